@@ -1,0 +1,88 @@
+"""Azure as kinds see it: one session and a narrow client per service, each imported on first use."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from provisioner.cloud.arm import Arm
+    from provisioner.cloud.authorization import Authorization
+    from provisioner.cloud.data_factory import DataFactory
+    from provisioner.cloud.data_lake import DataLake
+    from provisioner.cloud.graph import Graph
+    from provisioner.cloud.key_vault_secrets import KeyVaultSecrets
+    from provisioner.cloud.key_vaults import KeyVaults
+    from provisioner.cloud.resource_groups import ResourceGroups
+    from provisioner.cloud.session import Session
+    from provisioner.cloud.storage_accounts import StorageAccounts
+
+
+class Cloud:
+    """Handed to every kind; lives for one run."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    @cached_property
+    def arm(self) -> Arm:
+        """Any ARM resource by its id."""
+        from provisioner.cloud.arm import Arm
+
+        return Arm(self.session)
+
+    @cached_property
+    def authorization(self) -> Authorization:
+        """Role definitions, role assignments, permissions."""
+        from provisioner.cloud.authorization import Authorization
+
+        return Authorization(self.session)
+
+    @cached_property
+    def data_factory(self) -> DataFactory:
+        """Factories, Airflow runtimes, linked services, DAG imports."""
+        from provisioner.cloud.data_factory import DataFactory
+
+        return DataFactory(self.session)
+
+    @cached_property
+    def data_lake(self) -> DataLake:
+        """Filesystems and paths."""
+        from provisioner.cloud.data_lake import DataLake
+
+        return DataLake(self.session)
+
+    @cached_property
+    def graph(self) -> Graph:
+        """Applications, service principals, passwords."""
+        from provisioner.cloud.graph import Graph
+
+        return Graph(self.session)
+
+    @cached_property
+    def key_vaults(self) -> KeyVaults:
+        """Vaults, deleted ones too."""
+        from provisioner.cloud.key_vaults import KeyVaults
+
+        return KeyVaults(self.session)
+
+    @cached_property
+    def resource_groups(self) -> ResourceGroups:
+        """Resource groups."""
+        from provisioner.cloud.resource_groups import ResourceGroups
+
+        return ResourceGroups(self.session)
+
+    @cached_property
+    def secrets(self) -> KeyVaultSecrets:
+        """The secrets in a vault."""
+        from provisioner.cloud.key_vault_secrets import KeyVaultSecrets
+
+        return KeyVaultSecrets(self.session)
+
+    @cached_property
+    def storage_accounts(self) -> StorageAccounts:
+        """Storage accounts, their containers over ARM, leases."""
+        from provisioner.cloud.storage_accounts import StorageAccounts
+
+        return StorageAccounts(self.session)

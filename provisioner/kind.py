@@ -1,0 +1,87 @@
+"""The contract of a resource kind: a frozen record of plain functions over its desired and observed types.
+
+A kind knows one Azure resource and nothing else: no other kind, no spec, no other stage. It gets the cloud as an
+argument. Each file in `kinds/` has one module-level `KIND`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from provisioner.errors import UnknownReference
+from provisioner.model import Address, Change, Fate, Found, Holding, Observed, Proof, Ref, View
+
+if TYPE_CHECKING:
+    from provisioner.cloud.cloud import Cloud
+    from provisioner.secret import Secret
+
+D = TypeVar("D")
+O = TypeVar("O", bound=Observed)  # noqa: E741  # D and O are desired and observed throughout
+T = TypeVar("T")
+
+Outputs = Mapping[str, Any]
+MARK = "provisioner-environment"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind(Generic[D, O]):
+    """What the engine may ask of a kind.
+
+    identity: the desired fields that `read` needs; while one of them is an unknown Ref the resource is absent.
+    container: what bears no mark of ours is adopted: checked, never changed, never deleted.
+    secrets: outputs that are never published, only made (`create`, `rotate`) or copied (`reveal`).
+    leaves: for a kind that no API deletes: what a person does about it. A looked-up kind has no `create`.
+
+    Pure: diff, publish (view is None while observing), holds (by credential), fate (of what is not declared).
+    Reads: read, owned (marked resources in a scope), strangers (contents without our mark), prove, reveal.
+    Writes: create, update, rotate, delete (fine if gone). Each may be repeated from any point of it.
+    """
+
+    name: str
+    outputs: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+    identity: tuple[str, ...] = ()
+    container: bool = False
+    leaves: Callable[[D], str] | None = None
+
+    diff: Callable[[D, O, View], Sequence[Change]]
+    publish: Callable[[O, View | None], Outputs]
+    holds: Callable[[O], Mapping[Address, Sequence[Holding]]] | None = None
+    fate: Callable[[O, Address, View], Fate] | None = None
+
+    read: Callable[[Cloud, D], O | None]
+    owned: Callable[[Cloud, Any], Sequence[Found]] | None = None
+    strangers: Callable[[Cloud, O], Sequence[str]] | None = None
+    prove: Callable[[Cloud, D, O, Outputs], Proof] | None = None
+    reveal: Callable[[Cloud, O, str], Secret] | None = None
+
+    create: Callable[[Cloud, D], Outputs | None] | None = None
+    update: Callable[[Cloud, D, O], Outputs | None] | None = None
+    rotate: Callable[[Cloud, D, O], Outputs | None] | None = None
+    delete: Callable[[Cloud, O], None] | None = None
+
+
+def known(value: T | Ref) -> T:
+    """The value of a field that the engine has resolved by now."""
+    if isinstance(value, Ref):
+        raise UnknownReference(address="", target=str(value.address))
+    return value
+
+
+def nothing(_observed: Observed, _view: View | None) -> Outputs:
+    """`publish` of a kind that others need nothing from."""
+    return {}
+
+
+def shown(value: object) -> str:
+    """A value as a plan may show it; secrets and unknown values show as such."""
+    return str(value) if isinstance(value, (str, Ref)) else repr(value)
+
+
+def compare(name: str, before: object, after: object, **more: Any) -> tuple[Change, ...]:
+    """One Change if the two differ, else none. Not for secrets."""
+    if not isinstance(after, Ref) and before == after:
+        return ()
+    return (Change(field=name, before=shown(before), after=shown(after), **more),)

@@ -1,0 +1,16 @@
+"""One file per resource kind; found in this folder, listed nowhere."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from provisioner.kind import Kind
+
+
+def kinds() -> dict[str, Kind[Any, Any]]:
+    """Every kind by its name."""
+    found = (import_module(f"{__name__}.{module.name}").KIND for module in iter_modules(__path__))
+    return {kind.name: kind for kind in found}

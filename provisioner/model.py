@@ -1,0 +1,336 @@
+"""The nouns every stage speaks: addresses, nodes, readings, changes, steps, plans, outcomes. Data only, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from provisioner.secret import Secret
+
+if TYPE_CHECKING:
+    from provisioner.errors import CloudError
+
+KNOWN_AFTER_APPLY = "(known after apply)"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, order=True)
+class Address:
+    """Where a resource stands in an environment: `kind/name`."""
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Ref:
+    """A value that another resource publishes, perhaps only once it is made."""
+
+    address: Address
+    output: str
+
+    def __str__(self) -> str:
+        return KNOWN_AFTER_APPLY
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """One declared resource.
+
+    desired: the kind's own record, in which values may be a Ref. container: what it lives in; without that it is not
+    there. needs: what must stand before it is written, besides its container and its Refs. bootstrap: stands before
+    the lease can be taken. access: lets the caller of this run in; no part of the environment's drift.
+    """
+
+    address: Address
+    desired: Any
+    container: Address | None = None
+    needs: tuple[Address, ...] = ()
+    bootstrap: bool = False
+    access: bool = False
+
+    def all_needs(self) -> tuple[Address, ...]:
+        """Container, declared needs and the addresses of all Refs, each once."""
+        inside = (self.container,) if self.container else ()
+        return tuple(dict.fromkeys((*inside, *self.needs, *(ref.address for ref in refs(self.desired)))))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """Where resources of a kind with our mark may stand that the spec no longer names."""
+
+    kind: str
+    scope: Any
+    container: Address
+    access: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """All that an environment should be, and where to look for what it was."""
+
+    environment: str
+    environment_id: str
+    nodes: tuple[Node, ...]
+    searches: tuple[Search, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observed:
+    """What every kind's observed record begins with.
+
+    ours: it bears this environment's mark. version: ETag or version id, for the plan's digest.
+    """
+
+    ours: bool
+    version: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A marked resource that a search came upon."""
+
+    name: str
+    observed: Observed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """One node as it was read: observed (None: absent), or why it could not be read."""
+
+    node: Node
+    observed: Observed | None = None
+    error: CloudError | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leftover:
+    """A found resource that no node declares."""
+
+    address: Address
+    container: Address
+    observed: Observed
+    access: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """Everything one pass read. `strangers`: contents without our mark, by container (read for teardown only)."""
+
+    now: datetime
+    readings: Mapping[Address, Reading]
+    leftovers: tuple[Leftover, ...] = ()
+    strangers: Mapping[Address, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holding:
+    """A place that holds a credential: which key, since when, whether its value can be read back there.
+
+    current: the place hands out this key now; else it is an older one that it still keeps.
+    """
+
+    key_id: str
+    since: datetime | None = None
+    readable: bool = False
+    current: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """A Holding and the place that reported it."""
+
+    place: Address
+    holding: Holding
+
+
+class Intent(StrEnum):
+    """What a plan is for."""
+
+    CONVERGE = "converge"
+    ROTATE = "rotate"
+    REVOKE = "revoke"
+    ROLLBACK = "rollback"
+    TEARDOWN = "teardown"
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """What a kind may know beyond its own node when it decides.
+
+    holdings: by credential, every place that holds a key of it. consumers: by credential, every declared place.
+    names: the credentials that the intent is limited to; empty: all.
+    """
+
+    now: datetime
+    environment_id: str
+    intent: Intent = Intent.CONVERGE
+    names: tuple[str, ...] = ()
+    holdings: Mapping[Address, tuple[Held, ...]] = field(default_factory=dict)
+    consumers: Mapping[Address, tuple[Address, ...]] = field(default_factory=dict)
+
+
+class Forces(StrEnum):
+    """What a change takes."""
+
+    UPDATE = "update"
+    REPLACE = "replace"
+    ROTATE = "rotate"
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One field that differs, as people may see it (never a secret's text).
+
+    reason: why it matters, in a few words; with `Forces.REFUSE` it says what would be right.
+    """
+
+    field: str
+    before: str | None = None
+    after: str | None = None
+    reason: str = ""
+    forces: Forces = Forces.UPDATE
+
+
+class Action(StrEnum):
+    """What a step does."""
+
+    KEEP = "keep"
+    CREATE = "create"
+    UPDATE = "update"
+    REPLACE = "replace"
+    ROTATE = "rotate"
+    DELETE = "delete"
+    DEFER = "defer"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fate:
+    """What is to become of a marked resource that is not declared. until: a defer that waits for a date."""
+
+    action: Action
+    reason: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One decision.
+
+    after: steps that must be done first. waits_on: what a defer waits for: addresses of grants, or a date.
+    dated: it waits for a date only, so it is no pending change. remains: teardown leaves it, and what a person does.
+    """
+
+    address: Address
+    action: Action
+    changes: tuple[Change, ...] = ()
+    reason: str = ""
+    after: tuple[Address, ...] = ()
+    waits_on: tuple[str, ...] = ()
+    dated: bool = False
+    access: bool = False
+    remains: str = ""
+    desired: Any = field(default=None, repr=False)
+    observed: Observed | None = field(default=None, repr=False)
+
+    @property
+    def pending(self) -> bool:
+        """Whether something is to be done that is not there yet."""
+        return self.action is not Action.KEEP and not self.dated
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Steps in an order in which they can be done.
+
+    outputs: what the resources that stay publish. sources: by credential, a place its value can be copied from.
+    """
+
+    environment: str
+    steps: tuple[Step, ...]
+    digest: str
+    outputs: Mapping[Address, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    sources: Mapping[Address, tuple[Address, str]] = field(default_factory=dict, repr=False)
+
+    def summary(self) -> dict[str, int]:
+        """How many steps of each action, those that let the caller in under `access`."""
+        counts = {action.value: 0 for action in Action}
+        counts["access"] = 0
+        for step in self.steps:
+            counts["access" if step.access and step.pending else step.action.value] += 1
+        return counts
+
+    @property
+    def pending(self) -> bool:
+        """Whether anything of the environment itself is to be done."""
+        return any(step.pending and not step.access for step in self.steps)
+
+
+class Result(StrEnum):
+    """How a step ended."""
+
+    DONE = "done"
+    UNCHANGED = "unchanged"
+    FAILED = "failed"
+    BLOCKED = "blocked"
+    DEFERRED = "deferred"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of a step. note: what could not be proven, say."""
+
+    step: Step
+    result: Result
+    error: Exception | None = None
+    seconds: float = 0.0
+    note: str = ""
+
+
+class Proof(StrEnum):
+    """Whether what was written works for those who use it."""
+
+    USABLE = "usable"
+    NOT_YET = "not yet"
+    UNKNOWABLE = "assigned, not proven"
+
+
+def refs(value: object) -> Iterator[Ref]:
+    """Every Ref inside a desired record."""
+    if isinstance(value, Ref):
+        yield value
+    elif is_dataclass(value):
+        for item in fields(value):
+            yield from refs(getattr(value, item.name))
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from refs(inner)
+    elif isinstance(value, (tuple, list)):
+        for inner in value:
+            yield from refs(inner)
+
+
+def resolve(value: T, outputs: Mapping[Address, Mapping[str, Any]]) -> T:
+    """The record with every Ref replaced whose output is known."""
+    return _resolved(value, outputs)
+
+
+def _resolved(value: Any, outputs: Mapping[Address, Mapping[str, Any]]) -> Any:
+    if isinstance(value, Ref):
+        return outputs.get(value.address, {}).get(value.output, value)
+    if isinstance(value, Secret) or not any(True for _ in refs(value)):
+        return value
+    if isinstance(value, Mapping):
+        return {key: _resolved(inner, outputs) for key, inner in value.items()}
+    if isinstance(value, (tuple, list)):
+        return tuple(_resolved(inner, outputs) for inner in value)
+    return replace(value, **{f.name: _resolved(getattr(value, f.name), outputs) for f in fields(value)})
