@@ -1,0 +1,237 @@
+"""What every ARM service shares: the shape of errors, the scope of a path, the errors of the ARM gateway itself.
+
+https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/common-deployment-errors
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from provisioner.local import arm_operations, resources
+from provisioner.local.call import AzureError, Call, Reply
+from provisioner.local.world import GIVEN_GROUP, REGION, SUBSCRIPTION_ID, TENANT_ID
+
+if TYPE_CHECKING:
+    from provisioner.local.store import Document
+    from provisioner.local.world import World
+
+HOST = "management.azure.com"
+AUDIENCES = ("https://management.azure.com", "https://management.core.windows.net")
+GROUP_TYPE = "Microsoft.Resources/resourceGroups"
+
+_GROUP_NAME = re.compile(r"[-\w.()]{0,89}[-\w()]")
+
+
+def render(_: Call, error: AzureError) -> Reply:
+    """`{"error": {"code", "message", …}}`, as ARM and its resource providers write it."""
+    body = {"error": {"code": error.code, "message": error.message, **error.details}}
+    return Reply(status=error.status, body=body, headers=error.headers)
+
+
+def challenge(call: Call) -> dict[str, str]:
+    """The header of a 401; az and the SDKs read a claims challenge from it, none here."""
+    uri = f"https://login.microsoftonline.com/{TENANT_ID}"
+    sent = bool(call.headers.get("authorization"))
+    reason = "The access token is invalid." if sent else "The authentication failed because of missing 'Authorization' header."
+    error = "invalid_token" if sent else "invalid_request"
+    return {"WWW-Authenticate": f'Bearer authorization_uri="{uri}", error="{error}", error_description="{reason}"'}
+
+
+def scope(call: Call) -> str:
+    """The resource id at which a call is authorized: a list, or a POST action, is checked at its parent.
+
+    Raises the gateway's 404 for another subscription, which comes before authorization.
+    """
+    arm_operations.settle(call.world)
+    path = call.path.rstrip("/")
+    check_subscription(path)
+    return scope_of(path)
+
+
+def scope_of(path: str) -> str:
+    """The resource id in a path, without a dangling type or action."""
+    head, divider, tail = _last_provider(path)
+    if not divider:
+        parts = path.strip("/").split("/")
+        whole = len(parts) - len(parts) % 2
+        return "/" + "/".join(parts[:whole])
+    namespace, *rest = tail.split("/")
+    whole = len(rest) - len(rest) % 2
+    return "/".join([head + divider + namespace, *rest[:whole]]) if whole else head or "/"
+
+
+def _last_provider(path: str) -> tuple[str, str, str]:
+    at = path.lower().rfind("/providers/")
+    end = at + len("/providers/")
+    return (path[:at], path[at:end], path[end:]) if at >= 0 else (path, "", "")
+
+
+def check_subscription(path: str) -> None:
+    """404 for a subscription that is not this tenant's, 400 for one that is no GUID."""
+    found = re.match(r"/subscriptions/([^/]+)", path, re.IGNORECASE)
+    if not found or found[1].lower() == SUBSCRIPTION_ID:
+        return
+    if not re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", found[1]):
+        message = f"The provided subscription identifier '{found[1]}' is malformed or invalid."
+        raise AzureError(status=400, code="InvalidSubscriptionId", message=message)
+    raise AzureError(
+        status=404, code="SubscriptionNotFound", message=f"The subscription '{found[1]}' could not be found."
+    )
+
+
+def forbidden(call: Call, action: str, where: str) -> AzureError:
+    """403 AuthorizationFailed, word for word: clients search this sentence for the right that is missing."""
+    who = call.who
+    message = (
+        f"The client '{who.app_id}' with object id '{who.object_id}' does not have authorization to perform action "
+        f"'{action}' over scope '{where}' or the scope is invalid. If access was recently granted, please refresh "
+        "your credentials."
+    )
+    return AzureError(status=403, code="AuthorizationFailed", message=message)
+
+
+def group_id(call: Call) -> str:
+    """The id of the call's resource group in the canonical spelling."""
+    return f"/subscriptions/{SUBSCRIPTION_ID}/resourceGroups/{call.params['group']}"
+
+
+def require_group(call: Call) -> Document:
+    """The call's resource group: 404 when absent, 409 when being deleted and the call is no GET."""
+    arm_operations.settle(call.world)
+    group = resources.find(call.world, group_id(call))
+    if group is None:
+        raise group_not_found(call.params["group"])
+    if group["properties"]["provisioningState"] == "Deleting" and call.method not in {"GET", "HEAD", "DELETE"}:
+        raise group_deleting(group["name"])
+    return group
+
+
+def new_group(name: str, location: str) -> Document:
+    """A resource group as GET returns it."""
+    return {
+        "id": f"/subscriptions/{SUBSCRIPTION_ID}/resourceGroups/{name}",
+        "name": name,
+        "type": GROUP_TYPE,
+        "location": location,
+        "properties": {"provisioningState": "Succeeded"},
+    }
+
+
+def seed_group(world: World) -> None:
+    """The given group, if nobody made it yet."""
+    if resources.find(world, GIVEN_GROUP) is None:
+        resources.put(world, new_group(GIVEN_GROUP.rsplit("/", 1)[-1], REGION))
+
+
+def group_not_found(name: str) -> AzureError:
+    """404 ResourceGroupNotFound."""
+    return AzureError(status=404, code="ResourceGroupNotFound", message=f"Resource group '{name}' could not be found.")
+
+
+def group_deleting(name: str) -> AzureError:
+    """409 ResourceGroupBeingDeleted."""
+    message = f"The resource group '{name}' is in deprovisioning state and cannot perform this operation."
+    return AzureError(status=409, code="ResourceGroupBeingDeleted", message=message)
+
+
+def require_resource(call: Call, resource_type: str, *names: str) -> Document:
+    """The resource of a type by the names of its segments; 404 ResourceNotFound otherwise."""
+    require_group(call)
+    found = resources.find(call.world, resource_id(call, resource_type, *names))
+    if found is None:
+        raise resource_not_found(call, resource_type, *names)
+    return found
+
+
+def resource_id(call: Call, resource_type: str, *names: str) -> str:
+    """The id of a resource in the call's group, its group spelt as the group is."""
+    group = resources.find(call.world, group_id(call))
+    start = str(group["id"]) if group else group_id(call)
+    namespace, *types = resource_type.split("/")
+    pairs = [part for pair in zip(types, names, strict=True) for part in pair]
+    return "/".join([start, "providers", namespace, *pairs])
+
+
+def resource_not_found(call: Call, resource_type: str, *names: str) -> AzureError:
+    """404 ResourceNotFound."""
+    message = (
+        f"The Resource '{resource_type}/{'/'.join(names)}' under resource group '{call.params['group']}' was not "
+        "found. For more details please go to https://aka.ms/ARMResourceNotFoundFix"
+    )
+    return AzureError(status=404, code="ResourceNotFound", message=message)
+
+
+def check_group_name(name: str) -> None:
+    """1 to 90 letters, digits, `-_.()`, no period at the end."""
+    if not _GROUP_NAME.fullmatch(name):
+        message = (
+            f"The provided resource group name '{name}' has these invalid characters or ends with a period. The name "
+            "can only be a letter, digit, '-', '.', '(', ')' or '_'."
+        )
+        raise AzureError(status=400, code="InvalidResourceGroup", message=message)
+
+
+def location_of(call: Call, body: Document) -> str:
+    """The body's location in its short spelling; 400 LocationRequired without one."""
+    raw = body.get("location")
+    if not raw:
+        message = "The location property is required for this definition."
+        raise AzureError(status=400, code="LocationRequired", message=message)
+    return short_location(str(raw))
+
+
+def short_location(location: str) -> str:
+    """`West Europe` and `westeurope` are the same."""
+    return location.replace(" ", "").lower()
+
+
+def check_location_kept(found: Document, location: str) -> None:
+    """409 InvalidResourceLocation: a resource does not move by a PUT."""
+    if short_location(str(found["location"])) != short_location(location):
+        group = str(found["id"]).split("/")[4]
+        message = (
+            f"The resource '{found['name']}' already exists in location '{found['location']}' in resource group "
+            f"'{group}'. A resource with the same name cannot be created in location '{location}'. Please select a "
+            "new resource name."
+        )
+        raise AzureError(status=409, code="InvalidResourceLocation", message=message)
+
+
+def check_tags(tags: object) -> dict[str, str]:
+    """A tag map as ARM accepts it: 50 tags, names to 512, values to 256 characters.
+
+    https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources#limitations
+    """
+    if tags is None:
+        return {}
+    if not isinstance(tags, dict):
+        raise AzureError(status=400, code="InvalidRequestContent", message="The tags must be an object.")
+    kept = {str(name): "" if value is None else str(value) for name, value in tags.items()}
+    if len(kept) > 50:
+        message = f"The number of tags '{len(kept)}' exceeds the maximum of '50'."
+        raise AzureError(status=400, code="TooManyTags", message=message)
+    for name, value in kept.items():
+        if not name or len(name) > 512 or re.search(r"[<>%&\\?/]", name):
+            message = f"The tag name '{name}' is invalid: 1 to 512 characters, none of <>%&\\?/."
+            raise AzureError(status=400, code="InvalidTagName", message=message)
+        if len(value) > 256:
+            message = f"The value of the tag '{name}' exceeds the maximum length of '256'."
+            raise AzureError(status=400, code="InvalidTagValueLength", message=message)
+    return kept
+
+
+def wanted_properties(body: Document) -> Document:
+    """`properties` of a body, empty when absent; 400 when it is no object."""
+    found = body.get("properties")
+    if found is None:
+        return {}
+    if not isinstance(found, dict):
+        message = "The request content was invalid: 'properties' must be an object."
+        raise AzureError(status=400, code="InvalidRequestContent", message=message)
+    return found
+
+
+def existing(world: World, resource_type: str, group: str) -> list[Document]:
+    """Resources of a type in a group, by id."""
+    return list(resources.of_type(world, resource_type, group))

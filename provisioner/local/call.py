@@ -1,0 +1,82 @@
+"""The nouns of the local Azure's wire: a Call comes in, a Reply or an AzureError goes out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from provisioner.local.world import World
+
+Json = dict[str, Any]
+
+
+@dataclass(kw_only=True, eq=False)
+class AzureError(Exception):
+    """An answer that is an error; each service renders it in its own shape.
+
+    `details` are further members of the service's own error object (Key Vault's `innererror`, say).
+    """
+
+    status: int
+    code: str
+    message: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caller:
+    """Who sent the call, from a token that was verified: `oid`, `appid`, `tid` and all claims."""
+
+    object_id: str
+    app_id: str
+    tenant_id: str
+    claims: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """What goes back: `body` is JSON (dict, list), bytes as they are, or nothing."""
+
+    status: int = 200
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One request: header and query names are lower case, `path` is decoded, `params` come from the route."""
+
+    method: str
+    host: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+    world: World
+    params: Mapping[str, str] = field(default_factory=dict)
+    caller: Caller | None = None
+    request_id: str = ""
+
+    @property
+    def who(self) -> Caller:
+        """The caller of a route that needs a token."""
+        if self.caller is None:
+            raise AzureError(status=401, code="Unauthorized", message="The request has no valid token.")
+        return self.caller
+
+    def json(self) -> Json:
+        """The body as a JSON object; anything else is Azure's 400."""
+        try:
+            value = json.loads(self.body or b"{}")
+        except ValueError as error:
+            message = "The request content was invalid and could not be deserialized."
+            raise AzureError(status=400, code="InvalidRequestContent", message=message) from error
+        if not isinstance(value, dict):
+            message = "The request content was invalid: an object is expected."
+            raise AzureError(status=400, code="InvalidRequestContent", message=message)
+        return value

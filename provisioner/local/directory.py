@@ -1,0 +1,172 @@
+"""Who is in the tenant: applications, service principals, managed identities, and what of them was soft-deleted.
+
+Documents have Graph's shape and key by object id; members that begin with `_` are never shown. Shared by login,
+Graph, managed identities and role assignments. https://learn.microsoft.com/graph/api/resources/application
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from provisioner.local.store import Document
+    from provisioner.local.world import World
+
+APPLICATIONS = "applications"
+PRINCIPALS = "service_principals"
+DELETED = "deleted_directory_items"
+
+
+def principal(world: World, object_id: str) -> Document | None:
+    """The service principal (of an application or a managed identity) with this object id."""
+    return world.store.get(PRINCIPALS, object_id.lower())
+
+
+def principal_of(world: World, app_id: str) -> Document | None:
+    """The service principal of an application or managed identity, by its client id."""
+    return next((d for _, d in world.store.rows(PRINCIPALS) if d["appId"] == app_id.lower()), None)
+
+
+def application(world: World, object_id: str) -> Document | None:
+    """The application with this object id."""
+    return world.store.get(APPLICATIONS, object_id.lower())
+
+
+def application_of(world: World, app_id: str) -> Document | None:
+    """The application with this client id."""
+    return next((d for _, d in world.store.rows(APPLICATIONS) if d["appId"] == app_id.lower()), None)
+
+
+def create_managed_identity(world: World, name: str, resource_id: str) -> Document:
+    """A service principal of type ManagedIdentity, as Entra makes one for an identity resource."""
+    made = new_principal(world, world.clock.new_id(), name)
+    made |= {"servicePrincipalType": "ManagedIdentity", "alternativeNames": ["isExplicit=True", resource_id]}
+    return world.store.put(PRINCIPALS, made["id"], made)
+
+
+def delete_principal(world: World, object_id: str) -> bool:
+    """Remove a principal for good, as Entra does with a managed identity's."""
+    return world.store.remove(PRINCIPALS, object_id.lower())
+
+
+def new_application(world: World, name: str) -> Document:
+    """An application as Graph makes it when only its name is given; not yet stored."""
+    return {
+        "id": world.clock.new_id(),
+        "deletedDateTime": None,
+        "appId": world.clock.new_id(),
+        "uniqueName": None,
+        "applicationTemplateId": None,
+        "disabledByMicrosoftStatus": None,
+        "createdDateTime": instant(world.clock.now()),
+        "displayName": name,
+        "description": None,
+        "groupMembershipClaims": None,
+        "identifierUris": [],
+        "isDeviceOnlyAuthSupported": None,
+        "isFallbackPublicClient": None,
+        "notes": None,
+        "publisherDomain": "provisioner.onmicrosoft.com",
+        "serviceManagementReference": None,
+        "signInAudience": "AzureADMyOrg",
+        "tags": [],
+        "tokenEncryptionKeyId": None,
+        "addIns": [],
+        "api": {"acceptMappedClaims": None, "knownClientApplications": [], "requestedAccessTokenVersion": None,
+                "oauth2PermissionScopes": [], "preAuthorizedApplications": []},
+        "appRoles": [],
+        "info": {"logoUrl": None, "marketingUrl": None, "privacyStatementUrl": None, "supportUrl": None,
+                 "termsOfServiceUrl": None},
+        "keyCredentials": [],
+        "optionalClaims": None,
+        "passwordCredentials": [],
+        "publicClient": {"redirectUris": []},
+        "requiredResourceAccess": [],
+        "spa": {"redirectUris": []},
+        "web": {"homePageUrl": None, "logoutUrl": None, "redirectUris": [],
+                "implicitGrantSettings": {"enableAccessTokenIssuance": False, "enableIdTokenIssuance": False}},
+        "_owners": [],
+    }  # fmt: skip
+
+
+def new_principal(world: World, app_id: str, name: str) -> Document:
+    """A service principal as Graph makes it for an application; not yet stored."""
+    return {
+        "id": world.clock.new_id(),
+        "deletedDateTime": None,
+        "accountEnabled": True,
+        "alternativeNames": [],
+        "appDisplayName": name,
+        "appDescription": None,
+        "appId": app_id,
+        "appOwnerOrganizationId": None,
+        "appRoleAssignmentRequired": False,
+        "applicationTemplateId": None,
+        "createdDateTime": instant(world.clock.now()),
+        "description": None,
+        "disabledByMicrosoftStatus": None,
+        "displayName": name,
+        "homepage": None,
+        "loginUrl": None,
+        "logoutUrl": None,
+        "notes": None,
+        "notificationEmailAddresses": [],
+        "preferredSingleSignOnMode": None,
+        "preferredTokenSigningKeyThumbprint": None,
+        "replyUrls": [],
+        "servicePrincipalNames": [app_id],
+        "servicePrincipalType": "Application",
+        "signInAudience": "AzureADMyOrg",
+        "tags": [],
+        "tokenEncryptionKeyId": None,
+        "addIns": [],
+        "appRoles": [],
+        "info": None,
+        "keyCredentials": [],
+        "oauth2PermissionScopes": [],
+        "passwordCredentials": [],
+        "resourceSpecificApplicationPermissions": [],
+        "verifiedPublisher": {"displayName": None, "verifiedPublisherId": None, "addedDateTime": None},
+        "_owners": [],
+        "_graph_roles": [],
+    }  # fmt: skip
+
+
+def password(text: str, key_id: str, name: str | None, start: datetime, end: datetime) -> Document:
+    """A password credential; of its text only the hash and the hint are kept."""
+    return {
+        "customKeyIdentifier": None,
+        "displayName": name,
+        "endDateTime": instant(end),
+        "hint": text[:3],
+        "keyId": key_id,
+        "secretText": None,
+        "startDateTime": instant(start),
+        "_sha256": digest(text),
+    }
+
+
+def digest(text: str) -> str:
+    """What is kept of a secret."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def instant(moment: datetime) -> str:
+    """A date as Graph writes it."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def shown(value: Any) -> Any:
+    """A document as an answer shows it, at every depth without what begins with `_`."""
+    if isinstance(value, dict):
+        return {key: shown(inner) for key, inner in value.items() if not key.startswith("_")}
+    return [shown(inner) for inner in value] if isinstance(value, list) else value
+
+
+def applications(world: World) -> Iterator[Document]:
+    """Every application, oldest id first."""
+    return (document for _, document in world.store.rows(APPLICATIONS))

@@ -1,0 +1,138 @@
+"""The ASGI application behind TLS: faults, then dispatch, then the answer; and the log of calls that tests count."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections import Counter, deque
+from dataclasses import asdict, dataclass
+from email.utils import format_datetime
+from typing import TYPE_CHECKING, Any
+
+from provisioner.local import wire
+from provisioner.local.call import AzureError, Reply
+from provisioner.local.dispatch import refuse
+
+if TYPE_CHECKING:
+    from provisioner.local.dispatch import Dispatcher, Target
+    from provisioner.local.faults import Rule
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One call that was answered; `status` 0: the answer was withheld."""
+
+    number: int
+    method: str
+    host: str
+    path: str
+    status: int
+    ms: float
+
+
+class Calls:
+    """The last calls, and how many there were of each kind; never bodies, headers or query values."""
+
+    def __init__(self) -> None:
+        self.entries: deque[Entry] = deque(maxlen=10_000)
+        self.counts: Counter[str] = Counter()
+        self.total = 0
+
+    def add(self, request: wire.Request, status: int, seconds: float) -> None:
+        """Note one call."""
+        self.total += 1
+        self.counts[f"{request.method} {request.host}"] += 1
+        self.entries.append(
+            Entry(
+                number=self.total,
+                method=request.method,
+                host=request.host,
+                path=request.path,
+                status=status,
+                ms=round(seconds * 1000, 3),
+            )
+        )
+
+    def shown(self, since: int = 0) -> dict[str, Any]:
+        """The calls after number `since`."""
+        calls = [asdict(entry) for entry in self.entries if entry.number > since]
+        return {"total": self.total, "counts": dict(self.counts), "calls": calls}
+
+    def clear(self) -> None:
+        """Count from one again."""
+        self.entries.clear()
+        self.counts.clear()
+        self.total = 0
+
+
+class Gateway:
+    """The emulated services as one ASGI application."""
+
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self.dispatcher = dispatcher
+        self.world = dispatcher.world
+        self.calls = Calls()
+
+    async def __call__(self, scope: wire.Scope, receive: wire.Receive, send: wire.Send) -> None:
+        """Answer one request."""
+        try:
+            request = await wire.read(scope, receive)
+        except wire.Gone:
+            return
+        start = time.perf_counter()
+        request_id = self.world.clock.new_id()
+        rules = self.world.faults.hits(request.method, request.host, request.path)
+        await self._wait(rules)
+        reply = self._reply(request, request_id, rules, scope["state"].get("tunnel", request.host))
+        lost = any(rule.fault == "lost" for rule in rules)
+        self.calls.add(request, 0 if lost else reply.status, time.perf_counter() - start)
+        if lost:
+            scope["state"]["abort"]()
+            await receive()  # returns when the connection is down
+            return
+        headers = {"date": format_datetime(self.world.clock.now(), usegmt=True), "x-ms-request-id": request_id}
+        await wire.send_reply(send, reply, headers)
+
+    async def _wait(self, rules: list[Rule]) -> None:
+        slow = sum(rule.seconds for rule in rules if rule.fault == "latency")
+        seconds = self.world.faults.latency_ms / 1000 + slow
+        if seconds:
+            await asyncio.sleep(seconds)
+
+    def _reply(self, request: wire.Request, request_id: str, rules: list[Rule], tunnel: str) -> Reply:
+        target = self.dispatcher.target(request, request_id) if request.host == tunnel else None
+        if target is None:
+            return Reply(status=404, body="<h2>Our services aren't available for this host name and path</h2>")
+        error = _asked_for(rules)
+        if error is not None:
+            return refuse(target.service, target.call, error)
+        _kill(rules, after=False)
+        reply = self._answer(target, rules)
+        _kill(rules, after=True)
+        return reply
+
+    def _answer(self, target: Target, rules: list[Rule]) -> Reply:
+        self.world.store.remembering = self.world.faults.need_history
+        stale = max((rule.seconds for rule in rules if rule.fault == "stale"), default=0.0)
+        return self.dispatcher.answer(target, stale_seconds=max(stale, self.world.faults.lag_seconds))
+
+
+def _asked_for(rules: list[Rule]) -> AzureError | None:
+    """The error that a rule wants instead of an answer."""
+    for rule in rules:
+        if rule.fault == "throttle":
+            after = {} if rule.retry_after is None else {"Retry-After": f"{rule.retry_after:g}"}
+            message = "The request was throttled; try again later."
+            return AzureError(status=429, code="TooManyRequests", message=message, headers=after)
+        if rule.fault == "error":
+            after = {} if rule.retry_after is None else {"Retry-After": f"{rule.retry_after:g}"}
+            return AzureError(status=rule.status, code=rule.code, message=rule.message, headers=after)
+    return None
+
+
+def _kill(rules: list[Rule], *, after: bool) -> None:
+    for rule in rules:
+        if rule.fault == "kill" and rule.after is after and rule.pid > 1:
+            os.kill(rule.pid, signal.SIGKILL)

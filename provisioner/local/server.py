@@ -1,0 +1,148 @@
+"""The local Azure's process: `python -m provisioner.local.server --state FOLDER`, started by `process`.
+
+Holds the folder's `alive` lock for as long as it lives, writes `endpoint.json` when it answers, ends on SIGTERM.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import fcntl
+import json
+import logging
+import os
+import secrets
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from provisioner.local.certificates import Certificates, write_private
+from provisioner.local.clock import Clock
+from provisioner.local.control import Control
+from provisioner.local.dispatch import Dispatcher
+from provisioner.local.gateway import Gateway
+from provisioner.local.proxy import Proxy
+from provisioner.local.seed import seed
+from provisioner.local.service import services
+from provisioner.local.store import Store
+from provisioner.local.tokens import Signer
+from provisioner.local.world import World
+from provisioner.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ALIVE = "alive.lock"
+ENDPOINT = "endpoint.json"
+SECRET = "operator-secret"  # noqa: S105 - a file's name
+TOKEN = "control-token"  # noqa: S105 - a file's name
+_KEEP_ALIVE_SECONDS = 300
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--state", type=Path, required=True, help="folder for everything it remembers")
+    parser.add_argument("--ready-fd", type=int, help="gets one line when the server answers")
+    parser.add_argument("--version", default="", help="noted in endpoint.json")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", stream=sys.stderr)
+    os.umask(0o077)
+    arguments.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (arguments.state / ALIVE).open("a") as alive:
+        try:
+            fcntl.flock(alive, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit("another local Azure serves this folder")
+        asyncio.run(_serve(arguments.state, arguments.version, arguments.ready_fd))
+
+
+async def _serve(state: Path, version: str, ready_fd: int | None) -> None:
+    world = World(store=Store(state / "store"), clock=Clock(), signer=Signer(state / "token-key.pem"))
+    found = list(services())
+    operator_secret = Secret(_kept(state / SECRET, 40))
+    seed(world, found, operator_secret)
+    dispatcher = Dispatcher(world, found)
+    gateway = Gateway(dispatcher)
+    token = _kept(state / TOKEN, 32)
+    control = Control(gateway, token, state / "snapshots", lambda: seed(world, found, operator_secret))
+    proxy = Proxy(dispatcher.serves, Certificates(state / "tls"), _http(gateway))
+    before = _endpoint(state)
+    front = await _listen(proxy.protocol, before.get("proxy_port", 0))
+    back = await _listen(lambda: _http(control)("", lambda: None), before.get("control_port", 0))
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    _announce(state, version, _port(front), _port(back), ready_fd)
+    await stopped.wait()
+    front.close()
+    back.close()
+    world.store.close()
+
+
+def _http(app: Any) -> Callable[[str, Callable[[], None]], asyncio.Protocol]:
+    """uvicorn's HTTP on httptools, for connections that are already there."""
+    config = Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+    )
+    config.load()
+    state = ServerState()
+
+    def connection(host: str, abort: Callable[[], None]) -> asyncio.Protocol:
+        return HttpToolsProtocol(config, state, {"tunnel": host, "abort": abort})
+
+    return connection
+
+
+async def _listen(protocol: Callable[[], asyncio.Protocol], wanted: int) -> asyncio.Server:
+    """On the port of the run before, so that a shell with its variables goes on working; else on a free one."""
+    loop = asyncio.get_running_loop()
+    try:
+        return await loop.create_server(protocol, "127.0.0.1", wanted, backlog=512)
+    except OSError:
+        return await loop.create_server(protocol, "127.0.0.1", 0, backlog=512)
+
+
+def _port(server: asyncio.Server) -> int:
+    return server.sockets[0].getsockname()[1]
+
+
+def _announce(state: Path, version: str, proxy_port: int, control_port: int, ready_fd: int | None) -> None:
+    shown = {"pid": os.getpid(), "version": version, "proxy_port": proxy_port, "control_port": control_port}
+    write_private(state / ENDPOINT, json.dumps(shown).encode())
+    if ready_fd is not None:
+        os.write(ready_fd, b"ready\n")
+        os.close(ready_fd)
+
+
+def _endpoint(state: Path) -> dict[str, Any]:
+    try:
+        return json.loads((state / ENDPOINT).read_bytes())
+    except (OSError, ValueError):
+        return {}
+
+
+def _kept(path: Path, length: int) -> str:
+    """A random text that is made once and kept in a file of its own."""
+    if not path.exists():
+        # Entra's secrets have three characters, "8Q~" and 34 more; ours look alike so that what finds one finds both.
+        write_private(path, secrets.token_urlsafe(length)[:length].encode())
+    return path.read_text()
+
+
+if __name__ == "__main__":
+    main()

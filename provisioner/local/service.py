@@ -1,0 +1,121 @@
+"""The contract of an emulated service: which hosts it answers for, its routes, how its errors look.
+
+A service is one file in `services/` with a module-level `SERVICE`. Services do not import each other; what they
+share (resources, directory, access) stands beside this file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING
+
+from provisioner.local.call import AzureError, Call, Reply
+
+if TYPE_CHECKING:
+    from provisioner.local.tokens import Refusal
+    from provisioner.local.world import World
+
+Handler = Callable[[Call], Reply]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """`path` is a pattern: `{name}` takes one segment, `{name:path}` the rest (also nothing).
+
+    `action` is the Azure action that the caller needs at the scope (see `scope`), `data` says that it is a data
+    action. `action=None` means that the handler decides itself and `why` says how.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    action: str | None
+    data: bool = False
+    why: str = ""
+    when: Mapping[str, str] = field(default_factory=dict)  # query items that must be present ("" = any value)
+    token: bool = True  # False: answers whoever asks, as metadata endpoints do
+
+    def match(self, call: Call) -> dict[str, str] | None:
+        """The path parameters if this route takes the call."""
+        if self.method != call.method or not all(
+            name in call.query and (not value or call.query[name].lower() == value.lower())
+            for name, value in self.when.items()
+        ):
+            return None
+        found = _pattern(self.path).fullmatch(call.path.rstrip("/") or "/")
+        return found.groupdict() if found else None
+
+
+_patterns: dict[str, re.Pattern[str]] = {}
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    """Azure compares paths without regard to case."""
+    if path not in _patterns:
+        text = re.sub(r"\\{(\w+):path\\}", r"(?P<\1>.*)", re.escape(path))
+        text = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", text)
+        _patterns[path] = re.compile(text, re.IGNORECASE)
+    return _patterns[path]
+
+
+@dataclass(kw_only=True)
+class Service:
+    """One Azure service.
+
+    hosts: patterns such as `management.azure.com` or `*.vault.azure.net`, most specific first.
+    path: the service takes only calls whose path matches this pattern (several services share management.azure.com).
+    audiences: what a token must be for (compared without trailing slash); None: the service needs no token.
+    render: an error in the service's own shape. scope: the resource id at which a route's action is checked.
+    forbidden: the error for a caller without the action. versions: known api-versions, oldest first; empty: the
+    service reads the version elsewhere. seed: puts what a new tenant comes with. unauthenticated: the error for a
+    token that does not do (default: ARM's codes; see `tokens.Refusal`). one_slash: `//` in a path counts as `/`.
+    """
+
+    name: str
+    hosts: tuple[str, ...]
+    render: Callable[[Call, AzureError], Reply]
+    path: str = ".*"
+    audiences: tuple[str, ...] | None = None
+    versions: tuple[str, ...] = ()
+    scope: Callable[[Call], str] | None = None
+    forbidden: Callable[[Call, str, str], AzureError] | None = None
+    challenge: Callable[[Call], Mapping[str, str]] | None = None
+    seed: Callable[[World], None] | None = None
+    unauthenticated: Callable[[Call, Refusal], AzureError] | None = None
+    one_slash: bool = False
+    routes: list[Route] = field(default_factory=list)
+
+    def route(  # noqa: PLR0913 - what a route is, named at each use
+        self,
+        method: str,
+        path: str,
+        *,
+        action: str | None,
+        data: bool = False,
+        why: str = "",
+        token: bool = True,
+        **when: str,
+    ) -> Callable[[Handler], Handler]:
+        """Register a handler; routes are tried in order."""
+
+        def register(handler: Handler) -> Handler:
+            self.routes.append(
+                Route(
+                    method=method, path=path, handler=handler, action=action, data=data, why=why, when=when, token=token
+                )
+            )
+            return handler
+
+        return register
+
+
+def services() -> Iterator[Service]:
+    """Every service in the folder, found there and listed nowhere."""
+    from provisioner.local import services as folder
+
+    for module in sorted(found.name for found in iter_modules(folder.__path__)):
+        yield import_module(f"{folder.__name__}.{module}").SERVICE

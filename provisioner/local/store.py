@@ -1,0 +1,149 @@
+"""What the local Azure remembers: JSON documents by table and key in SQLite, blobs in files beside it.
+
+One process writes it, one call at a time. Keys compare as given; callers fold case where Azure does. For stale
+reads the store can answer as of an earlier moment, from what it overwrote while `remembering`.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Document = dict[str, Any]
+
+
+class Store:
+    """Documents by (table, key). `blobs` is the folder for file contents."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.blobs = folder / "blobs"
+        self.blobs.mkdir(exist_ok=True, mode=0o700)
+        path = folder / "store.sqlite"
+        path.touch(mode=0o600)
+        self.moment = 0.0  # when the call under way came in; stamps what it overwrites
+        self.remembering = False
+        self._overwritten: list[tuple[float, str, str, str | None]] = []
+        self._cutoff: float | None = None
+        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=OFF")
+        self._db.execute(
+            "CREATE TABLE IF NOT EXISTS documents (tab TEXT, key TEXT, value TEXT, PRIMARY KEY (tab, key)) WITHOUT ROWID"
+        )
+
+    def get(self, table: str, key: str) -> Document | None:
+        """One document, or None."""
+        past = self._past(table)
+        text = past[key] if key in past else self._text(table, key)
+        return json.loads(text) if text is not None else None
+
+    def put(self, table: str, key: str, value: Document) -> Document:
+        """Write a document whole; returns it."""
+        self._remember(table, key)
+        self._db.execute("INSERT OR REPLACE INTO documents VALUES (?,?,?)", (table, key, json.dumps(value)))
+        return value
+
+    def remove(self, table: str, key: str) -> bool:
+        """Forget a document; says whether it was there."""
+        self._remember(table, key)
+        return self._db.execute("DELETE FROM documents WHERE tab=? AND key=?", (table, key)).rowcount > 0
+
+    def rows(self, table: str, prefix: str = "") -> Iterator[tuple[str, Document]]:
+        """All documents of a table whose key begins with `prefix`, by key."""
+        found: list[tuple[str, str]] = self._db.execute(
+            "SELECT key, value FROM documents WHERE tab=? AND key>=? AND key<? ORDER BY key",
+            (table, prefix, prefix + "\U0010ffff"),
+        ).fetchall()
+        past = {key: text for key, text in self._past(table).items() if key.startswith(prefix)}
+        if past:
+            texts = {**dict(found), **past}
+            found = sorted((key, text) for key, text in texts.items() if text is not None)
+        return ((key, json.loads(value)) for key, value in found)
+
+    @contextmanager
+    def transaction(self, moment: float) -> Iterator[None]:
+        """Everything that a call writes, or nothing."""
+        self.moment = moment
+        self._db.execute("BEGIN")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    @contextmanager
+    def as_of(self, moment: float) -> Iterator[None]:
+        """Reads inside answer as the documents stood then (as far back as they were remembered)."""
+        before, self._cutoff = self._cutoff, moment
+        try:
+            yield
+        finally:
+            self._cutoff = before
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._overwritten.clear()
+        self._db.execute("DELETE FROM documents")
+        _empty(self.blobs)
+
+    def snapshot(self, folder: Path) -> None:
+        """Copy everything to a folder."""
+        if folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True, mode=0o700)
+        path = folder / "store.sqlite"
+        path.touch(mode=0o600)
+        with closing(sqlite3.connect(path)) as copy:
+            copy.execute("PRAGMA synchronous=OFF")
+            self._db.backup(copy)
+        shutil.copytree(self.blobs, folder / "blobs")
+
+    def restore(self, folder: Path) -> None:
+        """Go back to what `snapshot` copied there."""
+        self._overwritten.clear()
+        self._db.execute("ATTACH DATABASE ? AS earlier", (str(folder / "store.sqlite"),))
+        try:
+            self._db.execute("DELETE FROM documents")
+            self._db.execute("INSERT INTO documents SELECT * FROM earlier.documents")
+        finally:
+            self._db.execute("DETACH DATABASE earlier")
+        _empty(self.blobs)
+        shutil.copytree(folder / "blobs", self.blobs, dirs_exist_ok=True)
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._db.close()
+
+    def _text(self, table: str, key: str) -> str | None:
+        row = self._db.execute("SELECT value FROM documents WHERE tab=? AND key=?", (table, key)).fetchone()
+        return row[0] if row else None
+
+    def _remember(self, table: str, key: str) -> None:
+        if self.remembering:
+            self._overwritten.append((self.moment, table, key, self._text(table, key)))
+
+    def _past(self, table: str) -> dict[str, str | None]:
+        """What documents were at the cutoff that are otherwise now."""
+        past: dict[str, str | None] = {}
+        if self._cutoff is not None:
+            for moment, tab, key, text in reversed(self._overwritten):
+                if tab == table and moment > self._cutoff:
+                    past[key] = text
+        return past
+
+
+def _empty(folder: Path) -> None:
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()

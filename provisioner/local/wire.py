@@ -1,0 +1,85 @@
+"""Between ASGI and the nouns: a request is read whole, a Reply is sent with its length."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+
+    from provisioner.local.call import Reply
+
+Scope = MutableMapping[str, Any] if TYPE_CHECKING else Any
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]] if TYPE_CHECKING else Any
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]] if TYPE_CHECKING else Any
+
+NO_LENGTH = frozenset({204, 304})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One HTTP request; header and query names are lower case, `path` is decoded, `host` has no port."""
+
+    method: str
+    host: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Gone(Exception):
+    """The client hung up before its request was whole."""
+
+
+async def read(scope: Scope, receive: Receive) -> Request:
+    """The request of an ASGI call."""
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    return Request(
+        method=scope["method"],
+        host=headers.get("host", "").rsplit(":", 1)[0].lower(),
+        path=scope["path"],
+        query={name.lower(): value for name, value in query},
+        headers=headers,
+        body=await _body(receive),
+    )
+
+
+async def _body(receive: Receive) -> bytes:
+    parts: list[bytes] = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Gone
+        parts.append(message.get("body", b""))
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+async def send_reply(send: Send, reply: Reply, headers: Mapping[str, str]) -> None:
+    """Send a reply; `headers` are added where the reply itself has none of the name."""
+    content, kind = content_of(reply.body)
+    merged = {name.lower(): value for name, value in headers.items()}
+    if kind:
+        merged["content-type"] = kind
+    if reply.status not in NO_LENGTH:
+        merged["content-length"] = str(len(content))
+    merged |= {name.lower(): value for name, value in reply.headers.items()}
+    encoded = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in merged.items()]
+    await send({"type": "http.response.start", "status": reply.status, "headers": encoded})
+    await send({"type": "http.response.body", "body": content})
+
+
+def content_of(body: Any) -> tuple[bytes, str]:
+    """The bytes of a body, and their content type when we choose it."""
+    if body is None:
+        return b"", ""
+    if isinstance(body, bytes | bytearray | memoryview):
+        return bytes(body), "application/octet-stream"
+    if isinstance(body, str):
+        return body.encode(), "text/plain; charset=utf-8"
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(), "application/json; charset=utf-8"
