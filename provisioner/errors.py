@@ -8,7 +8,9 @@ ProvisionerError
 │   ├── Cycle                resources that need each other
 │   ├── StalePlan            the saved plan is not the plan of now
 │   ├── Protected            teardown of a protected environment
-│   └── Unconfirmed          deletes or replaces, and nobody said yes
+│   ├── Unconfirmed          deletes or replaces, and nobody said yes
+│   ├── Refused              what is there cannot serve, and why
+│   └── Refusals             several of these at once
 ├── CloudError           address, operation, status, code, request id
 │   ├── NotAuthorized        which right on which scope
 │   ├── NotFound
@@ -17,7 +19,6 @@ ProvisionerError
 │   ├── NotYetVisible        a replica has not caught up, a grant has not arrived
 │   ├── Unreachable          no answer at all
 │   └── Unexpected           an answer nobody here knows
-├── Refused              what is there cannot serve, and why
 ├── LocalError           the embedded local Azure did not start or stop
 └── Interrupted          a person or a signal ended the run
 """
@@ -150,6 +151,16 @@ class Refused(PlanError):
 
     def sentence(self) -> str:
         return f"{self.address}: {self.reason}. {self.remedy}"
+
+
+@dataclass(eq=False)
+class Refusals(PlanError):
+    """Several reasons why the plan cannot go on, all of them."""
+
+    errors: tuple[Exception, ...]
+
+    def sentence(self) -> str:
+        return "\n".join(map(str, self.errors))
 
 
 @dataclass(eq=False, kw_only=True)

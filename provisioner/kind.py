@@ -31,6 +31,7 @@ class Kind(Generic[D, O]):
 
     identity: the desired fields that `read` needs; while one of them is an unknown Ref the resource is absent.
     container: what bears no mark of ours is adopted: checked, never changed, never deleted.
+    keyed: an adopted one is not ours, but keys in it are: they are changed, and `delete` takes them out again.
     secrets: outputs that are never published, only made (`create`, `rotate`) or copied (`reveal`).
     leaves: for a kind that no API deletes: what a person does about it. A looked-up kind has no `create`.
 
@@ -44,6 +45,7 @@ class Kind(Generic[D, O]):
     secrets: tuple[str, ...] = ()
     identity: tuple[str, ...] = ()
     container: bool = False
+    keyed: bool = False
     leaves: Callable[[D], str] | None = None
 
     diff: Callable[[D, O, View], Sequence[Change]]

@@ -68,18 +68,21 @@ class Search:
 
     kind: str
     scope: Any
-    container: Address
-    access: bool = False
+    container: Address | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """All that an environment should be, and where to look for what it was."""
+    """All that an environment should be, and where to look for what it was.
+
+    searches: in the order in which such things are made; they go in the reverse one. notes: what `status` tells.
+    """
 
     environment: str
     environment_id: str
     nodes: tuple[Node, ...]
     searches: tuple[Search, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,12 +115,12 @@ class Reading:
 
 @dataclass(frozen=True, kw_only=True)
 class Leftover:
-    """A found resource that no node declares."""
+    """A found resource that no node declares. rank: the place of its search in the recipe."""
 
     address: Address
-    container: Address
+    container: Address | None
     observed: Observed
-    access: bool = False
+    rank: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

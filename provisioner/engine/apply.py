@@ -1,0 +1,188 @@
+"""Do what the plan says, and nothing else: independent steps at once, a failure blocks only what needs it.
+
+The only writer. Each write is read back and, where its kind can, proven, before anything that needs it begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from provisioner.errors import CloudError, Interrupted, ProvisionerError, Unexpected
+from provisioner.model import (
+    Action,
+    Address,
+    Change,
+    Forces,
+    Observed,
+    Outcome,
+    Plan,
+    Proof,
+    Result,
+    Step,
+    View,
+    refs,
+    resolve,
+)
+
+if TYPE_CHECKING:
+    from provisioner.cloud.cloud import Cloud
+    from provisioner.engine.journal import Journal
+    from provisioner.kind import Kind
+
+THREADS = 16
+Kinds = Mapping[str, "Kind[Any, Any]"]
+Watch = Callable[[Step, Outcome | None], None]
+UNMET = (Result.FAILED, Result.BLOCKED, Result.DEFERRED, Result.INTERRUPTED)
+
+
+@dataclass
+class Apply:
+    """One plan being carried out.
+
+    deadline_seconds: how long a write may take to be seen and proven. watch: told of each step as it begins (no
+    outcome yet) and ends.
+    """
+
+    cloud: Cloud
+    kinds: Kinds
+    plan: Plan
+    view: View
+    journal: Journal
+    deadline_seconds: float
+    watch: Watch
+    _outputs: dict[Address, Mapping[str, Any]] = field(default_factory=dict)
+    _outcomes: dict[Address, Outcome] = field(default_factory=dict)
+    _running: dict[Future[Outcome], Step] = field(default_factory=dict)
+    _stopped: bool = False
+
+    def run(self) -> tuple[Outcome, ...]:
+        """Every step's outcome, in the order of the plan. An interrupt lets running steps end and starts no more."""
+        self._outputs.update(self.plan.outputs)
+        waiting = list(self.plan.steps)
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="apply") as pool:
+            while waiting or self._running:
+                try:
+                    waiting = [step for step in waiting if not self._start(step, pool)]
+                    if self._running:
+                        self._collect()
+                except KeyboardInterrupt:
+                    self._stopped = True
+        return tuple(self._outcomes[step.address] for step in self.plan.steps)
+
+    def _start(self, step: Step, pool: ThreadPoolExecutor) -> bool:
+        """Settle or begin a step when all before it have ended; True when it needs no more attention."""
+        before = [self._outcomes.get(a) for a in step.after if any(s.address == a for s in self.plan.steps)]
+        if any(outcome is None for outcome in before):
+            return False
+        at_once = self._at_once(step, [outcome for outcome in before if outcome is not None])
+        if at_once is not None:
+            self._settle(Outcome(step=step, result=at_once))
+            return True
+        self.journal.intend(step)
+        self.watch(step, None)
+        self._running[pool.submit(self._timed, step)] = step
+        return True
+
+    def _at_once(self, step: Step, before: list[Outcome]) -> Result | None:
+        """The result of a step that is not to be done."""
+        if step.action is Action.KEEP:
+            return Result.UNCHANGED
+        if step.action is Action.DEFER:
+            return Result.DEFERRED
+        if self._stopped:
+            return Result.INTERRUPTED
+        unmet = any(o.result in UNMET and not o.step.dated or bool(o.step.remains) for o in before)
+        return Result.BLOCKED if unmet else None
+
+    def _collect(self) -> None:
+        finished, _ = wait(self._running, return_when=FIRST_COMPLETED)
+        for future in finished:
+            self._running.pop(future)
+            self._settle(future.result())
+
+    def _settle(self, outcome: Outcome) -> None:
+        self._outcomes[outcome.step.address] = outcome
+        if outcome.step.action not in (Action.KEEP, Action.DEFER):
+            self.journal.settle(outcome)
+        self.watch(outcome.step, outcome)
+
+    def _timed(self, step: Step) -> Outcome:
+        began = self.cloud.session.monotonic()
+        try:
+            result, error, note = Result.DONE, None, self._do(step)
+        except Interrupted as caught:
+            result, error, note = Result.INTERRUPTED, caught, ""
+        except ProvisionerError as caught:
+            if isinstance(caught, CloudError):
+                caught.address = caught.address or str(step.address)
+            result, error, note = Result.FAILED, caught, ""
+        seconds = self.cloud.session.monotonic() - began
+        return Outcome(step=step, result=result, error=error, seconds=seconds, note=note)
+
+    def _do(self, step: Step) -> str:
+        kind = self.kinds[step.address.kind]
+        if step.action in (Action.DELETE, Action.REPLACE) and kind.delete and step.observed is not None:
+            kind.delete(self.cloud, step.observed)
+        if step.action is Action.DELETE:
+            return ""
+        desired = resolve(step.desired, {**self._outputs, **self._copied(step.desired)})
+        made = self._write(kind, step, desired)
+        observed = self._read_back(kind, step, desired)
+        self._outputs[step.address] = {**kind.publish(observed, None), **(made or {})}
+        return self._proven(kind, step, desired, observed)
+
+    def _write(self, kind: Kind[Any, Any], step: Step, desired: Any) -> Mapping[str, Any] | None:
+        if step.action is Action.UPDATE and kind.update:
+            return kind.update(self.cloud, desired, step.observed)
+        if step.action is Action.ROTATE and kind.rotate:
+            return kind.rotate(self.cloud, desired, step.observed)
+        if step.action in (Action.CREATE, Action.REPLACE) and kind.create:
+            return kind.create(self.cloud, desired)
+        raise Unexpected(operation=f"{step.action} {step.address}", remedy=f"{kind.name} cannot be {step.action}d.")
+
+    def _copied(self, desired: Any) -> dict[Address, Mapping[str, Any]]:
+        """Credentials that this step writes and that no step of this run made: read where they are held."""
+        copied: dict[Address, Mapping[str, Any]] = {}
+        for ref in refs(resolve(desired, self._outputs)):
+            if ref.output in self.kinds[ref.address.kind].secrets and ref.address in self.plan.sources:
+                place, key_id = self.plan.sources[ref.address]
+                reveal = self.kinds[place.kind].reveal
+                held = next(s.observed for s in self.plan.steps if s.address == place)
+                if reveal is not None and held is not None:
+                    value = reveal(self.cloud, held, key_id)
+                    copied[ref.address] = {**self._outputs.get(ref.address, {}), ref.output: value}
+        return copied
+
+    def _read_back(self, kind: Kind[Any, Any], step: Step, desired: Any) -> Observed:
+        """The second reading, once it shows what was written."""
+        last: list[tuple[Observed | None, tuple[Change, ...]]] = []
+
+        def agrees() -> bool:
+            observed = kind.read(self.cloud, desired)
+            changes = () if observed is None or kind.secrets else tuple(kind.diff(desired, observed, self.view))
+            last[:] = [(observed, tuple(c for c in changes if c.forces is not Forces.REFUSE))]
+            return observed is not None and not last[0][1]
+
+        seen = self.cloud.session.wait_until(agrees, deadline_seconds=self.deadline_seconds, what=f"{step.address}")
+        observed, changes = last[0]
+        if observed is None or not seen:
+            differing = ", ".join(change.field for change in changes) or "all of it"
+            raise Unexpected(operation=f"reading {step.address} back", message=f"still not as written: {differing}")
+        return observed
+
+    def _proven(self, kind: Kind[Any, Any], step: Step, desired: Any, observed: Observed) -> str:
+        if kind.prove is None:
+            return ""
+        prove, made, proofs = kind.prove, self._outputs[step.address], [Proof.NOT_YET]
+
+        def usable() -> bool:
+            proofs[:] = [prove(self.cloud, desired, observed, made)]
+            return proofs[0] is not Proof.NOT_YET
+
+        what = f"{step.address} to be usable"
+        if not self.cloud.session.wait_until(usable, deadline_seconds=self.deadline_seconds, what=what):
+            raise Unexpected(operation=f"proving {step.address}", message=f"not usable in {self.deadline_seconds:.0f} s")
+        return "" if proofs[0] is Proof.USABLE else proofs[0].value

@@ -1,0 +1,44 @@
+"""What a run meant to do and did, as JSON lines for people. Nothing ever reads it back; it may be deleted."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from provisioner.model import Outcome, Step
+
+
+class Journal:
+    """Appends to `folder/<environment>.jsonl` (0600). Names and results only: no value, so no secret."""
+
+    def __init__(self, folder: Path, environment: str, *, verb: str, began: datetime) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._path = folder / f"{environment}.jsonl"
+        self._path.touch(mode=0o600)
+        self._lock = Lock()
+        self._run = {"run": began.isoformat(timespec="milliseconds"), "verb": verb}
+
+    def intend(self, step: Step) -> None:
+        """A step is about to be done."""
+        self._write(event="intent", address=str(step.address), action=step.action.value)
+
+    def settle(self, outcome: Outcome) -> None:
+        """A step has ended."""
+        self._write(
+            event="outcome",
+            address=str(outcome.step.address),
+            action=outcome.step.action.value,
+            result=outcome.result.value,
+            seconds=round(outcome.seconds, 3),
+            error=type(outcome.error).__name__ if outcome.error else None,
+        )
+
+    def _write(self, **entry: str | float | None) -> None:
+        line = json.dumps({**self._run, **entry})
+        with self._lock, self._path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")

@@ -1,0 +1,140 @@
+"""Read what is there: every node as soon as it can be, all at once; then what the spec no longer names.
+
+A node is read beside its container, not after it: what it answers counts only if the container is there. It waits
+for another node only where its identity is a Ref to that one. Writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING, Any
+
+from provisioner.errors import CloudError, NotAuthorized, NotFound
+from provisioner.model import Address, Leftover, Node, Observed, Reading, Recipe, Search, Snapshot, refs, resolve
+
+if TYPE_CHECKING:
+    from provisioner.cloud.cloud import Cloud
+    from provisioner.kind import Kind
+
+THREADS = 16
+Kinds = Mapping[str, "Kind[Any, Any]"]
+
+
+def observe(cloud: Cloud, recipe: Recipe, kinds: Kinds, *, strangers: bool = False) -> Snapshot:
+    """One pass over the cloud. `strangers` also lists what stands in our containers without our mark.
+
+    Raises the first error that is neither a missing right nor explained by a missing container.
+    """
+    cloud.session.new_pass()
+    pool = ThreadPoolExecutor(THREADS, thread_name_prefix="observe")
+    try:
+        readings = _Readings(cloud, kinds, pool).of(recipe.nodes)
+        found = pool.map(lambda pair: _search(cloud, kinds, readings, *pair), enumerate(recipe.searches))
+        others = _strangers(cloud, kinds, readings, pool) if strangers else {}
+        leftovers = tuple(leftover for some in found for leftover in some if leftover.address not in readings)
+        return Snapshot(now=cloud.session.now(), readings=readings, leftovers=leftovers, strangers=others)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+class _Readings:
+    """The reads of one pass under way."""
+
+    def __init__(self, cloud: Cloud, kinds: Kinds, pool: ThreadPoolExecutor) -> None:
+        self._cloud, self._kinds, self._pool = cloud, kinds, pool
+        self._done: dict[Address, Reading] = {}
+        self._outputs: dict[Address, Mapping[str, Any]] = {}
+        self._running: dict[Future[Reading], Node] = {}
+
+    def of(self, nodes: tuple[Node, ...]) -> dict[Address, Reading]:
+        """Each node's reading."""
+        waiting = list(nodes)
+        while waiting or self._running:
+            waiting = [node for node in waiting if not self._start(node)]
+            if self._running:
+                self._collect()
+        for reading in self._done.values():
+            if reading.error is not None and not isinstance(reading.error, NotAuthorized):
+                raise reading.error
+        return {node.address: self._done[node.address] for node in nodes}
+
+    def _start(self, node: Node) -> bool:
+        """Begin to read a node if nothing is missing for it; True when it needs no more attention."""
+        if self._without_container(node):
+            self._done[node.address] = Reading(node=node)
+            return True
+        wanted = {ref for name in self._kinds[node.address.kind].identity for ref in refs(getattr(node.desired, name))}
+        if any(ref.address not in self._done for ref in wanted):
+            return False
+        if any(ref.output not in self._outputs.get(ref.address, {}) for ref in wanted):
+            self._done[node.address] = Reading(node=node)
+            return True
+        self._running[self._pool.submit(self._read, node)] = node
+        return True
+
+    def _without_container(self, node: Node) -> bool:
+        held_by = self._done.get(node.container) if node.container else None
+        return held_by is not None and held_by.observed is None and held_by.error is None
+
+    def _collect(self) -> None:
+        finished, _ = wait(self._running, return_when=FIRST_COMPLETED)
+        for future in finished:
+            self._note(self._running.pop(future), future.result())
+        for future, node in list(self._running.items()):
+            if self._without_container(node):
+                del self._running[future]
+                self._note(node, Reading(node=node))
+
+    def _note(self, node: Node, reading: Reading) -> None:
+        if self._without_container(node):
+            reading = Reading(node=node)
+        self._done[node.address] = reading
+        if reading.observed is not None:
+            self._outputs[node.address] = self._kinds[node.address.kind].publish(reading.observed, None)
+
+    def _read(self, node: Node) -> Reading:
+        desired = resolve(node.desired, self._outputs)
+        try:
+            return Reading(node=node, observed=self._kinds[node.address.kind].read(self._cloud, desired))
+        except NotFound:
+            return Reading(node=node)
+        except CloudError as error:
+            error.address = str(node.address)
+            return Reading(node=node, error=error)
+
+
+def outputs_of(readings: Mapping[Address, Reading], kinds: Kinds) -> dict[Address, Mapping[str, Any]]:
+    """What the resources that are there publish."""
+    there = {address: reading.observed for address, reading in readings.items() if reading.observed is not None}
+    return {address: kinds[address.kind].publish(observed, None) for address, observed in there.items()}
+
+
+def _search(
+    cloud: Cloud, kinds: Kinds, readings: Mapping[Address, Reading], rank: int, search: Search
+) -> tuple[Leftover, ...]:
+    """What one search finds; nothing where its container is absent or may not be read yet."""
+    owned = kinds[search.kind].owned
+    scope = resolve(search.scope, outputs_of(readings, kinds))
+    absent = search.container is not None and readings[search.container].observed is None
+    if owned is None or absent or any(True for _ in refs(scope)):
+        return ()
+    try:
+        found = owned(cloud, scope)
+    except (NotAuthorized, NotFound):
+        return ()
+    return tuple(
+        Leftover(address=Address(search.kind, one.name), container=search.container, observed=one.observed, rank=rank)
+        for one in found
+    )
+
+
+def _strangers(
+    cloud: Cloud, kinds: Kinds, readings: Mapping[Address, Reading], pool: ThreadPoolExecutor
+) -> dict[Address, tuple[str, ...]]:
+    def look(address: Address, observed: Observed) -> tuple[Address, tuple[str, ...]]:
+        strangers = kinds[address.kind].strangers
+        return address, tuple(strangers(cloud, observed)) if strangers else ()
+
+    ours = [(a, r.observed) for a, r in readings.items() if r.observed is not None and r.observed.ours]
+    return dict(pool.map(lambda pair: look(*pair), ours))

@@ -1,0 +1,246 @@
+"""Decide: what was declared and what was read → steps, each with its reason. Pure; it cannot import the cloud.
+
+`plan` makes the environment as declared; `engine.teardown` removes what is ours. Both end in `finish`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import TYPE_CHECKING, Any
+
+from provisioner.engine.order import closure, ordered, sort
+from provisioner.errors import PlanError, Refused, Refusals
+from provisioner.kind import shown
+from provisioner.model import (
+    Action,
+    Address,
+    Change,
+    Fate,
+    Forces,
+    Held,
+    Intent,
+    Leftover,
+    Node,
+    Observed,
+    Plan,
+    Reading,
+    Recipe,
+    Snapshot,
+    Step,
+    View,
+    refs,
+    resolve,
+)
+
+if TYPE_CHECKING:
+    from provisioner.kind import Kind
+
+Kinds = Mapping[str, "Kind[Any, Any]"]
+
+
+def plan(recipe: Recipe, snapshot: Snapshot, kinds: Kinds, intent: Intent = Intent.CONVERGE) -> Plan:
+    """The steps that make the environment as it is declared.
+
+    Raises Refusals when something that is there cannot serve, NotAuthorized for what no grant of this run opens.
+    """
+    walk = _Walk(kinds, snapshot, view_of(recipe, snapshot, kinds, intent))
+    for node in ordered(recipe.nodes):
+        walk.decide(node)
+    for leftover in sorted(snapshot.leftovers, key=lambda one: -one.rank):
+        walk.leave(leftover)
+    if walk.errors:
+        raise walk.errors[0] if len(walk.errors) == 1 else Refusals(tuple(walk.errors))
+    return finish(recipe, walk.steps, outputs=walk.outputs, sources=_sources(walk.view, kinds, walk.outputs))
+
+
+def finish(
+    recipe: Recipe,
+    steps: Mapping[Address, Step],
+    *,
+    outputs: Mapping[Address, Mapping[str, Any]] | None = None,
+    sources: Mapping[Address, tuple[Address, str]] | None = None,
+) -> Plan:
+    """The steps in an order in which they can be done, with their digest."""
+    ranked = tuple(steps[address] for address in sort({a: step.after for a, step in steps.items()}))
+    return Plan(
+        environment=recipe.environment,
+        steps=ranked,
+        digest=digest(ranked),
+        outputs=outputs or {},
+        sources=sources or {},
+    )
+
+
+def limited(made: Plan, only: Iterable[Address]) -> Plan:
+    """The plan without what the given addresses do not need. Raises PlanError for an address it does not have."""
+    needs = {step.address: step.after for step in made.steps}
+    for address in only:
+        if address not in needs:
+            raise Refused(str(address), "no such resource in this environment", "`provisioner graph` shows what is")
+    wanted = closure(only, needs)
+    steps = tuple(step for step in made.steps if step.address in wanted)
+    return Plan(
+        environment=made.environment, steps=steps, digest=digest(steps), outputs=made.outputs, sources=made.sources
+    )
+
+
+def digest(steps: Iterable[Step]) -> str:
+    """SHA-256 over addresses, actions, changed field names and observed versions; no value goes in."""
+    lines = [
+        [str(s.address), s.action.value, sorted(c.field for c in s.changes), s.observed.version if s.observed else ""]
+        for s in steps
+    ]
+    return hashlib.sha256(json.dumps(sorted(lines)).encode()).hexdigest()
+
+
+def view_of(recipe: Recipe, snapshot: Snapshot, kinds: Kinds, intent: Intent) -> View:
+    """What kinds may know of each other: who holds which credential, who should."""
+    holdings: dict[Address, tuple[Held, ...]] = {}
+    there = [(a, r.observed) for a, r in snapshot.readings.items() if r.observed is not None]
+    there += [(leftover.address, leftover.observed) for leftover in snapshot.leftovers]
+    for place, observed in there:
+        holds = kinds[place.kind].holds
+        for credential, held in (holds(observed) if holds else {}).items():
+            known = tuple(Held(place=place, holding=holding) for holding in held)
+            holdings[credential] = holdings.get(credential, ()) + known
+    consumers: dict[Address, tuple[Address, ...]] = {}
+    for node in recipe.nodes:
+        for ref in refs(node.desired):
+            if ref.output in kinds[ref.address.kind].secrets:
+                consumers[ref.address] = (*consumers.get(ref.address, ()), node.address)
+    return View(
+        now=snapshot.now,
+        environment_id=recipe.environment_id,
+        intent=intent,
+        holdings=holdings,
+        consumers=consumers,
+    )
+
+
+def described(desired: object) -> tuple[Change, ...]:
+    """What a creation will set, field by field."""
+    if not is_dataclass(desired):
+        return ()
+    pairs = ((item.name, getattr(desired, item.name)) for item in fields(desired) if item.repr)
+    return tuple(Change(field=name, after=shown(value)) for name, value in pairs if value not in (None, (), {}))
+
+
+@dataclass
+class _Walk:
+    """The decisions made so far, in order of need."""
+
+    kinds: Kinds
+    snapshot: Snapshot
+    view: View
+    steps: dict[Address, Step] = field(default_factory=dict)
+    outputs: dict[Address, Mapping[str, Any]] = field(default_factory=dict)
+    errors: list[Exception] = field(default_factory=list)
+
+    def decide(self, node: Node) -> None:
+        """Add the node's step."""
+        reading = self.snapshot.readings[node.address]
+        waits_on = self._waits_on(node, reading)
+        if waits_on:
+            reason = f"cannot be read until {', '.join(waits_on)}; decided again after it"
+            self._add(node, Action.DEFER, reason=reason, waits_on=waits_on)
+        elif reading.error is not None:
+            self.errors.append(reading.error)
+        elif reading.observed is None:
+            self._make(node)
+        else:
+            self._compare(node, reading.observed)
+
+    def leave(self, leftover: Leftover) -> None:
+        """Add a step for something of ours that the spec no longer names."""
+        fate_of = self.kinds[leftover.address.kind].fate
+        gone = Fate(action=Action.DELETE, reason="the spec no longer names it")
+        fate = fate_of(leftover.observed, leftover.address, self.view) if fate_of else gone
+        if fate.action is not Action.KEEP:
+            self.steps[leftover.address] = leftover_step(leftover, fate, self.snapshot)
+
+    def _add(self, node: Node, action: Action, **more: Any) -> None:
+        access = node.access
+        step = Step(address=node.address, action=action, after=node.all_needs(), access=access, **more)
+        self.steps[node.address] = step
+
+    def _waits_on(self, node: Node, reading: Reading) -> tuple[str, ...]:
+        """The grants of this run that must stand before the node can be read, or nothing."""
+        identity = self.kinds[node.address.kind].identity
+        asked = {ref.address for name in identity for ref in refs(getattr(node.desired, name))}
+        blocking = [self.steps[a] for a in (*asked, *((node.container,) if node.container else ()))]
+        inherited = [wait for step in blocking if step.action is Action.DEFER for wait in step.waits_on]
+        if reading.error is None:
+            return tuple(dict.fromkeys(inherited))
+        needs = {address: step.after for address, step in self.steps.items()}
+        near = closure(node.all_needs(), needs)
+        grants = [a for a, s in self.steps.items() if s.access and a in near and s.action is Action.CREATE]
+        return tuple(dict.fromkeys((*inherited, *map(str, sorted(grants)))))
+
+    def _make(self, node: Node) -> None:
+        kind = self.kinds[node.address.kind]
+        desired = resolve(node.desired, self.outputs)
+        if kind.create is None:
+            where = getattr(node.desired, "id", node.address.name)
+            self.errors.append(Refused(str(node.address), f"{where} is not there", "Check its name in the spec"))
+            return
+        self._add(node, Action.CREATE, changes=described(desired), reason="it is not there", desired=node.desired)
+
+    def _compare(self, node: Node, observed: Observed) -> None:
+        kind = self.kinds[node.address.kind]
+        changes = tuple(kind.diff(resolve(node.desired, self.outputs), observed, self.view))
+        refused = [change for change in changes if change.forces is Forces.REFUSE]
+        self.errors.extend(_refusal(node.address, change) for change in refused)
+        adopted = kind.container and not kind.keyed and not observed.ours
+        action = Action.KEEP if adopted else _action(changes)
+        kept = () if action is Action.KEEP else changes
+        reason = "; ".join(dict.fromkeys(change.reason for change in kept if change.reason))
+        note = "adopted: there before us, left as it is" if adopted else reason
+        self._add(node, action, changes=kept, reason=note, desired=node.desired, observed=observed)
+        if action not in (Action.REPLACE, Action.ROTATE):
+            self.outputs[node.address] = kind.publish(observed, self.view)
+
+
+def leftover_step(leftover: Leftover, fate: Fate, snapshot: Snapshot) -> Step:
+    """The step for a leftover: after those that were made later than it."""
+    later = tuple(one.address for one in snapshot.leftovers if one.rank > leftover.rank)
+    until = (fate.until.isoformat(timespec="minutes"),) if fate.until else ()
+    return Step(
+        address=leftover.address,
+        action=fate.action,
+        reason=fate.reason,
+        after=later,
+        waits_on=until,
+        dated=bool(until),
+        observed=leftover.observed,
+    )
+
+
+def _refusal(address: Address, change: Change) -> PlanError:
+    what = f"{change.field} is {change.before}" if change.before is not None else change.field
+    wanted = f", not {change.after}" if change.after is not None else ""
+    return Refused(str(address), f"{what}{wanted}", change.reason)
+
+
+def _action(changes: tuple[Change, ...]) -> Action:
+    forces = {change.forces for change in changes}
+    for force, action in ((Forces.REPLACE, Action.REPLACE), (Forces.ROTATE, Action.ROTATE)):
+        if force in forces:
+            return action
+    return Action.UPDATE if forces else Action.KEEP
+
+
+def _sources(
+    view: View, kinds: Kinds, outputs: Mapping[Address, Mapping[str, Any]]
+) -> dict[Address, tuple[Address, str]]:
+    """By credential, a place from which its current value can be copied."""
+    found: dict[Address, tuple[Address, str]] = {}
+    for credential, held in view.holdings.items():
+        current = outputs.get(credential, {}).get("key_id")
+        for one in held:
+            readable = one.holding.readable and kinds[one.place.kind].reveal is not None
+            if readable and one.holding.key_id == current:
+                found.setdefault(credential, (one.place, one.holding.key_id))
+    return found

@@ -1,0 +1,134 @@
+"""Decide what goes when an environment is torn down: exactly what bears our mark, contents before containers. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from provisioner.engine.order import ordered
+from provisioner.engine.plan import described, finish, leftover_step, view_of
+from provisioner.model import Action, Address, Fate, Intent, Node, Plan, Recipe, Snapshot, Step
+
+if TYPE_CHECKING:
+    from provisioner.kind import Kind
+
+Kinds = Mapping[str, "Kind[Any, Any]"]
+
+
+def teardown(recipe: Recipe, snapshot: Snapshot, kinds: Kinds, *, with_contents: bool = False) -> Plan:
+    """The steps that remove what is ours; what stays behind says so in `remains`."""
+    nodes = ordered(recipe.nodes)
+    shut = _shut(nodes, snapshot)
+    if shut:
+        return finish(recipe, _let_in(nodes, snapshot, shut))
+    steps = _leftovers(recipe, snapshot, kinds)
+    for node in reversed(nodes):
+        steps[node.address] = _step(node, snapshot, kinds, steps, with_contents=with_contents)
+    return finish(recipe, _reversed(nodes, snapshot, steps))
+
+
+def _shut(nodes: tuple[Node, ...], snapshot: Snapshot) -> tuple[Address, ...]:
+    """Grants to the caller that must be made before its own things can be read."""
+    if not any(snapshot.readings[node.address].error for node in nodes):
+        return ()
+    absent = [n.address for n in nodes if n.access and snapshot.readings[n.address].observed is None]
+    if not absent:
+        raise next(r.error for r in snapshot.readings.values() if r.error is not None)
+    return tuple(absent)
+
+
+def _let_in(nodes: tuple[Node, ...], snapshot: Snapshot, shut: tuple[Address, ...]) -> dict[Address, Step]:
+    waits = tuple(map(str, shut))
+    reason = f"decided once the caller may read: {', '.join(waits)}"
+    steps: dict[Address, Step] = {}
+    for node in nodes:
+        if node.address in shut:
+            changes = described(node.desired)
+            steps[node.address] = Step(
+                address=node.address, action=Action.CREATE, changes=changes, access=True, desired=node.desired
+            )
+        elif snapshot.readings[node.address].observed or snapshot.readings[node.address].error:
+            steps[node.address] = Step(address=node.address, action=Action.DEFER, reason=reason, waits_on=waits)
+    return steps
+
+
+def _leftovers(recipe: Recipe, snapshot: Snapshot, kinds: Kinds) -> dict[Address, Step]:
+    view = view_of(recipe, snapshot, kinds, Intent.TEARDOWN)
+    steps: dict[Address, Step] = {}
+    for leftover in snapshot.leftovers:
+        fate_of = kinds[leftover.address.kind].fate
+        gone = Fate(action=Action.DELETE, reason="ours")
+        fate = fate_of(leftover.observed, leftover.address, view) if fate_of else gone
+        steps[leftover.address] = leftover_step(leftover, fate, snapshot)
+    return steps
+
+
+def _step(
+    node: Node, snapshot: Snapshot, kinds: Kinds, steps: Mapping[Address, Step], *, with_contents: bool
+) -> Step:
+    """What becomes of one node, when all that lives in it is decided."""
+    reading = snapshot.readings[node.address]
+    kept = _kept(node, snapshot, kinds, steps)
+    if kept is not None:
+        return kept
+    strangers = () if with_contents else snapshot.strangers.get(node.address, ())
+    staying = [str(s.address) for s in steps.values() if s.remains and _container(snapshot, s.address) == node.address]
+    if strangers or staying:
+        holds = ", ".join((*strangers, *staying))
+        remains = f"it holds {holds}, without our mark; `--with-contents` deletes that too"
+        return Step(address=node.address, action=Action.KEEP, remains=remains, observed=reading.observed)
+    more = snapshot.strangers.get(node.address, ())
+    reason = f"ours, with {', '.join(more)}" if more else "ours"
+    return Step(
+        address=node.address,
+        action=Action.DELETE,
+        reason=reason,
+        access=node.access,
+        desired=node.desired,
+        observed=reading.observed,
+    )
+
+
+def _container(snapshot: Snapshot, address: Address) -> Address | None:
+    reading = snapshot.readings.get(address)
+    return reading.node.container if reading else None
+
+
+def _kept(node: Node, snapshot: Snapshot, kinds: Kinds, steps: Mapping[Address, Step]) -> Step | None:
+    """The step for a node that is not deleted as such, or None."""
+    kind: Kind[Any, Any] = kinds[node.address.kind]
+    observed = snapshot.readings[node.address].observed
+
+    def keep(reason: str, remains: str = "") -> Step:
+        return Step(address=node.address, action=Action.KEEP, reason=reason, remains=remains, observed=observed)
+
+    if observed is None:
+        return keep("not there")
+    if any(a.kind == node.address.kind and a.name.startswith(f"{node.address.name}/") for a in steps):
+        return keep("its keys are steps of their own")
+    if kind.leaves is not None:
+        held_by = snapshot.readings[node.container].observed if node.container else None
+        goes_along = held_by is not None and held_by.ours
+        return keep(f"goes with {node.container}") if goes_along else keep("", kind.leaves(node.desired))
+    if kind.delete is None:
+        return keep("looked up, not made")
+    return None if observed.ours or kind.keyed else keep("not ours")
+
+
+def _reversed(nodes: tuple[Node, ...], snapshot: Snapshot, steps: Mapping[Address, Step]) -> dict[Address, Step]:
+    """Each step behind the steps of all that needs it."""
+    after: dict[Address, list[Address]] = {address: list(step.after) for address, step in steps.items()}
+    for node in nodes:
+        for need in node.all_needs():
+            after[need].append(node.address)
+    for leftover in snapshot.leftovers:
+        for node in nodes:
+            if leftover.container == node.address or node.access:
+                after[node.address].append(leftover.address)
+    return {address: _behind(step, tuple(dict.fromkeys(after[address]))) for address, step in steps.items()}
+
+
+def _behind(step: Step, after: tuple[Address, ...]) -> Step:
+
+    return replace(step, after=after)
