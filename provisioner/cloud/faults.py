@@ -1,0 +1,232 @@
+"""Azure's errors become ours, by type and code; the only place that may read an error's text.
+
+The codes: https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/common-deployment-errors,
+https://learn.microsoft.com/azure/key-vault/general/rest-error-codes,
+https://learn.microsoft.com/rest/api/storageservices/common-rest-api-error-codes,
+https://learn.microsoft.com/graph/errors and https://learn.microsoft.com/entra/identity-platform/reference-error-codes
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    HttpResponseError,
+    ResourceNotFoundError,
+    ServiceRequestError,
+    ServiceResponseError,
+)
+
+from provisioner.cloud.retries import causes, retry_after
+from provisioner.cloud.sign_in import REMEDY as SIGN_IN_REMEDY
+from provisioner.cloud.transport import request_id
+from provisioner.errors import (
+    CloudError,
+    Conflict,
+    NotAuthorized,
+    NotFound,
+    NotYetVisible,
+    Throttled,
+    Unexpected,
+    Unreachable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+BY_CODE: dict[str, type[CloudError]] = {
+    "PrincipalNotFound": NotYetVisible,
+    "AADSTS700016": NotYetVisible,
+    "AADSTS7000215": NotYetVisible,
+    "SecretDisabled": Conflict,
+    "ResourceGroupBeingDeleted": Conflict,
+    "VaultAlreadyExists": Conflict,
+    "StorageAccountAlreadyTaken": Conflict,
+    "AccountNameInvalid": Unexpected,
+    "SubscriptionNotRegistered": Conflict,
+    "MissingSubscriptionRegistration": Conflict,
+    "RequestDisallowedByPolicy": Conflict,
+    "ScopeLocked": Conflict,
+    "AuthorizationPermissionMismatch": NotAuthorized,
+    "Authorization_RequestDenied": NotAuthorized,
+}
+BY_STATUS: dict[int, type[CloudError]] = {
+    401: NotAuthorized,
+    403: NotAuthorized,
+    404: NotFound,
+    409: Conflict,
+    412: Conflict,
+    423: Conflict,
+    429: Throttled,
+}
+FAILED_THERE = "Azure itself failed. Run the command again in a few minutes; it goes on where it stopped."
+# Which role has an action, the least that serves first. https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
+ROLES = (
+    ("microsoft.authorization/", "Role Based Access Control Administrator"),
+    ("microsoft.keyvault/vaults/secrets/", "Key Vault Secrets Officer"),
+    ("microsoft.keyvault/locations/deletedvaults/purge/", "Key Vault Purge Operator"),
+    ("microsoft.storage/storageaccounts/blobservices/containers/blobs/", "Storage Blob Data Owner"),
+    ("microsoft.datafactory/", "Data Factory Contributor"),
+    ("", "Contributor"),
+)
+ACTION = re.compile(r"(?:perform action|Action:) '?([\w./]+)'?")
+SCOPE = re.compile(r"(?:over scope|Resource:) '?(/[^'\s]+)'?")
+OBJECT = re.compile(r"(?:object id|oid=)\s*'?([0-9a-fA-F-]{36})'?")
+SIGN_IN_CODE = re.compile(r"AADSTS\d+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """An error as Azure worded it. code: the innermost that is known here, else the outer one."""
+
+    status: int
+    code: str
+    message: str
+    request_id: str = ""
+    retry_after_seconds: float | None = None
+
+
+@contextmanager
+def translated(operation: str) -> Generator[None]:
+    """Whatever azure-core raises inside leaves as a CloudError of this operation."""
+    try:
+        yield
+    except AzureError as error:
+        raise _ours(error, operation) from error
+
+
+def refusal(response: Any, operation: str) -> CloudError:
+    """The CloudError of an answer with an error status (azure.core.rest or SDK response)."""
+    return _of_answer(_answer(response), operation)
+
+
+def _ours(error: AzureError, operation: str) -> CloudError:
+    response = getattr(error, "response", None)
+    if isinstance(error, HttpResponseError) and response is not None:
+        return refusal(response, operation)
+    if isinstance(error, ClientAuthenticationError):
+        return _sign_in_failed(error, operation)
+    if isinstance(error, (ServiceRequestError, ServiceResponseError)):
+        return Unreachable(operation=operation, message=_root(error))
+    if isinstance(error, ResourceNotFoundError):
+        return NotFound(operation=operation, message=str(error.message))
+    return _of_answer(_of_operation(error), operation)
+
+
+def _sign_in_failed(error: ClientAuthenticationError, operation: str) -> CloudError:
+    """No credential, or Entra turned it down."""
+    text = str(error.message)
+    found = SIGN_IN_CODE.search(text)
+    code = found.group() if found else "CredentialUnavailable"
+    kind = BY_CODE.get(code, NotAuthorized)
+    return kind(operation=operation, status=401, code=code, message=_first_lines(text), remedy=SIGN_IN_REMEDY)
+
+
+def _of_answer(answer: Answer, operation: str) -> CloudError:
+    kind = BY_CODE.get(answer.code) or BY_STATUS.get(answer.status, Unexpected)
+    return kind(
+        operation=operation,
+        status=answer.status,
+        code=answer.code,
+        message=_first_lines(answer.message),
+        request_id=answer.request_id,
+        retry_after_seconds=answer.retry_after_seconds,
+        remedy=_remedy(kind, answer),
+    )
+
+
+def _remedy(kind: type[CloudError], answer: Answer) -> str:
+    if answer.code.startswith("AADSTS"):
+        return SIGN_IN_REMEDY
+    if answer.code == "Authorization_RequestDenied":
+        return (
+            "Grant the caller the Graph permission Application.ReadWrite.OwnedBy and consent to it "
+            "(docs/environment.md, Rights), or sign in as a person who may register applications."
+        )
+    if kind is NotAuthorized:
+        return _grant(answer.message)
+    if answer.code in {"SubscriptionNotRegistered", "MissingSubscriptionRegistration"}:
+        return "Register the resource provider that it names: `az provider register --namespace NAMESPACE --wait`."
+    return FAILED_THERE if answer.status >= 500 else ""
+
+
+def _grant(message: str) -> str:
+    """The az line that grants the missing right, as far as the message names it; else none."""
+    action, scope, who = ACTION.search(message), SCOPE.search(message), OBJECT.search(message)
+    if action is None or scope is None:
+        return ""
+    name = action.group(1).lower()
+    role = next(role for prefix, role in ROLES if name.startswith(prefix))
+    assignee = who.group(1) if who else "OBJECT_ID"
+    return (
+        f"Missing right: {action.group(1)} on {scope.group(1)}. Somebody who may grant it runs: "
+        f"az role assignment create --assignee {assignee} --role '{role}' --scope {scope.group(1)}"
+    )
+
+
+def _answer(response: Any) -> Answer:
+    outer, inner, message = _codes(_body(response))
+    code = inner if inner in BY_CODE else outer or response.headers.get("x-ms-error-code", "")
+    return Answer(
+        status=response.status_code,
+        code=code or str(getattr(response, "reason", "") or ""),
+        message=message,
+        request_id=request_id(response),
+        retry_after_seconds=retry_after(response),
+    )
+
+
+def _of_operation(error: AzureError) -> Answer:
+    """A long-running operation that ended badly bears its error without an answer."""
+    told = getattr(error, "error", None)
+    code = str(getattr(told, "code", "") or type(error).__name__)
+    return Answer(status=0, code=code, message=str(error.message))
+
+
+def _codes(body: str | dict[str, Any]) -> tuple[str, str, str]:
+    """Outer code, inner code, message: ARM, Graph, Key Vault, dfs (`error`), Entra (`error` is a word), blob (XML)."""
+    if isinstance(body, str):
+        found = re.search(r"<Code>([^<]*)</Code>\s*<Message>([^<]*)", body)
+        return (found.group(1), "", found.group(2)) if found else ("", "", "")
+    error: Any = body.get("error", body)
+    if isinstance(error, str):
+        text = str(body.get("error_description", ""))
+        found = SIGN_IN_CODE.search(text)
+        return found.group() if found else error, "", text
+    if not isinstance(error, dict):
+        return "", "", str(error)
+    told: dict[str, Any] = {**error}
+    inner: Any = told.get("innererror") or told.get("innerError") or {}
+    return str(told.get("code", "")), str(inner.get("code", "")), str(told.get("message", ""))
+
+
+def _body(response: Any) -> str | dict[str, Any]:
+    """JSON if it is, else text; a streamed answer is read first."""
+    try:
+        if hasattr(response, "read"):
+            response.read()
+        text: str = response.text()
+    except (AzureError, ValueError, AttributeError):
+        return ""
+    try:
+        read: Any = json.loads(text)
+    except ValueError:
+        return text
+    return {**read} if isinstance(read, dict) else text
+
+
+def _first_lines(text: str) -> str:
+    """The message without its trailing trace ids and repetitions."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    kept = [line for line in lines if not line.startswith(("RequestId:", "Time:", "Trace ID:", "Correlation ID:"))]
+    return " ".join(kept)[:1000]
+
+
+def _root(error: AzureError) -> str:
+    return str(list(causes(error))[-1] or error)[:500]

@@ -1,0 +1,136 @@
+"""The one retry policy: by type of answer, bounded, jittered, in every client's pipeline.
+
+A POST whose answer got lost is not sent again: it may have made something. Whoever sent it reads what stands.
+"""
+
+from __future__ import annotations
+
+from random import SystemRandom
+from typing import TYPE_CHECKING, Any
+
+from azure.core.exceptions import ServiceRequestError, ServiceResponseError
+from azure.core.pipeline.policies import HTTPPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from azure.core.pipeline import PipelineRequest, PipelineResponse
+
+JITTER = SystemRandom().uniform
+ATTEMPTS = 6
+FIRST_SECONDS = 0.25
+LONGEST_SECONDS = 60.0
+# https://learn.microsoft.com/azure/architecture/best-practices/retry-service-specific
+TRANSIENT = frozenset({408, 500, 502, 503, 504})
+# A POST that these answer was not carried out.
+TURNED_AWAY = frozenset({429, 503})
+
+
+class Retry(HTTPPolicy[Any, Any]):
+    """Sends again what a second try can mend."""
+
+    def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
+        """The last answer, or the last connection error."""
+        _drop_foreign_options(request.context.options)
+        position = _position(request.http_request)
+        transport: Any = request.context.transport
+        for delay in _delays():
+            try:
+                response = self.next.send(request)
+            except (ServiceRequestError, ServiceResponseError) as error:
+                if delay is None or not _repeatable(request, error) or not _rewind(request.http_request, position):
+                    raise
+                transport.sleep(delay)
+                continue
+            if delay is None or not _transient(request, response) or not _rewind(request.http_request, position):
+                return response
+            transport.sleep(max(retry_after(response.http_response) or 0.0, delay))
+        raise AssertionError("the last delay is None")
+
+
+def retry_after(response: Any) -> float | None:
+    """Seconds that the service asks for (`Retry-After`, and `x-ms-retry-after-ms` of some), at most a minute.
+
+    https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling
+    """
+    for header, unit in (("retry-after-ms", 1000.0), ("x-ms-retry-after-ms", 1000.0), ("Retry-After", 1.0)):
+        value: str = response.headers.get(header, "")
+        if value.strip().isdigit():
+            return min(int(value) / unit, LONGEST_SECONDS)
+    return None
+
+
+def never_resent(error: BaseException) -> bool:
+    """Whether no later try can help: the name does not resolve, the certificate is not trusted, the proxy says no."""
+    from urllib3.exceptions import NameResolutionError, ProxyError, SSLError
+
+    return any(isinstance(cause, (NameResolutionError, SSLError, ProxyError)) for cause in causes(error))
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and all it was made of: in args and `reason` (requests, urllib3), in `inner_exception` (azure-core)."""
+    seen: set[int] = set()
+    waiting: list[Any] = [error]
+    while waiting:
+        cause = waiting.pop()
+        if not isinstance(cause, BaseException) or id(cause) in seen:
+            continue
+        seen.add(id(cause))
+        yield cause
+        more = (cause.__cause__, getattr(cause, "inner_exception", None))
+        waiting.extend((*more, getattr(cause, "reason", None), *cause.args))
+
+
+def _delays() -> Iterator[float | None]:
+    """A pause after each attempt; None after the last."""
+    for attempt in range(ATTEMPTS - 1):
+        yield FIRST_SECONDS * 2**attempt * JITTER(0.5, 1.0)  # spreads load, guards nothing
+    yield None
+
+
+def _repeatable(request: PipelineRequest[Any], error: Exception) -> bool:
+    if never_resent(error):
+        return False
+    return isinstance(error, ServiceRequestError) or request.http_request.method != "POST"
+
+
+def _transient(request: PipelineRequest[Any], response: PipelineResponse[Any, Any]) -> bool:
+    status: int = response.http_response.status_code
+    if status in TURNED_AWAY:
+        return True
+    if status in TRANSIENT:
+        return request.http_request.method != "POST"
+    return status == 409 and retry_after(response.http_response) is not None  # busy for a while
+
+
+def _position(request: Any) -> int | None:
+    """Where a streamed body begins; None: it cannot be sent twice."""
+    body = _stream(request)
+    if body is None:
+        return 0
+    try:
+        return int(body.tell())
+    except (AttributeError, OSError):
+        return None
+
+
+def _rewind(request: Any, position: int | None) -> bool:
+    body = _stream(request)
+    if body is None:
+        return True
+    if position is None:
+        return False
+    body.seek(position)
+    return True
+
+
+def _stream(request: Any) -> Any:
+    """The body if it is a stream: azure.core.rest calls it `content`, older requests `body`."""
+    body = getattr(request, "content", None) or getattr(request, "body", None)
+    return body if hasattr(body, "read") else None
+
+
+def _drop_foreign_options(options: dict[str, Any]) -> None:
+    """Options that azure-core's own retry policy takes out before they reach the transport, which knows none."""
+    for name in [key for key in options if key.startswith("retry_") or key == "timeout"]:
+        del options[name]

@@ -1,0 +1,235 @@
+"""One run's way to Azure: who signs in, the pool of connections, what was asked already, and all waiting.
+
+Nothing of a run outlives its session.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+from provisioner.cloud.faults import translated
+from provisioner.cloud.retries import JITTER, Retry
+from provisioner.cloud.sign_in import LocalSettings, SignIn, sign_in
+from provisioner.cloud.tokens import Tokens, claims_of
+from provisioner.cloud.transport import WRITE_SECONDS, Route, Transport
+from provisioner.errors import CloudError, Interrupted, NotYetVisible
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from provisioner.cloud.http import Http
+    from provisioner.cloud.lease import Lease
+    from provisioner.cloud.profile import Profile
+
+__all__ = ["LocalSettings", "Session", "open_session"]
+
+T = TypeVar("T")
+USER_AGENT = "provisioner"
+VISIBLE_SECONDS = 180.0
+POLL_SECONDS = 2
+
+
+class Session:
+    """Made by `open_session`; used by many threads at once."""
+
+    def __init__(self, profile: Profile, *, subscription: str, tenant: str | None, route: Route, debug: bool) -> None:
+        self.profile = profile
+        self.subscription_id = subscription
+        self.lease: Lease | None = None
+        self.interrupted = threading.Event()
+        self._tenant = tenant
+        self._transport = Transport(route, pause=self.pause, guard=self._guard, debug=debug)
+        self._memos: dict[object, Future[Any]] = {}
+        self._https: dict[str, Http] = {}
+        self._lock = threading.Lock()
+
+    def signed_in(self, chosen: SignIn) -> Session:
+        """The session, with its credential."""
+        self.credential = Tokens(chosen, self._tenant)
+        return self
+
+    def warm(self) -> None:
+        """Fetch the tokens of all audiences at once.
+
+        Raises NotAuthorized if there is none for the control plane; the others are asked for again when needed.
+        """
+        scopes = self.profile.scopes
+        with ThreadPoolExecutor(len(scopes)) as pool:
+            futures = [pool.submit(self.credential.get_token_info, scope) for scope in scopes]
+        with translated("sign-in"):
+            futures[0].result()
+
+    @cached_property
+    def claims(self) -> dict[str, Any]:
+        """What the caller's token for the control plane says."""
+        with translated("sign-in"):
+            return claims_of(self.credential.get_token_info(self.profile.arm_scope).token)
+
+    @property
+    def tenant_id(self) -> str:
+        """Where the caller signed in."""
+        return str(self.claims["tid"])
+
+    @property
+    def caller_object_id(self) -> str:
+        """The object id of who runs this."""
+        return str(self.claims["oid"])
+
+    @property
+    def caller_type(self) -> str:
+        """`ServicePrincipal` (a managed identity is one too) or `User`, as role assignments say it."""
+        return "ServicePrincipal" if self.claims.get("idtyp") == "app" else "User"
+
+    @property
+    def counter(self) -> Counter[str]:
+        """Requests sent so far, by method and host."""
+        return self._transport.counter
+
+    def now(self) -> datetime:
+        """The `Date` of the cloud's first answer in this run."""
+        if self._transport.first_date is None:
+            self.warm()
+        if self._transport.first_date is None:  # a credential that needs no answer (az) gave the tokens
+            self.http(self.profile.arm_scope).request(
+                "GET", f"{self.profile.arm}/tenants", operation="GET tenants", params={"api-version": "2022-12-01"}
+            )
+        if self._transport.first_date is None:
+            raise NotYetVisible(operation="the cloud's clock", message="no answer had a Date")
+        return self._transport.first_date
+
+    def http(self, scope: str) -> Http:
+        """A raw client for one audience."""
+        from provisioner.cloud.http import Http
+
+        with self._lock:
+            if scope not in self._https:
+                self._https[scope] = Http(self.credential, scope, transport=self._transport, user_agent=USER_AGENT)
+            return self._https[scope]
+
+    def sdk_options(self) -> dict[str, Any]:
+        """Keyword arguments that every SDK client takes: our pool, our retries, no log of headers."""
+        return {
+            "transport": self._transport,
+            "retry_policy": Retry(),
+            "user_agent": USER_AGENT,
+            "logging_enable": False,
+            "polling_interval": POLL_SECONDS,
+        }
+
+    def management_options(self) -> dict[str, Any]:
+        """`sdk_options` and the control plane's address and audience, for azure-mgmt clients."""
+        where = {"base_url": self.profile.arm, "credential_scopes": [self.profile.arm_scope]}
+        return {**self.sdk_options(), **where}
+
+    def memo(self, key: object, fetch: Callable[[], T]) -> T:
+        """`fetch()`, called once per pass however many threads ask; an error is everybody's and then forgotten."""
+        with self._lock:
+            future = self._memos.get(key)
+            mine = future is None
+            if future is None:
+                future = self._memos[key] = Future()
+        if mine:
+            self._fulfil(key, future, fetch)
+        return future.result()
+
+    def forget(self, key: object) -> None:
+        """What `memo` keeps under the key is no longer true."""
+        with self._lock:
+            self._memos.pop(key, None)
+
+    def new_pass(self) -> None:
+        """Read everything anew."""
+        with self._lock:
+            self._memos.clear()
+
+    def wait_until(self, check: Callable[[], bool], *, deadline_seconds: float, what: str) -> None:
+        """Ask until it is so: at once, then at growing, jittered intervals. Raises NotYetVisible at the deadline."""
+        end = time.monotonic() + deadline_seconds
+        delay = 0.1
+        while not check():
+            left = end - time.monotonic()
+            if left <= 0:
+                told = f"not so after {deadline_seconds:.0f} s"
+                raise NotYetVisible(operation=what, message=told)
+            self.pause(min(left, delay * JITTER(0.5, 1.0)))  # spreads load, guards nothing
+            delay = min(delay * 1.6, 10.0)
+
+    def until_visible(
+        self,
+        fetch: Callable[[], T],
+        *,
+        what: str,
+        deadline_seconds: float = VISIBLE_SECONDS,
+        on: tuple[type[CloudError], ...] = (NotYetVisible,),
+    ) -> T:
+        """`fetch()` again and again while it raises one of `on`; the last such error at the deadline."""
+        found: list[T] = []
+        last: list[Exception] = []
+
+        def seen() -> bool:
+            try:
+                found.append(fetch())
+            except on as error:
+                last[:] = [error]
+                return False
+            return True
+
+        try:
+            self.wait_until(seen, deadline_seconds=deadline_seconds, what=what)
+        except NotYetVisible as late:
+            raise (last[0] if last else late) from late
+        return found[0]
+
+    def pause(self, seconds: float) -> None:
+        """The only sleep; `interrupted` ends it."""
+        if self.interrupted.wait(seconds):
+            raise Interrupted(during="waiting for Azure")
+
+    def close(self) -> None:
+        """End of the run."""
+        self._transport.shut()
+
+    def _fulfil(self, key: object, future: Future[Any], fetch: Callable[[], Any]) -> None:
+        try:
+            future.set_result(fetch())
+        except BaseException as error:  # noqa: BLE001  # all who wait must wake, whatever it was  # all who wait must wake, whatever it was
+            self.forget(key)
+            future.set_exception(error)
+
+    def _guard(self, method: str, url: str) -> None:
+        """Writes need a lease that outlasts them; signing in, and the lease's own calls, do not."""
+        if self.lease is None or urlsplit(url).netloc == urlsplit(self.profile.authority).netloc:
+            return
+        if not urlsplit(url).path.endswith("/lease"):
+            self.lease.require(WRITE_SECONDS, during=f"{method} {urlsplit(url).path}")
+
+
+def open_session(
+    profile: Profile,
+    *,
+    subscription: str,
+    tenant: str | None = None,
+    local: LocalSettings | None = None,
+    debug: bool = False,
+) -> Session:
+    """A session of one run. `local`: for the embedded local Azure; then the environment's proxies do not matter.
+
+    Raises nothing yet: `warm` signs in.
+    """
+    for noisy in ("azure", "msal", "urllib3"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    route = Route()
+    if local is not None:
+        route = Route(proxies={"https": local.proxy, "http": local.proxy}, ca_bundle=local.ca_bundle)
+        tenant = local.tenant_id
+    session = Session(profile, subscription=subscription, tenant=tenant, route=route, debug=debug)
+    options = {name: value for name, value in session.sdk_options().items() if name in {"transport", "user_agent"}}
+    return session.signed_in(sign_in(profile, tenant, local, retry_policy_class=Retry, **options))

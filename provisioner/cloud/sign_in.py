@@ -1,0 +1,100 @@
+"""Which credential is used, and why: the local Azure's own operator, else the environment, else who is signed in here.
+
+Only the credential that is needed is made; the chain of azure-identity asks the machine (az, IMDS) one by one.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from azure.core.credentials import TokenCredential
+
+    from provisioner.cloud.profile import Profile
+    from provisioner.secret import Secret
+
+REMEDY = (
+    "Sign in with `az login`, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET "
+    "(or AZURE_CLIENT_CERTIFICATE_PATH, AZURE_FEDERATED_TOKEN_FILE) of a service principal."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalSettings:
+    """How to reach the embedded local Azure, and who its operator is."""
+
+    proxy: str
+    ca_bundle: str
+    tenant_id: str
+    client_id: str
+    client_secret: Secret
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignIn:
+    """A credential and, for people, what it is and why it was taken."""
+
+    credential: TokenCredential
+    how: str
+
+
+def sign_in(profile: Profile, tenant: str | None, local: LocalSettings | None, **options: Any) -> SignIn:
+    """The credential of this run; `options` go to azure-identity (transport, retry policy).
+
+    Order of the environment's variables as in EnvironmentCredential:
+    https://learn.microsoft.com/python/api/azure-identity/azure.identity.environmentcredential
+    """
+    options["authority"] = urlsplit(profile.authority).netloc
+    if local is not None:
+        return _operator(local, options)
+    chosen = _from_variables(os.environ, tenant, options)
+    return chosen or _signed_in_here(tenant, options)
+
+
+def _operator(local: LocalSettings, options: Mapping[str, Any]) -> SignIn:
+    from azure.identity import ClientSecretCredential
+
+    secret = local.client_secret.reveal()
+    credential = ClientSecretCredential(local.tenant_id, local.client_id, secret, **options)
+    return SignIn(credential=credential, how="the operator of the embedded local Azure")
+
+
+def _from_variables(env: Mapping[str, str], tenant: str | None, options: Mapping[str, Any]) -> SignIn | None:
+    client = env.get("AZURE_CLIENT_ID")
+    home = tenant or env.get("AZURE_TENANT_ID")
+    if not client or not home:
+        return None
+    if secret := env.get("AZURE_CLIENT_SECRET"):
+        from azure.identity import ClientSecretCredential
+
+        credential: TokenCredential = ClientSecretCredential(home, client, secret, **options)
+        return SignIn(credential=credential, how=f"client secret of {client} (AZURE_CLIENT_SECRET)")
+    if path := env.get("AZURE_CLIENT_CERTIFICATE_PATH"):
+        from azure.identity import CertificateCredential
+
+        password = env.get("AZURE_CLIENT_CERTIFICATE_PASSWORD")
+        credential = CertificateCredential(home, client, path, password=password, **options)
+        return SignIn(credential=credential, how=f"certificate of {client} (AZURE_CLIENT_CERTIFICATE_PATH)")
+    if path := env.get("AZURE_FEDERATED_TOKEN_FILE"):
+        from azure.identity import WorkloadIdentityCredential
+
+        credential = WorkloadIdentityCredential(tenant_id=home, client_id=client, token_file_path=path, **options)
+        return SignIn(credential=credential, how=f"workload identity {client} (AZURE_FEDERATED_TOKEN_FILE)")
+    return None
+
+
+def _signed_in_here(tenant: str | None, options: Mapping[str, Any]) -> SignIn:
+    """Whoever is signed in on this machine.
+
+    https://learn.microsoft.com/azure/developer/python/sdk/authentication/credential-chains
+    """
+    from azure.identity import DefaultAzureCredential
+
+    tenants = {"additionally_allowed_tenants": [tenant]} if tenant else {}
+    credential = DefaultAzureCredential(**tenants, **options)
+    return SignIn(credential=credential, how="DefaultAzureCredential (managed identity, az, azd, as found here)")

@@ -1,0 +1,146 @@
+"""The one way out: every request of every client, sign-in included, goes through one pool of connections.
+
+It counts, notes the cloud's clock, refuses writes without the lease and logs method, URL, status and time; never a
+header or a body.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import requests
+from azure.core.pipeline.transport import HttpTransport, RequestsTransport
+from requests.adapters import HTTPAdapter
+from urllib3.util.retry import Retry as NoRetry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+    from types import TracebackType
+
+    from azure.core.rest import HttpRequest, HttpResponse
+
+LOG = logging.getLogger("provisioner.http")
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
+CONNECT_SECONDS = 5
+READ_SECONDS = 30
+WRITE_SECONDS = CONNECT_SECONDS + READ_SECONDS
+POOL = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """Where requests go on this machine.
+
+    proxies and ca_bundle given: these and nothing of the environment. Not given: as the environment says.
+    """
+
+    proxies: dict[str, str] | None = None
+    ca_bundle: str | None = None
+
+
+class Transport(HttpTransport[Any, Any]):
+    """One pool for all SDK clients; closing it through one of them is without effect (`shut` ends it)."""
+
+    def __init__(
+        self,
+        route: Route,
+        *,
+        pause: Callable[[float], None],
+        guard: Callable[[str, str], None],
+        debug: bool = False,
+    ) -> None:
+        self._session = _pool(route)
+        self._wire: Any = RequestsTransport(
+            session=self._session,
+            session_owner=False,
+            connection_timeout=CONNECT_SECONDS,
+            read_timeout=READ_SECONDS,
+        )
+        self.counter: Counter[str] = Counter()
+        self.first_date: datetime | None = None
+        self._route = route
+        self._pause = pause
+        self._guard = guard
+        self._debug = debug
+        self._lock = threading.Lock()
+
+    def sleep(self, duration: float) -> None:
+        """All waiting of all SDKs, so that an interrupt ends it."""
+        self._pause(duration)
+
+    def send(self, request: Any, **options: Any) -> Any:
+        """One request on the wire; raises what azure-core raises."""
+        if request.method not in READS:
+            self._guard(request.method, request.url)
+        if self._route.proxies is not None:
+            options["proxies"] = dict(self._route.proxies)
+            options["connection_verify"] = self._route.ca_bundle or True
+        started = time.perf_counter()
+        try:
+            response: Any = self._wire.send(request, **options)
+        except Exception as error:
+            self._log(request, started, type(error).__name__, "")
+            raise
+        self._note(request, response)
+        self._log(request, started, str(response.status_code), request_id(response))
+        return response
+
+    def _note(self, request: HttpRequest, response: HttpResponse) -> None:
+        host = urlsplit(request.url).hostname or ""
+        with self._lock:
+            self.counter[f"{request.method} {host}"] += 1
+            date = response.headers.get("Date")
+            if self.first_date is None and date:
+                self.first_date = parsedate_to_datetime(date)
+
+    def _log(self, request: HttpRequest, started: float, status: str, ident: str) -> None:
+        if self._debug:
+            took = (time.perf_counter() - started) * 1000
+            LOG.info("%s %s %s %.0f ms %s", request.method, _plain(request.url), status, took, ident)
+
+    def open(self) -> None:
+        """The pool opens connections as they are needed."""
+        self._wire.open()
+
+    def close(self) -> None:
+        """A client that is done leaves the pool to the others."""
+
+    def __exit__(self, *_: object) -> None:
+        """As `close`."""
+
+    def shut(self) -> None:
+        """Close every connection, at the end of the run."""
+        self._session.close()
+
+
+def request_id(response: HttpResponse) -> str:
+    """What Azure's support asks for; each service has its own header."""
+    for header in ("x-ms-request-id", "request-id", "x-ms-correlation-request-id"):
+        if found := response.headers.get(header):
+            return found
+    return ""
+
+
+def _plain(url: str) -> str:
+    """The URL; a signature in it (SAS) is hidden."""
+    path, _, query = url.partition("?")
+    kept = ["sig=(secret)" if part.lower().startswith("sig=") else part for part in query.split("&") if part]
+    return "?".join((path, "&".join(kept))) if kept else path
+
+
+def _pool(route: Route) -> requests.Session:
+    """A session whose pool is thread-safe and as wide as our concurrency; retries are the policy's business."""
+    session = requests.Session()
+    session.trust_env = route.proxies is None
+    retries = NoRetry(total=False, redirect=False, raise_on_status=False)
+    for prefix in ("https://", "http://"):
+        session.mount(prefix, HTTPAdapter(pool_connections=POOL, pool_maxsize=POOL, max_retries=retries))
+    return session
