@@ -65,7 +65,8 @@ class Faults:
     @property
     def need_history(self) -> bool:
         """Whether something must be answered as of earlier."""
-        return bool(self.lag_seconds or self.grant_lag_seconds or any(rule.fault == "stale" for rule in self.rules))
+        lags = self.lag_seconds or self.grant_lag_seconds or self.secret_lag_seconds
+        return bool(lags) or any(rule.fault == "stale" for rule in self.rules)
 
     def hits(self, method: str, host: str, path: str) -> list[Rule]:
         """The rules that hit this call, in the order they were added."""

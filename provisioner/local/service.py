@@ -98,14 +98,16 @@ class Service:
         data: bool = False,
         why: str = "",
         token: bool = True,
-        **when: str,
+        when: Mapping[str, str] | None = None,
+        **query: str,
     ) -> Callable[[Handler], Handler]:
-        """Register a handler; routes are tried in order."""
+        """Register a handler; routes are tried in order. Query items: by name, or in `when` if a name is taken."""
+        asked = {**(when or {}), **query}
 
         def register(handler: Handler) -> Handler:
             self.routes.append(
                 Route(
-                    method=method, path=path, handler=handler, action=action, data=data, why=why, when=when, token=token
+                    method=method, path=path, handler=handler, action=action, data=data, why=why, when=asked, token=token
                 )
             )
             return handler
