@@ -81,7 +81,7 @@ class Arm:
             http = self._session.http(self._session.profile.arm_scope)
             response = http.request("GET", link, operation=f"GET {short(path)}")
 
-    def request(  # the parts of an HTTP request
+    def request(  # noqa: PLR0913  # the parts of an HTTP request
         self,
         method: str,
         path: str,

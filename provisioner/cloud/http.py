@@ -29,7 +29,7 @@ class Http:
         policies: list[Any] = [RequestIdPolicy(), UserAgentPolicy(user_agent=user_agent), Retry(), sign]
         self._pipeline: Pipeline[HttpRequest, HttpResponse] = Pipeline[HttpRequest, HttpResponse](transport, policies)
 
-    def request(  # the parts of an HTTP request
+    def request(  # noqa: PLR0913  # the parts of an HTTP request
         self,
         method: str,
         url: str,

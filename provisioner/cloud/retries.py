@@ -29,8 +29,12 @@ TURNED_AWAY = frozenset({429, 503})
 class Retry(HTTPPolicy[Any, Any]):
     """Sends again what a second try can mend."""
 
+    def __init__(self, **_: Any) -> None:
+        """azure-identity makes its own with whatever it was given."""
+
     def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
         """The last answer, or the last connection error."""
+        safe = "POST" in request.context.options.get("retry_on_methods", ()) or request.http_request.method != "POST"
         _drop_foreign_options(request.context.options)
         position = _position(request.http_request)
         transport: Any = request.context.transport
@@ -38,11 +42,11 @@ class Retry(HTTPPolicy[Any, Any]):
             try:
                 response = self.next.send(request)
             except (ServiceRequestError, ServiceResponseError) as error:
-                if delay is None or not _repeatable(request, error) or not _rewind(request.http_request, position):
+                if delay is None or not _repeatable(error, safe=safe) or not _rewind(request.http_request, position):
                     raise
                 transport.sleep(delay)
                 continue
-            if delay is None or not _transient(request, response) or not _rewind(request.http_request, position):
+            if delay is None or not _transient(response, safe=safe) or not _rewind(request.http_request, position):
                 return response
             transport.sleep(max(retry_after(response.http_response) or 0.0, delay))
         raise AssertionError("the last delay is None")
@@ -88,18 +92,16 @@ def _delays() -> Iterator[float | None]:
     yield None
 
 
-def _repeatable(request: PipelineRequest[Any], error: Exception) -> bool:
-    if never_resent(error):
-        return False
-    return isinstance(error, ServiceRequestError) or request.http_request.method != "POST"
+def _repeatable(error: Exception, *, safe: bool) -> bool:
+    return not never_resent(error) and (safe or isinstance(error, ServiceRequestError))
 
 
-def _transient(request: PipelineRequest[Any], response: PipelineResponse[Any, Any]) -> bool:
+def _transient(response: PipelineResponse[Any, Any], *, safe: bool) -> bool:
     status: int = response.http_response.status_code
     if status in TURNED_AWAY:
         return True
     if status in TRANSIENT:
-        return request.http_request.method != "POST"
+        return safe
     return status == 409 and retry_after(response.http_response) is not None  # busy for a while
 
 

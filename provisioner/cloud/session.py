@@ -225,7 +225,7 @@ def open_session(
     Raises nothing yet: `warm` signs in.
     """
     for noisy in ("azure", "msal", "urllib3"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+        logging.getLogger(noisy).setLevel(logging.ERROR)
     route = Route()
     if local is not None:
         route = Route(proxies={"https": local.proxy, "http": local.proxy}, ca_bundle=local.ca_bundle)

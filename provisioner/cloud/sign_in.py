@@ -49,7 +49,8 @@ def sign_in(profile: Profile, tenant: str | None, local: LocalSettings | None, *
     Order of the environment's variables as in EnvironmentCredential:
     https://learn.microsoft.com/python/api/azure-identity/azure.identity.environmentcredential
     """
-    options["authority"] = urlsplit(profile.authority).netloc
+    # The authority comes from our own table: MSAL need not ask whether it exists.
+    options.update(authority=urlsplit(profile.authority).netloc, disable_instance_discovery=True)
     if local is not None:
         return _operator(local, options)
     chosen = _from_variables(os.environ, tenant, options)

@@ -23,7 +23,6 @@ from urllib3.util.retry import Retry as NoRetry
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
-    from types import TracebackType
 
     from azure.core.rest import HttpRequest, HttpResponse
 
