@@ -40,7 +40,7 @@ class Caller:
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """What goes back: `body` is JSON (dict, list), bytes as they are, or nothing."""
+    """What goes back: `body` is JSON (dict, list), bytes as they are, an iterator of bytes (streamed), or nothing."""
 
     status: int = 200
     body: Any = None

@@ -59,6 +59,12 @@ def check_lease_read(world: World, headers: Mapping[str, str], found: Document) 
         check_lease(world, headers, found)
 
 
+def append_position_unmet() -> AzureError:
+    """412 for an append to a blob that is longer or shorter than expected."""
+    message = "The append position condition specified was not met."
+    return AzureError(status=412, code="AppendPositionConditionNotMet", message=message)
+
+
 def of_blob(error: AzureError) -> AzureError:
     """A lease's error in the words that blobs and paths have for it."""
     message = error.message.replace("container", "blob")

@@ -40,11 +40,11 @@ def write(world: World, content: str, offset: int, data: bytes) -> None:
         file.write(data)
 
 
-def append(world: World, target: str, offset: int, source: str) -> None:
-    """Copy a whole content into another at an offset."""
-    with locate(world, source).open("rb") as read, locate(world, target).open("r+b") as file:
+def copy(world: World, target: str, offset: int, source: str, *, start: int = 0, length: int) -> None:
+    """Copy a part of a content into another at an offset."""
+    with locate(world, target).open("r+b") as file:
         file.seek(offset)
-        while piece := read.read(PIECE_BYTES):
+        for piece in read(world, source, start, length):
             file.write(piece)
 
 

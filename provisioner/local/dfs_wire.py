@@ -8,6 +8,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from provisioner.local import acl, path_answers
+from provisioner.local.blob_wire import is_metadata_name
 from provisioner.local.call import AzureError, Call, Reply
 from provisioner.local.containers import http_date
 from provisioner.local.path_answers import invalid_header, number
@@ -31,6 +32,7 @@ _MESSAGES = {
     "HierarchicalNamespaceNotEnabled": "Hierarchical namespace is not enabled for this account.",
     "InvalidFlushPosition": "The uploaded data is not contiguous or the position query parameter value is not equal to "
     "the length of the file after appending the uploaded data.",
+    "InvalidPropertyName": "A property name is invalid: it must be a C# identifier.",
     "InvalidRenameSourcePath": "The source directory cannot be the same as the destination directory, nor can the "
     "destination be a subdirectory of the source directory.",
     "InvalidResourceName": "The specified resource name contains invalid characters.",
@@ -59,7 +61,7 @@ def render(call: Call, failed: AzureError) -> Reply:
     if call.method == "HEAD" or failed.status == 304:
         return Reply(status=failed.status, headers=headers)
     stamp = call.world.clock.now().strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
-    text = f"{message}\nRequestId:{call.world.clock.new_id()}\nTime:{stamp}"
+    text = f"{message}\nRequestId:{call.request_id}\nTime:{stamp}"
     shown = {"code": code, "message": text} | ({"detail": dict(failed.details)} if failed.details else {})
     return Reply(status=failed.status, body={"error": shown}, headers=headers)
 
@@ -127,6 +129,8 @@ def metadata(call: Call) -> dict[str, str]:
     text = call.headers.get("x-ms-properties", "")
     for item in filter(None, (part.strip() for part in text.split(","))):
         name, _, value = item.partition("=")
+        if not is_metadata_name(name.strip()):
+            raise error(400, "InvalidPropertyName")
         try:
             found[name.strip()] = base64.b64decode(value, validate=True).decode("latin-1")
         except binascii.Error as wrong:
@@ -154,7 +158,9 @@ def given(call: Call, *, keep: Document | None = None, replaces: bool = False) -
 
 def given_access(call: Call, *, directory: bool) -> Document:
     """What a create call says about owner and access."""
-    wanted: Document = {kind: call.headers[f"x-ms-{kind}"] for kind in ("owner", "group") if f"x-ms-{kind}" in call.headers}
+    wanted: Document = {
+        kind: call.headers[f"x-ms-{kind}"] for kind in ("owner", "group") if f"x-ms-{kind}" in call.headers
+    }
     if "x-ms-acl" in call.headers:
         return {**wanted, **_access(call.headers["x-ms-acl"])}
     if "x-ms-permissions" in call.headers or "x-ms-umask" in call.headers:
@@ -166,7 +172,9 @@ def given_access(call: Call, *, directory: bool) -> Document:
 
 def wanted_access(call: Call, found: Document, mode: str = "set") -> Document:
     """What a set-access-control call makes of a path."""
-    wanted: Document = {kind: call.headers[f"x-ms-{kind}"] for kind in ("owner", "group") if f"x-ms-{kind}" in call.headers}
+    wanted: Document = {
+        kind: call.headers[f"x-ms-{kind}"] for kind in ("owner", "group") if f"x-ms-{kind}" in call.headers
+    }
     if "x-ms-acl" in call.headers:
         return {**wanted, **_access(acl.changed(str(found["acl"]), call.headers["x-ms-acl"], mode))}
     if "x-ms-permissions" in call.headers:
@@ -261,5 +269,3 @@ def _unmark(token: str) -> str:
         return base64.b64decode(token, validate=True).decode()
     except ValueError as wrong:
         raise invalid_query("continuation", token) from wrong
-
-

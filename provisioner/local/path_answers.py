@@ -1,4 +1,4 @@
-"""What the dfs and the blob endpoint say alike about a path: headers of its properties, ranges of its bytes, its lease."""
+"""What the dfs and the blob endpoint say alike about a path: its properties, ranges of its bytes, its lease."""
 
 from __future__ import annotations
 

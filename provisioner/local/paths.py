@@ -1,8 +1,8 @@
 """Files and directories of the containers: one document each, written by the dfs and the blob endpoint alike.
 
-Table `paths`, key `<account>/<container>/<path>`: `{"name", "directory", "content", "size", "etag", "modified", "created",
-"headers", "metadata", "owner", "group", "permissions", "acl", "lease", "pending", "type", "blocks"}`. Times are seconds
-since the epoch; `pending` holds `[offset, length, since]` of bytes appended but not yet flushed.
+Table `paths`, key `<account>/<container>/<path>`: `{"name", "directory", "content", "size", "etag", "modified",
+"created", "headers", "metadata", "owner", "group", "permissions", "acl", "lease", "pending", "type", "blocks",
+"tier"}`. Times are seconds since the epoch; `pending` holds `[offset, length, since]` of bytes appended but not yet flushed.
 """
 
 from __future__ import annotations
@@ -213,11 +213,14 @@ def _fresh(world: World, place: Place, owner: str, *, directory: bool) -> Docume
         "pending": [],
         "type": "BlockBlob",
         "blocks": [],
+        "tier": "",
     }
 
 
 def _conflict() -> AzureError:
-    message = "The specified path, or an element of the path, exists and its resource type is invalid for this operation."
+    message = (
+        "The specified path, or an element of the path, exists and its resource type is invalid for this operation."
+    )
     return AzureError(status=409, code="PathConflict", message=message)
 
 

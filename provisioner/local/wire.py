@@ -1,20 +1,20 @@
-"""Between ASGI and the nouns: a request is read whole, a Reply is sent with its length."""
+"""Between ASGI and the nouns: a request is read whole, a Reply sent whole or as a stream."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-
     from provisioner.local.call import Reply
 
-Scope = MutableMapping[str, Any] if TYPE_CHECKING else Any
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]] if TYPE_CHECKING else Any
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]] if TYPE_CHECKING else Any
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 NO_LENGTH = frozenset({204, 304})
 
@@ -61,16 +61,19 @@ async def _body(receive: Receive) -> bytes:
 
 
 async def send_reply(send: Send, reply: Reply, headers: Mapping[str, str]) -> None:
-    """Send a reply; `headers` are added where the reply itself has none of the name."""
-    content, kind = content_of(reply.body)
+    """Send a reply; `headers` are added where it has none of the name. Who streams gives the Content-Length."""
+    streamed: Iterator[bytes] | None = reply.body if isinstance(reply.body, Iterator) else None
+    content, kind = content_of(None if streamed else reply.body)
     merged = {name.lower(): value for name, value in headers.items()}
     if kind:
         merged["content-type"] = kind
-    if reply.status not in NO_LENGTH:
+    if reply.status not in NO_LENGTH and streamed is None:
         merged["content-length"] = str(len(content))
     merged |= {name.lower(): value for name, value in reply.headers.items()}
     encoded = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in merged.items()]
     await send({"type": "http.response.start", "status": reply.status, "headers": encoded})
+    for piece in streamed or ():
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
     await send({"type": "http.response.body", "body": content})
 
 

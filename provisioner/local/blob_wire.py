@@ -1,0 +1,242 @@
+"""How the Blob service writes: XML errors and listings, metadata in headers."""
+
+from __future__ import annotations
+
+import base64
+import re
+from datetime import datetime
+from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape
+
+from provisioner.local import containers, path_answers
+from provisioner.local.call import AzureError, Call, Reply
+from provisioner.local.path_answers import number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from provisioner.local.paths import Place
+    from provisioner.local.storage_access import Visit
+    from provisioner.local.store import Document
+    from provisioner.local.world import World
+
+PAGE = 5000
+_META = "x-ms-meta-"
+_XML = {"Content-Type": "application/xml"}
+_MESSAGES = {
+    "BlobAlreadyExists": "The specified blob already exists.",
+    "BlobNotFound": "The specified blob does not exist.",
+    "CannotVerifyCopySource": "The specified resource does not exist.",
+    "DirectoryIsNotEmpty": "This operation is not permitted on a non-empty directory.",
+    "InvalidBlobType": "The blob type is invalid for this operation.",
+    "InvalidBlockId": "The specified block ID is invalid. The block ID must be Base64-encoded.",
+    "InvalidBlockList": "The specified block list is invalid.",
+    "InvalidMetadata": "The metadata specified is invalid. It has characters that are not permitted.",
+    "InvalidXmlDocument": "XML specified is not syntactically valid.",
+    "Md5Mismatch": "The MD5 value specified in the request did not match with the MD5 value calculated by the server.",
+    "OutOfRangeQueryParameterValue": "One of the query parameters specified in the request URI is outside the "
+    "permissible range.",
+    "PublicAccessNotPermitted": "Public access is not permitted on this storage account.",
+}
+
+
+def render(call: Call, failed: AzureError) -> Reply:
+    """`<Error><Code>…`, the code in a header too; a HEAD has the header only."""
+    headers = {**failed.headers, "x-ms-error-code": failed.code}
+    if call.method == "HEAD" or failed.status == 304:
+        return Reply(status=failed.status, headers=headers)
+    stamp = call.world.clock.now().strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
+    message = f"{failed.message}\nRequestId:{call.request_id}\nTime:{stamp}"
+    inner = element("Code", failed.code) + element("Message", message)
+    inner += "".join(element(name, str(value)) for name, value in failed.details.items())
+    return xml(f"<Error>{inner}</Error>", status=failed.status, headers=headers)
+
+
+def error(status: int, code: str) -> AzureError:
+    """An error whose sentence is known by its code."""
+    return AzureError(status=status, code=code, message=_MESSAGES[code])
+
+
+def xml(text: str, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
+    """An XML document as an answer."""
+    body = f'<?xml version="1.0" encoding="utf-8"?>{text}'.encode()
+    return Reply(status=status, body=body, headers={**_XML, **(headers or {})})
+
+
+def element(name: str, text: str) -> str:
+    """One element with text, or an empty one."""
+    return f"<{name}>{escape(text)}</{name}>" if text else f"<{name} />"
+
+
+def metadata(call: Call) -> dict[str, str]:
+    """The x-ms-meta- headers. Azure wants C# identifiers for names: no hyphens.
+
+    https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
+    """
+    found = {name.removeprefix(_META): value for name, value in call.headers.items() if name.startswith(_META)}
+    if not all(is_metadata_name(name) for name in found):
+        raise error(400, "InvalidMetadata")
+    return found
+
+
+def is_metadata_name(name: str) -> bool:
+    """A C# identifier."""
+    return bool(re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII))
+
+
+def metadata_headers(document: Document) -> dict[str, str]:
+    """The same the other way; a directory says so in the way that Hadoop began."""
+    folder = {f"{_META}hdi_isfolder": "true"} if document.get("directory") else {}
+    return {f"{_META}{name}": value for name, value in document["metadata"].items()} | folder
+
+
+def container_headers(world: World, document: Document) -> dict[str, str]:
+    """Properties and metadata of a container."""
+    public = {"x-ms-blob-public-access": str(document["publicAccess"]).lower()} if document["publicAccess"] else {}
+    lease = {f"x-ms-{name}": value for name, value in path_answers.lease_state(world, document).items()}
+    fixed = {
+        "x-ms-default-encryption-scope": "$account-encryption-key",
+        "x-ms-deny-encryption-scope-override": "false",
+        "x-ms-has-immutability-policy": "false",
+        "x-ms-has-legal-hold": "false",
+        "x-ms-immutable-storage-with-versioning-enabled": "false",
+    }
+    return {**path_answers.stamps(as_path(document)), **lease, **public, **fixed, **metadata_headers(document)}
+
+
+def as_path(document: Document) -> Document:
+    """A container as conditions look at it."""
+    return {**document, "modified": datetime.fromisoformat(document["lastModified"]).timestamp()}
+
+
+def blob_headers(at: Visit, found: Document, *, whole: bool) -> dict[str, str]:
+    """What a HEAD or GET says of a blob; a range has the MD5 of the blob under another name."""
+    shown = path_answers.properties(at.world, found)
+    if not whole and "Content-MD5" in shown:
+        shown["x-ms-blob-content-md5"] = shown.pop("Content-MD5")
+    tier = {"x-ms-access-tier": found["tier"]} if found["tier"] else _INFERRED
+    shown |= {"x-ms-blob-type": str(found["type"]), **tier, "Content-Length": str(found["size"])}
+    if found["type"] == "AppendBlob":
+        shown["x-ms-blob-committed-block-count"] = str(len(found["blocks"]))
+    if at.is_hierarchical:
+        shown["x-ms-resource-type"] = "directory" if found["directory"] else "file"
+        shown |= {f"x-ms-{name}": str(found[name]) for name in ("owner", "group", "permissions", "acl")}
+    return {**shown, **metadata_headers(found)}
+
+
+_INFERRED = {"x-ms-access-tier": "Hot", "x-ms-access-tier-inferred": "true"}
+
+
+def container_list(call: Call, account: str, found: Iterable[Document]) -> Reply:
+    """The list of containers."""
+    prefix, include = call.query.get("prefix", ""), call.query.get("include", "")
+    entries = [(str(d["name"]), _container_entry(call.world, d, include)) for d in found]
+    entries = [entry for entry in entries if entry[0].startswith(prefix)]
+    return _listing(call, account, "", "Containers", entries)
+
+
+def blob_list(call: Call, top: Place, found: Iterable[Document], *, hierarchical: bool) -> Reply:
+    """The list of a container's blobs; with a delimiter what lies deeper is one prefix."""
+    prefix, delimiter = call.query.get("prefix", ""), call.query.get("delimiter", "")
+    entries: dict[str, str] = {}
+    for document in found:
+        name = str(document["name"])
+        folded = _folded(name + "/" if document["directory"] and delimiter == "/" else name, prefix, delimiter)
+        if folded is not None and name.startswith(prefix.rstrip("/") if delimiter else prefix):
+            entries.setdefault(folded, f"<BlobPrefix>{element('Name', folded)}</BlobPrefix>")
+        elif name.startswith(prefix):
+            entries[name] = _blob_entry(call, document, hierarchical=hierarchical)
+    return _listing(call, top.account, top.container, "Blobs", sorted(entries.items()))
+
+
+def _folded(name: str, prefix: str, delimiter: str) -> str | None:
+    """The prefix that stands for a name that goes on after the delimiter."""
+    if not delimiter or not name.startswith(prefix) or name == prefix:
+        return None
+    head, found, _ = name[len(prefix) :].partition(delimiter)
+    return prefix + head + delimiter if found else None
+
+
+def _listing(call: Call, account: str, container: str, kind: str, entries: list[tuple[str, str]]) -> Reply:
+    limit = number(call.query.get("maxresults", str(PAGE)), "maxresults")
+    if limit < 1:
+        raise error(400, "OutOfRangeQueryParameterValue")
+    limit, marker = min(limit, PAGE), call.query.get("marker", "")
+    rest = [entry for entry in entries if entry[0] > _unmark(marker)]
+    page, more = rest[:limit], len(rest) > limit
+    asked = {"Prefix": "prefix", "Marker": "marker", "MaxResults": "maxresults", "Delimiter": "delimiter"}
+    head = "".join(element(name, call.query[query]) for name, query in asked.items() if call.query.get(query))
+    inner = "".join(text for _, text in page)
+    name = f' ContainerName="{container}"' if container else ""
+    return xml(
+        f'<EnumerationResults ServiceEndpoint="https://{account}.blob.core.windows.net/"{name}>{head}'
+        f"<{kind}>{inner}</{kind}>{element('NextMarker', _mark(page[-1][0]) if more else '')}</EnumerationResults>"
+    )
+
+
+def _container_entry(world: World, document: Document, include: str) -> str:
+    lease = path_answers.lease_state(world, document)
+    stamps = path_answers.stamps(as_path(document))
+    inner = element("Last-Modified", stamps["Last-Modified"]) + element("Etag", stamps["ETag"]) + _lease(lease)
+    if document["publicAccess"]:
+        inner += element("PublicAccess", str(document["publicAccess"]).lower())
+    inner += element("HasImmutabilityPolicy", "false") + element("HasLegalHold", "false")
+    meta = _metadata(document["metadata"]) if "metadata" in include else ""
+    return f"<Container>{element('Name', str(document['name']))}<Properties>{inner}</Properties>{meta}</Container>"
+
+
+def _blob_entry(call: Call, found: Document, *, hierarchical: bool) -> str:
+    stored, kind = found["headers"], "directory" if found["directory"] else "file"
+    items = {
+        "Creation-Time": path_answers.moment(found["created"]),
+        "Last-Modified": path_answers.moment(found["modified"]),
+        "Etag": str(found["etag"]).strip('"'),
+        **({"ResourceType": kind} if hierarchical else {}),
+        "Content-Length": str(found["size"]),
+        "Content-Type": stored.get("Content-Type", "application/octet-stream"),
+        **{name: stored.get(name, "") for name in path_answers.STORED_HEADERS if name != "Content-Type"},
+        "BlobType": str(found["type"]),
+        "AccessTier": found["tier"] or "Hot",
+        **({} if found["tier"] else {"AccessTierInferred": "true"}),
+    }
+    inner = "".join(element(name, value) for name, value in items.items())
+    inner += _lease(path_answers.lease_state(call.world, found)) + element("ServerEncrypted", "true")
+    folder = {"hdi_isfolder": "true"} if found["directory"] else {}
+    meta = _metadata({**found["metadata"], **folder}) if "metadata" in call.query.get("include", "") else ""
+    return f"<Blob>{element('Name', str(found['name']))}<Properties>{inner}</Properties>{meta}<OrMetadata /></Blob>"
+
+
+def _lease(state: Mapping[str, str]) -> str:
+    names = {"lease-status": "LeaseStatus", "lease-state": "LeaseState", "lease-duration": "LeaseDuration"}
+    return "".join(element(names[name], value) for name, value in state.items())
+
+
+def _metadata(values: Mapping[str, str]) -> str:
+    return f"<Metadata>{''.join(element(name, value) for name, value in values.items())}</Metadata>"
+
+
+def _mark(name: str) -> str:
+    return base64.b64encode(name.encode()).decode()
+
+
+def _unmark(marker: str) -> str:
+    try:
+        return base64.b64decode(marker, validate=True).decode()
+    except ValueError as wrong:
+        raise error(400, "OutOfRangeQueryParameterValue") from wrong
+
+
+def public_access(call: Call, account: Document) -> str | None:
+    """What a container call asks for; 409 on an account that permits none."""
+    asked = call.headers.get("x-ms-blob-public-access", "").capitalize()
+    if asked not in {"", "Blob", "Container"}:
+        raise path_answers.invalid_header("x-ms-blob-public-access", asked)
+    if asked and not account["properties"].get("allowBlobPublicAccess"):
+        raise error(409, "PublicAccessNotPermitted")
+    return asked or None
+
+
+def container_stamps(document: Document) -> dict[str, str]:
+    """ETag and Last-Modified of a container."""
+    changed = datetime.fromisoformat(document["lastModified"])
+    return {"ETag": document["etag"], "Last-Modified": containers.http_date(changed)}

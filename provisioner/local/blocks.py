@@ -1,0 +1,144 @@
+"""What Blob clients do with a blob's content: put it whole, in blocks, append to it, copy it.
+
+https://learn.microsoft.com/rest/api/storageservices/understanding-block-blobs--append-blobs--and-page-blobs
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from typing import TYPE_CHECKING, Any
+
+from provisioner.local import blob_wire, contents, paths
+from provisioner.local.blob_wire import error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from provisioner.local.call import Call
+    from provisioner.local.paths import Place
+    from provisioner.local.store import Document
+    from provisioner.local.world import World
+
+_CONTENT_HEADERS = {
+    "x-ms-blob-content-type": "Content-Type",
+    "x-ms-blob-content-encoding": "Content-Encoding",
+    "x-ms-blob-content-language": "Content-Language",
+    "x-ms-blob-content-disposition": "Content-Disposition",
+    "x-ms-blob-cache-control": "Cache-Control",
+    "x-ms-blob-content-md5": "Content-MD5",
+}
+
+
+def given(call: Call) -> Document:
+    """Content headers, metadata and tier that come with a new content."""
+    return {
+        "headers": content_headers(call),
+        "metadata": {name: value for name, value in blob_wire.metadata(call).items() if name != "hdi_isfolder"},
+        "tier": call.headers.get("x-ms-access-tier", ""),
+    }
+
+
+def content_headers(call: Call) -> dict[str, str]:
+    """The x-ms-blob-content- headers under their own names."""
+    return {name: call.headers[sent] for sent, name in _CONTENT_HEADERS.items() if sent in call.headers}
+
+
+def put_whole(world: World, place: Place, owner: str, data: bytes, values: Mapping[str, Any]) -> Document:
+    """A blob with this content; its MD5 is kept unless the caller gave one."""
+    made = paths.make_file(world, place, owner, values)
+    contents.write(world, str(made["content"]), 0, data)
+    md5 = {"Content-MD5": md5_of(data)} if made["type"] == "BlockBlob" else {}
+    paths.drop_blocks(world, place.key + "\n")
+    return paths.commit(world, place, {**made, "headers": {**md5, **made["headers"]}}, len(data))
+
+
+def check_md5(call: Call) -> str:
+    """The MD5 of the body; 400 when the caller's differs."""
+    actual = md5_of(call.body)
+    if call.headers.get("content-md5", actual) != actual:
+        raise error(400, "Md5Mismatch")
+    return actual
+
+
+def md5_of(data: bytes) -> str:
+    """Base64, as the service writes it."""
+    return base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
+
+
+def put_block(world: World, place: Place, block_id: str, data: bytes) -> None:
+    """Keep a block for a later block list; one with the same id is replaced."""
+    try:
+        decoded = base64.b64decode(block_id, validate=True)
+    except binascii.Error as wrong:
+        raise error(400, "InvalidBlockId") from wrong
+    if not 0 < len(decoded) <= 64:
+        raise error(400, "InvalidBlockId")
+    old = world.store.get(paths.BLOCKS, f"{place.key}\n{block_id}")
+    if old is not None:
+        contents.drop(world, str(old["content"]))
+    content = contents.create(world)
+    contents.write(world, content, 0, data)
+    block = {"id": block_id, "size": len(data), "content": content, "since": world.clock.timestamp()}
+    world.store.put(paths.BLOCKS, f"{place.key}\n{block_id}", block)
+
+
+def uncommitted(world: World, place: Place) -> list[Document]:
+    """The blocks that wait for a list and are not older than a week."""
+    oldest = world.clock.timestamp() - paths.UNCOMMITTED_SECONDS
+    return [block for _, block in world.store.rows(paths.BLOCKS, place.key + "\n") if block["since"] >= oldest]
+
+
+def commit(world: World, place: Place, owner: str, text: str, values: Mapping[str, Any]) -> Document:
+    """Make the blob from the listed blocks, the old blob's and the waiting ones; the rest is forgotten."""
+    pieces = list(_pieces(world, place, text))
+    content, size = contents.create(world), 0
+    for _, source, start, length in pieces:
+        contents.copy(world, content, size, source, start=start, length=length)
+        size += length
+    made = paths.make_file(world, place, owner, values)
+    contents.drop(world, str(made["content"]))
+    paths.drop_blocks(world, place.key + "\n")
+    listed = [{"id": block_id, "size": length} for block_id, _, _, length in pieces]
+    return paths.commit(world, place, {**made, "content": content, "blocks": listed}, size)
+
+
+def append(world: World, place: Place, found: Document, data: bytes) -> Document:
+    """A block at the end of an append blob."""
+    contents.write(world, str(found["content"]), int(found["size"]), data)
+    listed = [*found["blocks"], {"id": "", "size": len(data)}]
+    return paths.commit(world, place, {**found, "blocks": listed}, int(found["size"]) + len(data))
+
+
+def copy(world: World, source: Document, place: Place, owner: str, values: Mapping[str, Any]) -> Document:
+    """A blob with another's content, and its properties where none are given."""
+    content = contents.create(world)
+    contents.copy(world, content, 0, str(source["content"]), length=int(source["size"]))
+    made = paths.make_file(world, place, owner, values)
+    contents.drop(world, str(made["content"]))
+    kept = {"type": source["type"], "blocks": source["blocks"], "content": content}
+    return paths.commit(world, place, {**made, **kept}, int(source["size"]))
+
+
+def _pieces(world: World, place: Place, text: str) -> Iterator[tuple[str, str, int, int]]:
+    """Block id, content, start and length of each listed block; 400 InvalidBlockList for one that is nowhere."""
+    waiting = {str(block["id"]): (str(block["content"]), 0, int(block["size"])) for block in uncommitted(world, place)}
+    stored = _stored(world, place)
+    looked = {"Latest": {**stored, **waiting}, "Committed": stored, "Uncommitted": waiting}
+    if "<BlockList" not in text:
+        raise error(400, "InvalidXmlDocument")
+    for kind, block_id in re.findall(r"<(Latest|Committed|Uncommitted)>\s*([^<\s]+)\s*</\1>", text):
+        if block_id not in looked[kind]:
+            raise error(400, "InvalidBlockList")
+        yield (block_id, *looked[kind][block_id])
+
+
+def _stored(world: World, place: Place) -> dict[str, tuple[str, int, int]]:
+    """The committed blocks, which lie one after the other in the blob's content."""
+    found, start, stored = paths.find(world, place), 0, dict[str, tuple[str, int, int]]()
+    for block in found["blocks"] if found else ():
+        stored[str(block["id"])] = (str(found["content"]) if found else "", start, int(block["size"]))
+        start += int(block["size"])
+    return stored

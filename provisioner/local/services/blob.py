@@ -1,0 +1,358 @@
+"""Blob storage (`*.blob.core.windows.net`): containers and blobs, on the same data as the dfs endpoint.
+
+https://learn.microsoft.com/rest/api/storageservices/blob-service-rest-api
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from provisioner.local import access, blob_wire, blocks, conditions, containers, leases, paths, resources
+from provisioner.local.blob_wire import container_stamps, error, metadata
+from provisioner.local.call import Call, Reply
+from provisioner.local.path_answers import (
+    LEASE_STATUS,
+    change_lease,
+    content,
+    invalid_header,
+    lease_reply,
+    lease_request,
+    stamps,
+)
+from provisioner.local.paths import SUPER_USER, Place
+from provisioner.local.service import Service
+from provisioner.local.storage_access import (
+    ACCOUNTS,
+    ADD,
+    CONTAINERS,
+    DELETE,
+    READ,
+    WRITE,
+    Visit,
+    container_scope,
+    visit,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from provisioner.local.service import Handler
+    from provisioner.local.store import Document
+
+SERVICE = Service(name="blob", hosts=("*.blob.core.windows.net",), render=blob_wire.render)
+_WHY = "bearer token (RBAC on the container), Shared Key or public access, decided by storage_access.visit"
+_CREATED = {"x-ms-request-server-encrypted": "true"}
+
+
+def _on(method: str, path: str, **when: str) -> Callable[[Handler], Handler]:
+    return SERVICE.route(method, path, action=None, why=_WHY, **when)
+
+
+@_on("GET", "/", comp="list")
+def list_containers(call: Call) -> Reply:
+    """By name, in pages."""
+    at = visit(call, f"{CONTAINERS}/read", control=True)
+    return blob_wire.container_list(call, at.name, containers.listing(at.world, at.name))
+
+
+@_on("GET", "/", restype="service", comp="properties")
+def get_service_properties(call: Call) -> Reply:
+    """A new account's: no logging, no CORS, no retention, no web site."""
+    visit(call, f"{ACCOUNTS}/blobServices/read", control=True)
+    off = "<Enabled>false</Enabled><RetentionPolicy><Enabled>false</Enabled></RetentionPolicy>"
+    log = "<Version>1.0</Version><Delete>false</Delete><Read>false</Read><Write>false</Write>"
+    return blob_wire.xml(
+        f"<StorageServiceProperties><Logging>{log}<RetentionPolicy><Enabled>false</Enabled></RetentionPolicy></Logging>"
+        f"<HourMetrics><Version>1.0</Version>{off}</HourMetrics><MinuteMetrics><Version>1.0</Version>{off}"
+        "</MinuteMetrics><Cors /><DeleteRetentionPolicy><Enabled>false</Enabled></DeleteRetentionPolicy>"
+        "<StaticWebsite><Enabled>false</Enabled></StaticWebsite></StorageServiceProperties>"
+    )
+
+
+def get_account_information(call: Call) -> Reply:
+    """SKU, kind and namespace, in headers; asked of the account, a container or a blob."""
+    at = visit(call, f"{ACCOUNTS}/blobServices/getInfo/action", READ, f"{ACCOUNTS}/read")
+    shown = {
+        "x-ms-sku-name": str(at.account.get("sku", {}).get("name", "Standard_LRS")),
+        "x-ms-account-kind": str(at.account.get("kind", "StorageV2")),
+        "x-ms-is-hns-enabled": str(at.is_hierarchical).lower(),
+    }
+    return Reply(headers=shown)
+
+
+for _method in ("GET", "HEAD"):
+    for _path in ("/", "/{container}", "/{container}/{path:path}"):
+        _on(_method, _path, restype="account", comp="properties")(get_account_information)
+
+
+@_on("PUT", "/{container}", restype="container", comp="metadata")
+def set_container_metadata(call: Call) -> Reply:
+    """Replace it."""
+    at, found = _container(call, "write")
+    containers.get(at.world, at.name, at.container)
+    changed = containers.put(at.world, {**found, "metadata": metadata(call)})
+    return Reply(headers=container_stamps(changed))
+
+
+@_on("PUT", "/{container}", restype="container", comp="acl")
+def set_container_acl(call: Call) -> Reply:
+    """The public access; stored access policies serve signatures only, which are not served here."""
+    at, found = _container(call, "setAcl/action")
+    public = blob_wire.public_access(call, at.account)
+    return Reply(headers=container_stamps(containers.put(at.world, {**found, "publicAccess": public})))
+
+
+@_on("GET", "/{container}", restype="container", comp="acl")
+def get_container_acl(call: Call) -> Reply:
+    """The public access."""
+    _, found = _container(call, "getAcl/action")
+    public = {"x-ms-blob-public-access": found["publicAccess"].lower()} if found["publicAccess"] else {}
+    return blob_wire.xml("<SignedIdentifiers />", headers={**container_stamps(found), **public})
+
+
+@_on("PUT", "/{container}", restype="container", comp="lease")
+def lease_container(call: Call) -> Reply:
+    """Acquire, renew, change, release or break."""
+    at, found = _container(call, "write")
+    action = call.headers.get("x-ms-lease-action", "").lower()
+    if action not in LEASE_STATUS:
+        raise invalid_header("x-ms-lease-action", action)
+    held = containers.lease(at.world, at.name, at.container, action, lease_request(call))["lease"]
+    return lease_reply(action, held, at.world.clock.timestamp(), container_stamps(found))
+
+
+@_on("GET", "/{container}", restype="container", comp="list")
+def list_blobs(call: Call) -> Reply:
+    """Flat or by delimiter, with metadata on demand, in pages."""
+    at = visit(call, READ, public="Container")
+    containers.get(at.world, at.name, at.container)
+    deleted = call.query.get("showonly") == "deleted"  # soft delete of blobs is off: nothing to show
+    shown = iter(()) if deleted else paths.below(at.world, at.place)
+    return blob_wire.blob_list(call, at.place, shown, hierarchical=at.is_hierarchical)
+
+
+@_on("PUT", "/{container}", restype="container")
+def create_container(call: Call) -> Reply:
+    """201, or 409 ContainerAlreadyExists."""
+    at = visit(call, f"{CONTAINERS}/write", control=True)
+    public = blob_wire.public_access(call, at.account)
+    made = containers.create(at.world, at.name, at.container, metadata=metadata(call))
+    if public:
+        made = containers.put(at.world, {**made, "publicAccess": public})
+    return Reply(status=201, headers=container_stamps(made))
+
+
+@_on("DELETE", "/{container}", restype="container")
+def delete_container(call: Call) -> Reply:
+    """With all that is in it."""
+    at, found = _container(call, "delete")
+    conditions.check_write(call.headers, blob_wire.as_path(found), error(409, "BlobAlreadyExists"))
+    containers.delete(at.world, at.name, at.container, lease_id=call.headers.get("x-ms-lease-id"))
+    return Reply(status=202)
+
+
+def get_container(call: Call) -> Reply:
+    """Properties and metadata, in headers."""
+    _, found = _container(call, "read")
+    leased = call.headers.get("x-ms-lease-id")
+    if leased:
+        leases.check(found["lease"], leased, call.world.clock.timestamp())
+    return Reply(headers=blob_wire.container_headers(call.world, found))
+
+
+for _method in ("GET", "HEAD"):
+    _on(_method, "/{container}", restype="container")(get_container)
+
+
+def _container(call: Call, right: str) -> tuple[Visit, Document]:
+    at = visit(call, f"{CONTAINERS}/{right}", control=True)
+    return at, containers.get(at.world, at.name, at.container)
+
+
+@_on("PUT", "/{container}/{path:path}", comp="block")
+def put_block(call: Call) -> Reply:
+    """Keep a block for a later block list."""
+    at, _ = _writable(call)
+    md5 = blocks.check_md5(call)
+    blocks.put_block(at.world, at.place, call.query.get("blockid", ""), call.body)
+    return Reply(status=201, headers={**_CREATED, "Content-MD5": md5})
+
+
+@_on("PUT", "/{container}/{path:path}", comp="blocklist")
+def put_block_list(call: Call) -> Reply:
+    """Make the blob from blocks."""
+    at, old = _writable(call)
+    conditions.check_write(call.headers, old, error(409, "BlobAlreadyExists"))
+    made = blocks.commit(at.world, at.place, at.who, call.body.decode("utf-8", "replace"), blocks.given(call))
+    return Reply(status=201, headers={**stamps(made), **_CREATED})
+
+
+@_on("GET", "/{container}/{path:path}", comp="blocklist")
+def get_block_list(call: Call) -> Reply:
+    """Committed and waiting blocks."""
+    at = visit(call, READ)
+    found, waiting = paths.find(at.world, at.place), blocks.uncommitted(at.world, at.place)
+    if found is None and not waiting:
+        raise error(404, "BlobNotFound")
+    wanted, text = call.query.get("blocklisttype", "committed").lower(), ""
+    for kind, listed in (("Committed", found["blocks"] if found else []), ("Uncommitted", waiting)):
+        if wanted in {kind.lower(), "all"}:
+            items = "".join(f"<Block><Name>{b['id']}</Name><Size>{b['size']}</Size></Block>" for b in listed)
+            text += f"<{kind}Blocks>{items}</{kind}Blocks>"
+    size = {"x-ms-blob-content-length": str(found["size"]), **stamps(found)} if found else {}
+    return blob_wire.xml(f"<BlockList>{text}</BlockList>", headers=size)
+
+
+@_on("PUT", "/{container}/{path:path}", comp="appendblock")
+def append_block(call: Call) -> Reply:
+    """At the end of an append blob, on condition of its length."""
+    at, found = _present(call, WRITE, ADD)
+    _check_writable(call, found)
+    if found["type"] != "AppendBlob":
+        raise error(409, "InvalidBlobType")
+    expected = call.headers.get("x-ms-blob-condition-appendpos")
+    if expected is not None and expected != str(found["size"]):
+        raise conditions.append_position_unmet()
+    md5 = blocks.check_md5(call)
+    changed = blocks.append(at.world, at.place, found, call.body)
+    count = {
+        "x-ms-blob-append-offset": str(found["size"]),
+        "x-ms-blob-committed-block-count": str(len(changed["blocks"])),
+    }
+    return Reply(status=201, headers={**stamps(changed), **_CREATED, **count, "Content-MD5": md5})
+
+
+@_on("PUT", "/{container}/{path:path}", comp="metadata")
+def set_blob_metadata(call: Call) -> Reply:
+    """Replace it."""
+    return _change(call, {"metadata": blocks.given(call)["metadata"]})
+
+
+@_on("PUT", "/{container}/{path:path}", comp="properties")
+def set_blob_properties(call: Call) -> Reply:
+    """Replace the content headers: what is not given is cleared, as Azure does."""
+    return _change(call, {"headers": blocks.content_headers(call)})
+
+
+@_on("PUT", "/{container}/{path:path}", comp="tier")
+def set_blob_tier(call: Call) -> Reply:
+    """Hot, cool, cold or archive; it changes neither etag nor time."""
+    at, found = _present(call, WRITE)
+    tier = call.headers.get("x-ms-access-tier", "")
+    if tier not in {"Hot", "Cool", "Cold", "Archive"}:
+        raise invalid_header("x-ms-access-tier", tier)
+    paths.keep(at.world, at.place, {**found, "tier": tier})
+    return Reply()
+
+
+@_on("PUT", "/{container}/{path:path}", comp="lease")
+def lease_blob(call: Call) -> Reply:
+    """Acquire, renew, change, release or break."""
+    at, found = _present(call, WRITE)
+    conditions.check_write(call.headers, found, error(409, "BlobAlreadyExists"))
+    return change_lease(call, at.place, found)
+
+
+@_on("PUT", "/{container}/{path:path}")
+def put_blob(call: Call) -> Reply:
+    """A block or append blob in the place of what was there, or a copy of another."""
+    if call.query.get("comp"):
+        raise invalid_header("comp", call.query["comp"])
+    at, old = _writable(call)
+    conditions.check_write(call.headers, old, error(409, "BlobAlreadyExists"))
+    if "x-ms-copy-source" in call.headers:
+        return _copy(call, at)
+    kind = call.headers.get("x-ms-blob-type", "")
+    if kind not in {"BlockBlob", "AppendBlob"}:
+        raise invalid_header("x-ms-blob-type", kind)
+    md5, values = blocks.check_md5(call), {**blocks.given(call), "type": kind}
+    if "content-type" in call.headers:
+        values["headers"] = {"Content-Type": call.headers["content-type"], **values["headers"]}
+    if at.is_hierarchical and call.headers.get("x-ms-meta-hdi_isfolder", "").lower() == "true":
+        made = paths.make_directory(at.world, at.place, at.who, {"metadata": values["metadata"]})
+    else:
+        made = blocks.put_whole(at.world, at.place, at.who, call.body, values)
+    return Reply(status=201, headers={**stamps(made), **_CREATED, "Content-MD5": md5})
+
+
+def _copy(call: Call, at: Visit) -> Reply:
+    """From any account of the tenant that the caller may read; done at once."""
+    source = urlsplit(call.headers["x-ms-copy-source"])
+    account = resources.named(at.world, ACCOUNTS, str(source.hostname).partition(".")[0])
+    container, _, path = unquote(source.path).strip("/").partition("/")
+    place = Place(account=str(source.hostname).partition(".")[0], container=container, path=path)
+    found = paths.find(at.world, place) if account else None
+    own = at.who == SUPER_USER and account is not None and account["id"] == at.account["id"]
+    if account is None or found is None or found["directory"] or not (own or _may_read(at, account, container)):
+        raise error(404, "CannotVerifyCopySource")
+    conditions.check_write(call.headers, found, error(412, "BlobAlreadyExists"), prefix="x-ms-source-")
+    values = blocks.given(call)
+    values = {**values, "headers": found["headers"], "metadata": values["metadata"] or found["metadata"]}
+    made = blocks.copy(at.world, found, at.place, at.who, values)
+    done = {"x-ms-copy-id": at.world.clock.new_id(), "x-ms-copy-status": "success"}
+    return Reply(status=202, headers={**stamps(made), **done})
+
+
+def _may_read(at: Visit, account: Document, container: str) -> bool:
+    return access.allows(at.world, at.who, READ, container_scope(account, container), data=True)
+
+
+def get_blob(call: Call) -> Reply:
+    """The bytes, streamed, or their properties alone."""
+    at, found = _present(call, READ, public="Blob")
+    conditions.check_read(call.headers, found)
+    conditions.check_lease_read(at.world, call.headers, found)
+    whole = not (call.headers.get("range") or call.headers.get("x-ms-range"))
+    headers = blob_wire.blob_headers(at, found, whole=whole or call.method == "HEAD")
+    if call.method == "HEAD" or call.query.get("comp") == "metadata":
+        shown = headers if call.method == "HEAD" else {**headers, "Content-Length": "0"}
+        return Reply(headers=shown)
+    return content(call, found, headers)
+
+
+for _method in ("GET", "HEAD"):
+    _on(_method, "/{container}/{path:path}")(get_blob)
+
+
+@_on("DELETE", "/{container}/{path:path}")
+def delete_blob(call: Call) -> Reply:
+    """A blob, or an empty directory."""
+    at, found = _present(call, DELETE)
+    _check_writable(call, found)
+    if any(paths.below(at.world, at.place)) and found["directory"]:
+        raise error(409, "DirectoryIsNotEmpty")
+    paths.remove(at.world, at.place)
+    return Reply(status=202, headers={"x-ms-delete-type-permanent": "true"})
+
+
+def _change(call: Call, values: Document) -> Reply:
+    at, found = _present(call, WRITE)
+    _check_writable(call, found)
+    changed = paths.put(at.world, at.place, {**found, **values})
+    return Reply(headers={**stamps(changed), **_CREATED})
+
+
+def _check_writable(call: Call, found: Document) -> None:
+    conditions.check_write(call.headers, found, error(409, "BlobAlreadyExists"))
+    conditions.check_lease(call.world, call.headers, found)
+
+
+def _present(call: Call, *actions: str, public: str = "") -> tuple[Visit, Document]:
+    at = visit(call, *actions, public=public)
+    containers.get(at.world, at.name, at.container)
+    found = paths.find(at.world, at.place)
+    if found is None:
+        raise error(404, "BlobNotFound")
+    return at, found
+
+
+def _writable(call: Call) -> tuple[Visit, Document | None]:
+    """The caller's visit and what is there: adding needs less than overwriting."""
+    at = visit(call, WRITE, ADD)
+    containers.get(at.world, at.name, at.container)
+    old = paths.find(at.world, at.place)
+    if old is not None:
+        visit(call, WRITE)
+    conditions.check_lease(at.world, call.headers, old)
+    return at, old
