@@ -34,8 +34,10 @@ _CONTENT_HEADERS = {
 
 def given(call: Call) -> Document:
     """Content headers, metadata and tier that come with a new content."""
+    # Put Blob falls back on the body's own Content-Type; a block list's is that of its XML.
+    own = call.headers.get("content-type") if "comp" not in call.query else None
     return {
-        "headers": content_headers(call),
+        "headers": {**({"Content-Type": own} if own else {}), **content_headers(call)},
         "metadata": {name: value for name, value in blob_wire.metadata(call).items() if name != "hdi_isfolder"},
         "tier": call.headers.get("x-ms-access-tier", ""),
     }

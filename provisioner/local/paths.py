@@ -2,7 +2,7 @@
 
 Table `paths`, key `<account>/<container>/<path>`: `{"name", "directory", "content", "size", "etag", "modified",
 "created", "headers", "metadata", "owner", "group", "permissions", "acl", "lease", "pending", "type", "blocks",
-"tier"}`. Times are seconds since the epoch; `pending` holds `[offset, length, since]` of bytes appended but not yet flushed.
+"tier"}`. Times are seconds since the epoch; `pending` holds `[offset, length, since]` of what waits for a flush.
 """
 
 from __future__ import annotations

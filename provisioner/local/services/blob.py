@@ -45,8 +45,8 @@ _WHY = "bearer token (RBAC on the container), Shared Key or public access, decid
 _CREATED = {"x-ms-request-server-encrypted": "true"}
 
 
-def _on(method: str, path: str, **when: str) -> Callable[[Handler], Handler]:
-    return SERVICE.route(method, path, action=None, why=_WHY, **when)
+def _on(method: str, path: str, **query: str) -> Callable[[Handler], Handler]:
+    return SERVICE.route(method, path, action=None, why=_WHY, when=query)
 
 
 @_on("GET", "/", comp="list")
@@ -267,8 +267,6 @@ def put_blob(call: Call) -> Reply:
     if kind not in {"BlockBlob", "AppendBlob"}:
         raise invalid_header("x-ms-blob-type", kind)
     md5, values = blocks.check_md5(call), {**blocks.given(call), "type": kind}
-    if "content-type" in call.headers:
-        values["headers"] = {"Content-Type": call.headers["content-type"], **values["headers"]}
     if at.is_hierarchical and call.headers.get("x-ms-meta-hdi_isfolder", "").lower() == "true":
         made = paths.make_directory(at.world, at.place, at.who, {"metadata": values["metadata"]})
     else:

@@ -27,8 +27,8 @@ SERVICE = Service(name="dfs", hosts=("*.dfs.core.windows.net",), render=dfs_wire
 _WHY = "bearer token (RBAC on the container) or Shared Key, both decided by storage_access.visit"
 
 
-def _on(method: str, path: str, **when: str) -> Callable[[Handler], Handler]:
-    return SERVICE.route(method, path, action=None, why=_WHY, when=when)
+def _on(method: str, path: str, **query: str) -> Callable[[Handler], Handler]:
+    return SERVICE.route(method, path, action=None, why=_WHY, when=query)
 
 
 @_on("GET", "/", resource="account")
