@@ -1,0 +1,41 @@
+"""What depends on Airflow's version: which Azure provider it can use, which Python its DAGs are written for."""
+
+from __future__ import annotations
+
+import re
+
+from provisioner.spec.fields import Rule
+
+PACKAGE = "apache-airflow-providers-microsoft-azure"
+# The newest provider whose own requirement admits that Airflow (apache-airflow>=…, read in its wheels on PyPI). An
+# unpinned requirement would upgrade Airflow or fail. 8.0.0 of the provider needs Airflow 2.5.
+PROVIDERS = {
+    (2, 4): "7.0.0",
+    (2, 5): "8.3.0",
+    (2, 6): "10.0.0",
+    (2, 7): "10.5.0",
+    (2, 8): "11.1.0",
+    (2, 9): "12.5.0",
+    (2, 10): "12.8.1",
+    (2, 11): "15.2.1",
+}
+SUPPORTED = Rule(
+    r"2\.(?:[4-9]|1[01])(?:\.\d+)?|3\.\d+(?:\.\d+)?", "write a version of Airflow from 2.4 on, such as 2.6.3"
+)
+
+
+def numbers(version: str) -> tuple[int, int]:
+    """Major and minor number, (0, 0) if there are none."""
+    match = re.match(r"(\d+)\.(\d+)", version)
+    return (int(match[1]), int(match[2])) if match else (0, 0)
+
+
+def provider(version: str) -> str | None:
+    """The newest provider that this Airflow can use."""
+    at_most = [minimum for minimum in PROVIDERS if minimum <= numbers(version)]
+    return PROVIDERS[max(at_most)] if at_most else None
+
+
+def python(version: str) -> tuple[int, int]:
+    """The oldest Python that may run this Airflow: Data Factory's 2.6.3 runs 3.8."""
+    return (3, 8) if numbers(version) < (2, 11) else (3, 9)

@@ -1,0 +1,174 @@
+"""YAML text → plain data, with the line of every path. Knows YAML and `${VAR}`, knows no field.
+
+Scalars stay the text that stands in the file (`2.10` is no number, `no` no boolean); the model gives them types.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NoReturn
+
+import yaml
+
+from provisioner.errors import Problem, SpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+Path = tuple[str | int, ...]
+Data = None | str | list["Data"] | dict[str, "Data"]
+
+LARGEST = 1024 * 1024
+DEEPEST = 16
+VARIABLE = re.compile(r"\$(\$(?=\{)|\{([^}]*)\}|\{)")
+NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+STRING_TAG = "tag:yaml.org,2002:str"
+
+
+@dataclass
+class Document:
+    """What a file says. texts: every scalar as it stands in the file, before `${VAR}`; lines: of every path."""
+
+    file: str
+    data: dict[str, Data] = field(default_factory=dict[str, "Data"])
+    lines: dict[Path, int] = field(default_factory=dict[Path, int])
+    texts: dict[Path, str] = field(default_factory=dict[Path, str])
+    problems: list[Problem] = field(default_factory=list[Problem])
+
+    def line(self, path: Path) -> int:
+        """The line of the path, or of the nearest thing around it that stands in the file."""
+        return self.lines[path] if path in self.lines or not path else self.line(path[:-1])
+
+    def report(self, path: Path, wrong: str, right: str, line: int | None = None) -> None:
+        """Keep a problem."""
+        at = self.line(path) if line is None else line
+        self.problems.append(Problem(file=self.file, line=at, path=dotted(path), wrong=wrong, right=right))
+
+
+def dotted(path: Path) -> str:
+    """`airflow.requirements[0]`."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.lstrip(".") or "(file)"
+
+
+def read(text: str, file: str, environ: Mapping[str, str]) -> Document:
+    """The document in a text. Raises SpecError where the text is no YAML that can be read on."""
+    document = Document(file, lines={(): 1})
+    try:
+        reader = _Reader(document, environ, yaml.parse(text, Loader=yaml.CSafeLoader))
+        data = reader.document()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        refuse(document, f"is not YAML: {error.problem}", "correct the syntax", mark.line + 1 if mark else 1)
+    except yaml.YAMLError:
+        refuse(document, "holds characters that YAML does not allow", "save it as plain UTF-8 text", 1)
+    if not isinstance(data, dict):
+        refuse(document, "holds no fields", "write `name: …`, `cloud: …` and so on; docs/environment.md begins with one", 1)
+    document.data = data
+    return document
+
+
+def refuse(document: Document, wrong: str, right: str, line: int) -> NoReturn:
+    """Stop at a problem after which nothing can be read."""
+    document.report((), wrong, right, line)
+    raise SpecError(tuple(document.problems))
+
+
+class _Reader:
+    """Walks the parser's events. No alias is ever followed, so a small file stays small data."""
+
+    def __init__(self, document: Document, environ: Mapping[str, str], events: Iterator[yaml.Event]) -> None:
+        self.into, self.environ, self.events = document, environ, events
+
+    def document(self) -> Data:
+        """The one document of the stream."""
+        data: Data = None
+        seen = 0
+        for event in self.events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                seen += 1
+                if seen > 1:
+                    refuse(self.into, "holds more than one document", "keep one per file, without `---`", _line(event))
+                data = self.value(next(self.events), ())
+        return data
+
+    def value(self, event: yaml.Event, path: Path) -> Data:
+        """What begins with the event."""
+        self.into.lines.setdefault(path, _line(event))
+        self.check(event, path)
+        if isinstance(event, yaml.MappingStartEvent):
+            return self.mapping(path)
+        if isinstance(event, yaml.SequenceStartEvent):
+            return self.sequence(path)
+        return self.scalar(event, path) if isinstance(event, yaml.ScalarEvent) else None
+
+    def check(self, event: yaml.Event, path: Path) -> None:
+        """Refuse what an environment has no use for and what could harm: aliases, tags, depth."""
+        if len(path) > DEEPEST:
+            refuse(self.into, "is nested too deep", "no field of an environment is", _line(event))
+        if isinstance(event, yaml.AliasEvent):
+            self.into.report(path, "is an alias (`*…`)", "write the value itself", _line(event))
+        elif isinstance(event, yaml.NodeEvent) and event.anchor is not None:
+            self.into.report(path, "has an anchor (`&…`)", "leave the anchor out, or quote the text", _line(event))
+        tag = getattr(event, "tag", None)
+        if tag not in {None, "!", STRING_TAG}:
+            self.into.report(path, "has a tag (`!…`)", "leave the tag out, or quote the text", _line(event))
+
+    def sequence(self, path: Path) -> list[Data]:
+        items: list[Data] = []
+        while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
+            items.append(self.value(event, (*path, len(items))))
+        return items
+
+    def mapping(self, path: Path) -> dict[str, Data]:
+        fields: dict[str, Data] = {}
+        while not isinstance(event := next(self.events), yaml.MappingEndEvent):
+            key = self.key(event, path)
+            if key in fields:
+                first = self.into.lines[*path, key]
+                wrong = f"stands twice, first in line {first}"
+                self.into.report((*path, key), wrong, "keep one of them", _line(event))
+                self.skip(next(self.events), path)
+                continue
+            self.into.lines[*path, key] = _line(event)
+            fields[key] = self.value(next(self.events), (*path, key))
+        return fields
+
+    def key(self, event: yaml.Event, path: Path) -> str:
+        self.check(event, path)
+        if isinstance(event, yaml.ScalarEvent):
+            return event.value
+        refuse(self.into, f"{dotted(path)} has a key that is no text", "write `field: value`", _line(event))
+
+    def skip(self, event: yaml.Event, path: Path) -> None:
+        """Read past a value that is not kept."""
+        aside = _Reader(Document(self.into.file, lines={(): _line(event)}), os_free(self.environ), self.events)
+        aside.value(event, path)
+
+    def scalar(self, event: yaml.ScalarEvent, path: Path) -> str | None:
+        if event.style is None and event.tag != STRING_TAG and event.value in NULLS:
+            return None
+        self.into.texts[path] = event.value
+        return VARIABLE.sub(lambda match: self.variable(match, path), event.value)
+
+    def variable(self, match: re.Match[str], path: Path) -> str:
+        """What `$${`, `${NAME}` and a `${` without end stand for."""
+        if match[0] == "$$":
+            return "$"
+        name = match[2]
+        if name is None or not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
+            self.into.report(path, "holds a `${` that begins no variable", "write ${NAME}, or $${ for the two characters")
+        elif name not in self.environ:
+            self.into.report(path, f"needs the variable {name}, which is not set", f"set it: export {name}=…")
+        else:
+            return self.environ[name]
+        return ""
+
+
+def os_free(environ: Mapping[str, str]) -> Mapping[str, str]:
+    return environ
+
+
+def _line(event: yaml.Event) -> int:
+    return event.start_mark.line + 1
