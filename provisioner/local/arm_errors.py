@@ -6,11 +6,11 @@ https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/common-
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from provisioner.local import arm_operations, resources
 from provisioner.local.call import AzureError, Call, Reply
-from provisioner.local.world import GIVEN_GROUP, REGION, SUBSCRIPTION_ID, TENANT_ID
+from provisioner.local.world import GIVEN_GROUP, REGION, SUBSCRIPTION_ID
 
 if TYPE_CHECKING:
     from provisioner.local.store import Document
@@ -27,15 +27,6 @@ def render(_: Call, error: AzureError) -> Reply:
     """`{"error": {"code", "message", …}}`, as ARM and its resource providers write it."""
     body = {"error": {"code": error.code, "message": error.message, **error.details}}
     return Reply(status=error.status, body=body, headers=error.headers)
-
-
-def challenge(call: Call) -> dict[str, str]:
-    """The header of a 401; az and the SDKs read a claims challenge from it, none here."""
-    uri = f"https://login.microsoftonline.com/{TENANT_ID}"
-    sent = bool(call.headers.get("authorization"))
-    reason = "The access token is invalid." if sent else "The authentication failed because of missing 'Authorization' header."
-    error = "invalid_token" if sent else "invalid_request"
-    return {"WWW-Authenticate": f'Bearer authorization_uri="{uri}", error="{error}", error_description="{reason}"'}
 
 
 def scope(call: Call) -> str:
@@ -172,7 +163,7 @@ def check_group_name(name: str) -> None:
         raise AzureError(status=400, code="InvalidResourceGroup", message=message)
 
 
-def location_of(call: Call, body: Document) -> str:
+def location_of(body: Document) -> str:
     """The body's location in its short spelling; 400 LocationRequired without one."""
     raw = body.get("location")
     if not raw:
@@ -203,11 +194,8 @@ def check_tags(tags: object) -> dict[str, str]:
 
     https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources#limitations
     """
-    if tags is None:
-        return {}
-    if not isinstance(tags, dict):
-        raise AzureError(status=400, code="InvalidRequestContent", message="The tags must be an object.")
-    kept = {str(name): "" if value is None else str(value) for name, value in tags.items()}
+    given = _object(tags, "tags")
+    kept = {name: "" if value is None else str(value) for name, value in given.items()}
     if len(kept) > 50:
         message = f"The number of tags '{len(kept)}' exceeds the maximum of '50'."
         raise AzureError(status=400, code="TooManyTags", message=message)
@@ -223,15 +211,13 @@ def check_tags(tags: object) -> dict[str, str]:
 
 def wanted_properties(body: Document) -> Document:
     """`properties` of a body, empty when absent; 400 when it is no object."""
-    found = body.get("properties")
-    if found is None:
+    return _object(body.get("properties"), "properties")
+
+
+def _object(value: object, name: str) -> Document:
+    if value is None:
         return {}
-    if not isinstance(found, dict):
-        message = "The request content was invalid: 'properties' must be an object."
+    if not isinstance(value, dict):
+        message = f"The request content was invalid: '{name}' must be an object."
         raise AzureError(status=400, code="InvalidRequestContent", message=message)
-    return found
-
-
-def existing(world: World, resource_type: str, group: str) -> list[Document]:
-    """Resources of a type in a group, by id."""
-    return list(resources.of_type(world, resource_type, group))
+    return cast("Document", value)

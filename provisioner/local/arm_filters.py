@@ -43,7 +43,7 @@ def invalid(text: str) -> AzureError:
 def apply(call: Call, documents: Sequence[Document]) -> Sequence[Document]:
     """The documents that the call's `$filter` and `$top` leave."""
     text = call.query.get("$filter", "")
-    wanted = dict(((field, how), value) for field, how, value in terms(text))
+    wanted = {(field, how): value for field, how, value in terms(text)}
     left = [document for document in documents if all(_holds(document, *key, value) for key, value in wanted.items())]
     tag = wanted.pop(("tagname", "eq"), None)
     value = wanted.pop(("tagvalue", "eq"), None)

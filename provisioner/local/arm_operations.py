@@ -43,13 +43,15 @@ kinds: dict[str, Callable[[World, Document], None]] = {"succeed": _succeed, "del
 
 def begin(world: World, kind: str, target: str, *, shows: str = "") -> Document:
     """Start an operation on a resource id; `shows` is the resource that a finished poll answers with."""
-    operation = {"id": world.clock.new_id(), "kind": kind, "target": target, "shows": shows, "done": False}
-    operation["due"] = world.clock.timestamp() + _SECONDS
-    return world.store.put(TABLE, operation["id"], operation)
+    key, due = world.clock.new_id(), world.clock.timestamp() + _SECONDS
+    operation = {"id": key, "kind": kind, "target": target, "shows": shows, "due": due, "done": False}
+    return world.store.put(TABLE, key, operation)
 
 
 def settle(world: World) -> None:
-    """Do what is due."""
+    """Do what is due (not while reads are stale: what they give must not be written back)."""
+    if world.store.is_past:
+        return
     now = world.clock.timestamp()
     for key, operation in world.store.rows(TABLE):
         if not operation["done"] and operation["due"] <= now:

@@ -89,6 +89,11 @@ class Store:
         finally:
             self._cutoff = before
 
+    @property
+    def is_past(self) -> bool:
+        """Whether reads answer as of an earlier moment, so that nothing read may be written back."""
+        return self._cutoff is not None
+
     def clear(self) -> None:
         """Forget everything."""
         self._overwritten.clear()

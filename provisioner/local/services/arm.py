@@ -1,0 +1,332 @@
+"""The root of management.azure.com: tenants, subscriptions, providers, resource groups, lists of resources.
+
+What has a service of its own is answered there; paths that no other service takes arrive here.
+https://learn.microsoft.com/rest/api/resources/
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from provisioner.local import access, arm_errors, arm_filters, arm_operations, resources
+from provisioner.local.call import AzureError, Reply
+from provisioner.local.service import Service
+from provisioner.local.world import SUBSCRIPTION, SUBSCRIPTION_ID, TENANT_ID
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from provisioner.local.call import Call
+    from provisioner.local.store import Document
+    from provisioner.local.world import World
+
+SERVICE = Service(
+    name="arm",
+    hosts=(arm_errors.HOST,),
+    audiences=arm_errors.AUDIENCES,
+    render=arm_errors.render,
+    scope=arm_errors.scope,
+    forbidden=arm_errors.forbidden,
+    one_slash=True,
+    versions=(
+        *("2014-04-01-preview", "2015-11-01", "2016-06-01", "2018-05-01", "2019-05-10", "2019-10-01", "2020-01-01"),
+        *("2020-06-01", "2020-10-01", "2021-01-01", "2021-04-01", "2022-09-01", "2022-12-01", "2023-07-01"),
+        *("2024-03-01", "2024-07-01", "2024-11-01", "2025-03-01", "2025-04-01"),
+    ),
+)
+
+_GROUPS = "Microsoft.Resources/subscriptions/resourceGroups"
+_SUBSCRIPTION = "/subscriptions/{subscription}"
+_GROUP = _SUBSCRIPTION + "/resourcegroups/{group}"
+_RESULTS = "/operationresults"
+_FILTERED = "shows what the caller may read"
+_REGIONS = {
+    "eastus": "East US",
+    "southcentralus": "South Central US",
+    "westus": "West US",
+    "westus2": "West US 2",
+    "brazilsouth": "Brazil South",
+    "uksouth": "UK South",
+    "northeurope": "North Europe",
+    "westeurope": "West Europe",
+    "germanywestcentral": "Germany West Central",
+    "southeastasia": "Southeast Asia",
+}
+_PROVIDERS: dict[str, dict[str, list[str]]] = json.loads(
+    (Path(__file__).parent.parent / "data" / "providers.json").read_text(encoding="utf-8")
+)
+
+
+@SERVICE.route("GET", "/tenants", action=None, why="every caller has a tenant")
+def list_tenants(_: Call) -> Reply:
+    """The one tenant."""
+    shown = {"id": f"/tenants/{TENANT_ID}", "tenantId": TENANT_ID, "displayName": "Local Azure", "countryCode": "NL"}
+    return Reply(body={"value": [{**shown, "domains": ["local.onmicrosoft.com"], "tenantCategory": "Home"}]})
+
+
+@SERVICE.route("GET", "/subscriptions", action=None, why=_FILTERED)
+def list_subscriptions(call: Call) -> Reply:
+    """The subscription, for whoever holds any role in it."""
+    shown = [_subscription()] if _has_any_role(call) else []
+    return Reply(body={"value": shown, "count": {"type": "Total", "value": len(shown)}})
+
+
+@SERVICE.route("GET", _SUBSCRIPTION, action=None, why="any role below it is enough")
+def get_subscription(call: Call) -> Reply:
+    """The subscription, for whoever holds any role in it."""
+    arm_errors.check_subscription(call.path)
+    if not _has_any_role(call):
+        raise arm_errors.forbidden(call, "Microsoft.Resources/subscriptions/read", call.path)
+    return Reply(body=_subscription())
+
+
+@SERVICE.route("GET", _SUBSCRIPTION + "/locations", action="Microsoft.Resources/subscriptions/locations/read")
+def list_locations(_: Call) -> Reply:
+    """Some regions."""
+    return Reply(body={"value": [_region(name, shown) for name, shown in _REGIONS.items()]})
+
+
+@SERVICE.route("GET", _SUBSCRIPTION + "/providers", action="Microsoft.Resources/subscriptions/providers/read")
+def list_providers(_: Call) -> Reply:
+    """The resource providers that the local Azure knows."""
+    return Reply(body={"value": [_provider(namespace) for namespace in _PROVIDERS]})
+
+
+@SERVICE.route(
+    "GET", _SUBSCRIPTION + "/providers/{namespace}", action="Microsoft.Resources/subscriptions/providers/read"
+)
+def get_provider(call: Call) -> Reply:
+    """One provider; 404 InvalidResourceNamespace."""
+    return Reply(body=_provider(call.params["namespace"]))
+
+
+@SERVICE.route("GET", "/providers", action=None, why="public to the tenant")
+def list_tenant_providers(_: Call) -> Reply:
+    """The same for the tenant."""
+    return Reply(body={"value": [_provider(namespace) for namespace in _PROVIDERS]})
+
+
+@SERVICE.route(
+    "POST", _SUBSCRIPTION + "/providers/{namespace}/register", action=None, why="the action has the provider's name"
+)
+def register_provider(call: Call) -> Reply:
+    """Registered already: every provider here is."""
+    namespace = call.params["namespace"]
+    _require(call, f"{namespace}/register/action", arm_errors.scope(call))
+    return Reply(body=_provider(namespace))
+
+
+@SERVICE.route("GET", _SUBSCRIPTION + "/resourcegroups", action=None, why=_FILTERED)
+def list_groups(call: Call) -> Reply:
+    """Resource groups, by `$filter` (tagName, tagValue) and `$top`."""
+    arm_errors.scope(call)
+    groups = resources.of_type(call.world, arm_errors.GROUP_TYPE, SUBSCRIPTION)
+    shown = [group for group in groups if _may(call, f"{_GROUPS}/read", group["id"])]
+    return Reply(body={"value": [resources.shown(found) for found in arm_filters.apply(call, shown)]})
+
+
+@SERVICE.route("HEAD", _GROUP, action=f"{_GROUPS}/read")
+def check_group(call: Call) -> Reply:
+    """204 or 404, both without a body."""
+    found = resources.find(call.world, arm_errors.group_id(call))
+    return Reply(status=404 if found is None else 204)
+
+
+@SERVICE.route("GET", _GROUP, action=f"{_GROUPS}/read")
+def get_group(call: Call) -> Reply:
+    """The group."""
+    return Reply(body=resources.shown(arm_errors.require_group(call)))
+
+
+@SERVICE.route("PUT", _GROUP, action=f"{_GROUPS}/write")
+def set_group(call: Call) -> Reply:
+    """201 for a new group, else 200; a PUT replaces the tags, and cannot move the group."""
+    name, body = call.params["group"], call.json()
+    arm_errors.check_group_name(name)
+    location, tags = arm_errors.location_of(body), arm_errors.check_tags(body.get("tags"))
+    found = resources.find(call.world, arm_errors.group_id(call))
+    if found is None:
+        return Reply(status=201, body=resources.shown(_create_group(call, location, tags, body)))
+    _check_group(arm_errors.require_group(call), location)
+    found = {key: value for key, value in found.items() if key not in {"tags", "managedBy"}} | _extras(tags, body)
+    return Reply(body=resources.shown(resources.put(call.world, found)))
+
+
+@SERVICE.route("PATCH", _GROUP, action=f"{_GROUPS}/write")
+def update_group(call: Call) -> Reply:
+    """Tags, when given, replace those that are there."""
+    found, body = arm_errors.require_group(call), call.json()
+    if "tags" in body:
+        found["tags"] = arm_errors.check_tags(body["tags"])
+    return Reply(body=resources.shown(resources.put(call.world, found)))
+
+
+@SERVICE.route("DELETE", _GROUP, action=f"{_GROUPS}/delete")
+def delete_group(call: Call) -> Reply:
+    """202; the group shows `Deleting` until everything in it is gone."""
+    found = arm_errors.require_group(call)
+    found["properties"]["provisioningState"] = "Deleting"
+    resources.put(call.world, found)
+    operation = arm_operations.begin(call.world, "delete", found["id"])
+    return arm_operations.accepted(call, operation, SUBSCRIPTION + _RESULTS)
+
+
+@SERVICE.route("GET", _SUBSCRIPTION + _RESULTS + "/{operation}", action=None, why="the id is the caller's")
+def poll_operation(call: Call) -> Reply:
+    """What the Location of a 202 answers."""
+    return arm_operations.poll(call, call.params["operation"])
+
+
+@SERVICE.route("GET", _SUBSCRIPTION + "/resources", action=None, why=_FILTERED)
+def list_resources(call: Call) -> Reply:
+    """Every tracked resource of the subscription that the caller may read."""
+    arm_errors.scope(call)
+    return _resource_list(call, SUBSCRIPTION)
+
+
+@SERVICE.route("GET", _GROUP + "/resources", action=None, why=_FILTERED)
+def list_group_resources(call: Call) -> Reply:
+    """Every tracked resource of a group that the caller may read."""
+    arm_errors.scope(call)
+    return _resource_list(call, arm_errors.require_group(call)["id"])
+
+
+@SERVICE.route("GET", "{resource:path}", action=None, why="the action has the resource's type")
+def get_resource(call: Call) -> Reply:
+    """Any resource by its id; an unknown provider is ARM's own 404."""
+    where = arm_errors.scope(call)
+    _require(call, f"{_type_of(call.path)}/read", where)
+    found = resources.find(call.world, call.path)
+    if found is None:
+        raise _not_found(call)
+    return Reply(body=resources.shown(found))
+
+
+def seed(world: World) -> None:
+    """The given group; the services that put something into it bring it along, too, whoever comes first."""
+    arm_errors.seed_group(world)
+
+
+SERVICE.seed = seed
+
+
+def _subscription() -> Document:
+    return {
+        "id": SUBSCRIPTION,
+        "authorizationSource": "RoleBased",
+        "managedByTenants": [],
+        "subscriptionId": SUBSCRIPTION_ID,
+        "tenantId": TENANT_ID,
+        "displayName": "Local Azure",
+        "state": "Enabled",
+        "subscriptionPolicies": {
+            "locationPlacementId": "Public_2014-09-01",
+            "quotaId": "PayAsYouGo_2014-09-01",
+            "spendingLimit": "Off",
+        },
+    }
+
+
+def _region(name: str, shown: str) -> Document:
+    return {
+        "id": f"{SUBSCRIPTION}/locations/{name}",
+        "name": name,
+        "type": "Region",
+        "displayName": shown,
+        "regionalDisplayName": shown,
+        "metadata": {"regionType": "Physical", "regionCategory": "Recommended"},
+    }
+
+
+def _provider(namespace: str) -> Document:
+    known = next((key for key in _PROVIDERS if key.lower() == namespace.lower()), None)
+    if known is None:
+        message = f"The resource namespace '{namespace}' is invalid."
+        raise AzureError(status=404, code="InvalidResourceNamespace", message=message)
+    types = [
+        {"resourceType": kind, "locations": list(_REGIONS.values()), "apiVersions": versions, "capabilities": "None"}
+        for kind, versions in _PROVIDERS[known].items()
+    ]
+    return {
+        "id": f"{SUBSCRIPTION}/providers/{known}",
+        "namespace": known,
+        "resourceTypes": types,
+        "registrationState": "Registered",
+        "registrationPolicy": "RegistrationRequired",
+    }
+
+
+def _create_group(call: Call, location: str, tags: dict[str, str], body: Document) -> Document:
+    document = arm_errors.new_group(call.params["group"], location)
+    return resources.put(call.world, document | _extras(tags, body))
+
+
+def _extras(tags: dict[str, str], body: Document) -> Document:
+    managed = {"managedBy": body["managedBy"]} if body.get("managedBy") else {}
+    return ({"tags": tags} if tags else {}) | managed
+
+
+def _check_group(found: Document, location: str) -> None:
+    if found["location"] != location:
+        message = (
+            f"Invalid resource group location '{location}'. The Resource group already exists in location "
+            f"'{found['location']}'."
+        )
+        raise AzureError(status=409, code="InvalidResourceGroupLocation", message=message)
+
+
+def _resource_list(call: Call, scope: str) -> Reply:
+    found = (item for item in resources.under(call.world, scope) if _is_tracked(item))
+    readable = [item for item in found if _may(call, f"{item['type']}/read", item["id"])]
+    return Reply(body={"value": [_summary(item) for item in arm_filters.apply(call, readable)]})
+
+
+def _is_tracked(document: Document) -> bool:
+    return "location" in document and document["type"] != arm_errors.GROUP_TYPE
+
+
+def _summary(document: Document) -> Document:
+    keys = ("id", "name", "type", "kind", "sku", "location", "tags", "identity", "managedBy")
+    return {key: document[key] for key in keys if document.get(key) is not None}
+
+
+def _may(call: Call, action: str, scope: str) -> bool:
+    return access.allows(call.world, call.who.object_id, action, scope)
+
+
+def _require(call: Call, action: str, scope: str) -> None:
+    if not _may(call, action, scope):
+        raise arm_errors.forbidden(call, action, scope)
+
+
+def _has_any_role(call: Call) -> bool:
+    return any(found["principalId"] == call.who.object_id for found in _assignments(call.world))
+
+
+def _assignments(world: World) -> Iterator[Document]:
+    return (found for _, found in world.store.rows(access.ASSIGNMENTS))
+
+
+def _type_of(path: str) -> str:
+    """`Microsoft.X/types/subtypes` of a resource id."""
+    tail = path[path.lower().rfind("/providers/") + len("/providers/") :].split("/")
+    return "/".join([tail[0], *tail[1::2]])
+
+
+def _not_found(call: Call) -> AzureError:
+    if "/providers/" not in call.path.lower():
+        message = f"No HTTP resource was found that matches the request URI 'https://{call.host}{call.path}'."
+        return AzureError(status=404, code="NotFound", message=message)
+    namespace, *kinds = _type_of(call.path).split("/")
+    known = {kind.lower() for kind in _provider(namespace)["resourceTypes"] for kind in [kind["resourceType"]]}
+    kind = "/".join(kinds)
+    if kind.lower() not in known:
+        message = (
+            f"The resource type '{kind}' could not be found in the namespace '{namespace}' for api version "
+            f"'{call.query.get('api-version', '')}'. The supported api-versions are ''."
+        )
+        return AzureError(status=404, code="InvalidResourceType", message=message)
+    message = f"The resource '{call.path}' was not found."
+    return AzureError(status=404, code="ResourceNotFound", message=message)
