@@ -1,0 +1,97 @@
+# Everything people and CI run. Each target does all it needs: .venv, locked packages, the local Azure.
+#
+#   ENV=dev     a name under environments/ or a path to a YAML file   (default: local)
+#   YES=1       go ahead without asking
+#   ARGS='…'    further options, as in: make plan ARGS=--json
+
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+ENV ?= local
+LOCK = .venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header
+PROVISIONER = .venv/bin/python -m provisioner
+YES_OPTION = $(if $(filter 1 yes true,$(YES)),--yes)
+
+bench: .venv/runtime.stamp ## measure what the project promises about speed
+	.venv/bin/python -m tests.bench $(ARGS)
+
+check: .venv/dev.stamp ## lint, format, types, rules of import
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/lint-imports
+	.venv/bin/basedpyright
+
+format: .venv/dev.stamp ## put the code into the one format
+	.venv/bin/ruff check --fix
+	.venv/bin/ruff format
+
+graph: .venv/runtime.stamp ## draw the resources of ENV as Mermaid
+	@$(PROVISIONER) graph $(ENV) $(ARGS)
+
+help: ## show this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | \
+	  while IFS='	' read -r target text; do printf '%-14s %s\n' "$$target" "$$text"; done
+
+local-down: .venv/runtime.stamp ## stop the local Azure; what is in it stays
+	@$(PROVISIONER) local down $(ARGS)
+
+local-env: .venv/runtime.stamp ## print the variables that point a program at the local Azure
+	@$(PROVISIONER) local env $(ARGS)
+
+local-reset: .venv/runtime.stamp ## empty the local Azure
+	@$(PROVISIONER) local reset $(YES_OPTION) $(ARGS)
+
+local-status: .venv/runtime.stamp ## say whether the local Azure runs, and where
+	@$(PROVISIONER) local status $(ARGS)
+
+local-up: .venv/runtime.stamp ## start the local Azure
+	@$(PROVISIONER) local up $(ARGS)
+
+lock: .venv/dev.stamp ## write the locks anew from pyproject.toml; UPGRADE=1 takes the newest versions
+	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml -o requirements/runtime.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --group dev -c requirements/runtime.txt -o requirements/dev.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) --group installer -o requirements/installer.txt
+
+plan: .venv/runtime.stamp ## show what provision would do to ENV, and why
+	@$(PROVISIONER) plan $(ENV) $(ARGS)
+
+provision: .venv/runtime.stamp ## create what is missing in ENV, fix what drifted, leave the rest alone
+	@$(PROVISIONER) provision $(ENV) $(YES_OPTION) $(ARGS)
+
+render: .venv/runtime.stamp ## print ENV's Airflow settings and DAG as they would be deployed
+	@$(PROVISIONER) render $(ENV) $(ARGS)
+
+schema: .venv/runtime.stamp ## print the JSON Schema of a spec, for editors
+	@$(PROVISIONER) schema $(ARGS)
+
+status: .venv/runtime.stamp ## show what is there, what drifted, and each credential's age and expiry
+	@$(PROVISIONER) status $(ENV) $(ARGS)
+
+teardown: .venv/runtime.stamp ## remove exactly what provision made in ENV
+	@$(PROVISIONER) teardown $(ENV) $(YES_OPTION) $(ARGS)
+
+test: .venv/dev.stamp ## run every test, with the branches of the engine covered
+	.venv/bin/python -m pytest --cov $(ARGS)
+
+validate: .venv/runtime.stamp ## find every mistake in ENV's spec, without any network
+	@$(PROVISIONER) validate $(ENV) $(ARGS)
+
+.venv/dev.stamp: requirements/dev.txt requirements/sync.py .venv/python.stamp
+	@.venv/bin/python requirements/sync.py --exact $<
+	@touch .venv/runtime.stamp $@
+
+.venv/python.stamp:
+	@for python in python3.11 python3.12 python3.13 python3.14 python3; do \
+	  $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+	  $$python -c 'import ensurepip, venv' 2>/dev/null || { lacks=$$python; continue; }; \
+	  $$python -m venv .venv && touch $@ && exit 0; \
+	done; \
+	if [ "$$lacks" ]; then echo "$$lacks cannot make environments. On Debian: apt install python3-venv" >&2; \
+	else echo "Python 3.11 or newer is needed. On Debian: apt install python3 python3-venv" >&2; fi; exit 1
+
+.venv/runtime.stamp: requirements/runtime.txt requirements/sync.py .venv/python.stamp
+	@.venv/bin/python requirements/sync.py $<
+	@touch $@
+
+.PHONY: bench check format graph help local-down local-env local-reset local-status local-up lock plan provision \
+  render schema status teardown test validate

@@ -1,0 +1,100 @@
+"""Puts a lock into the environment of the Python that runs this, with uv; with pip where uv cannot.
+
+Packages come from wherever this machine's pip takes them: uv reads neither pip.conf nor PIP_*, so they are told to it.
+Standard library only: it runs before anything is installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+UV_NAMES = {
+    "cert": "SSL_CERT_FILE",
+    "default-timeout": "UV_HTTP_TIMEOUT",
+    "extra-index-url": "UV_INDEX",
+    "find-links": "UV_FIND_LINKS",
+    "index-url": "UV_DEFAULT_INDEX",
+    "no-index": "UV_NO_INDEX",
+    "timeout": "UV_HTTP_TIMEOUT",
+    "trusted-host": "UV_INSECURE_HOST",
+}
+
+
+def pip_settings(listing: str) -> dict[str, str]:
+    """Name → value out of `pip config list`, whose lines read `global.index-url='…'`; its environment comes last."""
+    settings: dict[str, str] = {}
+    pairs = (line.partition("=") for line in listing.splitlines())
+    for name, _, value in sorted(pairs, key=lambda pair: pair[0].startswith(":env:")):
+        settings[name.rpartition(".")[2]] = str(ast.literal_eval(value))
+    return settings
+
+
+def uv_environment(settings: dict[str, str]) -> dict[str, str]:
+    """What uv must be told to look where pip looks; what is already said to uv stays. Lists: uv wants commas in one."""
+    told = {UV_NAMES[name]: value for name, value in settings.items() if name in UV_NAMES}
+    if "UV_FIND_LINKS" in told:
+        told["UV_FIND_LINKS"] = ",".join(told["UV_FIND_LINKS"].split())
+    return {"UV_INDEX_STRATEGY": "unsafe-best-match", **told}
+
+
+def run(*command: str | Path, environment: dict[str, str] | None = None) -> bool:
+    """Whether the command succeeded; its output goes where ours goes."""
+    return subprocess.run(command, env={**(environment or {}), **os.environ}, check=False).returncode == 0
+
+
+def pip(python: Path, *arguments: str | Path) -> bool:
+    """Whether that Python's pip did it."""
+    return run(python, "-m", "pip", "--disable-pip-version-check", *arguments)
+
+
+def uv() -> Path | None:
+    """The uv beside this Python, installed from its own lock if need be; None where there is none for the machine."""
+    program = Path(sys.prefix, "bin", "uv")
+    if not program.exists():
+        pip(Path(sys.executable), "install", "--quiet", "--require-hashes", "-r", HERE / "installer.txt")
+    return program if program.exists() else None
+
+
+def with_uv(lock: Path, python: Path, *, exact: bool, project: bool) -> bool:
+    """Whether uv put the lock there; `exact` takes away what the lock does not name, `project` adds our own command."""
+    program = uv()
+    if program is None:
+        return False
+    listing = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True
+    )
+    told = uv_environment(pip_settings(listing.stdout))
+    verb = ("sync",) if exact else ("install", "-r")
+    where = ("--quiet", "--python", python)
+    done = run(program, "pip", *verb, lock, "--require-hashes", *where, environment=told)
+    return done and (not project or run(program, "pip", "install", "--no-deps", "-e", ".", *where, environment=told))
+
+
+def with_pip(lock: Path, python: Path, *, project: bool) -> bool:
+    """Whether pip put the lock there."""
+    done = pip(python, "install", "--quiet", "--require-hashes", "-r", lock)
+    return done and (not project or pip(python, "install", "--quiet", "--no-deps", "-e", "."))
+
+
+def main() -> int:
+    """Arguments in, exit code out."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("lock", type=Path)
+    parser.add_argument("--exact", action="store_true", help="take away what the lock does not name")
+    parser.add_argument("--python", type=Path, help="put it into this Python's environment, without our own command")
+    asked = parser.parse_args()
+    python, project = asked.python or Path(sys.executable), asked.python is None
+    if with_uv(asked.lock, python, exact=asked.exact, project=project):
+        return 0
+    print(f"uv could not install {asked.lock}; pip tries now.", file=sys.stderr)
+    return 0 if with_pip(asked.lock, python, project=project) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
