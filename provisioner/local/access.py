@@ -54,6 +54,4 @@ def _grants(permission: Document, action: str, *, data: bool) -> bool:
 
 
 def _any(patterns: list[str], action: str) -> bool:
-    return any(
-        re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), action, re.IGNORECASE) for pattern in patterns
-    )
+    return any(re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), action, re.IGNORECASE) for pattern in patterns)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,8 +24,8 @@ class AzureError(Exception):
     status: int
     code: str
     message: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    details: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    details: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class Caller:
     object_id: str
     app_id: str
     tenant_id: str
-    claims: Mapping[str, Any] = field(default_factory=dict)
+    claims: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ class Reply:
 
     status: int = 200
     body: Any = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +58,7 @@ class Call:
     headers: Mapping[str, str]
     body: bytes
     world: World
-    params: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str] = field(default_factory=dict[str, str])
     caller: Caller | None = None
     request_id: str = ""
 
@@ -79,4 +79,4 @@ class Call:
         if not isinstance(value, dict):
             message = "The request content was invalid: an object is expected."
             raise AzureError(status=400, code="InvalidRequestContent", message=message)
-        return value
+        return cast("Json", value)

@@ -7,16 +7,18 @@ import ssl
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
 from provisioner.local.clock import Clock
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from cryptography import x509
-    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
-    from cryptography.hazmat.primitives.serialization import Encoding
-
 CA_FILE = "ca.pem"
+_PEM = serialization.Encoding.PEM
 _LIFETIME = timedelta(days=3650)
 
 
@@ -61,10 +63,6 @@ class Certificates:
 
 
 def _make_authority(certificate_file: Path, key_file: Path) -> None:
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import ec
-
     key = ec.generate_private_key(ec.SECP256R1())
     name = _name("provisioner local Azure")
     usage = _usage(ca=True)
@@ -76,14 +74,10 @@ def _make_authority(certificate_file: Path, key_file: Path) -> None:
         .sign(key, hashes.SHA256())
     )
     write_private(key_file, _pem(key))
-    write_private(certificate_file, made.public_bytes(_encoding()))
+    write_private(certificate_file, made.public_bytes(_PEM))
 
 
 def _mint(host: str, ca_certificate: bytes, ca_key: bytes) -> bytes:
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
     authority = x509.load_pem_x509_certificate(ca_certificate)
     signing = serialization.load_pem_private_key(ca_key, None)
     if not isinstance(signing, ec.EllipticCurvePrivateKey):
@@ -95,17 +89,15 @@ def _mint(host: str, ca_certificate: bytes, ca_key: bytes) -> bytes:
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(ca=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signing.public_key()), critical=False)
         .sign(signing, hashes.SHA256())
     )
-    return _pem(key) + made.public_bytes(_encoding())
+    return _pem(key) + made.public_bytes(_PEM)
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-    from cryptography import x509
-
+def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
     # The machine's own time: clients check certificates by it, whatever the local Azure's clock says.
     start = Clock().now() - timedelta(days=1)
     return (
@@ -120,14 +112,10 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: EllipticCurvePrivateKey
 
 
 def _name(text: str) -> x509.Name:
-    from cryptography import x509
-
     return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text)])
 
 
 def _usage(*, ca: bool) -> x509.KeyUsage:
-    from cryptography import x509
-
     return x509.KeyUsage(
         digital_signature=not ca,
         key_cert_sign=ca,
@@ -141,15 +129,5 @@ def _usage(*, ca: bool) -> x509.KeyUsage:
     )
 
 
-def _pem(key: EllipticCurvePrivateKey) -> bytes:
-    from cryptography.hazmat.primitives import serialization
-
-    return key.private_bytes(
-        _encoding(), serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-
-
-def _encoding() -> Encoding:
-    from cryptography.hazmat.primitives.serialization import Encoding
-
-    return Encoding.PEM
+def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())

@@ -7,7 +7,7 @@ Graph, managed identities and role assignments. https://learn.microsoft.com/grap
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -163,8 +163,9 @@ def instant(moment: datetime) -> str:
 def shown(value: Any) -> Any:
     """A document as an answer shows it, at every depth without what begins with `_`."""
     if isinstance(value, dict):
-        return {key: shown(inner) for key, inner in value.items() if not key.startswith("_")}
-    return [shown(inner) for inner in value] if isinstance(value, list) else value
+        members = cast("Document", value)
+        return {key: shown(inner) for key, inner in members.items() if not key.startswith("_")}
+    return [shown(inner) for inner in cast("list[Any]", value)] if isinstance(value, list) else value
 
 
 def applications(world: World) -> Iterator[Document]:

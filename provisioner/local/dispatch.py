@@ -18,13 +18,17 @@ from provisioner.local.call import AzureError, Call, Reply
 from provisioner.local.world import SUBSCRIPTION_ID, TENANT_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from provisioner.local.service import Route, Service
     from provisioner.local.wire import Request
     from provisioner.local.world import World
 
 LOG = logging.getLogger("provisioner.local")
+_ARM_AUDIENCES = (
+    "'https://management.core.windows.net/','https://management.core.windows.net',"
+    "'https://management.azure.com/','https://management.azure.com'"
+)
 _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-[a-z]+(\.?\d+)?)?", re.IGNORECASE)
 
 
@@ -144,7 +148,7 @@ def _check_version(call: Call) -> None:
         message = "The api-version query parameter (?api-version=) is required for all requests."
         raise AzureError(status=400, code="MissingApiVersionParameter", message=message)
     if not _VERSION.fullmatch(version):
-        message = f"The api-version '{version}' is invalid. It must be a date such as '2022-04-01' or '2022-04-01-preview'."
+        message = f"The api-version '{version}' is invalid: it is no date such as '2022-04-01' or '2022-04-01-preview'."
         raise AzureError(status=400, code="InvalidApiVersionParameter", message=message)
 
 
@@ -168,38 +172,36 @@ def _check_right(service: Service, route: Route, call: Call, action: str) -> Non
 def _unauthenticated(service: Service, call: Call, refusal: tokens.Refusal) -> AzureError:
     made = service.unauthenticated or _arm_unauthenticated
     error = made(call, refusal)
-    headers = service.challenge(call) if service.challenge else {}
-    return replace_headers(error, {**headers, **error.headers})
-
-
-def replace_headers(error: AzureError, headers: dict[str, str]) -> AzureError:
-    """The same error with these headers."""
+    asked: Mapping[str, str] = service.challenge(call) if service.challenge else {}
     return AzureError(
-        status=error.status, code=error.code, message=error.message, headers=headers, details=error.details
+        status=error.status,
+        code=error.code,
+        message=error.message,
+        headers={**error.headers, **asked},
+        details=error.details,
     )
 
 
 def _arm_unauthenticated(call: Call, refusal: tokens.Refusal) -> AzureError:
     """Resource Manager's words for a token that does not do."""
+    now = f"{call.world.clock.now():%m/%d/%Y %I:%M:%S %p}"
+    wrong = "The access token has been obtained for wrong audience or resource"
+    owner = f"'https://sts.windows.net/{TENANT_ID}/' associated with the subscription '{SUBSCRIPTION_ID}'"
     code, message = {
         "missing": ("AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing."),
         "malformed": ("InvalidAuthenticationToken", "The access token is invalid."),
         "signature": ("InvalidAuthenticationToken", "The access token is invalid: its signature does not verify."),
         "expired": (
             "ExpiredAuthenticationToken",
-            f"The access token expiry UTC time '{_utc(refusal.found)}' is earlier than current UTC time "
-            f"'{call.world.clock.now():%m/%d/%Y %I:%M:%S %p}'.",
+            f"The access token expiry UTC time '{_utc(refusal.found)}' is earlier than current UTC time '{now}'.",
         ),
         "audience": (
             "InvalidAuthenticationTokenAudience",
-            f"The access token has been obtained for wrong audience or resource '{refusal.found}'. It should exactly "
-            "match with one of the allowed audiences 'https://management.core.windows.net/',"
-            "'https://management.core.windows.net','https://management.azure.com/','https://management.azure.com'.",
+            f"{wrong} '{refusal.found}'. It should exactly match with one of the allowed audiences {_ARM_AUDIENCES}.",
         ),
         "tenant": (
             "InvalidAuthenticationTokenTenant",
-            f"The access token is from the wrong issuer '{refusal.found}'. It must match the tenant "
-            f"'https://sts.windows.net/{TENANT_ID}/' associated with the subscription '{SUBSCRIPTION_ID}'.",
+            f"The access token is from the wrong issuer '{refusal.found}'. It must match the tenant {owner}.",
         ),
         "caller": (
             "InvalidAuthenticationToken",

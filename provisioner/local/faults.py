@@ -1,4 +1,4 @@
-"""What is asked to go wrong: latency, lag and rules that hit chosen calls. Set through `control`, read by `dispatch`."""
+"""What is asked to go wrong: latency, lag, rules that hit chosen calls. Set through `control`, read by `gateway`."""
 
 from __future__ import annotations
 

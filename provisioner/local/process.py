@@ -16,15 +16,16 @@ import signal
 import socket
 import subprocess
 import sys
+import zlib
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from provisioner.local.world import OPERATOR_CLIENT_ID, SUBSCRIPTION_ID, TENANT_ID
+from provisioner.local.tenant import OPERATOR_CLIENT_ID, SUBSCRIPTION_ID, TENANT_ID
 from provisioner.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 _CODE = Path(__file__).parent
 _START_SECONDS = 30.0
@@ -172,14 +173,7 @@ def _version() -> str:
     """Changes when the code of the local Azure does."""
     files = (path for path in _CODE.rglob("*") if path.suffix in {".py", ".json"})
     stats = sorted((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in files)
-    return f"{hash_text(repr((sys.executable, stats)))}"
-
-
-def hash_text(text: str) -> str:
-    """A short name for a text, the same in every process."""
-    import zlib
-
-    return f"{zlib.crc32(text.encode()):08x}"
+    return f"{zlib.crc32(repr((sys.executable, stats)).encode()):08x}"
 
 
 def _launch(folder: Path) -> None:
@@ -206,7 +200,7 @@ def _launch(folder: Path) -> None:
 
 
 @contextmanager
-def _pipe() -> Iterator[tuple[int, int]]:
+def _pipe() -> Generator[tuple[int, int]]:
     reading, writing = os.pipe()
     try:
         yield reading, writing
@@ -216,7 +210,8 @@ def _pipe() -> Iterator[tuple[int, int]]:
 
 def _plain_environment() -> dict[str, str]:
     """The server needs no secret and no proxy of whoever starts it."""
-    return {name: value for name, value in os.environ.items() if not name.upper().endswith("_PROXY") and "AZURE" not in name}
+    kept = (name for name in os.environ if not name.upper().endswith("_PROXY") and not name.startswith("AZURE_"))
+    return {name: os.environ[name] for name in kept}
 
 
 def _end(folder: Path) -> None:

@@ -44,7 +44,7 @@ class Tunnel(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """asyncio sets TCP_NODELAY itself."""
+        """Asyncio sets TCP_NODELAY itself."""
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
@@ -72,7 +72,9 @@ class Tunnel(asyncio.Protocol):
 
     def _refuse(self, status: str, text: str) -> None:
         body = (text + "\n").encode("latin-1", "replace")
-        head = f"HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        head = (
+            f"HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        )
         if self._transport is not None:
             self._transport.write(head.encode() + body)
             self._transport.close()

@@ -35,12 +35,9 @@ def seed(world: World, services: Iterable[Service], operator_secret: Secret) -> 
 def _operator(world: World, secret: Secret) -> None:
     """The principal that runs the provisioner: Owner of the subscription, no data roles, OwnedBy on Graph."""
     now, name = world.clock.now(), "provisioner-operator"
-    application = directory.new_application(world, name) | {
-        "appId": OPERATOR_CLIENT_ID,
-        "passwordCredentials": [
-            directory.password(secret.reveal(), world.clock.new_id(), "local", now, now + timedelta(days=3650))
-        ],
-    }
+    password = directory.password(secret.reveal(), world.clock.new_id(), "local", now, now + timedelta(days=3650))
+    application = directory.new_application(world, name)
+    application |= {"appId": OPERATOR_CLIENT_ID, "passwordCredentials": [password]}
     world.store.put(directory.APPLICATIONS, application["id"], application)
     principal = directory.new_principal(world, OPERATOR_CLIENT_ID, name) | {
         "id": OPERATOR_OBJECT_ID,

@@ -58,7 +58,7 @@ def main() -> None:
         try:
             fcntl.flock(alive, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            sys.exit("another local Azure serves this folder")
+            raise SystemExit("another local Azure serves this folder") from None
         asyncio.run(_serve(arguments.state, arguments.version, arguments.ready_fd))
 
 
@@ -86,7 +86,7 @@ async def _serve(state: Path, version: str, ready_fd: int | None) -> None:
 
 
 def _http(app: Any) -> Callable[[str, Callable[[], None]], asyncio.Protocol]:
-    """uvicorn's HTTP on httptools, for connections that are already there."""
+    """Uvicorn's HTTP on httptools, for connections that are already there."""
     config = Config(
         app,
         http="httptools",

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,7 @@ class Route:
     action: str | None
     data: bool = False
     why: str = ""
-    when: Mapping[str, str] = field(default_factory=dict)  # query items that must be present ("" = any value)
+    when: Mapping[str, str] = field(default_factory=dict[str, str])  # query items that must be present ("" = any value)
     token: bool = True  # False: answers whoever asks, as metadata endpoints do
 
     def match(self, call: Call) -> dict[str, str] | None:
@@ -87,9 +88,9 @@ class Service:
     seed: Callable[[World], None] | None = None
     unauthenticated: Callable[[Call, Refusal], AzureError] | None = None
     one_slash: bool = False
-    routes: list[Route] = field(default_factory=list)
+    routes: list[Route] = field(default_factory=list[Route])
 
-    def route(  # noqa: PLR0913 - what a route is, named at each use
+    def route(
         self,
         method: str,
         path: str,
@@ -107,7 +108,14 @@ class Service:
         def register(handler: Handler) -> Handler:
             self.routes.append(
                 Route(
-                    method=method, path=path, handler=handler, action=action, data=data, why=why, when=asked, token=token
+                    method=method,
+                    path=path,
+                    handler=handler,
+                    action=action,
+                    data=data,
+                    why=why,
+                    when=asked,
+                    token=token,
                 )
             )
             return handler
@@ -117,7 +125,5 @@ class Service:
 
 def services() -> Iterator[Service]:
     """Every service in the folder, found there and listed nowhere."""
-    from provisioner.local import services as folder
-
-    for module in sorted(found.name for found in iter_modules(folder.__path__)):
-        yield import_module(f"{folder.__name__}.{module}").SERVICE
+    for module in sorted(found.name for found in iter_modules([str(Path(__file__).parent / "services")])):
+        yield import_module(f"provisioner.local.services.{module}").SERVICE

@@ -10,11 +10,11 @@ import json
 import shutil
 import sqlite3
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
+    from pathlib import Path
 
 Document = dict[str, Any]
 
@@ -36,7 +36,8 @@ class Store:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=OFF")
         self._db.execute(
-            "CREATE TABLE IF NOT EXISTS documents (tab TEXT, key TEXT, value TEXT, PRIMARY KEY (tab, key)) WITHOUT ROWID"
+            "CREATE TABLE IF NOT EXISTS documents"
+            " (tab TEXT, key TEXT, value TEXT, PRIMARY KEY (tab, key)) WITHOUT ROWID"
         )
 
     def get(self, table: str, key: str) -> Document | None:
@@ -69,7 +70,7 @@ class Store:
         return ((key, json.loads(value)) for key, value in found)
 
     @contextmanager
-    def transaction(self, moment: float) -> Iterator[None]:
+    def transaction(self, moment: float) -> Generator[None]:
         """Everything that a call writes, or nothing."""
         self.moment = moment
         self._db.execute("BEGIN")
@@ -81,7 +82,7 @@ class Store:
         self._db.execute("COMMIT")
 
     @contextmanager
-    def as_of(self, moment: float) -> Iterator[None]:
+    def as_of(self, moment: float) -> Generator[None]:
         """Reads inside answer as the documents stood then (as far back as they were remembered)."""
         before, self._cutoff = self._cutoff, moment
         try:
@@ -138,12 +139,11 @@ class Store:
 
     def _past(self, table: str) -> dict[str, str | None]:
         """What documents were at the cutoff that are otherwise now."""
-        past: dict[str, str | None] = {}
-        if self._cutoff is not None:
-            for moment, tab, key, text in reversed(self._overwritten):
-                if tab == table and moment > self._cutoff:
-                    past[key] = text
-        return past
+        cutoff = self._cutoff
+        if cutoff is None:
+            return {}
+        newest_first = reversed(self._overwritten)  # so that of several the oldest stays
+        return {key: text for moment, tab, key, text in newest_first if tab == table and moment > cutoff}
 
 
 def _empty(folder: Path) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from jwt.algorithms import RSAAlgorithm
 
 from provisioner.local import directory
 from provisioner.local.call import Caller
@@ -18,6 +19,8 @@ from provisioner.local.certificates import write_private
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from jwt.types import Options
 
     from provisioner.local.world import World
 
@@ -65,7 +68,7 @@ class Signer:
 
     def key_set(self) -> dict[str, Any]:
         """The JSON Web Key Set that /discovery/keys shows."""
-        shown = jwt.algorithms.RSAAlgorithm.to_jwk(self._key.public_key(), as_dict=True)
+        shown = RSAAlgorithm.to_jwk(self._key.public_key(), as_dict=True)
         key = {"kty": "RSA", "use": "sig", "kid": self.key_id, "x5t": self.key_id, "n": shown["n"], "e": shown["e"]}
         return {"keys": [key]}
 
@@ -76,7 +79,7 @@ class Signer:
     def claims(self, token: str) -> dict[str, Any]:
         """What a token of ours says, whatever its age and audience; Refusal if it is not ours."""
         # Times are compared by the local Azure's clock, audiences without a trailing slash: both by `verify`.
-        options: jwt.types.Options = {
+        options: Options = {
             "verify_aud": False, "verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_iss": False,
         }  # fmt: skip
         try:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl
 
 if TYPE_CHECKING:
@@ -62,8 +61,9 @@ async def _body(receive: Receive) -> bytes:
 
 async def send_reply(send: Send, reply: Reply, headers: Mapping[str, str]) -> None:
     """Send a reply; `headers` are added where it has none of the name. Who streams gives the Content-Length."""
-    streamed: Iterator[bytes] | None = reply.body if isinstance(reply.body, Iterator) else None
-    content, kind = content_of(None if streamed else reply.body)
+    streamed = cast("Iterator[bytes]", reply.body) if isinstance(reply.body, Iterator) else None
+    whole: Any = None if streamed else cast("Any", reply.body)
+    content, kind = content_of(whole)
     merged = {name.lower(): value for name, value in headers.items()}
     if kind:
         merged["content-type"] = kind
@@ -81,7 +81,7 @@ def content_of(body: Any) -> tuple[bytes, str]:
     """The bytes of a body, and their content type when we choose it."""
     if body is None:
         return b"", ""
-    if isinstance(body, bytes | bytearray | memoryview):
+    if isinstance(body, bytes | bytearray):
         return bytes(body), "application/octet-stream"
     if isinstance(body, str):
         return body.encode(), "text/plain; charset=utf-8"

@@ -1,0 +1,354 @@
+"""Microsoft Graph v1.0: applications, service principals, their passwords and owners, deleted items; the rest minimal.
+
+Permissions are decided in `graph_access`; deleting is soft. https://learn.microsoft.com/graph/api/overview
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from provisioner.local import directory, graph_access, graph_objects, graph_passwords, odata
+from provisioner.local.call import Reply
+from provisioner.local.graph_access import bad, missing, need_create, need_read, need_write
+from provisioner.local.service import Service
+from provisioner.local.world import TENANT_ID
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from provisioner.local.call import Call
+    from provisioner.local.service import Handler
+    from provisioner.local.store import Document
+    from provisioner.local.world import World
+
+_WHY = "Graph has permissions and owners instead of RBAC: graph_access decides"
+_TYPES = {directory.APPLICATIONS: "application", directory.PRINCIPALS: "servicePrincipal"}
+_SETS = {directory.APPLICATIONS: "applications", directory.PRINCIPALS: "servicePrincipals"}
+_DOMAIN = "provisioner.onmicrosoft.com"
+_ROLES = {
+    "9a5d68dd-52b0-4cc2-bd40-abcf44ac3a30": "Application.Read.All",
+    "18a4783c-866b-4cc7-a460-3d5e5662c884": "Application.ReadWrite.OwnedBy",
+    "1bfefb4e-e0b5-418b-a88f-73c46d2cc8e9": "Application.ReadWrite.All",
+    "7ab1d382-f21e-4acd-a863-ba3e13f7da61": "Directory.Read.All",
+}
+
+
+def _seed(world: World) -> None:
+    """Graph's own principal, which others look up to grant its roles."""
+    made = directory.new_principal(world, graph_access.APP_ID, "Microsoft Graph")
+    roles = [
+        {"id": key, "value": value, "displayName": value, "description": value, "isEnabled": True,
+         "allowedMemberTypes": ["Application"], "origin": "Application"}
+        for key, value in _ROLES.items()
+    ]  # fmt: skip
+    made |= {"appRoles": roles, "servicePrincipalNames": [graph_access.APP_ID, f"https://{graph_access.HOST}"]}
+    world.store.put(directory.PRINCIPALS, made["id"], made)
+
+
+SERVICE = Service(
+    name="graph",
+    hosts=(graph_access.HOST,),
+    path=r"/(v1\.0|beta)(/.*)?",
+    audiences=(f"https://{graph_access.HOST}", graph_access.APP_ID),
+    render=graph_access.render,
+    unauthenticated=graph_access.unauthenticated,
+    one_slash=True,
+    seed=_seed,
+)
+
+
+def _on(method: str, path: str) -> Callable[[Handler], Handler]:
+    return SERVICE.route(method, "/{version}" + path, action=None, why=_WHY)
+
+
+def _each(method: str, suffix: str = "") -> Callable[[Callable[[Call, str], Reply]], Callable[[Call, str], Reply]]:
+    """A route of both sets, by id and by alternate key; the handler gets the table, too."""
+
+    def register(handler: Callable[[Call, str], Reply]) -> Callable[[Call, str], Reply]:
+        for table, name in _SETS.items():
+            for key in ("/{id}", "({key})"):
+                _on(method, f"/{name}{key}{suffix}")(_bound(handler, table))
+        return handler
+
+    return register
+
+
+def _whole(method: str, suffix: str = "") -> Callable[[Callable[[Call, str], Reply]], Callable[[Call, str], Reply]]:
+    """A route of both sets as such."""
+
+    def register(handler: Callable[[Call, str], Reply]) -> Callable[[Call, str], Reply]:
+        for table, name in _SETS.items():
+            _on(method, f"/{name}{suffix}")(_bound(handler, table))
+        return handler
+
+    return register
+
+
+def _bound(handler: Callable[[Call, str], Reply], table: str) -> Handler:
+    def bound(call: Call) -> Reply:
+        return handler(call, table)
+
+    return bound
+
+
+def _shown(call: Call, table: str, document: Document, status: int = 200) -> Reply:
+    entity = odata.context(call, f"{_SETS[table]}/$entity")
+    return Reply(status=status, body={"@odata.context": entity, **odata.select(call, directory.shown(document))})
+
+
+def _typed(call: Call, table: str, document: Document) -> Document:
+    return {"@odata.type": f"#microsoft.graph.{_TYPES[table]}", **odata.select(call, directory.shown(document))}
+
+
+@_whole("GET")
+def list_all(call: Call, table: str) -> Reply:
+    """A page of applications or service principals."""
+    need_read(call)
+    found = [directory.shown(document) for _, document in call.world.store.rows(table)]
+    return Reply(body=odata.page(call, _SETS[table], found))
+
+
+@_whole("GET", "/$count")
+def count_all(call: Call, table: str) -> Reply:
+    """How many; Graph wants ConsistencyLevel for it."""
+    need_read(call)
+    if call.headers.get("consistencylevel", "").lower() != "eventual":
+        raise bad("$count is not currently supported.", "Request_BadRequest")
+    found = [directory.shown(document) for _, document in call.world.store.rows(table)]
+    return Reply(body=str(len(odata.matching(call, found))))
+
+
+@_whole("POST")
+def create(call: Call, table: str) -> Reply:
+    """201 with the object; the caller becomes its owner."""
+    if table == directory.APPLICATIONS:
+        return _shown(call, table, graph_objects.create_application(call, call.json()), 201)
+    return _shown(call, table, graph_objects.create_principal(call, call.json()), 201)
+
+
+@_each("GET")
+def get(call: Call, table: str) -> Reply:
+    """One object."""
+    need_read(call)
+    return _shown(call, table, graph_objects.get(call, table))
+
+
+@_each("PATCH")
+def update(call: Call, table: str) -> Reply:
+    """204; with `Prefer: create-if-missing` and an alternate key 201 for one that was not there."""
+    need_create(call)
+    found = graph_objects.find(call, table)
+    if found is not None:
+        graph_objects.change(call, table, found, call.json())
+        return Reply(status=204)
+    prefers = {item.strip().lower() for item in call.headers.get("prefer", "").split(",")}
+    if "key" not in call.params or "create-if-missing" not in prefers:
+        raise missing(call.params.get("id") or graph_objects.key_of(call)[1])
+    return _shown(call, table, _made_by_key(call, table), 201)
+
+
+def _made_by_key(call: Call, table: str) -> Document:
+    name, value = graph_objects.key_of(call)
+    if table == directory.PRINCIPALS and name == "appId":
+        return graph_objects.create_principal(call, call.json() | {"appId": value})
+    if table == directory.APPLICATIONS and name == "uniqueName":
+        return graph_objects.create_application(call, call.json(), value)
+    raise missing(value)
+
+
+@_each("DELETE")
+def delete(call: Call, table: str) -> Reply:
+    """204; the object can be restored for 30 days."""
+    need_create(call)
+    graph_objects.delete(call, table, graph_objects.get(call, table))
+    return Reply(status=204)
+
+
+@_each("POST", "/addPassword")
+@_each("POST", "/microsoft.graph.addPassword")
+def add_password(call: Call, table: str) -> Reply:
+    """200 with the only showing of the text."""
+    need_create(call)
+    made = graph_passwords.add(call, table, graph_objects.get(call, table))
+    return Reply(body={"@odata.context": odata.context(call, "microsoft.graph.passwordCredential"), **made})
+
+
+@_each("POST", "/removePassword")
+@_each("POST", "/microsoft.graph.removePassword")
+def remove_password(call: Call, table: str) -> Reply:
+    """204."""
+    need_create(call)
+    graph_passwords.remove(call, table, graph_objects.get(call, table))
+    return Reply(status=204)
+
+
+@_each("GET", "/owners")
+def list_owners(call: Call, table: str) -> Reply:
+    """The principals that own the object."""
+    need_read(call)
+    return _principals(call, graph_objects.get(call, table)["_owners"], "directoryObjects")
+
+
+@_each("POST", "/owners/$ref")
+def add_owner(call: Call, table: str) -> Reply:
+    """204; the body names a directory object."""
+    found = graph_objects.get(call, table)
+    need_write(call, found)
+    owner = str(call.json().get("@odata.id", "")).rsplit("/", 1)[-1].lower()
+    if directory.principal(call.world, owner) is None:
+        raise missing(owner)
+    if owner in found["_owners"]:
+        raise bad("One or more added object references already exist for the following modified properties: 'owners'.")
+    call.world.store.put(table, found["id"], found | {"_owners": [*found["_owners"], owner]})
+    return Reply(status=204)
+
+
+@_each("DELETE", "/owners/{owner}/$ref")
+def remove_owner(call: Call, table: str) -> Reply:
+    """204."""
+    found, owner = graph_objects.get(call, table), call.params["owner"].lower()
+    need_write(call, found)
+    if owner not in found["_owners"]:
+        raise missing(owner)
+    kept = [each for each in found["_owners"] if each != owner]
+    call.world.store.put(table, found["id"], found | {"_owners": kept})
+    return Reply(status=204)
+
+
+@_each("GET", "/federatedIdentityCredentials")
+@_each("GET", "/appRoleAssignedTo")
+@_each("GET", "/oauth2PermissionGrants")
+@_each("GET", "/memberOf")
+@_each("GET", "/transitiveMemberOf")
+def list_nothing(call: Call, table: str) -> Reply:
+    """What the local Azure has none of."""
+    need_read(call)
+    graph_objects.get(call, table)
+    return Reply(body={"@odata.context": odata.context(call, call.path.rsplit("/", 1)[-1]), "value": []})
+
+
+@_each("GET", "/appRoleAssignments")
+def list_app_role_assignments(call: Call, table: str) -> Reply:
+    """The Graph permissions of a principal."""
+    need_read(call)
+    found = graph_objects.get(call, table)
+    resource = directory.principal_of(call.world, graph_access.APP_ID) or {}
+    value = [
+        {"id": f"{found['id']}-{key}", "appRoleId": key, "principalId": found["id"], "resourceId": resource.get("id"),
+         "principalDisplayName": found["displayName"], "principalType": "ServicePrincipal",
+         "resourceDisplayName": "Microsoft Graph", "createdDateTime": found["createdDateTime"]}
+        for key, role in _ROLES.items() if role in found.get("_graph_roles", ())
+    ]  # fmt: skip
+    return Reply(body={"@odata.context": odata.context(call, "appRoleAssignments"), "value": value})
+
+
+@_on("GET", "/directory/deletedItems/microsoft.graph.{kind}")
+def list_deleted(call: Call) -> Reply:
+    """What can be restored, of one type."""
+    need_read(call)
+    table = graph_objects.KINDS.get(call.params["kind"].lower())
+    found = [_bare(document) for document in graph_objects.deleted(call.world, table)] if table else []
+    return Reply(body=odata.page(call, _SETS.get(table or "", "directoryObjects"), found))
+
+
+@_on("GET", "/directory/deletedItems/{id}")
+def get_deleted(call: Call) -> Reply:
+    """One of them."""
+    need_read(call)
+    found = graph_objects.find_deleted(call)
+    body = _typed(call, found["_table"], found)
+    return Reply(body={"@odata.context": odata.context(call, "directoryObjects/$entity"), **body})
+
+
+@_on("POST", "/directory/deletedItems/{id}/restore")
+@_on("POST", "/directory/deletedItems/{id}/microsoft.graph.restore")
+def restore(call: Call) -> Reply:
+    """200 with the object that is back."""
+    need_create(call)
+    found = graph_objects.find_deleted(call)
+    body = _typed(call, found["_table"], graph_objects.restore(call, found))
+    return Reply(body={"@odata.context": odata.context(call, "directoryObjects/$entity"), **body})
+
+
+@_on("DELETE", "/directory/deletedItems/{id}")
+def purge(call: Call) -> Reply:
+    """204; gone for good."""
+    need_create(call)
+    found = graph_objects.find_deleted(call)
+    need_write(call, found)
+    call.world.store.remove(directory.DELETED, found["id"])
+    return Reply(status=204)
+
+
+def _bare(document: Document) -> Document:
+    return directory.shown(document)
+
+
+def _principals(call: Call, ids: list[str], name: str) -> Reply:
+    found: list[Document] = []
+    for object_id in ids:
+        for table in _SETS:
+            document = call.world.store.get(table, object_id.lower())
+            if document is not None:
+                found.append(_typed(call, table, document))
+    return Reply(body={"@odata.context": odata.context(call, name), "value": found})
+
+
+@_on("POST", "/directoryObjects/getByIds")
+@_on("POST", "/directoryObjects/microsoft.graph.getByIds")
+def get_by_ids(call: Call) -> Reply:
+    """Those of the ids that exist; az names the principals of role assignments by it."""
+    need_read(call)
+    ids: Any = call.json().get("ids")
+    if not isinstance(ids, list) or not all(isinstance(each, str) for each in cast("list[Any]", ids)):
+        raise bad("The request must have a collection of 'ids'.", "BadRequest")
+    return _principals(call, cast("list[str]", ids), "directoryObjects")
+
+
+@_on("GET", "/directoryObjects/{id}")
+def get_object(call: Call) -> Reply:
+    """An application or a principal."""
+    need_read(call)
+    found = _principals(call, [call.params["id"]], "directoryObjects").body["value"]
+    if not found:
+        raise missing(call.params["id"])
+    return Reply(body={"@odata.context": odata.context(call, "directoryObjects/$entity"), **found[0]})
+
+
+@_on("GET", "/me")
+def get_me(_call: Call) -> Reply:
+    """Only people have a /me."""
+    raise bad("/me request is only valid with delegated authentication flow.", "BadRequest")
+
+
+@_on("GET", "/users")
+@_on("GET", "/groups")
+def list_people(call: Call) -> Reply:
+    """The tenant has neither users nor groups."""
+    need_read(call)
+    return Reply(body=odata.page(call, call.path.rsplit("/", 1)[-1], []))
+
+
+@_on("GET", "/users/{id}")
+@_on("GET", "/groups/{id}")
+def get_person(call: Call) -> Reply:
+    """So none is found."""
+    need_read(call)
+    raise missing(call.params["id"])
+
+
+@_on("GET", "/organization")
+def list_organization(call: Call) -> Reply:
+    """The tenant."""
+    need_read(call)
+    domain = {"name": _DOMAIN, "isDefault": True, "isInitial": True, "type": "Managed", "capabilities": "Email"}
+    tenant = {"id": TENANT_ID, "displayName": "provisioner", "tenantType": "AAD", "verifiedDomains": [domain]}
+    return Reply(body=odata.page(call, "organization", [tenant]))
+
+
+@_on("GET", "/domains")
+def list_domains(call: Call) -> Reply:
+    """Its domain."""
+    need_read(call)
+    domain = {"id": _DOMAIN, "isDefault": True, "isInitial": True, "isVerified": True, "authenticationType": "Managed"}
+    return Reply(body=odata.page(call, "domains", [domain]))

@@ -1,0 +1,16 @@
+"""The fixed ids of the one tenant of the local Azure, and of what it comes with."""
+
+from __future__ import annotations
+
+TENANT_ID = "5f0e5b43-3b0c-4f43-9a8d-6a1d3f1c0a01"
+SUBSCRIPTION_ID = "0b6d3b3f-5d1c-4d3f-8f0e-6c1f2a7b9c02"
+SUBSCRIPTION = f"/subscriptions/{SUBSCRIPTION_ID}"
+REGION = "westeurope"
+
+# What the tenant comes with: a resource group that is not ours, in it one Flink cluster, its identity, one factory.
+GIVEN_GROUP = f"{SUBSCRIPTION}/resourceGroups/flink-platform"
+GIVEN_IDENTITY = f"{GIVEN_GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/flink-identity"
+GIVEN_CLUSTER = f"{GIVEN_GROUP}/providers/Microsoft.HDInsight/clusterpools/flink-pool/clusters/flink-cluster"
+GIVEN_FACTORY = f"{GIVEN_GROUP}/providers/Microsoft.DataFactory/factories/flink-factory-local"
+OPERATOR_CLIENT_ID = "9d3c1e57-5f64-4c1e-8f0a-2b7d4e6a8c03"
+OPERATOR_OBJECT_ID = "c2a7f0d9-1e5b-4b8a-9c3d-7f6e5d4c3b04"
