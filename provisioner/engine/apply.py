@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from provisioner.errors import CloudError, Interrupted, ProvisionerError, Unexpected
+from provisioner.errors import CloudError, Interrupted, NotYetVisible, ProvisionerError, Unexpected
 from provisioner.model import (
     Action,
     Address,
@@ -42,8 +43,8 @@ UNMET = (Result.FAILED, Result.BLOCKED, Result.DEFERRED, Result.INTERRUPTED)
 class Apply:
     """One plan being carried out.
 
-    deadline_seconds: how long a write may take to be seen and proven. watch: told of each step as it begins (no
-    outcome yet) and ends.
+    deadline_seconds: how long a write may take to be seen and proven. clock: seconds, from anywhere. watch: told of
+    each step as it begins (no outcome yet) and ends.
     """
 
     cloud: Cloud
@@ -52,6 +53,7 @@ class Apply:
     view: View
     journal: Journal
     deadline_seconds: float
+    clock: Callable[[], float]
     watch: Watch
     _outputs: dict[Address, Mapping[str, Any]] = field(default_factory=dict)
     _outcomes: dict[Address, Outcome] = field(default_factory=dict)
@@ -110,7 +112,7 @@ class Apply:
         self.watch(outcome.step, outcome)
 
     def _timed(self, step: Step) -> Outcome:
-        began = self.cloud.session.monotonic()
+        began = self.clock()
         try:
             result, error, note = Result.DONE, None, self._do(step)
         except Interrupted as caught:
@@ -119,7 +121,7 @@ class Apply:
             if isinstance(caught, CloudError):
                 caught.address = caught.address or str(step.address)
             result, error, note = Result.FAILED, caught, ""
-        seconds = self.cloud.session.monotonic() - began
+        seconds = self.clock() - began
         return Outcome(step=step, result=result, error=error, seconds=seconds, note=note)
 
     def _do(self, step: Step) -> str:
@@ -166,9 +168,9 @@ class Apply:
             last[:] = [(observed, tuple(c for c in changes if c.forces is not Forces.REFUSE))]
             return observed is not None and not last[0][1]
 
-        seen = self.cloud.session.wait_until(agrees, deadline_seconds=self.deadline_seconds, what=f"{step.address}")
+        self._wait(agrees, f"reading {step.address} back")
         observed, changes = last[0]
-        if observed is None or not seen:
+        if observed is None or changes:
             differing = ", ".join(change.field for change in changes) or "all of it"
             raise Unexpected(operation=f"reading {step.address} back", message=f"still not as written: {differing}")
         return observed
@@ -182,7 +184,12 @@ class Apply:
             proofs[:] = [prove(self.cloud, desired, observed, made)]
             return proofs[0] is not Proof.NOT_YET
 
-        what = f"{step.address} to be usable"
-        if not self.cloud.session.wait_until(usable, deadline_seconds=self.deadline_seconds, what=what):
+        self._wait(usable, f"proving {step.address}")
+        if proofs[0] is Proof.NOT_YET:
             raise Unexpected(operation=f"proving {step.address}", message=f"not usable in {self.deadline_seconds:.0f} s")
         return "" if proofs[0] is Proof.USABLE else proofs[0].value
+
+    def _wait(self, check: Callable[[], bool], what: str) -> None:
+        """Until it is so or the deadline has passed; the caller looks which."""
+        with suppress(NotYetVisible):
+            self.cloud.session.wait_until(check, deadline_seconds=self.deadline_seconds, what=what)

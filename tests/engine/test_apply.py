@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from provisioner.errors import Conflict, Interrupted
+from provisioner.model import Outcome, Ref, Search, Step
+from tests.engine.toys import World, at, denied, node, recipe
+from tests.engine.walk import applied, planned
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BOX = node("box/b", value="x")
+NOTE = node("note/n", container="box/b", value="hello")
+
+
+def results(outcomes: dict[str, Outcome]) -> dict[str, str]:
+    return {address: outcome.result.value for address, outcome in outcomes.items()}
+
+
+def test_steps_are_done_in_order_and_read_back(tmp_path: Path) -> None:
+    world, what = World(), recipe(NOTE, BOX)
+
+    outcomes = applied(world, what, planned(world, what), tmp_path)
+
+    assert results(outcomes) == {"box/b": "done", "note/n": "done"}
+    written = [call for call in world.calls if call.startswith("create")]
+    assert written == ["create box/b", "create note/n"]
+    assert outcomes["note/n"].note == "assigned, not proven"
+
+
+def test_a_second_run_changes_nothing(tmp_path: Path) -> None:
+    world, what = World(), recipe(NOTE, BOX)
+    applied(world, what, planned(world, what), tmp_path)
+
+    outcomes = applied(world, what, planned(world, what), tmp_path)
+
+    assert results(outcomes) == {"box/b": "unchanged", "note/n": "unchanged"}
+
+
+def test_a_failure_blocks_only_what_needs_it(tmp_path: Path) -> None:
+    world = World(write_errors={"box/b": Conflict(operation="PUT b", status=409, code="Held")})
+    what = recipe(BOX, NOTE, node("box/other"))
+
+    outcomes = applied(world, what, planned(world, what), tmp_path)
+
+    assert results(outcomes) == {"box/b": "failed", "note/n": "blocked", "box/other": "done"}
+    assert str(outcomes["box/b"].error).startswith("box/b: PUT b answered 409 Held")
+
+
+def test_values_known_after_apply_reach_those_who_need_them(tmp_path: Path) -> None:
+    world = World()
+    what = recipe(BOX, node("note/n", value=Ref(at("box/b"), "value")))
+
+    applied(world, what, planned(world, what), tmp_path)
+
+    assert world.things["note/n"]["value"] == "x"
+
+
+def test_a_replacement_deletes_and_makes_anew(tmp_path: Path) -> None:
+    world, what = World(things={"box/b": {"value": "1"}}), recipe(node("box/b", value="fixed"))
+
+    applied(world, what, planned(world, what), tmp_path)
+
+    assert [call for call in world.calls if "read" not in call] == ["delete box/b", "create box/b"]
+
+
+def test_an_update_writes_what_differs(tmp_path: Path) -> None:
+    world, what = World(things={"box/b": {"value": "1"}}), recipe(BOX)
+
+    applied(world, what, planned(world, what), tmp_path)
+
+    assert world.things["box/b"]["value"] == "x"
+
+
+def test_a_leftover_is_deleted(tmp_path: Path) -> None:
+    world, what = World(things={"note/old": {}}), recipe(searches=[Search(kind="note", scope="")])
+
+    assert results(applied(world, what, planned(world, what), tmp_path)) == {"note/old": "done"}
+    assert world.things == {}
+
+
+KEY = node("key/k")
+HELD = {"secret": Ref(at("key/k"), "value"), "key_id": Ref(at("key/k"), "key_id")}
+
+
+def test_a_new_credential_reaches_its_place_within_the_run(tmp_path: Path) -> None:
+    world, what = World(), recipe(KEY, node("slot/s", **HELD))
+
+    applied(world, what, planned(world, what), tmp_path)
+
+    assert world.things["slot/s"] == {"key_id": "id2", "secret": "text of id2"}
+
+
+def test_a_rotated_credential_reaches_its_place(tmp_path: Path) -> None:
+    world = World(things={"key/k": {"key_id": "id1"}, "slot/s": {"key_id": "other"}})
+    what = recipe(KEY, node("slot/s", **HELD))
+
+    applied(world, what, planned(world, what), tmp_path)
+
+    assert world.things["slot/s"]["key_id"] == "id2"
+
+
+def test_a_credential_is_copied_from_a_place_that_can_be_read(tmp_path: Path) -> None:
+    world = World(things={"key/k": {"key_id": "id1"}, "slot/a": {"key_id": "id1"}, "slot/b": {"key_id": "gone"}})
+    what = recipe(KEY, node("slot/a", **HELD), node("slot/b", **HELD))
+
+    applied(world, what, planned(world, what), tmp_path)
+
+    assert world.things["slot/b"] == {"key_id": "id1", "secret": "text of id1"}
+
+
+def test_a_write_that_never_shows_is_a_failure_that_names_the_field(tmp_path: Path) -> None:
+    world, what = World(things={"door/d": {"value": "1"}}), recipe(node("door/d", value="2"))
+    made = planned(world, what)
+    world.things["door/d"] = _Stubborn(value="1")
+
+    outcome = applied(world, what, made, tmp_path)["door/d"]
+
+    assert "still not as written: value" in str(outcome.error)
+
+
+class _Stubborn(dict[str, str]):
+    """A thing that takes no update."""
+
+    def update(self, *_args: object, **_more: object) -> None:
+        """Nothing changes."""
+
+
+def test_a_thing_that_vanishes_after_its_write_is_a_failure(tmp_path: Path) -> None:
+    world, what = World(), recipe(BOX)
+    made = planned(world, what)
+    world.things = _Leaky()
+
+    assert "all of it" in str(applied(world, what, made, tmp_path)["box/b"].error)
+
+
+class _Leaky(dict[str, dict[str, object]]):
+    """A world that forgets at once."""
+
+    def __setitem__(self, key: str, value: dict[str, object]) -> None:
+        """Nothing is kept."""
+
+
+def test_what_is_never_usable_is_a_failure(tmp_path: Path) -> None:
+    world, what = World(unproven={"note/n"}), recipe(node("note/n"))
+
+    assert "not usable in 3 s" in str(applied(world, what, planned(world, what), tmp_path)["note/n"].error)
+
+
+def test_a_deferred_step_defers_and_blocks_what_needs_it(tmp_path: Path) -> None:
+    world = World(things={"box/b": {"value": "x"}}, errors={"note/n": denied()})
+    grant = node("door/caller", container="box/b", access=True)
+    note = node("note/n", container="box/b", needs=["door/caller"], value="hello")
+    what = recipe(BOX, grant, note, node("door/after", needs=["note/n"]))
+
+    outcomes = applied(world, what, planned(world, what), tmp_path)
+
+    assert results(outcomes)["note/n"] == "deferred"
+    assert results(outcomes)["door/after"] == "blocked"
+
+
+def test_an_interrupt_lets_running_steps_end_and_starts_no_more(tmp_path: Path) -> None:
+    world, what = World(), recipe(BOX, NOTE)
+
+    def press_ctrl_c(step: Step, outcome: Outcome | None) -> None:
+        if outcome is None and step.address == at("box/b"):
+            world.calls.append("ctrl-c")
+        if outcome is not None and step.address == at("box/b"):
+            raise KeyboardInterrupt
+
+    outcomes = applied(world, what, planned(world, what), tmp_path, press_ctrl_c)
+
+    assert results(outcomes) == {"box/b": "done", "note/n": "interrupted"}
+
+
+def test_a_call_that_was_interrupted_says_so(tmp_path: Path) -> None:
+    world, what = World(write_errors={"box/b": Interrupted(during="waiting")}), recipe(BOX)
+
+    assert results(applied(world, what, planned(world, what), tmp_path)) == {"box/b": "interrupted"}
+
+
+def test_a_kind_that_cannot_write_says_so(tmp_path: Path) -> None:
+    world, what = World(things={"stuck/s": {"value": "1"}}), recipe(node("stuck/s", value="2"))
+
+    assert "cannot be updated" in str(applied(world, what, planned(world, what), tmp_path)["stuck/s"].error)
+
+
+def test_a_defect_of_ours_is_not_hidden(tmp_path: Path) -> None:
+    world, what = World(write_errors={"box/b": ZeroDivisionError()}), recipe(BOX)
+
+    with pytest.raises(ZeroDivisionError):
+        applied(world, what, planned(world, what), tmp_path)
+
+
+def test_the_journal_has_intents_and_outcomes(tmp_path: Path) -> None:
+    world, what = World(), recipe(BOX)
+    applied(world, what, planned(world, what), tmp_path)
+
+    file = tmp_path / "toy.jsonl"
+    entries = [json.loads(line) for line in file.read_text().splitlines()]
+
+    assert [(e["event"], e["address"]) for e in entries] == [("intent", "box/b"), ("outcome", "box/b")]
+    assert file.stat().st_mode & 0o777 == 0o600

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import pytest
+
+from provisioner.engine.observe import observe
+from provisioner.errors import NotFound, Unreachable
+from provisioner.model import Recipe, Ref, Search, Snapshot
+from tests.engine.toys import KINDS, NOW, World, at, denied, node, recipe
+
+
+def seen(world: World, what: Recipe, *, strangers: bool = False) -> Snapshot:
+    return observe(world.as_cloud(), what, KINDS, strangers=strangers)
+
+
+def test_each_node_is_read_once_in_a_new_pass() -> None:
+    world = World(things={"box/b": {}})
+
+    snapshot = seen(world, recipe(node("box/b"), node("note/n", container="box/b")))
+
+    assert sorted(world.calls) == ["read box/b", "read note/n"]
+    assert (world.session.passes, snapshot.now) == (1, NOW)
+
+
+def test_what_an_absent_container_would_hold_is_absent_whatever_its_read_said() -> None:
+    world = World(errors={"note/n": Unreachable(operation="GET note")})
+
+    snapshot = seen(world, recipe(node("box/b"), node("note/n", container="box/b")))
+
+    assert snapshot.readings[at("note/n")].observed is None
+    assert snapshot.readings[at("note/n")].error is None
+
+
+def test_a_chain_of_absent_containers_is_not_waited_for() -> None:
+    what = recipe(
+        node("box/a"), node("box/b", container="box/a"), node("note/n", container="box/b", value=Ref(at("box/b"), "value"))
+    )
+
+    snapshot = seen(World(), what)
+
+    assert all(reading.observed is None for reading in snapshot.readings.values())
+
+
+def test_not_found_is_absent_and_a_missing_right_is_told() -> None:
+    world = World(errors={"box/a": NotFound(operation="GET a"), "box/b": denied()})
+
+    snapshot = seen(world, recipe(node("box/a"), node("box/b")))
+
+    assert snapshot.readings[at("box/a")].error is None
+    assert str(snapshot.readings[at("box/b")].error).startswith("box/b: ")
+
+
+def test_any_other_error_ends_the_pass() -> None:
+    with pytest.raises(Unreachable):
+        seen(World(errors={"box/a": Unreachable(operation="GET a")}), recipe(node("box/a")))
+
+
+def test_identity_waits_for_the_node_that_publishes_it() -> None:
+    world = World(things={"box/b": {"value": "v"}, "note/n": {"value": "v"}})
+
+    snapshot = seen(world, recipe(node("note/n", value=Ref(at("box/b"), "value")), node("box/b")))
+
+    assert world.calls == ["read box/b", "read note/n"]
+    assert snapshot.readings[at("note/n")].observed is not None
+
+
+def test_identity_that_nobody_publishes_means_absent() -> None:
+    world = World(things={"note/n": {}})
+
+    snapshot = seen(world, recipe(node("note/n", value=Ref(at("box/b"), "value")), node("box/b")))
+
+    assert snapshot.readings[at("note/n")].observed is None
+
+
+def test_searches_find_what_is_not_declared() -> None:
+    world = World(things={"box/b": {"value": "s"}, "note/n": {}, "note/old": {}})
+    what = recipe(
+        node("box/b"),
+        node("note/n", container="box/b"),
+        searches=[Search(kind="note", scope=Ref(at("box/b"), "value"), container=at("box/b"))],
+    )
+
+    assert [str(one.address) for one in seen(world, what).leftovers] == ["note/old"]
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        Search(kind="note", scope="", container=at("box/absent")),
+        Search(kind="note", scope=Ref(at("box/absent"), "value")),
+        Search(kind="note", scope="shut"),
+        Search(kind="door", scope=""),
+    ],
+    ids=["container absent", "scope unknown", "not allowed", "kind without a search"],
+)
+def test_a_search_that_cannot_be_made_finds_nothing(search: Search) -> None:
+    world = World(things={"note/old": {}}, errors={"shut": denied()})
+
+    assert seen(world, recipe(node("box/absent"), searches=[search])).leftovers == ()
+
+
+def test_strangers_are_listed_for_our_containers_when_asked() -> None:
+    world = World(things={"box/a": {"strangers": ["x"]}, "box/b": {"ours": False, "strangers": ["y"]}, "door/d": {}})
+    what = recipe(node("box/a"), node("box/b"), node("door/d"))
+
+    assert seen(world, what).strangers == {}
+    assert seen(world, what, strangers=True).strangers == {at("box/a"): ("x",), at("door/d"): ()}

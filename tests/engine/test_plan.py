@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import pytest
+
+from provisioner.engine.plan import limited
+from provisioner.errors import NotAuthorized, Refusals, Refused
+from provisioner.model import Address, Ref, Search
+from tests.engine.toys import World, at, denied, node, recipe
+from tests.engine.walk import actions, planned
+
+BOX = node("box/b", value="x")
+NOTE = node("note/n", container="box/b", value="hello")
+
+
+def test_what_is_absent_is_created_container_first() -> None:
+    made = planned(World(), recipe(NOTE, BOX))
+
+    assert [str(step.address) for step in made.steps] == ["box/b", "note/n"]
+    assert actions(made) == {"box/b": "create", "note/n": "create"}
+    assert {change.field: change.after for change in made.steps[0].changes}["value"] == "x"
+
+
+def test_what_is_as_declared_is_kept_and_nothing_is_pending() -> None:
+    world = World(things={"box/b": {"value": "x"}, "note/n": {"value": "hello"}})
+
+    made = planned(world, recipe(BOX, NOTE))
+
+    assert actions(made) == {"box/b": "keep", "note/n": "keep"}
+    assert not made.pending
+
+
+def test_a_difference_is_an_update_with_its_reason() -> None:
+    made = planned(World(things={"box/b": {"value": "old"}}), recipe(BOX))
+
+    (step,) = made.steps
+    assert (step.action, step.reason) == ("update", "the spec says so")
+    assert (step.changes[0].before, step.changes[0].after) == ("old", "x")
+
+
+def test_an_adopted_container_is_left_as_it_is() -> None:
+    made = planned(World(things={"box/b": {"value": "old", "ours": False}}), recipe(BOX))
+
+    assert actions(made) == {"box/b": "keep"}
+    assert "adopted" in made.steps[0].reason
+
+
+def test_what_cannot_serve_is_refused_with_all_reasons_at_once() -> None:
+    boxes = recipe(node("box/a", value="refused"), node("box/b", value="refused"))
+    world = World(things={"box/a": {"value": "1"}, "box/b": {"value": "2"}})
+
+    with pytest.raises(Refusals) as caught:
+        planned(world, boxes)
+
+    assert "box/a: value is 1, not refused" in str(caught.value)
+    assert "box/b: value is 2, not refused" in str(caught.value)
+
+
+def test_one_refusal_is_raised_as_itself() -> None:
+    with pytest.raises(Refused, match="it cannot change"):
+        planned(World(things={"box/b": {"value": "1"}}), recipe(node("box/b", value="refused")))
+
+
+def test_a_looked_up_resource_that_is_not_there_is_refused() -> None:
+    with pytest.raises(Refused, match="is not there"):
+        planned(World(), recipe(node("given/g")))
+
+
+def test_a_change_may_force_a_replacement_whose_outputs_are_unknown() -> None:
+    other = node("slot/s", value=Ref(at("box/b"), "value"))
+    world = World(things={"box/b": {"value": "1"}, "slot/s": {"value": "1"}})
+
+    made = planned(world, recipe(node("box/b", value="fixed"), other))
+
+    assert actions(made) == {"box/b": "replace", "slot/s": "update"}
+    assert made.steps[1].changes[0].after == "(known after apply)"
+
+
+def test_what_may_not_be_read_yet_is_deferred_until_the_grant_of_this_run() -> None:
+    world = World(things={"box/b": {"value": "x"}}, errors={"note/n": denied()})
+    grant = node("door/caller", container="box/b", access=True)
+    note = node("note/n", container="box/b", needs=["door/caller"], value="hello")
+
+    made = planned(world, recipe(BOX, grant, note))
+
+    step = made.steps[-1]
+    assert (step.action, step.waits_on) == ("defer", ("door/caller",))
+    assert made.summary()["access"] == 1
+    assert made.pending
+
+
+def test_what_depends_on_something_deferred_is_deferred_too() -> None:
+    world = World(things={"box/b": {"value": "x"}}, errors={"note/n": denied()})
+    grant = node("door/caller", container="box/b", access=True)
+    note = node("note/n", container="box/b", needs=["door/caller"], value="hello")
+    child = node("note/child", value=Ref(at("note/n"), "value"))
+
+    assert actions(planned(world, recipe(BOX, grant, note, child)))["note/child"] == "defer"
+
+
+def test_what_may_not_be_read_and_no_grant_opens_is_an_error() -> None:
+    with pytest.raises(NotAuthorized, match="box/b"):
+        planned(World(errors={"box/b": denied()}), recipe(BOX))
+
+
+def test_what_the_spec_no_longer_names_is_deleted_later_made_first() -> None:
+    world = World(things={"box/b": {"value": "x"}, "note/old": {}, "key/k/lost": {}, "key/k/current": {}})
+    searches = [Search(kind="key", scope="", container=at("box/b")), Search(kind="note", scope="")]
+
+    made = planned(world, recipe(BOX, searches=searches))
+
+    by_address = {str(step.address): step for step in made.steps}
+    assert actions(made) == {"box/b": "keep", "note/old": "delete", "key/k/lost": "defer"}
+    assert by_address["key/k/lost"].after == (at("note/old"),)
+
+
+def test_a_defer_that_waits_for_a_date_is_no_pending_change() -> None:
+    world = World(things={"key/k/lost": {}})
+
+    made = planned(world, recipe(searches=[Search(kind="key", scope="")]))
+
+    assert not made.pending
+    assert made.steps[0].waits_on == ("2026-11-23T00:00+00:00",)
+
+
+def test_a_credential_that_nobody_can_copy_is_rotated() -> None:
+    key = node("key/k")
+    slot = node("slot/s", secret=Ref(at("key/k"), "value"), key_id=Ref(at("key/k"), "key_id"))
+    world = World(things={"key/k": {"key_id": "id1"}, "slot/s": {"key_id": "other"}})
+
+    assert actions(planned(world, recipe(key, slot))) == {"key/k": "rotate", "slot/s": "update"}
+
+
+def test_a_credential_that_a_place_holds_readably_is_copied() -> None:
+    key = node("key/k")
+    ref = {"secret": Ref(at("key/k"), "value"), "key_id": Ref(at("key/k"), "key_id")}
+    world = World(things={"key/k": {"key_id": "id1"}, "slot/a": {"key_id": "id1"}, "slot/b": {"key_id": "gone"}})
+
+    made = planned(world, recipe(key, node("slot/a", **ref), node("slot/b", **ref)))
+
+    assert actions(made) == {"key/k": "keep", "slot/a": "keep", "slot/b": "update"}
+    assert made.sources == {at("key/k"): (at("slot/a"), "id1")}
+
+
+def test_only_keeps_what_an_address_needs() -> None:
+    made = planned(World(), recipe(BOX, NOTE, node("box/other")))
+
+    assert actions(limited(made, [at("note/n")])) == {"box/b": "create", "note/n": "create"}
+
+
+def test_only_refuses_an_address_that_is_not_there() -> None:
+    with pytest.raises(Refused, match="no such resource"):
+        limited(planned(World(), recipe(BOX)), [Address("box", "nowhere")])
+
+
+def test_the_digest_changes_with_what_was_read_and_not_with_a_value() -> None:
+    def digest(version: int, value: str) -> str:
+        return planned(World(things={"box/b": {"value": value, "version": version}}), recipe(BOX)).digest
+
+    assert digest(1, "a") == digest(1, "b")
+    assert digest(1, "a") != digest(2, "a")

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from provisioner.errors import NotAuthorized
+from provisioner.model import Search
+from tests.engine.toys import World, at, denied, node, recipe
+from tests.engine.walk import actions, applied, torn_down
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BOX = node("box/b")
+NOTE = node("note/n", container="box/b")
+
+
+def test_contents_go_before_their_container(tmp_path: Path) -> None:
+    world = World(things={"box/b": {}, "note/n": {}, "note/old": {}})
+    what = recipe(BOX, NOTE, searches=[Search(kind="note", scope="", container=at("box/b"))])
+
+    applied(world, what, torn_down(world, what), tmp_path)
+
+    assert [call for call in world.calls if call.startswith("delete")][-1] == "delete box/b"
+    assert world.things == {}
+
+
+def test_what_is_not_there_not_ours_or_not_made_stays() -> None:
+    world = World(things={"box/b": {"ours": False}, "given/g": {}})
+
+    made = torn_down(world, recipe(BOX, NOTE, node("given/g")))
+
+    assert {str(step.address): step.reason for step in made.steps} == {
+        "note/n": "not there",
+        "box/b": "not ours",
+        "given/g": "looked up, not made",
+    }
+
+
+def test_a_container_with_strangers_stays_and_so_does_what_holds_it() -> None:
+    world = World(things={"box/outer": {}, "box/b": {"strangers": ["theirs"]}})
+    what = recipe(node("box/outer"), node("box/b", container="box/outer"))
+
+    made = torn_down(world, what)
+
+    remains = {str(step.address): step.remains for step in made.steps}
+    assert "theirs" in remains["box/b"]
+    assert "box/b" in remains["box/outer"]
+    assert set(actions(made).values()) == {"keep"}
+
+
+def test_with_contents_goes_after_saying_what_is_in_it() -> None:
+    world = World(things={"box/b": {"strangers": ["theirs"]}})
+
+    (step,) = torn_down(world, recipe(BOX), with_contents=True).steps
+
+    assert (step.action, step.reason) == ("delete", "ours, with theirs")
+
+
+def test_the_caller_s_own_access_goes_after_all_that_needs_it() -> None:
+    access = node("door/caller", container="box/b", access=True)
+    note = node("note/n", container="box/b", needs=["door/caller"])
+    world = World(things={"box/b": {}, "door/caller": {}, "note/n": {}, "note/old": {}})
+    what = recipe(BOX, access, note, searches=[Search(kind="note", scope="", container=at("box/b"))])
+
+    order = [str(step.address) for step in torn_down(world, what).steps]
+
+    assert order.index("door/caller") > max(order.index("note/n"), order.index("note/old"))
+
+
+def test_what_the_caller_may_not_read_waits_for_access_that_is_made_first() -> None:
+    access = node("door/caller", container="box/b", access=True)
+    world = World(things={"box/b": {}}, errors={"note/n": denied()})
+
+    made = torn_down(world, recipe(BOX, access, NOTE, node("box/absent")))
+
+    assert actions(made) == {"box/b": "defer", "door/caller": "create", "note/n": "defer"}
+
+
+def test_what_nothing_opens_is_an_error() -> None:
+    with pytest.raises(NotAuthorized):
+        torn_down(World(errors={"box/b": denied()}), recipe(BOX))
+
+
+def test_what_no_api_deletes_says_what_a_person_does() -> None:
+    world = World(things={"box/b": {"ours": False}, "stuck/s": {}, "stuck/free": {}})
+
+    made = torn_down(world, recipe(BOX, node("stuck/s", container="box/b"), node("stuck/free")))
+
+    remains = {str(step.address): step.remains for step in made.steps}
+    assert (remains["stuck/s"], remains["stuck/free"]) == ("remove stuck/s", "remove stuck/free")
+
+
+def test_what_no_api_deletes_goes_with_its_container() -> None:
+    made = torn_down(World(things={"box/b": {}, "stuck/s": {}}), recipe(BOX, node("stuck/s", container="box/b")))
+
+    assert {str(s.address): s.reason for s in made.steps}["stuck/s"] == "goes with box/b"
+
+
+def test_keys_are_steps_of_their_own() -> None:
+    world = World(things={"key/k": {}, "key/k/lost": {}})
+
+    made = torn_down(world, recipe(node("key/k"), searches=[Search(kind="key", scope="")]))
+
+    assert actions(made)["key/k"] == "keep"
+    assert actions(made)["key/k/lost"] == "defer"

@@ -1,0 +1,53 @@
+"""The stages in a row, as the commands compose them."""
+
+from __future__ import annotations
+
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from provisioner.engine.apply import Apply
+from provisioner.engine.journal import Journal
+from provisioner.engine.observe import observe
+from provisioner.engine.plan import plan, view_of
+from provisioner.engine.teardown import teardown
+from provisioner.model import Intent, Outcome, Plan, Recipe, Step
+from tests.engine.toys import KINDS, NOW, World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def planned(world: World, recipe: Recipe) -> Plan:
+    return plan(recipe, observe(world.as_cloud(), recipe, KINDS), KINDS)
+
+
+def torn_down(world: World, recipe: Recipe, *, with_contents: bool = False) -> Plan:
+    snapshot = observe(world.as_cloud(), recipe, KINDS, strangers=True)
+    return teardown(recipe, snapshot, KINDS, with_contents=with_contents)
+
+
+def applied(
+    world: World,
+    recipe: Recipe,
+    made: Plan,
+    folder: Path,
+    watch: Callable[[Step, Outcome | None], None] = lambda _step, _outcome: None,
+) -> dict[str, Outcome]:
+    snapshot = observe(world.as_cloud(), recipe, KINDS)
+    ticks = count()
+    outcomes = Apply(
+        cloud=world.as_cloud(),
+        kinds=KINDS,
+        plan=made,
+        view=view_of(recipe, snapshot, KINDS, Intent.CONVERGE),
+        journal=Journal(folder, "toy", verb="provision", began=NOW),
+        deadline_seconds=3,
+        clock=lambda: float(next(ticks)),
+        watch=watch,
+    ).run()
+    return {str(outcome.step.address): outcome for outcome in outcomes}
+
+
+def actions(made: Plan) -> dict[str, str]:
+    return {str(step.address): step.action.value for step in made.steps}
