@@ -1,0 +1,138 @@
+"""Filesystems and paths as they are read, and how the wire packs their metadata. Data only.
+
+Marks live in metadata, whose names are C# identifiers, so no hyphens:
+https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata#metadata-names
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode, b64encode
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from xml.etree.ElementTree import Element
+
+    from azure.core.rest import HttpResponse
+
+MARK = "provisioner_environment"
+KIND = "provisioner_kind"
+SHA256 = "provisioner_sha256"
+TEMPORARY = re.compile(r"\.(?P<name>.+)\.provisioner-[0-9a-f]{8}\.tmp")
+# How the blob endpoint shows a directory of a hierarchical account.
+# https://learn.microsoft.com/azure/storage/blobs/data-lake-storage-known-issues
+FOLDER = "hdi_isfolder"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilesystemProperties:
+    """A filesystem. hierarchical: its account has a hierarchical namespace."""
+
+    etag: str
+    metadata: Mapping[str, str]
+    hierarchical: bool
+
+    @property
+    def mark(self) -> str:
+        """The id of the environment that made it, or nothing."""
+        return self.metadata.get(MARK, "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PathProperties:
+    """A file or directory. size: bytes."""
+
+    path: str
+    size: int
+    etag: str
+    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+    directory: bool = False
+
+    @property
+    def mark(self) -> str:
+        """The id of the environment that wrote it, or nothing."""
+        return self.metadata.get(MARK, "")
+
+    @property
+    def kind(self) -> str:
+        """Which kind of ours wrote it, or nothing."""
+        return self.metadata.get(KIND, "")
+
+    @property
+    def sha256(self) -> str:
+        """What we wrote, in hexadecimal, or nothing if somebody else wrote."""
+        return self.metadata.get(SHA256, "")
+
+    @property
+    def target(self) -> str:
+        """The path that it is, or is to become: an upload that did not end has a temporary name."""
+        return target_of(self.path)
+
+
+def target_of(path: str) -> str:
+    """The path itself, or that of which it is a temporary name."""
+    above, slash, name = path.rpartition("/")
+    unfinished = TEMPORARY.fullmatch(name)
+    return f"{above}{slash}{unfinished['name']}" if unfinished else path
+
+
+def temporary(path: str, sha256: str) -> str:
+    """A name beside a path, the same for the same content, so that a second try cleans up after the first."""
+    above, slash, name = path.rpartition("/")
+    return f"{above}{slash}.{name}.provisioner-{sha256[:8]}.tmp"
+
+
+def above(path: str) -> tuple[str, ...]:
+    """The directories that a path lies in, the nearest first."""
+    parts = path.split("/")[:-1]
+    return tuple("/".join(parts[:depth]) for depth in range(len(parts), 0, -1))
+
+
+def of_filesystem(answer: HttpResponse) -> FilesystemProperties:
+    """https://learn.microsoft.com/rest/api/storageservices/datalakestoragegen2/filesystem/get-properties."""
+    return FilesystemProperties(
+        etag=answer.headers.get("ETag", ""),
+        metadata=unpacked(answer.headers.get("x-ms-properties", "")),
+        hierarchical=answer.headers.get("x-ms-namespace-enabled", "true") == "true",
+    )
+
+
+def of_path(path: str, answer: HttpResponse) -> PathProperties:
+    """https://learn.microsoft.com/rest/api/storageservices/datalakestoragegen2/path/get-properties."""
+    return PathProperties(
+        path=path,
+        size=int(answer.headers.get("Content-Length", "0")),
+        etag=answer.headers.get("ETag", ""),
+        metadata=unpacked(answer.headers.get("x-ms-properties", "")),
+        directory=answer.headers.get("x-ms-resource-type", "") == "directory",
+    )
+
+
+def listed(blob: Element) -> PathProperties:
+    """One `Blob` of https://learn.microsoft.com/rest/api/storageservices/list-blobs#response-body."""
+    name = blob.find("Name")
+    text = (name.text or "") if name is not None else ""
+    encoded = name is not None and name.get("Encoded") == "true"
+    metadata = {one.tag: one.text or "" for one in blob.iterfind("Metadata/*")}
+    kind = blob.findtext("Properties/ResourceType", "")
+    return PathProperties(
+        path=unquote(text) if encoded else text,
+        size=int(blob.findtext("Properties/Content-Length") or 0),
+        etag=blob.findtext("Properties/Etag", ""),
+        metadata=metadata,
+        directory=kind == "directory" or metadata.get(FOLDER, "").lower() == "true",
+    )
+
+
+def packed(metadata: Mapping[str, str]) -> str:
+    """As `x-ms-properties` takes it: `name=base64,name=base64`."""
+    return ",".join(f"{name}={b64encode(text.encode()).decode()}" for name, text in metadata.items())
+
+
+def unpacked(header: str) -> dict[str, str]:
+    """What `packed` packed."""
+    pairs = (pair.partition("=") for pair in header.split(",") if pair.strip())
+    return {name.strip(): b64decode(value).decode() for name, _, value in pairs}

@@ -1,0 +1,85 @@
+"""A filesystem (container) of a data lake: made if absent, else adopted. Its mark is metadata."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from provisioner.kind import Kind, Outputs
+from provisioner.model import Change, Forces, Observed, View
+
+if TYPE_CHECKING:
+    from provisioner.cloud.cloud import Cloud
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filesystem:
+    """What should be. account: its name; environment: the mark's value."""
+
+    account: str
+    name: str
+    environment: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObservedFilesystem(Observed):
+    """What is there."""
+
+    account: str
+    name: str
+    environment: str
+    hierarchical: bool
+    url: str
+
+
+def _read(cloud: Cloud, desired: Filesystem) -> ObservedFilesystem | None:
+    found = cloud.data_lake.find_filesystem(desired.account, desired.name)
+    if found is None:
+        return None
+    return ObservedFilesystem(
+        ours=found.mark == desired.environment,
+        version=found.etag,
+        account=desired.account,
+        name=desired.name,
+        environment=desired.environment,
+        hierarchical=found.hierarchical,
+        url=cloud.data_lake.url(desired.account, desired.name),
+    )
+
+
+def _diff(_desired: Filesystem, observed: ObservedFilesystem, _view: View) -> tuple[Change, ...]:
+    if observed.hierarchical:
+        return ()
+    # https://learn.microsoft.com/azure/storage/blobs/data-lake-storage-namespace
+    reason = "Flink reads the jar from a hierarchical namespace; name an account that has one"
+    return (Change(field="hierarchical", before="false", after="true", reason=reason, forces=Forces.REFUSE),)
+
+
+def _publish(observed: ObservedFilesystem, _view: View | None) -> Outputs:
+    return {"url": observed.url}
+
+
+def _strangers(cloud: Cloud, observed: ObservedFilesystem) -> tuple[str, ...]:
+    return cloud.data_lake.strangers(observed.account, observed.name, observed.environment)
+
+
+def _create(cloud: Cloud, desired: Filesystem) -> None:
+    cloud.data_lake.create_filesystem(desired.account, desired.name, desired.environment)
+
+
+def _delete(cloud: Cloud, observed: ObservedFilesystem) -> None:
+    cloud.data_lake.delete_filesystem(observed.account, observed.name)
+
+
+KIND: Kind[Filesystem, ObservedFilesystem] = Kind(
+    name="filesystem",
+    outputs=("url",),
+    identity=("account", "name"),
+    container=True,
+    diff=_diff,
+    publish=_publish,
+    read=_read,
+    strangers=_strangers,
+    create=_create,
+    delete=_delete,
+)

@@ -1,0 +1,185 @@
+"""The job's jar in the data lake: a local file, streamed there when its SHA-256 is not the one in the metadata.
+
+The local file is read while observing, so that deciding needs no I/O; an unchanged jar sends no bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from provisioner.errors import Refused
+from provisioner.kind import Kind, Outputs, compare
+from provisioner.model import Change, Forces, Found, Observed, View
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from provisioner.cloud.cloud import Cloud
+    from provisioner.cloud.data_lake import PathProperties
+
+NAME = "job_jar"
+# 8 MiB: 64 MiB of memory at most for any size; the SDK's own default takes 248 MiB for 1 GiB.
+PIECE_BYTES = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobJar:
+    """What should be. path: in the filesystem; file: the jar on this machine; environment: the mark's value."""
+
+    account: str
+    filesystem: str
+    path: str
+    file: str
+    environment: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """Where jars of ours may lie that the spec no longer names."""
+
+    account: str
+    filesystem: str
+    environment: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fingerprint:
+    """A local file's content."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObservedJobJar(Observed):
+    """What is there. owner: whose mark it bears. local: what the local file holds; None in a search."""
+
+    account: str
+    filesystem: str
+    path: str
+    environment: str
+    owner: str
+    size: int
+    sha256: str
+    url: str
+    local: Fingerprint | None = field(default=None, repr=False)
+
+
+def _read(cloud: Cloud, desired: JobJar) -> ObservedJobJar | None:
+    found = cloud.data_lake.find_path(desired.account, desired.filesystem, desired.path)
+    scope = Scope(account=desired.account, filesystem=desired.filesystem, environment=desired.environment)
+    return None if found is None else _observed(cloud, scope, found, fingerprint(desired.file))
+
+
+def _observed(cloud: Cloud, scope: Scope, found: PathProperties, local: Fingerprint | None) -> ObservedJobJar:
+    return ObservedJobJar(
+        ours=found.mark == scope.environment,
+        version=found.etag,
+        account=scope.account,
+        filesystem=scope.filesystem,
+        path=found.target,
+        environment=scope.environment,
+        owner=found.mark,
+        size=found.size,
+        sha256=found.sha256,
+        url=cloud.data_lake.url(scope.account, scope.filesystem, found.target),
+        local=local,
+    )
+
+
+def _diff(desired: JobJar, observed: ObservedJobJar, _view: View) -> tuple[Change, ...]:
+    local = observed.local
+    if local is None:
+        return ()
+    if observed.size == local.size and observed.sha256 == local.sha256:
+        return ()
+    if observed.owner not in {"", desired.environment}:
+        reason = "choose another path; this jar belongs to another environment, which runs it"
+        return (Change(field="path", before=f"held by {observed.owner}", reason=reason, forces=Forces.REFUSE),)
+    reason = "the jar changed" if observed.sha256 else "it was not uploaded from here"
+    changes = compare("sha256", observed.sha256, local.sha256, reason=reason)
+    return (*changes, *compare("size", observed.size, local.size, reason="it has another length"))
+
+
+def _publish(observed: ObservedJobJar, _view: View | None) -> Outputs:
+    return {"url": observed.url}
+
+
+def _owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
+    found = cloud.data_lake.marked(scope.account, scope.filesystem, scope.environment, NAME)
+    return tuple(
+        Found(name=f"{scope.filesystem}/{path}", observed=_observed(cloud, scope, properties, None))
+        for path, properties in found.items()
+    )
+
+
+def _create(cloud: Cloud, desired: JobJar) -> None:
+    _upload(cloud, desired, "")
+
+
+def _update(cloud: Cloud, desired: JobJar, observed: ObservedJobJar) -> None:
+    _upload(cloud, desired, observed.version)
+
+
+def _upload(cloud: Cloud, desired: JobJar, etag: str) -> None:
+    local = fingerprint(desired.file)
+    cloud.data_lake.upload(
+        (desired.account, desired.filesystem, desired.path),
+        lambda: _pieces(desired.file),
+        size=local.size,
+        metadata=cloud.data_lake.marks(desired.environment, NAME, local.sha256),
+        etag=etag,
+    )
+
+
+def _delete(cloud: Cloud, observed: ObservedJobJar) -> None:
+    cloud.data_lake.delete_file(observed.account, observed.filesystem, observed.path, observed.environment)
+
+
+def fingerprint(file: str) -> Fingerprint:
+    """Size and SHA-256, computed once per process for as long as the file stays the same. Raises Refused."""
+    try:
+        status = Path(file).stat()
+        return _fingerprint(file, status.st_size, status.st_mtime_ns)
+    except OSError as error:
+        raise _unreadable(file, error) from error
+
+
+@lru_cache(maxsize=64)
+def _fingerprint(file: str, _size: int, _modified_ns: int) -> Fingerprint:
+    digest, size = hashlib.sha256(), 0
+    for piece in _pieces(file):
+        digest.update(piece)
+        size += len(piece)
+    return Fingerprint(size=size, sha256=digest.hexdigest())
+
+
+def _pieces(file: str) -> Iterator[bytes]:
+    try:
+        with Path(file).open("rb") as stream:
+            while piece := stream.read(PIECE_BYTES):
+                yield piece
+    except OSError as error:
+        raise _unreadable(file, error) from error
+
+
+def _unreadable(file: str, error: OSError) -> Refused:
+    return Refused(file, f"the jar cannot be read: {error.strerror}", "Build it, or correct `file` of the job.")
+
+
+KIND: Kind[JobJar, ObservedJobJar] = Kind(
+    name=NAME,
+    outputs=("url",),
+    identity=("account", "filesystem", "path"),
+    diff=_diff,
+    publish=_publish,
+    read=_read,
+    owned=_owned,
+    create=_create,
+    update=_update,
+    delete=_delete,
+)
