@@ -66,13 +66,13 @@ class Arm:
         self._session.forget(("arm", resource_id.lower()))
 
     def list_all(
-        self, path: str, api_version: str, params: Mapping[str, str] | None = None
+        self, path: str, api_version: str, params: Mapping[str, str] | None = None, *, missing_ok: bool = True
     ) -> Iterator[dict[str, Any]]:
-        """Every item of a list, page by page; nothing if the path's parent is not there.
+        """Every item of a list, page by page. missing_ok: nothing, not NotFound, if the path's parent is not there.
 
         https://learn.microsoft.com/rest/api/azure/#async-operations-throttling-and-paging
         """
-        response = self.request("GET", path, api_version, params=params, missing_ok=True)
+        response = self.request("GET", path, api_version, params=params, missing_ok=missing_ok)
         while response.status_code != GONE:
             page: dict[str, Any] = response.json()
             yield from page.get("value", ())
@@ -81,7 +81,7 @@ class Arm:
             http = self._session.http(self._session.profile.arm_scope)
             response = http.request("GET", link, operation=f"GET {short(path)}")
 
-    def request(  # noqa: PLR0913  # the parts of an HTTP request
+    def request(
         self,
         method: str,
         path: str,

@@ -8,12 +8,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import uuid
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from provisioner.cloud.faults import translated
+from provisioner.cloud.faults import refusal, translated
 from provisioner.cloud.retries import JITTER, Retry
 from provisioner.cloud.sign_in import LocalSettings, SignIn, sign_in
 from provisioner.cloud.tokens import Tokens, claims_of
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from provisioner.cloud.http import Http
     from provisioner.cloud.lease import Lease
     from provisioner.cloud.profile import Profile
+    from provisioner.secret import Secret
 
 __all__ = ["LocalSettings", "Session", "open_session"]
 
@@ -48,6 +50,7 @@ class Session:
         self._tenant = tenant
         self._transport = Transport(route, pause=self.pause, guard=self._guard, debug=debug)
         self._memos: dict[object, Future[Any]] = {}
+        self._written: set[object] = set()
         self._https: dict[str, Http] = {}
         self._lock = threading.Lock()
 
@@ -130,25 +133,31 @@ class Session:
         return {**self.sdk_options(), **where}
 
     def memo(self, key: object, fetch: Callable[[], T]) -> T:
-        """`fetch()`, called once per pass however many threads ask; an error is everybody's and then forgotten."""
+        """`fetch()`, called once per pass however many threads ask; an error is everybody's and then forgotten.
+
+        What was written in this pass (`forget`) is read anew each time: a replica may lag.
+        """
         with self._lock:
-            future = self._memos.get(key)
-            mine = future is None
-            if future is None:
-                future = self._memos[key] = Future()
+            if key in self._written:
+                future, mine = Future[Any](), True
+            else:
+                mine = key not in self._memos
+                future = self._memos.setdefault(key, Future())
         if mine:
             self._fulfil(key, future, fetch)
         return future.result()
 
     def forget(self, key: object) -> None:
-        """What `memo` keeps under the key is no longer true."""
+        """What is behind this key was written: `memo` keeps it no more in this pass."""
         with self._lock:
+            self._written.add(key)
             self._memos.pop(key, None)
 
     def new_pass(self) -> None:
         """Read everything anew."""
         with self._lock:
             self._memos.clear()
+            self._written.clear()
 
     def wait_until(self, check: Callable[[], bool], *, deadline_seconds: float, what: str) -> None:
         """Ask until it is so: at once, then at growing, jittered intervals. Raises NotYetVisible at the deadline."""
@@ -188,6 +197,40 @@ class Session:
             raise (last[0] if last else late) from late
         return found[0]
 
+    def signs_in(self, tenant_id: str, client_id: str, secret: Secret) -> bool:
+        """Whether the principal gets a token for the secret now, on a connection of its own.
+
+        Entra's replicas learn of a new secret one after another, and a connection stays with one of them.
+        Raises CloudError for another refusal than "not known here".
+        https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
+        """
+        from azure.core.pipeline import Pipeline
+        from azure.core.rest import HttpRequest, HttpResponse
+
+        url = f"{self.profile.authority}/{tenant_id}/oauth2/v2.0/token"
+        form = {"grant_type": "client_credentials", "scope": self.profile.arm_scope, "client_id": client_id}
+        request = HttpRequest("POST", url, data={**form, "client_secret": secret.reveal()})
+        transport = self._transport.fresh()
+        try:
+            with translated(f"sign-in of {client_id}"):
+                response = Pipeline[HttpRequest, HttpResponse](transport, [Retry()]).run(request).http_response
+        finally:
+            transport.shut()
+        if response.status_code >= 400:
+            error = refusal(response, f"sign-in of {client_id}")
+            if isinstance(error, NotYetVisible):
+                return False
+            raise error
+        return True
+
+    def fresh_id(self) -> str:
+        """An id that nobody else has."""
+        return str(uuid.uuid4())
+
+    def ticks(self) -> float:
+        """Seconds from anywhere; they go on while the machine sleeps, as the cloud's do."""
+        return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
     def pause(self, seconds: float) -> None:
         """The only sleep; `interrupted` ends it."""
         if self.interrupted.wait(seconds):
@@ -201,7 +244,8 @@ class Session:
         try:
             future.set_result(fetch())
         except BaseException as error:  # noqa: BLE001  # all who wait must wake, whatever it was  # all who wait must wake, whatever it was
-            self.forget(key)
+            with self._lock:
+                self._memos.pop(key, None)
             future.set_exception(error)
 
     def _guard(self, method: str, url: str) -> None:

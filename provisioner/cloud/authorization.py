@@ -1,0 +1,194 @@
+"""Role definitions, role assignments, and what the caller may do.
+
+https://learn.microsoft.com/rest/api/authorization/role-assignments
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from provisioner.cloud.arm import Arm, short
+from provisioner.cloud.faults import translated
+from provisioner.errors import NotFound, NotYetVisible, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from provisioner.cloud.session import Session
+
+VERSION = "2022-04-01"
+PROVIDER = "providers/Microsoft.Authorization"
+GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+# Names of our own assignments; any constant serves, as long as it stays.
+NAMES = uuid.UUID("6f1f4b0e-6f0c-5d0b-9d0c-2f6a1b7f3a55")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assignment:
+    """A role assignment as it stands. role: the role definition's GUID."""
+
+    name: str
+    scope: str
+    role: str
+    principal_id: str
+    principal_type: str
+    description: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Permission:
+    """What one of the caller's roles allows on a scope."""
+
+    actions: tuple[str, ...]
+    not_actions: tuple[str, ...]
+    data_actions: tuple[str, ...]
+    not_data_actions: tuple[str, ...]
+
+
+def assignment_name(scope: str, principal_id: str, role: str) -> str:
+    """The GUID under which we assign: the same thing twice is one assignment."""
+    return str(uuid.uuid5(NAMES, f"{scope.lower()} {principal_id.lower()} {role.lower()}"))
+
+
+def may(permissions: Sequence[Permission], wanted: Sequence[str], *, data: bool) -> bool:
+    """Whether the permissions together allow every wanted action.
+
+    https://learn.microsoft.com/azure/role-based-access-control/role-definitions#how-permissions-are-evaluated: a role's
+    notActions take from that role alone.
+    """
+
+    def allowed(action: str) -> bool:
+        pairs = [(p.data_actions, p.not_data_actions) if data else (p.actions, p.not_actions) for p in permissions]
+        return any(_covers(given, action) and not _covers(taken, action) for given, taken in pairs)
+
+    return all(allowed(action) for action in wanted)
+
+
+class Authorization:
+    """Every method raises CloudError; ids are full."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._arm = Arm(session)
+
+    def role_id(self, scope: str, role: str) -> str:
+        """The GUID of a role, given by name or GUID; Refused, with the nearest names, if there is none."""
+        root = _subscription(scope)
+        return self._session.memo(("role", root.lower(), role.lower()), lambda: self._role_id(root, scope, role))
+
+    def list_assignments(self, scope: str) -> tuple[Assignment, ...]:
+        """Those made exactly at the scope; one request per pass.
+
+        `atScope()` answers with inherited ones too:
+        https://learn.microsoft.com/azure/role-based-access-control/role-assignments-list-rest
+        """
+        return self._session.memo(("assignments", scope.lower()), lambda: self._list(scope))
+
+    def set_assignment(self, wanted: Assignment) -> None:
+        """Make it, or give it another description. Waits for a principal that the directory does not show here yet.
+
+        principalType is sent always: without it Azure looks the principal up and fails for a new one
+        (https://learn.microsoft.com/azure/role-based-access-control/troubleshooting#symptom---assigning-a-role-to-a-new-principal-sometimes-fails).
+        Raises Conflict (`RoleAssignmentExists`) if the same stands under another name.
+        """
+        self._session.until_visible(lambda: self._put(wanted), what=f"PUT {short(wanted.scope)} role assignment")
+
+    def delete_assignment(self, scope: str, name: str) -> None:
+        """Gone already is fine."""
+        try:
+            with translated(f"DELETE {short(scope)} role assignment"):
+                self._client(scope).role_assignments.delete(scope, name)
+        except NotFound:
+            pass
+        self._session.forget(("assignments", scope.lower()))
+
+    def find_permissions(self, scope: str) -> tuple[Permission, ...] | None:
+        """What the caller may do at a scope; None if the scope is not there.
+
+        https://learn.microsoft.com/rest/api/authorization/permissions/list-for-resource
+        """
+        return self._session.memo(("permissions", scope.lower()), lambda: self._permissions(scope))
+
+    def _role_id(self, root: str, scope: str, role: str) -> str:
+        """At the subscription first: all built-in roles are there; a custom one may be assignable at the scope only."""
+        definitions = f"{PROVIDER}/roleDefinitions"
+        if GUID.fullmatch(role):
+            for place in (root, scope):
+                if self._arm.find(f"{place}/{definitions}/{role}", VERSION) is not None:
+                    return role.lower()
+        else:
+            quoted = role.replace("'", "''")
+            for place in (root, scope):
+                where = {"$filter": f"roleName eq '{quoted}'"}
+                for found in self._arm.list_all(f"{place}/{definitions}", VERSION, params=where):
+                    return str(found["name"]).lower()
+        names = [str(d["properties"]["roleName"]) for d in self._arm.list_all(f"{root}/{definitions}", VERSION)]
+        near = difflib.get_close_matches(role, names, n=3, cutoff=0.5)
+        said = f"Did you mean {' or '.join(map(repr, near))}?" if near else "`az role definition list` shows all"
+        raise Refused(f"role {role!r}", f"no such role can be assigned on {short(scope)}", said)
+
+    def _list(self, scope: str) -> tuple[Assignment, ...]:
+        listed = self._arm.list_all(f"{scope}/{PROVIDER}/roleAssignments", VERSION, params={"$filter": "atScope()"})
+        found = (_assignment(item) for item in listed)
+        return tuple(one for one in found if one.scope.lower().rstrip("/") == scope.lower().rstrip("/"))
+
+    def _put(self, wanted: Assignment) -> None:
+        from azure.mgmt.authorization.v2022_04_01.models import RoleAssignmentCreateParameters
+
+        body = RoleAssignmentCreateParameters(
+            role_definition_id=f"{_subscription(wanted.scope)}/{PROVIDER}/roleDefinitions/{wanted.role}",
+            principal_id=wanted.principal_id,
+            principal_type=wanted.principal_type,
+            description=wanted.description,
+        )
+        with translated(f"PUT {short(wanted.scope)} role assignment"):
+            self._client(wanted.scope).role_assignments.create(wanted.scope, wanted.name, body)
+        self._session.forget(("assignments", wanted.scope.lower()))
+
+    def _permissions(self, scope: str) -> tuple[Permission, ...] | None:
+        try:
+            listed = list(self._arm.list_all(f"{scope}/{PROVIDER}/permissions", VERSION, missing_ok=False))
+        except (NotFound, NotYetVisible):
+            return None
+        return tuple(_permission(item) for item in listed)
+
+    def _client(self, scope: str) -> Any:
+        from azure.mgmt.authorization import AuthorizationManagementClient
+
+        subscription = _subscription(scope).split("/")[2]
+        options = self._session.management_options()
+        return AuthorizationManagementClient(self._session.credential, subscription, VERSION, **options)
+
+
+def _subscription(scope: str) -> str:
+    return "/".join(scope.split("/")[:3])
+
+
+def _assignment(item: dict[str, Any]) -> Assignment:
+    told: dict[str, Any] = item["properties"]
+    return Assignment(
+        name=item["name"],
+        scope=told["scope"],
+        role=str(told["roleDefinitionId"]).rpartition("/")[2].lower(),
+        principal_id=told["principalId"],
+        principal_type=told.get("principalType", ""),
+        description=told.get("description") or "",
+    )
+
+
+def _permission(item: dict[str, Any]) -> Permission:
+    return Permission(
+        actions=tuple(item.get("actions") or ()),
+        not_actions=tuple(item.get("notActions") or ()),
+        data_actions=tuple(item.get("dataActions") or ()),
+        not_data_actions=tuple(item.get("notDataActions") or ()),
+    )
+
+
+def _covers(patterns: Sequence[str], action: str) -> bool:
+    """`*` stands for anything, slashes too."""
+    return any(re.fullmatch(re.escape(p).replace(r"\*", ".*"), action, re.IGNORECASE) for p in patterns)

@@ -1,0 +1,188 @@
+"""The lease that keeps two runs from writing at once: 60 s on a container of ours, renewed by a thread.
+
+Over ARM, so that no right on the data is needed. Who holds it, since when and what for stands in the container's
+metadata, for people. https://learn.microsoft.com/rest/api/storagerp/blob-containers/lease
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from provisioner.errors import CloudError, Conflict, NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from provisioner.cloud.cloud import Cloud
+
+LEASE_SECONDS = 60
+RENEW_SECONDS = 20
+RETRY_SECONDS = 2
+# Metadata names are C# identifiers:
+# https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
+OWNER, SINCE, PURPOSE, PROCESS = "lease_owner", "lease_since", "lease_purpose", "lease_process"
+KEYS = (OWNER, SINCE, PURPOSE, PROCESS)
+
+
+class Lease:
+    """Held from `acquire` until `release`, which leaving its `with` does too."""
+
+    def __init__(self, cloud: Cloud, account_id: str, container: str) -> None:
+        self.account_id = account_id
+        self.container = container
+        self._cloud = cloud
+        self._id = cloud.session.fresh_id()
+        self._until = 0.0
+        self._lost: CloudError | None = None
+        self._released = threading.Event()
+        self._turn = threading.RLock()
+
+    @classmethod
+    def acquire(cls, cloud: Cloud, account_id: str, container: str, *, owner: str, purpose: str) -> Lease:
+        """Take it, or raise Conflict that names the holder.
+
+        The lease of a run that ended without releasing it runs out after a minute; if that run was a process of this
+        very machine, it is broken at once.
+        """
+        lease = cls(cloud, account_id, container)
+        try:
+            lease._call("Acquire")
+        except Conflict as held:
+            if not lease._holder_is_dead():
+                raise lease._held_by_another(held) from held
+            cloud.storage_accounts.lease(account_id, container, "Break", lease_id="")
+            lease._call("Acquire")
+        cloud.session.lease = lease
+        threading.Thread(target=lease._keep, name="lease", daemon=True).start()
+        since = cloud.session.now().isoformat()
+        try:
+            lease._sign({OWNER: owner, SINCE: since, PURPOSE: purpose, PROCESS: _this_process()})
+        except BaseException:
+            lease.release()
+            raise
+        return lease
+
+    def require(self, seconds: float, *, during: str) -> None:
+        """Raise Conflict unless the lease is ours for that long; a lease that ends sooner is renewed first."""
+        with self._turn:
+            if self._lost is None and self._until - self._cloud.session.ticks() < seconds:
+                with suppress(CloudError):
+                    self._call("Renew")
+            if self._lost is not None or self._until - self._cloud.session.ticks() < seconds:
+                raise self._gone(during)
+
+    def release(self) -> None:
+        """Let others in. A container that is gone needs none."""
+        with self._turn:
+            if self._released.is_set():
+                return
+            self._released.set()
+            with suppress(CloudError):
+                if self._lost is None:
+                    self._sign({})
+                    self._call("Release")
+            self._cloud.session.lease = None
+
+    def holds(self, account_id: str, container: str) -> bool:
+        """Whether it is the lease of that container."""
+        return (self.account_id.lower(), self.container) == (account_id.lower(), container)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def _keep(self) -> None:
+        """The thread: renew every 20 s, every 2 s while that fails, until it is released or lost."""
+        delay = RENEW_SECONDS
+        while not self._released.wait(delay):
+            delay = RENEW_SECONDS
+            try:
+                with self._turn:
+                    if not self._released.is_set() and self._lost is None:
+                        self._call("Renew")
+            except (Conflict, NotFound) as error:
+                self._lost = error
+                return
+            except CloudError as error:
+                delay = RETRY_SECONDS
+                if self._cloud.session.ticks() > self._until:
+                    self._lost = error
+                    return
+
+    def _call(self, action: str) -> None:
+        """Counts from before the request: the lease is not shorter than we think."""
+        sent = self._cloud.session.ticks()
+        accounts = self._cloud.storage_accounts
+        if action == "Acquire":
+            accounts.lease(self.account_id, self.container, "Acquire", lease_id=self._id, seconds=LEASE_SECONDS)
+        elif action == "Renew":
+            accounts.lease(self.account_id, self.container, "Renew", lease_id=self._id)
+        else:
+            accounts.lease(self.account_id, self.container, "Release", lease_id=self._id)
+        self._until = sent + LEASE_SECONDS
+
+    def _sign(self, lines: Mapping[str, str]) -> None:
+        """Write who holds it into the container's metadata, beside what others keep there."""
+        found = self._cloud.storage_accounts.find_container(self.account_id, self.container)
+        before: Mapping[str, str] = found.metadata if found else {}
+        kept = {name: value for name, value in before.items() if name not in KEYS}
+        self._cloud.storage_accounts.set_metadata(self.account_id, self.container, {**kept, **lines})
+
+    def _metadata(self) -> Mapping[str, str]:
+        found = self._cloud.storage_accounts.find_container(self.account_id, self.container)
+        return found.metadata if found else {}
+
+    def _holder_is_dead(self) -> bool:
+        """Whether the holder was a process of this machine that is no more."""
+        told = self._metadata().get(PROCESS, "")
+        machine, _, process = told.rpartition("/")
+        return bool(told) and machine == _this_machine() and process != _process(process.partition(".")[0])
+
+    def _held_by_another(self, held: Conflict) -> Conflict:
+        told = self._metadata()
+        who = f"{told.get(OWNER, 'somebody')} holds it since {told.get(SINCE, 'recently')}"
+        return Conflict(
+            operation="taking the environment's lease",
+            status=held.status,
+            code=held.code,
+            message=f"{who}, for {told.get(PURPOSE, 'an unnamed purpose')}",
+            request_id=held.request_id,
+            remedy="Wait until that run has ended; the lease of a run that died ends within a minute.",
+        )
+
+    def _gone(self, during: str) -> Conflict:
+        why = self._lost.sentence() if self._lost else "it could not be renewed in time"
+        remedy = "Nothing more was written. See that no other run is under way, then run the command again."
+        return Conflict(operation=during, message=f"the environment's lease was lost: {why}", remedy=remedy)
+
+
+def _this_process() -> str:
+    return f"{_this_machine()}/{_process(str(os.getpid()))}"
+
+
+def _this_machine() -> str:
+    """Differs between machines, boots and containers, wherever the same process number may stand for another one."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        space = Path("/proc/self/ns/pid").readlink().name
+    except OSError:
+        return ""
+    return f"{socket.gethostname()}/{boot}/{space}"
+
+
+def _process(pid: str) -> str:
+    """`PID.START`, where a number that is used again has another start; empty if no such process lives."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except OSError:
+        return ""
+    # The 22nd field, counted from behind the name in parentheses: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+    state, start = stat.rpartition(")")[2].split()[0], stat.rpartition(")")[2].split()[19]
+    return "" if state == "Z" else f"{pid}.{start}"
