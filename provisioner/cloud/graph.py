@@ -1,0 +1,270 @@
+"""Microsoft Graph v1.0: applications, service principals, passwords, and what of them was soft-deleted.
+
+There is no Graph SDK here: azure-core's pipeline and JSON. `find_` → None; `delete_` and `purge` are fine if gone.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from provisioner.errors import CloudError, NotAuthorized, NotFound, NotYetVisible, Unreachable
+from provisioner.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from azure.core.rest import HttpResponse
+
+    from provisioner.cloud.session import Session
+
+NOT_FOUND = 404
+GONE_SECONDS = 30.0
+# A property that is not selected is not answered: https://learn.microsoft.com/graph/query-parameters#select
+OF_APPLICATION = {"$select": "id,appId,displayName,uniqueName,tags,createdDateTime,passwordCredentials"}
+OF_PRINCIPAL = {"$select": "id,appId,tags"}
+UPSERT = {"Prefer": "create-if-missing"}
+NEW_OBJECT = (NotFound, NotYetVisible)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Password:
+    """A client secret as Graph lists it, without its text. name: its displayName."""
+
+    key_id: str
+    name: str
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewPassword:
+    """A client secret as Graph shows it once."""
+
+    key_id: str
+    end: datetime
+    value: Secret
+
+
+@dataclass(frozen=True, kw_only=True)
+class Application:
+    """https://learn.microsoft.com/graph/api/resources/application."""
+
+    object_id: str
+    client_id: str
+    display_name: str
+    unique_name: str
+    tags: tuple[str, ...]
+    created: datetime | None
+    passwords: tuple[Password, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Principal:
+    """https://learn.microsoft.com/graph/api/resources/serviceprincipal."""
+
+    object_id: str
+    client_id: str
+    tags: tuple[str, ...]
+
+
+class Graph:
+    """The directory. Every method raises CloudError."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def find_application(self, unique_name: str) -> Application | None:
+        """By our own key: https://learn.microsoft.com/graph/api/application-get."""
+        return self._application(f"applications(uniqueName='{unique_name}')")
+
+    def find_application_of(self, client_id: str) -> Application | None:
+        """By its client id (appId)."""
+        return self._application(f"applications(appId='{client_id}')")
+
+    def find_application_by_id(self, object_id: str) -> Application | None:
+        """By its object id."""
+        return self._application(f"applications/{object_id}")
+
+    def list_applications(self, tag: str) -> tuple[Application, ...]:
+        """Those with the tag, living ones first, then soft-deleted ones where the caller may list these.
+
+        `tags` can be filtered: https://learn.microsoft.com/graph/api/resources/application#properties
+        """
+        wanted = {**OF_APPLICATION, "$filter": f"tags/any(t:t eq '{tag}')"}
+        with ThreadPoolExecutor(2) as pool:
+            living = pool.submit(lambda: [_application(item) for item in self._list("applications", wanted)])
+            deleted = pool.submit(lambda: [found for found in self._deleted_applications() if tag in found.tags])
+            return (*living.result(), *deleted.result())
+
+    def set_application(self, unique_name: str, display_name: str, tags: tuple[str, ...]) -> None:
+        """Create or update it: https://learn.microsoft.com/graph/api/application-upsert (`displayName` is required).
+
+        Another 400 than a malformed request: a soft-deleted application keeps its uniqueName for up to 30 days.
+        """
+        body = {"displayName": display_name, "tags": list(tags)}
+        self._request("PATCH", f"applications(uniqueName='{unique_name}')", json=body, headers=UPSERT)
+
+    def update_application(self, object_id: str, display_name: str, tags: tuple[str, ...]) -> None:
+        """https://learn.microsoft.com/graph/api/application-update; `tags` replaces the whole list."""
+        self._request("PATCH", f"applications/{object_id}", json={"displayName": display_name, "tags": list(tags)})
+
+    def find_deleted_application(self, unique_name: str) -> Application | None:
+        """The soft-deleted application that still keeps the unique name. Raises NotAuthorized if none may be listed."""
+        items = self._list("directory/deletedItems/microsoft.graph.application", OF_APPLICATION)
+        return next((_application(item) for item in items if item.get("uniqueName") == unique_name), None)
+
+    def delete_application(self, object_id: str) -> None:
+        """Also its service principal; both stay in deletedItems: https://learn.microsoft.com/graph/api/application-delete."""
+        self._delete(f"applications/{object_id}", object_id)
+
+    def find_principal(self, client_id: str) -> Principal | None:
+        """By its client id: https://learn.microsoft.com/graph/api/serviceprincipal-get."""
+        path = f"servicePrincipals(appId='{client_id}')"
+        response = self._request("GET", path, params=OF_PRINCIPAL, missing_ok=True)
+        return None if response.status_code == NOT_FOUND else _principal(response.json())
+
+    def set_principal(self, client_id: str, tags: tuple[str, ...]) -> None:
+        """Create or update it: https://learn.microsoft.com/graph/api/serviceprincipal-upsert.
+
+        An application made just now may not be known to the replica that answers: 404, or 400 until it is.
+        """
+
+        def upsert() -> None:
+            path = f"servicePrincipals(appId='{client_id}')"
+            try:
+                self._request("PATCH", path, json={"tags": list(tags)}, headers=UPSERT)
+            except CloudError as error:
+                if error.status == 400 and self.find_application_of(client_id) is None:
+                    raise NotYetVisible(operation=f"PATCH {path}", message=error.message) from error
+                raise
+
+        self._session.until_visible(upsert, what=f"service principal of {client_id}", on=NEW_OBJECT)
+
+    def find_deleted_principal(self, client_id: str) -> Principal | None:
+        """The soft-deleted service principal; None also if the caller may not list such."""
+        with suppress(NotAuthorized):
+            items = self._list("directory/deletedItems/microsoft.graph.servicePrincipal", OF_PRINCIPAL)
+            return next((_principal(item) for item in items if item.get("appId") == client_id), None)
+        return None
+
+    def delete_principal(self, object_id: str) -> None:
+        """https://learn.microsoft.com/graph/api/serviceprincipal-delete, and for good."""
+        self._delete(f"servicePrincipals/{object_id}", object_id)
+
+    def restore(self, object_id: str) -> None:
+        """An application or a service principal, each by itself.
+
+        https://learn.microsoft.com/graph/api/directory-deleteditems-restore. A lost answer is no failure: the
+        caller looks for the object.
+        """
+        with suppress(Unreachable):
+            self._request("POST", f"directory/deletedItems/{object_id}/restore", missing_ok=True)
+
+    def purge(self, object_id: str, *, expected: bool) -> None:
+        """Remove it from deletedItems; `expected`: it was deleted just now and may take a moment to get there.
+
+        https://learn.microsoft.com/graph/api/directory-deleteditems-delete
+        """
+
+        def gone() -> bool:
+            answer = self._request("DELETE", f"directory/deletedItems/{object_id}", missing_ok=True)
+            return answer.status_code != NOT_FOUND
+
+        if not gone() and expected:
+            with suppress(NotYetVisible):
+                self._session.wait_until(gone, deadline_seconds=GONE_SECONDS, what=f"purging {object_id}")
+
+    def add_password(self, application_id: str, name: str, end: datetime) -> NewPassword:
+        """A new client secret, its text for the only time: https://learn.microsoft.com/graph/api/application-addpassword.
+
+        Raises Unreachable if the answer was lost; there may be one more then.
+        """
+        credential = {"displayName": name, "endDateTime": end.strftime("%Y-%m-%dT%H:%M:%SZ")}
+        path = f"applications/{application_id}/addPassword"
+
+        def add() -> dict[str, Any]:
+            return self._request("POST", path, json={"passwordCredential": credential}).json()
+
+        made = self._session.until_visible(add, what=path, on=NEW_OBJECT)
+        return NewPassword(key_id=made["keyId"], end=_moment(made["endDateTime"]), value=Secret(made["secretText"]))
+
+    def remove_password(self, application_id: str, key_id: str) -> None:
+        """https://learn.microsoft.com/graph/api/application-removepassword; an unknown key is a 400 or a 404."""
+        try:
+            self._request("POST", f"applications/{application_id}/removePassword", json={"keyId": key_id})
+        except CloudError as error:
+            if error.status not in (0, 400, NOT_FOUND) or not self._goes(application_id, key_id):
+                raise
+
+    def _goes(self, application_id: str, key_id: str) -> bool:
+        """Whether the key is not listed any more, within a moment."""
+
+        def gone() -> bool:
+            found = self.find_application_by_id(application_id)
+            return found is None or all(one.key_id != key_id for one in found.passwords)
+
+        with suppress(NotYetVisible):
+            self._session.wait_until(gone, deadline_seconds=GONE_SECONDS, what=f"removing password {key_id}")
+            return True
+        return False
+
+    def _delete(self, path: str, object_id: str) -> None:
+        answer = self._request("DELETE", path, missing_ok=True)
+        self.purge(object_id, expected=answer.status_code != NOT_FOUND)
+
+    def _application(self, path: str) -> Application | None:
+        response = self._request("GET", path, params=OF_APPLICATION, missing_ok=True)
+        return None if response.status_code == NOT_FOUND else _application(response.json())
+
+    def _deleted_applications(self) -> list[Application]:
+        """Listing takes Application.Read.All, more than the rest: https://learn.microsoft.com/graph/api/directory-deleteditems-list."""
+        with suppress(NotAuthorized):
+            items = self._list("directory/deletedItems/microsoft.graph.application", OF_APPLICATION)
+            return [_application(item) for item in items]
+        return []
+
+    def _list(self, path: str, params: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+        """Every item, page by page: https://learn.microsoft.com/graph/paging."""
+        page: dict[str, Any] = self._request("GET", path, params=params).json()
+        yield from page["value"]
+        while link := page.get("@odata.nextLink"):
+            page = self._http().request("GET", link, operation=f"GET {path}").json()
+            yield from page["value"]
+
+    def _request(self, method: str, path: str, **more: Any) -> HttpResponse:
+        url = f"{self._session.profile.graph}/v1.0/{path}"
+        return self._http().request(method, url, operation=f"{method} {path}", **more)
+
+    def _http(self) -> Any:
+        return self._session.http(self._session.profile.graph_scope)
+
+
+def _application(item: Mapping[str, Any]) -> Application:
+    created = item.get("createdDateTime")
+    return Application(
+        object_id=item["id"],
+        client_id=item["appId"],
+        display_name=item.get("displayName") or "",
+        unique_name=item.get("uniqueName") or "",
+        tags=tuple(item.get("tags") or ()),
+        created=_moment(created) if created else None,
+        passwords=tuple(map(_password, item.get("passwordCredentials") or ())),
+    )
+
+
+def _principal(item: Mapping[str, Any]) -> Principal:
+    return Principal(object_id=item["id"], client_id=item["appId"], tags=tuple(item.get("tags") or ()))
+
+
+def _password(item: Mapping[str, Any]) -> Password:
+    start, end = _moment(item["startDateTime"]), _moment(item["endDateTime"])
+    return Password(key_id=item["keyId"], name=item.get("displayName") or "", start=start, end=end)
+
+
+def _moment(text: str) -> datetime:
+    """A date of Graph's, ISO 8601 in UTC with up to seven digits of a second."""
+    return datetime.fromisoformat(text)

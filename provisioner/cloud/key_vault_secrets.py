@@ -1,0 +1,174 @@
+"""The secrets in a vault, through azure-keyvault-secrets; one client per vault, shared by all threads.
+
+https://learn.microsoft.com/rest/api/keyvault/secrets/operation-groups. Values come and go as Secret.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from provisioner.cloud.faults import translated
+from provisioner.errors import Conflict, NotAuthorized, NotFound, NotYetVisible, Unreachable
+from provisioner.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from azure.keyvault.secrets import SecretClient, SecretProperties
+
+    from provisioner.cloud.session import Session
+
+RECOVERED_SECONDS = 120.0
+DELETED_SECONDS = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecretVersion:
+    """One version of a secret. version: its id, empty where a list does not tell; value: None unless it was read."""
+
+    name: str
+    version: str
+    enabled: bool
+    tags: Mapping[str, str]
+    expires: datetime | None
+    created: datetime | None
+    updated: datetime | None
+    content_type: str | None
+    value: Secret | None = field(default=None, repr=False, compare=False)
+
+
+class KeyVaultSecrets:
+    """All vaults. Every method raises CloudError."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._clients: dict[str, SecretClient] = {}
+        self._lock = threading.Lock()
+
+    def find_secret(self, vault: str, name: str, version: str | None = None) -> SecretVersion | None:
+        """The latest version, or the one asked for. Raises Conflict (`SecretDisabled`) for a disabled one."""
+        with suppress(NotFound), translated(f"GET secret {vault}/{name}"):
+            got = self._client(vault).get_secret(name, version)
+            return _version(got.properties, Secret(got.value or ""))
+        return None
+
+    def list_versions(self, vault: str, name: str) -> tuple[SecretVersion, ...]:
+        """Every version without its value, the newest first as far as whole seconds tell."""
+        with suppress(NotFound), translated(f"GET versions of secret {vault}/{name}"):
+            found = map(_version, self._client(vault).list_properties_of_secret_versions(name))
+            return tuple(sorted(found, key=lambda one: one.created.timestamp() if one.created else 0.0, reverse=True))
+        return ()
+
+    def list_secrets(self, vault: str) -> tuple[SecretVersion, ...]:
+        """Each secret with its latest version's tags; those that belong to a certificate are left out.
+
+        https://learn.microsoft.com/rest/api/keyvault/secrets/get-secrets/get-secrets
+        """
+        with translated(f"GET secrets of {vault}"):
+            listed = self._client(vault).list_properties_of_secrets()
+            return tuple(_version(one) for one in listed if not one.managed)
+
+    def set_secret(
+        self,
+        vault: str,
+        name: str,
+        value: Secret,
+        *,
+        tags: Mapping[str, str],
+        expires: datetime | None,
+        content_type: str | None,
+    ) -> SecretVersion:
+        """A new version; a soft-deleted secret of this name is recovered first.
+
+        While a secret is soft-deleted, being deleted or being recovered, its name answers 409:
+        https://learn.microsoft.com/azure/key-vault/general/key-vault-recovery
+        """
+
+        def write() -> SecretVersion:
+            with translated(f"PUT secret {vault}/{name}"):
+                made = self._client(vault).set_secret(
+                    name, value.reveal(), tags=dict(tags), expires_on=expires, content_type=content_type
+                )
+                return _version(made.properties)
+
+        try:
+            return write()
+        except Conflict:
+            self._recover(vault, name)
+        return self._session.until_visible(
+            write, what=f"PUT secret {vault}/{name}", deadline_seconds=RECOVERED_SECONDS, on=(Conflict,)
+        )
+
+    def update_secret(
+        self,
+        vault: str,
+        name: str,
+        version: str,
+        *,
+        tags: Mapping[str, str],
+        expires: datetime | None,
+        content_type: str | None,
+    ) -> None:
+        """Tags (all of them) and attributes of one version; its value never changes.
+
+        https://learn.microsoft.com/rest/api/keyvault/secrets/update-secret/update-secret
+        """
+        with translated(f"PATCH secret {vault}/{name}"):
+            self._client(vault).update_secret_properties(
+                name, version, tags=dict(tags), expires_on=expires, content_type=content_type
+            )
+
+    def delete_secret(self, vault: str, name: str) -> None:
+        """Soft-delete it, and wait until it lies among the deleted ones: only then may its name be used again."""
+        with suppress(NotFound):
+            with translated(f"DELETE secret {vault}/{name}"):
+                self._client(vault).begin_delete_secret(name)
+            with suppress(NotYetVisible):
+                self._session.wait_until(
+                    lambda: self._is_deleted(vault, name), deadline_seconds=DELETED_SECONDS, what=f"deleting {name}"
+                )
+
+    def _recover(self, vault: str, name: str) -> None:
+        """Begin to recover a soft-deleted secret; none, or one that is under way, is fine. A lost answer too."""
+        operation = f"POST recover secret {vault}/{name}"
+        with suppress(NotFound, Conflict, Unreachable), translated(operation):
+            self._client(vault).begin_recover_deleted_secret(name)
+
+    def _is_deleted(self, vault: str, name: str) -> bool:
+        """Without the right to read deleted ones it counts as deleted, as in the SDK's own poller."""
+        try:
+            with translated(f"GET deleted secret {vault}/{name}"):
+                self._client(vault).get_deleted_secret(name)
+        except NotFound:
+            return False
+        except NotAuthorized:
+            return True
+        return True
+
+    def _client(self, vault: str) -> SecretClient:
+        from azure.keyvault.secrets import SecretClient
+
+        with self._lock:
+            if vault not in self._clients:
+                url = f"https://{vault}.{self._session.profile.vault_suffix}"
+                options: dict[str, Any] = self._session.sdk_options()
+                self._clients[vault] = SecretClient(url, self._session.credential, **options)
+            return self._clients[vault]
+
+
+def _version(properties: SecretProperties, value: Secret | None = None) -> SecretVersion:
+    return SecretVersion(
+        name=properties.name or "",
+        version=properties.version or "",
+        enabled=properties.enabled is not False,
+        tags=properties.tags or {},
+        expires=properties.expires_on,
+        created=properties.created_on,
+        updated=properties.updated_on,
+        content_type=properties.content_type,
+        value=value,
+    )

@@ -1,0 +1,165 @@
+"""An application in Entra, found by a unique name that we choose; or one made by hand, found by its client id.
+
+A soft-deleted one keeps its unique name: it is restored, without the passwords it had from us.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from provisioner.errors import Conflict, NotFound, Refused, Unexpected
+from provisioner.kind import MARK, Kind, Outputs, compare
+from provisioner.model import Change, Found, Observed, View
+
+if TYPE_CHECKING:
+    from provisioner.cloud.cloud import Cloud
+    from provisioner.cloud.graph import Application as Shown
+
+
+@dataclass(frozen=True, kw_only=True)
+class Application:
+    """client_id: of an application made by hand; it is used and never changed."""
+
+    unique_name: str
+    display_name: str
+    environment: str
+    client_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegisteredApplication(Observed):
+    """An application as Graph shows it. tags: all of them, ours and others'."""
+
+    object_id: str
+    client_id: str
+    display_name: str
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """The tenant, for one environment's mark."""
+
+    environment: str
+
+
+def read(cloud: Cloud, desired: Application) -> RegisteredApplication | None:
+    """Raises Refused if the application that the spec adopts is not there."""
+    if desired.client_id is None:
+        shown = cloud.graph.find_application(desired.unique_name)
+        return None if shown is None else _observed(shown, desired.environment)
+    adopted = cloud.graph.find_application_of(desired.client_id)
+    if adopted is None:
+        what = f"no application of this tenant has the client id {desired.client_id}"
+        raise Refused(f"application/{desired.display_name}", what, "Check `client_id`; without it, one is made")
+    return _observed(adopted, environment=None)
+
+
+def diff(desired: Application, observed: RegisteredApplication, _view: View) -> tuple[Change, ...]:
+    """An adopted one is as it should be, whatever its name."""
+    if not observed.ours:
+        return ()
+    return compare("display_name", observed.display_name, desired.display_name, reason="renamed since")
+
+
+def publish(observed: RegisteredApplication, _view: View | None) -> Outputs:
+    """What secrets and principals hang on."""
+    return {
+        "object_id": observed.object_id,
+        "client_id": observed.client_id,
+        "display_name": observed.display_name,
+    }
+
+
+def create(cloud: Cloud, desired: Application) -> None:
+    """Make it, or bring back the one that was deleted."""
+    tags = (_mark(desired.environment),)
+    try:
+        cloud.graph.set_application(desired.unique_name, desired.display_name, tags)
+    except (Conflict, Unexpected) as error:
+        # "Another object with the same value for property uniqueName already exists" comes as a bare 400:
+        # https://github.com/microsoftgraph/msgraph-bicep-types/issues/137
+        deleted = cloud.graph.find_deleted_application(desired.unique_name) if error.status in (400, 409) else None
+        if deleted is None:
+            raise
+        _restore(cloud, desired, deleted)
+
+
+def update(cloud: Cloud, desired: Application, observed: RegisteredApplication) -> None:
+    """Its name; tags of others stay."""
+    tags = tuple(dict.fromkeys((*observed.tags, _mark(desired.environment))))
+    cloud.graph.update_application(observed.object_id, desired.display_name, tags)
+
+
+def delete(cloud: Cloud, observed: RegisteredApplication) -> None:
+    """The application and, with it, its service principal; both for good, so that the unique name is free."""
+    graph = cloud.graph
+    living = graph.find_principal(observed.client_id)
+    principal = living or graph.find_deleted_principal(observed.client_id)
+    graph.delete_application(observed.object_id)
+    if principal is not None:
+        graph.purge(principal.object_id, expected=living is not None)
+
+
+def owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
+    """Applications with our mark, those too that a teardown deleted but could not purge."""
+    found: dict[str, Found] = {}
+    for shown in cloud.graph.list_applications(_mark(scope.environment)):
+        name = shown.unique_name.removeprefix(f"provisioner-{scope.environment}-") or shown.client_id
+        found.setdefault(name, Found(name=name, observed=_observed(shown, scope.environment)))
+    return tuple(found.values())
+
+
+def _restore(cloud: Cloud, desired: Application, deleted: Shown) -> None:
+    """The passwords go before the service principal comes back: without it nobody can sign in with them.
+
+    Restoring an application does not restore its service principal:
+    https://learn.microsoft.com/graph/api/directory-deleteditems-restore
+    """
+    graph = cloud.graph
+    graph.restore(deleted.object_id)
+
+    def find() -> Shown:
+        found = graph.find_application(desired.unique_name)
+        if found is None:
+            raise NotFound(operation=f"restoring {desired.unique_name}")
+        return found
+
+    shown = cloud.session.until_visible(find, what=f"restoring {desired.unique_name}", on=(NotFound,))
+    for password in shown.passwords:
+        if password.name.startswith(f"provisioner-{desired.environment}-"):
+            graph.remove_password(shown.object_id, password.key_id)
+    principal = graph.find_deleted_principal(shown.client_id)
+    if principal is not None:
+        graph.restore(principal.object_id)
+    update(cloud, desired, _observed(shown, desired.environment))
+
+
+def _observed(shown: Shown, environment: str | None) -> RegisteredApplication:
+    return RegisteredApplication(
+        ours=environment is not None and _mark(environment) in shown.tags,
+        version=shown.object_id,
+        object_id=shown.object_id,
+        client_id=shown.client_id,
+        display_name=shown.display_name,
+        tags=shown.tags,
+    )
+
+
+def _mark(environment: str) -> str:
+    return f"{MARK}={environment}"
+
+
+KIND = Kind(
+    name="application",
+    outputs=("object_id", "client_id", "display_name"),
+    container=True,
+    diff=diff,
+    publish=publish,
+    read=read,
+    owned=owned,
+    create=create,
+    update=update,
+    delete=delete,
+)

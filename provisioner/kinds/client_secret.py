@@ -1,0 +1,271 @@
+"""The client secret of an application: which of its passwords is the current one, from what the places say they hold.
+
+The only kind that knows current, retiring, in flight and lost. A password's text exists once, in what `create` and
+`rotate` return.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from provisioner.errors import Unreachable
+from provisioner.kind import Kind, Outputs, known
+from provisioner.model import (
+    KNOWN_AFTER_APPLY,
+    Action,
+    Address,
+    Change,
+    Fate,
+    Forces,
+    Found,
+    Held,
+    Holding,
+    Intent,
+    Observed,
+    Proof,
+    Ref,
+    View,
+)
+
+if TYPE_CHECKING:
+    from provisioner.cloud.cloud import Cloud
+    from provisioner.cloud.graph import Application, NewPassword, Password
+    from provisioner.secret import Secret
+
+NAME = "client_secret"
+# Graph is eventually consistent: https://learn.microsoft.com/graph/best-practices-concept#handling-expected-errors
+VISIBLE_WITHIN = timedelta(minutes=15)
+IN_FLIGHT = timedelta(hours=1)
+OVERLAP = timedelta(hours=24)
+SIGN_INS = 3
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientSecret:
+    """application_id: object id. name: of the principal, as `airflow`. sign_in_seconds: how long a new one may take."""
+
+    application_id: str | Ref
+    client_id: str | Ref
+    name: str
+    tenant_id: str
+    lifetime: timedelta
+    environment: str
+    sign_in_seconds: float = field(default=300.0, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passwords(Observed):
+    """All passwords of ours for one name. key_id: the one that is meant, None for all of them."""
+
+    application_id: str
+    name: str
+    passwords: tuple[Password, ...]
+    key_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """One application's passwords for one name."""
+
+    application_id: str | Ref
+    name: str
+    environment: str
+
+
+def read(cloud: Cloud, desired: ClientSecret) -> Passwords | None:
+    """None if the application is not there, or has been there for long and shows no password of ours.
+
+    A young application's password may just not be visible yet, so there `diff` decides, which knows the places.
+    """
+    application = cloud.graph.find_application_by_id(known(desired.application_id))
+    if application is None:
+        return None
+    found = _passwords(application, desired.name, desired.environment)
+    young = application.created is not None and cloud.session.now() - application.created < IN_FLIGHT
+    return found if found.passwords or young else None
+
+
+def diff(desired: ClientSecret, observed: Passwords, view: View) -> tuple[Change, ...]:
+    """Rotate if no place holds a living one, or a place lacks it and no other can give it."""
+    current = _current(observed, view)
+    if current is None:
+        return (_rotation(None, _why_none(observed, view)),)
+    held = view.holdings[_address(desired.name)]
+    having = [one for one in held if one.holding.key_id == current.key_id]
+    holders = {one.place for one in having if one.holding.current}
+    lacking = [place for place in view.consumers.get(_address(desired.name), ()) if place not in holders]
+    if lacking and not any(one.holding.readable for one in having):
+        reason = f"{', '.join(map(str, lacking))} lacks it and it can be read back nowhere"
+        return (_rotation(current.key_id, reason),)
+    return ()
+
+
+def publish(observed: Passwords, view: View | None) -> Outputs:
+    """The current key, once the places are known. `expires` is left out while Graph does not show the key yet."""
+    current = _current(observed, view) if view else None
+    if current is None:
+        return {}
+    ends = {one.key_id: one.end for one in observed.passwords}
+    expires = {"expires": ends[current.key_id]} if current.key_id in ends else {}
+    return {"key_id": current.key_id, **expires}
+
+
+def fate(observed: Passwords, _at: Address, view: View) -> Fate:
+    """What becomes of one password: current → stays, retiring and in flight → later, lost → goes."""
+    mine = next(one for one in observed.passwords if one.key_id == observed.key_id)
+    if view.intent is Intent.TEARDOWN:
+        return Fate(action=Action.DELETE, reason="ours")
+    current, holdings = _current(observed, view), _holdings(observed.name, view)
+    naming = [one for one in holdings if one.key_id == mine.key_id]
+    if any(one.current for one in naming) or (current is not None and current.key_id == mine.key_id):
+        return Fate(action=Action.KEEP, reason="current")
+    if naming:
+        return _retiring(mine, current, view)
+    if view.now - mine.start < IN_FLIGHT:
+        until = mine.start + IN_FLIGHT
+        return Fate(action=Action.DEFER, reason="in flight: made just now, published nowhere yet", until=until)
+    return Fate(action=Action.DELETE, reason="lost: no place holds it")
+
+
+def create(cloud: Cloud, desired: ClientSecret) -> Outputs:
+    """A new password; others stay."""
+    made = _add(cloud, desired)
+    return {"key_id": made.key_id, "expires": made.end, "value": made.value}
+
+
+def rotate(cloud: Cloud, desired: ClientSecret, _observed: Passwords) -> Outputs:
+    """As `create`: the old one is removed by its own step, when its time has come."""
+    return create(cloud, desired)
+
+
+def prove(cloud: Cloud, desired: ClientSecret, _observed: Passwords, made: Outputs) -> Proof:
+    """Sign in with a new one on fresh connections until several in a row succeed; an old one's text is not known."""
+    value: Secret | None = made.get("value")
+    if value is None:
+        return Proof.UNKNOWABLE
+    client_id = known(desired.client_id)
+
+    def signs_in() -> bool:
+        return all(cloud.session.signs_in(desired.tenant_id, client_id, value) for _ in range(SIGN_INS))
+
+    deadline = desired.sign_in_seconds
+    cloud.session.wait_until(signs_in, deadline_seconds=deadline, what=f"signing in with the new secret of {client_id}")
+    return Proof.USABLE
+
+
+def delete(cloud: Cloud, observed: Passwords) -> None:
+    """Only key ids that were found under our own name."""
+    for password in observed.passwords:
+        if observed.key_id in (None, password.key_id):
+            cloud.graph.remove_password(observed.application_id, password.key_id)
+
+
+def owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
+    """One `NAME/KEYID` for each password of ours."""
+    application = cloud.graph.find_application_by_id(known(scope.application_id))
+    if application is None:
+        return ()
+    found = _passwords(application, scope.name, scope.environment)
+    return tuple(
+        Found(name=f"{scope.name}/{one.key_id}", observed=replace(found, key_id=one.key_id, version=one.key_id))
+        for one in found.passwords
+    )
+
+
+def _passwords(application: Application, name: str, environment: str) -> Passwords:
+    ours = tuple(one for one in application.passwords if one.name == _display_name(environment, name))
+    version = ",".join(sorted(one.key_id for one in ours))
+    return Passwords(ours=True, version=version, application_id=application.object_id, name=name, passwords=ours)
+
+
+def _add(cloud: Cloud, desired: ClientSecret) -> NewPassword:
+    """Add one; where the answer got lost, remove what was made unseen and add another."""
+    application_id = known(desired.application_id)
+    label = _display_name(desired.environment, desired.name)
+    end = (cloud.session.now() + desired.lifetime).replace(microsecond=0)
+    before = _key_ids(cloud, application_id, label)
+    try:
+        return cloud.graph.add_password(application_id, label, end)
+    except Unreachable:
+        for key_id in _key_ids(cloud, application_id, label) - before:
+            cloud.graph.remove_password(application_id, key_id)
+    return cloud.graph.add_password(application_id, label, end)
+
+
+def _key_ids(cloud: Cloud, application_id: str, label: str) -> set[str]:
+    found = cloud.graph.find_application_by_id(application_id)
+    return {one.key_id for one in found.passwords if one.name == label} if found else set()
+
+
+def _current(observed: Passwords, view: View) -> Holding | None:
+    """The newest that a place hands out and Graph shows alive, or may not show yet; else the newest that is kept.
+
+    A place that was edited by hand still keeps what it handed out before.
+    """
+    alive = {one.key_id for one in observed.passwords if one.end > view.now}
+    shown = {one.key_id for one in observed.passwords}
+    holdings = _holdings(observed.name, view)
+    named = [one for one in holdings if one.current and (one.key_id in alive or _invisible(one, shown, view))]
+    kept = [one for one in holdings if not one.current and one.readable and one.key_id in alive]
+    return max(named or kept, key=lambda one: one.since or LONG_AGO, default=None)
+
+
+def _invisible(holding: Holding, shown: set[str], view: View) -> bool:
+    """Made so lately that Graph may not show it yet."""
+    return holding.key_id not in shown and holding.since is not None and view.now - holding.since < VISIBLE_WITHIN
+
+
+def _retiring(mine: Password, current: Holding | None, view: View) -> Fate:
+    """It outlives its successor's publication by the overlap: readers may still have it."""
+    published = current.since if current is not None and current.since else view.now
+    until = min(published + OVERLAP, mine.end)
+    if until <= view.now:
+        return Fate(action=Action.DELETE, reason="retired: another has taken its place")
+    return Fate(action=Action.DEFER, reason="retiring: its readers change over", until=until)
+
+
+def _why_none(observed: Passwords, view: View) -> str:
+    named: list[Held] = [one for one in view.holdings.get(_address(observed.name), ()) if one.holding.current]
+    ends = {one.key_id: one.end for one in observed.passwords}
+    for one in named:
+        if one.holding.key_id in ends:
+            return f"it expired on {ends[one.holding.key_id]:%Y-%m-%d}"
+        return f"{one.place} names a key that Entra does not have"
+    return "no place holds one"
+
+
+def _rotation(before: str | None, reason: str) -> Change:
+    return Change(field="key_id", before=before, after=KNOWN_AFTER_APPLY, reason=reason, forces=Forces.ROTATE)
+
+
+def _holdings(name: str, view: View) -> list[Holding]:
+    return [one.holding for one in view.holdings.get(_address(name), ())]
+
+
+def _address(name: str) -> Address:
+    return Address(NAME, name)
+
+
+def _display_name(environment: str, name: str) -> str:
+    """The mark of a password: it has no other field of its own."""
+    return f"provisioner-{environment}-{name}"
+
+
+KIND = Kind(
+    name=NAME,
+    outputs=("key_id", "expires"),
+    secrets=("value",),
+    identity=("application_id",),
+    diff=diff,
+    publish=publish,
+    fate=fate,
+    read=read,
+    owned=owned,
+    prove=prove,
+    create=create,
+    rotate=rotate,
+    delete=delete,
+)

@@ -1,0 +1,108 @@
+"""The service principal of an application: what signs in and what roles are assigned to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from provisioner.errors import NotFound
+from provisioner.kind import MARK, Kind, Outputs, known
+from provisioner.model import Change, Observed, Ref, View
+
+if TYPE_CHECKING:
+    from provisioner.cloud.cloud import Cloud
+    from provisioner.cloud.graph import Principal
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServicePrincipal:
+    """client_id: of its application. adopt: the application was made by hand, and so may this have been."""
+
+    client_id: str | Ref
+    environment: str
+    adopt: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegisteredPrincipal(Observed):
+    """A service principal as Graph shows it; its application's tags are among its own."""
+
+    object_id: str
+    client_id: str
+    tags: tuple[str, ...]
+
+
+def read(cloud: Cloud, desired: ServicePrincipal) -> RegisteredPrincipal | None:
+    """By the application's client id."""
+    shown = cloud.graph.find_principal(known(desired.client_id))
+    if shown is None:
+        return None
+    return RegisteredPrincipal(
+        ours=_mark(desired.environment) in shown.tags,
+        version=shown.object_id,
+        object_id=shown.object_id,
+        client_id=shown.client_id,
+        tags=shown.tags,
+    )
+
+
+def diff(desired: ServicePrincipal, observed: RegisteredPrincipal, _view: View) -> tuple[Change, ...]:
+    """The principal of an application of ours is ours, whoever made it."""
+    if observed.ours or desired.adopt:
+        return ()
+    return (Change(field="tags", after=_mark(desired.environment), reason="it does not bear our mark"),)
+
+
+def publish(observed: RegisteredPrincipal, _view: View | None) -> Outputs:
+    """What roles are assigned to."""
+    return {"object_id": observed.object_id}
+
+
+def create(cloud: Cloud, desired: ServicePrincipal) -> None:
+    """Bring back the one that was deleted, so that its grants hold again, or make one."""
+    graph, client_id = cloud.graph, known(desired.client_id)
+    deleted = graph.find_deleted_principal(client_id)
+    if deleted is None:
+        graph.set_principal(client_id, (_mark(desired.environment),))
+        return
+    graph.restore(deleted.object_id)
+
+    def find() -> Principal:
+        found = graph.find_principal(client_id)
+        if found is None:
+            raise NotFound(operation=f"restoring the service principal of {client_id}")
+        return found
+
+    shown = cloud.session.until_visible(find, what=f"service principal of {client_id}", on=(NotFound,))
+    graph.set_principal(client_id, _marked(shown.tags, desired.environment))
+
+
+def update(cloud: Cloud, desired: ServicePrincipal, observed: RegisteredPrincipal) -> None:
+    """Its mark; tags of others stay."""
+    cloud.graph.set_principal(observed.client_id, _marked(observed.tags, desired.environment))
+
+
+def delete(cloud: Cloud, observed: RegisteredPrincipal) -> None:
+    """For good; it may have gone with its application."""
+    cloud.graph.delete_principal(observed.object_id)
+
+
+def _marked(tags: tuple[str, ...], environment: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*tags, _mark(environment))))
+
+
+def _mark(environment: str) -> str:
+    return f"{MARK}={environment}"
+
+
+KIND = Kind(
+    name="service_principal",
+    outputs=("object_id",),
+    identity=("client_id",),
+    diff=diff,
+    publish=publish,
+    read=read,
+    create=create,
+    update=update,
+    delete=delete,
+)

@@ -1,0 +1,275 @@
+"""A secret in a vault: a plain value, or a place that holds a credential and names its key in its tags.
+
+Tags belong to a version and a hand edit drops them, so each version of ours bears its own id in a tag.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from provisioner.errors import Conflict, NotFound
+from provisioner.kind import MARK, Kind, compare, known, nothing
+from provisioner.model import KNOWN_AFTER_APPLY, Address, Change, Found, Holding, Observed, Ref, View
+from provisioner.secret import HIDDEN, Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from provisioner.cloud.cloud import Cloud
+    from provisioner.cloud.key_vault_secrets import SecretVersion
+    from provisioner.kind import Outputs
+
+VERSION = "provisioner-version"
+KEY_ID = "keyId"
+SINCE = "since"
+OURS = (MARK, VERSION, KEY_ID, SINCE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class VaultSecret:
+    """vault: its name. credential: whose key this place holds; then key_id and expires are that key's."""
+
+    vault: str
+    name: str
+    value: Secret | str | Ref = field(repr=False, compare=False)
+    environment: str
+    content_type: str | None = None
+    credential: Address | None = None
+    key_id: str | Ref | None = None
+    expires: datetime | Ref | None = None
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredSecret(Observed):
+    """latest: what readers get. older: versions before it, the newest first; read where they matter."""
+
+    vault: str
+    name: str
+    latest: SecretVersion
+    older: tuple[SecretVersion, ...] = ()
+    credential: Address | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """One vault, for one environment's mark. prefixes: names whose versions are looked at when the mark is lost."""
+
+    vault: str | Ref
+    environment: str
+    prefixes: tuple[str, ...] = ()
+
+
+def read(cloud: Cloud, desired: VaultSecret) -> StoredSecret | None:
+    """One GET; the list of versions too where a credential's older keys or a lost mark must be found."""
+    with ThreadPoolExecutor(1) as pool:
+        listing = pool.submit(cloud.secrets.list_versions, desired.vault, desired.name) if desired.credential else None
+        latest = _latest(cloud, desired)
+        if latest is None:
+            return None
+        older: tuple[SecretVersion, ...] = ()
+        if listing is not None:
+            older = listing.result()
+        elif latest.tags.get(MARK) != desired.environment:
+            older = cloud.secrets.list_versions(desired.vault, desired.name)
+    return _stored(latest, tuple(one for one in older if one.version != latest.version), desired)
+
+
+def diff(desired: VaultSecret, observed: StoredSecret, _view: View) -> tuple[Change, ...]:
+    """What readers get, against what they should; a credential by its key, a plain value in memory."""
+    latest = observed.latest
+    changes = [*_touched(observed), *_content(desired, latest)]
+    if isinstance(desired.expires, datetime):
+        changes += compare("expires", _seconds(latest.expires), _seconds(desired.expires))
+    if desired.content_type is not None:
+        changes += compare("content_type", latest.content_type, desired.content_type)
+    for name, value in desired.tags.items():
+        changes += compare(f"tags.{name}", latest.tags.get(name), value)
+    return tuple(changes)
+
+
+def holds(observed: StoredSecret) -> Mapping[Address, tuple[Holding, ...]]:
+    """The key that readers get, and those of older versions that are still enabled."""
+    if observed.credential is None:
+        return {}
+    found: dict[str, Holding] = {}
+    for one in (observed.latest, *observed.older):
+        if _intact(one) and one.enabled and KEY_ID in one.tags:
+            key_id = one.tags[KEY_ID]
+            is_current = one is observed.latest
+            found.setdefault(key_id, Holding(key_id=key_id, since=_since(one), readable=True, current=is_current))
+    return {observed.credential: tuple(found.values())}
+
+
+def reveal(cloud: Cloud, observed: StoredSecret, key_id: str) -> Secret:
+    """The value of the newest version that holds the key. Raises NotFound if none does."""
+    for one in (observed.latest, *observed.older):
+        if _intact(one) and one.enabled and one.tags.get(KEY_ID) == key_id:
+            found = cloud.secrets.find_secret(observed.vault, observed.name, one.version)
+            if found is not None and found.value is not None:
+                return found.value
+    raise NotFound(operation=f"GET secret {observed.vault}/{observed.name}", message=f"no version holds {key_id}")
+
+
+def create(cloud: Cloud, desired: VaultSecret) -> None:
+    """Set it; a soft-deleted one of the same name is recovered first and becomes an older version."""
+    _set(cloud, desired, {MARK: desired.environment})
+
+
+def update(cloud: Cloud, desired: VaultSecret, observed: StoredSecret) -> None:
+    """A new version, or only the attributes where the value is the right one. What is not ours gets no mark."""
+    others = {name: value for name, value in observed.latest.tags.items() if name not in OURS}
+    mark = {MARK: desired.environment} if observed.ours else {}
+    if not _intact(observed.latest) or _content(desired, observed.latest):
+        _set(cloud, desired, {**others, **mark})
+        return
+    latest = observed.latest
+    kept = {name: value for name, value in latest.tags.items() if name in (KEY_ID, SINCE)}
+    _stamp(cloud, desired, latest.version, {**others, **mark, **kept, **desired.tags})
+
+
+def delete(cloud: Cloud, observed: StoredSecret) -> None:
+    """Soft-deleted: the vault keeps it, and a later `create` recovers the name."""
+    cloud.secrets.delete_secret(observed.vault, observed.name)
+
+
+def owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
+    """Secrets of which any version bears our mark; one list call unless a hand edit dropped it."""
+    vault = known(scope.vault)
+
+    def ours(secret: SecretVersion) -> bool:
+        if MARK in secret.tags or not secret.name.startswith(scope.prefixes):
+            return secret.tags.get(MARK) == scope.environment
+        return any(one.tags.get(MARK) == scope.environment for one in cloud.secrets.list_versions(vault, secret.name))
+
+    def observed(secret: SecretVersion) -> StoredSecret:
+        version = f"{secret.updated:%Y-%m-%dT%H:%M:%SZ}" if secret.updated else ""
+        return StoredSecret(ours=True, version=version, vault=vault, name=secret.name, latest=secret)
+
+    return tuple(Found(name=one.name, observed=observed(one)) for one in cloud.secrets.list_secrets(vault) if ours(one))
+
+
+def _latest(cloud: Cloud, desired: VaultSecret) -> SecretVersion | None:
+    """What readers get; of a disabled version everything but its value."""
+    try:
+        found = cloud.secrets.find_secret(desired.vault, desired.name)
+    except Conflict:
+        # A disabled secret cannot be read, only listed: https://learn.microsoft.com/azure/key-vault/secrets/about-secrets
+        return next(iter(cloud.secrets.list_versions(desired.vault, desired.name)), None)
+    # A credential's text is compared nowhere, so it is not kept either.
+    return replace(found, value=None) if found is not None and desired.credential else found
+
+
+def _stored(latest: SecretVersion, older: tuple[SecretVersion, ...], desired: VaultSecret) -> StoredSecret:
+    return StoredSecret(
+        ours=any(one.tags.get(MARK) == desired.environment for one in (latest, *older)),
+        version=latest.version,
+        vault=desired.vault,
+        name=desired.name,
+        latest=latest,
+        older=older,
+        credential=desired.credential,
+    )
+
+
+def _touched(observed: StoredSecret) -> list[Change]:
+    """Whether somebody else has written since we did, or a write of ours was cut off before its last part."""
+    latest = observed.latest
+    changes: list[Change] = []
+    if not latest.enabled:
+        changes.append(Change(field="enabled", before="False", after="True", reason="disabled: its readers get 403"))
+    managed = observed.ours or any(VERSION in one.tags for one in (latest, *observed.older))
+    if managed and latest.tags.get(VERSION) != latest.version:
+        reason = "edited by hand" if not _intact(latest) else "its last write was not finished"
+        changes.append(Change(field="version", before=latest.version, after=KNOWN_AFTER_APPLY, reason=reason))
+    return changes
+
+
+def _content(desired: VaultSecret, latest: SecretVersion) -> list[Change]:
+    """Whether the value must be written anew; values of credentials are never compared."""
+    if desired.credential is not None:
+        changes = list(compare("key_id", latest.tags.get(KEY_ID), desired.key_id, reason="it holds another key"))
+        return changes if latest.enabled else [*changes, Change(field="value", before=HIDDEN, after=HIDDEN)]
+    if isinstance(desired.value, Ref):
+        return [Change(field="value", before=HIDDEN, after=KNOWN_AFTER_APPLY)]
+    if latest.value is not None and latest.value.matches(_secret(desired.value)):
+        return []
+    return [Change(field="value", before=HIDDEN, after=HIDDEN, reason="it has another value")]
+
+
+def _intact(version: SecretVersion) -> bool:
+    """Whether these tags were written for this version: not copied from another one, nor dropped.
+
+    A write of ours that was cut off leaves the mark and no version; an edit by hand copies all tags or none.
+    """
+    stamp = version.tags.get(VERSION)
+    return stamp == version.version if stamp is not None else MARK in version.tags
+
+
+def _set(cloud: Cloud, desired: VaultSecret, tags: Mapping[str, str]) -> None:
+    """A new version, then its own id in its tags: only the answer tells it."""
+    key = (
+        {}
+        if desired.key_id is None
+        else {KEY_ID: known(desired.key_id), SINCE: f"{cloud.session.now():%Y-%m-%dT%H:%M:%SZ}"}
+    )
+    written = {**tags, **key, **desired.tags}
+    made = cloud.secrets.set_secret(
+        desired.vault,
+        desired.name,
+        _secret(known(desired.value)),
+        tags=written,
+        expires=_expires(desired),
+        content_type=desired.content_type,
+    )
+    _stamp(cloud, desired, made.version, written)
+
+
+def _stamp(cloud: Cloud, desired: VaultSecret, version: str, tags: Mapping[str, str]) -> None:
+    cloud.secrets.update_secret(
+        desired.vault,
+        desired.name,
+        version,
+        tags={**tags, VERSION: version},
+        expires=_expires(desired),
+        content_type=desired.content_type,
+    )
+
+
+def _expires(desired: VaultSecret) -> datetime | None:
+    return desired.expires if isinstance(desired.expires, datetime) else None
+
+
+def _secret(value: Secret | str) -> Secret:
+    return value if isinstance(value, Secret) else Secret(value)
+
+
+def _seconds(moment: datetime | None) -> datetime | None:
+    """`exp` has whole seconds."""
+    return moment.astimezone(UTC).replace(microsecond=0) if moment else None
+
+
+def _since(version: SecretVersion) -> datetime | None:
+    text = version.tags.get(SINCE)
+    return datetime.fromisoformat(text) if text else version.created
+
+
+def _nothing(observed: StoredSecret, view: View | None) -> Outputs:
+    return nothing(observed, view)
+
+
+KIND = Kind(
+    name="vault_secret",
+    diff=diff,
+    publish=_nothing,
+    holds=holds,
+    read=read,
+    owned=owned,
+    reveal=reveal,
+    create=create,
+    update=update,
+    delete=delete,
+)
