@@ -115,6 +115,10 @@ class Transport(HttpTransport[Any, Any]):
     def __exit__(self, *_: object) -> None:
         """As `close`."""
 
+    def fresh(self) -> Transport:
+        """A pool of its own by the same route; whoever takes it shuts it."""
+        return Transport(self._route, pause=self._pause, guard=self._guard, debug=self._debug)
+
     def shut(self) -> None:
         """Close every connection, at the end of the run."""
         self._session.close()
