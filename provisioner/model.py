@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from provisioner.secret import Secret
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from provisioner.errors import CloudError
 
 KNOWN_AFTER_APPLY = "(known after apply)"
@@ -315,10 +316,10 @@ def refs(value: object) -> Iterator[Ref]:
         for item in fields(value):
             yield from refs(getattr(value, item.name))
     elif isinstance(value, Mapping):
-        for inner in value.values():
+        for inner in cast("Mapping[Any, Any]", value).values():
             yield from refs(inner)
     elif isinstance(value, (tuple, list)):
-        for inner in value:
+        for inner in cast("Iterable[Any]", value):
             yield from refs(inner)
 
 
@@ -333,7 +334,8 @@ def _resolved(value: Any, outputs: Mapping[Address, Mapping[str, Any]]) -> Any:
     if isinstance(value, Secret) or not any(True for _ in refs(value)):
         return value
     if isinstance(value, Mapping):
-        return {key: _resolved(inner, outputs) for key, inner in value.items()}
+        items = cast("Mapping[Any, Any]", value).items()
+        return {key: _resolved(inner, outputs) for key, inner in items}
     if isinstance(value, (tuple, list)):
-        return tuple(_resolved(inner, outputs) for inner in value)
+        return tuple(_resolved(inner, outputs) for inner in cast("Iterable[Any]", value))
     return replace(value, **{f.name: _resolved(getattr(value, f.name), outputs) for f in fields(value)})

@@ -96,7 +96,7 @@ class Apply:
             return Result.DEFERRED
         if self._stopped:
             return Result.INTERRUPTED
-        unmet = any(o.result in UNMET and not o.step.dated or bool(o.step.remains) for o in before)
+        unmet = any((o.result in UNMET and not o.step.dated) or bool(o.step.remains) for o in before)
         return Result.BLOCKED if unmet else None
 
     def _collect(self) -> None:
@@ -186,7 +186,9 @@ class Apply:
 
         self._wait(usable, f"proving {step.address}")
         if proofs[0] is Proof.NOT_YET:
-            raise Unexpected(operation=f"proving {step.address}", message=f"not usable in {self.deadline_seconds:.0f} s")
+            raise Unexpected(
+                operation=f"proving {step.address}", message=f"not usable in {self.deadline_seconds:.0f} s"
+            )
         return "" if proofs[0] is Proof.USABLE else proofs[0].value
 
     def _wait(self, check: Callable[[], bool], what: str) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from provisioner.engine.order import closure, ordered, sort
-from provisioner.errors import PlanError, Refused, Refusals
+from provisioner.errors import PlanError, Refusals, Refused
 from provisioner.kind import shown
 from provisioner.model import (
     Action,

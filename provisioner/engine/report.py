@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from provisioner.model import Action, Address, Change, Node, Outcome, Plan, Result, Step
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from provisioner.model import Recipe
 
 SIGNS = {

@@ -64,9 +64,7 @@ def _leftovers(recipe: Recipe, snapshot: Snapshot, kinds: Kinds) -> dict[Address
     return steps
 
 
-def _step(
-    node: Node, snapshot: Snapshot, kinds: Kinds, steps: Mapping[Address, Step], *, with_contents: bool
-) -> Step:
+def _step(node: Node, snapshot: Snapshot, kinds: Kinds, steps: Mapping[Address, Step], *, with_contents: bool) -> Step:
     """What becomes of one node, when all that lives in it is decided."""
     reading = snapshot.readings[node.address]
     kept = _kept(node, snapshot, kinds, steps)

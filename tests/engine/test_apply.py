@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -84,7 +84,7 @@ def test_a_leftover_is_deleted(tmp_path: Path) -> None:
 
 
 KEY = node("key/k")
-HELD = {"secret": Ref(at("key/k"), "value"), "key_id": Ref(at("key/k"), "key_id")}
+HELD: dict[str, Any] = {"secret": Ref(at("key/k"), "value"), "key_id": Ref(at("key/k"), "key_id")}
 
 
 def test_a_new_credential_reaches_its_place_within_the_run(tmp_path: Path) -> None:

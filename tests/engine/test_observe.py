@@ -32,7 +32,9 @@ def test_what_an_absent_container_would_hold_is_absent_whatever_its_read_said() 
 
 def test_a_chain_of_absent_containers_is_not_waited_for() -> None:
     what = recipe(
-        node("box/a"), node("box/b", container="box/a"), node("note/n", container="box/b", value=Ref(at("box/b"), "value"))
+        node("box/a"),
+        node("box/b", container="box/a"),
+        node("note/n", container="box/b", value=Ref(at("box/b"), "value")),
     )
 
     snapshot = seen(World(), what)

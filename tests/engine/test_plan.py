@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from provisioner.engine.plan import limited
@@ -132,7 +134,7 @@ def test_a_credential_that_nobody_can_copy_is_rotated() -> None:
 
 def test_a_credential_that_a_place_holds_readably_is_copied() -> None:
     key = node("key/k")
-    ref = {"secret": Ref(at("key/k"), "value"), "key_id": Ref(at("key/k"), "key_id")}
+    ref: dict[str, Any] = {"secret": Ref(at("key/k"), "value"), "key_id": Ref(at("key/k"), "key_id")}
     world = World(things={"key/k": {"key_id": "id1"}, "slot/a": {"key_id": "id1"}, "slot/b": {"key_id": "gone"}})
 
     made = planned(world, recipe(key, node("slot/a", **ref), node("slot/b", **ref)))

@@ -5,19 +5,17 @@ They stand for no Azure service; they are here to walk the engine's stages.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from provisioner.cloud.cloud import Cloud
 from provisioner.errors import CloudError, NotYetVisible
 from provisioner.kind import Kind, compare, known, nothing
 from provisioner.model import (
+    Action,
     Address,
     Change,
     Fate,
-    Action,
     Forces,
     Found,
     Holding,
@@ -30,6 +28,11 @@ from provisioner.model import (
     View,
 )
 from provisioner.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from provisioner.cloud.cloud import Cloud
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 KEY = Address("key", "k")
@@ -134,9 +137,7 @@ def create(cloud: Cloud, desired: Thing) -> None:
 def update(cloud: Cloud, desired: Thing, _observed: Seen) -> None:
     world_of(cloud).write("update", desired.name)
     secret = desired.secret.reveal() if isinstance(desired.secret, Secret) else None
-    world_of(cloud).things[desired.name].update(
-        value=known(desired.value), key_id=known(desired.key_id), secret=secret
-    )
+    world_of(cloud).things[desired.name].update(value=known(desired.value), key_id=known(desired.key_id), secret=secret)
 
 
 def delete(cloud: Cloud, observed: Seen) -> None:
@@ -232,20 +233,9 @@ KEY_KIND: Kind[Thing, Seen] = Kind(
     rotate=_new_key,
     delete=delete,
 )
-SLOT: Kind[Thing, Seen] = Kind(
-    name="slot",
-    diff=diff,
-    publish=nothing,
-    holds=lambda observed: {KEY: [Holding(key_id=observed.key_id, readable=observed.readable)]},
-    reveal=lambda _cloud, _observed, key_id: Secret(f"text of {key_id}"),
-    read=read,
-    create=lambda cloud, desired: update_slot(cloud, desired),
-    update=lambda cloud, desired, _observed: update_slot(cloud, desired),
-    delete=delete,
-)
 
 
-def update_slot(cloud: Cloud, desired: Thing) -> None:
+def fill(cloud: Cloud, desired: Thing) -> None:
     world_of(cloud).write("fill", desired.name)
     secret = desired.secret
     world_of(cloud).things[desired.name] = {
@@ -254,12 +244,25 @@ def update_slot(cloud: Cloud, desired: Thing) -> None:
     }
 
 
-KINDS: dict[str, Kind[Any, Any]] = {
-    kind.name: kind for kind in (BOX, NOTE, DOOR, GIVEN, STUCK, KEY_KIND, SLOT)
-}
+SLOT: Kind[Thing, Seen] = Kind(
+    name="slot",
+    diff=diff,
+    publish=nothing,
+    holds=lambda observed: {KEY: [Holding(key_id=observed.key_id, readable=observed.readable)]},
+    reveal=lambda _cloud, _observed, key_id: Secret(f"text of {key_id}"),
+    read=read,
+    create=fill,
+    update=lambda cloud, desired, _observed: fill(cloud, desired),
+    delete=delete,
+)
 
 
-def node(address: str, *, container: str | None = None, needs: Sequence[str] = (), access: bool = False, **more: Any) -> Node:
+KINDS: dict[str, Kind[Any, Any]] = {kind.name: kind for kind in (BOX, NOTE, DOOR, GIVEN, STUCK, KEY_KIND, SLOT)}
+
+
+def node(
+    address: str, *, container: str | None = None, needs: Sequence[str] = (), access: bool = False, **more: Any
+) -> Node:
     """A node of the kind that its address begins with."""
     return Node(
         address=at(address),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import count
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provisioner.engine.apply import Apply
@@ -16,6 +15,7 @@ from tests.engine.toys import KINDS, NOW, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 
 def planned(world: World, recipe: Recipe) -> Plan:
