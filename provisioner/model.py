@@ -131,7 +131,7 @@ class Snapshot:
     now: datetime
     readings: Mapping[Address, Reading]
     leftovers: tuple[Leftover, ...] = ()
-    strangers: Mapping[Address, tuple[str, ...]] = field(default_factory=dict)
+    strangers: Mapping[Address, tuple[str, ...]] = field(default_factory=dict[Address, tuple[str, ...]])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,8 +177,8 @@ class View:
     environment_id: str
     intent: Intent = Intent.CONVERGE
     names: tuple[str, ...] = ()
-    holdings: Mapping[Address, tuple[Held, ...]] = field(default_factory=dict)
-    consumers: Mapping[Address, tuple[Address, ...]] = field(default_factory=dict)
+    holdings: Mapping[Address, tuple[Held, ...]] = field(default_factory=dict[Address, tuple[Held, ...]])
+    consumers: Mapping[Address, tuple[Address, ...]] = field(default_factory=dict[Address, tuple[Address, ...]])
 
 
 class Forces(StrEnum):
@@ -261,8 +261,10 @@ class Plan:
     environment: str
     steps: tuple[Step, ...]
     digest: str
-    outputs: Mapping[Address, Mapping[str, Any]] = field(default_factory=dict, repr=False)
-    sources: Mapping[Address, tuple[Address, str]] = field(default_factory=dict, repr=False)
+    outputs: Mapping[Address, Mapping[str, Any]] = field(default_factory=dict[Address, Mapping[str, Any]], repr=False)
+    sources: Mapping[Address, tuple[Address, str]] = field(
+        default_factory=dict[Address, tuple[Address, str]], repr=False
+    )
 
     def summary(self) -> dict[str, int]:
         """How many steps of each action, those that let the caller in under `access`."""

@@ -55,9 +55,9 @@ class Apply:
     deadline_seconds: float
     clock: Callable[[], float]
     watch: Watch
-    _outputs: dict[Address, Mapping[str, Any]] = field(default_factory=dict)
-    _outcomes: dict[Address, Outcome] = field(default_factory=dict)
-    _running: dict[Future[Outcome], Step] = field(default_factory=dict)
+    _outputs: dict[Address, Mapping[str, Any]] = field(default_factory=dict[Address, Mapping[str, Any]])
+    _outcomes: dict[Address, Outcome] = field(default_factory=dict[Address, Outcome])
+    _running: dict[Future[Outcome], Step] = field(default_factory=dict[Future[Outcome], Step])
     _stopped: bool = False
 
     def run(self) -> tuple[Outcome, ...]:

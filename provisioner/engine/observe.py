@@ -11,7 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any
 
 from provisioner.errors import CloudError, NotAuthorized, NotFound
-from provisioner.model import Address, Leftover, Node, Observed, Reading, Recipe, Search, Snapshot, refs, resolve
+from provisioner.model import Address, Leftover, Node, Reading, Recipe, Search, Snapshot, refs, resolve
 
 if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
@@ -30,9 +30,9 @@ def observe(cloud: Cloud, recipe: Recipe, kinds: Kinds, *, strangers: bool = Fal
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="observe")
     try:
         readings = _Readings(cloud, kinds, pool).of(recipe.nodes)
-        found = pool.map(lambda pair: _search(cloud, kinds, readings, *pair), enumerate(recipe.searches))
+        found = [pool.submit(_search, cloud, kinds, readings, *pair) for pair in enumerate(recipe.searches)]
         others = _strangers(cloud, kinds, readings, pool) if strangers else {}
-        leftovers = tuple(leftover for some in found for leftover in some if leftover.address not in readings)
+        leftovers = tuple(one for some in found for one in some.result() if one.address not in readings)
         return Snapshot(now=cloud.session.now(), readings=readings, leftovers=leftovers, strangers=others)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
@@ -132,9 +132,9 @@ def _search(
 def _strangers(
     cloud: Cloud, kinds: Kinds, readings: Mapping[Address, Reading], pool: ThreadPoolExecutor
 ) -> dict[Address, tuple[str, ...]]:
-    def look(address: Address, observed: Observed) -> tuple[Address, tuple[str, ...]]:
-        strangers = kinds[address.kind].strangers
-        return address, tuple(strangers(cloud, observed)) if strangers else ()
-
-    ours = [(a, r.observed) for a, r in readings.items() if r.observed is not None and r.observed.ours]
-    return dict(pool.map(lambda pair: look(*pair), ours))
+    looks = {
+        address: pool.submit(look, cloud, reading.observed)
+        for address, reading in readings.items()
+        if (look := kinds[address.kind].strangers) and reading.observed is not None and reading.observed.ours
+    }
+    return {address: tuple(look.result()) for address, look in looks.items()}

@@ -103,7 +103,9 @@ def view_of(recipe: Recipe, snapshot: Snapshot, kinds: Kinds, intent: Intent) ->
     there += [(leftover.address, leftover.observed) for leftover in snapshot.leftovers]
     for place, observed in there:
         holds = kinds[place.kind].holds
-        for credential, held in (holds(observed) if holds else {}).items():
+        if holds is None:
+            continue
+        for credential, held in holds(observed).items():
             known = tuple(Held(place=place, holding=holding) for holding in held)
             holdings[credential] = holdings.get(credential, ()) + known
     consumers: dict[Address, tuple[Address, ...]] = {}
@@ -135,9 +137,9 @@ class _Walk:
     kinds: Kinds
     snapshot: Snapshot
     view: View
-    steps: dict[Address, Step] = field(default_factory=dict)
-    outputs: dict[Address, Mapping[str, Any]] = field(default_factory=dict)
-    errors: list[Exception] = field(default_factory=list)
+    steps: dict[Address, Step] = field(default_factory=dict[Address, Step])
+    outputs: dict[Address, Mapping[str, Any]] = field(default_factory=dict[Address, Mapping[str, Any]])
+    errors: list[Exception] = field(default_factory=list[Exception])
 
     def decide(self, node: Node) -> None:
         """Add the node's step."""

@@ -61,11 +61,11 @@ class ToySession:
 class World:
     """`things` by address text; `errors` by address text are raised when it is read; `calls` in order."""
 
-    things: dict[str, dict[str, Any]] = field(default_factory=dict)
-    errors: dict[str, Exception] = field(default_factory=dict)
-    write_errors: dict[str, BaseException] = field(default_factory=dict)
-    unproven: set[str] = field(default_factory=set)
-    calls: list[str] = field(default_factory=list)
+    things: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+    errors: dict[str, Exception] = field(default_factory=dict[str, Exception])
+    write_errors: dict[str, BaseException] = field(default_factory=dict[str, BaseException])
+    unproven: set[str] = field(default_factory=set[str])
+    calls: list[str] = field(default_factory=list[str])
     session: ToySession = field(default_factory=ToySession)
 
     def as_cloud(self) -> Cloud:
