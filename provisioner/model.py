@@ -170,7 +170,8 @@ class View:
     """What a kind may know beyond its own node when it decides.
 
     holdings: by credential, every place that holds a key of it. consumers: by credential, every declared place.
-    names: the credentials that the intent is limited to; empty: all.
+    names: the credentials that the intent is limited to; empty: all. unread: what could not be read in this pass; a
+    place among them may hold anything.
     """
 
     now: datetime
@@ -179,6 +180,7 @@ class View:
     names: tuple[str, ...] = ()
     holdings: Mapping[Address, tuple[Held, ...]] = field(default_factory=dict[Address, tuple[Held, ...]])
     consumers: Mapping[Address, tuple[Address, ...]] = field(default_factory=dict[Address, tuple[Address, ...]])
+    unread: tuple[Address, ...] = ()
 
 
 class Forces(StrEnum):

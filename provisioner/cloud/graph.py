@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 NOT_FOUND = 404
 GONE_SECONDS = 30.0
 # A property that is not selected is not answered: https://learn.microsoft.com/graph/query-parameters#select
-OF_APPLICATION = {"$select": "id,appId,displayName,uniqueName,tags,createdDateTime,passwordCredentials"}
+OF_APPLICATION = {"$select": "id,appId,displayName,uniqueName,tags,createdDateTime,deletedDateTime,passwordCredentials"}
 OF_PRINCIPAL = {"$select": "id,appId,tags"}
 UPSERT = {"Prefer": "create-if-missing"}
 NEW_OBJECT = (NotFound, NotYetVisible)
@@ -60,6 +60,7 @@ class Application:
     tags: tuple[str, ...]
     created: datetime | None
     passwords: tuple[Password, ...]
+    deleted: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -253,6 +254,7 @@ def _application(item: Mapping[str, Any]) -> Application:
         tags=tuple(item.get("tags") or ()),
         created=_moment(created) if created else None,
         passwords=tuple(map(_password, item.get("passwordCredentials") or ())),
+        deleted=bool(item.get("deletedDateTime")),
     )
 
 

@@ -119,6 +119,7 @@ def view_of(recipe: Recipe, snapshot: Snapshot, kinds: Kinds, intent: Intent) ->
         intent=intent,
         holdings=holdings,
         consumers=consumers,
+        unread=tuple(address for address, reading in snapshot.readings.items() if reading.error is not None),
     )
 
 

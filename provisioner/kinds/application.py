@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from provisioner.errors import Conflict, NotFound, Refused, Unexpected
 from provisioner.kind import MARK, Kind, Outputs, compare
-from provisioner.model import Change, Found, Observed, View
+from provisioner.model import Action, Address, Change, Fate, Found, Intent, Observed, View
 
 if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
@@ -29,12 +29,13 @@ class Application:
 
 @dataclass(frozen=True, kw_only=True)
 class RegisteredApplication(Observed):
-    """An application as Graph shows it. tags: all of them, ours and others'."""
+    """An application as Graph shows it. tags: all of them, ours and others'. deleted: softly, so its name is kept."""
 
     object_id: str
     client_id: str
     display_name: str
     tags: tuple[str, ...]
+    deleted: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,12 +104,20 @@ def delete(cloud: Cloud, observed: RegisteredApplication) -> None:
 
 
 def owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
-    """Applications with our mark, those too that a teardown deleted but could not purge."""
-    found: dict[str, Found] = {}
-    for shown in cloud.graph.list_applications(_mark(scope.environment)):
+    """Applications with our mark, as `NAME.deleted` those too that a teardown deleted but did not get to purge."""
+
+    def found(shown: Shown) -> Found:
         name = shown.unique_name.removeprefix(f"provisioner-{scope.environment}-") or shown.client_id
-        found.setdefault(name, Found(name=name, observed=_observed(shown, scope.environment)))
-    return tuple(found.values())
+        return Found(name=f"{name}.deleted" if shown.deleted else name, observed=_observed(shown, scope.environment))
+
+    return tuple(map(found, cloud.graph.list_applications(_mark(scope.environment))))
+
+
+def fate(observed: RegisteredApplication, _at: Address, view: View) -> Fate:
+    """A soft-deleted one is left for a provision to restore; a teardown purges it."""
+    if observed.deleted and view.intent is not Intent.TEARDOWN:
+        return Fate(action=Action.KEEP, reason="deleted; a provision would restore it")
+    return Fate(action=Action.DELETE, reason="the spec no longer names it")
 
 
 def _restore(cloud: Cloud, desired: Application, deleted: Shown) -> None:
@@ -144,6 +153,7 @@ def _observed(shown: Shown, environment: str | None) -> RegisteredApplication:
         client_id=shown.client_id,
         display_name=shown.display_name,
         tags=shown.tags,
+        deleted=shown.deleted,
     )
 
 
@@ -159,6 +169,7 @@ KIND = Kind(
     publish=publish,
     read=read,
     owned=owned,
+    fate=fate,
     create=create,
     update=update,
     delete=delete,

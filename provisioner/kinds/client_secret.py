@@ -89,7 +89,12 @@ def read(cloud: Cloud, desired: ClientSecret) -> Passwords | None:
 
 
 def diff(desired: ClientSecret, observed: Passwords, view: View) -> tuple[Change, ...]:
-    """Rotate if no place holds a living one, or a place lacks it and no other can give it."""
+    """Rotate if no place holds a living one, or a place lacks it and no other can give it.
+
+    Nothing is decided while a place could not be read: it may hold the very key that seems to be lost.
+    """
+    if _unread(desired.name, view):
+        return ()
     current = _current(observed, view)
     if current is None:
         return (_rotation(None, _why_none(observed, view)),)
@@ -105,7 +110,7 @@ def diff(desired: ClientSecret, observed: Passwords, view: View) -> tuple[Change
 
 def publish(observed: Passwords, view: View | None) -> Outputs:
     """The current key, once the places are known. `expires` is left out while Graph does not show the key yet."""
-    current = _current(observed, view) if view else None
+    current = _current(observed, view) if view and not _unread(observed.name, view) else None
     if current is None:
         return {}
     ends = {one.key_id: one.end for one in observed.passwords}
@@ -118,6 +123,8 @@ def fate(observed: Passwords, _at: Address, view: View) -> Fate:
     mine = next(one for one in observed.passwords if one.key_id == observed.key_id)
     if view.intent is Intent.TEARDOWN:
         return Fate(action=Action.DELETE, reason="ours")
+    if _unread(observed.name, view):
+        return Fate(action=Action.DEFER, reason="decided when every place that may hold it can be read")
     current, holdings = _current(observed, view), _holdings(observed.name, view)
     naming = [one for one in holdings if one.key_id == mine.key_id]
     if any(one.current for one in naming) or (current is not None and current.key_id == mine.key_id):
@@ -243,6 +250,10 @@ def _rotation(before: str | None, reason: str) -> Change:
 
 def _holdings(name: str, view: View) -> list[Holding]:
     return [one.holding for one in view.holdings.get(_address(name), ())]
+
+
+def _unread(name: str, view: View) -> bool:
+    return not set(view.unread).isdisjoint(view.consumers.get(_address(name), ()))
 
 
 def _address(name: str) -> Address:
