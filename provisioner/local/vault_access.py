@@ -1,0 +1,125 @@
+"""The door of a vault's data plane: errors in its shape, the challenge, who may do what, how often.
+
+https://learn.microsoft.com/azure/key-vault/general/rest-error-codes
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from provisioner.local import access, vaults
+from provisioner.local.call import AzureError, Reply
+from provisioner.local.world import TENANT_ID
+
+if TYPE_CHECKING:
+    from provisioner.local.call import Call
+    from provisioner.local.store import Document
+    from provisioner.local.tokens import Refusal
+    from provisioner.local.world import World
+
+AUDIENCE = "https://vault.azure.net"
+_CALLS = "vault_calls"
+_WINDOW_SECONDS = 10
+# Per vault in 10 seconds: https://learn.microsoft.com/azure/key-vault/general/service-limits
+_LIMITS = {"create": 300, "other": 4000}
+
+
+def render(_: Call, error: AzureError) -> Reply:
+    """`{"error": {"code", "message", "innererror"?}}`."""
+    body = {"error": {"code": error.code, "message": error.message, **error.details}}
+    return Reply(status=error.status, body=body, headers=error.headers)
+
+
+def unauthenticated(_: Call, refusal: Refusal) -> AzureError:
+    """401 with the challenge from which a client learns tenant and audience."""
+    message = {
+        "missing": "AKV10000: Request is missing a Bearer or PoP token.",
+        "malformed": "AKV10001: The token in the request could not be parsed.",
+        "expired": "[TokenExpired] Error validating token: the token is expired.",
+        "audience": f"AKV10022: Invalid audience. Expected {AUDIENCE}, found: {refusal.found}.",
+        "tenant": f"AKV10032: Invalid issuer. Expected one of https://sts.windows.net/{TENANT_ID}/.",
+    }.get(refusal.reason, "[BearerReadAccessTokenFailed] Error validating token.")
+    challenge = f'Bearer authorization="https://login.microsoftonline.com/{TENANT_ID}", resource="{AUDIENCE}"'
+    return AzureError(status=401, code="Unauthorized", message=message, headers={"WWW-Authenticate": challenge})
+
+
+def has_vault(world: World, host: str) -> bool:
+    """Whether the name resolves: Azure's DNS knows only vaults that are."""
+    return vaults.find(world, host.partition(".")[0]) is not None
+
+
+def enter(call: Call, action: str, permission: str, name: str = "", *, kind: str = "secrets") -> Document:
+    """The call's vault, for a caller with the right: `action` under RBAC, `permission` in an access policy.
+
+    A right on one object is enough (`…/vaults/x/secrets/y` as scope). Raises 429 first, then 400 and 403.
+    """
+    vault = _vault(call)
+    _throttle(call, str(vault["name"]).lower(), "create" if call.method == "PUT" else "other")
+    if not call.query.get("api-version"):
+        message = "The api-version query parameter is required."
+        raise AzureError(status=400, code="BadParameter", message=message)
+    if vault["properties"].get("enableRbacAuthorization"):
+        _check_rbac(call, vault, f"{vaults.TYPE}/{kind}/{action}", name, kind)
+    else:
+        _check_policy(call, vault, permission, kind)
+    return vault
+
+
+def _vault(call: Call) -> Document:
+    # Real Azure has no name for a vault that is not there; the proxy refuses to connect for that reason. This is
+    # what a connection gets that outlived its vault.
+    found = vaults.find(call.world, call.host.partition(".")[0])
+    if found is None:
+        message = f"The Key Vault '{call.host}' was not found."
+        raise AzureError(status=404, code="VaultNotFound", message=message)
+    return found
+
+
+def _throttle(call: Call, vault: str, kind: str) -> None:
+    store, window = call.world.store, int(call.world.clock.timestamp() // _WINDOW_SECONDS)
+    seen = store.get(_CALLS, f"{vault}/{kind}")
+    count = seen["count"] + 1 if seen and seen["window"] == window else 1
+    if count > _LIMITS[kind]:
+        message = (
+            "Request was not processed because too many requests were received. Reason: VaultRequestTypeLimitReached"
+        )
+        left = _WINDOW_SECONDS - int(call.world.clock.timestamp() % _WINDOW_SECONDS)
+        raise AzureError(status=429, code="Throttled", message=message, headers={"Retry-After": str(left)})
+    store.put(_CALLS, f"{vault}/{kind}", {"window": window, "count": count})
+
+
+def _check_rbac(call: Call, vault: Document, action: str, name: str, kind: str) -> None:
+    scope = f"{vault['id']}/{kind}/{name}" if name else str(vault["id"])
+    if access.allows(call.world, call.who.object_id, action, scope, data=True):
+        return
+    message = (
+        "Caller is not authorized to perform action on resource.\r\nIf role assignments, deny assignments or role "
+        "definitions were changed recently, please observe propagation time.\r\n"
+        f"Caller: {_caller(call)}\r\nAction: '{action}'\r\nResource: '{scope.lower()}'\r\nAssignment: (not found)\r\n"
+        f"DenyAssignmentId: null\r\nDecisionReason: null \r\nVault: {_place(vault)}\r\n"
+    )
+    inner = {"innererror": {"code": "ForbiddenByRbac"}}
+    raise AzureError(status=403, code="Forbidden", message=message, details=inner)
+
+
+def _check_policy(call: Call, vault: Document, permission: str, kind: str) -> None:
+    for policy in vault["properties"]["accessPolicies"]:
+        given: Document = policy.get("permissions") or {}
+        listed: list[str] = given.get(kind) or []
+        granted = {one.lower() for one in listed}
+        if str(policy.get("objectId", "")).lower() == call.who.object_id and granted & {permission, "all"}:
+            return
+    message = (
+        f"The user, group or application '{_caller(call)}' does not have {kind} {permission} permission on key vault "
+        f"'{_place(vault)}'. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125287"
+    )
+    inner = {"innererror": {"code": "ForbiddenByPolicy"}}
+    raise AzureError(status=403, code="Forbidden", message=message, details=inner)
+
+
+def _caller(call: Call) -> str:
+    return f"appid={call.who.app_id};oid={call.who.object_id};iss=https://sts.windows.net/{call.who.tenant_id}/"
+
+
+def _place(vault: Document) -> str:
+    return f"{vault['name']};location={vault['location']}"
