@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import yaml
 
@@ -28,20 +28,35 @@ STRING_TAG = "tag:yaml.org,2002:str"
 
 @dataclass
 class Document:
-    """What a file says. texts: every scalar as it stands in the file, before `${VAR}`; lines: of every path."""
+    """What a file says.
+
+    lines: of every path; texts: every scalar as it stands in the file, before `${VAR}`; broken: paths with a problem.
+    """
 
     file: str
     data: dict[str, Data] = field(default_factory=dict[str, "Data"])
     lines: dict[Path, int] = field(default_factory=dict[Path, int])
     texts: dict[Path, str] = field(default_factory=dict[Path, str])
     problems: list[Problem] = field(default_factory=list[Problem])
+    broken: set[Path] = field(default_factory=set[Path])
 
     def line(self, path: Path) -> int:
         """The line of the path, or of the nearest thing around it that stands in the file."""
         return self.lines[path] if path in self.lines or not path else self.line(path[:-1])
 
+    def at(self, path: Path) -> Data:
+        """What stands at the path, or the text that stands for all of it (a short form)."""
+        value: Data = self.data
+        for part in path:
+            if isinstance(value, dict) and isinstance(part, str):
+                value = value.get(part)
+            elif isinstance(value, list) and isinstance(part, int):
+                value = value[part]
+        return value
+
     def report(self, path: Path, wrong: str, right: str, line: int | None = None) -> None:
         """Keep a problem."""
+        self.broken.add(path)
         at = self.line(path) if line is None else line
         self.problems.append(Problem(file=self.file, line=at, path=dotted(path), wrong=wrong, right=right))
 
@@ -64,7 +79,9 @@ def read(text: str, file: str, environ: Mapping[str, str]) -> Document:
     except yaml.YAMLError:
         refuse(document, "holds characters that YAML does not allow", "save it as plain UTF-8 text", 1)
     if not isinstance(data, dict):
-        refuse(document, "holds no fields", "write `name: …`, `cloud: …` and so on; docs/environment.md begins with one", 1)
+        refuse(
+            document, "holds no fields", "write `name: …`, `cloud: …` and so on; docs/environment.md begins with one", 1
+        )
     document.data = data
     return document
 
@@ -143,7 +160,7 @@ class _Reader:
 
     def skip(self, event: yaml.Event, path: Path) -> None:
         """Read past a value that is not kept."""
-        aside = _Reader(Document(self.into.file, lines={(): _line(event)}), os_free(self.environ), self.events)
+        aside = _Reader(Document(self.into.file, lines={(): _line(event)}), self.environ, self.events)
         aside.value(event, path)
 
     def scalar(self, event: yaml.ScalarEvent, path: Path) -> str | None:
@@ -158,7 +175,9 @@ class _Reader:
             return "$"
         name = match[2]
         if name is None or not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
-            self.into.report(path, "holds a `${` that begins no variable", "write ${NAME}, or $${ for the two characters")
+            self.into.report(
+                path, "holds a `${` that begins no variable", "write ${NAME}, or $${ for the two characters"
+            )
         elif name not in self.environ:
             self.into.report(path, f"needs the variable {name}, which is not set", f"set it: export {name}=…")
         else:
@@ -166,9 +185,6 @@ class _Reader:
         return ""
 
 
-def os_free(environ: Mapping[str, str]) -> Mapping[str, str]:
-    return environ
-
-
 def _line(event: yaml.Event) -> int:
-    return event.start_mark.line + 1
+    mark: Any = event.start_mark  # the parser always gives one
+    return int(mark.line) + 1

@@ -22,6 +22,7 @@ from provisioner.spec.parts import (
     StorageAccount,
     Vault,
     Waits,
+    sustained,
 )
 from provisioner.spec.tags import LIMITS
 
@@ -76,7 +77,9 @@ class Environment(Part):
     @field_validator("principals")
     @classmethod
     def _rotations(cls, principals: Principals, info: ValidationInfo) -> Principals:
-        common = info.data.get("rotation") or Rotation()
+        common = info.data.get("rotation")
+        if common is None:  # it is wrong itself, which is said where it stands
+            return principals
         update = {
             "airflow": _with_rotation(principals.airflow, common),
             "flink_api": _with_rotation(principals.flink_api, common),
@@ -149,5 +152,5 @@ P = TypeVar("P", bound=Principal)
 def _with_rotation(principal: P, common: Rotation) -> P:
     rotation = principal.rotation if "rotation" in principal.model_fields_set else common
     if "lifetime" in principal.model_fields_set:
-        rotation = Rotation(**{**dict(rotation), "lifetime": principal.lifetime})
+        rotation = sustained(rotation.model_copy(update={"lifetime": principal.lifetime}))
     return principal.model_copy(update={"rotation": rotation, "lifetime": rotation.lifetime})

@@ -174,16 +174,21 @@ class Rotation(Part):
 
     @model_validator(mode="after")
     def sustainable(self) -> Rotation:
-        if self.every + self.overlap + self.runs_every >= self.lifetime:
-            raise refuse(
-                "make `lifetime` longer than `every` + `overlap` + `runs_every`",
-                "a credential would expire before the rotation after it is over",
-            )
-        if self.overlap < self.runs_every:
-            raise refuse(
-                "make `overlap` at least `runs_every`", "an old credential would end before the next run could act"
-            )
-        return self
+        return sustained(self)
+
+
+def sustained(rotation: Rotation) -> Rotation:
+    """The rotation, if no credential ends before the next one is in place everywhere."""
+    if rotation.every + rotation.overlap + rotation.runs_every >= rotation.lifetime:
+        raise refuse(
+            "make `lifetime` longer than `every` + `overlap` + `runs_every`",
+            "a credential would expire before the rotation after it is over",
+        )
+    if rotation.overlap < rotation.runs_every:
+        raise refuse(
+            "make `overlap` at least `runs_every`", "an old credential would end before the next run could act"
+        )
+    return rotation
 
 
 class Application(Part):
@@ -258,6 +263,9 @@ class Job(ShortPart):
     args: str = Field(
         default="", description="Arguments of the job, with spaces between; `{job}` stands for the job's name."
     )
+    until: Literal["finished", "running"] = Field(
+        default="finished", description="What the DAG waits for: a job's end, or (for one without end) its start."
+    )
     parallelism: int = Field(default=2, ge=1, le=10_000, description="How many tasks of an operator run at once.")
     role: Line = Field(
         default="Storage Blob Data Owner", description="Name or GUID of the cluster identity's role on the account."
@@ -291,6 +299,7 @@ class Dag(ShortPart):
     schedule: Annotated[str, SCHEDULE] | None = Field(
         default=None, description="When it runs by itself; never by default."
     )
+    timeout: Duration = Field(default=timedelta(hours=1), description="How long the DAG follows a job.")
 
 
 class Waits(Part):

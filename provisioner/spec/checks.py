@@ -1,0 +1,146 @@
+"""What one field alone cannot tell: names that meet, settings that are not the user's, files that are not usable."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from provisioner.spec import airflow_version
+from provisioner.spec.fields import SECRET_NAME
+from provisioner.spec.files import jar_problem
+from provisioner.spec.rendering import template_problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from provisioner.secret import Secret
+    from provisioner.spec.document import Document, Path
+    from provisioner.spec.model import Environment
+
+Found = tuple["Path", str, str]
+
+OURS = ("api-client-id", "api-secret", "tenant-id")
+SET_BY_US = frozenset({
+    "AIRFLOW__SECRETS__BACKEND",
+    "AIRFLOW__SECRETS__BACKEND_KWARGS",
+    "AZURE_AUTHORITY_HOST",
+    "AZURE_CLIENT_ID",
+    "AZURE_CLIENT_SECRET",
+    "AZURE_TENANT_ID",
+})  # fmt: skip
+OUR_PREFIX = "PROVISIONER_"
+# learn.microsoft.com/azure/data-factory/airflow-configurations
+NOT_OVERRIDABLE = frozenset({
+    *(f"AIRFLOW__CORE__{key}" for key in (
+        "DAGS_FOLDER", "DONOT_PICKLE", "ENABLE_XCOM_PICKLING", "EXECUTOR", "FERNET_KEY",
+        "DAGS_ARE_PAUSED_AT_CREATION", "PLUGINS_FOLDER",
+    )),
+    *(f"AIRFLOW__LOGGING__{key}" for key in (
+        "BASE_LOG_FOLDER", "LOG_FILENAME_TEMPLATE", "DAG_PROCESSOR_MANAGER_LOG_LOCATION", "LOGGING_CONFIG_CLASS",
+        "COLORED_LOG_FORMAT", "LOGGING_LEVEL",
+    )),
+    *(f"AIRFLOW__METRICS__STATSD_{key}" for key in ("ON", "HOST", "PORT", "PREFIX")),
+    *(f"AIRFLOW__SCHEDULER__{key}" for key in ("CHILD_PROCESS_LOG_DIRECTORY", "DAG_DIR_LIST_INTERVAL")),
+    *(f"AIRFLOW__WEBSERVER__{key}" for key in (
+        "BASE_URL", "COOKIE_SAMESITE", "COOKIE_SECURE", "EXPOSE_CONFIG", "AUTHENTICATE", "AUTH_BACKEND",
+        "RELOAD_ON_PLUGIN_CHANGE", "SECRET_KEY",
+    )),
+    "AIRFLOW__API__AUTH_BACKEND",
+    "AIRFLOW__API__ENABLE_EXPERIMENTAL_API",
+    "AIRFLOW__CELERY__FLOWER_URL_PREFIX",
+})  # fmt: skip
+OVERRIDE = re.compile(r"AIRFLOW__[A-Z][A-Z0-9_]*__[A-Z0-9_]+")
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def report(document: Document, environment: Environment, bad: set[str]) -> None:
+    """Into `document` what is wrong with the environment. bad: top-level fields that stand-ins stand for."""
+    for check in (_secret_names, _settings, _requirements, _jar, _display_names):
+        for path, wrong, right in check(environment):
+            if str(path[0]) not in bad and path not in document.broken:
+                document.report(path, wrong, right)
+    if "dag" not in bad:
+        _dag(document, environment)
+
+
+def _secret_names(environment: Environment) -> Iterator[Found]:
+    """Two secrets on one name (Key Vault compares without case), and names that Key Vault refuses."""
+    taken = {environment.variable_secret(key).lower(): f"the variable {key} that provisioner sets" for key in OURS}
+    for path, name, what in _secrets(environment):
+        other = taken.setdefault(name.lower(), what)
+        if re.fullmatch(SECRET_NAME.pattern, name) is None:
+            yield path, f"would be the vault secret {name!r}, which Key Vault refuses", SECRET_NAME.right
+        elif other != what:
+            yield (
+                path,
+                f"would be the same vault secret as {other}, {name}",
+                "rename one of them (_ and - are one there)",
+            )
+
+
+def _secrets(environment: Environment) -> Iterator[tuple[Path, str, str]]:
+    for key in environment.variables:
+        yield ("variables", key), environment.variable_secret(key), f"the variable {key}"
+    for key in environment.connections:
+        yield ("connections", key), environment.connection_secret(key), f"the connection {key}"
+    principals = {"airflow": environment.principals.airflow, "flink-api": environment.principals.flink_api}
+    for name, principal in principals.items():
+        for index, secret in enumerate(principal.secrets):
+            yield ("principals", name, "secrets", index), secret, f"number {index + 1} of principals.{name}.secrets"
+
+
+def _settings(environment: Environment) -> Iterator[Found]:
+    airflow = environment.airflow
+    yield from _keys("overrides", airflow.overrides, OVERRIDE, "write a key such as AIRFLOW__CORE__PARALLELISM")
+    yield from _keys("environment", airflow.environment, VARIABLE, "use letters, digits and underscores")
+    for key in airflow.overrides.keys() & airflow.environment.keys():
+        yield ("airflow", "environment", key), "stands in `overrides` too", "keep one of them"
+
+
+def _keys(field: str, settings: dict[str, Secret], pattern: re.Pattern[str], right: str) -> Iterator[Found]:
+    for key in settings:
+        path = ("airflow", field, key)
+        if pattern.fullmatch(key) is None:
+            yield path, "is no name that Airflow reads", right
+        elif key in SET_BY_US or key.startswith(OUR_PREFIX):
+            yield path, "is set by provisioner itself", "leave it out"
+        elif key in NOT_OVERRIDABLE:
+            yield path, "cannot be overridden in Data Factory", "leave it out"
+
+
+def _requirements(environment: Environment) -> Iterator[Found]:
+    for index, line in enumerate(environment.airflow.requirements):
+        package = re.split(r"[^\w.-]", line.strip(), maxsplit=1)[0]
+        if re.sub(r"[-_.]+", "-", package).lower() == airflow_version.PACKAGE:
+            path = ("airflow", "requirements", index)
+            yield (
+                path,
+                "is required by provisioner itself",
+                "leave it out, and set `provider_version` for another version",
+            )
+
+
+def _jar(environment: Environment) -> Iterator[Found]:
+    problem = jar_problem(environment.job.jar)
+    if problem is not None:
+        yield ("job", "jar"), *problem
+    elif not environment.job.entry_class:
+        yield ("job",), "the jar's manifest names no main class", "add `entry_class: …`, the class to run"
+
+
+def _display_names(environment: Environment) -> Iterator[Found]:
+    principals = environment.principals
+    for name, principal in (("airflow", principals.airflow), ("flink-api", principals.flink_api)):
+        if principal.application and principal.display_name:
+            path = ("principals", name, "display_name")
+            yield path, "stands beside `application`", "leave it out; an adopted application keeps its name"
+
+
+def _dag(document: Document, environment: Environment) -> None:
+    problem = template_problem(environment)
+    if problem is None:
+        return
+    wrong = (
+        problem.wrong if problem.line is None else f"{environment.dag.template.name}:{problem.line}: {problem.wrong}"
+    )
+    document.report(("dag", "template"), wrong, problem.right)

@@ -1,0 +1,113 @@
+"""A name or a path → the `Environment` in that YAML file, or a SpecError with every problem it has."""
+
+from __future__ import annotations
+
+import os
+import stat
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from provisioner.errors import Problem, SpecError
+from provisioner.spec import checks, document, mistakes
+from provisioner.spec.fields import Context
+from provisioner.spec.model import Environment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FOLDER = Path("environments")
+SUFFIXES = (".yaml", ".yml")
+
+
+def load(reference: str, folder: Path = FOLDER, environ: Mapping[str, str] | None = None) -> Environment:
+    """The environment that a name under `folder` or a path refers to. Raises SpecError."""
+    path = find(reference, folder)
+    text = _text(path)
+    found = document.read(text, str(path), os.environ if environ is None else environ)
+    environment = _environment(found, path.absolute().parent)
+    if environment is None or found.problems:
+        raise SpecError(tuple(sorted(found.problems, key=lambda problem: (problem.file != str(path), problem.line))))
+    return environment
+
+
+def names(folder: Path = FOLDER) -> list[str]:
+    """The environments in a folder."""
+    return sorted({path.stem for path in folder.glob("*") if path.suffix in SUFFIXES})
+
+
+def find(reference: str, folder: Path = FOLDER) -> Path:
+    """The file that a name under `folder` or a path refers to. Raises SpecError."""
+    if os.sep in reference or reference.endswith(SUFFIXES):
+        candidates = [Path(reference)]
+    else:
+        candidates = [folder / f"{reference}{suffix}" for suffix in SUFFIXES]
+    for path in candidates:
+        if path.exists():
+            return path
+    known = names(folder)
+    near = get_close_matches(reference, known, n=3, cutoff=0.5)
+    right = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known) or 'none'}"
+    raise _unreadable(candidates[0], "does not exist", right)
+
+
+def _text(path: Path) -> str:
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise _unreadable(path, "is no file", "give the name of an environment or the path of a YAML file")
+        with path.open("rb") as file:
+            raw = file.read(document.LARGEST + 1)
+    except OSError as error:
+        raise _unreadable(path, f"cannot be read: {error.strerror}", "let it be read by you") from None
+    if len(raw) > document.LARGEST:
+        raise _unreadable(path, "is larger than 1 MiB", "an environment is a page; keep data elsewhere")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise _unreadable(path, "is not UTF-8 text", "save it as UTF-8", line) from None
+
+
+def _unreadable(path: Path, wrong: str, right: str, line: int = 1) -> SpecError:
+    return SpecError((Problem(file=str(path), line=line, path="(file)", wrong=wrong, right=right),))
+
+
+def _environment(found: document.Document, folder: Path) -> Environment | None:
+    """The model, and into `found` all that is wrong with it."""
+    context = Context(folder)
+    try:
+        environment = Environment.model_validate(found.data, context=context)
+    except ValidationError as error:
+        mistakes.report(found, error)
+        bad = {str(mistake["loc"][0]) for mistake in error.errors(include_input=False)}
+        good = {name: value for name, value in found.data.items() if name not in bad}
+        _check(found, {**STAND_IN, **good}, bad, context)
+        return None
+    checks.report(found, environment, set())
+    return environment
+
+
+def _check(found: document.Document, data: dict[str, object], bad: set[str], context: Context) -> None:
+    """Check what is right as well, with stand-ins for the rest, so that one run finds everything."""
+    try:
+        environment = Environment.model_validate(data, context=context)
+    except ValidationError:  # what is right depends on what is wrong: it is checked once that is corrected
+        return
+    checks.report(found, environment, bad)
+
+
+_GROUP = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/stand-in/providers"
+STAND_IN: dict[str, object] = {
+    "name": "stand-in",
+    "cloud": "public",
+    "subscription": "00000000-0000-0000-0000-000000000000",
+    "resource_group": "stand-in",
+    "location": "westeurope",
+    "vault": "stand-in",
+    "storage_account": "standin",
+    "flink": f"{_GROUP}/Microsoft.HDInsight/clusterpools/stand-in/clusters/stand-in",
+    "airflow": f"{_GROUP}/Microsoft.DataFactory/factories/stand-in/integrationruntimes/stand-in",
+    "job": {"jar": "stand-in.jar", "entry_class": "StandIn"},
+}

@@ -1,0 +1,118 @@
+"""What pydantic found → problems in words: the nearest field, the text as it stands in the file, what would be right.
+
+Quotes only what stands in the file before `${VAR}` was read, and nothing of a field that holds secrets.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, get_args
+
+from pydantic import BaseModel
+
+from provisioner.secret import Secret
+from provisioner.spec.model import Environment
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+    from pydantic.fields import FieldInfo
+    from pydantic_core import ErrorDetails
+
+    from provisioner.spec.document import Document, Path
+
+SHAPES = {
+    "dict_type": "write fields below it: `key: value`",
+    "model_type": "write fields below it: `key: value`",
+    "list_type": "write a list: `- item` on lines of their own",
+    "string_type": "write one text",
+    "path_type": "write one text, the path of a file",
+    "time_delta_type": "write a duration such as 30d, 24h or 15m",
+    "int_type": "write a whole number",
+    "bool_type": "write true or false",
+}
+VALUES = {
+    "int_parsing": "write a whole number",
+    "int_parsing_size": "write a smaller number",
+    "int_from_float": "write a whole number",
+    "bool_parsing": "write true or false",
+    "greater_than_equal": "write {ge} or more",
+    "less_than_equal": "write {le} or less",
+    "literal_error": "write one of {expected}",
+}
+FOLLOWS = frozenset({"default_factory_not_called"})  # says only that another field is wrong
+
+
+def report(document: Document, error: ValidationError) -> None:
+    """Every mistake as a problem; what `document` already says about a path is not said twice."""
+    for mistake in error.errors(include_url=False, include_input=False):
+        path = tuple(mistake["loc"])
+        covered = any(path[:length] in document.broken for length in range(1, len(path) + 1))
+        if not covered and mistake["type"] not in FOLLOWS:
+            _report_one(document, mistake, path)
+
+
+def _report_one(document: Document, mistake: ErrorDetails, path: Path) -> None:
+    kind, context = mistake["type"], mistake.get("ctx", {})
+    if kind == "extra_forbidden":
+        _unknown(document, path)
+    elif kind == "missing":
+        document.report(path, "is missing", f"add `{path[-1]}: …`: {_described(path)}", document.line(path[:-1]))
+    elif kind in SHAPES:
+        document.report(path, _shape(document, path), SHAPES[kind])
+    else:
+        right = context["right"] if kind == "spec" else VALUES.get(kind, mistake["msg"]).format(**context)
+        document.report(path, context.get("wrong") or _value(document, path), right)
+
+
+def _unknown(document: Document, path: Path) -> None:
+    model = _model(path[:-1])
+    known = [field.alias or name for name, field in model.model_fields.items()] if model else []
+    near = get_close_matches(str(path[-1]).lower().replace("-", "_"), known, n=1, cutoff=0.6)
+    right = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known)}"
+    document.report(path, "is no field here", right)
+
+
+def _shape(document: Document, path: Path) -> str:
+    value = document.at(path)
+    if value is None:
+        return "has no value"
+    return f"is {'a list' if isinstance(value, list) else 'fields' if isinstance(value, dict) else 'a text'}"
+
+
+def _value(document: Document, path: Path) -> str:
+    text = next((document.texts[path[:end]] for end in range(len(path), 0, -1) if path[:end] in document.texts), None)
+    if text is None or _holds_secrets(path):
+        return "cannot be used"
+    return f"{text if len(text) <= 80 else text[:77] + '…'!r} cannot be used"
+
+
+def _field(path: Path) -> FieldInfo | None:
+    """The field of the model that a path leads to or into."""
+    model, found = Environment, None
+    for part in path:
+        fields = model.model_fields
+        found = next((field for name, field in fields.items() if part in {name, field.alias}), found)
+        inner = _inner(found)
+        if inner is None:
+            return found
+        model = inner
+    return found
+
+
+def _inner(field: FieldInfo | None) -> type[BaseModel] | None:
+    candidates = (field.annotation, *get_args(field.annotation)) if field else ()
+    return next((kind for kind in candidates if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+
+
+def _model(path: Path) -> type[BaseModel] | None:
+    return _inner(_field(path)) if path else Environment
+
+
+def _holds_secrets(path: Path) -> bool:
+    field = _field(path)
+    return field is not None and Secret.__name__ in repr(field.annotation)
+
+
+def _described(path: Path) -> str:
+    field = _field(path)
+    return field.description or "" if field else ""
