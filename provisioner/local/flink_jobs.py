@@ -1,0 +1,172 @@
+"""The jobs of a Flink cluster: what a runJob call must say, what becomes of it, kept as children of the cluster.
+
+https://learn.microsoft.com/azure/hdinsight-aks/flink/flink-job-management
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from provisioner.local import arm_operations, contents, paths, resources
+from provisioner.local.call import AzureError
+from provisioner.local.runtimes import flink
+from provisioner.local.storage_access import reader_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from provisioner.local.store import Document
+    from provisioner.local.world import World
+
+TYPE = "Microsoft.HDInsight/clusterpools/clusters/jobs"
+KIND = "flink-job"
+# What needs the jar, and which status a job must have for what needs none.
+_LAUNCHING = {"NEW", "START", "UPDATE", "STATELESS_UPDATE", "LAST_STATE_UPDATE", "RE_LAUNCH"}
+_OTHERS = {"STOP", "CANCEL", "SAVEPOINT", "LIST_SAVEPOINT", "DELETE"}
+_NEEDS_RUNNING = {"STOP", "SAVEPOINT", "CANCEL"}
+_REQUIRED = ("jobJarDirectory", "jarName", "entryClass", "flinkConfiguration")
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_URI = re.compile(r"abfss?://([^@/]+)@([^./]+)\.dfs\.core\.windows\.net(/.*)?", re.IGNORECASE)
+_READONLY = ("jobId", "status", "jobOutput", "actionResult", "lastSavePoint")
+
+
+def accept(world: World, cluster: Document, properties: Document) -> Document:
+    """The operation that a valid runJob call starts; 400, 404 or 409 for one that is not."""
+    name, action = _checked(properties)
+    key = f"{cluster['id']}/jobs/{name}"
+    known = resources.find(world, key)
+    if action == "NEW" and known is not None:
+        raise AzureError(status=409, code="Conflict", message=f"A job with the name '{name}' exists already.")
+    if action != "NEW" and known is None:
+        raise AzureError(status=404, code="JobNotFound", message=f"There is no job with the name '{name}'.")
+    asked = {key: value for key, value in properties.items() if key not in _READONLY}
+    merged = {**(known or {}).get("properties", {}), **asked, "actionResult": "IN_PROGRESS"}
+    merged.setdefault("runId", f"job-{world.clock.new_id()}")
+    job: Document = {"id": key, "name": name, "type": TYPE, "properties": merged}
+    resources.put(world, job)
+    return arm_operations.begin(world, KIND, key, shows=key)
+
+
+def listed(world: World, cluster: Document, filtered: str) -> list[Document]:
+    """Jobs of a cluster; the filter is `jobName eq NAME` or `jarName eq NAME`, quoted or not."""
+    found = [d for d in resources.under(world, cluster["id"]) if d["type"] == TYPE]
+    if not filtered.strip():
+        return found
+    term = re.fullmatch(r"\s*(jobName|jarName)\s+eq\s+'?([^']*?)'?\s*", filtered, re.IGNORECASE)
+    if term is None:
+        message = f"The filter '{filtered}' is not supported."
+        raise AzureError(status=400, code="InvalidFilterInQueryString", message=message)
+    field = "jobName" if term[1].lower() == "jobname" else "jarName"
+    return [document for document in found if document["properties"].get(field) == term[2]]
+
+
+def identity_of(cluster: Document) -> str:
+    """The object id of the cluster's identity, from either place where it may stand."""
+    profile: Document = cluster["properties"].get("clusterProfile") or {}
+    old: Document = profile.get("identityProfile") or {}
+    new: Document = profile.get("managedIdentityProfile") or {}
+    items: list[Document] = new.get("identityList") or []
+    found = (str(item["objectId"]) for item in items if item.get("type") in {"cluster", "user"})
+    return str(old.get("msiObjectId") or next(found, ""))
+
+
+def _checked(properties: Document) -> tuple[str, str]:
+    if properties.get("jobType") != "FlinkJob":
+        raise _bad("The jobType must be FlinkJob.")
+    action, name = str(properties.get("action", "")), str(properties.get("jobName", ""))
+    if action not in _LAUNCHING | _OTHERS:
+        raise _bad(f"The action '{action}' is not one of {', '.join(sorted(_LAUNCHING | _OTHERS))}.")
+    if not _NAME.fullmatch(name) or len(name) > 63:
+        raise _bad(f"The job name '{name}' must be lower-case letters, digits and hyphens.")
+    missing = [field for field in _REQUIRED if not properties.get(field)] if action == "NEW" else []
+    if missing:
+        raise _bad(f"The properties {', '.join(missing)} are required for the action NEW.")
+    if action == "NEW" and not dict(properties["flinkConfiguration"]).get("parallelism"):
+        raise _bad("The property flinkConfiguration.parallelism is required for the action NEW.")
+    return name, action
+
+
+def _bad(message: str) -> AzureError:
+    return AzureError(status=400, code="BadRequest", message=message)
+
+
+def _run(world: World, operation: Document) -> None:
+    """Do the action of an accepted job; a failure is a result, as the service has it."""
+    document = resources.find(world, operation["target"])
+    cluster = resources.find(world, operation["target"].rsplit("/jobs/", 1)[0])
+    if document is None or cluster is None:
+        return
+    properties = document["properties"]
+    done = _act(world, cluster, properties)
+    if properties["action"] == "DELETE" and done.succeeded:
+        resources.delete(world, document["id"])
+        return
+    properties |= {
+        "actionResult": "SUCCESS" if done.succeeded else "FAILED",
+        "status": done.status,
+        "jobOutput": done.output,
+    }
+    properties |= {"jobId": done.job_id} if done.job_id else {}
+    properties |= {"lastSavePoint": done.savepoint} if done.savepoint else {}
+    resources.put(world, document)
+
+
+def _act(world: World, cluster: Document, properties: Document) -> flink.Done:
+    action, status = str(properties["action"]), str(properties.get("status", ""))
+    if action in _NEEDS_RUNNING and status != flink.RUNNING:
+        return flink.Done(status=status, output=f"The job is not running; {action} is not possible.", succeeded=False)
+    try:
+        jar = _fetch(world, cluster, properties) if action in _LAUNCHING else None
+    except _Unreadable as failed:
+        return flink.Done(status=status or flink.FAILED, output=str(failed), succeeded=False)
+    return flink.current().act(world, action, _job(cluster, properties, jar))
+
+
+def _job(cluster: Document, properties: Document, jar: Path | None) -> flink.Job:
+    configuration: dict[str, Any] = properties.get("flinkConfiguration") or {}
+    return flink.Job(
+        cluster_id=str(cluster["id"]),
+        name=str(properties["jobName"]),
+        status=str(properties.get("status", "")),
+        job_id=str(properties.get("jobId", "")),
+        entry_class=str(properties.get("entryClass", "")),
+        args=str(properties.get("args") or ""),
+        jar=jar,
+        savepoint_directory=str(configuration.get("savepoint.directory") or _savepoints(cluster)),
+        savepoint=str(properties.get("savePointName") or properties.get("lastSavePoint", "")),
+        configuration={name: str(value) for name, value in configuration.items()},
+    )
+
+
+def _savepoints(cluster: Document) -> str:
+    properties = cluster["properties"]
+    storage = properties.get("clusterProfile", {}).get("flinkProfile", {}).get("storage", {})
+    return f"{storage.get('storageUri', '')}/{properties.get('deploymentId', '')}/savepoints"
+
+
+class _Unreadable(Exception):
+    """The jar cannot be had; the text is what Hadoop's file system says."""
+
+
+def _fetch(world: World, cluster: Document, properties: Document) -> Path:
+    """The jar's file, read as the cluster's identity."""
+    directory, jar = str(properties.get("jobJarDirectory", "")), str(properties.get("jarName", ""))
+    found = _URI.fullmatch(directory)
+    if found is None:
+        raise _Unreadable(f"The jobJarDirectory '{directory}' is no abfs://CONTAINER@ACCOUNT.dfs.core.windows.net URI.")
+    container, account, folder = found[1], found[2], (found[3] or "").strip("/")
+    place = paths.Place(account=account, container=container, path=f"{folder}/{jar}".strip("/"))
+    url = f"https://{account}.dfs.core.windows.net/{container}/{place.path}?upn=false&action=getStatus&timeout=90"
+    try:
+        reader_of(world, identity_of(cluster), account, container)
+    except AzureError as error:
+        said = f'Operation failed: "{error.message}", {error.status}, HEAD, {url}'
+        raise _Unreadable(f"{said}, {error.code}") from error
+    document = paths.find(world, place)
+    if document is None or document["directory"]:
+        raise _Unreadable(f'Operation failed: "The specified path does not exist.", 404, HEAD, {url}, PathNotFound')
+    return contents.locate(world, str(document["content"]))
+
+
+arm_operations.kinds[KIND] = _run

@@ -1,0 +1,132 @@
+"""The web server of an Airflow runtime (`ID.REGION.airflow.svc.datafactory.azure.com`): health, version, its DAGs.
+
+Lists what was imported, runs nothing: a real Airflow stands behind `runtimes` later.
+https://airflow.apache.org/docs/apache-airflow/2.6.3/stable-rest-api-ref.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from provisioner.local import airflow_runtimes, contents, tokens
+from provisioner.local.arm_errors import AUDIENCES as ARM_AUDIENCES
+from provisioner.local.call import AzureError, Reply
+from provisioner.local.path_answers import number
+from provisioner.local.service import Service
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from provisioner.local.call import Call
+    from provisioner.local.store import Document
+
+_DATA_FACTORY = "5d13f7d7-0567-429c-9880-320e9555e5fc"  # the first-party application behind this host
+_RIGHT = "Microsoft.DataFactory/factories/write"
+_REFERENCE = "https://airflow.apache.org/docs/apache-airflow/2.6.3/stable-rest-api-ref.html#section/Errors/"
+_KINDS = {401: "Unauthenticated", 403: "PermissionDenied", 404: "NotFound"}
+
+
+def render(_: Call, error: AzureError) -> Reply:
+    """`{"detail", "status", "title", "type"}`, Airflow's problem document."""
+    kind = {"type": f"{_REFERENCE}{_KINDS.get(error.status, 'BadRequest')}"}
+    body = {"detail": error.message, "status": error.status, "title": error.code, **kind}
+    return Reply(status=error.status, body=body, headers={**error.headers, "Content-Type": "application/problem+json"})
+
+
+def _scope(call: Call) -> str:
+    """The factory: its Contributors may use the web server.
+
+    https://learn.microsoft.com/azure/data-factory/airflow-get-ip-airflow-cluster
+    """
+    return str(_runtime(call)["id"]).rsplit("/integrationruntimes/", 1)[0]
+
+
+def _unauthenticated(_: Call, refusal: tokens.Refusal) -> AzureError:
+    return AzureError(status=401, code="Unauthorized", message=f"The access token does not do: {refusal.reason}.")
+
+
+def _forbidden(_: Call, action: str, scope: str) -> AzureError:
+    return AzureError(status=403, code="Forbidden", message=f"{action} on {scope} is needed.")
+
+
+SERVICE = Service(
+    name="airflow_web",
+    hosts=(f"*.*.{airflow_runtimes.HOST_SUFFIX}",),
+    audiences=(_DATA_FACTORY, *ARM_AUDIENCES),
+    render=render,
+    scope=_scope,
+    forbidden=_forbidden,
+    unauthenticated=_unauthenticated,
+)
+
+
+def get_health(call: Call) -> Reply:
+    """Healthy once the runtime is started."""
+    runtime = _runtime(call)
+    status = "healthy" if airflow_runtimes.state(call.world, runtime) == "Started" else "unhealthy"
+    beat = call.world.clock.now().isoformat()
+    scheduler = {"status": status, "latest_scheduler_heartbeat": beat}
+    return Reply(body={"metadatabase": {"status": status}, "scheduler": scheduler})
+
+
+for _path in ("/health", "/api/v1/health"):
+    SERVICE.route("GET", _path, action=None, why="public in Airflow", token=False)(get_health)
+
+
+@SERVICE.route("GET", "/api/v1/version", action=_RIGHT)
+def get_version(call: Call) -> Reply:
+    """Airflow's."""
+    airflow: Document = _runtime(call)["properties"]["typeProperties"]["airflowProperties"]
+    return Reply(body={"version": airflow["airflowVersion"], "git_version": None})
+
+
+@SERVICE.route("GET", "/api/v1/dags", action=_RIGHT)
+def list_dags(call: Call) -> Reply:
+    """The DAGs that the imported files declare."""
+    found = list(_dags(call))
+    start, limit = number(call.query.get("offset", "0"), "offset"), number(call.query.get("limit", "100"), "limit")
+    return Reply(body={"dags": found[start : start + limit], "total_entries": len(found)})
+
+
+@SERVICE.route("GET", "/api/v1/dags/{dag}", action=_RIGHT)
+def get_dag(call: Call) -> Reply:
+    """One of them."""
+    found = next((dag for dag in _dags(call) if dag["dag_id"] == call.params["dag"]), None)
+    if found is None:
+        message = f"The DAG with dag_id: {call.params['dag']} was not found"
+        raise AzureError(status=404, code="DAG not found", message=message)
+    return Reply(body=found)
+
+
+def _runtime(call: Call) -> Document:
+    web_id, region = call.host.split(".")[:2]
+    found = airflow_runtimes.behind(call.world, web_id)
+    if (
+        found is None
+        or f".{region}." not in found["properties"]["typeProperties"]["airflowProperties"]["airflowWebUrl"]
+    ):
+        raise AzureError(status=404, code="Not Found", message="There is no Airflow at this address.")
+    return found
+
+
+def _dags(call: Call) -> Iterator[Document]:
+    for file in airflow_runtimes.files(call.world, _runtime(call)):
+        path = str(file["path"])
+        if path.startswith("dags/") and path.endswith(".py"):
+            text = contents.whole(call.world, str(file["content"]), int(file["size"])).decode("utf-8", "replace")
+            for dag_id in airflow_runtimes.dag_ids(text, path):
+                yield _dag(dag_id, path)
+
+
+def _dag(dag_id: str, path: str) -> Document:
+    # The runtime sets DAGS_ARE_PAUSED_AT_CREATION=False: what is imported runs.
+    return {
+        "dag_id": dag_id,
+        "fileloc": f"/opt/airflow/{path}",
+        "is_active": True,
+        "is_paused": False,
+        "is_subdag": False,
+        "has_import_errors": False,
+        "owners": ["airflow"],
+        "tags": [],
+    }
