@@ -29,14 +29,15 @@ MARK = "provisioner-environment"
 class Kind(Generic[D, O]):
     """What the engine may ask of a kind.
 
-    identity: the desired fields that `read` needs; while one of them is an unknown Ref the resource is absent.
+    identity: the desired fields that `read` needs; while one of them is an unknown Ref the resource is absent, and
+    only `check` is asked whether it could be made at all.
     container: what bears no mark of ours is adopted: checked, never changed, never deleted.
     keyed: an adopted one is not ours, but keys in it are: they are changed, and `delete` takes them out again.
     secrets: outputs that are never published, only made (`create`, `rotate`) or copied (`reveal`).
     leaves: for a kind that no API deletes: what a person does about it. A looked-up kind has no `create`.
 
     Pure: diff, publish (view is None while observing), holds (by credential), fate (of what is not declared).
-    Reads: read, owned (marked resources in a scope), strangers (contents without our mark), prove, reveal.
+    Reads: read, check, owned (marked resources in a scope), strangers (contents without our mark), prove, reveal.
     Writes: create, update, rotate, delete (fine if gone). Each may be repeated from any point of it.
     """
 
@@ -54,6 +55,7 @@ class Kind(Generic[D, O]):
     fate: Callable[[O, Address, View], Fate] | None = None
 
     read: Callable[[Cloud, D], O | None]
+    check: Callable[[Cloud, D], None] | None = None
     owned: Callable[[Cloud, Any], Sequence[Found]] | None = None
     strangers: Callable[[Cloud, O], Sequence[str]] | None = None
     prove: Callable[[Cloud, D, O, Outputs], Proof] | None = None
@@ -87,3 +89,9 @@ def compare(name: str, before: object, after: object, **more: Any) -> tuple[Chan
     if not isinstance(after, Ref) and before == after:
         return ()
     return (Change(field=name, before=shown(before), after=shown(after), **more),)
+
+
+def compare_tags(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Change, ...]:
+    """A Change for each declared tag that differs; tags of others are no concern."""
+    changed = [(name, before.get(name), value) for name, value in after.items() if before.get(name) != value]
+    return tuple(Change(field=f"tags.{name}", before=old, after=new) for name, old, new in changed)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from provisioner.errors import CloudError, NotAuthorized, NotFound
@@ -32,7 +33,7 @@ def observe(cloud: Cloud, recipe: Recipe, kinds: Kinds, *, strangers: bool = Fal
         readings = _Readings(cloud, kinds, pool).of(recipe.nodes)
         found = [pool.submit(_search, cloud, kinds, readings, *pair) for pair in enumerate(recipe.searches)]
         others = _strangers(cloud, kinds, readings, pool) if strangers else {}
-        leftovers = tuple(one for some in found for one in some.result() if one.address not in readings)
+        leftovers = tuple(one for some in found for one in some.result() if not _declared(one, readings))
         return Snapshot(now=cloud.session.now(), readings=readings, leftovers=leftovers, strangers=others)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
@@ -62,15 +63,13 @@ class _Readings:
     def _start(self, node: Node) -> bool:
         """Begin to read a node if nothing is missing for it; True when it needs no more attention."""
         if self._without_container(node):
-            self._done[node.address] = Reading(node=node)
+            self._running[self._pool.submit(self._check, node)] = node
             return True
         wanted = {ref for name in self._kinds[node.address.kind].identity for ref in refs(getattr(node.desired, name))}
         if any(ref.address not in self._done for ref in wanted):
             return False
-        if any(ref.output not in self._outputs.get(ref.address, {}) for ref in wanted):
-            self._done[node.address] = Reading(node=node)
-            return True
-        self._running[self._pool.submit(self._read, node)] = node
+        known = all(ref.output in self._outputs.get(ref.address, {}) for ref in wanted)
+        self._running[self._pool.submit(self._read if known else self._check, node)] = node
         return True
 
     def _without_container(self, node: Node) -> bool:
@@ -82,7 +81,7 @@ class _Readings:
         for future in finished:
             self._note(self._running.pop(future), future.result())
         for future, node in list(self._running.items()):
-            if self._without_container(node):
+            if self._without_container(node) and self._kinds[node.address.kind].check is None:
                 del self._running[future]
                 self._note(node, Reading(node=node))
 
@@ -92,6 +91,13 @@ class _Readings:
         self._done[node.address] = reading
         if reading.observed is not None:
             self._outputs[node.address] = self._kinds[node.address.kind].publish(reading.observed, None)
+
+    def _check(self, node: Node) -> Reading:
+        check = self._kinds[node.address.kind].check
+        with suppress(CloudError):  # what may not be asked yet is asked again when it is made
+            if check is not None:
+                check(self._cloud, resolve(node.desired, self._outputs))
+        return Reading(node=node)
 
     def _read(self, node: Node) -> Reading:
         desired = resolve(node.desired, self._outputs)
@@ -108,6 +114,12 @@ def outputs_of(readings: Mapping[Address, Reading], kinds: Kinds) -> dict[Addres
     """What the resources that are there publish."""
     there = {address: reading.observed for address, reading in readings.items() if reading.observed is not None}
     return {address: kinds[address.kind].publish(observed, None) for address, observed in there.items()}
+
+
+def _declared(leftover: Leftover, readings: Mapping[Address, Reading]) -> bool:
+    """Whether a node stands for it: under its name, or as the very thing that was read (a grant has no name)."""
+    alike = (r.observed for a, r in readings.items() if a.kind == leftover.address.kind)
+    return leftover.address in readings or leftover.observed in alike
 
 
 def _search(
