@@ -1,0 +1,89 @@
+"""Airflow's settings in an integration runtime of a data factory; the runtime itself if it is absent.
+
+PROVISIONER_ENVIRONMENT marks a runtime that we made, PROVISIONER_KEYS names the settings that are ours in any.
+https://learn.microsoft.com/azure/data-factory/rest-apis-for-airflow-integrated-runtime
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from provisioner.errors import NotFound
+from provisioner.kind import Kind, Outputs
+from provisioner.kinds.airflow_runtime.decide import diff
+from provisioner.kinds.airflow_runtime.records import (
+    BOOKKEEPING,
+    CLIENT_SECRET,
+    ENVIRONMENT,
+    REQUIREMENT,
+    AirflowRuntime,
+    ObservedAirflowRuntime,
+    observed_of,
+    package,
+)
+from provisioner.kinds.airflow_runtime.write import create, delete, update
+from provisioner.model import Address, Holding, Proof, View
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from provisioner.cloud.cloud import Cloud
+    from provisioner.secret import Secret
+
+__all__ = ["KIND", "AirflowRuntime", "ObservedAirflowRuntime"]
+
+
+def _read(cloud: Cloud, desired: AirflowRuntime) -> ObservedAirflowRuntime | None:
+    found = cloud.data_factory.find_runtime(desired.id)
+    return None if found is None else observed_of(desired, found)
+
+
+def _publish(observed: ObservedAirflowRuntime, _view: View | None) -> Outputs:
+    return {"id": observed.runtime.resource_id, "web_url": observed.runtime.web_url}
+
+
+def _holds(observed: ObservedAirflowRuntime) -> Mapping[Address, tuple[Holding, ...]]:
+    since, held = observed.published_at, list[Holding]()
+    if observed.key_id and CLIENT_SECRET in observed.runtime.variables:
+        held.append(Holding(key_id=observed.key_id, since=since, readable=not observed.is_masked(CLIENT_SECRET)))
+    if observed.previous_key_id:
+        held.append(Holding(key_id=observed.previous_key_id, since=since, current=False))
+    return {observed.credential: tuple(held)} if held else {}
+
+
+def _reveal(_cloud: Cloud, observed: ObservedAirflowRuntime, key_id: str) -> Secret:
+    found = observed.runtime.variables.get(CLIENT_SECRET)
+    if found is None or key_id != observed.key_id:
+        raise NotFound(operation=f"read key {key_id}", code="KeyNotHeld")
+    return found
+
+
+def _strangers(_cloud: Cloud, observed: ObservedAirflowRuntime) -> tuple[str, ...]:
+    ours = {ENVIRONMENT, *BOOKKEEPING, *observed.keys}
+    variables = (f"variable {name}" for name in sorted(observed.runtime.variables.keys() - ours))
+    lines = (name for name in map(package, observed.runtime.requirements) if f"{REQUIREMENT}{name}" not in ours)
+    return (*variables, *(f"requirement {name}" for name in lines), *observed.runtime.others)
+
+
+def _prove(cloud: Cloud, desired: AirflowRuntime, _observed: ObservedAirflowRuntime, _outputs: Outputs) -> Proof:
+    found = cloud.data_factory.find_runtime_now(desired.id)
+    return Proof.USABLE if found is not None and found.ready else Proof.NOT_YET
+
+
+KIND: Kind[AirflowRuntime, ObservedAirflowRuntime] = Kind(
+    name="airflow_runtime",
+    outputs=("id", "web_url"),
+    identity=("id",),
+    container=True,
+    keyed=True,
+    diff=diff,
+    publish=_publish,
+    holds=_holds,
+    read=_read,
+    strangers=_strangers,
+    prove=_prove,
+    reveal=_reveal,
+    create=create,
+    update=update,
+    delete=delete,
+)

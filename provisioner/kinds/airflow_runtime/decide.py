@@ -1,0 +1,145 @@
+"""What is to change in an Airflow runtime, and what forbids it. Pure.
+
+In a runtime that was there before us we own keys, not the resource: others' stay as they are.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from provisioner.kind import compare, shown
+from provisioner.kinds.airflow_runtime.records import (
+    CLIENT_SECRET,
+    KEY_ID,
+    KEYS,
+    REQUIREMENT,
+    AirflowRuntime,
+    ObservedAirflowRuntime,
+    Value,
+    package,
+    secret_of,
+)
+from provisioner.model import Change, Forces, Ref, View
+from provisioner.secret import HIDDEN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+def diff(desired: AirflowRuntime, observed: ObservedAirflowRuntime, _view: View) -> tuple[Change, ...]:
+    """Refusals first. No value of a variable is shown that may be secret."""
+    return (*refusals(desired, observed), *_changes(desired, observed))
+
+
+def _changes(desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> tuple[Change, ...]:
+    return (*_settings(desired, observed), *_requirements(desired, observed), *_resource(desired, observed))
+
+
+def _settings(desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> Iterator[Change]:
+    """Variables that are missing, different or no longer wanted. Values are never shown where they may be secret."""
+    there = observed.runtime.variables
+    for name, value in desired.settings.items():
+        if _differs(desired, observed, name):
+            before = HIDDEN if name in there else None
+            yield Change(field=name, before=before, after=HIDDEN if name == CLIENT_SECRET else shown(value))
+    for name in sorted(there.keys() & observed.keys - desired.settings.keys()):
+        yield Change(field=name, before=HIDDEN, reason="the spec no longer sets it")
+    yield from compare(KEY_ID, observed.key_id or None, desired.key_id, reason="Airflow signs in with another secret")
+    if claims(desired, observed) != observed.keys:
+        yield Change(field=KEYS, after=" ".join(sorted(claims(desired, observed))), reason="which settings are ours")
+
+
+def _differs(desired: AirflowRuntime, observed: ObservedAirflowRuntime, name: str) -> bool:
+    """Whether a variable is to be written. The client secret is told apart by its key's id, never by its text."""
+    value, found = desired.settings[name], observed.runtime.variables.get(name)
+    if found is None:
+        return True
+    if name == CLIENT_SECRET or observed.is_masked(name):
+        return not observed.ours and name not in observed.keys
+    if isinstance(value, Ref):
+        return True
+    return not secret_of(value).matches(found)
+
+
+def claims(desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> frozenset[str]:
+    """What is ours after a write: all we set, but not what stood there before us just as we want it."""
+    variables = {n for n in desired.settings if observed.ours or n in observed.keys or _differs(desired, observed, n)}
+    there = set(observed.runtime.requirements)
+    for name, line in desired.packages.items():
+        key = f"{REQUIREMENT}{name}"
+        if observed.ours or key in observed.keys or line not in there:
+            variables.add(key)
+    return frozenset(variables)
+
+
+def _requirements(desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> Iterator[Change]:
+    there = {package(line): line for line in observed.runtime.requirements}
+    wanted = {package(line): line for line in merged(desired, observed)}
+    for name in sorted(there.keys() | wanted.keys()):
+        before, after = there.get(name), wanted.get(name)
+        if before != after:
+            yield Change(field=f"requirements.{name}", before=_line(before), after=_line(after))
+
+
+def merged(desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> tuple[str, ...]:
+    """Others' requirements in their order, ours in their places or at the end."""
+    wanted, merged = desired.packages, dict[str, str]()
+    for line in observed.runtime.requirements:
+        name = package(line)
+        if name in wanted or f"{REQUIREMENT}{name}" not in observed.keys:
+            merged[name] = wanted.get(name, line)
+    return tuple({**merged, **wanted}.values())
+
+
+def _line(line: str | None) -> str | None:
+    """A requirement for people; an address may bear a password."""
+    return HIDDEN if line and ("://" in line or "@" in line) else line
+
+
+def _resource(desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> Iterator[Change]:
+    """What only who made the runtime may change."""
+    if observed.ours:
+        yield from compare("compute_size", observed.runtime.compute_size, desired.compute_size)
+        yield from compare("extra_nodes", observed.runtime.extra_nodes, desired.extra_nodes)
+
+
+def refusals(desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> Iterator[Change]:
+    """Why nothing of ours can be written there."""
+    runtime = observed.runtime
+    yield from compare("type", runtime.type, "Airflow", reason="name an Airflow runtime", forces=Forces.REFUSE)
+    # https://learn.microsoft.com/azure/data-factory/concepts-workflow-orchestration-manager#supported-apache-airflow-versions
+    reason = "Azure does not change it: name another runtime, or write the version that is there"
+    yield from compare("version", runtime.version, desired.version, reason=reason, forces=Forces.REFUSE)
+    if observed.held_by not in {"", observed.environment}:
+        yield _refusal(KEYS, f"set by environment {observed.held_by}", "one runtime serves one environment")
+    for name in sorted(desired.settings.keys() & set(runtime.overrides)):
+        yield _refusal(name, "also in airflowConfigurationOverrides", "take it out there in the portal")
+    for name in _conflicts(desired, observed):
+        yield _refusal(name, "set by somebody else", f"add {name} to `airflow.take_over` to overwrite it")
+    if _changes(desired, observed):
+        for place in lost(observed, desired.settings):
+            yield _refusal(place, "hidden by Azure", "a change would erase it; supply it in the spec's `airflow`")
+
+
+def _refusal(name: str, before: str, reason: str) -> Change:
+    return Change(field=name, before=before, reason=reason, forces=Forces.REFUSE)
+
+
+def _conflicts(desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> Iterator[str]:
+    """Keys of others that we would overwrite and may not."""
+    if observed.ours:
+        return
+    free = observed.keys | set(desired.take_over)
+    for name in desired.settings:
+        if name in observed.runtime.variables and name not in free and _differs(desired, observed, name):
+            yield name
+    for line in observed.runtime.requirements:
+        name = package(line)
+        if desired.packages.get(name, line) != line and not {name, f"{REQUIREMENT}{name}"} & free:
+            yield name
+
+
+def lost(observed: ObservedAirflowRuntime, settings: Mapping[str, Value]) -> Iterator[str]:
+    """Masked values that a PUT would erase, since nobody says what they are."""
+    ours = {f"airflowEnvironmentVariables.{n}" for n, value in settings.items() if not isinstance(value, Ref)}
+    yield from (place for place in observed.runtime.masked if place not in observed.supplied and place not in ours)
