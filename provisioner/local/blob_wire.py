@@ -42,7 +42,7 @@ _MESSAGES = {
 
 def render(call: Call, failed: AzureError) -> Reply:
     """`<Error><Code>…`, the code in a header too; a HEAD has the header only."""
-    headers = {**failed.headers, "x-ms-error-code": failed.code}
+    headers = {**failed.headers, **path_answers.version(call), "x-ms-error-code": failed.code}
     if call.method == "HEAD" or failed.status == 304:
         return Reply(status=failed.status, headers=headers)
     stamp = call.world.clock.now().strftime("%Y-%m-%dT%H:%M:%S.%f0Z")

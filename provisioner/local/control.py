@@ -63,7 +63,7 @@ class Control:
         given = request.headers.get("authorization", "").removeprefix("Bearer ")
         if not hmac.compare_digest(given.encode(), self._token.encode()):
             return Reply(status=401, body={"error": "the control token is missing or wrong"})
-        verb = self._verbs.get((request.method, request.path)) or self._snapshot_verb(request)
+        verb = self._verbs.get((request.method, request.path)) or self._named_verb(request)
         if verb is None:
             return Reply(status=404, body={"error": f"no {request.method} {request.path}", "verbs": self._names()})
         try:
@@ -72,13 +72,20 @@ class Control:
         except (ValueError, TypeError, KeyError, AttributeError, re.error) as error:
             return Reply(status=400, body={"error": str(error)})
 
-    def _snapshot_verb(self, request: wire.Request) -> Verb | None:
-        found = re.fullmatch(r"/snapshots/[A-Za-z0-9_-]{1,64}", request.path)
-        return {"PUT": self._snapshot, "POST": self._restore}.get(request.method) if found else None
+    def _named_verb(self, request: wire.Request) -> Verb | None:
+        found = re.fullmatch(r"/(snapshots|settings)/[A-Za-z0-9_-]{1,64}", request.path)
+        verbs: dict[tuple[str, str], Verb] = {
+            ("PUT", "snapshots"): self._snapshot,
+            ("POST", "snapshots"): self._restore,
+            ("GET", "settings"): self._setting,
+            ("PUT", "settings"): self._set_setting,
+        }
+        return verbs.get((request.method, found[1])) if found else None
 
     def _names(self) -> list[str]:
         fixed = [f"{method} {path}" for method, path in self._verbs]
-        return [*fixed, "PUT /snapshots/{name} (take)", "POST /snapshots/{name} (restore)"]
+        named = ("PUT /snapshots/{name} (take)", "POST /snapshots/{name} (restore)")
+        return [*fixed, *named, "GET /settings/{name}", "PUT /settings/{name} (of a service)"]
 
     def _index(self, _body: Json, _request: wire.Request) -> Json:
         return {"pid": os.getpid(), "verbs": self._names(), "services": self._services()}
@@ -120,7 +127,7 @@ class Control:
 
     def _changed(self, body: Json, request: wire.Request) -> Json:
         """From now on what is overwritten is kept, if it may have to be shown again."""
-        self._world.store.remembering = self._world.faults.need_history
+        self._world.store.remember(overwritten=self._world.faults.need_history)
         return self._faults(body, request)
 
     def _calls(self, _body: Json, request: wire.Request) -> Json:
@@ -132,12 +139,20 @@ class Control:
 
     def _reset(self, _body: Json, _request: wire.Request) -> Json:
         """A tenant as new: store, clock, faults and calls."""
-        self._world.store.clear()
         self._world.faults.clear()
+        self._world.store.remember(overwritten=False)
+        self._world.store.clear()
         self._world.clock.offset_seconds = 0.0
         self._gateway.calls.clear()
         self._reseed()
         return {}
+
+    def _setting(self, _body: Json, request: wire.Request) -> Json:
+        return self._world.store.get("settings", request.path.rsplit("/", 1)[-1]) or {}
+
+    def _set_setting(self, body: Json, request: wire.Request) -> Json:
+        """What a service lets tests set, `airflow` say; its module says what there is."""
+        return self._world.store.put("settings", request.path.rsplit("/", 1)[-1], body)
 
     def _snapshot(self, _body: Json, request: wire.Request) -> Json:
         self._world.store.snapshot(self._folder(request))

@@ -57,7 +57,7 @@ _CONTENT_HEADERS = {
 def render(call: Call, failed: AzureError) -> Reply:
     """`{"error": {"code", "message"}}`, the code in a header too; a HEAD has the header only."""
     code, message = _CODES.get(failed.code, (failed.code, failed.message))
-    headers = {**failed.headers, "x-ms-error-code": code}
+    headers = {**failed.headers, **path_answers.version(call), "x-ms-error-code": code}
     if call.method == "HEAD" or failed.status == 304:
         return Reply(status=failed.status, headers=headers)
     stamp = call.world.clock.now().strftime("%Y-%m-%dT%H:%M:%S.%f0Z")

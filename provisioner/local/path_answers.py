@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,11 @@ if TYPE_CHECKING:
 
     from provisioner.local.call import Call
     from provisioner.local.paths import Place
+    from provisioner.local.service import Handler
     from provisioner.local.store import Document
     from provisioner.local.world import World
 
-VERSION = "2025-11-05"  # what a call without x-ms-version, or with one, is answered as at most
+VERSION = "2025-11-05"
 STORED_HEADERS = (
     "Content-Type",
     "Content-Encoding",
@@ -29,6 +31,21 @@ STORED_HEADERS = (
 )
 LEASE_STATUS = {"acquire": 201, "renew": 200, "change": 200, "release": 200, "break": 202}
 _ACTIONS = {"renew": leases.renew, "change": leases.change, "release": leases.release, "break": leases.break_}
+
+
+def versioned(handler: Handler) -> Handler:
+    """The same with x-ms-version, which both endpoints put into every answer."""
+
+    def answer(call: Call) -> Reply:
+        reply = handler(call)
+        return replace(reply, headers={**version(call), **reply.headers})
+
+    return answer
+
+
+def version(call: Call) -> dict[str, str]:
+    """The version that the call asks for is the one it is answered in."""
+    return {"x-ms-version": call.headers.get("x-ms-version", VERSION)}
 
 
 def stamps(found: Document) -> dict[str, str]:

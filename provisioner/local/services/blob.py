@@ -19,6 +19,7 @@ from provisioner.local.path_answers import (
     lease_reply,
     lease_request,
     stamps,
+    versioned,
 )
 from provisioner.local.paths import SUPER_USER, Place
 from provisioner.local.service import Service
@@ -46,7 +47,8 @@ _CREATED = {"x-ms-request-server-encrypted": "true"}
 
 
 def _on(method: str, path: str, **query: str) -> Callable[[Handler], Handler]:
-    return SERVICE.route(method, path, action=None, why=_WHY, when=query)
+    register = SERVICE.route(method, path, action=None, why=_WHY, when=query)
+    return lambda handler: register(versioned(handler)) and handler
 
 
 @_on("GET", "/", comp="list")

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 from provisioner.local import conditions, containers, dfs_wire, paths
 from provisioner.local.call import AzureError, Call, Reply
 from provisioner.local.dfs_wire import flag, not_found, position
-from provisioner.local.path_answers import change_lease, content, invalid_header, stamps
+from provisioner.local.path_answers import change_lease, content, invalid_header, stamps, versioned
 from provisioner.local.paths import Place
 from provisioner.local.service import Service
 from provisioner.local.storage_access import ADD, BLOBS, CONTAINERS, DELETE, MOVE, READ, SUPER, WRITE, Visit, visit
@@ -28,7 +28,8 @@ _WHY = "bearer token (RBAC on the container) or Shared Key, both decided by stor
 
 
 def _on(method: str, path: str, **query: str) -> Callable[[Handler], Handler]:
-    return SERVICE.route(method, path, action=None, why=_WHY, when=query)
+    register = SERVICE.route(method, path, action=None, why=_WHY, when=query)
+    return lambda handler: register(versioned(handler)) and handler
 
 
 @_on("GET", "/", resource="account")
