@@ -116,8 +116,7 @@ class Dispatcher:
 
     def _not_here(self, target: Target) -> AzureError:
         call = target.call
-        others = {replace(call, method=route.method): route for route in target.service.routes}
-        if any(route.match(other) is not None for other, route in others.items()):
+        if any(route.match(replace(call, method=route.method)) is not None for route in target.service.routes):
             message = f"The requested resource does not support http method '{call.method}'."
             return AzureError(status=405, code="MethodNotAllowed", message=message)
         return AzureError(status=404, code="NotFound", message=f"No such resource: {call.path}")

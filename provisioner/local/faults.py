@@ -15,7 +15,7 @@ class Rule:
 
     latency: `seconds` more. throttle: 429 with Retry-After `retry_after` (None: without). error: `status`, `code`;
     both only answer, the handler does not run. lost: the handler runs, the connection closes without an answer.
-    stale: a read answers as `seconds` ago. kill: `pid` gets SIGKILL before the handler runs, or `after` it.
+    stale: a read answers as `seconds` ago. kill: `pid` gets SIGKILL instead of the handler running, or `after` it.
     """
 
     fault: Fault

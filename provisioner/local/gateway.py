@@ -85,8 +85,9 @@ class Gateway:
         request_id = self.world.clock.new_id()
         rules = self.world.faults.hits(request.method, request.host, request.path)
         await self._wait(rules)
-        reply = self._reply(request, request_id, rules, scope["state"].get("tunnel", request.host))
-        lost = any(rule.fault == "lost" for rule in rules)
+        dead = _kill(rules, after=False)
+        reply = Reply() if dead else self._reply(request, request_id, rules, scope["state"]["tunnel"])
+        lost = dead or any(rule.fault == "lost" for rule in rules)
         self.calls.add(request, 0 if lost else reply.status, time.perf_counter() - start)
         if lost:
             scope["state"]["abort"]()
@@ -108,13 +109,12 @@ class Gateway:
         error = _asked_for(rules)
         if error is not None:
             return refuse(target.service, target.call, error)
-        _kill(rules, after=False)
         reply = self._answer(target, rules)
         _kill(rules, after=True)
         return reply
 
     def _answer(self, target: Target, rules: list[Rule]) -> Reply:
-        self.world.store.remembering = self.world.faults.need_history
+        self.world.store.remember(overwritten=self.world.faults.need_history)
         stale = max((rule.seconds for rule in rules if rule.fault == "stale"), default=0.0)
         return self.dispatcher.answer(target, stale_seconds=max(stale, self.world.faults.lag_seconds))
 
@@ -132,7 +132,9 @@ def _asked_for(rules: list[Rule]) -> AzureError | None:
     return None
 
 
-def _kill(rules: list[Rule], *, after: bool) -> None:
-    for rule in rules:
-        if rule.fault == "kill" and rule.after is after and rule.pid > 1:
-            os.kill(rule.pid, signal.SIGKILL)
+def _kill(rules: list[Rule], *, after: bool) -> bool:
+    """End the clients that are to die now; says whether there were any."""
+    named = [rule.pid for rule in rules if rule.fault == "kill" and rule.after is after and rule.pid > 1]
+    for pid in named:
+        os.kill(pid, signal.SIGKILL)
+    return bool(named)

@@ -229,7 +229,7 @@ def _filtered(call: Call, documents: list[Document]) -> list[Document]:
 
 
 def _need_advanced(call: Call) -> None:
-    """Describe a set by its @odata.context, or one object when the name ends with `/$entity`."""
+    """Refuse what Graph does for advanced queries only: https://learn.microsoft.com/graph/aad-advanced-queries."""
     eventual = call.headers.get("consistencylevel", "").lower() == "eventual"
     if not (eventual and call.query.get("$count", "").lower() == "true"):
         raise bad(

@@ -54,8 +54,7 @@ def start(state: Path | None = None) -> dict[str, Any]:
     """Start the server unless one runs that has today's code; its `status`. Raises StartError."""
     folder = state or default_state()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (folder / "start.lock").open("a") as turn:
-        fcntl.flock(turn, fcntl.LOCK_EX)
+    with _turn(folder):
         if _alive(folder):
             if _endpoint(folder).get("version") == _version():
                 return status(folder)
@@ -69,8 +68,7 @@ def stop(state: Path | None = None) -> bool:
     folder = state or default_state()
     if not folder.exists():
         return False
-    with (folder / "start.lock").open("a") as turn:
-        fcntl.flock(turn, fcntl.LOCK_EX)
+    with _turn(folder):
         if not _alive(folder):
             return False
         _end(folder)
@@ -143,6 +141,14 @@ def control(state: Path | None, method: str, path: str, body: Any = None) -> Any
     if answer.status != http.client.OK:
         raise ValueError(said.get("error", f"HTTP {answer.status}"))
     return said
+
+
+@contextmanager
+def _turn(folder: Path) -> Generator[None]:
+    """Starters and stoppers one at a time."""
+    with os.fdopen(os.open(folder / "start.lock", os.O_RDWR | os.O_CREAT, 0o600)) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _running(folder: Path) -> bool:

@@ -1,7 +1,7 @@
 """What the local Azure remembers: JSON documents by table and key in SQLite, blobs in files beside it.
 
 One process writes it, one call at a time. Keys compare as given; callers fold case where Azure does. For stale
-reads the store can answer as of an earlier moment, from what it overwrote while `remembering`.
+reads the store can answer as of an earlier moment, from what it overwrote since `remember`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Store:
         path = folder / "store.sqlite"
         path.touch(mode=0o600)
         self.moment = 0.0  # when the call under way came in; stamps what it overwrites
-        self.remembering = False
+        self._remembering = False
         self._overwritten: list[tuple[float, str, str, str | None]] = []
         self._cutoff: float | None = None
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
@@ -80,6 +80,12 @@ class Store:
             self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")
+
+    def remember(self, *, overwritten: bool) -> None:
+        """From now on keep what is overwritten, for `as_of`; or forget it."""
+        self._remembering = overwritten
+        if not overwritten:
+            self._overwritten.clear()
 
     @contextmanager
     def as_of(self, moment: float) -> Generator[None]:
@@ -134,7 +140,7 @@ class Store:
         return row[0] if row else None
 
     def _remember(self, table: str, key: str) -> None:
-        if self.remembering:
+        if self._remembering:
             self._overwritten.append((self.moment, table, key, self._text(table, key)))
 
     def _past(self, table: str) -> dict[str, str | None]:

@@ -1,0 +1,45 @@
+"""Fixtures of all tests: a local Azure of the session's own (one per xdist worker), as new for each test that asks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from provisioner.local import process
+from tests import emulator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.emulator import LocalAzure
+
+
+@pytest.fixture(scope="session")
+def running_azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAzure]:
+    """The process; what one test leaves, the next one meets."""
+    state = tmp_path_factory.mktemp("azure")
+    try:
+        yield emulator.start(state)
+    finally:
+        process.stop(state)
+
+
+@pytest.fixture
+def azure(running_azure: LocalAzure) -> LocalAzure:
+    """A local Azure as new: nothing in it but what a tenant comes with; its clock right, nothing going wrong."""
+    running_azure.reset()
+    return running_azure
+
+
+@pytest.fixture
+def azure_env(azure: LocalAzure, monkeypatch: pytest.MonkeyPatch) -> LocalAzure:
+    """The same, with this process's environment pointing at it, as `local exec` would."""
+    import os
+
+    wanted = process.environment(dict(os.environ), azure.state)
+    for name in set(os.environ) - set(wanted):
+        monkeypatch.delenv(name)
+    for name, value in wanted.items():
+        monkeypatch.setenv(name, value)
+    return azure

@@ -1,0 +1,154 @@
+"""A local Azure of the test's own: a real process in a temporary folder, and raw HTTPS through its proxy."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode, urlsplit
+
+from provisioner.local import process
+from provisioner.secret import Secret
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TENANT = "5f0e5b43-3b0c-4f43-9a8d-6a1d3f1c0a01"
+ARM = "https://management.azure.com"
+GRAPH = "https://graph.microsoft.com"
+LOGIN = "https://login.microsoftonline.com"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalAzure:
+    """A running local Azure, its operator, and its control endpoint."""
+
+    state: Path
+    proxy: str
+    ca_bundle: str
+    tenant_id: str
+    subscription_id: str
+    operator_client_id: str
+    control_url: str
+    operator_secret: Secret
+    tokens: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str], repr=False)
+
+    @property
+    def subscription(self) -> str:
+        return f"/subscriptions/{self.subscription_id}"
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The variables that point a client here; the operator's secret is in clear."""
+        return process.environment({}, self.state)
+
+    def control(self, method: str, path: str, body: Any = None) -> Any:
+        """One request to the control endpoint."""
+        return process.control(self.state, method, path, body)
+
+    def reset(self) -> None:
+        """A tenant as new; tokens of before do not count any more."""
+        self.tokens.clear()
+        process.reset(self.state)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self.control("PUT", "/clock", {"advance_seconds": seconds})
+
+    def fault(self, **rule: Any) -> None:
+        """Add a rule."""
+        self.control("POST", "/faults/rules", rule)
+
+    def token(self, resource: str = ARM, client_id: str = "", secret: Secret | None = None) -> str:
+        """A token of the operator, or of another client."""
+        client_id = client_id or self.operator_client_id
+        known = (resource, client_id)
+        if known not in self.tokens:
+            answer = self.sign_in(client_id, secret or self.operator_secret, resource)
+            assert answer.status == 200, answer.json()
+            self.tokens[known] = answer.json()["access_token"]
+        return self.tokens[known]
+
+    def sign_in(self, client_id: str, secret: Secret, resource: str = ARM, tenant: str = TENANT) -> Answer:
+        """Ask Entra for a token."""
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": client_id,
+            "client_secret": secret.reveal(),
+            "scope": f"{resource}/.default",
+        }
+        return self.post_form(f"{LOGIN}/{tenant}/oauth2/v2.0/token", form)
+
+    def post_form(self, url: str, form: dict[str, str]) -> Answer:
+        """POST as a browser would."""
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        return self.request("POST", url, urlencode(form).encode(), headers=kind, token="")
+
+    def graph(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
+        """A request to Graph as the operator."""
+        return self.request(method, f"{GRAPH}/v1.0/{path}", body, headers=headers, token=self.token(GRAPH))
+
+    def new_client(self, name: str) -> tuple[str, Secret]:
+        """An application with principal and secret, made as the operator: its client id and secret."""
+        made = self.graph("POST", "applications", {"displayName": name}).json()
+        assert self.graph("POST", "servicePrincipals", {"appId": made["appId"]}).status == 201
+        password = self.graph("POST", f"applications/{made['id']}/addPassword", {}).json()
+        return made["appId"], Secret(password["secretText"])
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        body: Any = None,
+        *,
+        headers: dict[str, str] | None = None,
+        token: str | None = None,
+    ) -> Answer:
+        """One request on a connection of its own; `token` None is the operator's for ARM, "" is none."""
+        parts = urlsplit(url)
+        sent = {name.replace("_", "-"): value for name, value in (headers or {}).items()}
+        bearer = self.token() if token is None else token
+        if bearer:
+            sent["Authorization"] = f"Bearer {bearer}"
+        if body is not None and not isinstance(body, bytes):
+            body, sent["Content-Type"] = json.dumps(body).encode(), "application/json"
+        connection = self.connect(str(parts.hostname))
+        try:
+            target = parts.path.replace(" ", "%20") or "/"
+            query = f"?{parts.query.replace(' ', '%20')}" if parts.query else ""
+            connection.request(method, target + query, body, sent)
+            got = connection.getresponse()
+            shown = {name.lower(): value for name, value in got.getheaders()}
+            return Answer(status=got.status, headers=shown, body=got.read())
+        finally:
+            connection.close()
+
+    def connect(self, host: str, port: int = 443) -> http.client.HTTPSConnection:
+        """A connection to the name, through the proxy, trusting only this local Azure's CA."""
+        proxy = urlsplit(self.proxy)
+        trust = ssl.create_default_context(cafile=self.ca_bundle)
+        connection = http.client.HTTPSConnection(str(proxy.hostname), proxy.port, context=trust, timeout=30)
+        connection.set_tunnel(host, port)
+        return connection
+
+
+def start(state: Path) -> LocalAzure:
+    """Start one; the caller stops it with `process.stop`."""
+    found = process.start(state)
+    secret = process.settings(state)["AZURE_CLIENT_SECRET"]
+    assert isinstance(secret, Secret)
+    return LocalAzure(state=state, operator_secret=secret, **{n: v for n, v in found.items() if n != "running"})

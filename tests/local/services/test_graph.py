@@ -1,0 +1,313 @@
+"""Microsoft Graph: applications and principals by every key, passwords, soft delete, filters, permissions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.emulator import GRAPH
+
+if TYPE_CHECKING:
+    from tests.emulator import Answer, LocalAzure
+
+UPSERT = {"Prefer": "create-if-missing"}
+BY_NAME = "applications(uniqueName='probe-1')"
+GONE = "directory/deletedItems"
+
+
+def _refusal(answer: Answer) -> tuple[int, str]:
+    error = answer.json()["error"]
+    assert {"date", "request-id", "client-request-id"} <= set(error["innerError"])
+    return answer.status, error["code"]
+
+
+def _upsert(azure: LocalAzure, name: str = "probe", **more: Any) -> Answer:
+    return azure.graph("PATCH", BY_NAME, {"displayName": name, **more}, **UPSERT)
+
+
+def _principal(azure: LocalAzure, app_id: str) -> Answer:
+    return azure.graph("PATCH", f"servicePrincipals(appId='{app_id}')", {"displayName": "probe"}, **UPSERT)
+
+
+def _names(azure: LocalAzure, query: str, **headers: str) -> list[str]:
+    answer = azure.graph("GET", f"applications?{query}", **headers)
+    assert answer.status == 200, answer.json()
+    return sorted(each["displayName"] for each in answer.json()["value"])
+
+
+def test_an_upsert_creates_once_and_then_updates_without_a_body(azure: LocalAzure) -> None:
+    first = _upsert(azure)
+    assert first.status == 201
+    assert first.json()["uniqueName"] == "probe-1"
+    assert first.json()["@odata.context"].endswith("/v1.0/$metadata#applications/$entity")
+    again = _upsert(azure, "renamed")
+    assert (again.status, again.body) == (204, b"")
+    found = azure.graph("GET", BY_NAME).json()
+    assert (found["id"], found["displayName"]) == (first.json()["id"], "renamed")
+
+
+def test_without_prefer_an_upsert_is_an_update_of_nothing(azure: LocalAzure) -> None:
+    assert _refusal(azure.graph("PATCH", BY_NAME, {"displayName": "x"})) == (404, "Request_ResourceNotFound")
+
+
+def test_an_upsert_needs_a_display_name_to_create(azure: LocalAzure) -> None:
+    assert _refusal(azure.graph("PATCH", BY_NAME, {"tags": []}, **UPSERT)) == (400, "Request_BadRequest")
+
+
+def test_a_principal_is_upserted_by_its_application(azure: LocalAzure) -> None:
+    app = _upsert(azure).json()
+    first = _principal(azure, app["appId"])
+    assert (first.status, first.json()["displayName"]) == (201, "probe")
+    assert _principal(azure, app["appId"]).status == 204
+    twice = azure.graph("POST", "servicePrincipals", {"appId": app["appId"]})
+    assert _refusal(twice) == (409, "Request_MultipleObjectsWithSameKeyValue")
+
+
+def test_a_principal_needs_an_application(azure: LocalAzure) -> None:
+    answer = azure.graph("POST", "servicePrincipals", {"appId": "00000000-1111-2222-3333-444444444444"})
+    assert _refusal(answer) == (400, "Request_BadRequest")
+    assert " does not reference " in answer.json()["error"]["message"]
+    assert answer.json()["error"]["details"][0]["code"] == "NoBackingApplicationObject"
+
+
+@pytest.mark.parametrize("key", ["applications/{id}", "applications(appId='{appId}')", "/applications/{id}"])
+def test_a_password_is_shown_once(azure: LocalAzure, key: str) -> None:
+    app = _upsert(azure).json()
+    asked = {"passwordCredential": {"displayName": "rbac", "endDateTime": "2099-01-02T03:04:05Z"}}
+    answer = azure.graph("POST", f"{key.format(**app)}/addPassword", asked)
+    made = answer.json()
+    assert answer.status == 200
+    assert len(made["secretText"]) == 40
+    assert made["hint"] == made["secretText"][:3]
+    assert (made["displayName"], made["endDateTime"]) == ("rbac", "2099-01-02T03:04:05Z")
+    (seen,) = azure.graph("GET", key.format(**app)).json()["passwordCredentials"]
+    assert seen == {n: v for n, v in made.items() if not n.startswith("@")} | {"secretText": None}
+
+
+def test_a_password_lasts_two_years_unless_asked_otherwise(azure: LocalAzure) -> None:
+    app = _upsert(azure).json()
+    made = azure.graph("POST", f"applications/{app['id']}/addPassword", {}).json()
+    assert int(made["endDateTime"][:4]) - int(made["startDateTime"][:4]) == 2
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"startDateTime": "2030-01-02T00:00:00Z", "endDateTime": "2030-01-01T00:00:00Z"},
+        {"endDateTime": "tomorrow"},
+        {"displayName": "x" * 121},
+    ],
+)
+def test_a_password_that_cannot_be_is_refused(azure: LocalAzure, asked: dict[str, str]) -> None:
+    app = _upsert(azure).json()
+    answer = azure.graph("POST", f"applications/{app['id']}/addPassword", {"passwordCredential": asked})
+    assert _refusal(answer) == (400, "Request_BadRequest")
+
+
+def test_a_removed_password_is_gone_and_not_there_twice(azure: LocalAzure) -> None:
+    app = _upsert(azure).json()
+    made = azure.graph("POST", f"applications/{app['id']}/addPassword", {}).json()
+    path = f"applications(appId='{app['appId']}')/removePassword"
+    assert azure.graph("POST", path, {"keyId": made["keyId"]}).status == 204
+    again = azure.graph("POST", path, {"keyId": made["keyId"]})
+    assert _refusal(again) == (400, "Request_BadRequest")
+    assert "No password credential found with keyId" in again.json()["error"]["message"]
+
+
+def test_passwords_are_not_made_by_writing_the_property(azure: LocalAzure) -> None:
+    app = _upsert(azure).json()
+    answer = azure.graph("PATCH", f"applications/{app['id']}", {"passwordCredentials": [{"displayName": "x"}]})
+    assert _refusal(answer) == (400, "Request_BadRequest")
+
+
+def test_a_deleted_application_keeps_its_name_and_takes_its_principal_along(azure: LocalAzure) -> None:
+    app = _upsert(azure).json()
+    principal = _principal(azure, app["appId"]).json()
+    assert azure.graph("DELETE", f"applications/{app['id']}").status == 204
+    again = _upsert(azure)
+    assert _refusal(again) == (400, "Request_BadRequest")
+    message = "Another object with the same value for property uniqueName already exists."
+    assert again.json()["error"]["message"] == message
+    for kind, item in (("application", app), ("servicePrincipal", principal)):
+        (found,) = azure.graph("GET", f"{GONE}/microsoft.graph.{kind}").json()["value"]
+        assert found["id"] == item["id"]
+        assert found["deletedDateTime"]
+
+
+def test_restoring_an_application_does_not_restore_its_principal(azure: LocalAzure) -> None:
+    app = _upsert(azure).json()
+    principal = _principal(azure, app["appId"]).json()
+    azure.graph("POST", f"applications/{app['id']}/addPassword", {})
+    azure.graph("DELETE", f"applications/{app['id']}")
+    early = azure.graph("POST", f"{GONE}/{principal['id']}/restore")
+    assert _refusal(early) == (400, "Request_BadRequest")
+    back = azure.graph("POST", f"{GONE}/{app['id']}/restore")
+    assert (back.status, back.json()["@odata.type"]) == (200, "#microsoft.graph.application")
+    assert len(azure.graph("GET", BY_NAME).json()["passwordCredentials"]) == 1
+    assert azure.graph("GET", f"servicePrincipals/{principal['id']}").status == 404
+    assert azure.graph("POST", f"{GONE}/{principal['id']}/restore").status == 200
+    assert azure.graph("GET", f"servicePrincipals(appId='{app['appId']}')").json()["id"] == principal["id"]
+
+
+def test_what_is_deleted_for_good_frees_its_name(azure: LocalAzure) -> None:
+    app = _upsert(azure).json()
+    azure.graph("DELETE", f"applications/{app['id']}")
+    assert azure.graph("GET", f"{GONE}/{app['id']}").status == 200
+    assert azure.graph("DELETE", f"{GONE}/{app['id']}").status == 204
+    assert azure.graph("DELETE", f"{GONE}/{app['id']}").status == 404
+    assert _upsert(azure).status == 201
+
+
+def test_after_thirty_days_a_deleted_application_is_gone(azure: LocalAzure) -> None:
+    app = _upsert(azure).json()
+    azure.graph("DELETE", f"applications/{app['id']}")
+    azure.advance(31 * 86400)
+    azure.tokens.clear()
+    assert azure.graph("GET", f"{GONE}/{app['id']}").status == 404
+    assert _upsert(azure).status == 201
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("$filter=displayName eq 'PROBE a'", ["probe a"]),
+        ("$filter=displayName eq 'it''s'", ["it's"]),
+        ("$filter=startswith(displayName,'probe')", ["probe a", "probe b"]),
+        ("$filter=startsWith(displayName, 'probe') and tags/any(t:t eq 'two')", ["probe b"]),
+        ("$filter=tags/any(t: t eq 'one')", ["probe a", "probe b"]),
+        ("$filter=tags/any(x:startswith(x,'tw'))", ["probe b"]),
+        ("$filter=identifierUris/any(u:u eq 'api://b')", ["probe b"]),
+        ("$filter=uniqueName eq 'probe-1'", ["probe a"]),
+        ("$filter=displayName in ('probe a', 'it''s')", ["it's", "probe a"]),
+        ("$filter=(displayName eq 'probe a' or displayName eq 'probe b') and createdDateTime ge 2000-01-01T00:00:00Z",
+         ["probe a", "probe b"]),
+        ("$filter=displayName eq 'nobody'", []),
+        ("$filter=uniqueName eq null and startswith(displayName,'probe')", ["probe b"]),
+    ],
+)  # fmt: skip
+def test_filters_as_clients_send_them(azure: LocalAzure, query: str, names: list[str]) -> None:
+    _upsert(azure, "probe a", tags=["one"])
+    azure.graph(
+        "POST", "applications", {"displayName": "probe b", "tags": ["one", "two"], "identifierUris": ["api://b"]}
+    )
+    azure.graph("POST", "applications", {"displayName": "it's"})
+    assert _names(azure, query) == names
+
+
+@pytest.mark.parametrize("text", ["displayName", "displayName eq", "eq 'x'", "(displayName eq 'x'", "unheard eq 'x'"])
+def test_a_filter_that_is_none_is_a_400(azure: LocalAzure, text: str) -> None:
+    answer = azure.graph("GET", f"applications?$filter={text}")
+    assert _refusal(answer) == (400, "Request_UnsupportedQuery")
+
+
+def test_advanced_filters_want_the_consistency_level(azure: LocalAzure) -> None:
+    query = "$filter=displayName ne 'provisioner-operator'"
+    _upsert(azure)
+    assert _refusal(azure.graph("GET", f"applications?{query}")) == (400, "Request_UnsupportedQuery")
+    assert _names(azure, f"{query}&$count=true", ConsistencyLevel="eventual") == ["probe"]
+
+
+def test_a_long_list_comes_in_pages(azure: LocalAzure) -> None:
+    for name in "abc":
+        azure.graph("POST", "applications", {"displayName": f"probe {name}"})
+    query = "$filter=startswith(displayName,'probe')&$select=displayName&$top=2&$count=true"
+    first = azure.graph("GET", f"applications?{query}").json()
+    assert first["@odata.count"] == 3
+    assert first["@odata.context"].endswith("#applications(displayName)")
+    second = azure.request("GET", first["@odata.nextLink"], token=azure.token(GRAPH)).json()
+    assert "@odata.nextLink" not in second
+    names = [each["displayName"] for each in (*first["value"], *second["value"])]
+    assert sorted(names) == ["probe a", "probe b", "probe c"]
+    assert all(set(each) == {"displayName"} for each in first["value"])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"unheard": 1}, {"appId": "x"}, {"uniqueName": "other"}, {"tags": "one"}, {"displayName": ""}, {"_owners": []}],
+)
+def test_a_patch_that_cannot_be_changes_nothing(azure: LocalAzure, body: dict[str, Any]) -> None:
+    app = _upsert(azure).json()
+    answer = azure.graph("PATCH", f"applications/{app['id']}", {"notes": "new", **body})
+    assert _refusal(answer) == (400, "Request_BadRequest")
+    assert azure.graph("GET", BY_NAME).json()["notes"] is None
+
+
+def test_the_maker_owns_an_application_and_owners_can_be_added(azure: LocalAzure) -> None:
+    app = _upsert(azure).json()
+    client_id, _ = azure.new_client("second")
+    other = azure.graph("GET", f"servicePrincipals(appId='{client_id}')").json()
+    path = f"applications/{app['id']}/owners"
+    (owner,) = azure.graph("GET", path).json()["value"]
+    assert owner["appId"] == azure.operator_client_id
+    reference = {"@odata.id": f"{GRAPH}/v1.0/directoryObjects/{other['id']}"}
+    assert azure.graph("POST", f"{path}/$ref", reference).status == 204
+    assert _refusal(azure.graph("POST", f"{path}/$ref", reference)) == (400, "Request_BadRequest")
+    assert len(azure.graph("GET", path).json()["value"]) == 2
+    assert azure.graph("DELETE", f"{path}/{other['id']}/$ref").status == 204
+
+
+def test_a_caller_without_permission_is_refused(azure: LocalAzure) -> None:
+    client_id, secret = azure.new_client("nobody")
+    token = azure.token(GRAPH, client_id, secret)
+    for method, path, body in (
+        ("GET", "applications", None),
+        ("POST", "applications", {"displayName": "x"}),
+        ("DELETE", BY_NAME, None),
+        ("PATCH", BY_NAME, {"displayName": "x"}),
+        ("GET", f"{GONE}/microsoft.graph.application", None),
+    ):
+        answer = azure.request(method, f"{GRAPH}/v1.0/{path}", body, token=token)
+        assert _refusal(answer) == (403, "Authorization_RequestDenied")
+        assert answer.json()["error"]["message"] == "Insufficient privileges to complete the operation."
+
+
+def test_owned_by_writes_only_what_the_caller_owns(azure: LocalAzure) -> None:
+    operator = f"applications(appId='{azure.operator_client_id}')"  # the operator does not own itself
+    assert azure.graph("GET", operator).status == 200
+    for method, path, body in (
+        ("PATCH", operator, {"notes": "x"}),
+        ("POST", f"{operator}/addPassword", {}),
+        ("DELETE", operator, None),
+    ):
+        assert _refusal(azure.graph(method, path, body)) == (403, "Authorization_RequestDenied")
+
+
+def test_principals_are_named_by_their_ids(azure: LocalAzure) -> None:
+    principal = _principal(azure, _upsert(azure).json()["appId"]).json()
+    ids = {"ids": [principal["id"], "00000000-1111-2222-3333-444444444444"], "types": ["servicePrincipal"]}
+    (found,) = azure.graph("POST", "directoryObjects/getByIds", ids).json()["value"]
+    assert (found["@odata.type"], found["id"]) == ("#microsoft.graph.servicePrincipal", principal["id"])
+    assert azure.graph("GET", f"directoryObjects/{principal['id']}").json()["id"] == principal["id"]
+
+
+@pytest.mark.parametrize("path", ["users", "groups"])
+def test_the_tenant_has_no_people(azure: LocalAzure, path: str) -> None:
+    assert azure.graph("GET", path).json()["value"] == []
+    assert _refusal(azure.graph("GET", f"{path}/somebody")) == (404, "Request_ResourceNotFound")
+
+
+def test_an_application_has_no_me(azure: LocalAzure) -> None:
+    assert _refusal(azure.graph("GET", "me")) == (400, "BadRequest")
+
+
+@pytest.mark.parametrize("path", ["organization", "domains", "servicePrincipals/$count", "unheard"])
+def test_minor_paths(azure: LocalAzure, path: str) -> None:
+    expected = 404 if path == "unheard" else 200
+    assert azure.graph("GET", path, ConsistencyLevel="eventual").status == expected
+
+
+def test_graph_itself_is_a_principal_with_roles(azure: LocalAzure) -> None:
+    found = azure.graph("GET", "servicePrincipals?$filter=appId eq '00000003-0000-0000-c000-000000000000'").json()
+    roles = {role["value"] for role in found["value"][0]["appRoles"]}
+    assert "Application.ReadWrite.OwnedBy" in roles
+    (granted,) = azure.graph("GET", f"servicePrincipals(appId='{azure.operator_client_id}')/appRoleAssignments").json()[
+        "value"
+    ]
+    assert granted["resourceId"] == found["value"][0]["id"]
+
+
+def test_no_token_is_a_401_in_graph_s_words(azure: LocalAzure) -> None:
+    answer = azure.request("GET", f"{GRAPH}/v1.0/applications", token="")
+    assert _refusal(answer) == (401, "InvalidAuthenticationToken")
+    assert "www-authenticate" in answer.headers

@@ -1,0 +1,210 @@
+"""The control endpoint: clock, faults, the log of calls, reset and snapshots."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.emulator import ARM, GRAPH, LOGIN
+
+if TYPE_CHECKING:
+    from tests.emulator import LocalAzure
+
+URL = f"{ARM}/subscriptions?api-version=2022-12-01"
+
+
+def _applications(azure: LocalAzure) -> list[str]:
+    found = azure.graph("GET", "applications?$filter=startswith(displayName,'probe')").json()["value"]
+    return [each["displayName"] for each in found]
+
+
+def _create(azure: LocalAzure, name: str = "probe") -> int:
+    return azure.graph("POST", "applications", {"displayName": name}).status
+
+
+def test_it_wants_its_token(azure: LocalAzure) -> None:
+    connection = http.client.HTTPConnection(azure.control_url.removeprefix("http://"), timeout=10)
+    connection.request("POST", "/reset", headers={"Authorization": "Bearer wrong"})
+    answer = connection.getresponse()
+    assert answer.status == 401
+    assert "error" in json.loads(answer.read())
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/faults/rules", {"fault": "unheard of"}),
+        ("POST", "/faults/rules", {"fault": "lost", "unheard": 1}),
+        ("POST", "/faults/rules", {"fault": "lost", "path": "("}),
+        ("PUT", "/faults", {"unheard": 1}),
+        ("PUT", "/clock", {"offset_seconds": "soon"}),
+        ("PUT", "/clock", []),
+        ("POST", "/snapshots/never-taken", None),
+        ("GET", "/unheard", None),
+        ("PUT", "/snapshots/..%2f..%2fetc", None),
+    ],
+)
+def test_what_it_does_not_understand_it_refuses(azure: LocalAzure, method: str, path: str, body: Any) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        azure.control(method, path, body)
+
+
+def test_calls_are_counted_without_bodies_headers_or_queries(azure: LocalAzure) -> None:
+    azure.token()
+    since = azure.control("GET", "/calls")["total"]
+    azure.request("GET", URL)
+    found = azure.control("GET", f"/calls?since={since}")
+    assert found["total"] == since + 1
+    assert found["counts"]["GET management.azure.com"] == 1
+    (call,) = found["calls"]
+    assert call.pop("ms") > 0
+    assert call == {
+        "number": since + 1,
+        "method": "GET",
+        "host": "management.azure.com",
+        "path": "/subscriptions",
+        "status": 200,
+    }
+    azure.control("DELETE", "/calls")
+    assert azure.control("GET", "/calls") == {"total": 0, "counts": {}, "calls": []}
+
+
+def test_the_clock_moves_what_answers_say_of_time(azure: LocalAzure) -> None:
+    azure.control("PUT", "/clock", {"offset_seconds": 86400 * 400})
+    date = azure.request("GET", URL).headers["date"]
+    year = int(azure.control("GET", "/clock")["now"][:4])
+    assert str(year) in date
+    assert year > time.gmtime().tm_year
+
+
+def test_latency_is_added_to_every_answer(azure: LocalAzure) -> None:
+    azure.token()
+    azure.control("PUT", "/faults", {"latency_ms": 120})
+    start = time.perf_counter()
+    azure.request("GET", URL)
+    assert time.perf_counter() - start > 0.12
+
+
+def test_a_throttled_call_answers_429_with_retry_after_and_the_next_passes(azure: LocalAzure) -> None:
+    azure.token()
+    azure.fault(fault="throttle", host="^management", retry_after=2)
+    azure.fault(fault="throttle", host="^management")
+    first, second, third = (azure.request("GET", URL) for _ in range(3))
+    assert (first.status, second.status, third.status) == (429, 200, 200)
+    assert first.headers["retry-after"] == "2"
+
+
+def test_a_throttled_call_may_lack_retry_after(azure: LocalAzure) -> None:
+    azure.token()
+    azure.fault(fault="throttle", times=2)
+    answers = [azure.request("GET", URL) for _ in range(3)]
+    assert [answer.status for answer in answers] == [429, 429, 200]
+    assert "retry-after" not in answers[0].headers
+    assert answers[0].json()["error"]["code"] == "TooManyRequests"
+
+
+def test_an_error_is_shown_in_the_service_s_own_shape_and_the_handler_does_not_run(azure: LocalAzure) -> None:
+    azure.token(GRAPH)
+    azure.fault(fault="error", method="POST", host="graph", status=503, code="serviceNotAvailable")
+    answer = azure.graph("POST", "applications", {"displayName": "probe"})
+    assert answer.status == 503
+    assert answer.json()["error"]["innerError"]["request-id"]
+    assert _applications(azure) == []
+
+
+def test_a_lost_reply_comes_after_the_write(azure: LocalAzure) -> None:
+    azure.token(GRAPH)
+    azure.fault(fault="lost", method="POST", path="/applications$")
+    with pytest.raises((http.client.HTTPException, OSError)):
+        _create(azure)
+    assert _applications(azure) == ["probe"]
+    assert azure.control("GET", "/calls")["calls"][-2]["status"] == 0
+
+
+def test_a_rule_lets_the_first_calls_pass(azure: LocalAzure) -> None:
+    azure.token()
+    azure.fault(fault="error", skip=1)
+    assert [azure.request("GET", URL).status for _ in range(3)] == [200, 503, 200]
+
+
+def test_reads_lag_behind_writes_until_time_has_passed(azure: LocalAzure) -> None:
+    azure.control("PUT", "/faults", {"lag_seconds": 30})
+    assert _create(azure) == 201
+    assert _applications(azure) == []
+    azure.advance(31)
+    assert _applications(azure) == ["probe"]
+    (made,) = azure.graph("GET", "applications?$filter=displayName eq 'probe'").json()["value"]
+    azure.graph("DELETE", f"applications/{made['id']}")
+    assert _applications(azure) == ["probe"]
+    azure.control("DELETE", "/faults")
+    assert _applications(azure) == []
+
+
+def test_one_read_can_be_stale(azure: LocalAzure) -> None:
+    azure.fault(fault="stale", method="GET", path="/applications", seconds=60)
+    _create(azure)
+    assert (_applications(azure), _applications(azure)) == ([], ["probe"])
+
+
+def test_a_new_secret_takes_its_time_when_asked_to(azure: LocalAzure) -> None:
+    azure.control("PUT", "/faults", {"secret_lag_seconds": 60})
+    client_id, secret = azure.new_client("late")
+    assert azure.sign_in(client_id, secret).json()["error_codes"] == [700016]
+    azure.advance(61)
+    assert azure.sign_in(client_id, secret).status == 200
+
+
+def test_a_client_is_killed_before_its_write(azure: LocalAzure) -> None:
+    azure.token(GRAPH)
+    with subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE) as victim:
+        azure.fault(fault="kill", pid=victim.pid, method="POST", path="/applications$", skip=1)
+        assert _create(azure, "probe-1") == 201
+        assert victim.poll() is None
+        with pytest.raises((http.client.HTTPException, OSError)):
+            _create(azure, "probe-2")
+        assert victim.wait(timeout=10) == -signal.SIGKILL
+    assert _applications(azure) == ["probe-1"]
+
+
+def test_a_client_is_killed_after_its_write(azure: LocalAzure) -> None:
+    azure.token(GRAPH)
+    with subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE) as victim:
+        azure.fault(fault="kill", pid=victim.pid, method="POST", path="/applications$", after=True)
+        assert _create(azure) == 201
+        assert victim.wait(timeout=10) == -signal.SIGKILL
+    assert _applications(azure) == ["probe"]
+
+
+def test_a_reset_leaves_a_tenant_as_new(azure: LocalAzure) -> None:
+    _create(azure)
+    azure.advance(1000)
+    azure.fault(fault="error", times=None)
+    azure.reset()
+    assert azure.control("GET", "/clock")["offset_seconds"] == 0
+    assert azure.control("GET", "/faults")["rules"] == []
+    assert _applications(azure) == []
+
+
+def test_a_snapshot_is_gone_back_to_within_50_ms(azure: LocalAzure) -> None:
+    _create(azure, "probe-kept")
+    azure.control("PUT", "/snapshots/before")
+    _create(azure, "probe-later")
+    start = time.perf_counter()
+    azure.control("POST", "/snapshots/before")
+    assert time.perf_counter() - start < 0.5  # 50 ms, and room for a busy machine
+    assert _applications(azure) == ["probe-kept"]
+
+
+def test_a_fault_hits_sign_in_too(azure: LocalAzure) -> None:
+    azure.fault(fault="error", host="^login", status=500, code="server_error")
+    answer = azure.sign_in(azure.operator_client_id, azure.operator_secret)
+    assert (answer.status, answer.json()["error"]) == (500, "server_error")
+    assert azure.request("GET", f"{LOGIN}/common/discovery/keys", token="").status == 200
