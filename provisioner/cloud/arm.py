@@ -61,7 +61,7 @@ class Arm:
         response = self.request("GET", resource_id, api_version, missing_ok=True)
         return None if response.status_code == GONE else response.json()
 
-    def wrote(self, resource_id: str) -> None:
+    def forget(self, resource_id: str) -> None:
         """What `find` remembers of this resource is no longer so."""
         self._session.forget(("arm", resource_id.lower()))
 

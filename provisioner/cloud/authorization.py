@@ -1,4 +1,4 @@
-"""Role definitions, role assignments, and what the caller may do.
+"""Role definitions and role assignments.
 
 https://learn.microsoft.com/rest/api/authorization/role-assignments
 """
@@ -8,21 +8,20 @@ from __future__ import annotations
 import difflib
 import re
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from provisioner.cloud.arm import Arm, short
 from provisioner.cloud.faults import translated
-from provisioner.errors import NotFound, NotYetVisible, Refused
+from provisioner.errors import Conflict, NotFound, Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from provisioner.cloud.session import Session
 
 VERSION = "2022-04-01"
 PROVIDER = "providers/Microsoft.Authorization"
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+MARKED = "provisioner-environment="
 # Names of our own assignments; any constant serves, as long as it stays.
 NAMES = uuid.UUID("6f1f4b0e-6f0c-5d0b-9d0c-2f6a1b7f3a55")
 
@@ -36,36 +35,12 @@ class Assignment:
     role: str
     principal_id: str
     principal_type: str
-    description: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Permission:
-    """What one of the caller's roles allows on a scope."""
-
-    actions: tuple[str, ...]
-    not_actions: tuple[str, ...]
-    data_actions: tuple[str, ...]
-    not_data_actions: tuple[str, ...]
+    description: str = ""
 
 
 def assignment_name(scope: str, principal_id: str, role: str) -> str:
     """The GUID under which we assign: the same thing twice is one assignment."""
     return str(uuid.uuid5(NAMES, f"{scope.lower()} {principal_id.lower()} {role.lower()}"))
-
-
-def may(permissions: Sequence[Permission], wanted: Sequence[str], *, data: bool) -> bool:
-    """Whether the permissions together allow every wanted action.
-
-    https://learn.microsoft.com/azure/role-based-access-control/role-definitions#how-permissions-are-evaluated: a role's
-    notActions take from that role alone.
-    """
-
-    def allowed(action: str) -> bool:
-        pairs = [(p.data_actions, p.not_data_actions) if data else (p.actions, p.not_actions) for p in permissions]
-        return any(_covers(given, action) and not _covers(taken, action) for given, taken in pairs)
-
-    return all(allowed(action) for action in wanted)
 
 
 class Authorization:
@@ -88,6 +63,51 @@ class Authorization:
         """
         return self._session.memo(("assignments", scope.lower()), lambda: self._list(scope))
 
+    def find_assignment(self, scope: str, role: str, principal_id: str) -> Assignment | None:
+        """Azure admits one of a role (a GUID) to a principal on a scope, whatever its name."""
+        wanted = (role.lower(), principal_id.lower())
+        listed = self.list_assignments(scope)
+        return next((one for one in listed if (one.role, one.principal_id.lower()) == wanted), None)
+
+    @staticmethod
+    def marks(found: Assignment) -> tuple[str, ...]:
+        """Ours, of whatever environment, in its description."""
+        return tuple(word for word in found.description.split() if word.startswith(MARKED))
+
+    @staticmethod
+    def is_our_name(found: Assignment) -> bool:
+        """Whether it bears the name that we would have given it."""
+        return found.name.lower() == assignment_name(found.scope, found.principal_id, found.role)
+
+    def grant(self, scope: str, role: str, principal_id: str, *, principal_type: str, mark: str) -> None:
+        """Assign the role (a GUID) and add our mark; an assignment that somebody else made is left as it is."""
+        self._session.forget(("assignments", scope.lower()))
+        found = self.find_assignment(scope, role, principal_id)
+        if found is None:
+            name = assignment_name(scope, principal_id, role)
+            found = Assignment(
+                name=name, scope=scope, role=role, principal_id=principal_id, principal_type=principal_type
+            )
+        elif mark in self.marks(found) or not (self.marks(found) or self.is_our_name(found)):
+            return
+        try:
+            self.set_assignment(replace(found, description=" ".join((*found.description.split(), mark))))
+        except Conflict as error:
+            if error.code != "RoleAssignmentExists":  # made meanwhile, or not shown by every replica yet
+                raise
+
+    def revoke(self, scope: str, name: str, mark: str) -> None:
+        """Take our mark away, and the assignment with the last mark. Gone already is fine."""
+        self._session.forget(("assignments", scope.lower()))
+        found = next((one for one in self.list_assignments(scope) if one.name == name), None)
+        if found is None or mark not in self.marks(found):
+            return
+        if set(self.marks(found)) == {mark}:
+            self.delete_assignment(scope, name)
+        else:
+            kept = [word for word in found.description.split() if word != mark]
+            self.set_assignment(replace(found, description=" ".join(kept)))
+
     def set_assignment(self, wanted: Assignment) -> None:
         """Make it, or give it another description. Waits for a principal that the directory does not show here yet.
 
@@ -105,13 +125,6 @@ class Authorization:
         except NotFound:
             pass
         self._session.forget(("assignments", scope.lower()))
-
-    def find_permissions(self, scope: str) -> tuple[Permission, ...] | None:
-        """What the caller may do at a scope; None if the scope is not there.
-
-        https://learn.microsoft.com/rest/api/authorization/permissions/list-for-resource
-        """
-        return self._session.memo(("permissions", scope.lower()), lambda: self._permissions(scope))
 
     def _role_id(self, root: str, scope: str, role: str) -> str:
         """At the subscription first: all built-in roles are there; a custom one may be assignable at the scope only."""
@@ -148,13 +161,7 @@ class Authorization:
         with translated(f"PUT {short(wanted.scope)} role assignment"):
             self._client(wanted.scope).role_assignments.create(wanted.scope, wanted.name, body)
         self._session.forget(("assignments", wanted.scope.lower()))
-
-    def _permissions(self, scope: str) -> tuple[Permission, ...] | None:
-        try:
-            listed = list(self._arm.list_all(f"{scope}/{PROVIDER}/permissions", VERSION, missing_ok=False))
-        except (NotFound, NotYetVisible):
-            return None
-        return tuple(_permission(item) for item in listed)
+        self._session.forget(("permissions", wanted.scope.lower()))
 
     def _client(self, scope: str) -> Any:
         from azure.mgmt.authorization import AuthorizationManagementClient
@@ -178,17 +185,3 @@ def _assignment(item: dict[str, Any]) -> Assignment:
         principal_type=told.get("principalType", ""),
         description=told.get("description") or "",
     )
-
-
-def _permission(item: dict[str, Any]) -> Permission:
-    return Permission(
-        actions=tuple(item.get("actions") or ()),
-        not_actions=tuple(item.get("notActions") or ()),
-        data_actions=tuple(item.get("dataActions") or ()),
-        not_data_actions=tuple(item.get("notDataActions") or ()),
-    )
-
-
-def _covers(patterns: Sequence[str], action: str) -> bool:
-    """`*` stands for anything, slashes too."""
-    return any(re.fullmatch(re.escape(p).replace(r"\*", ".*"), action, re.IGNORECASE) for p in patterns)

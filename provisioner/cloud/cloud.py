@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from provisioner.cloud.arm import Arm
     from provisioner.cloud.authorization import Authorization
+    from provisioner.cloud.caller import Caller
     from provisioner.cloud.data_factory import DataFactory
     from provisioner.cloud.data_lake import DataLake
     from provisioner.cloud.graph import Graph
@@ -37,6 +38,13 @@ class Cloud:
         from provisioner.cloud.authorization import Authorization
 
         return Authorization(self.session)
+
+    @cached_property
+    def caller(self) -> Caller:
+        """What whoever runs this may do."""
+        from provisioner.cloud.caller import Caller
+
+        return Caller(self.session)
 
     @cached_property
     def data_factory(self) -> DataFactory:

@@ -125,7 +125,7 @@ class KeyVaults:
         with translated(f"PATCH vaults/{part.name}"):
             body: Any = {"tags": dict(tags), "properties": properties}
             self._client(vault_id).vaults.update(part.group, part.name, body)
-        self._arm.wrote(vault_id)
+        self._arm.forget(vault_id)
 
     def delete_vault(self, vault_id: str) -> None:
         """Soft-delete it; gone already is fine."""
@@ -135,7 +135,7 @@ class KeyVaults:
                 self._client(vault_id).vaults.delete(part.group, part.name)
         except NotFound:
             pass
-        self._arm.wrote(vault_id)
+        self._arm.forget(vault_id)
 
     def purge_vault(self, vault_id: str, location: str) -> None:
         """For good. Needs Microsoft.KeyVault/locations/deletedVaults/purge/action (Key Vault Purge Operator)."""
@@ -150,7 +150,7 @@ class KeyVaults:
         part = parse_id(vault_id)
         with translated(f"PUT vaults/{part.name}"):
             self._client(vault_id).vaults.begin_create_or_update(part.group, part.name, body).result()
-        self._arm.wrote(vault_id)
+        self._arm.forget(vault_id)
 
     def _client(self, vault_id: str) -> Any:
         from azure.mgmt.keyvault import KeyVaultManagementClient

@@ -55,7 +55,7 @@ class ResourceGroups:
         with translated(f"PUT resourceGroups/{group}"):
             body: Any = {"location": location, "tags": dict(tags)}
             self._client(group_id).resource_groups.create_or_update(group, body)
-        self._arm.wrote(group_id)
+        self._arm.forget(group_id)
 
     def set_tags(self, group_id: str, tags: Mapping[str, str]) -> None:
         """These tags and no others."""
@@ -63,7 +63,7 @@ class ResourceGroups:
         with translated(f"PATCH resourceGroups/{group}"):
             body: Any = {"tags": dict(tags)}
             self._client(group_id).resource_groups.update(group, body)
-        self._arm.wrote(group_id)
+        self._arm.forget(group_id)
 
     def delete_group(self, group_id: str) -> None:
         """With all that is in it; waits until it is gone.
@@ -76,7 +76,7 @@ class ResourceGroups:
                 self._client(group_id).resource_groups.begin_delete(group).result()
         except NotFound:
             pass
-        self._arm.wrote(group_id)
+        self._arm.forget(group_id)
 
     def list_members(self, group_id: str) -> tuple[Member, ...]:
         """What lies in the group.

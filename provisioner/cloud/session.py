@@ -117,6 +117,12 @@ class Session:
                 self._https[scope] = Http(self.credential, scope, transport=self._transport, user_agent=USER_AGENT)
             return self._https[scope]
 
+    def fresh_token(self, scope: str) -> None:
+        """Ask for a new token next time: services may keep what they decided for one."""
+        with self._lock:
+            self._https.pop(scope, None)
+        self.credential.fresh(scope)
+
     def sdk_options(self) -> dict[str, Any]:
         """Keyword arguments that every SDK client takes: our pool, our retries, no log of headers."""
         return {

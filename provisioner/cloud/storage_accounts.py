@@ -55,7 +55,9 @@ class ContainerState:
 
 
 class StorageAccounts:
-    """Every method raises CloudError; ids are full."""
+    """Every method raises CloudError; ids are full. safe_settings: of the accounts that we make."""
+
+    safe_settings = SAFE
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -81,7 +83,7 @@ class StorageAccounts:
         }
         with translated(f"PUT storageAccounts/{part.name}"):
             self._client(account_id).storage_accounts.begin_create(part.group, part.name, body).result()
-        self._arm.wrote(account_id)
+        self._arm.forget(account_id)
 
     def update_account(self, account_id: str, *, sku: str, tags: Mapping[str, str]) -> None:
         """SKU, safe settings, and these tags and no others."""
@@ -89,14 +91,14 @@ class StorageAccounts:
         body: Any = {"sku": {"name": sku}, "tags": dict(tags), "properties": dict(SAFE)}
         with translated(f"PATCH storageAccounts/{part.name}"):
             self._client(account_id).storage_accounts.update(part.group, part.name, body)
-        self._arm.wrote(account_id)
+        self._arm.forget(account_id)
 
     def delete_account(self, account_id: str) -> None:
         """With all that is in it; gone already is fine."""
         part = parse_id(account_id)
         with translated(f"DELETE storageAccounts/{part.name}"):
             self._client(account_id).storage_accounts.delete(part.group, part.name)
-        self._arm.wrote(account_id)
+        self._arm.forget(account_id)
 
     def find_container(self, account_id: str, name: str) -> ContainerState | None:
         """A container with its metadata as it is now, or None."""

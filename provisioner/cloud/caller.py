@@ -1,0 +1,105 @@
+"""What whoever runs us may do: as the permissions API tells, and as a try shows."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from provisioner.cloud.arm import Arm
+from provisioner.errors import NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from provisioner.cloud.session import Session
+
+VERSION = "2022-04-01"
+SECRETS_VERSION = "7.4"
+BLOB_VERSION = "2023-11-03"
+CONTAINERS_VERSION = "2023-05-01"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Permission:
+    """What one of the caller's roles allows on a scope."""
+
+    actions: tuple[str, ...]
+    not_actions: tuple[str, ...]
+    data_actions: tuple[str, ...]
+    not_data_actions: tuple[str, ...]
+
+
+def may(permissions: Sequence[Permission], wanted: Sequence[str], *, data: bool) -> bool:
+    """Whether the permissions together allow every wanted action.
+
+    https://learn.microsoft.com/azure/role-based-access-control/role-definitions#how-permissions-are-evaluated: a role's
+    notActions take from that role alone.
+    """
+
+    def allowed(action: str) -> bool:
+        pairs = [(p.data_actions, p.not_data_actions) if data else (p.actions, p.not_actions) for p in permissions]
+        return any(_covers(given, action) and not _covers(taken, action) for given, taken in pairs)
+
+    return all(allowed(action) for action in wanted)
+
+
+class Caller:
+    """Every method raises CloudError."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._arm = Arm(session)
+
+    def allows(self, scope: str, data_actions: Sequence[str]) -> bool | None:
+        """Whether the caller's roles at the scope, inherited ones too, allow all these on data; None: no such scope.
+
+        https://learn.microsoft.com/rest/api/authorization/permissions/list-for-resource
+        """
+        try:
+            listed = list(
+                self._arm.list_all(f"{scope}/providers/Microsoft.Authorization/permissions", VERSION, missing_ok=False)
+            )
+        except NotFound:
+            return None
+        return may([_permission(item) for item in listed], data_actions, data=True)
+
+    def try_secrets(self, vault: str) -> None:
+        """List the names of a vault's secrets: https://learn.microsoft.com/rest/api/keyvault/secrets/get-secrets."""
+        profile = self._session.profile
+        self._try(
+            profile.vault_scope,
+            f"https://{vault}.{profile.vault_suffix}/secrets",
+            {"api-version": SECRETS_VERSION, "maxresults": "1"},
+        )
+
+    def try_blobs(self, account_id: str, account: str) -> None:
+        """List the blobs of some container: listing containers is no right on data.
+
+        https://learn.microsoft.com/rest/api/storageservices/list-blobs
+        """
+        profile = self._session.profile
+        containers = self._arm.list_all(f"{account_id}/blobServices/default/containers", CONTAINERS_VERSION)
+        for container in containers:
+            where = f"https://{account}.{profile.blob_suffix}/{container['name']}"
+            self._try(profile.storage_scope, where, {"restype": "container", "comp": "list", "maxresults": "1"})
+            return
+
+    def _try(self, scope: str, url: str, params: dict[str, str]) -> None:
+        self._session.fresh_token(scope)
+        headers = {"x-ms-version": BLOB_VERSION}
+        self._session.http(scope).request("GET", url, operation=f"GET {url}", params=params, headers=headers)
+
+
+def _permission(item: dict[str, Any]) -> Permission:
+    return Permission(
+        actions=tuple(item.get("actions") or ()),
+        not_actions=tuple(item.get("notActions") or ()),
+        data_actions=tuple(item.get("dataActions") or ()),
+        not_data_actions=tuple(item.get("notDataActions") or ()),
+    )
+
+
+def _covers(patterns: Sequence[str], action: str) -> bool:
+    """`*` stands for anything, slashes too."""
+    return any(re.fullmatch(re.escape(p).replace(r"\*", ".*"), action, re.IGNORECASE) for p in patterns)

@@ -1,0 +1,166 @@
+"""The data-plane role that whoever runs us needs on a vault or account of its own making: no drift, removed last.
+
+Owner and Contributor have no right on data: https://learn.microsoft.com/azure/key-vault/general/rbac-guide
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from provisioner.errors import NotAuthorized, Unreachable
+from provisioner.kind import MARK, Kind, nothing
+from provisioner.model import Action, Address, Change, Fate, Found, Intent, Observed, Proof, View
+
+if TYPE_CHECKING:
+    from provisioner.cloud.cloud import Cloud
+    from provisioner.kind import Outputs
+
+SECRETS = "Microsoft.KeyVault/vaults/secrets"
+BLOBS = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs"
+
+
+class Probe(StrEnum):
+    """What is tried to see whether the caller is let in."""
+
+    VAULT_SECRETS = "vault_secrets"
+    BLOBS = "blobs"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallerAccess:
+    """What should be. actions: the data actions needed; place: the name of the vault or account."""
+
+    scope: str
+    role: str
+    actions: tuple[str, ...]
+    environment: str
+    probe: Probe
+    place: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """Where to look for grants to callers."""
+
+    scope: str
+    environment: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObservedCallerAccess(Observed):
+    """The caller may. name: of our own grant to it; empty if it has the right from elsewhere."""
+
+    scope: str
+    name: str
+    environment: str
+
+
+def to_vault(*, scope: str, vault: str, environment: str) -> CallerAccess:
+    """Read, write and delete secrets."""
+    verbs = ("readMetadata/action", "getSecret/action", "setSecret/action", "delete", "recover/action")
+    return CallerAccess(
+        scope=scope,
+        role="Key Vault Secrets Officer",
+        actions=tuple(f"{SECRETS}/{verb}" for verb in verbs),
+        environment=environment,
+        probe=Probe.VAULT_SECRETS,
+        place=vault,
+    )
+
+
+def to_blobs(*, scope: str, account: str, environment: str) -> CallerAccess:
+    """Read, write, move and delete files."""
+    verbs = ("read", "write", "delete", "add/action", "move/action")
+    return CallerAccess(
+        scope=scope,
+        role="Storage Blob Data Contributor",
+        actions=tuple(f"{BLOBS}/{verb}" for verb in verbs),
+        environment=environment,
+        probe=Probe.BLOBS,
+        place=account,
+    )
+
+
+def _mark(environment: str) -> str:
+    """Not the mark of a declared grant: those are looked for beside it."""
+    return f"{MARK}={environment}/access"
+
+
+def _read(cloud: Cloud, desired: CallerAccess) -> ObservedCallerAccess | None:
+    allowed = cloud.caller.allows(desired.scope, desired.actions)
+    if allowed is None:
+        return None
+    caller, mark = cloud.session.caller_object_id, _mark(desired.environment)
+    listed = cloud.authorization.list_assignments(desired.scope)
+    mine = [one for one in listed if one.principal_id == caller and mark in cloud.authorization.marks(one)]
+    if not allowed and not mine:
+        return None
+    name = mine[0].name if mine else ""
+    return ObservedCallerAccess(ours=bool(mine), scope=desired.scope, name=name, environment=desired.environment)
+
+
+def _diff(_desired: CallerAccess, _observed: ObservedCallerAccess, _view: View) -> tuple[Change, ...]:
+    return ()
+
+
+def _owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
+    """Grants to earlier callers as well."""
+    mark = _mark(scope.environment)
+    listed = [
+        one for one in cloud.authorization.list_assignments(scope.scope) if mark in cloud.authorization.marks(one)
+    ]
+    there = (
+        ObservedCallerAccess(ours=True, scope=scope.scope, name=one.name, environment=scope.environment)
+        for one in listed
+    )
+    return tuple(Found(name=one.name, observed=one) for one in there)
+
+
+def _fate(_observed: ObservedCallerAccess, _address: Address, view: View) -> Fate:
+    """Others who run this environment keep their access until it goes."""
+    if view.intent is Intent.TEARDOWN:
+        return Fate(action=Action.DELETE, reason="ours")
+    return Fate(action=Action.KEEP, reason="another caller's")
+
+
+def _prove(cloud: Cloud, desired: CallerAccess, observed: ObservedCallerAccess, _made: Outputs) -> Proof:
+    """Try what the right is for, with a new token. A vault just made may not have its name in DNS yet."""
+    try:
+        if desired.probe is Probe.VAULT_SECRETS:
+            cloud.caller.try_secrets(desired.place)
+        else:
+            cloud.caller.try_blobs(observed.scope, desired.place)
+    except (NotAuthorized, Unreachable):
+        return Proof.NOT_YET
+    return Proof.USABLE
+
+
+def _create(cloud: Cloud, desired: CallerAccess) -> None:
+    cloud.authorization.grant(
+        desired.scope,
+        cloud.authorization.role_id(desired.scope, desired.role),
+        cloud.session.caller_object_id,
+        principal_type=cloud.session.caller_type,
+        mark=_mark(desired.environment),
+    )
+
+
+def _delete(cloud: Cloud, observed: ObservedCallerAccess) -> None:
+    if observed.name:
+        cloud.authorization.revoke(observed.scope, observed.name, _mark(observed.environment))
+
+
+KIND: Kind[CallerAccess, ObservedCallerAccess] = Kind(
+    name="caller_access",
+    identity=("scope",),
+    diff=_diff,
+    publish=nothing,
+    fate=_fate,
+    read=_read,
+    owned=_owned,
+    prove=_prove,
+    create=_create,
+    delete=_delete,
+)

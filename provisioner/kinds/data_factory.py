@@ -1,0 +1,66 @@
+"""A data factory: given, looked up, with the identity that reads the DAG's container."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from provisioner.kind import Kind, Outputs
+from provisioner.model import Change, Forces, Observed, View
+
+if TYPE_CHECKING:
+    from provisioner.cloud.cloud import Cloud
+
+VERSION = "2018-06-01"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataFactory:
+    """What should be there. id: full."""
+
+    id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObservedDataFactory(Observed):
+    """What is there. principal_id: of its system-assigned identity; empty: it has none."""
+
+    id: str
+    principal_id: str
+    location: str
+
+
+def _read(cloud: Cloud, desired: DataFactory) -> ObservedDataFactory | None:
+    found = cloud.arm.find(desired.id, VERSION)
+    if found is None:
+        return None
+    identity: dict[str, Any] = found.get("identity") or {}
+    return ObservedDataFactory(
+        ours=False, id=found["id"], principal_id=str(identity.get("principalId") or ""), location=found["location"]
+    )
+
+
+def _diff(_desired: DataFactory, observed: ObservedDataFactory, _view: View) -> tuple[Change, ...]:
+    if observed.principal_id:
+        return ()
+    # https://learn.microsoft.com/azure/data-factory/data-factory-service-identity
+    reason = (
+        "the factory has no system-assigned identity, so its linked service could not read the DAG; give it one: "
+        f"az resource update --ids {observed.id} --set identity.type=SystemAssigned"
+    )
+    return (Change(field="principal_id", before="none", reason=reason, forces=Forces.REFUSE),)
+
+
+def _publish(observed: ObservedDataFactory, _view: View | None) -> Outputs:
+    identity = {"principal_id": observed.principal_id} if observed.principal_id else {}
+    return {"id": observed.id, "location": observed.location, **identity}
+
+
+KIND: Kind[DataFactory, ObservedDataFactory] = Kind(
+    name="data_factory",
+    outputs=("id", "principal_id", "location"),
+    identity=("id",),
+    diff=_diff,
+    publish=_publish,
+    read=_read,
+)

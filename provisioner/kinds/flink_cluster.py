@@ -1,0 +1,86 @@
+"""A Flink cluster of HDInsight on AKS: given, looked up, with the identity that reads the jar."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from provisioner.kind import Kind, Outputs
+from provisioner.model import Change, Forces, Observed, View
+
+if TYPE_CHECKING:
+    from provisioner.cloud.cloud import Cloud
+
+# The last version before the service was retired: azure-mgmt-hdinsightcontainers 1.0.0b4.
+VERSION = "2024-05-01-preview"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlinkCluster:
+    """What should be there. id: full."""
+
+    id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObservedFlinkCluster(Observed):
+    """What is there. identity_object_id: of its user-assigned identity; empty: none is shown."""
+
+    id: str
+    identity_object_id: str
+    identity_resource_id: str
+
+
+def _read(cloud: Cloud, desired: FlinkCluster) -> ObservedFlinkCluster | None:
+    found = cloud.arm.find(desired.id, VERSION)
+    if found is None:
+        return None
+    profile: dict[str, Any] = found.get("properties", {}).get("clusterProfile") or {}
+    object_id, resource_id = _identity(profile)
+    return ObservedFlinkCluster(
+        ours=False, id=found["id"], identity_object_id=object_id, identity_resource_id=resource_id
+    )
+
+
+def _identity(profile: dict[str, Any]) -> tuple[str, str]:
+    """`identityProfile`, deprecated for `managedIdentityProfile`; either may be missing.
+
+    https://learn.microsoft.com/rest/api/hdinsightonaks/clusters/get
+    """
+    old: dict[str, Any] = profile.get("identityProfile") or {}
+    if old.get("msiObjectId"):
+        return str(old["msiObjectId"]), str(old.get("msiResourceId", ""))
+    managed: dict[str, Any] = profile.get("managedIdentityProfile") or {}
+    listed: list[dict[str, Any]] = managed.get("identityList") or []
+    for wanted in ("cluster", "user"):
+        for one in listed:
+            if str(one.get("type", "")).lower() == wanted and one.get("objectId"):
+                return str(one["objectId"]), str(one.get("resourceId", ""))
+    return "", ""
+
+
+def _diff(_desired: FlinkCluster, observed: ObservedFlinkCluster, _view: View) -> tuple[Change, ...]:
+    if observed.identity_object_id:
+        return ()
+    reason = (
+        "the cluster shows no user-assigned identity, so nothing could be allowed to read the jar; name one that has"
+    )
+    return (Change(field="identity_object_id", before="none", reason=reason, forces=Forces.REFUSE),)
+
+
+def _publish(observed: ObservedFlinkCluster, _view: View | None) -> Outputs:
+    identity = {
+        "identity_object_id": observed.identity_object_id,
+        "identity_resource_id": observed.identity_resource_id,
+    }
+    return {"id": observed.id, **(identity if observed.identity_object_id else {})}
+
+
+KIND: Kind[FlinkCluster, ObservedFlinkCluster] = Kind(
+    name="flink_cluster",
+    outputs=("id", "identity_object_id", "identity_resource_id"),
+    identity=("id",),
+    diff=_diff,
+    publish=_publish,
+    read=_read,
+)

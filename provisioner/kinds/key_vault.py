@@ -1,0 +1,191 @@
+"""A Key Vault on which roles decide: made or recovered if absent, else adopted. Its mark is a tag."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from provisioner.errors import Conflict
+from provisioner.kind import MARK, Kind, Outputs, compare, compare_tags
+from provisioner.model import Change, Forces, Observed, View
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from provisioner.cloud.cloud import Cloud
+    from provisioner.cloud.key_vaults import DeletedVault, VaultState
+
+OTHER_NAME = "Choose another vault name (they are unique in all of Azure)."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vault:
+    """What should be. sku: standard or premium; purge_on_delete: do not keep it soft-deleted."""
+
+    id: str
+    location: str
+    tenant_id: str
+    sku: str
+    retention_days: int
+    purge_protection: bool
+    tags: Mapping[str, str]
+    environment: str
+    purge_on_delete: bool = False
+
+    @property
+    def name(self) -> str:
+        """The last part of its id."""
+        return self.id.rpartition("/")[2]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObservedVault(Observed):
+    """What is there."""
+
+    vault: VaultState
+    environment: str
+    purge_on_delete: bool
+
+
+def _read(cloud: Cloud, desired: Vault) -> ObservedVault | None:
+    found = cloud.key_vaults.find_vault(desired.id)
+    if found is None:
+        return None
+    return ObservedVault(
+        ours=found.tags.get(MARK) == desired.environment,
+        version=found.changed,
+        vault=found,
+        environment=desired.environment,
+        purge_on_delete=desired.purge_on_delete,
+    )
+
+
+def _diff(desired: Vault, observed: ObservedVault, _view: View) -> tuple[Change, ...]:
+    there = observed.vault
+    changes = (*_cannot_serve(desired, observed), *compare("sku", there.sku, desired.sku.lower()))
+    if desired.purge_protection and not there.purge_protection:
+        changes += compare("purge_protection", before=False, after=True)
+    if observed.ours:
+        changes += _immutable(desired, there)
+    return (*changes, *compare_tags(there.tags, desired.tags))
+
+
+def _cannot_serve(desired: Vault, observed: ObservedVault) -> tuple[Change, ...]:
+    """What keeps any vault, adopted or ours, from being used here."""
+    there, changes = observed.vault, ()
+    if there.tenant_id.lower() != desired.tenant_id.lower():
+        reason = "its tenant is not where the principals are; name a vault of this tenant"
+        changes += compare("tenant_id", there.tenant_id, desired.tenant_id, reason=reason, forces=Forces.REFUSE)
+    if not there.rbac:
+        # https://learn.microsoft.com/azure/key-vault/general/rbac-migration
+        reason = (
+            "access policies decide on it, so roles have no effect; switch it to Azure RBAC "
+            f"(`az keyvault update --name {desired.name} --enable-rbac-authorization true`; its policies end then)"
+        )
+        forces = Forces.UPDATE if observed.ours else Forces.REFUSE
+        changes += compare("rbac", before=False, after=True, reason=reason, forces=forces)
+    return changes
+
+
+def _immutable(desired: Vault, there: VaultState) -> tuple[Change, ...]:
+    """https://learn.microsoft.com/azure/key-vault/general/soft-delete-overview: fixed when the vault is made."""
+
+    def refuse(name: str, before: object, after: object, right: str) -> tuple[Change, ...]:
+        return compare(name, before, after, reason=right, forces=Forces.REFUSE)
+
+    place = desired.location.replace(" ", "").lower()
+    kept = f"Azure fixes it when a vault is made; write `retention_days: {there.retention_days}`"
+    changes = refuse("location", there.location, place, f"a vault cannot move; write `location: {there.location}`")
+    changes += refuse("retention_days", there.retention_days, desired.retention_days, kept)
+    if there.purge_protection and not desired.purge_protection:
+        stays = "purge protection cannot be switched off; write `purge_protection: true`"
+        changes += refuse("purge_protection", before=True, after=False, right=stays)
+    return changes
+
+
+def _publish(observed: ObservedVault, _view: View | None) -> Outputs:
+    return {"id": observed.vault.id, "uri": observed.vault.uri}
+
+
+def _strangers(cloud: Cloud, observed: ObservedVault) -> tuple[str, ...]:
+    """Secrets of which no version bears our mark."""
+    name, mine = observed.vault.id.rpartition("/")[2], observed.environment
+
+    def ours(secret: str) -> bool:
+        return any(version.tags.get(MARK) == mine for version in cloud.secrets.list_versions(name, secret))
+
+    others = [one.name for one in cloud.secrets.list_secrets(name) if one.tags.get(MARK) != mine]
+    return tuple(f"secret {secret}" for secret in others if not ours(secret))
+
+
+def _create(cloud: Cloud, desired: Vault) -> None:
+    cloud.arm.forget(desired.id)
+    there = cloud.key_vaults.find_vault(desired.id)
+    if there is not None and there.tags.get(MARK) != desired.environment:
+        raise Conflict(operation=f"creating vault {desired.name}", message="somebody made it meanwhile")
+    deleted = None if there else cloud.key_vaults.find_deleted(desired.id, desired.location)
+    if deleted is not None:
+        _recover(cloud, desired, deleted)
+        return
+    try:
+        cloud.key_vaults.set_vault(
+            desired.id,
+            location=desired.location,
+            tenant_id=desired.tenant_id,
+            sku=desired.sku,
+            retention_days=desired.retention_days,
+            purge_protection=desired.purge_protection,
+            tags=_tags(desired, {}),
+        )
+    except Conflict as error:
+        if error.code == "VaultAlreadyExists":
+            error.remedy = OTHER_NAME
+        raise
+
+
+def _recover(cloud: Cloud, desired: Vault, deleted: DeletedVault) -> None:
+    """Only what was ours comes back; somebody else's was deleted on purpose."""
+    if deleted.vault_id.lower() != desired.id.lower() or deleted.tags.get(MARK) != desired.environment:
+        raise Conflict(
+            operation=f"creating vault {desired.name}",
+            message=f"a deleted vault that is not ours keeps the name until {deleted.purge_on}: {deleted.vault_id}",
+            remedy=f"Recover or purge it (`az keyvault recover|purge --name {desired.name}`). Or: {OTHER_NAME}",
+        )
+    cloud.key_vaults.recover_vault(desired.id, location=deleted.location, tenant_id=desired.tenant_id, sku=desired.sku)
+    _bring(cloud, desired)
+
+
+def _update(cloud: Cloud, desired: Vault, _observed: ObservedVault) -> None:
+    cloud.arm.forget(desired.id)
+    _bring(cloud, desired)
+
+
+def _bring(cloud: Cloud, desired: Vault) -> None:
+    there = cloud.key_vaults.find_vault(desired.id)
+    tags = _tags(desired, there.tags if there else {})
+    cloud.key_vaults.update_vault(desired.id, sku=desired.sku, purge_protection=desired.purge_protection, tags=tags)
+
+
+def _tags(desired: Vault, there: Mapping[str, str]) -> dict[str, str]:
+    return {**there, **desired.tags, MARK: desired.environment}
+
+
+def _delete(cloud: Cloud, observed: ObservedVault) -> None:
+    cloud.key_vaults.delete_vault(observed.vault.id)
+    if observed.purge_on_delete and not observed.vault.purge_protection:
+        cloud.key_vaults.purge_vault(observed.vault.id, observed.vault.location)
+
+
+KIND: Kind[Vault, ObservedVault] = Kind(
+    name="key_vault",
+    outputs=("id", "uri"),
+    identity=("id",),
+    container=True,
+    diff=_diff,
+    publish=_publish,
+    read=_read,
+    strangers=_strangers,
+    create=_create,
+    update=_update,
+    delete=_delete,
+)

@@ -1,0 +1,77 @@
+"""The blob container whose lease a run holds while it writes; over ARM. Its mark is metadata."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from provisioner.kind import MARK, Kind, compare, nothing
+from provisioner.model import Change, Observed, View
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from provisioner.cloud.cloud import Cloud
+
+METADATA_MARK = MARK.replace("-", "_")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LockContainer:
+    """What should be. account_id: full; environment: the mark's value."""
+
+    account_id: str
+    name: str
+    environment: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObservedLockContainer(Observed):
+    """What is there; its ETag changes with every lease, so it is no part of a plan's digest."""
+
+    account_id: str
+    name: str
+    metadata: Mapping[str, str]
+
+
+def _read(cloud: Cloud, desired: LockContainer) -> ObservedLockContainer | None:
+    found = cloud.storage_accounts.find_container(desired.account_id, desired.name)
+    if found is None:
+        return None
+    ours = found.metadata.get(METADATA_MARK) == desired.environment
+    return ObservedLockContainer(ours=ours, account_id=desired.account_id, name=desired.name, metadata=found.metadata)
+
+
+def _diff(desired: LockContainer, observed: ObservedLockContainer, _view: View) -> tuple[Change, ...]:
+    return compare("mark", observed.metadata.get(METADATA_MARK, ""), desired.environment)
+
+
+def _create(cloud: Cloud, desired: LockContainer) -> None:
+    """One that another run made meanwhile is as good, and its lease's metadata stays."""
+    if cloud.storage_accounts.find_container(desired.account_id, desired.name) is None:
+        cloud.storage_accounts.set_container(desired.account_id, desired.name, {METADATA_MARK: desired.environment})
+
+
+def _update(cloud: Cloud, desired: LockContainer, observed: ObservedLockContainer) -> None:
+    metadata = {**observed.metadata, METADATA_MARK: desired.environment}
+    cloud.storage_accounts.set_metadata(desired.account_id, desired.name, metadata)
+
+
+def _delete(cloud: Cloud, observed: ObservedLockContainer) -> None:
+    """Our own lease would keep it from going."""
+    lease = cloud.session.lease
+    if lease is not None and lease.holds(observed.account_id, observed.name):
+        lease.release()
+    cloud.storage_accounts.delete_container(observed.account_id, observed.name)
+
+
+KIND: Kind[LockContainer, ObservedLockContainer] = Kind(
+    name="lock_container",
+    identity=("account_id", "name"),
+    diff=_diff,
+    publish=nothing,
+    read=_read,
+    create=_create,
+    update=_update,
+    delete=_delete,
+)

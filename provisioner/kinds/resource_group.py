@@ -1,0 +1,109 @@
+"""A resource group: made if absent, else adopted. Its mark is a tag."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from provisioner.errors import Conflict
+from provisioner.kind import MARK, Kind, Outputs, compare_tags
+from provisioner.model import Change, Forces, Observed, View
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from provisioner.cloud.cloud import Cloud
+
+GONE_SECONDS = 900.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResourceGroup:
+    """What should be. id: full; environment: the mark's value."""
+
+    id: str
+    location: str
+    tags: Mapping[str, str]
+    environment: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObservedResourceGroup(Observed):
+    """What is there."""
+
+    id: str
+    location: str
+    tags: Mapping[str, str]
+    environment: str
+
+
+def _read(cloud: Cloud, desired: ResourceGroup) -> ObservedResourceGroup | None:
+    found = cloud.resource_groups.find_group(desired.id)
+    if found is None or found.state == "Deleting":
+        return None
+    return ObservedResourceGroup(
+        ours=found.tags.get(MARK) == desired.environment,
+        id=desired.id,
+        location=found.location,
+        tags=found.tags,
+        environment=desired.environment,
+    )
+
+
+def _diff(desired: ResourceGroup, observed: ObservedResourceGroup, _view: View) -> tuple[Change, ...]:
+    changes = compare_tags(observed.tags, desired.tags)
+    before, after = (place.replace(" ", "").lower() for place in (observed.location, desired.location))
+    if before == after or not observed.ours:  # what lies in an adopted group may lie anywhere
+        return changes
+    # https://learn.microsoft.com/azure/azure-resource-manager/management/overview#resource-groups
+    reason = f"a group cannot move; write `location: {before}`, or name another group"
+    return (*changes, Change(field="location", before=before, after=after, reason=reason, forces=Forces.REFUSE))
+
+
+def _publish(observed: ObservedResourceGroup, _view: View | None) -> Outputs:
+    return {"id": observed.id}
+
+
+def _strangers(cloud: Cloud, observed: ObservedResourceGroup) -> tuple[str, ...]:
+    members = cloud.resource_groups.list_members(observed.id)
+    others = [member for member in members if member.tags.get(MARK) != observed.environment]
+    return tuple("/".join(member.id.split("/")[-2:]) for member in others)
+
+
+def _create(cloud: Cloud, desired: ResourceGroup) -> None:
+    """A group that is being deleted is waited for; one that somebody made since the plan is not taken."""
+
+    def stands() -> bool:
+        cloud.arm.forget(desired.id)
+        found = cloud.resource_groups.find_group(desired.id)
+        if found is not None and found.state != "Deleting" and found.tags.get(MARK) != desired.environment:
+            raise Conflict(operation=f"creating {desired.id}", message="somebody made it meanwhile")
+        return found is None or found.state != "Deleting"
+
+    cloud.session.wait_until(stands, deadline_seconds=GONE_SECONDS, what=f"deletion of {desired.id}")
+    cloud.resource_groups.set_group(
+        desired.id, location=desired.location, tags={**desired.tags, MARK: desired.environment}
+    )
+
+
+def _update(cloud: Cloud, desired: ResourceGroup, observed: ObservedResourceGroup) -> None:
+    cloud.resource_groups.set_tags(desired.id, {**observed.tags, **desired.tags})
+
+
+def _delete(cloud: Cloud, observed: ObservedResourceGroup) -> None:
+    cloud.resource_groups.delete_group(observed.id)
+
+
+KIND: Kind[ResourceGroup, ObservedResourceGroup] = Kind(
+    name="resource_group",
+    outputs=("id",),
+    identity=("id",),
+    container=True,
+    diff=_diff,
+    publish=_publish,
+    read=_read,
+    strangers=_strangers,
+    create=_create,
+    update=_update,
+    delete=_delete,
+)

@@ -1,0 +1,130 @@
+"""A role that a principal has on a scope. Its description names every environment that needs it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from provisioner.errors import Refused
+from provisioner.kind import MARK, Kind, known, nothing
+from provisioner.model import Change, Found, Observed, Proof, Ref, View
+
+if TYPE_CHECKING:
+    from provisioner.cloud.authorization import Assignment
+    from provisioner.cloud.cloud import Cloud
+    from provisioner.kind import Outputs
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoleAssignment:
+    """What should be. role: name or GUID; principal_id: object id; label: whose it is, for people."""
+
+    scope: str
+    role: str
+    principal_id: str | Ref
+    environment: str
+    label: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """Where to look for grants of an environment."""
+
+    scope: str
+    environment: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObservedRoleAssignment(Observed):
+    """What is there. made_by_us: some environment's mark is on it; else somebody granted it and it stays."""
+
+    scope: str
+    name: str
+    environment: str
+    made_by_us: bool
+
+
+def _check(cloud: Cloud, desired: RoleAssignment) -> None:
+    _role(cloud, desired)
+
+
+def _role(cloud: Cloud, desired: RoleAssignment) -> str:
+    try:
+        return cloud.authorization.role_id(desired.scope, desired.role)
+    except Refused as error:
+        raise Refused(f"grant to {desired.label}", f"role {desired.role!r}: {error.reason}", error.remedy) from error
+
+
+def _read(cloud: Cloud, desired: RoleAssignment) -> ObservedRoleAssignment | None:
+    role = _role(cloud, desired)
+    found = cloud.authorization.find_assignment(desired.scope, role, known(desired.principal_id))
+    return None if found is None else _observed(cloud, found, desired.environment)
+
+
+def _observed(cloud: Cloud, found: Assignment, environment: str) -> ObservedRoleAssignment:
+    marks = cloud.authorization.marks(found)
+    return ObservedRoleAssignment(
+        ours=_mark(environment) in marks,
+        scope=found.scope.lower(),
+        name=found.name,
+        environment=environment,
+        made_by_us=bool(marks) or cloud.authorization.is_our_name(found),
+    )
+
+
+def _mark(environment: str) -> str:
+    return f"{MARK}={environment}"
+
+
+def _diff(desired: RoleAssignment, observed: ObservedRoleAssignment, _view: View) -> tuple[Change, ...]:
+    """An assignment that somebody else made serves as it is."""
+    if observed.ours or not observed.made_by_us:
+        return ()
+    return (Change(field="description", after=_mark(desired.environment), reason="needed here too"),)
+
+
+def _owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
+    listed = cloud.authorization.list_assignments(scope.scope)
+    all_there = (_observed(cloud, one, scope.environment) for one in listed)
+    return tuple(Found(name=one.name, observed=one) for one in all_there if one.ours)
+
+
+def _prove(_cloud: Cloud, _desired: RoleAssignment, _observed: ObservedRoleAssignment, _made: Outputs) -> Proof:
+    """Only the principal could tell, and Azure says minutes.
+
+    https://learn.microsoft.com/azure/role-based-access-control/troubleshooting#symptom---role-assignment-changes-are-not-being-detected
+    """
+    return Proof.UNKNOWABLE
+
+
+def _create(cloud: Cloud, desired: RoleAssignment) -> None:
+    cloud.authorization.grant(
+        desired.scope,
+        _role(cloud, desired),
+        known(desired.principal_id),
+        principal_type="ServicePrincipal",
+        mark=_mark(desired.environment),
+    )
+
+
+def _update(cloud: Cloud, desired: RoleAssignment, _observed: ObservedRoleAssignment) -> None:
+    _create(cloud, desired)
+
+
+def _delete(cloud: Cloud, observed: ObservedRoleAssignment) -> None:
+    cloud.authorization.revoke(observed.scope, observed.name, _mark(observed.environment))
+
+
+KIND: Kind[RoleAssignment, ObservedRoleAssignment] = Kind(
+    name="role_assignment",
+    identity=("scope", "role", "principal_id"),
+    diff=_diff,
+    publish=nothing,
+    read=_read,
+    check=_check,
+    owned=_owned,
+    prove=_prove,
+    create=_create,
+    update=_update,
+    delete=_delete,
+)
