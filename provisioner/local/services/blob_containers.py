@@ -1,0 +1,210 @@
+"""Blob services and containers on ARM, and a container's lease, which needs no right on the data plane.
+
+https://learn.microsoft.com/rest/api/storagerp/blob-containers
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from provisioner.local import arm_errors, containers, leases, resources, storage_accounts
+from provisioner.local.call import AzureError, Reply
+from provisioner.local.service import Service
+
+if TYPE_CHECKING:
+    from provisioner.local.call import Call
+    from provisioner.local.store import Document
+
+SERVICE = Service(
+    name="blob containers",
+    hosts=(arm_errors.HOST,),
+    path=".*/providers/Microsoft.Storage/storageAccounts/[^/]+/blobServices(/.*)?",
+    audiences=arm_errors.AUDIENCES,
+    render=arm_errors.render,
+    scope=arm_errors.scope,
+    forbidden=arm_errors.forbidden,
+    one_slash=True,
+    versions=("2019-06-01", "2021-04-01", "2022-09-01", "2023-05-01", "2024-01-01", "2025-01-01"),
+)
+
+_ACCOUNT = "/subscriptions/{subscription}/resourcegroups/{group}/providers/Microsoft.Storage/storageAccounts/{account}"
+_SERVICE = _ACCOUNT + "/blobServices/default"
+_LIST = _SERVICE + "/containers"
+_ONE = _LIST + "/{name}"
+_SERVICES = f"{storage_accounts.TYPE}/blobServices"
+_TYPE = f"{_SERVICES}/containers"
+_GUID = re.compile(r"[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}", re.IGNORECASE)
+_PUBLIC = {"none": None, "container": "Container", "blob": "Blob"}
+
+
+@SERVICE.route("GET", _ACCOUNT + "/blobServices", action=f"{_SERVICES}/read")
+def list_services(call: Call) -> Reply:
+    """The one blob service of an account."""
+    return Reply(body={"value": [_service(call)]})
+
+
+@SERVICE.route("GET", _SERVICE, action=f"{_SERVICES}/read")
+def get_service(call: Call) -> Reply:
+    """The blob service."""
+    return Reply(body=_service(call))
+
+
+@SERVICE.route("PUT", _SERVICE, action=f"{_SERVICES}/write")
+def set_service(call: Call) -> Reply:
+    """Its properties are kept and shown; the data planes do not act on them."""
+    document = _service(call)
+    document["properties"] = {**document["properties"], **arm_errors.wanted_properties(call.json())}
+    return Reply(body=resources.shown(resources.put(call.world, document)))
+
+
+@SERVICE.route("GET", _ONE, action=f"{_TYPE}/read")
+def get_container(call: Call) -> Reply:
+    """The container with its metadata and the state of its lease."""
+    account = _account(call)
+    return Reply(body=_shown(call, account, containers.get(call.world, account["name"], call.params["name"])))
+
+
+@SERVICE.route("PUT", _ONE, action=f"{_TYPE}/write")
+def set_container(call: Call) -> Reply:
+    """201 for a new container, else 200."""
+    account, name, body = _account(call), call.params["name"], call.json()
+    found = containers.find(call.world, account["name"], name)
+    try:
+        document = found or containers.create(call.world, account["name"], name)
+    except AzureError as error:
+        raise _wrapped(error) from error
+    return Reply(
+        status=201 if found is None else 200, body=_shown(call, account, _change(call, account, document, body))
+    )
+
+
+@SERVICE.route("PATCH", _ONE, action=f"{_TYPE}/write")
+def update_container(call: Call) -> Reply:
+    """Metadata, when given, is replaced as a whole; a lease does not stand in the way."""
+    account = _account(call)
+    found = containers.get(call.world, account["name"], call.params["name"])
+    return Reply(body=_shown(call, account, _change(call, account, found, call.json())))
+
+
+@SERVICE.route("DELETE", _ONE, action=f"{_TYPE}/delete")
+def delete_container(call: Call) -> Reply:
+    """200 or 204; 409 while it is leased."""
+    account, name = _account(call), call.params["name"]
+    if containers.find(call.world, account["name"], name) is None:
+        return Reply(status=204)
+    try:
+        containers.delete(call.world, account["name"], name)
+    except AzureError as error:
+        raise _wrapped(error) from error
+    return Reply()
+
+
+@SERVICE.route("GET", _LIST, action=f"{_TYPE}/read")
+def list_containers(call: Call) -> Reply:
+    """The containers, by name; `$filter` is a prefix, `$maxpagesize` cuts, `$skipToken` is the last name seen."""
+    account, prefix = _account(call), call.query.get("$filter", "")
+    last = call.query.get("$skiptoken", "")
+    found = [one for one in containers.listing(call.world, account["name"]) if one["name"].startswith(prefix)]
+    left = [one for one in found if one["name"] > last]
+    size = int(call.query["$maxpagesize"]) if call.query.get("$maxpagesize", "").isdigit() else 5000
+    body: dict[str, Any] = {"value": [_shown(call, account, one) for one in left[:size]]}
+    if len(left) > size > 0:
+        version = call.query.get("api-version", "")
+        token = f"$maxpagesize={size}&$skipToken={left[size - 1]['name']}"
+        body["nextLink"] = f"https://{call.host}{call.path}?api-version={version}&{token}"
+    return Reply(body=body)
+
+
+@SERVICE.route("POST", _ONE + "/lease", action=f"{_TYPE}/lease/action")
+def lease_container(call: Call) -> Reply:
+    """Acquire, Renew, Change, Release or Break; a broken one answers with the seconds left."""
+    account, body = _account(call), call.json()
+    action = str(body.get("action", "")).lower()
+    if action not in {"acquire", "renew", "change", "release", "break"}:
+        raise _invalid(f"The lease action '{body.get('action')}' is invalid.")
+    wanted = _lease_request(body, action)
+    found = containers.lease(call.world, account["name"], call.params["name"], action, wanted)
+    if action == "break":
+        left = leases.remaining_seconds(found["lease"], call.world.clock.timestamp())
+        return Reply(body={"leaseTimeSeconds": str(left)})
+    return Reply(body={"leaseId": found["lease"]["id"] or wanted.lease_id})
+
+
+def _account(call: Call) -> Document:
+    return arm_errors.require_resource(call, storage_accounts.TYPE, call.params["account"])
+
+
+def _service(call: Call) -> Document:
+    account = _account(call)
+    where = f"{account['id']}/blobServices/default"
+    known = resources.find(call.world, where)
+    properties: Document = {
+        "cors": {"corsRules": []},
+        "deleteRetentionPolicy": {"allowPermanentDelete": False, "enabled": False},
+    }
+    fresh: Document = {"sku": account["sku"], "id": where, "name": "default", "type": _SERVICES}
+    return known or {**fresh, "properties": properties}
+
+
+def _change(call: Call, account: Document, found: Document, body: Document) -> Document:
+    """Metadata and public access as given; nothing given leaves the etag alone."""
+    given = arm_errors.wanted_properties(body)
+    document = dict(found)
+    if given.get("metadata") is not None:
+        document["metadata"] = {str(name): str(value) for name, value in given["metadata"].items()}
+    if given.get("publicAccess") is not None:
+        document["publicAccess"] = _public(account, str(given["publicAccess"]))
+    return found if document == found else containers.put(call.world, document)
+
+
+def _public(account: Document, wanted: str) -> str | None:
+    if wanted.lower() not in _PUBLIC:
+        raise _invalid(f"The public access '{wanted}' is invalid.")
+    level = _PUBLIC[wanted.lower()]
+    if level and not account["properties"].get("allowBlobPublicAccess"):
+        message = "Public access is not permitted on this storage account."
+        raise AzureError(status=409, code="PublicAccessNotPermitted", message=message)
+    return level
+
+
+def _lease_request(body: Document, action: str) -> leases.LeaseRequest:
+    for name in ("leaseId", "proposedLeaseId"):
+        if body.get(name) and not _GUID.fullmatch(str(body[name])):
+            raise _invalid(f"The value of {name} is not a GUID.")
+    seconds: Any = body.get("leaseDuration")
+    if action == "acquire" and (not isinstance(seconds, int) or isinstance(seconds, bool)):
+        raise _invalid("The leaseDuration is required to acquire a lease: -1, or 15 to 60 seconds.")
+    return leases.LeaseRequest(
+        lease_id=str(body.get("leaseId") or ""),
+        proposed_id=str(body.get("proposedLeaseId") or ""),
+        duration_seconds=seconds if isinstance(seconds, int) else leases.INFINITE,
+        break_seconds=body.get("breakPeriod"),
+    )
+
+
+def _invalid(message: str) -> AzureError:
+    return AzureError(status=400, code="InvalidValuesForRequestParameters", message=message)
+
+
+def _wrapped(error: AzureError) -> AzureError:
+    """What the blob service refuses, in the words of the resource provider: one code, and 409 for a lease."""
+    status = 409 if error.status == 412 else error.status
+    return AzureError(status=status, code="ContainerOperationFailure", message=error.message)
+
+
+def _shown(call: Call, account: Document, document: Document) -> Document:
+    properties: Document = {
+        "publicAccess": document["publicAccess"] or "None",
+        **{name: value.title() for name, value in containers.lease_properties(call.world, document).items()},
+        "lastModifiedTime": str(document["lastModified"]),
+        "metadata": document["metadata"],
+        "deleted": False,
+        "remainingRetentionDays": 0,
+        "defaultEncryptionScope": "$account-encryption-key",
+        "denyEncryptionScopeOverride": False,
+        "hasImmutabilityPolicy": False,
+        "hasLegalHold": False,
+    }
+    where = f"{account['id']}/blobServices/default/containers/{document['name']}"
+    return {"id": where, "name": document["name"], "type": _TYPE, "etag": document["etag"], "properties": properties}
