@@ -53,14 +53,13 @@ OVERRIDE = re.compile(r"AIRFLOW__[A-Z][A-Z0-9_]*__[A-Z0-9_]+")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def report(document: Document, environment: Environment, bad: set[str]) -> None:
-    """Into `document` what is wrong with the environment. bad: top-level fields that stand-ins stand for."""
+def report(document: Document, environment: Environment, stand_ins: set[str]) -> None:
+    """Into `document` what is wrong with the environment. stand_ins: top-level fields that are not the file's."""
     for check in (_secret_names, _settings, _requirements, _jar, _display_names):
         for path, wrong, right in check(environment):
-            if str(path[0]) not in bad and path not in document.broken:
+            if str(path[0]) not in stand_ins and path not in document.broken:
                 document.report(path, wrong, right)
-    if "dag" not in bad:
-        _dag(document, environment)
+    _dag(document, environment)
 
 
 def _secret_names(environment: Environment) -> Iterator[Found]:

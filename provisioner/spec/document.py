@@ -30,7 +30,8 @@ STRING_TAG = "tag:yaml.org,2002:str"
 class Document:
     """What a file says.
 
-    lines: of every path; texts: every scalar as it stands in the file, before `${VAR}`; broken: paths with a problem.
+    lines: of every path; texts: every scalar as it stands in the file, before `${VAR}`; broken: paths without
+    a value that could be judged; expanded: what `${VAR}` stood for, which no problem may quote.
     """
 
     file: str
@@ -39,6 +40,7 @@ class Document:
     texts: dict[Path, str] = field(default_factory=dict[Path, str])
     problems: list[Problem] = field(default_factory=list[Problem])
     broken: set[Path] = field(default_factory=set[Path])
+    expanded: set[str] = field(default_factory=set[str])
 
     def line(self, path: Path) -> int:
         """The line of the path, or of the nearest thing around it that stands in the file."""
@@ -48,15 +50,22 @@ class Document:
         """What stands at the path, or the text that stands for all of it (a short form)."""
         value: Data = self.data
         for part in path:
-            if isinstance(value, dict) and isinstance(part, str):
-                value = value.get(part)
-            elif isinstance(value, list) and isinstance(part, int):
-                value = value[part]
+            inside = _children(value)
+            if part not in inside:
+                return value if isinstance(value, str) else None
+            value = inside[part]
         return value
+
+    def masked(self, text: str) -> str:
+        """The text without anything that `${VAR}` stood for; a short value only where it is a word of its own."""
+        for value in filter(None, self.expanded):
+            pattern = re.escape(value) if len(value) > 3 else rf"(?<!\w){re.escape(value)}(?!\w)"
+            text = re.sub(pattern, "…", text)
+        return text
 
     def report(self, path: Path, wrong: str, right: str, line: int | None = None) -> None:
         """Keep a problem."""
-        self.broken.add(path)
+        wrong, right = self.masked(wrong), self.masked(right)
         at = self.line(path) if line is None else line
         self.problems.append(Problem(file=self.file, line=at, path=dotted(path), wrong=wrong, right=right))
 
@@ -124,6 +133,7 @@ class _Reader:
         """Refuse what an environment has no use for and what could harm: aliases, tags, depth."""
         if len(path) > DEEPEST:
             refuse(self.into, "is nested too deep", "no field of an environment is", _line(event))
+        problems = len(self.into.problems)
         if isinstance(event, yaml.AliasEvent):
             self.into.report(path, "is an alias (`*…`)", "write the value itself", _line(event))
         elif isinstance(event, yaml.NodeEvent) and event.anchor is not None:
@@ -131,6 +141,8 @@ class _Reader:
         tag = getattr(event, "tag", None)
         if tag not in {None, "!", STRING_TAG}:
             self.into.report(path, "has a tag (`!…`)", "leave the tag out, or quote the text", _line(event))
+        if len(self.into.problems) > problems:
+            self.into.broken.add(path)
 
     def sequence(self, path: Path) -> list[Data]:
         items: list[Data] = []
@@ -181,8 +193,16 @@ class _Reader:
         elif name not in self.environ:
             self.into.report(path, f"needs the variable {name}, which is not set", f"set it: export {name}=…")
         else:
+            self.into.expanded.add(self.environ[name])
             return self.environ[name]
+        self.into.broken.add(path)
         return ""
+
+
+def _children(value: Data) -> dict[str | int, Data]:
+    if isinstance(value, list):
+        return dict(enumerate(value))
+    return {**value} if isinstance(value, dict) else {}
 
 
 def _line(event: yaml.Event) -> int:

@@ -150,7 +150,7 @@ Duration = Annotated[
     BeforeValidator(_duration),
     WithJsonSchema({"type": "string", "pattern": r"^(?=\d)(\d+d)?(\d+h)?(\d+m)?(\d+s)?$", "examples": ["30d", "24h"]}),
 ]
-SecretText = Annotated[Secret, PlainValidator(_secret), WithJsonSchema({"type": "string"})]
+SecretText = Annotated[Secret, PlainValidator(_secret), WithJsonSchema({"type": ["string", "number", "boolean"]})]
 FilePath = Annotated[Path, BeforeValidator(_path), WithJsonSchema({"type": "string"})]
 Location = Annotated[str, Rule(r"[a-z0-9]+", "write a location such as westeurope"), BeforeValidator(_location)]
 Line = Annotated[str, Rule(r"[^\x00-\x1f\x7f]+", "write one line of text")]

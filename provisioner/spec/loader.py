@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from copy import deepcopy
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from provisioner.spec.fields import Context
 from provisioner.spec.model import Environment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 FOLDER = Path("environments")
 SUFFIXES = (".yaml", ".yml")
@@ -81,21 +82,45 @@ def _environment(found: document.Document, folder: Path) -> Environment | None:
         environment = Environment.model_validate(found.data, context=context)
     except ValidationError as error:
         mistakes.report(found, error)
-        bad = {str(mistake["loc"][0]) for mistake in error.errors(include_input=False)}
-        good = {name: value for name, value in found.data.items() if name not in bad}
-        _check(found, {**STAND_IN, **good}, bad, context)
+        _check_the_rest(found, error, context)
         return None
     checks.report(found, environment, set())
     return environment
 
 
-def _check(found: document.Document, data: dict[str, object], bad: set[str], context: Context) -> None:
-    """Check what is right as well, with stand-ins for the rest, so that one run finds everything."""
+def _check_the_rest(found: document.Document, error: ValidationError, context: Context) -> None:
+    """Check what is right, with defaults and stand-ins for what is wrong, so that one run finds everything."""
+    data = deepcopy(found.data)
+    _prune(data, error)
     try:
-        environment = Environment.model_validate(data, context=context)
-    except ValidationError:  # what is right depends on what is wrong: it is checked once that is corrected
-        return
-    checks.report(found, environment, bad)
+        environment = Environment.model_validate({**STAND_IN, **data}, context=context)
+    except ValidationError as again:
+        for path in _paths(again):
+            data.pop(str(path[0]), None)
+        try:
+            environment = Environment.model_validate({**STAND_IN, **data}, context=context)
+        except ValidationError:  # what is right depends on what is wrong: it is checked once that is corrected
+            return
+    checks.report(found, environment, STAND_IN.keys() - data.keys())
+
+
+def _paths(error: ValidationError) -> Iterator[document.Path]:
+    for mistake in error.errors(include_url=False, include_input=False):
+        parts = mistake["loc"]
+        end = next((index for index, part in enumerate(parts) if isinstance(part, int)), len(parts))
+        yield parts[:end]  # a list goes as a whole
+
+
+def _prune(data: dict[str, document.Data], error: ValidationError) -> None:
+    """Take out what is wrong, or the short form that stands for it."""
+    for path in _paths(error):
+        within = data
+        for part in map(str, path):
+            inner = within.get(part)
+            if not isinstance(inner, dict) or part == path[-1]:
+                within.pop(part, None)
+                break
+            within = inner
 
 
 _GROUP = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/stand-in/providers"
