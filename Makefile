@@ -8,7 +8,8 @@
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 ENV ?= local
-LOCK = .venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header
+LOCK = .venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
+  $(if $(UPGRADE),--upgrade)
 PROVISIONER = .venv/bin/python -m provisioner
 YES_OPTION = $(if $(filter 1 yes true,$(YES)),--yes)
 
@@ -48,9 +49,12 @@ local-up: .venv/runtime.stamp ## start the local Azure
 	@$(PROVISIONER) local up $(ARGS)
 
 lock: .venv/dev.stamp ## write the locks anew from pyproject.toml; UPGRADE=1 takes the newest versions
-	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml -o requirements/runtime.txt
-	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --group dev -c requirements/runtime.txt -o requirements/dev.txt
-	$(LOCK) $(if $(UPGRADE),--upgrade) --group installer -o requirements/installer.txt
+	$(LOCK) pyproject.toml -o requirements/runtime.txt
+	$(LOCK) pyproject.toml --group dev -c requirements/runtime.txt -o requirements/dev.txt
+	$(LOCK) --group installer -o requirements/installer.txt
+	$(LOCK) --group airflow -o tests/clients/airflow.lock
+	$(LOCK) --group async-sdks -o tests/clients/async-sdks.lock
+	$(LOCK) --group az -o tests/clients/az.lock
 
 plan: .venv/runtime.stamp ## show what provision would do to ENV, and why
 	@$(PROVISIONER) plan $(ENV) $(ARGS)
