@@ -20,12 +20,15 @@ ProvisionerError
 │   ├── Unreachable          no answer at all
 │   └── Unexpected           an answer nobody here knows
 ├── LocalError           the embedded local Azure did not start or stop
+├── Defect               a mistake of ours: nothing a user did
 └── Interrupted          a person or a signal ended the run
 """
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass, field
+from pathlib import Path
 
 
 class ProvisionerError(Exception):
@@ -239,6 +242,19 @@ class LocalError(ProvisionerError):
 
     def sentence(self) -> str:
         return f"{self.what}. {self.remedy}"
+
+
+@dataclass(eq=False)
+class Defect(ProvisionerError):
+    """An exception that nothing here expected. It tells its type and place, not its text, which may hold anything."""
+
+    cause: BaseException
+
+    def sentence(self) -> str:
+        frames = traceback.extract_tb(self.cause.__traceback__)
+        ours = [frame for frame in frames if "provisioner" in Path(frame.filename).parts] or frames
+        where = f" in {Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else ""
+        return f"A defect of provisioner: {type(self.cause).__name__}{where}. Report it; --debug shows the traceback."
 
 
 @dataclass(eq=False)

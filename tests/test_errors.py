@@ -19,6 +19,7 @@ EXAMPLES = (
     Refused("box/b", "it cannot serve", "Choose another"),
     Refusals((Refused("box/b", "it cannot serve", "Choose another"),)),
     *(kind(operation="GET x") for kind in (CloudError, *CloudError.__subclasses__())),
+    errors.Defect(ZeroDivisionError()),
     errors.LocalError("it did not start", "Try again"),
     errors.Interrupted("apply"),
 )

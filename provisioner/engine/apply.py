@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from provisioner.errors import CloudError, Interrupted, NotYetVisible, ProvisionerError, Unexpected
+from provisioner.errors import CloudError, Defect, Interrupted, NotYetVisible, ProvisionerError, Unexpected
 from provisioner.model import (
     Action,
     Address,
@@ -113,6 +113,7 @@ class Apply:
 
     def _timed(self, step: Step) -> Outcome:
         began = self.clock()
+        error: Exception | None
         try:
             result, error, note = Result.DONE, None, self._do(step)
         except Interrupted as caught:
@@ -121,6 +122,8 @@ class Apply:
             if isinstance(caught, CloudError):
                 caught.address = caught.address or str(step.address)
             result, error, note = Result.FAILED, caught, ""
+        except Exception as caught:  # noqa: BLE001  # the other steps' outcomes must not be lost with it
+            result, error, note = Result.FAILED, Defect(caught), ""
         seconds = self.clock() - began
         return Outcome(step=step, result=result, error=error, seconds=seconds, note=note)
 

@@ -3,8 +3,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from provisioner.errors import Conflict, Interrupted
 from provisioner.model import Outcome, Ref, Search, Step
 from tests.engine.toys import World, at, denied, node, recipe
@@ -189,11 +187,15 @@ def test_a_kind_that_cannot_write_says_so(tmp_path: Path) -> None:
     assert "cannot be updated" in str(applied(world, what, planned(world, what), tmp_path)["stuck/s"].error)
 
 
-def test_a_defect_of_ours_is_not_hidden(tmp_path: Path) -> None:
-    world, what = World(write_errors={"box/b": ZeroDivisionError()}), recipe(BOX)
+def test_a_defect_of_ours_fails_its_step_and_loses_no_other(tmp_path: Path) -> None:
+    world = World(write_errors={"box/b": ZeroDivisionError("a private value")})
+    what = recipe(BOX, node("box/other"))
 
-    with pytest.raises(ZeroDivisionError):
-        applied(world, what, planned(world, what), tmp_path)
+    outcomes = applied(world, what, planned(world, what), tmp_path)
+
+    assert results(outcomes) == {"box/b": "failed", "box/other": "done"}
+    assert "ZeroDivisionError in apply.py" in str(outcomes["box/b"].error)
+    assert "private" not in str(outcomes["box/b"].error)
 
 
 def test_the_journal_has_intents_and_outcomes(tmp_path: Path) -> None:

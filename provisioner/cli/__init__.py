@@ -1,0 +1,1 @@
+"""argv → command → printed report → exit code. The only room that prints and exits."""

@@ -1,0 +1,118 @@
+"""The verbs of the embedded local Azure, and how a run on `cloud: local` reaches it.
+
+The only importer of provisioner.local.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from provisioner.cli import show
+from provisioner.errors import LocalError
+from provisioner.local import process
+from provisioner.secret import Secret
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Generator
+
+    from provisioner.cloud.sign_in import LocalSettings
+
+STATE_VARIABLE = "PROVISIONER_LOCAL_STATE"
+
+
+def state() -> Path | None:
+    """Where the local Azure keeps its state, if not in `.local/azure` of the project."""
+    named = os.environ.get(STATE_VARIABLE)
+    return Path(named) if named else None
+
+
+@contextmanager
+def explained() -> Generator[None]:
+    """What went wrong with the process, in our words."""
+    try:
+        yield
+    except process.StartError as error:
+        remedy = "Look at its log in .local/azure, then `provisioner local down` and again"
+        raise LocalError(str(error), remedy) from error
+
+
+def local_settings() -> LocalSettings:
+    """Start the local Azure if it does not run; how to reach it and sign in."""
+    from provisioner.cloud.sign_in import LocalSettings
+
+    with explained():
+        status = process.start(state())
+        secret = process.settings(state())["AZURE_CLIENT_SECRET"]
+    if not isinstance(secret, Secret):
+        raise TypeError("the operator's secret is not a Secret")
+    return LocalSettings(
+        proxy=status["proxy"],
+        ca_bundle=status["ca_bundle"],
+        tenant_id=status["tenant_id"],
+        client_id=status["operator_client_id"],
+        client_secret=secret,
+    )
+
+
+def run(arguments: Namespace) -> int:
+    """One `local` verb; its exit code."""
+    with explained():
+        return {"up": _up, "down": _down, "reset": _reset, "status": _status, "env": _env, "exec": _exec}[
+            arguments.action
+        ](arguments)
+
+
+def _up(arguments: Namespace) -> int:
+    process.start(state())
+    return _status(arguments)
+
+
+def _down(_arguments: Namespace) -> int:
+    show.text("stopped" if process.stop(state()) else "it was not running")
+    return 0
+
+
+def _reset(_arguments: Namespace) -> int:
+    process.reset(state())
+    show.text("everything in the local Azure is forgotten")
+    return 0
+
+
+def _status(arguments: Namespace) -> int:
+    found = process.status(state())
+    if arguments.json:
+        show.document(found)
+    elif found["running"]:
+        show.text(f"running behind {found['proxy']}; point any program at it with `provisioner local exec -- COMMAND`")
+    else:
+        show.text("not running; `provisioner local up` starts it")
+    return 0
+
+
+def _env(arguments: Namespace) -> int:
+    process.start(state())
+    for name, value in process.settings(state()).items():
+        if not isinstance(value, Secret):
+            show.text(f"export {name}='{value}'")
+        elif arguments.show_secret:
+            show.text(f"export {name}='{value.reveal()}'")
+    for name in sorted(process.DROPPED_NAMES):
+        show.text(f"unset {name}")
+    return 0
+
+
+def _exec(arguments: Namespace) -> int:
+    command = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
+    if not command:
+        raise LocalError("no command was given", "Write it after `--`: provisioner local exec -- az group list")
+    process.start(state())
+    environment = process.environment(dict(os.environ), state())
+    try:
+        return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603  # the user's own command
+    except OSError as error:
+        raise LocalError(f"{command[0]} cannot be run: {error.strerror}", "Check its name and PATH") from error

@@ -1,0 +1,214 @@
+"""Each verb on an environment: load the spec, call the command, show the result, choose the exit code."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from provisioner.cli import show
+from provisioner.errors import Refused
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Callable, Generator
+
+    from provisioner.commands import Report, Run
+    from provisioner.model import Address
+    from provisioner.spec.model import Environment
+
+PENDING, PARTLY = 2, 3
+ROOT = Path(__file__).parents[2]
+
+
+def validate(arguments: Namespace) -> int:
+    """Check the spec."""
+    environment = _environment(arguments)
+    if arguments.json:
+        show.document({"environment": environment.name, "valid": True})
+    else:
+        show.text(f"{environment.name}: valid")
+    return 0
+
+
+def schema(_arguments: Namespace) -> int:
+    """Print the JSON Schema."""
+    from provisioner.spec.schema import json_schema
+
+    show.document(json_schema())
+    return 0
+
+
+def graph(arguments: Namespace) -> int:
+    """Print the Mermaid flowchart."""
+    from provisioner.commands import declared
+    from provisioner.engine.report import mermaid
+
+    show.text(mermaid(declared(_environment(arguments))).rstrip())
+    return 0
+
+
+def render(arguments: Namespace) -> int:
+    """Print the Airflow settings and the DAG."""
+    from provisioner.cli.rendered import rendered, rendered_text
+
+    found = rendered(_environment(arguments))
+    if arguments.json:
+        show.document(found)
+    else:
+        show.text(rendered_text(found))
+    return 0
+
+
+def plan(arguments: Namespace) -> int:
+    """Show what provision would do."""
+    from provisioner.commands import make_plan
+    from provisioner.engine.report import plan_json, plan_lines
+    from provisioner.engine.saved import save
+
+    with _run(arguments) as run:
+        made = make_plan(run, _addresses(arguments.only))
+    if arguments.out:
+        save(made, Path(arguments.out))
+    if arguments.json:
+        show.document(plan_json(made))
+    else:
+        show.lines(plan_lines(made))
+    return PENDING if arguments.detailed_exitcode and made.pending else 0
+
+
+def provision(arguments: Namespace) -> int:
+    """Make the environment as its spec says."""
+    from provisioner import commands
+    from provisioner.engine.saved import load
+
+    saved = load(Path(arguments.plan)) if arguments.plan else None
+    confirm = show.confirmer("Go on?", yes=arguments.yes)
+    with show.progress(quiet=arguments.json) as watch, _run(arguments, confirm=confirm, watch=watch) as run:
+        report = commands.provision(run, only=_addresses(arguments.only), saved=saved)
+    return _reported(arguments, report)
+
+
+def teardown(arguments: Namespace) -> int:
+    """Remove exactly what provision made."""
+    from provisioner import commands
+
+    environment = _environment(arguments)
+    yes = arguments.yes or environment.cloud == "local"
+    confirm = show.confirmer(f"Tear {environment.name} down?", yes=yes, always=True)
+    with show.progress(quiet=arguments.json) as watch, _run(arguments, confirm=confirm, watch=watch) as run:
+        report = commands.teardown(run, with_contents=arguments.with_contents)
+    return _reported(arguments, report)
+
+
+def status(arguments: Namespace) -> int:
+    """Show what is there, drift, and each credential."""
+    from provisioner.cli.status import status_json, status_lines
+    from provisioner.commands import make_plan
+
+    with _run(arguments) as run:
+        made, now, notes = make_plan(run), run.cloud.session.now(), run.recipe.notes
+    if arguments.json:
+        show.document(status_json(made, now, notes))
+    else:
+        show.lines(status_lines(made, now, notes))
+    return 0
+
+
+def output(arguments: Namespace) -> int:
+    """Show ids, URLs and names."""
+    from provisioner.commands import outputs
+
+    with _run(arguments) as run:
+        found = outputs(run)
+    if arguments.json:
+        show.document({"environment": run.environment.name, "resources": found})
+    else:
+        for address, published in found.items():
+            for name, value in published.items():
+                show.text(f"{address}.{name} = {value}")
+    return 0
+
+
+VERBS: dict[str, Callable[[Any], int]] = {
+    "graph": graph,
+    "output": output,
+    "plan": plan,
+    "provision": provision,
+    "render": render,
+    "schema": schema,
+    "status": status,
+    "teardown": teardown,
+    "validate": validate,
+}
+
+
+def _environment(arguments: Namespace) -> Environment:
+    from provisioner.spec.loader import load
+
+    return load(arguments.environment)
+
+
+@contextmanager
+def _run(arguments: Namespace, **more: Any) -> Generator[Run]:
+    """The verb's way to its cloud, signed in."""
+    environment = _environment(arguments)
+    from provisioner.cloud.cloud import Cloud
+    from provisioner.cloud.profile import PROFILES
+    from provisioner.cloud.session import open_session
+    from provisioner.commands import Run
+
+    local = None
+    if environment.cloud == "local":
+        from provisioner.cli.local import local_settings
+
+        local = local_settings()
+    session = open_session(
+        PROFILES[environment.cloud],
+        subscription=environment.subscription,
+        tenant=environment.tenant,
+        local=local,
+        debug=arguments.debug,
+    )
+    try:
+        session.warm()
+        yield Run(
+            environment=environment,
+            cloud=Cloud(session),
+            clock=time.perf_counter,
+            journal=Path(os.environ.get("PROVISIONER_JOURNAL", ROOT / ".local" / "journal")),
+            verb=arguments.verb,
+            purge=getattr(arguments, "purge", False),
+            **more,
+        )
+    finally:
+        session.close()
+
+
+def _reported(arguments: Namespace, report: Report) -> int:
+    from provisioner.engine.report import outcomes_json, outcomes_summary, remaining_lines
+
+    if arguments.json:
+        show.document(outcomes_json(report.plan, report.outcomes))
+    else:
+        show.lines(remaining_lines(report.outcomes))
+        show.text(outcomes_summary(report.plan.environment, report.outcomes))
+    if arguments.debug:
+        show.tracebacks(outcome.error for outcome in report.outcomes)
+    if report.interrupted:
+        return 130
+    done = any(outcome.result == "done" for outcome in report.outcomes)
+    if report.failed:
+        return PARTLY if done else 1
+    return PARTLY if report.remains else 0
+
+
+def _addresses(named: list[str]) -> tuple[Address, ...]:
+    from provisioner.model import Address
+
+    for text in named:
+        if "/" not in text:
+            raise Refused(text, "not an address", "Write KIND/NAME as `provisioner plan` shows it")
+    return tuple(Address(*text.split("/", 1)) for text in named)

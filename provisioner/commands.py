@@ -1,0 +1,240 @@
+"""Every verb as a few lines that compose stages: declare, observe, plan, apply. Prints nothing, exits nowhere."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from provisioner.cloud.profile import PROFILES
+from provisioner.engine.apply import Apply, Watch
+from provisioner.engine.journal import Journal
+from provisioner.engine.observe import observe
+from provisioner.engine.plan import limited, plan, view_of
+from provisioner.engine.teardown import teardown as take_down
+from provisioner.errors import Protected
+from provisioner.kinds import kinds
+from provisioner.model import Action, Address, Intent, Outcome, Plan, Recipe, Result, Snapshot
+from provisioner.recipe.recipe import lock_name, recipe
+from provisioner.recipe.target import Names
+from provisioner.spec.rendering import Hosts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable
+    from pathlib import Path
+
+    from provisioner.cloud.cloud import Cloud
+    from provisioner.engine.saved import SavedPlan
+    from provisioner.spec.model import Environment
+
+PASSES = 3
+NO_TENANT = "00000000-0000-0000-0000-000000000000"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What a writing verb planned and did."""
+
+    plan: Plan
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def failed(self) -> bool:
+        """Whether a step failed or could not begin."""
+        return any(o.result in (Result.FAILED, Result.BLOCKED) for o in self.outcomes)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the run was ended from outside."""
+        return any(o.result is Result.INTERRUPTED for o in self.outcomes)
+
+    @property
+    def remains(self) -> bool:
+        """Whether something is still to be done, by a person or a later run."""
+        deferred = any(o.result is Result.DEFERRED and not o.step.dated for o in self.outcomes)
+        return deferred or any(o.step.remains for o in self.outcomes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One verb on one environment.
+
+    confirm: asked with a plan that deletes or replaces, raises Unconfirmed. watch: told of each step. clock: seconds.
+    """
+
+    environment: Environment
+    cloud: Cloud
+    clock: Callable[[], float]
+    journal: Path
+    verb: str
+    confirm: Callable[[Plan], None] = field(default=lambda _plan: None)
+    watch: Watch = field(default=lambda _step, _outcome: None)
+    purge: bool = False
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """What is declared; needs the tenant, so it signs in."""
+        return declared(self.environment, self.cloud.session.tenant_id, purge=self.purge)
+
+    @cached_property
+    def kinds(self) -> dict[str, Any]:
+        """Every kind."""
+        return kinds()
+
+
+def declared(environment: Environment, tenant_id: str = NO_TENANT, *, purge: bool = False) -> Recipe:
+    """The recipe of an environment. Without a tenant only names and needs are right (`graph`)."""
+    profile = PROFILES[environment.cloud]
+    names = Names(
+        environment_id=environment.environment_id(tenant_id),
+        tenant_id=tenant_id,
+        vault_url=f"https://{environment.vault_name}.{profile.vault_suffix}/",
+        hosts=Hosts(management=profile.arm, login=profile.authority, dfs_suffix=profile.dfs_suffix),
+    )
+    return recipe(environment, names, purge=purge)
+
+
+def make_plan(run: Run, only: Iterable[Address] = ()) -> Plan:
+    """What `provision` would do now. Writes nothing, takes no lease."""
+    return _walk(run, only)[0]
+
+
+def provision(run: Run, *, only: Iterable[Address] = (), saved: SavedPlan | None = None) -> Report:
+    """Make the environment as its spec says. A run with nothing to do takes no lease and writes nothing."""
+    made, snapshot = _walk(run, only)
+    if saved is not None:
+        saved.check(made)
+    if not any(step.pending for step in made.steps):
+        return Report(plan=made, outcomes=tuple(Outcome(step=s, result=_idle(s.action)) for s in made.steps))
+    run.confirm(made)
+    done = _bootstrap(run, snapshot)
+    if any(outcome.result is Result.FAILED for outcome in done.values()):
+        return Report(plan=made, outcomes=_merged(made, done))
+    with _lease(run, "provision"):
+        for turn in range(PASSES):
+            live, snapshot = _walk(run, only)
+            if turn and saved is not None:
+                live = saved.restrict(live)
+            if turn:
+                run.confirm(live)
+            outcomes = _apply(run, live, snapshot, Intent.CONVERGE)
+            _merge(done, outcomes)
+            if not _opened(outcomes):
+                break
+    return Report(plan=made, outcomes=_merged(made, done))
+
+
+def teardown(run: Run, *, with_contents: bool = False) -> Report:
+    """Remove exactly what is ours. Tries everything; what remains says why. Raises Protected."""
+    if run.environment.protected:
+        raise Protected(run.environment.name)
+    made, snapshot = _walk_down(run, with_contents)
+    if not any(step.pending for step in made.steps):
+        return Report(plan=made, outcomes=tuple(Outcome(step=s, result=_idle(s.action)) for s in made.steps))
+    run.confirm(made)
+    done: dict[Address, Outcome] = {}
+    with _lease(run, "teardown", there=_locked(snapshot)):
+        for turn in range(PASSES):
+            live, snapshot = _walk_down(run, with_contents)
+            if turn:
+                run.confirm(live)
+            outcomes = _apply(run, live, snapshot, Intent.TEARDOWN)
+            _merge(done, outcomes)
+            if not _opened(outcomes):
+                break
+    return Report(plan=made, outcomes=tuple(done.values()))
+
+
+def outputs(run: Run) -> dict[str, dict[str, str]]:
+    """Ids, URLs and names of what is there, by address; no secrets."""
+    snapshot = observe(run.cloud, run.recipe, run.kinds)
+    found: dict[str, dict[str, str]] = {}
+    for address, reading in snapshot.readings.items():
+        if reading.observed is not None:
+            published = run.kinds[address.kind].publish(reading.observed, None)
+            found[str(address)] = {name: str(value) for name, value in published.items()}
+    return found
+
+
+def _walk(run: Run, only: Iterable[Address] = ()) -> tuple[Plan, Snapshot]:
+    snapshot = observe(run.cloud, run.recipe, run.kinds)
+    made = plan(run.recipe, snapshot, run.kinds)
+    wanted = tuple(only)
+    return (limited(made, wanted) if wanted else made), snapshot
+
+
+def _walk_down(run: Run, with_contents: bool) -> tuple[Plan, Snapshot]:  # noqa: FBT001  # two callers, both by name
+    snapshot = observe(run.cloud, run.recipe, run.kinds, strangers=True)
+    return take_down(run.recipe, snapshot, run.kinds, with_contents=with_contents), snapshot
+
+
+def _bootstrap(run: Run, snapshot: Snapshot) -> dict[Address, Outcome]:
+    """Make what the lease itself needs: group, account, lock container; each by an idempotent PUT."""
+    first = tuple(node for node in run.recipe.nodes if node.bootstrap)
+    if all(snapshot.readings[node.address].observed is not None for node in first):
+        return {}
+    part = replace(run.recipe, nodes=first, searches=())
+    seen = observe(run.cloud, part, run.kinds)
+    outcomes = _apply(run, plan(part, seen, run.kinds), seen, Intent.CONVERGE)
+    return {outcome.step.address: outcome for outcome in outcomes}
+
+
+def _apply(run: Run, made: Plan, snapshot: Snapshot, intent: Intent) -> tuple[Outcome, ...]:
+    journal = Journal(run.journal, run.environment.name, verb=run.verb, began=snapshot.now)
+    return Apply(
+        cloud=run.cloud,
+        kinds=run.kinds,
+        plan=made,
+        view=view_of(run.recipe, snapshot, run.kinds, intent),
+        journal=journal,
+        deadline_seconds=run.environment.waits.grant.total_seconds(),
+        clock=run.clock,
+        watch=run.watch,
+    ).run()
+
+
+@contextmanager
+def _lease(run: Run, purpose: str, *, there: bool = True) -> Generator[None]:
+    """The environment's lease, if there is a container to take it on."""
+    if not there:
+        yield
+        return
+    from provisioner.cloud.lease import Lease
+
+    owner = f"{getpass.getuser()}@{socket.gethostname()}"
+    container = lock_name(run.recipe.environment_id)
+    with Lease.acquire(run.cloud, run.environment.account_id, container, owner=owner, purpose=purpose):
+        yield
+
+
+def _locked(snapshot: Snapshot) -> bool:
+    return any(a.kind == "lock_container" and r.observed is not None for a, r in snapshot.readings.items())
+
+
+def _opened(outcomes: Iterable[Outcome]) -> bool:
+    """Whether this pass did something that another pass can go on from."""
+    results = [(o.result, o.step.dated) for o in outcomes]
+    waiting = any(result is Result.DEFERRED and not dated for result, dated in results)
+    return waiting and not any(result in (Result.FAILED, Result.INTERRUPTED) for result, _ in results)
+
+
+def _idle(action: Action) -> Result:
+    return Result.DEFERRED if action is Action.DEFER else Result.UNCHANGED
+
+
+def _merge(done: dict[Address, Outcome], outcomes: Iterable[Outcome]) -> None:
+    """Later passes tell more, but a step that was done stays told as done."""
+    for outcome in outcomes:
+        before = done.get(outcome.step.address)
+        if before is None or before.result is not Result.DONE or outcome.result is not Result.UNCHANGED:
+            done[outcome.step.address] = outcome
+
+
+def _merged(made: Plan, done: dict[Address, Outcome]) -> tuple[Outcome, ...]:
+    """Outcomes in the order of the plan that was shown, then what later passes found."""
+    shown = [done.get(s.address, Outcome(step=s, result=Result.BLOCKED)) for s in made.steps]
+    known = {step.address for step in made.steps}
+    return (*shown, *(outcome for address, outcome in done.items() if address not in known))
