@@ -61,7 +61,7 @@ def _diff(desired: StorageAccount, observed: ObservedStorageAccount, _view: View
         # https://learn.microsoft.com/azure/storage/blobs/upgrade-to-data-lake-storage-gen2
         right = (
             "without a hierarchical namespace it is no data lake, and Flink cannot read the jar by abfs; name an "
-            "account that has one, or upgrade this one (`az storage account hns-migration start`, which cannot be undone)"
+            "account that has one, or upgrade this one for good (`az storage account hns-migration start`)"
         )
         changes += compare("hierarchical_namespace", before=False, after=True, reason=right, forces=Forces.REFUSE)
     place = desired.location.replace(" ", "").lower()

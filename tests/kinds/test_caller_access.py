@@ -1,0 +1,84 @@
+"""The caller's own access to a vault."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from provisioner.kinds.caller_access import KIND, CallerAccess, ObservedCallerAccess, Scope, to_vault
+from provisioner.kinds.role_assignment import KIND as GRANT
+from provisioner.kinds.role_assignment import Scope as Grants
+from provisioner.model import Action, Address, Intent, Proof
+from tests.kinds.worlds import ENVIRONMENT, SECRETS_OFFICER, grant, put, view_at
+
+if TYPE_CHECKING:
+    from provisioner.cloud.cloud import Cloud
+    from tests.emulator import LocalAzure
+
+
+@pytest.fixture
+def desired(azure: LocalAzure) -> CallerAccess:
+    """To a vault that its maker may not read: Owner has no right on data."""
+    group = f"{azure.subscription}/resourceGroups/rg-dev"
+    vault = f"{group}/providers/Microsoft.KeyVault/vaults/kv-dev-0815"
+    put(azure, group, "2021-04-01", {"location": "westeurope"})
+    sku = {"family": "A", "name": "standard"}
+    properties = {"tenantId": azure.tenant_id, "sku": sku, "enableRbacAuthorization": True}
+    put(azure, vault, "2023-07-01", {"location": "westeurope", "properties": properties})
+    return to_vault(scope=vault, vault="kv-dev-0815", environment=ENVIRONMENT)
+
+
+def made(cloud: Cloud, desired: CallerAccess) -> ObservedCallerAccess:
+    assert KIND.create is not None
+    KIND.create(cloud, desired)
+    cloud.session.new_pass()
+    found = KIND.read(cloud, desired)
+    assert found is not None
+    return found
+
+
+def test_it_is_absent_then_granted_and_usable_then_gone(cloud: Cloud, desired: CallerAccess) -> None:
+    assert KIND.read(cloud, desired) is None
+    observed = made(cloud, desired)
+    assert observed.ours
+    assert KIND.diff(desired, observed, view_at(cloud.session.now())) == ()
+    assert KIND.prove is not None
+    assert KIND.prove(cloud, desired, observed, {}) is Proof.USABLE
+    assert KIND.delete is not None
+    KIND.delete(cloud, observed)
+    KIND.delete(cloud, observed)
+    cloud.session.new_pass()
+    assert KIND.read(cloud, desired) is None
+    assert KIND.prove(cloud, desired, observed, {}) is Proof.NOT_YET
+
+
+def test_a_caller_who_has_the_right_from_elsewhere_needs_none_and_keeps_it(
+    cloud: Cloud, azure: LocalAzure, desired: CallerAccess
+) -> None:
+    grant(azure, f"{azure.subscription}/resourceGroups/rg-dev", SECRETS_OFFICER)
+    observed = KIND.read(cloud, desired)
+    assert observed is not None
+    assert not observed.ours
+    assert KIND.delete is not None
+    KIND.delete(cloud, observed)
+    cloud.session.new_pass()
+    assert KIND.read(cloud, desired) == observed
+
+
+def test_a_scope_that_is_not_there_gives_no_access(cloud: Cloud, desired: CallerAccess) -> None:
+    assert KIND.read(cloud, replace(desired, scope=f"{desired.scope}-other")) is None
+
+
+def test_it_is_no_leftover_among_declared_grants_and_goes_with_teardown(cloud: Cloud, desired: CallerAccess) -> None:
+    observed = made(cloud, desired)
+    assert GRANT.owned is not None
+    assert GRANT.owned(cloud, Grants(scope=desired.scope, environment=ENVIRONMENT)) == ()
+    assert KIND.owned is not None
+    (found,) = KIND.owned(cloud, Scope(scope=desired.scope, environment=ENVIRONMENT))
+    assert found.observed == observed
+    assert KIND.fate is not None
+    address, view = Address("caller_access", found.name), view_at(cloud.session.now())
+    assert KIND.fate(observed, address, view).action is Action.KEEP
+    assert KIND.fate(observed, address, replace(view, intent=Intent.TEARDOWN)).action is Action.DELETE

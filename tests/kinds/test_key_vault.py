@@ -1,0 +1,138 @@
+"""A vault through its life."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from provisioner.errors import Conflict
+from provisioner.kind import MARK
+from provisioner.kinds.key_vault import KIND, ObservedVault, Vault
+from provisioner.model import Forces
+from tests.kinds.worlds import ENVIRONMENT, OTHER, put, view_at
+
+if TYPE_CHECKING:
+    from provisioner.cloud.cloud import Cloud
+    from tests.emulator import LocalAzure
+
+VERSION = "2023-07-01"
+
+
+@pytest.fixture
+def desired(azure: LocalAzure) -> Vault:
+    """One that is not there, in a group that is."""
+    group = f"{azure.subscription}/resourceGroups/rg-dev"
+    put(azure, group, "2021-04-01", {"location": "westeurope"})
+    return Vault(
+        id=f"{group}/providers/Microsoft.KeyVault/vaults/kv-dev-0815",
+        location="westeurope",
+        tenant_id=azure.tenant_id,
+        sku="standard",
+        retention_days=7,
+        purge_protection=False,
+        tags={"team": "a"},
+        environment=ENVIRONMENT,
+    )
+
+
+def made(cloud: Cloud, desired: Vault) -> ObservedVault:
+    assert KIND.create is not None
+    KIND.create(cloud, desired)
+    return seen(cloud, desired)
+
+
+def seen(cloud: Cloud, desired: Vault) -> ObservedVault:
+    cloud.session.new_pass()
+    found = KIND.read(cloud, desired)
+    assert found is not None
+    return found
+
+
+def gone(cloud: Cloud, observed: ObservedVault) -> None:
+    assert KIND.delete is not None
+    KIND.delete(cloud, observed)
+
+
+def refused(cloud: Cloud, desired: Vault, observed: ObservedVault) -> list[str]:
+    changes = KIND.diff(desired, observed, view_at(cloud.session.now()))
+    return [change.field for change in changes if change.forces is Forces.REFUSE]
+
+
+def test_it_is_absent_then_made_then_as_declared_then_gone(cloud: Cloud, desired: Vault) -> None:
+    assert KIND.read(cloud, desired) is None
+    observed = made(cloud, desired)
+    assert observed.ours
+    assert observed.vault.rbac
+    assert KIND.diff(desired, observed, view_at(cloud.session.now())) == ()
+    assert KIND.publish(observed, None) == {"id": desired.id, "uri": "https://kv-dev-0815.vault.azure.net/"}
+    assert made(cloud, desired).vault.tags == observed.vault.tags
+    gone(cloud, observed)
+    gone(cloud, observed)
+    assert KIND.read(cloud, desired) is None
+
+
+def test_tags_and_purge_protection_are_brought_and_tags_of_others_stay(
+    cloud: Cloud, azure: LocalAzure, desired: Vault
+) -> None:
+    observed = made(cloud, desired)
+    changed = {"tags": {MARK: ENVIRONMENT, "cost": "7"}}
+    assert (
+        azure.request("PATCH", f"https://management.azure.com{desired.id}?api-version={VERSION}", changed).status < 300
+    )
+    wanted = replace(desired, purge_protection=True)
+    fields = [c.field for c in KIND.diff(wanted, seen(cloud, wanted), view_at(cloud.session.now()))]
+    assert fields == ["purge_protection", "tags.team"]
+    assert KIND.update is not None
+    KIND.update(cloud, wanted, observed)
+    now = seen(cloud, wanted).vault
+    assert (now.tags, now.purge_protection) == ({MARK: ENVIRONMENT, "team": "a", "cost": "7"}, True)
+
+
+def test_what_azure_fixes_at_creation_is_refused_with_what_would_be_right(cloud: Cloud, desired: Vault) -> None:
+    observed = made(cloud, replace(desired, purge_protection=True))
+    wanted = replace(desired, retention_days=30, location="northeurope")
+    assert sorted(refused(cloud, wanted, observed)) == ["location", "purge_protection", "retention_days"]
+    reasons = " ".join(c.reason for c in KIND.diff(wanted, observed, view_at(cloud.session.now())))
+    assert "`retention_days: 7`" in reasons
+    assert refused(cloud, wanted, replace(observed, ours=False)) == []
+
+
+def test_an_adopted_vault_on_which_access_policies_decide_is_refused(
+    cloud: Cloud, azure: LocalAzure, desired: Vault
+) -> None:
+    policies = {"tenantId": azure.tenant_id, "sku": {"family": "A", "name": "standard"}, "accessPolicies": []}
+    body = {"location": "westeurope", "properties": {**policies, "enableRbacAuthorization": False}}
+    put(azure, desired.id, VERSION, body)
+    observed = seen(cloud, desired)
+    assert not observed.ours
+    assert refused(cloud, desired, observed) == ["rbac"]
+
+
+def test_a_soft_deleted_vault_of_ours_is_recovered_with_its_settings(cloud: Cloud, desired: Vault) -> None:
+    gone(cloud, made(cloud, desired))
+    wanted = replace(desired, tags={"team": "b"}, purge_protection=True)
+    observed = made(cloud, wanted)
+    assert KIND.diff(wanted, observed, view_at(cloud.session.now())) == ()
+
+
+def test_a_soft_deleted_vault_of_somebody_else_is_left_alone(cloud: Cloud, azure: LocalAzure, desired: Vault) -> None:
+    gone(cloud, made(cloud, replace(desired, environment=OTHER)))
+    with pytest.raises(Conflict, match="az keyvault recover"):
+        made(cloud, desired)
+    assert azure.request("GET", f"https://management.azure.com{desired.id}?api-version={VERSION}").status == 404
+
+
+def test_one_that_is_purged_leaves_its_name_free(cloud: Cloud, desired: Vault) -> None:
+    gone(cloud, made(cloud, replace(desired, purge_on_delete=True)))
+    assert cloud.key_vaults.find_deleted(desired.id, desired.location) is None
+
+
+def test_one_that_somebody_made_since_the_plan_is_not_taken(cloud: Cloud, azure: LocalAzure, desired: Vault) -> None:
+    assert KIND.read(cloud, desired) is None
+    sku = {"family": "A", "name": "standard"}
+    properties = {"tenantId": azure.tenant_id, "sku": sku, "enableRbacAuthorization": True}
+    put(azure, desired.id, VERSION, {"location": "westeurope", "properties": properties})
+    with pytest.raises(Conflict, match="meanwhile"):
+        made(cloud, desired)

@@ -1,0 +1,93 @@
+"""A resource group through its life."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from provisioner.errors import Conflict
+from provisioner.kind import MARK
+from provisioner.kinds.resource_group import KIND, ObservedResourceGroup, ResourceGroup
+from provisioner.model import Forces
+from tests.kinds.worlds import ENVIRONMENT, OTHER, put, view_at
+
+if TYPE_CHECKING:
+    from provisioner.cloud.cloud import Cloud
+    from tests.emulator import LocalAzure
+
+
+@pytest.fixture
+def desired(azure: LocalAzure) -> ResourceGroup:
+    """One that is not there."""
+    group = f"{azure.subscription}/resourceGroups/rg-dev"
+    return ResourceGroup(id=group, location="westeurope", tags={"team": "a"}, environment=ENVIRONMENT)
+
+
+def made(cloud: Cloud, desired: ResourceGroup) -> ObservedResourceGroup:
+    assert KIND.create is not None
+    KIND.create(cloud, desired)
+    return seen(cloud, desired)
+
+
+def seen(cloud: Cloud, desired: ResourceGroup) -> ObservedResourceGroup:
+    found = KIND.read(cloud, desired)
+    assert found is not None
+    return found
+
+
+def test_it_is_absent_then_made_then_as_declared_then_gone(cloud: Cloud, desired: ResourceGroup) -> None:
+    assert KIND.read(cloud, desired) is None
+    observed = made(cloud, desired)
+    assert observed.ours
+    assert KIND.diff(desired, observed, view_at(cloud.session.now())) == ()
+    assert KIND.publish(observed, None) == {"id": desired.id}
+    assert made(cloud, desired) == observed
+    assert KIND.delete is not None
+    KIND.delete(cloud, observed)
+    KIND.delete(cloud, observed)
+    assert KIND.read(cloud, desired) is None
+
+
+def test_our_tags_are_brought_back_and_tags_of_others_stay(
+    cloud: Cloud, azure: LocalAzure, desired: ResourceGroup
+) -> None:
+    made(cloud, desired)
+    tags = {MARK: ENVIRONMENT, "team": "b", "cost": "7"}
+    put(azure, desired.id, "2021-04-01", {"location": "westeurope", "tags": tags})
+    cloud.session.new_pass()
+    drifted = seen(cloud, desired)
+    changes = KIND.diff(desired, drifted, view_at(cloud.session.now()))
+    assert [(c.field, c.before, c.after, c.forces) for c in changes] == [("tags.team", "b", "a", Forces.UPDATE)]
+    assert KIND.update is not None
+    KIND.update(cloud, desired, drifted)
+    assert seen(cloud, desired).tags == {MARK: ENVIRONMENT, "team": "a", "cost": "7"}
+
+
+def test_a_group_of_ours_does_not_move_and_an_adopted_one_need_not(cloud: Cloud, desired: ResourceGroup) -> None:
+    observed = made(cloud, desired)
+    elsewhere = replace(desired, location="North Europe")
+    (change,) = KIND.diff(elsewhere, observed, view_at(cloud.session.now()))
+    assert (change.field, change.forces) == ("location", Forces.REFUSE)
+    assert KIND.diff(elsewhere, replace(observed, ours=False), view_at(cloud.session.now())) == ()
+
+
+def test_one_that_somebody_made_since_the_plan_is_not_taken(
+    cloud: Cloud, azure: LocalAzure, desired: ResourceGroup
+) -> None:
+    assert KIND.read(cloud, desired) is None
+    put(azure, desired.id, "2021-04-01", {"location": "westeurope", "tags": {MARK: OTHER}})
+    with pytest.raises(Conflict, match="meanwhile"):
+        made(cloud, desired)
+
+
+def test_what_lies_in_it_without_our_mark_is_a_stranger(
+    cloud: Cloud, azure: LocalAzure, desired: ResourceGroup
+) -> None:
+    observed = made(cloud, desired)
+    for name, tags in (("mine", {MARK: ENVIRONMENT}), ("theirs", {}), ("others", {MARK: OTHER})):
+        identity = f"{desired.id}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{name}"
+        put(azure, identity, "2023-01-31", {"location": "westeurope", "tags": tags})
+    assert KIND.strangers is not None
+    assert sorted(KIND.strangers(cloud, observed)) == ["userAssignedIdentities/others", "userAssignedIdentities/theirs"]

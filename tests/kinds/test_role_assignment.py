@@ -1,0 +1,138 @@
+"""A role assignment through its life, and beside those of others."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+
+from provisioner.errors import Refused
+from provisioner.kind import MARK
+from provisioner.kinds.role_assignment import KIND, ObservedRoleAssignment, RoleAssignment, Scope
+from provisioner.model import Address, Ref
+from tests.kinds.worlds import ENVIRONMENT, OTHER, put, view_at
+
+if TYPE_CHECKING:
+    from provisioner.cloud.cloud import Cloud
+    from tests.emulator import LocalAzure
+
+READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
+
+
+@pytest.fixture
+def desired(azure: LocalAzure) -> RoleAssignment:
+    """On a group, for a principal, both there."""
+    group = f"{azure.subscription}/resourceGroups/rg-dev"
+    put(azure, group, "2021-04-01", {"location": "westeurope"})
+    application = azure.graph("POST", "applications", {"displayName": "dev airflow"}).json()
+    principal = azure.graph("POST", "servicePrincipals", {"appId": application["appId"]}).json()
+    return RoleAssignment(
+        scope=group, role="Reader", principal_id=principal["id"], environment=ENVIRONMENT, label="airflow"
+    )
+
+
+def made(cloud: Cloud, desired: RoleAssignment) -> ObservedRoleAssignment:
+    assert KIND.create is not None
+    KIND.create(cloud, desired)
+    return seen(cloud, desired)
+
+
+def seen(cloud: Cloud, desired: RoleAssignment) -> ObservedRoleAssignment:
+    cloud.session.new_pass()
+    found = KIND.read(cloud, desired)
+    assert found is not None
+    return found
+
+
+def gone(cloud: Cloud, observed: ObservedRoleAssignment) -> None:
+    assert KIND.delete is not None
+    KIND.delete(cloud, observed)
+    cloud.session.new_pass()
+
+
+def by_hand(azure: LocalAzure, desired: RoleAssignment) -> str:
+    """The same, as somebody else would have made it; its name."""
+    name = str(uuid4())
+    definition = f"{azure.subscription}/providers/Microsoft.Authorization/roleDefinitions/{READER}"
+    properties = {
+        "roleDefinitionId": definition,
+        "principalId": desired.principal_id,
+        "principalType": "ServicePrincipal",
+    }
+    path = f"{desired.scope}/providers/Microsoft.Authorization/roleAssignments/{name}"
+    put(azure, path, "2022-04-01", {"properties": properties})
+    return name
+
+
+def test_it_is_absent_then_made_then_as_declared_then_gone(cloud: Cloud, desired: RoleAssignment) -> None:
+    assert KIND.read(cloud, desired) is None
+    observed = made(cloud, desired)
+    assert observed.ours
+    assert KIND.diff(desired, observed, view_at(cloud.session.now())) == ()
+    assert made(cloud, desired) == observed
+    gone(cloud, observed)
+    gone(cloud, observed)
+    assert KIND.read(cloud, desired) is None
+
+
+def test_a_role_may_be_given_by_its_guid(cloud: Cloud, desired: RoleAssignment) -> None:
+    observed = made(cloud, desired)
+    assert seen(cloud, replace(desired, role=READER)) == observed
+
+
+def test_two_environments_share_one_assignment_and_the_last_deletes_it(cloud: Cloud, desired: RoleAssignment) -> None:
+    theirs = replace(desired, environment=OTHER)
+    first = made(cloud, desired)
+    shared = seen(cloud, theirs)
+    assert not shared.ours
+    (change,) = KIND.diff(theirs, shared, view_at(cloud.session.now()))
+    assert change.after == f"{MARK}={OTHER}"
+    assert KIND.update is not None
+    KIND.update(cloud, theirs, shared)
+    second = seen(cloud, theirs)
+    assert (second.ours, second.name) == (True, first.name)
+    gone(cloud, seen(cloud, desired))
+    assert not seen(cloud, desired).ours
+    gone(cloud, second)
+    assert KIND.read(cloud, desired) is None
+
+
+def test_one_that_somebody_else_made_serves_and_is_never_taken_away(
+    cloud: Cloud, azure: LocalAzure, desired: RoleAssignment
+) -> None:
+    name = by_hand(azure, desired)
+    observed = made(cloud, desired)
+    assert (observed.name, observed.ours) == (name, False)
+    assert KIND.diff(desired, observed, view_at(cloud.session.now())) == ()
+    gone(cloud, observed)
+    assert seen(cloud, desired) == observed
+
+
+def test_a_role_that_does_not_exist_is_refused_before_its_principal_is_made(
+    cloud: Cloud, desired: RoleAssignment
+) -> None:
+    principal = Ref(Address("service_principal", "airflow"), "object_id")
+    wrong = replace(desired, role="Key Vault Secret User", principal_id=principal)
+    assert KIND.check is not None
+    with pytest.raises(Refused, match="Key Vault Secrets User"):
+        KIND.check(cloud, wrong)
+
+
+def test_ours_are_found_on_their_very_scope_only(cloud: Cloud, azure: LocalAzure, desired: RoleAssignment) -> None:
+    observed = made(cloud, desired)
+    made(cloud, replace(desired, scope=azure.subscription))
+    assert KIND.owned is not None
+    (found,) = KIND.owned(cloud, Scope(scope=desired.scope, environment=ENVIRONMENT))
+    assert found.observed == observed
+    assert KIND.owned(cloud, Scope(scope=desired.scope, environment=OTHER)) == ()
+
+
+def test_one_pass_lists_a_scope_once(cloud: Cloud, desired: RoleAssignment) -> None:
+    made(cloud, desired)
+    seen(cloud, desired)
+    before = cloud.session.counter.copy()
+    KIND.read(cloud, desired)
+    KIND.read(cloud, replace(desired, environment=OTHER))
+    assert cloud.session.counter == before
