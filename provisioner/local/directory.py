@@ -7,6 +7,8 @@ Graph, managed identities and role assignments. https://learn.microsoft.com/grap
 from __future__ import annotations
 
 import hashlib
+import secrets
+import string
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 APPLICATIONS = "applications"
 PRINCIPALS = "service_principals"
 DELETED = "deleted_directory_items"
+_LETTERS = string.ascii_letters + string.digits
 
 
 def principal(world: World, object_id: str) -> Document | None:
@@ -148,6 +151,12 @@ def password(text: str, key_id: str, name: str | None, start: datetime, end: dat
         "startDateTime": instant(start),
         "_sha256": digest(text),
     }
+
+
+def new_secret() -> str:
+    """A secret in the form of Entra's own, which scanners look for: three characters, "8Q~", 34 more."""
+    start = "".join(secrets.choice(_LETTERS) for _ in range(3))  # no dash in front: it goes on command lines
+    return f"{start}8Q~" + "".join(secrets.choice(f"{_LETTERS}-_.~") for _ in range(34))
 
 
 def digest(text: str) -> str:

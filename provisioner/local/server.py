@@ -21,6 +21,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from provisioner.local import directory
 from provisioner.local.certificates import Certificates, write_private
 from provisioner.local.clock import Clock
 from provisioner.local.control import Control
@@ -65,11 +66,11 @@ def main() -> None:
 async def _serve(state: Path, version: str, ready_fd: int | None) -> None:
     world = World(store=Store(state / "store"), clock=Clock(), signer=Signer(state / "token-key.pem"))
     found = list(services())
-    operator_secret = Secret(_kept(state / SECRET, 40))
+    operator_secret = Secret(_kept(state / SECRET, directory.new_secret))
     seed(world, found, operator_secret)
     dispatcher = Dispatcher(world, found)
     gateway = Gateway(dispatcher)
-    token = _kept(state / TOKEN, 32)
+    token = _kept(state / TOKEN, secrets.token_urlsafe)
     control = Control(gateway, token, state / "snapshots", lambda: seed(world, found, operator_secret))
     proxy = Proxy(dispatcher.serves, Certificates(state / "tls"), _http(gateway))
     before = _endpoint(state)
@@ -136,11 +137,10 @@ def _endpoint(state: Path) -> dict[str, Any]:
         return {}
 
 
-def _kept(path: Path, length: int) -> str:
+def _kept(path: Path, make: Callable[[], str]) -> str:
     """A random text that is made once and kept in a file of its own."""
     if not path.exists():
-        # Entra's secrets have three characters, "8Q~" and 34 more; ours look alike so that what finds one finds both.
-        write_private(path, secrets.token_urlsafe(length)[:length].encode())
+        write_private(path, make().encode())
     return path.read_text()
 
 

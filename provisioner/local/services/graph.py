@@ -316,6 +316,7 @@ def get_object(call: Call) -> Reply:
 
 
 @_on("GET", "/me")
+@_on("GET", "/me/{rest:path}")
 def get_me(_call: Call) -> Reply:
     """Only people have a /me."""
     raise bad("/me request is only valid with delegated authentication flow.", "BadRequest")

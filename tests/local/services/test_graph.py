@@ -288,7 +288,8 @@ def test_the_tenant_has_no_people(azure: LocalAzure, path: str) -> None:
 
 
 def test_an_application_has_no_me(azure: LocalAzure) -> None:
-    assert _refusal(azure.graph("GET", "me")) == (400, "BadRequest")
+    for path in ("me", "me/ownedObjects/$/microsoft.graph.application"):
+        assert _refusal(azure.graph("GET", path)) == (400, "BadRequest")
 
 
 @pytest.mark.parametrize("path", ["organization", "domains", "servicePrincipals/$count", "unheard"])
