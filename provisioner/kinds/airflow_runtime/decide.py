@@ -110,7 +110,9 @@ def refusals(desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> Itera
     # https://learn.microsoft.com/azure/data-factory/concepts-workflow-orchestration-manager#supported-apache-airflow-versions
     reason = "Azure does not change it: name another runtime, or write the version that is there"
     yield from compare("version", runtime.version, desired.version, reason=reason, forces=Forces.REFUSE)
-    if observed.held_by not in {"", observed.environment}:
+    if observed.is_masked(KEYS):
+        yield _refusal(KEYS, "hidden by Azure", "without it nobody knows what is ours; name another runtime")
+    elif observed.held_by not in {"", observed.environment}:
         yield _refusal(KEYS, f"set by environment {observed.held_by}", "one runtime serves one environment")
     for name in sorted(desired.settings.keys() & set(runtime.overrides)):
         yield _refusal(name, "also in airflowConfigurationOverrides", "take it out there in the portal")

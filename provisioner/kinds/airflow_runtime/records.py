@@ -85,12 +85,12 @@ class ObservedAirflowRuntime(Observed):
     @property
     def key_id(self) -> str:
         """Of the client secret that we published."""
-        return text_of(self.runtime, KEY_ID) if self.held_by == self.environment else ""
+        return self._noted(KEY_ID)
 
     @property
     def previous_key_id(self) -> str:
         """Of the one before."""
-        return text_of(self.runtime, PREVIOUS_KEY_ID) if self.held_by == self.environment else ""
+        return self._noted(PREVIOUS_KEY_ID)
 
     @property
     def published_at(self) -> datetime | None:
@@ -99,6 +99,11 @@ class ObservedAirflowRuntime(Observed):
             return datetime.fromisoformat(text_of(self.runtime, PUBLISHED_AT))
         except ValueError:
             return None
+
+    def _noted(self, variable: str) -> str:
+        """What we noted, unless another environment did."""
+        mine = self.held_by == self.environment or (self.ours and not self.held_by)
+        return text_of(self.runtime, variable) if mine else ""
 
     def is_masked(self, variable: str) -> bool:
         """Whether GET hides the variable's value."""
