@@ -45,6 +45,7 @@ class NewPassword:
     """A client secret as Graph shows it once."""
 
     key_id: str
+    start: datetime
     end: datetime
     value: Secret
 
@@ -191,7 +192,8 @@ class Graph:
             return self._request("POST", path, json={"passwordCredential": credential}).json()
 
         made = self._session.until_visible(add, what=path, on=NEW_OBJECT)
-        return NewPassword(key_id=made["keyId"], end=_moment(made["endDateTime"]), value=Secret(made["secretText"]))
+        start, end = _moment(made["startDateTime"]), _moment(made["endDateTime"])
+        return NewPassword(key_id=made["keyId"], start=start, end=end, value=Secret(made["secretText"]))
 
     def remove_password(self, application_id: str, key_id: str) -> None:
         """https://learn.microsoft.com/graph/api/application-removepassword; an unknown key is a 400 or a 404."""

@@ -5,6 +5,7 @@ A POST whose answer got lost is not sent again: it may have made something. Whoe
 
 from __future__ import annotations
 
+from http.client import RemoteDisconnected
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +69,16 @@ def never_resent(error: BaseException) -> bool:
     """Whether no later try can help: the name does not resolve, the certificate is not trusted, the proxy says no."""
     from urllib3.exceptions import NameResolutionError, ProxyError, SSLError
 
-    return any(isinstance(cause, (NameResolutionError, SSLError, ProxyError)) for cause in causes(error))
+    hopeless = (NameResolutionError, SSLError) if cut_off(error) else (NameResolutionError, SSLError, ProxyError)
+    return any(isinstance(cause, hopeless) for cause in causes(error))
+
+
+def cut_off(error: BaseException) -> bool:
+    """Whether the connection ended while an answer was awaited: the request may have been carried out.
+
+    Behind a proxy urllib3 calls this a ProxyError, and azure-core a request that was never sent.
+    """
+    return any(isinstance(cause, (RemoteDisconnected, ConnectionResetError)) for cause in causes(error))
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -93,7 +103,8 @@ def _delays() -> Iterator[float | None]:
 
 
 def _repeatable(error: Exception, *, safe: bool) -> bool:
-    return not never_resent(error) and (safe or isinstance(error, ServiceRequestError))
+    unsent = isinstance(error, ServiceRequestError) and not cut_off(error)
+    return not never_resent(error) and (safe or unsent)
 
 
 def _transient(response: PipelineResponse[Any, Any], *, safe: bool) -> bool:

@@ -109,13 +109,13 @@ def diff(desired: ClientSecret, observed: Passwords, view: View) -> tuple[Change
 
 
 def publish(observed: Passwords, view: View | None) -> Outputs:
-    """The current key, once the places are known. `expires` is left out while Graph does not show the key yet."""
+    """The current key, once the places are known. Its dates are left out while Graph does not show the key yet."""
     current = _current(observed, view) if view and not _unread(observed.name, view) else None
     if current is None:
         return {}
-    ends = {one.key_id: one.end for one in observed.passwords}
-    expires = {"expires": ends[current.key_id]} if current.key_id in ends else {}
-    return {"key_id": current.key_id, **expires}
+    shown = [one for one in observed.passwords if one.key_id == current.key_id]
+    dates = {"since": shown[0].start, "expires": shown[0].end} if shown else {}
+    return {"key_id": current.key_id, **dates}
 
 
 def fate(observed: Passwords, _at: Address, view: View) -> Fate:
@@ -140,7 +140,7 @@ def fate(observed: Passwords, _at: Address, view: View) -> Fate:
 def create(cloud: Cloud, desired: ClientSecret) -> Outputs:
     """A new password; others stay."""
     made = _add(cloud, desired)
-    return {"key_id": made.key_id, "expires": made.end, "value": made.value}
+    return {"key_id": made.key_id, "since": made.start, "expires": made.end, "value": made.value}
 
 
 def rotate(cloud: Cloud, desired: ClientSecret, _observed: Passwords) -> Outputs:
@@ -267,7 +267,7 @@ def _display_name(environment: str, name: str) -> str:
 
 KIND = Kind(
     name=NAME,
-    outputs=("key_id", "expires"),
+    outputs=("key_id", "since", "expires"),
     secrets=("value",),
     identity=("application_id",),
     diff=diff,

@@ -158,7 +158,8 @@ def _latest(cloud: Cloud, desired: VaultSecret) -> SecretVersion | None:
         found = cloud.secrets.find_secret(desired.vault, desired.name)
     except Conflict:
         # A disabled secret cannot be read, only listed: https://learn.microsoft.com/azure/key-vault/secrets/about-secrets
-        return next(iter(cloud.secrets.list_versions(desired.vault, desired.name)), None)
+        versions = cloud.secrets.list_versions(desired.vault, desired.name)
+        return next((one for one in versions if not one.enabled), None)
     # A credential's text is compared nowhere, so it is not kept either.
     return replace(found, value=None) if found is not None and desired.credential else found
 

@@ -1,0 +1,288 @@
+"""A client secret: what it does to Entra, and how it decides which password is the current one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from provisioner.cloud.graph import Password
+from provisioner.errors import NotAuthorized, NotYetVisible
+from provisioner.kinds.client_secret import KIND, ClientSecret, Passwords, Scope
+from provisioner.model import Action, Address, Fate, Forces, Holding, Intent, Proof, View
+from provisioner.secret import Secret
+from tests.kinds.worlds import ENVIRONMENT, OTHER, cloud_of, view_at
+
+if TYPE_CHECKING:
+    from provisioner.cloud.cloud import Cloud
+    from provisioner.kind import Outputs
+    from tests.emulator import LocalAzure
+
+NOW = datetime(2027, 3, 1, 12, tzinfo=UTC)
+OLD, NEW, UNSEEN = "key-old", "key-new", "key-unseen"
+DECLARED = ClientSecret(
+    application_id="app",
+    client_id="client",
+    name="airflow",
+    tenant_id="tenant",
+    lifetime=timedelta(days=60),
+    environment=ENVIRONMENT,
+)
+
+
+def passwords(**ages: timedelta) -> Passwords:
+    """Passwords of these ages, each with 60 days to live; `_` in a name is `-`."""
+    shown = tuple(
+        Password(key_id=key.replace("_", "-"), name="ours", start=NOW - age, end=NOW - age + timedelta(days=60))
+        for key, age in ages.items()
+    )
+    return Passwords(ours=True, application_id="app", name="airflow", passwords=shown)
+
+
+def holding(key_id: str, *, age: timedelta = timedelta(days=1), readable: bool = True, current: bool = True) -> Holding:
+    return Holding(key_id=key_id, since=NOW - age, readable=readable, current=current)
+
+
+def fate(key_id: str, observed: Passwords, view: View) -> Fate:
+    assert KIND.fate is not None
+    return KIND.fate(replace(observed, key_id=key_id), Address("client_secret", f"airflow/{key_id}"), view)
+
+
+def test_a_key_that_every_place_holds_stays() -> None:
+    observed, view = passwords(key_old=timedelta(days=1)), view_at(NOW, {"a": (holding(OLD),), "b": (holding(OLD),)})
+    assert KIND.diff(DECLARED, observed, view) == ()
+    dates = {"since": NOW - timedelta(days=1), "expires": NOW + timedelta(days=59)}
+    assert KIND.publish(observed, view) == {"key_id": OLD, **dates}
+    assert fate(OLD, observed, view).action is Action.KEEP
+
+
+def test_nothing_is_published_before_the_places_are_known() -> None:
+    assert KIND.publish(passwords(key_old=timedelta(days=1)), None) == {}
+
+
+def test_a_key_that_no_place_names_is_rotated_and_goes_after_an_hour() -> None:
+    observed, view = passwords(key_old=timedelta(minutes=59)), view_at(NOW, {"a": ()})
+    (change,) = KIND.diff(DECLARED, observed, view)
+    assert (change.forces, change.reason) == (Forces.ROTATE, "no place holds one")
+    assert fate(OLD, observed, view).until == NOW + timedelta(minutes=1)
+    lost = passwords(key_old=timedelta(minutes=61))
+    assert fate(OLD, lost, view).action is Action.DELETE
+
+
+def test_of_two_keys_the_one_published_last_is_current_and_both_stay_while_named() -> None:
+    observed = passwords(key_old=timedelta(days=30), key_new=timedelta(hours=2))
+    view = view_at(NOW, {"a": (holding(NEW, age=timedelta(hours=1)),), "b": (holding(OLD),)})
+    assert KIND.diff(DECLARED, observed, view) == ()
+    assert KIND.publish(observed, view)["key_id"] == NEW
+    assert fate(NEW, observed, view).action is Action.KEEP
+    assert fate(OLD, observed, view).action is Action.KEEP
+
+
+def test_a_retiring_key_stays_for_the_overlap_and_then_goes() -> None:
+    observed = passwords(key_old=timedelta(days=30), key_new=timedelta(hours=2))
+    older = holding(OLD, current=False)
+    young = view_at(NOW, {"a": (holding(NEW, age=timedelta(hours=1)), older)})
+    waiting = fate(OLD, observed, young)
+    assert (waiting.action, waiting.until) == (Action.DEFER, NOW + timedelta(hours=23))
+    ripe = view_at(NOW, {"a": (holding(NEW, age=timedelta(hours=24)), older)})
+    assert fate(OLD, observed, ripe).action is Action.DELETE
+
+
+def test_a_key_kept_where_it_cannot_be_read_waits_for_its_successor() -> None:
+    observed = passwords(key_old=timedelta(days=30))
+    view = view_at(NOW, {"a": (holding(OLD, current=False, readable=False),)})
+    assert KIND.diff(DECLARED, observed, view)[0].forces is Forces.ROTATE
+    assert fate(OLD, observed, view).action is Action.DEFER
+
+
+def test_a_place_that_was_edited_by_hand_gets_back_what_it_still_keeps() -> None:
+    observed = passwords(key_old=timedelta(days=30), key_new=timedelta(days=2))
+    view = view_at(NOW, {"a": (holding(NEW, current=False), holding(OLD, age=timedelta(days=9), current=False))})
+    assert KIND.diff(DECLARED, observed, view) == ()
+    assert KIND.publish(observed, view)["key_id"] == NEW
+    assert fate(NEW, observed, view).action is Action.KEEP
+
+
+def test_a_place_that_lacks_the_key_gets_it_copied_if_another_can_be_read() -> None:
+    observed = passwords(key_old=timedelta(days=1))
+    assert KIND.diff(DECLARED, observed, view_at(NOW, {"a": (holding(OLD),), "b": ()})) == ()
+
+
+def test_a_place_that_lacks_a_key_which_can_be_read_nowhere_makes_it_rotate() -> None:
+    observed = passwords(key_old=timedelta(days=1))
+    (change,) = KIND.diff(DECLARED, observed, view_at(NOW, {"a": (holding(OLD, readable=False),), "b": ()}))
+    assert change.forces is Forces.ROTATE
+    assert change.reason == "vault_secret/b lacks it and it can be read back nowhere"
+
+
+def test_a_key_that_graph_does_not_show_yet_is_kept_for_some_minutes_only() -> None:
+    observed = passwords(key_old=timedelta(days=30))
+    young = view_at(NOW, {"a": (holding(UNSEEN, age=timedelta(minutes=14)),), "b": (holding(OLD),)})
+    assert KIND.diff(DECLARED, observed, young) == ()
+    assert KIND.publish(observed, young) == {"key_id": UNSEEN}
+    gone = view_at(NOW, {"a": (holding(UNSEEN, age=timedelta(minutes=16)),)})
+    (change,) = KIND.diff(DECLARED, observed, gone)
+    assert change.reason == "vault_secret/a names a key that Entra does not have"
+
+
+def test_an_expired_key_is_rotated() -> None:
+    observed, view = passwords(key_old=timedelta(days=61)), view_at(NOW, {"a": (holding(OLD),)})
+    (change,) = KIND.diff(DECLARED, observed, view)
+    assert (change.forces, change.reason) == (Forces.ROTATE, "it expired on 2027-02-28")
+
+
+def test_nothing_is_decided_while_a_place_that_may_hold_it_cannot_be_read() -> None:
+    observed = passwords(key_old=timedelta(days=1))
+    view = replace(view_at(NOW, {"a": ()}), unread=(Address("vault_secret", "a"),))
+    assert KIND.diff(DECLARED, observed, view) == ()
+    assert KIND.publish(observed, view) == {}
+    assert (fate(OLD, observed, view).action, fate(OLD, observed, view).until) == (Action.DEFER, None)
+
+
+def test_teardown_takes_current_ones_too() -> None:
+    observed, view = passwords(key_old=timedelta(days=1)), view_at(NOW, {"a": (holding(OLD),)})
+    assert fate(OLD, observed, replace(view, intent=Intent.TEARDOWN)).action is Action.DELETE
+
+
+@pytest.fixture
+def desired(azure: LocalAzure) -> ClientSecret:
+    """Of an application with a service principal and a password that somebody else made."""
+    application = azure.graph("POST", "applications", {"displayName": "dev airflow"}).json()
+    azure.graph("POST", "servicePrincipals", {"appId": application["appId"]})
+    azure.graph(
+        "POST", f"applications/{application['id']}/addPassword", {"passwordCredential": {"displayName": "hand"}}
+    )
+    return replace(
+        DECLARED, application_id=application["id"], client_id=application["appId"], tenant_id=azure.tenant_id
+    )
+
+
+def made(cloud: Cloud, desired: ClientSecret) -> Outputs:
+    assert KIND.create is not None
+    outputs = KIND.create(cloud, desired)
+    assert outputs is not None
+    return outputs
+
+
+def seen(cloud: Cloud, desired: ClientSecret) -> Passwords:
+    found = KIND.read(cloud, desired)
+    assert found is not None
+    return found
+
+
+def remove(cloud: Cloud, observed: Passwords) -> None:
+    assert KIND.delete is not None
+    KIND.delete(cloud, observed)
+
+
+def leftovers(cloud: Cloud, desired: ClientSecret) -> dict[str, Passwords]:
+    assert KIND.owned is not None
+    scope = Scope(application_id=desired.application_id, name=desired.name, environment=desired.environment)
+    found = {one.name: one.observed for one in KIND.owned(cloud, scope)}
+    return {name: one for name, one in found.items() if isinstance(one, Passwords)}
+
+
+def test_it_is_made_proven_found_by_its_key_and_removed(cloud: Cloud, desired: ClientSecret) -> None:
+    outputs = made(cloud, desired)
+    observed = seen(cloud, desired)
+    assert [one.key_id for one in observed.passwords] == [outputs["key_id"]]
+    assert observed.passwords[0].end == outputs["expires"]
+    assert outputs["expires"] - cloud.session.now() == desired.lifetime
+    assert KIND.prove is not None
+    assert KIND.prove(cloud, desired, observed, outputs) is Proof.USABLE
+    assert KIND.prove(cloud, desired, observed, {"key_id": outputs["key_id"]}) is Proof.UNKNOWABLE
+    (left,) = leftovers(cloud, desired).items()
+    assert left[0] == f"airflow/{outputs['key_id']}"
+    remove(cloud, left[1])
+    remove(cloud, left[1])
+    assert leftovers(cloud, desired) == {}
+
+
+def test_its_text_shows_nowhere_but_in_what_making_it_returns(cloud: Cloud, desired: ClientSecret) -> None:
+    outputs = made(cloud, desired)
+    text = outputs["value"].reveal()
+    assert text not in repr((outputs, seen(cloud, desired), leftovers(cloud, desired)))
+
+
+def test_a_rotation_adds_one_and_removes_none(cloud: Cloud, desired: ClientSecret) -> None:
+    first = made(cloud, desired)
+    assert KIND.rotate is not None
+    second = KIND.rotate(cloud, desired, seen(cloud, desired))
+    assert second is not None
+    assert set(leftovers(cloud, desired)) == {f"airflow/{one['key_id']}" for one in (first, second)}
+    remove(cloud, leftovers(cloud, desired)[f"airflow/{first['key_id']}"])
+    assert list(leftovers(cloud, desired)) == [f"airflow/{second['key_id']}"]
+    assert cloud.session.signs_in(desired.tenant_id, str(desired.client_id), second["value"])
+    assert not cloud.session.signs_in(desired.tenant_id, str(desired.client_id), first["value"])
+
+
+def test_passwords_of_others_are_neither_seen_nor_touched(
+    cloud: Cloud, azure: LocalAzure, desired: ClientSecret
+) -> None:
+    made(cloud, desired)
+    made(cloud, replace(desired, environment=OTHER))
+    made(cloud, replace(desired, name="airflow-2"))
+    remove(cloud, seen(cloud, desired))
+    shown = azure.graph("GET", f"applications/{desired.application_id}").json()["passwordCredentials"]
+    assert sorted(one["displayName"] for one in shown) == sorted(
+        ("hand", f"provisioner-{OTHER}-airflow", f"provisioner-{ENVIRONMENT}-airflow-2")
+    )
+
+
+def test_of_an_application_that_has_been_there_for_long_none_of_ours_means_absent(
+    cloud: Cloud, azure: LocalAzure, desired: ClientSecret
+) -> None:
+    assert seen(cloud, desired).passwords == ()  # it is young: Graph may not show it yet
+    azure.advance(3601)
+    assert KIND.read(cloud_of(azure), desired) is None
+
+
+def test_without_its_application_it_is_absent_and_removing_it_is_fine(
+    cloud: Cloud, azure: LocalAzure, desired: ClientSecret
+) -> None:
+    made(cloud, desired)
+    observed = seen(cloud, desired)
+    azure.graph("DELETE", f"applications/{desired.application_id}")
+    assert KIND.read(cloud, desired) is None
+    assert leftovers(cloud, desired) == {}
+    remove(cloud, observed)
+
+
+def test_an_answer_that_was_lost_leaves_one_password_not_two(
+    cloud: Cloud, azure: LocalAzure, desired: ClientSecret
+) -> None:
+    azure.fault(fault="lost", method="POST", path="addPassword")
+    outputs = made(cloud, desired)
+    assert [one.key_id for one in seen(cloud, desired).passwords] == [outputs["key_id"]]
+
+
+def test_a_lost_answer_to_its_removal_is_no_failure(cloud: Cloud, azure: LocalAzure, desired: ClientSecret) -> None:
+    made(cloud, desired)
+    azure.fault(fault="lost", method="POST", path="removePassword")
+    remove(cloud, seen(cloud, desired))
+    assert leftovers(cloud, desired) == {}
+
+
+def test_it_is_proven_only_when_every_replica_knows_it(cloud: Cloud, azure: LocalAzure, desired: ClientSecret) -> None:
+    azure.control("PUT", "/faults", {"secret_lag_seconds": 1.5})
+    outputs = made(cloud, desired)
+    assert not cloud.session.signs_in(desired.tenant_id, str(desired.client_id), outputs["value"])
+    assert KIND.prove is not None
+    assert KIND.prove(cloud, desired, seen(cloud, desired), outputs) is Proof.USABLE
+
+
+def test_one_that_never_signs_in_is_given_up_at_the_deadline(cloud: Cloud, desired: ClientSecret) -> None:
+    assert KIND.prove is not None
+    hasty = replace(desired, sign_in_seconds=0.3)
+    with pytest.raises(NotYetVisible):
+        KIND.prove(cloud, hasty, seen(cloud, desired), {"value": Secret("wrong")})
+
+
+def test_without_the_right_it_says_so(cloud: Cloud, azure: LocalAzure, desired: ClientSecret) -> None:
+    azure.fault(
+        fault="error", method="POST", path="addPassword", status=403, code="Authorization_RequestDenied", message="No."
+    )
+    with pytest.raises(NotAuthorized):
+        made(cloud, desired)

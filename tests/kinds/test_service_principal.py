@@ -1,0 +1,81 @@
+"""A service principal through its life."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from provisioner.kinds.service_principal import KIND, RegisteredPrincipal, ServicePrincipal
+from tests.kinds.worlds import ENVIRONMENT, view_at
+
+if TYPE_CHECKING:
+    from provisioner.cloud.cloud import Cloud
+    from tests.emulator import LocalAzure
+
+
+@pytest.fixture
+def desired(azure: LocalAzure) -> ServicePrincipal:
+    """Of an application that has none yet."""
+    application = azure.graph("POST", "applications", {"displayName": "dev airflow"}).json()
+    return ServicePrincipal(client_id=application["appId"], environment=ENVIRONMENT)
+
+
+def made(cloud: Cloud, desired: ServicePrincipal) -> RegisteredPrincipal:
+    assert KIND.create is not None
+    KIND.create(cloud, desired)
+    found = KIND.read(cloud, desired)
+    assert found is not None
+    return found
+
+
+def test_it_is_absent_then_made_then_as_declared_then_gone_for_good(
+    cloud: Cloud, azure: LocalAzure, desired: ServicePrincipal
+) -> None:
+    assert KIND.read(cloud, desired) is None
+    observed = made(cloud, desired)
+    assert observed.ours
+    assert KIND.diff(desired, observed, view_at(cloud.session.now())) == ()
+    assert KIND.publish(observed, None) == {"object_id": observed.object_id}
+    assert made(cloud, desired).object_id == observed.object_id
+    assert KIND.delete is not None
+    KIND.delete(cloud, observed)
+    KIND.delete(cloud, observed)
+    assert KIND.read(cloud, desired) is None
+    assert azure.graph("GET", "directory/deletedItems/microsoft.graph.servicePrincipal").json()["value"] == []
+
+
+def test_a_soft_deleted_one_is_restored_so_that_its_grants_hold_again(
+    cloud: Cloud, azure: LocalAzure, desired: ServicePrincipal
+) -> None:
+    observed = made(cloud, desired)
+    azure.graph("DELETE", f"servicePrincipals/{observed.object_id}")
+    assert made(cloud, desired).object_id == observed.object_id
+
+
+def test_the_principal_of_our_application_gets_our_mark_whoever_made_it(
+    cloud: Cloud, azure: LocalAzure, desired: ServicePrincipal
+) -> None:
+    azure.graph("POST", "servicePrincipals", {"appId": desired.client_id, "tags": ["team=a"]})
+    observed = KIND.read(cloud, desired)
+    assert observed is not None
+    view = view_at(cloud.session.now())
+    assert [change.field for change in KIND.diff(desired, observed, view)] == ["tags"]
+    assert KIND.diff(replace(desired, adopt=True), observed, view) == ()
+    assert KIND.update is not None
+    KIND.update(cloud, desired, observed)
+    marked = KIND.read(cloud, desired)
+    assert marked is not None
+    assert marked.ours
+    assert "team=a" in marked.tags
+
+
+def test_one_that_went_with_its_application_is_purged(
+    cloud: Cloud, azure: LocalAzure, desired: ServicePrincipal
+) -> None:
+    observed = made(cloud, desired)
+    azure.graph("DELETE", f"applications(appId='{desired.client_id}')")
+    assert KIND.delete is not None
+    KIND.delete(cloud, observed)
+    assert azure.graph("GET", "directory/deletedItems/microsoft.graph.servicePrincipal").json()["value"] == []
