@@ -131,6 +131,13 @@ def list_deleted(call: Call) -> Reply:
     return Reply(body={"value": [resources.shown(found) for found in vaults.all_deleted(call.world)]})
 
 
+@SERVICE.route("GET", _PROVIDER + "/managedHSMs", action="Microsoft.KeyVault/managedHSMs/read")
+@SERVICE.route("GET", _PROVIDER + "/deletedManagedHSMs", action="Microsoft.KeyVault/deletedManagedHsms/read")
+def list_managed_hsms(_call: Call) -> Reply:
+    """None, ever: but `az keyvault list` and `list-deleted` ask for them too."""
+    return Reply(body={"value": []})
+
+
 @SERVICE.route("GET", _DELETED, action="Microsoft.KeyVault/locations/deletedVaults/read")
 def get_deleted(call: Call) -> Reply:
     """One soft-deleted vault."""
