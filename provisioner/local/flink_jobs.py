@@ -61,13 +61,29 @@ def listed(world: World, cluster: Document, filtered: str) -> list[Document]:
     return [document for document in found if document["properties"].get(field) == term[2]]
 
 
+def with_identity(world: World, cluster: Document) -> Document:
+    """The client and object ids of an identity, where only its resource id is known."""
+    profile: Document = cluster["properties"].get("clusterProfile") or {}
+    old: Document = profile.get("identityProfile") or {}
+    new: Document = profile.get("managedIdentityProfile") or {}
+    listed: list[Document] = new.get("identityList") or []
+    places = [(old, "msiResourceId", "msiClientId", "msiObjectId")]
+    places += [(item, "resourceId", "clientId", "objectId") for item in listed]
+    for place, resource_id, client_id, object_id in places:
+        identity = resources.find(world, str(place.get(resource_id, ""))) if place else None
+        if place and identity and not place.get(object_id):
+            place[client_id] = identity["properties"]["clientId"]
+            place[object_id] = identity["properties"]["principalId"]
+    return cluster
+
+
 def identity_of(cluster: Document) -> str:
     """The object id of the cluster's identity, from either place where it may stand."""
     profile: Document = cluster["properties"].get("clusterProfile") or {}
     old: Document = profile.get("identityProfile") or {}
     new: Document = profile.get("managedIdentityProfile") or {}
     items: list[Document] = new.get("identityList") or []
-    found = (str(item["objectId"]) for item in items if item.get("type") in {"cluster", "user"})
+    found = (str(item.get("objectId", "")) for item in items if item.get("type") in {"cluster", "user"})
     return str(old.get("msiObjectId") or next(found, ""))
 
 
@@ -98,7 +114,7 @@ def _run(world: World, operation: Document) -> None:
     if document is None or cluster is None:
         return
     properties = document["properties"]
-    done = _act(world, cluster, properties)
+    done = _act(world, with_identity(world, cluster), properties)
     if properties["action"] == "DELETE" and done.succeeded:
         resources.delete(world, document["id"])
         return

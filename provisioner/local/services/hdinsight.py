@@ -97,7 +97,7 @@ def list_all_pools(call: Call) -> Reply:
 @SERVICE.route("GET", _CLUSTER, action=f"{CLUSTER}/read")
 def get_cluster(call: Call) -> Reply:
     """The cluster with its identity."""
-    return Reply(body=resources.shown(_filled(call.world, _cluster(call))))
+    return Reply(body=resources.shown(flink_jobs.with_identity(call.world, _cluster(call))))
 
 
 @SERVICE.route("GET", _CLUSTERS, action=f"{CLUSTER}/read")
@@ -136,7 +136,7 @@ def delete_cluster(call: Call) -> Reply:
 @SERVICE.route("POST", _CLUSTER + "/runJob", action=f"{CLUSTER}/runjob/action")
 def run_job(call: Call) -> Reply:
     """Accept an action on a job; the Location shows the job once it is done, well or not."""
-    cluster = _filled(call.world, _cluster(call))
+    cluster = flink_jobs.with_identity(call.world, _cluster(call))
     if str(cluster["properties"].get("clusterType", "")).lower() != "flink":
         raise AzureError(status=400, code="BadRequest", message="Jobs can be run on clusters of type Flink only.")
     operation = flink_jobs.accept(call.world, cluster, arm_errors.wanted_properties(call.json()))
@@ -193,7 +193,7 @@ def _put(call: Call, resource_type: str, *names: str) -> Reply:
     made = resources.put(world, _document(found["id"] if found else key, resource_type, head, properties))
     operation = arm_operations.begin(world, "succeed", made["id"], shows=made["id"])
     path = _RESULTS.replace("operationresults", "operationstatuses")
-    shown = resources.shown(_filled(world, made))
+    shown = resources.shown(flink_jobs.with_identity(world, made))
     return arm_operations.accepted_async(call, operation, path, status=200 if found else 201, body=shown)
 
 
@@ -206,7 +206,7 @@ def _patch(call: Call, found: Document) -> Reply:
     if "tags" in body:
         found["tags"] = arm_errors.check_tags(body["tags"])
     found["properties"] = _merged(found["properties"], arm_errors.wanted_properties(body))
-    return Reply(body=resources.shown(_filled(call.world, resources.put(call.world, found))))
+    return Reply(body=resources.shown(flink_jobs.with_identity(call.world, resources.put(call.world, found))))
 
 
 def _merged(old: Document, new: Document) -> Document:
@@ -227,23 +227,9 @@ def _delete(call: Call, found: Document | None) -> Reply:
 
 
 def _listing(call: Call, found: list[Document]) -> Reply:
-    return Reply(body={"value": [resources.shown(_filled(call.world, document)) for document in found]})
-
-
-def _filled(world: World, cluster: Document) -> Document:
-    """The client and object ids of an identity, where only its resource id is known."""
-    profile: Document = cluster["properties"].get("clusterProfile") or {}
-    old: Document = profile.get("identityProfile") or {}
-    new: Document = profile.get("managedIdentityProfile") or {}
-    listed: list[Document] = new.get("identityList") or []
-    places = [(old, "msiResourceId", "msiClientId", "msiObjectId")]
-    places += [(item, "resourceId", "clientId", "objectId") for item in listed]
-    for place, resource_id, client_id, object_id in places:
-        identity = resources.find(world, str(place.get(resource_id, ""))) if place else None
-        if place and identity and not place.get(object_id):
-            place[client_id] = identity["properties"]["clientId"]
-            place[object_id] = identity["properties"]["principalId"]
-    return cluster
+    return Reply(
+        body={"value": [resources.shown(flink_jobs.with_identity(call.world, document)) for document in found]}
+    )
 
 
 def _document(resource_id: str, resource_type: str, head: Document, properties: Document) -> Document:
