@@ -56,6 +56,9 @@ BY_CODE: dict[str, type[CloudError]] = {
     "AuthorizationPermissionMismatch": NotAuthorized,
     "Authorization_RequestDenied": NotAuthorized,
 }
+# Graph has no code of its own for a uniqueName that a soft-deleted application keeps: it is a bare 400.
+# https://github.com/microsoftgraph/msgraph-bicep-types/issues/137
+TAKEN = "Another object with the same value for property"
 BY_STATUS: dict[int, type[CloudError]] = {
     401: NotAuthorized,
     403: NotAuthorized,
@@ -75,8 +78,8 @@ ROLES = (
     ("microsoft.datafactory/", "Data Factory Contributor"),
     ("", "Contributor"),
 )
-ACTION = re.compile(r"(?:perform action|Action:) '?([\w./]+)'?")
-SCOPE = re.compile(r"(?:over scope|Resource:) '?(/[^'\s]+)'?")
+ACTION = re.compile(r"(?:perform action|Action:) '([\w./]+)'")
+SCOPE = re.compile(r"(?:over scope|Resource:) '(/[^'\s]+?)(?:/secrets/[^']*)?'")
 OBJECT = re.compile(r"(?:object id|oid=)\s*'?([0-9a-fA-F-]{36})'?")
 SIGN_IN_CODE = re.compile(r"AADSTS\d+")
 
@@ -130,6 +133,7 @@ def _sign_in_failed(error: ClientAuthenticationError, operation: str) -> CloudEr
 
 def _of_answer(answer: Answer, operation: str) -> CloudError:
     kind = BY_CODE.get(answer.code) or BY_STATUS.get(answer.status, Unexpected)
+    kind = Conflict if answer.message.startswith(TAKEN) else kind
     return kind(
         operation=operation,
         status=answer.status,

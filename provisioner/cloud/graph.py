@@ -15,7 +15,7 @@ from provisioner.errors import CloudError, NotAuthorized, NotFound, NotYetVisibl
 from provisioner.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from azure.core.rest import HttpResponse
 
@@ -105,7 +105,7 @@ class Graph:
     def set_application(self, unique_name: str, display_name: str, tags: tuple[str, ...]) -> None:
         """Create or update it: https://learn.microsoft.com/graph/api/application-upsert (`displayName` is required).
 
-        Another 400 than a malformed request: a soft-deleted application keeps its uniqueName for up to 30 days.
+        Raises Conflict where a soft-deleted application keeps the uniqueName, which it does for up to 30 days.
         """
         body = {"displayName": display_name, "tags": list(tags)}
         self._request("PATCH", f"applications(uniqueName='{unique_name}')", json=body, headers=UPSERT)
@@ -166,19 +166,19 @@ class Graph:
         with suppress(Unreachable):
             self._request("POST", f"directory/deletedItems/{object_id}/restore", missing_ok=True)
 
-    def purge(self, object_id: str, *, expected: bool) -> None:
-        """Remove it from deletedItems; `expected`: it was deleted just now and may take a moment to get there.
+    def purge(self, object_id: str, *, expected: Callable[[], bool]) -> None:
+        """Remove it from deletedItems. expected: whether it may still be on its way there, deleted just now.
 
         https://learn.microsoft.com/graph/api/directory-deleteditems-delete
         """
 
         def gone() -> bool:
+            on_its_way = expected()
             answer = self._request("DELETE", f"directory/deletedItems/{object_id}", missing_ok=True)
-            return answer.status_code != NOT_FOUND
+            return answer.status_code != NOT_FOUND or not on_its_way
 
-        if not gone() and expected:
-            with suppress(NotYetVisible):
-                self._session.wait_until(gone, deadline_seconds=GONE_SECONDS, what=f"purging {object_id}")
+        with suppress(NotYetVisible):
+            self._session.wait_until(gone, deadline_seconds=GONE_SECONDS, what=f"purging {object_id}")
 
     def add_password(self, application_id: str, name: str, end: datetime) -> NewPassword:
         """A new client secret, its text for the only time: https://learn.microsoft.com/graph/api/application-addpassword.
@@ -217,7 +217,7 @@ class Graph:
 
     def _delete(self, path: str, object_id: str) -> None:
         answer = self._request("DELETE", path, missing_ok=True)
-        self.purge(object_id, expected=answer.status_code != NOT_FOUND)
+        self.purge(object_id, expected=lambda: answer.status_code != NOT_FOUND)
 
     def _application(self, path: str) -> Application | None:
         response = self._request("GET", path, params=OF_APPLICATION, missing_ok=True)

@@ -8,13 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from provisioner.errors import Conflict, NotFound, Refused, Unexpected
+from provisioner.errors import Conflict, NotFound, Refused
 from provisioner.kind import MARK, Kind, Outputs, compare
 from provisioner.model import Action, Address, Change, Fate, Found, Intent, Observed, View
 
 if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
     from provisioner.cloud.graph import Application as Shown
+
+NAMED_SECONDS = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,17 +76,21 @@ def publish(observed: RegisteredApplication, _view: View | None) -> Outputs:
 
 
 def create(cloud: Cloud, desired: Application) -> None:
-    """Make it, or bring back the one that was deleted."""
-    tags = (_mark(desired.environment),)
-    try:
-        cloud.graph.set_application(desired.unique_name, desired.display_name, tags)
-    except (Conflict, Unexpected) as error:
-        # "Another object with the same value for property uniqueName already exists" comes as a bare 400:
-        # https://github.com/microsoftgraph/msgraph-bicep-types/issues/137
-        deleted = cloud.graph.find_deleted_application(desired.unique_name) if error.status in (400, 409) else None
-        if deleted is None:
-            raise
-        _restore(cloud, desired, deleted)
+    """Make it, or bring back the one that was deleted: a moment may pass until it shows among the deleted ones."""
+
+    def make() -> None:
+        tags = (_mark(desired.environment),)
+        try:
+            cloud.graph.set_application(desired.unique_name, desired.display_name, tags)
+        except Conflict:
+            deleted = cloud.graph.find_deleted_application(desired.unique_name)
+            if deleted is None:
+                raise
+            _restore(cloud, desired, deleted)
+
+    cloud.session.until_visible(
+        make, what=f"making {desired.unique_name}", deadline_seconds=NAMED_SECONDS, on=(Conflict,)
+    )
 
 
 def update(cloud: Cloud, desired: Application, observed: RegisteredApplication) -> None:
@@ -96,11 +102,10 @@ def update(cloud: Cloud, desired: Application, observed: RegisteredApplication) 
 def delete(cloud: Cloud, observed: RegisteredApplication) -> None:
     """The application and, with it, its service principal; both for good, so that the unique name is free."""
     graph = cloud.graph
-    living = graph.find_principal(observed.client_id)
-    principal = living or graph.find_deleted_principal(observed.client_id)
+    principal = graph.find_principal(observed.client_id) or graph.find_deleted_principal(observed.client_id)
     graph.delete_application(observed.object_id)
     if principal is not None:
-        graph.purge(principal.object_id, expected=living is not None)
+        graph.purge(principal.object_id, expected=lambda: graph.find_principal(observed.client_id) is not None)
 
 
 def owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
