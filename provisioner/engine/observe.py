@@ -55,6 +55,9 @@ class _Readings:
             waiting = [node for node in waiting if not self._start(node)]
             if self._running:
                 self._collect()
+        for node in nodes:  # a container may have answered after what it does not hold
+            if self._without_container(node) and self._done[node.address].error is not None:
+                self._done[node.address] = Reading(node=node)
         for reading in self._done.values():
             if reading.error is not None and not isinstance(reading.error, NotAuthorized):
                 raise reading.error

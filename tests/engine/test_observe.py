@@ -30,6 +30,15 @@ def test_what_an_absent_container_would_hold_is_absent_whatever_its_read_said() 
     assert snapshot.readings[at("note/n")].error is None
 
 
+def test_an_absent_container_may_answer_after_what_it_does_not_hold() -> None:
+    world = World(errors={"note/n": denied()}, slow={"box/b"})
+
+    snapshot = seen(world, recipe(node("box/b"), node("note/n", container="box/b")))
+
+    assert world.calls == ["read note/n", "read box/b"]
+    assert snapshot.readings[at("note/n")].error is None
+
+
 def test_a_chain_of_absent_containers_is_not_waited_for() -> None:
     what = recipe(
         node("box/a"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from threading import Event
 from typing import TYPE_CHECKING, Any, cast
 
 from provisioner.errors import CloudError, NotYetVisible
@@ -59,11 +60,14 @@ class ToySession:
 
 @dataclass
 class World:
-    """`things` by address text; `errors` by address text are raised when it is read; `calls` in order."""
+    """`things` by address text; `errors` by address text are raised when it is read;
+    `slow` are answered only after an error was; `calls` in order."""
 
     things: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     errors: dict[str, Exception] = field(default_factory=dict[str, Exception])
     write_errors: dict[str, BaseException] = field(default_factory=dict[str, BaseException])
+    slow: set[str] = field(default_factory=set[str])
+    answered: Event = field(default_factory=Event)
     unproven: set[str] = field(default_factory=set[str])
     calls: list[str] = field(default_factory=list[str])
     session: ToySession = field(default_factory=ToySession)
@@ -103,8 +107,11 @@ class Seen(Observed):
 
 def read(cloud: Cloud, desired: Thing) -> Seen | None:
     world = world_of(cloud)
+    if desired.name in world.slow:
+        world.answered.wait(5)
     world.calls.append(f"read {desired.name}")
     if desired.name in world.errors:
+        world.answered.set()
         raise world.errors[desired.name]
     found = world.things.get(desired.name)
     return seen(desired.name, found) if found is not None else None
