@@ -70,20 +70,19 @@ class Lease:
     def require(self, seconds: float, *, during: str) -> None:
         """Raise Conflict unless the lease is ours for that long; a lease that ends sooner is renewed first."""
         with self._turn:
-            if self._lost is None and self._until - self._cloud.session.ticks() < seconds:
-                with suppress(CloudError):
-                    self._call("Renew")
+            if self._until - self._cloud.session.ticks() < seconds:
+                self._renew()
             if self._lost is not None or self._until - self._cloud.session.ticks() < seconds:
                 raise self._gone(during)
 
     def release(self) -> None:
-        """Let others in. A container that is gone needs none."""
+        """Let others in; what is another run's by now stays as it is."""
         with self._turn:
             if self._released.is_set():
                 return
             self._released.set()
-            with suppress(CloudError):
-                if self._lost is None:
+            if self._renew():
+                with suppress(CloudError):  # it runs out by itself
                     self._sign({})
                     self._call("Release")
             self._cloud.session.lease = None
@@ -101,20 +100,21 @@ class Lease:
     def _keep(self) -> None:
         """The thread: renew every 20 s, every 2 s while that fails, until it is released or lost."""
         delay = RENEW_SECONDS
-        while not self._released.wait(delay):
-            delay = RENEW_SECONDS
-            try:
-                with self._turn:
-                    if not self._released.is_set() and self._lost is None:
-                        self._call("Renew")
-            except (Conflict, NotFound) as error:
+        while self._lost is None and not self._released.wait(delay):
+            with self._turn:
+                delay = RENEW_SECONDS if self._released.is_set() or self._renew() else RETRY_SECONDS
+
+    def _renew(self) -> bool:
+        """Whether it is ours for another minute. Lost: somebody else has it, it is gone, or it ran out meanwhile."""
+        if self._lost is not None:
+            return False
+        try:
+            self._call("Renew")
+        except CloudError as error:
+            if isinstance(error, (Conflict, NotFound)) or self._cloud.session.ticks() > self._until:
                 self._lost = error
-                return
-            except CloudError as error:
-                delay = RETRY_SECONDS
-                if self._cloud.session.ticks() > self._until:
-                    self._lost = error
-                    return
+            return False
+        return True
 
     def _call(self, action: str) -> None:
         """Counts from before the request: the lease is not shorter than we think."""

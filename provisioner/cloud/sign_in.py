@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from provisioner.errors import NotAuthorized
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -48,13 +50,17 @@ def sign_in(profile: Profile, tenant: str | None, local: LocalSettings | None, *
 
     Order of the environment's variables as in EnvironmentCredential:
     https://learn.microsoft.com/python/api/azure-identity/azure.identity.environmentcredential
+
+    Raises NotAuthorized for variables that make no credential.
     """
     # The authority comes from our own table: MSAL need not ask whether it exists.
     options.update(authority=urlsplit(profile.authority).netloc, disable_instance_discovery=True)
     if local is not None:
         return _operator(local, options)
-    chosen = _from_variables(os.environ, tenant, options)
-    return chosen or _signed_in_here(tenant, options)
+    try:
+        return _from_variables(os.environ, tenant, options) or _signed_in_here(os.environ, tenant, options)
+    except (ValueError, OSError) as error:
+        raise NotAuthorized(operation="sign-in", message=str(error), remedy=REMEDY) from error
 
 
 def _operator(local: LocalSettings, options: Mapping[str, Any]) -> SignIn:
@@ -89,13 +95,16 @@ def _from_variables(env: Mapping[str, str], tenant: str | None, options: Mapping
     return None
 
 
-def _signed_in_here(tenant: str | None, options: Mapping[str, Any]) -> SignIn:
-    """Whoever is signed in on this machine.
+def _signed_in_here(env: Mapping[str, str], tenant: str | None, options: Mapping[str, Any]) -> SignIn:
+    """Whoever is signed in on this machine; not the variables again, of which azure-identity takes empty ones.
 
     https://learn.microsoft.com/azure/developer/python/sdk/authentication/credential-chains
     """
     from azure.identity import DefaultAzureCredential
 
     tenants = {"additionally_allowed_tenants": [tenant]} if tenant else {}
-    credential = DefaultAzureCredential(**tenants, **options)
+    identity = env.get("AZURE_CLIENT_ID") or None
+    credential = DefaultAzureCredential(
+        exclude_environment_credential=True, managed_identity_client_id=identity, **tenants, **options
+    )
     return SignIn(credential=credential, how="DefaultAzureCredential (managed identity, az, azd, as found here)")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provisioner.kinds.caller_access import KIND, CallerAccess, ObservedCallerAccess, Scope, to_vault
+from provisioner.kinds.caller_access import KIND, CallerAccess, ObservedCallerAccess, Scope, to_blobs, to_vault
 from provisioner.kinds.role_assignment import KIND as GRANT
 from provisioner.kinds.role_assignment import Scope as Grants
 from provisioner.model import Action, Address, Intent, Proof
@@ -69,6 +69,25 @@ def test_a_caller_who_has_the_right_from_elsewhere_needs_none_and_keeps_it(
 
 def test_a_scope_that_is_not_there_gives_no_access(cloud: Cloud, desired: CallerAccess) -> None:
     assert KIND.read(cloud, replace(desired, scope=f"{desired.scope}-other")) is None
+
+
+def test_access_to_blobs_is_tried_on_data_not_on_containers(
+    cloud: Cloud, azure: LocalAzure, desired: CallerAccess
+) -> None:
+    group = desired.scope.partition("/providers/")[0]
+    account = f"{group}/providers/Microsoft.Storage/storageAccounts/stdev0815"
+    lake = {"isHnsEnabled": True}
+    body = {"location": "westeurope", "kind": "StorageV2", "sku": {"name": "Standard_LRS"}, "properties": lake}
+    put(azure, account, "2023-05-01", body)
+    azure.advance(60)
+    put(azure, f"{account}/blobServices/default/containers/jobs", "2023-05-01", {})
+    to_files = to_blobs(scope=account, account="stdev0815", environment=ENVIRONMENT)
+    assert KIND.read(cloud, to_files) is None
+    assert KIND.prove is not None
+    observed = ObservedCallerAccess(ours=True, scope=account, name="", environment=ENVIRONMENT)
+    assert KIND.prove(cloud, to_files, observed, {}) is Proof.NOT_YET
+    observed = made(cloud, to_files)
+    assert KIND.prove(cloud, to_files, observed, {}) is Proof.USABLE
 
 
 def test_it_is_no_leftover_among_declared_grants_and_goes_with_teardown(cloud: Cloud, desired: CallerAccess) -> None:

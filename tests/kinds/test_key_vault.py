@@ -102,7 +102,8 @@ def test_what_azure_fixes_at_creation_is_refused_with_what_would_be_right(cloud:
 def test_an_adopted_vault_on_which_access_policies_decide_is_refused(
     cloud: Cloud, azure: LocalAzure, desired: Vault
 ) -> None:
-    policies = {"tenantId": azure.tenant_id, "sku": {"family": "A", "name": "standard"}, "accessPolicies": []}
+    none: list[object] = []
+    policies = {"tenantId": azure.tenant_id, "sku": {"family": "A", "name": "standard"}, "accessPolicies": none}
     body = {"location": "westeurope", "properties": {**policies, "enableRbacAuthorization": False}}
     put(azure, desired.id, VERSION, body)
     observed = seen(cloud, desired)

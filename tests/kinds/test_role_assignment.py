@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import pytest
 
@@ -54,7 +53,7 @@ def gone(cloud: Cloud, observed: ObservedRoleAssignment) -> None:
 
 def by_hand(azure: LocalAzure, desired: RoleAssignment) -> str:
     """The same, as somebody else would have made it; its name."""
-    name = str(uuid4())
+    name = "7b1e6a52-55a5-4a0c-8f2e-1d6f0c3b9a77"
     definition = f"{azure.subscription}/providers/Microsoft.Authorization/roleDefinitions/{READER}"
     properties = {
         "roleDefinitionId": definition,

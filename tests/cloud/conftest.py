@@ -1,0 +1,23 @@
+"""Fixtures of the clients' tests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.kinds.worlds import cloud_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from provisioner.cloud.cloud import Cloud
+    from tests.emulator import LocalAzure
+
+
+@pytest.fixture
+def cloud(azure: LocalAzure) -> Iterator[Cloud]:
+    """A run's cloud on a local Azure as new."""
+    made = cloud_of(azure)
+    yield made
+    made.session.close()

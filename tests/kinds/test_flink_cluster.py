@@ -1,0 +1,53 @@
+"""The Flink cluster that is given."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from provisioner.kinds.flink_cluster import KIND, VERSION, FlinkCluster
+from provisioner.local.tenant import GIVEN_CLUSTER
+from provisioner.model import Forces
+from tests.kinds.worlds import view_at
+
+if TYPE_CHECKING:
+    from provisioner.cloud.cloud import Cloud
+
+
+def test_it_is_found_with_the_object_id_of_its_identity(cloud: Cloud) -> None:
+    desired = FlinkCluster(id=GIVEN_CLUSTER)
+    observed = KIND.read(cloud, desired)
+    assert observed is not None
+    assert KIND.diff(desired, observed, view_at(cloud.session.now())) == ()
+    shown = KIND.publish(observed, None)
+    identity = cloud.arm.find(str(shown["identity_resource_id"]), "2023-01-31")
+    assert identity is not None
+    assert shown["identity_object_id"] == identity["properties"]["principalId"]
+    assert KIND.create is None
+
+
+def test_the_identity_may_stand_in_either_place(cloud: Cloud) -> None:
+    found = cloud.arm.find(GIVEN_CLUSTER, VERSION)
+    assert found is not None
+    profile = found["properties"]["clusterProfile"]
+    desired = FlinkCluster(id=GIVEN_CLUSTER)
+    both = KIND.read(cloud, desired)
+    for name in ("identityProfile", "managedIdentityProfile"):
+        assert profile[name]
+        kept = profile.pop(name)
+        assert KIND.read(cloud, desired) == both
+        profile[name] = kept
+
+
+def test_a_cluster_without_an_identity_is_refused(cloud: Cloud) -> None:
+    desired = FlinkCluster(id=GIVEN_CLUSTER)
+    observed = KIND.read(cloud, desired)
+    assert observed is not None
+    without = replace(observed, identity_object_id="", identity_resource_id="")
+    (change,) = KIND.diff(desired, without, view_at(cloud.session.now()))
+    assert change.forces is Forces.REFUSE
+    assert "identity_object_id" not in KIND.publish(without, None)
+
+
+def test_one_that_is_not_there_is_absent(cloud: Cloud) -> None:
+    assert KIND.read(cloud, FlinkCluster(id=f"{GIVEN_CLUSTER}-other")) is None

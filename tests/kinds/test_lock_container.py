@@ -1,0 +1,145 @@
+"""The lock container through its life, and the lease on it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from provisioner.cloud.lease import KEYS, PROCESS, Lease
+from provisioner.errors import Conflict
+from provisioner.kinds.lock_container import KIND, METADATA_MARK, LockContainer, ObservedLockContainer
+from tests.kinds.worlds import ENVIRONMENT, cloud_of, put, view_at
+
+if TYPE_CHECKING:
+    from provisioner.cloud.cloud import Cloud
+    from tests.emulator import LocalAzure
+
+VERSION = "2023-05-01"
+
+
+@pytest.fixture
+def desired(azure: LocalAzure) -> LockContainer:
+    """One that is not there, in an account that is."""
+    group = f"{azure.subscription}/resourceGroups/rg-dev"
+    account = f"{group}/providers/Microsoft.Storage/storageAccounts/stdev0815"
+    put(azure, group, "2021-04-01", {"location": "westeurope"})
+    lake = {"isHnsEnabled": True}
+    body = {"location": "westeurope", "kind": "StorageV2", "sku": {"name": "Standard_LRS"}, "properties": lake}
+    put(azure, account, VERSION, body)
+    azure.advance(60)
+    return LockContainer(account_id=account, name="provisioner-lock", environment=ENVIRONMENT)
+
+
+def made(cloud: Cloud, desired: LockContainer) -> ObservedLockContainer:
+    assert KIND.create is not None
+    KIND.create(cloud, desired)
+    return seen(cloud, desired)
+
+
+def seen(cloud: Cloud, desired: LockContainer) -> ObservedLockContainer:
+    found = KIND.read(cloud, desired)
+    assert found is not None
+    return found
+
+
+def taken(cloud: Cloud, desired: LockContainer, owner: str = "ann@example.com") -> Lease:
+    return Lease.acquire(cloud, desired.account_id, desired.name, owner=owner, purpose="provision dev")
+
+
+def test_it_is_absent_then_made_then_as_declared_then_gone(cloud: Cloud, desired: LockContainer) -> None:
+    assert KIND.read(cloud, desired) is None
+    observed = made(cloud, desired)
+    assert observed.ours
+    assert KIND.diff(desired, observed, view_at(cloud.session.now())) == ()
+    assert made(cloud, desired) == observed
+    assert KIND.delete is not None
+    KIND.delete(cloud, observed)
+    KIND.delete(cloud, observed)
+    assert KIND.read(cloud, desired) is None
+
+
+def test_one_that_lost_its_mark_gets_it_back(cloud: Cloud, desired: LockContainer) -> None:
+    cloud.storage_accounts.set_container(desired.account_id, desired.name, {"team": "a"})
+    bare = seen(cloud, desired)
+    assert not bare.ours
+    assert [change.field for change in KIND.diff(desired, bare, view_at(cloud.session.now()))] == ["mark"]
+    assert KIND.update is not None
+    KIND.update(cloud, desired, bare)
+    assert seen(cloud, desired).metadata == {METADATA_MARK: ENVIRONMENT, "team": "a"}
+
+
+def test_one_run_holds_the_lease_and_the_next_is_told_who(
+    cloud: Cloud, azure: LocalAzure, desired: LockContainer
+) -> None:
+    made(cloud, desired)
+    with taken(cloud, desired):
+        assert seen(cloud, desired).ours
+        with pytest.raises(Conflict, match=r"ann@example.com holds it since .* for provision dev"):
+            taken(cloud_of(azure), desired, "bob@example.com")
+    with taken(cloud_of(azure), desired, "bob@example.com"):
+        assert seen(cloud, desired).metadata["lease_owner"] == "bob@example.com"
+    assert not set(KEYS) & set(seen(cloud, desired).metadata)
+
+
+def test_a_lease_that_ran_out_is_taken_over_and_its_holder_writes_no_more(
+    cloud: Cloud, azure: LocalAzure, desired: LockContainer
+) -> None:
+    made(cloud, desired)
+    taken(cloud, desired)
+    azure.advance(61)
+    with taken(cloud_of(azure), desired, "bob@example.com"):
+        lease = cloud.session.lease
+        assert lease is not None
+        with pytest.raises(Conflict, match="lost"):
+            lease.require(61, during="PUT it")
+        lease.release()
+        assert seen(cloud, desired).metadata["lease_owner"] == "bob@example.com"
+
+
+def test_writes_are_refused_without_the_lease_and_reads_are_not(
+    cloud: Cloud, azure: LocalAzure, desired: LockContainer
+) -> None:
+    made(cloud, desired)
+    taken(cloud, desired)
+    azure.advance(61)
+    group = desired.account_id.partition("/providers/")[0]
+    with taken(cloud_of(azure), desired, "bob@example.com"):
+        lease = cloud.session.lease
+        assert lease is not None
+        with pytest.raises(Conflict):
+            lease.require(61, during="finding out")
+        with pytest.raises(Conflict, match="lost"):
+            cloud.resource_groups.set_tags(group, {"a": "b"})
+        assert cloud.resource_groups.find_group(group) is not None
+        lease.release()
+
+
+def test_the_lease_of_a_dead_process_of_this_machine_is_broken_at_once(
+    cloud: Cloud, azure: LocalAzure, desired: LockContainer
+) -> None:
+    made(cloud, desired)
+    with subprocess.Popen([sys.executable, "-c", "pass"]) as child:
+        pass
+    lease = taken(cloud, desired)
+    found = seen(cloud, desired)
+    machine, _, _ = found.metadata[PROCESS].rpartition("/")
+    signed = {**found.metadata, PROCESS: f"{machine}/{child.pid}.1"}
+    cloud.storage_accounts.set_metadata(desired.account_id, desired.name, signed)
+    with taken(cloud_of(azure), desired, "bob@example.com"):
+        assert seen(cloud, desired).metadata[PROCESS].rpartition("/")[2].startswith(f"{os.getpid()}.")
+    lease.release()
+
+
+def test_the_container_goes_although_we_hold_its_lease(cloud: Cloud, desired: LockContainer) -> None:
+    observed = made(cloud, desired)
+    taken(cloud, desired)
+    assert KIND.delete is not None
+    KIND.delete(cloud, observed)
+    assert cloud.session.lease is None
+    assert KIND.read(cloud, desired) is None
+    assert KIND.read(cloud, replace(desired, name="never-was")) is None

@@ -1,0 +1,121 @@
+"""A storage account through its life."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from provisioner.errors import Conflict
+from provisioner.kind import MARK
+from provisioner.kinds.storage_account import KIND, METADATA_MARK, ObservedStorageAccount, StorageAccount
+from provisioner.model import Forces
+from tests.kinds.worlds import ENVIRONMENT, OTHER, put, view_at
+
+if TYPE_CHECKING:
+    from provisioner.cloud.cloud import Cloud
+    from tests.emulator import LocalAzure
+
+VERSION = "2023-05-01"
+
+
+@pytest.fixture
+def desired(azure: LocalAzure) -> StorageAccount:
+    """One that is not there, in a group that is."""
+    group = f"{azure.subscription}/resourceGroups/rg-dev"
+    put(azure, group, "2021-04-01", {"location": "westeurope"})
+    return StorageAccount(
+        id=f"{group}/providers/Microsoft.Storage/storageAccounts/stdev0815",
+        location="West Europe",
+        sku="Standard_LRS",
+        tags={"team": "a"},
+        environment=ENVIRONMENT,
+    )
+
+
+def made(cloud: Cloud, desired: StorageAccount) -> ObservedStorageAccount:
+    assert KIND.create is not None
+    KIND.create(cloud, desired)
+    return seen(cloud, desired)
+
+
+def seen(cloud: Cloud, desired: StorageAccount) -> ObservedStorageAccount:
+    cloud.session.new_pass()
+    found = KIND.read(cloud, desired)
+    assert found is not None
+    return found
+
+
+def test_it_is_absent_then_made_then_as_declared_then_gone(cloud: Cloud, desired: StorageAccount) -> None:
+    assert KIND.read(cloud, desired) is None
+    observed = made(cloud, desired)
+    assert observed.ours
+    assert KIND.diff(desired, observed, view_at(cloud.session.now())) == ()
+    assert KIND.publish(observed, None) == {
+        "id": desired.id,
+        "name": "stdev0815",
+        "dfs_endpoint": "https://stdev0815.dfs.core.windows.net/",
+        "blob_endpoint": "https://stdev0815.blob.core.windows.net/",
+    }
+    assert made(cloud, desired).account.tags == observed.account.tags
+    assert KIND.delete is not None
+    KIND.delete(cloud, observed)
+    KIND.delete(cloud, observed)
+    cloud.session.new_pass()
+    assert KIND.read(cloud, desired) is None
+
+
+def test_it_is_made_safe_and_what_others_loosened_is_drift(
+    cloud: Cloud, azure: LocalAzure, desired: StorageAccount
+) -> None:
+    made(cloud, desired)
+    loose = {"properties": {"allowSharedKeyAccess": True}, "tags": {MARK: ENVIRONMENT, "cost": "7"}}
+    assert (
+        azure.request("PATCH", f"https://management.azure.com{desired.id}?api-version={VERSION}", loose).status == 200
+    )
+    drifted = seen(cloud, desired)
+    fields = [change.field for change in KIND.diff(desired, drifted, view_at(cloud.session.now()))]
+    assert fields == ["allowSharedKeyAccess", "tags.team"]
+    assert KIND.update is not None
+    KIND.update(cloud, desired, drifted)
+    now = seen(cloud, desired)
+    assert KIND.diff(desired, now, view_at(cloud.session.now())) == ()
+    assert now.account.tags == {MARK: ENVIRONMENT, "team": "a", "cost": "7"}
+
+
+def test_an_account_without_hierarchical_namespace_is_refused_with_the_reason(
+    cloud: Cloud, azure: LocalAzure, desired: StorageAccount
+) -> None:
+    flat = {"location": "westeurope", "kind": "StorageV2", "sku": {"name": "Standard_LRS"}, "properties": {}}
+    put(azure, desired.id, VERSION, flat)
+    observed = seen(cloud, desired)
+    assert not observed.ours
+    refused = [c for c in KIND.diff(desired, observed, view_at(cloud.session.now())) if c.forces is Forces.REFUSE]
+    assert [change.field for change in refused] == ["hierarchical_namespace"]
+    assert "hns-migration" in refused[0].reason
+
+
+def test_an_account_of_ours_does_not_move(cloud: Cloud, desired: StorageAccount) -> None:
+    observed = made(cloud, desired)
+    (change,) = KIND.diff(replace(desired, location="northeurope"), observed, view_at(cloud.session.now()))
+    assert (change.field, change.forces) == ("location", Forces.REFUSE)
+
+
+def test_containers_without_our_mark_are_strangers(cloud: Cloud, azure: LocalAzure, desired: StorageAccount) -> None:
+    observed = made(cloud, desired)
+    for name, mark in (("mine", ENVIRONMENT), ("others", OTHER), ("theirs", None)):
+        metadata = {METADATA_MARK: mark} if mark else {}
+        body = {"properties": {"metadata": metadata}}
+        put(azure, f"{desired.id}/blobServices/default/containers/{name}", VERSION, body)
+    assert KIND.strangers is not None
+    assert sorted(KIND.strangers(cloud, observed)) == ["container others", "container theirs"]
+
+
+def test_a_name_that_is_taken_elsewhere_is_told(cloud: Cloud, azure: LocalAzure, desired: StorageAccount) -> None:
+    made(cloud, desired)
+    group = f"{azure.subscription}/resourceGroups/rg-other"
+    put(azure, group, "2021-04-01", {"location": "westeurope"})
+    elsewhere = replace(desired, id=desired.id.replace("rg-dev", "rg-other"))
+    with pytest.raises(Conflict, match="name"):
+        made(cloud, elsewhere)
