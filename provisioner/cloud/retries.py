@@ -26,6 +26,8 @@ TRANSIENT = frozenset({408, 500, 502, 503, 504})
 # A POST that these answer was not carried out.
 TURNED_AWAY = frozenset({429, 503})
 
+FOREIGN = frozenset({"timeout", "hosts", "location_mode"})  # the last two are azure-storage's
+
 
 class Retry(HTTPPolicy[Any, Any]):
     """Sends again what a second try can mend."""
@@ -144,6 +146,6 @@ def _stream(request: Any) -> Any:
 
 
 def _drop_foreign_options(options: dict[str, Any]) -> None:
-    """Options that azure-core's own retry policy takes out before they reach the transport, which knows none."""
-    for name in [key for key in options if key.startswith("retry_") or key == "timeout"]:
+    """Options that the SDKs' own retry policies take out before they reach the transport, which knows none."""
+    for name in [key for key in options if key.startswith("retry_") or key in FOREIGN]:
         del options[name]
