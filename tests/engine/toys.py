@@ -60,8 +60,10 @@ class ToySession:
 
 @dataclass
 class World:
-    """`things` by address text; `errors` by address text are raised when it is read;
-    `slow` are answered only after an error was; `calls` in order."""
+    """What there is and what goes wrong, by address text.
+
+    errors: raised when it is read. slow: answered only after such an error was. calls: in order.
+    """
 
     things: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     errors: dict[str, Exception] = field(default_factory=dict[str, Exception])
