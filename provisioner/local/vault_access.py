@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from provisioner.local.call import Call
     from provisioner.local.store import Document
     from provisioner.local.tokens import Refusal
-    from provisioner.local.world import World
 
 AUDIENCE = "https://vault.azure.net"
 _CALLS = "vault_calls"
@@ -43,11 +42,6 @@ def unauthenticated(_: Call, refusal: Refusal) -> AzureError:
     return AzureError(status=401, code="Unauthorized", message=message, headers={"WWW-Authenticate": challenge})
 
 
-def has_vault(world: World, host: str) -> bool:
-    """Whether the name resolves: Azure's DNS knows only vaults that are."""
-    return vaults.find(world, host.partition(".")[0]) is not None
-
-
 def enter(call: Call, action: str, permission: str, name: str = "", *, kind: str = "secrets") -> Document:
     """The call's vault, for a caller with the right: `action` under RBAC, `permission` in an access policy.
 
@@ -66,8 +60,8 @@ def enter(call: Call, action: str, permission: str, name: str = "", *, kind: str
 
 
 def _vault(call: Call) -> Document:
-    # Real Azure has no name for a vault that is not there; the proxy refuses to connect for that reason. This is
-    # what a connection gets that outlived its vault.
+    # Real Azure's DNS has no name for a vault that is not there, so a client gets no connection at all. The nearest
+    # answer is what a connection gets that outlived its vault.
     found = vaults.find(call.world, call.host.partition(".")[0])
     if found is None:
         message = f"The Key Vault '{call.host}' was not found."

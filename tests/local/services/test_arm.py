@@ -1,0 +1,170 @@
+"""The root of Resource Manager: groups by the SDK and raw, lists, tags, providers, metadata, the gateway's errors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from azure.core.exceptions import ResourceNotFoundError
+from azure.identity import ClientSecretCredential
+from azure.mgmt.resource.resources import ResourceManagementClient
+
+from tests.emulator import ARM
+from tests.resource_manager import Manager, code
+
+if TYPE_CHECKING:
+    from tests.emulator import LocalAzure
+
+
+@pytest.fixture
+def arm(azure: LocalAzure) -> Manager:
+    return Manager(azure=azure)
+
+
+def test_a_group_lives_and_dies_by_the_sdk(azure_env: LocalAzure) -> None:
+    azure = azure_env
+    secret = azure.operator_secret.reveal()
+    with (
+        ClientSecretCredential(azure.tenant_id, azure.operator_client_id, secret) as credential,
+        ResourceManagementClient(credential, azure.subscription_id) as client,
+    ):
+        made = client.resource_groups.create_or_update("rg-sdk", {"location": "westeurope", "tags": {"a": "b"}})
+        assert made.id == f"{azure.subscription}/resourceGroups/rg-sdk"
+        assert client.resource_groups.check_existence("RG-SDK")
+        assert "rg-sdk" in [group.name for group in client.resource_groups.list()]
+        client.resource_groups.begin_delete("rg-sdk").result()
+        assert not client.resource_groups.check_existence("rg-sdk")
+        with pytest.raises(ResourceNotFoundError, match="ResourceGroupNotFound"):
+            client.resource_groups.get("rg-sdk")
+
+
+def test_a_group_is_201_when_new_and_200_when_there_and_keeps_its_place(arm: Manager) -> None:
+    assert arm("PUT", "/resourcegroups/rg-one", {"location": "West Europe", "tags": {"a": "1"}}).status == 201
+    again = arm("PUT", "/resourceGroups/RG-ONE", {"location": "westeurope"})
+    assert (again.status, again.json()["name"], again.json().get("tags")) == (200, "rg-one", None)
+    moved = arm("PUT", "/resourcegroups/rg-one", {"location": "eastus"})
+    assert code(moved) == (409, "InvalidResourceGroupLocation")
+
+
+def test_a_patch_of_a_group_replaces_its_tags(arm: Manager) -> None:
+    arm("PUT", "/resourcegroups/rg-one", {"location": "westeurope", "tags": {"a": "1"}})
+    assert arm("PATCH", "/resourcegroups/rg-one", {"tags": {"b": "2"}}).json()["tags"] == {"b": "2"}
+    assert arm("PATCH", "/resourcegroups/rg-one", {}).json()["tags"] == {"b": "2"}
+    assert code(arm("PATCH", "/resourcegroups/rg-no", {})) == (404, "ResourceGroupNotFound")
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "expected"),
+    [
+        ("rg-one", {}, "LocationRequired"),
+        ("rg-one.", {"location": "westeurope"}, "InvalidResourceGroup"),
+        ("rg-one", {"location": "westeurope", "tags": {"a": "x" * 257}}, "InvalidTagValueLength"),
+    ],
+)
+def test_azure_refuses_a_bad_group(arm: Manager, name: str, body: dict[str, object], expected: str) -> None:
+    assert code(arm("PUT", f"/resourcegroups/{name}", body)) == (400, expected)
+
+
+def test_a_group_is_there_until_everything_in_it_is_gone(arm: Manager) -> None:
+    vault = arm.vault(group="rg-one")
+    gone = arm("DELETE", "/resourcegroups/rg-one")
+    assert (gone.status, gone.body) == (202, b"")
+    assert arm("GET", "/resourcegroups/rg-one").json()["properties"]["provisioningState"] == "Deleting"
+    assert code(arm("PUT", vault, arm.vault_body())) == (409, "ResourceGroupBeingDeleted")
+    assert arm.azure.request("GET", gone.headers["location"]).status == 202
+    arm.azure.advance(5)
+    assert arm.azure.request("GET", gone.headers["location"]).status == 200
+    assert arm("HEAD", "/resourcegroups/rg-one").status == 404
+    assert code(arm("GET", vault)) == (404, "ResourceGroupNotFound")
+    assert code(arm("DELETE", "/resourcegroups/rg-one")) == (404, "ResourceGroupNotFound")
+
+
+def test_resources_are_listed_by_tag_and_type(arm: Manager) -> None:
+    vault = arm.vault("kv-tagged")
+    arm.vault("kv-plain")
+    tags = {"operation": "Merge", "properties": {"tags": {"owner": "me"}}}
+    assert arm("PATCH", f"{vault}/providers/Microsoft.Resources/tags/default", tags).status == 200
+
+    def names(path: str) -> list[str]:
+        return [one["name"] for one in arm("GET", path).json()["value"]]
+
+    assert names("/resources?$filter=tagName eq 'OWNER' and tagValue eq 'me'") == ["kv-tagged"]
+    assert names("/resources?$filter=tagName eq 'owner' and tagValue eq 'Me'") == []
+    assert names("/resources?$filter=resourceType eq 'microsoft.keyvault/vaults'") == ["kv-plain", "kv-tagged"]
+    assert names("/resourceGroups/rg-one/resources") == ["kv-plain", "kv-tagged"]
+    assert code(arm("GET", "/resources?$filter=nonsense")) == (400, "InvalidFilterInQueryString")
+
+
+def test_tags_are_merged_and_deleted_without_touching_others(arm: Manager) -> None:
+    path = f"{arm.group()}/providers/Microsoft.Resources/tags/default"
+
+    def patch(operation: str, **tags: str) -> dict[str, str]:
+        answer = arm("PATCH", path, {"operation": operation, "properties": {"tags": tags}})
+        assert answer.status == 200, answer.json()
+        return answer.json()["properties"]["tags"]
+
+    assert patch("Merge", a="1", b="2") == {"a": "1", "b": "2"}
+    assert patch("Merge", A="3") == {"b": "2", "A": "3"}
+    assert patch("Delete", A="other") == {"b": "2", "A": "3"}
+    assert patch("Delete", A="3") == {"b": "2"}
+    assert patch("Replace", c="4") == {"c": "4"}
+    assert arm("GET", "/resourceGroups/rg-one").json()["tags"] == {"c": "4"}
+
+
+def test_a_caller_without_roles_sees_nothing_and_is_told_what_it_lacks(arm: Manager) -> None:
+    arm.group()
+    someone = arm.someone()
+    stranger = arm.as_(someone)
+    listed = arm.azure.request("GET", f"{ARM}/subscriptions?api-version=2022-12-01", token=stranger.token)
+    assert listed.json()["value"] == []
+    assert stranger("GET", "/resourceGroups").json()["value"] == []
+    refused = stranger("GET", "/resourceGroups/rg-one")
+    assert code(refused) == (403, "AuthorizationFailed")
+    assert refused.json()["error"]["message"] == (
+        f"The client '{someone.app_id}' with object id '{someone.object_id}' does not have authorization to perform "
+        f"action 'Microsoft.Resources/subscriptions/resourceGroups/read' over scope "
+        f"'{arm.azure.subscription}/resourceGroups/rg-one' or the scope is invalid. If access was recently granted, "
+        "please refresh your credentials."
+    )
+
+
+def test_a_caller_with_a_role_on_one_group_sees_that_group(arm: Manager) -> None:
+    arm.group("rg-one")
+    arm.group("rg-two")
+    someone = arm.someone()
+    assert arm.grant("/resourceGroups/rg-one", "Reader", someone.object_id).status == 201
+    reader = arm.as_(someone)
+    assert [one["name"] for one in reader("GET", "/resourceGroups").json()["value"]] == ["rg-one"]
+    assert reader("GET", "").json()["subscriptionId"] == arm.azure.subscription_id
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/x", (404, "SubscriptionNotFound")),
+        ("/subscriptions/nonsense/resourceGroups/x", (400, "InvalidSubscriptionId")),
+    ],
+)
+def test_another_subscription_is_not_here(azure: LocalAzure, path: str, expected: tuple[int, str]) -> None:
+    assert code(azure.request("GET", f"{ARM}{path}?api-version=2022-09-01")) == expected
+
+
+def test_an_unknown_provider_is_the_gateways_error(arm: Manager) -> None:
+    arm.group()
+    assert code(arm("GET", "/resourceGroups/rg-one/providers/Microsoft.Nope/x/y")) == (404, "InvalidResourceNamespace")
+    assert code(arm("GET", "/providers/Microsoft.Nope")) == (404, "InvalidResourceNamespace")
+    assert arm("GET", "/providers/microsoft.keyvault").json()["registrationState"] == "Registered"
+    assert arm("POST", "/providers/Microsoft.KeyVault/register").status == 200
+
+
+def test_the_metadata_is_public_and_has_two_shapes(azure: LocalAzure) -> None:
+    new = azure.request("GET", f"{ARM}/metadata/endpoints?api-version=2022-09-01", token="").json()
+    assert new["suffixes"]["keyVaultDns"] == "vault.azure.net"
+    old = azure.request("GET", f"{ARM}/metadata/endpoints?api-version=2019-05-01", token="").json()
+    assert old[0]["authentication"]["loginEndpoint"] == "https://login.microsoftonline.com"
+
+
+def test_the_tenant_comes_with_its_group_and_identity(arm: Manager) -> None:
+    identity = "Microsoft.ManagedIdentity/userAssignedIdentities"
+    found = arm("GET", f"/resourceGroups/flink-platform/resources?$filter=resourceType eq '{identity}'").json()
+    assert [one["name"] for one in found["value"]] == ["flink-identity"]

@@ -1,0 +1,172 @@
+"""Containers and their lease on Resource Manager, by the SDK and raw."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from azure.core.exceptions import ResourceExistsError
+from azure.identity import ClientSecretCredential
+from azure.mgmt.storage import StorageManagementClient
+
+from tests.resource_manager import Manager, code
+
+if TYPE_CHECKING:
+    from tests.emulator import Answer, LocalAzure
+
+ACCOUNT: dict[str, Any] = {"location": "westeurope", "sku": {"name": "Standard_LRS"}, "kind": "StorageV2"}
+A, B = "aaaaaaaa-0000-0000-0000-000000000000", "bbbbbbbb-0000-0000-0000-000000000000"
+SIXTY: dict[str, Any] = {"action": "Acquire", "leaseDuration": 60}
+
+
+class Lock:
+    """A container of an account, and its lease."""
+
+    def __init__(self, azure: LocalAzure, **properties: Any) -> None:
+        self.azure, self.arm = azure, Manager(azure=azure, version="2025-01-01")
+        self.account = f"{self.arm.group()}/providers/Microsoft.Storage/storageAccounts/stone"
+        assert self.arm("PUT", self.account, {**ACCOUNT, "properties": properties}).status == 202
+        azure.advance(5)
+        self.containers = f"{self.account}/blobServices/default/containers"
+        self.path = f"{self.containers}/lock"
+
+    def __call__(self, method: str, body: Any = None) -> Answer:
+        return self.arm(method, self.path, body)
+
+    def lease(self, **body: Any) -> Answer:
+        return self.arm("POST", f"{self.path}/lease", body)
+
+    def state(self) -> tuple[str, str, str | None]:
+        shown = self("GET").json()["properties"]
+        return shown["leaseStatus"], shown["leaseState"], shown.get("leaseDuration")
+
+
+@pytest.fixture
+def lock(azure: LocalAzure) -> Lock:
+    made = Lock(azure)
+    assert made("PUT", {}).status == 201
+    return made
+
+
+def test_a_lease_is_taken_and_given_back_by_the_sdk(azure_env: LocalAzure) -> None:
+    azure = azure_env
+    Lock(azure)
+    secret = azure.operator_secret.reveal()
+    with (
+        ClientSecretCredential(azure.tenant_id, azure.operator_client_id, secret) as credential,
+        StorageManagementClient(credential, azure.subscription_id) as client,
+    ):
+        where = ("rg-one", "stone", "lock")
+        empty: Any = {}
+        made = client.blob_containers.create(*where, empty)
+        assert made.type == "Microsoft.Storage/storageAccounts/blobServices/containers"
+        take: Any = {**SIXTY, "proposedLeaseId": A}
+        assert client.blob_containers.lease(*where, take).lease_id == A
+        other: Any = {**SIXTY, "proposedLeaseId": B}
+        with pytest.raises(ResourceExistsError, match="LeaseAlreadyPresent"):
+            client.blob_containers.lease(*where, other)
+        metadata: Any = {"properties": {"metadata": {"owner": "me"}}}
+        assert client.blob_containers.update(*where, metadata).metadata == {"owner": "me"}
+        assert client.blob_containers.get(*where).lease_state == "Leased"
+        give: Any = {"action": "Release", "leaseId": A}
+        client.blob_containers.lease(*where, give)
+        client.blob_containers.delete(*where)
+        assert list(client.blob_containers.list("rg-one", "stone")) == []
+
+
+def test_a_container_is_201_when_new_and_200_when_there(lock: Lock) -> None:
+    again = lock("PUT", {"properties": {"metadata": {"a": "1"}}})
+    assert (again.status, again.json()["properties"]["metadata"]) == (200, {"a": "1"})
+    assert lock("PUT", {}).json()["etag"] == again.json()["etag"]
+    assert lock("DELETE").status == 200
+    assert lock("DELETE").status == 204
+    assert code(lock("GET")) == (404, "ContainerNotFound")
+
+
+@pytest.mark.parametrize("name", ["ab", "UPPER", "a--b", "-ab", "a" * 64])
+def test_azure_refuses_a_bad_name(lock: Lock, name: str) -> None:
+    assert code(lock.arm("PUT", f"{lock.containers}/{name}", {})) == (400, "ContainerOperationFailure")
+
+
+def test_public_access_needs_the_accounts_leave(lock: Lock) -> None:
+    wanted = {"properties": {"publicAccess": "Blob"}}
+    assert code(lock("PATCH", wanted)) == (409, "PublicAccessNotPermitted")
+    lock.arm("PATCH", lock.account, {"properties": {"allowBlobPublicAccess": True}})
+    assert lock("PATCH", wanted).json()["properties"]["publicAccess"] == "Blob"
+
+
+def test_a_lease_is_renewed_until_it_runs_out_and_then_anyones(lock: Lock) -> None:
+    assert lock.state() == ("Unlocked", "Available", None)
+    mine = lock.lease(**SIXTY).json()["leaseId"]
+    assert lock.state() == ("Locked", "Leased", "Fixed")
+    lock.azure.advance(50)
+    assert lock.lease(action="Renew", leaseId=mine).json() == {"leaseId": mine}
+    lock.azure.advance(50)
+    assert code(lock.lease(**SIXTY, proposedLeaseId=B)) == (409, "LeaseAlreadyPresent")
+    assert code(lock.lease(action="Renew", leaseId=B)) == (409, "LeaseIdMismatchWithLeaseOperation")
+    lock.azure.advance(11)
+    assert lock.state() == ("Unlocked", "Expired", None)
+    assert lock.lease(**SIXTY, proposedLeaseId=B).json() == {"leaseId": B}
+    assert code(lock.lease(action="Renew", leaseId=mine)) == (409, "LeaseIdMismatchWithLeaseOperation")
+
+
+def test_a_lease_guards_against_deletion_and_not_against_metadata(lock: Lock) -> None:
+    lock.lease(action="Acquire", leaseDuration=-1, proposedLeaseId=A)
+    assert lock.state() == ("Locked", "Leased", "Infinite")
+    assert code(lock("DELETE")) == (409, "ContainerOperationFailure")
+    assert lock("PATCH", {"properties": {"metadata": {"a": "1"}}}).status == 200
+    assert lock.lease(action="Break", breakPeriod=10).json() == {"leaseTimeSeconds": "10"}
+    assert lock.state() == ("Locked", "Breaking", None)
+    lock.azure.advance(11)
+    assert lock.state() == ("Unlocked", "Broken", None)
+    assert lock("DELETE").status == 200
+
+
+def test_a_change_hands_the_lease_to_another_id(lock: Lock) -> None:
+    lock.lease(**SIXTY, proposedLeaseId=A)
+    assert lock.lease(action="Change", leaseId=A, proposedLeaseId=B).json() == {"leaseId": B}
+    assert code(lock.lease(action="Release", leaseId=A)) == (409, "LeaseIdMismatchWithLeaseOperation")
+    assert lock.lease(action="Release", leaseId=B).status == 200
+    assert code(lock.lease(action="Break")) == (409, "LeaseNotPresentWithLeaseOperation")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"action": "Steal"},
+        {"action": "Acquire"},
+        {"action": "Acquire", "leaseDuration": 5},
+        {"action": "Acquire", "leaseDuration": 60, "proposedLeaseId": "mine"},
+        {"action": "Renew"},
+        {"action": "Break", "breakPeriod": 61},
+    ],
+)
+def test_azure_refuses_a_bad_lease(lock: Lock, body: dict[str, Any]) -> None:
+    lock.lease(**SIXTY)
+    assert lock.lease(**body).status == 400
+
+
+def test_containers_come_in_pages(lock: Lock) -> None:
+    for name in ("aaa", "bbb", "ccc"):
+        lock.arm("PUT", f"{lock.containers}/{name}", {})
+    first = lock.arm("GET", f"{lock.containers}?$maxpagesize=2").json()
+    assert [one["name"] for one in first["value"]] == ["aaa", "bbb"]
+    rest = lock.azure.request("GET", first["nextLink"]).json()
+    assert [one["name"] for one in rest["value"]] == ["ccc", "lock"]
+    assert "nextLink" not in rest
+
+
+def test_the_lease_needs_no_right_on_the_data_plane(lock: Lock) -> None:
+    someone = lock.arm.someone()
+    lock.arm.grant(lock.account, "Contributor", someone.object_id)
+    token = lock.arm.as_(someone).token
+    mine = Manager(azure=lock.azure, token=token, version="2025-01-01")
+    assert mine("POST", f"{lock.path}/lease", SIXTY).status == 200
+
+
+def test_the_blob_service_keeps_its_properties(lock: Lock) -> None:
+    path = f"{lock.account}/blobServices/default"
+    wanted = {"properties": {"isVersioningEnabled": True}}
+    assert lock.arm("PUT", path, wanted).json()["properties"]["isVersioningEnabled"] is True
+    assert lock.arm("GET", path).json()["properties"]["isVersioningEnabled"] is True
+    assert lock.arm("DELETE", lock.account).status == 200

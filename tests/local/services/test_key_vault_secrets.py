@@ -1,0 +1,237 @@
+"""Secrets on a vault's data plane: the SDK's life of one, challenge, limits, both access modes, pages, soft delete."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.identity import ClientSecretCredential
+from azure.keyvault.secrets import SecretClient
+
+from tests.resource_manager import OPERATOR, Manager, code
+
+if TYPE_CHECKING:
+    from tests.emulator import Answer, LocalAzure
+
+PAUSE_SECONDS = 5
+
+
+class Vault:
+    """A vault whose secrets the operator may do everything with."""
+
+    def __init__(self, azure: LocalAzure, **properties: Any) -> None:
+        self.azure, self.arm = azure, Manager(azure=azure)
+        self.path = self.arm.vault(**properties)
+        assert self.arm.grant(self.path, "Key Vault Secrets Officer").status == 201
+
+    def __call__(self, method: str, path: str, body: Any = None, *, token: str | None = None) -> Answer:
+        return self.arm.secret(method, "kv-one", path, body, token=token)
+
+    def pause(self) -> None:
+        """Until deletions and recoveries have come through."""
+        self.azure.advance(PAUSE_SECONDS)
+
+
+@pytest.fixture
+def vault(azure: LocalAzure) -> Vault:
+    return Vault(azure)
+
+
+def _inner(answer: Answer) -> tuple[int, str]:
+    return answer.status, answer.json()["error"]["innererror"]["code"]
+
+
+def test_a_secret_lives_and_dies_by_the_sdk(azure_env: LocalAzure) -> None:
+    azure = azure_env
+    Vault(azure)
+    secret = azure.operator_secret.reveal()
+    with (
+        ClientSecretCredential(azure.tenant_id, azure.operator_client_id, secret) as credential,
+        SecretClient("https://kv-one.vault.azure.net", credential) as client,
+    ):
+        first = client.set_secret("a-b", "one", tags={"k": "v"}, content_type="text/plain")
+        client.set_secret("A-B", "two")
+        assert client.get_secret("a-b").value == "two"
+        assert client.get_secret("a-b", first.properties.version).value == "one"
+        assert {one.version for one in client.list_properties_of_secret_versions("a-b")} >= {first.properties.version}
+        assert [(one.name, one.enabled) for one in client.list_properties_of_secrets()] == [("a-b", True)]
+        client.update_secret_properties("a-b", first.properties.version, enabled=False)
+        with pytest.raises(HttpResponseError, match="SecretDisabled"):
+            client.get_secret("a-b", first.properties.version)
+        deleted = client.begin_delete_secret("a-b").result()
+        assert deleted.recovery_id == "https://kv-one.vault.azure.net/deletedsecrets/a-b"
+        with pytest.raises(ResourceNotFoundError):
+            client.get_secret("a-b")
+
+
+def test_a_call_without_a_token_learns_where_to_get_one(vault: Vault) -> None:
+    answer = vault("GET", "/secrets/x/", token="")
+    assert code(answer) == (401, "Unauthorized")
+    assert answer.headers["www-authenticate"] == (
+        f'Bearer authorization="https://login.microsoftonline.com/{vault.azure.tenant_id}", '
+        'resource="https://vault.azure.net"'
+    )
+    assert vault("GET", "/secrets/x", token=vault.azure.token()).status == 401
+
+
+def test_a_caller_without_the_role_is_told_in_rbac_words(azure: LocalAzure) -> None:
+    arm = Manager(azure=azure)
+    arm.vault()
+    refused = arm.secret("PUT", "kv-one", "/secrets/x", {"value": "v"})
+    assert _inner(refused) == (403, "ForbiddenByRbac")
+    message = refused.json()["error"]["message"]
+    assert message.startswith("Caller is not authorized to perform action on resource.\r\n")
+    assert "Action: 'Microsoft.KeyVault/vaults/secrets/setSecret/action'" in message
+
+
+def test_a_role_on_one_secret_opens_that_secret(vault: Vault) -> None:
+    vault("PUT", "/secrets/mine", {"value": "v"})
+    vault("PUT", "/secrets/other", {"value": "v"})
+    someone = vault.arm.someone()
+    vault.arm.grant(f"{vault.path}/secrets/mine", "Key Vault Secrets User", someone.object_id)
+    token = vault.azure.token("https://vault.azure.net", someone.app_id, someone.secret)
+    assert vault("GET", "/secrets/mine", token=token).json()["value"] == "v"
+    assert _inner(vault("GET", "/secrets/other", token=token)) == (403, "ForbiddenByRbac")
+    assert _inner(vault("GET", "/secrets", token=token)) == (403, "ForbiddenByRbac")
+
+
+def test_a_vault_with_access_policies_does_not_ask_roles(azure: LocalAzure) -> None:
+    policy = {"tenantId": azure.tenant_id, "objectId": OPERATOR, "permissions": {"secrets": ["Get", "list"]}}
+    vault = Vault(azure, enableRbacAuthorization=False, accessPolicies=[policy])
+    assert _inner(vault("PUT", "/secrets/x", {"value": "v"})) == (403, "ForbiddenByPolicy")
+    assert code(vault("GET", "/secrets/x")) == (404, "SecretNotFound")
+    assert vault("GET", "/secrets").json() == {"value": [], "nextLink": None}
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("a_b", {"value": "v"}),
+        ("x" * 128, {"value": "v"}),
+        ("x", {"value": "v" * 25_601}),
+        ("x", {}),
+        ("x", {"value": "v", "tags": {str(number): "" for number in range(16)}}),
+        ("x", {"value": "v", "tags": {"a": "x" * 513}}),
+        ("x", {"value": "v", "contentType": "x" * 256}),
+        ("x", {"value": "v", "attributes": {"exp": "tomorrow"}}),
+    ],
+)
+def test_azure_refuses_a_bad_secret(vault: Vault, name: str, body: dict[str, Any]) -> None:
+    assert code(vault("PUT", f"/secrets/{name}", body)) == (400, "BadParameter")
+
+
+def test_exp_and_nbf_are_information(vault: Vault) -> None:
+    vault("PUT", "/secrets/old", {"value": "v", "attributes": {"nbf": 1, "exp": 2}})
+    found = vault("GET", "/secrets/old").json()
+    assert (found["value"], found["attributes"]["exp"]) == ("v", 2)
+
+
+def test_a_patch_keeps_value_and_version(vault: Vault) -> None:
+    made = vault("PUT", "/secrets/x", {"value": "v", "tags": {"a": "1"}}).json()
+    path = made["id"].removeprefix("https://kv-one.vault.azure.net")
+    patched = vault("PATCH", path, {"attributes": {"exp": 4_000_000_000}, "contentType": "t"}).json()
+    assert "value" not in patched
+    found = vault("GET", "/secrets/x").json()
+    assert (found["id"], found["value"], found["tags"]) == (made["id"], "v", {"a": "1"})
+    assert (found["contentType"], found["attributes"]["exp"]) == ("t", 4_000_000_000)
+
+
+def test_lists_come_in_pages_without_values(vault: Vault) -> None:
+    for number in range(30):
+        vault("PUT", f"/secrets/s{number:02}", {"value": "v"})
+    first = vault("GET", "/secrets").json()
+    assert len(first["value"]) == 25
+    assert all("value" not in one for one in first["value"])
+    path = first["nextLink"].removeprefix("https://kv-one.vault.azure.net:443").replace("api-version=7.5&", "")
+    rest = vault("GET", path).json()
+    assert [one["id"].rsplit("/", 1)[-1] for one in rest["value"]] == [f"s{number}" for number in range(25, 30)]
+    assert rest["nextLink"] is None
+    assert code(vault("GET", "/secrets?maxresults=26")) == (400, "BadParameter")
+
+
+def test_a_deleted_secret_keeps_its_name_until_it_is_purged(vault: Vault) -> None:
+    vault("PUT", "/secrets/x", {"value": "v"})
+    gone = vault("DELETE", "/secrets/X").json()
+    assert gone["scheduledPurgeDate"] - gone["deletedDate"] == 90 * 86_400
+    assert code(vault("GET", "/deletedsecrets/x")) == (404, "SecretNotFound")
+    assert _inner(vault("PUT", "/secrets/x", {"value": "v"})) == (409, "ObjectIsBeingDeleted")
+    vault.pause()
+    assert vault("GET", "/deletedsecrets/x").json()["recoveryId"] == gone["recoveryId"]
+    assert [one["id"] for one in vault("GET", "/deletedsecrets").json()["value"]]
+    assert _inner(vault("PUT", "/secrets/x", {"value": "v"})) == (409, "ObjectIsDeletedButRecoverable")
+    assert vault("DELETE", "/deletedsecrets/x").status == 204
+    assert vault("PUT", "/secrets/x", {"value": "new"}).status == 200
+
+
+def test_a_recovered_secret_has_all_its_versions(vault: Vault) -> None:
+    for value in ("one", "two"):
+        vault("PUT", "/secrets/x", {"value": value})
+    vault("DELETE", "/secrets/x")
+    vault.pause()
+    assert "value" not in vault("POST", "/deletedsecrets/x/recover").json()
+    assert code(vault("GET", "/secrets/x")) == (404, "SecretNotFound")
+    vault.pause()
+    assert vault("GET", "/secrets/x").json()["value"] == "two"
+    assert len(vault("GET", "/secrets/x/versions").json()["value"]) == 2
+
+
+def test_purge_protection_keeps_deleted_secrets_until_their_day(azure: LocalAzure) -> None:
+    vault = Vault(azure, enablePurgeProtection=True, softDeleteRetentionInDays=7)
+    made = vault("PUT", "/secrets/x", {"value": "v"}).json()
+    assert made["attributes"]["recoveryLevel"] == "CustomizedRecoverable"
+    vault("DELETE", "/secrets/x")
+    vault.pause()
+    assert code(vault("DELETE", "/deletedsecrets/x")) == (403, "Forbidden")
+    azure.advance(7 * 86_400)
+    azure.tokens.clear()
+    assert code(vault("GET", "/deletedsecrets/x")) == (404, "SecretNotFound")
+    assert vault("PUT", "/secrets/x", {"value": "v"}).status == 200
+
+
+def test_secrets_wait_with_their_vault_and_go_with_its_purge(vault: Vault) -> None:
+    vault("PUT", "/secrets/x", {"value": "v"})
+    vault.arm("DELETE", vault.path)
+    assert code(vault("GET", "/secrets/x")) == (404, "VaultNotFound")
+    vault.arm("PUT", vault.path, vault.arm.vault_body(createMode="recover"))
+    vault.arm.grant(vault.path, "Key Vault Secrets Officer")
+    assert vault("GET", "/secrets/x").json()["value"] == "v"
+    vault.arm("DELETE", vault.path)
+    vault.arm("POST", "/providers/Microsoft.KeyVault/locations/westeurope/deletedVaults/kv-one/purge")
+    vault.pause()
+    again = Vault(vault.azure)
+    assert again("GET", "/secrets").json()["value"] == []
+
+
+def test_more_creates_than_azure_allows_are_throttled_until_the_next_window(vault: Vault) -> None:
+    token = vault.azure.token("https://vault.azure.net")
+    now = datetime.fromisoformat(vault.azure.control("GET", "/clock")["now"]).timestamp()
+    vault.azure.advance(10 - now % 10)
+    line = vault.azure.connect("kv-one.vault.azure.net")
+
+    def create() -> tuple[int, str | None]:
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        line.request("PUT", "/secrets/x?api-version=7.5", b'{"value": "v"}', headers)
+        answer = line.getresponse()
+        answer.read()
+        return answer.status, answer.getheader("Retry-After")
+
+    try:
+        assert {create()[0] for _ in range(300)} == {200}
+        status, after = create()
+        assert status == 429
+        assert 0 < int(after or 0) <= 10
+        assert vault("GET", "/secrets/x").status == 200
+        vault.azure.advance(10)
+        assert create()[0] == 200
+    finally:
+        line.close()
+
+
+def test_keys_and_certificates_are_none(azure: LocalAzure) -> None:
+    vault = Vault(azure)
+    assert vault("GET", "/keys").status == 403
+    vault.arm.grant(vault.path, "00482a5a-887f-4fb3-b363-3b7fe8e74483")
+    assert vault("GET", "/keys").json()["value"] == []
+    assert vault("GET", "/certificates").json()["value"] == []

@@ -1,0 +1,49 @@
+"""User-assigned identities: their life, their principal, the one that a tenant comes with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.resource_manager import Manager, code
+
+if TYPE_CHECKING:
+    from tests.emulator import LocalAzure
+
+IDENTITIES = "providers/Microsoft.ManagedIdentity/userAssignedIdentities"
+BODY = {"location": "westeurope"}
+
+
+@pytest.fixture
+def arm(azure: LocalAzure) -> Manager:
+    return Manager(azure=azure, version="2023-01-31")
+
+
+def test_an_identity_is_201_when_new_and_200_when_there(arm: Manager) -> None:
+    path = f"{arm.group()}/{IDENTITIES}/id-one"
+    made = arm("PUT", path, BODY)
+    again = arm("PUT", path, {**BODY, "tags": {"a": "b"}})
+    assert (made.status, again.status) == (201, 200)
+    assert again.json()["properties"] == made.json()["properties"]
+    assert again.json()["tags"] == {"a": "b"}
+    assert code(arm("PUT", f"{arm.group()}/{IDENTITIES}/ab", BODY)) == (400, "InvalidResourceName")
+
+
+def test_an_identity_is_a_principal_until_it_is_deleted(arm: Manager) -> None:
+    path = f"{arm.group()}/{IDENTITIES}/id-one"
+    ids = arm("PUT", path, BODY).json()["properties"]
+    principal = arm.azure.graph("GET", f"servicePrincipals/{ids['principalId']}").json()
+    assert (principal["appId"], principal["servicePrincipalType"]) == (ids["clientId"], "ManagedIdentity")
+    assert arm.grant("/resourceGroups/rg-one", "Reader", ids["principalId"]).status == 201
+    assert arm("DELETE", path).status == 200
+    assert arm("DELETE", path).status == 204
+    assert arm.azure.graph("GET", f"servicePrincipals/{ids['principalId']}").status == 404
+    assert code(arm.grant("/resourceGroups/rg-one", "Contributor", ids["principalId"])) == (400, "PrincipalNotFound")
+
+
+def test_identities_are_listed_by_group_and_subscription(arm: Manager) -> None:
+    arm("PUT", f"{arm.group()}/{IDENTITIES}/id-one", BODY)
+    assert [one["name"] for one in arm("GET", f"/resourceGroups/rg-one/{IDENTITIES}").json()["value"]] == ["id-one"]
+    names = {one["name"] for one in arm("GET", f"/{IDENTITIES}").json()["value"]}
+    assert names == {"flink-identity", "id-one"}

@@ -1,0 +1,149 @@
+"""Storage accounts on Resource Manager: the SDK's life of one, the wait for a new one, what is fixed, keys, names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from azure.identity import ClientSecretCredential
+from azure.mgmt.storage import StorageManagementClient
+
+from tests.resource_manager import Manager, code
+
+if TYPE_CHECKING:
+    from tests.emulator import LocalAzure
+
+VERSION = "2025-01-01"
+BODY: dict[str, Any] = {"location": "westeurope", "sku": {"name": "Standard_LRS"}, "kind": "StorageV2"}
+
+
+@pytest.fixture
+def arm(azure: LocalAzure) -> Manager:
+    return Manager(azure=azure, version=VERSION)
+
+
+def _path(arm: Manager, name: str = "stone", group: str = "rg-one") -> str:
+    return f"{arm.group(group)}/providers/Microsoft.Storage/storageAccounts/{name}"
+
+
+def _made(arm: Manager, **properties: Any) -> str:
+    path = _path(arm)
+    assert arm("PUT", path, {**BODY, "properties": properties}).status == 202
+    arm.azure.advance(5)
+    return path
+
+
+def test_an_account_lives_and_dies_by_the_sdk(azure_env: LocalAzure) -> None:
+    azure = azure_env
+    Manager(azure=azure).group()
+    with (
+        ClientSecretCredential(azure.tenant_id, azure.operator_client_id, azure.operator_secret.reveal()) as credential,
+        StorageManagementClient(credential, azure.subscription_id) as client,
+    ):
+        wanted: Any = {**BODY, "properties": {"isHnsEnabled": True, "allowSharedKeyAccess": False}}
+        made = client.storage_accounts.begin_create("rg-one", "stsdk", wanted).result()
+        assert (made.name, made.provisioning_state, made.is_hns_enabled) == ("stsdk", "Succeeded", True)
+        assert made.primary_endpoints
+        assert made.primary_endpoints.dfs == "https://stsdk.dfs.core.windows.net/"
+        assert [one.name for one in client.storage_accounts.list_by_resource_group("rg-one")] == ["stsdk"]
+        keys = client.storage_accounts.list_keys("rg-one", "stsdk").keys_property or []
+        assert [key.key_name for key in keys] == ["key1", "key2"]
+        patch: Any = {"tags": {"a": "b"}}
+        assert client.storage_accounts.update("rg-one", "stsdk", patch).tags == {"a": "b"}
+        client.storage_accounts.delete("rg-one", "stsdk")
+        assert list(client.storage_accounts.list()) == []
+
+
+def test_a_new_account_is_202_until_it_is_there(arm: Manager) -> None:
+    path = _path(arm)
+    first = arm("PUT", path, BODY)
+    assert (first.status, first.body) == (202, b"")
+    assert arm("GET", path).json()["properties"]["provisioningState"] == "Creating"
+    assert code(arm("PUT", path, BODY)) == (409, "StorageAccountOperationInProgress")
+    assert arm.azure.request("GET", first.headers["location"]).status == 202
+    arm.azure.advance(5)
+    polled = arm.azure.request("GET", first.headers["location"])
+    assert (polled.status, polled.json()["properties"]["provisioningState"]) == (200, "Succeeded")
+    assert arm("PUT", path, BODY).status == 200
+
+
+def test_azures_defaults_are_not_the_safe_ones(arm: Manager) -> None:
+    properties = arm("GET", _made(arm)).json()["properties"]
+    assert properties["minimumTlsVersion"] == "TLS1_0"
+    assert properties["allowBlobPublicAccess"] is False
+    assert properties["supportsHttpsTrafficOnly"] is True
+    assert "allowSharedKeyAccess" not in properties
+    assert "isHnsEnabled" not in properties
+    assert "_keys" not in arm("GET", _path(arm)).json()
+
+
+def test_the_hierarchical_namespace_is_decided_once(arm: Manager) -> None:
+    path = _made(arm, isHnsEnabled=True)
+    body = {**BODY, "properties": {"isHnsEnabled": False}}
+    for method in ("PUT", "PATCH"):
+        assert code(arm(method, path, body)) == (400, "AccountPropertyCannotBeUpdated")
+    kept = arm("PUT", path, {**BODY, "properties": {"minimumTlsVersion": "TLS1_2"}}).json()["properties"]
+    assert (kept["isHnsEnabled"], kept["minimumTlsVersion"]) == (True, "TLS1_2")
+
+
+def test_a_patch_changes_what_it_names(arm: Manager) -> None:
+    path = _made(arm, minimumTlsVersion="TLS1_2")
+    arm("PATCH", path, {"tags": {"a": "1"}})
+    patched = arm("PATCH", path, {"properties": {"allowSharedKeyAccess": False}}).json()
+    assert patched["tags"] == {"a": "1"}
+    assert patched["properties"]["minimumTlsVersion"] == "TLS1_2"
+    assert patched["properties"]["allowSharedKeyAccess"] is False
+    assert arm("PUT", path, BODY).json()["tags"] == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "expected"),
+    [
+        ("st", {}, "AccountNameInvalid"),
+        ("St-One", {}, "AccountNameInvalid"),
+        ("stone", {"sku": {"name": "Best"}}, "InvalidValuesForRequestParameters"),
+        ("stone", {"kind": None}, "InvalidValuesForRequestParameters"),
+        ("stone", {"location": None}, "LocationRequired"),
+        ("stone", {"properties": {"minimumTlsVersion": "1.2"}}, "InvalidValuesForRequestParameters"),
+        ("stone", {"kind": "BlobStorage", "properties": {"isHnsEnabled": True}}, "InvalidValuesForRequestParameters"),
+    ],
+)
+def test_azure_refuses_a_bad_account(arm: Manager, name: str, changes: dict[str, Any], expected: str) -> None:
+    assert code(arm("PUT", _path(arm, name), {**BODY, **changes})) == (400, expected)
+
+
+def test_a_name_is_taken_everywhere(arm: Manager) -> None:
+    _made(arm)
+    assert code(arm("PUT", _path(arm, group="rg-two"), BODY)) == (409, "StorageAccountAlreadyTaken")
+    asked = arm("POST", "/providers/Microsoft.Storage/checkNameAvailability", {"name": "stone"}).json()
+    assert (asked["nameAvailable"], asked["reason"]) == (False, "AlreadyExists")
+    asked = arm("POST", "/providers/Microsoft.Storage/checkNameAvailability", {"name": "St"}).json()
+    assert (asked["nameAvailable"], asked["reason"]) == (False, "AccountNameInvalid")
+
+
+def test_keys_are_shown_also_when_they_may_not_be_used_and_are_made_anew_one_by_one(arm: Manager) -> None:
+    path = _made(arm, allowSharedKeyAccess=False)
+    old = [key["value"] for key in arm("POST", f"{path}/listKeys").json()["keys"]]
+    new = [key["value"] for key in arm("POST", f"{path}/regenerateKey", {"keyName": "key2"}).json()["keys"]]
+    assert new[0] == old[0]
+    assert new[1] != old[1]
+    assert code(arm("POST", f"{path}/regenerateKey", {"keyName": "key3"}))[0] == 400
+
+
+def test_a_reader_sees_the_account_and_not_its_keys(arm: Manager) -> None:
+    path, someone = _made(arm), arm.someone()
+    arm.grant(path, "Reader", someone.object_id)
+    mine = Manager(azure=arm.azure, token=arm.as_(someone).token, version=VERSION)
+    assert mine("GET", path).status == 200
+    assert code(mine("POST", f"{path}/listKeys")) == (403, "AuthorizationFailed")
+    assert [one["name"] for one in mine("GET", "/providers/Microsoft.Storage/storageAccounts").json()["value"]]
+
+
+def test_a_deleted_account_takes_its_containers_along(arm: Manager) -> None:
+    path = _made(arm)
+    container = f"{path}/blobServices/default/containers/jobs"
+    assert arm("PUT", container, {}).status == 201
+    assert arm("DELETE", path).status == 200
+    assert arm("DELETE", path).status == 204
+    _made(arm)
+    assert code(arm("GET", container)) == (404, "ContainerNotFound")
