@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
@@ -74,6 +75,7 @@ async def send_reply(send: Send, reply: Reply, headers: Mapping[str, str]) -> No
     await send({"type": "http.response.start", "status": reply.status, "headers": encoded})
     for piece in streamed or ():
         await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await asyncio.sleep(0)  # others get their turn, and a client that hung up is noticed
     await send({"type": "http.response.body", "body": content})
 
 
