@@ -61,7 +61,10 @@ class Apply:
     _stopped: bool = False
 
     def run(self) -> tuple[Outcome, ...]:
-        """Every step's outcome, in the order of the plan. An interrupt lets running steps end and starts no more."""
+        """Every step's outcome, in the order of the plan.
+
+        An interrupt lets running calls end, ends all waiting and starts no more.
+        """
         self._outputs.update(self.plan.outputs)
         waiting = list(self.plan.steps)
         with ThreadPoolExecutor(THREADS, thread_name_prefix="apply") as pool:
@@ -72,6 +75,7 @@ class Apply:
                         self._collect()
                 except KeyboardInterrupt:
                     self._stopped = True
+                    self.cloud.session.interrupted.set()
         return tuple(self._outcomes[step.address] for step in self.plan.steps)
 
     def _start(self, step: Step, pool: ThreadPoolExecutor) -> bool:

@@ -44,6 +44,7 @@ class ToySession:
 
     def __init__(self) -> None:
         self.passes = 0
+        self.interrupted = Event()
 
     def new_pass(self) -> None:
         self.passes += 1
