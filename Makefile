@@ -33,6 +33,9 @@ help: ## show this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | \
 	  while IFS='	' read -r target text; do printf '%-14s %s\n' "$$target" "$$text"; done
 
+jar: .venv/runtime.stamp ## compile the example job anew; FLINK_JARS=the folder of flink-dist and flink-connector-files
+	.venv/bin/python templates/jobs/wordcount/build.py $(or $(FLINK_JARS),$(error FLINK_JARS names no folder))
+
 local-down: .venv/runtime.stamp ## stop the local Azure; what is in it stays
 	@$(PROVISIONER) local down $(ARGS)
 
@@ -40,7 +43,7 @@ local-env: .venv/runtime.stamp ## print the variables that point a program at th
 	@$(PROVISIONER) local env $(ARGS)
 
 local-reset: .venv/runtime.stamp ## empty the local Azure
-	@$(PROVISIONER) local reset $(YES_OPTION) $(ARGS)
+	@$(PROVISIONER) local reset $(ARGS)
 
 local-status: .venv/runtime.stamp ## say whether the local Azure runs, and where
 	@$(PROVISIONER) local status $(ARGS)
@@ -55,6 +58,9 @@ lock: .venv/dev.stamp ## write the locks anew from pyproject.toml; UPGRADE=1 tak
 	$(LOCK) --group airflow -o tests/clients/airflow.lock
 	$(LOCK) --group async-sdks -o tests/clients/async-sdks.lock
 	$(LOCK) --group az -o tests/clients/az.lock
+
+output: .venv/runtime.stamp ## print ids, URLs and names of what is there in ENV
+	@$(PROVISIONER) output $(ENV) $(ARGS)
 
 plan: .venv/runtime.stamp ## show what provision would do to ENV, and why
 	@$(PROVISIONER) plan $(ENV) $(ARGS)
@@ -97,5 +103,5 @@ validate: .venv/runtime.stamp ## find every mistake in ENV's spec, without any n
 	@.venv/bin/python requirements/sync.py $<
 	@touch $@
 
-.PHONY: bench check format graph help local-down local-env local-reset local-status local-up lock plan provision \
-  render schema status teardown test validate
+.PHONY: bench check format graph help jar local-down local-env local-reset local-status local-up lock output plan \
+  provision render schema status teardown test validate

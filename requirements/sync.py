@@ -57,7 +57,7 @@ def uv() -> Path | None:
     """The uv beside this Python, installed from its own lock if need be; None where there is none for the machine."""
     program = Path(sys.prefix, "bin", "uv")
     if not program.exists():
-        pip(Path(sys.executable), "install", "--quiet", "--require-hashes", "-r", HERE / "installer.txt")
+        pip(Path(sys.executable), "install", "-qq", "--require-hashes", "-r", HERE / "installer.txt")
     return program if program.exists() else None
 
 
