@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from provisioner.errors import UnknownReference
@@ -29,8 +30,8 @@ MARK = "provisioner-environment"
 class Kind(Generic[D, O]):
     """What the engine may ask of a kind.
 
-    identity: the desired fields that `read` needs; while one of them is an unknown Ref the resource is absent, and
-    only `check` is asked whether it could be made at all.
+    identity: the desired fields that `read` needs; while one of them is an unknown Ref the resource is absent.
+    check: raises Refused for what could never be made; asked first of all, when Refs are unknown, but for teardown.
     container: what bears no mark of ours is adopted: checked, never changed, never deleted.
     keyed: an adopted one is not ours, but keys in it are: they are changed, and `delete` takes them out again.
     secrets: outputs that are never published, only made (`create`, `rotate`) or copied (`reveal`).
@@ -81,7 +82,7 @@ def nothing(_observed: Observed, _view: View | None) -> Outputs:
 
 def shown(value: object) -> str:
     """A value as a plan may show it; secrets and unknown values show as such."""
-    return str(value) if isinstance(value, (str, Ref)) else repr(value)
+    return str(value) if isinstance(value, (str, Ref, Address, datetime, timedelta)) else repr(value)
 
 
 def compare(name: str, before: object, after: object, **more: Any) -> tuple[Change, ...]:

@@ -60,13 +60,14 @@ class Session:
         return self
 
     def warm(self) -> None:
-        """Fetch the tokens of all audiences at once.
+        """Fetch the tokens of all audiences at once; returns with that of the control plane.
 
-        Raises NotAuthorized if there is none for the control plane; the others are asked for again when needed.
+        Raises NotAuthorized if there is none for it; for the others whoever needs them.
         """
         scopes = self.profile.scopes
-        with ThreadPoolExecutor(len(scopes)) as pool:
-            futures = [pool.submit(self.credential.get_token_info, scope) for scope in scopes]
+        pool = ThreadPoolExecutor(len(scopes), thread_name_prefix="sign-in")
+        futures = [pool.submit(self.credential.get_token_info, scope) for scope in scopes]
+        pool.shutdown(wait=False)
         with translated("sign-in"):
             futures[0].result()
 

@@ -6,7 +6,7 @@ for another node only where its identity is a Ref to that one. Writes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,10 @@ def observe(cloud: Cloud, recipe: Recipe, kinds: Kinds, *, strangers: bool = Fal
     cloud.session.new_pass()
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="observe")
     try:
+        checks = [] if strangers else _checks(cloud, kinds, recipe.nodes, pool)
         readings = _Readings(cloud, kinds, pool).of(recipe.nodes)
+        for check in checks:
+            check.result()
         found = [pool.submit(_search, cloud, kinds, readings, *pair) for pair in enumerate(recipe.searches)]
         others = _strangers(cloud, kinds, readings, pool) if strangers else {}
         leftovers = tuple(one for some in found for one in some.result() if not _declared(one, readings))
@@ -66,13 +69,15 @@ class _Readings:
     def _start(self, node: Node) -> bool:
         """Begin to read a node if nothing is missing for it; True when it needs no more attention."""
         if self._without_container(node):
-            self._running[self._pool.submit(self._check, node)] = node
+            self._done[node.address] = Reading(node=node)
             return True
         wanted = {ref for name in self._kinds[node.address.kind].identity for ref in refs(getattr(node.desired, name))}
         if any(ref.address not in self._done for ref in wanted):
             return False
-        known = all(ref.output in self._outputs.get(ref.address, {}) for ref in wanted)
-        self._running[self._pool.submit(self._read if known else self._check, node)] = node
+        if any(ref.output not in self._outputs.get(ref.address, {}) for ref in wanted):
+            self._done[node.address] = Reading(node=node)
+            return True
+        self._running[self._pool.submit(self._read, node)] = node
         return True
 
     def _without_container(self, node: Node) -> bool:
@@ -84,7 +89,7 @@ class _Readings:
         for future in finished:
             self._note(self._running.pop(future), future.result())
         for future, node in list(self._running.items()):
-            if self._without_container(node) and self._kinds[node.address.kind].check is None:
+            if self._without_container(node):
                 del self._running[future]
                 self._note(node, Reading(node=node))
 
@@ -94,13 +99,6 @@ class _Readings:
         self._done[node.address] = reading
         if reading.observed is not None:
             self._outputs[node.address] = self._kinds[node.address.kind].publish(reading.observed, None)
-
-    def _check(self, node: Node) -> Reading:
-        check = self._kinds[node.address.kind].check
-        with suppress(CloudError):  # what may not be asked yet is asked again when it is made
-            if check is not None:
-                check(self._cloud, resolve(node.desired, self._outputs))
-        return Reading(node=node)
 
     def _read(self, node: Node) -> Reading:
         desired = resolve(node.desired, self._outputs)
@@ -117,6 +115,17 @@ def outputs_of(readings: Mapping[Address, Reading], kinds: Kinds) -> dict[Addres
     """What the resources that are there publish."""
     there = {address: reading.observed for address, reading in readings.items() if reading.observed is not None}
     return {address: kinds[address.kind].publish(observed, None) for address, observed in there.items()}
+
+
+def _checks(cloud: Cloud, kinds: Kinds, nodes: tuple[Node, ...], pool: ThreadPoolExecutor) -> list[Future[None]]:
+    """What each node can be asked before anything is known of others; begun first, it delays nobody."""
+
+    def ask(check: Callable[[Cloud, Any], None], desired: Any) -> None:
+        with suppress(CloudError):  # what may not be asked yet is asked again when it is made
+            check(cloud, desired)
+
+    asked = ((kinds[node.address.kind].check, node.desired) for node in nodes)
+    return [pool.submit(ask, check, desired) for check, desired in asked if check is not None]
 
 
 def _declared(leftover: Leftover, readings: Mapping[Address, Reading]) -> bool:

@@ -45,7 +45,9 @@ class ObservedRoleAssignment(Observed):
 
 
 def _check(cloud: Cloud, desired: RoleAssignment) -> None:
+    """Lists the scope's assignments too: `read` finds them in the pass's memory."""
     _role(cloud, desired)
+    cloud.authorization.list_assignments(desired.scope)
 
 
 def _role(cloud: Cloud, desired: RoleAssignment) -> str:
@@ -56,7 +58,10 @@ def _role(cloud: Cloud, desired: RoleAssignment) -> str:
 
 
 def _read(cloud: Cloud, desired: RoleAssignment) -> ObservedRoleAssignment | None:
-    role = _role(cloud, desired)
+    try:
+        role = _role(cloud, desired)
+    except Refused:  # what does not exist is not there; `check` tells
+        return None
     found = cloud.authorization.find_assignment(desired.scope, role, known(desired.principal_id))
     return None if found is None else _observed(cloud, found, desired.environment)
 

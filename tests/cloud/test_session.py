@@ -62,6 +62,8 @@ def test_every_audience_is_asked_for_once_however_many_threads_ask(cloud: Cloud)
     with ThreadPoolExecutor(8) as pool:
         for future in [pool.submit(cloud.session.warm) for _ in range(8)]:
             future.result()
+    for scope in LOCAL.scopes:
+        cloud.session.credential.get_token_info(scope)
     assert cloud.session.counter["POST login.microsoftonline.com"] == len(LOCAL.scopes)
 
 
