@@ -44,7 +44,7 @@ def make_filesystem(azure: LocalAzure, name: str) -> None:
 
 def write_file(azure: LocalAzure, path: str, content: bytes, **headers: str) -> None:
     """A file that somebody else wrote, in place of what was there."""
-    assert lake(azure, "PUT", f"{path}?resource=file", **headers).status == 201
+    assert lake(azure, "PUT", f"{path}?resource=file", None, **headers).status == 201
     assert lake(azure, "PATCH", f"{path}?action=append&position=0", content).status == 202
     assert lake(azure, "PATCH", f"{path}?action=flush&position={len(content)}").status == 200
 

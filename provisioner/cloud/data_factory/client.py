@@ -115,10 +115,18 @@ class DataFactory:
         self._written.add(resource_id.lower())
         self._ask("DELETE", resource_id, missing_ok=True)
 
-    def import_dags(self, factory_id: str, runtime: str, linked_service: str, folder: str) -> None:
+    def import_dags(
+        self,
+        factory_id: str,
+        runtime: str,
+        linked_service: str,
+        folder: str,
+        *,
+        deadline_seconds: float = GRANT_SECONDS,
+    ) -> None:
         """Copy `dags/` of a folder (`container/folder`) into Airflow; answered before it is done.
 
-        A factory that may not read the container is asked again until its grant has arrived.
+        A factory that may not read the container is asked again until its grant has arrived. Raises NotYetVisible.
         https://learn.microsoft.com/azure/data-factory/rest-apis-for-airflow-integrated-runtime#import-dags
         """
         body = {
@@ -136,7 +144,7 @@ class DataFactory:
             except NotAuthorized as error:
                 raise error if error.code in CALLER_CODES else _waiting(error) from error
 
-        self._session.until_visible(ask, what=f"import into {runtime}", deadline_seconds=GRANT_SECONDS)
+        self._session.until_visible(ask, what=f"import into {runtime}", deadline_seconds=deadline_seconds)
 
     def _sync(self, factory_id: str, body: Mapping[str, Any]) -> None:
         """An answer that got lost is asked for once more: importing twice is importing."""
