@@ -96,8 +96,11 @@ class StorageAccounts:
     def delete_account(self, account_id: str) -> None:
         """With all that is in it; gone already is fine."""
         part = parse_id(account_id)
-        with translated(f"DELETE storageAccounts/{part.name}"):
-            self._client(account_id).storage_accounts.delete(part.group, part.name)
+        try:
+            with translated(f"DELETE storageAccounts/{part.name}"):
+                self._client(account_id).storage_accounts.delete(part.group, part.name)
+        except NotFound:
+            pass
         self._arm.forget(account_id)
 
     def find_container(self, account_id: str, name: str) -> ContainerState | None:

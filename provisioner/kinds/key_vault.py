@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
     from provisioner.cloud.key_vaults import DeletedVault, VaultState
 
+DELETED_SECONDS = 120.0
 OTHER_NAME = "Choose another vault name (they are unique in all of Azure)."
 
 
@@ -171,9 +172,20 @@ def _tags(desired: Vault, there: Mapping[str, str]) -> dict[str, str]:
 
 
 def _delete(cloud: Cloud, observed: ObservedVault) -> None:
-    cloud.key_vaults.delete_vault(observed.vault.id)
-    if observed.purge_on_delete and not observed.vault.purge_protection:
-        cloud.key_vaults.purge_vault(observed.vault.id, observed.vault.location)
+    vault, vaults = observed.vault, cloud.key_vaults
+
+    def lies_among_deleted() -> bool:
+        return vaults.find_deleted(vault.id, vault.location) is not None
+
+    cloud.arm.forget(vault.id)
+    was_there = vaults.find_vault(vault.id) is not None
+    if was_there:
+        vaults.delete_vault(vault.id)
+    if observed.purge_on_delete and not vault.purge_protection:
+        if was_there:
+            what = f"soft deletion of {vault.id}"
+            cloud.session.wait_until(lies_among_deleted, deadline_seconds=DELETED_SECONDS, what=what)
+        vaults.purge_vault(vault.id, vault.location)
 
 
 KIND: Kind[Vault, ObservedVault] = Kind(
