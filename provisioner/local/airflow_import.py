@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from provisioner.local import airflow_runtimes, containers, contents, paths, resources
 from provisioner.local.airflow_runtimes import bad
 from provisioner.local.call import AzureError
+from provisioner.local.nested import part
 from provisioner.local.paths import Place
 from provisioner.local.storage_access import ACCOUNTS, reader_of
 
@@ -98,13 +99,12 @@ def _add_requirements(world: World, runtime: Document, top: Place) -> None:
 def _open(world: World, factory: Document, linked: Document, container: str) -> str:
     """The account's name, once it is clear that the linked service may read the container."""
     properties: Document = linked["properties"]
-    sent: Document = linked.get("_type_properties") or properties.get("typeProperties") or {}
+    sent = part(linked, "_type_properties")
     if properties.get("type") != "AzureBlobStorage":
         raise bad(f"The linked service '{linked['name']}' must be of the type AzureBlobStorage.")
     if sent.get("serviceEndpoint"):
         account = str(urlsplit(str(sent["serviceEndpoint"])).hostname).partition(".")[0]
-        principal: Document = factory.get("identity") or {}
-        _read_as(world, str(principal.get("principalId", "")), account, container)
+        _read_as(world, str(part(factory, "identity").get("principalId", "")), account, container)
         return account
     return _by_key(world, _text(sent.get("connectionString")), container)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 from provisioner.local import contents, resources
 from provisioner.local.arm_errors import short_location
 from provisioner.local.call import AzureError
+from provisioner.local.nested import part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,9 +46,9 @@ def settings(world: World) -> Document:
 
 def wanted(world: World, factory: Document, properties: Document, old: Document | None) -> Document:
     """The runtime's document that a PUT asks for; 400 for what the service refuses."""
-    sent: Document = deepcopy(properties.get("typeProperties") or {})
-    airflow: Document = sent.get("airflowProperties") or {}
-    compute: Document = sent.get("computeProperties") or {}
+    sent = deepcopy(part(properties, "typeProperties"))
+    airflow, compute = part(sent, "airflowProperties"), part(sent, "computeProperties")
+    part(airflow, "gitSyncProperties")
     before: Document = old["properties"]["typeProperties"]["airflowProperties"] if old else {}
     version = str(airflow.get("airflowVersion") or before.get("airflowVersion") or _NEWEST)
     _check(airflow, version, before)

@@ -6,7 +6,6 @@ https://learn.microsoft.com/rest/api/storageservices/understanding-block-blobs--
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import re
 from typing import TYPE_CHECKING, Any
@@ -74,7 +73,7 @@ def put_block(world: World, place: Place, block_id: str, data: bytes) -> None:
     """Keep a block for a later block list; one with the same id is replaced."""
     try:
         decoded = base64.b64decode(block_id, validate=True)
-    except binascii.Error as wrong:
+    except ValueError as wrong:
         raise error(400, "InvalidBlockId") from wrong
     if not 0 < len(decoded) <= 64:
         raise error(400, "InvalidBlockId")

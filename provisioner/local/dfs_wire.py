@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 from typing import TYPE_CHECKING
 
@@ -133,7 +132,7 @@ def metadata(call: Call) -> dict[str, str]:
             raise error(400, "InvalidPropertyName")
         try:
             found[name.strip()] = base64.b64decode(value, validate=True).decode("latin-1")
-        except binascii.Error as wrong:
+        except ValueError as wrong:
             raise invalid_header("x-ms-properties", text) from wrong
     return found
 

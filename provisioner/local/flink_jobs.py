@@ -6,10 +6,11 @@ https://learn.microsoft.com/azure/hdinsight-aks/flink/flink-job-management
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from provisioner.local import arm_operations, contents, paths, resources
 from provisioner.local.call import AzureError
+from provisioner.local.nested import items, part
 from provisioner.local.runtimes import flink
 from provisioner.local.storage_access import reader_of
 
@@ -61,13 +62,20 @@ def listed(world: World, cluster: Document, filtered: str) -> list[Document]:
     return [document for document in found if document["properties"].get(field) == term[2]]
 
 
+def check(cluster: Document) -> None:
+    """400 for a profile that is not of the right shape."""
+    profile = part(cluster, "properties", "clusterProfile")
+    part(profile, "identityProfile")
+    part(profile, "flinkProfile", "storage")
+    items(profile, "managedIdentityProfile", "identityList")
+    part(cluster, "properties", "computeProfile")
+
+
 def with_identity(world: World, cluster: Document) -> Document:
     """The client and object ids of an identity, where only its resource id is known."""
-    profile: Document = cluster["properties"].get("clusterProfile") or {}
-    old: Document = profile.get("identityProfile") or {}
-    new: Document = profile.get("managedIdentityProfile") or {}
-    listed: list[Document] = new.get("identityList") or []
-    places = [(old, "msiResourceId", "msiClientId", "msiObjectId")]
+    profile = part(cluster, "properties", "clusterProfile")
+    listed = items(profile, "managedIdentityProfile", "identityList")
+    places = [(part(profile, "identityProfile"), "msiResourceId", "msiClientId", "msiObjectId")]
     places += [(item, "resourceId", "clientId", "objectId") for item in listed]
     for place, resource_id, client_id, object_id in places:
         identity = resources.find(world, str(place.get(resource_id, ""))) if place else None
@@ -79,11 +87,9 @@ def with_identity(world: World, cluster: Document) -> Document:
 
 def identity_of(cluster: Document) -> str:
     """The object id of the cluster's identity, from either place where it may stand."""
-    profile: Document = cluster["properties"].get("clusterProfile") or {}
-    old: Document = profile.get("identityProfile") or {}
-    new: Document = profile.get("managedIdentityProfile") or {}
-    items: list[Document] = new.get("identityList") or []
-    found = (str(item.get("objectId", "")) for item in items if item.get("type") in {"cluster", "user"})
+    profile = part(cluster, "properties", "clusterProfile")
+    old, listed = part(profile, "identityProfile"), items(profile, "managedIdentityProfile", "identityList")
+    found = (str(item.get("objectId", "")) for item in listed if item.get("type") in {"cluster", "user"})
     return str(old.get("msiObjectId") or next(found, ""))
 
 
@@ -95,10 +101,11 @@ def _checked(properties: Document) -> tuple[str, str]:
         raise _bad(f"The action '{action}' is not one of {', '.join(sorted(_LAUNCHING | _OTHERS))}.")
     if not _NAME.fullmatch(name) or len(name) > 63:
         raise _bad(f"The job name '{name}' must be lower-case letters, digits and hyphens.")
+    part(properties, "flinkConfiguration")
     missing = [field for field in _REQUIRED if not properties.get(field)] if action == "NEW" else []
     if missing:
         raise _bad(f"The properties {', '.join(missing)} are required for the action NEW.")
-    if action == "NEW" and not dict(properties["flinkConfiguration"]).get("parallelism"):
+    if action == "NEW" and not part(properties, "flinkConfiguration").get("parallelism"):
         raise _bad("The property flinkConfiguration.parallelism is required for the action NEW.")
     return name, action
 
@@ -140,7 +147,7 @@ def _act(world: World, cluster: Document, properties: Document) -> flink.Done:
 
 
 def _job(cluster: Document, properties: Document, jar: Path | None) -> flink.Job:
-    configuration: dict[str, Any] = properties.get("flinkConfiguration") or {}
+    configuration = part(properties, "flinkConfiguration")
     return flink.Job(
         cluster_id=str(cluster["id"]),
         name=str(properties["jobName"]),
@@ -156,9 +163,8 @@ def _job(cluster: Document, properties: Document, jar: Path | None) -> flink.Job
 
 
 def _savepoints(cluster: Document) -> str:
-    properties = cluster["properties"]
-    storage = properties.get("clusterProfile", {}).get("flinkProfile", {}).get("storage", {})
-    return f"{storage.get('storageUri', '')}/{properties.get('deploymentId', '')}/savepoints"
+    storage = part(cluster, "properties", "clusterProfile", "flinkProfile", "storage")
+    return f"{storage.get('storageUri', '')}/{cluster['properties'].get('deploymentId', '')}/savepoints"
 
 
 class _Unreadable(Exception):

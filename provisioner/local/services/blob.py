@@ -313,6 +313,7 @@ def get_blob(call: Call) -> Reply:
 
 for _method in ("GET", "HEAD"):
     _on(_method, "/{container}/{path:path}")(get_blob)
+_on("HEAD", "/{container}")(get_blob)  # the root directory, which the data lake's clients ask for by the blob endpoint
 
 
 @_on("DELETE", "/{container}/{path:path}")

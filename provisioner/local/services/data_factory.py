@@ -13,6 +13,7 @@ from provisioner.local import airflow_import, airflow_runtimes, arm_errors, dire
 from provisioner.local.airflow_runtimes import MASK
 from provisioner.local.airflow_runtimes import TYPE as RUNTIME
 from provisioner.local.call import AzureError, Reply
+from provisioner.local.nested import part
 from provisioner.local.service import Service
 from provisioner.local.tenant import GIVEN_FACTORY, REGION, SUBSCRIPTION, TENANT_ID
 
@@ -180,7 +181,7 @@ def create_linked_service(call: Call) -> Reply:
     key = f"{factory['id']}/linkedservices/{_child_name(call)}"
     found = resources.find(call.world, key)
     _check_etag(call, found)
-    sent: Document = properties.get("typeProperties") or {}
+    sent = part(properties, "typeProperties")
     values = {"properties": {**properties, "typeProperties": _masked(sent)}, "_type_properties": sent}
     made = _put_child(call.world, found["id"] if found else key, LINKED, values)
     return Reply(body=resources.shown(made))
@@ -211,8 +212,8 @@ def sync_airflow(call: Call) -> Reply:
 def _new_factory(world: World, key: str, body: Document, old: Document | None = None) -> Document:
     """A factory as GET returns it; whoever asks for a system-assigned identity gets a principal, once."""
     before: Document = old["properties"] if old else {"createTime": world.clock.now().isoformat()}
-    wanted: Document = body.get("properties") or {}
-    identity = body.get("identity") or (old or {}).get("identity")
+    wanted = part(body, "properties")
+    identity = part(body, "identity") or part(old or {}, "identity")
     made: Document = {
         "name": key.rsplit("/", 1)[-1],
         "id": old["id"] if old else key,
@@ -223,12 +224,11 @@ def _new_factory(world: World, key: str, body: Document, old: Document | None = 
         "tags": arm_errors.check_tags(body.get("tags")),
     }
     if identity:
-        made["identity"] = _identity(world, made, cast("Document", identity), (old or {}).get("identity"))
+        made["identity"] = _identity(world, made, identity, part(old or {}, "identity"))
     return made
 
 
-def _identity(world: World, factory: Document, wanted: Document, old: Document | None) -> Document:
-    known: Document = old or {}
+def _identity(world: World, factory: Document, wanted: Document, known: Document) -> Document:
     if "SystemAssigned" not in str(wanted.get("type", "")):
         return wanted
     if not known.get("principalId"):

@@ -190,7 +190,9 @@ def _put(call: Call, resource_type: str, *names: str) -> Reply:
     head = {"location": location, "tags": arm_errors.check_tags(body.get("tags"))}
     kept = found["properties"] if found else _fresh(world)
     properties = {**kept, **arm_errors.wanted_properties(body), "provisioningState": "Accepted"}
-    made = resources.put(world, _document(found["id"] if found else key, resource_type, head, properties))
+    wanted = _document(found["id"] if found else key, resource_type, head, properties)
+    flink_jobs.check(wanted)
+    made = resources.put(world, wanted)
     operation = arm_operations.begin(world, "succeed", made["id"], shows=made["id"])
     path = _RESULTS.replace("operationresults", "operationstatuses")
     shown = resources.shown(flink_jobs.with_identity(world, made))
@@ -206,6 +208,7 @@ def _patch(call: Call, found: Document) -> Reply:
     if "tags" in body:
         found["tags"] = arm_errors.check_tags(body["tags"])
     found["properties"] = _merged(found["properties"], arm_errors.wanted_properties(body))
+    flink_jobs.check(found)
     return Reply(body=resources.shown(flink_jobs.with_identity(call.world, resources.put(call.world, found))))
 
 

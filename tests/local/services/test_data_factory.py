@@ -223,3 +223,17 @@ def test_contents_of_a_factory_that_is_not_there_are_404(azure: LocalAzure) -> N
     answer = call(azure, "PUT", f"{FACTORIES}/none/integrationruntimes/a", runtime())
     assert (answer.status, answer.json()["error"]["code"]) == (404, "ParentResourceNotFound")
     assert call(azure, "GET", RUNTIME).json()["error"]["code"] == "ResourceNotFound"
+
+
+@pytest.mark.parametrize(
+    ("path", "properties"),
+    [
+        (RUNTIME, {"type": "Airflow", "typeProperties": []}),
+        (RUNTIME, {"type": "Airflow", "typeProperties": {"computeProperties": "x"}}),
+        (RUNTIME, {"type": "Airflow", "typeProperties": {"airflowProperties": {"gitSyncProperties": "x"}}}),
+        (LINKED, {"type": "AzureBlobStorage", "typeProperties": "x"}),
+        (LINKED, {}),
+    ],
+)
+def test_a_body_of_the_wrong_shape_is_400(azure: LocalAzure, path: str, properties: dict[str, Any]) -> None:
+    assert call(azure, "PUT", path, {"properties": properties}).status == 400

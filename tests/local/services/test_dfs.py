@@ -195,6 +195,8 @@ def test_properties_replace_each_other(lake: Lake, jobs: Any) -> None:
         "PATCH", f"{lake.dfs}/jobs/a?action=setProperties", headers={"x-ms-properties": "with-hyphen=Mw=="}
     )
     assert code(refused) == "InvalidPropertyName"
+    refused = lake.call("PATCH", f"{lake.dfs}/jobs/a?action=setProperties", headers={"x-ms-properties": "a=no base64"})
+    assert code(refused) == "InvalidHeaderValue"
 
 
 def test_listings_say_everything_in_strings_and_come_in_pages(lake: Lake, jobs: Any) -> None:

@@ -142,6 +142,7 @@ def test_jobs_are_listed_by_name_and_jar(lake: Lake) -> None:
         ({"jobName": "WordCount"}, 400),
         ({"entryClass": ""}, 400),
         ({"flinkConfiguration": {}}, 400),
+        ({"flinkConfiguration": "x"}, 400),
         ({"jobType": "SparkJob"}, 400),
         ({"action": "EXPLODE"}, 400),
         ({"action": "STOP"}, 404),
@@ -168,3 +169,11 @@ def test_only_who_holds_a_role_on_the_cluster_may_run_jobs(lake: Lake) -> None:
     contributor = "b24988ac-6180-42a0-ab88-20f7382dd24c"
     lakes.grant(azure, f"{azure.subscription}{CLUSTER}", contributor, lakes.object_id(azure, client[0]))
     assert azure.request("POST", url, body, token=azure.token(ARM, *client)).status == 202
+
+
+def test_a_cluster_of_the_wrong_shape_is_400_and_changes_nothing(azure: LocalAzure) -> None:
+    before = call(azure, "GET", CLUSTER).json()
+    wrong = {"properties": {"clusterProfile": {"identityProfile": "x"}}}
+    assert call(azure, "PATCH", CLUSTER, wrong).status == 400
+    assert call(azure, "PUT", CLUSTER, {"location": "westeurope", **wrong}).status == 400
+    assert call(azure, "GET", CLUSTER).json() == before
