@@ -49,12 +49,17 @@ class KeyVaultSecrets:
         self._clients: dict[str, SecretClient] = {}
         self._lock = threading.Lock()
 
-    def find_secret(self, vault: str, name: str, version: str | None = None) -> SecretVersion | None:
-        """The latest version, or the one asked for. Raises Conflict (`SecretDisabled`) for a disabled one."""
+    def find_secret(self, vault: str, name: str) -> SecretVersion | None:
+        """The latest version. Raises Conflict (`SecretDisabled`) for a disabled one."""
         with suppress(NotFound), translated(f"GET secret {vault}/{name}"):
-            got = self._client(vault).get_secret(name, version)
+            got = self._client(vault).get_secret(name)
             return _version(got.properties, Secret(got.value or ""))
         return None
+
+    def get_secret(self, vault: str, name: str, version: str) -> Secret:
+        """The value of one version. Raises NotFound."""
+        with translated(f"GET secret {vault}/{name}"):
+            return Secret(self._client(vault).get_secret(name, version).value or "")
 
     def list_versions(self, vault: str, name: str) -> tuple[SecretVersion, ...]:
         """Every version without its value, the newest first as far as whole seconds tell."""

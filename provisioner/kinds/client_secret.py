@@ -121,8 +121,9 @@ def publish(observed: Passwords, view: View | None) -> Outputs:
 def fate(observed: Passwords, _at: Address, view: View) -> Fate:
     """What becomes of one password: current → stays, retiring and in flight → later, lost → goes."""
     mine = next(one for one in observed.passwords if one.key_id == observed.key_id)
-    if view.intent is Intent.TEARDOWN:
-        return Fate(action=Action.DELETE, reason="ours")
+    if view.intent is Intent.TEARDOWN or mine.end <= view.now:
+        ended = f"expired on {mine.end:%Y-%m-%d}"
+        return Fate(action=Action.DELETE, reason="ours" if view.intent is Intent.TEARDOWN else ended)
     if _unread(observed.name, view):
         return Fate(action=Action.DEFER, reason="decided when every place that may hold it can be read")
     current, holdings = _current(observed, view), _holdings(observed.name, view)

@@ -108,9 +108,7 @@ def reveal(cloud: Cloud, observed: StoredSecret, key_id: str) -> Secret:
     """The value of the newest version that holds the key. Raises NotFound if none does."""
     for one in (observed.latest, *observed.older):
         if _intact(one) and one.enabled and one.tags.get(KEY_ID) == key_id:
-            found = cloud.secrets.find_secret(observed.vault, observed.name, one.version)
-            if found is not None and found.value is not None:
-                return found.value
+            return cloud.secrets.get_secret(observed.vault, observed.name, one.version)
     raise NotFound(operation=f"GET secret {observed.vault}/{observed.name}", message=f"no version holds {key_id}")
 
 

@@ -144,3 +144,22 @@ def test_a_lost_answer_to_its_restoration_is_no_failure(cloud: Cloud, azure: Loc
     azure.graph("DELETE", f"applications/{observed.object_id}")
     azure.fault(fault="lost", method="POST", path="/restore")
     assert made(cloud).object_id == observed.object_id
+
+
+def test_its_service_principal_goes_with_it_for_good(cloud: Cloud, azure: LocalAzure) -> None:
+    observed = made(cloud)
+    azure.graph("POST", "servicePrincipals", {"appId": observed.client_id})
+    remove(cloud, observed)
+    assert azure.graph("GET", "directory/deletedItems/microsoft.graph.servicePrincipal").json()["value"] == []
+
+
+def test_replicas_that_lag_behind_a_deletion_and_a_restoration_are_waited_for(cloud: Cloud, azure: LocalAzure) -> None:
+    observed = made(cloud)
+    azure.control("PUT", "/faults", {"lag_seconds": 1.0})
+    azure.graph("DELETE", f"applications/{observed.object_id}")
+    assert KIND.create is not None
+    KIND.create(cloud, APP)
+    azure.control("DELETE", "/faults")
+    back = KIND.read(cloud, APP)
+    assert back is not None
+    assert back.object_id == observed.object_id

@@ -131,6 +131,7 @@ def test_an_expired_key_is_rotated() -> None:
     observed, view = passwords(key_old=timedelta(days=61)), view_at(NOW, {"a": (holding(OLD),)})
     (change,) = KIND.diff(DECLARED, observed, view)
     assert (change.forces, change.reason) == (Forces.ROTATE, "it expired on 2027-02-28")
+    assert fate(OLD, observed, view).action is Action.DELETE
 
 
 def test_nothing_is_decided_while_a_place_that_may_hold_it_cannot_be_read() -> None:

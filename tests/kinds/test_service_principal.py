@@ -79,3 +79,22 @@ def test_one_that_went_with_its_application_is_purged(
     assert KIND.delete is not None
     KIND.delete(cloud, observed)
     assert azure.graph("GET", "directory/deletedItems/microsoft.graph.servicePrincipal").json()["value"] == []
+
+
+def test_replicas_that_lag_behind_a_restoration_are_waited_for(
+    cloud: Cloud, azure: LocalAzure, desired: ServicePrincipal
+) -> None:
+    observed = made(cloud, desired)
+    azure.graph("DELETE", f"servicePrincipals/{observed.object_id}")
+    azure.fault(fault="stale", method="GET", path=r"servicePrincipals\(", seconds=30)
+    assert made(cloud, desired).object_id == observed.object_id
+
+
+def test_an_application_made_just_now_is_waited_for(cloud: Cloud, azure: LocalAzure) -> None:
+    azure.control("PUT", "/faults", {"lag_seconds": 1.0})
+    application = azure.graph("POST", "applications", {"displayName": "dev airflow"}).json()
+    fresh = ServicePrincipal(client_id=application["appId"], environment=ENVIRONMENT)
+    assert KIND.create is not None
+    KIND.create(cloud, fresh)
+    azure.control("DELETE", "/faults")
+    assert KIND.read(cloud, fresh) is not None
