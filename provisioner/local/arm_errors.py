@@ -194,7 +194,7 @@ def check_tags(tags: object) -> dict[str, str]:
 
     https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources#limitations
     """
-    given = _object(tags, "tags")
+    given = object_in({"tags": tags}, "tags")
     kept = {name: "" if value is None else str(value) for name, value in given.items()}
     if len(kept) > 50:
         message = f"The number of tags '{len(kept)}' exceeds the maximum of '50'."
@@ -211,13 +211,28 @@ def check_tags(tags: object) -> dict[str, str]:
 
 def wanted_properties(body: Document) -> Document:
     """`properties` of a body, empty when absent; 400 when it is no object."""
-    return _object(body.get("properties"), "properties")
+    return object_in(body, "properties")
 
 
-def _object(value: object, name: str) -> Document:
+def object_in(body: Document, name: str) -> Document:
+    """A member that is an object, empty when absent; 400 otherwise."""
+    value: object = body.get(name)
     if value is None:
         return {}
     if not isinstance(value, dict):
-        message = f"The request content was invalid: '{name}' must be an object."
-        raise AzureError(status=400, code="InvalidRequestContent", message=message)
+        raise _malformed(name, "an object")
     return cast("Document", value)
+
+
+def objects_in(body: Document, name: str) -> list[Document]:
+    """A member that is a list of objects, empty when absent; 400 otherwise."""
+    value: object = body.get(name)
+    listed = cast("list[Document]", value) if isinstance(value, list) else []
+    if value is not None and (not isinstance(value, list) or any(type(one) is not dict for one in listed)):
+        raise _malformed(name, "a list of objects")
+    return listed
+
+
+def _malformed(name: str, what: str) -> AzureError:
+    message = f"The request content was invalid: '{name}' must be {what}."
+    return AzureError(status=400, code="InvalidRequestContent", message=message)

@@ -161,7 +161,7 @@ def _named(given: Document) -> Document:
         raise invalid(f"The value '{settings['minimumTlsVersion']}' of minimumTlsVersion is invalid.")
     if settings.get("accessTier", "Hot") not in {"Hot", "Cool", "Cold", "Premium"}:
         raise invalid(f"The value '{settings['accessTier']}' of accessTier is invalid.")
-    acls: Document = given.get("networkAcls") or {}
+    acls = arm_errors.object_in(given, "networkAcls")
     return settings | ({"networkAcls": {**_ACLS, **acls}} if acls else {})
 
 
@@ -179,7 +179,7 @@ def _immutable(name: str) -> AzureError:
 
 
 def _sku(body: Document) -> Document:
-    sku: Document = body.get("sku") or {}
+    sku = arm_errors.object_in(body, "sku")
     name = next((known for known in SKUS if known.lower() == str(sku.get("name", "")).lower()), None)
     if name is None:
         raise invalid("The storage account needs a sku with a known name, such as Standard_LRS.")

@@ -99,8 +99,8 @@ def _check_rbac(call: Call, vault: Document, action: str, name: str, kind: str) 
 def _check_policy(call: Call, vault: Document, permission: str, kind: str) -> None:
     for policy in vault["properties"]["accessPolicies"]:
         given: Document = policy.get("permissions") or {}
-        listed: list[str] = given.get(kind) or []
-        granted = {one.lower() for one in listed}
+        listed: list[object] = given.get(kind) or []
+        granted = {str(one).lower() for one in listed}
         if str(policy.get("objectId", "")).lower() == call.who.object_id and granted & {permission, "all"}:
             return
     message = (

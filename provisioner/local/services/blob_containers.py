@@ -152,7 +152,9 @@ def _change(call: Call, account: Document, found: Document, body: Document) -> D
     given = arm_errors.wanted_properties(body)
     document = dict(found)
     if given.get("metadata") is not None:
-        document["metadata"] = {str(name): str(value) for name, value in given["metadata"].items()}
+        document["metadata"] = {
+            str(name): str(value) for name, value in arm_errors.object_in(given, "metadata").items()
+        }
     if given.get("publicAccess") is not None:
         document["publicAccess"] = _public(account, str(given["publicAccess"]))
     return found if document == found else containers.put(call.world, document)
@@ -175,11 +177,14 @@ def _lease_request(body: Document, action: str) -> leases.LeaseRequest:
     seconds: Any = body.get("leaseDuration")
     if action == "acquire" and (not isinstance(seconds, int) or isinstance(seconds, bool)):
         raise _invalid("The leaseDuration is required to acquire a lease: -1, or 15 to 60 seconds.")
+    period: Any = body.get("breakPeriod")
+    if period is not None and not isinstance(period, int):
+        raise _invalid("The breakPeriod must be 0 to 60 seconds.")
     return leases.LeaseRequest(
         lease_id=str(body.get("leaseId") or ""),
         proposed_id=str(body.get("proposedLeaseId") or ""),
         duration_seconds=seconds if isinstance(seconds, int) else leases.INFINITE,
-        break_seconds=body.get("breakPeriod"),
+        break_seconds=period,
     )
 
 

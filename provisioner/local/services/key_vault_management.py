@@ -36,6 +36,7 @@ _DELETED = _PROVIDER + "/locations/{location}/deletedVaults/{name}"
 _NAME = re.compile(r"(?=.{3,24}\Z)[a-z](-?[a-z0-9])*", re.IGNORECASE)
 _FREE = {"accessPolicies", "enabledForDeployment", "enabledForDiskEncryption", "enabledForTemplateDeployment",
          "networkAcls", "publicNetworkAccess", "sku"}  # fmt: skip
+_FLAGS = {"enabledForDeployment", "enabledForDiskEncryption", "enabledForTemplateDeployment"}
 _RBAC_BY_DEFAULT = "2026-02-01"  # https://learn.microsoft.com/azure/key-vault/general/access-control-default
 
 
@@ -76,7 +77,7 @@ def update_vault(call: Call) -> Reply:
 def update_access_policies(call: Call) -> Reply:
     """`add`, `replace` or `remove` entries of the vault's access policies."""
     found, how = arm_errors.require_resource(call, vaults.TYPE, call.params["name"]), call.params["operation"].lower()
-    given: list[Document] = arm_errors.wanted_properties(call.json()).get("accessPolicies") or []
+    given = arm_errors.objects_in(arm_errors.wanted_properties(call.json()), "accessPolicies")
     if how not in {"add", "replace", "remove"}:
         raise _bad(f"The access policy operation '{how}' is invalid.")
     named = {policy.get("objectId") for policy in given}
@@ -203,7 +204,7 @@ def _changes(kept: Document, given: Document) -> Document:
     days = given.get("softDeleteRetentionInDays")
     if days is not None and _retention(days) != kept["softDeleteRetentionInDays"]:
         raise _bad('The property "softDeleteRetentionInDays" has been set already and it can\'t be modified.')
-    changes = {name: value for name, value in given.items() if name in _FREE} | _purge_protection(given)
+    changes = _settable(given) | _purge_protection(given)
     if given.get("enableRbacAuthorization") is not None:
         changes["enableRbacAuthorization"] = bool(given["enableRbacAuthorization"])
     return changes
@@ -248,23 +249,37 @@ def _check_required(given: Document, *, policies_needed: bool) -> None:
         raise _bad("The parameter tenantId is not specified.")
     if str(given["tenantId"]).lower() != TENANT_ID:
         raise _bad("An invalid value was provided for 'tenantId'.")
-    sku: Any = given.get("sku")
-    if not isinstance(sku, dict) or str(sku.get("name", "")).lower() not in {"standard", "premium"}:  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType] - JSON
+    if _sku(given) is None:
         raise _bad("The parameter sku is not specified, or its name is neither standard nor premium.")
     if policies_needed and given.get("accessPolicies") is None:
         raise _bad("The parameter accessPolicies is not specified.")
 
 
+def _sku(given: Document) -> Document | None:
+    name = str(arm_errors.object_in(given, "sku").get("name", "")).lower()
+    return {"family": "A", "name": name} if name in {"standard", "premium"} else None
+
+
 def _chosen(given: Document) -> Document:
-    sku: Document = given["sku"]
-    chosen: Document = {
-        "sku": {"family": "A", "name": str(sku["name"]).lower()},
-        "accessPolicies": given.get("accessPolicies") or [],
-        "enabledForDeployment": bool(given.get("enabledForDeployment")),
-        "publicNetworkAccess": given.get("publicNetworkAccess") or "Enabled",
-    }
-    optional = ("enabledForDiskEncryption", "enabledForTemplateDeployment", "networkAcls")
-    return chosen | {name: given[name] for name in optional if given.get(name) is not None}
+    """What a PUT sets whole: what is not given goes back to its default."""
+    fresh: Document = {"accessPolicies": [], "enabledForDeployment": False, "publicNetworkAccess": "Enabled"}
+    return fresh | _settable({name: value for name, value in given.items() if value is not None})
+
+
+def _settable(given: Document) -> Document:
+    """What may be set at any time, in the shape in which GET returns it."""
+    chosen = {name: value for name, value in given.items() if name in _FREE}
+    for name in _FLAGS & chosen.keys():
+        chosen[name] = bool(chosen[name])
+    if "accessPolicies" in chosen:
+        chosen["accessPolicies"] = arm_errors.objects_in(given, "accessPolicies")
+    if "networkAcls" in chosen:
+        chosen["networkAcls"] = arm_errors.object_in(given, "networkAcls")
+    if "sku" in chosen:
+        chosen["sku"] = _sku(given)
+        if chosen["sku"] is None:
+            raise _bad("The name of the sku is neither standard nor premium.")
+    return chosen
 
 
 def _retention(days: object) -> int:

@@ -198,7 +198,10 @@ def _check_tags(given: object) -> None:
 
 
 def _attributes(body: Document, there: Document) -> Document:
-    given: Document = body.get("attributes") or {}
+    found: object = body.get("attributes")
+    if found is not None and not isinstance(found, dict):
+        raise vault_secrets.bad_parameter("The attributes must be an object.")
+    given = cast("Document", found or {})
     wanted = {name: there[name] if given.get(name) is None else given[name] for name in ("enabled", *_INT_DATES)}
     for name in _INT_DATES:
         if wanted[name] is not None and (not isinstance(wanted[name], int) or wanted[name] < 0):

@@ -60,6 +60,8 @@ def test_a_new_vault_answers_200_and_its_mode_depends_on_the_version(arm: Manage
         ({"sku": None}, "BadRequest"),
         ({"tenantId": None}, "BadRequest"),
         ({"enableRbacAuthorization": False}, "BadRequest"),
+        ({"sku": "standard"}, "InvalidRequestContent"),
+        ({"accessPolicies": "none"}, "InvalidRequestContent"),
     ],
 )
 def test_azure_refuses_a_bad_vault(arm: Manager, changes: dict[str, Any], expected: str) -> None:

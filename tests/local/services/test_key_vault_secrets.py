@@ -116,6 +116,8 @@ def test_a_vault_with_access_policies_does_not_ask_roles(azure: LocalAzure) -> N
         ("x", {"value": "v", "tags": {"a": "x" * 513}}),
         ("x", {"value": "v", "contentType": "x" * 256}),
         ("x", {"value": "v", "attributes": {"exp": "tomorrow"}}),
+        ("x", {"value": "v", "attributes": [1]}),
+        ("x", {"value": "v", "tags": ["a"]}),
     ],
 )
 def test_azure_refuses_a_bad_secret(vault: Vault, name: str, body: dict[str, Any]) -> None:

@@ -102,6 +102,8 @@ def test_a_patch_changes_what_it_names(arm: Manager) -> None:
         ("st", {}, "AccountNameInvalid"),
         ("St-One", {}, "AccountNameInvalid"),
         ("stone", {"sku": {"name": "Best"}}, "InvalidValuesForRequestParameters"),
+        ("stone", {"sku": "Standard_LRS"}, "InvalidRequestContent"),
+        ("stone", {"properties": {"networkAcls": [1]}}, "InvalidRequestContent"),
         ("stone", {"kind": None}, "InvalidValuesForRequestParameters"),
         ("stone", {"location": None}, "LocationRequired"),
         ("stone", {"properties": {"minimumTlsVersion": "1.2"}}, "InvalidValuesForRequestParameters"),
