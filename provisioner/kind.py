@@ -33,7 +33,8 @@ class Kind(Generic[D, O]):
     identity: the desired fields that `read` needs; while one of them is an unknown Ref the resource is absent.
     check: raises Refused for what could never be made; asked first of all, when Refs are unknown, but for teardown.
     container: what bears no mark of ours is adopted: checked, never changed, never deleted.
-    keyed: an adopted one is not ours, but keys in it are: they are changed, and `delete` takes them out again.
+    keyed: an adopted one is not ours, but keys in it are: they are changed, and `delete` takes them out again; says
+    whether there are any.
     secrets: outputs that are never published, only made (`create`, `rotate`) or copied (`reveal`).
     leaves: for a kind that no API deletes: what a person does about it. A looked-up kind has no `create`.
 
@@ -47,7 +48,7 @@ class Kind(Generic[D, O]):
     secrets: tuple[str, ...] = ()
     identity: tuple[str, ...] = ()
     container: bool = False
-    keyed: bool = False
+    keyed: Callable[[O], bool] | None = None
     leaves: Callable[[D], str] | None = None
 
     diff: Callable[[D, O, View], Sequence[Change]]

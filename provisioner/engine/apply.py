@@ -100,8 +100,12 @@ class Apply:
             return Result.DEFERRED
         if self._stopped:
             return Result.INTERRUPTED
-        unmet = any((o.result in UNMET and not o.step.dated) or bool(o.step.remains) for o in before)
+        unmet = any((o.result in UNMET and not o.step.dated) or self._holds(o.step) for o in before)
         return Result.BLOCKED if unmet else None
+
+    def _holds(self, step: Step) -> bool:
+        """Whether a step leaves something that goes on needing what it stands on; what no API deletes needs nothing."""
+        return bool(step.remains) and self.kinds[step.address.kind].leaves is None
 
     def _collect(self) -> None:
         finished, _ = wait(self._running, return_when=FIRST_COMPLETED)

@@ -72,12 +72,13 @@ def _step(node: Node, snapshot: Snapshot, kinds: Kinds, steps: Mapping[Address, 
         return kept
     strangers = () if with_contents else snapshot.strangers.get(node.address, ())
     staying = [str(s.address) for s in steps.values() if s.remains and _container(snapshot, s.address) == node.address]
-    if strangers or staying:
+    ours = reading.observed is not None and reading.observed.ours
+    if ours and (strangers or staying):
         holds = ", ".join((*strangers, *staying))
         remains = f"it holds {holds}, without our mark; `--with-contents` deletes that too"
         return Step(address=node.address, action=Action.KEEP, remains=remains, observed=reading.observed)
     more = snapshot.strangers.get(node.address, ())
-    reason = f"ours, with {', '.join(more)}" if more else "ours"
+    reason = f"ours, with {', '.join(more)}" if more else "ours" if ours else "what is ours in it; itself it stays"
     return Step(
         address=node.address,
         action=Action.DELETE,
@@ -111,7 +112,8 @@ def _kept(node: Node, snapshot: Snapshot, kinds: Kinds, steps: Mapping[Address, 
         return keep(f"goes with {node.container}") if goes_along else keep("", kind.leaves(node.desired))
     if kind.delete is None:
         return keep("looked up, not made")
-    return None if observed.ours or kind.keyed else keep("not ours")
+    keyed = kind.keyed is not None and kind.keyed(observed)
+    return None if observed.ours or keyed else keep("not ours")
 
 
 def _reversed(nodes: tuple[Node, ...], snapshot: Snapshot, steps: Mapping[Address, Step]) -> dict[Address, Step]:

@@ -15,6 +15,7 @@ from provisioner.kinds.airflow_runtime.records import (
     BOOKKEEPING,
     CLIENT_SECRET,
     ENVIRONMENT,
+    KEYS,
     REQUIREMENT,
     AirflowRuntime,
     ObservedAirflowRuntime,
@@ -58,6 +59,11 @@ def _reveal(_cloud: Cloud, observed: ObservedAirflowRuntime, key_id: str) -> Sec
     return found
 
 
+def _keyed(observed: ObservedAirflowRuntime) -> bool:
+    """Hidden ones count: whoever takes them out is told why that cannot be."""
+    return observed.held_by == observed.environment or observed.is_masked(KEYS)
+
+
 def _strangers(_cloud: Cloud, observed: ObservedAirflowRuntime) -> tuple[str, ...]:
     ours = {ENVIRONMENT, *BOOKKEEPING, *observed.keys}
     variables = (f"variable {name}" for name in sorted(observed.runtime.variables.keys() - ours))
@@ -75,7 +81,7 @@ KIND: Kind[AirflowRuntime, ObservedAirflowRuntime] = Kind(
     outputs=("id", "web_url"),
     identity=("id",),
     container=True,
-    keyed=True,
+    keyed=_keyed,
     diff=diff,
     publish=_publish,
     holds=_holds,
