@@ -176,7 +176,7 @@ class _Reader:
         aside.value(event, path)
 
     def scalar(self, event: yaml.ScalarEvent, path: Path) -> str | None:
-        if event.style is None and event.tag != STRING_TAG and event.value in NULLS:
+        if event.implicit[0] and event.value in NULLS:
             return None
         self.into.texts[path] = event.value
         return VARIABLE.sub(lambda match: self.variable(match, path), event.value)

@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BeforeValidator, Field, PlainValidator, ValidationInfo, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, PlainValidator, ValidationInfo, WithJsonSchema
 from pydantic_core import PydanticCustomError, core_schema
 
 from provisioner.secret import Secret
@@ -112,15 +112,11 @@ def _path(value: object, info: ValidationInfo) -> object:
     return context.folder / value if isinstance(value, (str, Path)) and context else value
 
 
-def _lower(value: object) -> object:
-    return value.lower() if isinstance(value, str) else value
+def _location(text: str) -> str:
+    return text.lower().replace(" ", "")
 
 
-def _location(value: object) -> object:
-    return value.lower().replace(" ", "") if isinstance(value, str) else value
-
-
-GUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+GUID = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 # Name rules: learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules
 VAULT = Rule(
     r"[A-Za-z](?!.*--)[0-9A-Za-z-]{1,22}[0-9A-Za-z]",
@@ -143,7 +139,7 @@ SECRET_NAME = Rule(r"[0-9A-Za-z-]{1,127}", "use 1 to 127 letters, digits and hyp
 Guid = Annotated[
     str,
     Rule(GUID, "write a GUID such as 0b6d3b3f-5d1c-4d3f-8f0e-6c1f2a7b9c02"),
-    BeforeValidator(_lower),
+    AfterValidator(str.lower),
 ]
 Duration = Annotated[
     timedelta,
@@ -152,6 +148,5 @@ Duration = Annotated[
 ]
 SecretText = Annotated[Secret, PlainValidator(_secret), WithJsonSchema({"type": ["string", "number", "boolean"]})]
 FilePath = Annotated[Path, BeforeValidator(_path), WithJsonSchema({"type": "string"})]
-Location = Annotated[str, Rule(r"[a-z0-9]+", "write a location such as westeurope"), BeforeValidator(_location)]
+Location = Annotated[str, Rule(r"[A-Za-z0-9 ]+", "write a location such as westeurope"), AfterValidator(_location)]
 Line = Annotated[str, Rule(r"[^\x00-\x1f\x7f]+", "write one line of text")]
-Text = Annotated[str, Field(min_length=1)]

@@ -59,7 +59,9 @@ class Environment(Part):
     job: Job = Field(description="The Flink job.")
     dag: Dag = Field(default_factory=Dag, description="The DAG.")
     rotation: Rotation = Field(default_factory=Rotation, description="When credentials are replaced.")
-    principals: Principals = Field(default_factory=Principals, description="The service principals.")
+    principals: Principals = Field(
+        default_factory=Principals, validate_default=True, description="The service principals."
+    )
     variables: dict[str, SecretText] = Field(
         default_factory=dict[str, Secret], description="Airflow variables, kept in the vault."
     )

@@ -1,0 +1,62 @@
+"""The model's fields as rows of a Markdown table: what docs/environment.md must say of each."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from provisioner.spec.model import Environment
+from provisioner.spec.parts import TEMPLATES, Rotation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pydantic.fields import FieldInfo
+
+
+def rows(model: type[BaseModel] = Environment, prefix: str = "") -> Iterator[str]:
+    """A row for every field that holds a value, with its path, default and description."""
+    for name, field in model.model_fields.items():
+        path = f"{prefix}{field.alias or name}"
+        inner = _model(field)
+        if inner is Rotation and prefix:
+            yield f"| `{path}` | `rotation` | {field.description} |"
+        elif inner is None:
+            yield f"| `{path}` | {_default(field)} | {field.description} |"
+        else:
+            yield from rows(inner, f"{path}.")
+
+
+def _model(field: FieldInfo) -> type[BaseModel] | None:
+    kinds = (field.annotation, *get_args(field.annotation))
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "**required**"
+    if field.default_factory is not None:
+        return "derived" if field.default_factory_takes_validated_data else "none"
+    return _shown(field.default)
+
+
+def _shown(value: object) -> str:
+    if value is None or value == "":
+        return "none"
+    if isinstance(value, timedelta):
+        return f"`{_duration(value)}`"
+    if isinstance(value, Path):
+        return f"`{value.relative_to(TEMPLATES.parent)}`"
+    assert value is not PydanticUndefined
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def _duration(length: timedelta) -> str:
+    seconds = int(length.total_seconds())
+    units = {"d": 86400, "h": 3600, "m": 60}
+    unit = next(unit for unit, size in units.items() if seconds % size == 0)
+    return f"{seconds // units[unit]}{unit}"

@@ -1,0 +1,149 @@
+"""What one field alone cannot tell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from provisioner.spec.checks import NOT_OVERRIDABLE
+from provisioner.spec.fields import SECRET_BYTES
+from tests.spec.writing import jar, loaded, problems
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def airflow(more: str) -> str:
+    return "{factory: factory, runtime: airflow, " + more + "}"
+
+
+@pytest.mark.parametrize(
+    ("more", "path"),
+    [
+        ("variables: {a_b: x, a-b: y}", "variables.a-b"),
+        ("variables: {a: x, A: y}", "variables.A"),
+        ("variables: {api_secret: x}", "variables.api_secret"),
+        ("variables: {API-CLIENT-ID: x}", "variables.API-CLIENT-ID"),
+        ("variables: {tenant-id: x}", "variables.tenant-id"),
+        ("principals: {airflow: {secrets: [one, ONE]}}", "principals.airflow.secrets[1]"),
+        (
+            "variables: {x: y}\nprincipals: {flink-api: {secrets: [Hdinsight-aks-variables-x]}}",
+            "principals.flink-api.secrets[0]",
+        ),
+    ],
+)
+def test_two_secrets_on_one_name_of_the_vault_are_refused(tmp_path: Path, more: str, path: str) -> None:
+    found = problems(tmp_path, more)
+    assert [*found] == [path]
+    assert "same vault secret" in found[path].wrong
+
+
+def test_a_variable_and_a_connection_can_meet_where_the_prefixes_do(tmp_path: Path) -> None:
+    more = "variables: {x: y}\nconnections: {x: y}"
+    loaded(tmp_path, more)
+    same = airflow("variables_prefix: both, connections_prefix: both-")
+    assert [*problems(tmp_path, more, airflow=same)] == ["connections.x"]
+
+
+@pytest.mark.parametrize("key", ["a.b", "a b", "ä", "x" * 127])
+def test_names_that_key_vault_refuses_are_refused(tmp_path: Path, key: str) -> None:
+    assert "Key Vault refuses" in problems(tmp_path, f"variables: {{'{key}': x}}")[f"variables.{key}"].wrong
+
+
+def test_a_value_may_have_25_kilobytes(tmp_path: Path) -> None:
+    value = loaded(tmp_path, f"variables: {{a: {'x' * SECRET_BYTES}}}").variables["a"]
+    assert len(value.reveal()) == SECRET_BYTES
+    assert "25 KB" in problems(tmp_path, f"variables: {{a: {'ä' * (SECRET_BYTES // 2 + 1)}}}")["variables.a"].right
+
+
+@pytest.mark.parametrize("key", [*sorted(NOT_OVERRIDABLE), "AIRFLOW__SECRETS__BACKEND", "PARALLELISM", "airflow__x__y"])
+def test_overrides_that_cannot_be_are_refused(tmp_path: Path, key: str) -> None:
+    found = problems(tmp_path, airflow=airflow(f"overrides: {{{key}: x}}"))
+    assert [*found] == [f"airflow.overrides.{key}"]
+
+
+@pytest.mark.parametrize("key", ["AZURE_CLIENT_SECRET", "PROVISIONER_KEYS", "a-b", "AIRFLOW__CORE__FERNET_KEY"])
+def test_environment_variables_that_cannot_be_are_refused(tmp_path: Path, key: str) -> None:
+    assert [*problems(tmp_path, airflow=airflow(f"environment: {{{key}: x}}"))] == [f"airflow.environment.{key}"]
+
+
+def test_a_setting_stands_once(tmp_path: Path) -> None:
+    twice = airflow("overrides: {AIRFLOW__CORE__PARALLELISM: 1}, environment: {AIRFLOW__CORE__PARALLELISM: 2}")
+    assert [*problems(tmp_path, airflow=twice)] == ["airflow.environment.AIRFLOW__CORE__PARALLELISM"]
+
+
+@pytest.mark.parametrize(
+    "line", ["apache_airflow.providers-Microsoft_Azure==1", "apache-airflow-providers-microsoft-azure"]
+)
+def test_the_provider_is_set_by_its_own_field(tmp_path: Path, line: str) -> None:
+    found = problems(tmp_path, airflow=airflow(f"requirements: [rich, '{line}']"))
+    assert "provider_version" in found["airflow.requirements[1]"].right
+
+
+def test_an_adopted_application_keeps_its_name(tmp_path: Path) -> None:
+    more = "principals: {airflow: {application: {client_id: 0b6d3b3f-5d1c-4d3f-8f0e-6c1f2a7b9c02}, display_name: x}}"
+    assert [*problems(tmp_path, more)] == ["principals.airflow.display_name"]
+
+
+def test_a_jar_must_be_one(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "empty.jar").touch()
+    (tmp_path / "text.jar").write_text("text")
+    (tmp_path / "memory.jar").symlink_to("/proc/self/mem")
+    wrongs = {
+        name: problems(tmp_path, job=name)["job.jar"].wrong
+        for name in ("no.jar", "folder", "empty.jar", "text.jar", "memory.jar")
+    }
+    assert wrongs == {
+        "no.jar": "does not exist",
+        "folder": "is a directory",
+        "empty.jar": "is an empty file",
+        "text.jar": "is not a jar: it is no zip archive",
+        "memory.jar": "cannot be read: Input/output error",
+    }
+
+
+def test_the_main_class_is_the_manifests_also_over_two_lines_or_must_be_given(tmp_path: Path) -> None:
+    jar(tmp_path / "long.jar", "Manifest-Version: 1.0\r\nMain-Class: org.exam\r\n ple.Job\r\n")
+    assert loaded(tmp_path, job="long.jar").job.entry_class == "org.example.Job"
+    jar(tmp_path / "none.jar", "Manifest-Version: 1.0\n")
+    assert "entry_class" in problems(tmp_path, job="none.jar")["job"].right
+    assert loaded(tmp_path, job="{jar: none.jar, entry_class: a.B}").job.entry_class == "a.B"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "wrong"),
+    [
+        ("dag.py.j2", "{{ nothing }}", "dag.py.j2:1: does not render: 'nothing' is undefined"),
+        ("dag.py.j2", "\n{% if %}", "dag.py.j2:2: does not render"),
+        ("dag.py.j2", "{% include 'x' %}", "does not render"),
+        ("dag.py.j2", "{{ 1 / 0 }}", "does not render: division by zero"),
+        ("dag.py.j2", "{{ job | py }}", "the filter py takes one plain value, not dict"),
+        ("dag.py.j2", "{{ ''.__class__.__mro__ }}", "does not render"),
+        ("dag.py.j2", "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "it grows without end"),
+        ("dag.py.j2", "x = = {{ job.name | py }}", "dag.py.j2:1: does not compile: invalid syntax"),
+        ("dag.py", "return 1", "'return' outside function"),
+        ("dag.py", "match x:\n    case 1: pass", "does not compile: Pattern matching"),
+        ("dag.py", "x = '\\d'; x = = 1", "does not compile: invalid syntax"),
+        ("dag.py", "x = 1\0", "does not compile"),
+        ("dag.py", "x = " + "(" * 500 + ")" * 500, "does not compile"),
+        ("dag.py", "x" * (2 * 1024 * 1024 + 1), "larger than 2 MiB"),
+        ("dag.py", None, "cannot be read: No such file or directory"),
+    ],
+)
+def test_a_dag_that_would_not_run_is_refused(tmp_path: Path, name: str, text: str | None, wrong: str) -> None:
+    if text is not None:
+        (tmp_path / name).write_text(text)
+    assert wrong in problems(tmp_path, f"dag: {name}")["dag.template"].wrong
+
+
+def test_a_dag_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "dag.py").write_bytes(b"\xff")
+    assert "not UTF-8" in problems(tmp_path, "dag: dag.py")["dag.template"].wrong
+
+
+def test_a_dag_may_use_what_the_python_of_its_airflow_knows(tmp_path: Path) -> None:
+    (tmp_path / "dag.py").write_text("with (open('a') as a, open('b') as b): pass\n")
+    assert "3.8" in problems(tmp_path, "dag: dag.py")["dag.template"].right
+    loaded(tmp_path, "dag: dag.py", airflow=airflow("version: 3.0.1"))

@@ -1,0 +1,179 @@
+"""The loader: names and paths, every problem at once, nothing quoted that is secret."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from provisioner.errors import SpecError
+from provisioner.spec.loader import load, names
+from tests.spec.writing import loaded, problems, write
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("name", ["local", "dev", "prod"])
+def test_the_shipped_environments_need_no_variable(name: str) -> None:
+    assert load(name, ROOT / "environments", environ={}).name == name
+
+
+def test_a_name_means_a_file_of_the_folder_and_a_path_any_file(tmp_path: Path) -> None:
+    file = write(tmp_path)
+    assert names(tmp_path) == ["dev"]
+    assert load("dev", tmp_path, environ={}).name == load(str(file), environ={}).name == "dev"
+    file.rename(tmp_path / "dev.yml")
+    assert load("dev", tmp_path, environ={}).name == "dev"
+
+
+def test_a_missing_name_is_answered_with_near_ones(tmp_path: Path) -> None:
+    write(tmp_path)
+    with pytest.raises(SpecError, match="did you mean dev"):
+        load("dve", tmp_path)
+    with pytest.raises(SpecError, match="there are: dev"):
+        load("somewhere", tmp_path)
+    with pytest.raises(SpecError, match="there are: none"):
+        load("dev", tmp_path / "nowhere")
+
+
+def test_every_problem_is_said_at_once_with_its_line(tmp_path: Path) -> None:
+    template = tmp_path / "dag.py.j2"
+    template.write_text("x = 1\ny = {{ unknown }}\n")
+    more = """\
+variables:
+  a_b: one
+  a-b: two
+  tenant_id: three
+rotation: {every: 59d}
+dag: dag.py.j2
+waits: {grnat: 5m}"""
+    found = problems(tmp_path, more, vault="k", cloud="publik", location=None, job="{jar: no.jar, parallelism: many}")
+    assert {path: problem.line for path, problem in found.items()} == {
+        "location": 1,
+        "cloud": 2,
+        "vault.name": 5,
+        "job.jar": 9,
+        "job.parallelism": 9,
+        "variables.a-b": 12,
+        "variables.tenant_id": 13,
+        "rotation": 14,
+        "dag.template": 15,
+        "waits.grnat": 16,
+    }
+    assert "did you mean grant" in found["waits.grnat"].right
+    assert "dag.py.j2:2" in found["dag.template"].wrong
+
+
+def test_what_depends_on_something_wrong_waits_for_it(tmp_path: Path) -> None:
+    more = "rotation: {every: x}\nprincipals: {airflow: {lifetime: 20d}}"
+    assert [*problems(tmp_path, more)] == ["rotation.every"]
+    assert [*problems(tmp_path, "principals: {airflow: {lifetime: 20d}}", job=None)] == ["job", "principals"]
+
+
+@pytest.mark.parametrize(
+    ("more", "path", "wrong"),
+    [
+        ("vault: {name: kv-dev}", "vault", "twice, first in line"),
+        ("tags: [a]", "tags", "a list"),
+        ("tags: x", "tags", "a text"),
+        ("tags: {a: [b]}", "tags.a", "a list"),
+        ("tags:", "tags", "no value"),
+        ("variables: {a: {b: c}}", "variables.a", "not a text"),
+        ("variables: {a: null}", "variables.a", "not a text"),
+        ("waits: {grant: *x}", "waits.grant", "alias"),
+        ("waits: &x {grant: 5m}", "waits", "anchor"),
+        ("tags: {a: !!python/name:os.system x}", "tags.a", "tag"),
+        ("dag: {schedule: [a]}", "dag.schedule", "a list"),
+        ("protected: {a: b}", "protected", "fields"),
+        ("nonsense: 1", "nonsense", "no field"),
+        ("connections: {a: '${NO}'}", "connections.a", "the variable NO"),
+        ("tags: {a: '${no way}'}", "tags.a", "begins no variable"),
+        ("tags: {a: '${'}", "tags.a", "begins no variable"),
+    ],
+)
+def test_mistakes_are_named(tmp_path: Path, more: str, path: str, wrong: str) -> None:
+    assert wrong in problems(tmp_path, more)[path].wrong
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("a: [", "not YAML"),
+        ("a: \x01", "characters"),
+        ("", "no fields"),
+        ("- a", "no fields"),
+        ("a: 1\n---\nb: 2", "more than one document"),
+        ("a: " + "[" * 40, "too deep"),
+        ("[" * 100_000, "too deep"),
+        ("? [a]\n: b", "no text"),
+        ("a: b\na: {" + "x: {" * 40, "too deep"),
+        ("a" * (1024 * 1024 + 1), "1 MiB"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_one_problem(tmp_path: Path, text: str, wrong: str) -> None:
+    file = tmp_path / "x.yaml"
+    file.write_text(text)
+    with pytest.raises(SpecError, match=wrong):
+        load(str(file))
+
+
+def test_a_file_that_is_no_text_or_no_file_is_one_problem(tmp_path: Path) -> None:
+    file = tmp_path / "x.yaml"
+    file.write_bytes(b"a: 1\nb: \xff\n")
+    with pytest.raises(SpecError, match=r"x\.yaml:2: .*not UTF-8"):
+        load(str(file))
+    with pytest.raises(SpecError, match="is no file"):
+        load(str(tmp_path))
+    os.mkfifo(tmp_path / "pipe.yaml")
+    with pytest.raises(SpecError, match="is no file"):
+        load(str(tmp_path / "pipe.yaml"))
+
+
+def test_a_file_that_opens_but_does_not_read_is_one_problem(tmp_path: Path) -> None:
+    (tmp_path / "memory.yaml").symlink_to("/proc/self/mem")  # so also for root
+    with pytest.raises(SpecError, match="cannot be read"):
+        load("memory", tmp_path)
+
+
+def test_variables_of_the_process_are_read_anywhere_and_escaped_by_a_second_dollar(tmp_path: Path) -> None:
+    more = "variables: {a: 'x-${SECRET}-y', b: '$${SECRET} $5'}\nvault: {name: '${VAULT}', retention_days: '${DAYS}'}"
+    environ = {"SECRET": "s3cret", "VAULT": "kv-other", "DAYS": "30"}
+    environment = loaded(tmp_path, more, environ, vault=None)
+    assert environment.variables["a"].reveal() == "x-s3cret-y"
+    assert environment.variables["b"].reveal() == "${SECRET} $5"
+    assert (environment.vault_name, environment.vault.retention_days) == ("kv-other", 30)
+
+
+def test_text_stays_as_it_is_written(tmp_path: Path) -> None:
+    environment = loaded(tmp_path, "variables: {a: 010, b: no, c: 1e3, d: 2026-01-01, e: 'null', f: !!str null}")
+    assert [value.reveal() for value in environment.variables.values()] == [
+        "010",
+        "no",
+        "1e3",
+        "2026-01-01",
+        "null",
+        "null",
+    ]
+
+
+def test_no_problem_quotes_a_secret_or_an_expanded_value(tmp_path: Path) -> None:
+    more = """\
+variables: {a: [hunter2], b: hunter2}
+connections: hunter2
+tags: {'x': '${PLAIN}'}
+airflow: {factory: fff, runtime: '${PLAIN}', variables_prefix: '${PLAIN}', password: {a: hunter2}}
+dag: {template: '${PLAIN}', schedule: '${SHORT}'}
+hunter: hunter2"""
+    environ = {"PLAIN": "expanded__value", "SHORT": "qz"}
+    text = "\n".join(map(str, problems(tmp_path, more, environ, vault="'${PLAIN}'", airflow=None).values()))
+    assert "'${PLAIN}' cannot be used" in text
+    assert "hunter2" not in text
+    assert "expanded__value" not in text
+    assert "qz" not in text
+
+
+def test_a_problem_about_a_name_made_of_an_expanded_value_hides_it(tmp_path: Path) -> None:
+    more = "variables: {a.b: x}\nairflow: {factory: fff, runtime: rrr, variables_prefix: '${PREFIX}'}"
+    found = problems(tmp_path, more, {"PREFIX": "hidden-prefix"}, airflow=None)
+    assert found["variables.a.b"].wrong == "would be the vault secret '…-a.b', which Key Vault refuses"

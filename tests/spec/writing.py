@@ -1,0 +1,68 @@
+"""Writes environment files and tells what is wrong with them."""
+
+from __future__ import annotations
+
+import zipfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from provisioner.errors import SpecError
+from provisioner.spec.loader import load
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from provisioner.errors import Problem
+    from provisioner.spec.model import Environment
+
+SUBSCRIPTION = "0b6d3b3f-5d1c-4d3f-8f0e-6c1f2a7b9c02"
+PLATFORM = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/platform/providers"
+LEAST = {
+    "name": "dev",
+    "cloud": "public",
+    "subscription": SUBSCRIPTION,
+    "resource_group": "rg-dev",
+    "location": "westeurope",
+    "vault": "kv-dev",
+    "storage_account": "stdev",
+    "flink": f"{PLATFORM}/Microsoft.HDInsight/clusterpools/pool/clusters/flink",
+    "airflow": f"{PLATFORM}/Microsoft.DataFactory/factories/factory/integrationruntimes/airflow",
+    "job": "job.jar",
+}
+
+
+def jar(path: Path, manifest: str = "Main-Class: org.example.Job\n") -> Path:
+    """A jar with a manifest."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("META-INF/MANIFEST.MF", manifest)
+    return path
+
+
+def write(folder: Path, more: str = "", **changed: str | None) -> Path:
+    """The least environment file, with fields changed (None: left out) and lines added, its jar beside it."""
+    if not (folder / "job.jar").exists():
+        jar(folder / "job.jar")
+    fields = {**LEAST, **changed}
+    lines = [f"{name}: {value}" for name, value in fields.items() if value is not None]
+    file = folder / "dev.yaml"
+    file.write_text("\n".join([*lines, more, ""]), encoding="utf-8")
+    return file
+
+
+def loaded(
+    folder: Path, more: str = "", environ: Mapping[str, str] | None = None, **changed: str | None
+) -> Environment:
+    """The environment in such a file."""
+    return load(str(write(folder, more, **changed)), environ=environ or {})
+
+
+def problems(
+    folder: Path, more: str = "", environ: Mapping[str, str] | None = None, **changed: str | None
+) -> dict[str, Problem]:
+    """What is wrong with such a file, by path."""
+    file = write(folder, more, **changed)
+    with pytest.raises(SpecError) as caught:
+        load(str(file), environ=environ or {})
+    return {problem.path: problem for problem in caught.value.problems}
