@@ -47,14 +47,19 @@ class Document:
         return self.lines[path] if path in self.lines or not path else self.line(path[:-1])
 
     def at(self, path: Path) -> Data:
-        """What stands at the path, or the text that stands for all of it (a short form)."""
+        """What stands at the path; None where nothing does."""
         value: Data = self.data
         for part in path:
-            inside = _children(value)
-            if part not in inside:
-                return value if isinstance(value, str) else None
-            value = inside[part]
+            value = _children(value).get(part)
         return value
+
+    def written(self, path: Path) -> Path:
+        """The path as the file spells it: some fields may be written in two ways (`flink-api`, `flink_api`)."""
+        found: Path = ()
+        for part in path:
+            spellings = (part, str(part).replace("-", "_"), f"{part}_")
+            found = (*found, next((way for way in spellings if (*found, way) in self.lines), part))
+        return found
 
     def masked(self, text: str) -> str:
         """The text without anything that `${VAR}` stood for; a short value only where it is a word of its own."""

@@ -91,7 +91,7 @@ def _environment(found: document.Document, folder: Path) -> Environment | None:
 def _check_the_rest(found: document.Document, error: ValidationError, context: Context) -> None:
     """Check what is right, with defaults and stand-ins for what is wrong, so that one run finds everything."""
     data = deepcopy(found.data)
-    _prune(data, error)
+    _prune(data, [found.written(path) for path in _paths(error)])
     try:
         environment = Environment.model_validate({**STAND_IN, **data}, context=context)
     except ValidationError as again:
@@ -111,16 +111,17 @@ def _paths(error: ValidationError) -> Iterator[document.Path]:
         yield parts[:end]  # a list goes as a whole
 
 
-def _prune(data: dict[str, document.Data], error: ValidationError) -> None:
+def _prune(data: dict[str, document.Data], paths: list[document.Path]) -> None:
     """Take out what is wrong, or the short form that stands for it."""
-    for path in _paths(error):
-        within = data
-        for part in map(str, path):
+    for path in paths:
+        within, (*outer, last) = data, map(str, path)
+        for part in outer:
             inner = within.get(part)
-            if not isinstance(inner, dict) or part == path[-1]:
-                within.pop(part, None)
+            if not isinstance(inner, dict):
+                last = part
                 break
             within = inner
+        within.pop(last, None)
 
 
 _GROUP = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/stand-in/providers"

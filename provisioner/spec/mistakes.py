@@ -45,7 +45,7 @@ FOLLOWS = frozenset({"default_factory_not_called"})  # says only that another fi
 def report(document: Document, error: ValidationError) -> None:
     """Every mistake as a problem; what `document` already says about a path is not said twice."""
     for mistake in error.errors(include_url=False, include_input=False):
-        path = tuple(mistake["loc"])
+        path = document.written(mistake["loc"])
         covered = any(path[:length] in document.broken for length in range(1, len(path) + 1))
         if not covered and mistake["type"] not in FOLLOWS:
             _report_one(document, mistake, path)
@@ -91,7 +91,7 @@ def _field(path: Path) -> FieldInfo | None:
     model, found = Environment, None
     for part in path:
         fields = model.model_fields
-        found = next((field for name, field in fields.items() if part in {name, field.alias}), found)
+        found = next((field for name, field in fields.items() if part in {name, field.alias}), None)
         inner = _inner(found)
         if inner is None:
             return found

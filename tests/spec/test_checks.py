@@ -128,6 +128,7 @@ def test_the_main_class_is_the_manifests_also_over_two_lines_or_must_be_given(tm
         ("dag.py", "x = '\\d'; x = = 1", "does not compile: invalid syntax"),
         ("dag.py", "x = 1\0", "does not compile"),
         ("dag.py", "x = " + "(" * 500 + ")" * 500, "does not compile"),
+        ("dag.py", "x" + ".a" * 5000, "does not compile: maximum recursion depth"),
         ("dag.py", "x" * (2 * 1024 * 1024 + 1), "larger than 2 MiB"),
         ("dag.py", None, "cannot be read: No such file or directory"),
     ],

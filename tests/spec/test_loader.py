@@ -6,10 +6,14 @@ import os
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from provisioner.errors import SpecError
+from provisioner.spec import mistakes
+from provisioner.spec.document import Document
 from provisioner.spec.loader import load, names
-from tests.spec.writing import loaded, problems, write
+from provisioner.spec.model import Environment
+from tests.spec.writing import LEAST, loaded, problems, write
 
 ROOT = Path(__file__).parents[2]
 
@@ -69,6 +73,8 @@ def test_what_depends_on_something_wrong_waits_for_it(tmp_path: Path) -> None:
     more = "rotation: {every: x}\nprincipals: {airflow: {lifetime: 20d}}"
     assert [*problems(tmp_path, more)] == ["rotation.every"]
     assert [*problems(tmp_path, "principals: {airflow: {lifetime: 20d}}", job=None)] == ["job", "principals"]
+    more = "rotation: {every: 58d, overlap: x}\nprincipals: {airflow: {lifetime: 20d}}"
+    assert [*problems(tmp_path, more)] == ["rotation.overlap"]
 
 
 @pytest.mark.parametrize(
@@ -89,6 +95,11 @@ def test_what_depends_on_something_wrong_waits_for_it(tmp_path: Path) -> None:
         ("nonsense: 1", "nonsense", "no field"),
         ("connections: {a: '${NO}'}", "connections.a", "the variable NO"),
         ("tags: {a: '${no way}'}", "tags.a", "begins no variable"),
+        ("principals: {flink_api: [a]}", "principals.flink_api", "a list"),
+        ("principals: {flink-api: {role: [a]}}", "principals.flink-api.role", "a list"),
+        ("principals: {airflow: {secrets: [one, [a]]}}", "principals.airflow.secrets[1]", "a list"),
+        ("principals: {airflow: {secrets: [one, {a: b}]}}", "principals.airflow.secrets[1]", "fields"),
+        ("waits: {import_: soon}", "waits.import_", "'soon' cannot be used"),
         ("tags: {a: '${'}", "tags.a", "begins no variable"),
     ],
 )
@@ -134,6 +145,14 @@ def test_a_file_that_opens_but_does_not_read_is_one_problem(tmp_path: Path) -> N
     (tmp_path / "memory.yaml").symlink_to("/proc/self/mem")  # so also for root
     with pytest.raises(SpecError, match="cannot be read"):
         load("memory", tmp_path)
+
+
+def test_a_value_that_stands_in_no_file_is_not_quoted() -> None:
+    found = Document("code", lines={(): 1}, data={"vault": {"name": "kv-dev"}})
+    with pytest.raises(ValidationError) as caught:
+        Environment.model_validate({**LEAST, "vault": {"name": "kv-dev", "retention_days": 1}})
+    mistakes.report(found, caught.value)
+    assert [problem.wrong for problem in found.problems] == ["cannot be used"]
 
 
 def test_variables_of_the_process_are_read_anywhere_and_escaped_by_a_second_dollar(tmp_path: Path) -> None:
