@@ -17,8 +17,8 @@ from provisioner.engine.plan import limited, plan, view_of
 from provisioner.engine.teardown import teardown as take_down
 from provisioner.errors import Protected
 from provisioner.kinds import kinds
-from provisioner.model import Action, Address, Intent, Outcome, Plan, Recipe, Result, Snapshot
-from provisioner.recipe.recipe import lock_name, recipe
+from provisioner.model import Action, Address, Intent, Outcome, Plan, Recipe, Result, Snapshot, Step
+from provisioner.recipe.recipe import LOCK, lock_name, recipe
 from provisioner.recipe.target import Names
 from provisioner.spec.rendering import Hosts
 
@@ -108,7 +108,7 @@ def provision(run: Run, *, only: Iterable[Address] = (), saved: SavedPlan | None
     if saved is not None:
         saved.check(made)
     if not any(step.pending for step in made.steps):
-        return Report(plan=made, outcomes=tuple(Outcome(step=s, result=_idle(s.action)) for s in made.steps))
+        return Report(plan=made, outcomes=tuple(Outcome(step=s, result=_idle(s)) for s in made.steps))
     run.confirm(made)
     done = _bootstrap(run, snapshot)
     if any(outcome.result is Result.FAILED for outcome in done.values()):
@@ -133,10 +133,10 @@ def teardown(run: Run, *, with_contents: bool = False) -> Report:
         raise Protected(run.environment.name)
     made, snapshot = _walk_down(run, with_contents)
     if not any(step.pending for step in made.steps):
-        return Report(plan=made, outcomes=tuple(Outcome(step=s, result=_idle(s.action)) for s in made.steps))
+        return Report(plan=made, outcomes=tuple(Outcome(step=s, result=_idle(s)) for s in made.steps))
     run.confirm(made)
     done: dict[Address, Outcome] = {}
-    with _lease(run, "teardown", there=_locked(snapshot)):
+    with _lease(run, "teardown", there=snapshot.readings[LOCK].observed is not None):
         for turn in range(PASSES):
             live, snapshot = _walk_down(run, with_contents)
             if turn:
@@ -210,10 +210,6 @@ def _lease(run: Run, purpose: str, *, there: bool = True) -> Generator[None]:
         yield
 
 
-def _locked(snapshot: Snapshot) -> bool:
-    return any(a.kind == "lock_container" and r.observed is not None for a, r in snapshot.readings.items())
-
-
 def _opened(outcomes: Iterable[Outcome]) -> bool:
     """Whether this pass did something that another pass can go on from."""
     results = [(o.result, o.step.dated) for o in outcomes]
@@ -221,13 +217,20 @@ def _opened(outcomes: Iterable[Outcome]) -> bool:
     return waiting and not any(result in (Result.FAILED, Result.INTERRUPTED) for result, _ in results)
 
 
-def _idle(action: Action) -> Result:
-    return Result.DEFERRED if action is Action.DEFER else Result.UNCHANGED
+def _idle(step: Step) -> Result:
+    """What becomes of a step that no pass came to."""
+    if step.action is Action.DEFER:
+        return Result.DEFERRED if step.dated else Result.UNCHANGED
+    return Result.UNCHANGED if step.action is Action.KEEP else Result.BLOCKED
 
 
 def _merge(done: dict[Address, Outcome], outcomes: Iterable[Outcome]) -> None:
-    """Later passes tell more, but a step that was done stays told as done."""
-    for outcome in outcomes:
+    """Later passes tell more, but a step that was done stays told as done; what was deferred may need no step."""
+    later = tuple(outcomes)
+    decided = {a for a, o in done.items() if o.result is Result.DEFERRED} - {o.step.address for o in later}
+    for address in decided:
+        del done[address]
+    for outcome in later:
         before = done.get(outcome.step.address)
         if before is None or before.result is not Result.DONE or outcome.result is not Result.UNCHANGED:
             done[outcome.step.address] = outcome
@@ -235,6 +238,6 @@ def _merge(done: dict[Address, Outcome], outcomes: Iterable[Outcome]) -> None:
 
 def _merged(made: Plan, done: dict[Address, Outcome]) -> tuple[Outcome, ...]:
     """Outcomes in the order of the plan that was shown, then what later passes found."""
-    shown = [done.get(s.address, Outcome(step=s, result=Result.BLOCKED)) for s in made.steps]
+    shown = [done.get(s.address, Outcome(step=s, result=_idle(s))) for s in made.steps]
     known = {step.address for step in made.steps}
     return (*shown, *(outcome for address, outcome in done.items() if address not in known))

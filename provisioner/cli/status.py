@@ -13,13 +13,11 @@ if TYPE_CHECKING:
 
     from provisioner.model import Plan
 
-CREDENTIAL = "client_secret"
-
 
 def credentials(plan: Plan, now: datetime) -> Iterator[dict[str, Any]]:
     """Each current credential: its address, key id, age and days left."""
     for address, published in plan.outputs.items():
-        if address.kind == CREDENTIAL and "expires" in published:
+        if "key_id" in published and "expires" in published:
             since, expires = published["since"], published["expires"]
             yield {
                 "address": str(address),

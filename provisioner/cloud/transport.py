@@ -45,11 +45,6 @@ class Route:
     ca_bundle: str | None = None
 
 
-# Azure Storage's SDKs put these into the options for their own retry policy to take out; ours stands in its place:
-# StorageHosts in azure/storage/filedatalake/_shared/policies.py
-LEFT_BEHIND = ("hosts", "mode", "location_mode", "retry_to_secondary")
-
-
 class Transport(HttpTransport[Any, Any]):
     """One pool for all SDK clients; closing it through one of them is without effect (`shut` ends it)."""
 
@@ -87,8 +82,6 @@ class Transport(HttpTransport[Any, Any]):
         if self._route.proxies is not None:
             options["proxies"] = dict(self._route.proxies)
             options["connection_verify"] = self._route.ca_bundle or True
-        for name in LEFT_BEHIND:
-            options.pop(name, None)
         started = time.perf_counter()
         try:
             response: Any = self._wire.send(request, **options)

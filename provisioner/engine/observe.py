@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from provisioner.errors import CloudError, NotAuthorized, NotFound
@@ -154,11 +155,19 @@ def _search(
 
 
 def _strangers(
-    cloud: Cloud, kinds: Kinds, readings: Mapping[Address, Reading], pool: ThreadPoolExecutor
+    cloud: Cloud, kinds: Kinds, readings: dict[Address, Reading], pool: ThreadPoolExecutor
 ) -> dict[Address, tuple[str, ...]]:
+    """Contents without our mark; a container whose contents may not be listed counts as unreadable."""
     looks = {
         address: pool.submit(look, cloud, reading.observed)
         for address, reading in readings.items()
         if (look := kinds[address.kind].strangers) and reading.observed is not None and reading.observed.ours
     }
-    return {address: tuple(look.result()) for address, look in looks.items()}
+    found: dict[Address, tuple[str, ...]] = {}
+    for address, future in looks.items():
+        try:
+            found[address] = tuple(future.result())
+        except NotAuthorized as error:
+            error.address = str(address)
+            readings[address] = replace(readings[address], error=error)
+    return found

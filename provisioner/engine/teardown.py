@@ -32,10 +32,16 @@ def _shut(nodes: tuple[Node, ...], snapshot: Snapshot) -> tuple[Address, ...]:
     """Grants to the caller that must be made before its own things can be read."""
     if not any(snapshot.readings[node.address].error for node in nodes):
         return ()
-    absent = [n.address for n in nodes if n.access and snapshot.readings[n.address].observed is None]
+    absent = [n.address for n in nodes if n.access and _missing(n, snapshot)]
     if not absent:
         raise next(r.error for r in snapshot.readings.values() if r.error is not None)
     return tuple(absent)
+
+
+def _missing(node: Node, snapshot: Snapshot) -> bool:
+    """Whether the node is not there, though what it would stand in is."""
+    place = snapshot.readings[node.container].observed if node.container else None
+    return snapshot.readings[node.address].observed is None and place is not None
 
 
 def _let_in(nodes: tuple[Node, ...], snapshot: Snapshot, shut: tuple[Address, ...]) -> dict[Address, Step]:

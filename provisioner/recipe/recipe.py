@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from provisioner.spec.model import Environment
     from provisioner.spec.parts import Principal
 
+LOCK = Address("lock_container", "lock")
 READ_VAULT = "Key Vault Secrets User"
 
 
@@ -94,7 +95,7 @@ class _Parts:
         )
         yield Node(address=self.account, desired=account, container=self._group_of(spec.account_id), bootstrap=True)
         lock = lock_container.LockContainer(account_id=spec.account_id, name=lock_name(mark), environment=mark)
-        yield Node(address=Address("lock_container", "lock"), desired=lock, container=self.account, bootstrap=True)
+        yield Node(address=LOCK, desired=lock, container=self.account, bootstrap=True)
         yield self._vault()
         yield from self._access()
         jobs = filesystem.Filesystem(account=spec.account_name, name=self.jobs.name, environment=mark)

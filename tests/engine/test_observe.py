@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from provisioner.engine.observe import observe
-from provisioner.errors import NotFound, Unreachable
+from provisioner.errors import NotAuthorized, NotFound, Unreachable
 from provisioner.model import Recipe, Ref, Search, Snapshot
 from tests.engine.toys import KINDS, NOW, World, at, denied, node, recipe
 
@@ -115,3 +115,12 @@ def test_strangers_are_listed_for_our_containers_when_asked() -> None:
 
     assert seen(world, what).strangers == {}
     assert seen(world, what, strangers=True).strangers == {at("box/a"): ("x",)}
+
+
+def test_a_container_whose_contents_may_not_be_listed_counts_as_unreadable() -> None:
+    reading = seen(World(things={"box/a": {"strangers": denied()}}), recipe(node("box/a")), strangers=True).readings[
+        at("box/a")
+    ]
+
+    assert reading.observed is not None
+    assert isinstance(reading.error, NotAuthorized)

@@ -78,6 +78,16 @@ def test_what_the_caller_may_not_read_waits_for_access_that_is_made_first() -> N
     assert actions(made) == {"box/b": "defer", "door/caller": "create", "note/n": "defer"}
 
 
+def test_no_access_is_made_where_there_is_nothing_to_enter() -> None:
+    access = node("door/caller", container="box/b", access=True)
+    elsewhere = node("door/elsewhere", container="box/absent", access=True)
+    world = World(things={"box/b": {}}, errors={"note/n": denied()})
+
+    made = torn_down(world, recipe(BOX, node("box/absent"), access, elsewhere, NOTE))
+
+    assert "door/elsewhere" not in actions(made)
+
+
 def test_what_nothing_opens_is_an_error() -> None:
     with pytest.raises(NotAuthorized):
         torn_down(World(errors={"box/b": denied()}), recipe(BOX))

@@ -171,7 +171,10 @@ def publish(observed: Seen, _view: View | None) -> Mapping[str, Any]:
 
 
 def strangers(cloud: Cloud, observed: Seen) -> Sequence[str]:
-    return tuple(world_of(cloud).things[observed.name].get("strangers", ()))
+    found = world_of(cloud).things[observed.name].get("strangers", ())
+    if isinstance(found, CloudError):
+        raise found
+    return tuple(found)
 
 
 def prove(cloud: Cloud, desired: Thing, _observed: Seen, _made: Mapping[str, Any]) -> Proof:
