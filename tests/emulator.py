@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import ssl
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -53,8 +54,8 @@ class LocalAzure:
 
     @property
     def env(self) -> dict[str, str]:
-        """The variables that point a client here; the operator's secret is in clear."""
-        return process.environment({}, self.state)
+        """The process's environment, pointed here; the operator's secret is in clear."""
+        return process.environment(dict(os.environ), self.state)
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
         """One request to the control endpoint."""

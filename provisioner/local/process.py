@@ -17,7 +17,7 @@ import socket
 import subprocess
 import sys
 import zlib
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -222,17 +222,16 @@ def _plain_environment() -> dict[str, str]:
 
 def _end(folder: Path) -> None:
     """SIGTERM, then SIGKILL to a server that does not go; waits until it is gone."""
-    endpoint = _endpoint(folder)
-    pid = endpoint.get("pid")
-    if not pid:
-        return
-    with socket.create_connection(("127.0.0.1", endpoint["control_port"]), timeout=_STOP_SECONDS) as line:
-        os.kill(pid, signal.SIGTERM)
-        try:
+    held_by = (folder / "alive.lock").read_text()  # written by who holds it, so it is no stale number
+    pid = int(held_by or _endpoint(folder)["pid"])
+    try:
+        with socket.create_connection(("127.0.0.1", _endpoint(folder)["control_port"]), _STOP_SECONDS) as line:
+            os.kill(pid, signal.SIGTERM)
             line.recv(1)  # ends when the process does: the kernel closes its side
-        except TimeoutError:
-            os.kill(pid, signal.SIGKILL)
-        except ConnectionError:
-            pass
+    except (TimeoutError, KeyError):
+        os.kill(pid, signal.SIGKILL)
+    except ConnectionError:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
     with (folder / "alive.lock").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)

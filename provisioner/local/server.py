@@ -1,6 +1,7 @@
 """The local Azure's process: `python -m provisioner.local.server --state FOLDER`, started by `process`.
 
-Holds the folder's `alive` lock for as long as it lives, writes `endpoint.json` when it answers, ends on SIGTERM.
+Holds the folder's `alive` lock for as long as it lives, writes `endpoint.json` when it answers, ends on SIGTERM or
+when the folder is deleted.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ ENDPOINT = "endpoint.json"
 SECRET = "operator-secret"  # noqa: S105 - a file's name
 TOKEN = "control-token"  # noqa: S105 - a file's name
 _KEEP_ALIVE_SECONDS = 300
+_WATCH_SECONDS = 2
 
 
 def main() -> None:
@@ -60,10 +62,13 @@ def main() -> None:
             fcntl.flock(alive, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise SystemExit("another local Azure serves this folder") from None
-        asyncio.run(_serve(arguments.state, arguments.version, arguments.ready_fd))
+        alive.truncate(0)
+        alive.write(f"{os.getpid()}")
+        alive.flush()
+        asyncio.run(_serve(arguments.state, arguments.version, arguments.ready_fd, os.fstat(alive.fileno()).st_ino))
 
 
-async def _serve(state: Path, version: str, ready_fd: int | None) -> None:
+async def _serve(state: Path, version: str, ready_fd: int | None, lock: int) -> None:
     world = World(store=Store(state / "store"), clock=Clock(), signer=Signer(state / "token-key.pem"))
     found = list(services())
     operator_secret = Secret(_kept(state / SECRET, directory.new_secret))
@@ -80,10 +85,23 @@ async def _serve(state: Path, version: str, ready_fd: int | None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     _announce(state, version, _port(front), _port(back), ready_fd)
+    _watch(state / ALIVE, lock, stopped)
     await stopped.wait()
     front.close()
     back.close()
     world.store.close()
+
+
+def _watch(alive: Path, own: int, stopped: asyncio.Event) -> None:
+    """Nobody can find or stop a server whose folder was deleted: it ends by itself."""
+    try:
+        here = alive.stat().st_ino == own
+    except OSError:
+        here = False
+    if here:
+        asyncio.get_running_loop().call_later(_WATCH_SECONDS, _watch, alive, own, stopped)
+    else:
+        stopped.set()
 
 
 def _http(app: Any) -> Callable[[str, Callable[[], None]], asyncio.Protocol]:

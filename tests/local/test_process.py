@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -83,6 +84,23 @@ def test_a_server_with_other_code_is_replaced(state: Path) -> None:
     (state / "endpoint.json").write_text(json.dumps(endpoint | {"version": "of before"}))
     process.start(state)
     assert _pid(state) != endpoint["pid"]
+
+
+def test_a_server_without_its_endpoint_file_is_found_and_replaced(state: Path) -> None:
+    process.start(state)
+    pid = _pid(state)
+    (state / "endpoint.json").unlink()
+    assert not process.status(state)["running"]
+    assert process.start(state)["running"]
+    assert _pid(state) != pid
+
+
+def test_a_server_whose_folder_is_deleted_ends(state: Path) -> None:
+    process.start(state)
+    pid = _pid(state)
+    shutil.rmtree(state)
+    _, status = os.waitpid(pid, 0)
+    assert status == 0
 
 
 def test_stopping_says_whether_one_ran(state: Path) -> None:
