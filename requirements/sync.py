@@ -71,7 +71,7 @@ def with_uv(lock: Path, python: Path, *, exact: bool, project: bool) -> bool:
     )
     told = uv_environment(pip_settings(listing.stdout))
     verb = ("sync",) if exact else ("install", "-r")
-    where = ("--quiet", "--python", python)
+    where = ("--quiet", "--compile-bytecode", "--python", python)  # else every start compiles them again
     done = run(program, "pip", *verb, lock, "--require-hashes", *where, environment=told)
     return done and (not project or run(program, "pip", "install", "--no-deps", "-e", ".", *where, environment=told))
 
