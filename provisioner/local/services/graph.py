@@ -58,7 +58,14 @@ SERVICE = Service(
 
 
 def _on(method: str, path: str) -> Callable[[Handler], Handler]:
-    return SERVICE.route(method, "/{version}" + path, action=None, why=_WHY)
+    """A route; `microsoft.graph.` may be shortened to its alias `graph.`, as msgraph-sdk does."""
+
+    def register(handler: Handler) -> Handler:
+        for spelt in sorted({path, path.replace("microsoft.graph.", "graph.")}):
+            SERVICE.route(method, "/{version}" + spelt, action=None, why=_WHY)(handler)
+        return handler
+
+    return register
 
 
 def _each(method: str, suffix: str = "") -> Callable[[Callable[[Call, str], Reply]], Callable[[Call, str], Reply]]:

@@ -135,6 +135,13 @@ def test_a_deleted_application_keeps_its_name_and_takes_its_principal_along(azur
         assert found["deletedDateTime"]
 
 
+def test_a_type_may_be_named_by_its_alias(azure: LocalAzure) -> None:
+    app = _upsert(azure).json()
+    azure.graph("DELETE", f"applications/{app['id']}")
+    (found,) = azure.graph("GET", f"{GONE}/graph.application").json()["value"]
+    assert found["id"] == app["id"]
+
+
 def test_restoring_an_application_does_not_restore_its_principal(azure: LocalAzure) -> None:
     app = _upsert(azure).json()
     principal = _principal(azure, app["appId"]).json()
