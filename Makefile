@@ -82,7 +82,7 @@ teardown: .venv/runtime.stamp ## remove exactly what provision made in ENV
 	@$(PROVISIONER) teardown $(ENV) $(YES_OPTION) $(ARGS)
 
 test: .venv/dev.stamp ## run every test, with the branches of the engine covered
-	.venv/bin/python -m pytest --cov $(ARGS)
+	.venv/bin/python -m pytest -n auto --dist worksteal --cov $(ARGS)
 
 validate: .venv/runtime.stamp ## find every mistake in ENV's spec, without any network
 	@$(PROVISIONER) validate $(ENV) $(ARGS)
