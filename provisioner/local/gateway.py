@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One call that was answered; `status` 0: the answer was withheld."""
+    """One call that was answered; `status` 0: the answer was withheld. began_ms: on this machine's steady clock."""
 
     number: int
     method: str
     host: str
     path: str
     status: int
+    began_ms: float
     ms: float
 
 
@@ -40,8 +41,8 @@ class Calls:
         self.counts: Counter[str] = Counter()
         self.total = 0
 
-    def add(self, request: wire.Request, status: int, seconds: float) -> None:
-        """Note one call."""
+    def add(self, request: wire.Request, status: int, start: float) -> None:
+        """Note one call that began at `start`."""
         self.total += 1
         self.counts[f"{request.method} {request.host}"] += 1
         self.entries.append(
@@ -51,7 +52,8 @@ class Calls:
                 host=request.host,
                 path=request.path,
                 status=status,
-                ms=round(seconds * 1000, 3),
+                began_ms=round(start * 1000, 3),
+                ms=round((time.perf_counter() - start) * 1000, 3),
             )
         )
 
@@ -88,7 +90,7 @@ class Gateway:
         dead = _kill(rules, after=False)
         reply = Reply() if dead else self._reply(request, request_id, rules, scope["state"]["tunnel"])
         lost = dead or any(rule.fault == "lost" for rule in rules)
-        self.calls.add(request, 0 if lost else reply.status, time.perf_counter() - start)
+        self.calls.add(request, 0 if lost else reply.status, start)
         if lost:
             scope["state"]["abort"]()
             await receive()  # returns when the connection is down
