@@ -49,8 +49,9 @@ class Run:
 
     @property
     def repeated(self) -> int:
-        """Reads of one path beyond the first; lists with other filters count, too."""
-        paths = Counter((call["host"], call["path"]) for call in self.calls if call["method"] in {"GET", "HEAD"})
+        """Answered reads of one path beyond the first, without sign-in; lists with other filters count, too."""
+        reads = (call for call in self.calls if call["method"] in {"GET", "HEAD"} and call["status"] != 401)
+        paths = Counter((call["host"], call["path"]) for call in reads if call["host"] != LOGIN)
         return sum(times - 1 for times in paths.values())
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable, Generator
 
+    from provisioner.cloud.sign_in import LocalSettings
     from provisioner.commands import Report, Run
     from provisioner.model import Address
     from provisioner.spec.model import Environment
@@ -160,16 +161,11 @@ def _run(arguments: Namespace, **more: Any) -> Generator[Run]:
     from provisioner.cloud.session import open_session
     from provisioner.commands import Run
 
-    local = None
-    if environment.cloud == "local":
-        from provisioner.cli.local import local_settings
-
-        local = local_settings()
     session = open_session(
         PROFILES[environment.cloud],
         subscription=environment.subscription,
         tenant=environment.tenant,
-        local=local,
+        local=_local(environment),
         debug=arguments.debug,
     )
     try:
@@ -185,6 +181,15 @@ def _run(arguments: Namespace, **more: Any) -> Generator[Run]:
         )
     finally:
         session.close()
+
+
+def _local(environment: Environment) -> LocalSettings | None:
+    """How to reach the local Azure, started if need be, if this environment is there."""
+    if environment.cloud != "local":
+        return None
+    from provisioner.cli.local import local_settings
+
+    return local_settings()
 
 
 def _reported(arguments: Namespace, report: Report) -> int:

@@ -34,7 +34,7 @@ def jar_problem(jar: Path) -> tuple[str, str] | None:
 
 def main_class(jar: Path) -> str:
     """The main class that the jar's manifest names, or an empty text."""
-    import zipfile  # noqa: PLC0415
+    import zipfile  # noqa: PLC0415  # only who needs it pays for it
 
     try:
         with zipfile.ZipFile(jar) as archive, archive.open(MANIFEST) as file:

@@ -174,8 +174,8 @@ def _line_of(error: BaseException) -> int | None:
 
 
 def _jinja() -> jinja2.Environment:
-    from jinja2 import StrictUndefined  # noqa: PLC0415
-    from jinja2.sandbox import ImmutableSandboxedEnvironment  # noqa: PLC0415
+    from jinja2 import StrictUndefined  # noqa: PLC0415  # only who needs it pays for it
+    from jinja2.sandbox import ImmutableSandboxedEnvironment  # noqa: PLC0415  # only who needs it pays for it
 
     jinja = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)
     jinja.filters.update(py=as_python, json=as_json)
