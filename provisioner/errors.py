@@ -90,13 +90,15 @@ class ImmutableField(PlanError):
 
 @dataclass(eq=False)
 class UnknownReference(PlanError):
-    """`address` refers to `target`, which nothing declares."""
+    """`address` refers to `target`, which nothing declares. near: what is declared and reads much the same."""
 
     address: str
     target: str
+    near: str = ""
 
     def sentence(self) -> str:
-        return f"{self.address} refers to {self.target}, which is not declared. `provisioner graph` shows what is."
+        hint = f"Did you mean {self.near}?" if self.near else "`provisioner graph` shows what is."
+        return f"{self.address} refers to {self.target}, which is not declared. {hint}"
 
 
 @dataclass(eq=False)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import re
+from difflib import get_close_matches
 from typing import Any
 
 ENV = "a name under environments/ or a path to a YAML file"
@@ -10,12 +12,38 @@ USAGE = 1
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse exits with 2 on wrong usage; here 2 means that changes are pending."""
+    """argparse exits with 2 on wrong usage; here 2 means that changes are pending. No option has a short spelling."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, allow_abbrev=False, **options)
 
     def error(self, message: str) -> Any:  # argparse wants NoReturn; exit() is that
-        """Say what is wrong with the command line, and where help is."""
-        self.print_usage()
-        self.exit(USAGE, f"{self.prog}: {message}. `{self.prog} --help` shows what there is.\n")
+        """Say what is wrong with the command line, the nearest right word, and where help is."""
+        hint = self._nearest(message) or f"`{self.prog} --help` shows what there is"
+        self.exit(USAGE, f"{self.prog}: {_plain(message)}. {hint}.\n")
+
+    def _nearest(self, message: str) -> str:
+        """What was probably meant by a wrong verb or option."""
+        wrong = re.search(r"invalid choice: '([^']*)'|unrecognized arguments: (--[\w-]+)", message)
+        if wrong is None:
+            return ""
+        verbs = [name for action in self._actions for name in action.choices or ()]
+        known = [*verbs, *self._option_string_actions]
+        near = get_close_matches(wrong.group(1) or wrong.group(2), known, n=1)
+        return f"Did you mean `{near[0]}`? `{self.prog} --help` shows what there is" if near else ""
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    """What the command line says. What no option takes is told by the verb, which knows its options."""
+    found, extra = parser().parse_known_args(argv)
+    if extra:
+        found.parser.error(f"unrecognized arguments: {' '.join(extra)}")
+    return found
+
+
+def _plain(message: str) -> str:
+    """The message without the list of all verbs: help shows it."""
+    return re.sub(r"argument (?:VERB|ACTION): invalid choice: ('[^']*').*", r"there is no \1 here", message)
 
 
 def parser() -> Parser:
@@ -34,6 +62,7 @@ def _verb(verbs: Any, name: str, text: str, *, environment: bool = True, json: b
         made.add_argument("environment", metavar="ENV", help=ENV)
     if json:
         made.add_argument("--json", action="store_true", help="one JSON document instead of text")
+    made.set_defaults(parser=made)
     made.add_argument("--debug", action="store_true", help="log every request (never a secret) to standard error")
     return made
 
@@ -44,7 +73,8 @@ def _reading(verbs: Any) -> None:
     made.add_argument("--only", action="append", default=[], metavar="ADDRESS", help="this resource and what it needs")
     made.add_argument("--out", metavar="FILE", help="write the plan, without values, for provision --plan")
     made.add_argument("--detailed-exitcode", action="store_true", help="exit with 2 if changes are pending")
-    _verb(verbs, "status", "what is there, drift, each credential with its age and expiry")
+    made = _verb(verbs, "status", "what is there, drift, each credential with its age and expiry")
+    made.add_argument("--expiring", metavar="14d", help="exit with 2 if a credential ends within that time")
     _verb(verbs, "output", "ids, URLs and names of what is there")
     made = _verb(verbs, "render", "the Airflow settings and the DAG as they would be deployed; no network")
     _verb(verbs, "graph", "the resources and what each needs, as a Mermaid flowchart; no network", json=False)
@@ -53,9 +83,21 @@ def _reading(verbs: Any) -> None:
 
 def _writing(verbs: Any) -> None:
     made = _verb(verbs, "provision", "make the environment as its spec says")
-    made.add_argument("--only", action="append", default=[], metavar="ADDRESS", help="this resource and what it needs")
-    made.add_argument("--plan", metavar="FILE", help="do what this saved plan says, or nothing")
+    part = made.add_mutually_exclusive_group()
+    part.add_argument("--only", action="append", default=[], metavar="ADDRESS", help="this resource and what it needs")
+    part.add_argument("--plan", metavar="FILE", help="do what this saved plan says, or nothing")
     made.add_argument("--yes", action="store_true", help="do not ask before deleting or replacing")
+    made = _verb(verbs, "rotate", "replace credentials that are due, without a moment of downtime")
+    made.add_argument("--plan-only", action="store_true", help="show what it would do")
+    made.add_argument(
+        "--only", action="append", default=[], metavar="NAME", help="this principal: airflow or flink-api"
+    )
+    kind = made.add_mutually_exclusive_group()
+    kind.add_argument("--force", action="store_true", help="now, due or not")
+    kind.add_argument("--revoke", action="store_true", help="now, and remove the old one as soon as nobody needs it")
+    kind.add_argument("--rollback", action="store_true", help="publish the one before again, while it is valid")
+    made.add_argument("--accept-outage", action="store_true", help="with --revoke: remove the old one at once")
+    made.add_argument("--yes", action="store_true", help="do not ask")
     made = _verb(verbs, "teardown", "remove exactly what provision made")
     made.add_argument("--yes", action="store_true", help="do not ask")
     made.add_argument("--purge", action="store_true", help="purge the vault, which is kept soft-deleted otherwise")

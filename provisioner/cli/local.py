@@ -6,7 +6,7 @@ The only importer of provisioner.local.
 from __future__ import annotations
 
 import os
-import subprocess
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -112,7 +112,9 @@ def _exec(arguments: Namespace) -> int:
         raise LocalError("no command was given", "Write it after `--`: provisioner local exec -- az group list")
     process.start(state())
     environment = process.environment(dict(os.environ), state())
+    sys.stdout.flush()
     try:
-        return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603  # the user's own command
-    except OSError as error:
-        raise LocalError(f"{command[0]} cannot be run: {error.strerror}", "Check its name and PATH") from error
+        os.execvpe(command[0], command, environment)  # noqa: S606  # the user's own command; signals and exit code are its own
+    except (OSError, ValueError) as error:
+        told = getattr(error, "strerror", None) or "no program has such a name"
+        raise LocalError(f"{command[0]} cannot be run: {told}", "Check its name and PATH") from error

@@ -6,23 +6,30 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
-from typing import TYPE_CHECKING
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
-from provisioner.cli.arguments import parser
+from provisioner.cli.arguments import parse
 from provisioner.errors import Defect, Interrupted, NotAuthorized, ProvisionerError, Refusals, Refused
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Generator
 
 FAILED, UNMET, INTERRUPTED = 1, 4, 130
 
 
 def main(argv: list[str] | None = None) -> int:
     """The exit code of `provisioner ARGV`."""
-    arguments = parser().parse_args(argv)
+    _plain_where_needed()
+    arguments = parse(argv)
     try:
-        return _run(arguments)
+        with _ended_by_signals():
+            code = _run(arguments)
+        sys.stdout.flush()
     except ProvisionerError as error:
         from provisioner.cli import show
 
@@ -32,13 +39,38 @@ def main(argv: list[str] | None = None) -> int:
         print("interrupted; run the command again, it goes on where it stopped", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        sys.stderr.close()  # who read our output has gone; nothing can be told any more
+        with suppress(OSError):  # who read our output has gone: what is still to be told goes nowhere
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except Exception as error:
         if getattr(arguments, "debug", False):
             raise
         print(Defect(error), file=sys.stderr)
         return FAILED
+    else:
+        return code
+
+
+def _plain_where_needed() -> None:
+    """A terminal or file that cannot show a character gets another one, not a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure: Any = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")
+
+
+@contextmanager
+def _ended_by_signals() -> Generator[None]:
+    """SIGTERM ends a run as SIGINT does: what is under way ends, the lease is given back."""
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _run(arguments: Namespace) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 import traceback
@@ -50,9 +51,24 @@ def tracebacks(errors: Iterable[Exception | None]) -> None:
             traceback.print_exception(error.cause)
 
 
+@contextmanager
+def debugging(wanted: bool) -> Generator[None]:  # noqa: FBT001  # an option, passed on
+    """Every request of ours, to standard error: the transport tells method, URL, status and time."""
+    log, handler = logging.getLogger("provisioner.http"), logging.StreamHandler(sys.stderr)
+    if not wanted:
+        yield
+        return
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+
+
 def interactive() -> bool:
-    """Whether somebody can be asked."""
-    return sys.stdin.isatty() and sys.stdout.isatty()
+    """Whether somebody can be asked: questions go to standard error, so that `--json` stays one document."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def confirmer(question: str, *, yes: bool, always: bool = False) -> Callable[[Plan], None]:
@@ -67,11 +83,61 @@ def confirmer(question: str, *, yes: bool, always: bool = False) -> Callable[[Pl
             raise Unconfirmed(what)
         from provisioner.engine.report import plan_lines
 
-        lines(plan_lines(plan))
-        if input(f"{question} [y/N] ").strip().lower() not in {"y", "yes"}:
-            raise Unconfirmed(what)
+        with _SPINNER.resting():
+            for line in plan_lines(plan):
+                print(_coloured(line, sys.stderr), file=sys.stderr)
+            if _answer(f"{question} [y/N] ") not in {"y", "yes"}:
+                raise Unconfirmed(what)
 
     return confirm
+
+
+def _answer(question: str) -> str:
+    """What is typed; nothing where the input ends."""
+    print(question, end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower()
+
+
+class _Spinner:
+    """The one live line of a terminal; rests while a question is asked."""
+
+    def __init__(self) -> None:
+        self._status: Any = None
+        self._running: dict[str, None] = {}
+
+    @contextmanager
+    def spinning(self) -> Generator[Callable[[Step, Outcome | None], None]]:
+        """Shown until the end; the watcher keeps it true."""
+        from rich.console import Console
+
+        with Console().status("reading") as status:
+            self._status = status
+            try:
+                yield self._watch
+            finally:
+                self._status = None
+
+    @contextmanager
+    def resting(self) -> Generator[None]:
+        """Not shown meanwhile."""
+        if self._status is None:
+            yield
+            return
+        self._status.stop()
+        yield
+        self._status.start()
+
+    def _watch(self, step: Step, outcome: Outcome | None) -> None:
+        if outcome is None:
+            self._running[str(step.address)] = None
+        else:
+            self._running.pop(str(step.address), None)
+            _print_outcome(step, outcome)
+        running = list(self._running)
+        self._status.update(f"{len(running)} under way: {', '.join(running[:3])}" if running else "reading")
+
+
+_SPINNER = _Spinner()
 
 
 @contextmanager
@@ -79,24 +145,11 @@ def progress(*, quiet: bool) -> Generator[Callable[[Step, Outcome | None], None]
     """A watcher that prints each outcome as it comes and, on a terminal, what is under way."""
     if quiet:
         yield lambda _step, _outcome: None
-        return
-    if not sys.stdout.isatty():
+    elif not sys.stdout.isatty():
         yield _print_outcome
-        return
-    from rich.console import Console
-
-    running: dict[str, None] = {}
-    with Console().status("reading") as status:
-
-        def watch(step: Step, outcome: Outcome | None) -> None:
-            if outcome is None:
-                running[str(step.address)] = None
-            else:
-                running.pop(str(step.address), None)
-                _print_outcome(step, outcome)
-            status.update(f"{len(running)} under way: {', '.join(list(running)[:3])}" if running else "reading")
-
-        yield watch
+    else:
+        with _SPINNER.spinning() as watch:
+            yield watch
 
 
 def _print_outcome(_step: Step, outcome: Outcome | None) -> None:

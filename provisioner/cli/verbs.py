@@ -9,26 +9,36 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from provisioner.cli import show
-from provisioner.errors import Refused
+from provisioner.errors import NotAuthorized, Protected, Refusals, Refused, SpecError, Unconfirmed
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable, Generator
+    from datetime import timedelta
 
     from provisioner.cloud.sign_in import LocalSettings
     from provisioner.commands import Report, Run
-    from provisioner.model import Address
+    from provisioner.model import Address, Asked
     from provisioner.spec.model import Environment
 
-PENDING, PARTLY = 2, 3
+FAILED, PENDING, PARTLY, UNMET, INTERRUPTED = 1, 2, 3, 4, 130
+PRINCIPALS = ("airflow", "flink-api")
+PRECONDITIONS = (NotAuthorized, Refused, Refusals)
 ROOT = Path(__file__).parents[2]
 
 
 def validate(arguments: Namespace) -> int:
     """Check the spec."""
-    environment = _environment(arguments)
+    try:
+        environment = _environment(arguments)
+    except SpecError as error:
+        if not arguments.json:
+            raise
+        problems = [vars(problem) for problem in error.problems]
+        show.document({"environment": arguments.environment, "valid": False, "problems": problems})
+        return FAILED
     if arguments.json:
-        show.document({"environment": environment.name, "valid": True})
+        show.document({"environment": environment.name, "valid": True, "problems": []})
     else:
         show.text(f"{environment.name}: valid")
     return 0
@@ -69,10 +79,11 @@ def plan(arguments: Namespace) -> int:
     from provisioner.engine.report import plan_json, plan_lines
     from provisioner.engine.saved import save
 
-    with _run(arguments) as run:
-        made = make_plan(run, _addresses(arguments.only))
+    only = _addresses(arguments)
+    with show.progress(quiet=arguments.json), _run(arguments) as run:
+        made = make_plan(run, only)
     if arguments.out:
-        save(made, Path(arguments.out))
+        save(made, Path(arguments.out), only)
     if arguments.json:
         show.document(plan_json(made))
     else:
@@ -86,10 +97,45 @@ def provision(arguments: Namespace) -> int:
     from provisioner.engine.saved import load
 
     saved = load(Path(arguments.plan)) if arguments.plan else None
+    only = saved.only if saved else _addresses(arguments)
     confirm = show.confirmer("Go on?", yes=arguments.yes)
     with show.progress(quiet=arguments.json) as watch, _run(arguments, confirm=confirm, watch=watch) as run:
-        report = commands.provision(run, only=_addresses(arguments.only), saved=saved)
+        report = commands.provision(run, only=only, saved=saved)
     return _reported(arguments, report)
+
+
+def rotate(arguments: Namespace) -> int:
+    """Replace credentials that are due."""
+    from provisioner import commands
+    from provisioner.cli.status import next_rotation
+    from provisioner.engine.report import plan_json, plan_lines
+
+    asked = _asked(arguments)
+    confirm = show.confirmer("Go on?", yes=arguments.yes)
+    with show.progress(quiet=arguments.json) as watch, _run(arguments, confirm=confirm, watch=watch) as run:
+        report = commands.rotate(run, asked, plan_only=arguments.plan_only)
+    if arguments.plan_only:
+        if arguments.json:
+            show.document(plan_json(report.plan))
+        else:
+            show.lines(plan_lines(report.plan))
+        return 0
+    code = _reported(arguments, report)
+    if not arguments.json:
+        show.lines(next_rotation(report.plan))
+    return code
+
+
+def _asked(arguments: Namespace) -> Asked:
+    from provisioner.model import Asked, Intent
+
+    for name in arguments.only:
+        if name not in PRINCIPALS:
+            raise Refused(name, "no principal of this environment", f"Name one of {', '.join(PRINCIPALS)}")
+    if arguments.accept_outage and not arguments.revoke:
+        raise Refused("--accept-outage", "it only goes with --revoke", "Leave it out, or add --revoke")
+    intent = Intent.REVOKE if arguments.revoke else Intent.ROLLBACK if arguments.rollback else Intent.ROTATE
+    return Asked(intent=intent, names=tuple(arguments.only), force=arguments.force, outage=arguments.accept_outage)
 
 
 def teardown(arguments: Namespace) -> int:
@@ -98,6 +144,10 @@ def teardown(arguments: Namespace) -> int:
 
     environment = _environment(arguments)
     yes = arguments.yes or environment.cloud == "local"
+    if environment.protected:
+        raise Protected(environment.name)
+    if not (yes or show.interactive()):
+        raise Unconfirmed(environment.name)
     confirm = show.confirmer(f"Tear {environment.name} down?", yes=yes, always=True)
     with show.progress(quiet=arguments.json) as watch, _run(arguments, confirm=confirm, watch=watch) as run:
         report = commands.teardown(run, with_contents=arguments.with_contents)
@@ -106,24 +156,25 @@ def teardown(arguments: Namespace) -> int:
 
 def status(arguments: Namespace) -> int:
     """Show what is there, drift, and each credential."""
-    from provisioner.cli.status import status_json, status_lines
+    from provisioner.cli.status import expiring, status_json, status_lines
     from provisioner.commands import make_plan
 
-    with _run(arguments) as run:
+    within = _within(arguments.expiring)
+    with show.progress(quiet=arguments.json), _run(arguments) as run:
         made, now, notes = make_plan(run), run.cloud.session.now(), run.recipe.notes
     if arguments.json:
         show.document(status_json(made, now, notes))
     else:
         show.lines(status_lines(made, now, notes))
-    return 0
+    return PENDING if within is not None and expiring(made, now, within) else 0
 
 
 def output(arguments: Namespace) -> int:
     """Show ids, URLs and names."""
     from provisioner.commands import outputs
 
-    with _run(arguments) as run:
-        found = outputs(run)
+    with show.progress(quiet=arguments.json), _run(arguments) as run:
+        found = {address: published for address, published in outputs(run).items() if published}
     if arguments.json:
         show.document({"environment": run.environment.name, "resources": found})
     else:
@@ -139,11 +190,23 @@ VERBS: dict[str, Callable[[Any], int]] = {
     "plan": plan,
     "provision": provision,
     "render": render,
+    "rotate": rotate,
     "schema": schema,
     "status": status,
     "teardown": teardown,
     "validate": validate,
 }
+
+
+def _within(text: str | None) -> timedelta | None:
+    from provisioner.spec.fields import duration
+
+    if text is None:
+        return None
+    try:
+        return duration(text)
+    except ValueError as error:
+        raise Refused("--expiring", f"{text} is no duration", "Write one such as 14d or 12h") from error
 
 
 def _environment(arguments: Namespace) -> Environment:
@@ -169,16 +232,20 @@ def _run(arguments: Namespace, **more: Any) -> Generator[Run]:
         debug=arguments.debug,
     )
     try:
-        session.warm()
-        yield Run(
-            environment=environment,
-            cloud=Cloud(session),
-            clock=time.perf_counter,
-            journal=Path(os.environ.get("PROVISIONER_JOURNAL", ROOT / ".local" / "journal")),
-            verb=arguments.verb,
-            purge=getattr(arguments, "purge", False),
-            **more,
-        )
+        with show.debugging(arguments.debug):
+            session.warm()
+            yield Run(
+                environment=environment,
+                cloud=Cloud(session),
+                clock=time.perf_counter,
+                journal=Path(os.environ.get("PROVISIONER_JOURNAL", ROOT / ".local" / "journal")),
+                verb=arguments.verb,
+                purge=getattr(arguments, "purge", False),
+                **more,
+            )
+    except KeyboardInterrupt:
+        session.interrupted.set()  # ends what waits in other threads
+        raise
     finally:
         session.close()
 
@@ -202,18 +269,24 @@ def _reported(arguments: Namespace, report: Report) -> int:
         show.text(outcomes_summary(report.plan.environment, report.outcomes))
     if arguments.debug:
         show.tracebacks(outcome.error for outcome in report.outcomes)
+    return _code(report)
+
+
+def _code(report: Report) -> int:
     if report.interrupted:
-        return 130
-    done = any(outcome.result == "done" for outcome in report.outcomes)
-    if report.failed:
-        return PARTLY if done else 1
-    return PARTLY if report.remains else 0
+        return INTERRUPTED
+    if not report.failed:
+        return PARTLY if report.remains else 0
+    if any(outcome.result == "done" for outcome in report.outcomes):
+        return PARTLY
+    errors = [outcome.error for outcome in report.outcomes if outcome.error is not None]
+    return UNMET if errors and all(isinstance(error, PRECONDITIONS) for error in errors) else FAILED
 
 
-def _addresses(named: list[str]) -> tuple[Address, ...]:
+def _addresses(arguments: Namespace) -> tuple[Address, ...]:
     from provisioner.model import Address
 
-    for text in named:
+    for text in arguments.only:
         if "/" not in text:
-            raise Refused(text, "not an address", "Write KIND/NAME as `provisioner plan` shows it")
-    return tuple(Address(*text.split("/", 1)) for text in named)
+            arguments.parser.error(f"--only {text}: write KIND/NAME, as `provisioner plan` shows it")
+    return tuple(Address(*text.split("/", 1)) for text in arguments.only)

@@ -104,6 +104,8 @@ def _signed_in_here(env: Mapping[str, str], tenant: str | None, options: Mapping
 
     tenants = {"additionally_allowed_tenants": [tenant]} if tenant else {}
     identity = env.get("AZURE_CLIENT_ID") or None
+    # The chain gives its probe of the machine's identity a retry policy of its own, and takes none besides.
+    options = {name: value for name, value in options.items() if name != "retry_policy_class"}
     credential = DefaultAzureCredential(
         exclude_environment_credential=True, managed_identity_client_id=identity, **tenants, **options
     )

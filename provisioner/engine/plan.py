@@ -9,10 +9,11 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from provisioner.engine.order import closure, ordered, sort
-from provisioner.errors import PlanError, Refusals, Refused
+from provisioner.errors import PlanError, Refusals, Refused, UnknownReference
 from provisioner.kind import shown
 from provisioner.model import (
     Action,
@@ -75,16 +76,20 @@ def finish(
 
 
 def limited(made: Plan, only: Iterable[Address]) -> Plan:
-    """The plan without what the given addresses do not need. Raises PlanError for an address it does not have."""
+    """The plan without what the given addresses do not need. Raises UnknownReference for one it does not have."""
     needs = {step.address: step.after for step in made.steps}
     for address in only:
         if address not in needs:
-            raise Refused(str(address), "no such resource in this environment", "`provisioner graph` shows what is")
+            raise UnknownReference("--only", str(address), near=_nearest(str(address), map(str, needs)))
     wanted = closure(only, needs)
     steps = tuple(step for step in made.steps if step.address in wanted)
     return Plan(
         environment=made.environment, steps=steps, digest=digest(steps), outputs=made.outputs, sources=made.sources
     )
+
+
+def _nearest(text: str, known: Iterable[str]) -> str:
+    return next(iter(get_close_matches(text, list(known), n=1)), "")
 
 
 def digest(steps: Iterable[Step]) -> str:
@@ -145,6 +150,8 @@ class _Walk:
     def decide(self, node: Node) -> None:
         """Add the node's step."""
         reading = self.snapshot.readings[node.address]
+        if any(place not in self.steps for place in self._places(node)):
+            return  # what it stands on could not be read and no grant of this run opens it: that error tells
         waits_on = self._waits_on(node, reading)
         if waits_on:
             reason = f"cannot be read until {', '.join(waits_on)}; decided again after it"
@@ -171,9 +178,7 @@ class _Walk:
 
     def _waits_on(self, node: Node, reading: Reading) -> tuple[str, ...]:
         """The grants of this run that must stand before the node can be read, or nothing."""
-        identity = self.kinds[node.address.kind].identity
-        asked = {ref.address for name in identity for ref in refs(getattr(node.desired, name))}
-        blocking = [self.steps[a] for a in (*asked, *((node.container,) if node.container else ()))]
+        blocking = [self.steps[place] for place in self._places(node)]
         inherited = [wait for step in blocking if step.action is Action.DEFER for wait in step.waits_on]
         if reading.error is None:
             return tuple(dict.fromkeys(inherited))
@@ -181,6 +186,12 @@ class _Walk:
         near = closure(node.all_needs(), needs)
         grants = [a for a, s in self.steps.items() if s.access and a in near and s.action is Action.CREATE]
         return tuple(dict.fromkeys((*inherited, *map(str, sorted(grants)))))
+
+    def _places(self, node: Node) -> tuple[Address, ...]:
+        """What it is read by: the resources that its identity refers to, and its container."""
+        identity = self.kinds[node.address.kind].identity
+        asked = {ref.address for name in identity for ref in refs(getattr(node.desired, name))}
+        return (*asked, *((node.container,) if node.container else ()))
 
     def _make(self, node: Node) -> None:
         kind = self.kinds[node.address.kind]

@@ -7,19 +7,23 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from provisioner.errors import Problem, SpecError, StalePlan
-from provisioner.model import Action, Plan
+from provisioner.model import Action, Address, Plan
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
+
+WRITE_ONE = "write one with `provisioner plan ENV --out FILE`"
 
 
 @dataclass(frozen=True, kw_only=True)
 class SavedPlan:
-    """What `plan --out` wrote. deferred: the addresses that later passes may decide."""
+    """What `plan --out` wrote. only: what the plan was limited to. deferred: what later passes may decide."""
 
     file: str
     environment: str
     digest: str
+    only: tuple[Address, ...]
     deferred: frozenset[str]
 
     def check(self, live: Plan) -> None:
@@ -33,14 +37,18 @@ class SavedPlan:
         return replace(later, steps=steps)
 
 
-def save(plan: Plan, path: Path) -> None:
-    """Write addresses, actions, field names and the digest; no values."""
+def save(plan: Plan, path: Path, only: Iterable[Address] = ()) -> None:
+    """Write addresses, actions, field names and the digest; no values. Raises SpecError where it cannot."""
     steps = [
         {"address": str(s.address), "action": s.action.value, "changes": [c.field for c in s.changes]}
         for s in plan.steps
     ]
-    content = {"environment": plan.environment, "digest": plan.digest, "steps": steps}
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    limits = [str(address) for address in only]
+    content = {"environment": plan.environment, "digest": plan.digest, "only": limits, "steps": steps}
+    try:
+        path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise _refusal(path, f"cannot be written: {error.strerror}", "give `--out` a file that can") from error
 
 
 def load(path: Path) -> SavedPlan:
@@ -52,8 +60,14 @@ def load(path: Path) -> SavedPlan:
             file=str(path),
             environment=str(content["environment"]),
             digest=str(content["digest"]),
+            only=tuple(Address(*str(text).split("/", 1)) for text in content["only"]),
             deferred=frozenset(deferred),
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        wrong, right = "not a saved plan", "write one with `provisioner plan ENV --out FILE`"
-        raise SpecError((Problem(file=str(path), line=1, path="", wrong=wrong, right=right),)) from error
+    except OSError as error:
+        raise _refusal(path, f"cannot be read: {error.strerror}", WRITE_ONE) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise _refusal(path, "is no saved plan", WRITE_ONE) from error
+
+
+def _refusal(path: Path, wrong: str, right: str) -> SpecError:
+    return SpecError((Problem(file=str(path), line=1, path="(file)", wrong=wrong, right=right),))
