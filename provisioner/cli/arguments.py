@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from typing import Any
 
 ENV = "a name under environments/ or a path to a YAML file"
+SCHEDULES = ("airflow", "azure-pipelines", "cron", "github-actions", "systemd")
 USAGE = 1
 
 
@@ -52,6 +53,7 @@ def parser() -> Parser:
     verbs = root.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=Parser)
     _reading(verbs)
     _writing(verbs)
+    _scheduling(verbs)
     _local(verbs)
     return root
 
@@ -102,6 +104,15 @@ def _writing(verbs: Any) -> None:
     made.add_argument("--yes", action="store_true", help="do not ask")
     made.add_argument("--purge", action="store_true", help="purge the vault, which is kept soft-deleted otherwise")
     made.add_argument("--with-contents", action="store_true", help="delete what else stands in our containers, too")
+
+
+def _scheduling(verbs: Any) -> None:
+    text = "files that run rotate and look for drift on your scheduler; no network"
+    made = _verb(verbs, "schedule", text, environment=False)
+    made.add_argument("environments", metavar="ENV", nargs="+", help=ENV)
+    made.add_argument("--kind", required=True, choices=SCHEDULES, help="which scheduler")
+    made.add_argument("--out", metavar="DIR", help="write the files into this folder")
+    made.add_argument("--directory", metavar="DIR", help="where the checkout lies on the machine that runs it; here")
 
 
 def _local(verbs: Any) -> None:

@@ -73,6 +73,21 @@ def render(arguments: Namespace) -> int:
     return 0
 
 
+def schedule(arguments: Namespace) -> int:
+    """Print or write the files that run an environment's rotation."""
+    from provisioner.cli import schedules
+
+    made = schedules.rendered(arguments.kind, arguments.environments, arguments.directory)
+    paths = schedules.written(made, Path(arguments.out)) if arguments.out else []
+    if arguments.json:
+        show.document(schedules.as_json(arguments.kind, made))
+    else:
+        show.text("\n".join(paths) if paths else schedules.as_text(made))
+        for note in made.notes:
+            show.complaint(note)
+    return 0
+
+
 def plan(arguments: Namespace) -> int:
     """Show what provision would do."""
     from provisioner.commands import make_plan
@@ -190,6 +205,7 @@ VERBS: dict[str, Callable[[Any], int]] = {
     "plan": plan,
     "provision": provision,
     "render": render,
+    "schedule": schedule,
     "rotate": rotate,
     "schema": schema,
     "status": status,

@@ -42,6 +42,11 @@ class Document:
     broken: set[Path] = field(default_factory=set[Path])
     expanded: set[str] = field(default_factory=set[str])
 
+    def variables(self) -> tuple[str, ...]:
+        """The names in every `${NAME}`."""
+        matches = (match for text in self.texts.values() for match in VARIABLE.finditer(text))
+        return tuple(sorted({match[2] for match in matches if match[2]}))
+
     def line(self, path: Path) -> int:
         """The line of the path, or of the nearest thing around it that stands in the file."""
         return self.lines[path] if path in self.lines or not path else self.line(path[:-1])

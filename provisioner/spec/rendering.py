@@ -15,7 +15,7 @@ from provisioner.spec import airflow_version
 from provisioner.spec.parts import TEMPLATES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import jinja2
 
@@ -67,7 +67,7 @@ def render_dag(environment: Environment, hosts: Hosts | None = None) -> str:
         raise TemplateProblem(wrong="is not UTF-8 text", right="save it as UTF-8") from None
     if len(text) > LARGEST:
         raise TemplateProblem(wrong="is larger than 2 MiB", right="a DAG is a page; keep data elsewhere")
-    return _render(text, dag_values(environment, hosts or Hosts())) if path.suffix == ".j2" else text
+    return render_text(text, dag_values(environment, hosts or Hosts())) if path.suffix == ".j2" else text
 
 
 def dag_values(environment: Environment, hosts: Hosts) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def airflow_settings(
         "variables_prefix": airflow.variables_prefix,
         "vault_url": vault_url,
     }
-    rendered = json.loads(_render(SETTINGS.read_text(encoding="utf-8"), values))
+    rendered = json.loads(render_text(SETTINGS.read_text(encoding="utf-8"), values))
     return AirflowSettings(
         overrides={**airflow.overrides, **rendered["overrides"]},
         environment={**airflow.environment, **rendered["environment"]},
@@ -146,11 +146,12 @@ def _compile(text: str, environment: Environment) -> None:
         raise TemplateProblem(wrong=f"does not compile: {error}", right=f"correct it; it is read as {said}") from None
 
 
-def _render(text: str, values: Mapping[str, Any]) -> str:
+def render_text(text: str, values: Mapping[str, Any], filters: Mapping[str, Callable[[str], str]] | None = None) -> str:
+    """A template with values, in Jinja's sandbox; filters: besides `py` and `json`. Raises TemplateProblem."""
     import jinja2  # noqa: PLC0415  # not every verb renders
 
     try:
-        return _jinja().from_string(text).render(values)
+        return _jinja(filters or {}).from_string(text).render(values)
     except jinja2.TemplateSyntaxError as error:
         raise _not_rendered(error.message, error.lineno) from None
     except (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
@@ -173,12 +174,12 @@ def _line_of(error: BaseException) -> int | None:
     return line
 
 
-def _jinja() -> jinja2.Environment:
+def _jinja(filters: Mapping[str, Callable[[str], str]]) -> jinja2.Environment:
     from jinja2 import StrictUndefined  # noqa: PLC0415  # only who needs it pays for it
     from jinja2.sandbox import ImmutableSandboxedEnvironment  # noqa: PLC0415  # only who needs it pays for it
 
     jinja = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)
-    jinja.filters.update(py=as_python, json=as_json)
+    jinja.filters.update(py=as_python, json=as_json, **filters)
     return jinja
 
 

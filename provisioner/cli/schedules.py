@@ -1,0 +1,71 @@
+"""What `schedule` tells or writes: the files that run an environment's rotation. No network."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from provisioner.errors import Refused
+from provisioner.spec import document
+from provisioner.spec.loader import find, load
+from provisioner.spec.schedules import Schedule, Scheduled, schedule
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ROOT = Path(__file__).parents[2]
+
+
+def rendered(kind: str, references: Sequence[str], directory: str | None) -> Schedule:
+    """The files; directory: of the checkout on the machine that runs it, this one's by default."""
+    place = PurePosixPath(directory or ROOT)
+    if not place.is_absolute():
+        raise Refused(str(place), "is no absolute path", "Write the folder as it is on the machine that runs it")
+    return schedule(kind, [_scheduled(reference) for reference in references], place)
+
+
+def written(made: Schedule, folder: Path) -> list[str]:
+    """The paths of the files, now in that folder. Raises Refused."""
+    paths = [folder / file.name for file in made.files]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, file in zip(paths, made.files, strict=True):
+            path.write_text(file.content, encoding="utf-8")
+    except OSError as error:
+        raise Refused(str(folder), f"cannot be written: {error.strerror}", "Choose another folder for --out") from None
+    return [str(path) for path in paths]
+
+
+def as_json(kind: str, made: Schedule) -> dict[str, Any]:
+    """The document of `schedule --json`."""
+    files = [{"name": file.name, "content": file.content} for file in made.files]
+    return {"kind": kind, "files": files, "notes": list(made.notes)}
+
+
+def as_text(made: Schedule) -> str:
+    """One file as it is; several with a line before each that is a comment in all of these formats."""
+    if len(made.files) == 1:
+        return made.files[0].content.rstrip()
+    return "\n".join(f"# ---- {file.name} ----\n{file.content}" for file in made.files).rstrip()
+
+
+def _scheduled(reference: str) -> Scheduled:
+    environment = load(reference)
+    path = Path(os.path.abspath(find(reference)))  # noqa: PTH100  # a link stays a link: it may lead elsewhere tomorrow
+    text = path.read_text(encoding="utf-8-sig")
+    return Scheduled(
+        name=environment.name,
+        identity=environment.environment_id(environment.tenant or ""),
+        spec=_from_checkout(path),
+        runs_every=environment.rotation.runs_every,
+        variables=document.read(text, str(path), os.environ).variables(),
+    )
+
+
+def _from_checkout(path: Path) -> str:
+    """As provisioner finds it when it runs in the checkout, and never like an option."""
+    if not path.is_relative_to(ROOT):
+        return str(path)
+    inside = path.relative_to(ROOT).as_posix()
+    return inside if "/" in inside and not inside.startswith("-") else f"./{inside}"

@@ -1,0 +1,255 @@
+"""Environments → files that run `rotate` and look for drift on somebody's scheduler. Reads templates/, writes nothing.
+
+When a run begins follows from the environment's identity, so that many environments do not begin at once, and the
+same file comes out each time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from provisioner.errors import Refused
+from provisioner.spec.parts import TEMPLATES
+from provisioner.spec.rendering import render_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import PurePosixPath
+
+HOUR, DAY, WEEK = 60, 1440, 10080
+# What a calendar of minutes, hours and days of the week can say with equal distances.
+PERIODS = (5, 6, 10, 12, 15, 20, 30, HOUR, 120, 180, 240, 360, 480, 720, DAY, WEEK)
+WEEKDAYS = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
+LONGEST_CRON_COMMAND = 998  # MAX_COMMAND of cron's cron.h, less its end
+
+
+@dataclass(frozen=True, kw_only=True)
+class Platform:
+    """A kind of schedule.
+
+    files: template → name of the file; least_minutes: the shortest period it takes; unsafe: what it would read as
+    something else in a path and has no way to quote; portable: runs a checkout of its own, so a spec lies within;
+    together: one file for all environments.
+    """
+
+    files: dict[str, str]
+    least_minutes: int = 5
+    unsafe: tuple[str, ...] = ()
+    portable: bool = False
+    together: bool = False
+
+
+PLATFORMS = {
+    # A backslash before another character than % means one thing to one cron and another to the next.
+    "cron": Platform(files={"crontab.j2": "provisioner-{name}.crontab"}, unsafe=("\\",)),
+    "systemd": Platform(
+        files={
+            "systemd.service.j2": "provisioner-{name}.service",
+            "systemd.timer.j2": "provisioner-{name}.timer",
+        }
+    ),
+    # https://docs.github.com/actions/reference/workflows-and-actions/events-that-trigger-workflows#schedule
+    "github-actions": Platform(
+        files={"github_actions.yaml.j2": "provisioner-{name}.yaml"}, unsafe=("${{",), portable=True
+    ),
+    # Around 1000 runs a week: https://learn.microsoft.com/azure/devops/pipelines/process/scheduled-triggers
+    "azure-pipelines": Platform(
+        files={"azure_pipelines.yaml.j2": "provisioner-{name}.yaml"},
+        least_minutes=15,
+        unsafe=("${{", "$(", "$["),
+        portable=True,
+    ),
+    "airflow": Platform(files={"airflow_dag.py.j2": "provisioner_rotate.py"}, together=True),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scheduled:
+    """One environment to run.
+
+    identity: what its time of day follows from; spec: its file, relative to the checkout or absolute; variables: the
+    names of the variables that the file asks for.
+    """
+
+    name: str
+    identity: str
+    spec: str
+    runs_every: timedelta
+    variables: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class File:
+    """What is to be installed under this name."""
+
+    name: str
+    content: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """Files to install, and what could not be written as the spec asks."""
+
+    files: tuple[File, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cadence:
+    """Every `period` minutes, beginning `offset` minutes into it; a week begins on Sunday, a day at 0:00."""
+
+    period: int
+    offset: int
+
+    @property
+    def cron(self) -> str:
+        """Five fields, of lists only: steps are not the same everywhere."""
+        hours = "*" if self.period <= HOUR else _listed(self._hours())
+        weekday = str(self.offset // DAY) if self.period == WEEK else "*"
+        return f"{_listed(self._minutes())} {hours} * * {weekday}"
+
+    @property
+    def calendar(self) -> str:
+        """The same as systemd writes it."""
+        day = f"{WEEKDAYS[self.offset // DAY]} " if self.period == WEEK else ""
+        hours = "*" if self.period <= HOUR else _listed(self._hours(), "02")
+        return f"{day}*-*-* {hours}:{_listed(self._minutes(), '02')}:00 UTC"
+
+    def _minutes(self) -> range:
+        return range(self.offset % min(self.period, HOUR), HOUR, min(self.period, HOUR))
+
+    def _hours(self) -> range:
+        step = min(self.period, DAY) // HOUR
+        return range(self.offset // HOUR % step, 24, step)
+
+
+def schedule(kind: str, environments: Sequence[Scheduled], directory: PurePosixPath) -> Schedule:
+    """The files of one kind for these environments; directory: of the checkout, on the machine that runs it.
+
+    Raises Refused for what that kind cannot express.
+    """
+    platform = PLATFORMS[kind]
+    _refuse_twins(environments)
+    for one in environments:
+        _refuse_unsafe(kind, platform, one.name, one.spec)
+        if not platform.portable:
+            _refuse_unsafe(kind, platform, one.name, str(directory))
+    groups = [tuple(environments)] if platform.together else [(one,) for one in environments]
+    made = [_rendered(kind, platform, group, directory) for group in groups]
+    return Schedule(
+        files=tuple(file for files, _ in made for file in files),
+        notes=tuple(dict.fromkeys(note for _, notes in made for note in notes)),
+    )
+
+
+def cadence(runs_every: timedelta, identity: str, *, kind: str = "cron") -> Cadence:
+    """As often as `runs_every` says, or the next more often that a calendar can say. Raises Refused."""
+    minutes = runs_every.total_seconds() / 60
+    fitting = [period for period in PERIODS if PLATFORMS[kind].least_minutes <= period <= minutes]
+    if not fitting:
+        least = spoken(timedelta(minutes=PLATFORMS[kind].least_minutes))
+        reason = f"is {spoken(runs_every)}, and a schedule of kind {kind} runs every {least} at most"
+        raise Refused("rotation.runs_every", reason, "Let it run less often")
+    period = fitting[-1]
+    number = int.from_bytes(hashlib.sha256(identity.encode()).digest()[:8], "big")
+    if period < HOUR:
+        return Cadence(period=period, offset=number % period)
+    # Not about the full hour, when everybody else's runs begin.
+    return Cadence(period=period, offset=number % (period // HOUR) * HOUR + 3 + number // period % 55)
+
+
+def spoken(length: timedelta) -> str:
+    """A duration as a spec writes it."""
+    seconds = int(length.total_seconds())
+    parts = [(seconds // 86400, "d"), (seconds // 3600 % 24, "h"), (seconds // 60 % 60, "m"), (seconds % 60, "s")]
+    return "".join(f"{count}{unit}" for count, unit in parts if count)
+
+
+def _rendered(
+    kind: str, platform: Platform, group: tuple[Scheduled, ...], directory: PurePosixPath
+) -> tuple[list[File], list[str]]:
+    """The files of what runs together, and the notes to them."""
+    often = min(group, key=lambda one: one.runs_every)
+    identity = "\n".join(sorted(one.identity for one in group)) if len(group) > 1 else often.identity
+    when = cadence(often.runs_every, identity, kind=kind)
+    notes = _notes(often, when)
+    values: dict[str, Any] = {
+        "name": often.name,
+        "spec": often.spec,
+        "environments": [{"name": one.name, "spec": one.spec} for one in group],
+        "variables": sorted({variable for one in group for variable in one.variables}),
+        "directory": str(directory),
+        "script": str(directory / "templates/schedules/run.sh"),
+        "cron": when.cron,
+        "calendar": when.calendar,
+        "notes": notes,
+    }
+    files = [
+        File(name=name.format(name=often.name), content=_text(template, values))
+        for template, name in platform.files.items()
+    ]
+    if kind == "cron":
+        _refuse_long(often.name, files[0].content)
+    return files, notes
+
+
+def _text(template: str, values: dict[str, Any]) -> str:
+    source = (TEMPLATES / "schedules" / template).read_text(encoding="utf-8")
+    return render_text(source, values, filters={"crontab": as_crontab, "systemd": as_systemd, "yaml": as_yaml})
+
+
+def _notes(one: Scheduled, when: Cadence) -> list[str]:
+    period = timedelta(minutes=when.period)
+    if period == one.runs_every:
+        return []
+    asked = f"rotation.runs_every of {one.name} is {spoken(one.runs_every)}, which no calendar can express"
+    return [f"{asked}: it runs every {spoken(period)}, more often, and does nothing when nothing is due."]
+
+
+def _refuse_twins(environments: Sequence[Scheduled]) -> None:
+    names = [one.name.casefold() for one in environments]
+    twin = next((one for one in environments if names.count(one.name.casefold()) > 1), None)
+    if twin is not None:
+        raise Refused(twin.name, "is named twice", "Name each environment once")
+
+
+def _refuse_unsafe(kind: str, platform: Platform, name: str, path: str) -> None:
+    if not path.isprintable():
+        raise Refused(name, f"its path {path!a} holds characters that cannot be printed", "Rename the folder")
+    bad = [text for text in platform.unsafe if text in path]
+    if bad:
+        raise Refused(name, f"{kind} would misread {bad[0]} in the path {path}", "Rename the folder or the file")
+    if platform.portable and path.startswith("/"):
+        reason = f"{path} lies outside the repository, where {kind} does not find it"
+        raise Refused(name, reason, "Keep the spec in the repository")
+
+
+def _refuse_long(name: str, crontab: str) -> None:
+    command = crontab.splitlines()[-1].split(" ", 5)[-1]
+    if len(command.encode()) > LONGEST_CRON_COMMAND:
+        raise Refused(name, "the paths are longer than cron takes", "Use shorter ones, or systemd")
+
+
+def _listed(numbers: range, form: str = "") -> str:
+    return ",".join(format(number, form) for number in numbers)
+
+
+def as_crontab(value: str) -> str:
+    """The filter `crontab`: one word of sh in a crontab, where a bare % ends the line: crontab(5)."""
+    return shlex.quote(value).replace("%", "\\%")
+
+
+def as_systemd(value: str) -> str:
+    """The filter `systemd`: one word of a command line, in which % and $ stand for nothing: systemd.service(5)."""
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + escaped.replace("%", "%%").replace("$", "$$") + '"'
+
+
+def as_yaml(value: str) -> str:
+    """The filter `yaml`: a text in double quotes; what cannot be printed is refused before."""
+    return json.dumps(value, ensure_ascii=False)
