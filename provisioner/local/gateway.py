@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import time
+import zlib
 from collections import Counter, deque
 from dataclasses import asdict, dataclass
 from email.utils import format_datetime
@@ -22,12 +23,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One call that was answered; `status` 0: the answer was withheld. began_ms: on this machine's steady clock."""
+    """One call that was answered; `status` 0: the answer was withheld. began_ms: on this machine's steady clock.
+
+    query: a checksum that tells queries of one path apart and shows none.
+    """
 
     number: int
     method: str
     host: str
     path: str
+    query: str
     status: int
     began_ms: float
     ms: float
@@ -51,6 +56,7 @@ class Calls:
                 method=request.method,
                 host=request.host,
                 path=request.path,
+                query=f"{zlib.crc32(repr(sorted(request.query.items())).encode()):08x}",
                 status=status,
                 began_ms=round(start * 1000, 3),
                 ms=round((time.perf_counter() - start) * 1000, 3),

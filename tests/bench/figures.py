@@ -1,0 +1,127 @@
+"""What is measured: each function tries one thing several times and gives its rows of the table."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from provisioner.local import process
+from tests.bench.world import SPEC, TOP
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tests.bench.world import Run, World
+
+JAR = TOP / "templates" / "jobs" / "wordcount" / "wordcount.jar"
+GIB, MIB = 1 << 30, 1 << 20
+SDKS = ("azure", "msal", "requests", "urllib3")
+LATENCY_MS = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One figure: what each run gave, and the most that the median may be; None: nothing is promised."""
+
+    what: str
+    found: Sequence[float]
+    unit: str = ""
+    most: float | None = None
+
+    @property
+    def median(self) -> float:
+        return median(self.found)
+
+    @property
+    def kept(self) -> bool:
+        return self.most is None or self.median <= self.most
+
+
+def starting(world: World, times: int) -> Iterator[Row]:
+    """The local Azure comes up."""
+    found: list[float] = []
+    for _ in range(times):
+        process.stop(world.state)
+        began = time.perf_counter()
+        process.start(world.state)
+        found.append(time.perf_counter() - began)
+    yield Row(what="start of the local Azure", found=found, unit="s", most=1.0)
+
+
+def validating(world: World, times: int) -> Iterator[Row]:
+    """A spec is checked."""
+    runs = world.runs(times, "validate")
+    yield Row(what="validate", found=_seconds(runs), unit="s", most=0.4)
+    yield Row(what="  of which processor time", found=[run.cpu_seconds for run in runs], unit="s")
+    yield Row(what="  modules of SDKs that it imports", found=[_sdk_modules()], most=0)
+
+
+def writing(world: World, times: int) -> Iterator[Row]:
+    """Everything is made, made sure of, and taken down again."""
+    first: list[Run] = []
+    second: list[Run] = []
+    last: list[Run] = []
+    for _ in range(times):
+        world.control("POST", "/reset")
+        first.append(world.run("provision", "--yes"))
+        second.append(world.run("provision", "--yes"))
+        last.append(world.run("teardown", "--yes"))
+    for what, runs in (("first provision", first), ("second provision", second), ("teardown", last)):
+        yield Row(what=what, found=_seconds(runs), unit="s")
+        yield Row(what="  calls", found=_calls(runs))
+
+
+def planning(world: World, times: int) -> Iterator[Row]:
+    """Nothing has changed: at once, and with every answer late."""
+    world.control("POST", "/reset")
+    world.run("provision", "--yes")
+    runs = world.runs(times, "plan")
+    yield Row(what="plan without changes", found=_seconds(runs), unit="s", most=1.5)
+    yield Row(what="  of which processor time", found=[run.cpu_seconds for run in runs], unit="s")
+    yield Row(what="  calls", found=_calls(runs))
+    yield Row(what="  reads of what was read already", found=[run.repeated for run in runs], most=0)
+    world.control("PUT", "/faults", {"latency_ms": LATENCY_MS})
+    late = world.runs(times, "plan")
+    world.control("DELETE", "/faults")
+    yield Row(what=f"plan without changes, answers {LATENCY_MS} ms late", found=_seconds(late), unit="s")
+    yield Row(what="  round trips in sequence after sign-in", found=[run.depth for run in late], most=6)
+
+
+def uploading(world: World, _times: int) -> Iterator[Row]:
+    """A jar of 1 GiB goes up, once: it takes long, and its memory hardly differs."""
+    with TemporaryDirectory(prefix="bench-jar-") as folder:
+        big = Path(shutil.copy(JAR, Path(folder) / "big.jar"))
+        with zipfile.ZipFile(big, "a") as archive, archive.open("ballast", "w", force_zip64=True) as ballast:
+            for _ in range(GIB // MIB):
+                ballast.write(bytes(MIB))
+        spec = Path(folder) / "big.yaml"
+        spec.write_text(SPEC.read_text(encoding="utf-8").replace(f"../{JAR.relative_to(TOP)}", str(big)))
+        run = world.run("provision", "--yes", spec=spec)
+    yield Row(what="provision with a new jar of 1 GiB", found=[run.seconds], unit="s")
+    yield Row(what="  peak memory of the process", found=[run.peak_bytes / MIB], unit="MiB", most=150)
+
+
+FIGURES = (validating, starting, writing, planning, uploading)
+
+
+def _sdk_modules() -> int:
+    """How many modules of the SDKs and what they stand on `validate` imports."""
+    command = [sys.executable, "-X", "importtime", "-m", "provisioner", "validate", str(SPEC)]
+    told = subprocess.run(command, cwd=TOP, capture_output=True, text=True, check=True).stderr
+    return sum(line.rpartition("|")[2].strip().partition(".")[0] in SDKS for line in told.splitlines())
+
+
+def _seconds(runs: Sequence[Run]) -> list[float]:
+    return [run.seconds for run in runs]
+
+
+def _calls(runs: Sequence[Run]) -> list[float]:
+    return [len(run.calls) for run in runs]
