@@ -14,6 +14,7 @@ from provisioner.engine.apply import Apply, Watch
 from provisioner.engine.journal import Journal
 from provisioner.engine.observe import observe
 from provisioner.engine.plan import limited, plan, view_of
+from provisioner.engine.rights import check_rights
 from provisioner.engine.teardown import teardown as take_down
 from provisioner.errors import Protected
 from provisioner.kinds import kinds
@@ -109,6 +110,7 @@ def provision(run: Run, *, only: Iterable[Address] = (), saved: SavedPlan | None
         saved.check(made)
     if not any(step.pending for step in made.steps):
         return Report(plan=made, outcomes=tuple(Outcome(step=s, result=_idle(s)) for s in made.steps))
+    check_rights(run.cloud, run.kinds, made)
     run.confirm(made)
     done = _bootstrap(run, snapshot)
     if any(outcome.result is Result.FAILED for outcome in done.values()):
@@ -116,8 +118,8 @@ def provision(run: Run, *, only: Iterable[Address] = (), saved: SavedPlan | None
     with _lease(run, "provision"):
         for turn in range(PASSES):
             live, snapshot = _walk(run, only)
-            if turn and saved is not None:
-                live = saved.restrict(live)
+            if saved is not None:
+                live = saved.restrict(live) if turn else saved.held(live)
             if turn:
                 run.confirm(live)
             outcomes = _apply(run, live, snapshot, Intent.CONVERGE)

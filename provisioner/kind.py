@@ -36,6 +36,7 @@ class Kind(Generic[D, O]):
     keyed: an adopted one is not ours, but keys in it are: they are changed, and `delete` takes them out again; says
     whether there are any.
     secrets: outputs that are never published, only made (`create`, `rotate`) or copied (`reveal`).
+    right: the ARM action that writing it takes, on the resource that its first identity field names.
     leaves: for a kind that no API deletes: what a person does about it. A looked-up kind has no `create`.
 
     Pure: diff, publish (view is None while observing), holds (by credential), fate (of what is not declared).
@@ -48,6 +49,7 @@ class Kind(Generic[D, O]):
     secrets: tuple[str, ...] = ()
     identity: tuple[str, ...] = ()
     container: bool = False
+    right: str = ""
     keyed: Callable[[O], bool] | None = None
     leaves: Callable[[D], str] | None = None
 

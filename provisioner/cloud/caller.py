@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from provisioner.cloud.arm import Arm
-from provisioner.errors import NotFound
+from provisioner.cloud.faults import missing_right
+from provisioner.errors import CloudError, NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,6 +65,28 @@ class Caller:
             return None
         return may([_permission(item) for item in listed], data_actions, data=True)
 
+    def lacks(self, scope: str, action: str) -> str:
+        """The right that is missing for this, and who grants it how; empty if it is there or Azure does not tell."""
+        nearest = ""
+        for place in _around(scope):
+            permitted = self._permits(place, action)
+            if permitted:
+                return ""
+            nearest = nearest if permitted is None else place
+        return missing_right(action, nearest, self._session.caller_object_id) if nearest else ""
+
+    def _permits(self, scope: str, action: str) -> bool | None:
+        key = ("caller's permissions", scope.lower())
+        permissions = self._session.memo(key, lambda: self._permissions(scope))
+        return None if permissions is None else may(permissions, [action], data=False)
+
+    def _permissions(self, scope: str) -> tuple[Permission, ...] | None:
+        where = f"{scope}/providers/Microsoft.Authorization/permissions"
+        try:
+            return tuple(_permission(item) for item in self._arm.list_all(where, VERSION, missing_ok=False))
+        except CloudError:  # no such scope yet, or it does not tell: the write itself will
+            return None
+
     def try_secrets(self, vault: str) -> None:
         """List the names of a vault's secrets: https://learn.microsoft.com/rest/api/keyvault/secrets/get-secrets."""
         profile = self._session.profile
@@ -89,6 +112,12 @@ class Caller:
         self._session.fresh_token(scope)
         headers = {"x-ms-version": BLOB_VERSION}
         self._session.http(scope).request("GET", url, operation=f"GET {url}", params=params, headers=headers)
+
+
+def _around(scope: str) -> tuple[str, ...]:
+    """Subscription, group and resource, the widest first: most callers have their rights there."""
+    parts = scope.split("/")
+    return tuple(dict.fromkeys("/".join(parts[:length]) for length in (3, 5, len(parts)) if length <= len(parts)))
 
 
 def _permission(item: dict[str, Any]) -> Permission:

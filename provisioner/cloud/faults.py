@@ -70,6 +70,7 @@ BY_STATUS: dict[int, type[CloudError]] = {
 }
 FAILED_THERE = "Azure itself failed. Run the command again in a few minutes; it goes on where it stopped."
 # Which role has an action, the least that serves first. https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
+READER = "Reader"
 ROLES = (
     ("microsoft.authorization/", "Role Based Access Control Administrator"),
     ("microsoft.keyvault/vaults/secrets/", "Key Vault Secrets Officer"),
@@ -79,6 +80,9 @@ ROLES = (
     ("", "Contributor"),
 )
 ACTION = re.compile(r"(?:perform action|Action:) '([\w./]+)'")
+# A role is granted on a resource, not on an assignment in it; a group that is not there yet takes none.
+BENEATH = re.compile(r"/providers/Microsoft\.Authorization/roleAssignments/[^/]*$", re.IGNORECASE)
+NEW_GROUP = "microsoft.resources/subscriptions/resourcegroups/write"
 SCOPE = re.compile(r"(?:over scope|Resource:) '(/[^'\s]+?)(?:/secrets/[^']*)?'")
 OBJECT = re.compile(r"(?:object id|oid=)\s*'?([0-9a-fA-F-]{36})'?")
 SIGN_IN_CODE = re.compile(r"AADSTS\d+")
@@ -111,10 +115,10 @@ def refusal(response: Any, operation: str) -> CloudError:
 
 def _ours(error: AzureError, operation: str) -> CloudError:
     response = getattr(error, "response", None)
+    if isinstance(error, ClientAuthenticationError) and (response is None or SIGN_IN_CODE.search(str(error.message))):
+        return _sign_in_failed(error, operation)
     if isinstance(error, HttpResponseError) and response is not None:
         return refusal(response, operation)
-    if isinstance(error, ClientAuthenticationError):
-        return _sign_in_failed(error, operation)
     if isinstance(error, (ServiceRequestError, ServiceResponseError)):
         return Unreachable(operation=operation, message=_root(error))
     if isinstance(error, ResourceNotFoundError):
@@ -123,12 +127,19 @@ def _ours(error: AzureError, operation: str) -> CloudError:
 
 
 def _sign_in_failed(error: ClientAuthenticationError, operation: str) -> CloudError:
-    """No credential, or Entra turned it down."""
+    """No credential, or Entra turned ours down: however new it may be, this run does not wait for it."""
     text = str(error.message)
     found = SIGN_IN_CODE.search(text)
     code = found.group() if found else "CredentialUnavailable"
-    kind = BY_CODE.get(code, NotAuthorized)
-    return kind(operation=operation, status=401, code=code, message=_first_lines(text), remedy=SIGN_IN_REMEDY)
+    told = _first_lines(text) if found else _unavailable(text)
+    return NotAuthorized(operation=operation, status=401, code=code, message=told, remedy=SIGN_IN_REMEDY)
+
+
+def _unavailable(text: str) -> str:
+    """What the chain of azure-identity tried, in short: az tells best what is missing."""
+    tried = re.findall(r"^\s*(\w+Credential): (.*)", text, re.MULTILINE)
+    az = next((why for name, why in tried if name == "AzureCliCredential"), "")
+    return f"nobody is signed in here (tried {len(tried)} ways; az: {az})" if az else _first_lines(text)
 
 
 def _of_answer(answer: Answer, operation: str) -> CloudError:
@@ -165,12 +176,19 @@ def _grant(message: str) -> str:
     action, scope, who = ACTION.search(message), SCOPE.search(message), OBJECT.search(message)
     if action is None or scope is None:
         return ""
-    name = action.group(1).lower()
+    return missing_right(action.group(1), BENEATH.sub("", scope.group(1)), who.group(1) if who else "OBJECT_ID")
+
+
+def missing_right(action: str, scope: str, assignee: str) -> str:
+    """Which right on which scope, and the az line that grants it to an object id."""
+    name = action.lower()
     role = next(role for prefix, role in ROLES if name.startswith(prefix))
-    assignee = who.group(1) if who else "OBJECT_ID"
+    if role == ROLES[-1][1] and name.endswith("/read"):
+        role = READER
+    place = "/".join(scope.split("/")[:3]) if name == NEW_GROUP else scope
     return (
-        f"Missing right: {action.group(1)} on {scope.group(1)}. Somebody who may grant it runs: "
-        f"az role assignment create --assignee {assignee} --role '{role}' --scope {scope.group(1)}"
+        f"Missing right: {action} on {place}. Somebody who may grant it runs: "
+        f"az role assignment create --assignee {assignee} --role '{role}' --scope {place}"
     )
 
 

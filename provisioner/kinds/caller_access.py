@@ -155,6 +155,7 @@ def _delete(cloud: Cloud, observed: ObservedCallerAccess) -> None:
 KIND: Kind[CallerAccess, ObservedCallerAccess] = Kind(
     name="caller_access",
     identity=("scope",),
+    right="Microsoft.Authorization/roleAssignments/write",
     diff=_diff,
     publish=nothing,
     fate=_fate,

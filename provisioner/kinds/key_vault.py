@@ -193,6 +193,7 @@ KIND: Kind[Vault, ObservedVault] = Kind(
     outputs=("id", "uri"),
     identity=("id",),
     container=True,
+    right="Microsoft.KeyVault/vaults/write",
     diff=_diff,
     publish=_publish,
     read=_read,

@@ -112,6 +112,7 @@ def _delete(cloud: Cloud, observed: ObservedLinkedService) -> None:
 KIND: Kind[LinkedService, ObservedLinkedService] = Kind(
     name="linked_service",
     identity=("factory_id", "name"),
+    right="Microsoft.DataFactory/factories/linkedservices/write",
     diff=_diff,
     publish=nothing,
     read=_read,

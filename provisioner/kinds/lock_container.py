@@ -68,6 +68,7 @@ def _delete(cloud: Cloud, observed: ObservedLockContainer) -> None:
 KIND: Kind[LockContainer, ObservedLockContainer] = Kind(
     name="lock_container",
     identity=("account_id", "name"),
+    right="Microsoft.Storage/storageAccounts/blobServices/containers/write",
     diff=_diff,
     publish=nothing,
     read=_read,

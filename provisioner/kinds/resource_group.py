@@ -99,6 +99,7 @@ KIND: Kind[ResourceGroup, ObservedResourceGroup] = Kind(
     outputs=("id",),
     identity=("id",),
     container=True,
+    right="Microsoft.Resources/subscriptions/resourceGroups/write",
     diff=_diff,
     publish=_publish,
     read=_read,

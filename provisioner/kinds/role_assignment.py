@@ -123,6 +123,7 @@ def _delete(cloud: Cloud, observed: ObservedRoleAssignment) -> None:
 KIND: Kind[RoleAssignment, ObservedRoleAssignment] = Kind(
     name="role_assignment",
     identity=("scope", "role", "principal_id"),
+    right="Microsoft.Authorization/roleAssignments/write",
     diff=_diff,
     publish=nothing,
     read=_read,

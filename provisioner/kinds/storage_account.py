@@ -119,6 +119,7 @@ KIND: Kind[StorageAccount, ObservedStorageAccount] = Kind(
     outputs=("id", "name", "dfs_endpoint", "blob_endpoint"),
     identity=("id",),
     container=True,
+    right="Microsoft.Storage/storageAccounts/write",
     diff=_diff,
     publish=_publish,
     read=_read,

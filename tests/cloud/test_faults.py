@@ -102,7 +102,7 @@ def test_a_graph_denial_names_the_least_permission() -> None:
     ("raised", "kind"),
     [
         (CredentialUnavailableError(message="no credential"), NotAuthorized),
-        (ClientAuthenticationError(message="AADSTS7000215: Invalid client secret"), NotYetVisible),
+        (ClientAuthenticationError(message="AADSTS7000215: Invalid client secret"), NotAuthorized),
         (ServiceRequestError("no route"), Unreachable),
     ],
 )

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from provisioner.engine.plan import limited
-from provisioner.errors import NotAuthorized, Refusals, Refused
+from provisioner.errors import NotAuthorized, Refusals, Refused, UnknownReference
 from provisioner.model import Address, Ref, Search
 from tests.engine.toys import World, at, denied, node, recipe
 from tests.engine.walk import actions, planned
@@ -150,8 +150,16 @@ def test_only_keeps_what_an_address_needs() -> None:
 
 
 def test_only_refuses_an_address_that_is_not_there() -> None:
-    with pytest.raises(Refused, match="no such resource"):
+    with pytest.raises(UnknownReference, match="not declared"):
         limited(planned(World(), recipe(BOX)), [Address("box", "nowhere")])
+    with pytest.raises(UnknownReference, match=r"Did you mean box/b\\?"):
+        limited(planned(World(), recipe(BOX)), [Address("bx", "b")])
+
+
+def test_what_stands_in_something_unreadable_is_not_told_again() -> None:
+    shut = World(errors={"box/b": denied(), "note/n": denied()})
+    with pytest.raises(NotAuthorized):
+        planned(shut, recipe(BOX, node("note/n", container="box/b", value="hello")))
 
 
 def test_the_digest_changes_with_what_was_read_and_not_with_a_value() -> None:

@@ -54,5 +54,26 @@ def test_another_file_is_no_saved_plan(tmp_path: Path, content: str) -> None:
 
 
 def test_a_missing_file_is_no_saved_plan(tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match="not a saved plan"):
+    with pytest.raises(SpecError, match="cannot be read: No such file"):
         load(tmp_path / "nowhere.json")
+
+
+def test_a_plan_is_not_saved_where_nothing_can_be_written(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="cannot be written"):
+        save(planned(World(), recipe(BOX)), tmp_path / "nowhere" / "plan.json")
+
+
+def test_what_a_plan_was_limited_to_is_saved_with_it(tmp_path: Path) -> None:
+    save(planned(World(), recipe(BOX)), tmp_path / "plan.json", [BOX.address])
+
+    assert load(tmp_path / "plan.json").only == (BOX.address,)
+
+
+def test_once_the_lease_is_held_nothing_else_is_done_than_was_saved(tmp_path: Path) -> None:
+    save(planned(World(), recipe(BOX)), tmp_path / "plan.json")
+    saved = load(tmp_path / "plan.json")
+
+    there = planned(World(things={"box/b": {"value": "a private value"}}), recipe(BOX))
+    assert saved.held(there) == there
+    with pytest.raises(StalePlan):
+        saved.held(planned(World(), recipe(BOX, NOTE, GRANT)))

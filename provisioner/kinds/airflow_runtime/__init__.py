@@ -81,6 +81,7 @@ KIND: Kind[AirflowRuntime, ObservedAirflowRuntime] = Kind(
     outputs=("id", "web_url"),
     identity=("id",),
     container=True,
+    right="Microsoft.DataFactory/factories/integrationruntimes/write",
     keyed=_keyed,
     diff=diff,
     publish=_publish,
