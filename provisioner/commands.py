@@ -6,6 +6,7 @@ import getpass
 import socket
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +14,12 @@ from provisioner.cloud.profile import PROFILES
 from provisioner.engine.apply import Apply, Watch
 from provisioner.engine.journal import Journal
 from provisioner.engine.observe import observe
-from provisioner.engine.plan import limited, plan, view_of
+from provisioner.engine.plan import limited, of_credentials, plan, view_of
 from provisioner.engine.rights import check_rights
 from provisioner.engine.teardown import teardown as take_down
 from provisioner.errors import Protected
 from provisioner.kinds import kinds
-from provisioner.model import Action, Address, Intent, Outcome, Plan, Recipe, Result, Snapshot, Step
+from provisioner.model import CONVERGE, Action, Address, Asked, Intent, Outcome, Plan, Recipe, Result, Snapshot, Step
 from provisioner.recipe.recipe import LOCK, lock_name, recipe
 from provisioner.recipe.target import Names
 from provisioner.spec.rendering import Hosts
@@ -122,9 +123,34 @@ def provision(run: Run, *, only: Iterable[Address] = (), saved: SavedPlan | None
                 live = saved.restrict(live) if turn else saved.held(live)
             if turn:
                 run.confirm(live)
-            outcomes = _apply(run, live, snapshot, Intent.CONVERGE)
+            outcomes = _apply(run, live, snapshot)
             _merge(done, outcomes)
             if not _opened(outcomes):
+                break
+    return Report(plan=made, outcomes=_merged(made, done))
+
+
+def rotate(run: Run, asked: Asked, *, plan_only: bool = False) -> Report:
+    """Replace the credentials that are due, or finish what an earlier run began; other drift is left alone.
+
+    A revoked key goes in this very run, once its readers have the new one.
+    """
+    made, snapshot = _walk_round(run, replace(asked, begin=True))
+    idle = not any(step.pending or step.soon for step in made.steps)
+    if plan_only or idle:
+        return Report(plan=made, outcomes=tuple(Outcome(step=s, result=_idle(s)) for s in made.steps))
+    run.confirm(made)
+    done: dict[Address, Outcome] = {}
+    with _lease(run, "rotate", there=snapshot.readings[LOCK].observed is not None):
+        for turn in range(2 * PASSES):
+            now = replace(asked, begin=not turn)
+            live, snapshot = _walk_round(run, now)
+            outcomes = _apply(run, live, snapshot, now)
+            _merge(done, outcomes)
+            acted = any(o.result is Result.DONE for o in outcomes)
+            if any(o.result in (Result.FAILED, Result.INTERRUPTED) for o in outcomes):
+                break
+            if not acted and not _awaited(run, live):
                 break
     return Report(plan=made, outcomes=_merged(made, done))
 
@@ -143,7 +169,7 @@ def teardown(run: Run, *, with_contents: bool = False) -> Report:
             live, snapshot = _walk_down(run, with_contents)
             if turn:
                 run.confirm(live)
-            outcomes = _apply(run, live, snapshot, Intent.TEARDOWN)
+            outcomes = _apply(run, live, snapshot, Asked(intent=Intent.TEARDOWN))
             _merge(done, outcomes)
             if not _opened(outcomes):
                 break
@@ -173,6 +199,26 @@ def _walk_down(run: Run, with_contents: bool) -> tuple[Plan, Snapshot]:  # noqa:
     return take_down(run.recipe, snapshot, run.kinds, with_contents=with_contents), snapshot
 
 
+def _walk_round(run: Run, asked: Asked) -> tuple[Plan, Snapshot]:
+    snapshot = observe(run.cloud, run.recipe, run.kinds)
+    if asked.intent is Intent.ROLLBACK and not asked.begin:
+        asked = CONVERGE
+    made = plan(run.recipe, snapshot, run.kinds, asked)
+    consumers = view_of(run.recipe, snapshot, run.kinds, asked).consumers
+    return of_credentials(made, run.kinds, (place for places in consumers.values() for place in places)), snapshot
+
+
+def _awaited(run: Run, live: Plan) -> bool:
+    """Wait for the dates that this run is to see; whether there was one."""
+    dates = [datetime.fromisoformat(step.waits_on[0]) for step in live.steps if step.soon]
+    if not dates:
+        return False
+    session, until = run.cloud.session, max(dates)
+    seconds = (until - session.now()).total_seconds() + run.environment.waits.grant.total_seconds()
+    session.wait_until(lambda: session.later() >= until, deadline_seconds=seconds, what=f"{until:%H:%M}")
+    return True
+
+
 def _bootstrap(run: Run, snapshot: Snapshot) -> dict[Address, Outcome]:
     """Make what the lease itself needs: group, account, lock container; each by an idempotent PUT."""
     first = tuple(node for node in run.recipe.nodes if node.bootstrap)
@@ -180,17 +226,17 @@ def _bootstrap(run: Run, snapshot: Snapshot) -> dict[Address, Outcome]:
         return {}
     part = replace(run.recipe, nodes=first, searches=())
     seen = observe(run.cloud, part, run.kinds)
-    outcomes = _apply(run, plan(part, seen, run.kinds), seen, Intent.CONVERGE)
+    outcomes = _apply(run, plan(part, seen, run.kinds), seen)
     return {outcome.step.address: outcome for outcome in outcomes}
 
 
-def _apply(run: Run, made: Plan, snapshot: Snapshot, intent: Intent) -> tuple[Outcome, ...]:
+def _apply(run: Run, made: Plan, snapshot: Snapshot, asked: Asked = CONVERGE) -> tuple[Outcome, ...]:
     journal = Journal(run.journal, run.environment.name, verb=run.verb, began=snapshot.now)
     return Apply(
         cloud=run.cloud,
         kinds=run.kinds,
         plan=made,
-        view=view_of(run.recipe, snapshot, run.kinds, intent),
+        view=view_of(run.recipe, snapshot, run.kinds, asked),
         journal=journal,
         deadline_seconds=run.environment.waits.grant.total_seconds(),
         clock=run.clock,
@@ -214,9 +260,10 @@ def _lease(run: Run, purpose: str, *, there: bool = True) -> Generator[None]:
 
 def _opened(outcomes: Iterable[Outcome]) -> bool:
     """Whether this pass did something that another pass can go on from."""
-    results = [(o.result, o.step.dated) for o in outcomes]
-    waiting = any(result is Result.DEFERRED and not dated for result, dated in results)
-    return waiting and not any(result in (Result.FAILED, Result.INTERRUPTED) for result, _ in results)
+    done = tuple(outcomes)
+    waiting = any(o.result is Result.DEFERRED and not o.step.dated for o in done)
+    removed = any(o.result is Result.DONE and o.step.routine for o in done)
+    return (waiting or removed) and not any(o.result in (Result.FAILED, Result.INTERRUPTED) for o in done)
 
 
 def _idle(step: Step) -> Result:

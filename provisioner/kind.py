@@ -40,7 +40,8 @@ class Kind(Generic[D, O]):
     leaves: for a kind that no API deletes: what a person does about it. A looked-up kind has no `create`.
 
     Pure: diff, publish (view is None while observing), holds (by credential), fate (of what is not declared).
-    Reads: read, check, owned (marked resources in a scope), strangers (contents without our mark), prove, reveal.
+    Reads: read, check, owned (marked resources in a scope), strangers (contents without our mark), prove, reveal,
+    gone (whether a deleted credential's old text works no more).
     Writes: create, update, rotate, delete (fine if gone). Each may be repeated from any point of it.
     """
 
@@ -63,6 +64,7 @@ class Kind(Generic[D, O]):
     owned: Callable[[Cloud, Any], Sequence[Found]] | None = None
     strangers: Callable[[Cloud, O], Sequence[str]] | None = None
     prove: Callable[[Cloud, D, O, Outputs], Proof] | None = None
+    gone: Callable[[Cloud, O, Secret], bool] | None = None
     reveal: Callable[[Cloud, O, str], Secret] | None = None
 
     create: Callable[[Cloud, D], Outputs | None] | None = None

@@ -138,11 +138,13 @@ class Snapshot:
 class Holding:
     """A place that holds a credential: which key, since when, whether its value can be read back there.
 
-    current: the place hands out this key now; else it is an older one that it still keeps.
+    current: the place hands out this key now; else it is an older one that it still keeps. settled: when all who read
+    the place have it for certain, if that is later than `since`.
     """
 
     key_id: str
     since: datetime | None = None
+    settled: datetime | None = None
     readable: bool = False
     current: bool = True
 
@@ -166,21 +168,46 @@ class Intent(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What a run is asked for.
+
+    names: the credentials that it is limited to; empty: all. begin: rotations may begin, not only go on. force: before
+    they are due. outage: a revoked key goes before its readers have the new one.
+    """
+
+    intent: Intent = Intent.CONVERGE
+    names: tuple[str, ...] = ()
+    begin: bool = False
+    force: bool = False
+    outage: bool = False
+
+    def concerns(self, name: str) -> bool:
+        """Whether a credential of this name is meant."""
+        return not self.names or name in self.names
+
+
+CONVERGE = Asked()
+
+
+@dataclass(frozen=True, kw_only=True)
 class View:
     """What a kind may know beyond its own node when it decides.
 
     holdings: by credential, every place that holds a key of it. consumers: by credential, every declared place.
-    names: the credentials that the intent is limited to; empty: all. unread: what could not be read in this pass; a
-    place among them may hold anything.
+    unread: what could not be read in this pass; a place among them may hold anything.
     """
 
     now: datetime
     environment_id: str
-    intent: Intent = Intent.CONVERGE
-    names: tuple[str, ...] = ()
+    asked: Asked = CONVERGE
     holdings: Mapping[Address, tuple[Held, ...]] = field(default_factory=dict[Address, tuple[Held, ...]])
     consumers: Mapping[Address, tuple[Address, ...]] = field(default_factory=dict[Address, tuple[Address, ...]])
     unread: tuple[Address, ...] = ()
+
+    @property
+    def intent(self) -> Intent:
+        """What the run is for."""
+        return self.asked.intent
 
 
 class Forces(StrEnum):
@@ -220,11 +247,15 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Fate:
-    """What is to become of a marked resource that is not declared. until: a defer that waits for a date."""
+    """What is to become of a marked resource that is not declared.
+
+    until: a defer that waits for a date. soon: so soon that the run itself waits for it.
+    """
 
     action: Action
     reason: str
     until: datetime | None = None
+    soon: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,7 +263,8 @@ class Step:
     """One decision.
 
     after: steps that must be done first. waits_on: what a defer waits for: addresses of grants, or a date.
-    dated: it waits for a date only, so it is no pending change. remains: teardown leaves it, and what a person does.
+    dated: it waits for a date only, so it is no pending change. soon: the run waits for that date. routine: a removal
+    that its own kind has announced, so nobody is asked. remains: teardown leaves it, and what a person does.
     """
 
     address: Address
@@ -242,6 +274,8 @@ class Step:
     after: tuple[Address, ...] = ()
     waits_on: tuple[str, ...] = ()
     dated: bool = False
+    routine: bool = False
+    soon: bool = False
     access: bool = False
     remains: str = ""
     desired: Any = field(default=None, repr=False)

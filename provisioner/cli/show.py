@@ -75,7 +75,7 @@ def confirmer(question: str, *, yes: bool, always: bool = False) -> Callable[[Pl
     """Asks before a plan that deletes or replaces (`always`: before any); raises Unconfirmed without a yes."""
 
     def confirm(plan: Plan) -> None:
-        dangers = [step for step in plan.steps if step.action in DANGEROUS]
+        dangers = [step for step in plan.steps if step.action in DANGEROUS and not step.routine]
         if yes or not (dangers or always):
             return
         what = f"{plan.environment}: {len(dangers)} to delete or replace"

@@ -9,24 +9,51 @@ from provisioner.model import Action
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
-    from provisioner.model import Plan
+    from provisioner.model import Address, Plan, Step
 
 
 def credentials(plan: Plan, now: datetime) -> Iterator[dict[str, Any]]:
-    """Each current credential: its address, key id, age and days left."""
+    """Each current credential: key id, age, end, next rotation, older keys with their ends, keys of others."""
     for address, published in plan.outputs.items():
         if "key_id" in published and "expires" in published:
-            since, expires = published["since"], published["expires"]
+            since, expires, due = published["since"], published["expires"], published["due"]
             yield {
                 "address": str(address),
                 "key_id": published["key_id"],
                 "since": since.isoformat(),
                 "expires": expires.isoformat(),
+                "next_rotation": due.isoformat(),
                 "age_days": (now - since).days,
                 "days_left": (expires - now).days,
+                "due": due <= now,
+                "retiring": [_retiring(step) for step in _older(plan, address)],
+                "others": list(published["others"]),
             }
+
+
+def _older(plan: Plan, address: Address) -> Iterator[Step]:
+    """Steps of the older keys of a credential."""
+    beneath = f"{address}/"
+    return (step for step in plan.steps if str(step.address).startswith(beneath))
+
+
+def _retiring(step: Step) -> dict[str, Any]:
+    return {"key_id": step.address.name.rsplit("/", 1)[-1], "until": (step.waits_on or (None,))[0]}
+
+
+def expiring(plan: Plan, now: datetime, within: timedelta) -> bool:
+    """Whether a credential ends within that time."""
+    ends = (published["expires"] for published in plan.outputs.values() if "expires" in published)
+    return any(end - now <= within for end in ends)
+
+
+def next_rotation(plan: Plan) -> Iterator[Line]:
+    """When each credential is due next."""
+    for address, published in plan.outputs.items():
+        if "due" in published:
+            yield Line(f"{address}: next rotation {published['due']:%Y-%m-%d %H:%M} UTC", "dim")
 
 
 def status_json(plan: Plan, now: datetime, notes: tuple[str, ...]) -> dict[str, Any]:
@@ -50,6 +77,10 @@ def status_lines(plan: Plan, now: datetime, notes: tuple[str, ...]) -> Iterator[
     for found in credentials(plan, now):
         style = "red" if found["days_left"] < 0 else ""
         age, left = found["age_days"], found["days_left"]
-        yield Line(f"{found['address']}: key {found['key_id']}, {age} days old, expires in {left} days", style)
+        due = "due now, run `provisioner rotate`" if found["due"] else f"next rotation {found['next_rotation'][:10]}"
+        told = f"key {found['key_id']}, {age} days old, expires in {left} days, {due}"
+        yield Line(f"{found['address']}: {told}", style)
+        for key_id in found["others"]:
+            yield Line(f"{found['address']}: key {key_id} is somebody else's, never touched", "dim")
     for note in notes:
         yield Line(f"note: {note}", "dim")

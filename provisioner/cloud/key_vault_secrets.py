@@ -1,6 +1,7 @@
-"""The secrets in a vault, through azure-keyvault-secrets; one client per vault, shared by all threads.
+"""The secrets in a vault: written through azure-keyvault-secrets, read over the raw client.
 
-https://learn.microsoft.com/rest/api/keyvault/secrets/operation-groups. Values come and go as Secret.
+The SDK's first request on each path goes without a token, to be told whose token to bring: a round trip more for
+each read. https://learn.microsoft.com/rest/api/keyvault/secrets/operation-groups. Values come and go as Secret.
 """
 
 from __future__ import annotations
@@ -8,22 +9,28 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from provisioner.cloud.faults import translated
 from provisioner.errors import Conflict, NotAuthorized, NotFound, NotYetVisible, Unreachable
 from provisioner.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
+    from collections.abc import Iterator, Mapping
 
+    from azure.core.rest import HttpResponse
     from azure.keyvault.secrets import SecretClient, SecretProperties
 
+    from provisioner.cloud.http import Http
     from provisioner.cloud.session import Session
 
 RECOVERED_SECONDS = 120.0
 DELETED_SECONDS = 60.0
+# https://learn.microsoft.com/azure/key-vault/general/authentication-requests-and-responses
+VERSION = {"api-version": "7.4"}
+GONE = 404
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,20 +58,21 @@ class KeyVaultSecrets:
 
     def find_secret(self, vault: str, name: str) -> SecretVersion | None:
         """The latest version. Raises Conflict (`SecretDisabled`) for a disabled one."""
-        with suppress(NotFound), translated(f"GET secret {vault}/{name}"):
-            got = self._client(vault).get_secret(name)
-            return _version(got.properties, Secret(got.value or ""))
-        return None
+        answer = self._get(vault, f"secrets/{name}/", f"GET secret {vault}/{name}", missing_ok=True)
+        return None if answer.status_code == GONE else _read(answer.json())
 
     def get_secret(self, vault: str, name: str, version: str) -> Secret:
         """The value of one version. Raises NotFound."""
-        with translated(f"GET secret {vault}/{name}"):
-            return Secret(self._client(vault).get_secret(name, version).value or "")
+        answer = self._get(vault, f"secrets/{name}/{version}", f"GET secret {vault}/{name}")
+        return Secret(answer.json().get("value") or "")
 
     def list_versions(self, vault: str, name: str) -> tuple[SecretVersion, ...]:
-        """Every version without its value, the newest first as far as whole seconds tell."""
-        with suppress(NotFound), translated(f"GET versions of secret {vault}/{name}"):
-            found = map(_version, self._client(vault).list_properties_of_secret_versions(name))
+        """Every version without its value, the newest first as far as whole seconds tell.
+
+        https://learn.microsoft.com/rest/api/keyvault/secrets/get-secret-versions/get-secret-versions
+        """
+        with suppress(NotFound):
+            found = map(_read, self._list(vault, f"secrets/{name}/versions", f"GET versions of secret {vault}/{name}"))
             return tuple(sorted(found, key=lambda one: one.created.timestamp() if one.created else 0.0, reverse=True))
         return ()
 
@@ -73,9 +81,8 @@ class KeyVaultSecrets:
 
         https://learn.microsoft.com/rest/api/keyvault/secrets/get-secrets/get-secrets
         """
-        with translated(f"GET secrets of {vault}"):
-            listed = self._client(vault).list_properties_of_secrets()
-            return tuple(_version(one) for one in listed if not one.managed)
+        listed = self._list(vault, "secrets", f"GET secrets of {vault}")
+        return tuple(_read(one) for one in listed if not one.get("managed"))
 
     def set_secret(
         self,
@@ -127,6 +134,11 @@ class KeyVaultSecrets:
                 name, version, tags=dict(tags), expires_on=expires, content_type=content_type
             )
 
+    def disable_version(self, vault: str, name: str, version: str) -> None:
+        """Nobody can read that version any more; the others stay. Fine if it is gone."""
+        with suppress(NotFound), translated(f"PATCH secret {vault}/{name}"):
+            self._client(vault).update_secret_properties(name, version, enabled=False)
+
     def delete_secret(self, vault: str, name: str) -> None:
         """Soft-delete it, and wait until it lies among the deleted ones: only then may its name be used again."""
         with suppress(NotFound):
@@ -154,6 +166,21 @@ class KeyVaultSecrets:
             return True
         return True
 
+    def _list(self, vault: str, path: str, operation: str) -> Iterator[dict[str, Any]]:
+        """Every item, page by page."""
+        page: dict[str, Any] = self._get(vault, path, operation).json()
+        yield from page.get("value") or ()
+        while link := page.get("nextLink"):
+            page = self._http().request("GET", link, operation=operation).json()
+            yield from page.get("value") or ()
+
+    def _get(self, vault: str, path: str, operation: str, *, missing_ok: bool = False) -> HttpResponse:
+        url = f"https://{vault}.{self._session.profile.vault_suffix}/{path}"
+        return self._http().request("GET", url, operation=operation, params=VERSION, missing_ok=missing_ok)
+
+    def _http(self) -> Http:
+        return self._session.http(self._session.profile.vault_scope)
+
     def _client(self, vault: str) -> SecretClient:
         from azure.keyvault.secrets import SecretClient
 
@@ -165,7 +192,29 @@ class KeyVaultSecrets:
             return self._clients[vault]
 
 
-def _version(properties: SecretProperties, value: Secret | None = None) -> SecretVersion:
+def _read(item: Mapping[str, Any]) -> SecretVersion:
+    """A SecretBundle or SecretItem (https://learn.microsoft.com/rest/api/keyvault/secrets); times are Unix seconds."""
+    ident: str = item["id"]
+    name, version = [*urlsplit(ident).path.split("/"), ""][2:4]
+    attributes: Mapping[str, Any] = item.get("attributes") or {}
+    return SecretVersion(
+        name=name,
+        version=version,
+        enabled=attributes.get("enabled") is not False,
+        tags=item.get("tags") or {},
+        expires=_moment(attributes.get("exp")),
+        created=_moment(attributes.get("created")),
+        updated=_moment(attributes.get("updated")),
+        content_type=item.get("contentType"),
+        value=Secret(item["value"]) if "value" in item else None,
+    )
+
+
+def _moment(seconds: int | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def _version(properties: SecretProperties) -> SecretVersion:
     return SecretVersion(
         name=properties.name or "",
         version=properties.version or "",
@@ -175,5 +224,4 @@ def _version(properties: SecretProperties, value: Secret | None = None) -> Secre
         created=properties.created_on,
         updated=properties.updated_on,
         content_type=properties.content_type,
-        value=value,
     )

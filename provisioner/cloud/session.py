@@ -109,6 +109,14 @@ class Session:
             raise NotYetVisible(operation="the cloud's clock", message="no answer had a Date")
         return self._transport.first_date
 
+    def later(self) -> datetime:
+        """The cloud's time now; from here on it is `now`."""
+        self._transport.first_date = None
+        self.http(self.profile.arm_scope).request(
+            "GET", f"{self.profile.arm}/tenants", operation="GET tenants", params={"api-version": "2022-12-01"}
+        )
+        return self.now()
+
     def http(self, scope: str) -> Http:
         """A raw client for one audience."""
         from provisioner.cloud.http import Http
@@ -153,6 +161,13 @@ class Session:
         if mine:
             self._fulfil(key, future, fetch)
         return future.result()
+
+    def remember(self, key: object, value: object) -> None:
+        """What `memo` of this key would fetch came along with something else."""
+        with self._lock:
+            if key not in self._written and key not in self._memos:
+                self._memos[key] = Future[Any]()
+                self._memos[key].set_result(value)
 
     def forget(self, key: object) -> None:
         """What is behind this key was written: `memo` keeps it no more in this pass."""
@@ -250,7 +265,7 @@ class Session:
     def _fulfil(self, key: object, future: Future[Any], fetch: Callable[[], Any]) -> None:
         try:
             future.set_result(fetch())
-        except BaseException as error:  # noqa: BLE001  # all who wait must wake, whatever it was  # all who wait must wake, whatever it was
+        except BaseException as error:  # noqa: BLE001  # all who wait must wake, whatever it was
             with self._lock:
                 self._memos.pop(key, None)
             future.set_exception(error)

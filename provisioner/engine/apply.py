@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
     from provisioner.engine.journal import Journal
     from provisioner.kind import Kind
+    from provisioner.secret import Secret
 
 THREADS = 16
 Kinds = Mapping[str, "Kind[Any, Any]"]
@@ -138,7 +139,9 @@ class Apply:
     def _do(self, step: Step) -> str:
         kind = self.kinds[step.address.kind]
         if step.action in (Action.DELETE, Action.REPLACE) and kind.delete and step.observed is not None:
+            old = self._old_text(step, kind)
             kind.delete(self.cloud, step.observed)
+            self._dead(step, kind, old)
         if step.action is Action.DELETE:
             return ""
         desired = resolve(step.desired, {**self._outputs, **self._copied(step.desired)})
@@ -146,6 +149,26 @@ class Apply:
         observed = self._read_back(kind, step, desired)
         self._outputs[step.address] = {**kind.publish(observed, None), **(made or {})}
         return self._proven(kind, step, desired, observed)
+
+    def _old_text(self, step: Step, kind: Kind[Any, Any]) -> Secret | None:
+        """The text of a credential that goes, where a place still has it: only with it can its end be proven."""
+        if kind.gone is None or step.address not in self.plan.sources:
+            return None
+        place, key_id = self.plan.sources[step.address]
+        return self._revealed(place, key_id)
+
+    def _dead(self, step: Step, kind: Kind[Any, Any], old: Secret | None) -> None:
+        gone, observed = kind.gone, step.observed
+        if gone is None or old is None:
+            return
+        self._wait(lambda: gone(self.cloud, observed, old), f"the end of {step.address}")
+        if not gone(self.cloud, observed, old):
+            raise Unexpected(operation=f"proving the end of {step.address}", message="it was removed and still works")
+
+    def _revealed(self, place: Address, key_id: str) -> Secret | None:
+        reveal = self.kinds[place.kind].reveal
+        held = next((s.observed for s in self.plan.steps if s.address == place), None)
+        return reveal(self.cloud, held, key_id) if reveal is not None and held is not None else None
 
     def _write(self, kind: Kind[Any, Any], step: Step, desired: Any) -> Mapping[str, Any] | None:
         if step.action is Action.UPDATE and kind.update:
@@ -161,11 +184,8 @@ class Apply:
         copied: dict[Address, Mapping[str, Any]] = {}
         for ref in refs(resolve(desired, self._outputs)):
             if ref.output in self.kinds[ref.address.kind].secrets and ref.address in self.plan.sources:
-                place, key_id = self.plan.sources[ref.address]
-                reveal = self.kinds[place.kind].reveal
-                held = next(s.observed for s in self.plan.steps if s.address == place)
-                if reveal is not None and held is not None:
-                    value = reveal(self.cloud, held, key_id)
+                value = self._revealed(*self.plan.sources[ref.address])
+                if value is not None:
                     copied[ref.address] = {**self._outputs.get(ref.address, {}), ref.output: value}
         return copied
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +16,14 @@ from provisioner.engine.order import closure, ordered, sort
 from provisioner.errors import PlanError, Refusals, Refused, UnknownReference
 from provisioner.kind import shown
 from provisioner.model import (
+    CONVERGE,
     Action,
     Address,
+    Asked,
     Change,
     Fate,
     Forces,
     Held,
-    Intent,
     Leftover,
     Node,
     Observed,
@@ -42,12 +43,12 @@ if TYPE_CHECKING:
 Kinds = Mapping[str, "Kind[Any, Any]"]
 
 
-def plan(recipe: Recipe, snapshot: Snapshot, kinds: Kinds, intent: Intent = Intent.CONVERGE) -> Plan:
+def plan(recipe: Recipe, snapshot: Snapshot, kinds: Kinds, asked: Asked = CONVERGE) -> Plan:
     """The steps that make the environment as it is declared.
 
     Raises Refusals when something that is there cannot serve, NotAuthorized for what no grant of this run opens.
     """
-    walk = _Walk(kinds, snapshot, view_of(recipe, snapshot, kinds, intent))
+    walk = _Walk(kinds, snapshot, view_of(recipe, snapshot, kinds, asked))
     for node in ordered(recipe.nodes):
         walk.decide(node)
     for leftover in sorted(snapshot.leftovers, key=lambda one: -one.rank):
@@ -101,7 +102,7 @@ def digest(steps: Iterable[Step]) -> str:
     return hashlib.sha256(json.dumps(sorted(lines)).encode()).hexdigest()
 
 
-def view_of(recipe: Recipe, snapshot: Snapshot, kinds: Kinds, intent: Intent) -> View:
+def view_of(recipe: Recipe, snapshot: Snapshot, kinds: Kinds, asked: Asked) -> View:
     """What kinds may know of each other: who holds which credential, who should."""
     holdings: dict[Address, tuple[Held, ...]] = {}
     there = [(a, r.observed) for a, r in snapshot.readings.items() if r.observed is not None]
@@ -121,7 +122,7 @@ def view_of(recipe: Recipe, snapshot: Snapshot, kinds: Kinds, intent: Intent) ->
     return View(
         now=snapshot.now,
         environment_id=recipe.environment_id,
-        intent=intent,
+        asked=asked,
         holdings=holdings,
         consumers=consumers,
         unread=tuple(address for address, reading in snapshot.readings.items() if reading.error is not None),
@@ -169,7 +170,9 @@ class _Walk:
         gone = Fate(action=Action.DELETE, reason="the spec no longer names it")
         fate = fate_of(leftover.observed, leftover.address, self.view) if fate_of else gone
         if fate.action is not Action.KEEP:
-            self.steps[leftover.address] = leftover_step(leftover, fate, self.snapshot)
+            step = leftover_step(leftover, fate, self.snapshot)
+            routine = bool(self.kinds[leftover.address.kind].secrets)
+            self.steps[leftover.address] = replace(step, routine=routine)
 
     def _add(self, node: Node, action: Action, **more: Any) -> None:
         access = node.access
@@ -220,7 +223,7 @@ class _Walk:
 def leftover_step(leftover: Leftover, fate: Fate, snapshot: Snapshot) -> Step:
     """The step for a leftover: after those that were made later than it."""
     later = tuple(one.address for one in snapshot.leftovers if one.rank > leftover.rank)
-    until = (fate.until.isoformat(timespec="minutes"),) if fate.until else ()
+    until = (fate.until.isoformat(timespec="seconds"),) if fate.until else ()
     return Step(
         address=leftover.address,
         action=fate.action,
@@ -228,6 +231,7 @@ def leftover_step(leftover: Leftover, fate: Fate, snapshot: Snapshot) -> Step:
         after=later,
         waits_on=until,
         dated=bool(until),
+        soon=fate.soon,
         observed=leftover.observed,
     )
 
@@ -249,12 +253,30 @@ def _action(changes: tuple[Change, ...]) -> Action:
 def _sources(
     view: View, kinds: Kinds, outputs: Mapping[Address, Mapping[str, Any]]
 ) -> dict[Address, tuple[Address, str]]:
-    """By credential, a place from which its current value can be copied."""
+    """By credential, a place from which its current value can be copied; by `NAME/KEYID`, the same for older keys."""
     found: dict[Address, tuple[Address, str]] = {}
     for credential, held in view.holdings.items():
         current = outputs.get(credential, {}).get("key_id")
         for one in held:
-            readable = one.holding.readable and kinds[one.place.kind].reveal is not None
-            if readable and one.holding.key_id == current:
-                found.setdefault(credential, (one.place, one.holding.key_id))
+            if one.holding.readable and kinds[one.place.kind].reveal is not None:
+                key_id = one.holding.key_id
+                found.setdefault(Address(credential.kind, f"{credential.name}/{key_id}"), (one.place, key_id))
+                if key_id == current:
+                    found.setdefault(credential, (one.place, key_id))
     return found
+
+
+def of_credentials(made: Plan, kinds: Kinds, consumers: Iterable[Address]) -> Plan:
+    """The part that rotates: credentials, their places, old keys, the caller's way in. Other drift is left alone.
+
+    Raises Refused where a place cannot be reached before something else is made.
+    """
+    places = set(consumers)
+    wanted = {s.address for s in made.steps if s.access or s.address in places or kinds[s.address.kind].secrets}
+    other = {s.address for s in made.steps if s.action is Action.CREATE and s.address not in wanted}
+    for step in made.steps:
+        missing = [address for address in step.after if address in other]
+        if step.address in wanted and step.pending and missing:
+            raise Refused(str(step.address), f"{missing[0]} is not there", "Run `provisioner provision` first")
+    steps = tuple(step for step in made.steps if step.address in wanted or not step.pending)
+    return replace(made, steps=steps, digest=digest(steps))

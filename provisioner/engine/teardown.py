@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from provisioner.engine.order import ordered
 from provisioner.engine.plan import described, finish, leftover_step, view_of
-from provisioner.model import Action, Address, Fate, Intent, Node, Plan, Recipe, Snapshot, Step
+from provisioner.model import Action, Address, Asked, Fate, Intent, Node, Plan, Recipe, Snapshot, Step
 
 if TYPE_CHECKING:
     from provisioner.kind import Kind
@@ -60,7 +60,7 @@ def _let_in(nodes: tuple[Node, ...], snapshot: Snapshot, shut: tuple[Address, ..
 
 
 def _leftovers(recipe: Recipe, snapshot: Snapshot, kinds: Kinds) -> dict[Address, Step]:
-    view = view_of(recipe, snapshot, kinds, Intent.TEARDOWN)
+    view = view_of(recipe, snapshot, kinds, Asked(intent=Intent.TEARDOWN))
     steps: dict[Address, Step] = {}
     for leftover in snapshot.leftovers:
         fate_of = kinds[leftover.address.kind].fate

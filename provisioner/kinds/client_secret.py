@@ -38,14 +38,17 @@ NAME = "client_secret"
 # Graph is eventually consistent: https://learn.microsoft.com/graph/best-practices-concept#handling-expected-errors
 VISIBLE_WITHIN = timedelta(minutes=15)
 IN_FLIGHT = timedelta(hours=1)
-OVERLAP = timedelta(hours=24)
 SIGN_INS = 3
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClientSecret:
-    """application_id: object id. name: of the principal, as `airflow`. sign_in_seconds: how long a new one may take."""
+    """application_id: object id. name: of the principal, as `airflow`. sign_in_seconds: how long a new one may take.
+
+    every: the age at which it is due. overlap: how long an old one outlives its successor's arrival. runs_every: how
+    often somebody looks.
+    """
 
     application_id: str | Ref
     client_id: str | Ref
@@ -53,16 +56,24 @@ class ClientSecret:
     tenant_id: str
     lifetime: timedelta
     environment: str
+    every: timedelta = timedelta(days=30)
+    overlap: timedelta = timedelta(hours=24)
+    runs_every: timedelta = timedelta(days=1)
     sign_in_seconds: float = field(default=300.0, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Passwords(Observed):
-    """All passwords of ours for one name. key_id: the one that is meant, None for all of them."""
+    """All passwords of ours for one name, and key ids of others'. key_id: the one that is meant, None for all."""
 
     application_id: str
+    client_id: str
     name: str
     passwords: tuple[Password, ...]
+    others: tuple[str, ...] = ()
+    every: timedelta = timedelta(days=30)
+    overlap: timedelta = timedelta(hours=24)
+    runs_every: timedelta = timedelta(days=1)
     key_id: str | None = None
 
 
@@ -73,6 +84,7 @@ class Scope:
     application_id: str | Ref
     name: str
     environment: str
+    overlap: timedelta = timedelta(hours=24)
 
 
 def read(cloud: Cloud, desired: ClientSecret) -> Passwords | None:
@@ -83,7 +95,8 @@ def read(cloud: Cloud, desired: ClientSecret) -> Passwords | None:
     application = cloud.graph.find_application_by_id(known(desired.application_id))
     if application is None:
         return None
-    found = _passwords(application, desired.name, desired.environment)
+    shown = _passwords(application, desired.name, desired.environment)
+    found = replace(shown, every=desired.every, overlap=desired.overlap, runs_every=desired.runs_every)
     young = application.created is not None and cloud.session.now() - application.created < IN_FLIGHT
     return found if found.passwords or young else None
 
@@ -97,7 +110,12 @@ def diff(desired: ClientSecret, observed: Passwords, view: View) -> tuple[Change
         return ()
     current = _current(observed, view)
     if current is None:
-        return (_rotation(None, _why_none(observed, view)),)
+        forces = Forces.REFUSE if view.intent is Intent.ROLLBACK else Forces.ROTATE
+        return (_rotation(None, _why_none(observed, view), forces),)
+    if view.asked.begin and view.asked.concerns(desired.name):
+        begun = _begun(observed, current, view)
+        if begun is not None:
+            return (begun,)
     held = view.holdings[_address(desired.name)]
     having = [one for one in held if one.holding.key_id == current.key_id]
     holders = {one.place for one in having if one.holding.current}
@@ -113,9 +131,17 @@ def publish(observed: Passwords, view: View | None) -> Outputs:
     current = _current(observed, view) if view and not _unread(observed.name, view) else None
     if current is None:
         return {}
-    shown = [one for one in observed.passwords if one.key_id == current.key_id]
-    dates = {"since": shown[0].start, "expires": shown[0].end} if shown else {}
-    return {"key_id": current.key_id, **dates}
+    shown = next((one for one in observed.passwords if one.key_id == current.key_id), None)
+    if shown is None:
+        return {"key_id": current.key_id}
+    return {
+        "key_id": current.key_id,
+        "living": tuple(sorted(one.key_id for one in observed.passwords)),
+        "since": shown.start,
+        "expires": shown.end,
+        "due": _due(observed, shown),
+        "others": observed.others,
+    }
 
 
 def fate(observed: Passwords, _at: Address, view: View) -> Fate:
@@ -131,7 +157,7 @@ def fate(observed: Passwords, _at: Address, view: View) -> Fate:
     if any(one.current for one in naming) or (current is not None and current.key_id == mine.key_id):
         return Fate(action=Action.KEEP, reason="current")
     if naming:
-        return _retiring(mine, current, view)
+        return _retiring(mine, observed, view)
     if view.now - mine.start < IN_FLIGHT:
         until = mine.start + IN_FLIGHT
         return Fate(action=Action.DEFER, reason="in flight: made just now, published nowhere yet", until=until)
@@ -176,17 +202,30 @@ def owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
     application = cloud.graph.find_application_by_id(known(scope.application_id))
     if application is None:
         return ()
-    found = _passwords(application, scope.name, scope.environment)
+    found = replace(_passwords(application, scope.name, scope.environment), overlap=scope.overlap)
     return tuple(
         Found(name=f"{scope.name}/{one.key_id}", observed=replace(found, key_id=one.key_id, version=one.key_id))
         for one in found.passwords
     )
 
 
+def gone(cloud: Cloud, observed: Passwords, text: Secret) -> bool:
+    """Whether nobody can sign in with it any more: Entra takes a while to forget."""
+    return not cloud.session.signs_in(cloud.session.tenant_id, observed.client_id, text)
+
+
 def _passwords(application: Application, name: str, environment: str) -> Passwords:
-    ours = tuple(one for one in application.passwords if one.name == _display_name(environment, name))
-    version = ",".join(sorted(one.key_id for one in ours))
-    return Passwords(ours=True, version=version, application_id=application.object_id, name=name, passwords=ours)
+    label = _display_name(environment, "")
+    ours = tuple(one for one in application.passwords if one.name == f"{label}{name}")
+    return Passwords(
+        ours=True,
+        version=",".join(sorted(one.key_id for one in ours)),
+        application_id=application.object_id,
+        client_id=application.client_id,
+        name=name,
+        passwords=ours,
+        others=tuple(one.key_id for one in application.passwords if not one.name.startswith(label)),
+    )
 
 
 def _add(cloud: Cloud, desired: ClientSecret) -> NewPassword:
@@ -204,21 +243,47 @@ def _add(cloud: Cloud, desired: ClientSecret) -> NewPassword:
 
 
 def _key_ids(cloud: Cloud, application_id: str, label: str) -> set[str]:
-    found = cloud.graph.find_application_by_id(application_id)
+    found = cloud.graph.find_application_now(application_id)
     return {one.key_id for one in found.passwords if one.name == label} if found else set()
 
 
 def _current(observed: Passwords, view: View) -> Holding | None:
     """The newest that a place hands out and Graph shows alive, or may not show yet; else the newest that is kept.
 
-    A place that was edited by hand still keeps what it handed out before.
+    A place that was edited by hand still keeps what it handed out before. A rollback goes back to the one before.
     """
     alive = {one.key_id for one in observed.passwords if one.end > view.now}
     shown = {one.key_id for one in observed.passwords}
     holdings = _holdings(observed.name, view)
     named = [one for one in holdings if one.current and (one.key_id in alive or _invisible(one, shown, view))]
-    kept = [one for one in holdings if not one.current and one.readable and one.key_id in alive]
-    return max(named or kept, key=lambda one: one.since or LONG_AGO, default=None)
+    handed_out = {one.key_id for one in named}
+    kept = [one for one in holdings if one.readable and one.key_id in alive - handed_out]
+    if view.intent is Intent.ROLLBACK and view.asked.begin and view.asked.concerns(observed.name):
+        return max(kept, key=_since, default=None)
+    return max(named or kept, key=_since, default=None)
+
+
+def _since(holding: Holding) -> datetime:
+    return holding.since or LONG_AGO
+
+
+def _due(observed: Passwords, password: Password) -> datetime:
+    """When it is to be replaced: old enough, or the last run before its end."""
+    return min(password.start + observed.every, password.end - observed.runs_every)
+
+
+def _begun(observed: Passwords, current: Holding, view: View) -> Change | None:
+    """The beginning of a rotation, if it is time or somebody asked for it."""
+    if view.intent not in (Intent.ROTATE, Intent.REVOKE):
+        return None
+    if view.asked.force or view.intent is Intent.REVOKE:
+        return _rotation(current.key_id, "revoked" if view.intent is Intent.REVOKE else "asked for")
+    shown = next((one for one in observed.passwords if one.key_id == current.key_id), None)
+    if shown is None or _due(observed, shown) > view.now:
+        return None
+    return _rotation(
+        current.key_id, f"due since {_due(observed, shown):%Y-%m-%d %H:%M}, it ends on {shown.end:%Y-%m-%d}"
+    )
 
 
 def _invisible(holding: Holding, shown: set[str], view: View) -> bool:
@@ -226,16 +291,21 @@ def _invisible(holding: Holding, shown: set[str], view: View) -> bool:
     return holding.key_id not in shown and holding.since is not None and view.now - holding.since < VISIBLE_WITHIN
 
 
-def _retiring(mine: Password, current: Holding | None, view: View) -> Fate:
-    """It outlives its successor's publication by the overlap: readers may still have it."""
-    published = current.since if current is not None and current.since else view.now
-    until = min(published + OVERLAP, mine.end)
-    if until <= view.now:
-        return Fate(action=Action.DELETE, reason="retired: another has taken its place")
-    return Fate(action=Action.DEFER, reason="retiring: its readers change over", until=until)
+def _retiring(mine: Password, observed: Passwords, view: View) -> Fate:
+    """It outlives its successor's arrival in every place by the overlap; a revoked one only the arrival."""
+    revoked = view.intent is Intent.REVOKE and view.asked.concerns(observed.name)
+    handed_out = [one for one in _holdings(observed.name, view) if one.current]
+    arrived = max((one.settled or one.since or view.now for one in handed_out), default=view.now)
+    until = min(arrived if revoked else arrived + observed.overlap, mine.end)
+    if until <= view.now or (revoked and view.asked.outage):
+        return Fate(action=Action.DELETE, reason="revoked" if revoked else "retired: another has taken its place")
+    reason = "revoked: its readers get the new one first" if revoked else "retiring: its readers change over"
+    return Fate(action=Action.DEFER, reason=reason, until=until, soon=revoked)
 
 
 def _why_none(observed: Passwords, view: View) -> str:
+    if view.intent is Intent.ROLLBACK and view.asked.begin:
+        return "no place still has the one before it and can be read"
     named: list[Held] = [one for one in view.holdings.get(_address(observed.name), ()) if one.holding.current]
     ends = {one.key_id: one.end for one in observed.passwords}
     for one in named:
@@ -245,8 +315,8 @@ def _why_none(observed: Passwords, view: View) -> str:
     return "no place holds one"
 
 
-def _rotation(before: str | None, reason: str) -> Change:
-    return Change(field="key_id", before=before, after=KNOWN_AFTER_APPLY, reason=reason, forces=Forces.ROTATE)
+def _rotation(before: str | None, reason: str, forces: Forces = Forces.ROTATE) -> Change:
+    return Change(field="key_id", before=before, after=KNOWN_AFTER_APPLY, reason=reason, forces=forces)
 
 
 def _holdings(name: str, view: View) -> list[Holding]:
@@ -268,7 +338,7 @@ def _display_name(environment: str, name: str) -> str:
 
 KIND = Kind(
     name=NAME,
-    outputs=("key_id", "since", "expires"),
+    outputs=("key_id", "living", "since", "expires", "due", "others"),
     secrets=("value",),
     identity=("application_id",),
     diff=diff,
@@ -277,6 +347,7 @@ KIND = Kind(
     read=read,
     owned=owned,
     prove=prove,
+    gone=gone,
     create=create,
     rotate=rotate,
     delete=delete,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from provisioner.errors import Conflict, NotFound
 from provisioner.kind import MARK, Kind, compare, known, nothing
-from provisioner.model import KNOWN_AFTER_APPLY, Address, Change, Found, Holding, Observed, Ref, View
+from provisioner.model import KNOWN_AFTER_APPLY, Address, Change, Found, Holding, Observed, Proof, Ref, View
 from provisioner.secret import HIDDEN, Secret
 
 if TYPE_CHECKING:
@@ -30,7 +30,11 @@ OURS = (MARK, VERSION, KEY_ID, SINCE)
 
 @dataclass(frozen=True, kw_only=True)
 class VaultSecret:
-    """vault: its name. credential: whose key this place holds; then key_id and expires are that key's."""
+    """vault: its name.
+
+    credential: whose key this place holds; then key_id and expires are that key's, client_id is who signs in with it,
+    living the keys that still work: older versions of others are disabled.
+    """
 
     vault: str
     name: str
@@ -40,6 +44,8 @@ class VaultSecret:
     credential: Address | None = None
     key_id: str | Ref | None = None
     expires: datetime | Ref | None = None
+    client_id: str | Ref | None = field(default=None, repr=False)
+    living: tuple[str, ...] | Ref | None = field(default=None, repr=False)
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
@@ -79,7 +85,17 @@ def read(cloud: Cloud, desired: VaultSecret) -> StoredSecret | None:
 
 
 def diff(desired: VaultSecret, observed: StoredSecret, _view: View) -> tuple[Change, ...]:
-    """What readers get, against what they should; a credential by its key, a plain value in memory."""
+    """What readers get, against what they should; then older versions that nobody can use any more."""
+    reason = "its credential was removed"
+    dead = (
+        Change(field=f"versions.{one.version}", before="enabled", after="disabled", reason=reason)
+        for one in _dead(desired, observed)
+    )
+    return (*_wanting(desired, observed), *dead)
+
+
+def _wanting(desired: VaultSecret, observed: StoredSecret) -> tuple[Change, ...]:
+    """What the latest version lacks; a credential is told by its key, a plain value in memory."""
     latest = observed.latest
     changes = [*_touched(observed), *_content(desired, latest)]
     if isinstance(desired.expires, datetime):
@@ -89,6 +105,24 @@ def diff(desired: VaultSecret, observed: StoredSecret, _view: View) -> tuple[Cha
     for name, value in desired.tags.items():
         changes += compare(f"tags.{name}", latest.tags.get(name), value)
     return tuple(changes)
+
+
+def _dead(desired: VaultSecret, observed: StoredSecret) -> tuple[SecretVersion, ...]:
+    """Older versions of ours, still enabled, whose key does not exist any more."""
+    if not isinstance(desired.living, tuple):
+        return ()
+    older = (one for one in observed.older if one.enabled and _intact(one) and KEY_ID in one.tags)
+    return tuple(one for one in older if one.tags[KEY_ID] not in desired.living)
+
+
+def prove(cloud: Cloud, desired: VaultSecret, _observed: StoredSecret, _made: Outputs) -> Proof:
+    """Read a credential as its readers do and sign in with it; a plain value was compared already."""
+    if desired.credential is None or not isinstance(desired.client_id, str):
+        return Proof.USABLE
+    found = cloud.secrets.find_secret(desired.vault, desired.name)
+    value = found.value if found is not None else None
+    works = value is not None and cloud.session.signs_in(cloud.session.tenant_id, desired.client_id, value)
+    return Proof.USABLE if works else Proof.NOT_YET
 
 
 def holds(observed: StoredSecret) -> Mapping[Address, tuple[Holding, ...]]:
@@ -119,6 +153,10 @@ def create(cloud: Cloud, desired: VaultSecret) -> None:
 
 def update(cloud: Cloud, desired: VaultSecret, observed: StoredSecret) -> None:
     """A new version, or only the attributes where the value is the right one. What is not ours gets no mark."""
+    for one in _dead(desired, observed):
+        cloud.secrets.disable_version(desired.vault, desired.name, one.version)
+    if not _wanting(desired, observed):
+        return
     others = {name: value for name, value in observed.latest.tags.items() if name not in OURS}
     mark = {MARK: desired.environment} if observed.ours else {}
     if not _intact(observed.latest) or _content(desired, observed.latest):
@@ -267,6 +305,7 @@ KIND = Kind(
     holds=holds,
     read=read,
     owned=owned,
+    prove=prove,
     reveal=reveal,
     create=create,
     update=update,

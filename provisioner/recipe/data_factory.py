@@ -80,6 +80,7 @@ class _Parts:
             credential=reader.credential,
             key_id=reader.key_id,
             environment=self.mark,
+            rollout=airflow.rollout,
             supplied={name: value for name, value in supplied.items() if value is not None},
         )
         return Node(address=AIRFLOW, desired=desired, container=FACTORY, needs=needs)

@@ -42,7 +42,9 @@ def recipe(environment: Environment, names: Names, *, purge: bool = False) -> Re
     parts = _Parts(environment, names, purge=purge)
     flink = hdinsight_on_aks.declare(environment)
     reader = parts.reader("airflow")
-    airflow = data_factory.declare(environment, names, reader, account=parts.account, needs=(parts.reads_vault,))
+    # Places whose value can be read back come first: a run that dies between them loses no credential.
+    first = (parts.reads_vault, *(Address("vault_secret", name) for name in environment.principals.airflow.secrets))
+    airflow = data_factory.declare(environment, names, reader, account=parts.account, needs=first)
     nodes = (
         *parts.places(),
         *flink.nodes,
@@ -158,9 +160,14 @@ class _Parts:
             callers = caller_access.Scope(scope=scope_id, environment=mark)
             yield Search(kind="caller_access", scope=callers, container=where)
         yield Search(kind="application", scope=application.Scope(environment=mark))
-        for name in ("airflow", "flink-api"):
+        for name, principal in (("airflow", spec.principals.airflow), ("flink-api", spec.principals.flink_api)):
             owner = Address("application", name)
-            scope = client_secret.Scope(application_id=Ref(owner, "object_id"), name=name, environment=mark)
+            scope = client_secret.Scope(
+                application_id=Ref(owner, "object_id"),
+                name=name,
+                environment=mark,
+                overlap=principal.rotation.overlap,
+            )
             yield Search(kind="client_secret", scope=scope, container=owner)
         for where, scope_id in (
             (self.vault, spec.vault_id),
@@ -183,6 +190,8 @@ class _Parts:
             client_id=Ref(Address("application", name), "client_id"),
             key_id=Ref(credential, "key_id"),
             value=Ref(credential, "value"),
+            expires=Ref(credential, "expires"),
+            living=Ref(credential, "living"),
             credential=credential,
         )
 
@@ -234,6 +243,9 @@ class _Parts:
             tenant_id=self.names.tenant_id,
             lifetime=principal.lifetime,
             environment=mark,
+            every=principal.rotation.every,
+            overlap=principal.rotation.overlap,
+            runs_every=principal.rotation.runs_every,
             sign_in_seconds=self.spec.waits.sign_in.total_seconds(),
         )
         needs = (Address("service_principal", name),)
@@ -262,7 +274,9 @@ class _Parts:
             environment=self.mark,
             credential=reader.credential,
             key_id=reader.key_id,
-            expires=Ref(reader.credential, "expires"),
+            expires=reader.expires,
+            client_id=reader.client_id,
+            living=reader.living,
         )
         return self._in_vault(name, desired)
 

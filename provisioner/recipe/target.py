@@ -32,11 +32,13 @@ class Flink:
 
 @dataclass(frozen=True, kw_only=True)
 class Reader:
-    """The credential with which Airflow reads the vault."""
+    """A principal's credential, as those see it who hold it: all is known once it is made."""
 
     client_id: Ref
     key_id: Ref
     value: Ref
+    expires: Ref
+    living: Ref
     credential: Address
 
 

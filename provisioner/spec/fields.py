@@ -84,10 +84,9 @@ class NameOrId:
         return {**handler(schema), "pattern": f"^(?:{self.rule.pattern}|/subscriptions/.+)$"}
 
 
-def _duration(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    match = DURATION.fullmatch(value.strip())
+def duration(text: str) -> timedelta:
+    """`1d12h` and the like. Raises ValueError."""
+    match = DURATION.fullmatch(text.strip())
     if not match or not any(match.groups()):
         raise refuse("write a duration such as 30d, 24h, 15m, 90s or 1d12h")
     days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
@@ -95,6 +94,10 @@ def _duration(value: object) -> object:
     if not timedelta(0) < length <= LONGEST:
         raise refuse("write a duration above zero and up to 3650d")
     return length
+
+
+def _duration(value: object) -> object:
+    return duration(value) if isinstance(value, str) else value
 
 
 def _secret(value: object) -> Secret:

@@ -10,7 +10,7 @@ from provisioner.engine.journal import Journal
 from provisioner.engine.observe import observe
 from provisioner.engine.plan import plan, view_of
 from provisioner.engine.teardown import teardown
-from provisioner.model import Intent, Outcome, Plan, Recipe, Step
+from provisioner.model import CONVERGE, Outcome, Plan, Recipe, Step
 from tests.engine.toys import KINDS, NOW, World
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def applied(
         cloud=world.as_cloud(),
         kinds=KINDS,
         plan=made,
-        view=view_of(recipe, snapshot, KINDS, Intent.CONVERGE),
+        view=view_of(recipe, snapshot, KINDS, CONVERGE),
         journal=Journal(folder, "toy", verb="provision", began=NOW),
         deadline_seconds=3,
         clock=lambda: float(next(ticks)),

@@ -9,7 +9,8 @@ import pytest
 
 from provisioner.errors import NotAuthorized, Refused
 from provisioner.kinds.application import KIND, Application, RegisteredApplication, Scope
-from provisioner.model import Action, Address, Intent
+from provisioner.model import Action, Address, Asked, Intent
+from tests.kinds.lives import Example
 from tests.kinds.worlds import ENVIRONMENT, OTHER, cloud_of, view_at
 
 if TYPE_CHECKING:
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
     from tests.emulator import LocalAzure
 
 APP = Application(unique_name=f"provisioner-{ENVIRONMENT}-airflow", display_name="dev airflow", environment=ENVIRONMENT)
+EXAMPLE = Example(
+    name="airflow",
+    declare=lambda _azure: APP,
+    change=lambda _azure, desired: replace(desired, display_name="another name"),
+    scope=lambda _desired: Scope(environment=ENVIRONMENT),
+)
 
 
 def made(cloud: Cloud, desired: Application = APP) -> RegisteredApplication:
@@ -101,7 +108,7 @@ def test_one_that_a_teardown_deleted_but_did_not_purge_is_purged_by_the_next(clo
     assert isinstance(left.observed, RegisteredApplication)
     assert left.name == "airflow.deleted"
     assert KIND.fate(left.observed, at, view).action is Action.KEEP
-    assert KIND.fate(left.observed, at, replace(view, intent=Intent.TEARDOWN)).action is Action.DELETE
+    assert KIND.fate(left.observed, at, replace(view, asked=Asked(intent=Intent.TEARDOWN))).action is Action.DELETE
     remove(cloud, left.observed)
     assert found_names(cloud) == []
 

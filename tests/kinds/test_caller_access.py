@@ -10,7 +10,8 @@ import pytest
 from provisioner.kinds.caller_access import KIND, CallerAccess, ObservedCallerAccess, Scope, to_blobs, to_vault
 from provisioner.kinds.role_assignment import KIND as GRANT
 from provisioner.kinds.role_assignment import Scope as Grants
-from provisioner.model import Action, Address, Intent, Proof
+from provisioner.model import Action, Address, Asked, Intent, Proof
+from tests.kinds.lives import Example
 from tests.kinds.worlds import ENVIRONMENT, SECRETS_OFFICER, grant, put, view_at
 
 if TYPE_CHECKING:
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from tests.emulator import LocalAzure
 
 
-@pytest.fixture
-def desired(azure: LocalAzure) -> CallerAccess:
+def declare(azure: LocalAzure) -> CallerAccess:
     """To a vault that its maker may not read: Owner has no right on data."""
     group = f"{azure.subscription}/resourceGroups/rg-dev"
     vault = f"{group}/providers/Microsoft.KeyVault/vaults/kv-dev-0815"
@@ -28,6 +28,10 @@ def desired(azure: LocalAzure) -> CallerAccess:
     properties = {"tenantId": azure.tenant_id, "sku": sku, "enableRbacAuthorization": True}
     put(azure, vault, "2023-07-01", {"location": "westeurope", "properties": properties})
     return to_vault(scope=vault, vault="kv-dev-0815", environment=ENVIRONMENT)
+
+
+EXAMPLE = Example(declare=declare, scope=lambda desired: Scope(scope=desired.scope, environment=ENVIRONMENT))
+desired = pytest.fixture(declare, name="desired")
 
 
 def made(cloud: Cloud, desired: CallerAccess) -> ObservedCallerAccess:
@@ -100,4 +104,4 @@ def test_it_is_no_leftover_among_declared_grants_and_goes_with_teardown(cloud: C
     assert KIND.fate is not None
     address, view = Address("caller_access", found.name), view_at(cloud.session.now())
     assert KIND.fate(observed, address, view).action is Action.KEEP
-    assert KIND.fate(observed, address, replace(view, intent=Intent.TEARDOWN)).action is Action.DELETE
+    assert KIND.fate(observed, address, replace(view, asked=Asked(intent=Intent.TEARDOWN))).action is Action.DELETE

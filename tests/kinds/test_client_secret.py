@@ -11,9 +11,11 @@ import pytest
 from provisioner.cloud.graph import Password
 from provisioner.errors import NotAuthorized, NotYetVisible
 from provisioner.kinds.client_secret import KIND, ClientSecret, Passwords, Scope
-from provisioner.model import Action, Address, Fate, Forces, Holding, Intent, Proof, View
+from provisioner.kinds.vault_secret import VaultSecret
+from provisioner.model import Action, Address, Asked, Fate, Forces, Holding, Intent, Node, Proof, Ref, View
 from provisioner.secret import Secret
-from tests.kinds.worlds import ENVIRONMENT, OTHER, cloud_of, view_at
+from tests.kinds.lives import Example
+from tests.kinds.worlds import ENVIRONMENT, OTHER, VAULT, cloud_of, make_vault, view_at
 
 if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
@@ -38,7 +40,7 @@ def passwords(**ages: timedelta) -> Passwords:
         Password(key_id=key.replace("_", "-"), name="ours", start=NOW - age, end=NOW - age + timedelta(days=60))
         for key, age in ages.items()
     )
-    return Passwords(ours=True, application_id="app", name="airflow", passwords=shown)
+    return Passwords(ours=True, application_id="app", client_id="client", name="airflow", passwords=shown)
 
 
 def holding(key_id: str, *, age: timedelta = timedelta(days=1), readable: bool = True, current: bool = True) -> Holding:
@@ -54,7 +56,7 @@ def test_a_key_that_every_place_holds_stays() -> None:
     observed, view = passwords(key_old=timedelta(days=1)), view_at(NOW, {"a": (holding(OLD),), "b": (holding(OLD),)})
     assert KIND.diff(DECLARED, observed, view) == ()
     dates = {"since": NOW - timedelta(days=1), "expires": NOW + timedelta(days=59)}
-    assert KIND.publish(observed, view) == {"key_id": OLD, **dates}
+    assert {"key_id": OLD, "living": (OLD,), **dates}.items() <= KIND.publish(observed, view).items()
     assert fate(OLD, observed, view).action is Action.KEEP
 
 
@@ -144,11 +146,10 @@ def test_nothing_is_decided_while_a_place_that_may_hold_it_cannot_be_read() -> N
 
 def test_teardown_takes_current_ones_too() -> None:
     observed, view = passwords(key_old=timedelta(days=1)), view_at(NOW, {"a": (holding(OLD),)})
-    assert fate(OLD, observed, replace(view, intent=Intent.TEARDOWN)).action is Action.DELETE
+    assert fate(OLD, observed, replace(view, asked=Asked(intent=Intent.TEARDOWN))).action is Action.DELETE
 
 
-@pytest.fixture
-def desired(azure: LocalAzure) -> ClientSecret:
+def declare(azure: LocalAzure) -> ClientSecret:
     """Of an application with a service principal and a password that somebody else made."""
     application = azure.graph("POST", "applications", {"displayName": "dev airflow"}).json()
     azure.graph("POST", "servicePrincipals", {"appId": application["appId"]})
@@ -158,6 +159,45 @@ def desired(azure: LocalAzure) -> ClientSecret:
     return replace(
         DECLARED, application_id=application["id"], client_id=application["appId"], tenant_id=azure.tenant_id
     )
+
+
+def declare_with_vault(azure: LocalAzure) -> ClientSecret:
+    """And with a vault that holds it."""
+    make_vault(azure)
+    return declare(azure)
+
+
+def place(desired: ClientSecret) -> tuple[Node, ...]:
+    """The vault secret that holds it."""
+    credential = Address("client_secret", desired.name)
+    secret = VaultSecret(
+        vault=VAULT,
+        name="api-secret",
+        value=Ref(credential, "value"),
+        key_id=Ref(credential, "key_id"),
+        expires=Ref(credential, "expires"),
+        credential=credential,
+        environment=ENVIRONMENT,
+    )
+    return (Node(address=Address("vault_secret", "api-secret"), desired=secret),)
+
+
+def remove_by_hand(azure: LocalAzure, desired: ClientSecret) -> ClientSecret:
+    """Somebody removed it from the application, some time ago."""
+    path = f"applications/{desired.application_id}"
+    for one in azure.graph("GET", path).json()["passwordCredentials"]:
+        if one["displayName"] != "hand":
+            azure.graph("POST", f"{path}/removePassword", {"keyId": one["keyId"]})
+    azure.advance(16 * 60)
+    return desired
+
+
+def scope_of(desired: ClientSecret) -> Scope:
+    return Scope(application_id=desired.application_id, name=desired.name, environment=ENVIRONMENT)
+
+
+EXAMPLE = Example(name=DECLARED.name, declare=declare_with_vault, change=remove_by_hand, beside=place, scope=scope_of)
+desired = pytest.fixture(declare, name="desired")
 
 
 def made(cloud: Cloud, desired: ClientSecret) -> Outputs:
@@ -180,8 +220,7 @@ def remove(cloud: Cloud, observed: Passwords) -> None:
 
 def leftovers(cloud: Cloud, desired: ClientSecret) -> dict[str, Passwords]:
     assert KIND.owned is not None
-    scope = Scope(application_id=desired.application_id, name=desired.name, environment=desired.environment)
-    found = {one.name: one.observed for one in KIND.owned(cloud, scope)}
+    found = {one.name: one.observed for one in KIND.owned(cloud, scope_of(desired))}
     return {name: one for name, one in found.items() if isinstance(one, Passwords)}
 
 

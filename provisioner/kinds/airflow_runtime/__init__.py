@@ -44,11 +44,13 @@ def _publish(observed: ObservedAirflowRuntime, _view: View | None) -> Outputs:
 
 
 def _holds(observed: ObservedAirflowRuntime) -> Mapping[Address, tuple[Holding, ...]]:
+    """The rollout cannot be seen, so it is counted from what we noted."""
     since, held = observed.published_at, list[Holding]()
+    settled = since + observed.rollout if since else None
     if observed.key_id and CLIENT_SECRET in observed.runtime.variables:
-        held.append(Holding(key_id=observed.key_id, since=since, readable=not observed.is_masked(CLIENT_SECRET)))
-    if observed.previous_key_id:
-        held.append(Holding(key_id=observed.previous_key_id, since=since, current=False))
+        readable = not observed.is_masked(CLIENT_SECRET)
+        held.append(Holding(key_id=observed.key_id, since=since, settled=settled, readable=readable))
+    held += [Holding(key_id=key_id, since=since, current=False) for key_id in observed.previous_key_ids]
     return {observed.credential: tuple(held)} if held else {}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -34,7 +34,8 @@ class AirflowRuntime:
 
     overrides, environment_variables: all sent as environment variables, the only documented field. take_over: names of
     others' settings that may be overwritten. key_id: of the secret in AZURE_CLIENT_SECRET. supplied: what GET masks
-    (`credential` of git sync, `password`), for sending it back. environment: the mark's value.
+    (`credential` of git sync, `password`), for sending it back. environment: the mark's value. rollout: how long
+    workers may take to get what was written.
     """
 
     id: str
@@ -50,6 +51,7 @@ class AirflowRuntime:
     key_id: str | Ref
     environment: str
     supplied: Mapping[str, Secret] = field(repr=False)
+    rollout: timedelta = timedelta(hours=1)
 
     @property
     def settings(self) -> dict[str, Value]:
@@ -70,6 +72,7 @@ class ObservedAirflowRuntime(Observed):
     credential: Address
     supplied: Mapping[str, Secret] = field(repr=False)
     runtime: Answer = field(repr=False)
+    rollout: timedelta = timedelta(hours=1)
 
     @cached_property
     def held_by(self) -> str:
@@ -88,9 +91,9 @@ class ObservedAirflowRuntime(Observed):
         return self._noted(KEY_ID)
 
     @property
-    def previous_key_id(self) -> str:
-        """Of the one before."""
-        return self._noted(PREVIOUS_KEY_ID)
+    def previous_key_ids(self) -> tuple[str, ...]:
+        """Of those before, the newest first: workers that run may still have them."""
+        return tuple(self._noted(PREVIOUS_KEY_ID).split())
 
     @property
     def published_at(self) -> datetime | None:
@@ -119,6 +122,7 @@ def observed_of(desired: AirflowRuntime, found: Answer) -> ObservedAirflowRuntim
         credential=desired.credential,
         supplied=desired.supplied,
         runtime=found,
+        rollout=desired.rollout,
     )
 
 

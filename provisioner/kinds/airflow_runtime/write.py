@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from provisioner.cloud.data_factory import AirflowRuntime as Answer
 
 CHANGED_MEANWHILE = 412
+REMEMBERED = 3  # as many rotations in a row as a rollout may see
 
 
 def create(cloud: Cloud, desired: AirflowRuntime) -> None:
@@ -46,7 +47,7 @@ def create(cloud: Cloud, desired: AirflowRuntime) -> None:
                 **variables,
                 ENVIRONMENT: Secret(desired.environment),
                 KEYS: _listing(desired, keys),
-                **_publication(cloud, desired, ""),
+                **_publication(cloud, desired, ()),
             },
             requirements=desired.requirements,
             supplied={},
@@ -91,7 +92,7 @@ def _write(cloud: Cloud, desired: AirflowRuntime, observed: ObservedAirflowRunti
             **gone,
             **{name: secret_of(value) for name, value in wanted.items()},
             KEYS: _listing(desired, ours),
-            **_publication(cloud, desired, observed.key_id),
+            **_publication(cloud, desired, (observed.key_id, *observed.previous_key_ids)),
         },
         requirements=merged(desired, observed),
         supplied=desired.supplied,
@@ -107,14 +108,18 @@ def _listing(desired: AirflowRuntime, keys: set[str] | frozenset[str]) -> Secret
     return Secret(" ".join((desired.environment, *sorted(keys))))
 
 
-def _publication(cloud: Cloud, desired: AirflowRuntime, old: str) -> dict[str, Secret | None]:
-    """Which key is there now, and which was before: the one before still works in workers that run."""
+def _publication(cloud: Cloud, desired: AirflowRuntime, before: tuple[str, ...]) -> dict[str, Secret | None]:
+    """Which key is there now, and which were before: those still work in workers that run."""
     new = known(desired.key_id)
-    if new == old:
+    if before and before[0] == new:
         return {}
     published = cloud.session.now().isoformat()
-    previous = Secret(old) if old else None
-    return {KEY_ID: Secret(new), PREVIOUS_KEY_ID: previous, PUBLISHED_AT: Secret(published)}
+    previous = " ".join([key_id for key_id in before if key_id not in ("", new)][:REMEMBERED])
+    return {
+        KEY_ID: Secret(new),
+        PREVIOUS_KEY_ID: Secret(previous) if previous else None,
+        PUBLISHED_AT: Secret(published),
+    }
 
 
 def delete(cloud: Cloud, observed: ObservedAirflowRuntime) -> None:
