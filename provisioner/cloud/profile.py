@@ -20,6 +20,9 @@ class Profile:
     vault_suffix: str
     storage_suffix: str
     portal: str
+    # What a vouch of another platform is made out to:
+    # https://learn.microsoft.com/entra/workload-id/workload-identity-federation-create-trust
+    federation_audience: str = "api://AzureADTokenExchange"
 
     @property
     def local(self) -> bool:
@@ -91,6 +94,7 @@ USGOVERNMENT = Profile(
     vault_suffix="vault.usgovcloudapi.net",
     storage_suffix="core.usgovcloudapi.net",
     portal="https://portal.azure.us",
+    federation_audience="api://AzureADTokenExchangeUSGov",
 )
 CHINA = Profile(
     name="china",
@@ -100,5 +104,6 @@ CHINA = Profile(
     vault_suffix="vault.azure.cn",
     storage_suffix="core.chinacloudapi.cn",
     portal="https://portal.azure.cn",
+    federation_audience="api://AzureADTokenExchangeChina",
 )
 PROFILES = {profile.name: profile for profile in (LOCAL, PUBLIC, USGOVERNMENT, CHINA)}

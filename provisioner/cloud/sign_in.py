@@ -8,12 +8,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from provisioner.errors import NotAuthorized
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from azure.core.credentials import TokenCredential
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 REMEDY = (
     "Sign in with `az login`, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET "
-    "(or AZURE_CLIENT_CERTIFICATE_PATH, AZURE_FEDERATED_TOKEN_FILE) of a service principal."
+    "(or AZURE_CLIENT_CERTIFICATE_PATH, AZURE_FEDERATED_TOKEN_FILE) of a service principal; "
+    "docs/rotation.md says what GitHub Actions and Azure Pipelines need."
 )
 
 
@@ -58,7 +59,11 @@ def sign_in(profile: Profile, tenant: str | None, local: LocalSettings | None, *
     if local is not None:
         return _operator(local, options)
     try:
-        return _from_variables(os.environ, tenant, options) or _signed_in_here(os.environ, tenant, options)
+        return (
+            _from_variables(os.environ, tenant, options)
+            or _from_pipeline(profile, os.environ, tenant, options)
+            or _signed_in_here(os.environ, tenant, options)
+        )
     except (ValueError, OSError) as error:
         raise NotAuthorized(operation="sign-in", message=str(error), remedy=REMEDY) from error
 
@@ -93,6 +98,53 @@ def _from_variables(env: Mapping[str, str], tenant: str | None, options: Mapping
         credential = WorkloadIdentityCredential(tenant_id=home, client_id=client, token_file_path=path, **options)
         return SignIn(credential=credential, how=f"workload identity {client} (AZURE_FEDERATED_TOKEN_FILE)")
     return None
+
+
+def _from_pipeline(
+    profile: Profile, env: Mapping[str, str], tenant: str | None, options: Mapping[str, Any]
+) -> SignIn | None:
+    """The federated identity that GitHub or Azure Pipelines vouches for, anew each time: a vouch lives for minutes.
+
+    https://docs.github.com/actions/reference/security/oidc and
+    https://learn.microsoft.com/python/api/azure-identity/azure.identity.azurepipelinescredential
+    """
+    client, home = env.get("AZURE_CLIENT_ID"), tenant or env.get("AZURE_TENANT_ID")
+    url, bearer = env.get("ACTIONS_ID_TOKEN_REQUEST_URL"), env.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN")
+    if client and home and url and bearer:
+        from azure.identity import ClientAssertionCredential
+
+        vouch = _github_vouch(f"{url}&audience={quote(profile.federation_audience, safe='')}", bearer, options)
+        credential: TokenCredential = ClientAssertionCredential(home, client, vouch, **options)
+        return SignIn(credential=credential, how=f"workload identity {client} (GitHub Actions)")
+    client = env.get("AZURESUBSCRIPTION_CLIENT_ID")
+    home = tenant or env.get("AZURESUBSCRIPTION_TENANT_ID")
+    connection, bearer = env.get("AZURESUBSCRIPTION_SERVICE_CONNECTION_ID"), env.get("SYSTEM_ACCESSTOKEN")
+    if client and home and connection and bearer:
+        from azure.identity import AzurePipelinesCredential
+
+        credential = AzurePipelinesCredential(
+            tenant_id=home, client_id=client, service_connection_id=connection, system_access_token=bearer, **options
+        )
+        return SignIn(credential=credential, how=f"workload identity {client} (Azure Pipelines)")
+    return None
+
+
+def _github_vouch(url: str, bearer: str, options: Mapping[str, Any]) -> Callable[[], str]:
+    """Asks GitHub who this job is; raises what azure-core raises."""
+    from azure.core.exceptions import ClientAuthenticationError
+    from azure.core.pipeline import Pipeline
+    from azure.core.rest import HttpRequest, HttpResponse
+
+    policies = [kind() for kind in (options.get("retry_policy_class"),) if kind]
+
+    def vouch() -> str:
+        request = HttpRequest("GET", url, headers={"Authorization": f"Bearer {bearer}"})
+        response = Pipeline[HttpRequest, HttpResponse](options["transport"], policies).run(request).http_response
+        if response.status_code != 200:
+            raise ClientAuthenticationError("GitHub gives this job no identity", response=response)
+        return str(response.json()["value"])
+
+    return vouch
 
 
 def _signed_in_here(env: Mapping[str, str], tenant: str | None, options: Mapping[str, Any]) -> SignIn:

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import os
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from azure.core.exceptions import ClientAuthenticationError
+from azure.core.pipeline.transport import RequestsTransport
 
 from provisioner.cloud.profile import PROFILES
+from provisioner.cloud.retries import Retry
 from provisioner.cloud.sign_in import sign_in
 from provisioner.errors import NotAuthorized
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TENANT = "5f0e5b43-3b0c-4f43-9a8d-6a1d3f1c0a01"
 
 
 @pytest.fixture
 def env(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """No variable of Azure is set."""
-    for name in [name for name in os.environ if name.startswith("AZURE_")]:
+    """No variable of Azure is set, nor of a platform that vouches for its jobs."""
+    for name in [name for name in os.environ if name.startswith(("AZURE", "ACTIONS_", "SYSTEM_"))]:
         monkeypatch.delenv(name)
     return monkeypatch
 
@@ -52,3 +62,92 @@ def test_variables_that_make_no_credential_are_told(env: pytest.MonkeyPatch) -> 
         env.setenv(f"AZURE_{name}", value)
     with pytest.raises(NotAuthorized, match="az login"):
         sign_in(PROFILES["public"], None, None)
+
+
+class Platform(HTTPServer):
+    """Vouches for a job once, then refuses."""
+
+    asked: list[tuple[str, str, str | None]]
+
+
+class _Answers(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.answer({"value": "a-vouch"})
+
+    def do_POST(self) -> None:
+        self.answer({"oidcToken": "a-vouch"})
+
+    def answer(self, body: dict[str, str]) -> None:
+        server: Any = self.server
+        server.asked.append((self.command, self.path, self.headers["Authorization"]))
+        content = json.dumps(body).encode()
+        self.send_response(200 if len(server.asked) == 1 else 403)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # its name there
+        """Say nothing."""
+
+
+@pytest.fixture
+def platform(env: pytest.MonkeyPatch) -> Iterator[tuple[Platform, str]]:
+    env.setenv("NO_PROXY", "127.0.0.1")
+    with Platform(("127.0.0.1", 0), _Answers) as server:
+        server.asked = []
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield server, f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_github_actions_vouches_for_its_job_anew_each_time(
+    env: pytest.MonkeyPatch, platform: tuple[Platform, str]
+) -> None:
+    server, url = platform
+    for name, value in {
+        "AZURE_TENANT_ID": TENANT,
+        "AZURE_CLIENT_ID": "app-7",
+        "ACTIONS_ID_TOKEN_REQUEST_URL": f"{url}/oidc?api-version=2.0",
+        "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "not-shown",
+    }.items():
+        env.setenv(name, value)
+    with RequestsTransport() as transport:
+        chosen = sign_in(PROFILES["usgovernment"], None, None, transport=transport, retry_policy_class=Retry)
+        credential: Any = chosen.credential
+        assert (type(credential).__name__, "GitHub" in chosen.how) == ("ClientAssertionCredential", True)
+        vouch = credential._func
+        assert vouch() == "a-vouch"
+        with pytest.raises(ClientAuthenticationError, match="GitHub gives this job no identity"):
+            vouch()
+    where = "/oidc?api-version=2.0&audience=api%3A%2F%2FAzureADTokenExchangeUSGov"
+    assert server.asked == [("GET", where, "Bearer not-shown")] * 2
+    assert "not-shown" not in repr(chosen)
+
+
+def test_azure_pipelines_vouches_for_its_job(env: pytest.MonkeyPatch, platform: tuple[Platform, str]) -> None:
+    server, url = platform
+    for name, value in {
+        "AZURESUBSCRIPTION_TENANT_ID": TENANT,
+        "AZURESUBSCRIPTION_CLIENT_ID": "app-7",
+        "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID": "connection-3",
+        "SYSTEM_ACCESSTOKEN": "not-shown",
+        "SYSTEM_OIDCREQUESTURI": f"{url}/oidc",
+    }.items():
+        env.setenv(name, value)
+    with RequestsTransport() as transport:
+        chosen = sign_in(PROFILES["public"], None, None, transport=transport, retry_policy_class=Retry)
+        credential: Any = chosen.credential
+        assert credential._get_oidc_token() == "a-vouch"
+    assert "Azure Pipelines" in chosen.how
+    where = "/oidc?api-version=7.1&serviceConnectionId=connection-3"
+    assert server.asked == [("POST", where, "Bearer not-shown")]
+
+
+def test_a_platform_that_vouches_for_nobody_named_is_passed_over(env: pytest.MonkeyPatch) -> None:
+    env.setenv("ACTIONS_ID_TOKEN_REQUEST_URL", "https://github.invalid/oidc")
+    env.setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "not-shown")
+    env.setenv("SYSTEM_ACCESSTOKEN", "not-shown")
+    assert type(sign_in(PROFILES["public"], TENANT, None).credential).__name__ == "DefaultAzureCredential"
