@@ -81,14 +81,18 @@ class Graph:
 
     def find_application(self, unique_name: str) -> Application | None:
         """By our own key: https://learn.microsoft.com/graph/api/application-get."""
-        return self._application(f"applications(uniqueName='{unique_name}')")
+        return self._remembered(self._application(f"applications(uniqueName='{unique_name}')"))
 
     def find_application_of(self, client_id: str) -> Application | None:
         """By its client id (appId)."""
-        return self._application(f"applications(appId='{client_id}')")
+        return self._remembered(self._application(f"applications(appId='{client_id}')"))
 
     def find_application_by_id(self, object_id: str) -> Application | None:
-        """By its object id."""
+        """By its object id; read once per pass, by whichever key, until a password is added or removed."""
+        return self._session.memo(_key(object_id), lambda: self.find_application_now(object_id))
+
+    def find_application_now(self, object_id: str) -> Application | None:
+        """`find_application_by_id` without the pass's memory."""
         return self._application(f"applications/{object_id}")
 
     def list_applications(self, tag: str) -> tuple[Application, ...]:
@@ -187,6 +191,7 @@ class Graph:
         """
         credential = {"displayName": name, "endDateTime": end.strftime("%Y-%m-%dT%H:%M:%SZ")}
         path = f"applications/{application_id}/addPassword"
+        self._session.forget(_key(application_id))
 
         def add() -> dict[str, Any]:
             return self._request("POST", path, json={"passwordCredential": credential}).json()
@@ -197,6 +202,7 @@ class Graph:
 
     def remove_password(self, application_id: str, key_id: str) -> None:
         """https://learn.microsoft.com/graph/api/application-removepassword; an unknown key is a 400 or a 404."""
+        self._session.forget(_key(application_id))
         try:
             self._request("POST", f"applications/{application_id}/removePassword", json={"keyId": key_id})
         except CloudError as error:
@@ -223,6 +229,11 @@ class Graph:
         response = self._request("GET", path, params=OF_APPLICATION, missing_ok=True)
         return None if response.status_code == NOT_FOUND else _application(response.json())
 
+    def _remembered(self, found: Application | None) -> Application | None:
+        if found is not None:
+            self._session.remember(_key(found.object_id), found)
+        return found
+
     def _deleted_applications(self) -> list[Application]:
         """Listing takes Application.Read.All, more than the rest: https://learn.microsoft.com/graph/api/directory-deleteditems-list."""
         with suppress(NotAuthorized):
@@ -244,6 +255,10 @@ class Graph:
 
     def _http(self) -> Any:
         return self._session.http(self._session.profile.graph_scope)
+
+
+def _key(object_id: str) -> tuple[str, str]:
+    return ("application", object_id)
 
 
 def _application(item: Mapping[str, Any]) -> Application:
