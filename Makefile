@@ -75,6 +75,9 @@ render: .venv/runtime.stamp ## print ENV's Airflow settings and DAG as they woul
 schedule: .venv/runtime.stamp ## print what runs ENV's rotation; KIND=cron, systemd, github-actions, azure-pipelines or airflow
 	@$(PROVISIONER) schedule $(ENV) --kind $(or $(KIND),$(error KIND names no scheduler)) $(ARGS)
 
+rotate: .venv/runtime.stamp ## replace credentials of ENV that are due, without a moment of downtime
+	@$(PROVISIONER) rotate $(ENV) $(YES_OPTION) $(ARGS)
+
 schema: .venv/runtime.stamp ## print the JSON Schema of a spec, for editors
 	@$(PROVISIONER) schema $(ARGS)
 
