@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,10 @@ class Journal:
     """Appends to `folder/<environment>.jsonl` (0600). Names and results only: no value, so no secret."""
 
     def __init__(self, folder: Path, environment: str, *, verb: str, began: datetime) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / f"{environment}.jsonl"
-        self._path.touch(mode=0o600)
+        with suppress(OSError):  # a run does not need it
+            folder.mkdir(parents=True, exist_ok=True)
+            self._path.touch(mode=0o600)
         self._lock = Lock()
         self._run = {"run": began.isoformat(timespec="milliseconds"), "verb": verb}
 
@@ -40,5 +42,5 @@ class Journal:
 
     def _write(self, **entry: str | float | None) -> None:
         line = json.dumps({**self._run, **entry})
-        with self._lock, self._path.open("a", encoding="utf-8") as file:
+        with suppress(OSError), self._lock, self._path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")

@@ -133,14 +133,14 @@ def _label(address: Address) -> str:
 
 
 def _step_json(step: Step) -> dict[str, Any]:
+    """What every step has, and what only some have: why it is left (remains), whether it lets the caller in."""
+    told = {"remains": step.remains, "access": step.access, "reason": "" if step.changes else step.reason}
     return {
         "address": str(step.address),
         "action": step.action.value,
         "changes": [_change_json(change) for change in step.changes],
         "waits_on": list(step.waits_on),
-        "reason": step.reason,
-        "remains": step.remains,
-        "access": step.access,
+        **{name: value for name, value in told.items() if value},
     }
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from dataclasses import dataclass
+import subprocess
+import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from tests.emulator import LocalAzure
 
 ROOT = Path(__file__).parents[2]
+SNAPSHOTS: dict[Path, set[str]] = {}  # by local Azure: what it can go back to
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +47,7 @@ class Cli:
     file: Path
     spec: dict[str, Any]
     capture: pytest.CaptureFixture[str]
+    env: dict[str, str] = field(default_factory=dict[str, str])
 
     def __call__(self, verb: str, *options: str) -> Said:
         self.file.write_text(yaml.safe_dump(self.spec))
@@ -62,6 +67,18 @@ class Cli:
         said = self(verb, *options)
         assert said.code == 0, said.out + said.err
         return said
+
+    def process(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
+        """The same as a process of its own; `env` on top of this one's environment."""
+        self.file.write_text(yaml.safe_dump(self.spec))
+        wired = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        command = [sys.executable, "-m", "provisioner", *arguments]
+        return subprocess.Popen(command, cwd=ROOT, env={**os.environ, **self.env}, **{**wired, **options})
+
+    def run_process(self, *arguments: str, **options: Any) -> Said:
+        process = self.process(*arguments, **options)
+        out, err = process.communicate(timeout=120)
+        return Said(code=process.returncode, out=out or "", err=err or "")
 
     def writes(self) -> list[str]:
         """What the local Azure was asked to change since `forget_calls`, signing in left out."""
@@ -83,3 +100,16 @@ def cli(azure: LocalAzure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     shutil.copy(ROOT / "templates/jobs/wordcount/wordcount.jar", jar)
     spec["job"] = str(jar)
     return Cli(azure=azure, file=tmp_path / "env.yaml", spec=spec, capture=capsys)
+
+
+@pytest.fixture
+def provisioned(cli: Cli) -> Cli:
+    """The same, provisioned: once by a run, for later tests out of a snapshot."""
+    if "provisioned" not in SNAPSHOTS.setdefault(cli.azure.state, set()):
+        cli.done("provision")
+        cli.azure.control("PUT", "/snapshots/provisioned")
+        SNAPSHOTS[cli.azure.state].add("provisioned")
+    else:
+        cli.azure.control("POST", "/snapshots/provisioned")
+    cli.forget_calls()
+    return cli

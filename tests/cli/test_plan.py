@@ -1,0 +1,188 @@
+"""`provisioner plan` and saved plans."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.cli.test_lifecycle import secret
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cli.conftest import Cli, Said
+
+ACTIONS = {"keep", "create", "update", "replace", "rotate", "delete", "defer"}
+DOCUMENT = {"environment", "steps", "summary", "digest"}
+STEP = {"address", "action", "changes", "waits_on"}
+MORE = {"reason", "remains", "access"}  # where there is something to say
+
+
+def check_document(said: Said, *more: str) -> dict[str, Any]:
+    """The one document that the issue describes, and nothing beside it on standard output."""
+    found = said.json()
+    assert set(found) == DOCUMENT
+    assert set(found["summary"]) >= ACTIONS
+    for step in found["steps"]:
+        assert STEP | set(more) <= set(step) <= STEP | set(more) | MORE, step
+        assert step["action"] in ACTIONS
+        assert all(set(change) == {"field", "before", "after", "reason"} for change in step["changes"])
+    return found
+
+
+def test_a_plan_as_json_is_one_document(cli: Cli) -> None:
+    found = check_document(cli.done("plan", "--json"))
+
+    assert found["environment"] == "local"
+    assert found["summary"]["create"] == 26
+    assert len(found["digest"]) == 64
+    assert cli.writes() == []
+
+
+def test_a_plan_counts_every_action(provisioned: Cli) -> None:
+    provisioned.spec["variables"] = {"another": "value"}
+    provisioned.spec["tags"] = {"team": "data"}
+
+    found = check_document(provisioned.done("plan", "--json"))
+
+    counts: dict[str, int] = {}
+    for step in found["steps"]:
+        counts[step["action"]] = counts.get(step["action"], 0) + 1
+    assert counts == {name: n for name, n in found["summary"].items() if n}
+    assert {"create", "update", "delete", "keep"} <= set(counts)
+
+
+def test_a_plan_says_what_changes_from_what_to_what_but_no_secret(provisioned: Cli) -> None:
+    provisioned.spec["variables"]["greeting"] = "hush-hush"
+    provisioned.spec["tags"] = {"team": "data"}
+
+    text = provisioned.done("plan")
+
+    assert "~ update resource_group/flink-local" in text.out
+    assert "tags.team: (none) → data" in text.out
+    assert "~ update vault_secret/hdinsight-aks-variables-greeting" in text.out
+    assert "hush-hush" not in text.out + provisioned.done("plan", "--json").out
+
+
+def test_the_exit_code_tells_of_changes_only_when_asked(provisioned: Cli) -> None:
+    assert provisioned("plan", "--detailed-exitcode").code == 0
+    provisioned.spec["variables"]["greeting"] = "another"
+
+    assert provisioned("plan").code == 0
+    assert provisioned("plan", "--detailed-exitcode").code == 2
+    assert provisioned("plan", "--detailed-exitcode", "--json").code == 2
+
+
+def test_a_plan_of_one_resource_holds_what_it_needs_and_no_more(cli: Cli) -> None:
+    found = check_document(cli.done("plan", "--json", "--only", "filesystem/jobs"))
+
+    assert {step["address"] for step in found["steps"]} == {
+        "resource_group/flink-local",
+        "storage_account/stflinklocal",
+        "caller_access/account",
+        "filesystem/jobs",
+    }
+
+
+def test_only_leaves_everything_else_alone(provisioned: Cli) -> None:
+    provisioned.spec["variables"] = {"another": "value"}
+
+    provisioned.done("provision", "--only", "vault_secret/hdinsight-aks-variables-another")
+
+    assert provisioned.done("plan", "--json").actions() == {"vault_secret/hdinsight-aks-variables-greeting": "delete"}
+
+
+def test_only_takes_what_the_spec_no_longer_names(provisioned: Cli) -> None:
+    provisioned.spec["variables"] = {"another": "value"}
+
+    provisioned.done("provision", "--yes", "--only", "vault_secret/hdinsight-aks-variables-greeting")
+
+    assert provisioned.done("plan", "--json").actions() == {"vault_secret/hdinsight-aks-variables-another": "create"}
+
+
+def test_a_saved_plan_is_done_and_holds_no_value(provisioned: Cli, tmp_path: Path) -> None:
+    saved = tmp_path / "saved.json"
+    provisioned.spec["variables"] = {"greeting": "hush-hush", "another": "also-hushed"}
+    provisioned.done("plan", "--out", str(saved))
+
+    assert "hush" not in saved.read_text()
+    done = provisioned.done("provision", "--plan", str(saved), "--json")
+
+    assert done.actions() == {
+        "vault_secret/hdinsight-aks-variables-greeting": "update",
+        "vault_secret/hdinsight-aks-variables-another": "create",
+    }
+    assert provisioned("plan", "--detailed-exitcode").code == 0
+
+
+def test_a_saved_plan_for_a_new_environment_is_done_to_the_end(cli: Cli, tmp_path: Path) -> None:
+    saved = tmp_path / "saved.json"
+    cli.done("plan", "--out", str(saved))
+
+    cli.done("provision", "--plan", str(saved))
+
+    assert cli("plan", "--detailed-exitcode").code == 0
+
+
+def test_a_saved_plan_is_refused_once_the_state_is_another(provisioned: Cli, tmp_path: Path) -> None:
+    saved = tmp_path / "saved.json"
+    provisioned.spec["variables"]["another"] = "value"
+    provisioned.done("plan", "--out", str(saved))
+    secret(provisioned, "PUT", "hdinsight-aks-variables-greeting", {"value": "edited by hand"})
+    provisioned.forget_calls()
+
+    said = provisioned("provision", "--plan", str(saved))
+
+    assert (said.code, provisioned.writes()) == (1, [])
+    assert "was made for another state" in said.err
+    assert "plan --out" in said.err
+
+
+def test_a_saved_plan_is_refused_when_done_already(provisioned: Cli, tmp_path: Path) -> None:
+    saved = tmp_path / "saved.json"
+    provisioned.spec["variables"]["another"] = "value"
+    provisioned.done("plan", "--out", str(saved))
+    provisioned.done("provision", "--plan", str(saved))
+
+    assert provisioned("provision", "--plan", str(saved)).code == 1
+
+
+def test_a_saved_plan_remembers_what_it_was_limited_to(provisioned: Cli, tmp_path: Path) -> None:
+    saved, address = tmp_path / "saved.json", "vault_secret/hdinsight-aks-variables-another"
+    provisioned.spec["variables"].update(another="value", third="value")
+    provisioned.done("plan", "--out", str(saved), "--only", address)
+
+    provisioned.done("provision", "--plan", str(saved))
+
+    assert provisioned.done("plan", "--json").actions() == {"vault_secret/hdinsight-aks-variables-third": "create"}
+
+
+def test_a_saved_plan_is_for_its_own_environment(cli: Cli, tmp_path: Path) -> None:
+    saved = tmp_path / "saved.json"
+    cli.done("plan", "--out", str(saved))
+    cli.spec["name"] = "other"
+
+    said = cli("provision", "--plan", str(saved))
+
+    assert (said.code, cli.writes()) == (1, [])
+
+
+@pytest.mark.parametrize("content", [None, "", "not json", "{}", "[]", json.dumps({"digest": 3})])
+def test_a_file_that_is_no_saved_plan_is_refused_in_a_sentence(cli: Cli, tmp_path: Path, content: str | None) -> None:
+    saved = tmp_path / "saved.json"
+    if content is not None:
+        saved.write_text(content)
+
+    said = cli("provision", "--plan", str(saved))
+
+    assert (said.code, cli.writes()) == (1, [])
+    assert "plan ENV --out FILE" in said.err
+
+
+def test_a_plan_that_cannot_be_saved_says_why(cli: Cli, tmp_path: Path) -> None:
+    said = cli("plan", "--out", str(tmp_path / "nowhere" / "saved.json"))
+
+    assert said.code == 1
+    assert "cannot be written: No such file or directory" in said.err

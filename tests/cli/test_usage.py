@@ -1,0 +1,88 @@
+"""What may stand on the command line, and what a mistake on it is told."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.cli.conftest import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cli.conftest import Cli
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ((), "the following arguments are required: VERB"),
+        (("plna", "local"), "Did you mean `plan`?"),
+        (("tear-down", "local"), "Did you mean `teardown`?"),
+        (("local", "sttus"), "Did you mean `status`?"),
+        (("plan",), "the following arguments are required: ENV"),
+        (("plan", "local", "--jsn"), "Did you mean `--json`?"),
+        (("provision", "local", "--only", "a/b", "--plan", "f"), "not allowed with"),
+        (("teardown", "local", "--y"), "unrecognized arguments: --y"),
+        (("plan", "local", "prod"), "unrecognized arguments: prod"),
+        (("plan", "locl"), "did you mean local?"),
+        (("plan", "nowhere/env.yaml"), "does not exist"),
+        (("local", "exec"), "no command was given"),
+    ],
+)
+def test_a_wrong_command_line_exits_with_1_and_says_what_was_meant(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], told: str
+) -> None:
+    monkeypatch.chdir(ROOT)
+
+    said = cli.run(*words)
+
+    assert (said.code, said.out) == (1, "")
+    assert told in said.err
+    assert "Traceback" not in said.err
+
+
+@pytest.mark.parametrize("verb", ["plan", "provision"])
+def test_an_unknown_address_is_told_with_the_nearest_one(cli: Cli, verb: str) -> None:
+    said = cli(verb, "--only", "key_vault/kv-flink-locl")
+
+    assert said.code == 1
+    assert "Did you mean key_vault/kv-flink-local?" in said.err
+    assert cli.writes() == []
+
+
+def test_something_that_is_no_address_is_told(cli: Cli) -> None:
+    said = cli("plan", "--only", "key_vault")
+
+    assert (said.code, "write KIND/NAME" in said.err) == (1, True)
+
+
+@pytest.mark.parametrize("verb", ["graph", "render", "schema", "validate"])
+def test_who_reads_no_further_breaks_nothing(cli: Cli, verb: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    words = (verb,) if verb == "schema" else (verb, str(cli.file))
+
+    said = cli.run_process(*words, stdout=writing)
+
+    os.close(writing)
+    assert said.code == 1
+    assert said.err == ""
+
+
+def test_a_stream_that_cannot_show_a_character_gets_another_one(provisioned: Cli) -> None:
+    provisioned.env = {"PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
+    provisioned.spec["variables"]["greeting"] = "another one"
+
+    said = provisioned.run_process("plan", str(provisioned.file))
+
+    assert said.code == 0, said.err
+    assert said.out.startswith("~ update vault_secret/")
+
+
+def test_a_file_is_found_by_its_path_from_anywhere(cli: Cli, tmp_path: Path) -> None:
+    cli.file.rename(tmp_path / "moved.yaml") if cli.file.exists() else None
+
+    assert cli.run_process("validate", str(cli.file)).out == "local: valid\n"
