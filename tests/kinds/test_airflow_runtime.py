@@ -27,12 +27,18 @@ from tests.kinds.factories import (
     update,
     variables,
 )
+from tests.kinds.lives import Example
 from tests.kinds.worlds import ENVIRONMENT, OTHER, put
 
 if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
     from provisioner.kinds.airflow_runtime import AirflowRuntime
     from tests.emulator import LocalAzure
+
+
+EXAMPLE = Example(
+    declare=example, change=lambda azure, _desired: example(azure, key_id="key-2", overrides={"AIRFLOW__A": "b"})
+)
 
 
 def shown(cloud: Cloud, desired: AirflowRuntime) -> dict[str, Change]:

@@ -11,6 +11,7 @@ import pytest
 from provisioner.kinds.dag_file import KIND, DagFile, ObservedDagFile, Scope
 from provisioner.model import Change, View
 from tests.kinds.lakes import ACCOUNT, content, make_account, make_filesystem, names, write_file
+from tests.kinds.lives import Example
 from tests.kinds.worlds import ENVIRONMENT, OTHER
 
 if TYPE_CHECKING:
@@ -22,10 +23,20 @@ DESIRED = DagFile(
 )
 
 
-@pytest.fixture(autouse=True)
-def filesystem(azure: LocalAzure) -> None:
+def declare(azure: LocalAzure) -> DagFile:
+    """In a filesystem that is there."""
     make_account(azure)
     make_filesystem(azure, "airflow")
+    return DESIRED
+
+
+EXAMPLE = Example(
+    name="airflow/dags/flink.py",
+    declare=declare,
+    change=lambda _azure, desired: replace(desired, content="dag = 2\n"),
+    scope=lambda desired: Scope(account=desired.account, filesystem=desired.filesystem, environment=ENVIRONMENT),
+)
+filesystem = pytest.fixture(declare, name="filesystem", autouse=True)
 
 
 def read(cloud: Cloud, desired: DagFile = DESIRED) -> ObservedDagFile:

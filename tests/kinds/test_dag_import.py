@@ -13,7 +13,8 @@ from provisioner.kinds import dag_file, linked_service
 from provisioner.kinds.dag_import import KIND, DagImport, ObservedDagImport
 from provisioner.model import View
 from tests.kinds import factories, lakes
-from tests.kinds.worlds import ENVIRONMENT, put
+from tests.kinds.lives import Example
+from tests.kinds.worlds import ENVIRONMENT, cloud_of, put
 
 if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
@@ -25,9 +26,9 @@ FILE = dag_file.DagFile(
 )
 
 
-@pytest.fixture
-def desired(cloud: Cloud, azure: LocalAzure) -> DagImport:
+def declare(azure: LocalAzure) -> DagImport:
     """With file, linked service and runtime in place, and the factory's right to read."""
+    cloud = cloud_of(azure)
     account = lakes.make_account(azure)
     lakes.make_filesystem(azure, "airflow")
     let_read(azure, account)
@@ -50,6 +51,17 @@ def desired(cloud: Cloud, azure: LocalAzure) -> DagImport:
         environment=ENVIRONMENT,
         portal_step="choose Delete DAG in the portal",
     )
+
+
+def change(azure: LocalAzure, desired: DagImport) -> DagImport:
+    """The file is another one by now."""
+    newer = replace(FILE, content="dag = 2\n")
+    write(cloud_of(azure), newer)
+    return replace(desired, content_sha256=newer.sha256)
+
+
+EXAMPLE = Example(declare=declare, change=change)
+desired = pytest.fixture(declare, name="desired")
 
 
 def assignment(account: str) -> str:

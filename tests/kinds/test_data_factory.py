@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 from provisioner.kinds.data_factory import KIND, VERSION, DataFactory
 from provisioner.local.tenant import GIVEN_FACTORY
 from provisioner.model import Forces
+from tests.kinds.lives import Example
 from tests.kinds.worlds import put, view_at
 
 if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
     from tests.emulator import LocalAzure
+
+EXAMPLE = Example(declare=lambda _azure: DataFactory(id=GIVEN_FACTORY))
 
 
 def test_it_is_found_with_its_identity_and_place(cloud: Cloud) -> None:

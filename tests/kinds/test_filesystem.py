@@ -10,6 +10,7 @@ from provisioner.errors import Conflict
 from provisioner.kinds.filesystem import KIND, Filesystem, ObservedFilesystem
 from provisioner.model import View
 from tests.kinds.lakes import ACCOUNT, lake, make_account, make_filesystem, names, write_file
+from tests.kinds.lives import Example
 from tests.kinds.worlds import ENVIRONMENT
 
 if TYPE_CHECKING:
@@ -17,6 +18,15 @@ if TYPE_CHECKING:
     from tests.emulator import LocalAzure
 
 DESIRED = Filesystem(account=ACCOUNT, name="jobs", environment=ENVIRONMENT)
+
+
+def declare(azure: LocalAzure) -> Filesystem:
+    """In an account that is there."""
+    make_account(azure)
+    return DESIRED
+
+
+EXAMPLE = Example(declare=declare)
 
 
 def read(cloud: Cloud) -> ObservedFilesystem:

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 from provisioner.kinds.flink_cluster import KIND, VERSION, FlinkCluster
 from provisioner.local.tenant import GIVEN_CLUSTER
 from provisioner.model import Forces
+from tests.kinds.lives import Example
 from tests.kinds.worlds import view_at
 
 if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
+
+EXAMPLE = Example(declare=lambda _azure: FlinkCluster(id=GIVEN_CLUSTER))
 
 
 def test_it_is_found_with_the_object_id_of_its_identity(cloud: Cloud) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,7 @@ from provisioner.errors import Conflict, Refused
 from provisioner.kinds.job_jar import KIND, JobJar, ObservedJobJar, Scope
 from provisioner.model import Change, View
 from tests.kinds.lakes import ACCOUNT, content, lake, make_account, make_filesystem, names, write_file
+from tests.kinds.lives import Example
 from tests.kinds.worlds import ENVIRONMENT, OTHER
 
 if TYPE_CHECKING:
@@ -22,6 +24,34 @@ if TYPE_CHECKING:
 
 SCOPE = Scope(account=ACCOUNT, filesystem="jobs", environment=ENVIRONMENT)
 JAR = "jobs/flink/wordcount.jar"
+
+
+def declare(azure: LocalAzure) -> JobJar:
+    """A small jar."""
+    make_account(azure)
+    make_filesystem(azure, "jobs")
+    return JobJar(
+        account=ACCOUNT,
+        filesystem="jobs",
+        path="flink/wordcount.jar",
+        file=jar(azure, "one.jar", b"a jar"),
+        environment=ENVIRONMENT,
+    )
+
+
+def change(azure: LocalAzure, desired: JobJar) -> JobJar:
+    """Another jar."""
+    return replace(desired, file=jar(azure, "two.jar", b"another jar"))
+
+
+def jar(azure: LocalAzure, name: str, content: bytes) -> str:
+    """A file on this machine."""
+    path = azure.state.parent / name
+    path.write_bytes(content)
+    return str(path)
+
+
+EXAMPLE = Example(name=JAR, declare=declare, change=change, scope=lambda _desired: SCOPE)
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from provisioner.errors import Conflict
 from provisioner.kind import MARK
 from provisioner.kinds.key_vault import KIND, ObservedVault, Vault
 from provisioner.model import Forces
-from tests.kinds.worlds import ENVIRONMENT, OTHER, put, view_at
+from tests.kinds.lives import Example
+from tests.kinds.worlds import ENVIRONMENT, OTHER, SECRETS_OFFICER, grant, put, view_at
 
 if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 VERSION = "2023-07-01"
 
 
-@pytest.fixture
-def desired(azure: LocalAzure) -> Vault:
+def declare(azure: LocalAzure) -> Vault:
     """One that is not there, in a group that is."""
     group = f"{azure.subscription}/resourceGroups/rg-dev"
     put(azure, group, "2021-04-01", {"location": "westeurope"})
@@ -35,6 +35,22 @@ def desired(azure: LocalAzure) -> Vault:
         tags={"team": "a"},
         environment=ENVIRONMENT,
     )
+
+
+def change(_azure: LocalAzure, desired: Vault) -> Vault:
+    """Another SKU and another tag."""
+    return replace(desired, sku="premium", tags={"team": "b"})
+
+
+def declare_with_access(azure: LocalAzure) -> Vault:
+    """And the operator may see what is in it."""
+    desired = declare(azure)
+    grant(azure, desired.id.partition("/providers/")[0], SECRETS_OFFICER)
+    return desired
+
+
+EXAMPLE = Example(declare=declare_with_access, change=change)
+desired = pytest.fixture(declare, name="desired")
 
 
 def made(cloud: Cloud, desired: Vault) -> ObservedVault:

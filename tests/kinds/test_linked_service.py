@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from provisioner.kinds.linked_service import KIND, LinkedService, ObservedLinkedService, Scope
 from provisioner.model import View
 from tests.kinds.factories import VERSION, factory_id
+from tests.kinds.lives import Example
 from tests.kinds.worlds import ENVIRONMENT, put
 
 if TYPE_CHECKING:
@@ -19,10 +21,18 @@ ENDPOINT = "https://stkinds.blob.core.windows.net/"
 MARK = f"provisioner-environment={ENVIRONMENT}"
 
 
-@pytest.fixture
-def desired(azure: LocalAzure) -> LinkedService:
+def declare(azure: LocalAzure) -> LinkedService:
     """To the account of the other tests; the account need not be there."""
     return LinkedService(factory_id=factory_id(azure), name="dags", account="stkinds", environment=ENVIRONMENT)
+
+
+EXAMPLE = Example(
+    name="dags",
+    declare=declare,
+    change=lambda _azure, desired: replace(desired, account="stothers"),
+    scope=lambda desired: Scope(factory_id=desired.factory_id, environment=ENVIRONMENT),
+)
+desired = pytest.fixture(declare, name="desired")
 
 
 def made_by_hand(azure: LocalAzure, kind: str = "AzureBlobStorage", mark: str = "", **properties: Any) -> None:

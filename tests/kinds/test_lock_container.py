@@ -13,6 +13,7 @@ import pytest
 from provisioner.cloud.lease import KEYS, PROCESS, Lease
 from provisioner.errors import Conflict
 from provisioner.kinds.lock_container import KIND, METADATA_MARK, LockContainer, ObservedLockContainer
+from tests.kinds.lives import Example
 from tests.kinds.worlds import ENVIRONMENT, cloud_of, put, view_at
 
 if TYPE_CHECKING:
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
 VERSION = "2023-05-01"
 
 
-@pytest.fixture
-def desired(azure: LocalAzure) -> LockContainer:
+def declare(azure: LocalAzure) -> LockContainer:
     """One that is not there, in an account that is."""
     group = f"{azure.subscription}/resourceGroups/rg-dev"
     account = f"{group}/providers/Microsoft.Storage/storageAccounts/stdev0815"
@@ -33,6 +33,18 @@ def desired(azure: LocalAzure) -> LockContainer:
     put(azure, account, VERSION, body)
     azure.advance(60)
     return LockContainer(account_id=account, name="provisioner-lock", environment=ENVIRONMENT)
+
+
+def unmark(azure: LocalAzure, desired: LockContainer) -> LockContainer:
+    """Somebody took its mark away."""
+    path = f"{desired.account_id}/blobServices/default/containers/{desired.name}"
+    body = {"properties": {"metadata": {"team": "a"}}}
+    assert azure.request("PATCH", f"https://management.azure.com{path}?api-version={VERSION}", body).status == 200
+    return desired
+
+
+EXAMPLE = Example(declare=declare, change=unmark)
+desired = pytest.fixture(declare, name="desired")
 
 
 def made(cloud: Cloud, desired: LockContainer) -> ObservedLockContainer:

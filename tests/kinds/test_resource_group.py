@@ -11,6 +11,7 @@ from provisioner.errors import Conflict
 from provisioner.kind import MARK
 from provisioner.kinds.resource_group import KIND, ObservedResourceGroup, ResourceGroup
 from provisioner.model import Forces
+from tests.kinds.lives import Example
 from tests.kinds.worlds import ENVIRONMENT, OTHER, put, view_at
 
 if TYPE_CHECKING:
@@ -18,11 +19,19 @@ if TYPE_CHECKING:
     from tests.emulator import LocalAzure
 
 
-@pytest.fixture
-def desired(azure: LocalAzure) -> ResourceGroup:
+def declare(azure: LocalAzure) -> ResourceGroup:
     """One that is not there."""
     group = f"{azure.subscription}/resourceGroups/rg-dev"
     return ResourceGroup(id=group, location="westeurope", tags={"team": "a"}, environment=ENVIRONMENT)
+
+
+def change(_azure: LocalAzure, desired: ResourceGroup) -> ResourceGroup:
+    """Another tag."""
+    return replace(desired, tags={"team": "b"})
+
+
+EXAMPLE = Example(declare=declare, change=change)
+desired = pytest.fixture(declare, name="desired")
 
 
 def made(cloud: Cloud, desired: ResourceGroup) -> ObservedResourceGroup:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -11,6 +11,7 @@ from provisioner.errors import Refused
 from provisioner.kind import MARK
 from provisioner.kinds.role_assignment import KIND, ObservedRoleAssignment, RoleAssignment, Scope
 from provisioner.model import Address, Ref
+from tests.kinds.lives import Example
 from tests.kinds.worlds import ENVIRONMENT, OTHER, put, view_at
 
 if TYPE_CHECKING:
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
 
 
-@pytest.fixture
-def desired(azure: LocalAzure) -> RoleAssignment:
+def declare(azure: LocalAzure) -> RoleAssignment:
     """On a group, for a principal, both there."""
     group = f"{azure.subscription}/resourceGroups/rg-dev"
     put(azure, group, "2021-04-01", {"location": "westeurope"})
@@ -30,6 +30,35 @@ def desired(azure: LocalAzure) -> RoleAssignment:
     return RoleAssignment(
         scope=group, role="Reader", principal_id=principal["id"], environment=ENVIRONMENT, label="airflow"
     )
+
+
+def lend(azure: LocalAzure, desired: RoleAssignment) -> RoleAssignment:
+    """Only another environment needs it any more, by its description."""
+    (path,) = (one["id"] for one in listed(azure, desired) if one["properties"]["scope"] == desired.scope)
+    put(azure, path, "2022-04-01", {"properties": {**body(azure, desired), "description": f"{MARK}={OTHER}"}})
+    return desired
+
+
+EXAMPLE = Example(
+    declare=declare, change=lend, scope=lambda desired: Scope(scope=desired.scope, environment=ENVIRONMENT)
+)
+desired = pytest.fixture(declare, name="desired")
+
+
+def listed(azure: LocalAzure, desired: RoleAssignment) -> list[dict[str, Any]]:
+    """All assignments that reach the scope."""
+    path = f"{desired.scope}/providers/Microsoft.Authorization/roleAssignments"
+    return azure.request("GET", f"https://management.azure.com{path}?api-version=2022-04-01").json()["value"]
+
+
+def body(azure: LocalAzure, desired: RoleAssignment) -> dict[str, Any]:
+    """What Azure takes for it."""
+    definition = f"{azure.subscription}/providers/Microsoft.Authorization/roleDefinitions/{READER}"
+    return {
+        "roleDefinitionId": definition,
+        "principalId": desired.principal_id,
+        "principalType": "ServicePrincipal",
+    }
 
 
 def made(cloud: Cloud, desired: RoleAssignment) -> ObservedRoleAssignment:
@@ -54,14 +83,8 @@ def gone(cloud: Cloud, observed: ObservedRoleAssignment) -> None:
 def by_hand(azure: LocalAzure, desired: RoleAssignment) -> str:
     """The same, as somebody else would have made it; its name."""
     name = "7b1e6a52-55a5-4a0c-8f2e-1d6f0c3b9a77"
-    definition = f"{azure.subscription}/providers/Microsoft.Authorization/roleDefinitions/{READER}"
-    properties = {
-        "roleDefinitionId": definition,
-        "principalId": desired.principal_id,
-        "principalType": "ServicePrincipal",
-    }
     path = f"{desired.scope}/providers/Microsoft.Authorization/roleAssignments/{name}"
-    put(azure, path, "2022-04-01", {"properties": properties})
+    put(azure, path, "2022-04-01", {"properties": body(azure, desired)})
     return name
 
 

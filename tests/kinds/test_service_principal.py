@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provisioner.kinds.service_principal import KIND, RegisteredPrincipal, ServicePrincipal
+from tests.kinds.lives import Example
 from tests.kinds.worlds import ENVIRONMENT, view_at
 
 if TYPE_CHECKING:
@@ -15,11 +16,21 @@ if TYPE_CHECKING:
     from tests.emulator import LocalAzure
 
 
-@pytest.fixture
-def desired(azure: LocalAzure) -> ServicePrincipal:
+def declare(azure: LocalAzure) -> ServicePrincipal:
     """Of an application that has none yet."""
     application = azure.graph("POST", "applications", {"displayName": "dev airflow"}).json()
     return ServicePrincipal(client_id=application["appId"], environment=ENVIRONMENT)
+
+
+def unmark(azure: LocalAzure, desired: ServicePrincipal) -> ServicePrincipal:
+    """Somebody gave it other tags."""
+    path = f"servicePrincipals(appId='{desired.client_id}')"
+    assert azure.graph("PATCH", path, {"tags": ["team=a"]}).status == 204
+    return desired
+
+
+EXAMPLE = Example(declare=declare, change=unmark)
+desired = pytest.fixture(declare, name="desired")
 
 
 def made(cloud: Cloud, desired: ServicePrincipal) -> RegisteredPrincipal:

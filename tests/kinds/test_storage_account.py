@@ -11,6 +11,7 @@ from provisioner.errors import Conflict
 from provisioner.kind import MARK
 from provisioner.kinds.storage_account import KIND, METADATA_MARK, ObservedStorageAccount, StorageAccount
 from provisioner.model import Forces
+from tests.kinds.lives import Example
 from tests.kinds.worlds import ENVIRONMENT, OTHER, put, view_at
 
 if TYPE_CHECKING:
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 VERSION = "2023-05-01"
 
 
-@pytest.fixture
-def desired(azure: LocalAzure) -> StorageAccount:
+def declare(azure: LocalAzure) -> StorageAccount:
     """One that is not there, in a group that is."""
     group = f"{azure.subscription}/resourceGroups/rg-dev"
     put(azure, group, "2021-04-01", {"location": "westeurope"})
@@ -32,6 +32,15 @@ def desired(azure: LocalAzure) -> StorageAccount:
         tags={"team": "a"},
         environment=ENVIRONMENT,
     )
+
+
+def change(_azure: LocalAzure, desired: StorageAccount) -> StorageAccount:
+    """Another SKU and another tag."""
+    return replace(desired, sku="Standard_ZRS", tags={"team": "b"})
+
+
+EXAMPLE = Example(declare=declare, change=change)
+desired = pytest.fixture(declare, name="desired")
 
 
 def made(cloud: Cloud, desired: StorageAccount) -> ObservedStorageAccount:

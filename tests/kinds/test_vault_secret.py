@@ -12,7 +12,8 @@ from provisioner.errors import NotAuthorized, NotFound
 from provisioner.kinds.vault_secret import KIND, Scope, StoredSecret, VaultSecret
 from provisioner.model import KNOWN_AFTER_APPLY, Address, Change, Ref
 from provisioner.secret import Secret
-from tests.kinds.worlds import ENVIRONMENT, OTHER, SECRETS_OFFICER, grant, view_at
+from tests.kinds.lives import Example
+from tests.kinds.worlds import ENVIRONMENT, OTHER, SECRETS_OFFICER, VAULT, grant, make_vault, view_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +25,23 @@ API = "https://{}.vault.azure.net/{}?api-version=7.4"
 RESOURCE = "https://vault.azure.net"
 CREDENTIAL = Address("client_secret", "airflow")
 ENDS = datetime(2027, 6, 1, 12, 0, 0, 123456, tzinfo=UTC)
+
+
+def declare(azure: LocalAzure) -> VaultSecret:
+    """A variable with an end and a type, in a vault that is there."""
+    make_vault(azure)
+    value = Secret("sentinel-one")
+    return VaultSecret(
+        vault=VAULT, name="variables-a", value=value, environment=ENVIRONMENT, content_type="text", expires=ENDS
+    )
+
+
+EXAMPLE = Example(
+    name="variables-a",
+    declare=declare,
+    change=lambda _azure, desired: replace(desired, value=Secret("sentinel-two")),
+    scope=lambda desired: Scope(vault=desired.vault, environment=ENVIRONMENT),
+)
 
 
 @pytest.fixture

@@ -8,11 +8,13 @@ from uuid import UUID, uuid5
 from provisioner.cloud.cloud import Cloud
 from provisioner.cloud.profile import LOCAL
 from provisioner.cloud.session import LocalSettings, open_session
+from provisioner.local.world import OPERATOR_OBJECT_ID
 from provisioner.model import Address, Held, Holding, View
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from provisioner.secret import Secret
     from tests.emulator import LocalAzure
 
 ENVIRONMENT = "3f0b8c1e-7d52-5f0a-9b57-1c2f6d1f4e11"
@@ -21,14 +23,15 @@ VAULT = "kv-kinds"
 SECRETS_OFFICER = "b86a8fe4-44ce-4948-aee5-eccb2c155cd7"
 
 
-def cloud_of(azure: LocalAzure) -> Cloud:
-    """A run's cloud: one session, nothing remembered."""
+def cloud_of(azure: LocalAzure, client: tuple[str, Secret] | None = None) -> Cloud:
+    """A run's cloud: one session, nothing remembered; signed in as the operator, or as another client."""
+    client_id, client_secret = client or (azure.operator_client_id, azure.operator_secret)
     local = LocalSettings(
         proxy=azure.proxy,
         ca_bundle=azure.ca_bundle,
         tenant_id=azure.tenant_id,
-        client_id=azure.operator_client_id,
-        client_secret=azure.operator_secret,
+        client_id=client_id,
+        client_secret=client_secret,
     )
     return Cloud(open_session(LOCAL, subscription=azure.subscription_id, local=local))
 
@@ -59,9 +62,8 @@ def make_vault(azure: LocalAzure) -> str:
     return VAULT
 
 
-def grant(azure: LocalAzure, scope: str, role: str) -> str:
-    """The role for the operator; the id of the assignment."""
-    principal = str(cloud_of(azure).session.caller_object_id)
+def grant(azure: LocalAzure, scope: str, role: str, principal: str = OPERATOR_OBJECT_ID) -> str:
+    """The role for the operator, or for another principal; the id of the assignment."""
     name = str(uuid5(UUID(role), scope + principal))
     path = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{name}"
     definition = f"{azure.subscription}/providers/Microsoft.Authorization/roleDefinitions/{role}"
