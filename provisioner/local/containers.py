@@ -51,7 +51,10 @@ def get(world: World, account: str, name: str) -> Document:
 
 
 def create(world: World, account: str, name: str, *, metadata: Mapping[str, str] | None = None) -> Document:
-    """A new container; 409 ContainerAlreadyExists, 400 InvalidResourceName."""
+    """A new container; 409 ContainerAlreadyExists, 400 OutOfRangeInput, InvalidResourceName."""
+    if not name.startswith("$") and not 3 <= len(name) <= 63:
+        message = "The specified resource name length is not within the permissible limits."
+        raise AzureError(status=400, code="OutOfRangeInput", message=message)
     if not is_name(name):
         message = "The specified resource name contains invalid characters."
         raise AzureError(status=400, code="InvalidResourceName", message=message)

@@ -87,6 +87,7 @@ def test_az_deletes_recovers_and_purges_a_vault(az: Az, group: str) -> None:
     az("keyvault", "delete", "--name", "kv-az-one")
     az("keyvault", "purge", "--name", "kv-az-one")
     assert az("keyvault", "list-deleted") == []
+    assert az("keyvault", "check-name", "--name", "kv-az-one")["nameAvailable"] is True
 
 
 def test_az_keeps_secrets_once_it_has_a_role(az: Az, azure: LocalAzure, group: str) -> None:
@@ -143,3 +144,18 @@ def test_az_rest_reaches_arm_and_graph(az: Az, azure: LocalAzure, group: str) ->
     assert az("rest", "--method", "get", "--url", url)["name"] == group
     applications = az("rest", "--method", "get", "--url", "https://graph.microsoft.com/v1.0/applications")
     assert isinstance(applications["value"], list)
+
+
+def test_az_keeps_the_credentials_of_an_application(az: Az) -> None:
+    app = az("ad", "app", "create", "--display-name", "app-az")["appId"]
+    az("ad", "sp", "create", "--id", app)
+    az("ad", "app", "credential", "reset", "--id", app, "--display-name", "one")
+    az("ad", "app", "credential", "reset", "--id", app, "--append", "--display-name", "two")
+    keys = {one["displayName"]: one["keyId"] for one in az("ad", "app", "credential", "list", "--id", app)}
+    assert sorted(keys) == ["one", "two"]
+    az("ad", "app", "credential", "delete", "--id", app, "--key-id", keys["one"])
+    assert [one["displayName"] for one in az("ad", "app", "credential", "list", "--id", app)] == ["two"]
+    az("ad", "app", "delete", "--id", app)
+    assert az("ad", "app", "list", "--display-name", "app-az") == []
+    deleted = "https://graph.microsoft.com/v1.0/directory/deletedItems/microsoft.graph.application"
+    assert [one["appId"] for one in az("rest", "--method", "get", "--url", deleted)["value"]] == [app]

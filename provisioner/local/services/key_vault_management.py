@@ -139,6 +139,14 @@ def list_managed_hsms(_call: Call) -> Reply:
     return Reply(body={"value": []})
 
 
+@SERVICE.route(
+    "POST", _PROVIDER + "/checkMhsmNameAvailability", action="Microsoft.KeyVault/checkMhsmNameAvailability/read"
+)
+def check_managed_hsm_name(_call: Call) -> Reply:
+    """Any: `az keyvault check-name` asks this one."""
+    return Reply(body={"nameAvailable": True})
+
+
 @SERVICE.route("GET", _DELETED, action="Microsoft.KeyVault/locations/deletedVaults/read")
 def get_deleted(call: Call) -> Reply:
     """One soft-deleted vault."""

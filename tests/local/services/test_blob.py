@@ -240,3 +240,8 @@ def test_a_reader_reads_and_writes_nothing(azure_env: LocalAzure) -> None:
         with pytest.raises(HttpResponseError) as failed:
             data.get_blob_client("a").upload_blob(b"x")
     assert getattr(failed.value, "error_code", None) == "AuthorizationPermissionMismatch"
+
+
+@pytest.mark.parametrize("name", ["ab", "a" * 64])
+def test_a_container_name_of_a_wrong_length_is_out_of_range(lake: Lake, name: str) -> None:
+    assert code(lake.call("PUT", f"{lake.blob}/{name}?restype=container")) == "OutOfRangeInput"
