@@ -1,4 +1,7 @@
-"""The only print: lines in colour on a terminal, plain elsewhere; live progress; questions."""
+"""The only print: lines in colour on a terminal, plain elsewhere; live progress; questions.
+
+Imports the nouns only where something bears them: `validate` has none to show.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +13,15 @@ import traceback
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from provisioner.engine.report import Line, outcome_line
 from provisioner.errors import Defect, Unconfirmed
-from provisioner.model import Action, Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
 
+    from provisioner.engine.report import Line
     from provisioner.model import Outcome, Plan, Step
 
 CODES = {"green": 32, "yellow": 33, "magenta": 35, "cyan": 36, "red": 31, "dim": 2}
-DANGEROUS = (Action.DELETE, Action.REPLACE)
 
 
 def text(line: str) -> None:
@@ -41,6 +42,8 @@ def lines(found: Iterable[Line]) -> None:
 
 def complaint(message: str) -> None:
     """What went wrong, to standard error."""
+    from provisioner.engine.report import Line
+
     print(_coloured(Line(message, "red"), sys.stderr), file=sys.stderr)
 
 
@@ -75,7 +78,9 @@ def confirmer(question: str, *, yes: bool, always: bool = False) -> Callable[[Pl
     """Asks before a plan that deletes or replaces (`always`: before any); raises Unconfirmed without a yes."""
 
     def confirm(plan: Plan) -> None:
-        dangers = [step for step in plan.steps if step.action in DANGEROUS and not step.routine]
+        from provisioner.model import Action
+
+        dangers = [step for step in plan.steps if step.action in (Action.DELETE, Action.REPLACE) and not step.routine]
         if yes or not (dangers or always):
             return
         what = f"{plan.environment}: {len(dangers)} to delete or replace"
@@ -153,6 +158,9 @@ def progress(*, quiet: bool) -> Generator[Callable[[Step, Outcome | None], None]
 
 
 def _print_outcome(_step: Step, outcome: Outcome | None) -> None:
+    from provisioner.engine.report import outcome_line
+    from provisioner.model import Result
+
     if outcome is not None and outcome.result is not Result.UNCHANGED:
         print(_coloured(outcome_line(outcome)), flush=True)
 

@@ -9,13 +9,14 @@ import ast
 import json
 import warnings
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from provisioner.spec import airflow_version
 from provisioner.spec.parts import TEMPLATES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     import jinja2
 
@@ -151,7 +152,7 @@ def render_text(text: str, values: Mapping[str, Any], filters: Mapping[str, Call
     import jinja2  # noqa: PLC0415  # not every verb renders
 
     try:
-        return _jinja(filters or {}).from_string(text).render(values)
+        return _template(text, tuple((filters or {}).items())).render(values)
     except jinja2.TemplateSyntaxError as error:
         raise _not_rendered(error.message, error.lineno) from None
     except (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
@@ -174,12 +175,18 @@ def _line_of(error: BaseException) -> int | None:
     return line
 
 
-def _jinja(filters: Mapping[str, Callable[[str], str]]) -> jinja2.Environment:
+@cache
+def _template(text: str, filters: tuple[tuple[str, Callable[[str], str]], ...]) -> jinja2.Template:
+    """Compiled once: the check of a spec renders the DAG, and the recipe does."""
+    return _jinja(filters).from_string(text)
+
+
+def _jinja(filters: Iterable[tuple[str, Callable[[str], str]]]) -> jinja2.Environment:
     from jinja2 import StrictUndefined  # noqa: PLC0415  # only who needs it pays for it
     from jinja2.sandbox import ImmutableSandboxedEnvironment  # noqa: PLC0415  # only who needs it pays for it
 
     jinja = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)
-    jinja.filters.update(py=as_python, json=as_json, **filters)
+    jinja.filters.update(py=as_python, json=as_json, **dict(filters))
     return jinja
 
 
