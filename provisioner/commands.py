@@ -114,6 +114,9 @@ def provision(run: Run, *, only: Iterable[Address] = (), saved: SavedPlan | None
     check_rights(run.cloud, run.kinds, made)
     run.confirm(made)
     done = _bootstrap(run, snapshot)
+    if run.cloud.session.interrupted.is_set():
+        unbegun = {outcome.step.address: outcome for outcome in _apply(run, made, snapshot)}
+        return Report(plan=made, outcomes=_merged(made, {**unbegun, **done}))
     if any(outcome.result is Result.FAILED for outcome in done.values()):
         return Report(plan=made, outcomes=_merged(made, done))
     with _lease(run, "provision"):

@@ -99,7 +99,7 @@ class Apply:
             return Result.UNCHANGED
         if step.action is Action.DEFER:
             return Result.DEFERRED
-        if self._stopped:
+        if self._stopped or self.cloud.session.interrupted.is_set():  # perhaps in an earlier pass
             return Result.INTERRUPTED
         unmet = any((o.result in UNMET and not o.step.dated) or self._holds(o.step) for o in before)
         return Result.BLOCKED if unmet else None

@@ -71,9 +71,15 @@ class Cli:
     def process(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
         """The same as a process of its own; `env` on top of this one's environment."""
         self.file.write_text(yaml.safe_dump(self.spec))
-        wired = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        wired: dict[str, Any] = {
+            "stdin": subprocess.DEVNULL,
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.PIPE,
+            "text": True,
+        }
         command = [sys.executable, "-m", "provisioner", *arguments]
-        return subprocess.Popen(command, cwd=ROOT, env={**os.environ, **self.env}, **{**wired, **options})
+        wired.update(options)
+        return subprocess.Popen(command, cwd=ROOT, env={**os.environ, **self.env}, **wired)
 
     def run_process(self, *arguments: str, **options: Any) -> Said:
         process = self.process(*arguments, **options)

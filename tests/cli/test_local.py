@@ -1,0 +1,110 @@
+"""`provisioner local`: the embedded local Azure from the command line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Cli
+
+FIELDS = {"running", "proxy", "ca_bundle", "tenant_id", "subscription_id", "operator_client_id", "control_url"}
+
+
+def test_its_status_as_json_has_all_that_a_program_needs(cli: Cli) -> None:
+    found = cli.run("local", "status", "--json").json()
+
+    assert set(found) == FIELDS
+    assert found["running"] is True
+    assert found["proxy"] == cli.azure.proxy
+    assert Path(found["ca_bundle"]).read_text().startswith("-----BEGIN CERTIFICATE-----")
+
+
+def test_one_that_does_not_run_says_so(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROVISIONER_LOCAL_STATE", str(tmp_path / "nowhere"))
+
+    found = cli.run("local", "status", "--json").json()
+
+    assert set(found) == FIELDS
+    assert (found["running"], found["proxy"], found["control_url"]) == (False, None, None)
+    assert "local up" in cli.run("local", "status").out
+    assert cli.run("local", "down").out == "it was not running\n"
+
+
+def test_it_starts_stops_and_remembers(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROVISIONER_LOCAL_STATE", str(tmp_path / "own"))
+    try:
+        assert cli.run("local", "up", "--json").json()["running"] is True
+        cli.done("provision", "--only", "resource_group/flink-local")
+        assert cli.run("local", "down").out == "stopped\n"
+        assert cli.done("plan", "--json", "--only", "resource_group/flink-local").actions() == {}
+        assert cli.run("local", "reset").code == 0
+        assert cli.done("plan", "--json", "--only", "resource_group/flink-local").actions() != {}
+    finally:
+        cli.run("local", "down")
+
+
+def test_a_program_gets_its_own_exit_code_back(cli: Cli) -> None:
+    assert cli.run_process("local", "exec", "--", "sh", "-c", "exit 7").code == 7
+
+
+def test_a_program_gets_its_arguments_untouched(cli: Cli) -> None:
+    said = cli.run_process(
+        "local", "exec", "--", sys.executable, "-c", "import sys; print(sys.argv)", "--json", "--", "x"
+    )
+
+    assert said.out == "['-c', '--json', '--', 'x']\n"
+
+
+@pytest.mark.parametrize("program", ["no-such-program", "/", ""])
+def test_a_program_that_cannot_be_run_is_told(cli: Cli, program: str) -> None:
+    said = cli.run_process("local", "exec", "--", program)
+
+    assert (said.code, said.out) == (1, "")
+    assert "cannot be run" in said.err
+
+
+def test_a_program_sees_the_local_azure_and_nothing_that_would_lead_elsewhere(cli: Cli) -> None:
+    hostile = {
+        "https_proxy": "http://127.0.0.1:1",
+        "ALL_PROXY": "socks5://127.0.0.1:1",
+        "NO_PROXY": ".azure.net,.microsoft.com",
+        "AZURE_CLIENT_CERTIFICATE_PATH": "/theirs.pem",
+        "IDENTITY_ENDPOINT": "http://127.0.0.1:1",
+    }
+    cli.env = hostile
+    said = cli.run_process(
+        "local", "exec", "--", sys.executable, "-c", "import json, os; print(json.dumps(dict(os.environ)))"
+    )
+
+    seen = json.loads(said.out)
+    assert seen["https_proxy"] == seen["HTTPS_PROXY"] == cli.azure.proxy
+    assert seen["NO_PROXY"] == ""
+    assert not {"ALL_PROXY", "AZURE_CLIENT_CERTIFICATE_PATH", "IDENTITY_ENDPOINT"} & set(seen)
+    assert seen["AZURE_CLIENT_SECRET"] == cli.azure.operator_secret.reveal()
+
+
+def test_a_run_does_not_mind_hostile_proxy_variables(cli: Cli) -> None:
+    cli.env = {"https_proxy": "http://127.0.0.1:1", "NO_PROXY": ".azure.net", "REQUESTS_CA_BUNDLE": "/nowhere.pem"}
+
+    assert cli.run_process("plan", str(cli.file)).code == 0
+
+
+def test_the_variables_are_shown_without_the_secret(cli: Cli) -> None:
+    said = cli.run("local", "env")
+
+    assert f"export HTTPS_PROXY='{cli.azure.proxy}'" in said.out
+    assert "unset ALL_PROXY" in said.out
+    assert cli.azure.operator_secret.reveal() not in said.out
+    assert cli.azure.operator_secret.reveal() in cli.run("local", "env", "--show-secret").out
+
+
+def test_the_variables_make_any_shell_a_client(cli: Cli) -> None:
+    script = 'eval "$(%s -m provisioner local env)" && %s -c "import os; print(os.environ[\'https_proxy\'])"'
+    said = cli.run_process("local", "exec", "--", "sh", "-c", script % (sys.executable, sys.executable))
+
+    assert said.out.strip() == cli.azure.proxy

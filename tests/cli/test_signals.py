@@ -1,0 +1,104 @@
+"""Runs that are ended from outside, as processes of their own."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.cli.test_lifecycle import ours_anywhere
+
+if TYPE_CHECKING:
+    import subprocess
+
+    from tests.cli.conftest import Cli
+
+
+def until(process: subprocess.Popen[str], word: str) -> None:
+    """Read what a run says until it says this."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if word in line:
+            return
+    raise AssertionError(f"it ended without {word!r}")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_provision_exits_with_130_and_the_next_one_goes_on(cli: Cli, number: int) -> None:
+    cli.azure.control("PUT", "/faults", {"latency_ms": 60})
+    process = cli.process("provision", str(cli.file))
+    until(process, "created storage_account")
+
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+
+    assert process.returncode == 130, out + err
+    assert "Traceback" not in out + err
+    assert "interrupted" in out
+    cli.azure.control("DELETE", "/faults")
+    cli.done("provision")
+    assert cli("plan", "--detailed-exitcode").code == 0
+    cli.done("teardown")
+    assert ours_anywhere(cli) == []
+
+
+def test_an_interrupted_provision_in_json_is_still_one_document(cli: Cli) -> None:
+    cli.azure.control("PUT", "/faults", {"latency_ms": 100})
+    process = cli.process("provision", str(cli.file), "--json", "--debug")
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "PUT" in line and "storageAccounts/stflinklocal" in line:
+            break
+
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+
+    assert process.returncode == 130
+    assert "interrupted" in {step["outcome"] for step in json.loads(out)["steps"]}
+
+
+def test_an_interrupted_plan_exits_with_130(cli: Cli) -> None:
+    cli.azure.control("PUT", "/faults", {"latency_ms": 400})
+    process = cli.process("plan", str(cli.file), "--debug")
+    assert process.stderr is not None
+    assert "GET" in next(line for line in process.stderr if "GET" in line)
+
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+
+    assert (process.returncode, out) == (130, "")
+    assert "Traceback" not in err
+
+
+def test_an_interrupted_run_gives_its_lease_back(cli: Cli) -> None:
+    cli.azure.control("PUT", "/faults", {"latency_ms": 60})
+    process = cli.process("provision", str(cli.file))
+    until(process, "created key_vault")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    cli.azure.control("DELETE", "/faults")
+    cli.forget_calls()
+
+    cli.done("provision")
+
+    asked = cli.azure.control("GET", "/calls")["calls"]
+    taken = [call["status"] for call in asked if call["path"].endswith("/lease")]
+    assert taken, asked
+    assert 409 not in taken
+
+
+def test_a_program_that_is_run_gets_the_signal_itself(cli: Cli) -> None:
+    program = (
+        "import signal,sys,time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(9)); "
+        "print('up', flush=True); signal.pause()"
+    )
+    process = cli.process("local", "exec", "--", sys.executable, "-c", program)
+    until(process, "up")
+
+    process.send_signal(signal.SIGTERM)
+
+    assert process.wait(timeout=30) == 9
+    process.communicate()
