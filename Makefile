@@ -72,11 +72,11 @@ provision: .venv/runtime.stamp ## create what is missing in ENV, fix what drifte
 render: .venv/runtime.stamp ## print ENV's Airflow settings and DAG as they would be deployed
 	@$(PROVISIONER) render $(ENV) $(ARGS)
 
-schedule: .venv/runtime.stamp ## print what runs ENV's rotation; KIND=cron, systemd, github-actions, azure-pipelines or airflow
-	@$(PROVISIONER) schedule $(ENV) --kind $(or $(KIND),$(error KIND names no scheduler)) $(ARGS)
-
 rotate: .venv/runtime.stamp ## replace credentials of ENV that are due, without a moment of downtime
 	@$(PROVISIONER) rotate $(ENV) $(YES_OPTION) $(ARGS)
+
+schedule: .venv/runtime.stamp ## print what runs ENV's rotation; KIND=cron, systemd, github-actions, azure-pipelines or airflow
+	@$(PROVISIONER) schedule $(ENV) --kind $(or $(KIND),$(error KIND names no scheduler)) $(ARGS)
 
 schema: .venv/runtime.stamp ## print the JSON Schema of a spec, for editors
 	@$(PROVISIONER) schema $(ARGS)
@@ -111,4 +111,4 @@ validate: .venv/runtime.stamp ## find every mistake in ENV's spec, without any n
 	@touch $@
 
 .PHONY: bench check format graph help jar local-down local-env local-reset local-status local-up lock output plan \
-  provision render schedule schema status teardown test validate
+  provision render rotate schedule schema status teardown test validate
