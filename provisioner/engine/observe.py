@@ -1,12 +1,13 @@
-"""Read what is there: every node as soon as it can be, all at once; then what the spec no longer names.
+"""Read what is there: every node as soon as it can be, all at once; and what the spec no longer names.
 
 A node is read beside its container, not after it: what it answers counts only if the container is there. It waits
-for another node only where its identity is a Ref to that one. Writes nothing.
+for another node only where its identity is a Ref to that one. A search begins once its container has been read.
+Writes nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import replace
@@ -32,12 +33,12 @@ def observe(cloud: Cloud, recipe: Recipe, kinds: Kinds, *, strangers: bool = Fal
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="observe")
     try:
         checks = [] if strangers else _checks(cloud, kinds, recipe.nodes, pool)
-        readings = _Readings(cloud, kinds, pool).of(recipe.nodes)
+        searches = _Searches(cloud, kinds, pool, recipe.searches)
+        readings = _Readings(cloud, kinds, pool, searches).of(recipe.nodes)
         for check in checks:
             check.result()
-        found = [pool.submit(_search, cloud, kinds, readings, *pair) for pair in enumerate(recipe.searches)]
         others = _strangers(cloud, kinds, readings, pool) if strangers else {}
-        leftovers = tuple(one for some in found for one in some.result() if not _declared(one, readings))
+        leftovers = tuple(one for one in searches.found() if not _declared(one, readings))
         return Snapshot(now=cloud.session.now(), readings=readings, leftovers=leftovers, strangers=others)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
@@ -46,8 +47,8 @@ def observe(cloud: Cloud, recipe: Recipe, kinds: Kinds, *, strangers: bool = Fal
 class _Readings:
     """The reads of one pass under way."""
 
-    def __init__(self, cloud: Cloud, kinds: Kinds, pool: ThreadPoolExecutor) -> None:
-        self._cloud, self._kinds, self._pool = cloud, kinds, pool
+    def __init__(self, cloud: Cloud, kinds: Kinds, pool: ThreadPoolExecutor, searches: _Searches) -> None:
+        self._cloud, self._kinds, self._pool, self._searches = cloud, kinds, pool, searches
         self._done: dict[Address, Reading] = {}
         self._outputs: dict[Address, Mapping[str, Any]] = {}
         self._running: dict[Future[Reading], Node] = {}
@@ -57,8 +58,10 @@ class _Readings:
         waiting = list(nodes)
         while waiting or self._running:
             waiting = [node for node in waiting if not self._start(node)]
+            self._searches.begin(self._done, self._outputs)
             if self._running:
                 self._collect()
+        self._searches.begin(self._done, self._outputs, all_read=True)
         for node in nodes:  # a container may have answered after what it does not hold
             if self._without_container(node) and self._done[node.address].error is not None:
                 self._done[node.address] = Reading(node=node)
@@ -112,10 +115,46 @@ class _Readings:
             return Reading(node=node, error=error)
 
 
-def outputs_of(readings: Mapping[Address, Reading], kinds: Kinds) -> dict[Address, Mapping[str, Any]]:
-    """What the resources that are there publish."""
-    there = {address: reading.observed for address, reading in readings.items() if reading.observed is not None}
-    return {address: kinds[address.kind].publish(observed, None) for address, observed in there.items()}
+class _Searches:
+    """The searches of one pass, each begun as soon as what it needs has been read."""
+
+    def __init__(self, cloud: Cloud, kinds: Kinds, pool: ThreadPoolExecutor, searches: tuple[Search, ...]) -> None:
+        self._cloud, self._kinds, self._pool = cloud, kinds, pool
+        self._waiting = list(enumerate(searches))
+        self._running: dict[int, Future[tuple[Leftover, ...]]] = {}
+
+    def begin(
+        self, done: Mapping[Address, Reading], outputs: Mapping[Address, Mapping[str, Any]], *, all_read: bool = False
+    ) -> None:
+        """Begin those that wait for nothing any more. all_read: nothing else will be known."""
+        waiting: list[tuple[int, Search]] = []
+        for rank, search in self._waiting:
+            needed = {search.container, *(ref.address for ref in refs(search.scope))} - {None}
+            if not all_read and not needed <= done.keys():
+                waiting.append((rank, search))
+            elif search.container is None or done[search.container].observed is not None:
+                self._running[rank] = self._pool.submit(self._look, rank, search, resolve(search.scope, outputs))
+        self._waiting = waiting
+
+    def found(self) -> Iterator[Leftover]:
+        """What all of them found, in the order of the recipe."""
+        for _, looked in sorted(self._running.items()):
+            yield from looked.result()
+
+    def _look(self, rank: int, search: Search, scope: Any) -> tuple[Leftover, ...]:
+        """What one finds; nothing where its container may not be read yet, or its scope does not exist."""
+        owned = self._kinds[search.kind].owned
+        if owned is None or any(True for _ in refs(scope)):
+            return ()
+        try:
+            found = owned(self._cloud, scope)
+        except (NotAuthorized, NotFound):
+            return ()
+        at = search.container
+        return tuple(
+            Leftover(address=Address(search.kind, one.name), container=at, observed=one.observed, rank=rank)
+            for one in found
+        )
 
 
 def _checks(cloud: Cloud, kinds: Kinds, nodes: tuple[Node, ...], pool: ThreadPoolExecutor) -> list[Future[None]]:
@@ -133,25 +172,6 @@ def _declared(leftover: Leftover, readings: Mapping[Address, Reading]) -> bool:
     """Whether a node stands for it: under its name, or as the very thing that was read (a grant has no name)."""
     alike = (r.observed for a, r in readings.items() if a.kind == leftover.address.kind)
     return leftover.address in readings or leftover.observed in alike
-
-
-def _search(
-    cloud: Cloud, kinds: Kinds, readings: Mapping[Address, Reading], rank: int, search: Search
-) -> tuple[Leftover, ...]:
-    """What one search finds; nothing where its container is absent or may not be read yet."""
-    owned = kinds[search.kind].owned
-    scope = resolve(search.scope, outputs_of(readings, kinds))
-    absent = search.container is not None and readings[search.container].observed is None
-    if owned is None or absent or any(True for _ in refs(scope)):
-        return ()
-    try:
-        found = owned(cloud, scope)
-    except (NotAuthorized, NotFound):
-        return ()
-    return tuple(
-        Leftover(address=Address(search.kind, one.name), container=search.container, observed=one.observed, rank=rank)
-        for one in found
-    )
 
 
 def _strangers(

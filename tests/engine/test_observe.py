@@ -109,6 +109,15 @@ def test_a_search_that_cannot_be_made_finds_nothing(search: Search) -> None:
     assert seen(world, recipe(node("box/absent"), searches=[search])).leftovers == ()
 
 
+def test_a_search_waits_for_its_container_and_for_nothing_else() -> None:
+    world = World(things={"box/b": {}, "box/slow": {}}, errors={"shut": denied()}, slow={"box/slow"})
+    searches = [Search(kind="note", scope="shut", container=at("box/b"))]
+
+    seen(world, recipe(node("box/slow"), node("box/b"), searches=searches))
+
+    assert world.calls == ["read box/b", "search shut", "read box/slow"]
+
+
 def test_strangers_are_listed_for_our_containers_when_asked() -> None:
     world = World(things={"box/a": {"strangers": ["x"]}, "box/b": {"ours": False, "strangers": ["y"]}, "door/d": {}})
     what = recipe(node("box/a"), node("box/b"), node("door/d"))

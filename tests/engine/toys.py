@@ -63,7 +63,7 @@ class ToySession:
 class World:
     """What there is and what goes wrong, by address text.
 
-    errors: raised when it is read. slow: answered only after such an error was. calls: in order.
+    errors: raised when it is read or searched. slow: answered only after such an error was. calls: in order.
     """
 
     things: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
@@ -158,7 +158,9 @@ def delete(cloud: Cloud, observed: Seen) -> None:
 def owned(kind: str) -> Callable[[Cloud, str], Sequence[Found]]:
     def find(cloud: Cloud, scope: str) -> Sequence[Found]:
         world = world_of(cloud)
+        world.calls.append(f"search {scope}")
         if scope in world.errors:
+            world.answered.set()
             raise world.errors[scope]
         names = [name for name in world.things if name.startswith(f"{kind}/")]
         return [Found(name=name.removeprefix(f"{kind}/"), observed=seen(name, world.things[name])) for name in names]
