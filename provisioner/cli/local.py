@@ -39,6 +39,9 @@ def explained() -> Generator[None]:
     except process.StartError as error:
         remedy = "Look at its log in .local/azure, then `provisioner local down` and again"
         raise LocalError(str(error), remedy) from error
+    except OSError as error:
+        what = f"the local Azure cannot use {error.filename or 'its folder'}: {error.strerror}"
+        raise LocalError(what, f"Make room for it there, or set {STATE_VARIABLE} to another folder") from error
 
 
 def local_settings() -> LocalSettings:

@@ -86,6 +86,7 @@ NEW_GROUP = "microsoft.resources/subscriptions/resourcegroups/write"
 SCOPE = re.compile(r"(?:over scope|Resource:) '(/[^'\s]+?)(?:/secrets/[^']*)?'")
 OBJECT = re.compile(r"(?:object id|oid=)\s*'?([0-9a-fA-F-]{36})'?")
 SIGN_IN_CODE = re.compile(r"AADSTS\d+")
+UNANSWERED = (ServiceRequestError, ServiceResponseError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +120,7 @@ def _ours(error: AzureError, operation: str) -> CloudError:
         return _sign_in_failed(error, operation)
     if isinstance(error, HttpResponseError) and response is not None:
         return refusal(response, operation)
-    if isinstance(error, (ServiceRequestError, ServiceResponseError)):
+    if isinstance(error, UNANSWERED):
         return Unreachable(operation=operation, message=_root(error))
     if isinstance(error, ResourceNotFoundError):
         return NotFound(operation=operation, message=str(error.message))
@@ -131,6 +132,8 @@ def _sign_in_failed(error: ClientAuthenticationError, operation: str) -> CloudEr
     text = str(error.message)
     found = SIGN_IN_CODE.search(text)
     code = found.group() if found else "CredentialUnavailable"
+    if found is None and any(isinstance(cause, UNANSWERED) for cause in causes(error)):
+        return Unreachable(operation=operation, message=_root(error))
     told = _first_lines(text) if found else _unavailable(text)
     return NotAuthorized(operation=operation, status=401, code=code, message=told, remedy=SIGN_IN_REMEDY)
 
