@@ -22,7 +22,6 @@ ROOT = Path(__file__).parents[2]
 ODD = 'it\'s 100% "odd" $HOME `id` & co'
 # As its own pre-commit hook for Azure Pipelines calls it.
 CHECK = (str(ROOT / ".venv/bin/check-jsonschema"), "--regex-variant", "nonunicode", "--builtin-schema")
-WORKFLOW = {"github-actions": "vendor.github-workflows", "azure-pipelines": "vendor.azure-pipelines"}
 
 
 @pytest.fixture
@@ -113,13 +112,21 @@ def test_systemd_takes_the_units_and_reads_in_them_what_was_meant(render: Any, o
     assert "Persistent=true" in timer
 
 
-@pytest.mark.parametrize("kind", WORKFLOW)
-def test_a_pipeline_fulfils_its_platforms_schema(render: Any, kind: str) -> None:
-    for file in render(kind, "dev", "prod").values():
-        done = subprocess.run(
-            [*CHECK, WORKFLOW[kind], str(file)], capture_output=True, text=True, timeout=60, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
+def check(schema: str, file: Path) -> None:
+    done = subprocess.run([*CHECK, schema, str(file)], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_github_workflows_fulfil_githubs_schema(render: Any) -> None:
+    for file in render("github-actions", "dev", "prod").values():
+        check("vendor.github-workflows", file)
+
+
+def test_azure_pipelines_fulfil_their_schema(render: Any, tmp_path: Path) -> None:
+    for file in render("azure-pipelines", "dev", "prod").values():
+        read = tmp_path / "read.json"  # to Azure Pipelines every scalar is a text, and its schema says so
+        read.write_text(json.dumps(yaml.load(file.read_text(), yaml.BaseLoader)))  # noqa: S506  # makes texts only
+        check("vendor.azure-pipelines", read)
 
 
 def test_a_github_workflow_signs_in_by_federation_and_never_runs_twice_at_once(render: Any) -> None:
@@ -139,7 +146,7 @@ def test_a_github_workflow_signs_in_by_federation_and_never_runs_twice_at_once(r
 def test_an_azure_pipeline_signs_in_by_federation_and_never_runs_twice_at_once(render: Any) -> None:
     (file,) = render("azure-pipelines", "dev").values()
     flow = yaml.safe_load(file.read_text())
-    assert (flow["lockBehavior"], flow["schedules"][0]["batch"]) == ("sequential", "true")
+    assert (flow["lockBehavior"], flow["schedules"][0]["batch"]) == ("sequential", True)
     steps = [step for step in flow["jobs"][0]["steps"] if step.get("task") == "AzureCLI@2"]
     assert {step["inputs"]["azureSubscription"] for step in steps} == {"provisioner-dev"}
     assert ran([step["inputs"] for step in steps], "inlineScript") == [
