@@ -12,15 +12,20 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import requests
 from azure.core.pipeline.transport import HttpTransport, RequestsTransport
 from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+from urllib3.exceptions import SSLError
+from urllib3.util import create_urllib3_context
 from urllib3.util.retry import Retry as NoRetry
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
     from datetime import datetime
 
@@ -124,6 +129,40 @@ class Transport(HttpTransport[Any, Any]):
         self._session.close()
 
 
+class Adapter(HTTPAdapter):
+    """One TLS context for all connections: each of its own would read the whole CA bundle, which takes 15 ms."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._lock = threading.Lock()
+        self._contexts: dict[str, ssl.SSLContext] = {}
+
+    def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
+        """As requests says, with the context in place of the bundle that it is made of."""
+        host, options = super().build_connection_pool_key_attributes(request, verify, cert)
+        if verify:
+            kept = {name: value for name, value in options.items() if name not in {"ca_certs", "ca_cert_dir"}}
+            options = {**kept, "ssl_context": self._context(DEFAULT_CA_BUNDLE_PATH if verify is True else verify)}
+        return host, options
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Whom to trust stands in the context already."""
+        if not verify:
+            super().cert_verify(conn, url, verify, cert)
+
+    def _context(self, bundle: str) -> ssl.SSLContext:
+        with self._lock:
+            if bundle not in self._contexts:
+                made = create_urllib3_context()
+                place = {"capath": bundle} if Path(bundle).is_dir() else {"cafile": bundle}
+                try:
+                    made.load_verify_locations(**place)
+                except OSError as error:
+                    raise requests.exceptions.SSLError(SSLError(f"CA bundle {bundle}: {error}")) from None
+                self._contexts[bundle] = made
+            return self._contexts[bundle]
+
+
 def request_id(response: HttpResponse) -> str:
     """What Azure's support asks for; each service has its own header."""
     for header in ("x-ms-request-id", "request-id", "x-ms-correlation-request-id"):
@@ -145,5 +184,5 @@ def _pool(route: Route) -> requests.Session:
     session.trust_env = route.proxies is None
     retries = NoRetry(total=False, redirect=False, raise_on_status=False)
     for prefix in ("https://", "http://"):
-        session.mount(prefix, HTTPAdapter(pool_connections=POOL, pool_maxsize=POOL, max_retries=retries))
+        session.mount(prefix, Adapter(pool_connections=POOL, pool_maxsize=POOL, max_retries=retries))
     return session

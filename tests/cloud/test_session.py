@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from provisioner.cloud.cloud import Cloud
 from provisioner.cloud.profile import LOCAL, PROFILES
@@ -25,10 +26,10 @@ def group(azure: LocalAzure, name: str = "rg-dev") -> str:
     return f"{azure.subscription}/resourceGroups/{name}"
 
 
-def opened(azure: LocalAzure, secret: Secret, *, debug: bool = False) -> Cloud:
+def opened(azure: LocalAzure, secret: Secret, *, debug: bool = False, bundle: str = "") -> Cloud:
     local = LocalSettings(
         proxy=azure.proxy,
-        ca_bundle=azure.ca_bundle,
+        ca_bundle=bundle or azure.ca_bundle,
         tenant_id=azure.tenant_id,
         client_id=azure.operator_client_id,
         client_secret=secret,
@@ -49,6 +50,20 @@ def test_hostile_variables_do_not_matter_to_the_local_azure(azure: LocalAzure, m
     assert cloud.arm.find(group(azure), GROUPS) is None
     cloud.resource_groups.set_group(group(azure), location="westeurope", tags={})
     assert cloud.arm.find(group(azure), GROUPS) is not None
+
+
+@pytest.mark.parametrize(
+    ("bundle", "said"),
+    [
+        (DEFAULT_CA_BUNDLE_PATH, "CERTIFICATE_VERIFY_FAILED"),
+        ("/nonexistent.pem", "No such file"),
+        (__file__, "/test_session.py"),
+    ],
+    ids=["another authority", "absent", "no certificates"],
+)
+def test_only_the_authorities_of_the_bundle_are_trusted(azure: LocalAzure, bundle: str, said: str) -> None:
+    with pytest.raises(Unreachable, match=said):
+        opened(azure, azure.operator_secret, bundle=bundle).session.warm()
 
 
 def test_it_knows_who_signed_in_and_where(cloud: Cloud, azure: LocalAzure) -> None:
