@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 import pytest
 import yaml
 from cronsim import CronSim
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provisioner.errors import Refused
@@ -32,6 +32,7 @@ from provisioner.spec.schedules import (
 PLACE = PurePosixPath("/srv/provisioner")
 DAY = timedelta(days=1)
 SUNDAY = datetime(2026, 11, 1, tzinfo=UTC)
+SLOW = settings(deadline=None, max_examples=60)  # reading a cron line on and on takes its time
 PRINTABLE = st.text().filter(str.isprintable)
 
 
@@ -49,12 +50,14 @@ def gaps(cron: str) -> set[timedelta]:
     return {later - earlier for earlier, later in pairwise(islice(CronSim(cron, SUNDAY), 400))}
 
 
+@SLOW
 @given(st.sampled_from(PERIODS), st.text())
 def test_runs_are_as_far_apart_as_the_spec_says(period: int, identity: str) -> None:
     length = timedelta(minutes=period)
     assert gaps(cadence(length, identity).cron) == {length}
 
 
+@SLOW
 @given(st.integers(5, 60 * 24 * 60), st.text())
 def test_runs_are_never_further_apart_than_the_spec_says(minutes: int, identity: str) -> None:
     length = timedelta(minutes=minutes)
