@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from provisioner.cloud.arm import Arm
-from provisioner.cloud.faults import missing_right
+from provisioner.cloud.rights import missing_right
 from provisioner.errors import CloudError, NotFound
 
 if TYPE_CHECKING:

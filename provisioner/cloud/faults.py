@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from azure.core.exceptions import (
@@ -24,6 +24,7 @@ from azure.core.exceptions import (
 )
 
 from provisioner.cloud.retries import causes, retry_after
+from provisioner.cloud.rights import missing_in, missing_permission
 from provisioner.cloud.sign_in import REMEDY as SIGN_IN_REMEDY
 from provisioner.cloud.transport import request_id
 from provisioner.errors import (
@@ -69,22 +70,6 @@ BY_STATUS: dict[int, type[CloudError]] = {
     429: Throttled,
 }
 FAILED_THERE = "Azure itself failed. Run the command again in a few minutes; it goes on where it stopped."
-# Which role has an action, the least that serves first. https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
-READER = "Reader"
-ROLES = (
-    ("microsoft.authorization/", "Role Based Access Control Administrator"),
-    ("microsoft.keyvault/vaults/secrets/", "Key Vault Secrets Officer"),
-    ("microsoft.keyvault/locations/deletedvaults/purge/", "Key Vault Purge Operator"),
-    ("microsoft.storage/storageaccounts/blobservices/containers/blobs/", "Storage Blob Data Owner"),
-    ("microsoft.datafactory/", "Data Factory Contributor"),
-    ("", "Contributor"),
-)
-ACTION = re.compile(r"(?:perform action|Action:) '([\w./]+)'")
-# A role is granted on a resource, not on an assignment in it; a group that is not there yet takes none.
-BENEATH = re.compile(r"/providers/Microsoft\.Authorization/roleAssignments/[^/]*$", re.IGNORECASE)
-NEW_GROUP = "microsoft.resources/subscriptions/resourcegroups/write"
-SCOPE = re.compile(r"(?:over scope|Resource:) '(/[^'\s]+?)(?:/secrets/[^']*)?'")
-OBJECT = re.compile(r"(?:object id|oid=)\s*'?([0-9a-fA-F-]{36})'?")
 SIGN_IN_CODE = re.compile(r"AADSTS\d+")
 UNANSWERED = (ServiceRequestError, ServiceResponseError)
 
@@ -98,6 +83,7 @@ class Answer:
     message: str
     request_id: str = ""
     retry_after_seconds: float | None = None
+    request: Any = field(default=None, repr=False)
 
 
 @contextmanager
@@ -163,36 +149,12 @@ def _remedy(kind: type[CloudError], answer: Answer) -> str:
     if answer.code.startswith("AADSTS"):
         return SIGN_IN_REMEDY
     if answer.code == "Authorization_RequestDenied":
-        return (
-            "Grant the caller the Graph permission Application.ReadWrite.OwnedBy and consent to it "
-            "(docs/environment.md, Rights), or sign in as a person who may register applications."
-        )
+        return missing_permission(answer.request)
     if kind is NotAuthorized:
-        return _grant(answer.message)
+        return missing_in(answer.message, answer.request)
     if answer.code in {"SubscriptionNotRegistered", "MissingSubscriptionRegistration"}:
         return "Register the resource provider that it names: `az provider register --namespace NAMESPACE --wait`."
     return FAILED_THERE if answer.status >= 500 else ""
-
-
-def _grant(message: str) -> str:
-    """The az line that grants the missing right, as far as the message names it; else none."""
-    action, scope, who = ACTION.search(message), SCOPE.search(message), OBJECT.search(message)
-    if action is None or scope is None:
-        return ""
-    return missing_right(action.group(1), BENEATH.sub("", scope.group(1)), who.group(1) if who else "OBJECT_ID")
-
-
-def missing_right(action: str, scope: str, assignee: str) -> str:
-    """Which right on which scope, and the az line that grants it to an object id."""
-    name = action.lower()
-    role = next(role for prefix, role in ROLES if name.startswith(prefix))
-    if role == ROLES[-1][1] and name.endswith("/read"):
-        role = READER
-    place = "/".join(scope.split("/")[:3]) if name == NEW_GROUP else scope
-    return (
-        f"Missing right: {action} on {place}. Somebody who may grant it runs: "
-        f"az role assignment create --assignee {assignee} --role '{role}' --scope {place}"
-    )
 
 
 def _answer(response: Any) -> Answer:
@@ -204,6 +166,7 @@ def _answer(response: Any) -> Answer:
         message=message,
         request_id=request_id(response),
         retry_after_seconds=retry_after(response),
+        request=getattr(response, "request", None),
     )
 
 

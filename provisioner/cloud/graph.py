@@ -178,8 +178,7 @@ class Graph:
 
         def gone() -> bool:
             on_its_way = expected()
-            answer = self._request("DELETE", f"directory/deletedItems/{object_id}", missing_ok=True)
-            return answer.status_code != NOT_FOUND or not on_its_way
+            return self._deleted(f"directory/deletedItems/{object_id}") or not on_its_way
 
         with suppress(NotYetVisible):
             self._session.wait_until(gone, deadline_seconds=GONE_SECONDS, what=f"purging {object_id}")
@@ -222,8 +221,17 @@ class Graph:
         return False
 
     def _delete(self, path: str, object_id: str) -> None:
-        answer = self._request("DELETE", path, missing_ok=True)
-        self.purge(object_id, expected=lambda: answer.status_code != NOT_FOUND)
+        found = self._deleted(path)
+        self.purge(object_id, expected=lambda: found)
+
+    def _deleted(self, path: str) -> bool:
+        """Delete it; whether it was there. An answer that got lost counts as yes: a second try would not find it."""
+        try:
+            answer = self._request("DELETE", path, missing_ok=True, retry_lost=False)
+        except Unreachable:
+            self._request("DELETE", path, missing_ok=True)
+            return True
+        return answer.status_code != NOT_FOUND
 
     def _application(self, path: str) -> Application | None:
         response = self._request("GET", path, params=OF_APPLICATION, missing_ok=True)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from provisioner.cloud.faults import translated
-from provisioner.errors import Conflict, NotAuthorized, NotFound, NotYetVisible, Unreachable
+from provisioner.errors import Conflict, NotAuthorized, NotFound, NotYetVisible, Unexpected, Unreachable
 from provisioner.secret import Secret
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 RECOVERED_SECONDS = 120.0
 DELETED_SECONDS = 60.0
+SERVER_ERROR = 500
 # https://learn.microsoft.com/azure/key-vault/general/authentication-requests-and-responses
 VERSION = {"api-version": "7.4"}
 GONE = 404
@@ -103,16 +104,30 @@ class KeyVaultSecrets:
         def write() -> SecretVersion:
             with translated(f"PUT secret {vault}/{name}"):
                 made = self._client(vault).set_secret(
-                    name, value.reveal(), tags=dict(tags), expires_on=expires, content_type=content_type
+                    name,
+                    value.reveal(),
+                    tags=dict(tags),
+                    expires_on=expires,
+                    content_type=content_type,
+                    retry_lost=False,
                 )
                 return _version(made.properties)
 
+        def write_once() -> SecretVersion:
+            """Each PUT makes a version, so what one made whose answer got lost is looked for before the next."""
+            try:
+                return write()
+            except (Unreachable, Unexpected) as error:
+                if 0 < error.status < SERVER_ERROR:
+                    raise
+                return self._latest(vault, name, value, tags) or write()
+
         try:
-            return write()
+            return write_once()
         except Conflict:
             self._recover(vault, name)
         return self._session.until_visible(
-            write, what=f"PUT secret {vault}/{name}", deadline_seconds=RECOVERED_SECONDS, on=(Conflict,)
+            write_once, what=f"PUT secret {vault}/{name}", deadline_seconds=RECOVERED_SECONDS, on=(Conflict,)
         )
 
     def update_secret(
@@ -148,6 +163,12 @@ class KeyVaultSecrets:
                 self._session.wait_until(
                     lambda: self._is_deleted(vault, name), deadline_seconds=DELETED_SECONDS, what=f"deleting {name}"
                 )
+
+    def _latest(self, vault: str, name: str, value: Secret, tags: Mapping[str, str]) -> SecretVersion | None:
+        """The latest version, if it has this value and these tags."""
+        found = self.find_secret(vault, name)
+        same = found is not None and found.value is not None and found.value.matches(value)
+        return found if same and found is not None and found.tags == tags else None
 
     def _recover(self, vault: str, name: str) -> None:
         """Begin to recover a soft-deleted secret; none, or one that is under way, is fine. A lost answer too."""

@@ -1,6 +1,7 @@
 """The one retry policy: by type of answer, bounded, jittered, in every client's pipeline.
 
-A POST whose answer got lost is not sent again: it may have made something. Whoever sent it reads what stands.
+A POST whose answer got lost is not sent again: it may have made something. Whoever sent it reads what stands. The same
+for any request with the option `retry_lost=False`.
 """
 
 from __future__ import annotations
@@ -37,8 +38,10 @@ class Retry(HTTPPolicy[Any, Any]):
 
     def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
         """The last answer, or the last connection error."""
-        safe = "POST" in request.context.options.get("retry_on_methods", ()) or request.http_request.method != "POST"
-        _drop_foreign_options(request.context.options)
+        options = request.context.options
+        safe = "POST" in options.get("retry_on_methods", ()) or request.http_request.method != "POST"
+        safe = safe and bool(options.get("retry_lost", True))
+        _drop_foreign_options(options)
         position = _position(request.http_request)
         transport: Any = request.context.transport
         for delay in _delays():

@@ -218,7 +218,7 @@ def _passwords(application: Application, name: str, environment: str) -> Passwor
     label = _display_name(environment, "")
     ours = tuple(one for one in application.passwords if one.name == f"{label}{name}")
     return Passwords(
-        ours=True,
+        ours=bool(ours),
         version=",".join(sorted(one.key_id for one in ours)),
         application_id=application.object_id,
         client_id=application.client_id,

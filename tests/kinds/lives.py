@@ -130,6 +130,7 @@ def recipe_of(example: Example, address: Address, desired: Any) -> Recipe:
 
 def _lived(azure: LocalAzure, name: str, recipe: Recipe) -> Part:
     snapshot, begins = f"{recipe.nodes[0].address.kind}-{name}", world(azure)
+    offset = azure.control("GET", "/clock")["offset_seconds"]
     azure.control("PUT", f"/snapshots/{snapshot}")
     azure.control("DELETE", "/calls")
     cloud = cloud_of(azure)
@@ -140,7 +141,7 @@ def _lived(azure: LocalAzure, name: str, recipe: Recipe) -> Part:
         name=name,
         recipe=recipe,
         snapshot=snapshot,
-        offset_seconds=azure.control("GET", "/clock")["offset_seconds"],
+        offset_seconds=offset,
         writes=writes(azure),
         begins=begins,
         ends=world(azure),
@@ -199,11 +200,20 @@ def writes(azure: LocalAzure) -> tuple[tuple[str, str, str], ...]:
 
 
 def world(azure: LocalAzure) -> Counter[str]:
-    """Everything that the local Azure remembers, chance apart."""
+    """Everything that the local Azure remembers, chance apart, once what is under way there has come true."""
+    azure.advance(1)
+    azure.request("GET", f"https://management.azure.com{azure.subscription}/resources?api-version=2021-04-01")
     path = azure.state / "store" / "store.sqlite"
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as store:
         rows: list[tuple[str, str]] = store.execute("SELECT tab, value FROM documents").fetchall()
-    return Counter(CHANCE.sub("?", f"{table} {value}") for table, value in rows if table not in BOOKKEEPING)
+    shown = (f"{table} {_plain(value)}" for table, value in rows if table not in BOOKKEEPING)
+    return Counter(CHANCE.sub("?", row) for row in shown)
+
+
+def _plain(document: str) -> str:
+    """`_before` is what a runtime was until its last PUT: no part of what it is."""
+    told = json.loads(document)
+    return json.dumps({name: value for name, value in told.items() if name != "_before"}, sort_keys=True)
 
 
 def differences(azure: LocalAzure, wanted: Counter[str]) -> list[str]:

@@ -109,3 +109,15 @@ def test_an_application_made_just_now_is_waited_for(cloud: Cloud, azure: LocalAz
     KIND.create(cloud, fresh)
     azure.control("DELETE", "/faults")
     assert KIND.read(cloud, fresh) is not None
+
+
+def test_a_removal_whose_answer_is_lost_is_not_waited_for(
+    cloud: Cloud, azure: LocalAzure, desired: ServicePrincipal
+) -> None:
+    observed = made(cloud, desired)
+    azure.fault(fault="lost", method="DELETE", path="directory/deletedItems")
+    azure.control("DELETE", "/calls")
+    assert KIND.delete is not None
+    KIND.delete(cloud, observed)
+    purged = [one for one in azure.control("GET", "/calls")["calls"] if "deletedItems" in one["path"]]
+    assert [(one["method"], one["status"]) for one in purged] == [("DELETE", 0), ("DELETE", 404)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provisioner.errors import NotAuthorized, NotFound
+from provisioner.errors import NotAuthorized, NotFound, Unexpected
 from provisioner.kinds.vault_secret import KIND, Scope, StoredSecret, VaultSecret
 from provisioner.model import KNOWN_AFTER_APPLY, Address, Change, Ref
 from provisioner.secret import Secret
@@ -290,3 +290,33 @@ def test_a_lost_answer_and_a_throttle_are_no_failure(cloud: Cloud, azure: LocalA
     assert KIND.read(cloud, plain) is None
     azure.fault(fault="lost", method="POST", host="vault", path="recover")
     assert made(cloud, plain).ours
+
+
+def versions(azure: LocalAzure, name: str) -> int:
+    """How many a secret has."""
+    return len(by_hand(azure, "GET", f"secrets/{name}/versions")["value"])
+
+
+def test_a_write_whose_answer_is_lost_makes_one_version(cloud: Cloud, azure: LocalAzure, plain: VaultSecret) -> None:
+    azure.fault(fault="lost", method="PUT", path=f"secrets/{plain.name}")
+    made(cloud, plain)
+    assert versions(azure, plain.name) == 1
+    azure.fault(fault="lost", method="PUT", path=f"secrets/{plain.name}")
+    newer = replace(plain, value=Secret("sentinel-two"))
+    assert KIND.update is not None
+    KIND.update(cloud, newer, seen(cloud, plain))
+    assert versions(azure, plain.name) == 2
+    assert drift(cloud, newer) == []
+
+
+def test_a_write_that_failed_there_is_sent_again(cloud: Cloud, azure: LocalAzure, plain: VaultSecret) -> None:
+    azure.fault(fault="error", method="PUT", path=f"secrets/{plain.name}", status=502, code="BadGateway")
+    made(cloud, plain)
+    assert versions(azure, plain.name) == 1
+
+
+def test_a_write_that_was_refused_is_not(cloud: Cloud, azure: LocalAzure, plain: VaultSecret) -> None:
+    azure.fault(fault="error", method="PUT", path=f"secrets/{plain.name}", status=400, code="BadParameter")
+    with pytest.raises(Unexpected, match="BadParameter"):
+        made(cloud, plain)
+    assert KIND.read(cloud, plain) is None

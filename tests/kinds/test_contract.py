@@ -1,0 +1,203 @@
+"""Every kind through its life: undisturbed, and with each thing that can go wrong on the way.
+
+Absent → create → read → no diff → update → no diff → delete → delete again → absent. Whatever goes wrong, the world
+ends as it does undisturbed: nothing twice, nothing lost. The kinds are those in the folder; each is tried with the
+`EXAMPLE` in its own test.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import pytest
+
+from provisioner.errors import NotAuthorized, Refusals
+from provisioner.kinds import kinds
+from provisioner.model import Action
+from tests.kinds import lives
+from tests.kinds.worlds import cloud_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.emulator import LocalAzure
+    from tests.kinds.lives import Example, Life, Part
+
+KINDS = kinds()
+MADE = sorted(name for name, kind in KINDS.items() if kind.create is not None)
+GIVEN = sorted(KINDS.keys() - set(MADE))
+LAG_SECONDS = 0.4
+RUNS = 3
+# Reading one's own write is certain in storage: https://learn.microsoft.com/azure/storage/blobs/concurrency-manage.
+# Whoever polls an operation is sent to where it runs.
+EVENTUAL = {"host": r"^(?!.*\.(dfs|blob)\.core\.windows\.net$)", "path": r"^(?!.*operation(result|statuse)?s/)"}
+
+
+def example_of(name: str) -> Example:
+    """Raises AttributeError for a kind that nothing is known to try with."""
+    return import_module(f"tests.kinds.test_{name}").EXAMPLE
+
+
+@pytest.fixture(scope="session")
+def lived() -> dict[str, Life]:
+    """Undisturbed lives, lived once."""
+    return {}
+
+
+@pytest.fixture
+def live(azure: LocalAzure, lived: dict[str, Life]) -> Callable[[str], Life]:
+    """The undisturbed life of a kind."""
+
+    def undisturbed(name: str) -> Life:
+        if name not in lived:
+            lived[name] = lives.live(azure, name, example_of(name))
+        return lived[name]
+
+    return undisturbed
+
+
+def pending(azure: LocalAzure, part: Part) -> list[str]:
+    """What a plan would do now, apart from what waits for a date."""
+    cloud = cloud_of(azure)
+    made, _ = lives.planned(cloud, part.recipe, part.name)
+    cloud.session.close()
+    return [f"{step.action} {step.address}" for step in made.steps if step.pending]
+
+
+@pytest.mark.parametrize("name", sorted(KINDS))
+def test_every_kind_has_an_example(name: str) -> None:
+    assert example_of(name)
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_each_part_of_a_life_ends_alike_and_leaves_nothing_to_do(
+    azure: LocalAzure, live: Callable[[str], Life], name: str
+) -> None:
+    for part in live(name).parts:
+        lives.begin(azure, part)
+        assert part.writes, part.name
+        assert pending(azure, part), part.name
+        assert lives.errors_of(azure, part) == [], part.name
+        assert lives.differences(azure, part.ends) == [], part.name
+        assert pending(azure, part) == [], part.name
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_what_was_deleted_is_absent_and_deleting_it_again_is_fine(
+    azure: LocalAzure, live: Callable[[str], Life], name: str
+) -> None:
+    part = live(name).parts[-1]
+    kind, address = KINDS[name], part.recipe.nodes[0].address
+    if kind.delete is None:
+        assert kind.leaves is not None
+        assert kind.leaves(part.recipe.nodes[0].desired)
+        return
+    lives.begin(azure, part)
+    cloud = cloud_of(azure)
+    made, _ = lives.planned(cloud, part.recipe, part.name)
+    (observed,) = (step.observed for step in made.steps if step.address == address)
+    assert observed is not None
+    kind.delete(cloud, observed)
+    kind.delete(cloud, observed)
+    cloud.session.new_pass()
+    kind.delete(cloud, observed)
+    assert lives.errors_of(azure, part) == []
+    assert lives.differences(azure, part.ends) == []
+    cloud.session.close()
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_an_answer_that_is_lost_after_the_write_makes_nothing_twice(
+    azure: LocalAzure, live: Callable[[str], Life], name: str
+) -> None:
+    failures: list[str] = []
+    for part in live(name).parts:
+        for number, (method, host, path) in enumerate(part.writes):
+            lives.begin(azure, part)
+            earlier = Counter(part.writes[:number])[method, host, path]
+            rule = {"method": method, "host": f"^{re.escape(host)}$", "path": f"^{re.escape(path)}$"}
+            azure.fault(fault="lost", **rule, skip=earlier)
+            met = [lives.errors_of(azure, part) for _ in range(RUNS)]
+            wrong = lives.differences(azure, part.ends)
+            if met[-1] or wrong:
+                failures.append(f"{part.name}, lost {method} {path}: {met} {wrong}")
+    assert failures == []
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_replicas_that_lag_are_waited_for(azure: LocalAzure, live: Callable[[str], Life], name: str) -> None:
+    for part in live(name).parts:
+        lives.begin(azure, part)
+        azure.fault(fault="stale", **EVENTUAL, seconds=LAG_SECONDS, times=None)
+        assert lives.errors_of(azure, part) == [], part.name
+        assert lives.differences(azure, part.ends) == [], part.name
+
+
+@pytest.mark.parametrize("name", MADE)
+@pytest.mark.parametrize("status", [429, 503])
+def test_writes_that_are_turned_away_once_are_sent_again(
+    azure: LocalAzure, live: Callable[[str], Life], name: str, status: int
+) -> None:
+    for part in live(name).parts:
+        lives.begin(azure, part)
+        for (method, host, path), times in Counter(part.writes).items():
+            for number in range(times):
+                rule = {"method": method, "host": f"^{re.escape(host)}$", "path": f"^{re.escape(path)}$"}
+                azure.fault(fault="error", status=status, code="TooManyRequests", **rule, skip=2 * number)
+        assert lives.errors_of(azure, part) == [], part.name
+        assert lives.differences(azure, part.ends) == [], part.name
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_a_throttle_that_says_how_long_is_waited_out(azure: LocalAzure, live: Callable[[str], Life], name: str) -> None:
+    part = live(name).parts[0]
+    lives.begin(azure, part)
+    azure.fault(fault="throttle", retry_after=1, host=r"^(?!login\.)", times=2)
+    assert lives.errors_of(azure, part) == []
+    assert lives.differences(azure, part.ends) == []
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_a_caller_without_the_right_is_told_which_and_writes_nothing(
+    azure: LocalAzure, live: Callable[[str], Life], name: str
+) -> None:
+    life = live(name)
+    for part in life.parts:
+        for client in (life.reader, life.nobody):
+            lives.begin(azure, part)
+            errors = lives.errors_of(azure, part, client)
+            assert errors, part.name
+            for error in errors:
+                assert_tells_the_right(error)
+            assert lives.differences(azure, part.begins) == [], part.name
+
+
+def assert_tells_the_right(error: Exception) -> None:
+    """Which right on which scope, and the `az` line that grants it."""
+    for one in error.errors if isinstance(error, Refusals) else (error,):
+        assert isinstance(one, NotAuthorized), one
+        assert re.search(r"Missing right: \S+ on \S+.*\baz (role assignment create|ad app permission)", str(one)), one
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_what_is_given_is_read_and_never_written(azure: LocalAzure, live: Callable[[str], Life], name: str) -> None:
+    life = live(name)
+    (part,) = life.parts
+    kind, node = KINDS[name], part.recipe.nodes[0]
+    assert (kind.update, kind.delete, kind.rotate) == (None, None, None)
+    for fault in ({}, {"fault": "error"}, {"fault": "throttle"}, {"fault": "lost"}, {"fault": "stale", "seconds": 1}):
+        lives.begin(azure, part)
+        if fault:
+            azure.fault(**fault, method="GET", host="management")
+        cloud = cloud_of(azure)
+        made, snapshot = lives.planned(cloud, part.recipe, part.name)
+        (step,) = made.steps
+        assert (step.action, step.observed) == (Action.KEEP, snapshot.readings[node.address].observed)
+        assert step.observed is not None
+        assert set(kind.publish(step.observed, None)) == set(kind.outputs)
+        assert lives.differences(azure, part.begins) == []
+        cloud.session.close()
+    assert_tells_the_right(lives.errors_of(azure, part, life.nobody)[0])
