@@ -50,11 +50,15 @@ class Scope:
 
 @dataclass(frozen=True, kw_only=True)
 class ObservedCallerAccess(Observed):
-    """The caller may. name: of our own grant to it; empty if it has the right from elsewhere."""
+    """The caller may. name: of our own grant to it; empty if it has the right from elsewhere.
+
+    lent: only another environment of ours stands behind the grant, and may take it away.
+    """
 
     scope: str
     name: str
     environment: str
+    lent: bool = False
 
 
 def to_vault(*, scope: str, vault: str, environment: str) -> CallerAccess:
@@ -98,11 +102,16 @@ def _read(cloud: Cloud, desired: CallerAccess) -> ObservedCallerAccess | None:
     if not allowed and not mine:
         return None
     name = mine[0].name if mine else ""
-    return ObservedCallerAccess(ours=bool(mine), scope=desired.scope, name=name, environment=desired.environment)
+    lent = not mine and any(one.principal_id == caller and cloud.authorization.marks(one) for one in listed)
+    return ObservedCallerAccess(
+        ours=bool(mine), scope=desired.scope, name=name, environment=desired.environment, lent=lent
+    )
 
 
-def _diff(_desired: CallerAccess, _observed: ObservedCallerAccess, _view: View) -> tuple[Change, ...]:
-    return ()
+def _diff(desired: CallerAccess, observed: ObservedCallerAccess, _view: View) -> tuple[Change, ...]:
+    if not observed.lent:
+        return ()
+    return (Change(field="description", after=_mark(desired.environment), reason="needed here too"),)
 
 
 def _owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
@@ -147,6 +156,10 @@ def _create(cloud: Cloud, desired: CallerAccess) -> None:
     )
 
 
+def _update(cloud: Cloud, desired: CallerAccess, _observed: ObservedCallerAccess) -> None:
+    _create(cloud, desired)
+
+
 def _delete(cloud: Cloud, observed: ObservedCallerAccess) -> None:
     if observed.name:
         cloud.authorization.revoke(observed.scope, observed.name, _mark(observed.environment))
@@ -163,5 +176,6 @@ KIND: Kind[CallerAccess, ObservedCallerAccess] = Kind(
     owned=_owned,
     prove=_prove,
     create=_create,
+    update=_update,
     delete=_delete,
 )
