@@ -10,6 +10,7 @@ import threading
 import time
 import uuid
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -18,7 +19,7 @@ from provisioner.cloud.faults import refusal, translated
 from provisioner.cloud.retries import JITTER, Retry
 from provisioner.cloud.sign_in import LocalSettings, SignIn, sign_in
 from provisioner.cloud.tokens import Tokens, claims_of
-from provisioner.cloud.transport import WRITE_SECONDS, Route, Transport
+from provisioner.cloud.transport import WRITE_SECONDS, Route, Transport, ticks
 from provisioner.errors import CloudError, Interrupted, NotYetVisible
 
 if TYPE_CHECKING:
@@ -108,6 +109,15 @@ class Session:
         if self._transport.first_date is None:
             raise NotYetVisible(operation="the cloud's clock", message="no answer had a Date")
         return self._transport.first_date
+
+    def moment(self) -> datetime:
+        """The cloud's time as it is by now, for noting when something was written: seconds late, never early.
+
+        It is a whole second, as a Date is.
+        """
+        began = self.now()
+        passed = ticks() - self._transport.first_ticks
+        return (began + timedelta(seconds=2.0 + passed)).replace(microsecond=0)
 
     def later(self) -> datetime:
         """The cloud's time now; from here on it is `now`."""
@@ -251,7 +261,7 @@ class Session:
 
     def ticks(self) -> float:
         """Seconds from anywhere; they go on while the machine sleeps, as the cloud's do."""
-        return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+        return ticks()
 
     def pause(self, seconds: float) -> None:
         """The only sleep; `interrupted` ends it."""

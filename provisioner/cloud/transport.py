@@ -70,6 +70,7 @@ class Transport(HttpTransport[Any, Any]):
         )
         self.counter: Counter[str] = Counter()
         self.first_date: datetime | None = None
+        self.first_ticks = 0.0
         self._route = route
         self._pause = pause
         self._guard = guard
@@ -103,7 +104,7 @@ class Transport(HttpTransport[Any, Any]):
             self.counter[f"{request.method} {host}"] += 1
             date = response.headers.get("Date")
             if self.first_date is None and date:
-                self.first_date = parsedate_to_datetime(date)
+                self.first_date, self.first_ticks = parsedate_to_datetime(date), ticks()
 
     def _log(self, request: HttpRequest, started: float, status: str, ident: str) -> None:
         if self._debug:
@@ -161,6 +162,11 @@ class Adapter(HTTPAdapter):
                     raise requests.exceptions.SSLError(SSLError(f"CA bundle {bundle}: {error}")) from None
                 self._contexts[bundle] = made
             return self._contexts[bundle]
+
+
+def ticks() -> float:
+    """Seconds from anywhere; they go on while the machine sleeps, as the cloud's do."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 def request_id(response: HttpResponse) -> str:

@@ -1,7 +1,8 @@
 """Airflow runtimes of data factories (Workflow Orchestration Manager): what stands in one, what of it is in use.
 
 Settings (table `settings`, key `airflow`, PUT /settings/airflow at the control endpoint): `start_seconds` until a new
-runtime is Started, `rollout_seconds` until changed values are in use, `mask_variables` hides them from GET.
+runtime is Started, `rollout_seconds` until changed values are in use, `mask_variables` hides them from GET (all, or
+those of a list).
 https://learn.microsoft.com/azure/data-factory/rest-apis-for-airflow-integrated-runtime
 """
 
@@ -92,8 +93,9 @@ def shown(world: World, runtime: Document, *, state_shown: str = "") -> Document
     for holder, name in ((airflow, "password"), (git, "credential")):
         if holder.get(name):
             holder[name] = MASK
-    if settings(world)["mask_variables"]:
-        airflow["airflowEnvironmentVariables"] = dict.fromkeys(airflow["airflowEnvironmentVariables"], MASK)
+    variables, masked = airflow["airflowEnvironmentVariables"], settings(world)["mask_variables"]
+    for name in variables.keys() if masked is True else variables.keys() & set(masked or ()):
+        variables[name] = MASK
     properties["state"] = state_shown or state(world, runtime)
     return result
 

@@ -13,7 +13,7 @@ import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from provisioner.local import wire
+from provisioner.local import wire, workers
 from provisioner.local.call import Reply
 from provisioner.local.faults import rule
 
@@ -49,6 +49,7 @@ class Control:
             ("GET", "/calls"): self._calls,
             ("DELETE", "/calls"): self._clear_calls,
             ("POST", "/reset"): self._reset,
+            ("GET", "/sign-ins"): self._sign_ins,
         }
 
     async def __call__(self, scope: wire.Scope, receive: wire.Receive, send: wire.Send) -> None:
@@ -146,6 +147,10 @@ class Control:
         self._gateway.calls.clear()
         self._reseed()
         return {}
+
+    def _sign_ins(self, _body: Json, _request: wire.Request) -> list[Json]:
+        """Each Airflow runtime's workers try to sign in with what they have; Airflow's value is never shown."""
+        return [workers.sign_in(self._gateway.dispatcher, runtime) for runtime in workers.runtimes(self._world)]
 
     def _setting(self, _body: Json, request: wire.Request) -> Json:
         return self._world.store.get("settings", request.path.rsplit("/", 1)[-1]) or {}

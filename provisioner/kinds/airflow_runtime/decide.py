@@ -15,7 +15,6 @@ from provisioner.kinds.airflow_runtime.records import (
     REQUIREMENT,
     AirflowRuntime,
     ObservedAirflowRuntime,
-    Value,
     package,
     secret_of,
 )
@@ -23,12 +22,14 @@ from provisioner.model import Change, Forces, Ref, View
 from provisioner.secret import HIDDEN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator
 
 
-def diff(desired: AirflowRuntime, observed: ObservedAirflowRuntime, _view: View) -> tuple[Change, ...]:
+def diff(desired: AirflowRuntime, observed: ObservedAirflowRuntime, view: View) -> tuple[Change, ...]:
     """Refusals first. No value of a variable is shown that may be secret."""
-    return (*refusals(desired, observed), *_changes(desired, observed))
+    held = [one.holding for one in view.holdings.get(desired.credential, ())]
+    copied = any(one.readable and one.key_id == desired.key_id for one in held)
+    return (*refusals(desired, observed, copied=copied), *_changes(desired, observed))
 
 
 def _changes(desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> tuple[Change, ...]:
@@ -103,8 +104,8 @@ def _resource(desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> Iter
         yield from compare("extra_nodes", observed.runtime.extra_nodes, desired.extra_nodes)
 
 
-def refusals(desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> Iterator[Change]:
-    """Why nothing of ours can be written there."""
+def refusals(desired: AirflowRuntime, observed: ObservedAirflowRuntime, *, copied: bool = False) -> Iterator[Change]:
+    """Why nothing of ours can be written there. copied: some place gives the client secret back for this write."""
     runtime = observed.runtime
     yield from compare("type", runtime.type, "Airflow", reason="name an Airflow runtime", forces=Forces.REFUSE)
     # https://learn.microsoft.com/azure/data-factory/concepts-workflow-orchestration-manager#supported-apache-airflow-versions
@@ -119,12 +120,20 @@ def refusals(desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> Itera
     for name in _conflicts(desired, observed):
         yield _refusal(name, "set by somebody else", f"add {name} to `airflow.take_over` to overwrite it")
     if _changes(desired, observed):
-        for place in lost(observed, desired.settings):
-            yield _refusal(place, "hidden by Azure", "a change would erase it; supply it in the spec's `airflow`")
+        known = {name for name, value in desired.settings.items() if not isinstance(value, Ref)}
+        renewed = copied or desired.key_id != observed.key_id
+        for place in lost(observed, known | ({CLIENT_SECRET} if renewed else set[str]())):
+            yield _refusal(place, "hidden by Azure", _supply(place))
 
 
 def _refusal(name: str, before: str, reason: str) -> Change:
     return Change(field=name, before=before, reason=reason, forces=Forces.REFUSE)
+
+
+def _supply(place: str) -> str:
+    if place == _place(CLIENT_SECRET):
+        return "a change would erase it; `provisioner rotate --force --only airflow` writes a new one with the change"
+    return "a change would erase it; supply it in the spec's `airflow`"
 
 
 def _conflicts(desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> Iterator[str]:
@@ -141,7 +150,11 @@ def _conflicts(desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> Ite
             yield name
 
 
-def lost(observed: ObservedAirflowRuntime, settings: Mapping[str, Value]) -> Iterator[str]:
-    """Masked values that a PUT would erase, since nobody says what they are."""
-    ours = {f"airflowEnvironmentVariables.{n}" for n, value in settings.items() if not isinstance(value, Ref)}
+def lost(observed: ObservedAirflowRuntime, written: Collection[str]) -> Iterator[str]:
+    """Masked values that a PUT would erase, since nobody says what they are. written: variables that it sets anew."""
+    ours = set(map(_place, written))
     yield from (place for place in observed.runtime.masked if place not in observed.supplied and place not in ours)
+
+
+def _place(variable: str) -> str:
+    return f"airflowEnvironmentVariables.{variable}"

@@ -113,7 +113,7 @@ def _publication(cloud: Cloud, desired: AirflowRuntime, before: tuple[str, ...])
     new = known(desired.key_id)
     if before and before[0] == new:
         return {}
-    published = cloud.session.now().isoformat()
+    published = cloud.session.moment().isoformat(timespec="seconds")
     previous = " ".join([key_id for key_id in before if key_id not in ("", new)][:REMEMBERED])
     return {
         KEY_ID: Secret(new),
@@ -151,9 +151,9 @@ def _now(observed: ObservedAirflowRuntime, found: Answer) -> ObservedAirflowRunt
 def _withdraw(cloud: Cloud, observed: ObservedAirflowRuntime) -> None:
     if observed.held_by != observed.environment and not observed.is_masked(KEYS):
         return
-    for place in lost(observed, {}):
-        raise Refused(observed.runtime.resource_id, f"Azure hides {place}", "Supply it in the spec's `airflow`.")
     ours = {name for name in observed.keys if not name.startswith(REQUIREMENT)}
+    for place in lost(observed, ours):
+        raise Refused(observed.runtime.resource_id, f"Azure hides {place}", "Supply it in the spec's `airflow`.")
     lines = observed.runtime.requirements
     cloud.data_factory.set_runtime(
         observed.runtime.resource_id,

@@ -1,0 +1,93 @@
+"""What the consumers held over time, as they signed in; and whether a moment lay uncovered.
+
+Entries tile the time: an entry stands before and after every step that writes. A key that Entra has in two entries was
+there between them, since a removed one never comes back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from provisioner.model import Action
+from tests.rotation.world import NAMES, living
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime, timedelta
+
+    from provisioner.model import Outcome, Step
+    from tests.rotation.world import Rotations, Use
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One moment. ends: by key id that Entra had then, when it expires."""
+
+    at: datetime
+    uses: tuple[Use, Use]
+    ends: dict[str, datetime]
+
+    def use(self, name: str) -> Use:
+        return next(one for one in self.uses if one.name == name)
+
+
+@dataclass
+class Diary:
+    """Entries of one environment, the oldest first. `watch` makes one before and after every step that writes."""
+
+    rotations: Rotations
+    entries: list[Entry] = field(default_factory=list[Entry])
+
+    def watch(self, step: Step, _outcome: Outcome | None) -> None:
+        if step.action not in (Action.KEEP, Action.DEFER):
+            self.note()
+
+    def note(self) -> Entry:
+        """Let every consumer sign in now. Entra is asked first and last, so that its keys are those of the moment."""
+        before = {key_id: end for _, key_id, _, end in living(self.rotations)}
+        at, uses = self.rotations.now(), self.rotations.uses()
+        after = {key_id: end for _, key_id, _, end in living(self.rotations)}
+        added = {key_id: end for key_id, end in after.items() if key_id not in before}
+        entry = Entry(at=at, uses=uses, ends={**{k: e for k, e in before.items() if k in after}, **added})
+        self.entries.append(entry)
+        return entry
+
+    def gaps(self) -> list[str]:
+        """Every stretch of time in which a consumer may have held something that did not work."""
+        return [*self._refused(), *self._uncovered()]
+
+    def switches(self, name: str) -> list[tuple[datetime, str, str]]:
+        """When a consumer was first seen with another key than before, and both."""
+        held = [(entry.at, entry.use(name).key_id or "") for entry in self.entries]
+        return [(at, old, new) for (_, old), (at, new) in pairwise(held) if old != new]
+
+    def removals(self) -> dict[str, datetime]:
+        """By key id, when it was first seen to be gone."""
+        pairs = list(pairwise(self.entries))
+        return {key_id: after.at for before, after in pairs for key_id in before.ends.keys() - after.ends.keys()}
+
+    def hasty(self, overlap: timedelta) -> list[str]:
+        """Keys that went before the overlap had passed since a consumer last held them."""
+        removed = self.removals()
+        left = [(at, old) for name in NAMES for at, old, _ in self.switches(name)]
+        return [
+            f"{old} left at {at}, gone at {removed[old]}"
+            for at, old in left
+            if removed.get(old, at + overlap) < at + overlap
+        ]
+
+    def _refused(self) -> Iterator[str]:
+        for entry in self.entries:
+            for use in entry.uses:
+                if not use.works or use.key_id is None:
+                    yield f"{entry.at}: {use.name} could not sign in with {use.key_id}"
+
+    def _uncovered(self) -> Iterator[str]:
+        for before, after in pairwise(self.entries):
+            for name in NAMES:
+                for key_id in {before.use(name).key_id, after.use(name).key_id} - {None}:
+                    there = key_id in before.ends and key_id in after.ends
+                    if not there or before.ends[key_id] <= after.at:
+                        yield f"{before.at} to {after.at}: {name} held {key_id}, which did not work all the time"
