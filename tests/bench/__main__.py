@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 from tests.bench.figures import FIGURES, Row
 from tests.bench.world import world
 
 RUNS = 5
+BUSY = 1.5
 
 
 def main() -> int:
@@ -29,6 +31,9 @@ def main() -> int:
             for row in names[name](started, asked.runs):
                 print(_line(row), flush=True)
                 kept = kept and row.kept
+    busy = os.getloadavg()[0] / (os.cpu_count() or 1)
+    if busy > BUSY:
+        print(f"The machine did {busy:.1f} times what it can do at once: seconds are longer than they need be.")
     return 0 if kept else 1
 
 
