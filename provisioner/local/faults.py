@@ -19,7 +19,7 @@ class Rule:
     """
 
     fault: Fault
-    method: str = ""  # "" is any
+    method: str = ""  # "" is any; several with commas between them
     host: str = ""  # regular expressions, searched
     path: str = ""
     skip: int = 0
@@ -46,7 +46,7 @@ class Rule:
 
     def _matches(self, method: str, host: str, path: str) -> bool:
         return (
-            self.method.upper() in {"", method}
+            (not self.method or method in self.method.upper().split(","))
             and re.search(self.host, host, re.IGNORECASE) is not None
             and re.search(self.path, path, re.IGNORECASE) is not None
         )

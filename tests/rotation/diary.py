@@ -1,7 +1,8 @@
 """What the consumers held over time, as they signed in; and whether a moment lay uncovered.
 
 Entries tile the time: an entry stands before and after every step that writes. A key that Entra has in two entries was
-there between them, since a removed one never comes back.
+there between them, since a removed one never comes back; one that came between them was there before it was used, or
+the entry before that use would name a key that Entra does not have.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One moment. ends: by key id that Entra had then, when it expires."""
+    """One moment. keys: by id that Entra had then, from when and until when."""
 
     at: datetime
     uses: tuple[Use, Use]
-    ends: dict[str, datetime]
+    keys: dict[str, tuple[datetime, datetime]]
 
     def use(self, name: str) -> Use:
         return next(one for one in self.uses if one.name == name)
@@ -46,11 +47,10 @@ class Diary:
 
     def note(self) -> Entry:
         """Let every consumer sign in now. Entra is asked first and last, so that its keys are those of the moment."""
-        before = {key_id: end for _, key_id, _, end in living(self.rotations)}
+        before = {key_id: when for _, key_id, *when in living(self.rotations)}
         at, uses = self.rotations.now(), self.rotations.uses()
-        after = {key_id: end for _, key_id, _, end in living(self.rotations)}
-        added = {key_id: end for key_id, end in after.items() if key_id not in before}
-        entry = Entry(at=at, uses=uses, ends={**{k: e for k, e in before.items() if k in after}, **added})
+        after = {key_id: (start, end) for _, key_id, start, end in living(self.rotations)}
+        entry = Entry(at=at, uses=uses, keys={k: v for k, v in after.items() if k in before or v[0] >= at})
         self.entries.append(entry)
         return entry
 
@@ -66,7 +66,7 @@ class Diary:
     def removals(self) -> dict[str, datetime]:
         """By key id, when it was first seen to be gone."""
         pairs = list(pairwise(self.entries))
-        return {key_id: after.at for before, after in pairs for key_id in before.ends.keys() - after.ends.keys()}
+        return {key_id: after.at for before, after in pairs for key_id in before.keys.keys() - after.keys.keys()}
 
     def hasty(self, overlap: timedelta) -> list[str]:
         """Keys that went before the overlap had passed since a consumer last held them."""
@@ -88,6 +88,7 @@ class Diary:
         for before, after in pairwise(self.entries):
             for name in NAMES:
                 for key_id in {before.use(name).key_id, after.use(name).key_id} - {None}:
-                    there = key_id in before.ends and key_id in after.ends
-                    if not there or before.ends[key_id] <= after.at:
+                    start, end = after.keys.get(key_id, (after.at, after.at))
+                    there = key_id in before.keys or start >= before.at.replace(microsecond=0)
+                    if not there or end <= after.at:
                         yield f"{before.at} to {after.at}: {name} held {key_id}, which did not work all the time"

@@ -1,0 +1,64 @@
+"""A run in a process that can be killed: forked from one that has imported everything, and told when to begin."""
+
+from __future__ import annotations
+
+import multiprocessing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+# What a run imports only when it needs it: a forked process has it at once.
+import azure.identity
+import azure.keyvault.secrets
+import azure.mgmt.authorization
+import azure.mgmt.keyvault
+import azure.mgmt.resource
+import azure.mgmt.storage
+import azure.storage.filedatalake
+
+import provisioner.cloud.lease
+from provisioner.kinds import kinds
+from provisioner.spec.loader import load
+from tests import emulator
+from tests.rotation.world import Rotations, failed
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
+
+    from provisioner.model import Asked
+
+IMPORTED = (
+    azure.identity,
+    azure.keyvault.secrets,
+    azure.mgmt.authorization,
+    azure.mgmt.keyvault,
+    azure.mgmt.resource,
+    azure.mgmt.storage,
+    azure.storage.filedatalake,
+    provisioner.cloud.lease,
+    kinds(),
+)
+SPEC = Path(__file__).parents[2] / "environments/local.yaml"
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload([__name__])
+
+
+def begin(rotations: Rotations, asked: Asked) -> tuple[BaseProcess, Connection]:
+    """A process that runs `rotate` once something is sent to it; exit code 0 if all went well."""
+    here, there = FORKS.Pipe()
+    process = FORKS.Process(target=_rotate, args=(rotations.azure.state, rotations.journal, asked, there))
+    process.start()
+    there.close()
+    return process, here
+
+
+def of_state(state: Path, journal: Path) -> Rotations:
+    """The environment on the local Azure that runs there."""
+    return Rotations(azure=emulator.start(state), environment=load(str(SPEC)), journal=journal)
+
+
+def _rotate(state: Path, journal: Path, asked: Asked, told: Connection) -> None:
+    rotations = of_state(state, journal)
+    told.recv()
+    if failed(rotations.rotate(asked)):
+        raise SystemExit(1)

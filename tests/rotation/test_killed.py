@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from provisioner.cloud.lease import LEASE_SECONDS
+from provisioner.errors import CloudError
+from provisioner.model import Asked, Intent
+from tests.rotation import child
+from tests.rotation.diary import Diary
+from tests.rotation.world import API_SECRET, DAY, NAMES, ROTATE, done, failed
+
+if TYPE_CHECKING:
+    from tests.rotation.world import Rotations
+
+HOUR = 3600.0
+WRITES = {"method": "PUT,POST,PATCH,DELETE", "host": r"^(?!login\.)"}
+KILLED = -9
+MOST = 40
+
+
+class Stage:
+    """A moment that can be gone back to: the store and the clock."""
+
+    def __init__(self, rotations: Rotations, name: str) -> None:
+        self.rotations, self.name = rotations, name
+        rotations.azure.control("PUT", f"/snapshots/{name}")
+        self.offset = rotations.azure.control("GET", "/clock")["offset_seconds"]
+
+    def again(self) -> Diary:
+        """Back to it, with a new diary."""
+        azure = self.rotations.azure
+        azure.control("DELETE", "/faults")
+        azure.control("POST", f"/snapshots/{self.name}")
+        azure.control("PUT", "/clock", {"offset_seconds": self.offset})
+        azure.tokens.clear()
+        diary = Diary(self.rotations)
+        self.rotations.watched = diary.watch
+        diary.note()
+        return diary
+
+
+def ended(diary: Diary) -> Any:
+    """Runs as the schedule would make them until all is quiet, and what stands then: no key id, so that it compares."""
+    rotations = diary.rotations
+    for seconds in (LEASE_SECONDS + 1.0, 1.5 * HOUR, DAY + 2 * HOUR, DAY):
+        rotations.advance(seconds)
+        assert failed(rotations.rotate()) == []
+        diary.note()
+    assert done(rotations.rotate()) == []
+    assert diary.gaps() == []
+    assert diary.hasty(timedelta(hours=24)) == []
+    return standing(rotations)
+
+
+def standing(rotations: Rotations) -> Any:
+    airflow, api = rotations.uses()
+    versions = rotations.versions()
+    latest = max(versions, key=lambda one: one["attributes"]["created"])
+    return {
+        "living": {name: len(keys) for name, keys in rotations.key_ids().items()},
+        "working": [airflow.works, api.works],
+        "enabled": sum(one["attributes"]["enabled"] for one in versions),
+        "named": [rotations.runtime()["PROVISIONER_KEY_ID"] == airflow.key_id, latest["tags"]["keyId"] == api.key_id],
+    }
+
+
+QUIET = {"living": dict.fromkeys(NAMES, 1), "working": [True, True], "enabled": 1, "named": [True, True]}
+
+
+def kill_everywhere(stage: Stage, asked: Asked) -> int:
+    """Kill a run after its first write, its second, and so on; the number of writes there are."""
+    for number in range(MOST):
+        diary = stage.again()
+        process, told = child.begin(stage.rotations, asked)
+        stage.rotations.azure.fault(fault="kill", pid=process.pid, after=True, skip=number, **WRITES)
+        told.send("go")
+        process.join()
+        told.close()
+        if process.exitcode != KILLED:
+            assert process.exitcode == 0
+            return number
+        diary.note()
+        assert ended(diary) == QUIET, f"killed after write {number + 1}"
+    raise AssertionError(f"more than {MOST} writes")
+
+
+def lose_every_answer(stage: Stage) -> int:
+    """Lose the answer to a run's first write, to its second, and so on."""
+    for number in range(MOST):
+        diary = stage.again()
+        stage.rotations.azure.fault(fault="lost", skip=number, **WRITES)
+        with suppress(CloudError):  # without the lease a run ends before its first write
+            stage.rotations.rotate()
+        (rule,) = stage.rotations.azure.control("GET", "/faults")["rules"]
+        diary.note()
+        assert ended(diary) == QUIET, f"the answer to write {number + 1} was lost"
+        if not rule["hit"]:
+            return number
+    raise AssertionError(f"more than {MOST} writes")
+
+
+@pytest.fixture
+def due(rotations: Rotations) -> Stage:
+    """Both credentials are due."""
+    rotations.azure.control("PUT", "/settings/airflow", {"rollout_seconds": HOUR})
+    rotations.advance(30 * DAY + HOUR)
+    return Stage(rotations, "due")
+
+
+@pytest.fixture
+def over(due: Stage) -> Stage:
+    """Both were replaced, and the overlap is over."""
+    assert failed(due.rotations.rotate()) == []
+    due.rotations.advance(DAY + 2 * HOUR)
+    return Stage(due.rotations, "over")
+
+
+def test_a_run_that_is_killed_after_any_write_is_finished_by_the_next_ones(due: Stage) -> None:
+    assert kill_everywhere(due, ROTATE) >= 7
+
+
+def test_a_run_that_removes_and_is_killed_after_any_write_is_finished_by_the_next_ones(over: Stage) -> None:
+    assert kill_everywhere(over, ROTATE) >= 6
+
+
+def test_a_run_whose_answers_get_lost_loses_no_credential(due: Stage) -> None:
+    assert lose_every_answer(due) >= 7
+
+
+def test_a_run_that_removes_and_whose_answers_get_lost_ends_the_same(over: Stage) -> None:
+    assert lose_every_answer(over) >= 6
+
+
+def test_a_revocation_that_is_killed_after_any_write_is_finished_by_the_next_one(due: Stage) -> None:
+    asked = Asked(intent=Intent.REVOKE, outage=True, names=("flink-api",))
+
+    assert kill_everywhere(due, asked) >= 6
+
+
+def test_a_place_that_was_written_in_part_is_stamped_by_the_next_run(due: Stage) -> None:
+    """A new vault version whose last write is missing bears the mark and the key already."""
+    due.again()
+    due.rotations.azure.fault(fault="error", method="PATCH", host="vault", times=None, status=400, code="BadParameter")
+    assert failed(due.rotations.rotate()) != []
+    due.rotations.azure.control("DELETE", "/faults")
+
+    assert failed(due.rotations.rotate()) == []
+
+    latest = max(due.rotations.versions(), key=lambda one: one["attributes"]["created"])
+    assert latest["tags"]["provisioner-version"] == latest["id"].rsplit("/", 1)[-1]
+    assert sum(version["attributes"]["enabled"] for version in due.rotations.versions(API_SECRET)) == 2
