@@ -6,6 +6,7 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from provisioner.secret import Secret
 from tests.cli.conftest import Cli
 from tests.cli.test_lifecycle import FACTORY, VAULT, arm
