@@ -73,6 +73,9 @@ def status_json(plan: Plan, now: datetime, notes: tuple[str, ...]) -> dict[str, 
 
 def status_lines(plan: Plan, now: datetime, notes: tuple[str, ...]) -> Iterator[Line]:
     """The same for people."""
+    for step in plan.steps:
+        if step.observed is not None and step.action is Action.KEEP:
+            yield Line(f"  {step.address}", "dim")
     yield from plan_lines(plan)
     for found in credentials(plan, now):
         style = "red" if found["days_left"] < 0 else ""
