@@ -147,8 +147,18 @@ def reveal(cloud: Cloud, observed: StoredSecret, key_id: str) -> Secret:
 
 
 def create(cloud: Cloud, desired: VaultSecret) -> None:
-    """Set it; a soft-deleted one of the same name is recovered first and becomes an older version."""
+    """Set it; a soft-deleted one of the same name is recovered first and becomes an older version.
+
+    The keys in what was recovered went with the teardown that deleted it, unless they are told to live.
+    """
     _set(cloud, desired, {MARK: desired.environment})
+    if desired.credential is None:
+        return
+    living = desired.living if isinstance(desired.living, tuple) else ()
+    for one in cloud.secrets.list_versions(desired.vault, desired.name):
+        recovered = one.enabled and _intact(one) and one.tags.get(KEY_ID, desired.key_id) != desired.key_id
+        if recovered and one.tags[KEY_ID] not in living:
+            cloud.secrets.disable_version(desired.vault, desired.name, one.version)
 
 
 def update(cloud: Cloud, desired: VaultSecret, observed: StoredSecret) -> None:
