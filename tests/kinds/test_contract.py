@@ -120,7 +120,9 @@ def test_an_answer_that_is_lost_after_the_write_makes_nothing_twice(
             earlier = Counter(part.writes[:number])[method, host, path]
             rule = {"method": method, "host": f"^{re.escape(host)}$", "path": f"^{re.escape(path)}$"}
             azure.fault(fault="lost", **rule, skip=earlier)
-            met = [lives.errors_of(azure, part) for _ in range(RUNS)]
+            met = [lives.errors_of(azure, part)]
+            while met[-1] and len(met) < RUNS:
+                met.append(lives.errors_of(azure, part))
             wrong = lives.differences(azure, part.ends)
             if met[-1] or wrong:
                 failures.append(f"{part.name}, lost {method} {path}: {met} {wrong}")
@@ -155,7 +157,7 @@ def test_writes_that_are_turned_away_once_are_sent_again(
 def test_a_throttle_that_says_how_long_is_waited_out(azure: LocalAzure, live: Callable[[str], Life], name: str) -> None:
     part = live(name).parts[0]
     lives.begin(azure, part)
-    azure.fault(fault="throttle", retry_after=1, host=r"^(?!login\.)", times=2)
+    azure.fault(fault="throttle", retry_after=1, host=r"^(?!login\.)")
     assert lives.errors_of(azure, part) == []
     assert lives.differences(azure, part.ends) == []
 
