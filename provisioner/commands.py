@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import socket
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from provisioner.spec.model import Environment
 
 PASSES = 3
+Walked = tuple[Plan, Snapshot, Asked]
 NO_TENANT = "00000000-0000-0000-0000-000000000000"
 
 
@@ -119,17 +121,15 @@ def provision(run: Run, *, only: Iterable[Address] = (), saved: SavedPlan | None
         return Report(plan=made, outcomes=_merged(made, {**unbegun, **done}))
     if any(outcome.result is Result.FAILED for outcome in done.values()):
         return Report(plan=made, outcomes=_merged(made, done))
+
+    def walk(turn: int) -> Walked:
+        live, snapshot = _walk(run, only)
+        if saved is not None:
+            live = saved.restrict(live) if turn else saved.held(live)
+        return live, snapshot, CONVERGE
+
     with _lease(run, "provision"):
-        for turn in range(PASSES):
-            live, snapshot = _walk(run, only)
-            if saved is not None:
-                live = saved.restrict(live) if turn else saved.held(live)
-            if turn:
-                run.confirm(live)
-            outcomes = _apply(run, live, snapshot)
-            _merge(done, outcomes)
-            if not _opened(outcomes):
-                break
+        _passes(run, walk, done)
     return Report(plan=made, outcomes=_merged(made, done))
 
 
@@ -144,17 +144,13 @@ def rotate(run: Run, asked: Asked, *, plan_only: bool = False) -> Report:
         return Report(plan=made, outcomes=tuple(Outcome(step=s, result=_idle(s)) for s in made.steps))
     run.confirm(made)
     done: dict[Address, Outcome] = {}
+
+    def walk(turn: int) -> Walked:
+        now = replace(asked, begin=not turn)
+        return (*_walk_round(run, now), now)
+
     with _lease(run, "rotate", there=snapshot.readings[LOCK].observed is not None):
-        for turn in range(2 * PASSES):
-            now = replace(asked, begin=not turn)
-            live, snapshot = _walk_round(run, now)
-            outcomes = _apply(run, live, snapshot, now)
-            _merge(done, outcomes)
-            acted = any(o.result is Result.DONE for o in outcomes)
-            if any(o.result in (Result.FAILED, Result.INTERRUPTED) for o in outcomes):
-                break
-            if not acted and not _awaited(run, live):
-                break
+        _passes(run, walk, done)
     return Report(plan=made, outcomes=_merged(made, done))
 
 
@@ -167,15 +163,12 @@ def teardown(run: Run, *, with_contents: bool = False) -> Report:
         return Report(plan=made, outcomes=tuple(Outcome(step=s, result=_idle(s)) for s in made.steps))
     run.confirm(made)
     done: dict[Address, Outcome] = {}
+
+    def walk(_turn: int) -> Walked:
+        return (*_walk_down(run, with_contents), Asked(intent=Intent.TEARDOWN))
+
     with _lease(run, "teardown", there=snapshot.readings[LOCK].observed is not None):
-        for turn in range(PASSES):
-            live, snapshot = _walk_down(run, with_contents)
-            if turn:
-                run.confirm(live)
-            outcomes = _apply(run, live, snapshot, Asked(intent=Intent.TEARDOWN))
-            _merge(done, outcomes)
-            if not _opened(outcomes):
-                break
+        _passes(run, walk, done)
     return Report(plan=made, outcomes=tuple(done.values()))
 
 
@@ -234,7 +227,7 @@ def _bootstrap(run: Run, snapshot: Snapshot) -> dict[Address, Outcome]:
 
 
 def _apply(run: Run, made: Plan, snapshot: Snapshot, asked: Asked = CONVERGE) -> tuple[Outcome, ...]:
-    journal = Journal(run.journal, run.environment.name, verb=run.verb, began=snapshot.now)
+    journal = Journal(run.journal, run.environment.name, verb=run.verb, began=snapshot.now, by=_who())
     return Apply(
         cloud=run.cloud,
         kinds=run.kinds,
@@ -255,18 +248,42 @@ def _lease(run: Run, purpose: str, *, there: bool = True) -> Generator[None]:
         return
     from provisioner.cloud.lease import Lease
 
-    owner = f"{getpass.getuser()}@{socket.gethostname()}"
     container = lock_name(run.recipe.environment_id)
-    with Lease.acquire(run.cloud, run.environment.account_id, container, owner=owner, purpose=purpose):
+    with Lease.acquire(run.cloud, run.environment.account_id, container, owner=_who(), purpose=purpose):
         yield
 
 
-def _opened(outcomes: Iterable[Outcome]) -> bool:
-    """Whether this pass did something that another pass can go on from."""
-    done = tuple(outcomes)
-    waiting = any(o.result is Result.DEFERRED and not o.step.dated for o in done)
-    removed = any(o.result is Result.DONE and o.step.routine for o in done)
-    return (waiting or removed) and not any(o.result in (Result.FAILED, Result.INTERRUPTED) for o in done)
+def _passes(run: Run, walk: Callable[[int], Walked], done: dict[Address, Outcome]) -> None:
+    """Walk and apply until nothing is left that another pass could go on from; what became of it goes into `done`.
+
+    A revocation waits in between for the date that it is to see, and walks more often.
+    """
+    for turn in range(PASSES if run.verb != "rotate" else 2 * PASSES):
+        live, snapshot, asked = walk(turn)
+        if turn:
+            run.confirm(live)
+        outcomes = _apply(run, live, snapshot, asked)
+        _merge(done, outcomes)
+        if any(o.result in (Result.FAILED, Result.INTERRUPTED) for o in outcomes):
+            return
+        if not _opened(run, outcomes) and not _awaited(run, live):
+            return
+
+
+def _who() -> str:
+    """Who runs this, as people know them; in some containers an account has a number only."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        name = str(os.getuid())
+    return f"{name}@{socket.gethostname()}"
+
+
+def _opened(run: Run, outcomes: Iterable[Outcome]) -> bool:
+    """Whether this pass did something that another can go on from: a way in, or a key that is there or gone now."""
+    waits = any(o.result is Result.DEFERRED and not o.step.dated for o in outcomes)
+    turned = any(o.result is Result.DONE and run.kinds[o.step.address.kind].secrets for o in outcomes)
+    return waits or turned
 
 
 def _idle(step: Step) -> Result:
