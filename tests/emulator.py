@@ -149,7 +149,13 @@ class LocalAzure:
 
 def start(state: Path) -> LocalAzure:
     """Start one; the caller stops it with `process.stop`."""
-    found = process.start(state)
+    process.start(state)
+    return running(state)
+
+
+def running(state: Path) -> LocalAzure:
+    """One that runs already."""
+    found = process.status(state)
     secret = process.settings(state)["AZURE_CLIENT_SECRET"]
     assert isinstance(secret, Secret)
     return LocalAzure(state=state, operator_secret=secret, **{n: v for n, v in found.items() if n != "running"})

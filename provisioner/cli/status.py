@@ -43,10 +43,15 @@ def _retiring(step: Step) -> dict[str, Any]:
     return {"key_id": step.address.name.rsplit("/", 1)[-1], "until": (step.waits_on or (None,))[0]}
 
 
+def unusable(plan: Plan) -> Iterator[Step]:
+    """Credentials of which no living key is where it is used: expired, removed by somebody, or held nowhere."""
+    return (step for step in plan.steps if step.action is Action.ROTATE)
+
+
 def expiring(plan: Plan, now: datetime, within: timedelta) -> bool:
-    """Whether a credential ends within that time."""
+    """Whether a credential ends within that time, or has."""
     ends = (published["expires"] for published in plan.outputs.values() if "expires" in published)
-    return any(end - now <= within for end in ends)
+    return any(end - now <= within for end in ends) or any(True for _ in unusable(plan))
 
 
 def next_rotation(plan: Plan) -> Iterator[Line]:
@@ -54,6 +59,14 @@ def next_rotation(plan: Plan) -> Iterator[Line]:
     for address, published in plan.outputs.items():
         if "due" in published:
             yield Line(f"{address}: next rotation {published['due']:%Y-%m-%d %H:%M} UTC", "dim")
+
+
+def due_lines(plan: Plan, now: datetime) -> Iterator[Line]:
+    """What a run that begins no rotation leaves to `rotate`."""
+    for found in credentials(plan, now):
+        if found["due"]:
+            told = f"due since {found['next_rotation'][:10]}, run `provisioner rotate`"
+            yield Line(f"{found['address']}: {told}", "yellow")
 
 
 def status_json(plan: Plan, now: datetime, notes: tuple[str, ...]) -> dict[str, Any]:

@@ -59,6 +59,7 @@ class Apply:
     _outputs: dict[Address, Mapping[str, Any]] = field(default_factory=dict[Address, Mapping[str, Any]])
     _outcomes: dict[Address, Outcome] = field(default_factory=dict[Address, Outcome])
     _running: dict[Future[Outcome], Step] = field(default_factory=dict[Future[Outcome], Step])
+    _key_ids: dict[Address, dict[str, str]] = field(default_factory=dict[Address, dict[str, str]])
     _stopped: bool = False
 
     def run(self) -> tuple[Outcome, ...]:
@@ -117,7 +118,7 @@ class Apply:
     def _settle(self, outcome: Outcome) -> None:
         self._outcomes[outcome.step.address] = outcome
         if outcome.step.action not in (Action.KEEP, Action.DEFER):
-            self.journal.settle(outcome)
+            self.journal.settle(outcome, self._key_ids.get(outcome.step.address, {}))
         self.watch(outcome.step, outcome)
 
     def _timed(self, step: Step) -> Outcome:
@@ -139,6 +140,7 @@ class Apply:
     def _do(self, step: Step) -> str:
         kind = self.kinds[step.address.kind]
         if step.action in (Action.DELETE, Action.REPLACE) and kind.delete and step.observed is not None:
+            self._note(step, removed=getattr(step.observed, "key_id", None) if kind.secrets else None)
             old = self._old_text(step, kind)
             kind.delete(self.cloud, step.observed)
             self._dead(step, kind, old)
@@ -146,9 +148,19 @@ class Apply:
             return ""
         desired = resolve(step.desired, {**self._outputs, **self._copied(step.desired)})
         made = self._write(kind, step, desired)
+        if kind.secrets and made:
+            replaced = next((change.before for change in step.changes if change.field == "key_id"), None)
+            self._note(step, key_id=made.get("key_id"), replaced=replaced)
         observed = self._read_back(kind, step, desired)
+        for held in (kind.holds(observed) if kind.holds else {}).values():
+            self._note(step, published=next((one.key_id for one in held if one.current), None))
         self._outputs[step.address] = {**kind.publish(observed, None), **(made or {})}
         return self._proven(kind, step, desired, observed)
+
+    def _note(self, step: Step, **key_ids: str | None) -> None:
+        """For the journal: which key this step is about."""
+        known = {name: key_id for name, key_id in key_ids.items() if key_id}
+        self._key_ids[step.address] = {**self._key_ids.get(step.address, {}), **known}
 
     def _old_text(self, step: Step, kind: Kind[Any, Any]) -> Secret | None:
         """The text of a credential that goes, where a place still has it: only with it can its end be proven."""

@@ -8,6 +8,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -15,22 +16,25 @@ if TYPE_CHECKING:
 
 
 class Journal:
-    """Appends to `folder/<environment>.jsonl` (0600). Names and results only: no value, so no secret."""
+    """Appends to `folder/<environment>.jsonl` (0600). Names, key ids and results: no value, so no secret.
 
-    def __init__(self, folder: Path, environment: str, *, verb: str, began: datetime) -> None:
+    by: who runs it.
+    """
+
+    def __init__(self, folder: Path, environment: str, *, verb: str, began: datetime, by: str = "") -> None:
         self._path = folder / f"{environment}.jsonl"
         with suppress(OSError):  # a run does not need it
             folder.mkdir(parents=True, exist_ok=True)
             self._path.touch(mode=0o600)
         self._lock = Lock()
-        self._run = {"run": began.isoformat(timespec="milliseconds"), "verb": verb}
+        self._run = {"run": began.isoformat(timespec="milliseconds"), "verb": verb, "by": by}
 
     def intend(self, step: Step) -> None:
         """A step is about to be done."""
         self._write(event="intent", address=str(step.address), action=step.action.value)
 
-    def settle(self, outcome: Outcome) -> None:
-        """A step has ended."""
+    def settle(self, outcome: Outcome, key_ids: Mapping[str, str]) -> None:
+        """A step has ended. key_ids: of a credential that was made (`key_id`), replaced, published or removed."""
         self._write(
             event="outcome",
             address=str(outcome.step.address),
@@ -38,6 +42,7 @@ class Journal:
             result=outcome.result.value,
             seconds=round(outcome.seconds, 3),
             error=type(outcome.error).__name__ if outcome.error else None,
+            **key_ids,
         )
 
     def _write(self, **entry: str | float | None) -> None:

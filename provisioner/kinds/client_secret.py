@@ -170,9 +170,10 @@ def create(cloud: Cloud, desired: ClientSecret) -> Outputs:
     return {"key_id": made.key_id, "since": made.start, "expires": made.end, "value": made.value}
 
 
-def rotate(cloud: Cloud, desired: ClientSecret, _observed: Passwords) -> Outputs:
+def rotate(cloud: Cloud, desired: ClientSecret, observed: Passwords) -> Outputs:
     """As `create`: the old one is removed by its own step, when its time has come."""
-    return create(cloud, desired)
+    made = create(cloud, desired)
+    return {**made, "living": (*(one.key_id for one in observed.passwords), made["key_id"])}
 
 
 def prove(cloud: Cloud, desired: ClientSecret, _observed: Passwords, made: Outputs) -> Proof:
@@ -277,13 +278,21 @@ def _begun(observed: Passwords, current: Holding, view: View) -> Change | None:
     if view.intent not in (Intent.ROTATE, Intent.REVOKE):
         return None
     if view.asked.force or view.intent is Intent.REVOKE:
-        return _rotation(current.key_id, "revoked" if view.intent is Intent.REVOKE else "asked for")
+        return _rotation(current.key_id, _revoked(observed, view) if view.intent is Intent.REVOKE else "asked for")
     shown = next((one for one in observed.passwords if one.key_id == current.key_id), None)
     if shown is None or _due(observed, shown) > view.now:
         return None
     return _rotation(
         current.key_id, f"due since {_due(observed, shown):%Y-%m-%d %H:%M}, it ends on {shown.end:%Y-%m-%d}"
     )
+
+
+def _revoked(observed: Passwords, view: View) -> str:
+    """Why, and who pays for it."""
+    if not view.asked.outage:
+        return "revoked: the old one goes when its readers have the new one"
+    places = sorted({str(one.place) for one in view.holdings.get(_address(observed.name), ()) if one.holding.current})
+    return f"revoked at once: what was read from {', '.join(places)} fails until its readers have the new one"
 
 
 def _invisible(holding: Holding, shown: set[str], view: View) -> bool:

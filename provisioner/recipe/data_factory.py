@@ -81,6 +81,7 @@ class _Parts:
             key_id=reader.key_id,
             environment=self.mark,
             rollout=airflow.rollout,
+            living=reader.living,
             supplied={name: value for name, value in supplied.items() if value is not None},
         )
         return Node(address=AIRFLOW, desired=desired, container=FACTORY, needs=needs)

@@ -54,7 +54,7 @@ def begin(rotations: Rotations, asked: Asked) -> tuple[BaseProcess, Connection]:
 
 def of_state(state: Path, journal: Path) -> Rotations:
     """The environment on the local Azure that runs there."""
-    return Rotations(azure=emulator.start(state), environment=load(str(SPEC)), journal=journal)
+    return Rotations(azure=emulator.running(state), environment=load(str(SPEC)), journal=journal)
 
 
 def _rotate(state: Path, journal: Path, asked: Asked, told: Connection) -> None:

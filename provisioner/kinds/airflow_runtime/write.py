@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from provisioner.cloud.data_factory import AirflowRuntime as Answer
 
 CHANGED_MEANWHILE = 412
-REMEMBERED = 3  # as many rotations in a row as a rollout may see
+LATEST = 3  # made so lately, perhaps, that Entra does not list them among the living yet
 
 
 def create(cloud: Cloud, desired: AirflowRuntime) -> None:
@@ -109,12 +109,14 @@ def _listing(desired: AirflowRuntime, keys: set[str] | frozenset[str]) -> Secret
 
 
 def _publication(cloud: Cloud, desired: AirflowRuntime, before: tuple[str, ...]) -> dict[str, Secret | None]:
-    """Which key is there now, and which were before: those still work in workers that run."""
+    """Which key is there now, and which were before: workers that run may hold any that still lives."""
     new = known(desired.key_id)
     if before and before[0] == new:
         return {}
     published = cloud.session.moment().isoformat(timespec="seconds")
-    previous = " ".join([key_id for key_id in before if key_id not in ("", new)][:REMEMBERED])
+    known_living = desired.living if isinstance(desired.living, tuple) else before
+    living = {*before[:LATEST], *known_living} - {"", new}
+    previous = " ".join(key_id for key_id in before if key_id in living)
     return {
         KEY_ID: Secret(new),
         PREVIOUS_KEY_ID: Secret(previous) if previous else None,

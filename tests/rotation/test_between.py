@@ -1,0 +1,219 @@
+"""What may happen between a rotation and its end, and beside it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from provisioner.errors import Conflict, NotAuthorized, Refused
+from provisioner.model import Asked, Intent
+from tests.rotation import child
+from tests.rotation.diary import Diary
+from tests.rotation.world import API_SECRET, DAY, NAMES, ROTATE, done, failed
+
+if TYPE_CHECKING:
+    from tests.rotation.world import Rotations
+
+HOUR = 3600.0
+FORCE = Asked(intent=Intent.ROTATE, force=True)
+REVOKE = Asked(intent=Intent.REVOKE)
+ROLLBACK = Asked(intent=Intent.ROLLBACK, names=("flink-api",))
+
+
+@pytest.fixture
+def diary(rotations: Rotations) -> Diary:
+    """Values take an hour to roll out; everybody is watched."""
+    rotations.azure.control("PUT", "/settings/airflow", {"rollout_seconds": HOUR})
+    rotations.advance(HOUR)
+    made = Diary(rotations)
+    rotations.watched = made.watch
+    made.note()
+    return made
+
+
+def pass_time(diary: Diary, seconds: float, asked: Asked = ROTATE) -> None:
+    """Time passes, everybody signs in, a run follows, everybody signs in."""
+    diary.rotations.advance(seconds)
+    diary.note()
+    assert failed(diary.rotations.rotate(asked)) == []
+    diary.note()
+
+
+def assert_quiet(diary: Diary) -> None:
+    """A day later all old keys are gone, nobody held a dead one, and nothing is left to do."""
+    pass_time(diary, DAY + 2 * HOUR)
+    pass_time(diary, 2 * HOUR)
+    assert diary.gaps() == []
+    assert done(diary.rotations.rotate()) == []
+    assert {name: len(keys) for name, keys in diary.rotations.key_ids().items()} == dict.fromkeys(NAMES, 1)
+    assert sum(version["attributes"]["enabled"] for version in diary.rotations.versions()) == 1
+
+
+def test_of_two_rotations_at_once_one_ends_with_a_clear_word_and_both_leave_one_credential(diary: Diary) -> None:
+    rotations = diary.rotations
+    rotations.advance(30 * DAY)
+    process, told = child.begin(rotations, ROTATE)
+    rotations.azure.fault(fault="latency", path="addPassword", seconds=5.0, times=2)
+    told.send("go")
+    calls = rotations.azure.control
+    while not any(call["path"].endswith("/lease") for call in calls("GET", "/calls")["calls"]):
+        rotations.uses()
+
+    with pytest.raises(Conflict, match=r"holds it since .* for rotate.*Wait until that run has ended"):
+        rotations.rotate()
+
+    process.join()
+    told.close()
+    assert process.exitcode == 0
+    assert {name: len(keys) for name, keys in rotations.key_ids().items()} == dict.fromkeys(NAMES, 2)
+    diary.note()
+    assert_quiet(diary)
+
+
+def test_forced_rotations_in_a_row_keep_every_key_that_workers_may_still_have(diary: Diary) -> None:
+    first = diary.rotations.uses()[0].key_id
+    for _ in range(5):
+        pass_time(diary, 60.0, FORCE)
+
+    pass_time(diary, 0.5 * HOUR)
+
+    assert diary.rotations.uses()[0].key_id == first
+    pass_time(diary, 2 * HOUR)
+    assert len(diary.rotations.key_ids()["airflow"]) == 6
+    assert_quiet(diary)
+    assert diary.hasty(timedelta(hours=24)) == []
+
+
+def test_a_rotation_within_the_overlap_lets_the_oldest_key_live_as_long_as_the_newer_ones(diary: Diary) -> None:
+    pass_time(diary, 0.0, FORCE)
+    pass_time(diary, 12 * HOUR, FORCE)
+    pass_time(diary, 14 * HOUR)
+
+    assert [len(keys) for keys in diary.rotations.key_ids().values()] == [3, 3]
+    assert_quiet(diary)
+
+
+def test_a_revocation_waits_until_the_workers_have_the_new_key(diary: Diary) -> None:
+    rotations = replace(diary.rotations.with_rollout(timedelta(seconds=8)), watched=diary.watch)
+    rotations.azure.control("PUT", "/settings/airflow", {"rollout_seconds": 8.0})
+    leaked = rotations.key_ids()
+
+    assert failed(rotations.rotate(REVOKE)) == []
+
+    diary.note()
+    assert diary.gaps() == []
+    assert all(not leaked[name] & keys for name, keys in rotations.key_ids().items())
+
+
+def test_a_revocation_that_stopped_half_way_is_ended_by_another(diary: Diary) -> None:
+    leaked = diary.rotations.uses()
+    diary.rotations.azure.fault(fault="error", path="removePassword", status=400, code="Request_BadRequest", times=None)
+    now = replace(REVOKE, outage=True)
+    assert failed(diary.rotations.rotate(now)) != []
+    diary.rotations.azure.control("DELETE", "/faults")
+
+    assert failed(diary.rotations.rotate(now)) == []
+
+    assert not {use.key_id for use in leaked} & set.union(*diary.rotations.key_ids().values())
+    assert {name: len(keys) for name, keys in diary.rotations.key_ids().items()} == dict.fromkeys(NAMES, 1)
+    assert diary.rotations.uses()[1].works
+
+
+def test_a_plan_to_revoke_at_once_names_who_pays_for_it(diary: Diary) -> None:
+    report = diary.rotations.rotate(replace(REVOKE, outage=True), plan_only=True)
+
+    reasons = {step.address.name: step.reason for step in report.plan.steps if step.action == "rotate"}
+    assert "airflow_runtime/airflow fails until" in reasons["airflow"]
+    assert f"vault_secret/{API_SECRET} fails until" in reasons["flink-api"]
+
+
+def test_a_rollback_goes_back_and_the_newer_key_goes_after_the_overlap(diary: Diary) -> None:
+    before = diary.rotations.uses()[1].key_id
+    pass_time(diary, 0.0, FORCE)
+    assert diary.rotations.uses()[1].key_id != before
+
+    pass_time(diary, HOUR, ROLLBACK)
+
+    assert diary.rotations.uses()[1].key_id == before
+    assert_quiet(diary)
+    assert diary.rotations.uses()[1].key_id == before
+
+
+def test_a_rollback_after_the_overlap_says_why_not(diary: Diary) -> None:
+    pass_time(diary, 0.0, FORCE)
+    assert_quiet(diary)
+
+    with pytest.raises(Refused, match="no place still has the one before it"):
+        diary.rotations.rotate(ROLLBACK)
+
+    assert diary.rotations.uses()[1].works
+
+
+@pytest.mark.parametrize("place", ["vault", "management"])
+def test_while_a_place_cannot_be_read_nothing_is_rotated_and_nothing_removed(diary: Diary, place: str) -> None:
+    pass_time(diary, 0.0, FORCE)
+    keys = diary.rotations.key_ids()
+    diary.rotations.advance(30 * DAY)
+    path = "secrets/hdinsight-aks-variables-api-secret" if place == "vault" else "integrationruntimes"
+    refusal = {"status": 403, "code": "Forbidden" if place == "vault" else "AuthorizationFailed"}
+    diary.rotations.azure.fault(fault="error", method="GET", host=place, path=path, times=None, **refusal)
+
+    with pytest.raises(NotAuthorized):
+        diary.rotations.rotate()
+
+    diary.rotations.azure.control("DELETE", "/faults")
+    assert diary.rotations.key_ids() == keys
+    diary.note()
+    assert_quiet(diary)
+
+
+def test_a_vault_secret_that_somebody_edited_during_the_overlap_gets_the_new_key_back(diary: Diary) -> None:
+    pass_time(diary, 0.0, FORCE)
+    published = diary.rotations.uses()[1].key_id
+    assert diary.rotations.vault("PUT", f"secrets/{API_SECRET}", {"value": "by hand"}).status == 200
+
+    assert failed(diary.rotations.rotate()) == []
+
+    assert diary.rotations.uses()[1].key_id == published
+    assert diary.rotations.uses()[1].works
+    assert len(diary.rotations.key_ids()["flink-api"]) == 2
+    diary.rotations.advance(DAY + 2 * HOUR)
+    assert failed(diary.rotations.rotate()) == []
+    assert diary.rotations.key_ids()["flink-api"] == {published}
+
+
+@pytest.mark.parametrize("verb", ["rotate", "provision"])
+def test_credentials_that_expired_while_nobody_ran_are_replaced_by_whatever_runs_next(
+    rotations: Rotations, verb: str
+) -> None:
+    ends = max(end for name in NAMES for end in [rotations.passwords(name)[0]["endDateTime"]])
+    assert all(use.works for use in rotations.uses())
+    rotations.advance(80 * DAY)
+    assert ends < rotations.now().isoformat()
+    assert not any(use.works for use in rotations.uses())
+
+    assert failed(rotations.rotate() if verb == "rotate" else rotations.provision()) == []
+
+    assert all(use.works for use in rotations.uses())
+    assert {name: len(keys) for name, keys in rotations.key_ids().items()} == dict.fromkeys(NAMES, 1)
+
+
+def test_a_credential_works_until_it_expires_and_not_a_second_longer(rotations: Rotations) -> None:
+    rotations.advance(60 * DAY - 60.0)
+    assert all(use.works for use in rotations.uses())
+
+    rotations.advance(61.0)
+
+    assert not any(use.works for use in rotations.uses())
+
+
+def test_entra_that_knows_a_new_secret_late_is_waited_for_before_anybody_gets_it(diary: Diary) -> None:
+    diary.rotations.azure.control("PUT", "/faults", {"secret_lag_seconds": 3.0})
+
+    pass_time(diary, 0.0, FORCE)
+
+    diary.rotations.azure.control("DELETE", "/faults")
+    assert_quiet(diary)
