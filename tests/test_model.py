@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from provisioner.model import Action, Address, Node, Plan, Ref, Step, refs, resolve
+from provisioner.model import Action, Address, Asked, Node, Plan, Ref, Step, refs, resolve
 from provisioner.secret import Secret
 
 A, B = Address("box", "a"), Address("box", "b")
@@ -59,3 +59,9 @@ def test_a_plan_counts_its_steps_and_those_that_let_the_caller_in_apart() -> Non
     summary = Plan(environment="e", steps=steps, digest="").summary()
 
     assert {name: n for name, n in summary.items() if n} == {"create": 1, "access": 1, "keep": 1}
+
+
+def test_a_run_concerns_the_credentials_that_it_names_or_all() -> None:
+    assert Asked().concerns("airflow")
+    assert Asked(names=("airflow",)).concerns("airflow")
+    assert not Asked(names=("flink",)).concerns("airflow")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -129,10 +129,8 @@ def view_of(recipe: Recipe, snapshot: Snapshot, kinds: Kinds, asked: Asked) -> V
     )
 
 
-def described(desired: object) -> tuple[Change, ...]:
+def described(desired: Any) -> tuple[Change, ...]:
     """What a creation will set, field by field."""
-    if not is_dataclass(desired):
-        return ()
     pairs = ((item.name, getattr(desired, item.name)) for item in fields(desired) if item.repr)
     return tuple(Change(field=name, after=shown(value)) for name, value in pairs if value not in (None, (), {}))
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from provisioner.errors import Conflict, Interrupted
+from provisioner.engine.plan import limited
+from provisioner.errors import Conflict, Interrupted, UnknownReference
 from provisioner.model import Outcome, Ref, Search, Step
 from tests.engine.toys import World, at, denied, node, recipe
 from tests.engine.walk import applied, planned
@@ -109,6 +110,51 @@ def test_a_credential_is_copied_from_a_place_that_can_be_read(tmp_path: Path) ->
     applied(world, what, planned(world, what), tmp_path)
 
     assert world.things["slot/b"] == {"key_id": "id1", "secret": "text of id1"}
+
+
+RETIRED: dict[str, dict[str, Any]] = {
+    "key/k": {"key_id": "id1"},
+    "key/k/retired": {"key_id": "retired"},
+    "slot/a": {"key_id": "id1"},
+    "slot/b": {"key_id": "retired"},
+}
+PLACES = recipe(KEY, node("slot/a", **HELD), node("slot/b", **HELD), searches=[Search(kind="key", scope="")])
+
+
+def test_a_retired_credential_is_proven_dead_with_the_text_that_a_place_still_has(tmp_path: Path) -> None:
+    world = World(things={name: {**thing} for name, thing in RETIRED.items()})
+
+    outcomes = applied(world, PLACES, planned(world, PLACES), tmp_path)
+
+    assert results(outcomes)["key/k/retired"] == "done"
+    assert "key/k/retired" not in world.things
+
+
+def test_a_credential_that_still_works_after_its_removal_is_a_failure(tmp_path: Path) -> None:
+    world = World(things={name: {**thing} for name, thing in RETIRED.items()})
+    world.unproven.add("key/k/retired: text of retired")
+
+    outcomes = applied(world, PLACES, planned(world, PLACES), tmp_path)
+
+    assert "it was removed and still works" in str(outcomes["key/k/retired"].error)
+
+
+def test_a_credential_is_not_copied_from_a_place_that_is_no_part_of_the_plan(tmp_path: Path) -> None:
+    world = World(things={"key/k": {"key_id": "id1"}, "slot/a": {"key_id": "id1"}, "slot/b": {"key_id": "gone"}})
+    what = recipe(KEY, node("slot/a", **HELD), node("slot/b", **HELD))
+
+    applied(world, what, limited(planned(world, what), [at("slot/b")]), tmp_path)
+
+    assert world.things["slot/b"] == {"key_id": "id1", "secret": None}
+
+
+def test_a_value_that_nothing_publishes_fails_the_step_that_needs_it(tmp_path: Path) -> None:
+    world, what = World(), recipe(BOX, node("note/n", value=Ref(at("box/b"), "colour")))
+
+    outcomes = applied(world, what, planned(world, what), tmp_path)
+
+    assert results(outcomes) == {"box/b": "done", "note/n": "failed"}
+    assert isinstance(outcomes["note/n"].error, UnknownReference)
 
 
 def test_a_write_that_never_shows_is_a_failure_that_names_the_field(tmp_path: Path) -> None:

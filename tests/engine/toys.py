@@ -240,10 +240,13 @@ KEY_KIND: Kind[Thing, Seen] = Kind(
     fate=lambda _observed, address, _view: (
         Fate(action=Action.KEEP, reason="current")
         if address.name.endswith("current")
+        else Fate(action=Action.DELETE, reason="retired")
+        if address.name.endswith("retired")
         else Fate(action=Action.DEFER, reason="retiring", until=NOW)
     ),
     owned=owned("key"),
     read=read,
+    gone=lambda cloud, observed, text: f"{observed.name}: {text.reveal()}" not in world_of(cloud).unproven,
     create=_new_key,
     rotate=_new_key,
     delete=delete,

@@ -291,6 +291,17 @@ def test_where_variables_are_hidden_nothing_is_written(cloud: Cloud, azure: Loca
         delete(cloud, read(cloud, example(azure)))
 
 
+def test_a_client_secret_that_azure_hides_is_renewed_rather_than_erased(cloud: Cloud, azure: LocalAzure) -> None:
+    create(cloud, example(azure))
+    azure.control("PUT", "/settings/airflow", {"mask_variables": ["AZURE_CLIENT_SECRET", "TEAM"]})
+    known = example(azure).environment_variables
+    hidden = {**known, "AZURE_CLIENT_SECRET": Ref(CREDENTIAL, "value"), "TEAM": Ref(CREDENTIAL, "team")}
+    found = shown(cloud, example(azure, environment_variables=hidden, overrides={"AIRFLOW__A": "b"}))
+    place = "airflowEnvironmentVariables.{}".format
+    assert "rotate --force --only airflow" in found[place("AZURE_CLIENT_SECRET")].reason
+    assert "supply it" in found[place("TEAM")].reason
+
+
 def test_what_others_put_into_our_runtime_keeps_it(cloud: Cloud, azure: LocalAzure) -> None:
     desired = example(azure)
     create(cloud, desired)

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from provisioner.kind import MARK
 from provisioner.kinds.caller_access import KIND, CallerAccess, ObservedCallerAccess, Scope, to_blobs, to_vault
 from provisioner.kinds.role_assignment import KIND as GRANT
 from provisioner.kinds.role_assignment import Scope as Grants
 from provisioner.model import Action, Address, Asked, Intent, Proof
 from tests.kinds.lives import Example
-from tests.kinds.worlds import ENVIRONMENT, SECRETS_OFFICER, grant, put, view_at
+from tests.kinds.worlds import ENVIRONMENT, OTHER, SECRETS_OFFICER, grant, put, view_at
 
 if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
@@ -69,6 +70,29 @@ def test_a_caller_who_has_the_right_from_elsewhere_needs_none_and_keeps_it(
     KIND.delete(cloud, observed)
     cloud.session.new_pass()
     assert KIND.read(cloud, desired) == observed
+
+
+def test_two_environments_of_one_caller_share_a_grant_and_the_last_takes_it_away(
+    cloud: Cloud, desired: CallerAccess
+) -> None:
+    first, theirs = made(cloud, desired), replace(desired, environment=OTHER)
+    cloud.session.new_pass()
+    lent = KIND.read(cloud, theirs)
+    assert lent is not None
+    assert (lent.ours, lent.lent) == (False, True)
+    (change,) = KIND.diff(theirs, lent, view_at(cloud.session.now()))
+    assert change.after == f"{MARK}={OTHER}/access"
+    assert KIND.update is not None
+    assert KIND.delete is not None
+    KIND.update(cloud, theirs, lent)
+    KIND.delete(cloud, first)
+    cloud.session.new_pass()
+    second = KIND.read(cloud, theirs)
+    assert second is not None
+    assert (second.ours, second.name) == (True, first.name)
+    KIND.delete(cloud, second)
+    cloud.session.new_pass()
+    assert KIND.read(cloud, theirs) is None
 
 
 def test_a_scope_that_is_not_there_gives_no_access(cloud: Cloud, desired: CallerAccess) -> None:

@@ -176,6 +176,8 @@ def place(desired: ClientSecret) -> tuple[Node, ...]:
         value=Ref(credential, "value"),
         key_id=Ref(credential, "key_id"),
         expires=Ref(credential, "expires"),
+        living=Ref(credential, "living"),
+        client_id=desired.client_id,
         credential=credential,
         environment=ENVIRONMENT,
     )
@@ -255,7 +257,9 @@ def test_a_rotation_adds_one_and_removes_none(cloud: Cloud, desired: ClientSecre
     remove(cloud, leftovers(cloud, desired)[f"airflow/{first['key_id']}"])
     assert list(leftovers(cloud, desired)) == [f"airflow/{second['key_id']}"]
     assert cloud.session.signs_in(desired.tenant_id, str(desired.client_id), second["value"])
-    assert not cloud.session.signs_in(desired.tenant_id, str(desired.client_id), first["value"])
+    assert KIND.gone is not None
+    assert KIND.gone(cloud, seen(cloud, desired), first["value"])
+    assert not KIND.gone(cloud, seen(cloud, desired), second["value"])
 
 
 def test_passwords_of_others_are_neither_seen_nor_touched(

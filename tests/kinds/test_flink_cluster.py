@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pytest
+
 from provisioner.kinds.flink_cluster import KIND, VERSION, FlinkCluster
 from provisioner.local.tenant import GIVEN_CLUSTER
 from provisioner.model import Forces
@@ -40,6 +42,22 @@ def test_the_identity_may_stand_in_either_place(cloud: Cloud) -> None:
         kept = profile.pop(name)
         assert KIND.read(cloud, desired) == both
         profile[name] = kept
+
+
+@pytest.mark.parametrize(
+    ("types", "found"),
+    [(["internal", "user", "cluster"], "of-cluster"), (["internal", "user"], "of-user"), (["internal"], ""), ([], "")],
+)
+def test_of_several_identities_the_cluster_s_own_counts_then_the_user_s(
+    cloud: Cloud, types: list[str], found: str
+) -> None:
+    shown = cloud.arm.find(GIVEN_CLUSTER, VERSION)
+    assert shown is not None
+    listed = [{"type": one, "objectId": f"of-{one}", "resourceId": f"/{one}"} for one in types]
+    shown["properties"]["clusterProfile"] = {"managedIdentityProfile": {"identityList": listed}}
+    observed = KIND.read(cloud, FlinkCluster(id=GIVEN_CLUSTER))
+    assert observed is not None
+    assert observed.identity_object_id == found
 
 
 def test_a_cluster_without_an_identity_is_refused(cloud: Cloud) -> None:

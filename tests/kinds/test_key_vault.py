@@ -153,3 +153,40 @@ def test_one_that_somebody_made_since_the_plan_is_not_taken(cloud: Cloud, azure:
     put(azure, desired.id, VERSION, {"location": "westeurope", "properties": properties})
     with pytest.raises(Conflict, match="meanwhile"):
         made(cloud, desired)
+
+
+def test_a_vault_of_another_tenant_is_refused(cloud: Cloud, desired: Vault) -> None:
+    observed = made(cloud, desired)
+    assert refused(cloud, replace(desired, tenant_id=OTHER), observed) == ["tenant_id"]
+
+
+def test_secrets_of_which_no_version_is_ours_are_strangers(cloud: Cloud, azure: LocalAzure) -> None:
+    observed = made(cloud, declare_with_access(azure))
+    for name, tags in (("mine", {MARK: ENVIRONMENT}), ("edited", {MARK: ENVIRONMENT}), ("edited", {}), ("theirs", {})):
+        url = f"https://kv-dev-0815.vault.azure.net/secrets/{name}?api-version=7.4"
+        token = azure.token("https://vault.azure.net")
+        assert azure.request("PUT", url, {"value": "x", "tags": tags}, token=token).status == 200
+    assert KIND.strangers is not None
+    assert KIND.strangers(cloud, observed) == ("secret theirs",)
+
+
+def test_a_name_that_is_taken_elsewhere_is_told_and_another_conflict_as_it_is(
+    cloud: Cloud, azure: LocalAzure, desired: Vault
+) -> None:
+    made(cloud, desired)
+    group = f"{azure.subscription}/resourceGroups/rg-other"
+    put(azure, group, "2021-04-01", {"location": "westeurope"})
+    with pytest.raises(Conflict, match="Choose another vault name"):
+        made(cloud, replace(desired, id=desired.id.replace("rg-dev", "rg-other")))
+    azure.fault(fault="error", method="PUT", path="vaults/kv-other", status=409, code="ScopeLocked")
+    with pytest.raises(Conflict, match="ScopeLocked") as locked:
+        made(cloud, replace(desired, id=desired.id.replace("kv-dev-0815", "kv-other")))
+    assert "Choose another vault name" not in str(locked.value)
+
+
+def test_purging_goes_on_where_a_run_that_died_left_off(cloud: Cloud, desired: Vault) -> None:
+    observed = made(cloud, replace(desired, purge_on_delete=True))
+    gone(cloud, replace(observed, purge_on_delete=False))
+    assert cloud.key_vaults.find_deleted(desired.id, desired.location) is not None
+    gone(cloud, observed)
+    assert cloud.key_vaults.find_deleted(desired.id, desired.location) is None

@@ -140,6 +140,7 @@ def test_a_role_that_does_not_exist_is_refused_before_its_principal_is_made(
     assert KIND.check is not None
     with pytest.raises(Refused, match="Key Vault Secrets User"):
         KIND.check(cloud, wrong)
+    assert KIND.read(cloud, replace(desired, role=wrong.role)) is None
 
 
 def test_ours_are_found_on_their_very_scope_only(cloud: Cloud, azure: LocalAzure, desired: RoleAssignment) -> None:

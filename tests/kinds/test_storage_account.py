@@ -128,3 +128,20 @@ def test_a_name_that_is_taken_elsewhere_is_told(cloud: Cloud, azure: LocalAzure,
     elsewhere = replace(desired, id=desired.id.replace("rg-dev", "rg-other"))
     with pytest.raises(Conflict, match="name"):
         made(cloud, elsewhere)
+
+
+def test_another_conflict_is_told_as_it_is(cloud: Cloud, azure: LocalAzure, desired: StorageAccount) -> None:
+    azure.fault(fault="error", method="PUT", path="storageAccounts/", status=409, code="ScopeLocked")
+    with pytest.raises(Conflict, match="ScopeLocked") as locked:
+        made(cloud, desired)
+    assert "Choose another account name" not in str(locked.value)
+
+
+def test_one_that_somebody_made_since_the_plan_is_not_taken(
+    cloud: Cloud, azure: LocalAzure, desired: StorageAccount
+) -> None:
+    assert KIND.read(cloud, desired) is None
+    body = {"location": "westeurope", "kind": "StorageV2", "sku": {"name": "Standard_LRS"}}
+    put(azure, desired.id, VERSION, {**body, "properties": {"isHnsEnabled": True}})
+    with pytest.raises(Conflict, match="meanwhile"):
+        made(cloud, desired)
