@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -39,16 +40,32 @@ def main(argv: list[str] | None = None) -> int:
         print("interrupted; run the command again, it goes on where it stopped", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        with suppress(OSError):  # who read our output has gone: what is still to be told goes nowhere
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _to_nowhere()
         return FAILED
     except Exception as error:
+        told = _of_this_machine(error)
+        if told:
+            _to_nowhere()
         if getattr(arguments, "debug", False):
             raise
-        print(Defect(error), file=sys.stderr)
+        print(told or Defect(error), file=sys.stderr)
         return FAILED
     else:
         return code
+
+
+def _to_nowhere() -> None:
+    """Who read our output has gone, or it can take no more: what is still to be told there is not."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _of_this_machine(error: Exception) -> str:
+    """A full disk, a file that may not be written: no mistake of ours."""
+    if not isinstance(error, OSError) or error.errno is None:
+        return ""
+    where = error.filename or "standard output"
+    return f"{where}: {error.strerror}. Mend that and run the command again; it goes on where it stopped."
 
 
 def _plain_where_needed() -> None:
@@ -66,6 +83,9 @@ def _ended_by_signals() -> Generator[None]:
     def interrupt(_number: int, _frame: object) -> None:
         raise KeyboardInterrupt
 
+    if threading.current_thread() is not threading.main_thread():  # only that one is told of signals
+        yield
+        return
     before = signal.signal(signal.SIGTERM, interrupt)
     try:
         yield

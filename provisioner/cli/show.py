@@ -55,14 +55,15 @@ def tracebacks(errors: Iterable[Exception | None]) -> None:
 
 
 @contextmanager
-def debugging(wanted: bool) -> Generator[None]:  # noqa: FBT001  # an option, passed on
-    """Every request of ours, to standard error: the transport tells method, URL, status and time."""
+def debugging(wanted: bool, signs_in: str) -> Generator[None]:  # noqa: FBT001  # an option, passed on
+    """Which credential is used, and every request of ours, to standard error: the transport tells method, URL, status and time."""
     log, handler = logging.getLogger("provisioner.http"), logging.StreamHandler(sys.stderr)
     if not wanted:
         yield
         return
     log.addHandler(handler)
     log.setLevel(logging.INFO)
+    log.info("signing in with: %s", signs_in)
     try:
         yield
     finally:

@@ -248,7 +248,7 @@ def _run(arguments: Namespace, **more: Any) -> Generator[Run]:
         debug=arguments.debug,
     )
     try:
-        with show.debugging(arguments.debug):
+        with show.debugging(arguments.debug, session.credential.how):
             session.warm()
             yield Run(
                 environment=environment,

@@ -86,6 +86,7 @@ def test_debugging_tells_every_request_and_leaves_standard_output_alone(sealed: 
     assert said.json()["environment"] == "local"
     assert "GET https://management.azure.com/subscriptions/" in said.err
     assert "POST https://login.microsoftonline.com/" in said.err
+    assert "signing in with: the operator of the embedded local Azure" in said.err
     assert "Bearer" not in said.err
     assert "eyJ" not in said.err  # how every token begins
     assert "GET https://" not in sealed("plan").err

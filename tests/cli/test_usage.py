@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,8 +11,6 @@ import pytest
 from tests.cli.conftest import ROOT
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.cli.conftest import Cli
 
 
@@ -70,6 +69,16 @@ def test_who_reads_no_further_breaks_nothing(cli: Cli, verb: str) -> None:
     os.close(writing)
     assert said.code == 1
     assert said.err == ""
+
+
+def test_an_output_that_can_take_no_more_is_told(cli: Cli) -> None:
+    with Path("/dev/full").open("w") as full:
+        said = cli.run_process("schema", stdout=full)
+
+    assert (said.code, said.err.splitlines()[0]) == (
+        1,
+        "standard output: No space left on device. Mend that and run the command again; it goes on where it stopped.",
+    )
 
 
 def test_a_stream_that_cannot_show_a_character_gets_another_one(provisioned: Cli) -> None:
