@@ -56,7 +56,7 @@ def tracebacks(errors: Iterable[Exception | None]) -> None:
 
 @contextmanager
 def debugging(wanted: bool, signs_in: str) -> Generator[None]:  # noqa: FBT001  # an option, passed on
-    """Which credential is used, and every request of ours, to standard error: the transport tells method, URL, status and time."""
+    """Which credential is used, and every request (method, URL, status, time), to standard error."""
     log, handler = logging.getLogger("provisioner.http"), logging.StreamHandler(sys.stderr)
     if not wanted:
         yield

@@ -135,36 +135,26 @@ def elsewhere(cli: Cli) -> Cli:
     return cli
 
 
-def test_vault_and_account_of_another_group_are_adopted_and_left_there(elsewhere: Cli) -> None:
-    cli = elsewhere
-    vault = {
-        "tenantId": cli.azure.tenant_id,
-        "sku": {"family": "A", "name": "standard"},
-        "enableRbacAuthorization": True,
-    }
-    place = "/resourceGroups/theirs/providers"
-    arm(
-        cli,
-        "PUT",
-        f"{place}/Microsoft.KeyVault/vaults/kv-theirs",
-        "2023-07-01",
-        {"location": "westeurope", "properties": vault},
-    )
-    account = {
-        "location": "westeurope",
-        "sku": {"name": "Standard_LRS"},
-        "kind": "StorageV2",
-        "properties": {"isHnsEnabled": True},
-    }
+def make_by_hand(cli: Cli) -> None:
+    """The vault and the account that `elsewhere` names."""
+    sku = {"family": "A", "name": "standard"}
+    vault = {"tenantId": cli.azure.tenant_id, "sku": sku, "enableRbacAuthorization": True}
+    place, where = "/resourceGroups/theirs/providers", {"location": "westeurope"}
+    arm(cli, "PUT", f"{place}/Microsoft.KeyVault/vaults/kv-theirs", "2023-07-01", {**where, "properties": vault})
+    account = {**where, "sku": {"name": "Standard_LRS"}, "kind": "StorageV2", "properties": {"isHnsEnabled": True}}
     arm(cli, "PUT", f"{place}/Microsoft.Storage/storageAccounts/sttheirs", "2023-05-01", account)
 
-    cli.done("provision")
-    assert cli("plan", "--detailed-exitcode").code == 0
-    cli.done("teardown")
 
-    left = [one["name"] for one in arm(cli, "GET", "/resourceGroups/theirs/resources", "2021-04-01")["value"]]
-    assert sorted(left) == ["kv-theirs", "sttheirs"]
-    groups = [one["name"] for one in arm(cli, "GET", "/resourcegroups", "2021-04-01")["value"]]
+def test_vault_and_account_of_another_group_are_adopted_and_left_there(elsewhere: Cli) -> None:
+    make_by_hand(elsewhere)
+
+    elsewhere.done("provision")
+    assert elsewhere("plan", "--detailed-exitcode").code == 0
+    elsewhere.done("teardown")
+
+    left = arm(elsewhere, "GET", "/resourceGroups/theirs/resources", "2021-04-01")["value"]
+    assert sorted(one["name"] for one in left) == ["kv-theirs", "sttheirs"]
+    groups = {one["name"] for one in arm(elsewhere, "GET", "/resourcegroups", "2021-04-01")["value"]}
     assert "theirs" in groups
     assert "flink-local" not in groups
 
