@@ -50,7 +50,10 @@ def apply(call: Call, documents: Sequence[Document]) -> Sequence[Document]:
     if tag is not None or value is not None:
         left = [document for document in left if _has_tag(document, tag, value)]
     top = call.query.get("$top", "")
-    return left[: int(top)] if top.isdigit() else left
+    if top and not re.fullmatch(r"[1-9]\d{0,8}", top, re.ASCII):
+        message = f"The value '{top}' of the query parameter '$top' is invalid: a positive integer is expected."
+        raise AzureError(status=400, code="InvalidTopInQueryString", message=message)
+    return left[: int(top)] if top else left
 
 
 def _holds(document: Document, field: str, how: str, value: str) -> bool:

@@ -57,6 +57,15 @@ def error(status: int, code: str) -> AzureError:
     return AzureError(status=status, code=code, message=_MESSAGES[code])
 
 
+def check_known(call: Call, *known: str) -> None:
+    """400 for a `comp` that is not served here (tags, snapshots): to ignore it would be to answer something else."""
+    asked = call.query.get("comp", "")
+    if asked and asked.lower() not in known:
+        message = "One of the query parameters specified in the request URI is not supported."
+        details = {"QueryParameterName": "comp", "QueryParameterValue": asked}
+        raise AzureError(status=400, code="UnsupportedQueryParameter", message=message, details=details)
+
+
 def xml(text: str, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
     """An XML document as an answer."""
     body = f'<?xml version="1.0" encoding="utf-8"?>{text}'.encode()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,11 +72,23 @@ class Call:
     def json(self) -> Json:
         """The body as a JSON object; anything else is Azure's 400."""
         try:
-            value = json.loads(self.body or b"{}")
-        except ValueError as error:
+            value = json.loads(self.body or b"{}", parse_constant=_refuse_constant)
+            if b"\\ud" in self.body.lower():
+                value = json.loads(_well_formed(json.dumps(value, ensure_ascii=False)))
+        except (ValueError, RecursionError) as error:
             message = "The request content was invalid and could not be deserialized."
             raise AzureError(status=400, code="InvalidRequestContent", message=message) from error
         if not isinstance(value, dict):
             message = "The request content was invalid: an object is expected."
             raise AzureError(status=400, code="InvalidRequestContent", message=message)
         return cast("Json", value)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    """`NaN` and `Infinity` are Python's, not JSON."""
+    raise ValueError(name)
+
+
+def _well_formed(text: str) -> str:
+    """Half a surrogate pair becomes U+FFFD, as in .NET: no answer could be encoded with it."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -9,10 +9,9 @@ import time
 import zlib
 from collections import Counter, deque
 from dataclasses import asdict, dataclass
-from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
-from provisioner.local import wire
+from provisioner.local import common_headers, wire
 from provisioner.local.call import AzureError, Reply
 from provisioner.local.dispatch import refuse
 
@@ -101,8 +100,7 @@ class Gateway:
             scope["state"]["abort"]()
             await receive()  # returns when the connection is down
             return
-        headers = {"date": format_datetime(self.world.clock.now(), usegmt=True), "x-ms-request-id": request_id}
-        await wire.send_reply(send, reply, headers)
+        await wire.send_reply(send, reply, common_headers.of(request, request_id, self.world))
 
     async def _wait(self, rules: list[Rule]) -> None:
         slow = sum(rule.seconds for rule in rules if rule.fault == "latency")

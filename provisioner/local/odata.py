@@ -23,6 +23,9 @@ _TOKEN = re.compile(r"\s*('(?:[^']|'')*'|[(),:]|[A-Za-z0-9_@.$+\-:]+(?:/[A-Za-z0
 _FUNCTIONS = frozenset({"startswith", "endswith", "contains"})
 _COMPARISONS = frozenset({"eq", "ne", "gt", "ge", "lt", "le", "in"})
 _ADVANCED = re.compile(r"\b(ne|not|endsWith)\b", re.IGNORECASE)
+# https://learn.microsoft.com/graph/search-query-parameter#using-search-on-directory-object-collections
+_CLAUSE = re.compile(r'"(\w+):([^"]*)"')
+_SEARCH = re.compile(r'"\w+:[^"]+"(\s+(AND|OR)\s+"\w+:[^"]+")*')
 DEFAULT_PAGE = 100
 LARGEST_PAGE = 999
 
@@ -218,7 +221,29 @@ def context(call: Call, name: str) -> str:
     return f"https://{call.host}/{version}/$metadata#{base}{f'({chosen})' if chosen else ''}{entity}"
 
 
+def _searched(call: Call, documents: list[Document]) -> list[Document]:
+    """`$search="displayName:x" OR "description:y"`: values that begin with it, or have a word that does."""
+    text = call.query.get("$search", "").strip()
+    if not text:
+        return documents
+    if call.headers.get("consistencylevel", "").lower() != "eventual":
+        message = "Request with $search query parameter only works through MSGraph with a special request header: "
+        raise bad(message + "'ConsistencyLevel: eventual'", "Request_UnsupportedQuery")
+    if not _SEARCH.fullmatch(text):
+        raise bad(f"Syntax error: character '\"' is not valid at position 0 in '{text}'.")
+    groups = re.split(r"\s+OR\s+(?=\")", text)
+    wanted = [_CLAUSE.findall(group) for group in groups]
+    return [one for one in documents if any(all(_has_word(one, *clause) for clause in group) for group in wanted)]
+
+
+def _has_word(document: Document, name: str, wanted: str) -> bool:
+    found = str(next((value for key, value in document.items() if key.lower() == name.lower()), None) or "").casefold()
+    wanted = wanted.casefold()
+    return found.startswith(wanted) or any(word.startswith(wanted) for word in re.split(r"[\W_]+", found))
+
+
 def _filtered(call: Call, documents: list[Document]) -> list[Document]:
+    documents = _searched(call, documents)
     text = call.query.get("$filter", "").strip()
     if not text:
         return documents

@@ -204,6 +204,14 @@ def get_resource(call: Call) -> Reply:
     return Reply(body=resources.shown(found))
 
 
+@SERVICE.route("HEAD", "{resource:path}", action=None, why="the action has the resource's type")
+def check_resource(call: Call) -> Reply:
+    """204 or 404, as `resources.check_existence_by_id` asks for it."""
+    found = resources.find(call.world, call.path)
+    _require(call, f"{_type_of(call.path)}/read", arm_errors.scope(call))
+    return Reply(status=404 if found is None else 204)
+
+
 def seed(world: World) -> None:
     """The given group; the services that put something into it bring it along, too, whoever comes first."""
     arm_errors.seed_group(world)
@@ -320,12 +328,13 @@ def _not_found(call: Call) -> AzureError:
         message = f"No HTTP resource was found that matches the request URI 'https://{call.host}{call.path}'."
         return AzureError(status=404, code="NotFound", message=message)
     namespace, *kinds = _type_of(call.path).split("/")
-    known = {kind.lower() for kind in _provider(namespace)["resourceTypes"] for kind in [kind["resourceType"]]}
+    known = {kind["resourceType"].lower(): kind["apiVersions"] for kind in _provider(namespace)["resourceTypes"]}
     kind = "/".join(kinds)
     if kind.lower() not in known:
+        versions = ",".join(sorted({version for found in known.values() for version in found}, reverse=True))
         message = (
             f"The resource type '{kind}' could not be found in the namespace '{namespace}' for api version "
-            f"'{call.query.get('api-version', '')}'. The supported api-versions are ''."
+            f"'{call.query.get('api-version', '')}'. The supported api-versions are '{versions}'."
         )
         return AzureError(status=404, code="InvalidResourceType", message=message)
     message = f"The resource '{call.path}' was not found."

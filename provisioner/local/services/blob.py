@@ -259,8 +259,7 @@ def lease_blob(call: Call) -> Reply:
 @_on("PUT", "/{container}/{path:path}")
 def put_blob(call: Call) -> Reply:
     """A block or append blob in the place of what was there, or a copy of another."""
-    if call.query.get("comp"):
-        raise invalid_header("comp", call.query["comp"])
+    blob_wire.check_known(call)
     at, old = _writable(call)
     conditions.check_write(call.headers, old, error(409, "BlobAlreadyExists"))
     if "x-ms-copy-source" in call.headers:
@@ -300,6 +299,7 @@ def _may_read(at: Visit, account: Document, container: str) -> bool:
 
 def get_blob(call: Call) -> Reply:
     """The bytes, streamed, or their properties alone."""
+    blob_wire.check_known(call, "metadata")
     at, found = _present(call, READ, public="Blob")
     conditions.check_read(call.headers, found)
     conditions.check_lease_read(at.world, call.headers, found)
@@ -319,6 +319,7 @@ _on("HEAD", "/{container}")(get_blob)  # the root directory, which the data lake
 @_on("DELETE", "/{container}/{path:path}")
 def delete_blob(call: Call) -> Reply:
     """A blob, or an empty directory."""
+    blob_wire.check_known(call)
     at, found = _present(call, DELETE)
     _check_writable(call, found)
     if any(paths.below(at.world, at.place)) and found["directory"]:

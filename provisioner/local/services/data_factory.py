@@ -159,6 +159,15 @@ def get_runtime_status(call: Call) -> Reply:
     return Reply(body={"name": found["name"], "properties": shown})
 
 
+@SERVICE.route("POST", _FACTORY + "/integrationruntimes/{name}/listAuthKeys", action=f"{RUNTIME}/listauthkeys/action")
+def list_runtime_keys(call: Call) -> Reply:
+    """With which a self-hosted runtime's machine registers; here no machine can."""
+    found = _child(call, RUNTIME)
+    if found["properties"]["type"] != "SelfHosted":
+        raise airflow_runtimes.bad("Authentication keys are available for self-hosted integration runtimes only.")
+    return Reply(body={f"authKey{n}": f"IR@{found['etag']}@{call.params['factory']}@{n}" for n in (1, 2)})
+
+
 @SERVICE.route("GET", _FACTORY + "/linkedservices", action=f"{LINKED}/read")
 def list_linked_services(call: Call) -> Reply:
     """Of a factory."""

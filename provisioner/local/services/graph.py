@@ -222,7 +222,6 @@ def remove_owner(call: Call, table: str) -> Reply:
     return Reply(status=204)
 
 
-@_each("GET", "/federatedIdentityCredentials")
 @_each("GET", "/appRoleAssignedTo")
 @_each("GET", "/oauth2PermissionGrants")
 @_each("GET", "/memberOf")

@@ -97,11 +97,24 @@ def list_identities(call: Call) -> Reply:
     return Reply(body={"value": [resources.shown(one) for one in arm_filters.apply(call, seen)]})
 
 
-@SERVICE.route("GET", _ONE + "/federatedIdentityCredentials", action=f"{TYPE}/federatedIdentityCredentials/read")
-def list_federated(call: Call) -> Reply:
-    """None: the local Entra trusts no other issuer."""
-    arm_errors.require_resource(call, TYPE, call.params["name"])
-    return Reply(body={"value": []})
+@SERVICE.route(
+    "GET",
+    "{scope:path}/providers/Microsoft.ManagedIdentity/identities/default",
+    action="Microsoft.ManagedIdentity/identities/read",
+)
+def get_system_assigned(call: Call) -> Reply:
+    """The identity that a resource brought along; 404 for one without."""
+    owner: Document = resources.find(call.world, call.params["scope"]) or {}
+    identity: Document = owner.get("identity") or {}
+    principal_id = str(identity.get("principalId", ""))
+    principal = directory.principal(call.world, principal_id) if principal_id else None
+    if principal is None:
+        message = f"The resource '{call.params['scope']}' has no system assigned identity."
+        raise AzureError(status=404, code="ResourceNotFound", message=message)
+    ids = {"tenantId": TENANT_ID, "principalId": principal_id, "clientId": principal["appId"]}
+    kind = "Microsoft.ManagedIdentity/Identities"
+    named: Document = {"id": call.path, "name": "default", "type": kind, "location": owner["location"], "tags": {}}
+    return Reply(body={**named, "properties": ids})
 
 
 def seed(world: World) -> None:

@@ -128,6 +128,15 @@ def list_skus(_: Call) -> Reply:
     return Reply(body={"value": shown})
 
 
+@SERVICE.route("GET", _PROVIDER + "/locations/{location}/usages", action="Microsoft.Storage/locations/usages/read")
+def list_usages(call: Call) -> Reply:
+    """How many accounts a region has: https://learn.microsoft.com/azure/storage/common/scalability-targets-standard-account."""
+    here = arm_errors.short_location(call.params["location"])
+    found = [one for one in resources.of_type(call.world, TYPE, SUBSCRIPTION) if one["location"] == here]
+    name = {"value": "StorageAccounts", "localizedValue": "Storage Accounts"}
+    return Reply(body={"value": [{"unit": "Count", "currentValue": len(found), "limit": 250, "name": name}]})
+
+
 @SERVICE.route("GET", "/subscriptions/{subscription}" + _RESULTS + "/{operation}", action=None, why="id of the caller")
 def poll_operation(call: Call) -> Reply:
     """What the Location of a 202 answers."""

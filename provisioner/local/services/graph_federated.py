@@ -1,0 +1,147 @@
+"""Federated credentials of applications in Graph: kept and shown; the local Entra reaches no other issuer.
+
+https://learn.microsoft.com/graph/api/resources/federatedidentitycredential
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from provisioner.local import directory, graph_access, graph_objects, odata
+from provisioner.local.call import Reply
+from provisioner.local.graph_access import bad, missing, need_read, need_write
+from provisioner.local.service import Service
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from provisioner.local.call import Call
+    from provisioner.local.service import Handler
+    from provisioner.local.store import Document
+
+SERVICE = Service(
+    name="graph federated",
+    hosts=(graph_access.HOST,),
+    path=r"/(v1\.0|beta)/(applications|servicePrincipals)(/[^/]+|\(.*\))/federatedIdentityCredentials(/.*)?",
+    audiences=(f"https://{graph_access.HOST}", graph_access.APP_ID),
+    render=graph_access.render,
+    unauthenticated=graph_access.unauthenticated,
+    one_slash=True,
+)
+_WHY = "Graph has permissions and owners instead of RBAC: graph_access decides"
+_MEMBERS = ("name", "issuer", "subject", "audiences", "description")
+_MOST = 20
+_KEPT = "_federated"
+_TABLES = {"applications": directory.APPLICATIONS, "servicePrincipals": directory.PRINCIPALS}
+
+
+def _each(method: str, suffix: str = "") -> Callable[[Callable[[Call, str], Reply]], Callable[[Call, str], Reply]]:
+    def register(handler: Callable[[Call, str], Reply]) -> Callable[[Call, str], Reply]:
+        for name, table in _TABLES.items():
+            for key in ("/{id}", "({key})"):
+                path = f"/{{version}}/{name}{key}/federatedIdentityCredentials{suffix}"
+                SERVICE.route(method, path, action=None, why=_WHY)(_bound(handler, table))
+        return handler
+
+    return register
+
+
+def _bound(handler: Callable[[Call, str], Reply], table: str) -> Handler:
+    return lambda call: handler(call, table)
+
+
+@_each("GET")
+def list_federated(call: Call, table: str) -> Reply:
+    """Of an object."""
+    need_read(call)
+    return Reply(body=odata.page(call, "federatedIdentityCredentials", _of(graph_objects.get(call, table))))
+
+
+@_each("GET", "/{credential}")
+def get_federated(call: Call, table: str) -> Reply:
+    """One, by id or name."""
+    need_read(call)
+    return _shown(call, _one(call, graph_objects.get(call, table)))
+
+
+@_each("POST")
+def create_federated(call: Call, table: str) -> Reply:
+    """201; names are unique, and so are issuer and subject together."""
+    found = graph_objects.get(call, table)
+    need_write(call, found)
+    made = {"id": call.world.clock.new_id(), **dict.fromkeys(_MEMBERS), **_given(call.json())}
+    for name in ("name", "issuer", "subject", "audiences"):
+        if not made[name]:
+            raise bad(f"A value is required for property '{name}' of resource 'FederatedIdentityCredential'.")
+    _check_beside(made, _of(found))
+    _keep(call, table, found, [*_of(found), made])
+    return _shown(call, made, 201)
+
+
+@_each("PATCH", "/{credential}")
+def update_federated(call: Call, table: str) -> Reply:
+    """204; the name stays."""
+    found = graph_objects.get(call, table)
+    need_write(call, found)
+    old, given = _one(call, found), _given(call.json())
+    if given.get("name", old["name"]) != old["name"]:
+        raise bad("The property 'name' of a federated identity credential cannot be changed.")
+    others = [one for one in _of(found) if one["id"] != old["id"]]
+    _check_beside(old | given, others)
+    _keep(call, table, found, [*others, old | given])
+    return Reply(status=204)
+
+
+@_each("DELETE", "/{credential}")
+def delete_federated(call: Call, table: str) -> Reply:
+    """204."""
+    found = graph_objects.get(call, table)
+    need_write(call, found)
+    old = _one(call, found)
+    _keep(call, table, found, [one for one in _of(found) if one["id"] != old["id"]])
+    return Reply(status=204)
+
+
+def _of(found: Document) -> list[Document]:
+    return list(found.get(_KEPT, ()))
+
+
+def _one(call: Call, found: Document) -> Document:
+    wanted = call.params["credential"].lower()
+    for one in _of(found):
+        if wanted in {one["id"], str(one["name"]).lower()}:
+            return one
+    raise missing(call.params["credential"])
+
+
+def _given(body: dict[str, Any]) -> Document:
+    given = {name: body[name] for name in _MEMBERS if name in body}
+    audiences = given.get("audiences", [])
+    if not isinstance(audiences, list) or not all(isinstance(one, str) for one in audiences):  # pyright: ignore[reportUnknownVariableType] - JSON
+        raise bad("Invalid value specified for property 'audiences' of resource 'FederatedIdentityCredential'.")
+    for name in set(given) - {"audiences"}:
+        if given[name] is not None and not isinstance(given[name], str):
+            raise bad(f"Invalid value specified for property '{name}' of resource 'FederatedIdentityCredential'.")
+    return given
+
+
+def _check_beside(wanted: Document, others: list[Document]) -> None:
+    if len(others) >= _MOST:
+        raise bad("The maximum number of federated identity credentials on an object is 20.")
+    for one in others:
+        if one["name"] == wanted["name"]:
+            raise bad(
+                "FederatedIdentityCredential with the same name already exists.",
+                "Request_MultipleObjectsWithSameKeyValue",
+            )
+        if (one["issuer"], one["subject"]) == (wanted["issuer"], wanted["subject"]):
+            raise bad("FederatedIdentityCredential with the same issuer and subject already exists.")
+
+
+def _keep(call: Call, table: str, found: Document, credentials: list[Document]) -> None:
+    call.world.store.put(table, found["id"], found | {_KEPT: credentials})
+
+
+def _shown(call: Call, one: Document, status: int = 200) -> Reply:
+    entity = odata.context(call, "federatedIdentityCredentials/$entity")
+    return Reply(status=status, body={"@odata.context": entity, **odata.select(call, one)})

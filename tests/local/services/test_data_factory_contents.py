@@ -1,0 +1,54 @@
+"""Pipelines and what else people author in a factory: kept as sent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.resource_manager import Manager, code
+
+if TYPE_CHECKING:
+    from tests.emulator import LocalAzure
+
+GIVEN: dict[str, dict[str, Any]] = {
+    "pipelines": {"activities": [], "annotations": ["x"]},
+    "datasets": {"type": "Binary", "linkedServiceName": {"referenceName": "a", "type": "LinkedServiceReference"}},
+    "dataflows": {"type": "MappingDataFlow", "typeProperties": {}},
+    "triggers": {"type": "ScheduleTrigger", "pipelines": []},
+}
+
+
+@pytest.fixture
+def factory(azure: LocalAzure) -> tuple[Manager, str]:
+    arm = Manager(azure=azure, version="2018-06-01")
+    path = f"{arm.group()}/providers/Microsoft.DataFactory/factories/df-one"
+    assert arm("PUT", path, {"location": "westeurope"}).status == 200
+    return arm, path
+
+
+@pytest.mark.parametrize("kind", GIVEN)
+def test_contents_of_a_factory_live_and_die(factory: tuple[Manager, str], kind: str) -> None:
+    arm, path = factory
+    assert arm("GET", f"{path}/{kind}").json() == {"value": []}
+    made = arm("PUT", f"{path}/{kind}/one", {"properties": GIVEN[kind]})
+    assert made.status == 200
+    assert GIVEN[kind].items() <= made.json()["properties"].items()
+    assert arm("GET", f"{path}/{kind}").json()["value"] == [made.json()]
+    assert [arm("DELETE", f"{path}/{kind}/one").status for _ in range(2)] == [200, 204]
+    assert code(arm("GET", f"{path}/{kind}/one")) == (404, "ResourceNotFound")
+
+
+def test_contents_of_a_factory_are_checked(factory: tuple[Manager, str]) -> None:
+    arm, path = factory
+    assert code(arm("PUT", f"{path}/pipelines/one", {})) == (400, "BadRequest")
+    assert code(arm("PUT", f"{path}/datasets/one", {"properties": {"type": "Binary"}})) == (400, "BadRequest")
+    assert code(arm("PUT", f"{path}x/pipelines/one", {"properties": {}})) == (404, "ResourceNotFound")
+
+
+def test_a_self_hosted_runtime_has_keys_and_others_have_none(factory: tuple[Manager, str]) -> None:
+    arm, path = factory
+    arm("PUT", f"{path}/integrationruntimes/own", {"properties": {"type": "SelfHosted"}})
+    arm("PUT", f"{path}/integrationruntimes/managed", {"properties": {"type": "Managed", "typeProperties": {}}})
+    assert arm("POST", f"{path}/integrationruntimes/own/listAuthKeys").json().keys() == {"authKey1", "authKey2"}
+    assert arm("POST", f"{path}/integrationruntimes/managed/listAuthKeys").status == 400
