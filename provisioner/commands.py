@@ -172,6 +172,13 @@ def teardown(run: Run, *, with_contents: bool = False) -> Report:
     return Report(plan=made, outcomes=tuple(done.values()))
 
 
+def notes(run: Run) -> tuple[str, ...]:
+    """What a person should know of the spec's choices, and of what stands beside what it declares."""
+    told = ((run.kinds[node.address.kind].notes, node.desired) for node in run.recipe.nodes)
+    beside = (note for look, desired in told if look is not None for note in look(run.cloud, desired))
+    return (*run.recipe.notes, *beside)
+
+
 def outputs(run: Run) -> dict[str, dict[str, str]]:
     """Ids, URLs and names of what is there, by address; no secrets."""
     snapshot = observe(run.cloud, run.recipe, run.kinds)

@@ -41,7 +41,7 @@ class Kind(Generic[D, O]):
 
     Pure: diff, publish (view is None while observing), holds (by credential), fate (of what is not declared).
     Reads: read, check, owned (marked resources in a scope), strangers (contents without our mark), prove, reveal,
-    gone (whether a deleted credential's old text works no more).
+    gone (whether a deleted credential's old text works no more), notes (what else there a person should know of).
     Writes: create, update, rotate, delete (fine if gone). Each may be repeated from any point of it.
     """
 
@@ -61,6 +61,7 @@ class Kind(Generic[D, O]):
 
     read: Callable[[Cloud, D], O | None]
     check: Callable[[Cloud, D], None] | None = None
+    notes: Callable[[Cloud, D], Sequence[str]] | None = None
     owned: Callable[[Cloud, Any], Sequence[Found]] | None = None
     strangers: Callable[[Cloud, O], Sequence[str]] | None = None
     prove: Callable[[Cloud, D, O, Outputs], Proof] | None = None

@@ -96,7 +96,12 @@ def status_lines(plan: Plan, now: datetime, notes: tuple[str, ...]) -> Iterator[
         due = "due now, run `provisioner rotate`" if found["due"] else f"next rotation {found['next_rotation'][:10]}"
         told = f"key {found['key_id']}, {age} days old, expires in {left} days, {due}"
         yield Line(f"{found['address']}: {told}", style)
+        for one in found["retiring"]:
+            until = f"works until {one['until'][:16]} UTC" if one["until"] else "goes with the next run"
+            yield Line(f"{found['address']}: key {one['key_id']} was replaced, {until}", "dim")
         for key_id in found["others"]:
             yield Line(f"{found['address']}: key {key_id} is somebody else's, never touched", "dim")
+    for step in unusable(plan):
+        yield Line(f"{step.address}: {step.reason}, run `provisioner rotate`", "red")
     for note in notes:
         yield Line(f"note: {note}", "dim")

@@ -14,7 +14,7 @@ from provisioner.errors import NotAuthorized, Protected, Refusals, Refused, Spec
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable, Generator
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from provisioner.cloud.sign_in import LocalSettings
     from provisioner.commands import Report, Run
@@ -109,6 +109,7 @@ def plan(arguments: Namespace) -> int:
 def provision(arguments: Namespace) -> int:
     """Make the environment as its spec says."""
     from provisioner import commands
+    from provisioner.cli.status import due_lines
     from provisioner.engine.saved import load
 
     saved = load(Path(arguments.plan)) if arguments.plan else None
@@ -116,7 +117,11 @@ def provision(arguments: Namespace) -> int:
     confirm = show.confirmer("Go on?", yes=arguments.yes)
     with show.progress(quiet=arguments.json) as watch, _run(arguments, confirm=confirm, watch=watch) as run:
         report = commands.provision(run, only=only, saved=saved)
-    return _reported(arguments, report)
+        now = run.cloud.session.now()
+    code = _reported(arguments, report, credentials_at=now)
+    if not arguments.json:
+        show.lines(due_lines(report.plan, now))
+    return code
 
 
 def rotate(arguments: Namespace) -> int:
@@ -129,13 +134,14 @@ def rotate(arguments: Namespace) -> int:
     confirm = show.confirmer("Go on?", yes=arguments.yes)
     with show.progress(quiet=arguments.json) as watch, _run(arguments, confirm=confirm, watch=watch) as run:
         report = commands.rotate(run, asked, plan_only=arguments.plan_only)
+        now = run.cloud.session.now()
     if arguments.plan_only:
         if arguments.json:
             show.document(plan_json(report.plan))
         else:
             show.lines(plan_lines(report.plan))
         return 0
-    code = _reported(arguments, report)
+    code = _reported(arguments, report, credentials_at=now)
     if not arguments.json:
         show.lines(next_rotation(report.plan))
     return code
@@ -172,15 +178,15 @@ def teardown(arguments: Namespace) -> int:
 def status(arguments: Namespace) -> int:
     """Show what is there, drift, and each credential."""
     from provisioner.cli.status import expiring, status_json, status_lines
-    from provisioner.commands import make_plan
+    from provisioner.commands import make_plan, notes
 
     within = _within(arguments.expiring)
     with show.progress(quiet=arguments.json), _run(arguments) as run:
-        made, now, notes = make_plan(run), run.cloud.session.now(), run.recipe.notes
+        made, now, told = make_plan(run), run.cloud.session.now(), notes(run)
     if arguments.json:
-        show.document(status_json(made, now, notes))
+        show.document(status_json(made, now, told))
     else:
-        show.lines(status_lines(made, now, notes))
+        show.lines(status_lines(made, now, told))
     return PENDING if within is not None and expiring(made, now, within) else 0
 
 
@@ -246,6 +252,7 @@ def _run(arguments: Namespace, **more: Any) -> Generator[Run]:
         tenant=environment.tenant,
         local=_local(environment),
         debug=arguments.debug,
+        operation_seconds=environment.waits.operation.total_seconds(),
     )
     try:
         with show.debugging(arguments.debug, session.credential.how):
@@ -263,6 +270,8 @@ def _run(arguments: Namespace, **more: Any) -> Generator[Run]:
         session.interrupted.set()  # ends what waits in other threads
         raise
     finally:
+        if environment.cloud != "local":
+            show.clock(session.clock_ahead)
         session.close()
 
 
@@ -275,11 +284,14 @@ def _local(environment: Environment) -> LocalSettings | None:
     return local_settings()
 
 
-def _reported(arguments: Namespace, report: Report) -> int:
+def _reported(arguments: Namespace, report: Report, *, credentials_at: datetime | None = None) -> int:
+    """credentials_at: the document tells of credentials, too, as of that time."""
+    from provisioner.cli.status import credentials
     from provisioner.engine.report import outcomes_json, outcomes_summary, remaining_lines
 
     if arguments.json:
-        show.document(outcomes_json(report.plan, report.outcomes))
+        told = {"credentials": list(credentials(report.plan, credentials_at))} if credentials_at else {}
+        show.document({**outcomes_json(report.plan, report.outcomes), **told})
     else:
         show.lines(remaining_lines(report.outcomes))
         show.text(outcomes_summary(report.plan.environment, report.outcomes))

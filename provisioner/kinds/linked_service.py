@@ -17,6 +17,9 @@ TYPE = "AzureBlobStorage"
 # https://learn.microsoft.com/azure/data-factory/connector-azure-blob-storage#managed-identity
 ACCOUNT_KIND = "StorageV2"
 SIGN_IN = "managed identity"
+KEYLESS = (SIGN_IN, "credential")  # a user-assigned identity is named by a credential
+KEY = "an account key or another secret"
+STORAGE = frozenset({"AzureBlobFS", "AzureBlobStorage", "AzureFileStorage", "AzureQueue", "AzureTableStorage"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +76,8 @@ def _observed(scope: Scope, found: Answer, wanted: str) -> ObservedLinkedService
 def _diff(_desired: LinkedService, observed: ObservedLinkedService, _view: View) -> tuple[Change, ...]:
     reason, forces = "the DAG is imported through it", Forces.UPDATE
     if not observed.ours:
-        reason, forces = "it is not ours; give `airflow.linked_service` another name", Forces.REFUSE
+        kept = f"it holds {KEY}, which nobody here rotates" if observed.sign_in not in KEYLESS else "it is not ours"
+        reason, forces = f"{kept}; give `airflow.linked_service` another name", Forces.REFUSE
     elif observed.type != TYPE:
         forces = Forces.REPLACE
     return (
@@ -93,6 +97,13 @@ def _owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
     every = cloud.data_factory.linked_services(scope.factory_id)
     ours = [found for found in every if found.mark == scope.environment]
     return tuple(Found(name=found.name, observed=_observed(scope, found, "")) for found in ours)
+
+
+def _notes(cloud: Cloud, desired: LinkedService) -> tuple[str, ...]:
+    """Linked services to storage, of whomever, that hold a key: the project uses none, and rotates none."""
+    every = cloud.data_factory.linked_services(desired.factory_id)
+    held = (one for one in every if one.type in STORAGE and one.sign_in not in KEYLESS)
+    return tuple(f"linked service {one.name} holds {KEY} ({one.sign_in}), which nobody here rotates" for one in held)
 
 
 def _create(cloud: Cloud, desired: LinkedService) -> None:
@@ -117,6 +128,7 @@ KIND: Kind[LinkedService, ObservedLinkedService] = Kind(
     publish=nothing,
     read=_read,
     owned=_owned,
+    notes=_notes,
     create=_create,
     update=_update,
     delete=_delete,
