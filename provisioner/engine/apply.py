@@ -152,7 +152,7 @@ class Apply:
             replaced = next((change.before for change in step.changes if change.field == "key_id"), None)
             self._note(step, key_id=made.get("key_id"), replaced=replaced)
         observed = self._read_back(kind, step, desired)
-        for held in (kind.holds(observed) if kind.holds else {}).values():
+        for held in kind.holds(observed).values() if kind.holds else ():
             self._note(step, published=next((one.key_id for one in held if one.current), None))
         self._outputs[step.address] = {**kind.publish(observed, None), **(made or {})}
         return self._proven(kind, step, desired, observed)

@@ -22,8 +22,8 @@ from tests import emulator
 from tests.rotation.world import Rotations, failed
 
 if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
     from multiprocessing.process import BaseProcess
+    from multiprocessing.synchronize import Event
 
     from provisioner.model import Asked
 
@@ -43,13 +43,12 @@ FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload([__name__])
 
 
-def begin(rotations: Rotations, asked: Asked) -> tuple[BaseProcess, Connection]:
-    """A process that runs `rotate` once something is sent to it; exit code 0 if all went well."""
-    here, there = FORKS.Pipe()
-    process = FORKS.Process(target=_rotate, args=(rotations.azure.state, rotations.journal, asked, there))
+def begin(rotations: Rotations, asked: Asked) -> tuple[BaseProcess, Event]:
+    """A process that runs `rotate` once the event is set; exit code 0 if all went well."""
+    go = FORKS.Event()
+    process = FORKS.Process(target=_rotate, args=(rotations.azure.state, rotations.journal, asked, go))
     process.start()
-    there.close()
-    return process, here
+    return process, go
 
 
 def of_state(state: Path, journal: Path) -> Rotations:
@@ -57,8 +56,8 @@ def of_state(state: Path, journal: Path) -> Rotations:
     return Rotations(azure=emulator.running(state), environment=load(str(SPEC)), journal=journal)
 
 
-def _rotate(state: Path, journal: Path, asked: Asked, told: Connection) -> None:
+def _rotate(state: Path, journal: Path, asked: Asked, go: Event) -> None:
     rotations = of_state(state, journal)
-    told.recv()
+    go.wait()
     if failed(rotations.rotate(asked)):
         raise SystemExit(1)

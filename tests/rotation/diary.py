@@ -87,7 +87,7 @@ class Diary:
     def _uncovered(self) -> Iterator[str]:
         for before, after in pairwise(self.entries):
             for name in NAMES:
-                for key_id in {before.use(name).key_id, after.use(name).key_id} - {None}:
+                for key_id in {before.use(name).key_id or "", after.use(name).key_id or ""}:
                     start, end = after.keys.get(key_id, (after.at, after.at))
                     there = key_id in before.keys or start >= before.at.replace(microsecond=0)
                     if not there or end <= after.at:

@@ -74,11 +74,10 @@ def kill_everywhere(stage: Stage, asked: Asked) -> int:
     """Kill a run after its first write, its second, and so on; the number of writes there are."""
     for number in range(MOST):
         diary = stage.again()
-        process, told = child.begin(stage.rotations, asked)
+        process, go = child.begin(stage.rotations, asked)
         stage.rotations.azure.fault(fault="kill", pid=process.pid, after=True, skip=number, **WRITES)
-        told.send("go")
+        go.set()
         process.join()
-        told.close()
         if process.exitcode != KILLED:
             assert process.exitcode == 0
             return number
