@@ -11,6 +11,7 @@ import os
 import sys
 import traceback
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from provisioner.errors import Defect, Unconfirmed
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from provisioner.engine.report import Line
     from provisioner.model import Outcome, Plan, Step
 
+CLOCK_ADMITS = timedelta(minutes=5)
 CODES = {"green": 32, "yellow": 33, "magenta": 35, "cyan": 36, "red": 31, "dim": 2}
 
 
@@ -45,6 +47,17 @@ def complaint(message: str) -> None:
     from provisioner.engine.report import Line
 
     print(_coloured(Line(message, "red"), sys.stderr), file=sys.stderr)
+
+
+def clock(ahead: timedelta) -> None:
+    """That this machine's clock is wrong, to standard error: tokens and dates are then misjudged."""
+    if abs(ahead) > CLOCK_ADMITS:
+        from provisioner.engine.report import Line
+
+        minutes = round(abs(ahead).total_seconds() / 60)
+        side = "ahead of" if ahead > timedelta() else "behind"
+        told = f"This machine's clock is {minutes} minutes {side} Azure's; set it (`timedatectl set-ntp true`)."
+        print(_coloured(Line(told, "yellow"), sys.stderr), file=sys.stderr)
 
 
 def tracebacks(errors: Iterable[Exception | None]) -> None:

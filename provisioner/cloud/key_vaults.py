@@ -141,15 +141,17 @@ class KeyVaults:
         """For good. Needs Microsoft.KeyVault/locations/deletedVaults/purge/action (Key Vault Purge Operator)."""
         part = parse_id(vault_id)
         try:
-            with translated(f"POST deletedVaults/{part.name}/purge"):
-                self._client(vault_id).vaults.begin_purge_deleted(part.name, _plain(location)).result()
+            with translated(what := f"POST deletedVaults/{part.name}/purge"):
+                purge = self._client(vault_id).vaults.begin_purge_deleted(part.name, _plain(location))
+                self._session.finish(purge, what=what)
         except NotFound:
             pass
 
     def _put(self, vault_id: str, body: Any) -> None:
         part = parse_id(vault_id)
-        with translated(f"PUT vaults/{part.name}"):
-            self._client(vault_id).vaults.begin_create_or_update(part.group, part.name, body).result()
+        with translated(what := f"PUT vaults/{part.name}"):
+            put = self._client(vault_id).vaults.begin_create_or_update(part.group, part.name, body)
+            self._session.finish(put, what=what)
         self._arm.forget(vault_id)
 
     def _client(self, vault_id: str) -> Any:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from provisioner.errors import CloudError, Conflict, NotFound
+from provisioner.errors import CloudError, Conflict, Interrupted, NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,7 +82,7 @@ class Lease:
                 return
             self._released.set()
             if self._renew():
-                with suppress(CloudError):  # it runs out by itself
+                with suppress(CloudError, Interrupted):  # it runs out by itself
                     self._sign({})
                     self._call("Release")
             self._cloud.session.lease = None
@@ -113,6 +113,8 @@ class Lease:
         except CloudError as error:
             if isinstance(error, (Conflict, NotFound)) or self._cloud.session.ticks() > self._until:
                 self._lost = error
+            return False
+        except Interrupted:  # while a retry waited; it runs out by itself
             return False
         return True
 

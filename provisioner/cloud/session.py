@@ -19,13 +19,15 @@ from provisioner.cloud.faults import refusal, translated
 from provisioner.cloud.retries import JITTER, Retry
 from provisioner.cloud.sign_in import LocalSettings, SignIn, sign_in
 from provisioner.cloud.tokens import Tokens, claims_of
-from provisioner.cloud.transport import WRITE_SECONDS, Route, Transport, ticks
+from provisioner.cloud.transport import WRITE_SECONDS, Route, SignInTransport, Transport, ticks
 from provisioner.errors import CloudError, Interrupted, NotYetVisible
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable
     from datetime import datetime
+
+    from azure.core.polling import LROPoller
 
     from provisioner.cloud.http import Http
     from provisioner.cloud.lease import Lease
@@ -38,6 +40,7 @@ T = TypeVar("T")
 USER_AGENT = "provisioner"
 VISIBLE_SECONDS = 180.0
 POLL_SECONDS = 2
+OPERATION_SECONDS = 3600.0
 
 
 class Session:
@@ -48,6 +51,7 @@ class Session:
         self.subscription_id = subscription
         self.lease: Lease | None = None
         self.interrupted = threading.Event()
+        self.operation_seconds = OPERATION_SECONDS  # of Azure's long-running ones
         self._tenant = tenant
         self._transport = Transport(route, pause=self.pause, guard=self._guard, debug=debug)
         self._memos: dict[object, Future[Any]] = {}
@@ -119,6 +123,12 @@ class Session:
         passed = ticks() - self._transport.first_ticks
         return (began + timedelta(seconds=2.0 + passed)).replace(microsecond=0)
 
+    @property
+    def clock_ahead(self) -> timedelta:
+        """How much this machine's clock was ahead of the cloud's at the cloud's first answer; nothing without one."""
+        told = self._transport.first_date
+        return timedelta(seconds=self._transport.first_here - told.timestamp()) if told else timedelta()
+
     def later(self) -> datetime:
         """The cloud's time now; from here on it is `now`."""
         self._transport.first_date = None
@@ -151,6 +161,10 @@ class Session:
             "logging_enable": False,
             "polling_interval": POLL_SECONDS,
         }
+
+    def sign_in_transport(self) -> SignInTransport:
+        """Our pool, for what fetches tokens."""
+        return SignInTransport(self._transport)
 
     def management_options(self) -> dict[str, Any]:
         """`sdk_options` and the control plane's address and audience, for azure-mgmt clients."""
@@ -255,6 +269,13 @@ class Session:
             raise error
         return True
 
+    def finish(self, operation: LROPoller[Any], *, what: str) -> None:
+        """Until a long-running operation of Azure has ended. Raises its error, or NotYetVisible at the deadline."""
+        operation.wait(self.operation_seconds)
+        if not operation.done():
+            told = f"Azure has not finished it after {self.operation_seconds:.0f} s (`waits.operation`)"
+            raise NotYetVisible(operation=what, message=told)
+
     def fresh_id(self) -> str:
         """An id that nobody else has."""
         return str(uuid.uuid4())
@@ -281,10 +302,8 @@ class Session:
             future.set_exception(error)
 
     def _guard(self, method: str, url: str) -> None:
-        """Writes need a lease that outlasts them; signing in, and the lease's own calls, do not."""
-        if self.lease is None or urlsplit(url).netloc == urlsplit(self.profile.authority).netloc:
-            return
-        if not urlsplit(url).path.endswith("/lease"):
+        """Writes need a lease that outlasts them; the lease's own calls do not."""
+        if self.lease is not None and not urlsplit(url).path.endswith("/lease"):
             self.lease.require(WRITE_SECONDS, during=f"{method} {urlsplit(url).path}")
 
 
@@ -295,8 +314,11 @@ def open_session(
     tenant: str | None = None,
     local: LocalSettings | None = None,
     debug: bool = False,
+    operation_seconds: float = OPERATION_SECONDS,
 ) -> Session:
     """A session of one run. `local`: for the embedded local Azure; then the environment's proxies do not matter.
+
+    operation_seconds: how long a long-running operation of Azure may take.
 
     Raises nothing yet: `warm` signs in.
     """
@@ -307,5 +329,6 @@ def open_session(
         route = Route(proxies={"https": local.proxy, "http": local.proxy}, ca_bundle=local.ca_bundle)
         tenant = local.tenant_id
     session = Session(profile, subscription=subscription, tenant=tenant, route=route, debug=debug)
-    options = {name: value for name, value in session.sdk_options().items() if name in {"transport", "user_agent"}}
+    session.operation_seconds = operation_seconds
+    options = {"transport": session.sign_in_transport(), "user_agent": USER_AGENT}
     return session.signed_in(sign_in(profile, tenant, local, retry_policy_class=Retry, **options))

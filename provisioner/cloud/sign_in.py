@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from provisioner.cloud.profile import Profile
     from provisioner.secret import Secret
 
+# az takes seconds to start, and is asked for all audiences at once; azure-identity gives it ten.
+PROCESS_SECONDS = 60
 REMEDY = (
     "Sign in with `az login`, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET "
     "(or AZURE_CLIENT_CERTIFICATE_PATH, AZURE_FEDERATED_TOKEN_FILE) of a service principal; "
@@ -159,6 +161,10 @@ def _signed_in_here(env: Mapping[str, str], tenant: str | None, options: Mapping
     # The chain gives its probe of the machine's identity a retry policy of its own, and takes none besides.
     options = {name: value for name, value in options.items() if name != "retry_policy_class"}
     credential = DefaultAzureCredential(
-        exclude_environment_credential=True, managed_identity_client_id=identity, **tenants, **options
+        exclude_environment_credential=True,
+        managed_identity_client_id=identity,
+        process_timeout=PROCESS_SECONDS,
+        **tenants,
+        **options,
     )
     return SignIn(credential=credential, how="DefaultAzureCredential (managed identity, az, azd, as found here)")

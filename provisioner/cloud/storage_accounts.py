@@ -81,8 +81,9 @@ class StorageAccounts:
             "tags": dict(tags),
             "properties": {"isHnsEnabled": True, "accessTier": "Hot", **SAFE},
         }
-        with translated(f"PUT storageAccounts/{part.name}"):
-            self._client(account_id).storage_accounts.begin_create(part.group, part.name, body).result()
+        with translated(what := f"PUT storageAccounts/{part.name}"):
+            put = self._client(account_id).storage_accounts.begin_create(part.group, part.name, body)
+            self._session.finish(put, what=what)
         self._arm.forget(account_id)
 
     def update_account(self, account_id: str, *, sku: str, tags: Mapping[str, str]) -> None:

@@ -71,6 +71,7 @@ class Transport(HttpTransport[Any, Any]):
         self.counter: Counter[str] = Counter()
         self.first_date: datetime | None = None
         self.first_ticks = 0.0
+        self.first_here = 0.0
         self._route = route
         self._pause = pause
         self._guard = guard
@@ -85,6 +86,10 @@ class Transport(HttpTransport[Any, Any]):
         """One request on the wire; raises what azure-core raises."""
         if request.method not in READS:
             self._guard(request.method, request.url)
+        return self.send_unguarded(request, **options)
+
+    def send_unguarded(self, request: Any, **options: Any) -> Any:
+        """`send` without a look at the lease."""
         if self._route.proxies is not None:
             options["proxies"] = dict(self._route.proxies)
             options["connection_verify"] = self._route.ca_bundle or True
@@ -104,7 +109,7 @@ class Transport(HttpTransport[Any, Any]):
             self.counter[f"{request.method} {host}"] += 1
             date = response.headers.get("Date")
             if self.first_date is None and date:
-                self.first_date, self.first_ticks = parsedate_to_datetime(date), ticks()
+                self.first_date, self.first_ticks, self.first_here = parsedate_to_datetime(date), ticks(), time.time()
 
     def _log(self, request: HttpRequest, started: float, status: str, ident: str) -> None:
         if self._debug:
@@ -122,12 +127,36 @@ class Transport(HttpTransport[Any, Any]):
         """As `close`."""
 
     def fresh(self) -> Transport:
-        """A pool of its own by the same route; whoever takes it shuts it."""
-        return Transport(self._route, pause=self._pause, guard=self._guard, debug=self._debug)
+        """A pool of its own by the same route, for signing in only; whoever takes it shuts it."""
+        return Transport(self._route, pause=self._pause, guard=lambda _method, _url: None, debug=self._debug)
 
     def shut(self) -> None:
         """Close every connection, at the end of the run."""
         self._session.close()
+
+
+class SignInTransport(HttpTransport[Any, Any]):
+    """The same pool for what fetches tokens: renewing the lease needs one, so that must not wait for the lease."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def send(self, request: Any, **options: Any) -> Any:
+        """One request on the wire."""
+        return self._transport.send_unguarded(request, **options)
+
+    def sleep(self, duration: float) -> None:
+        """As the pool's own."""
+        self._transport.sleep(duration)
+
+    def open(self) -> None:
+        """The pool opens connections as they are needed."""
+
+    def close(self) -> None:
+        """The pool stays open."""
+
+    def __exit__(self, *_: object) -> None:
+        """As `close`."""
 
 
 class Adapter(HTTPAdapter):

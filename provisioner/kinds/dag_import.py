@@ -26,7 +26,8 @@ REMEMBERED = 20
 class DagImport:
     """What should be. runtime: its name; folder: `container` or `container/folder`; path: of the file in the container.
 
-    portal_step: what a person does to take the DAG out of a runtime that stays.
+    portal_step: what a person does to take the DAG out of a runtime that stays. deadline_seconds: how long the factory
+    may take to be let in where the file lies.
     """
 
     factory_id: str
@@ -39,6 +40,7 @@ class DagImport:
     content_sha256: str
     environment: str
     portal_step: str = field(repr=False)
+    deadline_seconds: float = field(default=600.0, repr=False)
 
     @property
     def runtime_id(self) -> str:
@@ -83,7 +85,13 @@ def _diff(desired: DagImport, observed: ObservedDagImport, _view: View) -> tuple
 
 
 def _create(cloud: Cloud, desired: DagImport) -> None:
-    cloud.data_factory.import_dags(desired.factory_id, desired.runtime, desired.linked_service, desired.folder)
+    cloud.data_factory.import_dags(
+        desired.factory_id,
+        desired.runtime,
+        desired.linked_service,
+        desired.folder,
+        deadline_seconds=desired.deadline_seconds,
+    )
     into = _fingerprint(cloud, desired)
     if not into:
         raise NotFound(operation=f"import into {desired.runtime}", code="IntegrationRuntimeNotFound")

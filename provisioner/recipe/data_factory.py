@@ -164,6 +164,7 @@ class _Parts:
             content_sha256=hashlib.sha256(self.content.encode()).hexdigest(),
             environment=self.mark,
             portal_step=PORTAL_STEP,
+            deadline_seconds=self.spec.waits.import_.total_seconds(),
         )
         needs = (self.linked, self._file_address(), self._reads())
         return Node(address=Address("dag_import", self.spec.dag.id), desired=desired, container=AIRFLOW, needs=needs)

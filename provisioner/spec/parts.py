@@ -307,5 +307,5 @@ class Waits(Part):
 
     grant: Duration = Field(default=timedelta(minutes=10), description="A role assignment to take effect.")
     sign_in: Duration = Field(default=timedelta(minutes=5), description="A new credential to be accepted.")
-    operation: Duration = Field(default=timedelta(minutes=30), description="A long-running operation of Azure.")
+    operation: Duration = Field(default=timedelta(hours=1), description="A long-running operation of Azure.")
     import_: Duration = Field(default=timedelta(minutes=10), alias="import", description="A DAG to be imported.")

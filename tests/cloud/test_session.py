@@ -214,3 +214,18 @@ def test_every_cloud_has_https_endpoints_without_a_slash_at_the_end() -> None:
             assert url.startswith("https://")
             assert not url.endswith("/")
         assert all(scope.endswith("/.default") for scope in profile.scopes)
+
+
+def test_an_operation_that_does_not_end_is_given_up_at_the_deadline(cloud: Cloud, azure: LocalAzure) -> None:
+    cloud.resource_groups.set_group(group(azure), location="westeurope", tags={})
+    azure.fault(fault="latency", method="GET", path="operationresults", seconds=2.0, times=None)
+    cloud.session.operation_seconds = 0.5
+    with pytest.raises(NotYetVisible, match="not finished it after 0 s"):
+        cloud.resource_groups.delete_group(group(azure))
+
+
+def test_it_tells_how_far_this_machines_clock_is_from_the_clouds(cloud: Cloud, azure: LocalAzure) -> None:
+    assert cloud.session.clock_ahead == timedelta()
+    azure.advance(720)
+    cloud.session.warm()
+    assert timedelta(minutes=-13) < cloud.session.clock_ahead < timedelta(minutes=-11)

@@ -14,8 +14,9 @@ from azure.core.pipeline.transport import RequestsTransport
 
 from provisioner.cloud.profile import PROFILES
 from provisioner.cloud.retries import Retry
+from provisioner.cloud.session import open_session
 from provisioner.cloud.sign_in import sign_in
-from provisioner.errors import NotAuthorized
+from provisioner.errors import Conflict, NotAuthorized
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -144,6 +145,34 @@ def test_azure_pipelines_vouches_for_its_job(env: pytest.MonkeyPatch, platform: 
     assert "Azure Pipelines" in chosen.how
     where = "/oidc?api-version=7.1&serviceConnectionId=connection-3"
     assert server.asked == [("POST", where, "Bearer not-shown")]
+
+
+class _Lost:
+    """A lease that lets nothing be written."""
+
+    def require(self, _seconds: float, *, during: str) -> None:
+        raise Conflict(operation=during)
+
+
+def test_a_vouch_is_fetched_whatever_the_lease_says_since_renewing_that_takes_a_token(
+    env: pytest.MonkeyPatch, platform: tuple[Platform, str]
+) -> None:
+    _, url = platform
+    for name, value in {
+        "AZURESUBSCRIPTION_TENANT_ID": TENANT,
+        "AZURESUBSCRIPTION_CLIENT_ID": "app-7",
+        "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID": "connection-3",
+        "SYSTEM_ACCESSTOKEN": "not-shown",
+        "SYSTEM_OIDCREQUESTURI": f"{url}/oidc",
+    }.items():
+        env.setenv(name, value)
+    session = open_session(PROFILES["public"], subscription="s")
+    lost: Any = _Lost()
+    session.lease = lost
+    credential: Any = sign_in(PROFILES["public"], None, None, transport=session.sign_in_transport()).credential
+
+    assert credential._get_oidc_token() == "a-vouch"
+    session.close()
 
 
 def test_a_platform_that_vouches_for_nobody_named_is_passed_over(env: pytest.MonkeyPatch) -> None:

@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 API_VERSION = "2018-06-01"
 GONE = 404
-# "The Airflow environment takes about 30 minutes": https://learn.microsoft.com/azure/data-factory/how-does-workflow-orchestration-manager-work
-READY_SECONDS = 60 * 60.0
-# A new role assignment takes up to 10 minutes: https://learn.microsoft.com/azure/role-based-access-control/troubleshooting
-GRANT_SECONDS = 600.0
 # The caller's own missing right; no waiting helps.
 CALLER_CODES = frozenset({"AuthorizationFailed", "LinkedAuthorizationFailed", "InvalidAuthenticationToken"})
 
@@ -71,13 +67,17 @@ class DataFactory:
         self._ask("PUT", resource_id, json=edited(base, edit), headers=headers)
 
     def await_runtime(self, resource_id: str) -> None:
-        """Until it has begun; Airflow takes its time. Raises NotYetVisible."""
+        """Until it has begun, which takes about half an hour. Raises NotYetVisible.
+
+        https://learn.microsoft.com/azure/data-factory/how-does-workflow-orchestration-manager-work
+        """
 
         def ready() -> bool:
             found = self.find_runtime_now(resource_id)
             return found is not None and found.ready
 
-        self._session.wait_until(ready, deadline_seconds=READY_SECONDS, what=f"start of {_short(resource_id)}")
+        deadline = self._session.operation_seconds
+        self._session.wait_until(ready, deadline_seconds=deadline, what=f"start of {_short(resource_id)}")
 
     def delete_runtime(self, resource_id: str) -> None:
         """https://learn.microsoft.com/rest/api/datafactory/integration-runtimes/delete; fine if gone."""
@@ -122,7 +122,7 @@ class DataFactory:
         linked_service: str,
         folder: str,
         *,
-        deadline_seconds: float = GRANT_SECONDS,
+        deadline_seconds: float,
     ) -> None:
         """Copy `dags/` of a folder (`container/folder`) into Airflow; answered before it is done.
 
