@@ -1,7 +1,7 @@
 """Who may do what on a storage account's data planes: account, caller and permission of one call.
 
-A caller comes with a bearer token (RBAC decides), with Shared Key (all is allowed, if the account allows keys), or
-with nothing (public containers only). https://learn.microsoft.com/azure/storage/blobs/authorize-access-azure-active-directory
+A caller comes with a bearer token (RBAC decides), with Shared Key (all is allowed, if the account allows keys), with a
+shared access signature, or with nothing (public containers only). https://learn.microsoft.com/azure/storage/blobs/authorize-access-azure-active-directory
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from provisioner.local import access, containers, resources, shared_key, tokens
+from provisioner.local import access, containers, resources, shared_access, shared_key, tokens
 from provisioner.local.call import AzureError
 from provisioner.local.paths import SUPER_USER, Place
 from provisioner.local.world import TENANT_ID
@@ -41,11 +41,15 @@ _DETAILS: dict[tokens.Reason, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Visit:
-    """One call that was let in: `who` is the caller's object id, or `$superuser` with the account's key."""
+    """One call that was let in: `who` is the caller's object id, or `$superuser` with the account's key.
+
+    `letters`: the permissions of the shared access signature that it came with, if it came with one.
+    """
 
     call: Call
     account: Document
     who: str
+    letters: str | None = None
 
     @property
     def world(self) -> World:
@@ -75,6 +79,8 @@ class Visit:
 
     def may(self, *actions: str, control: bool = False) -> bool:
         """Whether one of the actions is allowed on the container (or account) of the call."""
+        if self.letters is not None and not set(self.letters) & set(shared_access.needed(self.call, actions)):
+            return False
         scope = container_scope(self.account, self.container)
         return self.who == SUPER_USER or any(
             access.allows(self.world, self.who, action, scope, data=not control) for action in actions
@@ -95,9 +101,12 @@ def visit(call: Call, *actions: str, control: bool = False, public: str = "") ->
     """
     account = _account(call)
     scheme, _, value = call.headers.get("authorization", "").partition(" ")
-    if not scheme:
+    if not scheme and "sig" not in call.query:
         return _anonymous(call, account, public)
-    entered = Visit(call=call, account=account, who=_identify(call, account, scheme.lower(), value.strip()))
+    if scheme:
+        entered = Visit(call=call, account=account, who=_identify(call, account, scheme.lower(), value.strip()))
+    else:
+        entered = _signed(call, account)
     if actions and not entered.may(*actions, control=control):
         message = "This request is not authorized to perform this operation using this permission."
         raise AzureError(status=403, code="AuthorizationPermissionMismatch", message=message)
@@ -130,10 +139,12 @@ def _identify(call: Call, account: Document, scheme: str, value: str) -> str:
         name, _, signature = value.partition(":")
         if name == account["name"] and shared_key.fits(call, name, signature, account.get("_keys", ())):
             return SUPER_USER
-        raise _unauthentic("The MAC signature found in the HTTP request is not the same as any computed signature.")
+        raise shared_access.unauthentic(
+            "The MAC signature found in the HTTP request is not the same as any computed signature."
+        )
     if scheme == "sharedkeylite":
         _refuse_keys(account)
-        raise _unauthentic("The local Azure knows Shared Key, not Shared Key Lite.")
+        raise shared_access.unauthentic("The local Azure knows Shared Key, not Shared Key Lite.")
     message = "Authentication information is not given in the correct format. Check the value of Authorization header."
     raise AzureError(status=400, code="InvalidAuthenticationInfo", message=message)
 
@@ -141,7 +152,7 @@ def _identify(call: Call, account: Document, scheme: str, value: str) -> str:
 def _bearer(call: Call, account: Document, token: str) -> str:
     # Azure: without x-ms-version the Blob service takes the request for one of before bearer tokens.
     if ".blob." in call.host and call.headers.get("x-ms-version", "") < "2017-11-09":
-        raise _unauthentic("Authentication scheme Bearer is not supported in this version.")
+        raise shared_access.unauthentic("Authentication scheme Bearer is not supported in this version.")
     audiences = (AUDIENCE, f"https://{account['name']}.blob.core.windows.net")
     try:
         return tokens.verify(call.world, f"Bearer {token}", audiences, TENANT_ID).object_id
@@ -161,11 +172,15 @@ def challenge() -> dict[str, str]:
     return {"WWW-Authenticate": f"Bearer authorization_uri={authority} resource_id={AUDIENCE}"}
 
 
+def _signed(call: Call, account: Document) -> Visit:
+    """With a shared access signature: of the account's key, or of a user who may do no more than with a token."""
+    if "skoid" not in call.query:
+        _refuse_keys(account)
+    letters = shared_access.check(call, account)
+    return Visit(call=call, account=account, who=call.query.get("skoid", SUPER_USER), letters=letters)
+
+
 def _anonymous(call: Call, account: Document, public: str) -> Visit:
-    if "sig" in call.query:
-        if "skoid" not in call.query:
-            _refuse_keys(account)
-        raise _unauthentic("The local Azure serves no shared access signatures; use a token or Shared Key.")
     allowed = bool(account["properties"].get("allowBlobPublicAccess"))
     container = containers.find(call.world, str(account["name"]), call.params.get("container", ""))
     level = container["publicAccess"] if container and allowed else None
@@ -185,13 +200,3 @@ def _refuse_keys(account: Document) -> None:
     if account["properties"].get("allowSharedKeyAccess") is False:
         message = "Key based authentication is not permitted on this storage account."
         raise AzureError(status=403, code="KeyBasedAuthenticationNotPermitted", message=message)
-
-
-def _unauthentic(detail: str) -> AzureError:
-    return AzureError(
-        status=403,
-        code="AuthenticationFailed",
-        message="Server failed to authenticate the request. Make sure the value of Authorization header is formed "
-        "correctly including the signature.",
-        details={"AuthenticationErrorDetail": detail},
-    )

@@ -5,10 +5,11 @@ https://learn.microsoft.com/rest/api/storageservices/blob-service-rest-api
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
-from provisioner.local import access, blob_wire, blocks, conditions, containers, leases, paths, resources
+from provisioner.local import access, blob_wire, blocks, conditions, containers, leases, paths, resources, shared_access
 from provisioner.local.blob_wire import container_stamps, error, metadata
 from provisioner.local.call import Call, Reply
 from provisioner.local.path_answers import (
@@ -282,8 +283,7 @@ def _copy(call: Call, at: Visit) -> Reply:
     container, _, path = unquote(source.path).strip("/").partition("/")
     place = Place(account=str(source.hostname).partition(".")[0], container=container, path=path)
     found = paths.find(at.world, place) if account else None
-    own = at.who == SUPER_USER and account is not None and account["id"] == at.account["id"]
-    if account is None or found is None or found["directory"] or not (own or _may_read(at, account, container)):
+    if account is None or found is None or found["directory"] or not _may_copy(at, account, place, source.query):
         raise error(404, "CannotVerifyCopySource")
     conditions.check_write(call.headers, found, error(412, "BlobAlreadyExists"), prefix="x-ms-source-")
     values = blocks.given(call)
@@ -293,8 +293,15 @@ def _copy(call: Call, at: Visit) -> Reply:
     return Reply(status=202, headers={**stamps(made), **done})
 
 
-def _may_read(at: Visit, account: Document, container: str) -> bool:
-    return access.allows(at.world, at.who, READ, container_scope(account, container), data=True)
+def _may_copy(at: Visit, account: Document, source: Place, query: str) -> bool:
+    """With what the source's own address is signed with, with the key of its account, or by a role."""
+    signed = {name.lower(): value for name, value in parse_qsl(query)}
+    if "sig" in signed:
+        where = {"container": source.container, "path": source.path}
+        return "r" in shared_access.check(replace(at.call, query=signed, params=where, method="GET"), account)
+    if at.who == SUPER_USER:
+        return at.letters is None and account["id"] == at.account["id"]
+    return access.allows(at.world, at.who, READ, container_scope(account, source.container), data=True)
 
 
 def get_blob(call: Call) -> Reply:
