@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 # What a run imports only when it needs it: a forked process has it at once.
@@ -17,13 +16,13 @@ import azure.storage.filedatalake
 
 import provisioner.cloud.lease
 from provisioner.kinds import kinds
-from provisioner.spec.loader import load
 from tests import emulator
 from tests.rotation.world import Rotations, failed
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
     from multiprocessing.synchronize import Event
+    from pathlib import Path
 
     from provisioner.model import Asked
 
@@ -38,7 +37,6 @@ IMPORTED = (
     provisioner.cloud.lease,
     kinds(),
 )
-SPEC = Path(__file__).parents[2] / "environments/local.yaml"
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload([__name__])
 
@@ -46,18 +44,14 @@ FORKS.set_forkserver_preload([__name__])
 def begin(rotations: Rotations, asked: Asked) -> tuple[BaseProcess, Event]:
     """A process that runs `rotate` once the event is set; exit code 0 if all went well."""
     go = FORKS.Event()
-    process = FORKS.Process(target=_rotate, args=(rotations.azure.state, rotations.journal, asked, go))
+    process = FORKS.Process(target=_rotate, args=(rotations.azure.state, rotations.spec, rotations.journal, asked, go))
     process.start()
     return process, go
 
 
-def of_state(state: Path, journal: Path) -> Rotations:
-    """The environment on the local Azure that runs there."""
-    return Rotations(azure=emulator.running(state), environment=load(str(SPEC)), journal=journal)
-
-
-def _rotate(state: Path, journal: Path, asked: Asked, go: Event) -> None:
-    rotations = of_state(state, journal)
+def _rotate(state: Path, spec: Path, journal: Path, asked: Asked, go: Event) -> None:
+    rotations = Rotations(azure=emulator.running(state), spec=spec, journal=journal)
+    assert rotations.environment.cloud == "local"
     go.wait()
     if failed(rotations.rotate(asked)):
         raise SystemExit(1)

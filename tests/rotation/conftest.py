@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provisioner.spec.loader import load
 from tests.rotation.world import Rotations, failed
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ SEEN: set[Path] = set()  # folders of local Azures that have the snapshot
 @pytest.fixture
 def rotations(azure: LocalAzure, tmp_path: Path) -> Rotations:
     """environments/local.yaml, provisioned just now."""
-    made = Rotations(azure=azure, environment=load(str(ROOT / "environments/local.yaml")), journal=tmp_path / "journal")
+    made = Rotations(azure=azure, spec=ROOT / "environments/local.yaml", journal=tmp_path / "journal")
     if azure.state in SEEN:
         azure.control("POST", f"/snapshots/{FRESH}")
         return made

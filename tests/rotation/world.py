@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from provisioner import commands
@@ -16,6 +17,7 @@ from provisioner.cloud.profile import PROFILES
 from provisioner.cloud.session import LocalSettings, open_session
 from provisioner.model import Asked, Intent, Outcome, Result, Step
 from provisioner.secret import Secret
+from provisioner.spec.loader import load
 from tests.emulator import ARM
 
 if TYPE_CHECKING:
@@ -50,9 +52,14 @@ class Rotations:
     """One environment; each run gets a session of its own. watched: who is told of every step of every run."""
 
     azure: LocalAzure
-    environment: Environment
+    spec: Path
     journal: Path
     watched: Callable[[Step, Outcome | None], None] = field(default=lambda _step, _outcome: None)
+
+    @cached_property
+    def environment(self) -> Environment:
+        """What the spec says."""
+        return load(str(self.spec))
 
     def provision(self) -> Report:
         """As `provisioner provision`."""
@@ -90,8 +97,10 @@ class Rotations:
 
     def with_rollout(self, rollout: timedelta) -> Rotations:
         """The same where the spec says that Airflow's workers take so long."""
+        changed = replace(self)
         airflow = self.environment.airflow.model_copy(update={"rollout": rollout})
-        return replace(self, environment=self.environment.model_copy(update={"airflow": airflow}))
+        changed.environment = self.environment.model_copy(update={"airflow": airflow})
+        return changed
 
     def now(self) -> datetime:
         """The local Azure's time."""
