@@ -163,18 +163,17 @@ def create(cloud: Cloud, desired: VaultSecret) -> None:
 
 def update(cloud: Cloud, desired: VaultSecret, observed: StoredSecret) -> None:
     """A new version, or only the attributes where the value is the right one. What is not ours gets no mark."""
+    latest = observed.latest
+    others = {name: value for name, value in latest.tags.items() if name not in OURS}
+    mark = {MARK: desired.environment} if observed.ours else {}
+    if not _intact(latest) or _content(desired, latest):
+        _set(cloud, desired, {**others, **mark})
+        observed = replace(observed, older=(latest, *observed.older))
+    elif _wanting(desired, observed):
+        kept = {name: value for name, value in latest.tags.items() if name in (KEY_ID, SINCE)}
+        _stamp(cloud, desired, latest.version, {**others, **mark, **kept, **desired.tags})
     for one in _dead(desired, observed):
         cloud.secrets.disable_version(desired.vault, desired.name, one.version)
-    if not _wanting(desired, observed):
-        return
-    others = {name: value for name, value in observed.latest.tags.items() if name not in OURS}
-    mark = {MARK: desired.environment} if observed.ours else {}
-    if not _intact(observed.latest) or _content(desired, observed.latest):
-        _set(cloud, desired, {**others, **mark})
-        return
-    latest = observed.latest
-    kept = {name: value for name, value in latest.tags.items() if name in (KEY_ID, SINCE)}
-    _stamp(cloud, desired, latest.version, {**others, **mark, **kept, **desired.tags})
 
 
 def delete(cloud: Cloud, observed: StoredSecret) -> None:

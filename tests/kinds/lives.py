@@ -136,7 +136,8 @@ def _lived(azure: LocalAzure, name: str, recipe: Recipe) -> Part:
     cloud = cloud_of(azure)
     outcomes = run(azure, cloud, recipe, name)
     cloud.session.close()
-    assert [outcome.error for outcome in outcomes if outcome.error] == []
+    failed = [str(outcome.error) for outcome in outcomes if outcome.error]
+    assert not failed, failed
     return Part(
         name=name,
         recipe=recipe,

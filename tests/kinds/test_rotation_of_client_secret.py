@@ -59,7 +59,9 @@ def test_a_key_that_graph_does_not_show_yet_is_not_due() -> None:
 
 def test_a_revoked_key_gets_a_successor_and_goes_when_its_readers_have_it() -> None:
     (change,) = begun(both(), REVOKE)
-    assert change.reason.startswith("revoked")
+    assert change.reason == "revoked: the old one goes when its readers have the new one"
+    (abrupt,) = begun(both(), replace(REVOKE, outage=True))
+    assert abrupt.reason.startswith("revoked at once: what was read from vault_secret/a fails")
     assert fate(OLD, both(), view(REVOKE)).action is Action.DELETE
     later = NOW + timedelta(minutes=10)
     arriving = (replace(holding(NEW), settled=later), holding(OLD, current=False))

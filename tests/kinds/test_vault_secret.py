@@ -320,3 +320,43 @@ def test_a_write_that_was_refused_is_not(cloud: Cloud, azure: LocalAzure, plain:
     with pytest.raises(Unexpected, match="BadParameter"):
         made(cloud, plain)
     assert KIND.read(cloud, plain) is None
+
+
+def readable(azure: LocalAzure, name: str) -> list[str]:
+    """The keys in versions that are enabled."""
+    found = by_hand(azure, "GET", f"secrets/{name}/versions")["value"]
+    return sorted(one["tags"]["keyId"] for one in found if one["attributes"]["enabled"])
+
+
+def test_a_key_that_was_removed_can_be_read_no_more_once_another_took_its_place(
+    cloud: Cloud, azure: LocalAzure, place: VaultSecret
+) -> None:
+    observed = made(cloud, place)
+    newer = replace(place, key_id="k2", value=Secret("sentinel-key-2"), living=("k2",))
+    assert KIND.update is not None
+    KIND.update(cloud, newer, observed)
+    assert readable(azure, place.name) == ["k2"]
+    assert drift(cloud, newer) == []
+
+
+def test_a_key_that_lives_stays_readable_until_it_is_removed(
+    cloud: Cloud, azure: LocalAzure, place: VaultSecret
+) -> None:
+    newer = replace(place, key_id="k2", value=Secret("sentinel-key-2"), living=("k1", "k2"))
+    assert KIND.update is not None
+    KIND.update(cloud, newer, made(cloud, place))
+    assert readable(azure, place.name) == ["k1", "k2"]
+    alone = replace(newer, living=("k2",))
+    (change,) = changes(cloud, alone)
+    assert change.reason == "its credential was removed"
+    KIND.update(cloud, alone, seen(cloud, alone))
+    assert readable(azure, place.name) == ["k2"]
+    assert versions(azure, place.name) == 2
+
+
+def test_a_recovered_secret_gives_back_no_key_of_before(cloud: Cloud, azure: LocalAzure, place: VaultSecret) -> None:
+    assert KIND.delete is not None
+    KIND.delete(cloud, made(cloud, place))
+    made(cloud, replace(place, key_id="k2", value=Secret("sentinel-key-2")))
+    assert readable(azure, place.name) == ["k2"]
+    assert versions(azure, place.name) == 2
