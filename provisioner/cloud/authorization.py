@@ -9,6 +9,7 @@ import difflib
 import re
 import uuid
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from provisioner.cloud.arm import Arm, short
@@ -36,6 +37,7 @@ class Assignment:
     principal_id: str
     principal_type: str
     description: str = ""
+    updated: datetime | None = None
 
 
 def assignment_name(scope: str, principal_id: str, role: str) -> str:
@@ -184,4 +186,5 @@ def _assignment(item: dict[str, Any]) -> Assignment:
         principal_id=told["principalId"],
         principal_type=told.get("principalType", ""),
         description=told.get("description") or "",
+        updated=datetime.fromisoformat(told["updatedOn"]) if told.get("updatedOn") else None,
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from provisioner.cloud.arm import Arm
 from provisioner.cloud.rights import missing_right
-from provisioner.errors import CloudError, NotFound
+from provisioner.errors import CloudError, NotAuthorized, NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,9 +109,13 @@ class Caller:
             return
 
     def _try(self, scope: str, url: str, params: dict[str, str]) -> None:
-        self._session.fresh_token(scope)
+        """With a new token the next time, if this one is turned down."""
         headers = {"x-ms-version": BLOB_VERSION}
-        self._session.http(scope).request("GET", url, operation=f"GET {url}", params=params, headers=headers)
+        try:
+            self._session.http(scope).request("GET", url, operation=f"GET {url}", params=params, headers=headers)
+        except NotAuthorized:
+            self._session.fresh_token(scope)
+            raise
 
 
 def _around(scope: str) -> tuple[str, ...]:

@@ -178,14 +178,15 @@ class _Walk:
         self.steps[node.address] = step
 
     def _waits_on(self, node: Node, reading: Reading) -> tuple[str, ...]:
-        """The grants of this run that must stand before the node can be read, or nothing."""
+        """The grants that this run makes or waits for, which must stand before the node can be read; or nothing."""
         blocking = [self.steps[place] for place in self._places(node)]
         inherited = [wait for step in blocking if step.action is Action.DEFER for wait in step.waits_on]
         if reading.error is None:
             return tuple(dict.fromkeys(inherited))
         needs = {address: step.after for address, step in self.steps.items()}
         near = closure(node.all_needs(), needs)
-        grants = [a for a, s in self.steps.items() if s.access and a in near and s.action is Action.CREATE]
+        opens = (Action.CREATE, Action.UPDATE)
+        grants = [a for a, s in self.steps.items() if s.access and a in near and s.action in opens]
         return tuple(dict.fromkeys((*inherited, *map(str, sorted(grants)))))
 
     def _places(self, node: Node) -> tuple[Address, ...]:

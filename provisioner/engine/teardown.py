@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from provisioner.engine.order import ordered
 from provisioner.engine.plan import described, finish, leftover_step, view_of
-from provisioner.model import Action, Address, Asked, Fate, Intent, Node, Plan, Recipe, Snapshot, Step
+from provisioner.model import Action, Address, Asked, Fate, Intent, Node, Plan, Recipe, Snapshot, Step, View
 
 if TYPE_CHECKING:
     from provisioner.kind import Kind
@@ -19,7 +19,7 @@ Kinds = Mapping[str, "Kind[Any, Any]"]
 def teardown(recipe: Recipe, snapshot: Snapshot, kinds: Kinds, *, with_contents: bool = False) -> Plan:
     """The steps that remove what is ours; what stays behind says so in `remains`."""
     nodes = ordered(recipe.nodes)
-    shut = _shut(nodes, snapshot)
+    shut = _shut(nodes, snapshot, kinds, view_of(recipe, snapshot, kinds, Asked(intent=Intent.TEARDOWN)))
     if shut:
         return finish(recipe, _let_in(nodes, snapshot, shut))
     steps = _leftovers(recipe, snapshot, kinds)
@@ -28,20 +28,23 @@ def teardown(recipe: Recipe, snapshot: Snapshot, kinds: Kinds, *, with_contents:
     return finish(recipe, _reversed(nodes, snapshot, steps))
 
 
-def _shut(nodes: tuple[Node, ...], snapshot: Snapshot) -> tuple[Address, ...]:
-    """Grants to the caller that must be made before its own things can be read."""
+def _shut(nodes: tuple[Node, ...], snapshot: Snapshot, kinds: Kinds, view: View) -> tuple[Address, ...]:
+    """Grants to the caller that must be made, or waited for, before its own things can be read."""
     if not any(snapshot.readings[node.address].error for node in nodes):
         return ()
-    absent = [n.address for n in nodes if n.access and _missing(n, snapshot)]
-    if not absent:
+    shut = [n.address for n in nodes if n.access and _wanting(n, snapshot, kinds, view)]
+    if not shut:
         raise next(r.error for r in snapshot.readings.values() if r.error is not None)
-    return tuple(absent)
+    return tuple(shut)
 
 
-def _missing(node: Node, snapshot: Snapshot) -> bool:
-    """Whether the node is not there, though what it would stand in is."""
+def _wanting(node: Node, snapshot: Snapshot, kinds: Kinds, view: View) -> bool:
+    """Whether the node is not there, though what it would stand in is; or there, but not as it should be."""
+    observed = snapshot.readings[node.address].observed
+    if observed is not None:
+        return bool(kinds[node.address.kind].diff(node.desired, observed, view))
     place = snapshot.readings[node.container].observed if node.container else None
-    return snapshot.readings[node.address].observed is None and place is not None
+    return place is not None
 
 
 def _let_in(nodes: tuple[Node, ...], snapshot: Snapshot, shut: tuple[Address, ...]) -> dict[Address, Step]:
@@ -50,9 +53,14 @@ def _let_in(nodes: tuple[Node, ...], snapshot: Snapshot, shut: tuple[Address, ..
     steps: dict[Address, Step] = {}
     for node in nodes:
         if node.address in shut:
-            changes = described(node.desired)
+            observed = snapshot.readings[node.address].observed
             steps[node.address] = Step(
-                address=node.address, action=Action.CREATE, changes=changes, access=True, desired=node.desired
+                address=node.address,
+                action=Action.CREATE if observed is None else Action.UPDATE,
+                changes=described(node.desired) if observed is None else (),
+                access=True,
+                desired=node.desired,
+                observed=observed,
             )
         elif snapshot.readings[node.address].observed or snapshot.readings[node.address].error:
             steps[node.address] = Step(address=node.address, action=Action.DEFER, reason=reason, waits_on=waits)

@@ -5,7 +5,8 @@ Owner and Contributor have no right on data: https://learn.microsoft.com/azure/k
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -14,11 +15,14 @@ from provisioner.kind import MARK, Kind, nothing
 from provisioner.model import Action, Address, Change, Fate, Found, Intent, Observed, Proof, View
 
 if TYPE_CHECKING:
+    from provisioner.cloud.authorization import Assignment
     from provisioner.cloud.cloud import Cloud
     from provisioner.kind import Outputs
 
 SECRETS = "Microsoft.KeyVault/vaults/secrets"
 BLOBS = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs"
+# "up to 10 minutes": https://learn.microsoft.com/azure/role-based-access-control/troubleshooting#symptom---role-assignment-changes-are-not-being-detected
+ARRIVES_WITHIN = timedelta(minutes=15)
 
 
 class Probe(StrEnum):
@@ -52,13 +56,15 @@ class Scope:
 class ObservedCallerAccess(Observed):
     """The caller may. name: of our own grant to it; empty if it has the right from elsewhere.
 
-    lent: only another environment of ours stands behind the grant, and may take it away.
+    lent: only another environment of ours stands behind the grant, and may take it away. waiting: our grant is so young
+    that it has not arrived yet: a run before this one made it and ended.
     """
 
     scope: str
     name: str
     environment: str
     lent: bool = False
+    waiting: bool = field(default=False, compare=False)
 
 
 def to_vault(*, scope: str, vault: str, environment: str) -> CallerAccess:
@@ -104,11 +110,34 @@ def _read(cloud: Cloud, desired: CallerAccess) -> ObservedCallerAccess | None:
     name = mine[0].name if mine else ""
     lent = not mine and any(one.principal_id == caller and cloud.authorization.marks(one) for one in listed)
     return ObservedCallerAccess(
-        ours=bool(mine), scope=desired.scope, name=name, environment=desired.environment, lent=lent
+        ours=bool(mine),
+        scope=desired.scope,
+        name=name,
+        environment=desired.environment,
+        lent=lent,
+        waiting=any(_young(cloud, one) for one in mine) and not _let_in(cloud, desired),
     )
 
 
+def _young(cloud: Cloud, grant: Assignment) -> bool:
+    return grant.updated is not None and cloud.session.now() - grant.updated < ARRIVES_WITHIN
+
+
+def _let_in(cloud: Cloud, desired: CallerAccess) -> bool:
+    """Try what the right is for. A vault just made may not have its name in DNS yet."""
+    try:
+        if desired.probe is Probe.VAULT_SECRETS:
+            cloud.caller.try_secrets(desired.place)
+        else:
+            cloud.caller.try_blobs(desired.scope, desired.place)
+    except (NotAuthorized, Unreachable):
+        return False
+    return True
+
+
 def _diff(desired: CallerAccess, observed: ObservedCallerAccess, _view: View) -> tuple[Change, ...]:
+    if observed.waiting:
+        return (Change(field="let_in", before="False", after="True", reason="granted, and not let in yet"),)
     if not observed.lent:
         return ()
     return (Change(field="description", after=_mark(desired.environment), reason="needed here too"),)
@@ -134,16 +163,8 @@ def _fate(_observed: ObservedCallerAccess, _address: Address, view: View) -> Fat
     return Fate(action=Action.KEEP, reason="another caller's")
 
 
-def _prove(cloud: Cloud, desired: CallerAccess, observed: ObservedCallerAccess, _made: Outputs) -> Proof:
-    """Try what the right is for, with a new token. A vault just made may not have its name in DNS yet."""
-    try:
-        if desired.probe is Probe.VAULT_SECRETS:
-            cloud.caller.try_secrets(desired.place)
-        else:
-            cloud.caller.try_blobs(observed.scope, desired.place)
-    except (NotAuthorized, Unreachable):
-        return Proof.NOT_YET
-    return Proof.USABLE
+def _prove(cloud: Cloud, desired: CallerAccess, _observed: ObservedCallerAccess, _made: Outputs) -> Proof:
+    return Proof.USABLE if _let_in(cloud, desired) else Proof.NOT_YET
 
 
 def _create(cloud: Cloud, desired: CallerAccess) -> None:

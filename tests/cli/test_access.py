@@ -1,0 +1,44 @@
+"""The caller's own way in: made, waited for, also by the run after one that did not get to wait."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Cli
+
+
+def gave_up_waiting(cli: Cli) -> None:
+    """The grants stand and have not arrived: a run was killed in between, or had no patience."""
+    cli.azure.control("PUT", "/faults", {"grant_lag_seconds": 10})
+    cli.spec["waits"] = {"grant": "1s"}
+    assert cli("provision").code == 3
+    cli.spec["waits"] = {"grant": "2m"}
+
+
+def test_a_run_waits_for_the_access_that_a_run_before_it_was_given(cli: Cli) -> None:
+    gave_up_waiting(cli)
+
+    said = cli("provision")
+
+    assert said.code == 0, said.out + said.err
+    cli.azure.control("DELETE", "/faults")
+    assert cli("plan", "--detailed-exitcode").code == 0
+
+
+def test_a_plan_counts_access_that_has_not_arrived_as_access(cli: Cli) -> None:
+    gave_up_waiting(cli)
+
+    planned = cli.done("plan", "--json").json()
+
+    assert planned["summary"]["access"] >= 1
+    assert planned["summary"]["defer"] > 0
+
+
+def test_a_teardown_waits_for_it_too(cli: Cli) -> None:
+    gave_up_waiting(cli)
+
+    said = cli("teardown")
+
+    assert said.code == 0, said.out + said.err
+    assert cli.done("output", "--json").json()["resources"].keys() == {"data_factory/airflow", "flink_cluster/flink"}
