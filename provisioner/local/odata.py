@@ -273,13 +273,13 @@ def _ordered(call: Call, documents: list[Document]) -> list[Document]:
 
 def _size(call: Call) -> int:
     text = call.query.get("$top", str(DEFAULT_PAGE))
-    if not text.isdigit() or not 1 <= int(text) <= LARGEST_PAGE:
+    if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not 1 <= int(text) <= LARGEST_PAGE:
         raise bad(f"Invalid page size specified: '{text}'. Must be between 1 and {LARGEST_PAGE} inclusive.")
     return int(text)
 
 
 def _start(call: Call) -> int:
     text = call.query.get("$skiptoken", "0")
-    if not text.isdigit():
+    if not re.fullmatch(r"\d{1,9}", text, re.ASCII):
         raise bad("Skip token is not valid.", "Directory_ExpiredPageToken")
     return int(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 
@@ -66,8 +67,6 @@ def test_head_says_whether_any_resource_is_there(azure: LocalAzure) -> None:
 @pytest.mark.parametrize("top", ["-1", "0", "x", "²"])
 def test_a_page_of_arm_has_a_whole_number_of_items(azure: LocalAzure, top: str) -> None:
     arm = Manager(azure=azure)
-    from urllib.parse import quote
-
     url = f"https://management.azure.com{azure.subscription}{GROUPS}&$top={quote(top)}"
     assert azure.request("GET", url).status == 400
     assert len(arm("GET", "/resourcegroups").json()["value"]) == 1

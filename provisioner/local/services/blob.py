@@ -9,7 +9,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from provisioner.local import access, blob_wire, blocks, conditions, containers, leases, paths, resources, shared_access
+from provisioner.local import (
+    access,
+    blob_wire,
+    blocks,
+    conditions,
+    containers,
+    leases,
+    paths,
+    resources,
+    shared_access,
+)
 from provisioner.local.blob_wire import container_stamps, error, metadata
 from provisioner.local.call import Call, Reply
 from provisioner.local.path_answers import (

@@ -238,7 +238,7 @@ def _deleted(call: Call, vault: Document, document: Document, *, versioned: bool
 def _page(call: Call, found: list[Document], show: Callable[[Document], Document]) -> Reply:
     """At most `maxresults` (1 to 25) items, and where the next ones are."""
     size = call.query.get("maxresults", str(_PAGE))
-    if not size.isdigit() or not 1 <= int(size) <= _PAGE:
+    if not re.fullmatch(r"\d{1,9}", size, re.ASCII) or not 1 <= int(size) <= _PAGE:
         raise vault_secrets.bad_parameter(f"maxresults must be 1 to {_PAGE}: {size}")
     start = _skipped(call.query.get("$skiptoken", ""))
     end = start + int(size)

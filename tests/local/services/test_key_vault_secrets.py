@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
@@ -237,3 +238,9 @@ def test_keys_and_certificates_are_none(azure: LocalAzure) -> None:
     vault.arm.grant(vault.path, "00482a5a-887f-4fb3-b363-3b7fe8e74483")
     assert vault("GET", "/keys").json()["value"] == []
     assert vault("GET", "/certificates").json()["value"] == []
+
+
+@pytest.mark.parametrize("size", ["0", "26", "x", "²", "-1"])
+def test_a_page_of_secrets_has_1_to_25_items(vault: Vault, size: str) -> None:
+    answer = vault("GET", f"/secrets?maxresults={quote(size)}")
+    assert (answer.status, answer.json()["error"]["code"]) == (400, "BadParameter")

@@ -1,0 +1,95 @@
+"""JSON batching of Graph: up to 20 requests in one, each answered as if it had come alone.
+
+https://learn.microsoft.com/graph/json-batching
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from provisioner.local import graph_access, service
+from provisioner.local.call import AzureError, Reply
+from provisioner.local.graph_access import bad
+
+if TYPE_CHECKING:
+    from provisioner.local.call import Call
+
+    Request = dict[str, Any]
+
+SERVICE = service.Service(
+    name="graph batch",
+    hosts=(graph_access.HOST,),
+    path=r"/(v1\.0|beta)/\$batch/?",
+    audiences=(f"https://{graph_access.HOST}", graph_access.APP_ID),
+    render=graph_access.render,
+    unauthenticated=graph_access.unauthenticated,
+    one_slash=True,
+)
+_MOST = 20
+
+
+@SERVICE.route("POST", "/{version}/$batch", action=None, why="each request inside is decided by its own service")
+def run(call: Call) -> Reply:
+    """200 with every answer; a request whose predecessor failed is not tried and is a 424."""
+    requests: object = call.json().get("requests")
+    listed = cast("list[Any]", requests) if isinstance(requests, list) else []
+    if not listed or not all(_is_request(one) for one in listed):
+        raise bad("Invalid batch payload format.", "BadRequest")
+    if len(listed) > _MOST:
+        raise bad(f"Number of batch request steps exceeds the maximum value of {_MOST}.", "MaximumValueExceeded")
+    if len({one["id"] for one in listed}) < len(listed):
+        raise bad("Request Id has to be unique in a batch.", "BadRequest")
+    answers: dict[str, Request] = {}
+    for one in listed:
+        answers[one["id"]] = _answer(call, one, answers)
+    return Reply(body={"responses": list(answers.values())})
+
+
+def _is_request(one: object) -> bool:
+    if not isinstance(one, dict):
+        return False
+    found = cast("Request", one)
+    return all(isinstance(found.get(name), str) and found[name] for name in ("id", "method", "url"))
+
+
+def _answer(call: Call, one: Request, before: dict[str, Request]) -> Request:
+    needs = cast("list[Any]", one.get("dependsOn") or [])
+    if any(before.get(str(need), {"status": 424})["status"] >= 400 for need in needs):
+        message = "This request depends on another one that failed."
+        reply = graph_access.render(call, AzureError(status=424, code="FailedDependency", message=message))
+    else:
+        reply = _run(_inner(call, one))
+    body = {"body": reply.body} if reply.body is not None else {}
+    headers = {**reply.headers, **({"Content-Type": "application/json"} if body else {})}
+    return {"id": one["id"], "status": reply.status, "headers": headers, **body}
+
+
+def _inner(call: Call, one: Request) -> Call:
+    target = urlsplit(str(one["url"]))
+    sent = {str(name).lower(): str(value) for name, value in cast("Request", one.get("headers") or {}).items()}
+    body = json.dumps(one["body"]).encode() if one.get("body") is not None else b""
+    return replace(
+        call,
+        method=str(one["method"]).upper(),
+        path=f"/{call.params['version']}/{unquote(target.path).strip('/')}",
+        query={name.lower(): value for name, value in parse_qsl(target.query, keep_blank_values=True)},
+        headers={**sent, "authorization": call.headers.get("authorization", "")},
+        body=body,
+        params={},
+    )
+
+
+def _run(call: Call) -> Reply:
+    """By the first route of Graph's services that takes the call."""
+    try:
+        for found in service.services():
+            for route in found.routes if graph_access.HOST in found.hosts and found is not SERVICE else ():
+                params = route.match(call)
+                if params is not None:
+                    return route.handler(replace(call, params=params))
+    except AzureError as error:
+        return graph_access.render(call, error)
+    return graph_access.render(call, bad(f"Resource not found for the segment '{call.path}'.", "BadRequest"))
