@@ -7,6 +7,7 @@ import json
 import os
 import ssl
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
@@ -141,10 +142,15 @@ class LocalAzure:
     def connect(self, host: str, port: int = 443) -> http.client.HTTPSConnection:
         """A connection to the name, through the proxy, trusting only this local Azure's CA."""
         proxy = urlsplit(self.proxy)
-        trust = ssl.create_default_context(cafile=self.ca_bundle)
+        trust = _trust(self.ca_bundle)
         connection = http.client.HTTPSConnection(str(proxy.hostname), proxy.port, context=trust, timeout=30)
         connection.set_tunnel(host, port)
         return connection
+
+
+@cache
+def _trust(ca_bundle: str) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=ca_bundle)
 
 
 def start(state: Path) -> LocalAzure:

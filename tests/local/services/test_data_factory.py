@@ -147,6 +147,8 @@ def test_secrets_of_git_and_basic_auth_are_masked_and_variables_on_demand(azure:
     assert shown["airflowEnvironmentVariables"] == {"A": "b"}
     azure.control("PUT", "/settings/airflow", {"mask_variables": True})
     assert airflow_of(call(azure, "GET", RUNTIME))["airflowEnvironmentVariables"] == {"A": "**********"}
+    azure.control("PUT", "/settings/airflow", {"mask_variables": ["B"]})
+    assert airflow_of(call(azure, "GET", RUNTIME))["airflowEnvironmentVariables"] == {"A": "b"}
 
 
 def test_runtimes_of_other_types_are_kept_as_sent(azure: LocalAzure) -> None:
