@@ -5,7 +5,9 @@ https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/common-
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from provisioner.local import arm_operations, resources
@@ -19,6 +21,12 @@ if TYPE_CHECKING:
 HOST = "management.azure.com"
 AUDIENCES = ("https://management.azure.com", "https://management.core.windows.net")
 GROUP_TYPE = "Microsoft.Resources/resourceGroups"
+
+# Short names and shown ones: https://learn.microsoft.com/azure/reliability/regions-list
+REGIONS: dict[str, str] = {
+    shown.replace(" ", "").lower(): shown
+    for shown in json.loads((Path(__file__).parent / "data" / "regions.json").read_text(encoding="utf-8"))
+}
 
 _GROUP_NAME = re.compile(r"[-\w.()]{0,89}[-\w()]")
 
@@ -165,7 +173,7 @@ def check_group_name(name: str) -> None:
 
 def location_of(body: Document) -> str:
     """The body's location in its short spelling; 400 LocationRequired without one."""
-    raw = body.get("location")
+    raw: object = body.get("location")
     if not raw:
         message = "The location property is required for this definition."
         raise AzureError(status=400, code="LocationRequired", message=message)

@@ -6,6 +6,7 @@ https://learn.microsoft.com/rest/api/resources/resources/list
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from provisioner.local.call import AzureError
@@ -82,3 +83,24 @@ def _has_tag(document: Document, name: str | None, value: str | None) -> bool:
         (name is None or key.lower() == name.lower()) and (value is None or found == value)
         for key, found in tags.items()
     )
+
+
+def tag_counts(subscription: str, documents: Sequence[Document]) -> list[Document]:
+    """Every tag with its values, as `tagNames` lists them."""
+    values: dict[str, Counter[str]] = {}
+    for document in documents:
+        tags: dict[str, str] = document.get("tags") or {}
+        for name, value in tags.items():
+            values.setdefault(name, Counter())[value] += 1
+    return [_tag_count(f"{subscription}/tagNames/{name}", name, values[name]) for name in sorted(values)]
+
+
+def _tag_count(where: str, name: str, values: Counter[str]) -> Document:
+    def total(value: int) -> Document:
+        return {"type": "Total", "value": value}
+
+    shown = [
+        {"id": f"{where}/tagValues/{value}", "tagValue": value, "count": total(number)}
+        for value, number in values.items()
+    ]
+    return {"id": where, "tagName": name, "count": total(values.total()), "values": shown}

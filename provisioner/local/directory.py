@@ -56,6 +56,11 @@ def delete_principal(world: World, object_id: str) -> bool:
     return world.store.remove(PRINCIPALS, object_id.lower())
 
 
+# Properties of a new application that have no value: https://learn.microsoft.com/graph/api/resources/application
+_UNSET = ("certification", "createdByAppId", "defaultRedirectUri", "isDisabled", "nativeAuthenticationApisEnabled",
+          "requestSignatureVerification", "samlMetadataUrl", "servicePrincipalLockConfiguration")  # fmt: skip
+
+
 def new_application(world: World, name: str) -> Document:
     """An application as Graph makes it when only its name is given; not yet stored."""
     return {
@@ -78,6 +83,9 @@ def new_application(world: World, name: str) -> Document:
         "signInAudience": "AzureADMyOrg",
         "tags": [],
         "tokenEncryptionKeyId": None,
+        **dict.fromkeys(_UNSET),
+        "verifiedPublisher": {"displayName": None, "verifiedPublisherId": None, "addedDateTime": None},
+        "parentalControlSettings": {"countriesBlockedForMinors": [], "legalAgeGroupRule": "Allow"},
         "addIns": [],
         "api": {"acceptMappedClaims": None, "knownClientApplications": [], "requestedAccessTokenVersion": None,
                 "oauth2PermissionScopes": [], "preAuthorizedApplications": []},
@@ -90,7 +98,7 @@ def new_application(world: World, name: str) -> Document:
         "publicClient": {"redirectUris": []},
         "requiredResourceAccess": [],
         "spa": {"redirectUris": []},
-        "web": {"homePageUrl": None, "logoutUrl": None, "redirectUris": [],
+        "web": {"homePageUrl": None, "logoutUrl": None, "redirectUris": [], "redirectUriSettings": [],
                 "implicitGrantSettings": {"enableAccessTokenIssuance": False, "enableIdTokenIssuance": False}},
         "_owners": [],
     }  # fmt: skip

@@ -42,18 +42,6 @@ _SUBSCRIPTION = "/subscriptions/{subscription}"
 _GROUP = _SUBSCRIPTION + "/resourcegroups/{group}"
 _RESULTS = "/operationresults"
 _FILTERED = "shows what the caller may read"
-_REGIONS = {
-    "eastus": "East US",
-    "southcentralus": "South Central US",
-    "westus": "West US",
-    "westus2": "West US 2",
-    "brazilsouth": "Brazil South",
-    "uksouth": "UK South",
-    "northeurope": "North Europe",
-    "westeurope": "West Europe",
-    "germanywestcentral": "Germany West Central",
-    "southeastasia": "Southeast Asia",
-}
 _PROVIDERS: dict[str, dict[str, list[str]]] = json.loads(
     (Path(__file__).parent.parent / "data" / "providers.json").read_text(encoding="utf-8")
 )
@@ -85,7 +73,7 @@ def get_subscription(call: Call) -> Reply:
 @SERVICE.route("GET", _SUBSCRIPTION + "/locations", action="Microsoft.Resources/subscriptions/locations/read")
 def list_locations(_: Call) -> Reply:
     """Some regions."""
-    return Reply(body={"value": [_region(name, shown) for name, shown in _REGIONS.items()]})
+    return Reply(body={"value": [_region(name, shown) for name, shown in arm_errors.REGIONS.items()]})
 
 
 @SERVICE.route("GET", _SUBSCRIPTION + "/providers", action="Microsoft.Resources/subscriptions/providers/read")
@@ -146,6 +134,12 @@ def set_group(call: Call) -> Reply:
     name, body = call.params["group"], call.json()
     arm_errors.check_group_name(name)
     location, tags = arm_errors.location_of(body), arm_errors.check_tags(body.get("tags"))
+    if location not in arm_errors.REGIONS:
+        known = ",".join(arm_errors.REGIONS)
+        message = (
+            f"The provided location '{location}' is not available for resource group. List of available regions is "
+        )
+        raise AzureError(status=400, code="LocationNotAvailableForResourceGroup", message=f"{message}'{known}'.")
     found = resources.find(call.world, arm_errors.group_id(call))
     if found is None:
         return Reply(status=201, body=resources.shown(_create_group(call, location, tags, body)))
@@ -177,6 +171,16 @@ def delete_group(call: Call) -> Reply:
 def poll_operation(call: Call) -> Reply:
     """What the Location of a 202 answers."""
     return arm_operations.poll(call, call.params["operation"])
+
+
+@SERVICE.route("GET", _SUBSCRIPTION + "/tagNames", action=None, why=_FILTERED)
+def list_tags(call: Call) -> Reply:
+    """The tags of all that the caller may read, with their values, each with how often it is there."""
+    arm_errors.scope(call)
+    seen = [
+        item for item in resources.under(call.world, SUBSCRIPTION) if _may(call, f"{item['type']}/read", item["id"])
+    ]
+    return Reply(body={"value": arm_filters.tag_counts(SUBSCRIPTION, seen)})
 
 
 @SERVICE.route("GET", _SUBSCRIPTION + "/resources", action=None, why=_FILTERED)
@@ -254,7 +258,12 @@ def _provider(namespace: str) -> Document:
         message = f"The resource namespace '{namespace}' is invalid."
         raise AzureError(status=404, code="InvalidResourceNamespace", message=message)
     types = [
-        {"resourceType": kind, "locations": list(_REGIONS.values()), "apiVersions": versions, "capabilities": "None"}
+        {
+            "resourceType": kind,
+            "locations": list(arm_errors.REGIONS.values()),
+            "apiVersions": versions,
+            "capabilities": "None",
+        }
         for kind, versions in _PROVIDERS[known].items()
     ]
     return {

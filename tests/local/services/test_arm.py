@@ -168,3 +168,23 @@ def test_the_tenant_comes_with_its_group_and_identity(arm: Manager) -> None:
     identity = "Microsoft.ManagedIdentity/userAssignedIdentities"
     found = arm("GET", f"/resourceGroups/flink-platform/resources?$filter=resourceType eq '{identity}'").json()
     assert [one["name"] for one in found["value"]] == ["flink-identity"]
+
+
+def test_a_group_goes_into_a_region_that_exists(azure: LocalAzure) -> None:
+    arm = Manager(azure=azure)
+    assert code(arm("PUT", "/resourceGroups/rg-mars", {"location": "mars"})) == (
+        400,
+        "LocationNotAvailableForResourceGroup",
+    )
+    names = [region["name"] for region in arm("GET", "/locations").json()["value"]]
+    assert {"westeurope", "francecentral", "eastus2"} <= set(names)
+    assert arm("PUT", "/resourceGroups/rg-fr", {"location": "France Central"}).json()["location"] == "francecentral"
+
+
+def test_tags_are_counted_over_the_subscription(azure: LocalAzure) -> None:
+    arm = Manager(azure=azure)
+    for name, value in (("rg-a", "x"), ("rg-b", "x"), ("rg-c", "y")):
+        arm("PUT", f"/resourceGroups/{name}", {"location": "westeurope", "tags": {"team": value}})
+    (team,) = [one for one in arm("GET", "/tagNames").json()["value"] if one["tagName"] == "team"]
+    assert team["count"] == {"type": "Total", "value": 3}
+    assert {one["tagValue"]: one["count"]["value"] for one in team["values"]} == {"x": 2, "y": 1}
