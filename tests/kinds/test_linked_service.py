@@ -125,3 +125,17 @@ def test_a_lost_answer_changes_nothing(cloud: Cloud, azure: LocalAzure, desired:
     azure.fault(fault="lost", method="PUT", path="linkedservices")
     create(cloud, desired)
     assert diff(cloud, desired) == []
+
+
+def test_every_linked_service_to_storage_that_holds_a_key_is_noted(
+    cloud: Cloud, azure: LocalAzure, desired: LinkedService
+) -> None:
+    create(cloud, desired)
+    key = {"connectionString": "DefaultEndpointsProtocol=https;AccountName=stkinds;AccountKey=a2V5"}
+    for name, kind in (("theirs", "AzureBlobStorage"), ("database", "AzureSqlDatabase")):
+        path = f"{factory_id(azure)}/linkedservices/{name}"
+        put(azure, path, VERSION, {"properties": {"type": kind, "typeProperties": key}})
+    assert KIND.notes is not None
+    (note,) = KIND.notes(cloud, desired)
+    assert note.startswith("linked service theirs holds ")
+    assert "a2V5" not in note
