@@ -22,7 +22,7 @@ CLUSTER = f"{POOL}/clusters"
 SERVICE = Service(
     name="hdinsight catalogue",
     hosts=(arm_errors.HOST,),
-    path=r".*/providers/Microsoft\.HDInsight/(locations/[^/]+/(available|check)[^/]+|clusterpools/.*/(instanceViews|serviceConfigs)(/latest)?)/?",
+    path=r".*/providers/Microsoft\.HDInsight/(locations/[^/]+/(available|check)[^/]+|clusterpools/.*/(instanceViews|serviceConfigs)(/default)?)/?",
     audiences=arm_errors.AUDIENCES,
     render=arm_errors.render,
     scope=arm_errors.scope,
@@ -85,9 +85,9 @@ def list_instance_views(call: Call) -> Reply:
     return Reply(body={"value": [_view(_cluster(call))]})
 
 
-@SERVICE.route("GET", f"{_CLUSTER}/instanceViews/latest", action=f"{CLUSTER}/instanceViews/read")
+@SERVICE.route("GET", f"{_CLUSTER}/instanceViews/default", action=f"{CLUSTER}/instanceViews/read")
 def get_instance_view(call: Call) -> Reply:
-    """The latest."""
+    """The same by its name."""
     return Reply(body=_view(_cluster(call)))
 
 
@@ -122,4 +122,4 @@ def _view(cluster: Document) -> Document:
     ready = "true" if cluster["properties"].get("provisioningState") == "Succeeded" else "false"
     status = {"ready": ready, "reason": "", "message": ""}
     services = [{"kind": kind, "ready": ready, "message": ""} for kind in ("JobManager", "TaskManager")]
-    return {"name": "latest", "properties": {"status": status, "serviceStatuses": services}}
+    return {"name": "default", "properties": {"status": status, "serviceStatuses": services}}

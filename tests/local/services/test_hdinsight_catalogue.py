@@ -52,7 +52,7 @@ def test_names_of_pools_and_clusters_are_free_or_not(arm: Manager) -> None:
 
 def test_a_cluster_shows_how_its_parts_are(arm: Manager) -> None:
     path = _given(arm)
-    view = arm("GET", f"{path}/instanceViews/latest").json()
+    view = arm("GET", f"{path}/instanceViews/default").json()
     assert view["properties"]["status"]["ready"] == "true"
     assert arm("GET", f"{path}/instanceViews").json() == {"value": [view]}
     assert arm("GET", f"{path}/serviceConfigs").json() == {"value": []}
