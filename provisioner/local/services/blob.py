@@ -110,7 +110,7 @@ def set_container_metadata(call: Call) -> Reply:
 
 @_on("PUT", "/{container}", restype="container", comp="acl")
 def set_container_acl(call: Call) -> Reply:
-    """The public access; stored access policies serve signatures only, which are not served here."""
+    """The public access; stored access policies are not kept, and signatures that name one are refused."""
     at, found = _container(call, "setAcl/action")
     public = blob_wire.public_access(call, at.account)
     return Reply(headers=container_stamps(containers.put(at.world, {**found, "publicAccess": public})))
