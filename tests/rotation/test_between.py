@@ -98,7 +98,7 @@ def test_a_rotation_within_the_overlap_lets_the_oldest_key_live_as_long_as_the_n
 
 
 def test_a_revocation_waits_until_the_workers_have_the_new_key(diary: Diary) -> None:
-    rotations = replace(diary.rotations.with_rollout(timedelta(seconds=8)), watched=diary.watch)
+    rotations = diary.rotations.with_rollout(timedelta(seconds=8))
     rotations.azure.control("PUT", "/settings/airflow", {"rollout_seconds": 8.0})
     leaked = rotations.key_ids()
 
