@@ -83,7 +83,7 @@ def outcome_line(outcome: Outcome) -> Line:
     if outcome.result is Result.DONE:
         verb = f"{step.action}d"
         return Line(f"{SIGNS[step.action]} {verb} {step.address} in {outcome.seconds:.1f} s{note}", STYLES[step.action])
-    reason = f": {step.reason}" if step.reason and outcome.result is Result.DEFERRED else note
+    reason = f": {_why(step)}" if step.reason and outcome.result is Result.DEFERRED else note
     return Line(f"  {outcome.result} {step.address}{reason}", "dim")
 
 
@@ -149,13 +149,18 @@ def _change_json(change: Change) -> dict[str, Any]:
 
 
 def _step_lines(step: Step) -> Iterator[Line]:
-    why = step.remains or step.reason
+    why = step.remains or _why(step)
     yield Line(f"{SIGNS[step.action]} {step.action} {step.address}{f': {why}' if why else ''}", STYLES[step.action])
     for change in step.changes:
         if step.action is Action.CREATE:
             yield Line(f"      {change.field}: {_short(change.after)}", "dim")
         else:
             yield Line(f"      {change.field}: {_short(change.before)} → {_short(change.after)}", "dim")
+
+
+def _why(step: Step) -> str:
+    """The reason and, where a date is waited for, the date."""
+    return f"{step.reason}, until {step.waits_on[0][:16].replace('T', ' ')} UTC" if step.dated else step.reason
 
 
 def _short(value: str | None) -> str:
