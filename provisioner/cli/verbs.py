@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from datetime import datetime, timedelta
 
+    from provisioner.cloud.session import Session
     from provisioner.cloud.sign_in import LocalSettings
     from provisioner.commands import Report, Run
     from provisioner.model import Address, Asked
@@ -242,9 +243,25 @@ def _run(arguments: Namespace, **more: Any) -> Generator[Run]:
     """The verb's way to its cloud, signed in."""
     environment = _environment(arguments)
     from provisioner.cloud.cloud import Cloud
+    from provisioner.commands import Run
+
+    with _session(arguments, environment) as session:
+        yield Run(
+            environment=environment,
+            cloud=Cloud(session),
+            clock=time.perf_counter,
+            journal=Path(os.environ.get("PROVISIONER_JOURNAL", ROOT / ".local" / "journal")),
+            verb=arguments.verb,
+            purge=getattr(arguments, "purge", False),
+            **more,
+        )
+
+
+@contextmanager
+def _session(arguments: Namespace, environment: Environment) -> Generator[Session]:
+    """Signed in, as the environment says; told of, where --debug asks."""
     from provisioner.cloud.profile import PROFILES
     from provisioner.cloud.session import open_session
-    from provisioner.commands import Run
 
     session = open_session(
         PROFILES[environment.cloud],
@@ -257,15 +274,7 @@ def _run(arguments: Namespace, **more: Any) -> Generator[Run]:
     try:
         with show.debugging(arguments.debug, session.credential.how):
             session.warm()
-            yield Run(
-                environment=environment,
-                cloud=Cloud(session),
-                clock=time.perf_counter,
-                journal=Path(os.environ.get("PROVISIONER_JOURNAL", ROOT / ".local" / "journal")),
-                verb=arguments.verb,
-                purge=getattr(arguments, "purge", False),
-                **more,
-            )
+            yield session
     except KeyboardInterrupt:
         session.interrupted.set()  # ends what waits in other threads
         raise
