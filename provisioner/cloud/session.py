@@ -41,6 +41,9 @@ USER_AGENT = "provisioner"
 VISIBLE_SECONDS = 180.0
 POLL_SECONDS = 2
 OPERATION_SECONDS = 3600.0
+# A replica that has not forgotten an expired secret yet says this of it:
+# https://learn.microsoft.com/entra/identity-platform/reference-error-codes
+EXPIRED = "AADSTS7000222"
 
 
 class Session:
@@ -247,7 +250,7 @@ class Session:
         """Whether the principal gets a token for the secret now, on a connection of its own.
 
         Entra's replicas learn of a new secret one after another, and a connection stays with one of them.
-        Raises CloudError for another refusal than "not known here".
+        Raises CloudError for another refusal than "not known here" and "expired".
         https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
         """
         from azure.core.pipeline import Pipeline
@@ -264,7 +267,7 @@ class Session:
             transport.shut()
         if response.status_code >= 400:
             error = refusal(response, f"sign-in of {client_id}")
-            if isinstance(error, NotYetVisible):
+            if isinstance(error, NotYetVisible) or error.code == EXPIRED:
                 return False
             raise error
         return True

@@ -229,3 +229,9 @@ def test_it_tells_how_far_this_machines_clock_is_from_the_clouds(cloud: Cloud, a
     azure.advance(720)
     cloud.session.warm()
     assert timedelta(minutes=-13) < cloud.session.clock_ahead < timedelta(minutes=-11)
+
+
+def test_a_secret_that_has_expired_signs_nobody_in(cloud: Cloud, azure: LocalAzure) -> None:
+    client_id, secret = azure.new_client("app")
+    azure.advance(3 * 365 * 86400)  # two years is what a secret lives unless told otherwise
+    assert not cloud.session.signs_in(azure.tenant_id, client_id, secret)

@@ -128,8 +128,8 @@ def test_github_actions_vouches_for_its_job_anew_each_time(
     assert "not-shown" not in repr(chosen)
 
 
-def test_azure_pipelines_vouches_for_its_job(env: pytest.MonkeyPatch, platform: tuple[Platform, str]) -> None:
-    server, url = platform
+def in_a_pipeline(env: pytest.MonkeyPatch, url: str) -> None:
+    """As a task of Azure Pipelines sees the world."""
     for name, value in {
         "AZURESUBSCRIPTION_TENANT_ID": TENANT,
         "AZURESUBSCRIPTION_CLIENT_ID": "app-7",
@@ -138,6 +138,11 @@ def test_azure_pipelines_vouches_for_its_job(env: pytest.MonkeyPatch, platform: 
         "SYSTEM_OIDCREQUESTURI": f"{url}/oidc",
     }.items():
         env.setenv(name, value)
+
+
+def test_azure_pipelines_vouches_for_its_job(env: pytest.MonkeyPatch, platform: tuple[Platform, str]) -> None:
+    server, url = platform
+    in_a_pipeline(env, url)
     with RequestsTransport() as transport:
         chosen = sign_in(PROFILES["public"], None, None, transport=transport, retry_policy_class=Retry)
         credential: Any = chosen.credential
@@ -158,14 +163,7 @@ def test_a_vouch_is_fetched_whatever_the_lease_says_since_renewing_that_takes_a_
     env: pytest.MonkeyPatch, platform: tuple[Platform, str]
 ) -> None:
     _, url = platform
-    for name, value in {
-        "AZURESUBSCRIPTION_TENANT_ID": TENANT,
-        "AZURESUBSCRIPTION_CLIENT_ID": "app-7",
-        "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID": "connection-3",
-        "SYSTEM_ACCESSTOKEN": "not-shown",
-        "SYSTEM_OIDCREQUESTURI": f"{url}/oidc",
-    }.items():
-        env.setenv(name, value)
+    in_a_pipeline(env, url)
     session = open_session(PROFILES["public"], subscription="s")
     lost: Any = _Lost()
     session.lease = lost
