@@ -78,6 +78,15 @@ def test_what_the_caller_may_not_read_waits_for_access_that_is_made_first() -> N
     assert actions(made) == {"box/b": "defer", "door/caller": "create", "note/n": "defer"}
 
 
+def test_access_that_is_there_but_not_as_it_should_be_is_mended_first() -> None:
+    access = node("door/caller", container="box/b", access=True, value="open")
+    world = World(things={"box/b": {}, "door/caller": {"value": "ajar"}}, errors={"note/n": denied()})
+
+    made = torn_down(world, recipe(BOX, access, NOTE))
+
+    assert actions(made) == {"box/b": "defer", "door/caller": "update", "note/n": "defer"}
+
+
 def test_no_access_is_made_where_there_is_nothing_to_enter() -> None:
     access = node("door/caller", container="box/b", access=True)
     elsewhere = node("door/elsewhere", container="box/absent", access=True)

@@ -95,6 +95,18 @@ def test_two_environments_of_one_caller_share_a_grant_and_the_last_takes_it_away
     assert KIND.read(cloud, theirs) is None
 
 
+def test_a_grant_that_has_not_arrived_is_waited_for(cloud: Cloud, azure: LocalAzure, desired: CallerAccess) -> None:
+    azure.control("PUT", "/faults", {"grant_lag_seconds": 60})
+    waiting = made(cloud, desired)
+    (change,) = KIND.diff(desired, waiting, view_at(cloud.session.now()))
+    assert (waiting.ours, change.reason) == (True, "granted, and not let in yet")
+    azure.advance(61)
+    cloud.session.new_pass()
+    arrived = KIND.read(cloud, desired)
+    assert arrived is not None
+    assert KIND.diff(desired, arrived, view_at(cloud.session.now())) == ()
+
+
 def test_a_scope_that_is_not_there_gives_no_access(cloud: Cloud, desired: CallerAccess) -> None:
     assert KIND.read(cloud, replace(desired, scope=f"{desired.scope}-other")) is None
 
