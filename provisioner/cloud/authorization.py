@@ -29,7 +29,7 @@ NAMES = uuid.UUID("6f1f4b0e-6f0c-5d0b-9d0c-2f6a1b7f3a55")
 
 @dataclass(frozen=True, kw_only=True)
 class Assignment:
-    """A role assignment as it stands. role: the role definition's GUID."""
+    """A role assignment as it stands. role: the role definition's GUID. condition: others may have narrowed it."""
 
     name: str
     scope: str
@@ -37,6 +37,8 @@ class Assignment:
     principal_id: str
     principal_type: str
     description: str = ""
+    condition: str | None = None
+    condition_version: str | None = None
     updated: datetime | None = None
 
 
@@ -159,6 +161,8 @@ class Authorization:
             principal_id=wanted.principal_id,
             principal_type=wanted.principal_type,
             description=wanted.description,
+            condition=wanted.condition,
+            condition_version=wanted.condition_version,
         )
         with translated(f"PUT {short(wanted.scope)} role assignment"):
             self._client(wanted.scope).role_assignments.create(wanted.scope, wanted.name, body)
@@ -186,5 +190,7 @@ def _assignment(item: dict[str, Any]) -> Assignment:
         principal_id=told["principalId"],
         principal_type=told.get("principalType", ""),
         description=told.get("description") or "",
+        condition=told.get("condition"),
+        condition_version=told.get("conditionVersion"),
         updated=datetime.fromisoformat(told["updatedOn"]) if told.get("updatedOn") else None,
     )

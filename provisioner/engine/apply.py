@@ -11,7 +11,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from provisioner.errors import CloudError, Defect, Interrupted, NotYetVisible, ProvisionerError, Unexpected
+from provisioner.errors import (
+    CloudError,
+    Defect,
+    Interrupted,
+    NotAuthorized,
+    NotYetVisible,
+    ProvisionerError,
+    Unexpected,
+)
 from provisioner.model import (
     Action,
     Address,
@@ -125,7 +133,7 @@ class Apply:
         began = self.clock()
         error: Exception | None
         try:
-            result, error, note = Result.DONE, None, self._do(step)
+            result, error, note = Result.DONE, None, self._admitted(step)
         except Interrupted as caught:
             result, error, note = Result.INTERRUPTED, caught, ""
         except ProvisionerError as caught:
@@ -136,6 +144,29 @@ class Apply:
             result, error, note = Result.FAILED, Defect(caught), ""
         seconds = self.clock() - began
         return Outcome(step=step, result=result, error=error, seconds=seconds, note=note)
+
+    def _admitted(self, step: Step) -> str:
+        """The step; where this very run let the caller in, again while some front end does not know of it yet.
+
+        https://learn.microsoft.com/azure/role-based-access-control/troubleshooting#symptom---role-assignment-changes-are-not-being-detected
+        """
+        before = (self._outcomes[address] for address in step.after if address in self._outcomes)
+        if not any(outcome.step.access and outcome.result is Result.DONE for outcome in before):
+            return self._do(step)
+        notes: list[str] = []
+        denials: list[NotAuthorized] = []
+
+        def let_in() -> bool:
+            try:
+                notes.append(self._do(step))
+            except NotAuthorized as denied:
+                denials[:] = [denied]
+            return bool(notes)
+
+        self._wait(let_in, f"the caller's access for {step.address}")
+        if not notes:
+            raise denials[0]
+        return notes[0]
 
     def _do(self, step: Step) -> str:
         kind = self.kinds[step.address.kind]

@@ -4,7 +4,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from provisioner.engine.plan import limited
-from provisioner.errors import Conflict, Interrupted, UnknownReference
+from provisioner.errors import Conflict, Interrupted, NotAuthorized, UnknownReference
 from provisioner.model import Outcome, Ref, Search, Step
 from tests.engine.toys import World, at, denied, node, recipe
 from tests.engine.walk import applied, planned
@@ -205,6 +205,31 @@ def test_a_deferred_step_defers_and_blocks_what_needs_it(tmp_path: Path) -> None
 
     assert results(outcomes)["note/n"] == "deferred"
     assert results(outcomes)["door/after"] == "blocked"
+
+
+ADMITTED = (
+    node("box/b", value="x"),
+    node("door/caller", container="box/b", access=True),
+    node("note/n", container="box/b", needs=["door/caller"], value="hello"),
+)
+
+
+def test_a_front_end_that_does_not_know_the_caller_s_new_access_yet_is_asked_again(tmp_path: Path) -> None:
+    world, what = World(denials={"note/n": 2}), recipe(*ADMITTED)
+
+    assert results(applied(world, what, planned(world, what), tmp_path))["note/n"] == "done"
+
+
+def test_a_front_end_that_never_lets_the_caller_in_is_a_failure(tmp_path: Path) -> None:
+    world, what = World(denials={"note/n": 9}), recipe(*ADMITTED)
+
+    assert isinstance(applied(world, what, planned(world, what), tmp_path)["note/n"].error, NotAuthorized)
+
+
+def test_a_caller_who_had_access_before_is_turned_away_once(tmp_path: Path) -> None:
+    world, what = World(things={"door/caller": {}, "box/b": {"value": "x"}}, denials={"note/n": 1}), recipe(*ADMITTED)
+
+    assert results(applied(world, what, planned(world, what), tmp_path))["note/n"] == "failed"
 
 
 def test_an_interrupt_lets_running_steps_end_and_starts_no_more(tmp_path: Path) -> None:

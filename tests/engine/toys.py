@@ -71,6 +71,7 @@ class World:
     write_errors: dict[str, BaseException] = field(default_factory=dict[str, BaseException])
     slow: set[str] = field(default_factory=set[str])
     answered: Event = field(default_factory=Event)
+    denials: dict[str, int] = field(default_factory=dict[str, int])
     unproven: set[str] = field(default_factory=set[str])
     calls: list[str] = field(default_factory=list[str])
     session: ToySession = field(default_factory=ToySession)
@@ -81,6 +82,9 @@ class World:
 
     def write(self, verb: str, name: str) -> None:
         self.calls.append(f"{verb} {name}")
+        if self.denials.get(name, 0) > 0:
+            self.denials[name] -= 1
+            raise denied()
         if name in self.write_errors:
             raise self.write_errors[name]
 

@@ -159,3 +159,23 @@ def test_one_pass_lists_a_scope_once(cloud: Cloud, desired: RoleAssignment) -> N
     KIND.read(cloud, desired)
     KIND.read(cloud, replace(desired, environment=OTHER))
     assert cloud.session.counter == before
+
+
+def test_a_condition_that_somebody_added_outlives_our_mark(
+    azure: LocalAzure, cloud: Cloud, desired: RoleAssignment
+) -> None:
+    assert KIND.create is not None
+    KIND.create(cloud, desired)
+    (path,) = (one["id"] for one in listed(azure, desired) if one["properties"]["scope"] == desired.scope)
+    narrowed = {"condition": "@Resource[a:b] StringEquals 'c'", "conditionVersion": "2.0"}
+    mark = {"description": f"{MARK}={OTHER} {MARK}={ENVIRONMENT}"}
+    put(azure, path, "2022-04-01", {"properties": {**body(azure, desired), **mark, **narrowed}})
+    cloud.session.new_pass()
+    observed = KIND.read(cloud, desired)
+    assert observed is not None
+
+    assert KIND.delete is not None
+    KIND.delete(cloud, observed)
+
+    (left,) = (one["properties"] for one in listed(azure, desired) if one["properties"]["scope"] == desired.scope)
+    assert (left["condition"], left["description"]) == (narrowed["condition"], f"{MARK}={OTHER}")
