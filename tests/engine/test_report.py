@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from provisioner.engine.report import outcome_line, plan_lines
-from provisioner.model import Action, Outcome, Plan, Result, Step
-from tests.engine.toys import at
+from provisioner.engine.report import (
+    mermaid,
+    outcome_line,
+    outcomes_json,
+    outcomes_summary,
+    plan_json,
+    plan_lines,
+    remaining_lines,
+)
+from provisioner.errors import Conflict
+from provisioner.model import Action, Change, Outcome, Plan, Ref, Result, Step
+from tests.engine.toys import at, node, recipe
 
 WAITING = Step(
     address=at("key/k"),
@@ -22,3 +31,80 @@ def test_what_waits_for_a_date_says_for_which() -> None:
     first, count = plan_lines(Plan(environment="dev", steps=(WAITING,), digest=""))
     assert first.text == f"? defer {told}"
     assert count.text == "dev: 1 waiting for a date; 0 as they should be"
+
+
+LONG = "x" * 200
+MADE = Step(address=at("box/new"), action=Action.CREATE, changes=(Change(field="value", after=LONG),))
+DRIFTED = Step(
+    address=at("box/old"),
+    action=Action.UPDATE,
+    reason="the spec says so",
+    changes=(Change(field="value", after="2", reason="the spec says so"),),
+)
+KEPT = Step(address=at("box/kept"), action=Action.KEEP)
+LEFT = Step(address=at("box/left"), action=Action.KEEP, remains="it holds others' things")
+GRANT = Step(address=at("door/caller"), action=Action.CREATE, access=True, reason="it is not there")
+PLAN = Plan(environment="dev", steps=(MADE, DRIFTED, KEPT, LEFT, GRANT, WAITING), digest="abc")
+
+
+def test_a_plan_says_what_changes_from_what_to_what_and_counts() -> None:
+    assert [line.text for line in plan_lines(PLAN)] == [
+        "+ create box/new",
+        f"      value: {LONG[:117]}…",
+        "~ update box/old: the spec says so",
+        "      value: (none) → 2",
+        "  keep box/left: it holds others' things",
+        "+ create door/caller: it is not there",
+        "? defer key/k: retiring, until 2026-11-23 18:54 UTC",
+        "dev: 1 create, 1 update, 1 access, 1 waiting for a date; 2 as they should be",
+    ]
+
+
+def test_a_plan_with_nothing_to_do_says_so() -> None:
+    (line,) = plan_lines(Plan(environment="dev", steps=(KEPT,), digest=""))
+    assert line.text == "dev: no changes; 1 as they should be"
+
+
+def test_a_plan_as_json_has_every_step_and_says_more_only_where_there_is_more() -> None:
+    told = plan_json(PLAN)
+    assert (told["environment"], told["digest"], told["summary"]["create"]) == ("dev", "abc", 1)
+    made, drifted, kept, left, grant, waiting = told["steps"]
+    assert made["changes"] == [{"field": "value", "before": None, "after": LONG, "reason": ""}]
+    assert "reason" not in drifted
+    assert kept == {"address": "box/kept", "action": "keep", "changes": [], "waits_on": []}
+    assert left["remains"] == "it holds others' things"
+    assert (grant["access"], grant["reason"]) == (True, "it is not there")
+    assert waiting["waits_on"] == ["2026-11-23T18:54:07+00:00"]
+
+
+FAILED = Outcome(step=DRIFTED, result=Result.FAILED, error=Conflict(operation="PUT it", status=409, code="Held"))
+NAMED = Outcome(step=DRIFTED, result=Result.FAILED, error=Conflict(operation="PUT it", status=409, address="box/old"))
+DONE = Outcome(step=MADE, result=Result.DONE, seconds=1.26, note="assigned, not proven")
+
+
+def test_each_step_that_ends_is_told_in_a_line() -> None:
+    assert outcome_line(DONE).text == "+ created box/new in 1.3 s (assigned, not proven)"
+    assert outcome_line(FAILED).text.startswith("! failed box/old: PUT it answered 409 Held")
+    assert outcome_line(NAMED).text.startswith("! failed box/old: PUT it answered 409")
+    assert outcome_line(Outcome(step=DRIFTED, result=Result.BLOCKED)).text == "  blocked box/old"
+
+
+def test_outcomes_as_json_say_what_became_of_each_step() -> None:
+    done, failed = outcomes_json(PLAN, (DONE, FAILED))["steps"]
+    assert (done["outcome"], done["error"], done["seconds"]) == ("done", None, 1.26)
+    assert (failed["outcome"], "409 Held" in failed["error"]) == ("failed", True)
+
+
+def test_a_run_is_counted_in_words() -> None:
+    assert outcomes_summary("dev", (DONE, DONE, FAILED)) == "dev: 2 created, 1 failed"
+    assert outcomes_summary("dev", ()) == "dev: nothing to do"
+
+
+def test_what_a_teardown_leaves_is_told_with_the_reason() -> None:
+    outcomes = (Outcome(step=LEFT, result=Result.UNCHANGED), Outcome(step=KEPT, result=Result.UNCHANGED))
+    assert [line.text for line in remaining_lines(outcomes)] == ["remains box/left: it holds others' things"]
+
+
+def test_a_graph_has_an_arrow_from_each_need_to_what_needs_it() -> None:
+    drawn = mermaid(recipe(node("box/b"), node("note/n", container="box/b", value=Ref(at("box/b"), "value"))))
+    assert drawn == 'flowchart LR\n  n0["box<br/>b"]\n  n1["note<br/>n"]\n  n0 --> n1\n'

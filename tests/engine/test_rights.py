@@ -1,0 +1,85 @@
+"""Rights and resource groups are asked for before the first write, on the local Azure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from provisioner.engine.rights import check_rights
+from provisioner.errors import Refusals, Refused
+from provisioner.kinds import kinds
+from provisioner.kinds.linked_service import LinkedService
+from provisioner.kinds.lock_container import LockContainer
+from provisioner.kinds.resource_group import ResourceGroup
+from provisioner.model import Action, Address, Plan, Step
+from tests.kinds.worlds import ENVIRONMENT, cloud_of, put
+
+if TYPE_CHECKING:
+    from provisioner.secret import Secret
+    from tests.emulator import LocalAzure
+
+
+def plan_of(*steps: Step) -> Plan:
+    return Plan(environment="dev", steps=steps, digest="")
+
+
+def group(azure: LocalAzure, name: str = "rg-dev", action: Action = Action.CREATE) -> Step:
+    """A group that is to be made."""
+    desired = ResourceGroup(
+        id=f"{azure.subscription}/resourceGroups/{name}", location="westeurope", tags={}, environment=ENVIRONMENT
+    )
+    return Step(address=Address("resource_group", name), action=action, desired=desired)
+
+
+def container(azure: LocalAzure, place: str, action: Action = Action.CREATE) -> Step:
+    """A container that is to be made in an account of the group."""
+    account = f"{azure.subscription}/resourceGroups/{place}/providers/Microsoft.Storage/storageAccounts/stdev"
+    desired = LockContainer(account_id=account, name="lock", environment=ENVIRONMENT)
+    return Step(address=Address("lock_container", place), action=action, desired=desired)
+
+
+def checked(azure: LocalAzure, made: Plan, client: tuple[str, Secret] | None = None) -> None:
+    cloud = cloud_of(azure, client)
+    try:
+        check_rights(cloud, kinds(), made)
+    finally:
+        cloud.session.close()
+
+
+def test_who_may_write_everything_goes_on(azure: LocalAzure) -> None:
+    checked(azure, plan_of(group(azure), container(azure, "rg-dev")))
+    checked(azure, plan_of())
+
+
+def test_a_missing_right_is_told_once_with_the_line_that_grants_it(azure: LocalAzure) -> None:
+    nobody = azure.new_client("nobody")
+    with pytest.raises(Refused, match=r"Missing right: \S+/resourceGroups/write on \S+\. .* az role assignment create"):
+        checked(azure, plan_of(group(azure), group(azure, "rg-kept", Action.KEEP)), nobody)
+
+
+def test_all_that_is_missing_is_told_at_once(azure: LocalAzure) -> None:
+    factory = f"{azure.subscription}/resourceGroups/flink-platform/providers/Microsoft.DataFactory/factories/f"
+    desired = LinkedService(factory_id=factory, name="dags", account="stdev", environment=ENVIRONMENT)
+    linked = Step(address=Address("linked_service", "dags"), action=Action.UPDATE, desired=desired)
+    with pytest.raises(Refusals) as refused:
+        checked(azure, plan_of(group(azure), linked), azure.new_client("nobody"))
+    assert [str(one).partition(":")[0] for one in refused.value.errors] == [
+        "resource_group/rg-dev",
+        "linked_service/dags",
+    ]
+
+
+def test_what_is_to_be_made_in_a_group_that_is_not_there_is_refused(azure: LocalAzure) -> None:
+    with pytest.raises(Refused, match="lock_container/rg-none: its resource group rg-none is not there"):
+        checked(azure, plan_of(container(azure, "rg-none"), container(azure, "RG-NONE")))
+
+
+def test_a_group_that_stands_will_do(azure: LocalAzure) -> None:
+    put(azure, f"{azure.subscription}/resourceGroups/rg-there", "2021-04-01", {"location": "westeurope"})
+    checked(azure, plan_of(container(azure, "rg-there")))
+
+
+def test_a_group_that_cannot_be_asked_for_is_left_to_the_write(azure: LocalAzure) -> None:
+    azure.fault(fault="error", method="GET", path="resourcegroups/rg-none$", status=403, code="Forbidden", times=None)
+    checked(azure, plan_of(container(azure, "rg-none")))
