@@ -63,7 +63,7 @@ class _Readings:
                 self._collect()
         self._searches.begin(self._done, self._outputs, all_read=True)
         for node in nodes:  # a container may have answered after what it does not hold
-            if self._without_container(node) and self._done[node.address].error is not None:
+            if self._without_container(node):
                 self._done[node.address] = Reading(node=node)
         for reading in self._done.values():
             if reading.error is not None and not isinstance(reading.error, NotAuthorized):
