@@ -273,7 +273,7 @@ def _passes(run: Run, walk: Callable[[int], Walked], done: dict[Address, Outcome
         _merge(done, outcomes)
         if any(o.result in (Result.FAILED, Result.INTERRUPTED) for o in outcomes):
             return
-        if not _opened(run, outcomes) and not _awaited(run, live):
+        if not _opened(run, outcomes, asked.intent) and not _awaited(run, live):
             return
 
 
@@ -286,9 +286,14 @@ def _who() -> str:
     return f"{name}@{socket.gethostname()}"
 
 
-def _opened(run: Run, outcomes: Iterable[Outcome]) -> bool:
-    """Whether this pass did something that another can go on from: a way in, or a key that is there or gone now."""
+def _opened(run: Run, outcomes: Iterable[Outcome], intent: Intent) -> bool:
+    """Whether this pass did something that another can go on from: a way in, or a key that is there or gone now.
+
+    After a teardown's keys there is nothing to go on with, and what remains was told.
+    """
     waits = any(o.result is Result.DEFERRED and not o.step.dated for o in outcomes)
+    if intent is Intent.TEARDOWN:
+        return waits
     turned = any(o.result is Result.DONE and run.kinds[o.step.address.kind].secrets for o in outcomes)
     return waits or turned
 
