@@ -17,6 +17,9 @@ YES_OPTION = $(if $(filter 1 yes true,$(YES)),--yes)
 bench: .venv/runtime.stamp ## measure what the project promises about speed
 	.venv/bin/python -m tests.bench $(ARGS)
 
+browser: ## install Debian's Chromium, for the test that looks at Airflow's and Flink's pages; as root
+	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -qq --no-install-recommends chromium >/dev/null; }
+
 check: .venv/dev.stamp ## lint, format, types, rules of import
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
@@ -59,6 +62,7 @@ lock: .venv/dev.stamp ## write the locks anew from pyproject.toml; UPGRADE=1 tak
 	$(LOCK) --group airflow -o tests/clients/airflow.lock
 	$(LOCK) --group async-sdks -o tests/clients/async-sdks.lock
 	$(LOCK) --group az -o tests/clients/az.lock
+	$(LOCK) --group browser -o tests/clients/browser.lock
 
 output: .venv/runtime.stamp ## print ids, URLs and names of what is there in ENV
 	@$(PROVISIONER) output $(ENV) $(ARGS)
@@ -110,5 +114,5 @@ validate: .venv/runtime.stamp ## find every mistake in ENV's spec, without any n
 	@.venv/bin/python requirements/sync.py $<
 	@touch $@
 
-.PHONY: bench check format graph help jar local-down local-env local-reset local-status local-up lock output plan \
+.PHONY: bench browser check format graph help jar local-down local-env local-reset local-status local-up lock output plan \
   provision render rotate schedule schema status teardown test validate
