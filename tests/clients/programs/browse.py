@@ -19,8 +19,7 @@ def look(page, url, text, picture):
     try:
         page.get_by_text(text).first.wait_for(timeout=SECONDS * 1000)
     except NeverShown:
-        print(f"{url} never showed {text!r}, but:\n{page.inner_text('body')}", file=sys.stderr)
-        sys.exit(1)
+        raise SystemExit(f"{url} never showed {text!r}, but:\n{page.inner_text('body')}") from None
     page.screenshot(path=picture)
     print(page.inner_text("body"))
 
