@@ -16,7 +16,7 @@ from provisioner.engine.apply import Apply, Watch
 from provisioner.engine.journal import Journal
 from provisioner.engine.observe import observe
 from provisioner.engine.plan import limited, of_credentials, plan, view_of
-from provisioner.engine.rights import check_rights
+from provisioner.engine.preflight import preflight, refusal
 from provisioner.engine.teardown import teardown as take_down
 from provisioner.errors import Protected
 from provisioner.kinds import kinds
@@ -113,7 +113,7 @@ def provision(run: Run, *, only: Iterable[Address] = (), saved: SavedPlan | None
         saved.check(made)
     if not any(step.pending for step in made.steps):
         return Report(plan=made, outcomes=tuple(Outcome(step=s, result=_idle(s)) for s in made.steps))
-    check_rights(run.cloud, run.kinds, made)
+    _require_ready(run, made)
     run.confirm(made)
     done = _bootstrap(run, snapshot)
     if run.cloud.session.interrupted.is_set():
@@ -188,6 +188,13 @@ def outputs(run: Run) -> dict[str, dict[str, str]]:
             published = run.kinds[address.kind].publish(reading.observed, None)
             found[str(address)] = {name: str(value) for name, value in published.items()}
     return found
+
+
+def _require_ready(run: Run, made: Plan) -> None:
+    """Raises Refused, or Refusals for several: all that would stop the plan on its way."""
+    refused = refusal(preflight(run.cloud, run.kinds, made))
+    if refused is not None:
+        raise refused
 
 
 def _walk(run: Run, only: Iterable[Address] = ()) -> tuple[Plan, Snapshot]:

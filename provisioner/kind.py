@@ -6,9 +6,10 @@ argument. Each file in `kinds/` has one module-level `KIND`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from provisioner.errors import UnknownReference
@@ -26,6 +27,25 @@ Outputs = Mapping[str, Any]
 MARK = "provisioner-environment"
 
 
+class Verdict(StrEnum):
+    """What a check before the first write came to."""
+
+    HOLDS = "holds"
+    NOTE = "note"
+    UNKNOWN = "not known"
+    STOPS = "stops"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One check before the first write. what: what was found; remedy: the command that mends it; about: an address."""
+
+    verdict: Verdict
+    what: str
+    remedy: str = ""
+    about: str = ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Kind(Generic[D, O]):
     """What the engine may ask of a kind.
@@ -36,7 +56,10 @@ class Kind(Generic[D, O]):
     keyed: an adopted one is not ours, but keys in it are: they are changed, and `delete` takes them out again; says
     whether there are any.
     secrets: outputs that are never published, only made (`create`, `rotate`) or copied (`reveal`).
-    right: the ARM action that writing it takes, on the resource that its first identity field names.
+    right: the ARM action that writing it takes, on the resource that its first identity field names; or a permission of
+    Graph's.
+    ready: what else decides whether it can be written and used; asked only where something is to be written, of what
+    stands and of what does not (then observed is None). Raises CloudError for what could not be asked.
     leaves: for a kind that no API deletes: what a person does about it. A looked-up kind has no `create`.
 
     Pure: diff, publish (view is None while observing), holds (by credential), fate (of what is not declared).
@@ -61,6 +84,7 @@ class Kind(Generic[D, O]):
 
     read: Callable[[Cloud, D], O | None]
     check: Callable[[Cloud, D], None] | None = None
+    ready: Callable[[Cloud, D, O | None], Iterable[Finding]] | None = None
     notes: Callable[[Cloud, D], Sequence[str]] | None = None
     owned: Callable[[Cloud, Any], Sequence[Found]] | None = None
     strangers: Callable[[Cloud, O], Sequence[str]] | None = None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from provisioner.cloud.arm import Arm
-from provisioner.cloud.rights import missing_right
+from provisioner.cloud.rights import may_register, missing_permission_of, missing_right
 from provisioner.errors import CloudError, NotAuthorized, NotFound
 
 if TYPE_CHECKING:
@@ -65,15 +65,25 @@ class Caller:
             return None
         return may([_permission(item) for item in listed], data_actions, data=True)
 
-    def lacks(self, scope: str, action: str) -> str:
-        """The right that is missing for this, and who grants it how; empty if it is there or Azure does not tell."""
+    def lacks(self, scope: str, right: str) -> str | None:
+        """The right that is missing, and who grants it how; empty: it is there; None: Azure does not tell.
+
+        right: an ARM action on the scope, or a permission of Graph's.
+        """
+        if "/" not in right:
+            return self._lacks_permission()
         nearest = ""
         for place in _around(scope):
-            permitted = self._permits(place, action)
+            permitted = self._permits(place, right)
             if permitted:
                 return ""
             nearest = nearest if permitted is None else place
-        return missing_right(action, nearest, self._session.caller_object_id) if nearest else ""
+        return missing_right(right, nearest, self._session.caller_object_id) if nearest else None
+
+    def _lacks_permission(self) -> str | None:
+        claims = self._session.claims_for(self._session.profile.graph_scope)
+        registers = may_register(claims)
+        return None if registers is None else "" if registers else missing_permission_of(claims)
 
     def _permits(self, scope: str, action: str) -> bool | None:
         key = ("caller's permissions", scope.lower())

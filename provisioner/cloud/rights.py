@@ -34,6 +34,33 @@ VERBS = {"GET": "read", "HEAD": "read", "DELETE": "delete"}
 # https://learn.microsoft.com/graph/permissions-reference#applicationreadwriteownedby
 GRAPH = "00000003-0000-0000-c000-000000000000"
 OWNED_BY = ("Application.ReadWrite.OwnedBy", "18a4783c-866b-4cc7-a460-3d5e5662c884")
+# Also these let an app register applications; with the others of Graph's permissions it may at most read.
+# https://learn.microsoft.com/graph/api/application-upsert#permissions
+REGISTER = frozenset({OWNED_BY[0], "Application.ReadWrite.All", "Directory.ReadWrite.All"})
+READ = frozenset({"Application.Read.All", "Directory.Read.All"})
+# Directory roles that give no more than reading, by template id; the first is in every app's token and is no role.
+# https://learn.microsoft.com/entra/identity/role-based-access-control/permissions-reference
+READING = {
+    "0997a1d0-0d1d-4acb-b408-d5ca73121e90": "",
+    "88d8e3e3-8f55-4a1e-953a-9b9898b8876b": "Directory Readers",
+    "f2ef992c-3afb-46b9-b7cf-a126ee74c451": "Global Reader",
+    "5d6b6bb7-de71-4623-b4af-96380a352509": "Security Reader",
+}
+
+
+def may_register(claims: Mapping[str, Any]) -> bool | None:
+    """Whether the token for Graph of someone who was let read there may register applications; None: it does not tell.
+
+    A person's token says nothing for certain. An app may hold a directory role (`wids`) instead of a permission
+    (`roles`), or a custom one that no claim shows: then it could read without any that the token names.
+    https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
+    """
+    roles, held = set(claims.get("roles", ())), set(claims.get("wids", ()))
+    if roles & REGISTER:
+        return True
+    reads = roles & READ or held & {role for role, name in READING.items() if name}
+    told = claims.get("idtyp") == "app" and reads and held <= READING.keys()
+    return False if told else None
 
 
 def missing_right(action: str, scope: str, assignee: str) -> str:
@@ -48,8 +75,12 @@ def missing_right(action: str, scope: str, assignee: str) -> str:
 
 def missing_permission(request: Any) -> str:
     """The same for Microsoft Graph, whose answers name neither permission nor caller."""
+    return missing_permission_of(_claims(request))
+
+
+def missing_permission_of(caller: Mapping[str, Any]) -> str:
+    """The same for a caller of whom no request was turned away yet: the claims of its token."""
     name, permission = OWNED_BY
-    caller = _claims(request)
     client = caller.get("appid", "CLIENT_ID")
     grant = f"az ad app permission add --id {client} --api {GRAPH} --api-permissions {permission}=Role"
     line = f"{grant} && az ad app permission admin-consent --id {client}"

@@ -82,8 +82,12 @@ class Session:
     @cached_property
     def claims(self) -> dict[str, Any]:
         """What the caller's token for the control plane says."""
+        return self.claims_for(self.profile.arm_scope)
+
+    def claims_for(self, scope: str) -> dict[str, Any]:
+        """What the caller's token for an audience says. Raises NotAuthorized if there is none."""
         with translated("sign-in"):
-            return claims_of(self.credential.get_token_info(self.profile.arm_scope).token)
+            return claims_of(self.credential.get_token_info(scope).token)
 
     @property
     def tenant_id(self) -> str:

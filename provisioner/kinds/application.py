@@ -170,6 +170,7 @@ KIND = Kind(
     name="application",
     outputs=("object_id", "client_id", "display_name"),
     container=True,
+    right="Application.ReadWrite.OwnedBy",
     diff=diff,
     publish=publish,
     read=read,

@@ -350,6 +350,7 @@ KIND = Kind(
     outputs=("key_id", "living", "since", "expires", "due", "others"),
     secrets=("value",),
     identity=("application_id",),
+    right="Application.ReadWrite.OwnedBy",
     diff=diff,
     publish=publish,
     fate=fate,

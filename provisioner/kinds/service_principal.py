@@ -99,6 +99,7 @@ KIND = Kind(
     name="service_principal",
     outputs=("object_id",),
     identity=("client_id",),
+    right="Application.ReadWrite.OwnedBy",
     diff=diff,
     publish=publish,
     read=read,

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 APPLICATIONS = "applications"
 PRINCIPALS = "service_principals"
 DELETED = "deleted_directory_items"
+# What every app-only token for Graph has among its `wids`; no directory role bears this id.
+APP_ONLY = "0997a1d0-0d1d-4acb-b408-d5ca73121e90"
 _LETTERS = string.ascii_letters + string.digits
 
 
@@ -54,6 +56,19 @@ def create_managed_identity(world: World, name: str, resource_id: str) -> Docume
 def delete_principal(world: World, object_id: str) -> bool:
     """Remove a principal for good, as Entra does with a managed identity's."""
     return world.store.remove(PRINCIPALS, object_id.lower())
+
+
+def graph_claims(world: World, principal: Document) -> dict[str, Any]:
+    """What a token for Graph says of an app's rights: `roles`, its permissions, if any; `wids`, its directory roles.
+
+    An administrator consents to them; here the control's setting `graph` does, by client id: `app_roles` (names of
+    permissions, instead of those that the seed gave) and `directory_roles` (template ids).
+    https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
+    """
+    setting = world.store.get("settings", "graph") or {}
+    roles = setting.get("app_roles", {}).get(principal["appId"], principal.get("_graph_roles"))
+    held = setting.get("directory_roles", {}).get(principal["appId"], [])
+    return {**({"roles": roles} if roles else {}), "wids": [*held, APP_ONLY]}
 
 
 # Properties of a new application that have no value: https://learn.microsoft.com/graph/api/resources/application

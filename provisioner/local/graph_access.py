@@ -1,6 +1,7 @@
-"""Graph's errors, and who may do what there: application permissions are roles in the token, ownership counts.
+"""Graph's errors, and who may do what there: permissions and directory roles stand in the token, ownership counts.
 
-https://learn.microsoft.com/graph/permissions-reference#applicationreadwriteownedby
+https://learn.microsoft.com/graph/permissions-reference#applicationreadwriteownedby and
+https://learn.microsoft.com/entra/identity/role-based-access-control/permissions-reference
 """
 
 from __future__ import annotations
@@ -19,6 +20,16 @@ HOST = "graph.microsoft.com"
 APP_ID = "00000003-0000-0000-c000-000000000000"
 OWNED = "Application.ReadWrite.OwnedBy"
 WRITERS = frozenset({"Application.ReadWrite.All", "Directory.ReadWrite.All"})
+# Directory roles, by template id: of administrators, of who may register and then owns, of who only reads.
+ADMINISTRATORS = frozenset(
+    {
+        "62e90394-69f5-4237-9190-012177145e10",  # Global Administrator
+        "9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3",  # Application Administrator
+        "158c047a-c907-4556-b7ef-446551a6b5f7",  # Cloud Application Administrator
+    }
+)
+DEVELOPER = "cf1c38e5-3621-4004-a7cb-879624dced7c"  # Application Developer
+DIRECTORY_READERS = frozenset({"88d8e3e3-8f55-4a1e-953a-9b9898b8876b", "f2ef992c-3afb-46b9-b7cf-a126ee74c451"})
 READERS = WRITERS | {OWNED, "Application.Read.All", "Directory.Read.All"}
 
 
@@ -78,22 +89,21 @@ def taken(name: str) -> AzureError:
 
 def need_read(call: Call) -> None:
     """Refuse a caller who may not read applications and principals."""
-    if not _roles(call) & READERS:
+    if not (_roles(call) & READERS or _directory_roles(call) & (ADMINISTRATORS | DIRECTORY_READERS | {DEVELOPER})):
         raise denied()
 
 
 def need_create(call: Call) -> None:
     """Refuse a caller who may make nothing."""
-    if not _roles(call) & (WRITERS | {OWNED}):
+    if not _writes_all(call) and not _writes_owned(call):
         raise denied()
 
 
 def need_write(call: Call, document: Document) -> None:
     """Refuse a caller who may not change this application or principal."""
-    roles = _roles(call)
-    if roles & WRITERS:
+    if _writes_all(call):
         return
-    if OWNED not in roles or call.who.object_id not in owners(call, document):
+    if not _writes_owned(call) or call.who.object_id not in owners(call, document):
         raise denied()
 
 
@@ -103,5 +113,17 @@ def owners(call: Call, document: Document) -> list[str]:
     return [*document.get("_owners", []), *app.get("_owners", [])]
 
 
+def _writes_all(call: Call) -> bool:
+    return bool(_roles(call) & WRITERS or _directory_roles(call) & ADMINISTRATORS)
+
+
+def _writes_owned(call: Call) -> bool:
+    return OWNED in _roles(call) or DEVELOPER in _directory_roles(call)
+
+
 def _roles(call: Call) -> frozenset[str]:
     return frozenset(call.who.claims.get("roles", ()))
+
+
+def _directory_roles(call: Call) -> frozenset[str]:
+    return frozenset(call.who.claims.get("wids", ()))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from azure.core.rest import HttpRequest
 
-from provisioner.cloud.rights import missing_in, missing_permission
+from provisioner.cloud.rights import may_register, missing_in, missing_permission
 
 WHO = "11111111-2222-3333-4444-555555555555"
 CLIENT = "66666666-7777-8888-9999-000000000000"
@@ -48,3 +48,23 @@ def test_graph_is_told_with_the_lines_that_add_the_permission_and_consent_to_it(
     assert told.startswith("Missing right: Application.ReadWrite.OwnedBy on tenant t.")
     assert f"az ad app permission add --id {CLIENT}" in told
     assert f"az ad app permission admin-consent --id {CLIENT}" in told
+
+
+APP = {"idtyp": "app", "wids": ["0997a1d0-0d1d-4acb-b408-d5ca73121e90"]}
+READERS = "88d8e3e3-8f55-4a1e-953a-9b9898b8876b"
+ADMINISTRATOR = "9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3"
+
+
+@pytest.mark.parametrize(
+    ("claims", "told"),
+    [
+        ({**APP, "roles": ["Application.ReadWrite.OwnedBy"]}, True),
+        ({**APP, "roles": ["Application.Read.All", "User.Read.All"]}, False),
+        ({**APP, "wids": [*APP["wids"], READERS]}, False),
+        ({**APP, "roles": ["Application.Read.All"], "wids": [*APP["wids"], ADMINISTRATOR]}, None),
+        (APP, None),  # it was let read, and nothing in the token says why: a custom role
+        ({"scp": "Application.Read.All", "roles": ["Application.Read.All"], "wids": []}, None),  # a person
+    ],
+)
+def test_a_token_tells_of_an_app_whether_it_may_register_others(claims: dict[str, Any], *, told: bool | None) -> None:
+    assert may_register(claims) is told

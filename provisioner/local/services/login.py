@@ -274,8 +274,8 @@ def _issue(call: Call, principal: Document, app: Document, resource: str) -> tup
         "uti": call.request_id,
         "ver": "1.0",
     }
-    if principal.get("_graph_roles") and any(tokens.same_audience(resource, graph) for graph in _GRAPH):
-        claims["roles"] = principal["_graph_roles"]
+    if any(tokens.same_audience(resource, graph) for graph in _GRAPH):
+        claims |= directory.graph_claims(call.world, principal)
     return call.world.signer.sign(claims), now
 
 

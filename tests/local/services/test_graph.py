@@ -280,6 +280,31 @@ def test_owned_by_writes_only_what_the_caller_owns(azure: LocalAzure) -> None:
         assert _refusal(azure.graph(method, path, body)) == (403, "Authorization_RequestDenied")
 
 
+@pytest.mark.parametrize(
+    ("role", "reads", "registers", "changes_others"),
+    [
+        ("9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3", 200, 201, 204),  # Application Administrator
+        ("cf1c38e5-3621-4004-a7cb-879624dced7c", 200, 201, 403),  # Application Developer
+        ("88d8e3e3-8f55-4a1e-953a-9b9898b8876b", 200, 403, 403),  # Directory Readers
+        ("d29b2b05-8046-44ba-8758-1e26182fcf32", 403, 403, 403),  # one that gives nothing here
+    ],
+)
+def test_a_directory_role_does_instead_of_a_permission(
+    azure: LocalAzure, role: str, reads: int, registers: int, changes_others: int
+) -> None:
+    other = _upsert(azure).json()["id"]
+    client_id, secret = azure.new_client("administrator")
+    azure.control("PUT", "/settings/graph", {"directory_roles": {client_id: [role]}})
+    token = azure.token(GRAPH, client_id, secret)
+
+    def status(method: str, path: str, body: Any = None) -> int:
+        return azure.request(method, f"{GRAPH}/v1.0/{path}", body, token=token).status
+
+    assert status("GET", f"applications/{other}") == reads
+    assert status("POST", "applications", {"displayName": "made"}) == registers
+    assert status("PATCH", f"applications/{other}", {"displayName": "theirs"}) == changes_others
+
+
 def test_principals_are_named_by_their_ids(azure: LocalAzure) -> None:
     principal = _principal(azure, _upsert(azure).json()["appId"]).json()
     ids = {"ids": [principal["id"], "00000000-1111-2222-3333-444444444444"], "types": ["servicePrincipal"]}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import jwt
 import pytest
 from azure.core.exceptions import ClientAuthenticationError
 from azure.identity import ClientSecretCredential, DefaultAzureCredential
@@ -159,3 +160,24 @@ def test_instance_discovery_names_the_hosts_of_the_cloud(azure: LocalAzure) -> N
     found = azure.request("GET", url, token="").json()
     assert found["tenant_discovery_endpoint"] == f"{LOGIN}/{TENANT}/v2.0/.well-known/openid-configuration"
     assert "login.microsoftonline.com" in found["metadata"][0]["aliases"]
+
+
+def _claims(azure: LocalAzure, resource: str) -> dict[str, Any]:
+    azure.tokens.clear()
+    return jwt.decode(azure.token(resource), options={"verify_signature": False})
+
+
+def test_a_token_for_graph_tells_the_permissions_and_directory_roles_of_an_app(azure: LocalAzure) -> None:
+    found = _claims(azure, "https://graph.microsoft.com")
+    assert found["roles"] == ["Application.ReadWrite.OwnedBy"]
+    assert found["wids"] == ["0997a1d0-0d1d-4acb-b408-d5ca73121e90"]
+
+    administrator = "9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3"
+    operator = azure.operator_client_id
+    told: dict[str, dict[str, list[str]]] = {"app_roles": {operator: []}, "directory_roles": {operator: [administrator]}}
+    azure.control("PUT", "/settings/graph", told)
+
+    found = _claims(azure, "https://graph.microsoft.com")
+    assert "roles" not in found
+    assert found["wids"] == [administrator, "0997a1d0-0d1d-4acb-b408-d5ca73121e90"]
+    assert not {"roles", "wids"} & set(_claims(azure, "https://management.azure.com"))

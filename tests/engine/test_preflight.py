@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provisioner.engine.rights import check_rights
+from provisioner.engine.preflight import preflight, refusal
 from provisioner.errors import Refusals, Refused
 from provisioner.kinds import kinds
 from provisioner.kinds.linked_service import LinkedService
@@ -42,9 +42,11 @@ def container(azure: LocalAzure, place: str, action: Action = Action.CREATE) -> 
 def checked(azure: LocalAzure, made: Plan, client: tuple[str, Secret] | None = None) -> None:
     cloud = cloud_of(azure, client)
     try:
-        check_rights(cloud, kinds(), made)
+        refused = refusal(preflight(cloud, kinds(), made))
     finally:
         cloud.session.close()
+    if refused is not None:
+        raise refused
 
 
 def test_who_may_write_everything_goes_on(azure: LocalAzure) -> None:

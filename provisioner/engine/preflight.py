@@ -1,0 +1,112 @@
+"""Whether a plan can be carried out, found before the first write: rights, and what each kind knows of its own.
+
+All checks run at once and all that they found is told at once. Azure stays the judge of each write: what it does not
+tell here is no reason to stop.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from provisioner.errors import CloudError, Refusals, Refused
+from provisioner.kind import Finding, Verdict
+from provisioner.model import Action, Address, Plan, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from provisioner.cloud.cloud import Cloud
+    from provisioner.kind import Kind
+    from provisioner.model import Step
+
+    Check = Callable[[], Iterable[Finding]]
+
+THREADS = 16
+WRITES = (Action.CREATE, Action.UPDATE, Action.REPLACE, Action.ROTATE)
+GROUP_PARTS = 5  # "", subscriptions, ID, resourceGroups, NAME
+Wanted = dict[tuple[str, str], Address]  # scope and right: the first step that takes it
+
+
+def preflight(cloud: Cloud, kinds: Mapping[str, Kind[Any, Any]], made: Plan) -> tuple[Finding, ...]:
+    """What was found, in the order of the plan; the same finding of several steps once. Raises nothing of Azure's."""
+    checks = (*_rights(cloud, kinds, made), *_groups(cloud, kinds, made), *_kinds(cloud, kinds, made))
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="preflight") as pool:
+        found = [finding for answers in pool.map(_asked, checks) for finding in answers]
+    return tuple({(one.verdict, one.what, one.remedy): one for one in reversed(found)}.values())[::-1]
+
+
+def refusal(findings: Iterable[Finding]) -> Refused | Refusals | None:
+    """What stops a plan, as one error."""
+    stops = tuple(Refused(one.about, one.what, one.remedy) for one in findings if one.verdict is Verdict.STOPS)
+    return None if not stops else stops[0] if len(stops) == 1 else Refusals(stops)
+
+
+def _asked(check: Check) -> tuple[Finding, ...]:
+    try:
+        return tuple(check())
+    except CloudError as error:
+        return (Finding(verdict=Verdict.UNKNOWN, what=str(error), about=error.address),)
+
+
+def _rights(cloud: Cloud, kinds: Mapping[str, Kind[Any, Any]], made: Plan) -> Iterator[Check]:
+    for (scope, right), address in _wanted(made, kinds, WRITES).items():
+        yield lambda scope=scope, right=right, address=address: _right(cloud, scope, right, address)
+
+
+def _right(cloud: Cloud, scope: str, right: str, address: Address) -> Iterator[Finding]:
+    told, about = cloud.caller.lacks(scope, right), str(address)
+    if told:
+        yield Finding(verdict=Verdict.STOPS, what="the caller may not write it", remedy=told, about=about)
+    else:
+        verdict = Verdict.UNKNOWN if told is None else Verdict.HOLDS
+        yield Finding(verdict=verdict, what=f"right of the caller: {right}", about=about)
+
+
+def _groups(cloud: Cloud, kinds: Mapping[str, Kind[Any, Any]], made: Plan) -> Iterator[Check]:
+    """What is to be made in a group that neither stands nor is made."""
+    wanted = {key: address for key, address in _wanted(made, kinds, (Action.CREATE,)).items() if key[0]}
+    groups = {_group(scope).lower() for scope, _ in wanted if scope == _group(scope)}
+    for (scope, _), address in wanted.items():
+        group = _group(scope)
+        if group.lower() not in groups:
+            groups.add(group.lower())
+            yield lambda group=group, address=address: _groupless(cloud, group, address)
+
+
+def _groupless(cloud: Cloud, group: str, address: Address) -> Iterator[Finding]:
+    if cloud.resource_groups.find_group(group) is None:
+        what = f"its resource group {group.rpartition('/')[2]} is not there"
+        yield Finding(verdict=Verdict.STOPS, what=what, remedy="Make it, or correct the id", about=str(address))
+
+
+def _group(scope: str) -> str:
+    return "/".join(scope.split("/")[:GROUP_PARTS])
+
+
+def _kinds(cloud: Cloud, kinds: Mapping[str, Kind[Any, Any]], made: Plan) -> Iterator[Check]:
+    """Each kind's own check of each of its steps."""
+    for step in made.steps:
+        ready = kinds[step.address.kind].ready
+        if ready is not None and step.desired is not None:
+            yield lambda ready=ready, step=step: _ready(cloud, ready, step, made)
+
+
+def _ready(cloud: Cloud, ready: Callable[..., Iterable[Finding]], step: Step, made: Plan) -> Iterator[Finding]:
+    try:
+        for one in ready(cloud, resolve(step.desired, made.outputs), step.observed):
+            yield Finding(verdict=one.verdict, what=one.what, remedy=one.remedy, about=one.about or str(step.address))
+    except CloudError as error:
+        error.address = error.address or str(step.address)
+        raise
+
+
+def _wanted(made: Plan, kinds: Mapping[str, Kind[Any, Any]], actions: tuple[Action, ...]) -> Wanted:
+    """A permission of Graph's holds for the whole tenant: its scope is empty."""
+    wanted: Wanted = {}
+    for step in made.steps:
+        kind = kinds[step.address.kind]
+        if kind.right and step.action in actions:
+            scope = getattr(step.desired, kind.identity[0]) if "/" in kind.right else ""
+            wanted.setdefault((scope, kind.right), step.address)
+    return wanted
