@@ -173,8 +173,8 @@ def test_a_token_for_graph_tells_the_permissions_and_directory_roles_of_an_app(a
     assert found["wids"] == ["0997a1d0-0d1d-4acb-b408-d5ca73121e90"]
 
     administrator = "9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3"
-    operator = azure.operator_client_id
-    told: dict[str, dict[str, list[str]]] = {"app_roles": {operator: []}, "directory_roles": {operator: [administrator]}}
+    operator, none = azure.operator_client_id, list[str]()
+    told = {"app_roles": {operator: none}, "directory_roles": {operator: [administrator]}}
     azure.control("PUT", "/settings/graph", told)
 
     found = _claims(azure, "https://graph.microsoft.com")
