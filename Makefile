@@ -59,7 +59,9 @@ lock: .venv/dev.stamp ## write the locks anew from pyproject.toml; UPGRADE=1 tak
 	$(LOCK) pyproject.toml -o requirements/runtime.txt
 	$(LOCK) pyproject.toml --group dev -c requirements/runtime.txt -o requirements/dev.txt
 	$(LOCK) --group installer -o requirements/installer.txt
-	$(LOCK) --group airflow -o tests/clients/airflow.lock
+	$(LOCK) --group airflow-2-6 -o tests/clients/airflow-2-6.lock
+	$(LOCK) --group airflow-2-10 -o tests/clients/airflow-2-10.lock
+	$(LOCK) --group airflow-3 -o tests/clients/airflow-3.lock
 	$(LOCK) --group async-sdks -o tests/clients/async-sdks.lock
 	$(LOCK) --group az -o tests/clients/az.lock
 	$(LOCK) --group browser -o tests/clients/browser.lock

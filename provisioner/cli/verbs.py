@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-import os
-import time
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from provisioner.cli import show
+from provisioner.cli.opening import environment_of, opened
 from provisioner.errors import NotAuthorized, Protected, Refusals, Refused, SpecError, Unconfirmed
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
     from datetime import datetime, timedelta
 
-    from provisioner.cloud.session import Session
-    from provisioner.cloud.sign_in import LocalSettings
-    from provisioner.commands import Report, Run
+    from provisioner.commands import Report
     from provisioner.model import Address, Asked
-    from provisioner.spec.model import Environment
 
 FAILED, PENDING, PARTLY, UNMET, INTERRUPTED = 1, 2, 3, 4, 130
 PRINCIPALS = ("airflow", "flink-api")
 PRECONDITIONS = (NotAuthorized, Refused, Refusals)
-ROOT = Path(__file__).parents[2]
 
 
 def validate(arguments: Namespace) -> int:
     """Check the spec."""
     try:
-        environment = _environment(arguments)
+        environment = environment_of(arguments)
     except SpecError as error:
         if not arguments.json:
             raise
@@ -58,7 +52,7 @@ def graph(arguments: Namespace) -> int:
     from provisioner.commands import declared
     from provisioner.engine.report import mermaid
 
-    show.text(mermaid(declared(_environment(arguments))).rstrip())
+    show.text(mermaid(declared(environment_of(arguments))).rstrip())
     return 0
 
 
@@ -66,7 +60,7 @@ def render(arguments: Namespace) -> int:
     """Print the Airflow settings and the DAG."""
     from provisioner.cli.rendered import rendered, rendered_text
 
-    found = rendered(_environment(arguments))
+    found = rendered(environment_of(arguments))
     if arguments.json:
         show.document(found)
     else:
@@ -96,7 +90,7 @@ def plan(arguments: Namespace) -> int:
     from provisioner.engine.saved import save
 
     only = _addresses(arguments)
-    with show.progress(quiet=arguments.json), _run(arguments) as run:
+    with show.progress(quiet=arguments.json), opened(arguments) as run:
         made = make_plan(run, only)
     if arguments.out:
         save(made, Path(arguments.out), only)
@@ -116,7 +110,7 @@ def provision(arguments: Namespace) -> int:
     saved = load(Path(arguments.plan)) if arguments.plan else None
     only = saved.only if saved else _addresses(arguments)
     confirm = show.confirmer("Go on?", yes=arguments.yes)
-    with show.progress(quiet=arguments.json) as watch, _run(arguments, confirm=confirm, watch=watch) as run:
+    with show.progress(quiet=arguments.json) as watch, opened(arguments, confirm=confirm, watch=watch) as run:
         report = commands.provision(run, only=only, saved=saved)
         now = run.cloud.session.now()
     code = _reported(arguments, report, credentials_at=now)
@@ -133,7 +127,7 @@ def rotate(arguments: Namespace) -> int:
 
     asked = _asked(arguments)
     confirm = show.confirmer("Go on?", yes=arguments.yes)
-    with show.progress(quiet=arguments.json) as watch, _run(arguments, confirm=confirm, watch=watch) as run:
+    with show.progress(quiet=arguments.json) as watch, opened(arguments, confirm=confirm, watch=watch) as run:
         report = commands.rotate(run, asked, plan_only=arguments.plan_only)
         now = run.cloud.session.now()
     if arguments.plan_only:
@@ -164,14 +158,14 @@ def teardown(arguments: Namespace) -> int:
     """Remove exactly what provision made."""
     from provisioner import commands
 
-    environment = _environment(arguments)
+    environment = environment_of(arguments)
     yes = arguments.yes or environment.cloud == "local"
     if environment.protected:
         raise Protected(environment.name)
     if not (yes or show.interactive()):
         raise Unconfirmed(environment.name)
     confirm = show.confirmer(f"Tear {environment.name} down?", yes=yes, always=True)
-    with show.progress(quiet=arguments.json) as watch, _run(arguments, confirm=confirm, watch=watch) as run:
+    with show.progress(quiet=arguments.json) as watch, opened(arguments, confirm=confirm, watch=watch) as run:
         report = commands.teardown(run, with_contents=arguments.with_contents)
     return _reported(arguments, report)
 
@@ -182,7 +176,7 @@ def status(arguments: Namespace) -> int:
     from provisioner.commands import make_plan, notes
 
     within = _within(arguments.expiring)
-    with show.progress(quiet=arguments.json), _run(arguments) as run:
+    with show.progress(quiet=arguments.json), opened(arguments) as run:
         made, now, told = make_plan(run), run.cloud.session.now(), notes(run)
     if arguments.json:
         show.document(status_json(made, now, told))
@@ -195,7 +189,7 @@ def output(arguments: Namespace) -> int:
     """Show ids, URLs and names."""
     from provisioner.commands import outputs
 
-    with show.progress(quiet=arguments.json), _run(arguments) as run:
+    with show.progress(quiet=arguments.json), opened(arguments) as run:
         found = {address: published for address, published in outputs(run).items() if published}
     if arguments.json:
         show.document({"environment": run.environment.name, "resources": found})
@@ -230,67 +224,6 @@ def _within(text: str | None) -> timedelta | None:
         return duration(text)
     except ValueError as error:
         raise Refused("--expiring", f"{text} is no duration", "Write one such as 14d or 12h") from error
-
-
-def _environment(arguments: Namespace) -> Environment:
-    from provisioner.spec.loader import load
-
-    return load(arguments.environment)
-
-
-@contextmanager
-def _run(arguments: Namespace, **more: Any) -> Generator[Run]:
-    """The verb's way to its cloud, signed in."""
-    environment = _environment(arguments)
-    from provisioner.cloud.cloud import Cloud
-    from provisioner.commands import Run
-
-    with _session(arguments, environment) as session:
-        yield Run(
-            environment=environment,
-            cloud=Cloud(session),
-            clock=time.perf_counter,
-            journal=Path(os.environ.get("PROVISIONER_JOURNAL", ROOT / ".local" / "journal")),
-            verb=arguments.verb,
-            purge=getattr(arguments, "purge", False),
-            **more,
-        )
-
-
-@contextmanager
-def _session(arguments: Namespace, environment: Environment) -> Generator[Session]:
-    """Signed in, as the environment says; told of, where --debug asks."""
-    from provisioner.cloud.profile import PROFILES
-    from provisioner.cloud.session import open_session
-
-    session = open_session(
-        PROFILES[environment.cloud],
-        subscription=environment.subscription,
-        tenant=environment.tenant,
-        local=_local(environment),
-        debug=arguments.debug,
-        operation_seconds=environment.waits.operation.total_seconds(),
-    )
-    try:
-        with show.debugging(arguments.debug, session.credential.how):
-            session.warm()
-            yield session
-    except KeyboardInterrupt:
-        session.interrupted.set()  # ends what waits in other threads
-        raise
-    finally:
-        if environment.cloud != "local":
-            show.clock(session.clock_ahead)
-        session.close()
-
-
-def _local(environment: Environment) -> LocalSettings | None:
-    """How to reach the local Azure, started if need be, if this environment is there."""
-    if environment.cloud != "local":
-        return None
-    from provisioner.cli.local import local_settings
-
-    return local_settings()
 
 
 def _reported(arguments: Namespace, report: Report, *, credentials_at: datetime | None = None) -> int:

@@ -16,7 +16,8 @@ from provisioner.spec import airflow_version
 from provisioner.spec.parts import TEMPLATES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
 
     import jinja2
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from provisioner.spec.model import Environment
 
 SETTINGS = TEMPLATES / "airflow/settings.json.j2"
+DAGS = TEMPLATES / "dags"
 LATER = "(known after apply)"
 PLAIN = (str, int, float, bool, type(None))
 LARGEST = 2 * 1024 * 1024
@@ -68,7 +70,9 @@ def render_dag(environment: Environment, hosts: Hosts | None = None) -> str:
         raise TemplateProblem(wrong="is not UTF-8 text", right="save it as UTF-8") from None
     if len(text) > LARGEST:
         raise TemplateProblem(wrong="is larger than 2 MiB", right="a DAG is a page; keep data elsewhere")
-    return render_text(text, dag_values(environment, hosts or Hosts())) if path.suffix == ".j2" else text
+    if path.suffix != ".j2":
+        return text
+    return render_text(text, dag_values(environment, hosts or Hosts()), folders=(path.parent, DAGS))
 
 
 def dag_values(environment: Environment, hosts: Hosts) -> dict[str, Any]:
@@ -147,15 +151,34 @@ def _compile(text: str, environment: Environment) -> None:
         raise TemplateProblem(wrong=f"does not compile: {error}", right=f"correct it; it is read as {said}") from None
 
 
-def render_text(text: str, values: Mapping[str, Any], filters: Mapping[str, Callable[[str], str]] | None = None) -> str:
-    """A template with values, in Jinja's sandbox; filters: besides `py` and `json`. Raises TemplateProblem."""
+def render_text(
+    text: str,
+    values: Mapping[str, Any],
+    filters: Mapping[str, Callable[[str], str]] | None = None,
+    *,
+    folders: Sequence[Path] = (),
+) -> str:
+    """A template with values, in Jinja's sandbox. Raises TemplateProblem.
+
+    filters: besides `py` and `json`. folders: where `include` and `import` look, in that order.
+    """
     import jinja2  # noqa: PLC0415  # not every verb renders
 
     try:
-        return _template(text, tuple((filters or {}).items())).render(values)
+        return _template(text, tuple((filters or {}).items()), tuple(folders)).render(values)
     except jinja2.TemplateSyntaxError as error:
-        raise _not_rendered(error.message, error.lineno) from None
-    except (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise _not_rendered(error.message, error.lineno if error.name is None else None) from None
+    except jinja2.TemplateNotFound as error:
+        raise _not_rendered(f"there is no template {error.name} to include", _line_of(error)) from None
+    except (
+        jinja2.TemplateError,
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        OSError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise _not_rendered(str(error), _line_of(error)) from None
     except (RecursionError, MemoryError):
         raise _not_rendered("it grows without end", None) from None
@@ -176,16 +199,23 @@ def _line_of(error: BaseException) -> int | None:
 
 
 @cache
-def _template(text: str, filters: tuple[tuple[str, Callable[[str], str]], ...]) -> jinja2.Template:
+def _template(
+    text: str, filters: tuple[tuple[str, Callable[[str], str]], ...], folders: tuple[Path, ...]
+) -> jinja2.Template:
     """Compiled once: the check of a spec renders the DAG, and the recipe does."""
-    return _jinja(filters).from_string(text)
+    return _jinja(filters, folders).from_string(text)
 
 
-def _jinja(filters: Iterable[tuple[str, Callable[[str], str]]]) -> jinja2.Environment:
-    from jinja2 import StrictUndefined  # noqa: PLC0415  # only who needs it pays for it
+def _jinja(filters: Iterable[tuple[str, Callable[[str], str]]], folders: Sequence[Path]) -> jinja2.Environment:
+    from jinja2 import FileSystemLoader, StrictUndefined  # noqa: PLC0415  # only who needs it pays for it
     from jinja2.sandbox import ImmutableSandboxedEnvironment  # noqa: PLC0415  # only who needs it pays for it
 
-    jinja = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)
+    jinja = ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,
+        loader=FileSystemLoader(folders),
+    )
     jinja.filters.update(py=as_python, json=as_json, **dict(filters))
     return jinja
 

@@ -82,7 +82,7 @@ def az(azure: LocalAzure, az_signed_out: Az) -> Az:
 
 @pytest.fixture(scope="session")
 def airflow_python() -> Path:
-    return environment("airflow") / "bin" / "python"
+    return environment("airflow-2-10") / "bin" / "python"
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,84 @@
+"""The way from a command line to an environment's cloud: load the spec, sign in, tell what --debug asks for."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from provisioner.cli import show
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Generator
+
+    from provisioner.cloud.session import Session
+    from provisioner.cloud.sign_in import LocalSettings
+    from provisioner.commands import Run
+    from provisioner.spec.model import Environment
+
+ROOT = Path(__file__).parents[2]
+
+
+def environment_of(arguments: Namespace) -> Environment:
+    """The spec that the command line names. Raises SpecError."""
+    from provisioner.spec.loader import load
+
+    return load(arguments.environment)
+
+
+@contextmanager
+def opened(arguments: Namespace, **more: Any) -> Generator[Run]:
+    """The verb's way to its cloud, signed in."""
+    environment = environment_of(arguments)
+    from provisioner.cloud.cloud import Cloud
+    from provisioner.commands import Run
+
+    with _session(arguments, environment) as session:
+        yield Run(
+            environment=environment,
+            cloud=Cloud(session),
+            clock=time.perf_counter,
+            journal=Path(os.environ.get("PROVISIONER_JOURNAL", ROOT / ".local" / "journal")),
+            verb=arguments.verb,
+            purge=getattr(arguments, "purge", False),
+            **more,
+        )
+
+
+@contextmanager
+def _session(arguments: Namespace, environment: Environment) -> Generator[Session]:
+    """Signed in, as the environment says; told of, where --debug asks."""
+    from provisioner.cloud.profile import PROFILES
+    from provisioner.cloud.session import open_session
+
+    session = open_session(
+        PROFILES[environment.cloud],
+        subscription=environment.subscription,
+        tenant=environment.tenant,
+        local=_local(environment),
+        debug=arguments.debug,
+        operation_seconds=environment.waits.operation.total_seconds(),
+    )
+    try:
+        with show.debugging(arguments.debug, session.credential.how):
+            session.warm()
+            yield session
+    except KeyboardInterrupt:
+        session.interrupted.set()  # ends what waits in other threads
+        raise
+    finally:
+        if environment.cloud != "local":
+            show.clock(session.clock_ahead)
+        session.close()
+
+
+def _local(environment: Environment) -> LocalSettings | None:
+    """How to reach the local Azure, started if need be, if this environment is there."""
+    if environment.cloud != "local":
+        return None
+    from provisioner.cli.local import local_settings
+
+    return local_settings()
