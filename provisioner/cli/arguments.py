@@ -125,6 +125,12 @@ def _local(verbs: Any) -> None:
         ("status", "whether it runs, and where"),
     ):
         _verb(actions, name, text, environment=False, json=name in {"up", "status"})
+    text = "real Airflow and real Flink behind it"
+    kept = actions.add_parser("runtimes", help=text, description=f"{text[0].upper()}{text[1:]}.")
+    theirs = kept.add_subparsers(dest="what", metavar="ACTION", required=True, parser_class=Parser)
+    _verb(theirs, "up", "install and start what stands behind each, wait until it is ready", environment=False)
+    _verb(theirs, "down", "end them; the local Azure goes on", environment=False, json=False)
+    _verb(theirs, "status", "which are up, where, and what they hold", environment=False)
     env = _verb(actions, "env", "the variables that point any program at it", environment=False, json=False)
     env.add_argument("--show-secret", action="store_true", help="with the operator's secret")
     run = _verb(actions, "exec", "run a program against it", environment=False, json=False)

@@ -9,9 +9,9 @@ import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from provisioner.cli import show
+from provisioner.cli import runtimes, show
 from provisioner.errors import LocalError
 from provisioner.local import process
 from provisioner.secret import Secret
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from provisioner.cloud.sign_in import LocalSettings
 
 STATE_VARIABLE = "PROVISIONER_LOCAL_STATE"
+_NONE = "no real Airflow or Flink is up; `provisioner local runtimes up` starts them"
 
 
 def state() -> Path | None:
@@ -65,9 +66,7 @@ def local_settings() -> LocalSettings:
 def run(arguments: Namespace) -> int:
     """One `local` verb; its exit code."""
     with explained():
-        return {"up": _up, "down": _down, "reset": _reset, "status": _status, "env": _env, "exec": _exec}[
-            arguments.action
-        ](arguments)
+        return _ACTIONS[arguments.action](arguments)
 
 
 def _up(arguments: Namespace) -> int:
@@ -87,14 +86,58 @@ def _reset(_arguments: Namespace) -> int:
 
 
 def _status(arguments: Namespace) -> int:
-    found = process.status(state())
+    found, behind = process.status(state()), process.runtimes(state())
     if arguments.json:
-        show.document(found)
+        show.document({**found, "runtimes": behind})
     elif found["running"]:
         show.text(f"running behind {found['proxy']}; point any program at it with `provisioner local exec -- COMMAND`")
+        show.text("\n".join(map(runtimes.line, behind)) or _NONE)
     else:
         show.text("not running; `provisioner local up` starts it")
     return 0
+
+
+def _runtimes(arguments: Namespace) -> int:
+    return {"up": _runtimes_up, "down": _runtimes_down, "status": _runtimes_status}[arguments.what](arguments)
+
+
+def _runtimes_up(arguments: Namespace) -> int:
+    """Waits until each is ready; the first that cannot be started ends it with its reason, when all have been tried."""
+    process.start(state())
+    told: list[dict[str, Any]] = []
+    said = _unsaid if arguments.json else show.text
+    with runtimes.progress(said, live=show.on_terminal(quiet=arguments.json)) as watch:
+        for told in process.runtimes_up(state()):
+            watch(told)
+    if arguments.json:
+        show.document({"runtimes": told})
+    elif not told:
+        show.text("nothing here has a real program behind it: no Flink cluster, no Airflow runtime")
+    failed = runtimes.failures(told)
+    if failed:
+        raise LocalError("\n".join(failed), "Then `provisioner local runtimes up` again; what is ready stays")
+    return 0
+
+
+def _runtimes_down(_arguments: Namespace) -> int:
+    ran = process.runtimes(state())
+    if ran:
+        process.control(state(), "DELETE", "/runtimes")
+    show.text("\n".join(f"{told['kind']} behind {told['name']} ended" for told in ran) or "none was up")
+    return 0
+
+
+def _runtimes_status(arguments: Namespace) -> int:
+    found = process.runtimes(state())
+    if arguments.json:
+        show.document({"runtimes": found})
+    else:
+        show.text("\n".join(map(runtimes.line, found)) or _NONE)
+    return 0
+
+
+def _unsaid(_line: str) -> None:
+    """With --json there is one document, at the end."""
 
 
 def _env(arguments: Namespace) -> int:
@@ -121,3 +164,14 @@ def _exec(arguments: Namespace) -> int:
     except (OSError, ValueError) as error:
         told = getattr(error, "strerror", None) or "no program has such a name"
         raise LocalError(f"{command[0]} cannot be run: {told}", "Check its name and PATH") from error
+
+
+_ACTIONS = {
+    "up": _up,
+    "down": _down,
+    "reset": _reset,
+    "runtimes": _runtimes,
+    "status": _status,
+    "env": _env,
+    "exec": _exec,
+}

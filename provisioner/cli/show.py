@@ -83,6 +83,11 @@ def debugging(wanted: bool, signs_in: str) -> Generator[None]:  # noqa: FBT001  
         log.removeHandler(handler)
 
 
+def on_terminal(*, quiet: bool) -> bool:
+    """Whether what is under way can be shown live."""
+    return not quiet and sys.stdout.isatty()
+
+
 def interactive() -> bool:
     """Whether somebody can be asked: questions go to standard error, so that `--json` stays one document."""
     return sys.stdin.isatty() and sys.stderr.isatty()

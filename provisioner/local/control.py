@@ -10,6 +10,7 @@ import hmac
 import json
 import os
 import re
+from collections.abc import Awaitable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,9 @@ class Control:
             ("DELETE", "/calls"): self._clear_calls,
             ("POST", "/reset"): self._reset,
             ("GET", "/sign-ins"): self._sign_ins,
+            ("GET", "/runtimes"): self._runtimes,
+            ("POST", "/runtimes"): self._runtimes_up,
+            ("DELETE", "/runtimes"): self._runtimes_down,
         }
 
     async def __call__(self, scope: wire.Scope, receive: wire.Receive, send: wire.Send) -> None:
@@ -58,9 +62,9 @@ class Control:
             request = await wire.read(scope, receive)
         except wire.Gone:
             return
-        await wire.send_reply(send, self._reply(request), {})
+        await wire.send_reply(send, await self._reply(request), {})
 
-    def _reply(self, request: wire.Request) -> Reply:
+    async def _reply(self, request: wire.Request) -> Reply:
         given = request.headers.get("authorization", "").removeprefix("Bearer ")
         if not hmac.compare_digest(given.encode(), self._token.encode()):
             return Reply(status=401, body={"error": "the control token is missing or wrong"})
@@ -69,7 +73,8 @@ class Control:
             return Reply(status=404, body={"error": f"no {request.method} {request.path}", "verbs": self._names()})
         try:
             body = json.loads(request.body or b"{}")
-            return Reply(body=verb(body, request))
+            found = verb(body, request)
+            return Reply(body=await found if isinstance(found, Awaitable) else found)
         except (ValueError, TypeError, KeyError, AttributeError, re.error) as error:
             return Reply(status=400, body={"error": str(error)})
 
@@ -140,6 +145,7 @@ class Control:
 
     def _reset(self, _body: Json, _request: wire.Request) -> Json:
         """A tenant as new: store, clock, faults and calls."""
+        self._world.runtimes.down()
         self._world.faults.clear()
         self._world.store.remember(overwritten=False)
         self._world.store.clear()
@@ -151,6 +157,21 @@ class Control:
     def _sign_ins(self, _body: Json, _request: wire.Request) -> list[Json]:
         """Each Airflow runtime's workers try to sign in with what they have; Airflow's value is never shown."""
         return [workers.sign_in(self._gateway.dispatcher, runtime) for runtime in workers.runtimes(self._world)]
+
+    def _runtimes(self, _body: Json, request: wire.Request) -> Awaitable[Json]:
+        """The real programs behind services. `after=N&seconds=S`: once something changed since N, after S at last."""
+        after, seconds = int(request.query.get("after", "-1")), float(request.query.get("seconds", "0"))
+        return self._world.runtimes.after(after, seconds)
+
+    def _runtimes_up(self, _body: Json, _request: wire.Request) -> Awaitable[Json]:
+        """Start what the tenant wants; returns at once, GET tells how far each is."""
+        self._world.runtimes.up(self._world)
+        return self._world.runtimes.after(-1, 0)
+
+    async def _runtimes_down(self, _body: Json, _request: wire.Request) -> Json:
+        """End them all; returns when nothing of them runs."""
+        await self._world.runtimes.close()
+        return await self._world.runtimes.after(-1, 0)
 
     def _setting(self, _body: Json, request: wire.Request) -> Json:
         return self._world.store.get("settings", request.path.rsplit("/", 1)[-1]) or {}

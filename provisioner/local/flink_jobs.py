@@ -8,10 +8,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from provisioner.local import arm_operations, contents, paths, resources
+from provisioner.local import arm_operations, contents, flink_actions, paths, resources
 from provisioner.local.call import AzureError
 from provisioner.local.nested import items, part
-from provisioner.local.runtimes import flink
 from provisioner.local.storage_access import reader_of
 
 if TYPE_CHECKING:
@@ -135,20 +134,21 @@ def _run(world: World, operation: Document) -> None:
     resources.put(world, document)
 
 
-def _act(world: World, cluster: Document, properties: Document) -> flink.Done:
+def _act(world: World, cluster: Document, properties: Document) -> flink_actions.Done:
     action, status = str(properties["action"]), str(properties.get("status", ""))
-    if action in _NEEDS_RUNNING and status != flink.RUNNING:
-        return flink.Done(status=status, output=f"The job is not running; {action} is not possible.", succeeded=False)
+    if action in _NEEDS_RUNNING and status != flink_actions.RUNNING:
+        output = f"The job is not running; {action} is not possible."
+        return flink_actions.Done(status=status, output=output, succeeded=False)
     try:
         jar = _fetch(world, cluster, properties) if action in _LAUNCHING else None
     except _Unreadable as failed:
-        return flink.Done(status=status or flink.FAILED, output=str(failed), succeeded=False)
-    return flink.current().act(world, action, _job(cluster, properties, jar))
+        return flink_actions.Done(status=status or flink_actions.FAILED, output=str(failed), succeeded=False)
+    return flink_actions.current().act(world, action, _job(cluster, properties, jar))
 
 
-def _job(cluster: Document, properties: Document, jar: Path | None) -> flink.Job:
+def _job(cluster: Document, properties: Document, jar: Path | None) -> flink_actions.Job:
     configuration = part(properties, "flinkConfiguration")
-    return flink.Job(
+    return flink_actions.Job(
         cluster_id=str(cluster["id"]),
         name=str(properties["jobName"]),
         status=str(properties.get("status", "")),

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _CODE = Path(__file__).parent
 _START_SECONDS = 30.0
 _STOP_SECONDS = 10.0
+_TURN_SECONDS = 1.0  # between two lists of what runtimes do while nothing changes
+SETTLED = ("ready", "failed", "ended")  # states of a runtime that do not change by themselves
 
 # What a client would rather believe than the local Azure: dropped from an inherited environment.
 DROPPED_PREFIXES = ("AZURE_", "ARM_", "MSI_", "IDENTITY_", "IMDS_")
@@ -124,6 +126,21 @@ def environment(inherited: dict[str, str], state: Path | None = None) -> dict[st
     kept = {n: v for n, v in inherited.items() if n not in DROPPED_NAMES and not n.startswith(DROPPED_PREFIXES)}
     ours = settings(state).items()
     return {**kept, **{name: value.reveal() if isinstance(value, Secret) else value for name, value in ours}}
+
+
+def runtimes(state: Path | None = None) -> list[dict[str, Any]]:
+    """What `local status` tells of the real programs behind services: `supervisor` says what is in each."""
+    folder = state or default_state()
+    return control(folder, "GET", "/runtimes")["runtimes"] if _running(folder) else []
+
+
+def runtimes_up(state: Path | None = None) -> Generator[list[dict[str, Any]]]:
+    """Start the real programs behind services; what each does, again whenever that changes, until all are SETTLED."""
+    told = control(state, "POST", "/runtimes")
+    yield told["runtimes"]
+    while any(one["state"] not in SETTLED for one in told["runtimes"]):
+        told = control(state, "GET", f"/runtimes?after={told['change']}&seconds={_TURN_SECONDS:g}")
+        yield told["runtimes"]
 
 
 def control(state: Path | None, method: str, path: str, body: Any = None) -> Any:

@@ -22,16 +22,18 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from provisioner.local import directory
+from provisioner.local import directory, runtime
 from provisioner.local.certificates import Certificates, write_private
 from provisioner.local.clock import Clock
 from provisioner.local.control import Control
 from provisioner.local.dispatch import Dispatcher
 from provisioner.local.gateway import Gateway
+from provisioner.local.process import default_state
 from provisioner.local.proxy import Proxy
 from provisioner.local.seed import seed
 from provisioner.local.service import services
 from provisioner.local.store import Store
+from provisioner.local.supervisor import Supervisor
 from provisioner.local.tokens import Signer
 from provisioner.local.world import World
 from provisioner.secret import Secret
@@ -57,7 +59,8 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", stream=sys.stderr)
     os.umask(0o077)
     arguments.state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (arguments.state / ALIVE).open("a") as alive:
+    state = arguments.state.resolve()
+    with (state / ALIVE).open("a") as alive:
         try:
             fcntl.flock(alive, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -65,11 +68,13 @@ def main() -> None:
         alive.truncate(0)
         alive.write(f"{os.getpid()}")
         alive.flush()
-        asyncio.run(_serve(arguments.state, arguments.version, arguments.ready_fd, os.fstat(alive.fileno()).st_ino))
+        asyncio.run(_serve(state, arguments.version, arguments.ready_fd, os.fstat(alive.fileno()).st_ino))
 
 
 async def _serve(state: Path, version: str, ready_fd: int | None, lock: int) -> None:
-    world = World(store=Store(state / "store"), clock=Clock(), signer=Signer(state / "token-key.pem"))
+    runtimes = Supervisor(runtime.runtimes(), state / "runtimes", default_state().parent)
+    signer = Signer(state / "token-key.pem")
+    world = World(store=Store(state / "store"), clock=Clock(), signer=signer, runtimes=runtimes)
     found = list(services())
     operator_secret = Secret(_kept(state / SECRET, directory.new_secret))
     seed(world, found, operator_secret)
@@ -88,6 +93,7 @@ async def _serve(state: Path, version: str, ready_fd: int | None, lock: int) -> 
     _watch(state / ALIVE, lock, stopped)
     await stopped.wait()
     front.close()
+    await runtimes.close()
     back.close()
     world.store.close()
 

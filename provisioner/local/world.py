@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provisioner.local.faults import Faults
+from provisioner.local.supervisor import Supervisor
 from provisioner.local.tenant import (
     GIVEN_CLUSTER,
     GIVEN_FACTORY,
@@ -47,3 +49,4 @@ class World:
     clock: Clock
     faults: Faults = field(default_factory=Faults)
     signer: Signer = field(default_factory=Signer)
+    runtimes: Supervisor = field(default_factory=lambda: Supervisor((), Path(), Path()))  # none stands behind anything

@@ -12,7 +12,10 @@ import pytest
 if TYPE_CHECKING:
     from tests.cli.conftest import Cli
 
-FIELDS = {"running", "proxy", "ca_bundle", "tenant_id", "subscription_id", "operator_client_id", "control_url"}
+FIELDS = {
+    *("running", "proxy", "ca_bundle", "tenant_id", "subscription_id", "operator_client_id", "control_url"),
+    "runtimes",
+}
 
 
 def test_its_status_as_json_has_all_that_a_program_needs(cli: Cli) -> None:

@@ -1,0 +1,108 @@
+"""What stands behind an emulated service as a real program: the contract between a runtime's file and its supervisor.
+
+A file in `runtimes/` has a module-level `RUNTIME`; it is found there and listed nowhere. `wanted` is asked in the
+server's event loop and may read the world; `prepare` works in a thread of its own and gets all it needs in `Wanted`.
+"""
+
+from __future__ import annotations
+
+import socket
+from contextlib import suppress
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from provisioner.local.world import World
+    from provisioner.secret import Secret
+
+
+@dataclass(eq=False)
+class RuntimeFailure(Exception):
+    """A runtime cannot be had: why, what to do next, and the end of the log that says more."""
+
+    what: str
+    remedy: str
+    log: str = ""
+
+    def __str__(self) -> str:
+        said = f"\n{self.log}\n" if self.log else " "
+        return f"{self.what}.{said}{self.remedy}."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """One program that shall run behind a resource. `given`: what it is started with; another value restarts it.
+
+    name: the resource's own, for people. version: the program's.
+    """
+
+    resource_id: str
+    name: str
+    version: str
+    given: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """What to start: the environment is exact (see `kept.INHERITED`); `ready` is asked until it says so.
+
+    url: where it answers. seconds: how long it may take until it is ready. shown: addresses for people, by what is
+    there ("dashboard"), when they are not the url.
+    """
+
+    command: Sequence[str]
+    ready: Callable[[], bool]
+    url: str
+    environment: Mapping[str, str | Secret] = field(default_factory=dict[str, "str | Secret"], repr=False)
+    seconds: float = 120.0
+    shown: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """Where a runtime is made ready. `folder` is its own, in the state folder, and the program's working folder.
+
+    installations: `.local` of this machine's user, for `NAME-VERSION` (shared by all state folders: hold a lock while
+    making one). say: tells people what is under way. run: runs a command to its end, under a keeper as the program
+    itself; RuntimeFailure when it fails, with the end of its output.
+    """
+
+    folder: Path
+    installations: Path
+    say: Callable[[str], None]
+    run: Callable[[Sequence[str], Mapping[str, str | Secret]], None]
+
+    def port(self, name: str) -> int:
+        """A free port on loopback: that of last time if it is free, so that a bookmark goes on working."""
+        kept = self.folder / f"{name}.port"
+        with suppress(OSError, ValueError):
+            return _free(int(kept.read_text()))
+        port = _free(0)
+        kept.write_text(str(port))
+        return port
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runtime:
+    """One sort of program behind one sort of resource."""
+
+    kind: str
+    wanted: Callable[[World], Iterable[Wanted]]
+    prepare: Callable[[Wanted, Site], Program]
+
+
+def runtimes() -> Iterator[Runtime]:
+    """Every runtime in the folder."""
+    for module in sorted(found.name for found in iter_modules([str(Path(__file__).parent / "runtimes")])):
+        yield import_module(f"provisioner.local.runtimes.{module}").RUNTIME
+
+
+def _free(port: int) -> int:
+    with socket.socket() as trial:
+        trial.bind(("127.0.0.1", port))
+        return trial.getsockname()[1]
