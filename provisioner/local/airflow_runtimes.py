@@ -2,12 +2,14 @@
 
 Settings (table `settings`, key `airflow`, PUT /settings/airflow at the control endpoint): `start_seconds` until a new
 runtime is Started, `rollout_seconds` until changed values are in use, `mask_variables` hides them from GET (all, or
-those of a list).
+those of a list). The service makes runtimes of Airflow 2.6.3 and older, with Python 3.8; here 2.10.x, 2.11.x and 3.x.y
+are taken, too, so that DAGs can be tried on what follows it.
 https://learn.microsoft.com/azure/data-factory/rest-apis-for-airflow-integrated-runtime
 """
 
 from __future__ import annotations
 
+import platform
 import re
 from copy import deepcopy
 from typing import TYPE_CHECKING, cast
@@ -30,6 +32,7 @@ HOST_SUFFIX = "airflow.svc.datafactory.azure.com"
 _SETTINGS = {"start_seconds": 0.0, "rollout_seconds": 0.0, "mask_variables": False}
 _PYTHON = {"2.2.2": "3.8", "2.2.4": "3.8", "2.4.3": "3.8", "2.6.3": "3.8"}
 _NEWEST = "2.6.3"
+_HERE_TOO = re.compile(r"2\.1[01]\.\d{1,3}|3\.\d{1,3}\.\d{1,3}")
 _DEFAULTS: Document = {
     "airflowRequirements": [],
     "airflowEnvironmentVariables": {},
@@ -56,7 +59,7 @@ def wanted(world: World, factory: Document, properties: Document, old: Document 
     compute = {"location": factory["location"], "computeSize": "Small", "extraNodes": 0, **compute}
     _check_compute(compute, factory)
     web_id = str(old["_web_id"]) if old else world.clock.new_id().replace("-", "")
-    airflow = {**_DEFAULTS, **airflow, "airflowVersion": version, "pythonVersion": _PYTHON[version]}
+    airflow = {**_DEFAULTS, **airflow, "airflowVersion": version, "pythonVersion": python(version)}
     airflow["airflowWebUrl"] = f"https://{web_id}.{short_location(factory['location'])}.{HOST_SUFFIX}/login/"
     now = world.clock.timestamp()
     kept = {**properties, "typeProperties": {**sent, "computeProperties": compute, "airflowProperties": airflow}}
@@ -128,9 +131,15 @@ def _drop_files(world: World, runtime: Document) -> None:
         world.store.remove(FILES, f"{runtime['id'].lower()}/{document['path']}")
 
 
+def python(version: str) -> str:
+    """The Python that the service has with that Airflow; for those that only this Azure has, the one it runs with."""
+    return _PYTHON.get(version) or ".".join(platform.python_version_tuple()[:2])
+
+
 def _check(airflow: Document, version: str, before: Document) -> None:
-    if version not in _PYTHON:
-        raise bad(f"The Airflow version '{version}' is not supported; use one of {', '.join(_PYTHON)}.")
+    if version not in _PYTHON and _HERE_TOO.fullmatch(version) is None:
+        newer = "the local Azure also takes 2.10.x, 2.11.x and 3.x.y"
+        raise bad(f"The Airflow version '{version}' is not supported; use one of {', '.join(_PYTHON)} ({newer}).")
     if before and before["airflowVersion"] != version:
         raise bad("The Airflow version of an existing integration runtime cannot be changed.")
     requirements: object = airflow.get("airflowRequirements", [])

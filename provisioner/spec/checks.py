@@ -55,11 +55,19 @@ VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 def report(document: Document, environment: Environment, stand_ins: set[str]) -> None:
     """Into `document` what is wrong with the environment. stand_ins: top-level fields that are not the file's."""
-    for check in (_secret_names, _settings, _requirements, _jar, _display_names):
+    for check in (_airflow_version, _secret_names, _settings, _requirements, _jar, _display_names):
         for path, wrong, right in check(environment):
             if str(path[0]) not in stand_ins and path not in document.broken:
                 document.report(path, wrong, right)
     _dag(document, environment)
+
+
+def _airflow_version(environment: Environment) -> Iterator[Found]:
+    version, local = environment.airflow.version, environment.cloud == "local"
+    if not airflow_version.offered(version, local=local):
+        also = ", or 2.10.x, 2.11.x or 3.x.y, which `cloud: local` has, too" if local else ""
+        right = f"write one of {', '.join(airflow_version.IN_DATA_FACTORY)}{also}"
+        yield ("airflow", "version"), "is no version that Data Factory runs", right
 
 
 def _secret_names(environment: Environment) -> Iterator[Found]:

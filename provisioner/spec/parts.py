@@ -111,7 +111,9 @@ class DataFactoryAirflow(ShortPart):
     runtime: Annotated[str, NameOrId(resource_id.RUNTIME, fields.FACTORY)] = Field(
         description="The Airflow integration runtime's name or full id; made if absent."
     )
-    version: Annotated[str, airflow_version.SUPPORTED] = Field(default="2.6.3", description="Airflow's version.")
+    version: Annotated[str, airflow_version.SUPPORTED] = Field(
+        default="2.6.3", description="Airflow's version; `cloud: local` has newer ones than Data Factory."
+    )
     provider_version: Annotated[str, Rule(r"\d+(\.\d+){1,2}", "write a version such as 10.0.0")] = Field(
         default_factory=_provider,
         description="Version of apache-airflow-providers-microsoft-azure; by default the newest for `version`.",

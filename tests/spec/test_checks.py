@@ -147,4 +147,31 @@ def test_a_dag_that_is_no_text_is_refused(tmp_path: Path) -> None:
 def test_a_dag_may_use_what_the_python_of_its_airflow_knows(tmp_path: Path) -> None:
     (tmp_path / "dag.py").write_text("with (open('a') as a, open('b') as b): pass\n")
     assert "3.8" in problems(tmp_path, "dag: dag.py")["dag.template"].right
-    loaded(tmp_path, "dag: dag.py", airflow=airflow("version: 3.0.1"))
+    loaded(tmp_path, "dag: dag.py", airflow=airflow("version: 3.0.1"), cloud="local")
+
+
+@pytest.mark.parametrize(
+    ("cloud", "version", "offered"),
+    [
+        ("public", "2.6.3", True),
+        ("china", "2.4.3", True),
+        ("public", "2.10.5", False),
+        ("public", "3.3.2", False),
+        ("usgovernment", "2.6", False),
+        ("local", "2.6.3", True),
+        ("local", "2.11.2", True),
+        ("local", "3.3.2", True),
+        ("local", "3.3", False),
+        ("local", "2.7.3", False),
+    ],
+)
+def test_only_the_local_data_factory_has_newer_airflows(
+    tmp_path: Path, cloud: str, version: str, *, offered: bool
+) -> None:
+    wanted = airflow(f"version: {version}")
+    if offered:
+        assert loaded(tmp_path, airflow=wanted, cloud=cloud).airflow.version == version
+        return
+    found = problems(tmp_path, airflow=wanted, cloud=cloud)["airflow.version"]
+    assert "Data Factory" in found.wrong
+    assert ("3.x.y" in found.right) is (cloud == "local")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -131,6 +132,18 @@ def test_a_write_with_another_etag_is_412(factory: LocalAzure) -> None:
 def test_a_runtime_refuses_another_version_and_wrong_types(factory: LocalAzure, changed: dict[str, Any]) -> None:
     refused = call(factory, "PUT", RUNTIME, runtime(**changed))
     assert (refused.status, refused.json()["error"]["code"]) == (400, "BadRequest")
+
+
+@pytest.mark.parametrize("version", ["2.10.5", "2.11.2", "3.3.2"])
+def test_here_a_runtime_may_have_an_airflow_that_the_service_never_had(azure: LocalAzure, version: str) -> None:
+    made = airflow_of(call(azure, "PUT", RUNTIME, runtime(airflowVersion=version)))
+    assert (made["airflowVersion"], made["pythonVersion"]) == (version, f"{sys.version_info[0]}.{sys.version_info[1]}")
+
+
+@pytest.mark.parametrize("version", ["2.7.3", "2.10", "4.0.0", "3.3.2rc1"])
+def test_here_too_a_runtime_refuses_versions_that_nobody_tries(azure: LocalAzure, version: str) -> None:
+    refused = call(azure, "PUT", RUNTIME, runtime(airflowVersion=version))
+    assert "2.10.x" in refused.json()["error"]["message"]
 
 
 def test_a_runtime_stands_where_its_factory_stands(azure: LocalAzure) -> None:
