@@ -75,6 +75,9 @@ plan: .venv/runtime.stamp ## show what provision would do to ENV, and why
 provision: .venv/runtime.stamp ## create what is missing in ENV, fix what drifted, leave the rest alone
 	@$(PROVISIONER) provision $(ENV) $(YES_OPTION) $(ARGS)
 
+reliability: .venv/dev.stamp ## let runs fail in every way there is and count what came of it; ARGS=kills does a part
+	.venv/bin/python -m tests.reliability $(ARGS)
+
 render: .venv/runtime.stamp ## print ENV's Airflow settings and DAG as they would be deployed
 	@$(PROVISIONER) render $(ENV) $(ARGS)
 
@@ -116,5 +119,5 @@ validate: .venv/runtime.stamp ## find every mistake in ENV's spec, without any n
 	@.venv/bin/python requirements/sync.py $<
 	@touch $@
 
-.PHONY: bench browser check format graph help jar local-down local-env local-reset local-status local-up lock output plan \
-  provision render rotate schedule schema status teardown test validate
+.PHONY: bench browser check format graph help jar local-down local-env local-reset local-status local-up lock output \
+  plan provision reliability render rotate schedule schema status teardown test validate

@@ -158,6 +158,8 @@ def fate(observed: Passwords, _at: Address, view: View) -> Fate:
         return Fate(action=Action.KEEP, reason="current")
     if naming:
         return _retiring(mine, observed, view)
+    if _overtaken(mine, observed.name, view):
+        return Fate(action=Action.DELETE, reason="lost: every place was given another after it was made")
     if view.now - mine.start < IN_FLIGHT:
         until = mine.start + IN_FLIGHT
         return Fate(action=Action.DEFER, reason="in flight: made just now, published nowhere yet", until=until)
@@ -310,6 +312,13 @@ def _retiring(mine: Password, observed: Passwords, view: View) -> Fate:
         return Fate(action=Action.DELETE, reason="revoked" if revoked else "retired: another has taken its place")
     reason = "revoked: its readers get the new one first" if revoked else "retiring: its readers change over"
     return Fate(action=Action.DEFER, reason=reason, until=until, soon=revoked)
+
+
+def _overtaken(mine: Password, name: str, view: View) -> bool:
+    """Whether each place was written after it was made: then the run that made it has ended and gave it to nobody."""
+    written = {one.place: one.holding.since for one in view.holdings.get(_address(name), ()) if one.holding.current}
+    places = view.consumers.get(_address(name), ())
+    return bool(places) and all((written.get(place) or LONG_AGO) > mine.start for place in places)
 
 
 def _why_none(observed: Passwords, view: View) -> str:

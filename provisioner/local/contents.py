@@ -35,14 +35,14 @@ def locate(world: World, content: str) -> Path:
 
 def write(world: World, content: str, offset: int, data: bytes) -> None:
     """Put bytes at an offset; what lies between the end so far and the offset reads as zeros."""
-    with locate(world, content).open("r+b") as file:
+    with world.store.writable(locate(world, content)).open("r+b") as file:
         file.seek(offset)
         file.write(data)
 
 
 def copy(world: World, target: str, offset: int, source: str, *, start: int = 0, length: int) -> None:
     """Copy a part of a content into another at an offset."""
-    with locate(world, target).open("r+b") as file:
+    with world.store.writable(locate(world, target)).open("r+b") as file:
         file.seek(offset)
         for piece in read(world, source, start, length):
             file.write(piece)

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_args
 
-Fault = Literal["latency", "throttle", "error", "lost", "stale", "kill"]
+Fault = Literal["latency", "throttle", "error", "lost", "stale", "kill", "interrupt"]
 
 
 @dataclass(kw_only=True)
@@ -15,7 +15,8 @@ class Rule:
 
     latency: `seconds` more. throttle: 429 with Retry-After `retry_after` (None: without). error: `status`, `code`;
     both only answer, the handler does not run. lost: the handler runs, the connection closes without an answer.
-    stale: a read answers as `seconds` ago. kill: `pid` gets SIGKILL instead of the handler running, or `after` it.
+    stale: a read answers as `seconds` ago. kill: `pid` gets SIGKILL instead of the handler running, or `after` it; the
+    call gets no answer. interrupt: `pid` gets SIGINT before or `after` the handler runs; the call is answered.
     """
 
     fault: Fault

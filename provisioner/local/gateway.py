@@ -8,6 +8,7 @@ import signal
 import time
 import zlib
 from collections import Counter, deque
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ from provisioner.local.dispatch import refuse
 if TYPE_CHECKING:
     from provisioner.local.dispatch import Dispatcher, Target
     from provisioner.local.faults import Rule
+
+_SIGNALS = {"kill": signal.SIGKILL, "interrupt": signal.SIGINT}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,9 +95,9 @@ class Gateway:
         request_id = self.world.clock.new_id()
         rules = self.world.faults.hits(request.method, request.host, request.path)
         await self._wait(rules)
-        dead = _kill(rules, after=False)
+        dead = _signal(rules, after=False)
         reply = Reply() if dead else self._reply(request, request_id, rules, scope["state"]["tunnel"])
-        lost = dead or any(rule.fault == "lost" for rule in rules)
+        lost = _signal(rules, after=True) or dead or any(rule.fault == "lost" for rule in rules)
         self.calls.add(request, 0 if lost else reply.status, start)
         if lost:
             scope["state"]["abort"]()
@@ -115,9 +118,7 @@ class Gateway:
         error = _asked_for(rules)
         if error is not None:
             return refuse(target.service, target.call, error)
-        reply = self._answer(target, rules)
-        _kill(rules, after=True)
-        return reply
+        return self._answer(target, rules)
 
     def _answer(self, target: Target, rules: list[Rule]) -> Reply:
         self.world.store.remember(overwritten=self.world.faults.need_history)
@@ -138,9 +139,11 @@ def _asked_for(rules: list[Rule]) -> AzureError | None:
     return None
 
 
-def _kill(rules: list[Rule], *, after: bool) -> bool:
-    """End the clients that are to die now; says whether there were any."""
-    named = [rule.pid for rule in rules if rule.fault == "kill" and rule.after is after and rule.pid > 1]
-    for pid in named:
-        os.kill(pid, signal.SIGKILL)
-    return bool(named)
+def _signal(rules: list[Rule], *, after: bool) -> bool:
+    """Tell the clients that are to be ended now; says whether one was killed, so that nobody waits for the answer."""
+    named = [(rule.pid, _SIGNALS[rule.fault]) for rule in rules if rule.fault in _SIGNALS and rule.after is after]
+    for pid, number in named:
+        if pid > 1:
+            with suppress(ProcessLookupError):  # it ended before
+                os.kill(pid, number)
+    return any(number is signal.SIGKILL for _, number in named)

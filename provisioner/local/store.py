@@ -7,14 +7,15 @@ reads the store can answer as of an earlier moment, from what it overwrote since
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
-    from pathlib import Path
 
 Document = dict[str, Any]
 
@@ -107,8 +108,17 @@ class Store:
         self._db.execute("DELETE FROM documents")
         _empty(self.blobs)
 
+    def writable(self, blob: Path) -> Path:
+        """The file, for changing its bytes: one that a snapshot shares becomes the present's own first."""
+        if blob.stat().st_nlink > 1:
+            own = blob.with_name(f"{blob.name}.own")
+            shutil.copyfile(blob, own)
+            own.chmod(0o600)
+            own.replace(blob)
+        return blob
+
     def snapshot(self, folder: Path) -> None:
-        """Copy everything to a folder."""
+        """Keep everything in a folder: documents as a copy, blobs shared for as long as nobody changes them."""
         if folder.exists():
             shutil.rmtree(folder)
         folder.mkdir(parents=True, mode=0o700)
@@ -117,19 +127,20 @@ class Store:
         with closing(sqlite3.connect(path)) as copy:
             copy.execute("PRAGMA synchronous=OFF")
             self._db.backup(copy)
-        shutil.copytree(self.blobs, folder / "blobs")
+        shutil.copytree(self.blobs, folder / "blobs", copy_function=_share)
 
     def restore(self, folder: Path) -> None:
-        """Go back to what `snapshot` copied there."""
+        """Go back to what `snapshot` kept there; what has not changed since stays as it is."""
         self._overwritten.clear()
         self._db.execute("ATTACH DATABASE ? AS earlier", (str(folder / "store.sqlite"),))
         try:
-            self._db.execute("DELETE FROM documents")
-            self._db.execute("INSERT INTO documents SELECT * FROM earlier.documents")
+            self._db.execute("BEGIN")
+            self._db.execute("DELETE FROM documents WHERE (tab, key, value) NOT IN (SELECT * FROM earlier.documents)")
+            self._db.execute("INSERT OR IGNORE INTO documents SELECT * FROM earlier.documents")
+            self._db.execute("COMMIT")
         finally:
             self._db.execute("DETACH DATABASE earlier")
-        _empty(self.blobs)
-        shutil.copytree(folder / "blobs", self.blobs, dirs_exist_ok=True)
+        _mirror(folder / "blobs", self.blobs)
 
     def close(self) -> None:
         """Let go of the files."""
@@ -150,6 +161,31 @@ class Store:
             return {}
         newest_first = reversed(self._overwritten)  # so that of several the oldest stays
         return {key: text for moment, tab, key, text in newest_first if tab == table and moment > cutoff}
+
+
+def _share(source: str, target: str) -> str:
+    """One file under two names, where the file system can; else a copy."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+        Path(target).chmod(0o600)
+    return target
+
+
+def _mirror(source: Path, target: Path) -> None:
+    """Make a folder hold the files of another, and none besides; a file that both share stays."""
+    wanted = {path.relative_to(source) for path in source.rglob("*")}
+    for path in sorted(target.rglob("*"), reverse=True):  # contents before their folder
+        place = path.relative_to(target)
+        if place in wanted and (path.is_dir() or path.samefile(source / place)):
+            continue
+        path.rmdir() if path.is_dir() else path.unlink()
+    for place in sorted(wanted):
+        if (source / place).is_dir():
+            (target / place).mkdir(exist_ok=True, mode=0o700)
+        elif not (target / place).exists():
+            _share(str(source / place), str(target / place))
 
 
 def _empty(folder: Path) -> None:

@@ -73,6 +73,14 @@ def test_a_key_that_no_place_names_is_rotated_and_goes_after_an_hour() -> None:
     assert fate(OLD, lost, view).action is Action.DELETE
 
 
+def test_a_key_that_was_made_before_every_place_was_given_another_is_lost_at_once() -> None:
+    observed = passwords(key_old=timedelta(minutes=3), key_new=timedelta(minutes=2))
+    overtaken = view_at(NOW, {"a": (holding(NEW, age=timedelta(minutes=1)),)})
+    assert fate(OLD, observed, overtaken).action is Action.DELETE
+    for places in ({"a": (holding(NEW, age=timedelta(minutes=5)),)}, {**{"a": (holding(NEW),)}, "b": ()}, {}):
+        assert fate(OLD, observed, view_at(NOW, places)).action is Action.DEFER
+
+
 def test_of_two_keys_the_one_published_last_is_current_and_both_stay_while_named() -> None:
     observed = passwords(key_old=timedelta(days=30), key_new=timedelta(hours=2))
     view = view_at(NOW, {"a": (holding(NEW, age=timedelta(hours=1)),), "b": (holding(OLD),)})

@@ -180,9 +180,26 @@ def test_a_client_is_killed_after_its_write(azure: LocalAzure) -> None:
     azure.token(GRAPH)
     with subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE) as victim:
         azure.fault(fault="kill", pid=victim.pid, method="POST", path="/applications$", after=True)
-        assert _create(azure) == 201
+        with pytest.raises((http.client.HTTPException, OSError)):
+            _create(azure)
         assert victim.wait(timeout=10) == -signal.SIGKILL
     assert _applications(azure) == ["probe"]
+    azure.fault(fault="kill", pid=victim.pid, method="POST", path="/applications$")
+    with pytest.raises((http.client.HTTPException, OSError)):  # who is gone already gets no answer either
+        _create(azure)
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_client_is_interrupted_at_a_call_that_is_answered(azure: LocalAzure, *, after: bool) -> None:
+    azure.token(GRAPH)
+    program = "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}); print(flush=True)\n"
+    program += "raise SystemExit(signal.sigwait({signal.SIGINT}))"
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as client:
+        assert client.stdout is not None
+        client.stdout.readline()
+        azure.fault(fault="interrupt", pid=client.pid, method="POST", path="/applications$", after=after)
+        assert _create(azure) == 201
+        assert client.wait(timeout=10) == signal.SIGINT
 
 
 def test_a_reset_leaves_a_tenant_as_new(azure: LocalAzure) -> None:

@@ -79,11 +79,32 @@ def test_a_snapshot_holds_documents_and_blobs(store: Store, tmp_path: Path) -> N
     store.snapshot(tmp_path / "snap")
     store.put("t", "k", {"n": 2})
     store.put("t", "later", {})
-    (store.blobs / "f").write_bytes(b"two")
+    store.writable(store.blobs / "f").write_bytes(b"two")
     (store.blobs / "folder").mkdir()
+    (store.blobs / "folder" / "later").write_bytes(b"new")
     store.restore(tmp_path / "snap")
     assert dict(store.rows("t")) == {"k": {"n": 1}}
     assert [(path.name, path.read_bytes()) for path in store.blobs.iterdir()] == [("f", b"one")]
+
+
+def test_a_snapshot_can_be_gone_back_to_again_and_again(store: Store, tmp_path: Path) -> None:
+    for folder in ("deep", "other"):
+        (store.blobs / folder).mkdir()
+        (store.blobs / folder / "f").write_bytes(b"one")
+    store.snapshot(tmp_path / "snap")
+    for _ in range(3):
+        store.writable(store.blobs / "deep" / "f").write_bytes(b"two")
+        (store.blobs / "other" / "f").unlink()
+        store.restore(tmp_path / "snap")
+        assert [path.read_bytes() for path in sorted(store.blobs.glob("*/f"))] == [b"one", b"one"]
+
+
+def test_a_snapshot_shares_what_nobody_changes(store: Store, tmp_path: Path) -> None:
+    (store.blobs / "f").write_bytes(b"one")
+    store.snapshot(tmp_path / "snap")
+    assert (tmp_path / "snap" / "blobs" / "f").samefile(store.blobs / "f")
+    store.writable(store.blobs / "f").write_bytes(b"two")
+    assert (tmp_path / "snap" / "blobs" / "f").read_bytes() == b"one"
 
 
 def test_clearing_forgets_documents_and_blobs(store: Store) -> None:

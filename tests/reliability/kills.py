@@ -1,0 +1,168 @@
+"""Ends or cuts off a run at one of its calls, lets another run follow, and compares what stands then.
+
+Every call of an undisturbed run is a point; each can be met in several ways.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from tests.child import KILLED
+from tests.reliability.census import NAME
+from tests.reliability.ground import Call
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tests.reliability.census import Census
+    from tests.reliability.ground import Ground, Ran
+
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True, kw_only=True)
+class Way:
+    """How a call goes wrong. fault: the rule's fields; codes: how the run may end then."""
+
+    name: str
+    fault: Mapping[str, Any]
+    codes: tuple[int, ...]
+    kills: bool = False
+
+
+BEFORE = Way(name="killed before", fault={"fault": "kill"}, codes=(KILLED,), kills=True)
+AFTER = Way(name="killed after", fault={"fault": "kill", "after": True}, codes=(KILLED,), kills=True)
+LOST = Way(name="answer lost", fault={"fault": "lost"}, codes=(0,))
+INTERRUPT = Way(name="interrupted", fault={"fault": "interrupt"}, codes=(INTERRUPTED, 0), kills=True)
+THROTTLED = Way(name="throttled", fault={"fault": "throttle"}, codes=(0,))
+UNAVAILABLE = Way(name="unavailable", fault={"fault": "error", "status": 503}, codes=(0,))
+
+Choice = Callable[[Call], Iterable[Way]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A verb from a moment on. then: the runs after it; hours: what passes between them."""
+
+    verb: str
+    moment: str
+    then: tuple[str, ...]
+    hours: tuple[float, ...] = ()
+
+
+PROVISION = Case(verb="provision", moment="empty", then=("provision",))
+ROTATE = Case(verb="rotate", moment="due", then=("rotate",))
+TEARDOWN = Case(verb="teardown", moment="provisioned", then=("teardown",))
+CASES = (PROVISION, ROTATE, TEARDOWN)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """What became of a run that met a fault. point: the call; reached: whether the fault met it at all.
+
+    wrong: why it counts as not survived; nothing if all is as if nothing had happened.
+    """
+
+    point: str
+    way: Way
+    reached: bool
+    duplicates: tuple[str, ...] = ()
+    orphans: tuple[str, ...] = ()
+    wrong: tuple[str, ...] = ()
+
+    @property
+    def complaints(self) -> tuple[str, ...]:
+        """What is not as it should be, each with where and how it came about."""
+        found = (*self.duplicates, *self.orphans, *self.wrong)
+        return tuple(f"{self.point}, {self.way.name}: {one}" for one in found)
+
+
+@dataclass
+class Trial:
+    """One case on one ground."""
+
+    ground: Ground
+    case: Case
+    made: list[Call] = field(default_factory=list[Call])
+
+    @cached_property
+    def wanted(self) -> Census:
+        """What stands after the undisturbed run; notes its calls on the way."""
+        self.ground.back_to(self.case.moment)
+        self.ground.done(self.case.verb)
+        self.made = self.ground.calls()
+        return self.ground.census()
+
+    def calls(self) -> list[Call]:
+        """Every call of the undisturbed run, once."""
+        assert self.wanted.orphans == ()
+        return self.made
+
+    def meet(self, call: Call, way: Way) -> Ended:
+        """The run, which meets the fault at that call, and those after it."""
+        wanted = self.wanted
+        self.ground.back_to(self.case.moment)
+        ran, reached = self._disturbed(call, way)
+        wrong = [] if ran.code in (way.codes if reached else (0,)) else [f"exit code {ran.code}: {ran.text}"]
+        if ran.code != 0:
+            wrong += self._after()
+        found = self.ground.census()
+        return Ended(
+            point=f"{self.case.verb}: {call}",
+            way=way,
+            reached=reached,
+            duplicates=tuple(found.twice(wanted)),
+            orphans=found.orphans,
+            wrong=(*wrong, *found.lacking(wanted), *found.differing(wanted)),
+        )
+
+    def _disturbed(self, call: Call, way: Way) -> tuple[Ran, bool]:
+        ground = self.ground
+        run = ground.prepare(self.case.verb)
+        rule = {"method": call.method, "host": f"^{re.escape(call.host)}$", "path": _pattern(call.path)}
+        ground.azure.fault(**way.fault, **rule, skip=call.nth, **({"pid": run.pid} if way.kills else {}))
+        ran = ground.ran(run.begin())
+        (told,) = ground.azure.control("GET", "/faults")["rules"]
+        ground.azure.control("DELETE", "/faults")
+        return ran, bool(told["hit"])
+
+    def _after(self) -> Iterator[str]:
+        """The runs that follow, each of which must go well; nobody does anything by hand."""
+        for number, verb in enumerate(self.case.then):
+            hours = self.case.hours[number] if number < len(self.case.hours) else 0.0
+            self.ground.past_the_lease()
+            self.ground.advance(hours * 3600.0)
+            ran = self.ground.run(verb)
+            if ran.code != 0:
+                yield f"the {verb} after it ended with {ran.code}: {ran.text}"
+
+
+def everywhere(grounds: list[Ground], case: Case, chosen: Choice) -> Iterator[Ended]:
+    """Every chosen call met in every chosen way, as many at once as there are grounds."""
+    trials = [Trial(ground=ground, case=case) for ground in grounds]
+    waiting = iter([(call, way) for call in trials[0].calls() for way in chosen(call)])
+    turn = Lock()
+
+    def work(trial: Trial) -> list[Ended]:
+        ended = list[Ended]()
+        while True:
+            with turn:
+                point = next(waiting, None)
+            if point is None:
+                return ended
+            ended.append(trial.meet(*point))
+
+    with ThreadPoolExecutor(len(trials)) as pool:
+        for ended in pool.map(work, trials):
+            yield from ended
+
+
+def _pattern(path: str) -> str:
+    """The path, with any name in the place of a random one."""
+    return f"^{'[^/()]+'.join(re.escape(part) for part in NAME.split(path))}$"

@@ -1,0 +1,95 @@
+"""Runs that are ended at one of their calls; `make reliability` meets every call in every way, here are a part of them.
+
+Every write of provision, rotate and teardown is here, and of the rest a sample that is the same each time.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.reliability.kills import (
+    AFTER,
+    BEFORE,
+    CASES,
+    INTERRUPT,
+    LOST,
+    PROVISION,
+    ROTATE,
+    TEARDOWN,
+    THROTTLED,
+    UNAVAILABLE,
+    Case,
+    Ended,
+    Trial,
+    Way,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tests.reliability.ground import Call, Ground
+
+SEED = 20261125
+READS = 6  # of each verb, in each way
+WRITES = 4  # likewise, of the ways that end nobody
+TRIALS: dict[tuple[str, Case], Trial] = {}
+# A verb's writes in so many parts, for tests that run beside each other.
+PARTS = {PROVISION: 4, ROTATE: 1, TEARDOWN: 3}
+SHARES = [(case, part) for case, parts in PARTS.items() for part in range(parts)]
+ROTATE_THEN_PROVISION = Case(verb="rotate", moment="due", then=("provision", "rotate"), hours=(0.0, 1.1))
+
+
+def trial(ground: Ground, case: Case) -> Trial:
+    """With the undisturbed run done once per local Azure."""
+    return TRIALS.setdefault((str(ground.azure.state), case), Trial(ground=ground, case=case))
+
+
+def survived(ended: Iterable[Ended]) -> int:
+    """Nothing is lost, nothing is there twice; how many runs the fault met."""
+    found = list(ended)
+    assert [complaint for one in found for complaint in one.complaints] == []
+    return sum(one.reached for one in found)
+
+
+def sample(calls: list[Call], count: int) -> list[Call]:
+    chosen = random.Random(SEED)  # noqa: S311  # the same each time, and guards nothing
+    return chosen.sample(calls, min(count, len(calls)))
+
+
+@pytest.mark.parametrize("way", [BEFORE, AFTER, LOST], ids=lambda way: way.name)
+@pytest.mark.parametrize(("case", "part"), SHARES, ids=lambda one: getattr(one, "verb", f"{one}"))
+def test_a_run_that_ends_at_any_of_its_writes_is_finished_by_the_next(
+    ground: Ground, case: Case, part: int, way: Way
+) -> None:
+    tried = trial(ground, case)
+    writes = [call for call in tried.calls() if call.writes][part :: PARTS[case]]
+
+    assert survived(tried.meet(call, way) for call in writes) == len(writes)
+
+
+@pytest.mark.parametrize("way", [BEFORE, LOST], ids=lambda way: way.name)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.verb)
+def test_a_run_that_ends_at_a_read_is_finished_by_the_next(ground: Ground, case: Case, way: Way) -> None:
+    tried = trial(ground, case)
+    reads = sample([call for call in tried.calls() if not call.writes], READS)
+
+    assert survived(tried.meet(call, way) for call in reads) > 0
+
+
+@pytest.mark.parametrize("way", [INTERRUPT, THROTTLED, UNAVAILABLE], ids=lambda way: way.name)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.verb)
+def test_a_run_that_is_interrupted_or_turned_away_at_a_write_ends_as_well(ground: Ground, case: Case, way: Way) -> None:
+    tried = trial(ground, case)
+    writes = sample([call for call in tried.calls() if call.writes], WRITES)
+
+    assert survived(tried.meet(call, way) for call in writes) == len(writes)
+
+
+def test_a_killed_rotation_is_finished_by_a_provision_and_the_next_rotation(ground: Ground) -> None:
+    tried = trial(ground, ROTATE_THEN_PROVISION)
+    writes = sample([call for call in tried.calls() if call.writes], WRITES)
+
+    assert survived(tried.meet(call, AFTER) for call in writes) == len(writes)
