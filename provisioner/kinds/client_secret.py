@@ -158,12 +158,7 @@ def fate(observed: Passwords, _at: Address, view: View) -> Fate:
         return Fate(action=Action.KEEP, reason="current")
     if naming:
         return _retiring(mine, observed, view)
-    if _overtaken(mine, observed.name, view):
-        return Fate(action=Action.DELETE, reason="lost: every place was given another after it was made")
-    if view.now - mine.start < IN_FLIGHT:
-        until = mine.start + IN_FLIGHT
-        return Fate(action=Action.DEFER, reason="in flight: made just now, published nowhere yet", until=until)
-    return Fate(action=Action.DELETE, reason="lost: no place holds it")
+    return _unnamed(mine, observed.name, view)
 
 
 def create(cloud: Cloud, desired: ClientSecret) -> Outputs:
@@ -312,6 +307,16 @@ def _retiring(mine: Password, observed: Passwords, view: View) -> Fate:
         return Fate(action=Action.DELETE, reason="revoked" if revoked else "retired: another has taken its place")
     reason = "revoked: its readers get the new one first" if revoked else "retiring: its readers change over"
     return Fate(action=Action.DEFER, reason=reason, until=until, soon=revoked)
+
+
+def _unnamed(mine: Password, name: str, view: View) -> Fate:
+    """One that no place names: lost, or about to be published by another run."""
+    if _overtaken(mine, name, view):
+        return Fate(action=Action.DELETE, reason="lost: every place was given another after it was made")
+    if view.now - mine.start < IN_FLIGHT:
+        until = mine.start + IN_FLIGHT
+        return Fate(action=Action.DEFER, reason="in flight: made just now, published nowhere yet", until=until)
+    return Fate(action=Action.DELETE, reason="lost: no place holds it")
 
 
 def _overtaken(mine: Password, name: str, view: View) -> bool:

@@ -77,7 +77,7 @@ def test_a_key_that_was_made_before_every_place_was_given_another_is_lost_at_onc
     observed = passwords(key_old=timedelta(minutes=3), key_new=timedelta(minutes=2))
     overtaken = view_at(NOW, {"a": (holding(NEW, age=timedelta(minutes=1)),)})
     assert fate(OLD, observed, overtaken).action is Action.DELETE
-    for places in ({"a": (holding(NEW, age=timedelta(minutes=5)),)}, {**{"a": (holding(NEW),)}, "b": ()}, {}):
+    for places in ({"a": (holding(NEW, age=timedelta(minutes=5)),)}, {"a": (holding(NEW),), "b": ()}, {}):
         assert fate(OLD, observed, view_at(NOW, places)).action is Action.DEFER
 
 
