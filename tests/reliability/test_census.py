@@ -51,7 +51,7 @@ def test_a_second_password_is_seen_and_has_no_holder(ground: Ground, documents: 
 
 
 def test_a_place_that_holds_another_secret_than_its_key_names_is_seen(documents: list[Document]) -> None:
-    wrong = [{"version": "0" * 32, "value": "someone's own", "enabled": True, "tags": {}}]
+    wrong: list[Any] = [{"version": "0" * 32, "value": "someone's own", "enabled": True, "tags": {}}]
 
     found = census(changed(documents, "secrets", "api-secret", versions=wrong))
 
