@@ -15,8 +15,9 @@ from provisioner.cloud.profile import PROFILES
 from provisioner.engine.apply import Apply, Watch
 from provisioner.engine.journal import Journal
 from provisioner.engine.observe import observe
-from provisioner.engine.plan import limited, of_credentials, plan, view_of
+from provisioner.engine.plan import limited, plan, view_of
 from provisioner.engine.preflight import preflight, refusal
+from provisioner.engine.rotation import part, rotation
 from provisioner.engine.teardown import teardown as take_down
 from provisioner.errors import Protected
 from provisioner.kinds import kinds
@@ -210,12 +211,11 @@ def _walk_down(run: Run, with_contents: bool) -> tuple[Plan, Snapshot]:  # noqa:
 
 
 def _walk_round(run: Run, asked: Asked) -> tuple[Plan, Snapshot]:
-    snapshot = observe(run.cloud, run.recipe, run.kinds)
+    wanted = part(run.recipe, run.kinds)
+    snapshot = observe(run.cloud, wanted, run.kinds)
     if asked.intent is Intent.ROLLBACK and not asked.begin:
         asked = CONVERGE
-    made = plan(run.recipe, snapshot, run.kinds, asked)
-    consumers = view_of(run.recipe, snapshot, run.kinds, asked).consumers
-    return of_credentials(made, run.kinds, (place for places in consumers.values() for place in places)), snapshot
+    return rotation(wanted, snapshot, run.kinds, asked), snapshot
 
 
 def _awaited(run: Run, live: Plan) -> bool:

@@ -154,9 +154,10 @@ class Authorization:
         return tuple(one for one in found if one.scope.lower().rstrip("/") == scope.lower().rstrip("/"))
 
     def _put(self, wanted: Assignment) -> None:
-        from azure.mgmt.authorization.v2022_04_01.models import RoleAssignmentCreateParameters
+        # Imported as in `_client`: threads that import a package by two ways at once may see half of it.
+        from azure.mgmt.authorization.v2022_04_01 import models
 
-        body = RoleAssignmentCreateParameters(
+        body = models.RoleAssignmentCreateParameters(
             role_definition_id=f"{_subscription(wanted.scope)}/{PROVIDER}/roleDefinitions/{wanted.role}",
             principal_id=wanted.principal_id,
             principal_type=wanted.principal_type,
@@ -170,11 +171,12 @@ class Authorization:
         self._session.forget(("permissions", wanted.scope.lower()))
 
     def _client(self, scope: str) -> Any:
-        from azure.mgmt.authorization import AuthorizationManagementClient
+        from azure.mgmt.authorization.v2022_04_01 import AuthorizationManagementClient
 
         subscription = _subscription(scope).split("/")[2]
-        options = self._session.management_options()
-        return AuthorizationManagementClient(self._session.credential, subscription, VERSION, **options)
+        return AuthorizationManagementClient(
+            self._session.credential, subscription, **self._session.management_options()
+        )
 
 
 def _subscription(scope: str) -> str:

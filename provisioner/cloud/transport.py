@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from azure.core.rest import HttpRequest, HttpResponse
 
 LOG = logging.getLogger("provisioner.http")
+DISCOVERY = "/.well-known/openid-configuration"
+OK = 200
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 CONNECT_SECONDS = 5
 READ_SECONDS = 30
@@ -140,10 +142,25 @@ class SignInTransport(HttpTransport[Any, Any]):
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
+        self._discoveries: dict[str, Any] = {}
+        self._lock = threading.Lock()
 
     def send(self, request: Any, **options: Any) -> Any:
-        """One request on the wire."""
-        return self._transport.send_unguarded(request, **options)
+        """One request on the wire; none for what the authority told already.
+
+        MSAL asks where an authority's endpoints are for each audience anew:
+        https://learn.microsoft.com/entra/identity-platform/v2-protocols-oidc#find-your-apps-openid-configuration-document-uri
+        """
+        url: str = request.url
+        if request.method != "GET" or not url.endswith(DISCOVERY):
+            return self._transport.send_unguarded(request, **options)
+        with self._lock:  # who asks at the same time waits for the same answer
+            if url not in self._discoveries:
+                answer = self._transport.send_unguarded(request, **options)
+                if answer.status_code != OK:
+                    return answer
+                self._discoveries[url] = answer
+            return self._discoveries[url]
 
     def sleep(self, duration: float) -> None:
         """As the pool's own."""

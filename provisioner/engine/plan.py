@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from provisioner.kind import Kind
 
 Kinds = Mapping[str, "Kind[Any, Any]"]
+Errors = Mapping[Address, tuple[Exception, ...]]  # of nodes, in the order in which they were decided
 
 
 def plan(recipe: Recipe, snapshot: Snapshot, kinds: Kinds, asked: Asked = CONVERGE) -> Plan:
@@ -48,14 +49,26 @@ def plan(recipe: Recipe, snapshot: Snapshot, kinds: Kinds, asked: Asked = CONVER
 
     Raises Refusals when something that is there cannot serve, NotAuthorized for what no grant of this run opens.
     """
+    return raised(*decide(recipe, snapshot, kinds, asked))
+
+
+def decide(recipe: Recipe, snapshot: Snapshot, kinds: Kinds, asked: Asked) -> tuple[Plan, Errors]:
+    """The steps for what can be decided; what cannot serve or be read has none, but its errors."""
     walk = _Walk(kinds, snapshot, view_of(recipe, snapshot, kinds, asked))
     for node in ordered(recipe.nodes):
         walk.decide(node)
     for leftover in sorted(snapshot.leftovers, key=lambda one: -one.rank):
         walk.leave(leftover)
-    if walk.errors:
-        raise walk.errors[0] if len(walk.errors) == 1 else Refusals(tuple(walk.errors))
-    return finish(recipe, walk.steps, outputs=walk.outputs, sources=_sources(walk.view, kinds, walk.outputs))
+    sources = _sources(walk.view, kinds, walk.outputs)
+    return finish(recipe, walk.steps, outputs=walk.outputs, sources=sources), walk.errors
+
+
+def raised(made: Plan, errors: Errors) -> Plan:
+    """The plan if there are no errors. Raises the one there is, or Refusals."""
+    every = tuple(error for found in errors.values() for error in found)
+    if every:
+        raise every[0] if len(every) == 1 else Refusals(every)
+    return made
 
 
 def finish(
@@ -114,19 +127,24 @@ def view_of(recipe: Recipe, snapshot: Snapshot, kinds: Kinds, asked: Asked) -> V
         for credential, held in holds(observed).items():
             known = tuple(Held(place=place, holding=holding) for holding in held)
             holdings[credential] = holdings.get(credential, ()) + known
-    consumers: dict[Address, tuple[Address, ...]] = {}
-    for node in recipe.nodes:
-        for ref in refs(node.desired):
-            if ref.output in kinds[ref.address.kind].secrets:
-                consumers[ref.address] = (*consumers.get(ref.address, ()), node.address)
     return View(
         now=snapshot.now,
         environment_id=recipe.environment_id,
         asked=asked,
         holdings=holdings,
-        consumers=consumers,
+        consumers=consumers(recipe, kinds),
         unread=tuple(address for address, reading in snapshot.readings.items() if reading.error is not None),
     )
+
+
+def consumers(recipe: Recipe, kinds: Kinds) -> dict[Address, tuple[Address, ...]]:
+    """By credential, the nodes that are to hold its value."""
+    found: dict[Address, tuple[Address, ...]] = {}
+    for node in recipe.nodes:
+        for ref in refs(node.desired):
+            if ref.output in kinds[ref.address.kind].secrets:
+                found[ref.address] = (*found.get(ref.address, ()), node.address)
+    return found
 
 
 def described(desired: Any) -> tuple[Change, ...]:
@@ -144,7 +162,7 @@ class _Walk:
     view: View
     steps: dict[Address, Step] = field(default_factory=dict[Address, Step])
     outputs: dict[Address, Mapping[str, Any]] = field(default_factory=dict[Address, Mapping[str, Any]])
-    errors: list[Exception] = field(default_factory=list[Exception])
+    errors: dict[Address, tuple[Exception, ...]] = field(default_factory=dict[Address, tuple[Exception, ...]])
 
     def decide(self, node: Node) -> None:
         """Add the node's step."""
@@ -156,7 +174,7 @@ class _Walk:
             reason = f"cannot be read until {', '.join(waits_on)}; decided again after it"
             self._add(node, Action.DEFER, reason=reason, waits_on=waits_on)
         elif reading.error is not None:
-            self.errors.append(reading.error)
+            self._fail(node, reading.error)
         elif reading.observed is None:
             self._make(node)
         else:
@@ -171,6 +189,10 @@ class _Walk:
             step = leftover_step(leftover, fate, self.snapshot)
             routine = bool(self.kinds[leftover.address.kind].secrets)
             self.steps[leftover.address] = replace(step, routine=routine)
+
+    def _fail(self, node: Node, *errors: Exception) -> None:
+        if errors:
+            self.errors[node.address] = errors
 
     def _add(self, node: Node, action: Action, **more: Any) -> None:
         access = node.access
@@ -200,15 +222,14 @@ class _Walk:
         desired = resolve(node.desired, self.outputs)
         if kind.create is None:
             where = getattr(node.desired, "id", node.address.name)
-            self.errors.append(Refused(str(node.address), f"{where} is not there", "Check its name in the spec"))
+            self._fail(node, Refused(str(node.address), f"{where} is not there", "Check its name in the spec"))
             return
         self._add(node, Action.CREATE, changes=described(desired), reason="it is not there", desired=node.desired)
 
     def _compare(self, node: Node, observed: Observed) -> None:
         kind = self.kinds[node.address.kind]
         changes = tuple(kind.diff(resolve(node.desired, self.outputs), observed, self.view))
-        refused = [change for change in changes if change.forces is Forces.REFUSE]
-        self.errors.extend(_refusal(node.address, change) for change in refused)
+        self._fail(node, *(_refusal(node.address, one) for one in changes if one.forces is Forces.REFUSE))
         adopted = kind.container and not kind.keyed and not observed.ours
         action = Action.KEEP if adopted else _action(changes)
         kept = () if action is Action.KEEP else changes
@@ -263,19 +284,3 @@ def _sources(
                 if key_id == current:
                     found.setdefault(credential, (one.place, key_id))
     return found
-
-
-def of_credentials(made: Plan, kinds: Kinds, consumers: Iterable[Address]) -> Plan:
-    """The part that rotates: credentials, their places, old keys, the caller's way in. Other drift is left alone.
-
-    Raises Refused where a place cannot be reached before something else is made.
-    """
-    places = set(consumers)
-    wanted = {s.address for s in made.steps if s.access or s.address in places or kinds[s.address.kind].secrets}
-    other = {s.address for s in made.steps if s.action is Action.CREATE and s.address not in wanted}
-    for step in made.steps:
-        missing = [address for address in step.after if address in other]
-        if step.address in wanted and step.pending and missing:
-            raise Refused(str(step.address), f"{missing[0]} is not there", "Run `provisioner provision` first")
-    steps = tuple(step for step in made.steps if step.address in wanted or not step.pending)
-    return replace(made, steps=steps, digest=digest(steps))

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from provisioner.engine.plan import limited, of_credentials
+from provisioner.engine.plan import limited
 from provisioner.errors import NotAuthorized, Refusals, Refused, UnknownReference
 from provisioner.model import Address, Ref, Search
-from tests.engine.toys import KINDS, World, at, denied, node, recipe
+from tests.engine.toys import World, at, denied, node, recipe
 from tests.engine.walk import actions, planned
 
 BOX = node("box/b", value="x")
@@ -169,22 +169,3 @@ def test_the_digest_changes_with_what_was_read_and_not_with_a_value() -> None:
 
     assert digest(1, "a") == digest(1, "b")
     assert digest(1, "a") != digest(2, "a")
-
-
-HELD: dict[str, Any] = {"secret": Ref(at("key/k"), "value"), "key_id": Ref(at("key/k"), "key_id")}
-
-
-def test_a_rotation_takes_credentials_and_their_places_and_leaves_other_drift_alone() -> None:
-    things = {"key/k": {"key_id": "id1"}, "slot/s": {"key_id": "other"}, "box/b": {"value": "1"}, "box/c": {}}
-    what = recipe(node("key/k"), node("slot/s", **HELD), BOX, node("box/c"), node("door/d", access=True))
-
-    made = of_credentials(planned(World(things=things), what), KINDS, [at("slot/s")])
-
-    assert actions(made) == {"key/k": "rotate", "slot/s": "update", "box/c": "keep", "door/d": "create"}
-
-
-def test_a_rotation_into_a_place_that_cannot_be_reached_yet_is_refused() -> None:
-    what = recipe(BOX, node("key/k"), node("slot/s", container="box/b", **HELD))
-
-    with pytest.raises(Refused, match="box/b is not there"):
-        of_credentials(planned(World(), what), KINDS, [at("slot/s")])

@@ -110,6 +110,7 @@ class Seen(Observed):
     value: str = ""
     key_id: str = ""
     readable: bool = True
+    credential: str = "key/k"
 
 
 def read(cloud: Cloud, desired: Thing) -> Seen | None:
@@ -132,6 +133,7 @@ def seen(name: str, found: Mapping[str, Any]) -> Seen:
         value=found.get("value", ""),
         key_id=found.get("key_id", ""),
         readable=found.get("readable", True),
+        credential=found.get("credential", "key/k"),
     )
 
 
@@ -220,8 +222,9 @@ STUCK: Kind[Thing, Seen] = Kind(
 
 
 def _key_diff(_desired: Thing, observed: Seen, view: View) -> Sequence[Change]:
-    held = [one for one in view.holdings.get(KEY, ()) if one.holding.key_id == observed.key_id]
-    lacking = [place for place in view.consumers.get(KEY, ()) if place not in {one.place for one in held}]
+    key = at(observed.name)
+    held = [one for one in view.holdings.get(key, ()) if one.holding.key_id == observed.key_id]
+    lacking = [place for place in view.consumers.get(key, ()) if place not in {one.place for one in held}]
     if lacking and not any(one.holding.readable for one in held):
         return (Change(field="key_id", reason="nobody can copy it", forces=Forces.ROTATE),)
     return ()
@@ -270,7 +273,7 @@ SLOT: Kind[Thing, Seen] = Kind(
     name="slot",
     diff=diff,
     publish=nothing,
-    holds=lambda observed: {KEY: [Holding(key_id=observed.key_id, readable=observed.readable)]},
+    holds=lambda observed: {at(observed.credential): [Holding(key_id=observed.key_id, readable=observed.readable)]},
     reveal=lambda _cloud, _observed, key_id: Secret(f"text of {key_id}"),
     read=read,
     create=fill,

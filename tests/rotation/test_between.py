@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provisioner.errors import Conflict, NotAuthorized, Refused
+from provisioner.errors import Conflict, NotAuthorized, Refusals, Refused
 from provisioner.model import Asked, Intent
 from tests.rotation import child
 from tests.rotation.diary import Diary
 from tests.rotation.world import API_SECRET, DAY, NAMES, ROTATE, done, failed, living
 
 if TYPE_CHECKING:
+    from provisioner.model import Outcome, Step
     from tests.rotation.world import Rotations
 
 HOUR = 3600.0
@@ -153,22 +154,76 @@ def test_a_rollback_after_the_overlap_says_why_not(diary: Diary) -> None:
     assert diary.rotations.uses()[1].works
 
 
-@pytest.mark.parametrize("place", ["vault", "management"])
-def test_while_a_place_cannot_be_read_nothing_is_rotated_and_nothing_removed(diary: Diary, place: str) -> None:
+def nobody(_step: Step, _outcome: Outcome | None) -> None:
+    """Watches while the places cannot be read by tests either."""
+
+
+PATHS = {"flink-api": f"secrets/{API_SECRET}", "airflow": "integrationruntimes"}
+
+
+def shut(diary: Diary, name: str) -> None:
+    """Nobody may read the place of one principal's credential."""
+    host, code = ("vault", "Forbidden") if name == "flink-api" else ("management", "AuthorizationFailed")
+    refusal = {"status": 403, "code": code, "times": None}
+    diary.rotations.azure.fault(fault="error", method="GET", host=host, path=PATHS[name], **refusal)
+
+
+@pytest.mark.parametrize(("name", "other"), [("flink-api", "airflow"), ("airflow", "flink-api")])
+def test_while_a_place_cannot_be_read_its_credential_is_left_alone_and_the_other_is_replaced(
+    diary: Diary, name: str, other: str
+) -> None:
     pass_time(diary, 0.0, FORCE)
     keys = diary.rotations.key_ids()
     diary.rotations.advance(30 * DAY)
-    path = "secrets/hdinsight-aks-variables-api-secret" if place == "vault" else "integrationruntimes"
-    refusal = {"status": 403, "code": "Forbidden" if place == "vault" else "AuthorizationFailed"}
-    diary.rotations.azure.fault(fault="error", method="GET", host=place, path=path, times=None, **refusal)
+    diary.note()
+    shut(diary, name)
 
-    with pytest.raises(NotAuthorized):
+    report = replace(diary.rotations, watched=nobody).rotate()
+
+    assert failed(report) == []
+    assert [outcome.step.address.kind for outcome in report.outcomes if outcome.step.remains] == [
+        "vault_secret" if name == "flink-api" else "airflow_runtime"
+    ]
+    after = diary.rotations.key_ids()
+    assert after[name] == keys[name]
+    assert len(after[other] - keys[other]) == 1
+    diary.rotations.azure.control("DELETE", "/faults")
+    pass_time(diary, 0.0)
+    assert_quiet(diary)
+
+
+def test_while_no_place_can_be_read_nothing_is_rotated_and_nothing_removed(diary: Diary) -> None:
+    pass_time(diary, 0.0, FORCE)
+    keys = diary.rotations.key_ids()
+    diary.rotations.advance(30 * DAY)
+    for name in NAMES:
+        shut(diary, name)
+
+    with pytest.raises(Refusals) as caught:
         diary.rotations.rotate()
 
+    assert {type(error) for error in caught.value.errors} == {NotAuthorized}
     diary.rotations.azure.control("DELETE", "/faults")
     assert diary.rotations.key_ids() == keys
     pass_time(diary, 0.0)
     assert_quiet(diary)
+
+
+def test_where_the_runtime_hides_our_own_book_the_other_principal_is_rotated_all_the_same(diary: Diary) -> None:
+    hidden = [name for name in diary.rotations.runtime() if name.startswith("PROVISIONER_")]
+    diary.rotations.azure.control("PUT", "/settings/airflow", {"rollout_seconds": HOUR, "mask_variables": hidden})
+    keys = diary.rotations.key_ids()
+    diary.rotations.advance(30 * DAY)
+
+    report = diary.rotations.rotate()
+
+    (stuck,) = [outcome.step for outcome in report.outcomes if outcome.step.remains]
+    assert "PROVISIONER_KEYS is hidden by Azure" in stuck.remains
+    after = diary.rotations.key_ids()
+    assert (after["airflow"], len(after["flink-api"])) == (keys["airflow"], 2)
+    assert diary.note().use("flink-api").works
+    with pytest.raises(Refused, match="name another runtime"):
+        diary.rotations.rotate(replace(ROTATE, names=("airflow",)))
 
 
 def test_a_vault_secret_that_somebody_edited_during_the_overlap_gets_the_new_key_back(diary: Diary) -> None:

@@ -113,7 +113,8 @@ def refusals(desired: AirflowRuntime, observed: ObservedAirflowRuntime, *, copie
     yield from compare("version", runtime.version, desired.version, reason=reason, forces=Forces.REFUSE)
     if observed.is_masked(KEYS):
         yield _refusal(KEYS, "hidden by Azure", "without it nobody knows what is ours; name another runtime")
-    elif observed.held_by not in {"", observed.environment}:
+        return  # whatever else is said of it takes what is ours for another's
+    if observed.held_by not in {"", observed.environment}:
         yield _refusal(KEYS, f"set by environment {observed.held_by}", "one runtime serves one environment")
     for name in sorted(desired.settings.keys() & set(runtime.overrides)):
         yield _refusal(name, "also in airflowConfigurationOverrides", "take it out there in the portal")
