@@ -22,7 +22,8 @@ from provisioner.engine.teardown import teardown as take_down
 from provisioner.errors import Protected
 from provisioner.kinds import kinds
 from provisioner.model import CONVERGE, Action, Address, Asked, Intent, Outcome, Plan, Recipe, Result, Snapshot, Step
-from provisioner.recipe.recipe import LOCK, lock_name, recipe
+from provisioner.recipe.places import LOCK, lock_name
+from provisioner.recipe.recipe import recipe
 from provisioner.recipe.target import Names
 from provisioner.spec.rendering import Hosts
 

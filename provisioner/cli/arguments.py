@@ -92,7 +92,7 @@ def _writing(verbs: Any) -> None:
     made = _verb(verbs, "rotate", "replace credentials that are due, without a moment of downtime")
     made.add_argument("--plan-only", action="store_true", help="show what it would do")
     made.add_argument(
-        "--only", action="append", default=[], metavar="NAME", help="this principal: airflow or flink-api"
+        "--only", action="append", default=[], metavar="NAME", help="this principal of the spec, as flink-api"
     )
     kind = made.add_mutually_exclusive_group()
     kind.add_argument("--force", action="store_true", help="now, due or not")

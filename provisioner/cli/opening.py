@@ -30,9 +30,9 @@ def environment_of(arguments: Namespace) -> Environment:
 
 
 @contextmanager
-def opened(arguments: Namespace, **more: Any) -> Generator[Run]:
-    """The verb's way to its cloud, signed in."""
-    environment = environment_of(arguments)
+def opened(arguments: Namespace, environment: Environment | None = None, **more: Any) -> Generator[Run]:
+    """The verb's way to its cloud, signed in. environment: the spec, if it is loaded already."""
+    environment = environment or environment_of(arguments)
     from provisioner.cloud.cloud import Cloud
     from provisioner.commands import Run
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from provisioner.model import Address, Asked
 
 FAILED, PENDING, PARTLY, UNMET, INTERRUPTED = 1, 2, 3, 4, 130
-PRINCIPALS = ("airflow", "flink-api")
 PRECONDITIONS = (NotAuthorized, Refused, Refusals)
 
 
@@ -125,9 +124,13 @@ def rotate(arguments: Namespace) -> int:
     from provisioner.cli.status import next_rotation
     from provisioner.engine.report import plan_json, plan_lines
 
-    asked = _asked(arguments)
+    environment = environment_of(arguments)
+    asked = _asked(arguments, tuple(environment.principals.named))
     confirm = show.confirmer("Go on?", yes=arguments.yes)
-    with show.progress(quiet=arguments.json) as watch, opened(arguments, confirm=confirm, watch=watch) as run:
+    with (
+        show.progress(quiet=arguments.json) as watch,
+        opened(arguments, environment, confirm=confirm, watch=watch) as run,
+    ):
         report = commands.rotate(run, asked, plan_only=arguments.plan_only)
         now = run.cloud.session.now()
     if arguments.plan_only:
@@ -142,12 +145,12 @@ def rotate(arguments: Namespace) -> int:
     return code
 
 
-def _asked(arguments: Namespace) -> Asked:
+def _asked(arguments: Namespace, principals: tuple[str, ...]) -> Asked:
     from provisioner.model import Asked, Intent
 
     for name in arguments.only:
-        if name not in PRINCIPALS:
-            raise Refused(name, "no principal of this environment", f"Name one of {', '.join(PRINCIPALS)}")
+        if name not in principals:
+            raise Refused(name, "no principal of this environment", f"Name one of {', '.join(principals)}")
     if arguments.accept_outage and not arguments.revoke:
         raise Refused("--accept-outage", "it only goes with --revoke", "Leave it out, or add --revoke")
     intent = Intent.REVOKE if arguments.revoke else Intent.ROLLBACK if arguments.rollback else Intent.ROTATE
@@ -165,7 +168,10 @@ def teardown(arguments: Namespace) -> int:
     if not (yes or show.interactive()):
         raise Unconfirmed(environment.name)
     confirm = show.confirmer(f"Tear {environment.name} down?", yes=yes, always=True)
-    with show.progress(quiet=arguments.json) as watch, opened(arguments, confirm=confirm, watch=watch) as run:
+    with (
+        show.progress(quiet=arguments.json) as watch,
+        opened(arguments, environment, confirm=confirm, watch=watch) as run,
+    ):
         report = commands.teardown(run, with_contents=arguments.with_contents)
     return _reported(arguments, report)
 

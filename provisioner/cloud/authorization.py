@@ -67,6 +67,15 @@ class Authorization:
         """
         return self._session.memo(("assignments", scope.lower()), lambda: self._list(scope))
 
+    def list_held(self, scope: str, principal_id: str) -> tuple[Assignment, ...]:
+        """What a principal has at the scope, above and below it.
+
+        https://learn.microsoft.com/azure/role-based-access-control/role-assignments-list-rest
+        """
+        where = {"$filter": f"principalId eq '{principal_id}'"}
+        listed = self._arm.list_all(f"{scope}/{PROVIDER}/roleAssignments", VERSION, params=where)
+        return tuple(map(_assignment, listed))
+
     def find_assignment(self, scope: str, role: str, principal_id: str) -> Assignment | None:
         """Azure admits one of a role (a GUID) to a principal on a scope, whatever its name."""
         wanted = (role.lower(), principal_id.lower())

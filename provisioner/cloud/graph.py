@@ -98,8 +98,12 @@ class Graph:
     def list_applications(self, tag: str) -> tuple[Application, ...]:
         """Those with the tag, living ones first, then soft-deleted ones where the caller may list these.
 
+        Listed once per pass.
         `tags` can be filtered: https://learn.microsoft.com/graph/api/resources/application#properties
         """
+        return self._session.memo(("applications", tag), lambda: self._tagged(tag))
+
+    def _tagged(self, tag: str) -> tuple[Application, ...]:
         wanted = {**OF_APPLICATION, "$filter": f"tags/any(t:t eq '{tag}')"}
         with ThreadPoolExecutor(2) as pool:
             living = pool.submit(lambda: [_application(item) for item in self._list("applications", wanted)])

@@ -137,9 +137,12 @@ class _Searches:
         self._waiting = waiting
 
     def found(self) -> Iterator[Leftover]:
-        """What all of them found, in the order of the recipe."""
+        """What all of them found, in the order of the recipe; what two came upon once, as the first has it."""
+        found: dict[Address, Leftover] = {}
         for _, looked in sorted(self._running.items()):
-            yield from looked.result()
+            for leftover in looked.result():
+                found.setdefault(leftover.address, leftover)
+        yield from found.values()
 
     def _look(self, rank: int, search: Search, scope: Any) -> tuple[Leftover, ...]:
         """What one finds; nothing where its container may not be read yet, or its scope does not exist."""

@@ -10,6 +10,8 @@ from provisioner.kind import MARK, Kind, known, nothing
 from provisioner.model import Change, Found, Observed, Proof, Ref, View
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from provisioner.cloud.authorization import Assignment
     from provisioner.cloud.cloud import Cloud
     from provisioner.kind import Outputs
@@ -31,6 +33,24 @@ class Scope:
     """Where to look for grants of an environment."""
 
     scope: str
+    environment: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfPrincipal:
+    """Wherever in these subscriptions a principal (its object id) has a role."""
+
+    principal_id: str | Ref
+    subscriptions: tuple[str, ...]
+    environment: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfRemoved:
+    """The same for each principal of the environment whose application is not among `unique_names`."""
+
+    unique_names: tuple[str, ...]
+    subscriptions: tuple[str, ...]
     environment: str
 
 
@@ -88,10 +108,29 @@ def _diff(desired: RoleAssignment, observed: ObservedRoleAssignment, _view: View
     return (Change(field="description", after=_mark(desired.environment), reason="needed here too"),)
 
 
-def _owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
-    listed = cloud.authorization.list_assignments(scope.scope)
-    all_there = (_observed(cloud, one, scope.environment) for one in listed)
+def _owned(cloud: Cloud, scope: Scope | OfPrincipal | OfRemoved) -> tuple[Found, ...]:
+    all_there = (_observed(cloud, one, scope.environment) for one in _listed(cloud, scope))
     return tuple(Found(name=one.name, observed=one) for one in all_there if one.ours)
+
+
+def _listed(cloud: Cloud, scope: Scope | OfPrincipal | OfRemoved) -> Iterator[Assignment]:
+    if isinstance(scope, Scope):
+        yield from cloud.authorization.list_assignments(scope.scope)
+        return
+    held_by = [known(scope.principal_id)] if isinstance(scope, OfPrincipal) else _removed(cloud, scope)
+    for principal_id in held_by:
+        for subscription in scope.subscriptions:
+            yield from cloud.authorization.list_held(f"/subscriptions/{subscription}", principal_id)
+
+
+def _removed(cloud: Cloud, scope: OfRemoved) -> Iterator[str]:
+    """The object ids of principals, deleted ones too, whose applications bear our mark and are none of the spec's."""
+    for application in cloud.graph.list_applications(_mark(scope.environment)):
+        if application.unique_name not in scope.unique_names:
+            graph, client_id = cloud.graph, application.client_id
+            principal = graph.find_principal(client_id) or graph.find_deleted_principal(client_id)
+            if principal is not None:
+                yield principal.object_id
 
 
 def _prove(_cloud: Cloud, _desired: RoleAssignment, _observed: ObservedRoleAssignment, _made: Outputs) -> Proof:

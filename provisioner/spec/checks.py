@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from provisioner.spec import airflow_version
-from provisioner.spec.fields import SECRET_NAME
+from provisioner.spec.fields import SECRET_NAME, Rule
 from provisioner.spec.files import jar_problem
 from provisioner.spec.rendering import template_problem
 
@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 Found = tuple["Path", str, str]
 
 OURS = ("api-client-id", "api-secret", "tenant-id")
+OUR_PRINCIPALS = ("airflow", "flink-api")
+RESERVED = ("flink", "data-factory")  # whose identities get roles beside those of principals
+PRINCIPAL = Rule(
+    r"[A-Za-z](?:-?[A-Za-z0-9]){0,39}",
+    "use up to 40 letters and digits with single hyphens between, a letter first; not `flink` or `data-factory`",
+)
 SET_BY_US = frozenset({
     "AIRFLOW__SECRETS__BACKEND",
     "AIRFLOW__SECRETS__BACKEND_KWARGS",
@@ -55,7 +61,7 @@ VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 def report(document: Document, environment: Environment, stand_ins: set[str]) -> None:
     """Into `document` what is wrong with the environment. stand_ins: top-level fields that are not the file's."""
-    for check in (_airflow_version, _secret_names, _settings, _requirements, _jar, _display_names):
+    for check in (_airflow_version, _secret_names, _settings, _requirements, _jar, _jars, _principals):
         for path, wrong, right in check(environment):
             if str(path[0]) not in stand_ins and path not in document.broken:
                 document.report(path, wrong, right)
@@ -90,8 +96,10 @@ def _secrets(environment: Environment) -> Iterator[tuple[Path, str, str]]:
         yield ("variables", key), environment.variable_secret(key), f"the variable {key}"
     for key in environment.connections:
         yield ("connections", key), environment.connection_secret(key), f"the connection {key}"
-    principals = {"airflow": environment.principals.airflow, "flink-api": environment.principals.flink_api}
-    for name, principal in principals.items():
+    for name in environment.principals.further:
+        for key in environment.principal_variables(name) or ():
+            yield ("principals", name), environment.variable_secret(key), f"the variable {key} of principals.{name}"
+    for name, principal in environment.principals.named.items():
         for index, secret in enumerate(principal.secrets):
             yield ("principals", name, "secrets", index), secret, f"number {index + 1} of principals.{name}.secrets"
 
@@ -135,12 +143,32 @@ def _jar(environment: Environment) -> Iterator[Found]:
         yield ("job",), "the jar's manifest names no main class", "add `entry_class: …`, the class to run"
 
 
-def _display_names(environment: Environment) -> Iterator[Found]:
-    principals = environment.principals
-    for name, principal in (("airflow", principals.airflow), ("flink-api", principals.flink_api)):
+def _jars(environment: Environment) -> Iterator[Found]:
+    taken = {environment.job.path: "the job's jar"}
+    for index, jar in enumerate(environment.jars):
+        here = f"number {index + 1} of jars"
+        other = taken.setdefault(jar.path, here)
+        problem = jar_problem(jar.jar)
+        if problem is not None:
+            yield ("jars", index), *problem
+        elif other != here:
+            yield ("jars", index), f"would be uploaded to {jar.path}, as {other} is", "give it another `directory`"
+
+
+def _principals(environment: Environment) -> Iterator[Found]:
+    taken = {name: f"{name}, which every environment has" for name in OUR_PRINCIPALS}
+    for name, principal in environment.principals.named.items():
         if principal.application and principal.display_name:
             path = ("principals", name, "display_name")
             yield path, "stands beside `application`", "leave it out; an adopted application keeps its name"
+    for name, principal in environment.principals.further.items():
+        other = taken.setdefault(name.lower(), name)
+        if re.fullmatch(PRINCIPAL.pattern, name) is None or name.lower() in RESERVED:
+            yield ("principals", name), "is no name that a principal can have", PRINCIPAL.right
+        elif other != name:
+            yield ("principals", name), f"differs from {other} in case only", "rename one of them"
+        elif not principal.secrets and environment.principal_variables(name) is None:
+            yield ("principals", name), "has a credential that goes nowhere", "add `secrets: […]`"
 
 
 def _dag(document: Document, environment: Environment) -> None:

@@ -119,6 +119,7 @@ def _location(text: str) -> str:
     return text.lower().replace(" ", "")
 
 
+SEGMENT = r"[^/?#%\x00-\x20]+"  # of a path
 GUID = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 # Name rules: learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules
 VAULT = Rule(
@@ -137,6 +138,11 @@ FACTORY = Rule(
 CLUSTER = Rule(r"[A-Za-z0-9][A-Za-z0-9_-]{0,88}[A-Za-z0-9]", "use letters, digits and hyphens, 2 to 90 of them")
 GROUP = Rule(r"[-\w.()]{0,89}[-\w()]", "use 1 to 90 letters, digits, - _ ( ) and periods, not ending with a period")
 DISPLAY_NAME = Rule(r"[^<>;&%\x00-\x1f]{1,120}", "use 1 to 120 characters, none of < > ; & %")
+VARIABLES_PREFIX = Rule(r"|[A-Za-z0-9][\w-]{0,79}", "use up to 80 letters, digits, hyphens and underscores")
+SCOPE = Rule(
+    rf"/subscriptions/{GUID}(?:/resource[Gg]roups/{SEGMENT}(?:/providers/{SEGMENT}(?:/{SEGMENT}/{SEGMENT})+)?)?",
+    "write a full resource id such as /subscriptions/<subscription>/resourceGroups/<group>/providers/…",
+)
 SECRET_NAME = Rule(r"[0-9A-Za-z-]{1,127}", "use 1 to 127 letters, digits and hyphens")
 
 Guid = Annotated[

@@ -14,6 +14,8 @@ from provisioner.secret import Secret
 from provisioner.spec.model import Environment
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pydantic import ValidationError
     from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
@@ -88,24 +90,31 @@ def _value(document: Document, path: Path) -> str:
 
 def _field(path: Path) -> FieldInfo | None:
     """The field of the model that a path leads to or into."""
-    model, found = Environment, None
+    return next((field for field, _ in reversed([*_along(path)])), None)
+
+
+def _model(path: Path) -> type[BaseModel] | None:
+    """The section that a path leads to."""
+    return next((inner for _, inner in reversed([*_along(path)])), Environment)
+
+
+def _along(path: Path) -> Iterator[tuple[FieldInfo | None, type[BaseModel] | None]]:
+    """Each field on the way, and the section that it holds, alone or in a list."""
+    model: type[BaseModel] = Environment
     for part in path:
-        fields = model.model_fields
-        found = next((field for name, field in fields.items() if part in {name, field.alias}), None)
-        inner = _inner(found)
+        if isinstance(part, int):
+            continue
+        field = next((field for name, field in model.model_fields.items() if part in {name, field.alias}), None)
+        inner = _inner(field) if field else getattr(model, "others", None)
+        yield field, inner
         if inner is None:
-            return found
+            return
         model = inner
-    return found
 
 
 def _inner(field: FieldInfo | None) -> type[BaseModel] | None:
     candidates = (field.annotation, *get_args(field.annotation)) if field else ()
     return next((kind for kind in candidates if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
-
-
-def _model(path: Path) -> type[BaseModel] | None:
-    return _inner(_field(path)) if path else Environment
 
 
 def _holds_secrets(path: Path) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal
 from uuid import UUID, uuid5
 
 from pydantic import Field, field_validator
@@ -14,16 +14,15 @@ from provisioner.spec.parts import (
     Dag,
     DataFactoryAirflow,
     HdinsightOnAks,
+    Jar,
     Job,
     Part,
-    Principal,
-    Principals,
     Rotation,
     StorageAccount,
     Vault,
     Waits,
-    sustained,
 )
+from provisioner.spec.principals import Principals
 from provisioner.spec.tags import LIMITS
 
 if TYPE_CHECKING:
@@ -57,6 +56,7 @@ class Environment(Part):
     flink: HdinsightOnAks = Field(description="The Flink cluster.")
     airflow: DataFactoryAirflow = Field(description="The Airflow environment.")
     job: Job = Field(description="The Flink job.")
+    jars: list[Jar] = Field(default_factory=list[Jar], description="More jars to upload.")
     dag: Dag = Field(default_factory=Dag, description="The DAG.")
     rotation: Rotation = Field(default_factory=Rotation, description="When credentials are replaced.")
     principals: Principals = Field(
@@ -82,11 +82,7 @@ class Environment(Part):
         common = info.data.get("rotation")
         if common is None:  # it is wrong itself, which is said where it stands
             return principals
-        update = {
-            "airflow": _with_rotation(principals.airflow, common),
-            "flink_api": _with_rotation(principals.flink_api, common),
-        }
-        return principals.model_copy(update=update)
+        return principals.rotating(common)
 
     def environment_id(self, tenant: str) -> str:
         """The mark of what is ours: `id`, or what follows from tenant (GUID), subscription, group and name."""
@@ -133,6 +129,12 @@ class Environment(Part):
     def linked_service_id(self) -> str:
         return f"{self.factory_id}/linkedservices/{self.airflow.linked_service}"
 
+    def principal_variables(self, name: str) -> tuple[str, str] | None:
+        """The keys of the variables with client id and secret of a further principal; None: it has none."""
+        prefix = self.principals.further[name].variables_prefix
+        prefix = name if prefix is None else prefix
+        return (f"{prefix}-client-id", f"{prefix}-secret") if prefix else None
+
     def variable_secret(self, key: str) -> str:
         """The vault secret in which Airflow looks for a variable."""
         return secret_name(self.airflow.variables_prefix, key)
@@ -146,13 +148,3 @@ def secret_name(prefix: str, key: str) -> str:
     """AzureKeyVaultBackend.build_path of apache-airflow-providers-microsoft-azure, with its default separator."""
     path = f"{prefix.rstrip('-')}-{key}" if prefix else key
     return path.replace("_", "-")
-
-
-P = TypeVar("P", bound=Principal)
-
-
-def _with_rotation(principal: P, common: Rotation) -> P:
-    rotation = principal.rotation if "rotation" in principal.model_fields_set else common
-    if "lifetime" in principal.model_fields_set:
-        rotation = sustained(rotation.model_copy(update={"lifetime": principal.lifetime}))
-    return principal.model_copy(update={"rotation": rotation, "lifetime": rotation.lifetime})

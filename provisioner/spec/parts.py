@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from provisioner.spec import airflow_version, fields, resource_id
-from provisioner.spec.fields import Duration, FilePath, Guid, Line, NameOrId, Rule, SecretText, refuse
+from provisioner.spec.fields import Duration, FilePath, Line, NameOrId, Rule, SecretText, refuse
 from provisioner.spec.files import main_class
 
 if TYPE_CHECKING:
@@ -21,7 +21,12 @@ TEMPLATES = Path(__file__).parents[2] / "templates"
 
 
 class Part(BaseModel):
-    """A section: unknown fields are mistakes, values never show in an error."""
+    """A section: unknown fields are mistakes, values never show in an error.
+
+    others: what a field of any other name holds, where one may be added by name.
+    """
+
+    others: ClassVar[type[Part] | None] = None
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_by_name=True)
 
@@ -193,52 +198,6 @@ def sustained(rotation: Rotation) -> Rotation:
     return rotation
 
 
-class Application(Part):
-    """An application that somebody made by hand."""
-
-    client_id: Guid = Field(description="Its application (client) id.")
-
-
-class Principal(Part):
-    """A service principal: its role, its credential, and where else the credential goes."""
-
-    role: Line = Field(description="Name or GUID of its role.")
-    lifetime: Duration = Field(
-        default=timedelta(days=60), description="Lifetime of its secret; `rotation.lifetime` by default."
-    )
-    application: Application | None = Field(
-        default=None, description="An application to adopt; one is made by default."
-    )
-    display_name: Annotated[str, fields.DISPLAY_NAME] | None = Field(
-        default=None, description="Display name of the application that is made."
-    )
-    rotation: Rotation = Field(default_factory=Rotation, description="Its own rotation; `rotation` by default.")
-    secrets: list[Annotated[str, fields.SECRET_NAME]] = Field(
-        default_factory=list[str], description="More vault secrets that hold its secret."
-    )
-
-
-class AirflowPrincipal(Principal):
-    """Who Airflow is when it reads the vault."""
-
-    role: Line = Field(default="Key Vault Secrets Officer", description="Name or GUID of its role on the vault.")
-
-
-class FlinkApiPrincipal(Principal):
-    """Who the DAG is when it calls the Flink cluster's API."""
-
-    role: Line = Field(default="Contributor", description="Name or GUID of its role on the Flink cluster.")
-
-
-class Principals(Part):
-    """The two service principals."""
-
-    airflow: AirflowPrincipal = Field(default_factory=AirflowPrincipal, description="Reads the vault for Airflow.")
-    flink_api: FlinkApiPrincipal = Field(
-        default_factory=FlinkApiPrincipal, alias="flink-api", description="Submits jobs to the Flink cluster."
-    )
-
-
 def _job_name(data: dict[str, Any]) -> str:
     stem = Path(data.get("jar", "")).stem.lower()
     return re.sub(r"[^a-z0-9]", "", stem).lstrip("0123456789")[:40] or "job"
@@ -248,14 +207,24 @@ def _entry_class(data: dict[str, Any]) -> str:
     return main_class(data["jar"]) if "jar" in data else ""
 
 
-class Job(ShortPart):
-    """The Flink job: its jar on this machine, and how it is run."""
+class Jar(ShortPart):
+    """A jar on this machine, and where it is uploaded to."""
 
     short = "jar"
     jar: FilePath = Field(description="The jar, relative to the YAML file.")
     directory: Annotated[str, Rule(r"|[^/\\?#\x00-\x1f]+(/[^/\\?#\x00-\x1f]+)*", "write folders like a/b")] = Field(
         default="", description="The folder in the filesystem that it is uploaded to."
     )
+
+    @property
+    def path(self) -> str:
+        """Where it lies in the filesystem."""
+        return f"{self.directory}/{self.jar.name}" if self.directory else self.jar.name
+
+
+class Job(Jar):
+    """The Flink job: its jar, and how it is run."""
+
     name: Annotated[str, Rule(r"[a-z][a-z0-9]{0,39}", "use up to 40 lower-case letters and digits")] = Field(
         default_factory=_job_name, description="What a job's name begins with; from the jar's name by default."
     )

@@ -109,6 +109,14 @@ def test_a_search_that_cannot_be_made_finds_nothing(search: Search) -> None:
     assert seen(world, recipe(node("box/absent"), searches=[search])).leftovers == ()
 
 
+def test_what_two_searches_come_upon_is_found_once() -> None:
+    searches = [Search(kind="note", scope="here"), Search(kind="note", scope="there")]
+
+    (found,) = seen(World(things={"note/old": {}}), recipe(searches=searches)).leftovers
+
+    assert (found.address, found.rank) == (at("note/old"), 0)
+
+
 def test_a_search_waits_for_its_container_and_for_nothing_else() -> None:
     world = World(things={"box/b": {}, "box/slow": {}}, errors={"shut": denied()}, slow={"box/slow"})
     searches = [Search(kind="note", scope="shut", container=at("box/b"))]

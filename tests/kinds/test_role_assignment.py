@@ -9,7 +9,15 @@ import pytest
 
 from provisioner.errors import Refused
 from provisioner.kind import MARK
-from provisioner.kinds.role_assignment import KIND, ObservedRoleAssignment, RoleAssignment, Scope
+from provisioner.kinds.role_assignment import (
+    KIND,
+    ObservedRoleAssignment,
+    OfPrincipal,
+    OfRemoved,
+    RoleAssignment,
+    Scope,
+)
+from provisioner.local.world import OPERATOR_OBJECT_ID
 from provisioner.model import Address, Ref
 from tests.kinds.lives import Example
 from tests.kinds.worlds import ENVIRONMENT, OTHER, put, view_at
@@ -179,3 +187,34 @@ def test_a_condition_that_somebody_added_outlives_our_mark(
 
     (left,) = (one["properties"] for one in listed(azure, desired) if one["properties"]["scope"] == desired.scope)
     assert (left["condition"], left["description"]) == (narrowed["condition"], f"{MARK}={OTHER}")
+
+
+def test_a_principals_grants_are_found_wherever_they_are(
+    cloud: Cloud, azure: LocalAzure, desired: RoleAssignment
+) -> None:
+    observed = {made(cloud, desired).name, made(cloud, replace(desired, scope=azure.subscription)).name}
+    held = OfPrincipal(
+        principal_id=desired.principal_id, subscriptions=(azure.subscription_id,), environment=ENVIRONMENT
+    )
+    assert KIND.owned is not None
+    assert {one.name for one in KIND.owned(cloud, held)} == observed
+    assert KIND.owned(cloud, replace(held, environment=OTHER)) == ()
+    assert KIND.owned(cloud, replace(held, principal_id=OPERATOR_OBJECT_ID)) == ()
+
+
+@pytest.mark.parametrize("life", ["living", "deleted", "none"])
+def test_grants_of_principals_that_the_spec_no_longer_names_are_found(
+    cloud: Cloud, azure: LocalAzure, desired: RoleAssignment, life: str
+) -> None:
+    marked = {"displayName": "dev old", "uniqueName": "old", "tags": [f"{MARK}={ENVIRONMENT}"]}
+    application = azure.graph("POST", "applications", marked).json()
+    granted: list[str] = []
+    if life != "none":
+        principal_id = azure.graph("POST", "servicePrincipals", {"appId": application["appId"]}).json()["id"]
+        granted.append(made(cloud, replace(desired, principal_id=principal_id)).name)
+        if life == "deleted":
+            azure.graph("DELETE", f"servicePrincipals/{principal_id}")
+    removed = OfRemoved(unique_names=("kept",), subscriptions=(azure.subscription_id,), environment=ENVIRONMENT)
+    assert KIND.owned is not None
+    assert [one.name for one in KIND.owned(cloud, removed)] == granted
+    assert KIND.owned(cloud, replace(removed, unique_names=("old",))) == ()

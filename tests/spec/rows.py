@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
@@ -28,7 +28,10 @@ def rows(model: type[BaseModel] = Environment, prefix: str = "") -> Iterator[str
         elif inner is None:
             yield f"| `{path}` | {_default(field)} | {field.description} |"
         else:
-            yield from rows(inner, f"{path}.")
+            yield from rows(inner, f"{path}[]." if get_origin(field.annotation) is list else f"{path}.")
+    others = getattr(model, "others", None)
+    if others is not None:
+        yield from rows(others, f"{prefix}NAME.")
 
 
 def _model(field: FieldInfo) -> type[BaseModel] | None:

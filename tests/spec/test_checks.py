@@ -31,6 +31,10 @@ def airflow(more: str) -> str:
             "variables: {x: y}\nprincipals: {flink-api: {secrets: [Hdinsight-aks-variables-x]}}",
             "principals.flink-api.secrets[0]",
         ),
+        ("variables: {ci_secret: x}\nprincipals: {ci: {role: Reader}}", "principals.ci"),
+        ("principals: {ci: {role: Reader, variables_prefix: api}}", "principals.ci"),
+        ("principals: {ci: {role: Reader}, cd: {role: Reader, variables_prefix: ci}}", "principals.cd"),
+        ("principals: {ci: {role: Reader, secrets: [hdinsight-aks-variables-ci-secret]}}", "principals.ci.secrets[0]"),
     ],
 )
 def test_two_secrets_on_one_name_of_the_vault_are_refused(tmp_path: Path, more: str, path: str) -> None:
@@ -175,3 +179,38 @@ def test_only_the_local_data_factory_has_newer_airflows(
     found = problems(tmp_path, airflow=wanted, cloud=cloud)["airflow.version"]
     assert "Data Factory" in found.wrong
     assert ("3.x.y" in found.right) is (cloud == "local")
+
+
+@pytest.mark.parametrize("name", ["flink", "Data-Factory", "a.b", "a/b", "a_b", "-a", "1a", "a--b", "x" * 41, "''"])
+def test_names_that_no_principal_can_have_are_refused(tmp_path: Path, name: str) -> None:
+    found = problems(tmp_path, f"principals: {{{name}: {{role: Reader}}}}")
+    assert any("no name that a principal can have" in problem.wrong for problem in found.values())
+
+
+@pytest.mark.parametrize(("one", "other"), [("ci", "CI"), ("airflow", "Airflow"), ("ci", "Flink-API")])
+def test_principals_whose_names_differ_in_case_only_are_refused(tmp_path: Path, one: str, other: str) -> None:
+    found = problems(tmp_path, f"principals: {{{one}: {{role: Reader}}, {other}: {{role: Reader}}}}")
+    assert (
+        "in case only" in found[f"principals.{other}"].wrong
+        or "same vault secret" in found[f"principals.{other}"].wrong
+    )
+
+
+def test_a_credential_that_goes_nowhere_is_refused(tmp_path: Path) -> None:
+    nowhere = "principals: {ci: {role: Reader, variables_prefix: ''%s}}"
+    assert "goes nowhere" in problems(tmp_path, nowhere % "")["principals.ci"].wrong
+    loaded(tmp_path, nowhere % ", secrets: [ci]")
+
+
+def test_two_jars_at_one_place_are_refused(tmp_path: Path) -> None:
+    jar(tmp_path / "other.jar")
+    found = problems(tmp_path, "jars: [other.jar, {jar: other.jar, directory: lib}, job.jar, other.jar]")
+    assert "the job's jar" in found["jars[2]"].wrong
+    assert "number 1 of jars" in found["jars[3]"].wrong
+    assert len(found) == 2
+
+
+def test_every_jar_is_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "empty.jar").touch()
+    found = problems(tmp_path, "jars: [empty.jar, {jar: none.jar}]")
+    assert (found["jars[0]"].wrong, found["jars[1]"].wrong) == ("is an empty file", "does not exist")

@@ -91,6 +91,26 @@ def test_flink_api_may_be_written_with_an_underscore(tmp_path: Path) -> None:
     assert loaded(tmp_path, "principals: {flink_api: {role: Owner}}").principals.flink_api.role == "Owner"
 
 
+def test_further_principals_have_a_name_and_all_else_by_default(tmp_path: Path) -> None:
+    more = "rotation: {every: 20d}\nprincipals: {ci: {role: Reader}, cd: {role: Owner, lifetime: 45d}}"
+    environment = loaded(tmp_path, more)
+    assert [*environment.principals.named] == ["airflow", "flink-api", "ci", "cd"]
+    ci, cd = environment.principals.further.values()
+    assert (ci.scope, ci.rotation.every, ci.lifetime) == (None, timedelta(days=20), timedelta(days=60))
+    assert cd.lifetime == cd.rotation.lifetime == timedelta(days=45)
+    assert environment.principal_variables("ci") == ("ci-client-id", "ci-secret")
+
+
+def test_a_scope_is_a_full_resource_id(tmp_path: Path) -> None:
+    scope = f"{GROUP}/providers/Microsoft.KeyVault/vaults/kv-dev/secrets/one"
+    for fine in (f"/subscriptions/{SUBSCRIPTION}", GROUP, scope):
+        principals = loaded(tmp_path, f"principals: {{ci: {{role: Reader, scope: {fine}}}}}").principals
+        assert principals.further["ci"].scope == fine
+    for wrong in ("kv-dev", f"{GROUP}/", f"{GROUP}/providers/Microsoft.KeyVault", f"{scope}?x", "/"):
+        found = problems(tmp_path, f"principals: {{ci: {{role: Reader, scope: '{wrong}'}}}}")
+        assert "full resource id" in found["principals.ci.scope"].right
+
+
 @pytest.mark.parametrize(
     ("more", "path"),
     [

@@ -1,0 +1,103 @@
+"""Group, vault, account and filesystem: what all else lives in, and the caller's way into them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from provisioner.kinds import caller_access, filesystem, key_vault, lock_container, resource_group, storage_account
+from provisioner.model import Address, Node, Search
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from provisioner.recipe.target import Names
+    from provisioner.spec.model import Environment
+
+LOCK = Address("lock_container", "lock")
+
+
+class Places:
+    """The nodes of rows 1, 2 and 11 of the article, and the addresses by which others refer to them."""
+
+    def __init__(self, environment: Environment, names: Names, *, purge: bool) -> None:
+        self._purge = purge
+        self._spec, self._names, self._mark = environment, names, names.environment_id
+        self.group = Address("resource_group", environment.resource_group)
+        self.vault = Address("key_vault", environment.vault_name)
+        self.account = Address("storage_account", environment.account_name)
+        self.jobs = Address("filesystem", environment.storage_account.filesystem)
+        self.vault_access = Address("caller_access", "vault")
+        self.account_access = Address("caller_access", "account")
+
+    def nodes(self) -> Iterator[Node]:
+        """Group, account with its lock and filesystem, vault, and the caller's way in."""
+        spec, mark = self._spec, self._mark
+        group = resource_group.ResourceGroup(
+            id=spec.group_id, location=spec.location, tags=dict(spec.tags), environment=mark
+        )
+        yield Node(address=self.group, desired=group, bootstrap=True)
+        account = storage_account.StorageAccount(
+            id=spec.account_id,
+            location=spec.location,
+            sku=spec.storage_account.sku,
+            tags=dict(spec.tags),
+            environment=mark,
+        )
+        yield Node(address=self.account, desired=account, container=self._group_of(spec.account_id), bootstrap=True)
+        lock = lock_container.LockContainer(account_id=spec.account_id, name=lock_name(mark), environment=mark)
+        yield Node(address=LOCK, desired=lock, container=self.account, bootstrap=True)
+        yield self._vault()
+        yield from self._access()
+        jobs = filesystem.Filesystem(account=spec.account_name, name=self.jobs.name, environment=mark)
+        yield Node(address=self.jobs, desired=jobs, container=self.account, needs=(self.account_access,))
+
+    def searches(self) -> Iterator[Search]:
+        """Grants to callers."""
+        for where, scope_id in ((self.vault, self._spec.vault_id), (self.account, self._spec.account_id)):
+            callers = caller_access.Scope(scope=scope_id, environment=self._mark)
+            yield Search(kind="caller_access", scope=callers, container=where)
+
+    def holding(self, scope: str) -> Address | None:
+        """The node that a scope (a resource id) lies in, the nearest one; None if it is none of these."""
+        spec = self._spec
+        filesystem_id = f"{spec.account_id}/blobServices/default/containers/{self.jobs.name}"
+        near = {
+            filesystem_id: self.jobs,
+            spec.account_id: self.account,
+            spec.vault_id: self.vault,
+            spec.group_id: self.group,
+        }
+        return next(
+            (address for id_, address in near.items() if f"{scope}/".lower().startswith(f"{id_}/".lower())), None
+        )
+
+    def _group_of(self, resource_id: str) -> Address | None:
+        inside = resource_id.lower().startswith(f"{self._spec.group_id.lower()}/")
+        return self.group if inside else None
+
+    def _vault(self) -> Node:
+        spec = self._spec
+        desired = key_vault.Vault(
+            id=spec.vault_id,
+            location=spec.location,
+            tenant_id=self._names.tenant_id,
+            sku=spec.vault.sku,
+            retention_days=spec.vault.retention_days,
+            purge_protection=spec.vault.purge_protection,
+            tags=dict(spec.tags),
+            environment=self._mark,
+            purge_on_delete=self._purge,
+        )
+        return Node(address=self.vault, desired=desired, container=self._group_of(spec.vault_id))
+
+    def _access(self) -> Iterator[Node]:
+        spec, mark = self._spec, self._mark
+        to_vault = caller_access.to_vault(scope=spec.vault_id, vault=spec.vault_name, environment=mark)
+        yield Node(address=self.vault_access, desired=to_vault, container=self.vault, access=True)
+        to_blobs = caller_access.to_blobs(scope=spec.account_id, account=spec.account_name, environment=mark)
+        yield Node(address=self.account_access, desired=to_blobs, container=self.account, access=True)
+
+
+def lock_name(environment_id: str) -> str:
+    """The container whose lease a run holds; one per environment."""
+    return f"provisioner-{environment_id}"

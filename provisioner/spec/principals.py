@@ -1,0 +1,100 @@
+"""The service principals of an environment: the two that every one has, and further ones by name."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeVar
+
+from pydantic import ConfigDict, Field
+
+from provisioner.spec import fields
+from provisioner.spec.parts import Part, Rotation, sustained
+
+
+class Application(Part):
+    """An application that somebody made by hand."""
+
+    client_id: fields.Guid = Field(description="Its application (client) id.")
+
+
+class Principal(Part):
+    """A service principal: its role, its credential, and where else the credential goes."""
+
+    role: fields.Line = Field(description="Name or GUID of its role.")
+    lifetime: fields.Duration = Field(
+        default=Rotation().lifetime, description="Lifetime of its secret; `rotation.lifetime` by default."
+    )
+    application: Application | None = Field(
+        default=None, description="An application to adopt; one is made by default."
+    )
+    display_name: Annotated[str, fields.DISPLAY_NAME] | None = Field(
+        default=None, description="Display name of the application that is made."
+    )
+    rotation: Rotation = Field(default_factory=Rotation, description="Its own rotation; `rotation` by default.")
+    secrets: list[Annotated[str, fields.SECRET_NAME]] = Field(
+        default_factory=list[str], description="More vault secrets that hold its secret."
+    )
+
+
+class AirflowPrincipal(Principal):
+    """Who Airflow is when it reads the vault."""
+
+    role: fields.Line = Field(default="Key Vault Secrets Officer", description="Name or GUID of its role on the vault.")
+
+
+class FlinkApiPrincipal(Principal):
+    """Who the DAG is when it calls the Flink cluster's API."""
+
+    role: fields.Line = Field(default="Contributor", description="Name or GUID of its role on the Flink cluster.")
+
+
+class FurtherPrincipal(Principal):
+    """One more, with access of its own and a credential that lives for itself."""
+
+    role: fields.Line = Field(description="Name or GUID of its role on `scope`.")
+    scope: Annotated[str, fields.SCOPE] | None = Field(
+        default=None, description="Full id of what its role is on; the Flink cluster by default."
+    )
+    variables_prefix: Annotated[str, fields.VARIABLES_PREFIX] | None = Field(
+        default=None,
+        description="What its Airflow variables `…-client-id` and `…-secret` begin with, its own name by default; "
+        '`""` for no variables.',
+    )
+
+
+class Principals(Part):
+    """The service principals, by name."""
+
+    model_config = ConfigDict(extra="allow")
+    others = FurtherPrincipal
+    __pydantic_extra__: dict[str, FurtherPrincipal] = Field(init=False)  # pyright: ignore[reportIncompatibleVariableOverride]  # pydantic takes the type of further fields from here
+
+    airflow: AirflowPrincipal = Field(default_factory=AirflowPrincipal, description="Reads the vault for Airflow.")
+    flink_api: FlinkApiPrincipal = Field(
+        default_factory=FlinkApiPrincipal, alias="flink-api", description="Submits jobs to the Flink cluster."
+    )
+
+    @property
+    def further(self) -> dict[str, FurtherPrincipal]:
+        """Those beyond the two that every environment has."""
+        return self.__pydantic_extra__
+
+    @property
+    def named(self) -> dict[str, Principal]:
+        """All of them."""
+        return {"airflow": self.airflow, "flink-api": self.flink_api, **self.further}
+
+    def rotating(self, common: Rotation) -> Principals:
+        """The same, each with the common rotation where it has none of its own."""
+        rest = {name: _rotating(one, common) for name, one in self.further.items()}
+        update = {"airflow": _rotating(self.airflow, common), "flink_api": _rotating(self.flink_api, common)}
+        return self.model_copy(update={**update, **rest})
+
+
+P = TypeVar("P", bound=Principal)
+
+
+def _rotating(principal: P, common: Rotation) -> P:
+    rotation = principal.rotation if "rotation" in principal.model_fields_set else common
+    if "lifetime" in principal.model_fields_set:
+        rotation = sustained(rotation.model_copy(update={"lifetime": principal.lifetime}))
+    return principal.model_copy(update={"rotation": rotation, "lifetime": rotation.lifetime})
