@@ -84,6 +84,9 @@ render: .venv/runtime.stamp ## print ENV's Airflow settings and DAG as they woul
 rotate: .venv/runtime.stamp ## replace credentials of ENV that are due, without a moment of downtime
 	@$(PROVISIONER) rotate $(ENV) $(YES_OPTION) $(ARGS)
 
+run: .venv/runtime.stamp ## run ENV's DAG and follow it: states, tasks, the job and where its result lies
+	@$(PROVISIONER) run $(ENV) $(ARGS)
+
 schedule: .venv/runtime.stamp ## print what runs ENV's rotation; KIND=cron, systemd, github-actions, azure-pipelines or airflow
 	@$(PROVISIONER) schedule $(ENV) --kind $(or $(KIND),$(error KIND names no scheduler)) $(ARGS)
 
@@ -101,6 +104,9 @@ test: .venv/dev.stamp ## run every test, with the branches of the engine covered
 
 validate: .venv/runtime.stamp ## find every mistake in ENV's spec, without any network
 	@$(PROVISIONER) validate $(ENV) $(ARGS)
+
+verify: .venv/runtime.stamp ## prove each link from Airflow to the job's jar in ENV, without running a job
+	@$(PROVISIONER) verify $(ENV) $(ARGS)
 
 .venv/dev.stamp: requirements/dev.txt requirements/sync.py .venv/python.stamp
 	@.venv/bin/python requirements/sync.py --exact $<
@@ -120,4 +126,4 @@ validate: .venv/runtime.stamp ## find every mistake in ENV's spec, without any n
 	@touch $@
 
 .PHONY: bench browser check format graph help jar local-down local-env local-reset local-status local-up lock output \
-  plan provision reliability render rotate schedule schema status teardown test validate
+  plan provision reliability render rotate run schedule schema status teardown test validate verify

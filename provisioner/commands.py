@@ -11,6 +11,8 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from provisioner.chain import parsed, running
+from provisioner.chain.links import Links
 from provisioner.cloud.profile import PROFILES
 from provisioner.engine.apply import Apply, Watch
 from provisioner.engine.journal import Journal
@@ -23,7 +25,7 @@ from provisioner.errors import Protected
 from provisioner.kinds import kinds
 from provisioner.model import CONVERGE, Action, Address, Asked, Intent, Outcome, Plan, Recipe, Result, Snapshot, Step
 from provisioner.recipe.places import LOCK, lock_name
-from provisioner.recipe.recipe import recipe
+from provisioner.recipe.recipe import recipe, targets
 from provisioner.recipe.target import Names
 from provisioner.spec.rendering import Hosts
 
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
     from pathlib import Path
 
+    from provisioner.chain.finding import Finding
+    from provisioner.chain.running import Ran, Tell, Wanted
     from provisioner.cloud.cloud import Cloud
     from provisioner.engine.saved import SavedPlan
     from provisioner.spec.model import Environment
@@ -86,6 +90,19 @@ class Run:
         return declared(self.environment, self.cloud.session.tenant_id, purge=self.purge)
 
     @cached_property
+    def links(self) -> Links:
+        """What a job's way leads over."""
+        names = names_of(self.environment, self.cloud.session.tenant_id)
+        return Links(
+            environment=self.environment,
+            cloud=self.cloud,
+            names=names,
+            recipe=self.recipe,
+            targets=targets(self.environment, names),
+            kinds=self.kinds,
+        )
+
+    @cached_property
     def kinds(self) -> dict[str, Any]:
         """Every kind."""
         return kinds()
@@ -93,14 +110,18 @@ class Run:
 
 def declared(environment: Environment, tenant_id: str = NO_TENANT, *, purge: bool = False) -> Recipe:
     """The recipe of an environment. Without a tenant only names and needs are right (`graph`)."""
+    return recipe(environment, names_of(environment, tenant_id), purge=purge)
+
+
+def names_of(environment: Environment, tenant_id: str) -> Names:
+    """What the recipe cannot take from the spec."""
     profile = PROFILES[environment.cloud]
-    names = Names(
+    return Names(
         environment_id=environment.environment_id(tenant_id),
         tenant_id=tenant_id,
         vault_url=f"https://{environment.vault_name}.{profile.vault_suffix}/",
         hosts=Hosts(management=profile.arm, login=profile.authority, dfs_suffix=profile.dfs_suffix),
     )
-    return recipe(environment, names, purge=purge)
 
 
 def make_plan(run: Run, only: Iterable[Address] = ()) -> Plan:
@@ -172,6 +193,29 @@ def teardown(run: Run, *, with_contents: bool = False) -> Report:
     with _lease(run, "teardown", there=snapshot.readings[LOCK].observed is not None):
         _passes(run, walk, done)
     return Report(plan=made, outcomes=tuple(done.values()))
+
+
+def run_dag(run: Run, wanted: Wanted, tell: Tell, *, wait_dag: bool = True) -> Ran:
+    """Run the DAG, or join the run that is under way. wait_dag: not before Airflow has parsed it as the spec has it."""
+    if wait_dag:
+        parsed.require_imported(run.links)
+        tell(f"dags/{run.environment.dag.file}", "waiting for Airflow to parse it")
+        parsed.await_parsed(run.links, fresh=False)
+    return running.run_dag(run.links, wanted, tell)
+
+
+def await_dag(run: Run, report: Report) -> None:
+    """After a provision: until Airflow has parsed the DAG. Raises DagNotParsed."""
+    dag = run.links.targets.airflow.dag
+    fresh = any(o.step.address == dag and o.result is Result.DONE for o in report.outcomes)
+    parsed.await_parsed(run.links, fresh=fresh)
+
+
+def verify(run: Run) -> tuple[Finding, ...]:
+    """Prove each link of the chain without running a job."""
+    from provisioner.chain import verifying
+
+    return verifying.verify(run.links)
 
 
 def notes(run: Run) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ ProvisionerError
 │   ├── NotYetVisible        a replica has not caught up, a grant has not arrived
 │   ├── Unreachable          no answer at all
 │   └── Unexpected           an answer nobody here knows
+├── DagNotParsed         Airflow could not read the DAG, or has not in time
 ├── LocalError           the embedded local Azure did not start or stop
 ├── Defect               a mistake of ours: nothing a user did
 └── Interrupted          a person or a signal ended the run
@@ -233,6 +234,25 @@ class Unexpected(CloudError):
     """An answer nobody here knows."""
 
     advice = "Run it again with --debug and look at the answer."
+
+
+@dataclass(eq=False, kw_only=True)
+class DagNotParsed(ProvisionerError):
+    """Airflow could not import `file`, for the reason in `trace`; without one it has not parsed it in `seconds`."""
+
+    file: str
+    dag: str
+    trace: str = ""
+    seconds: float = 0.0
+
+    def sentence(self) -> str:
+        if self.trace:
+            trace = self.trace.strip().replace("\n", "\n  ")
+            return f"Airflow cannot import {self.file}:\n  {trace}\nCorrect the DAG and run `provisioner provision`."
+        return (
+            f"Airflow has not parsed {self.file} as the spec has it after {self.seconds:.0f} s. See that it declares "
+            f"the DAG {self.dag}, look at Airflow's own page, or set `waits.import` higher, and run the command again."
+        )
 
 
 @dataclass(eq=False)

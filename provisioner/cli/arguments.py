@@ -53,6 +53,7 @@ def parser() -> Parser:
     verbs = root.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=Parser)
     _reading(verbs)
     _writing(verbs)
+    _running(verbs)
     _scheduling(verbs)
     _local(verbs)
     return root
@@ -89,6 +90,7 @@ def _writing(verbs: Any) -> None:
     part.add_argument("--only", action="append", default=[], metavar="ADDRESS", help="this resource and what it needs")
     part.add_argument("--plan", metavar="FILE", help="do what this saved plan says, or nothing")
     made.add_argument("--yes", action="store_true", help="do not ask before deleting or replacing")
+    made.add_argument("--wait-dag", action="store_true", help="end when Airflow has parsed the DAG, or say why not")
     made = _verb(verbs, "rotate", "replace credentials that are due, without a moment of downtime")
     made.add_argument("--plan-only", action="store_true", help="show what it would do")
     made.add_argument(
@@ -104,6 +106,24 @@ def _writing(verbs: Any) -> None:
     made.add_argument("--yes", action="store_true", help="do not ask")
     made.add_argument("--purge", action="store_true", help="purge the vault, which is kept soft-deleted otherwise")
     made.add_argument("--with-contents", action="store_true", help="delete what else stands in our containers, too")
+
+
+def _running(verbs: Any) -> None:
+    made = _verb(verbs, "run", "run the DAG and follow it: states, tasks, the job and where its result lies")
+    made.add_argument("--conf", default="{}", metavar="JSON", help="the run's configuration, one JSON object")
+    made.add_argument("--run-id", default="", metavar="ID", help="this run, begun if there is none of that id")
+    made.add_argument(
+        "--wait", action=argparse.BooleanOptionalAction, default=True, help="follow it to its end (the default)"
+    )
+    made.add_argument("--timeout", metavar="15m", help="how long to follow it; `dag.timeout` and 10m more by default")
+    made.add_argument("--unpause", action="store_true", help="switch the DAG on first if it is paused")
+    made.add_argument(
+        "--wait-dag",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="first wait until Airflow has parsed the DAG as the spec has it (the default)",
+    )
+    _verb(verbs, "verify", "prove each link from Airflow to the job's jar without running a job")
 
 
 def _scheduling(verbs: Any) -> None:

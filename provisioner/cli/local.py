@@ -102,21 +102,26 @@ def _runtimes(arguments: Namespace) -> int:
 
 
 def _runtimes_up(arguments: Namespace) -> int:
-    """Waits until each is ready; the first that cannot be started ends it with its reason, when all have been tried."""
-    process.start(state())
-    told: list[dict[str, Any]] = []
-    said = _unsaid if arguments.json else show.text
-    with runtimes.progress(said, live=show.on_terminal(quiet=arguments.json)) as watch:
-        for told in process.runtimes_up(state()):
-            watch(told)
+    told = start_runtimes(quiet=arguments.json)
     if arguments.json:
         show.document({"runtimes": told})
     elif not told:
         show.text("nothing here has a real program behind it: no Flink cluster, no Airflow runtime")
+    return 0
+
+
+def start_runtimes(*, quiet: bool) -> list[dict[str, Any]]:
+    """Wait until each is ready; what they tell. Raises LocalError for what cannot be started, when all were tried."""
+    told: list[dict[str, Any]] = []
+    with explained():
+        process.start(state())
+        with runtimes.progress(_unsaid if quiet else show.text, live=show.on_terminal(quiet=quiet)) as watch:
+            for told in process.runtimes_up(state()):
+                watch(told)
     failed = runtimes.failures(told)
     if failed:
         raise LocalError("\n".join(failed), "Then `provisioner local runtimes up` again; what is ready stays")
-    return 0
+    return told
 
 
 def _runtimes_down(_arguments: Namespace) -> int:

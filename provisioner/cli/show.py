@@ -27,8 +27,8 @@ CODES = {"green": 32, "yellow": 33, "magenta": 35, "cyan": 36, "red": 31, "dim":
 
 
 def text(line: str) -> None:
-    """One plain line."""
-    print(line)
+    """One plain line, at once: whoever reads along waits for it."""
+    print(line, flush=True)
 
 
 def document(content: object) -> None:

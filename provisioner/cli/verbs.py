@@ -112,6 +112,8 @@ def provision(arguments: Namespace) -> int:
     with show.progress(quiet=arguments.json) as watch, opened(arguments, confirm=confirm, watch=watch) as run:
         report = commands.provision(run, only=only, saved=saved)
         now = run.cloud.session.now()
+        if arguments.wait_dag and not (report.failed or report.interrupted):
+            commands.await_dag(run, report)
     code = _reported(arguments, report, credentials_at=now)
     if not arguments.json:
         show.lines(due_lines(report.plan, now))
@@ -206,6 +208,20 @@ def output(arguments: Namespace) -> int:
     return 0
 
 
+def run(arguments: Namespace) -> int:
+    """Run the DAG."""
+    from provisioner.cli import running
+
+    return running.run(arguments)
+
+
+def verify(arguments: Namespace) -> int:
+    """Prove the chain."""
+    from provisioner.cli import verifying
+
+    return verifying.verify(arguments)
+
+
 VERBS: dict[str, Callable[[Any], int]] = {
     "graph": graph,
     "output": output,
@@ -214,10 +230,12 @@ VERBS: dict[str, Callable[[Any], int]] = {
     "render": render,
     "schedule": schedule,
     "rotate": rotate,
+    "run": run,
     "schema": schema,
     "status": status,
     "teardown": teardown,
     "validate": validate,
+    "verify": verify,
 }
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from provisioner.cloud.arm import Arm
+from provisioner.cloud.permissions import Permission, may, permission
 from provisioner.cloud.rights import may_register, missing_permission_of, missing_right
 from provisioner.errors import CloudError, NotAuthorized, NotFound
 
@@ -19,30 +18,6 @@ VERSION = "2022-04-01"
 SECRETS_VERSION = "7.4"
 BLOB_VERSION = "2023-11-03"
 CONTAINERS_VERSION = "2023-05-01"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Permission:
-    """What one of the caller's roles allows on a scope."""
-
-    actions: tuple[str, ...]
-    not_actions: tuple[str, ...]
-    data_actions: tuple[str, ...]
-    not_data_actions: tuple[str, ...]
-
-
-def may(permissions: Sequence[Permission], wanted: Sequence[str], *, data: bool) -> bool:
-    """Whether the permissions together allow every wanted action.
-
-    https://learn.microsoft.com/azure/role-based-access-control/role-definitions#how-permissions-are-evaluated: a role's
-    notActions take from that role alone.
-    """
-
-    def allowed(action: str) -> bool:
-        pairs = [(p.data_actions, p.not_data_actions) if data else (p.actions, p.not_actions) for p in permissions]
-        return any(_covers(given, action) and not _covers(taken, action) for given, taken in pairs)
-
-    return all(allowed(action) for action in wanted)
 
 
 class Caller:
@@ -63,7 +38,7 @@ class Caller:
             )
         except NotFound:
             return None
-        return may([_permission(item) for item in listed], data_actions, data=True)
+        return may([permission(item) for item in listed], data_actions, data=True)
 
     def lacks(self, scope: str, right: str) -> str | None:
         """The right that is missing, and who grants it how; empty: it is there; None: Azure does not tell.
@@ -93,7 +68,7 @@ class Caller:
     def _permissions(self, scope: str) -> tuple[Permission, ...] | None:
         where = f"{scope}/providers/Microsoft.Authorization/permissions"
         try:
-            return tuple(_permission(item) for item in self._arm.list_all(where, VERSION, missing_ok=False))
+            return tuple(permission(item) for item in self._arm.list_all(where, VERSION, missing_ok=False))
         except CloudError:  # no such scope yet, or it does not tell: the write itself will
             return None
 
@@ -132,17 +107,3 @@ def _around(scope: str) -> tuple[str, ...]:
     """Subscription, group and resource, the widest first: most callers have their rights there."""
     parts = scope.split("/")
     return tuple(dict.fromkeys("/".join(parts[:length]) for length in (3, 5, len(parts)) if length <= len(parts)))
-
-
-def _permission(item: dict[str, Any]) -> Permission:
-    return Permission(
-        actions=tuple(item.get("actions") or ()),
-        not_actions=tuple(item.get("notActions") or ()),
-        data_actions=tuple(item.get("dataActions") or ()),
-        not_data_actions=tuple(item.get("notDataActions") or ()),
-    )
-
-
-def _covers(patterns: Sequence[str], action: str) -> bool:
-    """`*` stands for anything, slashes too."""
-    return any(re.fullmatch(re.escape(p).replace(r"\*", ".*"), action, re.IGNORECASE) for p in patterns)

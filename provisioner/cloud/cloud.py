@@ -6,14 +6,17 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from provisioner.cloud.airflow import Airflow
     from provisioner.cloud.arm import Arm
     from provisioner.cloud.authorization import Authorization
     from provisioner.cloud.caller import Caller
     from provisioner.cloud.data_factory import DataFactory
     from provisioner.cloud.data_lake import DataLake
+    from provisioner.cloud.flink_jobs import FlinkJobs
     from provisioner.cloud.graph import Graph
     from provisioner.cloud.key_vault_secrets import KeyVaultSecrets
     from provisioner.cloud.key_vaults import KeyVaults
+    from provisioner.cloud.principal_rights import PrincipalRights
     from provisioner.cloud.resource_groups import ResourceGroups
     from provisioner.cloud.session import Session
     from provisioner.cloud.storage_accounts import StorageAccounts
@@ -31,6 +34,12 @@ class Cloud:
         from provisioner.cloud.arm import Arm
 
         return Arm(self.session)
+
+    def airflow(self, *, web_url: str, version: str, scope: str, right: str) -> Airflow:
+        """The API of one Airflow."""
+        from provisioner.cloud.airflow import Airflow
+
+        return Airflow(self.session, web_url=web_url, version=version, scope=scope, right=right)
 
     @cached_property
     def authorization(self) -> Authorization:
@@ -61,6 +70,13 @@ class Cloud:
         return DataLake(self.session)
 
     @cached_property
+    def flink_jobs(self) -> FlinkJobs:
+        """The jobs of Flink clusters."""
+        from provisioner.cloud.flink_jobs import FlinkJobs
+
+        return FlinkJobs(self.session)
+
+    @cached_property
     def graph(self) -> Graph:
         """Applications, service principals, passwords."""
         from provisioner.cloud.graph import Graph
@@ -73,6 +89,13 @@ class Cloud:
         from provisioner.cloud.key_vaults import KeyVaults
 
         return KeyVaults(self.session)
+
+    @cached_property
+    def principal_rights(self) -> PrincipalRights:
+        """What other principals may do."""
+        from provisioner.cloud.principal_rights import PrincipalRights
+
+        return PrincipalRights(self.session)
 
     @cached_property
     def resource_groups(self) -> ResourceGroups:

@@ -178,7 +178,10 @@ def _of_operation(error: AzureError) -> Answer:
 
 
 def _codes(body: str | dict[str, Any]) -> tuple[str, str, str]:
-    """Outer code, inner code, message: ARM, Graph, Key Vault, dfs (`error`), Entra (`error` is a word), blob (XML)."""
+    """Outer code, inner code, message.
+
+    ARM, Graph, Key Vault, dfs (`error`), Entra (`error` is a word), blob (XML), Airflow (`title` and `detail`).
+    """
     if isinstance(body, str):
         found = re.search(r"<Code>([^<]*)</Code>\s*<Message>([^<]*)", body)
         return (found.group(1), "", found.group(2)) if found else ("", "", "")
@@ -191,7 +194,8 @@ def _codes(body: str | dict[str, Any]) -> tuple[str, str, str]:
         return "", "", str(error)
     told: dict[str, Any] = {**error}
     inner: Any = told.get("innererror") or told.get("innerError") or {}
-    return str(told.get("code", "")), str(inner.get("code", "")), str(told.get("message", ""))
+    code, message = told.get("code") or told.get("title"), told.get("message") or told.get("detail")
+    return str(code or ""), str(inner.get("code", "")), str(message or "")
 
 
 def _body(response: Any) -> str | dict[str, Any]:

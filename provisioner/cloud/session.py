@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from provisioner.cloud.faults import refusal, translated
 from provisioner.cloud.retries import JITTER, Retry
-from provisioner.cloud.sign_in import LocalSettings, SignIn, sign_in
+from provisioner.cloud.sign_in import LocalSettings, SignIn, by_secret, sign_in
 from provisioner.cloud.tokens import Tokens, claims_of
 from provisioner.cloud.transport import WRITE_SECONDS, Route, SignInTransport, Transport, ticks
 from provisioner.errors import CloudError, Interrupted, NotYetVisible
@@ -55,7 +55,7 @@ class Session:
         self.lease: Lease | None = None
         self.interrupted = threading.Event()
         self.operation_seconds = OPERATION_SECONDS  # of Azure's long-running ones
-        self._tenant = tenant
+        self._tenant, self._route, self._debug = tenant, route, debug
         self._transport = Transport(route, pause=self.pause, guard=self._guard, debug=debug)
         self._memos: dict[object, Future[Any]] = {}
         self._written: set[object] = set()
@@ -66,6 +66,15 @@ class Session:
         """The session, with its credential."""
         self.credential = Tokens(chosen, self._tenant)
         return self
+
+    def acting_as(self, tenant_id: str, client_id: str, secret: Secret) -> Session:
+        """A session of another principal, for reading as it does; whoever asks for it closes it. Signs in later."""
+        other = Session(
+            self.profile, subscription=self.subscription_id, tenant=tenant_id, route=self._route, debug=self._debug
+        )
+        other.interrupted = self.interrupted
+        options = {"transport": other.sign_in_transport(), "user_agent": USER_AGENT, "retry_policy_class": Retry}
+        return other.signed_in(by_secret(self.profile, tenant_id, client_id, secret, **options))
 
     def warm(self) -> None:
         """Fetch the tokens of all audiences at once; returns with that of the control plane.

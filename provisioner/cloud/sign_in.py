@@ -56,8 +56,7 @@ def sign_in(profile: Profile, tenant: str | None, local: LocalSettings | None, *
 
     Raises NotAuthorized for variables that make no credential.
     """
-    # The authority comes from our own table: MSAL need not ask whether it exists.
-    options.update(authority=urlsplit(profile.authority).netloc, disable_instance_discovery=True)
+    options.update(_authority(profile))
     if local is not None:
         return _operator(local, options)
     try:
@@ -68,6 +67,20 @@ def sign_in(profile: Profile, tenant: str | None, local: LocalSettings | None, *
         )
     except (ValueError, OSError) as error:
         raise NotAuthorized(operation="sign-in", message=str(error), remedy=REMEDY) from error
+
+
+def by_secret(profile: Profile, tenant_id: str, client_id: str, secret: Secret, **options: Any) -> SignIn:
+    """A service principal with its secret."""
+    from azure.identity import ClientSecretCredential
+
+    options.update(_authority(profile))
+    credential = ClientSecretCredential(tenant_id, client_id, secret.reveal(), **options)
+    return SignIn(credential=credential, how=f"client secret of {client_id}")
+
+
+def _authority(profile: Profile) -> dict[str, Any]:
+    """It comes from our own table: MSAL need not ask whether it exists."""
+    return {"authority": urlsplit(profile.authority).netloc, "disable_instance_discovery": True}
 
 
 def _operator(local: LocalSettings, options: Mapping[str, Any]) -> SignIn:

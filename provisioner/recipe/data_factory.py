@@ -42,6 +42,12 @@ def declare(
         ),
         searches=parts.searches(),
         address=AIRFLOW,
+        web_url=Ref(AIRFLOW, "web_url"),
+        version=environment.airflow.version,
+        scope=environment.airflow.api_scope,
+        right=f"Contributor on the data factory {environment.factory_id.rsplit('/', 1)[-1]}",
+        dag=parts.imported(),
+        settings=airflow_runtime.settings,
     )
 
 
@@ -167,4 +173,8 @@ class _Parts:
             deadline_seconds=self.spec.waits.import_.total_seconds(),
         )
         needs = (self.linked, self._file_address(), self._reads())
-        return Node(address=Address("dag_import", self.spec.dag.id), desired=desired, container=AIRFLOW, needs=needs)
+        return Node(address=self.imported(), desired=desired, container=AIRFLOW, needs=needs)
+
+    def imported(self) -> Address:
+        """The import of the DAG's file."""
+        return Address("dag_import", self.spec.dag.id)

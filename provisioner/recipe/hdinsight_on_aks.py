@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from provisioner.kinds.flink_cluster import FlinkCluster
 from provisioner.model import Address, Node, Ref
 from provisioner.recipe.target import Flink
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from provisioner.spec.model import Environment
 
 FLINK = Address("flink_cluster", "flink")
+CLUSTER = "Microsoft.HDInsight/clusterpools/clusters"
+ACTIONS = (f"{CLUSTER}/read", f"{CLUSTER}/jobs/read", f"{CLUSTER}/runjob/action")
+# Where the DAG's params stand in a cluster's id; the second spelling of the first is the article's.
+PARAMS = {2: ("subscription", "subscritpion"), 4: ("rg",), 8: ("poolNm",), 10: ("clusterNm",)}
 
 
 def declare(environment: Environment) -> Flink:
@@ -21,4 +27,14 @@ def declare(environment: Environment) -> Flink:
         address=FLINK,
         scope=environment.cluster_id,
         identity=Ref(FLINK, "identity_object_id"),
+        actions=ACTIONS,
+        find_job=lambda cloud, name, conf: cloud.flink_jobs.find_job(_cluster(environment.cluster_id, conf), name),
     )
+
+
+def _cluster(cluster_id: str, conf: Mapping[str, Any]) -> str:
+    """The cluster that a run's configuration leads to: its params may name another than the spec's."""
+    parts = cluster_id.split("/")
+    for place, keys in PARAMS.items():
+        parts[place] = next((str(conf[key]) for key in keys if conf.get(key)), parts[place])
+    return "/".join(parts)

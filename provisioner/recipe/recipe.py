@@ -13,11 +13,12 @@ from provisioner.recipe.jars import Jars
 from provisioner.recipe.places import Places
 from provisioner.recipe.principals import Principals
 from provisioner.recipe.secrets import Secrets
+from provisioner.recipe.target import Targets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from provisioner.recipe.target import Names
+    from provisioner.recipe.target import Airflow, Names
     from provisioner.spec.model import Environment
 
 READ_VAULT = "Key Vault Secrets User"
@@ -30,11 +31,7 @@ def recipe(environment: Environment, names: Names, *, purge: bool = False) -> Re
     principals = Principals(environment, names, places, flink)
     secrets = Secrets(environment, names, places)
     jars = Jars(environment, names, places, flink)
-    # Places whose value can be read back come first: a run that dies between them loses no credential.
-    own = (Address("vault_secret", name) for name in environment.principals.airflow.secrets)
-    airflow = data_factory.declare(
-        environment, names, principals.reader("airflow"), account=places.account, needs=(principals.reads_vault, *own)
-    )
+    airflow = _airflow(environment, names, places, principals)
     nodes = (
         *places.nodes(),
         *flink.nodes,
@@ -51,6 +48,20 @@ def recipe(environment: Environment, names: Names, *, purge: bool = False) -> Re
         searches=searches,
         notes=tuple(_notes(environment)),
     )
+
+
+def targets(environment: Environment, names: Names) -> Targets:
+    """What hosts this environment's Airflow and what runs its Flink, for what happens after it stands. Pure."""
+    flink, places = hdinsight_on_aks.declare(environment), Places(environment, names, purge=False)
+    principals = Principals(environment, names, places, flink)
+    return Targets(airflow=_airflow(environment, names, places, principals), flink=flink)
+
+
+def _airflow(environment: Environment, names: Names, places: Places, principals: Principals) -> Airflow:
+    """Places whose value can be read back come first: a run that dies between them loses no credential."""
+    own = (Address("vault_secret", name) for name in environment.principals.airflow.secrets)
+    needs = (principals.reads_vault, *own)
+    return data_factory.declare(environment, names, principals.reader("airflow"), account=places.account, needs=needs)
 
 
 def _notes(environment: Environment) -> Iterator[str]:

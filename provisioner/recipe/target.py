@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from provisioner.model import Address, Node, Ref, Search
+    from collections.abc import Callable, Mapping
+
+    from provisioner.cloud.cloud import Cloud
+    from provisioner.cloud.flink_jobs import FlinkJob
+    from provisioner.model import Address, Node, Observed, Ref, Search
+    from provisioner.secret import Secret
     from provisioner.spec.rendering import Hosts
 
 
@@ -22,12 +27,18 @@ class Names:
 
 @dataclass(frozen=True, kw_only=True)
 class Flink:
-    """Where Flink runs. scope: the resource whose API submits jobs. identity: who reads the jar (object id)."""
+    """Where Flink runs.
+
+    scope: the resource whose API submits jobs. identity: who reads the jar (object id). actions: what the API's
+    principal needs on the scope. find_job: a job by its name, for a run with this configuration.
+    """
 
     nodes: tuple[Node, ...]
     address: Address
     scope: str
     identity: Ref
+    actions: tuple[str, ...]
+    find_job: Callable[[Cloud, str, Mapping[str, Any]], FlinkJob | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +55,26 @@ class Reader:
 
 @dataclass(frozen=True, kw_only=True)
 class Airflow:
-    """What hosts Airflow."""
+    """What hosts Airflow.
+
+    web_url: of its web server, whose API takes tokens for `scope` from who has `right`. dag: the node that puts the
+    DAG's file there. settings: what its workers run with, None where that cannot be read.
+    """
 
     nodes: tuple[Node, ...]
     searches: tuple[Search, ...]
     address: Address
+    web_url: Ref
+    version: str
+    scope: str
+    right: str
+    dag: Address
+    settings: Callable[[Observed], Mapping[str, Secret | None]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Targets:
+    """What hosts Airflow, and where Flink runs."""
+
+    airflow: Airflow
+    flink: Flink

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from pydantic_core import core_schema
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
+# Data Factory's own application in Entra. No page names the scope of its Airflow; clients of Fabric's Airflow, with
+# hosts of the same names, ask for this one (FabricSecretBackend of apache-airflow-providers-microsoft-fabric).
+DATA_FACTORY_SCOPE = "5d13f7d7-0567-429c-9880-320e9555e5fc/.default"
 
 
 class Part(BaseModel):
@@ -143,6 +146,9 @@ class DataFactoryAirflow(ShortPart):
     )
     connections_prefix: str = Field(
         default="airflow-connections", description="What the vault puts before a connection's id."
+    )
+    api_scope: Annotated[str, Rule(r"\S+", "write a scope such as https://management.azure.com/.default")] = Field(
+        default=DATA_FACTORY_SCOPE, description="What tokens for Airflow's own API are asked for."
     )
     linked_service: Annotated[
         str, Rule(r"|[A-Za-z0-9][^<>*#.%&:\\+?/\x00-\x1f]{0,259}", "use letters, digits, spaces, - and _")

@@ -6,6 +6,7 @@ No secret enters a template: what only a run knows is placed by the caller.
 from __future__ import annotations
 
 import ast
+import hashlib
 import json
 import warnings
 from dataclasses import dataclass
@@ -100,6 +101,12 @@ def dag_values(environment: Environment, hosts: Hosts) -> dict[str, Any]:
         "cluster": {"subscription": parts[2], "group": parts[4], "pool": parts[8], "name": parts[10]},
         "hosts": {"management": hosts.management.rstrip("/"), "login": hosts.login.rstrip("/")},
     }
+
+
+def job_name(environment: Environment, run_id: str) -> str:
+    """The job that an Airflow run submits, as `job_name` in templates/dags/parts/flink_job.py.j2 derives it."""
+    run = f"{environment.dag.id} {run_id}"
+    return environment.job.name + hashlib.sha256(run.encode()).hexdigest()[:12]
 
 
 def airflow_settings(

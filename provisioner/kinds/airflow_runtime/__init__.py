@@ -23,7 +23,7 @@ from provisioner.kinds.airflow_runtime.records import (
     package,
 )
 from provisioner.kinds.airflow_runtime.write import create, delete, update
-from provisioner.model import Address, Holding, Proof, View
+from provisioner.model import Address, Holding, Observed, Proof, View
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
     from provisioner.secret import Secret
 
-__all__ = ["KIND", "AirflowRuntime", "ObservedAirflowRuntime"]
+__all__ = ["KIND", "AirflowRuntime", "ObservedAirflowRuntime", "settings"]
 
 
 def _read(cloud: Cloud, desired: AirflowRuntime) -> ObservedAirflowRuntime | None:
@@ -41,6 +41,14 @@ def _read(cloud: Cloud, desired: AirflowRuntime) -> ObservedAirflowRuntime | Non
 
 def _publish(observed: ObservedAirflowRuntime, _view: View | None) -> Outputs:
     return {"id": observed.runtime.resource_id, "web_url": observed.runtime.web_url}
+
+
+def settings(observed: Observed) -> Mapping[str, Secret | None]:
+    """The variables that its workers run with; None for one that GET hides."""
+    if not isinstance(observed, ObservedAirflowRuntime):
+        raise TypeError(type(observed).__name__)
+    variables = observed.runtime.variables
+    return {name: None if observed.is_masked(name) else value for name, value in variables.items()}
 
 
 def _holds(observed: ObservedAirflowRuntime) -> Mapping[Address, tuple[Holding, ...]]:
