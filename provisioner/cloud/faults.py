@@ -69,8 +69,13 @@ BY_STATUS: dict[int, type[CloudError]] = {
     423: Conflict,
     429: Throttled,
 }
+# A limit of the service's own is reached, and not that it is busy:
+# https://learn.microsoft.com/azure/key-vault/general/overview-throttling and
+# https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling
+LIMITED = frozenset({"Throttled", "SubscriptionRequestsThrottled"})
 FAILED_THERE = "Azure itself failed. Run the command again in a few minutes; it goes on where it stopped."
 SIGN_IN_CODE = re.compile(r"AADSTS\d+")
+TOO_MANY = 429
 UNANSWERED = (ServiceRequestError, ServiceResponseError)
 
 
@@ -93,6 +98,14 @@ def translated(operation: str) -> Generator[None]:
         yield
     except AzureError as error:
         raise _ours(error, operation) from error
+
+
+def limit_reached(response: Any) -> float | None:
+    """How long a service asks to wait that turned a call away for a limit of its own (0: it does not say); or None."""
+    if response.status_code != TOO_MANY:
+        return None
+    answer = _answer(response)
+    return (answer.retry_after_seconds or 0.0) if answer.code in LIMITED else None
 
 
 def refusal(response: Any, operation: str) -> CloudError:

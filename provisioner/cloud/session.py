@@ -15,7 +15,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from provisioner.cloud.faults import refusal, translated
+from provisioner.cloud.budget import Budget
+from provisioner.cloud.faults import limit_reached, refusal, translated
 from provisioner.cloud.retries import JITTER, Retry
 from provisioner.cloud.sign_in import LocalSettings, SignIn, by_secret, sign_in
 from provisioner.cloud.tokens import Tokens, claims_of
@@ -56,7 +57,8 @@ class Session:
         self.interrupted = threading.Event()
         self.operation_seconds = OPERATION_SECONDS  # of Azure's long-running ones
         self._tenant, self._route, self._debug = tenant, route, debug
-        self._transport = Transport(route, pause=self.pause, guard=self._guard, debug=debug)
+        budget = Budget(profile, pause=self.pause, ticks=ticks, limit_reached=limit_reached)
+        self._transport = Transport(route, pause=self.pause, guard=self._guard, budget=budget, debug=debug)
         self._memos: dict[object, Future[Any]] = {}
         self._written: set[object] = set()
         self._https: dict[str, Http] = {}

@@ -1,7 +1,7 @@
 """The one way out: every request of every client, sign-in included, goes through one pool of connections.
 
-It counts, notes the cloud's clock, refuses writes without the lease and logs method, URL, status and time; never a
-header or a body.
+It keeps to the budget, counts, notes the cloud's clock, refuses writes without the lease and logs method, URL, status
+and time; never a header or a body.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from azure.core.rest import HttpRequest, HttpResponse
+
+    from provisioner.cloud.budget import Budget
 
 LOG = logging.getLogger("provisioner.http")
 DISCOVERY = "/.well-known/openid-configuration"
@@ -61,6 +63,7 @@ class Transport(HttpTransport[Any, Any]):
         *,
         pause: Callable[[float], None],
         guard: Callable[[str, str], None],
+        budget: Budget | None = None,
         debug: bool = False,
     ) -> None:
         self._session = _pool(route)
@@ -77,6 +80,7 @@ class Transport(HttpTransport[Any, Any]):
         self._route = route
         self._pause = pause
         self._guard = guard
+        self._budget = budget
         self._debug = debug
         self._lock = threading.Lock()
 
@@ -85,13 +89,24 @@ class Transport(HttpTransport[Any, Any]):
         self._pause(duration)
 
     def send(self, request: Any, **options: Any) -> Any:
-        """One request on the wire; raises what azure-core raises."""
+        """One request on the wire, when it is its turn; raises what azure-core raises."""
+        if self._budget is None:
+            return self._guarded(request, **options)
+        turn = self._budget.enter(request.method, request.url)
+        response = None
+        try:
+            response = self._guarded(request, **options)
+        finally:
+            turn.ended(response)
+        return response
+
+    def _guarded(self, request: Any, **options: Any) -> Any:
         if request.method not in READS:
             self._guard(request.method, request.url)
         return self.send_unguarded(request, **options)
 
     def send_unguarded(self, request: Any, **options: Any) -> Any:
-        """`send` without a look at the lease."""
+        """`send` without a look at the lease, and at once."""
         if self._route.proxies is not None:
             options["proxies"] = dict(self._route.proxies)
             options["connection_verify"] = self._route.ca_bundle or True

@@ -151,6 +151,7 @@ class Control:
         self._world.store.clear()
         self._world.clock.offset_seconds = 0.0
         self._gateway.calls.clear()
+        self._world.limits.clear()
         self._reseed()
         return {}
 
@@ -189,6 +190,7 @@ class Control:
         if not folder.exists():
             raise ValueError(f"no snapshot {folder.name!r}")
         self._world.store.restore(folder)
+        self._world.limits.clear()
         return {}
 
     def _folder(self, request: wire.Request) -> Path:

@@ -1,6 +1,6 @@
 """From a request to a reply: which service, which route, whose token, which right; then the handler, or the error.
 
-The order is Azure's: api-version, token, right, handler. Handlers run one at a time, each in a transaction.
+The order is Azure's: api-version, token, limits, right, handler. Handlers run one at a time, each in a transaction.
 """
 
 from __future__ import annotations
@@ -110,6 +110,7 @@ class Dispatcher:
         except tokens.Refusal as refusal:
             raise _unauthenticated(service, call, refusal) from refusal
         call = replace(call, caller=caller)
+        self.world.limits.check(call)
         if route and route.action:
             _check_right(service, route, call, route.action)
         return call

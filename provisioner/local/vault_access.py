@@ -1,4 +1,4 @@
-"""The door of a vault's data plane: errors in its shape, the challenge, who may do what, how often.
+"""The door of a vault's data plane: errors in its shape, the challenge, who may do what.
 
 https://learn.microsoft.com/azure/key-vault/general/rest-error-codes
 """
@@ -17,10 +17,6 @@ if TYPE_CHECKING:
     from provisioner.local.tokens import Refusal
 
 AUDIENCE = "https://vault.azure.net"
-_CALLS = "vault_calls"
-_WINDOW_SECONDS = 10
-# Per vault in 10 seconds: https://learn.microsoft.com/azure/key-vault/general/service-limits
-_LIMITS = {"create": 300, "other": 4000}
 
 
 def render(_: Call, error: AzureError) -> Reply:
@@ -45,10 +41,9 @@ def unauthenticated(_: Call, refusal: Refusal) -> AzureError:
 def enter(call: Call, action: str, permission: str, name: str = "", *, kind: str = "secrets") -> Document:
     """The call's vault, for a caller with the right: `action` under RBAC, `permission` in an access policy.
 
-    A right on one object is enough (`…/vaults/x/secrets/y` as scope). Raises 429 first, then 400 and 403.
+    A right on one object is enough (`…/vaults/x/secrets/y` as scope). Raises 400 and 403.
     """
     vault = _vault(call)
-    _throttle(call, str(vault["name"]).lower(), "create" if call.method == "PUT" else "other")
     if not call.query.get("api-version"):
         message = "The api-version query parameter is required."
         raise AzureError(status=400, code="BadParameter", message=message)
@@ -67,19 +62,6 @@ def _vault(call: Call) -> Document:
         message = f"The Key Vault '{call.host}' was not found."
         raise AzureError(status=404, code="VaultNotFound", message=message)
     return found
-
-
-def _throttle(call: Call, vault: str, kind: str) -> None:
-    store, window = call.world.store, int(call.world.clock.timestamp() // _WINDOW_SECONDS)
-    seen = store.get(_CALLS, f"{vault}/{kind}")
-    count = seen["count"] + 1 if seen and seen["window"] == window else 1
-    if count > _LIMITS[kind]:
-        message = (
-            "Request was not processed because too many requests were received. Reason: VaultRequestTypeLimitReached"
-        )
-        left = _WINDOW_SECONDS - int(call.world.clock.timestamp() % _WINDOW_SECONDS)
-        raise AzureError(status=429, code="Throttled", message=message, headers={"Retry-After": str(left)})
-    store.put(_CALLS, f"{vault}/{kind}", {"window": window, "count": count})
 
 
 def _check_rbac(call: Call, vault: Document, action: str, name: str, kind: str) -> None:

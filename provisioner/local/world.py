@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provisioner.local.faults import Faults
+from provisioner.local.limits import Limits
 from provisioner.local.supervisor import Supervisor
 from provisioner.local.tenant import (
     GIVEN_CLUSTER,
@@ -49,4 +50,5 @@ class World:
     clock: Clock
     faults: Faults = field(default_factory=Faults)
     signer: Signer = field(default_factory=Signer)
+    limits: Limits = field(default_factory=Limits)
     runtimes: Supervisor = field(default_factory=lambda: Supervisor((), Path(), Path()))  # none stands behind anything

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Document = tuple[str, str, Any]  # table, key, value
 
 # What says nothing of an environment: rates, finished operations, definitions that come with a tenant.
-UNTOLD = {"meta", "operations", "role_definitions", "settings", "vault_calls"}
+UNTOLD = {"meta", "operations", "role_definitions", "settings"}
 # Random texts, parts of them, tags that follow from times; and leases with the words beside them: where a run ended
 # between its last write and giving its lease back, the next has nothing to write, takes none, and this one runs out.
 LEASE = {"lease", "lease_owner", "lease_since", "lease_purpose", "lease_process"}

@@ -223,8 +223,7 @@ def test_more_creates_than_azure_allows_are_throttled_until_the_next_window(vaul
     try:
         assert {create()[0] for _ in range(300)} == {200}
         status, after = create()
-        assert status == 429
-        assert 0 < int(after or 0) <= 10
+        assert (status, after) == (429, None)
         assert vault("GET", "/secrets/x").status == 200
         vault.azure.advance(10)
         assert create()[0] == 200
