@@ -61,7 +61,7 @@ def uv() -> Path | None:
     return program if program.exists() else None
 
 
-def with_uv(lock: Path, python: Path, *, exact: bool, project: bool) -> bool:
+def with_uv(lock: Path, *where: str | Path, exact: bool = False, project: bool = False) -> bool:
     """Whether uv put the lock there; `exact` takes away what the lock does not name, `project` adds our own command."""
     program = uv()
     if program is None:
@@ -71,15 +71,31 @@ def with_uv(lock: Path, python: Path, *, exact: bool, project: bool) -> bool:
     )
     told = uv_environment(pip_settings(listing.stdout))
     verb = ("sync",) if exact else ("install", "-r")
-    where = ("--quiet", "--compile-bytecode", "--python", python)  # else every start compiles them again
-    done = run(program, "pip", *verb, lock, "--require-hashes", *where, environment=told)
-    return done and (not project or run(program, "pip", "install", "--no-deps", "-e", ".", *where, environment=told))
+    how = ("--quiet", *where)
+    done = run(program, "pip", *verb, lock, "--require-hashes", *how, environment=told)
+    return done and (not project or run(program, "pip", "install", "--no-deps", "-e", ".", *how, environment=told))
 
 
-def with_pip(lock: Path, python: Path, *, project: bool) -> bool:
+def with_pip(lock: Path, python: Path, *where: str | Path, project: bool = False) -> bool:
     """Whether pip put the lock there."""
-    done = pip(python, "install", "--quiet", "--require-hashes", "-r", lock)
+    done = pip(python, "install", "--quiet", "--require-hashes", *where, "-r", lock)
     return done and (not project or pip(python, "install", "--quiet", "--no-deps", "-e", "."))
+
+
+def into_folder(lock: Path, folder: Path) -> bool:
+    """Whether the packages lie in a folder that is no environment: jars and other programs that Python does not run."""
+    python = Path(sys.executable)
+    return with_uv(lock, "--python", python, "--target", folder) or with_pip(lock, python, "--target", folder)
+
+
+def into_environment(asked: argparse.Namespace) -> bool:
+    """Whether the packages are in the environment of a Python: this one, with our own command, or another."""
+    python, project = asked.python or Path(sys.executable), asked.python is None
+    compiled = ("--compile-bytecode", "--python", python)  # else every start compiles them again
+    if with_uv(asked.lock, *compiled, exact=asked.exact, project=project):
+        return True
+    print(f"uv could not install {asked.lock}; pip tries now.", file=sys.stderr)
+    return with_pip(asked.lock, python, project=project)
 
 
 def main() -> int:
@@ -88,12 +104,10 @@ def main() -> int:
     parser.add_argument("lock", type=Path)
     parser.add_argument("--exact", action="store_true", help="take away what the lock does not name")
     parser.add_argument("--python", type=Path, help="put it into this Python's environment, without our own command")
+    parser.add_argument("--target", type=Path, help="put it into this folder, which is no environment")
     asked = parser.parse_args()
-    python, project = asked.python or Path(sys.executable), asked.python is None
-    if with_uv(asked.lock, python, exact=asked.exact, project=project):
-        return 0
-    print(f"uv could not install {asked.lock}; pip tries now.", file=sys.stderr)
-    return 0 if with_pip(asked.lock, python, project=project) else 1
+    done = into_folder(asked.lock, asked.target) if asked.target else into_environment(asked)
+    return 0 if done else 1
 
 
 if __name__ == "__main__":

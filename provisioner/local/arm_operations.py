@@ -1,7 +1,7 @@
 """Long operations of ARM: a write answers at once, what it does comes true after a moment, a poll tells when.
 
 An operation is `{"id", "due", "kind", "target", …}` in table `operations`. `settle` does what is due; every ARM call
-settles first, so that nothing runs in the background.
+settles first, so that nothing runs in the background but what a real program takes its time for.
 https://learn.microsoft.com/azure/azure-resource-manager/management/async-operations
 """
 
@@ -14,9 +14,12 @@ from provisioner.local.call import AzureError, Call, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Future
 
     from provisioner.local.store import Document
     from provisioner.local.world import World
+
+    Later = Future[Callable[[World], None]]
 
 TABLE = "operations"
 _SECONDS = 0.1  # real ones take seconds to minutes
@@ -37,8 +40,11 @@ def _delete(world: World, operation: Document) -> None:
     resources.delete(world, operation["target"])
 
 
-# What an operation does when it is due, by its kind; services add theirs.
-kinds: dict[str, Callable[[World, Document], None]] = {"succeed": _succeed, "delete": _delete}
+# What an operation does when it is due, by its kind; services add theirs. One that takes its time goes on in a thread
+# and gives a future: of what is to be noted when it is done. `begun` in an operation whose future nobody holds any more
+# says that the process ended meanwhile.
+kinds: dict[str, Callable[[World, Document], Later | None]] = {"succeed": _succeed, "delete": _delete}
+_under_way: dict[str, Later] = {}
 
 
 def begin(world: World, kind: str, target: str, *, shows: str = "") -> Document:
@@ -55,10 +61,21 @@ def settle(world: World) -> None:
     now = world.clock.timestamp()
     for key, operation in world.store.rows(TABLE):
         if not operation["done"] and operation["due"] <= now:
-            world.store.put(TABLE, key, {**operation, "done": True})
-            kinds[operation["kind"]](world, operation)
+            _go_on(world, operation)
         elif operation["due"] + _KEPT_SECONDS < now:
             world.store.remove(TABLE, key)
+
+
+def _go_on(world: World, operation: Document) -> None:
+    key = str(operation["id"])
+    later = _under_way.pop(key, None) or kinds[operation["kind"]](world, operation)
+    if later is not None and not later.done():
+        _under_way[key] = later
+        world.store.put(TABLE, key, {**operation, "begun": True})
+        return
+    world.store.put(TABLE, key, {**operation, "done": True})
+    if later is not None:
+        later.result()(world)
 
 
 def accepted(call: Call, operation: Document, path: str, *, body: Document | None = None) -> Reply:

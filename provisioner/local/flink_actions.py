@@ -1,13 +1,13 @@
-"""What runs the Flink jobs of a cluster: the seam between the emulated service and a real Flink behind it.
+"""What is asked of the Flink behind a cluster, and what came of it; and who answers where no real Flink is up.
 
-The service has checked the call and, as the cluster's identity, fetched the jar. A runtime does the action and says
-what came of it. `Recorded` runs nothing: it says what the service would say of jobs that go well.
+The service has checked the call and, as the cluster's identity, found the jar. `recorded` runs nothing: it says what
+the service would say of jobs that go well. A real Flink's answers are in `runtimes/flink`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,8 +19,20 @@ RUNNING, STOPPED, CANCELED, FAILED = "RUNNING", "STOPPED", "CANCELED", "FAILED"
 
 
 @dataclass(frozen=True, kw_only=True)
+class Jar:
+    """The job's jar: the first `size` bytes of a file."""
+
+    name: str
+    file: Path
+    size: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Job:
-    """One job at the moment of an action; `jar` is the fetched file, None for actions that need none."""
+    """One job at the moment of an action; `jar` is None for actions that need none.
+
+    savepoint: the one to start from, with its directory. named: whether the call names it.
+    """
 
     cluster_id: str
     name: str
@@ -28,9 +40,10 @@ class Job:
     job_id: str = ""
     entry_class: str = ""
     args: str = ""
-    jar: Path | None = None
+    jar: Jar | None = None
     savepoint_directory: str = ""
     savepoint: str = ""
+    named: bool = False
     configuration: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
@@ -45,40 +58,16 @@ class Done:
     succeeded: bool = True
 
 
-class Runtime(Protocol):
-    """Does one action (NEW, START, STOP, …) for one job."""
-
-    def act(self, world: World, action: str, job: Job) -> Done:
-        """The outcome; a job that cannot start is an outcome, too, not an exception."""
-        ...
-
-
-class Recorded:
-    """Notes what was asked and answers as if it had happened."""
-
-    def act(self, world: World, action: str, job: Job) -> Done:
-        """See `Runtime.act`."""
-        if action in {"NEW", "START", "UPDATE", "STATELESS_UPDATE", "LAST_STATE_UPDATE", "RE_LAUNCH"}:
-            job_id = world.clock.new_id().replace("-", "")
-            return Done(status=RUNNING, job_id=job_id, savepoint=job.savepoint, output="Job submitted.")
-        if action in {"STOP", "SAVEPOINT"}:
-            taken = f"{job.savepoint_directory}/savepoint-{job.job_id[:6]}-{world.clock.new_id().replace('-', '')[:12]}"
-            status = STOPPED if action == "STOP" else job.status
-            output = f"Savepoint completed. Path: {taken}"
-            return Done(status=status, job_id=job.job_id, savepoint=taken, output=output)
-        if action == "LIST_SAVEPOINT":
-            return Done(status=job.status, job_id=job.job_id, savepoint=job.savepoint, output=job.savepoint)
-        return Done(status=CANCELED, job_id=job.job_id, savepoint=job.savepoint)
-
-
-_chosen: dict[str, Runtime] = {}
-
-
-def use(runtime: Runtime) -> None:
-    """From now on jobs run here."""
-    _chosen["flink"] = runtime
-
-
-def current() -> Runtime:
-    """Where jobs run."""
-    return _chosen.setdefault("flink", Recorded())
+def recorded(world: World, action: str, job: Job) -> Done:
+    """Note what was asked and answer as if it had happened."""
+    if action in {"NEW", "START", "UPDATE", "STATELESS_UPDATE", "LAST_STATE_UPDATE", "RE_LAUNCH"}:
+        job_id = world.clock.new_id().replace("-", "")
+        return Done(status=RUNNING, job_id=job_id, savepoint=job.savepoint, output="Job submitted.")
+    if action in {"STOP", "SAVEPOINT"}:
+        taken = f"{job.savepoint_directory}/savepoint-{job.job_id[:6]}-{world.clock.new_id().replace('-', '')[:12]}"
+        status = STOPPED if action == "STOP" else job.status
+        output = f"Savepoint completed. Path: {taken}"
+        return Done(status=status, job_id=job.job_id, savepoint=taken, output=output)
+    if action == "LIST_SAVEPOINT":
+        return Done(status=job.status, job_id=job.job_id, savepoint=job.savepoint, output=job.savepoint)
+    return Done(status=CANCELED, job_id=job.job_id, savepoint=job.savepoint)

@@ -6,16 +6,22 @@ https://learn.microsoft.com/azure/hdinsight-aks/flink/flink-job-management
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 from provisioner.local import arm_operations, contents, flink_actions, paths, resources
 from provisioner.local.call import AzureError
 from provisioner.local.nested import items, part
+from provisioner.local.runtimes import flink
+from provisioner.local.runtimes.flink import actions
+from provisioner.local.runtimes.flink.cluster import TERMINAL
 from provisioner.local.storage_access import reader_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
+    from provisioner.local.runtimes.flink.cluster import Cluster
     from provisioner.local.store import Document
     from provisioner.local.world import World
 
@@ -24,7 +30,10 @@ KIND = "flink-job"
 # What needs the jar, and which status a job must have for what needs none.
 _LAUNCHING = {"NEW", "START", "UPDATE", "STATELESS_UPDATE", "LAST_STATE_UPDATE", "RE_LAUNCH"}
 _OTHERS = {"STOP", "CANCEL", "SAVEPOINT", "LIST_SAVEPOINT", "DELETE"}
-_NEEDS_RUNNING = {"STOP", "SAVEPOINT", "CANCEL"}
+_NEEDS_RUNNING = {"STOP", "SAVEPOINT", "CANCEL", "UPDATE", "LAST_STATE_UPDATE"}
+_NEEDS_ENDED = {"START", "DELETE"}
+_LOST = "The Flink that ran the job has ended, and the job with it."
+_POOL = ThreadPoolExecutor(max_workers=8, thread_name_prefix="flink")  # an action waits for Flink, not for us
 _REQUIRED = ("jobJarDirectory", "jarName", "entryClass", "flinkConfiguration")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _URI = re.compile(r"abfss?://([^@/]+)@([^./]+)\.dfs\.core\.windows\.net(/.*)?", re.IGNORECASE)
@@ -34,6 +43,7 @@ _READONLY = ("jobId", "status", "jobOutput", "actionResult", "lastSavePoint")
 def accept(world: World, cluster: Document, properties: Document) -> Document:
     """The operation that a valid runJob call starts; 400, 404 or 409 for one that is not."""
     name, action = _checked(properties)
+    refresh(world)
     key = f"{cluster['id']}/jobs/{name}"
     known = resources.find(world, key)
     if action == "NEW" and known is not None:
@@ -41,15 +51,20 @@ def accept(world: World, cluster: Document, properties: Document) -> Document:
     if action != "NEW" and known is None:
         raise AzureError(status=404, code="JobNotFound", message=f"There is no job with the name '{name}'.")
     asked = {key: value for key, value in properties.items() if key not in _READONLY}
-    merged = {**(known or {}).get("properties", {}), **asked, "actionResult": "IN_PROGRESS"}
+    before = {key: value for key, value in (known or {}).get("properties", {}).items() if key != "savePointName"}
+    if before.get("actionResult") == "IN_PROGRESS":
+        message = f"The action {before['action']} of the job '{name}' is in progress."
+        raise AzureError(status=409, code="Conflict", message=message)
+    merged = {**before, **asked, "actionResult": "IN_PROGRESS"}
     merged.setdefault("runId", f"job-{world.clock.new_id()}")
-    job: Document = {"id": key, "name": name, "type": TYPE, "properties": merged}
+    job: Document = {**(known or {}), "id": key, "name": name, "type": TYPE, "properties": merged}
     resources.put(world, job)
     return arm_operations.begin(world, KIND, key, shows=key)
 
 
 def listed(world: World, cluster: Document, filtered: str) -> list[Document]:
     """Jobs of a cluster; the filter is `jobName eq NAME` or `jarName eq NAME`, quoted or not."""
+    refresh(world)
     found = [d for d in resources.under(world, cluster["id"]) if d["type"] == TYPE]
     if not filtered.strip():
         return found
@@ -106,6 +121,9 @@ def _checked(properties: Document) -> tuple[str, str]:
         raise _bad(f"The properties {', '.join(missing)} are required for the action NEW.")
     if action == "NEW" and not part(properties, "flinkConfiguration").get("parallelism"):
         raise _bad("The property flinkConfiguration.parallelism is required for the action NEW.")
+    parallelism = str(part(properties, "flinkConfiguration").get("parallelism") or 1)
+    if not re.fullmatch("[1-9][0-9]{0,4}", parallelism):
+        raise _bad(f"The property flinkConfiguration.parallelism '{parallelism}' is no number of 1 or more.")
     return name, action
 
 
@@ -113,16 +131,62 @@ def _bad(message: str) -> AzureError:
     return AzureError(status=400, code="BadRequest", message=message)
 
 
-def _run(world: World, operation: Document) -> None:
+def _run(world: World, operation: Document) -> arm_operations.Later | None:
     """Do the action of an accepted job; a failure is a result, as the service has it."""
-    document = resources.find(world, operation["target"])
-    cluster = resources.find(world, operation["target"].rsplit("/jobs/", 1)[0])
+    key = str(operation["target"])
+    document, cluster = resources.find(world, key), resources.find(world, key.rsplit("/jobs/", 1)[0])
     if document is None or cluster is None:
+        return None
+    cluster, asked = with_identity(world, cluster), document["properties"]
+    done = _refusal(operation, document)
+    behind = world.runtimes.ready(flink.RUNTIME.kind, str(cluster["id"]))
+    if done is None:
+        try:
+            jar = _fetch(world, cluster, asked) if asked["action"] in _LAUNCHING else None
+        except _Unreadable as failed:
+            status = str(asked.get("status", "")) or flink_actions.FAILED
+            done = flink_actions.Done(status=status, output=str(failed), succeeded=False)
+        else:
+            job = _job(cluster, asked, jar)
+            if behind is not None:
+                return _POOL.submit(_on_flink, behind.behind, key, str(asked["action"]), job)
+            done = flink_actions.recorded(world, str(asked["action"]), job)
+    _note(key, done, world)
+    return None
+
+
+def _on_flink(cluster: Cluster, key: str, action: str, job: flink_actions.Job) -> Callable[[World], None]:
+    """In a thread: what is to be noted when Flink has done it."""
+    return partial(_note, key, actions.act(cluster, action, job), on=cluster.started)
+
+
+def _refusal(operation: Document, document: Document) -> flink_actions.Done | None:
+    """Why an action cannot even be tried."""
+    action, status = str(document["properties"]["action"]), str(document["properties"].get("status", ""))
+    if operation.get("begun"):
+        output = "The local Azure ended while the action was under way."
+    elif action in _NEEDS_RUNNING and not is_active(status):
+        output = f"The job is not running; {action} is not possible."
+    elif action in _NEEDS_ENDED and is_active(status):
+        output = f"The job is running; {action} is not possible."
+    else:
+        return None
+    return flink_actions.Done(status=status or flink_actions.FAILED, output=output, succeeded=False)
+
+
+def is_active(status: str) -> bool:
+    """Whether a job with this status still runs or is about to."""
+    return status not in {"", flink_actions.STOPPED, *TERMINAL}
+
+
+def _note(key: str, done: flink_actions.Done, world: World, *, on: str = "") -> None:
+    """Write down what came of an action; `on` tells one start of a real Flink from another."""
+    document = resources.find(world, key)
+    if document is None:
         return
     properties = document["properties"]
-    done = _act(world, with_identity(world, cluster), properties)
     if properties["action"] == "DELETE" and done.succeeded:
-        resources.delete(world, document["id"])
+        resources.delete(world, key)
         return
     properties |= {
         "actionResult": "SUCCESS" if done.succeeded else "FAILED",
@@ -131,23 +195,28 @@ def _run(world: World, operation: Document) -> None:
     }
     properties |= {"jobId": done.job_id} if done.job_id else {}
     properties |= {"lastSavePoint": done.savepoint} if done.savepoint else {}
-    resources.put(world, document)
+    resources.put(world, {**document, "_on": on or document.get("_on", "")})
 
 
-def _act(world: World, cluster: Document, properties: Document) -> flink_actions.Done:
-    action, status = str(properties["action"]), str(properties.get("status", ""))
-    if action in _NEEDS_RUNNING and status != flink_actions.RUNNING:
-        output = f"The job is not running; {action} is not possible."
-        return flink_actions.Done(status=status, output=output, succeeded=False)
-    try:
-        jar = _fetch(world, cluster, properties) if action in _LAUNCHING else None
-    except _Unreadable as failed:
-        return flink_actions.Done(status=status or flink_actions.FAILED, output=str(failed), succeeded=False)
-    return flink_actions.current().act(world, action, _job(cluster, properties, jar))
+def refresh(world: World) -> None:
+    """Take over what real Flinks say of their jobs (not while reads are stale)."""
+    if world.store.is_past:
+        return
+    for document in list(resources.of_type(world, TYPE)):
+        properties = document["properties"]
+        if document.get("_on") and properties.get("actionResult") != "IN_PROGRESS" and is_active(properties["status"]):
+            behind = world.runtimes.ready(flink.RUNTIME.kind, str(document["id"]).rsplit("/jobs/", 1)[0])
+            seen = behind.behind.seen.get(properties["jobId"]) if behind else None
+            lost = seen is None or behind is None or behind.behind.started != document["_on"]
+            state, why = (flink_actions.FAILED, _LOST) if lost or seen is None else (seen.state, seen.why)
+            if state != properties["status"]:
+                properties |= {"status": state, **({"jobOutput": why} if why else {})}
+                resources.put(world, document)
 
 
-def _job(cluster: Document, properties: Document, jar: Path | None) -> flink_actions.Job:
+def _job(cluster: Document, properties: Document, jar: flink_actions.Jar | None) -> flink_actions.Job:
     configuration = part(properties, "flinkConfiguration")
+    directory = str(configuration.get("savepoint.directory") or _savepoints(cluster))
     return flink_actions.Job(
         cluster_id=str(cluster["id"]),
         name=str(properties["jobName"]),
@@ -156,8 +225,9 @@ def _job(cluster: Document, properties: Document, jar: Path | None) -> flink_act
         entry_class=str(properties.get("entryClass", "")),
         args=str(properties.get("args") or ""),
         jar=jar,
-        savepoint_directory=str(configuration.get("savepoint.directory") or _savepoints(cluster)),
-        savepoint=str(properties.get("savePointName") or properties.get("lastSavePoint", "")),
+        savepoint_directory=directory,
+        savepoint=_named(properties, directory) or str(properties.get("lastSavePoint", "")),
+        named=bool(properties.get("savePointName")),
         configuration={name: str(value) for name, value in configuration.items()},
     )
 
@@ -167,12 +237,18 @@ def _savepoints(cluster: Document) -> str:
     return f"{storage.get('storageUri', '')}/{cluster['properties'].get('deploymentId', '')}/savepoints"
 
 
+def _named(properties: Document, directory: str) -> str:
+    """The savepoint that the call names: by itself, or with its directory."""
+    name = str(properties.get("savePointName") or "")
+    return f"{directory.rstrip('/')}/{name}" if name and "://" not in name else name
+
+
 class _Unreadable(Exception):
     """The jar cannot be had; the text is what Hadoop's file system says."""
 
 
-def _fetch(world: World, cluster: Document, properties: Document) -> Path:
-    """The jar's file, read as the cluster's identity."""
+def _fetch(world: World, cluster: Document, properties: Document) -> flink_actions.Jar:
+    """The jar, read as the cluster's identity."""
     directory, jar = str(properties.get("jobJarDirectory", "")), str(properties.get("jarName", ""))
     found = _URI.fullmatch(directory)
     if found is None:
@@ -188,7 +264,8 @@ def _fetch(world: World, cluster: Document, properties: Document) -> Path:
     document = paths.find(world, place)
     if document is None or document["directory"]:
         raise _Unreadable(f'Operation failed: "The specified path does not exist.", 404, HEAD, {url}, PathNotFound')
-    return contents.locate(world, str(document["content"]))
+    file = contents.locate(world, str(document["content"]))
+    return flink_actions.Jar(name=jar, file=file, size=int(document["size"]))
 
 
 arm_operations.kinds[KIND] = _run

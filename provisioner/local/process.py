@@ -232,9 +232,8 @@ def _pipe() -> Generator[tuple[int, int]]:
 
 
 def _plain_environment() -> dict[str, str]:
-    """The server needs no secret and no proxy of whoever starts it."""
-    kept = (name for name in os.environ if not name.upper().endswith("_PROXY") and not name.startswith("AZURE_"))
-    return {name: os.environ[name] for name in kept}
+    """The server needs no secret of whoever starts it; where packages come from, what it installs must know."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("AZURE_")}
 
 
 def _end(folder: Path) -> None:

@@ -6,6 +6,7 @@ server's event loop and may read the world; `prepare` works in a thread of its o
 
 from __future__ import annotations
 
+import os
 import socket
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,10 +16,16 @@ from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from provisioner.local.world import World
     from provisioner.secret import Secret
+
+_INDEX_NAMES = {
+    *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"),
+}
 
 
 @dataclass(eq=False)
@@ -51,8 +58,9 @@ class Wanted:
 class Program:
     """What to start: the environment is exact (see `kept.INHERITED`); `ready` is asked until it says so.
 
-    url: where it answers. seconds: how long it may take until it is ready. shown: addresses for people, by what is
-    there ("dashboard"), when they are not the url.
+    url: where it answers. seconds: how long it may take until it is ready. behind: what the emulated service speaks
+    to it through. watch: runs in the runtime's thread from ready on, until the event that says that it ended. shown:
+    addresses for people, by what is there ("dashboard"), when they are not the url.
     """
 
     command: Sequence[str]
@@ -60,6 +68,8 @@ class Program:
     url: str
     environment: Mapping[str, str | Secret] = field(default_factory=dict[str, "str | Secret"], repr=False)
     seconds: float = 120.0
+    behind: Any = None
+    watch: Callable[[threading.Event], None] | None = None
     shown: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
@@ -96,6 +106,11 @@ class Runtime:
     prepare: Callable[[Wanted, Site], Program]
 
 
+def index_settings() -> dict[str, str]:
+    """What this process's environment tells pip and uv: to be given to whatever installs packages."""
+    return {n: v for n, v in os.environ.items() if n.startswith(("PIP_", "UV_")) or n.upper() in _INDEX_NAMES}
+
+
 def runtimes() -> Iterator[Runtime]:
     """Every runtime in the folder."""
     for module in sorted(found.name for found in iter_modules([str(Path(__file__).parent / "runtimes")])):
@@ -104,5 +119,6 @@ def runtimes() -> Iterator[Runtime]:
 
 def _free(port: int) -> int:
     with socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of the program before may be closing
         trial.bind(("127.0.0.1", port))
         return trial.getsockname()[1]

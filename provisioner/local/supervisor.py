@@ -103,10 +103,10 @@ class Supervisor:
         for thread in self.down():
             await asyncio.to_thread(thread.join)
 
-    def url(self, kind: str, resource_id: str) -> str | None:
-        """Where the program behind a resource answers, if it is ready."""
+    def ready(self, kind: str, resource_id: str) -> Program | None:
+        """The program behind a resource, if it is ready."""
         found = self._standing.get((kind, resource_id.lower()))
-        return found.program.url if found and found.program and found.state == READY else None
+        return found.program if found and found.state == READY else None
 
     def folder(self, kind: str, resource_id: str) -> Path | None:
         """The working folder of the program behind a resource, if one stands there."""
@@ -175,6 +175,8 @@ class Supervisor:
                 raise RuntimeFailure(what, f"Its whole log is {standing.log}", tail(standing.log))
         standing.seconds = time.monotonic() - start
         self._tell(standing, READY, "")
+        if program.watch is not None:
+            program.watch(kept.ended)
         kept.ended.wait()
         raise self._died(standing, kept)
 

@@ -113,7 +113,9 @@ def test_a_program_starts_says_where_it_is_and_ends_with_all_it_started(tmp_path
         supervisor = Supervisor([Toy().runtime()], tmp_path, tmp_path)
         supervisor.up(world)
         told = await settled(supervisor, "ready")
-        assert supervisor.url("toy", "/TOYS/toy") == told["url"]
+        program = supervisor.ready("toy", "/TOYS/toy")
+        assert program is not None
+        assert program.url == told["url"]
         folder = supervisor.folder("toy", "/toys/toy")
         assert folder is not None
         assert int((folder / "left").read_text()) in told["pids"]
@@ -169,7 +171,7 @@ def test_one_that_cannot_be_had_says_why(tmp_path: Path, world: World, toy: Toy,
         supervisor = Supervisor([toy.runtime()], tmp_path, tmp_path)
         supervisor.up(world)
         failure = (await settled(supervisor, "failed"))["failure"]
-        assert supervisor.url("toy", "/toys/toy") is None
+        assert supervisor.ready("toy", "/toys/toy") is None
         await supervisor.close()
         return failure
 

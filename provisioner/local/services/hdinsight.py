@@ -157,6 +157,8 @@ def list_jobs(call: Call) -> Reply:
 )
 def get_result(call: Call) -> Reply:
     """202 until an operation is done, then what it was about."""
+    arm_operations.settle(call.world)
+    flink_jobs.refresh(call.world)
     return arm_operations.poll(call, call.params["operation"])
 
 

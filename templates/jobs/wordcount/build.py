@@ -1,9 +1,10 @@
-"""Compile WordCount.java and pack wordcount.jar, byte for byte the same each time.
+"""Compile a job's sources and pack its jar, byte for byte the same each time.
 
-    python templates/jobs/wordcount/build.py FLINK_JARS_FOLDER
+    python templates/jobs/wordcount/build.py FLINK_JARS_FOLDER [FOLDER MAIN_CLASS]
 
-The folder holds flink-dist and flink-connector-files, as the PyPI package apache-flink-libraries 1.20.0 does in
-pyflink/lib. Needs javac; a JDK of another version may compile to other bytes.
+FLINK_JARS_FOLDER holds Flink's jars, as the PyPI package apache-flink-libraries does in pyflink/lib. FOLDER holds the
+sources and texts and gets FOLDER.jar; without one it is the folder of this file. Needs javac of a JDK 17; one of
+another version may compile to other bytes.
 """
 
 from __future__ import annotations
@@ -14,35 +15,40 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-HERE = Path(__file__).parent
-SOURCE, TEXT, JAR = HERE / "WordCount.java", HERE / "wordcount.txt", HERE / "wordcount.jar"
-MANIFEST = "Manifest-Version: 1.0\r\nMain-Class: provisioner.WordCount\r\n\r\n"
 OLDEST = (1980, 1, 1, 0, 0, 0)  # a zip holds times; one that never changes
+MANIFEST = "META-INF/MANIFEST.MF"
 
 
-def compile_source(libraries: Path, classes: Path) -> None:
-    """The classes of the job, for Java 8 and later."""
-    jars = ":".join(str(jar) for name in ("flink-dist", "flink-connector-files") for jar in libraries.glob(f"{name}*.jar"))
-    command = ["javac", "--release", "8", "-Xlint:-options", "-g:none", "-cp", jars, "-d", str(classes), str(SOURCE)]
-    subprocess.run(command, check=True)
+def compile_sources(folder: Path, libraries: Path, classes: Path) -> None:
+    """The classes of a folder's sources, for Java 8 and later."""
+    command = ["javac", "--release", "8", "-Xlint:-options", "-g:none", "-cp", f"{libraries}/*", "-d", str(classes)]
+    subprocess.run([*command, *sorted(map(str, folder.glob("*.java")))], check=True)
 
 
-def pack(classes: Path, jar: Path) -> None:
-    """Manifest, classes and text in one order, with one time and one mode."""
-    entries = {"META-INF/MANIFEST.MF": MANIFEST.encode(), TEXT.name: TEXT.read_bytes()}
+def pack(folder: Path, main_class: str, classes: Path, jar: Path) -> None:
+    """Manifest, classes and texts in one order, with one time and one mode."""
+    manifest = f"Manifest-Version: 1.0\r\nMain-Class: {main_class}\r\n\r\n"
+    entries = {path.name: path.read_bytes() for path in folder.glob("*.txt")}
     entries |= {path.relative_to(classes).as_posix(): path.read_bytes() for path in classes.rglob("*.class")}
     with zipfile.ZipFile(jar, "w") as archive:
-        for name in ("META-INF/MANIFEST.MF", *sorted(entries.keys() - {"META-INF/MANIFEST.MF"})):
+        for name, content in ((MANIFEST, manifest.encode()), *sorted(entries.items())):
             info = zipfile.ZipInfo(name, OLDEST)
             info.external_attr = 0o644 << 16
-            archive.writestr(info, entries[name])  # stored: a compressor of another version packs to other bytes
+            archive.writestr(info, content)  # stored: a compressor of another version packs to other bytes
+
+
+def build(folder: Path, main_class: str, libraries: Path, jar: Path) -> None:
+    """The jar of a folder."""
+    with tempfile.TemporaryDirectory() as classes:
+        compile_sources(folder, libraries, Path(classes))
+        pack(folder, main_class, Path(classes), jar)
 
 
 def main() -> None:
-    """Build the jar beside its source."""
-    with tempfile.TemporaryDirectory() as folder:
-        compile_source(Path(sys.argv[1]), Path(folder))
-        pack(Path(folder), JAR)
+    """Build the jar beside its sources."""
+    libraries, *named = sys.argv[1:]
+    folder, main_class = (Path(named[0]), named[1]) if named else (Path(__file__).parent, "provisioner.WordCount")
+    build(folder.resolve(), main_class, Path(libraries), folder / f"{folder.resolve().name}.jar")
 
 
 if __name__ == "__main__":
