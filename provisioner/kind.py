@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from provisioner.errors import UnknownReference
-from provisioner.model import Address, Change, Fate, Found, Holding, Observed, Proof, Ref, View
+from provisioner.model import Address, Change, Fate, Found, Holding, Observed, Proof, Ref, Unproven, View
 
 if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
@@ -63,6 +63,7 @@ class Kind(Generic[D, O]):
     leaves: for a kind that no API deletes: what a person does about it. A looked-up kind has no `create`.
 
     Pure: diff, publish (view is None while observing), holds (by credential), fate (of what is not declared).
+    `prove` gets what was made, and under `read_by` who reads it in use (model.ReadBy), or None.
     Reads: read, check, owned (marked resources in a scope), strangers (contents without our mark), prove, reveal,
     gone (whether a deleted credential's old text works no more), notes (what else there a person should know of).
     Writes: create, update, rotate, delete (fine if gone). Each may be repeated from any point of it.
@@ -88,7 +89,7 @@ class Kind(Generic[D, O]):
     notes: Callable[[Cloud, D], Sequence[str]] | None = None
     owned: Callable[[Cloud, Any], Sequence[Found]] | None = None
     strangers: Callable[[Cloud, O], Sequence[str]] | None = None
-    prove: Callable[[Cloud, D, O, Outputs], Proof] | None = None
+    prove: Callable[[Cloud, D, O, Outputs], Proof | Unproven] | None = None
     gone: Callable[[Cloud, O, Secret], bool] | None = None
     reveal: Callable[[Cloud, O, str], Secret] | None = None
 

@@ -42,12 +42,22 @@ class Ref:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReadBy:
+    """Who reads a resource in use: signs in as client_id with the secret of `credential` that `place` hands out."""
+
+    place: Address
+    credential: Address
+    client_id: str | Ref
+    secret: Secret | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Node:
     """One declared resource.
 
-    desired: the kind's own record, in which values may be a Ref. container: what it lives in; without that it is not
-    there. needs: what must stand before it is written, besides its container and its Refs. bootstrap: stands before
-    the lease can be taken. access: lets the caller of this run in; no part of the environment's drift.
+    desired: the kind's own record, in which values may be a Ref. container: what it lives in; needs: what else must
+    stand before it is written, besides its Refs. bootstrap: stands before the lease can be taken. access: lets the
+    caller of this run in; no part of the environment's drift. read_by: as whom it is proven; orders nothing.
     """
 
     address: Address
@@ -56,6 +66,7 @@ class Node:
     needs: tuple[Address, ...] = ()
     bootstrap: bool = False
     access: bool = False
+    read_by: ReadBy | None = None
 
     def all_needs(self) -> tuple[Address, ...]:
         """Container, declared needs and the addresses of all Refs, each once."""
@@ -138,8 +149,7 @@ class Snapshot:
 class Holding:
     """A place that holds a credential: which key, since when, whether its value can be read back there.
 
-    current: the place hands out this key now; else it is an older one that it still keeps. settled: when all who read
-    the place have it for certain, if that is later than `since`.
+    current: it hands out this key now; else it still keeps it. settled: when all who read it have it for certain.
     """
 
     key_id: str
@@ -280,6 +290,7 @@ class Step:
     remains: str = ""
     desired: Any = field(default=None, repr=False)
     observed: Observed | None = field(default=None, repr=False)
+    read_by: ReadBy | None = field(default=None, repr=False)
 
     @property
     def pending(self) -> bool:
@@ -344,6 +355,14 @@ class Proof(StrEnum):
     USABLE = "usable"
     NOT_YET = "not yet"
     UNKNOWABLE = "assigned, not proven"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unproven:
+    """A proof that is missing. why: it cannot be had. error: why it has not come yet."""
+
+    why: str = ""
+    error: CloudError | None = None
 
 
 def refs(value: object) -> Iterator[Ref]:

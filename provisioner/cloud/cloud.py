@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import closing, contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from provisioner.cloud.airflow import Airflow
     from provisioner.cloud.arm import Arm
     from provisioner.cloud.authorization import Authorization
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from provisioner.cloud.resource_groups import ResourceGroups
     from provisioner.cloud.session import Session
     from provisioner.cloud.storage_accounts import StorageAccounts
+    from provisioner.secret import Secret
 
 
 class Cloud:
@@ -27,6 +31,12 @@ class Cloud:
 
     def __init__(self, session: Session) -> None:
         self.session = session
+
+    @contextmanager
+    def acting_as(self, client_id: str, secret: Secret) -> Generator[Cloud]:
+        """The same Azure as a principal of this tenant sees it."""
+        with closing(self.session.acting_as(self.session.tenant_id, client_id, secret)) as session:
+            yield Cloud(session)
 
     @cached_property
     def arm(self) -> Arm:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from provisioner.errors import (
@@ -29,8 +29,10 @@ from provisioner.model import (
     Outcome,
     Plan,
     Proof,
+    ReadBy,
     Result,
     Step,
+    Unproven,
     View,
     refs,
     resolve,
@@ -252,18 +254,41 @@ class Apply:
     def _proven(self, kind: Kind[Any, Any], step: Step, desired: Any, observed: Observed) -> str:
         if kind.prove is None:
             return ""
-        prove, made, proofs = kind.prove, self._outputs[step.address], [Proof.NOT_YET]
+        prove, made, proofs = kind.prove, self._outputs[step.address], list[Proof | Unproven]([Proof.NOT_YET])
 
         def usable() -> bool:
-            proofs[:] = [prove(self.cloud, desired, observed, made)]
-            return proofs[0] is not Proof.NOT_YET
+            proofs[:] = [prove(self.cloud, desired, observed, {**made, "read_by": self._reader(step)})]
+            return proofs[0] is not Proof.NOT_YET and not getattr(proofs[0], "error", None)
 
         self._wait(usable, f"proving {step.address}")
-        if proofs[0] is Proof.NOT_YET:
+        (proof,) = proofs
+        if isinstance(proof, Unproven):
+            if proof.error is not None:
+                raise proof.error
+            return proof.why
+        if proof is Proof.NOT_YET:
             raise Unexpected(
                 operation=f"proving {step.address}", message=f"not usable in {self.deadline_seconds:.0f} s"
             )
-        return "" if proofs[0] is Proof.USABLE else proofs[0].value
+        return "" if proof is Proof.USABLE else proof.value
+
+    def _reader(self, step: Step) -> ReadBy | None:
+        """Who reads the step's resource, with what their place hands out now; None where it hands out nothing yet."""
+        reader = step.read_by
+        place = next((s for s in self.plan.steps if reader is not None and s.address == reader.place), None)
+        if reader is None or place is None or place.desired is None:
+            return None
+        kind: Kind[Any, Any] = self.kinds[place.address.kind]
+        observed = kind.read(self.cloud, resolve(place.desired, self._outputs))
+        if observed is None or kind.holds is None:
+            return None
+        current = next((one for one in kind.holds(observed).get(reader.credential, ()) if one.current), None)
+        known = replace(reader, client_id=resolve(reader.client_id, self._outputs))
+        if current is None:
+            return known if place.remains else None
+        if not current.readable or kind.reveal is None:
+            return known
+        return replace(known, secret=kind.reveal(self.cloud, observed, current.key_id))
 
     def _wait(self, check: Callable[[], bool], what: str) -> None:
         """Until it is so or the deadline has passed; the caller looks which."""

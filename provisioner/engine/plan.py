@@ -196,7 +196,8 @@ class _Walk:
 
     def _add(self, node: Node, action: Action, **more: Any) -> None:
         access = node.access
-        step = Step(address=node.address, action=action, after=node.all_needs(), access=access, **more)
+        after, read_by = node.all_needs(), node.read_by
+        step = Step(address=node.address, action=action, after=after, access=access, read_by=read_by, **more)
         self.steps[node.address] = step
 
     def _waits_on(self, node: Node, reading: Reading) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from provisioner.kinds.flink_cluster import FlinkCluster
+from provisioner.kinds.flink_cluster import VERSION, FlinkCluster
 from provisioner.model import Address, Node, Ref
 from provisioner.recipe.target import Flink
 
@@ -26,6 +26,7 @@ def declare(environment: Environment) -> Flink:
         nodes=(Node(address=FLINK, desired=FlinkCluster(id=environment.cluster_id)),),
         address=FLINK,
         scope=environment.cluster_id,
+        api_version=VERSION,
         identity=Ref(FLINK, "identity_object_id"),
         actions=ACTIONS,
         find_job=lambda cloud, name, conf: cloud.flink_jobs.find_job(_cluster(environment.cluster_id, conf), name),

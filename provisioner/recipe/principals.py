@@ -68,6 +68,7 @@ class Principals:
     def reader(self, name: str) -> Reader:
         """What others need of a principal's credential."""
         credential = Address("client_secret", name)
+        cluster = (self._flink.scope, self._flink.api_version)
         return Reader(
             client_id=Ref(Address("application", name), "client_id"),
             key_id=Ref(credential, "key_id"),
@@ -75,6 +76,7 @@ class Principals:
             expires=Ref(credential, "expires"),
             living=Ref(credential, "living"),
             credential=credential,
+            opens=cluster if name == "flink-api" else None,
         )
 
     def _grants(self) -> Iterator[Search]:

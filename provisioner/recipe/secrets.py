@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from provisioner.kinds import vault_secret
-from provisioner.model import Address, Node, Search
+from provisioner.model import Address, Node, ReadBy, Ref, Search
+from provisioner.recipe import data_factory
 from provisioner.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from provisioner.model import Ref
     from provisioner.recipe.places import Places
     from provisioner.recipe.target import Names, Reader
     from provisioner.spec.model import Environment
+
+AIRFLOW = ReadBy(
+    place=data_factory.AIRFLOW,
+    credential=Address("client_secret", "airflow"),
+    client_id=Ref(Address("application", "airflow"), "client_id"),
+)
 
 
 class Secrets:
@@ -34,10 +41,10 @@ class Secrets:
             yield self._plain(spec.connection_secret(key), value)
 
     def signing_in(self, keys: tuple[str, str], reader: Reader) -> Iterator[Node]:
-        """The variables of these keys: client id and secret of a principal."""
+        """The variables of these keys: client id and secret of a principal. Airflow's own principal reads them."""
         client_id, secret = keys
         yield self._plain(self._spec.variable_secret(client_id), reader.client_id)
-        yield self.credential(self._spec.variable_secret(secret), reader)
+        yield replace(self.credential(self._spec.variable_secret(secret), reader), read_by=AIRFLOW)
 
     def credential(self, name: str, reader: Reader) -> Node:
         """A secret that holds a principal's credential."""
@@ -51,6 +58,7 @@ class Secrets:
             expires=reader.expires,
             client_id=reader.client_id,
             living=reader.living,
+            opens=reader.opens,
         )
         return self._node(name, desired)
 

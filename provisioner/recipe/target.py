@@ -29,13 +29,14 @@ class Names:
 class Flink:
     """Where Flink runs.
 
-    scope: the resource whose API submits jobs. identity: who reads the jar (object id). actions: what the API's
-    principal needs on the scope. find_job: a job by its name, for a run with this configuration.
+    scope: the resource whose API submits jobs; api_version reads it. identity: who reads the jar (object id). actions:
+    what the API's principal needs on the scope. find_job: a job by its name, for a run with this configuration.
     """
 
     nodes: tuple[Node, ...]
     address: Address
     scope: str
+    api_version: str
     identity: Ref
     actions: tuple[str, ...]
     find_job: Callable[[Cloud, str, Mapping[str, Any]], FlinkJob | None]
@@ -43,7 +44,10 @@ class Flink:
 
 @dataclass(frozen=True, kw_only=True)
 class Reader:
-    """A principal's credential, as those see it who hold it: all is known once it is made."""
+    """A principal's credential, as those see it who hold it: all is known once it is made.
+
+    opens: a resource that the principal's role lets it read, and the api-version to do so; None if there is none.
+    """
 
     client_id: Ref
     key_id: Ref
@@ -51,6 +55,7 @@ class Reader:
     expires: Ref
     living: Ref
     credential: Address
+    opens: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

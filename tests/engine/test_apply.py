@@ -1,16 +1,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from provisioner.engine.plan import limited
 from provisioner.errors import Conflict, Interrupted, NotAuthorized, UnknownReference
-from provisioner.model import Outcome, Ref, Search, Step
+from provisioner.model import Outcome, ReadBy, Ref, Search, Step
 from tests.engine.toys import World, at, denied, node, recipe
 from tests.engine.walk import applied, planned
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from provisioner.model import Node
 
 BOX = node("box/b", value="x")
 NOTE = node("note/n", container="box/b", value="hello")
@@ -146,6 +151,79 @@ def test_a_credential_is_not_copied_from_a_place_that_is_no_part_of_the_plan(tmp
     applied(world, what, limited(planned(world, what), [at("slot/b")]), tmp_path)
 
     assert world.things["slot/b"] == {"key_id": "id1", "secret": None}
+
+
+READ = replace(
+    node("note/n", value="hello"),
+    read_by=ReadBy(place=at("slot/s"), credential=at("key/k"), client_id=Ref(at("box/b"), "name")),
+)
+IN_USE: dict[str, dict[str, Any]] = {
+    "box/b": {"value": "x"},
+    "key/k": {"key_id": "id1"},
+    "slot/s": {"key_id": "id1"},
+}
+
+
+def read_in_use(tmp_path: Path, world: World, *others: Node) -> Outcome:
+    what = recipe(BOX, KEY, *(others or (node("slot/s", **HELD),)), READ)
+    return applied(world, what, planned(world, what), tmp_path)["note/n"]
+
+
+def test_what_was_written_is_proven_as_who_reads_it_with_what_their_place_hands_out(tmp_path: Path) -> None:
+    world = World(things={name: {**thing} for name, thing in IN_USE.items()}, denials={"read note/n": 1})
+
+    outcome = read_in_use(tmp_path, world)
+
+    assert (outcome.result, outcome.note) == ("done", "")
+    assert "box/b reads note/n with text of id1" in world.calls
+
+
+def test_a_reader_who_is_not_let_in_until_the_deadline_fails_the_step_with_that_error(tmp_path: Path) -> None:
+    world = World(things={name: {**thing} for name, thing in IN_USE.items()}, denials={"prove note/n": 1})
+
+    outcome = read_in_use(tmp_path, world)
+
+    assert outcome.result == "failed"
+    assert isinstance(outcome.error, NotAuthorized)
+
+
+@pytest.mark.parametrize(
+    ("slot", "note"),
+    [
+        ({"key_id": "id1", "readable": False}, "slot/s shows nothing to box/b"),
+        ({"key_id": "id1", "current": False}, "assigned, not proven"),
+        (None, "assigned, not proven"),
+    ],
+    ids=["hidden", "hands-out-nothing", "absent"],
+)
+def test_a_reader_whose_secret_cannot_be_had_is_told_and_no_failure(
+    tmp_path: Path, slot: dict[str, Any] | None, note: str
+) -> None:
+    world = World(things={"box/b": {"value": "x"}, "key/k": {"key_id": "id1"}, "note/n": {"value": "old"}})
+    if slot is not None:
+        world.things["slot/s"] = slot
+    others = (node("slot/s", key_id="id1"),) if slot else (node("slot/t", **HELD),)
+
+    assert read_in_use(tmp_path, world, *others).note == note
+
+
+def test_a_place_that_holds_no_credentials_hands_out_nothing(tmp_path: Path) -> None:
+    world = World(things={"box/b": {"value": "x"}, "key/k": {"key_id": "id1"}})
+    by = ReadBy(place=at("box/b"), credential=at("key/k"), client_id="who")
+    what = recipe(BOX, KEY, replace(READ, read_by=by))
+
+    assert applied(world, what, planned(world, what), tmp_path)["note/n"].note == "assigned, not proven"
+
+
+def test_a_place_that_refuses_may_hand_out_anything(tmp_path: Path) -> None:
+    world = World(things={**IN_USE, "slot/s": {"key_id": "id1", "current": False}})
+    what = recipe(BOX, KEY, node("slot/s", key_id="id1"), READ)
+    made = planned(world, what)
+    steps = tuple(replace(s, remains="refused") if s.address == at("slot/s") else s for s in made.steps)
+
+    outcomes = applied(world, what, replace(made, steps=steps), tmp_path)
+
+    assert outcomes["note/n"].note == "slot/s shows nothing to box/b"
 
 
 def test_a_value_that_nothing_publishes_fails_the_step_that_needs_it(tmp_path: Path) -> None:

@@ -23,9 +23,11 @@ from provisioner.model import (
     Node,
     Observed,
     Proof,
+    ReadBy,
     Recipe,
     Ref,
     Search,
+    Unproven,
     View,
 )
 from provisioner.secret import Secret
@@ -111,6 +113,7 @@ class Seen(Observed):
     key_id: str = ""
     readable: bool = True
     credential: str = "key/k"
+    current: bool = True
 
 
 def read(cloud: Cloud, desired: Thing) -> Seen | None:
@@ -134,6 +137,7 @@ def seen(name: str, found: Mapping[str, Any]) -> Seen:
         key_id=found.get("key_id", ""),
         readable=found.get("readable", True),
         credential=found.get("credential", "key/k"),
+        current=found.get("current", True),
     )
 
 
@@ -185,8 +189,21 @@ def strangers(cloud: Cloud, observed: Seen) -> Sequence[str]:
     return tuple(found)
 
 
-def prove(cloud: Cloud, desired: Thing, _observed: Seen, _made: Mapping[str, Any]) -> Proof:
-    return Proof.NOT_YET if desired.name in world_of(cloud).unproven else Proof.UNKNOWABLE
+def prove(cloud: Cloud, desired: Thing, _observed: Seen, made: Mapping[str, Any]) -> Proof | Unproven:
+    world = world_of(cloud)
+    if desired.name in world.unproven:
+        return Proof.NOT_YET
+    reader: ReadBy | None = made["read_by"]
+    if reader is None:
+        return Proof.UNKNOWABLE
+    if reader.secret is None:
+        return Unproven(why=f"{reader.place} shows nothing to {reader.client_id}")
+    if world.denials.pop(f"read {desired.name}", 0):
+        return Unproven(error=denied())
+    if f"prove {desired.name}" in world.denials:
+        return Unproven(error=denied())
+    world.calls.append(f"{reader.client_id} reads {desired.name} with {reader.secret.reveal()}")
+    return Proof.USABLE
 
 
 BOX: Kind[Thing, Seen] = Kind(
@@ -273,7 +290,9 @@ SLOT: Kind[Thing, Seen] = Kind(
     name="slot",
     diff=diff,
     publish=nothing,
-    holds=lambda observed: {at(observed.credential): [Holding(key_id=observed.key_id, readable=observed.readable)]},
+    holds=lambda observed: {
+        at(observed.credential): [Holding(key_id=observed.key_id, readable=observed.readable, current=observed.current)]
+    },
     reveal=lambda _cloud, _observed, key_id: Secret(f"text of {key_id}"),
     read=read,
     create=fill,
