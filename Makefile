@@ -8,7 +8,9 @@
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 unexport PYTHONDONTWRITEBYTECODE # with it a command takes twice as long to start
 
+BUILD_JAR = .venv/bin/python templates/jobs/wordcount/build.py $(FLINK_JARS)
 ENV ?= local
+FLINK_JARS = $(or $(lastword $(sort $(wildcard .local/flink-*/pyflink/lib))),$(error there are no jars of Flink; make local-runtimes gets them))
 LOCK = .venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
   $(if $(UPGRADE),--upgrade)
 PROVISIONER = .venv/bin/python -m provisioner
@@ -37,8 +39,10 @@ help: ## show this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | \
 	  while IFS='	' read -r target text; do printf '%-14s %s\n' "$$target" "$$text"; done
 
-jar: .venv/runtime.stamp ## compile the example job anew; FLINK_JARS=the folder of flink-dist and flink-connector-files
-	.venv/bin/python templates/jobs/wordcount/build.py $(or $(FLINK_JARS),$(error FLINK_JARS names no folder))
+jar: .venv/runtime.stamp ## compile the example job anew, and what starts the local Flink; needs javac, and a Flink that was up once
+	$(BUILD_JAR)
+	$(BUILD_JAR) provisioner/local/runtimes/flink/launcher provisioner.Cluster
+	$(BUILD_JAR) tests/local/runtimes/jobs/endless provisioner.Endless
 
 local-down: .venv/runtime.stamp ## stop the local Azure; what is in it stays
 	@$(PROVISIONER) local down $(ARGS)
@@ -49,7 +53,10 @@ local-env: .venv/runtime.stamp ## print the variables that point a program at th
 local-reset: .venv/runtime.stamp ## empty the local Azure
 	@$(PROVISIONER) local reset $(ARGS)
 
-local-status: .venv/runtime.stamp ## say whether the local Azure runs, and where
+local-runtimes: .venv/runtime.stamp ## install and start real Airflow and Flink behind the local Azure
+	@$(PROVISIONER) local runtimes up $(ARGS)
+
+local-status: .venv/runtime.stamp ## say whether the local Azure runs, what is up behind it, where, and what it holds
 	@$(PROVISIONER) local status $(ARGS)
 
 local-up: .venv/runtime.stamp ## start the local Azure
@@ -125,5 +132,5 @@ verify: .venv/runtime.stamp ## prove each link from Airflow to the job's jar in 
 	@.venv/bin/python requirements/sync.py $<
 	@touch $@
 
-.PHONY: bench browser check format graph help jar local-down local-env local-reset local-status local-up lock output \
+.PHONY: bench browser check format graph help jar local-down local-env local-reset local-runtimes local-status local-up lock output \
   plan provision reliability render rotate run schedule schema status teardown test validate verify

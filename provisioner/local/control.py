@@ -145,7 +145,7 @@ class Control:
 
     def _reset(self, _body: Json, _request: wire.Request) -> Json:
         """A tenant as new: store, clock, faults and calls."""
-        self._world.runtimes.down()
+        self._world.runtimes.down(forget=True)
         self._world.faults.clear()
         self._world.store.remember(overwritten=False)
         self._world.store.clear()

@@ -83,7 +83,8 @@ def reset(state: Path | None = None) -> None:
     if _running(folder):
         control(folder, "POST", "/reset")
     elif folder.exists():
-        shutil.rmtree(folder / "store", ignore_errors=True)
+        for name in ("runtimes", "store"):
+            shutil.rmtree(folder / name, ignore_errors=True)
 
 
 def status(state: Path | None = None) -> dict[str, Any]:

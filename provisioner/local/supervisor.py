@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import shutil
 import threading
 import time
 import traceback
@@ -52,7 +53,7 @@ class Standing:
     kept: Kept | None = None
     failure: RuntimeFailure | None = None
     leaving: threading.Event = field(default_factory=threading.Event)
-    thread: threading.Thread | None = None
+    forgotten: bool = False
 
     @property
     def log(self) -> Path:
@@ -73,6 +74,7 @@ class Supervisor:
         self._runtimes = tuple(found)
         self._state, self._installations = state, installations
         self._standing: dict[tuple[str, str], Standing] = {}
+        self._threads: dict[tuple[str, str], threading.Thread] = {}  # the last one for each, also when it is leaving
         self._changes = 0
         self._changed = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -86,21 +88,23 @@ class Supervisor:
         for key, (runtime, one) in wanted.items():
             before = self._standing.get(key)
             if before is None or before.wanted != one or before.state in {FAILED, ENDED}:
-                self._standing[key] = self._begin(runtime, one, before)
+                if before is not None:
+                    before.end()
+                self._begin(key, runtime, one)
         self._note()
 
-    def down(self) -> list[threading.Thread]:
-        """End all; the threads that end when nothing runs any more."""
-        found = list(self._standing.values())
-        self._standing.clear()
-        for standing in found:
+    def down(self, *, forget: bool = False) -> None:
+        """Ask all to end; `forget`: with the folders in which they worked."""
+        for standing in self._standing.values():
+            standing.forgotten = forget
             standing.end()
+        self._standing.clear()
         self._note()
-        return [standing.thread for standing in found if standing.thread]
 
     async def close(self) -> None:
         """End all, and wait until nothing runs."""
-        for thread in self.down():
+        self.down()
+        for thread in list(self._threads.values()):
             await asyncio.to_thread(thread.join)
 
     def ready(self, kind: str, resource_id: str) -> Program | None:
@@ -124,16 +128,12 @@ class Supervisor:
         """What `local status` tells of each."""
         return [_shown(standing) for _, standing in sorted(self._standing.items())]
 
-    def _begin(self, runtime: Runtime, wanted: Wanted, before: Standing | None) -> Standing:
+    def _begin(self, key: tuple[str, str], runtime: Runtime, wanted: Wanted) -> None:
         made = Standing(runtime, wanted, self._folder(runtime, wanted), time.monotonic())
-        if before is not None:
-            before.end()
-        thread = threading.Thread(
-            target=self._stand, args=(made, before and before.thread), name=f"runtime-{wanted.name}", daemon=True
-        )
-        made.thread = thread
+        told = (made, self._threads.get(key))
+        thread = threading.Thread(target=self._stand, args=told, name=f"runtime-{wanted.name}", daemon=True)
+        self._standing[key], self._threads[key] = made, thread
         thread.start()
-        return made
 
     def _folder(self, runtime: Runtime, wanted: Wanted) -> Path:
         told_apart = hashlib.sha256(wanted.resource_id.lower().encode()).hexdigest()[:8]
@@ -149,10 +149,16 @@ class Supervisor:
             self._tell(standing, ENDED, "")
         except RuntimeFailure as failure:
             self._fail(standing, failure)
+        except OSError as error:
+            what = f"{error.filename or standing.folder}: {error.strerror}"
+            self._fail(standing, RuntimeFailure(what, "Mend that, then `provisioner local runtimes up` again"))
         except Exception as error:  # noqa: BLE001  # a mistake in a runtime's file must not go unseen
             _log(standing, error)
             what = f"A defect of the local Azure: {type(error).__name__}"
             self._fail(standing, RuntimeFailure(what, "Report it; the server's log has the traceback"))
+        finally:
+            if standing.forgotten:
+                shutil.rmtree(standing.folder, ignore_errors=True)
 
     def _fail(self, standing: Standing, failure: RuntimeFailure) -> None:
         standing.failure = failure

@@ -113,10 +113,15 @@ def flink_azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAzure
 
 @pytest.fixture(scope="session")
 def flink(flink_azure: LocalAzure) -> Flink:
-    """Jars in a data lake that the cluster may read."""
-    lake = lakes.make(flink_azure)
-    made = Flink(azure=flink_azure, lake=lake)
-    token = flink_azure.token(lakes.STORAGE)
+    """Its cluster."""
+    return ready_with_jars(flink_azure)
+
+
+def ready_with_jars(azure: LocalAzure) -> Flink:
+    """The cluster, with jars in a data lake that it may read."""
+    lake = lakes.make(azure)
+    made = Flink(azure=azure, lake=lake)
+    token = azure.token(lakes.STORAGE)
     lake.call("PUT", f"{lake.dfs}/jobs?resource=filesystem", token=token)
     for name, jar in JARS.items():
         put(lake, f"jars/{name}", jar.read_bytes())

@@ -25,7 +25,8 @@ TYPE = "Microsoft.HDInsight/clusterpools/clusters"
 SLOTS = 8
 # https://nightlies.apache.org/flink/flink-docs-release-1.20/docs/deployment/java_compatibility/
 _JAVA = (
-    *("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.net.preferIPv4Stack=true"),
+    *("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"),
+    "-Djava.net.preferIPv4Stack=true",  # an IPv6 socket would be bound to all addresses of either kind
     *("--add-opens=java.base/java.util=ALL-UNNAMED", "--add-opens=java.base/java.lang=ALL-UNNAMED"),
 )
 
