@@ -25,7 +25,7 @@ with warnings.catch_warnings(record=True) as caught:
     bag = DagBag(sys.argv[1])
 dags = {
     dag.dag_id: {
-        "tasks": [[task.task_id, sorted(task.downstream_task_ids)] for task in dag.topological_sort()],
+        "tasks": {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks},
         "schedule": type(dag.timetable).__name__,
         "params": dict(dag.params),
     }

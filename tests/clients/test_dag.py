@@ -112,9 +112,10 @@ def test_the_dags_parse_without_a_warning(azure: LocalAzure, airflow: Airflow, t
     found = airflow.parsed()
     assert (found["errors"], found["warnings"]) == ({}, [])
     assert set(found["dags"]) == {DAG, *OWN}
-    chain: list[list[Any]] = [[TASKS[0], [TASKS[1]]], [TASKS[1], [TASKS[2]]]]
-    assert found["dags"][DAG]["tasks"] == [*chain, [TASKS[2], []]]
-    assert {str(found["dags"][own]["tasks"]) for own in OWN} == {str([*chain, [TASKS[2], ["report"]], ["report", []]])}
+    chain: dict[str, list[str]] = {TASKS[0]: [TASKS[1]], TASKS[1]: [TASKS[2]], TASKS[2]: []}
+    assert found["dags"][DAG]["tasks"] == chain
+    longer = {**chain, TASKS[2]: ["report"], "report": []}
+    assert [found["dags"][own]["tasks"] for own in OWN] == [longer, longer, longer]
     assert {dag["schedule"] for dag in found["dags"].values()} == {"NullTimetable"}
     assert found["dags"][DAG]["params"]["jarName"] == "wordcount.jar"
 
