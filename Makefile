@@ -28,6 +28,9 @@ check: .venv/dev.stamp ## lint, format, types, rules of import
 	.venv/bin/lint-imports
 	.venv/bin/basedpyright
 
+doctor: .venv/runtime.stamp ## say whether provision could succeed in ENV, and what mends what would stop it
+	@$(PROVISIONER) doctor $(ENV) $(ARGS)
+
 format: .venv/dev.stamp ## put the code into the one format
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format

@@ -15,6 +15,7 @@ from provisioner.chain import parsed, running
 from provisioner.chain.links import Links
 from provisioner.cloud.profile import PROFILES
 from provisioner.engine.apply import Apply, Watch
+from provisioner.engine.examine import diagnosed, examined
 from provisioner.engine.journal import Journal
 from provisioner.engine.observe import observe
 from provisioner.engine.plan import limited, plan, view_of
@@ -22,6 +23,7 @@ from provisioner.engine.preflight import preflight, refusal
 from provisioner.engine.rotation import part, rotation
 from provisioner.engine.teardown import teardown as take_down
 from provisioner.errors import Protected
+from provisioner.kind import Checked, Verdict
 from provisioner.kinds import kinds
 from provisioner.model import CONVERGE, Action, Address, Asked, Intent, Outcome, Plan, Recipe, Result, Snapshot, Step
 from provisioner.recipe.places import LOCK, lock_name
@@ -131,7 +133,8 @@ def make_plan(run: Run, only: Iterable[Address] = ()) -> Plan:
 
 def provision(run: Run, *, only: Iterable[Address] = (), saved: SavedPlan | None = None) -> Report:
     """Make the environment as its spec says. A run with nothing to do takes no lease and writes nothing."""
-    made, snapshot = _walk(run, only)
+    made, snapshot = examined(run.cloud, run.recipe, run.kinds)
+    made = limited(made, wanted) if (wanted := tuple(only)) else made
     if saved is not None:
         saved.check(made)
     if not any(step.pending for step in made.steps):
@@ -216,6 +219,12 @@ def verify(run: Run) -> tuple[Finding, ...]:
     from provisioner.chain import verifying
 
     return verifying.verify(run.links)
+
+
+def doctor(run: Run) -> tuple[Checked, ...]:
+    """Whether `provision` could do what it would do now: every check, and what each came to. Writes nothing."""
+    checks = diagnosed(run.cloud, run.recipe, run.kinds)
+    return (*checks, *(Checked(verdict=Verdict.NOTE, what=note) for note in notes(run)))
 
 
 def notes(run: Run) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ ProvisionerError
 │   └── Refusals             several of these at once
 ├── CloudError           address, operation, status, code, request id
 │   ├── NotAuthorized        which right on which scope
+│   ├── Firewalled           network rules, which no grant and no waiting opens
 │   ├── NotFound
 │   ├── Conflict             somebody else's, in another state, or held
 │   ├── Throttled
@@ -202,6 +203,12 @@ class NotAuthorized(CloudError):
     """The caller lacks a right."""
 
     advice = "Ask an owner of the scope for the role, or sign in as somebody who has it."
+
+
+class Firewalled(CloudError):
+    """The network rules of a vault or an account keep this machine out."""
+
+    advice = "No role helps and no waiting: let this machine's address in, or run from a network that it admits."
 
 
 class NotFound(CloudError):

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from provisioner.errors import UnknownReference
+from provisioner.errors import Firewalled, NotAuthorized, UnknownReference
 from provisioner.model import Address, Change, Fate, Found, Holding, Observed, Proof, Ref, Unproven, View
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class Checked:
     """One check before the first write. what: what was found; remedy: the command that mends it; about: an address."""
 
     verdict: Verdict
@@ -60,6 +60,7 @@ class Kind(Generic[D, O]):
     Graph's.
     ready: what else decides whether it can be written and used; asked only where something is to be written, of what
     stands and of what does not (then observed is None). Raises CloudError for what could not be asked.
+    traces: what there is still of one that is not there (a deleted one keeps its name), in a few words for the plan.
     leaves: for a kind that no API deletes: what a person does about it. A looked-up kind has no `create`.
 
     Pure: diff, publish (view is None while observing), holds (by credential), fate (of what is not declared).
@@ -85,7 +86,8 @@ class Kind(Generic[D, O]):
 
     read: Callable[[Cloud, D], O | None]
     check: Callable[[Cloud, D], None] | None = None
-    ready: Callable[[Cloud, D, O | None], Iterable[Finding]] | None = None
+    ready: Callable[[Cloud, D, O | None], Iterable[Checked]] | None = None
+    traces: Callable[[Cloud, D], str] | None = None
     notes: Callable[[Cloud, D], Sequence[str]] | None = None
     owned: Callable[[Cloud, Any], Sequence[Found]] | None = None
     strangers: Callable[[Cloud, O], Sequence[str]] | None = None
@@ -97,6 +99,21 @@ class Kind(Generic[D, O]):
     update: Callable[[Cloud, D, O], Outputs | None] | None = None
     rotate: Callable[[Cloud, D, O], Outputs | None] | None = None
     delete: Callable[[Cloud, O], None] | None = None
+
+
+def let_in(attempt: Callable[[], None], line: str) -> Checked:
+    """What came of trying to get in where network rules stand. line: the az command that admits an address.
+
+    Only trying tells: a private endpoint lets in where the rules do not. A missing role is not the firewall's.
+    """
+    try:
+        attempt()
+    except Firewalled as error:
+        remedy = f"`{line}` lets this machine in; no role does"
+        return Checked(verdict=Verdict.STOPS, what=f"its firewall: {error.message.rstrip('.')}", remedy=remedy)
+    except NotAuthorized:
+        pass
+    return Checked(verdict=Verdict.HOLDS, what="its firewall lets this machine in")
 
 
 def known(value: T | Ref) -> T:

@@ -12,7 +12,7 @@ from provisioner.secret import Secret
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from provisioner.errors import CloudError
+    from provisioner.errors import CloudError, ProvisionerError
 
 KNOWN_AFTER_APPLY = "(known after apply)"
 
@@ -118,11 +118,12 @@ class Found:
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """One node as it was read: observed (None: absent), or why it could not be read."""
+    """One node as it was read: observed (None: absent, with what is left of it), or why it could not be read."""
 
     node: Node
     observed: Observed | None = None
-    error: CloudError | None = None
+    traces: str = ""
+    error: ProvisionerError | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -76,6 +76,7 @@ def _reading(verbs: Any) -> None:
     made.add_argument("--only", action="append", default=[], metavar="ADDRESS", help="this resource and what it needs")
     made.add_argument("--out", metavar="FILE", help="write the plan, without values, for provision --plan")
     made.add_argument("--detailed-exitcode", action="store_true", help="exit with 2 if changes are pending")
+    _verb(verbs, "doctor", "whether provision could succeed, with the command that mends what would stop it")
     made = _verb(verbs, "status", "what is there, drift, each credential with its age and expiry")
     made.add_argument("--expiring", metavar="14d", help="exit with 2 if a credential ends within that time")
     _verb(verbs, "output", "ids, URLs and names of what is there")

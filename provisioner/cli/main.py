@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from provisioner.cli.arguments import parse
-from provisioner.errors import Defect, Interrupted, NotAuthorized, ProvisionerError, Refusals, Refused
+from provisioner.errors import Defect, Firewalled, Interrupted, NotAuthorized, ProvisionerError, Refusals, Refused
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -106,4 +106,4 @@ def _run(arguments: Namespace) -> int:
 def _code(error: ProvisionerError) -> int:
     if isinstance(error, Interrupted):
         return INTERRUPTED
-    return UNMET if isinstance(error, (NotAuthorized, Refused, Refusals)) else FAILED
+    return UNMET if isinstance(error, (Firewalled, NotAuthorized, Refused, Refusals)) else FAILED

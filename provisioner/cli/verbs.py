@@ -100,6 +100,21 @@ def plan(arguments: Namespace) -> int:
     return PENDING if arguments.detailed_exitcode and made.pending else 0
 
 
+def doctor(arguments: Namespace) -> int:
+    """Show whether provision could succeed."""
+    from provisioner import commands
+    from provisioner.engine.report import findings_json, findings_lines
+
+    with show.progress(quiet=arguments.json), opened(arguments) as run:
+        findings = commands.doctor(run)
+    document = findings_json(run.environment.name, findings)
+    if arguments.json:
+        show.document(document)
+    else:
+        show.lines(findings_lines(run.environment.name, findings))
+    return 0 if document["ready"] else UNMET
+
+
 def provision(arguments: Namespace) -> int:
     """Make the environment as its spec says."""
     from provisioner import commands
@@ -223,6 +238,7 @@ def verify(arguments: Namespace) -> int:
 
 
 VERBS: dict[str, Callable[[Any], int]] = {
+    "doctor": doctor,
     "graph": graph,
     "output": output,
     "plan": plan,

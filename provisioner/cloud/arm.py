@@ -46,6 +46,17 @@ def short(resource_id: str) -> str:
     return "/".join(resource_id.rstrip("/").split("/")[-2:])
 
 
+def is_fenced(properties: Mapping[str, Any]) -> bool:
+    """Whether a vault or account admits some networks only; whether ours is among them, only a try tells.
+
+    https://learn.microsoft.com/azure/key-vault/general/network-security and
+    https://learn.microsoft.com/azure/storage/common/storage-network-security
+    """
+    rules: Mapping[str, Any] = properties.get("networkAcls") or {}
+    named = (properties.get("publicNetworkAccess"), rules.get("defaultAction"))
+    return str(named[0]).lower() in {"disabled", "securedbyperimeter"} or str(named[1]).lower() == "deny"
+
+
 class Arm:
     """Reads over the raw client. Every method raises CloudError."""
 

@@ -30,6 +30,7 @@ from provisioner.cloud.transport import request_id
 from provisioner.errors import (
     CloudError,
     Conflict,
+    Firewalled,
     NotAuthorized,
     NotFound,
     NotYetVisible,
@@ -54,6 +55,11 @@ BY_CODE: dict[str, type[CloudError]] = {
     "MissingSubscriptionRegistration": Conflict,
     "RequestDisallowedByPolicy": Conflict,
     "ScopeLocked": Conflict,
+    "ForbiddenByFirewall": Firewalled,
+    "ForbiddenByConnection": Firewalled,
+    "AuthorizationFailure": Firewalled,
+    "CredentialInvalidLifetimeAsPerAppPolicy": Conflict,
+    "CredentialTypeNotAllowedAsPerAppPolicy": Conflict,
     "AuthorizationPermissionMismatch": NotAuthorized,
     "Authorization_RequestDenied": NotAuthorized,
 }

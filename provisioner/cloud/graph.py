@@ -5,13 +5,14 @@ There is no Graph SDK here: azure-core's pipeline and JSON. `find_` → None; `d
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from provisioner.errors import CloudError, NotAuthorized, NotFound, NotYetVisible, Unreachable
+from provisioner.errors import CloudError, NotAuthorized, NotFound, NotYetVisible, Unexpected, Unreachable
 from provisioner.secret import Secret
 
 if TYPE_CHECKING:
@@ -48,6 +49,22 @@ class NewPassword:
     start: datetime
     end: datetime
     value: Secret
+
+
+@dataclass(frozen=True, kw_only=True)
+class PasswordRules:
+    """What a policy says of client secrets. longest: their lifetime, None for any."""
+
+    allowed: bool = True
+    longest: timedelta | None = None
+
+    def refuse(self, lifetime: timedelta) -> str:
+        """Why a secret of this lifetime would be refused; empty if it would not."""
+        if not self.allowed:
+            return "the tenant's policy admits no client secrets"
+        if self.longest is not None and self.longest < lifetime:
+            return f"the tenant admits client secrets for {self.longest.days} days, not {lifetime.days}"
+        return ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,6 +220,19 @@ class Graph:
         start, end = _moment(made["startDateTime"]), _moment(made["endDateTime"])
         return NewPassword(key_id=made["keyId"], start=start, end=end, value=Secret(made["secretText"]))
 
+    def password_rules(self, application_id: str | None) -> PasswordRules:
+        """What the tenant, or a policy of the application's own, allows. Takes Policy.Read.ApplicationConfiguration.
+
+        https://learn.microsoft.com/graph/api/resources/applicationauthenticationmethodpolicy
+        """
+        default = self._request("GET", "policies/defaultAppManagementPolicy").json()
+        rules = default.get("applicationRestrictions") if default.get("isEnabled") else None
+        own = self._list(f"applications/{application_id}/appManagementPolicies", {}) if application_id else ()
+        for policy in own:
+            if policy.get("isEnabled"):
+                rules = policy.get("restrictions")
+        return _password_rules(rules or {})
+
     def remove_password(self, application_id: str, key_id: str) -> None:
         """https://learn.microsoft.com/graph/api/application-removepassword; an unknown key is a 400 or a 404."""
         self._session.forget(_key(application_id))
@@ -299,3 +329,25 @@ def _password(item: Mapping[str, Any]) -> Password:
 def _moment(text: str) -> datetime:
     """A date of Graph's, ISO 8601 in UTC with up to seven digits of a second."""
     return datetime.fromisoformat(text)
+
+
+# ISO 8601, as the policy's page shows it: P4DT12H30M5S. Years and months have no fixed length; they are counted short.
+PERIOD = re.compile(r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
+
+
+def _password_rules(restrictions: Mapping[str, Any]) -> PasswordRules:
+    """https://learn.microsoft.com/graph/api/resources/passwordcredentialconfiguration."""
+    rules = [one for one in restrictions.get("passwordCredentials") or () if one.get("state", "enabled") == "enabled"]
+    kinds = {one["restrictionType"]: one for one in rules}
+    lifetime = kinds.get("passwordLifetime")
+    return PasswordRules(
+        allowed="passwordAddition" not in kinds, longest=_period(lifetime["maxLifetime"]) if lifetime else None
+    )
+
+
+def _period(text: str) -> timedelta:
+    found = PERIOD.fullmatch(text)
+    if found is None:
+        raise Unexpected(operation="the tenant's policy on client secrets", message=f"{text} is no duration")
+    years, months, days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    return timedelta(days=365 * years + 30 * months + days, hours=hours, minutes=minutes, seconds=seconds)

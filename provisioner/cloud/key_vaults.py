@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from provisioner.cloud.arm import Arm, parse_id
+from provisioner.cloud.arm import Arm, is_fenced, parse_id
 from provisioner.cloud.faults import translated
 from provisioner.errors import NotFound
 
@@ -20,7 +20,7 @@ SKU_FAMILY = "A"
 
 @dataclass(frozen=True, kw_only=True)
 class VaultState:
-    """A vault as it stands. rbac: roles decide on its secrets, not access policies."""
+    """A vault as it stands. rbac: roles decide on its secrets, not access policies. fenced: not all networks may in."""
 
     id: str
     location: str
@@ -33,16 +33,21 @@ class VaultState:
     purge_protection: bool
     tags: Mapping[str, str]
     changed: str
+    fenced: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeletedVault:
-    """A soft-deleted vault: it keeps its name until it is recovered or purged."""
+    """A soft-deleted vault: it keeps its name until it is recovered or purged. purge_protection: nobody can purge it.
+
+    purge_on: when Azure itself does, as it writes dates.
+    """
 
     vault_id: str
     location: str
     tags: Mapping[str, str]
     purge_on: str
+    purge_protection: bool = False
 
 
 class KeyVaults:
@@ -65,15 +70,29 @@ class KeyVaults:
         part = parse_id(vault_id)
         where = f"/subscriptions/{part.subscription}/providers/Microsoft.KeyVault/locations/{_plain(location)}"
         found = self._arm.find_now(f"{where}/deletedVaults/{part.name}", READ_VERSION)
-        if found is None:
-            return None
-        told: dict[str, Any] = found.get("properties", {})
-        return DeletedVault(
-            vault_id=told["vaultId"],
-            location=told["location"],
-            tags=told.get("tags") or {},
-            purge_on=str(told.get("scheduledPurgeDate", "")),
+        return None if found is None else _deleted(found)
+
+    def find_deleted_anywhere(self, vault_id: str) -> DeletedVault | None:
+        """The same in whatever place of the subscription.
+
+        https://learn.microsoft.com/rest/api/keyvault/keyvault/vaults/list-deleted
+        """
+        part = parse_id(vault_id)
+        listed = self._arm.list_all(
+            f"/subscriptions/{part.subscription}/providers/Microsoft.KeyVault/deletedVaults", READ_VERSION
         )
+        return next((_deleted(one) for one in listed if one["name"].lower() == part.name.lower()), None)
+
+    def name_taken(self, vault_id: str) -> str:
+        """Why no vault can be made with this name, in Azure's words; empty: one can. Names are unique in all of Azure.
+
+        https://learn.microsoft.com/rest/api/keyvault/keyvault/vaults/check-name-availability
+        """
+        part = parse_id(vault_id)
+        path = f"/subscriptions/{part.subscription}/providers/Microsoft.KeyVault/checkNameAvailability"
+        body = {"name": part.name, "type": "Microsoft.KeyVault/vaults"}
+        told: dict[str, Any] = self._arm.request("POST", path, READ_VERSION, json=body).json()
+        return "" if told.get("nameAvailable") else str(told.get("message") or told.get("reason"))
 
     def set_vault(
         self,
@@ -166,6 +185,17 @@ def _plain(location: str) -> str:
     return location.replace(" ", "").lower()
 
 
+def _deleted(found: dict[str, Any]) -> DeletedVault:
+    told: dict[str, Any] = found.get("properties", {})
+    return DeletedVault(
+        vault_id=told["vaultId"],
+        location=told["location"],
+        tags=told.get("tags") or {},
+        purge_on=str(told.get("scheduledPurgeDate", "")),
+        purge_protection=bool(told.get("purgeProtectionEnabled")),
+    )
+
+
 def _vault(found: dict[str, Any]) -> VaultState:
     told: dict[str, Any] = found["properties"]
     return VaultState(
@@ -181,4 +211,5 @@ def _vault(found: dict[str, Any]) -> VaultState:
         purge_protection=bool(told.get("enablePurgeProtection")),
         tags=found.get("tags") or {},
         changed=str(found.get("systemData", {}).get("lastModifiedAt", "")),
+        fenced=is_fenced(told),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from provisioner.cloud.arm import Arm, parse_id
+from provisioner.cloud.arm import Arm, is_fenced, parse_id
 from provisioner.cloud.faults import translated
 from provisioner.errors import NotFound
 
@@ -31,7 +31,7 @@ SAFE: Mapping[str, Any] = {
 
 @dataclass(frozen=True, kw_only=True)
 class AccountState:
-    """An account as it stands. settings: of those in SAFE, what is set."""
+    """An account as it stands. settings: of those in SAFE, what is set. fenced: not all networks may in."""
 
     id: str
     name: str
@@ -42,6 +42,7 @@ class AccountState:
     settings: Mapping[str, Any]
     endpoints: Mapping[str, str]
     tags: Mapping[str, str]
+    fenced: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +68,17 @@ class StorageAccounts:
         """The account, or None."""
         found = self._arm.find(account_id, READ_VERSION)
         return None if found is None else _account(found)
+
+    def name_taken(self, account_id: str) -> str:
+        """Why no account can be made with this name, in Azure's words; empty: one can.
+
+        https://learn.microsoft.com/rest/api/storagerp/storage-accounts/check-name-availability
+        """
+        part = parse_id(account_id)
+        path = f"/subscriptions/{part.subscription}/providers/Microsoft.Storage/checkNameAvailability"
+        body = {"name": part.name, "type": "Microsoft.Storage/storageAccounts"}
+        told: dict[str, Any] = self._arm.request("POST", path, READ_VERSION, json=body).json()
+        return "" if told.get("nameAvailable") else str(told.get("message") or told.get("reason"))
 
     def create_account(self, account_id: str, *, location: str, sku: str, tags: Mapping[str, str]) -> None:
         """A data lake (hierarchical namespace) with safe settings; waits until it stands.
@@ -195,6 +207,7 @@ def _account(found: dict[str, Any]) -> AccountState:
         settings={name: told.get(name) for name in SAFE},
         endpoints=told.get("primaryEndpoints") or {},
         tags=found.get("tags") or {},
+        fenced=is_fenced(told),
     )
 
 

@@ -7,13 +7,13 @@ Writes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from provisioner.errors import CloudError, NotAuthorized, NotFound
+from provisioner.errors import CloudError, NotAuthorized, NotFound, ProvisionerError
 from provisioner.model import Address, Leftover, Node, Reading, Recipe, Search, Snapshot, refs, resolve
 
 if TYPE_CHECKING:
@@ -24,24 +24,42 @@ THREADS = 16
 Kinds = Mapping[str, "Kind[Any, Any]"]
 
 
-def observe(cloud: Cloud, recipe: Recipe, kinds: Kinds, *, strangers: bool = False) -> Snapshot:
+def observe(
+    cloud: Cloud, recipe: Recipe, kinds: Kinds, *, strangers: bool = False, told: list[ProvisionerError] | None = None
+) -> Snapshot:
     """One pass over the cloud. `strangers` also lists what stands in our containers without our mark.
 
-    Raises the first error that is neither a missing right nor explained by a missing container.
+    Raises the first error that is neither a missing right nor explained by a missing container. With `told` it goes on
+    and puts every such error there; what it is of has a reading with it.
     """
+    errors = _Raising() if told is None else told
     cloud.session.new_pass()
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="observe")
     try:
         checks = [] if strangers else _checks(cloud, kinds, recipe.nodes, pool)
         searches = _Searches(cloud, kinds, pool, recipe.searches)
         readings = _Readings(cloud, kinds, pool, searches).of(recipe.nodes)
-        for check in checks:
-            check.result()
+        errors.extend(_serious(readings))
+        errors.extend(refused for check in checks if (refused := check.result()) is not None)
+        readings |= {} if strangers else _traced(cloud, kinds, readings, pool)
         others = _strangers(cloud, kinds, readings, pool) if strangers else {}
-        leftovers = tuple(one for one in searches.found() if not _declared(one, readings))
+        leftovers = tuple(one for one in searches.found(errors) if not _declared(one, readings))
         return Snapshot(now=cloud.session.now(), readings=readings, leftovers=leftovers, strangers=others)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+class _Raising(list[ProvisionerError]):
+    """Errors of which the first ends the pass."""
+
+    def extend(self, errors: Iterable[ProvisionerError]) -> None:
+        for error in errors:
+            raise error
+
+
+def _serious(readings: Mapping[Address, Reading]) -> Iterator[ProvisionerError]:
+    errors = (reading.error for reading in readings.values())
+    return (error for error in errors if error is not None and not isinstance(error, NotAuthorized))
 
 
 class _Readings:
@@ -65,9 +83,6 @@ class _Readings:
         for node in nodes:  # a container may have answered after what it does not hold
             if self._without_container(node):
                 self._done[node.address] = Reading(node=node)
-        for reading in self._done.values():
-            if reading.error is not None and not isinstance(reading.error, NotAuthorized):
-                raise reading.error
         return {node.address: self._done[node.address] for node in nodes}
 
     def _start(self, node: Node) -> bool:
@@ -105,13 +120,14 @@ class _Readings:
             self._outputs[node.address] = self._kinds[node.address.kind].publish(reading.observed, None)
 
     def _read(self, node: Node) -> Reading:
-        desired = resolve(node.desired, self._outputs)
+        kind, desired = self._kinds[node.address.kind], resolve(node.desired, self._outputs)
         try:
-            return Reading(node=node, observed=self._kinds[node.address.kind].read(self._cloud, desired))
+            return Reading(node=node, observed=kind.read(self._cloud, desired))
         except NotFound:
             return Reading(node=node)
-        except CloudError as error:
-            error.address = str(node.address)
+        except ProvisionerError as error:
+            if isinstance(error, CloudError):
+                error.address = str(node.address)
             return Reading(node=node, error=error)
 
 
@@ -136,12 +152,18 @@ class _Searches:
                 self._running[rank] = self._pool.submit(self._look, rank, search, resolve(search.scope, outputs))
         self._waiting = waiting
 
-    def found(self) -> Iterator[Leftover]:
-        """What all of them found, in the order of the recipe; what two came upon once, as the first has it."""
+    def found(self, errors: list[ProvisionerError]) -> Iterator[Leftover]:
+        """What all of them found, in the order of the recipe; what two came upon once, as the first has it.
+
+        errors: takes why some found nothing.
+        """
         found: dict[Address, Leftover] = {}
         for _, looked in sorted(self._running.items()):
-            for leftover in looked.result():
-                found.setdefault(leftover.address, leftover)
+            try:
+                for leftover in looked.result():
+                    found.setdefault(leftover.address, leftover)
+            except ProvisionerError as error:
+                errors.extend((error,))
         yield from found.values()
 
     def _look(self, rank: int, search: Search, scope: Any) -> tuple[Leftover, ...]:
@@ -160,15 +182,39 @@ class _Searches:
         )
 
 
-def _checks(cloud: Cloud, kinds: Kinds, nodes: tuple[Node, ...], pool: ThreadPoolExecutor) -> list[Future[None]]:
+def _checks(
+    cloud: Cloud, kinds: Kinds, nodes: tuple[Node, ...], pool: ThreadPoolExecutor
+) -> list[Future[ProvisionerError | None]]:
     """What each node can be asked before anything is known of others; begun first, it delays nobody."""
 
-    def ask(check: Callable[[Cloud, Any], None], desired: Any) -> None:
-        with suppress(CloudError):  # what may not be asked yet is asked again when it is made
-            check(cloud, desired)
+    def ask(check: Callable[[Cloud, Any], None], desired: Any) -> ProvisionerError | None:
+        try:
+            with suppress(CloudError):  # what may not be asked yet is asked again when it is made
+                check(cloud, desired)
+        except ProvisionerError as refused:
+            return refused
+        return None
 
     asked = ((kinds[node.address.kind].check, node.desired) for node in nodes)
     return [pool.submit(ask, check, desired) for check, desired in asked if check is not None]
+
+
+def _traced(
+    cloud: Cloud, kinds: Kinds, readings: Mapping[Address, Reading], pool: ThreadPoolExecutor
+) -> dict[Address, Reading]:
+    """Of what is not there, the readings with what is left of it; nothing where that may not be asked."""
+
+    def look(traces: Callable[[Cloud, Any], str], desired: Any) -> str:
+        with suppress(CloudError):
+            return traces(cloud, desired)
+        return ""
+
+    looks = {
+        address: pool.submit(look, traces, reading.node.desired)
+        for address, reading in readings.items()
+        if (traces := kinds[address.kind].traces) and reading.observed is None and reading.error is None
+    }
+    return {address: replace(readings[address], traces=future.result()) for address, future in looks.items()}
 
 
 def _declared(leftover: Leftover, readings: Mapping[Address, Reading]) -> bool:

@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from provisioner.engine.order import closure, ordered, sort
-from provisioner.errors import PlanError, Refusals, Refused, UnknownReference
+from provisioner.errors import NotAuthorized, PlanError, Refusals, Refused, UnknownReference
 from provisioner.kind import shown
 from provisioner.model import (
     CONVERGE,
@@ -176,7 +176,7 @@ class _Walk:
         elif reading.error is not None:
             self._fail(node, reading.error)
         elif reading.observed is None:
-            self._make(node)
+            self._make(node, reading.traces)
         else:
             self._compare(node, reading.observed)
 
@@ -204,7 +204,7 @@ class _Walk:
         """The grants that this run makes or waits for, which must stand before the node can be read; or nothing."""
         blocking = [self.steps[place] for place in self._places(node)]
         inherited = [wait for step in blocking if step.action is Action.DEFER for wait in step.waits_on]
-        if reading.error is None:
+        if not isinstance(reading.error, NotAuthorized):
             return tuple(dict.fromkeys(inherited))
         needs = {address: step.after for address, step in self.steps.items()}
         near = closure(node.all_needs(), needs)
@@ -218,14 +218,15 @@ class _Walk:
         asked = {ref.address for name in identity for ref in refs(getattr(node.desired, name))}
         return (*asked, *((node.container,) if node.container else ()))
 
-    def _make(self, node: Node) -> None:
+    def _make(self, node: Node, traces: str) -> None:
         kind = self.kinds[node.address.kind]
         desired = resolve(node.desired, self.outputs)
         if kind.create is None:
             where = getattr(node.desired, "id", node.address.name)
             self._fail(node, Refused(str(node.address), f"{where} is not there", "Check its name in the spec"))
             return
-        self._add(node, Action.CREATE, changes=described(desired), reason="it is not there", desired=node.desired)
+        reason = f"it is not there; {traces}" if traces else "it is not there"
+        self._add(node, Action.CREATE, changes=described(desired), reason=reason, desired=node.desired)
 
     def _compare(self, node: Node, observed: Observed) -> None:
         kind = self.kinds[node.address.kind]

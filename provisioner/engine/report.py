@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from provisioner.kind import Verdict
 from provisioner.model import Action, Address, Change, Node, Outcome, Plan, Result, Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from provisioner.kind import Checked
     from provisioner.model import Recipe
 
 SIGNS = {
@@ -29,6 +31,13 @@ STYLES = {
     Action.ROTATE: "cyan",
     Action.DELETE: "red",
     Action.DEFER: "dim",
+}
+
+VERDICTS = {
+    Verdict.HOLDS: ("✓", "dim"),
+    Verdict.UNKNOWN: ("?", "dim"),
+    Verdict.NOTE: ("note:", "yellow"),
+    Verdict.STOPS: ("✗", "red"),
 }
 
 
@@ -113,6 +122,29 @@ def outcomes_summary(environment: str, outcomes: Iterable[Outcome]) -> str:
         word = f"{outcome.step.action}d" if outcome.result is Result.DONE else outcome.result.value
         counts[word] = counts.get(word, 0) + 1
     return f"{environment}: {', '.join(f'{n} {word}' for word, n in counts.items()) or 'nothing to do'}"
+
+
+def findings_json(environment: str, findings: Iterable[Checked]) -> dict[str, Any]:
+    """The document of `doctor --json`: ready says that nothing found would stop a provision."""
+    told = [
+        {"verdict": one.verdict.value, "about": one.about, "what": one.what, "remedy": one.remedy} for one in findings
+    ]
+    ready = all(one["verdict"] != Verdict.STOPS.value for one in told)
+    return {"environment": environment, "ready": ready, "findings": told}
+
+
+def findings_lines(environment: str, findings: Iterable[Checked]) -> Iterator[Line]:
+    """The same for people, what stops a provision last, and the count."""
+    counts = dict.fromkeys(VERDICTS, 0)
+    for one in sorted(findings, key=lambda found: list(VERDICTS).index(found.verdict)):
+        counts[one.verdict] += 1
+        sign, style = VERDICTS[one.verdict]
+        about = f"{one.about}: " if one.about else ""
+        remedy = f". {one.remedy}" if one.remedy else ""
+        yield Line(f"{sign} {about}{one.what}{remedy}", style)
+    told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
+    outcome = "a provision would be stopped" if counts[Verdict.STOPS] else "ready"
+    yield Line(f"{environment}: {outcome}; {told}", "red" if counts[Verdict.STOPS] else "green")
 
 
 def mermaid(recipe: Recipe) -> str:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from provisioner.errors import Unreachable
-from provisioner.kind import Kind, Outputs, known
+from provisioner.errors import NotAuthorized, Unreachable
+from provisioner.kind import Checked, Kind, Outputs, Verdict, known
 from provisioner.model import (
     KNOWN_AFTER_APPLY,
     Action,
@@ -30,6 +30,8 @@ from provisioner.model import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from provisioner.cloud.cloud import Cloud
     from provisioner.cloud.graph import Application, NewPassword, Password
     from provisioner.secret import Secret
@@ -124,6 +126,25 @@ def diff(desired: ClientSecret, observed: Passwords, view: View) -> tuple[Change
         reason = f"{', '.join(map(str, lacking))} lacks it and it can be read back nowhere"
         return (_rotation(current.key_id, reason),)
     return ()
+
+
+def ready(cloud: Cloud, desired: ClientSecret, observed: Passwords | None) -> Iterator[Checked]:
+    """Whether the tenant admits such a secret; where one stands, the next rotation would be refused, not this run."""
+    application_id = desired.application_id if isinstance(desired.application_id, str) else None
+    try:
+        rules = cloud.graph.password_rules(application_id)
+    except NotAuthorized:
+        what = "the tenant's policy on lifetimes of client secrets"
+        yield Checked(verdict=Verdict.UNKNOWN, what=what, remedy="Policy.Read.ApplicationConfiguration shows it")
+        return
+    what, days = rules.refuse(desired.lifetime), rules.longest.days if rules.longest else 0
+    verdict = Verdict.NOTE if observed is not None and observed.passwords else Verdict.STOPS
+    write = f"Write `rotation: {{lifetime: {days}d}}` (with `every` and `overlap` within it), or have"
+    remedy = f"{write if days and rules.allowed else 'Have'} the application exempted by a policy of its own"
+    if what:
+        yield Checked(verdict=verdict, what=what, remedy=remedy)
+    else:
+        yield Checked(verdict=Verdict.HOLDS, what=f"the tenant admits client secrets for {desired.lifetime.days} days")
 
 
 def publish(observed: Passwords, view: View | None) -> Outputs:
@@ -369,6 +390,7 @@ KIND = Kind(
     publish=publish,
     fate=fate,
     read=read,
+    ready=ready,
     owned=owned,
     prove=prove,
     gone=gone,

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from provisioner.kind import Kind, Outputs
+from provisioner.kind import Checked, Kind, Outputs, Verdict
 from provisioner.model import Change, Forces, Observed, View
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from provisioner.cloud.cloud import Cloud
 
 # The last version before the service was retired: azure-mgmt-hdinsightcontainers 1.0.0b4.
@@ -24,9 +26,14 @@ class FlinkCluster:
 
 @dataclass(frozen=True, kw_only=True)
 class ObservedFlinkCluster(Observed):
-    """What is there. identity_object_id: of its user-assigned identity; empty: none is shown."""
+    """What is there. identity_object_id: of its user-assigned identity; empty: none is shown.
+
+    provisioning, status: `Succeeded` and `Running` on one that takes jobs; empty: not shown.
+    """
 
     id: str
+    provisioning: str
+    status: str
     identity_object_id: str
     identity_resource_id: str
 
@@ -35,10 +42,15 @@ def _read(cloud: Cloud, desired: FlinkCluster) -> ObservedFlinkCluster | None:
     found = cloud.arm.find(desired.id, VERSION)
     if found is None:
         return None
-    profile: dict[str, Any] = found.get("properties", {}).get("clusterProfile") or {}
-    object_id, resource_id = _identity(profile)
+    told: dict[str, Any] = found.get("properties") or {}
+    object_id, resource_id = _identity(told.get("clusterProfile") or {})
     return ObservedFlinkCluster(
-        ours=False, id=found["id"], identity_object_id=object_id, identity_resource_id=resource_id
+        ours=False,
+        id=found["id"],
+        provisioning=str(told.get("provisioningState") or ""),
+        status=str(told.get("status") or ""),
+        identity_object_id=object_id,
+        identity_resource_id=resource_id,
     )
 
 
@@ -68,6 +80,19 @@ def _diff(_desired: FlinkCluster, observed: ObservedFlinkCluster, _view: View) -
     return (Change(field="identity_object_id", before="none", reason=reason, forces=Forces.REFUSE),)
 
 
+def _ready(_cloud: Cloud, desired: FlinkCluster, observed: ObservedFlinkCluster | None) -> Iterator[Checked]:
+    """Whether it takes jobs: https://learn.microsoft.com/rest/api/hdinsightonaks/clusters/get."""
+    if observed is None:
+        return
+    shown = [word for word in (observed.provisioning, observed.status) if word]
+    what = f"the cluster is {' and '.join(shown)}" if shown else "the state of the cluster"
+    if observed.provisioning not in ("", "Succeeded") or observed.status not in ("", "Running"):
+        look = f"`az resource show --ids {desired.id} --api-version {VERSION}` shows it; bring it to Running"
+        yield Checked(verdict=Verdict.STOPS, what=f"{what}, so it takes no job", remedy=look)
+    else:
+        yield Checked(verdict=Verdict.HOLDS if shown else Verdict.UNKNOWN, what=what)
+
+
 def _publish(observed: ObservedFlinkCluster, _view: View | None) -> Outputs:
     identity = {
         "identity_object_id": observed.identity_object_id,
@@ -83,4 +108,5 @@ KIND: Kind[FlinkCluster, ObservedFlinkCluster] = Kind(
     diff=_diff,
     publish=_publish,
     read=_read,
+    ready=_ready,
 )

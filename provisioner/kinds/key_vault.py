@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from provisioner.errors import Conflict
-from provisioner.kind import MARK, Kind, Outputs, compare, compare_tags
+from provisioner.kind import MARK, Checked, Kind, Outputs, Verdict, compare, compare_tags, let_in
 from provisioner.model import Change, Forces, Observed, View
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from provisioner.cloud.cloud import Cloud
     from provisioner.cloud.key_vaults import DeletedVault, VaultState
@@ -104,6 +104,52 @@ def _immutable(desired: Vault, there: VaultState) -> tuple[Change, ...]:
     return changes
 
 
+def _ready(cloud: Cloud, desired: Vault, observed: ObservedVault | None) -> Iterator[Checked]:
+    """Whether its name can be had; whether its network rules let this machine in."""
+    if observed is None:
+        yield _name(cloud, desired)
+    elif observed.vault.fenced:
+        line = f"az keyvault network-rule add --name {desired.name} --ip-address ADDRESS"
+        yield let_in(lambda: cloud.caller.try_secrets(desired.name), line)
+
+
+def _name(cloud: Cloud, desired: Vault) -> Checked:
+    deleted = cloud.key_vaults.find_deleted(desired.id, desired.location)
+    if deleted is not None and _is_ours(desired, deleted):
+        return Checked(verdict=Verdict.NOTE, what=f"it was deleted and is recovered: {_kept(deleted)}")
+    taken = cloud.key_vaults.name_taken(desired.id)
+    if not taken:
+        return Checked(verdict=Verdict.HOLDS, what=f"the name {desired.name} is free")
+    deleted = deleted or cloud.key_vaults.find_deleted_anywhere(desired.id)
+    if deleted is None:
+        return Checked(verdict=Verdict.STOPS, what=taken.rstrip("."), remedy=OTHER_NAME)
+    what = f"a deleted vault that is not ours here keeps the name: {deleted.vault_id} in {deleted.location}"
+    return Checked(verdict=Verdict.STOPS, what=f"{what}, {_kept(deleted)}", remedy=_freed(deleted))
+
+
+def _is_ours(desired: Vault, deleted: DeletedVault) -> bool:
+    return deleted.vault_id.lower() == desired.id.lower() and deleted.tags.get(MARK) == desired.environment
+
+
+def _kept(deleted: DeletedVault) -> str:
+    protected = ", and nobody can purge it before (purge protection)" if deleted.purge_protection else ""
+    return f"kept until {deleted.purge_on[:10]}{protected}"
+
+
+def _freed(deleted: DeletedVault) -> str:
+    """How the name of a deleted vault is got back."""
+    name = deleted.vault_id.rpartition("/")[2]
+    verbs = "recover" if deleted.purge_protection else "recover|purge"
+    return f"`az keyvault {verbs} --name {name} --location {deleted.location}`. Or: {OTHER_NAME}"
+
+
+def _traces(cloud: Cloud, desired: Vault) -> str:
+    deleted = cloud.key_vaults.find_deleted(desired.id, desired.location)
+    if deleted is None:
+        return ""
+    return f"{'a deleted one is recovered' if _is_ours(desired, deleted) else 'a deleted one'}, {_kept(deleted)}"
+
+
 def _publish(observed: ObservedVault, _view: View | None) -> Outputs:
     return {"id": observed.vault.id, "uri": observed.vault.uri}
 
@@ -146,11 +192,11 @@ def _create(cloud: Cloud, desired: Vault) -> None:
 
 def _recover(cloud: Cloud, desired: Vault, deleted: DeletedVault) -> None:
     """Only what was ours comes back; somebody else's was deleted on purpose."""
-    if deleted.vault_id.lower() != desired.id.lower() or deleted.tags.get(MARK) != desired.environment:
+    if not _is_ours(desired, deleted):
         raise Conflict(
             operation=f"creating vault {desired.name}",
-            message=f"a deleted vault that is not ours keeps the name until {deleted.purge_on}: {deleted.vault_id}",
-            remedy=f"Recover or purge it (`az keyvault recover|purge --name {desired.name}`). Or: {OTHER_NAME}",
+            message=f"a deleted vault that is not ours keeps the name, {_kept(deleted)}: {deleted.vault_id}",
+            remedy=_freed(deleted),
         )
     cloud.key_vaults.recover_vault(desired.id, location=deleted.location, tenant_id=desired.tenant_id, sku=desired.sku)
     _bring(cloud, desired)
@@ -197,6 +243,8 @@ KIND: Kind[Vault, ObservedVault] = Kind(
     diff=_diff,
     publish=_publish,
     read=_read,
+    ready=_ready,
+    traces=_traces,
     strangers=_strangers,
     create=_create,
     update=_update,

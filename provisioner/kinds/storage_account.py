@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from provisioner.errors import Conflict
-from provisioner.kind import MARK, Kind, Outputs, compare, compare_tags
+from provisioner.kind import MARK, Checked, Kind, Outputs, Verdict, compare, compare_tags, let_in
 from provisioner.model import Change, Forces, Observed, View
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from provisioner.cloud.cloud import Cloud
     from provisioner.cloud.storage_accounts import AccountState, ContainerState
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # Metadata names are C# identifiers, so without the mark's hyphen:
 # https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
 METADATA_MARK = MARK.replace("-", "_")
+
+OTHER_NAME = "Choose another account name (they are unique in all of Azure)."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +76,20 @@ def _diff(desired: StorageAccount, observed: ObservedStorageAccount, _view: View
     return (*changes, *compare_tags(there.tags, desired.tags))
 
 
+def _ready(cloud: Cloud, desired: StorageAccount, observed: ObservedStorageAccount | None) -> Iterator[Checked]:
+    """Whether its name can be had; whether its network rules let this machine in."""
+    name = desired.id.rpartition("/")[2]
+    if observed is not None and observed.account.fenced:
+        line = f"az storage account network-rule add --account-name {name} --ip-address ADDRESS"
+        yield let_in(lambda: cloud.caller.try_blobs(desired.id, name), line)
+    elif observed is None:
+        taken = cloud.storage_accounts.name_taken(desired.id)
+        if taken:
+            yield Checked(verdict=Verdict.STOPS, what=taken.rstrip("."), remedy=OTHER_NAME)
+        else:
+            yield Checked(verdict=Verdict.HOLDS, what=f"the name {name} is free")
+
+
 def _publish(observed: ObservedStorageAccount, _view: View | None) -> Outputs:
     there = observed.account
     ends = {service: there.endpoints.get(service, "") for service in ("dfs", "blob")}
@@ -99,7 +115,7 @@ def _create(cloud: Cloud, desired: StorageAccount) -> None:
         cloud.storage_accounts.create_account(desired.id, location=desired.location, sku=desired.sku, tags=tags)
     except Conflict as error:
         if error.code == "StorageAccountAlreadyTaken":
-            error.remedy = "Choose another account name (they are unique in all of Azure)."
+            error.remedy = OTHER_NAME
         raise
 
 
@@ -123,6 +139,7 @@ KIND: Kind[StorageAccount, ObservedStorageAccount] = Kind(
     diff=_diff,
     publish=_publish,
     read=_read,
+    ready=_ready,
     strangers=_strangers,
     create=_create,
     update=_update,

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from provisioner.local import arm_operations, resources
+from provisioner.local import arm_operations, arm_providers, resources
 from provisioner.local.call import AzureError, Call, Reply
 from provisioner.local.world import GIVEN_GROUP, REGION, SUBSCRIPTION_ID
 
@@ -96,13 +96,18 @@ def group_id(call: Call) -> str:
 
 
 def require_group(call: Call) -> Document:
-    """The call's resource group: 404 when absent, 409 when being deleted and the call is no GET."""
+    """The call's resource group: 404 when absent, 409 when being deleted and the call is no GET.
+
+    The gateway's own 409, too, for a PUT to a provider that is not registered.
+    """
     arm_operations.settle(call.world)
     group = resources.find(call.world, group_id(call))
     if group is None:
         raise group_not_found(call.params["group"])
     if group["properties"]["provisioningState"] == "Deleting" and call.method not in {"GET", "HEAD", "DELETE"}:
         raise group_deleting(group["name"])
+    if call.method == "PUT":
+        arm_providers.check(call.world, call.path)
     return group
 
 

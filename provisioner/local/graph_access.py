@@ -89,7 +89,7 @@ def taken(name: str) -> AzureError:
 
 def need_read(call: Call) -> None:
     """Refuse a caller who may not read applications and principals."""
-    if not (_roles(call) & READERS or _directory_roles(call) & (ADMINISTRATORS | DIRECTORY_READERS | {DEVELOPER})):
+    if not (roles(call) & READERS or _directory_roles(call) & (ADMINISTRATORS | DIRECTORY_READERS | {DEVELOPER})):
         raise denied()
 
 
@@ -114,14 +114,15 @@ def owners(call: Call, document: Document) -> list[str]:
 
 
 def _writes_all(call: Call) -> bool:
-    return bool(_roles(call) & WRITERS or _directory_roles(call) & ADMINISTRATORS)
+    return bool(roles(call) & WRITERS or _directory_roles(call) & ADMINISTRATORS)
 
 
 def _writes_owned(call: Call) -> bool:
-    return OWNED in _roles(call) or DEVELOPER in _directory_roles(call)
+    return OWNED in roles(call) or DEVELOPER in _directory_roles(call)
 
 
-def _roles(call: Call) -> frozenset[str]:
+def roles(call: Call) -> frozenset[str]:
+    """The caller's permissions."""
     return frozenset(call.who.claims.get("roles", ()))
 
 

@@ -5,17 +5,44 @@ https://learn.microsoft.com/graph/api/application-addpassword
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from provisioner.local import directory
+from provisioner.local.call import AzureError
 from provisioner.local.graph_access import bad, need_write
 
 if TYPE_CHECKING:
     from provisioner.local.call import Call
     from provisioner.local.store import Document
+    from provisioner.local.world import World
 
 LONGEST_NAME = 120
+_POLICY = ("graph_policies", "default")
+_DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
+
+
+def policy(world: World) -> Document:
+    """The tenant's policy on credentials of applications: https://learn.microsoft.com/graph/api/tenantappmanagementpolicy-get."""
+    none: Document = {"passwordCredentials": [], "keyCredentials": []}
+    fresh: Document = {
+        "id": "00000000-0000-0000-0000-000000000000",
+        "displayName": "Default app management tenant policy",
+        "description": "Default tenant policy that enforces app management restrictions.",
+        "isEnabled": False,
+        "applicationRestrictions": none,
+        "servicePrincipalRestrictions": none,
+    }
+    return {**fresh, **(world.store.get(*_POLICY) or {})}
+
+
+def set_policy(world: World, given: Document) -> None:
+    """Replace the members that are given; 400 for a lifetime that is no duration."""
+    for rule in _rules(given):
+        if rule.get("restrictionType") == "passwordLifetime" and _longest(rule) is None:
+            raise bad("Invalid value specified for property 'maxLifetime'.")
+    world.store.put(*_POLICY, {**policy(world), **given})
 
 
 def add(call: Call, table: str, document: Document) -> dict[str, Any]:
@@ -26,6 +53,8 @@ def add(call: Call, table: str, document: Document) -> dict[str, Any]:
         raise bad("Invalid value specified for property 'passwordCredential'.")
     asked = cast("dict[str, Any]", asked)
     start, end = _lifetime(call, asked)
+    if table == directory.APPLICATIONS:
+        _check_policy(call.world, document, end - start)
     name = asked.get("displayName")
     if name is not None and (not isinstance(name, str) or len(name) > LONGEST_NAME):
         raise bad("Invalid value specified for property 'displayName' of resource 'PasswordCredential'.")
@@ -44,6 +73,46 @@ def remove(call: Call, table: str, document: Document) -> None:
     if len(kept) == len(document["passwordCredentials"]):
         raise bad(f"No password credential found with keyId {key_id}.")
     call.world.store.put(table, document["id"], document | {"passwordCredentials": kept})
+
+
+def _check_policy(world: World, application: Document, lifetime: timedelta) -> None:
+    """400 for what the tenant's policy does not admit; recorded in OfficeDev/microsoft-365-agents-toolkit#10998."""
+    found = policy(world)
+    for rule in _rules(found) if found["isEnabled"] else []:
+        since = rule.get("restrictForAppsCreatedAfterDateTime")
+        applies = not since or _at(since) <= _at(application["createdDateTime"])
+        if not applies or rule.get("state", "enabled") != "enabled":
+            continue
+        if rule.get("restrictionType") == "passwordAddition":
+            message = f"Credential type not allowed as per assigned policy '{found['id']}'."
+            code = "CredentialTypeNotAllowedAsPerAppPolicy"
+            raise _refused(code, message, "CredentialTypeNotAllowed", "PasswordCredentials")
+        longest = _longest(rule) if rule.get("restrictionType") == "passwordLifetime" else None
+        if longest is not None and lifetime > longest:
+            message = f"Credential lifetime exceeds the max value allowed as per assigned policy '{found['id']}'."
+            raise _refused("CredentialInvalidLifetimeAsPerAppPolicy", message, "InvalidKeyEndDate", "EndDate")
+
+
+def _refused(code: str, message: str, detail: str, target: str) -> AzureError:
+    details = [{"code": detail, "message": message, "target": target}]
+    return AzureError(status=400, code=code, message=message, details={"details": details})
+
+
+def _rules(given: Document) -> list[Document]:
+    restrictions: Document = given.get("applicationRestrictions") or {}
+    return restrictions.get("passwordCredentials") or []
+
+
+def _longest(rule: Document) -> timedelta | None:
+    found = _DURATION.fullmatch(str(rule.get("maxLifetime")))
+    if found is None:
+        return None
+    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+
+
+def _at(moment: str) -> datetime:
+    return datetime.fromisoformat(moment)
 
 
 def _lifetime(call: Call, asked: dict[str, Any]) -> tuple[datetime, datetime]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from provisioner.local import access, containers, resources, shared_access, shared_key, tokens
+from provisioner.local import access, containers, firewall, resources, shared_access, shared_key, tokens
 from provisioner.local.call import AzureError
 from provisioner.local.paths import SUPER_USER, Place
 from provisioner.local.world import TENANT_ID
@@ -128,6 +128,9 @@ def _account(call: Call) -> Document:
     found = resources.named(call.world, ACCOUNTS, call.host.partition(".")[0])
     if found is None:
         raise AzureError(status=404, code="ResourceNotFound", message="The specified account does not exist.")
+    if not firewall.admits(found["properties"]):  # whoever it is and whatever it may
+        message = "This request is not authorized to perform this operation."
+        raise AzureError(status=403, code="AuthorizationFailure", message=message)
     return found
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from provisioner.local import access, vaults
+from provisioner.local import access, firewall, vaults
 from provisioner.local.call import AzureError, Reply
 from provisioner.local.world import TENANT_ID
 
@@ -47,6 +47,7 @@ def enter(call: Call, action: str, permission: str, name: str = "", *, kind: str
     if not call.query.get("api-version"):
         message = "The api-version query parameter is required."
         raise AzureError(status=400, code="BadParameter", message=message)
+    _check_firewall(call, vault)
     if vault["properties"].get("enableRbacAuthorization"):
         _check_rbac(call, vault, f"{vaults.TYPE}/{kind}/{action}", name, kind)
     else:
@@ -62,6 +63,19 @@ def _vault(call: Call) -> Document:
         message = f"The Key Vault '{call.host}' was not found."
         raise AzureError(status=404, code="VaultNotFound", message=message)
     return found
+
+
+def _check_firewall(call: Call, vault: Document) -> None:
+    """403 before any right is looked at: https://learn.microsoft.com/azure/key-vault/general/rest-error-codes."""
+    if firewall.admits(vault["properties"]):
+        return
+    said = "Client address is not authorized and caller is not a trusted service."
+    code, first = "ForbiddenByFirewall", f"{said}\r\nClient address: {firewall.CLIENT}"
+    if firewall.is_closed(vault["properties"]):
+        first = "Public network access is disabled and request is not from a trusted service nor via an approved"
+        code, first = "ForbiddenByConnection", f"{first} private link."
+    message = f"{first}\r\nCaller: {_caller(call)}\r\nVault: {_place(vault)}"
+    raise AzureError(status=403, code="Forbidden", message=message, details={"innererror": {"code": code}})
 
 
 def _check_rbac(call: Call, vault: Document, action: str, name: str, kind: str) -> None:

@@ -17,6 +17,7 @@ from provisioner.kinds import (
 from provisioner.kinds.data_factory import DataFactory
 from provisioner.model import Address, Node, Ref, Search
 from provisioner.recipe.target import Airflow, Names, Reader
+from provisioner.spec import airflow_version
 from provisioner.spec.rendering import Hosts, airflow_settings, render_dag
 
 if TYPE_CHECKING:
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 FACTORY = Address("data_factory", "airflow")
 AIRFLOW = Address("airflow_runtime", "airflow")
 READER = "Storage Blob Data Reader"
+CLOSED = (
+    "Data Factory has made no new Airflow runtimes since 1 January 2026 "
+    "(https://learn.microsoft.com/azure/data-factory/concepts-workflow-orchestration-manager)"
+)
 PORTAL_STEP = "no API removes a DAG: in Airflow's page of Data Factory Studio choose Delete DAG and give the file name"
 
 
@@ -48,6 +53,7 @@ def declare(
         right=f"Contributor on the data factory {environment.factory_id.rsplit('/', 1)[-1]}",
         dag=parts.imported(),
         settings=airflow_runtime.settings,
+        notes=() if environment.cloud == "local" else (CLOSED,),
     )
 
 
@@ -88,6 +94,7 @@ class _Parts:
             environment=self.mark,
             rollout=airflow.rollout,
             living=reader.living,
+            newest=f"{airflow_version.PACKAGE}=={airflow_version.provider(airflow.version)}",
             supplied={name: value for name, value in supplied.items() if value is not None},
         )
         return Node(address=AIRFLOW, desired=desired, container=FACTORY, needs=needs)

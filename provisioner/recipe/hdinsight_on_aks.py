@@ -18,6 +18,10 @@ CLUSTER = "Microsoft.HDInsight/clusterpools/clusters"
 ACTIONS = (f"{CLUSTER}/read", f"{CLUSTER}/jobs/read", f"{CLUSTER}/runjob/action")
 # Where the DAG's params stand in a cluster's id; the second spelling of the first is the article's.
 PARAMS = {2: ("subscription", "subscritpion"), 4: ("rg",), 8: ("poolNm",), 10: ("clusterNm",)}
+RETIRED = (
+    "HDInsight on AKS was retired on 31 January 2025 "
+    "(https://azure.microsoft.com/updates?id=Azure-HDInsight-on-AKS-Retirement)"
+)
 
 
 def declare(environment: Environment) -> Flink:
@@ -30,6 +34,7 @@ def declare(environment: Environment) -> Flink:
         identity=Ref(FLINK, "identity_object_id"),
         actions=ACTIONS,
         find_job=lambda cloud, name, conf: cloud.flink_jobs.find_job(_cluster(environment.cluster_id, conf), name),
+        notes=() if environment.cloud == "local" else (RETIRED,),
     )
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from provisioner.spec.model import Environment
 
 READ_VAULT = "Key Vault Secrets User"
+JAR_ROLES = ("Storage Blob Data Contributor", "Storage Blob Data Reader")
 
 
 def recipe(environment: Environment, names: Names, *, purge: bool = False) -> Recipe:
@@ -46,7 +47,7 @@ def recipe(environment: Environment, names: Names, *, purge: bool = False) -> Re
         environment_id=names.environment_id,
         nodes=nodes,
         searches=searches,
-        notes=tuple(_notes(environment)),
+        notes=(*_notes(environment), *flink.notes, *airflow.notes),
     )
 
 
@@ -72,6 +73,9 @@ def _notes(environment: Environment) -> Iterator[str]:
             f"principals.airflow.role is {role}, the article's; Airflow only reads, so `role: {READ_VAULT}` is enough "
             "(https://learn.microsoft.com/azure/data-factory/enable-azure-key-vault-for-managed-airflow)"
         )
-    if environment.cloud != "local":
-        yield "HDInsight on AKS was retired on 31 January 2025"
-        yield "Data Factory has made no new Airflow runtimes since 1 January 2026"
+    job = environment.job.role
+    if job.lower() not in {role.lower() for role in JAR_ROLES}:
+        yield (
+            f"job.role is {job}, the article's; the cluster reads the jar and may write checkpoints, so "
+            f"`role: {JAR_ROLES[0]}` is enough (https://learn.microsoft.com/azure/storage/blobs/assign-azure-role-data-access)"
+        )

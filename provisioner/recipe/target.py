@@ -31,6 +31,7 @@ class Flink:
 
     scope: the resource whose API submits jobs; api_version reads it. identity: who reads the jar (object id). actions:
     what the API's principal needs on the scope. find_job: a job by its name, for a run with this configuration.
+    notes: what a person should know of choosing it.
     """
 
     nodes: tuple[Node, ...]
@@ -40,6 +41,7 @@ class Flink:
     identity: Ref
     actions: tuple[str, ...]
     find_job: Callable[[Cloud, str, Mapping[str, Any]], FlinkJob | None]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +66,7 @@ class Airflow:
 
     web_url: of its web server, whose API takes tokens for `scope` from who has `right`. dag: the node that puts the
     DAG's file there. settings: what its workers run with, None where that cannot be read.
+    notes: what a person should know of choosing it.
     """
 
     nodes: tuple[Node, ...]
@@ -75,6 +78,7 @@ class Airflow:
     right: str
     dag: Address
     settings: Callable[[Observed], Mapping[str, Secret | None]]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

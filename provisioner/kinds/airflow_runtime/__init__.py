@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provisioner.errors import NotFound
-from provisioner.kind import Kind, Outputs
+from provisioner.kind import Checked, Kind, Outputs, Verdict
 from provisioner.kinds.airflow_runtime.decide import diff
 from provisioner.kinds.airflow_runtime.records import (
     BOOKKEEPING,
@@ -26,7 +26,7 @@ from provisioner.kinds.airflow_runtime.write import create, delete, update
 from provisioner.model import Address, Holding, Observed, Proof, View
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from provisioner.cloud.cloud import Cloud
     from provisioner.secret import Secret
@@ -37,6 +37,24 @@ __all__ = ["KIND", "AirflowRuntime", "ObservedAirflowRuntime", "settings"]
 def _read(cloud: Cloud, desired: AirflowRuntime) -> ObservedAirflowRuntime | None:
     found = cloud.data_factory.find_runtime(desired.id)
     return None if found is None else observed_of(desired, found)
+
+
+def _ready(_cloud: Cloud, desired: AirflowRuntime, _observed: ObservedAirflowRuntime | None) -> Iterator[Checked]:
+    """Whether its Airflow can use the provider package that is asked for: a newer one would upgrade it, or fail."""
+    name, newest = desired.newest.partition("==")[::2]
+    wanted = desired.packages.get(package(desired.newest), "").partition("==")[2]
+    if not wanted or not newest:
+        return
+    what = f"{name} {wanted} on Airflow {desired.version}"
+    if _numbers(wanted) > _numbers(newest):
+        remedy = f"Write `provider_version: {newest}`, or leave it out"
+        yield Checked(verdict=Verdict.STOPS, what=f"{what} asks for a newer Airflow", remedy=remedy)
+    else:
+        yield Checked(verdict=Verdict.HOLDS, what=what)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
 
 
 def _publish(observed: ObservedAirflowRuntime, _view: View | None) -> Outputs:
@@ -97,6 +115,7 @@ KIND: Kind[AirflowRuntime, ObservedAirflowRuntime] = Kind(
     publish=_publish,
     holds=_holds,
     read=_read,
+    ready=_ready,
     strangers=_strangers,
     prove=_prove,
     reveal=_reveal,

@@ -35,7 +35,8 @@ class AirflowRuntime:
     overrides, environment_variables: all sent as environment variables, the only documented field. take_over: names of
     others' settings that may be overwritten. key_id: of the secret in AZURE_CLIENT_SECRET. supplied: what GET masks
     (`credential` of git sync, `password`), for sending it back. environment: the mark's value. rollout: how long
-    workers may take to get what was written. living: key ids that still work, as far as one knows.
+    workers may take to get what was written. living: key ids that still work, as far as one knows. newest: the newest
+    line of a requirement that this Airflow can use.
     """
 
     id: str
@@ -53,6 +54,7 @@ class AirflowRuntime:
     supplied: Mapping[str, Secret] = field(repr=False)
     rollout: timedelta = timedelta(hours=1)
     living: tuple[str, ...] | Ref | None = field(default=None, repr=False)
+    newest: str = field(default="", repr=False)
 
     @property
     def settings(self) -> dict[str, Value]:

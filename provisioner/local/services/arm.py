@@ -6,11 +6,9 @@ https://learn.microsoft.com/rest/api/resources/
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provisioner.local import access, arm_errors, arm_filters, arm_operations, resources
+from provisioner.local import access, arm_errors, arm_filters, arm_operations, arm_providers, resources
 from provisioner.local.call import AzureError, Reply
 from provisioner.local.service import Service
 from provisioner.local.world import SUBSCRIPTION, SUBSCRIPTION_ID, TENANT_ID
@@ -42,9 +40,6 @@ _SUBSCRIPTION = "/subscriptions/{subscription}"
 _GROUP = _SUBSCRIPTION + "/resourcegroups/{group}"
 _RESULTS = "/operationresults"
 _FILTERED = "shows what the caller may read"
-_PROVIDERS: dict[str, dict[str, list[str]]] = json.loads(
-    (Path(__file__).parent.parent / "data" / "providers.json").read_text(encoding="utf-8")
-)
 
 
 @SERVICE.route("GET", "/tenants", action=None, why="every caller has a tenant")
@@ -77,9 +72,9 @@ def list_locations(_: Call) -> Reply:
 
 
 @SERVICE.route("GET", _SUBSCRIPTION + "/providers", action="Microsoft.Resources/subscriptions/providers/read")
-def list_providers(_: Call) -> Reply:
+def list_providers(call: Call) -> Reply:
     """The resource providers that the local Azure knows."""
-    return Reply(body={"value": [_provider(namespace) for namespace in _PROVIDERS]})
+    return Reply(body={"value": [_provider(call.world, namespace) for namespace in arm_providers.PROVIDERS]})
 
 
 @SERVICE.route(
@@ -87,23 +82,35 @@ def list_providers(_: Call) -> Reply:
 )
 def get_provider(call: Call) -> Reply:
     """One provider; 404 InvalidResourceNamespace."""
-    return Reply(body=_provider(call.params["namespace"]))
+    return Reply(body=_provider(call.world, call.params["namespace"]))
 
 
 @SERVICE.route("GET", "/providers", action=None, why="public to the tenant")
-def list_tenant_providers(_: Call) -> Reply:
+def list_tenant_providers(call: Call) -> Reply:
     """The same for the tenant."""
-    return Reply(body={"value": [_provider(namespace) for namespace in _PROVIDERS]})
+    return list_providers(call)
 
 
 @SERVICE.route(
     "POST", _SUBSCRIPTION + "/providers/{namespace}/register", action=None, why="the action has the provider's name"
 )
 def register_provider(call: Call) -> Reply:
-    """Registered already: every provider here is."""
+    """200 with the provider."""
     namespace = call.params["namespace"]
     _require(call, f"{namespace}/register/action", arm_errors.scope(call))
-    return Reply(body=_provider(namespace))
+    arm_providers.register(call.world, namespace)
+    return Reply(body=_provider(call.world, namespace))
+
+
+@SERVICE.route(
+    "POST", _SUBSCRIPTION + "/providers/{namespace}/unregister", action=None, why="the action has the provider's name"
+)
+def unregister_provider(call: Call) -> Reply:
+    """200 with the provider; what it has made stays, and nothing more can be made."""
+    namespace = call.params["namespace"]
+    _require(call, f"{namespace}/unregister/action", arm_errors.scope(call))
+    arm_providers.unregister(call.world, namespace)
+    return Reply(body=_provider(call.world, namespace))
 
 
 @SERVICE.route("GET", _SUBSCRIPTION + "/resourcegroups", action=None, why=_FILTERED)
@@ -252,11 +259,8 @@ def _region(name: str, shown: str) -> Document:
     }
 
 
-def _provider(namespace: str) -> Document:
-    known = next((key for key in _PROVIDERS if key.lower() == namespace.lower()), None)
-    if known is None:
-        message = f"The resource namespace '{namespace}' is invalid."
-        raise AzureError(status=404, code="InvalidResourceNamespace", message=message)
+def _provider(world: World, namespace: str) -> Document:
+    known = arm_providers.known(namespace)
     types = [
         {
             "resourceType": kind,
@@ -264,14 +268,14 @@ def _provider(namespace: str) -> Document:
             "apiVersions": versions,
             "capabilities": "None",
         }
-        for kind, versions in _PROVIDERS[known].items()
+        for kind, versions in arm_providers.PROVIDERS[known].items()
     ]
     return {
         "id": f"{SUBSCRIPTION}/providers/{known}",
         "namespace": known,
         "resourceTypes": types,
-        "registrationState": "Registered",
-        "registrationPolicy": "RegistrationRequired",
+        "registrationState": arm_providers.state(world, known),
+        "registrationPolicy": "RegistrationFree" if known in arm_providers.FREE else "RegistrationRequired",
     }
 
 
@@ -337,7 +341,8 @@ def _not_found(call: Call) -> AzureError:
         message = f"No HTTP resource was found that matches the request URI 'https://{call.host}{call.path}'."
         return AzureError(status=404, code="NotFound", message=message)
     namespace, *kinds = _type_of(call.path).split("/")
-    known = {kind["resourceType"].lower(): kind["apiVersions"] for kind in _provider(namespace)["resourceTypes"]}
+    types = arm_providers.PROVIDERS[arm_providers.known(namespace)]
+    known = {kind.lower(): versions for kind, versions in types.items()}
     kind = "/".join(kinds)
     if kind.lower() not in known:
         versions = ",".join(sorted({version for found in known.values() for version in found}, reverse=True))

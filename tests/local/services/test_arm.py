@@ -188,3 +188,18 @@ def test_tags_are_counted_over_the_subscription(azure: LocalAzure) -> None:
     (team,) = [one for one in arm("GET", "/tagNames").json()["value"] if one["tagName"] == "team"]
     assert team["count"] == {"type": "Total", "value": 3}
     assert {one["tagValue"]: one["count"]["value"] for one in team["values"]} == {"x": 2, "y": 1}
+
+
+def test_nothing_is_made_by_a_provider_that_is_not_registered(arm: Manager) -> None:
+    group = arm.group()
+    assert arm("POST", "/providers/Microsoft.ManagedIdentity/unregister").json()["registrationState"] == "NotRegistered"
+    path = f"{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/one"
+    refused = arm("PUT", path, {"location": "westeurope"}, version="2023-01-31")
+    assert code(refused) == (409, "MissingSubscriptionRegistration")
+    error = refused.json()["error"]
+    assert error["message"].startswith("The subscription is not registered to use namespace 'Microsoft.Man")
+    assert error["details"][0]["target"] == "Microsoft.ManagedIdentity"
+    arm("POST", "/providers/microsoft.managedidentity/register")
+    assert arm("PUT", path, {"location": "westeurope"}, version="2023-01-31").status == 201
+    free = arm("POST", "/providers/Microsoft.Authorization/unregister")
+    assert code(free) == (409, "CannotUnregisterRegistrationFreeResourceProvider")
