@@ -16,6 +16,7 @@ ProvisionerError
 │   ├── Firewalled           network rules, which no grant and no waiting opens
 │   ├── NotFound
 │   ├── Conflict             somebody else's, in another state, or held
+│   ├── LeaseLost            the environment may be another run's by now; nothing was sent
 │   ├── Throttled
 │   ├── NotYetVisible        a replica has not caught up, a grant has not arrived
 │   ├── Unreachable          no answer at all
@@ -219,6 +220,17 @@ class NotFound(CloudError):
 
 class Conflict(CloudError):
     """It stands in a state that does not admit the operation."""
+
+
+class LeaseLost(CloudError):
+    """The lease ran out or is another run's; message: how it was lost. Nothing was sent."""
+
+    advice = "Nothing more was written. See that no other run is under way, then run the command again."
+
+    def sentence(self) -> str:
+        where = f"{self.address}: " if self.address else ""
+        told = f": {self.message.strip()}" if self.message else ""
+        return f"{where}{self.operation} was not sent, the environment's lease was lost{told}. {self.advice}"
 
 
 class Throttled(CloudError):

@@ -62,6 +62,8 @@ class Kind(Generic[D, O]):
     stands and of what does not (then observed is None). Raises CloudError for what could not be asked.
     traces: what there is still of one that is not there (a deleted one keeps its name), in a few words for the plan.
     leaves: for a kind that no API deletes: what a person does about it. A looked-up kind has no `create`.
+    merges: other environments write into the same resource, and no condition guards a write: it is made again where the
+    second reading lacks ours.
 
     Pure: diff, publish (view is None while observing), holds (by credential), fate (of what is not declared).
     `prove` gets what was made, and under `read_by` who reads it in use (model.ReadBy), or None.
@@ -76,6 +78,7 @@ class Kind(Generic[D, O]):
     identity: tuple[str, ...] = ()
     container: bool = False
     right: str = ""
+    merges: bool = False
     keyed: Callable[[O], bool] | None = None
     leaves: Callable[[D], str] | None = None
 

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from provisioner.errors import CloudError, Conflict, Interrupted, NotFound
+from provisioner.errors import CloudError, Conflict, Interrupted, LeaseLost, NotFound, NotYetVisible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 LEASE_SECONDS = 60
 RENEW_SECONDS = 20
 RETRY_SECONDS = 2
+SIGNED_SECONDS = 3.0
 # Metadata names are C# identifiers:
 # https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
 OWNER, SINCE, PURPOSE, PROCESS = "lease_owner", "lease_since", "lease_purpose", "lease_process"
-KEYS = (OWNER, SINCE, PURPOSE, PROCESS)
+ID = "lease_id"
+KEYS = (OWNER, SINCE, PURPOSE, PROCESS, ID)
 
 
 class Lease:
@@ -47,33 +49,38 @@ class Lease:
         """Take it, or raise Conflict that names the holder.
 
         The lease of a run that ended without releasing it runs out after a minute; if that run was a process of this
-        very machine, it is broken at once.
+        very machine, it is released at once.
         """
         lease = cls(cloud, account_id, container)
         try:
-            lease._call("Acquire")
-        except Conflict as held:
-            if not lease._holder_is_dead():
-                raise lease._held_by_another(held) from held
-            cloud.storage_accounts.lease(account_id, container, "Break", lease_id="")
-            lease._call("Acquire")
+            lease._take()
+        except Conflict:
+            if not lease._dead_released():
+                raise
+            lease._take()
         cloud.session.lease = lease
         threading.Thread(target=lease._keep, name="lease", daemon=True).start()
         since = cloud.session.now().isoformat()
         try:
-            lease._sign({OWNER: owner, SINCE: since, PURPOSE: purpose, PROCESS: _this_process()})
+            told = {OWNER: owner, SINCE: since, PURPOSE: purpose, PROCESS: _this_process(), ID: lease._id}
+            lease._sign(told)
         except BaseException:
             lease.release()
             raise
         return lease
 
     def require(self, seconds: float, *, during: str) -> None:
-        """Raise Conflict unless the lease is ours for that long; a lease that ends sooner is renewed first."""
+        """Raise LeaseLost unless the lease is ours for that long; a lease that ends sooner is renewed first."""
         with self._turn:
             if self._until - self._cloud.session.ticks() < seconds:
                 self._renew()
             if self._lost is not None or self._until - self._cloud.session.ticks() < seconds:
                 raise self._gone(during)
+
+    def check(self, *, during: str) -> None:
+        """Raise LeaseLost if it is known to be lost; asks nobody."""
+        if self._lost is not None:
+            raise self._gone(during)
 
     def release(self) -> None:
         """Let others in; what is another run's by now stays as it is."""
@@ -141,14 +148,43 @@ class Lease:
         found = self._cloud.storage_accounts.find_container(self.account_id, self.container)
         return found.metadata if found else {}
 
-    def _holder_is_dead(self) -> bool:
-        """Whether the holder was a process of this machine that is no more."""
-        told = self._metadata().get(PROCESS, "")
-        machine, _, process = told.rpartition("/")
-        return bool(told) and machine == _this_machine() and process != _process(process.partition(".")[0])
+    def _take(self) -> None:
+        try:
+            self._call("Acquire")
+        except NotFound as gone:
+            raise self._taken_down(gone) from gone
+        except Conflict as held:
+            raise self._held_by_another(held) from held
+
+    def _dead_released(self) -> bool:
+        """Release the lease of a process of this machine that is no more; whether the words told of such a one.
+
+        By its id, so that a lease which another run has taken since stays as it is.
+        """
+        told = self._metadata()
+        machine, _, process = told.get(PROCESS, "").rpartition("/")
+        if not machine or machine != _this_machine() or process == _process(process.partition(".")[0]):
+            return False
+        with suppress(Conflict):
+            dead = told.get(ID, self._id)
+            self._cloud.storage_accounts.lease(self.account_id, self.container, "Release", lease_id=dead)
+        return True
+
+    def _words(self) -> Mapping[str, str]:
+        """Who holds it; one that took it just now has not told yet."""
+        found = [self._metadata()]
+
+        def told() -> bool:
+            found.append(self._metadata())
+            return OWNER in found[-1]
+
+        if OWNER not in found[0]:
+            with suppress(NotYetVisible):
+                self._cloud.session.wait_until(told, deadline_seconds=SIGNED_SECONDS, what="the lease's owner")
+        return found[-1]
 
     def _held_by_another(self, held: Conflict) -> Conflict:
-        told = self._metadata()
+        told = self._words()
         who = f"{told.get(OWNER, 'somebody')} holds it since {told.get(SINCE, 'recently')}"
         return Conflict(
             operation="taking the environment's lease",
@@ -159,10 +195,20 @@ class Lease:
             remedy="Wait until that run has ended; the lease of a run that died ends within a minute.",
         )
 
-    def _gone(self, during: str) -> Conflict:
-        why = self._lost.sentence() if self._lost else "it could not be renewed in time"
-        remedy = "Nothing more was written. See that no other run is under way, then run the command again."
-        return Conflict(operation=during, message=f"the environment's lease was lost: {why}", remedy=remedy)
+    def _taken_down(self, gone: NotFound) -> Conflict:
+        """It was there when this run looked; a teardown removes it last."""
+        return Conflict(
+            operation="taking the environment's lease",
+            status=gone.status,
+            code=gone.code,
+            message="another run has just removed the environment",
+            request_id=gone.request_id,
+            remedy="Run the command again; it sees what is there now.",
+        )
+
+    def _gone(self, during: str) -> LeaseLost:
+        why = f"{self._lost.code} {self._lost.message}".strip() if self._lost else "it could not be renewed in time"
+        return LeaseLost(operation=during, message=why.rstrip("."))
 
 
 def _this_process() -> str:

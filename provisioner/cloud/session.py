@@ -303,7 +303,9 @@ class Session:
         return ticks()
 
     def pause(self, seconds: float) -> None:
-        """The only sleep; `interrupted` ends it."""
+        """The only sleep; `interrupted` ends it. Nobody waits for what a run without its lease could go on with."""
+        if self.lease is not None:
+            self.lease.check(during="the next call")
         if self.interrupted.wait(seconds):
             raise Interrupted(during="waiting for Azure")
 

@@ -160,12 +160,14 @@ class StorageAccounts:
         self,
         account_id: str,
         name: str,
-        action: Literal["Acquire", "Renew", "Release", "Break"],
+        action: Literal["Acquire", "Renew", "Release"],
         *,
         lease_id: str,
         seconds: int = 60,
     ) -> None:
-        """One step of a lease. Acquiring again under the same id is fine; Conflict if somebody else holds it.
+        """One step of a lease; Conflict if somebody else holds it.
+
+        Acquiring and renewing again under the same id is fine, so both are sent again where the answer got lost.
 
         https://learn.microsoft.com/rest/api/storagerp/blob-containers/lease
         """
@@ -173,12 +175,11 @@ class StorageAccounts:
         body: Any = {"action": action}
         if action == "Acquire":
             body.update(leaseDuration=seconds, proposedLeaseId=lease_id)
-        elif action == "Break":
-            body.update(breakPeriod=0)
         else:
             body.update(leaseId=lease_id)
+        again: Any = {"retry_on_methods": ("POST",)} if action in {"Acquire", "Renew"} else {}
         with translated(f"{action} the lease of containers/{name}"):
-            self._client(account_id).blob_containers.lease(part.group, part.name, name, body)
+            self._client(account_id).blob_containers.lease(part.group, part.name, name, body, **again)
 
     def _client(self, account_id: str) -> Any:
         from azure.mgmt.storage import StorageManagementClient

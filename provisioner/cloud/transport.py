@@ -20,6 +20,8 @@ import requests
 from azure.core.pipeline.transport import HttpTransport, RequestsTransport
 from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
+from urllib3.connection import HTTPSConnection
+from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.exceptions import SSLError
 from urllib3.util import create_urllib3_context
 from urllib3.util.retry import Retry as NoRetry
@@ -66,7 +68,7 @@ class Transport(HttpTransport[Any, Any]):
         budget: Budget | None = None,
         debug: bool = False,
     ) -> None:
-        self._session = _pool(route)
+        self._session = _pool(route, self._ask_again)
         self._wire: Any = RequestsTransport(
             session=self._session,
             session_owner=False,
@@ -83,6 +85,7 @@ class Transport(HttpTransport[Any, Any]):
         self._budget = budget
         self._debug = debug
         self._lock = threading.Lock()
+        self._writing = threading.local()
 
     def sleep(self, duration: float) -> None:
         """All waiting of all SDKs, so that an interrupt ends it."""
@@ -101,9 +104,20 @@ class Transport(HttpTransport[Any, Any]):
         return response
 
     def _guarded(self, request: Any, **options: Any) -> Any:
-        if request.method not in READS:
+        if request.method in READS:
+            return self.send_unguarded(request, **options)
+        self._guard(request.method, request.url)
+        outer, self._writing.request = getattr(self._writing, "request", None), request
+        try:
+            return self.send_unguarded(request, **options)
+        finally:
+            self._writing.request = outer
+
+    def _ask_again(self) -> None:
+        """Whether this thread's write may still be sent, now that its connection stands."""
+        request = getattr(self._writing, "request", None)
+        if request is not None:
             self._guard(request.method, request.url)
-        return self.send_unguarded(request, **options)
 
     def send_unguarded(self, request: Any, **options: Any) -> Any:
         """`send` without a look at the lease, and at once."""
@@ -192,10 +206,15 @@ class SignInTransport(HttpTransport[Any, Any]):
 
 
 class Adapter(HTTPAdapter):
-    """One TLS context for all connections: each of its own would read the whole CA bundle, which takes 15 ms."""
+    """One TLS context for all connections: each of its own would read the whole CA bundle, which takes 15 ms.
 
-    def __init__(self, **options: Any) -> None:
+    ask: called before each part of a request goes out, head and body. Until a connection stands seconds may pass, and
+    who slept meanwhile may have lost the lease; nobody carries out what came without its end.
+    """
+
+    def __init__(self, ask: Callable[[], None], **options: Any) -> None:
         super().__init__(**options)
+        self._connection = _asking(ask)
         self._lock = threading.Lock()
         self._contexts: dict[str, ssl.SSLContext] = {}
 
@@ -212,6 +231,13 @@ class Adapter(HTTPAdapter):
         if not verify:
             super().cert_verify(conn, url, verify, cert)
 
+    def get_connection_with_tls_context(self, *given: Any, **options: Any) -> Any:
+        """As requests says, of a pool whose connections ask."""
+        pool = super().get_connection_with_tls_context(*given, **options)
+        if isinstance(pool, HTTPSConnectionPool):
+            pool.ConnectionCls = self._connection
+        return pool
+
     def _context(self, bundle: str) -> ssl.SSLContext:
         with self._lock:
             if bundle not in self._contexts:
@@ -223,6 +249,17 @@ class Adapter(HTTPAdapter):
                     raise requests.exceptions.SSLError(SSLError(f"CA bundle {bundle}: {error}")) from None
                 self._contexts[bundle] = made
             return self._contexts[bundle]
+
+
+def _asking(ask: Callable[[], None]) -> Any:
+    """A class of connections; Any, for urllib3 declares its own more narrowly than it uses it."""
+
+    class Asking(HTTPSConnection):
+        def send(self, data: Any) -> None:
+            ask()
+            super().send(data)
+
+    return Asking
 
 
 def ticks() -> float:
@@ -245,11 +282,11 @@ def _plain(url: str) -> str:
     return "?".join((path, "&".join(kept))) if kept else path
 
 
-def _pool(route: Route) -> requests.Session:
+def _pool(route: Route, ask: Callable[[], None]) -> requests.Session:
     """A session whose pool is thread-safe and as wide as our concurrency; retries are the policy's business."""
     session = requests.Session()
     session.trust_env = route.proxies is None
     retries = NoRetry(total=False, redirect=False, raise_on_status=False)
     for prefix in ("https://", "http://"):
-        session.mount(prefix, Adapter(pool_connections=POOL, pool_maxsize=POOL, max_retries=retries))
+        session.mount(prefix, Adapter(ask, pool_connections=POOL, pool_maxsize=POOL, max_retries=retries))
     return session

@@ -242,6 +242,8 @@ class Apply:
             observed = kind.read(self.cloud, desired)
             changes = () if observed is None or kind.secrets else tuple(kind.diff(desired, observed, self.view))
             last[:] = [(observed, tuple(c for c in changes if c.forces is not Forces.REFUSE))]
+            if kind.merges and kind.update and observed is not None and last[0][1]:
+                kind.update(self.cloud, desired, observed)
             return observed is not None and not last[0][1]
 
         self._wait(agrees, f"reading {step.address} back")

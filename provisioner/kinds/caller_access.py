@@ -190,6 +190,7 @@ KIND: Kind[CallerAccess, ObservedCallerAccess] = Kind(
     name="caller_access",
     identity=("scope",),
     right="Microsoft.Authorization/roleAssignments/write",
+    merges=True,
     diff=_diff,
     publish=nothing,
     fate=_fate,

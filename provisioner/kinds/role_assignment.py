@@ -163,6 +163,7 @@ KIND: Kind[RoleAssignment, ObservedRoleAssignment] = Kind(
     name="role_assignment",
     identity=("scope", "role", "principal_id"),
     right="Microsoft.Authorization/roleAssignments/write",
+    merges=True,
     diff=_diff,
     publish=nothing,
     read=_read,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
@@ -13,10 +13,20 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from provisioner.cloud.cloud import Cloud
 from provisioner.cloud.profile import LOCAL, PROFILES
 from provisioner.cloud.session import LocalSettings, open_session
-from provisioner.errors import Conflict, Interrupted, NotAuthorized, NotFound, NotYetVisible, Throttled, Unreachable
+from provisioner.errors import (
+    Conflict,
+    Interrupted,
+    LeaseLost,
+    NotAuthorized,
+    NotFound,
+    NotYetVisible,
+    Throttled,
+    Unreachable,
+)
 from provisioner.secret import Secret
 
 if TYPE_CHECKING:
+    from provisioner.cloud.lease import Lease
     from tests.emulator import LocalAzure
 
 GROUPS = "2021-04-01"
@@ -235,3 +245,32 @@ def test_a_secret_that_has_expired_signs_nobody_in(cloud: Cloud, azure: LocalAzu
     client_id, secret = azure.new_client("app")
     azure.advance(3 * 365 * 86400)  # two years is what a secret lives unless told otherwise
     assert not cloud.session.signs_in(azure.tenant_id, client_id, secret)
+
+
+class Waking:
+    """Stands for a lease that is lost while a connection is made."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def require(self, _seconds: float, *, during: str) -> None:
+        self.asked.append(during)
+        if len(self.asked) == 2:
+            raise LeaseLost(operation=during)
+
+    def check(self, *, during: str) -> None:
+        self.asked.append(during)
+
+
+def test_a_write_is_not_sent_when_the_lease_is_lost_while_its_connection_is_made(azure: LocalAzure) -> None:
+    cloud, lease = opened(azure, azure.operator_secret), Waking()
+    cloud.session.warm()
+    cloud.session.lease = cast("Lease", lease)
+
+    with pytest.raises(LeaseLost, match="the environment's lease was lost"):
+        cloud.resource_groups.set_group(group(azure), location="westeurope", tags={})
+
+    assert len(lease.asked) == 2
+    assert cloud.arm.find(group(azure), GROUPS) is None
+    cloud.resource_groups.set_group(group(azure), location="westeurope", tags={})
+    assert cloud.arm.find_now(group(azure), GROUPS) is not None

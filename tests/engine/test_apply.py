@@ -80,6 +80,16 @@ def test_an_update_writes_what_differs(tmp_path: Path) -> None:
     assert world.things["box/b"]["value"] == "x"
 
 
+def test_what_another_environment_wrote_over_is_written_again_where_both_share_it(tmp_path: Path) -> None:
+    world, what = World(overwritten={"shelf/s": "theirs"}), recipe(node("shelf/s", value="ours"))
+
+    outcomes = applied(world, what, planned(world, what), tmp_path)
+
+    assert results(outcomes) == {"shelf/s": "done"}
+    assert [call for call in world.calls if "read" not in call] == ["create shelf/s", "update shelf/s"]
+    assert world.things["shelf/s"]["value"] == "ours"
+
+
 def test_a_leftover_is_deleted(tmp_path: Path) -> None:
     world, what = World(things={"note/old": {}}), recipe(searches=[Search(kind="note", scope="")])
 

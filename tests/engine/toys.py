@@ -5,7 +5,7 @@ They stand for no Azure service; they are here to walk the engine's stages.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from threading import Event
 from typing import TYPE_CHECKING, Any, cast
@@ -65,7 +65,8 @@ class ToySession:
 class World:
     """What there is and what goes wrong, by address text.
 
-    errors: raised when it is read or searched. slow: answered only after such an error was. calls: in order.
+    overwritten: what somebody else writes after us. errors: raised when it is read or searched. slow: answered only
+    after such an error was. calls: in order.
     """
 
     things: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
@@ -75,6 +76,7 @@ class World:
     answered: Event = field(default_factory=Event)
     denials: dict[str, int] = field(default_factory=dict[str, int])
     unproven: set[str] = field(default_factory=set[str])
+    overwritten: dict[str, str] = field(default_factory=dict[str, str])
     calls: list[str] = field(default_factory=list[str])
     session: ToySession = field(default_factory=ToySession)
 
@@ -150,8 +152,11 @@ def diff(desired: Thing, observed: Seen, _view: View) -> Sequence[Change]:
 
 
 def create(cloud: Cloud, desired: Thing) -> None:
-    world_of(cloud).write("create", desired.name)
-    world_of(cloud).things[desired.name] = {"value": known(desired.value), "key_id": known(desired.key_id)}
+    world = world_of(cloud)
+    world.write("create", desired.name)
+    world.things[desired.name] = {"value": known(desired.value), "key_id": known(desired.key_id)}
+    if desired.name in world.overwritten:
+        world.things[desired.name]["value"] = world.overwritten.pop(desired.name)
 
 
 def update(cloud: Cloud, desired: Thing, _observed: Seen) -> None:
@@ -232,6 +237,7 @@ NOTE: Kind[Thing, Seen] = Kind(
 DOOR: Kind[Thing, Seen] = Kind(
     name="door", diff=diff, publish=nothing, read=read, create=create, update=update, delete=delete
 )
+SHELF: Kind[Thing, Seen] = replace(DOOR, name="shelf", merges=True)
 GIVEN: Kind[Thing, Seen] = Kind(name="given", diff=diff, publish=publish, read=read)
 STUCK: Kind[Thing, Seen] = Kind(
     name="stuck", diff=diff, publish=nothing, read=read, create=create, leaves=lambda desired: f"remove {desired.name}"
@@ -301,7 +307,7 @@ SLOT: Kind[Thing, Seen] = Kind(
 )
 
 
-KINDS: dict[str, Kind[Any, Any]] = {kind.name: kind for kind in (BOX, NOTE, DOOR, GIVEN, STUCK, KEY_KIND, SLOT)}
+KINDS: dict[str, Kind[Any, Any]] = {kind.name: kind for kind in (BOX, NOTE, DOOR, SHELF, GIVEN, STUCK, KEY_KIND, SLOT)}
 
 
 def node(

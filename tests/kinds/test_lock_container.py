@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provisioner.cloud.lease import KEYS, PROCESS, Lease
-from provisioner.errors import Conflict
+from provisioner.errors import Conflict, LeaseLost
 from provisioner.kinds.lock_container import KIND, METADATA_MARK, LockContainer, ObservedLockContainer
 from tests.kinds.lives import Example
 from tests.kinds.worlds import ENVIRONMENT, cloud_of, put, view_at
@@ -107,7 +107,7 @@ def test_a_lease_that_ran_out_is_taken_over_and_its_holder_writes_no_more(
     with taken(cloud_of(azure), desired, "bob@example.com"):
         lease = cloud.session.lease
         assert lease is not None
-        with pytest.raises(Conflict, match="lost"):
+        with pytest.raises(LeaseLost, match="lost"):
             lease.require(61, during="PUT it")
         lease.release()
         assert seen(cloud, desired).metadata["lease_owner"] == "bob@example.com"
@@ -123,25 +123,56 @@ def test_writes_are_refused_without_the_lease_and_reads_are_not(
     with taken(cloud_of(azure), desired, "bob@example.com"):
         lease = cloud.session.lease
         assert lease is not None
-        with pytest.raises(Conflict):
+        with pytest.raises(LeaseLost):
             lease.require(61, during="finding out")
-        with pytest.raises(Conflict, match="lost"):
+        with pytest.raises(LeaseLost, match="lost"):
             cloud.resource_groups.set_tags(group, {"a": "b"})
         assert cloud.resource_groups.find_group(group) is not None
         lease.release()
 
 
-def test_the_lease_of_a_dead_process_of_this_machine_is_broken_at_once(
+def as_if_dead(cloud: Cloud, desired: LockContainer, **words: str) -> None:
+    """Let the words beside the lease name a process of this machine that is no more."""
+    with subprocess.Popen([sys.executable, "-c", "pass"]) as child:
+        pass
+    found = seen(cloud, desired)
+    machine, _, _ = found.metadata[PROCESS].rpartition("/")
+    signed = {**found.metadata, PROCESS: f"{machine}/{child.pid}.1", **words}
+    cloud.storage_accounts.set_metadata(desired.account_id, desired.name, signed)
+
+
+def test_what_another_run_took_since_is_not_taken_from_it_for_the_words_of_a_dead_one(
     cloud: Cloud, azure: LocalAzure, desired: LockContainer
 ) -> None:
     made(cloud, desired)
-    with subprocess.Popen([sys.executable, "-c", "pass"]) as child:
-        pass
+    with taken(cloud, desired) as lease:
+        as_if_dead(cloud, desired, lease_id="6f1f4b0e-6f0c-4d0b-9d0c-2f6a1b7f3a55")
+        with pytest.raises(Conflict, match=r"ann@example\.com holds it"):
+            taken(cloud_of(azure), desired, "bob@example.com")
+        lease.release()
+    assert not set(KEYS) & set(seen(cloud, desired).metadata)  # who lost it could not have taken its words away
+
+
+def test_a_lease_is_taken_although_the_answer_gets_lost(
+    cloud: Cloud, azure: LocalAzure, desired: LockContainer
+) -> None:
+    made(cloud, desired)
+    azure.fault(fault="lost", path="/lease$")
+    with taken(cloud, desired):
+        assert seen(cloud, desired).metadata["lease_owner"] == "ann@example.com"
+
+
+def test_the_environment_that_another_run_has_removed_is_told(cloud: Cloud, desired: LockContainer) -> None:
+    with pytest.raises(Conflict, match=r"another run has just removed the environment.*Run the command again"):
+        taken(cloud, desired)
+
+
+def test_the_lease_of_a_dead_process_of_this_machine_is_released_at_once(
+    cloud: Cloud, azure: LocalAzure, desired: LockContainer
+) -> None:
+    made(cloud, desired)
     lease = taken(cloud, desired)
-    found = seen(cloud, desired)
-    machine, _, _ = found.metadata[PROCESS].rpartition("/")
-    signed = {**found.metadata, PROCESS: f"{machine}/{child.pid}.1"}
-    cloud.storage_accounts.set_metadata(desired.account_id, desired.name, signed)
+    as_if_dead(cloud, desired)
     with taken(cloud_of(azure), desired, "bob@example.com"):
         assert seen(cloud, desired).metadata[PROCESS].rpartition("/")[2].startswith(f"{os.getpid()}.")
     lease.release()

@@ -46,7 +46,7 @@ class Call:
     nth: int
 
     def __str__(self) -> str:
-        again = f", the {self.nth + 1}th" if self.nth else ""
+        again = f" (call {self.nth + 1} of it)" if self.nth else ""
         return f"{self.method} {self.host}{self.path}{again}"
 
     @property
@@ -82,12 +82,13 @@ class Ground:
         """A run that waits for `begin`."""
         variables = {"PROVISIONER_LOCAL_STATE": self.azure.state, "PROVISIONER_JOURNAL": self.journal.parent}
         said = self.folder / f"said-{next(self._numbers)}"
-        arguments = (verb, str(spec or self.spec), "--yes", *options)
+        confirmed = ("--yes",) if verb in {"provision", "rotate", "teardown"} else ()
+        arguments = (verb, str(spec or self.spec), *confirmed, *options)
         return child.prepare(arguments, {name: str(value) for name, value in variables.items()}, said)
 
-    def run(self, verb: str, *options: str) -> Ran:
+    def run(self, verb: str, *options: str, spec: Path | None = None) -> Ran:
         """A run from its beginning to its end."""
-        return self.ran(self.prepare(verb, *options).begin())
+        return self.ran(self.prepare(verb, *options, spec=spec).begin())
 
     def ran(self, child: Child) -> Ran:
         """The end of a run that has begun."""

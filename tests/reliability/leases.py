@@ -1,0 +1,111 @@
+"""Runs that meet other runs: many at once, one whose owner stalls, one whose owner died, two environments."""
+
+from __future__ import annotations
+
+import copy
+import os
+import re
+import signal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from provisioner.cloud.lease import LEASE_SECONDS
+from tests.emulator import ARM
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.child import Child
+    from tests.reliability.ground import Ground, Ran
+
+ID = "0a05bbc5-f0cb-5d6b-a02d-2b390f031b4c"  # of environments/local.yaml in the local tenant
+LOCK = f"provisioner-{ID}"
+ADD_PASSWORD = "addPassword$"
+ACCOUNT = "/resourceGroups/flink-local/providers/Microsoft.Storage/storageAccounts/stflinklocal"
+CONTAINER = f"{ACCOUNT}/blobServices/default/containers/{LOCK}?api-version=2023-05-01"
+# How a run ends that found another one at work.
+TURNED_AWAY = re.compile(
+    "taking the environment's lease .* ("
+    "holds it since .*, for .* Wait until that run has ended|"
+    "another run has just removed the environment.* Run the command again)"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crowd:
+    """Runs that began at once. unclear: what those printed that neither went well nor told what was in their way."""
+
+    went_well: int
+    turned_away: int
+    unclear: tuple[str, ...]
+
+
+def crowd(ground: Ground, count: int, verb: str = "provision") -> Crowd:
+    """So many runs of one environment, begun at once."""
+    begun = [child.begin() for child in [ground.prepare(verb) for _ in range(count)]]
+    ended = [ground.ran(child) for child in begun]
+    away = [ran for ran in ended if _turned_away(ran)]
+    unclear = [f"exit code {ran.code}: {ran.text}" for ran in ended if ran.code and not _turned_away(ran)]
+    return Crowd(went_well=sum(ran.code == 0 for ran in ended), turned_away=len(away), unclear=tuple(unclear))
+
+
+def _turned_away(ran: Ran) -> bool:
+    return ran.code == 1 and bool(TURNED_AWAY.search(ran.text.replace("\n", " ")))
+
+
+def stalled_at(ground: Ground, child: Child, path: str) -> Child:
+    """A run that stopped while it waited for the answer to a write of this path, and whose lease has run out since.
+
+    It stalls for as long as a lease really lasts: its own clock tells it, not the local Azure's. Nobody on this machine
+    can see that it stalled, so its lease is as one of another machine.
+    """
+    ground.azure.fault(fault="latency", path=path, method="PUT,POST,PATCH", seconds=3.0)
+    child.begin()
+    while not ground.azure.control("GET", "/faults")["rules"][-1]["hit"]:
+        assert child.process.is_alive(), child.text
+    os.kill(child.pid, signal.SIGSTOP)
+    child.process.join(LEASE_SECONDS + 2.0)
+    ground.azure.control("DELETE", "/faults")
+    of_another_machine(ground)
+    return child
+
+
+def resumed(ground: Ground, child: Child) -> tuple[Ran, list[str]]:
+    """Its end, and what it wrote after it went on: the lease's own calls left out."""
+    ground.azure.control("DELETE", "/calls")
+    os.kill(child.pid, signal.SIGCONT)
+    ran = ground.ran(child)
+    return ran, [str(call) for call in ground.calls() if call.writes and not call.path.endswith("/lease")]
+
+
+def words(ground: Ground) -> dict[str, str]:
+    """What stands beside the lease."""
+    found: dict[str, Any] = ground.azure.request("GET", f"{ARM}{ground.azure.subscription}{CONTAINER}").json()
+    return {name: str(value) for name, value in found["properties"]["metadata"].items()}
+
+
+def of_another_machine(ground: Ground) -> None:
+    """Let the lease's words say that its owner ran elsewhere, where nobody here can see whether it lives."""
+    told = {**words(ground), "lease_owner": "somebody@elsewhere", "lease_process": "elsewhere/boot/pid/1.1"}
+    body = {"properties": {"metadata": told}}
+    answer = ground.azure.request("PATCH", f"{ARM}{ground.azure.subscription}{CONTAINER}", body)
+    assert answer.status == 200, answer.body
+
+
+def neighbour(ground: Ground, *, shared: bool) -> Path:
+    """The spec of another environment; shared: in the same group, vault, account and data factory."""
+    spec: dict[str, Any] = copy.deepcopy(yaml.safe_load(ground.spec.read_text()))
+    spec["name"], spec["job"] = "second", str((ground.spec.parent / spec["job"]).resolve())
+    spec["airflow"]["runtime"] = "airflow-second"
+    if shared:
+        spec["airflow"].update(container="airflow-second", variables_prefix="second-variables")
+        spec["airflow"]["connections_prefix"] = "second-connections"
+        spec["storage_account"] = {"name": "stflinklocal", "filesystem": "jobs-second"}
+        spec["dag"] = {"id": "SecondExample"}
+    else:
+        spec.update(resource_group="flink-second", vault="kv-flink-second", storage_account="stflinksecond")
+    path = ground.folder / "second.yaml"
+    path.write_text(yaml.safe_dump(spec))
+    return path
