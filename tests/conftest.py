@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from tests.emulator import LocalAzure
 
+pytest_plugins = ("tests.sentinels.plugin",)
+
 
 @pytest.fixture(scope="session")
 def running_azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAzure]:

@@ -11,6 +11,8 @@ import secrets
 import string
 from typing import TYPE_CHECKING, Any, cast
 
+from provisioner.local.tenant import SECRET_MARK
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
@@ -179,7 +181,7 @@ def password(text: str, key_id: str, name: str | None, start: datetime, end: dat
 def new_secret() -> str:
     """A secret in the form of Entra's own, which scanners look for: three characters, "8Q~", 34 more."""
     start = "".join(secrets.choice(_LETTERS) for _ in range(3))  # no dash in front: it goes on command lines
-    return f"{start}8Q~" + "".join(secrets.choice(f"{_LETTERS}-_.~") for _ in range(34))
+    return f"{start}8Q~{SECRET_MARK}" + "".join(secrets.choice(f"{_LETTERS}-_.~") for _ in range(34 - len(SECRET_MARK)))
 
 
 def digest(text: str) -> str:

@@ -34,6 +34,7 @@ from provisioner.local.seed import seed
 from provisioner.local.service import services
 from provisioner.local.store import Store
 from provisioner.local.supervisor import Supervisor
+from provisioner.local.tenant import SECRET_MARK
 from provisioner.local.tokens import Signer
 from provisioner.local.world import World
 from provisioner.secret import Secret
@@ -80,7 +81,7 @@ async def _serve(state: Path, version: str, ready_fd: int | None, lock: int) -> 
     seed(world, found, operator_secret)
     dispatcher = Dispatcher(world, found)
     gateway = Gateway(dispatcher)
-    token = _kept(state / TOKEN, secrets.token_urlsafe)
+    token = _kept(state / TOKEN, lambda: SECRET_MARK + secrets.token_urlsafe())
     control = Control(gateway, token, state / "snapshots", lambda: seed(world, found, operator_secret))
     proxy = Proxy(dispatcher.serves, Certificates(state / "tls"), _http(gateway))
     before = _endpoint(state)

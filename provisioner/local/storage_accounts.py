@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from provisioner.local import arm_errors, containers, resources
 from provisioner.local.call import AzureError
+from provisioner.local.tenant import SECRET_MARK
 
 if TYPE_CHECKING:
     from provisioner.local.store import Document
@@ -187,7 +188,9 @@ def _sku(body: Document) -> Document:
 
 
 def _key(seed: str, number: int) -> str:
-    return base64.b64encode(hashlib.sha512(f"{seed} {number}".encode()).digest()).decode()
+    """64 bytes in base64, as Azure's."""
+    mark = base64.b64decode(SECRET_MARK)
+    return base64.b64encode((mark + hashlib.sha512(f"{seed} {number}".encode()).digest())[:64]).decode()
 
 
 def _delete_containers(world: World, document: Document) -> None:

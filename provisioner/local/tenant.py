@@ -14,3 +14,7 @@ GIVEN_CLUSTER = f"{GIVEN_GROUP}/providers/Microsoft.HDInsight/clusterpools/flink
 GIVEN_FACTORY = f"{GIVEN_GROUP}/providers/Microsoft.DataFactory/factories/flink-factory-local"
 OPERATOR_CLIENT_ID = "9d3c1e57-5f64-4c1e-8f0a-2b7d4e6a8c03"
 OPERATOR_OBJECT_ID = "c2a7f0d9-1e5b-4b8a-9c3d-7f6e5d4c3b04"
+
+# In every secret that the local Azure issues, so that one search finds any of them wherever it should not be.
+# Letters only: no encoding but base64 and hex changes it.
+SECRET_MARK = "LocalAzureSecret"  # noqa: S105 - it stands in secrets and is none

@@ -20,7 +20,7 @@ PROVIDERS = {
     (2, 11): "15.2.1",
 }
 SUPPORTED = Rule(
-    r"2\.(?:[4-9]|1[01])(?:\.\d+)?|3\.\d+(?:\.\d+)?", "write a version of Airflow from 2.4 on, such as 2.6.3"
+    r"2\.(?:[4-9]|1[01])(?:\.[0-9]+)?|3\.[0-9]+(?:\.[0-9]+)?", "write a version of Airflow from 2.4 on, such as 2.6.3"
 )
 # learn.microsoft.com/azure/data-factory/concepts-workflow-orchestration-manager
 IN_DATA_FACTORY = ("2.4.3", "2.6.3")

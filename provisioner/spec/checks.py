@@ -6,12 +6,13 @@ import re
 from typing import TYPE_CHECKING
 
 from provisioner.spec import airflow_version
-from provisioner.spec.fields import SECRET_NAME, Rule
+from provisioner.spec.fields import FOLDER, SECRET_NAME, Rule
 from provisioner.spec.files import jar_problem
 from provisioner.spec.rendering import template_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path as FilePath
 
     from provisioner.secret import Secret
     from provisioner.spec.document import Document, Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 Found = tuple["Path", str, str]
 
+JAR = re.compile(FOLDER)
 OURS = ("api-client-id", "api-secret", "tenant-id")
 OUR_PRINCIPALS = ("airflow", "flink-api")
 RESERVED = ("flink", "data-factory")  # whose identities get roles beside those of principals
@@ -78,7 +80,13 @@ def _airflow_version(environment: Environment) -> Iterator[Found]:
 
 def _secret_names(environment: Environment) -> Iterator[Found]:
     """Two secrets on one name (Key Vault compares without case), and names that Key Vault refuses."""
-    taken = {environment.variable_secret(key).lower(): f"the variable {key} that provisioner sets" for key in OURS}
+    ours = {key: environment.variable_secret(key) for key in OURS}
+    for name in ours.values():
+        if re.fullmatch(SECRET_NAME.pattern, name) is None:
+            wrong = f"makes the vault secret {name!r}, which Key Vault refuses"
+            yield ("airflow", "variables_prefix"), wrong, SECRET_NAME.right
+            return
+    taken = {name.lower(): f"the variable {key} that provisioner sets" for key, name in ours.items()}
     for path, name, what in _secrets(environment):
         other = taken.setdefault(name.lower(), what)
         if re.fullmatch(SECRET_NAME.pattern, name) is None:
@@ -113,7 +121,7 @@ def _settings(environment: Environment) -> Iterator[Found]:
 
 
 def _keys(field: str, settings: dict[str, Secret], pattern: re.Pattern[str], right: str) -> Iterator[Found]:
-    for key in settings:
+    for key, value in settings.items():
         path = ("airflow", field, key)
         if pattern.fullmatch(key) is None:
             yield path, "is no name that Airflow reads", right
@@ -121,6 +129,8 @@ def _keys(field: str, settings: dict[str, Secret], pattern: re.Pattern[str], rig
             yield path, "is set by provisioner itself", "leave it out"
         elif key in NOT_OVERRIDABLE:
             yield path, "cannot be overridden in Data Factory", "leave it out"
+        elif "\0" in value.reveal():
+            yield path, "holds a NUL character, which no environment variable can", "leave it out"
 
 
 def _requirements(environment: Environment) -> Iterator[Found]:
@@ -136,11 +146,17 @@ def _requirements(environment: Environment) -> Iterator[Found]:
 
 
 def _jar(environment: Environment) -> Iterator[Found]:
-    problem = jar_problem(environment.job.jar)
+    problem = _unusable(environment.job.jar)
     if problem is not None:
         yield ("job", "jar"), *problem
     elif not environment.job.entry_class:
         yield ("job",), "the jar's manifest names no main class", "add `entry_class: …`, the class to run"
+
+
+def _unusable(jar: FilePath) -> tuple[str, str] | None:
+    if JAR.fullmatch(jar.name) is None:
+        return "has a name that no path in a data lake may have", "rename it; use letters, digits, - _ and ."
+    return jar_problem(jar)
 
 
 def _jars(environment: Environment) -> Iterator[Found]:
@@ -148,7 +164,7 @@ def _jars(environment: Environment) -> Iterator[Found]:
     for index, jar in enumerate(environment.jars):
         here = f"number {index + 1} of jars"
         other = taken.setdefault(jar.path, here)
-        problem = jar_problem(jar.jar)
+        problem = _unusable(jar.jar)
         if problem is not None:
             yield ("jars", index), *problem
         elif other != here:

@@ -21,7 +21,9 @@ Data = None | str | list["Data"] | dict[str, "Data"]
 
 LARGEST = 1024 * 1024
 DEEPEST = 16
-VARIABLE = re.compile(r"\$(\$(?=\{)|\{([^}]*)\}|\{)")
+LONGEST = 400  # characters of what a problem quotes
+MOST = 100  # problems; whoever has more has another kind of file
+VARIABLE = re.compile(r"\$(\$(?=\{)|\{([^{}]{0,200})\}|\{)")  # bounded: `${${${…` is read in one pass
 NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 STRING_TAG = "tag:yaml.org,2002:str"
 
@@ -74,10 +76,27 @@ class Document:
         return text
 
     def report(self, path: Path, wrong: str, right: str, line: int | None = None) -> None:
-        """Keep a problem."""
+        """Keep a problem. Raises SpecError with the one that is too many."""
+        if len(self.problems) == MOST:
+            last = max(problem.line for problem in self.problems)
+            more = Problem(
+                file=self.file, line=last, path="(file)", wrong="has more problems", right="correct these first"
+            )
+            self.problems.append(more)
+            raise self.refusal()
         wrong, right = self.masked(wrong), self.masked(right)
         at = self.line(path) if line is None else line
-        self.problems.append(Problem(file=self.file, line=at, path=dotted(path), wrong=wrong, right=right))
+        where, wrong = shortened(dotted(path)), shortened(wrong)
+        self.problems.append(Problem(file=self.file, line=at, path=where, wrong=wrong, right=right))
+
+    def refusal(self) -> SpecError:
+        """All problems, those of this file first, by line."""
+        return SpecError(tuple(sorted(self.problems, key=lambda problem: (problem.file != self.file, problem.line))))
+
+
+def shortened(text: str) -> str:
+    """A key may be as long as the file."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
 def dotted(path: Path) -> str:
@@ -108,7 +127,7 @@ def read(text: str, file: str, environ: Mapping[str, str]) -> Document:
 def refuse(document: Document, wrong: str, right: str, line: int) -> NoReturn:
     """Stop at a problem after which nothing can be read."""
     document.report((), wrong, right, line)
-    raise SpecError(tuple(document.problems))
+    raise document.refusal()
 
 
 class _Reader:
@@ -202,11 +221,20 @@ class _Reader:
             )
         elif name not in self.environ:
             self.into.report(path, f"needs the variable {name}, which is not set", f"set it: export {name}=…")
+        elif not _is_text(self.environ[name]):
+            self.into.report(
+                path, f"needs the variable {name}, which holds bytes that are no UTF-8", "set it to a text"
+            )
         else:
             self.into.expanded.add(self.environ[name])
             return self.environ[name]
         self.into.broken.add(path)
         return ""
+
+
+def _is_text(value: str) -> bool:
+    """Python keeps bytes of the environment that it cannot decode as lone surrogates, which nothing can encode."""
+    return not re.search("[\ud800-\udfff]", value)
 
 
 def _children(value: Data) -> dict[str | int, Data]:

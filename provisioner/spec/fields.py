@@ -15,14 +15,15 @@ from pydantic import AfterValidator, BeforeValidator, PlainValidator, Validation
 from pydantic_core import PydanticCustomError, core_schema
 
 from provisioner.secret import Secret
-from provisioner.spec import resource_id
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 
+    from provisioner.spec import resource_id
+
 SECRET_BYTES = 25 * 1024  # Key Vault's limit for a value: learn.microsoft.com/azure/key-vault/secrets/about-secrets
 LONGEST = timedelta(days=3650)
-DURATION = re.compile(r"(?:(\d{1,4})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s)?")
+DURATION = re.compile(r"(?:(\d{1,4})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s)?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,10 @@ class NameOrId:
         canonical = self.type.canonical(text)
         if canonical is None:
             raise refuse(f"write a name, or a full id like {self.type.example()}")
-        self.rule.check(resource_id.last_name(canonical))
+        group, names = self.type.parts(canonical)
+        GROUP.check(group)
+        for name in names:
+            self.rule.check(name)
         return canonical
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
@@ -112,6 +116,8 @@ def _secret(value: object) -> Secret:
 
 def _path(value: object, info: ValidationInfo) -> object:
     context: Context | None = info.context
+    if isinstance(value, str) and "\0" in value:
+        raise refuse("write the path of a file", "holds a NUL character")
     return context.folder / value if isinstance(value, (str, Path)) and context else value
 
 
@@ -157,5 +163,8 @@ Duration = Annotated[
 ]
 SecretText = Annotated[Secret, PlainValidator(_secret), WithJsonSchema({"type": ["string", "number", "boolean"]})]
 FilePath = Annotated[Path, BeforeValidator(_path), WithJsonSchema({"type": "string"})]
-Location = Annotated[str, Rule(r"[A-Za-z0-9 ]+", "write a location such as westeurope"), AfterValidator(_location)]
+Location = Annotated[
+    str, Rule(r" *[A-Za-z0-9][A-Za-z0-9 ]*", "write a location such as westeurope"), AfterValidator(_location)
+]
+FOLDER = r"(?!\.{1,2}(?:/|$))[^/\\?#\x00-\x1f\x7f]{1,200}"  # of a path in the lake; . and .. would lead elsewhere
 Line = Annotated[str, Rule(r"[^\x00-\x1f\x7f]+", "write one line of text")]

@@ -30,7 +30,7 @@ def load(reference: str, folder: Path = FOLDER, environ: Mapping[str, str] | Non
     found = document.read(text, str(path), os.environ if environ is None else environ)
     environment = _environment(found, path.absolute().parent)
     if environment is None or found.problems:
-        raise SpecError(tuple(sorted(found.problems, key=lambda problem: (problem.file != str(path), problem.line))))
+        raise found.refusal()
     return environment
 
 

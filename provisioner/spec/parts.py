@@ -104,6 +104,9 @@ class HdinsightOnAks(ShortPart):
         return self
 
 
+PREFIX = Rule(r"[0-9A-Za-z_-]{0,100}", "use letters, digits and hyphens, up to 100 of them")
+
+
 def _provider(data: dict[str, Any]) -> str:
     return airflow_version.provider(str(data.get("version", ""))) or ""
 
@@ -122,7 +125,7 @@ class DataFactoryAirflow(ShortPart):
     version: Annotated[str, airflow_version.SUPPORTED] = Field(
         default="2.6.3", description="Airflow's version; `cloud: local` has newer ones than Data Factory."
     )
-    provider_version: Annotated[str, Rule(r"\d+(\.\d+){1,2}", "write a version such as 10.0.0")] = Field(
+    provider_version: Annotated[str, Rule(r"[0-9]+(\.[0-9]+){1,2}", "write a version such as 10.0.0")] = Field(
         default_factory=_provider,
         description="Version of apache-airflow-providers-microsoft-azure; by default the newest for `version`.",
     )
@@ -141,10 +144,10 @@ class DataFactoryAirflow(ShortPart):
     )
     compute_size: Literal["Small", "Large"] = Field(default="Small", description="Size of a runtime that is made.")
     extra_nodes: int = Field(default=0, ge=0, le=100, description="More nodes of a runtime that is made.")
-    variables_prefix: str = Field(
+    variables_prefix: Annotated[str, PREFIX] = Field(
         default="hdinsight-aks-variables", description="What the vault puts before a variable's key."
     )
-    connections_prefix: str = Field(
+    connections_prefix: Annotated[str, PREFIX] = Field(
         default="airflow-connections", description="What the vault puts before a connection's id."
     )
     api_scope: Annotated[str, Rule(r"\S+", "write a scope such as https://management.azure.com/.default")] = Field(
@@ -218,7 +221,7 @@ class Jar(ShortPart):
 
     short = "jar"
     jar: FilePath = Field(description="The jar, relative to the YAML file.")
-    directory: Annotated[str, Rule(r"|[^/\\?#\x00-\x1f]+(/[^/\\?#\x00-\x1f]+)*", "write folders like a/b")] = Field(
+    directory: Annotated[str, Rule(rf"|{fields.FOLDER}(?:/{fields.FOLDER}){{0,20}}", "write folders like a/b")] = Field(
         default="", description="The folder in the filesystem that it is uploaded to."
     )
 
@@ -235,7 +238,9 @@ class Job(Jar):
         default_factory=_job_name, description="What a job's name begins with; from the jar's name by default."
     )
     entry_class: Annotated[str, Rule(r"|[\w$]+(\.[\w$]+)*", "write a class such as org.example.WordCount")] = Field(
-        default_factory=_entry_class, description="The class to run; the jar's own main class by default."
+        default_factory=_entry_class,
+        validate_default=True,
+        description="The class to run; the jar's own main class by default.",
     )
     args: str = Field(
         default="", description="Arguments of the job, with spaces between; `{job}` stands for the job's name."
@@ -267,11 +272,13 @@ class Dag(ShortPart):
     template: FilePath = Field(
         default=TEMPLATES / "dags/flink_wordcount.py.j2", description="A Jinja template (.j2), or a DAG as it is."
     )
-    id: Annotated[str, Rule(r"[\w.-]{1,250}", "use up to 250 letters, digits, - _ and periods")] = Field(
+    id: Annotated[str, Rule(r"(?!\.{1,2}$)[\w.-]{1,250}", "use up to 250 letters, digits, - _ and periods")] = Field(
         default="FlinkWordCountExample", description="The DAG's id."
     )
     file: Annotated[str, Rule(r"\w[\w.-]{0,200}\.py", "write a file name ending in .py")] = Field(
-        default_factory=_dag_file, description="Its file in `dags/`; from the template's name by default."
+        default_factory=_dag_file,
+        validate_default=True,
+        description="Its file in `dags/`; from the template's name by default.",
     )
     schedule: Annotated[str, SCHEDULE] | None = Field(
         default=None, description="When it runs by itself; never by default."

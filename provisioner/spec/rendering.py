@@ -14,6 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from provisioner.spec import airflow_version
+from provisioner.spec.bounds import OutOfBounds, bounded
 from provisioner.spec.parts import TEMPLATES
 
 if TYPE_CHECKING:
@@ -25,11 +26,14 @@ if TYPE_CHECKING:
     from provisioner.secret import Secret
     from provisioner.spec.model import Environment
 
+    Source = tuple[str, str, Callable[[], bool]]
+
 SETTINGS = TEMPLATES / "airflow/settings.json.j2"
 DAGS = TEMPLATES / "dags"
 LATER = "(known after apply)"
 PLAIN = (str, int, float, bool, type(None))
 LARGEST = 2 * 1024 * 1024
+SECONDS, MORE_BYTES = 2.0, 512 * 1024 * 1024  # what a template may take, of processor and memory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +67,8 @@ def render_dag(environment: Environment, hosts: Hosts | None = None) -> str:
     """The DAG file. A template that does not end in .j2 is a DAG already. Raises TemplateProblem."""
     path = environment.dag.template
     try:
+        if path.exists() and not path.is_file():  # opening a pipe would wait for who writes into it
+            raise TemplateProblem(wrong="is no regular file", right="write the path of the template itself")
         with path.open("rb") as file:
             text = file.read(LARGEST + 1).decode()
     except OSError as error:
@@ -147,15 +153,16 @@ def _compile(text: str, environment: Environment) -> None:
     version = airflow_version.python(environment.airflow.version)
     said = f"Python {version[0]}.{version[1]}, which Airflow {environment.airflow.version} may run on"
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), bounded(seconds=SECONDS, more_bytes=MORE_BYTES):
             warnings.simplefilter("ignore")  # Airflow would only log them
             tree = ast.parse(text, feature_version=version)
             compile(tree, environment.dag.file, "exec", dont_inherit=True)
     except SyntaxError as error:
         wrong = f"does not compile: {error.msg}"
         raise TemplateProblem(wrong=wrong, right=f"correct it; it is read as {said}", line=error.lineno) from None
-    except (ValueError, RecursionError, MemoryError) as error:
-        raise TemplateProblem(wrong=f"does not compile: {error}", right=f"correct it; it is read as {said}") from None
+    except (ValueError, RecursionError, MemoryError, OutOfBounds) as error:
+        wrong = f"does not compile: {str(error) or 'it takes too much memory or time'}"
+        raise TemplateProblem(wrong=wrong, right=f"correct it; it is read as {said}") from None
 
 
 def render_text(
@@ -172,7 +179,8 @@ def render_text(
     import jinja2  # noqa: PLC0415  # not every verb renders
 
     try:
-        return _template(text, tuple((filters or {}).items()), tuple(folders)).render(values)
+        with bounded(seconds=SECONDS, more_bytes=MORE_BYTES):
+            made = _template(text, tuple((filters or {}).items()), tuple(folders)).render(values)
     except jinja2.TemplateSyntaxError as error:
         raise _not_rendered(error.message, error.lineno if error.name is None else None) from None
     except jinja2.TemplateNotFound as error:
@@ -187,8 +195,11 @@ def render_text(
         ValueError,
     ) as error:
         raise _not_rendered(str(error), _line_of(error)) from None
-    except (RecursionError, MemoryError):
+    except (RecursionError, MemoryError, OutOfBounds):
         raise _not_rendered("it grows without end", None) from None
+    if len(made) > LARGEST:
+        raise _not_rendered("it is larger than 2 MiB", None)
+    return made
 
 
 def _not_rendered(why: str | None, line: int | None) -> TemplateProblem:
@@ -214,17 +225,30 @@ def _template(
 
 
 def _jinja(filters: Iterable[tuple[str, Callable[[str], str]]], folders: Sequence[Path]) -> jinja2.Environment:
-    from jinja2 import FileSystemLoader, StrictUndefined  # noqa: PLC0415  # only who needs it pays for it
+    from jinja2 import StrictUndefined  # noqa: PLC0415  # only who needs it pays for it
     from jinja2.sandbox import ImmutableSandboxedEnvironment  # noqa: PLC0415  # only who needs it pays for it
 
     jinja = ImmutableSandboxedEnvironment(
         undefined=StrictUndefined,
         keep_trailing_newline=True,
         autoescape=False,
-        loader=FileSystemLoader(folders),
+        loader=_loader(folders),
     )
     jinja.filters.update(py=as_python, json=as_json, **dict(filters))
     return jinja
+
+
+def _loader(folders: Sequence[Path]) -> jinja2.BaseLoader:
+    """Files ending in .j2 only: specs, keys and the like lie beside a template, and a DAG is no place for them."""
+    from jinja2 import FileSystemLoader, TemplateNotFound  # noqa: PLC0415  # as above
+
+    class Templates(FileSystemLoader):
+        def get_source(self, environment: jinja2.Environment, template: str) -> Source:
+            if not template.endswith(".j2"):
+                raise TemplateNotFound(template)
+            return super().get_source(environment, template)
+
+    return Templates(folders)
 
 
 def as_python(value: object) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-ID = re.compile(r"/subscriptions/([0-9a-f-]{36})/resourcegroups/([^/]+)/providers/([^/]+)/(.+?)/?", re.IGNORECASE)
+GUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+ID = re.compile(rf"/subscriptions/({GUID})/resourcegroups/([^/]+)/providers/([^/]+)/(.+?)/?", re.IGNORECASE)
 GROUP = "/subscriptions/{}/resourceGroups/{}"
 
 
@@ -36,6 +37,11 @@ class ResourceType:
         names = self.names(resource_id)
         match = ID.fullmatch(resource_id)
         return None if names is None or match is None else self.build(GROUP.format(match[1].lower(), match[2]), *names)
+
+    def parts(self, canonical: str) -> tuple[str, tuple[str, ...]]:
+        """The group and the names in an id of this type as `canonical` gives it."""
+        parts = canonical.split("/")
+        return parts[4], tuple(parts[8::2])
 
     def resolve(self, group_id: str, name: str) -> str:
         """A full id as it is, a name as the resource of that name in the group."""

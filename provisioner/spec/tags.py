@@ -11,7 +11,8 @@ MOST = 49  # of 50, our mark being one
 LONGEST_NAME = 128  # 512 elsewhere, but a storage account takes no more
 LONGEST_VALUE = 256
 RESERVED = ("microsoft", "azure", "windows")
-FORBIDDEN = frozenset("<>%&\\?/")
+CONTROLS = frozenset(map(chr, (*range(32), 127)))
+FORBIDDEN = frozenset("<>%&\\?/") | CONTROLS
 
 
 def _check(tags: dict[str, str]) -> dict[str, str]:
@@ -34,6 +35,8 @@ def _check_one(name: str, value: str) -> None:
             f"use 1 to {LONGEST_NAME} characters, none of < > % & \\ ? /, not beginning with microsoft, azure, windows",
             f"has the tag {name[:60]!r}",
         )
+    if CONTROLS & set(value):
+        raise refuse("write one line of text", f"has a control character in the value of {name!r}")
     if len(value) > LONGEST_VALUE:
         raise refuse(f"keep values within {LONGEST_VALUE} characters", f"has too long a value for {name!r}")
 

@@ -111,7 +111,7 @@ def group_tags(cli: Cli) -> dict[str, str]:
 def test_a_secret_edited_by_hand_is_drift_and_repaired(cli: Cli) -> None:
     cli.done("provision")
     for name in ("hdinsight-aks-variables-greeting", "hdinsight-aks-variables-api-secret"):
-        secret(cli, "PUT", name, {"value": "edited by hand"})
+        secret(cli, "PUT", name, {"value": "sentinel-by-hand"})
 
     planned = cli("plan", "--json", "--detailed-exitcode")
 
@@ -122,7 +122,7 @@ def test_a_secret_edited_by_hand_is_drift_and_repaired(cli: Cli) -> None:
     }
     cli.done("provision")
     assert secret(cli, "GET", "hdinsight-aks-variables-greeting")["value"] == "hello from the vault"
-    assert secret(cli, "GET", "hdinsight-aks-variables-api-secret")["value"] != "edited by hand"
+    assert secret(cli, "GET", "hdinsight-aks-variables-api-secret")["value"] != "sentinel-by-hand"
     assert cli("plan", "--detailed-exitcode").code == 0
 
 

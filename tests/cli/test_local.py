@@ -71,6 +71,9 @@ def test_a_program_that_cannot_be_run_is_told(cli: Cli, program: str) -> None:
     assert "cannot be run" in said.err
 
 
+@pytest.mark.shows_secrets(
+    "output", why="a program gets the operator's secret in its environment, and this one prints it"
+)
 def test_a_program_sees_the_local_azure_and_nothing_that_would_lead_elsewhere(cli: Cli) -> None:
     hostile = {
         "https_proxy": "http://127.0.0.1:1",
@@ -97,13 +100,17 @@ def test_a_run_does_not_mind_hostile_proxy_variables(cli: Cli) -> None:
     assert cli.run_process("plan", str(cli.file)).code == 0
 
 
+@pytest.mark.shows_secrets("output", why="--show-secret does")
+def test_the_secret_is_among_the_variables_when_asked_for(cli: Cli) -> None:
+    assert cli.azure.operator_secret.reveal() in cli.run("local", "env", "--show-secret").out
+
+
 def test_the_variables_are_shown_without_the_secret(cli: Cli) -> None:
     said = cli.run("local", "env")
 
     assert f"export HTTPS_PROXY='{cli.azure.proxy}'" in said.out
     assert "unset ALL_PROXY" in said.out
     assert cli.azure.operator_secret.reveal() not in said.out
-    assert cli.azure.operator_secret.reveal() in cli.run("local", "env", "--show-secret").out
 
 
 def test_the_variables_make_any_shell_a_client(cli: Cli) -> None:

@@ -90,11 +90,11 @@ def test_a_template_of_any_name_makes_a_python_file(tmp_path: Path) -> None:
 
 
 def test_airflow_is_told_how_to_read_the_vault(tmp_path: Path) -> None:
-    airflow = "{factory: fff, runtime: rrr, connections_prefix: 'a\"b', requirements: [rich==13]}"
+    airflow = "{factory: fff, runtime: rrr, connections_prefix: a_b, requirements: [rich==13]}"
     settings = airflow_settings(loaded(tmp_path, airflow=airflow), vault_url=VAULT, tenant_id="t", client_id="c")
     assert text(settings.overrides["AIRFLOW__SECRETS__BACKEND"]).endswith("key_vault.AzureKeyVaultBackend")
     kwargs = json.loads(text(settings.overrides["AIRFLOW__SECRETS__BACKEND_KWARGS"]))
-    assert kwargs == {"connections_prefix": 'a"b', "variables_prefix": "hdinsight-aks-variables", "vault_url": VAULT}
+    assert kwargs == {"connections_prefix": "a_b", "variables_prefix": "hdinsight-aks-variables", "vault_url": VAULT}
     assert settings.environment == {"AZURE_CLIENT_ID": "c", "AZURE_TENANT_ID": "t"}
     assert settings.requirements == ("apache-airflow-providers-microsoft-azure==10.0.0", "rich==13")
 
