@@ -7,7 +7,7 @@ import os
 import select
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,6 +19,8 @@ from tests.local.runtimes.test_flink import ENDLESS, begun
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.emulator import LocalAzure
+
 SECONDS = 30
 
 
@@ -28,6 +30,16 @@ def state(tmp_path: Path) -> Iterator[Path]:
     process.stop(tmp_path / "azure")
 
 
+def kill(state: Path, pids: list[int]) -> None:
+    """SIGKILL for the local Azure; Flink's processes end by themselves."""
+    watched = [os.pidfd_open(pid) for pid in pids]
+    assert watched
+    os.kill(json.loads((state / "endpoint.json").read_text())["pid"], signal.SIGKILL)
+    for pid in watched:
+        assert select.select([pid], [], [], SECONDS)[0], "a process of Flink is left"
+        os.close(pid)
+
+
 def test_a_killed_local_azure_leaves_no_flink_and_a_job_goes_on_from_its_savepoint(state: Path, tmp_path: Path) -> None:
     azure = emulator.start(state)
     before = up(azure)
@@ -35,12 +47,7 @@ def test_a_killed_local_azure_leaves_no_flink_and_a_job_goes_on_from_its_savepoi
     flink.new(name, *ENDLESS, str(file))
     begun(flink, name, file)
     saved = flink.act("SAVEPOINT", name)["lastSavePoint"]
-    watched = [os.pidfd_open(pid) for pid in before["pids"]]
-    assert watched
-    os.kill(json.loads((state / "endpoint.json").read_text())["pid"], signal.SIGKILL)
-    for pid in watched:
-        assert select.select([pid], [], [], SECONDS)[0], "a process of Flink is left"
-        os.close(pid)
+    kill(state, before["pids"])
 
     azure = emulator.start(state)
     assert process.runtimes(state) == []
@@ -48,19 +55,23 @@ def test_a_killed_local_azure_leaves_no_flink_and_a_job_goes_on_from_its_savepoi
     lost = flink.shown(name)
     assert lost["status"] == "FAILED"
     assert lost["jobOutput"] == "The Flink that ran the job has ended, and the job with it."
-    assert up(azure)["url"] == before["url"]
+    after = up(azure)
+    assert (after["url"], after["pids"] != before["pids"]) == (before["url"], True)
     started = flink.act("START", name)
-    assert (started["actionResult"], begun(flink, name, file, 2)[1] > 1, started["lastSavePoint"]) == (
-        "SUCCESS",
-        True,
-        saved,
-    )
-    kept = os.pidfd_open(process.runtimes(state)[0]["pids"][0])
+    assert (started["actionResult"], started["lastSavePoint"]) == ("SUCCESS", saved)
+    assert begun(flink, name, file, 2)[1] > 1
+    ends_at_once_and_is_forgotten(azure, after)
+
+
+def ends_at_once_and_is_forgotten(azure: LocalAzure, told: dict[str, Any]) -> None:
+    """DELETE answers when nothing runs; what Flink wrote stays until the tenant is reset."""
+    (pid,) = told["pids"]
+    watched = os.pidfd_open(pid)
     azure.control("DELETE", "/runtimes")
-    assert select.select([kept], [], [], 0)[0], "DELETE answers when nothing runs"
-    os.close(kept)
-    folder = Path(before["log"]).parent
+    assert select.select([watched], [], [], 0)[0]
+    os.close(watched)
+    folder = Path(told["log"]).parent
     assert list(folder.glob("savepoints/*/savepoints/savepoint-*"))
-    process.stop(state)
-    process.reset(state)
+    process.stop(azure.state)
+    process.reset(azure.state)
     assert not folder.exists()
