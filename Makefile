@@ -135,5 +135,6 @@ verify: .venv/runtime.stamp ## prove each link from Airflow to the job's jar in 
 	@.venv/bin/python requirements/sync.py $<
 	@touch $@
 
-.PHONY: bench browser check format graph help jar local-down local-env local-reset local-runtimes local-status local-up lock output \
-  plan provision reliability render rotate run schedule schema status teardown test validate verify
+.PHONY: bench browser check doctor format graph help jar local-down local-env local-reset local-runtimes \
+  local-status local-up lock output plan provision reliability render rotate run schedule schema status teardown test \
+  validate verify
