@@ -11,20 +11,25 @@ from typing import TYPE_CHECKING
 from provisioner.local import blob_wire, multipart, service
 from provisioner.local.call import AzureError, Reply
 from provisioner.local.path_answers import versioned
+from provisioner.local.storage_access import visit
 
 if TYPE_CHECKING:
     from provisioner.local.call import Call
 
 HOST = "*.blob.core.windows.net"
 SERVICE = service.Service(name="blob batch", hosts=(HOST,), path="/([^/]+/?)?", render=blob_wire.render)
-_WHY = "each request inside has an authorization of its own"
+_WHY = "storage looks at the caller itself, and each request inside has an authorization of its own"
 
 
 @SERVICE.route("POST", "/", action=None, why=_WHY, when={"comp": "batch"})
 @SERVICE.route("POST", "/{container}", action=None, why=_WHY, when={"restype": "container", "comp": "batch"})
 @versioned
 def run_batch(call: Call) -> Reply:
-    """202 with the answer to each part, in their order."""
+    """202 with the answer to each part, in their order.
+
+    Who sends a batch is let in like everybody: https://learn.microsoft.com/rest/api/storageservices/blob-batch#authorization
+    """
+    visit(call)
     replies = [(content_id, _run(inner)) for content_id, inner in multipart.parts(call)]
     boundary = f"batchresponse_{call.world.clock.new_id()}"
     kind = {"Content-Type": f"multipart/mixed; boundary={boundary}"}

@@ -98,10 +98,10 @@ def create_path(call: Call) -> Reply:
     """A file, a directory, or, with x-ms-rename-source, what another path was."""
     if "x-ms-rename-source" in call.headers:
         return _rename(call)
+    at, old = _writable(call)
     kind = call.query.get("resource", "")
     if kind not in {"file", "directory"}:
         raise dfs_wire.invalid_query("resource", kind)
-    at, old = _writable(call)
     conditions.check_write(call.headers, old, dfs_wire.path_exists())
     conditions.check_lease(at.world, call.headers, old)
     values = {**dfs_wire.given(call), **dfs_wire.given_access(call, directory=kind == "directory")}
