@@ -143,7 +143,8 @@ def provision(run: Run, *, only: Iterable[Address] = (), saved: SavedPlan | None
     run.confirm(made)
     done = _bootstrap(run, snapshot)
     if run.cloud.session.interrupted.is_set():
-        unbegun = {outcome.step.address: outcome for outcome in _apply(run, made, snapshot)}
+        rest = replace(made, steps=tuple(step for step in made.steps if step.address not in done))
+        unbegun = {outcome.step.address: outcome for outcome in _apply(run, rest, snapshot)}
         return Report(plan=made, outcomes=_merged(made, {**unbegun, **done}))
     if any(outcome.result is Result.FAILED for outcome in done.values()):
         return Report(plan=made, outcomes=_merged(made, done))

@@ -35,8 +35,8 @@ from provisioner.kinds import kinds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from multiprocessing.connection import Connection, PipeConnection
     from multiprocessing.process import BaseProcess
-    from multiprocessing.synchronize import Event
     from pathlib import Path
 
 IMPORTED = (
@@ -68,7 +68,7 @@ class Child:
     """One call of the program. said: where its output goes."""
 
     process: BaseProcess
-    go: Event
+    go: Connection | PipeConnection
     said: Path
 
     @property
@@ -82,7 +82,8 @@ class Child:
 
     def begin(self) -> Child:
         """Let it run."""
-        self.go.set()
+        self.go.send(None)
+        self.go.close()
         return self
 
     def wait(self, seconds: float = LONGEST_SECONDS) -> int:
@@ -100,19 +101,22 @@ class Child:
 def prepare(arguments: tuple[str, ...], variables: Mapping[str, str], said: Path) -> Child:
     """A process that waits for `begin`; then it is `provisioner ARGUMENTS`."""
     said.touch()
-    go = FORKS.Event()
-    process = FORKS.Process(target=_run, args=(arguments, dict(variables), said, go))
+    waiting, go = FORKS.Pipe(duplex=False)
+    process = FORKS.Process(target=_run, args=(arguments, dict(variables), said, waiting))
     process.start()
+    waiting.close()
     return Child(process=process, go=go, said=said)
 
 
-def _run(arguments: tuple[str, ...], variables: dict[str, str], said: Path, go: Event) -> None:
+def _run(
+    arguments: tuple[str, ...], variables: dict[str, str], said: Path, waiting: Connection | PipeConnection
+) -> None:
     os.environ.update(variables)
     with said.open("ab", buffering=0) as output:
         os.dup2(output.fileno(), sys.stdout.fileno())
         os.dup2(output.fileno(), sys.stderr.fileno())
     faulthandler.enable()
-    go.wait()
+    waiting.recv()
     code = main(list(arguments))
     sys.stdout.flush()
     raise SystemExit(code)

@@ -13,6 +13,7 @@ from tests.cli.test_lifecycle import ours_anywhere
 
 if TYPE_CHECKING:
     import subprocess
+    from pathlib import Path
 
     from tests.cli.conftest import Cli
 
@@ -88,6 +89,34 @@ def test_an_interrupted_run_gives_its_lease_back(cli: Cli) -> None:
     taken = [call["status"] for call in asked if call["path"].endswith("/lease")]
     assert taken, asked
     assert 409 not in taken
+
+
+@pytest.mark.parametrize("verb", ["provision", "rotate", "teardown"])
+def test_an_interrupted_run_ends_its_calls_writes_down_where_it_stopped_and_the_next_goes_on(
+    provisioned: Cli, tmp_path: Path, verb: str
+) -> None:
+    """The signal comes with the answer to a write still under way: that write is read back and told as done."""
+    begun = {"provision": "storageAccounts/stflinklocal$", "rotate": "addPassword$", "teardown": "api-secret$"}
+    if verb == "provision":
+        provisioned.azure.reset()
+    options = ("--force",) if verb == "rotate" else ()
+    process = provisioned.process(verb, str(provisioned.file), "--yes", *options)
+    interrupt = {"fault": "interrupt", "pid": process.pid, "method": "PUT,POST,DELETE", "path": begun[verb]}
+    provisioned.azure.fault(**interrupt)
+
+    out, err = process.communicate(timeout=60)
+
+    assert process.returncode == 130, out + err
+    written = [json.loads(line) for line in (tmp_path / "journal/local.jsonl").read_text().splitlines()]
+    here = [entry for entry in written if entry["verb"] == verb]
+    meant = {entry["address"] for entry in here if entry["event"] == "intent"}
+    ended = {entry["address"]: entry["result"] for entry in here if entry["event"] == "outcome"}
+    assert meant <= ended.keys()
+    assert {"done", "interrupted"} <= set(ended.values())
+    assert "failed" not in ended.values()
+    answers = [call["status"] for call in provisioned.azure.control("GET", "/calls")["calls"]]
+    assert 0 not in answers
+    provisioned.done(verb, *options)
 
 
 def test_a_program_that_is_run_gets_the_signal_itself(cli: Cli) -> None:

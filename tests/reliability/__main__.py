@@ -29,10 +29,11 @@ def main() -> int:
     known = parts()
     parser = argparse.ArgumentParser(prog="make reliability", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"only these, of {', '.join(known)}")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="only each Nth call (default: every one)")
     asked = parser.parse_args()
     if unknown := sorted(set(asked.parts) - known.keys()):
         parser.error(f"no part {unknown[0]!r}; there are {', '.join(known)}")
-    tally = Tally()
+    tally = Tally(every=asked.every)
     for name in asked.parts or known:
         began = time.perf_counter()
         known[name](tally)

@@ -66,12 +66,15 @@ CASES = (PROVISION, ROTATE, TEARDOWN)
 class Ended:
     """What became of a run that met a fault. point: the call; reached: whether the fault met it at all.
 
+    again: the call is not the first of its kind, so perhaps one that is made only where the first was turned away.
+
     wrong: why it counts as not survived; nothing if all is as if nothing had happened.
     """
 
     point: str
     way: Way
     reached: bool
+    again: bool = False
     duplicates: tuple[str, ...] = ()
     orphans: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
@@ -117,6 +120,7 @@ class Trial:
             point=f"{self.case.verb}: {call}",
             way=way,
             reached=reached,
+            again=call.nth > 0,
             duplicates=tuple(found.twice(wanted)),
             orphans=found.orphans,
             wrong=(*wrong, *found.lacking(wanted), *found.differing(wanted)),
@@ -143,10 +147,10 @@ class Trial:
                 yield f"the {verb} after it ended with {ran.code}: {ran.text}"
 
 
-def everywhere(grounds: list[Ground], case: Case, chosen: Choice) -> Iterator[Ended]:
-    """Every chosen call met in every chosen way, as many at once as there are grounds."""
+def everywhere(grounds: list[Ground], case: Case, chosen: Choice, *, every: int = 1) -> Iterator[Ended]:
+    """Every call, or each so-many-th, met in every chosen way, as many at once as there are grounds."""
     trials = [Trial(ground=ground, case=case) for ground in grounds]
-    waiting = iter([(call, way) for call in trials[0].calls() for way in chosen(call)])
+    waiting = iter([(call, way) for call in trials[0].calls()[::every] for way in chosen(call)])
     turn = Lock()
 
     def work(trial: Trial) -> list[Ended]:

@@ -16,10 +16,12 @@ NOT_COUNTED = "not counted in this run"
 class Tally:
     """Counts, added to by the modules of `measures`.
 
-    faults: how many of each kind met a run. kill_points: calls at which a run was killed. secrets_found, bad_inputs:
-    None until somebody looked. wrong: what did not go as it should, in sentences.
+    every: only each so-many-th of what there is to try. faults: how many of each kind met a run. kill_points: calls at
+    which a run was killed. secrets_found, bad_inputs: None until somebody looked. wrong: what did not go as it should,
+    in sentences.
     """
 
+    every: int = 1
     faults: Counter[str] = field(default_factory=Counter[str])
     kill_points: set[str] = field(default_factory=set[str])
     runs: int = 0

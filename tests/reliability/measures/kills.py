@@ -34,7 +34,7 @@ def measure(tally: Tally) -> None:
     """All of them."""
     with grounds(processors()) as started:
         for case in CASES:
-            for ended in everywhere(started, case, ways):
+            for ended in everywhere(started, case, ways, every=tally.every):
                 note(tally, ended)
 
 
