@@ -43,6 +43,14 @@ def uv_environment(settings: dict[str, str]) -> dict[str, str]:
     return {"UV_INDEX_STRATEGY": "unsafe-best-match", **told}
 
 
+def uv_settings() -> dict[str, str]:
+    """The same, asked of this Python's pip."""
+    listing = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True
+    )
+    return uv_environment(pip_settings(listing.stdout))
+
+
 def run(*command: str | Path, environment: dict[str, str] | None = None) -> bool:
     """Whether the command succeeded; its output goes where ours goes."""
     return subprocess.run(command, env={**(environment or {}), **os.environ}, check=False).returncode == 0
@@ -66,14 +74,22 @@ def with_uv(lock: Path, *where: str | Path, exact: bool = False, project: bool =
     program = uv()
     if program is None:
         return False
-    listing = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True
-    )
-    told = uv_environment(pip_settings(listing.stdout))
+    told = uv_settings()
     verb = ("sync",) if exact else ("install", "-r")
     how = ("--quiet", *where)
     done = run(program, "pip", *verb, lock, "--require-hashes", *how, environment=told)
     return done and (not project or run(program, "pip", "install", "--no-deps", "-e", ".", *how, environment=told))
+
+
+def unlocked(requirements: Path, python: Path) -> bool:
+    """Whether requirements without hashes are there now; pip tries only where there is no uv, so that its word stands.
+
+    Nothing is compiled before it is used: an Airflow has 20,000 files and runs a tenth of them.
+    """
+    program = uv()
+    if program is None:
+        return pip(Path(sys.executable), "--python", python, "install", "--quiet", "-r", requirements)
+    return run(program, "pip", "install", "--quiet", "-r", requirements, "--python", python, environment=uv_settings())
 
 
 def with_pip(lock: Path, python: Path, *where: str | Path, project: bool = False) -> bool:
@@ -103,9 +119,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("lock", type=Path)
     parser.add_argument("--exact", action="store_true", help="take away what the lock does not name")
+    parser.add_argument("--unlocked", action="store_true", help="requirements as people write them, without hashes")
     parser.add_argument("--python", type=Path, help="put it into this Python's environment, without our own command")
     parser.add_argument("--target", type=Path, help="put it into this folder, which is no environment")
     asked = parser.parse_args()
+    if asked.unlocked:
+        return 0 if unlocked(asked.lock, asked.python or Path(sys.executable)) else 1
     done = into_folder(asked.lock, asked.target) if asked.target else into_environment(asked)
     return 0 if done else 1
 

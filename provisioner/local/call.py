@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from provisioner.local.world import World
+    from provisioner.secret import Secret
 
 Json = dict[str, Any]
 
@@ -40,11 +41,27 @@ class Caller:
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """What goes back: `body` is JSON (dict, list), bytes as they are, an iterator of bytes (streamed), or nothing."""
+    """What goes back.
+
+    `body` is JSON (dict, list), bytes as they are, an iterator of bytes (streamed), nothing, or an Upstream.
+    """
 
     status: int = 200
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upstream:
+    """A server on loopback whose answer is passed on as it comes, status and headers included.
+
+    headers: take the place of the caller's; the caller's own Authorization is never passed on. silent: the reply if the
+    server does not answer.
+    """
+
+    port: int
+    silent: Reply
+    headers: Mapping[str, str | Secret] = field(default_factory=dict[str, "str | Secret"])
 
 
 @dataclass(frozen=True, kw_only=True)

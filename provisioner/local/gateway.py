@@ -12,11 +12,13 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from provisioner.local import common_headers, wire
-from provisioner.local.call import AzureError, Reply
+from provisioner.local import common_headers, forward, wire
+from provisioner.local.call import AzureError, Reply, Upstream
 from provisioner.local.dispatch import refuse
 
 if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
     from provisioner.local.dispatch import Dispatcher, Target
     from provisioner.local.faults import Rule
 
@@ -97,13 +99,17 @@ class Gateway:
         await self._wait(rules)
         dead = _signal(rules, after=False)
         reply = Reply() if dead else self._reply(request, request_id, rules, scope["state"]["tunnel"])
-        lost = _signal(rules, after=True) or dead or any(rule.fault == "lost" for rule in rules)
-        self.calls.add(request, 0 if lost else reply.status, start)
+        lost = dead or _to_be_lost(rules)
+        headers, status = common_headers.of(request, request_id, self.world), reply.status
+        if isinstance(reply.body, Upstream):
+            status = await forward.pass_on(request, reply.body, receive, _unheard if lost else send, headers)
+        _signal(rules, after=True)
+        self.calls.add(request, 0 if lost else status, start)
         if lost:
             scope["state"]["abort"]()
             await receive()  # returns when the connection is down
-            return
-        await wire.send_reply(send, reply, common_headers.of(request, request_id, self.world))
+        elif not isinstance(reply.body, Upstream):
+            await wire.send_reply(send, reply, headers)
 
     async def _wait(self, rules: list[Rule]) -> None:
         slow = sum(rule.seconds for rule in rules if rule.fault == "latency")
@@ -124,6 +130,16 @@ class Gateway:
         self.world.store.remember(overwritten=self.world.faults.need_history)
         stale = max((rule.seconds for rule in rules if rule.fault == "stale"), default=0.0)
         return self.dispatcher.answer(target, stale_seconds=max(stale, self.world.faults.lag_seconds))
+
+
+def _to_be_lost(rules: list[Rule]) -> bool:
+    """Whether nobody gets the answer: it is lost, or its client is killed when what was asked has happened."""
+    killed = any(rule.after and _SIGNALS.get(rule.fault) is signal.SIGKILL for rule in rules)
+    return killed or any(rule.fault == "lost" for rule in rules)
+
+
+async def _unheard(_message: MutableMapping[str, Any]) -> None:
+    """Where an answer goes that is lost on its way: what it tells of has happened."""
 
 
 def _asked_for(rules: list[Rule]) -> AzureError | None:

@@ -72,12 +72,17 @@ class Kept:
 
 
 def memory_bytes(pids: Sequence[int]) -> int:
-    """What the processes hold in memory (RSS), shared pages counted for each."""
-    page, total = os.sysconf("SC_PAGE_SIZE"), 0
-    for pid in pids:
-        with suppress(OSError):
-            total += int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * page
-    return total
+    """What the processes hold in memory: a page that several share counts once among them (PSS, proc(5))."""
+    return sum(_shared_out(pid) for pid in pids)
+
+
+def _shared_out(pid: int) -> int:
+    """One process's part; 0 when it ended meanwhile or where the kernel does not tell."""
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    return 0
 
 
 def listening(pids: Sequence[int]) -> list[str]:

@@ -109,17 +109,25 @@ def settings(state: Path | None = None) -> dict[str, str | Secret]:
     found = status(folder)
     if not found["running"]:
         raise StartError("it is not running; start it first")
-    proxies = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
-    bundles = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
     return {
-        **dict.fromkeys(proxies, found["proxy"]),
-        **dict.fromkeys(bundles, found["ca_bundle"]),
+        **_routing(found),
         **dict.fromkeys(("NO_PROXY", "no_proxy"), ""),
         "AZURE_TENANT_ID": TENANT_ID,
         "AZURE_SUBSCRIPTION_ID": SUBSCRIPTION_ID,
         "AZURE_CLIENT_ID": OPERATOR_CLIENT_ID,
         "AZURE_CLIENT_SECRET": Secret((folder / "operator-secret").read_text()),
     }
+
+
+def routing(state: Path | None = None) -> dict[str, str]:
+    """The variables that lead any client to the server's proxy and make it trust the server's CA."""
+    return _routing(status(state))
+
+
+def _routing(found: dict[str, Any]) -> dict[str, str]:
+    proxies = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
+    bundles = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
+    return {**dict.fromkeys(proxies, found["proxy"]), **dict.fromkeys(bundles, found["ca_bundle"])}
 
 
 def environment(inherited: dict[str, str], state: Path | None = None) -> dict[str, str]:

@@ -99,11 +99,15 @@ class Site:
 
 @dataclass(frozen=True, kw_only=True)
 class Runtime:
-    """One sort of program behind one sort of resource."""
+    """One sort of program behind one sort of resource.
+
+    follow: asked in the event loop again and again while it stands, with its folder: keeps files there in step.
+    """
 
     kind: str
     wanted: Callable[[World], Iterable[Wanted]]
     prepare: Callable[[Wanted, Site], Program]
+    follow: Callable[[World, Wanted, Path], None] | None = None
 
 
 def index_settings() -> dict[str, str]:

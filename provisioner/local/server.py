@@ -48,6 +48,7 @@ SECRET = "operator-secret"  # noqa: S105 - a file's name
 TOKEN = "control-token"  # noqa: S105 - a file's name
 _KEEP_ALIVE_SECONDS = 300
 _WATCH_SECONDS = 2
+_FOLLOW_SECONDS = 0.5
 
 
 def main() -> None:
@@ -92,6 +93,7 @@ async def _serve(state: Path, version: str, ready_fd: int | None, lock: int) -> 
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     _announce(state, version, _port(front), _port(back), ready_fd)
     _watch(state / ALIVE, lock, stopped)
+    _follow(world)
     await stopped.wait()
     front.close()
     await runtimes.close()
@@ -109,6 +111,12 @@ def _watch(alive: Path, own: int, stopped: asyncio.Event) -> None:
         asyncio.get_running_loop().call_later(_WATCH_SECONDS, _watch, alive, own, stopped)
     else:
         stopped.set()
+
+
+def _follow(world: World) -> None:
+    """What stands behind services keeps up with what is rolled out, also when nobody calls."""
+    asyncio.get_running_loop().call_later(_FOLLOW_SECONDS, _follow, world)
+    world.runtimes.follow(world)
 
 
 def _http(app: Any) -> Callable[[str, Callable[[], None]], asyncio.Protocol]:

@@ -82,16 +82,31 @@ class Supervisor:
     def up(self, world: World) -> None:
         """Start what the tenant wants and does not run, or runs otherwise than wanted; end what it wants no more."""
         self._loop = asyncio.get_running_loop()
+        self._match(world, start=True)
+        self._note()
+
+    def follow(self, world: World) -> None:
+        """As `up` for what stands already, but a program that failed stays down until something else is wanted."""
+        if self._standing and self._match(world, start=False):
+            self._note()
+
+    def _match(self, world: World, *, start: bool) -> bool:
+        """Whether anything had to be started or ended."""
         wanted = {(r.kind, w.resource_id.lower()): (r, w) for r in self._runtimes for w in r.wanted(world)}
-        for key in self._standing.keys() - wanted.keys():
+        gone = self._standing.keys() - wanted.keys()
+        for key in gone:
             self._standing.pop(key).end()
+        begun = 0
         for key, (runtime, one) in wanted.items():
             before = self._standing.get(key)
-            if before is None or before.wanted != one or before.state in {FAILED, ENDED}:
+            if _to_begin(before, one, start=start):
                 if before is not None:
                     before.end()
                 self._begin(key, runtime, one)
-        self._note()
+                begun += 1
+            if runtime.follow is not None and key in self._standing:
+                runtime.follow(world, one, self._standing[key].folder)
+        return bool(gone or begun)
 
     def down(self, *, forget: bool = False) -> None:
         """Ask all to end; `forget`: with the folders in which they worked."""
@@ -224,6 +239,12 @@ class Supervisor:
         self._changes += 1
         self._changed.set()
         self._changed = asyncio.Event()
+
+
+def _to_begin(before: Standing | None, wanted: Wanted, *, start: bool) -> bool:
+    if before is None:
+        return start
+    return before.wanted != wanted or (start and before.state in {FAILED, ENDED})
 
 
 def _log(standing: Standing, error: Exception) -> None:

@@ -21,7 +21,10 @@ NO_LENGTH = frozenset({204, 304})
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One HTTP request; header and query names are lower case, `path` is decoded, `host` has no port."""
+    """One HTTP request; header and query names are lower case, `path` is decoded, `host` has no port.
+
+    target: path and query as they came.
+    """
 
     method: str
     host: str
@@ -29,6 +32,7 @@ class Request:
     query: Mapping[str, str]
     headers: Mapping[str, str]
     body: bytes
+    target: str = ""
 
 
 class Gone(Exception):
@@ -46,7 +50,13 @@ async def read(scope: Scope, receive: Receive) -> Request:
         query={name.lower(): value for name, value in query},
         headers=headers,
         body=await _body(receive),
+        target=_target(scope),
     )
+
+
+def _target(scope: Scope) -> str:
+    query = scope["query_string"].decode("latin-1")
+    return scope["raw_path"].decode("latin-1") + (f"?{query}" if query else "")
 
 
 async def _body(receive: Receive) -> bytes:

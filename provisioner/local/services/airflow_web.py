@@ -1,6 +1,8 @@
-"""The web server of an Airflow runtime (`ID.REGION.airflow.svc.datafactory.azure.com`): health, version, its DAGs.
+"""The web server of an Airflow runtime (`ID.REGION.airflow.svc.datafactory.azure.com`), behind Entra's tokens.
 
-Lists what was imported, runs nothing: a real Airflow stands behind `runtimes` later.
+While the real Airflow behind the runtime is up, every answer is its own: REST API and UI. Else health, version and the
+DAGs that the imported files declare. The service signs a browser in by redirect; here a browser goes to the address on
+loopback that `local status` prints.
 https://airflow.apache.org/docs/apache-airflow/2.6.3/stable-rest-api-ref.html
 """
 
@@ -10,14 +12,16 @@ from typing import TYPE_CHECKING
 
 from provisioner.local import airflow_runtimes, contents, tokens
 from provisioner.local.arm_errors import AUDIENCES as ARM_AUDIENCES
-from provisioner.local.call import AzureError, Reply
+from provisioner.local.call import AzureError, Reply, Upstream
 from provisioner.local.path_answers import number
+from provisioner.local.runtimes import airflow
 from provisioner.local.service import Service
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from provisioner.local.call import Call
+    from provisioner.local.service import Handler
     from provisioner.local.store import Document
 
 _DATA_FACTORY = "5d13f7d7-0567-429c-9880-320e9555e5fc"  # the first-party application behind this host
@@ -60,6 +64,39 @@ SERVICE = Service(
 )
 
 
+def _answered(call: Call, offline: Callable[[Call], Reply]) -> Reply:
+    """Of the real Airflow, or `offline` while none stands behind the runtime."""
+    runtime, runtimes = _runtime(call), call.world.runtimes
+    runtimes.follow(call.world)  # what is rolled out by now counts for this call
+    if runtimes.folder(airflow.KIND, runtime["id"]) is None:
+        return offline(call)
+    program = runtimes.ready(airflow.KIND, runtime["id"])
+    if program is None:
+        return render(call, _not_now("The Airflow behind this runtime is being made ready, or could not be."))
+    web: airflow.Web = program.behind
+    silent = render(call, _not_now("The Airflow behind this runtime does not answer."))
+    return Reply(body=Upstream(port=web.port, silent=silent, headers=web.headers))
+
+
+def _not_now(what: str) -> AzureError:
+    message = f"{what} `provisioner local runtimes status` says more."
+    return AzureError(status=503, code="Service Unavailable", message=message, headers={"Retry-After": "1"})
+
+
+def _answers(method: str, *paths: str, public: str = "") -> Callable[[Handler], Handler]:
+    """Routes whose handler answers while there is no real Airflow. public: why they need no token."""
+
+    def register(handler: Handler) -> Handler:
+        for path in paths:
+            action = None if public else _RIGHT
+            route = SERVICE.route(method, path, action=action, why=public, token=not public)
+            route(lambda call: _answered(call, handler))
+        return handler
+
+    return register
+
+
+@_answers("GET", "/health", "/api/v1/health", "/api/v2/monitor/health", public="public in Airflow")
 def get_health(call: Call) -> Reply:
     """Healthy once the runtime is started."""
     runtime = _runtime(call)
@@ -69,18 +106,14 @@ def get_health(call: Call) -> Reply:
     return Reply(body={"metadatabase": {"status": status}, "scheduler": scheduler})
 
 
-for _path in ("/health", "/api/v1/health"):
-    SERVICE.route("GET", _path, action=None, why="public in Airflow", token=False)(get_health)
-
-
-@SERVICE.route("GET", "/api/v1/version", action=_RIGHT)
+@_answers("GET", "/api/v1/version", "/api/v2/version")
 def get_version(call: Call) -> Reply:
     """Airflow's."""
-    airflow: Document = _runtime(call)["properties"]["typeProperties"]["airflowProperties"]
-    return Reply(body={"version": airflow["airflowVersion"], "git_version": None})
+    properties: Document = _runtime(call)["properties"]["typeProperties"]["airflowProperties"]
+    return Reply(body={"version": properties["airflowVersion"], "git_version": None})
 
 
-@SERVICE.route("GET", "/api/v1/dags", action=_RIGHT)
+@_answers("GET", "/api/v1/dags", "/api/v2/dags")
 def list_dags(call: Call) -> Reply:
     """The DAGs that the imported files declare."""
     found = list(_dags(call))
@@ -88,7 +121,7 @@ def list_dags(call: Call) -> Reply:
     return Reply(body={"dags": found[start : start + limit], "total_entries": len(found)})
 
 
-@SERVICE.route("GET", "/api/v1/dags/{dag}", action=_RIGHT)
+@_answers("GET", "/api/v1/dags/{dag}", "/api/v2/dags/{dag}")
 def get_dag(call: Call) -> Reply:
     """One of them."""
     found = next((dag for dag in _dags(call) if dag["dag_id"] == call.params["dag"]), None)
@@ -96,6 +129,16 @@ def get_dag(call: Call) -> Reply:
         message = f"The DAG with dag_id: {call.params['dag']} was not found"
         raise AzureError(status=404, code="DAG not found", message=message)
     return Reply(body=found)
+
+
+def get_nothing(call: Call) -> Reply:
+    """All else that a real Airflow would have."""
+    message = f"There is no {call.path} while no real Airflow runs: `provisioner local runtimes up` starts it."
+    raise AzureError(status=404, code="Not Found", message=message)
+
+
+for _method in ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"):
+    _answers(_method, "/{rest:path}")(get_nothing)
 
 
 def _runtime(call: Call) -> Document:

@@ -49,6 +49,19 @@ def test_it_lists_what_was_imported(azure_env: LocalAzure, web: str, audience: s
     assert azure_env.request("GET", f"{web}/api/v1/version").json()["version"] == "2.6.3"
 
 
+def test_airflow_3_has_another_path(azure_env: LocalAzure, web: str) -> None:
+    found = azure_env.request("GET", f"{web}/api/v2/dags").json()
+    assert [dag["dag_id"] for dag in found["dags"]] == ["FlinkJob", "plain"]
+    assert azure_env.request("GET", f"{web}/api/v2/monitor/health", token="").status == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "DELETE"])
+def test_what_only_a_real_airflow_has_says_how_to_get_one(azure_env: LocalAzure, web: str, method: str) -> None:
+    absent = azure_env.request(method, f"{web}/api/v1/dags/FlinkJob/dagRuns", {})
+    assert (absent.status, absent.json()["title"]) == (404, "Not Found")
+    assert "runtimes up" in absent.json()["detail"]
+
+
 def test_its_health_is_public(azure_env: LocalAzure, web: str) -> None:
     assert azure_env.request("GET", f"{web}/health", token="").json()["scheduler"]["status"] == "healthy"
 
