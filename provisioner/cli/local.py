@@ -120,7 +120,8 @@ def start_runtimes(*, quiet: bool) -> list[dict[str, Any]]:
                 watch(told)
     failed = runtimes.failures(told)
     if failed:
-        raise LocalError("\n".join(failed), "Then `provisioner local runtimes up` again; what is ready stays")
+        told_all = "\n".join(failed).removesuffix(".")
+        raise LocalError(told_all, "Then `provisioner local runtimes up` again; what is ready stays")
     return told
 
 

@@ -41,7 +41,7 @@ def progress(say: Callable[[str], None], *, live: bool) -> Generator[Callable[[l
 
     def new_lines(runtimes: list[Told]) -> None:
         for told in runtimes:
-            doing = line(told) if told["state"] == "ready" else f"{told['state']} {told['told']}"
+            doing = f"{told['state']} {told['told']}"
             if told["state"] != "failed" and seen.get(told["resource_id"]) != doing:
                 say(line(told))
             seen[told["resource_id"]] = doing

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -127,7 +126,11 @@ def test_a_job_is_updated_with_its_state_and_without(flink: Flink, tmp_path: Pat
     flink.until(name, lambda _: has_checkpoint(flink))
     last = flink.act("LAST_STATE_UPDATE", name)
     assert (last["actionResult"], begun(flink, name, file, 4)[3] > 1) == ("SUCCESS", True), last
-    again = flink.act("RE_LAUNCH", name)
+    broken = flink.act("UPDATE", name, entryClass="provisioner.Nobody")
+    assert (broken["actionResult"], broken["status"]) == ("FAILED", "STOPPED")
+    assert "provisioner.Nobody" in broken["jobOutput"].splitlines()[0]
+    assert broken["lastSavePoint"] not in {updated["lastSavePoint"], fresh["lastSavePoint"]}
+    again = flink.act("RE_LAUNCH", name, entryClass="provisioner.Endless")
     assert (again["actionResult"], begun(flink, name, file, 5)[4]) == ("SUCCESS", 1)
     assert flink.act("DELETE", name)["actionResult"] == "FAILED"
     assert flink.act("CANCEL", name)["actionResult"] == "SUCCESS"
@@ -177,6 +180,3 @@ def test_what_is_up_listens_on_loopback_only_and_is_small(flink: Flink) -> None:
     assert told["listening"]
     assert all(address.startswith("127.0.0.1:") for address in told["listening"])
     assert told["memory_bytes"] < 700 << 20
-    listening = subprocess.run(["ss", "-ltnp"], capture_output=True, text=True, check=True).stdout
-    theirs = [line for line in listening.splitlines() if any(f"pid={pid}," in line for pid in told["pids"])]
-    assert len(theirs) == len(told["listening"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import http.client
 import re
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -57,10 +58,13 @@ def _start(cluster: Cluster, job: Job) -> Done:
 
 def _update(cluster: Cluster, job: Job) -> Done:
     """Stop with a savepoint; go on with the new jar from there, or from the savepoint that was named."""
-    taken = _stop(cluster, job).savepoint
-    wanted = job.savepoint if job.named else taken
-    done = _launched(cluster, job, _folder(cluster, wanted))
-    return Done(status=done.status, job_id=done.job_id, output=done.output, savepoint=taken, succeeded=done.succeeded)
+    stopped = _stop(cluster, job)
+    wanted = job.savepoint if job.named else stopped.savepoint
+    try:
+        done = _launched(cluster, job, _folder(cluster, wanted))
+    except FlinkError as error:
+        return replace(stopped, output=str(error), succeeded=False)
+    return replace(done, savepoint=stopped.savepoint)
 
 
 def _update_from_last_state(cluster: Cluster, job: Job) -> Done:
