@@ -22,7 +22,7 @@ from provisioner.engine.plan import limited, plan, view_of
 from provisioner.engine.preflight import preflight, refusal
 from provisioner.engine.rotation import part, rotation
 from provisioner.engine.teardown import teardown as take_down
-from provisioner.errors import Protected
+from provisioner.errors import DagNotParsed, Protected
 from provisioner.kind import Checked, Verdict
 from provisioner.kinds import kinds
 from provisioner.model import CONVERGE, Action, Address, Asked, Intent, Outcome, Plan, Recipe, Result, Snapshot, Step
@@ -208,11 +208,15 @@ def run_dag(run: Run, wanted: Wanted, tell: Tell, *, wait_dag: bool = True) -> R
     return running.run_dag(run.links, wanted, tell)
 
 
-def await_dag(run: Run, report: Report) -> None:
-    """After a provision: until Airflow has parsed the DAG. Raises DagNotParsed."""
+def await_dag(run: Run, report: Report) -> DagNotParsed | None:
+    """After a provision: until Airflow has parsed the DAG, or why it has not."""
     dag = run.links.targets.airflow.dag
     fresh = any(o.step.address == dag and o.result is Result.DONE for o in report.outcomes)
-    parsed.await_parsed(run.links, fresh=fresh)
+    try:
+        parsed.await_parsed(run.links, fresh=fresh)
+    except DagNotParsed as error:
+        return error
+    return None
 
 
 def verify(run: Run) -> tuple[Finding, ...]:

@@ -56,10 +56,10 @@ class Ran:
     job: FlinkJob | None = None
 
     @property
-    def output(self) -> str:
+    def result(self) -> str:
         """Where the job's result lies, as its arguments say; empty if they name no place."""
         words = shlex.split(self.job.args) if self.job and self.job.args else []
-        pairs = zip(words, [*words[1:], ""], strict=True)
+        pairs = zip(words, [*words, ""][1:], strict=True)
         named = (word.partition("=")[2] or after for word, after in pairs if word.partition("=")[0] == "--output")
         return next(named, "")
 

@@ -110,14 +110,15 @@ def _log_lines(ran: Ran) -> Any:
 def _told_job(ran: Ran) -> None:
     job = ran.job
     if job is not None:
-        show.text(f"job {job.id or '(no id yet)'} ({job.name}) is {job.status or 'not begun'}")
-        show.text(f"result: {ran.output or 'wherever the job writes it; its arguments name no --output'}")
+        show.text(f"job {job.id or '(none begun)'} ({job.name}) is {job.status or 'not begun'}")
+    if job is not None and ran.state == "success":
+        show.text(f"result: {ran.result or 'wherever the job writes it; its arguments name no --output'}")
     elif ran.state == "success":
         show.text(f"Flink shows no job {ran.job_name}; a DAG of your own may name its jobs otherwise")
 
 
 def _document(environment: str, ran: Ran) -> dict[str, Any]:
-    return {"environment": environment, **asdict(ran), "output": ran.output}
+    return {"environment": environment, **asdict(ran), "result": ran.result}
 
 
 @contextmanager

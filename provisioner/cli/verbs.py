@@ -127,11 +127,13 @@ def provision(arguments: Namespace) -> int:
     with show.progress(quiet=arguments.json) as watch, opened(arguments, confirm=confirm, watch=watch) as run:
         report = commands.provision(run, only=only, saved=saved)
         now = run.cloud.session.now()
-        if arguments.wait_dag and not (report.failed or report.interrupted):
-            commands.await_dag(run, report)
+        waits = arguments.wait_dag and not (report.failed or report.interrupted)
+        unparsed = commands.await_dag(run, report) if waits else None
     code = _reported(arguments, report, credentials_at=now)
     if not arguments.json:
         show.lines(due_lines(report.plan, now))
+    if unparsed is not None:
+        raise unparsed
     return code
 
 
