@@ -137,7 +137,7 @@ def provision(run: Run, *, only: Iterable[Address] = (), saved: SavedPlan | None
     made = limited(made, wanted) if (wanted := tuple(only)) else made
     if saved is not None:
         saved.check(made)
-    if not any(step.pending for step in made.steps):
+    if not any(step.pending or step.soon for step in made.steps):
         return Report(plan=made, outcomes=tuple(Outcome(step=s, result=_idle(s)) for s in made.steps))
     _require_ready(run, made)
     run.confirm(made)

@@ -100,7 +100,7 @@ class Kind(Generic[D, O]):
 
     create: Callable[[Cloud, D], Outputs | None] | None = None
     update: Callable[[Cloud, D, O], Outputs | None] | None = None
-    rotate: Callable[[Cloud, D, O], Outputs | None] | None = None
+    rotate: Callable[[Cloud, D, O, View], Outputs | None] | None = None
     delete: Callable[[Cloud, O], None] | None = None
 
 

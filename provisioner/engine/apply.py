@@ -219,7 +219,7 @@ class Apply:
         if step.action is Action.UPDATE and kind.update:
             return kind.update(self.cloud, desired, step.observed)
         if step.action is Action.ROTATE and kind.rotate:
-            return kind.rotate(self.cloud, desired, step.observed)
+            return kind.rotate(self.cloud, desired, step.observed, self.view)
         if step.action in (Action.CREATE, Action.REPLACE) and kind.create:
             return kind.create(self.cloud, desired)
         raise Unexpected(operation=f"{step.action} {step.address}", remedy=f"{kind.name} cannot be {step.action}d.")

@@ -253,7 +253,9 @@ def _key_diff(_desired: Thing, observed: Seen, view: View) -> Sequence[Change]:
     return ()
 
 
-def _new_key(cloud: Cloud, desired: Thing, _observed: Seen | None = None) -> Mapping[str, Any]:
+def _new_key(
+    cloud: Cloud, desired: Thing, _observed: Seen | None = None, _view: View | None = None
+) -> Mapping[str, Any]:
     world = world_of(cloud)
     world.write("rotate", desired.name)
     number = 1 + sum(call.startswith("rotate") for call in world.calls)

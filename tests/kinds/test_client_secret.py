@@ -259,7 +259,7 @@ def test_its_text_shows_nowhere_but_in_what_making_it_returns(cloud: Cloud, desi
 def test_a_rotation_adds_one_and_removes_none(cloud: Cloud, desired: ClientSecret) -> None:
     first = made(cloud, desired)
     assert KIND.rotate is not None
-    second = KIND.rotate(cloud, desired, seen(cloud, desired))
+    second = KIND.rotate(cloud, desired, seen(cloud, desired), view_at(cloud.session.now()))
     assert second is not None
     assert set(leftovers(cloud, desired)) == {f"airflow/{one['key_id']}" for one in (first, second)}
     remove(cloud, leftovers(cloud, desired)[f"airflow/{first['key_id']}"])

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provisioner.kinds.client_secret import KIND, Passwords
+from provisioner.kinds.client_secret.passwords import REVOKES, REVOKES_AT_ONCE, revoked
 from provisioner.model import Action, Asked, Forces, Intent, View
-from tests.kinds.test_client_secret import DECLARED, NEW, NOW, OLD, fate, holding, passwords
+from tests.kinds.test_client_secret import DECLARED, NEW, NOW, OLD, UNSEEN, fate, holding, passwords
 from tests.kinds.worlds import view_at
 
 if TYPE_CHECKING:
@@ -86,3 +87,68 @@ def test_without_a_key_to_go_to_a_rollback_is_refused_and_a_rotation_makes_one(a
     (change,) = KIND.diff(DECLARED, both(), nothing)
     assert change.reason == said
     assert change.forces is (Forces.REFUSE if asked is ROLLBACK else Forces.ROTATE)
+
+
+def named(observed: Passwords, **marks: str) -> Passwords:
+    """The same with what stands behind these keys' names."""
+    found = tuple(
+        replace(one, name=f"{one.name}{marks.get(one.key_id.replace('-', '_'), '')}") for one in observed.passwords
+    )
+    return replace(observed, passwords=found)
+
+
+CUT_OFF = named(passwords(key_old=timedelta(days=3), key_new=timedelta(minutes=2)), key_new=REVOKES_AT_ONCE)
+STILL_OLD = view_at(NOW, {"a": (holding(OLD),)})
+
+
+@pytest.mark.parametrize("intent", [Intent.CONVERGE, Intent.ROTATE])
+def test_a_revocation_that_published_nothing_is_begun_again_by_whatever_runs(intent: Intent) -> None:
+    (change,) = KIND.diff(DECLARED, CUT_OFF, replace(STILL_OLD, asked=Asked(intent=intent)))
+
+    assert (change.forces, change.before, change.reason) == (
+        Forces.ROTATE,
+        OLD,
+        "revoked by a run that was cut off",
+    )
+
+
+def test_the_key_that_says_so_stays_until_another_says_so() -> None:
+    newest = named(
+        passwords(key_old=timedelta(days=3), key_new=timedelta(hours=2), key_next=timedelta(0)), key_new=REVOKES
+    )
+    both_say = named(newest, key_next=REVOKES)
+    published = view_at(NOW, {"a": (holding("key-next", age=-timedelta(minutes=1)), holding(OLD, current=False))})
+
+    assert fate(NEW, newest, STILL_OLD).action is Action.KEEP
+    assert fate(NEW, both_say, published).action is Action.DELETE
+
+
+@pytest.mark.parametrize(
+    ("mark", "action", "soon"), [(REVOKES_AT_ONCE, Action.DELETE, False), (REVOKES, Action.DEFER, True)]
+)
+def test_a_key_that_a_newer_one_revokes_goes_without_the_overlap(mark: str, action: Action, *, soon: bool) -> None:
+    handed = replace(holding(NEW, age=timedelta(minutes=2)), settled=NOW + timedelta(minutes=58))
+    observed = (
+        named(CUT_OFF, key_new="") if mark == REVOKES_AT_ONCE else named(both(timedelta(minutes=2)), key_new=mark)
+    )
+
+    found = fate(OLD, observed, view_at(NOW, {"a": (handed, holding(OLD, current=False))}))
+
+    assert (found.action, found.soon) == (action, soon)
+
+
+def test_a_key_of_the_same_second_is_revoked_unless_it_revokes_itself() -> None:
+    together = passwords(key_old=timedelta(hours=1), key_new=timedelta(hours=1))
+
+    assert revoked(OLD, named(together, key_new=REVOKES)) == REVOKES
+    assert revoked(OLD, named(together, key_new=REVOKES, key_old=REVOKES)) == ""
+    assert revoked(NEW, named(together, key_new=REVOKES)) == ""
+    assert revoked(UNSEEN, named(together, key_new=REVOKES)) == ""
+
+
+def test_nobody_rolls_back_to_a_revoked_key() -> None:
+    revoking = named(both(), key_new=REVOKES)
+
+    (change,) = KIND.diff(DECLARED, revoking, view(ROLLBACK))
+
+    assert change.forces is Forces.REFUSE

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -158,10 +159,56 @@ def test_a_run_that_removes_and_whose_answers_get_lost_ends_the_same(over: Stage
     assert lose_every_answer(over) >= 6
 
 
-def test_a_revocation_that_is_killed_after_any_write_is_finished_by_the_next_one(due: Stage) -> None:
-    asked = Asked(intent=Intent.REVOKE, outage=True, names=("flink-api",))
+REVOKE = Asked(intent=Intent.REVOKE, outage=True, names=("flink-api",))
 
-    assert kill_everywhere(due, asked) >= 6
+
+def test_a_revocation_that_is_killed_after_any_write_is_finished_by_the_next_one(due: Stage) -> None:
+    assert kill_everywhere(due, REVOKE) >= 6
+
+
+@pytest.mark.parametrize("by_provision", [False, True], ids=["rotate", "provision"])
+def test_a_revocation_that_is_killed_after_any_write_is_finished_at_once_by_a_plain_run(
+    rotations: Rotations, *, by_provision: bool
+) -> None:
+    """Nothing is due; but from the write that makes the new key on, the leaked one goes with whatever runs next."""
+    stage, leaked = Stage(rotations, "leaked"), rotations.key_ids()
+    begun = 0
+    for number in range(MOST):
+        stage.again()
+        process, go = child.begin(rotations, REVOKE)
+        rotations.azure.fault(fault="kill", pid=process.pid, after=True, skip=number, **WRITES)
+        go.set()
+        process.join()
+        if process.exitcode != KILLED:
+            break
+        begun += any("revokes" in one["displayName"] for one in rotations.passwords("flink-api"))
+        rotations.advance(LEASE_SECONDS + 1.0)
+        assert failed(rotations.provision() if by_provision else rotations.rotate()) == []
+        keys = rotations.key_ids()
+        assert keys["airflow"] == leaked["airflow"]
+        assert (keys["flink-api"] == leaked["flink-api"]) is not bool(begun), f"killed after write {number + 1}"
+        assert not begun or not leaked["flink-api"] & keys["flink-api"]
+        assert rotations.uses()[1].works
+        rotations.advance(2 * HOUR)
+        assert failed(rotations.rotate()) == []
+        assert standing(rotations) == QUIET
+    assert begun >= 4
+
+
+def test_a_revocation_that_waits_is_waited_for_by_a_plain_run_too(rotations: Rotations) -> None:
+    quick = rotations.with_rollout(timedelta(seconds=4))
+    leaked = rotations.key_ids()
+    process, go = child.begin(rotations, replace(REVOKE, outage=False, names=()))
+    rotations.azure.fault(fault="kill", pid=process.pid, path="integrationruntimes", after=True, method="PUT")
+    go.set()
+    process.join()
+    assert process.exitcode == KILLED
+    rotations.advance(LEASE_SECONDS + 1.0)
+
+    assert failed(quick.rotate()) == []
+
+    assert all(not leaked[name] & keys for name, keys in rotations.key_ids().items())
+    assert standing(rotations) == QUIET
 
 
 def test_a_place_that_was_written_in_part_is_stamped_by_the_next_run(due: Stage) -> None:

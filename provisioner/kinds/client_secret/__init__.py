@@ -6,12 +6,22 @@ The only kind that knows current, retiring, in flight and lost. A password's tex
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from provisioner.errors import NotAuthorized, Unreachable
+from provisioner.errors import NotAuthorized
 from provisioner.kind import Checked, Kind, Outputs, Verdict, known
+from provisioner.kinds.client_secret.passwords import (
+    REVOKES,
+    REVOKES_AT_ONCE,
+    ClientSecret,
+    Passwords,
+    Scope,
+    add,
+    passwords_of,
+    revoked,
+)
 from provisioner.model import (
     KNOWN_AFTER_APPLY,
     Action,
@@ -23,9 +33,7 @@ from provisioner.model import (
     Held,
     Holding,
     Intent,
-    Observed,
     Proof,
-    Ref,
     View,
 )
 
@@ -33,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from provisioner.cloud.cloud import Cloud
-    from provisioner.cloud.graph import Application, NewPassword, Password
+    from provisioner.cloud.graph import NewPassword, Password
     from provisioner.secret import Secret
 
 NAME = "client_secret"
@@ -44,51 +52,6 @@ SIGN_INS = 3
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ClientSecret:
-    """application_id: object id. name: of the principal, as `airflow`. sign_in_seconds: how long a new one may take.
-
-    every: the age at which it is due. overlap: how long an old one outlives its successor's arrival. runs_every: how
-    often somebody looks.
-    """
-
-    application_id: str | Ref
-    client_id: str | Ref
-    name: str
-    tenant_id: str
-    lifetime: timedelta
-    environment: str
-    every: timedelta = timedelta(days=30)
-    overlap: timedelta = timedelta(hours=24)
-    runs_every: timedelta = timedelta(days=1)
-    sign_in_seconds: float = field(default=300.0, repr=False)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Passwords(Observed):
-    """All passwords of ours for one name, and key ids of others'. key_id: the one that is meant, None for all."""
-
-    application_id: str
-    client_id: str
-    name: str
-    passwords: tuple[Password, ...]
-    others: tuple[str, ...] = ()
-    every: timedelta = timedelta(days=30)
-    overlap: timedelta = timedelta(hours=24)
-    runs_every: timedelta = timedelta(days=1)
-    key_id: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scope:
-    """One application's passwords for one name."""
-
-    application_id: str | Ref
-    name: str
-    environment: str
-    overlap: timedelta = timedelta(hours=24)
-
-
 def read(cloud: Cloud, desired: ClientSecret) -> Passwords | None:
     """None if the application is not there, or has been there for long and shows no password of ours.
 
@@ -97,7 +60,7 @@ def read(cloud: Cloud, desired: ClientSecret) -> Passwords | None:
     application = cloud.graph.find_application_by_id(known(desired.application_id))
     if application is None:
         return None
-    shown = _passwords(application, desired.name, desired.environment)
+    shown = passwords_of(application, desired.name, desired.environment)
     found = replace(shown, every=desired.every, overlap=desired.overlap, runs_every=desired.runs_every)
     young = application.created is not None and cloud.session.now() - application.created < IN_FLIGHT
     return found if found.passwords or young else None
@@ -118,6 +81,8 @@ def diff(desired: ClientSecret, observed: Passwords, view: View) -> tuple[Change
         begun = _begun(observed, current, view)
         if begun is not None:
             return (begun,)
+    if revoked(current.key_id, observed):
+        return (_rotation(current.key_id, "revoked by a run that was cut off"),)
     held = view.holdings[_address(desired.name)]
     having = [one for one in held if one.holding.key_id == current.key_id]
     holders = {one.place for one in having if one.holding.current}
@@ -179,19 +144,32 @@ def fate(observed: Passwords, _at: Address, view: View) -> Fate:
         return Fate(action=Action.KEEP, reason="current")
     if naming:
         return _retiring(mine, observed, view)
+    if current is not None and revoked(current.key_id, observed) and not revoked(mine.key_id, observed):
+        return Fate(action=Action.KEEP, reason="it says that the current one is revoked, until another says so")
     return _unnamed(mine, observed.name, view)
 
 
 def create(cloud: Cloud, desired: ClientSecret) -> Outputs:
     """A new password; others stay."""
-    made = _add(cloud, desired)
+    return _told(add(cloud, desired))
+
+
+def rotate(cloud: Cloud, desired: ClientSecret, observed: Passwords, view: View) -> Outputs:
+    """As `create`: the old one is removed by its own step, when its time has come."""
+    made = _told(add(cloud, desired, _revoking(observed, view)))
+    return {**made, "living": (*(one.key_id for one in observed.passwords), made["key_id"])}
+
+
+def _told(made: NewPassword) -> Outputs:
     return {"key_id": made.key_id, "since": made.start, "expires": made.end, "value": made.value}
 
 
-def rotate(cloud: Cloud, desired: ClientSecret, observed: Passwords) -> Outputs:
-    """As `create`: the old one is removed by its own step, when its time has come."""
-    made = create(cloud, desired)
-    return {**made, "living": (*(one.key_id for one in observed.passwords), made["key_id"])}
+def _revoking(observed: Passwords, view: View) -> str:
+    """How a new key is to revoke those before it: as asked, or as the one asked for that could not be published."""
+    if view.intent is Intent.REVOKE and view.asked.concerns(observed.name):
+        return REVOKES_AT_ONCE if view.asked.outage else REVOKES
+    current = _current(observed, view)
+    return revoked(current.key_id, observed) if current is not None else ""
 
 
 def prove(cloud: Cloud, desired: ClientSecret, _observed: Passwords, made: Outputs) -> Proof:
@@ -221,7 +199,7 @@ def owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
     application = cloud.graph.find_application_by_id(known(scope.application_id))
     if application is None:
         return ()
-    found = replace(_passwords(application, scope.name, scope.environment), overlap=scope.overlap)
+    found = replace(passwords_of(application, scope.name, scope.environment), overlap=scope.overlap)
     return tuple(
         Found(name=f"{scope.name}/{one.key_id}", observed=replace(found, key_id=one.key_id, version=one.key_id))
         for one in found.passwords
@@ -231,39 +209,6 @@ def owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
 def gone(cloud: Cloud, observed: Passwords, text: Secret) -> bool:
     """Whether nobody can sign in with it any more: Entra takes a while to forget."""
     return not cloud.session.signs_in(cloud.session.tenant_id, observed.client_id, text)
-
-
-def _passwords(application: Application, name: str, environment: str) -> Passwords:
-    label = _display_name(environment, "")
-    ours = tuple(one for one in application.passwords if one.name == f"{label}{name}")
-    return Passwords(
-        ours=bool(ours),
-        version=",".join(sorted(one.key_id for one in ours)),
-        application_id=application.object_id,
-        client_id=application.client_id,
-        name=name,
-        passwords=ours,
-        others=tuple(one.key_id for one in application.passwords if not one.name.startswith(label)),
-    )
-
-
-def _add(cloud: Cloud, desired: ClientSecret) -> NewPassword:
-    """Add one; where the answer got lost, remove what was made unseen and add another."""
-    application_id = known(desired.application_id)
-    label = _display_name(desired.environment, desired.name)
-    end = (cloud.session.now() + desired.lifetime).replace(microsecond=0)
-    before = _key_ids(cloud, application_id, label)
-    try:
-        return cloud.graph.add_password(application_id, label, end)
-    except Unreachable:
-        for key_id in _key_ids(cloud, application_id, label) - before:
-            cloud.graph.remove_password(application_id, key_id)
-    return cloud.graph.add_password(application_id, label, end)
-
-
-def _key_ids(cloud: Cloud, application_id: str, label: str) -> set[str]:
-    found = cloud.graph.find_application_now(application_id)
-    return {one.key_id for one in found.passwords if one.name == label} if found else set()
 
 
 def _current(observed: Passwords, view: View) -> Holding | None:
@@ -277,6 +222,7 @@ def _current(observed: Passwords, view: View) -> Holding | None:
     named = [one for one in holdings if one.current and (one.key_id in alive or _invisible(one, shown, view))]
     handed_out = {one.key_id for one in named}
     kept = [one for one in holdings if one.readable and one.key_id in alive - handed_out]
+    kept = [one for one in kept if not revoked(one.key_id, observed)]
     if view.intent is Intent.ROLLBACK and view.asked.begin and view.asked.concerns(observed.name):
         return max(kept, key=_since, default=None)
     return max(named or kept, key=_since, default=None)
@@ -320,14 +266,16 @@ def _invisible(holding: Holding, shown: set[str], view: View) -> bool:
 
 def _retiring(mine: Password, observed: Passwords, view: View) -> Fate:
     """It outlives its successor's arrival in every place by the overlap; a revoked one only the arrival."""
-    revoked = view.intent is Intent.REVOKE and view.asked.concerns(observed.name)
+    asked = view.intent is Intent.REVOKE and view.asked.concerns(observed.name)
+    mark = revoked(mine.key_id, observed)
+    leaked, outage = asked or bool(mark), (asked and view.asked.outage) or mark == REVOKES_AT_ONCE
     handed_out = [one for one in _holdings(observed.name, view) if one.current]
     arrived = max((one.settled or one.since or view.now for one in handed_out), default=view.now)
-    until = min(arrived if revoked else arrived + observed.overlap, mine.end)
-    if until <= view.now or (revoked and view.asked.outage):
-        return Fate(action=Action.DELETE, reason="revoked" if revoked else "retired: another has taken its place")
-    reason = "revoked: its readers get the new one first" if revoked else "retiring: its readers change over"
-    return Fate(action=Action.DEFER, reason=reason, until=until, soon=revoked)
+    until = min(arrived if leaked else arrived + observed.overlap, mine.end)
+    if until <= view.now or outage:
+        return Fate(action=Action.DELETE, reason="revoked" if leaked else "retired: another has taken its place")
+    reason = "revoked: its readers get the new one first" if leaked else "retiring: its readers change over"
+    return Fate(action=Action.DEFER, reason=reason, until=until, soon=leaked)
 
 
 def _unnamed(mine: Password, name: str, view: View) -> Fate:
@@ -373,11 +321,6 @@ def _unread(name: str, view: View) -> bool:
 
 def _address(name: str) -> Address:
     return Address(NAME, name)
-
-
-def _display_name(environment: str, name: str) -> str:
-    """The mark of a password: it has no other field of its own."""
-    return f"provisioner-{environment}-{name}"
 
 
 KIND = Kind(
