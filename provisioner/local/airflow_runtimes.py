@@ -152,7 +152,7 @@ def _check(airflow: Document, version: str, before: Document) -> None:
 
 
 def _check_compute(compute: Document, factory: Document) -> None:
-    if compute["computeSize"] not in {"Small", "Large"}:
+    if str(compute["computeSize"]) not in {"Small", "Large"}:
         raise bad("The computeSize must be Small or Large.")
     if short_location(str(compute["location"])) != short_location(factory["location"]):
         raise bad(f"The location of the integration runtime must be that of the factory, '{factory['location']}'.")

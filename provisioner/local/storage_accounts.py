@@ -99,7 +99,7 @@ def changed(found: Document, body: Document, *, whole: bool) -> Document:
     for name in _FIXED:
         if given.get(name) is not None and bool(given[name]) != bool(found["properties"].get(name)):
             raise _immutable(name)
-    kind = body.get("kind")
+    kind = str(body.get("kind") or "")
     if kind and (kind not in _KINDS or (kind != found["kind"] and kind != "StorageV2")):
         raise invalid(f"The kind of the account cannot change from {found['kind']} to {kind}.")
     document = {**found, "properties": {**found["properties"], **_named(given)}, "kind": kind or found["kind"]}
@@ -158,9 +158,9 @@ def _settings(given: Document) -> Document:
 def _named(given: Document) -> Document:
     """What the body names of what can be set."""
     settings = {name: given[name] for name in _DEFAULTS if given.get(name) is not None}
-    if settings.get("minimumTlsVersion", "TLS1_2") not in _TLS:
+    if str(settings.get("minimumTlsVersion", "TLS1_2")) not in _TLS:
         raise invalid(f"The value '{settings['minimumTlsVersion']}' of minimumTlsVersion is invalid.")
-    if settings.get("accessTier", "Hot") not in {"Hot", "Cool", "Cold", "Premium"}:
+    if str(settings.get("accessTier", "Hot")) not in {"Hot", "Cool", "Cold", "Premium"}:
         raise invalid(f"The value '{settings['accessTier']}' of accessTier is invalid.")
     acls = arm_errors.object_in(given, "networkAcls")
     return settings | ({"networkAcls": {**_ACLS, **acls}} if acls else {})

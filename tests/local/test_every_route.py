@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import re
@@ -13,7 +14,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from jwt.algorithms import HMACAlgorithm
+from jwt.algorithms import HMACAlgorithm, RSAAlgorithm
 
 from provisioner.local.service import services
 from provisioner.local.tokens import Signer
@@ -38,14 +39,13 @@ def bad_tokens(azure: LocalAzure, audience: str) -> dict[str, str]:
     good = azure.token(audience)
     claims: dict[str, Any] = jwt.decode(good, options={"verify_signature": False})
     head, body, signature = good.split(".")
-    public = signer._key.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
+    own = serialization.load_pem_private_key((azure.state / "token-key.pem").read_bytes(), None)
+    public = own.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     forger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     names = {"kid": signer.key_id, "x5t": signer.key_id}
     confused = f"{_part({'alg': 'HS256', 'typ': 'JWT', **names})}.{body}"
     mac = HMACAlgorithm(HMACAlgorithm.SHA256).sign(confused.encode(), public)
-    embedded = {**names, "jwk": json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(forger.public_key()))}
+    embedded = {**names, "jwk": RSAAlgorithm.to_jwk(forger.public_key(), as_dict=True)}
     tokens = {
         "another audience": signer.sign({**claims, "aud": "https://example.com"}),
         "no audience": signer.sign({name: value for name, value in claims.items() if name != "aud"}),
@@ -59,14 +59,18 @@ def bad_tokens(azure: LocalAzure, audience: str) -> dict[str, str]:
         "no signature": f"{head}.{body}.",
         "alg none": f"{_part({'alg': 'none', 'typ': 'JWT'})}.{body}.",
         "alg None": f"{_part({'alg': 'None', 'typ': 'JWT', **names})}.{body}.{signature}",
-        "HS256 with the public key": f"{confused}.{jwt.utils.base64url_encode(mac).decode()}",
+        "HS256 with the public key": f"{confused}.{_base64(mac)}",
         "nonsense": "nonsense",
     }
     return {"none": "", "another scheme": f"Basic {good}", **{name: f"Bearer {one}" for name, one in tokens.items()}}
 
 
 def _part(value: dict[str, Any]) -> str:
-    return jwt.utils.base64url_encode(json.dumps(value).encode()).decode()
+    return _base64(json.dumps(value).encode())
+
+
+def _base64(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 def audience_of(service: Service) -> str:

@@ -52,7 +52,8 @@ def _is_request(one: object) -> bool:
     if not isinstance(one, dict):
         return False
     found = cast("Request", one)
-    return all(isinstance(found.get(name), str) and found[name] for name in ("id", "method", "url"))
+    shapes = isinstance(found.get("headers") or {}, dict) and isinstance(found.get("dependsOn") or [], list)
+    return shapes and all(isinstance(found.get(name), str) and found[name] for name in ("id", "method", "url"))
 
 
 def _answer(call: Call, one: Request, before: dict[str, Request]) -> Request:
@@ -68,7 +69,10 @@ def _answer(call: Call, one: Request, before: dict[str, Request]) -> Request:
 
 
 def _inner(call: Call, one: Request) -> Call:
-    target = urlsplit(str(one["url"]))
+    try:
+        target = urlsplit(str(one["url"]))
+    except ValueError:  # half an IPv6 address, say
+        raise bad("Invalid URL format specified in the batch request.", "BadRequest") from None
     sent = {str(name).lower(): str(value) for name, value in cast("Request", one.get("headers") or {}).items()}
     body = json.dumps(one["body"]).encode() if one.get("body") is not None else b""
     return replace(

@@ -20,6 +20,7 @@ TESTS = (
     "tests/local/test_every_route.py",
     "tests/local/test_fuzz.py",
     "tests/local/test_raw_requests.py",
+    "tests/local/test_shapes.py",
     "tests/rotation/test_between.py",
     "tests/spec",
 )
@@ -41,7 +42,7 @@ def measure(tally: Tally) -> None:
             *TESTS,
         ]
         ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        counted = json.loads(figures.read_text()) if figures.exists() else {}
+        counted: dict[str, int] = json.loads(figures.read_text()) if figures.exists() else {}
     if ran.returncode != 0:
         failed = [line for line in ran.stdout.splitlines() if line.startswith(("ERROR ", "FAILED "))]
         tally.wrong += failed or [f"the tests of bad input did not run: {ran.stderr.strip()[-500:]}"]
