@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from provisioner.cloud.lease import LEASE_SECONDS
 from provisioner.local import process
 from tests import child, emulator
+from tests.child import LONGEST_SECONDS
 from tests.reliability.census import Census, census, store_of
 
 if TYPE_CHECKING:
@@ -90,9 +91,9 @@ class Ground:
         """A run from its beginning to its end."""
         return self.ran(self.prepare(verb, *options, spec=spec).begin())
 
-    def ran(self, child: Child) -> Ran:
-        """The end of a run that has begun."""
-        return Ran(code=child.wait(), text=child.text)
+    def ran(self, child: Child, *, seconds: float = LONGEST_SECONDS) -> Ran:
+        """The end of a run that has begun. Raises AssertionError with its stacks if it hangs for so long."""
+        return Ran(code=child.wait(seconds), text=child.text)
 
     def done(self, verb: str, *options: str) -> Ran:
         """The same, and it went well."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from provisioner.cloud.lease import LEASE_SECONDS
+from tests.child import LONGEST_SECONDS
 from tests.emulator import ARM
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ LOCK = f"provisioner-{ID}"
 ADD_PASSWORD = "addPassword$"
 ACCOUNT = "/resourceGroups/flink-local/providers/Microsoft.Storage/storageAccounts/stflinklocal"
 CONTAINER = f"{ACCOUNT}/blobServices/default/containers/{LOCK}?api-version=2023-05-01"
+EACH_SECONDS = 10.0  # for one more run at once, on a machine that has other work
 # How a run ends that found another one at work.
 TURNED_AWAY = re.compile(
     "taking the environment's lease .* ("
@@ -45,7 +47,7 @@ class Crowd:
 def crowd(ground: Ground, count: int, verb: str = "provision") -> Crowd:
     """So many runs of one environment, begun at once."""
     begun = [child.begin() for child in [ground.prepare(verb) for _ in range(count)]]
-    ended = [ground.ran(child) for child in begun]
+    ended = [ground.ran(child, seconds=LONGEST_SECONDS + EACH_SECONDS * count) for child in begun]
     away = [ran for ran in ended if _turned_away(ran)]
     unclear = [f"exit code {ran.code}: {ran.text}" for ran in ended if ran.code and not _turned_away(ran)]
     return Crowd(went_well=sum(ran.code == 0 for ran in ended), turned_away=len(away), unclear=tuple(unclear))
