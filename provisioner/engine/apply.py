@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from provisioner.engine.order import Turns
 from provisioner.errors import (
     CloudError,
     Defect,
@@ -70,6 +71,8 @@ class Apply:
     _outcomes: dict[Address, Outcome] = field(default_factory=dict[Address, Outcome])
     _running: dict[Future[Outcome], Step] = field(default_factory=dict[Future[Outcome], Step])
     _key_ids: dict[Address, dict[str, str]] = field(default_factory=dict[Address, dict[str, str]])
+    _steps: dict[Address, Step] = field(default_factory=dict[Address, Step])
+    _turns: Turns = field(default_factory=lambda: Turns({}))
     _stopped: bool = False
 
     def run(self) -> tuple[Outcome, ...]:
@@ -78,31 +81,32 @@ class Apply:
         An interrupt lets running calls end, ends all waiting and starts no more.
         """
         self._outputs.update(self.plan.outputs)
-        waiting = list(self.plan.steps)
+        self._steps.update((step.address, step) for step in self.plan.steps)
+        self._turns = Turns({step.address: step.after for step in self.plan.steps})
         with ThreadPoolExecutor(THREADS, thread_name_prefix="apply") as pool:
-            while waiting or self._running:
+            while self._turns.ready or self._running:
                 try:
-                    waiting = [step for step in waiting if not self._start(step, pool)]
+                    while self._turns.ready and len(self._running) < THREADS:
+                        self._start(self._steps[self._turns.ready[0]], pool)
                     if self._running:
                         self._collect()
                 except KeyboardInterrupt:
                     self._stopped = True
                     self.cloud.session.interrupted.set()
+                    begun = {step.address for step in self._running.values()}
+                    self._turns.recount(self._outcomes, begun)
         return tuple(self._outcomes[step.address] for step in self.plan.steps)
 
-    def _start(self, step: Step, pool: ThreadPoolExecutor) -> bool:
-        """Settle or begin a step when all before it have ended; True when it needs no more attention."""
-        before = [self._outcomes.get(a) for a in step.after if any(s.address == a for s in self.plan.steps)]
-        if any(outcome is None for outcome in before):
-            return False
-        at_once = self._at_once(step, [outcome for outcome in before if outcome is not None])
+    def _start(self, step: Step, pool: ThreadPoolExecutor) -> None:
+        """Settle or begin a step; all before it have ended."""
+        at_once = self._at_once(step, [self._outcomes[a] for a in step.after if a in self._outcomes])
+        if at_once is None:
+            self.journal.intend(step)
+            self.watch(step, None)
+            self._running[pool.submit(self._timed, step)] = step
+        self._turns.ready.popleft()
         if at_once is not None:
             self._settle(Outcome(step=step, result=at_once))
-            return True
-        self.journal.intend(step)
-        self.watch(step, None)
-        self._running[pool.submit(self._timed, step)] = step
-        return True
 
     def _at_once(self, step: Step, before: list[Outcome]) -> Result | None:
         """The result of a step that is not to be done."""
@@ -122,14 +126,16 @@ class Apply:
     def _collect(self) -> None:
         finished, _ = wait(self._running, return_when=FIRST_COMPLETED)
         for future in finished:
-            self._running.pop(future)
-            self._settle(future.result())
+            if self._running[future].address not in self._outcomes:  # an interrupt may have come in between
+                self._settle(future.result())
+            del self._running[future]
 
     def _settle(self, outcome: Outcome) -> None:
         self._outcomes[outcome.step.address] = outcome
         if outcome.step.action not in (Action.KEEP, Action.DEFER):
             self.journal.settle(outcome, self._key_ids.get(outcome.step.address, {}))
         self.watch(outcome.step, outcome)
+        self._turns.ended(outcome.step.address)
 
     def _timed(self, step: Step) -> Outcome:
         began = self.clock()
@@ -212,7 +218,7 @@ class Apply:
 
     def _revealed(self, place: Address, key_id: str) -> Secret | None:
         reveal = self.kinds[place.kind].reveal
-        held = next((s.observed for s in self.plan.steps if s.address == place), None)
+        held = self._steps[place].observed if place in self._steps else None
         return reveal(self.cloud, held, key_id) if reveal is not None and held is not None else None
 
     def _write(self, kind: Kind[Any, Any], step: Step, desired: Any) -> Mapping[str, Any] | None:
@@ -277,7 +283,7 @@ class Apply:
     def _reader(self, step: Step) -> ReadBy | None:
         """Who reads the step's resource, with what their place hands out now; None where it hands out nothing yet."""
         reader = step.read_by
-        place = next((s for s in self.plan.steps if reader is not None and s.address == reader.place), None)
+        place = self._steps.get(reader.place) if reader is not None else None
         if reader is None or place is None or place.desired is None:
             return None
         kind: Kind[Any, Any] = self.kinds[place.address.kind]

@@ -7,10 +7,12 @@ Writes nothing.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import replace
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from provisioner.errors import CloudError, NotAuthorized, NotFound, ProvisionerError
@@ -70,12 +72,15 @@ class _Readings:
         self._done: dict[Address, Reading] = {}
         self._outputs: dict[Address, Mapping[str, Any]] = {}
         self._running: dict[Future[Reading], Node] = {}
+        self._ready: deque[Node] = deque()
+        self._awaiting: dict[Address, list[Node]] = {}  # by what they wait for
 
     def of(self, nodes: tuple[Node, ...]) -> dict[Address, Reading]:
         """Each node's reading."""
-        waiting = list(nodes)
-        while waiting or self._running:
-            waiting = [node for node in waiting if not self._start(node)]
+        self._ready.extend(nodes)
+        while self._ready or self._running:
+            while self._ready and len(self._running) < THREADS:
+                self._start(self._ready.popleft())
             self._searches.begin(self._done, self._outputs)
             if self._running:
                 self._collect()
@@ -83,21 +88,19 @@ class _Readings:
         for node in nodes:  # a container may have answered after what it does not hold
             if self._without_container(node):
                 self._done[node.address] = Reading(node=node)
-        return {node.address: self._done[node.address] for node in nodes}
+        return {node.address: self._done.get(node.address, Reading(node=node)) for node in nodes}
 
-    def _start(self, node: Node) -> bool:
-        """Begin to read a node if nothing is missing for it; True when it needs no more attention."""
-        if self._without_container(node):
-            self._done[node.address] = Reading(node=node)
-            return True
+    def _start(self, node: Node) -> None:
+        """Begin to read a node, or let it wait for what its identity refers to."""
         wanted = {ref for name in self._kinds[node.address.kind].identity for ref in refs(getattr(node.desired, name))}
-        if any(ref.address not in self._done for ref in wanted):
-            return False
-        if any(ref.output not in self._outputs.get(ref.address, {}) for ref in wanted):
-            self._done[node.address] = Reading(node=node)
-            return True
-        self._running[self._pool.submit(self._read, node)] = node
-        return True
+        unread = next((ref.address for ref in wanted if ref.address not in self._done), None)
+        unknown = any(ref.output not in self._outputs.get(ref.address, {}) for ref in wanted)
+        if self._without_container(node) or (unread is None and unknown):
+            self._note(node, Reading(node=node))
+        elif unread is not None:
+            self._awaiting.setdefault(unread, []).append(node)
+        else:
+            self._running[self._pool.submit(self._read, node)] = node
 
     def _without_container(self, node: Node) -> bool:
         held_by = self._done.get(node.container) if node.container else None
@@ -118,6 +121,7 @@ class _Readings:
         self._done[node.address] = reading
         if reading.observed is not None:
             self._outputs[node.address] = self._kinds[node.address.kind].publish(reading.observed, None)
+        self._ready.extend(self._awaiting.pop(node.address, ()))
 
     def _read(self, node: Node) -> Reading:
         kind, desired = self._kinds[node.address.kind], resolve(node.desired, self._outputs)
@@ -136,18 +140,18 @@ class _Searches:
 
     def __init__(self, cloud: Cloud, kinds: Kinds, pool: ThreadPoolExecutor, searches: tuple[Search, ...]) -> None:
         self._cloud, self._kinds, self._pool = cloud, kinds, pool
-        self._waiting = list(enumerate(searches))
+        needs = ({search.container, *(ref.address for ref in refs(search.scope))} - {None} for search in searches)
+        self._waiting = list(zip(count(), searches, needs))
         self._running: dict[int, Future[tuple[Leftover, ...]]] = {}
 
     def begin(
         self, done: Mapping[Address, Reading], outputs: Mapping[Address, Mapping[str, Any]], *, all_read: bool = False
     ) -> None:
         """Begin those that wait for nothing any more. all_read: nothing else will be known."""
-        waiting: list[tuple[int, Search]] = []
-        for rank, search in self._waiting:
-            needed = {search.container, *(ref.address for ref in refs(search.scope))} - {None}
-            if not all_read and not needed <= done.keys():
-                waiting.append((rank, search))
+        waiting: list[tuple[int, Search, set[Address | None]]] = []
+        for rank, search, needs in self._waiting:
+            if not all_read and not needs <= done.keys():
+                waiting.append((rank, search, needs))
             elif search.container is None or done[search.container].observed is not None:
                 self._running[rank] = self._pool.submit(self._look, rank, search, resolve(search.scope, outputs))
         self._waiting = waiting

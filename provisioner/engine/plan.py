@@ -161,6 +161,7 @@ class _Walk:
     snapshot: Snapshot
     view: View
     steps: dict[Address, Step] = field(default_factory=dict[Address, Step])
+    needs: dict[Address, tuple[Address, ...]] = field(default_factory=dict[Address, tuple[Address, ...]])
     outputs: dict[Address, Mapping[str, Any]] = field(default_factory=dict[Address, Mapping[str, Any]])
     errors: dict[Address, tuple[Exception, ...]] = field(default_factory=dict[Address, tuple[Exception, ...]])
 
@@ -198,7 +199,7 @@ class _Walk:
         access = node.access
         after, read_by = node.all_needs(), node.read_by
         step = Step(address=node.address, action=action, after=after, access=access, read_by=read_by, **more)
-        self.steps[node.address] = step
+        self.steps[node.address], self.needs[node.address] = step, after
 
     def _waits_on(self, node: Node, reading: Reading) -> tuple[str, ...]:
         """The grants that this run makes or waits for, which must stand before the node can be read; or nothing."""
@@ -206,10 +207,9 @@ class _Walk:
         inherited = [wait for step in blocking if step.action is Action.DEFER for wait in step.waits_on]
         if not isinstance(reading.error, NotAuthorized):
             return tuple(dict.fromkeys(inherited))
-        needs = {address: step.after for address, step in self.steps.items()}
-        near = closure(node.all_needs(), needs)
+        near = (self.steps[a] for a in closure(node.all_needs(), self.needs) if a in self.steps)
         opens = (Action.CREATE, Action.UPDATE)
-        grants = [a for a, s in self.steps.items() if s.access and a in near and s.action in opens]
+        grants = [step.address for step in near if step.access and step.action in opens]
         return tuple(dict.fromkeys((*inherited, *map(str, sorted(grants)))))
 
     def _places(self, node: Node) -> tuple[Address, ...]:

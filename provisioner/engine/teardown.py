@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from provisioner.engine.order import ordered
@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 Kinds = Mapping[str, "Kind[Any, Any]"]
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Below:
+    """What is decided of what nodes hold. keyed: those whose keys are steps. staying: by container, what remains."""
+
+    keyed: frozenset[Address]
+    staying: dict[Address, list[str]] = field(default_factory=dict[Address, list[str]])
+
+
 def teardown(recipe: Recipe, snapshot: Snapshot, kinds: Kinds, *, with_contents: bool = False) -> Plan:
     """The steps that remove what is ours; what stays behind says so in `remains`."""
     nodes = ordered(recipe.nodes)
@@ -23,8 +31,11 @@ def teardown(recipe: Recipe, snapshot: Snapshot, kinds: Kinds, *, with_contents:
     if shut:
         return finish(recipe, _let_in(nodes, snapshot, shut))
     steps = _leftovers(recipe, snapshot, kinds)
+    below = _Below(keyed=frozenset(Address(a.kind, a.name.rpartition("/")[0]) for a in steps))
     for node in reversed(nodes):
-        steps[node.address] = _step(node, snapshot, kinds, steps, with_contents=with_contents)
+        step = steps[node.address] = _step(node, snapshot, kinds, below, with_contents=with_contents)
+        if step.remains and node.container:
+            below.staying.setdefault(node.container, []).append(str(node.address))
     return finish(recipe, _reversed(nodes, snapshot, steps))
 
 
@@ -78,14 +89,14 @@ def _leftovers(recipe: Recipe, snapshot: Snapshot, kinds: Kinds) -> dict[Address
     return steps
 
 
-def _step(node: Node, snapshot: Snapshot, kinds: Kinds, steps: Mapping[Address, Step], *, with_contents: bool) -> Step:
+def _step(node: Node, snapshot: Snapshot, kinds: Kinds, below: _Below, *, with_contents: bool) -> Step:
     """What becomes of one node, when all that lives in it is decided."""
     reading = snapshot.readings[node.address]
-    kept = _kept(node, snapshot, kinds, steps)
+    kept = _kept(node, snapshot, kinds, below)
     if kept is not None:
         return kept
     strangers = () if with_contents else snapshot.strangers.get(node.address, ())
-    staying = [str(s.address) for s in steps.values() if s.remains and _container(snapshot, s.address) == node.address]
+    staying = below.staying.get(node.address, ())
     ours = reading.observed is not None and reading.observed.ours
     if ours and (strangers or staying):
         holds = ", ".join((*strangers, *staying))
@@ -103,12 +114,7 @@ def _step(node: Node, snapshot: Snapshot, kinds: Kinds, steps: Mapping[Address, 
     )
 
 
-def _container(snapshot: Snapshot, address: Address) -> Address | None:
-    reading = snapshot.readings.get(address)
-    return reading.node.container if reading else None
-
-
-def _kept(node: Node, snapshot: Snapshot, kinds: Kinds, steps: Mapping[Address, Step]) -> Step | None:
+def _kept(node: Node, snapshot: Snapshot, kinds: Kinds, below: _Below) -> Step | None:
     """The step for a node that is not deleted as such, or None."""
     kind: Kind[Any, Any] = kinds[node.address.kind]
     observed = snapshot.readings[node.address].observed
@@ -118,7 +124,7 @@ def _kept(node: Node, snapshot: Snapshot, kinds: Kinds, steps: Mapping[Address, 
 
     if observed is None:
         return keep("not there")
-    if any(a.kind == node.address.kind and a.name.startswith(f"{node.address.name}/") for a in steps):
+    if node.address in below.keyed:
         return keep("its keys are steps of their own")
     if kind.leaves is not None:
         held_by = snapshot.readings[node.container].observed if node.container else None
@@ -136,13 +142,8 @@ def _reversed(nodes: tuple[Node, ...], snapshot: Snapshot, steps: Mapping[Addres
     for node in nodes:
         for need in node.all_needs():
             after[need].append(node.address)
+    access = [node.address for node in nodes if node.access]
     for leftover in snapshot.leftovers:
-        for node in nodes:
-            if leftover.container == node.address or node.access:
-                after[node.address].append(leftover.address)
-    return {address: _behind(step, tuple(dict.fromkeys(after[address]))) for address, step in steps.items()}
-
-
-def _behind(step: Step, after: tuple[Address, ...]) -> Step:
-
-    return replace(step, after=after)
+        for address in (*access, *((leftover.container,) if leftover.container else ())):
+            after[address].append(leftover.address)
+    return {address: replace(step, after=tuple(dict.fromkeys(after[address]))) for address, step in steps.items()}

@@ -29,7 +29,8 @@ _SIGNALS = {"kill": signal.SIGKILL, "interrupt": signal.SIGINT}
 class Entry:
     """One call that was answered; `status` 0: the answer was withheld. began_ms: on this machine's steady clock.
 
-    query: a checksum that tells queries of one path apart and shows none.
+    query, client_request: checksums that tell queries of one path apart, and requests, and show none; a request that
+    a client sends again has the same id (`x-ms-client-request-id`, which not all send).
     """
 
     number: int
@@ -37,6 +38,7 @@ class Entry:
     host: str
     path: str
     query: str
+    client_request: str
     status: int
     began_ms: float
     ms: float
@@ -60,7 +62,8 @@ class Calls:
                 method=request.method,
                 host=request.host,
                 path=request.path,
-                query=f"{zlib.crc32(repr(sorted(request.query.items())).encode()):08x}",
+                query=_checksum(repr(sorted(request.query.items()))),
+                client_request=_checksum(request.headers.get("x-ms-client-request-id", "")),
                 status=status,
                 began_ms=round(start * 1000, 3),
                 ms=round((time.perf_counter() - start) * 1000, 3),
@@ -140,6 +143,10 @@ def _to_be_lost(rules: list[Rule]) -> bool:
 
 async def _unheard(_message: MutableMapping[str, Any]) -> None:
     """Where an answer goes that is lost on its way: what it tells of has happened."""
+
+
+def _checksum(text: str) -> str:
+    return f"{zlib.crc32(text.encode()):08x}" if text else ""
 
 
 def _asked_for(rules: list[Rule]) -> AzureError | None:

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import argparse
 import os
+from typing import TYPE_CHECKING
 
-from tests.bench.figures import FIGURES, Row
+from tests.bench.figures import FIGURES
 from tests.bench.world import world
+
+if TYPE_CHECKING:
+    from tests.bench.row import Row
 
 RUNS = 5
 BUSY = 1.5
@@ -26,7 +30,7 @@ def main() -> int:
     if unknown := sorted(set(asked.figures) - names.keys()):
         parser.error(f"no figure {unknown[0]!r}; there are {', '.join(names)}")
     kept = True
-    print(f"{'':46}{'median':>9}{'least':>9}{'greatest':>9}{'limit':>9}")
+    print(f"{'':50}{'median':>9}{'least':>9}{'greatest':>9}{'limit':>9}")
     with world() as started:
         for name in asked.figures or names:
             for row in names[name](started, asked.runs):
@@ -46,9 +50,9 @@ def _verdict(row: Row) -> str:
 
 def _line(row: Row, verdict: str) -> str:
     limit = "" if row.most is None else f"{row.most:g}"
-    digits = 2 if row.unit == "s" else 0
+    digits = 2 if row.unit in {"s", "x"} else 0
     figures = "".join(f"{figure:9.{digits}f}" for figure in (row.median, min(row.found), max(row.found)))
-    return f"{row.what:46}{figures}{limit:>9} {row.unit:4}{verdict}".rstrip()
+    return f"{row.what:50}{figures}{limit:>9} {row.unit:4}{verdict}".rstrip()
 
 
 if __name__ == "__main__":

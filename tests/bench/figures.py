@@ -7,13 +7,13 @@ import subprocess
 import sys
 import time
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from provisioner.local import process
+from tests.bench.row import Row
+from tests.bench.scale import scale
 from tests.bench.world import SPEC, TOP
 
 if TYPE_CHECKING:
@@ -25,28 +25,6 @@ JAR = TOP / "templates" / "jobs" / "wordcount" / "wordcount.jar"
 GIB, MIB = 1 << 30, 1 << 20
 SDKS = ("azure", "msal", "requests", "urllib3")
 LATENCY_MS = 100
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """One figure: what each run gave, and the most that the median may be; None: nothing is promised.
-
-    waits: it grows with what else the machine does, so that a busy one cannot tell whether the promise is kept.
-    """
-
-    what: str
-    found: Sequence[float]
-    unit: str = ""
-    most: float | None = None
-    waits: bool = False
-
-    @property
-    def median(self) -> float:
-        return median(self.found)
-
-    @property
-    def kept(self) -> bool:
-        return self.most is None or self.median <= self.most
 
 
 def starting(world: World, times: int) -> Iterator[Row]:
@@ -111,7 +89,7 @@ def uploading(world: World, _times: int) -> Iterator[Row]:
     yield Row(what="  peak memory of the process", found=[run.peak_bytes / MIB], unit="MiB", most=150)
 
 
-FIGURES = (validating, starting, writing, planning, uploading)
+FIGURES = (validating, starting, writing, planning, uploading, scale)
 
 
 def _sdk_modules() -> int:

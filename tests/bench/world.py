@@ -22,6 +22,7 @@ TOP = Path(__file__).resolve().parents[2]
 SPEC = TOP / "environments" / "local.yaml"
 LOGIN = "login.microsoftonline.com"
 READS = ("GET", "HEAD")
+LIMITED = 429
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +53,21 @@ class Run:
             if call["method"] in READS and call["host"] != LOGIN
         )
         return sum(times - 1 for times in reads.values())
+
+    @property
+    def turned_away(self) -> int:
+        """Calls that a limit of the service's answered."""
+        return sum(self._turned_away.values())
+
+    @property
+    def turned_away_again(self) -> int:
+        """How often the same call was, at most."""
+        return max(self._turned_away.values(), default=0)
+
+    @property
+    def _turned_away(self) -> Counter[tuple[str, ...]]:
+        limited = (call for call in self.calls if call["status"] == LIMITED)
+        return Counter((call["path"], call["client_request"]) for call in limited)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -57,6 +57,14 @@ def test_what_it_does_not_understand_it_refuses(azure: LocalAzure, method: str, 
         azure.control(method, path, body)
 
 
+def test_a_call_that_is_sent_again_is_told_by_its_id_which_is_not_shown(azure: LocalAzure) -> None:
+    for name in ("one", "one", "other"):
+        azure.request("GET", URL, headers={"x-ms-client-request-id": name})
+    first, again, other = [call["client_request"] for call in azure.control("GET", "/calls")["calls"][-3:]]
+    assert first == again != other
+    assert first not in {"", "one"}
+
+
 def test_calls_are_counted_without_bodies_headers_or_queries(azure: LocalAzure) -> None:
     azure.token()
     since = azure.control("GET", "/calls")["total"]
@@ -73,6 +81,7 @@ def test_calls_are_counted_without_bodies_headers_or_queries(azure: LocalAzure) 
         "method": "GET",
         "host": "management.azure.com",
         "path": "/subscriptions",
+        "client_request": "",
         "status": 200,
     }
     azure.control("DELETE", "/calls")

@@ -1,0 +1,85 @@
+"""What each verb takes from 10 to 500 variables: calls, seconds, processor time, memory, and what is turned away.
+
+Principals and jars grow along, up to 50 and 20.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from tests.bench.row import Row
+from tests.bench.world import SPEC, TOP
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from tests.bench.world import Run, World
+
+SIZES = (10, 50, 250, 500)
+VERBS = {"provision": ("--yes",), "plan": (), "rotate": ("--force", "--yes"), "teardown": ("--yes",)}
+PER_PRINCIPAL, PER_JAR = 10, 25
+JAR = TOP / "templates" / "jobs" / "wordcount" / "wordcount.jar"
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Costs:
+    """What a verb took at each size."""
+
+    verb: str
+    runs: Mapping[int, Run]
+
+    def growth(self, cost: Mapping[int, float]) -> float:
+        """What one more variable costs in the upper half of the sizes, against the lower half: 1 is linear."""
+        first, _, middle, last = SIZES
+        upper = (cost[last] - cost[middle]) / (last - middle)
+        return upper / ((cost[middle] - cost[first]) / (middle - first))
+
+
+def scale(world: World, _times: int) -> Iterator[Row]:
+    """Each verb once at each size."""
+    runs: dict[str, dict[int, Run]] = {verb: {} for verb in VERBS}
+    with TemporaryDirectory(prefix="bench-scale-") as folder:
+        for size in SIZES:
+            file = Path(folder) / f"{size}.yaml"
+            file.write_text(yaml.safe_dump(spec(size)), encoding="utf-8")
+            world.control("POST", "/reset")
+            for verb, options in VERBS.items():
+                runs[verb][size] = run = world.run(verb, *options, spec=file)
+                told = f"{verb}, {size} variables: {len(run.calls)} calls, {run.peak_bytes // MIB} MiB"
+                yield Row(what=told, found=[run.seconds], unit="s")
+    for verb, found in runs.items():
+        yield from _judged(Costs(verb=verb, runs=found))
+
+
+def spec(size: int) -> dict[str, Any]:
+    """The local environment with that many variables, and principals and jars in proportion."""
+    made = yaml.safe_load(SPEC.read_text(encoding="utf-8"))
+    group = f"/subscriptions/{made['subscription']}/resourceGroups/{made['resource_group']}"
+    principals = range(size // PER_PRINCIPAL - 2)  # two are there
+    return {
+        **made,
+        "job": str(JAR),
+        "jars": [{"jar": str(JAR), "directory": f"jar-{number}"} for number in range(size // PER_JAR - 1)],
+        "principals": {f"p{number}": {"role": "Reader", "scope": group} for number in principals},
+        "variables": {f"variable_{number}": f"value {number}" for number in range(size)},
+    }
+
+
+def _judged(costs: Costs) -> Iterator[Row]:
+    runs = costs.runs
+    calls = {size: float(len(run.calls)) for size, run in runs.items()}
+    seconds = {size: run.cpu_seconds for size, run in runs.items()}
+    yield Row(what=f"{costs.verb}: calls of one more, upper to lower", found=[costs.growth(calls)], unit="x", most=1.1)
+    yield Row(what="  processor time of one more, likewise", found=[costs.growth(seconds)], unit="x", most=2.0)
+    yield Row(what="  calls turned away", found=_each(runs, "turned_away"))
+    yield Row(what="  times that one call was, at most", found=_each(runs, "turned_away_again"), most=1)
+
+
+def _each(runs: Mapping[int, Run], what: str) -> Sequence[float]:
+    return [getattr(run, what) for run in runs.values()]
