@@ -61,6 +61,7 @@ def _session(arguments: Namespace, environment: Environment) -> Generator[Sessio
         local=_local(environment),
         debug=arguments.debug,
         operation_seconds=environment.waits.operation.total_seconds(),
+        visible_seconds=environment.waits.visible.total_seconds(),
     )
     try:
         with show.debugging(arguments.debug, session.credential.how):

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from provisioner.cloud.arm import Arm, short
-from provisioner.cloud.faults import translated
+from provisioner.cloud.faults import Course, course_of, translated
 from provisioner.errors import Conflict, NotFound, Refused
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class Authorization:
         try:
             self.set_assignment(replace(found, description=" ".join((*found.description.split(), mark))))
         except Conflict as error:
-            if error.code != "RoleAssignmentExists":  # made meanwhile, or not shown by every replica yet
+            if course_of(error) is not Course.ADOPT:  # made meanwhile, or not shown by every replica yet
                 raise
 
     def revoke(self, scope: str, name: str, mark: str) -> None:

@@ -12,7 +12,8 @@ import json
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, cast
 
 from azure.core.exceptions import (
     AzureError,
@@ -23,7 +24,7 @@ from azure.core.exceptions import (
     ServiceResponseError,
 )
 
-from provisioner.cloud.retries import causes, retry_after
+from provisioner.cloud.retries import broken_off, causes, retry_after
 from provisioner.cloud.rights import missing_in, missing_permission
 from provisioner.cloud.sign_in import REMEDY as SIGN_IN_REMEDY
 from provisioner.cloud.transport import request_id
@@ -42,30 +43,92 @@ from provisioner.errors import (
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-BY_CODE: dict[str, type[CloudError]] = {
-    "PrincipalNotFound": NotYetVisible,
-    "AADSTS700016": NotYetVisible,
-    "AADSTS7000215": NotYetVisible,
-    "SecretDisabled": Conflict,
-    "ResourceGroupBeingDeleted": Conflict,
-    "VaultAlreadyExists": Conflict,
-    "StorageAccountAlreadyTaken": Conflict,
-    "AccountNameInvalid": Unexpected,
-    "SubscriptionNotRegistered": Conflict,
-    "MissingSubscriptionRegistration": Conflict,
-    "RequestDisallowedByPolicy": Conflict,
-    "ScopeLocked": Conflict,
-    "ForbiddenByFirewall": Firewalled,
-    "ForbiddenByConnection": Firewalled,
-    "AuthorizationFailure": Firewalled,
-    "CredentialInvalidLifetimeAsPerAppPolicy": Conflict,
-    "CredentialTypeNotAllowedAsPerAppPolicy": Conflict,
-    "AuthorizationPermissionMismatch": NotAuthorized,
-    "Authorization_RequestDenied": NotAuthorized,
-}
+
+class Course(StrEnum):
+    """What is done about an answer."""
+
+    RETRY = "the session sends it again, as often as `retries` says; a POST only if it was not carried out"
+    WAIT = "asked again until it is visible, or until a deadline of the spec's `waits`"
+    WAIT_IF_OURS = "the same, if this run made what is missing; else a person must act"
+    ADOPT = "what was asked for stands already: it is taken as it is"
+    PERSON = "a person must act: the sentence says how"
+
+
+RETRY, WAIT, WAIT_IF_OURS, ADOPT, PERSON = Course
+
+
+@dataclass(frozen=True)
+class Row:
+    """One answer. code: Azure's, the innermost; where there is none, how the message begins."""
+
+    code: str
+    status: int
+    error: type[CloudError]
+    course: Course
+    page: str
+
+
+GRANTS = "https://learn.microsoft.com/azure/role-based-access-control/troubleshooting"
+ARM = "https://learn.microsoft.com/azure/azure-resource-manager/"
+REGISTER = f"{ARM}troubleshooting/error-register-resource-provider"
+CODES = f"{ARM}troubleshooting/common-deployment-errors"
+GRAPH = "https://learn.microsoft.com/graph/errors"
+SIGN_IN = "https://learn.microsoft.com/entra/identity-platform/reference-error-codes"
+VAULT = "https://learn.microsoft.com/azure/key-vault/general/rest-error-codes"
+SOFT = "https://learn.microsoft.com/azure/key-vault/general/soft-delete-overview"
+STORAGE = "https://learn.microsoft.com/rest/api/storageservices/common-rest-api-error-codes"
+ACCOUNTS = "https://learn.microsoft.com/rest/api/storagerp/storage-resource-provider-error-codes"
+POLICY = "https://learn.microsoft.com/graph/api/resources/applicationauthenticationmethodpolicy"
 # Graph has no code of its own for a uniqueName that a soft-deleted application keeps: it is a bare 400.
-# https://github.com/microsoftgraph/msgraph-bicep-types/issues/137
-TAKEN = "Another object with the same value for property"
+UNIQUE = "https://github.com/microsoftgraph/msgraph-bicep-types/issues/137"
+
+FAULTS: tuple[Row, ...] = (
+    # what is new here and not known everywhere yet
+    Row("PrincipalNotFound", 400, NotYetVisible, WAIT, GRANTS),
+    Row("AADSTS700016", 400, NotYetVisible, WAIT, SIGN_IN),
+    Row("AADSTS7000215", 401, NotYetVisible, WAIT, SIGN_IN),
+    Row("Request_ResourceNotFound", 404, NotFound, WAIT_IF_OURS, GRAPH),
+    Row("NoBackingApplicationObject", 400, NotYetVisible, WAIT, GRAPH),
+    # a right that may just not have arrived
+    Row("ForbiddenByRbac", 403, NotAuthorized, WAIT_IF_OURS, VAULT),
+    Row("AuthorizationPermissionMismatch", 403, NotAuthorized, WAIT_IF_OURS, STORAGE),
+    Row("AuthorizationFailed", 403, NotAuthorized, WAIT_IF_OURS, GRANTS),
+    Row("Authorization_RequestDenied", 403, NotAuthorized, PERSON, GRAPH),
+    # network rules
+    Row("ForbiddenByFirewall", 403, Firewalled, PERSON, VAULT),
+    Row("ForbiddenByConnection", 403, Firewalled, PERSON, VAULT),
+    Row("AuthorizationFailure", 403, Firewalled, PERSON, STORAGE),
+    # what stands already, or was deleted and keeps its name
+    Row("RoleAssignmentExists", 409, Conflict, ADOPT, GRANTS),
+    Row("RoleAssignmentUpdateNotPermitted", 400, Conflict, PERSON, GRANTS),
+    Row("ObjectIsDeletedButRecoverable", 409, Conflict, ADOPT, SOFT),
+    Row("Another object with the same value for property", 400, Conflict, ADOPT, UNIQUE),
+    Row("A vault with the same name already exists in deleted state", 409, Conflict, ADOPT, SOFT),
+    Row("VaultAlreadyExists", 409, Conflict, PERSON, VAULT),
+    Row("Operation 'DeletedVaultPurge' is not allowed", 405, Conflict, PERSON, SOFT),
+    Row("StorageAccountAlreadyTaken", 409, Conflict, PERSON, ACCOUNTS),
+    # what is busy, or failed for now
+    Row("TooManyRequests", 429, Throttled, RETRY, f"{ARM}management/request-limits-and-throttling"),
+    Row("Throttled", 429, Throttled, RETRY, "https://learn.microsoft.com/azure/key-vault/general/overview-throttling"),
+    Row("AnotherOperationInProgress", 409, Conflict, RETRY, CODES),
+    Row("StorageAccountOperationInProgress", 409, Conflict, RETRY, ACCOUNTS),
+    Row("ResourceGroupBeingDeleted", 409, Conflict, WAIT_IF_OURS, CODES),
+    Row("ContainerBeingDeleted", 409, Conflict, WAIT_IF_OURS, STORAGE),
+    Row("FilesystemBeingDeleted", 409, Conflict, WAIT_IF_OURS, STORAGE),
+    Row("ServiceUnavailable", 503, Unexpected, RETRY, CODES),
+    # what Azure or its owner does not admit
+    Row("MissingSubscriptionRegistration", 409, Conflict, PERSON, REGISTER),
+    Row("SubscriptionNotRegistered", 409, Conflict, PERSON, REGISTER),
+    Row("RequestDisallowedByPolicy", 403, Conflict, PERSON, f"{ARM}troubleshooting/error-policy"),
+    Row("ScopeLocked", 409, Conflict, PERSON, f"{ARM}management/lock-resources"),
+    Row("SecretDisabled", 403, Conflict, PERSON, VAULT),
+    Row("AccountNameInvalid", 400, Unexpected, PERSON, ACCOUNTS),
+    Row("CredentialInvalidLifetimeAsPerAppPolicy", 400, Conflict, PERSON, POLICY),
+    Row("CredentialTypeNotAllowedAsPerAppPolicy", 400, Conflict, PERSON, POLICY),
+)
+BY_CODE = {row.code: row for row in FAULTS}
+SAID = tuple(row for row in FAULTS if " " in row.code)
+# An answer with another code, by its status alone. None at all (a reset, a body cut off) is Unreachable: RETRY.
 BY_STATUS: dict[int, type[CloudError]] = {
     401: NotAuthorized,
     403: NotAuthorized,
@@ -80,6 +143,7 @@ BY_STATUS: dict[int, type[CloudError]] = {
 # https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling
 LIMITED = frozenset({"Throttled", "SubscriptionRequestsThrottled"})
 FAILED_THERE = "Azure itself failed. Run the command again in a few minutes; it goes on where it stopped."
+NAMESPACE = re.compile(r"namespace '([\w.]+)'")
 SIGN_IN_CODE = re.compile(r"AADSTS\d+")
 TOO_MANY = 429
 UNANSWERED = (ServiceRequestError, ServiceResponseError)
@@ -106,6 +170,19 @@ def translated(operation: str) -> Generator[None]:
         raise _ours(error, operation) from error
 
 
+def row_of(code: str, message: str) -> Row | None:
+    """The row that decides for an answer."""
+    return next((row for row in SAID if message.startswith(row.code)), None) or BY_CODE.get(code)
+
+
+def course_of(error: CloudError) -> Course:
+    """What is done about an error that an answer became."""
+    row = row_of(error.code, error.message)
+    if row is not None:
+        return row.course
+    return RETRY if isinstance(error, (Throttled, Unreachable)) else PERSON
+
+
 def limit_reached(response: Any) -> float | None:
     """How long a service asks to wait that turned a call away for a limit of its own (0: it does not say); or None."""
     if response.status_code != TOO_MANY:
@@ -123,10 +200,10 @@ def _ours(error: AzureError, operation: str) -> CloudError:
     response = getattr(error, "response", None)
     if isinstance(error, ClientAuthenticationError) and (response is None or SIGN_IN_CODE.search(str(error.message))):
         return _sign_in_failed(error, operation)
+    if isinstance(error, UNANSWERED) or broken_off(error):
+        return Unreachable(operation=operation, message=_root(error))
     if isinstance(error, HttpResponseError) and response is not None:
         return refusal(response, operation)
-    if isinstance(error, UNANSWERED):
-        return Unreachable(operation=operation, message=_root(error))
     if isinstance(error, ResourceNotFoundError):
         return NotFound(operation=operation, message=str(error.message))
     return _of_answer(_of_operation(error), operation)
@@ -151,8 +228,8 @@ def _unavailable(text: str) -> str:
 
 
 def _of_answer(answer: Answer, operation: str) -> CloudError:
-    kind = BY_CODE.get(answer.code) or BY_STATUS.get(answer.status, Unexpected)
-    kind = Conflict if answer.message.startswith(TAKEN) else kind
+    row = row_of(answer.code, answer.message)
+    kind = row.error if row is not None else BY_STATUS.get(answer.status, Unexpected)
     return kind(
         operation=operation,
         status=answer.status,
@@ -172,7 +249,9 @@ def _remedy(kind: type[CloudError], answer: Answer) -> str:
     if kind is NotAuthorized:
         return missing_in(answer.message, answer.request)
     if answer.code in {"SubscriptionNotRegistered", "MissingSubscriptionRegistration"}:
-        return "Register the resource provider that it names: `az provider register --namespace NAMESPACE --wait`."
+        named = NAMESPACE.search(answer.message)
+        line = f"az provider register --namespace {named.group(1) if named else 'NAMESPACE'} --wait"
+        return f"Register the resource provider: `{line}`."
     return FAILED_THERE if answer.status >= 500 else ""
 
 
@@ -212,7 +291,10 @@ def _codes(body: str | dict[str, Any]) -> tuple[str, str, str]:
     if not isinstance(error, dict):
         return "", "", str(error)
     told: dict[str, Any] = {**error}
+    details: Any = told.get("details")
     inner: Any = told.get("innererror") or told.get("innerError") or {}
+    if "code" not in inner and isinstance(details, list) and details and isinstance(details[0], dict):
+        inner = cast("dict[str, Any]", details[0])
     code, message = told.get("code") or told.get("title"), told.get("message") or told.get("detail")
     return str(code or ""), str(inner.get("code", "")), str(message or "")
 

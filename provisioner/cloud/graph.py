@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from provisioner.cloud.session import Session
 
 NOT_FOUND = 404
-GONE_SECONDS = 30.0
 # A property that is not selected is not answered: https://learn.microsoft.com/graph/query-parameters#select
 OF_APPLICATION = {"$select": "id,appId,displayName,uniqueName,tags,createdDateTime,deletedDateTime,passwordCredentials"}
 OF_PRINCIPAL = {"$select": "id,appId,tags"}
@@ -202,7 +201,7 @@ class Graph:
             return self._deleted(f"directory/deletedItems/{object_id}") or not on_its_way
 
         with suppress(NotYetVisible):
-            self._session.wait_until(gone, deadline_seconds=GONE_SECONDS, what=f"purging {object_id}")
+            self._session.wait_until(gone, deadline_seconds=self._session.visible_seconds, what=f"purging {object_id}")
 
     def add_password(self, application_id: str, name: str, end: datetime) -> NewPassword:
         """A new client secret, its text for the only time: https://learn.microsoft.com/graph/api/application-addpassword.
@@ -250,7 +249,8 @@ class Graph:
             return found is None or all(one.key_id != key_id for one in found.passwords)
 
         with suppress(NotYetVisible):
-            self._session.wait_until(gone, deadline_seconds=GONE_SECONDS, what=f"removing password {key_id}")
+            seconds = self._session.visible_seconds
+            self._session.wait_until(gone, deadline_seconds=seconds, what=f"removing password {key_id}")
             return True
         return False
 

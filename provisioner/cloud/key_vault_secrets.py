@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from provisioner.cloud.http import Http
     from provisioner.cloud.session import Session
 
-RECOVERED_SECONDS = 120.0
-DELETED_SECONDS = 60.0
 SERVER_ERROR = 500
 # https://learn.microsoft.com/azure/key-vault/general/authentication-requests-and-responses
 VERSION = {"api-version": "7.4"}
@@ -126,9 +124,7 @@ class KeyVaultSecrets:
             return write_once()
         except Conflict:
             self._recover(vault, name)
-        return self._session.until_visible(
-            write_once, what=f"PUT secret {vault}/{name}", deadline_seconds=RECOVERED_SECONDS, on=(Conflict,)
-        )
+        return self._session.until_visible(write_once, what=f"PUT secret {vault}/{name}", on=(Conflict,))
 
     def update_secret(
         self,
@@ -160,9 +156,9 @@ class KeyVaultSecrets:
             with translated(f"DELETE secret {vault}/{name}"):
                 self._client(vault).begin_delete_secret(name)
             with suppress(NotYetVisible):
-                self._session.wait_until(
-                    lambda: self._is_deleted(vault, name), deadline_seconds=DELETED_SECONDS, what=f"deleting {name}"
-                )
+                seconds = self._session.visible_seconds
+                what = f"deleting {name}"
+                self._session.wait_until(lambda: self._is_deleted(vault, name), deadline_seconds=seconds, what=what)
 
     def _latest(self, vault: str, name: str, value: Secret, tags: Mapping[str, str]) -> SecretVersion | None:
         """The latest version, if it has this value and these tags."""

@@ -10,7 +10,13 @@ from http.client import RemoteDisconnected
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any
 
-from azure.core.exceptions import ServiceRequestError, ServiceResponseError
+from azure.core.exceptions import (
+    AzureError,
+    HttpResponseError,
+    IncompleteReadError,
+    ServiceRequestError,
+    ServiceResponseError,
+)
 from azure.core.pipeline.policies import HTTPPolicy
 
 if TYPE_CHECKING:
@@ -26,6 +32,10 @@ LONGEST_SECONDS = 60.0
 TRANSIENT = frozenset({408, 500, 502, 503, 504})
 # A POST that these answer was not carried out.
 TURNED_AWAY = frozenset({429, 503})
+# Another operation runs there: https://learn.microsoft.com/rest/api/storagerp/storage-resource-provider-error-codes and
+# https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/common-deployment-errors
+BUSY = frozenset({"AnotherOperationInProgress", "OperationInProgress", "StorageAccountOperationInProgress"})
+UNREGISTERED = '"MissingSubscriptionRegistration"'
 
 FOREIGN = frozenset({"timeout", "hosts", "location_mode"})  # the last two are azure-storage's
 
@@ -47,11 +57,14 @@ class Retry(HTTPPolicy[Any, Any]):
         for delay in _delays():
             try:
                 response = self.next.send(request)
-            except (ServiceRequestError, ServiceResponseError) as error:
+            except (ServiceRequestError, ServiceResponseError, HttpResponseError) as error:
+                if isinstance(error, HttpResponseError) and not broken_off(error):
+                    raise
                 if delay is None or not _repeatable(error, safe=safe) or not _rewind(request.http_request, position):
                     raise
                 transport.sleep(delay)
                 continue
+            _refuse_registering(response.http_response)
             if delay is None or not _transient(response, safe=safe) or not _rewind(request.http_request, position):
                 return response
             transport.sleep(max(retry_after(response.http_response) or 0.0, delay))
@@ -86,6 +99,11 @@ def cut_off(error: BaseException) -> bool:
     return any(isinstance(cause, (RemoteDisconnected, ConnectionResetError)) for cause in causes(error))
 
 
+def broken_off(error: BaseException) -> bool:
+    """Whether an answer ended in its midst; azure-core takes that for an answer with an error."""
+    return isinstance(error, IncompleteReadError) or (type(error) is HttpResponseError and error.response is None)
+
+
 def causes(error: BaseException | None) -> Iterator[BaseException]:
     """The error and all it was made of: in args and `reason` (requests, urllib3), in `inner_exception` (azure-core)."""
     seen: set[int] = set()
@@ -118,7 +136,28 @@ def _transient(response: PipelineResponse[Any, Any], *, safe: bool) -> bool:
         return True
     if status in TRANSIENT:
         return safe
-    return status == 409 and retry_after(response.http_response) is not None  # busy for a while
+    return status == 409 and (retry_after(response.http_response) is not None or _busy(response.http_response))
+
+
+def _busy(response: Any) -> bool:
+    """Whether another operation runs there, which says nothing of when it ends."""
+    text = _text(response)
+    return any(f'"{code}"' in text for code in BUSY)
+
+
+def _refuse_registering(response: Any) -> None:
+    """Raises HttpResponseError where azure-mgmt-core would register a provider unasked: a person decides that."""
+    if response.status_code == 409 and UNREGISTERED in _text(response):
+        raise HttpResponseError(response=response)
+
+
+def _text(response: Any) -> str:
+    try:
+        if hasattr(response, "read"):
+            response.read()
+        return str(response.text())
+    except (AzureError, ValueError, AttributeError):
+        return ""
 
 
 def _position(request: Any) -> int | None:

@@ -56,6 +56,7 @@ class Session:
         self.lease: Lease | None = None
         self.interrupted = threading.Event()
         self.operation_seconds = OPERATION_SECONDS  # of Azure's long-running ones
+        self.visible_seconds = VISIBLE_SECONDS  # until every replica shows what was written
         self._tenant, self._route, self._debug = tenant, route, debug
         budget = Budget(profile, pause=self.pause, ticks=ticks, limit_reached=limit_reached)
         self._transport = Transport(route, pause=self.pause, guard=self._guard, budget=budget, debug=debug)
@@ -240,10 +241,13 @@ class Session:
         fetch: Callable[[], T],
         *,
         what: str,
-        deadline_seconds: float = VISIBLE_SECONDS,
+        deadline_seconds: float | None = None,
         on: tuple[type[CloudError], ...] = (NotYetVisible,),
     ) -> T:
-        """`fetch()` again and again while it raises one of `on`; the last such error at the deadline."""
+        """`fetch()` again and again while it raises one of `on`; the last such error at the deadline.
+
+        deadline_seconds: `visible_seconds` unless given.
+        """
         found: list[T] = []
         last: list[Exception] = []
 
@@ -256,7 +260,8 @@ class Session:
             return True
 
         try:
-            self.wait_until(seen, deadline_seconds=deadline_seconds, what=what)
+            seconds = self.visible_seconds if deadline_seconds is None else deadline_seconds
+            self.wait_until(seen, deadline_seconds=seconds, what=what)
         except NotYetVisible as late:
             raise (last[0] if last else late) from late
         return found[0]
@@ -335,10 +340,12 @@ def open_session(
     local: LocalSettings | None = None,
     debug: bool = False,
     operation_seconds: float = OPERATION_SECONDS,
+    visible_seconds: float = VISIBLE_SECONDS,
 ) -> Session:
     """A session of one run. `local`: for the embedded local Azure; then the environment's proxies do not matter.
 
-    operation_seconds: how long a long-running operation of Azure may take.
+    operation_seconds: how long a long-running operation of Azure may take. visible_seconds: how long something written
+    may take to be shown by every replica.
 
     Raises nothing yet: `warm` signs in.
     """
@@ -349,6 +356,6 @@ def open_session(
         route = Route(proxies={"https": local.proxy, "http": local.proxy}, ca_bundle=local.ca_bundle)
         tenant = local.tenant_id
     session = Session(profile, subscription=subscription, tenant=tenant, route=route, debug=debug)
-    session.operation_seconds = operation_seconds
+    session.operation_seconds, session.visible_seconds = operation_seconds, visible_seconds
     options = {"transport": session.sign_in_transport(), "user_agent": USER_AGENT}
     return session.signed_in(sign_in(profile, tenant, local, retry_policy_class=Retry, **options))

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
     from provisioner.cloud.graph import Application as Shown
 
-NAMED_SECONDS = 60.0
-
 
 @dataclass(frozen=True, kw_only=True)
 class Application:
@@ -88,9 +86,7 @@ def create(cloud: Cloud, desired: Application) -> None:
                 raise
             _restore(cloud, desired, deleted)
 
-    cloud.session.until_visible(
-        make, what=f"making {desired.unique_name}", deadline_seconds=NAMED_SECONDS, on=(Conflict,)
-    )
+    cloud.session.until_visible(make, what=f"making {desired.unique_name}", on=(Conflict,))
 
 
 def update(cloud: Cloud, desired: Application, observed: RegisteredApplication) -> None:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
     from provisioner.cloud.key_vaults import DeletedVault, VaultState
 
-DELETED_SECONDS = 120.0
 OTHER_NAME = "Choose another vault name (they are unique in all of Azure)."
 
 
@@ -230,7 +229,7 @@ def _delete(cloud: Cloud, observed: ObservedVault) -> None:
     if observed.purge_on_delete and not vault.purge_protection:
         if was_there:
             what = f"soft deletion of {vault.id}"
-            cloud.session.wait_until(lies_among_deleted, deadline_seconds=DELETED_SECONDS, what=what)
+            cloud.session.wait_until(lies_among_deleted, deadline_seconds=cloud.session.visible_seconds, what=what)
         vaults.purge_vault(vault.id, vault.location)
 
 

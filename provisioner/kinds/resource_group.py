@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from provisioner.cloud.cloud import Cloud
 
-GONE_SECONDS = 900.0
-
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceGroup:
@@ -80,7 +78,7 @@ def _create(cloud: Cloud, desired: ResourceGroup) -> None:
             raise Conflict(operation=f"creating {desired.id}", message="somebody made it meanwhile")
         return found is None or found.state != "Deleting"
 
-    cloud.session.wait_until(stands, deadline_seconds=GONE_SECONDS, what=f"deletion of {desired.id}")
+    cloud.session.wait_until(stands, deadline_seconds=cloud.session.operation_seconds, what=f"deletion of {desired.id}")
     cloud.resource_groups.set_group(
         desired.id, location=desired.location, tags={**desired.tags, MARK: desired.environment}
     )

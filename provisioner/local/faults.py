@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_args
 
-Fault = Literal["latency", "throttle", "error", "lost", "stale", "kill", "interrupt"]
+Fault = Literal["latency", "throttle", "error", "reset", "lost", "cut", "stale", "kill", "interrupt"]
 
 
 @dataclass(kw_only=True)
@@ -14,7 +14,8 @@ class Rule:
     """One fault for the calls that match; the first `skip` of them pass, the next `times` (None: all) are hit.
 
     latency: `seconds` more. throttle: 429 with Retry-After `retry_after` (None: without). error: `status`, `code`;
-    both only answer, the handler does not run. lost: the handler runs, the connection closes without an answer.
+    both only answer, the handler does not run. reset: nor does it, and the connection is reset. cut: the handler runs,
+    the answer ends in the middle of its body. lost: the handler runs, the connection closes without an answer.
     stale: a read answers as `seconds` ago. kill: `pid` gets SIGKILL instead of the handler running, or `after` it; the
     call gets no answer. interrupt: `pid` gets SIGINT before or `after` the handler runs; the call is answered.
     """

@@ -100,7 +100,7 @@ class Gateway:
         request_id = self.world.clock.new_id()
         rules = self.world.faults.hits(request.method, request.host, request.path)
         await self._wait(rules)
-        dead = _signal(rules, after=False)
+        dead = _signal(rules, after=False) or any(rule.fault == "reset" for rule in rules)
         reply = Reply() if dead else self._reply(request, request_id, rules, scope["state"]["tunnel"])
         lost = dead or _to_be_lost(rules)
         headers, status = common_headers.of(request, request_id, self.world), reply.status
@@ -111,6 +111,9 @@ class Gateway:
         if lost:
             scope["state"]["abort"]()
             await receive()  # returns when the connection is down
+        elif any(rule.fault == "cut" for rule in rules) and not isinstance(reply.body, Upstream):
+            await wire.send_half(send, reply, headers)
+            scope["state"]["abort"]()
         elif not isinstance(reply.body, Upstream):
             await wire.send_reply(send, reply, headers)
 

@@ -70,6 +70,17 @@ async def _body(receive: Receive) -> bytes:
             return b"".join(parts)
 
 
+async def send_half(send: Send, reply: Reply, headers: Mapping[str, str]) -> None:
+    """Promise the whole of a reply and send the first half of it; of a body that is streamed, nothing."""
+    content, kind = content_of(None if isinstance(reply.body, Iterator) else reply.body)
+    promised = {"content-length": str(len(content) or 1), **({"content-type": kind} if kind else {})}
+    merged = {name.lower(): value for name, value in (*headers.items(), *reply.headers.items())} | promised
+    encoded = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in merged.items()]
+    await send({"type": "http.response.start", "status": reply.status, "headers": encoded})
+    await send({"type": "http.response.body", "body": content[: len(content) // 2], "more_body": True})
+    await asyncio.sleep(0.01)  # what was sent goes out before the connection does
+
+
 async def send_reply(send: Send, reply: Reply, headers: Mapping[str, str]) -> None:
     """Send a reply; `headers` are added where it has none of the name. Who streams gives the Content-Length."""
     streamed = cast("Iterator[bytes]", reply.body) if isinstance(reply.body, Iterator) else None

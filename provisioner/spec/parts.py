@@ -290,6 +290,7 @@ class Waits(Part):
     """How long something may take before a run gives up on it."""
 
     grant: Duration = Field(default=timedelta(minutes=10), description="A role assignment to take effect.")
+    visible: Duration = Field(default=timedelta(minutes=3), description="What was written to be seen everywhere.")
     sign_in: Duration = Field(default=timedelta(minutes=5), description="A new credential to be accepted.")
     operation: Duration = Field(default=timedelta(hours=1), description="A long-running operation of Azure.")
     import_: Duration = Field(default=timedelta(minutes=10), alias="import", description="A DAG to be imported.")

@@ -49,7 +49,7 @@ def arm(code: str, message: str = "") -> dict[str, Any]:
     [
         (400, arm("PrincipalNotFound"), NotYetVisible, "PrincipalNotFound"),
         (401, arm("InvalidAuthenticationToken"), NotAuthorized, "InvalidAuthenticationToken"),
-        (403, {"error": {"code": "Forbidden", "innererror": {"code": "ForbiddenByRbac"}}}, NotAuthorized, "Forbidden"),
+        (403, {"error": {"code": "F", "innererror": {"code": "ForbiddenByRbac"}}}, NotAuthorized, "ForbiddenByRbac"),
         (403, {"error": {"code": "Forbidden", "innererror": {"code": "SecretDisabled"}}}, Conflict, "SecretDisabled"),
         (403, arm("Authorization_RequestDenied"), NotAuthorized, "Authorization_RequestDenied"),
         (404, arm("ResourceGroupNotFound"), NotFound, "ResourceGroupNotFound"),

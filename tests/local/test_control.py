@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -236,3 +237,17 @@ def test_a_fault_hits_sign_in_too(azure: LocalAzure) -> None:
     answer = azure.sign_in(azure.operator_client_id, azure.operator_secret)
     assert (answer.status, answer.json()["error"]) == (500, "server_error")
     assert azure.request("GET", f"{LOGIN}/common/discovery/keys", token="").status == 200
+
+
+def test_a_reset_comes_before_the_handler_and_a_cut_after_it(azure: LocalAzure) -> None:
+    group = f"{azure.subscription}/resourceGroups/rg-broken?api-version=2021-04-01"
+    there = f"https://management.azure.com{group}"
+    azure.fault(fault="reset", method="PUT", path="rg-broken$")
+    with pytest.raises((ConnectionError, http.client.HTTPException, ssl.SSLError)):
+        azure.request("PUT", there, {"location": "westeurope"})
+    assert azure.request("GET", there).status == 404
+
+    azure.fault(fault="cut", method="PUT", path="rg-broken$")
+    with pytest.raises((ConnectionError, http.client.IncompleteRead, ssl.SSLError)):
+        azure.request("PUT", there, {"location": "westeurope"})
+    assert azure.request("GET", there).status == 200
