@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from provisioner.errors import NotFound, NotYetVisible, Refused, Throttled, Unexpected, Unreachable
+from provisioner.errors import CloudError, NotFound, NotYetVisible, Refused, Throttled, Unexpected, Unreachable
 from provisioner.spec.rendering import job_name
 
 if TYPE_CHECKING:
@@ -42,7 +42,11 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True)
 class Ran:
-    """What became of it. joined: it was under way already. failed: the task that broke it, and its last lines."""
+    """What became of it.
+
+    joined: it was under way already. failed: the task that broke it, and its last lines. job_untold: why the job could
+    not be asked for.
+    """
 
     run_id: str
     url: str
@@ -54,6 +58,7 @@ class Ran:
     log: tuple[str, ...] = ()
     job_name: str = ""
     job: FlinkJob | None = None
+    job_untold: str = ""
 
     @property
     def result(self) -> str:
@@ -74,17 +79,24 @@ def run_dag(links: Links, wanted: Wanted, tell: Tell) -> Ran:
     following = _Following(links=links, run_id=run_id, tell=tell)
     timed_out = not following.to_the_end(wanted.seconds)
     failed = next((task for task in following.tasks if task.state == "failed"), None)
-    name = job_name(links.environment, run_id)
     return replace(
-        begun,
+        _with_job(links, begun, wanted.conf),
         state=following.state,
         timed_out=timed_out,
         tasks=following.tasks,
         failed=failed.id if failed else "",
         log=_log(links, run_id, failed) if failed else (),
-        job_name=name,
-        job=links.targets.flink.find_job(links.cloud, name, wanted.conf),
     )
+
+
+def _with_job(links: Links, ran: Ran, conf: Mapping[str, Any]) -> Ran:
+    """With its job, as far as the cluster tells: what became of the run does not depend on that."""
+    name = job_name(links.environment, ran.run_id)
+    try:
+        job = links.targets.flink.find_job(links.cloud, name, conf)
+    except CloudError as error:
+        return replace(ran, job_name=name, job_untold=str(error))
+    return replace(ran, job_name=name, job=job)
 
 
 def _begun(links: Links, wanted: Wanted) -> tuple[str, bool]:

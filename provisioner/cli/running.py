@@ -113,6 +113,8 @@ def _told_job(ran: Ran) -> None:
         show.text(f"job {job.id or '(none begun)'} ({job.name}) is {job.status or 'not begun'}")
     if job is not None and ran.state == "success":
         show.text(f"result: {ran.result or 'wherever the job writes it; its arguments name no --output'}")
+    elif ran.job_untold:
+        show.complaint(f"The job {ran.job_name} could not be looked up: {ran.job_untold}")
     elif ran.state == "success":
         show.text(f"Flink shows no job {ran.job_name}; a DAG of your own may name its jobs otherwise")
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 # design.md, "Where a secret may be": the local Azure's own store is exempt. What else it keeps is searched.
 OF_THE_LOCAL_AZURE = frozenset({"store", "snapshots", "tls", "token-key.pem", "operator-secret", "control-token"})
 # Programs nobody here wrote, put there by pip.
-INSTALLED = frozenset({"envs", "node_modules"})
+INSTALLED = frozenset({"envs", "node_modules", "site-packages"})
 SPECS = frozenset({".yaml", ".yml"})
 LARGEST = 64 * 1024 * 1024  # a test of sizes wrote it, and no secret makes it large
 
