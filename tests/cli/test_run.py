@@ -1,0 +1,127 @@
+"""`run` and `--wait-dag` through a real Airflow to a real Flink."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from provisioner.local import process
+from tests import emulator
+from tests.cli.conftest import ROOT, Said
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.emulator import LocalAzure
+
+SECONDS = 600  # of one call; a busy machine takes many times what a quiet one does
+DAG = "FlinkWordCountExample"
+FACTORY = "/resourceGroups/flink-platform/providers/Microsoft.DataFactory/factories/flink-factory-local"
+RUNTIME = f"{FACTORY}/integrationruntimes/airflow-local?api-version=2018-06-01"
+
+
+@dataclass
+class Real:
+    """An environment on a local Azure of its own, whose Airflow and Flink are real; every call is a process."""
+
+    azure: LocalAzure
+    folder: Path
+    spec: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def start(self, verb: str, *options: str) -> subprocess.Popen[str]:
+        (self.folder / "env.yaml").write_text(yaml.safe_dump(self.spec))
+        own = {"PROVISIONER_LOCAL_STATE": str(self.azure.state), "PROVISIONER_JOURNAL": str(self.folder / "journal")}
+        command = [sys.executable, "-m", "provisioner", verb, str(self.folder / "env.yaml"), *options]
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL}
+        return subprocess.Popen(command, cwd=ROOT, env={**os.environ, **own}, text=True, **pipes)
+
+    def __call__(self, verb: str, *options: str) -> Said:
+        return ended(self.start(verb, *options))
+
+    def done(self, verb: str, *options: str) -> Said:
+        said = self(verb, *options)
+        assert said.code == 0, said.out + said.err
+        return said
+
+    def airflow(self, method: str, path: str, body: Any = None) -> Any:
+        """One request to its Airflow."""
+        url = f"https://management.azure.com{self.azure.subscription}{RUNTIME}"
+        told = self.azure.request("GET", url).json()["properties"]["typeProperties"]["airflowProperties"]
+        api = "v2" if told["airflowVersion"].startswith("3") else "v1"
+        answer = self.azure.request(method, told["airflowWebUrl"].replace("/login/", f"/api/{api}/{path}"), body)
+        assert answer.status == 200, answer.body
+        return answer.json()
+
+
+def hold(real: Real) -> None:
+    """Let the next job's state be told to nobody but who submits it, so that its run goes on."""
+    real.azure.fault(fault="error", method="GET", path="/clusters/[^/]*/jobs$", status=503, skip=1, times=None)
+
+
+def ended(process_: subprocess.Popen[str]) -> Said:
+    out, err = process_.communicate(timeout=SECONDS)
+    return Said(code=process_.returncode, out=out, err=err)
+
+
+@pytest.fixture
+def real(tmp_path: Path) -> Iterator[Real]:
+    """Not provisioned yet. The words that a job counts come to a folder of the test's own."""
+    spec = yaml.safe_load((ROOT / "environments/local.yaml").read_text())
+    jar = str(ROOT / "templates/jobs/wordcount/wordcount.jar")
+    spec["job"] = {"jar": jar, "args": f"--output {tmp_path}/words/{{job}}"}
+    try:
+        yield Real(azure=emulator.start(tmp_path / "azure"), folder=tmp_path, spec=spec)
+    finally:
+        process.stop(tmp_path / "azure")
+
+
+def test_a_job_runs_and_calls_join_it_until_it_has_ended(real: Real) -> None:
+    real.done("provision", "--yes")
+    hold(real)
+    calls = [real.start("run", "--no-wait", "--json") for _ in range(3)]
+    begun = [ended(call).json() for call in calls]
+    (run_id,) = {one["run_id"] for one in begun}
+    assert sorted(one["joined"] for one in begun) == [False, True, True]
+    assert re.fullmatch(r"provisioner__\d{8}__[0-9a-f]{8}__1", run_id)
+    late = real("run", "--timeout", "1s")
+    assert (late.code, f"{run_id} is still" in late.err, "--timeout" in late.err) == (1, True, True)
+    following = real.start("run")
+    assert following.stdout is not None
+    assert any(line.strip() == f"{run_id}: joined" for line in following.stdout)
+    real.azure.control("DELETE", "/faults")
+    assert f"result: {real.folder}/words/" in ended(following).out
+    followed = real.done("run", "--run-id", run_id, "--json").json()
+    assert (followed["run_id"], followed["joined"], followed["state"]) == (run_id, True, "success")
+    assert [task["state"] for task in followed["tasks"]] == ["success"] * 3
+    assert re.fullmatch("[0-9a-f]{32}", followed["job"]["id"])
+    assert followed["job"]["status"] == "FINISHED"
+    assert followed["result"] == str(real.folder / "words" / followed["job_name"])
+    assert list(Path(followed["result"]).rglob("part-*"))
+
+    _what_comes_after(real, run_id)
+
+
+def _what_comes_after(real: Real, run_id: str) -> None:
+    """A second run, a third that fails, a fourth that is not begun."""
+    said = real.done("run")
+    assert f"{run_id[:-1]}2: triggered" in said.out
+    assert f"result: {real.folder}/words/" in said.out
+
+    failed = real("run", "--conf", '{"jarName": "nobody.jar", "poolNm": "flink-pool"}')
+    assert failed.code == 1
+    assert "failed in follow_flink_example_job" in failed.err
+    assert "The specified path does not exist" in failed.out
+    assert len(real.airflow("GET", f"dags/{DAG}/dagRuns")["dag_runs"]) == 3
+
+    real.airflow("PATCH", f"dags/{DAG}", {"is_paused": True})
+    paused = real("run", "--no-wait")
+    assert (paused.code, "--unpause" in paused.err) == (4, True)
+    assert real.done("run", "--no-wait", "--unpause", "--json").json()["state"] in {"queued", "running"}
