@@ -67,7 +67,7 @@ def _prepare(wanted: Wanted, site: Site) -> Program:
         environment=settings.environment(airflow, place, port, url=url, routing=routing),
         seconds=_START_SECONDS,
         behind=web,
-        shown={f"user {packages.USER}, password in": str(place / "password")},
+        shown={"user": packages.USER, "password in": str(place / "password")},
     )
 
 

@@ -1,0 +1,70 @@
+"""README's commands, as a person types them, on a local Azure of the test's own with a real Airflow and Flink."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from provisioner.local import process
+from tests import emulator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.emulator import LocalAzure
+
+ROOT = Path(__file__).parents[2]
+SECONDS = 900  # the first time Airflow and Flink are installed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Person:
+    """`make TARGET`, in the checkout; what it says as text or as the one document of --json."""
+
+    azure: LocalAzure
+    file: Path
+    journal: Path
+
+    def make(self, target: str, options: str = "") -> subprocess.CompletedProcess[str]:
+        places = {"PROVISIONER_LOCAL_STATE": str(self.azure.state), "PROVISIONER_JOURNAL": str(self.journal)}
+        return subprocess.run(
+            ["make", target, f"ENV={self.file}", f"ARGS={options}"],
+            cwd=ROOT,
+            env={**os.environ, **places},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+
+    def done(self, target: str, options: str = "") -> str:
+        """It went well; what it said."""
+        made = self.make(target, options)
+        assert made.returncode == 0, made.stdout + made.stderr
+        return made.stdout
+
+    def told(self, target: str) -> Any:
+        """It went well; its document."""
+        return json.loads(self.done(target, "--json"))
+
+
+@pytest.fixture(scope="session")
+def person(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
+    """Whoever has environments/local.yaml, under a name of its own."""
+    place = tmp_path_factory.mktemp("person")
+    spec = yaml.safe_load((ROOT / "environments/local.yaml").read_text())
+    spec["job"]["jar"] = str(ROOT / "environments" / spec["job"]["jar"])
+    file = place / "env.yaml"
+    file.write_text(yaml.safe_dump(spec))
+    try:
+        yield Person(azure=emulator.start(place / "azure"), file=file, journal=place / "journal")
+    finally:
+        process.stop(place / "azure")
