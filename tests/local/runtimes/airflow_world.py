@@ -140,7 +140,7 @@ def make(azure: LocalAzure, version: str) -> Behind:
     cluster = f"{ARM}{azure.subscription}{CLUSTER}?api-version=2024-05-01-preview"
     assert azure.request("DELETE", cluster).status in {200, 202}  # else a Flink would start, too
     vault = world.vault(azure, VAULT)
-    world.secret(azure, VAULT, "demo-greeting", "hello from the vault")
+    world.secret(azure, VAULT, "demo-greeting", "a word out of the vault")
     made = Behind(azure=azure, version=version, client=azure.new_client("airflow"), vault=vault)
     made.deploy(COLOUR="green")
     lake = lakes.make(azure)

@@ -50,7 +50,7 @@ def test_a_runtime_runs_its_dags_as_it_was_deployed(own_azure: LocalAzure, versi
     world.grant(own_azure, behind.vault, world.SECRETS_USER, behind.client[0])
     state, log = behind.run()
     assert state == "success", log
-    assert "VARIABLE hello from the vault" in log
+    assert "VARIABLE a word out of the vault" in log
     assert "COLOUR green" in log
     it_shows_files_that_are_no_dags(behind)
     it_passes_pages_on_as_they_come(behind)
