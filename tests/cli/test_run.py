@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 SECONDS = 600  # of one call; a busy machine takes many times what a quiet one does
 DAG = "FlinkWordCountExample"
+BROKEN = "from airflow import DAG\nimport a_module_that_nobody_wrote\n"  # Airflow parses files that name both
 FACTORY = "/resourceGroups/flink-platform/providers/Microsoft.DataFactory/factories/flink-factory-local"
 RUNTIME = f"{FACTORY}/integrationruntimes/airflow-local?api-version=2018-06-01"
 
@@ -59,6 +60,10 @@ class Real:
         answer = self.azure.request(method, told["airflowWebUrl"].replace("/login/", f"/api/{api}/{path}"), body)
         assert answer.status == 200, answer.body
         return answer.json()
+
+    def with_dag(self, **dag: str) -> Real:
+        """The same environment with another DAG."""
+        return Real(azure=self.azure, folder=self.folder, spec={**self.spec, "dag": dag})
 
 
 def hold(real: Real) -> None:
@@ -125,3 +130,41 @@ def _what_comes_after(real: Real, run_id: str) -> None:
     paused = real("run", "--no-wait")
     assert (paused.code, "--unpause" in paused.err) == (4, True)
     assert real.done("run", "--no-wait", "--unpause", "--json").json()["state"] in {"queued", "running"}
+
+
+def test_a_dag_that_airflow_cannot_read_is_told_with_its_own_words(real: Real) -> None:
+    (real.folder / "broken.py").write_text(BROKEN)
+    broken = real.with_dag(template="broken.py", id="Broken")
+    real.done("provision", "--yes")
+    refused = broken("run")
+    assert refused.code == 4
+    assert "dag_import/Broken: Airflow has not been given this DAG" in refused.err
+    said = broken("provision", "--yes", "--wait-dag")
+    assert (said.code, said.out.splitlines()[-1].startswith("local: ")) == (1, True)
+    assert "Airflow cannot import dags/broken.py" in said.err
+    assert "No module named 'a_module_that_nobody_wrote'" in said.err
+    found = {one["what"]: one for one in broken("verify", "--json").json()["findings"]}
+    assert found["Airflow has parsed the DAG"]["state"] == "failed"
+    assert "a_module_that_nobody_wrote" in found["Airflow has parsed the DAG"]["told"]
+
+    (real.folder / "broken.py").write_text(BROKEN.replace("import a_module_that_nobody_wrote", "DAG('Other')"))
+    broken.spec["waits"] = {"import": "5s"}
+    late = broken("provision", "--yes", "--wait-dag")
+    assert late.code == 1
+    assert "has not parsed dags/broken.py" in late.err or "cannot import" in late.err
+    template = str(ROOT / "templates/dags/own_constructor.py.j2")
+    real.with_dag(template=template, id="Mine").done("provision", "--yes", "--wait-dag")
+    found = real.with_dag(template=template, id="Mine").done("verify", "--json").json()
+    assert found["summary"]["failed"] == found["summary"]["not known"] == 0
+
+
+def test_airflow_2_is_asked_in_its_own_way(real: Real) -> None:
+    real.spec["airflow"] = {**real.spec["airflow"], "version": "2.10.5"}
+    real.done("provision", "--yes")
+    said = real.done("run", "--json").json()
+    assert (said["state"], said["joined"], said["job"]["status"]) == ("success", False, "FINISHED")
+    assert "/grid?dag_run_id=" in said["url"]
+    failed = real("run", "--conf", '{"jarName": "nobody.jar"}', "--json")
+    told = failed.json()
+    assert (failed.code, told["state"], told["failed"]) == (1, "failed", "follow_flink_example_job")
+    assert any("The specified path does not exist" in line for line in told["log"])
