@@ -26,8 +26,6 @@ def files(folder: Path) -> Iterator[Path]:
     for path in entries:
         if path.name in INSTALLED or path.is_symlink() or (azure and path.name in OF_THE_LOCAL_AZURE):
             continue
-        if (path / "pyvenv.cfg").exists():  # an environment of Python: `.local/airflow-VERSION/…`
-            continue
         if path.is_dir():
             yield from files(path)
         elif path.is_file() and 0 < path.stat().st_size <= LARGEST:
