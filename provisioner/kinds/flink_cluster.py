@@ -81,7 +81,7 @@ def _diff(_desired: FlinkCluster, observed: ObservedFlinkCluster, _view: View) -
 
 
 def _ready(_cloud: Cloud, desired: FlinkCluster, observed: ObservedFlinkCluster | None) -> Iterator[Checked]:
-    """Whether it takes jobs: https://learn.microsoft.com/rest/api/hdinsightonaks/clusters/get."""
+    """Whether it takes jobs: https://learn.microsoft.com/rest/api/hdinsightonaks/clusters/get. It is never made."""
     if observed is None:
         return
     shown = [word for word in (observed.provisioning, observed.status) if word]

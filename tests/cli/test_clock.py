@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def status(cli: Cli, cloud: str) -> Said:
     """By the public cloud's road, or the local one's, to the same local Azure."""
-    cli.spec["cloud"] = cloud
+    cli.spec["cloud"], cli.spec["airflow"]["version"] = cloud, "2.6.3"
     cli.env = cli.azure.env
     return cli.run_process("status", str(cli.file))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -382,3 +383,8 @@ def test_a_lost_answer_changes_nothing(cloud: Cloud, azure: LocalAzure) -> None:
     update(cloud, example(azure, key_id="key-2"))
     assert variables(azure)["PROVISIONER_PREVIOUS_KEY_ID"] == "key-1"
     assert changes(cloud, example(azure, key_id="key-2")) == []
+
+
+def test_without_a_pinned_provider_there_is_nothing_to_compare(cloud: Cloud, azure: LocalAzure) -> None:
+    assert KIND.ready is not None
+    assert list(KIND.ready(cloud, replace(example(azure), newest=""), None)) == []

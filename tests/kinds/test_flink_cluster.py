@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from provisioner.kind import Verdict
 from provisioner.kinds.flink_cluster import KIND, VERSION, FlinkCluster
 from provisioner.local.tenant import GIVEN_CLUSTER
 from provisioner.model import Forces
@@ -72,3 +73,22 @@ def test_a_cluster_without_an_identity_is_refused(cloud: Cloud) -> None:
 
 def test_one_that_is_not_there_is_absent(cloud: Cloud) -> None:
     assert KIND.read(cloud, FlinkCluster(id=f"{GIVEN_CLUSTER}-other")) is None
+
+
+@pytest.mark.parametrize(
+    ("provisioning", "status", "verdict"),
+    [
+        ("Succeeded", "Running", Verdict.HOLDS),
+        ("", "", Verdict.UNKNOWN),
+        ("Failed", "Running", Verdict.STOPS),
+        ("Succeeded", "Stopped", Verdict.STOPS),
+    ],
+)
+def test_one_that_takes_no_jobs_is_told(cloud: Cloud, provisioning: str, status: str, verdict: Verdict) -> None:
+    desired = FlinkCluster(id=GIVEN_CLUSTER)
+    observed = KIND.read(cloud, desired)
+    assert observed is not None
+    assert KIND.ready is not None
+    (told,) = KIND.ready(cloud, desired, replace(observed, provisioning=provisioning, status=status))
+    assert told.verdict is verdict
+    assert list(KIND.ready(cloud, desired, None)) == []

@@ -43,7 +43,7 @@ def _ready(_cloud: Cloud, desired: AirflowRuntime, _observed: ObservedAirflowRun
     """Whether its Airflow can use the provider package that is asked for: a newer one would upgrade it, or fail."""
     name, newest = desired.newest.partition("==")[::2]
     wanted = desired.packages.get(package(desired.newest), "").partition("==")[2]
-    if not wanted or not newest:
+    if not wanted:
         return
     what = f"{name} {wanted} on Airflow {desired.version}"
     if _numbers(wanted) > _numbers(newest):
