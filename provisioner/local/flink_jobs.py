@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 TYPE = "Microsoft.HDInsight/clusterpools/clusters/jobs"
 KIND = "flink-job"
-# What needs the jar, and which status a job must have for what needs none.
+# What needs the jar, and what a job must be doing for it.
 _LAUNCHING = {"NEW", "START", "UPDATE", "STATELESS_UPDATE", "LAST_STATE_UPDATE", "RE_LAUNCH"}
 _OTHERS = {"STOP", "CANCEL", "SAVEPOINT", "LIST_SAVEPOINT", "DELETE"}
 _NEEDS_RUNNING = {"STOP", "SAVEPOINT", "CANCEL", "UPDATE", "LAST_STATE_UPDATE"}
@@ -138,21 +138,17 @@ def _run(world: World, operation: Document) -> arm_operations.Later | None:
     if document is None or cluster is None:
         return None
     cluster, asked = with_identity(world, cluster), document["properties"]
-    done = _refusal(operation, document)
-    behind = world.runtimes.ready(flink.RUNTIME.kind, str(cluster["id"]))
-    if done is None:
-        try:
-            jar = _fetch(world, cluster, asked) if asked["action"] in _LAUNCHING else None
-        except _Unreadable as failed:
-            status = str(asked.get("status", "")) or flink_actions.FAILED
-            done = flink_actions.Done(status=status, output=str(failed), succeeded=False)
-        else:
-            job = _job(cluster, asked, jar)
-            if behind is not None:
-                return _POOL.submit(_on_flink, behind.behind, key, str(asked["action"]), job)
-            done = flink_actions.recorded(world, str(asked["action"]), job)
-    _note(key, done, world)
-    return None
+    action, status = str(asked["action"]), str(asked.get("status", ""))
+    try:
+        _check_possible(operation, action, status)
+        jar = _fetch(world, cluster, asked) if action in _LAUNCHING else None
+    except _Impossible as failed:
+        done = flink_actions.Done(status=status or flink_actions.FAILED, output=str(failed), succeeded=False)
+        return _note(key, done, world)
+    job, behind = _job(cluster, asked, jar), world.runtimes.ready(flink.RUNTIME.kind, str(cluster["id"]))
+    if behind is None:
+        return _note(key, flink_actions.recorded(world, action, job), world)
+    return _POOL.submit(_on_flink, behind.behind, key, action, job)
 
 
 def _on_flink(cluster: Cluster, key: str, action: str, job: flink_actions.Job) -> Callable[[World], None]:
@@ -160,18 +156,14 @@ def _on_flink(cluster: Cluster, key: str, action: str, job: flink_actions.Job) -
     return partial(_note, key, actions.act(cluster, action, job), on=cluster.started)
 
 
-def _refusal(operation: Document, document: Document) -> flink_actions.Done | None:
-    """Why an action cannot even be tried."""
-    action, status = str(document["properties"]["action"]), str(document["properties"].get("status", ""))
+def _check_possible(operation: Document, action: str, status: str) -> None:
+    """Whether a job with this status admits the action."""
     if operation.get("begun"):
-        output = "The local Azure ended while the action was under way."
-    elif action in _NEEDS_RUNNING and not is_active(status):
-        output = f"The job is not running; {action} is not possible."
-    elif action in _NEEDS_ENDED and is_active(status):
-        output = f"The job is running; {action} is not possible."
-    else:
-        return None
-    return flink_actions.Done(status=status or flink_actions.FAILED, output=output, succeeded=False)
+        raise _Impossible("The local Azure ended while the action was under way.")
+    if action in _NEEDS_RUNNING and not is_active(status):
+        raise _Impossible(f"The job is not running; {action} is not possible.")
+    if action in _NEEDS_ENDED and is_active(status):
+        raise _Impossible(f"The job is running; {action} is not possible.")
 
 
 def is_active(status: str) -> bool:
@@ -243,8 +235,8 @@ def _named(properties: Document, directory: str) -> str:
     return f"{directory.rstrip('/')}/{name}" if name and "://" not in name else name
 
 
-class _Unreadable(Exception):
-    """The jar cannot be had; the text is what Hadoop's file system says."""
+class _Impossible(Exception):
+    """The action cannot be tried; of a jar that cannot be had the text is what Hadoop's file system says."""
 
 
 def _fetch(world: World, cluster: Document, properties: Document) -> flink_actions.Jar:
@@ -252,7 +244,7 @@ def _fetch(world: World, cluster: Document, properties: Document) -> flink_actio
     directory, jar = str(properties.get("jobJarDirectory", "")), str(properties.get("jarName", ""))
     found = _URI.fullmatch(directory)
     if found is None:
-        raise _Unreadable(f"The jobJarDirectory '{directory}' is no abfs://CONTAINER@ACCOUNT.dfs.core.windows.net URI.")
+        raise _Impossible(f"The jobJarDirectory '{directory}' is no abfs://CONTAINER@ACCOUNT.dfs.core.windows.net URI.")
     container, account, folder = found[1], found[2], (found[3] or "").strip("/")
     place = paths.Place(account=account, container=container, path=f"{folder}/{jar}".strip("/"))
     url = f"https://{account}.dfs.core.windows.net/{container}/{place.path}?upn=false&action=getStatus&timeout=90"
@@ -260,10 +252,10 @@ def _fetch(world: World, cluster: Document, properties: Document) -> flink_actio
         reader_of(world, identity_of(cluster), account, container)
     except AzureError as error:
         said = f'Operation failed: "{error.message}", {error.status}, HEAD, {url}'
-        raise _Unreadable(f"{said}, {error.code}") from error
+        raise _Impossible(f"{said}, {error.code}") from error
     document = paths.find(world, place)
     if document is None or document["directory"]:
-        raise _Unreadable(f'Operation failed: "The specified path does not exist.", 404, HEAD, {url}, PathNotFound')
+        raise _Impossible(f'Operation failed: "The specified path does not exist.", 404, HEAD, {url}, PathNotFound')
     file = contents.locate(world, str(document["content"]))
     return flink_actions.Jar(name=jar, file=file, size=int(document["size"]))
 

@@ -70,13 +70,14 @@ class Cluster:
         """Whether it is up, with all its slots."""
         try:
             return self._get("/overview")["slots-total"] > 0
-        except (OSError, FlinkError, http.client.HTTPException):
+        except (OSError, FlinkError, http.client.HTTPException, ValueError):
             return False
 
     def watch(self, ended: threading.Event) -> None:
         """Learn what its jobs do until it has ended."""
         while not ended.wait(_LOOK_SECONDS):
-            with suppress(OSError, FlinkError, http.client.HTTPException):  # the next look, or its end, tells more
+            # The next look, or its end, tells more.
+            with suppress(OSError, FlinkError, http.client.HTTPException, KeyError, ValueError):
                 self.look()
         self.ended.set()
 
