@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from provisioner.cloud.cloud import Cloud
     from provisioner.cloud.flink_jobs import FlinkJob
-    from provisioner.model import Address, Node, Observed, Ref, Search
+    from provisioner.model import Address, Node, Ref, Search
     from provisioner.secret import Secret
     from provisioner.spec.rendering import Hosts
 
@@ -77,7 +77,7 @@ class Airflow:
     scope: str
     right: str
     dag: Address
-    settings: Callable[[Observed], Mapping[str, Secret | None]]
+    settings: Callable[[Any], Mapping[str, Secret | None]]
     notes: tuple[str, ...] = ()
 
 

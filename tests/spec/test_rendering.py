@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provisioner.spec.loader import load
-from provisioner.spec.rendering import Hosts, airflow_settings, as_json, as_python, render_dag
+from provisioner.spec.rendering import Hosts, airflow_settings, as_json, as_python, job_name, render_dag
 from tests.spec.writing import SUBSCRIPTION, loaded
 
 if TYPE_CHECKING:
@@ -118,3 +122,34 @@ def test_settings_of_the_spec_stay_secret(tmp_path: Path) -> None:
 def test_the_shipped_dag_compiles_for_python_3_8(name: str) -> None:
     source = render_dag(load(name, ROOT / "environments", environ={}))
     assert constants(source)["ENTRY_CLASS"] == "provisioner.WordCount"
+
+
+SHIPPED = sorted(path.name for path in (ROOT / "templates/dags").glob("*.py.j2"))
+
+
+@pytest.mark.parametrize("template", SHIPPED)
+def test_ruff_finds_nothing_in_a_shipped_dag_for_python_3_8(tmp_path: Path, template: str) -> None:
+    rendered = tmp_path / "dag.py"
+    rendered.write_text(render_dag(loaded(tmp_path, f"dag: {ROOT}/templates/dags/{template}")))
+    ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "--target-version", "py38", "--select", "B,E,F,UP,W"]
+    done = subprocess.run(
+        [*ruff, "--line-length", "120", str(rendered)], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "All checks passed!"), done.stdout
+
+
+def test_the_name_of_a_runs_job_is_the_one_that_the_dag_gives_it(tmp_path: Path) -> None:
+    environment = loaded(tmp_path)
+    source = render_dag(environment)
+    function = next(line for line in ast.parse(source).body if getattr(line, "name", "") == "job_name")
+    names: dict[str, Any] = {"JOB_NAME": environment.job.name, "hashlib": hashlib}
+    exec(compile(ast.Module([function], []), "dag", "exec"), names)  # noqa: S102  # the template's own function
+    context = {"dag": SimpleNamespace(dag_id=environment.dag.id), "run_id": "manual__2026-11-25T19:00:00+00:00"}
+    assert names["job_name"](context) == job_name(environment, "manual__2026-11-25T19:00:00+00:00")
+
+
+def test_a_template_may_include_what_lies_beside_it_and_our_parts(tmp_path: Path) -> None:
+    (tmp_path / "more.j2").write_text("name = {{ job.name | py }}")
+    (tmp_path / "own.py.j2").write_text('{% include "more.j2" %}\n{% include "parts/flink_job.py.j2" %}\n')
+    found = constants(render_dag(loaded(tmp_path, "dag: own.py.j2")))
+    assert (found["name"], found["JOB_NAME"]) == ("job", "job")

@@ -23,7 +23,7 @@ from provisioner.kinds.airflow_runtime.records import (
     package,
 )
 from provisioner.kinds.airflow_runtime.write import create, delete, update
-from provisioner.model import Address, Holding, Observed, Proof, View
+from provisioner.model import Address, Holding, Proof, View
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -61,10 +61,8 @@ def _publish(observed: ObservedAirflowRuntime, _view: View | None) -> Outputs:
     return {"id": observed.runtime.resource_id, "web_url": observed.runtime.web_url}
 
 
-def settings(observed: Observed) -> Mapping[str, Secret | None]:
+def settings(observed: ObservedAirflowRuntime) -> Mapping[str, Secret | None]:
     """The variables that its workers run with; None for one that GET hides."""
-    if not isinstance(observed, ObservedAirflowRuntime):
-        raise TypeError(type(observed).__name__)
     variables = observed.runtime.variables
     return {name: None if observed.is_masked(name) else value for name, value in variables.items()}
 
