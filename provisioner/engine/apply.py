@@ -287,11 +287,14 @@ class Apply:
         if reader is None or place is None or place.desired is None:
             return None
         kind: Kind[Any, Any] = self.kinds[place.address.kind]
-        observed = kind.read(self.cloud, resolve(place.desired, self._outputs))
+        known = replace(reader, client_id=resolve(reader.client_id, self._outputs))
+        try:
+            observed = kind.read(self.cloud, resolve(place.desired, self._outputs))
+        except NotAuthorized:
+            return known  # who may not read the place cannot sign in as its reader
         if observed is None or kind.holds is None:
             return None
         current = next((one for one in kind.holds(observed).get(reader.credential, ()) if one.current), None)
-        known = replace(reader, client_id=resolve(reader.client_id, self._outputs))
         if current is None:
             return known if place.remains else None
         if not current.readable or kind.reveal is None:
