@@ -23,7 +23,8 @@ def runtime(cli: Cli, method: str, body: Any = None) -> dict[str, Any]:
 
 
 def adopt(cli: Cli, **variables: str) -> None:
-    airflow = {"airflowVersion": "2.6.3", "airflowEnvironmentVariables": {**THEIRS, **variables}}
+    version = cli.spec["airflow"]["version"]
+    airflow = {"airflowVersion": version, "airflowEnvironmentVariables": {**THEIRS, **variables}}
     properties = {"type": "Airflow", "typeProperties": {"airflowProperties": airflow}}
     runtime(cli, "PUT", {"properties": properties})
 
