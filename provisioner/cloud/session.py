@@ -282,7 +282,8 @@ class Session:
         transport = self._transport.fresh()
         try:
             with translated(f"sign-in of {client_id}"):
-                response = Pipeline[HttpRequest, HttpResponse](transport, [Retry()]).run(request).http_response
+                asked = Pipeline[HttpRequest, HttpResponse](transport, [Retry()])
+                response = asked.run(request, retry_on_methods=["POST"]).http_response  # to sign in twice is to sign in
         finally:
             transport.shut()
         if response.status_code >= 400:

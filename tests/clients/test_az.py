@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from tests.clients.conftest import Az
     from tests.emulator import LocalAzure
 
+pytestmark = pytest.mark.shows_secrets(
+    "command line", "files", "output", why="az takes its password as an option and keeps tokens in a folder of its own"
+)
 WESTEUROPE = ("--location", "westeurope")
 
 
