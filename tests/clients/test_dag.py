@@ -165,7 +165,8 @@ def test_a_run_without_the_vaults_grant_says_so_and_is_not_tried_again(azure: Lo
     assert airflow.states()["run"] == "failed"
     assert "The variable api-client-id cannot be read" in said
     assert "Caller is not authorized" in said
-    assert answers(azure, "/secrets/hdinsight-aks-variables-api-client-id").count(403) == 1
+    asked = 2 if airflow.version == "airflow-3" else 1  # Airflow 3 then asks its API server, which asks the vault
+    assert answers(azure, "/secrets/hdinsight-aks-variables-api-client-id").count(403) == asked
     assert jobs(azure) == []
 
 
