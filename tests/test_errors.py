@@ -19,6 +19,8 @@ EXAMPLES = (
     Refused("box/b", "it cannot serve", "Choose another"),
     Refusals((Refused("box/b", "it cannot serve", "Choose another"),)),
     *(kind(operation="GET x") for kind in (CloudError, *CloudError.__subclasses__())),
+    errors.DagNotParsed(file="dags/job.py", dag="Job", trace="SyntaxError: invalid syntax"),
+    errors.DagNotParsed(file="dags/job.py", dag="Job", seconds=60),
     errors.Defect(ZeroDivisionError()),
     errors.LocalError("it did not start", "Try again"),
     errors.Interrupted("apply"),

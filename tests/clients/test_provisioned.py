@@ -61,6 +61,9 @@ def run_airflow(azure: LocalAzure, python: Path, home: Path) -> dict[str, Any]:
     return json.loads(done.stdout.partition("FOUND ")[2])
 
 
+@pytest.mark.shows_secrets(
+    "command line", "files", why="az takes its password as an option and keeps tokens in a folder of its own"
+)
 def test_az_lists_what_provision_made(provisioned: LocalAzure, az: Az) -> None:
     assert "provisioner-environment" in az("group", "show", "--name", "flink-local")["tags"]
     made = {one["type"].lower() for one in az("resource", "list", "--resource-group", "flink-local")}
@@ -82,6 +85,7 @@ def test_az_lists_what_provision_made(provisioned: LocalAzure, az: Az) -> None:
     assert provisioned.operator_client_id
 
 
+@pytest.mark.shows_secrets("output", why="a program that reads its variables prints them here")
 def test_airflow_reads_its_variables_with_the_settings_that_provision_wrote(
     provisioned: LocalAzure, airflow_python: Path, tmp_path: Path
 ) -> None:

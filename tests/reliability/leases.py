@@ -99,7 +99,7 @@ def of_another_machine(ground: Ground) -> None:
 def neighbour(ground: Ground, *, shared: bool) -> Path:
     """The spec of another environment; shared: in the same group, vault, account and data factory."""
     spec: dict[str, Any] = copy.deepcopy(yaml.safe_load(ground.spec.read_text()))
-    spec["name"], spec["job"] = "second", str((ground.spec.parent / spec["job"]).resolve())
+    spec["name"], spec["job"] = "second", str((ground.spec.parent / spec["job"]["jar"]).resolve())
     spec["airflow"]["runtime"] = "airflow-second"
     if shared:
         spec["airflow"].update(container="airflow-second", variables_prefix="second-variables")

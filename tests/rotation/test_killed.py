@@ -140,7 +140,7 @@ def test_a_run_with_several_places_that_is_killed_after_any_write_is_finished_by
     """Airflow's secret is in the vault, too: what a run put there, the next one copies to the runtime."""
     spec = yaml.safe_load(rotations.spec.read_text())
     spec["principals"] = {"airflow": {"secrets": ["airflow-own"]}, "flink-api": {"secrets": ["api-for-others"]}}
-    spec["job"] = str((rotations.spec.parent / spec["job"]).resolve())
+    spec["job"] = str((rotations.spec.parent / spec["job"]["jar"]).resolve())
     changed = Rotations(azure=rotations.azure, spec=tmp_path / "several.yaml", journal=rotations.journal)
     changed.spec.write_text(yaml.safe_dump(spec))
     assert failed(changed.provision()) == []
