@@ -23,7 +23,6 @@ VERSION = "2022-04-01"
 PROVIDER = "providers/Microsoft.Authorization"
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 MARKED = "provisioner-environment="
-REVOKE_TRIES = 3
 # Names of our own assignments; any constant serves, as long as it stays.
 NAMES = uuid.UUID("6f1f4b0e-6f0c-5d0b-9d0c-2f6a1b7f3a55")
 
@@ -111,21 +110,26 @@ class Authorization:
                 raise
 
     def revoke(self, scope: str, name: str, mark: str) -> None:
-        """Take our mark away, and the assignment with the last mark. Gone already is fine.
+        """Take our mark away, and the assignment with the last mark. Gone already is fine. Raises NotYetVisible.
 
-        No condition guards the write, so it is looked whether another environment's has brought the mark back.
+        No condition guards the write, so it is looked until no replica shows the mark, and no other environment's
+        write has brought it back.
         """
-        for _ in range(REVOKE_TRIES):
+
+        def gone() -> bool:
             self._session.forget(("assignments", scope.lower()))
             found = next((one for one in self.list_assignments(scope) if one.name == name), None)
             if found is None or mark not in self.marks(found):
-                return
+                return True
             if set(self.marks(found)) == {mark}:
                 self.delete_assignment(scope, name)
-                return
+                return True
             kept = [word for word in found.description.split() if word != mark]
             self.set_assignment(replace(found, description=" ".join(kept)))
-        raise Conflict(operation=f"DELETE {short(scope)} role assignment", message="others change it all the time")
+            return False
+
+        what = f"DELETE {short(scope)} role assignment"
+        self._session.wait_until(gone, deadline_seconds=self._session.visible_seconds, what=what)
 
     def set_assignment(self, wanted: Assignment) -> None:
         """Make it, or give it another description. Waits for a principal that the directory does not show here yet.

@@ -57,7 +57,7 @@ def the_words_that_flink_counted_are_those_of_the_text(person: Person) -> None:
     assert ran["state"] == "success"
     assert re.fullmatch("[0-9a-f]{32}", ran["job"]["id"])
     assert ran["job"]["status"] == "FINISHED"
-    assert counted(Path(ran["output"])) == words()
+    assert counted(Path(ran["result"])) == words()
     person.done("verify")
 
 
