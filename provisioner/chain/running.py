@@ -115,19 +115,22 @@ def _begun(links: Links, wanted: Wanted) -> tuple[str, bool]:
         return wanted.run_id, there or not airflow.create_run(dag_id, wanted.run_id, wanted.conf)
     ours = re.compile(rf"{PREFIX}\d+__{_digest(wanted.conf)}__(\d+)")
     under_way = next((run.id for run in airflow.runs_under_way(dag_id) if ours.fullmatch(run.id)), "")
-    if under_way:
-        return under_way, True
-    run_id = _next_id(links, wanted.conf, ours)
-    return run_id, not airflow.create_run(dag_id, run_id, wanted.conf)
+    run_id = under_way or _next_id(links, wanted.conf, ours)
+    return run_id, bool(under_way) or not airflow.create_run(dag_id, run_id, wanted.conf)
 
 
 def _next_id(links: Links, conf: Mapping[str, Any], ours: re.Pattern[str]) -> str:
-    """The day, the configuration's digest, and which run of that day: two who ask at once ask for the same one."""
+    """The day, the configuration's digest, and which run of that day: two who ask at once ask for the same one.
+
+    One that somebody began since it was looked for is under way: its id, then.
+    """
     today = links.cloud.session.now().replace(hour=0, minute=0, second=0, microsecond=0)
-    runs = links.airflow.runs_since(links.environment.dag.id, today)
     day = f"{PREFIX}{today:%Y%m%d}__"
-    numbers = (int(found[1]) for run in runs if run.id.startswith(day) and (found := ours.fullmatch(run.id)))
-    return f"{day}{_digest(conf)}__{max(numbers, default=0) + 1}"
+    found = links.airflow.runs_since(links.environment.dag.id, today)
+    runs = {int(named[1]): run for run in found if run.id.startswith(day) and (named := ours.fullmatch(run.id))}
+    last = max(runs, default=0)
+    number = last if runs and not runs[last].over else last + 1
+    return f"{day}{_digest(conf)}__{number}"
 
 
 def _digest(conf: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 import requests
 from azure.core.pipeline.transport import HttpTransport, RequestsTransport
@@ -68,7 +69,8 @@ class Transport(HttpTransport[Any, Any]):
         budget: Budget | None = None,
         debug: bool = False,
     ) -> None:
-        self._session = _pool(route, self._ask_again)
+        self._open = WeakSet[HTTPSConnection]()
+        self._session = _pool(route, self._ask_again, self._open)
         self._wire: Any = RequestsTransport(
             session=self._session,
             session_owner=False,
@@ -162,8 +164,10 @@ class Transport(HttpTransport[Any, Any]):
         return Transport(self._route, pause=self._pause, guard=lambda _method, _url: None, debug=self._debug)
 
     def shut(self) -> None:
-        """Close every connection, at the end of the run."""
+        """Close every connection, at the end of the run; the pool alone knows only those that wait in it."""
         self._session.close()
+        for connection in tuple(self._open):
+            connection.close()
 
 
 class SignInTransport(HttpTransport[Any, Any]):
@@ -209,12 +213,13 @@ class Adapter(HTTPAdapter):
     """One TLS context for all connections: each of its own would read the whole CA bundle, which takes 15 ms.
 
     ask: called before each part of a request goes out, head and body. Until a connection stands seconds may pass, and
-    who slept meanwhile may have lost the lease; nobody carries out what came without its end.
+    who slept meanwhile may have lost the lease; nobody carries out what came without its end. opened: gets every
+    connection.
     """
 
-    def __init__(self, ask: Callable[[], None], **options: Any) -> None:
+    def __init__(self, ask: Callable[[], None], opened: WeakSet[HTTPSConnection], **options: Any) -> None:
         super().__init__(**options)
-        self._connection = _asking(ask)
+        self._connection = _asking(ask, opened)
         self._lock = threading.Lock()
         self._contexts: dict[str, ssl.SSLContext] = {}
 
@@ -251,10 +256,14 @@ class Adapter(HTTPAdapter):
             return self._contexts[bundle]
 
 
-def _asking(ask: Callable[[], None]) -> Any:
+def _asking(ask: Callable[[], None], opened: WeakSet[HTTPSConnection]) -> Any:
     """A class of connections; Any, for urllib3 declares its own more narrowly than it uses it."""
 
     class Asking(HTTPSConnection):
+        def connect(self) -> None:
+            opened.add(self)
+            super().connect()
+
         def send(self, data: Any) -> None:
             ask()
             super().send(data)
@@ -282,11 +291,11 @@ def _plain(url: str) -> str:
     return "?".join((path, "&".join(kept))) if kept else path
 
 
-def _pool(route: Route, ask: Callable[[], None]) -> requests.Session:
+def _pool(route: Route, ask: Callable[[], None], opened: WeakSet[HTTPSConnection]) -> requests.Session:
     """A session whose pool is thread-safe and as wide as our concurrency; retries are the policy's business."""
     session = requests.Session()
     session.trust_env = route.proxies is None
     retries = NoRetry(total=False, redirect=False, raise_on_status=False)
     for prefix in ("https://", "http://"):
-        session.mount(prefix, Adapter(ask, pool_connections=POOL, pool_maxsize=POOL, max_retries=retries))
+        session.mount(prefix, Adapter(ask, opened, pool_connections=POOL, pool_maxsize=POOL, max_retries=retries))
     return session

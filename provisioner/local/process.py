@@ -223,7 +223,9 @@ def _launch(folder: Path) -> None:
             start_new_session=True,
         )
         os.close(writing)
-        ready, _, _ = select.select([reading], [], [], _START_SECONDS)
+        said_so = select.poll()  # takes any number of a descriptor, which select does not
+        said_so.register(reading, select.POLLIN | select.POLLHUP)
+        ready = said_so.poll(_START_SECONDS * 1000)
         if not ready or not os.read(reading, 16):
             child.kill()
             child.wait()

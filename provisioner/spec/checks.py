@@ -81,11 +81,6 @@ def _airflow_version(environment: Environment) -> Iterator[Found]:
 def _secret_names(environment: Environment) -> Iterator[Found]:
     """Two secrets on one name (Key Vault compares without case), and names that Key Vault refuses."""
     ours = {key: environment.variable_secret(key) for key in OURS}
-    for name in ours.values():
-        if re.fullmatch(SECRET_NAME.pattern, name) is None:
-            wrong = f"makes the vault secret {name!r}, which Key Vault refuses"
-            yield ("airflow", "variables_prefix"), wrong, SECRET_NAME.right
-            return
     taken = {name.lower(): f"the variable {key} that provisioner sets" for key, name in ours.items()}
     for path, name, what in _secrets(environment):
         other = taken.setdefault(name.lower(), what)

@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 import pytest
 
 from provisioner.engine.observe import observe
 from provisioner.errors import NotAuthorized, NotFound, Unreachable
 from provisioner.model import Recipe, Ref, Search, Snapshot
-from tests.engine.toys import KINDS, NOW, World, at, denied, node, recipe
+from tests.engine.toys import BOX, KINDS, NOW, World, at, denied, node, recipe
+
+if TYPE_CHECKING:
+    from provisioner.cloud.cloud import Cloud
+    from tests.engine.toys import Thing
 
 
 def seen(world: World, what: Recipe, *, strangers: bool = False) -> Snapshot:
@@ -37,6 +44,17 @@ def test_an_absent_container_may_answer_after_what_it_does_not_hold() -> None:
 
     assert world.calls == ["read note/n", "read box/b"]
     assert snapshot.readings[at("note/n")].error is None
+
+
+def test_traces_that_may_not_be_asked_for_are_not_told() -> None:
+    def refused(_cloud: Cloud, _desired: Thing) -> str:
+        raise denied()
+
+    kinds = {**KINDS, "box": replace(BOX, traces=refused)}
+
+    snapshot = observe(World().as_cloud(), recipe(node("box/b")), kinds)
+
+    assert (snapshot.readings[at("box/b")].observed, snapshot.readings[at("box/b")].traces) == (None, "")
 
 
 def test_a_chain_of_absent_containers_is_not_waited_for() -> None:
