@@ -92,7 +92,9 @@ class KeyVaults:
         path = f"/subscriptions/{part.subscription}/providers/Microsoft.KeyVault/checkNameAvailability"
         body = {"name": part.name, "type": "Microsoft.KeyVault/vaults"}
         told: dict[str, Any] = self._arm.request("POST", path, READ_VERSION, json=body).json()
-        return "" if told.get("nameAvailable") else str(told.get("message") or told.get("reason"))
+        if told.get("nameAvailable") or self._arm.find_now(vault_id, READ_VERSION) is not None:
+            return ""  # of the vault itself, too, where another run has just made it
+        return str(told.get("message") or told.get("reason"))
 
     def set_vault(
         self,

@@ -78,7 +78,9 @@ class StorageAccounts:
         path = f"/subscriptions/{part.subscription}/providers/Microsoft.Storage/checkNameAvailability"
         body = {"name": part.name, "type": "Microsoft.Storage/storageAccounts"}
         told: dict[str, Any] = self._arm.request("POST", path, READ_VERSION, json=body).json()
-        return "" if told.get("nameAvailable") else str(told.get("message") or told.get("reason"))
+        if told.get("nameAvailable") or self._arm.find_now(account_id, READ_VERSION) is not None:
+            return ""  # of the account itself, too, where another run has just made it
+        return str(told.get("message") or told.get("reason"))
 
     def create_account(self, account_id: str, *, location: str, sku: str, tags: Mapping[str, str]) -> None:
         """A data lake (hierarchical namespace) with safe settings; waits until it stands.
