@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
 WRITTEN = "sentinel-"  # begins every secret value that a test writes into a spec
 SHORTEST = 8  # a shorter text stands anywhere by chance
-# What travels among secrets and is none: ids of clients, tenants and keys, instants, and how Airflow is told to read the
-# vault.
+# No secrets: ids of clients, tenants and keys, instants, and how Airflow is told to read the vault.
 PUBLIC = re.compile(
     r"( ?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})+"
     r"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00"
