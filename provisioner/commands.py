@@ -284,7 +284,7 @@ def _awaited(run: Run, live: Plan) -> bool:
         return False
     session, until = run.cloud.session, max(dates)
     seconds = (until - session.now()).total_seconds() + run.environment.waits.grant.total_seconds()
-    session.wait_until(lambda: session.later() >= until, deadline_seconds=seconds, what=f"{until:%H:%M}")
+    session.wait_until(lambda: session.later() >= until, deadline_seconds=seconds, what=f"{until:%H:%M} UTC")
     return True
 
 

@@ -53,7 +53,10 @@ def await_parsed(links: Links, *, fresh: bool) -> None:
     fresh: it was handed over in this very run, so an error that stood before may be that of the text before.
     """
     waiting = _Waiting(links=links, fresh=fresh)
-    what, seconds = f"parsing dags/{links.environment.dag.file}", links.environment.waits.import_.total_seconds()
+    what, seconds = (
+        f"Airflow to parse dags/{links.environment.dag.file}",
+        links.environment.waits.import_.total_seconds(),
+    )
     try:
         links.cloud.session.wait_until(waiting.done, deadline_seconds=seconds, what=what)
     except NotYetVisible as late:

@@ -63,6 +63,7 @@ def _session(arguments: Namespace, environment: Environment) -> Generator[Sessio
         operation_seconds=environment.waits.operation.total_seconds(),
         visible_seconds=environment.waits.visible.total_seconds(),
     )
+    session.waits.tell = show.waiter(quiet=arguments.json)
     try:
         with show.debugging(arguments.debug, session.credential.how):
             session.warm()

@@ -9,9 +9,12 @@ import json
 import logging
 import os
 import sys
+import threading
+import time
 import traceback
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from provisioner.errors import Defect, Unconfirmed
@@ -19,9 +22,14 @@ from provisioner.errors import Defect, Unconfirmed
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
 
+    from rich.text import Text
+
+    from provisioner.cloud.waits import Wait
     from provisioner.engine.report import Line
     from provisioner.model import Outcome, Plan, Step
 
+LIVE_SECONDS = 1.0  # a wait of this length is shown where a live line is
+LONG_SECONDS = 10.0  # one of this length is told in a line elsewhere
 CLOCK_ADMITS = timedelta(minutes=5)
 CODES = {"green": 32, "yellow": 33, "magenta": 35, "cyan": 36, "red": 31, "dim": 2}
 
@@ -122,19 +130,49 @@ def _answer(question: str) -> str:
     return sys.stdin.readline().strip().lower()
 
 
-class _Spinner:
-    """The one live line of a terminal; rests while a question is asked."""
+class Spinner:
+    """The one live line of a terminal; rests while a question is asked.
+
+    What is waited for comes from the threads that wait; seconds count on between two words of theirs.
+    """
 
     def __init__(self) -> None:
         self._status: Any = None
         self._running: dict[str, None] = {}
+        self._waits: dict[tuple[str, str], tuple[Wait, float]] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def live(self) -> bool:
+        """Whether it is shown, or would be but for a question."""
+        return self._status is not None
+
+    def wait(self, wait: Wait) -> None:
+        """Told of it by whoever waits."""
+        with self._lock:
+            self._waits.pop((wait.about, wait.what), None)
+            if not wait.over:
+                self._waits[wait.about, wait.what] = (wait, time.perf_counter() - wait.seconds)
+
+    def __rich__(self) -> Text:
+        """The line as it is now, asked for at each refresh."""
+        from rich.text import Text
+
+        with self._lock:
+            running, waits = list(self._running), list(self._waits.values())
+        wait, began = min(waits, key=lambda found: found[1], default=(None, 0.0))
+        seconds = time.perf_counter() - began
+        if wait is not None and seconds >= LIVE_SECONDS:
+            others = len([address for address in running if address != wait.about])
+            return Text(_waiting(wait, seconds) + (f"; {others} more under way" if others else ""))
+        return Text(f"{len(running)} under way: {', '.join(running[:3])}" if running else "reading")
 
     @contextmanager
     def spinning(self) -> Generator[Callable[[Step, Outcome | None], None]]:
         """Shown until the end; the watcher keeps it true."""
         from rich.console import Console
 
-        with Console().status("reading") as status:
+        with Console().status(self) as status:
             self._status = status
             try:
                 yield self._watch
@@ -152,16 +190,14 @@ class _Spinner:
         self._status.start()
 
     def _watch(self, step: Step, outcome: Outcome | None) -> None:
-        if outcome is None:
-            self._running[str(step.address)] = None
-        else:
+        with self._lock:
             self._running.pop(str(step.address), None)
-            _print_outcome(step, outcome)
-        running = list(self._running)
-        self._status.update(f"{len(running)} under way: {', '.join(running[:3])}" if running else "reading")
+            if outcome is None:
+                self._running[str(step.address)] = None
+        _print_outcome(step, outcome)
 
 
-_SPINNER = _Spinner()
+_SPINNER = Spinner()
 
 
 @contextmanager
@@ -174,6 +210,26 @@ def progress(*, quiet: bool) -> Generator[Callable[[Step, Outcome | None], None]
     else:
         with _SPINNER.spinning() as watch:
             yield watch
+
+
+def waiter(*, quiet: bool) -> Callable[[Wait], None]:
+    """Shows what is waited for: in the live line where there is one, elsewhere in a line once it takes long."""
+    if quiet:
+        return lambda _wait: None
+    return _SPINNER.wait if _SPINNER.live else partial(_print_long_wait, set[tuple[str, str]]())
+
+
+def _print_long_wait(told: set[tuple[str, str]], wait: Wait) -> None:
+    if wait.over:
+        told.discard((wait.about, wait.what))
+    elif wait.seconds >= LONG_SECONDS and (wait.about, wait.what) not in told:
+        told.add((wait.about, wait.what))
+        print(f"{_waiting(wait, wait.seconds)}\n", end="", flush=True)  # one write: other threads print, too
+
+
+def _waiting(wait: Wait, seconds: float) -> str:
+    whose = f"{wait.about}: " if wait.about else ""
+    return f"{whose}waiting for {wait.what} ({seconds:.0f} s of {wait.of_seconds:.0f} s)"
 
 
 def _print_outcome(_step: Step, outcome: Outcome | None) -> None:

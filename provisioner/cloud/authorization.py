@@ -128,7 +128,7 @@ class Authorization:
             self.set_assignment(replace(found, description=" ".join(kept)))
             return False
 
-        what = f"DELETE {short(scope)} role assignment"
+        what = f"the removal of a role assignment at {short(scope)}"
         self._session.wait_until(gone, deadline_seconds=self._session.visible_seconds, what=what)
 
     def set_assignment(self, wanted: Assignment) -> None:
@@ -138,7 +138,8 @@ class Authorization:
         (https://learn.microsoft.com/azure/role-based-access-control/troubleshooting#symptom---assigning-a-role-to-a-new-principal-sometimes-fails).
         Raises Conflict (`RoleAssignmentExists`) if the same stands under another name.
         """
-        self._session.until_visible(lambda: self._put(wanted), what=f"PUT {short(wanted.scope)} role assignment")
+        what = f"the principal of a role assignment at {short(wanted.scope)} to be known"
+        self._session.until_visible(lambda: self._put(wanted), what=what)
 
     def delete_assignment(self, scope: str, name: str) -> None:
         """Gone already is fine."""

@@ -168,7 +168,7 @@ class Graph:
                     raise NotYetVisible(operation=f"PATCH {path}", message=error.message) from error
                 raise
 
-        self._session.until_visible(upsert, what=f"service principal of {client_id}", on=NEW_OBJECT)
+        self._session.until_visible(upsert, what=f"the service principal of {client_id}", on=NEW_OBJECT)
 
     def find_deleted_principal(self, client_id: str) -> Principal | None:
         """The soft-deleted service principal; None also if the caller may not list such."""
@@ -201,7 +201,9 @@ class Graph:
             return self._deleted(f"directory/deletedItems/{object_id}") or not on_its_way
 
         with suppress(NotYetVisible):
-            self._session.wait_until(gone, deadline_seconds=self._session.visible_seconds, what=f"purging {object_id}")
+            self._session.wait_until(
+                gone, deadline_seconds=self._session.visible_seconds, what=f"the purge of {object_id}"
+            )
 
     def add_password(self, application_id: str, name: str, end: datetime) -> NewPassword:
         """A new client secret, its text for the only time: https://learn.microsoft.com/graph/api/application-addpassword.
@@ -215,7 +217,9 @@ class Graph:
         def add() -> dict[str, Any]:
             return self._request("POST", path, json={"passwordCredential": credential}).json()
 
-        made = self._session.until_visible(add, what=path, on=NEW_OBJECT)
+        made = self._session.until_visible(
+            add, what=f"every replica to know application {application_id}", on=NEW_OBJECT
+        )
         start, end = _moment(made["startDateTime"]), _moment(made["endDateTime"])
         return NewPassword(key_id=made["keyId"], start=start, end=end, value=Secret(made["secretText"]))
 
@@ -250,7 +254,7 @@ class Graph:
 
         with suppress(NotYetVisible):
             seconds = self._session.visible_seconds
-            self._session.wait_until(gone, deadline_seconds=seconds, what=f"removing password {key_id}")
+            self._session.wait_until(gone, deadline_seconds=seconds, what=f"the removal of password {key_id}")
             return True
         return False
 

@@ -124,7 +124,9 @@ class KeyVaultSecrets:
             return write_once()
         except Conflict:
             self._recover(vault, name)
-        return self._session.until_visible(write_once, what=f"PUT secret {vault}/{name}", on=(Conflict,))
+        return self._session.until_visible(
+            write_once, what=f"the name of secret {vault}/{name} to be free", on=(Conflict,)
+        )
 
     def update_secret(
         self,
@@ -157,7 +159,7 @@ class KeyVaultSecrets:
                 self._client(vault).begin_delete_secret(name)
             with suppress(NotYetVisible):
                 seconds = self._session.visible_seconds
-                what = f"deleting {name}"
+                what = f"the deletion of secret {name}"
                 self._session.wait_until(lambda: self._is_deleted(vault, name), deadline_seconds=seconds, what=what)
 
     def _latest(self, vault: str, name: str, value: Secret, tags: Mapping[str, str]) -> SecretVersion | None:

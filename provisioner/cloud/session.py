@@ -21,6 +21,7 @@ from provisioner.cloud.retries import JITTER, Retry
 from provisioner.cloud.sign_in import LocalSettings, SignIn, by_secret, sign_in
 from provisioner.cloud.tokens import Tokens, claims_of
 from provisioner.cloud.transport import WRITE_SECONDS, Route, SignInTransport, Transport, ticks
+from provisioner.cloud.waits import Waits
 from provisioner.errors import CloudError, Interrupted, NotYetVisible
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ T = TypeVar("T")
 USER_AGENT = "provisioner"
 VISIBLE_SECONDS = 180.0
 POLL_SECONDS = 2
+TELL_SECONDS = 1.0  # between two words about one wait
 OPERATION_SECONDS = 3600.0
 # A replica that has not forgotten an expired secret yet says this of it:
 # https://learn.microsoft.com/entra/identity-platform/reference-error-codes
@@ -58,8 +60,9 @@ class Session:
         self.operation_seconds = OPERATION_SECONDS  # of Azure's long-running ones
         self.visible_seconds = VISIBLE_SECONDS  # until every replica shows what was written
         self._tenant, self._route, self._debug = tenant, route, debug
-        budget = Budget(profile, pause=self.pause, ticks=ticks, limit_reached=limit_reached)
-        self._transport = Transport(route, pause=self.pause, guard=self._guard, budget=budget, debug=debug)
+        self.waits = Waits(ticks)
+        budget = Budget(profile, pause=self._take_turn, ticks=ticks, limit_reached=limit_reached)
+        self._transport = Transport(route, pause=self._take_turn, guard=self._guard, budget=budget, debug=debug)
         self._memos: dict[object, Future[Any]] = {}
         self._written: set[object] = set()
         self._https: dict[str, Http] = {}
@@ -75,7 +78,7 @@ class Session:
         other = Session(
             self.profile, subscription=self.subscription_id, tenant=tenant_id, route=self._route, debug=self._debug
         )
-        other.interrupted = self.interrupted
+        other.interrupted, other.waits = self.interrupted, self.waits
         options = {"transport": other.sign_in_transport(), "user_agent": USER_AGENT, "retry_policy_class": Retry}
         return other.signed_in(by_secret(self.profile, tenant_id, client_id, secret, **options))
 
@@ -228,13 +231,15 @@ class Session:
         """Ask until it is so: at once, then at growing, jittered intervals. Raises NotYetVisible at the deadline."""
         end = time.monotonic() + deadline_seconds
         delay = 0.1
-        while not check():
-            left = end - time.monotonic()
-            if left <= 0:
-                told = f"not so after {deadline_seconds:.0f} s"
-                raise NotYetVisible(operation=what, message=told)
-            self.pause(min(left, delay * JITTER(0.5, 1.0)))  # spreads load, guards nothing
-            delay = min(delay * 1.6, 10.0)
+        with self.waits.waiting(what, deadline_seconds) as tell:
+            while not check():
+                left = end - time.monotonic()
+                if left <= 0:
+                    told = f"not so after {deadline_seconds:.0f} s"
+                    raise NotYetVisible(operation=what, message=told)
+                tell()
+                self.pause(min(left, delay * JITTER(0.5, 1.0)))  # spreads load, guards nothing
+                delay = min(delay * 1.6, 10.0)
 
     def until_visible(
         self,
@@ -295,7 +300,12 @@ class Session:
 
     def finish(self, operation: LROPoller[Any], *, what: str) -> None:
         """Until a long-running operation of Azure has ended. Raises its error, or NotYetVisible at the deadline."""
-        operation.wait(self.operation_seconds)
+        end = ticks() + self.operation_seconds
+        with self.waits.waiting(f"Azure to finish {what}", self.operation_seconds) as tell:
+            while not operation.done() and (left := end - ticks()) > 0:
+                operation.wait(min(left, TELL_SECONDS))
+                tell()
+        operation.wait(0)  # raises what it ended with
         if not operation.done():
             told = f"Azure has not finished it after {self.operation_seconds:.0f} s (`waits.operation`)"
             raise NotYetVisible(operation=what, message=told)
@@ -326,6 +336,15 @@ class Session:
             with self._lock:
                 self._memos.pop(key, None)
             future.set_exception(error)
+
+    def _take_turn(self, seconds: float) -> None:
+        """Between two tries, and until a service takes more calls; a long one is told of."""
+        end = ticks() + seconds
+        with self.waits.waiting("its next call to Azure", seconds) as tell:
+            while (left := end - ticks()) > TELL_SECONDS:
+                tell()
+                self.pause(TELL_SECONDS)
+            self.pause(max(left, 0.0))
 
     def _guard(self, method: str, url: str) -> None:
         """Writes need a lease that outlasts them; the lease's own calls do not."""

@@ -141,7 +141,8 @@ class Apply:
         began = self.clock()
         error: Exception | None
         try:
-            result, error, note = Result.DONE, None, self._admitted(step)
+            with self.cloud.session.waits.about(str(step.address)):
+                result, error, note = Result.DONE, None, self._admitted(step)
         except Interrupted as caught:
             result, error, note = Result.INTERRUPTED, caught, ""
         except ProvisionerError as caught:
@@ -171,7 +172,7 @@ class Apply:
                 denials[:] = [denied]
             return bool(notes)
 
-        self._wait(let_in, f"the caller's access for {step.address}")
+        self._wait(let_in, "the caller's new access to take effect")
         if not notes:
             raise denials[0]
         return notes[0]
@@ -212,7 +213,7 @@ class Apply:
         gone, observed = kind.gone, step.observed
         if gone is None or old is None:
             return
-        self._wait(lambda: gone(self.cloud, observed, old), f"the end of {step.address}")
+        self._wait(lambda: gone(self.cloud, observed, old), "the removed key to stop working")
         if not gone(self.cloud, observed, old):
             raise Unexpected(operation=f"proving the end of {step.address}", message="it was removed and still works")
 
@@ -252,7 +253,7 @@ class Apply:
                 kind.update(self.cloud, desired, observed)
             return observed is not None and not last[0][1]
 
-        self._wait(agrees, f"reading {step.address} back")
+        self._wait(agrees, "Azure to show what was written")
         observed, changes = last[0]
         if observed is None or changes:
             differing = ", ".join(change.field for change in changes) or "all of it"
@@ -268,7 +269,7 @@ class Apply:
             proofs[:] = [prove(self.cloud, desired, observed, {**made, "read_by": self._reader(step)})]
             return proofs[0] is not Proof.NOT_YET and not getattr(proofs[0], "error", None)
 
-        self._wait(usable, f"proving {step.address}")
+        self._wait(usable, "proof that it can be used")
         (proof,) = proofs
         if isinstance(proof, Unproven):
             if proof.error is not None:

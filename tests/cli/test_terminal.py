@@ -11,12 +11,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from provisioner.cli import show
+from provisioner.cloud.waits import Wait
+from provisioner.model import Action, Address, Step
+
 if TYPE_CHECKING:
     import pytest
 
     from tests.cli.conftest import Cli
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+STEP = Step(address=Address("toy", "one"), action=Action.UPDATE)
 COUNTS = "vault_secret/hdinsight-aks-variables-greeting"
 
 
@@ -103,3 +108,60 @@ def test_json_stays_one_document_when_a_question_is_asked(provisioned: Cli) -> N
 
     assert seen.code == 0, seen.screen
     assert {s["address"]: s["outcome"] for s in json.loads(seen.out)["steps"]}[COUNTS] == "done"
+
+
+def test_what_a_step_waits_for_is_shown_while_it_waits(cli: Cli) -> None:
+    cli.azure.control("PUT", "/faults", {"secret_lag_seconds": 4})
+    cli.env = {"COLUMNS": "200"}
+
+    seen = at_terminal(cli, "provision", str(cli.file))
+
+    assert seen.code == 0, seen.screen
+    plain = COLOUR.sub("", seen.screen)
+    waits = re.findall(r"(\S+): waiting for a sign-in with the new secret of [0-9a-f-]{36} \((\d) s of 300 s\)", plain)
+    assert {address for address, _ in waits} <= {"client_secret/airflow", "client_secret/flink-api"}
+    assert {"1", "2"} <= {seconds for _, seconds in waits}
+    assert "waiting for" not in plain.rpartition("\x1b[?25h")[2]
+
+
+def test_a_wait_that_is_over_is_shown_no_more(capsys: pytest.CaptureFixture[str]) -> None:
+    from rich.console import Console
+
+    spinner = show.Spinner()
+    with spinner.spinning() as watch:
+        watch(STEP, None)
+        spinner.wait(Wait(about="toy/one", what="rain", seconds=12.0, of_seconds=600.0))
+        spinner.wait(Wait(about="toy/two", what="snow", seconds=3.0, of_seconds=600.0))
+        Console(width=200).print(spinner)
+        spinner.wait(Wait(about="toy/one", what="rain", seconds=13.0, of_seconds=600.0, over=True))
+        Console(width=200).print(spinner)
+        spinner.wait(Wait(about="toy/two", what="snow", seconds=4.0, of_seconds=600.0, over=True))
+        Console(width=200).print(spinner)
+
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines() if line.strip()]
+    assert lines == [
+        "toy/one: waiting for rain (12 s of 600 s)",
+        "toy/two: waiting for snow (3 s of 600 s); 1 more under way",
+        "1 under way: toy/one",
+    ]
+
+
+def test_without_a_terminal_a_long_wait_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    tell = show.waiter(quiet=False)
+
+    for seconds in (0.0, 9.9, 10.1, 20.0):
+        tell(Wait(about="toy/one", what="rain", seconds=seconds, of_seconds=600.0))
+    assert capsys.readouterr().out == "toy/one: waiting for rain (10 s of 600 s)\n"
+    tell(Wait(about="toy/one", what="rain", seconds=21.0, of_seconds=600.0, over=True))
+    tell(Wait(about="", what="rain", seconds=11.0, of_seconds=60.0))
+    tell(Wait(about="toy/one", what="rain", seconds=12.0, of_seconds=600.0))
+    assert capsys.readouterr().out.splitlines() == [
+        "waiting for rain (11 s of 60 s)",
+        "toy/one: waiting for rain (12 s of 600 s)",
+    ]
+
+
+def test_a_document_has_no_line_of_a_wait(capsys: pytest.CaptureFixture[str]) -> None:
+    show.waiter(quiet=True)(Wait(about="toy/one", what="rain", seconds=99.0, of_seconds=600.0))
+
+    assert capsys.readouterr() == ("", "")

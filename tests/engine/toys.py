@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from threading import Event
 from typing import TYPE_CHECKING, Any, cast
 
+from provisioner.cloud.waits import Waits
 from provisioner.errors import CloudError, NotYetVisible
 from provisioner.kind import Kind, compare, known, nothing
 from provisioner.model import (
@@ -47,6 +48,7 @@ class ToySession:
     def __init__(self) -> None:
         self.passes = 0
         self.interrupted = Event()
+        self.waits = Waits(lambda: 0.0)
 
     def new_pass(self) -> None:
         self.passes += 1

@@ -183,7 +183,7 @@ def prove(cloud: Cloud, desired: ClientSecret, _observed: Passwords, made: Outpu
         return all(cloud.session.signs_in(desired.tenant_id, client_id, value) for _ in range(SIGN_INS))
 
     deadline = desired.sign_in_seconds
-    cloud.session.wait_until(signs_in, deadline_seconds=deadline, what=f"signing in with the new secret of {client_id}")
+    cloud.session.wait_until(signs_in, deadline_seconds=deadline, what=f"a sign-in with the new secret of {client_id}")
     return Proof.USABLE
 
 
