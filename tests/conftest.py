@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from tests.emulator import LocalAzure
 
 pytest_plugins = ("tests.sentinels.plugin",)
+# A shell lets what it starts in the background ignore SIGINT, and so would every run that a test interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPSConnectionPool
-from urllib3.exceptions import SSLError
+from urllib3.exceptions import ConnectTimeoutError, SSLError
 from urllib3.util import create_urllib3_context
 from urllib3.util.retry import Retry as NoRetry
 
@@ -262,7 +262,10 @@ def _asking(ask: Callable[[], None], opened: WeakSet[HTTPSConnection]) -> Any:
     class Asking(HTTPSConnection):
         def connect(self) -> None:
             opened.add(self)
-            super().connect()
+            try:
+                super().connect()
+            except TimeoutError as error:  # urllib3 calls it a timeout of reading, as if something had been sent
+                raise ConnectTimeoutError(self, f"no tunnel or TLS after {CONNECT_SECONDS} s") from error
 
         def send(self, data: Any) -> None:
             ask()

@@ -1,0 +1,98 @@
+"""Connections that stand too late: what was never sent is sent again, whatever it is."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import suppress
+from threading import Thread
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+
+from provisioner.cloud.profile import LOCAL
+from provisioner.cloud.session import LocalSettings, open_session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from provisioner.cloud.session import Session
+    from tests.emulator import LocalAzure
+
+SILENT, NO_TLS = "the proxy says nothing", "nobody answers behind it"
+
+
+class Front:
+    """A proxy in front of the local Azure's, of which the first tunnel to Graph leads nowhere."""
+
+    def __init__(self, behind: str, silence: str) -> None:
+        self._behind, self._silence = urlsplit(behind), silence
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._open: list[socket.socket] = []
+        self.silent = 0
+        self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
+        Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listening.accept()
+                self._open.append(client)
+                Thread(target=self._tunnel, args=(client,), daemon=True).start()
+
+    def _tunnel(self, client: socket.socket) -> None:
+        asked = client.recv(4096, socket.MSG_PEEK)
+        if b"graph" in asked and not self.silent:
+            self.silent += 1
+            if self._silence == NO_TLS:
+                client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            return
+        server = socket.create_connection((self._behind.hostname, self._behind.port))
+        self._open.append(server)
+        Thread(target=_relay, args=(server, client), daemon=True).start()
+        _relay(client, server)
+
+    def close(self) -> None:
+        """End all."""
+        for each in (self._listening, *self._open):
+            with suppress(OSError):  # its peer may have ended it
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+
+def _relay(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while piece := source.recv(65536):
+            target.sendall(piece)
+        target.shutdown(socket.SHUT_WR)
+
+
+@pytest.fixture(params=[SILENT, NO_TLS])
+def front(azure: LocalAzure, request: pytest.FixtureRequest) -> Iterator[Front]:
+    made = Front(azure.proxy, request.param)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def session(azure: LocalAzure, front: Front) -> Iterator[Session]:
+    local = LocalSettings(
+        proxy=front.url,
+        ca_bundle=azure.ca_bundle,
+        tenant_id=azure.tenant_id,
+        client_id=azure.operator_client_id,
+        client_secret=azure.operator_secret,
+    )
+    made = open_session(LOCAL, subscription=azure.subscription_id, local=local)
+    yield made
+    made.close()
+
+
+def test_a_post_whose_connection_did_not_stand_in_time_is_sent_again_and_once(
+    session: Session, azure: LocalAzure, front: Front
+) -> None:
+    url = f"{LOCAL.graph}/v1.0/applications"
+    made = session.http(LOCAL.graph_scope).request("POST", url, operation="POST it", json={"displayName": "one"})
+
+    assert (made.status_code, front.silent) == (201, 1)
+    assert len(azure.graph("GET", "applications?$filter=displayName eq 'one'").json()["value"]) == 1
