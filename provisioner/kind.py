@@ -61,11 +61,12 @@ class Kind(Generic[D, O]):
     ready: what else decides whether it can be written and used; asked only where something is to be written, of what
     stands and of what does not (then observed is None). Raises CloudError for what could not be asked.
     traces: what there is still of one that is not there (a deleted one keeps its name), in a few words for the plan.
+    lingers: what there will still be of one that is deleted now, likewise.
     leaves: for a kind that no API deletes: what a person does about it. A looked-up kind has no `create`.
     merges: other environments write into the same resource, and no condition guards a write: it is made again where the
     second reading lacks ours.
 
-    Pure: diff, publish (view is None while observing), holds (by credential), fate (of what is not declared).
+    Pure: diff, publish (view is None while observing), holds (by credential), fate (of what is not declared), lingers.
     `prove` gets what was made, and under `read_by` who reads it in use (model.ReadBy), or None.
     Reads: read, check, owned (marked resources in a scope), strangers (contents without our mark), prove, reveal,
     gone (whether a deleted credential's old text works no more), notes (what else there a person should know of).
@@ -86,6 +87,7 @@ class Kind(Generic[D, O]):
     publish: Callable[[O, View | None], Outputs]
     holds: Callable[[O], Mapping[Address, Sequence[Holding]]] | None = None
     fate: Callable[[O, Address, View], Fate] | None = None
+    lingers: Callable[[O, datetime], str] | None = None
 
     read: Callable[[Cloud, D], O | None]
     check: Callable[[Cloud, D], None] | None = None

@@ -102,16 +102,21 @@ def _step(node: Node, snapshot: Snapshot, kinds: Kinds, below: _Below, *, with_c
         holds = ", ".join((*strangers, *staying))
         remains = f"it holds {holds}, without our mark; `--with-contents` deletes that too"
         return Step(address=node.address, action=Action.KEEP, remains=remains, observed=reading.observed)
-    more = snapshot.strangers.get(node.address, ())
-    reason = f"ours, with {', '.join(more)}" if more else "ours" if ours else "what is ours in it; itself it stays"
     return Step(
         address=node.address,
         action=Action.DELETE,
-        reason=reason,
+        reason=_reason(node, snapshot, kinds) if ours else "what is ours in it; itself it stays",
         access=node.access,
         desired=node.desired,
         observed=reading.observed,
     )
+
+
+def _reason(node: Node, snapshot: Snapshot, kinds: Kinds) -> str:
+    """Why a node goes, what goes along, and what there will still be of it."""
+    lingers, more = kinds[node.address.kind].lingers, snapshot.strangers.get(node.address, ())
+    reason = f"ours, with {', '.join(more)}" if more else "ours"
+    return f"{reason}; {lingers(snapshot.readings[node.address].observed, snapshot.now)}" if lingers else reason
 
 
 def _kept(node: Node, snapshot: Snapshot, kinds: Kinds, below: _Below) -> Step | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from provisioner.errors import Conflict
@@ -11,6 +12,7 @@ from provisioner.model import Change, Forces, Observed, View
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import datetime
 
     from provisioner.cloud.cloud import Cloud
     from provisioner.cloud.key_vaults import DeletedVault, VaultState
@@ -131,8 +133,11 @@ def _is_ours(desired: Vault, deleted: DeletedVault) -> bool:
 
 
 def _kept(deleted: DeletedVault) -> str:
-    protected = ", and nobody can purge it before (purge protection)" if deleted.purge_protection else ""
-    return f"kept until {deleted.purge_on[:10]}{protected}"
+    return f"kept {_until(deleted.purge_on, protected=deleted.purge_protection)}"
+
+
+def _until(when: str, *, protected: bool) -> str:
+    return f"until {when[:10]}{', and nobody can purge it before (purge protection)' if protected else ''}"
 
 
 def _freed(deleted: DeletedVault) -> str:
@@ -147,6 +152,15 @@ def _traces(cloud: Cloud, desired: Vault) -> str:
     if deleted is None:
         return ""
     return f"{'a deleted one is recovered' if _is_ours(desired, deleted) else 'a deleted one'}, {_kept(deleted)}"
+
+
+def _lingers(observed: ObservedVault, now: datetime) -> str:
+    """Counted from the deletion on: https://learn.microsoft.com/azure/key-vault/general/soft-delete-overview."""
+    vault = observed.vault
+    if not vault.soft_delete or (observed.purge_on_delete and not vault.purge_protection):
+        return "gone for good, with every secret in it"
+    until = (now + timedelta(days=vault.retention_days)).isoformat()
+    return f"it keeps its name and its secrets, {_until(until, protected=vault.purge_protection)}"
 
 
 def _publish(observed: ObservedVault, _view: View | None) -> Outputs:
@@ -244,6 +258,7 @@ KIND: Kind[Vault, ObservedVault] = Kind(
     read=_read,
     ready=_ready,
     traces=_traces,
+    lingers=_lingers,
     strangers=_strangers,
     create=_create,
     update=_update,

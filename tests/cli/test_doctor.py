@@ -166,6 +166,20 @@ def test_a_deleted_vault_of_ours_comes_back_and_the_plan_says_until_when_it_coul
     tenant.done("provision")
 
 
+def test_the_plan_of_a_teardown_tells_until_when_a_protected_vault_keeps_its_name(tenant: Cli) -> None:
+    tenant.spec["vault"] = {"name": "kv-flink-local", "purge_protection": True, "retention_days": 30}
+    tenant.done("provision")
+
+    steps = {step["address"]: step for step in tenant.done("teardown", "--purge", "--json").json()["steps"]}
+
+    (deleted,) = arm(tenant, "GET", "/providers/Microsoft.KeyVault/deletedVaults", "2023-07-01")["value"]
+    until = (
+        f"until {deleted['properties']['scheduledPurgeDate'][:10]}, and nobody can purge it before (purge protection)"
+    )
+    assert steps["key_vault/kv-flink-local"]["reason"] == f"ours; it keeps its name and its secrets, {until}"
+    assert f"a deleted one is recovered, kept {until}" in tenant.done("plan").out
+
+
 def policy(cli: Cli, *rules: dict[str, Any]) -> None:
     consented(cli, "Application.ReadWrite.OwnedBy", "Policy.ReadWrite.ApplicationConfiguration")
     cli.azure.tokens.clear()

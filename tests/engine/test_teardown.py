@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from provisioner.engine.observe import observe
+from provisioner.engine.teardown import teardown
 from provisioner.errors import NotAuthorized
 from provisioner.model import Search
-from tests.engine.toys import World, at, denied, node, recipe
+from tests.engine.toys import BOX as BOX_KIND
+from tests.engine.toys import KINDS, Seen, World, at, denied, node, recipe
 from tests.engine.walk import actions, applied, torn_down
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
 BOX = node("box/b")
@@ -56,6 +61,23 @@ def test_with_contents_goes_after_saying_what_is_in_it() -> None:
     (step,) = torn_down(world, recipe(BOX), with_contents=True).steps
 
     assert (step.action, step.reason) == ("delete", "ours, with theirs")
+
+
+def test_what_there_will_still_be_of_it_is_said() -> None:
+    world = World(things={"box/b": {"strangers": ["theirs"]}, "box/adopted": {"ours": False}})
+
+    def lingers(seen: Seen, now: datetime) -> str:
+        return f"{seen.name} until {now:%Y}"
+
+    kinds = {**KINDS, "box": replace(BOX_KIND, lingers=lingers)}
+    what = recipe(BOX, node("box/adopted"))
+
+    made = teardown(what, observe(world.as_cloud(), what, kinds, strangers=True), kinds, with_contents=True)
+
+    assert {str(step.address): step.reason for step in made.steps} == {
+        "box/b": "ours, with theirs; box/b until 2026",
+        "box/adopted": "not ours",
+    }
 
 
 def test_the_caller_s_own_access_goes_after_all_that_needs_it() -> None:

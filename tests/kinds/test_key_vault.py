@@ -146,6 +146,32 @@ def test_one_that_is_purged_leaves_its_name_free(cloud: Cloud, desired: Vault) -
     assert cloud.key_vaults.find_deleted(desired.id, desired.location) is None
 
 
+@pytest.mark.parametrize("protected", [True, False])
+@pytest.mark.parametrize("purge", [True, False])
+def test_what_is_told_of_one_that_will_be_deleted_is_what_comes_of_it(
+    cloud: Cloud, desired: Vault, *, protected: bool, purge: bool
+) -> None:
+    observed = made(cloud, replace(desired, purge_protection=protected, purge_on_delete=purge, retention_days=30))
+    assert KIND.lingers is not None
+    told = KIND.lingers(observed, cloud.session.now())
+
+    gone(cloud, observed)
+
+    deleted = cloud.key_vaults.find_deleted(desired.id, desired.location)
+    if deleted is None:
+        assert (purge, protected, told) == (True, False, "gone for good, with every secret in it")
+    else:
+        assert f"until {deleted.purge_on[:10]}" in told
+        assert ("nobody can purge it before" in told) is protected
+
+
+def test_one_without_soft_delete_leaves_nothing(cloud: Cloud, desired: Vault) -> None:
+    observed = made(cloud, desired)
+    old = replace(observed, vault=replace(observed.vault, soft_delete=False))
+    assert KIND.lingers is not None
+    assert KIND.lingers(old, cloud.session.now()).startswith("gone for good")
+
+
 def test_one_that_somebody_made_since_the_plan_is_not_taken(cloud: Cloud, azure: LocalAzure, desired: Vault) -> None:
     assert KIND.read(cloud, desired) is None
     sku = {"family": "A", "name": "standard"}
