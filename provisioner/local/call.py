@@ -47,8 +47,11 @@ class Reply:
     """
 
     status: int = 200
-    body: Any = None
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    body: Any = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a reply may hold secrets and cannot be pickled")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,18 +69,24 @@ class Upstream:
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One request: header and query names are lower case, `path` is decoded, `params` come from the route."""
+    """One request: header and query names are lower case, `path` is decoded, `params` come from the route.
+
+    Its repr, like that of a Reply, has nothing in which a secret travels; neither can be pickled.
+    """
 
     method: str
     host: str
     path: str
-    query: Mapping[str, str]
-    headers: Mapping[str, str]
-    body: bytes
-    world: World
+    query: Mapping[str, str] = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    world: World = field(repr=False)
     params: Mapping[str, str] = field(default_factory=dict[str, str])
     caller: Caller | None = None
     request_id: str = ""
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a call may hold secrets and cannot be pickled")
 
     @property
     def who(self) -> Caller:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 from urllib.parse import parse_qsl
 
 if TYPE_CHECKING:
@@ -23,16 +23,19 @@ NO_LENGTH = frozenset({204, 304})
 class Request:
     """One HTTP request; header and query names are lower case, `path` is decoded, `host` has no port.
 
-    target: path and query as they came.
+    target: path and query as they came. Its repr has nothing in which a secret travels; no pickle.
     """
 
     method: str
     host: str
     path: str
-    query: Mapping[str, str]
-    headers: Mapping[str, str]
-    body: bytes
-    target: str = ""
+    query: Mapping[str, str] = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    target: str = field(default="", repr=False)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a request may hold secrets and cannot be pickled")
 
 
 class Gone(Exception):

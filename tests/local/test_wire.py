@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import pickle
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
 
+from provisioner.local.call import Call, Reply
+from provisioner.local.clock import Clock
+from provisioner.local.store import Store
+from provisioner.local.wire import Request
+from provisioner.local.world import World
 from tests.resource_manager import Manager, code
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from tests.emulator import LocalAzure
 
 GROUPS = "/resourcegroups?api-version=2021-04-01"
@@ -80,3 +89,26 @@ def test_search_in_graph_finds_words_and_needs_consistency(azure: LocalAzure) ->
     assert [one["displayName"] for one in found["value"]] == ["flink api"]
     assert azure.graph("GET", query).status == 400
     assert azure.graph("GET", "applications?$search=api", ConsistencyLevel="eventual").status == 400
+
+
+SENTINEL = "sentinel-of-a-call"
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(store=Store(tmp_path / "store"), clock=Clock())
+    yield made
+    made.store.close()
+
+
+def test_a_request_a_call_and_a_reply_show_nothing_in_which_a_secret_travels(world: World) -> None:
+    text = {"authorization": f"Bearer {SENTINEL}", "sig": SENTINEL}
+    carried: dict[str, Any] = {"query": text, "headers": text, "body": SENTINEL.encode()}
+    request = Request(method="POST", host="h", path="/p", target=f"/p?sig={SENTINEL}", **carried)
+    call = Call(method="POST", host="h", path="/p", world=world, **carried)
+
+    for one in (request, call, Reply(body={"secretText": SENTINEL}, headers=text)):
+        assert SENTINEL not in f"{one!r} {one}"
+        with pytest.raises(TypeError, match="secrets"):
+            pickle.dumps(one)
+    assert "POST" in repr(request)

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from provisioner import commands
 from provisioner.cloud.cloud import Cloud
@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from provisioner.commands import Report, Run
+    from provisioner.model import Plan
     from provisioner.spec.model import Environment
     from tests.emulator import LocalAzure
 
+T = TypeVar("T")
 ID = "0a05bbc5-f0cb-5d6b-a02d-2b390f031b4c"  # of environments/local.yaml in the local tenant
 VAULT = "https://kv-flink-local.vault.azure.net"
 API_ID, API_SECRET = "hdinsight-aks-variables-api-client-id", "hdinsight-aks-variables-api-secret"
@@ -69,7 +71,11 @@ class Rotations:
         """As `provisioner rotate`."""
         return self._run("rotate", lambda run: commands.rotate(run, asked, plan_only=plan_only))
 
-    def _run(self, verb: str, command: Callable[[Run], Report]) -> Report:
+    def status(self) -> Plan:
+        """What `provisioner status` looks at."""
+        return self._run("status", commands.make_plan)
+
+    def _run(self, verb: str, command: Callable[[Run], T]) -> T:
         azure, environment = self.azure, self.environment
         local = LocalSettings(
             proxy=azure.proxy,

@@ -3,6 +3,7 @@
 It looks at
 - what pytest captured (output, logs at DEBUG) and what a test read of it, tracebacks,
 - the command line of every process that the tests start, and what it answered on its pipes,
+- what the objects of a run show (tests/rotation/test_objects.py),
 - every file below `tmp_path`, at the end the session's other folders and `.local/`.
 
 A test that shows one on purpose says so: `@pytest.mark.shows_secrets("output", why="…")`.
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 MARK = "shows_secrets"
-KINDS = ("command line", "files", "output")
+KINDS = ("command line", "files", "objects", "output")
 
 
 @dataclass
