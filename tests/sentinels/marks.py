@@ -78,7 +78,9 @@ class Known:
     def found(self, content: bytes, *, issued_only: bool = False) -> list[str]:
         """What is in there, in words that do not show it."""
         fixed = ISSUED if issued_only else _fixed()
-        noted: Iterable[tuple[str, str]] = () if issued_only else (("a Secret of this test", t) for t in self.texts)
+        noted: Iterable[tuple[str, str]] = (
+            () if issued_only else (("a Secret of this test", t) for t in tuple(self.texts))
+        )
         return sorted({what for what, text in (*fixed.items(), *noted) if any(f in content for f in forms(text))})
 
 

@@ -2,7 +2,8 @@
 
 It looks at
 - what pytest captured (output, logs at DEBUG) and what a test read of it, tracebacks,
-- the command line of every process that the tests start, and what it answered on its pipes,
+- the command line of every process that the tests start, and what it answered on its pipes; every 50 ms the command
+  lines of all that such a process has started,
 - what the objects of a run show (tests/rotation/test_objects.py),
 - every file below `tmp_path`, at the end the session's other folders and `.local/`.
 
@@ -15,6 +16,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.sentinels import places
+from tests.sentinels import descendants, places
 from tests.sentinels.counts import COUNTS
 from tests.sentinels.marks import Known, observe
 
@@ -44,12 +46,14 @@ class Watch:
     leaks: list[str] = field(default_factory=list[str])
     allowed: tuple[str, ...] = ()
     seen: set[Path] = field(default_factory=set[Path])
+    turn: Any = field(default_factory=threading.Lock)
 
     def look(self, kind: str, where: str, content: str | bytes, *, issued_only: bool = False) -> None:
         """Search one place."""
         if kind in self.allowed or not content:
             return
-        self.places += 1
+        with self.turn:
+            self.places += 1
         raw = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
         self.leaks.extend(f"{what} in {where}" for what in self.known.found(raw, issued_only=issued_only))
 
@@ -72,6 +76,7 @@ class Watch:
 
 
 WATCH = Watch()
+DESCENDANTS = descendants.Watch(lambda line: WATCH.look("command line", "a command line", line))
 TOTAL: Counter[str] = Counter()  # of all processes that ran tests
 FIGURES = "--figures"
 
@@ -116,7 +121,7 @@ def _started(event: str, arguments: tuple[Any, ...]) -> None:
     if event in {"subprocess.Popen", "os.exec", "os.posix_spawn"}:
         words: Any = arguments[1]
         line = b"\0".join(map(os.fsencode, [words] if isinstance(words, str | bytes) else words))
-        WATCH.look("command line", "a child's command line", line)
+        WATCH.look("command line", "a command line", line)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -148,6 +153,7 @@ def pytest_runtest_makereport(
         folder = getattr(item, "funcargs", {}).get("tmp_path")
         if folder is not None:
             WATCH.look_below(folder, name="tmp_path")
+        DESCENDANTS.now()
         leaks = WATCH.taken()
         if leaks and report.passed:
             report.outcome, report.longrepr = "failed", "\n".join(["secrets found:", *leaks])
@@ -157,7 +163,9 @@ def pytest_runtest_makereport(
 @pytest.fixture(scope="session", autouse=True)
 def _rest_of_the_session(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[None]:
     """What no single test answers for: folders of session fixtures, `.local/`."""
+    DESCENDANTS.begin()
     yield
+    DESCENDANTS.end()
     for folder in tmp_path_factory.getbasetemp().iterdir():
         if folder.is_dir() and not folder.is_symlink() and folder not in WATCH.seen:
             WATCH.look_below(folder, name=folder.name)

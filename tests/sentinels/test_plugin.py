@@ -11,8 +11,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 HEAD = """
-import base64, json, logging, pathlib, subprocess, sys, urllib.parse
+import base64, json, logging, os, pathlib, subprocess, sys, time, urllib.parse
 import pytest
+from tests.sentinels.plugin import WATCH
 from provisioner.secret import Secret
 ISSUED = "abc8Q~" + "LocalAzure" + "Secret" + "x" * 18
 WRITTEN = "senti" + "nel-1"
@@ -27,6 +28,13 @@ LEAKS = {
     "written into a file": "(tmp_path / 'a').mkdir(); (tmp_path / 'a/journal.jsonl').write_text(ISSUED)",
     "issued and written into a spec": "(tmp_path / 'env.yaml').write_text('x: ' + ISSUED)",
     "among a child's arguments": "subprocess.run([sys.executable, '-c', '', ISSUED], check=True)",
+    "among a grandchild's arguments": (
+        "child = subprocess.Popen(['sh', '-c', 'sh -c \"cat; true\" \"$X\"; true'],"
+        " stdin=subprocess.PIPE, env={**os.environ, 'X': WRITTEN})\n"
+        "    end = time.monotonic() + 30\n"
+        "    while not WATCH.leaks and time.monotonic() < end: time.sleep(0.01)\n"
+        "    child.communicate()"
+    ),
     "printed by a child": "subprocess.run(['printenv', 'X'], env={'X': WRITTEN}, capture_output=True, check=True)",
     "in base64": "print(base64.b64encode(('user:' + ISSUED).encode()).decode())",
     "in a URL": "Secret(MADE); print(urllib.parse.quote(MADE))",
@@ -63,7 +71,7 @@ def written(folder: Path) -> Path:
     return file
 
 
-@pytest.mark.shows_secrets("files", "output", why="leaking is what the inner tests are for")
+@pytest.mark.shows_secrets("command line", "files", "output", why="leaking is what the inner tests are for")
 def test_every_way_out_is_seen_and_nothing_else(tmp_path: Path) -> None:
     figures = tmp_path / "figures.json"
     command = [sys.executable, "-m", "pytest", "-p", "tests.sentinels.plugin", "-q", "-rA", "--show-capture=no"]
