@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -43,12 +44,13 @@ class Dag:
 
 @dataclass(frozen=True, kw_only=True)
 class DagRun:
-    """One run. state: queued, running, success, failed."""
+    """One run. state: queued, running, success, failed. note: what whoever asked for it, or a person, wrote on it."""
 
     id: str
     state: str
     conf: Mapping[str, Any] = field(repr=False)
     ended: datetime | None = None
+    note: str = ""
 
     @property
     def over(self) -> bool:
@@ -83,6 +85,7 @@ class Airflow:
         self._session, self._scope, self._right = session, scope, right
         self.url = web_url.rstrip("/").removesuffix("/login").rstrip("/")
         self.since_3 = int(version.partition(".")[0] or 2) >= 3
+        self._notes = tuple(map(int, version.split(".")[:2])) >= (2, 6)  # one that comes along with a new run
         self._api = f"{self.url}/api/{'v2' if self.since_3 else 'v1'}"
 
     def find_dag(self, dag_id: str) -> Dag | None:
@@ -142,24 +145,33 @@ class Airflow:
     def create_run(self, dag_id: str, run_id: str, conf: Mapping[str, Any]) -> bool:
         """Whether it was made; False: there is one with that id. Raises NotFound without such a DAG.
 
-        A lost answer is looked for before it is asked again.
+        Where the answer is lost the run is looked for before it is asked for again; a note tells ours from one of the
+        same id that somebody else asked for at the same moment.
         """
         body: dict[str, Any] = {"dag_run_id": run_id, "conf": dict(conf)}
+        if self._notes:
+            body["note"] = f"Asked for by `provisioner run` ({self._session.fresh_id()})"
         if self.since_3:
             body["logical_date"] = None  # required there; runs of one moment would refuse each other otherwise
-
-        def ask() -> bool:
-            self._ask("POST", _runs(dag_id), json=body)
-            return True
-
         try:
-            return ask()
+            self._ask("POST", _runs(dag_id), json=body)
         except Conflict:
             return False
         except (Unreachable, Unexpected) as error:
             if 0 < error.status < SERVER_ERROR:
                 raise
-            return self.find_run(dag_id, run_id) is not None or ask()
+            return self._made_all_the_same(dag_id, run_id, body)
+        return True
+
+    def _made_all_the_same(self, dag_id: str, run_id: str, body: Mapping[str, Any]) -> bool:
+        """Whether the run is that of the body, whose answer got lost; where there is none it is asked for once more."""
+        found = self.find_run(dag_id, run_id)
+        if found is None:
+            with suppress(Conflict):  # the first try was under way still
+                self._ask("POST", _runs(dag_id), json=body)
+                return True
+            found = self.find_run(dag_id, run_id)
+        return found is not None and found.note == body.get("note", found.note)
 
     def tasks(self, dag_id: str, run_id: str) -> tuple[TaskRun, ...]:
         """The tasks of a run, in the order in which they began; those that have not come last."""
@@ -262,5 +274,6 @@ def _run(told: Json) -> DagRun:
         id=str(told["dag_run_id"]),
         state=str(told.get("state") or ""),
         conf=told.get("conf") or {},
+        note=str(told.get("note") or ""),
         ended=datetime.fromisoformat(str(ended)) if ended else None,
     )

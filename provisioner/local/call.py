@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Mapping
 
     from provisioner.local.world import World
@@ -59,11 +60,12 @@ class Upstream:
     """A server on loopback whose answer is passed on as it comes, status and headers included.
 
     headers: take the place of the caller's; the caller's own Authorization is never passed on. silent: the reply if the
-    server does not answer.
+    server does not answer. turn: held meanwhile, where the server takes such calls one at a time only.
     """
 
     port: int
     silent: Reply
+    turn: asyncio.Lock | None = None
     headers: Mapping[str, str | Secret] = field(default_factory=dict[str, "str | Secret"])
 
 

@@ -6,7 +6,7 @@ The event loop goes on meanwhile: the server may well ask the local Azure someth
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING
 
 import h11
@@ -71,6 +71,12 @@ async def _pass(request: wire.Request, upstream: Upstream, send: wire.Send) -> i
 
 async def _events(request: wire.Request, upstream: Upstream) -> AsyncIterator[h11.Event]:
     """What the upstream says, until its answer is whole."""
+    async with upstream.turn or nullcontext():
+        async for event in _said(request, upstream):
+            yield event
+
+
+async def _said(request: wire.Request, upstream: Upstream) -> AsyncIterator[h11.Event]:
     reader, writer = await asyncio.open_connection("127.0.0.1", upstream.port)
     try:
         speaker = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LONGEST_HEAD)

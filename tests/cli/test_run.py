@@ -91,6 +91,7 @@ def real(tmp_path: Path) -> Iterator[Real]:
 def test_a_job_runs_and_calls_join_it_until_it_has_ended(real: Real) -> None:
     real.done("provision", "--yes")
     hold(real)
+    real.azure.fault(fault="lost", method="POST", path="/dagRuns$", times=3)
     calls = [real.start("run", "--no-wait", "--json") for _ in range(3)]
     begun = [ended(call).json() for call in calls]
     (run_id,) = {one["run_id"] for one in begun}

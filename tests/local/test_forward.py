@@ -68,12 +68,12 @@ def request(method: str = "GET", body: bytes = b"", **headers: str) -> Request:
     )
 
 
-async def passed(server: Server, asked: Request, client: Client) -> int:
+async def passed(server: Server, asked: Request, client: Client, turn: asyncio.Lock | None = None) -> int:
     listening = await asyncio.start_server(server.answer, "127.0.0.1", 0)
     async with listening, asyncio.timeout(SECONDS):
         port = listening.sockets[0].getsockname()[1]
         headers = {"Authorization": Secret("Basic own"), "x-forwarded-proto": "https"}
-        upstream = Upstream(port=port, silent=Reply(status=503), headers=headers)
+        upstream = Upstream(port=port, silent=Reply(status=503), headers=headers, turn=turn)
         return await pass_on(asked, upstream, client.receive, client.send, {})
 
 
@@ -127,6 +127,24 @@ def test_a_body_is_passed_on_piece_by_piece_while_others_are_served() -> None:
         server.next.release()
         assert await passing == 200
         assert client.body == b"onetwo"
+
+    asyncio.run(story())
+
+
+def test_calls_that_share_a_turn_are_passed_on_one_after_the_other() -> None:
+    async def story() -> None:
+        turn, first, second = asyncio.Lock(), Client(), Client()
+        busy = Server((b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n", b"1"), next=asyncio.Semaphore(1))
+        free = Server((b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n", b"2"))
+        passing = [asyncio.ensure_future(passed(busy, request("POST"), first, turn))]
+        async with asyncio.timeout(SECONDS):
+            await first.heard.wait()
+            passing.append(asyncio.ensure_future(passed(free, request("POST"), second, turn)))
+            assert await passed(Server(free.pieces), request(), Client()) == 200  # one without a turn waits for nobody
+        assert (free.asked, turn.locked()) == (b"", True)
+        busy.next.release()
+        assert [await each for each in passing] == [200, 200]
+        assert (first.body, second.body, turn.locked()) == (b"1", b"2", False)
 
     asyncio.run(story())
 

@@ -75,7 +75,8 @@ def _answered(call: Call, offline: Callable[[Call], Reply]) -> Reply:
         return render(call, _not_now("The Airflow behind this runtime is being made ready, or could not be."))
     web: airflow.Web = program.behind
     silent = render(call, _not_now("The Airflow behind this runtime does not answer."))
-    return Reply(body=Upstream(port=web.port, silent=silent, headers=web.headers))
+    turn = None if call.method in {"GET", "HEAD"} else web.writing
+    return Reply(body=Upstream(port=web.port, silent=silent, headers=web.headers, turn=turn))
 
 
 def _not_now(what: str) -> AzureError:

@@ -6,11 +6,12 @@ settings that are rolled out restart it, as the service rebuilds a runtime; impo
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from provisioner.local import airflow_runtimes, process, resources
@@ -59,7 +60,8 @@ def _prepare(wanted: Wanted, site: Site) -> Program:
     web = Web(folder=place, port=port, modern=modern)
     url = str(airflow["airflowWebUrl"]).removesuffix("/login/")
     routing = process.routing(site.folder.parent.parent)
-    commands = list(_commands(installed / "bin", port, modern=modern, triggerer=airflow["enableTriggerers"] is True))
+    triggerer = airflow["enableTriggerers"] is True
+    commands = list(_commands(installed / "bin", place, port, modern=modern, triggerer=triggerer))
     return Program(
         command=(sys.executable, "-I", "-S", str(programs.__file__), json.dumps(commands)),
         ready=web.ready,
@@ -86,11 +88,12 @@ def _installed(wanted: Wanted, requirements: Sequence[str], site: Site) -> Path:
     return folder
 
 
-def _commands(programs: Path, port: int, *, modern: bool, triggerer: bool) -> Iterator[Sequence[str]]:
+def _commands(programs: Path, place: Path, port: int, *, modern: bool, triggerer: bool) -> Iterator[Sequence[str]]:
     """Log servers would listen on every interface; the web server reads the logs from their folder."""
     airflow, quiet = str(programs / "airflow"), "--skip-serve-logs"
     if modern:
-        yield airflow, "api-server", "--host", _HOST, "--port", str(port), "--workers", "1", "--proxy-headers"
+        where = ("--host", _HOST, "--port", str(port))
+        yield "env", settings.of_server(place), airflow, "api-server", *where, "--workers", "1", "--proxy-headers"
         yield airflow, "dag-processor"
     else:
         # As `airflow webserver` starts it, less a process that only watches it and the memory that takes.
@@ -103,11 +106,17 @@ def _commands(programs: Path, port: int, *, modern: bool, triggerer: bool) -> It
 
 @dataclass(kw_only=True)
 class Web:
-    """The web server of one Airflow. authorization: by which the local Azure speaks to it, once it is ready."""
+    """The web server of one Airflow. authorization: by which the local Azure speaks to it, once it is ready.
+
+    writing: held by the call that changes something: of two, Airflow 3 waits for its database in the event loop that
+    the other one needs for its commit (`log_action` in airflow/api_fastapi/logging/decorators.py), until sqlite's wait
+    is over. PostgreSQL lets both go on.
+    """
 
     folder: Path
     port: int
     modern: bool
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
     authorization: Secret | None = None
 
     @property

@@ -27,6 +27,7 @@ _DEFAULTS = {
 }
 _LOOPBACK = "127.0.0.1,localhost"  # all else goes through the proxy, which reaches the local Azure only
 _LOCK_SECONDS = 60  # how long a writer of the database waits for another
+_SERVER_LOCK_SECONDS = 15  # the same in Airflow 3's server, which may wait in vain: see `Web`
 _TOKEN_SECONDS = 10 * 365 * 86_400  # of the token by which the local Azure speaks to Airflow 3: as long as it runs
 
 
@@ -55,8 +56,17 @@ def _settable(name: str, value: str) -> bool:
     return bool(name) and "=" not in name and "\0" not in name + value
 
 
+def of_server(home: Path) -> str:
+    """What Airflow 3's server has otherwise than the other processes, as `env` takes it."""
+    return f"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN={_database(home, _SERVER_LOCK_SECONDS)}"
+
+
+def _database(home: Path, lock_seconds: int) -> str:
+    return f"sqlite:///{home}/airflow.db?timeout={lock_seconds}"
+
+
 def _everywhere(home: Path) -> Settings:
-    database = f"sqlite:///{home}/airflow.db?timeout={_LOCK_SECONDS}"
+    database = _database(home, _LOCK_SECONDS)
     logs = home / "logs"
     return {
         "AIRFLOW_HOME": str(home),
