@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from typing import TYPE_CHECKING
 
-# What a run imports only when it needs it: a forked process has it at once.
-import azure.identity
-import azure.keyvault.secrets
-import azure.mgmt.authorization
-import azure.mgmt.keyvault
-import azure.mgmt.resource
-import azure.mgmt.storage
-import azure.storage.filedatalake
-
-import provisioner.cloud.lease
-from provisioner.kinds import kinds
 from tests import emulator
+from tests.child import FORKS
 from tests.rotation.world import Rotations, failed
 
 if TYPE_CHECKING:
@@ -25,20 +14,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from provisioner.model import Asked
-
-IMPORTED = (
-    azure.identity,
-    azure.keyvault.secrets,
-    azure.mgmt.authorization,
-    azure.mgmt.keyvault,
-    azure.mgmt.resource,
-    azure.mgmt.storage,
-    azure.storage.filedatalake,
-    provisioner.cloud.lease,
-    kinds(),
-)
-FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload([__name__])
 
 
 def begin(rotations: Rotations, asked: Asked) -> tuple[BaseProcess, Event]:
