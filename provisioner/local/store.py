@@ -14,6 +14,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from provisioner.local.trash import Trash
+
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
@@ -27,6 +29,7 @@ class Store:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.blobs = folder / "blobs"
         self.blobs.mkdir(exist_ok=True, mode=0o700)
+        self._trash = Trash(folder / "trash")
         path = folder / "store.sqlite"
         path.touch(mode=0o600)
         self.moment = 0.0  # when the call under way came in; stamps what it overwrites
@@ -106,7 +109,8 @@ class Store:
         """Forget everything."""
         self._overwritten.clear()
         self._db.execute("DELETE FROM documents")
-        _empty(self.blobs)
+        for entry in self.blobs.iterdir():
+            self._trash.throw(entry)
 
     def writable(self, blob: Path) -> Path:
         """The file, for changing its bytes: one that a snapshot shares becomes the present's own first."""
@@ -120,7 +124,7 @@ class Store:
     def snapshot(self, folder: Path) -> None:
         """Keep everything in a folder: documents as a copy, blobs shared for as long as nobody changes them."""
         if folder.exists():
-            shutil.rmtree(folder)
+            self._trash.throw(folder)
         folder.mkdir(parents=True, mode=0o700)
         path = folder / "store.sqlite"
         path.touch(mode=0o600)
@@ -140,11 +144,25 @@ class Store:
             self._db.execute("COMMIT")
         finally:
             self._db.execute("DETACH DATABASE earlier")
-        _mirror(folder / "blobs", self.blobs)
+        self._mirror(folder / "blobs")
 
     def close(self) -> None:
         """Let go of the files."""
         self._db.close()
+        self._trash.close()
+
+    def _mirror(self, source: Path) -> None:
+        """Make the blobs those of a snapshot, and none besides; a file that both share stays."""
+        wanted = {path.relative_to(source) for path in source.rglob("*")}
+        for path in sorted(self.blobs.rglob("*"), reverse=True):  # contents before their folder
+            place = path.relative_to(self.blobs)
+            if not (place in wanted and (path.is_dir() or path.samefile(source / place))):
+                self._trash.throw(path)
+        for place in sorted(wanted):
+            if (source / place).is_dir():
+                (self.blobs / place).mkdir(exist_ok=True, mode=0o700)
+            elif not (self.blobs / place).exists():
+                _share(str(source / place), str(self.blobs / place))
 
     def _text(self, table: str, key: str) -> str | None:
         row = self._db.execute("SELECT value FROM documents WHERE tab=? AND key=?", (table, key)).fetchone()
@@ -171,26 +189,3 @@ def _share(source: str, target: str) -> str:
         shutil.copyfile(source, target)
         Path(target).chmod(0o600)
     return target
-
-
-def _mirror(source: Path, target: Path) -> None:
-    """Make a folder hold the files of another, and none besides; a file that both share stays."""
-    wanted = {path.relative_to(source) for path in source.rglob("*")}
-    for path in sorted(target.rglob("*"), reverse=True):  # contents before their folder
-        place = path.relative_to(target)
-        if place in wanted and (path.is_dir() or path.samefile(source / place)):
-            continue
-        path.rmdir() if path.is_dir() else path.unlink()
-    for place in sorted(wanted):
-        if (source / place).is_dir():
-            (target / place).mkdir(exist_ok=True, mode=0o700)
-        elif not (target / place).exists():
-            _share(str(source / place), str(target / place))
-
-
-def _empty(folder: Path) -> None:
-    for entry in folder.iterdir():
-        if entry.is_dir():
-            shutil.rmtree(entry)
-        else:
-            entry.unlink()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from provisioner.local.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -105,6 +106,54 @@ def test_a_snapshot_shares_what_nobody_changes(store: Store, tmp_path: Path) -> 
     assert (tmp_path / "snap" / "blobs" / "f").samefile(store.blobs / "f")
     store.writable(store.blobs / "f").write_bytes(b"two")
     assert (tmp_path / "snap" / "blobs" / "f").read_bytes() == b"one"
+
+
+BIG = 256 << 20
+
+
+def write_big(path: Path) -> None:
+    piece = b"x" * (1 << 20)
+    with path.open("wb") as file:
+        for _ in range(BIG >> 20):
+            file.write(piece)
+
+
+def seconds(action: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    action()
+    return time.perf_counter() - start
+
+
+def test_going_back_does_not_wait_until_a_large_blob_is_deleted(store: Store, tmp_path: Path) -> None:
+    big, snap = store.blobs / "big", tmp_path / "snap"
+    store.snapshot(snap)
+    deleted, restored, kept, cleared = list[float](), list[float](), list[float](), list[float]()
+    for _ in range(2):  # the better of two, so that a busy machine does not matter
+        write_big(big)
+        deleted.append(seconds(big.unlink))
+        write_big(big)
+        restored.append(seconds(lambda: store.restore(snap)))
+        assert not big.exists()
+        write_big(big)
+        store.snapshot(tmp_path / "with-big")
+        big.unlink()
+        kept.append(seconds(lambda: store.snapshot(tmp_path / "with-big")))
+        write_big(big)
+        cleared.append(seconds(store.clear))
+
+    assert max(min(restored), min(kept), min(cleared)) < min(deleted)
+    store.close()
+    assert list((tmp_path / "store" / "trash").iterdir()) == []
+
+
+def test_what_a_killed_process_had_thrown_away_goes_with_the_next_one(tmp_path: Path) -> None:
+    left = tmp_path / "trash" / "left"
+    left.mkdir(parents=True)
+    (left / "f").write_bytes(b"x")
+
+    Store(tmp_path).close()
+
+    assert list((tmp_path / "trash").iterdir()) == []
 
 
 def test_clearing_forgets_documents_and_blobs(store: Store) -> None:
