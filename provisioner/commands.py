@@ -7,7 +7,6 @@ import os
 import socket
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ from provisioner.engine.plan import limited, plan, view_of
 from provisioner.engine.preflight import preflight, refusal
 from provisioner.engine.rotation import part, rotation
 from provisioner.engine.teardown import teardown as take_down
+from provisioner.engine.usage import awaited
 from provisioner.errors import DagNotParsed, Protected
 from provisioner.kind import Checked, Verdict
 from provisioner.kinds import kinds
@@ -277,17 +277,6 @@ def _walk_round(run: Run, asked: Asked) -> tuple[Plan, Snapshot]:
     return rotation(wanted, snapshot, run.kinds, asked), snapshot
 
 
-def _awaited(run: Run, live: Plan) -> bool:
-    """Wait for the dates that this run is to see; whether there was one."""
-    dates = [datetime.fromisoformat(step.waits_on[0]) for step in live.steps if step.soon]
-    if not dates:
-        return False
-    session, until = run.cloud.session, max(dates)
-    seconds = (until - session.now()).total_seconds() + run.environment.waits.grant.total_seconds()
-    session.wait_until(lambda: session.later() >= until, deadline_seconds=seconds, what=f"{until:%H:%M} UTC")
-    return True
-
-
 def _bootstrap(run: Run, snapshot: Snapshot) -> dict[Address, Outcome]:
     """Make what the lease itself needs: group, account, lock container; each by an idempotent PUT."""
     first = tuple(node for node in run.recipe.nodes if node.bootstrap)
@@ -339,7 +328,8 @@ def _passes(run: Run, walk: Callable[[int], Walked], done: dict[Address, Outcome
         _merge(done, outcomes)
         if any(o.result in (Result.FAILED, Result.INTERRUPTED) for o in outcomes):
             return
-        if not _opened(run, outcomes, asked.intent) and not _awaited(run, live):
+        view, grace = view_of(run.recipe, snapshot, run.kinds, asked), run.environment.waits.grant
+        if not _opened(run, outcomes, asked.intent) and not awaited(run.cloud, run.kinds, live, view, grace=grace):
             return
 
 

@@ -256,6 +256,21 @@ class Unexpected(CloudError):
 
 
 @dataclass(eq=False, kw_only=True)
+class NotInUse(ProvisionerError):
+    """An old key that stays, since those who read its successor were not seen using it."""
+
+    key: str
+    place: str
+    asked: str
+    seconds: float
+
+    def sentence(self) -> str:
+        waited = f"{self.asked} has not shown in {self.seconds:.0f} s that {self.place} is read with its successor"
+        mend = "Look at that run in Airflow; a runtime that was not rebuilt since is mended by restarting it"
+        return f"{self.key} stays: {waited}. {mend}, then run the command again."
+
+
+@dataclass(eq=False, kw_only=True)
 class DagNotParsed(ProvisionerError):
     """Airflow could not import `file`, for the reason in `trace`; without one it has not parsed it in `seconds`."""
 

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from provisioner.errors import Firewalled, NotAuthorized, UnknownReference
-from provisioner.model import Address, Change, Fate, Found, Holding, Observed, Proof, Ref, Unproven, View
+from provisioner.model import Address, Change, Fate, Found, Holding, Observed, Proof, Ref, Unproven, Usage, View
 
 if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
@@ -70,7 +70,8 @@ class Kind(Generic[D, O]):
     `prove` gets what was made, and under `read_by` who reads it in use (model.ReadBy), or None.
     Reads: read, check, owned (marked resources in a scope), strangers (contents without our mark), prove, reveal,
     gone (whether a deleted credential's old text works no more), notes (what else there a person should know of).
-    Writes: create, update, rotate, delete (fine if gone). Each may be repeated from any point of it.
+    Writes: create, update, rotate, delete (fine if gone), use (has those who read it show whether they use the key that
+    it hands out, and says whether they did). Each may be repeated from any point of it.
     """
 
     name: str
@@ -104,6 +105,7 @@ class Kind(Generic[D, O]):
     update: Callable[[Cloud, D, O], Outputs | None] | None = None
     rotate: Callable[[Cloud, D, O, View], Outputs | None] | None = None
     delete: Callable[[Cloud, O], None] | None = None
+    use: Callable[[Cloud, O], Usage] | None = None
 
 
 def let_in(attempt: Callable[[], None], line: str) -> Checked:

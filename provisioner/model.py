@@ -147,10 +147,23 @@ class Snapshot:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Usage:
+    """Whether those who read a place use the key that it hands out now.
+
+    since: one of them was seen using it then. untold: why that is not known. asked: where the answer is awaited.
+    """
+
+    since: datetime | None = None
+    untold: str = ""
+    asked: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Holding:
     """A place that holds a credential: which key, since when, whether its value can be read back there.
 
     current: it hands out this key now; else it still keeps it. settled: when all who read it have it for certain.
+    usage: of a place whose readers do not have at once what is stored.
     """
 
     key_id: str
@@ -158,6 +171,7 @@ class Holding:
     settled: datetime | None = None
     readable: bool = False
     current: bool = True
+    usage: Usage | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -260,13 +274,15 @@ class Action(StrEnum):
 class Fate:
     """What is to become of a marked resource that is not declared.
 
-    until: a defer that waits for a date. soon: so soon that the run itself waits for it.
+    until: a defer that waits for a date. soon: so soon that the run itself waits for it. succeeded: what replaces it is
+    to be in use before it goes, where that can be seen.
     """
 
     action: Action
     reason: str
     until: datetime | None = None
     soon: bool = False
+    succeeded: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -275,7 +291,8 @@ class Step:
 
     after: steps that must be done first. waits_on: what a defer waits for: addresses of grants, or a date.
     dated: it waits for a date only, so it is no pending change. soon: the run waits for that date. routine: a removal
-    that its own kind has announced, so nobody is asked. remains: teardown leaves it, and what a person does.
+    that its own kind has announced, so nobody is asked. succeeded: what replaces it is to be in use first. remains:
+    teardown leaves it, and what a person does.
     """
 
     address: Address
@@ -287,6 +304,7 @@ class Step:
     dated: bool = False
     routine: bool = False
     soon: bool = False
+    succeeded: bool = False
     access: bool = False
     remains: str = ""
     desired: Any = field(default=None, repr=False)

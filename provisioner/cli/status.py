@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from provisioner.engine.report import Line, plan_lines
-from provisioner.model import Action
+from provisioner.model import Action, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime, timedelta
 
-    from provisioner.model import Address, Plan, Step
+    from provisioner.model import Address, Held, Plan, Step
 
 
 def credentials(plan: Plan, now: datetime) -> Iterator[dict[str, Any]]:
@@ -29,8 +29,33 @@ def credentials(plan: Plan, now: datetime) -> Iterator[dict[str, Any]]:
                 "days_left": (expires - now).days,
                 "due": due <= now,
                 "retiring": [_retiring(step) for step in _older(plan, address)],
+                "places": [_place(held) for held in published["places"] if held.holding.current],
                 "others": list(published["others"]),
             }
+
+
+def _place(held: Held) -> dict[str, Any]:
+    """Stored, rolled out and in use are three facts; the last is null where nobody can tell, with the reason."""
+    holding = held.holding
+    first = Usage(untold="nobody had a key before it")
+    usage = holding.usage or (first if holding.settled else Usage(since=holding.since))
+    dates = {
+        "stored": holding.since,
+        "rolled_out": usage.since or holding.settled or holding.since,
+        "in_use": usage.since,
+    }
+    told = {name: date.isoformat() if date else None for name, date in dates.items()}
+    return {"address": str(held.place), **told, "untold": usage.untold or usage.asked}
+
+
+def _place_line(told: dict[str, Any]) -> str:
+    stored, rolled_out = ((told[name] or "an unknown date")[:16] for name in ("stored", "rolled_out"))
+    used = (
+        f"in use since {told['in_use'][:16]}"
+        if told["in_use"]
+        else f"whether it is in use is not known: {told['untold']}"
+    )
+    return f"{told['address']} has it since {stored}, rolled out by {rolled_out}, {used}"
 
 
 def _older(plan: Plan, address: Address) -> Iterator[Step]:
@@ -96,6 +121,9 @@ def status_lines(plan: Plan, now: datetime, notes: tuple[str, ...]) -> Iterator[
         due = "due now, run `provisioner rotate`" if found["due"] else f"next rotation {found['next_rotation'][:10]}"
         told = f"key {found['key_id']}, {age} days old, expires in {left} days, {due}"
         yield Line(f"{found['address']}: {told}", style)
+        for one in found["places"]:
+            if one["rolled_out"] != one["stored"]:
+                yield Line(f"{found['address']}: {_place_line(one)}", "dim")
         for one in found["retiring"]:
             until = f"works until {one['until'][:16]} UTC" if one["until"] else "goes with the next run"
             yield Line(f"{found['address']}: key {one['key_id']} was replaced, {until}", "dim")

@@ -28,7 +28,8 @@ GONE = 404
 MOVED = 300
 SERVER_ERROR = 500
 PAGE = 100
-ENDED = frozenset({"success", "failed"})
+FAILED = "failed"
+ENDED = frozenset({"success", FAILED})
 Json = Mapping[str, Any]
 
 
@@ -57,6 +58,11 @@ class DagRun:
         """Whether it has ended, well or not."""
         return self.state in ENDED
 
+    @property
+    def failed(self) -> bool:
+        """Whether it has ended badly."""
+        return self.state == FAILED
+
 
 @dataclass(frozen=True, kw_only=True)
 class TaskRun:
@@ -80,9 +86,14 @@ class ImportFailure:
 class Airflow:
     """One web server. Every method raises CloudError."""
 
-    def __init__(self, session: Session, *, web_url: str, version: str, scope: str, right: str) -> None:
-        """web_url: of the runtime, its `/login/` or not. scope: of the token. right: what a caller needs there."""
-        self._session, self._scope, self._right = session, scope, right
+    def __init__(
+        self, session: Session, *, web_url: str, version: str, scope: str, right: str, patient: bool = True
+    ) -> None:
+        """web_url: of the runtime, its `/login/` or not. scope: of the token. right: what a caller needs there.
+
+        patient: what a second try can mend is tried again.
+        """
+        self._session, self._scope, self._right, self._patient = session, scope, right, patient
         self.url = web_url.rstrip("/").removesuffix("/login").rstrip("/")
         self.since_3 = int(version.partition(".")[0] or 2) >= 3
         self._notes = tuple(map(int, version.split(".")[:2])) >= (2, 6)  # one that comes along with a new run
@@ -227,6 +238,7 @@ class Airflow:
                 params=params,
                 headers={"Accept": "application/json", **(headers or {})},
                 missing_ok=missing_ok,
+                patient=self._patient,
             )
         except NotAuthorized as error:
             error.remedy = self._remedy(error)

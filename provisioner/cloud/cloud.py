@@ -45,11 +45,11 @@ class Cloud:
 
         return Arm(self.session)
 
-    def airflow(self, *, web_url: str, version: str, scope: str, right: str) -> Airflow:
+    def airflow(self, *, web_url: str, version: str, scope: str, right: str, patient: bool = True) -> Airflow:
         """The API of one Airflow."""
         from provisioner.cloud.airflow import Airflow
 
-        return Airflow(self.session, web_url=web_url, version=version, scope=scope, right=right)
+        return Airflow(self.session, web_url=web_url, version=version, scope=scope, right=right, patient=patient)
 
     @cached_property
     def authorization(self) -> Authorization:

@@ -42,8 +42,11 @@ class Http:
         missing_ok: bool = False,
         stream: bool = False,
         retry_lost: bool = True,
+        patient: bool = True,
     ) -> HttpResponse:
         """The answer, if it is no error. missing_ok: a 404 is returned too. retry_lost: send again if none came.
+
+        patient: send again what a second try can mend.
 
         operation: what it is for people, as `GET vaults/kv-dev`. Raises CloudError.
         """
@@ -51,7 +54,8 @@ class Http:
             method, url, json=json, content=content, params=dict(params or {}), headers=dict(headers or {})
         )
         with translated(operation):
-            response = self._pipeline.run(request, stream=stream, retry_lost=retry_lost).http_response
+            asked = self._pipeline.run(request, stream=stream, retry_lost=retry_lost, retry_patient=patient)
+            response = asked.http_response
         if response.status_code >= ERROR and not (missing_ok and response.status_code == GONE):
             raise refusal(response, operation)
         return response

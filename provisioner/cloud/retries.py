@@ -1,7 +1,7 @@
 """The one retry policy: by type of answer, bounded, jittered, in every client's pipeline.
 
 A POST whose answer got lost is not sent again: it may have made something. Whoever sent it reads what stands. The same
-for any request with the option `retry_lost=False`.
+for any request with the option `retry_lost=False`; with `retry_patient=False` nothing is sent twice.
 """
 
 from __future__ import annotations
@@ -51,10 +51,11 @@ class Retry(HTTPPolicy[Any, Any]):
         options = request.context.options
         safe = "POST" in options.get("retry_on_methods", ()) or request.http_request.method != "POST"
         safe = safe and bool(options.get("retry_lost", True))
+        patient = bool(options.get("retry_patient", True))
         _drop_foreign_options(options)
         position = _position(request.http_request)
         transport: Any = request.context.transport
-        for delay in _delays():
+        for delay in _delays(ATTEMPTS if patient else 1):
             try:
                 response = self.next.send(request)
             except (ServiceRequestError, ServiceResponseError, HttpResponseError) as error:
@@ -118,9 +119,9 @@ def causes(error: BaseException | None) -> Iterator[BaseException]:
         waiting.extend((*more, getattr(cause, "reason", None), *cause.args))
 
 
-def _delays() -> Iterator[float | None]:
+def _delays(attempts: int) -> Iterator[float | None]:
     """A pause after each attempt; None after the last."""
-    for attempt in range(ATTEMPTS - 1):
+    for attempt in range(attempts - 1):
         yield FIRST_SECONDS * 2**attempt * JITTER(0.5, 1.0)  # spreads load, guards nothing
     yield None
 

@@ -12,11 +12,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from provisioner.engine.order import Turns
+from provisioner.engine.usage import usages
 from provisioner.errors import (
     CloudError,
     Defect,
     Interrupted,
     NotAuthorized,
+    NotInUse,
     NotYetVisible,
     ProvisionerError,
     Unexpected,
@@ -34,6 +36,7 @@ from provisioner.model import (
     Result,
     Step,
     Unproven,
+    Usage,
     View,
     refs,
     resolve,
@@ -179,13 +182,14 @@ class Apply:
 
     def _do(self, step: Step) -> str:
         kind = self.kinds[step.address.kind]
+        untold = self._succeeded(step) if step.succeeded else ""
         if step.action in (Action.DELETE, Action.REPLACE) and kind.delete and step.observed is not None:
             self._note(step, removed=getattr(step.observed, "key_id", None) if kind.secrets else None)
             old = self._old_text(step, kind)
             kind.delete(self.cloud, step.observed)
             self._dead(step, kind, old)
         if step.action is Action.DELETE:
-            return ""
+            return untold
         desired = resolve(step.desired, {**self._outputs, **self._copied(step.desired)})
         made = self._write(kind, step, desired)
         if kind.secrets and made:
@@ -201,6 +205,22 @@ class Apply:
         """For the journal: which key this step is about."""
         known = {name: key_id for name, key_id in key_ids.items() if key_id}
         self._key_ids[step.address] = {**self._key_ids.get(step.address, {}), **known}
+
+    def _succeeded(self, step: Step) -> str:
+        """Once the readers of the key's successor use it; why that is not known where nobody can tell."""
+        last: dict[Address, Usage] = {}
+
+        def shown() -> bool:
+            last.update(usages(self.cloud, self.kinds, self.plan, self.view, step.address))
+            return not any(usage.asked for usage in last.values())
+
+        self._wait(shown, f"the use of what replaces {step.address}")
+        for place, usage in last.items():
+            if usage.asked:
+                key, seconds = str(step.address), self.deadline_seconds
+                raise NotInUse(key=key, place=str(place), asked=usage.asked, seconds=seconds)
+        untold = (f"{place} by its dates: {usage.untold}" for place, usage in last.items() if usage.untold)
+        return "; ".join(untold)
 
     def _old_text(self, step: Step, kind: Kind[Any, Any]) -> Secret | None:
         """The text of a credential that goes, where a place still has it: only with it can its end be proven."""

@@ -254,6 +254,7 @@ def leftover_step(leftover: Leftover, fate: Fate, snapshot: Snapshot) -> Step:
         waits_on=until,
         dated=bool(until),
         soon=fate.soon,
+        succeeded=fate.succeeded,
         observed=leftover.observed,
     )
 

@@ -1,7 +1,7 @@
 """Airflow runtimes of data factories (Workflow Orchestration Manager): what stands in one, what of it is in use.
 
 Settings (table `settings`, key `airflow`, PUT /settings/airflow at the control endpoint): `start_seconds` until a new
-runtime is Started, `rollout_seconds` until changed values are in use, `mask_variables` hides them from GET (all, or
+runtime is Started, `rollout_seconds` until what a PUT changes is in use, `mask_variables` hides them from GET (all, or
 those of a list). The service makes runtimes of Airflow 2.6.3 and older, with Python 3.8; here 2.10.x, 2.11.x and 3.x.y
 are taken, too, so that DAGs can be tried on what follows it.
 https://learn.microsoft.com/azure/data-factory/rest-apis-for-airflow-integrated-runtime
@@ -67,16 +67,16 @@ def wanted(world: World, factory: Document, properties: Document, old: Document 
         "properties": kept,
         "_web_id": web_id,
         "_created": old["_created"] if old else now,
-        "_changed": now,
+        "_rolled_out": now + settings(world)["rollout_seconds"],
         "_before": in_use(world, old) if old else None,
     }
 
 
 def in_use(world: World, runtime: Document) -> Document:
     """The airflowProperties that workers run with: those of before until a change is rolled out."""
-    rolled_out = world.clock.timestamp() >= runtime["_changed"] + settings(world)["rollout_seconds"]
     before: Document | None = runtime.get("_before")
-    return before if before and not rolled_out else runtime["properties"]["typeProperties"]["airflowProperties"]
+    waits = before and world.clock.timestamp() < runtime.get("_rolled_out", 0.0)  # none: written by an older version
+    return before if before and waits else runtime["properties"]["typeProperties"]["airflowProperties"]
 
 
 def state(world: World, runtime: Document) -> str:

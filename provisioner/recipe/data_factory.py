@@ -50,11 +50,16 @@ def declare(
         web_url=Ref(AIRFLOW, "web_url"),
         version=environment.airflow.version,
         scope=environment.airflow.api_scope,
-        right=f"Contributor on the data factory {environment.factory_id.rsplit('/', 1)[-1]}",
+        right=_right(environment),
         dag=parts.imported(),
         settings=airflow_runtime.settings,
         notes=() if environment.cloud == "local" else (CLOSED,),
     )
+
+
+def _right(environment: Environment) -> str:
+    """What the API of the runtime's Airflow asks of a caller."""
+    return f"Contributor on the data factory {environment.factory_id.rsplit('/', 1)[-1]}"
 
 
 class _Parts:
@@ -93,6 +98,12 @@ class _Parts:
             key_id=reader.key_id,
             environment=self.mark,
             rollout=airflow.rollout,
+            probe=airflow_runtime.Probe(
+                dag_id=self.spec.dag.probe_id,
+                version=airflow.version,
+                scope=airflow.api_scope,
+                right=_right(self.spec),
+            ),
             living=reader.living,
             newest=f"{airflow_version.PACKAGE}=={airflow_version.provider(airflow.version)}",
             supplied={name: value for name, value in supplied.items() if value is not None},

@@ -272,7 +272,7 @@ class Dag(ShortPart):
     template: FilePath = Field(
         default=TEMPLATES / "dags/flink_wordcount.py.j2", description="A Jinja template (.j2), or a DAG as it is."
     )
-    id: Annotated[str, Rule(r"(?!\.{1,2}$)[\w.-]{1,250}", "use up to 250 letters, digits, - _ and periods")] = Field(
+    id: Annotated[str, Rule(r"(?!\.{1,2}$)[\w.-]{1,240}", "use up to 240 letters, digits, - _ and periods")] = Field(
         default="FlinkWordCountExample", description="The DAG's id."
     )
     file: Annotated[str, Rule(r"\w[\w.-]{0,200}\.py", "write a file name ending in .py")] = Field(
@@ -284,6 +284,11 @@ class Dag(ShortPart):
         default=None, description="When it runs by itself; never by default."
     )
     timeout: Duration = Field(default=timedelta(hours=1), description="How long the DAG follows a job.")
+
+    @property
+    def probe_id(self) -> str:
+        """Of the DAG in the same file that shows whether Airflow's workers have a rotated key."""
+        return f"{self.id}_key_probe"
 
 
 class Waits(Part):

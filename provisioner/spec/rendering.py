@@ -95,6 +95,10 @@ def dag_values(environment: Environment, hosts: Hosts) -> dict[str, Any]:
             "schedule": environment.dag.schedule,
             "timeout_seconds": int(environment.dag.timeout.total_seconds()),
         },
+        "probe": {
+            "id": environment.dag.probe_id,
+            "timeout_seconds": 2 * int(environment.airflow.rollout.total_seconds()),
+        },
         "job": {
             "args": job.args,
             "directory": f"abfs://{filesystem}{directory}",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tests.emulator import LocalAzure
 
 DAG = "FlinkWordCountExample"
+PROBE = f"{DAG}_key_probe"
 TASKS = ("get_token", "submit_flink_example_job", "follow_flink_example_job")
 CLUSTER = "/resourceGroups/flink-platform/providers/Microsoft.HDInsight/clusterpools/flink-pool/clusters/flink-cluster"
 VAULT = "/resourceGroups/flink-local/providers/Microsoft.KeyVault/vaults/kv-flink-local"
@@ -111,7 +112,7 @@ def test_the_dags_parse_without_a_warning(azure: LocalAzure, airflow: Airflow, t
         (airflow.dags / f"{own}.py").write_text(yaml.safe_load(rendered)["dag"]["content"])
     found = airflow.parsed()
     assert (found["errors"], found["warnings"]) == ({}, [])
-    assert set(found["dags"]) == {DAG, *OWN}
+    assert set(found["dags"]) == {name for dag in (DAG, *OWN) for name in (dag, f"{dag}_key_probe")}
     chain: dict[str, list[str]] = {TASKS[0]: [TASKS[1]], TASKS[1]: [TASKS[2]], TASKS[2]: []}
     assert found["dags"][DAG]["tasks"] == chain
     longer = {**chain, TASKS[2]: ["report"], "report": []}
@@ -136,6 +137,12 @@ def test_a_run_submits_one_job_through_throttles_failures_and_a_lost_answer(
     assert "subscritpion is misspelt; write subscription" in said
     for hidden in ("eyJ", settings_secret(azure), api_secret(azure)):
         assert hidden not in said + airflow.handed_on()
+
+
+def test_a_worker_shows_its_key_by_reading_a_variable_with_it(azure: LocalAzure, airflow: Airflow) -> None:
+    said = airflow.test(PROBE, {"keyId": runtime_settings(azure)["PROVISIONER_KEY_ID"]})
+    assert airflow.states() == {"has_key": "success", "run": "success"}, said
+    assert answers(azure, "/secrets/hdinsight-aks-variables-tenant-id") == [200]
 
 
 def settings_secret(azure: LocalAzure) -> str:

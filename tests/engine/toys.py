@@ -6,7 +6,7 @@ They stand for no Azure service; they are here to walk the engine's stages.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from threading import Event
 from typing import TYPE_CHECKING, Any, cast
 
@@ -29,6 +29,7 @@ from provisioner.model import (
     Ref,
     Search,
     Unproven,
+    Usage,
     View,
 )
 from provisioner.secret import Secret
@@ -56,6 +57,9 @@ class ToySession:
     def now(self) -> datetime:
         return NOW
 
+    def later(self) -> datetime:
+        return NOW
+
     def wait_until(self, check: Callable[[], bool], *, deadline_seconds: float, what: str) -> None:
         for _ in range(int(deadline_seconds)):
             if check():
@@ -67,8 +71,8 @@ class ToySession:
 class World:
     """What there is and what goes wrong, by address text.
 
-    overwritten: what somebody else writes after us. errors: raised when it is read or searched. slow: answered only
-    after such an error was. calls: in order.
+    overwritten: what somebody else writes after us. usages: what readers of a slot show, one after the other. errors:
+    raised when it is read or searched. slow: answered only after such an error was. calls: in order.
     """
 
     things: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
@@ -79,6 +83,7 @@ class World:
     denials: dict[str, int] = field(default_factory=dict[str, int])
     unproven: set[str] = field(default_factory=set[str])
     overwritten: dict[str, str] = field(default_factory=dict[str, str])
+    usages: dict[str, list[Usage]] = field(default_factory=dict[str, list[Usage]])
     calls: list[str] = field(default_factory=list[str])
     session: ToySession = field(default_factory=ToySession)
 
@@ -274,8 +279,10 @@ KEY_KIND: Kind[Thing, Seen] = Kind(
     fate=lambda _observed, address, _view: (
         Fate(action=Action.KEEP, reason="current")
         if address.name.endswith("current")
-        else Fate(action=Action.DELETE, reason="retired")
-        if address.name.endswith("retired")
+        else Fate(action=Action.DELETE, reason="retired", succeeded=address.name.endswith("succeeded"))
+        if address.name.endswith(("retired", "succeeded"))
+        else Fate(action=Action.DEFER, reason="revoked", until=NOW + timedelta(hours=1), soon=True)
+        if address.name.endswith("revoked")
         else Fate(action=Action.DEFER, reason="retiring", until=NOW)
     ),
     owned=owned("key"),
@@ -296,6 +303,12 @@ def fill(cloud: Cloud, desired: Thing) -> None:
     }
 
 
+def use(cloud: Cloud, observed: Seen) -> Usage:
+    """What its readers show now; the last of it again and again."""
+    shown = world_of(cloud).usages[observed.name]
+    return shown.pop(0) if len(shown) > 1 else shown[0]
+
+
 SLOT: Kind[Thing, Seen] = Kind(
     name="slot",
     diff=diff,
@@ -308,6 +321,7 @@ SLOT: Kind[Thing, Seen] = Kind(
     create=fill,
     update=lambda cloud, desired, _observed: fill(cloud, desired),
     delete=delete,
+    use=use,
 )
 
 

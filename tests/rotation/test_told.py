@@ -31,6 +31,12 @@ def credential(cli: Cli, verb: str, name: str) -> dict[str, Any]:
     return next(one for one in found if one["address"] == f"client_secret/{name}")
 
 
+def places(cli: Cli, name: str) -> dict[str, Any]:
+    """The one place that hands out a credential, as `status` tells of it."""
+    (found,) = credential(cli, "status", name)["places"]
+    return found
+
+
 def journal(tmp_path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (tmp_path / "journal/local.jsonl").read_text().splitlines()]
 
@@ -61,6 +67,22 @@ def test_status_tells_age_expiry_the_next_rotation_and_when_the_overlap_ends(pro
     since, ends = datetime.fromisoformat(after["since"]), datetime.fromisoformat(retiring["until"])
     assert timedelta(0) <= ends - since - timedelta(hours=24) < timedelta(minutes=2)
     assert "works until" in provisioned.done("status").out
+
+
+def test_status_keeps_apart_what_is_stored_rolled_out_and_in_use(provisioned: Cli) -> None:
+    first = places(provisioned, "airflow")
+    provisioned.done("rotate", "--force")
+    runtime, vault = places(provisioned, "airflow"), places(provisioned, "flink-api")
+
+    assert first["untold"] == "nobody had a key before it"
+    assert (first["in_use"], runtime["in_use"]) == (None, None)
+    assert runtime["untold"] == "no run of FlinkWordCountExample_key_probe has shown it"
+    rollout = datetime.fromisoformat(runtime["rolled_out"]) - datetime.fromisoformat(runtime["stored"])
+    assert rollout == timedelta(hours=1)
+    assert vault["stored"] == vault["rolled_out"] == vault["in_use"]
+    assert (runtime["address"], vault["address"]) == ("airflow_runtime/airflow", f"vault_secret/{API_SECRET}")
+    line = f"airflow_runtime/airflow has it since {runtime['stored'][:16]}, rolled out by {runtime['rolled_out'][:16]}"
+    assert f"{line}, whether it is in use is not known: no run of" in provisioned.done("status").out.replace("\n", " ")
 
 
 def test_provision_says_what_is_due_and_begins_nothing(provisioned: Cli) -> None:

@@ -152,6 +152,12 @@ class Rotations:
         runtime = self.azure.request("GET", f"{ARM}{path}").json()
         return runtime["properties"]["typeProperties"]["airflowProperties"]["airflowEnvironmentVariables"]
 
+    def airflow_url(self, path: str) -> str:
+        """Of the REST API of the Airflow 3 behind the runtime."""
+        url = f"{ARM}{self.azure.subscription}{RUNTIME}?api-version=2018-06-01"
+        told = self.azure.request("GET", url).json()["properties"]["typeProperties"]["airflowProperties"]
+        return str(told["airflowWebUrl"]).replace("/login/", f"/api/v2/{path}")
+
     def application(self, name: str) -> dict[str, Any]:
         """An application of ours."""
         return self.azure.graph("GET", f"applications(uniqueName='provisioner-{ID}-{name}')").json()

@@ -6,11 +6,13 @@ https://learn.microsoft.com/azure/data-factory/rest-apis-for-airflow-integrated-
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from provisioner.errors import NotFound
 from provisioner.kind import Checked, Kind, Outputs, Verdict
 from provisioner.kinds.airflow_runtime.decide import diff
+from provisioner.kinds.airflow_runtime.probe import Probe, asked, seen
 from provisioner.kinds.airflow_runtime.records import (
     BOOKKEEPING,
     CLIENT_SECRET,
@@ -23,7 +25,7 @@ from provisioner.kinds.airflow_runtime.records import (
     package,
 )
 from provisioner.kinds.airflow_runtime.write import create, delete, update
-from provisioner.model import Address, Holding, Proof, View
+from provisioner.model import Address, Holding, Proof, Usage, View
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,12 +33,23 @@ if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
     from provisioner.secret import Secret
 
-__all__ = ["KIND", "AirflowRuntime", "ObservedAirflowRuntime", "settings"]
+__all__ = ["KIND", "AirflowRuntime", "ObservedAirflowRuntime", "Probe", "settings"]
 
 
 def _read(cloud: Cloud, desired: AirflowRuntime) -> ObservedAirflowRuntime | None:
     found = cloud.data_factory.find_runtime(desired.id)
-    return None if found is None else observed_of(desired, found)
+    if found is None:
+        return None
+    observed = observed_of(desired, found)
+    if observed.probe is None or not observed.previous_key_ids:
+        return observed
+    return replace(observed, usage=seen(cloud, observed.probe, found.web_url, observed.key_id))
+
+
+def _use(cloud: Cloud, observed: ObservedAirflowRuntime) -> Usage:
+    if observed.probe is None:
+        return Usage(untold="no DAG of it can show it")
+    return asked(cloud, observed.probe, observed.runtime.web_url, observed.key_id)
 
 
 def _ready(_cloud: Cloud, desired: AirflowRuntime, _observed: ObservedAirflowRuntime | None) -> Iterator[Checked]:
@@ -73,7 +86,8 @@ def _holds(observed: ObservedAirflowRuntime) -> Mapping[Address, tuple[Holding, 
     settled = since + observed.rollout if since else None
     if observed.key_id and CLIENT_SECRET in observed.runtime.variables:
         readable = not observed.is_masked(CLIENT_SECRET)
-        held.append(Holding(key_id=observed.key_id, since=since, settled=settled, readable=readable))
+        usage = observed.usage
+        held.append(Holding(key_id=observed.key_id, since=since, settled=settled, readable=readable, usage=usage))
     held += [Holding(key_id=key_id, since=since, current=False) for key_id in observed.previous_key_ids]
     return {observed.credential: tuple(held)} if held else {}
 
@@ -120,4 +134,5 @@ KIND: Kind[AirflowRuntime, ObservedAirflowRuntime] = Kind(
     create=create,
     update=update,
     delete=delete,
+    use=_use,
 )

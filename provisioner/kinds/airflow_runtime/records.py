@@ -9,13 +9,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from provisioner.kind import known
-from provisioner.model import Address, Observed, Ref
+from provisioner.model import Address, Observed, Ref, Usage
 from provisioner.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from provisioner.cloud.data_factory import AirflowRuntime as Answer
+    from provisioner.kinds.airflow_runtime.probe import Probe
 
 ENVIRONMENT = "PROVISIONER_ENVIRONMENT"
 KEYS = "PROVISIONER_KEYS"
@@ -35,8 +36,8 @@ class AirflowRuntime:
     overrides, environment_variables: all sent as environment variables, the only documented field. take_over: names of
     others' settings that may be overwritten. key_id: of the secret in AZURE_CLIENT_SECRET. supplied: what GET masks
     (`credential` of git sync, `password`), for sending it back. environment: the mark's value. rollout: how long
-    workers may take to get what was written. living: key ids that still work, as far as one knows. newest: the newest
-    line of a requirement that this Airflow can use.
+    workers may take to get what was written. probe: how they show that they have it. living: key ids that work, as far
+    as one knows. newest: the newest line of a requirement that this Airflow can use.
     """
 
     id: str
@@ -53,6 +54,7 @@ class AirflowRuntime:
     environment: str
     supplied: Mapping[str, Secret] = field(repr=False)
     rollout: timedelta = timedelta(hours=1)
+    probe: Probe | None = field(default=None, repr=False)
     living: tuple[str, ...] | Ref | None = field(default=None, repr=False)
     newest: str = field(default="", repr=False)
 
@@ -69,13 +71,18 @@ class AirflowRuntime:
 
 @dataclass(frozen=True, kw_only=True)
 class ObservedAirflowRuntime(Observed):
-    """What is there. held_by: the environment whose settings are in it; keys: those that are ours."""
+    """What is there. held_by: the environment whose settings are in it; keys: those that are ours.
+
+    usage: whether workers use its key, where one before it may still be in use.
+    """
 
     environment: str
     credential: Address
     supplied: Mapping[str, Secret] = field(repr=False)
     runtime: Answer = field(repr=False)
     rollout: timedelta = timedelta(hours=1)
+    probe: Probe | None = None
+    usage: Usage | None = None
 
     @cached_property
     def held_by(self) -> str:
@@ -126,6 +133,7 @@ def observed_of(desired: AirflowRuntime, found: Answer) -> ObservedAirflowRuntim
         supplied=desired.supplied,
         runtime=found,
         rollout=desired.rollout,
+        probe=desired.probe,
     )
 
 

@@ -114,7 +114,9 @@ def ready(cloud: Cloud, desired: ClientSecret, observed: Passwords | None) -> It
 
 def publish(observed: Passwords, view: View | None) -> Outputs:
     """The current key, once the places are known. Its dates are left out while Graph does not show the key yet."""
-    current = _current(observed, view) if view and not _unread(observed.name, view) else None
+    if view is None or _unread(observed.name, view):
+        return {}
+    current = _current(observed, view)
     if current is None:
         return {}
     shown = next((one for one in observed.passwords if one.key_id == current.key_id), None)
@@ -127,6 +129,7 @@ def publish(observed: Passwords, view: View | None) -> Outputs:
         "expires": shown.end,
         "due": _due(observed, shown),
         "others": observed.others,
+        "places": tuple(one for one in view.holdings[_address(observed.name)] if one.holding.key_id == current.key_id),
     }
 
 
@@ -270,12 +273,21 @@ def _retiring(mine: Password, observed: Passwords, view: View) -> Fate:
     mark = revoked(mine.key_id, observed)
     leaked, outage = asked or bool(mark), (asked and view.asked.outage) or mark == REVOKES_AT_ONCE
     handed_out = [one for one in _holdings(observed.name, view) if one.current]
-    arrived = max((one.settled or one.since or view.now for one in handed_out), default=view.now)
+    arrived = max((_arrived(one, view) for one in handed_out), default=view.now)
     until = min(arrived if leaked else arrived + observed.overlap, mine.end)
     if until <= view.now or outage:
-        return Fate(action=Action.DELETE, reason="revoked" if leaked else "retired: another has taken its place")
+        told = "revoked" if leaked else "retired: another has taken its place"
+        return Fate(action=Action.DELETE, reason=told, succeeded=not outage)
     reason = "revoked: its readers get the new one first" if leaked else "retiring: its readers change over"
     return Fate(action=Action.DEFER, reason=reason, until=until, soon=leaked)
+
+
+def _arrived(one: Holding, view: View) -> datetime:
+    """When those who read the place have it: they were seen using it, else once it has had the time to reach them."""
+    stored = one.since or view.now
+    if one.usage and one.usage.since:
+        return max(stored, min(one.usage.since, view.now))  # by Airflow's clock, which may be another
+    return one.settled or stored
 
 
 def _unnamed(mine: Password, name: str, view: View) -> Fate:
@@ -325,7 +337,7 @@ def _address(name: str) -> Address:
 
 KIND = Kind(
     name=NAME,
-    outputs=("key_id", "living", "since", "expires", "due", "others"),
+    outputs=("key_id", "living", "since", "expires", "due", "others", "places"),
     secrets=("value",),
     identity=("application_id",),
     right="Application.ReadWrite.OwnedBy",

@@ -1,0 +1,86 @@
+"""Whether Airflow's workers use the key that their runtime hands out: runs of the probe DAG tell, one for each key.
+
+A worker waits in such a run until it has the key, reads a variable with it and so ends it: from then on it is in use.
+The DAG is templates/dags/parts/key_probe.py.j2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from provisioner.errors import Conflict, NotAuthorized, NotFound, NotYetVisible, Throttled, Unexpected, Unreachable
+from provisioner.model import Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from provisioner.cloud.airflow import Airflow, DagRun
+    from provisioner.cloud.cloud import Cloud
+
+RUNS = 3  # that may fail before nobody is asked any more
+# Whatever keeps Airflow from telling stops nobody: then time tells.
+UNTOLD = (Conflict, NotAuthorized, NotFound, NotYetVisible, Throttled, Unexpected, Unreachable)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """How to ask: the DAG, the Airflow's version, the scope of a token for its API, and what a caller needs there."""
+
+    dag_id: str
+    version: str
+    scope: str
+    right: str
+
+
+def seen(cloud: Cloud, probe: Probe, web_url: str, key_id: str) -> Usage:
+    """What the runs so far tell. Writes nothing."""
+    return _told(cloud, probe, web_url, lambda airflow: usage_of(probe, *_last(airflow, probe, key_id)))
+
+
+def asked(cloud: Cloud, probe: Probe, web_url: str, key_id: str) -> Usage:
+    """The same, once a run is there that may still tell."""
+
+    def ask(airflow: Airflow) -> Usage:
+        run_id, last = _last(airflow, probe, key_id)
+        if last is None:
+            airflow.create_run(probe.dag_id, run_id, {"keyId": key_id})
+            return Usage(asked=_named(probe, run_id))
+        return usage_of(probe, run_id, last)
+
+    return _told(cloud, probe, web_url, ask)
+
+
+def _told(cloud: Cloud, probe: Probe, web_url: str, ask: Callable[[Airflow], Usage]) -> Usage:
+    """Airflow is asked once only: while it is rebuilt it answers 503 for minutes."""
+    if not web_url:
+        return Usage(untold="Airflow has no web server")
+    airflow = cloud.airflow(web_url=web_url, version=probe.version, scope=probe.scope, right=probe.right, patient=False)
+    try:
+        return ask(airflow)
+    except UNTOLD as error:
+        return Usage(untold=f"Airflow does not tell: {error}")
+
+
+def _last(airflow: Airflow, probe: Probe, key_id: str) -> tuple[str, DagRun | None]:
+    """The id of the run that may tell, and the run; None if it is to be made. A failed one is followed by another."""
+    run_id, run = "", None
+    for number in range(1, RUNS + 1):
+        run_id = f"provisioner-key__{key_id}__{number}"
+        run = airflow.find_run(probe.dag_id, run_id)
+        if run is None or not run.failed:
+            break
+    return run_id, run
+
+
+def usage_of(probe: Probe, run_id: str, run: DagRun | None) -> Usage:
+    """What one run tells."""
+    if run is None:
+        return Usage(untold=f"no run of {probe.dag_id} has shown it")
+    if run.failed:
+        return Usage(untold=f"{_named(probe, run_id)} has failed")
+    return Usage(since=run.ended) if run.over else Usage(asked=_named(probe, run_id))
+
+
+def _named(probe: Probe, run_id: str) -> str:
+    return f"the run {run_id} of {probe.dag_id}"

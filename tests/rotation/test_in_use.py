@@ -1,0 +1,100 @@
+"""A real Airflow's workers show which key they have; the one before it goes only then."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from provisioner.errors import NotInUse
+from provisioner.local import process
+from provisioner.model import Asked, Intent, Result
+from tests import emulator
+from tests.rotation.world import ROTATE, Rotations, failed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from provisioner.commands import Report
+    from provisioner.model import Outcome
+
+ROOT = Path(__file__).parents[2]
+HOUR = 3600.0
+FORCE = Asked(intent=Intent.ROTATE, force=True, names=("airflow",))
+REVOKE = Asked(intent=Intent.REVOKE, force=True, names=("airflow",))
+
+
+@pytest.fixture
+def real(tmp_path: Path) -> Iterator[Rotations]:
+    """environments/local.yaml on a local Azure of the test's own, with a real Airflow behind its runtime."""
+    made = Rotations(
+        azure=emulator.start(tmp_path / "azure"), spec=ROOT / "environments/local.yaml", journal=tmp_path / "journal"
+    )
+    try:
+        assert failed(made.provision()) == []
+        started(made)
+        yield made
+    finally:
+        process.stop(tmp_path / "azure")
+
+
+def started(rotations: Rotations) -> None:
+    """Its Airflow is up."""
+    *_, told = process.runtimes_up(rotations.azure.state)
+    assert [one["failure"] for one in told if one["state"] != "ready"] == []
+
+
+def slow(rotations: Rotations, seconds: float) -> None:
+    """How long this Azure takes from now on until Airflow is restarted with what was written."""
+    rotations.azure.control("PUT", "/settings/airflow", {"rollout_seconds": seconds})
+
+
+def given_up(rotations: Rotations) -> None:
+    """A person sets the run that waits for a worker with the key to failed."""
+    url = rotations.airflow_url(f"dags/{rotations.environment.dag.probe_id}/dagRuns")
+    listed = rotations.azure.request("GET", f"{url}?state=running&state=queued").json()["dag_runs"]
+    (waiting,) = [one["dag_run_id"] for one in listed]
+    assert rotations.azure.request("PATCH", f"{url}/{waiting}", {"state": "failed"}).status == 200
+
+
+def with_waits(rotations: Rotations, grant: timedelta) -> Rotations:
+    """The same where a run waits so long for what it cannot hurry."""
+    environment = rotations.environment
+    made = Rotations(azure=rotations.azure, spec=rotations.spec, journal=rotations.journal)
+    made.environment = environment.model_copy(update={"waits": environment.waits.model_copy(update={"grant": grant})})
+    return made
+
+
+def removal(report: Report) -> Outcome:
+    """What became of the older key of Airflow's principal."""
+    return next(one for one in report.outcomes if str(one.step.address).startswith("client_secret/airflow/"))
+
+
+def test_a_key_goes_once_a_worker_shows_that_it_has_the_next(real: Rotations) -> None:
+    """One life, since a start costs seconds: a leak, long before the spec's hour; a rollout that takes longer."""
+    (leaked,) = real.key_ids()["airflow"]
+
+    assert failed(real.rotate(REVOKE)) == []
+
+    (current,) = real.key_ids()["airflow"]
+    assert current != leaked
+    assert (real.uses()[0].key_id, real.uses()[0].works) == (current, True)
+
+    slow(real, 40 * HOUR)
+    assert failed(real.rotate(FORCE)) == []
+    real.advance(26 * HOUR)  # past the rollout that the spec says, and the overlap
+    kept = removal(with_waits(real, timedelta(seconds=30)).rotate())
+    assert isinstance(kept.error, NotInUse), kept.note
+    assert "airflow_runtime/airflow is read with its successor" in str(kept.error)
+    assert current in real.key_ids()["airflow"]
+    assert (real.uses()[0].key_id, real.uses()[0].works) == (current, True)
+
+    real.advance(15 * HOUR)
+    started(real)
+    given_up(real)
+    gone = removal(real.rotate(ROTATE))
+    assert (gone.result, gone.note) == (Result.DONE, "")
+    assert current not in real.key_ids()["airflow"]
+    assert real.uses()[0].works
