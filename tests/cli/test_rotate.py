@@ -170,6 +170,71 @@ def test_keys_of_others_on_our_application_are_listed_and_never_touched(cli: Cli
     assert consumers.works((client_id, Secret(theirs["secretText"])))
 
 
+def mask_the_runtime(cli: Cli) -> None:
+    """Azure hides every variable of ours in the runtime, our book too."""
+    path = f"{cli.azure.subscription}{FACTORY}/integrationruntimes/airflow-local?api-version=2018-06-01"
+    told = cli.azure.request("GET", f"{ARM}{path}").json()["properties"]["typeProperties"]["airflowProperties"]
+    hidden = [name for name in told["airflowEnvironmentVariables"] if name.startswith("PROVISIONER_")]
+    cli.azure.control("PUT", "/settings/airflow", {"mask_variables": hidden})
+
+
+def shut_the_secret(cli: Cli) -> None:
+    """Nobody may read what holds the DAG's credential."""
+    refusal = {"status": 403, "code": "Forbidden", "times": None}
+    cli.azure.fault(fault="error", method="GET", host="vault", path=f"secrets/{API_SECRET}", **refusal)
+
+
+HELD_UP = {
+    "airflow": (mask_the_runtime, "airflow_runtime/airflow", "PROVISIONER_KEYS is hidden by Azure"),
+    "flink-api": (shut_the_secret, f"vault_secret/{API_SECRET}", "403 Forbidden"),
+}
+
+
+@pytest.mark.parametrize("name", HELD_UP)
+def test_where_one_principal_is_held_up_the_other_is_rotated_and_the_code_is_3(
+    cli: Cli, consumers: Consumers, name: str
+) -> None:
+    hold_up, place, why = HELD_UP[name]
+    other = next(one for one in HELD_UP if one != name)
+    airflow = consumers.airflow()
+    pass_days(cli, 30.1)
+    hold_up(cli)
+
+    planned = cli("rotate", "--plan-only")
+    said = cli("rotate", "--json")
+
+    assert (planned.code, said.code) == (0, 3), said.err
+    assert f"{place}: its credential is not rotated: " in planned.out
+    steps = {step["address"]: step for step in said.json()["steps"]}
+    assert (steps[f"client_secret/{other}"]["action"], steps[f"client_secret/{other}"]["outcome"]) == ("rotate", "done")
+    assert f"client_secret/{name}" not in steps
+    assert (steps[place]["action"], steps[place]["outcome"]) == ("keep", "unchanged")
+    assert why in steps[place]["remains"]
+    assert [address for address, step in steps.items() if step.get("remains")] == [place]
+    assert consumers.works(airflow)
+
+
+def test_what_holds_a_principal_up_is_told_each_time_and_the_code_is_0_once_it_is_free(
+    cli: Cli, consumers: Consumers
+) -> None:
+    before = consumers.api()
+    pass_days(cli, 30.1)
+    shut_the_secret(cli)
+
+    held_up = cli("rotate")
+    again = cli("rotate")
+    cli.azure.control("DELETE", "/faults")
+    free = cli("rotate")
+
+    assert (held_up.code, again.code, free.code) == (3, 3, 0), free.err
+    for said in (held_up, again):
+        assert f"remains vault_secret/{API_SECRET}: its credential is not rotated: " in said.out
+    assert "↻ rotated client_secret/airflow in " in held_up.out
+    assert "client_secret/airflow in " not in again.out
+    assert "↻ rotated client_secret/flink-api in " in free.out
+    assert not consumers.api()[1].matches(before[1])
+
+
 def test_status_ends_with_2_when_a_credential_ends_soon(cli: Cli, consumers: Consumers) -> None:
     assert consumers.works(consumers.airflow())
     assert cli("status", "--expiring", "14d").code == 0
