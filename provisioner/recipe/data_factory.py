@@ -57,6 +57,17 @@ def declare(
     )
 
 
+def _probe(environment: Environment) -> airflow_runtime.Probe:
+    """How the runtime's Airflow is asked which key its workers have."""
+    airflow = environment.airflow
+    return airflow_runtime.Probe(
+        dag_id=environment.dag.probe_id,
+        version=airflow.version,
+        scope=airflow.api_scope,
+        right=_right(environment),
+    )
+
+
 def _right(environment: Environment) -> str:
     """What the API of the runtime's Airflow asks of a caller."""
     return f"Contributor on the data factory {environment.factory_id.rsplit('/', 1)[-1]}"
@@ -98,12 +109,7 @@ class _Parts:
             key_id=reader.key_id,
             environment=self.mark,
             rollout=airflow.rollout,
-            probe=airflow_runtime.Probe(
-                dag_id=self.spec.dag.probe_id,
-                version=airflow.version,
-                scope=airflow.api_scope,
-                right=_right(self.spec),
-            ),
+            probe=_probe(self.spec),
             living=reader.living,
             newest=f"{airflow_version.PACKAGE}=={airflow_version.provider(airflow.version)}",
             supplied={name: value for name, value in supplied.items() if value is not None},
