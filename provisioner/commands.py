@@ -17,6 +17,7 @@ from provisioner.engine.apply import Apply, Watch
 from provisioner.engine.examine import diagnosed, examined
 from provisioner.engine.journal import Journal
 from provisioner.engine.observe import observe
+from provisioner.engine.outcomes import idle, merge, merged
 from provisioner.engine.plan import limited, plan, view_of
 from provisioner.engine.preflight import preflight, refusal
 from provisioner.engine.rotation import part, rotation
@@ -25,7 +26,8 @@ from provisioner.engine.usage import awaited
 from provisioner.errors import DagNotParsed, Protected
 from provisioner.kind import Checked, Verdict
 from provisioner.kinds import kinds
-from provisioner.model import CONVERGE, Action, Address, Asked, Intent, Outcome, Plan, Recipe, Result, Snapshot, Step
+from provisioner.kinds.lock_container import ObservedLockContainer
+from provisioner.model import CONVERGE, Address, Asked, Intent, Outcome, Plan, Recipe, Result, Snapshot
 from provisioner.recipe.places import LOCK, lock_name
 from provisioner.recipe.recipe import recipe, targets
 from provisioner.recipe.target import Names
@@ -138,16 +140,17 @@ def provision(run: Run, *, only: Iterable[Address] = (), saved: SavedPlan | None
     if saved is not None:
         saved.check(made)
     if not any(step.pending or step.soon for step in made.steps):
-        return Report(plan=made, outcomes=tuple(Outcome(step=s, result=_idle(s)) for s in made.steps))
+        return Report(plan=made, outcomes=tuple(Outcome(step=s, result=idle(s)) for s in made.steps))
+    _require_free(run, snapshot)
     _require_ready(run, made)
     run.confirm(made)
     done = _bootstrap(run, snapshot)
     if run.cloud.session.interrupted.is_set():
         rest = replace(made, steps=tuple(step for step in made.steps if step.address not in done))
         unbegun = {outcome.step.address: outcome for outcome in _apply(run, rest, snapshot)}
-        return Report(plan=made, outcomes=_merged(made, {**unbegun, **done}))
+        return Report(plan=made, outcomes=merged(made, {**unbegun, **done}))
     if any(outcome.result is Result.FAILED for outcome in done.values()):
-        return Report(plan=made, outcomes=_merged(made, done))
+        return Report(plan=made, outcomes=merged(made, done))
 
     def walk(turn: int) -> Walked:
         live, snapshot = _walk(run, only)
@@ -157,7 +160,7 @@ def provision(run: Run, *, only: Iterable[Address] = (), saved: SavedPlan | None
 
     with _lease(run, "provision"):
         _passes(run, walk, done)
-    return Report(plan=made, outcomes=_merged(made, done))
+    return Report(plan=made, outcomes=merged(made, done, walked=True))
 
 
 def rotate(run: Run, asked: Asked, *, plan_only: bool = False) -> Report:
@@ -166,9 +169,10 @@ def rotate(run: Run, asked: Asked, *, plan_only: bool = False) -> Report:
     A revoked key goes in this very run, once its readers have the new one.
     """
     made, snapshot = _walk_round(run, replace(asked, begin=True))
-    idle = not any(step.pending or step.soon for step in made.steps)
-    if plan_only or idle:
-        return Report(plan=made, outcomes=tuple(Outcome(step=s, result=_idle(s)) for s in made.steps))
+    pending = any(step.pending or step.soon for step in made.steps)
+    if plan_only or not pending:
+        return Report(plan=made, outcomes=tuple(Outcome(step=s, result=idle(s)) for s in made.steps))
+    _require_free(run, snapshot)
     run.confirm(made)
     done: dict[Address, Outcome] = {}
 
@@ -178,7 +182,7 @@ def rotate(run: Run, asked: Asked, *, plan_only: bool = False) -> Report:
 
     with _lease(run, "rotate", there=snapshot.readings[LOCK].observed is not None):
         _passes(run, walk, done)
-    return Report(plan=made, outcomes=_merged(made, done))
+    return Report(plan=made, outcomes=merged(made, done, walked=True))
 
 
 def teardown(run: Run, *, with_contents: bool = False) -> Report:
@@ -187,7 +191,8 @@ def teardown(run: Run, *, with_contents: bool = False) -> Report:
         raise Protected(run.environment.name)
     made, snapshot = _walk_down(run, with_contents)
     if not any(step.pending for step in made.steps):
-        return Report(plan=made, outcomes=tuple(Outcome(step=s, result=_idle(s)) for s in made.steps))
+        return Report(plan=made, outcomes=tuple(Outcome(step=s, result=idle(s)) for s in made.steps))
+    _require_free(run, snapshot)
     run.confirm(made)
     done: dict[Address, Outcome] = {}
 
@@ -255,6 +260,16 @@ def _require_ready(run: Run, made: Plan) -> None:
     refused = refusal(preflight(run.cloud, run.kinds, made))
     if refused is not None:
         raise refused
+
+
+def _require_free(run: Run, snapshot: Snapshot) -> None:
+    """Raises Conflict if another run was at work when this one looked, before anybody is asked anything."""
+    lock = snapshot.readings[LOCK].observed
+    if not isinstance(lock, ObservedLockContainer) or not lock.leased:
+        return
+    from provisioner.cloud.lease import Lease
+
+    Lease.require_free(run.cloud, run.environment.account_id, lock_name(run.recipe.environment_id))
 
 
 def _walk(run: Run, only: Iterable[Address] = ()) -> tuple[Plan, Snapshot]:
@@ -325,7 +340,7 @@ def _passes(run: Run, walk: Callable[[int], Walked], done: dict[Address, Outcome
         if turn:
             run.confirm(live)
         outcomes = _apply(run, live, snapshot, asked)
-        _merge(done, outcomes)
+        merge(done, outcomes)
         if any(o.result in (Result.FAILED, Result.INTERRUPTED) for o in outcomes):
             return
         view, grace = view_of(run.recipe, snapshot, run.kinds, asked), run.environment.waits.grant
@@ -352,29 +367,3 @@ def _opened(run: Run, outcomes: Iterable[Outcome], intent: Intent) -> bool:
         return waits
     turned = any(o.result is Result.DONE and run.kinds[o.step.address.kind].secrets for o in outcomes)
     return waits or turned
-
-
-def _idle(step: Step) -> Result:
-    """What becomes of a step that no pass came to."""
-    if step.action is Action.DEFER:
-        return Result.DEFERRED if step.dated else Result.UNCHANGED
-    return Result.UNCHANGED if step.action is Action.KEEP else Result.BLOCKED
-
-
-def _merge(done: dict[Address, Outcome], outcomes: Iterable[Outcome]) -> None:
-    """Later passes tell more, but a step that was done stays told as done; what was deferred may need no step."""
-    later = tuple(outcomes)
-    decided = {a for a, o in done.items() if o.result is Result.DEFERRED} - {o.step.address for o in later}
-    for address in decided:
-        del done[address]
-    for outcome in later:
-        before = done.get(outcome.step.address)
-        if before is None or before.result is not Result.DONE or outcome.result is not Result.UNCHANGED:
-            done[outcome.step.address] = outcome
-
-
-def _merged(made: Plan, done: dict[Address, Outcome]) -> tuple[Outcome, ...]:
-    """Outcomes in the order of the plan that was shown, then what later passes found."""
-    shown = [done.get(s.address, Outcome(step=s, result=_idle(s))) for s in made.steps]
-    known = {step.address for step in made.steps}
-    return (*shown, *(outcome for address, outcome in done.items() if address not in known))

@@ -2,8 +2,8 @@
 
 A call counts from when it is sent until that long after its answer, so that whatever way the service counts (fixed
 or sliding windows, buckets), it never sees more. What others use of the same limits is not known here: a service that
-turns a call away for its limit teaches how many it takes, and nothing more of that class is sent until that time is
-over.
+turns a call away for its limit teaches how many it takes, and nothing more of that class is sent until the time that it
+asks for is over. Others end: each time that as long again goes by without a call turned away, twice as many are sent.
 """
 
 from __future__ import annotations
@@ -45,13 +45,21 @@ GRAPH = Rate(1750, 10)
 
 @dataclass(kw_only=True)
 class _Window:
-    """One class of calls. answered: when, of those that still count. shut: until when nothing is sent."""
+    """One class of calls. answered: when, of those that still count. shut: until when nothing is sent.
 
-    most: int
+    full: the most that the service takes of anyone; grows: when more than `most` are tried again.
+    """
+
+    full: int
     seconds: float
+    most: int = field(init=False)
     under_way: int = 0
     answered: deque[float] = field(default_factory=deque[float])
     shut: float = 0.0
+    grows: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.most = self.full
 
     def wait(self, now: float) -> float:
         """Seconds until another call may be sent, 0 for now; then it counts as under way."""
@@ -59,6 +67,8 @@ class _Window:
             self.answered.popleft()
         if now < self.shut:
             return self.shut - now
+        if now >= self.grows:
+            self.most, self.grows = min(self.full, 2 * self.most), now + self.seconds
         if self.under_way + len(self.answered) < self.most:
             self.under_way += 1
             return 0.0
@@ -71,10 +81,14 @@ class _Window:
             self.answered.append(now)
 
     def learn(self, now: float, seconds: float) -> None:
-        """The service's limit was reached: it is what was taken in the time, and all of it is used up."""
+        """The service's limit was reached: it is what was taken in the time, and all of it is used up.
+
+        seconds: until when, as the service says; 0: it does not say.
+        """
         if now >= self.shut:
             self.most = max(1, min(self.most, len(self.answered)))
-        self.shut = max(self.shut, now + max(self.seconds, seconds))
+        self.shut = max(self.shut, now + (seconds or self.seconds))
+        self.grows = self.shut + self.seconds
 
 
 class Budget:
@@ -135,7 +149,7 @@ class Budget:
             return None
         with self._lock:
             most = max(1, int(rate.most * SHARE))
-            return self._windows.setdefault(key, _Window(most=most, seconds=rate.seconds))
+            return self._windows.setdefault(key, _Window(full=most, seconds=rate.seconds))
 
 
 class Turn:

@@ -28,6 +28,7 @@ SIGNED_SECONDS = 3.0
 # https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
 OWNER, SINCE, PURPOSE, PROCESS = "lease_owner", "lease_since", "lease_purpose", "lease_process"
 ID = "lease_id"
+TAKING = "taking the environment's lease"
 KEYS = (OWNER, SINCE, PURPOSE, PROCESS, ID)
 
 
@@ -68,6 +69,16 @@ class Lease:
             lease.release()
             raise
         return lease
+
+    @classmethod
+    def require_free(cls, cloud: Cloud, account_id: str, container: str) -> None:
+        """Raise Conflict that names the holder if another run has it now; takes nothing.
+
+        One whose owner was a process of this machine that is no more can be taken.
+        """
+        lease = cls(cloud, account_id, container)
+        if lease._is_held() and not lease._died(lease._metadata()):
+            raise lease._held_by_another(Conflict(operation=TAKING, status=409, code="LeaseAlreadyPresent"))
 
     def require(self, seconds: float, *, during: str) -> None:
         """Raise LeaseLost unless the lease is ours for that long; a lease that ends sooner is renewed first."""
@@ -144,6 +155,10 @@ class Lease:
         kept = {name: value for name, value in before.items() if name not in KEYS}
         self._cloud.storage_accounts.set_metadata(self.account_id, self.container, {**kept, **lines})
 
+    def _is_held(self) -> bool:
+        found = self._cloud.storage_accounts.find_container(self.account_id, self.container)
+        return found is not None and found.leased
+
     def _metadata(self) -> Mapping[str, str]:
         found = self._cloud.storage_accounts.find_container(self.account_id, self.container)
         return found.metadata if found else {}
@@ -162,13 +177,17 @@ class Lease:
         By its id, so that a lease which another run has taken since stays as it is.
         """
         told = self._metadata()
-        machine, _, process = told.get(PROCESS, "").rpartition("/")
-        if not machine or machine != _this_machine() or process == _process(process.partition(".")[0]):
+        if not self._died(told):
             return False
         with suppress(Conflict):
             dead = told.get(ID, self._id)
             self._cloud.storage_accounts.lease(self.account_id, self.container, "Release", lease_id=dead)
         return True
+
+    def _died(self, told: Mapping[str, str]) -> bool:
+        """Whether the words tell of a process of this machine that is no more."""
+        machine, _, process = told.get(PROCESS, "").rpartition("/")
+        return bool(machine) and machine == _this_machine() and process != _process(process.partition(".")[0])
 
     def _words(self) -> Mapping[str, str]:
         """Who holds it; one that took it just now has not told yet."""
@@ -187,7 +206,7 @@ class Lease:
         told = self._words()
         who = f"{told.get(OWNER, 'somebody')} holds it since {told.get(SINCE, 'recently')}"
         return Conflict(
-            operation="taking the environment's lease",
+            operation=TAKING,
             status=held.status,
             code=held.code,
             message=f"{who}, for {told.get(PURPOSE, 'an unnamed purpose')}",
@@ -198,7 +217,7 @@ class Lease:
     def _taken_down(self, gone: NotFound) -> Conflict:
         """It was there when this run looked; a teardown removes it last."""
         return Conflict(
-            operation="taking the environment's lease",
+            operation=TAKING,
             status=gone.status,
             code=gone.code,
             message="another run has just removed the environment",

@@ -27,11 +27,12 @@ class LockContainer:
 
 @dataclass(frozen=True, kw_only=True)
 class ObservedLockContainer(Observed):
-    """What is there; its ETag changes with every lease, so it is no part of a plan's digest."""
+    """What is there; its ETag changes with every lease, so it is no part of a plan's digest. leased: to any run."""
 
     account_id: str
     name: str
     metadata: Mapping[str, str]
+    leased: bool
 
 
 def _read(cloud: Cloud, desired: LockContainer) -> ObservedLockContainer | None:
@@ -39,7 +40,13 @@ def _read(cloud: Cloud, desired: LockContainer) -> ObservedLockContainer | None:
     if found is None:
         return None
     ours = found.metadata.get(METADATA_MARK) == desired.environment
-    return ObservedLockContainer(ours=ours, account_id=desired.account_id, name=desired.name, metadata=found.metadata)
+    return ObservedLockContainer(
+        ours=ours,
+        account_id=desired.account_id,
+        name=desired.name,
+        metadata=found.metadata,
+        leased=found.leased,
+    )
 
 
 def _diff(desired: LockContainer, observed: ObservedLockContainer, _view: View) -> tuple[Change, ...]:

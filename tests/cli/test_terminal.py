@@ -11,12 +11,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pytest
+
 from provisioner.cli import show
 from provisioner.cloud.waits import Wait
 from provisioner.model import Action, Address, Step
+from tests.emulator import ARM
+from tests.reliability.leases import CONTAINER
 
 if TYPE_CHECKING:
-    import pytest
+    from collections.abc import Callable
 
     from tests.cli.conftest import Cli
 
@@ -32,8 +36,15 @@ class Seen:
     out: str = ""
 
 
-def at_terminal(cli: Cli, *words: str, types: str = "", asked: str = "[y/N]", json_out: bool = False) -> Seen:
-    """Run with a terminal as standard input, output (unless json_out) and error; type when asked."""
+def at_terminal(
+    cli: Cli,
+    *words: str,
+    types: str = "",
+    asked: str = "[y/N]",
+    json_out: bool = False,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> Seen:
+    """Run with a terminal as standard input, output (unless json_out) and error; type when asked, after `meanwhile`."""
     ours, theirs = pty.openpty()
     wired = {"stdin": theirs, "stdout": subprocess.PIPE if json_out else theirs, "stderr": theirs}
     process = cli.process(*words, **wired)
@@ -42,6 +53,7 @@ def at_terminal(cli: Cli, *words: str, types: str = "", asked: str = "[y/N]", js
     while chunk := read(ours):
         screen += chunk
         if waiting and asked in screen:
+            meanwhile()
             os.write(ours, waiting.encode())
             waiting = ""
     out, _ = process.communicate(timeout=60)
@@ -90,6 +102,34 @@ def test_a_deletion_is_asked_about_after_it_was_shown(provisioned: Cli) -> None:
     plain = COLOUR.sub("", seen.screen)
     assert seen.code == 0, plain
     assert plain.index(f"- delete {COUNTS}") < plain.index("Go on? [y/N]") < plain.index(f"- deleted {COUNTS}")
+
+
+def test_what_another_run_did_while_a_person_was_asked_is_no_failure(provisioned: Cli) -> None:
+    drop_a_variable(provisioned)
+    words = ("provision", str(provisioned.file))
+
+    seen = at_terminal(provisioned, *words, types="y\n", meanwhile=lambda: provisioned.run_process(*words, "--yes"))
+
+    assert seen.code == 0, seen.screen
+    assert "local: 30 unchanged" in COLOUR.sub("", seen.screen)
+
+
+@pytest.mark.parametrize("verb", ["provision", "rotate", "teardown"])
+def test_who_holds_the_lease_is_told_before_anybody_is_asked(provisioned: Cli, verb: str) -> None:
+    drop_a_variable(provisioned)
+    provisioned.azure.advance(31 * 86_400.0)  # so that there is something to rotate
+    provisioned.azure.tokens.clear()
+    lock = f"{ARM}{provisioned.azure.subscription}{CONTAINER}".replace("?", "/lease?")
+    answer = provisioned.azure.request("POST", lock, {"action": "Acquire", "leaseDuration": 60})
+    assert answer.status == 200, answer.body
+    provisioned.forget_calls()
+
+    seen = at_terminal(provisioned, verb, str(provisioned.file), types="y\n")
+
+    assert seen.code == 1
+    assert "somebody holds it since recently" in seen.screen
+    assert "[y/N]" not in seen.screen
+    assert provisioned.writes() == []
 
 
 def test_anything_but_yes_changes_nothing(provisioned: Cli) -> None:

@@ -86,6 +86,25 @@ def test_a_limit_that_others_use_too_is_learned() -> None:
     assert run.send("PUT", SECRET) == pytest.approx(10)
 
 
+def test_what_others_no_longer_use_is_used_again() -> None:
+    run = Run()
+    run.send("GET", GROUP, times=2)
+    run.send("GET", GROUP, Said(429, 1.0))
+    waited = [run.send("GET", GROUP, times=times) for times in (2, 4, 8, 16, 32, 64, 128, 225)]
+    assert waited == pytest.approx([10.0] * 8)
+    assert run.send("GET", GROUP) == pytest.approx(10)
+
+
+def test_a_limit_that_stays_low_is_tried_again_with_one_window_between() -> None:
+    run = Run()
+    run.send("PUT", SECRET, times=20)
+    for _ in range(3):
+        run.send("PUT", SECRET, Said(429, 0.0))
+        assert run.send("PUT", SECRET, times=20) == pytest.approx(10)
+        run.pause(10.0)
+        assert run.send("PUT", SECRET, times=20) == 0
+
+
 def test_calls_that_are_turned_away_together_teach_once() -> None:
     run = Run()
     run.send("PUT", SECRET, times=20)
