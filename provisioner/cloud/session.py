@@ -237,8 +237,7 @@ class Session:
                 if left <= 0:
                     told = f"not so after {deadline_seconds:.0f} s"
                     raise NotYetVisible(operation=what, message=told)
-                tell()
-                self.pause(min(left, delay * JITTER(0.5, 1.0)))  # spreads load, guards nothing
+                self._tell_on(min(left, delay * JITTER(0.5, 1.0)), tell)  # spreads load, guards nothing
                 delay = min(delay * 1.6, 10.0)
 
     def until_visible(
@@ -339,12 +338,17 @@ class Session:
 
     def _take_turn(self, seconds: float) -> None:
         """Between two tries, and until a service takes more calls; a long one is told of."""
-        end = ticks() + seconds
         with self.waits.waiting("its next call to Azure", seconds) as tell:
-            while (left := end - ticks()) > TELL_SECONDS:
-                tell()
-                self.pause(TELL_SECONDS)
-            self.pause(max(left, 0.0))
+            self._tell_on(seconds, tell)
+
+    def _tell_on(self, seconds: float, tell: Callable[[], None]) -> None:
+        """A pause in the midst of a wait that is told of, also while it lasts."""
+        end = ticks() + seconds
+        while (left := end - ticks()) > TELL_SECONDS:
+            tell()
+            self.pause(TELL_SECONDS)
+        tell()
+        self.pause(max(left, 0.0))
 
     def _guard(self, method: str, url: str) -> None:
         """Writes need a lease that outlasts them; the lease's own calls do not."""

@@ -23,7 +23,7 @@ class Wait:
 
 
 class Waits:
-    """Of one run. tell: called by whichever thread waits, after each look that was in vain, and once it is over."""
+    """Of one run. tell: called by whichever thread waits, every second or more often, and once it is over."""
 
     def __init__(self, ticks: Callable[[], float]) -> None:
         self.tell: Callable[[Wait], None] = lambda _wait: None

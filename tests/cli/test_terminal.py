@@ -201,6 +201,17 @@ def test_without_a_terminal_a_long_wait_is_told_once(capsys: pytest.CaptureFixtu
     ]
 
 
+def test_a_provision_without_a_terminal_tells_what_takes_long(cli: Cli) -> None:
+    cli.azure.control("PUT", "/faults", {"secret_lag_seconds": show.LONG_SECONDS + 1})
+    wait = re.compile(r"(\S+): waiting for a sign-in with the new secret of \S+ \(\d+ s of 300 s\)")
+
+    lines = cli.run_process("provision", str(cli.file)).out.splitlines()
+
+    found = [found[1] for line in lines if (found := wait.fullmatch(line))]
+    assert sorted(found) == ["client_secret/airflow", "client_secret/flink-api"]
+    assert all(line.startswith("+ created ") or wait.fullmatch(line) for line in lines[:-1])
+
+
 def test_a_document_has_no_line_of_a_wait(capsys: pytest.CaptureFixture[str]) -> None:
     show.waiter(quiet=True)(Wait(about="toy/one", what="rain", seconds=99.0, of_seconds=600.0))
 

@@ -45,6 +45,18 @@ def test_a_wait_is_told_after_each_look_in_vain_and_when_it_is_over(cloud: Cloud
     assert 0 <= told[0].seconds < told[1].seconds < told[2].seconds < 60
 
 
+def test_a_long_wait_is_told_also_between_two_looks(cloud: Cloud, told: list[Wait]) -> None:
+    looks: list[float] = []
+
+    def look() -> bool:
+        looks.append(cloud.session.ticks())
+        return looks[-1] - looks[0] > 5
+
+    cloud.session.wait_until(look, deadline_seconds=60, what="rain")
+
+    assert len(told) > len(looks)  # once for each look in vain and once at the end are as many as the looks
+
+
 def test_what_is_so_at_once_is_no_wait(cloud: Cloud, told: list[Wait]) -> None:
     cloud.session.wait_until(after(1), deadline_seconds=60, what="rain")
 
