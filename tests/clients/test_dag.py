@@ -142,7 +142,7 @@ def test_a_run_submits_one_job_through_throttles_failures_and_a_lost_answer(
 def test_a_worker_shows_its_key_by_reading_a_variable_with_it(azure: LocalAzure, airflow: Airflow) -> None:
     said = airflow.test(PROBE, {"keyId": runtime_settings(azure)["PROVISIONER_KEY_ID"]})
     assert airflow.states() == {"has_key": "success", "run": "success"}, said
-    assert answers(azure, "/secrets/hdinsight-aks-variables-tenant-id") == [200]
+    assert answers(azure, "/secrets/hdinsight-aks-variables-tenant-id")[-1] == 200  # after the vault's challenge
 
 
 def settings_secret(azure: LocalAzure) -> str:

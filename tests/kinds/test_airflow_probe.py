@@ -1,0 +1,54 @@
+"""Which key Airflow's workers use, as runs of the probe DAG tell it; real ones are in tests/rotation/test_in_use.py."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from provisioner.cloud.airflow import DagRun
+from provisioner.kinds.airflow_runtime import KIND, Probe
+from provisioner.kinds.airflow_runtime.probe import seen, usage_of
+from provisioner.model import Usage
+from tests.kinds.factories import CREDENTIAL, create, example, read, update
+
+if TYPE_CHECKING:
+    from provisioner.cloud.cloud import Cloud
+    from tests.emulator import LocalAzure
+
+PROBE = Probe(dag_id="A_key_probe", version="2.6.3", scope="https://management.azure.com/.default", right="a role")
+
+
+def test_who_uses_a_key_is_asked_only_where_one_before_it_may_be_in_use(cloud: Cloud, azure: LocalAzure) -> None:
+    create(cloud, example(azure, probe=PROBE))
+    assert read(cloud, example(azure, probe=PROBE)).usage is None
+    update(cloud, example(azure, probe=PROBE, key_id="key-2"))
+    cloud.session.new_pass()
+
+    observed = read(cloud, example(azure, probe=PROBE, key_id="key-2"))
+
+    assert observed.usage == Usage(untold="no run of A_key_probe has shown it")
+    assert KIND.holds is not None
+    assert KIND.holds(observed)[CREDENTIAL][0].usage == observed.usage
+
+
+def test_an_airflow_that_cannot_be_asked_is_told_with_its_reason(cloud: Cloud, azure: LocalAzure) -> None:
+    create(cloud, example(azure, probe=PROBE))
+    assert KIND.use is not None
+    untold = KIND.use(cloud, read(cloud, example(azure, probe=PROBE))).untold
+    assert untold.startswith("Airflow does not tell: POST Airflow dags/A_key_probe/dagRuns answered 404")
+    assert KIND.use(cloud, read(cloud, example(azure))).untold == "no DAG of it can show it"
+    assert seen(cloud, PROBE, "", "key-1").untold == "Airflow has no web server"
+
+
+def test_a_run_of_the_probe_shows_a_key_at_its_end_and_only_if_it_went_well(cloud: Cloud) -> None:
+    ended = cloud.session.now()
+    told = {
+        state: usage_of(PROBE, "run-1", DagRun(id="run-1", state=state, conf={}, ended=ended))
+        for state in ("queued", "running", "failed", "success")
+    }
+    named = "the run run-1 of A_key_probe"
+    assert told == {
+        "queued": Usage(asked=named),
+        "running": Usage(asked=named),
+        "failed": Usage(untold=f"{named} has failed"),
+        "success": Usage(since=ended),
+    }
