@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Cli
 
 
+def now(cli: Cli) -> datetime:
+    return datetime.fromisoformat(cli.azure.control("GET", "/clock")["now"])
+
+
 def gave_up_waiting(cli: Cli) -> None:
     """The grants stand and have not arrived: a run was killed in between, or had no patience."""
-    cli.azure.control("PUT", "/faults", {"grant_lag_seconds": 10})
+    cli.azure.control("PUT", "/faults", {"grant_lag_seconds": 3600})
     cli.spec["waits"] = {"grant": "1s"}
     assert cli("provision").code == 3
     cli.spec["waits"] = {"grant": "2m"}
 
 
-def test_a_run_waits_for_the_access_that_a_run_before_it_was_given(cli: Cli) -> None:
+def gave_up_too_early(cli: Cli) -> None:
+    """The same, and they arrive in a moment, not before two seconds from now."""
+    began = now(cli)
     gave_up_waiting(cli)
+    cli.azure.control("PUT", "/faults", {"grant_lag_seconds": (now(cli) - began).total_seconds() + 2.0})
+
+
+def test_a_run_waits_for_the_access_that_a_run_before_it_was_given(cli: Cli) -> None:
+    gave_up_too_early(cli)
 
     said = cli("provision")
 
@@ -36,7 +48,7 @@ def test_a_plan_counts_access_that_has_not_arrived_as_access(cli: Cli) -> None:
 
 
 def test_a_teardown_waits_for_it_too(cli: Cli) -> None:
-    gave_up_waiting(cli)
+    gave_up_too_early(cli)
 
     said = cli("teardown")
 

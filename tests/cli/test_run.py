@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from tests import emulator
 from tests.cli.conftest import ROOT, Said
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from tests.emulator import LocalAzure
 
@@ -76,16 +77,30 @@ def ended(process_: subprocess.Popen[str]) -> Said:
     return Said(code=process_.returncode, out=out, err=err)
 
 
-@pytest.fixture
-def real(tmp_path: Path) -> Iterator[Real]:
+@contextmanager
+def begun(folder: Path) -> Generator[Real]:
     """Not provisioned yet. The words that a job counts come to a folder of the test's own."""
     spec = yaml.safe_load((ROOT / "environments/local.yaml").read_text())
     jar = str(ROOT / "templates/jobs/wordcount/wordcount.jar")
-    spec["job"] = {"jar": jar, "args": f"--output {tmp_path}/words/{{job}}"}
+    spec["job"] = {"jar": jar, "args": f"--output {folder}/words/{{job}}"}
     try:
-        yield Real(azure=emulator.start(tmp_path / "azure"), folder=tmp_path, spec=spec)
+        yield Real(azure=emulator.start(folder / "azure"), folder=folder, spec=spec)
     finally:
-        process.stop(tmp_path / "azure")
+        process.stop(folder / "azure")
+
+
+@pytest.fixture(scope="module")
+def newest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Real]:
+    """With Airflow 3, which takes a minute to start."""
+    with begun(tmp_path_factory.mktemp("newest")) as made:
+        yield made
+
+
+@pytest.fixture
+def real(newest: Real) -> Real:
+    """The same, whatever the test before made of it: each begins with a provision and has a DAG of its own."""
+    newest.azure.control("DELETE", "/faults")
+    return newest
 
 
 def test_a_job_runs_and_calls_join_it_until_it_has_ended(real: Real) -> None:
@@ -159,8 +174,16 @@ def test_a_dag_that_airflow_cannot_read_is_told_with_its_own_words(real: Real) -
     assert found["summary"]["failed"] == found["summary"]["not known"] == 0
 
 
-def test_airflow_2_is_asked_in_its_own_way(real: Real) -> None:
-    real.spec["airflow"] = {**real.spec["airflow"], "version": "2.10.5"}
+@pytest.fixture
+def before_3(tmp_path: Path) -> Iterator[Real]:
+    """With Airflow 2."""
+    with begun(tmp_path) as made:
+        made.spec["airflow"] = {**made.spec["airflow"], "version": "2.10.5"}
+        yield made
+
+
+def test_airflow_2_is_asked_in_its_own_way(before_3: Real) -> None:
+    real = before_3
     real.done("provision", "--yes")
     said = real.done("run", "--json").json()
     assert (said["state"], said["joined"], said["job"]["status"]) == ("success", False, "FINISHED")
