@@ -1,9 +1,10 @@
-"""Connections that stand too late: what was never sent is sent again, whatever it is."""
+"""Connections that stand too late or break: what was never sent is sent again, and what nobody may have heard."""
 
 from __future__ import annotations
 
 import socket
 from contextlib import suppress
+from datetime import timedelta
 from threading import Thread
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from provisioner.cloud.session import LocalSettings, open_session
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from provisioner.cloud.cloud import Cloud
     from provisioner.cloud.session import Session
     from tests.emulator import LocalAzure
 
@@ -96,3 +98,24 @@ def test_a_post_whose_connection_did_not_stand_in_time_is_sent_again_and_once(
 
     assert (made.status_code, front.silent) == (201, 1)
     assert len(azure.graph("GET", "applications?$filter=displayName eq 'one'").json()["value"]) == 1
+
+
+@pytest.mark.parametrize("fault", ["reset", "lost"])
+def test_a_key_is_removed_whether_or_not_anybody_heard_of_it_the_first_time(
+    cloud: Cloud, azure: LocalAzure, fault: str
+) -> None:
+    graph = cloud.graph
+    graph.set_application("one", "one", ())
+    made = graph.find_application("one")
+    assert made is not None
+    key = graph.add_password(made.object_id, "one", cloud.session.now() + timedelta(days=1))
+    azure.control("DELETE", "/calls")
+    azure.fault(fault=fault, method="POST", path="/removePassword$")
+
+    graph.remove_password(made.object_id, key.key_id)
+
+    answers = [call["status"] for call in azure.control("GET", "/calls")["calls"] if call["method"] == "POST"]
+    assert answers == ([0, 204] if fault == "reset" else [0, 400])
+    found = graph.find_application_now(made.object_id)
+    assert found is not None
+    assert found.passwords == ()
