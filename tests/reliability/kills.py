@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from functools import cached_property
-from threading import Lock
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from tests.child import KILLED
@@ -148,23 +148,28 @@ class Trial:
 
 
 def everywhere(grounds: list[Ground], case: Case, chosen: Choice, *, every: int = 1) -> Iterator[Ended]:
-    """Every call, or each so-many-th, met in every chosen way, as many at once as there are grounds."""
-    trials = [Trial(ground=ground, case=case) for ground in grounds]
-    waiting = iter([(call, way) for call in trials[0].calls()[::every] for way in chosen(call)])
-    turn = Lock()
+    """Every call, or each so-many-th, met in every chosen way, as many at once as there are grounds; as they end."""
+    trials = SimpleQueue[Trial]()
+    first = Trial(ground=grounds[0], case=case)
+    points = [(call, way) for call in first.calls()[::every] for way in chosen(call)]
+    for trial in (first, *(Trial(ground=ground, case=case) for ground in grounds[1:])):
+        trials.put(trial)
 
-    def work(trial: Trial) -> list[Ended]:
-        ended = list[Ended]()
-        while True:
-            with turn:
-                point = next(waiting, None)
-            if point is None:
-                return ended
-            ended.append(trial.meet(*point))
+    def meet(call: Call, way: Way) -> Ended:
+        trial = trials.get()
+        try:
+            return trial.meet(call, way)
+        except AssertionError as error:  # it hung, say: a finding like others, and the next points go on
+            return Ended(point=f"{case.verb}: {call}", way=way, reached=True, wrong=(str(error),))
+        finally:
+            trials.put(trial)
 
-    with ThreadPoolExecutor(len(trials)) as pool:
-        for ended in pool.map(work, trials):
-            yield from ended
+    with ThreadPoolExecutor(len(grounds)) as pool:
+        try:
+            for met in as_completed([pool.submit(meet, *point) for point in points]):
+                yield met.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _pattern(path: str) -> str:

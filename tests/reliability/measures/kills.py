@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def ways(call: Call) -> tuple[Way, ...]:
-    """A read that was answered changes nothing, so it is killed once."""
+    """A write is met in all six; a read in two, since one that was answered has changed nothing."""
     if call.writes:
         return (BEFORE, AFTER, LOST, INTERRUPT, THROTTLED, UNAVAILABLE)
     return (BEFORE, LOST)
