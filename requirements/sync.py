@@ -107,8 +107,8 @@ def into_folder(lock: Path, folder: Path) -> bool:
 def into_environment(asked: argparse.Namespace) -> bool:
     """Whether the packages are in the environment of a Python: this one, with our own command, or another."""
     python, project = asked.python or Path(sys.executable), asked.python is None
-    compiled = ("--compile-bytecode", "--python", python)  # else every start compiles them again
-    if with_uv(asked.lock, *compiled, exact=asked.exact, project=project):
+    compiled = () if asked.uncompiled else ("--compile-bytecode",)  # else the first start does it
+    if with_uv(asked.lock, *compiled, "--python", python, exact=asked.exact, project=project):
         return True
     print(f"uv could not install {asked.lock}; pip tries now.", file=sys.stderr)
     return with_pip(asked.lock, python, project=project)
@@ -121,6 +121,7 @@ def main() -> int:
     parser.add_argument("--exact", action="store_true", help="take away what the lock does not name")
     parser.add_argument("--unlocked", action="store_true", help="requirements as people write them, without hashes")
     parser.add_argument("--python", type=Path, help="put it into this Python's environment, without our own command")
+    parser.add_argument("--uncompiled", action="store_true", help="each file is compiled when it is used first")
     parser.add_argument("--target", type=Path, help="put it into this folder, which is no environment")
     asked = parser.parse_args()
     if asked.unlocked:

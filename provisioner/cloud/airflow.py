@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -28,6 +27,7 @@ GONE = 404
 MOVED = 300
 SERVER_ERROR = 500
 PAGE = 100
+CREATIONS = 3  # attempts at a run while nobody knows what became of those before
 FAILED = "failed"
 ENDED = frozenset({"success", FAILED})
 Json = Mapping[str, Any]
@@ -164,25 +164,21 @@ class Airflow:
             body["note"] = f"Asked for by `provisioner run` ({self._session.fresh_id()})"
         if self.since_3:
             body["logical_date"] = None  # required there; runs of one moment would refuse each other otherwise
-        try:
-            self._ask("POST", _runs(dag_id), json=body)
-        except Conflict:
-            return False
-        except (Unreachable, Unexpected) as error:
-            if 0 < error.status < SERVER_ERROR:
-                raise
-            return self._made_all_the_same(dag_id, run_id, body)
-        return True
-
-    def _made_all_the_same(self, dag_id: str, run_id: str, body: Mapping[str, Any]) -> bool:
-        """Whether the run is that of the body, whose answer got lost; where there is none it is asked for once more."""
-        found = self.find_run(dag_id, run_id)
-        if found is None:
-            with suppress(Conflict):  # the first try was under way still
+        for attempt in range(1, CREATIONS + 1):
+            try:
                 self._ask("POST", _runs(dag_id), json=body)
+            except Conflict:
+                if attempt == 1:  # later it may be what came of an earlier attempt
+                    return False
+            except (Unreachable, Unexpected) as error:
+                if 0 < error.status < SERVER_ERROR or attempt == CREATIONS:
+                    raise
+            else:
                 return True
             found = self.find_run(dag_id, run_id)
-        return found is not None and found.note == body.get("note", found.note)
+            if found is not None:
+                return found.note == body.get("note", found.note)
+        return False
 
     def tasks(self, dag_id: str, run_id: str) -> tuple[TaskRun, ...]:
         """The tasks of a run, in the order in which they began; those that have not come last."""

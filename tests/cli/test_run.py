@@ -106,9 +106,11 @@ def real(newest: Real) -> Real:
 def test_a_job_runs_and_calls_join_it_until_it_has_ended(real: Real) -> None:
     real.done("provision", "--yes")
     hold(real)
-    real.azure.fault(fault="lost", method="POST", path="/dagRuns$", times=3)
+    real.azure.fault(fault="lost", method="POST", path="/dagRuns$", times=2)
     calls = [real.start("run", "--no-wait", "--json") for _ in range(3)]
-    begun = [ended(call).json() for call in calls]
+    said = [ended(call) for call in calls]
+    assert [one.code for one in said] == [0, 0, 0], [one.err for one in said]
+    begun = [one.json() for one in said]
     (run_id,) = {one["run_id"] for one in begun}
     assert sorted(one["joined"] for one in begun) == [False, True, True]
     assert re.fullmatch(r"provisioner__\d{8}__[0-9a-f]{8}__1", run_id)

@@ -85,7 +85,11 @@ class Rotations:
             client_secret=azure.operator_secret,
         )
         session = open_session(
-            PROFILES[environment.cloud], subscription=environment.subscription, tenant=environment.tenant, local=local
+            PROFILES[environment.cloud],
+            subscription=environment.subscription,
+            tenant=environment.tenant,
+            local=local,
+            visible_seconds=environment.waits.visible.total_seconds(),
         )
         try:
             session.warm()
@@ -106,6 +110,13 @@ class Rotations:
         changed = replace(self)
         airflow = self.environment.airflow.model_copy(update={"rollout": rollout})
         changed.environment = self.environment.model_copy(update={"airflow": airflow})
+        return changed
+
+    def with_visible(self, visible: timedelta) -> Rotations:
+        """The same where the spec says that what was written is seen everywhere so soon."""
+        changed = replace(self)
+        waits = self.environment.waits.model_copy(update={"visible": visible})
+        changed.environment = self.environment.model_copy(update={"waits": waits})
         return changed
 
     def now(self) -> datetime:
