@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from provisioner.cloud.airflow import DagRun
 from provisioner.kinds.airflow_runtime import KIND, Probe
-from provisioner.kinds.airflow_runtime.probe import seen, usage_of
+from provisioner.kinds.airflow_runtime.probe import Publication, seen, usage_of
 from provisioner.model import Usage
 from tests.kinds.factories import CREDENTIAL, create, example, read, update
 
@@ -36,7 +36,31 @@ def test_an_airflow_that_cannot_be_asked_is_told_with_its_reason(cloud: Cloud, a
     untold = KIND.use(cloud, read(cloud, example(azure, probe=PROBE))).untold
     assert untold.startswith("Airflow does not tell: POST Airflow dags/A_key_probe/dagRuns answered 404")
     assert KIND.use(cloud, read(cloud, example(azure))).untold == "no DAG of it can show it"
-    assert seen(cloud, PROBE, "", "key-1").untold == "Airflow has no web server"
+    assert seen(cloud, PROBE, "", Publication(key_id="key-1", since=None)).untold == "Airflow has no web server"
+
+
+def test_a_key_that_comes_back_is_asked_for_again(cloud: Cloud, azure: LocalAzure) -> None:
+    create(cloud, example(azure, probe=PROBE))
+    for key_id in ("key-2", "key-1"):
+        azure.advance(60.0)
+        cloud.session.later()
+        cloud.session.new_pass()
+        update(cloud, example(azure, probe=PROBE, key_id=key_id, living=("key-1", "key-2")))
+    cloud.session.new_pass()
+    came_back = read(cloud, example(azure, probe=PROBE, key_id="key-1")).published_at
+    azure.control("DELETE", "/calls")
+
+    read(cloud, example(azure, probe=PROBE, key_id="key-1"))
+    cloud.session.new_pass()
+    read(cloud, example(azure, probe=PROBE, key_id="key-1"))
+
+    asked = [call["path"].rpartition("/")[2] for call in azure.control("GET", "/calls")["calls"]]
+    runs = {name for name in asked if name.startswith("provisioner-key__")}
+    assert runs == {f"provisioner-key__key-1__{came_back:%Y%m%dT%H%M%S}__1"}
+
+
+def test_a_publication_without_a_date_has_a_run_too() -> None:
+    assert Publication(key_id="key-1", since=None).run_id(2) == "provisioner-key__key-1__unknown__2"
 
 
 def test_a_run_of_the_probe_shows_a_key_at_its_end_and_only_if_it_went_well(cloud: Cloud) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from provisioner.errors import NotFound
 from provisioner.kind import Checked, Kind, Outputs, Verdict
 from provisioner.kinds.airflow_runtime.decide import diff
-from provisioner.kinds.airflow_runtime.probe import Probe, asked, seen
+from provisioner.kinds.airflow_runtime.probe import Probe, Publication, asked, seen
 from provisioner.kinds.airflow_runtime.records import (
     BOOKKEEPING,
     CLIENT_SECRET,
@@ -43,13 +43,17 @@ def _read(cloud: Cloud, desired: AirflowRuntime) -> ObservedAirflowRuntime | Non
     observed = observed_of(desired, found)
     if observed.probe is None or not observed.previous_key_ids:
         return observed
-    return replace(observed, usage=seen(cloud, observed.probe, found.web_url, observed.key_id))
+    return replace(observed, usage=seen(cloud, observed.probe, found.web_url, _publication(observed)))
+
+
+def _publication(observed: ObservedAirflowRuntime) -> Publication:
+    return Publication(key_id=observed.key_id, since=observed.published_at)
 
 
 def _use(cloud: Cloud, observed: ObservedAirflowRuntime) -> Usage:
     if observed.probe is None:
         return Usage(untold="no DAG of it can show it")
-    return asked(cloud, observed.probe, observed.runtime.web_url, observed.key_id)
+    return asked(cloud, observed.probe, observed.runtime.web_url, _publication(observed))
 
 
 def _ready(_cloud: Cloud, desired: AirflowRuntime, _observed: ObservedAirflowRuntime | None) -> Iterator[Checked]:

@@ -1,6 +1,7 @@
-"""Whether Airflow's workers use the key that their runtime hands out: runs of the probe DAG tell, one for each key.
+"""Whether Airflow's workers use the key that their runtime hands out: runs of the probe DAG tell.
 
-A worker waits in such a run until it has the key, reads a variable with it and so ends it: from then on it is in use.
+One for each time that a key was published: the same key may come back. A worker waits in it until it has the key, reads
+a variable with it and so ends it: from then on it is in use.
 The DAG is templates/dags/parts/key_probe.py.j2.
 """
 
@@ -14,6 +15,7 @@ from provisioner.model import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from provisioner.cloud.airflow import Airflow, DagRun
     from provisioner.cloud.cloud import Cloud
@@ -33,18 +35,31 @@ class Probe:
     right: str
 
 
-def seen(cloud: Cloud, probe: Probe, web_url: str, key_id: str) -> Usage:
+@dataclass(frozen=True, kw_only=True)
+class Publication:
+    """A key that a runtime has had since then."""
+
+    key_id: str
+    since: datetime | None
+
+    def run_id(self, number: int) -> str:
+        """Of the run that tells of it; the number counts those that failed."""
+        since = f"{self.since:%Y%m%dT%H%M%S}" if self.since else "unknown"
+        return f"provisioner-key__{self.key_id}__{since}__{number}"
+
+
+def seen(cloud: Cloud, probe: Probe, web_url: str, published: Publication) -> Usage:
     """What the runs so far tell. Writes nothing."""
-    return _told(cloud, probe, web_url, lambda airflow: usage_of(probe, *_last(airflow, probe, key_id)))
+    return _told(cloud, probe, web_url, lambda airflow: usage_of(probe, *_last(airflow, probe, published)))
 
 
-def asked(cloud: Cloud, probe: Probe, web_url: str, key_id: str) -> Usage:
+def asked(cloud: Cloud, probe: Probe, web_url: str, published: Publication) -> Usage:
     """The same, once a run is there that may still tell."""
 
     def ask(airflow: Airflow) -> Usage:
-        run_id, last = _last(airflow, probe, key_id)
+        run_id, last = _last(airflow, probe, published)
         if last is None:
-            airflow.create_run(probe.dag_id, run_id, {"keyId": key_id})
+            airflow.create_run(probe.dag_id, run_id, {"keyId": published.key_id})
             return Usage(asked=_named(probe, run_id))
         return usage_of(probe, run_id, last)
 
@@ -62,11 +77,11 @@ def _told(cloud: Cloud, probe: Probe, web_url: str, ask: Callable[[Airflow], Usa
         return Usage(untold=f"Airflow does not tell: {error}")
 
 
-def _last(airflow: Airflow, probe: Probe, key_id: str) -> tuple[str, DagRun | None]:
+def _last(airflow: Airflow, probe: Probe, published: Publication) -> tuple[str, DagRun | None]:
     """The id of the run that may tell, and the run; None if it is to be made. A failed one is followed by another."""
     run_id, run = "", None
     for number in range(1, RUNS + 1):
-        run_id = f"provisioner-key__{key_id}__{number}"
+        run_id = published.run_id(number)
         run = airflow.find_run(probe.dag_id, run_id)
         if run is None or not run.failed:
             break
