@@ -58,7 +58,7 @@ def _scheduled(reference: str) -> Scheduled:
         name=environment.name,
         identity=environment.environment_id(environment.tenant or ""),
         spec=_from_checkout(path),
-        runs_every=environment.rotation.runs_every,
+        runs_every=min(one.rotation.runs_every for one in environment.principals.named.values()),
         variables=document.read(text, str(path), os.environ).variables(),
     )
 

@@ -207,7 +207,7 @@ def _notes(one: Scheduled, when: Cadence) -> list[str]:
     period = timedelta(minutes=when.period)
     if period == one.runs_every:
         return []
-    asked = f"rotation.runs_every of {one.name} is {spoken(one.runs_every)}, which no calendar can express"
+    asked = f"runs_every of {one.name} is {spoken(one.runs_every)}, which no calendar can express"
     return [f"{asked}: it runs every {spoken(period)}, more often, and does nothing when nothing is due."]
 
 

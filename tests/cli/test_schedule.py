@@ -139,6 +139,8 @@ def test_a_github_workflow_signs_in_by_federation_and_never_runs_twice_at_once(r
         '.venv/bin/provisioner rotate "$PROVISIONER_SPEC" --yes',
         '.venv/bin/provisioner plan "$PROVISIONER_SPEC" --detailed-exitcode',
     ]
+    *_, drift = flow["jobs"]["rotate"]["steps"]
+    assert drift["if"] == "${{ !cancelled() && steps.install.outcome == 'success' }}"  # after a failed rotate, too
     (schedule,) = flow[True]["schedule"]  # YAML 1.1 reads `on` as true
     next(CronSim(schedule["cron"], datetime(2026, 1, 1, tzinfo=UTC)))
 
@@ -153,6 +155,7 @@ def test_an_azure_pipeline_signs_in_by_federation_and_never_runs_twice_at_once(r
         '.venv/bin/provisioner rotate "$PROVISIONER_SPEC" --yes',
         '.venv/bin/provisioner plan "$PROVISIONER_SPEC" --detailed-exitcode',
     ]
+    assert [step["condition"] for step in steps] == ["succeeded()", "succeededOrFailed()"]
     assert all(step["env"]["SYSTEM_ACCESSTOKEN"] == "$(System.AccessToken)" for step in steps)
 
 
@@ -241,6 +244,17 @@ def test_what_cannot_be_done_is_said_before_anything_is_written(
     assert main(["schedule", odd_spec(odd), *options]) == 4
     out, err = capsys.readouterr()
     assert (out, said in err) == ("", True)
+
+
+def test_a_principal_that_asks_for_more_runs_gets_them(capsys: pytest.CaptureFixture[str], odd: Path) -> None:
+    spec = Path(odd_spec(odd))
+    own = {"every": "7d", "overlap": "1d", "lifetime": "20d", "runs_every": "6h"}
+    fields = yaml.safe_load(spec.read_text())
+    spec.write_text(yaml.safe_dump({**fields, "principals": {"flink-api": {"rotation": own}}}))
+    assert main(["schedule", str(spec), "--kind", "systemd"]) == 0
+    out, err = capsys.readouterr()
+    (hours,) = re.findall(r"OnCalendar=.*? ([\d,]+):", out)
+    assert (len(hours.split(",")), err) == (4, "")
 
 
 def test_an_unknown_kind_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:

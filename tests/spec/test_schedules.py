@@ -86,7 +86,7 @@ def test_a_calendar_says_what_cron_says() -> None:
 def test_what_no_calendar_can_express_runs_more_often_and_says_so(kind: str) -> None:
     found = made(kind, one(runs_every=timedelta(hours=36)))
     said = (
-        "rotation.runs_every of dev is 1d12h, which no calendar can express: "
+        "runs_every of dev is 1d12h, which no calendar can express: "
         "it runs every 1d, more often, and does nothing when nothing is due."
     )
     assert found.notes == (said,)
