@@ -140,7 +140,7 @@ def provision(arguments: Namespace) -> int:
 def rotate(arguments: Namespace) -> int:
     """Replace credentials that are due."""
     from provisioner import commands
-    from provisioner.cli.status import next_rotation
+    from provisioner.cli.status import credentials, next_rotation
     from provisioner.engine.report import plan_json, plan_lines
 
     environment = environment_of(arguments)
@@ -154,9 +154,9 @@ def rotate(arguments: Namespace) -> int:
         now = run.cloud.session.now()
     if arguments.plan_only:
         if arguments.json:
-            show.document(plan_json(report.plan))
+            show.document({**plan_json(report.plan), "credentials": list(credentials(report.plan, now))})
         else:
-            show.lines(plan_lines(report.plan))
+            show.lines((*plan_lines(report.plan), *next_rotation(report.plan)))
         return 0
     code = _reported(arguments, report, credentials_at=now)
     if not arguments.json:

@@ -67,6 +67,7 @@ def outcomes_json(plan: Plan, outcomes: Iterable[Outcome]) -> dict[str, Any]:
             "outcome": outcome.result.value,
             "error": str(outcome.error) if outcome.error else None,
             "seconds": round(outcome.seconds, 3),
+            **({"note": outcome.note} if outcome.note else {}),
         }
         for outcome in outcomes
     ]

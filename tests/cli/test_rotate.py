@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -62,7 +64,13 @@ def test_nothing_is_done_before_it_is_due_and_the_date_is_told(cli: Cli, consume
 
     said = cli.done("rotate")
 
+    planned = cli.done("rotate", "--plan-only")
+    (credential, _) = cli.done("rotate", "--plan-only", "--json").json()["credentials"]
+
     assert "client_secret/airflow: next rotation" in said.out
+    assert "client_secret/airflow: next rotation" in planned.out
+    since, due = (datetime.fromisoformat(credential[name]) for name in ("since", "next_rotation"))
+    assert due - since == timedelta(days=30)
     assert cli.writes() == []
     assert consumers.works(consumers.airflow())
 
@@ -80,6 +88,11 @@ def test_a_due_credential_is_replaced_and_the_old_one_works_for_the_overlap_only
         "client_secret/airflow": "rotate",
         "client_secret/flink-api": "rotate",
     }
+    (change,) = next(s for s in planned.json()["steps"] if s["address"] == "client_secret/airflow")["changes"]
+    assert re.fullmatch(r"due since \d{4}-\d\d-\d\d \d\d:\d\d, it ends on \d{4}-\d\d-\d\d", change["reason"])
+    waiting = [step for step in cli("rotate", "--plan-only", "--json").json()["steps"] if step["waits_on"]]
+    assert [step["reason"] for step in waiting] == ["retiring: its readers change over"] * 2
+    assert all(datetime.fromisoformat(date) for step in waiting for date in step["waits_on"])
     after = consumers.airflow(), consumers.api()
     assert all(consumers.works(who) for who in (*before, *after))
     assert not after[0][1].matches(before[0][1])

@@ -320,10 +320,14 @@ def test_a_lost_answer_to_its_removal_is_no_failure(cloud: Cloud, azure: LocalAz
 
 def test_it_is_proven_only_when_every_replica_knows_it(cloud: Cloud, azure: LocalAzure, desired: ClientSecret) -> None:
     azure.control("PUT", "/faults", {"secret_lag_seconds": 1.5})
+    azure.control("DELETE", "/calls")
     outputs = made(cloud, desired)
     assert not cloud.session.signs_in(desired.tenant_id, str(desired.client_id), outputs["value"])
     assert KIND.prove is not None
     assert KIND.prove(cloud, desired, seen(cloud, desired), outputs) is Proof.USABLE
+    calls = azure.control("GET", "/calls")["calls"]
+    told = [call["status"] for call in calls if call["path"].endswith("/oauth2/v2.0/token")]
+    assert (told[-3:], set(told[:-3]) >= {401}) == ([200, 200, 200], True)  # in a row, after it was not known
 
 
 def test_one_that_never_signs_in_is_given_up_at_the_deadline(cloud: Cloud, desired: ClientSecret) -> None:

@@ -46,6 +46,18 @@ def test_a_key_that_is_old_enough_is_rotated_when_rotations_may_begin() -> None:
     assert begun(aged, replace(ROTATE, intent=Intent.CONVERGE)) == []
 
 
+@pytest.mark.parametrize(("left", "due"), [(timedelta(days=1), True), (timedelta(days=1, seconds=1), False)], ids=str)
+def test_a_key_that_ends_before_the_next_run_is_due_however_young_it_is(left: timedelta, *, due: bool) -> None:
+    """As where a tenant's policy or a person made its life shorter than the spec says."""
+    shown = both(timedelta(days=3))
+    ending = tuple(replace(one, end=NOW + left) if one.key_id == NEW else one for one in shown.passwords)
+    observed = replace(shown, passwords=ending)
+    assert [change.reason for change in begun(observed, ROTATE)] == (
+        [f"due since 2027-03-01 12:00, it ends on {NOW + left:%Y-%m-%d}"] if due else []
+    )
+    assert KIND.publish(observed, view(ROTATE))["due"] == NOW + left - timedelta(days=1)
+
+
 def test_a_key_that_is_not_due_is_rotated_by_force_only() -> None:
     assert begun(both(), ROTATE) == []
     (change,) = begun(both(), replace(ROTATE, force=True))
