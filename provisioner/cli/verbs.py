@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from provisioner.cli import show
 from provisioner.cli.opening import environment_of, opened
-from provisioner.errors import NotAuthorized, Protected, Refusals, Refused, SpecError, Unconfirmed
+from provisioner.errors import NotAuthorized, NotInUse, Protected, Refusals, Refused, SpecError, Unconfirmed
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -281,17 +281,19 @@ def _reported(arguments: Namespace, report: Report, *, credentials_at: datetime 
         show.text(outcomes_summary(report.plan.environment, report.outcomes))
     if arguments.debug:
         show.tracebacks(outcome.error for outcome in report.outcomes)
-    return _code(report)
+    return exit_code(report)
 
 
-def _code(report: Report) -> int:
+def exit_code(report: Report) -> int:
+    """Of a verb that writes, by what became of its steps."""
     if report.interrupted:
         return INTERRUPTED
     if not report.failed:
         return PARTLY if report.remains else 0
-    if any(outcome.result == "done" for outcome in report.outcomes):
-        return PARTLY
     errors = [outcome.error for outcome in report.outcomes if outcome.error is not None]
+    held_up = bool(errors) and all(isinstance(error, NotInUse) for error in errors)
+    if held_up or any(outcome.result == "done" for outcome in report.outcomes):
+        return PARTLY
     return UNMET if errors and all(isinstance(error, PRECONDITIONS) for error in errors) else FAILED
 
 

@@ -211,7 +211,9 @@ class Apply:
         last: dict[Address, Usage] = {}
 
         def shown() -> bool:
-            last.update(usages(self.cloud, self.kinds, self.plan, self.view, step.address))
+            for place, usage in usages(self.cloud, self.kinds, self.plan, self.view, step.address):
+                if not (usage.untold and place in last and last[place].asked):  # one lost answer is no answer
+                    last[place] = usage
             return not any(usage.asked for usage in last.values())
 
         self._wait(shown, f"the use of what replaces {step.address}")

@@ -22,13 +22,17 @@ Kinds = Mapping[str, "Kind[Any, Any]"]
 
 
 def usages(cloud: Cloud, kinds: Kinds, plan: Plan, view: View, key: Address) -> Iterator[tuple[Address, Usage]]:
-    """Each place that hands out what replaces this key and whose readers can be asked, with what they show now."""
+    """Each place that hands out what replaces this key and whose readers can be asked, with what they show now.
+
+    A plan that is limited to the key does not have the place: then nobody is asked, and that is told.
+    """
     there = {step.address: step.observed for step in plan.steps}
     credential = Address(key.kind, key.name.rpartition("/")[0])  # its keys are called NAME/KEYID
     for held in view.holdings.get(credential, ()):
         use, observed = kinds[held.place.kind].use, there.get(held.place)
-        if use is not None and observed is not None and held.holding.current:
-            yield held.place, use(cloud, observed)
+        if use is not None and held.holding.current:
+            left_out = Usage(untold="this run is limited to others")
+            yield held.place, left_out if observed is None else use(cloud, observed)
 
 
 def awaited(cloud: Cloud, kinds: Kinds, plan: Plan, view: View, *, grace: timedelta) -> bool:

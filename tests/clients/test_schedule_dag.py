@@ -19,6 +19,7 @@ ODD = 'it\'s 100% "odd" $HOME {{ ds }}'
 PROVISIONER = """#!/bin/sh
 echo "$1 $2 of $PWD"
 case "$1 $2" in
+  "rotate environments/dev.yaml") exit 4 ;;
   "plan environments/dev.yaml") exit 2 ;;
   *) exit 0 ;;
 esac
@@ -100,6 +101,7 @@ def test_airflow_runs_every_environment_and_fails_the_one_where_a_person_is_need
     for spec in ("environments/dev.yaml", "environments/prod.yaml"):
         assert f"rotate {spec} of {dags.parent / ODD}" in said
         assert f"plan {spec} of {dags.parent / ODD}" in said
-    assert "AirflowFailException: dev: plan ended with 2 (changes are pending)" in said
+    why = "rotate ended with 4 (a right or a precondition is missing); plan ended with 2 (changes are pending)"
+    assert f"AirflowFailException: dev: {why}" in said
     assert "Immediate failure requested" in said
     assert (done.returncode, "prod: " in said) == (1, False)

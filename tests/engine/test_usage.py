@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provisioner.engine.observe import observe
-from provisioner.engine.plan import plan, view_of
+from provisioner.engine.plan import limited, plan, view_of
 from provisioner.engine.usage import awaited
 from provisioner.errors import NotInUse, NotYetVisible
-from provisioner.model import CONVERGE, Ref, Result, Search, Usage
+from provisioner.model import CONVERGE, Address, Ref, Result, Search, Usage
 from tests.engine.toys import KEY, KINDS, NOW, World, node, recipe
 from tests.engine.walk import applied, planned
 
@@ -64,6 +64,28 @@ def test_where_nobody_can_tell_it_goes_and_the_outcome_says_why(tmp_path: Path) 
     gone = applied(stands, WHAT, planned(stands, WHAT), tmp_path)["key/k/succeeded"]
 
     assert (gone.result, gone.note) == (Result.DONE, "slot/b by its dates: it has no readers")
+
+
+def test_an_answer_that_is_lost_after_readers_were_asked_frees_no_key(tmp_path: Path) -> None:
+    freed = world("succeeded", [ASKED, UNTOLD, USED], [USED])
+    stuck = world("succeeded", [ASKED, UNTOLD], [USED])
+
+    gone = applied(freed, WHAT, planned(freed, WHAT), tmp_path)["key/k/succeeded"]
+    kept = applied(stuck, WHAT, planned(stuck, WHAT), tmp_path)["key/k/succeeded"]
+
+    assert (gone.result, gone.note, freed.usages["slot/a"]) == (Result.DONE, "", [USED])
+    assert isinstance(kept.error, NotInUse)
+    assert "key/k/succeeded" in stuck.things
+
+
+def test_a_plan_that_is_limited_to_a_key_says_that_nobody_was_asked(tmp_path: Path) -> None:
+    stands = world("succeeded", [ASKED], [ASKED])
+    made = limited(planned(stands, WHAT), [Address("key", "k/succeeded")])
+
+    gone = applied(stands, WHAT, made, tmp_path)["key/k/succeeded"]
+
+    left_out = "slot/a by its dates: this run is limited to others; slot/b by its dates: this run is limited to others"
+    assert (gone.result, gone.note) == (Result.DONE, left_out)
 
 
 def test_a_key_that_goes_in_any_case_asks_nobody(tmp_path: Path) -> None:

@@ -73,6 +73,6 @@ def test_a_run_of_the_probe_shows_a_key_at_its_end_and_only_if_it_went_well(clou
     assert told == {
         "queued": Usage(asked=named),
         "running": Usage(asked=named),
-        "failed": Usage(untold=f"{named} has failed"),
+        "failed": Usage(asked=f"{named} (it failed; clear it there to ask again)"),
         "success": Usage(since=ended),
     }

@@ -51,12 +51,29 @@ def slow(rotations: Rotations, seconds: float) -> None:
     rotations.azure.control("PUT", "/settings/airflow", {"rollout_seconds": seconds})
 
 
-def given_up(rotations: Rotations) -> None:
-    """A person sets the run that waits for a worker with the key to failed."""
-    url = rotations.airflow_url(f"dags/{rotations.environment.dag.probe_id}/dagRuns")
+def probe(rotations: Rotations, path: str = "") -> str:
+    """The probe DAG in Airflow's API."""
+    return rotations.airflow_url(f"dags/{rotations.environment.dag.probe_id}{path}")
+
+
+def given_up(rotations: Rotations) -> str:
+    """A person sets the run that waits for a worker with the key to failed; its id."""
+    url = probe(rotations, "/dagRuns")
     listed = rotations.azure.request("GET", f"{url}?state=running&state=queued").json()["dag_runs"]
     (waiting,) = [one["dag_run_id"] for one in listed]
     assert rotations.azure.request("PATCH", f"{url}/{waiting}", {"state": "failed"}).status == 200
+    return waiting
+
+
+def paused(rotations: Rotations, *, is_paused: bool) -> None:
+    """A person switches the probe DAG off, or on again."""
+    assert rotations.azure.request("PATCH", probe(rotations), {"is_paused": is_paused}).status == 200
+
+
+def cleared(rotations: Rotations, run_id: str) -> None:
+    """A person lets a run that failed begin anew."""
+    url = probe(rotations, f"/dagRuns/{run_id}/clear")
+    assert rotations.azure.request("POST", url, {"dry_run": False}).status == 200
 
 
 def with_waits(rotations: Rotations, grant: timedelta) -> Rotations:
@@ -91,9 +108,19 @@ def test_a_key_goes_once_a_worker_shows_that_it_has_the_next(real: Rotations) ->
     assert current in real.key_ids()["airflow"]
     assert (real.uses()[0].key_id, real.uses()[0].works) == (current, True)
 
+    hasty = with_waits(real, timedelta(seconds=2))
+    paused(real, is_paused=True)
+    assert "(it is paused there) has not shown" in str(removal(hasty.rotate()).error)
+    paused(real, is_paused=False)
+    failures = [(given_up(real), removal(hasty.rotate()).error) for _ in range(3)]
+    assert [type(error) for _, error in failures] == [NotInUse] * 3
+    last, error = failures[-1]
+    assert f"{last} of {real.environment.dag.probe_id} (it failed; clear it there to ask again)" in str(error)
+    assert current in real.key_ids()["airflow"]
+
     real.advance(15 * HOUR)
     started(real)
-    given_up(real)
+    cleared(real, last)
     gone = removal(real.rotate(ROTATE))
     assert (gone.result, gone.note) == (Result.DONE, "")
     assert current not in real.key_ids()["airflow"]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from provisioner.cloud.airflow import Airflow, DagRun
     from provisioner.cloud.cloud import Cloud
 
-RUNS = 3  # that may fail before nobody is asked any more
+RUNS = 3  # that may fail before a person is to look
 # Whatever keeps Airflow from telling stops nobody: then time tells.
 UNTOLD = (Conflict, NotAuthorized, NotFound, NotYetVisible, Throttled, Unexpected, Unreachable)
 
@@ -61,7 +61,8 @@ def asked(cloud: Cloud, probe: Probe, web_url: str, published: Publication) -> U
         if last is None:
             airflow.create_run(probe.dag_id, run_id, {"keyId": published.key_id})
             return Usage(asked=_named(probe, run_id))
-        return usage_of(probe, run_id, last)
+        told = usage_of(probe, run_id, last)
+        return told if last.over or not _paused(airflow, probe) else Usage(asked=f"{told.asked} (it is paused there)")
 
     return _told(cloud, probe, web_url, ask)
 
@@ -88,12 +89,18 @@ def _last(airflow: Airflow, probe: Probe, published: Publication) -> tuple[str, 
     return run_id, run
 
 
+def _paused(airflow: Airflow, probe: Probe) -> bool:
+    """Whether its runs do not go on before a person switches it on again."""
+    dag = airflow.find_dag(probe.dag_id)
+    return dag is not None and dag.paused
+
+
 def usage_of(probe: Probe, run_id: str, run: DagRun | None) -> Usage:
     """What one run tells."""
     if run is None:
         return Usage(untold=f"no run of {probe.dag_id} has shown it")
-    if run.failed:
-        return Usage(untold=f"{_named(probe, run_id)} has failed")
+    if run.failed:  # its worker may have waited for the key in vain: that is no sign that it has it
+        return Usage(asked=f"{_named(probe, run_id)} (it failed; clear it there to ask again)")
     return Usage(since=run.ended) if run.over else Usage(asked=_named(probe, run_id))
 
 
