@@ -89,6 +89,19 @@ def removal(report: Report) -> Outcome:
     return next(one for one in report.outcomes if str(one.step.address).startswith("client_secret/airflow/"))
 
 
+def assert_neither_a_pause_nor_failures_free_a_key(rotations: Rotations) -> str:
+    """The id of the last of three runs that failed."""
+    hasty = with_waits(rotations, timedelta(seconds=2))
+    paused(rotations, is_paused=True)
+    assert "(it is paused there) has not shown" in str(removal(hasty.rotate()).error)
+    paused(rotations, is_paused=False)
+    failures = [(given_up(rotations), removal(hasty.rotate()).error) for _ in range(3)]
+    assert [type(error) for _, error in failures] == [NotInUse] * 3
+    last, error = failures[-1]
+    assert f"{last} of {rotations.environment.dag.probe_id} (it failed; clear it there to ask again)" in str(error)
+    return last
+
+
 def test_a_key_goes_once_a_worker_shows_that_it_has_the_next(real: Rotations) -> None:
     """One life, since a start costs seconds: a leak, long before the spec's hour; a rollout that takes longer."""
     (leaked,) = real.key_ids()["airflow"]
@@ -108,14 +121,7 @@ def test_a_key_goes_once_a_worker_shows_that_it_has_the_next(real: Rotations) ->
     assert current in real.key_ids()["airflow"]
     assert (real.uses()[0].key_id, real.uses()[0].works) == (current, True)
 
-    hasty = with_waits(real, timedelta(seconds=2))
-    paused(real, is_paused=True)
-    assert "(it is paused there) has not shown" in str(removal(hasty.rotate()).error)
-    paused(real, is_paused=False)
-    failures = [(given_up(real), removal(hasty.rotate()).error) for _ in range(3)]
-    assert [type(error) for _, error in failures] == [NotInUse] * 3
-    last, error = failures[-1]
-    assert f"{last} of {real.environment.dag.probe_id} (it failed; clear it there to ask again)" in str(error)
+    last = assert_neither_a_pause_nor_failures_free_a_key(real)
     assert current in real.key_ids()["airflow"]
 
     real.advance(15 * HOUR)
