@@ -69,7 +69,8 @@ class Kind(Generic[D, O]):
     Pure: diff, publish (view is None while observing), holds (by credential), fate (of what is not declared), lingers.
     `prove` gets what was made, and under `read_by` who reads it in use (model.ReadBy), or None.
     Reads: read, check, owned (marked resources in a scope), strangers (contents without our mark), prove, reveal,
-    gone (whether a deleted credential's old text works no more), notes (what else there a person should know of).
+    gone (whether a deleted credential's old text works no more), notes (what else there a person should know of),
+    placed (whether what it stands in is there: asked in a teardown, while another environment's may remove that).
     Writes: create, update, rotate, delete (fine if gone), use (has those who read it show whether they use the key that
     it hands out, and says whether they did). Each may be repeated from any point of it.
     """
@@ -99,6 +100,7 @@ class Kind(Generic[D, O]):
     strangers: Callable[[Cloud, O], Sequence[str]] | None = None
     prove: Callable[[Cloud, D, O, Outputs], Proof | Unproven] | None = None
     gone: Callable[[Cloud, O, Secret], bool] | None = None
+    placed: Callable[[Cloud, D], bool] | None = None
     reveal: Callable[[Cloud, O, str], Secret] | None = None
 
     create: Callable[[Cloud, D], Outputs | None] | None = None

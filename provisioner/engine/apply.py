@@ -18,6 +18,7 @@ from provisioner.errors import (
     Defect,
     Interrupted,
     NotAuthorized,
+    NotFound,
     NotInUse,
     NotYetVisible,
     ProvisionerError,
@@ -28,6 +29,7 @@ from provisioner.model import (
     Address,
     Change,
     Forces,
+    Intent,
     Observed,
     Outcome,
     Plan,
@@ -191,6 +193,15 @@ class Apply:
         if step.action is Action.DELETE:
             return untold
         desired = resolve(step.desired, {**self._outputs, **self._copied(step.desired)})
+        try:
+            return self._set(kind, step, desired)
+        except NotFound:
+            if self._displaced(kind, desired):
+                return "what it stands in has just been removed"
+            raise
+
+    def _set(self, kind: Kind[Any, Any], step: Step, desired: Any) -> str:
+        """Write it, read it back, prove it."""
         made = self._write(kind, step, desired)
         if kind.secrets and made:
             replaced = next((change.before for change in step.changes if change.field == "key_id"), None)
@@ -200,6 +211,15 @@ class Apply:
             self._note(step, published=next((one.key_id for one in held if one.current), None))
         self._outputs[step.address] = {**kind.publish(observed, None), **(made or {})}
         return self._proven(kind, step, desired, observed)
+
+    def _displaced(self, kind: Kind[Any, Any], desired: Any) -> bool:
+        """Whether this is a teardown, and another environment's has removed meanwhile what the resource stands in."""
+        return self.view.intent is Intent.TEARDOWN and kind.placed is not None and not kind.placed(self.cloud, desired)
+
+    def _require_place(self, kind: Kind[Any, Any], step: Step, desired: Any) -> None:
+        """Raises NotFound where there is nothing to wait for any more."""
+        if self._displaced(kind, desired):
+            raise NotFound(operation=f"waiting for {step.address}", status=404)
 
     def _note(self, step: Step, **key_ids: str | None) -> None:
         """For the journal: which key this step is about."""
@@ -269,6 +289,8 @@ class Apply:
 
         def agrees() -> bool:
             observed = kind.read(self.cloud, desired)
+            if observed is None:
+                self._require_place(kind, step, desired)
             changes = () if observed is None or kind.secrets else tuple(kind.diff(desired, observed, self.view))
             last[:] = [(observed, tuple(c for c in changes if c.forces is not Forces.REFUSE))]
             if kind.merges and kind.update and observed is not None and last[0][1]:
@@ -289,6 +311,8 @@ class Apply:
 
         def usable() -> bool:
             proofs[:] = [prove(self.cloud, desired, observed, {**made, "read_by": self._reader(step)})]
+            if proofs[0] is Proof.NOT_YET:
+                self._require_place(kind, step, desired)
             return proofs[0] is not Proof.NOT_YET and not getattr(proofs[0], "error", None)
 
         self._wait(usable, "proof that it can be used")

@@ -119,6 +119,10 @@ def _read(cloud: Cloud, desired: CallerAccess) -> ObservedCallerAccess | None:
     )
 
 
+def _placed(cloud: Cloud, desired: CallerAccess) -> bool:
+    return cloud.caller.allows(desired.scope, desired.actions) is not None
+
+
 def _young(cloud: Cloud, grant: Assignment) -> bool:
     return grant.updated is not None and cloud.session.now() - grant.updated < ARRIVES_WITHIN
 
@@ -197,6 +201,7 @@ KIND: Kind[CallerAccess, ObservedCallerAccess] = Kind(
     read=_read,
     owned=_owned,
     prove=_prove,
+    placed=_placed,
     create=_create,
     update=_update,
     delete=_delete,

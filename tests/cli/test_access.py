@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from tests.cli.conftest import Cli
 
@@ -54,3 +56,11 @@ def test_a_teardown_waits_for_it_too(cli: Cli) -> None:
 
     assert said.code == 0, said.out + said.err
     assert cli.done("output", "--json").json()["resources"].keys() == {"data_factory/airflow", "flink_cluster/flink"}
+
+
+@pytest.mark.parametrize(("times", "code"), [(1, 0), (None, 4)])
+def test_a_teardown_that_is_denied_looks_once_more(provisioned: Cli, times: int | None, code: int) -> None:
+    denied = {"fault": "error", "status": 403, "code": "ForbiddenByRbac", "times": times}
+    provisioned.azure.fault(**denied, host="vault.azure.net$", path="^/secrets/.*-greeting", method="GET")
+
+    assert provisioned("teardown", "--yes").code == code

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provisioner.engine.plan import limited
-from provisioner.errors import Conflict, Interrupted, NotAuthorized, UnknownReference
-from provisioner.model import Outcome, ReadBy, Ref, Search, Step
+from provisioner.errors import Conflict, Interrupted, NotAuthorized, NotFound, UnknownReference
+from provisioner.model import Asked, Intent, Outcome, ReadBy, Ref, Search, Step
 from tests.engine.toys import World, at, denied, node, recipe
 from tests.engine.walk import applied, planned
 
@@ -356,6 +356,34 @@ def test_a_defect_of_ours_fails_its_step_and_loses_no_other(tmp_path: Path) -> N
     assert results(outcomes) == {"box/b": "failed", "box/other": "done"}
     assert "ZeroDivisionError in apply.py" in str(outcomes["box/b"].error)
     assert "private" not in str(outcomes["box/b"].error)
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [
+        World(write_errors={"note/n": NotFound(operation="PUT n", status=404)}),
+        World(unseen={"note/n"}),
+        World(unproven={"note/n"}),
+    ],
+    ids=["written", "read back", "proven"],
+)
+@pytest.mark.parametrize("displaced", [True, False])
+@pytest.mark.parametrize("intent", [Intent.TEARDOWN, Intent.CONVERGE])
+def test_a_teardown_waits_for_nothing_in_what_another_has_just_removed(
+    gone: World, *, displaced: bool, intent: Intent, tmp_path: Path
+) -> None:
+    world, what = (
+        replace(gone, calls=[], things={}, displaced={"note/n"} if displaced else set()),
+        recipe(node("note/n", value="hello")),
+    )
+
+    outcome = applied(world, what, planned(world, what), tmp_path, asked=Asked(intent=intent))["note/n"]
+
+    if displaced and intent is Intent.TEARDOWN:
+        assert (outcome.result.value, outcome.note) == ("done", "what it stands in has just been removed")
+        assert world.calls.count("read note/n") <= 3  # to plan, to apply, and once to look for what was written
+    else:
+        assert outcome.result.value == "failed"
 
 
 def test_the_journal_has_intents_and_outcomes(tmp_path: Path) -> None:

@@ -72,12 +72,15 @@ class World:
     """What there is and what goes wrong, by address text.
 
     overwritten: what somebody else writes after us. usages: what readers of a slot show, one after the other. errors:
-    raised when it is read or searched. slow: answered only after such an error was. calls: in order.
+    raised when it is read or searched. unseen: no reading shows them.
+    displaced: what these stand in is gone. slow: answered only after such an error was. calls: in order.
     """
 
     things: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     errors: dict[str, Exception] = field(default_factory=dict[str, Exception])
     write_errors: dict[str, BaseException] = field(default_factory=dict[str, BaseException])
+    unseen: set[str] = field(default_factory=set[str])
+    displaced: set[str] = field(default_factory=set[str])
     slow: set[str] = field(default_factory=set[str])
     answered: Event = field(default_factory=Event)
     denials: dict[str, int] = field(default_factory=dict[str, int])
@@ -133,7 +136,7 @@ def read(cloud: Cloud, desired: Thing) -> Seen | None:
     if desired.name in world.errors:
         world.answered.set()
         raise world.errors[desired.name]
-    found = world.things.get(desired.name)
+    found = world.things.get(desired.name) if desired.name not in world.unseen else None
     return seen(desired.name, found) if found is not None else None
 
 
@@ -201,6 +204,10 @@ def strangers(cloud: Cloud, observed: Seen) -> Sequence[str]:
     return tuple(found)
 
 
+def placed(cloud: Cloud, desired: Thing) -> bool:
+    return desired.name not in world_of(cloud).displaced
+
+
 def prove(cloud: Cloud, desired: Thing, _observed: Seen, made: Mapping[str, Any]) -> Proof | Unproven:
     world = world_of(cloud)
     if desired.name in world.unproven:
@@ -237,12 +244,20 @@ NOTE: Kind[Thing, Seen] = Kind(
     read=read,
     owned=owned("note"),
     prove=prove,
+    placed=placed,
     create=create,
     update=update,
     delete=delete,
 )
 DOOR: Kind[Thing, Seen] = Kind(
-    name="door", diff=diff, publish=nothing, read=read, create=create, update=update, delete=delete
+    name="door",
+    diff=diff,
+    publish=nothing,
+    read=read,
+    placed=placed,
+    create=create,
+    update=update,
+    delete=delete,
 )
 SHELF: Kind[Thing, Seen] = replace(DOOR, name="shelf", merges=True)
 GIVEN: Kind[Thing, Seen] = Kind(name="given", diff=diff, publish=publish, read=read)

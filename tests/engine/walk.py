@@ -10,7 +10,7 @@ from provisioner.engine.journal import Journal
 from provisioner.engine.observe import observe
 from provisioner.engine.plan import plan, view_of
 from provisioner.engine.teardown import teardown
-from provisioner.model import CONVERGE, Outcome, Plan, Recipe, Step
+from provisioner.model import CONVERGE, Asked, Outcome, Plan, Recipe, Step
 from tests.engine.toys import KINDS, NOW, World
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def applied(
     made: Plan,
     folder: Path,
     watch: Callable[[Step, Outcome | None], None] = lambda _step, _outcome: None,
+    asked: Asked = CONVERGE,
 ) -> dict[str, Outcome]:
     snapshot = observe(world.as_cloud(), recipe, KINDS)
     ticks = count()
@@ -40,7 +41,7 @@ def applied(
         cloud=world.as_cloud(),
         kinds=KINDS,
         plan=made,
-        view=view_of(recipe, snapshot, KINDS, CONVERGE),
+        view=view_of(recipe, snapshot, KINDS, asked),
         journal=Journal(folder, "toy", verb="provision", began=NOW),
         deadline_seconds=3,
         clock=lambda: float(next(ticks)),

@@ -12,6 +12,7 @@ from provisioner.kinds.caller_access import KIND, CallerAccess, ObservedCallerAc
 from provisioner.kinds.role_assignment import KIND as GRANT
 from provisioner.kinds.role_assignment import Scope as Grants
 from provisioner.model import Action, Address, Asked, Intent, Proof
+from tests.emulator import ARM
 from tests.kinds.lives import Example
 from tests.kinds.worlds import ENVIRONMENT, OTHER, SECRETS_OFFICER, grant, put, view_at
 
@@ -42,6 +43,15 @@ def made(cloud: Cloud, desired: CallerAccess) -> ObservedCallerAccess:
     found = KIND.read(cloud, desired)
     assert found is not None
     return found
+
+
+def test_it_has_no_place_once_its_vault_is_gone(azure: LocalAzure, cloud: Cloud, desired: CallerAccess) -> None:
+    assert KIND.placed is not None
+    assert KIND.placed(cloud, desired)
+
+    assert azure.request("DELETE", f"{ARM}{desired.scope}?api-version=2023-07-01").status == 200
+
+    assert not KIND.placed(cloud, desired)
 
 
 def test_it_is_absent_then_granted_and_usable_then_gone(cloud: Cloud, desired: CallerAccess) -> None:
