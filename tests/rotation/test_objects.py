@@ -25,7 +25,7 @@ HOLDERS = {
     "provisioner.engine.apply.Apply",
     "provisioner.kinds.airflow_runtime.records.AirflowRuntime",
     "provisioner.kinds.vault_secret.VaultSecret",
-    "provisioner.model.Step",
+    "provisioner.model.plans.Step",
     "provisioner.secret.Secret",
     "provisioner.spec.model.Environment",
 }
