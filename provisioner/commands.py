@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ from provisioner.engine.preflight import preflight, refusal
 from provisioner.engine.rotation import part, rotation
 from provisioner.engine.teardown import teardown as take_down
 from provisioner.engine.usage import awaited
-from provisioner.errors import DagNotParsed, NotAuthorized, Protected
+from provisioner.errors import DagNotParsed, NotAuthorized, Protected, Refusals
 from provisioner.kind import Checked, Verdict
 from provisioner.kinds import kinds
 from provisioner.kinds.lock_container import ObservedLockContainer
@@ -135,7 +135,7 @@ def make_plan(run: Run, only: Iterable[Address] = ()) -> Plan:
 
 def provision(run: Run, *, only: Iterable[Address] = (), saved: SavedPlan | None = None) -> Report:
     """Make the environment as its spec says. A run with nothing to do takes no lease and writes nothing."""
-    made, snapshot = examined(run.cloud, run.recipe, run.kinds)
+    made, snapshot = _looked(run, lambda: examined(run.cloud, run.recipe, run.kinds))
     made = limited(made, wanted) if (wanted := tuple(only)) else made
     if saved is not None:
         saved.check(made)
@@ -265,8 +265,11 @@ def _require_ready(run: Run, made: Plan) -> None:
 def _require_free(run: Run, snapshot: Snapshot) -> None:
     """Raises Conflict if another run was at work when this one looked, before anybody is asked anything."""
     lock = snapshot.readings[LOCK].observed
-    if not isinstance(lock, ObservedLockContainer) or not lock.leased:
-        return
+    if isinstance(lock, ObservedLockContainer) and lock.leased:
+        _lease_free(run)
+
+
+def _lease_free(run: Run) -> None:
     from provisioner.cloud.lease import Lease
 
     Lease.require_free(run.cloud, run.environment.account_id, lock_name(run.recipe.environment_id))
@@ -280,16 +283,27 @@ def _walk(run: Run, only: Iterable[Address] = ()) -> tuple[Plan, Snapshot]:
 
 
 def _walk_down(run: Run, with_contents: bool) -> tuple[Plan, Snapshot]:  # noqa: FBT001  # two callers, both by name
-    """Looks once more where it is denied: another environment's teardown may just have taken away what let us in."""
+    def look() -> tuple[Plan, Snapshot]:
+        snapshot = observe(run.cloud, run.recipe, run.kinds, strangers=True)
+        return take_down(run.recipe, snapshot, run.kinds, with_contents=with_contents), snapshot
+
+    return _looked(run, look)
+
+
+def _looked(run: Run, look: Callable[[], tuple[Plan, Snapshot]]) -> tuple[Plan, Snapshot]:
+    """Look, and once more where that was denied: between two readings another run may have let us in, or shut us out.
+
+    Raises Conflict where one of this environment is at work.
+    """
     try:
-        return _look_down(run, with_contents)
-    except NotAuthorized:
-        return _look_down(run, with_contents)
-
-
-def _look_down(run: Run, with_contents: bool) -> tuple[Plan, Snapshot]:  # noqa: FBT001  # as above
-    snapshot = observe(run.cloud, run.recipe, run.kinds, strangers=True)
-    return take_down(run.recipe, snapshot, run.kinds, with_contents=with_contents), snapshot
+        return look()
+    except (NotAuthorized, Refusals) as error:
+        if not any(isinstance(one, NotAuthorized) for one in getattr(error, "errors", (error,))):
+            raise
+        if run.cloud.session.lease is None:
+            with suppress(NotAuthorized):
+                _lease_free(run)
+        return look()
 
 
 def _walk_round(run: Run, asked: Asked) -> tuple[Plan, Snapshot]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.reliability.leases import lease
+
 if TYPE_CHECKING:
     from tests.cli.conftest import Cli
 
@@ -58,9 +60,36 @@ def test_a_teardown_waits_for_it_too(cli: Cli) -> None:
     assert cli.done("output", "--json").json()["resources"].keys() == {"data_factory/airflow", "flink_cluster/flink"}
 
 
-@pytest.mark.parametrize(("times", "code"), [(1, 0), (None, 4)])
-def test_a_teardown_that_is_denied_looks_once_more(provisioned: Cli, times: int | None, code: int) -> None:
+def deny_a_secret(cli: Cli, times: int | None) -> None:
+    """Though the caller's grant stands: it was made, or taken away, between two readings."""
     denied = {"fault": "error", "status": 403, "code": "ForbiddenByRbac", "times": times}
-    provisioned.azure.fault(**denied, host="vault.azure.net$", path="^/secrets/.*-greeting", method="GET")
+    cli.azure.fault(**denied, host="vault.azure.net$", path="^/secrets/.*-greeting", method="GET")
 
-    assert provisioned("teardown", "--yes").code == code
+
+@pytest.mark.parametrize("verb", ["provision", "teardown"])
+@pytest.mark.parametrize(("times", "code"), [(1, 0), (None, 4)])
+def test_who_is_denied_looks_once_more(provisioned: Cli, verb: str, times: int | None, code: int) -> None:
+    deny_a_secret(provisioned, times)
+
+    assert provisioned(verb, "--yes").code == code
+
+
+@pytest.mark.parametrize("verb", ["provision", "teardown"])
+def test_who_is_denied_beside_another_run_is_told_of_that(provisioned: Cli, verb: str) -> None:
+    lease(provisioned.azure)
+    deny_a_secret(provisioned, None)
+
+    said = provisioned(verb, "--yes")
+
+    assert said.code == 1
+    assert "holds it since" in said.err
+
+
+def test_what_is_refused_for_another_reason_is_looked_at_once(provisioned: Cli) -> None:
+    provisioned.spec["location"] = "northeurope"
+    provisioned.forget_calls()
+
+    assert provisioned("provision", "--yes").code != 0
+
+    seen = [call["path"] for call in provisioned.azure.control("GET", "/calls")["calls"]]
+    assert sum(path.endswith("/secrets/hdinsight-aks-variables-greeting/") for path in seen) == 1

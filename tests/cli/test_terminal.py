@@ -16,8 +16,7 @@ import pytest
 from provisioner.cli import show
 from provisioner.cloud.waits import Wait
 from provisioner.model import Action, Address, Step
-from tests.emulator import ARM
-from tests.reliability.leases import CONTAINER
+from tests.reliability.leases import lease
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,9 +118,7 @@ def test_who_holds_the_lease_is_told_before_anybody_is_asked(provisioned: Cli, v
     drop_a_variable(provisioned)
     provisioned.azure.advance(31 * 86_400.0)  # so that there is something to rotate
     provisioned.azure.tokens.clear()
-    lock = f"{ARM}{provisioned.azure.subscription}{CONTAINER}".replace("?", "/lease?")
-    answer = provisioned.azure.request("POST", lock, {"action": "Acquire", "leaseDuration": 60})
-    assert answer.status == 200, answer.body
+    lease(provisioned.azure)
     provisioned.forget_calls()
 
     seen = at_terminal(provisioned, verb, str(provisioned.file), types="y\n")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 TOLD_AFTER = 100  # runs
+LONGEST = 1000  # of what went wrong, on the screen; the file has all of it
 
 
 def parts() -> dict[str, Callable[[Tally], None]]:
@@ -79,7 +80,7 @@ def _teller(name: str) -> Callable[[Tally], None]:
     def tell(tally: Tally) -> None:
         for wrong in tally.wrong[len(told) :]:
             told.append(wrong)
-            print(f"! {wrong}", flush=True)
+            print(f"! {wrong[:LONGEST]}", flush=True)
         if tally.ended or tally.runs % TOLD_AFTER == 0:
             print(f"{name}: {tally.survived} of {tally.runs} runs survived, {tally.seconds:.0f} s", flush=True)
 

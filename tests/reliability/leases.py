@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.child import Child
+    from tests.emulator import LocalAzure
     from tests.reliability.ground import Ground, Ran
 
 ID = "0a05bbc5-f0cb-5d6b-a02d-2b390f031b4c"  # of environments/local.yaml in the local tenant
@@ -86,6 +87,13 @@ def words(ground: Ground) -> dict[str, str]:
     """What stands beside the lease."""
     found: dict[str, Any] = ground.azure.request("GET", f"{ARM}{ground.azure.subscription}{CONTAINER}").json()
     return {name: str(value) for name, value in found["properties"]["metadata"].items()}
+
+
+def lease(azure: LocalAzure) -> None:
+    """Somebody takes it who has no words for it."""
+    url = f"{ARM}{azure.subscription}{CONTAINER}".replace("?", "/lease?")
+    answer = azure.request("POST", url, {"action": "Acquire", "leaseDuration": 60})
+    assert answer.status == 200, answer.body
 
 
 def of_another_machine(ground: Ground) -> None:
