@@ -21,6 +21,7 @@ ProvisionerError
 │   ├── NotYetVisible        a replica has not caught up, a grant has not arrived
 │   ├── Unreachable          no answer at all
 │   └── Unexpected           an answer nobody here knows
+├── NotInUse             an old key that stays until readers show that they use the next
 ├── DagNotParsed         Airflow could not read the DAG, or has not in time
 ├── LocalError           the embedded local Azure did not start or stop
 ├── Defect               a mistake of ours: nothing a user did

@@ -19,6 +19,7 @@ EXAMPLES = (
     Refused("box/b", "it cannot serve", "Choose another"),
     Refusals((Refused("box/b", "it cannot serve", "Choose another"),)),
     *(kind(operation="GET x") for kind in (CloudError, *CloudError.__subclasses__())),
+    errors.NotInUse(key="client_secret/airflow/1", place="airflow_runtime/airflow", asked="the run 1", seconds=60),
     errors.DagNotParsed(file="dags/job.py", dag="Job", trace="SyntaxError: invalid syntax"),
     errors.DagNotParsed(file="dags/job.py", dag="Job", seconds=60),
     errors.Defect(ZeroDivisionError()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import resource
 import signal
 import threading
@@ -25,8 +26,19 @@ def bounded(*, seconds: float, more_bytes: int) -> Generator[None]:
 
     Python tells only the main thread of signals: elsewhere no time ends. Without /proc no memory does.
     """
-    with _timed(seconds), _limited(more_bytes):
+    with _uncollected(), _timed(seconds), _limited(more_bytes):
         yield
+
+
+@contextmanager
+def _uncollected() -> Generator[None]:
+    """Without garbage collections: Python swallows what is raised while one calls others back."""
+    go_back = gc.enable if gc.isenabled() else gc.disable
+    gc.disable()
+    try:
+        yield
+    finally:
+        go_back()
 
 
 @contextmanager

@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
@@ -93,12 +92,12 @@ def pytest_configure(config: pytest.Config) -> None:
     _see_what_is_read(patch)
     config.add_cleanup(patch.undo)
     observe(WATCH.known)
-    sys.addaudithook(_started)
 
 
 def _see_what_is_read(patch: pytest.MonkeyPatch) -> None:
     """What a test takes out of the capture, and what a child answers, pytest never reports."""
     read, communicate = pytest.CaptureFixture[Any].readouterr, subprocess.Popen[Any].communicate
+    start = subprocess.Popen[Any].__init__
 
     def reading(self: pytest.CaptureFixture[Any]) -> Any:
         said: Sequence[str | bytes] = read(self)
@@ -112,16 +111,15 @@ def _see_what_is_read(patch: pytest.MonkeyPatch) -> None:
             WATCH.look("output", "what a child printed", each or "")
         return said
 
+    def starting(self: subprocess.Popen[Any], args: Any, *arguments: Any, **options: Any) -> None:
+        words = [args] if isinstance(args, str | bytes | os.PathLike) else args
+        WATCH.look("command line", "a command line", b"\0".join(map(os.fsencode, words)))
+        start(self, args, *arguments, **options)
+
+    # Not an audit hook: while settrace calls one in Python, another thread may come in, whose settrace then fails.
+    patch.setattr(subprocess.Popen, "__init__", starting)
     patch.setattr(pytest.CaptureFixture, "readouterr", reading)
     patch.setattr(subprocess.Popen, "communicate", communicating)
-
-
-def _started(event: str, arguments: tuple[Any, ...]) -> None:
-    """Command lines: https://docs.python.org/3/library/audit_events.html."""
-    if event in {"subprocess.Popen", "os.exec", "os.posix_spawn"}:
-        words: Any = arguments[1]
-        line = b"\0".join(map(os.fsencode, [words] if isinstance(words, str | bytes) else words))
-        WATCH.look("command line", "a command line", line)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
