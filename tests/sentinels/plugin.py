@@ -112,14 +112,19 @@ def _see_what_is_read(patch: pytest.MonkeyPatch) -> None:
         return said
 
     def starting(self: subprocess.Popen[Any], args: Any, *arguments: Any, **options: Any) -> None:
-        words = [args] if isinstance(args, str | bytes | os.PathLike) else args
-        WATCH.look("command line", "a command line", b"\0".join(map(os.fsencode, words)))
+        WATCH.look("command line", "a command line", _line(args))
         start(self, args, *arguments, **options)
 
     # Not an audit hook: while settrace calls one in Python, another thread may come in, whose settrace then fails.
     patch.setattr(subprocess.Popen, "__init__", starting)
     patch.setattr(pytest.CaptureFixture, "readouterr", reading)
     patch.setattr(subprocess.Popen, "communicate", communicating)
+
+
+def _line(words: Any) -> bytes:
+    """A command line; it may be one text or path."""
+    one = isinstance(words, str | bytes) or hasattr(words, "__fspath__")
+    return b"\0".join(map(os.fsencode, [words] if one else words))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
