@@ -123,8 +123,8 @@ def _see_what_is_read(patch: pytest.MonkeyPatch) -> None:
 
 def _line(words: Any) -> bytes:
     """A command line; it may be one text or path."""
-    one = isinstance(words, str | bytes) or hasattr(words, "__fspath__")
-    return b"\0".join(map(os.fsencode, [words] if one else words))
+    each: Any = [words] if isinstance(words, str | bytes) or hasattr(words, "__fspath__") else words
+    return b"\0".join(map(os.fsencode, each))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
