@@ -12,6 +12,7 @@ from tests.cli.test_plan import check_document
 if TYPE_CHECKING:
     from tests.cli.conftest import Cli
 
+CLUSTERS_ROLE = "role_assignment/flink.storage-blob-data-owner"  # nobody here can be the cluster's identity
 OUTCOME = ("outcome", "error", "seconds")
 OUTCOMES = {"done", "unchanged", "failed", "blocked", "deferred", "interrupted"}
 GREETING = "vault_secret/hdinsight-aks-variables-greeting"
@@ -24,6 +25,8 @@ def test_provision_and_teardown_add_what_became_of_each_step(cli: Cli) -> None:
         assert {step["outcome"] for step in found["steps"]} == {"done", "unchanged"}
         assert {step["error"] for step in found["steps"]} == {None}
         assert all(isinstance(step["seconds"], float) for step in found["steps"])
+        notes = {step["note"] for step in found["steps"] if step["address"] == CLUSTERS_ROLE and "note" in step}
+        assert notes == ({"assigned, not proven"} if verb == "provision" else set())
 
 
 def test_a_provision_with_nothing_to_do_says_so_the_same_way(provisioned: Cli) -> None:
