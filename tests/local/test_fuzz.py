@@ -110,6 +110,7 @@ def _token(azure: LocalAzure, host: str) -> str:
 
 @pytest.mark.parametrize("service", list(services()), ids=lambda service: service.name)
 def test_nonsense_is_answered_and_is_no_internal_error(azure: LocalAzure, service: Service) -> None:
+    azure.lift_limits()
     arm, lake = Manager(azure=azure), lakes.make(azure)
     assert arm.grant(arm.vault(), "Key Vault Secrets Officer").status == 201
     lake.call("PUT", f"{lake.blob}/data?restype=container")

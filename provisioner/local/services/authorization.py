@@ -171,7 +171,7 @@ def _free(properties: Document) -> Document:
         message = "The role assignment description exceeds the limit of 2048 bytes."
         raise AzureError(status=400, code="RoleAssignmentDescriptionTooLong", message=message)
     version = properties.get("conditionVersion") or ("2.0" if condition else None)
-    if version not in {None, "1.0", "2.0"}:
+    if version not in (None, "1.0", "2.0"):
         message = f"The role assignment condition version '{version}' is not supported."
         raise AzureError(status=400, code="InvalidConditionVersion", message=message)
     return {"description": description, "condition": condition, "conditionVersion": version}

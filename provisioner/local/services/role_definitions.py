@@ -174,7 +174,14 @@ def _permissions(given: list[Any]) -> Iterator[Document]:
         if not isinstance(permission, dict):
             raise _invalid("Each permission must be an object.")
         parts = cast("Document", permission)
-        yield {part: list(parts.get(part) or []) for part in _PARTS}
+        yield {part: _patterns(part, parts.get(part)) for part in _PARTS}
+
+
+def _patterns(part: str, given: object) -> list[str]:
+    patterns = _list(given or [])
+    if (given and not isinstance(given, list)) or not all(isinstance(pattern, str) for pattern in patterns):
+        raise _invalid(f"{part} must be a list of strings.")
+    return patterns
 
 
 def _check_name_free(world: World, role_name: str, name: str) -> None:

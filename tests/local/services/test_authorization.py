@@ -214,6 +214,16 @@ def test_a_custom_role_in_use_stays_and_its_name_is_its_own(arm: Manager) -> Non
     assert arm("DELETE", built_in, version="2022-04-01").status == 403
 
 
+@pytest.mark.parametrize("wrong", [True, 1, "*/read", {"a": "b"}, [True], [["*"]]])
+@pytest.mark.parametrize("part", ["actions", "notActions", "dataActions", "notDataActions"])
+def test_what_a_custom_role_allows_is_a_list_of_texts(arm: Manager, part: str, wrong: Any) -> None:
+    given = {"roleName": "Mine", "permissions": [{part: wrong}], "assignableScopes": [arm.azure.subscription]}
+
+    made = arm("PUT", f"{HERE}/roleDefinitions/{ONE}", {"properties": given}, version="2022-04-01")
+
+    assert code(made) == (400, "InvalidRoleDefinition")
+
+
 def test_assignments_end_with_their_resource(arm: Manager) -> None:
     vault = arm.vault()
     made = arm.grant(vault, "Key Vault Secrets Officer").json()
