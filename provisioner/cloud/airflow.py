@@ -161,7 +161,7 @@ class Airflow:
         """
         body: dict[str, Any] = {"dag_run_id": run_id, "conf": dict(conf)}
         if self._notes:
-            body["note"] = f"Asked for by `provisioner run` ({self._session.fresh_id()})"
+            body["note"] = f"Asked for by provisioner ({self._session.fresh_id()})"
         if self.since_3:
             body["logical_date"] = None  # required there; runs of one moment would refuse each other otherwise
         for attempt in range(1, CREATIONS + 1):

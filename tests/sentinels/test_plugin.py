@@ -32,7 +32,7 @@ LEAKS = {
         "child = subprocess.Popen(['sh', '-c', 'sh -c \"cat; true\" \"$X\"; true'],"
         " stdin=subprocess.PIPE, env={**os.environ, 'X': WRITTEN})\n"
         "    end = time.monotonic() + 30\n"
-        "    while not WATCH.leaks and time.monotonic() < end: time.sleep(0.01)\n"
+        "    while not WATCH.leaks and time.monotonic() < end: time.sleep(0.01)\n"  # polls; ends as soon as it is seen
         "    child.communicate()"
     ),
     "printed by a child": "subprocess.run(['printenv', 'X'], env={'X': WRITTEN}, capture_output=True, check=True)",
