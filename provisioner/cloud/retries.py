@@ -6,6 +6,7 @@ for any request with the option `retry_lost=False`; with `retry_patient=False` n
 
 from __future__ import annotations
 
+import ssl
 from http.client import RemoteDisconnected
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,7 @@ TURNED_AWAY = frozenset({429, 503})
 BUSY = frozenset({"AnotherOperationInProgress", "OperationInProgress", "StorageAccountOperationInProgress"})
 UNREGISTERED = '"MissingSubscriptionRegistration"'
 
+ENDED = (RemoteDisconnected, ConnectionResetError, ssl.SSLEOFError)
 FOREIGN = frozenset({"timeout", "hosts", "location_mode"})  # the last two are azure-storage's
 
 
@@ -88,16 +90,16 @@ def never_resent(error: BaseException) -> bool:
     """Whether no later try can help: the name does not resolve, the certificate is not trusted, the proxy says no."""
     from urllib3.exceptions import NameResolutionError, ProxyError, SSLError
 
-    hopeless = (NameResolutionError, SSLError) if cut_off(error) else (NameResolutionError, SSLError, ProxyError)
+    hopeless = (NameResolutionError,) if cut_off(error) else (NameResolutionError, SSLError, ProxyError)
     return any(isinstance(cause, hopeless) for cause in causes(error))
 
 
 def cut_off(error: BaseException) -> bool:
     """Whether the connection ended while an answer was awaited: the request may have been carried out.
 
-    Behind a proxy urllib3 calls this a ProxyError, and azure-core a request that was never sent.
+    Behind a proxy urllib3 calls this a ProxyError, in TLS an SSLError, and azure-core a request that was never sent.
     """
-    return any(isinstance(cause, (RemoteDisconnected, ConnectionResetError)) for cause in causes(error))
+    return any(isinstance(cause, ENDED) for cause in causes(error))
 
 
 def broken_off(error: BaseException) -> bool:

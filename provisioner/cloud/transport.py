@@ -7,6 +7,7 @@ and time; never a header or a body.
 from __future__ import annotations
 
 import logging
+import ssl
 import threading
 import time
 from collections import Counter
@@ -23,12 +24,11 @@ from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPSConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, SSLError
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, SSLError
 from urllib3.util import create_urllib3_context
 from urllib3.util.retry import Retry as NoRetry
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable
     from datetime import datetime
 
@@ -266,6 +266,8 @@ def _asking(ask: Callable[[], None], opened: WeakSet[HTTPSConnection]) -> Any:
                 super().connect()
             except TimeoutError as error:  # urllib3 calls it a timeout of reading, as if something had been sent
                 raise ConnectTimeoutError(self, f"no tunnel or TLS after {CONNECT_SECONDS} s") from error
+            except (ConnectionError, ssl.SSLEOFError) as error:  # the same: as if an answer had been awaited
+                raise NewConnectionError(self, f"it ended before its tunnel and TLS stood: {error}") from None
 
         def send(self, data: Any) -> None:
             ask()

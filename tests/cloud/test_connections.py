@@ -1,8 +1,9 @@
-"""Connections that stand too late or break: what was never sent is sent again, and what nobody may have heard."""
+"""Connections that stand too late or never, or break: what nobody may have heard is sent again, and only that."""
 
 from __future__ import annotations
 
 import socket
+import struct
 from contextlib import suppress
 from datetime import timedelta
 from threading import Thread
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from tests.emulator import LocalAzure
 
 SILENT, NO_TLS = "the proxy says nothing", "nobody answers behind it"
+HUNG_UP, RESET = "the proxy hangs up", "the proxy resets"
+TLS_HUNG_UP, TLS_RESET = "who is behind it hangs up", "who is behind it resets"
+IN_TLS = frozenset({NO_TLS, TLS_HUNG_UP, TLS_RESET})
 
 
 class Front:
@@ -46,13 +50,22 @@ class Front:
         asked = client.recv(4096, socket.MSG_PEEK)
         if b"graph" in asked and not self.silent:
             self.silent += 1
-            if self._silence == NO_TLS:
-                client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            self._lead_nowhere(client)
             return
         server = socket.create_connection((self._behind.hostname, self._behind.port))
         self._open.append(server)
         Thread(target=_relay, args=(server, client), daemon=True).start()
         _relay(client, server)
+
+    def _lead_nowhere(self, client: socket.socket) -> None:
+        client.recv(4096)
+        if self._silence in IN_TLS:
+            client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            client.recv(65536)
+        if self._silence in {RESET, TLS_RESET}:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        if self._silence not in {SILENT, NO_TLS}:
+            client.close()
 
     def close(self) -> None:
         """End all."""
@@ -69,7 +82,7 @@ def _relay(source: socket.socket, target: socket.socket) -> None:
         target.shutdown(socket.SHUT_WR)
 
 
-@pytest.fixture(params=[SILENT, NO_TLS])
+@pytest.fixture(params=[SILENT, NO_TLS, HUNG_UP, RESET, TLS_HUNG_UP, TLS_RESET])
 def front(azure: LocalAzure, request: pytest.FixtureRequest) -> Iterator[Front]:
     made = Front(azure.proxy, request.param)
     yield made
@@ -90,7 +103,7 @@ def session(azure: LocalAzure, front: Front) -> Iterator[Session]:
     made.close()
 
 
-def test_a_post_whose_connection_did_not_stand_in_time_is_sent_again_and_once(
+def test_a_post_whose_connection_did_not_stand_is_sent_again_and_once(
     session: Session, azure: LocalAzure, front: Front
 ) -> None:
     url = f"{LOCAL.graph}/v1.0/applications"
