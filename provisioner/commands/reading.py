@@ -1,0 +1,77 @@
+"""Verbs that change nothing of what is declared: plan, doctor, verify, output, run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from provisioner.chain import parsed, running
+from provisioner.commands.road import walked
+from provisioner.engine.examine import diagnosed
+from provisioner.engine.observe import observe
+from provisioner.errors import DagNotParsed
+from provisioner.kind import Checked, Verdict
+from provisioner.model import Result
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from provisioner.chain.finding import Finding
+    from provisioner.chain.running import Ran, Tell, Wanted
+    from provisioner.commands.run import Report, Run
+    from provisioner.model import Address, Plan
+
+
+def make_plan(run: Run, only: Iterable[Address] = ()) -> Plan:
+    """What `provision` would do now. Writes nothing, takes no lease."""
+    return walked(run, only)[0]
+
+
+def run_dag(run: Run, wanted: Wanted, tell: Tell, *, wait_dag: bool = True) -> Ran:
+    """Run the DAG, or join the run that is under way. wait_dag: not before Airflow has parsed it as the spec has it."""
+    if wait_dag:
+        parsed.require_imported(run.links)
+        tell(f"dags/{run.environment.dag.file}", "waiting for Airflow to parse it")
+        parsed.await_parsed(run.links, fresh=False)
+    return running.run_dag(run.links, wanted, tell)
+
+
+def await_dag(run: Run, report: Report) -> DagNotParsed | None:
+    """After a provision: until Airflow has parsed the DAG, or why it has not."""
+    dag = run.links.targets.airflow.dag
+    fresh = any(o.step.address == dag and o.result is Result.DONE for o in report.outcomes)
+    try:
+        parsed.await_parsed(run.links, fresh=fresh)
+    except DagNotParsed as error:
+        return error
+    return None
+
+
+def verify(run: Run) -> tuple[Finding, ...]:
+    """Prove each link of the chain without running a job."""
+    from provisioner.chain import verifying
+
+    return verifying.verify(run.links)
+
+
+def doctor(run: Run) -> tuple[Checked, ...]:
+    """Whether `provision` could do what it would do now: every check, and what each came to. Writes nothing."""
+    checks = diagnosed(run.cloud, run.recipe, run.kinds)
+    return (*checks, *(Checked(verdict=Verdict.NOTE, what=note) for note in notes(run)))
+
+
+def notes(run: Run) -> tuple[str, ...]:
+    """What a person should know of the spec's choices, and of what stands beside what it declares."""
+    told = ((run.kinds[node.address.kind].notes, node.desired) for node in run.recipe.nodes)
+    beside = (note for look, desired in told if look is not None for note in look(run.cloud, desired))
+    return (*run.recipe.notes, *beside)
+
+
+def outputs(run: Run) -> dict[str, dict[str, str]]:
+    """Ids, URLs and names of what is there, by address; no secrets."""
+    snapshot = observe(run.cloud, run.recipe, run.kinds)
+    found: dict[str, dict[str, str]] = {}
+    for address, reading in snapshot.readings.items():
+        if reading.observed is not None:
+            published = run.kinds[address.kind].publish(reading.observed, None)
+            found[str(address)] = {name: str(value) for name, value in published.items()}
+    return found

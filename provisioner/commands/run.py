@@ -1,0 +1,105 @@
+"""One verb on one environment, and what it tells at its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from provisioner.chain.links import Links
+from provisioner.cloud.profile import PROFILES
+from provisioner.kinds import kinds
+from provisioner.model import Outcome, Plan, Recipe, Result
+from provisioner.recipe.recipe import recipe, targets
+from provisioner.recipe.target import Names
+from provisioner.spec.rendering import Hosts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from provisioner.cloud.cloud import Cloud
+    from provisioner.engine.apply import Watch
+    from provisioner.spec.model import Environment
+
+NO_TENANT = "00000000-0000-0000-0000-000000000000"  # for names that need none
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What a writing verb planned and did."""
+
+    plan: Plan
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def failed(self) -> bool:
+        """Whether a step failed or could not begin."""
+        return any(o.result in (Result.FAILED, Result.BLOCKED) for o in self.outcomes)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the run was ended from outside."""
+        return any(o.result is Result.INTERRUPTED for o in self.outcomes)
+
+    @property
+    def remains(self) -> bool:
+        """Whether something is still to be done, by a person or a later run."""
+        deferred = any(o.result is Result.DEFERRED and not o.step.dated for o in self.outcomes)
+        return deferred or any(o.step.remains for o in self.outcomes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One verb on one environment.
+
+    confirm: asked with a plan that deletes or replaces, raises Unconfirmed. watch: told of each step. clock: seconds.
+    """
+
+    environment: Environment
+    cloud: Cloud
+    clock: Callable[[], float]
+    journal: Path
+    verb: str
+    confirm: Callable[[Plan], None] = field(default=lambda _plan: None)
+    watch: Watch = field(default=lambda _step, _outcome: None)
+    purge: bool = False
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """What is declared; needs the tenant, so it signs in."""
+        return declared(self.environment, self.cloud.session.tenant_id, purge=self.purge)
+
+    @cached_property
+    def links(self) -> Links:
+        """What a job's way leads over."""
+        names = names_of(self.environment, self.cloud.session.tenant_id)
+        return Links(
+            environment=self.environment,
+            cloud=self.cloud,
+            names=names,
+            recipe=self.recipe,
+            targets=targets(self.environment, names),
+            kinds=self.kinds,
+        )
+
+    @cached_property
+    def kinds(self) -> dict[str, Any]:
+        """Every kind."""
+        return kinds()
+
+
+def declared(environment: Environment, tenant_id: str = NO_TENANT, *, purge: bool = False) -> Recipe:
+    """The recipe of an environment. Without a tenant only names and needs are right (`graph`)."""
+    return recipe(environment, names_of(environment, tenant_id), purge=purge)
+
+
+def names_of(environment: Environment, tenant_id: str) -> Names:
+    """What the recipe cannot take from the spec."""
+    profile = PROFILES[environment.cloud]
+    return Names(
+        environment_id=environment.environment_id(tenant_id),
+        tenant_id=tenant_id,
+        vault_url=f"https://{environment.vault_name}.{profile.vault_suffix}/",
+        hosts=Hosts(management=profile.arm, login=profile.authority, dfs_suffix=profile.dfs_suffix),
+    )
