@@ -1,57 +1,27 @@
 """Do what the plan says, and nothing else: independent steps at once, a failure blocks only what needs it.
 
-The only writer. Each write is read back and, where its kind can, proven, before anything that needs it begins.
+The only writer. Each write is read back and proven (`doer`) before anything that needs it begins.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
 
+from provisioner.engine.doer import Doer
 from provisioner.engine.order import Turns
-from provisioner.engine.usage import usages
-from provisioner.errors import (
-    CloudError,
-    Defect,
-    Interrupted,
-    NotAuthorized,
-    NotFound,
-    NotInUse,
-    NotYetVisible,
-    ProvisionerError,
-    Unexpected,
-)
-from provisioner.model import (
-    Action,
-    Address,
-    Change,
-    Forces,
-    Intent,
-    Observed,
-    Outcome,
-    Plan,
-    Proof,
-    ReadBy,
-    Result,
-    Step,
-    Unproven,
-    Usage,
-    View,
-    refs,
-    resolve,
-)
+from provisioner.errors import CloudError, Defect, Interrupted, ProvisionerError
+from provisioner.model import Action, Address, Outcome, Plan, Result, Step, View
 
 if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
+    from provisioner.engine.doer import Kinds
     from provisioner.engine.journal import Journal
-    from provisioner.kind import Kind
-    from provisioner.secret import Secret
 
 THREADS = 16
-Kinds = Mapping[str, "Kind[Any, Any]"]
 Watch = Callable[[Step, Outcome | None], None]
 UNMET = (Result.FAILED, Result.BLOCKED, Result.DEFERRED, Result.INTERRUPTED)
 
@@ -72,27 +42,27 @@ class Apply:
     deadline_seconds: float
     clock: Callable[[], float]
     watch: Watch
-    _outputs: dict[Address, Mapping[str, Any]] = field(default_factory=dict[Address, Mapping[str, Any]])
     _outcomes: dict[Address, Outcome] = field(default_factory=dict[Address, Outcome])
     _running: dict[Future[Outcome], Step] = field(default_factory=dict[Future[Outcome], Step])
-    _key_ids: dict[Address, dict[str, str]] = field(default_factory=dict[Address, dict[str, str]])
-    _steps: dict[Address, Step] = field(default_factory=dict[Address, Step])
     _turns: Turns = field(default_factory=lambda: Turns({}))
     _stopped: bool = False
+
+    @cached_property
+    def _doer(self) -> Doer:
+        return Doer(self.cloud, self.kinds, self.plan, self.view, self.deadline_seconds)
 
     def run(self) -> tuple[Outcome, ...]:
         """Every step's outcome, in the order of the plan.
 
         An interrupt lets running calls end, ends all waiting and starts no more.
         """
-        self._outputs.update(self.plan.outputs)
-        self._steps.update((step.address, step) for step in self.plan.steps)
+        steps = {step.address: step for step in self.plan.steps}
         self._turns = Turns({step.address: step.after for step in self.plan.steps})
         with ThreadPoolExecutor(THREADS, thread_name_prefix="apply") as pool:
             while self._turns.ready or self._running:
                 try:
                     while self._turns.ready and len(self._running) < THREADS:
-                        self._start(self._steps[self._turns.ready[0]], pool)
+                        self._start(steps[self._turns.ready[0]], pool)
                     if self._running:
                         self._collect()
                 except KeyboardInterrupt:
@@ -104,11 +74,13 @@ class Apply:
 
     def _start(self, step: Step, pool: ThreadPoolExecutor) -> None:
         """Settle or begin a step; all before it have ended."""
-        at_once = self._at_once(step, [self._outcomes[a] for a in step.after if a in self._outcomes])
+        before = [self._outcomes[address] for address in step.after if address in self._outcomes]
+        at_once = self._at_once(step, before)
         if at_once is None:
             self.journal.intend(step)
             self.watch(step, None)
-            self._running[pool.submit(self._timed, step)] = step
+            let_in = any(o.step.access and o.result is Result.DONE for o in before)
+            self._running[pool.submit(self._timed, step, let_in)] = step
         self._turns.ready.popleft()
         if at_once is not None:
             self._settle(Outcome(step=step, result=at_once))
@@ -138,16 +110,16 @@ class Apply:
     def _settle(self, outcome: Outcome) -> None:
         self._outcomes[outcome.step.address] = outcome
         if outcome.step.action not in (Action.KEEP, Action.DEFER):
-            self.journal.settle(outcome, self._key_ids.get(outcome.step.address, {}))
+            self.journal.settle(outcome, self._doer.key_ids.get(outcome.step.address, {}))
         self.watch(outcome.step, outcome)
         self._turns.ended(outcome.step.address)
 
-    def _timed(self, step: Step) -> Outcome:
+    def _timed(self, step: Step, let_in: bool) -> Outcome:  # noqa: FBT001  # by a pool, which takes no names
         began = self.clock()
         error: Exception | None
         try:
             with self.cloud.session.waits.about(str(step.address)):
-                result, error, note = Result.DONE, None, self._admitted(step)
+                result, error, note = Result.DONE, None, self._doer.do(step, let_in=let_in)
         except Interrupted as caught:
             result, error, note = Result.INTERRUPTED, caught, ""
         except ProvisionerError as caught:
@@ -158,197 +130,3 @@ class Apply:
             result, error, note = Result.FAILED, Defect(caught), ""
         seconds = self.clock() - began
         return Outcome(step=step, result=result, error=error, seconds=seconds, note=note)
-
-    def _admitted(self, step: Step) -> str:
-        """The step; where this very run let the caller in, again while some front end does not know of it yet.
-
-        https://learn.microsoft.com/azure/role-based-access-control/troubleshooting#symptom---role-assignment-changes-are-not-being-detected
-        """
-        before = (self._outcomes[address] for address in step.after if address in self._outcomes)
-        if not any(outcome.step.access and outcome.result is Result.DONE for outcome in before):
-            return self._do(step)
-        notes: list[str] = []
-        denials: list[NotAuthorized] = []
-
-        def let_in() -> bool:
-            try:
-                notes.append(self._do(step))
-            except NotAuthorized as denied:
-                denials[:] = [denied]
-            return bool(notes)
-
-        self._wait(let_in, "the caller's new access to take effect")
-        if not notes:
-            raise denials[0]
-        return notes[0]
-
-    def _do(self, step: Step) -> str:
-        kind = self.kinds[step.address.kind]
-        untold = self._succeeded(step) if step.succeeded else ""
-        if step.action in (Action.DELETE, Action.REPLACE) and kind.delete and step.observed is not None:
-            self._note(step, removed=getattr(step.observed, "key_id", None) if kind.secrets else None)
-            old = self._old_text(step, kind)
-            kind.delete(self.cloud, step.observed)
-            self._dead(step, kind, old)
-        if step.action is Action.DELETE:
-            return untold
-        desired = resolve(step.desired, {**self._outputs, **self._copied(step.desired)})
-        try:
-            return self._set(kind, step, desired)
-        except NotFound:
-            if self._displaced(kind, desired):
-                return "what it stands in has just been removed"
-            raise
-
-    def _set(self, kind: Kind[Any, Any], step: Step, desired: Any) -> str:
-        """Write it, read it back, prove it."""
-        made = self._write(kind, step, desired)
-        if kind.secrets and made:
-            replaced = next((change.before for change in step.changes if change.field == "key_id"), None)
-            self._note(step, key_id=made.get("key_id"), replaced=replaced)
-        observed = self._read_back(kind, step, desired)
-        for held in kind.holds(observed).values() if kind.holds else ():
-            self._note(step, published=next((one.key_id for one in held if one.current), None))
-        self._outputs[step.address] = {**kind.publish(observed, None), **(made or {})}
-        return self._proven(kind, step, desired, observed)
-
-    def _displaced(self, kind: Kind[Any, Any], desired: Any) -> bool:
-        """Whether this is a teardown, and another environment's has removed meanwhile what the resource stands in."""
-        return self.view.intent is Intent.TEARDOWN and kind.placed is not None and not kind.placed(self.cloud, desired)
-
-    def _require_place(self, kind: Kind[Any, Any], step: Step, desired: Any) -> None:
-        """Raises NotFound where there is nothing to wait for any more."""
-        if self._displaced(kind, desired):
-            raise NotFound(operation=f"waiting for {step.address}", status=404)
-
-    def _note(self, step: Step, **key_ids: str | None) -> None:
-        """For the journal: which key this step is about."""
-        known = {name: key_id for name, key_id in key_ids.items() if key_id}
-        self._key_ids[step.address] = {**self._key_ids.get(step.address, {}), **known}
-
-    def _succeeded(self, step: Step) -> str:
-        """Once the readers of the key's successor use it; why that is not known where nobody can tell."""
-        last: dict[Address, Usage] = {}
-
-        def shown() -> bool:
-            for place, usage in usages(self.cloud, self.kinds, self.plan, self.view, step.address):
-                if not (usage.untold and place in last and last[place].asked):  # one lost answer is no answer
-                    last[place] = usage
-            return not any(usage.asked for usage in last.values())
-
-        self._wait(shown, f"the use of what replaces {step.address}")
-        for place, usage in last.items():
-            if usage.asked:
-                key, seconds = str(step.address), self.deadline_seconds
-                raise NotInUse(key=key, place=str(place), asked=usage.asked, seconds=seconds)
-        untold = (f"{place} by its dates: {usage.untold}" for place, usage in last.items() if usage.untold)
-        return "; ".join(untold)
-
-    def _old_text(self, step: Step, kind: Kind[Any, Any]) -> Secret | None:
-        """The text of a credential that goes, where a place still has it: only with it can its end be proven."""
-        if kind.gone is None or step.address not in self.plan.sources:
-            return None
-        place, key_id = self.plan.sources[step.address]
-        return self._revealed(place, key_id)
-
-    def _dead(self, step: Step, kind: Kind[Any, Any], old: Secret | None) -> None:
-        gone, observed = kind.gone, step.observed
-        if gone is None or old is None:
-            return
-        self._wait(lambda: gone(self.cloud, observed, old), "the removed key to stop working")
-        if not gone(self.cloud, observed, old):
-            raise Unexpected(operation=f"proving the end of {step.address}", message="it was removed and still works")
-
-    def _revealed(self, place: Address, key_id: str) -> Secret | None:
-        reveal = self.kinds[place.kind].reveal
-        held = self._steps[place].observed if place in self._steps else None
-        return reveal(self.cloud, held, key_id) if reveal is not None and held is not None else None
-
-    def _write(self, kind: Kind[Any, Any], step: Step, desired: Any) -> Mapping[str, Any] | None:
-        if step.action is Action.UPDATE and kind.update:
-            return kind.update(self.cloud, desired, step.observed)
-        if step.action is Action.ROTATE and kind.rotate:
-            return kind.rotate(self.cloud, desired, step.observed, self.view)
-        if step.action in (Action.CREATE, Action.REPLACE) and kind.create:
-            return kind.create(self.cloud, desired)
-        raise Unexpected(operation=f"{step.action} {step.address}", remedy=f"{kind.name} cannot be {step.action}d.")
-
-    def _copied(self, desired: Any) -> dict[Address, Mapping[str, Any]]:
-        """Credentials that this step writes and that no step of this run made: read where they are held."""
-        copied: dict[Address, Mapping[str, Any]] = {}
-        for ref in refs(resolve(desired, self._outputs)):
-            if ref.output in self.kinds[ref.address.kind].secrets and ref.address in self.plan.sources:
-                value = self._revealed(*self.plan.sources[ref.address])
-                if value is not None:
-                    copied[ref.address] = {**self._outputs.get(ref.address, {}), ref.output: value}
-        return copied
-
-    def _read_back(self, kind: Kind[Any, Any], step: Step, desired: Any) -> Observed:
-        """The second reading, once it shows what was written."""
-        last: list[tuple[Observed | None, tuple[Change, ...]]] = []
-
-        def agrees() -> bool:
-            observed = kind.read(self.cloud, desired)
-            if observed is None:
-                self._require_place(kind, step, desired)
-            changes = () if observed is None or kind.secrets else tuple(kind.diff(desired, observed, self.view))
-            last[:] = [(observed, tuple(c for c in changes if c.forces is not Forces.REFUSE))]
-            if kind.merges and kind.update and observed is not None and last[0][1]:
-                kind.update(self.cloud, desired, observed)
-            return observed is not None and not last[0][1]
-
-        self._wait(agrees, "Azure to show what was written")
-        observed, changes = last[0]
-        if observed is None or changes:
-            differing = ", ".join(change.field for change in changes) or "all of it"
-            raise Unexpected(operation=f"reading {step.address} back", message=f"still not as written: {differing}")
-        return observed
-
-    def _proven(self, kind: Kind[Any, Any], step: Step, desired: Any, observed: Observed) -> str:
-        if kind.prove is None:
-            return ""
-        prove, made, proofs = kind.prove, self._outputs[step.address], list[Proof | Unproven]([Proof.NOT_YET])
-
-        def usable() -> bool:
-            proofs[:] = [prove(self.cloud, desired, observed, {**made, "read_by": self._reader(step)})]
-            if proofs[0] is Proof.NOT_YET:
-                self._require_place(kind, step, desired)
-            return proofs[0] is not Proof.NOT_YET and not getattr(proofs[0], "error", None)
-
-        self._wait(usable, "proof that it can be used")
-        (proof,) = proofs
-        if isinstance(proof, Unproven):
-            if proof.error is not None:
-                raise proof.error
-            return proof.why
-        if proof is Proof.NOT_YET:
-            raise Unexpected(
-                operation=f"proving {step.address}", message=f"not usable in {self.deadline_seconds:.0f} s"
-            )
-        return "" if proof is Proof.USABLE else proof.value
-
-    def _reader(self, step: Step) -> ReadBy | None:
-        """Who reads the step's resource, with what their place hands out now; None where it hands out nothing yet."""
-        reader = step.read_by
-        place = self._steps.get(reader.place) if reader is not None else None
-        if reader is None or place is None or place.desired is None:
-            return None
-        kind: Kind[Any, Any] = self.kinds[place.address.kind]
-        known = replace(reader, client_id=resolve(reader.client_id, self._outputs))
-        try:
-            observed = kind.read(self.cloud, resolve(place.desired, self._outputs))
-        except NotAuthorized:
-            return known  # who may not read the place cannot sign in as its reader
-        if observed is None or kind.holds is None:
-            return None
-        current = next((one for one in kind.holds(observed).get(reader.credential, ()) if one.current), None)
-        if current is None:
-            return known if place.remains else None
-        if not current.readable or kind.reveal is None:
-            return known
-        return replace(known, secret=kind.reveal(self.cloud, observed, current.key_id))
-
-    def _wait(self, check: Callable[[], bool], what: str) -> None:
-        """Until it is so or the deadline has passed; the caller looks which."""
-        with suppress(NotYetVisible):
-            self.cloud.session.wait_until(check, deadline_seconds=self.deadline_seconds, what=what)
