@@ -5,18 +5,18 @@ There is no Graph SDK here: azure-core's pipeline and JSON. `find_` → None; `d
 
 from __future__ import annotations
 
-import re
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from provisioner.errors import CloudError, NotAuthorized, NotFound, NotYetVisible, Unexpected, Unreachable
+from provisioner.cloud.graph.objects import Application, NewPassword, Principal, application, moment, principal
+from provisioner.cloud.graph.policy import PasswordRules, password_rules
+from provisioner.errors import CloudError, NotAuthorized, NotFound, NotYetVisible, Unreachable
 from provisioner.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
 
     from azure.core.rest import HttpResponse
 
@@ -28,65 +28,6 @@ OF_APPLICATION = {"$select": "id,appId,displayName,uniqueName,tags,createdDateTi
 OF_PRINCIPAL = {"$select": "id,appId,tags"}
 UPSERT = {"Prefer": "create-if-missing"}
 NEW_OBJECT = (NotFound, NotYetVisible)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Password:
-    """A client secret as Graph lists it, without its text. name: its displayName."""
-
-    key_id: str
-    name: str
-    start: datetime
-    end: datetime
-
-
-@dataclass(frozen=True, kw_only=True)
-class NewPassword:
-    """A client secret as Graph shows it once."""
-
-    key_id: str
-    start: datetime
-    end: datetime
-    value: Secret
-
-
-@dataclass(frozen=True, kw_only=True)
-class PasswordRules:
-    """What a policy says of client secrets. longest: their lifetime, None for any."""
-
-    allowed: bool = True
-    longest: timedelta | None = None
-
-    def refuse(self, lifetime: timedelta) -> str:
-        """Why a secret of this lifetime would be refused; empty if it would not."""
-        if not self.allowed:
-            return "the tenant's policy admits no client secrets"
-        if self.longest is not None and self.longest < lifetime:
-            return f"the tenant admits client secrets for {self.longest.days} days, not {lifetime.days}"
-        return ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Application:
-    """https://learn.microsoft.com/graph/api/resources/application."""
-
-    object_id: str
-    client_id: str
-    display_name: str
-    unique_name: str
-    tags: tuple[str, ...]
-    created: datetime | None
-    passwords: tuple[Password, ...]
-    deleted: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Principal:
-    """https://learn.microsoft.com/graph/api/resources/serviceprincipal."""
-
-    object_id: str
-    client_id: str
-    tags: tuple[str, ...]
 
 
 class Graph:
@@ -122,7 +63,7 @@ class Graph:
     def _tagged(self, tag: str) -> tuple[Application, ...]:
         wanted = {**OF_APPLICATION, "$filter": f"tags/any(t:t eq '{tag}')"}
         with ThreadPoolExecutor(2) as pool:
-            living = pool.submit(lambda: [_application(item) for item in self._list("applications", wanted)])
+            living = pool.submit(lambda: [application(item) for item in self._list("applications", wanted)])
             deleted = pool.submit(lambda: [found for found in self._deleted_applications() if tag in found.tags])
             return (*living.result(), *deleted.result())
 
@@ -141,7 +82,7 @@ class Graph:
     def find_deleted_application(self, unique_name: str) -> Application | None:
         """The soft-deleted application that still keeps the unique name. Raises NotAuthorized if none may be listed."""
         items = self._list("directory/deletedItems/microsoft.graph.application", OF_APPLICATION)
-        return next((_application(item) for item in items if item.get("uniqueName") == unique_name), None)
+        return next((application(item) for item in items if item.get("uniqueName") == unique_name), None)
 
     def delete_application(self, object_id: str) -> None:
         """Also its service principal; both stay in deletedItems: https://learn.microsoft.com/graph/api/application-delete."""
@@ -151,7 +92,7 @@ class Graph:
         """By its client id: https://learn.microsoft.com/graph/api/serviceprincipal-get."""
         path = f"servicePrincipals(appId='{client_id}')"
         response = self._request("GET", path, params=OF_PRINCIPAL, missing_ok=True)
-        return None if response.status_code == NOT_FOUND else _principal(response.json())
+        return None if response.status_code == NOT_FOUND else principal(response.json())
 
     def set_principal(self, client_id: str, tags: tuple[str, ...]) -> None:
         """Create or update it: https://learn.microsoft.com/graph/api/serviceprincipal-upsert.
@@ -174,7 +115,7 @@ class Graph:
         """The soft-deleted service principal; None also if the caller may not list such."""
         with suppress(NotAuthorized):
             items = self._list("directory/deletedItems/microsoft.graph.servicePrincipal", OF_PRINCIPAL)
-            return next((_principal(item) for item in items if item.get("appId") == client_id), None)
+            return next((principal(item) for item in items if item.get("appId") == client_id), None)
         return None
 
     def delete_principal(self, object_id: str) -> None:
@@ -220,7 +161,7 @@ class Graph:
         made = self._session.until_visible(
             add, what=f"every replica to know application {application_id}", on=NEW_OBJECT
         )
-        start, end = _moment(made["startDateTime"]), _moment(made["endDateTime"])
+        start, end = moment(made["startDateTime"]), moment(made["endDateTime"])
         return NewPassword(key_id=made["keyId"], start=start, end=end, value=Secret(made["secretText"]))
 
     def password_rules(self, application_id: str | None) -> PasswordRules:
@@ -234,7 +175,7 @@ class Graph:
         for policy in own:
             if policy.get("isEnabled"):
                 rules = policy.get("restrictions")
-        return _password_rules(rules or {})
+        return password_rules(rules or {})
 
     def remove_password(self, application_id: str, key_id: str) -> None:
         """https://learn.microsoft.com/graph/api/application-removepassword; an unknown key is a 400 or a 404.
@@ -280,7 +221,7 @@ class Graph:
 
     def _application(self, path: str) -> Application | None:
         response = self._request("GET", path, params=OF_APPLICATION, missing_ok=True)
-        return None if response.status_code == NOT_FOUND else _application(response.json())
+        return None if response.status_code == NOT_FOUND else application(response.json())
 
     def _remembered(self, found: Application | None) -> Application | None:
         if found is not None:
@@ -291,7 +232,7 @@ class Graph:
         """Listing takes Application.Read.All, more than the rest: https://learn.microsoft.com/graph/api/directory-deleteditems-list."""
         with suppress(NotAuthorized):
             items = self._list("directory/deletedItems/microsoft.graph.application", OF_APPLICATION)
-            return [_application(item) for item in items]
+            return [application(item) for item in items]
         return []
 
     def _list(self, path: str, params: Mapping[str, str]) -> Iterator[dict[str, Any]]:
@@ -312,53 +253,3 @@ class Graph:
 
 def _key(object_id: str) -> tuple[str, str]:
     return ("application", object_id)
-
-
-def _application(item: Mapping[str, Any]) -> Application:
-    created = item.get("createdDateTime")
-    return Application(
-        object_id=item["id"],
-        client_id=item["appId"],
-        display_name=item.get("displayName") or "",
-        unique_name=item.get("uniqueName") or "",
-        tags=tuple(item.get("tags") or ()),
-        created=_moment(created) if created else None,
-        passwords=tuple(map(_password, item.get("passwordCredentials") or ())),
-        deleted=bool(item.get("deletedDateTime")),
-    )
-
-
-def _principal(item: Mapping[str, Any]) -> Principal:
-    return Principal(object_id=item["id"], client_id=item["appId"], tags=tuple(item.get("tags") or ()))
-
-
-def _password(item: Mapping[str, Any]) -> Password:
-    start, end = _moment(item["startDateTime"]), _moment(item["endDateTime"])
-    return Password(key_id=item["keyId"], name=item.get("displayName") or "", start=start, end=end)
-
-
-def _moment(text: str) -> datetime:
-    """A date of Graph's, ISO 8601 in UTC with up to seven digits of a second."""
-    return datetime.fromisoformat(text)
-
-
-# ISO 8601, as the policy's page shows it: P4DT12H30M5S. Years and months have no fixed length; they are counted short.
-PERIOD = re.compile(r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
-
-
-def _password_rules(restrictions: Mapping[str, Any]) -> PasswordRules:
-    """https://learn.microsoft.com/graph/api/resources/passwordcredentialconfiguration."""
-    rules = [one for one in restrictions.get("passwordCredentials") or () if one.get("state", "enabled") == "enabled"]
-    kinds = {one["restrictionType"]: one for one in rules}
-    lifetime = kinds.get("passwordLifetime")
-    return PasswordRules(
-        allowed="passwordAddition" not in kinds, longest=_period(lifetime["maxLifetime"]) if lifetime else None
-    )
-
-
-def _period(text: str) -> timedelta:
-    found = PERIOD.fullmatch(text)
-    if found is None:
-        raise Unexpected(operation="the tenant's policy on client secrets", message=f"{text} is no duration")
-    years, months, days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
-    return timedelta(days=365 * years + 30 * months + days, hours=hours, minutes=minutes, seconds=seconds)

@@ -1,0 +1,85 @@
+"""What Graph shows of applications, service principals and their client secrets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from provisioner.secret import Secret
+
+
+@dataclass(frozen=True, kw_only=True)
+class Password:
+    """A client secret as Graph lists it, without its text. name: its displayName."""
+
+    key_id: str
+    name: str
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewPassword:
+    """A client secret as Graph shows it once."""
+
+    key_id: str
+    start: datetime
+    end: datetime
+    value: Secret
+
+
+@dataclass(frozen=True, kw_only=True)
+class Application:
+    """https://learn.microsoft.com/graph/api/resources/application."""
+
+    object_id: str
+    client_id: str
+    display_name: str
+    unique_name: str
+    tags: tuple[str, ...]
+    created: datetime | None
+    passwords: tuple[Password, ...]
+    deleted: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Principal:
+    """https://learn.microsoft.com/graph/api/resources/serviceprincipal."""
+
+    object_id: str
+    client_id: str
+    tags: tuple[str, ...]
+
+
+def application(item: Mapping[str, Any]) -> Application:
+    """Of an answer's item."""
+    created = item.get("createdDateTime")
+    return Application(
+        object_id=item["id"],
+        client_id=item["appId"],
+        display_name=item.get("displayName") or "",
+        unique_name=item.get("uniqueName") or "",
+        tags=tuple(item.get("tags") or ()),
+        created=moment(created) if created else None,
+        passwords=tuple(map(_password, item.get("passwordCredentials") or ())),
+        deleted=bool(item.get("deletedDateTime")),
+    )
+
+
+def principal(item: Mapping[str, Any]) -> Principal:
+    """Of an answer's item."""
+    return Principal(object_id=item["id"], client_id=item["appId"], tags=tuple(item.get("tags") or ()))
+
+
+def _password(item: Mapping[str, Any]) -> Password:
+    start, end = moment(item["startDateTime"]), moment(item["endDateTime"])
+    return Password(key_id=item["keyId"], name=item.get("displayName") or "", start=start, end=end)
+
+
+def moment(text: str) -> datetime:
+    """A date of Graph's, ISO 8601 in UTC with up to seven digits of a second."""
+    return datetime.fromisoformat(text)
