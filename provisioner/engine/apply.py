@@ -5,14 +5,16 @@ The only writer. Each write is read back and proven (`doer`) before anything tha
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import cached_property
+from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 
 from provisioner.engine.doer import Doer
-from provisioner.engine.order import Turns
+from provisioner.engine.interrupts import heard
 from provisioner.errors import CloudError, Defect, Interrupted, ProvisionerError
 from provisioner.model import Action, Address, Outcome, Plan, Result, Step, View
 
@@ -44,32 +46,31 @@ class Apply:
     watch: Watch
     _outcomes: dict[Address, Outcome] = field(default_factory=dict[Address, Outcome])
     _running: dict[Future[Outcome], Step] = field(default_factory=dict[Future[Outcome], Step])
-    _turns: Turns = field(default_factory=lambda: Turns({}))
-    _stopped: bool = False
 
     @cached_property
     def _doer(self) -> Doer:
         return Doer(self.cloud, self.kinds, self.plan, self.view, self.deadline_seconds)
 
+    @cached_property
+    def _turns(self) -> TopologicalSorter[Address]:
+        here = {step.address for step in self.plan.steps}
+        turns = TopologicalSorter({step.address: here.intersection(step.after) for step in self.plan.steps})
+        turns.prepare()
+        return turns
+
     def run(self) -> tuple[Outcome, ...]:
         """Every step's outcome, in the order of the plan.
 
-        An interrupt lets running calls end, ends all waiting and starts no more.
+        A signal lets running calls end, ends all waiting and starts no more; each step that began is written down.
         """
-        steps = {step.address: step for step in self.plan.steps}
-        self._turns = Turns({step.address: step.after for step in self.plan.steps})
-        with ThreadPoolExecutor(THREADS, thread_name_prefix="apply") as pool:
-            while self._turns.ready or self._running:
-                try:
-                    while self._turns.ready and len(self._running) < THREADS:
-                        self._start(steps[self._turns.ready[0]], pool)
-                    if self._running:
-                        self._collect()
-                except KeyboardInterrupt:
-                    self._stopped = True
-                    self.cloud.session.interrupted.set()
-                    begun = {step.address for step in self._running.values()}
-                    self._turns.recount(self._outcomes, begun)
+        steps, ready = {step.address: step for step in self.plan.steps}, deque[Address]()
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="apply") as pool, heard(self.cloud.session.interrupted):
+            while self._turns.is_active():
+                ready.extend(self._turns.get_ready())
+                if ready and len(self._running) < THREADS:
+                    self._start(steps[ready.popleft()], pool)
+                else:
+                    self._collect()
         return tuple(self._outcomes[step.address] for step in self.plan.steps)
 
     def _start(self, step: Step, pool: ThreadPoolExecutor) -> None:
@@ -81,8 +82,7 @@ class Apply:
             self.watch(step, None)
             let_in = any(o.step.access and o.result is Result.DONE for o in before)
             self._running[pool.submit(self._timed, step, let_in)] = step
-        self._turns.ready.popleft()
-        if at_once is not None:
+        else:
             self._settle(Outcome(step=step, result=at_once))
 
     def _at_once(self, step: Step, before: list[Outcome]) -> Result | None:
@@ -91,7 +91,7 @@ class Apply:
             return Result.UNCHANGED
         if step.action is Action.DEFER:
             return Result.DEFERRED
-        if self._stopped or self.cloud.session.interrupted.is_set():  # perhaps in an earlier pass
+        if self.cloud.session.interrupted.is_set():  # perhaps in an earlier pass
             return Result.INTERRUPTED
         unmet = any((o.result in UNMET and not o.step.dated) or self._holds(o.step) for o in before)
         return Result.BLOCKED if unmet else None
@@ -103,16 +103,15 @@ class Apply:
     def _collect(self) -> None:
         finished, _ = wait(self._running, return_when=FIRST_COMPLETED)
         for future in finished:
-            if self._running[future].address not in self._outcomes:  # an interrupt may have come in between
-                self._settle(future.result())
             del self._running[future]
+            self._settle(future.result())
 
     def _settle(self, outcome: Outcome) -> None:
         self._outcomes[outcome.step.address] = outcome
         if outcome.step.action not in (Action.KEEP, Action.DEFER):
             self.journal.settle(outcome, self._doer.key_ids.get(outcome.step.address, {}))
         self.watch(outcome.step, outcome)
-        self._turns.ended(outcome.step.address)
+        self._turns.done(outcome.step.address)
 
     def _timed(self, step: Step, let_in: bool) -> Outcome:  # noqa: FBT001  # by a pool, which takes no names
         began = self.clock()

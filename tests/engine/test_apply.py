@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -327,7 +328,7 @@ def test_an_interrupt_lets_running_steps_end_and_starts_no_more(tmp_path: Path) 
         if outcome is None and step.address == at("box/b"):
             world.calls.append("ctrl-c")
         if outcome is not None and step.address == at("box/b"):
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
 
     outcomes = applied(world, what, planned(world, what), tmp_path, press_ctrl_c)
 
@@ -354,7 +355,7 @@ def test_a_defect_of_ours_fails_its_step_and_loses_no_other(tmp_path: Path) -> N
     outcomes = applied(world, what, planned(world, what), tmp_path)
 
     assert results(outcomes) == {"box/b": "failed", "box/other": "done"}
-    assert "ZeroDivisionError in apply.py" in str(outcomes["box/b"].error)
+    assert "ZeroDivisionError in doer.py" in str(outcomes["box/b"].error)
     assert "private" not in str(outcomes["box/b"].error)
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from provisioner.engine.order import Turns, closure, ordered
+from provisioner.engine.order import closure, ordered
 from provisioner.errors import Cycle, UnknownReference
 from provisioner.model import Ref
 from tests.engine.toys import at, node
@@ -28,25 +28,3 @@ def test_closure_follows_needs_of_needs() -> None:
     needs = {at("a/1"): [at("b/1")], at("b/1"): [at("c/1")], at("c/1"): [at("a/1")], at("d/1"): []}
 
     assert closure([at("a/1")], needs) == {at("a/1"), at("b/1"), at("c/1")}
-
-
-def test_turns_come_when_all_before_have_ended() -> None:
-    turns = Turns({at("note/a"): (), at("note/b"): (at("note/a"), at("box/elsewhere")), at("note/c"): (at("note/b"),)})
-    assert [*turns.ready] == [at("note/a")]
-
-    turns.ready.clear()
-    turns.ended(at("note/a"))
-
-    assert [*turns.ready] == [at("note/b")]
-
-
-def test_turns_are_recounted_from_what_has_ended_and_begun() -> None:
-    needs = {at("note/a"): (), at("note/b"): (), at("note/c"): (at("note/a"), at("note/b"))}
-    turns = Turns(needs)
-    turns.ended(at("note/a"))
-
-    turns.recount(ended={at("note/a")}, begun={at("note/b")})
-    assert [*turns.ready] == []
-    turns.ended(at("note/b"))
-
-    assert [*turns.ready] == [at("note/c")]

@@ -1,0 +1,36 @@
+"""Signals, where a KeyboardInterrupt between two lines would leave a write that nobody wrote down."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def heard(interrupted: threading.Event) -> Generator[None]:
+    """SIGINT and SIGTERM set the event and raise nothing; not where they are ignored, or end the process at once."""
+    told: list[int] = []
+
+    def hear(number: int, _frame: object) -> None:
+        if not told:  # a second one, in the midst of the first, would wait for the event's lock for ever
+            told.append(number)
+            interrupted.set()
+
+    if threading.current_thread() is not threading.main_thread():  # only that one is told of signals
+        yield
+        return
+    before = {number: handler for number in SIGNALS if callable(handler := signal.getsignal(number))}
+    try:
+        for number in before:
+            signal.signal(number, hear)
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
