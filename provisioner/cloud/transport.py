@@ -212,14 +212,14 @@ class SignInTransport(HttpTransport[Any, Any]):
 class Adapter(HTTPAdapter):
     """One TLS context for all connections: each of its own would read the whole CA bundle, which takes 15 ms.
 
-    ask: called before each part of a request goes out, head and body. Until a connection stands seconds may pass, and
-    who slept meanwhile may have lost the lease; nobody carries out what came without its end. opened: gets every
+    ask: called last before each part of a request goes out, head and body. Until a connection stands seconds may pass,
+    and who slept meanwhile may have lost the lease; nobody carries out what came without its end. opened: gets every
     connection.
     """
 
     def __init__(self, ask: Callable[[], None], opened: WeakSet[HTTPSConnection], **options: Any) -> None:
         super().__init__(**options)
-        self._connection = _asking(ask, opened)
+        self._connection, self._socket = _noted(opened), _asking(ask)
         self._lock = threading.Lock()
         self._contexts: dict[str, ssl.SSLContext] = {}
 
@@ -237,7 +237,7 @@ class Adapter(HTTPAdapter):
             super().cert_verify(conn, url, verify, cert)
 
     def get_connection_with_tls_context(self, *given: Any, **options: Any) -> Any:
-        """As requests says, of a pool whose connections ask."""
+        """As requests says, of a pool whose connections are noted."""
         pool = super().get_connection_with_tls_context(*given, **options)
         if isinstance(pool, HTTPSConnectionPool):
             pool.ConnectionCls = self._connection
@@ -247,6 +247,7 @@ class Adapter(HTTPAdapter):
         with self._lock:
             if bundle not in self._contexts:
                 made = create_urllib3_context()
+                made.sslsocket_class = self._socket
                 place = {"capath": bundle} if Path(bundle).is_dir() else {"cafile": bundle}
                 try:
                     made.load_verify_locations(**place)
@@ -256,10 +257,10 @@ class Adapter(HTTPAdapter):
             return self._contexts[bundle]
 
 
-def _asking(ask: Callable[[], None], opened: WeakSet[HTTPSConnection]) -> Any:
+def _noted(opened: WeakSet[HTTPSConnection]) -> Any:
     """A class of connections; Any, for urllib3 declares its own more narrowly than it uses it."""
 
-    class Asking(HTTPSConnection):
+    class Noted(HTTPSConnection):
         def connect(self) -> None:
             opened.add(self)
             try:
@@ -269,9 +270,16 @@ def _asking(ask: Callable[[], None], opened: WeakSet[HTTPSConnection]) -> Any:
             except (ConnectionError, ssl.SSLEOFError) as error:  # the same: as if an answer had been awaited
                 raise NewConnectionError(self, f"it ended before its tunnel and TLS stood: {error}") from None
 
-        def send(self, data: Any) -> None:
+    return Noted
+
+
+def _asking(ask: Callable[[], None]) -> type[ssl.SSLSocket]:
+    """A class of sockets: nothing of Python's or ours that takes long lies between the question and the bytes."""
+
+    class Asking(ssl.SSLSocket):
+        def send(self, data: Any, flags: int = 0) -> int:
             ask()
-            super().send(data)
+            return super().send(data, flags)
 
     return Asking
 

@@ -6,6 +6,7 @@ import copy
 import os
 import re
 import signal
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ ADD_PASSWORD = "addPassword$"
 ACCOUNT = "/resourceGroups/flink-local/providers/Microsoft.Storage/storageAccounts/stflinklocal"
 CONTAINER = f"{ACCOUNT}/blobServices/default/containers/{LOCK}?api-version=2023-05-01"
 EACH_SECONDS = 10.0  # for one more run at once, on a machine that has other work
+ANSWER_SECONDS, QUIET_SECONDS = 15.0, 1.0
 # How a run ends that found another one at work.
 TURNED_AWAY = re.compile(
     "taking the environment's lease .* ("
@@ -61,18 +63,30 @@ def _turned_away(ran: Ran) -> bool:
 def stalled_at(ground: Ground, child: Child, path: str) -> Child:
     """A run that stopped while it waited for the answer to a write of this path, and whose lease has run out since.
 
+    All that needs no such answer has gone its way before, so that no other write has begun: docs/known-flaws.md.
     It stalls for as long as a lease really lasts: its own clock tells it, not the local Azure's. Nobody on this machine
     can see that it stalled, so its lease is as one of another machine.
     """
-    ground.azure.fault(fault="latency", path=path, method="PUT,POST,PATCH", seconds=3.0)
+    ground.azure.fault(fault="latency", path=path, method="PUT,POST,PATCH", seconds=ANSWER_SECONDS)
     child.begin()
     while not ground.azure.control("GET", "/faults")["rules"][-1]["hit"]:
         assert child.process.is_alive(), child.text
+    _until_quiet(ground, child)
     os.kill(child.pid, signal.SIGSTOP)
     child.process.join(LEASE_SECONDS + 2.0)
     ground.azure.control("DELETE", "/faults")
     of_another_machine(ground)
     return child
+
+
+def _until_quiet(ground: Ground, child: Child) -> None:
+    """Until it has called nobody for a while."""
+    total, since = -1, time.monotonic()
+    while time.monotonic() - since < QUIET_SECONDS:
+        child.process.join(0.05)
+        called: int = ground.azure.control("GET", "/calls?since=1000000")["total"]
+        if called != total:
+            total, since = called, time.monotonic()
 
 
 def resumed(ground: Ground, child: Child) -> tuple[Ran, list[str]]:
