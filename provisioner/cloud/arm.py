@@ -65,7 +65,7 @@ class Arm:
 
     def find(self, resource_id: str, api_version: str) -> dict[str, Any] | None:
         """GET of a resource; None if it or its parent is not there. One GET per pass, whoever asks."""
-        return self._session.memo(("arm", resource_id.lower()), lambda: self.find_now(resource_id, api_version))
+        return self._session.memory.of(("arm", resource_id.lower()), lambda: self.find_now(resource_id, api_version))
 
     def find_now(self, resource_id: str, api_version: str) -> dict[str, Any] | None:
         """`find` without the pass's memory: for reading a write back."""
@@ -74,7 +74,7 @@ class Arm:
 
     def forget(self, resource_id: str) -> None:
         """What `find` remembers of this resource is no longer so."""
-        self._session.forget(("arm", resource_id.lower()))
+        self._session.memory.forget(("arm", resource_id.lower()))
 
     def list_all(
         self, path: str, api_version: str, params: Mapping[str, str] | None = None, *, missing_ok: bool = True

@@ -57,7 +57,7 @@ class Authorization:
     def role_id(self, scope: str, role: str) -> str:
         """The GUID of a role, given by name or GUID; Refused, with the nearest names, if there is none."""
         root = _subscription(scope)
-        return self._session.memo(("role", root.lower(), role.lower()), lambda: self._role_id(root, scope, role))
+        return self._session.memory.of(("role", root.lower(), role.lower()), lambda: self._role_id(root, scope, role))
 
     def list_assignments(self, scope: str) -> tuple[Assignment, ...]:
         """Those made exactly at the scope; one request per pass.
@@ -65,7 +65,7 @@ class Authorization:
         `atScope()` answers with inherited ones too:
         https://learn.microsoft.com/azure/role-based-access-control/role-assignments-list-rest
         """
-        return self._session.memo(("assignments", scope.lower()), lambda: self._list(scope))
+        return self._session.memory.of(("assignments", scope.lower()), lambda: self._list(scope))
 
     def list_held(self, scope: str, principal_id: str) -> tuple[Assignment, ...]:
         """What a principal has at the scope, above and below it.
@@ -94,7 +94,7 @@ class Authorization:
 
     def grant(self, scope: str, role: str, principal_id: str, *, principal_type: str, mark: str) -> None:
         """Assign the role (a GUID) and add our mark; an assignment that somebody else made is left as it is."""
-        self._session.forget(("assignments", scope.lower()))
+        self._session.memory.forget(("assignments", scope.lower()))
         found = self.find_assignment(scope, role, principal_id)
         if found is None:
             name = assignment_name(scope, principal_id, role)
@@ -117,7 +117,7 @@ class Authorization:
         """
 
         def gone() -> bool:
-            self._session.forget(("assignments", scope.lower()))
+            self._session.memory.forget(("assignments", scope.lower()))
             found = next((one for one in self.list_assignments(scope) if one.name == name), None)
             if found is None or mark not in self.marks(found):
                 return True
@@ -148,7 +148,7 @@ class Authorization:
                 self._client(scope).role_assignments.delete(scope, name)
         except NotFound:
             pass
-        self._session.forget(("assignments", scope.lower()))
+        self._session.memory.forget(("assignments", scope.lower()))
 
     def _role_id(self, root: str, scope: str, role: str) -> str:
         """At the subscription first: all built-in roles are there; a custom one may be assignable at the scope only."""
@@ -187,8 +187,8 @@ class Authorization:
         )
         with translated(f"PUT {short(wanted.scope)} role assignment"):
             self._client(wanted.scope).role_assignments.create(wanted.scope, wanted.name, body)
-        self._session.forget(("assignments", wanted.scope.lower()))
-        self._session.forget(("permissions", wanted.scope.lower()))
+        self._session.memory.forget(("assignments", wanted.scope.lower()))
+        self._session.memory.forget(("permissions", wanted.scope.lower()))
 
     def _client(self, scope: str) -> Any:
         from azure.mgmt.authorization.v2022_04_01 import AuthorizationManagementClient

@@ -62,7 +62,7 @@ class Caller:
 
     def _permits(self, scope: str, action: str) -> bool | None:
         key = ("caller's permissions", scope.lower())
-        permissions = self._session.memo(key, lambda: self._permissions(scope))
+        permissions = self._session.memory.of(key, lambda: self._permissions(scope))
         return None if permissions is None else may(permissions, [action], data=False)
 
     def _permissions(self, scope: str) -> tuple[Permission, ...] | None:

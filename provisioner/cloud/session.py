@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 import uuid
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from provisioner.cloud.budget import Budget
 from provisioner.cloud.faults import limit_reached, refusal, translated
+from provisioner.cloud.memory import Memory
 from provisioner.cloud.retries import JITTER, Retry
 from provisioner.cloud.sign_in import LocalSettings, SignIn, by_secret, sign_in
 from provisioner.cloud.tokens import Tokens, claims_of
@@ -61,10 +62,9 @@ class Session:
         self.visible_seconds = VISIBLE_SECONDS  # until every replica shows what was written
         self._tenant, self._route, self._debug = tenant, route, debug
         self.waits = Waits(ticks)
+        self.memory = Memory()
         budget = Budget(profile, pause=self._take_turn, ticks=ticks, limit_reached=limit_reached)
         self._transport = Transport(route, pause=self._take_turn, guard=self._guard, budget=budget, debug=debug)
-        self._memos: dict[object, Future[Any]] = {}
-        self._written: set[object] = set()
         self._https: dict[str, Http] = {}
         self._lock = threading.Lock()
 
@@ -193,40 +193,6 @@ class Session:
         where = {"base_url": self.profile.arm, "credential_scopes": [self.profile.arm_scope]}
         return {**self.sdk_options(), **where}
 
-    def memo(self, key: object, fetch: Callable[[], T]) -> T:
-        """`fetch()`, called once per pass however many threads ask; an error is everybody's and then forgotten.
-
-        What was written in this pass (`forget`) is read anew each time: a replica may lag.
-        """
-        with self._lock:
-            if key in self._written:
-                future, mine = Future[Any](), True
-            else:
-                mine = key not in self._memos
-                future = self._memos.setdefault(key, Future())
-        if mine:
-            self._fulfil(key, future, fetch)
-        return future.result()
-
-    def remember(self, key: object, value: object) -> None:
-        """What `memo` of this key would fetch came along with something else."""
-        with self._lock:
-            if key not in self._written and key not in self._memos:
-                self._memos[key] = Future[Any]()
-                self._memos[key].set_result(value)
-
-    def forget(self, key: object) -> None:
-        """What is behind this key was written: `memo` keeps it no more in this pass."""
-        with self._lock:
-            self._written.add(key)
-            self._memos.pop(key, None)
-
-    def new_pass(self) -> None:
-        """Read everything anew."""
-        with self._lock:
-            self._memos.clear()
-            self._written.clear()
-
     def wait_until(self, check: Callable[[], bool], *, deadline_seconds: float, what: str) -> None:
         """Ask until it is so: at once, then at growing, jittered intervals. Raises NotYetVisible at the deadline."""
         end = time.monotonic() + deadline_seconds
@@ -327,14 +293,6 @@ class Session:
     def close(self) -> None:
         """End of the run."""
         self._transport.shut()
-
-    def _fulfil(self, key: object, future: Future[Any], fetch: Callable[[], Any]) -> None:
-        try:
-            future.set_result(fetch())
-        except BaseException as error:  # noqa: BLE001  # all who wait must wake, whatever it was
-            with self._lock:
-                self._memos.pop(key, None)
-            future.set_exception(error)
 
     def _take_turn(self, seconds: float) -> None:
         """Between two tries, and until a service takes more calls; a long one is told of."""

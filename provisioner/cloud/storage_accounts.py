@@ -190,7 +190,7 @@ class StorageAccounts:
             options = self._session.management_options()
             return StorageManagementClient(self._session.credential, parse_id(account_id).subscription, **options)
 
-        return self._session.memo(("storage client", parse_id(account_id).subscription), make)
+        return self._session.memory.of(("storage client", parse_id(account_id).subscription), make)
 
 
 def _container_id(account_id: str, name: str) -> str:

@@ -35,7 +35,7 @@ def observe(
     and puts every such error there; what it is of has a reading with it.
     """
     errors = _Raising() if told is None else told
-    cloud.session.new_pass()
+    cloud.session.memory.new_pass()
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="observe")
     try:
         checks = [] if strangers else _checks(cloud, kinds, recipe.nodes, pool)

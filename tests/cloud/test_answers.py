@@ -91,7 +91,7 @@ def test_a_grant_that_stands_under_another_name_is_adopted(cloud: Cloud, azure: 
     cloud.authorization.grant(scope, SECRETS_OFFICER, OPERATOR_OBJECT_ID, principal_type="ServicePrincipal", mark=MARK)
 
     azure.control("DELETE", "/faults")
-    cloud.session.new_pass()
+    cloud.session.memory.new_pass()
     assert len(cloud.authorization.list_assignments(scope)) == 1
 
 

@@ -112,7 +112,7 @@ def test_a_pass_reads_a_thing_once_and_the_next_pass_anew(cloud: Cloud, azure: L
         futures = [pool.submit(cloud.arm.find, group(azure), GROUPS) for _ in range(8)]
         assert [future.result() for future in futures] == [None] * 8
     assert cloud.session.counter["GET management.azure.com"] == 1
-    cloud.session.new_pass()
+    cloud.session.memory.new_pass()
     cloud.arm.find(group(azure), GROUPS)
     assert cloud.session.counter["GET management.azure.com"] == 2
 
@@ -136,8 +136,8 @@ def test_an_error_in_a_memo_is_not_kept(cloud: Cloud) -> None:
         return answer
 
     with pytest.raises(ValueError, match="first"):
-        cloud.session.memo("k", fetch)
-    assert cloud.session.memo("k", fetch) == 7
+        cloud.session.memory.of("k", fetch)
+    assert cloud.session.memory.of("k", fetch) == 7
 
 
 @pytest.mark.parametrize("fault", [{"fault": "throttle", "retry_after": 0}, {"fault": "error"}, {"fault": "lost"}])

@@ -25,7 +25,7 @@ def test_each_node_is_read_once_in_a_new_pass() -> None:
     snapshot = seen(world, recipe(node("box/b"), node("note/n", container="box/b")))
 
     assert sorted(world.calls) == ["read box/b", "read note/n"]
-    assert (world.session.passes, snapshot.now) == (1, NOW)
+    assert (world.session.memory.passes, snapshot.now) == (1, NOW)
 
 
 def test_what_an_absent_container_would_hold_is_absent_whatever_its_read_said() -> None:

@@ -43,16 +43,23 @@ NOW = datetime(2026, 11, 23, tzinfo=UTC)
 KEY = Address("key", "k")
 
 
+class ToyMemory:
+    """Counts."""
+
+    def __init__(self) -> None:
+        self.passes = 0
+
+    def new_pass(self) -> None:
+        self.passes += 1
+
+
 class ToySession:
     """Time that passes only when somebody waits."""
 
     def __init__(self) -> None:
-        self.passes = 0
+        self.memory = ToyMemory()
         self.interrupted = Event()
         self.waits = Waits(lambda: 0.0)
-
-    def new_pass(self) -> None:
-        self.passes += 1
 
     def now(self) -> datetime:
         return NOW

@@ -91,7 +91,7 @@ def variables(azure: LocalAzure) -> dict[str, str]:
 
 def read(cloud: Cloud, desired: AirflowRuntime) -> ObservedAirflowRuntime:
     """As the next pass finds it."""
-    cloud.session.new_pass()
+    cloud.session.memory.new_pass()
     found = KIND.read(cloud, desired)
     assert found is not None
     return found

@@ -21,7 +21,7 @@ def test_who_uses_a_key_is_asked_only_where_one_before_it_may_be_in_use(cloud: C
     create(cloud, example(azure, probe=PROBE))
     assert read(cloud, example(azure, probe=PROBE)).usage is None
     update(cloud, example(azure, probe=PROBE, key_id="key-2"))
-    cloud.session.new_pass()
+    cloud.session.memory.new_pass()
 
     observed = read(cloud, example(azure, probe=PROBE, key_id="key-2"))
 
@@ -44,14 +44,14 @@ def test_a_key_that_comes_back_is_asked_for_again(cloud: Cloud, azure: LocalAzur
     for key_id in ("key-2", "key-1"):
         azure.advance(60.0)
         cloud.session.later()
-        cloud.session.new_pass()
+        cloud.session.memory.new_pass()
         update(cloud, example(azure, probe=PROBE, key_id=key_id, living=("key-1", "key-2")))
-    cloud.session.new_pass()
+    cloud.session.memory.new_pass()
     came_back = read(cloud, example(azure, probe=PROBE, key_id="key-1")).published_at
     azure.control("DELETE", "/calls")
 
     read(cloud, example(azure, probe=PROBE, key_id="key-1"))
-    cloud.session.new_pass()
+    cloud.session.memory.new_pass()
     read(cloud, example(azure, probe=PROBE, key_id="key-1"))
 
     asked = [call["path"].rpartition("/")[2] for call in azure.control("GET", "/calls")["calls"]]

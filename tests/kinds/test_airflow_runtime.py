@@ -63,7 +63,7 @@ def test_it_is_absent_then_made_then_as_declared_then_gone(cloud: Cloud, azure: 
     assert changes(cloud, desired) == []
     delete(cloud, observed)
     delete(cloud, observed)
-    cloud.session.new_pass()
+    cloud.session.memory.new_pass()
     assert KIND.read(cloud, desired) is None
     assert KIND.prove(cloud, desired, observed, {}) is Proof.NOT_YET
 

@@ -41,7 +41,7 @@ def remove(cloud: Cloud, observed: RegisteredApplication) -> None:
 
 def found_names(cloud: Cloud) -> list[str]:
     assert KIND.owned is not None
-    cloud.session.new_pass()
+    cloud.session.memory.new_pass()
     return [found.name for found in KIND.owned(cloud, Scope(environment=ENVIRONMENT))]
 
 

@@ -39,7 +39,7 @@ desired = pytest.fixture(declare, name="desired")
 def made(cloud: Cloud, desired: CallerAccess) -> ObservedCallerAccess:
     assert KIND.create is not None
     KIND.create(cloud, desired)
-    cloud.session.new_pass()
+    cloud.session.memory.new_pass()
     found = KIND.read(cloud, desired)
     assert found is not None
     return found
@@ -64,7 +64,7 @@ def test_it_is_absent_then_granted_and_usable_then_gone(cloud: Cloud, desired: C
     assert KIND.delete is not None
     KIND.delete(cloud, observed)
     KIND.delete(cloud, observed)
-    cloud.session.new_pass()
+    cloud.session.memory.new_pass()
     assert KIND.read(cloud, desired) is None
     assert KIND.prove(cloud, desired, observed, {}) is Proof.NOT_YET
 
@@ -78,7 +78,7 @@ def test_a_caller_who_has_the_right_from_elsewhere_needs_none_and_keeps_it(
     assert not observed.ours
     assert KIND.delete is not None
     KIND.delete(cloud, observed)
-    cloud.session.new_pass()
+    cloud.session.memory.new_pass()
     assert KIND.read(cloud, desired) == observed
 
 
@@ -86,7 +86,7 @@ def test_two_environments_of_one_caller_share_a_grant_and_the_last_takes_it_away
     cloud: Cloud, desired: CallerAccess
 ) -> None:
     first, theirs = made(cloud, desired), replace(desired, environment=OTHER)
-    cloud.session.new_pass()
+    cloud.session.memory.new_pass()
     lent = KIND.read(cloud, theirs)
     assert lent is not None
     assert (lent.ours, lent.lent) == (False, True)
@@ -96,12 +96,12 @@ def test_two_environments_of_one_caller_share_a_grant_and_the_last_takes_it_away
     assert KIND.delete is not None
     KIND.update(cloud, theirs, lent)
     KIND.delete(cloud, first)
-    cloud.session.new_pass()
+    cloud.session.memory.new_pass()
     second = KIND.read(cloud, theirs)
     assert second is not None
     assert (second.ours, second.name) == (True, first.name)
     KIND.delete(cloud, second)
-    cloud.session.new_pass()
+    cloud.session.memory.new_pass()
     assert KIND.read(cloud, theirs) is None
 
 
@@ -111,7 +111,7 @@ def test_a_grant_that_has_not_arrived_is_waited_for(cloud: Cloud, azure: LocalAz
     (change,) = KIND.diff(desired, waiting, view_at(cloud.session.now()))
     assert (waiting.ours, change.reason) == (True, "granted, and not let in yet")
     azure.advance(61)
-    cloud.session.new_pass()
+    cloud.session.memory.new_pass()
     arrived = KIND.read(cloud, desired)
     assert arrived is not None
     assert KIND.diff(desired, arrived, view_at(cloud.session.now())) == ()

@@ -107,7 +107,7 @@ def test_what_was_deleted_is_absent_and_deleting_it_again_is_fine(
     assert observed is not None
     kind.delete(cloud, observed)
     kind.delete(cloud, observed)
-    cloud.session.new_pass()
+    cloud.session.memory.new_pass()
     kind.delete(cloud, observed)
     assert lives.errors_of(azure, part) == []
     assert lives.differences(azure, part.ends) == []

@@ -40,7 +40,7 @@ filesystem = pytest.fixture(declare, name="filesystem", autouse=True)
 
 
 def read(cloud: Cloud, desired: DagFile = DESIRED) -> ObservedDagFile:
-    cloud.session.new_pass()
+    cloud.session.memory.new_pass()
     found = KIND.read(cloud, desired)
     assert found is not None
     return found

@@ -90,7 +90,7 @@ def write(cloud: Cloud, file: dag_file.DagFile) -> None:
 
 
 def read(cloud: Cloud, desired: DagImport) -> ObservedDagImport | None:
-    cloud.session.new_pass()
+    cloud.session.memory.new_pass()
     return KIND.read(cloud, desired)
 
 

@@ -30,7 +30,7 @@ EXAMPLE = Example(declare=declare)
 
 
 def read(cloud: Cloud) -> ObservedFilesystem:
-    cloud.session.new_pass()
+    cloud.session.memory.new_pass()
     found = KIND.read(cloud, DESIRED)
     assert found is not None
     return found
@@ -117,5 +117,5 @@ def test_a_lost_answer_changes_nothing(cloud: Cloud, azure: LocalAzure) -> None:
     create(cloud)
     azure.fault(fault="lost", method="DELETE", path="jobs")
     delete(cloud, read(cloud))
-    cloud.session.new_pass()
+    cloud.session.memory.new_pass()
     assert KIND.read(cloud, DESIRED) is None

@@ -67,7 +67,7 @@ def desired(azure: LocalAzure, tmp_path: Path) -> JobJar:
 
 
 def read(cloud: Cloud, desired: JobJar) -> ObservedJobJar:
-    cloud.session.new_pass()
+    cloud.session.memory.new_pass()
     found = KIND.read(cloud, desired)
     assert found is not None
     return found
@@ -173,7 +173,7 @@ def test_a_jar_that_the_spec_no_longer_names_is_found_by_its_mark(
     write_file(azure, "jobs/theirs.jar", b"theirs", x_ms_properties=marked(OTHER))
     write_file(azure, "jobs/flink/.old.jar.provisioner-0123abcd.tmp", b"half", x_ms_properties=marked(ENVIRONMENT))
     assert KIND.owned is not None
-    cloud.session.new_pass()
+    cloud.session.memory.new_pass()
     found = {one.name: one.observed for one in KIND.owned(cloud, SCOPE)}
     assert set(found) == {"jobs/flink/wordcount.jar", "jobs/flink/old.jar"}
     view = View(now=cloud.session.now(), environment_id=ENVIRONMENT)

@@ -60,7 +60,7 @@ def made(cloud: Cloud, desired: Vault) -> ObservedVault:
 
 
 def seen(cloud: Cloud, desired: Vault) -> ObservedVault:
-    cloud.session.new_pass()
+    cloud.session.memory.new_pass()
     found = KIND.read(cloud, desired)
     assert found is not None
     return found

@@ -47,7 +47,7 @@ def stands(azure: LocalAzure) -> dict[str, Any]:
 
 
 def read(cloud: Cloud, desired: LinkedService) -> ObservedLinkedService:
-    cloud.session.new_pass()
+    cloud.session.memory.new_pass()
     found = KIND.read(cloud, desired)
     assert found is not None
     return found

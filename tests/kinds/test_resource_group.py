@@ -65,7 +65,7 @@ def test_our_tags_are_brought_back_and_tags_of_others_stay(
     made(cloud, desired)
     tags = {MARK: ENVIRONMENT, "team": "b", "cost": "7"}
     put(azure, desired.id, "2021-04-01", {"location": "westeurope", "tags": tags})
-    cloud.session.new_pass()
+    cloud.session.memory.new_pass()
     drifted = seen(cloud, desired)
     changes = KIND.diff(desired, drifted, view_at(cloud.session.now()))
     assert [(c.field, c.before, c.after, c.forces) for c in changes] == [("tags.team", "b", "a", Forces.UPDATE)]

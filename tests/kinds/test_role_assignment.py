@@ -76,7 +76,7 @@ def made(cloud: Cloud, desired: RoleAssignment) -> ObservedRoleAssignment:
 
 
 def seen(cloud: Cloud, desired: RoleAssignment) -> ObservedRoleAssignment:
-    cloud.session.new_pass()
+    cloud.session.memory.new_pass()
     found = KIND.read(cloud, desired)
     assert found is not None
     return found
@@ -85,7 +85,7 @@ def seen(cloud: Cloud, desired: RoleAssignment) -> ObservedRoleAssignment:
 def gone(cloud: Cloud, observed: ObservedRoleAssignment) -> None:
     assert KIND.delete is not None
     KIND.delete(cloud, observed)
-    cloud.session.new_pass()
+    cloud.session.memory.new_pass()
 
 
 def by_hand(azure: LocalAzure, desired: RoleAssignment) -> str:
@@ -178,7 +178,7 @@ def test_a_condition_that_somebody_added_outlives_our_mark(
     narrowed = {"condition": "@Resource[a:b] StringEquals 'c'", "conditionVersion": "2.0"}
     mark = {"description": f"{MARK}={OTHER} {MARK}={ENVIRONMENT}"}
     put(azure, path, "2022-04-01", {"properties": {**body(azure, desired), **mark, **narrowed}})
-    cloud.session.new_pass()
+    cloud.session.memory.new_pass()
     observed = KIND.read(cloud, desired)
     assert observed is not None
 

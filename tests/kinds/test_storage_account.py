@@ -50,7 +50,7 @@ def made(cloud: Cloud, desired: StorageAccount) -> ObservedStorageAccount:
 
 
 def seen(cloud: Cloud, desired: StorageAccount) -> ObservedStorageAccount:
-    cloud.session.new_pass()
+    cloud.session.memory.new_pass()
     found = KIND.read(cloud, desired)
     assert found is not None
     return found
@@ -71,7 +71,7 @@ def test_it_is_absent_then_made_then_as_declared_then_gone(cloud: Cloud, desired
     assert KIND.delete is not None
     KIND.delete(cloud, observed)
     KIND.delete(cloud, observed)
-    cloud.session.new_pass()
+    cloud.session.memory.new_pass()
     assert KIND.read(cloud, desired) is None
 
 

@@ -170,7 +170,7 @@ class DataFactory:
     def _once(self, resource_id: str, fetch: Callable[[], T]) -> T:
         """One read per pass; what this run wrote is read anew each time, until it shows."""
         key = resource_id.lower()
-        return fetch() if key in self._written else self._session.memo(("data factory", key), fetch)
+        return fetch() if key in self._written else self._session.memory.of(("data factory", key), fetch)
 
     def _ask(
         self,

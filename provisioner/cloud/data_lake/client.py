@@ -70,7 +70,7 @@ class DataLake:
     def paths(self, account: str, filesystem: str) -> tuple[PathProperties, ...]:
         """Everything in a filesystem, once per pass; nothing if it is not there."""
         key = ("paths", account, filesystem)
-        return self._session.memo(key, lambda: tuple(self._wire.paths(account, filesystem)))
+        return self._session.memory.of(key, lambda: tuple(self._wire.paths(account, filesystem)))
 
     def strangers(self, account: str, filesystem: str, environment: str) -> tuple[str, ...]:
         """Files without the environment's mark. A directory is nobody's: what is in it counts."""
@@ -151,4 +151,4 @@ class DataLake:
 
     def _once(self, key: object, fetch: Callable[[], T]) -> T:
         """One read per pass; what this run wrote is read anew each time, until it shows."""
-        return fetch() if key in self._written else self._session.memo(key, fetch)
+        return fetch() if key in self._written else self._session.memory.of(key, fetch)

@@ -46,7 +46,7 @@ class Graph:
 
     def find_application_by_id(self, object_id: str) -> Application | None:
         """By its object id; read once per pass, by whichever key, until a password is added or removed."""
-        return self._session.memo(_key(object_id), lambda: self.find_application_now(object_id))
+        return self._session.memory.of(_key(object_id), lambda: self.find_application_now(object_id))
 
     def find_application_now(self, object_id: str) -> Application | None:
         """`find_application_by_id` without the pass's memory."""
@@ -58,7 +58,7 @@ class Graph:
         Listed once per pass.
         `tags` can be filtered: https://learn.microsoft.com/graph/api/resources/application#properties
         """
-        return self._session.memo(("applications", tag), lambda: self._tagged(tag))
+        return self._session.memory.of(("applications", tag), lambda: self._tagged(tag))
 
     def _tagged(self, tag: str) -> tuple[Application, ...]:
         wanted = {**OF_APPLICATION, "$filter": f"tags/any(t:t eq '{tag}')"}
@@ -153,7 +153,7 @@ class Graph:
         """
         credential = {"displayName": name, "endDateTime": end.strftime("%Y-%m-%dT%H:%M:%SZ")}
         path = f"applications/{application_id}/addPassword"
-        self._session.forget(_key(application_id))
+        self._session.memory.forget(_key(application_id))
 
         def add() -> dict[str, Any]:
             return self._request("POST", path, json={"passwordCredential": credential}).json()
@@ -183,7 +183,7 @@ class Graph:
         Where nobody answers it is asked for once more: perhaps nobody heard it, and a key is removed once only.
         """
         path, body = f"applications/{application_id}/removePassword", {"keyId": key_id}
-        self._session.forget(_key(application_id))
+        self._session.memory.forget(_key(application_id))
         try:
             with suppress(Unreachable):
                 self._request("POST", path, json=body)
@@ -225,7 +225,7 @@ class Graph:
 
     def _remembered(self, found: Application | None) -> Application | None:
         if found is not None:
-            self._session.remember(_key(found.object_id), found)
+            self._session.memory.keep(_key(found.object_id), found)
         return found
 
     def _deleted_applications(self) -> list[Application]:
