@@ -52,7 +52,7 @@ def opened(arguments: Namespace, environment: Environment | None = None, **more:
 def _session(arguments: Namespace, environment: Environment) -> Generator[Session]:
     """Signed in, as the environment says; told of, where --debug asks."""
     from provisioner.cloud.profile import PROFILES
-    from provisioner.cloud.session import open_session
+    from provisioner.cloud.session import Patience, open_session
 
     session = open_session(
         PROFILES[environment.cloud],
@@ -60,8 +60,11 @@ def _session(arguments: Namespace, environment: Environment) -> Generator[Sessio
         tenant=environment.tenant,
         local=_local(environment),
         debug=arguments.debug,
-        operation_seconds=environment.waits.operation.total_seconds(),
-        visible_seconds=environment.waits.visible.total_seconds(),
+        patience=Patience(
+            operation_seconds=environment.waits.operation.total_seconds(),
+            visible_seconds=environment.waits.visible.total_seconds(),
+            throttled_seconds=environment.waits.throttle.total_seconds(),
+        ),
     )
     session.waits.tell = show.waiter(quiet=arguments.json)
     try:

@@ -1,12 +1,14 @@
 """The one retry policy: by type of answer, bounded, jittered, in every client's pipeline.
 
 A POST whose answer got lost is not sent again: it may have made something. Whoever sent it reads what stands. The same
-for any request with the option `retry_lost=False`; with `retry_patient=False` nothing is sent twice.
+for any request with the option `retry_lost=False`; with `retry_patient=False` nothing is sent twice. A service that
+turns a call away for its limits and says until when is asked again then, for as long as the spec's `waits.throttle`.
 """
 
 from __future__ import annotations
 
 import ssl
+from dataclasses import dataclass
 from http.client import RemoteDisconnected
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any
@@ -29,10 +31,13 @@ JITTER = SystemRandom().uniform
 ATTEMPTS = 6
 FIRST_SECONDS = 0.25
 LONGEST_SECONDS = 60.0
+THROTTLED_SECONDS = 600.0
+LATER_SECONDS = 5.0  # than a service asks for, at most
 # https://learn.microsoft.com/azure/architecture/best-practices/retry-service-specific
 TRANSIENT = frozenset({408, 500, 502, 503, 504})
 # A POST that these answer was not carried out.
-TURNED_AWAY = frozenset({429, 503})
+TOO_MANY = 429
+TURNED_AWAY = frozenset({TOO_MANY, 503})
 # Another operation runs there: https://learn.microsoft.com/rest/api/storagerp/storage-resource-provider-error-codes and
 # https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/common-deployment-errors
 BUSY = frozenset({"AnotherOperationInProgress", "OperationInProgress", "StorageAccountOperationInProgress"})
@@ -57,7 +62,10 @@ class Retry(HTTPPolicy[Any, Any]):
         _drop_foreign_options(options)
         position = _position(request.http_request)
         transport: Any = request.context.transport
-        for delay in _delays(ATTEMPTS if patient else 1):
+        seconds = getattr(transport, "throttled_seconds", THROTTLED_SECONDS)  # azure-identity has pools of its own
+        delays, busy = _delays(ATTEMPTS if patient else 1), _Busy(seconds if patient else 0.0)
+        delay = next(delays)
+        while True:
             try:
                 response = self.next.send(request)
             except (ServiceRequestError, ServiceResponseError, HttpResponseError) as error:
@@ -66,12 +74,37 @@ class Retry(HTTPPolicy[Any, Any]):
                 if delay is None or not _repeatable(error, safe=safe) or not _rewind(request.http_request, position):
                     raise
                 transport.sleep(delay)
+                delay = next(delays)
                 continue
             _refuse_registering(response.http_response)
-            if delay is None or not _transient(response, safe=safe) or not _rewind(request.http_request, position):
+            pause = busy.pause(response.http_response)
+            if pause is None and delay is not None and _transient(response, safe=safe):
+                pause, delay = max(retry_after(response.http_response) or 0.0, delay), next(delays)
+            if pause is None or busy.over or not _rewind(request.http_request, position):
                 return response
-            transport.sleep(max(retry_after(response.http_response) or 0.0, delay))
-        raise AssertionError("the last delay is None")
+            transport.sleep(pause)
+
+
+@dataclass
+class _Busy:
+    """The waits for a service that says when it takes a call; they count as no try. left: seconds."""
+
+    left: float
+    asked: int = 0
+
+    @property
+    def over(self) -> bool:
+        """Whether it was waited for long enough."""
+        return self.left < 0
+
+    def pause(self, response: Any) -> float | None:
+        """As long as it says, and longer each time: others ask then, too. None where it does not say."""
+        seconds = retry_after(response) if response.status_code == TOO_MANY else None
+        if not seconds:
+            return None
+        pause = seconds + JITTER(0.0, min(self.asked, LATER_SECONDS))  # spreads load, guards nothing
+        self.left, self.asked = self.left - pause, self.asked + 1
+        return pause
 
 
 def retry_after(response: Any) -> float | None:

@@ -10,6 +10,7 @@ import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,7 +19,7 @@ from urllib.parse import urlsplit
 from provisioner.cloud.budget import Budget
 from provisioner.cloud.faults import limit_reached, refusal, translated
 from provisioner.cloud.memory import Memory
-from provisioner.cloud.retries import JITTER, Retry
+from provisioner.cloud.retries import JITTER, THROTTLED_SECONDS, Retry
 from provisioner.cloud.sign_in import LocalSettings, SignIn, by_secret, sign_in
 from provisioner.cloud.tokens import Tokens, claims_of
 from provisioner.cloud.transport import WRITE_SECONDS, Route, SignInTransport, Transport, ticks
@@ -37,17 +38,31 @@ if TYPE_CHECKING:
     from provisioner.cloud.profile import Profile
     from provisioner.secret import Secret
 
-__all__ = ["LocalSettings", "Session", "open_session"]
+__all__ = ["LocalSettings", "Patience", "Session", "open_session"]
 
 T = TypeVar("T")
 USER_AGENT = "provisioner"
-VISIBLE_SECONDS = 180.0
 POLL_SECONDS = 2
 TELL_SECONDS = 1.0  # between two words about one wait
-OPERATION_SECONDS = 3600.0
 # A replica that has not forgotten an expired secret yet says this of it:
 # https://learn.microsoft.com/entra/identity-platform/reference-error-codes
 EXPIRED = "AADSTS7000222"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How long a run waits for Azure: `waits` in the spec, in seconds.
+
+    operation: for a long-running one to end. visible: for every replica to show what was written. throttled: for a call
+    to be taken that a service turns away and says until when.
+    """
+
+    operation_seconds: float = 3600.0
+    visible_seconds: float = 180.0
+    throttled_seconds: float = THROTTLED_SECONDS
+
+
+PATIENCE = Patience()
 
 
 class Session:
@@ -58,8 +73,7 @@ class Session:
         self.subscription_id = subscription
         self.lease: Lease | None = None
         self.interrupted = threading.Event()
-        self.operation_seconds = OPERATION_SECONDS  # of Azure's long-running ones
-        self.visible_seconds = VISIBLE_SECONDS  # until every replica shows what was written
+        self.operation_seconds, self.visible_seconds = PATIENCE.operation_seconds, PATIENCE.visible_seconds
         self._tenant, self._route, self._debug = tenant, route, debug
         self.waits = Waits(ticks)
         self.memory = Memory()
@@ -118,6 +132,15 @@ class Session:
     def caller_type(self) -> str:
         """`ServicePrincipal` (a managed identity is one too) or `User`, as role assignments say it."""
         return "ServicePrincipal" if self.claims.get("idtyp") == "app" else "User"
+
+    @property
+    def throttled_seconds(self) -> float:
+        """How long a call is tried that a service turns away and says until when."""
+        return self._transport.throttled_seconds
+
+    @throttled_seconds.setter
+    def throttled_seconds(self, seconds: float) -> None:
+        self._transport.throttled_seconds = seconds
 
     @property
     def counter(self) -> Counter[str]:
@@ -321,13 +344,9 @@ def open_session(
     tenant: str | None = None,
     local: LocalSettings | None = None,
     debug: bool = False,
-    operation_seconds: float = OPERATION_SECONDS,
-    visible_seconds: float = VISIBLE_SECONDS,
+    patience: Patience = PATIENCE,
 ) -> Session:
     """A session of one run. `local`: for the embedded local Azure; then the environment's proxies do not matter.
-
-    operation_seconds: how long a long-running operation of Azure may take. visible_seconds: how long something written
-    may take to be shown by every replica.
 
     Raises nothing yet: `warm` signs in.
     """
@@ -338,6 +357,7 @@ def open_session(
         route = Route(proxies={"https": local.proxy, "http": local.proxy}, ca_bundle=local.ca_bundle)
         tenant = local.tenant_id
     session = Session(profile, subscription=subscription, tenant=tenant, route=route, debug=debug)
-    session.operation_seconds, session.visible_seconds = operation_seconds, visible_seconds
+    session.throttled_seconds = patience.throttled_seconds
+    session.operation_seconds, session.visible_seconds = patience.operation_seconds, patience.visible_seconds
     options = {"transport": session.sign_in_transport(), "user_agent": USER_AGENT}
     return session.signed_in(sign_in(profile, tenant, local, retry_policy_class=Retry, **options))

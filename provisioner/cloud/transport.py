@@ -28,6 +28,8 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, SSLError
 from urllib3.util import create_urllib3_context
 from urllib3.util.retry import Retry as NoRetry
 
+from provisioner.cloud.retries import THROTTLED_SECONDS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
@@ -58,7 +60,10 @@ class Route:
 
 
 class Transport(HttpTransport[Any, Any]):
-    """One pool for all SDK clients; closing it through one of them is without effect (`shut` ends it)."""
+    """One pool for all SDK clients; closing it through one of them is without effect (`shut` ends it).
+
+    throttled_seconds: how long `retries` may go on with a call that a service turns away and says until when.
+    """
 
     def __init__(
         self,
@@ -77,6 +82,7 @@ class Transport(HttpTransport[Any, Any]):
             connection_timeout=CONNECT_SECONDS,
             read_timeout=READ_SECONDS,
         )
+        self.throttled_seconds = THROTTLED_SECONDS
         self.counter: Counter[str] = Counter()
         self.first_date: datetime | None = None
         self.first_ticks = 0.0
@@ -177,6 +183,11 @@ class SignInTransport(HttpTransport[Any, Any]):
         self._transport = transport
         self._discoveries: dict[str, Any] = {}
         self._lock = threading.Lock()
+
+    @property
+    def throttled_seconds(self) -> float:
+        """As the pool's own."""
+        return self._transport.throttled_seconds
 
     def send(self, request: Any, **options: Any) -> Any:
         """One request on the wire; none for what the authority told already.

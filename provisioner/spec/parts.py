@@ -298,4 +298,5 @@ class Waits(Part):
     visible: Duration = Field(default=timedelta(minutes=3), description="What was written to be seen everywhere.")
     sign_in: Duration = Field(default=timedelta(minutes=5), description="A new credential to be accepted.")
     operation: Duration = Field(default=timedelta(hours=1), description="A long-running operation of Azure.")
+    throttle: Duration = Field(default=timedelta(minutes=10), description="A service that says when it takes a call.")
     import_: Duration = Field(default=timedelta(minutes=10), alias="import", description="A DAG to be imported.")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from provisioner import commands
 from provisioner.cloud.cloud import Cloud
 from provisioner.cloud.profile import PROFILES
-from provisioner.cloud.session import LocalSettings, open_session
+from provisioner.cloud.session import LocalSettings, Patience, open_session
 from provisioner.model import Asked, Intent, Outcome, Result, Step
 from provisioner.secret import Secret
 from provisioner.spec.loader import load
@@ -89,7 +89,7 @@ class Rotations:
             subscription=environment.subscription,
             tenant=environment.tenant,
             local=local,
-            visible_seconds=environment.waits.visible.total_seconds(),
+            patience=Patience(visible_seconds=environment.waits.visible.total_seconds()),
         )
         try:
             session.warm()
