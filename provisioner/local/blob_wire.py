@@ -28,6 +28,7 @@ _MESSAGES = {
     "BlobNotFound": "The specified blob does not exist.",
     "CannotVerifyCopySource": "The specified resource does not exist.",
     "DirectoryIsNotEmpty": "This operation is not permitted on a non-empty directory.",
+    "InvalidBlobOrBlock": "The specified blob or block content is invalid.",
     "InvalidBlobType": "The blob type is invalid for this operation.",
     "InvalidBlockId": "The specified block ID is invalid. The block ID must be Base64-encoded.",
     "InvalidBlockList": "The specified block list is invalid.",

@@ -103,7 +103,7 @@ for _method in ("GET", "HEAD"):
 def set_container_metadata(call: Call) -> Reply:
     """Replace it."""
     at, found = _container(call, "write")
-    containers.get(at.world, at.name, at.container)
+    conditions.check_modified_since(call.headers, blob_wire.as_path(found))
     changed = containers.put(at.world, {**found, "metadata": metadata(call)})
     return Reply(headers=container_stamps(changed))
 
@@ -227,6 +227,7 @@ def append_block(call: Call) -> Reply:
     expected = call.headers.get("x-ms-blob-condition-appendpos")
     if expected is not None and expected != str(found["size"]):
         raise conditions.append_position_unmet()
+    conditions.check_append_size(call.headers, int(found["size"]) + len(call.body))
     md5 = blocks.check_md5(call)
     changed = blocks.append(at.world, at.place, found, call.body)
     count = {

@@ -1,0 +1,54 @@
+"""What the Blob service refuses of blocks, appends and metadata that do not fit what is there."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.local.services import lake as lakes
+
+if TYPE_CHECKING:
+    from tests.emulator import Answer, LocalAzure
+    from tests.local.services.lake import Lake
+
+
+@pytest.fixture
+def lake(azure_env: LocalAzure) -> Lake:
+    made = lakes.make(azure_env)
+    assert made.call("PUT", f"{made.blob}/data?restype=container").status == 201
+    return made
+
+
+def _block(lake: Lake, name: str) -> Answer:
+    block = base64.b64encode(name.encode()).decode()
+    return lake.call("PUT", f"{lake.blob}/data/a?comp=block&blockid={block}", b"abc")
+
+
+def _said(answer: Answer) -> tuple[int, str]:
+    return answer.status, answer.headers["x-ms-error-code"]
+
+
+def test_block_ids_of_one_blob_have_one_length(lake: Lake) -> None:
+    assert _block(lake, "001").status == 201
+    assert _said(_block(lake, "0000002")) == (400, "InvalidBlobOrBlock")
+    assert _block(lake, "002").status == 201
+
+
+def test_an_append_makes_no_blob_larger_than_wanted(lake: Lake) -> None:
+    url = f"{lake.blob}/data/a"
+    assert lake.call("PUT", url, headers={"x-ms-blob-type": "AppendBlob"}).status == 201
+    for limit, expected in (("3", 201), ("5", 412), ("6", 201)):
+        answer = lake.call("PUT", f"{url}?comp=appendblock", b"abc", headers={"x-ms-blob-condition-maxsize": limit})
+        assert answer.status == expected, limit
+        if expected == 412:
+            assert answer.headers["x-ms-error-code"] == "MaxBlobSizeConditionNotMet"
+
+
+def test_metadata_of_a_container_are_written_if_it_changed_since(lake: Lake) -> None:
+    url = f"{lake.blob}/data?restype=container&comp=metadata"
+    late, early = "Fri, 01 Jan 2999 00:00:00 GMT", "Mon, 01 Jan 2001 00:00:00 GMT"
+    refused = lake.call("PUT", url, headers={"x-ms-meta-a": "b", "If-Modified-Since": late})
+    assert _said(refused) == (412, "ConditionNotMet")
+    assert lake.call("PUT", url, headers={"x-ms-meta-a": "b", "If-Modified-Since": early}).status == 200
