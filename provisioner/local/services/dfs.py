@@ -130,12 +130,13 @@ def _rename(call: Call) -> Reply:
     conditions.check_lease(at.world, call.headers, old)
     held = {"x-ms-lease-id": call.headers.get("x-ms-source-lease-id", "")}
     conditions.check_lease(at.world, held, moving)
+    moved = moving
     if source.key != at.place.key:
         _check_target(at, source, moving, old)
         moved = paths.rename(at.world, source, at.place)
         if "x-ms-properties" in call.headers:
-            paths.put(at.world, at.place, {**moved, "metadata": dfs_wire.metadata(call)})
-    return Reply(status=201, headers={"x-ms-request-server-encrypted": "true"})
+            moved = paths.put(at.world, at.place, {**moved, "metadata": dfs_wire.metadata(call)})
+    return Reply(status=201, headers={**stamps(moved), "x-ms-request-server-encrypted": "true"})
 
 
 def _source(call: Call, at: Visit) -> tuple[Place, Document]:

@@ -143,6 +143,17 @@ def test_a_rename_moves_content_and_metadata_over_what_was_there(jobs: Any) -> N
     assert [found.name for found in jobs.get_paths()] == ["job.jar"]
 
 
+def test_a_rename_answers_with_the_stamps_of_what_moved(lake: Lake, jobs: Any) -> None:
+    jobs.get_file_client("a").upload_data(b"1", overwrite=True)
+    for source in ("a", "b"):  # the second time onto itself
+        answer = lake.call("PUT", f"{lake.dfs}/jobs/b", headers={"x-ms-rename-source": f"/jobs/{source}"})
+        shown = lake.call("HEAD", f"{lake.dfs}/jobs/b")
+        assert answer.status == 201
+        assert [answer.headers[h] for h in ("etag", "last-modified")] == [
+            shown.headers[h] for h in ("etag", "last-modified")
+        ]
+
+
 def test_a_rename_takes_conditions_on_both_ends(lake: Lake, jobs: Any) -> None:
     source = jobs.create_file("a")
     jobs.create_file("b")
