@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
@@ -41,15 +42,19 @@ _MESSAGES = {
 
 
 def render(call: Call, failed: AzureError) -> Reply:
-    """`<Error><Code>…`, the code in a header too; a HEAD has the header only."""
+    """`<Error><Code>…`, the code in a header too; a HEAD has the header only. The status line has the sentence.
+
+    https://learn.microsoft.com/rest/api/storageservices/blob-batch#sample-response
+    """
     headers = {**failed.headers, **path_answers.version(call), "x-ms-error-code": failed.code}
     if call.method == "HEAD" or failed.status == 304:
-        return Reply(status=failed.status, headers=headers)
+        return Reply(status=failed.status, headers=headers, phrase=failed.message)
     stamp = call.world.clock.now().strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
     message = f"{failed.message}\nRequestId:{call.request_id}\nTime:{stamp}"
     inner = element("Code", failed.code) + element("Message", message)
     inner += "".join(element(name, str(value)) for name, value in failed.details.items())
-    return xml(f"<Error>{inner}</Error>", status=failed.status, headers=headers)
+    shown = xml(f"<Error>{inner}</Error>", status=failed.status, headers=headers)
+    return replace(shown, phrase=failed.message)
 
 
 def error(status: int, code: str) -> AzureError:

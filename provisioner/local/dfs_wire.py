@@ -54,15 +54,15 @@ _CONTENT_HEADERS = {
 
 
 def render(call: Call, failed: AzureError) -> Reply:
-    """`{"error": {"code", "message"}}`, the code in a header too; a HEAD has the header only."""
+    """`{"error": {"code", "message"}}`, the code in a header and the message in the status line; a HEAD has no body."""
     code, message = _CODES.get(failed.code, (failed.code, failed.message))
     headers = {**failed.headers, **path_answers.version(call), "x-ms-error-code": code}
     if call.method == "HEAD" or failed.status == 304:
-        return Reply(status=failed.status, headers=headers)
+        return Reply(status=failed.status, headers=headers, phrase=message)
     stamp = call.world.clock.now().strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
     text = f"{message}\nRequestId:{call.request_id}\nTime:{stamp}"
     shown = {"code": code, "message": text} | ({"detail": dict(failed.details)} if failed.details else {})
-    return Reply(status=failed.status, body={"error": shown}, headers=headers)
+    return Reply(status=failed.status, body={"error": shown}, headers=headers, phrase=message)
 
 
 def error(status: int, code: str) -> AzureError:

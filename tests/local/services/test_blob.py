@@ -170,6 +170,15 @@ def test_a_head_of_a_missing_blob_has_its_error_in_a_header_only(lake: Lake, dag
     assert code(lake.call("GET", f"{lake.blob}/none/none")) == "ContainerNotFound"
 
 
+def test_the_status_line_of_an_error_has_its_sentence(lake: Lake) -> None:
+    missing, none = "The specified blob does not exist.", "The specified filesystem does not exist."
+    assert lake.call("PUT", f"{lake.blob}/dags?restype=container").phrase == "Created"
+    assert lake.call("GET", f"{lake.blob}/dags/none").phrase == missing
+    assert lake.call("HEAD", f"{lake.blob}/dags/none").phrase == missing
+    assert lake.call("HEAD", f"{lake.dfs}/none?resource=filesystem").phrase == none
+    assert lake.call("PUT", f"{lake.dfs}/none/a?resource=file").phrase == none
+
+
 def test_names_of_metadata_have_no_hyphens(lake: Lake) -> None:
     refused = lake.call("PUT", f"{lake.blob}/new?restype=container", headers={"x-ms-meta-my-mark": "ours"})
     assert (refused.status, code(refused)) == (400, "InvalidMetadata")
