@@ -37,6 +37,7 @@ _MESSAGES = {
     "Md5Mismatch": "The MD5 value specified in the request did not match with the MD5 value calculated by the server.",
     "OutOfRangeQueryParameterValue": "One of the query parameters specified in the request URI is outside the "
     "permissible range.",
+    "NoPendingCopyOperation": "There is currently no pending copy operation.",
     "PublicAccessNotPermitted": "Public access is not permitted on this storage account.",
 }
 
@@ -132,10 +133,23 @@ def blob_headers(at: Visit, found: Document, *, whole: bool) -> dict[str, str]:
     shown |= {"x-ms-blob-type": str(found["type"]), **tier, "Content-Length": str(found["size"])}
     if found["type"] == "AppendBlob":
         shown["x-ms-blob-committed-block-count"] = str(len(found["blocks"]))
+    shown |= {f"x-ms-copy-{name}": value for name, value in copied(found).items()}
     if at.is_hierarchical:
         shown["x-ms-resource-type"] = "directory" if found["directory"] else "file"
         shown |= {f"x-ms-{name}": str(found[name]) for name in ("owner", "group", "permissions", "acl")}
     return {**shown, **metadata_headers(found)}
+
+
+def copied(found: Document) -> dict[str, str]:
+    """How a blob came out of another, until its bytes or properties are written anew.
+
+    https://learn.microsoft.com/rest/api/storageservices/get-blob-properties#response-headers
+    """
+    copy = found.get("copy")
+    if not copy:
+        return {}
+    done = {"progress": f"{found['size']}/{found['size']}", "completion-time": path_answers.moment(found["created"])}
+    return {**copy, "status": "success", **done}
 
 
 _INFERRED = {"x-ms-access-tier": "Hot", "x-ms-access-tier-inferred": "true"}
@@ -215,6 +229,8 @@ def _blob_entry(call: Call, found: Document, *, hierarchical: bool) -> str:
     }
     inner = "".join(element(name, value) for name, value in items.items())
     inner += _lease(path_answers.lease_state(call.world, found)) + element("ServerEncrypted", "true")
+    if "copy" in call.query.get("include", ""):
+        inner += "".join(element(f"Copy{n.title().replace('-', '')}", value) for n, value in copied(found).items())
     folder = {"hdi_isfolder": "true"} if found["directory"] else {}
     meta = _metadata({**found["metadata"], **folder}) if "metadata" in call.query.get("include", "") else ""
     return f"<Blob>{element('Name', str(found['name']))}<Properties>{inner}</Properties>{meta}<OrMetadata /></Blob>"

@@ -245,7 +245,14 @@ def set_blob_metadata(call: Call) -> Reply:
 @_on("PUT", "/{container}/{path:path}", comp="properties")
 def set_blob_properties(call: Call) -> Reply:
     """Replace the content headers: what is not given is cleared, as Azure does."""
-    return _change(call, {"headers": blocks.content_headers(call)})
+    return _change(call, {"headers": blocks.content_headers(call), "copy": {}})
+
+
+@_on("PUT", "/{container}/{path:path}", comp="copy")
+def abort_copy(call: Call) -> Reply:
+    """Always too late: a copy is done at once."""
+    _present(call, WRITE)
+    raise error(409, "NoPendingCopyOperation")
 
 
 @_on("PUT", "/{container}/{path:path}", comp="tier")
@@ -298,8 +305,9 @@ def _copy(call: Call, at: Visit) -> Reply:
     conditions.check_write(call.headers, found, error(412, "BlobAlreadyExists"), prefix="x-ms-source-")
     values = blocks.given(call)
     values = {**values, "headers": found["headers"], "metadata": values["metadata"] or found["metadata"]}
+    values["copy"] = {"id": at.world.clock.new_id(), "source": call.headers["x-ms-copy-source"]}
     made = blocks.copy(at.world, found, at.place, at.who, values)
-    done = {"x-ms-copy-id": at.world.clock.new_id(), "x-ms-copy-status": "success"}
+    done = {"x-ms-copy-id": values["copy"]["id"], "x-ms-copy-status": "success"}
     return Reply(status=202, headers={**stamps(made), **done})
 
 

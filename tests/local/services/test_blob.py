@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
-from azure.storage.blob import BlobBlock
+from azure.storage.blob import BlobBlock, ContentSettings
 
 from tests.local.services import lake as lakes
 
@@ -123,6 +123,21 @@ def test_a_copy_has_content_and_metadata(lake: Lake, dags: Any) -> None:
     assert copy.start_copy_from_url(f"{lake.blob}/dags/a")["copy_status"] == "success"
     assert copy.download_blob().readall() == b"hello"
     assert copy.get_blob_properties().metadata == {"sha": "1"}
+
+
+def test_a_copy_says_where_it_came_from_until_it_is_written_anew(lake: Lake, dags: Any) -> None:
+    dags.get_blob_client("a").upload_blob(b"hello")
+    copy = dags.get_blob_client("b")
+    begun = copy.start_copy_from_url(f"{lake.blob}/dags/a")
+    found = copy.get_blob_properties().copy
+    assert (found.id, found.status, found.progress) == (begun["copy_id"], "success", "5/5")
+    assert (found.source, found.completion_time) == (f"{lake.blob}/dags/a", copy.get_blob_properties().last_modified)
+    listed = {blob.name: blob.copy.id for blob in dags.list_blobs(include=["copy"])}
+    assert listed == {"a": None, "b": begun["copy_id"]}
+    with pytest.raises(ResourceExistsError, match="NoPendingCopyOperation"):
+        copy.abort_copy(begun["copy_id"])
+    copy.set_http_headers(ContentSettings(content_type="text/plain"))
+    assert copy.get_blob_properties().copy.id is None
 
 
 def test_both_endpoints_show_the_same_data(lake: Lake, dags: Any) -> None:
