@@ -163,7 +163,7 @@ def _check_target(at: Visit, source: Place, moving: Document, old: Document | No
     if old is not None and old["directory"] != moving["directory"]:
         raise dfs_wire.error(409, "InvalidSourceOrDestinationResourceType")
     if old is not None and any(paths.below(at.world, at.place)):
-        raise dfs_wire.error(409, "DirectoryNotEmpty")
+        raise dfs_wire.path_exists()
 
 
 def _present(call: Call, *actions: str) -> tuple[Visit, Document]:

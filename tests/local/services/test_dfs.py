@@ -170,6 +170,9 @@ def test_a_directory_is_renamed_with_all_below_it_but_not_into_itself(lake: Lake
     named = {"x-ms-rename-source": "/jobs/a"}
     assert code(lake.call("PUT", f"{lake.dfs}/jobs/a/b/x", headers=named)) == "InvalidRenameSourcePath"
     assert code(lake.call("PUT", f"{lake.dfs}/jobs/no/x", headers=named)) == "RenameDestinationParentPathNotFound"
+    jobs.create_file("full/a")
+    assert code(lake.call("PUT", f"{lake.dfs}/jobs/full", headers=named)) == "PathAlreadyExists"
+    jobs.delete_directory("full")
     jobs.get_directory_client("a").rename_directory("jobs/z")
     assert [found.name for found in jobs.get_paths()] == ["z", "z/b", "z/b/c.txt"]
     assert jobs.get_file_client("z/b/c.txt").download_file().readall() == b"c"
