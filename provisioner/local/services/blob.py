@@ -297,7 +297,9 @@ def _copy(call: Call, at: Visit) -> Reply:
     """From any account of the tenant that the caller may read; done at once."""
     source = urlsplit(call.headers["x-ms-copy-source"])
     account = resources.named(at.world, ACCOUNTS, str(source.hostname).partition(".")[0])
-    container, _, path = unquote(source.path).strip("/").partition("/")
+    container, _, path = unquote(source.path).lstrip("/").partition("/")
+    flat = account is not None and not account["properties"].get("isHnsEnabled")
+    path = path if flat else path.strip("/")
     place = Place(account=str(source.hostname).partition(".")[0], container=container, path=path)
     found = paths.find(at.world, place) if account else None
     if account is None or found is None or found["directory"] or not _may_copy(at, account, place, source.query):
@@ -316,7 +318,8 @@ def _may_copy(at: Visit, account: Document, source: Place, query: str) -> bool:
     signed = {name.lower(): value for name, value in parse_qsl(query)}
     if "sig" in signed:
         where = {"container": source.container, "path": source.path}
-        return "r" in shared_access.check(replace(at.call, query=signed, params=where, method="GET"), account)
+        asked = replace(at.call, query=signed, params=where, path=f"/{source.container}/{source.path}", method="GET")
+        return "r" in shared_access.check(asked, account)
     if at.who == SUPER_USER:
         return at.letters is None and account["id"] == at.account["id"]
     return access.allows(at.world, at.who, READ, container_scope(account, source.container), data=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
-from azure.storage.blob import BlobBlock, ContentSettings
+from azure.storage.blob import BlobBlock, ContentSettings, generate_blob_sas
 
 from tests.local.services import lake as lakes
 
@@ -192,6 +193,27 @@ def test_the_status_line_of_an_error_has_its_sentence(lake: Lake) -> None:
     assert lake.call("HEAD", f"{lake.blob}/dags/none").phrase == missing
     assert lake.call("HEAD", f"{lake.dfs}/none?resource=filesystem").phrase == none
     assert lake.call("PUT", f"{lake.dfs}/none/a?resource=file").phrase == none
+
+
+def test_a_slash_is_a_letter_in_the_names_of_a_flat_account(azure_env: LocalAzure) -> None:
+    flat = lakes.make(azure_env, "flatlake2", isHnsEnabled=False)
+    with flat.blobs() as service:
+        data = service.create_container("data")
+        for name in ("a", "a/", "a/b", "/c//"):
+            data.upload_blob(name, name.encode())
+        assert [blob.name for blob in data.list_blobs()] == ["/c//", "a", "a/", "a/b"]
+        assert {item.name for item in data.walk_blobs()} == {"/", "a", "a/"}
+        assert data.download_blob("/c//").readall() == b"/c//"
+        until = datetime(2099, 1, 1, tzinfo=UTC)
+        key = lakes.key_of(flat)
+        signed = generate_blob_sas(flat.name, "data", "a/", account_key=key, permission="r", expiry=until)
+        for source in (f"{flat.blob}/data/a/", f"{flat.blob}/data/a/?{signed}"):
+            data.get_blob_client("d/").start_copy_from_url(source)
+            assert data.download_blob("d/").readall() == b"a/"
+        data.delete_blob("a")
+        assert [blob.name for blob in data.list_blobs()] == ["/c//", "a/", "a/b", "d/"]
+        data.delete_container()
+        assert not list(service.create_container("data").list_blobs())
 
 
 def test_names_of_metadata_have_no_hyphens(lake: Lake) -> None:
