@@ -164,7 +164,10 @@ def container_list(call: Call, account: str, found: Iterable[Document]) -> Reply
 
 
 def blob_list(call: Call, top: Place, found: Iterable[Document], *, hierarchical: bool) -> Reply:
-    """The list of a container's blobs; with a delimiter what lies deeper is one prefix."""
+    """The list of a container's blobs; with a delimiter what lies deeper is one prefix.
+
+    It begins with the name in `startFrom`: https://learn.microsoft.com/rest/api/storageservices/list-blobs
+    """
     prefix, delimiter = call.query.get("prefix", ""), call.query.get("delimiter", "")
     entries: dict[str, str] = {}
     for document in found:
@@ -174,7 +177,8 @@ def blob_list(call: Call, top: Place, found: Iterable[Document], *, hierarchical
             entries.setdefault(folded, f"<BlobPrefix>{element('Name', folded)}</BlobPrefix>")
         elif name.startswith(prefix):
             entries[name] = _blob_entry(call, document, hierarchical=hierarchical)
-    return _listing(call, top.account, top.container, "Blobs", sorted(entries.items()))
+    shown = [entry for entry in sorted(entries.items()) if entry[0] >= call.query.get("startfrom", "")]
+    return _listing(call, top.account, top.container, "Blobs", shown)
 
 
 def _folded(name: str, prefix: str, delimiter: str) -> str | None:

@@ -247,6 +247,18 @@ def direct_children(found: list[Document], top: Place) -> list[Document]:
     return [children[name] for name in sorted(children)]
 
 
+def begun(call: Call, found: list[Document], top: Place) -> list[Document]:
+    """From `beginFrom` on, a path below the directory; only one level of it where the list has one.
+
+    https://learn.microsoft.com/rest/api/storageservices/datalakestoragegen2/path/list
+    """
+    first = call.query.get("beginfrom", "").strip("/")
+    if "/" in first and not flag(call, "recursive"):
+        raise invalid_query("beginFrom", first)
+    start = f"{top.path}/{first}" if top.path else first
+    return [document for document in found if not first or str(document["name"]) >= start]
+
+
 def page(call: Call, found: list[Document]) -> tuple[list[Document], dict[str, str]]:
     """One page, by name, and the header that leads to the next."""
     limit = min(number(call.query.get("maxresults", str(_PAGE)), "maxResults"), _PAGE)

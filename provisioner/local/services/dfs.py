@@ -89,6 +89,7 @@ def list_paths(call: Call) -> Reply:
     found = [d for d in paths.below(at.world, top) if d["size"] or d["directory"] or d["content"]]
     if not flag(call, "recursive"):
         found = dfs_wire.direct_children(found, top)
+    found = dfs_wire.begun(call, found, top)
     page, headers = dfs_wire.page(call, found)
     return Reply(body={"paths": [dfs_wire.path_entry(d) for d in page]}, headers=headers)
 

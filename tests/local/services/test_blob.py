@@ -167,6 +167,14 @@ def test_lists_have_prefix_delimiter_metadata_and_pages(dags: Any) -> None:
     assert pages == [["a", "a/1", "a/2"], ["b"]]
 
 
+def test_a_list_begins_where_it_is_told_to(lake: Lake, dags: Any) -> None:
+    for name in ("a", "b/c", "d"):
+        dags.upload_blob(name, b"x")
+    asked = f"{lake.blob}/dags?restype=container&comp=list&startFrom="
+    for query, names in {"b/c": ["b/c", "d"], "b/&delimiter=/": ["b/", "d"], "x": []}.items():
+        assert re.findall("<Name>(.*?)</Name>", lake.call("GET", asked + query).body.decode()) == names
+
+
 def test_conditions_decide(dags: Any) -> None:
     from azure.core import MatchConditions
 

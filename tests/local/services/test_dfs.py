@@ -323,6 +323,19 @@ def test_a_missing_path_is_404_and_a_head_of_it_has_no_body(lake: Lake, jobs: An
         jobs.get_file_client("none").get_file_properties()
 
 
+def test_lists_begin_where_they_are_told_to(lake: Lake, jobs: Any) -> None:
+    for name in ("a", "d/e", "d/f/g", "z"):
+        jobs.create_file(name)
+    asked = f"{lake.dfs}/jobs?resource=filesystem&recursive="
+    for query, names in {
+        "false&beginFrom=d": ["d", "z"],
+        "true&beginFrom=d/f": ["d/f", "d/f/g", "z"],
+        "false&directory=d&beginFrom=f": ["d/f"],
+    }.items():
+        assert [found["name"] for found in lake.call("GET", asked + query).json()["paths"]] == names
+    assert code(lake.call("GET", asked + "false&beginFrom=d/f")) == "InvalidQueryParameterValue"
+
+
 def test_a_flat_account_has_no_access_control(azure_env: LocalAzure) -> None:
     lake = lakes.make(azure_env, "flatlake1", isHnsEnabled=False)
     with lake.files() as service:
