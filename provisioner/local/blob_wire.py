@@ -72,6 +72,13 @@ def check_known(call: Call, *known: str) -> None:
         raise AzureError(status=400, code="UnsupportedQueryParameter", message=message, details=details)
 
 
+def invalid_query(name: str, value: str) -> AzureError:
+    """The 400 for a query item that makes no sense here."""
+    message = "Value for one of the query parameters specified in the request URI is invalid."
+    details = {"QueryParameterName": name, "QueryParameterValue": value}
+    return AzureError(status=400, code="InvalidQueryParameterValue", message=message, details=details)
+
+
 def xml(text: str, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
     """An XML document as an answer."""
     body = f'<?xml version="1.0" encoding="utf-8"?>{text}'.encode()

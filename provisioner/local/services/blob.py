@@ -94,6 +94,13 @@ def get_account_information(call: Call) -> Reply:
     return Reply(headers=shown)
 
 
+@_on("GET", "/", restype="service")
+def refuse_of_service(call: Call) -> Reply:
+    """Statistics of replication are for secondary endpoints: no account of here has one."""
+    visit(call)
+    raise blob_wire.invalid_query("comp", call.query.get("comp", ""))
+
+
 for _method in ("GET", "HEAD"):
     for _path in ("/", "/{container}", "/{container}/{path:path}"):
         _on(_method, _path, restype="account", comp="properties")(get_account_information)
@@ -148,6 +155,7 @@ def list_blobs(call: Call) -> Reply:
 @_on("PUT", "/{container}", restype="container")
 def create_container(call: Call) -> Reply:
     """201, or 409 ContainerAlreadyExists."""
+    blob_wire.check_known(call)
     at = visit(call, f"{CONTAINERS}/write", control=True)
     public = blob_wire.public_access(call, at.account)
     made = containers.create(at.world, at.name, at.container, metadata=metadata(call))
@@ -159,6 +167,7 @@ def create_container(call: Call) -> Reply:
 @_on("DELETE", "/{container}", restype="container")
 def delete_container(call: Call) -> Reply:
     """With all that is in it."""
+    blob_wire.check_known(call)
     at, found = _container(call, "delete")
     conditions.check_write(call.headers, blob_wire.as_path(found), error(409, "BlobAlreadyExists"))
     containers.delete(at.world, at.name, at.container, lease_id=call.headers.get("x-ms-lease-id"))
@@ -167,6 +176,7 @@ def delete_container(call: Call) -> Reply:
 
 def get_container(call: Call) -> Reply:
     """Properties and metadata, in headers."""
+    blob_wire.check_known(call, "metadata")
     _, found = _container(call, "read")
     leased = call.headers.get("x-ms-lease-id")
     if leased:

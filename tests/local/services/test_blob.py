@@ -167,6 +167,15 @@ def test_lists_have_prefix_delimiter_metadata_and_pages(dags: Any) -> None:
     assert pages == [["a", "a/1", "a/2"], ["b"]]
 
 
+def test_what_storage_does_not_know_makes_no_container(lake: Lake) -> None:
+    for method in ("PUT", "GET", "DELETE"):
+        answer = lake.call(method, f"{lake.blob}/new?restype=container&comp=rename")
+        assert (answer.status, answer.headers["x-ms-error-code"]) == (400, "UnsupportedQueryParameter")
+    answer = lake.call("GET", f"{lake.blob}/?restype=service&comp=stats")
+    assert (answer.status, answer.headers["x-ms-error-code"]) == (400, "InvalidQueryParameterValue")
+    assert lake.call("HEAD", f"{lake.blob}/new?restype=container").status == 404
+
+
 def test_a_list_begins_where_it_is_told_to(lake: Lake, dags: Any) -> None:
     for name in ("a", "b/c", "d"):
         dags.upload_blob(name, b"x")
