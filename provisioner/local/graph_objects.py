@@ -36,6 +36,11 @@ def find(call: Call, table: str) -> Document | None:
     return next((d for d in rows if str(d.get(name) or "").lower() == value.lower()), None)
 
 
+def prefers(call: Call, wanted: str) -> bool:
+    """Whether the header Prefer names it."""
+    return wanted in {item.strip().lower() for item in call.headers.get("prefer", "").split(",")}
+
+
 def key_of(call: Call) -> tuple[str, str]:
     """The alternate key of the path."""
     found = _KEY.fullmatch(call.params["key"])

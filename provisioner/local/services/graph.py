@@ -145,8 +145,7 @@ def update(call: Call, table: str) -> Reply:
     if found is not None:
         graph_objects.change(call, table, found, call.json())
         return Reply(status=204)
-    prefers = {item.strip().lower() for item in call.headers.get("prefer", "").split(",")}
-    if "key" not in call.params or "create-if-missing" not in prefers:
+    if "key" not in call.params or not graph_objects.prefers(call, "create-if-missing"):
         raise missing(call.params.get("id") or graph_objects.key_of(call)[1])
     return _shown(call, table, _made_by_key(call, table), 201)
 
