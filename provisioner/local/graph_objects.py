@@ -103,7 +103,10 @@ def create_principal(call: Call, body: dict[str, Any]) -> Document:
     made = directory.new_principal(call.world, app_id, app["displayName"])
     made |= {"signInAudience": app["signInAudience"], "_owners": [call.who.object_id]}
     made["servicePrincipalNames"] = [*app["identifierUris"], app_id]
-    _merge(call, made, {key: value for key, value in body.items() if key not in {"appId", "displayName"}})
+    fixed = {"appId", "displayName"}
+    if str(body.get("servicePrincipalType")).lower() == "application":  # what it is anyway; Ansible spells it so
+        fixed.add("servicePrincipalType")
+    _merge(call, made, {key: value for key, value in body.items() if key not in fixed})
     return call.world.store.put(directory.PRINCIPALS, made["id"], made)
 
 

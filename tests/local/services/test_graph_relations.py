@@ -74,6 +74,13 @@ def test_an_expansion_comes_along(azure: LocalAzure, app: dict[str, Any]) -> Non
     assert (expanded["memberOf"], len(expanded["owners"])) == ([], 1)
 
 
+def test_the_type_of_a_principal_may_be_told_in_any_case(azure: LocalAzure, app: dict[str, Any]) -> None:
+    wanted = {"appId": app["appId"], "servicePrincipalType": "managedIdentity"}
+    assert code(azure.graph("POST", "servicePrincipals", wanted)) == (400, "Request_BadRequest")
+    made = azure.graph("POST", "servicePrincipals", wanted | {"servicePrincipalType": "application"})
+    assert (made.status, made.json()["servicePrincipalType"]) == (201, "Application")
+
+
 def test_nobody_is_a_member(azure: LocalAzure, principal: dict[str, Any]) -> None:
     at = f"servicePrincipals/{principal['id']}"
     assert azure.graph("POST", f"{at}/getMemberObjects", {"securityEnabledOnly": False}).json()["value"] == []
