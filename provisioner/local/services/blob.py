@@ -94,6 +94,13 @@ def get_account_information(call: Call) -> Reply:
     return Reply(headers=shown)
 
 
+@_on("GET", "/", restype="service")
+def refuse_of_service(call: Call) -> Reply:
+    """Statistics of replication are for secondary endpoints: no account of here has one."""
+    visit(call)
+    raise blob_wire.invalid_query("comp", call.query.get("comp", ""))
+
+
 for _method in ("GET", "HEAD"):
     for _path in ("/", "/{container}", "/{container}/{path:path}"):
         _on(_method, _path, restype="account", comp="properties")(get_account_information)
@@ -148,6 +155,7 @@ def list_blobs(call: Call) -> Reply:
 @_on("PUT", "/{container}", restype="container")
 def create_container(call: Call) -> Reply:
     """201, or 409 ContainerAlreadyExists."""
+    blob_wire.check_known(call)
     at = visit(call, f"{CONTAINERS}/write", control=True)
     public = blob_wire.public_access(call, at.account)
     made = containers.create(at.world, at.name, at.container, metadata=metadata(call))
@@ -159,6 +167,7 @@ def create_container(call: Call) -> Reply:
 @_on("DELETE", "/{container}", restype="container")
 def delete_container(call: Call) -> Reply:
     """With all that is in it."""
+    blob_wire.check_known(call)
     at, found = _container(call, "delete")
     conditions.check_write(call.headers, blob_wire.as_path(found), error(409, "BlobAlreadyExists"))
     containers.delete(at.world, at.name, at.container, lease_id=call.headers.get("x-ms-lease-id"))
@@ -167,6 +176,7 @@ def delete_container(call: Call) -> Reply:
 
 def get_container(call: Call) -> Reply:
     """Properties and metadata, in headers."""
+    blob_wire.check_known(call, "metadata")
     _, found = _container(call, "read")
     leased = call.headers.get("x-ms-lease-id")
     if leased:
@@ -246,7 +256,14 @@ def set_blob_metadata(call: Call) -> Reply:
 @_on("PUT", "/{container}/{path:path}", comp="properties")
 def set_blob_properties(call: Call) -> Reply:
     """Replace the content headers: what is not given is cleared, as Azure does."""
-    return _change(call, {"headers": blocks.content_headers(call)})
+    return _change(call, {"headers": blocks.content_headers(call), "copy": {}})
+
+
+@_on("PUT", "/{container}/{path:path}", comp="copy")
+def abort_copy(call: Call) -> Reply:
+    """Always too late: a copy is done at once."""
+    _present(call, WRITE)
+    raise error(409, "NoPendingCopyOperation")
 
 
 @_on("PUT", "/{container}/{path:path}", comp="tier")
@@ -291,7 +308,9 @@ def _copy(call: Call, at: Visit) -> Reply:
     """From any account of the tenant that the caller may read; done at once."""
     source = urlsplit(call.headers["x-ms-copy-source"])
     account = resources.named(at.world, ACCOUNTS, str(source.hostname).partition(".")[0])
-    container, _, path = unquote(source.path).strip("/").partition("/")
+    container, _, path = unquote(source.path).lstrip("/").partition("/")
+    flat = account is not None and not account["properties"].get("isHnsEnabled")
+    path = path if flat else path.strip("/")
     place = Place(account=str(source.hostname).partition(".")[0], container=container, path=path)
     found = paths.find(at.world, place) if account else None
     if account is None or found is None or found["directory"] or not _may_copy(at, account, place, source.query):
@@ -299,8 +318,9 @@ def _copy(call: Call, at: Visit) -> Reply:
     conditions.check_write(call.headers, found, error(412, "BlobAlreadyExists"), prefix="x-ms-source-")
     values = blocks.given(call)
     values = {**values, "headers": found["headers"], "metadata": values["metadata"] or found["metadata"]}
+    values["copy"] = {"id": at.world.clock.new_id(), "source": call.headers["x-ms-copy-source"]}
     made = blocks.copy(at.world, found, at.place, at.who, values)
-    done = {"x-ms-copy-id": at.world.clock.new_id(), "x-ms-copy-status": "success"}
+    done = {"x-ms-copy-id": values["copy"]["id"], "x-ms-copy-status": "success"}
     return Reply(status=202, headers={**stamps(made), **done})
 
 
@@ -309,7 +329,8 @@ def _may_copy(at: Visit, account: Document, source: Place, query: str) -> bool:
     signed = {name.lower(): value for name, value in parse_qsl(query)}
     if "sig" in signed:
         where = {"container": source.container, "path": source.path}
-        return "r" in shared_access.check(replace(at.call, query=signed, params=where, method="GET"), account)
+        asked = replace(at.call, query=signed, params=where, path=f"/{source.container}/{source.path}", method="GET")
+        return "r" in shared_access.check(asked, account)
     if at.who == SUPER_USER:
         return at.letters is None and account["id"] == at.account["id"]
     return access.allows(at.world, at.who, READ, container_scope(account, source.container), data=True)
