@@ -86,7 +86,7 @@ def content(call: Call, found: Document, headers: Mapping[str, str]) -> Reply:
     """The bytes, or the range of them that is asked for, as a stream."""
     asked = call.headers.get("x-ms-range") or call.headers.get("range")
     size = int(found["size"])
-    start, length = _range(asked, size) if asked else (0, size)
+    start, length = byte_range(asked, size) if asked else (0, size)
     sent = {**headers, "Content-Length": str(length)}
     if asked:
         sent["Content-Range"] = f"bytes {start}-{start + length - 1}/{size}"
@@ -146,7 +146,7 @@ def invalid_header(name: str, value: str) -> AzureError:
     )
 
 
-def _range(asked: str, size: int) -> tuple[int, int]:
+def byte_range(asked: str, size: int) -> tuple[int, int]:
     """Start and length. The services know `bytes=a-b` and `bytes=a-`, no suffixes and no lists."""
     found = re.fullmatch(r"bytes=(\d+)-(\d*)", asked.strip())
     if found is None or int(found[1]) >= size:

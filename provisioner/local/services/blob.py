@@ -5,20 +5,16 @@ https://learn.microsoft.com/rest/api/storageservices/blob-service-rest-api
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 from provisioner.local import (
-    access,
     blob_wire,
     blocks,
     conditions,
     containers,
+    copy_source,
     leases,
     paths,
-    resources,
-    shared_access,
 )
 from provisioner.local.blob_wire import container_stamps, error, metadata
 from provisioner.local.call import Call, Reply
@@ -32,7 +28,6 @@ from provisioner.local.path_answers import (
     stamps,
     versioned,
 )
-from provisioner.local.paths import SUPER_USER, Place
 from provisioner.local.service import Service
 from provisioner.local.storage_access import (
     ACCOUNTS,
@@ -42,7 +37,6 @@ from provisioner.local.storage_access import (
     READ,
     WRITE,
     Visit,
-    container_scope,
     visit,
 )
 
@@ -197,6 +191,7 @@ def _container(call: Call, right: str) -> tuple[Visit, Document]:
 def put_block(call: Call) -> Reply:
     """Keep a block for a later block list."""
     at, _ = _writable(call)
+    call = copy_source.filled(call, at)
     md5 = blocks.check_md5(call)
     blocks.put_block(at.world, at.place, call.query.get("blockid", ""), call.body)
     return Reply(status=201, headers={**_CREATED, "Content-MD5": md5})
@@ -232,6 +227,7 @@ def append_block(call: Call) -> Reply:
     """At the end of an append blob, on condition of its length."""
     at, found = _present(call, WRITE, ADD)
     _check_writable(call, found)
+    call = copy_source.filled(call, at)
     if found["type"] != "AppendBlob":
         raise error(409, "InvalidBlobType")
     expected = call.headers.get("x-ms-blob-condition-appendpos")
@@ -291,12 +287,17 @@ def put_blob(call: Call) -> Reply:
     blob_wire.check_known(call)
     at, old = _writable(call)
     conditions.check_write(call.headers, old, error(409, "BlobAlreadyExists"))
-    if "x-ms-copy-source" in call.headers:
-        return _copy(call, at)
     kind = call.headers.get("x-ms-blob-type", "")
+    if copy_source.HEADER in call.headers and not kind:
+        return _copy(call, at)
     if kind not in {"BlockBlob", "AppendBlob"}:
         raise invalid_header("x-ms-blob-type", kind)
-    md5, values = blocks.check_md5(call), {**blocks.given(call), "type": kind}
+    values = {**blocks.given(call), "type": kind}
+    if copy_source.HEADER in call.headers:
+        own = call.headers.get("x-ms-copy-source-blob-properties", "true").lower() == "true"
+        values["headers"] = (copy_source.find(call, at)["headers"] if own else {}) | blocks.content_headers(call)
+        call = copy_source.filled(call, at)
+    md5 = blocks.check_md5(call)
     if at.is_hierarchical and call.headers.get("x-ms-meta-hdi_isfolder", "").lower() == "true":
         made = paths.make_directory(at.world, at.place, at.who, {"metadata": values["metadata"]})
     else:
@@ -305,35 +306,13 @@ def put_blob(call: Call) -> Reply:
 
 
 def _copy(call: Call, at: Visit) -> Reply:
-    """From any account of the tenant that the caller may read; done at once."""
-    source = urlsplit(call.headers["x-ms-copy-source"])
-    account = resources.named(at.world, ACCOUNTS, str(source.hostname).partition(".")[0])
-    container, _, path = unquote(source.path).lstrip("/").partition("/")
-    flat = account is not None and not account["properties"].get("isHnsEnabled")
-    path = path if flat else path.strip("/")
-    place = Place(account=str(source.hostname).partition(".")[0], container=container, path=path)
-    found = paths.find(at.world, place) if account else None
-    if account is None or found is None or found["directory"] or not _may_copy(at, account, place, source.query):
-        raise error(404, "CannotVerifyCopySource")
-    conditions.check_write(call.headers, found, error(412, "BlobAlreadyExists"), prefix="x-ms-source-")
-    values = blocks.given(call)
+    """A blob like another, properties and all; done at once."""
+    found, values = copy_source.find(call, at), blocks.given(call)
     values = {**values, "headers": found["headers"], "metadata": values["metadata"] or found["metadata"]}
-    values["copy"] = {"id": at.world.clock.new_id(), "source": call.headers["x-ms-copy-source"]}
+    values["copy"] = {"id": at.world.clock.new_id(), "source": call.headers[copy_source.HEADER]}
     made = blocks.copy(at.world, found, at.place, at.who, values)
     done = {"x-ms-copy-id": values["copy"]["id"], "x-ms-copy-status": "success"}
     return Reply(status=202, headers={**stamps(made), **done})
-
-
-def _may_copy(at: Visit, account: Document, source: Place, query: str) -> bool:
-    """With what the source's own address is signed with, with the key of its account, or by a role."""
-    signed = {name.lower(): value for name, value in parse_qsl(query)}
-    if "sig" in signed:
-        where = {"container": source.container, "path": source.path}
-        asked = replace(at.call, query=signed, params=where, path=f"/{source.container}/{source.path}", method="GET")
-        return "r" in shared_access.check(asked, account)
-    if at.who == SUPER_USER:
-        return at.letters is None and account["id"] == at.account["id"]
-    return access.allows(at.world, at.who, READ, container_scope(account, source.container), data=True)
 
 
 def get_blob(call: Call) -> Reply:
