@@ -23,7 +23,13 @@ if TYPE_CHECKING:
     from provisioner.local.store import Document
     from provisioner.local.world import World
 
-_OVERRIDES = ("rscc", "rscd", "rsce", "rscl", "rsct")
+_OVERRIDES = {
+    "rscc": "Cache-Control",
+    "rscd": "Content-Disposition",
+    "rsce": "Content-Encoding",
+    "rscl": "Content-Language",
+    "rsct": "Content-Type",
+}
 _KEY_FIELDS = ("skoid", "sktid", "skt", "ske", "sks", "skv")
 _SECRETS = "delegation_secrets"
 _WITH_SCOPE = "2020-12-06"  # since when the encryption scope is signed
@@ -54,6 +60,11 @@ def service_text(resource: str, query: Mapping[str, str]) -> str:
 def _delegated(version: str) -> list[str]:
     ids = ["saoid", "suoid", "scid"] if version >= _WITH_IDS else []
     return [*_KEY_FIELDS, *ids, *(["skdutid", "sduoid"] if version >= _WITH_USER else [])]
+
+
+def overrides(query: Mapping[str, str]) -> dict[str, str]:
+    """The headers of an answer that a signature puts in the place of those that are stored."""
+    return {name: query[item] for item, name in _OVERRIDES.items() if "sig" in query and query.get(item)}
 
 
 def sign(key: str, text: str) -> str:

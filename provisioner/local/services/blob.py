@@ -15,6 +15,7 @@ from provisioner.local import (
     copy_source,
     leases,
     paths,
+    shared_access,
 )
 from provisioner.local.blob_wire import container_stamps, error, metadata
 from provisioner.local.call import Call, Reply
@@ -323,6 +324,7 @@ def get_blob(call: Call) -> Reply:
     conditions.check_lease_read(at.world, call.headers, found)
     whole = not (call.headers.get("range") or call.headers.get("x-ms-range"))
     headers = blob_wire.blob_headers(at, found, whole=whole or call.method == "HEAD")
+    headers |= shared_access.overrides(call.query)
     if call.method == "HEAD" or call.query.get("comp") == "metadata":
         shown = headers if call.method == "HEAD" else {**headers, "Content-Length": "0"}
         return Reply(headers=shown)

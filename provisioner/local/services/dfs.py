@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from provisioner.local import conditions, containers, dfs_wire, paths
+from provisioner.local import conditions, containers, dfs_wire, paths, shared_access
 from provisioner.local.call import AzureError, Call, Reply
 from provisioner.local.dfs_wire import flag, not_found, position
 from provisioner.local.path_answers import change_lease, content, invalid_header, stamps, versioned
@@ -265,7 +265,7 @@ def get_properties(call: Call) -> Reply:
     action = call.query.get("action", "").lower()
     if action == "getaccesscontrol" and not at.is_hierarchical:
         raise dfs_wire.error(400, "HierarchicalNamespaceNotEnabled")
-    return Reply(headers=dfs_wire.path_headers(at.world, found, action))
+    return Reply(headers=dfs_wire.path_headers(at.world, found, action) | shared_access.overrides(call.query))
 
 
 @_on("GET", "/{container}/{path:path}")
@@ -276,7 +276,7 @@ def read_file(call: Call) -> Reply:
         raise dfs_wire.error(409, "PathConflict")
     conditions.check_read(call.headers, found)
     conditions.check_lease_read(at.world, call.headers, found)
-    return content(call, found, dfs_wire.path_headers(at.world, found, ""))
+    return content(call, found, dfs_wire.path_headers(at.world, found, "") | shared_access.overrides(call.query))
 
 
 @_on("DELETE", "/{container}/{path:path}")
