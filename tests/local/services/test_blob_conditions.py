@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -44,6 +45,19 @@ def test_an_append_makes_no_blob_larger_than_wanted(lake: Lake) -> None:
         assert answer.status == expected, limit
         if expected == 412:
             assert answer.headers["x-ms-error-code"] == "MaxBlobSizeConditionNotMet"
+
+
+def test_a_range_comes_with_its_own_md5_on_demand(lake: Lake) -> None:
+    typed = {"x-ms-blob-type": "BlockBlob"}
+    assert lake.call("PUT", f"{lake.blob}/data/a", b"x" * (5 << 20), headers=typed).status == 201
+    for host in (lake.blob, lake.dfs):
+        for asked, expected in (("bytes=0-2", 206), ("", 400), (f"bytes=0-{4 << 20}", 400)):
+            headers = {"x-ms-range-get-content-md5": "true", **({"x-ms-range": asked} if asked else {})}
+            answer = lake.call("GET", f"{host}/data/a", headers=headers)
+            assert answer.status == expected, asked
+            if expected == 206:
+                digest = hashlib.md5(b"xxx", usedforsecurity=False).digest()
+                assert answer.headers["content-md5"] == base64.b64encode(digest).decode()
 
 
 def test_metadata_of_a_container_are_written_if_it_changed_since(lake: Lake) -> None:
