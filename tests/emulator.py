@@ -29,6 +29,7 @@ class Answer:
     status: int
     headers: dict[str, str]
     body: bytes
+    phrase: str = ""
 
     def json(self) -> Any:
         return json.loads(self.body)
@@ -139,7 +140,7 @@ class LocalAzure:
             connection.request(method, target + query, body, sent)
             got = connection.getresponse()
             shown = {name.lower(): value for name, value in got.getheaders()}
-            return Answer(status=got.status, headers=shown, body=got.read())
+            return Answer(status=got.status, headers=shown, body=got.read(), phrase=got.reason)
         finally:
             connection.close()
 

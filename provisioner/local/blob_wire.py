@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
@@ -28,6 +29,7 @@ _MESSAGES = {
     "BlobNotFound": "The specified blob does not exist.",
     "CannotVerifyCopySource": "The specified resource does not exist.",
     "DirectoryIsNotEmpty": "This operation is not permitted on a non-empty directory.",
+    "InvalidBlobOrBlock": "The specified blob or block content is invalid.",
     "InvalidBlobType": "The blob type is invalid for this operation.",
     "InvalidBlockId": "The specified block ID is invalid. The block ID must be Base64-encoded.",
     "InvalidBlockList": "The specified block list is invalid.",
@@ -36,20 +38,25 @@ _MESSAGES = {
     "Md5Mismatch": "The MD5 value specified in the request did not match with the MD5 value calculated by the server.",
     "OutOfRangeQueryParameterValue": "One of the query parameters specified in the request URI is outside the "
     "permissible range.",
+    "NoPendingCopyOperation": "There is currently no pending copy operation.",
     "PublicAccessNotPermitted": "Public access is not permitted on this storage account.",
 }
 
 
 def render(call: Call, failed: AzureError) -> Reply:
-    """`<Error><Code>…`, the code in a header too; a HEAD has the header only."""
+    """`<Error><Code>…`, the code in a header too; a HEAD has the header only. The status line has the sentence.
+
+    https://learn.microsoft.com/rest/api/storageservices/blob-batch#sample-response
+    """
     headers = {**failed.headers, **path_answers.version(call), "x-ms-error-code": failed.code}
     if call.method == "HEAD" or failed.status == 304:
-        return Reply(status=failed.status, headers=headers)
+        return Reply(status=failed.status, headers=headers, phrase=failed.message)
     stamp = call.world.clock.now().strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
     message = f"{failed.message}\nRequestId:{call.request_id}\nTime:{stamp}"
     inner = element("Code", failed.code) + element("Message", message)
     inner += "".join(element(name, str(value)) for name, value in failed.details.items())
-    return xml(f"<Error>{inner}</Error>", status=failed.status, headers=headers)
+    shown = xml(f"<Error>{inner}</Error>", status=failed.status, headers=headers)
+    return replace(shown, phrase=failed.message)
 
 
 def error(status: int, code: str) -> AzureError:
@@ -64,6 +71,13 @@ def check_known(call: Call, *known: str) -> None:
         message = "One of the query parameters specified in the request URI is not supported."
         details = {"QueryParameterName": "comp", "QueryParameterValue": asked}
         raise AzureError(status=400, code="UnsupportedQueryParameter", message=message, details=details)
+
+
+def invalid_query(name: str, value: str) -> AzureError:
+    """The 400 for a query item that makes no sense here."""
+    message = "Value for one of the query parameters specified in the request URI is invalid."
+    details = {"QueryParameterName": name, "QueryParameterValue": value}
+    return AzureError(status=400, code="InvalidQueryParameterValue", message=message, details=details)
 
 
 def xml(text: str, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
@@ -127,10 +141,23 @@ def blob_headers(at: Visit, found: Document, *, whole: bool) -> dict[str, str]:
     shown |= {"x-ms-blob-type": str(found["type"]), **tier, "Content-Length": str(found["size"])}
     if found["type"] == "AppendBlob":
         shown["x-ms-blob-committed-block-count"] = str(len(found["blocks"]))
+    shown |= {f"x-ms-copy-{name}": value for name, value in copied(found).items()}
     if at.is_hierarchical:
         shown["x-ms-resource-type"] = "directory" if found["directory"] else "file"
         shown |= {f"x-ms-{name}": str(found[name]) for name in ("owner", "group", "permissions", "acl")}
     return {**shown, **metadata_headers(found)}
+
+
+def copied(found: Document) -> dict[str, str]:
+    """How a blob came out of another, until its bytes or properties are written anew.
+
+    https://learn.microsoft.com/rest/api/storageservices/get-blob-properties#response-headers
+    """
+    copy = found.get("copy")
+    if not copy:
+        return {}
+    done = {"progress": f"{found['size']}/{found['size']}", "completion-time": path_answers.moment(found["created"])}
+    return {**copy, "status": "success", **done}
 
 
 _INFERRED = {"x-ms-access-tier": "Hot", "x-ms-access-tier-inferred": "true"}
@@ -145,7 +172,10 @@ def container_list(call: Call, account: str, found: Iterable[Document]) -> Reply
 
 
 def blob_list(call: Call, top: Place, found: Iterable[Document], *, hierarchical: bool) -> Reply:
-    """The list of a container's blobs; with a delimiter what lies deeper is one prefix."""
+    """The list of a container's blobs; with a delimiter what lies deeper is one prefix.
+
+    It begins with the name in `startFrom`: https://learn.microsoft.com/rest/api/storageservices/list-blobs
+    """
     prefix, delimiter = call.query.get("prefix", ""), call.query.get("delimiter", "")
     entries: dict[str, str] = {}
     for document in found:
@@ -155,7 +185,8 @@ def blob_list(call: Call, top: Place, found: Iterable[Document], *, hierarchical
             entries.setdefault(folded, f"<BlobPrefix>{element('Name', folded)}</BlobPrefix>")
         elif name.startswith(prefix):
             entries[name] = _blob_entry(call, document, hierarchical=hierarchical)
-    return _listing(call, top.account, top.container, "Blobs", sorted(entries.items()))
+    shown = [entry for entry in sorted(entries.items()) if entry[0] >= call.query.get("startfrom", "")]
+    return _listing(call, top.account, top.container, "Blobs", shown)
 
 
 def _folded(name: str, prefix: str, delimiter: str) -> str | None:
@@ -210,6 +241,8 @@ def _blob_entry(call: Call, found: Document, *, hierarchical: bool) -> str:
     }
     inner = "".join(element(name, value) for name, value in items.items())
     inner += _lease(path_answers.lease_state(call.world, found)) + element("ServerEncrypted", "true")
+    if "copy" in call.query.get("include", ""):
+        inner += "".join(element(f"Copy{n.title().replace('-', '')}", value) for n, value in copied(found).items())
     folder = {"hdi_isfolder": "true"} if found["directory"] else {}
     meta = _metadata({**found["metadata"], **folder}) if "metadata" in call.query.get("include", "") else ""
     return f"<Blob>{element('Name', str(found['name']))}<Properties>{inner}</Properties>{meta}<OrMetadata /></Blob>"

@@ -77,6 +77,9 @@ def put_block(world: World, place: Place, block_id: str, data: bytes) -> None:
         raise error(400, "InvalidBlockId") from wrong
     if not 0 < len(decoded) <= 64:
         raise error(400, "InvalidBlockId")
+    first = next(_waiting(world, place), None)
+    if first is not None and len(str(first["id"])) != len(block_id):  # all ids of one blob have one length
+        raise error(400, "InvalidBlobOrBlock")
     old = world.store.get(paths.BLOCKS, f"{place.key}\n{block_id}")
     if old is not None:
         contents.drop(world, str(old["content"]))
@@ -88,8 +91,7 @@ def put_block(world: World, place: Place, block_id: str, data: bytes) -> None:
 
 def uncommitted(world: World, place: Place) -> list[Document]:
     """The blocks that wait for a list and are not older than a week."""
-    oldest = world.clock.timestamp() - paths.UNCOMMITTED_SECONDS
-    return [block for _, block in world.store.rows(paths.BLOCKS, place.key + "\n") if block["since"] >= oldest]
+    return list(_waiting(world, place))
 
 
 def commit(world: World, place: Place, owner: str, text: str, values: Mapping[str, Any]) -> Document:
@@ -121,6 +123,11 @@ def copy(world: World, source: Document, place: Place, owner: str, values: Mappi
     contents.drop(world, str(made["content"]))
     kept = {"type": source["type"], "blocks": source["blocks"], "content": content}
     return paths.commit(world, place, {**made, **kept}, int(source["size"]))
+
+
+def _waiting(world: World, place: Place) -> Iterator[Document]:
+    oldest = world.clock.timestamp() - paths.UNCOMMITTED_SECONDS
+    return (block for _, block in world.store.rows(paths.BLOCKS, place.key + "\n") if block["since"] >= oldest)
 
 
 def _pieces(world: World, place: Place, text: str) -> Iterator[tuple[str, str, int, int]]:

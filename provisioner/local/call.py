@@ -45,11 +45,13 @@ class Reply:
     """What goes back.
 
     `body` is JSON (dict, list), bytes as they are, an iterator of bytes (streamed), nothing, or an Upstream.
+    `phrase` is what the status line says after the status; empty: HTTP's own.
     """
 
     status: int = 200
     body: Any = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    phrase: str = ""
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a reply may hold secrets and cannot be pickled")

@@ -65,6 +65,21 @@ def append_position_unmet() -> AzureError:
     return AzureError(status=412, code="AppendPositionConditionNotMet", message=message)
 
 
+def check_append_size(headers: Mapping[str, str], size: int) -> None:
+    """Raise the 412 of an append that would make a blob larger than its writer wants it."""
+    limit = headers.get("x-ms-blob-condition-maxsize", "")
+    if limit.isdecimal() and size > int(limit):
+        message = "The max blob size condition specified was not met."
+        raise AzureError(status=412, code="MaxBlobSizeConditionNotMet", message=message)
+
+
+def check_modified_since(headers: Mapping[str, str], found: Document) -> None:
+    """The one condition that writing a container's metadata knows."""
+    after = _date(headers.get("if-modified-since"))
+    if after is not None and int(found["modified"]) <= after:
+        raise AzureError(status=412, code="ConditionNotMet", message=_UNMET)
+
+
 def of_blob(error: AzureError) -> AzureError:
     """A lease's error in the words that blobs and paths have for it."""
     message = error.message.replace("container", "blob")

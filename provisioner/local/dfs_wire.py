@@ -54,15 +54,15 @@ _CONTENT_HEADERS = {
 
 
 def render(call: Call, failed: AzureError) -> Reply:
-    """`{"error": {"code", "message"}}`, the code in a header too; a HEAD has the header only."""
+    """`{"error": {"code", "message"}}`, the code in a header and the message in the status line; a HEAD has no body."""
     code, message = _CODES.get(failed.code, (failed.code, failed.message))
     headers = {**failed.headers, **path_answers.version(call), "x-ms-error-code": code}
     if call.method == "HEAD" or failed.status == 304:
-        return Reply(status=failed.status, headers=headers)
+        return Reply(status=failed.status, headers=headers, phrase=message)
     stamp = call.world.clock.now().strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
     text = f"{message}\nRequestId:{call.request_id}\nTime:{stamp}"
     shown = {"code": code, "message": text} | ({"detail": dict(failed.details)} if failed.details else {})
-    return Reply(status=failed.status, body={"error": shown}, headers=headers)
+    return Reply(status=failed.status, body={"error": shown}, headers=headers, phrase=message)
 
 
 def error(status: int, code: str) -> AzureError:
@@ -245,6 +245,18 @@ def direct_children(found: list[Document], top: Place) -> list[Document]:
         else:
             children[name] = each
     return [children[name] for name in sorted(children)]
+
+
+def begun(call: Call, found: list[Document], top: Place) -> list[Document]:
+    """From `beginFrom` on, a path below the directory; only one level of it where the list has one.
+
+    https://learn.microsoft.com/rest/api/storageservices/datalakestoragegen2/path/list
+    """
+    first = call.query.get("beginfrom", "").strip("/")
+    if "/" in first and not flag(call, "recursive"):
+        raise invalid_query("beginFrom", first)
+    start = f"{top.path}/{first}" if top.path else first
+    return [document for document in found if not first or str(document["name"]) >= start]
 
 
 def page(call: Call, found: list[Document]) -> tuple[list[Document], dict[str, str]]:

@@ -108,6 +108,8 @@ class Gateway:
             status = await forward.pass_on(request, reply.body, receive, _unheard if lost else send, headers)
         _signal(rules, after=True)
         self.calls.add(request, 0 if lost else status, start)
+        if reply.phrase and not lost:
+            scope["state"]["phrase"](reply.phrase)
         if lost:
             scope["state"]["abort"]()
             await receive()  # returns when the connection is down

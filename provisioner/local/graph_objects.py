@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 from provisioner.local import directory
 from provisioner.local.call import AzureError
@@ -36,6 +36,11 @@ def find(call: Call, table: str) -> Document | None:
     return next((d for d in rows if str(d.get(name) or "").lower() == value.lower()), None)
 
 
+def prefers(call: Call, wanted: str) -> bool:
+    """Whether the header Prefer names it."""
+    return wanted in {item.strip().lower() for item in call.headers.get("prefer", "").split(",")}
+
+
 def key_of(call: Call) -> tuple[str, str]:
     """The alternate key of the path."""
     found = _KEY.fullmatch(call.params["key"])
@@ -51,6 +56,18 @@ def get(call: Call, table: str) -> Document:
     if found is None:
         raise missing(call.params.get("id") or key_of(call)[1])
     return found
+
+
+def typed(table: str, document: Document) -> Document:
+    """An object as an answer shows it where others of other types may stand beside it."""
+    kind = "application" if table == directory.APPLICATIONS else "servicePrincipal"
+    return {"@odata.type": f"#microsoft.graph.{kind}", **directory.shown(document)}
+
+
+def owners(world: World, document: Document) -> list[Document]:
+    """The principals that own an object, typed; who was deleted meanwhile is none."""
+    found = (directory.principal(world, owner) for owner in document["_owners"])
+    return [typed(directory.PRINCIPALS, owner) for owner in found if owner is not None]
 
 
 def create_application(call: Call, body: dict[str, Any], unique_name: str | None = None) -> Document:
@@ -86,7 +103,10 @@ def create_principal(call: Call, body: dict[str, Any]) -> Document:
     made = directory.new_principal(call.world, app_id, app["displayName"])
     made |= {"signInAudience": app["signInAudience"], "_owners": [call.who.object_id]}
     made["servicePrincipalNames"] = [*app["identifierUris"], app_id]
-    _merge(call, made, {key: value for key, value in body.items() if key not in {"appId", "displayName"}})
+    fixed = {"appId", "displayName"}
+    if str(body.get("servicePrincipalType")).lower() == "application":  # what it is anyway; Ansible spells it so
+        fixed.add("servicePrincipalType")
+    _merge(call, made, {key: value for key, value in body.items() if key not in fixed})
     return call.world.store.put(directory.PRINCIPALS, made["id"], made)
 
 
@@ -122,7 +142,7 @@ def _checked(call: Call, document: Document, name: str, value: Any) -> Any:
         if kept - {each["keyId"] for each in document[name]}:
             raise bad("New password credentials must be generated with service actions.")
         return [each for each in document[name] if each["keyId"] in kept]
-    if name in {"tags", "identifierUris"} and not _texts(value):
+    if name in {"tags", "identifierUris"} and not are_texts(value):
         raise bad(f"Invalid value specified for property '{name}'.")
     if name == "identifierUris":
         others = [d for d in directory.applications(call.world) if d["id"] != document["id"]]
@@ -131,7 +151,8 @@ def _checked(call: Call, document: Document, name: str, value: Any) -> Any:
     return value
 
 
-def _texts(value: Any) -> bool:
+def are_texts(value: Any) -> TypeGuard[list[str]]:
+    """Whether it is a list of strings."""
     return isinstance(value, list) and all(isinstance(each, str) for each in cast("list[Any]", value))
 
 

@@ -61,7 +61,7 @@ def joined(replies: Iterable[tuple[str, Reply]], boundary: str) -> bytes:
     for content_id, reply in replies:
         named = f"Content-ID: {content_id}\r\n" if content_id else ""
         head = f"--{boundary}\r\nContent-Type: application/http\r\n{named}\r\n"
-        status = f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}\r\n"
+        status = f"HTTP/1.1 {reply.status} {reply.phrase or HTTPStatus(reply.status).phrase}\r\n"
         body = reply.body if isinstance(reply.body, bytes) else b""
         shown = {**reply.headers, **({"Content-Length": str(len(body))} if body else {})}
         lines = "".join(f"{name}: {value}\r\n" for name, value in shown.items())

@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlencode
 
-from provisioner.local.call import AzureError
+from provisioner.local.call import AzureError, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +26,7 @@ _ADVANCED = re.compile(r"\b(ne|not|endsWith)\b", re.IGNORECASE)
 # https://learn.microsoft.com/graph/search-query-parameter#using-search-on-directory-object-collections
 _CLAUSE = re.compile(r'"(\w+):([^"]*)"')
 _SEARCH = re.compile(r'"\w+:[^"]+"(\s+(AND|OR)\s+"\w+:[^"]+")*')
+_EXPANDED = re.compile(r"(\w+)(?:\(([^)]*)\))?")
 DEFAULT_PAGE = 100
 LARGEST_PAGE = 999
 
@@ -199,18 +200,35 @@ def page(call: Call, name: str, documents: list[Document]) -> dict[str, Any]:
     return body
 
 
-def matching(call: Call, documents: list[Document]) -> list[Document]:
-    """What passes the query's $filter, in no asked-for order."""
-    return _filtered(call, documents)
-
-
 def select(call: Call, document: Document) -> Document:
     """The members that $select names, or all."""
-    names = [name.strip() for name in call.query.get("$select", "").split(",") if name.strip()]
-    wanted = {name.lower() for name in names}
+    wanted = _names(call.query.get("$select", ""))
+    return chosen(document, wanted | set(expansions(call)) if wanted else wanted)
+
+
+def chosen(document: Document, wanted: set[str]) -> Document:
+    """The members of these names, in lower case; all where none is named."""
     if not wanted or "*" in wanted:
         return document
     return {key: value for key, value in document.items() if key.lower() in wanted or key.startswith("@odata")}
+
+
+def expansions(call: Call) -> dict[str, set[str]]:
+    """What $expand names, in lower case: `owners($select=id),…` and the members that each is to have (none: all)."""
+    found = _EXPANDED.finditer(call.query.get("$expand", ""))
+    inner = {one[1].lower(): re.search(r"\$select=([^;)]*)", one[2] or "", re.IGNORECASE) for one in found}
+    return {name: _names(members[1]) if members else set() for name, members in inner.items()}
+
+
+def _names(text: str) -> set[str]:
+    return {name.strip().lower() for name in text.split(",") if name.strip()}
+
+
+def count(call: Call, documents: list[Document]) -> Reply:
+    """How many pass the filter, as text; Graph wants ConsistencyLevel for it."""
+    if call.headers.get("consistencylevel", "").lower() != "eventual":
+        raise bad("$count is not currently supported.", "Request_BadRequest")
+    return Reply(body=str(len(_filtered(call, documents))))
 
 
 def context(call: Call, name: str) -> str:

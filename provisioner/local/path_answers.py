@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -30,6 +32,7 @@ STORED_HEADERS = (
     "Content-MD5",
 )
 LEASE_STATUS = {"acquire": 201, "renew": 200, "change": 200, "release": 200, "break": 202}
+_WITH_MD5, _MD5_BYTES = "x-ms-range-get-content-md5", 4 << 20
 _ACTIONS = {"renew": leases.renew, "change": leases.change, "release": leases.release, "break": leases.break_}
 
 
@@ -86,12 +89,24 @@ def content(call: Call, found: Document, headers: Mapping[str, str]) -> Reply:
     """The bytes, or the range of them that is asked for, as a stream."""
     asked = call.headers.get("x-ms-range") or call.headers.get("range")
     size = int(found["size"])
-    start, length = _range(asked, size) if asked else (0, size)
+    start, length = byte_range(asked, size) if asked else (0, size)
     sent = {**headers, "Content-Length": str(length)}
+    if call.headers.get(_WITH_MD5, "").lower() == "true":
+        sent["Content-MD5"] = _md5(call, found, start, length)
     if asked:
         sent["Content-Range"] = f"bytes {start}-{start + length - 1}/{size}"
     body = contents.read(call.world, str(found["content"]), start, length) if length else None
     return Reply(status=206 if asked else 200, body=body, headers=sent)
+
+
+def _md5(call: Call, found: Document, start: int, length: int) -> str:
+    """Of a range, on demand; 400 for a large one, and for the whole, whose own MD5 is kept."""
+    if not (call.headers.get("x-ms-range") or call.headers.get("range")) or length > _MD5_BYTES:
+        raise invalid_header(_WITH_MD5, call.headers[_WITH_MD5])
+    hashed = hashlib.md5(usedforsecurity=False)
+    for piece in contents.read(call.world, str(found["content"]), start, length):
+        hashed.update(piece)
+    return base64.b64encode(hashed.digest()).decode()
 
 
 def change_lease(call: Call, place: Place, found: Document) -> Reply:
@@ -146,7 +161,7 @@ def invalid_header(name: str, value: str) -> AzureError:
     )
 
 
-def _range(asked: str, size: int) -> tuple[int, int]:
+def byte_range(asked: str, size: int) -> tuple[int, int]:
     """Start and length. The services know `bytes=a-b` and `bytes=a-`, no suffixes and no lists."""
     found = re.fullmatch(r"bytes=(\d+)-(\d*)", asked.strip())
     if found is None or int(found[1]) >= size:

@@ -29,7 +29,7 @@ UNCOMMITTED_SECONDS = 7 * 24 * 3600
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where something is or would be; the path has no slash at either end, the root's is empty."""
+    """Where something is or would be; the root's path is empty. Only a flat account's blobs have slashes at an end."""
 
     account: str
     container: str
@@ -116,16 +116,17 @@ def is_hierarchical(world: World, account: str) -> bool:
 
 
 def remove(world: World, place: Place) -> None:
-    """Forget a path and everything below it."""
-    for found in list(below(world, place)):
-        contents.drop(world, str(found["content"]))
-        world.store.remove(TABLE, place.beside(str(found["name"])).key)
+    """Forget a path, and everything below it if it is a directory; in a flat account a blob has nothing below it."""
     found = world.store.get(TABLE, place.key)
+    drop_blocks(world, place.key + "\n")
     if found is not None:
         contents.drop(world, str(found["content"]))
         world.store.remove(TABLE, place.key)
-    drop_blocks(world, place.key + "\n")
-    drop_blocks(world, place.key + "/" if place.path else place.key)
+    if found is None or found["directory"]:
+        for inner in list(below(world, place)):
+            contents.drop(world, str(inner["content"]))
+            world.store.remove(TABLE, replace(place, path=str(inner["name"])).key)
+        drop_blocks(world, place.key + "/" if place.path else place.key)
 
 
 def drop_blocks(world: World, prefix: str) -> None:
@@ -137,7 +138,8 @@ def drop_blocks(world: World, prefix: str) -> None:
 
 def rename(world: World, source: Place, target: Place) -> Document:
     """Move a file, or a directory with all below it, over whatever stood at the target."""
-    moved = [str(found["name"]) for found in below(world, source)]
+    moving = world.store.get(TABLE, source.key)
+    moved = [str(found["name"]) for found in below(world, source)] if moving and moving["directory"] else []
     if world.store.get(TABLE, target.key) is not None:
         remove(world, target)
     for name in moved:

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from provisioner.local import directory, runtime
@@ -28,6 +27,7 @@ from provisioner.local.clock import Clock
 from provisioner.local.control import Control
 from provisioner.local.dispatch import Dispatcher
 from provisioner.local.gateway import Gateway
+from provisioner.local.phrase import PhrasedProtocol
 from provisioner.local.process import default_state
 from provisioner.local.proxy import Proxy
 from provisioner.local.seed import seed
@@ -137,7 +137,7 @@ def _http(app: Any) -> Callable[[str, Callable[[], None]], asyncio.Protocol]:
     state = ServerState()
 
     def connection(host: str, abort: Callable[[], None]) -> asyncio.Protocol:
-        return HttpToolsProtocol(config, state, {"tunnel": host, "abort": abort})
+        return PhrasedProtocol(config, state, {"tunnel": host, "abort": abort})
 
     return connection
 

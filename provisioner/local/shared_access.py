@@ -23,7 +23,13 @@ if TYPE_CHECKING:
     from provisioner.local.store import Document
     from provisioner.local.world import World
 
-_OVERRIDES = ("rscc", "rscd", "rsce", "rscl", "rsct")
+_OVERRIDES = {
+    "rscc": "Cache-Control",
+    "rscd": "Content-Disposition",
+    "rsce": "Content-Encoding",
+    "rscl": "Content-Language",
+    "rsct": "Content-Type",
+}
 _KEY_FIELDS = ("skoid", "sktid", "skt", "ske", "sks", "skv")
 _SECRETS = "delegation_secrets"
 _WITH_SCOPE = "2020-12-06"  # since when the encryption scope is signed
@@ -56,6 +62,11 @@ def _delegated(version: str) -> list[str]:
     return [*_KEY_FIELDS, *ids, *(["skdutid", "sduoid"] if version >= _WITH_USER else [])]
 
 
+def overrides(query: Mapping[str, str]) -> dict[str, str]:
+    """The headers of an answer that a signature puts in the place of those that are stored."""
+    return {name: query[item] for item, name in _OVERRIDES.items() if "sig" in query and query.get(item)}
+
+
 def sign(key: str, text: str) -> str:
     """The signature by a key in base64."""
     return base64.b64encode(hmac.new(base64.b64decode(key), text.encode(), hashlib.sha256).digest()).decode()
@@ -84,7 +95,7 @@ def check(call: Call, account: Document) -> str:
     if "ss" in query:
         text, keys = account_text(name, query), account.get("_keys", ())
     else:
-        text = service_text(_resource(call, name), query)
+        text = service_text(_resource(call, account), query)
         keys = [delegation_key(call.world, name, query)] if "skoid" in query else account.get("_keys", ())
     if not any(hmac.compare_digest(sign(key, text).encode(), query["sig"].encode()) for key in keys):
         raise unauthentic(f"Signature did not match. String to sign used was {text}")
@@ -95,21 +106,32 @@ def check(call: Call, account: Document) -> str:
     return query["sp"]
 
 
-def _resource(call: Call, account: str) -> str:
+def path_of(call: Call, account: Document) -> str:
+    """What the call's path names in its container; to blobs of a flat account a slash is a letter like others.
+
+    https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
+    """
+    path = call.params.get("path", "")
+    if not path or ".blob." not in call.host or account["properties"].get("isHnsEnabled"):
+        return path.strip("/")
+    return call.path.removeprefix("/").partition("/")[2]
+
+
+def _resource(call: Call, account: Document) -> str:
     """The signed resource that the call's path lies in."""
-    container, path = call.params.get("container", ""), call.params.get("path", "").strip("/")
+    container, path = call.params.get("container", ""), path_of(call, account)
     kind = call.query.get("sr", "")
     if kind not in {"b", "c", "d"} or not container:
         raise unauthentic(f"sr is mandatory and must be b, c or d, for a container: {kind}")
     if kind == "c" or (kind == "d" and call.query.get("sdd") == "0"):
-        return f"/blob/{account}/{container}" + ("/" if kind == "d" else "")
+        return f"/blob/{account['name']}/{container}" + ("/" if kind == "d" else "")
     if kind == "d":
         depth = call.query.get("sdd", "")
         if not depth.isascii() or not depth.isdigit():
             raise unauthentic("sdd is mandatory for a directory.")
         parts = (path or call.query.get("directory", "").strip("/")).split("/")
         path = "/".join(parts[: int(depth)])
-    return f"/blob/{account}/{container}/{path}"
+    return f"/blob/{account['name']}/{container}/{path}"
 
 
 def _check_time(call: Call) -> None:

@@ -69,8 +69,7 @@ class Visit:
     @property
     def place(self) -> Place:
         """The file or blob that the path names."""
-        path = self.call.params.get("path", "")
-        return Place(account=self.name, container=self.container, path=path.strip("/"))
+        return Place(account=self.name, container=self.container, path=shared_access.path_of(self.call, self.account))
 
     @property
     def is_hierarchical(self) -> bool:

@@ -58,7 +58,7 @@ def get_deleted(world: World, vault: str, name: str) -> Document:
     check_name(name)
     found = find(world, vault, name)
     if found is None or not found["deleted"] or is_moving(world, found):
-        raise not_found(name, "deleted ")
+        raise AzureError(status=404, code="SecretNotFound", message=f"Deleted Secret not found: {name}")
     return found
 
 
@@ -129,10 +129,10 @@ def put(world: World, vault: str, document: Document) -> Document:
     return world.store.put(SECRETS, key(vault, str(document["name"])), document)
 
 
-def not_found(name: str, what: str = "") -> AzureError:
+def not_found(name: str) -> AzureError:
     """404 SecretNotFound."""
     message = (
-        f"A {what}secret with (name/id) {name} was not found in this key vault. {_HELP} For help resolving this issue, "
+        f"A secret with (name/id) {name} was not found in this key vault. {_HELP} For help resolving this issue, "
         "please see https://go.microsoft.com/fwlink/?linkid=2125182"
     )
     return AzureError(status=404, code="SecretNotFound", message=message)

@@ -5,19 +5,16 @@ https://learn.microsoft.com/rest/api/storageservices/blob-service-rest-api
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 from provisioner.local import (
-    access,
     blob_wire,
     blocks,
     conditions,
     containers,
+    copy_source,
     leases,
     paths,
-    resources,
     shared_access,
 )
 from provisioner.local.blob_wire import container_stamps, error, metadata
@@ -32,7 +29,6 @@ from provisioner.local.path_answers import (
     stamps,
     versioned,
 )
-from provisioner.local.paths import SUPER_USER, Place
 from provisioner.local.service import Service
 from provisioner.local.storage_access import (
     ACCOUNTS,
@@ -42,7 +38,6 @@ from provisioner.local.storage_access import (
     READ,
     WRITE,
     Visit,
-    container_scope,
     visit,
 )
 
@@ -94,6 +89,13 @@ def get_account_information(call: Call) -> Reply:
     return Reply(headers=shown)
 
 
+@_on("GET", "/", restype="service")
+def refuse_of_service(call: Call) -> Reply:
+    """Statistics of replication are for secondary endpoints: no account of here has one."""
+    visit(call)
+    raise blob_wire.invalid_query("comp", call.query.get("comp", ""))
+
+
 for _method in ("GET", "HEAD"):
     for _path in ("/", "/{container}", "/{container}/{path:path}"):
         _on(_method, _path, restype="account", comp="properties")(get_account_information)
@@ -103,7 +105,7 @@ for _method in ("GET", "HEAD"):
 def set_container_metadata(call: Call) -> Reply:
     """Replace it."""
     at, found = _container(call, "write")
-    containers.get(at.world, at.name, at.container)
+    conditions.check_modified_since(call.headers, blob_wire.as_path(found))
     changed = containers.put(at.world, {**found, "metadata": metadata(call)})
     return Reply(headers=container_stamps(changed))
 
@@ -148,6 +150,7 @@ def list_blobs(call: Call) -> Reply:
 @_on("PUT", "/{container}", restype="container")
 def create_container(call: Call) -> Reply:
     """201, or 409 ContainerAlreadyExists."""
+    blob_wire.check_known(call)
     at = visit(call, f"{CONTAINERS}/write", control=True)
     public = blob_wire.public_access(call, at.account)
     made = containers.create(at.world, at.name, at.container, metadata=metadata(call))
@@ -159,6 +162,7 @@ def create_container(call: Call) -> Reply:
 @_on("DELETE", "/{container}", restype="container")
 def delete_container(call: Call) -> Reply:
     """With all that is in it."""
+    blob_wire.check_known(call)
     at, found = _container(call, "delete")
     conditions.check_write(call.headers, blob_wire.as_path(found), error(409, "BlobAlreadyExists"))
     containers.delete(at.world, at.name, at.container, lease_id=call.headers.get("x-ms-lease-id"))
@@ -167,6 +171,7 @@ def delete_container(call: Call) -> Reply:
 
 def get_container(call: Call) -> Reply:
     """Properties and metadata, in headers."""
+    blob_wire.check_known(call, "metadata")
     _, found = _container(call, "read")
     leased = call.headers.get("x-ms-lease-id")
     if leased:
@@ -187,6 +192,7 @@ def _container(call: Call, right: str) -> tuple[Visit, Document]:
 def put_block(call: Call) -> Reply:
     """Keep a block for a later block list."""
     at, _ = _writable(call)
+    call = copy_source.filled(call, at)
     md5 = blocks.check_md5(call)
     blocks.put_block(at.world, at.place, call.query.get("blockid", ""), call.body)
     return Reply(status=201, headers={**_CREATED, "Content-MD5": md5})
@@ -222,11 +228,13 @@ def append_block(call: Call) -> Reply:
     """At the end of an append blob, on condition of its length."""
     at, found = _present(call, WRITE, ADD)
     _check_writable(call, found)
+    call = copy_source.filled(call, at)
     if found["type"] != "AppendBlob":
         raise error(409, "InvalidBlobType")
     expected = call.headers.get("x-ms-blob-condition-appendpos")
     if expected is not None and expected != str(found["size"]):
         raise conditions.append_position_unmet()
+    conditions.check_append_size(call.headers, int(found["size"]) + len(call.body))
     md5 = blocks.check_md5(call)
     changed = blocks.append(at.world, at.place, found, call.body)
     count = {
@@ -245,7 +253,14 @@ def set_blob_metadata(call: Call) -> Reply:
 @_on("PUT", "/{container}/{path:path}", comp="properties")
 def set_blob_properties(call: Call) -> Reply:
     """Replace the content headers: what is not given is cleared, as Azure does."""
-    return _change(call, {"headers": blocks.content_headers(call)})
+    return _change(call, {"headers": blocks.content_headers(call), "copy": {}})
+
+
+@_on("PUT", "/{container}/{path:path}", comp="copy")
+def abort_copy(call: Call) -> Reply:
+    """Always too late: a copy is done at once."""
+    _present(call, WRITE)
+    raise error(409, "NoPendingCopyOperation")
 
 
 @_on("PUT", "/{container}/{path:path}", comp="tier")
@@ -273,12 +288,17 @@ def put_blob(call: Call) -> Reply:
     blob_wire.check_known(call)
     at, old = _writable(call)
     conditions.check_write(call.headers, old, error(409, "BlobAlreadyExists"))
-    if "x-ms-copy-source" in call.headers:
-        return _copy(call, at)
     kind = call.headers.get("x-ms-blob-type", "")
+    if copy_source.HEADER in call.headers and not kind:
+        return _copy(call, at)
     if kind not in {"BlockBlob", "AppendBlob"}:
         raise invalid_header("x-ms-blob-type", kind)
-    md5, values = blocks.check_md5(call), {**blocks.given(call), "type": kind}
+    values = {**blocks.given(call), "type": kind}
+    if copy_source.HEADER in call.headers:
+        own = call.headers.get("x-ms-copy-source-blob-properties", "true").lower() == "true"
+        values["headers"] = (copy_source.find(call, at)["headers"] if own else {}) | blocks.content_headers(call)
+        call = copy_source.filled(call, at)
+    md5 = blocks.check_md5(call)
     if at.is_hierarchical and call.headers.get("x-ms-meta-hdi_isfolder", "").lower() == "true":
         made = paths.make_directory(at.world, at.place, at.who, {"metadata": values["metadata"]})
     else:
@@ -287,31 +307,13 @@ def put_blob(call: Call) -> Reply:
 
 
 def _copy(call: Call, at: Visit) -> Reply:
-    """From any account of the tenant that the caller may read; done at once."""
-    source = urlsplit(call.headers["x-ms-copy-source"])
-    account = resources.named(at.world, ACCOUNTS, str(source.hostname).partition(".")[0])
-    container, _, path = unquote(source.path).strip("/").partition("/")
-    place = Place(account=str(source.hostname).partition(".")[0], container=container, path=path)
-    found = paths.find(at.world, place) if account else None
-    if account is None or found is None or found["directory"] or not _may_copy(at, account, place, source.query):
-        raise error(404, "CannotVerifyCopySource")
-    conditions.check_write(call.headers, found, error(412, "BlobAlreadyExists"), prefix="x-ms-source-")
-    values = blocks.given(call)
+    """A blob like another, properties and all; done at once."""
+    found, values = copy_source.find(call, at), blocks.given(call)
     values = {**values, "headers": found["headers"], "metadata": values["metadata"] or found["metadata"]}
+    values["copy"] = {"id": at.world.clock.new_id(), "source": call.headers[copy_source.HEADER]}
     made = blocks.copy(at.world, found, at.place, at.who, values)
-    done = {"x-ms-copy-id": at.world.clock.new_id(), "x-ms-copy-status": "success"}
+    done = {"x-ms-copy-id": values["copy"]["id"], "x-ms-copy-status": "success"}
     return Reply(status=202, headers={**stamps(made), **done})
-
-
-def _may_copy(at: Visit, account: Document, source: Place, query: str) -> bool:
-    """With what the source's own address is signed with, with the key of its account, or by a role."""
-    signed = {name.lower(): value for name, value in parse_qsl(query)}
-    if "sig" in signed:
-        where = {"container": source.container, "path": source.path}
-        return "r" in shared_access.check(replace(at.call, query=signed, params=where, method="GET"), account)
-    if at.who == SUPER_USER:
-        return at.letters is None and account["id"] == at.account["id"]
-    return access.allows(at.world, at.who, READ, container_scope(account, source.container), data=True)
 
 
 def get_blob(call: Call) -> Reply:
@@ -322,6 +324,7 @@ def get_blob(call: Call) -> Reply:
     conditions.check_lease_read(at.world, call.headers, found)
     whole = not (call.headers.get("range") or call.headers.get("x-ms-range"))
     headers = blob_wire.blob_headers(at, found, whole=whole or call.method == "HEAD")
+    headers |= shared_access.overrides(call.query)
     if call.method == "HEAD" or call.query.get("comp") == "metadata":
         shown = headers if call.method == "HEAD" else {**headers, "Content-Length": "0"}
         return Reply(headers=shown)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from provisioner.local import conditions, containers, dfs_wire, paths
+from provisioner.local import conditions, containers, dfs_wire, paths, shared_access
 from provisioner.local.call import AzureError, Call, Reply
 from provisioner.local.dfs_wire import flag, not_found, position
 from provisioner.local.path_answers import change_lease, content, invalid_header, stamps, versioned
@@ -89,6 +89,7 @@ def list_paths(call: Call) -> Reply:
     found = [d for d in paths.below(at.world, top) if d["size"] or d["directory"] or d["content"]]
     if not flag(call, "recursive"):
         found = dfs_wire.direct_children(found, top)
+    found = dfs_wire.begun(call, found, top)
     page, headers = dfs_wire.page(call, found)
     return Reply(body={"paths": [dfs_wire.path_entry(d) for d in page]}, headers=headers)
 
@@ -130,12 +131,13 @@ def _rename(call: Call) -> Reply:
     conditions.check_lease(at.world, call.headers, old)
     held = {"x-ms-lease-id": call.headers.get("x-ms-source-lease-id", "")}
     conditions.check_lease(at.world, held, moving)
+    moved = moving
     if source.key != at.place.key:
         _check_target(at, source, moving, old)
         moved = paths.rename(at.world, source, at.place)
         if "x-ms-properties" in call.headers:
-            paths.put(at.world, at.place, {**moved, "metadata": dfs_wire.metadata(call)})
-    return Reply(status=201, headers={"x-ms-request-server-encrypted": "true"})
+            moved = paths.put(at.world, at.place, {**moved, "metadata": dfs_wire.metadata(call)})
+    return Reply(status=201, headers={**stamps(moved), "x-ms-request-server-encrypted": "true"})
 
 
 def _source(call: Call, at: Visit) -> tuple[Place, Document]:
@@ -162,7 +164,7 @@ def _check_target(at: Visit, source: Place, moving: Document, old: Document | No
     if old is not None and old["directory"] != moving["directory"]:
         raise dfs_wire.error(409, "InvalidSourceOrDestinationResourceType")
     if old is not None and any(paths.below(at.world, at.place)):
-        raise dfs_wire.error(409, "DirectoryNotEmpty")
+        raise dfs_wire.path_exists()
 
 
 def _present(call: Call, *actions: str) -> tuple[Visit, Document]:
@@ -263,7 +265,7 @@ def get_properties(call: Call) -> Reply:
     action = call.query.get("action", "").lower()
     if action == "getaccesscontrol" and not at.is_hierarchical:
         raise dfs_wire.error(400, "HierarchicalNamespaceNotEnabled")
-    return Reply(headers=dfs_wire.path_headers(at.world, found, action))
+    return Reply(headers=dfs_wire.path_headers(at.world, found, action) | shared_access.overrides(call.query))
 
 
 @_on("GET", "/{container}/{path:path}")
@@ -274,7 +276,7 @@ def read_file(call: Call) -> Reply:
         raise dfs_wire.error(409, "PathConflict")
     conditions.check_read(call.headers, found)
     conditions.check_lease_read(at.world, call.headers, found)
-    return content(call, found, dfs_wire.path_headers(at.world, found, ""))
+    return content(call, found, dfs_wire.path_headers(at.world, found, "") | shared_access.overrides(call.query))
 
 
 @_on("DELETE", "/{container}/{path:path}")

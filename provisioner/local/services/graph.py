@@ -1,13 +1,13 @@
-"""Microsoft Graph v1.0: applications, service principals, their passwords and owners, deleted items; the rest minimal.
+"""Microsoft Graph v1.0: applications, service principals, their passwords, deleted items; the rest minimal.
 
 Permissions are decided in `graph_access`; deleting is soft. https://learn.microsoft.com/graph/api/overview
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from provisioner.local import directory, graph_access, graph_objects, graph_passwords, odata
+from provisioner.local import directory, graph_access, graph_expand, graph_objects, graph_passwords, odata
 from provisioner.local.call import Reply
 from provisioner.local.graph_access import bad, missing, need_create, need_read, need_write
 from provisioner.local.service import Service
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from provisioner.local.world import World
 
 _WHY = "Graph has permissions and owners instead of RBAC: graph_access decides"
-_TYPES = {directory.APPLICATIONS: "application", directory.PRINCIPALS: "servicePrincipal"}
 _SETS = {directory.APPLICATIONS: "applications", directory.PRINCIPALS: "servicePrincipals"}
 _DOMAIN = "provisioner.onmicrosoft.com"
 _ROLES = {
@@ -100,18 +99,19 @@ def _bound(handler: Callable[[Call, str], Reply], table: str) -> Handler:
 
 def _shown(call: Call, table: str, document: Document, status: int = 200) -> Reply:
     entity = odata.context(call, f"{_SETS[table]}/$entity")
-    return Reply(status=status, body={"@odata.context": entity, **odata.select(call, directory.shown(document))})
+    shown = graph_expand.expanded(call, table, document)
+    return Reply(status=status, body={"@odata.context": entity, **odata.select(call, shown)})
 
 
 def _typed(call: Call, table: str, document: Document) -> Document:
-    return {"@odata.type": f"#microsoft.graph.{_TYPES[table]}", **odata.select(call, directory.shown(document))}
+    return odata.select(call, graph_objects.typed(table, document))
 
 
 @_whole("GET")
 def list_all(call: Call, table: str) -> Reply:
     """A page of applications or service principals."""
     need_read(call)
-    found = [directory.shown(document) for _, document in call.world.store.rows(table)]
+    found = [graph_expand.expanded(call, table, document) for _, document in call.world.store.rows(table)]
     return Reply(body=odata.page(call, _SETS[table], found))
 
 
@@ -119,10 +119,7 @@ def list_all(call: Call, table: str) -> Reply:
 def count_all(call: Call, table: str) -> Reply:
     """How many; Graph wants ConsistencyLevel for it."""
     need_read(call)
-    if call.headers.get("consistencylevel", "").lower() != "eventual":
-        raise bad("$count is not currently supported.", "Request_BadRequest")
-    found = [directory.shown(document) for _, document in call.world.store.rows(table)]
-    return Reply(body=str(len(odata.matching(call, found))))
+    return odata.count(call, [directory.shown(document) for _, document in call.world.store.rows(table)])
 
 
 @_whole("POST")
@@ -148,8 +145,7 @@ def update(call: Call, table: str) -> Reply:
     if found is not None:
         graph_objects.change(call, table, found, call.json())
         return Reply(status=204)
-    prefers = {item.strip().lower() for item in call.headers.get("prefer", "").split(",")}
-    if "key" not in call.params or "create-if-missing" not in prefers:
+    if "key" not in call.params or not graph_objects.prefers(call, "create-if-missing"):
         raise missing(call.params.get("id") or graph_objects.key_of(call)[1])
     return _shown(call, table, _made_by_key(call, table), 201)
 
@@ -189,48 +185,32 @@ def remove_password(call: Call, table: str) -> Reply:
     return Reply(status=204)
 
 
-@_each("GET", "/owners")
-def list_owners(call: Call, table: str) -> Reply:
-    """The principals that own the object."""
-    need_read(call)
-    return _principals(call, graph_objects.get(call, table)["_owners"], "directoryObjects")
-
-
-@_each("POST", "/owners/$ref")
-def add_owner(call: Call, table: str) -> Reply:
-    """204; the body names a directory object."""
-    found = graph_objects.get(call, table)
-    need_write(call, found)
-    owner = str(call.json().get("@odata.id", "")).rsplit("/", 1)[-1].lower()
-    if directory.principal(call.world, owner) is None:
-        raise missing(owner)
-    if owner in found["_owners"]:
-        raise bad("One or more added object references already exist for the following modified properties: 'owners'.")
-    call.world.store.put(table, found["id"], found | {"_owners": [*found["_owners"], owner]})
-    return Reply(status=204)
-
-
-@_each("DELETE", "/owners/{owner}/$ref")
-def remove_owner(call: Call, table: str) -> Reply:
-    """204."""
-    found, owner = graph_objects.get(call, table), call.params["owner"].lower()
-    need_write(call, found)
-    if owner not in found["_owners"]:
-        raise missing(owner)
-    kept = [each for each in found["_owners"] if each != owner]
-    call.world.store.put(table, found["id"], found | {"_owners": kept})
-    return Reply(status=204)
-
-
 @_each("GET", "/appRoleAssignedTo")
 @_each("GET", "/oauth2PermissionGrants")
 @_each("GET", "/memberOf")
 @_each("GET", "/transitiveMemberOf")
+@_each("GET", "/createdObjects")
+@_each("GET", "/delegatedPermissionClassifications")
+@_each("GET", "/extensionProperties")
+@_each("GET", "/homeRealmDiscoveryPolicies")
+@_each("GET", "/tokenIssuancePolicies")
+@_each("GET", "/tokenLifetimePolicies")
 def list_nothing(call: Call, table: str) -> Reply:
     """What the local Azure has none of."""
     need_read(call)
     graph_objects.get(call, table)
     return Reply(body={"@odata.context": odata.context(call, call.path.rsplit("/", 1)[-1]), "value": []})
+
+
+@_each("POST", "/checkMemberGroups")
+@_each("POST", "/checkMemberObjects")
+@_each("POST", "/getMemberGroups")
+@_each("POST", "/getMemberObjects")
+def list_memberships(call: Call, table: str) -> Reply:
+    """Nobody is a member of anything here."""
+    need_read(call)
+    graph_objects.get(call, table)
+    return Reply(body={"@odata.context": odata.context(call, "Collection(Edm.String)"), "value": []})
 
 
 @_each("GET", "/appRoleAssignments")
@@ -253,15 +233,30 @@ def list_deleted(call: Call) -> Reply:
     """What can be restored, of one type."""
     need_read(call)
     table = graph_objects.KINDS.get(call.params["kind"].lower())
-    found = [_bare(document) for document in graph_objects.deleted(call.world, table)] if table else []
-    return Reply(body=odata.page(call, _SETS.get(table or "", "directoryObjects"), found))
+    return Reply(body=odata.page(call, _SETS.get(table or "", "directoryObjects"), _deleted(call)))
+
+
+@_on("GET", "/directory/deletedItems/microsoft.graph.{kind}/$count")
+def count_deleted(call: Call) -> Reply:
+    """How many of one type."""
+    need_read(call)
+    return odata.count(call, _deleted(call))
+
+
+def _deleted(call: Call) -> list[Document]:
+    table = graph_objects.KINDS.get(call.params["kind"].lower())
+    found = graph_objects.deleted(call.world, table) if table else ()
+    return [directory.shown(document) for document in found]
 
 
 @_on("GET", "/directory/deletedItems/{id}")
+@_on("GET", "/directory/deletedItems/{id}/microsoft.graph.{kind}")
 def get_deleted(call: Call) -> Reply:
-    """One of them."""
+    """One of them; a cast to another type finds nothing."""
     need_read(call)
     found = graph_objects.find_deleted(call)
+    if "kind" in call.params and graph_objects.KINDS.get(call.params["kind"].lower()) != found["_table"]:
+        raise missing(call.params["id"])
     body = _typed(call, found["_table"], found)
     return Reply(body={"@odata.context": odata.context(call, "directoryObjects/$entity"), **body})
 
@@ -286,36 +281,32 @@ def purge(call: Call) -> Reply:
     return Reply(status=204)
 
 
-def _bare(document: Document) -> Document:
-    return directory.shown(document)
-
-
-def _principals(call: Call, ids: list[str], name: str) -> Reply:
-    found: list[Document] = []
-    for object_id in ids:
-        for table in _SETS:
-            document = call.world.store.get(table, object_id.lower())
-            if document is not None:
-                found.append(_typed(call, table, document))
-    return Reply(body={"@odata.context": odata.context(call, name), "value": found})
+def _named(call: Call, ids: list[str], types: list[str]) -> list[Document]:
+    """What has these ids; where types are given, of those types only."""
+    tables = [table for kind, table in graph_objects.KINDS.items() if not types or kind in types]
+    found = ((table, call.world.store.get(table, object_id.lower())) for object_id in ids for table in tables)
+    return [_typed(call, table, document) for table, document in found if document is not None]
 
 
 @_on("POST", "/directoryObjects/getByIds")
 @_on("POST", "/directoryObjects/microsoft.graph.getByIds")
 def get_by_ids(call: Call) -> Reply:
-    """Those of the ids that exist; az names the principals of role assignments by it."""
+    """Those of the ids that exist, of any or of the given types; az names the principals of role assignments by it."""
     need_read(call)
-    ids: Any = call.json().get("ids")
-    if not isinstance(ids, list) or not all(isinstance(each, str) for each in cast("list[Any]", ids)):
+    body = call.json()
+    ids: Any = body.get("ids")
+    types: Any = body.get("types") or []
+    if not graph_objects.are_texts(ids) or not graph_objects.are_texts(types):
         raise bad("The request must have a collection of 'ids'.", "BadRequest")
-    return _principals(call, cast("list[str]", ids), "directoryObjects")
+    wanted = [] if "directoryObject" in types else [kind.lower() for kind in types]
+    return Reply(body={"@odata.context": odata.context(call, "directoryObjects"), "value": _named(call, ids, wanted)})
 
 
 @_on("GET", "/directoryObjects/{id}")
 def get_object(call: Call) -> Reply:
     """An application or a principal."""
     need_read(call)
-    found = _principals(call, [call.params["id"]], "directoryObjects").body["value"]
+    found = _named(call, [call.params["id"]], [])
     if not found:
         raise missing(call.params["id"])
     return Reply(body={"@odata.context": odata.context(call, "directoryObjects/$entity"), **found[0]})

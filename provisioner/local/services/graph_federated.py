@@ -5,6 +5,7 @@ https://learn.microsoft.com/graph/api/resources/federatedidentitycredential
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from provisioner.local import directory, graph_access, graph_objects, odata
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 SERVICE = Service(
     name="graph federated",
     hosts=(graph_access.HOST,),
-    path=r"/(v1\.0|beta)/(applications|servicePrincipals)(/[^/]+|\(.*\))/federatedIdentityCredentials(/.*)?",
+    path=r"/(v1\.0|beta)/(applications|servicePrincipals)(/[^/]+|\(.*\))/federatedIdentityCredentials(/.*|\(.*\))?",
     audiences=(f"https://{graph_access.HOST}", graph_access.APP_ID),
     render=graph_access.render,
     unauthenticated=graph_access.unauthenticated,
@@ -31,6 +32,7 @@ SERVICE = Service(
 _WHY = "Graph has permissions and owners instead of RBAC: graph_access decides"
 _MEMBERS = ("name", "issuer", "subject", "audiences", "description")
 _MOST = 20
+_NAMED = re.compile(r"name\s*=\s*'((?:[^']|'')*)'", re.IGNORECASE)
 _KEPT = "_federated"
 _TABLES = {"applications": directory.APPLICATIONS, "servicePrincipals": directory.PRINCIPALS}
 
@@ -57,7 +59,15 @@ def list_federated(call: Call, table: str) -> Reply:
     return Reply(body=odata.page(call, "federatedIdentityCredentials", _of(graph_objects.get(call, table))))
 
 
+@_each("GET", "/$count")
+def count_federated(call: Call, table: str) -> Reply:
+    """How many."""
+    need_read(call)
+    return odata.count(call, _of(graph_objects.get(call, table)))
+
+
 @_each("GET", "/{credential}")
+@_each("GET", "({named})")
 def get_federated(call: Call, table: str) -> Reply:
     """One, by id or name."""
     need_read(call)
@@ -69,20 +79,31 @@ def create_federated(call: Call, table: str) -> Reply:
     """201; names are unique, and so are issuer and subject together."""
     found = graph_objects.get(call, table)
     need_write(call, found)
-    made = {"id": call.world.clock.new_id(), **dict.fromkeys(_MEMBERS), **_given(call.json())}
+    return _shown(call, _made(call, table, found, call.json()), 201)
+
+
+def _made(call: Call, table: str, found: Document, body: dict[str, Any]) -> Document:
+    made = {"id": call.world.clock.new_id(), **dict.fromkeys(_MEMBERS), **_given(body)}
     for name in ("name", "issuer", "subject", "audiences"):
         if not made[name]:
             raise bad(f"A value is required for property '{name}' of resource 'FederatedIdentityCredential'.")
     _check_beside(made, _of(found))
     _keep(call, table, found, [*_of(found), made])
-    return _shown(call, made, 201)
+    return made
 
 
 @_each("PATCH", "/{credential}")
+@_each("PATCH", "({named})")
 def update_federated(call: Call, table: str) -> Reply:
-    """204; the name stays."""
+    """204; the name stays. By name and with `Prefer: create-if-missing` 201 for one that was not there.
+
+    https://learn.microsoft.com/graph/api/federatedidentitycredential-upsert
+    """
     found = graph_objects.get(call, table)
     need_write(call, found)
+    missing_yet = "named" in call.params and not any(_is(one, _wanted(call)) for one in _of(found))
+    if missing_yet and graph_objects.prefers(call, "create-if-missing"):
+        return _shown(call, _made(call, table, found, call.json() | {"name": _wanted(call)}), 201)
     old, given = _one(call, found), _given(call.json())
     if given.get("name", old["name"]) != old["name"]:
         raise bad("The property 'name' of a federated identity credential cannot be changed.")
@@ -93,6 +114,7 @@ def update_federated(call: Call, table: str) -> Reply:
 
 
 @_each("DELETE", "/{credential}")
+@_each("DELETE", "({named})")
 def delete_federated(call: Call, table: str) -> Reply:
     """204."""
     found = graph_objects.get(call, table)
@@ -107,11 +129,24 @@ def _of(found: Document) -> list[Document]:
 
 
 def _one(call: Call, found: Document) -> Document:
-    wanted = call.params["credential"].lower()
     for one in _of(found):
-        if wanted in {one["id"], str(one["name"]).lower()}:
+        if _is(one, _wanted(call)):
             return one
-    raise missing(call.params["credential"])
+    raise missing(_wanted(call))
+
+
+def _is(one: Document, wanted: str) -> bool:
+    return wanted.lower() in {one["id"], str(one["name"]).lower()}
+
+
+def _wanted(call: Call) -> str:
+    """The id or name in `/{credential}`, or the name in `(name='…')`."""
+    if "credential" in call.params:
+        return call.params["credential"]
+    name = _NAMED.fullmatch(call.params["named"])
+    if name is None:
+        raise bad(f"Resource not found for the segment '({call.params['named']})'.", "BadRequest")
+    return name[1].replace("''", "'")
 
 
 def _given(body: dict[str, Any]) -> Document:

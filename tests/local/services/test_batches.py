@@ -22,6 +22,7 @@ def test_blobs_are_deleted_in_one_batch(azure_env: LocalAzure, *, keyed: bool) -
         container.upload_blob(name, b"x")
     answers = list(container.delete_blobs("a", "b c/ü", "none", raise_on_any_failure=False))
     assert [answer.status_code for answer in answers] == [202, 202, 404]
+    assert [answer.reason for answer in answers] == ["Accepted", "Accepted", "The specified blob does not exist."]
     assert "kept" in {blob.name for blob in container.list_blobs()}
     assert "a" not in {blob.name for blob in container.list_blobs()}
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
-from azure.storage.blob import BlobBlock
+from azure.storage.blob import BlobBlock, ContentSettings, generate_blob_sas
 
 from tests.local.services import lake as lakes
 
@@ -125,6 +126,21 @@ def test_a_copy_has_content_and_metadata(lake: Lake, dags: Any) -> None:
     assert copy.get_blob_properties().metadata == {"sha": "1"}
 
 
+def test_a_copy_says_where_it_came_from_until_it_is_written_anew(lake: Lake, dags: Any) -> None:
+    dags.get_blob_client("a").upload_blob(b"hello")
+    copy = dags.get_blob_client("b")
+    begun = copy.start_copy_from_url(f"{lake.blob}/dags/a")
+    found = copy.get_blob_properties().copy
+    assert (found.id, found.status, found.progress) == (begun["copy_id"], "success", "5/5")
+    assert (found.source, found.completion_time) == (f"{lake.blob}/dags/a", copy.get_blob_properties().last_modified)
+    listed = {blob.name: blob.copy.id for blob in dags.list_blobs(include=["copy"])}
+    assert listed == {"a": None, "b": begun["copy_id"]}
+    with pytest.raises(ResourceExistsError, match="NoPendingCopyOperation"):
+        copy.abort_copy(begun["copy_id"])
+    copy.set_http_headers(ContentSettings(content_type="text/plain"))
+    assert copy.get_blob_properties().copy.id is None
+
+
 def test_both_endpoints_show_the_same_data(lake: Lake, dags: Any) -> None:
     dags.get_blob_client("dags/job.py").upload_blob(b"hello")
     with lake.files() as service:
@@ -151,6 +167,23 @@ def test_lists_have_prefix_delimiter_metadata_and_pages(dags: Any) -> None:
     assert pages == [["a", "a/1", "a/2"], ["b"]]
 
 
+def test_what_storage_does_not_know_makes_no_container(lake: Lake) -> None:
+    for method in ("PUT", "GET", "DELETE"):
+        answer = lake.call(method, f"{lake.blob}/new?restype=container&comp=rename")
+        assert (answer.status, answer.headers["x-ms-error-code"]) == (400, "UnsupportedQueryParameter")
+    answer = lake.call("GET", f"{lake.blob}/?restype=service&comp=stats")
+    assert (answer.status, answer.headers["x-ms-error-code"]) == (400, "InvalidQueryParameterValue")
+    assert lake.call("HEAD", f"{lake.blob}/new?restype=container").status == 404
+
+
+def test_a_list_begins_where_it_is_told_to(lake: Lake, dags: Any) -> None:
+    for name in ("a", "b/c", "d"):
+        dags.upload_blob(name, b"x")
+    asked = f"{lake.blob}/dags?restype=container&comp=list&startFrom="
+    for query, names in {"b/c": ["b/c", "d"], "b/&delimiter=/": ["b/", "d"], "x": []}.items():
+        assert re.findall("<Name>(.*?)</Name>", lake.call("GET", asked + query).body.decode()) == names
+
+
 def test_conditions_decide(dags: Any) -> None:
     from azure.core import MatchConditions
 
@@ -168,6 +201,36 @@ def test_a_head_of_a_missing_blob_has_its_error_in_a_header_only(lake: Lake, dag
     assert (shown.status, shown.body, shown.headers["x-ms-error-code"]) == (404, b"", "BlobNotFound")
     assert code(lake.call("GET", f"{lake.blob}/dags/none")) == "BlobNotFound"
     assert code(lake.call("GET", f"{lake.blob}/none/none")) == "ContainerNotFound"
+
+
+def test_the_status_line_of_an_error_has_its_sentence(lake: Lake) -> None:
+    missing, none = "The specified blob does not exist.", "The specified filesystem does not exist."
+    assert lake.call("PUT", f"{lake.blob}/dags?restype=container").phrase == "Created"
+    assert lake.call("GET", f"{lake.blob}/dags/none").phrase == missing
+    assert lake.call("HEAD", f"{lake.blob}/dags/none").phrase == missing
+    assert lake.call("HEAD", f"{lake.dfs}/none?resource=filesystem").phrase == none
+    assert lake.call("PUT", f"{lake.dfs}/none/a?resource=file").phrase == none
+
+
+def test_a_slash_is_a_letter_in_the_names_of_a_flat_account(azure_env: LocalAzure) -> None:
+    flat = lakes.make(azure_env, "flatlake2", isHnsEnabled=False)
+    with flat.blobs() as service:
+        data = service.create_container("data")
+        for name in ("a", "a/", "a/b", "/c//"):
+            data.upload_blob(name, name.encode())
+        assert [blob.name for blob in data.list_blobs()] == ["/c//", "a", "a/", "a/b"]
+        assert {item.name for item in data.walk_blobs()} == {"/", "a", "a/"}
+        assert data.download_blob("/c//").readall() == b"/c//"
+        until = datetime(2099, 1, 1, tzinfo=UTC)
+        key = lakes.key_of(flat)
+        signed = generate_blob_sas(flat.name, "data", "a/", account_key=key, permission="r", expiry=until)
+        for source in (f"{flat.blob}/data/a/", f"{flat.blob}/data/a/?{signed}"):
+            data.get_blob_client("d/").start_copy_from_url(source)
+            assert data.download_blob("d/").readall() == b"a/"
+        data.delete_blob("a")
+        assert [blob.name for blob in data.list_blobs()] == ["/c//", "a/", "a/b", "d/"]
+        data.delete_container()
+        assert not list(service.create_container("data").list_blobs())
 
 
 def test_names_of_metadata_have_no_hyphens(lake: Lake) -> None:

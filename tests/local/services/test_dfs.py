@@ -143,6 +143,17 @@ def test_a_rename_moves_content_and_metadata_over_what_was_there(jobs: Any) -> N
     assert [found.name for found in jobs.get_paths()] == ["job.jar"]
 
 
+def test_a_rename_answers_with_the_stamps_of_what_moved(lake: Lake, jobs: Any) -> None:
+    jobs.get_file_client("a").upload_data(b"1", overwrite=True)
+    for source in ("a", "b"):  # the second time onto itself
+        answer = lake.call("PUT", f"{lake.dfs}/jobs/b", headers={"x-ms-rename-source": f"/jobs/{source}"})
+        shown = lake.call("HEAD", f"{lake.dfs}/jobs/b")
+        assert answer.status == 201
+        assert [answer.headers[h] for h in ("etag", "last-modified")] == [
+            shown.headers[h] for h in ("etag", "last-modified")
+        ]
+
+
 def test_a_rename_takes_conditions_on_both_ends(lake: Lake, jobs: Any) -> None:
     source = jobs.create_file("a")
     jobs.create_file("b")
@@ -159,6 +170,9 @@ def test_a_directory_is_renamed_with_all_below_it_but_not_into_itself(lake: Lake
     named = {"x-ms-rename-source": "/jobs/a"}
     assert code(lake.call("PUT", f"{lake.dfs}/jobs/a/b/x", headers=named)) == "InvalidRenameSourcePath"
     assert code(lake.call("PUT", f"{lake.dfs}/jobs/no/x", headers=named)) == "RenameDestinationParentPathNotFound"
+    jobs.create_file("full/a")
+    assert code(lake.call("PUT", f"{lake.dfs}/jobs/full", headers=named)) == "PathAlreadyExists"
+    jobs.delete_directory("full")
     jobs.get_directory_client("a").rename_directory("jobs/z")
     assert [found.name for found in jobs.get_paths()] == ["z", "z/b", "z/b/c.txt"]
     assert jobs.get_file_client("z/b/c.txt").download_file().readall() == b"c"
@@ -307,6 +321,19 @@ def test_a_missing_path_is_404_and_a_head_of_it_has_no_body(lake: Lake, jobs: An
     assert code(lake.call("GET", f"{lake.dfs}/none/a")) == "FilesystemNotFound"
     with pytest.raises(ResourceNotFoundError):
         jobs.get_file_client("none").get_file_properties()
+
+
+def test_lists_begin_where_they_are_told_to(lake: Lake, jobs: Any) -> None:
+    for name in ("a", "d/e", "d/f/g", "z"):
+        jobs.create_file(name)
+    asked = f"{lake.dfs}/jobs?resource=filesystem&recursive="
+    for query, names in {
+        "false&beginFrom=d": ["d", "z"],
+        "true&beginFrom=d/f": ["d/f", "d/f/g", "z"],
+        "false&directory=d&beginFrom=f": ["d/f"],
+    }.items():
+        assert [found["name"] for found in lake.call("GET", asked + query).json()["paths"]] == names
+    assert code(lake.call("GET", asked + "false&beginFrom=d/f")) == "InvalidQueryParameterValue"
 
 
 def test_a_flat_account_has_no_access_control(azure_env: LocalAzure) -> None:

@@ -53,6 +53,20 @@ def test_an_application_keeps_its_federated_credentials(azure: LocalAzure) -> No
     assert azure.graph("GET", f"{path}/main").status == 404
 
 
+def test_a_federated_credential_is_found_and_made_by_name(azure: LocalAzure) -> None:
+    app = azure.graph("POST", "applications", {"displayName": "one"}).json()
+    path = f"applications/{app['id']}/federatedIdentityCredentials"
+    assert azure.graph("PATCH", f"{path}(name='main')", ONE).status == 404
+    assert code(azure.graph("GET", f"{path}(subject='main')")) == (400, "BadRequest")
+    made = azure.graph("PATCH", f"{path}(name='main')", ONE, Prefer="create-if-missing")
+    assert (made.status, made.json()["name"]) == (201, "main")
+    assert azure.graph("PATCH", f"{path}(name='main')", {"subject": "s"}, Prefer="create-if-missing").status == 204
+    assert azure.graph("GET", f"{path}(name='main')").json()["subject"] == "s"
+    assert azure.graph("GET", f"{path}/$count", ConsistencyLevel="eventual").body == b"1"
+    assert azure.graph("DELETE", f"{path}(name='main')").status == 204
+    assert azure.graph("GET", f"{path}/main").status == 404
+
+
 def test_an_application_refuses_incomplete_and_repeated_federated_credentials(azure: LocalAzure) -> None:
     app = azure.graph("POST", "applications", {"displayName": "one"}).json()
     path = f"applications/{app['id']}/federatedIdentityCredentials"

@@ -243,3 +243,9 @@ def test_keys_and_certificates_are_none(azure: LocalAzure) -> None:
 def test_a_page_of_secrets_has_1_to_25_items(vault: Vault, size: str) -> None:
     answer = vault("GET", f"/secrets?maxresults={quote(size)}")
     assert (answer.status, answer.json()["error"]["code"]) == (400, "BadParameter")
+
+
+def test_a_deleted_secret_that_is_nowhere_is_missed_in_words_of_its_own(vault: Vault) -> None:
+    for method, path in (("GET", "/deletedsecrets/gone"), ("DELETE", "/deletedsecrets/gone")):
+        error = vault(method, path).json()["error"]
+        assert (error["code"], error["message"]) == ("SecretNotFound", "Deleted Secret not found: gone"), method

@@ -48,6 +48,17 @@ def _signed(lake: Lake, path: str = "dir/a.txt", **more: Any) -> str:
     return BLOB.generate_blob_sas(lake.name, "data", path, **wanted)
 
 
+def test_a_signature_overrides_the_headers_of_the_answer(lake: Lake) -> None:
+    wanted = {"content_type": "x/y", "content_disposition": "inline", "cache_control": "no-store"}
+    more = {"content_language": "de", "content_encoding": "br"}
+    signature = _signed(lake, **wanted, **more)
+    for method in ("GET", "HEAD"):
+        for url in (lake.blob, lake.dfs):
+            said = lake.call(method, f"{url}/data/dir/a.txt?{signature}", token="").headers
+            assert (said["content-type"], said["content-disposition"], said["cache-control"]) == tuple(wanted.values())
+            assert (said["content-language"], said["content-encoding"]) == tuple(more.values())
+
+
 def test_a_blobs_signature_reads_that_blob_and_does_nothing_else(lake: Lake) -> None:
     signature = _signed(lake)
     assert _blob(lake, signature).download_blob().readall() == b"hello"
