@@ -120,6 +120,8 @@ class Dispatcher:
         if any(route.match(replace(call, method=route.method)) is not None for route in target.service.routes):
             message = f"The requested resource does not support http method '{call.method}'."
             return AzureError(status=405, code="MethodNotAllowed", message=message)
+        if target.service.unknown is not None:
+            return target.service.unknown(call)
         return AzureError(status=404, code="NotFound", message=f"No such resource: {call.path}")
 
 

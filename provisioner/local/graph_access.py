@@ -70,6 +70,14 @@ def missing(what: str) -> AzureError:
     return AzureError(status=404, code="Request_ResourceNotFound", message=message)
 
 
+def unknown(call: Call) -> AzureError:
+    """A path that Graph does not have: 400, since 404 speaks of objects.
+
+    https://github.com/microsoftgraph/microsoft-graph-docs/issues/21648
+    """
+    return bad(f"Resource not found for the segment '{call.path.rstrip('/').rpartition('/')[2]}'.", "BadRequest")
+
+
 def bad(message: str, code: str = "Request_BadRequest") -> AzureError:
     """Graph's 400."""
     return AzureError(status=400, code=code, message=message)

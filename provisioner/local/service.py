@@ -73,7 +73,8 @@ class Service:
     render: an error in the service's own shape. scope: the resource id at which a route's action is checked.
     forbidden: the error for a caller without the action. versions: known api-versions, oldest first; empty: the
     service reads the version elsewhere. seed: puts what a new tenant comes with. unauthenticated: the error for a
-    token that does not do (default: ARM's codes; see `tokens.Refusal`). one_slash: `//` in a path counts as `/`.
+    token that does not do (default: ARM's codes; see `tokens.Refusal`). unknown: the error for a path that no route
+    takes (default: 404 NotFound). one_slash: `//` in a path counts as `/`.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Service:
     challenge: Callable[[Call], Mapping[str, str]] | None = None
     seed: Callable[[World], None] | None = None
     unauthenticated: Callable[[Call, Refusal], AzureError] | None = None
+    unknown: Callable[[Call], AzureError] | None = None
     one_slash: bool = False
     routes: list[Route] = field(default_factory=list[Route])
 

@@ -26,6 +26,7 @@ SERVICE = service.Service(
     audiences=(f"https://{graph_access.HOST}", graph_access.APP_ID),
     render=graph_access.render,
     unauthenticated=graph_access.unauthenticated,
+    unknown=graph_access.unknown,
     one_slash=True,
 )
 _MOST = 20
@@ -96,4 +97,4 @@ def _run(call: Call) -> Reply:
                     return route.handler(replace(call, params=params))
     except AzureError as error:
         return graph_access.render(call, error)
-    return graph_access.render(call, bad(f"Resource not found for the segment '{call.path}'.", "BadRequest"))
+    return graph_access.render(call, graph_access.unknown(call))

@@ -22,6 +22,7 @@ SERVICE = Service(
     audiences=(f"https://{graph_access.HOST}", graph_access.APP_ID),
     render=graph_access.render,
     unauthenticated=graph_access.unauthenticated,
+    unknown=graph_access.unknown,
     one_slash=True,
 )
 _WHY = "Graph has permissions instead of RBAC"

@@ -81,6 +81,13 @@ def test_the_type_of_a_principal_may_be_told_in_any_case(azure: LocalAzure, app:
     assert (made.status, made.json()["servicePrincipalType"]) == (201, "Application")
 
 
+@pytest.mark.parametrize("path", ["nothing", "applications/{id}/logo", "applications/{id}/owners/x/y"])
+def test_a_segment_that_is_none_is_a_bad_request(azure: LocalAzure, app: dict[str, Any], path: str) -> None:
+    answer = azure.graph("GET", path.format(**app))
+    assert code(answer) == (400, "BadRequest")
+    assert answer.json()["error"]["message"] == f"Resource not found for the segment '{path.rpartition('/')[2]}'."
+
+
 def test_nobody_is_a_member(azure: LocalAzure, principal: dict[str, Any]) -> None:
     at = f"servicePrincipals/{principal['id']}"
     assert azure.graph("POST", f"{at}/getMemberObjects", {"securityEnabledOnly": False}).json()["value"] == []
