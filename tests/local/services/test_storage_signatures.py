@@ -202,3 +202,10 @@ def test_resource_manager_signs_for_the_account_and_for_a_container(lake: Lake) 
     assert _blob(lake, service).download_blob().readall() == b"hello"
     assert ask("Service", {**common, **resource, "canonicalizedResource": "/blob/other/x"}).status == 400
     assert ask("Account", common).status == 400
+
+
+@pytest.mark.parametrize("more", ["sv=2017-11-09", "sv=2026-04-06&srh=a"])
+def test_a_signature_of_a_kind_that_is_not_known_is_refused(lake: Lake, more: str) -> None:
+    answer = lake.call("GET", f"{lake.blob}/data/b.txt?sp=r&se=2099-01-01&sr=b&sig=x&{more}", token="")
+    assert (answer.status, answer.headers["x-ms-error-code"]) == (403, "AuthenticationFailed")
+    assert b"nor any of headers and queries" in answer.body
