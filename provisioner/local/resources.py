@@ -27,8 +27,10 @@ def find(world: World, resource_id: str) -> Document | None:
 
 
 def put(world: World, document: Document) -> Document:
-    """Write a resource under its own `id`."""
-    return world.store.put(TABLE, document["id"].lower(), document)
+    """Write a resource under its own `id`, and when it was created and changed."""
+    key, now = str(document["id"]).lower(), f"{world.clock.now():%Y-%m-%dT%H:%M:%S.%f}0Z"
+    created = (world.store.get(TABLE, key) or {}).get("_created_time", now)
+    return world.store.put(TABLE, key, {**document, "_created_time": created, "_changed_time": now})
 
 
 def under(world: World, scope: str) -> Iterator[Document]:

@@ -11,9 +11,11 @@ import hashlib
 import hmac
 import ipaddress
 import secrets
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from provisioner.local import containers
 from provisioner.local.call import AzureError
 
 if TYPE_CHECKING:
@@ -87,11 +89,12 @@ def check(call: Call, account: Document) -> str:
     A user delegation signature gives at most what its user may do, which the caller of this has to look at.
     """
     query, name = call.query, str(account["name"])
-    for needed in ("sv", "se", "sp") if "si" not in query else ("sv",):
-        if not query.get(needed):
+    granted = _with_policy(call, name)
+    for needed in ("sv", "se", "sp"):
+        if not granted.get(needed):
             raise unauthentic(f"{needed} is mandatory. Cannot be empty")
-    if "si" in query or "srh" in query or "srq" in query or query["sv"] < "2018-11-09":
-        raise unauthentic("The local Azure knows neither stored access policies nor signatures before 2018-11-09.")
+    if "srh" in query or "srq" in query or query["sv"] < "2018-11-09":
+        raise unauthentic("The local Azure knows no signatures before 2018-11-09, nor any of headers and queries.")
     if "ss" in query:
         text, keys = account_text(name, query), account.get("_keys", ())
     else:
@@ -99,11 +102,25 @@ def check(call: Call, account: Document) -> str:
         keys = [delegation_key(call.world, name, query)] if "skoid" in query else account.get("_keys", ())
     if not any(hmac.compare_digest(sign(key, text).encode(), query["sig"].encode()) for key in keys):
         raise unauthentic(f"Signature did not match. String to sign used was {text}")
-    _check_time(call)
+    _check_time(replace(call, query=granted))
     _check_address(query.get("sip", ""))
     if "ss" in query:
         _check_resource_type(call)
-    return query["sp"]
+    return granted["sp"]
+
+
+def _with_policy(call: Call, account: str) -> dict[str, str]:
+    """What the query says, and what the stored access policy that it names says for it."""
+    said = {name: value for name, value in call.query.items() if value}
+    if "si" not in said:
+        return said
+    container = containers.find(call.world, account, call.params.get("container", "")) or {}
+    policy: dict[str, str] | None = container.get("_policies", {}).get(said["si"])
+    if policy is None or "skoid" in said:
+        raise unauthentic("Access policy not found.")
+    if policy.keys() & said.keys():
+        raise unauthentic("Access policy fields can be associated with signature or SAS identifier but not both")
+    return policy | said
 
 
 def path_of(call: Call, account: Document) -> str:

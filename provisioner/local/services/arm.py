@@ -301,7 +301,8 @@ def _check_group(found: Document, location: str) -> None:
 def _resource_list(call: Call, scope: str) -> Reply:
     found = (item for item in resources.under(call.world, scope) if _is_tracked(item))
     readable = [item for item in found if _may(call, f"{item['type']}/read", item["id"])]
-    return Reply(body={"value": [_summary(item) for item in arm_filters.apply(call, readable)]})
+    more = call.query.get("$expand", "")
+    return Reply(body={"value": [_summary(item) | _expanded(item, more) for item in arm_filters.apply(call, readable)]})
 
 
 def _is_tracked(document: Document) -> bool:
@@ -311,6 +312,16 @@ def _is_tracked(document: Document) -> bool:
 def _summary(document: Document) -> Document:
     keys = ("id", "name", "type", "kind", "sku", "location", "tags", "identity", "managedBy")
     return {key: document[key] for key in keys if document.get(key) is not None}
+
+
+def _expanded(document: Document, names: str) -> Document:
+    known = {
+        "createdTime": document.get("_created_time"),
+        "changedTime": document.get("_changed_time"),
+        "provisioningState": document.get("properties", {}).get("provisioningState", "Succeeded"),
+    }
+    wanted = {name.strip().lower() for name in names.split(",")}
+    return {name: value for name, value in known.items() if value and name.lower() in wanted}
 
 
 def _may(call: Call, action: str, scope: str) -> bool:

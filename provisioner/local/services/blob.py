@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provisioner.local import (
+    access_policies,
     blob_wire,
     blocks,
     conditions,
@@ -112,18 +113,21 @@ def set_container_metadata(call: Call) -> Reply:
 
 @_on("PUT", "/{container}", restype="container", comp="acl")
 def set_container_acl(call: Call) -> Reply:
-    """The public access; stored access policies are not kept, and signatures that name one are refused."""
+    """The public access and the stored access policies."""
     at, found = _container(call, "setAcl/action")
     public = blob_wire.public_access(call, at.account)
-    return Reply(headers=container_stamps(containers.put(at.world, {**found, "publicAccess": public})))
+    policies = access_policies.parse(call.body.decode("utf-8", "replace"))
+    changed = containers.put(at.world, {**found, "publicAccess": public, "_policies": policies})
+    return Reply(headers=container_stamps(changed))
 
 
 @_on("GET", "/{container}", restype="container", comp="acl")
 def get_container_acl(call: Call) -> Reply:
-    """The public access."""
+    """The public access and the stored access policies."""
     _, found = _container(call, "getAcl/action")
     public = {"x-ms-blob-public-access": found["publicAccess"].lower()} if found["publicAccess"] else {}
-    return blob_wire.xml("<SignedIdentifiers />", headers={**container_stamps(found), **public})
+    stored = access_policies.render(found.get("_policies", {}))
+    return blob_wire.xml(stored, headers={**container_stamps(found), **public})
 
 
 @_on("PUT", "/{container}", restype="container", comp="lease")

@@ -203,3 +203,20 @@ def test_nothing_is_made_by_a_provider_that_is_not_registered(arm: Manager) -> N
     assert arm("PUT", path, {"location": "westeurope"}, version="2023-01-31").status == 201
     free = arm("POST", "/providers/Microsoft.Authorization/unregister")
     assert code(free) == (409, "CannotUnregisterRegistrationFreeResourceProvider")
+
+
+def test_a_list_of_resources_says_when_each_was_made_and_changed_on_demand(arm: Manager) -> None:
+    vault = arm.vault()
+
+    def listed(expand: str) -> dict[str, str]:
+        answer = arm("GET", f"/resources?$expand={expand}&$filter=resourceType eq 'Microsoft.KeyVault/vaults'")
+        return next(item for item in answer.json()["value"] if item["id"].lower().endswith(vault.lower()))
+
+    assert "createdTime" not in listed("")
+    first = listed("createdTime,changedTime,provisioningState")
+    assert (first["createdTime"], first["provisioningState"]) == (first["changedTime"], "Succeeded")
+    arm.azure.advance(60)
+    assert arm("PATCH", vault, {"tags": {"a": "b"}}).status == 200
+    then = listed("createdTime,changedTime")
+    assert first["createdTime"] == then["createdTime"] < then["changedTime"]
+    assert "provisioningState" not in then

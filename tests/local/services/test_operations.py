@@ -48,3 +48,17 @@ def test_what_a_vault_has_none_of_is_an_empty_list(arm: Manager, kind: str) -> N
 
 def test_the_subscription_has_no_classic_administrators(arm: Manager) -> None:
     assert arm("GET", "/providers/Microsoft.Authorization/classicAdministrators").json() == {"value": []}
+
+
+def test_what_an_account_and_a_factory_never_have_is_an_empty_list_or_a_404_of_its_own(arm: Manager) -> None:
+    base = f"{arm.group()}/providers/Microsoft.Storage/storageAccounts/stone"
+    body = {"location": "westeurope", "kind": "StorageV2", "sku": {"name": "Standard_LRS"}}
+    assert arm("PUT", base, body, version="2023-05-01").status == 202
+    arm.azure.advance(60)
+    assert arm("GET", f"{base}/inventoryPolicies").json() == {"value": []}
+    assert arm("GET", "/providers/Microsoft.Storage/deletedAccounts").json() == {"value": []}
+    factory = "/resourceGroups/flink-platform/providers/Microsoft.DataFactory/factories/flink-factory-local"
+    assert arm("GET", f"{factory}/adfcdcs").json() == {"value": []}
+    policy = "managementPolicies/default"
+    assert code(arm("GET", f"{base}/{policy}")) == (404, "ManagementPolicyNotFound")
+    assert code(arm("GET", f"{base}no/{policy}")) == (404, "ResourceNotFound")

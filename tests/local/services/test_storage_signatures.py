@@ -59,6 +59,35 @@ def test_a_signature_overrides_the_headers_of_the_answer(lake: Lake) -> None:
             assert (said["content-language"], said["content-encoding"]) == tuple(more.values())
 
 
+def test_a_signature_takes_what_it_does_not_say_from_a_stored_policy(lake: Lake) -> None:
+    container = lake.blobs().get_container_client("data")
+    assert container.get_container_access_policy()["signed_identifiers"] == []
+    policy = BLOB.AccessPolicy(permission="r", start=EARLIER, expiry=SOON)
+    container.set_container_access_policy({"readers": policy})
+    assert [one.id for one in container.get_container_access_policy()["signed_identifiers"]] == ["readers"]
+    bare: dict[str, Any] = {"permission": None, "expiry": None}
+    assert _blob(lake, _signed(lake, policy_id="readers", **bare)).download_blob().readall() == b"hello"
+    with pytest.raises(HttpResponseError, match="AuthorizationPermissionMismatch"):
+        _blob(lake, _signed(lake, policy_id="readers", **bare)).delete_blob()
+    wrong: list[dict[str, Any]] = [{"policy_id": "readers"}, {"policy_id": "nobody", **bare}]
+    for more in wrong:
+        with pytest.raises(ClientAuthenticationError, match="AuthenticationFailed"):
+            _blob(lake, _signed(lake, **more)).download_blob()
+    container.set_container_access_policy({})
+    with pytest.raises(ClientAuthenticationError, match="AuthenticationFailed"):
+        _blob(lake, _signed(lake, policy_id="readers", **bare)).download_blob()
+
+
+def test_a_container_has_five_policies_at_most(lake: Lake) -> None:
+    one = "<SignedIdentifier><Id>{}</Id><AccessPolicy /></SignedIdentifier>"
+    url = f"{lake.blob}/data?restype=container&comp=acl"
+    for names, expected in (("abcde", 200), ("abcdef", 400), ([""], 400)):
+        text = "".join(one.format(name) for name in names)
+        body = f"<SignedIdentifiers>{text}</SignedIdentifiers>".encode()
+        assert lake.call("PUT", url, body).status == expected, names
+    assert lake.call("PUT", url, b"nonsense").status == 400
+
+
 def test_a_blobs_signature_reads_that_blob_and_does_nothing_else(lake: Lake) -> None:
     signature = _signed(lake)
     assert _blob(lake, signature).download_blob().readall() == b"hello"
@@ -173,3 +202,10 @@ def test_resource_manager_signs_for_the_account_and_for_a_container(lake: Lake) 
     assert _blob(lake, service).download_blob().readall() == b"hello"
     assert ask("Service", {**common, **resource, "canonicalizedResource": "/blob/other/x"}).status == 400
     assert ask("Account", common).status == 400
+
+
+@pytest.mark.parametrize("more", ["sv=2017-11-09", "sv=2026-04-06&srh=a"])
+def test_a_signature_of_a_kind_that_is_not_known_is_refused(lake: Lake, more: str) -> None:
+    answer = lake.call("GET", f"{lake.blob}/data/b.txt?sp=r&se=2099-01-01&sr=b&sig=x&{more}", token="")
+    assert (answer.status, answer.headers["x-ms-error-code"]) == (403, "AuthenticationFailed")
+    assert b"nor any of headers and queries" in answer.body
