@@ -12,6 +12,7 @@ from provisioner.local.call import AzureError
 _BITS = "rwxrwxrwx"
 _SYMBOLIC = re.compile(r"[r-][w-][xtT-]" * 3 + r"\+?")
 _ENTRY = re.compile(r"(default:)?(user|group|mask|other):([^:,]*)(?::([r-][w-][x-]))?")
+_DEFAULT = "default:"
 _ORDER = ("user", "group", "mask", "other")
 
 
@@ -42,10 +43,37 @@ def changed(acl: str, given: str, mode: str) -> str:
     """The list after `set`, `modify` or `remove` with the given entries."""
     entries, wanted = _parse(acl), _parse(given)
     if mode == "set":
-        return _text(wanted)
+        return _text(_masked(wanted))
     if mode == "modify":
-        return _text({**entries, **wanted})
+        return _text(_masked({**entries, **wanted}))
     return _text({key: bits for key, bits in entries.items() if key not in wanted})
+
+
+def inherited(above: str, *, directory: bool) -> str:
+    """What a new child gets from the default entries of the directory above; empty where there are none.
+
+    Azure: the umask is ignored then. Only directories have default entries of their own.
+    https://learn.microsoft.com/azure/storage/blobs/data-lake-storage-access-control#default-permissions-on-new-files-and-directories
+    """
+    defaults = {key: bits for key, bits in _parse(above).items() if key.startswith(_DEFAULT)}
+    own = {key.removeprefix(_DEFAULT): bits for key, bits in defaults.items()}
+    return _text({**own, **(defaults if directory else {})})
+
+
+def _masked(entries: dict[str, str]) -> dict[str, str]:
+    """With the mask that Azure reckons where named entries came without one: all that they and the group may.
+
+    Hadoop's ITestAzureBlobFilesystemAcl sets such a list and reads back a group class as wide as its named user.
+    """
+    masks: dict[str, str] = {}
+    for scope in ("", _DEFAULT):
+        named = [key for key in entries if re.fullmatch(f"{scope}(user|group):.+", key)]
+        if named and f"{scope}mask:" not in entries:
+            class_bits = [entries[key] for key in (*named, f"{scope}group:") if key in entries]
+            masks[f"{scope}mask:"] = "".join(
+                letter if any(letter in bits for bits in class_bits) else "-" for letter in "rwx"
+            )
+    return {**entries, **masks}
 
 
 def _parse(acl: str) -> dict[str, str]:
@@ -60,8 +88,8 @@ def _parse(acl: str) -> dict[str, str]:
 
 def _text(entries: dict[str, str]) -> str:
     def rank(key: str) -> tuple[bool, int, bool, str]:
-        kind, _, name = key.removeprefix("default:").partition(":")
-        return key.startswith("default:"), _ORDER.index(kind), bool(name), name
+        kind, _, name = key.removeprefix(_DEFAULT).partition(":")
+        return key.startswith(_DEFAULT), _ORDER.index(kind), bool(name), name
 
     return ",".join(f"{key}:{entries[key]}" for key in sorted(entries, key=rank))
 

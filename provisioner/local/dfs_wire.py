@@ -155,14 +155,14 @@ def given(call: Call, *, keep: Document | None = None, replaces: bool = False) -
     return {**merged, "metadata": metadata(call)} if replaces else merged
 
 
-def given_access(call: Call, *, directory: bool) -> Document:
-    """What a create call says about owner and access."""
+def given_access(call: Call, *, directory: bool, inherits: bool) -> Document:
+    """What a create call says about owner and access; default entries of the directory above outdo its umask."""
     wanted: Document = {
         kind: call.headers[f"x-ms-{kind}"] for kind in ("owner", "group") if f"x-ms-{kind}" in call.headers
     }
     if "x-ms-acl" in call.headers:
         return {**wanted, **_access(call.headers["x-ms-acl"])}
-    if "x-ms-permissions" in call.headers or "x-ms-umask" in call.headers:
+    if "x-ms-permissions" in call.headers or ("x-ms-umask" in call.headers and not inherits):
         permissions = call.headers.get("x-ms-permissions", "0777" if directory else "0666")
         nine = acl.symbolic(permissions, call.headers.get("x-ms-umask", "0027"))
         return {**wanted, "permissions": nine, "acl": acl.of_permissions(nine)}
@@ -183,7 +183,8 @@ def wanted_access(call: Call, found: Document, mode: str = "set") -> Document:
 
 
 def _access(entries: str) -> Document:
-    return {"acl": acl.changed("", entries, "set"), "permissions": acl.permissions_of(entries)}
+    text = acl.changed("", entries, "set")
+    return {"acl": text, "permissions": acl.permissions_of(text)}
 
 
 def path_headers(world: World, found: Document, action: str) -> dict[str, str]:
@@ -259,13 +260,15 @@ def begun(call: Call, found: list[Document], top: Place) -> list[Document]:
     return [document for document in found if not first or str(document["name"]) >= start]
 
 
-def page(call: Call, found: list[Document]) -> tuple[list[Document], dict[str, str]]:
-    """One page, by name, and the header that leads to the next."""
-    limit = min(number(call.query.get("maxresults", str(_PAGE)), "maxResults"), _PAGE)
+def page(
+    call: Call, found: list[Document], *, size: str = "maxResults", most: int = _PAGE
+) -> tuple[list[Document], dict[str, str]]:
+    """One page, by name, and the header that leads to the next; `size` is the query item that limits it."""
+    limit = min(number(call.query.get(size.lower(), str(most)), size), most)
     if limit < 1:
-        raise invalid_query("maxResults", str(limit))
+        raise invalid_query(size, str(limit))
     after = _unmark(call.query.get("continuation", ""))
-    rest = [document for document in found if str(document["name"]) > after]
+    rest = [document for document in found if not after or str(document["name"]) > after]
     if len(rest) <= limit:
         return rest, {}
     return rest[:limit], {"x-ms-continuation": _mark(str(rest[limit - 1]["name"]))}

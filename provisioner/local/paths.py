@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from provisioner.local import containers, contents, leases, resources
+from provisioner.local import acl, containers, contents, leases, resources
 from provisioner.local.call import AzureError
 
 if TYPE_CHECKING:
@@ -54,8 +54,15 @@ def find(world: World, place: Place) -> Document | None:
     """The file or directory, or None; the root of a container is always there."""
     found = world.store.get(TABLE, place.key)
     if found is None and not place.path and containers.find(world, place.account, place.container):
-        return _fresh(world, place, SUPER_USER, directory=True)
+        return _root(world, place)
     return found
+
+
+def above(world: World, place: Place) -> Document:
+    """The nearest directory above a path that is there: what is made between them inherits of it."""
+    parent = place.parent
+    further = above if parent.path else _root
+    return find(world, parent) or further(world, parent)
 
 
 def below(world: World, place: Place) -> Iterator[Document]:
@@ -100,11 +107,11 @@ def make_parents(world: World, place: Place, owner: str) -> None:
     """The directories above a path, as hierarchical accounts make them; 409 PathConflict when one is a file."""
     if not place.path or not is_hierarchical(world, place.account):
         return
-    above = place.parent
-    if above.path:
-        found = world.store.get(TABLE, above.key)
+    parent = place.parent
+    if parent.path:
+        found = world.store.get(TABLE, parent.key)
         if found is None:
-            make_directory(world, above, owner, {})
+            make_directory(world, parent, owner, {})
         elif not found["directory"]:
             raise _conflict()
 
@@ -195,9 +202,14 @@ def _survivors(old: Document | None) -> Document:
 
 
 def _fresh(world: World, place: Place, owner: str, *, directory: bool) -> Document:
-    """A new path: owner all, group read (and enter a directory), others nothing, as with Azure's umask of 027."""
-    group_bits = "r-x" if directory else "r--"
-    acl = f"user::{'rwx' if directory else 'rw-'},group::{group_bits},other::---"
+    """A new path: owner all, group read (and enter a directory), others nothing, as with Azure's umask of 027.
+
+    Its group is that of the directory above, whose default entries it takes:
+    https://learn.microsoft.com/azure/storage/blobs/data-lake-storage-access-control#the-owning-group
+    """
+    parent = above(world, place) if place.path else None
+    entries = acl.inherited(parent["acl"], directory=directory) if parent else ""
+    entries = entries or f"user::{'rwx' if directory else 'rw-'},group::{'r-x' if directory else 'r--'},other::---"
     return {
         "name": place.path,
         "directory": directory,
@@ -208,15 +220,19 @@ def _fresh(world: World, place: Place, owner: str, *, directory: bool) -> Docume
         "headers": {},
         "metadata": {},
         "owner": owner,
-        "group": SUPER_USER if owner == SUPER_USER else owner,
-        "permissions": f"{'rwx' if directory else 'rw-'}{group_bits}---",
-        "acl": acl,
+        "group": parent["group"] if parent else SUPER_USER,
+        "permissions": acl.permissions_of(entries),
+        "acl": entries,
         "lease": leases.none(),
         "pending": [],
         "type": "BlockBlob",
         "blocks": [],
         "tier": "",
     }
+
+
+def _root(world: World, place: Place) -> Document:
+    return _fresh(world, place, SUPER_USER, directory=True)
 
 
 def _conflict() -> AzureError:

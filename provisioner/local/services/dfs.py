@@ -105,7 +105,9 @@ def create_path(call: Call) -> Reply:
         raise dfs_wire.invalid_query("resource", kind)
     conditions.check_write(call.headers, old, dfs_wire.path_exists())
     conditions.check_lease(at.world, call.headers, old)
-    values = {**dfs_wire.given(call), **dfs_wire.given_access(call, directory=kind == "directory")}
+    inherits = "default:" in paths.above(at.world, at.place)["acl"]
+    access = dfs_wire.given_access(call, directory=kind == "directory", inherits=inherits)
+    values = {**dfs_wire.given(call), **access}
     make = paths.make_file if kind == "file" else paths.make_directory
     made = make(at.world, at.place, at.who, values)
     return Reply(status=201, headers={**stamps(made), "x-ms-request-server-encrypted": "true"})
@@ -236,15 +238,15 @@ def set_access_control(call: Call) -> Reply:
 
 @_on("PATCH", "/{container}/{path:path}", action="setaccesscontrolrecursive")
 def set_access_control_recursive(call: Call) -> Reply:
-    """The same for all below, in one go; `mode` is set, modify or remove."""
+    """The same for all below, in batches of 2,000 or fewer; `mode` is set, modify or remove."""
     at, found = _owned(call)
-    everything = [found, *paths.below(at.world, at.place)]
-    for each in everything:
+    batch, headers = dfs_wire.page(call, [found, *paths.below(at.world, at.place)], size="maxRecords", most=2000)
+    for each in batch:
         wanted = dfs_wire.wanted_access(call, each, call.query.get("mode", "set").lower())
         paths.put(at.world, at.place.beside(str(each["name"])), {**each, **wanted})
-    directories = sum(bool(each["directory"]) for each in everything)
-    counts = {"directoriesSuccessful": directories, "filesSuccessful": len(everything) - directories}
-    return Reply(body={**counts, "failureCount": 0, "failedEntries": []})
+    directories = sum(bool(each["directory"]) for each in batch)
+    counts = {"directoriesSuccessful": directories, "filesSuccessful": len(batch) - directories}
+    return Reply(body={**counts, "failureCount": 0, "failedEntries": []}, headers=headers)
 
 
 def _owned(call: Call) -> tuple[Visit, Document]:
