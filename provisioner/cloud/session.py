@@ -350,8 +350,8 @@ def open_session(
 
     Raises nothing yet: `warm` signs in.
     """
-    for noisy in ("azure", "msal", "urllib3"):
-        logging.getLogger(noisy).setLevel(logging.ERROR)
+    for noisy in ("azure", "msal", "urllib3"):  # what they log as an error, with a traceback, they raise, too
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)
     route = Route()
     if local is not None:
         route = Route(proxies={"https": local.proxy, "http": local.proxy}, ca_bundle=local.ca_bundle)

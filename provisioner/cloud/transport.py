@@ -7,10 +7,12 @@ and time; never a header or a body.
 from __future__ import annotations
 
 import logging
+import socket
 import ssl
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -170,10 +172,15 @@ class Transport(HttpTransport[Any, Any]):
         return Transport(self._route, pause=self._pause, guard=lambda _method, _url: None, debug=self._debug)
 
     def shut(self) -> None:
-        """Close every connection, at the end of the run; the pool alone knows only those that wait in it."""
+        """End every connection, at the end of the run. One in use ends under whoever uses it, who closes it.
+
+        Closed from here, it would be opened again without its tunnel, or its last bytes would leave without TLS.
+        """
         self._session.close()
         for connection in tuple(self._open):
-            connection.close()
+            if connection.sock is not None:
+                with suppress(OSError):  # it has ended already
+                    socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
 
 
 class SignInTransport(HttpTransport[Any, Any]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from datetime import timedelta
 from threading import Thread
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
+from azure.core.exceptions import ServiceRequestError
+from azure.core.rest import HttpRequest
 
 from provisioner.cloud.profile import LOCAL
 from provisioner.cloud.session import LocalSettings, open_session
@@ -111,6 +114,18 @@ def test_a_post_whose_connection_did_not_stand_is_sent_again_and_once(
 
     assert (made.status_code, front.silent) == (201, 1)
     assert len(azure.graph("GET", "applications?$filter=displayName eq 'one'").json()["value"]) == 1
+
+
+@pytest.mark.parametrize("front", [SILENT], indirect=True)
+def test_a_connection_that_is_made_while_a_run_ends_ends_as_any_other(session: Session, front: Front) -> None:
+    request = HttpRequest("GET", f"{LOCAL.graph}/v1.0/applications")
+    with ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(session.sign_in_transport().send, request)
+        while not front.silent:
+            wait([asking], timeout=0.01)
+        session.close()
+
+        assert type(asking.exception()) is ServiceRequestError  # no time-out
 
 
 @pytest.mark.parametrize("fault", ["reset", "lost"])
