@@ -124,6 +124,33 @@ def change_lease(call: Call, place: Place, found: Document) -> Reply:
     return lease_reply(action, held, now, stamps(paths.keep(call.world, place, {**found, "lease": held})))
 
 
+def leased_meanwhile(call: Call, found: Document) -> Document:
+    """A path as an append or flush leaves its lease: taken, prolonged or given back with the same call.
+
+    https://learn.microsoft.com/rest/api/storageservices/datalakestoragegen2/path/update (x-ms-lease-action)
+    """
+    action, now = call.headers.get("x-ms-lease-action", "").lower(), call.world.clock.timestamp()
+    if action not in {"", "acquire", "acquire-release", "auto-renew", "release"}:
+        raise invalid_header("x-ms-lease-action", action)
+    try:
+        if action.startswith("acquire"):
+            held = leases.acquire(found["lease"], lease_request(call), now, call.world.clock.new_id())
+        else:
+            leases.check(found["lease"], call.headers.get("x-ms-lease-id"), now)
+            held = leases.renew(found["lease"], lease_request(call), now) if action == "auto-renew" else found["lease"]
+    except AzureError as error:
+        raise conditions.of_blob(error) from error
+    return {**found, "lease": leases.none() if action.endswith("release") else held}
+
+
+def first_lease(call: Call) -> Document:
+    """The lease that a call makes a path with; nothing if it asks for none."""
+    if "x-ms-proposed-lease-id" not in call.headers:
+        return {}
+    now = call.world.clock.timestamp()
+    return {"lease": leases.acquire(leases.none(), lease_request(call), now, call.world.clock.new_id())}
+
+
 def lease_request(call: Call) -> leases.LeaseRequest:
     """What the headers of a lease call ask for."""
     period = call.headers.get("x-ms-lease-break-period")

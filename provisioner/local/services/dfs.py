@@ -12,7 +12,15 @@ from urllib.parse import unquote, urlsplit
 from provisioner.local import conditions, containers, dfs_wire, paths, shared_access
 from provisioner.local.call import AzureError, Call, Reply
 from provisioner.local.dfs_wire import flag, not_found, position
-from provisioner.local.path_answers import change_lease, content, invalid_header, stamps, versioned
+from provisioner.local.path_answers import (
+    change_lease,
+    content,
+    first_lease,
+    invalid_header,
+    leased_meanwhile,
+    stamps,
+    versioned,
+)
 from provisioner.local.paths import Place
 from provisioner.local.service import Service
 from provisioner.local.storage_access import ADD, BLOBS, CONTAINERS, DELETE, MOVE, READ, SUPER, WRITE, Visit, visit
@@ -107,7 +115,7 @@ def create_path(call: Call) -> Reply:
     conditions.check_lease(at.world, call.headers, old)
     inherits = "default:" in paths.above(at.world, at.place)["acl"]
     access = dfs_wire.given_access(call, directory=kind == "directory", inherits=inherits)
-    values = {**dfs_wire.given(call), **access}
+    values = {**dfs_wire.given(call), **access, **first_lease(call)}
     make = paths.make_file if kind == "file" else paths.make_directory
     made = make(at.world, at.place, at.who, values)
     return Reply(status=201, headers={**stamps(made), "x-ms-request-server-encrypted": "true"})
@@ -182,7 +190,7 @@ def _present(call: Call, *actions: str) -> tuple[Visit, Document]:
 def append_data(call: Call) -> Reply:
     """Bytes at a position, not readable before a flush."""
     at, found = _present(call, WRITE, ADD)
-    conditions.check_lease(at.world, call.headers, found)
+    found = leased_meanwhile(call, found)
     if found["directory"]:
         raise dfs_wire.error(409, "PathConflict")
     dfs_wire.check_body(call)
@@ -198,7 +206,7 @@ def flush_data(call: Call) -> Reply:
     """Make appended bytes the file's; they must reach to the given position without a gap."""
     at, found = _present(call, WRITE, ADD)
     conditions.check_write(call.headers, found, dfs_wire.path_exists())
-    conditions.check_lease(at.world, call.headers, found)
+    found = leased_meanwhile(call, found)
     if found["directory"]:
         raise dfs_wire.error(409, "PathConflict")
     changed = _flush(at, {**found, **dfs_wire.given(call, keep=found)}, position(call))
