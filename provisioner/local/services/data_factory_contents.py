@@ -29,12 +29,14 @@ _KINDS: dict[str, tuple[str, ...]] = {
     "managedVirtualNetworks": (),
     "credentials": ("type",),
     "globalParameters": (),
+    "adfcdcs": ("sourceConnectionsInfo", "targetConnectionsInfo", "policy"),
 }
+_RUNS = ("queryPipelineRuns", "queryTriggerRuns")
 _NAME = re.compile(r"(?=.{1,260}\Z)[A-Za-z0-9_][^<>*#.%&:\\+?/]*")
 SERVICE = Service(
     name="data factory contents",
     hosts=(arm_errors.HOST,),
-    path=rf".*/providers/Microsoft\.DataFactory/factories/[^/]+/({'|'.join(_KINDS)})(/[^/]+)?/?",
+    path=rf".*/providers/Microsoft\.DataFactory/factories/[^/]+/({'|'.join([*_KINDS, *_RUNS])})(/[^/]+)?/?",
     audiences=arm_errors.AUDIENCES,
     render=arm_errors.render,
     scope=arm_errors.scope,
@@ -113,3 +115,17 @@ def _check_etag(call: Call, found: Document | None) -> None:
 def _etag(call: Call) -> str:
     text = call.world.clock.new_id()
     return f"{text[:8]}-0000-0d00-0000-{text[24:32]}0000"
+
+
+def _query_runs(call: Call) -> Reply:
+    """What ran between two moments: nothing, for nothing here runs what was authored."""
+    _factory(call)
+    for bound in ("lastUpdatedAfter", "lastUpdatedBefore"):
+        if not isinstance(call.json().get(bound), str):
+            message = f"The document could not be deserialized: '{bound}' is required."
+            raise AzureError(status=400, code="BadRequest", message=message)
+    return Reply(body={"value": []})
+
+
+for _query in _RUNS:
+    SERVICE.route("POST", f"{_FACTORY}/{_query}", action=f"{FACTORY}/{_query.lower()}/read")(_query_runs)

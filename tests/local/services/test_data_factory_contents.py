@@ -16,6 +16,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "datasets": {"type": "Binary", "linkedServiceName": {"referenceName": "a", "type": "LinkedServiceReference"}},
     "dataflows": {"type": "MappingDataFlow", "typeProperties": {}},
     "triggers": {"type": "ScheduleTrigger", "pipelines": []},
+    "adfcdcs": {"sourceConnectionsInfo": [{}], "targetConnectionsInfo": [{}], "policy": {"mode": "Microbatch"}},
 }
 
 
@@ -52,3 +53,12 @@ def test_a_self_hosted_runtime_has_keys_and_others_have_none(factory: tuple[Mana
     arm("PUT", f"{path}/integrationruntimes/managed", {"properties": {"type": "Managed", "typeProperties": {}}})
     assert arm("POST", f"{path}/integrationruntimes/own/listAuthKeys").json().keys() == {"authKey1", "authKey2"}
     assert arm("POST", f"{path}/integrationruntimes/managed/listAuthKeys").status == 400
+
+
+@pytest.mark.parametrize("query", ["queryPipelineRuns", "queryTriggerRuns"])
+def test_nothing_that_was_authored_ran(factory: tuple[Manager, str], query: str) -> None:
+    arm, path = factory
+    when = {"lastUpdatedAfter": "2020-01-01T00:00:00Z", "lastUpdatedBefore": "2099-01-01T00:00:00Z"}
+    assert arm("POST", f"{path}/{query}", when).json() == {"value": []}
+    assert code(arm("POST", f"{path}/{query}", {})) == (400, "BadRequest")
+    assert code(arm("POST", f"{path}x/{query}", when)) == (404, "ResourceNotFound")
