@@ -65,20 +65,6 @@ def list_containers(call: Call) -> Reply:
     return blob_wire.container_list(call, at.name, containers.listing(at.world, at.name))
 
 
-@_on("GET", "/", restype="service", comp="properties")
-def get_service_properties(call: Call) -> Reply:
-    """A new account's: no logging, no CORS, no retention, no web site."""
-    visit(call, f"{ACCOUNTS}/blobServices/read", control=True)
-    off = "<Enabled>false</Enabled><RetentionPolicy><Enabled>false</Enabled></RetentionPolicy>"
-    log = "<Version>1.0</Version><Delete>false</Delete><Read>false</Read><Write>false</Write>"
-    return blob_wire.xml(
-        f"<StorageServiceProperties><Logging>{log}<RetentionPolicy><Enabled>false</Enabled></RetentionPolicy></Logging>"
-        f"<HourMetrics><Version>1.0</Version>{off}</HourMetrics><MinuteMetrics><Version>1.0</Version>{off}"
-        "</MinuteMetrics><Cors /><DeleteRetentionPolicy><Enabled>false</Enabled></DeleteRetentionPolicy>"
-        "<StaticWebsite><Enabled>false</Enabled></StaticWebsite></StorageServiceProperties>"
-    )
-
-
 def get_account_information(call: Call) -> Reply:
     """SKU, kind and namespace, in headers; asked of the account, a container or a blob."""
     at = visit(call, f"{ACCOUNTS}/blobServices/getInfo/action", READ, f"{ACCOUNTS}/read")
