@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from provisioner.local.store import Document
     from provisioner.local.world import World
 
+BLOB_PROPERTIES = "blob_service_properties"  # by account: what the data plane set, as XML by element
 TYPE = "Microsoft.Storage/storageAccounts"
 _NAME = re.compile(r"[a-z0-9]{3,24}")
 _KINDS = {"Storage", "StorageV2", "BlobStorage", "FileStorage", "BlockBlobStorage"}
@@ -194,7 +195,8 @@ def _key(seed: str, number: int) -> str:
 
 
 def _delete_containers(world: World, document: Document) -> None:
-    """An account goes with its containers, leased or not."""
+    """An account goes with its containers, leased or not, and with what its Blob service was told."""
+    world.store.remove(BLOB_PROPERTIES, str(document["name"]).lower())
     for container in list(containers.listing(world, document["name"])):
         for ending in containers.on_delete:
             ending(world, container)

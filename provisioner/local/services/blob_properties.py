@@ -13,6 +13,7 @@ from provisioner.local.call import Reply
 from provisioner.local.path_answers import versioned
 from provisioner.local.service import Service
 from provisioner.local.storage_access import ACCOUNTS, visit
+from provisioner.local.storage_accounts import BLOB_PROPERTIES
 
 if TYPE_CHECKING:
     from provisioner.local.call import Call
@@ -30,7 +31,6 @@ _DEFAULTS = {
     "DeleteRetentionPolicy": _OFF,
     "StaticWebsite": _OFF,
 }
-_TABLE = "blob_service_properties"
 _WHY = "storage looks at the caller itself"
 _ASKED = {"restype": "service", "comp": "properties"}
 SERVICE = Service(name="blob properties", hosts=("*.blob.core.windows.net",), path="/", render=blob_wire.render)
@@ -41,7 +41,7 @@ SERVICE = Service(name="blob properties", hosts=("*.blob.core.windows.net",), pa
 def get_service_properties(call: Call) -> Reply:
     """All of them."""
     at = visit(call, f"{ACCOUNTS}/blobServices/read", control=True)
-    kept = at.world.store.get(_TABLE, str(at.account["id"]).lower()) or {}
+    kept = at.world.store.get(BLOB_PROPERTIES, at.name.lower()) or {}
     held = {**_DEFAULTS, **kept}
     shown = "".join(f"<{name}>{held[name]}</{name}>" for name in _DEFAULTS if held[name] or name == "Cors")
     return blob_wire.xml(f"<StorageServiceProperties>{shown}</StorageServiceProperties>")
@@ -58,6 +58,6 @@ def set_service_properties(call: Call) -> Reply:
         raise blob_wire.error(400, "InvalidXmlDocument")
     pattern = rf"<({'|'.join(_DEFAULTS)})\s*(?:/>|>(.*?)</\1>)"
     given = {found[1]: found[2] or "" for found in re.finditer(pattern, whole[1] or "", re.DOTALL)}
-    key = str(at.account["id"]).lower()
-    at.world.store.put(_TABLE, key, {**(at.world.store.get(_TABLE, key) or {}), **given})
+    key = at.name.lower()
+    at.world.store.put(BLOB_PROPERTIES, key, {**(at.world.store.get(BLOB_PROPERTIES, key) or {}), **given})
     return Reply(status=202)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from azure.storage import blob as blobs
 
+from tests.emulator import ARM
 from tests.local.services import lake as lakes
 
 if TYPE_CHECKING:
@@ -15,7 +16,8 @@ _BLOBS: Any = blobs  # the SDK's types are partly unknown
 
 
 def test_properties_that_are_set_are_shown_and_the_others_stay(azure_env: LocalAzure) -> None:
-    with lakes.make(azure_env).blobs() as service:
+    lake = lakes.make(azure_env)
+    with lake.blobs() as service:
         fresh = service.get_service_properties()
         assert (fresh["cors"], fresh["delete_retention_policy"].enabled) == ([], False)
         assert (fresh["static_website"].enabled, fresh["target_version"]) == (False, None)
@@ -27,6 +29,9 @@ def test_properties_that_are_set_are_shown_and_the_others_stay(azure_env: LocalA
         assert found["static_website"].index_document == "index.html"
         assert [one.max_age_in_seconds for one in found["cors"]] == [5]
         assert (found["delete_retention_policy"].days, found["hour_metrics"].enabled) == (7, False)
+    assert azure_env.request("DELETE", f"{ARM}{lake.id}?api-version=2023-05-01").status == 200
+    with lakes.make(azure_env).blobs() as service:
+        assert service.get_service_properties()["cors"] == []
 
 
 def test_properties_are_for_who_may_write_the_service(azure_env: LocalAzure) -> None:
