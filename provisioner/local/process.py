@@ -127,7 +127,8 @@ def routing(state: Path | None = None) -> dict[str, str]:
 def _routing(found: dict[str, Any]) -> dict[str, str]:
     proxies = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
     bundles = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
-    return {**dict.fromkeys(proxies, found["proxy"]), **dict.fromkeys(bundles, found["ca_bundle"])}
+    node = {"NODE_USE_ENV_PROXY": "1"}  # without it Node's own fetch, Graph's JavaScript client say, knows no proxy
+    return {**dict.fromkeys(proxies, found["proxy"]), **dict.fromkeys(bundles, found["ca_bundle"]), **node}
 
 
 def environment(inherited: dict[str, str], state: Path | None = None) -> dict[str, str]:

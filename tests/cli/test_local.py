@@ -89,7 +89,7 @@ def test_a_program_sees_the_local_azure_and_nothing_that_would_lead_elsewhere(cl
 
     seen = json.loads(said.out)
     assert seen["https_proxy"] == seen["HTTPS_PROXY"] == cli.azure.proxy
-    assert seen["NO_PROXY"] == ""
+    assert (seen["NO_PROXY"], seen["NODE_USE_ENV_PROXY"]) == ("", "1")
     assert not {"ALL_PROXY", "AZURE_CLIENT_CERTIFICATE_PATH", "IDENTITY_ENDPOINT"} & set(seen)
     assert seen["AZURE_CLIENT_SECRET"] == cli.azure.operator_secret.reveal()
 
