@@ -23,7 +23,7 @@ _BELOW = {
         "inventoryPolicies",
         *("fileServices/default/shares", "queueServices/default/queues", "tableServices/default/tables"),
     ),
-    "Microsoft.DataFactory/factories": ("privateEndPointConnections", "adfcdcs"),
+    "Microsoft.DataFactory/factories": ("privateEndPointConnections",),
 }
 _OF_SUBSCRIPTION = ("Microsoft.Authorization/classicAdministrators", "Microsoft.Storage/deletedAccounts")
 _POLICIES = "Microsoft.Storage/storageAccounts/managementPolicies"
