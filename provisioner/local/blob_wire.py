@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
-from provisioner.local import containers, path_answers
+from provisioner.local import blob_tiers, containers, path_answers
 from provisioner.local.call import AzureError, Call, Reply
 from provisioner.local.path_answers import number
 
@@ -137,7 +137,7 @@ def blob_headers(at: Visit, found: Document, *, whole: bool) -> dict[str, str]:
     shown = path_answers.properties(at.world, found)
     if not whole and "Content-MD5" in shown:
         shown["x-ms-blob-content-md5"] = shown.pop("Content-MD5")
-    tier = {"x-ms-access-tier": found["tier"]} if found["tier"] else _INFERRED
+    tier = {f"x-ms-{name}": value for name, value in blob_tiers.shown(at.world, found).items()}
     shown |= {"x-ms-blob-type": str(found["type"]), **tier, "Content-Length": str(found["size"])}
     if found["type"] == "AppendBlob":
         shown["x-ms-blob-committed-block-count"] = str(len(found["blocks"]))
@@ -158,9 +158,6 @@ def copied(found: Document) -> dict[str, str]:
         return {}
     done = {"progress": f"{found['size']}/{found['size']}", "completion-time": path_answers.moment(found["created"])}
     return {**copy, "status": "success", **done}
-
-
-_INFERRED = {"x-ms-access-tier": "Hot", "x-ms-access-tier-inferred": "true"}
 
 
 def container_list(call: Call, account: str, found: Iterable[Document]) -> Reply:
@@ -236,8 +233,7 @@ def _blob_entry(call: Call, found: Document, *, hierarchical: bool) -> str:
         "Content-Type": stored.get("Content-Type", "application/octet-stream"),
         **{name: stored.get(name, "") for name in path_answers.STORED_HEADERS if name != "Content-Type"},
         "BlobType": str(found["type"]),
-        "AccessTier": found["tier"] or "Hot",
-        **({} if found["tier"] else {"AccessTierInferred": "true"}),
+        **{_element_name(name): value for name, value in blob_tiers.shown(call.world, found).items()},
     }
     inner = "".join(element(name, value) for name, value in items.items())
     inner += _lease(path_answers.lease_state(call.world, found)) + element("ServerEncrypted", "true")
@@ -246,6 +242,11 @@ def _blob_entry(call: Call, found: Document, *, hierarchical: bool) -> str:
     folder = {"hdi_isfolder": "true"} if found["directory"] else {}
     meta = _metadata({**found["metadata"], **folder}) if "metadata" in call.query.get("include", "") else ""
     return f"<Blob>{element('Name', str(found['name']))}<Properties>{inner}</Properties>{meta}<OrMetadata /></Blob>"
+
+
+def _element_name(header: str) -> str:
+    """`copy-id` as `CopyId`."""
+    return header.title().replace("-", "")
 
 
 def _lease(state: Mapping[str, str]) -> str:

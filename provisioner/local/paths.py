@@ -89,8 +89,10 @@ def make_file(world: World, place: Place, owner: str, values: Mapping[str, Any])
     make_parents(world, place, owner)
     if old is not None:
         contents.drop(world, str(old["content"]))
+    # https://learn.microsoft.com/rest/api/storageservices/put-blob: what overwrites a blob stays in its tier
+    tier = {"tier": values.get("tier") or (old["tier"] if old else "")}
     fresh = {**_fresh(world, place, owner, directory=False), "content": contents.create(world)}
-    return _store(world, place, {**fresh, **_survivors(old), **values})
+    return _store(world, place, {**fresh, **_survivors(old), **values, **tier})
 
 
 def make_directory(world: World, place: Place, owner: str, values: Mapping[str, Any]) -> Document:

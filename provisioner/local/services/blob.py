@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from provisioner.local import (
     access_policies,
+    blob_tiers,
     blob_wire,
     blocks,
     conditions,
@@ -257,11 +258,9 @@ def abort_copy(call: Call) -> Reply:
 def set_blob_tier(call: Call) -> Reply:
     """Hot, cool, cold or archive; it changes neither etag nor time."""
     at, found = _present(call, WRITE)
-    tier = call.headers.get("x-ms-access-tier", "")
-    if tier not in {"Hot", "Cool", "Cold", "Archive"}:
-        raise invalid_header("x-ms-access-tier", tier)
-    paths.keep(at.world, at.place, {**found, "tier": tier})
-    return Reply()
+    status, changed = blob_tiers.changed(call, found)
+    paths.keep(at.world, at.place, changed)
+    return Reply(status=status)
 
 
 @_on("PUT", "/{container}/{path:path}", comp="lease")
@@ -318,6 +317,7 @@ def get_blob(call: Call) -> Reply:
     if call.method == "HEAD" or call.query.get("comp") == "metadata":
         shown = headers if call.method == "HEAD" else {**headers, "Content-Length": "0"}
         return Reply(headers=shown)
+    blob_tiers.check_online(at.world, found)
     return content(call, found, headers)
 
 
@@ -341,6 +341,7 @@ def delete_blob(call: Call) -> Reply:
 def _change(call: Call, values: Document) -> Reply:
     at, found = _present(call, WRITE)
     _check_writable(call, found)
+    blob_tiers.check_online(at.world, found)
     changed = paths.put(at.world, at.place, {**found, **values})
     return Reply(headers={**stamps(changed), **_CREATED})
 
@@ -367,4 +368,5 @@ def _writable(call: Call) -> tuple[Visit, Document | None]:
     if old is not None:
         visit(call, WRITE)
     conditions.check_lease(at.world, call.headers, old)
+    blob_tiers.check_online(at.world, old)
     return at, old

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from provisioner.local import conditions, containers, dfs_wire, paths, shared_access
+from provisioner.local import blob_tiers, conditions, containers, dfs_wire, paths, shared_access
 from provisioner.local.call import AzureError, Call, Reply
 from provisioner.local.dfs_wire import flag, not_found, position
 from provisioner.local.path_answers import (
@@ -286,6 +286,7 @@ def read_file(call: Call) -> Reply:
         raise dfs_wire.error(409, "PathConflict")
     conditions.check_read(call.headers, found)
     conditions.check_lease_read(at.world, call.headers, found)
+    blob_tiers.check_online(at.world, found)
     return content(call, found, dfs_wire.path_headers(at.world, found, "") | shared_access.overrides(call.query))
 
 
