@@ -223,7 +223,8 @@ def path_entry(found: Document) -> dict[str, str]:
     kind = {"isDirectory": "true"} if found["directory"] else {}
     return {
         "contentLength": str(found["size"]),
-        "creationTime": str(int((found["created"] + _FILETIME_EPOCH_SECONDS) * 10_000_000)),
+        "creationTime": _filetime(found["created"]),
+        **({"expiryTime": _filetime(found["expires"])} if found.get("expires") else {}),
         "etag": str(found["etag"]).strip('"'),
         "group": found["group"],
         **kind,
@@ -232,6 +233,11 @@ def path_entry(found: Document) -> dict[str, str]:
         "owner": found["owner"],
         "permissions": found["permissions"],
     }
+
+
+def _filetime(epoch_seconds: float) -> str:
+    """Ticks of 100 ns since 1601."""
+    return str(int((epoch_seconds + _FILETIME_EPOCH_SECONDS) * 10_000_000))
 
 
 def direct_children(found: list[Document], top: Place) -> list[Document]:

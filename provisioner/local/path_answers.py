@@ -71,6 +71,7 @@ def properties(world: World, found: Document) -> dict[str, str]:
         "Accept-Ranges": "bytes",
         "x-ms-creation-time": moment(found["created"]),
         "x-ms-server-encrypted": "true",
+        **({"x-ms-expiry-time": moment(found["expires"])} if found.get("expires") else {}),
         **{f"x-ms-{name}": value for name, value in lease_state(world, found).items()},
     }
 

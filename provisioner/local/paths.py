@@ -55,7 +55,7 @@ def find(world: World, place: Place) -> Document | None:
     found = world.store.get(TABLE, place.key)
     if found is None and not place.path and containers.find(world, place.account, place.container):
         return _root(world, place)
-    return found
+    return found if found is None or _lives(world, found) else None
 
 
 def above(world: World, place: Place) -> Document:
@@ -68,7 +68,7 @@ def above(world: World, place: Place) -> Document:
 def below(world: World, place: Place) -> Iterator[Document]:
     """Everything under a directory (or under the root), by name."""
     prefix = f"{place.key}/" if place.path else place.key
-    return (found for _, found in world.store.rows(TABLE, prefix) if found["name"])
+    return (found for _, found in world.store.rows(TABLE, prefix) if found["name"] and _lives(world, found))
 
 
 def put(world: World, place: Place, document: Document) -> Document:
@@ -231,6 +231,11 @@ def _fresh(world: World, place: Place, owner: str, *, directory: bool) -> Docume
         "blocks": [],
         "tier": "",
     }
+
+
+def _lives(world: World, found: Document) -> bool:
+    """Whether a file has not come to the end that was set for it."""
+    return not found.get("expires") or world.clock.timestamp() < found["expires"]
 
 
 def _root(world: World, place: Place) -> Document:

@@ -16,6 +16,7 @@ from provisioner.local import (
     containers,
     copy_source,
     leases,
+    path_expiry,
     paths,
     shared_access,
 )
@@ -261,6 +262,16 @@ def set_blob_tier(call: Call) -> Reply:
     status, changed = blob_tiers.changed(call, found)
     paths.keep(at.world, at.place, changed)
     return Reply(status=status)
+
+
+@_on("PUT", "/{container}/{path:path}", comp="expiry")
+def set_blob_expiry(call: Call) -> Reply:
+    """When a file ends; only hierarchical accounts have that, and directories have none."""
+    at, found = _present(call, WRITE)
+    if not at.is_hierarchical or found["directory"] or "x-ms-expiry-option" not in call.headers:
+        raise invalid_header("x-ms-expiry-option", call.headers.get("x-ms-expiry-option", ""))
+    conditions.check_lease(at.world, call.headers, found)
+    return Reply(headers=stamps(paths.put(at.world, at.place, {**found, **path_expiry.asked(call, found["created"])})))
 
 
 @_on("PUT", "/{container}/{path:path}", comp="lease")

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from provisioner.local import blob_tiers, conditions, containers, dfs_wire, paths, shared_access
+from provisioner.local import blob_tiers, conditions, containers, dfs_wire, path_expiry, paths, shared_access
 from provisioner.local.call import AzureError, Call, Reply
 from provisioner.local.dfs_wire import flag, not_found, position
 from provisioner.local.path_answers import (
@@ -115,7 +115,8 @@ def create_path(call: Call) -> Reply:
     conditions.check_lease(at.world, call.headers, old)
     inherits = "default:" in paths.above(at.world, at.place)["acl"]
     access = dfs_wire.given_access(call, directory=kind == "directory", inherits=inherits)
-    values = {**dfs_wire.given(call), **access, **first_lease(call)}
+    expires = path_expiry.asked(call, at.world.clock.timestamp())
+    values = {**dfs_wire.given(call), **access, **first_lease(call), **expires}
     make = paths.make_file if kind == "file" else paths.make_directory
     made = make(at.world, at.place, at.who, values)
     return Reply(status=201, headers={**stamps(made), "x-ms-request-server-encrypted": "true"})
