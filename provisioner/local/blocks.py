@@ -94,6 +94,15 @@ def uncommitted(world: World, place: Place) -> list[Document]:
     return list(_waiting(world, place))
 
 
+def unborn(world: World, container: Place, owner: str) -> Iterator[Document]:
+    """What is only blocks that wait for a list, as blobs without content: listings show them on demand."""
+    rows = world.store.rows(paths.BLOCKS, container.key)
+    names = {key.partition("\n")[0].removeprefix(container.key) for key, _ in rows}
+    places = (container.beside(name) for name in sorted(names))
+    waiting = (place for place in places if paths.find(world, place) is None and uncommitted(world, place))
+    return (paths.draft(world, place, owner) for place in waiting)
+
+
 def commit(world: World, place: Place, owner: str, text: str, values: Mapping[str, Any]) -> Document:
     """Make the blob from the listed blocks, the old blob's and the waiting ones; the rest is forgotten."""
     pieces = list(_pieces(world, place, text))

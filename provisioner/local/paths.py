@@ -105,6 +105,11 @@ def make_directory(world: World, place: Place, owner: str, values: Mapping[str, 
     return _store(world, place, {**fresh, **_survivors(old), **values})
 
 
+def draft(world: World, place: Place, owner: str) -> Document:
+    """A file as it would be made now; nothing is written."""
+    return _fresh(world, place, owner, directory=False)
+
+
 def make_parents(world: World, place: Place, owner: str) -> None:
     """The directories above a path, as hierarchical accounts make them; 409 PathConflict when one is a file."""
     if not place.path or not is_hierarchical(world, place.account):

@@ -135,7 +135,9 @@ def list_blobs(call: Call) -> Reply:
     at = visit(call, READ, public="Container")
     containers.get(at.world, at.name, at.container)
     deleted = call.query.get("showonly") == "deleted"  # soft delete of blobs is off: nothing to show
-    shown = iter(()) if deleted else paths.below(at.world, at.place)
+    shown = [] if deleted else list(paths.below(at.world, at.place))
+    if "uncommittedblobs" in call.query.get("include", ""):
+        shown.extend(blocks.unborn(at.world, at.place, at.who))
     return blob_wire.blob_list(call, at.place, shown, hierarchical=at.is_hierarchical)
 
 
