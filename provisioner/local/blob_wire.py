@@ -29,6 +29,8 @@ _MESSAGES = {
     "BlobNotFound": "The specified blob does not exist.",
     "CannotVerifyCopySource": "The specified resource does not exist.",
     "DirectoryIsNotEmpty": "This operation is not permitted on a non-empty directory.",
+    "FeatureNotYetSupportedForHierarchicalNamespaceAccounts": "Specified feature is not yet supported for hierarchical "
+    "namespace accounts.",
     "InvalidBlobOrBlock": "The specified blob or block content is invalid.",
     "InvalidBlobType": "The blob type is invalid for this operation.",
     "InvalidBlockId": "The specified block ID is invalid. The block ID must be Base64-encoded.",
@@ -78,6 +80,20 @@ def invalid_query(name: str, value: str) -> AzureError:
     message = "Value for one of the query parameters specified in the request URI is invalid."
     details = {"QueryParameterName": name, "QueryParameterValue": value}
     return AzureError(status=400, code="InvalidQueryParameterValue", message=message, details=details)
+
+
+def check_served(call: Call, *, hierarchical: bool) -> None:
+    """Refuse tags and snapshots: with Azure's 409 where a namespace is hierarchical, else because none are kept here.
+
+    https://learn.microsoft.com/azure/storage/blobs/storage-feature-support-in-storage-accounts
+    """
+    tagged = [name for name in ("x-ms-tags", "x-ms-if-tags", "x-ms-source-if-tags") if name in call.headers]
+    if hierarchical and (tagged or call.query.get("comp", "").lower() == "snapshot"):
+        raise error(409, "FeatureNotYetSupportedForHierarchicalNamespaceAccounts")
+    if tagged:
+        message = "One of the HTTP headers specified in the request is not supported."
+        details = {"HeaderName": tagged[0], "HeaderValue": call.headers[tagged[0]]}
+        raise AzureError(status=400, code="UnsupportedHeader", message=message, details=details)
 
 
 def xml(text: str, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:

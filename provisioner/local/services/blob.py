@@ -287,8 +287,8 @@ def lease_blob(call: Call) -> Reply:
 @_on("PUT", "/{container}/{path:path}")
 def put_blob(call: Call) -> Reply:
     """A block or append blob in the place of what was there, or a copy of another."""
-    blob_wire.check_known(call)
     at, old = _writable(call)
+    blob_wire.check_known(call)
     conditions.check_write(call.headers, old, error(409, "BlobAlreadyExists"))
     kind = call.headers.get("x-ms-blob-type", "")
     if copy_source.HEADER in call.headers and not kind:
@@ -366,6 +366,7 @@ def _check_writable(call: Call, found: Document) -> None:
 
 def _present(call: Call, *actions: str, public: str = "") -> tuple[Visit, Document]:
     at = visit(call, *actions, public=public)
+    blob_wire.check_served(call, hierarchical=at.is_hierarchical)
     containers.get(at.world, at.name, at.container)
     found = paths.find(at.world, at.place)
     if found is None:
@@ -376,6 +377,7 @@ def _present(call: Call, *actions: str, public: str = "") -> tuple[Visit, Docume
 def _writable(call: Call) -> tuple[Visit, Document | None]:
     """The caller's visit and what is there: adding needs less than overwriting."""
     at = visit(call, WRITE, ADD)
+    blob_wire.check_served(call, hierarchical=at.is_hierarchical)
     containers.get(at.world, at.name, at.container)
     old = paths.find(at.world, at.place)
     if old is not None:
