@@ -91,6 +91,14 @@ def list_tenant_providers(call: Call) -> Reply:
     return list_providers(call)
 
 
+@SERVICE.route("GET", "/providers/{namespace}", action=None, why="public to the tenant")
+def get_tenant_provider(call: Call) -> Reply:
+    """The same for one: without the state that it has in a subscription."""
+    shown = _provider(call.world, call.params["namespace"])
+    kept = {name: shown[name] for name in ("namespace", "resourceTypes")}
+    return Reply(body={"id": f"/providers/{shown['namespace']}", **kept})
+
+
 @SERVICE.route(
     "POST", _SUBSCRIPTION + "/providers/{namespace}/register", action=None, why="the action has the provider's name"
 )

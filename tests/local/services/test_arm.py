@@ -220,3 +220,13 @@ def test_a_list_of_resources_says_when_each_was_made_and_changed_on_demand(arm: 
     then = listed("createdTime,changedTime")
     assert first["createdTime"] == then["createdTime"] < then["changedTime"]
     assert "provisioningState" not in then
+
+
+def test_the_tenant_knows_each_provider_but_no_state_of_it(azure: LocalAzure) -> None:
+    base = f"{ARM}/providers"
+    found = azure.request("GET", f"{base}/microsoft.storage?api-version=2022-09-01").json()
+    assert (found["id"], found["namespace"]) == ("/providers/Microsoft.Storage", "Microsoft.Storage")
+    assert "storageAccounts" in [kind["resourceType"] for kind in found["resourceTypes"]]
+    assert "registrationState" not in found
+    unknown = azure.request("GET", f"{base}/Microsoft.Nope?api-version=2022-09-01")
+    assert code(unknown) == (404, "InvalidResourceNamespace")
