@@ -37,7 +37,6 @@ _MESSAGES = {
     "InvalidBlockList": "The specified block list is invalid.",
     "InvalidMetadata": "The metadata specified is invalid. It has characters that are not permitted.",
     "InvalidXmlDocument": "XML specified is not syntactically valid.",
-    "Md5Mismatch": "The MD5 value specified in the request did not match with the MD5 value calculated by the server.",
     "OutOfRangeQueryParameterValue": "One of the query parameters specified in the request URI is outside the "
     "permissible range.",
     "NoPendingCopyOperation": "There is currently no pending copy operation.",

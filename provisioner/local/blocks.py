@@ -6,11 +6,10 @@ https://learn.microsoft.com/rest/api/storageservices/understanding-block-blobs--
 from __future__ import annotations
 
 import base64
-import hashlib
 import re
 from typing import TYPE_CHECKING, Any
 
-from provisioner.local import blob_wire, contents, paths
+from provisioner.local import blob_wire, checksums, contents, paths
 from provisioner.local.blob_wire import error
 
 if TYPE_CHECKING:
@@ -51,22 +50,9 @@ def put_whole(world: World, place: Place, owner: str, data: bytes, values: Mappi
     """A blob with this content; its MD5 is kept unless the caller gave one."""
     made = paths.make_file(world, place, owner, values)
     contents.write(world, str(made["content"]), 0, data)
-    md5 = {"Content-MD5": md5_of(data)} if made["type"] == "BlockBlob" else {}
+    md5 = {"Content-MD5": checksums.md5(data)} if made["type"] == "BlockBlob" else {}
     paths.drop_blocks(world, place.key + "\n")
     return paths.commit(world, place, {**made, "headers": {**md5, **made["headers"]}}, len(data))
-
-
-def check_md5(call: Call) -> str:
-    """The MD5 of the body; 400 when the caller's differs."""
-    actual = md5_of(call.body)
-    if call.headers.get("content-md5", actual) != actual:
-        raise error(400, "Md5Mismatch")
-    return actual
-
-
-def md5_of(data: bytes) -> str:
-    """Base64, as the service writes it."""
-    return base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
 
 
 def put_block(world: World, place: Place, block_id: str, data: bytes) -> None:

@@ -46,8 +46,9 @@ def filled(call: Call, at: Visit) -> Call:
     size = int(found["size"])
     start, length = byte_range(asked, size) if asked else (0, size)
     body = b"".join(contents.read(at.world, str(found["content"]), start, length))
-    md5 = call.headers.get("x-ms-source-content-md5")
-    return replace(call, body=body, headers={**call.headers, **({"content-md5": md5} if md5 else {})})
+    said = {"content-md5": "x-ms-source-content-md5", "x-ms-content-crc64": "x-ms-source-content-crc64"}
+    given = {name: call.headers[sent] for name, sent in said.items() if sent in call.headers}
+    return replace(call, body=body, headers={**call.headers, **given})
 
 
 def _may_read(at: Visit, account: Document, source: Place, query: str) -> bool:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 from typing import TYPE_CHECKING
 
-from provisioner.local import acl, path_answers
+from provisioner.local import acl, checksums, path_answers
 from provisioner.local.blob_wire import is_metadata_name
 from provisioner.local.call import AzureError, Call, Reply
 from provisioner.local.containers import http_date
@@ -37,7 +36,6 @@ _MESSAGES = {
     "InvalidResourceName": "The specified resource name contains invalid characters.",
     "InvalidSourceOrDestinationResourceType": "The source and destination resource type must be identical.",
     "InvalidUri": "The request URI is invalid.",
-    "Md5Mismatch": "The MD5 value specified in the request did not match with the MD5 value calculated by the server.",
     "MissingRequiredQueryParameter": "A query parameter that's mandatory for this request is not specified.",
     "PathConflict": "The specified path, or an element of the path, exists and its resource type is invalid for this "
     "operation.",
@@ -113,13 +111,10 @@ def check_name(place: Place) -> None:
 
 
 def check_body(call: Call) -> None:
-    """400 for an append without bytes, or with other bytes than its Content-MD5 says."""
+    """400 for an append without bytes, or with other bytes than its checksum says."""
     if not call.body:
         raise invalid_header("Content-Length", "0")
-    said = call.headers.get("content-md5")
-    actual = base64.b64encode(hashlib.md5(call.body, usedforsecurity=False).digest()).decode() if said else said
-    if said != actual:
-        raise error(400, "Md5Mismatch")
+    checksums.check(call.headers, call.body)
 
 
 def metadata(call: Call) -> dict[str, str]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from provisioner.local import conditions, contents, leases, paths
+from provisioner.local import checksums, conditions, contents, leases, paths
 from provisioner.local.call import AzureError, Reply
 from provisioner.local.containers import http_date
 
@@ -32,7 +30,8 @@ STORED_HEADERS = (
     "Content-MD5",
 )
 LEASE_STATUS = {"acquire": 201, "renew": 200, "change": 200, "release": 200, "break": 202}
-_WITH_MD5, _MD5_BYTES = "x-ms-range-get-content-md5", 4 << 20
+_RANGE_CHECKSUMS = ("x-ms-range-get-content-md5", "x-ms-range-get-content-crc64")
+_MOST_CHECKED = 4 << 20
 _ACTIONS = {"renew": leases.renew, "change": leases.change, "release": leases.release, "break": leases.break_}
 
 
@@ -92,22 +91,22 @@ def content(call: Call, found: Document, headers: Mapping[str, str]) -> Reply:
     size = int(found["size"])
     start, length = byte_range(asked, size) if asked else (0, size)
     sent = {**headers, "Content-Length": str(length)}
-    if call.headers.get(_WITH_MD5, "").lower() == "true":
-        sent["Content-MD5"] = _md5(call, found, start, length)
+    sent |= _checksums(call, found, (start, length) if asked else None)
     if asked:
         sent["Content-Range"] = f"bytes {start}-{start + length - 1}/{size}"
     body = contents.read(call.world, str(found["content"]), start, length) if length else None
     return Reply(status=206 if asked else 200, body=body, headers=sent)
 
 
-def _md5(call: Call, found: Document, start: int, length: int) -> str:
+def _checksums(call: Call, found: Document, piece: tuple[int, int] | None) -> dict[str, str]:
     """Of a range, on demand; 400 for a large one, and for the whole, whose own MD5 is kept."""
-    if not (call.headers.get("x-ms-range") or call.headers.get("range")) or length > _MD5_BYTES:
-        raise invalid_header(_WITH_MD5, call.headers[_WITH_MD5])
-    hashed = hashlib.md5(usedforsecurity=False)
-    for piece in contents.read(call.world, str(found["content"]), start, length):
-        hashed.update(piece)
-    return base64.b64encode(hashed.digest()).decode()
+    asked = [name for name in _RANGE_CHECKSUMS if call.headers.get(name, "").lower() == "true"]
+    if not asked:
+        return {}
+    start, length = piece or (0, _MOST_CHECKED + 1)
+    if length > _MOST_CHECKED:
+        raise invalid_header(asked[0], call.headers[asked[0]])
+    return checksums.of_range(call.headers, b"".join(contents.read(call.world, str(found["content"]), start, length)))
 
 
 def change_lease(call: Call, place: Place, found: Document) -> Reply:

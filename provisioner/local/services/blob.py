@@ -12,6 +12,7 @@ from provisioner.local import (
     blob_tiers,
     blob_wire,
     blocks,
+    checksums,
     conditions,
     containers,
     copy_source,
@@ -187,9 +188,9 @@ def put_block(call: Call) -> Reply:
     """Keep a block for a later block list."""
     at, _ = _writable(call)
     call = copy_source.filled(call, at)
-    md5 = blocks.check_md5(call)
+    checksum = checksums.check(call.headers, call.body)
     blocks.put_block(at.world, at.place, call.query.get("blockid", ""), call.body)
-    return Reply(status=201, headers={**_CREATED, "Content-MD5": md5})
+    return Reply(status=201, headers={**_CREATED, **checksum})
 
 
 @_on("PUT", "/{container}/{path:path}", comp="blocklist")
@@ -229,13 +230,13 @@ def append_block(call: Call) -> Reply:
     if expected is not None and expected != str(found["size"]):
         raise conditions.append_position_unmet()
     conditions.check_append_size(call.headers, int(found["size"]) + len(call.body))
-    md5 = blocks.check_md5(call)
+    checksum = checksums.check(call.headers, call.body)
     changed = blocks.append(at.world, at.place, found, call.body)
     count = {
         "x-ms-blob-append-offset": str(found["size"]),
         "x-ms-blob-committed-block-count": str(len(changed["blocks"])),
     }
-    return Reply(status=201, headers={**stamps(changed), **_CREATED, **count, "Content-MD5": md5})
+    return Reply(status=201, headers={**stamps(changed), **_CREATED, **count, **checksum})
 
 
 @_on("PUT", "/{container}/{path:path}", comp="metadata")
@@ -300,12 +301,12 @@ def put_blob(call: Call) -> Reply:
         own = call.headers.get("x-ms-copy-source-blob-properties", "true").lower() == "true"
         values["headers"] = (copy_source.find(call, at)["headers"] if own else {}) | blocks.content_headers(call)
         call = copy_source.filled(call, at)
-    md5 = blocks.check_md5(call)
+    checksum = checksums.check(call.headers, call.body)
     if at.is_hierarchical and call.headers.get("x-ms-meta-hdi_isfolder", "").lower() == "true":
         made = paths.make_directory(at.world, at.place, at.who, {"metadata": values["metadata"]})
     else:
         made = blocks.put_whole(at.world, at.place, at.who, call.body, values)
-    return Reply(status=201, headers={**stamps(made), **_CREATED, "Content-MD5": md5})
+    return Reply(status=201, headers={**stamps(made), **_CREATED, **checksum})
 
 
 def _copy(call: Call, at: Visit) -> Reply:
