@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from provisioner.local import access, conditions, contents, paths, resources, shared_access
 from provisioner.local.blob_wire import error
-from provisioner.local.path_answers import byte_range
+from provisioner.local.path_answers import byte_range, invalid_header
 from provisioner.local.paths import SUPER_USER, Place
 from provisioner.local.storage_access import ACCOUNTS, READ, container_scope
 
@@ -25,7 +25,10 @@ HEADER = "x-ms-copy-source"
 
 def find(call: Call, at: Visit) -> Document:
     """From any account of the tenant that the caller may read; 404 CannotVerifyCopySource otherwise."""
-    source = urlsplit(call.headers[HEADER])
+    try:
+        source = urlsplit(call.headers[HEADER])
+    except ValueError as wrong:
+        raise invalid_header(HEADER, call.headers[HEADER]) from wrong
     name = str(source.hostname).partition(".")[0]
     account = resources.named(at.world, ACCOUNTS, name)
     container, _, path = unquote(source.path).lstrip("/").partition("/")

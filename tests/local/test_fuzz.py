@@ -29,13 +29,15 @@ MEMBERS = re.findall(
 QUERY = re.findall(
     r"\S+",
     "$filter $top $select $orderby $count $skiptoken $search maxresults marker prefix delimiter include comp restype "
-    "resource action position continuation recursive blockid sig sv se sp sr directory maxpagesize",
+    "resource action position continuation recursive beginFrom startFrom "
+    "maxRecords mode blockid sig sv se sp sr directory maxpagesize",
 )
 HEADERS = re.findall(
     r"\S+",
     "If-Match If-None-Match If-Modified-Since Range x-ms-lease-action x-ms-lease-id x-ms-lease-duration x-ms-blob-type "
     "x-ms-copy-source x-ms-rename-source x-ms-properties x-ms-acl x-ms-permissions x-ms-version Content-MD5 "
-    "ConsistencyLevel Prefer x-ms-meta-a x-ms-access-tier Content-Type",
+    "ConsistencyLevel Prefer x-ms-meta-a x-ms-access-tier Content-Type x-ms-content-crc64 x-ms-expiry-option "
+    "x-ms-expiry-time x-ms-proposed-lease-id x-ms-rehydrate-priority x-ms-source-range x-ms-blob-condition-maxsize",
 )
 HOSTS = {"*.vault.azure.net": "kv-one.vault.azure.net", "*.*.airflow.svc.datafactory.azure.com": ""}
 

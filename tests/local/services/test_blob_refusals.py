@@ -24,3 +24,10 @@ def test_tags_and_snapshots_are_refused_and_not_forgotten(azure_env: LocalAzure)
             assert (answer.status, answer.headers["x-ms-error-code"]) == expected
         snapshot = lake.call("PUT", f"{lake.blob}/data/a?comp=snapshot")
         assert snapshot.status == (409 if hierarchical else 400)
+
+
+def test_an_address_that_is_none_is_refused(azure_env: LocalAzure) -> None:
+    lake = lakes.make(azure_env)
+    lake.blobs().create_container("data")
+    answer = lake.call("PUT", f"{lake.blob}/data/made", headers={"x-ms-copy-source": "https://["})
+    assert (answer.status, answer.headers["x-ms-error-code"]) == (400, "InvalidHeaderValue")
