@@ -188,3 +188,14 @@ def test_a_plan_that_cannot_be_saved_says_why(cli: Cli, tmp_path: Path) -> None:
 
     assert said.code == 1
     assert "cannot be written: No such file or directory" in said.err
+
+
+def test_a_service_that_turns_calls_away_is_asked_for_as_long_as_the_spec_says(cli: Cli) -> None:
+    cli.azure.fault(fault="throttle", host="^management", retry_after=30, times=None)
+    cli.spec["waits"] = {"throttle": "1s"}
+
+    said = cli("plan")
+
+    assert (said.code, "429" in said.err) == (1, True)
+    began = [call["began_ms"] for call in cli.azure.control("GET", "/calls")["calls"] if call["status"] == 429]
+    assert 0 <= max(began) - min(began) < 30_000  # it has asked nobody a second time after so long
