@@ -76,7 +76,7 @@ class Transport(HttpTransport[Any, Any]):
         budget: Budget | None = None,
         debug: bool = False,
     ) -> None:
-        self._open = WeakSet[HTTPSConnection]()
+        self._open = Opened()
         self._session = _pool(route, self._ask_again, self._open)
         self._wire: Any = RequestsTransport(
             session=self._session,
@@ -177,10 +177,7 @@ class Transport(HttpTransport[Any, Any]):
         Closed from here, it would be opened again without its tunnel, or its last bytes would leave without TLS.
         """
         self._session.close()
-        for connection in tuple(self._open):
-            if connection.sock is not None:
-                with suppress(OSError):  # it has ended already
-                    socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
+        self._open.shut()
 
 
 class SignInTransport(HttpTransport[Any, Any]):
@@ -227,17 +224,45 @@ class SignInTransport(HttpTransport[Any, Any]):
         """As `close`."""
 
 
+class Opened:
+    """What stands between here and the services: urllib3 leaves it to the collector of garbage to close a pool."""
+
+    def __init__(self) -> None:
+        self._pools = WeakSet[HTTPSConnectionPool]()
+        self._connections = WeakSet[HTTPSConnection]()
+        self._lock = threading.Lock()
+
+    def add(self, opened: HTTPSConnectionPool | HTTPSConnection) -> None:
+        """Keep it in mind, weakly."""
+        with self._lock:
+            if isinstance(opened, HTTPSConnection):
+                self._connections.add(opened)
+            else:
+                self._pools.add(opened)
+
+    def shut(self) -> None:
+        """Close what nobody uses; what is in use ends under whoever uses it."""
+        with self._lock:
+            pools, connections = tuple(self._pools), tuple(self._connections)
+        for pool in pools:
+            pool.close()
+        for connection in connections:
+            if connection.sock is not None:
+                with suppress(OSError):  # it has ended already
+                    socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
+
+
 class Adapter(HTTPAdapter):
     """One TLS context for all connections: each of its own would read the whole CA bundle, which takes 15 ms.
 
     ask: called last before each part of a request goes out, head and body. Until a connection stands seconds may pass,
     and who slept meanwhile may have lost the lease; nobody carries out what came without its end. opened: gets every
-    connection.
+    pool and connection.
     """
 
-    def __init__(self, ask: Callable[[], None], opened: WeakSet[HTTPSConnection], **options: Any) -> None:
+    def __init__(self, ask: Callable[[], None], opened: Opened, **options: Any) -> None:
         super().__init__(**options)
-        self._connection, self._socket = _noted(opened), _asking(ask)
+        self._opened, self._connection, self._socket = opened, _noted(opened), _asking(ask)
         self._lock = threading.Lock()
         self._contexts: dict[str, ssl.SSLContext] = {}
 
@@ -259,6 +284,7 @@ class Adapter(HTTPAdapter):
         pool = super().get_connection_with_tls_context(*given, **options)
         if isinstance(pool, HTTPSConnectionPool):
             pool.ConnectionCls = self._connection
+            self._opened.add(pool)
         return pool
 
     def _context(self, bundle: str) -> ssl.SSLContext:
@@ -275,7 +301,7 @@ class Adapter(HTTPAdapter):
             return self._contexts[bundle]
 
 
-def _noted(opened: WeakSet[HTTPSConnection]) -> Any:
+def _noted(opened: Opened) -> Any:
     """A class of connections; Any, for urllib3 declares its own more narrowly than it uses it."""
 
     class Noted(HTTPSConnection):
@@ -322,7 +348,7 @@ def _plain(url: str) -> str:
     return "?".join((path, "&".join(kept))) if kept else path
 
 
-def _pool(route: Route, ask: Callable[[], None], opened: WeakSet[HTTPSConnection]) -> requests.Session:
+def _pool(route: Route, ask: Callable[[], None], opened: Opened) -> requests.Session:
     """A session whose pool is thread-safe and as wide as our concurrency; retries are the policy's business."""
     session = requests.Session()
     session.trust_env = route.proxies is None

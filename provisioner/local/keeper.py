@@ -1,6 +1,6 @@
-"""Keeps one program and everything that it starts; ends all of it when the pipe from the local Azure closes.
+"""Keeps one program and everything that it starts; ends all of it when its input, a pipe, closes.
 
-    python -I -S keeper.py PIPE LOCK FOLDER COMMAND…
+    python -I -S keeper.py LOCK FOLDER COMMAND…
 
 The kernel closes the pipe however the local Azure ended, so nothing is left behind. On Linux the keeper is the
 "subreaper" of its descendants: those that left the program's group or lost their parent are still its children.
@@ -27,7 +27,7 @@ _SET_PARENT_DEATH_SIGNAL, _SET_CHILD_SUBREAPER = 1, 36  # <linux/prctl.h>
 _SIGNALS = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-def main(pipe: int, lock: str, folder: str, command: list[str]) -> int:
+def main(lock: str, folder: str, command: list[str]) -> int:
     """The program's exit code, 128 + N after signal N."""
     woken = _wakeups()
     _prctl(_SET_CHILD_SUBREAPER, 1)
@@ -44,7 +44,7 @@ def main(pipe: int, lock: str, folder: str, command: list[str]) -> int:
         except OSError as error:
             print(f"{command[0]} cannot be started: {error.strerror}", file=sys.stderr)  # noqa: T201  # into the log
             return NOT_STARTED
-        return _keep(program.pid, pipe, woken)
+        return _keep(program.pid, woken)
 
 
 def descendants(root: int) -> list[int]:
@@ -81,9 +81,9 @@ def _end_with_keeper() -> None:
     _prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
 
-def _keep(program: int, pipe: int, woken: int) -> int:
+def _keep(program: int, woken: int) -> int:
     """Wait until the program ends or is to end; nothing of it runs afterwards."""
-    code: int | None = None
+    pipe, code = sys.stdin.fileno(), None
     while code is None:
         ready, _, _ = select.select([pipe, woken], [], [])
         code = _reaped().get(program)
@@ -140,4 +140,4 @@ def _arrived(woken: int) -> set[int]:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4:]))
+    raise SystemExit(main(sys.argv[1], sys.argv[2], sys.argv[3:]))

@@ -34,16 +34,15 @@ class Kept:
         self.code: int | None = None
         self._guard = threading.Lock()
         reading, self._pipe = os.pipe()
-        words = (sys.executable, "-I", "-S", str(_KEEPER), str(reading), str(folder / "alive.lock"), str(folder))
+        words = (sys.executable, "-I", "-S", str(_KEEPER), str(folder / "alive.lock"), str(folder))
         try:
             with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)) as said:
                 self._process = subprocess.Popen(  # noqa: S603  # what the runtime's file says
                     [*words, *command],
                     env=_exactly(environment),
-                    stdin=subprocess.DEVNULL,
+                    stdin=reading,
                     stdout=said,
                     stderr=said,
-                    pass_fds=(reading,),
                     start_new_session=True,
                 )
         except BaseException:

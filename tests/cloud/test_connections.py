@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import socket
+import ssl
 import struct
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
@@ -129,6 +131,20 @@ def test_a_connection_that_is_made_while_a_run_ends_ends_as_any_other(session: S
 
         assert isinstance(asking.exception(), ServiceRequestError)
         assert ticks() - began < CONNECT_SECONDS / 2  # it waits for nobody
+
+
+def open_with_tls() -> int:
+    gc.collect()  # what other tests' clients left
+    return sum(isinstance(each, ssl.SSLSocket) and each.fileno() >= 0 for each in gc.get_objects())
+
+
+@pytest.mark.parametrize("front", [HUNG_UP], indirect=True)
+def test_a_run_that_has_ended_holds_no_connection(session: Session) -> None:
+    before = open_with_tls()
+    session.http(LOCAL.graph_scope).request("GET", f"{LOCAL.graph}/v1.0/applications", operation="read them")
+    assert open_with_tls() == before + 2  # Graph and who signs in
+    session.close()
+    assert open_with_tls() == before
 
 
 @pytest.mark.parametrize("fault", ["reset", "lost"])

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import select
+import resource
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from provisioner.local.store import Store
 from provisioner.local.supervisor import Supervisor
 from provisioner.local.world import World
 from provisioner.secret import Secret
+from tests.ends import ended, watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -97,17 +99,6 @@ async def settled(supervisor: Supervisor, state: str) -> dict[str, Any]:
     return told["runtimes"][0]
 
 
-def gone(pid: int) -> bool:
-    """Whether a process ends within the time that a keeper gives it, and some."""
-    try:
-        watched = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    ready, _, _ = select.select([watched], [], [], SECONDS)
-    os.close(watched)
-    return bool(ready)
-
-
 def test_a_program_starts_says_where_it_is_and_ends_with_all_it_started(tmp_path: Path, world: World) -> None:
     async def life() -> dict[str, Any]:
         supervisor = Supervisor([Toy().runtime()], tmp_path, tmp_path)
@@ -147,9 +138,10 @@ def test_a_program_that_is_wanted_as_it_runs_goes_on_and_another_wish_restarts_i
             told = await settled(supervisor, "ready")
             seen.append((told["url"], told["pids"][0]))
         toy.names = ()
+        watched = watch([seen[-1][1]])
         supervisor.up(world)
         assert supervisor.shown() == []
-        assert await asyncio.to_thread(gone, seen[-1][1])
+        assert await asyncio.to_thread(ended, watched, SECONDS)
         return seen
 
     first, second, third = asyncio.run(life())
@@ -221,6 +213,25 @@ def test_one_that_ignores_the_wish_to_end_is_killed(tmp_path: Path) -> None:
     assert kept.code == 128 + signal.SIGKILL
 
 
+@pytest.fixture
+def crowded() -> Iterator[None]:
+    """More descriptors are open than select(2) takes, as in a local Azure with many clients."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2048), hard))
+    with ExitStack() as held:
+        while held.enter_context(Path(os.devnull).open("rb")).fileno() < 1024:
+            pass
+        yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.usefixtures("crowded")
+def test_a_program_is_kept_whatever_else_the_local_azure_has_open(tmp_path: Path) -> None:
+    kept = Kept(["sh", "-c", "exit 3"], folder=tmp_path, log=tmp_path / "log", environment={})
+    assert kept.ended.wait(SECONDS)
+    assert (kept.code, (tmp_path / "log").read_text()) == (3, "")
+
+
 @pytest.mark.parametrize("victim", ["owner", "keeper"])
 def test_nothing_is_left_when_the_owner_or_the_keeper_is_killed(tmp_path: Path, victim: str) -> None:
     code = (
@@ -235,9 +246,10 @@ def test_nothing_is_left_when_the_owner_or_the_keeper_is_killed(tmp_path: Path, 
         assert owner.stdout is not None
         keeper, *pids = map(int, owner.stdout.readline().split())
         assert int((tmp_path / "left").read_text()) in pids
-        os.kill(owner.pid if victim == "owner" else keeper, signal.SIGKILL)
         left = pids if victim == "owner" else pids[:1]  # nobody is there to end what left the program
-        assert all(gone(pid) for pid in left)
+        watched = watch(left)
+        os.kill(owner.pid if victim == "owner" else keeper, signal.SIGKILL)
+        assert ended(watched, SECONDS)
         for pid in set(pids) - set(left):
             os.kill(pid, signal.SIGKILL)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from provisioner.local import process
 from tests import emulator
 from tests.clients import world
 from tests.emulator import ARM
+from tests.ends import ended, watch
 from tests.local.runtimes import airflow_world
 from tests.local.services import test_data_factory as factories
 
@@ -122,16 +122,13 @@ def tasks_see_changed_variables_once_they_are_rolled_out(behind: Behind) -> None
 
 def nothing_is_left(behind: Behind, *, killed: bool) -> None:
     """After `local down`, and after the server was killed."""
-    watched = [os.pidfd_open(pid) for pid in behind.told()["pids"]]
+    watched = watch(behind.told()["pids"])
     if killed:
         server = int((behind.azure.state / "alive.lock").read_text())
         os.kill(server, signal.SIGKILL)
     else:
         process.stop(behind.azure.state)
-    for descriptor in watched:
-        ended, _, _ = select.select([descriptor], [], [], 30)
-        os.close(descriptor)
-        assert ended
+    assert ended(watched, 30)
 
 
 def test_requirements_that_cannot_be_had_are_told_with_what_uv_said(own_azure: LocalAzure) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ import pytest
 
 from provisioner.local import process
 from tests import emulator
+from tests.ends import ended, watch
 from tests.local.runtimes.conftest import Flink, ready_with_jars, up
 from tests.local.runtimes.test_flink import ENDLESS, begun
 
@@ -32,12 +32,9 @@ def state(tmp_path: Path) -> Iterator[Path]:
 
 def kill(state: Path, pids: list[int]) -> None:
     """SIGKILL for the local Azure; Flink's processes end by themselves."""
-    watched = [os.pidfd_open(pid) for pid in pids]
-    assert watched
+    watched = watch(pids)
     os.kill(json.loads((state / "endpoint.json").read_text())["pid"], signal.SIGKILL)
-    for pid in watched:
-        assert select.select([pid], [], [], SECONDS)[0], "a process of Flink is left"
-        os.close(pid)
+    assert ended(watched, SECONDS), "a process of Flink is left"
 
 
 def test_a_killed_local_azure_leaves_no_flink_and_a_job_goes_on_from_its_savepoint(state: Path, tmp_path: Path) -> None:
@@ -65,11 +62,9 @@ def test_a_killed_local_azure_leaves_no_flink_and_a_job_goes_on_from_its_savepoi
 
 def ends_at_once_and_is_forgotten(azure: LocalAzure, told: dict[str, Any]) -> None:
     """DELETE answers when nothing runs; what Flink wrote stays until the tenant is reset."""
-    (pid,) = told["pids"]
-    watched = os.pidfd_open(pid)
+    watched = watch(told["pids"])
     azure.control("DELETE", "/runtimes")
-    assert select.select([watched], [], [], 0)[0]
-    os.close(watched)
+    assert ended(watched, 0)
     folder = Path(told["log"]).parent
     assert list(folder.glob("savepoints/*/savepoints/savepoint-*"))
     process.stop(azure.state)
