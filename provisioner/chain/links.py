@@ -67,5 +67,5 @@ class Links:
         observed = self.observed(node)
         if observed is None:
             return None
-        view = View(now=self.cloud.session.now(), environment_id=self.recipe.environment_id)
+        view = View(now=self.cloud.session.clock.now(), environment_id=self.recipe.environment_id)
         return self.kinds[node.address.kind].diff(node.desired, observed, view)

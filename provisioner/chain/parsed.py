@@ -58,7 +58,7 @@ def await_parsed(links: Links, *, fresh: bool) -> None:
         links.environment.waits.import_.total_seconds(),
     )
     try:
-        links.cloud.session.wait_until(waiting.done, deadline_seconds=seconds, what=what)
+        links.cloud.session.waits.until(waiting.done, deadline_seconds=seconds, what=what)
     except NotYetVisible as late:
         if late.operation != what:
             raise

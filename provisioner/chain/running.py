@@ -124,7 +124,7 @@ def _next_id(links: Links, conf: Mapping[str, Any], ours: re.Pattern[str]) -> st
 
     One that somebody began since it was looked for is under way: its id, then.
     """
-    today = links.cloud.session.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    today = links.cloud.session.clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
     day = f"{PREFIX}{today:%Y%m%d}__"
     found = links.airflow.runs_since(links.environment.dag.id, today)
     runs = {int(named[1]): run for run in found if run.id.startswith(day) and (named := ours.fullmatch(run.id))}
@@ -173,7 +173,7 @@ class _Following:
         """Whether it ended in that time."""
         what = f"the end of {self.run_id}"
         try:
-            self.links.cloud.session.wait_until(self._look, deadline_seconds=seconds, what=what)
+            self.links.cloud.session.waits.until(self._look, deadline_seconds=seconds, what=what)
         except NotYetVisible as late:
             if late.operation != what:
                 raise

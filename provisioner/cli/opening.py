@@ -72,11 +72,11 @@ def _session(arguments: Namespace, environment: Environment) -> Generator[Sessio
             session.warm()
             yield session
     except KeyboardInterrupt:
-        session.interrupted.set()  # ends what waits in other threads
+        session.waits.interrupted.set()  # ends what waits in other threads
         raise
     finally:
         if environment.cloud != "local":
-            show.clock(session.clock_ahead)
+            show.clock(session.clock.ahead)
         session.close()
 
 

@@ -126,7 +126,7 @@ def provision(arguments: Namespace) -> int:
     confirm = show.confirmer("Go on?", yes=arguments.yes)
     with show.progress(quiet=arguments.json) as watch, opened(arguments, confirm=confirm, watch=watch) as run:
         report = commands.provision(run, only=only, saved=saved)
-        now = run.cloud.session.now()
+        now = run.cloud.session.clock.now()
         waits = arguments.wait_dag and not (report.failed or report.interrupted)
         unparsed = commands.await_dag(run, report) if waits else None
     code = _reported(arguments, report, credentials_at=now)
@@ -151,7 +151,7 @@ def rotate(arguments: Namespace) -> int:
         opened(arguments, environment, confirm=confirm, watch=watch) as run,
     ):
         report = commands.rotate(run, asked, plan_only=arguments.plan_only)
-        now = run.cloud.session.now()
+        now = run.cloud.session.clock.now()
     if arguments.plan_only:
         if arguments.json:
             show.document({**plan_json(report.plan), "credentials": list(credentials(report.plan, now))})
@@ -202,7 +202,7 @@ def status(arguments: Namespace) -> int:
 
     within = _within(arguments.expiring)
     with show.progress(quiet=arguments.json), opened(arguments) as run:
-        made, now, told = make_plan(run), run.cloud.session.now(), notes(run)
+        made, now, told = make_plan(run), run.cloud.session.clock.now(), notes(run)
     if arguments.json:
         show.document(status_json(made, now, told))
     else:

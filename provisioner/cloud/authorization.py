@@ -129,7 +129,7 @@ class Authorization:
             return False
 
         what = f"the removal of a role assignment at {short(scope)}"
-        self._session.wait_until(gone, deadline_seconds=self._session.visible_seconds, what=what)
+        self._session.waits.until(gone, what=what)
 
     def set_assignment(self, wanted: Assignment) -> None:
         """Make it, or give it another description. Waits for a principal that the directory does not show here yet.
@@ -139,7 +139,7 @@ class Authorization:
         Raises Conflict (`RoleAssignmentExists`) if the same stands under another name.
         """
         what = f"the principal of a role assignment at {short(wanted.scope)} to be known"
-        self._session.until_visible(lambda: self._put(wanted), what=what)
+        self._session.waits.until_visible(lambda: self._put(wanted), what=what)
 
     def delete_assignment(self, scope: str, name: str) -> None:
         """Gone already is fine."""

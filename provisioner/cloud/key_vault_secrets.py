@@ -124,7 +124,7 @@ class KeyVaultSecrets:
             return write_once()
         except Conflict:
             self._recover(vault, name)
-        return self._session.until_visible(
+        return self._session.waits.until_visible(
             write_once, what=f"the name of secret {vault}/{name} to be free", on=(Conflict,)
         )
 
@@ -158,9 +158,8 @@ class KeyVaultSecrets:
             with translated(f"DELETE secret {vault}/{name}"):
                 self._client(vault).begin_delete_secret(name)
             with suppress(NotYetVisible):
-                seconds = self._session.visible_seconds
                 what = f"the deletion of secret {name}"
-                self._session.wait_until(lambda: self._is_deleted(vault, name), deadline_seconds=seconds, what=what)
+                self._session.waits.until(lambda: self._is_deleted(vault, name), what=what)
 
     def _latest(self, vault: str, name: str, value: Secret, tags: Mapping[str, str]) -> SecretVersion | None:
         """The latest version, if it has this value and these tags."""

@@ -164,7 +164,7 @@ class KeyVaults:
         try:
             with translated(what := f"POST deletedVaults/{part.name}/purge"):
                 purge = self._client(vault_id).vaults.begin_purge_deleted(part.name, _plain(location))
-                self._session.finish(purge, what=what)
+                self._session.waits.finish(purge, what=what)
         except NotFound:
             pass
 
@@ -172,7 +172,7 @@ class KeyVaults:
         part = parse_id(vault_id)
         with translated(what := f"PUT vaults/{part.name}"):
             put = self._client(vault_id).vaults.begin_create_or_update(part.group, part.name, body)
-            self._session.finish(put, what=what)
+            self._session.waits.finish(put, what=what)
         self._arm.forget(vault_id)
 
     def _client(self, vault_id: str) -> Any:

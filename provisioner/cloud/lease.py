@@ -61,7 +61,7 @@ class Lease:
             lease._take()
         cloud.session.lease = lease
         threading.Thread(target=lease._keep, name="lease", daemon=True).start()
-        since = cloud.session.now().isoformat()
+        since = cloud.session.clock.now().isoformat()
         try:
             told = {OWNER: owner, SINCE: since, PURPOSE: purpose, PROCESS: _this_process(), ID: lease._id}
             lease._sign(told)
@@ -199,7 +199,7 @@ class Lease:
 
         if OWNER not in found[0]:
             with suppress(NotYetVisible):
-                self._cloud.session.wait_until(told, deadline_seconds=SIGNED_SECONDS, what="the lease's owner")
+                self._cloud.session.waits.until(told, deadline_seconds=SIGNED_SECONDS, what="the lease's owner")
         return found[-1]
 
     def _held_by_another(self, held: Conflict) -> Conflict:

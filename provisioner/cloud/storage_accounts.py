@@ -97,7 +97,7 @@ class StorageAccounts:
         }
         with translated(what := f"PUT storageAccounts/{part.name}"):
             put = self._client(account_id).storage_accounts.begin_create(part.group, part.name, body)
-            self._session.finish(put, what=what)
+            self._session.waits.finish(put, what=what)
         self._arm.forget(account_id)
 
     def update_account(self, account_id: str, *, sku: str, tags: Mapping[str, str]) -> None:

@@ -7,58 +7,32 @@ and time; never a header or a body.
 from __future__ import annotations
 
 import logging
-import socket
-import ssl
 import threading
 import time
 from collections import Counter
-from contextlib import suppress
-from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-from weakref import WeakSet
 
-import requests
 from azure.core.pipeline.transport import HttpTransport, RequestsTransport
-from requests.adapters import HTTPAdapter
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
-from urllib3.connection import HTTPSConnection
-from urllib3.connectionpool import HTTPSConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, SSLError
-from urllib3.util import create_urllib3_context
-from urllib3.util.retry import Retry as NoRetry
 
-from provisioner.cloud.retries import THROTTLED_SECONDS
+from provisioner.cloud.clock import Clock
+from provisioner.cloud.connections import CONNECT_SECONDS, Connections
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
     from azure.core.rest import HttpRequest, HttpResponse
 
     from provisioner.cloud.budget import Budget
+    from provisioner.cloud.connections import Route
+    from provisioner.cloud.waits import Waits
 
 LOG = logging.getLogger("provisioner.http")
 DISCOVERY = "/.well-known/openid-configuration"
 OK = 200
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
-CONNECT_SECONDS = 5
 READ_SECONDS = 30
 WRITE_SECONDS = CONNECT_SECONDS + READ_SECONDS
-POOL = 16
-
-
-@dataclass(frozen=True, kw_only=True)
-class Route:
-    """Where requests go on this machine.
-
-    proxies and ca_bundle given: these and nothing of the environment. Not given: as the environment says.
-    """
-
-    proxies: dict[str, str] | None = None
-    ca_bundle: str | None = None
 
 
 class Transport(HttpTransport[Any, Any]):
@@ -70,27 +44,25 @@ class Transport(HttpTransport[Any, Any]):
     def __init__(
         self,
         route: Route,
+        clock: Clock,
+        waits: Waits,
         *,
-        pause: Callable[[float], None],
         guard: Callable[[str, str], None],
         budget: Budget | None = None,
         debug: bool = False,
     ) -> None:
-        self._open = Opened()
-        self._session = _pool(route, self._ask_again, self._open)
+        self._connections = Connections(route, self._ask_again)
         self._wire: Any = RequestsTransport(
-            session=self._session,
+            session=self._connections.session,
             session_owner=False,
             connection_timeout=CONNECT_SECONDS,
             read_timeout=READ_SECONDS,
         )
-        self.throttled_seconds = THROTTLED_SECONDS
+        self.throttled_seconds = waits.patience.throttled_seconds
         self.counter: Counter[str] = Counter()
-        self.first_date: datetime | None = None
-        self.first_ticks = 0.0
-        self.first_here = 0.0
+        self._clock = clock
         self._route = route
-        self._pause = pause
+        self._waits = waits
         self._guard = guard
         self._budget = budget
         self._debug = debug
@@ -99,7 +71,7 @@ class Transport(HttpTransport[Any, Any]):
 
     def sleep(self, duration: float) -> None:
         """All waiting of all SDKs, so that an interrupt ends it."""
-        self._pause(duration)
+        self._waits.take_turn(duration)
 
     def send(self, request: Any, **options: Any) -> Any:
         """One request on the wire, when it is its turn; raises what azure-core raises."""
@@ -148,9 +120,7 @@ class Transport(HttpTransport[Any, Any]):
         host = urlsplit(request.url).hostname or ""
         with self._lock:
             self.counter[f"{request.method} {host}"] += 1
-            date = response.headers.get("Date")
-            if self.first_date is None and date:
-                self.first_date, self.first_ticks, self.first_here = parsedate_to_datetime(date), ticks(), time.time()
+        self._clock.note(response.headers.get("Date"))
 
     def _log(self, request: HttpRequest, started: float, status: str, ident: str) -> None:
         if self._debug:
@@ -169,15 +139,11 @@ class Transport(HttpTransport[Any, Any]):
 
     def fresh(self) -> Transport:
         """A pool of its own by the same route, for signing in only; whoever takes it shuts it."""
-        return Transport(self._route, pause=self._pause, guard=lambda _method, _url: None, debug=self._debug)
+        return Transport(self._route, Clock(), self._waits, guard=lambda _method, _url: None, debug=self._debug)
 
     def shut(self) -> None:
-        """End every connection, at the end of the run. One in use ends under whoever uses it, who closes it.
-
-        Closed from here, it would be opened again without its tunnel, or its last bytes would leave without TLS.
-        """
-        self._session.close()
-        self._open.shut()
+        """End every connection, at the end of the run."""
+        self._connections.shut()
 
 
 class SignInTransport(HttpTransport[Any, Any]):
@@ -224,115 +190,6 @@ class SignInTransport(HttpTransport[Any, Any]):
         """As `close`."""
 
 
-class Opened:
-    """What stands between here and the services: urllib3 leaves it to the collector of garbage to close a pool."""
-
-    def __init__(self) -> None:
-        self._pools = WeakSet[HTTPSConnectionPool]()
-        self._connections = WeakSet[HTTPSConnection]()
-        self._lock = threading.Lock()
-
-    def add(self, opened: HTTPSConnectionPool | HTTPSConnection) -> None:
-        """Keep it in mind, weakly."""
-        with self._lock:
-            if isinstance(opened, HTTPSConnection):
-                self._connections.add(opened)
-            else:
-                self._pools.add(opened)
-
-    def shut(self) -> None:
-        """Close what nobody uses; what is in use ends under whoever uses it."""
-        with self._lock:
-            pools, connections = tuple(self._pools), tuple(self._connections)
-        for pool in pools:
-            pool.close()
-        for connection in connections:
-            if connection.sock is not None:
-                with suppress(OSError):  # it has ended already
-                    socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
-
-
-class Adapter(HTTPAdapter):
-    """One TLS context for all connections: each of its own would read the whole CA bundle, which takes 15 ms.
-
-    ask: called last before each part of a request goes out, head and body. Until a connection stands seconds may pass,
-    and who slept meanwhile may have lost the lease; nobody carries out what came without its end. opened: gets every
-    pool and connection.
-    """
-
-    def __init__(self, ask: Callable[[], None], opened: Opened, **options: Any) -> None:
-        super().__init__(**options)
-        self._opened, self._connection, self._socket = opened, _noted(opened), _asking(ask)
-        self._lock = threading.Lock()
-        self._contexts: dict[str, ssl.SSLContext] = {}
-
-    def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
-        """As requests says, with the context in place of the bundle that it is made of."""
-        host, options = super().build_connection_pool_key_attributes(request, verify, cert)
-        if verify:
-            kept = {name: value for name, value in options.items() if name not in {"ca_certs", "ca_cert_dir"}}
-            options = {**kept, "ssl_context": self._context(DEFAULT_CA_BUNDLE_PATH if verify is True else verify)}
-        return host, options
-
-    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Whom to trust stands in the context already."""
-        if not verify:
-            super().cert_verify(conn, url, verify, cert)
-
-    def get_connection_with_tls_context(self, *given: Any, **options: Any) -> Any:
-        """As requests says, of a pool whose connections are noted."""
-        pool = super().get_connection_with_tls_context(*given, **options)
-        if isinstance(pool, HTTPSConnectionPool):
-            pool.ConnectionCls = self._connection
-            self._opened.add(pool)
-        return pool
-
-    def _context(self, bundle: str) -> ssl.SSLContext:
-        with self._lock:
-            if bundle not in self._contexts:
-                made = create_urllib3_context()
-                made.sslsocket_class = self._socket
-                place = {"capath": bundle} if Path(bundle).is_dir() else {"cafile": bundle}
-                try:
-                    made.load_verify_locations(**place)
-                except OSError as error:
-                    raise requests.exceptions.SSLError(SSLError(f"CA bundle {bundle}: {error}")) from None
-                self._contexts[bundle] = made
-            return self._contexts[bundle]
-
-
-def _noted(opened: Opened) -> Any:
-    """A class of connections; Any, for urllib3 declares its own more narrowly than it uses it."""
-
-    class Noted(HTTPSConnection):
-        def connect(self) -> None:
-            opened.add(self)
-            try:
-                super().connect()
-            except TimeoutError as error:  # urllib3 calls it a timeout of reading, as if something had been sent
-                raise ConnectTimeoutError(self, f"no tunnel or TLS after {CONNECT_SECONDS} s") from error
-            except (ConnectionError, ssl.SSLEOFError) as error:  # the same: as if an answer had been awaited
-                raise NewConnectionError(self, f"it ended before its tunnel and TLS stood: {error}") from None
-
-    return Noted
-
-
-def _asking(ask: Callable[[], None]) -> type[ssl.SSLSocket]:
-    """A class of sockets: nothing of Python's or ours that takes long lies between the question and the bytes."""
-
-    class Asking(ssl.SSLSocket):
-        def send(self, data: Any, flags: int = 0) -> int:
-            ask()
-            return super().send(data, flags)
-
-    return Asking
-
-
-def ticks() -> float:
-    """Seconds from anywhere; they go on while the machine sleeps, as the cloud's do."""
-    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
-
-
 def request_id(response: HttpResponse) -> str:
     """What Azure's support asks for; each service has its own header."""
     for header in ("x-ms-request-id", "request-id", "x-ms-correlation-request-id"):
@@ -346,13 +203,3 @@ def _plain(url: str) -> str:
     path, _, query = url.partition("?")
     kept = ["sig=(secret)" if part.lower().startswith("sig=") else part for part in query.split("&") if part]
     return "?".join((path, "&".join(kept))) if kept else path
-
-
-def _pool(route: Route, ask: Callable[[], None], opened: Opened) -> requests.Session:
-    """A session whose pool is thread-safe and as wide as our concurrency; retries are the policy's business."""
-    session = requests.Session()
-    session.trust_env = route.proxies is None
-    retries = NoRetry(total=False, redirect=False, raise_on_status=False)
-    for prefix in ("https://", "http://"):
-        session.mount(prefix, Adapter(ask, opened, pool_connections=POOL, pool_maxsize=POOL, max_retries=retries))
-    return session

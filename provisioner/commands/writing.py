@@ -38,7 +38,7 @@ def provision(run: Run, *, only: Iterable[Address] = (), saved: SavedPlan | None
     _require_ready(run, made)
     run.confirm(made)
     done = make_first(run, snapshot)
-    if run.cloud.session.interrupted.is_set():
+    if run.cloud.session.waits.interrupted.is_set():
         rest = replace(made, steps=tuple(step for step in made.steps if step.address not in done))
         unbegun = {outcome.step.address: outcome for outcome in carried_out(run, rest, snapshot)}
         return Report(plan=made, outcomes=merged(made, {**unbegun, **done}))

@@ -63,8 +63,12 @@ class Apply:
 
         A signal lets running calls end, ends all waiting and starts no more; each step that began is written down.
         """
+        interrupted = self.cloud.session.waits.interrupted
         steps, ready = {step.address: step for step in self.plan.steps}, deque[Address]()
-        with ThreadPoolExecutor(THREADS, thread_name_prefix="apply") as pool, heard(self.cloud.session.interrupted):
+        with (
+            ThreadPoolExecutor(THREADS, thread_name_prefix="apply") as pool,
+            heard(interrupted),
+        ):
             while self._turns.is_active():
                 ready.extend(self._turns.get_ready())
                 if ready and len(self._running) < THREADS:
@@ -91,7 +95,7 @@ class Apply:
             return Result.UNCHANGED
         if step.action is Action.DEFER:
             return Result.DEFERRED
-        if self.cloud.session.interrupted.is_set():  # perhaps in an earlier pass
+        if self.cloud.session.waits.interrupted.is_set():  # perhaps in an earlier pass
             return Result.INTERRUPTED
         unmet = any((o.result in UNMET and not o.step.dated) or self._holds(o.step) for o in before)
         return Result.BLOCKED if unmet else None

@@ -253,4 +253,4 @@ class Doer:
     def _wait(self, check: Callable[[], bool], what: str) -> None:
         """Until it is so or the deadline has passed; the caller looks which."""
         with suppress(NotYetVisible):
-            self.cloud.session.wait_until(check, deadline_seconds=self.deadline_seconds, what=what)
+            self.cloud.session.waits.until(check, deadline_seconds=self.deadline_seconds, what=what)

@@ -66,7 +66,7 @@ def _stop(error: Exception) -> Checked:
 
 def _clock(cloud: Cloud) -> Checked:
     """Of this machine against the cloud's: tokens and dates are misjudged by a wrong one. The local one may be set."""
-    ahead = cloud.session.clock_ahead
+    ahead = cloud.session.clock.ahead
     if cloud.session.profile.local or abs(ahead) <= CLOCK_ADMITS:
         return Checked(verdict=Verdict.HOLDS, what="this machine's clock is right")
     minutes = round(abs(ahead).total_seconds() / 60)

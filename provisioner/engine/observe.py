@@ -46,7 +46,7 @@ def observe(
         readings |= {} if strangers else _traced(cloud, kinds, readings, pool)
         others = _strangers(cloud, kinds, readings, pool) if strangers else {}
         leftovers = tuple(one for one in searches.found(errors) if not _declared(one, readings))
-        return Snapshot(now=cloud.session.now(), readings=readings, leftovers=leftovers, strangers=others)
+        return Snapshot(now=cloud.session.clock.now(), readings=readings, leftovers=leftovers, strangers=others)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 

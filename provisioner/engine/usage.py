@@ -47,11 +47,11 @@ def awaited(cloud: Cloud, kinds: Kinds, plan: Plan, view: View, *, grace: timede
     session = cloud.session
 
     def over() -> bool:
-        return session.later() >= until or all(_in_use(cloud, kinds, plan, view, step.address) for step in soon)
+        return session.clock.later() >= until or all(_in_use(cloud, kinds, plan, view, step.address) for step in soon)
 
-    seconds = (until - session.now() + grace).total_seconds()
+    seconds = (until - session.clock.now() + grace).total_seconds()
     what = f"readers to have their new keys, until {until:%H:%M} UTC at the latest"
-    session.wait_until(over, deadline_seconds=seconds, what=what)
+    session.waits.until(over, deadline_seconds=seconds, what=what)
     return True
 
 

@@ -86,7 +86,7 @@ def create(cloud: Cloud, desired: Application) -> None:
                 raise
             _restore(cloud, desired, deleted)
 
-    cloud.session.until_visible(make, what=f"the deleted {desired.unique_name} to show", on=(Conflict,))
+    cloud.session.waits.until_visible(make, what=f"the deleted {desired.unique_name} to show", on=(Conflict,))
 
 
 def update(cloud: Cloud, desired: Application, observed: RegisteredApplication) -> None:
@@ -136,7 +136,7 @@ def _restore(cloud: Cloud, desired: Application, deleted: Shown) -> None:
             raise NotFound(operation=f"restoring {desired.unique_name}")
         return found
 
-    shown = cloud.session.until_visible(find, what=f"the restored {desired.unique_name} to show", on=(NotFound,))
+    shown = cloud.session.waits.until_visible(find, what=f"the restored {desired.unique_name} to show", on=(NotFound,))
     for password in shown.passwords:
         if password.name.startswith(f"provisioner-{desired.environment}-"):
             graph.remove_password(shown.object_id, password.key_id)

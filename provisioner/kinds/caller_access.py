@@ -124,7 +124,7 @@ def _placed(cloud: Cloud, desired: CallerAccess) -> bool:
 
 
 def _young(cloud: Cloud, grant: Assignment) -> bool:
-    return grant.updated is not None and cloud.session.now() - grant.updated < ARRIVES_WITHIN
+    return grant.updated is not None and cloud.session.clock.now() - grant.updated < ARRIVES_WITHIN
 
 
 def _let_in(cloud: Cloud, desired: CallerAccess) -> bool:

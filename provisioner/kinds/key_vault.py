@@ -243,7 +243,7 @@ def _delete(cloud: Cloud, observed: ObservedVault) -> None:
     if observed.purge_on_delete and not vault.purge_protection:
         if was_there:
             what = f"the soft deletion of {vault.id}"
-            cloud.session.wait_until(lies_among_deleted, deadline_seconds=cloud.session.visible_seconds, what=what)
+            cloud.session.waits.until(lies_among_deleted, what=what)
         vaults.purge_vault(vault.id, vault.location)
 
 

@@ -78,8 +78,8 @@ def _create(cloud: Cloud, desired: ResourceGroup) -> None:
             raise Conflict(operation=f"creating {desired.id}", message="somebody made it meanwhile")
         return found is None or found.state != "Deleting"
 
-    seconds = cloud.session.operation_seconds
-    cloud.session.wait_until(stands, deadline_seconds=seconds, what=f"the deletion of {desired.id}")
+    seconds = cloud.session.waits.patience.operation_seconds
+    cloud.session.waits.until(stands, deadline_seconds=seconds, what=f"the deletion of {desired.id}")
     cloud.resource_groups.set_group(
         desired.id, location=desired.location, tags={**desired.tags, MARK: desired.environment}
     )

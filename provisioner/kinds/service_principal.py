@@ -73,7 +73,7 @@ def create(cloud: Cloud, desired: ServicePrincipal) -> None:
             raise NotFound(operation=f"restoring the service principal of {client_id}")
         return found
 
-    shown = cloud.session.until_visible(find, what=f"the service principal of {client_id}", on=(NotFound,))
+    shown = cloud.session.waits.until_visible(find, what=f"the service principal of {client_id}", on=(NotFound,))
     graph.set_principal(client_id, _marked(shown.tags, desired.environment))
 
 

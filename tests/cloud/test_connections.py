@@ -17,9 +17,10 @@ import pytest
 from azure.core.exceptions import ServiceRequestError
 from azure.core.rest import HttpRequest
 
+from provisioner.cloud.clock import ticks
+from provisioner.cloud.connections import CONNECT_SECONDS
 from provisioner.cloud.profile import LOCAL
 from provisioner.cloud.session import LocalSettings, open_session
-from provisioner.cloud.transport import CONNECT_SECONDS, ticks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -155,7 +156,7 @@ def test_a_key_is_removed_whether_or_not_anybody_heard_of_it_the_first_time(
     graph.set_application("one", "one", ())
     made = graph.find_application("one")
     assert made is not None
-    key = graph.add_password(made.object_id, "one", cloud.session.now() + timedelta(days=1))
+    key = graph.add_password(made.object_id, "one", cloud.session.clock.now() + timedelta(days=1))
     azure.control("DELETE", "/calls")
     azure.fault(fault=fault, method="POST", path="/removePassword$")
 

@@ -12,7 +12,7 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from provisioner.cloud.cloud import Cloud
 from provisioner.cloud.profile import LOCAL, PROFILES
-from provisioner.cloud.session import LocalSettings, open_session
+from provisioner.cloud.session import LocalSettings, Patience, open_session
 from provisioner.errors import (
     Conflict,
     Interrupted,
@@ -101,10 +101,10 @@ def test_a_wrong_secret_says_how_to_sign_in(azure: LocalAzure) -> None:
 
 def test_now_is_the_clouds_clock(cloud: Cloud, azure: LocalAzure) -> None:
     azure.advance(timedelta(days=3).total_seconds())
-    later = opened(azure, azure.operator_secret).session.now() - cloud.session.now()
+    later = opened(azure, azure.operator_secret).session.clock.now() - cloud.session.clock.now()
     assert later < timedelta(minutes=1)
     azure.advance(timedelta(days=1).total_seconds())
-    assert opened(azure, azure.operator_secret).session.now() - cloud.session.now() > timedelta(hours=23)
+    assert opened(azure, azure.operator_secret).session.clock.now() - cloud.session.clock.now() > timedelta(hours=23)
 
 
 def test_a_pass_reads_a_thing_once_and_the_next_pass_anew(cloud: Cloud, azure: LocalAzure) -> None:
@@ -183,10 +183,10 @@ def test_a_missing_subscription_and_a_bad_name_are_told_apart(cloud: Cloud, azur
 
 def test_waiting_ends_at_the_deadline_and_by_an_interrupt(cloud: Cloud) -> None:
     with pytest.raises(NotYetVisible, match="the thing"):
-        cloud.session.wait_until(lambda: False, deadline_seconds=0.2, what="the thing")
-    threading.Timer(0.1, cloud.session.interrupted.set).start()
+        cloud.session.waits.until(lambda: False, deadline_seconds=0.2, what="the thing")
+    threading.Timer(0.1, cloud.session.waits.interrupted.set).start()
     with pytest.raises(Interrupted):
-        cloud.session.wait_until(lambda: False, deadline_seconds=60, what="the thing")
+        cloud.session.waits.until(lambda: False, deadline_seconds=60, what="the thing")
 
 
 def test_until_visible_gives_the_last_error_at_the_deadline(cloud: Cloud) -> None:
@@ -196,14 +196,14 @@ def test_until_visible_gives_the_last_error_at_the_deadline(cloud: Cloud) -> Non
         raise next(answers, Conflict(operation="d"))
 
     with pytest.raises(Conflict):
-        cloud.session.until_visible(fetch, what="x", on=(NotYetVisible, NotFound))
+        cloud.session.waits.until_visible(fetch, what="x", on=(NotYetVisible, NotFound))
     late = NotYetVisible(operation="late")
 
     def never() -> None:
         raise late
 
     with pytest.raises(NotYetVisible) as caught:
-        cloud.session.until_visible(never, what="x", deadline_seconds=0.1)
+        cloud.session.waits.until_visible(never, what="x", deadline_seconds=0.1)
     assert caught.value is late
 
 
@@ -229,16 +229,16 @@ def test_every_cloud_has_https_endpoints_without_a_slash_at_the_end() -> None:
 def test_an_operation_that_does_not_end_is_given_up_at_the_deadline(cloud: Cloud, azure: LocalAzure) -> None:
     cloud.resource_groups.set_group(group(azure), location="westeurope", tags={})
     azure.fault(fault="latency", method="GET", path="operationresults", seconds=2.0, times=None)
-    cloud.session.operation_seconds = 0.5
+    cloud.session.waits.patience = Patience(operation_seconds=0.5)
     with pytest.raises(NotYetVisible, match="not finished it after 0 s"):
         cloud.resource_groups.delete_group(group(azure))
 
 
 def test_it_tells_how_far_this_machines_clock_is_from_the_clouds(cloud: Cloud, azure: LocalAzure) -> None:
-    assert cloud.session.clock_ahead == timedelta()
+    assert cloud.session.clock.ahead == timedelta()
     azure.advance(720)
     cloud.session.warm()
-    assert timedelta(minutes=-13) < cloud.session.clock_ahead < timedelta(minutes=-11)
+    assert timedelta(minutes=-13) < cloud.session.clock.ahead < timedelta(minutes=-11)
 
 
 def test_a_secret_that_has_expired_signs_nobody_in(cloud: Cloud, azure: LocalAzure) -> None:

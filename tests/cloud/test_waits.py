@@ -35,7 +35,7 @@ def after(looks: int) -> Callable[[], bool]:
 
 def test_a_wait_is_told_after_each_look_in_vain_and_when_it_is_over(cloud: Cloud, told: list[Wait]) -> None:
     with cloud.session.waits.about("toy/one"):
-        cloud.session.wait_until(after(3), deadline_seconds=60, what="rain")
+        cloud.session.waits.until(after(3), deadline_seconds=60, what="rain")
 
     assert [(wait.about, wait.what, wait.of_seconds, wait.over) for wait in told] == [
         ("toy/one", "rain", 60, False),
@@ -52,20 +52,20 @@ def test_a_long_wait_is_told_also_between_two_looks(cloud: Cloud, told: list[Wai
         looks.append(cloud.session.ticks())
         return looks[-1] - looks[0] > 5
 
-    cloud.session.wait_until(look, deadline_seconds=60, what="rain")
+    cloud.session.waits.until(look, deadline_seconds=60, what="rain")
 
     assert len(told) > len(looks)  # once for each look in vain and once at the end are as many as the looks
 
 
 def test_what_is_so_at_once_is_no_wait(cloud: Cloud, told: list[Wait]) -> None:
-    cloud.session.wait_until(after(1), deadline_seconds=60, what="rain")
+    cloud.session.waits.until(after(1), deadline_seconds=60, what="rain")
 
     assert told == []
 
 
 def test_a_wait_in_vain_is_over_at_its_deadline(cloud: Cloud, told: list[Wait]) -> None:
     with pytest.raises(NotYetVisible):
-        cloud.session.wait_until(lambda: False, deadline_seconds=0.2, what="rain")
+        cloud.session.waits.until(lambda: False, deadline_seconds=0.2, what="rain")
 
     assert [wait.over for wait in told] == [False] * (len(told) - 1) + [True]
 
@@ -73,8 +73,8 @@ def test_a_wait_in_vain_is_over_at_its_deadline(cloud: Cloud, told: list[Wait]) 
 def test_each_thread_waits_for_its_own_step_and_afterwards_for_none(cloud: Cloud, told: list[Wait]) -> None:
     def wait(step: str) -> None:
         with cloud.session.waits.about(step):
-            cloud.session.wait_until(after(3), deadline_seconds=60, what=f"{step}'s rain")
-        cloud.session.wait_until(after(2), deadline_seconds=60, what="sun")
+            cloud.session.waits.until(after(3), deadline_seconds=60, what=f"{step}'s rain")
+        cloud.session.waits.until(after(2), deadline_seconds=60, what="sun")
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(wait, ("toy/one", "toy/two")))
@@ -106,7 +106,7 @@ def test_an_operation_of_azure_is_waited_for_by_name(cloud: Cloud, azure: LocalA
 
     waits = [wait for wait in told if wait.about]
     assert {wait.what for wait in waits} == {"Azure to finish DELETE resourceGroups/rg"}
-    assert {wait.of_seconds for wait in waits} == {cloud.session.operation_seconds}
+    assert {wait.of_seconds for wait in waits} == {cloud.session.waits.patience.operation_seconds}
     assert [wait.over for wait in waits] == [False] * (len(waits) - 1) + [True]
 
 

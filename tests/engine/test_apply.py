@@ -333,7 +333,7 @@ def test_an_interrupt_lets_running_steps_end_and_starts_no_more(tmp_path: Path) 
     outcomes = applied(world, what, planned(world, what), tmp_path, press_ctrl_c)
 
     assert results(outcomes) == {"box/b": "done", "note/n": "interrupted"}
-    assert world.session.interrupted.is_set()
+    assert world.session.waits.interrupted.is_set()
 
 
 def test_a_call_that_was_interrupted_says_so(tmp_path: Path) -> None:

@@ -53,25 +53,32 @@ class ToyMemory:
         self.passes += 1
 
 
-class ToySession:
-    """Time that passes only when somebody waits."""
-
-    def __init__(self) -> None:
-        self.memory = ToyMemory()
-        self.interrupted = Event()
-        self.waits = Waits(lambda: 0.0)
+class ToyClock:
+    """It stands."""
 
     def now(self) -> datetime:
         return NOW
 
-    def later(self) -> datetime:
-        return NOW
+    later = now
 
-    def wait_until(self, check: Callable[[], bool], *, deadline_seconds: float, what: str) -> None:
-        for _ in range(int(deadline_seconds)):
+
+class ToyWaits(Waits):
+    """Time passes only when somebody waits."""
+
+    def until(self, check: Callable[[], bool], *, what: str, deadline_seconds: float | None = None) -> None:
+        for _ in range(int(deadline_seconds or 1)):
             if check():
                 return
         raise NotYetVisible(operation=what)
+
+
+class ToySession:
+    """Of a run that speaks to no cloud."""
+
+    def __init__(self) -> None:
+        self.memory = ToyMemory()
+        self.clock = ToyClock()
+        self.waits = ToyWaits()
 
 
 @dataclass

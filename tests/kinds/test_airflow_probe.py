@@ -43,7 +43,7 @@ def test_a_key_that_comes_back_is_asked_for_again(cloud: Cloud, azure: LocalAzur
     create(cloud, example(azure, probe=PROBE))
     for key_id in ("key-2", "key-1"):
         azure.advance(60.0)
-        cloud.session.later()
+        cloud.session.clock.later()
         cloud.session.memory.new_pass()
         update(cloud, example(azure, probe=PROBE, key_id=key_id, living=("key-1", "key-2")))
     cloud.session.memory.new_pass()
@@ -64,7 +64,7 @@ def test_a_publication_without_a_date_has_a_run_too() -> None:
 
 
 def test_a_run_of_the_probe_shows_a_key_at_its_end_and_only_if_it_went_well(cloud: Cloud) -> None:
-    ended = cloud.session.now()
+    ended = cloud.session.clock.now()
     told = {
         state: usage_of(PROBE, "run-1", DagRun(id="run-1", state=state, conf={}, ended=ended))
         for state in ("queued", "running", "failed", "success")

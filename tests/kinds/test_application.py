@@ -49,7 +49,7 @@ def test_it_is_absent_then_made_then_as_declared_then_gone_for_good(cloud: Cloud
     assert KIND.read(cloud, APP) is None
     observed = made(cloud)
     assert observed.ours
-    assert KIND.diff(APP, observed, view_at(cloud.session.now())) == ()
+    assert KIND.diff(APP, observed, view_at(cloud.session.clock.now())) == ()
     assert KIND.publish(observed, None)["client_id"] == observed.client_id
     assert found_names(cloud) == ["airflow"]
     remove(cloud, observed)
@@ -67,7 +67,7 @@ def test_a_new_name_is_drift_and_tags_of_others_stay(cloud: Cloud, azure: LocalA
     azure.graph("PATCH", f"applications/{observed.object_id}", {"displayName": "x", "tags": [*observed.tags, "team=a"]})
     drifted = KIND.read(cloud, APP)
     assert drifted is not None
-    assert [change.field for change in KIND.diff(APP, drifted, view_at(cloud.session.now()))] == ["display_name"]
+    assert [change.field for change in KIND.diff(APP, drifted, view_at(cloud.session.clock.now()))] == ["display_name"]
     assert KIND.update is not None
     KIND.update(cloud, APP, drifted)
     repaired = KIND.read(cloud, APP)
@@ -105,7 +105,7 @@ def test_one_that_a_teardown_deleted_but_did_not_purge_is_purged_by_the_next(clo
     assert KIND.owned is not None
     assert KIND.fate is not None
     (left,) = KIND.owned(cloud, Scope(environment=ENVIRONMENT))
-    view, at = view_at(cloud.session.now()), Address("application", left.name)
+    view, at = view_at(cloud.session.clock.now()), Address("application", left.name)
     assert isinstance(left.observed, RegisteredApplication)
     assert left.name == "airflow.deleted"
     assert KIND.fate(left.observed, at, view).action is Action.KEEP
@@ -117,7 +117,7 @@ def test_one_that_a_teardown_deleted_but_did_not_purge_is_purged_by_the_next(clo
 def test_one_that_the_spec_no_longer_names_goes(cloud: Cloud) -> None:
     observed = made(cloud)
     assert KIND.fate is not None
-    assert KIND.fate(observed, Address("application", "x"), view_at(cloud.session.now())).action is Action.DELETE
+    assert KIND.fate(observed, Address("application", "x"), view_at(cloud.session.clock.now())).action is Action.DELETE
 
 
 def test_an_adopted_one_is_found_by_its_client_id_and_never_ours(cloud: Cloud, azure: LocalAzure) -> None:
@@ -126,7 +126,7 @@ def test_an_adopted_one_is_found_by_its_client_id_and_never_ours(cloud: Cloud, a
     observed = KIND.read(cloud, desired)
     assert observed is not None
     assert not observed.ours
-    assert KIND.diff(desired, observed, view_at(cloud.session.now())) == ()
+    assert KIND.diff(desired, observed, view_at(cloud.session.clock.now())) == ()
     assert found_names(cloud) == []
 
 

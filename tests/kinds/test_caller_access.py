@@ -58,7 +58,7 @@ def test_it_is_absent_then_granted_and_usable_then_gone(cloud: Cloud, desired: C
     assert KIND.read(cloud, desired) is None
     observed = made(cloud, desired)
     assert observed.ours
-    assert KIND.diff(desired, observed, view_at(cloud.session.now())) == ()
+    assert KIND.diff(desired, observed, view_at(cloud.session.clock.now())) == ()
     assert KIND.prove is not None
     assert KIND.prove(cloud, desired, observed, {}) is Proof.USABLE
     assert KIND.delete is not None
@@ -90,7 +90,7 @@ def test_two_environments_of_one_caller_share_a_grant_and_the_last_takes_it_away
     lent = KIND.read(cloud, theirs)
     assert lent is not None
     assert (lent.ours, lent.lent) == (False, True)
-    (change,) = KIND.diff(theirs, lent, view_at(cloud.session.now()))
+    (change,) = KIND.diff(theirs, lent, view_at(cloud.session.clock.now()))
     assert change.after == f"{MARK}={OTHER}/access"
     assert KIND.update is not None
     assert KIND.delete is not None
@@ -108,13 +108,13 @@ def test_two_environments_of_one_caller_share_a_grant_and_the_last_takes_it_away
 def test_a_grant_that_has_not_arrived_is_waited_for(cloud: Cloud, azure: LocalAzure, desired: CallerAccess) -> None:
     azure.control("PUT", "/faults", {"grant_lag_seconds": 60})
     waiting = made(cloud, desired)
-    (change,) = KIND.diff(desired, waiting, view_at(cloud.session.now()))
+    (change,) = KIND.diff(desired, waiting, view_at(cloud.session.clock.now()))
     assert (waiting.ours, change.reason) == (True, "granted, and not let in yet")
     azure.advance(61)
     cloud.session.memory.new_pass()
     arrived = KIND.read(cloud, desired)
     assert arrived is not None
-    assert KIND.diff(desired, arrived, view_at(cloud.session.now())) == ()
+    assert KIND.diff(desired, arrived, view_at(cloud.session.clock.now())) == ()
 
 
 def test_a_scope_that_is_not_there_gives_no_access(cloud: Cloud, desired: CallerAccess) -> None:
@@ -148,6 +148,6 @@ def test_it_is_no_leftover_among_declared_grants_and_goes_with_teardown(cloud: C
     (found,) = KIND.owned(cloud, Scope(scope=desired.scope, environment=ENVIRONMENT))
     assert found.observed == observed
     assert KIND.fate is not None
-    address, view = Address("caller_access", found.name), view_at(cloud.session.now())
+    address, view = Address("caller_access", found.name), view_at(cloud.session.clock.now())
     assert KIND.fate(observed, address, view).action is Action.KEEP
     assert KIND.fate(observed, address, replace(view, asked=Asked(intent=Intent.TEARDOWN))).action is Action.DELETE

@@ -239,7 +239,7 @@ def test_it_is_made_proven_found_by_its_key_and_removed(cloud: Cloud, desired: C
     observed = seen(cloud, desired)
     assert [one.key_id for one in observed.passwords] == [outputs["key_id"]]
     assert observed.passwords[0].end == outputs["expires"]
-    assert outputs["expires"] - cloud.session.now() == desired.lifetime
+    assert outputs["expires"] - cloud.session.clock.now() == desired.lifetime
     assert KIND.prove is not None
     assert KIND.prove(cloud, desired, observed, outputs) is Proof.USABLE
     assert KIND.prove(cloud, desired, observed, {"key_id": outputs["key_id"]}) is Proof.UNKNOWABLE
@@ -259,7 +259,7 @@ def test_its_text_shows_nowhere_but_in_what_making_it_returns(cloud: Cloud, desi
 def test_a_rotation_adds_one_and_removes_none(cloud: Cloud, desired: ClientSecret) -> None:
     first = made(cloud, desired)
     assert KIND.rotate is not None
-    second = KIND.rotate(cloud, desired, seen(cloud, desired), view_at(cloud.session.now()))
+    second = KIND.rotate(cloud, desired, seen(cloud, desired), view_at(cloud.session.clock.now()))
     assert second is not None
     assert set(leftovers(cloud, desired)) == {f"airflow/{one['key_id']}" for one in (first, second)}
     remove(cloud, leftovers(cloud, desired)[f"airflow/{first['key_id']}"])

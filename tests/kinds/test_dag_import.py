@@ -97,7 +97,7 @@ def read(cloud: Cloud, desired: DagImport) -> ObservedDagImport | None:
 def diff(cloud: Cloud, desired: DagImport) -> list[str]:
     observed = read(cloud, desired)
     assert observed is not None
-    view = View(now=cloud.session.now(), environment_id=ENVIRONMENT)
+    view = View(now=cloud.session.clock.now(), environment_id=ENVIRONMENT)
     return [change.field for change in KIND.diff(desired, observed, view)]
 
 

@@ -74,7 +74,7 @@ def read(cloud: Cloud, desired: JobJar) -> ObservedJobJar:
 
 
 def diff(cloud: Cloud, desired: JobJar) -> dict[str, Change]:
-    view = View(now=cloud.session.now(), environment_id=ENVIRONMENT)
+    view = View(now=cloud.session.clock.now(), environment_id=ENVIRONMENT)
     return {change.field: change for change in KIND.diff(desired, read(cloud, desired), view)}
 
 
@@ -176,7 +176,7 @@ def test_a_jar_that_the_spec_no_longer_names_is_found_by_its_mark(
     cloud.session.memory.new_pass()
     found = {one.name: one.observed for one in KIND.owned(cloud, SCOPE)}
     assert set(found) == {"jobs/flink/wordcount.jar", "jobs/flink/old.jar"}
-    view = View(now=cloud.session.now(), environment_id=ENVIRONMENT)
+    view = View(now=cloud.session.clock.now(), environment_id=ENVIRONMENT)
     for observed in found.values():
         assert isinstance(observed, ObservedJobJar)
         assert KIND.diff(desired, observed, view) == ()

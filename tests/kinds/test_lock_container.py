@@ -67,7 +67,7 @@ def test_it_is_absent_then_made_then_as_declared_then_gone(cloud: Cloud, desired
     assert KIND.read(cloud, desired) is None
     observed = made(cloud, desired)
     assert observed.ours
-    assert KIND.diff(desired, observed, view_at(cloud.session.now())) == ()
+    assert KIND.diff(desired, observed, view_at(cloud.session.clock.now())) == ()
     assert made(cloud, desired) == observed
     assert KIND.delete is not None
     KIND.delete(cloud, observed)
@@ -79,7 +79,7 @@ def test_one_that_lost_its_mark_gets_it_back(cloud: Cloud, desired: LockContaine
     cloud.storage_accounts.set_container(desired.account_id, desired.name, {"team": "a"})
     bare = seen(cloud, desired)
     assert not bare.ours
-    assert [change.field for change in KIND.diff(desired, bare, view_at(cloud.session.now()))] == ["mark"]
+    assert [change.field for change in KIND.diff(desired, bare, view_at(cloud.session.clock.now()))] == ["mark"]
     assert KIND.update is not None
     KIND.update(cloud, desired, bare)
     assert seen(cloud, desired).metadata == {METADATA_MARK: ENVIRONMENT, "team": "a"}

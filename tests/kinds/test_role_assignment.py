@@ -100,7 +100,7 @@ def test_it_is_absent_then_made_then_as_declared_then_gone(cloud: Cloud, desired
     assert KIND.read(cloud, desired) is None
     observed = made(cloud, desired)
     assert observed.ours
-    assert KIND.diff(desired, observed, view_at(cloud.session.now())) == ()
+    assert KIND.diff(desired, observed, view_at(cloud.session.clock.now())) == ()
     assert made(cloud, desired) == observed
     gone(cloud, observed)
     gone(cloud, observed)
@@ -117,7 +117,7 @@ def test_two_environments_share_one_assignment_and_the_last_deletes_it(cloud: Cl
     first = made(cloud, desired)
     shared = seen(cloud, theirs)
     assert not shared.ours
-    (change,) = KIND.diff(theirs, shared, view_at(cloud.session.now()))
+    (change,) = KIND.diff(theirs, shared, view_at(cloud.session.clock.now()))
     assert change.after == f"{MARK}={OTHER}"
     assert KIND.update is not None
     KIND.update(cloud, theirs, shared)
@@ -135,7 +135,7 @@ def test_one_that_somebody_else_made_serves_and_is_never_taken_away(
     name = by_hand(azure, desired)
     observed = made(cloud, desired)
     assert (observed.name, observed.ours) == (name, False)
-    assert KIND.diff(desired, observed, view_at(cloud.session.now())) == ()
+    assert KIND.diff(desired, observed, view_at(cloud.session.clock.now())) == ()
     gone(cloud, observed)
     assert seen(cloud, desired) == observed
 

@@ -47,7 +47,7 @@ def test_it_is_absent_then_made_then_as_declared_then_gone_for_good(
     assert KIND.read(cloud, desired) is None
     observed = made(cloud, desired)
     assert observed.ours
-    assert KIND.diff(desired, observed, view_at(cloud.session.now())) == ()
+    assert KIND.diff(desired, observed, view_at(cloud.session.clock.now())) == ()
     assert KIND.publish(observed, None) == {"object_id": observed.object_id}
     assert made(cloud, desired).object_id == observed.object_id
     assert KIND.delete is not None
@@ -71,7 +71,7 @@ def test_the_principal_of_our_application_gets_our_mark_whoever_made_it(
     azure.graph("POST", "servicePrincipals", {"appId": desired.client_id, "tags": ["team=a"]})
     observed = KIND.read(cloud, desired)
     assert observed is not None
-    view = view_at(cloud.session.now())
+    view = view_at(cloud.session.clock.now())
     assert [change.field for change in KIND.diff(desired, observed, view)] == ["tags"]
     assert KIND.diff(replace(desired, adopt=True), observed, view) == ()
     assert KIND.update is not None

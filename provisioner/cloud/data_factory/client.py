@@ -76,8 +76,8 @@ class DataFactory:
             found = self.find_runtime_now(resource_id)
             return found is not None and found.ready
 
-        deadline = self._session.operation_seconds
-        self._session.wait_until(ready, deadline_seconds=deadline, what=f"the start of {_short(resource_id)}")
+        deadline = self._session.waits.patience.operation_seconds
+        self._session.waits.until(ready, deadline_seconds=deadline, what=f"the start of {_short(resource_id)}")
 
     def delete_runtime(self, resource_id: str) -> None:
         """https://learn.microsoft.com/rest/api/datafactory/integration-runtimes/delete; fine if gone."""
@@ -144,7 +144,7 @@ class DataFactory:
             except NotAuthorized as error:
                 raise error if error.code in CALLER_CODES else _waiting(error) from error
 
-        self._session.until_visible(ask, what=f"the import into {runtime}", deadline_seconds=deadline_seconds)
+        self._session.waits.until_visible(ask, what=f"the import into {runtime}", deadline_seconds=deadline_seconds)
 
     def _sync(self, factory_id: str, body: Mapping[str, Any]) -> None:
         """An answer that got lost is asked for once more: importing twice is importing."""

@@ -51,7 +51,7 @@ class DataLake:
                 if error.code in BEING_DELETED:
                     raise NotYetVisible(operation=error.operation, status=error.status, code=error.code) from error
 
-        self._session.until_visible(create, what=f"the filesystem {account}/{name}")
+        self._session.waits.until_visible(create, what=f"the filesystem {account}/{name}")
 
     def delete_filesystem(self, account: str, name: str) -> None:
         """With all that is in it. https://learn.microsoft.com/rest/api/storageservices/delete-container."""

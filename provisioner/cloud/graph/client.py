@@ -109,7 +109,7 @@ class Graph:
                     raise NotYetVisible(operation=f"PATCH {path}", message=error.message) from error
                 raise
 
-        self._session.until_visible(upsert, what=f"the service principal of {client_id}", on=NEW_OBJECT)
+        self._session.waits.until_visible(upsert, what=f"the service principal of {client_id}", on=NEW_OBJECT)
 
     def find_deleted_principal(self, client_id: str) -> Principal | None:
         """The soft-deleted service principal; None also if the caller may not list such."""
@@ -142,9 +142,7 @@ class Graph:
             return self._deleted(f"directory/deletedItems/{object_id}") or not on_its_way
 
         with suppress(NotYetVisible):
-            self._session.wait_until(
-                gone, deadline_seconds=self._session.visible_seconds, what=f"the purge of {object_id}"
-            )
+            self._session.waits.until(gone, what=f"the purge of {object_id}")
 
     def add_password(self, application_id: str, name: str, end: datetime) -> NewPassword:
         """A new client secret, its text for the only time: https://learn.microsoft.com/graph/api/application-addpassword.
@@ -158,7 +156,7 @@ class Graph:
         def add() -> dict[str, Any]:
             return self._request("POST", path, json={"passwordCredential": credential}).json()
 
-        made = self._session.until_visible(
+        made = self._session.waits.until_visible(
             add, what=f"every replica to know application {application_id}", on=NEW_OBJECT
         )
         start, end = moment(made["startDateTime"]), moment(made["endDateTime"])
@@ -201,8 +199,7 @@ class Graph:
             return found is None or all(one.key_id != key_id for one in found.passwords)
 
         with suppress(NotYetVisible):
-            seconds = self._session.visible_seconds
-            self._session.wait_until(gone, deadline_seconds=seconds, what=f"the removal of password {key_id}")
+            self._session.waits.until(gone, what=f"the removal of password {key_id}")
             return True
         return False
 

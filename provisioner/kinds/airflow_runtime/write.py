@@ -113,7 +113,7 @@ def _publication(cloud: Cloud, desired: AirflowRuntime, before: tuple[str, ...])
     new = known(desired.key_id)
     if before and before[0] == new:
         return {}
-    published = cloud.session.moment().isoformat(timespec="seconds")
+    published = cloud.session.clock.moment().isoformat(timespec="seconds")
     known_living = desired.living if isinstance(desired.living, tuple) else before
     living = {*before[:LATEST], *known_living} - {"", new}
     previous = " ".join(key_id for key_id in before if key_id in living)

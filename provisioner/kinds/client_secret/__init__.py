@@ -36,7 +36,7 @@ def read(cloud: Cloud, desired: ClientSecret) -> Passwords | None:
         return None
     shown = passwords_of(application, desired.name, desired.environment)
     found = replace(shown, every=desired.every, overlap=desired.overlap, runs_every=desired.runs_every)
-    young = application.created is not None and cloud.session.now() - application.created < IN_FLIGHT
+    young = application.created is not None and cloud.session.clock.now() - application.created < IN_FLIGHT
     return found if found.passwords or young else None
 
 
@@ -85,7 +85,7 @@ def prove(cloud: Cloud, desired: ClientSecret, _observed: Passwords, made: Outpu
         return all(cloud.session.signs_in(desired.tenant_id, client_id, value) for _ in range(SIGN_INS))
 
     deadline = desired.sign_in_seconds
-    cloud.session.wait_until(signs_in, deadline_seconds=deadline, what=f"a sign-in with the new secret of {client_id}")
+    cloud.session.waits.until(signs_in, deadline_seconds=deadline, what=f"a sign-in with the new secret of {client_id}")
     return Proof.USABLE
 
 

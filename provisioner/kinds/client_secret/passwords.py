@@ -86,7 +86,7 @@ def add(cloud: Cloud, desired: ClientSecret, mark: str = "") -> NewPassword:
     """Add one; where the answer got lost, remove what was made unseen and add another."""
     application_id = known(desired.application_id)
     label = f"{_display_name(desired.environment, desired.name)}{mark}"
-    end = (cloud.session.now() + desired.lifetime).replace(microsecond=0)
+    end = (cloud.session.clock.now() + desired.lifetime).replace(microsecond=0)
     before = _key_ids(cloud, application_id, label)
     try:
         return cloud.graph.add_password(application_id, label, end)

@@ -57,7 +57,7 @@ def _set(cloud: Cloud, desired: VaultSecret, tags: Mapping[str, str]) -> None:
     key = (
         {}
         if desired.key_id is None
-        else {KEY_ID: known(desired.key_id), SINCE: f"{cloud.session.moment():%Y-%m-%dT%H:%M:%SZ}"}
+        else {KEY_ID: known(desired.key_id), SINCE: f"{cloud.session.clock.moment():%Y-%m-%dT%H:%M:%SZ}"}
     )
     written = {**tags, **key, **desired.tags}
     made = cloud.secrets.set_secret(

@@ -1,0 +1,150 @@
+"""How connections are made, held and ended: one pool per run, by one route, whatever client asks."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+from urllib3.connection import HTTPSConnection
+from urllib3.connectionpool import HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, SSLError
+from urllib3.util import create_urllib3_context
+from urllib3.util.retry import Retry as NoRetry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CONNECT_SECONDS = 5
+POOL = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """Where requests go on this machine.
+
+    proxies and ca_bundle given: these and nothing of the environment. Not given: as the environment says.
+    """
+
+    proxies: dict[str, str] | None = None
+    ca_bundle: str | None = None
+
+
+class Connections:
+    """Of one run. session: for azure-core; its pool is as wide as our concurrency, retries are the policy's business.
+
+    ask: called last before each part of a request goes out, head and body. Until a connection stands seconds may pass,
+    and who slept meanwhile may have lost the lease; nobody carries out what came without its end.
+    """
+
+    def __init__(self, route: Route, ask: Callable[[], None]) -> None:
+        self._pools = WeakSet[HTTPSConnectionPool]()
+        self._opened = WeakSet[HTTPSConnection]()
+        self._lock = threading.Lock()
+        self.session = requests.Session()
+        self.session.trust_env = route.proxies is None
+        retries = NoRetry(total=False, redirect=False, raise_on_status=False)
+        for prefix in ("https://", "http://"):
+            adapter = _Adapter(ask, self._note, pool_connections=POOL, pool_maxsize=POOL, max_retries=retries)
+            self.session.mount(prefix, adapter)
+
+    def shut(self) -> None:
+        """End every connection. One in use ends under whoever uses it, who closes it.
+
+        Closed from here, it would be opened again without its tunnel, or its last bytes would leave without TLS.
+        """
+        self.session.close()
+        with self._lock:
+            pools, opened = tuple(self._pools), tuple(self._opened)
+        for pool in pools:  # urllib3 leaves that to the collector of garbage
+            pool.close()
+        for connection in opened:
+            if connection.sock is not None:
+                with suppress(OSError):  # it has ended already
+                    socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
+
+    def _note(self, made: HTTPSConnectionPool | HTTPSConnection) -> None:
+        with self._lock:
+            if isinstance(made, HTTPSConnection):
+                self._opened.add(made)
+            else:
+                self._pools.add(made)
+
+
+class _Adapter(HTTPAdapter):
+    """One TLS context for all connections: each of its own would read the whole CA bundle, which takes 15 ms."""
+
+    def __init__(self, ask: Callable[[], None], note: Callable[[Any], None], **options: Any) -> None:
+        super().__init__(**options)
+        self._note, self._connection, self._socket = note, _noted(note), _asking(ask)
+        self._lock = threading.Lock()
+        self._contexts: dict[str, ssl.SSLContext] = {}
+
+    def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
+        """As requests says, with the context in place of the bundle that it is made of."""
+        host, options = super().build_connection_pool_key_attributes(request, verify, cert)
+        if verify:
+            kept = {name: value for name, value in options.items() if name not in {"ca_certs", "ca_cert_dir"}}
+            options = {**kept, "ssl_context": self._context(DEFAULT_CA_BUNDLE_PATH if verify is True else verify)}
+        return host, options
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Whom to trust stands in the context already."""
+        if not verify:
+            super().cert_verify(conn, url, verify, cert)
+
+    def get_connection_with_tls_context(self, *given: Any, **options: Any) -> Any:
+        """As requests says, of a pool whose connections are noted."""
+        pool = super().get_connection_with_tls_context(*given, **options)
+        if isinstance(pool, HTTPSConnectionPool):
+            pool.ConnectionCls = self._connection
+            self._note(pool)
+        return pool
+
+    def _context(self, bundle: str) -> ssl.SSLContext:
+        with self._lock:
+            if bundle not in self._contexts:
+                made = create_urllib3_context()
+                made.sslsocket_class = self._socket
+                place = {"capath": bundle} if Path(bundle).is_dir() else {"cafile": bundle}
+                try:
+                    made.load_verify_locations(**place)
+                except OSError as error:
+                    raise requests.exceptions.SSLError(SSLError(f"CA bundle {bundle}: {error}")) from None
+                self._contexts[bundle] = made
+            return self._contexts[bundle]
+
+
+def _noted(note: Callable[[Any], None]) -> Any:
+    """A class of connections; Any, for urllib3 declares its own more narrowly than it uses it."""
+
+    class Noted(HTTPSConnection):
+        def connect(self) -> None:
+            note(self)
+            try:
+                super().connect()
+            except TimeoutError as error:  # urllib3 calls it a timeout of reading, as if something had been sent
+                raise ConnectTimeoutError(self, f"no tunnel or TLS after {CONNECT_SECONDS} s") from error
+            except (ConnectionError, ssl.SSLEOFError) as error:  # the same: as if an answer had been awaited
+                raise NewConnectionError(self, f"it ended before its tunnel and TLS stood: {error}") from None
+
+    return Noted
+
+
+def _asking(ask: Callable[[], None]) -> type[ssl.SSLSocket]:
+    """A class of sockets: nothing of Python's or ours that takes long lies between the question and the bytes."""
+
+    class Asking(ssl.SSLSocket):
+        def send(self, data: Any, flags: int = 0) -> int:
+            ask()
+            return super().send(data, flags)
+
+    return Asking
