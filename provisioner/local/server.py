@@ -12,6 +12,7 @@ import fcntl
 import json
 import logging
 import os
+import resource
 import secrets
 import signal
 import sys
@@ -49,6 +50,7 @@ TOKEN = "control-token"  # noqa: S105 - a file's name
 _KEEP_ALIVE_SECONDS = 300
 _WATCH_SECONDS = 2
 _FOLLOW_SECONDS = 0.5
+_DESCRIPTORS = 10_240  # as many as macOS allows, too
 
 
 def main() -> None:
@@ -60,6 +62,7 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", stream=sys.stderr)
     os.umask(0o077)
+    _allow_connections()
     arguments.state.mkdir(parents=True, exist_ok=True, mode=0o700)
     state = arguments.state.resolve()
     with (state / ALIVE).open("a") as alive:
@@ -71,6 +74,14 @@ def main() -> None:
         alive.write(f"{os.getpid()}")
         alive.flush()
         asyncio.run(_serve(state, arguments.version, arguments.ready_fd, os.fstat(alive.fileno()).st_ino))
+
+
+def _allow_connections() -> None:
+    """Shells let a process have 1024 descriptors; a hundred runs at once hold more connections than that."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(_DESCRIPTORS, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _serve(state: Path, version: str, ready_fd: int | None, lock: int) -> None:

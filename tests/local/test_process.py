@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -142,3 +146,17 @@ def test_a_server_that_cannot_come_up_says_why(state: Path) -> None:
     with pytest.raises(process.StartError, match="FileExistsError"):
         process.start(state)
     (state / "store").unlink()
+
+
+def test_it_takes_more_connections_than_a_shell_lets_a_process_have(state: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (128, hard))
+    try:
+        proxy = urlsplit(str(process.start(state)["proxy"]))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    with ExitStack() as held:
+        for _ in range(200):
+            asking = held.enter_context(socket.create_connection((proxy.hostname, proxy.port), timeout=10))
+            asking.sendall(b"CONNECT management.azure.com:443 HTTP/1.1\r\n\r\n")
+            assert asking.recv(4096).startswith(b"HTTP/1.1 200 ")
