@@ -134,15 +134,15 @@ class Waits:
 
     def finish(self, operation: LROPoller[Any], *, what: str) -> None:
         """Until a long-running operation of Azure has ended. Raises its error, or NotYetVisible at the deadline."""
-        patience = self.patience.operation_seconds
-        end = ticks() + patience
-        with self.waiting(f"Azure to finish {what}", patience) as tell:
+        seconds = self.patience.operation_seconds
+        end = ticks() + seconds
+        with self.waiting(f"Azure to finish {what}", seconds) as tell:
             while not operation.done() and (left := end - ticks()) > 0:
                 operation.wait(min(left, TELL_SECONDS))
                 tell()
         operation.wait(0)  # raises what it ended with
         if not operation.done():
-            told = f"Azure has not finished it after {patience:.0f} s (`waits.operation`)"
+            told = f"Azure has not finished it after {seconds:.0f} s (`waits.operation`)"
             raise NotYetVisible(operation=what, message=told)
 
     def take_turn(self, seconds: float) -> None:
