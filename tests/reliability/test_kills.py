@@ -50,7 +50,8 @@ def trial(ground: Ground, case: Case) -> Trial:
 def assert_survived(ended: Iterable[Ended]) -> None:
     """The faults met the runs; nothing is lost, nothing is there twice."""
     found = list(ended)
-    assert [complaint for one in found for complaint in one.complaints] == []
+    complaints = [complaint for one in found for complaint in one.complaints]
+    assert not complaints, "\n".join(complaints)
     assert [one.point for one in found if not (one.reached or one.again)] == []
     assert any(one.reached for one in found)
 
