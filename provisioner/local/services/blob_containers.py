@@ -1,4 +1,4 @@
-"""Blob services and containers on ARM, and a container's lease, which needs no right on the data plane.
+"""Blob containers on ARM, and a container's lease, which needs no right on the data plane.
 
 https://learn.microsoft.com/rest/api/storagerp/blob-containers
 """
@@ -6,9 +6,10 @@ https://learn.microsoft.com/rest/api/storagerp/blob-containers
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from provisioner.local import arm_errors, containers, leases, resources, storage_accounts
+from provisioner.local import arm_errors, containers, leases, storage_accounts
 from provisioner.local.call import AzureError, Reply
 from provisioner.local.service import Service
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 SERVICE = Service(
     name="blob containers",
     hosts=(arm_errors.HOST,),
-    path=".*/providers/Microsoft.Storage/storageAccounts/[^/]+/blobServices(/.*)?",
+    path=".*/providers/Microsoft.Storage/storageAccounts/[^/]+/blobServices/default/containers(/.*)?",
     audiences=arm_errors.AUDIENCES,
     render=arm_errors.render,
     scope=arm_errors.scope,
@@ -29,40 +30,23 @@ SERVICE = Service(
 )
 
 _ACCOUNT = "/subscriptions/{subscription}/resourcegroups/{group}/providers/Microsoft.Storage/storageAccounts/{account}"
-_SERVICE = _ACCOUNT + "/blobServices/default"
-_LIST = _SERVICE + "/containers"
+_LIST = _ACCOUNT + "/blobServices/default/containers"
 _ONE = _LIST + "/{name}"
-_SERVICES = f"{storage_accounts.TYPE}/blobServices"
-_TYPE = f"{_SERVICES}/containers"
+_TYPE = f"{storage_accounts.TYPE}/blobServices/containers"
 _GUID = re.compile(r"[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}", re.IGNORECASE)
+_UNDELETED = {"deleted": False, "remainingRetentionDays": 0}
+_UNHELD = {"hasImmutabilityPolicy": False, "hasLegalHold": False}
 _PUBLIC = {"none": None, "container": "Container", "blob": "Blob"}
-
-
-@SERVICE.route("GET", _ACCOUNT + "/blobServices", action=f"{_SERVICES}/read")
-def list_services(call: Call) -> Reply:
-    """The one blob service of an account."""
-    return Reply(body={"value": [_service(call)]})
-
-
-@SERVICE.route("GET", _SERVICE, action=f"{_SERVICES}/read")
-def get_service(call: Call) -> Reply:
-    """The blob service."""
-    return Reply(body=_service(call))
-
-
-@SERVICE.route("PUT", _SERVICE, action=f"{_SERVICES}/write")
-def set_service(call: Call) -> Reply:
-    """Its properties are kept and shown; the data planes do not act on them."""
-    document = _service(call)
-    document["properties"] = {**document["properties"], **arm_errors.wanted_properties(call.json())}
-    return Reply(body=resources.shown(resources.put(call.world, document)))
 
 
 @SERVICE.route("GET", _ONE, action=f"{_TYPE}/read")
 def get_container(call: Call) -> Reply:
     """The container with its metadata and the state of its lease."""
     account = _account(call)
-    return Reply(body=_shown(call, account, containers.get(call.world, account["name"], call.params["name"])))
+    found = containers.get(call.world, account["name"], call.params["name"])
+    metadata = {"metadata": found["metadata"]} if found["metadata"] else {}
+    held: Document = {"legalHold": {"hasLegalHold": False, "tags": []}}
+    return Reply(body=_shown(call, account, found, metadata | held), headers={"ETag": str(found["etag"])})
 
 
 @SERVICE.route("PUT", _ONE, action=f"{_TYPE}/write")
@@ -74,17 +58,15 @@ def set_container(call: Call) -> Reply:
         document = found or containers.create(call.world, account["name"], name)
     except AzureError as error:
         raise _wrapped(error) from error
-    return Reply(
-        status=201 if found is None else 200, body=_shown(call, account, _change(call, account, document, body))
-    )
+    return _written(account, _change(call, account, document, body), body, status=201 if found is None else 200)
 
 
 @SERVICE.route("PATCH", _ONE, action=f"{_TYPE}/write")
 def update_container(call: Call) -> Reply:
     """Metadata, when given, is replaced as a whole; a lease does not stand in the way."""
     account = _account(call)
-    found = containers.get(call.world, account["name"], call.params["name"])
-    return Reply(body=_shown(call, account, _change(call, account, found, call.json())))
+    found, body = containers.get(call.world, account["name"], call.params["name"]), call.json()
+    return _written(account, _change(call, account, found, body), body, status=200)
 
 
 @SERVICE.route("DELETE", _ONE, action=f"{_TYPE}/delete")
@@ -102,13 +84,16 @@ def delete_container(call: Call) -> Reply:
 
 @SERVICE.route("GET", _LIST, action=f"{_TYPE}/read")
 def list_containers(call: Call) -> Reply:
-    """The containers, by name; `$filter` is a prefix, `$maxpagesize` cuts, `$skipToken` is the last name seen."""
+    """The containers, by name, without their metadata.
+
+    `$filter` is a prefix, `$maxpagesize` cuts, `$skipToken` is the last name seen.
+    """
     account, prefix = _account(call), call.query.get("$filter", "")
     last = call.query.get("$skiptoken", "")
     found = [one for one in containers.listing(call.world, account["name"]) if one["name"].startswith(prefix)]
     left = [one for one in found if one["name"] > last]
     size = int(call.query["$maxpagesize"]) if call.query.get("$maxpagesize", "").isdigit() else 5000
-    body: dict[str, Any] = {"value": [_shown(call, account, one) for one in left[:size]]}
+    body: dict[str, Any] = {"value": [_shown(call, account, one, {}) for one in left[:size]]}
     if len(left) > size > 0:
         version = call.query.get("api-version", "")
         token = f"$maxpagesize={size}&$skipToken={left[size - 1]['name']}"
@@ -125,26 +110,15 @@ def lease_container(call: Call) -> Reply:
         raise _invalid(f"The lease action '{body.get('action')}' is invalid.")
     wanted = _lease_request(body, action)
     found = containers.lease(call.world, account["name"], call.params["name"], action, wanted)
+    headers = {"ETag": str(found["etag"])}
     if action == "break":
         left = leases.remaining_seconds(found["lease"], call.world.clock.timestamp())
-        return Reply(body={"leaseTimeSeconds": str(left)})
-    return Reply(body={"leaseId": found["lease"]["id"] or wanted.lease_id})
+        return Reply(body={"leaseTimeSeconds": str(left)}, headers=headers)
+    return Reply(body={"leaseId": found["lease"]["id"] or wanted.lease_id}, headers=headers)
 
 
 def _account(call: Call) -> Document:
     return arm_errors.require_resource(call, storage_accounts.TYPE, call.params["account"])
-
-
-def _service(call: Call) -> Document:
-    account = _account(call)
-    where = f"{account['id']}/blobServices/default"
-    known = resources.find(call.world, where)
-    properties: Document = {
-        "cors": {"corsRules": []},
-        "deleteRetentionPolicy": {"allowPermanentDelete": False, "enabled": False},
-    }
-    fresh: Document = {"sku": account["sku"], "id": where, "name": "default", "type": _SERVICES}
-    return known or {**fresh, "properties": properties}
 
 
 def _change(call: Call, account: Document, found: Document, body: Document) -> Document:
@@ -198,18 +172,33 @@ def _wrapped(error: AzureError) -> AzureError:
     return AzureError(status=status, code="ContainerOperationFailure", message=error.message)
 
 
-def _shown(call: Call, account: Document, document: Document) -> Document:
+def _written(account: Document, document: Document, body: Document, *, status: int) -> Reply:
+    """The answer to a write: the container's name, and of its properties those that were sent; the etag is a header."""
+    shown = _named(account, document)
+    if body.get("properties") is not None:
+        sent: Document = {name: document[name] for name in ("metadata", "publicAccess") if name in body["properties"]}
+        sent |= {"publicAccess": sent["publicAccess"] or "None"} if "publicAccess" in sent else {}
+        shown["properties"] = {**_UNDELETED, **sent, **_UNHELD}
+    return Reply(status=status, body=shown, headers={"ETag": str(document["etag"])})
+
+
+def _shown(call: Call, account: Document, document: Document, more: Document) -> Document:
+    """The container as it is read; `more`: what only a read of this one container shows."""
+    changed = datetime.fromisoformat(str(document["lastModified"]))
     properties: Document = {
-        "publicAccess": document["publicAccess"] or "None",
-        **{name: value.title() for name, value in containers.lease_properties(call.world, document).items()},
-        "lastModifiedTime": str(document["lastModified"]),
-        "metadata": document["metadata"],
-        "deleted": False,
-        "remainingRetentionDays": 0,
+        "immutableStorageWithVersioning": {"enabled": False},
+        **_UNDELETED,
         "defaultEncryptionScope": "$account-encryption-key",
         "denyEncryptionScopeOverride": False,
-        "hasImmutabilityPolicy": False,
-        "hasLegalHold": False,
+        "publicAccess": document["publicAccess"] or "None",
+        **{name: value.title() for name, value in containers.lease_properties(call.world, document).items()},
+        "lastModifiedTime": f"{changed:%Y-%m-%dT%H:%M:%S}.0000000Z",
+        **more,
+        **_UNHELD,
     }
+    return {**_named(account, document), "etag": document["etag"], "properties": properties}
+
+
+def _named(account: Document, document: Document) -> Document:
     where = f"{account['id']}/blobServices/default/containers/{document['name']}"
-    return {"id": where, "name": document["name"], "type": _TYPE, "etag": document["etag"], "properties": properties}
+    return {"id": where, "name": document["name"], "type": _TYPE}

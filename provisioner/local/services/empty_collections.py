@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provisioner.local import arm_errors
-from provisioner.local.call import AzureError, Reply
+from provisioner.local.call import Reply
 from provisioner.local.service import Service
 
 if TYPE_CHECKING:
@@ -26,12 +26,11 @@ _BELOW = {
     "Microsoft.DataFactory/factories": ("privateEndPointConnections",),
 }
 _OF_SUBSCRIPTION = ("Microsoft.Authorization/classicAdministrators", "Microsoft.Storage/deletedAccounts")
-_POLICIES = "Microsoft.Storage/storageAccounts/managementPolicies"
 _KINDS = "|".join(kind for kinds in _BELOW.values() for kind in kinds)
 SERVICE = Service(
     name="empty collections",
     hosts=(arm_errors.HOST,),
-    path=f".*/providers/({'|'.join(_OF_SUBSCRIPTION)}|[^/]+/[^/]+/[^/]+/({_KINDS}|managementPolicies/default))/?",
+    path=f".*/providers/({'|'.join(_OF_SUBSCRIPTION)}|[^/]+/[^/]+/[^/]+/({_KINDS}))/?",
     audiences=arm_errors.AUDIENCES,
     render=arm_errors.render,
     scope=arm_errors.scope,
@@ -62,15 +61,3 @@ for _listed in _OF_SUBSCRIPTION:
     def list_none(_: Call) -> Reply:
         """None in the subscription."""
         return Reply(body={"value": []})
-
-
-@SERVICE.route(
-    "GET",
-    _GROUP + "/providers/Microsoft.Storage/storageAccounts/{name}/managementPolicies/default",
-    action=f"{_POLICIES}/read",
-)
-def get_policy(call: Call) -> Reply:
-    """The rules of an account by which blobs age: there are none here."""
-    account = arm_errors.require_resource(call, "Microsoft.Storage/storageAccounts", call.params["name"])
-    message = f"No ManagementPolicy found for account {account['name']}"
-    raise AzureError(status=404, code="ManagementPolicyNotFound", message=message)

@@ -77,7 +77,7 @@ def test_a_lease_is_taken_and_given_back_by_the_sdk(azure_env: LocalAzure) -> No
 def test_a_container_is_201_when_new_and_200_when_there(lock: Lock) -> None:
     again = lock("PUT", {"properties": {"metadata": {"a": "1"}}})
     assert (again.status, again.json()["properties"]["metadata"]) == (200, {"a": "1"})
-    assert lock("PUT", {}).json()["etag"] == again.json()["etag"]
+    assert lock("PUT", {}).headers["etag"] == again.headers["etag"] == lock("GET").json()["etag"]
     assert lock("DELETE").status == 200
     assert lock("DELETE").status == 204
     assert code(lock("GET")) == (404, "ContainerNotFound")
@@ -164,9 +164,30 @@ def test_the_lease_needs_no_right_on_the_data_plane(lock: Lock) -> None:
     assert mine("POST", f"{lock.path}/lease", SIXTY).status == 200
 
 
-def test_the_blob_service_keeps_its_properties(lock: Lock) -> None:
-    path = f"{lock.account}/blobServices/default"
-    wanted = {"properties": {"isVersioningEnabled": True}}
-    assert lock.arm("PUT", path, wanted).json()["properties"]["isVersioningEnabled"] is True
-    assert lock.arm("GET", path).json()["properties"]["isVersioningEnabled"] is True
-    assert lock.arm("DELETE", lock.account).status == 200
+def test_a_write_shows_what_was_sent_and_a_read_the_rest(lock: Lock) -> None:
+    """As recorded in Azure's own SDK tests; the etag of a write is a header."""
+    bare = lock.arm("PUT", f"{lock.containers}/bare", {})
+    assert set(bare.json()) == {"id", "name", "type"}
+    sent = lock("PATCH", {"properties": {"publicAccess": "None", "metadata": {"a": "1"}}}).json()
+    assert "etag" not in sent
+    assert sent["properties"] == {
+        "deleted": False,
+        "remainingRetentionDays": 0,
+        "metadata": {"a": "1"},
+        "publicAccess": "None",
+        "hasImmutabilityPolicy": False,
+        "hasLegalHold": False,
+    }
+    read = lock("GET")
+    assert (read.headers["etag"], read.json()["properties"]["metadata"]) == (read.json()["etag"], {"a": "1"})
+    assert read.json()["properties"]["legalHold"] == {"hasLegalHold": False, "tags": []}
+    assert read.json()["properties"]["lastModifiedTime"].endswith(".0000000Z")
+    assert "metadata" not in lock.arm("GET", f"{lock.containers}/bare").json()["properties"]
+    assert lock.lease(**SIXTY).headers["etag"] == read.headers["etag"]
+
+
+def test_a_list_leaves_the_metadata_out(lock: Lock) -> None:
+    lock("PATCH", {"properties": {"metadata": {"a": "1"}}})
+    (listed,) = lock.arm("GET", lock.containers).json()["value"]
+    assert "metadata" not in listed["properties"]
+    assert listed["properties"]["immutableStorageWithVersioning"] == {"enabled": False}
