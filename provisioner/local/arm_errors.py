@@ -23,10 +23,10 @@ AUDIENCES = ("https://management.azure.com", "https://management.core.windows.ne
 GROUP_TYPE = "Microsoft.Resources/resourceGroups"
 
 # Short names and shown ones: https://learn.microsoft.com/azure/reliability/regions-list
-REGIONS: dict[str, str] = {
-    shown.replace(" ", "").lower(): shown
-    for shown in json.loads((Path(__file__).parent / "data" / "regions.json").read_text(encoding="utf-8"))
-}
+_KNOWN: dict[str, dict[str, str]] = json.loads(
+    (Path(__file__).parent / "data" / "regions.json").read_text(encoding="utf-8")
+)
+REGIONS: dict[str, str] = {shown.replace(" ", "").lower(): shown for shown in _KNOWN}
 
 _GROUP_NAME = re.compile(r"[-\w.()]{0,89}[-\w()]")
 
@@ -188,6 +188,11 @@ def location_of(body: Document) -> str:
 def short_location(location: str) -> str:
     """`West Europe` and `westeurope` are the same."""
     return location.replace(" ", "").lower()
+
+
+def about(location: str) -> dict[str, str]:
+    """What is known of a region: `group`, `longitude`, `latitude`, `place`, `paired` (shown name), each if it is."""
+    return _KNOWN.get(REGIONS.get(short_location(location), ""), {})
 
 
 def check_location_kept(found: Document, location: str) -> None:

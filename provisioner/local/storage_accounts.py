@@ -15,6 +15,8 @@ from provisioner.local.call import AzureError
 from provisioner.local.tenant import SECRET_MARK
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from provisioner.local.store import Document
     from provisioner.local.world import World
 
@@ -52,6 +54,9 @@ _ACLS: dict[str, Any] = {
     "defaultAction": "Allow",
 }
 _SERVICES = ("dfs", "web", "blob", "queue", "table", "file")
+_OLD_SERVICES = ("blob", "queue", "table", "file")  # of kind Storage
+_PLACES = {"primaryEndpoints", "primaryLocation", "statusOfPrimary", "secondaryLocation", "statusOfSecondary",
+           "secondaryEndpoints"}  # fmt: skip
 
 
 def check_name(name: str) -> None:
@@ -88,7 +93,12 @@ def new(where: str, body: Document, now: str, seed: str) -> Document:
         "type": TYPE,
         "location": location,
         "tags": arm_errors.check_tags(body.get("tags")),
-        "properties": {**_fresh(name, location, now), **_settings(given), **_namespace(given, kind)},
+        "properties": {
+            **_fresh(now),
+            **_places(name, location, sku["name"], kind),
+            **_settings(given, kind),
+            **_namespace(given, kind),
+        },
         "_keys": [_key(seed, 1), _key(seed, 2)],
     }
     return document | ({"identity": body["identity"]} if body.get("identity") else {})
@@ -103,9 +113,14 @@ def changed(found: Document, body: Document, *, whole: bool) -> Document:
     kind = str(body.get("kind") or "")
     if kind and (kind not in _KINDS or (kind != found["kind"] and kind != "StorageV2")):
         raise invalid(f"The kind of the account cannot change from {found['kind']} to {kind}.")
-    document = {**found, "properties": {**found["properties"], **_named(given)}, "kind": kind or found["kind"]}
+    properties = {**found["properties"], **_named(given)}
+    document: Document = {**found, "properties": properties, "kind": kind or found["kind"]}
     if body.get("sku"):
         document["sku"] = _sku(body)
+    if (document["sku"], document["kind"]) != (found["sku"], found["kind"]):
+        kept = {name: value for name, value in document["properties"].items() if name not in _PLACES}
+        places = _places(found["name"], found["location"], document["sku"]["name"], document["kind"])
+        document["properties"] = _settings({}, document["kind"]) | kept | places
     if whole or body.get("tags") is not None:
         document["tags"] = arm_errors.check_tags(body.get("tags"))
     return document
@@ -135,8 +150,7 @@ def invalid(message: str) -> AzureError:
     return AzureError(status=400, code="InvalidValuesForRequestParameters", message=message)
 
 
-def _fresh(name: str, location: str, now: str) -> Document:
-    endpoints = {kind: f"https://{name}.{kind}.core.windows.net/" for kind in _SERVICES}
+def _fresh(now: str) -> Document:
     encrypted = {"keyType": "Account", "enabled": True, "lastEnabledTime": now}
     return {
         "keyCreationTime": {"key1": now, "key2": now},
@@ -145,15 +159,35 @@ def _fresh(name: str, location: str, now: str) -> Document:
         "encryption": {"services": {"file": encrypted, "blob": encrypted}, "keySource": "Microsoft.Storage"},
         "provisioningState": "Succeeded",
         "creationTime": now,
-        "primaryEndpoints": {**endpoints, "web": f"https://{name}.z6.web.core.windows.net/"},
-        "primaryLocation": location,
-        "statusOfPrimary": "available",
     }
 
 
-def _settings(given: Document) -> Document:
-    named = _named(given)
-    return {name: value for name, value in _DEFAULTS.items() if value is not None} | named
+def _places(name: str, location: str, sku: str, kind: str) -> Document:
+    """Where an account lies: also in the paired region if it is geo-redundant, and readable there with RA."""
+    services = _OLD_SERVICES if kind == "Storage" else _SERVICES
+    places: Document = {
+        "primaryEndpoints": _endpoints(name, services),
+        "primaryLocation": location,
+        "statusOfPrimary": "available",
+    }
+    paired = arm_errors.short_location(arm_errors.about(location).get("paired", ""))
+    if paired and sku.endswith(("GRS", "GZRS")):
+        places |= {"secondaryLocation": paired, "statusOfSecondary": "available"}
+        if "_RA" in sku:
+            places["secondaryEndpoints"] = _endpoints(f"{name}-secondary", [one for one in services if one != "file"])
+    return places
+
+
+def _endpoints(name: str, services: Iterable[str]) -> Document:
+    zones = {"web": "z6.web"}
+    return {one: f"https://{name}.{zones.get(one, one)}.core.windows.net/" for one in services}
+
+
+def _settings(given: Document, kind: str) -> Document:
+    fresh = {name: value for name, value in _DEFAULTS.items() if value is not None}
+    if kind == "Storage":  # it has no tiers
+        del fresh["accessTier"]
+    return fresh | _named(given)
 
 
 def _named(given: Document) -> Document:

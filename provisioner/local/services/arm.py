@@ -257,13 +257,20 @@ def _subscription() -> Document:
 
 
 def _region(name: str, shown: str) -> Document:
+    known = arm_errors.about(name)
+    where = {"geographyGroup": "group", "longitude": "longitude", "latitude": "latitude", "physicalLocation": "place"}
+    metadata: Document = {"regionType": "Physical", "regionCategory": "Recommended"}
+    metadata |= {member: known[part] for member, part in where.items() if part in known}
+    if "paired" in known:
+        paired = arm_errors.short_location(known["paired"])
+        metadata["pairedRegion"] = [{"name": paired, "id": f"{SUBSCRIPTION}/locations/{paired}"}]
     return {
         "id": f"{SUBSCRIPTION}/locations/{name}",
         "name": name,
         "type": "Region",
         "displayName": shown,
-        "regionalDisplayName": shown,
-        "metadata": {"regionType": "Physical", "regionCategory": "Recommended"},
+        "regionalDisplayName": f"({known['group']}) {shown}" if "group" in known else shown,
+        "metadata": metadata,
     }
 
 

@@ -181,6 +181,23 @@ def test_a_group_goes_into_a_region_that_exists(azure: LocalAzure) -> None:
     assert arm("PUT", "/resourceGroups/rg-fr", {"location": "France Central"}).json()["location"] == "francecentral"
 
 
+def test_a_region_tells_where_it_is_and_which_is_its_pair(azure: LocalAzure) -> None:
+    arm = Manager(azure=azure)
+    found = {region["name"]: region for region in arm("GET", "/locations").json()["value"]}
+    assert found["westeurope"]["regionalDisplayName"] == "(Europe) West Europe"
+    paired = [{"name": "northeurope", "id": f"{azure.subscription}/locations/northeurope"}]
+    assert found["westeurope"]["metadata"] == {
+        "regionType": "Physical",
+        "regionCategory": "Recommended",
+        "geographyGroup": "Europe",
+        "longitude": "4.9",
+        "latitude": "52.3667",
+        "physicalLocation": "Netherlands",
+        "pairedRegion": paired,
+    }
+    assert "pairedRegion" not in found["polandcentral"]["metadata"]
+
+
 def test_tags_are_counted_over_the_subscription(azure: LocalAzure) -> None:
     arm = Manager(azure=azure)
     for name, value in (("rg-a", "x"), ("rg-b", "x"), ("rg-c", "y")):

@@ -149,3 +149,44 @@ def test_a_deleted_account_takes_its_containers_along(arm: Manager) -> None:
     assert arm("DELETE", path).status == 204
     _made(arm)
     assert code(arm("GET", container)) == (404, "ContainerNotFound")
+
+
+@pytest.mark.parametrize(
+    ("sku", "second", "readable"),
+    [
+        ("Standard_LRS", None, None),
+        ("Standard_ZRS", None, None),
+        ("Standard_GRS", "northeurope", None),
+        ("Standard_RAGRS", "northeurope", "https://stone-secondary.dfs.core.windows.net/"),
+        ("Standard_RAGZRS", "northeurope", "https://stone-secondary.dfs.core.windows.net/"),
+    ],
+)
+def test_a_geo_redundant_account_lies_in_the_paired_region_too(
+    arm: Manager, sku: str, second: str | None, readable: str | None
+) -> None:
+    path = _path(arm)
+    arm("PUT", path, {**BODY, "sku": {"name": sku}})
+    arm.azure.advance(5)
+    properties = arm("GET", path).json()["properties"]
+    assert properties.get("secondaryLocation") == second
+    assert properties.get("statusOfSecondary") == (second and "available")
+    endpoints: dict[str, str] = properties.get("secondaryEndpoints") or {}
+    assert endpoints.get("dfs") == readable
+    assert "file" not in endpoints
+
+
+def test_another_sku_moves_the_account(arm: Manager) -> None:
+    path = _made(arm)
+    assert "secondaryLocation" in arm("PATCH", path, {"sku": {"name": "Standard_GRS"}}).json()["properties"]
+    assert "secondaryLocation" not in arm("PATCH", path, {"sku": {"name": "Standard_LRS"}}).json()["properties"]
+
+
+def test_an_account_of_the_first_kind_has_neither_tiers_nor_a_data_lake(arm: Manager) -> None:
+    path = _path(arm)
+    arm("PUT", path, {**BODY, "kind": "Storage"})
+    arm.azure.advance(5)
+    properties = arm("GET", path).json()["properties"]
+    assert set(properties["primaryEndpoints"]) == {"blob", "queue", "table", "file"}
+    assert "accessTier" not in properties
+    upgraded = arm("PATCH", path, {"kind": "StorageV2"}).json()["properties"]
+    assert ("dfs" in upgraded["primaryEndpoints"], upgraded["accessTier"]) == (True, "Hot")
