@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from provisioner.local.world import World
 
 RUNNING, STOPPED, CANCELED, FAILED = "RUNNING", "STOPPED", "CANCELED", "FAILED"
+NOT_LAUNCHED = "JOB_LAUNCH_FAILED"  # the service's own, of a job that never came to Flink
 
 
 @dataclass(frozen=True, kw_only=True)

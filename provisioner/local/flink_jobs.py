@@ -56,10 +56,18 @@ def accept(world: World, cluster: Document, properties: Document) -> Document:
         message = f"The action {before['action']} of the job '{name}' is in progress."
         raise AzureError(status=409, code="Conflict", message=message)
     merged = {**before, **asked, "actionResult": "IN_PROGRESS"}
-    merged.setdefault("runId", f"job-{world.clock.new_id()}")
+    merged.setdefault("runId", f"job-{world.clock.new_id()[10:]}")
     job: Document = {**(known or {}), "id": key, "name": name, "type": TYPE, "properties": merged}
     resources.put(world, job)
     return arm_operations.begin(world, KIND, key, shows=key)
+
+
+def shown(document: Document) -> Document:
+    """A job as answers have it: by its run, with neither name nor type of its own."""
+    if document["type"] != TYPE:
+        return document
+    cluster, properties = str(document["id"]).rsplit("/jobs/", 1)[0], document["properties"]
+    return {"id": f"{cluster}/jobs/{properties['runId']}", "properties": properties}
 
 
 def listed(world: World, cluster: Document, filtered: str) -> list[Document]:
@@ -143,7 +151,7 @@ def _run(world: World, operation: Document) -> arm_operations.Later | None:
         _check_possible(operation, action, status)
         jar = _fetch(world, cluster, asked) if action in _LAUNCHING else None
     except _Impossible as failed:
-        done = flink_actions.Done(status=status or flink_actions.FAILED, output=str(failed), succeeded=False)
+        done = flink_actions.Done(status=status or flink_actions.NOT_LAUNCHED, output=str(failed), succeeded=False)
         return _note(key, done, world)
     job, behind = _job(cluster, asked, jar), world.runtimes.ready(flink.RUNTIME.kind, str(cluster["id"]))
     if behind is None:
@@ -168,7 +176,7 @@ def _check_possible(operation: Document, action: str, status: str) -> None:
 
 def is_active(status: str) -> bool:
     """Whether a job with this status still runs or is about to."""
-    return status not in {"", flink_actions.STOPPED, *TERMINAL}
+    return status not in {"", flink_actions.STOPPED, flink_actions.NOT_LAUNCHED, *TERMINAL}
 
 
 def _note(key: str, done: flink_actions.Done, world: World, *, on: str = "") -> None:
@@ -236,7 +244,12 @@ def _named(properties: Document, directory: str) -> str:
 
 
 class _Impossible(Exception):
-    """The action cannot be tried; of a jar that cannot be had the text is what Hadoop's file system says."""
+    """The action cannot be tried."""
+
+
+def _no_jar(why: str) -> _Impossible:
+    """In the service's words; it leaves out why, which is here what Hadoop's file system says."""
+    return _Impossible(f"Job execution failed. \nFailed to download jar: {why}")
 
 
 def _fetch(world: World, cluster: Document, properties: Document) -> flink_actions.Jar:
@@ -244,7 +257,7 @@ def _fetch(world: World, cluster: Document, properties: Document) -> flink_actio
     directory, jar = str(properties.get("jobJarDirectory", "")), str(properties.get("jarName", ""))
     found = _URI.fullmatch(directory)
     if found is None:
-        raise _Impossible(f"The jobJarDirectory '{directory}' is no abfs://CONTAINER@ACCOUNT.dfs.core.windows.net URI.")
+        raise _no_jar(f"The jobJarDirectory '{directory}' is no abfs://CONTAINER@ACCOUNT.dfs.core.windows.net URI.")
     container, account, folder = found[1], found[2], (found[3] or "").strip("/")
     place = paths.Place(account=account, container=container, path=f"{folder}/{jar}".strip("/"))
     url = f"https://{account}.dfs.core.windows.net/{container}/{place.path}?upn=false&action=getStatus&timeout=90"
@@ -252,10 +265,10 @@ def _fetch(world: World, cluster: Document, properties: Document) -> flink_actio
         reader_of(world, identity_of(cluster), account, container)
     except AzureError as error:
         said = f'Operation failed: "{error.message}", {error.status}, HEAD, {url}'
-        raise _Impossible(f"{said}, {error.code}") from error
+        raise _no_jar(f"{said}, {error.code}") from error
     document = paths.find(world, place)
     if document is None or document["directory"]:
-        raise _Impossible(f'Operation failed: "The specified path does not exist.", 404, HEAD, {url}, PathNotFound')
+        raise _no_jar(f'Operation failed: "The specified path does not exist.", 404, HEAD, {url}, PathNotFound')
     file = contents.locate(world, str(document["content"]))
     return flink_actions.Jar(name=jar, file=file, size=int(document["size"]))
 

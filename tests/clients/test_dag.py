@@ -191,7 +191,7 @@ def test_a_job_that_fails_fails_the_run_with_its_own_error(azure: LocalAzure, ai
     said = airflow.test(DAG)
     wanted = {TASKS[0]: "success", TASKS[1]: "success", TASKS[2]: "failed", "run": "failed"}
     assert airflow.states() == wanted, said
-    assert "has failed (FAILED): Operation failed:" in said
+    assert "has failed (JOB_LAUNCH_FAILED): Job execution failed." in said
     assert "AuthorizationPermissionMismatch" in said
     assert len(jobs(azure)) == 1
 

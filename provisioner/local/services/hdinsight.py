@@ -6,6 +6,7 @@ https://learn.microsoft.com/azure/hdinsight-aks/
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from provisioner.local import arm_errors, arm_operations, flink_jobs, resources
@@ -146,7 +147,8 @@ def run_job(call: Call) -> Reply:
 @SERVICE.route("GET", _CLUSTER + "/jobs", action=f"{CLUSTER}/jobs/read")
 def list_jobs(call: Call) -> Reply:
     """Jobs, by `$filter`."""
-    return _listing(call, flink_jobs.listed(call.world, _cluster(call), call.query.get("$filter", "")))
+    found = flink_jobs.listed(call.world, _cluster(call), call.query.get("$filter", ""))
+    return Reply(body={"value": [flink_jobs.shown(job) for job in found]})
 
 
 @SERVICE.route(
@@ -159,7 +161,8 @@ def get_result(call: Call) -> Reply:
     """202 until an operation is done, then what it was about."""
     arm_operations.settle(call.world)
     flink_jobs.refresh(call.world)
-    return arm_operations.poll(call, call.params["operation"])
+    reply = arm_operations.poll(call, call.params["operation"])
+    return replace(reply, body=flink_jobs.shown(reply.body)) if reply.body else reply
 
 
 @SERVICE.route(

@@ -37,8 +37,12 @@ _CLUSTER = (
 )
 _RIGHT = "Microsoft.HDInsight/locations"
 _NAME = re.compile(r"(?=.{1,63}\Z)[a-z0-9]+(-[a-z0-9]+)*", re.IGNORECASE)
-_POOL_VERSIONS = {"1.1": "1.27", "1.2": "1.29"}  # with the version of Kubernetes each runs on
-_FLINK_VERSIONS = (("1.1.0", "1.16.0"), ("1.1.1", "1.17.0"), ("1.2.0", "1.17.0"), ("1.2.1", "1.17.0"))
+_POOL_VERSIONS = {"1.0": "1.26", "1.1": "1.27", "1.2": "1.29"}  # with the version of Kubernetes each runs on
+_FLINK_VERSIONS = (
+    *(("1.0.6", "1.16.0"), ("1.1.0", "1.16.0"), ("1.1.1", "1.17.0")),
+    *(("1.2.0", "1.17.0"), ("1.2.1", "1.17.0")),
+)
+_HIVE = {"name": "Hive Metastore", "version": "3.1.2"}
 
 
 @SERVICE.route("GET", f"{_HERE}/availableClusterPoolVersions", action=f"{_RIGHT}/availableClusterPoolVersions/read")
@@ -57,8 +61,9 @@ def list_cluster_versions(call: Call) -> Reply:
     found: list[Document] = []
     for version, oss in _FLINK_VERSIONS:
         about = {"clusterType": "Flink", "clusterVersion": version, "ossVersion": oss}
-        more = {"clusterPoolVersion": version.rpartition(".")[0], "components": [{"name": "Flink", "version": oss}]}
-        found.append(_offer(call, "availableClusterVersions", f"Flink_{version}", {**about, **more}))
+        parts = [{"name": "Flink", "version": oss}, _HIVE]
+        more = {"clusterPoolVersion": version.rpartition(".")[0], "components": parts}
+        found.append(_offer(call, "availableClusterVersions", f"flink_{oss}-{version}", {**about, **more}))
     return Reply(body={"value": found})
 
 
@@ -100,9 +105,8 @@ def list_service_configs(call: Call) -> Reply:
 
 def _offer(call: Call, kind: str, name: str, properties: Document) -> Document:
     location = arm_errors.short_location(call.params["location"])
-    where = f"{SUBSCRIPTION}/providers/Microsoft.HDInsight/locations/{location}/{kind}/{name}"
-    shown = {**properties, "isPreview": False}
-    return {"id": where, "name": name, "type": f"Microsoft.HDInsight/locations/{kind}", "properties": shown}
+    where = f"{SUBSCRIPTION}/providers/Microsoft.HDInsight/locations/{location}/{kind.lower()}/{name}"
+    return {"id": where, "name": name, "properties": {**properties, "isPreview": False}}
 
 
 def _tail(parts: list[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -95,7 +96,8 @@ def test_a_cluster_may_have_its_identity_in_one_place_only(azure: LocalAzure, pl
 def test_a_job_runs_only_once_the_cluster_may_read_its_jar(lake: Lake) -> None:
     azure = lake.azure
     failed = run(azure, **new_job(lake, "first")).json()["properties"]
-    assert failed["actionResult"] == "FAILED"
+    assert (failed["actionResult"], failed["status"]) == ("FAILED", "JOB_LAUNCH_FAILED")
+    assert failed["jobOutput"].startswith("Job execution failed. \nFailed to download jar")
     assert '"This request is not authorized' in failed["jobOutput"]
     assert "403" in failed["jobOutput"]
     assert "AuthorizationPermissionMismatch" in failed["jobOutput"]
@@ -134,6 +136,18 @@ def test_jobs_are_listed_by_name_and_jar(lake: Lake) -> None:
     assert names("&$filter=jobName eq one") == ["one"]
     assert names("&$filter=jarName eq 'job.jar'") == ["one", "two"]
     assert call(azure, "GET", f"{CLUSTER}/jobs", query="&$filter=status eq x").status == 400
+
+
+def test_a_job_is_shown_by_its_run_without_a_name_of_its_own(lake: Lake) -> None:
+    """As recorded in the tests of Azure's own command line, whose list of jobs has one with a run of its own choice."""
+    azure = lake.azure
+    run(azure, **new_job(lake, "one"))
+    result = run(azure, **new_job(lake, "two"), runId="mine").json()
+    one, two = call(azure, "GET", f"{CLUSTER}/jobs").json()["value"]
+    assert set(one) == set(two) == {"id", "properties"}
+    assert result == two
+    assert re.fullmatch(r"job-[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", one["properties"]["runId"])
+    assert [job["id"].rsplit("/jobs/", 1)[1] for job in (one, two)] == [one["properties"]["runId"], "mine"]
 
 
 @pytest.mark.parametrize(

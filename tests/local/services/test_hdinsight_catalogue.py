@@ -33,6 +33,9 @@ def test_versions_are_offered_among_them_that_of_the_given_cluster(arm: Manager)
     assert (profile["clusterVersion"], profile["ossVersion"]) in {
         (one["clusterVersion"], one["ossVersion"]) for one in offered
     }
+    (first, *_) = arm("GET", f"{HERE}/availableClusterVersions").json()["value"]
+    assert (set(first), first["name"]) == ({"id", "name", "properties"}, "flink_1.16.0-1.0.6")
+    assert "/availableclusterversions/" in first["id"]
     pools = {one["name"] for one in arm("GET", f"{HERE}/availableClusterPoolVersions").json()["value"]}
     assert {one["clusterPoolVersion"] for one in offered} == pools
 
