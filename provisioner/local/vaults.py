@@ -7,6 +7,7 @@ secrets stay in table `secrets`. https://learn.microsoft.com/azure/key-vault/gen
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
 from provisioner.local import arm_operations, resources
@@ -21,6 +22,12 @@ SUFFIX = ".vault.azure.net"
 DELETED = "deleted_vaults"
 SECRETS = "secrets"
 PURGE = "purge-vault"
+_OPEN: dict[str, object] = {
+    "bypass": "AzureServices",
+    "defaultAction": "Allow",
+    "ipRules": [],
+    "virtualNetworkRules": [],
+}
 
 
 def find(world: World, name: str) -> Document | None:
@@ -73,6 +80,30 @@ def purge(world: World, name: str) -> None:
     world.store.remove(DELETED, name.lower())
     for key in [key for key, _ in world.store.rows(SECRETS, f"{name.lower()}/")]:
         world.store.remove(SECRETS, key)
+
+
+def rules(acls: Document | None) -> Document:
+    """`networkAcls` as Azure shows them: not at all while they let everybody in, an address as a range of one.
+
+    https://github.com/hashicorp/terraform-provider-azurerm/issues/2164
+    """
+    if not acls:
+        return {}
+    listed: list[Document] = acls.get("ipRules") or []
+    shown: Document = {
+        "bypass": acls.get("bypass") or "AzureServices",
+        "defaultAction": acls.get("defaultAction") or "Allow",
+        "ipRules": [{**rule, "value": _range(str(rule.get("value", "")))} for rule in listed],
+        "virtualNetworkRules": acls.get("virtualNetworkRules") or [],
+    }
+    return {} if shown == _OPEN else {"networkAcls": shown}
+
+
+def _range(value: str) -> str:
+    try:
+        return f"{IPv4Address(value)}/32"
+    except ValueError:
+        return value
 
 
 def instant(moment: datetime) -> str:

@@ -177,18 +177,18 @@ def poll_operation(call: Call) -> Reply:
 def _create(call: Call, name: str, location: str, body: Document) -> Document:
     given = arm_errors.wanted_properties(body)
     rbac = given.get("enableRbacAuthorization")
-    if rbac is None:
-        rbac = call.query.get("api-version", "")[:10] >= _RBAC_BY_DEFAULT
+    if rbac is None and call.query.get("api-version", "")[:10] >= _RBAC_BY_DEFAULT:
+        rbac = True
     _check_required(given, policies_needed=not rbac)
     properties: dict[str, Any] = {
         **_chosen(given),
         "tenantId": given["tenantId"],
-        "enableRbacAuthorization": bool(rbac),
         "enableSoftDelete": True,
         "softDeleteRetentionInDays": _retention(given.get("softDeleteRetentionInDays")),
         "vaultUri": f"https://{name.lower()}{vaults.SUFFIX}/",
         "provisioningState": "Succeeded",
         **_purge_protection(given),
+        **({} if rbac is None else {"enableRbacAuthorization": bool(rbac)}),
     }
     where = arm_errors.resource_id(call, vaults.TYPE, name)
     tags = arm_errors.check_tags(body.get("tags"))
@@ -282,7 +282,9 @@ def _settable(given: Document) -> Document:
     if "accessPolicies" in chosen:
         chosen["accessPolicies"] = arm_errors.objects_in(given, "accessPolicies")
     if "networkAcls" in chosen:
-        chosen["networkAcls"] = arm_errors.object_in(given, "networkAcls")
+        chosen["networkAcls"] = acls = arm_errors.object_in(given, "networkAcls")
+        for name in ("ipRules", "virtualNetworkRules"):
+            arm_errors.objects_in(acls, name)
     if "sku" in chosen:
         chosen["sku"] = _sku(given)
         if chosen["sku"] is None:
@@ -310,10 +312,13 @@ def _purge_protection(given: Document) -> Document:
 
 
 def _stamp(call: Call, document: Document) -> Document:
-    now, who = f"{call.world.clock.now():%Y-%m-%dT%H:%M:%S.%f}Z", call.who.app_id
+    moment, who = call.world.clock.now(), call.who.app_id
+    now = f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"
     old = document.get("systemData", {"createdBy": who, "createdByType": "Application", "createdAt": now})
     changed = {"lastModifiedBy": who, "lastModifiedByType": "Application", "lastModifiedAt": now}
-    return resources.put(call.world, {**document, "systemData": old | changed})
+    properties = {name: value for name, value in document["properties"].items() if name != "networkAcls"}
+    properties |= vaults.rules(document["properties"].get("networkAcls"))
+    return resources.put(call.world, {**document, "properties": properties, "systemData": old | changed})
 
 
 def _bad(message: str) -> AzureError:

@@ -44,9 +44,9 @@ def test_a_vault_lives_dies_and_returns_by_the_sdk(azure_env: LocalAzure) -> Non
 def test_a_new_vault_answers_200_and_its_mode_depends_on_the_version(arm: Manager) -> None:
     group = arm.group()
     body = arm.vault_body(enableRbacAuthorization=None, accessPolicies=[])
-    for name, version, rbac in (("kv-old", "2024-11-01", False), ("kv-new", "2026-02-01", True)):
+    for name, version, rbac in (("kv-old", "2024-11-01", None), ("kv-new", "2026-02-01", True)):
         made = arm("PUT", f"{group}/providers/Microsoft.KeyVault/vaults/{name}", body, version=version)
-        assert (made.status, made.json()["properties"]["enableRbacAuthorization"]) == (200, rbac)
+        assert (made.status, made.json()["properties"].get("enableRbacAuthorization")) == (200, rbac)
         assert made.json()["properties"]["softDeleteRetentionInDays"] == 90
         assert "enablePurgeProtection" not in made.json()["properties"]
 
@@ -92,6 +92,29 @@ def test_a_patch_changes_what_it_names(arm: Manager) -> None:
     assert patched["properties"]["enabledForDeployment"] is True
     assert patched["properties"]["enableRbacAuthorization"] is True
     assert code(arm("PATCH", vault + "x", {})) == (404, "ResourceNotFound")
+
+
+def test_rules_that_let_everybody_in_are_not_shown_and_an_address_is_a_range_of_one(arm: Manager) -> None:
+    open_to_all: dict[str, Any] = {
+        "bypass": "AzureServices",
+        "defaultAction": "Allow",
+        "ipRules": [],
+        "virtualNetworkRules": [],
+    }
+    vault = arm.vault(networkAcls=open_to_all)
+    assert "networkAcls" not in arm("GET", vault).json()["properties"]
+    closed = {"defaultAction": "Deny", "ipRules": [{"value": "203.0.113.7"}, {"value": "10.0.0.0/24"}]}
+    patched = arm("PATCH", vault, {"properties": {"networkAcls": closed}}).json()["properties"]
+    assert patched["networkAcls"] == {
+        "bypass": "AzureServices",
+        "defaultAction": "Deny",
+        "ipRules": [{"value": "203.0.113.7/32"}, {"value": "10.0.0.0/24"}],
+        "virtualNetworkRules": [],
+    }
+    again = arm("PATCH", vault, {"properties": {"networkAcls": open_to_all}}).json()["properties"]
+    assert "networkAcls" not in again
+    wrong = {"properties": {"networkAcls": {"ipRules": ["203.0.113.7"]}}}
+    assert code(arm("PATCH", vault, wrong)) == (400, "InvalidRequestContent")
 
 
 def test_a_name_is_taken_everywhere_also_while_soft_deleted(arm: Manager) -> None:
