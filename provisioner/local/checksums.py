@@ -32,6 +32,15 @@ def check(headers: Mapping[str, str], data: bytes) -> dict[str, str]:
     return {_CRC: headers[_CRC]} if _CRC in headers else {"Content-MD5": md5(data)}
 
 
+def of_list(headers: Mapping[str, str], data: bytes) -> dict[str, str]:
+    """The checksum of a list of blocks, not of the blob: the CRC-64 unless the call has the MD5; 400 as above.
+
+    https://learn.microsoft.com/rest/api/storageservices/put-block-list
+    """
+    told = check(headers, data)
+    return told if {"content-md5", _CRC} & headers.keys() else {_CRC: crc64(data)}
+
+
 def of_range(headers: Mapping[str, str], data: bytes) -> dict[str, str]:
     """The checksums of a range that its reader asks for."""
     told = {"Content-MD5": md5, _CRC: crc64}

@@ -197,9 +197,10 @@ def put_block(call: Call) -> Reply:
 def put_block_list(call: Call) -> Reply:
     """Make the blob from blocks."""
     at, old = _writable(call)
+    checksum = checksums.of_list(call.headers, call.body)
     conditions.check_write(call.headers, old, error(409, "BlobAlreadyExists"))
     made = blocks.commit(at.world, at.place, at.who, call.body.decode("utf-8", "replace"), blocks.given(call))
-    return Reply(status=201, headers={**stamps(made), **_CREATED})
+    return Reply(status=201, headers={**stamps(made), **_CREATED, **checksum})
 
 
 @_on("GET", "/{container}/{path:path}", comp="blocklist")

@@ -47,6 +47,18 @@ def test_what_arrives_otherwise_than_it_was_sent_is_refused(lake: Lake, part: st
         assert (told.status, told.headers[name.lower()]) == (201, right)
 
 
+def test_a_list_of_blocks_has_a_checksum_of_its_own(lake: Lake) -> None:
+    block, url = f"{lake.blob}/data/new?comp=block&blockid=MQ==", f"{lake.blob}/data/new?comp=blocklist"
+    assert lake.call("PUT", block, b"Hello World!").status == 201
+    listed = b"<?xml version='1.0'?><BlockList><Latest>MQ==</Latest></BlockList>"
+    told = lake.call("PUT", url, listed)
+    assert (told.status, told.headers[_CRC]) == (201, checksums.crc64(listed))
+    told = lake.call("PUT", url, listed, headers={"Content-MD5": checksums.md5(listed)})
+    assert (told.status, told.headers["content-md5"]) == (201, checksums.md5(listed))
+    wrong = lake.call("PUT", url, listed, headers={"Content-MD5": checksums.md5(b"Hello World!")})
+    assert (wrong.status, wrong.headers["x-ms-error-code"]) == (400, "Md5Mismatch")
+
+
 def test_appended_bytes_are_checked_too(lake: Lake) -> None:
     lake.files().get_file_client("data", "file").create_file()
     url = f"{lake.dfs}/data/file?action=append&position=0"
