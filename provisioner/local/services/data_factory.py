@@ -6,11 +6,9 @@ https://learn.microsoft.com/rest/api/datafactory/ and azure/data-factory/rest-ap
 from __future__ import annotations
 
 import re
-from copy import deepcopy
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from provisioner.local import airflow_import, airflow_runtimes, arm_errors, directory, resources
-from provisioner.local.airflow_runtimes import MASK
+from provisioner.local import airflow_import, airflow_runtimes, arm_errors, directory, linked_services, resources
 from provisioner.local.airflow_runtimes import TYPE as RUNTIME
 from provisioner.local.call import AzureError, Reply
 from provisioner.local.nested import part
@@ -190,8 +188,10 @@ def create_linked_service(call: Call) -> Reply:
     key = f"{factory['id']}/linkedservices/{_child_name(call)}"
     found = resources.find(call.world, key)
     _check_etag(call, found)
-    sent = part(properties, "typeProperties")
-    values = {"properties": {**properties, "typeProperties": _masked(sent)}, "_type_properties": sent}
+    sent = linked_services.meant(part(properties, "typeProperties"), found)
+    credential = linked_services.credential(str(factory["name"]), found, call.world.clock.new_id())
+    shown = {**properties, "typeProperties": linked_services.masked(sent, credential)}
+    values = {"properties": shown, "_type_properties": sent}
     made = _put_child(call.world, found["id"] if found else key, LINKED, values)
     return Reply(body=resources.shown(made))
 
@@ -220,7 +220,7 @@ def sync_airflow(call: Call) -> Reply:
 
 def _new_factory(world: World, key: str, body: Document, old: Document | None = None) -> Document:
     """A factory as GET returns it; whoever asks for a system-assigned identity gets a principal, once."""
-    before: Document = old["properties"] if old else {"createTime": world.clock.now().isoformat()}
+    before: Document = old["properties"] if old else {"createTime": f"{world.clock.now():%Y-%m-%dT%H:%M:%S.%f}0Z"}
     wanted = part(body, "properties")
     identity = part(body, "identity") or part(old or {}, "identity")
     made: Document = {
@@ -323,18 +323,6 @@ def _etag(world: World) -> str:
     """As Cosmos DB, where the service keeps its resources, writes them."""
     text = world.clock.new_id()
     return f"{text[:8]}-0000-0d00-0000-{text[24:32]}0000"
-
-
-def _masked(sent: Document) -> Document:
-    """Type properties as GET shows them: secure strings starred, account keys gone from connection strings."""
-    shown = deepcopy(sent)
-    for name, value in sent.items():
-        if isinstance(value, dict) and cast("Document", value).get("type") == "SecureString":
-            shown[name] = {"type": "SecureString", "value": MASK}
-        elif name == "connectionString" and isinstance(value, str):
-            shown[name] = re.sub(r"(AccountKey|SharedAccessSignature)=[^;]*;?", "", value)
-            shown["encryptedCredential"] = MASK
-    return shown
 
 
 def _not_found(what: str) -> AzureError:

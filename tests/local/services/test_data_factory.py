@@ -191,6 +191,23 @@ def test_a_linked_service_shows_everything_but_its_secrets(azure: LocalAzure) ->
     assert [call(azure, "DELETE", LINKED).status for _ in range(2)] == [200, 204]
 
 
+def test_an_update_that_sends_back_what_was_shown_keeps_the_secret(dags: Lake) -> None:
+    """As `az datafactory linked-service update --description` does; recorded on Azure."""
+    azure, before = dags.azure, call(dags.azure, "GET", LINKED).json()["properties"]
+    key = lakes.key_of(dags)
+    connection = f"DefaultEndpointsProtocol=https;AccountName={dags.name};AccountKey={key}"
+    for value in (connection, {"type": "SecureString", "value": connection}):
+        call(azure, "DELETE", LINKED)
+        call(azure, "PUT", LINKED, {"properties": {**before, "typeProperties": {"connectionString": value}}})
+        shown = call(azure, "GET", LINKED).json()["properties"]
+        assert key not in str(shown)
+        changed = call(azure, "PUT", LINKED, {"properties": {**shown, "description": "new"}}).json()["properties"]
+        assert changed == {**shown, "description": "new"}
+        assert sync(azure).status == 202
+        call(azure, "PUT", LINKED, {"properties": {**shown, "typeProperties": {"connectionString": "AccountName=a"}}})
+        assert sync(azure).status == 400
+
+
 def test_an_import_is_forbidden_until_the_factory_may_read_the_container(dags: Lake) -> None:
     refused = sync(dags.azure)
     assert (refused.status, refused.json()["error"]["code"]) == (403, "Forbidden")
