@@ -53,7 +53,7 @@ SERVICE = Service(
 @SERVICE.route("GET", _FACTORY, action=f"{FACTORY}/read")
 def get_factory(call: Call) -> Reply:
     """The factory with its identity."""
-    return _conditional(call, _factory(call))
+    return _conditional(call, _seen(_factory(call)))
 
 
 @SERVICE.route("PUT", _FACTORY, action=f"{FACTORY}/write")
@@ -75,7 +75,7 @@ def create_factory(call: Call) -> Reply:
     if found is not None:
         arm_errors.check_location_kept(found, body["location"])
     made = resources.put(call.world, _new_factory(call.world, key, body, found))
-    return Reply(body=resources.shown(made))
+    return Reply(body=_seen(made))
 
 
 @SERVICE.route("PATCH", _FACTORY, action=f"{FACTORY}/write")
@@ -84,7 +84,7 @@ def update_factory(call: Call) -> Reply:
     found, body = _factory(call), call.json()
     merged = {**found, **{key: body[key] for key in ("tags", "identity") if key in body}}
     merged["properties"] = {**found["properties"], **arm_errors.wanted_properties(body)}
-    return Reply(body=resources.shown(resources.put(call.world, _new_factory(call.world, found["id"], merged, found))))
+    return Reply(body=_seen(resources.put(call.world, _new_factory(call.world, found["id"], merged, found))))
 
 
 @SERVICE.route("DELETE", _FACTORY, action=f"{FACTORY}/delete")
@@ -98,13 +98,13 @@ def delete_factory(call: Call) -> Reply:
 def list_factories(call: Call) -> Reply:
     """Of a group."""
     group = arm_errors.require_group(call)
-    return Reply(body={"value": [resources.shown(d) for d in resources.of_type(call.world, FACTORY, group["id"])]})
+    return Reply(body={"value": [_seen(d) for d in resources.of_type(call.world, FACTORY, group["id"])]})
 
 
 @SERVICE.route("GET", _ALL, action=f"{FACTORY}/read")
 def list_all_factories(call: Call) -> Reply:
     """Of the subscription."""
-    return Reply(body={"value": [resources.shown(d) for d in resources.of_type(call.world, FACTORY, SUBSCRIPTION)]})
+    return Reply(body={"value": [_seen(d) for d in resources.of_type(call.world, FACTORY, SUBSCRIPTION)]})
 
 
 @SERVICE.route("GET", _FACTORY + "/integrationruntimes", action=f"{RUNTIME}/read")
@@ -235,6 +235,13 @@ def _new_factory(world: World, key: str, body: Document, old: Document | None = 
     if identity:
         made["identity"] = _identity(world, made, identity, part(old or {}, "identity"))
     return made
+
+
+def _seen(factory: Document) -> Document:
+    """As the service shows it: its id has the name in lower case, as recorded of `az datafactory create`."""
+    shown = resources.shown(factory)
+    above, _, name = str(shown["id"]).rpartition("/")
+    return {**shown, "id": f"{above}/{name.lower()}"}
 
 
 def _identity(world: World, factory: Document, wanted: Document, known: Document) -> Document:

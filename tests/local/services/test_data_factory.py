@@ -164,6 +164,18 @@ def test_secrets_of_git_and_basic_auth_are_masked_and_variables_on_demand(azure:
     assert airflow_of(call(azure, "GET", RUNTIME))["airflowEnvironmentVariables"] == {"A": "b"}
 
 
+def test_the_id_of_a_factory_has_its_name_in_lower_case(azure: LocalAzure) -> None:
+    path = f"{FACTORIES}/Factory-One"
+    made = call(azure, "PUT", path, {"location": "westeurope"}).json()
+    assert (made["name"], made["id"].rsplit("/", 1)[1]) == ("Factory-One", "factory-one")
+    assert call(azure, "GET", path).json() == made
+    assert made in call(azure, "GET", FACTORIES).json()["value"]
+    assert made["properties"]["createTime"].endswith("0Z")
+    linked = {"properties": {"type": "AzureBlobStorage", "typeProperties": {"serviceEndpoint": "https://a"}}}
+    child = call(azure, "PUT", f"{path}/linkedservices/One", linked).json()
+    assert child["id"].endswith("/factories/Factory-One/linkedservices/One")
+
+
 def test_runtimes_of_other_types_are_kept_as_sent(azure: LocalAzure) -> None:
     path = f"{FACTORY}/integrationruntimes/own"
     assert call(azure, "PUT", path, {"properties": {"type": "SelfHosted"}}).status == 200
