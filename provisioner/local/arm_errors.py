@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from provisioner.local import arm_operations, arm_providers, resources
+from provisioner.local import arm_operations, arm_providers, arm_versions, resources
 from provisioner.local.call import AzureError, Call, Reply
 from provisioner.local.world import GIVEN_GROUP, REGION, SUBSCRIPTION_ID
 
@@ -106,9 +106,23 @@ def require_group(call: Call) -> Document:
         raise group_not_found(call.params["group"])
     if group["properties"]["provisioningState"] == "Deleting" and call.method not in {"GET", "HEAD", "DELETE"}:
         raise group_deleting(group["name"])
+    _check_version(call)
     if call.method == "PUT":
         arm_providers.check(call.world, call.path)
     return group
+
+
+def _check_version(call: Call) -> None:
+    """Of a resource that is there or is to be, or of a list; one that is missing has no location to be asked for."""
+    version = call.query.get("api-version", "")
+    kind = arm_versions.unknown(call.path, version)
+    if not kind:
+        return
+    known = resources.find(call.world, call.path)
+    is_list = call.path.rstrip("/").lower().endswith(kind.lower())
+    location = str((call.json() if call.method == "PUT" else known or {}).get("location") or "")
+    if is_list or location:
+        raise arm_versions.refusal(kind, version, short_location(location), REGIONS)
 
 
 def new_group(name: str, location: str) -> Document:

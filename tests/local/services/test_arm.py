@@ -198,6 +198,24 @@ def test_a_region_tells_where_it_is_and_which_is_its_pair(azure: LocalAzure) -> 
     assert "pairedRegion" not in found["polandcentral"]["metadata"]
 
 
+@pytest.mark.parametrize("version", ["2018-07-02", "2014-01-01", "2021-04-01-preview"])
+def test_a_version_that_a_type_never_had_is_refused_in_azures_words(azure: LocalAzure, version: str) -> None:
+    arm = Manager(azure=azure)
+    accounts = f"{arm.group()}/providers/Microsoft.Storage/storageAccounts"
+    body = {"location": "westeurope", "kind": "StorageV2", "sku": {"name": "Standard_LRS"}}
+    refused = arm("PUT", f"{accounts}/stone", body, version=version)
+    assert code(refused) == (400, "NoRegisteredProviderFound")
+    assert refused.json()["error"]["message"].startswith(
+        f"No registered resource provider found for location 'westeurope' and API version '{version}' for type "
+        "'storageAccounts'. The supported api-versions are '2021-06-01, 2021-05-01, "
+    )
+    assert code(arm("GET", accounts, version=version)) == (404, "InvalidResourceType")
+    assert code(arm("GET", f"{accounts}/stone", version=version)) == (404, "ResourceNotFound")
+    assert arm("PUT", f"{accounts}/stone", body, version="2021-05-01").status == 202
+    assert code(arm("GET", f"{accounts}/stone", version=version)) == (400, "NoRegisteredProviderFound")
+    assert arm("GET", f"{accounts}/stone", version="2021-07-03").status == 200  # nobody knows all that came later
+
+
 def test_tags_are_counted_over_the_subscription(azure: LocalAzure) -> None:
     arm = Manager(azure=azure)
     for name, value in (("rg-a", "x"), ("rg-b", "x"), ("rg-c", "y")):
