@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 if TYPE_CHECKING:
     import asyncio
+    import ssl
     from collections.abc import Mapping
 
     from provisioner.local.world import World
@@ -62,13 +63,16 @@ class Upstream:
     """A server on loopback whose answer is passed on as it comes, status and headers included.
 
     headers: take the place of the caller's; the caller's own Authorization is never passed on. silent: the reply if the
-    server does not answer. turn: held meanwhile, where the server takes such calls one at a time only.
+    server does not answer. turn: held meanwhile, where the server takes such calls one at a time only. context: of TLS,
+    where the server speaks that. target: path and query there, if they are not the caller's.
     """
 
     port: int
     silent: Reply
     turn: asyncio.Lock | None = None
     headers: Mapping[str, str | Secret] = field(default_factory=dict[str, "str | Secret"])
+    context: ssl.SSLContext | None = None
+    target: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)

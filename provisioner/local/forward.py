@@ -77,7 +77,7 @@ async def _events(request: wire.Request, upstream: Upstream) -> AsyncIterator[h1
 
 
 async def _said(request: wire.Request, upstream: Upstream) -> AsyncIterator[h11.Event]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", upstream.port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", upstream.port, ssl=upstream.context)
     try:
         speaker = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LONGEST_HEAD)
         for event in _asked(request, upstream):
@@ -102,7 +102,7 @@ def _asked(request: wire.Request, upstream: Upstream) -> Iterable[h11.Event]:
     headers += [(name.encode(), value.encode("latin-1")) for name, value in revealed]
     if request.body or request.method in {"POST", "PUT", "PATCH"}:
         headers.append((b"content-length", str(len(request.body)).encode()))
-    yield h11.Request(method=request.method, target=request.target, headers=headers)
+    yield h11.Request(method=request.method, target=upstream.target or request.target, headers=headers)
     if request.body:
         yield h11.Data(data=request.body)
     yield h11.EndOfMessage()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from provisioner.local.reverse_proxy import Page
     from provisioner.local.world import World
     from provisioner.secret import Secret
 
@@ -60,7 +61,8 @@ class Program:
 
     url: where it answers. seconds: how long it may take until it is ready. behind: what the emulated service speaks
     to it through. watch: runs in the runtime's thread from ready on, until the event that says that it ended. shown:
-    addresses for people, by what is there ("dashboard"), when they are not the url.
+    addresses for people, by what is there ("dashboard"), when they are not the url. page: what the reverse proxy
+    shows them.
     """
 
     command: Sequence[str]
@@ -71,18 +73,20 @@ class Program:
     behind: Any = None
     watch: Callable[[threading.Event], None] | None = None
     shown: Mapping[str, str] = field(default_factory=dict[str, str])
+    page: Page | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
     """Where a runtime is made ready. `folder` is its own, in the state folder, and the program's working folder.
 
-    installations: `.local` of this machine's user, for `NAME-VERSION` (shared by all state folders: hold a lock while
-    making one). say: tells people what is under way. run: runs a command to its end, under a keeper as the program
-    itself; RuntimeFailure when it fails, with the end of its output.
+    pages: the URL of the reverse proxy. installations: `.local` of this machine's user, for `NAME-VERSION` (shared by
+    all state folders: hold a lock while making one). say: tells people what is under way. run: runs a command to its
+    end, under a keeper as the program itself; RuntimeFailure when it fails, with the end of its output.
     """
 
     folder: Path
+    pages: str
     installations: Path
     say: Callable[[str], None]
     run: Callable[[Sequence[str], Mapping[str, str | Secret]], None]

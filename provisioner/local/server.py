@@ -31,6 +31,7 @@ from provisioner.local.gateway import Gateway
 from provisioner.local.phrase import PhrasedProtocol
 from provisioner.local.process import default_state
 from provisioner.local.proxy import Proxy
+from provisioner.local.reverse_proxy import ReverseProxy
 from provisioner.local.seed import seed
 from provisioner.local.service import services
 from provisioner.local.store import Store
@@ -99,14 +100,18 @@ async def _serve(state: Path, version: str, ready_fd: int | None, lock: int) -> 
     before = _endpoint(state)
     front = await _listen(proxy.protocol, before.get("proxy_port", 0))
     back = await _listen(lambda: _http(control)("", lambda: None), before.get("control_port", 0))
+    pages = await _listen(lambda: _http(ReverseProxy(runtimes.pages))("", lambda: None), before.get("pages_port", 0))
+    runtimes.pages_url = f"http://127.0.0.1:{_port(pages)}"
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    _announce(state, version, _port(front), _port(back), ready_fd)
+    ports = {"proxy_port": _port(front), "control_port": _port(back), "pages_port": _port(pages)}
+    _announce(state, version, ports, ready_fd)
     _watch(state / ALIVE, lock, stopped)
     _follow(world)
     await stopped.wait()
     front.close()
+    pages.close()
     await runtimes.close()
     back.close()
     world.store.close()
@@ -166,8 +171,8 @@ def _port(server: asyncio.Server) -> int:
     return server.sockets[0].getsockname()[1]
 
 
-def _announce(state: Path, version: str, proxy_port: int, control_port: int, ready_fd: int | None) -> None:
-    shown = {"pid": os.getpid(), "version": version, "proxy_port": proxy_port, "control_port": control_port}
+def _announce(state: Path, version: str, ports: dict[str, int], ready_fd: int | None) -> None:
+    shown = {"pid": os.getpid(), "version": version, **ports}
     write_private(state / ENDPOINT, json.dumps(shown).encode())
     if ready_fd is not None:
         os.write(ready_fd, b"ready\n")

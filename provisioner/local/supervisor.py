@@ -22,9 +22,10 @@ from provisioner.local.kept import Kept, listening, memory_bytes, tail
 from provisioner.local.runtime import RuntimeFailure, Site
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from provisioner.local.reverse_proxy import Page
     from provisioner.local.runtime import Program, Runtime, Wanted
     from provisioner.local.world import World
     from provisioner.secret import Secret
@@ -75,6 +76,7 @@ class Supervisor:
         self._state, self._installations = state, installations
         self._standing: dict[tuple[str, str], Standing] = {}
         self._threads: dict[tuple[str, str], threading.Thread] = {}  # the last one for each, also when it is leaving
+        self.pages_url = ""  # of the reverse proxy, once it listens
         self._changes = 0
         self._changed = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -126,6 +128,12 @@ class Supervisor:
         """The program behind a resource, if it is ready."""
         found = self._standing.get((kind, resource_id.lower()))
         return found.program if found and found.state == READY else None
+
+    def pages(self) -> Iterator[Page]:
+        """What the reverse proxy shows, of programs that are ready."""
+        for standing in list(self._standing.values()):
+            if standing.state == READY and standing.program is not None and standing.program.page is not None:
+                yield standing.program.page
 
     def folder(self, kind: str, resource_id: str) -> Path | None:
         """The working folder of the program behind a resource, if one stands there."""
@@ -221,7 +229,7 @@ class Supervisor:
                 what = f"{command[0]} failed with exit code {kept.code}"
                 raise RuntimeFailure(what, f"Its whole output is in {standing.log}", tail(standing.log))
 
-        return Site(folder=standing.folder, installations=self._installations, say=say, run=run)
+        return Site(folder=standing.folder, pages=self.pages_url, installations=self._installations, say=say, run=run)
 
     def _keep(self, standing: Standing, command: Sequence[str], environment: Mapping[str, str | Secret]) -> Kept:
         kept = Kept(command, folder=standing.folder, log=standing.log, environment=environment)

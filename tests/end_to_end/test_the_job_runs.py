@@ -79,11 +79,17 @@ def provision_puts_it_back(person: Person) -> dict[str, Any]:
     return ran
 
 
+def dashboard(flink: dict[str, Any]) -> str:
+    """Where the file leads that `local status` names."""
+    file = Path(flink["shown"]["dashboard"].removeprefix("file://"))
+    return re.findall(r'url=(http://[^"]+/)"', file.read_text())[0]
+
+
 def people_see_the_run_in_airflow_and_the_job_on_flinks_dashboard(person: Person, ran: dict[str, Any]) -> None:
     behind = {one["kind"]: one for one in person.told("local-status")["runtimes"]}
     PICTURES.mkdir(parents=True, exist_ok=True)
     airflow = f"{behind['airflow']['url']}/dags/FlinkWordCountExample/runs/{ran['run_id']}"
-    flink = f"{behind['flink']['url']}/#/job/completed/{ran['job']['id']}/overview"
+    flink = f"{dashboard(behind['flink'])}#/job/completed/{ran['job']['id']}/overview"
     pages = ((airflow, "text=3 Task Instances", "airflow"), (flink, "svg .node >> text=Sink", "flink"))
     asked = [word for url, wanted, name in pages for word in (url, wanted, str(PICTURES / f"{name}.png"))]
     shown = behind["airflow"]["shown"]

@@ -33,5 +33,5 @@ def test_status_tells_ports_memory_time_and_address(flink: Flink) -> None:
     (told,) = json.loads(local(flink.azure, "runtimes", "status", "--json"))["runtimes"]
     line = local(flink.azure, "status").splitlines()[1]
     assert line.startswith(f"flink {told['version']} behind flink-cluster: ready in ")
-    assert f" at {told['url']} (ports " in line
+    assert f" at {told['url']}, dashboard {told['shown']['dashboard']} (ports " in line
     assert line.endswith(" MB)")

@@ -31,7 +31,7 @@ def without_an_index(tmp_path: Path) -> Site:
     def run(_command: Sequence[str], _environment: Mapping[str, str | Secret]) -> None:
         raise RuntimeFailure("python failed with exit code 1", "Its output says more", "no network")
 
-    return Site(folder=tmp_path, installations=tmp_path / "installed", say=print, run=run)
+    return Site(folder=tmp_path, pages="", installations=tmp_path / "installed", say=print, run=run)
 
 
 def test_flink_that_cannot_be_downloaded_is_told_with_the_end_of_the_log(tmp_path: Path) -> None:

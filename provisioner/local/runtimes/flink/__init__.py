@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 from typing import TYPE_CHECKING
 
 from provisioner.local import resources
+from provisioner.local.certificates import write_private
+from provisioner.local.reverse_proxy import Page
 from provisioner.local.runtime import Program, Runtime, Wanted
-from provisioner.local.runtimes.flink import install
+from provisioner.local.runtimes.flink import install, tls
 from provisioner.local.runtimes.flink.cluster import Cluster
+from provisioner.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +27,10 @@ if TYPE_CHECKING:
 
 TYPE = "Microsoft.HDInsight/clusterpools/clusters"
 SLOTS = 8
+# Opened in a browser it leads to the dashboard; the key in the address stands nowhere else.
+_LINK = """<!doctype html><meta charset="utf-8"><meta name="referrer" content="no-referrer">
+<title>Flink dashboard</title><meta http-equiv="refresh" content="0; url={url}"><a href="{url}">Flink dashboard</a>
+"""
 # https://nightlies.apache.org/flink/flink-docs-release-1.20/docs/deployment/java_compatibility/
 _JAVA = (
     *("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"),
@@ -44,8 +52,12 @@ def _prepare(_: Wanted, site: Site) -> Program:
     address = site.folder / "address"
     address.unlink(missing_ok=True)
     port = site.port("web")
-    (site.folder / "config.yaml").write_text(json.dumps(_configuration(site.folder, port), indent=1))  # JSON is YAML
-    cluster = Cluster(f"http://127.0.0.1:{port}", site.folder)
+    settings = {**_configuration(site.folder, port, site.pages), **tls.make(site.folder / "tls")}
+    write_private(site.folder / "config.yaml", json.dumps(settings, indent=1).encode())  # JSON is YAML
+    cluster = Cluster(f"https://127.0.0.1:{port}", site.folder, tls.client(site.folder / "tls"))
+    page = Page(key=Secret(secrets.token_urlsafe(32)), port=port, context=cluster.context)
+    dashboard = site.folder / "dashboard.html"
+    write_private(dashboard, _LINK.format(url=f"{site.pages}/{page.key.reveal()}/").encode())
     log = site.folder / "program.log"
     logging = (f"-Dlog4j.configurationFile={install.LOGGING}", f"-Dlog.file={log}")
     path = f"{libraries}/*:{install.LAUNCHER}"
@@ -56,10 +68,12 @@ def _prepare(_: Wanted, site: Site) -> Program:
         url=cluster.url,
         behind=cluster,
         watch=cluster.watch,
+        shown={"dashboard": dashboard.as_uri()},
+        page=page,
     )
 
 
-def _configuration(folder: Path, port: int) -> dict[str, str]:
+def _configuration(folder: Path, port: int, pages: str) -> dict[str, str]:
     """Everything on loopback and in the folder; what a checkpoint holds outlives a cancelled job.
 
     https://nightlies.apache.org/flink/flink-docs-release-1.20/docs/deployment/config/
@@ -74,6 +88,7 @@ def _configuration(folder: Path, port: int) -> dict[str, str]:
         "rest.bind-port": str(port),
         "taskmanager.numberOfTaskSlots": str(SLOTS),
         "slot.request.timeout": "30000",
+        "web.access-control-allow-origin": pages,  # by default every site may read and call it
         "execution.checkpointing.dir": (folder / "checkpoints").as_uri(),
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
     }

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
@@ -56,10 +57,11 @@ class Launch:
 
 
 class Cluster:
-    """A running Flink; `folder` is its own."""
+    """A running Flink; `folder` is its own, `context` has the client certificate that it asks for."""
 
-    def __init__(self, url: str, folder: Path) -> None:
+    def __init__(self, url: str, folder: Path, context: ssl.SSLContext) -> None:
         self.url = url
+        self.context = context
         self.folder = folder
         self.seen: Mapping[str, Seen] = {}
         self._guard = threading.Lock()
@@ -193,7 +195,9 @@ class Cluster:
 
     def _send(self, method: str, path: str, content: Any, headers: dict[str, str]) -> Any:
         where = urlsplit(self.url)
-        connection = http.client.HTTPConnection(str(where.hostname), where.port, timeout=_TIMEOUT_SECONDS)
+        connection = http.client.HTTPSConnection(
+            str(where.hostname), where.port, timeout=_TIMEOUT_SECONDS, context=self.context
+        )
         try:
             connection.request(method, path, content, headers)
             answer = connection.getresponse()
