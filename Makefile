@@ -44,8 +44,8 @@ help: ## show this list
 
 jar: .venv/runtime.stamp ## compile the example job anew, and what starts the local Flink; needs javac, and a Flink that was up once
 	$(BUILD_JAR)
-	$(BUILD_JAR) provisioner/local/runtimes/flink/launcher provisioner.Cluster
-	$(BUILD_JAR) tests/local/runtimes/jobs/endless provisioner.Endless
+	$(BUILD_JAR) localazure/runtimes/flink/launcher provisioner.Cluster
+	$(BUILD_JAR) tests/localazure/runtimes/jobs/endless provisioner.Endless
 
 local-down: .venv/runtime.stamp ## stop the local Azure; what is in it stays
 	@$(PROVISIONER) local down $(ARGS)

@@ -39,9 +39,7 @@ OF_OTHERS = (
 )
 OURS = (each.name for each in walk_packages(provisioner.__path__, "provisioner."))
 IMPORTED = tuple(
-    import_module(name)
-    for name in (*OF_OTHERS, *OURS)
-    if not name.startswith(("provisioner.__main__", "provisioner.local."))
+    import_module(name) for name in (*OF_OTHERS, *OURS) if not name.startswith(("provisioner.__main__", "localazure."))
 )
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload([__name__])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provisioner.local import process
+from localazure.app import process
 from tests import emulator
 
 if TYPE_CHECKING:

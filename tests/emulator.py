@@ -9,17 +9,25 @@ import ssl
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlencode, urlsplit
 
-from provisioner.local import process
-from provisioner.secret import Secret
+from localazure.app import process
+from localazure.app.secret import Secret
 
 TENANT = "5f0e5b43-3b0c-4f43-9a8d-6a1d3f1c0a01"
 ARM = "https://management.azure.com"
 GRAPH = "https://graph.microsoft.com"
 LOGIN = "https://login.microsoftonline.com"
-LIMITS = Path(process.__file__).parent / "data" / "service_limits.json"
+LIMITS = Path(process.__file__).parent / "service_limits.json"
+
+
+class Hidden(Protocol):
+    """A secret, the tool's or the local Azure's: they share no class."""
+
+    def reveal(self) -> str:
+        """The text itself."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +88,7 @@ class LocalAzure:
         """Add a rule."""
         self.control("POST", "/faults/rules", rule)
 
-    def token(self, resource: str = ARM, client_id: str = "", secret: Secret | None = None) -> str:
+    def token(self, resource: str = ARM, client_id: str = "", secret: Hidden | None = None) -> str:
         """A token of the operator, or of another client."""
         client_id = client_id or self.operator_client_id
         known = (resource, client_id)
@@ -90,7 +98,7 @@ class LocalAzure:
             self.tokens[known] = answer.json()["access_token"]
         return self.tokens[known]
 
-    def sign_in(self, client_id: str, secret: Secret, resource: str = ARM, tenant: str = TENANT) -> Answer:
+    def sign_in(self, client_id: str, secret: Hidden, resource: str = ARM, tenant: str = TENANT) -> Answer:
         """Ask Entra for a token."""
         form = {
             "grant_type": "client_credentials",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tests.emulator import ARM
+from tests.tool_secret import tool_secret
 
 if TYPE_CHECKING:
     from provisioner.secret import Secret
@@ -53,7 +54,7 @@ class Manager:
         """A new service principal with a secret and no role."""
         app_id, secret = self.azure.new_client(name)
         found = self.azure.graph("GET", f"servicePrincipals(appId='{app_id}')").json()
-        return Someone(app_id=app_id, object_id=found["id"], secret=secret)
+        return Someone(app_id=app_id, object_id=found["id"], secret=tool_secret(secret))
 
     def group(self, name: str = "rg-one") -> str:
         """A resource group; its path."""

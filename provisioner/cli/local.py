@@ -1,6 +1,6 @@
 """The verbs of the embedded local Azure, and how a run on `cloud: local` reaches it.
 
-The only importer of provisioner.local.
+The only importer of localazure.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from localazure.app import process
 from provisioner.cli import runtimes, show
 from provisioner.errors import LocalError
-from provisioner.local import process
 from provisioner.secret import Secret
 
 if TYPE_CHECKING:
@@ -52,14 +52,14 @@ def local_settings() -> LocalSettings:
     with explained():
         status = process.start(state())
         secret = process.settings(state())["AZURE_CLIENT_SECRET"]
-    if not isinstance(secret, Secret):
+    if isinstance(secret, str):
         raise TypeError("the operator's secret is not a Secret")
     return LocalSettings(
         proxy=status["proxy"],
         ca_bundle=status["ca_bundle"],
         tenant_id=status["tenant_id"],
         client_id=status["operator_client_id"],
-        client_secret=secret,
+        client_secret=Secret(secret.reveal()),
     )
 
 
@@ -149,7 +149,7 @@ def _unsaid(_line: str) -> None:
 def _env(arguments: Namespace) -> int:
     process.start(state())
     for name, value in process.settings(state()).items():
-        if not isinstance(value, Secret):
+        if isinstance(value, str):
             show.text(f"export {name}='{value}'")
         elif arguments.show_secret:
             show.text(f"export {name}='{value.reveal()}'")

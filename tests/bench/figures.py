@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from provisioner.local import process
+from localazure.app import process
 from tests.bench.row import Row
 from tests.bench.scale import scale
 from tests.bench.world import SPEC, TOP

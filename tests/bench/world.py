@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from provisioner.local import process
+from localazure.app import process
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence

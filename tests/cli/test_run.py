@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from provisioner.local import process
+from localazure.app import process
 from tests import emulator
 from tests.cli.conftest import ROOT, Said
 

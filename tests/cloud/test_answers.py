@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from localazure.app.tenant import OPERATOR_OBJECT_ID
 from provisioner.cloud.authorization import Assignment
 from provisioner.cloud.faults import Course, course_of
 from provisioner.errors import CloudError, Conflict, Unreachable
 from provisioner.kinds import resource_group
-from provisioner.local.world import OPERATOR_OBJECT_ID
 from tests.emulator import ARM
 from tests.kinds.worlds import SECRETS_OFFICER, grant, make_vault, put
 

@@ -21,6 +21,7 @@ from provisioner.cloud.clock import ticks
 from provisioner.cloud.connections import CONNECT_SECONDS
 from provisioner.cloud.profile import LOCAL
 from provisioner.cloud.session import LocalSettings, open_session
+from tests.tool_secret import tool_secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,7 +104,7 @@ def session(azure: LocalAzure, front: Front) -> Iterator[Session]:
         ca_bundle=azure.ca_bundle,
         tenant_id=azure.tenant_id,
         client_id=azure.operator_client_id,
-        client_secret=azure.operator_secret,
+        client_secret=tool_secret(azure.operator_secret),
     )
     made = open_session(LOCAL, subscription=azure.subscription_id, local=local)
     yield made

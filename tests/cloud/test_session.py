@@ -24,6 +24,7 @@ from provisioner.errors import (
     Unreachable,
 )
 from provisioner.secret import Secret
+from tests.tool_secret import tool_secret
 
 if TYPE_CHECKING:
     from provisioner.cloud.lease import Lease
@@ -55,7 +56,7 @@ def test_hostile_variables_do_not_matter_to_the_local_azure(azure: LocalAzure, m
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
         monkeypatch.setenv(name, "/nonexistent.pem")
     monkeypatch.setenv("AZURE_AUTHORITY_HOST", "https://elsewhere.example.com")
-    cloud = opened(azure, azure.operator_secret)
+    cloud = opened(azure, tool_secret(azure.operator_secret))
     cloud.session.warm()
     assert cloud.arm.find(group(azure), GROUPS) is None
     cloud.resource_groups.set_group(group(azure), location="westeurope", tags={})
@@ -73,7 +74,7 @@ def test_hostile_variables_do_not_matter_to_the_local_azure(azure: LocalAzure, m
 )
 def test_only_the_authorities_of_the_bundle_are_trusted(azure: LocalAzure, bundle: str, said: str) -> None:
     with pytest.raises(Unreachable, match=said):
-        opened(azure, azure.operator_secret, bundle=bundle).session.warm()
+        opened(azure, tool_secret(azure.operator_secret), bundle=bundle).session.warm()
 
 
 def test_it_knows_who_signed_in_and_where(cloud: Cloud, azure: LocalAzure) -> None:
@@ -101,10 +102,11 @@ def test_a_wrong_secret_says_how_to_sign_in(azure: LocalAzure) -> None:
 
 def test_now_is_the_clouds_clock(cloud: Cloud, azure: LocalAzure) -> None:
     azure.advance(timedelta(days=3).total_seconds())
-    later = opened(azure, azure.operator_secret).session.clock.now() - cloud.session.clock.now()
+    later = opened(azure, tool_secret(azure.operator_secret)).session.clock.now() - cloud.session.clock.now()
     assert later < timedelta(minutes=1)
     azure.advance(timedelta(days=1).total_seconds())
-    assert opened(azure, azure.operator_secret).session.clock.now() - cloud.session.clock.now() > timedelta(hours=23)
+    tomorrow = opened(azure, tool_secret(azure.operator_secret)).session.clock.now()
+    assert tomorrow - cloud.session.clock.now() > timedelta(hours=23)
 
 
 def test_a_pass_reads_a_thing_once_and_the_next_pass_anew(cloud: Cloud, azure: LocalAzure) -> None:
@@ -208,13 +210,13 @@ def test_until_visible_gives_the_last_error_at_the_deadline(cloud: Cloud) -> Non
 
 
 def test_debug_shows_requests_and_no_secret(azure: LocalAzure, caplog: pytest.LogCaptureFixture) -> None:
-    cloud = opened(azure, azure.operator_secret, debug=True)
+    cloud = opened(azure, tool_secret(azure.operator_secret), debug=True)
     with caplog.at_level("INFO", logger="provisioner.http"):
         cloud.arm.find(group(azure), GROUPS)
         cloud.resource_groups.set_group(group(azure), location="westeurope", tags={"a": "hidden-body"})
     assert f"GET https://management.azure.com{group(azure)}" in caplog.text
     token = cloud.session.credential.get_token_info(LOCAL.arm_scope).token
-    for secret in (azure.operator_secret.reveal(), token, "hidden-body", "Bearer"):
+    for secret in (tool_secret(azure.operator_secret).reveal(), token, "hidden-body", "Bearer"):
         assert secret not in caplog.text
 
 
@@ -244,7 +246,7 @@ def test_it_tells_how_far_this_machines_clock_is_from_the_clouds(cloud: Cloud, a
 def test_a_secret_that_has_expired_signs_nobody_in(cloud: Cloud, azure: LocalAzure) -> None:
     client_id, secret = azure.new_client("app")
     azure.advance(3 * 365 * 86400)  # two years is what a secret lives unless told otherwise
-    assert not cloud.session.signs_in(azure.tenant_id, client_id, secret)
+    assert not cloud.session.signs_in(azure.tenant_id, client_id, tool_secret(secret))
 
 
 class Waking:
@@ -263,7 +265,7 @@ class Waking:
 
 
 def test_a_write_is_not_sent_when_the_lease_is_lost_while_its_connection_is_made(azure: LocalAzure) -> None:
-    cloud, lease = opened(azure, azure.operator_secret), Waking()
+    cloud, lease = opened(azure, tool_secret(azure.operator_secret)), Waking()
     cloud.session.warm()
     cloud.session.lease = cast("Lease", lease)
 

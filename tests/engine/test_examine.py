@@ -16,6 +16,7 @@ from provisioner.kinds import kinds
 from provisioner.kinds.key_vault import Vault
 from provisioner.model import Address, Node, Recipe
 from tests.kinds.worlds import ENVIRONMENT, cloud_of
+from tests.tool_secret import tool_secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +49,7 @@ def public(azure: LocalAzure) -> Iterator[Cloud]:
         ca_bundle=azure.ca_bundle,
         tenant_id=azure.tenant_id,
         client_id=azure.operator_client_id,
-        client_secret=azure.operator_secret,
+        client_secret=tool_secret(azure.operator_secret),
     )
     cloud = Cloud(open_session(PUBLIC, subscription=azure.subscription_id, local=local))
     yield cloud

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from localazure.app.tenant import GIVEN_FACTORY
 from provisioner.kinds.data_factory import KIND, VERSION, DataFactory
-from provisioner.local.tenant import GIVEN_FACTORY
 from provisioner.model import Forces
 from tests.kinds.lives import Example
 from tests.kinds.worlds import put, view_at

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from localazure.app.tenant import GIVEN_CLUSTER
 from provisioner.kind import Verdict
 from provisioner.kinds.flink_cluster import KIND, VERSION, FlinkCluster
-from provisioner.local.tenant import GIVEN_CLUSTER
 from provisioner.model import Forces
 from tests.kinds.lives import Example
 from tests.kinds.worlds import view_at

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from localazure.app.tenant import GIVEN_CLUSTER
 from provisioner.errors import NotAuthorized
 from provisioner.kinds.vault_secret import KIND, VaultSecret
-from provisioner.local.tenant import GIVEN_CLUSTER
 from provisioner.model import Address, Proof, ReadBy, Unproven
 from provisioner.secret import Secret
 from tests.kinds.test_vault_secret import CREDENTIAL, made, place, seen
 from tests.kinds.worlds import VAULT, grant
+from tests.tool_secret import tool_secret
 
 if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
@@ -51,7 +52,8 @@ def in_use(cloud: Cloud, azure: LocalAzure, place: VaultSecret) -> InUse:
     airflow, own = azure.new_client("airflow")
     desired = replace(place, value=value, client_id=api, opens=CLUSTER)
     made(cloud, desired)
-    return InUse(cloud, desired, ReadBy(place=AIRFLOW, credential=CREDENTIAL, client_id=airflow, secret=own))
+    reader = ReadBy(place=AIRFLOW, credential=CREDENTIAL, client_id=airflow, secret=tool_secret(own))
+    return InUse(cloud, desired, reader)
 
 
 def let_read(azure: LocalAzure, in_use: InUse) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from localazure.app.tenant import OPERATOR_OBJECT_ID
 from provisioner.errors import Refused
 from provisioner.kind import MARK
 from provisioner.kinds.role_assignment import (
@@ -17,7 +18,6 @@ from provisioner.kinds.role_assignment import (
     RoleAssignment,
     Scope,
 )
-from provisioner.local.world import OPERATOR_OBJECT_ID
 from provisioner.model import Address, Ref
 from tests.kinds.lives import Example
 from tests.kinds.worlds import ENVIRONMENT, OTHER, put, view_at

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid5
 
+from localazure.app.tenant import OPERATOR_OBJECT_ID
 from provisioner.cloud.cloud import Cloud
 from provisioner.cloud.profile import LOCAL
 from provisioner.cloud.session import LocalSettings, open_session
-from provisioner.local.world import OPERATOR_OBJECT_ID
 from provisioner.model import Address, Held, Holding, View
+from tests.tool_secret import tool_secret
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from provisioner.secret import Secret
-    from tests.emulator import LocalAzure
+    from tests.emulator import Hidden, LocalAzure
 
 ENVIRONMENT = "3f0b8c1e-7d52-5f0a-9b57-1c2f6d1f4e11"
 OTHER = "9a1c1f52-0c0d-5a55-8a2e-52b1f0a7c0de"
@@ -23,7 +23,7 @@ VAULT = "kv-kinds"
 SECRETS_OFFICER = "b86a8fe4-44ce-4948-aee5-eccb2c155cd7"
 
 
-def cloud_of(azure: LocalAzure, client: tuple[str, Secret] | None = None) -> Cloud:
+def cloud_of(azure: LocalAzure, client: tuple[str, Hidden] | None = None) -> Cloud:
     """A run's cloud: one session, nothing remembered; signed in as the operator, or as another client."""
     client_id, client_secret = client or (azure.operator_client_id, azure.operator_secret)
     local = LocalSettings(
@@ -31,7 +31,7 @@ def cloud_of(azure: LocalAzure, client: tuple[str, Secret] | None = None) -> Clo
         ca_bundle=azure.ca_bundle,
         tenant_id=azure.tenant_id,
         client_id=client_id,
-        client_secret=client_secret,
+        client_secret=tool_secret(client_secret),
     )
     return Cloud(open_session(LOCAL, subscription=azure.subscription_id, local=local))
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from localazure.app import process
 from provisioner.cloud.lease import LEASE_SECONDS
-from provisioner.local import process
 from tests import child, emulator
 from tests.child import LONGEST_SECONDS
 from tests.reliability.census import Census, census, store_of

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from localazure.app import process
 from provisioner.errors import NotInUse
-from provisioner.local import process
 from provisioner.model import Asked, Intent, Result
 from tests import emulator
 from tests.rotation.world import ROTATE, Rotations, failed

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provisioner.local.tenant import GIVEN_CLUSTER
+from localazure.app.tenant import GIVEN_CLUSTER
 from provisioner.model import Asked, Intent, Result
 from tests.emulator import ARM
 from tests.rotation.world import API_SECRET, failed

@@ -19,6 +19,7 @@ from provisioner.model import Asked, Intent, Outcome, Result, Step
 from provisioner.secret import Secret
 from provisioner.spec.loader import load
 from tests.emulator import ARM
+from tests.tool_secret import tool_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -82,7 +83,7 @@ class Rotations:
             ca_bundle=azure.ca_bundle,
             tenant_id=azure.tenant_id,
             client_id=azure.operator_client_id,
-            client_secret=azure.operator_secret,
+            client_secret=tool_secret(azure.operator_secret),
         )
         session = open_session(
             PROFILES[environment.cloud],

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import yaml
 
-from provisioner.local.tenant import SECRET_MARK
+from localazure.app.tenant import SECRET_MARK
 from provisioner.secret import Secret
 
 if TYPE_CHECKING:

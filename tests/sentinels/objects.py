@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 OURS = "provisioner."
-EXEMPT = "provisioner.local."  # its store may; the nouns of its wire are looked at in tests/local/test_wire.py
+EXEMPT = "localazure."  # its store may; the nouns of its wire are looked at in tests/localazure/app/test_wire.py
 
 
 def alive() -> Iterator[Any]:

@@ -47,7 +47,7 @@ class Printed(Silent):
 class Stored(Spelled):
     """In the store of the local Azure it may."""
 
-    __module__ = "provisioner.local.store"
+    __module__ = "localazure.app.store"
 
 
 @pytest.mark.parametrize(("kind", "shows"), [(Silent, False), (Spelled, True), (Printed, True), (Stored, False)])

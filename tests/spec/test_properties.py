@@ -12,9 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from localazure.app.resource_manager import groups
+from localazure.datafactory import factories
+from localazure.keyvault import management, vault_secrets
+from localazure.storage.account import accounts
+from localazure.storage.data import containers
 from provisioner.errors import SpecError
-from provisioner.local import arm_errors, containers, storage_accounts, vault_secrets
-from provisioner.local.services import data_factory, key_vault_management
 from provisioner.spec import fields
 from provisioner.spec.loader import load
 from provisioner.spec.rendering import airflow_settings, render_dag
@@ -34,11 +37,11 @@ BITS = st.sampled_from([*MARKS.split(" "), " ", "\n", "\t"])
 # Near what the rules are about: where they end, what looks like a letter or a digit and is none.
 NAMES = st.text("aZ09-._() ä٣\n$", max_size=8) | st.text("a0-", min_size=1, max_size=95) | st.text("aA", max_size=130)
 RULES: dict[str, tuple[Rule, ModuleType, str]] = {
-    "vault": (fields.VAULT, key_vault_management, "_NAME"),
-    "account": (fields.ACCOUNT, storage_accounts, "_NAME"),
+    "vault": (fields.VAULT, management, "_NAME"),
+    "account": (fields.ACCOUNT, accounts, "_NAME"),
     "container": (fields.CONTAINER, containers, "_NAME"),
-    "factory": (fields.FACTORY, data_factory, "_NAME"),
-    "group": (fields.GROUP, arm_errors, "_GROUP_NAME"),
+    "factory": (fields.FACTORY, factories, "_NAME"),
+    "group": (fields.GROUP, groups, "_GROUP_NAME"),
     "secret": (fields.SECRET_NAME, vault_secrets, "_NAME"),
 }
 

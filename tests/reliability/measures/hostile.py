@@ -17,10 +17,10 @@ ROOT = Path(__file__).parents[3]
 TESTS = (
     "tests/cli/test_bad_input.py",
     "tests/cli/test_secrets.py",
-    "tests/local/test_every_route.py",
-    "tests/local/test_fuzz.py",
-    "tests/local/test_raw_requests.py",
-    "tests/local/test_shapes.py",
+    "tests/localazure/test_every_route.py",
+    "tests/localazure/test_fuzz.py",
+    "tests/localazure/test_raw_requests.py",
+    "tests/localazure/test_shapes.py",
     "tests/rotation/test_between.py",
     "tests/spec",
 )

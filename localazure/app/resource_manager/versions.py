@@ -1,0 +1,53 @@
+"""Api-versions that a resource type never had, of types of which it is recorded which they had; others are all taken.
+
+The swagger's folders do not tell all versions (2021-05-01 of storage accounts is in none), so the list is that of a
+refusal of Azure's own, and what is dated later is not refused:
+https://learn.microsoft.com/azure/azure-resource-manager/templates/template-tutorial-troubleshoot
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from localazure.app.call import AzureError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# Newest first; the first is the date up to which the list is complete.
+_RECORDED: dict[str, tuple[str, ...]] = {
+    "Microsoft.Storage/storageAccounts": (
+        *("2021-06-01", "2021-05-01", "2021-04-01", "2021-02-01", "2021-01-01", "2020-08-01-preview", "2019-06-01"),
+        *("2019-04-01", "2018-11-01", "2018-07-01", "2018-03-01-preview", "2018-02-01", "2017-10-01", "2017-06-01"),
+        *("2016-12-01", "2016-05-01", "2016-01-01", "2015-06-15", "2015-05-01-preview"),
+    )
+}
+_TYPE = re.compile(r"/resourcegroups/[^/]+/providers/([^/]+/[^/]+)(/[^/]+)?/?", re.IGNORECASE)
+
+
+def unknown(path: str, version: str) -> str:
+    """The resource type in a path, if it never had this version; else nothing."""
+    found = _TYPE.search(path)
+    named = {kind.lower(): kind for kind in _RECORDED}
+    kind = named.get(found[1].lower(), "") if found and path.endswith(found[0]) else ""
+    if not kind or version[:10] > _RECORDED[kind][0] or version.lower() in _RECORDED[kind]:
+        return ""
+    return kind
+
+
+def refusal(kind: str, version: str, location: str, regions: Iterable[str]) -> AzureError:
+    """400 NoRegisteredProviderFound for a resource in a location, 404 InvalidResourceType for a list."""
+    namespace, _, name = kind.partition("/")
+    known = ", ".join(_RECORDED[kind])
+    if not location:
+        message = (
+            f"The resource type '{name}' could not be found in the namespace '{namespace}' for api version "
+            f"'{version}'. The supported api-versions are '{known}'."
+        )
+        return AzureError(status=404, code="InvalidResourceType", message=message)
+    message = (
+        f"No registered resource provider found for location '{location}' and API version '{version}' for type "
+        f"'{name}'. The supported api-versions are '{known}'. The supported locations are '{', '.join(regions)}'."
+    )
+    return AzureError(status=400, code="NoRegisteredProviderFound", message=message)

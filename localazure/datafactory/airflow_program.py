@@ -1,0 +1,68 @@
+"""The real Airflow behind an Airflow runtime: the version, requirements and settings that are in use in it.
+
+Changed settings that are rolled out restart it, as the service rebuilds a runtime; imported files arrive as they are.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from localazure.app import contents
+from localazure.app.program import Wanted
+from localazure.app.resource_manager import resources
+from localazure.app.runtime import Runtime
+from localazure.datafactory import airflow_runtimes
+from localazure.runtimes import airflow
+from localazure.runtimes.airflow import home
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from localazure.app.store import Document
+    from localazure.app.world import World
+
+
+def _wanted(world: World) -> Iterator[Wanted]:
+    """Every Airflow runtime, with what is in use in it now."""
+    for runtime in resources.of_type(world, airflow_runtimes.TYPE):
+        if runtime["properties"]["type"] == "Airflow":
+            yield of(world, runtime)
+
+
+def of(world: World, runtime: dict[str, Any]) -> Wanted:
+    """One runtime. `given`: its airflowProperties in use and the id in its web server's name."""
+    airflow = airflow_runtimes.in_use(world, runtime)
+    return Wanted(
+        resource_id=runtime["id"],
+        name=runtime["name"],
+        version=airflow["airflowVersion"],
+        given={"airflow": airflow, "web_id": runtime["_web_id"]},
+    )
+
+
+def _follow(world: World, wanted: Wanted, folder: Path) -> None:
+    """The imported files, as they are now."""
+    runtime = resources.find(world, wanted.resource_id)
+    if runtime is not None:
+        _keep_files(world, runtime, home.at(folder, wanted.given["web_id"]))
+
+
+def _keep_files(world: World, runtime: Document, airflow_home: Path) -> None:
+    files = {str(file["path"]): file for file in airflow_runtimes.files(world, runtime)}
+    versions = {path: str(file["content"]) for path, file in files.items() if _inside(path)}
+
+    def content(path: str) -> bytes:
+        return contents.whole(world, versions[path], int(files[path]["size"]))
+
+    home.keep_files(airflow_home, versions, content)
+
+
+def _inside(path: str) -> bool:
+    """Whether it names a file below one of the two folders; a blob may be called `dags/../x`."""
+    parts = PurePosixPath(path).parts
+    return len(parts) > 1 and parts[0] in {"dags", "plugins"} and not {"..", "\0"} & {*parts} and "\0" not in path
+
+
+RUNTIME = Runtime(kind=airflow.KIND, wanted=_wanted, prepare=airflow.prepare, follow=_follow)

@@ -1,0 +1,57 @@
+"""Airflow's workers as they sign in: with the values in use in their runtime, by the login service's own rules.
+
+For tests that ask whether anybody holds a dead credential; shows key ids, never a secret.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from localazure.app.resource_manager import resources
+from localazure.app.tenant import TENANT_ID
+from localazure.app.wire import Request
+from localazure.datafactory import airflow_runtimes
+from localazure.entra import directory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from localazure.app.call import Reply
+    from localazure.app.store import Document
+    from localazure.app.world import World
+
+LOGIN = "login.microsoftonline.com"
+AUDIENCE = "https://vault.azure.net/.default"
+
+
+def sign_ins(world: World, ask: Callable[[Request], Reply | None]) -> list[dict[str, Any]]:
+    """For each Airflow runtime: whether its workers get a token now, and the Entra key id of what they sign in with.
+
+    The variables are those that EnvironmentCredential reads:
+    https://learn.microsoft.com/python/api/azure-identity/azure.identity.environmentcredential
+    """
+    every = resources.of_type(world, airflow_runtimes.TYPE)
+    return [_sign_in(world, ask, runtime) for runtime in every if runtime["properties"]["type"] == "Airflow"]
+
+
+def _sign_in(world: World, ask: Callable[[Request], Reply | None], runtime: Document) -> dict[str, Any]:
+    variables = airflow_runtimes.in_use(world, runtime)["airflowEnvironmentVariables"]
+    client_id, secret = variables.get("AZURE_CLIENT_ID", ""), variables.get("AZURE_CLIENT_SECRET", "")
+    form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": secret, "scope": AUDIENCE}
+    reply = ask(_request(form))
+    report = {"runtime": runtime["name"], "client_id": client_id, "key_id": _key_id(world, client_id, secret)}
+    return {**report, "signs_in": reply is not None and reply.status == 200, "now": world.clock.now().isoformat()}
+
+
+def _request(form: dict[str, str]) -> Request:
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    path = f"/{TENANT_ID}/oauth2/v2.0/token"
+    return Request(method="POST", host=LOGIN, path=path, query={}, headers=headers, body=urlencode(form).encode())
+
+
+def _key_id(world: World, client_id: str, secret: str) -> str | None:
+    application = directory.application_of(world, client_id)
+    digest = directory.digest(secret)
+    passwords: list[Document] = application["passwordCredentials"] if application else []
+    return next((one["keyId"] for one in passwords if one["_sha256"] == digest), None)

@@ -1,0 +1,207 @@
+"""Who is in the tenant: applications, service principals, managed identities, and what of them was soft-deleted.
+
+Documents have Graph's shape and key by object id; members that begin with `_` are never shown. Shared by login,
+Graph, managed identities and role assignments. https://learn.microsoft.com/graph/api/resources/application
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import string
+from typing import TYPE_CHECKING, Any, cast
+
+from localazure.app.tenant import SECRET_MARK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from localazure.app.store import Document
+    from localazure.app.world import World
+
+APPLICATIONS = "applications"
+PRINCIPALS = "service_principals"
+DELETED = "deleted_directory_items"
+# What every app-only token for Graph has among its `wids`; no directory role bears this id.
+APP_ONLY = "0997a1d0-0d1d-4acb-b408-d5ca73121e90"
+_LETTERS = string.ascii_letters + string.digits
+
+
+def principal(world: World, object_id: str) -> Document | None:
+    """The service principal (of an application or a managed identity) with this object id."""
+    return world.store.get(PRINCIPALS, object_id.lower())
+
+
+def principal_of(world: World, app_id: str) -> Document | None:
+    """The service principal of an application or managed identity, by its client id."""
+    return next((d for _, d in world.store.rows(PRINCIPALS) if d["appId"] == app_id.lower()), None)
+
+
+def application(world: World, object_id: str) -> Document | None:
+    """The application with this object id."""
+    return world.store.get(APPLICATIONS, object_id.lower())
+
+
+def application_of(world: World, app_id: str) -> Document | None:
+    """The application with this client id."""
+    return next((d for _, d in world.store.rows(APPLICATIONS) if d["appId"] == app_id.lower()), None)
+
+
+def create_managed_identity(world: World, name: str, resource_id: str) -> Document:
+    """A service principal of type ManagedIdentity, as Entra makes one for an identity resource."""
+    made = new_principal(world, world.clock.new_id(), name)
+    made |= {"servicePrincipalType": "ManagedIdentity", "alternativeNames": ["isExplicit=True", resource_id]}
+    return world.store.put(PRINCIPALS, made["id"], made)
+
+
+def delete_principal(world: World, object_id: str) -> bool:
+    """Remove a principal for good, as Entra does with a managed identity's."""
+    return world.store.remove(PRINCIPALS, object_id.lower())
+
+
+def graph_claims(world: World, principal: Document) -> dict[str, Any]:
+    """What a token for Graph says of an app's rights: `roles`, its permissions, if any; `wids`, its directory roles.
+
+    An administrator consents to them; here the control's setting `graph` does, by client id: `app_roles` (names of
+    permissions, instead of those that the seed gave) and `directory_roles` (template ids).
+    https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
+    """
+    setting = world.store.get("settings", "graph") or {}
+    roles = setting.get("app_roles", {}).get(principal["appId"], principal.get("_graph_roles"))
+    held = setting.get("directory_roles", {}).get(principal["appId"], [])
+    return {**({"roles": roles} if roles else {}), "wids": [*held, APP_ONLY]}
+
+
+# Properties of a new application that have no value: https://learn.microsoft.com/graph/api/resources/application
+_UNSET = ("certification", "createdByAppId", "defaultRedirectUri", "isDisabled", "nativeAuthenticationApisEnabled",
+          "requestSignatureVerification", "samlMetadataUrl", "servicePrincipalLockConfiguration")  # fmt: skip
+
+
+def new_application(world: World, name: str) -> Document:
+    """An application as Graph makes it when only its name is given; not yet stored."""
+    return {
+        "id": world.clock.new_id(),
+        "deletedDateTime": None,
+        "appId": world.clock.new_id(),
+        "uniqueName": None,
+        "applicationTemplateId": None,
+        "disabledByMicrosoftStatus": None,
+        "createdDateTime": instant(world.clock.now()),
+        "displayName": name,
+        "description": None,
+        "groupMembershipClaims": None,
+        "identifierUris": [],
+        "isDeviceOnlyAuthSupported": None,
+        "isFallbackPublicClient": None,
+        "notes": None,
+        "publisherDomain": "provisioner.onmicrosoft.com",
+        "serviceManagementReference": None,
+        "signInAudience": "AzureADMyOrg",
+        "tags": [],
+        "tokenEncryptionKeyId": None,
+        **dict.fromkeys(_UNSET),
+        "verifiedPublisher": {"displayName": None, "verifiedPublisherId": None, "addedDateTime": None},
+        "parentalControlSettings": {"countriesBlockedForMinors": [], "legalAgeGroupRule": "Allow"},
+        "addIns": [],
+        "api": {"acceptMappedClaims": None, "knownClientApplications": [], "requestedAccessTokenVersion": None,
+                "oauth2PermissionScopes": [], "preAuthorizedApplications": []},
+        "appRoles": [],
+        "info": {"logoUrl": None, "marketingUrl": None, "privacyStatementUrl": None, "supportUrl": None,
+                 "termsOfServiceUrl": None},
+        "keyCredentials": [],
+        "optionalClaims": None,
+        "passwordCredentials": [],
+        "publicClient": {"redirectUris": []},
+        "requiredResourceAccess": [],
+        "spa": {"redirectUris": []},
+        "web": {"homePageUrl": None, "logoutUrl": None, "redirectUris": [], "redirectUriSettings": [],
+                "implicitGrantSettings": {"enableAccessTokenIssuance": False, "enableIdTokenIssuance": False}},
+        "_owners": [],
+    }  # fmt: skip
+
+
+def new_principal(world: World, app_id: str, name: str) -> Document:
+    """A service principal as Graph makes it for an application; not yet stored."""
+    return {
+        "id": world.clock.new_id(),
+        "deletedDateTime": None,
+        "accountEnabled": True,
+        "alternativeNames": [],
+        "appDisplayName": name,
+        "appDescription": None,
+        "appId": app_id,
+        "appOwnerOrganizationId": None,
+        "appRoleAssignmentRequired": False,
+        "applicationTemplateId": None,
+        "createdDateTime": instant(world.clock.now()),
+        "description": None,
+        "disabledByMicrosoftStatus": None,
+        "displayName": name,
+        "homepage": None,
+        "loginUrl": None,
+        "logoutUrl": None,
+        "notes": None,
+        "notificationEmailAddresses": [],
+        "preferredSingleSignOnMode": None,
+        "preferredTokenSigningKeyThumbprint": None,
+        "replyUrls": [],
+        "servicePrincipalNames": [app_id],
+        "servicePrincipalType": "Application",
+        "signInAudience": "AzureADMyOrg",
+        "tags": [],
+        "tokenEncryptionKeyId": None,
+        "addIns": [],
+        "appRoles": [],
+        "info": None,
+        "keyCredentials": [],
+        "oauth2PermissionScopes": [],
+        "passwordCredentials": [],
+        "resourceSpecificApplicationPermissions": [],
+        "verifiedPublisher": {"displayName": None, "verifiedPublisherId": None, "addedDateTime": None},
+        "_owners": [],
+        "_graph_roles": [],
+    }  # fmt: skip
+
+
+def password(text: str, key_id: str, name: str | None, start: datetime, end: datetime) -> Document:
+    """A password credential; of its text only the hash and the hint are kept."""
+    return {
+        "customKeyIdentifier": None,
+        "displayName": name,
+        "endDateTime": instant(end),
+        "hint": text[:3],
+        "keyId": key_id,
+        "secretText": None,
+        "startDateTime": instant(start),
+        "_sha256": digest(text),
+    }
+
+
+def new_secret() -> str:
+    """A secret in the form of Entra's own, which scanners look for: three characters, "8Q~", 34 more."""
+    start = "".join(secrets.choice(_LETTERS) for _ in range(3))  # no dash in front: it goes on command lines
+    return f"{start}8Q~{SECRET_MARK}" + "".join(secrets.choice(f"{_LETTERS}-_.~") for _ in range(34 - len(SECRET_MARK)))
+
+
+def digest(text: str) -> str:
+    """What is kept of a secret."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def instant(moment: datetime) -> str:
+    """A date as Graph writes it."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def shown(value: Any) -> Any:
+    """A document as an answer shows it, at every depth without what begins with `_`."""
+    if isinstance(value, dict):
+        members = cast("Document", value)
+        return {key: shown(inner) for key, inner in members.items() if not key.startswith("_")}
+    return [shown(inner) for inner in cast("list[Any]", value)] if isinstance(value, list) else value
+
+
+def applications(world: World) -> Iterator[Document]:
+    """Every application, oldest id first."""
+    return (document for _, document in world.store.rows(APPLICATIONS))

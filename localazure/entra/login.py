@@ -1,0 +1,301 @@
+"""Entra's sign-in (login.microsoftonline.com): discovery, signing keys, tokens by client credentials.
+
+https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import parse_qsl, unquote_plus
+
+from localazure.app.call import AzureError, Reply
+from localazure.app.service import Service
+from localazure.app.tenant import TENANT_ID
+from localazure.entra import directory, tokens
+
+if TYPE_CHECKING:
+    from localazure.app.call import Call
+    from localazure.app.store import Document
+
+DOMAIN = "provisioner.onmicrosoft.com"
+LIFETIME_SECONDS = 3599
+_HOST = "https://login.microsoftonline.com"
+_GRAPH = ("https://graph.microsoft.com", "00000003-0000-0000-c000-000000000000")
+_STORAGE = ("https://storage.azure.com", "https://*.core.windows.net", "e406a681-f3d4-42a8-90b6-c2b029497af1")
+_ANYBODY = "sign-in itself: the credential is in the request"
+_PUBLIC = "public metadata"
+
+
+def render(call: Call, error: AzureError) -> Reply:
+    """An error as Entra shows it; `details["codes"]` are the AADSTS numbers."""
+    at = call.world.clock.now().strftime("%Y-%m-%d %H:%M:%SZ")
+    correlation = call.headers.get("client-request-id") or call.request_id
+    said = f"{error.message} Trace ID: {call.request_id} Correlation ID: {correlation} Timestamp: {at}"
+    codes = list(error.details.get("codes", ()))
+    body: dict[str, Any] = {
+        "error": error.code,
+        "error_description": said,
+        "error_codes": codes,
+        "timestamp": at,
+        "trace_id": call.request_id,
+        "correlation_id": correlation,
+    }
+    if codes:
+        body["error_uri"] = f"{_HOST}/error?code={codes[0]}"
+    return Reply(status=error.status, body=body, headers={"Cache-Control": "no-store, no-cache", "Pragma": "no-cache"})
+
+
+SERVICE = Service(
+    name="login",
+    hosts=("login.microsoftonline.com", "login.microsoft.com", "login.windows.net", "sts.windows.net"),
+    render=render,
+)
+
+
+@SERVICE.route("GET", "/common/discovery/instance", action=None, why=_PUBLIC)
+@SERVICE.route("GET", "/{tenant}/discovery/instance", action=None, why=_PUBLIC)
+def get_instance(call: Call) -> Reply:
+    """Which hosts are one cloud; MSAL asks it before the first token of an authority."""
+    asked = call.query.get("authorization_endpoint", "").removeprefix("https://").split("/")
+    tenant = asked[1] if len(asked) > 1 else "common"
+    aliases = ["login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net"]
+    known = {"preferred_network": aliases[0], "preferred_cache": aliases[1], "aliases": aliases}
+    where = f"{_HOST}/{tenant}/v2.0/.well-known/openid-configuration"
+    return Reply(body={"tenant_discovery_endpoint": where, "api-version": "1.1", "metadata": [known]})
+
+
+@SERVICE.route("GET", "/{tenant}/v2.0/.well-known/openid-configuration", action=None, why=_PUBLIC)
+def get_configuration(call: Call) -> Reply:
+    """The v2.0 endpoints."""
+    tenant = _tenant(call)
+    base = f"{_HOST}/{tenant}"
+    own = {"issuer": f"{base}/v2.0", "userinfo_endpoint": "https://graph.microsoft.com/oidc/userinfo"}
+    return Reply(body=_endpoints(base, "/v2.0") | own)
+
+
+@SERVICE.route("GET", "/{tenant}/.well-known/openid-configuration", action=None, why=_PUBLIC)
+def get_configuration_v1(call: Call) -> Reply:
+    """The v1.0 endpoints."""
+    tenant = _tenant(call)
+    own = {"issuer": f"https://sts.windows.net/{tenant}/", "userinfo_endpoint": f"{_HOST}/{tenant}/openid/userinfo"}
+    return Reply(body=_endpoints(f"{_HOST}/{tenant}", "") | own)
+
+
+@SERVICE.route("GET", "/{tenant}/discovery/keys", action=None, why=_PUBLIC)
+@SERVICE.route("GET", "/{tenant}/discovery/v2.0/keys", action=None, why=_PUBLIC)
+def list_keys(call: Call) -> Reply:
+    """The keys that tokens are signed with."""
+    return Reply(body=call.world.signer.key_set())
+
+
+@SERVICE.route("POST", "/{tenant}/oauth2/v2.0/token", action=None, why=_ANYBODY)
+def create_token(call: Call) -> Reply:
+    """A token for `scope`, which names one resource and `/.default`."""
+    form = _form(call)
+    principal, app = _signed_in(call, form)
+    scope = form.get("scope") or _missing("scope")
+    resource = _resource_of_scope(scope)
+    token, _ = _issue(call, principal, app, resource)
+    seconds = LIFETIME_SECONDS
+    return _granted({"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": token})
+
+
+@SERVICE.route("POST", "/{tenant}/oauth2/token", action=None, why=_ANYBODY)
+def create_token_v1(call: Call) -> Reply:
+    """A token for `resource`; the numbers of v1.0 answers are strings."""
+    form = _form(call)
+    principal, app = _signed_in(call, form)
+    resource = form.get("resource") or _missing("resource")
+    token, now = _issue(call, principal, app, resource)
+    seconds = str(LIFETIME_SECONDS)
+    times = {"expires_in": seconds, "ext_expires_in": seconds, "expires_on": str(now + LIFETIME_SECONDS)}
+    return _granted(
+        {"token_type": "Bearer", **times, "not_before": str(now), "resource": resource, "access_token": token}
+    )
+
+
+def _granted(body: dict[str, Any]) -> Reply:
+    return Reply(body=body, headers={"Cache-Control": "no-store, no-cache", "Pragma": "no-cache"})
+
+
+def _endpoints(base: str, version: str) -> dict[str, Any]:
+    return {
+        "token_endpoint": f"{base}/oauth2{version}/token",
+        "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt", "client_secret_basic"],
+        "jwks_uri": f"{base}/discovery{version}/keys",
+        "response_modes_supported": ["query", "fragment", "form_post"],
+        "subject_types_supported": ["pairwise"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "response_types_supported": ["code", "id_token", "code id_token", "id_token token"],
+        "scopes_supported": ["openid", "profile", "email", "offline_access"],
+        "request_uri_parameter_supported": False,
+        "authorization_endpoint": f"{base}/oauth2{version}/authorize",
+        "device_authorization_endpoint": f"{base}/oauth2{version}/devicecode",
+        "http_logout_supported": True,
+        "frontchannel_logout_supported": True,
+        "end_session_endpoint": f"{base}/oauth2{version}/logout",
+        "tenant_region_scope": "EU",
+        "cloud_instance_name": "microsoftonline.com",
+        "cloud_graph_host_name": "graph.windows.net",
+        "msgraph_host": "graph.microsoft.com",
+        "rbac_url": "https://pas.windows.net",
+    }
+
+
+def _tenant(call: Call) -> str:
+    """The tenant of the path: by id or domain; `common` and its like stay as they are in discovery."""
+    named = call.params["tenant"].lower()
+    if named in {TENANT_ID, DOMAIN}:
+        return TENANT_ID
+    if named in {"common", "organizations", "consumers"}:
+        return "{tenantid}"
+    raise _error(
+        "invalid_tenant",
+        90002,
+        f"Tenant '{named}' not found. Check to make sure you have the correct tenant ID and are signing into the "
+        "correct cloud. Check with your subscription administrator, this may happen if there are no active "
+        "subscriptions for the tenant.",
+    )
+
+
+def _form(call: Call) -> dict[str, str]:
+    form = dict(parse_qsl(call.body.decode("utf-8", "replace"), keep_blank_values=True))
+    scheme, _, value = call.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "basic":
+        try:
+            name, _, secret = base64.b64decode(value, validate=True).decode().partition(":")
+        except (binascii.Error, ValueError):
+            return form
+        # RFC 6749 2.3.1: both parts are form-encoded before they are joined.
+        return {"client_id": unquote_plus(name), "client_secret": unquote_plus(secret), **form}
+    return form
+
+
+def _signed_in(call: Call, form: dict[str, str]) -> tuple[Document, Document]:
+    """The service principal and application whose secret the form has."""
+    if _tenant(call) != TENANT_ID:
+        text = "The tenant of a client_credentials request must be named; '/common' and '/organizations' do not do."
+        raise _error("invalid_request", 50059, text)
+    grant = form.get("grant_type") or _missing("grant_type")
+    if grant != "client_credentials":
+        raise _error("unsupported_grant_type", 70003, f"The app requested an unsupported grant type '{grant}'.")
+    client_id = (form.get("client_id") or _missing("client_id")).lower()
+    now = call.world.clock.timestamp()
+    with call.world.store.as_of(now - call.world.faults.secret_lag_seconds):
+        app = directory.application_of(call.world, client_id) or _unknown_app(client_id)
+        principal = directory.principal_of(call.world, client_id)
+    _check_secret(app, form, now)
+    if principal is None:
+        text = f"The client application {client_id} is missing service principal in the tenant {TENANT_ID}."
+        raise _error("unauthorized_client", 7000229, text)
+    if not principal.get("accountEnabled", True):
+        text = f"Application '{client_id}'({app['displayName']}) is disabled."
+        raise _error("unauthorized_client", 7000112, text)
+    return principal, app
+
+
+def _check_secret(app: Document, form: dict[str, str], now: float) -> None:
+    client_id = app["appId"]
+    if "client_assertion" in form:
+        text = "No matching federated identity record found for presented assertion."
+        raise _error("invalid_client", 70021, text, status=401)
+    if not form.get("client_secret"):
+        text = "'client_assertion', 'client_secret' or 'request' is required for the 'client_credentials' grant type."
+        raise _error("invalid_client", 7000216, text, status=401)
+    digest = directory.digest(form["client_secret"])
+    matching = [p for p in app["passwordCredentials"] if hmac.compare_digest(p["_sha256"], digest)]
+    if any(_at(p["startDateTime"]) <= now < _at(p["endDateTime"]) for p in matching):
+        return
+    if any(now >= _at(p["endDateTime"]) for p in matching):
+        text = (
+            f"The provided client secret keys for app '{client_id}' are expired. Visit the Azure portal to create new "
+            "keys for your app: https://aka.ms/NewClientSecret, or consider using certificate credentials for added "
+            "security: https://aka.ms/certCreds."
+        )
+        raise _error("invalid_client", 7000222, text, status=401)
+    text = (
+        "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not "
+        f"the client secret ID, for a secret added to app '{client_id}'."
+    )
+    raise _error("invalid_client", 7000215, text, status=401)
+
+
+def _unknown_app(client_id: str) -> NoReturn:
+    text = (
+        f"Application with identifier '{client_id}' was not found in the directory '{DOMAIN}'. This can happen if the "
+        "application has not been installed by the administrator of the tenant or consented to by any user in the "
+        "tenant. You may have sent your authentication request to the wrong tenant."
+    )
+    raise _error("unauthorized_client", 700016, text)
+
+
+def _resource_of_scope(scope: str) -> str:
+    named = [part for part in scope.split() if part not in {"openid", "profile", "offline_access", "email"}]
+    if len(named) != 1:
+        text = f"The provided request must include a 'scope' input parameter. The scope '{scope}' is not valid."
+        raise _error("invalid_scope", 70011, text)
+    resource, found, rest = named[0].rpartition("/.default")
+    if not found or rest:
+        text = (
+            f"The provided value for scope {scope} is not valid. Client credential flows must have a scope value with "
+            "/.default suffixed to the resource identifier (application ID URI)."
+        )
+        raise _error("invalid_scope", 1002012, text)
+    return resource
+
+
+def _issue(call: Call, principal: Document, app: Document, resource: str) -> tuple[str, int]:
+    if not _known(call, resource):
+        text = (
+            f"The resource principal named {resource} was not found in the tenant named provisioner. This can happen "
+            "if the application has not been installed by the administrator of the tenant or consented to by any user "
+            "in the tenant. You might have sent your authentication request to the wrong tenant."
+        )
+        raise _error("invalid_resource", 500011, text)
+    now = int(call.world.clock.timestamp())
+    issuer = f"https://sts.windows.net/{TENANT_ID}/"
+    claims: dict[str, Any] = {
+        "aud": resource,
+        "iss": issuer,
+        "iat": now,
+        "nbf": now,
+        "exp": now + LIFETIME_SECONDS,
+        "appid": app["appId"],
+        "appidacr": "1",
+        "idp": issuer,
+        "idtyp": "app",
+        "oid": principal["id"],
+        "sub": principal["id"],
+        "tid": TENANT_ID,
+        "uti": call.request_id,
+        "ver": "1.0",
+    }
+    if any(tokens.same_audience(resource, graph) for graph in _GRAPH):
+        claims |= directory.graph_claims(call.world, principal)
+    return call.world.signer.sign(claims), now
+
+
+def _known(call: Call, resource: str) -> bool:
+    # Storage takes keys and signatures, too, so it looks at tokens itself.
+    if any(tokens.same_audience(resource, audience) for audience in {*call.world.audiences, *_STORAGE}):
+        return True
+    wanted = resource.rstrip("/").lower()
+    apps = directory.applications(call.world)
+    return any(wanted in {a["appId"], *(u.rstrip("/").lower() for u in a["identifierUris"])} for a in apps)
+
+
+def _at(moment: str) -> float:
+    return datetime.fromisoformat(moment).timestamp()
+
+
+def _missing(parameter: str) -> NoReturn:
+    text = f"The request body must contain the following parameter: '{parameter}'."
+    raise _error("invalid_request", 900144, text)
+
+
+def _error(kind: str, code: int, text: str, status: int = 400) -> AzureError:
+    return AzureError(status=status, code=kind, message=f"AADSTS{code}: {text}", details={"codes": (code,)})

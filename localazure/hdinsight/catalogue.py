@@ -1,0 +1,123 @@
+"""What HDInsight on AKS offers in a region (versions, free names), and how the parts of a cluster are.
+
+https://learn.microsoft.com/rest/api/hdinsightonaks/available-cluster-versions and …/clusters/list-instance-views
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from localazure.app.call import AzureError, Reply
+from localazure.app.resource_manager import groups, regions, resources
+from localazure.app.resource_manager.services import arm_service
+from localazure.app.tenant import SUBSCRIPTION
+
+if TYPE_CHECKING:
+    from localazure.app.call import Call
+    from localazure.app.store import Document
+
+POOL = "Microsoft.HDInsight/clusterpools"
+CLUSTER = f"{POOL}/clusters"
+SERVICE = arm_service(
+    "hdinsight catalogue",
+    r".*/providers/Microsoft\.HDInsight/(locations/[^/]+/(available|check)[^/]+|clusterpools/.*/(instanceViews|serviceConfigs)(/default)?)/?",
+    ("2023-06-01-preview", "2023-11-01-preview", "2024-05-01-preview"),
+)
+_HERE = "/subscriptions/{subscription}/providers/Microsoft.HDInsight/locations/{location}"
+_CLUSTER = (
+    "/subscriptions/{subscription}/resourcegroups/{group}/providers/Microsoft.HDInsight/clusterpools/{pool}"
+    "/clusters/{cluster}"
+)
+_RIGHT = "Microsoft.HDInsight/locations"
+_NAME = re.compile(r"(?=.{1,63}\Z)[a-z0-9]+(-[a-z0-9]+)*", re.IGNORECASE)
+_POOL_VERSIONS = {"1.0": "1.26", "1.1": "1.27", "1.2": "1.29"}  # with the version of Kubernetes each runs on
+_FLINK_VERSIONS = (
+    *(("1.0.6", "1.16.0"), ("1.1.0", "1.16.0"), ("1.1.1", "1.17.0")),
+    *(("1.2.0", "1.17.0"), ("1.2.1", "1.17.0")),
+)
+_HIVE = {"name": "Hive Metastore", "version": "3.1.2"}
+
+
+@SERVICE.route("GET", f"{_HERE}/availableClusterPoolVersions", action=f"{_RIGHT}/availableClusterPoolVersions/read")
+def list_pool_versions(call: Call) -> Reply:
+    """Versions of cluster pools."""
+    found = [
+        _offer(call, "availableClusterPoolVersions", version, {"clusterPoolVersion": version, "aksVersion": aks})
+        for version, aks in _POOL_VERSIONS.items()
+    ]
+    return Reply(body={"value": found})
+
+
+@SERVICE.route("GET", f"{_HERE}/availableClusterVersions", action=f"{_RIGHT}/availableClusterVersions/read")
+def list_cluster_versions(call: Call) -> Reply:
+    """Versions of Flink clusters, the only type that runs here."""
+    found: list[Document] = []
+    for version, oss in _FLINK_VERSIONS:
+        about = {"clusterType": "Flink", "clusterVersion": version, "ossVersion": oss}
+        parts = [{"name": "Flink", "version": oss}, _HIVE]
+        more = {"clusterPoolVersion": version.rpartition(".")[0], "components": parts}
+        found.append(_offer(call, "availableClusterVersions", f"flink_{oss}-{version}", {**about, **more}))
+    return Reply(body={"value": found})
+
+
+@SERVICE.route("POST", f"{_HERE}/checkNameAvailability", action=f"{_RIGHT}/checkNameAvailability/action")
+def check_name(call: Call) -> Reply:
+    """Whether `pool` or `pool/cluster` is free."""
+    body = call.json()
+    name, kind = str(body.get("name", "")), str(body.get("type", ""))
+    if kind.lower() not in {POOL.lower(), CLUSTER.lower()}:
+        message = f"The type '{kind}' has no names to check: {POOL} or {CLUSTER}."
+        raise AzureError(status=400, code="InvalidRequestContent", message=message)
+    parts = name.split("/")
+    if len(parts) != kind.count("/") or not all(_NAME.fullmatch(part) for part in parts):
+        return _unavailable("Invalid", f"The name '{name}' is invalid.")
+    found = resources.of_type(call.world, kind, SUBSCRIPTION)
+    if any(str(one["id"]).lower().endswith(_tail(parts)) for one in found):
+        return _unavailable("AlreadyExists", f"The name '{name}' is in use.")
+    return Reply(body={"nameAvailable": True})
+
+
+@SERVICE.route("GET", f"{_CLUSTER}/instanceViews", action=f"{CLUSTER}/instanceViews/read")
+def list_instance_views(call: Call) -> Reply:
+    """The one view that a cluster has."""
+    return Reply(body={"value": [_view(_cluster(call))]})
+
+
+@SERVICE.route("GET", f"{_CLUSTER}/instanceViews/default", action=f"{CLUSTER}/instanceViews/read")
+def get_instance_view(call: Call) -> Reply:
+    """The same by its name."""
+    return Reply(body=_view(_cluster(call)))
+
+
+@SERVICE.route("GET", f"{_CLUSTER}/serviceConfigs", action=f"{CLUSTER}/serviceConfigs/read")
+def list_service_configs(call: Call) -> Reply:
+    """None was changed from its default."""
+    _cluster(call)
+    return Reply(body={"value": []})
+
+
+def _offer(call: Call, kind: str, name: str, properties: Document) -> Document:
+    location = regions.short_location(call.params["location"])
+    where = f"{SUBSCRIPTION}/providers/Microsoft.HDInsight/locations/{location}/{kind.lower()}/{name}"
+    return {"id": where, "name": name, "properties": {**properties, "isPreview": False}}
+
+
+def _tail(parts: list[str]) -> str:
+    kinds = ("clusterpools", "clusters")
+    return "".join(f"/{kind}/{name}" for kind, name in zip(kinds, parts, strict=False)).lower()
+
+
+def _unavailable(reason: str, message: str) -> Reply:
+    return Reply(body={"nameAvailable": False, "reason": reason, "message": message})
+
+
+def _cluster(call: Call) -> Document:
+    return groups.require_resource(call, CLUSTER, call.params["pool"], call.params["cluster"])
+
+
+def _view(cluster: Document) -> Document:
+    ready = "true" if cluster["properties"].get("provisioningState") == "Succeeded" else "false"
+    status = {"ready": ready, "reason": "", "message": ""}
+    services = [{"kind": kind, "ready": ready, "message": ""} for kind in ("JobManager", "TaskManager")]
+    return {"name": "default", "properties": {"status": status, "serviceStatuses": services}}

@@ -1,0 +1,31 @@
+"""The real Flink behind a Flink cluster: one for each that the tenant has.
+
+The cluster says which Flink it has (`ossVersion`); here stands the one of `flink.lock`, whatever that says.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from localazure.app.program import Wanted
+from localazure.app.resource_manager import resources
+from localazure.app.runtime import Runtime
+from localazure.runtimes import flink
+from localazure.runtimes.flink.install import FLINK_VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from localazure.app.world import World
+
+TYPE = "Microsoft.HDInsight/clusterpools/clusters"
+
+
+def _wanted(world: World) -> Iterator[Wanted]:
+    for cluster in resources.of_type(world, TYPE):
+        if str(cluster["properties"].get("clusterType", "")).lower() == "flink":
+            name, resource_id = str(cluster["name"]), str(cluster["id"])
+            yield Wanted(resource_id=resource_id, name=name, version=FLINK_VERSION)
+
+
+RUNTIME = Runtime(kind=flink.KIND, wanted=_wanted, prepare=flink.prepare)

@@ -1,0 +1,5 @@
+"""Microsoft.ManagedIdentity: user-assigned identities and what they trust."""
+
+from localazure.identity import federated_credentials, user_assigned
+
+SERVICES = (federated_credentials.SERVICE, user_assigned.SERVICE)

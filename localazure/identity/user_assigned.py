@@ -1,0 +1,147 @@
+"""Microsoft.ManagedIdentity: user-assigned identities, each with a principal in the directory.
+
+https://learn.microsoft.com/rest/api/managedidentity/user-assigned-identities
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from localazure.app.call import AzureError, Reply
+from localazure.app.resource_manager import bodies, filters, groups, regions, resources, scopes
+from localazure.app.resource_manager.services import arm_service
+from localazure.app.tenant import GIVEN_IDENTITY, REGION, SUBSCRIPTION, TENANT_ID
+from localazure.entra import directory
+from localazure.rbac import access
+
+if TYPE_CHECKING:
+    from localazure.app.call import Call
+    from localazure.app.store import Document
+    from localazure.app.world import World
+
+TYPE = "Microsoft.ManagedIdentity/userAssignedIdentities"
+SERVICE = arm_service(
+    "managed identity",
+    ".*/providers/Microsoft.ManagedIdentity(/.*)?",
+    ("2015-08-31-preview", "2018-11-30", "2022-01-31-preview", "2023-01-31", "2024-11-30"),
+)
+
+_LIST = (
+    "/subscriptions/{subscription}/resourcegroups/{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
+)
+_ONE = _LIST + "/{name}"
+_NAME = re.compile(r"[0-9a-z][0-9a-z_-]{2,127}", re.IGNORECASE)
+
+
+@SERVICE.route("GET", _ONE, action=f"{TYPE}/read")
+def get_identity(call: Call) -> Reply:
+    """The identity."""
+    return Reply(body=resources.shown(groups.require_resource(call, TYPE, call.params["name"])))
+
+
+@SERVICE.route("PUT", _ONE, action=f"{TYPE}/write")
+def set_identity(call: Call) -> Reply:
+    """201 for a new identity, else 200: ids stay, tags are replaced."""
+    groups.require_group(call)
+    name, body = call.params["name"], call.json()
+    _check_name(name)
+    location, tags = regions.location_of(body), bodies.check_tags(body.get("tags"))
+    where = groups.resource_id(call, TYPE, name)
+    found = resources.find(call.world, where)
+    if found is None:
+        return Reply(status=201, body=resources.shown(_create(call.world, where, location, tags)))
+    regions.check_location_kept(found, location)
+    return Reply(body=resources.shown(resources.put(call.world, {**found, "tags": tags})))
+
+
+@SERVICE.route("PATCH", _ONE, action=f"{TYPE}/write")
+def update_identity(call: Call) -> Reply:
+    """Tags, when given, replace those that are there."""
+    found, body = groups.require_resource(call, TYPE, call.params["name"]), call.json()
+    if body.get("tags") is not None:
+        found["tags"] = bodies.check_tags(body["tags"])
+    return Reply(body=resources.shown(resources.put(call.world, found)))
+
+
+@SERVICE.route("DELETE", _ONE, action=f"{TYPE}/delete")
+def delete_identity(call: Call) -> Reply:
+    """200 or 204; the principal goes with it, what was assigned to the principal stays as an orphan."""
+    groups.require_group(call)
+    where = groups.resource_id(call, TYPE, call.params["name"])
+    return Reply(status=200 if resources.delete(call.world, where) else 204)
+
+
+@SERVICE.route("GET", _LIST, action=f"{TYPE}/read")
+def list_group_identities(call: Call) -> Reply:
+    """The identities of a group."""
+    found = list(resources.of_type(call.world, TYPE, groups.require_group(call)["id"]))
+    return Reply(body={"value": [resources.shown(one) for one in filters.apply(call, found)]})
+
+
+@SERVICE.route(
+    "GET",
+    "/subscriptions/{subscription}/providers/Microsoft.ManagedIdentity/userAssignedIdentities",
+    action=None,
+    why="shows what the caller may read",
+)
+def list_identities(call: Call) -> Reply:
+    """The identities of the subscription."""
+    scopes.scope(call)
+    found = resources.of_type(call.world, TYPE, SUBSCRIPTION)
+    seen = [one for one in found if access.allows(call.world, call.who.object_id, f"{TYPE}/read", one["id"])]
+    return Reply(body={"value": [resources.shown(one) for one in filters.apply(call, seen)]})
+
+
+@SERVICE.route(
+    "GET",
+    "{scope:path}/providers/Microsoft.ManagedIdentity/identities/default",
+    action="Microsoft.ManagedIdentity/identities/read",
+)
+def get_system_assigned(call: Call) -> Reply:
+    """The identity that a resource brought along; 404 for one without."""
+    owner: Document = resources.find(call.world, call.params["scope"]) or {}
+    identity: Document = owner.get("identity") or {}
+    principal_id = str(identity.get("principalId", ""))
+    principal = directory.principal(call.world, principal_id) if principal_id else None
+    if principal is None:
+        message = f"The resource '{call.params['scope']}' has no system assigned identity."
+        raise AzureError(status=404, code="ResourceNotFound", message=message)
+    ids = {"tenantId": TENANT_ID, "principalId": principal_id, "clientId": principal["appId"]}
+    kind = "Microsoft.ManagedIdentity/Identities"
+    named: Document = {"id": call.path, "name": "default", "type": kind, "location": owner["location"], "tags": {}}
+    return Reply(body={**named, "properties": ids})
+
+
+def seed(world: World) -> None:
+    """The identity of the given cluster, in the given group."""
+    groups.seed_group(world)
+    if resources.find(world, GIVEN_IDENTITY) is None:
+        _create(world, GIVEN_IDENTITY, REGION, {})
+
+
+SERVICE.seed = seed
+
+
+def _create(world: World, where: str, location: str, tags: dict[str, str]) -> Document:
+    name = where.rsplit("/", 1)[-1]
+    principal = directory.create_managed_identity(world, name, where)
+    ids = {"tenantId": TENANT_ID, "principalId": principal["id"], "clientId": principal["appId"]}
+    document: Document = {"id": where, "name": name, "type": TYPE, "location": location, "tags": tags}
+    return resources.put(world, {**document, "properties": ids})
+
+
+def _forget_principal(world: World, document: Document) -> None:
+    directory.delete_principal(world, document["properties"]["principalId"])
+
+
+resources.on_delete[TYPE.lower()] = _forget_principal
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        message = (
+            f"The resource name '{name}' is invalid. It must start with a letter or number and contain 3 to 128 "
+            "letters, numbers, hyphens and underscores."
+        )
+        raise AzureError(status=400, code="InvalidResourceName", message=message)

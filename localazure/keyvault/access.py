@@ -1,0 +1,117 @@
+"""The door of a vault's data plane: errors in its shape, the challenge, who may do what.
+
+https://learn.microsoft.com/azure/key-vault/general/rest-error-codes
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from localazure.app import firewall
+from localazure.app.call import AzureError, Reply
+from localazure.app.tenant import TENANT_ID
+from localazure.keyvault import vaults
+from localazure.rbac import access
+
+if TYPE_CHECKING:
+    from localazure.app.call import Call
+    from localazure.app.signing import Refusal
+    from localazure.app.store import Document
+
+AUDIENCE = "https://vault.azure.net"
+
+
+def render(_: Call, error: AzureError) -> Reply:
+    """`{"error": {"code", "message", "innererror"?}}`."""
+    body = {"error": {"code": error.code, "message": error.message, **error.details}}
+    return Reply(status=error.status, body=body, headers=error.headers)
+
+
+def unauthenticated(_: Call, refusal: Refusal) -> AzureError:
+    """401 with the challenge from which a client learns tenant and audience."""
+    message = {
+        "missing": "AKV10000: Request is missing a Bearer or PoP token.",
+        "malformed": "AKV10001: The token in the request could not be parsed.",
+        "expired": "[TokenExpired] Error validating token: the token is expired.",
+        "audience": f"AKV10022: Invalid audience. Expected {AUDIENCE}, found: {refusal.found}.",
+        "tenant": f"AKV10032: Invalid issuer. Expected one of https://sts.windows.net/{TENANT_ID}/.",
+    }.get(refusal.reason, "[BearerReadAccessTokenFailed] Error validating token.")
+    challenge = f'Bearer authorization="https://login.microsoftonline.com/{TENANT_ID}", resource="{AUDIENCE}"'
+    return AzureError(status=401, code="Unauthorized", message=message, headers={"WWW-Authenticate": challenge})
+
+
+def enter(call: Call, action: str, permission: str, name: str = "", *, kind: str = "secrets") -> Document:
+    """The call's vault, for a caller with the right: `action` under RBAC, `permission` in an access policy.
+
+    A right on one object is enough (`…/vaults/x/secrets/y` as scope). Raises 400 and 403.
+    """
+    vault = _vault(call)
+    if not call.query.get("api-version"):
+        message = "The api-version query parameter is required."
+        raise AzureError(status=400, code="BadParameter", message=message)
+    _check_firewall(call, vault)
+    if vault["properties"].get("enableRbacAuthorization"):
+        _check_rbac(call, vault, f"{vaults.TYPE}/{kind}/{action}", name, kind)
+    else:
+        _check_policy(call, vault, permission, kind)
+    return vault
+
+
+def _vault(call: Call) -> Document:
+    # Real Azure's DNS has no name for a vault that is not there, so a client gets no connection at all. The nearest
+    # answer is what a connection gets that outlived its vault.
+    found = vaults.find(call.world, call.host.partition(".")[0])
+    if found is None:
+        message = f"The Key Vault '{call.host}' was not found."
+        raise AzureError(status=404, code="VaultNotFound", message=message)
+    return found
+
+
+def _check_firewall(call: Call, vault: Document) -> None:
+    """403 before any right is looked at: https://learn.microsoft.com/azure/key-vault/general/rest-error-codes."""
+    if firewall.admits(vault["properties"]):
+        return
+    said = "Client address is not authorized and caller is not a trusted service."
+    code, first = "ForbiddenByFirewall", f"{said}\r\nClient address: {firewall.CLIENT}"
+    if firewall.is_closed(vault["properties"]):
+        first = "Public network access is disabled and request is not from a trusted service nor via an approved"
+        code, first = "ForbiddenByConnection", f"{first} private link."
+    message = f"{first}\r\nCaller: {_caller(call)}\r\nVault: {_place(vault)}"
+    raise AzureError(status=403, code="Forbidden", message=message, details={"innererror": {"code": code}})
+
+
+def _check_rbac(call: Call, vault: Document, action: str, name: str, kind: str) -> None:
+    scope = f"{vault['id']}/{kind}/{name}" if name else str(vault["id"])
+    if access.allows(call.world, call.who.object_id, action, scope, data=True):
+        return
+    message = (
+        "Caller is not authorized to perform action on resource.\r\nIf role assignments, deny assignments or role "
+        "definitions were changed recently, please observe propagation time.\r\n"
+        f"Caller: {_caller(call)}\r\nAction: '{action}'\r\nResource: '{scope.lower()}'\r\nAssignment: (not found)\r\n"
+        f"DenyAssignmentId: null\r\nDecisionReason: null \r\nVault: {_place(vault)}\r\n"
+    )
+    inner = {"innererror": {"code": "ForbiddenByRbac"}}
+    raise AzureError(status=403, code="Forbidden", message=message, details=inner)
+
+
+def _check_policy(call: Call, vault: Document, permission: str, kind: str) -> None:
+    for policy in vault["properties"]["accessPolicies"]:
+        given: Document = policy.get("permissions") or {}
+        listed: list[object] = given.get(kind) or []
+        granted = {str(one).lower() for one in listed}
+        if str(policy.get("objectId", "")).lower() == call.who.object_id and granted & {permission, "all"}:
+            return
+    message = (
+        f"The user, group or application '{_caller(call)}' does not have {kind} {permission} permission on key vault "
+        f"'{_place(vault)}'. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125287"
+    )
+    inner = {"innererror": {"code": "ForbiddenByPolicy"}}
+    raise AzureError(status=403, code="Forbidden", message=message, details=inner)
+
+
+def _caller(call: Call) -> str:
+    return f"appid={call.who.app_id};oid={call.who.object_id};iss=https://sts.windows.net/{call.who.tenant_id}/"
+
+
+def _place(vault: Document) -> str:
+    return f"{vault['name']};location={vault['location']}"

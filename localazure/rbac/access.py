@@ -1,0 +1,57 @@
+"""Who may do what: RBAC decided from role definitions and assignments, on both planes.
+
+A definition is `{"id": guid, "roleName", "roleType", "description", "permissions": [{"actions", "notActions",
+"dataActions", "notDataActions"}], "assignableScopes"}`; an assignment is `{"id", "name", "scope", "principalId",
+"principalType", "roleDefinitionId", "description", "condition", …}`. Both stand in the store (tables
+`role_definitions`, `role_assignments`), so a custom role counts as a built-in one does. Azure: an action is
+allowed when some assignment at the scope or above has a permission whose actions match and whose notActions do not;
+an assignment with a condition that cannot be evaluated here allows nothing.
+https://learn.microsoft.com/azure/role-based-access-control/overview
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from localazure.app.store import Document
+    from localazure.app.world import World
+
+DEFINITIONS = "role_definitions"
+ASSIGNMENTS = "role_assignments"
+
+
+def allows(world: World, principal_id: str, action: str, scope: str, *, data: bool = False) -> bool:
+    """Whether the principal may do `action` at `scope` (a resource id; deeper data scopes are fine)."""
+    with world.store.as_of(world.clock.timestamp() - world.faults.grant_lag_seconds):
+        return any(_grants(permission, action, data=data) for permission in permissions(world, principal_id, scope))
+
+
+def permissions(world: World, principal_id: str, scope: str) -> Iterator[Document]:
+    """The permissions of every assignment that reaches the scope."""
+    for assignment in reaching(world, scope):
+        if assignment["principalId"] == principal_id and not assignment.get("condition"):
+            guid = str(assignment["roleDefinitionId"]).rsplit("/", 1)[-1].lower()
+            definition = world.store.get(DEFINITIONS, guid)
+            found = (definition or {}).get("permissions", [])
+            yield from (permission for permission in found if not permission.get("condition"))
+
+
+def reaching(world: World, scope: str) -> Iterator[Document]:
+    """Assignments at the scope or above it."""
+    wanted = scope.rstrip("/").lower() + "/"
+    for _, assignment in world.store.rows(ASSIGNMENTS):
+        if wanted.startswith(str(assignment["scope"]).rstrip("/").lower() + "/"):
+            yield assignment
+
+
+def _grants(permission: Document, action: str, *, data: bool) -> bool:
+    allowed, denied = ("dataActions", "notDataActions") if data else ("actions", "notActions")
+    return _any(permission.get(allowed, ()), action) and not _any(permission.get(denied, ()), action)
+
+
+def _any(patterns: list[str], action: str) -> bool:
+    return any(re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), action, re.IGNORECASE) for pattern in patterns)

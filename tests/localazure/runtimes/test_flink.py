@@ -1,0 +1,182 @@
+"""Jobs on a real Flink, asked for as any client of HDInsight on AKS asks, over raw HTTP through the proxy."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.localazure import lake as lakes
+from tests.localazure.runtimes.conftest import ROOT
+
+if TYPE_CHECKING:
+    from tests.localazure.runtimes.conftest import Flink
+
+WORDCOUNT = ("wordcount.jar", "provisioner.WordCount")
+ENDLESS = ("endless.jar", "provisioner.Endless")
+RUNNING = "RUNNING"
+
+
+def starts(file: Path) -> list[int]:
+    """The number at which each start of an endless job went on."""
+    return [int(line) for line in file.read_text().split()] if file.exists() else []
+
+
+def begun(flink: Flink, name: str, file: Path, times: int = 1) -> list[int]:
+    """The same, once it has started that often and shows as running."""
+    flink.until(name, lambda job: job["status"] == RUNNING and len(starts(file)) == times)
+    return starts(file)
+
+
+def counted(folder: Path) -> Counter[str]:
+    lines = [line for part in folder.glob("*/part-*") for line in part.read_text().splitlines()]
+    return Counter({word: int(count) for word, count in (line.split(" ") for line in lines)})
+
+
+def test_a_job_counts_the_words_of_a_text(flink: Flink, tmp_path: Path) -> None:
+    text, output = ROOT / "README.md", tmp_path / "counted"
+    done = flink.new("wordcount-1", *WORDCOUNT, f"--input {text} --output {output}")
+    assert done["actionResult"] == "SUCCESS", done["jobOutput"]
+    assert re.fullmatch("[0-9a-f]{32}", done["jobId"])
+    finished = flink.until("wordcount-1", lambda job: job["status"] == "FINISHED")
+    assert finished["jobId"] == done["jobId"]
+    words = re.split(r"\W+", text.read_text().lower(), flags=re.ASCII)
+    assert counted(output) == Counter(word for word in words if word)
+
+
+def test_a_job_counts_the_text_in_its_jar_by_default(flink: Flink, tmp_path: Path) -> None:
+    flink.new("wordcount-2", *WORDCOUNT, f"--output '{tmp_path}/with space'")
+    flink.until("wordcount-2", lambda job: job["status"] == "FINISHED")
+    text = (ROOT / "templates/jobs/wordcount/wordcount.txt").read_text().lower()
+    assert counted(tmp_path / "with space") == Counter(re.findall(r"\w+", text, re.ASCII))
+
+
+def test_a_job_that_fails_says_its_root_cause_first(flink: Flink, tmp_path: Path) -> None:
+    flink.new("wordcount-3", *WORDCOUNT, f"--input {tmp_path}/nowhere --output {tmp_path}/none")
+    failed = flink.until("wordcount-3", lambda job: job["status"] == "FAILED")
+    first, *around = failed["jobOutput"].splitlines()
+    assert first.startswith("java.io.FileNotFoundException: ")
+    assert "nowhere" in first
+    assert around
+    assert "\tat " not in failed["jobOutput"]
+
+
+@pytest.mark.parametrize(
+    ("entry_class", "args", "said"),
+    [
+        ("provisioner.Nobody", "", "ClassNotFoundException: provisioner.Nobody"),
+        ("provisioner.WordCount", "--output", "IllegalArgumentException: --output needs a value"),
+    ],
+)
+def test_a_job_that_cannot_start_is_a_failed_action(flink: Flink, entry_class: str, args: str, said: str) -> None:
+    name = f"nobody-{len(args)}"
+    failed = flink.new(name, "wordcount.jar", entry_class, args)
+    assert (failed["actionResult"], failed["status"]) == ("FAILED", "FAILED")
+    assert said in failed["jobOutput"].splitlines()[0], failed["jobOutput"]
+
+
+def test_a_job_needs_the_cluster_s_right_on_its_jar(flink: Flink) -> None:
+    other = lakes.make(flink.azure, "otherlake1")
+    elsewhere = {"jobJarDirectory": f"abfs://jobs@{other.name}.dfs.core.windows.net/jars"}
+    failed = flink.act("NEW", "unreadable", **{**flink.job(*WORDCOUNT, ""), **elsewhere})
+    assert (failed["actionResult"], "jobId" in failed) == ("FAILED", False)
+    assert '"This request is not authorized' in failed["jobOutput"]
+    assert "403" in failed["jobOutput"]
+
+
+def test_a_job_stops_with_a_savepoint_and_goes_on_from_there(flink: Flink, tmp_path: Path) -> None:
+    name, file = "endless-1", tmp_path / "starts"
+    done = flink.new(name, *ENDLESS, str(file))
+    assert (done["actionResult"], begun(flink, name, file)) == ("SUCCESS", [1])
+    assert flink.post(action="NEW", jobName=name, **flink.job(*ENDLESS, str(file))).status == 409
+    saved = flink.act("SAVEPOINT", name)
+    assert (saved["actionResult"], saved["status"]) == ("SUCCESS", RUNNING)
+    assert saved["jobOutput"] == f"Savepoint completed. Path: {saved['lastSavePoint']}"
+    stopped = flink.act("STOP", name)
+    assert (stopped["actionResult"], stopped["status"]) == ("SUCCESS", "STOPPED")
+    assert stopped["lastSavePoint"].startswith(f"{flink.savepoints}/savepoint-{done['jobId'][:6]}-")
+    assert flink.shown(name)["status"] == "STOPPED"
+    listed = flink.act("LIST_SAVEPOINT", name)["jobOutput"].splitlines()
+    assert {saved["lastSavePoint"], stopped["lastSavePoint"]} <= set(listed)
+    assert flink.act("STOP", name)["jobOutput"] == "The job is not running; STOP is not possible."
+
+    started = flink.act("START", name)
+    assert (started["actionResult"], started["jobId"] != done["jobId"]) == ("SUCCESS", True)
+    _, second = begun(flink, name, file, 2)
+    assert second > 1
+    assert flink.act("START", name)["jobOutput"] == "The job is running; START is not possible."
+    assert flink.act("STOP", name)["actionResult"] == "SUCCESS"
+    flink.act("START", name, savePointName=saved["lastSavePoint"].rpartition("/")[2])
+    *_, third = begun(flink, name, file, 3)
+    assert 1 < third <= second
+    assert flink.act("CANCEL", name)["status"] == "CANCELED"
+
+
+def test_a_job_is_updated_with_its_state_and_without(flink: Flink, tmp_path: Path) -> None:
+    name, file = "endless-2", tmp_path / "starts"
+    flink.new(name, *ENDLESS, f"{file} 100")
+    begun(flink, name, file)
+    updated = flink.act("UPDATE", name)
+    assert (updated["actionResult"], begun(flink, name, file, 2)[1] > 1) == ("SUCCESS", True), updated
+    fresh = flink.act("STATELESS_UPDATE", name, args=f"{file} 50")
+    assert (fresh["actionResult"], fresh["args"], begun(flink, name, file, 3)[2]) == ("SUCCESS", f"{file} 50", 1)
+    flink.until(name, lambda _: has_checkpoint(flink))
+    last = flink.act("LAST_STATE_UPDATE", name)
+    assert (last["actionResult"], begun(flink, name, file, 4)[3] > 1) == ("SUCCESS", True), last
+    broken = flink.act("UPDATE", name, entryClass="provisioner.Nobody")
+    assert (broken["actionResult"], broken["status"]) == ("FAILED", "STOPPED")
+    assert "provisioner.Nobody" in broken["jobOutput"].splitlines()[0]
+    assert broken["lastSavePoint"] not in {updated["lastSavePoint"], fresh["lastSavePoint"]}
+    again = flink.act("RE_LAUNCH", name, entryClass="provisioner.Endless")
+    assert (again["actionResult"], begun(flink, name, file, 5)[4]) == ("SUCCESS", 1)
+    assert flink.act("DELETE", name)["actionResult"] == "FAILED"
+    assert flink.act("CANCEL", name)["actionResult"] == "SUCCESS"
+    assert flink.act("UPDATE", name)["jobOutput"] == "The job is not running; UPDATE is not possible."
+    flink.act("DELETE", name)
+    assert flink.shown(name) == {}
+
+
+def has_checkpoint(flink: Flink) -> bool:
+    (told,) = (one for one in flink.azure.control("GET", "/runtimes")["runtimes"] if one["kind"] == "flink")
+    return any(Path(told["log"]).parent.glob("checkpoints/*/chk-*/_metadata"))
+
+
+def test_a_job_without_checkpoints_has_no_last_state(flink: Flink, tmp_path: Path) -> None:
+    name, file = "endless-3", tmp_path / "starts"
+    flink.new(name, *ENDLESS, str(file))
+    begun(flink, name, file)
+    failed = flink.act("LAST_STATE_UPDATE", name)
+    assert (failed["actionResult"], failed["status"]) == ("FAILED", RUNNING)
+    assert "no completed checkpoint" in failed["jobOutput"]
+    assert flink.act("CANCEL", name)["status"] == "CANCELED"
+
+
+def test_a_savepoint_outside_the_data_lake_is_refused(flink: Flink, tmp_path: Path) -> None:
+    name, file = "endless-4", tmp_path / "starts"
+    flink.new(name, *ENDLESS, str(file), **{"savepoint.directory": f"file://{tmp_path}"})
+    begun(flink, name, file)
+    failed = flink.act("STOP", name)
+    assert (failed["actionResult"], failed["status"]) == ("FAILED", RUNNING)
+    assert "is no abfs://" in failed["jobOutput"]
+    flink.act("CANCEL", name)
+
+
+def test_the_local_azure_answers_while_flink_works(flink: Flink, tmp_path: Path) -> None:
+    name = "endless-5"
+    accepted = flink.post(action="NEW", jobName=name, **flink.job(*ENDLESS, str(tmp_path / "starts")))
+    first = flink.azure.request("GET", accepted.headers["location"])
+    assert first.status == 202
+    assert flink.shown(name)["actionResult"] == "IN_PROGRESS"
+    assert flink.post(action="CANCEL", jobName=name).status == 409
+    flink.until(name, lambda job: job["actionResult"] == "SUCCESS")
+    flink.act("CANCEL", name)
+
+
+def test_what_is_up_listens_on_loopback_only_and_is_small(flink: Flink) -> None:
+    (told,) = (one for one in flink.azure.control("GET", "/runtimes")["runtimes"] if one["kind"] == "flink")
+    assert told["listening"]
+    assert all(address.startswith("127.0.0.1:") for address in told["listening"])
+    assert told["memory_bytes"] < 700 << 20

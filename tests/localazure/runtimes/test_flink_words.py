@@ -1,0 +1,42 @@
+"""What Flink is given and what it says, in our words."""
+
+from __future__ import annotations
+
+import pytest
+
+from localazure.runtimes.flink.actions import arguments
+from localazure.runtimes.flink.cluster import root_cause
+
+TRACE = """org.apache.flink.runtime.JobException: Recovery is suppressed by NoRestartBackoffTimeStrategy
+\tat org.apache.flink.runtime.executiongraph.failover.ExecutionFailureHandler.handleFailure(X.java:180)
+Caused by: java.lang.RuntimeException: One or more fetchers have encountered exception
+\tat org.apache.flink.connector.base.source.reader.fetcher.SplitFetcherManager.checkErrors(X.java:1)
+\t... 14 more
+Caused by: java.io.IOException: No space left on device
+\tat java.base/java.io.FileOutputStream.write(Native Method)
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("", []),
+        ("--input a  --output b", ["--input", "a", "--output", "b"]),
+        ("--text 'a b' \"c d\" e'f", ["--text", "a b", "c d", "e'f"]),
+    ],
+)
+def test_arguments_are_parted_by_spaces_outside_quotes(text: str, parts: list[str]) -> None:
+    assert arguments(text) == parts
+
+
+def test_the_innermost_cause_comes_first_and_no_frame_is_shown() -> None:
+    assert root_cause(TRACE).splitlines() == [
+        "java.io.IOException: No space left on device",
+        "org.apache.flink.runtime.JobException: Recovery is suppressed by NoRestartBackoffTimeStrategy",
+        "java.lang.RuntimeException: One or more fetchers have encountered exception",
+    ]
+
+
+@pytest.mark.parametrize(("trace", "said"), [("", ""), ("java.lang.Error: x\n\tat y", "java.lang.Error: x")])
+def test_one_exception_is_told_once(trace: str, said: str) -> None:
+    assert root_cause(trace) == said
