@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from localazure.app.program import Site
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SECONDS = 20
 
 # Serves a port, and has a child that left its session and whose parent ended at once.
