@@ -28,6 +28,9 @@ check: .venv/dev.stamp ## lint, format, types, rules of import
 	.venv/bin/lint-imports
 	.venv/bin/basedpyright
 
+clients: .venv/dev.stamp ## try the local Azure and the DAGs with programs nobody here wrote: az, SDKs, three Airflows
+	.venv/bin/python -m pytest -n auto --dist worksteal tests/clients $(ARGS)
+
 doctor: .venv/runtime.stamp ## say whether provision could succeed in ENV, and what mends what would stop it
 	@$(PROVISIONER) doctor $(ENV) $(ARGS)
 
@@ -109,8 +112,8 @@ status: .venv/runtime.stamp ## show what is there, what drifted, and each creden
 teardown: .venv/runtime.stamp ## remove exactly what provision made in ENV
 	@$(PROVISIONER) teardown $(ENV) $(YES_OPTION) $(ARGS)
 
-test: .venv/dev.stamp ## run every test, with the branches of the engine covered
-	.venv/bin/python -m pytest -n auto --dist worksteal --cov $(ARGS)
+test: .venv/dev.stamp ## run every test but those of `clients`, with the branches of the engine covered
+	.venv/bin/python -m pytest -n auto --dist worksteal --cov --ignore=tests/clients $(ARGS)
 
 validate: .venv/runtime.stamp ## find every mistake in ENV's spec, without any network
 	@$(PROVISIONER) validate $(ENV) $(ARGS)
@@ -135,6 +138,6 @@ verify: .venv/runtime.stamp ## prove each link from Airflow to the job's jar in 
 	@.venv/bin/python requirements/sync.py $<
 	@touch $@
 
-.PHONY: bench browser check doctor format graph help jar local-down local-env local-reset local-runtimes \
+.PHONY: bench browser check clients doctor format graph help jar local-down local-env local-reset local-runtimes \
   local-status local-up lock output plan provision reliability render rotate run schedule schema status teardown test \
   validate verify
