@@ -16,7 +16,7 @@ from provisioner.spec.rendering import render_dag
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from provisioner.cloud.airflow import Airflow
+    from provisioner.cloud.clients.airflow import Airflow
     from provisioner.cloud.cloud import Cloud
     from provisioner.model import Address, Change, Observed, Recipe
     from provisioner.recipe.target import Names, Targets

@@ -10,7 +10,7 @@ from provisioner.errors import DagNotParsed, NotYetVisible, Refused
 
 if TYPE_CHECKING:
     from provisioner.chain.links import Links
-    from provisioner.cloud.airflow import ImportFailure
+    from provisioner.cloud.clients.airflow import ImportFailure
 
 
 class State(StrEnum):

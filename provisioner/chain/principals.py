@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from provisioner.chain.finding import Finding
     from provisioner.chain.links import Links
-    from provisioner.cloud.session import Session
+    from provisioner.cloud.transport.session import Session
     from provisioner.secret import Secret
 
 AIRFLOW, API, CLUSTER = "airflow signs in", "flink-api signs in", "flink-api may use the Flink cluster"

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from provisioner.chain.links import Links
-    from provisioner.cloud.airflow import DagRun, TaskRun
-    from provisioner.cloud.flink_jobs import FlinkJob
+    from provisioner.cloud.clients.airflow import DagRun, TaskRun
+    from provisioner.cloud.clients.flink_jobs import FlinkJob
 
 PREFIX = "provisioner__"
 LAST_LINES = 20

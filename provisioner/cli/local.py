@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Generator
 
-    from provisioner.cloud.sign_in import LocalSettings
+    from provisioner.cloud.transport.sign_in import LocalSettings
 
 STATE_VARIABLE = "PROVISIONER_LOCAL_STATE"
 _NONE = "no real Airflow or Flink is up; `provisioner local runtimes up` starts them"
@@ -47,7 +47,7 @@ def explained() -> Generator[None]:
 
 def local_settings() -> LocalSettings:
     """Start the local Azure if it does not run; how to reach it and sign in."""
-    from provisioner.cloud.sign_in import LocalSettings
+    from provisioner.cloud.transport.sign_in import LocalSettings
 
     with explained():
         status = process.start(state())

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Generator
 
-    from provisioner.cloud.session import Session
-    from provisioner.cloud.sign_in import LocalSettings
+    from provisioner.cloud.transport.session import Session
+    from provisioner.cloud.transport.sign_in import LocalSettings
     from provisioner.commands import Run
     from provisioner.spec.model import Environment
 
@@ -52,7 +52,8 @@ def opened(arguments: Namespace, environment: Environment | None = None, **more:
 def _session(arguments: Namespace, environment: Environment) -> Generator[Session]:
     """Signed in, as the environment says; told of, where --debug asks."""
     from provisioner.cloud.profile import PROFILES
-    from provisioner.cloud.session import Patience, open_session
+    from provisioner.cloud.transport.session import open_session
+    from provisioner.cloud.transport.waits import Patience
 
     session = open_session(
         PROFILES[environment.cloud],

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from rich.text import Text
 
-    from provisioner.cloud.waits import Wait
+    from provisioner.cloud.transport.waits import Wait
     from provisioner.engine.report import Line
     from provisioner.model import Outcome, Plan, Step
 

@@ -13,8 +13,8 @@ from provisioner.kind import MARK, Kind, Outputs, compare
 from provisioner.model import Action, Address, Change, Fate, Found, Intent, Observed, View
 
 if TYPE_CHECKING:
+    from provisioner.cloud.clients.graph import Application as Shown
     from provisioner.cloud.cloud import Cloud
-    from provisioner.cloud.graph import Application as Shown
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from provisioner.kind import MARK, Kind, nothing
 from provisioner.model import Action, Address, Change, Fate, Found, Intent, Observed, Proof, View
 
 if TYPE_CHECKING:
-    from provisioner.cloud.authorization import Assignment
+    from provisioner.cloud.clients.authorization import Assignment
     from provisioner.cloud.cloud import Cloud
     from provisioner.kind import Outputs
 

@@ -10,8 +10,8 @@ from provisioner.kind import Kind, Outputs, compare
 from provisioner.model import Change, Forces, Found, Observed, View
 
 if TYPE_CHECKING:
+    from provisioner.cloud.clients.data_lake import PathProperties
     from provisioner.cloud.cloud import Cloud
-    from provisioner.cloud.data_lake import PathProperties
 
 NAME = "dag_file"
 

@@ -18,8 +18,8 @@ from provisioner.model import Change, Forces, Found, Observed, View
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from provisioner.cloud.clients.data_lake import PathProperties
     from provisioner.cloud.cloud import Cloud
-    from provisioner.cloud.data_lake import PathProperties
 
 NAME = "job_jar"
 # 8 MiB: 64 MiB of memory at most for any size; the SDK's own default takes 248 MiB for 1 GiB.

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
 
+    from provisioner.cloud.clients.key_vaults import DeletedVault, VaultState
     from provisioner.cloud.cloud import Cloud
-    from provisioner.cloud.key_vaults import DeletedVault, VaultState
 
 OTHER_NAME = "Choose another vault name (they are unique in all of Azure)."
 

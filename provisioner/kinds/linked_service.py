@@ -9,8 +9,8 @@ from provisioner.kind import Kind, compare, nothing
 from provisioner.model import Change, Forces, Found, Observed, View
 
 if TYPE_CHECKING:
+    from provisioner.cloud.clients.data_factory import LinkedService as Answer
     from provisioner.cloud.cloud import Cloud
-    from provisioner.cloud.data_factory import LinkedService as Answer
 
 TYPE = "AzureBlobStorage"
 # Without it the factory's identity cannot sign in:

@@ -12,7 +12,7 @@ from provisioner.model import Change, Found, Observed, Proof, Ref, View
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from provisioner.cloud.authorization import Assignment
+    from provisioner.cloud.clients.authorization import Assignment
     from provisioner.cloud.cloud import Cloud
     from provisioner.kind import Outputs
 

@@ -10,8 +10,8 @@ from provisioner.kind import MARK, Kind, Outputs, known
 from provisioner.model import Change, Observed, Ref, View
 
 if TYPE_CHECKING:
+    from provisioner.cloud.clients.graph import Principal
     from provisioner.cloud.cloud import Cloud
-    from provisioner.cloud.graph import Principal
 
 
 @dataclass(frozen=True, kw_only=True)

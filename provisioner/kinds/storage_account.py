@@ -12,8 +12,8 @@ from provisioner.model import Change, Forces, Observed, View
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from provisioner.cloud.clients.storage_accounts import AccountState, ContainerState
     from provisioner.cloud.cloud import Cloud
-    from provisioner.cloud.storage_accounts import AccountState, ContainerState
 
 # Metadata names are C# identifiers, so without the mark's hyphen:
 # https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from provisioner.cloud.clients.flink_jobs import FlinkJob
     from provisioner.cloud.cloud import Cloud
-    from provisioner.cloud.flink_jobs import FlinkJob
     from provisioner.model import Address, Node, Ref, Search
     from provisioner.secret import Secret
     from provisioner.spec.rendering import Hosts

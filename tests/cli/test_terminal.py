@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provisioner.cli import show
-from provisioner.cloud.waits import Wait
+from provisioner.cloud.transport.waits import Wait
 from provisioner.model import Action, Address, Step
 from tests.reliability.leases import lease
 

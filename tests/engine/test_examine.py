@@ -8,7 +8,8 @@ import pytest
 
 from provisioner.cloud.cloud import Cloud
 from provisioner.cloud.profile import PUBLIC
-from provisioner.cloud.session import LocalSettings, open_session
+from provisioner.cloud.transport.session import open_session
+from provisioner.cloud.transport.sign_in import LocalSettings
 from provisioner.engine.examine import diagnosed
 from provisioner.errors import Unexpected
 from provisioner.kind import Verdict

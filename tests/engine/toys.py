@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from threading import Event
 from typing import TYPE_CHECKING, Any, cast
 
-from provisioner.cloud.waits import Waits
+from provisioner.cloud.transport.waits import Waits
 from provisioner.errors import CloudError, NotYetVisible
 from provisioner.kind import Kind, compare, known, nothing
 from provisioner.model import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from provisioner.cloud.airflow import DagRun
+from provisioner.cloud.clients.airflow import DagRun
 from provisioner.kinds.airflow_runtime import KIND, Probe
 from provisioner.kinds.airflow_runtime.probe import Publication, seen, usage_of
 from provisioner.model import Usage

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provisioner.cloud.graph import Password
+from provisioner.cloud.clients.graph import Password
 from provisioner.errors import NotAuthorized, NotYetVisible
 from provisioner.kinds.client_secret import KIND, ClientSecret, Passwords, Scope
 from provisioner.kinds.vault_secret import VaultSecret

@@ -8,7 +8,8 @@ from uuid import UUID, uuid5
 from localazure.app.tenant import OPERATOR_OBJECT_ID
 from provisioner.cloud.cloud import Cloud
 from provisioner.cloud.profile import LOCAL
-from provisioner.cloud.session import LocalSettings, open_session
+from provisioner.cloud.transport.session import open_session
+from provisioner.cloud.transport.sign_in import LocalSettings
 from provisioner.model import Address, Held, Holding, View
 from tests.tool_secret import tool_secret
 

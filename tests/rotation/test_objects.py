@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 SPEC = Path(__file__).parents[2] / "environments/local.yaml"
 THROUGH = ("client_secret", "vault_secret", "airflow_runtime", "dag_file")  # what a secret goes through
 HOLDERS = {
-    "provisioner.cloud.sign_in.LocalSettings",
-    "provisioner.cloud.tokens.Tokens",
+    "provisioner.cloud.transport.sign_in.LocalSettings",
+    "provisioner.cloud.transport.tokens.Tokens",
     "provisioner.engine.apply.Apply",
     "provisioner.engine.doer.Doer",
     "provisioner.kinds.airflow_runtime.records.AirflowRuntime",

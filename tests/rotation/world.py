@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from provisioner import commands
 from provisioner.cloud.cloud import Cloud
 from provisioner.cloud.profile import PROFILES
-from provisioner.cloud.session import LocalSettings, Patience, open_session
+from provisioner.cloud.transport.session import open_session
+from provisioner.cloud.transport.sign_in import LocalSettings
+from provisioner.cloud.transport.waits import Patience
 from provisioner.model import Asked, Intent, Outcome, Result, Step
 from provisioner.secret import Secret
 from provisioner.spec.loader import load

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from provisioner.cloud.airflow import Airflow, DagRun
+    from provisioner.cloud.clients.airflow import Airflow, DagRun
     from provisioner.cloud.cloud import Cloud
 
 RUNS = 3  # that may fail before a person is to look

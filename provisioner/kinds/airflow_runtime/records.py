@@ -15,7 +15,7 @@ from provisioner.secret import Secret
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from provisioner.cloud.data_factory import AirflowRuntime as Answer
+    from provisioner.cloud.clients.data_factory import AirflowRuntime as Answer
     from provisioner.kinds.airflow_runtime.probe import Probe
 
 ENVIRONMENT = "PROVISIONER_ENVIRONMENT"

@@ -26,8 +26,8 @@ from provisioner.model import Ref
 from provisioner.secret import Secret
 
 if TYPE_CHECKING:
+    from provisioner.cloud.clients.data_factory import AirflowRuntime as Answer
     from provisioner.cloud.cloud import Cloud
-    from provisioner.cloud.data_factory import AirflowRuntime as Answer
 
 CHANGED_MEANWHILE = 412
 LATEST = 3  # made so lately, perhaps, that Entra does not list them among the living yet

@@ -18,8 +18,8 @@ from provisioner.model import Found, Proof, View
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from provisioner.cloud.clients.graph import NewPassword
     from provisioner.cloud.cloud import Cloud
-    from provisioner.cloud.graph import NewPassword
     from provisioner.secret import Secret
 
 __all__ = ["KIND", "ClientSecret", "Passwords", "Scope"]

@@ -20,7 +20,7 @@ from provisioner.model import (
 )
 
 if TYPE_CHECKING:
-    from provisioner.cloud.graph import Password
+    from provisioner.cloud.clients.graph import Password
     from provisioner.kind import Outputs
 
 NAME = "client_secret"

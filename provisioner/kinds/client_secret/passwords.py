@@ -14,8 +14,8 @@ from provisioner.kind import known
 from provisioner.model import Observed, Ref
 
 if TYPE_CHECKING:
+    from provisioner.cloud.clients.graph import Application, NewPassword, Password
     from provisioner.cloud.cloud import Cloud
-    from provisioner.cloud.graph import Application, NewPassword, Password
 
 REVOKES, REVOKES_AT_ONCE = " revokes", " revokes at once"
 MARKS = (REVOKES, REVOKES_AT_ONCE)

@@ -21,8 +21,8 @@ from provisioner.model import Address, Found, Holding, View
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from provisioner.cloud.clients.key_vault_secrets import SecretVersion
     from provisioner.cloud.cloud import Cloud
-    from provisioner.cloud.key_vault_secrets import SecretVersion
     from provisioner.kind import Outputs
     from provisioner.secret import Secret
 

@@ -11,7 +11,7 @@ from provisioner.model import KNOWN_AFTER_APPLY, Change, Ref, View
 from provisioner.secret import HIDDEN
 
 if TYPE_CHECKING:
-    from provisioner.cloud.key_vault_secrets import SecretVersion
+    from provisioner.cloud.clients.key_vault_secrets import SecretVersion
 
 
 def diff(desired: VaultSecret, observed: StoredSecret, _view: View) -> tuple[Change, ...]:

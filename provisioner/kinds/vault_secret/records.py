@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from provisioner.cloud.key_vault_secrets import SecretVersion
+    from provisioner.cloud.clients.key_vault_secrets import SecretVersion
 
 VERSION = "provisioner-version"
 KEY_ID = "keyId"

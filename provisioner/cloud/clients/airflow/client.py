@@ -1,0 +1,222 @@
+"""An Airflow's own REST API: its DAGs, their runs, what the tasks logged. v1 up to Airflow 2, v2 from Airflow 3 on.
+
+https://airflow.apache.org/docs/apache-airflow/2.6.3/stable-rest-api-ref.html
+https://airflow.apache.org/docs/apache-airflow/stable/stable-rest-api-ref.html
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from provisioner.cloud.clients.airflow.logs import plain_lines, structured_lines
+from provisioner.cloud.clients.airflow.objects import Dag, DagRun, ImportFailure, TaskRun, dag_run
+from provisioner.errors import Conflict, NotAuthorized, NotFound, Unexpected, Unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from azure.core.rest import HttpResponse
+
+    from provisioner.cloud.transport.session import Session
+
+GONE = 404
+MOVED = 300
+SERVER_ERROR = 500
+PAGE = 100
+CREATIONS = 3  # attempts at a run while nobody knows what became of those before
+
+
+class Airflow:
+    """One web server. Every method raises CloudError."""
+
+    def __init__(
+        self, session: Session, *, web_url: str, version: str, scope: str, right: str, patient: bool = True
+    ) -> None:
+        """web_url: of the runtime, its `/login/` or not. scope: of the token. right: what a caller needs there.
+
+        patient: what a second try can mend is tried again.
+        """
+        self._session, self._scope, self._right, self._patient = session, scope, right, patient
+        self.url = web_url.rstrip("/").removesuffix("/login").rstrip("/")
+        self.since_3 = int(version.partition(".")[0] or 2) >= 3
+        self._notes = tuple(map(int, version.split(".")[:2])) >= (2, 6)  # one that comes along with a new run
+        self._api = f"{self.url}/api/{'v2' if self.since_3 else 'v1'}"
+
+    def find_dag(self, dag_id: str) -> Dag | None:
+        """None: Airflow has not parsed one of that name."""
+        answer = self._ask("GET", f"dags/{_quoted(dag_id)}", missing_ok=True)
+        if answer.status_code == GONE:
+            return None
+        told = self._read(answer)
+        return Dag(
+            id=str(told["dag_id"]),
+            paused=bool(told.get("is_paused")),
+            file=str(told.get("fileloc") or ""),
+            token=str(told.get("file_token") or ""),
+        )
+
+    def unpause(self, dag_id: str) -> None:
+        """Its runs begin from now on."""
+        self._ask("PATCH", f"dags/{_quoted(dag_id)}", json={"is_paused": False})
+
+    def find_source(self, dag: Dag) -> str | None:
+        """The text that Airflow parsed last; None if it keeps none.
+
+        v1 names it by a signed token of its file, v2 by the DAG.
+        """
+        name = _quoted(dag.id if self.since_3 else dag.token)
+        answer = self._ask("GET", f"dagSources/{name}", missing_ok=True)
+        return None if answer.status_code == GONE else str(self._read(answer).get("content") or "")
+
+    def import_failures(self, file: str) -> tuple[ImportFailure, ...]:
+        """Of files with that name, in whatever folder Airflow keeps its DAGs."""
+        listed = self._list("importErrors", "import_errors")
+        found = (
+            ImportFailure(
+                file=str(one.get("filename") or ""),
+                trace=str(one.get("stack_trace") or ""),
+                at=str(one.get("timestamp") or ""),
+            )
+            for one in listed
+        )
+        return tuple(one for one in found if one.file.rsplit("/", 1)[-1] == file)
+
+    def find_run(self, dag_id: str, run_id: str) -> DagRun | None:
+        """None: there is no such run."""
+        answer = self._ask("GET", f"{_runs(dag_id)}/{_quoted(run_id)}", missing_ok=True)
+        return None if answer.status_code == GONE else dag_run(self._read(answer))
+
+    def runs_under_way(self, dag_id: str) -> tuple[DagRun, ...]:
+        """Queued and running ones."""
+        listed = self._list(_runs(dag_id), "dag_runs", {"state": ["queued", "running"]})
+        return tuple(map(dag_run, listed))
+
+    def runs_since(self, dag_id: str, moment: datetime) -> tuple[DagRun, ...]:
+        """Those asked for since then, in whatever state."""
+        name = "run_after_gte" if self.since_3 else "execution_date_gte"
+        return tuple(map(dag_run, self._list(_runs(dag_id), "dag_runs", {name: [moment.isoformat()]})))
+
+    def create_run(self, dag_id: str, run_id: str, conf: Mapping[str, Any]) -> bool:
+        """Whether it was made; False: there is one with that id. Raises NotFound without such a DAG.
+
+        Where the answer is lost the run is looked for before it is asked for again; a note tells ours from one of the
+        same id that somebody else asked for at the same moment.
+        """
+        body: dict[str, Any] = {"dag_run_id": run_id, "conf": dict(conf)}
+        if self._notes:
+            body["note"] = f"Asked for by provisioner ({self._session.fresh_id()})"
+        if self.since_3:
+            body["logical_date"] = None  # required there; runs of one moment would refuse each other otherwise
+        for attempt in range(1, CREATIONS + 1):
+            try:
+                self._ask("POST", _runs(dag_id), json=body)
+            except Conflict:
+                if attempt == 1:  # later it may be what came of an earlier attempt
+                    return False
+            except (Unreachable, Unexpected) as error:
+                if 0 < error.status < SERVER_ERROR or attempt == CREATIONS:
+                    raise
+            else:
+                return True
+            found = self.find_run(dag_id, run_id)
+            if found is not None:
+                return found.note == body.get("note", found.note)
+        return False
+
+    def tasks(self, dag_id: str, run_id: str) -> tuple[TaskRun, ...]:
+        """The tasks of a run, in the order in which they began; those that have not come last."""
+        listed = self._list(f"{_runs(dag_id)}/{_quoted(run_id)}/taskInstances", "task_instances")
+        ordered = sorted(listed, key=lambda one: str(one.get("start_date") or "~"))
+        return tuple(
+            TaskRun(
+                id=str(one["task_id"]),
+                state=str(one.get("state") or ""),
+                tries=max(1, int(one.get("try_number") or 0)),
+                map_index=int(one.get("map_index", -1)),
+            )
+            for one in ordered
+        )
+
+    def log(self, dag_id: str, run_id: str, task: TaskRun) -> tuple[str, ...]:
+        """The lines of a task's last try: text in v1, structured in v2."""
+        path = f"{_runs(dag_id)}/{_quoted(run_id)}/taskInstances/{_quoted(task.id)}/logs/{task.tries}"
+        params = {"full_content": "true", "map_index": str(task.map_index)}
+        accept = {"Accept": "application/json" if self.since_3 else "text/plain"}
+        answer = self._ask("GET", path, params=params, headers=accept)
+        return structured_lines(self._read(answer)) if self.since_3 else plain_lines(answer.text())
+
+    def _list(self, path: str, name: str, params: Mapping[str, list[str]] | None = None) -> Iterator[dict[str, Any]]:
+        """Every item, page by page."""
+        filters = "".join(f"&{key}={quote(one)}" for key, values in (params or {}).items() for one in values)
+        seen = 0
+        while True:
+            page = self._read(self._ask("GET", f"{path}?limit={PAGE}&offset={seen}{filters}"))
+            items: list[dict[str, Any]] = page.get(name) or []
+            yield from items
+            seen += len(items)
+            if not items or seen >= int(page.get("total_entries") or 0):
+                return
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        missing_ok: bool = False,
+    ) -> HttpResponse:
+        operation = f"{method} Airflow {path.partition('?')[0]}"
+        try:
+            answer = self._session.http(self._scope).request(
+                method,
+                f"{self._api}/{path}",
+                operation=operation,
+                json=json,
+                params=params,
+                headers={"Accept": "application/json", **(headers or {})},
+                missing_ok=missing_ok,
+                patient=self._patient,
+            )
+        except NotAuthorized as error:
+            error.remedy = self._remedy(error)
+            raise
+        except NotFound as error:
+            error.remedy = "Look at the runtime's state: `provisioner status`."
+            raise
+        if MOVED <= answer.status_code < GONE:  # to a page for people: the token was not looked at
+            raise self._no_api(operation, answer.status_code, "Redirected")
+        return answer
+
+    def _no_api(self, operation: str, status: int, code: str) -> Unexpected:
+        return Unexpected(operation=operation, status=status, code=code, remedy=self._scope_hint)
+
+    def _read(self, answer: HttpResponse) -> dict[str, Any]:
+        try:
+            found: Any = answer.json()
+        except json.JSONDecodeError:
+            found = None
+        if not isinstance(found, dict):
+            raise self._no_api(f"Airflow at {self.url}", answer.status_code, "NoJson")
+        return {**found}
+
+    def _remedy(self, error: NotAuthorized) -> str:
+        if error.status == 403:
+            return f"Airflow lets in who has {self._right}: ask an owner of it for that role."
+        return self._scope_hint
+
+    @property
+    def _scope_hint(self) -> str:
+        return f"The token was for {self._scope}; docs/access.md says when `airflow.api_scope` must be another one."
+
+
+def _runs(dag_id: str) -> str:
+    return f"dags/{_quoted(dag_id)}/dagRuns"
+
+
+def _quoted(name: str) -> str:
+    return quote(name, safe="")

@@ -1,0 +1,75 @@
+"""What an Airflow shows of its DAGs, their runs and tasks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FAILED = "failed"
+ENDED = frozenset({"success", FAILED})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dag:
+    """A DAG as Airflow has it. file: where its source lies there; token: what v1 asks for it by."""
+
+    id: str
+    paused: bool
+    file: str
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DagRun:
+    """One run. state: queued, running, success, failed. note: what whoever asked for it, or a person, wrote on it."""
+
+    id: str
+    state: str
+    conf: Mapping[str, Any] = field(repr=False)
+    ended: datetime | None = None
+    note: str = ""
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended, well or not."""
+        return self.state in ENDED
+
+    @property
+    def failed(self) -> bool:
+        """Whether it has ended badly."""
+        return self.state == FAILED
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskRun:
+    """One task of a run. state: empty before Airflow has looked at it. tries: the number of the last one."""
+
+    id: str
+    state: str
+    tries: int
+    map_index: int = -1
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportFailure:
+    """Why Airflow could not read a file, and when it last tried."""
+
+    file: str
+    trace: str
+    at: str
+
+
+def dag_run(item: Mapping[str, Any]) -> DagRun:
+    """Of an answer's item."""
+    ended = item.get("end_date")
+    return DagRun(
+        id=str(item["dag_run_id"]),
+        state=str(item.get("state") or ""),
+        conf=item.get("conf") or {},
+        note=str(item.get("note") or ""),
+        ended=datetime.fromisoformat(str(ended)) if ended else None,
+    )

@@ -1,0 +1,208 @@
+"""Airflow runtimes, linked services and DAG imports of data factories. Bodies of runtimes are never logged."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from provisioner.cloud.clients.data_factory.linked_service import LinkedService, by_identity, read_linked_service
+from provisioner.cloud.clients.data_factory.runtime import RuntimeEdit, edited, read_runtime
+from provisioner.errors import NotAuthorized, NotYetVisible, Unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from azure.core.rest import HttpResponse
+
+    from provisioner.cloud.clients.data_factory.runtime import AirflowRuntime
+    from provisioner.cloud.transport.session import Session
+    from provisioner.secret import Secret
+
+T = TypeVar("T")
+API_VERSION = "2018-06-01"
+GONE = 404
+# The caller's own missing right; no waiting helps.
+CALLER_CODES = frozenset({"AuthorizationFailed", "LinkedAuthorizationFailed", "InvalidAuthenticationToken"})
+
+
+class DataFactory:
+    """Every method raises CloudError; ids are ARM resource ids."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._written: set[str] = set()
+
+    def find_runtime(self, resource_id: str) -> AirflowRuntime | None:
+        """https://learn.microsoft.com/rest/api/datafactory/integration-runtimes/get; once per pass."""
+        return self._once(resource_id, lambda: self.find_runtime_now(resource_id))
+
+    def find_runtime_now(self, resource_id: str) -> AirflowRuntime | None:
+        """`find_runtime` without the pass's memory."""
+        answer = self._ask("GET", resource_id, missing_ok=True)
+        return None if answer.status_code == GONE else read_runtime(answer.json())
+
+    def set_runtime(
+        self,
+        resource_id: str,
+        base: AirflowRuntime | None,
+        *,
+        variables: Mapping[str, Secret | None],
+        requirements: Sequence[str],
+        supplied: Mapping[str, Secret],
+        airflow: Mapping[str, Any] | None = None,
+        compute: Mapping[str, Any] | None = None,
+    ) -> None:
+        """PUT what `base` was, changed at these keys. Raises Conflict (412) if it is no longer what `base` was.
+
+        https://learn.microsoft.com/rest/api/datafactory/integration-runtimes/create-or-update
+        """
+        edit = RuntimeEdit(
+            variables=variables,
+            requirements=requirements,
+            supplied=supplied,
+            airflow=airflow or {},
+            compute=compute or {},
+        )
+        headers = {"If-Match": base.etag} if base and base.etag else {}
+        self._written.add(resource_id.lower())
+        self._ask("PUT", resource_id, json=edited(base, edit), headers=headers)
+
+    def await_runtime(self, resource_id: str) -> None:
+        """Until it has begun, which takes about half an hour. Raises NotYetVisible.
+
+        https://learn.microsoft.com/azure/data-factory/how-does-workflow-orchestration-manager-work
+        """
+
+        def ready() -> bool:
+            found = self.find_runtime_now(resource_id)
+            return found is not None and found.ready
+
+        deadline = self._session.waits.patience.operation_seconds
+        self._session.waits.until(ready, deadline_seconds=deadline, what=f"the start of {_short(resource_id)}")
+
+    def delete_runtime(self, resource_id: str) -> None:
+        """https://learn.microsoft.com/rest/api/datafactory/integration-runtimes/delete; fine if gone."""
+        self._written.add(resource_id.lower())
+        self._ask("DELETE", resource_id, missing_ok=True)
+
+    def blob_endpoint(self, account: str) -> str:
+        """Where a linked service finds an account."""
+        return f"https://{account}.{self._session.profile.blob_suffix}/"
+
+    def find_linked_service(self, factory_id: str, name: str) -> LinkedService | None:
+        """https://learn.microsoft.com/rest/api/datafactory/linked-services/get; once per pass."""
+        resource_id = f"{factory_id}/linkedservices/{name}"
+        return self._once(resource_id, lambda: self._find_linked_service(resource_id))
+
+    def linked_services(self, factory_id: str) -> tuple[LinkedService, ...]:
+        """https://learn.microsoft.com/rest/api/datafactory/linked-services/list-by-factory."""
+        return tuple(read_linked_service(one) for one in self._list(f"{factory_id}/linkedservices"))
+
+    def set_linked_service(self, factory_id: str, name: str, *, account: str, environment: str) -> None:
+        """By the factory's identity, with our mark; others' annotations stay.
+
+        https://learn.microsoft.com/rest/api/datafactory/linked-services/create-or-update
+        """
+        resource_id = f"{factory_id}/linkedservices/{name}"
+        self._written.add(resource_id.lower())
+        found = self._find_linked_service(resource_id)
+        body = by_identity(found, self.blob_endpoint(account), environment)
+        headers = {"If-Match": found.etag} if found and found.etag else {}
+        self._ask("PUT", resource_id, json=body, headers=headers)
+
+    def delete_linked_service(self, factory_id: str, name: str) -> None:
+        """https://learn.microsoft.com/rest/api/datafactory/linked-services/delete; fine if gone."""
+        resource_id = f"{factory_id}/linkedservices/{name}"
+        self._written.add(resource_id.lower())
+        self._ask("DELETE", resource_id, missing_ok=True)
+
+    def import_dags(
+        self,
+        factory_id: str,
+        runtime: str,
+        linked_service: str,
+        folder: str,
+        *,
+        deadline_seconds: float,
+    ) -> None:
+        """Copy `dags/` of a folder (`container/folder`) into Airflow; answered before it is done.
+
+        A factory that may not read the container is asked again until its grant has arrived. Raises NotYetVisible.
+        https://learn.microsoft.com/azure/data-factory/rest-apis-for-airflow-integrated-runtime#import-dags
+        """
+        body = {
+            "IntegrationRuntimeName": runtime,
+            "LinkedServiceName": linked_service,
+            "StorageFolderPath": folder,
+            "CopyFolderStructure": True,
+            "Overwrite": True,
+            "AddRequirementsFromFile": False,
+        }
+
+        def ask() -> None:
+            try:
+                self._sync(factory_id, body)
+            except NotAuthorized as error:
+                raise error if error.code in CALLER_CODES else _waiting(error) from error
+
+        self._session.waits.until_visible(ask, what=f"the import into {runtime}", deadline_seconds=deadline_seconds)
+
+    def _sync(self, factory_id: str, body: Mapping[str, Any]) -> None:
+        """An answer that got lost is asked for once more: importing twice is importing."""
+        try:
+            self._ask("POST", f"{factory_id}/airflow/sync", json=body)
+        except Unreachable:
+            self._ask("POST", f"{factory_id}/airflow/sync", json=body)
+
+    def _find_linked_service(self, resource_id: str) -> LinkedService | None:
+        answer = self._ask("GET", resource_id, missing_ok=True)
+        return None if answer.status_code == GONE else read_linked_service(answer.json())
+
+    def _list(self, path: str) -> Iterator[Mapping[str, Any]]:
+        answer = self._ask("GET", path, missing_ok=True)
+        while answer.status_code != GONE:
+            page: dict[str, Any] = answer.json()
+            yield from page.get("value", ())
+            if not (link := page.get("nextLink")):
+                return
+            http = self._session.http(self._session.profile.arm_scope)
+            answer = http.request("GET", link, operation=f"GET {_short(path)}")
+
+    def _once(self, resource_id: str, fetch: Callable[[], T]) -> T:
+        """One read per pass; what this run wrote is read anew each time, until it shows."""
+        key = resource_id.lower()
+        return fetch() if key in self._written else self._session.memory.of(("data factory", key), fetch)
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
+        missing_ok: bool = False,
+    ) -> HttpResponse:
+        return self._session.http(self._session.profile.arm_scope).request(
+            method,
+            f"{self._session.profile.arm}{path}",
+            operation=f"{method} {_short(path)}",
+            params={"api-version": API_VERSION},
+            json=json,
+            headers=headers,
+            missing_ok=missing_ok,
+        )
+
+
+def _short(path: str) -> str:
+    """The last type and name of an id."""
+    return "/".join(path.rstrip("/").split("/")[-2:])
+
+
+def _waiting(error: NotAuthorized) -> NotYetVisible:
+    return NotYetVisible(
+        operation=error.operation,
+        status=error.status,
+        code=error.code,
+        message=error.message,
+        request_id=error.request_id,
+        remedy="Give the factory's identity Storage Blob Data Reader on the container; a new grant takes some minutes.",
+    )

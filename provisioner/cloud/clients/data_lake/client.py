@@ -1,0 +1,154 @@
+"""Filesystems and paths of data lakes: reads once per pass, writes through azure-storage-file-datalake."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from provisioner.cloud.clients.data_lake.properties import KIND, MARK, SHA256
+from provisioner.cloud.clients.data_lake.upload import Upload, drop_parents, sweep
+from provisioner.cloud.clients.data_lake.wire import GONE, Wire
+from provisioner.cloud.errors import translated
+from provisioner.errors import Conflict, NotFound, NotYetVisible
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from provisioner.cloud.clients.data_lake.properties import FilesystemProperties, PathProperties
+    from provisioner.cloud.transport.session import Session
+
+T = TypeVar("T")
+# "Operations … fail with 409 ContainerBeingDeleted … at least 30 seconds", longer when it was full.
+# https://learn.microsoft.com/rest/api/storageservices/delete-container#remarks
+BEING_DELETED = frozenset({"ContainerBeingDeleted", "FilesystemBeingDeleted"})
+
+
+class DataLake:
+    """Every method raises CloudError; `account` is a name, paths have no slash at either end."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._wire = Wire(session)
+        self._written: set[object] = set()
+
+    def url(self, account: str, filesystem: str, path: str = "") -> str:
+        """How Flink names it: https://learn.microsoft.com/azure/storage/blobs/data-lake-storage-introduction-abfs-uri."""
+        return f"abfss://{filesystem}@{account}.{self._session.profile.dfs_suffix}/{path}"
+
+    def find_filesystem(self, account: str, name: str) -> FilesystemProperties | None:
+        """None if it is not there."""
+        return self._once(("filesystem", account, name), lambda: self._wire.filesystem(account, name))
+
+    def create_filesystem(self, account: str, name: str, environment: str) -> None:
+        """Marked; also fine if it is there by now. https://learn.microsoft.com/rest/api/storageservices/create-container."""
+        self._written.add(("filesystem", account, name))
+
+        def create() -> None:
+            try:
+                with translated(f"create filesystem {account}/{name}"):
+                    self._wire.filesystem_client(account, name).create_file_system(metadata={MARK: environment})
+            except Conflict as error:
+                if error.code in BEING_DELETED:
+                    raise NotYetVisible(operation=error.operation, status=error.status, code=error.code) from error
+
+        self._session.waits.until_visible(create, what=f"the filesystem {account}/{name}")
+
+    def delete_filesystem(self, account: str, name: str) -> None:
+        """With all that is in it. https://learn.microsoft.com/rest/api/storageservices/delete-container."""
+        self._written.add(("filesystem", account, name))
+        try:
+            with suppress(NotFound), translated(f"delete filesystem {account}/{name}"):
+                self._wire.filesystem_client(account, name).delete_file_system()
+        except Conflict as error:
+            if error.code not in BEING_DELETED:
+                raise
+
+    def find_path(self, account: str, filesystem: str, path: str) -> PathProperties | None:
+        """A file or directory, or None."""
+        return self._once((account, filesystem, path), lambda: self._wire.path(account, filesystem, path))
+
+    def paths(self, account: str, filesystem: str) -> tuple[PathProperties, ...]:
+        """Everything in a filesystem, once per pass; nothing if it is not there."""
+        key = ("paths", account, filesystem)
+        return self._session.memory.of(key, lambda: tuple(self._wire.paths(account, filesystem)))
+
+    def strangers(self, account: str, filesystem: str, environment: str) -> tuple[str, ...]:
+        """Files without the environment's mark. A directory is nobody's: what is in it counts."""
+        every = self.paths(account, filesystem)
+        return tuple(found.path for found in every if not found.directory and found.mark != environment)
+
+    def marked(self, account: str, filesystem: str, environment: str, kind: str) -> dict[str, PathProperties]:
+        """By target path, what a kind of ours wrote for this environment; also an upload that did not end."""
+        every = self.paths(account, filesystem)
+        ours = [one for one in every if not one.directory and (one.mark, one.kind) == (environment, kind)]
+        return {one.target: one for one in sorted(ours, key=lambda one: one.path == one.target)}
+
+    def marks(self, environment: str, kind: str, sha256: str) -> dict[str, str]:
+        """The metadata of a file that a kind of ours writes."""
+        return {MARK: environment, KIND: kind, SHA256: sha256}
+
+    def upload(
+        self,
+        place: tuple[str, str, str],
+        content: Callable[[], Iterable[bytes]],
+        *,
+        size: int,
+        metadata: Mapping[str, str],
+        etag: str = "",
+    ) -> None:
+        """Write a file at (account, filesystem, path).
+
+        content: its pieces; size: bytes; metadata: see `marks`; etag: of what it replaces, empty if nothing is there.
+        Raises Refused if the content is not as told, Conflict if something else stands there by now.
+        """
+        account, filesystem, path = place
+        self._written.add(place)
+        Upload(
+            account=account,
+            filesystem=filesystem,
+            path=path,
+            content=content,
+            size=size,
+            metadata=metadata,
+            etag=etag,
+        ).run(self._wire)
+
+    def set_metadata(self, account: str, filesystem: str, path: str, change: Mapping[str, str]) -> None:
+        """Add to a file's metadata; what else is in it stays.
+
+        Raises NotFound, and Conflict if the file keeps changing meanwhile.
+        https://learn.microsoft.com/rest/api/storageservices/set-blob-metadata
+        """
+        try:
+            self._set_metadata(account, filesystem, path, change)
+        except Conflict:
+            self._set_metadata(account, filesystem, path, change)
+
+    def delete_file(self, account: str, filesystem: str, path: str, environment: str) -> None:
+        """The file if it bears the mark, its unfinished uploads, and directories of ours that are empty then."""
+        from azure.core import MatchConditions
+
+        self._written.add((account, filesystem, path))
+        found = self._wire.path(account, filesystem, path)
+        if found is not None and found.mark == environment:
+            with suppress(NotFound), translated(f"delete {filesystem}/{path}"):
+                client: Any = self._wire.file_client(account, filesystem, path)
+                client.delete_file(etag=found.etag, match_condition=MatchConditions.IfNotModified)
+        sweep(self._wire, account, filesystem, path, environment)
+        drop_parents(self._wire, account, filesystem, path, environment)
+
+    def _set_metadata(self, account: str, filesystem: str, path: str, change: Mapping[str, str]) -> None:
+        from azure.core import MatchConditions
+
+        self._written.add((account, filesystem, path))
+        found = self._wire.path(account, filesystem, path)
+        if found is None:
+            raise NotFound(operation=f"HEAD {account}/{filesystem}/{path}", status=GONE, code="PathNotFound")
+        with translated(f"set metadata of {filesystem}/{path}"):
+            self._wire.file_client(account, filesystem, path).set_metadata(
+                {**found.metadata, **change}, etag=found.etag, match_condition=MatchConditions.IfNotModified
+            )
+
+    def _once(self, key: object, fetch: Callable[[], T]) -> T:
+        """One read per pass; what this run wrote is read anew each time, until it shows."""
+        return fetch() if key in self._written else self._session.memory.of(key, fetch)

@@ -1,0 +1,136 @@
+"""The road of a file's bytes: a temporary name beside it, pieces one after the other, length checked, renamed.
+
+Memory holds one piece. Readers see the old file or the whole new one. Each step may be repeated.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from provisioner.cloud.clients.data_lake.properties import MARK, SHA256, above, packed, target_of, temporary
+from provisioner.cloud.errors import translated
+from provisioner.errors import Conflict, NotFound, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from azure.storage.filedatalake import DataLakeFileClient
+
+    from provisioner.cloud.clients.data_lake.wire import Wire
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upload:
+    """One file to write. content: opened once. etag: of what it replaces; empty: nothing is there.
+
+    metadata has the mark and the SHA-256; what else the file had in it stays.
+    """
+
+    account: str
+    filesystem: str
+    path: str
+    content: Callable[[], Iterable[bytes]]
+    size: int
+    metadata: Mapping[str, str]
+    etag: str
+
+    @property
+    def where(self) -> str:
+        """For people."""
+        return f"{self.filesystem}/{self.path}"
+
+    @property
+    def sha256(self) -> str:
+        """Of the content, in hexadecimal."""
+        return self.metadata[SHA256]
+
+    def run(self, wire: Wire) -> None:
+        """Raises Refused, the target untouched, if the content is not of that size and SHA-256."""
+        make_parents(wire, self)
+        sweep(wire, self.account, self.filesystem, self.path, self.metadata[MARK])
+        beside = wire.file_client(self.account, self.filesystem, temporary(self.path, self.sha256))
+        there = wire.path(self.account, self.filesystem, self.path)
+        others = dict(there.metadata) if there else {}
+        with translated(f"upload {self.where}"):
+            beside.create_file(metadata={**others, **self.metadata})
+            self._append_all(beside)
+            beside.flush_data(self.size, close=True)
+        self._check_length(wire)
+        self._rename(wire, beside)
+
+    def _append_all(self, beside: DataLakeFileClient) -> None:
+        """https://learn.microsoft.com/rest/api/storageservices/datalakestoragegen2/path/update."""
+        digest, position = hashlib.sha256(), 0
+        for piece in self.content():
+            digest.update(piece)
+            beside.append_data(piece, position, len(piece))
+            position += len(piece)
+        if position != self.size or digest.hexdigest() != self.sha256:
+            remedy = "Run the command again when nothing writes it any more."
+            raise Refused(self.where, "the local file changed while it was read", remedy)
+
+    def _check_length(self, wire: Wire) -> None:
+        found = wire.path(self.account, self.filesystem, temporary(self.path, self.sha256))
+        if found is None or found.size != self.size:
+            told = f"{self.size} bytes were sent, {found.size if found else 0} are there"
+            raise Conflict(operation=f"upload {self.where}", status=200, code="WrongLength", message=told)
+
+    def _rename(self, wire: Wire, beside: DataLakeFileClient) -> None:
+        """Over what was read before and over nothing else. Whether a failed try was carried out is seen by looking.
+
+        https://learn.microsoft.com/rest/api/storageservices/datalakestoragegen2/path/create
+        """
+        from azure.core import MatchConditions
+
+        condition: dict[str, Any] = {"match_condition": MatchConditions.IfMissing}
+        if self.etag:
+            condition = {"match_condition": MatchConditions.IfNotModified, "etag": self.etag}
+        try:
+            with translated(f"rename to {self.where}"):
+                beside.rename_file(self.where, **condition)
+        except (NotFound, Conflict):
+            there = wire.path(self.account, self.filesystem, self.path)
+            if there is None or there.sha256 != self.sha256 or there.size != self.size:
+                raise
+
+
+def make_parents(wire: Wire, upload: Upload) -> None:
+    """Directories that are not there yet, with our mark: teardown takes them away again when they are empty."""
+    headers = {"If-None-Match": "*", "x-ms-properties": packed({MARK: upload.metadata[MARK]})}
+    for directory in reversed(above(upload.path)):
+        if wire.path(upload.account, upload.filesystem, directory) is None:
+            with suppress(Conflict):  # another upload made it meanwhile
+                params = {"resource": "directory"}
+                wire.ask("PUT", upload.account, upload.filesystem, directory, params=params, headers=headers)
+
+
+def drop_parents(wire: Wire, account: str, filesystem: str, path: str, environment: str) -> None:
+    """Directories that we made, as far as nothing is in them any more.
+
+    Raw, since the SDK's delete_directory takes all that is in it along:
+    https://learn.microsoft.com/rest/api/storageservices/datalakestoragegen2/path/delete
+    """
+    for directory in above(path):
+        found = wire.path(account, filesystem, directory)
+        if found is None:
+            continue
+        if found.mark != environment:
+            return
+        try:
+            wire.ask("DELETE", account, filesystem, directory, params={"recursive": "false"}, missing_ok=True)
+        except Conflict:  # DirectoryNotEmpty
+            return
+
+
+def sweep(wire: Wire, account: str, filesystem: str, path: str, environment: str) -> None:
+    """Remove what uploads to this path that did not end have left behind."""
+    directory = path.rpartition("/")[0]
+    for name in list(wire.names(account, filesystem, directory)):
+        if name == path or target_of(name) != path:
+            continue
+        found = wire.path(account, filesystem, name)
+        if found is not None and found.mark == environment:
+            wire.ask("DELETE", account, filesystem, name, missing_ok=True)

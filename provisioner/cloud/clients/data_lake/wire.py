@@ -1,0 +1,122 @@
+"""Requests to data lakes: signed raw ones, which are quick to import, and the SDK's clients for writes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+from xml.etree import ElementTree as ET
+
+from provisioner.cloud.clients.data_lake.properties import (
+    FilesystemProperties,
+    PathProperties,
+    listed,
+    of_filesystem,
+    of_path,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from azure.core.rest import HttpResponse
+    from azure.storage.filedatalake import DataLakeFileClient, FileSystemClient
+
+    from provisioner.cloud.transport.session import Session
+
+# Every call names the version it was written for; bearer tokens need 2017-11-09 or later.
+# https://learn.microsoft.com/rest/api/storageservices/versioning-for-the-azure-storage-services
+VERSION = {"x-ms-version": "2023-11-03"}
+GONE = 404
+
+
+class Wire:
+    """Every method raises CloudError; nothing is remembered here."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def filesystem(self, account: str, name: str) -> FilesystemProperties | None:
+        """What it is now."""
+        answer = self.ask("HEAD", account, name, params={"resource": "filesystem"}, missing_ok=True)
+        return None if answer.status_code == GONE else of_filesystem(answer)
+
+    def path(self, account: str, filesystem: str, path: str) -> PathProperties | None:
+        """What it is now."""
+        answer = self.ask("HEAD", account, filesystem, path, missing_ok=True)
+        return None if answer.status_code == GONE else of_path(path, answer)
+
+    def names(self, account: str, filesystem: str, directory: str) -> Iterator[str]:
+        """Paths directly in a directory. https://learn.microsoft.com/rest/api/storageservices/datalakestoragegen2/path/list."""
+        params = {"resource": "filesystem", "recursive": "false"}
+        if directory:
+            params["directory"] = directory
+        while True:
+            answer = self.ask("GET", account, filesystem, params=params, missing_ok=True)
+            if answer.status_code == GONE:
+                return
+            yield from (str(found["name"]) for found in answer.json()["paths"])
+            params["continuation"] = answer.headers.get("x-ms-continuation", "")
+            if not params["continuation"]:
+                return
+
+    def paths(self, account: str, filesystem: str) -> Iterator[PathProperties]:
+        """Everything with its metadata, which only the listing of the blob endpoint has.
+
+        https://learn.microsoft.com/rest/api/storageservices/list-blobs
+        """
+        url = f"https://{account}.{self._session.profile.blob_suffix}/{filesystem}"
+        params = {"restype": "container", "comp": "list", "include": "metadata"}
+        operation = f"GET {account}/{filesystem}"
+        while True:
+            answer = self._send("GET", url, operation=operation, params=params, headers=VERSION, missing_ok=True)
+            if answer.status_code == GONE:
+                return
+            page = ET.fromstring(answer.content)  # noqa: S314  # Azure's own answer over TLS; expat limits entities
+            yield from map(listed, page.iterfind("Blobs/Blob"))
+            params["marker"] = page.findtext("NextMarker") or ""
+            if not params["marker"]:
+                return
+
+    def ask(
+        self,
+        method: str,
+        account: str,
+        filesystem: str,
+        path: str = "",
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        missing_ok: bool = False,
+    ) -> HttpResponse:
+        """One request to the data lake endpoint."""
+        where = f"{filesystem}/{quote(path)}" if path else filesystem
+        url = f"https://{account}.{self._session.profile.dfs_suffix}/{where}"
+        shown = f"{method} {account}/{filesystem}/{path}".rstrip("/")
+        return self._send(
+            method,
+            url,
+            operation=shown,
+            params=params or {},
+            headers={**VERSION, **(headers or {})},
+            missing_ok=missing_ok,
+        )
+
+    def filesystem_client(self, account: str, name: str) -> FileSystemClient:
+        """https://learn.microsoft.com/python/api/azure-storage-file-datalake/azure.storage.filedatalake.filesystemclient."""
+        from azure.storage.filedatalake import FileSystemClient
+
+        return FileSystemClient(self._url(account), name, **self._options())
+
+    def file_client(self, account: str, filesystem: str, path: str) -> DataLakeFileClient:
+        """https://learn.microsoft.com/python/api/azure-storage-file-datalake/azure.storage.filedatalake.datalakefileclient."""
+        from azure.storage.filedatalake import DataLakeFileClient
+
+        return DataLakeFileClient(self._url(account), filesystem, path, **self._options())
+
+    def _send(self, method: str, url: str, **more: Any) -> HttpResponse:
+        return self._session.http(self._session.profile.storage_scope).request(method, url, **more)
+
+    def _url(self, account: str) -> str:
+        return f"https://{account}.{self._session.profile.dfs_suffix}"
+
+    def _options(self) -> dict[str, Any]:
+        return {"credential": self._session.credential, **self._session.sdk_options()}

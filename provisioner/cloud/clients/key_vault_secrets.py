@@ -1,0 +1,245 @@
+"""The secrets in a vault: written through azure-keyvault-secrets, read over the raw client.
+
+The SDK's first request on each path goes without a token, to be told whose token to bring: a round trip more for
+each read. https://learn.microsoft.com/rest/api/keyvault/secrets/operation-groups. Values come and go as Secret.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from provisioner.cloud.errors import translated
+from provisioner.errors import Conflict, NotAuthorized, NotFound, NotYetVisible, Unexpected, Unreachable
+from provisioner.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from azure.core.rest import HttpResponse
+    from azure.keyvault.secrets import SecretClient, SecretProperties
+
+    from provisioner.cloud.transport.http_client import HttpClient
+    from provisioner.cloud.transport.session import Session
+
+SERVER_ERROR = 500
+# https://learn.microsoft.com/azure/key-vault/general/authentication-requests-and-responses
+VERSION = {"api-version": "7.4"}
+GONE = 404
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecretVersion:
+    """One version of a secret. version: its id, empty where a list does not tell; value: None unless it was read."""
+
+    name: str
+    version: str
+    enabled: bool
+    tags: Mapping[str, str]
+    expires: datetime | None
+    created: datetime | None
+    updated: datetime | None
+    content_type: str | None
+    value: Secret | None = field(default=None, repr=False, compare=False)
+
+
+class KeyVaultSecrets:
+    """All vaults. Every method raises CloudError."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._clients: dict[str, SecretClient] = {}
+        self._lock = threading.Lock()
+
+    def find_secret(self, vault: str, name: str) -> SecretVersion | None:
+        """The latest version. Raises Conflict (`SecretDisabled`) for a disabled one."""
+        answer = self._get(vault, f"secrets/{name}/", f"GET secret {vault}/{name}", missing_ok=True)
+        return None if answer.status_code == GONE else _read(answer.json())
+
+    def get_secret(self, vault: str, name: str, version: str) -> Secret:
+        """The value of one version. Raises NotFound."""
+        answer = self._get(vault, f"secrets/{name}/{version}", f"GET secret {vault}/{name}")
+        return Secret(answer.json().get("value") or "")
+
+    def list_versions(self, vault: str, name: str) -> tuple[SecretVersion, ...]:
+        """Every version without its value, the newest first as far as whole seconds tell.
+
+        https://learn.microsoft.com/rest/api/keyvault/secrets/get-secret-versions/get-secret-versions
+        """
+        with suppress(NotFound):
+            found = map(_read, self._list(vault, f"secrets/{name}/versions", f"GET versions of secret {vault}/{name}"))
+            return tuple(sorted(found, key=lambda one: one.created.timestamp() if one.created else 0.0, reverse=True))
+        return ()
+
+    def list_secrets(self, vault: str) -> tuple[SecretVersion, ...]:
+        """Each secret with its latest version's tags; those that belong to a certificate are left out.
+
+        https://learn.microsoft.com/rest/api/keyvault/secrets/get-secrets/get-secrets
+        """
+        listed = self._list(vault, "secrets", f"GET secrets of {vault}")
+        return tuple(_read(one) for one in listed if not one.get("managed"))
+
+    def set_secret(
+        self,
+        vault: str,
+        name: str,
+        value: Secret,
+        *,
+        tags: Mapping[str, str],
+        expires: datetime | None,
+        content_type: str | None,
+    ) -> SecretVersion:
+        """A new version; a soft-deleted secret of this name is recovered first.
+
+        While a secret is soft-deleted, being deleted or being recovered, its name answers 409:
+        https://learn.microsoft.com/azure/key-vault/general/key-vault-recovery
+        """
+
+        def write() -> SecretVersion:
+            with translated(f"PUT secret {vault}/{name}"):
+                made = self._client(vault).set_secret(
+                    name,
+                    value.reveal(),
+                    tags=dict(tags),
+                    expires_on=expires,
+                    content_type=content_type,
+                    retry_lost=False,
+                )
+                return _version(made.properties)
+
+        def write_once() -> SecretVersion:
+            """Each PUT makes a version, so what one made whose answer got lost is looked for before the next."""
+            try:
+                return write()
+            except (Unreachable, Unexpected) as error:
+                if 0 < error.status < SERVER_ERROR:
+                    raise
+                return self._latest(vault, name, value, tags) or write()
+
+        try:
+            return write_once()
+        except Conflict:
+            self._recover(vault, name)
+        return self._session.waits.until_visible(
+            write_once, what=f"the name of secret {vault}/{name} to be free", on=(Conflict,)
+        )
+
+    def update_secret(
+        self,
+        vault: str,
+        name: str,
+        version: str,
+        *,
+        tags: Mapping[str, str],
+        expires: datetime | None,
+        content_type: str | None,
+    ) -> None:
+        """Tags (all of them) and attributes of one version; its value never changes.
+
+        https://learn.microsoft.com/rest/api/keyvault/secrets/update-secret/update-secret
+        """
+        with translated(f"PATCH secret {vault}/{name}"):
+            self._client(vault).update_secret_properties(
+                name, version, tags=dict(tags), expires_on=expires, content_type=content_type
+            )
+
+    def disable_version(self, vault: str, name: str, version: str) -> None:
+        """Nobody can read that version any more; the others stay. Fine if it is gone."""
+        with suppress(NotFound), translated(f"PATCH secret {vault}/{name}"):
+            self._client(vault).update_secret_properties(name, version, enabled=False)
+
+    def delete_secret(self, vault: str, name: str) -> None:
+        """Soft-delete it, and wait until it lies among the deleted ones: only then may its name be used again."""
+        with suppress(NotFound):
+            with translated(f"DELETE secret {vault}/{name}"):
+                self._client(vault).begin_delete_secret(name)
+            with suppress(NotYetVisible):
+                what = f"the deletion of secret {name}"
+                self._session.waits.until(lambda: self._is_deleted(vault, name), what=what)
+
+    def _latest(self, vault: str, name: str, value: Secret, tags: Mapping[str, str]) -> SecretVersion | None:
+        """The latest version, if it has this value and these tags."""
+        found = self.find_secret(vault, name)
+        same = found is not None and found.value is not None and found.value.matches(value)
+        return found if same and found is not None and found.tags == tags else None
+
+    def _recover(self, vault: str, name: str) -> None:
+        """Begin to recover a soft-deleted secret; none, or one that is under way, is fine. A lost answer too."""
+        operation = f"POST recover secret {vault}/{name}"
+        with suppress(NotFound, Conflict, Unreachable), translated(operation):
+            self._client(vault).begin_recover_deleted_secret(name)
+
+    def _is_deleted(self, vault: str, name: str) -> bool:
+        """Without the right to read deleted ones it counts as deleted, as in the SDK's own poller."""
+        try:
+            with translated(f"GET deleted secret {vault}/{name}"):
+                self._client(vault).get_deleted_secret(name)
+        except NotFound:
+            return False
+        except NotAuthorized:
+            return True
+        return True
+
+    def _list(self, vault: str, path: str, operation: str) -> Iterator[dict[str, Any]]:
+        """Every item, page by page."""
+        page: dict[str, Any] = self._get(vault, path, operation).json()
+        yield from page.get("value") or ()
+        while link := page.get("nextLink"):
+            page = self._http().request("GET", link, operation=operation).json()
+            yield from page.get("value") or ()
+
+    def _get(self, vault: str, path: str, operation: str, *, missing_ok: bool = False) -> HttpResponse:
+        url = f"https://{vault}.{self._session.profile.vault_suffix}/{path}"
+        return self._http().request("GET", url, operation=operation, params=VERSION, missing_ok=missing_ok)
+
+    def _http(self) -> HttpClient:
+        return self._session.http(self._session.profile.vault_scope)
+
+    def _client(self, vault: str) -> SecretClient:
+        from azure.keyvault.secrets import SecretClient
+
+        with self._lock:
+            if vault not in self._clients:
+                url = f"https://{vault}.{self._session.profile.vault_suffix}"
+                options: dict[str, Any] = self._session.sdk_options()
+                self._clients[vault] = SecretClient(url, self._session.credential, **options)
+            return self._clients[vault]
+
+
+def _read(item: Mapping[str, Any]) -> SecretVersion:
+    """A SecretBundle or SecretItem (https://learn.microsoft.com/rest/api/keyvault/secrets); times are Unix seconds."""
+    ident: str = item["id"]
+    name, version = [*urlsplit(ident).path.split("/"), ""][2:4]
+    attributes: Mapping[str, Any] = item.get("attributes") or {}
+    return SecretVersion(
+        name=name,
+        version=version,
+        enabled=attributes.get("enabled") is not False,
+        tags=item.get("tags") or {},
+        expires=_moment(attributes.get("exp")),
+        created=_moment(attributes.get("created")),
+        updated=_moment(attributes.get("updated")),
+        content_type=item.get("contentType"),
+        value=Secret(item["value"]) if "value" in item else None,
+    )
+
+
+def _moment(seconds: int | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def _version(properties: SecretProperties) -> SecretVersion:
+    return SecretVersion(
+        name=properties.name or "",
+        version=properties.version or "",
+        enabled=properties.enabled is not False,
+        tags=properties.tags or {},
+        expires=properties.expires_on,
+        created=properties.created_on,
+        updated=properties.updated_on,
+        content_type=properties.content_type,
+    )

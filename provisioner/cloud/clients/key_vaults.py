@@ -1,0 +1,217 @@
+"""Vaults, deleted ones too, not what is in them: https://learn.microsoft.com/rest/api/keyvault/keyvault/vaults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from provisioner.cloud.errors import translated
+from provisioner.cloud.transport.arm import Arm, is_fenced, parse_id
+from provisioner.errors import NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from provisioner.cloud.transport.session import Session
+
+READ_VERSION = "2023-07-01"
+SKU_FAMILY = "A"
+
+
+@dataclass(frozen=True, kw_only=True)
+class VaultState:
+    """A vault as it stands. rbac: roles decide on its secrets, not access policies. fenced: not all networks may in."""
+
+    id: str
+    location: str
+    tenant_id: str
+    sku: str
+    uri: str
+    rbac: bool
+    soft_delete: bool
+    retention_days: int
+    purge_protection: bool
+    tags: Mapping[str, str]
+    changed: str
+    fenced: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeletedVault:
+    """A soft-deleted vault: it keeps its name until it is recovered or purged. purge_protection: nobody can purge it.
+
+    purge_on: when Azure itself does, as it writes dates.
+    """
+
+    vault_id: str
+    location: str
+    tags: Mapping[str, str]
+    purge_on: str
+    purge_protection: bool = False
+
+
+class KeyVaults:
+    """Every method raises CloudError; ids are full."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._arm = Arm(session)
+
+    def find_vault(self, vault_id: str) -> VaultState | None:
+        """The vault, or None (also while it is soft-deleted)."""
+        found = self._arm.find(vault_id, READ_VERSION)
+        return None if found is None else _vault(found)
+
+    def find_deleted(self, vault_id: str, location: str) -> DeletedVault | None:
+        """The soft-deleted vault of this name in this place, whoever's it was.
+
+        https://learn.microsoft.com/rest/api/keyvault/keyvault/vaults/get-deleted
+        """
+        part = parse_id(vault_id)
+        where = f"/subscriptions/{part.subscription}/providers/Microsoft.KeyVault/locations/{_plain(location)}"
+        found = self._arm.find_now(f"{where}/deletedVaults/{part.name}", READ_VERSION)
+        return None if found is None else _deleted(found)
+
+    def find_deleted_anywhere(self, vault_id: str) -> DeletedVault | None:
+        """The same in whatever place of the subscription.
+
+        https://learn.microsoft.com/rest/api/keyvault/keyvault/vaults/list-deleted
+        """
+        part = parse_id(vault_id)
+        listed = self._arm.list_all(
+            f"/subscriptions/{part.subscription}/providers/Microsoft.KeyVault/deletedVaults", READ_VERSION
+        )
+        return next((_deleted(one) for one in listed if one["name"].lower() == part.name.lower()), None)
+
+    def name_taken(self, vault_id: str) -> str:
+        """Why no vault can be made with this name, in Azure's words; empty: one can. Names are unique in all of Azure.
+
+        https://learn.microsoft.com/rest/api/keyvault/keyvault/vaults/check-name-availability
+        """
+        part = parse_id(vault_id)
+        path = f"/subscriptions/{part.subscription}/providers/Microsoft.KeyVault/checkNameAvailability"
+        body = {"name": part.name, "type": "Microsoft.KeyVault/vaults"}
+        told: dict[str, Any] = self._arm.request("POST", path, READ_VERSION, json=body).json()
+        if told.get("nameAvailable") or self._arm.find_now(vault_id, READ_VERSION) is not None:
+            return ""  # of the vault itself, too, where another run has just made it
+        return str(told.get("message") or told.get("reason"))
+
+    def set_vault(
+        self,
+        vault_id: str,
+        *,
+        location: str,
+        tenant_id: str,
+        sku: str,
+        retention_days: int,
+        purge_protection: bool,
+        tags: Mapping[str, str],
+    ) -> None:
+        """Make it, decided on by roles. `enablePurgeProtection: false` is refused by Azure, so it is sent only if true.
+
+        https://learn.microsoft.com/azure/key-vault/general/soft-delete-overview#purge-protection
+        """
+        properties = {
+            "tenantId": tenant_id,
+            "sku": {"family": SKU_FAMILY, "name": sku},
+            "enableRbacAuthorization": True,
+            "enableSoftDelete": True,
+            "softDeleteRetentionInDays": retention_days,
+            **({"enablePurgeProtection": True} if purge_protection else {}),
+        }
+        self._put(vault_id, {"location": location, "tags": dict(tags), "properties": properties})
+
+    def recover_vault(self, vault_id: str, *, location: str, tenant_id: str, sku: str) -> None:
+        """Bring a soft-deleted vault back as it was; `createMode: recover` ignores all other settings.
+
+        https://learn.microsoft.com/rest/api/keyvault/keyvault/vaults/create-or-update#createmode
+        """
+        kind = {"family": SKU_FAMILY, "name": sku}
+        properties = {"tenantId": tenant_id, "sku": kind, "createMode": "recover"}
+        self._put(vault_id, {"location": location, "properties": properties})
+
+    def update_vault(
+        self, vault_id: str, *, sku: str, purge_protection: bool, tags: Mapping[str, str], rbac: bool = True
+    ) -> None:
+        """SKU, purge protection (only on), roles instead of policies, and these tags and no others.
+
+        https://learn.microsoft.com/rest/api/keyvault/keyvault/vaults/update
+        """
+        properties = {
+            "sku": {"family": SKU_FAMILY, "name": sku},
+            "enableRbacAuthorization": rbac,
+            **({"enablePurgeProtection": True} if purge_protection else {}),
+        }
+        part = parse_id(vault_id)
+        with translated(f"PATCH vaults/{part.name}"):
+            body: Any = {"tags": dict(tags), "properties": properties}
+            self._client(vault_id).vaults.update(part.group, part.name, body)
+        self._arm.forget(vault_id)
+
+    def delete_vault(self, vault_id: str) -> None:
+        """Soft-delete it; gone already is fine."""
+        part = parse_id(vault_id)
+        try:
+            with translated(f"DELETE vaults/{part.name}"):
+                self._client(vault_id).vaults.delete(part.group, part.name)
+        except NotFound:
+            pass
+        self._arm.forget(vault_id)
+
+    def purge_vault(self, vault_id: str, location: str) -> None:
+        """For good. Needs Microsoft.KeyVault/locations/deletedVaults/purge/action (Key Vault Purge Operator)."""
+        part = parse_id(vault_id)
+        try:
+            with translated(what := f"POST deletedVaults/{part.name}/purge"):
+                purge = self._client(vault_id).vaults.begin_purge_deleted(part.name, _plain(location))
+                self._session.waits.finish(purge, what=what)
+        except NotFound:
+            pass
+
+    def _put(self, vault_id: str, body: Any) -> None:
+        part = parse_id(vault_id)
+        with translated(what := f"PUT vaults/{part.name}"):
+            put = self._client(vault_id).vaults.begin_create_or_update(part.group, part.name, body)
+            self._session.waits.finish(put, what=what)
+        self._arm.forget(vault_id)
+
+    def _client(self, vault_id: str) -> Any:
+        from azure.mgmt.keyvault import KeyVaultManagementClient
+
+        options = self._session.management_options()
+        return KeyVaultManagementClient(self._session.credential, parse_id(vault_id).subscription, **options)
+
+
+def _plain(location: str) -> str:
+    """`West Europe` and `westeurope` are one place."""
+    return location.replace(" ", "").lower()
+
+
+def _deleted(found: dict[str, Any]) -> DeletedVault:
+    told: dict[str, Any] = found.get("properties", {})
+    return DeletedVault(
+        vault_id=told["vaultId"],
+        location=told["location"],
+        tags=told.get("tags") or {},
+        purge_on=str(told.get("scheduledPurgeDate", "")),
+        purge_protection=bool(told.get("purgeProtectionEnabled")),
+    )
+
+
+def _vault(found: dict[str, Any]) -> VaultState:
+    told: dict[str, Any] = found["properties"]
+    return VaultState(
+        id=found["id"],
+        location=_plain(found["location"]),
+        tenant_id=told["tenantId"],
+        sku=str(told["sku"]["name"]).lower(),
+        uri=told["vaultUri"],
+        rbac=bool(told.get("enableRbacAuthorization")),
+        # Absent means on since 2020: https://learn.microsoft.com/azure/key-vault/general/soft-delete-change
+        soft_delete=told.get("enableSoftDelete") is not False,
+        retention_days=int(told.get("softDeleteRetentionInDays") or 90),
+        purge_protection=bool(told.get("enablePurgeProtection")),
+        tags=found.get("tags") or {},
+        changed=str(found.get("systemData", {}).get("lastModifiedAt", "")),
+        fenced=is_fenced(told),
+    )

@@ -1,0 +1,224 @@
+"""Storage accounts and, over ARM, their blob containers and leases.
+
+https://learn.microsoft.com/rest/api/storagerp/storage-accounts and …/blob-containers: the control plane needs no
+right on the data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from provisioner.cloud.errors import translated
+from provisioner.cloud.transport.arm import Arm, is_fenced, parse_id
+from provisioner.errors import NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from provisioner.cloud.transport.session import Session
+
+READ_VERSION = "2023-05-01"
+# What we make: nobody signs with a key, nobody reads anonymously, nobody comes without TLS 1.2.
+# https://learn.microsoft.com/azure/storage/blobs/security-recommendations
+SAFE: Mapping[str, Any] = {
+    "allowSharedKeyAccess": False,
+    "allowBlobPublicAccess": False,
+    "minimumTlsVersion": "TLS1_2",
+    "supportsHttpsTrafficOnly": True,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountState:
+    """An account as it stands. settings: of those in SAFE, what is set. fenced: not all networks may in."""
+
+    id: str
+    name: str
+    location: str
+    sku: str
+    kind: str
+    hierarchical: bool
+    settings: Mapping[str, Any]
+    endpoints: Mapping[str, str]
+    tags: Mapping[str, str]
+    fenced: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContainerState:
+    """A blob container (a filesystem is one) as ARM shows it. leased: somebody holds its lease."""
+
+    name: str
+    metadata: Mapping[str, str]
+    etag: str
+    leased: bool
+
+
+class StorageAccounts:
+    """Every method raises CloudError; ids are full. safe_settings: of the accounts that we make."""
+
+    safe_settings = SAFE
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._arm = Arm(session)
+
+    def find_account(self, account_id: str) -> AccountState | None:
+        """The account, or None."""
+        found = self._arm.find(account_id, READ_VERSION)
+        return None if found is None else _account(found)
+
+    def name_taken(self, account_id: str) -> str:
+        """Why no account can be made with this name, in Azure's words; empty: one can.
+
+        https://learn.microsoft.com/rest/api/storagerp/storage-accounts/check-name-availability
+        """
+        part = parse_id(account_id)
+        path = f"/subscriptions/{part.subscription}/providers/Microsoft.Storage/checkNameAvailability"
+        body = {"name": part.name, "type": "Microsoft.Storage/storageAccounts"}
+        told: dict[str, Any] = self._arm.request("POST", path, READ_VERSION, json=body).json()
+        if told.get("nameAvailable") or self._arm.find_now(account_id, READ_VERSION) is not None:
+            return ""  # of the account itself, too, where another run has just made it
+        return str(told.get("message") or told.get("reason"))
+
+    def create_account(self, account_id: str, *, location: str, sku: str, tags: Mapping[str, str]) -> None:
+        """A data lake (hierarchical namespace) with safe settings; waits until it stands.
+
+        https://learn.microsoft.com/azure/storage/blobs/create-data-lake-storage-account
+        """
+        part = parse_id(account_id)
+        body: Any = {
+            "location": location,
+            "kind": "StorageV2",
+            "sku": {"name": sku},
+            "tags": dict(tags),
+            "properties": {"isHnsEnabled": True, "accessTier": "Hot", **SAFE},
+        }
+        with translated(what := f"PUT storageAccounts/{part.name}"):
+            put = self._client(account_id).storage_accounts.begin_create(part.group, part.name, body)
+            self._session.waits.finish(put, what=what)
+        self._arm.forget(account_id)
+
+    def update_account(self, account_id: str, *, sku: str, tags: Mapping[str, str]) -> None:
+        """SKU, safe settings, and these tags and no others."""
+        part = parse_id(account_id)
+        body: Any = {"sku": {"name": sku}, "tags": dict(tags), "properties": dict(SAFE)}
+        with translated(f"PATCH storageAccounts/{part.name}"):
+            self._client(account_id).storage_accounts.update(part.group, part.name, body)
+        self._arm.forget(account_id)
+
+    def delete_account(self, account_id: str) -> None:
+        """With all that is in it; gone already is fine."""
+        part = parse_id(account_id)
+        try:
+            with translated(f"DELETE storageAccounts/{part.name}"):
+                self._client(account_id).storage_accounts.delete(part.group, part.name)
+        except NotFound:
+            pass
+        self._arm.forget(account_id)
+
+    def find_container(self, account_id: str, name: str) -> ContainerState | None:
+        """A container with its metadata as it is now, or None."""
+        found = self._arm.find_now(_container_id(account_id, name), READ_VERSION)
+        return None if found is None else _container(found)
+
+    def list_containers(self, account_id: str) -> tuple[ContainerState, ...]:
+        """All containers with their metadata, which the list itself leaves out.
+
+        https://learn.microsoft.com/rest/api/storagerp/blob-containers/list
+        """
+        listed = self._arm.list_all(f"{account_id}/blobServices/default/containers", READ_VERSION)
+        found = [self.find_container(account_id, item["name"]) for item in listed]
+        return tuple(container for container in found if container is not None)
+
+    def set_container(self, account_id: str, name: str, metadata: Mapping[str, str]) -> None:
+        """Make it if it is not there, and give it this metadata and no other.
+
+        https://learn.microsoft.com/rest/api/storagerp/blob-containers/create
+        """
+        part = parse_id(account_id)
+        body: Any = {"properties": {"publicAccess": "None", "metadata": dict(metadata)}}
+        with translated(f"PUT containers/{name}"):
+            self._client(account_id).blob_containers.create(part.group, part.name, name, body)
+
+    def set_metadata(self, account_id: str, name: str, metadata: Mapping[str, str]) -> None:
+        """Of a container that is there; a lease on it does not hinder."""
+        part = parse_id(account_id)
+        body: Any = {"properties": {"metadata": dict(metadata)}}
+        with translated(f"PATCH containers/{name}"):
+            self._client(account_id).blob_containers.update(part.group, part.name, name, body)
+
+    def delete_container(self, account_id: str, name: str) -> None:
+        """With all that is in it; gone already is fine. Raises Conflict while somebody holds its lease."""
+        part = parse_id(account_id)
+        try:
+            with translated(f"DELETE containers/{name}"):
+                self._client(account_id).blob_containers.delete(part.group, part.name, name)
+        except NotFound:
+            pass
+
+    def lease(
+        self,
+        account_id: str,
+        name: str,
+        action: Literal["Acquire", "Renew", "Release"],
+        *,
+        lease_id: str,
+        seconds: int = 60,
+    ) -> None:
+        """One step of a lease; Conflict if somebody else holds it.
+
+        Acquiring and renewing again under the same id is fine, so both are sent again where the answer got lost.
+
+        https://learn.microsoft.com/rest/api/storagerp/blob-containers/lease
+        """
+        part = parse_id(account_id)
+        body: Any = {"action": action}
+        if action == "Acquire":
+            body.update(leaseDuration=seconds, proposedLeaseId=lease_id)
+        else:
+            body.update(leaseId=lease_id)
+        again: Any = {"retry_on_methods": ("POST",)} if action in {"Acquire", "Renew"} else {}
+        with translated(f"{action} the lease of containers/{name}"):
+            self._client(account_id).blob_containers.lease(part.group, part.name, name, body, **again)
+
+    def _client(self, account_id: str) -> Any:
+        from azure.mgmt.storage import StorageManagementClient
+
+        def make() -> Any:
+            options = self._session.management_options()
+            return StorageManagementClient(self._session.credential, parse_id(account_id).subscription, **options)
+
+        return self._session.memory.of(("storage client", parse_id(account_id).subscription), make)
+
+
+def _container_id(account_id: str, name: str) -> str:
+    return f"{account_id}/blobServices/default/containers/{name}"
+
+
+def _account(found: dict[str, Any]) -> AccountState:
+    told: dict[str, Any] = found["properties"]
+    # Absent keys: shared keys are allowed, anonymous reading depends on the account's age, TLS 1.0 is enough.
+    return AccountState(
+        id=found["id"],
+        name=found["name"],
+        location=found["location"].replace(" ", "").lower(),
+        sku=found["sku"]["name"],
+        kind=found.get("kind", ""),
+        hierarchical=bool(told.get("isHnsEnabled")),
+        settings={name: told.get(name) for name in SAFE},
+        endpoints=told.get("primaryEndpoints") or {},
+        tags=found.get("tags") or {},
+        fenced=is_fenced(told),
+    )
+
+
+def _container(found: dict[str, Any]) -> ContainerState:
+    told: dict[str, Any] = found.get("properties", {})
+    return ContainerState(
+        name=found["name"],
+        metadata=told.get("metadata") or {},
+        etag=str(found.get("etag", "")),
+        leased=told.get("leaseState") in {"Leased", "Breaking"},
+    )

@@ -1,6 +1,0 @@
-"""Data lakes: `client` reads and writes filesystems and paths, `upload` is the road of a file's bytes."""
-
-from provisioner.cloud.data_lake.client import DataLake
-from provisioner.cloud.data_lake.properties import FilesystemProperties, PathProperties
-
-__all__ = ["DataLake", "FilesystemProperties", "PathProperties"]

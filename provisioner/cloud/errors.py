@@ -1,0 +1,162 @@
+"""Azure's errors become ours, by type and code; the only place that branches on an error's text.
+
+Which code becomes what is in `error_table`.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    HttpResponseError,
+    ResourceNotFoundError,
+    ServiceRequestError,
+    ServiceResponseError,
+)
+
+from provisioner.cloud.answers import SIGN_IN_CODE, broken_off, causes, error_codes, request_id, retry_after
+from provisioner.cloud.error_table import BY_CODE, BY_STATUS, row_of
+from provisioner.cloud.remedies import SIGN_IN_REMEDY, missing_in, missing_permission
+from provisioner.errors import CloudError, NotAuthorized, NotFound, Unexpected, Unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+
+# A limit of the service's own is reached, and not that it is busy:
+# https://learn.microsoft.com/azure/key-vault/general/overview-throttling and
+# https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling
+LIMITED = frozenset({"Throttled", "SubscriptionRequestsThrottled"})
+FAILED_THERE = "Azure itself failed. Run the command again in a few minutes; it goes on where it stopped."
+NAMESPACE = re.compile(r"namespace '([\w.]+)'")
+TOO_MANY = 429
+UNANSWERED = (ServiceRequestError, ServiceResponseError)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """An error as Azure worded it. code: the innermost that is known here, else the outer one."""
+
+    status: int
+    code: str
+    message: str
+    request_id: str = ""
+    retry_after_seconds: float | None = None
+    request: Any = field(default=None, repr=False)
+
+
+@contextmanager
+def translated(operation: str) -> Generator[None]:
+    """Whatever azure-core raises inside leaves as a CloudError of this operation."""
+    try:
+        yield
+    except AzureError as error:
+        raise _ours(error, operation) from error
+
+
+def limit_reached(response: Any) -> float | None:
+    """How long a service asks to wait that turned a call away for a limit of its own (0: it does not say); or None."""
+    if response.status_code != TOO_MANY:
+        return None
+    answer = _answer(response)
+    return (answer.retry_after_seconds or 0.0) if answer.code in LIMITED else None
+
+
+def refusal(response: Any, operation: str) -> CloudError:
+    """The CloudError of an answer with an error status (azure.core.rest or SDK response)."""
+    return _of_answer(_answer(response), operation)
+
+
+def _ours(error: AzureError, operation: str) -> CloudError:
+    response = getattr(error, "response", None)
+    if isinstance(error, ClientAuthenticationError) and (response is None or SIGN_IN_CODE.search(str(error.message))):
+        return _sign_in_failed(error, operation)
+    if isinstance(error, UNANSWERED) or broken_off(error):
+        return Unreachable(operation=operation, message=_root(error))
+    if isinstance(error, HttpResponseError) and response is not None:
+        return refusal(response, operation)
+    if isinstance(error, ResourceNotFoundError):
+        return NotFound(operation=operation, message=str(error.message))
+    return _of_answer(_of_operation(error), operation)
+
+
+def _sign_in_failed(error: ClientAuthenticationError, operation: str) -> CloudError:
+    """No credential, or Entra turned ours down: however new it may be, this run does not wait for it."""
+    text = str(error.message)
+    found = SIGN_IN_CODE.search(text)
+    code = found.group() if found else "CredentialUnavailable"
+    if found is None and any(isinstance(cause, UNANSWERED) for cause in causes(error)):
+        return Unreachable(operation=operation, message=_root(error))
+    told = _first_lines(text) if found else _unavailable(text)
+    return NotAuthorized(operation=operation, status=401, code=code, message=told, remedy=SIGN_IN_REMEDY)
+
+
+def _unavailable(text: str) -> str:
+    """What the chain of azure-identity tried, in short: az tells best what is missing."""
+    tried = re.findall(r"^\s*(\w+Credential): (.*)", text, re.MULTILINE)
+    az = next((why for name, why in tried if name == "AzureCliCredential"), "")
+    return f"nobody is signed in here (tried {len(tried)} ways; az: {az})" if az else _first_lines(text)
+
+
+def _of_answer(answer: Answer, operation: str) -> CloudError:
+    row = row_of(answer.code, answer.message)
+    kind = row.error if row is not None else BY_STATUS.get(answer.status, Unexpected)
+    return kind(
+        operation=operation,
+        status=answer.status,
+        code=answer.code,
+        message=_first_lines(answer.message),
+        request_id=answer.request_id,
+        retry_after_seconds=answer.retry_after_seconds,
+        remedy=_remedy(kind, answer),
+    )
+
+
+def _remedy(kind: type[CloudError], answer: Answer) -> str:
+    if answer.code.startswith("AADSTS"):
+        return SIGN_IN_REMEDY
+    if answer.code == "Authorization_RequestDenied":
+        return missing_permission(answer.request)
+    if kind is NotAuthorized:
+        return missing_in(answer.message, answer.request)
+    if answer.code in {"SubscriptionNotRegistered", "MissingSubscriptionRegistration"}:
+        named = NAMESPACE.search(answer.message)
+        line = f"az provider register --namespace {named.group(1) if named else 'NAMESPACE'} --wait"
+        return f"Register the resource provider: `{line}`."
+    return FAILED_THERE if answer.status >= 500 else ""
+
+
+def _answer(response: Any) -> Answer:
+    outer, inner, message = error_codes(response)
+    code = inner if inner in BY_CODE else outer or response.headers.get("x-ms-error-code", "")
+    return Answer(
+        status=response.status_code,
+        code=code or str(getattr(response, "reason", "") or ""),
+        message=message,
+        request_id=request_id(response),
+        retry_after_seconds=retry_after(response),
+        request=getattr(response, "request", None),
+    )
+
+
+def _of_operation(error: AzureError) -> Answer:
+    """A long-running operation that ended badly bears its error without an answer."""
+    told = getattr(error, "error", None)
+    code = str(getattr(told, "code", "") or type(error).__name__)
+    return Answer(status=0, code=code, message=str(error.message))
+
+
+def _first_lines(text: str) -> str:
+    """The message without its trailing trace ids and repetitions."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    kept = [line for line in lines if not line.startswith(("RequestId:", "Time:", "Trace ID:", "Correlation ID:"))]
+    return " ".join(kept)[:1000]
+
+
+def _root(error: AzureError) -> str:
+    return str(list(causes(error))[-1] or error)[:500]

@@ -1,6 +1,0 @@
-"""Microsoft Graph: `client` asks, `objects` is what it shows, `policy` what it says of client secrets."""
-
-from provisioner.cloud.graph.client import Graph
-from provisioner.cloud.graph.objects import Application, NewPassword, Password, Principal
-
-__all__ = ["Application", "Graph", "NewPassword", "Password", "Principal"]

@@ -1,0 +1,61 @@
+"""A raw client for one audience on azure-core's pipeline: what no SDK does, and reads that must be quick."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from azure.core.pipeline import Pipeline
+from azure.core.pipeline.policies import BearerTokenCredentialPolicy, RequestIdPolicy, UserAgentPolicy
+from azure.core.rest import HttpRequest, HttpResponse
+
+from provisioner.cloud.errors import refusal, translated
+from provisioner.cloud.transport.retries import Retry
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from provisioner.cloud.transport.http_transport import Transport
+    from provisioner.cloud.transport.tokens import Tokens
+
+ERROR = 400
+GONE = 404
+
+
+class HttpClient:
+    """Signed requests; errors are CloudErrors."""
+
+    def __init__(self, credential: Tokens, scope: str, *, transport: Transport, user_agent: str) -> None:
+        sign: BearerTokenCredentialPolicy[HttpRequest, HttpResponse] = BearerTokenCredentialPolicy(credential, scope)
+        policies: list[Any] = [RequestIdPolicy(), UserAgentPolicy(user_agent=user_agent), Retry(), sign]
+        self._pipeline: Pipeline[HttpRequest, HttpResponse] = Pipeline[HttpRequest, HttpResponse](transport, policies)
+
+    def request(  # noqa: PLR0913  # the parts of an HTTP request
+        self,
+        method: str,
+        url: str,
+        *,
+        operation: str,
+        json: Any = None,
+        content: Any = None,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        missing_ok: bool = False,
+        stream: bool = False,
+        retry_lost: bool = True,
+        patient: bool = True,
+    ) -> HttpResponse:
+        """The answer, if it is no error. missing_ok: a 404 is returned too. retry_lost: send again if none came.
+
+        patient: send again what a second try can mend.
+
+        operation: what it is for people, as `GET vaults/kv-dev`. Raises CloudError.
+        """
+        request = HttpRequest(
+            method, url, json=json, content=content, params=dict(params or {}), headers=dict(headers or {})
+        )
+        with translated(operation):
+            asked = self._pipeline.run(request, stream=stream, retry_lost=retry_lost, retry_patient=patient)
+            response = asked.http_response
+        if response.status_code >= ERROR and not (missing_ok and response.status_code == GONE):
+            raise refusal(response, operation)
+        return response

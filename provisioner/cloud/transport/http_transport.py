@@ -1,0 +1,198 @@
+"""The one way out: every request of every client, sign-in included, goes through one pool of connections.
+
+It keeps to the budget, counts, notes the cloud's clock, refuses writes without the lease and logs method, URL, status
+and time; never a header or a body.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from azure.core.pipeline.transport import HttpTransport, RequestsTransport
+
+from provisioner.cloud.answers import request_id
+from provisioner.cloud.transport.clock import Clock
+from provisioner.cloud.transport.connections import CONNECT_SECONDS, Connections
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from azure.core.rest import HttpRequest, HttpResponse
+
+    from provisioner.cloud.transport.budget import Budget
+    from provisioner.cloud.transport.connections import Route
+    from provisioner.cloud.transport.waits import Waits
+
+LOG = logging.getLogger("provisioner.http")
+DISCOVERY = "/.well-known/openid-configuration"
+OK = 200
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
+READ_SECONDS = 30
+WRITE_SECONDS = CONNECT_SECONDS + READ_SECONDS
+
+
+class Transport(HttpTransport[Any, Any]):
+    """One pool for all SDK clients; closing it through one of them is without effect (`shut` ends it).
+
+    throttled_seconds: how long `retries` may go on with a call that a service turns away and says until when.
+    """
+
+    def __init__(
+        self,
+        route: Route,
+        clock: Clock,
+        waits: Waits,
+        *,
+        guard: Callable[[str, str], None],
+        budget: Budget | None = None,
+        debug: bool = False,
+    ) -> None:
+        self._connections = Connections(route, self._ask_again)
+        self._wire: Any = RequestsTransport(
+            session=self._connections.session,
+            session_owner=False,
+            connection_timeout=CONNECT_SECONDS,
+            read_timeout=READ_SECONDS,
+        )
+        self.throttled_seconds = waits.patience.throttled_seconds
+        self.counter: Counter[str] = Counter()
+        self._clock = clock
+        self._route = route
+        self._waits = waits
+        self._guard = guard
+        self._budget = budget
+        self._debug = debug
+        self._lock = threading.Lock()
+        self._writing = threading.local()
+
+    def sleep(self, duration: float) -> None:
+        """All waiting of all SDKs, so that an interrupt ends it."""
+        self._waits.take_turn(duration)
+
+    def send(self, request: Any, **options: Any) -> Any:
+        """One request on the wire, when it is its turn; raises what azure-core raises."""
+        if self._budget is None:
+            return self._guarded(request, **options)
+        turn = self._budget.enter(request.method, request.url)
+        response = None
+        try:
+            response = self._guarded(request, **options)
+        finally:
+            turn.ended(response)
+        return response
+
+    def _guarded(self, request: Any, **options: Any) -> Any:
+        if request.method in READS:
+            return self.send_unguarded(request, **options)
+        self._guard(request.method, request.url)
+        outer, self._writing.request = getattr(self._writing, "request", None), request
+        try:
+            return self.send_unguarded(request, **options)
+        finally:
+            self._writing.request = outer
+
+    def _ask_again(self) -> None:
+        """Whether this thread's write may still be sent, now that its connection stands."""
+        request = getattr(self._writing, "request", None)
+        if request is not None:
+            self._guard(request.method, request.url)
+
+    def send_unguarded(self, request: Any, **options: Any) -> Any:
+        """`send` without a look at the lease, and at once."""
+        if self._route.proxies is not None:
+            options["proxies"] = dict(self._route.proxies)
+            options["connection_verify"] = self._route.ca_bundle or True
+        started = time.perf_counter()
+        try:
+            response: Any = self._wire.send(request, **options)
+        except Exception as error:
+            self._log(request, started, type(error).__name__, "")
+            raise
+        self._note(request, response)
+        self._log(request, started, str(response.status_code), request_id(response))
+        return response
+
+    def _note(self, request: HttpRequest, response: HttpResponse) -> None:
+        host = urlsplit(request.url).hostname or ""
+        with self._lock:
+            self.counter[f"{request.method} {host}"] += 1
+        self._clock.note(response.headers.get("Date"))
+
+    def _log(self, request: HttpRequest, started: float, status: str, ident: str) -> None:
+        if self._debug:
+            took = (time.perf_counter() - started) * 1000
+            LOG.info("%s %s %s %.0f ms %s", request.method, _plain(request.url), status, took, ident)
+
+    def open(self) -> None:
+        """The pool opens connections as they are needed."""
+        self._wire.open()
+
+    def close(self) -> None:
+        """A client that is done leaves the pool to the others."""
+
+    def __exit__(self, *_: object) -> None:
+        """As `close`."""
+
+    def fresh(self) -> Transport:
+        """A pool of its own by the same route, for signing in only; whoever takes it shuts it."""
+        return Transport(self._route, Clock(), self._waits, guard=lambda _method, _url: None, debug=self._debug)
+
+    def shut(self) -> None:
+        """End every connection, at the end of the run."""
+        self._connections.shut()
+
+
+class SignInTransport(HttpTransport[Any, Any]):
+    """The same pool for what fetches tokens: renewing the lease needs one, so that must not wait for the lease."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._discoveries: dict[str, Any] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def throttled_seconds(self) -> float:
+        """As the pool's own."""
+        return self._transport.throttled_seconds
+
+    def send(self, request: Any, **options: Any) -> Any:
+        """One request on the wire; none for what the authority told already.
+
+        MSAL asks where an authority's endpoints are for each audience anew:
+        https://learn.microsoft.com/entra/identity-platform/v2-protocols-oidc#find-your-apps-openid-configuration-document-uri
+        """
+        url: str = request.url
+        if request.method != "GET" or not url.endswith(DISCOVERY):
+            return self._transport.send_unguarded(request, **options)
+        with self._lock:  # who asks at the same time waits for the same answer
+            if url not in self._discoveries:
+                answer = self._transport.send_unguarded(request, **options)
+                if answer.status_code != OK:
+                    return answer
+                self._discoveries[url] = answer
+            return self._discoveries[url]
+
+    def sleep(self, duration: float) -> None:
+        """As the pool's own."""
+        self._transport.sleep(duration)
+
+    def open(self) -> None:
+        """The pool opens connections as they are needed."""
+
+    def close(self) -> None:
+        """The pool stays open."""
+
+    def __exit__(self, *_: object) -> None:
+        """As `close`."""
+
+
+def _plain(url: str) -> str:
+    """The URL; a signature in it (SAS) is hidden."""
+    path, _, query = url.partition("?")
+    kept = ["sig=(secret)" if part.lower().startswith("sig=") else part for part in query.split("&") if part]
+    return "?".join((path, "&".join(kept))) if kept else path

@@ -1,0 +1,188 @@
+"""The one retry policy: by type of answer, bounded, jittered, in every client's pipeline.
+
+A POST whose answer got lost is not sent again: it may have made something. Whoever sent it reads what stands. The same
+for any request with the option `retry_lost=False`; with `retry_patient=False` nothing is sent twice. A service that
+turns a call away for its limits and says until when is asked again then, for as long as the spec's `waits.throttle`.
+"""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from http.client import RemoteDisconnected
+from random import SystemRandom
+from typing import TYPE_CHECKING, Any
+
+from azure.core.exceptions import (
+    HttpResponseError,
+    ServiceRequestError,
+    ServiceResponseError,
+)
+from azure.core.pipeline.policies import HTTPPolicy
+
+from provisioner.cloud.answers import body_text, broken_off, causes, retry_after
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from azure.core.pipeline import PipelineRequest, PipelineResponse
+
+JITTER = SystemRandom().uniform
+ATTEMPTS = 6
+FIRST_SECONDS = 0.25
+THROTTLED_SECONDS = 600.0
+LATER_SECONDS = 5.0  # than a service asks for, at most
+# https://learn.microsoft.com/azure/architecture/best-practices/retry-service-specific
+TRANSIENT = frozenset({408, 500, 502, 503, 504})
+# A POST that these answer was not carried out.
+TOO_MANY = 429
+TURNED_AWAY = frozenset({TOO_MANY, 503})
+# Another operation runs there: https://learn.microsoft.com/rest/api/storagerp/storage-resource-provider-error-codes and
+# https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/common-deployment-errors
+BUSY = frozenset({"AnotherOperationInProgress", "OperationInProgress", "StorageAccountOperationInProgress"})
+UNREGISTERED = '"MissingSubscriptionRegistration"'
+
+ENDED = (RemoteDisconnected, ConnectionResetError, ssl.SSLEOFError)
+FOREIGN = frozenset({"timeout", "hosts", "location_mode"})  # the last two are azure-storage's
+
+
+class Retry(HTTPPolicy[Any, Any]):
+    """Sends again what a second try can mend."""
+
+    def __init__(self, **_: Any) -> None:
+        """azure-identity makes its own with whatever it was given."""
+
+    def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
+        """The last answer, or the last connection error."""
+        options = request.context.options
+        safe = "POST" in options.get("retry_on_methods", ()) or request.http_request.method != "POST"
+        safe = safe and bool(options.get("retry_lost", True))
+        patient = bool(options.get("retry_patient", True))
+        _drop_foreign_options(options)
+        position = _position(request.http_request)
+        transport: Any = request.context.transport
+        seconds = getattr(transport, "throttled_seconds", THROTTLED_SECONDS)  # azure-identity has pools of its own
+        delays, busy = _delays(ATTEMPTS if patient else 1), _Busy(seconds if patient else 0.0)
+        delay = next(delays)
+        while True:
+            try:
+                response = self.next.send(request)
+            except (ServiceRequestError, ServiceResponseError, HttpResponseError) as error:
+                if isinstance(error, HttpResponseError) and not broken_off(error):
+                    raise
+                if delay is None or not _repeatable(error, safe=safe) or not _rewind(request.http_request, position):
+                    raise
+                transport.sleep(delay)
+                delay = next(delays)
+                continue
+            _refuse_registering(response.http_response)
+            pause = busy.pause(response.http_response)
+            if pause is None and delay is not None and _transient(response, safe=safe):
+                pause, delay = max(retry_after(response.http_response) or 0.0, delay), next(delays)
+            if pause is None or busy.over or not _rewind(request.http_request, position):
+                return response
+            transport.sleep(pause)
+
+
+@dataclass
+class _Busy:
+    """The waits for a service that says when it takes a call; they count as no try. left: seconds."""
+
+    left: float
+    asked: int = 0
+
+    @property
+    def over(self) -> bool:
+        """Whether it was waited for long enough."""
+        return self.left < 0
+
+    def pause(self, response: Any) -> float | None:
+        """As long as it says, and longer each time: others ask then, too. None where it does not say."""
+        seconds = retry_after(response) if response.status_code == TOO_MANY else None
+        if not seconds:
+            return None
+        pause = seconds + JITTER(0.0, min(self.asked, LATER_SECONDS))  # spreads load, guards nothing
+        self.left, self.asked = self.left - pause, self.asked + 1
+        return pause
+
+
+def never_resent(error: BaseException) -> bool:
+    """Whether no later try can help: the name does not resolve, the certificate is not trusted, the proxy says no."""
+    from urllib3.exceptions import NameResolutionError, ProxyError, SSLError
+
+    hopeless = (NameResolutionError,) if cut_off(error) else (NameResolutionError, SSLError, ProxyError)
+    return any(isinstance(cause, hopeless) for cause in causes(error))
+
+
+def cut_off(error: BaseException) -> bool:
+    """Whether the connection ended while an answer was awaited: the request may have been carried out.
+
+    Behind a proxy urllib3 calls this a ProxyError, in TLS an SSLError, and azure-core a request that was never sent.
+    """
+    return any(isinstance(cause, ENDED) for cause in causes(error))
+
+
+def _delays(attempts: int) -> Iterator[float | None]:
+    """A pause after each attempt; None after the last."""
+    for attempt in range(attempts - 1):
+        yield FIRST_SECONDS * 2**attempt * JITTER(0.5, 1.0)  # spreads load, guards nothing
+    yield None
+
+
+def _repeatable(error: Exception, *, safe: bool) -> bool:
+    unsent = isinstance(error, ServiceRequestError) and not cut_off(error)
+    return not never_resent(error) and (safe or unsent)
+
+
+def _transient(response: PipelineResponse[Any, Any], *, safe: bool) -> bool:
+    status: int = response.http_response.status_code
+    if status in TURNED_AWAY:
+        return True
+    if status in TRANSIENT:
+        return safe
+    return status == 409 and (retry_after(response.http_response) is not None or _busy(response.http_response))
+
+
+def _busy(response: Any) -> bool:
+    """Whether another operation runs there, which says nothing of when it ends."""
+    text = body_text(response)
+    return any(f'"{code}"' in text for code in BUSY)
+
+
+def _refuse_registering(response: Any) -> None:
+    """Raises HttpResponseError where azure-mgmt-core would register a provider unasked: a person decides that."""
+    if response.status_code == 409 and UNREGISTERED in body_text(response):
+        raise HttpResponseError(response=response)
+
+
+def _position(request: Any) -> int | None:
+    """Where a streamed body begins; None: it cannot be sent twice."""
+    body = _stream(request)
+    if body is None:
+        return 0
+    try:
+        return int(body.tell())
+    except (AttributeError, OSError):
+        return None
+
+
+def _rewind(request: Any, position: int | None) -> bool:
+    body = _stream(request)
+    if body is None:
+        return True
+    if position is None:
+        return False
+    body.seek(position)
+    return True
+
+
+def _stream(request: Any) -> Any:
+    """The body if it is a stream: azure.core.rest calls it `content`, older requests `body`."""
+    body = getattr(request, "content", None) or getattr(request, "body", None)
+    return body if hasattr(body, "read") else None
+
+
+def _drop_foreign_options(options: dict[str, Any]) -> None:
+    """Options that the SDKs' own retry policies take out before they reach the transport, which knows none."""
+    for name in [key for key in options if key.startswith("retry_") or key in FOREIGN]:
+        del options[name]

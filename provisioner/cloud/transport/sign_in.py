@@ -1,0 +1,179 @@
+"""Which credential is used, and why: the local Azure's own operator, else the environment, else who is signed in here.
+
+Only the credential that is needed is made; the chain of azure-identity asks the machine (az, IMDS) one by one.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
+
+from provisioner.cloud.remedies import SIGN_IN_REMEDY
+from provisioner.errors import NotAuthorized
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from azure.core.credentials import TokenCredential
+
+    from provisioner.cloud.profile import Profile
+    from provisioner.secret import Secret
+
+# az takes seconds to start, and is asked for all audiences at once; azure-identity gives it ten.
+PROCESS_SECONDS = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalSettings:
+    """How to reach the embedded local Azure, and who its operator is."""
+
+    proxy: str
+    ca_bundle: str
+    tenant_id: str
+    client_id: str
+    client_secret: Secret
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignIn:
+    """A credential and, for people, what it is and why it was taken."""
+
+    credential: TokenCredential
+    how: str
+
+
+def sign_in(profile: Profile, tenant: str | None, local: LocalSettings | None, **options: Any) -> SignIn:
+    """The credential of this run; `options` go to azure-identity (transport, retry policy).
+
+    Order of the environment's variables as in EnvironmentCredential:
+    https://learn.microsoft.com/python/api/azure-identity/azure.identity.environmentcredential
+
+    Raises NotAuthorized for variables that make no credential.
+    """
+    options.update(_authority(profile))
+    if local is not None:
+        return _operator(local, options)
+    try:
+        return (
+            _from_variables(os.environ, tenant, options)
+            or _from_pipeline(profile, os.environ, tenant, options)
+            or _signed_in_here(os.environ, tenant, options)
+        )
+    except (ValueError, OSError) as error:
+        raise NotAuthorized(operation="sign-in", message=str(error), remedy=SIGN_IN_REMEDY) from error
+
+
+def by_secret(profile: Profile, tenant_id: str, client_id: str, secret: Secret, **options: Any) -> SignIn:
+    """A service principal with its secret."""
+    from azure.identity import ClientSecretCredential
+
+    options.update(_authority(profile))
+    credential = ClientSecretCredential(tenant_id, client_id, secret.reveal(), **options)
+    return SignIn(credential=credential, how=f"client secret of {client_id}")
+
+
+def _authority(profile: Profile) -> dict[str, Any]:
+    """It comes from our own table: MSAL need not ask whether it exists."""
+    return {"authority": urlsplit(profile.authority).netloc, "disable_instance_discovery": True}
+
+
+def _operator(local: LocalSettings, options: Mapping[str, Any]) -> SignIn:
+    from azure.identity import ClientSecretCredential
+
+    secret = local.client_secret.reveal()
+    credential = ClientSecretCredential(local.tenant_id, local.client_id, secret, **options)
+    return SignIn(credential=credential, how="the operator of the embedded local Azure")
+
+
+def _from_variables(env: Mapping[str, str], tenant: str | None, options: Mapping[str, Any]) -> SignIn | None:
+    client = env.get("AZURE_CLIENT_ID")
+    home = tenant or env.get("AZURE_TENANT_ID")
+    if not client or not home:
+        return None
+    if secret := env.get("AZURE_CLIENT_SECRET"):
+        from azure.identity import ClientSecretCredential
+
+        credential: TokenCredential = ClientSecretCredential(home, client, secret, **options)
+        return SignIn(credential=credential, how=f"client secret of {client} (AZURE_CLIENT_SECRET)")
+    if path := env.get("AZURE_CLIENT_CERTIFICATE_PATH"):
+        from azure.identity import CertificateCredential
+
+        password = env.get("AZURE_CLIENT_CERTIFICATE_PASSWORD")
+        credential = CertificateCredential(home, client, path, password=password, **options)
+        return SignIn(credential=credential, how=f"certificate of {client} (AZURE_CLIENT_CERTIFICATE_PATH)")
+    if path := env.get("AZURE_FEDERATED_TOKEN_FILE"):
+        from azure.identity import WorkloadIdentityCredential
+
+        credential = WorkloadIdentityCredential(tenant_id=home, client_id=client, token_file_path=path, **options)
+        return SignIn(credential=credential, how=f"workload identity {client} (AZURE_FEDERATED_TOKEN_FILE)")
+    return None
+
+
+def _from_pipeline(
+    profile: Profile, env: Mapping[str, str], tenant: str | None, options: Mapping[str, Any]
+) -> SignIn | None:
+    """The federated identity that GitHub or Azure Pipelines vouches for, anew each time: a vouch lives for minutes.
+
+    https://docs.github.com/actions/reference/security/oidc and
+    https://learn.microsoft.com/python/api/azure-identity/azure.identity.azurepipelinescredential
+    """
+    client, home = env.get("AZURE_CLIENT_ID"), tenant or env.get("AZURE_TENANT_ID")
+    url, bearer = env.get("ACTIONS_ID_TOKEN_REQUEST_URL"), env.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN")
+    if client and home and url and bearer:
+        from azure.identity import ClientAssertionCredential
+
+        vouch = _github_vouch(f"{url}&audience={quote(profile.federation_audience, safe='')}", bearer, options)
+        credential: TokenCredential = ClientAssertionCredential(home, client, vouch, **options)
+        return SignIn(credential=credential, how=f"workload identity {client} (GitHub Actions)")
+    client = env.get("AZURESUBSCRIPTION_CLIENT_ID")
+    home = tenant or env.get("AZURESUBSCRIPTION_TENANT_ID")
+    connection, bearer = env.get("AZURESUBSCRIPTION_SERVICE_CONNECTION_ID"), env.get("SYSTEM_ACCESSTOKEN")
+    if client and home and connection and bearer:
+        from azure.identity import AzurePipelinesCredential
+
+        credential = AzurePipelinesCredential(
+            tenant_id=home, client_id=client, service_connection_id=connection, system_access_token=bearer, **options
+        )
+        return SignIn(credential=credential, how=f"workload identity {client} (Azure Pipelines)")
+    return None
+
+
+def _github_vouch(url: str, bearer: str, options: Mapping[str, Any]) -> Callable[[], str]:
+    """Asks GitHub who this job is; raises what azure-core raises."""
+    from azure.core.exceptions import ClientAuthenticationError
+    from azure.core.pipeline import Pipeline
+    from azure.core.rest import HttpRequest, HttpResponse
+
+    policies = [kind() for kind in (options.get("retry_policy_class"),) if kind]
+
+    def vouch() -> str:
+        request = HttpRequest("GET", url, headers={"Authorization": f"Bearer {bearer}"})
+        response = Pipeline[HttpRequest, HttpResponse](options["transport"], policies).run(request).http_response
+        if response.status_code != 200:
+            raise ClientAuthenticationError("GitHub gives this job no identity", response=response)
+        return str(response.json()["value"])
+
+    return vouch
+
+
+def _signed_in_here(env: Mapping[str, str], tenant: str | None, options: Mapping[str, Any]) -> SignIn:
+    """Whoever is signed in on this machine; not the variables again, of which azure-identity takes empty ones.
+
+    https://learn.microsoft.com/azure/developer/python/sdk/authentication/credential-chains
+    """
+    from azure.identity import DefaultAzureCredential
+
+    tenants = {"additionally_allowed_tenants": [tenant]} if tenant else {}
+    identity = env.get("AZURE_CLIENT_ID") or None
+    # The chain gives its probe of the machine's identity a retry policy of its own, and takes none besides.
+    options = {name: value for name, value in options.items() if name != "retry_policy_class"}
+    credential = DefaultAzureCredential(
+        exclude_environment_credential=True,
+        managed_identity_client_id=identity,
+        process_timeout=PROCESS_SECONDS,
+        **tenants,
+        **options,
+    )
+    return SignIn(credential=credential, how="DefaultAzureCredential (managed identity, az, azd, as found here)")
