@@ -10,7 +10,7 @@ import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from provisioner.cloud.claims import claims_of
@@ -29,7 +29,6 @@ from provisioner.errors import NotYetVisible
 if TYPE_CHECKING:
     from collections import Counter
 
-    from provisioner.cloud.lease import Lease
     from provisioner.cloud.profile import Profile
     from provisioner.cloud.transport.http_client import HttpClient
     from provisioner.secret import Secret
@@ -41,6 +40,26 @@ POLL_SECONDS = 2
 EXPIRED = "AADSTS7000222"
 
 
+class WriteLease(Protocol):
+    """The environment's lease as far as a run asks of it; `cloud/lease.py` has it."""
+
+    def require(self, seconds: float, *, during: str) -> None:
+        """Raise LeaseLost unless the lease lasts that long."""
+        ...
+
+    def check(self, *, during: str) -> None:
+        """Raise LeaseLost if it is known to be lost."""
+        ...
+
+    def holds(self, account_id: str, container: str) -> bool:
+        """Whether it is the lease of that container."""
+        ...
+
+    def release(self) -> None:
+        """Let other runs in."""
+        ...
+
+
 class Session:
     """Made by `open_session`; used by many threads at once."""
 
@@ -49,7 +68,7 @@ class Session:
     ) -> None:
         self.profile = profile
         self.subscription_id = subscription
-        self.lease: Lease | None = None
+        self.lease: WriteLease | None = None
         self._tenant, self._route, self._debug = tenant, route, debug
         self.memory, self.clock, self.waits = Memory(), Clock(self._ask_the_time), waits
         budget = Budget(profile, pause=waits.take_turn, ticks=ticks, limit_reached=limit_reached)

@@ -1,0 +1,97 @@
+"""Modules of a package may not import each other in a circle; imports for types and inside functions count."""
+
+from __future__ import annotations
+
+import ast
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+TOP = Path(__file__).parents[1]
+PACKAGES = ("provisioner",)
+
+
+def modules(top: Path, package: str) -> dict[str, Path]:
+    """Every module of a package in the folder `top`, by its dotted name; a package has the name of its folder."""
+    files = ((".".join(file.relative_to(top).with_suffix("").parts), file) for file in (top / package).rglob("*.py"))
+    return {name.removesuffix(".__init__"): file for name, file in files}
+
+
+def imported(name: str, file: Path) -> Iterator[str]:
+    """Dotted names that a module imports, wherever in it; `from a import b` counts as `a.b`."""
+    package = name.split(".") if file.name == "__init__.py" else name.split(".")[:-1]
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) + 1 - node.level] if node.level else []
+            origin = ".".join([*above, *filter(None, [node.module])])
+            yield from (f"{origin}.{alias.name}" for alias in node.names)
+
+
+def imports(top: Path, package: str) -> dict[str, set[str]]:
+    """Which modules of the package each of its modules imports."""
+    files = modules(top, package)
+
+    def module(name: str) -> str:
+        """The module of that name, or the one that defines the name."""
+        return name if name in files else name.rpartition(".")[0]
+
+    return {name: {module(one) for one in imported(name, file)} & files.keys() for name, file in files.items()}
+
+
+def shortest_paths(name: str, graph: Mapping[str, set[str]]) -> dict[str, tuple[str, ...]]:
+    """From a module to each that it imports, directly or through others; to itself only in a circle."""
+    paths: dict[str, tuple[str, ...]] = {}
+    waiting: deque[tuple[str, ...]] = deque([(name,)])
+    while waiting:
+        path = waiting.popleft()
+        for one in sorted(graph[path[-1]] - paths.keys()):
+            paths[one] = (*path, one)
+            waiting.append(paths[one])
+    return paths
+
+
+def circles(graph: Mapping[str, set[str]]) -> list[str]:
+    """For each group of modules that import each other in circles: how many they are, and the shortest circle."""
+    paths = {name: shortest_paths(name, graph) for name in graph}
+    groups = {frozenset(one for one in paths[name] if name in paths[one]) for name in graph if name in paths[name]}
+    shortest = {group: min((paths[name][name] for name in sorted(group)), key=len) for group in groups}
+    return sorted(f"{len(group)}: {' -> '.join(path)}" for group, path in shortest.items())
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_module_imports_itself_through_others(package: str) -> None:
+    graph = imports(TOP, package)
+    assert len(graph) > 10
+    assert not circles(graph), "\n".join(["modules in circles:", *circles(graph)])
+
+
+TYPES_ONLY = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    "
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"a": "from toy.b import B", "b": f"{TYPES_ONLY}from toy.a import A"}, ["2: toy.a -> toy.b -> toy.a"]),
+        ({"a": "from toy import b", "b": "def f():\n    import toy.a"}, ["2: toy.a -> toy.b -> toy.a"]),
+        ({"a": "from .b import B", "b": "from . import a"}, ["2: toy.a -> toy.b -> toy.a"]),
+        (
+            {"a": "import toy.b", "b": "import toy.c", "c": "import toy.a\nimport toy.d", "d": "import toy.c"},
+            ["4: toy.c -> toy.d -> toy.c"],
+        ),
+        ({"a": "from toy.b.c import C", "b/__init__": "from toy.b.c import C", "b/c": "import json"}, []),
+        ({"a": "from toy.b import B\nfrom toy.c import C", "b": "from toy.c import C", "c": ""}, []),
+    ],
+)
+def test_a_circle_of_any_sort_of_import_is_found(tmp_path: Path, files: dict[str, str], expected: list[str]) -> None:
+    for name, text in files.items():
+        file = tmp_path / "toy" / f"{name}.py"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    assert circles(imports(tmp_path, "toy")) == expected
