@@ -16,12 +16,15 @@ from urllib.parse import urlsplit
 import pytest
 from azure.core.exceptions import ServiceRequestError
 from azure.core.rest import HttpRequest
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from provisioner.cloud.profile import LOCAL
 from provisioner.cloud.transport.clock import ticks
 from provisioner.cloud.transport.connections import CONNECT_SECONDS
 from provisioner.cloud.transport.session import open_session
 from provisioner.cloud.transport.sign_in import LocalSettings
+from provisioner.errors import Unreachable
+from tests.cloud.clouds import open_cloud
 from tests.tool_secret import tool_secret
 
 if TYPE_CHECKING:
@@ -169,3 +172,22 @@ def test_a_key_is_removed_whether_or_not_anybody_heard_of_it_the_first_time(
     found = graph.find_application_now(made.object_id)
     assert found is not None
     assert found.passwords == ()
+
+
+@pytest.mark.parametrize(
+    ("bundle", "said"),
+    [
+        (DEFAULT_CA_BUNDLE_PATH, "CERTIFICATE_VERIFY_FAILED"),
+        ("/nonexistent.pem", "No such file"),
+        (__file__, "/test_connections.py"),
+    ],
+    ids=["another authority", "absent", "no certificates"],
+)
+def test_only_the_authorities_of_the_bundle_are_trusted(azure: LocalAzure, bundle: str, said: str) -> None:
+    with pytest.raises(Unreachable, match=said):
+        open_cloud(azure, tool_secret(azure.operator_secret), bundle=bundle).session.warm()
+
+
+def test_a_host_that_cannot_be_reached_is_told_at_once(cloud: Cloud) -> None:
+    with pytest.raises(Unreachable, match="no answer"):
+        cloud.session.http(LOCAL.arm_scope).request("GET", "https://nowhere.example.com/", operation="GET nowhere")

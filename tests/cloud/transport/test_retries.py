@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from azure.core.pipeline import Pipeline
 from azure.core.pipeline.transport import HttpTransport
 from azure.core.rest import HttpRequest
 
+from provisioner.cloud.profile import LOCAL
 from provisioner.cloud.transport.retries import ATTEMPTS, Retry
+from provisioner.errors import Throttled, Unreachable
+from tests.cloud.clouds import GROUPS, group
+
+if TYPE_CHECKING:
+    from provisioner.cloud.cloud import Cloud
+    from tests.emulator import LocalAzure
 
 
 @dataclass
@@ -74,3 +81,34 @@ def test_a_call_without_patience_is_sent_once() -> None:
     wire = Wire(1000, {"Retry-After": "7"})
 
     assert (asked(wire, retry_patient=False), wire.sent, wire.slept) == (429, 1, [])
+
+
+@pytest.mark.parametrize("fault", [{"fault": "throttle", "retry_after": 0}, {"fault": "error"}, {"fault": "lost"}])
+def test_a_read_is_tried_again(cloud: Cloud, azure: LocalAzure, fault: dict[str, object]) -> None:
+    azure.fault(host="management", **fault, times=2)
+    assert cloud.arm.find(group(azure), GROUPS) is None
+
+
+def test_a_put_whose_answer_got_lost_is_sent_again(cloud: Cloud, azure: LocalAzure) -> None:
+    azure.fault(host="management", method="PUT", fault="lost")
+    cloud.resource_groups.set_group(group(azure), location="westeurope", tags={"a": "b"})
+    found = cloud.resource_groups.find_group(group(azure))
+    assert found is not None
+    assert found.tags == {"a": "b"}
+
+
+def test_a_post_whose_answer_got_lost_is_not_sent_again(cloud: Cloud, azure: LocalAzure) -> None:
+    azure.fault(host="graph", method="POST", fault="lost")
+    http = cloud.session.http(LOCAL.graph_scope)
+    with pytest.raises(Unreachable):
+        http.request(
+            "POST", f"{LOCAL.graph}/v1.0/applications", operation="POST application", json={"displayName": "x"}
+        )
+    listed = http.request("GET", f"{LOCAL.graph}/v1.0/applications", operation="GET applications").json()["value"]
+    assert sum(app["displayName"] == "x" for app in listed) == 1
+
+
+def test_a_throttle_that_does_not_end_is_throttled(cloud: Cloud, azure: LocalAzure) -> None:
+    azure.fault(host="management", fault="throttle", retry_after=0, times=None)
+    with pytest.raises(Throttled, match="429"):
+        cloud.arm.find(group(azure), GROUPS)

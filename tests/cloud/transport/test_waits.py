@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
-from provisioner.errors import CloudError, NotYetVisible
+from provisioner.cloud.transport.waits import Patience
+from provisioner.errors import CloudError, Conflict, Interrupted, NotFound, NotYetVisible
+from tests.cloud.clouds import GROUPS, group
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,8 +18,6 @@ if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
     from provisioner.cloud.transport.waits import Wait
     from tests.emulator import LocalAzure
-
-GROUPS = "2021-04-01"
 
 
 @pytest.fixture
@@ -117,3 +118,37 @@ def test_an_operation_that_fails_late_says_why(cloud: Cloud, azure: LocalAzure) 
 
     with pytest.raises(CloudError, match="AuthorizationFailed"):
         cloud.resource_groups.delete_group(group)
+
+
+def test_waiting_ends_at_the_deadline_and_by_an_interrupt(cloud: Cloud) -> None:
+    with pytest.raises(NotYetVisible, match="the thing"):
+        cloud.session.waits.until(lambda: False, deadline_seconds=0.2, what="the thing")
+    threading.Timer(0.1, cloud.session.waits.interrupted.set).start()
+    with pytest.raises(Interrupted):
+        cloud.session.waits.until(lambda: False, deadline_seconds=60, what="the thing")
+
+
+def test_until_visible_gives_the_last_error_at_the_deadline(cloud: Cloud) -> None:
+    answers = iter((NotYetVisible(operation="a"), NotFound(operation="b"), NotYetVisible(operation="c")))
+
+    def fetch() -> None:
+        raise next(answers, Conflict(operation="d"))
+
+    with pytest.raises(Conflict):
+        cloud.session.waits.until_visible(fetch, what="x", on=(NotYetVisible, NotFound))
+    late = NotYetVisible(operation="late")
+
+    def never() -> None:
+        raise late
+
+    with pytest.raises(NotYetVisible) as caught:
+        cloud.session.waits.until_visible(never, what="x", deadline_seconds=0.1)
+    assert caught.value is late
+
+
+def test_an_operation_that_does_not_end_is_given_up_at_the_deadline(cloud: Cloud, azure: LocalAzure) -> None:
+    cloud.resource_groups.set_group(group(azure), location="westeurope", tags={})
+    azure.fault(fault="latency", method="GET", path="operationresults", seconds=2.0, times=None)
+    cloud.session.waits.patience = Patience(operation_seconds=0.5)
+    with pytest.raises(NotYetVisible, match="not finished it after 0 s"):
+        cloud.resource_groups.delete_group(group(azure))
