@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from provisioner.cloud.transport.clock import ticks
 from provisioner.errors import CloudError, Conflict, Interrupted, LeaseLost, NotFound, NotYetVisible
 
 if TYPE_CHECKING:
@@ -83,9 +84,9 @@ class Lease:
     def require(self, seconds: float, *, during: str) -> None:
         """Raise LeaseLost unless the lease is ours for that long; a lease that ends sooner is renewed first."""
         with self._turn:
-            if self._until - self._cloud.session.ticks() < seconds:
+            if self._until - ticks() < seconds:
                 self._renew()
-            if self._lost is not None or self._until - self._cloud.session.ticks() < seconds:
+            if self._lost is not None or self._until - ticks() < seconds:
                 raise self._gone(during)
 
     def check(self, *, during: str) -> None:
@@ -129,7 +130,7 @@ class Lease:
         try:
             self._call("Renew")
         except CloudError as error:
-            if isinstance(error, (Conflict, NotFound)) or self._cloud.session.ticks() > self._until:
+            if isinstance(error, (Conflict, NotFound)) or ticks() > self._until:
                 self._lost = error
             return False
         except Interrupted:  # while a retry waited; it runs out by itself
@@ -138,7 +139,7 @@ class Lease:
 
     def _call(self, action: str) -> None:
         """Counts from before the request: the lease is not shorter than we think."""
-        sent = self._cloud.session.ticks()
+        sent = ticks()
         accounts = self._cloud.storage_accounts
         if action == "Acquire":
             accounts.lease(self.account_id, self.container, "Acquire", lease_id=self._id, seconds=LEASE_SECONDS)

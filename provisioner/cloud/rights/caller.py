@@ -33,12 +33,9 @@ class Caller:
         https://learn.microsoft.com/rest/api/authorization/permissions/list-for-resource
         """
         try:
-            listed = list(
-                self._arm.list_all(f"{scope}/providers/Microsoft.Authorization/permissions", VERSION, missing_ok=False)
-            )
+            return may(self._list_permissions(scope), data_actions, data=True)
         except NotFound:
             return None
-        return may([permission(item) for item in listed], data_actions, data=True)
 
     def lacks(self, scope: str, right: str) -> str | None:
         """The right that is missing, and who grants it how; empty: it is there; None: Azure does not tell.
@@ -62,15 +59,18 @@ class Caller:
 
     def _permits(self, scope: str, action: str) -> bool | None:
         key = ("caller's permissions", scope.lower())
-        permissions = self._session.memory.of(key, lambda: self._permissions(scope))
+        permissions = self._session.memory.of(key, lambda: self._find_permissions(scope))
         return None if permissions is None else may(permissions, [action], data=False)
 
-    def _permissions(self, scope: str) -> tuple[Permission, ...] | None:
-        where = f"{scope}/providers/Microsoft.Authorization/permissions"
+    def _find_permissions(self, scope: str) -> tuple[Permission, ...] | None:
         try:
-            return tuple(permission(item) for item in self._arm.list_all(where, VERSION, missing_ok=False))
+            return self._list_permissions(scope)
         except CloudError:  # no such scope yet, or it does not tell: the write itself will
             return None
+
+    def _list_permissions(self, scope: str) -> tuple[Permission, ...]:
+        path = f"{scope}/providers/Microsoft.Authorization/permissions"
+        return tuple(permission(item) for item in self._arm.list_all(path, VERSION, missing_ok=False))
 
     def try_secrets(self, vault: str) -> None:
         """List the names of a vault's secrets: https://learn.microsoft.com/rest/api/keyvault/secrets/get-secrets."""

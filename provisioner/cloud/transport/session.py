@@ -200,10 +200,6 @@ class Session:
         """An id that nobody else has."""
         return str(uuid.uuid4())
 
-    def ticks(self) -> float:
-        """Seconds from anywhere; they go on while the machine sleeps, as the cloud's do."""
-        return ticks()
-
     def close(self) -> None:
         """End of the run."""
         self._transport.shut()

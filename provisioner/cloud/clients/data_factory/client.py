@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from provisioner.cloud.clients.data_factory.linked_service import LinkedService, by_identity, read_linked_service
 from provisioner.cloud.clients.data_factory.runtime import RuntimeEdit, edited, read_runtime
+from provisioner.cloud.transport.arm import Arm, short
 from provisioner.errors import NotAuthorized, NotYetVisible, Unreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from azure.core.rest import HttpResponse
+    from collections.abc import Callable, Mapping, Sequence
 
     from provisioner.cloud.clients.data_factory.runtime import AirflowRuntime
     from provisioner.cloud.transport.session import Session
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 API_VERSION = "2018-06-01"
-GONE = 404
 # The caller's own missing right; no waiting helps.
 CALLER_CODES = frozenset({"AuthorizationFailed", "LinkedAuthorizationFailed", "InvalidAuthenticationToken"})
 
@@ -29,6 +27,7 @@ class DataFactory:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._arm = Arm(session)
         self._written: set[str] = set()
 
     def find_runtime(self, resource_id: str) -> AirflowRuntime | None:
@@ -37,8 +36,8 @@ class DataFactory:
 
     def find_runtime_now(self, resource_id: str) -> AirflowRuntime | None:
         """`find_runtime` without the pass's memory."""
-        answer = self._ask("GET", resource_id, missing_ok=True)
-        return None if answer.status_code == GONE else read_runtime(answer.json())
+        document = self._arm.find_now(resource_id, API_VERSION)
+        return None if document is None else read_runtime(document)
 
     def set_runtime(
         self,
@@ -64,7 +63,7 @@ class DataFactory:
         )
         headers = {"If-Match": base.etag} if base and base.etag else {}
         self._written.add(resource_id.lower())
-        self._ask("PUT", resource_id, json=edited(base, edit), headers=headers)
+        self._arm.request("PUT", resource_id, API_VERSION, json=edited(base, edit), headers=headers)
 
     def await_runtime(self, resource_id: str) -> None:
         """Until it has begun, which takes about half an hour. Raises NotYetVisible.
@@ -77,12 +76,12 @@ class DataFactory:
             return found is not None and found.ready
 
         deadline = self._session.waits.patience.operation_seconds
-        self._session.waits.until(ready, deadline_seconds=deadline, what=f"the start of {_short(resource_id)}")
+        self._session.waits.until(ready, deadline_seconds=deadline, what=f"the start of {short(resource_id)}")
 
     def delete_runtime(self, resource_id: str) -> None:
         """https://learn.microsoft.com/rest/api/datafactory/integration-runtimes/delete; fine if gone."""
         self._written.add(resource_id.lower())
-        self._ask("DELETE", resource_id, missing_ok=True)
+        self._arm.request("DELETE", resource_id, API_VERSION, missing_ok=True)
 
     def blob_endpoint(self, account: str) -> str:
         """Where a linked service finds an account."""
@@ -95,7 +94,8 @@ class DataFactory:
 
     def linked_services(self, factory_id: str) -> tuple[LinkedService, ...]:
         """https://learn.microsoft.com/rest/api/datafactory/linked-services/list-by-factory."""
-        return tuple(read_linked_service(one) for one in self._list(f"{factory_id}/linkedservices"))
+        path = f"{factory_id}/linkedservices"
+        return tuple(read_linked_service(one) for one in self._arm.list_all(path, API_VERSION))
 
     def set_linked_service(self, factory_id: str, name: str, *, account: str, environment: str) -> None:
         """By the factory's identity, with our mark; others' annotations stay.
@@ -107,13 +107,13 @@ class DataFactory:
         found = self._find_linked_service(resource_id)
         body = by_identity(found, self.blob_endpoint(account), environment)
         headers = {"If-Match": found.etag} if found and found.etag else {}
-        self._ask("PUT", resource_id, json=body, headers=headers)
+        self._arm.request("PUT", resource_id, API_VERSION, json=body, headers=headers)
 
     def delete_linked_service(self, factory_id: str, name: str) -> None:
         """https://learn.microsoft.com/rest/api/datafactory/linked-services/delete; fine if gone."""
         resource_id = f"{factory_id}/linkedservices/{name}"
         self._written.add(resource_id.lower())
-        self._ask("DELETE", resource_id, missing_ok=True)
+        self._arm.request("DELETE", resource_id, API_VERSION, missing_ok=True)
 
     def import_dags(
         self,
@@ -149,52 +149,18 @@ class DataFactory:
     def _sync(self, factory_id: str, body: Mapping[str, Any]) -> None:
         """An answer that got lost is asked for once more: importing twice is importing."""
         try:
-            self._ask("POST", f"{factory_id}/airflow/sync", json=body)
+            self._arm.request("POST", f"{factory_id}/airflow/sync", API_VERSION, json=body)
         except Unreachable:
-            self._ask("POST", f"{factory_id}/airflow/sync", json=body)
+            self._arm.request("POST", f"{factory_id}/airflow/sync", API_VERSION, json=body)
 
     def _find_linked_service(self, resource_id: str) -> LinkedService | None:
-        answer = self._ask("GET", resource_id, missing_ok=True)
-        return None if answer.status_code == GONE else read_linked_service(answer.json())
-
-    def _list(self, path: str) -> Iterator[Mapping[str, Any]]:
-        answer = self._ask("GET", path, missing_ok=True)
-        while answer.status_code != GONE:
-            page: dict[str, Any] = answer.json()
-            yield from page.get("value", ())
-            if not (link := page.get("nextLink")):
-                return
-            http = self._session.http(self._session.profile.arm_scope)
-            answer = http.request("GET", link, operation=f"GET {_short(path)}")
+        document = self._arm.find_now(resource_id, API_VERSION)
+        return None if document is None else read_linked_service(document)
 
     def _once(self, resource_id: str, fetch: Callable[[], T]) -> T:
         """One read per pass; what this run wrote is read anew each time, until it shows."""
         key = resource_id.lower()
         return fetch() if key in self._written else self._session.memory.of(("data factory", key), fetch)
-
-    def _ask(
-        self,
-        method: str,
-        path: str,
-        *,
-        json: Any = None,
-        headers: Mapping[str, str] | None = None,
-        missing_ok: bool = False,
-    ) -> HttpResponse:
-        return self._session.http(self._session.profile.arm_scope).request(
-            method,
-            f"{self._session.profile.arm}{path}",
-            operation=f"{method} {_short(path)}",
-            params={"api-version": API_VERSION},
-            json=json,
-            headers=headers,
-            missing_ok=missing_ok,
-        )
-
-
-def _short(path: str) -> str:
-    """The last type and name of an id."""
-    return "/".join(path.rstrip("/").split("/")[-2:])
 
 
 def _waiting(error: NotAuthorized) -> NotYetVisible:
