@@ -35,13 +35,13 @@ def error_codes(response: Any) -> tuple[str, str, str]:
     """
     body = _body(response)
     if isinstance(body, str):
-        found = re.search(r"<Code>([^<]*)</Code>\s*<Message>([^<]*)", body)
-        return (found.group(1), "", found.group(2)) if found else ("", "", "")
+        match = re.search(r"<Code>([^<]*)</Code>\s*<Message>([^<]*)", body)
+        return (match.group(1), "", match.group(2)) if match else ("", "", "")
     error: Any = body.get("error", body)
     if isinstance(error, str):
         text = str(body.get("error_description", ""))
-        found = SIGN_IN_CODE.search(text)
-        return found.group() if found else error, "", text
+        match = SIGN_IN_CODE.search(text)
+        return match.group() if match else error, "", text
     if not isinstance(error, dict):
         return "", "", str(error)
     outer: dict[str, Any] = {**error}

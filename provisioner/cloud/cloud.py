@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 
 class Cloud:
-    """Handed to every kind; lives for one run."""
+    """The argument of every kind, for one run."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
 
     @contextmanager
     def acting_as(self, client_id: str, secret: Secret) -> Generator[Cloud]:
-        """The same Azure as a principal of this tenant sees it."""
+        """The same Azure with the rights of another principal of this tenant."""
         with closing(self.session.acting_as(self.session.tenant_id, client_id, secret)) as session:
             yield Cloud(session)
 
@@ -60,7 +60,7 @@ class Cloud:
 
     @cached_property
     def caller(self) -> Caller:
-        """What whoever runs this may do."""
+        """What the caller may do."""
         from provisioner.cloud.rights.caller import Caller
 
         return Caller(self.session)
@@ -95,7 +95,7 @@ class Cloud:
 
     @cached_property
     def key_vaults(self) -> KeyVaults:
-        """Vaults, deleted ones too."""
+        """Vaults, with soft-deleted ones."""
         from provisioner.cloud.clients.key_vaults import KeyVaults
 
         return KeyVaults(self.session)

@@ -27,11 +27,11 @@ from provisioner.errors import (
 class Handling(StrEnum):
     """What is done about an answer."""
 
-    RETRY = "the session sends it again, as often as `retries` says; a POST only if it was not carried out"
-    WAIT = "asked again until it is visible, or until a deadline of the spec's `waits`"
-    WAIT_IF_CREATED = "the same, if this run made what is missing; else a person must act"
-    ADOPT = "what was asked for stands already: it is taken as it is"
-    PERSON = "a person must act: the sentence says how"
+    RETRY = "the session sends the request again, as `retries` allows; a POST only if it was not carried out"
+    WAIT = "ask again until it is visible, or until a deadline of the spec's `waits`"
+    WAIT_IF_CREATED = "the same, if this run created what is missing; else a person must act"
+    ADOPT = "it exists already: use it as it is"
+    PERSON = "a person must act: the message says how"
 
 
 RETRY, WAIT, WAIT_IF_CREATED, ADOPT, PERSON = Handling
@@ -39,7 +39,7 @@ RETRY, WAIT, WAIT_IF_CREATED, ADOPT, PERSON = Handling
 
 @dataclass(frozen=True)
 class Row:
-    """One answer. code: Azure's, the innermost; where there is none, how the message begins."""
+    """One error of Azure's. code: the innermost code; where Azure has none, the beginning of the message."""
 
     code: str
     status: int
@@ -63,13 +63,13 @@ POLICY = "https://learn.microsoft.com/graph/api/resources/applicationauthenticat
 UNIQUE = "https://github.com/microsoftgraph/msgraph-bicep-types/issues/137"
 
 KNOWN_ERRORS: tuple[Row, ...] = (
-    # what is new here and not known everywhere yet
+    # new, and not known to every replica yet
     Row("PrincipalNotFound", 400, NotYetVisible, WAIT, GRANTS),
     Row("AADSTS700016", 400, NotYetVisible, WAIT, SIGN_IN),
     Row("AADSTS7000215", 401, NotYetVisible, WAIT, SIGN_IN),
     Row("Request_ResourceNotFound", 404, NotFound, WAIT_IF_CREATED, GRAPH),
     Row("NoBackingApplicationObject", 400, NotYetVisible, WAIT, GRAPH),
-    # a right that may just not have arrived
+    # a right that may have been granted just now
     Row("ForbiddenByRbac", 403, NotAuthorized, WAIT_IF_CREATED, VAULT),
     Row("AuthorizationPermissionMismatch", 403, NotAuthorized, WAIT_IF_CREATED, STORAGE),
     Row("AuthorizationFailed", 403, NotAuthorized, WAIT_IF_CREATED, GRANTS),
@@ -78,7 +78,7 @@ KNOWN_ERRORS: tuple[Row, ...] = (
     Row("ForbiddenByFirewall", 403, Firewalled, PERSON, VAULT),
     Row("ForbiddenByConnection", 403, Firewalled, PERSON, VAULT),
     Row("AuthorizationFailure", 403, Firewalled, PERSON, STORAGE),
-    # what stands already, or was deleted and keeps its name
+    # exists already, or was deleted and keeps its name
     Row("RoleAssignmentExists", 409, Conflict, ADOPT, GRANTS),
     Row("RoleAssignmentUpdateNotPermitted", 400, Conflict, PERSON, GRANTS),
     Row("ObjectIsDeletedButRecoverable", 409, Conflict, ADOPT, SOFT),
@@ -87,7 +87,7 @@ KNOWN_ERRORS: tuple[Row, ...] = (
     Row("VaultAlreadyExists", 409, Conflict, PERSON, VAULT),
     Row("Operation 'DeletedVaultPurge' is not allowed", 405, Conflict, PERSON, SOFT),
     Row("StorageAccountAlreadyTaken", 409, Conflict, PERSON, ACCOUNTS),
-    # what is busy, or failed for now
+    # busy, or failed for now
     Row("TooManyRequests", 429, Throttled, RETRY, f"{ARM}management/request-limits-and-throttling"),
     Row("Throttled", 429, Throttled, RETRY, "https://learn.microsoft.com/azure/key-vault/general/overview-throttling"),
     Row("AnotherOperationInProgress", 409, Conflict, RETRY, CODES),
@@ -96,7 +96,7 @@ KNOWN_ERRORS: tuple[Row, ...] = (
     Row("ContainerBeingDeleted", 409, Conflict, WAIT_IF_CREATED, STORAGE),
     Row("FilesystemBeingDeleted", 409, Conflict, WAIT_IF_CREATED, STORAGE),
     Row("ServiceUnavailable", 503, Unexpected, RETRY, CODES),
-    # what Azure or its owner does not admit
+    # not allowed by Azure or by the subscription's owner
     Row("MissingSubscriptionRegistration", 409, Conflict, PERSON, REGISTER),
     Row("SubscriptionNotRegistered", 409, Conflict, PERSON, REGISTER),
     Row("RequestDisallowedByPolicy", 403, Conflict, PERSON, f"{ARM}troubleshooting/error-policy"),
@@ -108,7 +108,7 @@ KNOWN_ERRORS: tuple[Row, ...] = (
 )
 BY_CODE = {row.code: row for row in KNOWN_ERRORS}
 SAID = tuple(row for row in KNOWN_ERRORS if " " in row.code)
-# An answer with another code, by its status alone. None at all (a reset, a body cut off) is Unreachable: RETRY.
+# An answer with another code, by its status alone. No answer at all (a reset, a body cut off) is Unreachable: RETRY.
 BY_STATUS: dict[int, type[CloudError]] = {
     401: NotAuthorized,
     403: NotAuthorized,
@@ -121,12 +121,12 @@ BY_STATUS: dict[int, type[CloudError]] = {
 
 
 def row_of(code: str, message: str) -> Row | None:
-    """The row that decides for an answer."""
+    """The row for an answer, or None."""
     return next((row for row in SAID if message.startswith(row.code)), None) or BY_CODE.get(code)
 
 
 def handling_of(error: CloudError) -> Handling:
-    """What is done about an error that an answer became."""
+    """What is done about a translated error."""
     row = row_of(error.code, error.message)
     if row is not None:
         return row.handling

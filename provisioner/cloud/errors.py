@@ -1,4 +1,4 @@
-"""Azure's errors become ours, by type and code; the only place that branches on an error's text.
+"""Translates Azure's errors into ours, by type and code; the only place that may branch on an error's text.
 
 Which code becomes what is in `error_table`.
 """
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
 
-# A limit of the service's own is reached, and not that it is busy:
+# The codes of a rate limit, as opposed to a busy service:
 # https://learn.microsoft.com/azure/key-vault/general/overview-throttling and
 # https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling
 LIMITED = frozenset({"Throttled", "SubscriptionRequestsThrottled"})
@@ -40,7 +40,7 @@ UNANSWERED = (ServiceRequestError, ServiceResponseError)
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """An error as Azure worded it. code: the innermost that is known here, else the outer one."""
+    """An error as Azure words it. code: the innermost that the table knows, else the outer one."""
 
     status: int
     code: str
@@ -52,7 +52,7 @@ class Answer:
 
 @contextmanager
 def translated(operation: str) -> Generator[None]:
-    """Whatever azure-core raises inside leaves as a CloudError of this operation."""
+    """Raise what azure-core raises inside as a CloudError of this operation."""
     try:
         yield
     except AzureError as error:
@@ -60,7 +60,7 @@ def translated(operation: str) -> Generator[None]:
 
 
 def limit_reached(response: Any) -> float | None:
-    """How long a service asks to wait that turned a call away for a limit of its own (0: it does not say); or None."""
+    """The Retry-After in seconds (0 without one) of an answer that throttles a call for a rate limit; else None."""
     if response.status_code != TOO_MANY:
         return None
     answer = _answer(response)
@@ -86,18 +86,18 @@ def _ours(error: AzureError, operation: str) -> CloudError:
 
 
 def _sign_in_failed(error: ClientAuthenticationError, operation: str) -> CloudError:
-    """No credential, or Entra turned ours down: however new it may be, this run does not wait for it."""
+    """There is no credential, or Entra refused it. A run does not wait for its own credential, however new."""
     text = str(error.message)
-    found = SIGN_IN_CODE.search(text)
-    code = found.group() if found else "CredentialUnavailable"
-    if found is None and any(isinstance(cause, UNANSWERED) for cause in causes(error)):
+    entra_code = SIGN_IN_CODE.search(text)
+    code = entra_code.group() if entra_code else "CredentialUnavailable"
+    if entra_code is None and any(isinstance(cause, UNANSWERED) for cause in causes(error)):
         return Unreachable(operation=operation, message=_root(error))
-    told = _first_lines(text) if found else _unavailable(text)
-    return NotAuthorized(operation=operation, status=401, code=code, message=told, remedy=SIGN_IN_REMEDY)
+    message = _first_lines(text) if entra_code else _unavailable(text)
+    return NotAuthorized(operation=operation, status=401, code=code, message=message, remedy=SIGN_IN_REMEDY)
 
 
 def _unavailable(text: str) -> str:
-    """What the chain of azure-identity tried, in short: az tells best what is missing."""
+    """What azure-identity's chain tried, in short: az's message says best what is missing."""
     tried = re.findall(r"^\s*(\w+Credential): (.*)", text, re.MULTILINE)
     az = next((why for name, why in tried if name == "AzureCliCredential"), "")
     return f"nobody is signed in here (tried {len(tried)} ways; az: {az})" if az else _first_lines(text)
@@ -145,9 +145,9 @@ def _answer(response: Any) -> Answer:
 
 
 def _of_operation(error: AzureError) -> Answer:
-    """A long-running operation that ended badly bears its error without an answer."""
-    told = getattr(error, "error", None)
-    code = str(getattr(told, "code", "") or type(error).__name__)
+    """The error of a long-running operation that failed; there is no answer with it."""
+    cause = getattr(error, "error", None)
+    code = str(getattr(cause, "code", "") or type(error).__name__)
     return Answer(status=0, code=code, message=str(error.message))
 
 

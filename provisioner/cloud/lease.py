@@ -1,7 +1,7 @@
-"""The lease that keeps two runs from writing at once: 60 s on a container of ours, renewed by a thread.
+"""The lease that keeps two runs from writing at once: 60 s on the lock container, renewed by a thread.
 
-Over ARM, so that no right on the data is needed. Who holds it, since when and what for stands in the container's
-metadata, for people. https://learn.microsoft.com/rest/api/storagerp/blob-containers/lease
+Taken over ARM, so that no data-plane right is needed. The container's metadata says for people who holds it, since when
+and what for. https://learn.microsoft.com/rest/api/storagerp/blob-containers/lease
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LEASE_SECONDS = 60
 RENEW_SECONDS = 20
 RETRY_SECONDS = 2
-SIGNED_SECONDS = 3.0
+OWNER_SECONDS = 3.0
 # Metadata names are C# identifiers:
 # https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
 OWNER, SINCE, PURPOSE, PROCESS = "lease_owner", "lease_since", "lease_purpose", "lease_process"
@@ -34,7 +34,7 @@ KEYS = (OWNER, SINCE, PURPOSE, PROCESS, ID)
 
 
 class Lease:
-    """Held from `acquire` until `release`, which leaving its `with` does too."""
+    """Taken by `acquire`, given back by `release` or at the end of its `with`."""
 
     def __init__(self, cloud: Cloud, account_id: str, container: str) -> None:
         self.account_id = account_id
@@ -48,24 +48,24 @@ class Lease:
 
     @classmethod
     def acquire(cls, cloud: Cloud, account_id: str, container: str, *, owner: str, purpose: str) -> Lease:
-        """Take it, or raise Conflict that names the holder.
+        """Take the lease. Raises Conflict that names the holder.
 
-        The lease of a run that ended without releasing it runs out after a minute; if that run was a process of this
-        very machine, it is released at once.
+        The lease of a run that ended without releasing it runs out after a minute. If that run was a process on this
+        machine, it is released at once.
         """
         lease = cls(cloud, account_id, container)
         try:
             lease._take()
         except Conflict:
-            if not lease._dead_released():
+            if not lease._release_if_ended():
                 raise
             lease._take()
         cloud.session.lease = lease
-        threading.Thread(target=lease._keep, name="lease", daemon=True).start()
+        threading.Thread(target=lease._keep_renewing, name="lease", daemon=True).start()
         since = cloud.session.clock.now().isoformat()
         try:
-            told = {OWNER: owner, SINCE: since, PURPOSE: purpose, PROCESS: _this_process(), ID: lease._id}
-            lease._sign(told)
+            holder = {OWNER: owner, SINCE: since, PURPOSE: purpose, PROCESS: _this_process(), ID: lease._id}
+            lease._write_holder(holder)
         except BaseException:
             lease.release()
             raise
@@ -73,36 +73,36 @@ class Lease:
 
     @classmethod
     def require_free(cls, cloud: Cloud, account_id: str, container: str) -> None:
-        """Raise Conflict that names the holder if another run has it now; takes nothing.
+        """Raise Conflict that names the holder if another run has the lease now. Does not take it.
 
-        One whose owner was a process of this machine that is no more can be taken.
+        A lease whose holder was a process on this machine that has ended counts as free.
         """
         lease = cls(cloud, account_id, container)
-        if lease._is_held() and not lease._died(lease._metadata()):
-            raise lease._held_by_another(Conflict(operation=TAKING, status=409, code="LeaseAlreadyPresent"))
+        if lease._is_leased() and not lease._has_ended(lease._metadata()):
+            raise lease._taken_by_another(Conflict(operation=TAKING, status=409, code="LeaseAlreadyPresent"))
 
     def require(self, seconds: float, *, during: str) -> None:
-        """Raise LeaseLost unless the lease is ours for that long; a lease that ends sooner is renewed first."""
+        """Raise LeaseLost unless the lease lasts that long. A lease that ends sooner is renewed first."""
         with self._turn:
             if self._until - ticks() < seconds:
                 self._renew()
             if self._lost is not None or self._until - ticks() < seconds:
-                raise self._gone(during)
+                raise self._lease_lost(during)
 
     def check(self, *, during: str) -> None:
-        """Raise LeaseLost if it is known to be lost; asks nobody."""
+        """Raise LeaseLost if the lease is known to be lost. Sends no request."""
         if self._lost is not None:
-            raise self._gone(during)
+            raise self._lease_lost(during)
 
     def release(self) -> None:
-        """Let others in; what is another run's by now stays as it is."""
+        """Let other runs in. If another run has taken the lease meanwhile, its lease stays."""
         with self._turn:
             if self._released.is_set():
                 return
             self._released.set()
             if self._renew():
                 with suppress(CloudError, Interrupted):  # it runs out by itself
-                    self._sign({})
+                    self._write_holder({})
                     self._call("Release")
             self._cloud.session.lease = None
 
@@ -116,15 +116,15 @@ class Lease:
     def __exit__(self, *_: object) -> None:
         self.release()
 
-    def _keep(self) -> None:
-        """The thread: renew every 20 s, every 2 s while that fails, until it is released or lost."""
+    def _keep_renewing(self) -> None:
+        """Runs in a thread: renew every 20 s, every 2 s while that fails, until the lease is released or lost."""
         delay = RENEW_SECONDS
         while self._lost is None and not self._released.wait(delay):
             with self._turn:
                 delay = RENEW_SECONDS if self._released.is_set() or self._renew() else RETRY_SECONDS
 
     def _renew(self) -> bool:
-        """Whether it is ours for another minute. Lost: somebody else has it, it is gone, or it ran out meanwhile."""
+        """Renew for another minute and say whether it worked. The lease is lost if another has it or it ran out."""
         if self._lost is not None:
             return False
         try:
@@ -138,7 +138,7 @@ class Lease:
         return True
 
     def _call(self, action: str) -> None:
-        """Counts from before the request: the lease is not shorter than we think."""
+        """Send one action. The minute counts from before the request, so that the lease is never shorter than that."""
         sent = ticks()
         accounts = self._cloud.storage_accounts
         if action == "Acquire":
@@ -149,74 +149,74 @@ class Lease:
             accounts.lease(self.account_id, self.container, "Release", lease_id=self._id)
         self._until = sent + LEASE_SECONDS
 
-    def _sign(self, lines: Mapping[str, str]) -> None:
-        """Write who holds it into the container's metadata, beside what others keep there."""
-        found = self._cloud.storage_accounts.find_container(self.account_id, self.container)
-        before: Mapping[str, str] = found.metadata if found else {}
+    def _write_holder(self, holder: Mapping[str, str]) -> None:
+        """Write the holder into the container's metadata. Other keys in it stay."""
+        container = self._cloud.storage_accounts.find_container(self.account_id, self.container)
+        before: Mapping[str, str] = container.metadata if container else {}
         kept = {name: value for name, value in before.items() if name not in KEYS}
-        self._cloud.storage_accounts.set_metadata(self.account_id, self.container, {**kept, **lines})
+        self._cloud.storage_accounts.set_metadata(self.account_id, self.container, {**kept, **holder})
 
-    def _is_held(self) -> bool:
-        found = self._cloud.storage_accounts.find_container(self.account_id, self.container)
-        return found is not None and found.leased
+    def _is_leased(self) -> bool:
+        container = self._cloud.storage_accounts.find_container(self.account_id, self.container)
+        return container is not None and container.leased
 
     def _metadata(self) -> Mapping[str, str]:
-        found = self._cloud.storage_accounts.find_container(self.account_id, self.container)
-        return found.metadata if found else {}
+        container = self._cloud.storage_accounts.find_container(self.account_id, self.container)
+        return container.metadata if container else {}
 
     def _take(self) -> None:
         try:
             self._call("Acquire")
         except NotFound as gone:
-            raise self._taken_down(gone) from gone
-        except Conflict as held:
-            raise self._held_by_another(held) from held
+            raise self._environment_removed(gone) from gone
+        except Conflict as conflict:
+            raise self._taken_by_another(conflict) from conflict
 
-    def _dead_released(self) -> bool:
-        """Release the lease of a process of this machine that is no more; whether the words told of such a one.
+    def _release_if_ended(self) -> bool:
+        """Release the lease of a process on this machine that has ended. Returns whether the holder was such a process.
 
-        By its id, so that a lease which another run has taken since stays as it is.
+        The release names the lease's id, so that a lease which another run has taken since stays.
         """
-        told = self._metadata()
-        if not self._died(told):
+        holder = self._metadata()
+        if not self._has_ended(holder):
             return False
         with suppress(Conflict):
-            dead = told.get(ID, self._id)
+            dead = holder.get(ID, self._id)
             self._cloud.storage_accounts.lease(self.account_id, self.container, "Release", lease_id=dead)
         return True
 
-    def _died(self, told: Mapping[str, str]) -> bool:
-        """Whether the words tell of a process of this machine that is no more."""
-        machine, _, process = told.get(PROCESS, "").rpartition("/")
+    def _has_ended(self, holder: Mapping[str, str]) -> bool:
+        """Whether the holder was a process on this machine that has ended."""
+        machine, _, process = holder.get(PROCESS, "").rpartition("/")
         return bool(machine) and machine == _this_machine() and process != _process(process.partition(".")[0])
 
-    def _words(self) -> Mapping[str, str]:
-        """Who holds it; one that took it just now has not told yet."""
-        found = [self._metadata()]
+    def _holder(self) -> Mapping[str, str]:
+        """The metadata that names the holder. A run that has just taken the lease writes it a moment later."""
+        waits, readings = self._cloud.session.waits, [self._metadata()]
 
-        def told() -> bool:
-            found.append(self._metadata())
-            return OWNER in found[-1]
+        def names_its_owner() -> bool:
+            readings.append(self._metadata())
+            return OWNER in readings[-1]
 
-        if OWNER not in found[0]:
+        if OWNER not in readings[0]:
             with suppress(NotYetVisible):
-                self._cloud.session.waits.until(told, deadline_seconds=SIGNED_SECONDS, what="the lease's owner")
-        return found[-1]
+                waits.until(names_its_owner, deadline_seconds=OWNER_SECONDS, what="the lease's owner")
+        return readings[-1]
 
-    def _held_by_another(self, held: Conflict) -> Conflict:
-        told = self._words()
-        who = f"{told.get(OWNER, 'somebody')} holds it since {told.get(SINCE, 'recently')}"
+    def _taken_by_another(self, conflict: Conflict) -> Conflict:
+        holder = self._holder()
+        who = f"{holder.get(OWNER, 'somebody')} holds it since {holder.get(SINCE, 'recently')}"
         return Conflict(
             operation=TAKING,
-            status=held.status,
-            code=held.code,
-            message=f"{who}, for {told.get(PURPOSE, 'an unnamed purpose')}",
-            request_id=held.request_id,
+            status=conflict.status,
+            code=conflict.code,
+            message=f"{who}, for {holder.get(PURPOSE, 'an unnamed purpose')}",
+            request_id=conflict.request_id,
             remedy="Wait until that run has ended; the lease of a run that died ends within a minute.",
         )
 
-    def _taken_down(self, gone: NotFound) -> Conflict:
-        """It was there when this run looked; a teardown removes it last."""
+    def _environment_removed(self, gone: NotFound) -> Conflict:
+        """The container was there when this run looked. A teardown removes it last."""
         return Conflict(
             operation=TAKING,
             status=gone.status,
@@ -226,7 +226,7 @@ class Lease:
             remedy="Run the command again; it sees what is there now.",
         )
 
-    def _gone(self, during: str) -> LeaseLost:
+    def _lease_lost(self, during: str) -> LeaseLost:
         why = f"{self._lost.code} {self._lost.message}".strip() if self._lost else "it could not be renewed in time"
         return LeaseLost(operation=during, message=why.rstrip("."))
 
@@ -236,7 +236,7 @@ def _this_process() -> str:
 
 
 def _this_machine() -> str:
-    """Differs between machines, boots and containers, wherever the same process number may stand for another one."""
+    """Host name, boot and process namespace: one process number means one process only within all three."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         space = Path("/proc/self/ns/pid").readlink().name
@@ -246,7 +246,7 @@ def _this_machine() -> str:
 
 
 def _process(pid: str) -> str:
-    """`PID.START`, where a number that is used again has another start; empty if no such process lives."""
+    """`PID.START`; the start time tells apart processes that reuse a number. Empty if there is no such process."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
     except OSError:

@@ -20,13 +20,13 @@ class Profile:
     vault_suffix: str
     storage_suffix: str
     portal: str
-    # What a vouch of another platform is made out to:
+    # The audience of assertions of other platforms:
     # https://learn.microsoft.com/entra/workload-id/workload-identity-federation-create-trust
     federation_audience: str = "api://AzureADTokenExchange"
 
     @property
     def local(self) -> bool:
-        """Whether the embedded local Azure answers."""
+        """Whether it is the embedded local Azure."""
         return self.name == "local"
 
     @property

@@ -1,4 +1,4 @@
-"""The right that a caller lacks, and the az line that grants it, as far as Azure's answer and our request tell."""
+"""What a person does about a refusal: how to sign in, or which az line grants the missing right."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SIGN_IN_REMEDY = (
     "(or AZURE_CLIENT_CERTIFICATE_PATH, AZURE_FEDERATED_TOKEN_FILE) of a service principal; "
     "docs/rotation.md says what GitHub Actions and Azure Pipelines need."
 )
-# Which role has an action, the least that serves first. https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
+# Which role has an action, the least privileged first. https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
 READER = "Reader"
 BLOBS = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs"
 ROLES = (
@@ -28,7 +28,7 @@ ROLES = (
     ("", "Contributor"),
 )
 ACTION = re.compile(r"(?:perform action|Action:) '([\w./]+)'")
-# A role is granted on a resource, not on an assignment in it; a group that is not there yet takes none.
+# A role is granted on a resource, not on an assignment in it; a group that does not exist yet takes none.
 BENEATH = re.compile(r"/providers/Microsoft\.Authorization/roleAssignments/[^/]*$", re.IGNORECASE)
 NEW_GROUP = "microsoft.resources/subscriptions/resourcegroups/write"
 SCOPE = re.compile(r"(?:over scope|Resource:) '(/[^'\s]+?)(?:/secrets/[^']*)?'")
@@ -42,32 +42,32 @@ OWNED_BY = ("Application.ReadWrite.OwnedBy", "18a4783c-866b-4cc7-a460-3d5e5662c8
 
 
 def missing_right(action: str, scope: str, assignee: str) -> str:
-    """Which right on which scope, and the az line that grants it to an object id."""
+    """The missing right and scope, and the az line that grants it to an object id."""
     name = action.lower()
     role = next(role for prefix, role in ROLES if name.startswith(prefix))
     if role == ROLES[-1][1] and name.endswith("/read"):
         role = READER
     place = "/".join(scope.split("/")[:3]) if name == NEW_GROUP else scope
-    return _told(action, place, f"az role assignment create --assignee {assignee} --role '{role}' --scope {place}")
+    return _sentence(action, place, f"az role assignment create --assignee {assignee} --role '{role}' --scope {place}")
 
 
 def missing_permission(request: Any) -> str:
-    """The same for Microsoft Graph, whose answers name neither permission nor caller."""
+    """`missing_right` for Microsoft Graph, whose answers name neither. request: the refused one."""
     return missing_permission_of(_claims(request))
 
 
 def missing_permission_of(caller: Mapping[str, Any]) -> str:
-    """The same for a caller of whom no request was turned away yet: the claims of its token."""
+    """`missing_right` for Microsoft Graph before any request was refused. caller: the claims of its token."""
     name, permission = OWNED_BY
     client = caller.get("appid", "CLIENT_ID")
     grant = f"az ad app permission add --id {client} --api {GRAPH} --api-permissions {permission}=Role"
     line = f"{grant} && az ad app permission admin-consent --id {client}"
-    told = _told(name, f"tenant {caller.get('tid', 'TENANT_ID')}", line)
-    return f"{told} (docs/access.md). A person may register applications without it."
+    sentence = _sentence(name, f"tenant {caller.get('tid', 'TENANT_ID')}", line)
+    return f"{sentence} (docs/access.md). A person may register applications without it."
 
 
 def missing_in(message: str, request: Any) -> str:
-    """The same for an answer that names action and scope, or for a request to storage; else nothing."""
+    """`missing_right` for a refusal that names action and scope, or for a refused request to storage; else empty."""
     action, scope, who = ACTION.search(message), SCOPE.search(message), OBJECT.search(message)
     if action is not None and scope is not None:
         return missing_right(action.group(1), BENEATH.sub("", scope.group(1)), who.group(1) if who else "OBJECT_ID")
@@ -76,20 +76,20 @@ def missing_in(message: str, request: Any) -> str:
 
 
 def _on_data(account: str, request: Any) -> str:
-    """The request names the account, not its id; az knows that."""
+    """`missing_right` on the data of an account. The request names the account, so az looks up its id."""
     action = f"{BLOBS}/{VERBS.get(request.method, 'write')}"
     role = next(role for prefix, role in ROLES if action.lower().startswith(prefix))
     scope = f'"$(az storage account show --name {account} --query id --output tsv)"'
     assignee = _claims(request).get("oid", "OBJECT_ID")
     line = f"az role assignment create --assignee {assignee} --role '{role}' --scope {scope}"
-    return _told(action, f"storage account {account}", line)
+    return _sentence(action, f"storage account {account}", line)
 
 
-def _told(right: str, scope: str, line: str) -> str:
+def _sentence(right: str, scope: str, line: str) -> str:
     return f"Missing right: {right} on {scope}. Somebody who may grant it runs: {line}"
 
 
 def _claims(request: Any) -> Mapping[str, Any]:
-    """What the token that was sent says of the caller; nothing if none was."""
+    """The claims of the token that the request was sent with; empty without one."""
     token = getattr(request, "headers", {}).get("Authorization", "").removeprefix("Bearer ")
     return claims_of(token) if token.count(".") == 2 else {}

@@ -19,7 +19,7 @@ VERSION = "2024-05-01-preview"
 
 @dataclass(frozen=True, kw_only=True)
 class FlinkJob:
-    """One job. id: Flink's own, 32 hexadecimal digits. output: what the service tells of its last action."""
+    """One job. id: Flink's own, 32 hexadecimal digits. output: the service's message about its last action."""
 
     name: str
     id: str
@@ -35,16 +35,16 @@ class FlinkJobs:
         self._arm = Arm(session)
 
     def find_job(self, cluster_id: str, name: str) -> FlinkJob | None:
-        """The job of that name on the cluster; None if neither is there."""
-        listed = self._arm.list_all(f"{cluster_id}/jobs", VERSION, {"$filter": f"jobName eq {name}"})
-        for one in listed:
-            told: dict[str, Any] = one.get("properties") or {}
-            if told.get("jobName") == name:
+        """The job of that name on the cluster, or None, also without the cluster."""
+        items = self._arm.list_all(f"{cluster_id}/jobs", VERSION, {"$filter": f"jobName eq {name}"})
+        for item in items:
+            properties: dict[str, Any] = item.get("properties") or {}
+            if properties.get("jobName") == name:
                 return FlinkJob(
                     name=name,
-                    id=str(told.get("jobId") or ""),
-                    status=str(told.get("status") or ""),
-                    args=str(told.get("args") or ""),
-                    output=str(told.get("jobOutput") or ""),
+                    id=str(properties.get("jobId") or ""),
+                    status=str(properties.get("status") or ""),
+                    args=str(properties.get("args") or ""),
+                    output=str(properties.get("jobOutput") or ""),
                 )
         return None

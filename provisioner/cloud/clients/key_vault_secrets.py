@@ -1,6 +1,6 @@
 """The secrets in a vault: written through azure-keyvault-secrets, read over the raw client.
 
-The SDK's first request on each path goes without a token, to be told whose token to bring: a round trip more for
+The SDK sends its first request on each path without a token, to learn whose token it needs: one round trip more for
 each read. https://learn.microsoft.com/rest/api/keyvault/secrets/operation-groups. Values come and go as Secret.
 """
 
@@ -34,7 +34,7 @@ GONE = 404
 
 @dataclass(frozen=True, kw_only=True)
 class SecretVersion:
-    """One version of a secret. version: its id, empty where a list does not tell; value: None unless it was read."""
+    """One version of a secret. version: its id, empty in some lists. value: None unless it was read."""
 
     name: str
     version: str
@@ -66,17 +66,18 @@ class KeyVaultSecrets:
         return Secret(answer.json().get("value") or "")
 
     def list_versions(self, vault: str, name: str) -> tuple[SecretVersion, ...]:
-        """Every version without its value, the newest first as far as whole seconds tell.
+        """Every version without its value, the newest first. Azure dates them in whole seconds.
 
         https://learn.microsoft.com/rest/api/keyvault/secrets/get-secret-versions/get-secret-versions
         """
         with suppress(NotFound):
-            found = map(_read, self._list(vault, f"secrets/{name}/versions", f"GET versions of secret {vault}/{name}"))
-            return tuple(sorted(found, key=lambda one: one.created.timestamp() if one.created else 0.0, reverse=True))
+            listed = self._list(vault, f"secrets/{name}/versions", f"GET versions of secret {vault}/{name}")
+            versions = map(_read, listed)
+            return tuple(sorted(versions, key=_created_seconds, reverse=True))
         return ()
 
     def list_secrets(self, vault: str) -> tuple[SecretVersion, ...]:
-        """Each secret with its latest version's tags; those that belong to a certificate are left out.
+        """Each secret with the tags of its latest version, without those that belong to a certificate.
 
         https://learn.microsoft.com/rest/api/keyvault/secrets/get-secrets/get-secrets
         """
@@ -93,7 +94,7 @@ class KeyVaultSecrets:
         expires: datetime | None,
         content_type: str | None,
     ) -> SecretVersion:
-        """A new version; a soft-deleted secret of this name is recovered first.
+        """Write a new version. A soft-deleted secret of this name is recovered first.
 
         While a secret is soft-deleted, being deleted or being recovered, its name answers 409:
         https://learn.microsoft.com/azure/key-vault/general/key-vault-recovery
@@ -101,7 +102,7 @@ class KeyVaultSecrets:
 
         def write() -> SecretVersion:
             with translated(f"PUT secret {vault}/{name}"):
-                made = self._client(vault).set_secret(
+                secret = self._client(vault).set_secret(
                     name,
                     value.reveal(),
                     tags=dict(tags),
@@ -109,10 +110,10 @@ class KeyVaultSecrets:
                     content_type=content_type,
                     retry_lost=False,
                 )
-                return _version(made.properties)
+                return _version(secret.properties)
 
         def write_once() -> SecretVersion:
-            """Each PUT makes a version, so what one made whose answer got lost is looked for before the next."""
+            """Each PUT makes a version, so after a lost answer look for that version before sending another PUT."""
             try:
                 return write()
             except (Unreachable, Unexpected) as error:
@@ -138,7 +139,7 @@ class KeyVaultSecrets:
         expires: datetime | None,
         content_type: str | None,
     ) -> None:
-        """Tags (all of them) and attributes of one version; its value never changes.
+        """Replace the tags and attributes of one version. Its value never changes.
 
         https://learn.microsoft.com/rest/api/keyvault/secrets/update-secret/update-secret
         """
@@ -148,12 +149,12 @@ class KeyVaultSecrets:
             )
 
     def disable_version(self, vault: str, name: str, version: str) -> None:
-        """Nobody can read that version any more; the others stay. Fine if it is gone."""
+        """Disable one version, so that nobody can read it. Fine if it is gone."""
         with suppress(NotFound), translated(f"PATCH secret {vault}/{name}"):
             self._client(vault).update_secret_properties(name, version, enabled=False)
 
     def delete_secret(self, vault: str, name: str) -> None:
-        """Soft-delete it, and wait until it lies among the deleted ones: only then may its name be used again."""
+        """Soft-delete it, and wait until it shows among the deleted secrets: only then can its name be used again."""
         with suppress(NotFound):
             with translated(f"DELETE secret {vault}/{name}"):
                 self._client(vault).begin_delete_secret(name)
@@ -163,18 +164,18 @@ class KeyVaultSecrets:
 
     def _latest(self, vault: str, name: str, value: Secret, tags: Mapping[str, str]) -> SecretVersion | None:
         """The latest version, if it has this value and these tags."""
-        found = self.find_secret(vault, name)
-        same = found is not None and found.value is not None and found.value.matches(value)
-        return found if same and found is not None and found.tags == tags else None
+        latest = self.find_secret(vault, name)
+        same = latest is not None and latest.value is not None and latest.value.matches(value)
+        return latest if same and latest is not None and latest.tags == tags else None
 
     def _recover(self, vault: str, name: str) -> None:
-        """Begin to recover a soft-deleted secret; none, or one that is under way, is fine. A lost answer too."""
+        """Begin to recover a soft-deleted secret. Fine if there is none, it is under way, or the answer is lost."""
         operation = f"POST recover secret {vault}/{name}"
         with suppress(NotFound, Conflict, Unreachable), translated(operation):
             self._client(vault).begin_recover_deleted_secret(name)
 
     def _is_deleted(self, vault: str, name: str) -> bool:
-        """Without the right to read deleted ones it counts as deleted, as in the SDK's own poller."""
+        """Whether it shows among the deleted secrets. Without the right to read them: yes, as in the SDK."""
         try:
             with translated(f"GET deleted secret {vault}/{name}"):
                 self._client(vault).get_deleted_secret(name)
@@ -226,6 +227,10 @@ def _read(item: Mapping[str, Any]) -> SecretVersion:
         content_type=item.get("contentType"),
         value=Secret(item["value"]) if "value" in item else None,
     )
+
+
+def _created_seconds(version: SecretVersion) -> float:
+    return version.created.timestamp() if version.created else 0.0
 
 
 def _moment(seconds: int | None) -> datetime | None:

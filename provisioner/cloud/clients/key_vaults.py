@@ -1,4 +1,4 @@
-"""Vaults, deleted ones too, not what is in them: https://learn.microsoft.com/rest/api/keyvault/keyvault/vaults."""
+"""Vaults, with soft-deleted ones, but not what is in them: https://learn.microsoft.com/rest/api/keyvault/keyvault/vaults."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SKU_FAMILY = "A"
 
 @dataclass(frozen=True, kw_only=True)
 class VaultState:
-    """A vault as it stands. rbac: roles decide on its secrets, not access policies. fenced: not all networks may in."""
+    """A vault. rbac: roles decide on its secrets, not access policies. fenced: it admits some networks only."""
 
     id: str
     location: str
@@ -58,22 +58,22 @@ class KeyVaults:
         self._arm = Arm(session)
 
     def find_vault(self, vault_id: str) -> VaultState | None:
-        """The vault, or None (also while it is soft-deleted)."""
-        found = self._arm.find(vault_id, READ_VERSION)
-        return None if found is None else _vault(found)
+        """The vault, or None, also while it is soft-deleted."""
+        document = self._arm.find(vault_id, READ_VERSION)
+        return None if document is None else _vault(document)
 
     def find_deleted(self, vault_id: str, location: str) -> DeletedVault | None:
-        """The soft-deleted vault of this name in this place, whoever's it was.
+        """The soft-deleted vault of this name in this location, whoever owned it.
 
         https://learn.microsoft.com/rest/api/keyvault/keyvault/vaults/get-deleted
         """
         part = parse_id(vault_id)
         where = f"/subscriptions/{part.subscription}/providers/Microsoft.KeyVault/locations/{_plain(location)}"
-        found = self._arm.find_now(f"{where}/deletedVaults/{part.name}", READ_VERSION)
-        return None if found is None else _deleted(found)
+        document = self._arm.find_now(f"{where}/deletedVaults/{part.name}", READ_VERSION)
+        return None if document is None else _deleted(document)
 
     def find_deleted_anywhere(self, vault_id: str) -> DeletedVault | None:
-        """The same in whatever place of the subscription.
+        """The soft-deleted vault of this name in any location of the subscription.
 
         https://learn.microsoft.com/rest/api/keyvault/keyvault/vaults/list-deleted
         """
@@ -84,17 +84,17 @@ class KeyVaults:
         return next((_deleted(one) for one in listed if one["name"].lower() == part.name.lower()), None)
 
     def name_taken(self, vault_id: str) -> str:
-        """Why no vault can be made with this name, in Azure's words; empty: one can. Names are unique in all of Azure.
+        """Azure's reason why the name cannot be used; empty if it can. Names are unique in all of Azure.
 
         https://learn.microsoft.com/rest/api/keyvault/keyvault/vaults/check-name-availability
         """
         part = parse_id(vault_id)
         path = f"/subscriptions/{part.subscription}/providers/Microsoft.KeyVault/checkNameAvailability"
         body = {"name": part.name, "type": "Microsoft.KeyVault/vaults"}
-        told: dict[str, Any] = self._arm.request("POST", path, READ_VERSION, json=body).json()
-        if told.get("nameAvailable") or self._arm.find_now(vault_id, READ_VERSION) is not None:
+        answer: dict[str, Any] = self._arm.request("POST", path, READ_VERSION, json=body).json()
+        if answer.get("nameAvailable") or self._arm.find_now(vault_id, READ_VERSION) is not None:
             return ""  # of the vault itself, too, where another run has just made it
-        return str(told.get("message") or told.get("reason"))
+        return str(answer.get("message") or answer.get("reason"))
 
     def set_vault(
         self,
@@ -107,7 +107,7 @@ class KeyVaults:
         purge_protection: bool,
         tags: Mapping[str, str],
     ) -> None:
-        """Make it, decided on by roles. `enablePurgeProtection: false` is refused by Azure, so it is sent only if true.
+        """Create it, with roles instead of access policies. Azure refuses `enablePurgeProtection: false`: left out.
 
         https://learn.microsoft.com/azure/key-vault/general/soft-delete-overview#purge-protection
         """
@@ -122,7 +122,7 @@ class KeyVaults:
         self._put(vault_id, {"location": location, "tags": dict(tags), "properties": properties})
 
     def recover_vault(self, vault_id: str, *, location: str, tenant_id: str, sku: str) -> None:
-        """Bring a soft-deleted vault back as it was; `createMode: recover` ignores all other settings.
+        """Recover a soft-deleted vault as it was; `createMode: recover` ignores all other settings.
 
         https://learn.microsoft.com/rest/api/keyvault/keyvault/vaults/create-or-update#createmode
         """
@@ -133,7 +133,7 @@ class KeyVaults:
     def update_vault(
         self, vault_id: str, *, sku: str, purge_protection: bool, tags: Mapping[str, str], rbac: bool = True
     ) -> None:
-        """SKU, purge protection (only on), roles instead of policies, and these tags and no others.
+        """Set SKU, purge protection (only on), roles instead of policies, and exactly these tags.
 
         https://learn.microsoft.com/rest/api/keyvault/keyvault/vaults/update
         """
@@ -149,7 +149,7 @@ class KeyVaults:
         self._arm.forget(vault_id)
 
     def delete_vault(self, vault_id: str) -> None:
-        """Soft-delete it; gone already is fine."""
+        """Soft-delete it. Fine if gone."""
         part = parse_id(vault_id)
         try:
             with translated(f"DELETE vaults/{part.name}"):
@@ -159,7 +159,10 @@ class KeyVaults:
         self._arm.forget(vault_id)
 
     def purge_vault(self, vault_id: str, location: str) -> None:
-        """For good. Needs Microsoft.KeyVault/locations/deletedVaults/purge/action (Key Vault Purge Operator)."""
+        """Delete a soft-deleted vault for good.
+
+        Needs Microsoft.KeyVault/locations/deletedVaults/purge/action (Key Vault Purge Operator).
+        """
         part = parse_id(vault_id)
         try:
             with translated(what := f"POST deletedVaults/{part.name}/purge"):
@@ -183,35 +186,35 @@ class KeyVaults:
 
 
 def _plain(location: str) -> str:
-    """`West Europe` and `westeurope` are one place."""
+    """`West Europe` and `westeurope` are one location."""
     return location.replace(" ", "").lower()
 
 
-def _deleted(found: dict[str, Any]) -> DeletedVault:
-    told: dict[str, Any] = found.get("properties", {})
+def _deleted(document: dict[str, Any]) -> DeletedVault:
+    properties: dict[str, Any] = document.get("properties", {})
     return DeletedVault(
-        vault_id=told["vaultId"],
-        location=told["location"],
-        tags=told.get("tags") or {},
-        purge_on=str(told.get("scheduledPurgeDate", "")),
-        purge_protection=bool(told.get("purgeProtectionEnabled")),
+        vault_id=properties["vaultId"],
+        location=properties["location"],
+        tags=properties.get("tags") or {},
+        purge_on=str(properties.get("scheduledPurgeDate", "")),
+        purge_protection=bool(properties.get("purgeProtectionEnabled")),
     )
 
 
-def _vault(found: dict[str, Any]) -> VaultState:
-    told: dict[str, Any] = found["properties"]
+def _vault(document: dict[str, Any]) -> VaultState:
+    properties: dict[str, Any] = document["properties"]
     return VaultState(
-        id=found["id"],
-        location=_plain(found["location"]),
-        tenant_id=told["tenantId"],
-        sku=str(told["sku"]["name"]).lower(),
-        uri=told["vaultUri"],
-        rbac=bool(told.get("enableRbacAuthorization")),
+        id=document["id"],
+        location=_plain(document["location"]),
+        tenant_id=properties["tenantId"],
+        sku=str(properties["sku"]["name"]).lower(),
+        uri=properties["vaultUri"],
+        rbac=bool(properties.get("enableRbacAuthorization")),
         # Absent means on since 2020: https://learn.microsoft.com/azure/key-vault/general/soft-delete-change
-        soft_delete=told.get("enableSoftDelete") is not False,
-        retention_days=int(told.get("softDeleteRetentionInDays") or 90),
-        purge_protection=bool(told.get("enablePurgeProtection")),
-        tags=found.get("tags") or {},
-        changed=str(found.get("systemData", {}).get("lastModifiedAt", "")),
-        fenced=is_fenced(told),
+        soft_delete=properties.get("enableSoftDelete") is not False,
+        retention_days=int(properties.get("softDeleteRetentionInDays") or 90),
+        purge_protection=bool(properties.get("enablePurgeProtection")),
+        tags=document.get("tags") or {},
+        changed=str(document.get("systemData", {}).get("lastModifiedAt", "")),
+        fenced=is_fenced(properties),
     )

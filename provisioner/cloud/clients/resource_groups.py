@@ -19,7 +19,7 @@ READ_VERSION = "2021-04-01"
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """A group as it stands. state: `Succeeded`, or `Deleting` while it goes."""
+    """A resource group. state: `Succeeded`, or `Deleting`."""
 
     location: str
     tags: Mapping[str, str]
@@ -43,14 +43,14 @@ class ResourceGroups:
 
     def find_group(self, group_id: str) -> Group | None:
         """The group, or None."""
-        found = self._arm.find(group_id, READ_VERSION)
-        if found is None:
+        document = self._arm.find(group_id, READ_VERSION)
+        if document is None:
             return None
-        state = str(found.get("properties", {}).get("provisioningState", ""))
-        return Group(location=found["location"], tags=found.get("tags") or {}, state=state)
+        state = str(document.get("properties", {}).get("provisioningState", ""))
+        return Group(location=document["location"], tags=document.get("tags") or {}, state=state)
 
     def set_group(self, group_id: str, *, location: str, tags: Mapping[str, str]) -> None:
-        """Make it, or make it so; a PUT of the same is without effect."""
+        """Create or update it. A PUT of the same changes nothing."""
         group = parse_id(group_id).group
         with translated(f"PUT resourceGroups/{group}"):
             body: Any = {"location": location, "tags": dict(tags)}
@@ -58,7 +58,7 @@ class ResourceGroups:
         self._arm.forget(group_id)
 
     def set_tags(self, group_id: str, tags: Mapping[str, str]) -> None:
-        """These tags and no others."""
+        """Set exactly these tags."""
         group = parse_id(group_id).group
         with translated(f"PATCH resourceGroups/{group}"):
             body: Any = {"tags": dict(tags)}
@@ -66,7 +66,7 @@ class ResourceGroups:
         self._arm.forget(group_id)
 
     def delete_group(self, group_id: str) -> None:
-        """With all that is in it; waits until it is gone.
+        """Delete it with all that is in it, and wait until it is gone.
 
         https://learn.microsoft.com/rest/api/resources/resource-groups/delete
         """
@@ -79,7 +79,7 @@ class ResourceGroups:
         self._arm.forget(group_id)
 
     def list_members(self, group_id: str) -> tuple[Member, ...]:
-        """What lies in the group.
+        """The resources in the group.
 
         https://learn.microsoft.com/rest/api/resources/resources/list-by-resource-group
         """

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from provisioner.cloud.transport.session import Session
 
 READ_VERSION = "2023-05-01"
-# What we make: nobody signs with a key, nobody reads anonymously, nobody comes without TLS 1.2.
+# Of accounts that we create: nobody signs with a key, nobody reads anonymously, nobody comes without TLS 1.2.
 # https://learn.microsoft.com/azure/storage/blobs/security-recommendations
 SAFE: Mapping[str, Any] = {
     "allowSharedKeyAccess": False,
@@ -31,7 +31,7 @@ SAFE: Mapping[str, Any] = {
 
 @dataclass(frozen=True, kw_only=True)
 class AccountState:
-    """An account as it stands. settings: of those in SAFE, what is set. fenced: not all networks may in."""
+    """A storage account. settings: its values of those in SAFE. fenced: it admits some networks only."""
 
     id: str
     name: str
@@ -47,7 +47,7 @@ class AccountState:
 
 @dataclass(frozen=True, kw_only=True)
 class ContainerState:
-    """A blob container (a filesystem is one) as ARM shows it. leased: somebody holds its lease."""
+    """A blob container (a filesystem is one) as ARM shows it. leased: somebody has its lease."""
 
     name: str
     metadata: Mapping[str, str]
@@ -56,7 +56,7 @@ class ContainerState:
 
 
 class StorageAccounts:
-    """Every method raises CloudError; ids are full. safe_settings: of the accounts that we make."""
+    """Every method raises CloudError; ids are full. safe_settings: of the accounts that we create."""
 
     safe_settings = SAFE
 
@@ -66,24 +66,24 @@ class StorageAccounts:
 
     def find_account(self, account_id: str) -> AccountState | None:
         """The account, or None."""
-        found = self._arm.find(account_id, READ_VERSION)
-        return None if found is None else _account(found)
+        document = self._arm.find(account_id, READ_VERSION)
+        return None if document is None else _account(document)
 
     def name_taken(self, account_id: str) -> str:
-        """Why no account can be made with this name, in Azure's words; empty: one can.
+        """Azure's reason why the name cannot be used; empty if it can.
 
         https://learn.microsoft.com/rest/api/storagerp/storage-accounts/check-name-availability
         """
         part = parse_id(account_id)
         path = f"/subscriptions/{part.subscription}/providers/Microsoft.Storage/checkNameAvailability"
         body = {"name": part.name, "type": "Microsoft.Storage/storageAccounts"}
-        told: dict[str, Any] = self._arm.request("POST", path, READ_VERSION, json=body).json()
-        if told.get("nameAvailable") or self._arm.find_now(account_id, READ_VERSION) is not None:
+        answer: dict[str, Any] = self._arm.request("POST", path, READ_VERSION, json=body).json()
+        if answer.get("nameAvailable") or self._arm.find_now(account_id, READ_VERSION) is not None:
             return ""  # of the account itself, too, where another run has just made it
-        return str(told.get("message") or told.get("reason"))
+        return str(answer.get("message") or answer.get("reason"))
 
     def create_account(self, account_id: str, *, location: str, sku: str, tags: Mapping[str, str]) -> None:
-        """A data lake (hierarchical namespace) with safe settings; waits until it stands.
+        """Create a data lake (hierarchical namespace) with safe settings, and wait until it is there.
 
         https://learn.microsoft.com/azure/storage/blobs/create-data-lake-storage-account
         """
@@ -101,7 +101,7 @@ class StorageAccounts:
         self._arm.forget(account_id)
 
     def update_account(self, account_id: str, *, sku: str, tags: Mapping[str, str]) -> None:
-        """SKU, safe settings, and these tags and no others."""
+        """Set SKU, safe settings, and exactly these tags."""
         part = parse_id(account_id)
         body: Any = {"sku": {"name": sku}, "tags": dict(tags), "properties": dict(SAFE)}
         with translated(f"PATCH storageAccounts/{part.name}"):
@@ -109,7 +109,7 @@ class StorageAccounts:
         self._arm.forget(account_id)
 
     def delete_account(self, account_id: str) -> None:
-        """With all that is in it; gone already is fine."""
+        """Delete it with all that is in it. Fine if gone."""
         part = parse_id(account_id)
         try:
             with translated(f"DELETE storageAccounts/{part.name}"):
@@ -119,9 +119,9 @@ class StorageAccounts:
         self._arm.forget(account_id)
 
     def find_container(self, account_id: str, name: str) -> ContainerState | None:
-        """A container with its metadata as it is now, or None."""
-        found = self._arm.find_now(_container_id(account_id, name), READ_VERSION)
-        return None if found is None else _container(found)
+        """A container with its present metadata, or None."""
+        document = self._arm.find_now(_container_id(account_id, name), READ_VERSION)
+        return None if document is None else _container(document)
 
     def list_containers(self, account_id: str) -> tuple[ContainerState, ...]:
         """All containers with their metadata, which the list itself leaves out.
@@ -129,11 +129,11 @@ class StorageAccounts:
         https://learn.microsoft.com/rest/api/storagerp/blob-containers/list
         """
         listed = self._arm.list_all(f"{account_id}/blobServices/default/containers", READ_VERSION)
-        found = [self.find_container(account_id, item["name"]) for item in listed]
-        return tuple(container for container in found if container is not None)
+        containers = [self.find_container(account_id, item["name"]) for item in listed]
+        return tuple(container for container in containers if container is not None)
 
     def set_container(self, account_id: str, name: str, metadata: Mapping[str, str]) -> None:
-        """Make it if it is not there, and give it this metadata and no other.
+        """Create it if it does not exist, and set exactly this metadata.
 
         https://learn.microsoft.com/rest/api/storagerp/blob-containers/create
         """
@@ -143,14 +143,14 @@ class StorageAccounts:
             self._client(account_id).blob_containers.create(part.group, part.name, name, body)
 
     def set_metadata(self, account_id: str, name: str, metadata: Mapping[str, str]) -> None:
-        """Of a container that is there; a lease on it does not hinder."""
+        """Set exactly this metadata of an existing container, leased or not."""
         part = parse_id(account_id)
         body: Any = {"properties": {"metadata": dict(metadata)}}
         with translated(f"PATCH containers/{name}"):
             self._client(account_id).blob_containers.update(part.group, part.name, name, body)
 
     def delete_container(self, account_id: str, name: str) -> None:
-        """With all that is in it; gone already is fine. Raises Conflict while somebody holds its lease."""
+        """Delete it with all that is in it. Fine if gone. Raises Conflict while somebody holds its lease."""
         part = parse_id(account_id)
         try:
             with translated(f"DELETE containers/{name}"):
@@ -167,9 +167,9 @@ class StorageAccounts:
         lease_id: str,
         seconds: int = 60,
     ) -> None:
-        """One step of a lease; Conflict if somebody else holds it.
+        """Acquire, renew or release a lease. Raises Conflict if somebody else has it.
 
-        Acquiring and renewing again under the same id is fine, so both are sent again where the answer got lost.
+        Acquiring and renewing may be repeated under the same id, so both are sent again after a lost answer.
 
         https://learn.microsoft.com/rest/api/storagerp/blob-containers/lease
         """
@@ -197,28 +197,28 @@ def _container_id(account_id: str, name: str) -> str:
     return f"{account_id}/blobServices/default/containers/{name}"
 
 
-def _account(found: dict[str, Any]) -> AccountState:
-    told: dict[str, Any] = found["properties"]
+def _account(document: dict[str, Any]) -> AccountState:
+    properties: dict[str, Any] = document["properties"]
     # Absent keys: shared keys are allowed, anonymous reading depends on the account's age, TLS 1.0 is enough.
     return AccountState(
-        id=found["id"],
-        name=found["name"],
-        location=found["location"].replace(" ", "").lower(),
-        sku=found["sku"]["name"],
-        kind=found.get("kind", ""),
-        hierarchical=bool(told.get("isHnsEnabled")),
-        settings={name: told.get(name) for name in SAFE},
-        endpoints=told.get("primaryEndpoints") or {},
-        tags=found.get("tags") or {},
-        fenced=is_fenced(told),
+        id=document["id"],
+        name=document["name"],
+        location=document["location"].replace(" ", "").lower(),
+        sku=document["sku"]["name"],
+        kind=document.get("kind", ""),
+        hierarchical=bool(properties.get("isHnsEnabled")),
+        settings={name: properties.get(name) for name in SAFE},
+        endpoints=properties.get("primaryEndpoints") or {},
+        tags=document.get("tags") or {},
+        fenced=is_fenced(properties),
     )
 
 
-def _container(found: dict[str, Any]) -> ContainerState:
-    told: dict[str, Any] = found.get("properties", {})
+def _container(document: dict[str, Any]) -> ContainerState:
+    properties: dict[str, Any] = document.get("properties", {})
     return ContainerState(
-        name=found["name"],
-        metadata=told.get("metadata") or {},
-        etag=str(found.get("etag", "")),
-        leased=told.get("leaseState") in {"Leased", "Breaking"},
+        name=document["name"],
+        metadata=properties.get("metadata") or {},
+        etag=str(document.get("etag", "")),
+        leased=properties.get("leaseState") in {"Leased", "Breaking"},
     )

@@ -1,4 +1,4 @@
-"""What whoever runs us may do: as the permissions API tells, and as a try shows."""
+"""What the caller may do, by the permissions API or by trying it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Caller:
         self._arm = Arm(session)
 
     def allows(self, scope: str, data_actions: Sequence[str]) -> bool | None:
-        """Whether the caller's roles at the scope, inherited ones too, allow all these on data; None: no such scope.
+        """Whether the caller's roles at the scope, with inherited ones, allow all data actions. None: no such scope.
 
         https://learn.microsoft.com/rest/api/authorization/permissions/list-for-resource
         """
@@ -38,7 +38,7 @@ class Caller:
             return None
 
     def lacks(self, scope: str, right: str) -> str | None:
-        """The right that is missing, and who grants it how; empty: it is there; None: Azure does not tell.
+        """The missing right and how to grant it; empty if the caller has it; None if Azure does not say.
 
         right: an ARM action on the scope, or a permission of Graph's.
         """
@@ -82,7 +82,7 @@ class Caller:
         )
 
     def try_blobs(self, account_id: str, account: str) -> None:
-        """List the blobs of some container: listing containers is no right on data.
+        """List the blobs of some container, since listing containers takes no right on data.
 
         https://learn.microsoft.com/rest/api/storageservices/list-blobs
         """
@@ -94,7 +94,7 @@ class Caller:
             return
 
     def _try(self, scope: str, url: str, params: dict[str, str]) -> None:
-        """With a new token the next time, if this one is turned down."""
+        """Send a GET. If it is refused, the next one gets a new token."""
         headers = {"x-ms-version": BLOB_VERSION}
         try:
             self._session.http(scope).request("GET", url, operation=f"GET {url}", params=params, headers=headers)

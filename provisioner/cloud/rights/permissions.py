@@ -33,8 +33,8 @@ class Permission:
     not_data_actions: tuple[str, ...]
 
 
-def may(permissions: Sequence[Permission], wanted: Sequence[str], *, data: bool) -> bool:
-    """Whether the permissions together allow every wanted action.
+def may(permissions: Sequence[Permission], actions: Sequence[str], *, data: bool) -> bool:
+    """Whether the permissions together allow every action.
 
     https://learn.microsoft.com/azure/role-based-access-control/role-definitions#how-permissions-are-evaluated: a role's
     notActions take from that role alone.
@@ -44,26 +44,26 @@ def may(permissions: Sequence[Permission], wanted: Sequence[str], *, data: bool)
         pairs = [(p.data_actions, p.not_data_actions) if data else (p.actions, p.not_actions) for p in permissions]
         return any(_covers(given, action) and not _covers(taken, action) for given, taken in pairs)
 
-    return all(allowed(action) for action in wanted)
+    return all(allowed(action) for action in actions)
 
 
 def may_register(claims: Mapping[str, Any]) -> bool | None:
-    """Whether the token for Graph of someone who was let read there may register applications; None: it does not tell.
+    """Whether a caller that can read Graph may register applications, by its token's claims. None: they do not say.
 
     A person's token says nothing for certain. An app may hold a directory role (`wids`) instead of a permission
     (`roles`), or a custom one that no claim shows: then it could read without any that the token names.
     https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
     """
-    roles, held = set(claims.get("roles", ())), set(claims.get("wids", ()))
+    roles, directory_roles = set(claims.get("roles", ())), set(claims.get("wids", ()))
     if roles & REGISTER:
         return True
-    reads = roles & READ or held & {role for role, name in READING.items() if name}
-    told = claims.get("idtyp") == "app" and reads and held <= READING.keys()
-    return False if told else None
+    reads = roles & READ or directory_roles & {role for role, name in READING.items() if name}
+    cannot = claims.get("idtyp") == "app" and reads and directory_roles <= READING.keys()
+    return False if cannot else None
 
 
 def permission(item: Mapping[str, Any]) -> Permission:
-    """Out of an answer of the permissions API, or of a role definition's `permissions`."""
+    """From an item of the permissions API, or of a role definition's `permissions`."""
     return Permission(
         actions=tuple(item.get("actions") or ()),
         not_actions=tuple(item.get("notActions") or ()),
@@ -73,5 +73,5 @@ def permission(item: Mapping[str, Any]) -> Permission:
 
 
 def _covers(patterns: Sequence[str], action: str) -> bool:
-    """`*` stands for anything, slashes too."""
+    """Whether a pattern matches the action; `*` matches anything, slashes too."""
     return any(re.fullmatch(re.escape(p).replace(r"\*", ".*"), action, re.IGNORECASE) for p in patterns)

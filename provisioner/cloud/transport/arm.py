@@ -1,4 +1,4 @@
-"""Any ARM resource by its id: quick reads without an SDK, and the parts of an id."""
+"""Requests for any ARM resource by its id, without an SDK, which is slow to import; and the parts of an id."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def parse_id(resource_id: str) -> ResourceId:
 
 
 def short(resource_id: str) -> str:
-    """An id as people read it: its last type and name."""
+    """An id for people: its last type and name."""
     return "/".join(resource_id.rstrip("/").split("/")[-2:])
 
 
 def is_fenced(properties: Mapping[str, Any]) -> bool:
-    """Whether a vault or account admits some networks only; whether ours is among them, only a try tells.
+    """Whether a vault or account admits some networks only. Only a request shows whether ours is among them.
 
     https://learn.microsoft.com/azure/key-vault/general/network-security and
     https://learn.microsoft.com/azure/storage/common/storage-network-security
@@ -58,28 +58,28 @@ def is_fenced(properties: Mapping[str, Any]) -> bool:
 
 
 class Arm:
-    """Reads over the raw client. Every method raises CloudError."""
+    """The control plane over the raw client. Every method raises CloudError."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def find(self, resource_id: str, api_version: str) -> dict[str, Any] | None:
-        """GET of a resource; None if it or its parent is not there. One GET per pass, whoever asks."""
+        """GET a resource, once per pass. None if it or its parent does not exist."""
         return self._session.memory.of(("arm", resource_id.lower()), lambda: self.find_now(resource_id, api_version))
 
     def find_now(self, resource_id: str, api_version: str) -> dict[str, Any] | None:
-        """`find` without the pass's memory: for reading a write back."""
+        """As `find`, but always asks: for reading back a write."""
         response = self.request("GET", resource_id, api_version, missing_ok=True)
         return None if response.status_code == GONE else response.json()
 
     def forget(self, resource_id: str) -> None:
-        """What `find` remembers of this resource is no longer so."""
+        """Drop what `find` remembers of this resource, which was just written."""
         self._session.memory.forget(("arm", resource_id.lower()))
 
     def list_all(
         self, path: str, api_version: str, params: Mapping[str, str] | None = None, *, missing_ok: bool = True
     ) -> Iterator[dict[str, Any]]:
-        """Every item of a list, page by page. missing_ok: nothing, not NotFound, if the path's parent is not there.
+        """Every item of a list, page by page. missing_ok: if the parent does not exist, no items instead of NotFound.
 
         https://learn.microsoft.com/rest/api/azure/#async-operations-throttling-and-paging
         """

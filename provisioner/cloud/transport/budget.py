@@ -1,9 +1,9 @@
-"""Keeps a run within what Azure takes: so many calls of a class in so many seconds, the others wait their turn.
+"""Keeps a run within Azure's rate limits: so many calls of a class in so many seconds, the others wait their turn.
 
-A call counts from when it is sent until that long after its answer, so that whatever way the service counts (fixed
-or sliding windows, buckets), it never sees more. What others use of the same limits is not known here: a service that
-turns a call away for its limit teaches how many it takes, and nothing more of that class is sent until the time that it
-asks for is over. Others end: each time that as long again goes by without a call turned away, twice as many are sent.
+A call counts from when it is sent until a full window after its answer, so that the service never sees more, whichever
+way it counts (fixed or sliding windows, buckets). Others may use the same limit. A throttled call shows how many the
+service takes at present, and no more of that class are sent until its Retry-After is over. After each further window
+without a throttled call, twice as many are sent.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 SHARE = 0.9  # of each limit; the rest is for others, and for the run before this one
 POLL_SECONDS = 0.05
-NOT_COUNTED = (401, 429)  # by any service, as far as told; a vault's SDK asks without a token first
+NOT_COUNTED = (401, 429)  # by any service, as far as documented; a vault's SDK asks without a token first
 
 
 @dataclass(frozen=True)
 class Rate:
-    """So many calls in so many seconds; a bucket that fills steadily is one that is full again after that time."""
+    """At most so many calls in so many seconds. For a token bucket: its size, and the time in which it refills."""
 
     most: int
     seconds: float
@@ -47,7 +47,7 @@ GRAPH = Rate(1750, 10)
 class _Window:
     """One class of calls. answered: when, of those that still count. shut: until when nothing is sent.
 
-    full: the most that the service takes of anyone; grows: when more than `most` are tried again.
+    full: the service's documented limit. most: the present one. grows: when `most` is raised again.
     """
 
     full: int
@@ -62,7 +62,7 @@ class _Window:
         self.most = self.full
 
     def wait(self, now: float) -> float:
-        """Seconds until another call may be sent, 0 for now; then it counts as under way."""
+        """Seconds until the next call may be sent. If 0, the call counts as under way from now on."""
         while self.answered and self.answered[0] + self.seconds <= now:
             self.answered.popleft()
         if now < self.shut:
@@ -75,15 +75,15 @@ class _Window:
         return self.answered[0] + self.seconds - now if self.answered else POLL_SECONDS
 
     def end(self, now: float, *, taken: bool) -> None:
-        """A call under way has ended; one that was turned away does not count."""
+        """A call under way has ended. taken: whether the service counts it."""
         self.under_way -= 1
         if taken:
             self.answered.append(now)
 
     def learn(self, now: float, seconds: float) -> None:
-        """The service's limit was reached: it is what was taken in the time, and all of it is used up.
+        """A call was throttled: the limit is as many as were answered within the window, and all of it is used up.
 
-        seconds: until when, as the service says; 0: it does not say.
+        seconds: the Retry-After, 0 without one.
         """
         if now >= self.shut:
             self.most = max(1, min(self.most, len(self.answered)))
@@ -92,10 +92,10 @@ class _Window:
 
 
 class Budget:
-    """Of one run, used by many threads.
+    """The budget of one run, used by many threads.
 
-    pause: the session's, which an interrupt ends. ticks: seconds from anywhere. limit_reached: of an answer, how long
-    a service asks to wait that turned the call away for a limit of its own (0: it does not say); else None.
+    pause: waits; an interrupt ends it. ticks: a monotonic clock in seconds. limit_reached: for an answer that throttles
+    the call, its Retry-After in seconds (0 without one); None for any other answer.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class Budget:
         self._lock = threading.Lock()
 
     def enter(self, method: str, url: str) -> Turn:
-        """Wait until the call may be sent. Whoever sends it tells the Turn how it ended."""
+        """Wait until the call may be sent. The sender reports to the Turn how it ended."""
         window = self._window(method, url)
         while window is not None:
             with self._lock:
@@ -124,7 +124,7 @@ class Budget:
         return Turn(self, window)
 
     def ended(self, window: _Window, response: Any) -> None:
-        """For `Turn`."""
+        """Count a call that has ended; `Turn` reports it."""
         limit_seconds = None if response is None else self._limit_reached(response)
         with self._lock:
             now = self._ticks()
@@ -133,7 +133,7 @@ class Budget:
                 window.learn(now, limit_seconds)
 
     def _window(self, method: str, url: str) -> _Window | None:
-        """That of the call's class; None for one without a limit that we know, and for the lease, which cannot wait."""
+        """The window of the call's class. None without a known limit, and for the lease, which cannot wait."""
         parts = urlsplit(url)
         host, path = parts.hostname or "", parts.path.split("/")
         rate, key = None, (host, method)
@@ -159,6 +159,6 @@ class Turn:
         self._budget, self._window = budget, window
 
     def ended(self, response: Any) -> None:
-        """It was answered, or (None) nobody knows what became of it."""
+        """Report the answer, or None if it was lost."""
         if self._window is not None:
             self._budget.ended(self._window, response)

@@ -1,4 +1,4 @@
-"""What time it is for the cloud, by the `Date` of its answers; machines of people are off by minutes."""
+"""The cloud's time, by the `Date` of its answers: clocks of people's machines are off by minutes."""
 
 from __future__ import annotations
 
@@ -15,54 +15,51 @@ if TYPE_CHECKING:
 
 
 class Clock:
-    """Of one run, used by many threads. ask: has some answer come, which is noted; called where there was none yet."""
+    """The clock of one run, used by many threads. ask: sends any request, so that an answer with a `Date` is noted."""
 
     def __init__(self, ask: Callable[[], None] = lambda: None) -> None:
         self._ask = ask
-        self._told: tuple[datetime, float, float] | None = None
+        self._first: tuple[datetime, float, float] | None = None
 
     def note(self, date: str | None) -> None:
-        """An answer came with this `Date`; only the first one counts."""
-        if self._told is None and date:
-            self._told = parsedate_to_datetime(date), ticks(), time.time()
+        """Note the `Date` of an answer. Only the first one counts."""
+        if self._first is None and date:
+            self._first = parsedate_to_datetime(date), ticks(), time.time()
 
     @property
     def known(self) -> bool:
-        """Whether an answer has told the time."""
-        return self._told is not None
+        """Whether an answer with a `Date` has come."""
+        return self._first is not None
 
     def now(self) -> datetime:
-        """The `Date` of the cloud's first answer in this run: the same for whatever is decided in it."""
+        """The `Date` of the cloud's first answer in this run: one time for all that the run decides."""
         return self._answer()[0]
 
     def moment(self) -> datetime:
-        """The cloud's time as it is by now, for noting when something was written: seconds late, never early.
-
-        It is a whole second, as a Date is.
-        """
+        """The cloud's present time in whole seconds, to record when something was written: late, never early."""
         date, began, _ = self._answer()
         return (date + timedelta(seconds=2.0 + ticks() - began)).replace(microsecond=0)
 
     def later(self) -> datetime:
-        """The cloud's time now; from here on it is `now`."""
-        self._told = None
+        """Ask the cloud for its time again; from here on that is `now`."""
+        self._first = None
         return self.now()
 
     @property
     def ahead(self) -> timedelta:
-        """How much this machine's clock was ahead of the cloud's at that answer; nothing without one."""
-        told = self._told
-        return timedelta(seconds=told[2] - told[0].timestamp()) if told else timedelta()
+        """How far this machine's clock was ahead of the cloud's at the first answer; zero if there was none."""
+        answer = self._first
+        return timedelta(seconds=answer[2] - answer[0].timestamp()) if answer else timedelta()
 
     def _answer(self) -> tuple[datetime, float, float]:
-        if self._told is None:
+        if self._first is None:
             self._ask()
-        told = self._told
-        if told is None:
+        answer = self._first
+        if answer is None:
             raise NotYetVisible(operation="the cloud's clock", message="no answer had a Date")
-        return told
+        return answer
 
 
 def ticks() -> float:
-    """Seconds from anywhere; they go on while the machine sleeps, as the cloud's do."""
+    """A monotonic clock in seconds. It goes on while the machine sleeps, as the cloud's time does."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))

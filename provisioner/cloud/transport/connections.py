@@ -1,4 +1,4 @@
-"""How connections are made, held and ended: one pool per run, by one route, whatever client asks."""
+"""How connections are opened, kept and closed: one pool and one route per run, for all clients."""
 
 from __future__ import annotations
 
@@ -29,20 +29,17 @@ POOL = 16
 
 @dataclass(frozen=True, kw_only=True)
 class Route:
-    """Where requests go on this machine.
-
-    proxies and ca_bundle given: these and nothing of the environment. Not given: as the environment says.
-    """
+    """How requests leave this machine: by these proxies and this CA bundle, or if None by those of the environment."""
 
     proxies: dict[str, str] | None = None
     ca_bundle: str | None = None
 
 
 class Connections:
-    """Of one run. session: for azure-core; its pool is as wide as our concurrency, retries are the policy's business.
+    """The connections of one run. session: for azure-core, with one connection per thread of ours and no retries.
 
-    ask: called last before each part of a request goes out, head and body. Until a connection stands seconds may pass,
-    and who slept meanwhile may have lost the lease; nobody carries out what came without its end.
+    ask: called just before each part of a request is sent, head and body. Opening a connection may take seconds, in
+    which the lease may be lost; a server does not carry out a request whose end never comes.
     """
 
     def __init__(self, route: Route, ask: Callable[[], None]) -> None:
@@ -57,9 +54,9 @@ class Connections:
             self.session.mount(prefix, adapter)
 
     def shut(self) -> None:
-        """End every connection. One in use ends under whoever uses it, who closes it.
+        """End every connection. A connection in use is only shut down; the thread that uses it closes it.
 
-        Closed from here, it would be opened again without its tunnel, or its last bytes would leave without TLS.
+        Closed from here, it would be opened again without its tunnel, or its last bytes would be sent without TLS.
         """
         self.session.close()
         with self._lock:
@@ -71,16 +68,16 @@ class Connections:
                 with suppress(OSError):  # it has ended already
                     socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
 
-    def _note(self, made: HTTPSConnectionPool | HTTPSConnection) -> None:
+    def _note(self, opened: HTTPSConnectionPool | HTTPSConnection) -> None:
         with self._lock:
-            if isinstance(made, HTTPSConnection):
-                self._opened.add(made)
+            if isinstance(opened, HTTPSConnection):
+                self._opened.add(opened)
             else:
-                self._pools.add(made)
+                self._pools.add(opened)
 
 
 class _Adapter(HTTPAdapter):
-    """One TLS context for all connections: each of its own would read the whole CA bundle, which takes 15 ms."""
+    """Shares one TLS context among all connections: reading the CA bundle takes 15 ms each time."""
 
     def __init__(self, ask: Callable[[], None], note: Callable[[Any], None], **options: Any) -> None:
         super().__init__(**options)
@@ -89,7 +86,7 @@ class _Adapter(HTTPAdapter):
         self._contexts: dict[str, ssl.SSLContext] = {}
 
     def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
-        """As requests says, with the context in place of the bundle that it is made of."""
+        """As in requests, with our TLS context in place of the CA bundle."""
         host, options = super().build_connection_pool_key_attributes(request, verify, cert)
         if verify:
             kept = {name: value for name, value in options.items() if name not in {"ca_certs", "ca_cert_dir"}}
@@ -97,13 +94,13 @@ class _Adapter(HTTPAdapter):
         return host, options
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Whom to trust stands in the context already."""
+        """The context already has the CA bundle."""
         if not verify:
             super().cert_verify(conn, url, verify, cert)
 
-    def get_connection_with_tls_context(self, *given: Any, **options: Any) -> Any:
-        """As requests says, of a pool whose connections are noted."""
-        pool = super().get_connection_with_tls_context(*given, **options)
+    def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
+        """As in requests, with a pool that notes its connections."""
+        pool = super().get_connection_with_tls_context(*args, **options)
         if isinstance(pool, HTTPSConnectionPool):
             pool.ConnectionCls = self._connection
             self._note(pool)
@@ -112,19 +109,19 @@ class _Adapter(HTTPAdapter):
     def _context(self, bundle: str) -> ssl.SSLContext:
         with self._lock:
             if bundle not in self._contexts:
-                made = create_urllib3_context()
-                made.sslsocket_class = self._socket
-                place = {"capath": bundle} if Path(bundle).is_dir() else {"cafile": bundle}
+                context = create_urllib3_context()
+                context.sslsocket_class = self._socket
+                location = {"capath": bundle} if Path(bundle).is_dir() else {"cafile": bundle}
                 try:
-                    made.load_verify_locations(**place)
+                    context.load_verify_locations(**location)
                 except OSError as error:
                     raise requests.exceptions.SSLError(SSLError(f"CA bundle {bundle}: {error}")) from None
-                self._contexts[bundle] = made
+                self._contexts[bundle] = context
             return self._contexts[bundle]
 
 
 def _noted(note: Callable[[Any], None]) -> Any:
-    """A class of connections; Any, for urllib3 declares its own more narrowly than it uses it."""
+    """A class of connections that are noted. Any: urllib3 declares the attribute more narrowly than it uses it."""
 
     class Noted(HTTPSConnection):
         def connect(self) -> None:
@@ -140,7 +137,7 @@ def _noted(note: Callable[[Any], None]) -> Any:
 
 
 def _asking(ask: Callable[[], None]) -> type[ssl.SSLSocket]:
-    """A class of sockets: nothing of Python's or ours that takes long lies between the question and the bytes."""
+    """A class of sockets that call `ask` right before they send, with nothing slow in between."""
 
     class Asking(ssl.SSLSocket):
         def send(self, data: Any, flags: int = 0) -> int:

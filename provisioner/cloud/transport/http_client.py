@@ -1,4 +1,4 @@
-"""A raw client for one audience on azure-core's pipeline: what no SDK does, and reads that must be quick."""
+"""A raw HTTP client for one audience on azure-core's pipeline: for what no SDK does, and for quick reads."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GONE = 404
 
 
 class HttpClient:
-    """Signed requests; errors are CloudErrors."""
+    """Sends requests with a token of the audience. Errors are raised as CloudErrors."""
 
     def __init__(self, credential: Tokens, scope: str, *, transport: Transport, user_agent: str) -> None:
         sign: BearerTokenCredentialPolicy[HttpRequest, HttpResponse] = BearerTokenCredentialPolicy(credential, scope)
@@ -44,18 +44,17 @@ class HttpClient:
         retry_lost: bool = True,
         patient: bool = True,
     ) -> HttpResponse:
-        """The answer, if it is no error. missing_ok: a 404 is returned too. retry_lost: send again if none came.
+        """Send one request and return its answer. Raises CloudError for an error status.
 
-        patient: send again what a second try can mend.
-
-        operation: what it is for people, as `GET vaults/kv-dev`. Raises CloudError.
+        operation: the request as people read it, such as `GET vaults/kv-dev`. missing_ok: return a 404 too. retry_lost:
+        send it again if no answer came. patient: send it again if a retry can help.
         """
         request = HttpRequest(
             method, url, json=json, content=content, params=dict(params or {}), headers=dict(headers or {})
         )
         with translated(operation):
-            asked = self._pipeline.run(request, stream=stream, retry_lost=retry_lost, retry_patient=patient)
-            response = asked.http_response
+            result = self._pipeline.run(request, stream=stream, retry_lost=retry_lost, retry_patient=patient)
+            response = result.http_response
         if response.status_code >= ERROR and not (missing_ok and response.status_code == GONE):
             raise refusal(response, operation)
         return response

@@ -1,7 +1,7 @@
-"""The one way out: every request of every client, sign-in included, goes through one pool of connections.
+"""The transport under every client, sign-in included: all requests go through one pool of connections.
 
-It keeps to the budget, counts, notes the cloud's clock, refuses writes without the lease and logs method, URL, status
-and time; never a header or a body.
+It keeps within the budget, counts requests, notes the cloud's time, refuses writes without the lease, and logs method,
+URL, status and duration; never a header or a body.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ WRITE_SECONDS = CONNECT_SECONDS + READ_SECONDS
 
 
 class Transport(HttpTransport[Any, Any]):
-    """One pool for all SDK clients; closing it through one of them is without effect (`shut` ends it).
+    """One pool for all SDK clients. A client that closes it closes nothing; `shut` does.
 
-    throttled_seconds: how long `retries` may go on with a call that a service turns away and says until when.
+    throttled_seconds: for how long `retries` may repeat a call that a service throttles with a Retry-After.
     """
 
     def __init__(
@@ -71,11 +71,11 @@ class Transport(HttpTransport[Any, Any]):
         self._writing = threading.local()
 
     def sleep(self, duration: float) -> None:
-        """All waiting of all SDKs, so that an interrupt ends it."""
+        """Where all SDKs wait, so that an interrupt ends it."""
         self._waits.take_turn(duration)
 
     def send(self, request: Any, **options: Any) -> Any:
-        """One request on the wire, when it is its turn; raises what azure-core raises."""
+        """Send one request as soon as the budget admits it. Raises what azure-core raises."""
         if self._budget is None:
             return self._guarded(request, **options)
         turn = self._budget.enter(request.method, request.url)
@@ -97,13 +97,13 @@ class Transport(HttpTransport[Any, Any]):
             self._writing.request = outer
 
     def _ask_again(self) -> None:
-        """Whether this thread's write may still be sent, now that its connection stands."""
+        """Check again whether this thread's write may be sent, now that its connection is made."""
         request = getattr(self._writing, "request", None)
         if request is not None:
             self._guard(request.method, request.url)
 
     def send_unguarded(self, request: Any, **options: Any) -> Any:
-        """`send` without a look at the lease, and at once."""
+        """Send at once, without regard to budget or lease."""
         if self._route.proxies is not None:
             options["proxies"] = dict(self._route.proxies)
             options["connection_verify"] = self._route.ca_bundle or True
@@ -133,13 +133,13 @@ class Transport(HttpTransport[Any, Any]):
         self._wire.open()
 
     def close(self) -> None:
-        """A client that is done leaves the pool to the others."""
+        """Does nothing: other clients still use the pool."""
 
     def __exit__(self, *_: object) -> None:
         """As `close`."""
 
     def fresh(self) -> Transport:
-        """A pool of its own by the same route, for signing in only; whoever takes it shuts it."""
+        """A new transport with connections of its own, for signing in only. The caller shuts it."""
         return Transport(self._route, Clock(), self._waits, guard=lambda _method, _url: None, debug=self._debug)
 
     def shut(self) -> None:
@@ -148,7 +148,7 @@ class Transport(HttpTransport[Any, Any]):
 
 
 class SignInTransport(HttpTransport[Any, Any]):
-    """The same pool for what fetches tokens: renewing the lease needs one, so that must not wait for the lease."""
+    """The same pool, for fetching tokens. Renewing the lease needs a token, so this does not look at the lease."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -161,15 +161,15 @@ class SignInTransport(HttpTransport[Any, Any]):
         return self._transport.throttled_seconds
 
     def send(self, request: Any, **options: Any) -> Any:
-        """One request on the wire; none for what the authority told already.
+        """Send one request, or answer it from an earlier discovery of the authority.
 
-        MSAL asks where an authority's endpoints are for each audience anew:
+        MSAL asks for an authority's endpoints again for each audience:
         https://learn.microsoft.com/entra/identity-platform/v2-protocols-oidc#find-your-apps-openid-configuration-document-uri
         """
         url: str = request.url
         if request.method != "GET" or not url.endswith(DISCOVERY):
             return self._transport.send_unguarded(request, **options)
-        with self._lock:  # who asks at the same time waits for the same answer
+        with self._lock:  # threads that ask at the same time wait for one answer
             if url not in self._discoveries:
                 answer = self._transport.send_unguarded(request, **options)
                 if answer.status_code != OK:

@@ -1,4 +1,4 @@
-"""What was asked already: each thing is read once per pass, however many threads want it."""
+"""A cache of reads: each thing is read once per pass, however many threads want it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class Memory:
-    """Of one pass of one run. A key: whatever tells one thing from all others, as `("application", object_id)`."""
+    """The reads of one pass of one run, by keys such as `("application", object_id)`."""
 
     def __init__(self) -> None:
         self._known: dict[object, Future[Any]] = {}
@@ -21,7 +21,7 @@ class Memory:
         self._lock = threading.Lock()
 
     def of(self, key: object, fetch: Callable[[], T]) -> T:
-        """`fetch()`, called once per pass however many threads ask; an error is everybody's and then forgotten.
+        """`fetch()`, called once per pass however many threads ask. An error is raised to all of them and not kept.
 
         What was written in this pass (`forget`) is read anew each time: a replica may lag.
         """
@@ -36,20 +36,20 @@ class Memory:
         return future.result()
 
     def keep(self, key: object, value: object) -> None:
-        """What `of` this key would fetch came along with something else."""
+        """Store a value that came along with another answer, as if `of` had fetched it."""
         with self._lock:
             if key not in self._written and key not in self._known:
                 self._known[key] = Future[Any]()
                 self._known[key].set_result(value)
 
     def forget(self, key: object) -> None:
-        """What is behind this key was written: it is kept no more in this pass."""
+        """Drop the value, which was just written, and keep none under this key until the next pass."""
         with self._lock:
             self._written.add(key)
             self._known.pop(key, None)
 
     def new_pass(self) -> None:
-        """Read everything anew."""
+        """Drop all values."""
         with self._lock:
             self._known.clear()
             self._written.clear()

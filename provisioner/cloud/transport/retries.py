@@ -1,8 +1,8 @@
 """The one retry policy: by type of answer, bounded, jittered, in every client's pipeline.
 
-A POST whose answer got lost is not sent again: it may have made something. Whoever sent it reads what stands. The same
-for any request with the option `retry_lost=False`; with `retry_patient=False` nothing is sent twice. A service that
-turns a call away for its limits and says until when is asked again then, for as long as the spec's `waits.throttle`.
+A POST whose answer is lost is not sent again, since it may have created something: its sender reads the state instead.
+The same holds for any request with the option `retry_lost=False`; with `retry_patient=False` nothing is sent twice. A
+call that a service throttles with a Retry-After is sent again then, for as long as the spec's `waits.throttle` allows.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ FOREIGN = frozenset({"timeout", "hosts", "location_mode"})  # the last two are a
 
 
 class Retry(HTTPPolicy[Any, Any]):
-    """Sends again what a second try can mend."""
+    """Sends a request again where a retry can help."""
 
     def __init__(self, **_: Any) -> None:
-        """azure-identity makes its own with whatever it was given."""
+        """azure-identity constructs it with all of its own options."""
 
     def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
         """The last answer, or the last connection error."""
@@ -86,28 +86,28 @@ class Retry(HTTPPolicy[Any, Any]):
 
 @dataclass
 class _Busy:
-    """The waits for a service that says when it takes a call; they count as no try. left: seconds."""
+    """The pauses that a service asks for with a Retry-After; they count as no attempt. left: seconds for them."""
 
     left: float
-    asked: int = 0
+    pauses: int = 0
 
     @property
     def over(self) -> bool:
-        """Whether it was waited for long enough."""
+        """Whether the time for such pauses is spent."""
         return self.left < 0
 
     def pause(self, response: Any) -> float | None:
-        """As long as it says, and longer each time: others ask then, too. None where it does not say."""
+        """The seconds it asks for, and a bit more each time, since others ask then, too. None if it does not say."""
         seconds = retry_after(response) if response.status_code == TOO_MANY else None
         if not seconds:
             return None
-        pause = seconds + JITTER(0.0, min(self.asked, LATER_SECONDS))  # spreads load, guards nothing
-        self.left, self.asked = self.left - pause, self.asked + 1
+        pause = seconds + JITTER(0.0, min(self.pauses, LATER_SECONDS))  # spreads load, guards nothing
+        self.left, self.pauses = self.left - pause, self.pauses + 1
         return pause
 
 
 def never_resent(error: BaseException) -> bool:
-    """Whether no later try can help: the name does not resolve, the certificate is not trusted, the proxy says no."""
+    """Whether no retry can help: the name does not resolve, the certificate is not trusted, the proxy refuses."""
     from urllib3.exceptions import NameResolutionError, ProxyError, SSLError
 
     hopeless = (NameResolutionError,) if cut_off(error) else (NameResolutionError, SSLError, ProxyError)
@@ -115,9 +115,9 @@ def never_resent(error: BaseException) -> bool:
 
 
 def cut_off(error: BaseException) -> bool:
-    """Whether the connection ended while an answer was awaited: the request may have been carried out.
+    """Whether the connection ended before the answer came: the request may have been carried out.
 
-    Behind a proxy urllib3 calls this a ProxyError, in TLS an SSLError, and azure-core a request that was never sent.
+    urllib3 calls this a ProxyError behind a proxy and an SSLError in TLS, azure-core a request that was never sent.
     """
     return any(isinstance(cause, ENDED) for cause in causes(error))
 
@@ -144,13 +144,13 @@ def _transient(response: PipelineResponse[Any, Any], *, safe: bool) -> bool:
 
 
 def _busy(response: Any) -> bool:
-    """Whether another operation runs there, which says nothing of when it ends."""
+    """Whether the answer says that another operation is in progress."""
     text = body_text(response)
     return any(f'"{code}"' in text for code in BUSY)
 
 
 def _refuse_registering(response: Any) -> None:
-    """Raises HttpResponseError where azure-mgmt-core would register a provider unasked: a person decides that."""
+    """Raise HttpResponseError where azure-mgmt-core would register a resource provider: a person decides that."""
     if response.status_code == 409 and UNREGISTERED in body_text(response):
         raise HttpResponseError(response=response)
 
@@ -183,6 +183,6 @@ def _stream(request: Any) -> Any:
 
 
 def _drop_foreign_options(options: dict[str, Any]) -> None:
-    """Options that the SDKs' own retry policies take out before they reach the transport, which knows none."""
+    """Remove the options of the SDKs' own retry policies, which the transport does not know."""
     for name in [key for key in options if key.startswith("retry_") or key in FOREIGN]:
         del options[name]

@@ -1,4 +1,4 @@
-"""One run's way to Azure: who signs in, the pool of connections, what was asked already, and all waiting.
+"""The session of one run: its credential, connections, cache of reads, clock and waits.
 
 Nothing of a run outlives its session.
 """
@@ -77,12 +77,12 @@ class Session:
         self._lock = threading.Lock()
 
     def signed_in(self, chosen: SignIn) -> Session:
-        """The session, with its credential."""
+        """Set the credential; returns the session."""
         self.credential = Tokens(chosen, self._tenant)
         return self
 
     def acting_as(self, tenant_id: str, client_id: str, secret: Secret) -> Session:
-        """A session of another principal, for reading as it does; whoever asks for it closes it. Signs in later."""
+        """A session of another principal, to read with its rights. It signs in on first use; the caller closes it."""
         route, waits, debug = self._route, self.waits, self._debug
         subscription = self.subscription_id
         other = Session(
@@ -92,9 +92,9 @@ class Session:
         return other.signed_in(by_secret(self.profile, tenant_id, client_id, secret, **options))
 
     def warm(self) -> None:
-        """Fetch the tokens of all audiences at once; returns with that of the control plane.
+        """Fetch the tokens of all audiences at once; returns when that of the control plane is there.
 
-        Raises NotAuthorized if there is none for it; for the others whoever needs them.
+        Raises NotAuthorized if there is no token for the control plane. The other audiences raise on their first use.
         """
         scopes = self.profile.scopes
         pool = ThreadPoolExecutor(len(scopes), thread_name_prefix="sign-in")
@@ -105,22 +105,22 @@ class Session:
 
     @cached_property
     def claims(self) -> dict[str, Any]:
-        """What the caller's token for the control plane says."""
+        """The claims of the caller's token for the control plane."""
         return self.claims_for(self.profile.arm_scope)
 
     def claims_for(self, scope: str) -> dict[str, Any]:
-        """What the caller's token for an audience says. Raises NotAuthorized if there is none."""
+        """The claims of the caller's token for an audience. Raises NotAuthorized if there is none."""
         with translated("sign-in"):
             return claims_of(self.credential.get_token_info(scope).token)
 
     @property
     def tenant_id(self) -> str:
-        """Where the caller signed in."""
+        """The tenant in which the caller signed in."""
         return str(self.claims["tid"])
 
     @property
     def caller_object_id(self) -> str:
-        """The object id of who runs this."""
+        """The object id of the caller."""
         return str(self.claims["oid"])
 
     @property
@@ -145,7 +145,7 @@ class Session:
             return self._https[scope]
 
     def fresh_token(self, scope: str) -> None:
-        """Ask for a new token next time: services may keep what they decided for one."""
+        """Fetch a new token next time: services may cache their decision for the old one."""
         with self._lock:
             self._https.pop(scope, None)
         self.credential.fresh(scope)
@@ -161,7 +161,7 @@ class Session:
         }
 
     def sign_in_transport(self) -> SignInTransport:
-        """Our pool, for what fetches tokens."""
+        """The transport for fetching tokens, over the same connections."""
         return SignInTransport(self._transport)
 
     def management_options(self) -> dict[str, Any]:
@@ -170,10 +170,10 @@ class Session:
         return {**self.sdk_options(), **where}
 
     def signs_in(self, tenant_id: str, client_id: str, secret: Secret) -> bool:
-        """Whether the principal gets a token for the secret now, on a connection of its own.
+        """Whether the principal gets a token for the secret now. Asks on a connection of its own.
 
         Entra's replicas learn of a new secret one after another, and a connection stays with one of them.
-        Raises CloudError for another refusal than "not known here" and "expired".
+        Raises CloudError for any refusal but "not known here yet" and "expired".
         https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
         """
         from azure.core.pipeline import Pipeline
@@ -185,8 +185,9 @@ class Session:
         transport = self._transport.fresh()
         try:
             with translated(f"sign-in of {client_id}"):
-                asked = Pipeline[HttpRequest, HttpResponse](transport, [Retry()])
-                response = asked.run(request, retry_on_methods=["POST"]).http_response  # to sign in twice is to sign in
+                pipeline = Pipeline[HttpRequest, HttpResponse](transport, [Retry()])
+                # a second sign-in does no harm
+                response = pipeline.run(request, retry_on_methods=["POST"]).http_response
         finally:
             transport.shut()
         if response.status_code >= 400:
@@ -197,7 +198,7 @@ class Session:
         return True
 
     def fresh_id(self) -> str:
-        """An id that nobody else has."""
+        """A new random id."""
         return str(uuid.uuid4())
 
     def close(self) -> None:
@@ -205,19 +206,19 @@ class Session:
         self._transport.shut()
 
     def still_ours(self) -> None:
-        """Raise LeaseLost if the lease is known to be lost: nobody waits for what the run could go on with then."""
+        """Raise LeaseLost if the lease is known to be lost: a run without it has nothing left to wait for."""
         if self.lease is not None:
             self.lease.check(during="the next call")
 
     def _ask_the_time(self) -> None:
-        """Sign in; a credential that needs no answer for that (az) leaves it to another call."""
+        """Sign in, for the `Date` of that answer; after a sign-in without one (az) ask ARM."""
         self.warm()
         if not self.clock.known:
             url, params = f"{self.profile.arm}/tenants", {"api-version": "2022-12-01"}
             self.http(self.profile.arm_scope).request("GET", url, operation="GET tenants", params=params)
 
     def _guard(self, method: str, url: str) -> None:
-        """Writes need a lease that outlasts them; the lease's own calls do not."""
+        """Raise LeaseLost unless the lease outlasts a write; the lease's own calls need none."""
         if self.lease is not None and not urlsplit(url).path.endswith("/lease"):
             self.lease.require(WRITE_SECONDS, during=f"{method} {urlsplit(url).path}")
 

@@ -1,6 +1,6 @@
-"""Which credential is used, and why: the local Azure's own operator, else the environment, else who is signed in here.
+"""Which credential a run uses: the local Azure's operator, else the environment's, else whoever is signed in here.
 
-Only the credential that is needed is made; the chain of azure-identity asks the machine (az, IMDS) one by one.
+Only the credential that is needed is created; azure-identity's chain asks the machine (az, IMDS) one by one.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PROCESS_SECONDS = 60
 
 @dataclass(frozen=True, kw_only=True)
 class LocalSettings:
-    """How to reach the embedded local Azure, and who its operator is."""
+    """How to reach the embedded local Azure, and the credential of its operator."""
 
     proxy: str
     ca_bundle: str
@@ -38,7 +38,7 @@ class LocalSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class SignIn:
-    """A credential and, for people, what it is and why it was taken."""
+    """A credential. how: for people, what it is and why it was chosen."""
 
     credential: TokenCredential
     how: str
@@ -75,7 +75,7 @@ def by_secret(profile: Profile, tenant_id: str, client_id: str, secret: Secret, 
 
 
 def _authority(profile: Profile) -> dict[str, Any]:
-    """It comes from our own table: MSAL need not ask whether it exists."""
+    """The authority is from our own table, so MSAL need not look it up."""
     return {"authority": urlsplit(profile.authority).netloc, "disable_instance_discovery": True}
 
 
@@ -114,7 +114,7 @@ def _from_variables(env: Mapping[str, str], tenant: str | None, options: Mapping
 def _from_pipeline(
     profile: Profile, env: Mapping[str, str], tenant: str | None, options: Mapping[str, Any]
 ) -> SignIn | None:
-    """The federated identity that GitHub or Azure Pipelines vouches for, anew each time: a vouch lives for minutes.
+    """The federated identity of a job in GitHub Actions or Azure Pipelines, whose assertions are valid for minutes.
 
     https://docs.github.com/actions/reference/security/oidc and
     https://learn.microsoft.com/python/api/azure-identity/azure.identity.azurepipelinescredential
@@ -124,8 +124,8 @@ def _from_pipeline(
     if client and home and url and bearer:
         from azure.identity import ClientAssertionCredential
 
-        vouch = _github_vouch(f"{url}&audience={quote(profile.federation_audience, safe='')}", bearer, options)
-        credential: TokenCredential = ClientAssertionCredential(home, client, vouch, **options)
+        assertion = _github_assertion(f"{url}&audience={quote(profile.federation_audience, safe='')}", bearer, options)
+        credential: TokenCredential = ClientAssertionCredential(home, client, assertion, **options)
         return SignIn(credential=credential, how=f"workload identity {client} (GitHub Actions)")
     client = env.get("AZURESUBSCRIPTION_CLIENT_ID")
     home = tenant or env.get("AZURESUBSCRIPTION_TENANT_ID")
@@ -140,26 +140,26 @@ def _from_pipeline(
     return None
 
 
-def _github_vouch(url: str, bearer: str, options: Mapping[str, Any]) -> Callable[[], str]:
-    """Asks GitHub who this job is; raises what azure-core raises."""
+def _github_assertion(url: str, bearer: str, options: Mapping[str, Any]) -> Callable[[], str]:
+    """A function that fetches the job's assertion from GitHub. It raises what azure-core raises."""
     from azure.core.exceptions import ClientAuthenticationError
     from azure.core.pipeline import Pipeline
     from azure.core.rest import HttpRequest, HttpResponse
 
     policies = [kind() for kind in (options.get("retry_policy_class"),) if kind]
 
-    def vouch() -> str:
+    def fetch() -> str:
         request = HttpRequest("GET", url, headers={"Authorization": f"Bearer {bearer}"})
         response = Pipeline[HttpRequest, HttpResponse](options["transport"], policies).run(request).http_response
         if response.status_code != 200:
             raise ClientAuthenticationError("GitHub gives this job no identity", response=response)
         return str(response.json()["value"])
 
-    return vouch
+    return fetch
 
 
 def _signed_in_here(env: Mapping[str, str], tenant: str | None, options: Mapping[str, Any]) -> SignIn:
-    """Whoever is signed in on this machine; not the variables again, of which azure-identity takes empty ones.
+    """Whoever is signed in on this machine. Skips the variables, of which azure-identity takes empty ones, too.
 
     https://learn.microsoft.com/azure/developer/python/sdk/authentication/credential-chains
     """

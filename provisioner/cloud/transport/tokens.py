@@ -1,4 +1,4 @@
-"""Tokens of one run: one per audience, fetched once however many threads ask, renewed before they end."""
+"""The access tokens of one run: one per audience, fetched once however many threads ask, renewed before they expire."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from azure.core.credentials import AccessToken, AccessTokenInfo, TokenRequestOpt
 if TYPE_CHECKING:
     from provisioner.cloud.transport.sign_in import SignIn
 
-# azure-core renews five minutes before the end; being earlier keeps its policies from asking us for nothing.
+# azure-core renews five minutes before the end. Earlier here, so that its policies never get a token that they renew.
 EARLY_SECONDS = 360
 
 
 class Tokens:
-    """A TokenCredential in front of another one."""
+    """A TokenCredential that caches the tokens of another one."""
 
     def __init__(self, sign_in: SignIn, tenant: str | None) -> None:
         self._sign_in = sign_in
@@ -28,7 +28,7 @@ class Tokens:
 
     @property
     def how(self) -> str:
-        """Which credential it is, and why that one."""
+        """Which credential it is and why, for people."""
         return self._sign_in.how
 
     def get_token(self, *scopes: str, claims: str | None = None, **_: Any) -> AccessToken:
@@ -48,7 +48,7 @@ class Tokens:
             return token
 
     def fresh(self, scope: str) -> None:
-        """Forget the token of an audience: rights that came since are asked for anew."""
+        """Drop the token of an audience: the next one has the rights granted since."""
         with self._lock:
             self._tokens.pop((scope,), None)
 

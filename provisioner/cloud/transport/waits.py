@@ -1,4 +1,4 @@
-"""All waiting of a run, told meanwhile to whoever shows it: which step, for what, how long by now and at most."""
+"""All waiting of a run. While it waits it reports which step waits, for what, for how long and at most how long."""
 
 from __future__ import annotations
 
@@ -20,12 +20,15 @@ if TYPE_CHECKING:
     from provisioner.errors import CloudError
 
 T = TypeVar("T")
-TELL_SECONDS = 1.0  # between two words about one wait
+TELL_SECONDS = 1.0  # between two reports of one wait
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wait:
-    """about: the step that waits, empty outside of one. seconds: waited, of at most of_seconds. over: no more."""
+    """One report of a wait.
+
+    about: the step that waits, empty outside of one. seconds: waited so far, of at most of_seconds. over: it has ended.
+    """
 
     about: str
     what: str
@@ -38,8 +41,8 @@ class Wait:
 class Patience:
     """How long a run waits for Azure: `waits` in the spec, in seconds.
 
-    operation: for a long-running one to end. visible: for every replica to show what was written. throttled: for a call
-    to be taken that a service turns away and says until when.
+    operation: for a long-running operation to end. visible: for every replica to show what was written. throttled: for
+    a service to accept a call that it has throttled with a Retry-After.
     """
 
     operation_seconds: float = 3600.0
@@ -51,9 +54,9 @@ PATIENCE = Patience()
 
 
 class Waits:
-    """Of one run, used by many threads. tell: called by whichever thread waits, every second or so, and at the end.
+    """The waits of one run, used by many threads. tell: called by the waiting thread, each second and at the end.
 
-    interrupted: ends every wait. may_go_on: called before each pause, raises where nothing is left to wait for.
+    interrupted: ends every wait. may_go_on: called before each pause; raises if there is nothing left to wait for.
     """
 
     def __init__(self, patience: Patience = PATIENCE) -> None:
@@ -65,7 +68,7 @@ class Waits:
 
     @contextmanager
     def about(self, step: str) -> Generator[None]:
-        """Whatever this thread waits for meanwhile is for this step."""
+        """Report what this thread waits for inside as waits of this step."""
         self._thread.about = step
         try:
             yield
@@ -74,25 +77,25 @@ class Waits:
 
     @contextmanager
     def waiting(self, what: str, of_seconds: float) -> Generator[Callable[[], None]]:
-        """One wait; what it yields tells of it as it is now."""
-        began, about, told = ticks(), getattr(self._thread, "about", ""), False
+        """One wait. Yields a function that reports how far it is."""
+        began, about, reported = ticks(), getattr(self._thread, "about", ""), False
 
         def tell(*, over: bool = False) -> None:
-            nonlocal told
-            told = True
+            nonlocal reported
+            reported = True
             seconds = ticks() - began
             self.tell(Wait(about=about, what=what, seconds=seconds, of_seconds=of_seconds, over=over))
 
         try:
             yield tell
         finally:
-            if told:
+            if reported:
                 tell(over=True)
 
     def until(self, check: Callable[[], bool], *, what: str, deadline_seconds: float | None = None) -> None:
-        """Ask until it is so: at once, then at growing, jittered intervals. Raises NotYetVisible at the deadline.
+        """Check until it is true: at once, then at growing, jittered intervals. Raises NotYetVisible at the deadline.
 
-        deadline_seconds: the patience's `visible_seconds` unless given.
+        deadline_seconds: by default the patience's `visible_seconds`.
         """
         seconds = self.patience.visible_seconds if deadline_seconds is None else deadline_seconds
         end = time.monotonic() + seconds
@@ -101,9 +104,9 @@ class Waits:
             while not check():
                 left = end - time.monotonic()
                 if left <= 0:
-                    told = f"not so after {seconds:.0f} s"
-                    raise NotYetVisible(operation=what, message=told)
-                self._tell_on(min(left, delay * JITTER(0.5, 1.0)), tell)  # spreads load, guards nothing
+                    message = f"not so after {seconds:.0f} s"
+                    raise NotYetVisible(operation=what, message=message)
+                self._pause_and_tell(min(left, delay * JITTER(0.5, 1.0)), tell)  # spreads load, guards nothing
                 delay = min(delay * 1.6, 10.0)
 
     def until_visible(
@@ -114,13 +117,13 @@ class Waits:
         deadline_seconds: float | None = None,
         on: tuple[type[CloudError], ...] = (NotYetVisible,),
     ) -> T:
-        """`fetch()` again and again, as `until`, while it raises one of `on`; the last such error at the deadline."""
-        found: list[T] = []
+        """Call `fetch` as `until` does while it raises one of `on`. Raises the last such error at the deadline."""
+        values: list[T] = []
         last: list[Exception] = []
 
         def seen() -> bool:
             try:
-                found.append(fetch())
+                values.append(fetch())
             except on as error:
                 last[:] = [error]
                 return False
@@ -130,10 +133,10 @@ class Waits:
             self.until(seen, what=what, deadline_seconds=deadline_seconds)
         except NotYetVisible as late:
             raise (last[0] if last else late) from late
-        return found[0]
+        return values[0]
 
     def finish(self, operation: LROPoller[Any], *, what: str) -> None:
-        """Until a long-running operation of Azure has ended. Raises its error, or NotYetVisible at the deadline."""
+        """Wait for a long-running operation of Azure to end. Raises its error, or NotYetVisible at the deadline."""
         seconds = self.patience.operation_seconds
         end = ticks() + seconds
         with self.waiting(f"Azure to finish {what}", seconds) as tell:
@@ -142,22 +145,22 @@ class Waits:
                 tell()
         operation.wait(0)  # raises what it ended with
         if not operation.done():
-            told = f"Azure has not finished it after {seconds:.0f} s (`waits.operation`)"
-            raise NotYetVisible(operation=what, message=told)
+            message = f"Azure has not finished it after {seconds:.0f} s (`waits.operation`)"
+            raise NotYetVisible(operation=what, message=message)
 
     def take_turn(self, seconds: float) -> None:
-        """Between two tries, and until a service takes more calls; a long one is told of."""
+        """Pause between two attempts, or until a service takes more calls. A long pause is reported."""
         with self.waiting("its next call to Azure", seconds) as tell:
-            self._tell_on(seconds, tell)
+            self._pause_and_tell(seconds, tell)
 
     def pause(self, seconds: float) -> None:
-        """The only sleep; `interrupted` ends it."""
+        """Sleep until the time is over or `interrupted` is set; nothing else in `cloud/` sleeps. Raises Interrupted."""
         self.may_go_on()
         if self.interrupted.wait(seconds):
             raise Interrupted(during="waiting for Azure")
 
-    def _tell_on(self, seconds: float, tell: Callable[[], None]) -> None:
-        """A pause in the midst of a wait that is told of, also while it lasts."""
+    def _pause_and_tell(self, seconds: float, tell: Callable[[], None]) -> None:
+        """Pause within a wait, and report it every second."""
         end = ticks() + seconds
         while (left := end - ticks()) > TELL_SECONDS:
             tell()

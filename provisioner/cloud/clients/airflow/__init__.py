@@ -1,4 +1,4 @@
-"""An Airflow's own REST API: `client` asks, `objects` is what it shows, `logs` what its tasks wrote."""
+"""Airflow's REST API: `client` sends requests, `objects` has the types of its answers, `logs` reads logs of tasks."""
 
 from provisioner.cloud.clients.airflow.client import Airflow
 from provisioner.cloud.clients.airflow.objects import DagRun, ImportFailure, TaskRun

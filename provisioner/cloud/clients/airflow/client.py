@@ -1,4 +1,4 @@
-"""An Airflow's own REST API: its DAGs, their runs, what the tasks logged. v1 up to Airflow 2, v2 from Airflow 3 on.
+"""Airflow's REST API: DAGs, runs, logs of tasks. v1 up to Airflow 2, v2 from Airflow 3 on.
 
 https://airflow.apache.org/docs/apache-airflow/2.6.3/stable-rest-api-ref.html
 https://airflow.apache.org/docs/apache-airflow/stable/stable-rest-api-ref.html
@@ -26,7 +26,7 @@ GONE = 404
 MOVED = 300
 SERVER_ERROR = 500
 PAGE = 100
-CREATIONS = 3  # attempts at a run while nobody knows what became of those before
+CREATIONS = 3  # attempts to create a run while the answers are lost
 
 
 class Airflow:
@@ -35,35 +35,35 @@ class Airflow:
     def __init__(
         self, session: Session, *, web_url: str, version: str, scope: str, right: str, patient: bool = True
     ) -> None:
-        """web_url: of the runtime, its `/login/` or not. scope: of the token. right: what a caller needs there.
+        """web_url: of the runtime, with or without `/login/`. scope: of the token. right: the role that a caller needs.
 
-        patient: what a second try can mend is tried again.
+        patient: repeat a request where a retry can help.
         """
         self._session, self._scope, self._right, self._patient = session, scope, right, patient
         self.url = web_url.rstrip("/").removesuffix("/login").rstrip("/")
         self.since_3 = int(version.partition(".")[0] or 2) >= 3
-        self._notes = tuple(map(int, version.split(".")[:2])) >= (2, 6)  # one that comes along with a new run
+        self._notes = tuple(map(int, version.split(".")[:2])) >= (2, 6)  # whether a new run takes a note
         self._api = f"{self.url}/api/{'v2' if self.since_3 else 'v1'}"
 
     def find_dag(self, dag_id: str) -> Dag | None:
-        """None: Airflow has not parsed one of that name."""
+        """The DAG, or None if Airflow has parsed none of that name."""
         answer = self._ask("GET", f"dags/{_quoted(dag_id)}", missing_ok=True)
         if answer.status_code == GONE:
             return None
-        told = self._read(answer)
+        item = self._read(answer)
         return Dag(
-            id=str(told["dag_id"]),
-            paused=bool(told.get("is_paused")),
-            file=str(told.get("fileloc") or ""),
-            token=str(told.get("file_token") or ""),
+            id=str(item["dag_id"]),
+            paused=bool(item.get("is_paused")),
+            file=str(item.get("fileloc") or ""),
+            token=str(item.get("file_token") or ""),
         )
 
     def unpause(self, dag_id: str) -> None:
-        """Its runs begin from now on."""
+        """Let its runs start."""
         self._ask("PATCH", f"dags/{_quoted(dag_id)}", json={"is_paused": False})
 
     def find_source(self, dag: Dag) -> str | None:
-        """The text that Airflow parsed last; None if it keeps none.
+        """The source that Airflow parsed last, or None if it stores none.
 
         v1 names it by a signed token of its file, v2 by the DAG.
         """
@@ -72,38 +72,38 @@ class Airflow:
         return None if answer.status_code == GONE else str(self._read(answer).get("content") or "")
 
     def import_failures(self, file: str) -> tuple[ImportFailure, ...]:
-        """Of files with that name, in whatever folder Airflow keeps its DAGs."""
-        listed = self._list("importErrors", "import_errors")
-        found = (
+        """The import errors of files with that name, whatever the folder of DAGs is."""
+        items = self._list("importErrors", "import_errors")
+        failures = (
             ImportFailure(
                 file=str(one.get("filename") or ""),
                 trace=str(one.get("stack_trace") or ""),
                 at=str(one.get("timestamp") or ""),
             )
-            for one in listed
+            for one in items
         )
-        return tuple(one for one in found if one.file.rsplit("/", 1)[-1] == file)
+        return tuple(one for one in failures if one.file.rsplit("/", 1)[-1] == file)
 
     def find_run(self, dag_id: str, run_id: str) -> DagRun | None:
-        """None: there is no such run."""
+        """The run, or None."""
         answer = self._ask("GET", f"{_runs(dag_id)}/{_quoted(run_id)}", missing_ok=True)
         return None if answer.status_code == GONE else dag_run(self._read(answer))
 
     def runs_under_way(self, dag_id: str) -> tuple[DagRun, ...]:
-        """Queued and running ones."""
+        """The queued and running runs."""
         listed = self._list(_runs(dag_id), "dag_runs", {"state": ["queued", "running"]})
         return tuple(map(dag_run, listed))
 
     def runs_since(self, dag_id: str, moment: datetime) -> tuple[DagRun, ...]:
-        """Those asked for since then, in whatever state."""
+        """The runs created since then, in any state."""
         name = "run_after_gte" if self.since_3 else "execution_date_gte"
         return tuple(map(dag_run, self._list(_runs(dag_id), "dag_runs", {name: [moment.isoformat()]})))
 
     def create_run(self, dag_id: str, run_id: str, conf: Mapping[str, Any]) -> bool:
-        """Whether it was made; False: there is one with that id. Raises NotFound without such a DAG.
+        """Create a run. Returns False if one with that id exists. Raises NotFound if there is no such DAG.
 
-        Where the answer is lost the run is looked for before it is asked for again; a note tells ours from one of the
-        same id that somebody else asked for at the same moment.
+        After a lost answer, look for the run before creating it again. Its note tells it from a run of the same id that
+        somebody else created meanwhile.
         """
         body: dict[str, Any] = {"dag_run_id": run_id, "conf": dict(conf)}
         if self._notes:
@@ -121,13 +121,13 @@ class Airflow:
                     raise
             else:
                 return True
-            found = self.find_run(dag_id, run_id)
-            if found is not None:
-                return found.note == body.get("note", found.note)
+            run = self.find_run(dag_id, run_id)
+            if run is not None:
+                return run.note == body.get("note", run.note)
         return False
 
     def tasks(self, dag_id: str, run_id: str) -> tuple[TaskRun, ...]:
-        """The tasks of a run, in the order in which they began; those that have not come last."""
+        """The tasks of a run, in the order in which they started; those that have not started come last."""
         listed = self._list(f"{_runs(dag_id)}/{_quoted(run_id)}/taskInstances", "task_instances")
         ordered = sorted(listed, key=lambda one: str(one.get("start_date") or "~"))
         return tuple(
@@ -141,7 +141,7 @@ class Airflow:
         )
 
     def log(self, dag_id: str, run_id: str, task: TaskRun) -> tuple[str, ...]:
-        """The lines of a task's last try: text in v1, structured in v2."""
+        """The log lines of a task's last attempt: text in v1, structured in v2."""
         path = f"{_runs(dag_id)}/{_quoted(run_id)}/taskInstances/{_quoted(task.id)}/logs/{task.tries}"
         params = {"full_content": "true", "map_index": str(task.map_index)}
         accept = {"Accept": "application/json" if self.since_3 else "text/plain"}
@@ -188,7 +188,7 @@ class Airflow:
         except NotFound as error:
             error.remedy = "Look at the runtime's state: `provisioner status`."
             raise
-        if MOVED <= answer.status_code < GONE:  # to a page for people: the token was not looked at
+        if MOVED <= answer.status_code < GONE:  # to the sign-in page: the token was not checked
             raise self._no_api(operation, answer.status_code, "Redirected")
         return answer
 
@@ -197,12 +197,12 @@ class Airflow:
 
     def _read(self, answer: HttpResponse) -> dict[str, Any]:
         try:
-            found: Any = answer.json()
+            body: Any = answer.json()
         except json.JSONDecodeError:
-            found = None
-        if not isinstance(found, dict):
+            body = None
+        if not isinstance(body, dict):
             raise self._no_api(f"Airflow at {self.url}", answer.status_code, "NoJson")
-        return {**found}
+        return {**body}
 
     def _remedy(self, error: NotAuthorized) -> str:
         if error.status == 403:

@@ -1,4 +1,4 @@
-"""What a task logged, as lines for people: Airflow 2 keeps text, Airflow 3 keeps objects. Pure."""
+"""A task's log as lines for people: Airflow 2 stores text, Airflow 3 objects. Pure."""
 
 from __future__ import annotations
 

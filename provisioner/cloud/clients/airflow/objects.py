@@ -1,4 +1,4 @@
-"""What an Airflow shows of its DAGs, their runs and tasks."""
+"""DAGs, runs and tasks as Airflow's REST API shows them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ENDED = frozenset({"success", FAILED})
 
 @dataclass(frozen=True, kw_only=True)
 class Dag:
-    """A DAG as Airflow has it. file: where its source lies there; token: what v1 asks for it by."""
+    """A DAG. file: where Airflow has its source. token: what v1 asks for the source by."""
 
     id: str
     paused: bool
@@ -25,7 +25,7 @@ class Dag:
 
 @dataclass(frozen=True, kw_only=True)
 class DagRun:
-    """One run. state: queued, running, success, failed. note: what whoever asked for it, or a person, wrote on it."""
+    """One run. state: queued, running, success, failed. note: of whoever created it, or of a person."""
 
     id: str
     state: str
@@ -35,18 +35,18 @@ class DagRun:
 
     @property
     def over(self) -> bool:
-        """Whether it has ended, well or not."""
+        """Whether it has ended, successfully or not."""
         return self.state in ENDED
 
     @property
     def failed(self) -> bool:
-        """Whether it has ended badly."""
+        """Whether it has failed."""
         return self.state == FAILED
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskRun:
-    """One task of a run. state: empty before Airflow has looked at it. tries: the number of the last one."""
+    """One task of a run. state: empty until it is scheduled. tries: the number of the last attempt."""
 
     id: str
     state: str
@@ -56,7 +56,7 @@ class TaskRun:
 
 @dataclass(frozen=True, kw_only=True)
 class ImportFailure:
-    """Why Airflow could not read a file, and when it last tried."""
+    """Why Airflow could not import a file, and when it last tried."""
 
     file: str
     trace: str
@@ -64,7 +64,7 @@ class ImportFailure:
 
 
 def dag_run(item: Mapping[str, Any]) -> DagRun:
-    """Of an answer's item."""
+    """From an item of an answer."""
     ended = item.get("end_date")
     return DagRun(
         id=str(item["dag_run_id"]),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 API_VERSION = "2018-06-01"
-# The caller's own missing right; no waiting helps.
+# The caller itself lacks a right; waiting does not help.
 CALLER_CODES = frozenset({"AuthorizationFailed", "LinkedAuthorizationFailed", "InvalidAuthenticationToken"})
 
 
@@ -35,7 +35,7 @@ class DataFactory:
         return self._once(resource_id, lambda: self.find_runtime_now(resource_id))
 
     def find_runtime_now(self, resource_id: str) -> AirflowRuntime | None:
-        """`find_runtime` without the pass's memory."""
+        """As `find_runtime`, but always asks."""
         document = self._arm.find_now(resource_id, API_VERSION)
         return None if document is None else read_runtime(document)
 
@@ -50,7 +50,7 @@ class DataFactory:
         airflow: Mapping[str, Any] | None = None,
         compute: Mapping[str, Any] | None = None,
     ) -> None:
-        """PUT what `base` was, changed at these keys. Raises Conflict (412) if it is no longer what `base` was.
+        """PUT `base` with these keys changed. Raises Conflict (412) if the runtime has changed since `base` was read.
 
         https://learn.microsoft.com/rest/api/datafactory/integration-runtimes/create-or-update
         """
@@ -66,14 +66,14 @@ class DataFactory:
         self._arm.request("PUT", resource_id, API_VERSION, json=edited(base, edit), headers=headers)
 
     def await_runtime(self, resource_id: str) -> None:
-        """Until it has begun, which takes about half an hour. Raises NotYetVisible.
+        """Wait until it has started, which takes about half an hour. Raises NotYetVisible.
 
         https://learn.microsoft.com/azure/data-factory/how-does-workflow-orchestration-manager-work
         """
 
         def ready() -> bool:
-            found = self.find_runtime_now(resource_id)
-            return found is not None and found.ready
+            runtime = self.find_runtime_now(resource_id)
+            return runtime is not None and runtime.ready
 
         deadline = self._session.waits.patience.operation_seconds
         self._session.waits.until(ready, deadline_seconds=deadline, what=f"the start of {short(resource_id)}")
@@ -84,7 +84,7 @@ class DataFactory:
         self._arm.request("DELETE", resource_id, API_VERSION, missing_ok=True)
 
     def blob_endpoint(self, account: str) -> str:
-        """Where a linked service finds an account."""
+        """The endpoint of an account for a linked service."""
         return f"https://{account}.{self._session.profile.blob_suffix}/"
 
     def find_linked_service(self, factory_id: str, name: str) -> LinkedService | None:
@@ -98,15 +98,15 @@ class DataFactory:
         return tuple(read_linked_service(one) for one in self._arm.list_all(path, API_VERSION))
 
     def set_linked_service(self, factory_id: str, name: str, *, account: str, environment: str) -> None:
-        """By the factory's identity, with our mark; others' annotations stay.
+        """Create or update it: it signs in as the factory, has the owner tag, and keeps others' annotations.
 
         https://learn.microsoft.com/rest/api/datafactory/linked-services/create-or-update
         """
         resource_id = f"{factory_id}/linkedservices/{name}"
         self._written.add(resource_id.lower())
-        found = self._find_linked_service(resource_id)
-        body = by_identity(found, self.blob_endpoint(account), environment)
-        headers = {"If-Match": found.etag} if found and found.etag else {}
+        service = self._find_linked_service(resource_id)
+        body = by_identity(service, self.blob_endpoint(account), environment)
+        headers = {"If-Match": service.etag} if service and service.etag else {}
         self._arm.request("PUT", resource_id, API_VERSION, json=body, headers=headers)
 
     def delete_linked_service(self, factory_id: str, name: str) -> None:
@@ -124,9 +124,9 @@ class DataFactory:
         *,
         deadline_seconds: float,
     ) -> None:
-        """Copy `dags/` of a folder (`container/folder`) into Airflow; answered before it is done.
+        """Copy `dags/` of a folder (`container/folder`) into Airflow. The answer comes before the copy is done.
 
-        A factory that may not read the container is asked again until its grant has arrived. Raises NotYetVisible.
+        If the factory may not read the container yet, ask again until its grant has arrived. Raises NotYetVisible.
         https://learn.microsoft.com/azure/data-factory/rest-apis-for-airflow-integrated-runtime#import-dags
         """
         body = {
@@ -147,7 +147,7 @@ class DataFactory:
         self._session.waits.until_visible(ask, what=f"the import into {runtime}", deadline_seconds=deadline_seconds)
 
     def _sync(self, factory_id: str, body: Mapping[str, Any]) -> None:
-        """An answer that got lost is asked for once more: importing twice is importing."""
+        """Start the import; once more if the answer is lost, since a second import does no harm."""
         try:
             self._arm.request("POST", f"{factory_id}/airflow/sync", API_VERSION, json=body)
         except Unreachable:
@@ -158,7 +158,7 @@ class DataFactory:
         return None if document is None else read_linked_service(document)
 
     def _once(self, resource_id: str, fetch: Callable[[], T]) -> T:
-        """One read per pass; what this run wrote is read anew each time, until it shows."""
+        """Read once per pass; what this run wrote, each time."""
         key = resource_id.lower()
         return fetch() if key in self._written else self._session.memory.of(("data factory", key), fetch)
 

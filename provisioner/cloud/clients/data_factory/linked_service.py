@@ -45,31 +45,31 @@ class LinkedService:
 
     @property
     def mark(self) -> str:
-        """The id of the environment that made it, or nothing."""
+        """The id of the environment that owns it, or empty."""
         return next((a.removeprefix(MARK) for a in self.annotations if a.startswith(MARK)), "")
 
 
 def read_linked_service(document: Mapping[str, Any]) -> LinkedService:
-    """A GET's body, understood."""
+    """From the body of a GET."""
     properties: dict[str, Any] = {**(document.get("properties") or {})}
-    told: dict[str, Any] = {**(properties.get("typeProperties") or {})}
-    others = [name for name in OTHER_SIGN_INS if told.get(name)]
+    settings: dict[str, Any] = {**(properties.get("typeProperties") or {})}
+    others = [name for name in OTHER_SIGN_INS if settings.get(name)]
     return LinkedService(
         name=str(document.get("name", "")),
         etag=str(document.get("etag") or ""),
         type=str(properties.get("type", "")),
-        endpoint=str(told.get("serviceEndpoint") or ""),
-        account_kind=str(told.get("accountKind") or ""),
+        endpoint=str(settings.get("serviceEndpoint") or ""),
+        account_kind=str(settings.get("accountKind") or ""),
         sign_in=", ".join(others) or IDENTITY,
         annotations=tuple(map(str, properties.get("annotations") or ())),
         document=Secret(json.dumps(document)),
     )
 
 
-def by_identity(found: LinkedService | None, endpoint: str, environment: str) -> dict[str, Any]:
-    """The body of a PUT; annotations, description and the like that others set stay."""
-    document: dict[str, Any] = json.loads(found.document.reveal()) if found else {}
-    others = [a for a in (found.annotations if found else ()) if not a.startswith(MARK)]
+def by_identity(service: LinkedService | None, endpoint: str, environment: str) -> dict[str, Any]:
+    """The body of a PUT. Annotations, description and whatever else others set stay."""
+    document: dict[str, Any] = json.loads(service.document.reveal()) if service else {}
+    others = [a for a in (service.annotations if service else ()) if not a.startswith(MARK)]
     return {
         "properties": {
             **document.get("properties", {}),

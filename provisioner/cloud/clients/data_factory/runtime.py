@@ -50,13 +50,13 @@ class AirflowRuntime:
 
     @property
     def ready(self) -> bool:
-        """Whether it is past its beginning."""
+        """Whether it has started."""
         return self.state.lower() not in NOT_READY
 
 
 @dataclass(frozen=True, kw_only=True)
 class RuntimeEdit:
-    """What a PUT changes. variables: None takes one away. airflow, compute: further fields by Azure's names."""
+    """What a PUT changes. variables: None removes one. airflow, compute: further fields by Azure's names."""
 
     variables: Mapping[str, Secret | None] = field(repr=False)
     requirements: Sequence[str]
@@ -66,10 +66,10 @@ class RuntimeEdit:
 
 
 def read_runtime(document: Mapping[str, Any]) -> AirflowRuntime:
-    """A GET's body, understood."""
+    """From the body of a GET."""
     properties = _object(document, "properties")
-    told = _object(properties, "typeProperties")
-    airflow, compute = _object(told, "airflowProperties"), _object(told, "computeProperties")
+    settings = _object(properties, "typeProperties")
+    airflow, compute = _object(settings, "airflowProperties"), _object(settings, "computeProperties")
     return AirflowRuntime(
         resource_id=str(document.get("id", "")),
         etag=str(document.get("etag") or ""),
@@ -89,13 +89,13 @@ def read_runtime(document: Mapping[str, Any]) -> AirflowRuntime:
 
 
 def edited(runtime: AirflowRuntime | None, edit: RuntimeEdit) -> dict[str, Any]:
-    """The body of a PUT: all that GET returned, with the edit; for one that is absent, the edit alone."""
+    """The body of a PUT: all that GET returned, with the edit; for a new runtime the edit alone."""
     document: dict[str, Any] = json.loads(runtime.document.reveal()) if runtime else {}
     properties = document.setdefault("properties", {})
     properties.setdefault("type", "Airflow")
-    told = _below(properties, "typeProperties")
-    airflow = _below(told, "airflowProperties")
-    _below(told, "computeProperties").update(edit.compute)
+    settings = _below(properties, "typeProperties")
+    airflow = _below(settings, "airflowProperties")
+    _below(settings, "computeProperties").update(edit.compute)
     airflow.update(edit.airflow)
     airflow["airflowRequirements"] = list(edit.requirements)
     _set_variables(_below(airflow, VARIABLES), edit.variables)
@@ -116,7 +116,7 @@ def _set_variables(variables: dict[str, Any], changes: Mapping[str, Secret | Non
 
 
 def _below(parent: dict[str, Any], name: str) -> dict[str, Any]:
-    """The object of that name, also where null stands for an empty one."""
+    """The object of that name in `parent`, set to an empty one if missing or null."""
     if not isinstance(parent.get(name), dict):
         parent[name] = {}
     return parent[name]
@@ -124,8 +124,8 @@ def _below(parent: dict[str, Any], name: str) -> dict[str, Any]:
 
 def _object(parent: Mapping[str, Any], name: str) -> dict[str, Any]:
     """A copy of the object of that name; empty where it is missing or null."""
-    found: Any = parent.get(name)
-    return {**found} if isinstance(found, dict) else {}
+    value: Any = parent.get(name)
+    return {**value} if isinstance(value, dict) else {}
 
 
 def _text(value: Any) -> str:
@@ -152,7 +152,7 @@ def _hidden(value: Any) -> bool:
 
 
 def _stars(value: Any, place: str) -> Iterator[str]:
-    """Every place with nothing but stars."""
+    """The location of every value that is all stars."""
     if isinstance(value, str) and MASK.fullmatch(value):
         yield place
     inside: dict[str, Any] = {}
@@ -166,7 +166,7 @@ def _stars(value: Any, place: str) -> Iterator[str]:
 
 
 def _others(airflow: Mapping[str, Any]) -> Iterator[str]:
-    """What we never set: a teardown that finds it leaves the runtime in place."""
+    """Settings that we never make: a teardown that finds any keeps the runtime."""
     git = _object(airflow, "gitSyncProperties")
     if git.get("repo"):
         yield f"git sync from {git['repo']}"

@@ -1,4 +1,4 @@
-"""Data lakes: `client` reads and writes filesystems and paths, `upload` is the road of a file's bytes."""
+"""Data lakes: `client` reads and writes filesystems and paths, `upload` writes a file's bytes."""
 
 from provisioner.cloud.clients.data_lake.client import DataLake
 from provisioner.cloud.clients.data_lake.properties import FilesystemProperties, PathProperties

@@ -32,15 +32,15 @@ class DataLake:
         self._written: set[object] = set()
 
     def url(self, account: str, filesystem: str, path: str = "") -> str:
-        """How Flink names it: https://learn.microsoft.com/azure/storage/blobs/data-lake-storage-introduction-abfs-uri."""
+        """Flink's URL of it: https://learn.microsoft.com/azure/storage/blobs/data-lake-storage-introduction-abfs-uri."""
         return f"abfss://{filesystem}@{account}.{self._session.profile.dfs_suffix}/{path}"
 
     def find_filesystem(self, account: str, name: str) -> FilesystemProperties | None:
-        """None if it is not there."""
+        """The filesystem, or None."""
         return self._once(("filesystem", account, name), lambda: self._wire.filesystem(account, name))
 
     def create_filesystem(self, account: str, name: str, environment: str) -> None:
-        """Marked; also fine if it is there by now. https://learn.microsoft.com/rest/api/storageservices/create-container."""
+        """Create it with the owner tag. Fine if it exists. https://learn.microsoft.com/rest/api/storageservices/create-container."""
         self._written.add(("filesystem", account, name))
 
         def create() -> None:
@@ -54,7 +54,7 @@ class DataLake:
         self._session.waits.until_visible(create, what=f"the filesystem {account}/{name}")
 
     def delete_filesystem(self, account: str, name: str) -> None:
-        """With all that is in it. https://learn.microsoft.com/rest/api/storageservices/delete-container."""
+        """Delete it with all that is in it. https://learn.microsoft.com/rest/api/storageservices/delete-container."""
         self._written.add(("filesystem", account, name))
         try:
             with suppress(NotFound), translated(f"delete filesystem {account}/{name}"):
@@ -68,23 +68,23 @@ class DataLake:
         return self._once((account, filesystem, path), lambda: self._wire.path(account, filesystem, path))
 
     def paths(self, account: str, filesystem: str) -> tuple[PathProperties, ...]:
-        """Everything in a filesystem, once per pass; nothing if it is not there."""
+        """Everything in a filesystem, read once per pass; empty without the filesystem."""
         key = ("paths", account, filesystem)
         return self._session.memory.of(key, lambda: tuple(self._wire.paths(account, filesystem)))
 
     def strangers(self, account: str, filesystem: str, environment: str) -> tuple[str, ...]:
-        """Files without the environment's mark. A directory is nobody's: what is in it counts."""
+        """Files without the environment's owner tag. Directories do not count, only what is in them."""
         every = self.paths(account, filesystem)
-        return tuple(found.path for found in every if not found.directory and found.mark != environment)
+        return tuple(path.path for path in every if not path.directory and path.mark != environment)
 
     def marked(self, account: str, filesystem: str, environment: str, kind: str) -> dict[str, PathProperties]:
-        """By target path, what a kind of ours wrote for this environment; also an upload that did not end."""
+        """Files that a kind wrote for this environment, by target path; also uploads that did not end."""
         every = self.paths(account, filesystem)
         ours = [one for one in every if not one.directory and (one.mark, one.kind) == (environment, kind)]
         return {one.target: one for one in sorted(ours, key=lambda one: one.path == one.target)}
 
     def marks(self, environment: str, kind: str, sha256: str) -> dict[str, str]:
-        """The metadata of a file that a kind of ours writes."""
+        """The metadata of a file that a kind writes for an environment."""
         return {MARK: environment, KIND: kind, SHA256: sha256}
 
     def upload(
@@ -99,7 +99,7 @@ class DataLake:
         """Write a file at (account, filesystem, path).
 
         content: its pieces; size: bytes; metadata: see `marks`; etag: of what it replaces, empty if nothing is there.
-        Raises Refused if the content is not as told, Conflict if something else stands there by now.
+        Raises Refused if the content has another size or SHA-256, Conflict if the file there has changed.
         """
         account, filesystem, path = place
         self._written.add(place)
@@ -114,7 +114,7 @@ class DataLake:
         ).run(self._wire)
 
     def set_metadata(self, account: str, filesystem: str, path: str, change: Mapping[str, str]) -> None:
-        """Add to a file's metadata; what else is in it stays.
+        """Add to a file's metadata. Other keys in it stay.
 
         Raises NotFound, and Conflict if the file keeps changing meanwhile.
         https://learn.microsoft.com/rest/api/storageservices/set-blob-metadata
@@ -125,15 +125,15 @@ class DataLake:
             self._set_metadata(account, filesystem, path, change)
 
     def delete_file(self, account: str, filesystem: str, path: str, environment: str) -> None:
-        """The file if it bears the mark, its unfinished uploads, and directories of ours that are empty then."""
+        """Delete the file if it has the owner tag, its unfinished uploads, and our directories that are empty then."""
         from azure.core import MatchConditions
 
         self._written.add((account, filesystem, path))
-        found = self._wire.path(account, filesystem, path)
-        if found is not None and found.mark == environment:
+        file = self._wire.path(account, filesystem, path)
+        if file is not None and file.mark == environment:
             with suppress(NotFound), translated(f"delete {filesystem}/{path}"):
                 client: Any = self._wire.file_client(account, filesystem, path)
-                client.delete_file(etag=found.etag, match_condition=MatchConditions.IfNotModified)
+                client.delete_file(etag=file.etag, match_condition=MatchConditions.IfNotModified)
         sweep(self._wire, account, filesystem, path, environment)
         drop_parents(self._wire, account, filesystem, path, environment)
 
@@ -141,14 +141,14 @@ class DataLake:
         from azure.core import MatchConditions
 
         self._written.add((account, filesystem, path))
-        found = self._wire.path(account, filesystem, path)
-        if found is None:
+        file = self._wire.path(account, filesystem, path)
+        if file is None:
             raise NotFound(operation=f"HEAD {account}/{filesystem}/{path}", status=GONE, code="PathNotFound")
         with translated(f"set metadata of {filesystem}/{path}"):
             self._wire.file_client(account, filesystem, path).set_metadata(
-                {**found.metadata, **change}, etag=found.etag, match_condition=MatchConditions.IfNotModified
+                {**file.metadata, **change}, etag=file.etag, match_condition=MatchConditions.IfNotModified
             )
 
     def _once(self, key: object, fetch: Callable[[], T]) -> T:
-        """One read per pass; what this run wrote is read anew each time, until it shows."""
+        """Read once per pass; what this run wrote, each time."""
         return fetch() if key in self._written else self._session.memory.of(key, fetch)

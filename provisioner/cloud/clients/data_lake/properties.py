@@ -1,6 +1,6 @@
-"""Filesystems and paths as they are read, and how the wire packs their metadata. Data only.
+"""Filesystems and paths as they are read, and how requests encode their metadata. Data only.
 
-Marks live in metadata, whose names are C# identifiers, so no hyphens:
+The owner tag is in metadata, whose names are C# identifiers, so without hyphens:
 https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata#metadata-names
 """
 
@@ -37,7 +37,7 @@ class FilesystemProperties:
 
     @property
     def mark(self) -> str:
-        """The id of the environment that made it, or nothing."""
+        """The id of the environment that owns it, or empty."""
         return self.metadata.get(MARK, "")
 
 
@@ -53,34 +53,34 @@ class PathProperties:
 
     @property
     def mark(self) -> str:
-        """The id of the environment that wrote it, or nothing."""
+        """The id of the environment that owns it, or empty."""
         return self.metadata.get(MARK, "")
 
     @property
     def kind(self) -> str:
-        """Which kind of ours wrote it, or nothing."""
+        """Which kind wrote it, or empty."""
         return self.metadata.get(KIND, "")
 
     @property
     def sha256(self) -> str:
-        """What we wrote, in hexadecimal, or nothing if somebody else wrote."""
+        """Of what we wrote, in hexadecimal; empty if somebody else wrote it."""
         return self.metadata.get(SHA256, "")
 
     @property
     def target(self) -> str:
-        """The path that it is, or is to become: an upload that did not end has a temporary name."""
+        """Its path, or for an upload that did not end, the path that it was to be renamed to."""
         return target_of(self.path)
 
 
 def target_of(path: str) -> str:
-    """The path itself, or that of which it is a temporary name."""
+    """The path itself, or the one for which it is a temporary name."""
     above, slash, name = path.rpartition("/")
     unfinished = TEMPORARY.fullmatch(name)
     return f"{above}{slash}{unfinished['name']}" if unfinished else path
 
 
 def temporary(path: str, sha256: str) -> str:
-    """A name beside a path, the same for the same content, so that a second try cleans up after the first."""
+    """A temporary name beside a path, the same for the same content, so that a retry cleans up before it."""
     above, slash, name = path.rpartition("/")
     return f"{above}{slash}.{name}.provisioner-{sha256[:8]}.tmp"
 

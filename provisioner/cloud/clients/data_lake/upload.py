@@ -1,4 +1,4 @@
-"""The road of a file's bytes: a temporary name beside it, pieces one after the other, length checked, renamed.
+"""Uploads a file: pieces under a temporary name beside it, the length checked, then renamed.
 
 Memory holds one piece. Readers see the old file or the whole new one. Each step may be repeated.
 """
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Upload:
-    """One file to write. content: opened once. etag: of what it replaces; empty: nothing is there.
+    """One file to write. content: read once. etag: of the file that it replaces; empty for a new file.
 
-    metadata has the mark and the SHA-256; what else the file had in it stays.
+    metadata: the owner tag and the SHA-256; other keys that the file has stay.
     """
 
     account: str
@@ -39,7 +39,7 @@ class Upload:
 
     @property
     def where(self) -> str:
-        """For people."""
+        """Filesystem and path, for people."""
         return f"{self.filesystem}/{self.path}"
 
     @property
@@ -48,7 +48,7 @@ class Upload:
         return self.metadata[SHA256]
 
     def run(self, wire: Wire) -> None:
-        """Raises Refused, the target untouched, if the content is not of that size and SHA-256."""
+        """Upload it. Raises Refused, with the target untouched, if the content has another size or SHA-256."""
         make_parents(wire, self)
         sweep(wire, self.account, self.filesystem, self.path, self.metadata[MARK])
         beside = wire.file_client(self.account, self.filesystem, temporary(self.path, self.sha256))
@@ -73,13 +73,13 @@ class Upload:
             raise Refused(self.where, "the local file changed while it was read", remedy)
 
     def _check_length(self, wire: Wire) -> None:
-        found = wire.path(self.account, self.filesystem, temporary(self.path, self.sha256))
-        if found is None or found.size != self.size:
-            told = f"{self.size} bytes were sent, {found.size if found else 0} are there"
-            raise Conflict(operation=f"upload {self.where}", status=200, code="WrongLength", message=told)
+        uploaded = wire.path(self.account, self.filesystem, temporary(self.path, self.sha256))
+        if uploaded is None or uploaded.size != self.size:
+            message = f"{self.size} bytes were sent, {uploaded.size if uploaded else 0} are there"
+            raise Conflict(operation=f"upload {self.where}", status=200, code="WrongLength", message=message)
 
     def _rename(self, wire: Wire, beside: DataLakeFileClient) -> None:
-        """Over what was read before and over nothing else. Whether a failed try was carried out is seen by looking.
+        """Rename to the target, only if that is still as it was read. After a failure look whether it was carried out.
 
         https://learn.microsoft.com/rest/api/storageservices/datalakestoragegen2/path/create
         """
@@ -98,26 +98,26 @@ class Upload:
 
 
 def make_parents(wire: Wire, upload: Upload) -> None:
-    """Directories that are not there yet, with our mark: teardown takes them away again when they are empty."""
+    """Create missing directories with the owner tag: teardown removes them when they are empty."""
     headers = {"If-None-Match": "*", "x-ms-properties": packed({MARK: upload.metadata[MARK]})}
     for directory in reversed(above(upload.path)):
         if wire.path(upload.account, upload.filesystem, directory) is None:
-            with suppress(Conflict):  # another upload made it meanwhile
+            with suppress(Conflict):  # another upload created it meanwhile
                 params = {"resource": "directory"}
                 wire.ask("PUT", upload.account, upload.filesystem, directory, params=params, headers=headers)
 
 
 def drop_parents(wire: Wire, account: str, filesystem: str, path: str, environment: str) -> None:
-    """Directories that we made, as far as nothing is in them any more.
+    """Delete directories that we created and that are empty.
 
-    Raw, since the SDK's delete_directory takes all that is in it along:
+    Raw, since the SDK's delete_directory deletes all that is in it, too:
     https://learn.microsoft.com/rest/api/storageservices/datalakestoragegen2/path/delete
     """
     for directory in above(path):
-        found = wire.path(account, filesystem, directory)
-        if found is None:
+        properties = wire.path(account, filesystem, directory)
+        if properties is None:
             continue
-        if found.mark != environment:
+        if properties.mark != environment:
             return
         try:
             wire.ask("DELETE", account, filesystem, directory, params={"recursive": "false"}, missing_ok=True)
@@ -126,11 +126,11 @@ def drop_parents(wire: Wire, account: str, filesystem: str, path: str, environme
 
 
 def sweep(wire: Wire, account: str, filesystem: str, path: str, environment: str) -> None:
-    """Remove what uploads to this path that did not end have left behind."""
+    """Delete what unfinished uploads to this path have left behind."""
     directory = path.rpartition("/")[0]
     for name in list(wire.names(account, filesystem, directory)):
         if name == path or target_of(name) != path:
             continue
-        found = wire.path(account, filesystem, name)
-        if found is not None and found.mark == environment:
+        properties = wire.path(account, filesystem, name)
+        if properties is not None and properties.mark == environment:
             wire.ask("DELETE", account, filesystem, name, missing_ok=True)

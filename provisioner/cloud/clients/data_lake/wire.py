@@ -29,18 +29,18 @@ GONE = 404
 
 
 class Wire:
-    """Every method raises CloudError; nothing is remembered here."""
+    """Every method raises CloudError and always asks."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def filesystem(self, account: str, name: str) -> FilesystemProperties | None:
-        """What it is now."""
+        """The properties now, or None."""
         answer = self.ask("HEAD", account, name, params={"resource": "filesystem"}, missing_ok=True)
         return None if answer.status_code == GONE else of_filesystem(answer)
 
     def path(self, account: str, filesystem: str, path: str) -> PathProperties | None:
-        """What it is now."""
+        """The properties now, or None."""
         answer = self.ask("HEAD", account, filesystem, path, missing_ok=True)
         return None if answer.status_code == GONE else of_path(path, answer)
 
@@ -90,11 +90,11 @@ class Wire:
         """One request to the data lake endpoint."""
         where = f"{filesystem}/{quote(path)}" if path else filesystem
         url = f"https://{account}.{self._session.profile.dfs_suffix}/{where}"
-        shown = f"{method} {account}/{filesystem}/{path}".rstrip("/")
+        operation = f"{method} {account}/{filesystem}/{path}".rstrip("/")
         return self._send(
             method,
             url,
-            operation=shown,
+            operation=operation,
             params=params or {},
             headers={**VERSION, **(headers or {})},
             missing_ok=missing_ok,

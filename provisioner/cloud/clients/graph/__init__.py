@@ -1,4 +1,4 @@
-"""Microsoft Graph: `client` asks, `objects` is what it shows, `policy` what it says of client secrets."""
+"""Microsoft Graph: `client` sends requests, `objects` has the types of its answers, `policy` the rules for secrets."""
 
 from provisioner.cloud.clients.graph.client import Graph
 from provisioner.cloud.clients.graph.objects import Application, NewPassword, Password, Principal

@@ -1,4 +1,4 @@
-"""Microsoft Graph v1.0: applications, service principals, passwords, and what of them was soft-deleted.
+"""Microsoft Graph v1.0: applications, service principals and passwords, with soft-deleted ones.
 
 There is no Graph SDK here: azure-core's pipeline and JSON. `find_` → None; `delete_` and `purge` are fine if gone.
 """
@@ -37,23 +37,23 @@ class Graph:
         self._session = session
 
     def find_application(self, unique_name: str) -> Application | None:
-        """By our own key: https://learn.microsoft.com/graph/api/application-get."""
+        """Find by `uniqueName`: https://learn.microsoft.com/graph/api/application-get."""
         return self._remembered(self._application(f"applications(uniqueName='{unique_name}')"))
 
     def find_application_of(self, client_id: str) -> Application | None:
-        """By its client id (appId)."""
+        """Find by client id (appId)."""
         return self._remembered(self._application(f"applications(appId='{client_id}')"))
 
     def find_application_by_id(self, object_id: str) -> Application | None:
-        """By its object id; read once per pass, by whichever key, until a password is added or removed."""
+        """Find by object id. Read once per pass, by whichever key, until a password is added or removed."""
         return self._session.memory.of(_key(object_id), lambda: self.find_application_now(object_id))
 
     def find_application_now(self, object_id: str) -> Application | None:
-        """`find_application_by_id` without the pass's memory."""
+        """As `find_application_by_id`, but always asks."""
         return self._application(f"applications/{object_id}")
 
     def list_applications(self, tag: str) -> tuple[Application, ...]:
-        """Those with the tag, living ones first, then soft-deleted ones where the caller may list these.
+        """Those with the tag, then soft-deleted ones if the caller may list them.
 
         Listed once per pass.
         `tags` can be filtered: https://learn.microsoft.com/graph/api/resources/application#properties
@@ -61,9 +61,9 @@ class Graph:
         return self._session.memory.of(("applications", tag), lambda: self._tagged(tag))
 
     def _tagged(self, tag: str) -> tuple[Application, ...]:
-        wanted = {**OF_APPLICATION, "$filter": f"tags/any(t:t eq '{tag}')"}
+        params = {**OF_APPLICATION, "$filter": f"tags/any(t:t eq '{tag}')"}
         with ThreadPoolExecutor(2) as pool:
-            living = pool.submit(lambda: [application(item) for item in self._list("applications", wanted)])
+            living = pool.submit(lambda: [application(item) for item in self._list("applications", params)])
             deleted = pool.submit(lambda: [found for found in self._deleted_applications() if tag in found.tags])
             return (*living.result(), *deleted.result())
 
@@ -85,11 +85,11 @@ class Graph:
         return next((application(item) for item in items if item.get("uniqueName") == unique_name), None)
 
     def delete_application(self, object_id: str) -> None:
-        """Also its service principal; both stay in deletedItems: https://learn.microsoft.com/graph/api/application-delete."""
+        """Delete it, with its service principal, and purge it: https://learn.microsoft.com/graph/api/application-delete."""
         self._delete(f"applications/{object_id}", object_id)
 
     def find_principal(self, client_id: str) -> Principal | None:
-        """By its client id: https://learn.microsoft.com/graph/api/serviceprincipal-get."""
+        """Find by client id: https://learn.microsoft.com/graph/api/serviceprincipal-get."""
         path = f"servicePrincipals(appId='{client_id}')"
         response = self._request("GET", path, params=OF_PRINCIPAL, missing_ok=True)
         return None if response.status_code == NOT_FOUND else principal(response.json())
@@ -97,7 +97,7 @@ class Graph:
     def set_principal(self, client_id: str, tags: tuple[str, ...]) -> None:
         """Create or update it: https://learn.microsoft.com/graph/api/serviceprincipal-upsert.
 
-        An application made just now may not be known to the replica that answers: 404, or 400 until it is.
+        A replica that does not know a new application yet answers 404 or 400.
         """
 
         def upsert() -> None:
@@ -112,7 +112,7 @@ class Graph:
         self._session.waits.until_visible(upsert, what=f"the service principal of {client_id}", on=NEW_OBJECT)
 
     def find_deleted_principal(self, client_id: str) -> Principal | None:
-        """The soft-deleted service principal; None also if the caller may not list such."""
+        """The soft-deleted service principal. None also if the caller may not list them."""
         with suppress(NotAuthorized):
             items = self._list("directory/deletedItems/microsoft.graph.servicePrincipal", OF_PRINCIPAL)
             return next((principal(item) for item in items if item.get("appId") == client_id), None)
@@ -123,7 +123,7 @@ class Graph:
         self._delete(f"servicePrincipals/{object_id}", object_id)
 
     def restore(self, object_id: str) -> None:
-        """An application or a service principal, each by itself.
+        """Restore an application or a service principal, not both.
 
         https://learn.microsoft.com/graph/api/directory-deleteditems-restore. A lost answer is no failure: the
         caller looks for the object.
@@ -132,20 +132,20 @@ class Graph:
             self._request("POST", f"directory/deletedItems/{object_id}/restore", missing_ok=True)
 
     def purge(self, object_id: str, *, expected: Callable[[], bool]) -> None:
-        """Remove it from deletedItems. expected: whether it may still be on its way there, deleted just now.
+        """Remove it from deletedItems. expected: whether it was deleted just now and may still be on its way there.
 
         https://learn.microsoft.com/graph/api/directory-deleteditems-delete
         """
 
         def gone() -> bool:
             on_its_way = expected()
-            return self._deleted(f"directory/deletedItems/{object_id}") or not on_its_way
+            return self._delete_if_exists(f"directory/deletedItems/{object_id}") or not on_its_way
 
         with suppress(NotYetVisible):
             self._session.waits.until(gone, what=f"the purge of {object_id}")
 
     def add_password(self, application_id: str, name: str, end: datetime) -> NewPassword:
-        """A new client secret, its text for the only time: https://learn.microsoft.com/graph/api/application-addpassword.
+        """Create a client secret. Only this answer has its text: https://learn.microsoft.com/graph/api/application-addpassword.
 
         Raises Unreachable if the answer was lost; there may be one more then.
         """
@@ -156,14 +156,14 @@ class Graph:
         def add() -> dict[str, Any]:
             return self._request("POST", path, json={"passwordCredential": credential}).json()
 
-        made = self._session.waits.until_visible(
+        answer = self._session.waits.until_visible(
             add, what=f"every replica to know application {application_id}", on=NEW_OBJECT
         )
-        start, end = moment(made["startDateTime"]), moment(made["endDateTime"])
-        return NewPassword(key_id=made["keyId"], start=start, end=end, value=Secret(made["secretText"]))
+        start, end = moment(answer["startDateTime"]), moment(answer["endDateTime"])
+        return NewPassword(key_id=answer["keyId"], start=start, end=end, value=Secret(answer["secretText"]))
 
     def password_rules(self, application_id: str | None) -> PasswordRules:
-        """What the tenant, or a policy of the application's own, allows. Takes Policy.Read.ApplicationConfiguration.
+        """What the tenant's or the application's policy allows. Needs Policy.Read.ApplicationConfiguration.
 
         https://learn.microsoft.com/graph/api/resources/applicationauthenticationmethodpolicy
         """
@@ -178,7 +178,7 @@ class Graph:
     def remove_password(self, application_id: str, key_id: str) -> None:
         """https://learn.microsoft.com/graph/api/application-removepassword; an unknown key is a 400 or a 404.
 
-        Where nobody answers it is asked for once more: perhaps nobody heard it, and a key is removed once only.
+        Sent once more without an answer: the first request may not have arrived, and a key can be removed only once.
         """
         path, body = f"applications/{application_id}/removePassword", {"keyId": key_id}
         self._session.memory.forget(_key(application_id))
@@ -188,15 +188,15 @@ class Graph:
                 return
             self._request("POST", path, json=body)
         except CloudError as error:
-            if error.status not in (0, 400, NOT_FOUND) or not self._goes(application_id, key_id):
+            if error.status not in (0, 400, NOT_FOUND) or not self._password_disappears(application_id, key_id):
                 raise
 
-    def _goes(self, application_id: str, key_id: str) -> bool:
-        """Whether the key is not listed any more, within a moment."""
+    def _password_disappears(self, application_id: str, key_id: str) -> bool:
+        """Wait a moment for the key to disappear from the list; returns whether it did."""
 
         def gone() -> bool:
-            found = self.find_application_by_id(application_id)
-            return found is None or all(one.key_id != key_id for one in found.passwords)
+            application = self.find_application_by_id(application_id)
+            return application is None or all(one.key_id != key_id for one in application.passwords)
 
         with suppress(NotYetVisible):
             self._session.waits.until(gone, what=f"the removal of password {key_id}")
@@ -204,11 +204,11 @@ class Graph:
         return False
 
     def _delete(self, path: str, object_id: str) -> None:
-        found = self._deleted(path)
-        self.purge(object_id, expected=lambda: found)
+        existed = self._delete_if_exists(path)
+        self.purge(object_id, expected=lambda: existed)
 
-    def _deleted(self, path: str) -> bool:
-        """Delete it; whether it was there. An answer that got lost counts as yes: a second try would not find it."""
+    def _delete_if_exists(self, path: str) -> bool:
+        """Delete it. Returns whether it existed. A lost answer counts as yes, since the retry would not find it."""
         try:
             answer = self._request("DELETE", path, missing_ok=True, retry_lost=False)
         except Unreachable:
@@ -220,13 +220,13 @@ class Graph:
         response = self._request("GET", path, params=OF_APPLICATION, missing_ok=True)
         return None if response.status_code == NOT_FOUND else application(response.json())
 
-    def _remembered(self, found: Application | None) -> Application | None:
-        if found is not None:
-            self._session.memory.keep(_key(found.object_id), found)
-        return found
+    def _remembered(self, application: Application | None) -> Application | None:
+        if application is not None:
+            self._session.memory.keep(_key(application.object_id), application)
+        return application
 
     def _deleted_applications(self) -> list[Application]:
-        """Listing takes Application.Read.All, more than the rest: https://learn.microsoft.com/graph/api/directory-deleteditems-list."""
+        """Empty without Application.Read.All, which only this list needs: https://learn.microsoft.com/graph/api/directory-deleteditems-list."""
         with suppress(NotAuthorized):
             items = self._list("directory/deletedItems/microsoft.graph.application", OF_APPLICATION)
             return [application(item) for item in items]

@@ -1,4 +1,4 @@
-"""What Graph shows of applications, service principals and their client secrets."""
+"""Applications, service principals and client secrets as Graph shows them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Password:
 
 @dataclass(frozen=True, kw_only=True)
 class NewPassword:
-    """A client secret as Graph shows it once."""
+    """A client secret as Graph shows it once, when it is created."""
 
     key_id: str
     start: datetime
@@ -56,7 +56,7 @@ class Principal:
 
 
 def application(item: Mapping[str, Any]) -> Application:
-    """Of an answer's item."""
+    """From an item of an answer."""
     created = item.get("createdDateTime")
     return Application(
         object_id=item["id"],
@@ -71,7 +71,7 @@ def application(item: Mapping[str, Any]) -> Application:
 
 
 def principal(item: Mapping[str, Any]) -> Principal:
-    """Of an answer's item."""
+    """From an item of an answer."""
     return Principal(object_id=item["id"], client_id=item["appId"], tags=tuple(item.get("tags") or ()))
 
 
@@ -81,5 +81,5 @@ def _password(item: Mapping[str, Any]) -> Password:
 
 
 def moment(text: str) -> datetime:
-    """A date of Graph's, ISO 8601 in UTC with up to seven digits of a second."""
+    """Parse a date of Graph's: ISO 8601 in UTC with up to seven digits of a second."""
     return datetime.fromisoformat(text)

@@ -1,4 +1,4 @@
-"""What a tenant's policy, or an application's own, says of client secrets."""
+"""What the policy of a tenant or of an application allows for client secrets."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ DURATION = TypeAdapter(timedelta)
 
 @dataclass(frozen=True, kw_only=True)
 class PasswordRules:
-    """What a policy says of client secrets. longest: their lifetime, None for any."""
+    """What a policy allows. allowed: client secrets at all. longest: their lifetime, None for any."""
 
     allowed: bool = True
     longest: timedelta | None = None
 
     def refuse(self, lifetime: timedelta) -> str:
-        """Why a secret of this lifetime would be refused; empty if it would not."""
+        """Why a secret of this lifetime is refused; empty if it is not."""
         if not self.allowed:
             return "the tenant's policy admits no client secrets"
         if self.longest is not None and self.longest < lifetime:
