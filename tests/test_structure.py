@@ -1,4 +1,4 @@
-"""Modules of a package may not import each other in a circle; imports for types and inside functions count."""
+"""Neither modules nor folders of a package import each other in a circle; imports for types and in functions count."""
 
 from __future__ import annotations
 
@@ -65,11 +65,32 @@ def circles(graph: Mapping[str, set[str]]) -> list[str]:
     return sorted(f"{len(group)}: {' -> '.join(path)}" for group, path in shortest.items())
 
 
+def within(folder: str, graph: Mapping[str, set[str]]) -> dict[str, set[str]]:
+    """Which modules and folders in a folder import which others in it."""
+
+    def part(name: str) -> str:
+        return ".".join(name.split(".")[: folder.count(".") + 2])
+
+    inside = {name for name in graph if name.startswith(f"{folder}.")}
+    parts: dict[str, set[str]] = {part(name): set() for name in inside}
+    for name in inside:
+        parts[part(name)] |= {part(one) for one in graph[name] & inside} - {part(name)}
+    return parts
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_no_module_imports_itself_through_others(package: str) -> None:
     graph = imports(TOP, package)
     assert len(graph) > 10
     assert not circles(graph), "\n".join(["modules in circles:", *circles(graph)])
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_folder_imports_itself_through_others(package: str) -> None:
+    graph = imports(TOP, package)
+    folders = {name.rpartition(".")[0] for name in graph} - {""}
+    folder_circles = [circle for folder in sorted(folders) for circle in circles(within(folder, graph))]
+    assert not folder_circles, "\n".join(["folders in circles:", *folder_circles])
 
 
 TYPES_ONLY = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    "
@@ -95,3 +116,10 @@ def test_a_circle_of_any_sort_of_import_is_found(tmp_path: Path, files: dict[str
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
     assert circles(imports(tmp_path, "toy")) == expected
+
+
+def test_a_circle_of_folders_is_found_where_no_modules_are_in_one() -> None:
+    graph = {"toy.a.x": {"toy.b.y"}, "toy.b.y": set[str](), "toy.b.z": {"toy.a.w"}, "toy.a.w": set[str]()}
+    assert circles(graph) == []
+    assert circles(within("toy", graph)) == ["2: toy.a -> toy.b -> toy.a"]
+    assert circles(within("toy.a", graph)) == []
