@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from provisioner.cloud.clients.graph.objects import Application, NewPassword, Principal, application, moment, principal
+from provisioner.cloud.clients.graph.objects import Application, NewPassword, Principal, application, principal
 from provisioner.cloud.clients.graph.policy import PasswordRules, password_rules
 from provisioner.errors import CloudError, NotAuthorized, NotFound, NotYetVisible, Unreachable
 from provisioner.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from datetime import datetime
 
     from azure.core.rest import HttpResponse
 
@@ -159,7 +159,7 @@ class Graph:
         answer = self._session.waits.until_visible(
             add, what=f"every replica to know application {application_id}", on=NEW_OBJECT
         )
-        start, end = moment(answer["startDateTime"]), moment(answer["endDateTime"])
+        start, end = datetime.fromisoformat(answer["startDateTime"]), datetime.fromisoformat(answer["endDateTime"])
         return NewPassword(key_id=answer["keyId"], start=start, end=end, value=Secret(answer["secretText"]))
 
     def password_rules(self, application_id: str | None) -> PasswordRules:

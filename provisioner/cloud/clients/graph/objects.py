@@ -1,4 +1,7 @@
-"""Applications, service principals and client secrets as Graph shows them."""
+"""Applications, service principals and client secrets as Graph shows them.
+
+Its dates are ISO 8601 in UTC, with up to seven digits of a second.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +67,7 @@ def application(item: Mapping[str, Any]) -> Application:
         display_name=item.get("displayName") or "",
         unique_name=item.get("uniqueName") or "",
         tags=tuple(item.get("tags") or ()),
-        created=moment(created) if created else None,
+        created=datetime.fromisoformat(created) if created else None,
         passwords=tuple(map(_password, item.get("passwordCredentials") or ())),
         deleted=bool(item.get("deletedDateTime")),
     )
@@ -76,10 +79,5 @@ def principal(item: Mapping[str, Any]) -> Principal:
 
 
 def _password(item: Mapping[str, Any]) -> Password:
-    start, end = moment(item["startDateTime"]), moment(item["endDateTime"])
+    start, end = datetime.fromisoformat(item["startDateTime"]), datetime.fromisoformat(item["endDateTime"])
     return Password(key_id=item["keyId"], name=item.get("displayName") or "", start=start, end=end)
-
-
-def moment(text: str) -> datetime:
-    """Parse a date of Graph's: ISO 8601 in UTC with up to seven digits of a second."""
-    return datetime.fromisoformat(text)
