@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 TOP = Path(__file__).parents[1]
-PACKAGES = ("provisioner",)
+PACKAGES = ("localazure", "provisioner")
 
 
 def modules(top: Path, package: str) -> dict[str, Path]:
