@@ -38,6 +38,9 @@ format: .venv/dev.stamp ## put the code into the one format
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format
 
+goldens: .venv/dev.stamp ## write anew what every verb says and does, for tests/goldens; their diff is for review
+	.venv/bin/python -m tests.goldens --write
+
 graph: .venv/runtime.stamp ## draw the resources of ENV as Mermaid
 	@$(PROVISIONER) graph $(ENV) $(ARGS)
 
@@ -138,6 +141,6 @@ verify: .venv/runtime.stamp ## prove each link from Airflow to the job's jar in 
 	@.venv/bin/python requirements/sync.py $<
 	@touch $@
 
-.PHONY: bench browser check clients doctor format graph help jar local-down local-env local-reset local-runtimes \
+.PHONY: bench browser check clients doctor format goldens graph help jar local-down local-env local-reset local-runtimes \
   local-status local-up lock output plan provision reliability render rotate run schedule schema status teardown test \
   validate verify

@@ -1,0 +1,61 @@
+"""`python -m tests.goldens --write` writes the files in `expected/` anew, from runs that have to agree."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from localazure.app import process
+from tests import emulator
+from tests.goldens import files
+from tests.goldens.scenario import begun, lived
+from tests.sentinels.marks import Known
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from tests.goldens.scenario import Life
+
+
+def main() -> None:
+    """Raises SystemExit if two runs differ, or if a secret stands in one."""
+    parser = argparse.ArgumentParser(prog="python -m tests.goldens", description=__doc__)
+    parser.add_argument("--write", action="store_true", required=True, help="replace the files in expected/")
+    parser.parse_args()
+    fixed = _names() & _names()
+    first, second = _texts(fixed), _texts(fixed)
+    if wrong := files.differing(first, second):
+        raise SystemExit(f"two runs differ:\n{wrong}")
+    if leaks := [name for name, text in first.items() if Known().found(text.encode(), issued_only=True)]:
+        raise SystemExit(f"secrets stand in {leaks}")
+    files.write(first, fixed)
+
+
+def _names() -> frozenset[str]:
+    """Every name in a run that looks random."""
+    with _life(frozenset()) as life:
+        lived(life)
+        return frozenset(life.placeholders.numbers)
+
+
+def _texts(fixed: frozenset[str]) -> dict[str, str]:
+    with _life(fixed) as life:
+        return lived(life)
+
+
+@contextmanager
+def _life(fixed: frozenset[str]) -> Generator[Life]:
+    """On a local Azure that ends with this."""
+    with tempfile.TemporaryDirectory(prefix="goldens-") as folder:
+        state = Path(folder) / "azure"
+        try:
+            yield begun(emulator.start(state), Path(folder), fixed)
+        finally:
+            process.stop(state)
+
+
+if __name__ == "__main__":
+    main()

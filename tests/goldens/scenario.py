@@ -1,0 +1,196 @@
+"""One environment from nothing to nothing, verb by verb: what each says, which calls it makes, what it leaves.
+
+`run` and `local` are left out: they start the real Airflow and Flink, or show ports, paths and sizes of this machine.
+"""
+
+from __future__ import annotations
+
+from contextlib import chdir
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from tests import child
+from tests.emulator import ARM
+from tests.goldens.calls import calls_of
+from tests.goldens.documents import differences, documents
+from tests.goldens.placeholders import Placeholders
+from tests.reliability.census import store_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.emulator import LocalAzure
+
+ROOT = Path(__file__).parents[2]
+SPEC = ROOT / "environments" / "local.yaml"
+SNAPSHOT = "/snapshots/goldens"
+ENVIRONMENT = "0a05bbc5-f0cb-5d6b-a02d-2b390f031b4c"  # uuid5 over tenant, subscription, group and name
+WRITING = {"provision", "rotate", "teardown"}
+WITHOUT_JSON = {"graph", "schema"}
+SCHEDULERS = ("airflow", "azure-pipelines", "cron", "github-actions", "systemd")
+ACCOUNT = "/resourceGroups/flink-local/providers/Microsoft.Storage/storageAccounts/stflinklocal"
+GREETING = "https://kv-flink-local.vault.azure.net/secrets/hdinsight-aks-variables-greeting?api-version=7.4"
+JAR = "https://stflinklocal.dfs.core.windows.net/jobs/wordcount.jar"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One verb, as text and as JSON. before: what happens to the environment first."""
+
+    name: str
+    arguments: tuple[str, ...]
+    before: Callable[[Life], None] | None = None
+
+    @property
+    def writes(self) -> bool:
+        return self.arguments[0] in WRITING
+
+    @property
+    def commands(self) -> list[tuple[str, ...]]:
+        """What follows `provisioner`."""
+        verb, *options = self.arguments
+        text = (verb, *(() if verb == "schema" else ("local",)), *(("--yes",) if self.writes else ()), *options)
+        return [text] if verb in WITHOUT_JSON else [text, (*text, "--json")]
+
+
+@dataclass
+class Life:
+    """A local Azure, what is known of random names in it, and its documents after the last run."""
+
+    azure: LocalAzure
+    folder: Path
+    placeholders: Placeholders
+    documents: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+
+    def record(self, step: Step) -> str:
+        """Do a step. What writes is done twice, from the same beginning: the second time with JSON."""
+        if step.before:
+            step.before(self)
+            self.look()
+        recorded = [self._from_here(step.commands[0], again=step.writes), *map(self._run, step.commands[1:])]
+        return "\n".join(_without_repetitions(recorded))
+
+    def _from_here(self, command: tuple[str, ...], *, again: bool) -> dict[str, str]:
+        """A run that is undone, if it is to be done again."""
+        if not again:
+            return self._run(command)
+        self.azure.control("PUT", SNAPSHOT)
+        before, known = self.documents, self.placeholders.copy()
+        recorded = self._run(command)
+        self.azure.control("POST", SNAPSHOT)
+        self.documents, self.placeholders = before, known
+        return recorded
+
+    def _run(self, command: tuple[str, ...]) -> dict[str, str]:
+        """By heading, what there is to see of a run. The store comes first: it tells random names apart."""
+        self.azure.control("DELETE", "/calls")
+        code, said = self._said(command)
+        calls = calls_of(self.azure, counted=command[0] not in WRITING)
+        before = self.documents
+        self.look()
+        changed = differences(before, self.documents)
+        by_line = command[0] in WRITING and "--json" not in command  # lines come as the steps end
+        output = self.placeholders.lines(said.splitlines()) if by_line else [self.placeholders.text(said)]
+        return {
+            self.placeholders.text(f"$ provisioner {' '.join(command)}"): "",
+            f"exit code {code}": "\n".join(output).strip("\n"),
+            "calls": "\n".join(self.placeholders.lines(calls)),
+            "store": "\n".join(changed),
+        }
+
+    def _said(self, command: tuple[str, ...]) -> tuple[int, str]:
+        variables = {"PROVISIONER_LOCAL_STATE": self.azure.state, "PROVISIONER_JOURNAL": self.folder / "journal"}
+        said = self.folder / "said"
+        said.unlink(missing_ok=True)
+        with chdir(ROOT):  # so that the path of a file is as long on every machine
+            ran = child.prepare(command, {name: str(value) for name, value in variables.items()}, said).begin()
+        return ran.wait(), ran.text
+
+    def look(self) -> None:
+        """Read the store."""
+        self.documents = documents(store_of(self.azure.state), self.placeholders)
+
+
+def _without_repetitions(recorded: list[dict[str, str]]) -> Iterator[str]:
+    """Each section; one that says the same as that of the run before only says so."""
+    before = dict[str, str]()
+    for run in recorded:
+        for heading, text in run.items():
+            same = heading in before and before[heading] == text != ""
+            yield f"=== {heading}\n{'as before' if same else text}".rstrip("\n")
+        before = {heading: text for heading, text in run.items() if heading in {"calls", "store"}}
+
+
+def _drift(life: Life) -> None:
+    """Somebody tags the account, writes another greeting and deletes the jar."""
+    azure, account = life.azure, f"{ARM}{life.azure.subscription}{ACCOUNT}?api-version=2023-05-01"
+    tags = azure.request("GET", account).json()["tags"]
+    assert azure.request("PATCH", account, {"tags": {**tags, "team": "flink"}}).status == 200
+    vault = azure.token("https://vault.azure.net")
+    assert azure.request("PUT", GREETING, {"value": "by hand"}, token=vault).status == 200
+    lake = azure.token("https://storage.azure.com")
+    assert azure.request("DELETE", JAR, headers={"x_ms_version": "2023-11-03"}, token=lake).status == 200
+
+
+def _month(life: Life) -> None:
+    """Credentials fall due."""
+    life.azure.advance(30 * 86_400.0 + 3_600.0)
+    life.azure.tokens.clear()
+
+
+STEPS = (
+    Step(name="validate", arguments=("validate",)),
+    Step(name="schema", arguments=("schema",)),
+    Step(name="graph", arguments=("graph",)),
+    Step(name="render", arguments=("render",)),
+    *(
+        Step(name=f"schedule-{kind}", arguments=("schedule", "--kind", kind, "--directory", "/srv/flink"))
+        for kind in SCHEDULERS
+    ),
+    Step(name="plan-of-all", arguments=("plan", "--detailed-exitcode")),
+    Step(name="provision", arguments=("provision",)),
+    Step(name="plan-of-nothing", arguments=("plan", "--detailed-exitcode")),
+    Step(name="provision-again", arguments=("provision",)),
+    Step(name="status", arguments=("status",)),
+    Step(name="doctor", arguments=("doctor",)),
+    Step(name="output", arguments=("output",)),
+    Step(name="verify", arguments=("verify",)),
+    Step(name="rotate-before-time", arguments=("rotate",)),
+    Step(name="rotate-force", arguments=("rotate", "--force")),
+    Step(name="status-while-retiring", arguments=("status",)),
+    Step(name="plan-a-month-later", arguments=("plan",), before=_month),
+    Step(name="status-a-month-later", arguments=("status", "--expiring", "30d")),
+    Step(name="rotate-when-due", arguments=("rotate",)),
+    Step(name="plan-after-drift", arguments=("plan", "--detailed-exitcode"), before=_drift),
+    Step(name="provision-after-drift", arguments=("provision",)),
+    Step(name="teardown", arguments=("teardown",)),
+    Step(name="status-after-teardown", arguments=("status",)),
+)
+
+
+def begun(azure: LocalAzure, folder: Path, fixed: frozenset[str]) -> Life:
+    """A life on a local Azure as new. It begins at noon, so that nothing that takes minutes falls on another day."""
+    now = datetime.fromisoformat(azure.control("GET", "/clock")["now"])
+    noon = now.replace(hour=12, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    azure.advance((noon - now).total_seconds())
+    azure.tokens.clear()
+    life = Life(azure=azure, folder=folder, placeholders=Placeholders(begin=noon, texts=_texts(azure), fixed=fixed))
+    life.look()
+    return life
+
+
+def lived(life: Life) -> dict[str, str]:
+    """The whole scenario: by file name, what there is to see of each step."""
+    return {f"{number:02}-{step.name}.txt": life.record(step) + "\n" for number, step in enumerate(STEPS, 1)}
+
+
+def _texts(azure: LocalAzure) -> dict[str, str]:
+    """Folders, ids that stand everywhere, and what local.yaml wants in the vault."""
+    spec = yaml.safe_load(SPEC.read_text(encoding="utf-8"))
+    written = {text: f"<{name}>" for part in ("variables", "connections") for name, text in spec[part].items()}
+    ids = {azure.tenant_id: "<tenant>", azure.subscription_id: "<subscription>", ENVIRONMENT: "<environment>"}
+    return {str(azure.state): "<state>", str(ROOT): "<root>", **ids, **written}
