@@ -13,7 +13,7 @@ import pytest
 
 TOP = Path(__file__).resolve().parent.parent
 LOCKS = sorted([*TOP.glob("requirements/*.txt"), *TOP.glob("tests/**/*.lock"), *TOP.glob("provisioner/**/*.lock")])
-BINARY = {".jar", ".png", ".svg"}
+BINARY = {".gz", ".jar", ".png", ".svg"}
 # Put together here, or this file would be the first to break its own rule.
 MACHINE = re.compile("|".join("/" + place for place in ("home/[a-z]", "root/", "work/", "Users/[a-z]", "opt/pypi")))
 REGISTRY = re.compile(r"(pypi\.org|pythonhosted\.org|--(extra-)?index-url|--find-links|https?://[^\s/]*/simple)")
