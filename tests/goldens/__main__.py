@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from localazure.app import process
 from tests import emulator
 from tests.goldens import files
-from tests.goldens.scenario import begun, lived
+from tests.goldens.scenario import recorder
 from tests.sentinels.marks import Known
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from tests.goldens.scenario import Life
+    from tests.goldens.scenario import Recorder
 
 
 def main() -> None:
@@ -36,23 +36,23 @@ def main() -> None:
 
 def _names() -> frozenset[str]:
     """Every name in a run that looks random."""
-    with _life(frozenset()) as life:
-        lived(life)
-        return frozenset(life.placeholders.numbers)
+    with _recorder(frozenset()) as recording:
+        recording.files()
+        return frozenset(recording.placeholders.numbers)
 
 
 def _texts(fixed: frozenset[str]) -> dict[str, str]:
-    with _life(fixed) as life:
-        return lived(life)
+    with _recorder(fixed) as recording:
+        return recording.files()
 
 
 @contextmanager
-def _life(fixed: frozenset[str]) -> Generator[Life]:
+def _recorder(fixed: frozenset[str]) -> Generator[Recorder]:
     """On a local Azure that ends with this."""
     with tempfile.TemporaryDirectory(prefix="goldens-") as folder:
         state = Path(folder) / "azure"
         try:
-            yield begun(emulator.start(state), Path(folder), fixed)
+            yield recorder(emulator.start(state), Path(folder), fixed)
         finally:
             process.stop(state)
 

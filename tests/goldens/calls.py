@@ -24,7 +24,7 @@ def calls_of(azure: LocalAzure, *, counted: bool) -> Iterator[str]:
     often = Counter(
         (f"{call['method']} {call['host']}{call['path']} {call['status']}", counted or _writes(call))
         for call in calls
-        if not _by_chance(call)
+        if not _depends_on_order(call)
     )
     return (f"{line} ({count} times)" if shown and count > 1 else line for (line, shown), count in often.items())
 
@@ -33,7 +33,7 @@ def _writes(call: dict[str, Any]) -> bool:
     return call["method"] not in READS and call["host"] != SIGN_IN
 
 
-def _by_chance(call: dict[str, Any]) -> bool:
+def _depends_on_order(call: dict[str, Any]) -> bool:
     """Polls, of which there are more the longer something takes, and some refusals of vaults and accounts.
 
     What is in a vault or account is read beside it, so a missing one is asked or not; of several calls at once one or

@@ -1,8 +1,8 @@
 """Texts of a run → the same texts without what is random or of this machine, so that two runs compare.
 
-Random names get numbers by first appearance, and keep them through a whole scenario; times become days since its
-begin. Names that every run has, of `expected/fixed.txt`, stay as they are: the tenant's ids, what follows from them,
-hashes of what does not change.
+Random names (GUIDs, versions, hashes, secrets) get numbers by first appearance, and keep them through a whole
+scenario; times become days since its begin. Names that are the same in every run, those of `expected/fixed.txt`, stay:
+the tenant's ids, what follows from them, hashes of what does not change.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ NAME = re.compile(
 HASH = re.compile(r"\b[0-9a-f]{64}\b")
 MOMENT = re.compile(r"\b(\d{4}-\d\d-\d\d)(?:([T ]\d\d):\d\d(:\d\d)?(\.\d+)?)?(?![\d-])")
 EPOCH = re.compile(r"(?<![\w.\"-])([12]\d{9})(\.\d+)?\b(?!\.)")
-CHANCE = (  # what says nothing but that it is there, and durations
+CHANCE = (  # etags, durations, ports, times in names of DAG runs
     (re.compile(r'"0x[0-9A-F]{15,16}\\?"|0x[0-9A-F]{15,16}'), "<etag>"),
     (re.compile(r"\bin \d+\.\d s\b"), "in <n> s"),
     (re.compile(r'("seconds": )\d+(\.\d+)?'), r"\1<n>"),
@@ -37,9 +37,9 @@ CHANCE = (  # what says nothing but that it is there, and durations
 
 @dataclass(frozen=True, kw_only=True)
 class Placeholders:
-    """begin: when the scenario began, by the local Azure's clock. texts: what has a placeholder of its own.
+    """begin: when the scenario began, by the local Azure's clock. texts: placeholders of fixed texts.
 
-    fixed: names that stay. numbers: placeholders of the names that were seen.
+    fixed: names that stay. numbers: the placeholders of random names so far.
     """
 
     begin: datetime
@@ -48,72 +48,66 @@ class Placeholders:
     numbers: dict[str, str] = field(default_factory=dict[str, str])
 
     def copy(self) -> Placeholders:
-        """The same, for going on from here more than once."""
+        """The same numbers, for a run that starts from the same state."""
         return replace(self, numbers=dict(self.numbers))
 
-    def text(self, text: str) -> str:
-        """One text, its new names numbered in their order."""
-        return self.lines([text])[0]
-
     def lines(self, texts: Iterable[str]) -> list[str]:
-        """Texts in any order, sorted: which comes first does not depend on random names in them."""
+        """Texts in any order, sorted.
+
+        New names are numbered text by text, first those of a text that differs from all others without its new names:
+        so numbers do not depend on how random names sort.
+        """
         plain = [self._plain(text) for text in texts]
-        while fresh := [text for text in plain if self._unnumbered(text)]:
-            masked = {text: self._masked(text) for text in fresh}
+        while unnumbered := [text for text in plain if self._new_names(text)]:
+            masked = {text: self._masked(text) for text in unnumbered}
             alike = Counter(masked.values())
-            first = min(fresh, key=lambda text: (alike[masked[text]], masked[text]))
-            for found in self._unnumbered(first):
-                self._number(found)
+            first = min(unnumbered, key=lambda text: (alike[masked[text]], masked[text]))
+            for name in self._new_names(first):
+                self._number(name)
         return sorted(self._masked(text) for text in plain)
 
     def _plain(self, text: str) -> str:
-        """The text without everything but random names; hashes of client secrets say whose they are."""
-        for written, shown in self.texts.items():
-            text = text.replace(written, shown)
-        for pattern, shown in CHANCE:
-            text = pattern.sub(shown, text)
+        """The text with all placeholders but those of random names."""
+        for fixed, placeholder in self.texts.items():
+            text = text.replace(fixed, placeholder)
+        for pattern, placeholder in CHANCE:
+            text = pattern.sub(placeholder, text)
         return EPOCH.sub(self._epoch, MOMENT.sub(self._moment, text))
 
-    def _moment(self, found: re.Match[str]) -> str:
-        """A day as days since the begin, and the hour; what was long before is written somewhere, and stays."""
-        day, hour, seconds, fraction = found.groups()
+    def _moment(self, match: re.Match[str]) -> str:
+        """Days since the begin, and the hour. A day long before it is no time of this run, and stays."""
+        day, hour, seconds, fraction = match.groups()
         days = (datetime.fromisoformat(day).date() - self.begin.date()).days
         if days < -1:
-            return found[0]
+            return match[0]
         clock = f"{hour}:mm{':ss' if seconds else ''}{'.f' if fraction else ''}" if hour else ""
         return f"<day {days}>{clock}"
 
-    def _epoch(self, found: re.Match[str]) -> str:
-        moment = datetime.fromtimestamp(float(found[0]), UTC)
-        return f"<epoch {self._moment_of(moment)}{' .f' if found[2] else ''}>"
+    def _epoch(self, match: re.Match[str]) -> str:
+        """The same for seconds since the epoch."""
+        moment = datetime.fromtimestamp(float(match[0]), UTC)
+        days = (moment.date() - self.begin.date()).days
+        return f"<epoch day {days} {moment.hour:02}h{' .f' if match[2] else ''}>"
 
-    def _moment_of(self, moment: datetime) -> str:
-        return f"day {(moment.date() - self.begin.date()).days} {moment.hour:02}h"
+    def _new_names(self, text: str) -> list[re.Match[str]]:
+        return [name for name in NAME.finditer(text) if name[0] not in self.fixed and name[0] not in self.numbers]
 
-    def _unnumbered(self, text: str) -> list[re.Match[str]]:
-        return [found for found in NAME.finditer(text) if found[0] not in self.fixed and found[0] not in self.numbers]
-
-    def _number(self, found: re.Match[str]) -> None:
+    def _number(self, name: re.Match[str]) -> None:
         """The next number of its sort."""
-        sort = str(found.lastgroup)
+        sort = str(name.lastgroup)
         count = sum(shown.startswith(f"<{sort} ") for shown in self.numbers.values())
-        self.numbers.setdefault(found[0], f"<{sort} {count + 1}>")
+        self.numbers.setdefault(name[0], f"<{sort} {count + 1}>")
 
     def _masked(self, text: str) -> str:
         return NAME.sub(self._shown, text)
 
-    def _shown(self, found: re.Match[str]) -> str:
-        return found[0] if found[0] in self.fixed else self.numbers.get(found[0], f"<{found.lastgroup} ?>")
+    def _shown(self, match: re.Match[str]) -> str:
+        return match[0] if match[0] in self.fixed else self.numbers.get(match[0], f"<{match.lastgroup} ?>")
 
 
 def with_secrets_for_hashes(texts: Iterable[str]) -> list[str]:
-    """Where the hash of a client secret stands whose text is in one of the texts: whose hash it is."""
+    """The texts, each SHA-256 of a client secret that is in one of them replaced by `sha256 of SECRET`."""
     whole = list(texts)
     secrets = {secret for text in whole for secret in CLIENT_SECRET.findall(text)}
     by_hash = {hashlib.sha256(secret.encode()).hexdigest(): f"sha256 of {secret}" for secret in secrets}
-    return [HASH.sub(lambda found: by_hash.get(found[0], found[0]), text) for text in whole]
-
-
-def names(text: str) -> set[str]:
-    """What could be random in it."""
-    return {found[0] for found in NAME.finditer(text)}
+    return [HASH.sub(lambda match: by_hash.get(match[0], match[0]), text) for text in whole]

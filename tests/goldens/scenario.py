@@ -1,4 +1,4 @@
-"""One environment from nothing to nothing, verb by verb: what each says, which calls it makes, what it leaves.
+"""One environment from nothing to nothing, verb by verb: what each prints, which calls it makes, what it leaves.
 
 `run` and `local` are left out: they start the real Airflow and Flink, or show ports, paths and sizes of this machine.
 """
@@ -39,11 +39,11 @@ JAR = "https://stflinklocal.dfs.core.windows.net/jobs/wordcount.jar"
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One verb, as text and as JSON. before: what happens to the environment first."""
+    """One verb, as text and as JSON. before: what else happens in the cloud first."""
 
     name: str
     arguments: tuple[str, ...]
-    before: Callable[[Life], None] | None = None
+    before: Callable[[LocalAzure], None] | None = None
 
     @property
     def writes(self) -> bool:
@@ -58,76 +58,80 @@ class Step:
 
 
 @dataclass
-class Life:
-    """A local Azure, what is known of random names in it, and its documents after the last run."""
+class Recorder:
+    """Does the steps on a local Azure and records them. documents: those of its store after the last run."""
 
     azure: LocalAzure
     folder: Path
     placeholders: Placeholders
     documents: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
-    def record(self, step: Step) -> str:
-        """Do a step. What writes is done twice, from the same beginning: the second time with JSON."""
-        if step.before:
-            step.before(self)
-            self.look()
-        recorded = [self._from_here(step.commands[0], again=step.writes), *map(self._run, step.commands[1:])]
-        return "\n".join(_without_repetitions(recorded))
+    def files(self) -> dict[str, str]:
+        """Do the whole scenario: the record of each step, by the name of its file."""
+        return {f"{number:02}-{step.name}.txt": self.record(step) for number, step in enumerate(STEPS, 1)}
 
-    def _from_here(self, command: tuple[str, ...], *, again: bool) -> dict[str, str]:
-        """A run that is undone, if it is to be done again."""
-        if not again:
-            return self._run(command)
+    def record(self, step: Step) -> str:
+        """Do a step. A verb that writes runs twice from the same state, the second time with --json."""
+        if step.before:
+            step.before(self.azure)
+            self.read_store()
+        text, *json = step.commands
+        first = self._run_and_undo(text) if step.writes else self._run(text)
+        return "\n".join(_without_repetitions([first, *map(self._run, json)])) + "\n"
+
+    def _run_and_undo(self, command: tuple[str, ...]) -> dict[str, str]:
+        """The record of a run; afterwards everything is as it was before."""
         self.azure.control("PUT", SNAPSHOT)
-        before, known = self.documents, self.placeholders.copy()
-        recorded = self._run(command)
+        documents, placeholders = self.documents, self.placeholders.copy()
+        record = self._run(command)
         self.azure.control("POST", SNAPSHOT)
-        self.documents, self.placeholders = before, known
-        return recorded
+        self.documents, self.placeholders = documents, placeholders
+        return record
 
     def _run(self, command: tuple[str, ...]) -> dict[str, str]:
-        """By heading, what there is to see of a run. The store comes first: it tells random names apart."""
+        """The record of a run, by heading. Its store is read first: there random names are told apart most surely."""
         self.azure.control("DELETE", "/calls")
-        code, said = self._said(command)
+        code, printed = self._execute(command)
         calls = calls_of(self.azure, counted=command[0] not in WRITING)
         before = self.documents
-        self.look()
+        self.read_store()
         changed = differences(before, self.documents)
-        by_line = command[0] in WRITING and "--json" not in command  # lines come as the steps end
-        output = self.placeholders.lines(said.splitlines()) if by_line else [self.placeholders.text(said)]
+        in_any_order = command[0] in WRITING and "--json" not in command  # a line as soon as its step ends
+        output = self.placeholders.lines(printed.splitlines() if in_any_order else [printed])
         return {
-            self.placeholders.text(f"$ provisioner {' '.join(command)}"): "",
+            f"$ provisioner {' '.join(command)}": "",
             f"exit code {code}": "\n".join(output).strip("\n"),
             "calls": "\n".join(self.placeholders.lines(calls)),
             "store": "\n".join(changed),
         }
 
-    def _said(self, command: tuple[str, ...]) -> tuple[int, str]:
+    def _execute(self, command: tuple[str, ...]) -> tuple[int, str]:
+        """Exit code, and both streams."""
         variables = {"PROVISIONER_LOCAL_STATE": self.azure.state, "PROVISIONER_JOURNAL": self.folder / "journal"}
-        said = self.folder / "said"
-        said.unlink(missing_ok=True)
+        output = self.folder / "output"
+        output.unlink(missing_ok=True)
         with chdir(ROOT):  # so that the path of a file is as long on every machine
-            ran = child.prepare(command, {name: str(value) for name, value in variables.items()}, said).begin()
-        return ran.wait(), ran.text
+            run = child.prepare(command, {name: str(value) for name, value in variables.items()}, output).begin()
+        return run.wait(), run.text
 
-    def look(self) -> None:
-        """Read the store."""
+    def read_store(self) -> None:
+        """Take what is in the store as the state before the next run."""
         self.documents = documents(store_of(self.azure.state), self.placeholders)
 
 
-def _without_repetitions(recorded: list[dict[str, str]]) -> Iterator[str]:
-    """Each section; one that says the same as that of the run before only says so."""
+def _without_repetitions(records: list[dict[str, str]]) -> Iterator[str]:
+    """Each section; of calls and store `as before`, if they are those of the run before."""
     before = dict[str, str]()
-    for run in recorded:
-        for heading, text in run.items():
+    for record in records:
+        for heading, text in record.items():
             same = heading in before and before[heading] == text != ""
             yield f"=== {heading}\n{'as before' if same else text}".rstrip("\n")
-        before = {heading: text for heading, text in run.items() if heading in {"calls", "store"}}
+        before = {heading: text for heading, text in record.items() if heading in {"calls", "store"}}
 
 
-def _drift(life: Life) -> None:
+def _edit_by_hand(azure: LocalAzure) -> None:
     """Somebody tags the account, writes another greeting and deletes the jar."""
-    azure, account = life.azure, f"{ARM}{life.azure.subscription}{ACCOUNT}?api-version=2023-05-01"
+    account = f"{ARM}{azure.subscription}{ACCOUNT}?api-version=2023-05-01"
     tags = azure.request("GET", account).json()["tags"]
     assert azure.request("PATCH", account, {"tags": {**tags, "team": "flink"}}).status == 200
     vault = azure.token("https://vault.azure.net")
@@ -136,10 +140,10 @@ def _drift(life: Life) -> None:
     assert azure.request("DELETE", JAR, headers={"x_ms_version": "2023-11-03"}, token=lake).status == 200
 
 
-def _month(life: Life) -> None:
+def _advance_a_month(azure: LocalAzure) -> None:
     """Credentials fall due."""
-    life.azure.advance(30 * 86_400.0 + 3_600.0)
-    life.azure.tokens.clear()
+    azure.advance(30 * 86_400.0 + 3_600.0)
+    azure.tokens.clear()
 
 
 STEPS = (
@@ -162,30 +166,29 @@ STEPS = (
     Step(name="rotate-before-time", arguments=("rotate",)),
     Step(name="rotate-force", arguments=("rotate", "--force")),
     Step(name="status-while-retiring", arguments=("status",)),
-    Step(name="plan-a-month-later", arguments=("plan",), before=_month),
+    Step(name="plan-a-month-later", arguments=("plan",), before=_advance_a_month),
     Step(name="status-a-month-later", arguments=("status", "--expiring", "30d")),
     Step(name="rotate-when-due", arguments=("rotate",)),
-    Step(name="plan-after-drift", arguments=("plan", "--detailed-exitcode"), before=_drift),
+    Step(name="plan-after-drift", arguments=("plan", "--detailed-exitcode"), before=_edit_by_hand),
     Step(name="provision-after-drift", arguments=("provision",)),
     Step(name="teardown", arguments=("teardown",)),
     Step(name="status-after-teardown", arguments=("status",)),
 )
 
 
-def begun(azure: LocalAzure, folder: Path, fixed: frozenset[str]) -> Life:
-    """A life on a local Azure as new. It begins at noon, so that nothing that takes minutes falls on another day."""
+def recorder(azure: LocalAzure, folder: Path, fixed: frozenset[str]) -> Recorder:
+    """On a local Azure as new, whose clock it sets to noon, so that no run falls on two days.
+
+    folder: for what the runs print and their journal. fixed: names that are no placeholders.
+    """
     now = datetime.fromisoformat(azure.control("GET", "/clock")["now"])
     noon = now.replace(hour=12, minute=0, second=0, microsecond=0) + timedelta(days=1)
     azure.advance((noon - now).total_seconds())
     azure.tokens.clear()
-    life = Life(azure=azure, folder=folder, placeholders=Placeholders(begin=noon, texts=_texts(azure), fixed=fixed))
-    life.look()
-    return life
-
-
-def lived(life: Life) -> dict[str, str]:
-    """The whole scenario: by file name, what there is to see of each step."""
-    return {f"{number:02}-{step.name}.txt": life.record(step) + "\n" for number, step in enumerate(STEPS, 1)}
+    placeholders = Placeholders(begin=noon, texts=_texts(azure), fixed=fixed)
+    recording = Recorder(azure=azure, folder=folder, placeholders=placeholders)
+    recording.read_store()
+    return recording
 
 
 def _texts(azure: LocalAzure) -> dict[str, str]:
