@@ -15,22 +15,14 @@ from localazure.app import service
 from localazure.app.call import AzureError, Reply
 from localazure.graph import access
 from localazure.graph.access import bad
+from localazure.graph.routes import graph_service
 
 if TYPE_CHECKING:
     from localazure.app.call import Call
 
     Request = dict[str, Any]
 
-SERVICE = service.Service(
-    name="graph batch",
-    hosts=(access.HOST,),
-    path=r"/(v1\.0|beta)/\$batch/?",
-    audiences=(f"https://{access.HOST}", access.APP_ID),
-    render=access.render,
-    unauthenticated=access.unauthenticated,
-    unknown=access.unknown,
-    one_slash=True,
-)
+SERVICE = graph_service("graph batch", r"/\$batch/?")
 _MOST = 20
 
 

@@ -9,74 +9,47 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from localazure.app.call import Reply
-from localazure.app.service import Service
-from localazure.entra import directory
-from localazure.graph import access, objects, odata
+from localazure.graph import objects, odata
 from localazure.graph.access import bad, missing, need_read, need_write
+from localazure.graph.routes import graph_service, on_objects
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from localazure.app.call import Call
-    from localazure.app.service import Handler
     from localazure.app.store import Document
 
-SERVICE = Service(
-    name="graph federated",
-    hosts=(access.HOST,),
-    path=r"/(v1\.0|beta)/(applications|servicePrincipals)(/[^/]+|\(.*\))/federatedIdentityCredentials(/.*|\(.*\))?",
-    audiences=(f"https://{access.HOST}", access.APP_ID),
-    render=access.render,
-    unauthenticated=access.unauthenticated,
-    unknown=access.unknown,
-    one_slash=True,
+SERVICE = graph_service(
+    "graph federated", r"/(applications|servicePrincipals)(/[^/]+|\(.*\))/federatedIdentityCredentials(/.*|\(.*\))?"
 )
-_WHY = "Graph has permissions and owners instead of RBAC: graph_access decides"
 _MEMBERS = ("name", "issuer", "subject", "audiences", "description")
 _MOST = 20
 _NAMED = re.compile(r"name\s*=\s*'((?:[^']|'')*)'", re.IGNORECASE)
 _KEPT = "_federated"
-_TABLES = {"applications": directory.APPLICATIONS, "servicePrincipals": directory.PRINCIPALS}
+_BELOW = "/federatedIdentityCredentials"
 
 
-def _each(method: str, suffix: str = "") -> Callable[[Callable[[Call, str], Reply]], Callable[[Call, str], Reply]]:
-    def register(handler: Callable[[Call, str], Reply]) -> Callable[[Call, str], Reply]:
-        for name, table in _TABLES.items():
-            for key in ("/{id}", "({key})"):
-                path = f"/{{version}}/{name}{key}/federatedIdentityCredentials{suffix}"
-                SERVICE.route(method, path, action=None, why=_WHY)(_bound(handler, table))
-        return handler
-
-    return register
-
-
-def _bound(handler: Callable[[Call, str], Reply], table: str) -> Handler:
-    return lambda call: handler(call, table)
-
-
-@_each("GET")
+@on_objects(SERVICE, "GET", _BELOW)
 def list_federated(call: Call, table: str) -> Reply:
     """Of an object."""
     need_read(call)
     return Reply(body=odata.page(call, "federatedIdentityCredentials", _of(objects.get(call, table))))
 
 
-@_each("GET", "/$count")
+@on_objects(SERVICE, "GET", _BELOW + "/$count")
 def count_federated(call: Call, table: str) -> Reply:
     """How many."""
     need_read(call)
     return odata.count(call, _of(objects.get(call, table)))
 
 
-@_each("GET", "/{credential}")
-@_each("GET", "({named})")
+@on_objects(SERVICE, "GET", _BELOW + "/{credential}")
+@on_objects(SERVICE, "GET", _BELOW + "({named})")
 def get_federated(call: Call, table: str) -> Reply:
     """One, by id or name."""
     need_read(call)
     return _shown(call, _one(call, objects.get(call, table)))
 
 
-@_each("POST")
+@on_objects(SERVICE, "POST", _BELOW)
 def create_federated(call: Call, table: str) -> Reply:
     """201; names are unique, and so are issuer and subject together."""
     found = objects.get(call, table)
@@ -94,8 +67,8 @@ def _made(call: Call, table: str, found: Document, body: dict[str, Any]) -> Docu
     return made
 
 
-@_each("PATCH", "/{credential}")
-@_each("PATCH", "({named})")
+@on_objects(SERVICE, "PATCH", _BELOW + "/{credential}")
+@on_objects(SERVICE, "PATCH", _BELOW + "({named})")
 def update_federated(call: Call, table: str) -> Reply:
     """204; the name stays. By name and with `Prefer: create-if-missing` 201 for one that was not there.
 
@@ -115,8 +88,8 @@ def update_federated(call: Call, table: str) -> Reply:
     return Reply(status=204)
 
 
-@_each("DELETE", "/{credential}")
-@_each("DELETE", "({named})")
+@on_objects(SERVICE, "DELETE", _BELOW + "/{credential}")
+@on_objects(SERVICE, "DELETE", _BELOW + "({named})")
 def delete_federated(call: Call, table: str) -> Reply:
     """204."""
     found = objects.get(call, table)

@@ -8,22 +8,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from localazure.app.call import Reply
-from localazure.app.service import Service
 from localazure.app.tenant import TENANT_ID
 from localazure.entra import directory
 from localazure.graph import access, expand, objects, odata, passwords
 from localazure.graph.access import bad, missing, need_create, need_read, need_write
+from localazure.graph.routes import SETS, graph_service, on, on_objects, on_sets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from localazure.app.call import Call
-    from localazure.app.service import Handler
     from localazure.app.store import Document
     from localazure.app.world import World
 
-_WHY = "Graph has permissions and owners instead of RBAC: graph_access decides"
-_SETS = {directory.APPLICATIONS: "applications", directory.PRINCIPALS: "servicePrincipals"}
 _DOMAIN = "provisioner.onmicrosoft.com"
 _ROLES = {
     "9a5d68dd-52b0-4cc2-bd40-abcf44ac3a30": "Application.Read.All",
@@ -45,62 +40,11 @@ def _seed(world: World) -> None:
     world.store.put(directory.PRINCIPALS, made["id"], made)
 
 
-SERVICE = Service(
-    name="graph",
-    hosts=(access.HOST,),
-    path=r"/(v1\.0|beta)(/.*)?",
-    audiences=(f"https://{access.HOST}", access.APP_ID),
-    render=access.render,
-    unauthenticated=access.unauthenticated,
-    unknown=access.unknown,
-    one_slash=True,
-    seed=_seed,
-)
-
-
-def _on(method: str, path: str) -> Callable[[Handler], Handler]:
-    """A route; `microsoft.graph.` may be shortened to its alias `graph.`, as msgraph-sdk does."""
-
-    def register(handler: Handler) -> Handler:
-        for spelt in sorted({path, path.replace("microsoft.graph.", "graph.")}):
-            SERVICE.route(method, "/{version}" + spelt, action=None, why=_WHY)(handler)
-        return handler
-
-    return register
-
-
-def _each(method: str, suffix: str = "") -> Callable[[Callable[[Call, str], Reply]], Callable[[Call, str], Reply]]:
-    """A route of both sets, by id and by alternate key; the handler gets the table, too."""
-
-    def register(handler: Callable[[Call, str], Reply]) -> Callable[[Call, str], Reply]:
-        for table, name in _SETS.items():
-            for key in ("/{id}", "({key})"):
-                _on(method, f"/{name}{key}{suffix}")(_bound(handler, table))
-        return handler
-
-    return register
-
-
-def _whole(method: str, suffix: str = "") -> Callable[[Callable[[Call, str], Reply]], Callable[[Call, str], Reply]]:
-    """A route of both sets as such."""
-
-    def register(handler: Callable[[Call, str], Reply]) -> Callable[[Call, str], Reply]:
-        for table, name in _SETS.items():
-            _on(method, f"/{name}{suffix}")(_bound(handler, table))
-        return handler
-
-    return register
-
-
-def _bound(handler: Callable[[Call, str], Reply], table: str) -> Handler:
-    def bound(call: Call) -> Reply:
-        return handler(call, table)
-
-    return bound
+SERVICE = graph_service("graph", "(/.*)?", seed=_seed)
 
 
 def _shown(call: Call, table: str, document: Document, status: int = 200) -> Reply:
-    entity = odata.context(call, f"{_SETS[table]}/$entity")
+    entity = odata.context(call, f"{SETS[table]}/$entity")
     shown = expand.expanded(call, table, document)
     return Reply(status=status, body={"@odata.context": entity, **odata.select(call, shown)})
 
@@ -109,22 +53,22 @@ def _typed(call: Call, table: str, document: Document) -> Document:
     return odata.select(call, objects.typed(table, document))
 
 
-@_whole("GET")
+@on_sets(SERVICE, "GET")
 def list_all(call: Call, table: str) -> Reply:
     """A page of applications or service principals."""
     need_read(call)
     found = [expand.expanded(call, table, document) for _, document in call.world.store.rows(table)]
-    return Reply(body=odata.page(call, _SETS[table], found))
+    return Reply(body=odata.page(call, SETS[table], found))
 
 
-@_whole("GET", "/$count")
+@on_sets(SERVICE, "GET", "/$count")
 def count_all(call: Call, table: str) -> Reply:
     """How many; Graph wants ConsistencyLevel for it."""
     need_read(call)
     return odata.count(call, [directory.shown(document) for _, document in call.world.store.rows(table)])
 
 
-@_whole("POST")
+@on_sets(SERVICE, "POST")
 def create(call: Call, table: str) -> Reply:
     """201 with the object; the caller becomes its owner."""
     if table == directory.APPLICATIONS:
@@ -132,14 +76,14 @@ def create(call: Call, table: str) -> Reply:
     return _shown(call, table, objects.create_principal(call, call.json()), 201)
 
 
-@_each("GET")
+@on_objects(SERVICE, "GET")
 def get(call: Call, table: str) -> Reply:
     """One object."""
     need_read(call)
     return _shown(call, table, objects.get(call, table))
 
 
-@_each("PATCH")
+@on_objects(SERVICE, "PATCH")
 def update(call: Call, table: str) -> Reply:
     """204; with `Prefer: create-if-missing` and an alternate key 201 for one that was not there."""
     need_create(call)
@@ -161,7 +105,7 @@ def _made_by_key(call: Call, table: str) -> Document:
     raise missing(value)
 
 
-@_each("DELETE")
+@on_objects(SERVICE, "DELETE")
 def delete(call: Call, table: str) -> Reply:
     """204; the object can be restored for 30 days."""
     need_create(call)
@@ -169,8 +113,8 @@ def delete(call: Call, table: str) -> Reply:
     return Reply(status=204)
 
 
-@_each("POST", "/addPassword")
-@_each("POST", "/microsoft.graph.addPassword")
+@on_objects(SERVICE, "POST", "/addPassword")
+@on_objects(SERVICE, "POST", "/microsoft.graph.addPassword")
 def add_password(call: Call, table: str) -> Reply:
     """200 with the only showing of the text."""
     need_create(call)
@@ -178,8 +122,8 @@ def add_password(call: Call, table: str) -> Reply:
     return Reply(body={"@odata.context": odata.context(call, "microsoft.graph.passwordCredential"), **made})
 
 
-@_each("POST", "/removePassword")
-@_each("POST", "/microsoft.graph.removePassword")
+@on_objects(SERVICE, "POST", "/removePassword")
+@on_objects(SERVICE, "POST", "/microsoft.graph.removePassword")
 def remove_password(call: Call, table: str) -> Reply:
     """204."""
     need_create(call)
@@ -187,16 +131,16 @@ def remove_password(call: Call, table: str) -> Reply:
     return Reply(status=204)
 
 
-@_each("GET", "/appRoleAssignedTo")
-@_each("GET", "/oauth2PermissionGrants")
-@_each("GET", "/memberOf")
-@_each("GET", "/transitiveMemberOf")
-@_each("GET", "/createdObjects")
-@_each("GET", "/delegatedPermissionClassifications")
-@_each("GET", "/extensionProperties")
-@_each("GET", "/homeRealmDiscoveryPolicies")
-@_each("GET", "/tokenIssuancePolicies")
-@_each("GET", "/tokenLifetimePolicies")
+@on_objects(SERVICE, "GET", "/appRoleAssignedTo")
+@on_objects(SERVICE, "GET", "/oauth2PermissionGrants")
+@on_objects(SERVICE, "GET", "/memberOf")
+@on_objects(SERVICE, "GET", "/transitiveMemberOf")
+@on_objects(SERVICE, "GET", "/createdObjects")
+@on_objects(SERVICE, "GET", "/delegatedPermissionClassifications")
+@on_objects(SERVICE, "GET", "/extensionProperties")
+@on_objects(SERVICE, "GET", "/homeRealmDiscoveryPolicies")
+@on_objects(SERVICE, "GET", "/tokenIssuancePolicies")
+@on_objects(SERVICE, "GET", "/tokenLifetimePolicies")
 def list_nothing(call: Call, table: str) -> Reply:
     """What the local Azure has none of."""
     need_read(call)
@@ -204,10 +148,10 @@ def list_nothing(call: Call, table: str) -> Reply:
     return Reply(body={"@odata.context": odata.context(call, call.path.rsplit("/", 1)[-1]), "value": []})
 
 
-@_each("POST", "/checkMemberGroups")
-@_each("POST", "/checkMemberObjects")
-@_each("POST", "/getMemberGroups")
-@_each("POST", "/getMemberObjects")
+@on_objects(SERVICE, "POST", "/checkMemberGroups")
+@on_objects(SERVICE, "POST", "/checkMemberObjects")
+@on_objects(SERVICE, "POST", "/getMemberGroups")
+@on_objects(SERVICE, "POST", "/getMemberObjects")
 def list_memberships(call: Call, table: str) -> Reply:
     """Nobody is a member of anything here."""
     need_read(call)
@@ -215,7 +159,7 @@ def list_memberships(call: Call, table: str) -> Reply:
     return Reply(body={"@odata.context": odata.context(call, "Collection(Edm.String)"), "value": []})
 
 
-@_each("GET", "/appRoleAssignments")
+@on_objects(SERVICE, "GET", "/appRoleAssignments")
 def list_app_role_assignments(call: Call, table: str) -> Reply:
     """The Graph permissions of a principal."""
     need_read(call)
@@ -230,15 +174,15 @@ def list_app_role_assignments(call: Call, table: str) -> Reply:
     return Reply(body={"@odata.context": odata.context(call, "appRoleAssignments"), "value": value})
 
 
-@_on("GET", "/directory/deletedItems/microsoft.graph.{kind}")
+@on(SERVICE, "GET", "/directory/deletedItems/microsoft.graph.{kind}")
 def list_deleted(call: Call) -> Reply:
     """What can be restored, of one type."""
     need_read(call)
     table = objects.KINDS.get(call.params["kind"].lower())
-    return Reply(body=odata.page(call, _SETS.get(table or "", "directoryObjects"), _deleted(call)))
+    return Reply(body=odata.page(call, SETS.get(table or "", "directoryObjects"), _deleted(call)))
 
 
-@_on("GET", "/directory/deletedItems/microsoft.graph.{kind}/$count")
+@on(SERVICE, "GET", "/directory/deletedItems/microsoft.graph.{kind}/$count")
 def count_deleted(call: Call) -> Reply:
     """How many of one type."""
     need_read(call)
@@ -251,8 +195,8 @@ def _deleted(call: Call) -> list[Document]:
     return [directory.shown(document) for document in found]
 
 
-@_on("GET", "/directory/deletedItems/{id}")
-@_on("GET", "/directory/deletedItems/{id}/microsoft.graph.{kind}")
+@on(SERVICE, "GET", "/directory/deletedItems/{id}")
+@on(SERVICE, "GET", "/directory/deletedItems/{id}/microsoft.graph.{kind}")
 def get_deleted(call: Call) -> Reply:
     """One of them; a cast to another type finds nothing."""
     need_read(call)
@@ -263,8 +207,8 @@ def get_deleted(call: Call) -> Reply:
     return Reply(body={"@odata.context": odata.context(call, "directoryObjects/$entity"), **body})
 
 
-@_on("POST", "/directory/deletedItems/{id}/restore")
-@_on("POST", "/directory/deletedItems/{id}/microsoft.graph.restore")
+@on(SERVICE, "POST", "/directory/deletedItems/{id}/restore")
+@on(SERVICE, "POST", "/directory/deletedItems/{id}/microsoft.graph.restore")
 def restore(call: Call) -> Reply:
     """200 with the object that is back."""
     need_create(call)
@@ -273,7 +217,7 @@ def restore(call: Call) -> Reply:
     return Reply(body={"@odata.context": odata.context(call, "directoryObjects/$entity"), **body})
 
 
-@_on("DELETE", "/directory/deletedItems/{id}")
+@on(SERVICE, "DELETE", "/directory/deletedItems/{id}")
 def purge(call: Call) -> Reply:
     """204; gone for good."""
     need_create(call)
@@ -290,8 +234,8 @@ def _named(call: Call, ids: list[str], types: list[str]) -> list[Document]:
     return [_typed(call, table, document) for table, document in found if document is not None]
 
 
-@_on("POST", "/directoryObjects/getByIds")
-@_on("POST", "/directoryObjects/microsoft.graph.getByIds")
+@on(SERVICE, "POST", "/directoryObjects/getByIds")
+@on(SERVICE, "POST", "/directoryObjects/microsoft.graph.getByIds")
 def get_by_ids(call: Call) -> Reply:
     """Those of the ids that exist, of any or of the given types; az names the principals of role assignments by it."""
     need_read(call)
@@ -304,7 +248,7 @@ def get_by_ids(call: Call) -> Reply:
     return Reply(body={"@odata.context": odata.context(call, "directoryObjects"), "value": _named(call, ids, wanted)})
 
 
-@_on("GET", "/directoryObjects/{id}")
+@on(SERVICE, "GET", "/directoryObjects/{id}")
 def get_object(call: Call) -> Reply:
     """An application or a principal."""
     need_read(call)
@@ -314,30 +258,30 @@ def get_object(call: Call) -> Reply:
     return Reply(body={"@odata.context": odata.context(call, "directoryObjects/$entity"), **found[0]})
 
 
-@_on("GET", "/me")
-@_on("GET", "/me/{rest:path}")
+@on(SERVICE, "GET", "/me")
+@on(SERVICE, "GET", "/me/{rest:path}")
 def get_me(_call: Call) -> Reply:
     """Only people have a /me."""
     raise bad("/me request is only valid with delegated authentication flow.", "BadRequest")
 
 
-@_on("GET", "/users")
-@_on("GET", "/groups")
+@on(SERVICE, "GET", "/users")
+@on(SERVICE, "GET", "/groups")
 def list_people(call: Call) -> Reply:
     """The tenant has neither users nor groups."""
     need_read(call)
     return Reply(body=odata.page(call, call.path.rsplit("/", 1)[-1], []))
 
 
-@_on("GET", "/users/{id}")
-@_on("GET", "/groups/{id}")
+@on(SERVICE, "GET", "/users/{id}")
+@on(SERVICE, "GET", "/groups/{id}")
 def get_person(call: Call) -> Reply:
     """So none is found."""
     need_read(call)
     raise missing(call.params["id"])
 
 
-@_on("GET", "/organization")
+@on(SERVICE, "GET", "/organization")
 def list_organization(call: Call) -> Reply:
     """The tenant."""
     need_read(call)
@@ -346,7 +290,7 @@ def list_organization(call: Call) -> Reply:
     return Reply(body=odata.page(call, "organization", [tenant]))
 
 
-@_on("GET", "/domains")
+@on(SERVICE, "GET", "/domains")
 def list_domains(call: Call) -> Reply:
     """Its domain."""
     need_read(call)

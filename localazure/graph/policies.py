@@ -8,22 +8,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from localazure.app.call import Reply
-from localazure.app.service import Service
 from localazure.graph import access, odata, passwords
 from localazure.graph.access import denied, need_read
+from localazure.graph.routes import graph_service
 
 if TYPE_CHECKING:
     from localazure.app.call import Call
 
-SERVICE = Service(
-    name="graph policies",
-    hosts=(access.HOST,),
-    path=r"/(v1\.0|beta)/(policies/defaultAppManagementPolicy|applications(/[^/]+|\(.*\))/appManagementPolicies)",
-    audiences=(f"https://{access.HOST}", access.APP_ID),
-    render=access.render,
-    unauthenticated=access.unauthenticated,
-    unknown=access.unknown,
-    one_slash=True,
+SERVICE = graph_service(
+    "graph policies", r"/(policies/defaultAppManagementPolicy|applications(/[^/]+|\(.*\))/appManagementPolicies)"
 )
 _WHY = "Graph has permissions instead of RBAC"
 _DEFAULT = "/{version}/policies/defaultAppManagementPolicy"
