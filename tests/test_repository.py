@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 TOP = Path(__file__).resolve().parent.parent
-LOCKS = sorted([*TOP.glob("requirements/*.txt"), *TOP.glob("tests/**/*.lock"), *TOP.glob("provisioner/**/*.lock")])
+LOCKS = sorted([*TOP.glob("requirements/*.txt"), *TOP.glob("tests/**/*.lock"), *TOP.glob("localazure/**/*.lock")])
 BINARY = {".gz", ".jar", ".png", ".svg"}
 # Put together here, or this file would be the first to break its own rule.
 MACHINE = re.compile("|".join("/" + place for place in ("home/[a-z]", "root/", "work/", "Users/[a-z]", "opt/pypi")))
