@@ -88,40 +88,46 @@ def _allow_connections() -> None:
 
 async def _serve(state: Path, version: str, ready_fd: int | None, lock: int) -> None:
     runtimes = Supervisor(discovery.runtimes(), state / "runtimes", default_state().parent)
-    signer = Signer(state / "token-key.pem")
-    found = list(discovery.services())
-    world = World(
-        store=Store(state / "store"),
-        clock=Clock(),
-        signer=signer,
-        runtimes=runtimes,
-        audiences=frozenset(audience for service in found for audience in service.audiences or ()),
-    )
-    operator_secret = Secret(_kept(state / SECRET, directory.new_secret))
-    seed(world, found, operator_secret)
-    dispatcher = Dispatcher(world, found, authenticate=tokens.verify, authorize=access.allows)
-    gateway = Gateway(dispatcher)
-    token = _kept(state / TOKEN, lambda: SECRET_MARK + secrets.token_urlsafe())
-    control = Control(gateway, runtimes, token, state / "snapshots", lambda: seed(world, found, operator_secret))
-    proxy = Proxy(dispatcher.serves, Certificates(state / "tls"), _http(gateway))
+    gateway, control = _applications(state, runtimes)
+    proxy = Proxy(gateway.dispatcher.serves, Certificates(state / "tls"), _http(gateway))
     before = _endpoint(state)
-    front = await _listen(proxy.protocol, before.get("proxy_port", 0))
-    back = await _listen(lambda: _http(control)("", lambda: None), before.get("control_port", 0))
-    pages = await _listen(lambda: _http(ReverseProxy(runtimes.pages))("", lambda: None), before.get("pages_port", 0))
-    runtimes.pages_url = f"http://127.0.0.1:{_port(pages)}"
+    servers = {
+        "proxy_port": await _listen(proxy.protocol, before.get("proxy_port", 0)),
+        "control_port": await _listen(_plain(control), before.get("control_port", 0)),
+        "pages_port": await _listen(_plain(ReverseProxy(runtimes.pages)), before.get("pages_port", 0)),
+    }
+    ports = {name: _port(server) for name, server in servers.items()}
+    runtimes.pages_url = f"http://127.0.0.1:{ports['pages_port']}"
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    ports = {"proxy_port": _port(front), "control_port": _port(back), "pages_port": _port(pages)}
     _announce(state, version, ports, ready_fd)
     _watch(state / ALIVE, lock, stopped)
-    _follow(world)
+    _follow(gateway.world)
     await stopped.wait()
-    front.close()
-    pages.close()
+    servers["proxy_port"].close()
+    servers["pages_port"].close()
     await runtimes.close()
-    back.close()
-    world.store.close()
+    servers["control_port"].close()
+    gateway.world.store.close()
+
+
+def _applications(state: Path, runtimes: Supervisor) -> tuple[Gateway, Control]:
+    """The emulated services over their store, filled if it is new; and the control endpoint."""
+    services = list(discovery.services())
+    world = World(
+        store=Store(state / "store"),
+        clock=Clock(),
+        signer=Signer(state / "token-key.pem"),
+        runtimes=runtimes,
+        audiences=frozenset(audience for service in services for audience in service.audiences or ()),
+    )
+    operator_secret = Secret(_kept(state / SECRET, directory.new_secret))
+    seed(world, services, operator_secret)
+    gateway = Gateway(Dispatcher(world, services, authenticate=tokens.verify, authorize=access.allows))
+    token = _kept(state / TOKEN, lambda: SECRET_MARK + secrets.token_urlsafe())
+    control = Control(gateway, runtimes, token, state / "snapshots", lambda: seed(world, services, operator_secret))
+    return gateway, control
 
 
 def _watch(alive: Path, own: int, stopped: asyncio.Event) -> None:
@@ -163,6 +169,12 @@ def _http(app: Any) -> Callable[[str, Callable[[], None]], asyncio.Protocol]:
         return PhrasedProtocol(config, state, {"tunnel": host, "abort": abort})
 
     return connection
+
+
+def _plain(app: Any) -> Callable[[], asyncio.Protocol]:
+    """Uvicorn's HTTP for connections without a tunnel."""
+    connection = _http(app)
+    return lambda: connection("", lambda: None)
 
 
 async def _listen(protocol: Callable[[], asyncio.Protocol], wanted: int) -> asyncio.Server:
