@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Generator, Mapping
 
-    from provisioner.chain.running import Ran, Tell, Wanted
+    from provisioner.verify.dag_run import Ran, Tell, Wanted
 
 FAILED = 1
 MORE = timedelta(minutes=10)  # than the DAG follows its job: for Airflow's queue and its other tasks
@@ -42,8 +42,8 @@ def run(arguments: Namespace) -> int:
 
 def _wanted(arguments: Namespace) -> Wanted:
     """Out of the command line; what is wrong there ends the program."""
-    from provisioner.chain.running import Wanted
     from provisioner.spec.fields import duration
+    from provisioner.verify.dag_run import Wanted
 
     try:
         limit = duration(arguments.timeout) if arguments.timeout else None

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Iterator, Sequence
 
-    from provisioner.chain.finding import Finding
     from provisioner.engine.report import Line
+    from provisioner.verify.check import Finding
 
 FAILED, UNMET = 1, 4
 STYLES = {"ok": "green", "failed": "red", "not known": "yellow"}

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from provisioner.chain import parsed, running
 from provisioner.commands.road import walked
 from provisioner.engine.examine import diagnosed
 from provisioner.engine.observe import observe
 from provisioner.errors import DagNotParsed
 from provisioner.kind import Checked, Verdict
 from provisioner.model import Result
+from provisioner.verify import dag_parsed as parsed
+from provisioner.verify import dag_run as running
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from provisioner.chain.finding import Finding
-    from provisioner.chain.running import Ran, Tell, Wanted
     from provisioner.commands.run import Report, Run
     from provisioner.model import Address, Plan
+    from provisioner.verify.check import Finding
+    from provisioner.verify.dag_run import Ran, Tell, Wanted
 
 
 def make_plan(run: Run, only: Iterable[Address] = ()) -> Plan:
@@ -48,7 +49,7 @@ def await_dag(run: Run, report: Report) -> DagNotParsed | None:
 
 def verify(run: Run) -> tuple[Finding, ...]:
     """Prove each link of the chain without running a job."""
-    from provisioner.chain import verifying
+    from provisioner.verify import checks as verifying
 
     return verifying.verify(run.links)
 

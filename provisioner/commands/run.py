@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from provisioner.chain.links import Links
 from provisioner.cloud.profile import PROFILES
 from provisioner.kinds import kinds
 from provisioner.model import Outcome, Plan, Recipe, Result
 from provisioner.recipe.recipe import recipe, targets
 from provisioner.recipe.target import Names
 from provisioner.spec.rendering import Hosts
+from provisioner.verify.deployed import Links
 
 if TYPE_CHECKING:
     from collections.abc import Callable

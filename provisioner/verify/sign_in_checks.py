@@ -10,20 +10,20 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from provisioner.chain.finding import failed, not_asked, ok, unknown
 from provisioner.cloud.cloud import Cloud
 from provisioner.errors import CloudError, NotAuthorized
 from provisioner.model import Address, Ref
 from provisioner.spec.checks import OURS
 from provisioner.spec.model import secret_name
+from provisioner.verify.check import failed, not_asked, ok, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from provisioner.chain.finding import Finding
-    from provisioner.chain.links import Links
     from provisioner.cloud.transport.session import Session
     from provisioner.secret import Secret
+    from provisioner.verify.check import Finding
+    from provisioner.verify.deployed import Links
 
 AIRFLOW, API, CLUSTER = "airflow signs in", "flink-api signs in", "flink-api may use the Flink cluster"
 KWARGS = "AIRFLOW__SECRETS__BACKEND_KWARGS"

@@ -9,16 +9,17 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from provisioner.chain import parsed, principals
-from provisioner.chain.finding import failed, not_asked, ok, unknown
 from provisioner.errors import CloudError, Refused
 from provisioner.kind import shown
+from provisioner.verify import dag_parsed as parsed
+from provisioner.verify import sign_in_checks as principals
+from provisioner.verify.check import failed, not_asked, ok, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from provisioner.chain.finding import Finding
-    from provisioner.chain.links import Links
+    from provisioner.verify.check import Finding
+    from provisioner.verify.deployed import Links
 
 JAR, READS_JAR, DAG = "the job's jar", "the cluster's identity reads the jar", "Airflow has parsed the DAG"
 BLOB_READ = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read"

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from provisioner.errors import DagNotParsed, NotYetVisible, Refused
 
 if TYPE_CHECKING:
-    from provisioner.chain.links import Links
     from provisioner.cloud.clients.airflow import ImportFailure
+    from provisioner.verify.deployed import Links
 
 
 class State(StrEnum):

@@ -16,9 +16,9 @@ from provisioner.spec.rendering import job_name
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from provisioner.chain.links import Links
     from provisioner.cloud.clients.airflow import DagRun, TaskRun
     from provisioner.cloud.clients.flink_jobs import FlinkJob
+    from provisioner.verify.deployed import Links
 
 PREFIX = "provisioner__"
 LAST_LINES = 20
