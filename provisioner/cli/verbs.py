@@ -227,16 +227,16 @@ def output(arguments: Namespace) -> int:
 
 def run(arguments: Namespace) -> int:
     """Run the DAG."""
-    from provisioner.cli import running
+    from provisioner.cli import dag_run
 
-    return running.run(arguments)
+    return dag_run.run(arguments)
 
 
 def verify(arguments: Namespace) -> int:
-    """Prove the chain."""
-    from provisioner.cli import verifying
+    """Check the provisioned environment."""
+    from provisioner.cli import verification
 
-    return verifying.verify(arguments)
+    return verification.verify(arguments)
 
 
 VERBS: dict[str, Callable[[Any], int]] = {

@@ -10,16 +10,15 @@ from provisioner.engine.observe import observe
 from provisioner.errors import DagNotParsed
 from provisioner.kind import Checked, Verdict
 from provisioner.model import Result
-from provisioner.verify import dag_parsed as parsed
-from provisioner.verify import dag_run as running
+from provisioner.verify import dag_parsed, dag_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from provisioner.commands.run import Report, Run
     from provisioner.model import Address, Plan
-    from provisioner.verify.check import Finding
-    from provisioner.verify.dag_run import Ran, Tell, Wanted
+    from provisioner.verify.check import Check
+    from provisioner.verify.dag_run import RunRequest, RunResult, ShowState
 
 
 def make_plan(run: Run, only: Iterable[Address] = ()) -> Plan:
@@ -27,31 +26,31 @@ def make_plan(run: Run, only: Iterable[Address] = ()) -> Plan:
     return walked(run, only)[0]
 
 
-def run_dag(run: Run, wanted: Wanted, tell: Tell, *, wait_dag: bool = True) -> Ran:
+def run_dag(run: Run, request: RunRequest, show_state: ShowState, *, wait_dag: bool = True) -> RunResult:
     """Run the DAG, or join the run that is under way. wait_dag: not before Airflow has parsed it as the spec has it."""
     if wait_dag:
-        parsed.require_imported(run.links)
-        tell(f"dags/{run.environment.dag.file}", "waiting for Airflow to parse it")
-        parsed.await_parsed(run.links, fresh=False)
-    return running.run_dag(run.links, wanted, tell)
+        dag_parsed.require_imported(run.deployed)
+        show_state(f"dags/{run.environment.dag.file}", "waiting for Airflow to parse it")
+        dag_parsed.await_parsed(run.deployed, fresh=False)
+    return dag_run.run_dag(run.deployed, request, show_state)
 
 
 def await_dag(run: Run, report: Report) -> DagNotParsed | None:
     """After a provision: until Airflow has parsed the DAG, or why it has not."""
-    dag = run.links.targets.airflow.dag
+    dag = run.deployed.targets.airflow.dag
     fresh = any(o.step.address == dag and o.result is Result.DONE for o in report.outcomes)
     try:
-        parsed.await_parsed(run.links, fresh=fresh)
+        dag_parsed.await_parsed(run.deployed, fresh=fresh)
     except DagNotParsed as error:
         return error
     return None
 
 
-def verify(run: Run) -> tuple[Finding, ...]:
-    """Prove each link of the chain without running a job."""
-    from provisioner.verify import checks as verifying
+def verify(run: Run) -> tuple[Check, ...]:
+    """Check each part of the environment without running a job."""
+    from provisioner.verify import checks
 
-    return verifying.verify(run.links)
+    return checks.verify(run.deployed)
 
 
 def doctor(run: Run) -> tuple[Checked, ...]:

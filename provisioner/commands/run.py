@@ -12,7 +12,7 @@ from provisioner.model import Outcome, Plan, Recipe, Result
 from provisioner.recipe.recipe import recipe, targets
 from provisioner.recipe.target import Names
 from provisioner.spec.rendering import Hosts
-from provisioner.verify.deployed import Links
+from provisioner.verify.deployed import DeployedEnvironment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,10 +71,10 @@ class Run:
         return declared(self.environment, self.cloud.session.tenant_id, purge=self.purge)
 
     @cached_property
-    def links(self) -> Links:
-        """What a job's way leads over."""
+    def deployed(self) -> DeployedEnvironment:
+        """The provisioned environment, for verification and runs."""
         names = names_of(self.environment, self.cloud.session.tenant_id)
-        return Links(
+        return DeployedEnvironment(
             environment=self.environment,
             cloud=self.cloud,
             names=names,

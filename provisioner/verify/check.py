@@ -1,4 +1,4 @@
-"""What a proof came to: it holds, it fails and what to do, or it cannot be known and why."""
+"""What a check found: it passed, it failed and what to do, or its answer is unknown and why."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """How it stands."""
+    """The result of a check, as it is printed."""
 
     OK = "ok"
     FAILED = "failed"
@@ -15,30 +15,34 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One link of the chain. told: what was seen; a failure's ends with what to do. right: a missing right or piece."""
+class Check:
+    """One check and its result.
 
-    what: str
+    detail: what was seen; of a failed check it ends with what to do. precondition: it failed for a missing right or
+    resource, which is exit code 4.
+    """
+
+    name: str
     state: State
-    told: str = ""
-    right: bool = False
+    detail: str = ""
+    precondition: bool = False
 
 
-def ok(what: str, told: str = "") -> Finding:
-    """It holds."""
-    return Finding(what=what, state=State.OK, told=told)
+def passed(name: str, detail: str = "") -> Check:
+    """A check that passed."""
+    return Check(name=name, state=State.OK, detail=detail)
 
 
-def failed(what: str, told: str, *, right: bool = False) -> Finding:
-    """It does not."""
-    return Finding(what=what, state=State.FAILED, told=told, right=right)
+def failed(name: str, detail: str, *, precondition: bool = False) -> Check:
+    """A check that failed."""
+    return Check(name=name, state=State.FAILED, detail=detail, precondition=precondition)
 
 
-def unknown(what: str, because: str) -> Finding:
-    """It could not be tried; that is neither."""
-    return Finding(what=what, state=State.UNKNOWN, told=f"because {because}")
+def unknown(name: str, reason: str) -> Check:
+    """A check that could not be made, which is neither passed nor failed."""
+    return Check(name=name, state=State.UNKNOWN, detail=f"because {reason}")
 
 
-def not_asked(what: str, error: Exception) -> Finding:
-    """The caller itself was turned away or got no answer."""
-    return unknown(what, f"it could not be asked: {error}")
+def unanswered(name: str, error: Exception) -> Check:
+    """A check whose request was refused to the caller, or got no answer."""
+    return unknown(name, f"it could not be asked: {error}")

@@ -1,4 +1,4 @@
-"""Waiting until Airflow has parsed this very text of the DAG. Airflow keeps the text that it parsed last."""
+"""Waiting until Airflow has parsed the DAG's current text. Airflow keeps the text that it parsed last."""
 
 from __future__ import annotations
 
@@ -10,94 +10,92 @@ from provisioner.errors import DagNotParsed, NotYetVisible, Refused
 
 if TYPE_CHECKING:
     from provisioner.cloud.clients.airflow import ImportFailure
-    from provisioner.verify.deployed import Links
+    from provisioner.verify.deployed import DeployedEnvironment
 
 
-class State(StrEnum):
-    """What Airflow has of the DAG."""
+class DagState(StrEnum):
+    """Which text of the DAG Airflow has parsed."""
 
     CURRENT = "current"
     OTHER = "another text"
     ABSENT = "absent"
-    UNTOLD = "there, its text untold"
+    UNREADABLE = "there, its text cannot be read"
 
 
-def require_imported(links: Links) -> None:
-    """Raises Refused if the DAG of the spec is not the one that was put into Airflow: waiting would not help."""
-    node = links.node(links.targets.airflow.dag)
-    if links.drift(node) != ():
-        remedy = f"Run `provisioner provision {links.environment.name}` first"
+def require_imported(deployed: DeployedEnvironment) -> None:
+    """Raises Refused if the DAG file in Airflow is not the spec's, so that waiting would not help."""
+    node = deployed.node(deployed.targets.airflow.dag)
+    if deployed.drift(node) != ():
+        remedy = f"Run `provisioner provision {deployed.environment.name}` first"
         raise Refused(str(node.address), "Airflow has not been given this DAG as the spec has it", remedy)
 
 
-def state(links: Links) -> State:
-    """What it has now."""
-    dag = links.airflow.find_dag(links.environment.dag.id)
+def dag_state(deployed: DeployedEnvironment) -> DagState:
+    """Which text of the DAG Airflow has now."""
+    dag = deployed.airflow.find_dag(deployed.environment.dag.id)
     if dag is None:
-        return State.ABSENT
-    source = links.airflow.find_source(dag)
+        return DagState.ABSENT
+    source = deployed.airflow.find_source(dag)
     if source is None:
-        return State.UNTOLD
+        return DagState.UNREADABLE
     # Airflow reads the file as text, so its lines may end otherwise.
-    return State.CURRENT if source.splitlines() == links.content.splitlines() else State.OTHER
+    return DagState.CURRENT if source.splitlines() == deployed.dag_text.splitlines() else DagState.OTHER
 
 
-def failure(links: Links) -> ImportFailure | None:
-    """Why Airflow could not read the file of that name, if it could not."""
-    return next(iter(links.airflow.import_failures(links.environment.dag.file)), None)
+def import_failure(deployed: DeployedEnvironment) -> ImportFailure | None:
+    """Airflow's import error for the DAG's file, if there is one."""
+    return next(iter(deployed.airflow.import_failures(deployed.environment.dag.file)), None)
 
 
-def await_parsed(links: Links, *, fresh: bool) -> None:
-    """Until Airflow has parsed the text. Raises DagNotParsed with Airflow's reason, or at the deadline.
+def await_parsed(deployed: DeployedEnvironment, *, fresh: bool) -> None:
+    """Wait until Airflow has parsed the text. Raises DagNotParsed with Airflow's reason, or at the deadline.
 
-    fresh: it was handed over in this very run, so an error that stood before may be that of the text before.
+    fresh: the file was written in this run, so an error from before may be that of the previous text.
     """
-    waiting = _Waiting(links=links, fresh=fresh)
-    what, seconds = (
-        f"Airflow to parse dags/{links.environment.dag.file}",
-        links.environment.waits.import_.total_seconds(),
-    )
+    waiting = _Waiting(deployed=deployed, fresh=fresh)
+    operation = f"Airflow to parse dags/{deployed.environment.dag.file}"
+    seconds = deployed.environment.waits.import_.total_seconds()
     try:
-        links.cloud.session.waits.until(waiting.done, deadline_seconds=seconds, what=what)
+        deployed.cloud.session.waits.until(waiting.done, deadline_seconds=seconds, what=operation)
     except NotYetVisible as late:
-        if late.operation != what:
+        if late.operation != operation:
             raise
         raise waiting.error(seconds) from late
 
 
 @dataclass(kw_only=True)
 class _Waiting:
-    """What was seen so far. Airflow's errors are judged by whether they are those of this text.
+    """What was seen so far, to judge whether an import error is that of the current text.
 
-    One that was not there at first, or is told otherwise, came of a new reading. One that stays is believed if Airflow
-    has read the file twice more (each reading stamps it), unless the text may still be under way.
+    An error that was not there at first, or has changed, comes from a new reading. One that stays counts after Airflow
+    has read the file twice more (each reading has a new time), unless the text may still be on its way.
     """
 
-    links: Links
+    deployed: DeployedEnvironment
     fresh: bool
-    looked: bool = False
-    first: str = ""
-    trace: str = ""
-    stamps: set[str] = field(default_factory=set[str])
+    polled: bool = False
+    first_trace: str = ""
+    last_trace: str = ""
+    read_at: set[str] = field(default_factory=set[str])
 
     def done(self) -> bool:
-        if state(self.links) is State.CURRENT:
+        if dag_state(self.deployed) is DagState.CURRENT:
             return True
-        found = failure(self.links)
-        self.trace = found.trace if found else ""
-        if found is not None and self._is_of_this_text(found):
+        failure = import_failure(self.deployed)
+        self.last_trace = failure.trace if failure else ""
+        if failure is not None and self._of_current_text(failure):
             raise self.error(0)
-        self.looked = True
+        self.polled = True
         return False
 
-    def _is_of_this_text(self, found: ImportFailure) -> bool:
-        self.stamps.add(found.at)
-        if not self.looked:
-            self.first = found.trace
-        read_again = not self.fresh and len(self.stamps) > 2
-        return found.trace != self.first or read_again
+    def _of_current_text(self, failure: ImportFailure) -> bool:
+        self.read_at.add(failure.at)
+        if not self.polled:
+            self.first_trace = failure.trace
+        read_again = not self.fresh and len(self.read_at) > 2
+        return failure.trace != self.first_trace or read_again
 
     def error(self, seconds: float) -> DagNotParsed:
-        environment = self.links.environment
+        environment = self.deployed.environment
         file = f"dags/{environment.dag.file}"
-        return DagNotParsed(file=file, dag=environment.dag.id, trace=self.trace, seconds=seconds)
+        return DagNotParsed(file=file, dag=environment.dag.id, trace=self.last_trace, seconds=seconds)

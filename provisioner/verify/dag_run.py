@@ -1,4 +1,4 @@
-"""One run of the DAG: asked for or joined, followed to its end, with what its job came to."""
+"""One run of the DAG: triggered or joined, followed to its end, with its job in Flink."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
     from provisioner.cloud.clients.airflow import DagRun, TaskRun
     from provisioner.cloud.clients.flink_jobs import FlinkJob
-    from provisioner.verify.deployed import Links
+    from provisioner.verify.deployed import DeployedEnvironment
 
 PREFIX = "provisioner__"
 LAST_LINES = 20
 SERVER_ERROR = 500
-Tell = Callable[[str, str], None]
+ShowState = Callable[[str, str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """What is asked for.
+class RunRequest:
+    """Which run to trigger or join, and how long to follow it.
 
-    conf: the run's configuration. run_id: of a certain run, made if absent; by default a run of ours with this
-    configuration that is under way, else a new one. seconds: how long it is followed; None: not at all.
+    conf: the run's configuration. run_id: of a certain run, triggered if absent; by default a run that this tool
+    triggered with this configuration and that is not over, else a new one. seconds: None does not follow it.
     """
 
     conf: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -41,11 +41,11 @@ class Wanted:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ran:
-    """What became of it.
+class RunResult:
+    """The run as it was seen last.
 
-    joined: it was under way already. failed: the task that broke it, and its last lines. job_untold: why the job could
-    not be asked for.
+    joined: it existed before. failed: the task that failed, and log: its last lines. job_error: why the job could not
+    be read.
     """
 
     run_id: str
@@ -58,76 +58,83 @@ class Ran:
     log: tuple[str, ...] = ()
     job_name: str = ""
     job: FlinkJob | None = None
-    job_untold: str = ""
+    job_error: str = ""
 
     @property
-    def result(self) -> str:
-        """Where the job's result lies, as its arguments say; empty if they name no place."""
+    def output(self) -> str:
+        """Where the job writes its result, from the `--output` of its arguments; empty if they have none."""
         words = shlex.split(self.job.args) if self.job and self.job.args else []
         pairs = zip(words, [*words, ""][1:], strict=True)
-        named = (word.partition("=")[2] or after for word, after in pairs if word.partition("=")[0] == "--output")
-        return next(named, "")
+        values = (word.partition("=")[2] or after for word, after in pairs if word.partition("=")[0] == "--output")
+        return next(values, "")
 
 
-def run_dag(links: Links, wanted: Wanted, tell: Tell) -> Ran:
-    """Ask for a run or join one, follow it. tell: what (the run's id or a task's) and its new state."""
-    run_id, joined = _begun(links, wanted)
-    tell(run_id, "joined" if joined else "triggered")
-    begun = Ran(run_id=run_id, url=_page(links, run_id), joined=joined, state=_found(links, run_id).state)
-    if wanted.seconds is None:
-        return begun
-    following = _Following(links=links, run_id=run_id, tell=tell)
-    timed_out = not following.to_the_end(wanted.seconds)
-    failed = next((task for task in following.tasks if task.state == "failed"), None)
+def run_dag(deployed: DeployedEnvironment, request: RunRequest, show_state: ShowState) -> RunResult:
+    """Trigger a run or join one, and follow it. show_state: called with a run's or a task's id and its new state."""
+    run_id, joined = _trigger_or_join(deployed, request)
+    show_state(run_id, "joined" if joined else "triggered")
+    state = _get_run(deployed, run_id).state
+    result = RunResult(run_id=run_id, url=_page(deployed, run_id), joined=joined, state=state)
+    if request.seconds is None:
+        return result
+    follower = _Follower(deployed=deployed, run_id=run_id, show_state=show_state)
+    timed_out = not follower.ended_within(request.seconds)
+    failed = next((task for task in follower.tasks if task.state == "failed"), None)
     return replace(
-        _with_job(links, begun, wanted.conf),
-        state=following.state,
+        _with_job(deployed, result, request.conf),
+        state=follower.state,
         timed_out=timed_out,
-        tasks=following.tasks,
+        tasks=follower.tasks,
         failed=failed.id if failed else "",
-        log=_log(links, run_id, failed) if failed else (),
+        log=_log(deployed, run_id, failed) if failed else (),
     )
 
 
-def _with_job(links: Links, ran: Ran, conf: Mapping[str, Any]) -> Ran:
-    """With its job, as far as the cluster tells: what became of the run does not depend on that."""
-    name = job_name(links.environment, ran.run_id)
+def _with_job(deployed: DeployedEnvironment, result: RunResult, conf: Mapping[str, Any]) -> RunResult:
+    """The result with its job in Flink, or why that cannot be read: the run's own state does not depend on it."""
+    name = job_name(deployed.environment, result.run_id)
     try:
-        job = links.targets.flink.find_job(links.cloud, name, conf)
+        job = deployed.targets.flink.find_job(deployed.cloud, name, conf)
     except CloudError as error:
-        return replace(ran, job_name=name, job_untold=str(error))
-    return replace(ran, job_name=name, job=job)
+        return replace(result, job_name=name, job_error=str(error))
+    return replace(result, job_name=name, job=job)
 
 
-def _begun(links: Links, wanted: Wanted) -> tuple[str, bool]:
-    """The id of the run, and whether it was there."""
-    airflow, dag_id = links.airflow, links.environment.dag.id
+def _trigger_or_join(deployed: DeployedEnvironment, request: RunRequest) -> tuple[str, bool]:
+    """The id of the run, and whether it existed before."""
+    airflow, dag_id = deployed.airflow, deployed.environment.dag.id
+    _require_unpaused(deployed, unpause=request.unpause)
+    if request.run_id:
+        exists = airflow.find_run(dag_id, request.run_id) is not None
+        return request.run_id, exists or not airflow.create_run(dag_id, request.run_id, request.conf)
+    pattern = re.compile(rf"{PREFIX}\d+__{_digest(request.conf)}__(\d+)")
+    under_way = next((run.id for run in airflow.runs_under_way(dag_id) if pattern.fullmatch(run.id)), "")
+    run_id = under_way or _next_id(deployed, request.conf, pattern)
+    return run_id, bool(under_way) or not airflow.create_run(dag_id, run_id, request.conf)
+
+
+def _require_unpaused(deployed: DeployedEnvironment, *, unpause: bool) -> None:
+    """Raises Refused if the DAG is absent, or paused and not to be unpaused."""
+    airflow, dag_id = deployed.airflow, deployed.environment.dag.id
     dag = airflow.find_dag(dag_id)
     if dag is None:
         raise Refused(dag_id, "Airflow has no such DAG", "Correct `dag.id`, or `provisioner provision` it first")
-    if dag.paused and wanted.unpause:
+    if dag.paused and unpause:
         airflow.unpause(dag_id)
     elif dag.paused:
         remedy = f"Switch it on in Airflow ({airflow.url}) or add `--unpause` (make: ARGS=--unpause)"
         raise Refused(dag_id, "the DAG is paused, so a run would stay queued", remedy)
-    if wanted.run_id:
-        there = airflow.find_run(dag_id, wanted.run_id) is not None
-        return wanted.run_id, there or not airflow.create_run(dag_id, wanted.run_id, wanted.conf)
-    ours = re.compile(rf"{PREFIX}\d+__{_digest(wanted.conf)}__(\d+)")
-    under_way = next((run.id for run in airflow.runs_under_way(dag_id) if ours.fullmatch(run.id)), "")
-    run_id = under_way or _next_id(links, wanted.conf, ours)
-    return run_id, bool(under_way) or not airflow.create_run(dag_id, run_id, wanted.conf)
 
 
-def _next_id(links: Links, conf: Mapping[str, Any], ours: re.Pattern[str]) -> str:
-    """The day, the configuration's digest, and which run of that day: two who ask at once ask for the same one.
+def _next_id(deployed: DeployedEnvironment, conf: Mapping[str, Any], pattern: re.Pattern[str]) -> str:
+    """The day, the configuration's digest and the run's number on that day, so that two callers at once get the same.
 
-    One that somebody began since it was looked for is under way: its id, then.
+    A run that somebody triggered since the list of runs under way was read is joined: its id, then.
     """
-    today = links.cloud.session.clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    today = deployed.cloud.session.clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
     day = f"{PREFIX}{today:%Y%m%d}__"
-    found = links.airflow.runs_since(links.environment.dag.id, today)
-    runs = {int(named[1]): run for run in found if run.id.startswith(day) and (named := ours.fullmatch(run.id))}
+    since = deployed.airflow.runs_since(deployed.environment.dag.id, today)
+    runs = {int(match[1]): run for run in since if run.id.startswith(day) and (match := pattern.fullmatch(run.id))}
     last = max(runs, default=0)
     number = last if runs and not runs[last].over else last + 1
     return f"{day}{_digest(conf)}__{number}"
@@ -137,69 +144,69 @@ def _digest(conf: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(conf, sort_keys=True).encode()).hexdigest()[:8]
 
 
-def _found(links: Links, run_id: str) -> DagRun:
-    found = links.airflow.find_run(links.environment.dag.id, run_id)
-    if found is None:
+def _get_run(deployed: DeployedEnvironment, run_id: str) -> DagRun:
+    run = deployed.airflow.find_run(deployed.environment.dag.id, run_id)
+    if run is None:
         raise NotFound(operation=f"GET Airflow run {run_id}", status=404, remedy="Somebody deleted it; run it again.")
-    return found
+    return run
 
 
-def _page(links: Links, run_id: str) -> str:
-    """The run in Airflow's web interface."""
-    dags = f"{links.airflow.url}/dags/{links.environment.dag.id}"
-    return f"{dags}/runs/{run_id}" if links.airflow.since_3 else f"{dags}/grid?dag_run_id={run_id}"
+def _page(deployed: DeployedEnvironment, run_id: str) -> str:
+    """The run's page in Airflow's web interface."""
+    dags = f"{deployed.airflow.url}/dags/{deployed.environment.dag.id}"
+    return f"{dags}/runs/{run_id}" if deployed.airflow.since_3 else f"{dags}/grid?dag_run_id={run_id}"
 
 
-def _log(links: Links, run_id: str, task: TaskRun) -> tuple[str, ...]:
-    """The last lines of a task; a log that cannot be had is told as such, and hides no failure."""
+def _log(deployed: DeployedEnvironment, run_id: str, task: TaskRun) -> tuple[str, ...]:
+    """The last lines of a task's log; if it cannot be read, a line with the reason, so that no failure is hidden."""
     try:
-        return links.airflow.log(links.environment.dag.id, run_id, task)[-LAST_LINES:]
+        return deployed.airflow.log(deployed.environment.dag.id, run_id, task)[-LAST_LINES:]
     except (NotFound, Unexpected, Unreachable) as error:
         return (f"its log cannot be had: {error}",)
 
 
 @dataclass(kw_only=True)
-class _Following:
-    """What was seen of a run so far."""
+class _Follower:
+    """The states of a run and its tasks as they were seen last, and those that were shown."""
 
-    links: Links
+    deployed: DeployedEnvironment
     run_id: str
-    tell: Tell
+    show_state: ShowState
     state: str = ""
     tasks: tuple[TaskRun, ...] = ()
-    told: dict[str, str] = field(default_factory=dict[str, str])
+    shown: dict[str, str] = field(default_factory=dict[str, str])
 
-    def to_the_end(self, seconds: float) -> bool:
-        """Whether it ended in that time."""
-        what = f"the end of {self.run_id}"
+    def ended_within(self, seconds: float) -> bool:
+        """Follow the run; whether it ended in that time."""
+        operation = f"the end of {self.run_id}"
         try:
-            self.links.cloud.session.waits.until(self._look, deadline_seconds=seconds, what=what)
+            self.deployed.cloud.session.waits.until(self._poll, deadline_seconds=seconds, what=operation)
         except NotYetVisible as late:
-            if late.operation != what:
+            if late.operation != operation:
                 raise
             return False
         return True
 
-    def _look(self) -> bool:
-        """Whether it is over. A web server that restarts meanwhile is asked again until the deadline."""
+    def _poll(self) -> bool:
+        """Whether the run is over. A web server that restarts meanwhile is asked again until the deadline."""
         try:
-            run = _found(self.links, self.run_id)
-            tasks = self.links.airflow.tasks(self.links.environment.dag.id, self.run_id)
+            run = _get_run(self.deployed, self.run_id)
+            tasks = self.deployed.airflow.tasks(self.deployed.environment.dag.id, self.run_id)
         except (Throttled, Unreachable) as error:
-            self._news("Airflow", f"does not answer, asking again: {error.message}")
+            self._show_new("Airflow", f"does not answer, asking again: {error.message}")
             return False
         except Unexpected as error:
             if error.status < SERVER_ERROR:
                 raise
-            self._news("Airflow", f"answers {error.status}, asking again")
+            self._show_new("Airflow", f"answers {error.status}, asking again")
             return False
         self.state, self.tasks = run.state, tasks
-        self._news(self.run_id, run.state)
+        self._show_new(self.run_id, run.state)
         for task in tasks:
-            self._news(task.id if task.map_index < 0 else f"{task.id}[{task.map_index}]", task.state)
+            self._show_new(task.id if task.map_index < 0 else f"{task.id}[{task.map_index}]", task.state)
         return run.over
 
-    def _news(self, what: str, state: str) -> None:
-        if state and self.told.get(what) != state:
-            self.told[what] = state
-            self.tell(what, state)
+    def _show_new(self, name: str, state: str) -> None:
+        if state and self.shown.get(name) != state:
+            self.shown[name] = state
+            self.show_state(name, state)

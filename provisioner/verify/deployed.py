@@ -1,6 +1,6 @@
-"""What a job's way leads over once its environment stands: Airflow's API, the nodes that it needs, the DAG's text.
+"""A deployed environment, as verification and runs need it: Airflow's API, the declared nodes, the DAG's text.
 
-Reads through kinds and clients; which targets they are only the recipe knows.
+Reads through kinds and clients; only the recipe knows which targets they are.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Links:
-    """One environment, for verbs that run or prove something in it. Every reading method raises CloudError."""
+class DeployedEnvironment:
+    """One environment that was provisioned. Every method that reads raises CloudError."""
 
     environment: Environment
     cloud: Cloud
@@ -35,35 +35,35 @@ class Links:
     kinds: Mapping[str, Any]
 
     @property
-    def content(self) -> str:
-        """The DAG as the spec has it."""
+    def dag_text(self) -> str:
+        """The DAG as the spec declares it."""
         return render_dag(self.environment, self.names.hosts)
 
     @cached_property
     def airflow(self) -> Airflow:
-        """Its API. Raises Refused while there is no web server."""
+        """The client of its Airflow's API. Raises Refused while there is no web server."""
         host = self.targets.airflow
-        url = self.published(host.web_url)
+        url = self.output(host.web_url)
         if not url:
             raise Refused(str(host.address), "Airflow has no web server yet", "Run `provisioner provision` first")
         return self.cloud.airflow(web_url=url, version=host.version, scope=host.scope, right=host.right)
 
     def node(self, address: Address) -> Node:
-        """What is declared there."""
+        """The node that is declared at this address."""
         return next(node for node in self.recipe.nodes if node.address == address)
 
     def observed(self, node: Node, cloud: Cloud | None = None) -> Observed | None:
-        """What is there, as the caller sees it, or somebody else's cloud."""
+        """Read the node's resource as the caller, or as whoever `cloud` is signed in as; None if it does not exist."""
         return self.kinds[node.address.kind].read(cloud or self.cloud, node.desired)
 
-    def published(self, ref: Ref) -> str:
-        """What a resource publishes; empty if it is not there."""
+    def output(self, ref: Ref) -> str:
+        """An output of a resource; empty if the resource does not exist."""
         observed = self.observed(self.node(ref.address))
         kind = self.kinds[ref.address.kind]
         return "" if observed is None else str(kind.publish(observed, None).get(ref.output) or "")
 
     def drift(self, node: Node) -> Sequence[Change] | None:
-        """How it differs from what is declared; None: it is not there. For kinds that look at nothing else."""
+        """The changes from what exists to what is declared; None if it does not exist. For kinds that need no view."""
         observed = self.observed(node)
         if observed is None:
             return None

@@ -1,4 +1,4 @@
-"""The two principals as a task has them: Airflow's reads its variables in the vault, the API's reads the cluster."""
+"""Checks of the principals as a task uses them: Airflow's reads its variables in the vault, the API's the cluster."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from provisioner.errors import CloudError, NotAuthorized
 from provisioner.model import Address, Ref
 from provisioner.spec.checks import OURS
 from provisioner.spec.model import secret_name
-from provisioner.verify.check import failed, not_asked, ok, unknown
+from provisioner.verify.check import failed, passed, unanswered, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from provisioner.cloud.transport.session import Session
     from provisioner.secret import Secret
-    from provisioner.verify.check import Finding
-    from provisioner.verify.deployed import Links
+    from provisioner.verify.check import Check
+    from provisioner.verify.deployed import DeployedEnvironment
 
 AIRFLOW, API, CLUSTER = "airflow signs in", "flink-api signs in", "flink-api may use the Flink cluster"
 KWARGS = "AIRFLOW__SECRETS__BACKEND_KWARGS"
@@ -32,180 +32,190 @@ THREADS = 16
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where Airflow's backend looks: the vault's name, and what it puts before variables and connections."""
+class SecretsBackend:
+    """Where Airflow's secrets backend looks: the vault's name, and the prefixes of variables and of connections."""
 
     vault: str
-    variables: str
-    connections: str
+    variables_prefix: str
+    connections_prefix: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """One key that a task may ask for: of a variable, what it is for people, the vault's secret."""
+class Lookup:
+    """A variable or connection that a task may ask for. key: of a variable; secret: the vault secret that has it."""
 
     key: str
-    what: str
+    check_name: str
     secret: str
 
 
 @dataclass(kw_only=True)
-class Read:
-    """What was found out, and the variables that were read on the way."""
+class AirflowChecks:
+    """The checks of Airflow's principal, and the variables that it could read."""
 
-    findings: list[Finding] = field(default_factory=list["Finding"])
-    values: dict[str, Secret] = field(default_factory=dict[str, "Secret"], repr=False)
-
-
-def prove(links: Links) -> list[Finding]:
-    """Airflow's sign-in, each variable and connection, the API's sign-in, what it may do, the further ones' sign-in."""
-    read = _as_airflow(links)
-    further = (_further(links, read, name) for name in links.environment.principals.further)
-    return [*read.findings, *_as_api(links, read), *further]
+    checks: list[Check] = field(default_factory=list["Check"])
+    variables: dict[str, Secret] = field(default_factory=dict[str, "Secret"], repr=False)
 
 
-def _as_airflow(links: Links) -> Read:
-    """What its own principal meets. Raises nothing: what fails is a finding."""
-    host = links.targets.airflow
+def check_principals(deployed: DeployedEnvironment) -> list[Check]:
+    """Airflow's sign-in, each variable and connection, the API's sign-in and rights, further principals' sign-in."""
+    airflow = _check_airflow(deployed)
+    further = (_check_further(deployed, airflow, name) for name in deployed.environment.principals.further)
+    return [*airflow.checks, *_check_api(deployed, airflow), *further]
+
+
+def _check_airflow(deployed: DeployedEnvironment) -> AirflowChecks:
+    """Sign in with what Airflow's runtime has, and read what its tasks read. Raises nothing: a failure is a check."""
+    host = deployed.targets.airflow
     try:
-        observed = links.observed(links.node(host.address))
+        observed = deployed.observed(deployed.node(host.address))
     except CloudError as error:
-        return Read(findings=[not_asked(AIRFLOW, error)])
+        return AirflowChecks(checks=[unanswered(AIRFLOW, error)])
     if observed is None:
-        return Read(findings=[failed(AIRFLOW, f"{host.address} is not there; run `provisioner provision`", right=True)])
+        detail = f"{host.address} is not there; run `provisioner provision`"
+        return AirflowChecks(checks=[failed(AIRFLOW, detail, precondition=True)])
     settings = host.settings(observed)
-    if lacks := [name for name in SIGN_IN if name not in settings]:
-        told = f"its settings lack {', '.join(lacks)}; run `provisioner provision`"
-        return Read(findings=[failed(AIRFLOW, told, right=True)])
+    if missing := [name for name in SIGN_IN if name not in settings]:
+        detail = f"its settings lack {', '.join(missing)}; run `provisioner provision`"
+        return AirflowChecks(checks=[failed(AIRFLOW, detail, precondition=True)])
     tenant, client, secret = (settings[name] for name in SIGN_IN)
     if tenant is None or client is None or secret is None:
-        return Read(findings=[unknown(AIRFLOW, "its runtime hides what it signs in with")])
-    with closing(links.cloud.session.acting_as(tenant.reveal(), client.reveal(), secret)) as session:
-        refused = _refused(session, AIRFLOW, "airflow")
-        return Read(findings=[refused]) if refused else _with_vault(links, Cloud(session), settings)
+        return AirflowChecks(checks=[unknown(AIRFLOW, "its runtime hides what it signs in with")])
+    with closing(deployed.cloud.session.acting_as(tenant.reveal(), client.reveal(), secret)) as session:
+        refused = _sign_in_refused(session, AIRFLOW, "airflow")
+        return AirflowChecks(checks=[refused]) if refused else _check_lookups(deployed, Cloud(session), settings)
 
 
-def _refused(session: Session, what: str, name: str) -> Finding | None:
-    """Why it gets no token, if so."""
+def _sign_in_refused(session: Session, check_name: str, principal: str) -> Check | None:
+    """The check that says why the principal gets no token; None if it gets one."""
     try:
         claims = session.claims
     except NotAuthorized as error:
-        remedy = f"`provisioner status` shows its secret; `provisioner rotate --only {name} --force` makes a new one"
-        return failed(what, f"{error.code}: {error.message}. {remedy}", right=True)
+        remedy = (
+            f"`provisioner status` shows its secret; `provisioner rotate --only {principal} --force` makes a new one"
+        )
+        return failed(check_name, f"{error.code}: {error.message}. {remedy}", precondition=True)
     except CloudError as error:
-        return not_asked(what, error)
-    return None if claims.get("appid") else unknown(what, "its token does not say whose it is")
+        return unanswered(check_name, error)
+    return None if claims.get("appid") else unknown(check_name, "its token does not say whose it is")
 
 
-def _with_vault(links: Links, cloud: Cloud, settings: Mapping[str, Secret | None]) -> Read:
-    """The keys that a task may ask for, resolved as the backend does with the settings that are deployed."""
+def _check_lookups(deployed: DeployedEnvironment, cloud: Cloud, settings: Mapping[str, Secret | None]) -> AirflowChecks:
+    """Each variable and connection, looked up as Airflow's backend does with the settings that are deployed."""
     client = str(cloud.session.claims.get("appid", ""))
-    read = Read(findings=[ok(AIRFLOW, f"as {client}, with what its runtime has")])
-    place = _place(links, settings)
-    if not isinstance(place, Place):
-        read.findings.append(failed("airflow reads its variables", place, right=True))
-        return read
+    found = AirflowChecks(checks=[passed(AIRFLOW, f"as {client}, with what its runtime has")])
+    backend = _backend(deployed, settings)
+    if not isinstance(backend, SecretsBackend):
+        found.checks.append(failed("airflow reads its variables", backend, precondition=True))
+        return found
     with ThreadPoolExecutor(THREADS, thread_name_prefix="variables") as pool:
-        wanted = list(_wanted(links, place))
-        for one, (finding, value) in zip(wanted, pool.map(partial(_resolved, cloud, place.vault), wanted), strict=True):
-            read.findings.append(finding)
+        lookups = list(_lookups(deployed, backend))
+        checked = pool.map(partial(_check_lookup, cloud, backend.vault), lookups)
+        for lookup, (check, value) in zip(lookups, checked, strict=True):
+            found.checks.append(check)
             if value is not None:
-                read.values[one.key] = value
-    return read
+                found.variables[lookup.key] = value
+    return found
 
 
-def _place(links: Links, settings: Mapping[str, Secret | None]) -> Place | str:
-    """Where the backend looks, or why it looks nowhere. Hidden settings: where the spec says."""
-    environment = links.environment
-    given = settings.get(KWARGS)
-    if given is None and KWARGS in settings:
-        names = (environment.airflow.variables_prefix, environment.airflow.connections_prefix)
-        return Place(vault=environment.vault_name, variables=names[0], connections=names[1])
+def _backend(deployed: DeployedEnvironment, settings: Mapping[str, Secret | None]) -> SecretsBackend | str:
+    """The deployed configuration of the secrets backend, or what is wrong with it. Hidden settings: the spec's."""
+    airflow = deployed.environment.airflow
+    text = settings.get(KWARGS)
+    if text is None and KWARGS in settings:
+        return SecretsBackend(
+            vault=deployed.environment.vault_name,
+            variables_prefix=airflow.variables_prefix,
+            connections_prefix=airflow.connections_prefix,
+        )
     try:
-        told: dict[str, Any] = json.loads(given.reveal()) if given else {}
-        vault = str(urlsplit(str(told["vault_url"])).hostname).partition(".")[0]
-        return Place(
+        kwargs: dict[str, Any] = json.loads(text.reveal()) if text else {}
+        vault = str(urlsplit(str(kwargs["vault_url"])).hostname).partition(".")[0]
+        return SecretsBackend(
             vault=vault,
-            variables=str(told.get("variables_prefix", "airflow-variables")),
-            connections=str(told.get("connections_prefix", "airflow-connections")),
+            variables_prefix=str(kwargs.get("variables_prefix", "airflow-variables")),
+            connections_prefix=str(kwargs.get("connections_prefix", "airflow-connections")),
         )
     except (ValueError, KeyError, TypeError):
         return f"{KWARGS} names no vault, so Airflow asks none; run `provisioner provision`"
 
 
-def _wanted(links: Links, place: Place) -> Iterator[Wanted]:
-    environment = links.environment
+def _lookups(deployed: DeployedEnvironment, backend: SecretsBackend) -> Iterator[Lookup]:
+    environment = deployed.environment
     further = (environment.principal_variables(name) or () for name in environment.principals.further)
     for key in (*OURS, *(key for pair in further for key in pair), *environment.variables):
-        yield Wanted(key=key, what=f"variable {key}", secret=secret_name(place.variables, key))
+        yield Lookup(key=key, check_name=f"variable {key}", secret=secret_name(backend.variables_prefix, key))
     for key in environment.connections:
-        yield Wanted(key="", what=f"connection {key}", secret=secret_name(place.connections, key))
+        yield Lookup(key="", check_name=f"connection {key}", secret=secret_name(backend.connections_prefix, key))
 
 
-def _resolved(cloud: Cloud, vault: str, wanted: Wanted) -> tuple[Finding, Secret | None]:
-    what, name = wanted.what, wanted.secret
+def _check_lookup(cloud: Cloud, vault: str, lookup: Lookup) -> tuple[Check, Secret | None]:
     try:
-        found = cloud.secrets.find_secret(vault, name)
+        found = cloud.secrets.find_secret(vault, lookup.secret)
     except CloudError as error:
         if error.status == 0 or error.status >= 500:
-            return not_asked(what, error), None
-        told = f"airflow cannot read {vault}/{name}: {error.code}: {error.message}. Run `provisioner provision`"
-        return failed(what, told, right=isinstance(error, NotAuthorized)), None
+            return unanswered(lookup.check_name, error), None
+        reason = f"airflow cannot read {vault}/{lookup.secret}: {error.code}: {error.message}"
+        detail = f"{reason}. Run `provisioner provision`"
+        return failed(lookup.check_name, detail, precondition=isinstance(error, NotAuthorized)), None
     if found is None or found.value is None:
-        return failed(what, f"{vault} has no secret {name}; run `provisioner provision`", right=True), None
-    return ok(what, f"{vault}/{name}"), found.value
+        detail = f"{vault} has no secret {lookup.secret}; run `provisioner provision`"
+        return failed(lookup.check_name, detail, precondition=True), None
+    return passed(lookup.check_name, f"{vault}/{lookup.secret}"), found.value
 
 
-def _as_api(links: Links, read: Read) -> Iterator[Finding]:
-    """What the API's principal meets, with what Airflow would give a task."""
-    values = [read.values.get(key) for key in ("tenant-id", "api-client-id", "api-secret")]
-    tenant, client, secret = values
+def _check_api(deployed: DeployedEnvironment, airflow: AirflowChecks) -> Iterator[Check]:
+    """Sign in as the API's principal with the variables that Airflow gives a task, and look at the cluster."""
+    tenant, client, secret = (airflow.variables.get(key) for key in ("tenant-id", "api-client-id", "api-secret"))
     if tenant is None or client is None or secret is None:
-        because = "airflow could not read what it signs in with"
-        yield unknown(API, because)
-        yield unknown(CLUSTER, because)
+        reason = "airflow could not read what it signs in with"
+        yield unknown(API, reason)
+        yield unknown(CLUSTER, reason)
         return
-    with closing(links.cloud.session.acting_as(tenant.reveal(), client.reveal(), secret)) as session:
-        refused = _refused(session, API, "flink-api")
-        yield refused or ok(API, f"as {session.claims.get('appid', '')}, with what the vault has")
-        yield unknown(CLUSTER, "it does not sign in") if refused else _cluster(links, Cloud(session))
+    with closing(deployed.cloud.session.acting_as(tenant.reveal(), client.reveal(), secret)) as session:
+        refused = _sign_in_refused(session, API, "flink-api")
+        yield refused or passed(API, f"as {session.claims.get('appid', '')}, with what the vault has")
+        yield unknown(CLUSTER, "it does not sign in") if refused else _check_cluster(deployed, Cloud(session))
 
 
-def _further(links: Links, read: Read, name: str) -> Finding:
-    """One more principal, with what a task reads in its variables, else what the first of its vault secrets has."""
-    what = f"{name} signs in"
+def _check_further(deployed: DeployedEnvironment, airflow: AirflowChecks, name: str) -> Check:
+    """Sign in as a further principal, with what a task reads in its variables, else with its first vault secret."""
+    check_name = f"{name} signs in"
     try:
-        client, secret = _held(links, read, name)
+        client, secret = _further_credential(deployed, airflow, name)
     except CloudError as error:
-        return not_asked(what, error)
+        return unanswered(check_name, error)
     if not client or secret is None:
-        return unknown(what, "what it signs in with could not be read")
-    with closing(links.cloud.session.acting_as(links.names.tenant_id, client, secret)) as session:
-        return _refused(session, what, name) or ok(what, f"as {client}, with what the vault has")
+        return unknown(check_name, "what it signs in with could not be read")
+    with closing(deployed.cloud.session.acting_as(deployed.names.tenant_id, client, secret)) as session:
+        refused = _sign_in_refused(session, check_name, name)
+        return refused or passed(check_name, f"as {client}, with what the vault has")
 
 
-def _held(links: Links, read: Read, name: str) -> tuple[str, Secret | None]:
+def _further_credential(deployed: DeployedEnvironment, airflow: AirflowChecks, name: str) -> tuple[str, Secret | None]:
     """Client id and secret of a further principal."""
-    keys = links.environment.principal_variables(name)
+    keys = deployed.environment.principal_variables(name)
     if keys is not None:
-        client, secret = (read.values.get(key) for key in keys)
+        client, secret = (airflow.variables.get(key) for key in keys)
         return client.reveal() if client else "", secret
-    secrets = links.environment.principals.further[name].secrets
-    found = links.cloud.secrets.find_secret(links.environment.vault_name, secrets[0])
-    return links.published(Ref(Address("application", name), "client_id")), found.value if found else None
+    secrets = deployed.environment.principals.further[name].secrets
+    found = deployed.cloud.secrets.find_secret(deployed.environment.vault_name, secrets[0])
+    return deployed.output(Ref(Address("application", name), "client_id")), found.value if found else None
 
 
-def _cluster(links: Links, cloud: Cloud) -> Finding:
-    """It reads the cluster, and its roles allow what the DAG does there."""
-    flink = links.targets.flink
+def _check_cluster(deployed: DeployedEnvironment, cloud: Cloud) -> Check:
+    """Whether the principal of this cloud reads the cluster, and its roles allow what the DAG does there."""
+    flink = deployed.targets.flink
     try:
-        if links.observed(links.node(flink.address), cloud) is None:
-            return failed(CLUSTER, "the cluster is not there; correct `flink`", right=True)
-        lacks = [action for action in flink.actions if cloud.caller.lacks(flink.scope, action)]
+        if deployed.observed(deployed.node(flink.address), cloud) is None:
+            return failed(CLUSTER, "the cluster is not there; correct `flink`", precondition=True)
+        missing = [action for action in flink.actions if cloud.caller.lacks(flink.scope, action)]
     except NotAuthorized as error:
-        return failed(CLUSTER, f"it cannot read the cluster: {error.code}. Run `provisioner provision`", right=True)
+        detail = f"it cannot read the cluster: {error.code}. Run `provisioner provision`"
+        return failed(CLUSTER, detail, precondition=True)
     except CloudError as error:
-        return not_asked(CLUSTER, error)
-    if lacks:
-        return failed(CLUSTER, f"its roles lack {', '.join(lacks)}; correct `principals.flink-api.role`", right=True)
-    return ok(CLUSTER, f"{flink.scope.rpartition('/')[2]}: it reads it, its jobs, and may submit some")
+        return unanswered(CLUSTER, error)
+    if missing:
+        detail = f"its roles lack {', '.join(missing)}; correct `principals.flink-api.role`"
+        return failed(CLUSTER, detail, precondition=True)
+    return passed(CLUSTER, f"{flink.scope.rpartition('/')[2]}: it reads it, its jobs, and may submit some")

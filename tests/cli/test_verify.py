@@ -1,4 +1,4 @@
-"""`verify` proves the chain link by link; what cannot be known counts as neither."""
+"""`verify` makes each check; one whose answer is unknown neither passes nor fails."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ API, USES = "flink-api signs in", "flink-api may use the Flink cluster"
 
 
 def states(said: Said) -> dict[str, str]:
-    """By link, how it stands; a document that counts wrong fails the test."""
+    """The state of each check; a document that counts wrong fails the test."""
     document = said.json()
     found = {one["what"]: one["state"] for one in document["findings"]}
     assert document["summary"] == {s: list(found.values()).count(s) for s in ("ok", "failed", "not known")}

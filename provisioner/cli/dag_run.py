@@ -1,4 +1,4 @@
-"""`run`: the DAG's run on the screen as it goes, and what its job came to."""
+"""`run`: shows the states of the DAG's run as they change, then its job and where the job's result is."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Generator, Mapping
 
-    from provisioner.verify.dag_run import Ran, Tell, Wanted
+    from provisioner.verify.dag_run import RunRequest, RunResult, ShowState
 
 FAILED = 1
 MORE = timedelta(minutes=10)  # than the DAG follows its job: for Airflow's queue and its other tasks
@@ -28,22 +28,22 @@ def run(arguments: Namespace) -> int:
     """Run the DAG, or join the run that is under way."""
     from provisioner import commands
 
-    wanted = _wanted(arguments)
+    request = _request(arguments)
     _behind_local(arguments)
-    with _progress(quiet=arguments.json) as tell, opened(arguments) as verb:
-        ran = commands.run_dag(verb, wanted, tell, wait_dag=arguments.wait_dag)
+    with _progress(quiet=arguments.json) as show_state, opened(arguments) as verb:
+        result = commands.run_dag(verb, request, show_state, wait_dag=arguments.wait_dag)
     if arguments.json:
-        show.document(_document(verb.environment.name, ran))
+        show.document(_document(verb.environment.name, result))
     else:
-        _told(ran)
-    waited = wanted.seconds is not None
-    return FAILED if waited and ran.state != "success" else 0
+        _print_result(result)
+    waited = request.seconds is not None
+    return FAILED if waited and result.state != "success" else 0
 
 
-def _wanted(arguments: Namespace) -> Wanted:
-    """Out of the command line; what is wrong there ends the program."""
+def _request(arguments: Namespace) -> RunRequest:
+    """The request of the command line. Ends the program on a usage error."""
     from provisioner.spec.fields import duration
-    from provisioner.verify.dag_run import Wanted
+    from provisioner.verify.dag_run import RunRequest
 
     try:
         limit = duration(arguments.timeout) if arguments.timeout else None
@@ -52,7 +52,7 @@ def _wanted(arguments: Namespace) -> Wanted:
     if arguments.run_id and not RUN_ID.fullmatch(arguments.run_id):
         raise _usage(arguments, f"--run-id {arguments.run_id}: use up to 250 letters, digits and _.~:+-")
     limit = limit or environment_of(arguments).dag.timeout + MORE
-    return Wanted(
+    return RunRequest(
         conf=_conf(arguments),
         run_id=arguments.run_id,
         seconds=limit.total_seconds() if arguments.wait else None,
@@ -84,60 +84,64 @@ def _behind_local(arguments: Namespace) -> None:
         start_runtimes(quiet=arguments.json)
 
 
-def _told(ran: Ran) -> None:
+def _print_result(result: RunResult) -> None:
     """The last lines for people; a failure goes to standard error."""
-    if ran.timed_out:
+    if result.timed_out:
         show.complaint(
-            f"{ran.run_id} is still {ran.state or 'not answered for'}. It goes on in Airflow ({ran.url}); the same"
-            " command follows it again, with a longer --timeout for longer."
+            f"{result.run_id} is still {result.state or 'not answered for'}. It goes on in Airflow ({result.url});"
+            " the same command follows it again, with a longer --timeout for longer."
         )
-    elif ran.state == "failed":
-        show.lines(_log_lines(ran))
-        show.complaint(f"{ran.run_id} failed{f' in {ran.failed}' if ran.failed else ''}. All of it: {ran.url}")
-    _told_job(ran)
-    if ran.state == "success":
-        show.text(f"{ran.run_id} succeeded: {ran.url}")
-    elif not ran.timed_out and ran.state != "failed":
-        show.text(f"{ran.run_id} is {ran.state}: {ran.url}. The same command follows it.")
+    elif result.state == "failed":
+        show.lines(_log_lines(result))
+        show.complaint(
+            f"{result.run_id} failed{f' in {result.failed}' if result.failed else ''}. All of it: {result.url}"
+        )
+    _print_job(result)
+    if result.state == "success":
+        show.text(f"{result.run_id} succeeded: {result.url}")
+    elif not result.timed_out and result.state != "failed":
+        show.text(f"{result.run_id} is {result.state}: {result.url}. The same command follows it.")
 
 
-def _log_lines(ran: Ran) -> Any:
+def _log_lines(result: RunResult) -> Any:
     from provisioner.engine.report import Line
 
-    yield from (Line(f"  {line}", "dim") for line in ran.log)
+    yield from (Line(f"  {line}", "dim") for line in result.log)
 
 
-def _told_job(ran: Ran) -> None:
-    job = ran.job
+def _print_job(result: RunResult) -> None:
+    job = result.job
     if job is not None:
         show.text(f"job {job.id or '(none begun)'} ({job.name}) is {job.status or 'not begun'}")
-    if job is not None and ran.state == "success":
-        show.text(f"result: {ran.result or 'wherever the job writes it; its arguments name no --output'}")
-    elif ran.job_untold:
-        show.complaint(f"The job {ran.job_name} could not be looked up: {ran.job_untold}")
-    elif ran.state == "success":
-        show.text(f"Flink shows no job {ran.job_name}; a DAG of your own may name its jobs otherwise")
+    if job is not None and result.state == "success":
+        show.text(f"result: {result.output or 'wherever the job writes it; its arguments name no --output'}")
+    elif result.job_error:
+        show.complaint(f"The job {result.job_name} could not be looked up: {result.job_error}")
+    elif result.state == "success":
+        show.text(f"Flink shows no job {result.job_name}; a DAG of your own may name its jobs otherwise")
 
 
-def _document(environment: str, ran: Ran) -> dict[str, Any]:
-    return {"environment": environment, **asdict(ran), "result": ran.result}
+def _document(environment: str, result: RunResult) -> dict[str, Any]:
+    """The document of `run --json`, whose field names stay as they were first published."""
+    fields = {"job_untold" if name == "job_error" else name: value for name, value in asdict(result).items()}
+    return {"environment": environment, **fields, "result": result.output}
 
 
 @contextmanager
-def _progress(*, quiet: bool) -> Generator[Tell]:
-    """Tells each new state in a line; on a terminal, what is under way stands below."""
+def _progress(*, quiet: bool) -> Generator[ShowState]:
+    """Prints each new state on a line; on a terminal, a spinner below shows the latest."""
     if quiet:
-        yield lambda _what, _state: None
+        yield lambda _name, _state: None
         return
     if not show.on_terminal(quiet=quiet):
-        yield lambda what, state: show.text(f"{what}: {state}")
+        yield lambda name, state: show.text(f"{name}: {state}")
         return
     from rich.console import Console
 
     with Console().status("asking Airflow") as spinner:
 
-        def tell(what: str, state: str) -> None:
-            show.text(f"{what}: {state}")
-            spinner.update(f"{what} {state}")
+        def show_state(name: str, state: str) -> None:
+            show.text(f"{name}: {state}")
+            spinner.update(f"{name} {state}")
 
-        yield tell
+        yield show_state
