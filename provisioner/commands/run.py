@@ -10,7 +10,7 @@ from provisioner.cloud.profile import PROFILES
 from provisioner.kinds import kinds
 from provisioner.model import Outcome, Plan, Recipe, Result
 from provisioner.recipe.recipe import recipe, targets
-from provisioner.recipe.target import Names
+from provisioner.recipe.targets.contract import Names
 from provisioner.spec.rendering import Hosts
 from provisioner.verify.deployed import DeployedEnvironment
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from provisioner.recipe.places import Places
-    from provisioner.recipe.target import Flink, Names
+    from provisioner.recipe.targets.contract import Flink, Names
     from provisioner.spec.model import Environment
 
 

@@ -10,7 +10,7 @@ from provisioner.model import Address, Node, Search
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from provisioner.recipe.target import Names
+    from provisioner.recipe.targets.contract import Names
     from provisioner.spec.model import Environment
 
 LOCK = Address("lock_container", "lock")

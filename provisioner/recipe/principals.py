@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from provisioner.kinds import application, client_secret, role_assignment, service_principal
 from provisioner.model import Address, Node, Ref, Search
-from provisioner.recipe.target import Reader
+from provisioner.recipe.targets.contract import Reader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from provisioner.recipe.places import Places
     from provisioner.recipe.secrets import Secrets
-    from provisioner.recipe.target import Flink, Names
+    from provisioner.recipe.targets.contract import Flink, Names
     from provisioner.spec.model import Environment
     from provisioner.spec.principals import Principal
 

@@ -8,17 +8,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provisioner.model import Address, Recipe
-from provisioner.recipe import data_factory, hdinsight_on_aks
 from provisioner.recipe.jars import Jars
 from provisioner.recipe.places import Places
 from provisioner.recipe.principals import Principals
 from provisioner.recipe.secrets import Secrets
-from provisioner.recipe.target import Targets
+from provisioner.recipe.targets.airflow import data_factory
+from provisioner.recipe.targets.contract import Targets
+from provisioner.recipe.targets.flink import hdinsight_aks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from provisioner.recipe.target import Airflow, Names
+    from provisioner.recipe.targets.contract import Airflow, Names
     from provisioner.spec.model import Environment
 
 READ_VAULT = "Key Vault Secrets User"
@@ -27,7 +28,7 @@ JAR_ROLES = ("Storage Blob Data Contributor", "Storage Blob Data Reader")
 
 def recipe(environment: Environment, names: Names, *, purge: bool = False) -> Recipe:
     """Everything `environment` should be. Pure. purge: a vault that goes is purged, not kept soft-deleted."""
-    flink = hdinsight_on_aks.declare(environment)
+    flink = hdinsight_aks.declare(environment)
     places = Places(environment, names, purge=purge)
     principals = Principals(environment, names, places, flink)
     secrets = Secrets(environment, names, places)
@@ -53,7 +54,7 @@ def recipe(environment: Environment, names: Names, *, purge: bool = False) -> Re
 
 def targets(environment: Environment, names: Names) -> Targets:
     """What hosts this environment's Airflow and what runs its Flink, for what happens after it stands. Pure."""
-    flink, places = hdinsight_on_aks.declare(environment), Places(environment, names, purge=False)
+    flink, places = hdinsight_aks.declare(environment), Places(environment, names, purge=False)
     principals = Principals(environment, names, places, flink)
     return Targets(airflow=_airflow(environment, names, places, principals), flink=flink)
 

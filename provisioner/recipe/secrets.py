@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from provisioner.kinds import vault_secret
 from provisioner.model import Address, Node, ReadBy, Ref, Search
-from provisioner.recipe import data_factory
+from provisioner.recipe.targets.airflow import data_factory
 from provisioner.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from provisioner.recipe.places import Places
-    from provisioner.recipe.target import Names, Reader
+    from provisioner.recipe.targets.contract import Names, Reader
     from provisioner.spec.model import Environment
 
 AIRFLOW = ReadBy(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from provisioner.cloud.clients.airflow import Airflow
     from provisioner.cloud.cloud import Cloud
     from provisioner.model import Address, Change, Observed, Recipe
-    from provisioner.recipe.target import Names, Targets
+    from provisioner.recipe.targets.contract import Names, Targets
     from provisioner.spec.model import Environment
 
 

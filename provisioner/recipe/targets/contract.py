@@ -1,4 +1,8 @@
-"""What the rest of the recipe may know of a target: its nodes and the few values that others need."""
+"""The contract of a target: what the rest of the recipe and verification may know of it.
+
+A target hosts Airflow or runs Flink. Its file in `airflow/` or `flink/` declares its nodes and returns one of these
+records.
+"""
 
 from __future__ import annotations
 

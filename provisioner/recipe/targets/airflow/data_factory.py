@@ -16,7 +16,7 @@ from provisioner.kinds import (
 )
 from provisioner.kinds.data_factory import DataFactory
 from provisioner.model import Address, Node, Ref, Search
-from provisioner.recipe.target import Airflow, Names, Reader
+from provisioner.recipe.targets.contract import Airflow, Names, Reader
 from provisioner.spec import airflow_version
 from provisioner.spec.rendering import Hosts, airflow_settings, render_dag
 

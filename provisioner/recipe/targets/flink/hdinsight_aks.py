@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from provisioner.kinds.flink_cluster import VERSION, FlinkCluster
 from provisioner.model import Address, Node, Ref
-from provisioner.recipe.target import Flink
+from provisioner.recipe.targets.contract import Flink
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
