@@ -24,9 +24,10 @@ ROOT = Path(__file__).parents[2]
 
 def environment_of(arguments: Namespace) -> Environment:
     """The spec that the command line names. Raises SpecError."""
+    from provisioner.render.dag import template_problem
     from provisioner.spec.loader import load
 
-    return load(arguments.environment)
+    return load(arguments.environment, template_problem=template_problem)
 
 
 @contextmanager

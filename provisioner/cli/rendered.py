@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from provisioner.cloud.profile import PROFILES
+from provisioner.render.airflow_settings import airflow_settings
+from provisioner.render.dag import Hosts, render_dag
 from provisioner.secret import HIDDEN, Secret
-from provisioner.spec.rendering import Hosts, airflow_settings, render_dag
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

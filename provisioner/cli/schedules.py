@@ -7,9 +7,10 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from provisioner.errors import Refused
+from provisioner.render.dag import template_problem
+from provisioner.render.schedules import Schedule, Scheduled, schedule
 from provisioner.spec import document
 from provisioner.spec.loader import find, load
-from provisioner.spec.schedules import Schedule, Scheduled, schedule
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +52,7 @@ def as_text(made: Schedule) -> str:
 
 
 def _scheduled(reference: str) -> Scheduled:
-    environment = load(reference)
+    environment = load(reference, template_problem=template_problem)
     path = Path(os.path.abspath(find(reference)))  # noqa: PTH100  # a link stays a link: it may lead elsewhere tomorrow
     text = path.read_text(encoding="utf-8-sig")
     return Scheduled(

@@ -11,7 +11,7 @@ from provisioner.kinds import kinds
 from provisioner.model import Outcome, Plan, Recipe, Result
 from provisioner.recipe.recipe import recipe, targets
 from provisioner.recipe.targets.contract import Names
-from provisioner.spec.rendering import Hosts
+from provisioner.render.dag import Hosts
 from provisioner.verify.deployed import DeployedEnvironment
 
 if TYPE_CHECKING:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from provisioner.spec import airflow_version
 from provisioner.spec.fields import FOLDER, SECRET_NAME, Rule
 from provisioner.spec.files import jar_problem
-from provisioner.spec.rendering import template_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from provisioner.spec.model import Environment
 
 Found = tuple["Path", str, str]
+TemplateCheck = Callable[["Environment"], tuple[str, str] | None]  # what is wrong, and what would be right
 
 JAR = re.compile(FOLDER)
 OURS = ("api-client-id", "api-secret", "tenant-id")
@@ -61,13 +62,20 @@ OVERRIDE = re.compile(r"AIRFLOW__[A-Z][A-Z0-9_]*__[A-Z0-9_]+")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def report(document: Document, environment: Environment, stand_ins: set[str]) -> None:
-    """Into `document` what is wrong with the environment. stand_ins: top-level fields that are not the file's."""
+def report(
+    document: Document, environment: Environment, stand_ins: set[str], *, template_problem: TemplateCheck
+) -> None:
+    """Report to `document` what is wrong with the environment.
+
+    stand_ins: top-level fields that are not the file's. template_problem: the check of the DAG's template.
+    """
     for check in (_airflow_version, _secret_names, _settings, _requirements, _jar, _jars, _principals):
         for path, wrong, right in check(environment):
             if str(path[0]) not in stand_ins and path not in document.broken:
                 document.report(path, wrong, right)
-    _dag(document, environment)
+    problem = template_problem(environment)
+    if problem is not None:
+        document.report(("dag", "template"), *problem)
 
 
 def _airflow_version(environment: Environment) -> Iterator[Found]:
@@ -180,13 +188,3 @@ def _principals(environment: Environment) -> Iterator[Found]:
             yield ("principals", name), f"differs from {other} in case only", "rename one of them"
         elif not principal.secrets and environment.principal_variables(name) is None:
             yield ("principals", name), "has a credential that goes nowhere", "add `secrets: […]`"
-
-
-def _dag(document: Document, environment: Environment) -> None:
-    problem = template_problem(environment)
-    if problem is None:
-        return
-    wrong = (
-        problem.wrong if problem.line is None else f"{environment.dag.template.name}:{problem.line}: {problem.wrong}"
-    )
-    document.report(("dag", "template"), wrong, problem.right)

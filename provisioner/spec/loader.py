@@ -23,12 +23,21 @@ FOLDER = Path("environments")
 SUFFIXES = (".yaml", ".yml")
 
 
-def load(reference: str, folder: Path = FOLDER, environ: Mapping[str, str] | None = None) -> Environment:
-    """The environment that a name under `folder` or a path refers to. Raises SpecError."""
+def load(
+    reference: str,
+    folder: Path = FOLDER,
+    environ: Mapping[str, str] | None = None,
+    *,
+    template_problem: checks.TemplateCheck,
+) -> Environment:
+    """The environment that a name under `folder` or a path refers to. Raises SpecError.
+
+    template_problem: the check of the DAG's template, `provisioner.render.dag.template_problem`.
+    """
     path = find(reference, folder)
     text = _text(path)
     found = document.read(text, str(path), os.environ if environ is None else environ)
-    environment = _environment(found, path.absolute().parent)
+    environment = _environment(found, path.absolute().parent, template_problem)
     if environment is None or found.problems:
         raise found.refusal()
     return environment
@@ -75,20 +84,22 @@ def _unreadable(path: Path, wrong: str, right: str, line: int = 1) -> SpecError:
     return SpecError((Problem(file=str(path), line=line, path="(file)", wrong=wrong, right=right),))
 
 
-def _environment(found: document.Document, folder: Path) -> Environment | None:
+def _environment(found: document.Document, folder: Path, template_problem: checks.TemplateCheck) -> Environment | None:
     """The model, and into `found` all that is wrong with it."""
     context = Context(folder)
     try:
         environment = Environment.model_validate(found.data, context=context)
     except ValidationError as error:
         mistakes.report(found, error)
-        _check_the_rest(found, error, context)
+        _check_the_rest(found, error, context, template_problem)
         return None
-    checks.report(found, environment, set())
+    checks.report(found, environment, set(), template_problem=template_problem)
     return environment
 
 
-def _check_the_rest(found: document.Document, error: ValidationError, context: Context) -> None:
+def _check_the_rest(
+    found: document.Document, error: ValidationError, context: Context, template_problem: checks.TemplateCheck
+) -> None:
     """Check what is right, with defaults and stand-ins for what is wrong, so that one run finds everything."""
     data = deepcopy(found.data)
     _prune(data, [found.written(path) for path in _paths(error)])
@@ -101,7 +112,7 @@ def _check_the_rest(found: document.Document, error: ValidationError, context: C
             environment = Environment.model_validate({**STAND_IN, **data}, context=context)
         except ValidationError:  # what is right depends on what is wrong: it is checked once that is corrected
             return
-    checks.report(found, environment, STAND_IN.keys() - data.keys())
+    checks.report(found, environment, STAND_IN.keys() - data.keys(), template_problem=template_problem)
 
 
 def _paths(error: ValidationError) -> Iterator[document.Path]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from provisioner.errors import CloudError, NotFound, NotYetVisible, Refused, Throttled, Unexpected, Unreachable
-from provisioner.spec.rendering import job_name
+from provisioner.render.dag import job_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

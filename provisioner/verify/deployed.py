@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from provisioner.errors import Refused
 from provisioner.model import Node, Ref, View
-from provisioner.spec.rendering import render_dag
+from provisioner.render.dag import render_dag
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -18,6 +18,7 @@ from provisioner.cloud.transport.session import open_session
 from provisioner.cloud.transport.sign_in import LocalSettings
 from provisioner.cloud.transport.waits import Patience
 from provisioner.model import Asked, Intent, Outcome, Result, Step
+from provisioner.render.dag import template_problem
 from provisioner.secret import Secret
 from provisioner.spec.loader import load
 from tests.emulator import ARM
@@ -64,7 +65,7 @@ class Rotations:
     @cached_property
     def environment(self) -> Environment:
         """What the spec says."""
-        return load(str(self.spec))
+        return load(str(self.spec), template_problem=template_problem)
 
     def provision(self) -> Report:
         """As `provisioner provision`."""

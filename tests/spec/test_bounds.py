@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provisioner.spec import bounds, files, rendering
+from provisioner.spec import bounds, files
 from provisioner.spec.bounds import OutOfBounds, bounded
-from tests.spec.writing import problems
+from tests.environment_files import problems
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,17 +59,3 @@ def test_a_jar_with_files_without_end_is_no_jar(monkeypatch: pytest.MonkeyPatch,
             jar.writestr(f"{number}", b"")
     monkeypatch.setattr(files, "SECONDS", 0.01)
     assert problems(tmp_path, job="many.jar")["job.jar"].wrong == "lists more files than a jar has"
-
-
-def test_a_template_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rendering, "SECONDS", 0.05)
-    rounds = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
-    with pytest.raises(rendering.TemplateProblem) as refused:
-        rendering.render_text(rounds, {})
-    assert "without end" in refused.value.wrong
-
-
-def test_a_template_that_grows_beyond_two_mebibytes_is_refused() -> None:
-    with pytest.raises(rendering.TemplateProblem) as refused:
-        rendering.render_text("{% for a in range(30) %}{{ 'x' * 100000 }}{% endfor %}", {})
-    assert "2 MiB" in refused.value.wrong

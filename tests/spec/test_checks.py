@@ -8,7 +8,7 @@ import pytest
 
 from provisioner.spec.checks import NOT_OVERRIDABLE
 from provisioner.spec.fields import SECRET_BYTES
-from tests.spec.writing import jar, loaded, problems
+from tests.environment_files import jar, loaded, problems
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,44 +114,6 @@ def test_the_main_class_is_the_manifests_also_over_two_lines_or_must_be_given(tm
     jar(tmp_path / "none.jar", "Manifest-Version: 1.0\n")
     assert "entry_class" in problems(tmp_path, job="none.jar")["job"].right
     assert loaded(tmp_path, job="{jar: none.jar, entry_class: a.B}").job.entry_class == "a.B"
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "wrong"),
-    [
-        ("dag.py.j2", "{{ nothing }}", "dag.py.j2:1: does not render: 'nothing' is undefined"),
-        ("dag.py.j2", "\n{% if %}", "dag.py.j2:2: does not render"),
-        ("dag.py.j2", "{% include 'x' %}", "does not render"),
-        ("dag.py.j2", "{{ 1 / 0 }}", "does not render: division by zero"),
-        ("dag.py.j2", "{{ job | py }}", "the filter py takes one plain value, not dict"),
-        ("dag.py.j2", "{{ ''.__class__.__mro__ }}", "does not render"),
-        ("dag.py.j2", "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "it grows without end"),
-        ("dag.py.j2", "x = = {{ job.name | py }}", "dag.py.j2:1: does not compile: invalid syntax"),
-        ("dag.py", "return 1", "'return' outside function"),
-        ("dag.py", "match x:\n    case 1: pass", "does not compile: Pattern matching"),
-        ("dag.py", "x = '\\d'; x = = 1", "does not compile: invalid syntax"),
-        ("dag.py", "x = 1\0", "does not compile"),
-        ("dag.py", "x = " + "(" * 500 + ")" * 500, "does not compile"),
-        ("dag.py", "x" + ".a" * 5000, "does not compile: maximum recursion depth"),
-        ("dag.py", "x" * (2 * 1024 * 1024 + 1), "larger than 2 MiB"),
-        ("dag.py", None, "cannot be read: No such file or directory"),
-    ],
-)
-def test_a_dag_that_would_not_run_is_refused(tmp_path: Path, name: str, text: str | None, wrong: str) -> None:
-    if text is not None:
-        (tmp_path / name).write_text(text)
-    assert wrong in problems(tmp_path, f"dag: {name}")["dag.template"].wrong
-
-
-def test_a_dag_that_is_no_text_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "dag.py").write_bytes(b"\xff")
-    assert "not UTF-8" in problems(tmp_path, "dag: dag.py")["dag.template"].wrong
-
-
-def test_a_dag_may_use_what_the_python_of_its_airflow_knows(tmp_path: Path) -> None:
-    (tmp_path / "dag.py").write_text("with (open('a') as a, open('b') as b): pass\n")
-    assert "3.8" in problems(tmp_path, "dag: dag.py")["dag.template"].right
-    loaded(tmp_path, "dag: dag.py", airflow=airflow("version: 3.0.1"), cloud="local")
 
 
 @pytest.mark.parametrize(

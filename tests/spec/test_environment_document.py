@@ -8,9 +8,9 @@ from typing import cast
 
 import pytest
 
-from provisioner.spec.loader import load
-from provisioner.spec.rendering import Hosts, dag_values
-from tests.spec.rows import rows
+from provisioner.render.dag import Hosts, dag_values
+from tests.environment_files import load
+from tests.spec.field_rows import rows
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "docs/environment.md").read_text(encoding="utf-8")

@@ -14,9 +14,8 @@ import pytest
 
 from provisioner.errors import SpecError
 from provisioner.spec.document import MOST
-from provisioner.spec.loader import load
+from tests.environment_files import PLATFORM, load, loaded, problems, write
 from tests.sentinels.counts import tried
-from tests.spec.writing import PLATFORM, loaded, problems, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

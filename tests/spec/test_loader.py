@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from provisioner.errors import SpecError
 from provisioner.spec import mistakes
 from provisioner.spec.document import Document
-from provisioner.spec.loader import load, names
+from provisioner.spec.loader import names
 from provisioner.spec.model import Environment
-from tests.spec.writing import LEAST, loaded, problems, write
+from tests.environment_files import LEAST, load, loaded, problems, write
 
 ROOT = Path(__file__).parents[2]
 

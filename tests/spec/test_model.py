@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from provisioner.spec.model import Environment, secret_name
-from tests.spec.writing import PLATFORM, SUBSCRIPTION, loaded, problems
+from tests.environment_files import PLATFORM, SUBSCRIPTION, loaded, problems
 
 if TYPE_CHECKING:
     from pathlib import Path

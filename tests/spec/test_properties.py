@@ -18,12 +18,12 @@ from localazure.keyvault import management, vault_secrets
 from localazure.storage.account import accounts
 from localazure.storage.data import containers
 from provisioner.errors import SpecError
+from provisioner.render.airflow_settings import airflow_settings
+from provisioner.render.dag import render_dag
 from provisioner.spec import fields
-from provisioner.spec.loader import load
-from provisioner.spec.rendering import airflow_settings, render_dag
+from tests.environment_files import load, loaded, write
+from tests.render.rendered_dag import constants
 from tests.sentinels.counts import tried
-from tests.spec.test_rendering import constants
-from tests.spec.writing import loaded, write
 
 if TYPE_CHECKING:
     from types import ModuleType

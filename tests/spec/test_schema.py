@@ -11,7 +11,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from provisioner.spec.schema import json_schema
-from tests.spec.writing import LEAST
+from tests.environment_files import LEAST
 
 ROOT = Path(__file__).parents[2]
 VALIDATOR = Draft202012Validator(json_schema())

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from provisioner.cloud.clients.flink_jobs import FlinkJob
     from provisioner.cloud.cloud import Cloud
     from provisioner.model import Address, Node, Ref, Search
+    from provisioner.render.dag import Hosts
     from provisioner.secret import Secret
-    from provisioner.spec.rendering import Hosts
 
 
 @dataclass(frozen=True, kw_only=True)

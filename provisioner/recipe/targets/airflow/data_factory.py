@@ -17,8 +17,9 @@ from provisioner.kinds import (
 from provisioner.kinds.data_factory import DataFactory
 from provisioner.model import Address, Node, Ref, Search
 from provisioner.recipe.targets.contract import Airflow, Names, Reader
+from provisioner.render.airflow_settings import airflow_settings
+from provisioner.render.dag import Hosts, render_dag
 from provisioner.spec import airflow_version
-from provisioner.spec.rendering import Hosts, airflow_settings, render_dag
 
 if TYPE_CHECKING:
     from provisioner.secret import Secret

@@ -1,4 +1,4 @@
-"""Templates → the DAG and the settings of Airflow."""
+"""The DAG's template → the DAG, and what is wrong with a template."""
 
 from __future__ import annotations
 
@@ -9,38 +9,15 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from provisioner.spec.loader import load
-from provisioner.spec.rendering import Hosts, airflow_settings, as_json, as_python, job_name, render_dag
-from tests.spec.writing import SUBSCRIPTION, loaded
+from provisioner.render.dag import Hosts, job_name, render_dag
+from tests.environment_files import SUBSCRIPTION, load, loaded, problems
+from tests.render.rendered_dag import constants
 
-if TYPE_CHECKING:
-    from provisioner.secret import Secret
-
-VAULT = "https://kv-dev.vault.azure.net/"
 ROOT = Path(__file__).parents[2]
-
-
-def constants(source: str) -> dict[str, Any]:
-    """The literals that a rendered DAG assigns at its top."""
-    found: dict[str, Any] = {}
-    for line in ast.parse(source, feature_version=(3, 8)).body:
-        if isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name):
-            try:
-                found[line.targets[0].id] = ast.literal_eval(line.value)
-            except ValueError:
-                continue
-    return found
-
-
-def text(value: str | Secret) -> str:
-    assert isinstance(value, str)
-    return value
 
 
 def test_the_dag_has_the_specs_values_as_defaults(tmp_path: Path) -> None:
@@ -66,12 +43,6 @@ def test_the_dag_speaks_to_the_hosts_it_is_given(tmp_path: Path) -> None:
     assert found["PARAMS"]["jarDirectory"] == "abfs://jobs@stdev.x.cn"
 
 
-@given(st.text())
-def test_no_text_becomes_code(value: str) -> None:
-    assert ast.literal_eval(as_python(value)) == value
-    assert json.loads(as_json(value)) == value
-
-
 def test_arguments_with_quotes_and_lines_stay_arguments(tmp_path: Path) -> None:
     nasty = "' + __import__('os').name + \" \\ {{ x }} {% raw %}"
     environment = loaded(tmp_path, job=json.dumps({"jar": "job.jar", "args": nasty}))
@@ -91,31 +62,6 @@ def test_a_template_of_any_name_makes_a_python_file(tmp_path: Path) -> None:
     environment = loaded(tmp_path, "dag: {template: own.j2, id: mine}")
     assert render_dag(environment) == "dag_id = 'mine'  # dev\n"
     assert environment.dag.file == "own.py"
-
-
-def test_airflow_is_told_how_to_read_the_vault(tmp_path: Path) -> None:
-    airflow = "{factory: fff, runtime: rrr, connections_prefix: a_b, requirements: [rich==13]}"
-    settings = airflow_settings(loaded(tmp_path, airflow=airflow), vault_url=VAULT, tenant_id="t", client_id="c")
-    assert text(settings.overrides["AIRFLOW__SECRETS__BACKEND"]).endswith("key_vault.AzureKeyVaultBackend")
-    kwargs = json.loads(text(settings.overrides["AIRFLOW__SECRETS__BACKEND_KWARGS"]))
-    assert kwargs == {"connections_prefix": "a_b", "variables_prefix": "hdinsight-aks-variables", "vault_url": VAULT}
-    assert settings.environment == {"AZURE_CLIENT_ID": "c", "AZURE_TENANT_ID": "t"}
-    assert settings.requirements == ("apache-airflow-providers-microsoft-azure==10.0.0", "rich==13")
-
-
-def test_what_only_a_run_knows_is_shown_as_such_and_another_cloud_names_its_authority(tmp_path: Path) -> None:
-    settings = airflow_settings(loaded(tmp_path), vault_url=VAULT, login="https://login.microsoftonline.us")
-    assert settings.environment == {
-        "AZURE_AUTHORITY_HOST": "https://login.microsoftonline.us",
-        "AZURE_CLIENT_ID": "(known after apply)",
-        "AZURE_TENANT_ID": "(known after apply)",
-    }
-
-
-def test_settings_of_the_spec_stay_secret(tmp_path: Path) -> None:
-    airflow = "{factory: fff, runtime: rrr, overrides: {AIRFLOW__CORE__PARALLELISM: 64}, environment: {TOKEN: s3cret}}"
-    settings = airflow_settings(loaded(tmp_path, airflow=airflow), vault_url=VAULT)
-    assert f"{settings.overrides['AIRFLOW__CORE__PARALLELISM']} {settings.environment['TOKEN']}" == "(secret) (secret)"
 
 
 @pytest.mark.parametrize("name", ["local", "dev", "prod"])
@@ -153,3 +99,41 @@ def test_a_template_may_include_what_lies_beside_it_and_our_parts(tmp_path: Path
     (tmp_path / "own.py.j2").write_text('{% include "more.j2" %}\n{% include "parts/flink_job.py.j2" %}\n')
     found = constants(render_dag(loaded(tmp_path, "dag: own.py.j2")))
     assert (found["name"], found["JOB_NAME"]) == ("job", "job")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "wrong"),
+    [
+        ("dag.py.j2", "{{ nothing }}", "dag.py.j2:1: does not render: 'nothing' is undefined"),
+        ("dag.py.j2", "\n{% if %}", "dag.py.j2:2: does not render"),
+        ("dag.py.j2", "{% include 'x' %}", "does not render"),
+        ("dag.py.j2", "{{ 1 / 0 }}", "does not render: division by zero"),
+        ("dag.py.j2", "{{ job | py }}", "the filter py takes one plain value, not dict"),
+        ("dag.py.j2", "{{ ''.__class__.__mro__ }}", "does not render"),
+        ("dag.py.j2", "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "it grows without end"),
+        ("dag.py.j2", "x = = {{ job.name | py }}", "dag.py.j2:1: does not compile: invalid syntax"),
+        ("dag.py", "return 1", "'return' outside function"),
+        ("dag.py", "match x:\n    case 1: pass", "does not compile: Pattern matching"),
+        ("dag.py", "x = '\\d'; x = = 1", "does not compile: invalid syntax"),
+        ("dag.py", "x = 1\0", "does not compile"),
+        ("dag.py", "x = " + "(" * 500 + ")" * 500, "does not compile"),
+        ("dag.py", "x" + ".a" * 5000, "does not compile: maximum recursion depth"),
+        ("dag.py", "x" * (2 * 1024 * 1024 + 1), "larger than 2 MiB"),
+        ("dag.py", None, "cannot be read: No such file or directory"),
+    ],
+)
+def test_a_dag_that_would_not_run_is_refused(tmp_path: Path, name: str, text: str | None, wrong: str) -> None:
+    if text is not None:
+        (tmp_path / name).write_text(text)
+    assert wrong in problems(tmp_path, f"dag: {name}")["dag.template"].wrong
+
+
+def test_a_dag_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "dag.py").write_bytes(b"\xff")
+    assert "not UTF-8" in problems(tmp_path, "dag: dag.py")["dag.template"].wrong
+
+
+def test_a_dag_may_use_what_the_python_of_its_airflow_knows(tmp_path: Path) -> None:
+    (tmp_path / "dag.py").write_text("with (open('a') as a, open('b') as b): pass\n")
+    assert "3.8" in problems(tmp_path, "dag: dag.py")["dag.template"].right
+    loaded(tmp_path, "dag: dag.py", airflow="{factory: fff, runtime: rrr, version: 3.0.1}", cloud="local")

@@ -14,8 +14,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from provisioner.errors import Refused
+from provisioner.render.template import render_text
 from provisioner.spec.parts import TEMPLATES
-from provisioner.spec.rendering import render_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,14 +1,16 @@
-"""Writes environment files and tells what is wrong with them."""
+"""Writes environment files for tests, loads them and collects their problems."""
 
 from __future__ import annotations
 
 import zipfile
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from provisioner.errors import SpecError
-from provisioner.spec.loader import load
+from provisioner.render.dag import template_problem
+from provisioner.spec import loader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +33,8 @@ LEAST = {
     "airflow": f"{PLATFORM}/Microsoft.DataFactory/factories/factory/integrationruntimes/airflow",
     "job": "job.jar",
 }
+
+load = partial(loader.load, template_problem=template_problem)  # as the command line composes it
 
 
 def jar(path: Path, manifest: str = "Main-Class: org.example.Job\n") -> Path:

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provisioner.errors import Refused
-from provisioner.spec.schedules import (
+from provisioner.render.schedules import (
     PERIODS,
     PLATFORMS,
     Cadence,

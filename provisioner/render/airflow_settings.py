@@ -1,0 +1,52 @@
+"""The settings that make Airflow read its variables from the vault, the spec's own settings included."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from provisioner.render.template import render_text
+from provisioner.spec import airflow_version
+from provisioner.spec.parts import TEMPLATES
+
+if TYPE_CHECKING:
+    from provisioner.secret import Secret
+    from provisioner.spec.model import Environment
+
+SETTINGS = TEMPLATES / "airflow/settings.json.j2"
+LATER = "(known after apply)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AirflowSettings:
+    """What Airflow is told, the spec's own settings included."""
+
+    overrides: dict[str, str | Secret]
+    environment: dict[str, str | Secret]
+    requirements: tuple[str, ...]
+
+
+def airflow_settings(
+    environment: Environment, *, vault_url: str, tenant_id: str = LATER, client_id: str = LATER, login: str = ""
+) -> AirflowSettings:
+    """The settings that make Airflow read its variables from the vault.
+
+    login: the authority, for clouds other than the public one. The client secret is the caller's to add.
+    """
+    airflow = environment.airflow
+    values = {
+        "client_id": client_id,
+        "connections_prefix": airflow.connections_prefix,
+        "login": login,
+        "provider": f"{airflow_version.PACKAGE}=={airflow.provider_version}",
+        "tenant_id": tenant_id,
+        "variables_prefix": airflow.variables_prefix,
+        "vault_url": vault_url,
+    }
+    rendered = json.loads(render_text(SETTINGS.read_text(encoding="utf-8"), values))
+    return AirflowSettings(
+        overrides={**airflow.overrides, **rendered["overrides"]},
+        environment={**airflow.environment, **rendered["environment"]},
+        requirements=(*rendered["requirements"], *airflow.requirements),
+    )
