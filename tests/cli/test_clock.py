@@ -10,7 +10,7 @@ from provisioner.cli import show
 if TYPE_CHECKING:
     import pytest
 
-    from tests.cli.conftest import Cli, Said
+    from tests.command_line import Cli, Said
 
 
 def status(cli: Cli, cloud: str) -> Said:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.conftest import ROOT
+from tests.command_line import ROOT
 
 if TYPE_CHECKING:
     from tests.emulator import LocalAzure

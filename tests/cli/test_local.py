@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import Cli
+    from tests.command_line import Cli
 
 FIELDS = {
     *("running", "proxy", "ca_bundle", "tenant_id", "subscription_id", "operator_client_id", "control_url"),

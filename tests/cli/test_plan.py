@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.cli.test_lifecycle import secret
+from tests.commands.test_lifecycle import secret
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.cli.conftest import Cli, Said
+    from tests.command_line import Cli, Said
 
 ACTIONS = {"keep", "create", "update", "replace", "rotate", "delete", "defer"}
 DOCUMENT = {"environment", "steps", "summary", "digest"}

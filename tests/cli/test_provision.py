@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.test_lifecycle import ours_anywhere, secret
 from tests.cli.test_plan import check_document
+from tests.commands.test_lifecycle import ours_anywhere, secret
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import Cli
+    from tests.command_line import Cli
 
 CLUSTERS_ROLE = "role_assignment/flink.storage-blob-data-owner"  # nobody here can be the cluster's identity
 OUTCOME = ("outcome", "error", "seconds")

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.test_lifecycle import FACTORY, arm, secret
+from tests.commands.test_lifecycle import FACTORY, arm, secret
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import Cli
+    from tests.command_line import Cli
 
 OURS = {
     "a variable": "sentinel-variable-5d1c",

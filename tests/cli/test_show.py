@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.cli.test_lifecycle import secret
+from tests.commands.test_lifecycle import secret
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import Cli
+    from tests.command_line import Cli
 
 DAY = 24 * 60 * 60
 
@@ -82,7 +82,7 @@ def test_outputs_are_ids_urls_and_names(provisioned: Cli) -> None:
 
 
 def test_an_airflow_rendered_is_the_airflow_deployed(provisioned: Cli) -> None:
-    from tests.cli.test_lifecycle import FACTORY, LAKE, arm
+    from tests.commands.test_lifecycle import FACTORY, LAKE, arm
 
     found = provisioned.done("render", "--json").json()
 

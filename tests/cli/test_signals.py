@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.test_lifecycle import ours_anywhere
+from tests.commands.test_lifecycle import ours_anywhere
 
 if TYPE_CHECKING:
     import subprocess
     from pathlib import Path
 
-    from tests.cli.conftest import Cli
+    from tests.command_line import Cli
 
 
 def until(process: subprocess.Popen[str], word: str) -> None:

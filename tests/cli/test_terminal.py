@@ -21,7 +21,7 @@ from tests.reliability.leases import lease
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.cli.conftest import Cli
+    from tests.command_line import Cli
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 STEP = Step(address=Address("toy", "one"), action=Action.UPDATE)

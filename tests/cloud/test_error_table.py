@@ -13,6 +13,7 @@ from provisioner.errors import Unreachable
 from tests.cloud.test_errors import Answer
 
 TESTS = Path(__file__).parents[1]
+DOCTOR = "commands/test_doctor.py"
 # Where the local Azure answers so and a run (or a client of ours) ends right.
 SHOWN = {
     "PrincipalNotFound": "kinds/test_contract.py::test_replicas_that_lag_are_waited_for",
@@ -20,21 +21,21 @@ SHOWN = {
     "AADSTS7000215": "kinds/test_client_secret.py::test_it_is_proven_only_when_every_replica_knows_it",
     "Request_ResourceNotFound": "kinds/test_contract.py::test_replicas_that_lag_are_waited_for",
     "NoBackingApplicationObject": "kinds/test_service_principal.py::test_an_application_made_just_now_is_waited_for",
-    "ForbiddenByRbac": "cli/test_access.py::test_a_run_waits_for_the_access",
-    "AuthorizationPermissionMismatch": "cli/test_access.py::test_a_run_waits_for_the_access",
+    "ForbiddenByRbac": "commands/test_access.py::test_a_run_waits_for_the_access",
+    "AuthorizationPermissionMismatch": "commands/test_access.py::test_a_run_waits_for_the_access",
     "AuthorizationFailed": "cli/test_bad_input.py::test_a_caller_without_any_right_is_told",
-    "Authorization_RequestDenied": "cli/test_graph_rights.py::test_who_may_only_read_the_directory_is_told",
-    "ForbiddenByFirewall": "cli/test_doctor.py::test_a_vault_behind_a_firewall",
-    "ForbiddenByConnection": "cli/test_doctor.py::test_a_vault_behind_a_firewall",
-    "AuthorizationFailure": "cli/test_doctor.py::test_an_account_behind_a_firewall",
+    "Authorization_RequestDenied": "commands/test_graph_rights.py::test_who_may_only_read_the_directory_is_told",
+    "ForbiddenByFirewall": f"{DOCTOR}::test_a_vault_behind_a_firewall",
+    "ForbiddenByConnection": f"{DOCTOR}::test_a_vault_behind_a_firewall",
+    "AuthorizationFailure": f"{DOCTOR}::test_an_account_behind_a_firewall",
     "RoleAssignmentExists": "cloud/test_handling.py::test_a_grant_that_stands_under_another_name",
     "RoleAssignmentUpdateNotPermitted": "cloud/test_handling.py::test_an_assignment_keeps_its_principal",
     "ObjectIsDeletedButRecoverable": "kinds/test_vault_secret.py::test_it_is_absent_then_made_then_as_declared",
     "Another object with the same value for property": "kinds/test_application.py::test_a_soft_deleted_one_comes_back",
-    "A vault with the same name already exists in deleted state": "cli/test_doctor.py::test_a_deleted_vault_of_ours",
-    "VaultAlreadyExists": "cli/test_doctor.py::test_names_that_others_have",
+    "A vault with the same name already exists in deleted state": f"{DOCTOR}::test_a_deleted_vault_of_ours",
+    "VaultAlreadyExists": f"{DOCTOR}::test_names_that_others_have",
     "Operation 'DeletedVaultPurge' is not allowed": "cloud/test_handling.py::test_a_protected_vault_is_not_purged",
-    "StorageAccountAlreadyTaken": "cli/test_doctor.py::test_names_that_others_have",
+    "StorageAccountAlreadyTaken": f"{DOCTOR}::test_names_that_others_have",
     "TooManyRequests": "cloud/test_handling.py::test_what_a_second_try_mends",
     "Throttled": "cloud/test_handling.py::test_what_a_second_try_mends",
     "AnotherOperationInProgress": "cloud/test_handling.py::test_what_a_second_try_mends",
@@ -49,8 +50,8 @@ SHOWN = {
     "ScopeLocked": "cloud/test_handling.py::test_what_a_person_must_mend",
     "AccountNameInvalid": "cloud/test_handling.py::test_what_a_person_must_mend",
     "SecretDisabled": "kinds/test_vault_secret.py::test_a_disabled_one_is_drift",
-    "CredentialInvalidLifetimeAsPerAppPolicy": "cli/test_doctor.py::test_a_tenant_that_admits_shorter_secrets",
-    "CredentialTypeNotAllowedAsPerAppPolicy": "cli/test_doctor.py::test_a_tenant_that_admits_no_secrets",
+    "CredentialInvalidLifetimeAsPerAppPolicy": f"{DOCTOR}::test_a_tenant_that_admits_shorter_secrets",
+    "CredentialTypeNotAllowedAsPerAppPolicy": f"{DOCTOR}::test_a_tenant_that_admits_no_secrets",
 }
 
 

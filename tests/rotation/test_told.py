@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.cli.conftest import Cli, cli, provisioned
-from tests.cli.test_lifecycle import FACTORY, arm
+from tests.command_line import Cli, cli, provisioned
+from tests.commands.test_lifecycle import FACTORY, arm
 from tests.rotation.world import API_SECRET, DAY, VAULT
 
 if TYPE_CHECKING:

@@ -22,6 +22,7 @@ TESTS = (
     "tests/localazure/test_raw_requests.py",
     "tests/localazure/test_shapes.py",
     "tests/rotation/test_between.py",
+    "tests/render",
     "tests/spec",
 )
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.cli.test_graph_rights import consented
+from tests.commands.test_graph_rights import consented
 from tests.emulator import ARM, GRAPH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.cli.conftest import Cli, Said
+    from tests.command_line import Cli, Said
 
 GROUP = "/resourceGroups/flink-local"
 POLICY = "policies/defaultAppManagementPolicy"

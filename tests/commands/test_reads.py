@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import Cli
+    from tests.command_line import Cli
 
 
 def test_a_plan_reads_each_resource_once(cli: Cli) -> None:

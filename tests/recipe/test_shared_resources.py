@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provisioner.secret import Secret
-from tests.cli.conftest import Cli
-from tests.cli.test_lifecycle import FACTORY, VAULT, arm
+from tests.command_line import Cli
+from tests.commands.test_lifecycle import FACTORY, VAULT, arm
 
 if TYPE_CHECKING:
     from tests.emulator import LocalAzure

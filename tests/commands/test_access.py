@@ -10,7 +10,7 @@ import pytest
 from tests.reliability.leases import lease
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import Cli
+    from tests.command_line import Cli
 
 
 def now(cli: Cli) -> datetime:

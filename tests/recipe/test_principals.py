@@ -11,7 +11,7 @@ from tests.emulator import ARM
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.cli.conftest import Cli
+    from tests.command_line import Cli
 
 GROUP = "/resourceGroups/flink-local"
 ACCOUNT = f"{GROUP}/providers/Microsoft.Storage/storageAccounts/stflinklocal"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tests.emulator import ARM
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import Cli
+    from tests.command_line import Cli
 
 RUNTIME = (
     "/resourceGroups/flink-platform/providers/Microsoft.DataFactory/factories/flink-factory-local"

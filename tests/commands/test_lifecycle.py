@@ -7,7 +7,7 @@ import pytest
 from tests.emulator import ARM
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import Cli
+    from tests.command_line import Cli
 
 GROUP = "/resourceGroups/flink-local"
 VAULT = "https://kv-flink-local.vault.azure.net"

@@ -16,7 +16,7 @@ import yaml
 
 from localazure.app import process
 from tests import emulator
-from tests.cli.conftest import ROOT, Said
+from tests.command_line import ROOT, Said
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator

@@ -10,7 +10,7 @@ from provisioner.secret import Secret
 from tests.emulator import ARM
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import Cli
+    from tests.command_line import Cli
 
 DAY = 86_400
 VAULT = "https://kv-flink-local.vault.azure.net"

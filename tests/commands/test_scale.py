@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from tests.cli.test_lifecycle import secret
+from tests.commands.test_lifecycle import secret
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import Cli
+    from tests.command_line import Cli
 
 VARIABLES, PRINCIPALS, JARS = 60, 6, 3
 LOWERED = {"vault.create": 30, "arm.reads": 60, "arm.writes": 60, "arm.deletes": 60}

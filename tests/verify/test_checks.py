@@ -9,7 +9,7 @@ import pytest
 from tests.emulator import ARM
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import Cli, Said
+    from tests.command_line import Cli, Said
     from tests.emulator import LocalAzure
 
 PLATFORM = "/resourceGroups/flink-platform/providers"

@@ -1,0 +1,39 @@
+"""Flink on HDInsight on AKS: the cluster is looked up, and a run's configuration may name another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from provisioner.recipe.targets.flink import hdinsight_aks
+from tests.environment_files import PLATFORM, SUBSCRIPTION, loaded
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CLUSTER = f"{PLATFORM}/Microsoft.HDInsight/clusterpools/pool/clusters/flink"
+OTHER = SUBSCRIPTION.replace("0", "1")
+
+
+def test_the_cluster_is_one_node_and_the_public_one_is_noted_as_retired(tmp_path: Path) -> None:
+    public = hdinsight_aks.declare(loaded(tmp_path))
+    local = hdinsight_aks.declare(loaded(tmp_path, cloud="local"))
+    assert [node.address for node in public.nodes] == [public.address]
+    assert (public.scope, local.notes) == (CLUSTER, ())
+    assert "retired on 31 January 2025" in public.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("conf", "cluster"),
+    [
+        ({}, CLUSTER),
+        ({"clusterNm": "", "jarName": "job.jar"}, CLUSTER),
+        ({"subscription": OTHER}, CLUSTER.replace(SUBSCRIPTION, OTHER)),
+        ({"subscritpion": OTHER}, CLUSTER.replace(SUBSCRIPTION, OTHER)),  # as the article spells it
+        ({"rg": "other"}, CLUSTER.replace("platform", "other")),
+        ({"poolNm": "p", "clusterNm": "c"}, f"{PLATFORM}/Microsoft.HDInsight/clusterpools/p/clusters/c"),
+    ],
+)
+def test_a_runs_configuration_leads_to_a_cluster(conf: dict[str, str], cluster: str) -> None:
+    assert hdinsight_aks._cluster(CLUSTER, conf) == cluster  # pyright: ignore[reportPrivateUsage]  # needs no cloud
