@@ -6,16 +6,31 @@ argument. Each file in `kinds/` has one module-level `KIND`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from provisioner.errors import Firewalled, NotAuthorized, UnknownReference
-from provisioner.model import Address, Change, Fate, Found, Holding, Observed, Proof, Ref, Unproven, Usage, View
+from provisioner.model import (
+    Address,
+    Change,
+    Fate,
+    Found,
+    Holding,
+    Observed,
+    Proof,
+    Published,
+    ReadBy,
+    Ref,
+    Unproven,
+    Usage,
+    View,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
     from provisioner.cloud.cloud import Cloud
     from provisioner.secret import Secret
 
@@ -23,7 +38,6 @@ D = TypeVar("D")
 O = TypeVar("O", bound=Observed)  # noqa: E741  # D and O are desired and observed throughout
 T = TypeVar("T")
 
-Outputs = Mapping[str, Any]
 MARK = "provisioner-environment"
 
 
@@ -46,18 +60,23 @@ class Checked:
     about: str = ""
 
 
+@dataclass(frozen=True)
+class Right:
+    """What writing a resource takes: an ARM action on a scope, or a permission of Graph's, for the whole tenant."""
+
+    action: str
+    scope: str = ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Kind(Generic[D, O]):
     """What the engine may ask of a kind.
 
-    identity: the desired fields that `read` needs; while one of them is an unknown Ref the resource is absent.
     check: raises Refused for what could never be made; asked first of all, when Refs are unknown, but for teardown.
     container: what bears no mark of ours is adopted: checked, never changed, never deleted.
     keyed: an adopted one is not ours, but keys in it are: they are changed, and `delete` takes them out again; says
     whether there are any.
-    secrets: outputs that are never published, only made (`create`, `rotate`) or copied (`reveal`).
-    right: the ARM action that writing it takes, on the resource that its first identity field names; or a permission of
-    Graph's.
+    right: what writing it takes.
     ready: what else decides whether it can be written and used; asked only where something is to be written, of what
     stands and of what does not (then observed is None). Raises CloudError for what could not be asked.
     traces: what there is still of one that is not there (a deleted one keeps its name), in a few words for the plan.
@@ -67,7 +86,7 @@ class Kind(Generic[D, O]):
     second reading lacks ours.
 
     Pure: diff, publish (view is None while observing), holds (by credential), fate (of what is not declared), lingers.
-    `prove` gets what was made, and under `read_by` who reads it in use (model.ReadBy), or None.
+    `prove` gets what was made, and who reads it in use, or None.
     Reads: read, check, owned (marked resources in a scope), strangers (contents without our mark), prove, reveal,
     gone (whether a deleted credential's old text works no more), notes (what else there a person should know of),
     placed (whether what it stands in is there: asked in a teardown, while another environment's may remove that).
@@ -76,17 +95,14 @@ class Kind(Generic[D, O]):
     """
 
     name: str
-    outputs: tuple[str, ...] = ()
-    secrets: tuple[str, ...] = ()
-    identity: tuple[str, ...] = ()
     container: bool = False
-    right: str = ""
+    right: Callable[[D], Right] | None = None
     merges: bool = False
     keyed: Callable[[O], bool] | None = None
     leaves: Callable[[D], str] | None = None
 
     diff: Callable[[D, O, View], Sequence[Change]]
-    publish: Callable[[O, View | None], Outputs]
+    publish: Callable[[O, View | None], Published]
     holds: Callable[[O], Mapping[Address, Sequence[Holding]]] | None = None
     fate: Callable[[O, Address, View], Fate] | None = None
     lingers: Callable[[O, datetime], str] | None = None
@@ -98,14 +114,14 @@ class Kind(Generic[D, O]):
     notes: Callable[[Cloud, D], Sequence[str]] | None = None
     owned: Callable[[Cloud, Any], Sequence[Found]] | None = None
     strangers: Callable[[Cloud, O], Sequence[str]] | None = None
-    prove: Callable[[Cloud, D, O, Outputs], Proof | Unproven] | None = None
+    prove: Callable[[Cloud, D, O, Published, ReadBy | None], Proof | Unproven] | None = None
     gone: Callable[[Cloud, O, Secret], bool] | None = None
     placed: Callable[[Cloud, D], bool] | None = None
     reveal: Callable[[Cloud, O, str], Secret] | None = None
 
-    create: Callable[[Cloud, D], Outputs | None] | None = None
-    update: Callable[[Cloud, D, O], Outputs | None] | None = None
-    rotate: Callable[[Cloud, D, O, View], Outputs | None] | None = None
+    create: Callable[[Cloud, D], Published | None] | None = None
+    update: Callable[[Cloud, D, O], Published | None] | None = None
+    rotate: Callable[[Cloud, D, O, View], Published | None] | None = None
     delete: Callable[[Cloud, O], None] | None = None
     use: Callable[[Cloud, O], Usage] | None = None
 
@@ -125,28 +141,29 @@ def let_in(attempt: Callable[[], None], line: str) -> Checked:
     return Checked(verdict=Verdict.HOLDS, what="its firewall lets this machine in")
 
 
-def known(value: T | Ref) -> T:
+def known(value: T | Ref[T]) -> T:
     """The value of a field that the engine has resolved by now."""
     if isinstance(value, Ref):
-        raise UnknownReference(address="", target=str(value.address))
+        raise UnknownReference(address="", target=str(cast("Ref[T]", value).address))
     return value
 
 
-def nothing(_observed: Observed, _view: View | None) -> Outputs:
+def publish_nothing(_observed: Observed, _view: View | None) -> Published:
     """`publish` of a kind that others need nothing from."""
-    return {}
+    return Published()
 
 
 def shown(value: object) -> str:
     """A value as a plan may show it; secrets and unknown values show as such."""
-    return str(value) if isinstance(value, (str, Ref, Address, datetime, timedelta)) else repr(value)
+    plain = (str, Ref, Address, datetime, timedelta)
+    return str(cast("object", value)) if isinstance(value, plain) else repr(value)
 
 
 def compare(name: str, before: object, after: object, **more: Any) -> tuple[Change, ...]:
     """One Change if the two differ, else none. Not for secrets."""
     if not isinstance(after, Ref) and before == after:
         return ()
-    return (Change(field=name, before=shown(before), after=shown(after), **more),)
+    return (Change(field=name, before=shown(before), after=shown(cast("object", after)), **more),)
 
 
 def compare_tags(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Change, ...]:

@@ -72,6 +72,6 @@ def outputs(run: Run) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for address, reading in snapshot.readings.items():
         if reading.observed is not None:
-            published = run.kinds[address.kind].publish(reading.observed, None)
+            published = run.kinds[address.kind].publish(reading.observed, None).known()
             found[str(address)] = {name: str(value) for name, value in published.items()}
     return found

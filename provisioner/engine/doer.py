@@ -19,6 +19,7 @@ from provisioner.model import (
     Observed,
     Plan,
     Proof,
+    Published,
     ReadBy,
     Step,
     Unproven,
@@ -88,7 +89,7 @@ class Doer:
         kind = self.kinds[step.address.kind]
         untold = self._succeeded(step) if step.succeeded else ""
         if step.action in (Action.DELETE, Action.REPLACE) and kind.delete and step.observed is not None:
-            self._note(step, removed=getattr(step.observed, "key_id", None) if kind.secrets else None)
+            self._note(step, removed=getattr(step.observed, "key_id", None) if kind.rotate else None)
             old = self._old_text(step, kind)
             kind.delete(self.cloud, step.observed)
             self._dead(step, kind, old)
@@ -105,14 +106,15 @@ class Doer:
     def _set(self, kind: Kind[Any, Any], step: Step, desired: Any) -> str:
         """Write it, read it back, prove it."""
         made = self._write(kind, step, desired)
-        if kind.secrets and made:
+        values = made.known() if made else {}
+        if kind.rotate and made:
             replaced = next((change.before for change in step.changes if change.field == "key_id"), None)
-            self._note(step, key_id=made.get("key_id"), replaced=replaced)
+            self._note(step, key_id=values.get("key_id"), replaced=replaced)
         observed = self._read_back(kind, step, desired)
         for held in kind.holds(observed).values() if kind.holds else ():
             self._note(step, published=next((one.key_id for one in held if one.current), None))
-        self.outputs[step.address] = {**kind.publish(observed, None), **(made or {})}
-        return self._proven(kind, step, desired, observed)
+        self.outputs[step.address] = {**kind.publish(observed, None).known(), **values}
+        return self._proven(kind, step, desired, observed, made or Published())
 
     def _displaced(self, kind: Kind[Any, Any], desired: Any) -> bool:
         """Whether this is a teardown, and another environment's has removed meanwhile what the resource stands in."""
@@ -166,7 +168,7 @@ class Doer:
         held = self._steps[place].observed if place in self._steps else None
         return reveal(self.cloud, held, key_id) if reveal is not None and held is not None else None
 
-    def _write(self, kind: Kind[Any, Any], step: Step, desired: Any) -> Mapping[str, Any] | None:
+    def _write(self, kind: Kind[Any, Any], step: Step, desired: Any) -> Published | None:
         if step.action is Action.UPDATE and kind.update:
             return kind.update(self.cloud, desired, step.observed)
         if step.action is Action.ROTATE and kind.rotate:
@@ -179,7 +181,7 @@ class Doer:
         """Credentials that this step writes and that no step of this run made: read where they are held."""
         copied: dict[Address, Mapping[str, Any]] = {}
         for ref in refs(resolve(desired, self.outputs)):
-            if ref.output in self.kinds[ref.address.kind].secrets and ref.address in self.plan.sources:
+            if ref.secret and ref.address in self.plan.sources:
                 value = self._revealed(*self.plan.sources[ref.address])
                 if value is not None:
                     copied[ref.address] = {**self.outputs.get(ref.address, {}), ref.output: value}
@@ -193,7 +195,7 @@ class Doer:
             observed = kind.read(self.cloud, desired)
             if observed is None:
                 self._require_place(kind, step, desired)
-            changes = () if observed is None or kind.secrets else tuple(kind.diff(desired, observed, self.view))
+            changes = () if observed is None or kind.rotate else tuple(kind.diff(desired, observed, self.view))
             last[:] = [(observed, tuple(c for c in changes if c.forces is not Forces.REFUSE))]
             if kind.merges and kind.update and observed is not None and last[0][1]:
                 kind.update(self.cloud, desired, observed)
@@ -206,13 +208,13 @@ class Doer:
             raise Unexpected(operation=f"reading {step.address} back", message=f"still not as written: {differing}")
         return observed
 
-    def _proven(self, kind: Kind[Any, Any], step: Step, desired: Any, observed: Observed) -> str:
+    def _proven(self, kind: Kind[Any, Any], step: Step, desired: Any, observed: Observed, made: Published) -> str:
         if kind.prove is None:
             return ""
-        prove, made, proofs = kind.prove, self.outputs[step.address], list[Proof | Unproven]([Proof.NOT_YET])
+        prove, proofs = kind.prove, list[Proof | Unproven]([Proof.NOT_YET])
 
         def usable() -> bool:
-            proofs[:] = [prove(self.cloud, desired, observed, {**made, "read_by": self._reader(step)})]
+            proofs[:] = [prove(self.cloud, desired, observed, made, self._reader(step))]
             if proofs[0] is Proof.NOT_YET:
                 self._require_place(kind, step, desired)
             return proofs[0] is not Proof.NOT_YET and not getattr(proofs[0], "error", None)

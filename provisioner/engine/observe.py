@@ -16,7 +16,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from provisioner.errors import CloudError, NotAuthorized, NotFound, ProvisionerError
-from provisioner.model import Address, Leftover, Node, Reading, Recipe, Search, Snapshot, refs, resolve
+from provisioner.model import Address, Leftover, Node, Reading, Recipe, Search, Snapshot, identity_refs, refs, resolve
 
 if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
@@ -92,7 +92,7 @@ class _Readings:
 
     def _start(self, node: Node) -> None:
         """Begin to read a node, or let it wait for what its identity refers to."""
-        wanted = {ref for name in self._kinds[node.address.kind].identity for ref in refs(getattr(node.desired, name))}
+        wanted = set(identity_refs(node.desired))
         unread = next((ref.address for ref in wanted if ref.address not in self._done), None)
         unknown = any(ref.output not in self._outputs.get(ref.address, {}) for ref in wanted)
         if self._without_container(node) or (unread is None and unknown):
@@ -120,7 +120,7 @@ class _Readings:
             reading = Reading(node=node)
         self._done[node.address] = reading
         if reading.observed is not None:
-            self._outputs[node.address] = self._kinds[node.address.kind].publish(reading.observed, None)
+            self._outputs[node.address] = self._kinds[node.address.kind].publish(reading.observed, None).known()
         self._ready.extend(self._awaiting.pop(node.address, ()))
 
     def _read(self, node: Node) -> Reading:

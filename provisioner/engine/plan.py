@@ -33,6 +33,7 @@ from provisioner.model import (
     Snapshot,
     Step,
     View,
+    identity_refs,
     refs,
     resolve,
 )
@@ -132,17 +133,17 @@ def view_of(recipe: Recipe, snapshot: Snapshot, kinds: Kinds, asked: Asked) -> V
         environment_id=recipe.environment_id,
         asked=asked,
         holdings=holdings,
-        consumers=consumers(recipe, kinds),
+        consumers=consumers(recipe),
         unread=tuple(address for address, reading in snapshot.readings.items() if reading.error is not None),
     )
 
 
-def consumers(recipe: Recipe, kinds: Kinds) -> dict[Address, tuple[Address, ...]]:
+def consumers(recipe: Recipe) -> dict[Address, tuple[Address, ...]]:
     """By credential, the nodes that are to hold its value."""
     found: dict[Address, tuple[Address, ...]] = {}
     for node in recipe.nodes:
         for ref in refs(node.desired):
-            if ref.output in kinds[ref.address.kind].secrets:
+            if ref.secret:
                 found[ref.address] = (*found.get(ref.address, ()), node.address)
     return found
 
@@ -188,7 +189,7 @@ class _Walk:
         fate = fate_of(leftover.observed, leftover.address, self.view) if fate_of else gone
         if fate.action is not Action.KEEP:
             step = leftover_step(leftover, fate, self.snapshot)
-            routine = bool(self.kinds[leftover.address.kind].secrets)
+            routine = self.kinds[leftover.address.kind].rotate is not None
             self.steps[leftover.address] = replace(step, routine=routine)
 
     def _fail(self, node: Node, *errors: Exception) -> None:
@@ -214,8 +215,7 @@ class _Walk:
 
     def _places(self, node: Node) -> tuple[Address, ...]:
         """What it is read by: the resources that its identity refers to, and its container."""
-        identity = self.kinds[node.address.kind].identity
-        asked = {ref.address for name in identity for ref in refs(getattr(node.desired, name))}
+        asked = {ref.address for ref in identity_refs(node.desired)}
         return (*asked, *((node.container,) if node.container else ()))
 
     def _make(self, node: Node, traces: str) -> None:
@@ -239,7 +239,7 @@ class _Walk:
         note = "adopted: there before us, left as it is" if adopted else reason
         self._add(node, action, changes=kept, reason=note, desired=node.desired, observed=observed)
         if action not in (Action.REPLACE, Action.ROTATE):
-            self.outputs[node.address] = kind.publish(observed, self.view)
+            self.outputs[node.address] = kind.publish(observed, self.view).known()
 
 
 def leftover_step(leftover: Leftover, fate: Fate, snapshot: Snapshot) -> Step:

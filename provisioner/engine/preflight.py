@@ -144,6 +144,6 @@ def _wanted(made: Plan, kinds: Mapping[str, Kind[Any, Any]], actions: tuple[Acti
     for step in made.steps:
         kind = kinds[step.address.kind]
         if kind.right and step.action in actions:
-            scope = getattr(step.desired, kind.identity[0]) if "/" in kind.right else ""
-            wanted.setdefault((scope, kind.right), step.address)
+            right = kind.right(step.desired)
+            wanted.setdefault((right.scope, right.action), step.address)
     return wanted

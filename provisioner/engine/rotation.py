@@ -24,13 +24,13 @@ Errors = Mapping[Address, tuple[Exception, ...]]
 
 def part(recipe: Recipe, kinds: Kinds) -> Recipe:
     """The nodes that a rotation reads, and the searches for older keys. What the lease needs is among them."""
-    wanted = {address for places in consumers(recipe, kinds).values() for address in places}
-    wanted |= {node.address for node in recipe.nodes if node.bootstrap or kinds[node.address.kind].secrets}
+    wanted = {address for places in consumers(recipe).values() for address in places}
+    wanted |= {node.address for node in recipe.nodes if node.bootstrap or kinds[node.address.kind].rotate}
     near = closure(wanted, {node.address: node.all_needs() for node in recipe.nodes})
     return replace(
         recipe,
         nodes=tuple(node for node in recipe.nodes if node.address in near),
-        searches=tuple(search for search in recipe.searches if kinds[search.kind].secrets),
+        searches=tuple(search for search in recipe.searches if kinds[search.kind].rotate),
     )
 
 
@@ -41,7 +41,7 @@ def rotation(recipe: Recipe, snapshot: Snapshot, kinds: Kinds, asked: Asked) -> 
     others go on. Raises what `plan` raises where that leaves none that was asked for, or another resource is to blame.
     """
     made, errors = decide(recipe, snapshot, kinds, asked)
-    held_up = {c: places for c, places in consumers(recipe, kinds).items() if not errors.keys().isdisjoint(places)}
+    held_up = {c: places for c, places in consumers(recipe).items() if not errors.keys().isdisjoint(places)}
     if not held_up:
         return _of_credentials(raised(made, errors), recipe, kinds)
     told = {address for places in held_up.values() for address in places}
@@ -54,7 +54,7 @@ def rotation(recipe: Recipe, snapshot: Snapshot, kinds: Kinds, asked: Asked) -> 
 
 
 def _credentials(recipe: Recipe, kinds: Kinds) -> tuple[Address, ...]:
-    return tuple(node.address for node in recipe.nodes if kinds[node.address.kind].secrets)
+    return tuple(node.address for node in recipe.nodes if kinds[node.address.kind].rotate)
 
 
 def _without(snapshot: Snapshot, credentials: Iterable[Address]) -> Snapshot:
@@ -87,8 +87,8 @@ def _of_credentials(made: Plan, recipe: Recipe, kinds: Kinds) -> Plan:
 
     Raises Refused where a place cannot be reached before something else is made.
     """
-    places = {place for places in consumers(recipe, kinds).values() for place in places}
-    wanted = {s.address for s in made.steps if s.access or s.address in places or kinds[s.address.kind].secrets}
+    places = {place for places in consumers(recipe).values() for place in places}
+    wanted = {s.address for s in made.steps if s.access or s.address in places or kinds[s.address.kind].rotate}
     other = {s.address for s in made.steps if s.action is Action.CREATE and s.address not in wanted}
     for step in made.steps:
         missing = [address for address in step.after if address in other]

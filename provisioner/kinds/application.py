@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from provisioner.errors import Conflict, NotFound, Refused
-from provisioner.kind import MARK, Kind, Outputs, compare
-from provisioner.model import Action, Address, Change, Fate, Found, Intent, Observed, View
+from provisioner.kind import MARK, Kind, Right, compare
+from provisioner.model import Action, Address, Change, Fate, Found, Intent, Observed, Output, Published, View
 
 if TYPE_CHECKING:
     from provisioner.cloud.clients.graph import Application as Shown
@@ -45,6 +45,15 @@ class Scope:
     environment: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Outputs(Published):
+    """What secrets and principals hang on."""
+
+    object_id: Output[str] = Output()
+    client_id: Output[str] = Output()
+    display_name: Output[str] = Output()
+
+
 def read(cloud: Cloud, desired: Application) -> RegisteredApplication | None:
     """Raises Refused if the application that the spec adopts is not there."""
     if desired.client_id is None:
@@ -66,11 +75,7 @@ def diff(desired: Application, observed: RegisteredApplication, _view: View) -> 
 
 def publish(observed: RegisteredApplication, _view: View | None) -> Outputs:
     """What secrets and principals hang on."""
-    return {
-        "object_id": observed.object_id,
-        "client_id": observed.client_id,
-        "display_name": observed.display_name,
-    }
+    return Outputs(object_id=observed.object_id, client_id=observed.client_id, display_name=observed.display_name)
 
 
 def create(cloud: Cloud, desired: Application) -> None:
@@ -164,9 +169,8 @@ def _mark(environment: str) -> str:
 
 KIND = Kind(
     name="application",
-    outputs=("object_id", "client_id", "display_name"),
     container=True,
-    right="Application.ReadWrite.OwnedBy",
+    right=lambda _: Right("Application.ReadWrite.OwnedBy"),
     diff=diff,
     publish=publish,
     read=read,

@@ -11,13 +11,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from provisioner.errors import NotAuthorized, Unreachable
-from provisioner.kind import MARK, Kind, nothing
-from provisioner.model import Action, Address, Change, Fate, Found, Intent, Observed, Proof, View
+from provisioner.kind import MARK, Kind, Right, publish_nothing
+from provisioner.model import Action, Address, Change, Fate, Found, Intent, Observed, Proof, Published, ReadBy, View
 
 if TYPE_CHECKING:
     from provisioner.cloud.clients.authorization import Assignment
     from provisioner.cloud.cloud import Cloud
-    from provisioner.kind import Outputs
 
 SECRETS = "Microsoft.KeyVault/vaults/secrets"
 BLOBS = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs"
@@ -167,7 +166,9 @@ def _fate(_observed: ObservedCallerAccess, _address: Address, view: View) -> Fat
     return Fate(action=Action.KEEP, reason="another caller's")
 
 
-def _prove(cloud: Cloud, desired: CallerAccess, _observed: ObservedCallerAccess, _made: Outputs) -> Proof:
+def _prove(
+    cloud: Cloud, desired: CallerAccess, _observed: ObservedCallerAccess, _made: Published, _reader: ReadBy | None
+) -> Proof:
     return Proof.USABLE if _let_in(cloud, desired) else Proof.NOT_YET
 
 
@@ -192,11 +193,10 @@ def _delete(cloud: Cloud, observed: ObservedCallerAccess) -> None:
 
 KIND: Kind[CallerAccess, ObservedCallerAccess] = Kind(
     name="caller_access",
-    identity=("scope",),
-    right="Microsoft.Authorization/roleAssignments/write",
+    right=lambda desired: Right("Microsoft.Authorization/roleAssignments/write", desired.scope),
     merges=True,
     diff=_diff,
-    publish=nothing,
+    publish=publish_nothing,
     fate=_fate,
     read=_read,
     owned=_owned,

@@ -6,8 +6,8 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from provisioner.kind import Kind, Outputs, compare
-from provisioner.model import Change, Forces, Found, Observed, View
+from provisioner.kind import Kind, compare
+from provisioner.model import Change, Forces, Found, Observed, Output, Published, View
 
 if TYPE_CHECKING:
     from provisioner.cloud.clients.data_lake import PathProperties
@@ -55,6 +55,14 @@ class ObservedDagFile(Observed):
     url: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Outputs(Published):
+    """What others may refer to."""
+
+    url: Output[str] = Output()
+    sha256: Output[str] = Output()
+
+
 def _read(cloud: Cloud, desired: DagFile) -> ObservedDagFile | None:
     found = cloud.data_lake.find_path(desired.account, desired.filesystem, desired.path)
     scope = Scope(account=desired.account, filesystem=desired.filesystem, environment=desired.environment)
@@ -89,7 +97,7 @@ def _diff(desired: DagFile, observed: ObservedDagFile, _view: View) -> tuple[Cha
 
 
 def _publish(observed: ObservedDagFile, _view: View | None) -> Outputs:
-    return {"url": observed.url, "sha256": observed.sha256}
+    return Outputs(url=observed.url, sha256=observed.sha256)
 
 
 def _owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
@@ -125,8 +133,6 @@ def _delete(cloud: Cloud, observed: ObservedDagFile) -> None:
 
 KIND: Kind[DagFile, ObservedDagFile] = Kind(
     name=NAME,
-    outputs=("url", "sha256"),
-    identity=("account", "filesystem", "path"),
     diff=_diff,
     publish=_publish,
     read=_read,

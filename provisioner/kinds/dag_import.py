@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from provisioner.errors import NotFound
-from provisioner.kind import Kind, compare, nothing
+from provisioner.kind import Kind, compare, publish_nothing
 from provisioner.model import Change, Observed, View
 
 if TYPE_CHECKING:
@@ -111,10 +111,9 @@ def _leaves(desired: DagImport) -> str:
 
 KIND: Kind[DagImport, ObservedDagImport] = Kind(
     name="dag_import",
-    identity=("factory_id", "runtime", "account", "filesystem", "path"),
     leaves=_leaves,
     diff=_diff,
-    publish=nothing,
+    publish=publish_nothing,
     read=_read,
     create=_create,
     update=_update,

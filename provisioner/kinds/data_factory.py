@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from provisioner.kind import Kind, Outputs
-from provisioner.model import Change, Forces, Observed, View
+from provisioner.kind import Kind
+from provisioner.model import Change, Forces, Observed, Output, Published, View
 
 if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
@@ -28,6 +28,15 @@ class ObservedDataFactory(Observed):
     id: str
     principal_id: str
     location: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outputs(Published):
+    """What others may refer to; a factory without an identity has no `principal_id`."""
+
+    id: Output[str] = Output()
+    location: Output[str] = Output()
+    principal_id: Output[str] = Output()
 
 
 def _read(cloud: Cloud, desired: DataFactory) -> ObservedDataFactory | None:
@@ -52,14 +61,11 @@ def _diff(_desired: DataFactory, observed: ObservedDataFactory, _view: View) -> 
 
 
 def _publish(observed: ObservedDataFactory, _view: View | None) -> Outputs:
-    identity = {"principal_id": observed.principal_id} if observed.principal_id else {}
-    return {"id": observed.id, "location": observed.location, **identity}
+    return Outputs(id=observed.id, location=observed.location, principal_id=observed.principal_id or None)
 
 
 KIND: Kind[DataFactory, ObservedDataFactory] = Kind(
     name="data_factory",
-    outputs=("id", "principal_id", "location"),
-    identity=("id",),
     diff=_diff,
     publish=_publish,
     read=_read,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from provisioner.kind import Kind, Outputs
-from provisioner.model import Change, Forces, Observed, View
+from provisioner.kind import Kind
+from provisioner.model import Change, Forces, Observed, Output, Published, View
 
 if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
@@ -30,6 +30,13 @@ class ObservedFilesystem(Observed):
     environment: str
     hierarchical: bool
     url: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outputs(Published):
+    """What others may refer to."""
+
+    url: Output[str] = Output()
 
 
 def _read(cloud: Cloud, desired: Filesystem) -> ObservedFilesystem | None:
@@ -56,7 +63,7 @@ def _diff(_desired: Filesystem, observed: ObservedFilesystem, _view: View) -> tu
 
 
 def _publish(observed: ObservedFilesystem, _view: View | None) -> Outputs:
-    return {"url": observed.url}
+    return Outputs(url=observed.url)
 
 
 def _strangers(cloud: Cloud, observed: ObservedFilesystem) -> tuple[str, ...]:
@@ -73,8 +80,6 @@ def _delete(cloud: Cloud, observed: ObservedFilesystem) -> None:
 
 KIND: Kind[Filesystem, ObservedFilesystem] = Kind(
     name="filesystem",
-    outputs=("url",),
-    identity=("account", "name"),
     container=True,
     diff=_diff,
     publish=_publish,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from provisioner.kind import Checked, Kind, Outputs, Verdict
-from provisioner.model import Change, Forces, Observed, View
+from provisioner.kind import Checked, Kind, Verdict
+from provisioner.model import Change, Forces, Observed, Output, Published, View
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +36,15 @@ class ObservedFlinkCluster(Observed):
     status: str
     identity_object_id: str
     identity_resource_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outputs(Published):
+    """What others may refer to; of its identity only what the cluster shows."""
+
+    id: Output[str] = Output()
+    identity_object_id: Output[str] = Output()
+    identity_resource_id: Output[str] = Output()
 
 
 def _read(cloud: Cloud, desired: FlinkCluster) -> ObservedFlinkCluster | None:
@@ -94,17 +103,17 @@ def _ready(_cloud: Cloud, desired: FlinkCluster, observed: ObservedFlinkCluster 
 
 
 def _publish(observed: ObservedFlinkCluster, _view: View | None) -> Outputs:
-    identity = {
-        "identity_object_id": observed.identity_object_id,
-        "identity_resource_id": observed.identity_resource_id,
-    }
-    return {"id": observed.id, **(identity if observed.identity_object_id else {})}
+    if not observed.identity_object_id:
+        return Outputs(id=observed.id)
+    return Outputs(
+        id=observed.id,
+        identity_object_id=observed.identity_object_id,
+        identity_resource_id=observed.identity_resource_id,
+    )
 
 
 KIND: Kind[FlinkCluster, ObservedFlinkCluster] = Kind(
     name="flink_cluster",
-    outputs=("id", "identity_object_id", "identity_resource_id"),
-    identity=("id",),
     diff=_diff,
     publish=_publish,
     read=_read,

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provisioner.errors import Refused
-from provisioner.kind import Kind, Outputs, compare
-from provisioner.model import Change, Forces, Found, Observed, View
+from provisioner.kind import Kind, compare
+from provisioner.model import Change, Forces, Found, Observed, Output, Published, View
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,6 +69,13 @@ class ObservedJobJar(Observed):
     local: Fingerprint | None = field(default=None, repr=False)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Outputs(Published):
+    """What others may refer to."""
+
+    url: Output[str] = Output()
+
+
 def _read(cloud: Cloud, desired: JobJar) -> ObservedJobJar | None:
     found = cloud.data_lake.find_path(desired.account, desired.filesystem, desired.path)
     scope = Scope(account=desired.account, filesystem=desired.filesystem, environment=desired.environment)
@@ -106,7 +113,7 @@ def _diff(desired: JobJar, observed: ObservedJobJar, _view: View) -> tuple[Chang
 
 
 def _publish(observed: ObservedJobJar, _view: View | None) -> Outputs:
-    return {"url": observed.url}
+    return Outputs(url=observed.url)
 
 
 def _owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
@@ -173,8 +180,6 @@ def _unreadable(file: str, error: OSError) -> Refused:
 
 KIND: Kind[JobJar, ObservedJobJar] = Kind(
     name=NAME,
-    outputs=("url",),
-    identity=("account", "filesystem", "path"),
     diff=_diff,
     publish=_publish,
     read=_read,

@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from provisioner.errors import Conflict
-from provisioner.kind import MARK, Checked, Kind, Outputs, Verdict, compare, compare_tags, let_in
-from provisioner.model import Change, Forces, Observed, View
+from provisioner.kind import MARK, Checked, Kind, Right, Verdict, compare, compare_tags, let_in
+from provisioner.model import Change, Forces, Observed, Output, Published, View
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -47,6 +47,14 @@ class ObservedVault(Observed):
     vault: VaultState
     environment: str
     purge_on_delete: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outputs(Published):
+    """What others may refer to."""
+
+    id: Output[str] = Output()
+    uri: Output[str] = Output()
 
 
 def _read(cloud: Cloud, desired: Vault) -> ObservedVault | None:
@@ -164,7 +172,7 @@ def _lingers(observed: ObservedVault, now: datetime) -> str:
 
 
 def _publish(observed: ObservedVault, _view: View | None) -> Outputs:
-    return {"id": observed.vault.id, "uri": observed.vault.uri}
+    return Outputs(id=observed.vault.id, uri=observed.vault.uri)
 
 
 def _strangers(cloud: Cloud, observed: ObservedVault) -> tuple[str, ...]:
@@ -249,10 +257,8 @@ def _delete(cloud: Cloud, observed: ObservedVault) -> None:
 
 KIND: Kind[Vault, ObservedVault] = Kind(
     name="key_vault",
-    outputs=("id", "uri"),
-    identity=("id",),
     container=True,
-    right="Microsoft.KeyVault/vaults/write",
+    right=lambda desired: Right("Microsoft.KeyVault/vaults/write", desired.id),
     diff=_diff,
     publish=_publish,
     read=_read,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from provisioner.kind import Kind, compare, nothing
+from provisioner.kind import Kind, Right, compare, publish_nothing
 from provisioner.model import Change, Forces, Found, Observed, View
 
 if TYPE_CHECKING:
@@ -122,10 +122,9 @@ def _delete(cloud: Cloud, observed: ObservedLinkedService) -> None:
 
 KIND: Kind[LinkedService, ObservedLinkedService] = Kind(
     name="linked_service",
-    identity=("factory_id", "name"),
-    right="Microsoft.DataFactory/factories/linkedservices/write",
+    right=lambda desired: Right("Microsoft.DataFactory/factories/linkedservices/write", desired.factory_id),
     diff=_diff,
-    publish=nothing,
+    publish=publish_nothing,
     read=_read,
     owned=_owned,
     notes=_notes,

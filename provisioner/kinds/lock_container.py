@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from provisioner.kind import MARK, Kind, compare, nothing
+from provisioner.kind import MARK, Kind, Right, compare, publish_nothing
 from provisioner.model import Change, Observed, View
 
 if TYPE_CHECKING:
@@ -74,10 +74,9 @@ def _delete(cloud: Cloud, observed: ObservedLockContainer) -> None:
 
 KIND: Kind[LockContainer, ObservedLockContainer] = Kind(
     name="lock_container",
-    identity=("account_id", "name"),
-    right="Microsoft.Storage/storageAccounts/blobServices/containers/write",
+    right=lambda desired: Right("Microsoft.Storage/storageAccounts/blobServices/containers/write", desired.account_id),
     diff=_diff,
-    publish=nothing,
+    publish=publish_nothing,
     read=_read,
     create=_create,
     update=_update,

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from provisioner.errors import Conflict
-from provisioner.kind import MARK, Kind, Outputs, compare_tags
-from provisioner.model import Change, Forces, Observed, View
+from provisioner.kind import MARK, Kind, Right, compare_tags
+from provisioner.model import Change, Forces, Observed, Output, Published, View
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,6 +35,13 @@ class ObservedResourceGroup(Observed):
     environment: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Outputs(Published):
+    """What others may refer to."""
+
+    id: Output[str] = Output()
+
+
 def _read(cloud: Cloud, desired: ResourceGroup) -> ObservedResourceGroup | None:
     found = cloud.resource_groups.find_group(desired.id)
     if found is None or found.state == "Deleting":
@@ -59,7 +66,7 @@ def _diff(desired: ResourceGroup, observed: ObservedResourceGroup, _view: View) 
 
 
 def _publish(observed: ObservedResourceGroup, _view: View | None) -> Outputs:
-    return {"id": observed.id}
+    return Outputs(id=observed.id)
 
 
 def _strangers(cloud: Cloud, observed: ObservedResourceGroup) -> tuple[str, ...]:
@@ -95,10 +102,8 @@ def _delete(cloud: Cloud, observed: ObservedResourceGroup) -> None:
 
 KIND: Kind[ResourceGroup, ObservedResourceGroup] = Kind(
     name="resource_group",
-    outputs=("id",),
-    identity=("id",),
     container=True,
-    right="Microsoft.Resources/subscriptions/resourceGroups/write",
+    right=lambda desired: Right("Microsoft.Resources/subscriptions/resourceGroups/write", desired.id),
     diff=_diff,
     publish=_publish,
     read=_read,

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from provisioner.errors import Refused
-from provisioner.kind import MARK, Kind, known, nothing
-from provisioner.model import Change, Found, Observed, Proof, Ref, View
+from provisioner.kind import MARK, Kind, Right, known, publish_nothing
+from provisioner.model import IDENTITY, Change, Found, Observed, Proof, Published, ReadBy, Ref, View
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from provisioner.cloud.clients.authorization import Assignment
     from provisioner.cloud.cloud import Cloud
-    from provisioner.kind import Outputs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +22,7 @@ class RoleAssignment:
 
     scope: str
     role: str
-    principal_id: str | Ref
+    principal_id: str | Ref[str] = field(metadata=IDENTITY)
     environment: str
     label: str
 
@@ -40,7 +39,7 @@ class Scope:
 class OfPrincipal:
     """Wherever in these subscriptions a principal (its object id) has a role."""
 
-    principal_id: str | Ref
+    principal_id: str | Ref[str]
     subscriptions: tuple[str, ...]
     environment: str
 
@@ -133,7 +132,13 @@ def _removed(cloud: Cloud, scope: OfRemoved) -> Iterator[str]:
                 yield principal.object_id
 
 
-def _prove(_cloud: Cloud, _desired: RoleAssignment, _observed: ObservedRoleAssignment, _made: Outputs) -> Proof:
+def _prove(
+    _cloud: Cloud,
+    _desired: RoleAssignment,
+    _observed: ObservedRoleAssignment,
+    _made: Published,
+    _reader: ReadBy | None,
+) -> Proof:
     """Only the principal could tell, and Azure says minutes.
 
     https://learn.microsoft.com/azure/role-based-access-control/troubleshooting#symptom---role-assignment-changes-are-not-being-detected
@@ -161,11 +166,10 @@ def _delete(cloud: Cloud, observed: ObservedRoleAssignment) -> None:
 
 KIND: Kind[RoleAssignment, ObservedRoleAssignment] = Kind(
     name="role_assignment",
-    identity=("scope", "role", "principal_id"),
-    right="Microsoft.Authorization/roleAssignments/write",
+    right=lambda desired: Right("Microsoft.Authorization/roleAssignments/write", desired.scope),
     merges=True,
     diff=_diff,
-    publish=nothing,
+    publish=publish_nothing,
     read=_read,
     check=_check,
     owned=_owned,

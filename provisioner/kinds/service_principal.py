@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from provisioner.errors import NotFound
-from provisioner.kind import MARK, Kind, Outputs, known
-from provisioner.model import Change, Observed, Ref, View
+from provisioner.kind import MARK, Kind, Right, known
+from provisioner.model import IDENTITY, Change, Observed, Output, Published, Ref, View
 
 if TYPE_CHECKING:
     from provisioner.cloud.clients.graph import Principal
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class ServicePrincipal:
     """client_id: of its application. adopt: the application was made by hand, and so may this have been."""
 
-    client_id: str | Ref
+    client_id: str | Ref[str] = field(metadata=IDENTITY)
     environment: str
     adopt: bool = False
 
@@ -30,6 +30,13 @@ class RegisteredPrincipal(Observed):
     object_id: str
     client_id: str
     tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outputs(Published):
+    """What roles are assigned to."""
+
+    object_id: Output[str] = Output()
 
 
 def read(cloud: Cloud, desired: ServicePrincipal) -> RegisteredPrincipal | None:
@@ -55,7 +62,7 @@ def diff(desired: ServicePrincipal, observed: RegisteredPrincipal, _view: View) 
 
 def publish(observed: RegisteredPrincipal, _view: View | None) -> Outputs:
     """What roles are assigned to."""
-    return {"object_id": observed.object_id}
+    return Outputs(object_id=observed.object_id)
 
 
 def create(cloud: Cloud, desired: ServicePrincipal) -> None:
@@ -97,9 +104,7 @@ def _mark(environment: str) -> str:
 
 KIND = Kind(
     name="service_principal",
-    outputs=("object_id",),
-    identity=("client_id",),
-    right="Application.ReadWrite.OwnedBy",
+    right=lambda _: Right("Application.ReadWrite.OwnedBy"),
     diff=diff,
     publish=publish,
     read=read,

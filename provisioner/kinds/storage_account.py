@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from provisioner.errors import Conflict
-from provisioner.kind import MARK, Checked, Kind, Outputs, Verdict, compare, compare_tags, let_in
-from provisioner.model import Change, Forces, Observed, View
+from provisioner.kind import MARK, Checked, Kind, Right, Verdict, compare, compare_tags, let_in
+from provisioner.model import Change, Forces, Observed, Output, Published, View
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -40,6 +40,16 @@ class ObservedStorageAccount(Observed):
     account: AccountState
     environment: str
     unsafe: Mapping[str, tuple[Any, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outputs(Published):
+    """What others may refer to."""
+
+    id: Output[str] = Output()
+    name: Output[str] = Output()
+    dfs_endpoint: Output[str] = Output()
+    blob_endpoint: Output[str] = Output()
 
 
 def _read(cloud: Cloud, desired: StorageAccount) -> ObservedStorageAccount | None:
@@ -93,7 +103,7 @@ def _ready(cloud: Cloud, desired: StorageAccount, observed: ObservedStorageAccou
 def _publish(observed: ObservedStorageAccount, _view: View | None) -> Outputs:
     there = observed.account
     ends = {service: there.endpoints.get(service, "") for service in ("dfs", "blob")}
-    return {"id": there.id, "name": there.name, "dfs_endpoint": ends["dfs"], "blob_endpoint": ends["blob"]}
+    return Outputs(id=there.id, name=there.name, dfs_endpoint=ends["dfs"], blob_endpoint=ends["blob"])
 
 
 def _strangers(cloud: Cloud, observed: ObservedStorageAccount) -> tuple[str, ...]:
@@ -132,10 +142,8 @@ def _delete(cloud: Cloud, observed: ObservedStorageAccount) -> None:
 
 KIND: Kind[StorageAccount, ObservedStorageAccount] = Kind(
     name="storage_account",
-    outputs=("id", "name", "dfs_endpoint", "blob_endpoint"),
-    identity=("id",),
     container=True,
-    right="Microsoft.Storage/storageAccounts/write",
+    right=lambda desired: Right("Microsoft.Storage/storageAccounts/write", desired.id),
     diff=_diff,
     publish=_publish,
     read=_read,

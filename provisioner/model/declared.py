@@ -6,33 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, TypeVar, cast
 
+from provisioner.model.outputs import Address, Ref
 from provisioner.secret import Secret
 
-KNOWN_AFTER_APPLY = "(known after apply)"
-
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, order=True)
-class Address:
-    """Where a resource stands in an environment: `kind/name`."""
-
-    kind: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.kind}/{self.name}"
-
-
-@dataclass(frozen=True)
-class Ref:
-    """A value that another resource publishes, perhaps only once it is made."""
-
-    address: Address
-    output: str
-
-    def __str__(self) -> str:
-        return KNOWN_AFTER_APPLY
+IDENTITY = {"identity": True}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +19,7 @@ class ReadBy:
 
     place: Address
     credential: Address
-    client_id: str | Ref
+    client_id: str | Ref[str]
     secret: Secret | None = None
 
 
@@ -51,7 +29,8 @@ class Node:
 
     desired: the kind's own record, in which values may be a Ref. container: what it lives in; needs: what else must
     stand before it is written, besides its Refs. bootstrap: stands before the lease can be taken. access: lets the
-    caller of this run in; no part of the environment's drift. read_by: as whom it is proven; orders nothing.
+    caller of this run in; no part of the environment's drift. read_by: as whom it is proven; orders nothing. by_hand:
+    how a person removes it, if no API does.
     """
 
     address: Address
@@ -61,6 +40,7 @@ class Node:
     bootstrap: bool = False
     access: bool = False
     read_by: ReadBy | None = None
+    by_hand: str = ""
 
     def all_needs(self) -> tuple[Address, ...]:
         """Container, declared needs and the addresses of all Refs, each once."""
@@ -91,10 +71,17 @@ class Recipe:
     notes: tuple[str, ...] = ()
 
 
-def refs(value: object) -> Iterator[Ref]:
+def identity_refs(desired: Any) -> Iterator[Ref[Any]]:
+    """The Refs in the fields with the metadata `IDENTITY`: until they are known, nobody can read the resource."""
+    for item in fields(desired):
+        if item.metadata.get("identity"):
+            yield from refs(getattr(desired, item.name))
+
+
+def refs(value: object) -> Iterator[Ref[Any]]:
     """Every Ref inside a desired record."""
     if isinstance(value, Ref):
-        yield value
+        yield cast("Ref[Any]", value)
     elif is_dataclass(value):
         for item in fields(value):
             yield from refs(getattr(value, item.name))
@@ -113,7 +100,8 @@ def resolve(value: T, outputs: Mapping[Address, Mapping[str, Any]]) -> T:
 
 def _resolved(value: Any, outputs: Mapping[Address, Mapping[str, Any]]) -> Any:
     if isinstance(value, Ref):
-        return outputs.get(value.address, {}).get(value.output, value)
+        ref = cast("Ref[Any]", value)
+        return outputs.get(ref.address, {}).get(ref.output, ref)
     if isinstance(value, Secret) or not any(True for _ in refs(value)):
         return value
     if isinstance(value, Mapping):

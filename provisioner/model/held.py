@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from provisioner.model.declared import Address
+from provisioner.model.outputs import Address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from provisioner.model.declared import Address
+from provisioner.model.outputs import Address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from provisioner.model.declared import Address
+from provisioner.model.outputs import Address
 
 if TYPE_CHECKING:
     from datetime import datetime

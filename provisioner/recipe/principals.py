@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from provisioner.kinds import application, client_secret, role_assignment, service_principal
-from provisioner.model import Address, Node, Ref, Search
+from provisioner.model import Address, Node, Search
 from provisioner.recipe.targets.contract import Reader
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Principals:
         for name, principal in spec.principals.named.items():
             owner = Address("application", name)
             passwords = client_secret.Scope(
-                application_id=Ref(owner, "object_id"),
+                application_id=application.Outputs.object_id.of(owner),
                 name=name,
                 environment=mark,
                 overlap=principal.rotation.overlap,
@@ -68,13 +68,14 @@ class Principals:
     def reader(self, name: str) -> Reader:
         """What others need of a principal's credential."""
         credential = Address("client_secret", name)
+        secret = client_secret.Outputs
         cluster = (self._flink.scope, self._flink.api_version)
         return Reader(
-            client_id=Ref(Address("application", name), "client_id"),
-            key_id=Ref(credential, "key_id"),
-            value=Ref(credential, "value"),
-            expires=Ref(credential, "expires"),
-            living=Ref(credential, "living"),
+            client_id=application.Outputs.client_id.of(Address("application", name)),
+            key_id=secret.key_id.of(credential),
+            value=secret.value.of(credential),
+            expires=secret.expires.of(credential),
+            living=secret.living.of(credential),
             credential=credential,
             opens=cluster if name == "flink-api" else None,
         )
@@ -90,7 +91,9 @@ class Principals:
         for name in self._spec.principals.further:
             owner = Address("service_principal", name)
             held = role_assignment.OfPrincipal(
-                principal_id=Ref(owner, "object_id"), subscriptions=subscriptions, environment=self._mark
+                principal_id=service_principal.Outputs.object_id.of(owner),
+                subscriptions=subscriptions,
+                environment=self._mark,
             )
             yield Search(kind="role_assignment", scope=held, container=owner)
         names = tuple(map(self._unique_name, self._spec.principals.named))
@@ -121,11 +124,11 @@ class Principals:
                 client_id=adopted,
             ),
         )
-        client_id = Ref(app, "client_id")
+        client_id = application.Outputs.client_id.of(app)
         identity = service_principal.ServicePrincipal(client_id=client_id, environment=mark, adopt=adopted is not None)
         yield Node(address=Address("service_principal", name), desired=identity, container=app)
         credential = client_secret.ClientSecret(
-            application_id=Ref(app, "object_id"),
+            application_id=application.Outputs.object_id.of(app),
             client_id=client_id,
             name=name,
             tenant_id=self._names.tenant_id,
@@ -144,7 +147,7 @@ class Principals:
         assignment = role_assignment.RoleAssignment(
             scope=scope.id,
             role=role,
-            principal_id=Ref(Address("service_principal", principal), "object_id"),
+            principal_id=service_principal.Outputs.object_id.of(Address("service_principal", principal)),
             environment=self._mark,
             label=f"the service principal {principal}",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from provisioner.kinds import vault_secret
+from provisioner.kinds import application, vault_secret
 from provisioner.model import Address, Node, ReadBy, Ref, Search
 from provisioner.recipe.targets.airflow import data_factory
 from provisioner.secret import Secret
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 AIRFLOW = ReadBy(
     place=data_factory.AIRFLOW,
     credential=Address("client_secret", "airflow"),
-    client_id=Ref(Address("application", "airflow"), "client_id"),
+    client_id=application.Outputs.client_id.of(Address("application", "airflow")),
 )
 
 
@@ -69,7 +69,7 @@ class Secrets:
         secrets = vault_secret.Scope(vault=spec.vault_name, environment=self._mark, prefixes=prefixes)
         yield Search(kind="vault_secret", scope=secrets, container=self._places.vault)
 
-    def _plain(self, name: str, value: Secret | Ref) -> Node:
+    def _plain(self, name: str, value: Secret | Ref[str]) -> Node:
         desired = vault_secret.VaultSecret(vault=self._spec.vault_name, name=name, value=value, environment=self._mark)
         return self._node(name, desired)
 

@@ -56,11 +56,11 @@ class DeployedEnvironment:
         """Read the node's resource as the caller, or as whoever `cloud` is signed in as; None if it does not exist."""
         return self.kinds[node.address.kind].read(cloud or self.cloud, node.desired)
 
-    def output(self, ref: Ref) -> str:
+    def output(self, ref: Ref[str]) -> str:
         """An output of a resource; empty if the resource does not exist."""
         observed = self.observed(self.node(ref.address))
         kind = self.kinds[ref.address.kind]
-        return "" if observed is None else str(kind.publish(observed, None).get(ref.output) or "")
+        return "" if observed is None else str(kind.publish(observed, None).known().get(ref.output) or "")
 
     def drift(self, node: Node) -> Sequence[Change] | None:
         """The changes from what exists to what is declared; None if it does not exist. For kinds that need no view."""

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 from provisioner.cloud.cloud import Cloud
 from provisioner.errors import CloudError, NotAuthorized
-from provisioner.model import Address, Ref
+from provisioner.kinds import application
+from provisioner.model import Address
 from provisioner.spec.checks import OURS
 from provisioner.spec.model import secret_name
 from provisioner.verify.check import failed, passed, unanswered, unknown
@@ -200,7 +201,8 @@ def _further_credential(deployed: DeployedEnvironment, airflow: AirflowChecks, n
         return client.reveal() if client else "", secret
     secrets = deployed.environment.principals.further[name].secrets
     found = deployed.cloud.secrets.find_secret(deployed.environment.vault_name, secrets[0])
-    return deployed.output(Ref(Address("application", name), "client_id")), found.value if found else None
+    client_id = application.Outputs.client_id.of(Address("application", name))
+    return deployed.output(client_id), found.value if found else None
 
 
 def _check_cluster(deployed: DeployedEnvironment, cloud: Cloud) -> Check:

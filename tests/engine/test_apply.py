@@ -10,7 +10,8 @@ import pytest
 from provisioner.engine.plan import limited
 from provisioner.errors import Conflict, Interrupted, NotAuthorized, NotFound, UnknownReference
 from provisioner.model import Asked, Intent, Outcome, ReadBy, Ref, Search, Step
-from tests.engine.toys import World, at, denied, node, recipe
+from tests.engine.toy_world import World, denied
+from tests.engine.toys import Outputs, at, key_of, node, recipe
 from tests.engine.walk import applied, planned
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def test_a_failure_blocks_only_what_needs_it(tmp_path: Path) -> None:
 
 def test_values_known_after_apply_reach_those_who_need_them(tmp_path: Path) -> None:
     world = World()
-    what = recipe(BOX, node("note/n", value=Ref(at("box/b"), "value")))
+    what = recipe(BOX, node("note/n", value=Outputs.value.of(at("box/b"))))
 
     applied(world, what, planned(world, what), tmp_path)
 
@@ -99,7 +100,7 @@ def test_a_leftover_is_deleted(tmp_path: Path) -> None:
 
 
 KEY = node("key/k")
-HELD: dict[str, Any] = {"secret": Ref(at("key/k"), "value"), "key_id": Ref(at("key/k"), "key_id")}
+HELD: dict[str, Any] = key_of()
 
 
 def test_a_new_credential_reaches_its_place_within_the_run(tmp_path: Path) -> None:
@@ -166,7 +167,7 @@ def test_a_credential_is_not_copied_from_a_place_that_is_no_part_of_the_plan(tmp
 
 READ = replace(
     node("note/n", value="hello"),
-    read_by=ReadBy(place=at("slot/s"), credential=at("key/k"), client_id=Ref(at("box/b"), "name")),
+    read_by=ReadBy(place=at("slot/s"), credential=at("key/k"), client_id=Outputs.name.of(at("box/b"))),
 )
 IN_USE: dict[str, dict[str, Any]] = {
     "box/b": {"value": "x"},

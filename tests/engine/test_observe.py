@@ -7,8 +7,9 @@ import pytest
 
 from provisioner.engine.observe import observe
 from provisioner.errors import NotAuthorized, NotFound, Unreachable
-from provisioner.model import Recipe, Ref, Search, Snapshot
-from tests.engine.toys import BOX, KINDS, NOW, World, at, denied, node, recipe
+from provisioner.model import Recipe, Search, Snapshot
+from tests.engine.toy_world import NOW, World, denied
+from tests.engine.toys import BOX, KINDS, Outputs, at, node, recipe
 
 if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
@@ -61,7 +62,7 @@ def test_a_chain_of_absent_containers_is_not_waited_for() -> None:
     what = recipe(
         node("box/a"),
         node("box/b", container="box/a"),
-        node("note/n", container="box/b", value=Ref(at("box/b"), "value")),
+        node("note/n", container="box/b", value=Outputs.value.of(at("box/b"))),
     )
 
     snapshot = seen(World(), what)
@@ -86,7 +87,7 @@ def test_any_other_error_ends_the_pass() -> None:
 def test_identity_waits_for_the_node_that_publishes_it() -> None:
     world = World(things={"box/b": {"value": "v"}, "note/n": {"value": "v"}})
 
-    snapshot = seen(world, recipe(node("note/n", value=Ref(at("box/b"), "value")), node("box/b")))
+    snapshot = seen(world, recipe(node("note/n", value=Outputs.value.of(at("box/b"))), node("box/b")))
 
     assert world.calls == ["read box/b", "read note/n"]
     assert snapshot.readings[at("note/n")].observed is not None
@@ -95,7 +96,7 @@ def test_identity_waits_for_the_node_that_publishes_it() -> None:
 def test_identity_that_nobody_publishes_means_absent() -> None:
     world = World(things={"note/n": {}})
 
-    snapshot = seen(world, recipe(node("note/n", value=Ref(at("box/b"), "value")), node("box/b")))
+    snapshot = seen(world, recipe(node("note/n", value=Outputs.value.of(at("box/b"))), node("box/b")))
 
     assert snapshot.readings[at("note/n")].observed is None
 
@@ -105,7 +106,7 @@ def test_searches_find_what_is_not_declared() -> None:
     what = recipe(
         node("box/b"),
         node("note/n", container="box/b"),
-        searches=[Search(kind="note", scope=Ref(at("box/b"), "value"), container=at("box/b"))],
+        searches=[Search(kind="note", scope=Outputs.value.of(at("box/b")), container=at("box/b"))],
     )
 
     assert [str(one.address) for one in seen(world, what).leftovers] == ["note/old"]
@@ -115,7 +116,7 @@ def test_searches_find_what_is_not_declared() -> None:
     "search",
     [
         Search(kind="note", scope="", container=at("box/absent")),
-        Search(kind="note", scope=Ref(at("box/absent"), "value")),
+        Search(kind="note", scope=Outputs.value.of(at("box/absent"))),
         Search(kind="note", scope="shut"),
         Search(kind="door", scope=""),
     ],

@@ -4,12 +4,11 @@ import pytest
 
 from provisioner.engine.order import closure, ordered
 from provisioner.errors import Cycle, UnknownReference
-from provisioner.model import Ref
-from tests.engine.toys import at, node
+from tests.engine.toys import Outputs, at, node
 
 
 def test_each_node_comes_behind_what_it_needs() -> None:
-    nodes = [node("note/n", container="box/b"), node("door/d", value=Ref(at("note/n"), "value")), node("box/b")]
+    nodes = [node("note/n", container="box/b"), node("door/d", value=Outputs.value.of(at("note/n"))), node("box/b")]
 
     assert [str(one.address) for one in ordered(nodes)] == ["box/b", "note/n", "door/d"]
 

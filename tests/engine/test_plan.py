@@ -6,8 +6,9 @@ import pytest
 
 from provisioner.engine.plan import limited
 from provisioner.errors import NotAuthorized, Refusals, Refused, UnknownReference
-from provisioner.model import Address, Ref, Search
-from tests.engine.toys import World, at, denied, node, recipe
+from provisioner.model import Address, Search
+from tests.engine.toy_world import World, denied
+from tests.engine.toys import Outputs, at, key_of, node, recipe
 from tests.engine.walk import actions, planned
 
 BOX = node("box/b", value="x")
@@ -68,7 +69,7 @@ def test_a_looked_up_resource_that_is_not_there_is_refused() -> None:
 
 
 def test_a_change_may_force_a_replacement_whose_outputs_are_unknown() -> None:
-    other = node("slot/s", value=Ref(at("box/b"), "value"))
+    other = node("slot/s", value=Outputs.value.of(at("box/b")))
     world = World(things={"box/b": {"value": "1"}, "slot/s": {"value": "1"}})
 
     made = planned(world, recipe(node("box/b", value="fixed"), other))
@@ -94,7 +95,7 @@ def test_what_depends_on_something_deferred_is_deferred_too() -> None:
     world = World(things={"box/b": {"value": "x"}}, errors={"note/n": denied()})
     grant = node("door/caller", container="box/b", access=True)
     note = node("note/n", container="box/b", needs=["door/caller"], value="hello")
-    child = node("note/child", value=Ref(at("note/n"), "value"))
+    child = node("note/child", value=Outputs.value.of(at("note/n")))
 
     assert actions(planned(world, recipe(BOX, grant, note, child)))["note/child"] == "defer"
 
@@ -126,7 +127,7 @@ def test_a_defer_that_waits_for_a_date_is_no_pending_change() -> None:
 
 def test_a_credential_that_nobody_can_copy_is_rotated() -> None:
     key = node("key/k")
-    slot = node("slot/s", secret=Ref(at("key/k"), "value"), key_id=Ref(at("key/k"), "key_id"))
+    slot = node("slot/s", **key_of())
     world = World(things={"key/k": {"key_id": "id1"}, "slot/s": {"key_id": "other"}})
 
     assert actions(planned(world, recipe(key, slot))) == {"key/k": "rotate", "slot/s": "update"}
@@ -134,7 +135,7 @@ def test_a_credential_that_nobody_can_copy_is_rotated() -> None:
 
 def test_a_credential_that_a_place_holds_readably_is_copied() -> None:
     key = node("key/k")
-    ref: dict[str, Any] = {"secret": Ref(at("key/k"), "value"), "key_id": Ref(at("key/k"), "key_id")}
+    ref: dict[str, Any] = key_of()
     world = World(things={"key/k": {"key_id": "id1"}, "slot/a": {"key_id": "id1"}, "slot/b": {"key_id": "gone"}})
 
     made = planned(world, recipe(key, node("slot/a", **ref), node("slot/b", **ref)))

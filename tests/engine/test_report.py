@@ -12,8 +12,8 @@ from provisioner.engine.report import (
     remaining_lines,
 )
 from provisioner.errors import Conflict
-from provisioner.model import Action, Change, Outcome, Plan, Ref, Result, Step
-from tests.engine.toys import at, node, recipe
+from provisioner.model import Action, Change, Outcome, Plan, Result, Step
+from tests.engine.toys import Outputs, at, node, recipe
 
 WAITING = Step(
     address=at("key/k"),
@@ -106,5 +106,5 @@ def test_what_a_teardown_leaves_is_told_with_the_reason() -> None:
 
 
 def test_a_graph_has_an_arrow_from_each_need_to_what_needs_it() -> None:
-    drawn = mermaid(recipe(node("box/b"), node("note/n", container="box/b", value=Ref(at("box/b"), "value"))))
+    drawn = mermaid(recipe(node("box/b"), node("note/n", container="box/b", value=Outputs.value.of(at("box/b")))))
     assert drawn == 'flowchart LR\n  n0["box<br/>b"]\n  n1["note<br/>n"]\n  n0 --> n1\n'

@@ -7,8 +7,9 @@ import pytest
 from provisioner.engine.observe import observe
 from provisioner.engine.rotation import part, rotation
 from provisioner.errors import NotAuthorized, Refusals, Refused
-from provisioner.model import Asked, Intent, Ref, Search
-from tests.engine.toys import KINDS, World, at, denied, node, recipe
+from provisioner.model import Asked, Intent, Search
+from tests.engine.toy_world import World, denied
+from tests.engine.toys import KINDS, key_of, node, recipe
 from tests.engine.walk import actions
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ SHUT: dict[str, Any] = {"value": "refused"}
 
 def holding(key: str) -> dict[str, Any]:
     """What a place of that credential desires."""
-    return {"secret": Ref(at(key), "value"), "key_id": Ref(at(key), "key_id")}
+    return key_of(key)
 
 
 TWO = (node("key/k"), node("key/l"), node("slot/t", **holding("key/l")))

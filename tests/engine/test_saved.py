@@ -6,7 +6,8 @@ import pytest
 
 from provisioner.engine.saved import load, save
 from provisioner.errors import SpecError, StalePlan
-from tests.engine.toys import World, denied, node, recipe
+from tests.engine.toy_world import World, denied
+from tests.engine.toys import node, recipe
 from tests.engine.walk import actions, planned
 
 if TYPE_CHECKING:

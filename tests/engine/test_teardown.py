@@ -9,8 +9,9 @@ from provisioner.engine.observe import observe
 from provisioner.engine.teardown import teardown
 from provisioner.errors import NotAuthorized
 from provisioner.model import Search
+from tests.engine.toy_world import World, denied
 from tests.engine.toys import BOX as BOX_KIND
-from tests.engine.toys import KINDS, Seen, World, at, denied, node, recipe
+from tests.engine.toys import KINDS, Seen, at, node, recipe
 from tests.engine.walk import actions, applied, torn_down
 
 if TYPE_CHECKING:

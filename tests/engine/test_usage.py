@@ -11,14 +11,15 @@ from provisioner.engine.observe import observe
 from provisioner.engine.plan import limited, plan, view_of
 from provisioner.engine.usage import awaited
 from provisioner.errors import NotInUse, NotYetVisible
-from provisioner.model import CONVERGE, Address, Ref, Result, Search, Usage
-from tests.engine.toys import KEY, KINDS, NOW, World, node, recipe
+from provisioner.model import CONVERGE, Address, Result, Search, Usage
+from tests.engine.toy_world import NOW, World
+from tests.engine.toys import KINDS, key_of, node, recipe
 from tests.engine.walk import applied, planned
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-HELD: dict[str, Any] = {"secret": Ref(KEY, "value"), "key_id": Ref(KEY, "key_id")}
+HELD: dict[str, Any] = key_of()
 WHAT = recipe(
     node("key/k"), node("slot/a", **HELD), node("slot/b", **HELD), searches=[Search(kind="key", scope="keys")]
 )

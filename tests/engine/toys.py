@@ -6,14 +6,13 @@ They stand for no Azure service; they are here to walk the engine's stages.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from threading import Event
-from typing import TYPE_CHECKING, Any, cast
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
-from provisioner.cloud.transport.waits import Waits
-from provisioner.errors import CloudError, NotYetVisible
-from provisioner.kind import Kind, compare, known, nothing
+from provisioner.errors import CloudError
+from provisioner.kind import Kind, compare, known, publish_nothing
 from provisioner.model import (
+    IDENTITY,
     Action,
     Address,
     Change,
@@ -23,7 +22,9 @@ from provisioner.model import (
     Holding,
     Node,
     Observed,
+    Output,
     Proof,
+    Published,
     ReadBy,
     Recipe,
     Ref,
@@ -33,92 +34,14 @@ from provisioner.model import (
     View,
 )
 from provisioner.secret import Secret
+from tests.engine.toy_world import NOW, denied, world_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from provisioner.cloud.cloud import Cloud
 
-NOW = datetime(2026, 11, 23, tzinfo=UTC)
 KEY = Address("key", "k")
-
-
-class ToyMemory:
-    """Counts."""
-
-    def __init__(self) -> None:
-        self.passes = 0
-
-    def new_pass(self) -> None:
-        self.passes += 1
-
-
-class ToyClock:
-    """It stands."""
-
-    def now(self) -> datetime:
-        return NOW
-
-    later = now
-
-
-class ToyWaits(Waits):
-    """Time passes only when somebody waits."""
-
-    def until(self, check: Callable[[], bool], *, what: str, deadline_seconds: float | None = None) -> None:
-        for _ in range(int(deadline_seconds or 1)):
-            if check():
-                return
-        raise NotYetVisible(operation=what)
-
-
-class ToySession:
-    """Of a run that speaks to no cloud."""
-
-    def __init__(self) -> None:
-        self.memory = ToyMemory()
-        self.clock = ToyClock()
-        self.waits = ToyWaits()
-
-
-@dataclass
-class World:
-    """What there is and what goes wrong, by address text.
-
-    overwritten: what somebody else writes after us. usages: what readers of a slot show, one after the other. errors:
-    raised when it is read or searched. unseen: no reading shows them.
-    displaced: what these stand in is gone. slow: answered only after such an error was. calls: in order.
-    """
-
-    things: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
-    errors: dict[str, Exception] = field(default_factory=dict[str, Exception])
-    write_errors: dict[str, BaseException] = field(default_factory=dict[str, BaseException])
-    unseen: set[str] = field(default_factory=set[str])
-    displaced: set[str] = field(default_factory=set[str])
-    slow: set[str] = field(default_factory=set[str])
-    answered: Event = field(default_factory=Event)
-    denials: dict[str, int] = field(default_factory=dict[str, int])
-    unproven: set[str] = field(default_factory=set[str])
-    overwritten: dict[str, str] = field(default_factory=dict[str, str])
-    usages: dict[str, list[Usage]] = field(default_factory=dict[str, list[Usage]])
-    calls: list[str] = field(default_factory=list[str])
-    session: ToySession = field(default_factory=ToySession)
-
-    def as_cloud(self) -> Cloud:
-        """The engine passes it on unseen."""
-        return cast("Cloud", self)
-
-    def write(self, verb: str, name: str) -> None:
-        self.calls.append(f"{verb} {name}")
-        if self.denials.get(name, 0) > 0:
-            self.denials[name] -= 1
-            raise denied()
-        if name in self.write_errors:
-            raise self.write_errors[name]
-
-
-def world_of(cloud: Cloud) -> World:
-    return cast("World", cloud)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,10 +49,29 @@ class Thing:
     """name is the address text; value and after may be Refs."""
 
     name: str
-    value: str | Ref = ""
-    secret: Secret | Ref | None = None
-    key_id: str | Ref = ""
+    value: str | Ref[str] = ""
+    secret: Secret | Ref[Secret] | None = None
+    key_id: str | Ref[str] = ""
     mark: str = "env"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note(Thing):
+    """Without its value nobody can find it."""
+
+    value: str | Ref[str] = field(default="", metadata=IDENTITY)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outputs(Published):
+    value: Output[str] = Output()
+    name: Output[str] = Output()
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyOutputs(Published):
+    key_id: Output[str] = Output()
+    value: Output[Secret] = Output(secret=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,8 +149,8 @@ def owned(kind: str) -> Callable[[Cloud, str], Sequence[Found]]:
     return find
 
 
-def publish(observed: Seen, _view: View | None) -> Mapping[str, Any]:
-    return {"value": observed.value, "name": observed.name}
+def publish(observed: Seen, _view: View | None) -> Outputs:
+    return Outputs(value=observed.value, name=observed.name)
 
 
 def strangers(cloud: Cloud, observed: Seen) -> Sequence[str]:
@@ -222,11 +164,10 @@ def placed(cloud: Cloud, desired: Thing) -> bool:
     return desired.name not in world_of(cloud).displaced
 
 
-def prove(cloud: Cloud, desired: Thing, _observed: Seen, made: Mapping[str, Any]) -> Proof | Unproven:
+def prove(cloud: Cloud, desired: Thing, _observed: Seen, _made: Published, reader: ReadBy | None) -> Proof | Unproven:
     world = world_of(cloud)
     if desired.name in world.unproven:
         return Proof.NOT_YET
-    reader: ReadBy | None = made["read_by"]
     if reader is None:
         return Proof.UNKNOWABLE
     if reader.secret is None:
@@ -252,7 +193,6 @@ BOX: Kind[Thing, Seen] = Kind(
 )
 NOTE: Kind[Thing, Seen] = Kind(
     name="note",
-    identity=("value",),
     diff=diff,
     publish=publish,
     read=read,
@@ -266,7 +206,7 @@ NOTE: Kind[Thing, Seen] = Kind(
 DOOR: Kind[Thing, Seen] = Kind(
     name="door",
     diff=diff,
-    publish=nothing,
+    publish=publish_nothing,
     read=read,
     placed=placed,
     create=create,
@@ -276,7 +216,12 @@ DOOR: Kind[Thing, Seen] = Kind(
 SHELF: Kind[Thing, Seen] = replace(DOOR, name="shelf", merges=True)
 GIVEN: Kind[Thing, Seen] = Kind(name="given", diff=diff, publish=publish, read=read)
 STUCK: Kind[Thing, Seen] = Kind(
-    name="stuck", diff=diff, publish=nothing, read=read, create=create, leaves=lambda desired: f"remove {desired.name}"
+    name="stuck",
+    diff=diff,
+    publish=publish_nothing,
+    read=read,
+    create=create,
+    leaves=lambda desired: f"remove {desired.name}",
 )
 
 
@@ -289,22 +234,18 @@ def _key_diff(_desired: Thing, observed: Seen, view: View) -> Sequence[Change]:
     return ()
 
 
-def _new_key(
-    cloud: Cloud, desired: Thing, _observed: Seen | None = None, _view: View | None = None
-) -> Mapping[str, Any]:
+def _new_key(cloud: Cloud, desired: Thing, _observed: Seen | None = None, _view: View | None = None) -> KeyOutputs:
     world = world_of(cloud)
     world.write("rotate", desired.name)
     number = 1 + sum(call.startswith("rotate") for call in world.calls)
     world.things[desired.name] = {"key_id": f"id{number}"}
-    return {"value": Secret(f"text of id{number}"), "key_id": f"id{number}"}
+    return KeyOutputs(value=Secret(f"text of id{number}"), key_id=f"id{number}")
 
 
 KEY_KIND: Kind[Thing, Seen] = Kind(
     name="key",
-    outputs=("key_id",),
-    secrets=("value",),
     diff=_key_diff,
-    publish=lambda observed, view: {"key_id": observed.key_id} if view else {},
+    publish=lambda observed, view: KeyOutputs(key_id=observed.key_id) if view else KeyOutputs(),
     fate=lambda _observed, address, _view: (
         Fate(action=Action.KEEP, reason="current")
         if address.name.endswith("current")
@@ -341,7 +282,7 @@ def use(cloud: Cloud, observed: Seen) -> Usage:
 SLOT: Kind[Thing, Seen] = Kind(
     name="slot",
     diff=diff,
-    publish=nothing,
+    publish=publish_nothing,
     holds=lambda observed: {
         at(observed.credential): [Holding(key_id=observed.key_id, readable=observed.readable, current=observed.current)]
     },
@@ -361,13 +302,19 @@ def node(
     address: str, *, container: str | None = None, needs: Sequence[str] = (), access: bool = False, **more: Any
 ) -> Node:
     """A node of the kind that its address begins with."""
+    thing = Note if address.startswith("note/") else Thing
     return Node(
         address=at(address),
-        desired=Thing(name=address, **more),
+        desired=thing(name=address, **more),
         container=at(container) if container else None,
         needs=tuple(map(at, needs)),
         access=access,
     )
+
+
+def key_of(address: str = "key/k") -> dict[str, Any]:
+    """What a slot has of a key."""
+    return {"secret": KeyOutputs.value.of(at(address)), "key_id": KeyOutputs.key_id.of(at(address))}
 
 
 def at(text: str) -> Address:
@@ -376,9 +323,3 @@ def at(text: str) -> Address:
 
 def recipe(*nodes: Node, searches: Sequence[Search] = ()) -> Recipe:
     return Recipe(environment="toy", environment_id="env", nodes=nodes, searches=tuple(searches))
-
-
-def denied() -> CloudError:
-    from provisioner.errors import NotAuthorized
-
-    return NotAuthorized(operation="GET toy", status=403, code="Forbidden")

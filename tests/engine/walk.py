@@ -11,7 +11,8 @@ from provisioner.engine.observe import observe
 from provisioner.engine.plan import plan, view_of
 from provisioner.engine.teardown import teardown
 from provisioner.model import CONVERGE, Asked, Outcome, Plan, Recipe, Step
-from tests.engine.toys import KINDS, NOW, World
+from tests.engine.toy_world import NOW, World
+from tests.engine.toys import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

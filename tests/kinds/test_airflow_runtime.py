@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provisioner.errors import Conflict, NotFound, Refused, UnknownReference
-from provisioner.kinds.airflow_runtime import KIND
-from provisioner.model import Address, Change, Holding, Proof, Ref, View
+from provisioner.kinds import application, client_secret
+from provisioner.kinds.airflow_runtime import KIND, Outputs
+from provisioner.model import Address, Change, Holding, Proof, View
 from provisioner.secret import Secret
 from tests.kinds.factories import (
     CREDENTIAL,
@@ -54,18 +55,18 @@ def test_it_is_absent_then_made_then_as_declared_then_gone(cloud: Cloud, azure: 
     observed = read(cloud, desired)
     assert observed.ours
     assert changes(cloud, desired) == []
-    assert KIND.publish(observed, None)["web_url"].startswith("https://")
+    assert (KIND.publish(observed, None).known()["web_url"]).startswith("https://")
     assert KIND.strangers is not None
     assert KIND.strangers(cloud, observed) == ()
     assert KIND.prove is not None
-    assert KIND.prove(cloud, desired, observed, {}) is Proof.USABLE
+    assert KIND.prove(cloud, desired, observed, Outputs(), None) is Proof.USABLE
     create(cloud, desired)
     assert changes(cloud, desired) == []
     delete(cloud, observed)
     delete(cloud, observed)
     cloud.session.memory.new_pass()
     assert KIND.read(cloud, desired) is None
-    assert KIND.prove(cloud, desired, observed, {}) is Proof.NOT_YET
+    assert KIND.prove(cloud, desired, observed, Outputs(), None) is Proof.NOT_YET
 
 
 def test_a_made_runtime_has_its_settings_as_variables_and_the_mark(cloud: Cloud, azure: LocalAzure) -> None:
@@ -153,7 +154,7 @@ def test_a_new_key_is_published_beside_the_one_before(cloud: Cloud, azure: Local
 
 def test_a_client_secret_of_the_same_key_stays_as_it_is(cloud: Cloud, azure: LocalAzure) -> None:
     create(cloud, example(azure))
-    unknown = Ref(CREDENTIAL, "value")
+    unknown = client_secret.Outputs.value.of(CREDENTIAL)
     more = {**example(azure).environment_variables, "AZURE_CLIENT_SECRET": unknown, "MORE": "1"}
     desired = example(azure, environment_variables=more)
     assert ("MORE", "update") in changes(cloud, desired)
@@ -165,7 +166,10 @@ def test_a_client_secret_of_the_same_key_stays_as_it_is(cloud: Cloud, azure: Loc
 
 def test_a_value_that_is_not_known_yet_is_a_change(cloud: Cloud, azure: LocalAzure) -> None:
     create(cloud, example(azure))
-    client = {**example(azure).environment_variables, "AZURE_CLIENT_ID": Ref(Address("application", "a"), "client_id")}
+    client = {
+        **example(azure).environment_variables,
+        "AZURE_CLIENT_ID": application.Outputs.client_id.of(Address("application", "a")),
+    }
     assert shown(cloud, example(azure, environment_variables=client))["AZURE_CLIENT_ID"].after == "(known after apply)"
 
 
@@ -296,7 +300,11 @@ def test_a_client_secret_that_azure_hides_is_renewed_rather_than_erased(cloud: C
     create(cloud, example(azure))
     azure.control("PUT", "/settings/airflow", {"mask_variables": ["AZURE_CLIENT_SECRET", "TEAM"]})
     known = example(azure).environment_variables
-    hidden = {**known, "AZURE_CLIENT_SECRET": Ref(CREDENTIAL, "value"), "TEAM": Ref(CREDENTIAL, "team")}
+    hidden = {
+        **known,
+        "AZURE_CLIENT_SECRET": client_secret.Outputs.value.of(CREDENTIAL),
+        "TEAM": client_secret.Outputs.key_id.of(CREDENTIAL),
+    }
     found = shown(cloud, example(azure, environment_variables=hidden, overrides={"AIRFLOW__A": "b"}))
     place = "airflowEnvironmentVariables.{}".format
     assert "rotate --force --only airflow" in found[place("AZURE_CLIENT_SECRET")].reason

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from provisioner.kinds import client_secret
 from provisioner.kinds.airflow_runtime import KIND
-from provisioner.model import Address, Held, Holding, Ref, View
+from provisioner.model import Address, Held, Holding, View
 from provisioner.secret import Secret
 from tests.kinds.factories import CREDENTIAL, changes, create, example, read, update, variables
 from tests.kinds.worlds import ENVIRONMENT
@@ -20,7 +21,7 @@ def test_a_hidden_client_secret_stops_only_a_change_that_nobody_can_write_it_ane
 ) -> None:
     create(cloud, example(azure))
     azure.control("PUT", "/settings/airflow", {"mask_variables": ["AZURE_CLIENT_SECRET"]})
-    client = {**example(azure).environment_variables, "AZURE_CLIENT_SECRET": Ref(CREDENTIAL, "value")}
+    client = {**example(azure).environment_variables, "AZURE_CLIENT_SECRET": client_secret.Outputs.value.of(CREDENTIAL)}
     assert changes(cloud, example(azure, environment_variables=client)) == []
     assert ("PROVISIONER_KEY_ID", "update") in changes(
         cloud, example(azure, environment_variables=client, key_id="key-2")

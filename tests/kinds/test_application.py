@@ -50,7 +50,7 @@ def test_it_is_absent_then_made_then_as_declared_then_gone_for_good(cloud: Cloud
     observed = made(cloud)
     assert observed.ours
     assert KIND.diff(APP, observed, view_at(cloud.session.clock.now())) == ()
-    assert KIND.publish(observed, None)["client_id"] == observed.client_id
+    assert KIND.publish(observed, None).known()["client_id"] == observed.client_id
     assert found_names(cloud) == ["airflow"]
     remove(cloud, observed)
     remove(cloud, observed)

@@ -11,7 +11,7 @@ from provisioner.kind import MARK
 from provisioner.kinds.caller_access import KIND, CallerAccess, ObservedCallerAccess, Scope, to_blobs, to_vault
 from provisioner.kinds.role_assignment import KIND as GRANT
 from provisioner.kinds.role_assignment import Scope as Grants
-from provisioner.model import Action, Address, Asked, Intent, Proof
+from provisioner.model import Action, Address, Asked, Intent, Proof, Published
 from tests.emulator import ARM
 from tests.kinds.lives import Example
 from tests.kinds.worlds import ENVIRONMENT, OTHER, SECRETS_OFFICER, grant, put, view_at
@@ -60,13 +60,13 @@ def test_it_is_absent_then_granted_and_usable_then_gone(cloud: Cloud, desired: C
     assert observed.ours
     assert KIND.diff(desired, observed, view_at(cloud.session.clock.now())) == ()
     assert KIND.prove is not None
-    assert KIND.prove(cloud, desired, observed, {}) is Proof.USABLE
+    assert KIND.prove(cloud, desired, observed, Published(), None) is Proof.USABLE
     assert KIND.delete is not None
     KIND.delete(cloud, observed)
     KIND.delete(cloud, observed)
     cloud.session.memory.new_pass()
     assert KIND.read(cloud, desired) is None
-    assert KIND.prove(cloud, desired, observed, {}) is Proof.NOT_YET
+    assert KIND.prove(cloud, desired, observed, Published(), None) is Proof.NOT_YET
 
 
 def test_a_caller_who_has_the_right_from_elsewhere_needs_none_and_keeps_it(
@@ -135,9 +135,9 @@ def test_access_to_blobs_is_tried_on_data_not_on_containers(
     assert KIND.read(cloud, to_files) is None
     assert KIND.prove is not None
     observed = ObservedCallerAccess(ours=True, scope=account, name="", environment=ENVIRONMENT)
-    assert KIND.prove(cloud, to_files, observed, {}) is Proof.NOT_YET
+    assert KIND.prove(cloud, to_files, observed, Published(), None) is Proof.NOT_YET
     observed = made(cloud, to_files)
-    assert KIND.prove(cloud, to_files, observed, {}) is Proof.USABLE
+    assert KIND.prove(cloud, to_files, observed, Published(), None) is Proof.USABLE
 
 
 def test_it_is_no_leftover_among_declared_grants_and_goes_with_teardown(cloud: Cloud, desired: CallerAccess) -> None:

@@ -10,16 +10,15 @@ import pytest
 
 from provisioner.cloud.clients.graph import Password
 from provisioner.errors import NotAuthorized, NotYetVisible
-from provisioner.kinds.client_secret import KIND, ClientSecret, Passwords, Scope
+from provisioner.kinds.client_secret import KIND, ClientSecret, Outputs, Passwords, Scope
 from provisioner.kinds.vault_secret import VaultSecret
-from provisioner.model import Action, Address, Asked, Fate, Forces, Holding, Intent, Node, Proof, Ref, View
+from provisioner.model import Action, Address, Asked, Fate, Forces, Holding, Intent, Node, Proof, View
 from provisioner.secret import Secret
 from tests.kinds.lives import Example
 from tests.kinds.worlds import ENVIRONMENT, OTHER, VAULT, cloud_of, make_vault, view_at
 
 if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
-    from provisioner.kind import Outputs
     from tests.emulator import LocalAzure
 
 NOW = datetime(2027, 3, 1, 12, tzinfo=UTC)
@@ -56,12 +55,12 @@ def test_a_key_that_every_place_holds_stays() -> None:
     observed, view = passwords(key_old=timedelta(days=1)), view_at(NOW, {"a": (holding(OLD),), "b": (holding(OLD),)})
     assert KIND.diff(DECLARED, observed, view) == ()
     dates = {"since": NOW - timedelta(days=1), "expires": NOW + timedelta(days=59)}
-    assert {"key_id": OLD, "living": (OLD,), **dates}.items() <= KIND.publish(observed, view).items()
+    assert {"key_id": OLD, "living": (OLD,), **dates}.items() <= KIND.publish(observed, view).known().items()
     assert fate(OLD, observed, view).action is Action.KEEP
 
 
 def test_nothing_is_published_before_the_places_are_known() -> None:
-    assert KIND.publish(passwords(key_old=timedelta(days=1)), None) == {}
+    assert KIND.publish(passwords(key_old=timedelta(days=1)), None) == Outputs()
 
 
 def test_a_key_that_no_place_names_is_rotated_and_goes_after_an_hour() -> None:
@@ -85,7 +84,7 @@ def test_of_two_keys_the_one_published_last_is_current_and_both_stay_while_named
     observed = passwords(key_old=timedelta(days=30), key_new=timedelta(hours=2))
     view = view_at(NOW, {"a": (holding(NEW, age=timedelta(hours=1)),), "b": (holding(OLD),)})
     assert KIND.diff(DECLARED, observed, view) == ()
-    assert KIND.publish(observed, view)["key_id"] == NEW
+    assert KIND.publish(observed, view).known()["key_id"] == NEW
     assert fate(NEW, observed, view).action is Action.KEEP
     assert fate(OLD, observed, view).action is Action.KEEP
 
@@ -111,7 +110,7 @@ def test_a_place_that_was_edited_by_hand_gets_back_what_it_still_keeps() -> None
     observed = passwords(key_old=timedelta(days=30), key_new=timedelta(days=2))
     view = view_at(NOW, {"a": (holding(NEW, current=False), holding(OLD, age=timedelta(days=9), current=False))})
     assert KIND.diff(DECLARED, observed, view) == ()
-    assert KIND.publish(observed, view)["key_id"] == NEW
+    assert KIND.publish(observed, view).known()["key_id"] == NEW
     assert fate(NEW, observed, view).action is Action.KEEP
 
 
@@ -131,7 +130,7 @@ def test_a_key_that_graph_does_not_show_yet_is_kept_for_some_minutes_only() -> N
     observed = passwords(key_old=timedelta(days=30))
     young = view_at(NOW, {"a": (holding(UNSEEN, age=timedelta(minutes=14)),), "b": (holding(OLD),)})
     assert KIND.diff(DECLARED, observed, young) == ()
-    assert KIND.publish(observed, young) == {"key_id": UNSEEN}
+    assert KIND.publish(observed, young) == Outputs(key_id=UNSEEN)
     gone = view_at(NOW, {"a": (holding(UNSEEN, age=timedelta(minutes=16)),)})
     (change,) = KIND.diff(DECLARED, observed, gone)
     assert change.reason == "vault_secret/a names a key that Entra does not have"
@@ -148,7 +147,7 @@ def test_nothing_is_decided_while_a_place_that_may_hold_it_cannot_be_read() -> N
     observed = passwords(key_old=timedelta(days=1))
     view = replace(view_at(NOW, {"a": ()}), unread=(Address("vault_secret", "a"),))
     assert KIND.diff(DECLARED, observed, view) == ()
-    assert KIND.publish(observed, view) == {}
+    assert KIND.publish(observed, view) == Outputs()
     assert (fate(OLD, observed, view).action, fate(OLD, observed, view).until) == (Action.DEFER, None)
 
 
@@ -181,10 +180,10 @@ def place(desired: ClientSecret) -> tuple[Node, ...]:
     secret = VaultSecret(
         vault=VAULT,
         name="api-secret",
-        value=Ref(credential, "value"),
-        key_id=Ref(credential, "key_id"),
-        expires=Ref(credential, "expires"),
-        living=Ref(credential, "living"),
+        value=Outputs.value.of(credential),
+        key_id=Outputs.key_id.of(credential),
+        expires=Outputs.expires.of(credential),
+        living=Outputs.living.of(credential),
         client_id=desired.client_id,
         credential=credential,
         environment=ENVIRONMENT,
@@ -213,7 +212,7 @@ desired = pytest.fixture(declare, name="desired")
 def made(cloud: Cloud, desired: ClientSecret) -> Outputs:
     assert KIND.create is not None
     outputs = KIND.create(cloud, desired)
-    assert outputs is not None
+    assert isinstance(outputs, Outputs)
     return outputs
 
 
@@ -221,6 +220,11 @@ def seen(cloud: Cloud, desired: ClientSecret) -> Passwords:
     found = KIND.read(cloud, desired)
     assert found is not None
     return found
+
+
+def text_of(outputs: Outputs) -> Secret:
+    assert outputs.value is not None
+    return outputs.value
 
 
 def remove(cloud: Cloud, observed: Passwords) -> None:
@@ -237,14 +241,14 @@ def leftovers(cloud: Cloud, desired: ClientSecret) -> dict[str, Passwords]:
 def test_it_is_made_proven_found_by_its_key_and_removed(cloud: Cloud, desired: ClientSecret) -> None:
     outputs = made(cloud, desired)
     observed = seen(cloud, desired)
-    assert [one.key_id for one in observed.passwords] == [outputs["key_id"]]
-    assert observed.passwords[0].end == outputs["expires"]
-    assert outputs["expires"] - cloud.session.clock.now() == desired.lifetime
+    assert [one.key_id for one in observed.passwords] == [outputs.key_id]
+    assert observed.passwords[0].end == outputs.expires
+    assert outputs.expires == cloud.session.clock.now() + desired.lifetime
     assert KIND.prove is not None
-    assert KIND.prove(cloud, desired, observed, outputs) is Proof.USABLE
-    assert KIND.prove(cloud, desired, observed, {"key_id": outputs["key_id"]}) is Proof.UNKNOWABLE
+    assert KIND.prove(cloud, desired, observed, outputs, None) is Proof.USABLE
+    assert KIND.prove(cloud, desired, observed, Outputs(key_id=outputs.key_id), None) is Proof.UNKNOWABLE
     (left,) = leftovers(cloud, desired).items()
-    assert left[0] == f"airflow/{outputs['key_id']}"
+    assert left[0] == f"airflow/{outputs.key_id}"
     remove(cloud, left[1])
     remove(cloud, left[1])
     assert leftovers(cloud, desired) == {}
@@ -252,7 +256,7 @@ def test_it_is_made_proven_found_by_its_key_and_removed(cloud: Cloud, desired: C
 
 def test_its_text_shows_nowhere_but_in_what_making_it_returns(cloud: Cloud, desired: ClientSecret) -> None:
     outputs = made(cloud, desired)
-    text = outputs["value"].reveal()
+    text = text_of(outputs).reveal()
     assert text not in repr((outputs, seen(cloud, desired), leftovers(cloud, desired)))
 
 
@@ -260,14 +264,14 @@ def test_a_rotation_adds_one_and_removes_none(cloud: Cloud, desired: ClientSecre
     first = made(cloud, desired)
     assert KIND.rotate is not None
     second = KIND.rotate(cloud, desired, seen(cloud, desired), view_at(cloud.session.clock.now()))
-    assert second is not None
-    assert set(leftovers(cloud, desired)) == {f"airflow/{one['key_id']}" for one in (first, second)}
-    remove(cloud, leftovers(cloud, desired)[f"airflow/{first['key_id']}"])
-    assert list(leftovers(cloud, desired)) == [f"airflow/{second['key_id']}"]
-    assert cloud.session.signs_in(desired.tenant_id, str(desired.client_id), second["value"])
+    assert isinstance(second, Outputs)
+    assert set(leftovers(cloud, desired)) == {f"airflow/{one.key_id}" for one in (first, second)}
+    remove(cloud, leftovers(cloud, desired)[f"airflow/{first.key_id}"])
+    assert list(leftovers(cloud, desired)) == [f"airflow/{second.key_id}"]
+    assert cloud.session.signs_in(desired.tenant_id, str(desired.client_id), text_of(second))
     assert KIND.gone is not None
-    assert KIND.gone(cloud, seen(cloud, desired), first["value"])
-    assert not KIND.gone(cloud, seen(cloud, desired), second["value"])
+    assert KIND.gone(cloud, seen(cloud, desired), text_of(first))
+    assert not KIND.gone(cloud, seen(cloud, desired), text_of(second))
 
 
 def test_passwords_of_others_are_neither_seen_nor_touched(
@@ -308,7 +312,7 @@ def test_an_answer_that_was_lost_leaves_one_password_not_two(
 ) -> None:
     azure.fault(fault="lost", method="POST", path="addPassword")
     outputs = made(cloud, desired)
-    assert [one.key_id for one in seen(cloud, desired).passwords] == [outputs["key_id"]]
+    assert [one.key_id for one in seen(cloud, desired).passwords] == [outputs.key_id]
 
 
 def test_a_lost_answer_to_its_removal_is_no_failure(cloud: Cloud, azure: LocalAzure, desired: ClientSecret) -> None:
@@ -322,9 +326,9 @@ def test_it_is_proven_only_when_every_replica_knows_it(cloud: Cloud, azure: Loca
     azure.control("PUT", "/faults", {"secret_lag_seconds": 1.5})
     azure.control("DELETE", "/calls")
     outputs = made(cloud, desired)
-    assert not cloud.session.signs_in(desired.tenant_id, str(desired.client_id), outputs["value"])
+    assert not cloud.session.signs_in(desired.tenant_id, str(desired.client_id), text_of(outputs))
     assert KIND.prove is not None
-    assert KIND.prove(cloud, desired, seen(cloud, desired), outputs) is Proof.USABLE
+    assert KIND.prove(cloud, desired, seen(cloud, desired), outputs, None) is Proof.USABLE
     calls = azure.control("GET", "/calls")["calls"]
     told = [call["status"] for call in calls if call["path"].endswith("/oauth2/v2.0/token")]
     assert (told[-3:], set(told[:-3]) >= {401}) == ([200, 200, 200], True)  # in a row, after it was not known
@@ -334,7 +338,7 @@ def test_one_that_never_signs_in_is_given_up_at_the_deadline(cloud: Cloud, desir
     assert KIND.prove is not None
     hasty = replace(desired, sign_in_seconds=0.3)
     with pytest.raises(NotYetVisible):
-        KIND.prove(cloud, hasty, seen(cloud, desired), {"value": Secret("wrong")})
+        KIND.prove(cloud, hasty, seen(cloud, desired), Outputs(value=Secret("wrong")), None)
 
 
 def test_without_the_right_it_says_so(cloud: Cloud, azure: LocalAzure, desired: ClientSecret) -> None:

@@ -202,7 +202,7 @@ def test_what_is_given_is_read_and_never_written(azure: LocalAzure, live: Callab
         (step,) = made.steps
         assert (step.action, step.observed) == (Action.KEEP, snapshot.readings[node.address].observed)
         assert step.observed is not None
-        assert set(kind.publish(step.observed, None)) == set(kind.outputs)
+        assert None not in vars(kind.publish(step.observed, None)).values()
         assert lives.differences(azure, part.begins) == []
         cloud.session.close()
     assert_tells_the_right(lives.errors_of(azure, part, life.nobody)[0])

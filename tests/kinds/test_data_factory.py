@@ -22,7 +22,7 @@ def test_it_is_found_with_its_identity_and_place(cloud: Cloud) -> None:
     observed = KIND.read(cloud, desired)
     assert observed is not None
     assert KIND.diff(desired, observed, view_at(cloud.session.clock.now())) == ()
-    assert set(KIND.publish(observed, None)) == {"id", "principal_id", "location"}
+    assert set(KIND.publish(observed, None).known()) == {"id", "principal_id", "location"}
     assert KIND.create is None
 
 

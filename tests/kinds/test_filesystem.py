@@ -58,7 +58,7 @@ def test_it_is_absent_then_made_then_as_declared_then_gone(cloud: Cloud, azure: 
     observed = read(cloud)
     assert observed.ours
     assert diff(cloud) == []
-    assert KIND.publish(observed, None) == {"url": f"abfss://jobs@{ACCOUNT}.dfs.core.windows.net/"}
+    assert KIND.publish(observed, None).known() == {"url": f"abfss://jobs@{ACCOUNT}.dfs.core.windows.net/"}
     create(cloud)
     delete(cloud, observed)
     delete(cloud, observed)

@@ -113,7 +113,9 @@ def test_it_is_absent_then_uploaded_then_as_declared_then_gone(
     observed = read(cloud, desired)
     assert observed.ours
     assert diff(cloud, desired) == {}
-    assert KIND.publish(observed, None) == {"url": f"abfss://jobs@{ACCOUNT}.dfs.core.windows.net/flink/wordcount.jar"}
+    assert KIND.publish(observed, None).known() == {
+        "url": f"abfss://jobs@{ACCOUNT}.dfs.core.windows.net/flink/wordcount.jar"
+    }
     assert hashlib.sha256(content(azure, JAR)).hexdigest() == observed.sha256
     create(cloud, desired)
     delete(cloud, observed)

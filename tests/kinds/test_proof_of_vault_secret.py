@@ -10,7 +10,7 @@ import pytest
 from localazure.app.tenant import GIVEN_CLUSTER
 from provisioner.errors import NotAuthorized
 from provisioner.kinds.vault_secret import KIND, VaultSecret
-from provisioner.model import Address, Proof, ReadBy, Unproven
+from provisioner.model import Address, Proof, Published, ReadBy, Unproven
 from provisioner.secret import Secret
 from tests.kinds.test_vault_secret import CREDENTIAL, made, place, seen
 from tests.kinds.worlds import VAULT, grant
@@ -38,7 +38,7 @@ class InUse:
 
     def proof(self, reader: ReadBy | None = None) -> Proof | Unproven:
         assert KIND.prove is not None
-        return KIND.prove(self.cloud, self.desired, seen(self.cloud, self.desired), {"read_by": reader or self.reader})
+        return KIND.prove(self.cloud, self.desired, seen(self.cloud, self.desired), Published(), reader or self.reader)
 
 
 def object_id(azure: LocalAzure, client_id: str) -> str:
@@ -130,7 +130,7 @@ def test_a_credential_that_is_not_there_is_not_usable_yet(azure: LocalAzure, in_
     observed = seen(in_use.cloud, in_use.desired)
 
     for reader in (in_use.reader, None):
-        assert KIND.prove(in_use.cloud, absent, observed, {"read_by": reader}) is Proof.NOT_YET
+        assert KIND.prove(in_use.cloud, absent, observed, Published(), reader) is Proof.NOT_YET
 
 
 def test_another_principals_session_is_told_by_its_token_and_shows_no_secret(cloud: Cloud, in_use: InUse) -> None:

@@ -51,7 +51,7 @@ def test_it_is_absent_then_made_then_as_declared_then_gone(cloud: Cloud, desired
     observed = made(cloud, desired)
     assert observed.ours
     assert KIND.diff(desired, observed, view_at(cloud.session.clock.now())) == ()
-    assert KIND.publish(observed, None) == {"id": desired.id}
+    assert KIND.publish(observed, None).known() == {"id": desired.id}
     assert made(cloud, desired) == observed
     assert KIND.delete is not None
     KIND.delete(cloud, observed)

@@ -10,6 +10,7 @@ import pytest
 from localazure.app.tenant import OPERATOR_OBJECT_ID
 from provisioner.errors import Refused
 from provisioner.kind import MARK
+from provisioner.kinds import service_principal
 from provisioner.kinds.role_assignment import (
     KIND,
     ObservedRoleAssignment,
@@ -18,7 +19,7 @@ from provisioner.kinds.role_assignment import (
     RoleAssignment,
     Scope,
 )
-from provisioner.model import Address, Ref
+from provisioner.model import Address
 from tests.kinds.lives import Example
 from tests.kinds.worlds import ENVIRONMENT, OTHER, put, view_at
 
@@ -143,7 +144,7 @@ def test_one_that_somebody_else_made_serves_and_is_never_taken_away(
 def test_a_role_that_does_not_exist_is_refused_before_its_principal_is_made(
     cloud: Cloud, desired: RoleAssignment
 ) -> None:
-    principal = Ref(Address("service_principal", "airflow"), "object_id")
+    principal = service_principal.Outputs.object_id.of(Address("service_principal", "airflow"))
     wrong = replace(desired, role="Key Vault Secret User", principal_id=principal)
     assert KIND.check is not None
     with pytest.raises(Refused, match="Key Vault Secrets User"):

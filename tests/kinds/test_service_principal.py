@@ -48,7 +48,7 @@ def test_it_is_absent_then_made_then_as_declared_then_gone_for_good(
     observed = made(cloud, desired)
     assert observed.ours
     assert KIND.diff(desired, observed, view_at(cloud.session.clock.now())) == ()
-    assert KIND.publish(observed, None) == {"object_id": observed.object_id}
+    assert KIND.publish(observed, None).known() == {"object_id": observed.object_id}
     assert made(cloud, desired).object_id == observed.object_id
     assert KIND.delete is not None
     KIND.delete(cloud, observed)

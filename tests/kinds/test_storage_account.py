@@ -61,7 +61,7 @@ def test_it_is_absent_then_made_then_as_declared_then_gone(cloud: Cloud, desired
     observed = made(cloud, desired)
     assert observed.ours
     assert KIND.diff(desired, observed, view_at(cloud.session.clock.now())) == ()
-    assert KIND.publish(observed, None) == {
+    assert KIND.publish(observed, None).known() == {
         "id": desired.id,
         "name": "stdev0815",
         "dfs_endpoint": "https://stdev0815.dfs.core.windows.net/",

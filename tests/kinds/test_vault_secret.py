@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provisioner.errors import NotAuthorized, NotFound, Unexpected
+from provisioner.kinds import application, client_secret
 from provisioner.kinds.vault_secret import KIND, Scope, StoredSecret, VaultSecret
-from provisioner.model import KNOWN_AFTER_APPLY, Address, Change, Ref
+from provisioner.model import KNOWN_AFTER_APPLY, Address, Change
 from provisioner.secret import Secret
 from tests.kinds.lives import Example
 from tests.kinds.worlds import ENVIRONMENT, OTHER, SECRETS_OFFICER, VAULT, grant, make_vault, view_at
@@ -137,7 +138,7 @@ def test_another_value_is_drift_and_neither_value_shows(cloud: Cloud, plain: Vau
 
 def test_a_value_that_is_not_known_yet_is_a_change(cloud: Cloud, plain: VaultSecret) -> None:
     made(cloud, plain)
-    unknown = replace(plain, value=Ref(Address("application", "api"), "client_id"))
+    unknown = replace(plain, value=application.Outputs.client_id.of(Address("application", "api")))
     assert [change.after for change in changes(cloud, unknown)] == [KNOWN_AFTER_APPLY]
 
 
@@ -214,14 +215,19 @@ def test_a_new_key_makes_a_version_and_the_older_one_still_holds_its_own(cloud: 
 
 def test_a_key_that_is_being_made_is_a_change(cloud: Cloud, place: VaultSecret) -> None:
     made(cloud, place)
-    assert drift(cloud, replace(place, key_id=Ref(CREDENTIAL, "key_id"), expires=Ref(CREDENTIAL, "expires"))) == [
-        "key_id"
-    ]
+    assert drift(
+        cloud,
+        replace(
+            place,
+            key_id=client_secret.Outputs.key_id.of(CREDENTIAL),
+            expires=client_secret.Outputs.expires.of(CREDENTIAL),
+        ),
+    ) == ["key_id"]
 
 
 def test_a_key_whose_end_is_not_known_yet_is_left_alone(cloud: Cloud, place: VaultSecret) -> None:
     made(cloud, place)
-    assert drift(cloud, replace(place, expires=Ref(CREDENTIAL, "expires"))) == []
+    assert drift(cloud, replace(place, expires=client_secret.Outputs.expires.of(CREDENTIAL))) == []
 
 
 def test_another_end_or_type_or_tag_is_mended_without_a_new_version(

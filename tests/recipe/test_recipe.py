@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import pytest
 
 from provisioner.commands import declared
 from provisioner.engine.order import ordered
-from provisioner.model import Address
+from provisioner.model import Address, refs
 from tests.environment_files import load, loaded
 
 if TYPE_CHECKING:
@@ -57,3 +58,9 @@ def test_roles_that_are_wider_than_needed_are_noted(tmp_path: Path) -> None:
     narrow = declared(loaded(tmp_path, principals, job="{jar: job.jar, role: Storage Blob Data Reader}")).notes
     assert [note for note in noted if "role" in note] != []
     assert [note for note in narrow if "role" in note] == []
+
+
+def test_every_reference_is_to_an_output_of_the_kind_that_its_address_names(recipe: Recipe) -> None:
+    found = {(ref.address.kind, ref.output) for node in recipe.nodes for ref in refs(node.desired)}
+    outputs = {kind: import_module(f"provisioner.kinds.{kind}").Outputs for kind, _ in found}
+    assert [(kind, output) for kind, output in sorted(found) if output not in vars(outputs[kind]())] == []

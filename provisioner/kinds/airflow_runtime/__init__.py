@@ -6,11 +6,11 @@ https://learn.microsoft.com/azure/data-factory/rest-apis-for-airflow-integrated-
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from provisioner.errors import NotFound
-from provisioner.kind import Checked, Kind, Outputs, Verdict
+from provisioner.kind import Checked, Kind, Right, Verdict
 from provisioner.kinds.airflow_runtime.decide import diff
 from provisioner.kinds.airflow_runtime.probe import Probe, Publication, asked, seen
 from provisioner.kinds.airflow_runtime.records import (
@@ -25,7 +25,7 @@ from provisioner.kinds.airflow_runtime.records import (
     package,
 )
 from provisioner.kinds.airflow_runtime.write import create, delete, update
-from provisioner.model import Address, Holding, Proof, Usage, View
+from provisioner.model import Address, Holding, Output, Proof, Published, ReadBy, Usage, View
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -33,7 +33,15 @@ if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
     from provisioner.secret import Secret
 
-__all__ = ["KIND", "AirflowRuntime", "ObservedAirflowRuntime", "Probe", "settings"]
+__all__ = ["KIND", "AirflowRuntime", "ObservedAirflowRuntime", "Outputs", "Probe", "settings"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outputs(Published):
+    """What others may refer to. web_url: of its web server."""
+
+    id: Output[str] = Output()
+    web_url: Output[str] = Output()
 
 
 def _read(cloud: Cloud, desired: AirflowRuntime) -> ObservedAirflowRuntime | None:
@@ -75,7 +83,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _publish(observed: ObservedAirflowRuntime, _view: View | None) -> Outputs:
-    return {"id": observed.runtime.resource_id, "web_url": observed.runtime.web_url}
+    return Outputs(id=observed.runtime.resource_id, web_url=observed.runtime.web_url)
 
 
 def settings(observed: ObservedAirflowRuntime) -> Mapping[str, Secret | None]:
@@ -115,17 +123,17 @@ def _strangers(_cloud: Cloud, observed: ObservedAirflowRuntime) -> tuple[str, ..
     return (*variables, *(f"requirement {name}" for name in lines), *observed.runtime.others)
 
 
-def _prove(cloud: Cloud, desired: AirflowRuntime, _observed: ObservedAirflowRuntime, _outputs: Outputs) -> Proof:
+def _prove(
+    cloud: Cloud, desired: AirflowRuntime, _observed: ObservedAirflowRuntime, _made: Published, _reader: ReadBy | None
+) -> Proof:
     found = cloud.data_factory.find_runtime_now(desired.id)
     return Proof.USABLE if found is not None and found.ready else Proof.NOT_YET
 
 
 KIND: Kind[AirflowRuntime, ObservedAirflowRuntime] = Kind(
     name="airflow_runtime",
-    outputs=("id", "web_url"),
-    identity=("id",),
     container=True,
-    right="Microsoft.DataFactory/factories/integrationruntimes/write",
+    right=lambda desired: Right("Microsoft.DataFactory/factories/integrationruntimes/write", desired.id),
     keyed=_keyed,
     diff=diff,
     publish=_publish,

@@ -26,7 +26,7 @@ PUBLISHED_AT = "PROVISIONER_PUBLISHED_AT"
 BOOKKEEPING = (KEYS, KEY_ID, PREVIOUS_KEY_ID, PUBLISHED_AT)
 CLIENT_SECRET = "AZURE_CLIENT_SECRET"  # noqa: S105  # a variable's name
 REQUIREMENT = "requirement:"
-Value = str | Secret | Ref
+Value = str | Secret | Ref[str | Secret]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,7 @@ class AirflowRuntime:
     """
 
     id: str
-    location: str | Ref
+    location: str | Ref[str]
     version: str
     compute_size: str
     extra_nodes: int
@@ -50,12 +50,12 @@ class AirflowRuntime:
     requirements: tuple[str, ...]
     take_over: tuple[str, ...]
     credential: Address
-    key_id: str | Ref
+    key_id: str | Ref[str]
     environment: str
     supplied: Mapping[str, Secret] = field(repr=False)
     rollout: timedelta = timedelta(hours=1)
     probe: Probe | None = field(default=None, repr=False)
-    living: tuple[str, ...] | Ref | None = field(default=None, repr=False)
+    living: tuple[str, ...] | Ref[tuple[str, ...]] | None = field(default=None, repr=False)
     newest: str = field(default="", repr=False)
 
     @property

@@ -10,10 +10,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from provisioner.errors import NotAuthorized
-from provisioner.kind import Checked, Kind, Outputs, Verdict, known
+from provisioner.kind import Checked, Kind, Right, Verdict, known
 from provisioner.kinds.client_secret.decide import IN_FLIGHT, NAME, diff, fate, publish, revoking
-from provisioner.kinds.client_secret.passwords import ClientSecret, Passwords, Scope, add, passwords_of
-from provisioner.model import Found, Proof, View
+from provisioner.kinds.client_secret.passwords import ClientSecret, Outputs, Passwords, Scope, add, passwords_of
+from provisioner.model import Found, Proof, Published, ReadBy, View
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
     from provisioner.secret import Secret
 
-__all__ = ["KIND", "ClientSecret", "Passwords", "Scope"]
+__all__ = ["KIND", "ClientSecret", "Outputs", "Passwords", "Scope"]
 SIGN_INS = 3
 
 
@@ -61,22 +61,22 @@ def ready(cloud: Cloud, desired: ClientSecret, observed: Passwords | None) -> It
 
 def create(cloud: Cloud, desired: ClientSecret) -> Outputs:
     """A new password; others stay."""
-    return _told(add(cloud, desired))
+    return _outputs(add(cloud, desired))
 
 
 def rotate(cloud: Cloud, desired: ClientSecret, observed: Passwords, view: View) -> Outputs:
     """As `create`: the old one is removed by its own step, when its time has come."""
-    made = _told(add(cloud, desired, revoking(observed, view)))
-    return {**made, "living": (*(one.key_id for one in observed.passwords), made["key_id"])}
+    password = add(cloud, desired, revoking(observed, view))
+    return replace(_outputs(password), living=(*(one.key_id for one in observed.passwords), password.key_id))
 
 
-def _told(made: NewPassword) -> Outputs:
-    return {"key_id": made.key_id, "since": made.start, "expires": made.end, "value": made.value}
+def _outputs(password: NewPassword) -> Outputs:
+    return Outputs(key_id=password.key_id, since=password.start, expires=password.end, value=password.value)
 
 
-def prove(cloud: Cloud, desired: ClientSecret, _observed: Passwords, made: Outputs) -> Proof:
+def prove(cloud: Cloud, desired: ClientSecret, _observed: Passwords, made: Published, _reader: ReadBy | None) -> Proof:
     """Sign in with a new one on fresh connections until several in a row succeed; an old one's text is not known."""
-    value: Secret | None = made.get("value")
+    value = made.value if isinstance(made, Outputs) else None
     if value is None:
         return Proof.UNKNOWABLE
     client_id = known(desired.client_id)
@@ -115,10 +115,7 @@ def gone(cloud: Cloud, observed: Passwords, text: Secret) -> bool:
 
 KIND = Kind(
     name=NAME,
-    outputs=("key_id", "living", "since", "expires", "due", "others", "places"),
-    secrets=("value",),
-    identity=("application_id",),
-    right="Application.ReadWrite.OwnedBy",
+    right=lambda _: Right("Application.ReadWrite.OwnedBy"),
     diff=diff,
     publish=publish,
     fate=fate,

@@ -5,7 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from provisioner.kinds.client_secret.passwords import REVOKES, REVOKES_AT_ONCE, ClientSecret, Passwords, revoked
+from provisioner.kinds.client_secret.passwords import (
+    REVOKES,
+    REVOKES_AT_ONCE,
+    ClientSecret,
+    Outputs,
+    Passwords,
+    revoked,
+)
 from provisioner.model import (
     KNOWN_AFTER_APPLY,
     Action,
@@ -21,7 +28,6 @@ from provisioner.model import (
 
 if TYPE_CHECKING:
     from provisioner.cloud.clients.graph import Password
-    from provisioner.kind import Outputs
 
 NAME = "client_secret"
 # Graph is eventually consistent: https://learn.microsoft.com/graph/best-practices-concept#handling-expected-errors
@@ -60,22 +66,22 @@ def diff(desired: ClientSecret, observed: Passwords, view: View) -> tuple[Change
 def publish(observed: Passwords, view: View | None) -> Outputs:
     """The current key, once the places are known. Its dates are left out while Graph does not show the key yet."""
     if view is None or _unread(observed.name, view):
-        return {}
+        return Outputs()
     current = _current(observed, view)
     if current is None:
-        return {}
+        return Outputs()
     shown = next((one for one in observed.passwords if one.key_id == current.key_id), None)
     if shown is None:
-        return {"key_id": current.key_id}
-    return {
-        "key_id": current.key_id,
-        "living": tuple(sorted(one.key_id for one in observed.passwords)),
-        "since": shown.start,
-        "expires": shown.end,
-        "due": _due(observed, shown),
-        "others": observed.others,
-        "places": tuple(one for one in view.holdings[_address(observed.name)] if one.holding.key_id == current.key_id),
-    }
+        return Outputs(key_id=current.key_id)
+    return Outputs(
+        key_id=current.key_id,
+        living=tuple(sorted(one.key_id for one in observed.passwords)),
+        since=shown.start,
+        expires=shown.end,
+        due=_due(observed, shown),
+        others=observed.others,
+        places=tuple(one for one in view.holdings[_address(observed.name)] if one.holding.key_id == current.key_id),
+    )
 
 
 def fate(observed: Passwords, _at: Address, view: View) -> Fate:

@@ -6,16 +6,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from provisioner.errors import Unreachable
 from provisioner.kind import known
-from provisioner.model import Observed, Ref
+from provisioner.model import IDENTITY, Held, Observed, Output, Published, Ref
 
 if TYPE_CHECKING:
     from provisioner.cloud.clients.graph import Application, NewPassword, Password
     from provisioner.cloud.cloud import Cloud
+    from provisioner.secret import Secret
 
 REVOKES, REVOKES_AT_ONCE = " revokes", " revokes at once"
 MARKS = (REVOKES, REVOKES_AT_ONCE)
@@ -29,8 +30,8 @@ class ClientSecret:
     often somebody looks.
     """
 
-    application_id: str | Ref
-    client_id: str | Ref
+    application_id: str | Ref[str] = field(metadata=IDENTITY)
+    client_id: str | Ref[str]
     name: str
     tenant_id: str
     lifetime: timedelta
@@ -39,6 +40,23 @@ class ClientSecret:
     overlap: timedelta = timedelta(hours=24)
     runs_every: timedelta = timedelta(days=1)
     sign_in_seconds: float = field(default=300.0, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outputs(Published):
+    """Of the current key. living: all that work; others: those that are not this environment's. places: which have it.
+
+    value: its text; it exists only in the run that makes it, and where a place gives it back.
+    """
+
+    key_id: Output[str] = Output()
+    living: Output[tuple[str, ...]] = Output()
+    since: Output[datetime] = Output()
+    expires: Output[datetime] = Output()
+    due: Output[datetime] = Output()
+    others: Output[tuple[str, ...]] = Output()
+    places: Output[tuple[Held, ...]] = Output()
+    value: Output[Secret] = Output(secret=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +78,7 @@ class Passwords(Observed):
 class Scope:
     """One application's passwords for one name."""
 
-    application_id: str | Ref
+    application_id: str | Ref[str]
     name: str
     environment: str
     overlap: timedelta = timedelta(hours=24)

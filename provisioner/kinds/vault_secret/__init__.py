@@ -11,19 +11,18 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from provisioner.errors import Conflict, NotFound
-from provisioner.kind import MARK, Kind, known, nothing
+from provisioner.kind import MARK, Kind, known, publish_nothing
 from provisioner.kinds.vault_secret.decide import diff
 from provisioner.kinds.vault_secret.prove import prove
 from provisioner.kinds.vault_secret.records import KEY_ID, SINCE, Scope, StoredSecret, VaultSecret, intact
 from provisioner.kinds.vault_secret.write import create, delete, update
-from provisioner.model import Address, Found, Holding, View
+from provisioner.model import Address, Found, Holding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from provisioner.cloud.clients.key_vault_secrets import SecretVersion
     from provisioner.cloud.cloud import Cloud
-    from provisioner.kind import Outputs
     from provisioner.secret import Secret
 
 __all__ = ["KIND", "Scope", "StoredSecret", "VaultSecret"]
@@ -110,14 +109,10 @@ def _since(version: SecretVersion) -> datetime | None:
     return datetime.fromisoformat(text) if text else version.created
 
 
-def _nothing(observed: StoredSecret, view: View | None) -> Outputs:
-    return nothing(observed, view)
-
-
 KIND = Kind(
     name="vault_secret",
     diff=diff,
-    publish=_nothing,
+    publish=publish_nothing,
     holds=holds,
     read=read,
     owned=owned,

@@ -6,25 +6,25 @@ from typing import TYPE_CHECKING
 
 from provisioner.errors import NotAuthorized
 from provisioner.kind import known
-from provisioner.model import Proof, ReadBy, Unproven
+from provisioner.model import Proof, Published, ReadBy, Unproven
 
 if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
-    from provisioner.kind import Outputs
     from provisioner.kinds.vault_secret.records import StoredSecret, VaultSecret
     from provisioner.secret import Secret
 
 GRANTS = "`provisioner provision` gives it the role that the spec names; a new grant takes some minutes."
 
 
-def prove(cloud: Cloud, desired: VaultSecret, _observed: StoredSecret, made: Outputs) -> Proof | Unproven:
+def prove(
+    cloud: Cloud, desired: VaultSecret, _observed: StoredSecret, _made: Published, reader: ReadBy | None
+) -> Proof | Unproven:
     """Read a credential as its reader does, sign in with it, reach what it opens; a plain value was compared already.
 
     Where nobody reads it yet, or the reader's own secret cannot be had, the caller reads it.
     """
     if desired.credential is None or not isinstance(desired.client_id, str):
         return Proof.USABLE
-    reader: ReadBy | None = made.get("read_by")
     instead = _why_not(cloud, reader)
     try:
         value = _read_as(cloud, desired, None if instead else reader)

@@ -32,14 +32,14 @@ class VaultSecret:
 
     vault: str
     name: str
-    value: Secret | str | Ref = field(repr=False, compare=False)
+    value: Secret | str | Ref[str | Secret] = field(repr=False, compare=False)
     environment: str
     content_type: str | None = None
     credential: Address | None = None
-    key_id: str | Ref | None = None
-    expires: datetime | Ref | None = None
-    client_id: str | Ref | None = field(default=None, repr=False)
-    living: tuple[str, ...] | Ref | None = field(default=None, repr=False)
+    key_id: str | Ref[str] | None = None
+    expires: datetime | Ref[datetime] | None = None
+    client_id: str | Ref[str] | None = field(default=None, repr=False)
+    living: tuple[str, ...] | Ref[tuple[str, ...]] | None = field(default=None, repr=False)
     opens: tuple[str, str] | None = field(default=None, repr=False)
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
@@ -59,7 +59,7 @@ class StoredSecret(Observed):
 class Scope:
     """One vault, for one environment's mark. prefixes: names whose versions are looked at when the mark is lost."""
 
-    vault: str | Ref
+    vault: str | Ref[str]
     environment: str
     prefixes: tuple[str, ...] = ()
 

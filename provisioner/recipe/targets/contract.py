@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     from provisioner.cloud.clients.flink_jobs import FlinkJob
     from provisioner.cloud.cloud import Cloud
@@ -42,7 +43,7 @@ class Flink:
     address: Address
     scope: str
     api_version: str
-    identity: Ref
+    identity: Ref[str]
     actions: tuple[str, ...]
     find_job: Callable[[Cloud, str, Mapping[str, Any]], FlinkJob | None]
     notes: tuple[str, ...] = ()
@@ -55,11 +56,11 @@ class Reader:
     opens: a resource that the principal's role lets it read, and the api-version to do so; None if there is none.
     """
 
-    client_id: Ref
-    key_id: Ref
-    value: Ref
-    expires: Ref
-    living: Ref
+    client_id: Ref[str]
+    key_id: Ref[str]
+    value: Ref[Secret]
+    expires: Ref[datetime]
+    living: Ref[tuple[str, ...]]
     credential: Address
     opens: tuple[str, str] | None = None
 
@@ -76,7 +77,7 @@ class Airflow:
     nodes: tuple[Node, ...]
     searches: tuple[Search, ...]
     address: Address
-    web_url: Ref
+    web_url: Ref[str]
     version: str
     scope: str
     right: str

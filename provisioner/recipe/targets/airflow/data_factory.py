@@ -9,12 +9,12 @@ from provisioner.kinds import (
     airflow_runtime,
     dag_file,
     dag_import,
+    data_factory,
     filesystem,
     job_jar,
     linked_service,
     role_assignment,
 )
-from provisioner.kinds.data_factory import DataFactory
 from provisioner.model import Address, Node, Ref, Search
 from provisioner.recipe.targets.contract import Airflow, Names, Reader
 from provisioner.render.airflow_settings import airflow_settings
@@ -42,13 +42,13 @@ def declare(
     parts = _Parts(environment, names, account)
     return Airflow(
         nodes=(
-            Node(address=FACTORY, desired=DataFactory(id=environment.factory_id)),
+            Node(address=FACTORY, desired=data_factory.DataFactory(id=environment.factory_id)),
             parts.runtime(reader, needs),
             *parts.dag(),
         ),
         searches=parts.searches(),
         address=AIRFLOW,
-        web_url=Ref(AIRFLOW, "web_url"),
+        web_url=airflow_runtime.Outputs.web_url.of(AIRFLOW),
         version=environment.airflow.version,
         scope=environment.airflow.api_scope,
         right=_right(environment),
@@ -90,7 +90,7 @@ class _Parts:
         airflow, names = self.spec.airflow, self.names
         login = "" if names.hosts == Hosts() else names.hosts.login
         settings = airflow_settings(self.spec, vault_url=names.vault_url, tenant_id=names.tenant_id, login=login)
-        variables: dict[str, str | Secret | Ref] = {
+        variables: dict[str, str | Secret | Ref[str | Secret]] = {
             **settings.environment,
             "AZURE_CLIENT_ID": reader.client_id,
             "AZURE_CLIENT_SECRET": reader.value,
@@ -98,7 +98,7 @@ class _Parts:
         supplied = {"credential": airflow.git_credential, "password": airflow.password}
         desired = airflow_runtime.AirflowRuntime(
             id=self.spec.runtime_id,
-            location=Ref(FACTORY, "location"),
+            location=data_factory.Outputs.location.of(FACTORY),
             version=airflow.version,
             compute_size=airflow.compute_size,
             extra_nodes=airflow.extra_nodes,
@@ -150,7 +150,7 @@ class _Parts:
         reader = role_assignment.RoleAssignment(
             scope=self._container_id(),
             role=READER,
-            principal_id=Ref(FACTORY, "principal_id"),
+            principal_id=data_factory.Outputs.principal_id.of(FACTORY),
             environment=self.mark,
             label="the data factory's identity",
         )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from provisioner.kinds.flink_cluster import VERSION, FlinkCluster
-from provisioner.model import Address, Node, Ref
+from provisioner.kinds.flink_cluster import VERSION, FlinkCluster, Outputs
+from provisioner.model import Address, Node
 from provisioner.recipe.targets.contract import Flink
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def declare(environment: Environment) -> Flink:
         address=FLINK,
         scope=environment.cluster_id,
         api_version=VERSION,
-        identity=Ref(FLINK, "identity_object_id"),
+        identity=Outputs.identity_object_id.of(FLINK),
         actions=ACTIONS,
         find_job=lambda cloud, name, conf: cloud.flink_jobs.find_job(_cluster(environment.cluster_id, conf), name),
         notes=() if environment.cloud == "local" else (RETIRED,),
