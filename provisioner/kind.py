@@ -1,12 +1,12 @@
 """The contract of a resource kind: a frozen record of plain functions over its desired and observed types.
 
 A kind knows one Azure resource and nothing else: no other kind, no spec, no other stage. It gets the cloud as an
-argument. Each file in `kinds/` has one module-level `KIND`.
+argument. Each file in `kinds/` has one module-level `KIND`; the kind is called as its file.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
@@ -69,61 +69,96 @@ class Right:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kind(Generic[D, O]):
-    """What the engine may ask of a kind.
+class Preflight(Generic[D, O]):
+    """Checks before the first write.
 
-    check: raises Refused for what could never be made; asked first of all, when Refs are unknown, but for teardown.
-    container: what bears no mark of ours is adopted: checked, never changed, never deleted.
-    keyed: an adopted one is not ours, but keys in it are: they are changed, and `delete` takes them out again; says
-    whether there are any.
     right: what writing it takes.
+    check: raises Refused for what could never be made; asked first of all, when Refs are unknown, but for teardown.
     ready: what else decides whether it can be written and used; asked only where something is to be written, of what
     stands and of what does not (then observed is None). Raises CloudError for what could not be asked.
-    traces: what there is still of one that is not there (a deleted one keeps its name), in a few words for the plan.
-    lingers: what there will still be of one that is deleted now, likewise.
-    leaves: for a kind that no API deletes: what a person does about it. A looked-up kind has no `create`.
-    merges: other environments write into the same resource, and no condition guards a write: it is made again where the
-    second reading lacks ours.
-
-    Pure: diff, publish (view is None while observing), holds (by credential), fate (of what is not declared), lingers.
-    `prove` gets what was made, and who reads it in use, or None.
-    Reads: read, check, owned (marked resources in a scope), strangers (contents without our mark), prove, reveal,
-    gone (whether a deleted credential's old text works no more), notes (what else there a person should know of),
-    placed (whether what it stands in is there: asked in a teardown, while another environment's may remove that).
-    Writes: create, update, rotate, delete (fine if gone), use (has those who read it show whether they use the key that
-    it hands out, and says whether they did). Each may be repeated from any point of it.
     """
 
-    name: str
-    container: bool = False
     right: Callable[[D], Right] | None = None
-    merges: bool = False
-    keyed: Callable[[O], bool] | None = None
-    leaves: Callable[[D], str] | None = None
+    check: Callable[[Cloud, D], None] | None = None
+    ready: Callable[[Cloud, D, O | None], Iterable[Checked]] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proofs(Generic[D, O]):
+    """Proof that a write can be used; asked again until it comes or the deadline has passed.
+
+    written: whether what was written works for those who use it. Gets what `create` or `rotate` returned, and who reads
+    it in use, if somebody does.
+    deleted: whether a deleted credential's old text has stopped working.
+    """
+
+    written: Callable[[Cloud, D, O, Published, ReadBy | None], Proof | Unproven] | None = None
+    deleted: Callable[[Cloud, O, Secret], bool] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Container(Generic[D, O]):
+    """For what others live in. One without our owner tag is adopted: checked, never changed, never deleted.
+
+    unmanaged: names of what is in it without our owner tag; a teardown keeps a container that has any.
+    retained: what Azure keeps of it, in a few words for the plan: of one that is not there (observed is None) what a
+    deletion left, of one that is there what deleting it will leave.
+    """
+
+    unmanaged: Callable[[Cloud, O], Sequence[str]] | None = None
+    retained: Callable[[Cloud, D, O | None], str] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holder(Generic[O]):
+    """For what holds credentials: a vault secret, the settings of an Airflow runtime.
+
+    holds: by credential, the keys in it. Pure.
+    reveal: the text of a key in it. Raises NotFound for one that it does not have.
+    use: has those who read it show whether they use the key that it hands out, and says whether they did.
+    """
+
+    holds: Callable[[O], Mapping[Address, Sequence[Holding]]]
+    reveal: Callable[[Cloud, O, str], Secret]
+    use: Callable[[Cloud, O], Usage] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Credential(Generic[D, O]):
+    """For a credential, whose older keys are resources of their own, `NAME/KEYID`.
+
+    rotate: makes another key and keeps those before it.
+    orphan_action: what becomes of a key that `owned` found. Pure.
+    """
+
+    rotate: Callable[[Cloud, D, O, View], Published]
+    orphan_action: Callable[[O, View], Fate]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind(Generic[D, O]):
+    """What the engine may ask of a kind; docs/adding-a-kind.md tells of each field.
+
+    Pure: diff, publish (view is None while observing). Reads: read (None: it is not there; raises NotFound where what
+    it stands in is not there either), owned (what bears our owner tag in a scope; or, as a sentence, why what the spec
+    no longer names need not be found or cannot be). Writes: create (a looked-up kind has none), update, delete (fine if
+    it is gone; without it no API deletes the resource, and the node says what a person does). Each write may be
+    repeated from any point of it.
+    """
 
     diff: Callable[[D, O, View], Sequence[Change]]
     publish: Callable[[O, View | None], Published]
-    holds: Callable[[O], Mapping[Address, Sequence[Holding]]] | None = None
-    fate: Callable[[O, Address, View], Fate] | None = None
-    lingers: Callable[[O, datetime], str] | None = None
-
     read: Callable[[Cloud, D], O | None]
-    check: Callable[[Cloud, D], None] | None = None
-    ready: Callable[[Cloud, D, O | None], Iterable[Checked]] | None = None
-    traces: Callable[[Cloud, D], str] | None = None
-    notes: Callable[[Cloud, D], Sequence[str]] | None = None
-    owned: Callable[[Cloud, Any], Sequence[Found]] | None = None
-    strangers: Callable[[Cloud, O], Sequence[str]] | None = None
-    prove: Callable[[Cloud, D, O, Published, ReadBy | None], Proof | Unproven] | None = None
-    gone: Callable[[Cloud, O, Secret], bool] | None = None
-    placed: Callable[[Cloud, D], bool] | None = None
-    reveal: Callable[[Cloud, O, str], Secret] | None = None
-
+    owned: Callable[[Cloud, Any], Sequence[Found]] | str = ""
     create: Callable[[Cloud, D], Published | None] | None = None
     update: Callable[[Cloud, D, O], Published | None] | None = None
-    rotate: Callable[[Cloud, D, O, View], Published | None] | None = None
     delete: Callable[[Cloud, O], None] | None = None
-    use: Callable[[Cloud, O], Usage] | None = None
+
+    preflight: Preflight[D, O] = field(default_factory=Preflight[Any, Any])
+    proofs: Proofs[D, O] = field(default_factory=Proofs[Any, Any])
+    container: Container[D, O] | None = None
+    holder: Holder[O] | None = None
+    credential: Credential[D, O] | None = None
 
 
 def let_in(attempt: Callable[[], None], line: str) -> Checked:

@@ -61,9 +61,7 @@ def doctor(run: Run) -> tuple[Checked, ...]:
 
 def notes(run: Run) -> tuple[str, ...]:
     """What a person should know of the spec's choices, and of what stands beside what it declares."""
-    told = ((run.kinds[node.address.kind].notes, node.desired) for node in run.recipe.nodes)
-    beside = (note for look, desired in told if look is not None for note in look(run.cloud, desired))
-    return (*run.recipe.notes, *beside)
+    return (*run.recipe.notes, *run.links.targets.airflow.notes_beside(run.cloud))
 
 
 def outputs(run: Run) -> dict[str, dict[str, str]]:

@@ -116,7 +116,7 @@ def _opened(run: Run, outcomes: Iterable[Outcome], intent: Intent) -> bool:
     waits = any(o.result is Result.DEFERRED and not o.step.dated for o in outcomes)
     if intent is Intent.TEARDOWN:
         return waits
-    turned = any(o.result is Result.DONE and run.kinds[o.step.address.kind].rotate for o in outcomes)
+    turned = any(o.result is Result.DONE and run.kinds[o.step.address.kind].credential for o in outcomes)
     return waits or turned
 
 

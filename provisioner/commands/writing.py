@@ -83,7 +83,7 @@ def teardown(run: Run, *, with_contents: bool = False) -> Report:
         raise Protected(run.environment.name)
 
     def look() -> tuple[Plan, Snapshot]:
-        snapshot = observe(run.cloud, run.recipe, run.kinds, strangers=True)
+        snapshot = observe(run.cloud, run.recipe, run.kinds, teardown=True)
         return take_down(run.recipe, snapshot, run.kinds, with_contents=with_contents), snapshot
 
     made, snapshot = looked(run, look)

@@ -102,7 +102,7 @@ class Apply:
 
     def _holds(self, step: Step) -> bool:
         """Whether a step leaves something that goes on needing what it stands on; what no API deletes needs nothing."""
-        return bool(step.remains) and self.kinds[step.address.kind].leaves is None
+        return bool(step.remains) and self.kinds[step.address.kind].delete is not None
 
     def _collect(self) -> None:
         finished, _ = wait(self._running, return_when=FIRST_COMPLETED)

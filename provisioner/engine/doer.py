@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from provisioner.secret import Secret
 
 Kinds = Mapping[str, "Kind[Any, Any]"]
+DISPLACED = "what it stands in has just been removed"
 
 
 @dataclass
@@ -89,7 +90,7 @@ class Doer:
         kind = self.kinds[step.address.kind]
         untold = self._succeeded(step) if step.succeeded else ""
         if step.action in (Action.DELETE, Action.REPLACE) and kind.delete and step.observed is not None:
-            self._note(step, removed=getattr(step.observed, "key_id", None) if kind.rotate else None)
+            self._note(step, removed=getattr(step.observed, "key_id", None) if kind.credential else None)
             old = self._old_text(step, kind)
             kind.delete(self.cloud, step.observed)
             self._dead(step, kind, old)
@@ -100,30 +101,40 @@ class Doer:
             return self._set(kind, step, desired)
         except NotFound:
             if self._displaced(kind, desired):
-                return "what it stands in has just been removed"
+                return DISPLACED
             raise
 
     def _set(self, kind: Kind[Any, Any], step: Step, desired: Any) -> str:
         """Write it, read it back, prove it."""
         made = self._write(kind, step, desired)
         values = made.known() if made else {}
-        if kind.rotate and made:
+        if kind.credential and made:
             replaced = next((change.before for change in step.changes if change.field == "key_id"), None)
             self._note(step, key_id=values.get("key_id"), replaced=replaced)
         observed = self._read_back(kind, step, desired)
-        for held in kind.holds(observed).values() if kind.holds else ():
+        for held in kind.holder.holds(observed).values() if kind.holder else ():
             self._note(step, published=next((one.key_id for one in held if one.current), None))
         self.outputs[step.address] = {**kind.publish(observed, None).known(), **values}
         return self._proven(kind, step, desired, observed, made or Published())
 
     def _displaced(self, kind: Kind[Any, Any], desired: Any) -> bool:
         """Whether this is a teardown, and another environment's has removed meanwhile what the resource stands in."""
-        return self.view.intent is Intent.TEARDOWN and kind.placed is not None and not kind.placed(self.cloud, desired)
+        if self.view.intent is not Intent.TEARDOWN:
+            return False
+        try:
+            kind.read(self.cloud, desired)
+        except NotFound:
+            return True
+        return False
 
-    def _require_place(self, kind: Kind[Any, Any], step: Step, desired: Any) -> None:
-        """Raises NotFound where there is nothing to wait for any more."""
-        if self._displaced(kind, desired):
-            raise NotFound(operation=f"waiting for {step.address}", status=404)
+    def _read(self, kind: Kind[Any, Any], desired: Any) -> Observed | None:
+        """As it is now. Raises NotFound in a teardown if what it stands in is gone: then nothing is waited for."""
+        try:
+            return kind.read(self.cloud, desired)
+        except NotFound:
+            if self.view.intent is Intent.TEARDOWN:
+                raise
+            return None
 
     def _note(self, step: Step, **key_ids: str | None) -> None:
         """For the journal: which key this step is about."""
@@ -150,32 +161,34 @@ class Doer:
 
     def _old_text(self, step: Step, kind: Kind[Any, Any]) -> Secret | None:
         """The text of a credential that goes, where a place still has it: only with it can its end be proven."""
-        if kind.gone is None or step.address not in self.plan.sources:
+        if kind.proofs.deleted is None or step.address not in self.plan.sources:
             return None
         place, key_id = self.plan.sources[step.address]
         return self._revealed(place, key_id)
 
     def _dead(self, step: Step, kind: Kind[Any, Any], old: Secret | None) -> None:
-        gone, observed = kind.gone, step.observed
-        if gone is None or old is None:
+        deleted, observed = kind.proofs.deleted, step.observed
+        if deleted is None or old is None:
             return
-        self._wait(lambda: gone(self.cloud, observed, old), "the removed key to stop working")
-        if not gone(self.cloud, observed, old):
+        self._wait(lambda: deleted(self.cloud, observed, old), "the removed key to stop working")
+        if not deleted(self.cloud, observed, old):
             raise Unexpected(operation=f"proving the end of {step.address}", message="it was removed and still works")
 
     def _revealed(self, place: Address, key_id: str) -> Secret | None:
-        reveal = self.kinds[place.kind].reveal
-        held = self._steps[place].observed if place in self._steps else None
-        return reveal(self.cloud, held, key_id) if reveal is not None and held is not None else None
+        holder = self.kinds[place.kind].holder
+        observed = self._steps[place].observed if place in self._steps else None
+        return holder.reveal(self.cloud, observed, key_id) if holder and observed is not None else None
 
     def _write(self, kind: Kind[Any, Any], step: Step, desired: Any) -> Published | None:
         if step.action is Action.UPDATE and kind.update:
             return kind.update(self.cloud, desired, step.observed)
-        if step.action is Action.ROTATE and kind.rotate:
-            return kind.rotate(self.cloud, desired, step.observed, self.view)
+        if step.action is Action.ROTATE and kind.credential:
+            return kind.credential.rotate(self.cloud, desired, step.observed, self.view)
         if step.action in (Action.CREATE, Action.REPLACE) and kind.create:
             return kind.create(self.cloud, desired)
-        raise Unexpected(operation=f"{step.action} {step.address}", remedy=f"{kind.name} cannot be {step.action}d.")
+        raise Unexpected(
+            operation=f"{step.action} {step.address}", remedy=f"{step.address.kind} cannot be {step.action}d."
+        )
 
     def _copied(self, desired: Any) -> dict[Address, Mapping[str, Any]]:
         """Credentials that this step writes and that no step of this run made: read where they are held."""
@@ -192,12 +205,10 @@ class Doer:
         last: list[tuple[Observed | None, tuple[Change, ...]]] = []
 
         def agrees() -> bool:
-            observed = kind.read(self.cloud, desired)
-            if observed is None:
-                self._require_place(kind, step, desired)
-            changes = () if observed is None or kind.rotate else tuple(kind.diff(desired, observed, self.view))
+            observed = self._read(kind, desired)
+            changes = () if observed is None or kind.credential else tuple(kind.diff(desired, observed, self.view))
             last[:] = [(observed, tuple(c for c in changes if c.forces is not Forces.REFUSE))]
-            if kind.merges and kind.update and observed is not None and last[0][1]:
+            if kind.update and observed is not None and any(change.contested for change in last[0][1]):
                 kind.update(self.cloud, desired, observed)
             return observed is not None and not last[0][1]
 
@@ -209,14 +220,14 @@ class Doer:
         return observed
 
     def _proven(self, kind: Kind[Any, Any], step: Step, desired: Any, observed: Observed, made: Published) -> str:
-        if kind.prove is None:
+        prove, proofs = kind.proofs.written, list[Proof | Unproven]([Proof.NOT_YET])
+        if prove is None:
             return ""
-        prove, proofs = kind.prove, list[Proof | Unproven]([Proof.NOT_YET])
 
         def usable() -> bool:
             proofs[:] = [prove(self.cloud, desired, observed, made, self._reader(step))]
-            if proofs[0] is Proof.NOT_YET:
-                self._require_place(kind, step, desired)
+            if proofs[0] is Proof.NOT_YET and self._displaced(kind, desired):
+                proofs[:] = [Unproven(why=DISPLACED)]
             return proofs[0] is not Proof.NOT_YET and not getattr(proofs[0], "error", None)
 
         self._wait(usable, "proof that it can be used")
@@ -243,14 +254,16 @@ class Doer:
             observed = kind.read(self.cloud, resolve(place.desired, self.outputs))
         except NotAuthorized:
             return known  # who may not read the place cannot sign in as its reader
-        if observed is None or kind.holds is None:
+        if observed is None or kind.holder is None:
             return None
-        current = next((one for one in kind.holds(observed).get(reader.credential, ()) if one.current), None)
+        current = next((one for one in kind.holder.holds(observed).get(reader.credential, ()) if one.current), None)
         if current is None:
             return known if place.remains else None
-        if not current.readable or kind.reveal is None:
-            return known
-        return replace(known, secret=kind.reveal(self.cloud, observed, current.key_id))
+        return (
+            replace(known, secret=kind.holder.reveal(self.cloud, observed, current.key_id))
+            if current.readable
+            else known
+        )
 
     def _wait(self, check: Callable[[], bool], what: str) -> None:
         """Until it is so or the deadline has passed; the caller looks which."""

@@ -8,7 +8,7 @@ Writes nothing.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import replace
@@ -27,9 +27,9 @@ Kinds = Mapping[str, "Kind[Any, Any]"]
 
 
 def observe(
-    cloud: Cloud, recipe: Recipe, kinds: Kinds, *, strangers: bool = False, told: list[ProvisionerError] | None = None
+    cloud: Cloud, recipe: Recipe, kinds: Kinds, *, teardown: bool = False, told: list[ProvisionerError] | None = None
 ) -> Snapshot:
-    """One pass over the cloud. `strangers` also lists what stands in our containers without our mark.
+    """One pass over the cloud. teardown: also lists what stands in our containers without our mark.
 
     Raises the first error that is neither a missing right nor explained by a missing container. With `told` it goes on
     and puts every such error there; what it is of has a reading with it.
@@ -38,15 +38,15 @@ def observe(
     cloud.session.memory.new_pass()
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="observe")
     try:
-        checks = [] if strangers else _checks(cloud, kinds, recipe.nodes, pool)
+        checks = [] if teardown else _checks(cloud, kinds, recipe.nodes, pool)
         searches = _Searches(cloud, kinds, pool, recipe.searches)
         readings = _Readings(cloud, kinds, pool, searches).of(recipe.nodes)
         errors.extend(_serious(readings))
         errors.extend(refused for check in checks if (refused := check.result()) is not None)
-        readings |= {} if strangers else _traced(cloud, kinds, readings, pool)
-        others = _strangers(cloud, kinds, readings, pool) if strangers else {}
+        readings |= _retained(cloud, kinds, readings, pool, teardown=teardown)
+        unmanaged = _unmanaged(cloud, kinds, readings, pool) if teardown else {}
         leftovers = tuple(one for one in searches.found(errors) if not _declared(one, readings))
-        return Snapshot(now=cloud.session.clock.now(), readings=readings, leftovers=leftovers, strangers=others)
+        return Snapshot(now=cloud.session.clock.now(), readings=readings, leftovers=leftovers, unmanaged=unmanaged)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
@@ -173,7 +173,7 @@ class _Searches:
     def _look(self, rank: int, search: Search, scope: Any) -> tuple[Leftover, ...]:
         """What one finds; nothing where its container may not be read yet, or its scope does not exist."""
         owned = self._kinds[search.kind].owned
-        if owned is None or any(True for _ in refs(scope)):
+        if isinstance(owned, str) or any(True for _ in refs(scope)):
             return ()
         try:
             found = owned(self._cloud, scope)
@@ -181,7 +181,9 @@ class _Searches:
             return ()
         at = search.container
         return tuple(
-            Leftover(address=Address(search.kind, one.name), container=at, observed=one.observed, rank=rank)
+            Leftover(
+                address=Address(search.kind, one.name), container=at, observed=one.observed, rank=rank, kept=one.kept
+            )
             for one in found
         )
 
@@ -199,26 +201,27 @@ def _checks(
             return refused
         return None
 
-    asked = ((kinds[node.address.kind].check, node.desired) for node in nodes)
+    asked = ((kinds[node.address.kind].preflight.check, node.desired) for node in nodes)
     return [pool.submit(ask, check, desired) for check, desired in asked if check is not None]
 
 
-def _traced(
-    cloud: Cloud, kinds: Kinds, readings: Mapping[Address, Reading], pool: ThreadPoolExecutor
+def _retained(
+    cloud: Cloud, kinds: Kinds, readings: Mapping[Address, Reading], pool: ThreadPoolExecutor, *, teardown: bool
 ) -> dict[Address, Reading]:
-    """Of what is not there, the readings with what is left of it; nothing where that may not be asked."""
+    """Readings with what Azure keeps: of what is not there, or in a teardown of what of ours is; where one may ask."""
 
-    def look(traces: Callable[[Cloud, Any], str], desired: Any) -> str:
+    def look(retained: Callable[[Cloud, Any, Any], str], reading: Reading) -> str:
         with suppress(CloudError):
-            return traces(cloud, desired)
+            return retained(cloud, reading.node.desired, reading.observed)
         return ""
 
-    looks = {
-        address: pool.submit(look, traces, reading.node.desired)
-        for address, reading in readings.items()
-        if (traces := kinds[address.kind].traces) and reading.observed is None and reading.error is None
-    }
-    return {address: replace(readings[address], traces=future.result()) for address, future in looks.items()}
+    looks: dict[Address, Future[str]] = {}
+    for address, reading in readings.items():
+        container, observed = kinds[address.kind].container, reading.observed
+        concerned = observed is not None and observed.ours if teardown else observed is None
+        if container and container.retained and concerned and reading.error is None:
+            looks[address] = pool.submit(look, container.retained, reading)
+    return {address: replace(readings[address], retained=future.result()) for address, future in looks.items()}
 
 
 def _declared(leftover: Leftover, readings: Mapping[Address, Reading]) -> bool:
@@ -227,15 +230,15 @@ def _declared(leftover: Leftover, readings: Mapping[Address, Reading]) -> bool:
     return leftover.address in readings or leftover.observed in alike
 
 
-def _strangers(
+def _unmanaged(
     cloud: Cloud, kinds: Kinds, readings: dict[Address, Reading], pool: ThreadPoolExecutor
 ) -> dict[Address, tuple[str, ...]]:
     """Contents without our mark; a container whose contents may not be listed counts as unreadable."""
-    looks = {
-        address: pool.submit(look, cloud, reading.observed)
-        for address, reading in readings.items()
-        if (look := kinds[address.kind].strangers) and reading.observed is not None and reading.observed.ours
-    }
+    looks: dict[Address, Future[Sequence[str]]] = {}
+    for address, reading in readings.items():
+        container = kinds[address.kind].container
+        if container and container.unmanaged and reading.observed is not None and reading.observed.ours:
+            looks[address] = pool.submit(container.unmanaged, cloud, reading.observed)
     found: dict[Address, tuple[str, ...]] = {}
     for address, future in looks.items():
         try:

@@ -24,6 +24,7 @@ from provisioner.model import (
     Fate,
     Forces,
     Held,
+    Intent,
     Leftover,
     Node,
     Observed,
@@ -60,7 +61,7 @@ def decide(recipe: Recipe, snapshot: Snapshot, kinds: Kinds, asked: Asked) -> tu
         walk.decide(node)
     for leftover in sorted(snapshot.leftovers, key=lambda one: -one.rank):
         walk.leave(leftover)
-    sources = _sources(walk.view, kinds, walk.outputs)
+    sources = _sources(walk.view, walk.outputs)
     return finish(recipe, walk.steps, outputs=walk.outputs, sources=sources), walk.errors
 
 
@@ -122,10 +123,10 @@ def view_of(recipe: Recipe, snapshot: Snapshot, kinds: Kinds, asked: Asked) -> V
     there = [(a, r.observed) for a, r in snapshot.readings.items() if r.observed is not None]
     there += [(leftover.address, leftover.observed) for leftover in snapshot.leftovers]
     for place, observed in there:
-        holds = kinds[place.kind].holds
-        if holds is None:
+        holder = kinds[place.kind].holder
+        if holder is None:
             continue
-        for credential, held in holds(observed).items():
+        for credential, held in holder.holds(observed).items():
             known = tuple(Held(place=place, holding=holding) for holding in held)
             holdings[credential] = holdings.get(credential, ()) + known
     return View(
@@ -178,18 +179,16 @@ class _Walk:
         elif reading.error is not None:
             self._fail(node, reading.error)
         elif reading.observed is None:
-            self._make(node, reading.traces)
+            self._make(node, reading.retained)
         else:
             self._compare(node, reading.observed)
 
     def leave(self, leftover: Leftover) -> None:
         """Add a step for something of ours that the spec no longer names."""
-        fate_of = self.kinds[leftover.address.kind].fate
-        gone = Fate(action=Action.DELETE, reason="the spec no longer names it")
-        fate = fate_of(leftover.observed, leftover.address, self.view) if fate_of else gone
+        fate = fate_of(leftover, self.kinds, self.view)
         if fate.action is not Action.KEEP:
             step = leftover_step(leftover, fate, self.snapshot)
-            routine = self.kinds[leftover.address.kind].rotate is not None
+            routine = self.kinds[leftover.address.kind].credential is not None
             self.steps[leftover.address] = replace(step, routine=routine)
 
     def _fail(self, node: Node, *errors: Exception) -> None:
@@ -218,21 +217,21 @@ class _Walk:
         asked = {ref.address for ref in identity_refs(node.desired)}
         return (*asked, *((node.container,) if node.container else ()))
 
-    def _make(self, node: Node, traces: str) -> None:
+    def _make(self, node: Node, retained: str) -> None:
         kind = self.kinds[node.address.kind]
         desired = resolve(node.desired, self.outputs)
         if kind.create is None:
             where = getattr(node.desired, "id", node.address.name)
             self._fail(node, Refused(str(node.address), f"{where} is not there", "Check its name in the spec"))
             return
-        reason = f"it is not there; {traces}" if traces else "it is not there"
+        reason = f"it is not there; {retained}" if retained else "it is not there"
         self._add(node, Action.CREATE, changes=described(desired), reason=reason, desired=node.desired)
 
     def _compare(self, node: Node, observed: Observed) -> None:
         kind = self.kinds[node.address.kind]
         changes = tuple(kind.diff(resolve(node.desired, self.outputs), observed, self.view))
         self._fail(node, *(_refusal(node.address, one) for one in changes if one.forces is Forces.REFUSE))
-        adopted = kind.container and not kind.keyed and not observed.ours
+        adopted = kind.container is not None and observed.managed_keys is None and not observed.ours
         action = Action.KEEP if adopted else _action(changes)
         kept = () if action is Action.KEEP else changes
         reason = "; ".join(dict.fromkeys(change.reason for change in kept if change.reason))
@@ -240,6 +239,18 @@ class _Walk:
         self._add(node, action, changes=kept, reason=note, desired=node.desired, observed=observed)
         if action not in (Action.REPLACE, Action.ROTATE):
             self.outputs[node.address] = kind.publish(observed, self.view).known()
+
+
+def fate_of(leftover: Leftover, kinds: Kinds, view: View) -> Fate:
+    """What becomes of something of ours that the spec no longer names."""
+    credential = kinds[leftover.address.kind].credential
+    if credential is not None:
+        return credential.orphan_action(leftover.observed, view)
+    if view.intent is Intent.TEARDOWN:
+        return Fate(action=Action.DELETE, reason="ours")
+    if leftover.kept:
+        return Fate(action=Action.KEEP, reason=leftover.kept)
+    return Fate(action=Action.DELETE, reason="the spec no longer names it")
 
 
 def leftover_step(leftover: Leftover, fate: Fate, snapshot: Snapshot) -> Step:
@@ -273,15 +284,13 @@ def _action(changes: tuple[Change, ...]) -> Action:
     return Action.UPDATE if forces else Action.KEEP
 
 
-def _sources(
-    view: View, kinds: Kinds, outputs: Mapping[Address, Mapping[str, Any]]
-) -> dict[Address, tuple[Address, str]]:
+def _sources(view: View, outputs: Mapping[Address, Mapping[str, Any]]) -> dict[Address, tuple[Address, str]]:
     """By credential, a place from which its current value can be copied; by `NAME/KEYID`, the same for older keys."""
     found: dict[Address, tuple[Address, str]] = {}
     for credential, held in view.holdings.items():
         current = outputs.get(credential, {}).get("key_id")
         for one in held:
-            if one.holding.readable and kinds[one.place.kind].reveal is not None:
+            if one.holding.readable:
                 key_id = one.holding.key_id
                 found.setdefault(Address(credential.kind, f"{credential.name}/{key_id}"), (one.place, key_id))
                 if key_id == current:

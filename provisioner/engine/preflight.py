@@ -124,7 +124,7 @@ def _provider(cloud: Cloud, subscription: str, namespace: str, address: Address)
 def _kinds(cloud: Cloud, kinds: Mapping[str, Kind[Any, Any]], made: Plan) -> Iterator[Check]:
     """Each kind's own check of each of its steps."""
     for step in made.steps:
-        ready = kinds[step.address.kind].ready
+        ready = kinds[step.address.kind].preflight.ready
         if ready is not None and step.desired is not None:
             yield lambda ready=ready, step=step: _ready(cloud, ready, step, made)
 
@@ -142,8 +142,8 @@ def _wanted(made: Plan, kinds: Mapping[str, Kind[Any, Any]], actions: tuple[Acti
     """A permission of Graph's holds for the whole tenant: its scope is empty."""
     wanted: Wanted = {}
     for step in made.steps:
-        kind = kinds[step.address.kind]
-        if kind.right and step.action in actions:
-            right = kind.right(step.desired)
+        right_of = kinds[step.address.kind].preflight.right
+        if right_of and step.action in actions:
+            right = right_of(step.desired)
             wanted.setdefault((right.scope, right.action), step.address)
     return wanted

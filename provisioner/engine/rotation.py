@@ -25,12 +25,12 @@ Errors = Mapping[Address, tuple[Exception, ...]]
 def part(recipe: Recipe, kinds: Kinds) -> Recipe:
     """The nodes that a rotation reads, and the searches for older keys. What the lease needs is among them."""
     wanted = {address for places in consumers(recipe).values() for address in places}
-    wanted |= {node.address for node in recipe.nodes if node.bootstrap or kinds[node.address.kind].rotate}
+    wanted |= {node.address for node in recipe.nodes if node.bootstrap or kinds[node.address.kind].credential}
     near = closure(wanted, {node.address: node.all_needs() for node in recipe.nodes})
     return replace(
         recipe,
         nodes=tuple(node for node in recipe.nodes if node.address in near),
-        searches=tuple(search for search in recipe.searches if kinds[search.kind].rotate),
+        searches=tuple(search for search in recipe.searches if kinds[search.kind].credential),
     )
 
 
@@ -54,7 +54,7 @@ def rotation(recipe: Recipe, snapshot: Snapshot, kinds: Kinds, asked: Asked) -> 
 
 
 def _credentials(recipe: Recipe, kinds: Kinds) -> tuple[Address, ...]:
-    return tuple(node.address for node in recipe.nodes if kinds[node.address.kind].rotate)
+    return tuple(node.address for node in recipe.nodes if kinds[node.address.kind].credential)
 
 
 def _without(snapshot: Snapshot, credentials: Iterable[Address]) -> Snapshot:
@@ -88,7 +88,7 @@ def _of_credentials(made: Plan, recipe: Recipe, kinds: Kinds) -> Plan:
     Raises Refused where a place cannot be reached before something else is made.
     """
     places = {place for places in consumers(recipe).values() for place in places}
-    wanted = {s.address for s in made.steps if s.access or s.address in places or kinds[s.address.kind].rotate}
+    wanted = {s.address for s in made.steps if s.access or s.address in places or kinds[s.address.kind].credential}
     other = {s.address for s in made.steps if s.action is Action.CREATE and s.address not in wanted}
     for step in made.steps:
         missing = [address for address in step.after if address in other]

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from provisioner.engine.order import ordered
-from provisioner.engine.plan import described, finish, leftover_step, view_of
-from provisioner.model import Action, Address, Asked, Fate, Intent, Node, Plan, Recipe, Snapshot, Step, View
+from provisioner.engine.plan import described, fate_of, finish, leftover_step, view_of
+from provisioner.model import Action, Address, Asked, Intent, Node, Plan, Recipe, Snapshot, Step, View
 
 if TYPE_CHECKING:
     from provisioner.kind import Kind
@@ -82,10 +82,7 @@ def _leftovers(recipe: Recipe, snapshot: Snapshot, kinds: Kinds) -> dict[Address
     view = view_of(recipe, snapshot, kinds, Asked(intent=Intent.TEARDOWN))
     steps: dict[Address, Step] = {}
     for leftover in snapshot.leftovers:
-        fate_of = kinds[leftover.address.kind].fate
-        gone = Fate(action=Action.DELETE, reason="ours")
-        fate = fate_of(leftover.observed, leftover.address, view) if fate_of else gone
-        steps[leftover.address] = leftover_step(leftover, fate, snapshot)
+        steps[leftover.address] = leftover_step(leftover, fate_of(leftover, kinds, view), snapshot)
     return steps
 
 
@@ -95,28 +92,28 @@ def _step(node: Node, snapshot: Snapshot, kinds: Kinds, below: _Below, *, with_c
     kept = _kept(node, snapshot, kinds, below)
     if kept is not None:
         return kept
-    strangers = () if with_contents else snapshot.strangers.get(node.address, ())
+    unmanaged = () if with_contents else snapshot.unmanaged.get(node.address, ())
     staying = below.staying.get(node.address, ())
     ours = reading.observed is not None and reading.observed.ours
-    if ours and (strangers or staying):
-        holds = ", ".join((*strangers, *staying))
+    if ours and (unmanaged or staying):
+        holds = ", ".join((*unmanaged, *staying))
         remains = f"it holds {holds}, without our mark; `--with-contents` deletes that too"
         return Step(address=node.address, action=Action.KEEP, remains=remains, observed=reading.observed)
     return Step(
         address=node.address,
         action=Action.DELETE,
-        reason=_reason(node, snapshot, kinds) if ours else "what is ours in it; itself it stays",
+        reason=_reason(node, snapshot) if ours else "what is ours in it; itself it stays",
         access=node.access,
         desired=node.desired,
         observed=reading.observed,
     )
 
 
-def _reason(node: Node, snapshot: Snapshot, kinds: Kinds) -> str:
+def _reason(node: Node, snapshot: Snapshot) -> str:
     """Why a node goes, what goes along, and what there will still be of it."""
-    lingers, more = kinds[node.address.kind].lingers, snapshot.strangers.get(node.address, ())
+    retained, more = snapshot.readings[node.address].retained, snapshot.unmanaged.get(node.address, ())
     reason = f"ours, with {', '.join(more)}" if more else "ours"
-    return f"{reason}; {lingers(snapshot.readings[node.address].observed, snapshot.now)}" if lingers else reason
+    return f"{reason}; {retained}" if retained else reason
 
 
 def _kept(node: Node, snapshot: Snapshot, kinds: Kinds, below: _Below) -> Step | None:
@@ -131,14 +128,13 @@ def _kept(node: Node, snapshot: Snapshot, kinds: Kinds, below: _Below) -> Step |
         return keep("not there")
     if node.address in below.keyed:
         return keep("its keys are steps of their own")
-    if kind.leaves is not None:
+    if kind.create is not None and kind.delete is None:
         held_by = snapshot.readings[node.container].observed if node.container else None
         goes_along = held_by is not None and held_by.ours
-        return keep(f"goes with {node.container}") if goes_along else keep("", kind.leaves(node.desired))
+        return keep(f"goes with {node.container}") if goes_along else keep("", node.by_hand)
     if kind.delete is None:
         return keep("looked up, not made")
-    keyed = kind.keyed is not None and kind.keyed(observed)
-    return None if observed.ours or keyed else keep("not ours")
+    return None if observed.ours or observed.managed_keys else keep("not ours")
 
 
 def _reversed(nodes: tuple[Node, ...], snapshot: Snapshot, steps: Mapping[Address, Step]) -> dict[Address, Step]:

@@ -29,10 +29,10 @@ def usages(cloud: Cloud, kinds: Kinds, plan: Plan, view: View, key: Address) -> 
     there = {step.address: step.observed for step in plan.steps}
     credential = Address(key.kind, key.name.rpartition("/")[0])  # its keys are called NAME/KEYID
     for held in view.holdings.get(credential, ()):
-        use, observed = kinds[held.place.kind].use, there.get(held.place)
-        if use is not None and held.holding.current:
+        holder, observed = kinds[held.place.kind].holder, there.get(held.place)
+        if holder and holder.use and held.holding.current:
             left_out = Usage(untold="this run is limited to others")
-            yield held.place, left_out if observed is None else use(cloud, observed)
+            yield held.place, left_out if observed is None else holder.use(cloud, observed)
 
 
 def awaited(cloud: Cloud, kinds: Kinds, plan: Plan, view: View, *, grace: timedelta) -> bool:

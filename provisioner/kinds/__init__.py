@@ -11,6 +11,5 @@ if TYPE_CHECKING:
 
 
 def kinds() -> dict[str, Kind[Any, Any]]:
-    """Every kind by its name."""
-    found = (import_module(f"{__name__}.{module.name}").KIND for module in iter_modules(__path__))
-    return {kind.name: kind for kind in found}
+    """Every kind by the name of its file."""
+    return {module.name: import_module(f"{__name__}.{module.name}").KIND for module in iter_modules(__path__)}

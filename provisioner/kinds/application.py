@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from provisioner.errors import Conflict, NotFound, Refused
-from provisioner.kind import MARK, Kind, Right, compare
-from provisioner.model import Action, Address, Change, Fate, Found, Intent, Observed, Output, Published, View
+from provisioner.kind import MARK, Container, Kind, Preflight, Right, compare
+from provisioner.model import Change, Found, Observed, Output, Published, View
 
 if TYPE_CHECKING:
     from provisioner.cloud.clients.graph import Application as Shown
@@ -110,20 +110,16 @@ def delete(cloud: Cloud, observed: RegisteredApplication) -> None:
 
 
 def owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
-    """Applications with our mark, as `NAME.deleted` those too that a teardown deleted but did not get to purge."""
+    """Applications with our mark, as `NAME.deleted` those too that a teardown deleted and did not get to purge."""
 
     def found(shown: Shown) -> Found:
         name = shown.unique_name.removeprefix(f"provisioner-{scope.environment}-") or shown.client_id
-        return Found(name=f"{name}.deleted" if shown.deleted else name, observed=_observed(shown, scope.environment))
+        observed = _observed(shown, scope.environment)
+        if shown.deleted:
+            return Found(name=f"{name}.deleted", observed=observed, kept="deleted; a provision would restore it")
+        return Found(name=name, observed=observed)
 
     return tuple(map(found, cloud.graph.list_applications(_mark(scope.environment))))
-
-
-def fate(observed: RegisteredApplication, _at: Address, view: View) -> Fate:
-    """A soft-deleted one is left for a provision to restore; a teardown purges it."""
-    if observed.deleted and view.intent is not Intent.TEARDOWN:
-        return Fate(action=Action.KEEP, reason="deleted; a provision would restore it")
-    return Fate(action=Action.DELETE, reason="the spec no longer names it")
 
 
 def _restore(cloud: Cloud, desired: Application, deleted: Shown) -> None:
@@ -167,16 +163,14 @@ def _mark(environment: str) -> str:
     return f"{MARK}={environment}"
 
 
-KIND = Kind(
-    name="application",
-    container=True,
-    right=lambda _: Right("Application.ReadWrite.OwnedBy"),
+KIND: Kind[Application, RegisteredApplication] = Kind(
     diff=diff,
     publish=publish,
     read=read,
     owned=owned,
-    fate=fate,
     create=create,
     update=update,
     delete=delete,
+    preflight=Preflight(right=lambda _: Right("Application.ReadWrite.OwnedBy")),
+    container=Container(),
 )

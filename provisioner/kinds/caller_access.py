@@ -10,9 +10,9 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from provisioner.errors import NotAuthorized, Unreachable
-from provisioner.kind import MARK, Kind, Right, publish_nothing
-from provisioner.model import Action, Address, Change, Fate, Found, Intent, Observed, Proof, Published, ReadBy, View
+from provisioner.errors import NotAuthorized, NotFound, Unreachable
+from provisioner.kind import MARK, Kind, Preflight, Proofs, Right, publish_nothing
+from provisioner.model import Change, Found, Observed, Proof, Published, ReadBy, View
 
 if TYPE_CHECKING:
     from provisioner.cloud.clients.authorization import Assignment
@@ -98,9 +98,10 @@ def _mark(environment: str) -> str:
 
 
 def _read(cloud: Cloud, desired: CallerAccess) -> ObservedCallerAccess | None:
+    """Raises NotFound if its scope is not there."""
     allowed = cloud.caller.allows(desired.scope, desired.actions)
     if allowed is None:
-        return None
+        raise NotFound(operation=f"GET permissions of {desired.scope}", status=404)
     caller, mark = cloud.session.caller_object_id, _mark(desired.environment)
     listed = cloud.authorization.list_assignments(desired.scope)
     mine = [one for one in listed if one.principal_id == caller and mark in cloud.authorization.marks(one)]
@@ -116,10 +117,6 @@ def _read(cloud: Cloud, desired: CallerAccess) -> ObservedCallerAccess | None:
         lent=lent,
         waiting=any(_young(cloud, one) for one in mine) and not _let_in(cloud, desired),
     )
-
-
-def _placed(cloud: Cloud, desired: CallerAccess) -> bool:
-    return cloud.caller.allows(desired.scope, desired.actions) is not None
 
 
 def _young(cloud: Cloud, grant: Assignment) -> bool:
@@ -143,11 +140,11 @@ def _diff(desired: CallerAccess, observed: ObservedCallerAccess, _view: View) ->
         return (Change(field="let_in", before="False", after="True", reason="granted, and not let in yet"),)
     if not observed.lent:
         return ()
-    return (Change(field="description", after=_mark(desired.environment), reason="needed here too"),)
+    return (Change(field="description", after=_mark(desired.environment), reason="needed here too", contested=True),)
 
 
 def _owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
-    """Grants to earlier callers as well."""
+    """Grants to earlier callers as well: others who run this environment keep their access until it goes."""
     mark = _mark(scope.environment)
     listed = [
         one for one in cloud.authorization.list_assignments(scope.scope) if mark in cloud.authorization.marks(one)
@@ -156,14 +153,7 @@ def _owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
         ObservedCallerAccess(ours=True, scope=scope.scope, name=one.name, environment=scope.environment)
         for one in listed
     )
-    return tuple(Found(name=one.name, observed=one) for one in there)
-
-
-def _fate(_observed: ObservedCallerAccess, _address: Address, view: View) -> Fate:
-    """Others who run this environment keep their access until it goes."""
-    if view.intent is Intent.TEARDOWN:
-        return Fate(action=Action.DELETE, reason="ours")
-    return Fate(action=Action.KEEP, reason="another caller's")
+    return tuple(Found(name=one.name, observed=one, kept="another caller's") for one in there)
 
 
 def _prove(
@@ -192,17 +182,13 @@ def _delete(cloud: Cloud, observed: ObservedCallerAccess) -> None:
 
 
 KIND: Kind[CallerAccess, ObservedCallerAccess] = Kind(
-    name="caller_access",
-    right=lambda desired: Right("Microsoft.Authorization/roleAssignments/write", desired.scope),
-    merges=True,
     diff=_diff,
     publish=publish_nothing,
-    fate=_fate,
     read=_read,
     owned=_owned,
-    prove=_prove,
-    placed=_placed,
     create=_create,
     update=_update,
     delete=_delete,
+    preflight=Preflight(right=lambda desired: Right("Microsoft.Authorization/roleAssignments/write", desired.scope)),
+    proofs=Proofs(written=_prove),
 )

@@ -132,7 +132,6 @@ def _delete(cloud: Cloud, observed: ObservedDagFile) -> None:
 
 
 KIND: Kind[DagFile, ObservedDagFile] = Kind(
-    name=NAME,
     diff=_diff,
     publish=_publish,
     read=_read,

@@ -26,8 +26,7 @@ REMEMBERED = 20
 class DagImport:
     """What should be. runtime: its name; folder: `container` or `container/folder`; path: of the file in the container.
 
-    portal_step: what a person does to take the DAG out of a runtime that stays. deadline_seconds: how long the factory
-    may take to be let in where the file lies.
+    deadline_seconds: how long the factory may take to be let in where the file lies.
     """
 
     factory_id: str
@@ -39,7 +38,6 @@ class DagImport:
     path: str
     content_sha256: str
     environment: str
-    portal_step: str = field(repr=False)
     deadline_seconds: float = field(default=600.0, repr=False)
 
     @property
@@ -105,13 +103,7 @@ def _update(cloud: Cloud, desired: DagImport, _observed: ObservedDagImport) -> N
     _create(cloud, desired)
 
 
-def _leaves(desired: DagImport) -> str:
-    return desired.portal_step
-
-
 KIND: Kind[DagImport, ObservedDagImport] = Kind(
-    name="dag_import",
-    leaves=_leaves,
     diff=_diff,
     publish=publish_nothing,
     read=_read,

@@ -65,7 +65,6 @@ def _publish(observed: ObservedDataFactory, _view: View | None) -> Outputs:
 
 
 KIND: Kind[DataFactory, ObservedDataFactory] = Kind(
-    name="data_factory",
     diff=_diff,
     publish=_publish,
     read=_read,

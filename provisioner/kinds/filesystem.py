@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from provisioner.kind import Kind
+from provisioner.kind import Container, Kind
 from provisioner.model import Change, Forces, Observed, Output, Published, View
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _publish(observed: ObservedFilesystem, _view: View | None) -> Outputs:
     return Outputs(url=observed.url)
 
 
-def _strangers(cloud: Cloud, observed: ObservedFilesystem) -> tuple[str, ...]:
+def _unmanaged(cloud: Cloud, observed: ObservedFilesystem) -> tuple[str, ...]:
     return cloud.data_lake.strangers(observed.account, observed.name, observed.environment)
 
 
@@ -79,12 +79,10 @@ def _delete(cloud: Cloud, observed: ObservedFilesystem) -> None:
 
 
 KIND: Kind[Filesystem, ObservedFilesystem] = Kind(
-    name="filesystem",
-    container=True,
     diff=_diff,
     publish=_publish,
     read=_read,
-    strangers=_strangers,
     create=_create,
     delete=_delete,
+    container=Container(unmanaged=_unmanaged),
 )

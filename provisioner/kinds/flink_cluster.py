@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from provisioner.kind import Checked, Kind, Verdict
+from provisioner.kind import Checked, Kind, Preflight, Verdict
 from provisioner.model import Change, Forces, Observed, Output, Published, View
 
 if TYPE_CHECKING:
@@ -113,9 +113,8 @@ def _publish(observed: ObservedFlinkCluster, _view: View | None) -> Outputs:
 
 
 KIND: Kind[FlinkCluster, ObservedFlinkCluster] = Kind(
-    name="flink_cluster",
     diff=_diff,
     publish=_publish,
     read=_read,
-    ready=_ready,
+    preflight=Preflight(ready=_ready),
 )

@@ -179,7 +179,6 @@ def _unreadable(file: str, error: OSError) -> Refused:
 
 
 KIND: Kind[JobJar, ObservedJobJar] = Kind(
-    name=NAME,
     diff=_diff,
     publish=_publish,
     read=_read,

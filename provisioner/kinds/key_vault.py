@@ -7,12 +7,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from provisioner.errors import Conflict
-from provisioner.kind import MARK, Checked, Kind, Right, Verdict, compare, compare_tags, let_in
+from provisioner.kind import MARK, Checked, Container, Kind, Preflight, Right, Verdict, compare, compare_tags, let_in
 from provisioner.model import Change, Forces, Observed, Output, Published, View
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from datetime import datetime
 
     from provisioner.cloud.clients.key_vaults import DeletedVault, VaultState
     from provisioner.cloud.cloud import Cloud
@@ -155,27 +154,27 @@ def _freed(deleted: DeletedVault) -> str:
     return f"`az keyvault {verbs} --name {name} --location {deleted.location}`. Or: {OTHER_NAME}"
 
 
-def _traces(cloud: Cloud, desired: Vault) -> str:
-    deleted = cloud.key_vaults.find_deleted(desired.id, desired.location)
-    if deleted is None:
-        return ""
-    return f"{'a deleted one is recovered' if _is_ours(desired, deleted) else 'a deleted one'}, {_kept(deleted)}"
-
-
-def _lingers(observed: ObservedVault, now: datetime) -> str:
+def _retained(cloud: Cloud, desired: Vault, observed: ObservedVault | None) -> str:
     """Counted from the deletion on: https://learn.microsoft.com/azure/key-vault/general/soft-delete-overview."""
+    if observed is None:
+        deleted = cloud.key_vaults.find_deleted(desired.id, desired.location)
+        return _soft_deleted(desired, deleted) if deleted is not None else ""
     vault = observed.vault
     if not vault.soft_delete or (observed.purge_on_delete and not vault.purge_protection):
         return "gone for good, with every secret in it"
-    until = (now + timedelta(days=vault.retention_days)).isoformat()
+    until = (cloud.session.clock.now() + timedelta(days=vault.retention_days)).isoformat()
     return f"it keeps its name and its secrets, {_until(until, protected=vault.purge_protection)}"
+
+
+def _soft_deleted(desired: Vault, deleted: DeletedVault) -> str:
+    return f"{'a deleted one is recovered' if _is_ours(desired, deleted) else 'a deleted one'}, {_kept(deleted)}"
 
 
 def _publish(observed: ObservedVault, _view: View | None) -> Outputs:
     return Outputs(id=observed.vault.id, uri=observed.vault.uri)
 
 
-def _strangers(cloud: Cloud, observed: ObservedVault) -> tuple[str, ...]:
+def _unmanaged(cloud: Cloud, observed: ObservedVault) -> tuple[str, ...]:
     """Secrets of which no version bears our mark."""
     name, mine = observed.vault.id.rpartition("/")[2], observed.environment
 
@@ -256,17 +255,12 @@ def _delete(cloud: Cloud, observed: ObservedVault) -> None:
 
 
 KIND: Kind[Vault, ObservedVault] = Kind(
-    name="key_vault",
-    container=True,
-    right=lambda desired: Right("Microsoft.KeyVault/vaults/write", desired.id),
     diff=_diff,
     publish=_publish,
     read=_read,
-    ready=_ready,
-    traces=_traces,
-    lingers=_lingers,
-    strangers=_strangers,
     create=_create,
     update=_update,
     delete=_delete,
+    preflight=Preflight(right=lambda desired: Right("Microsoft.KeyVault/vaults/write", desired.id), ready=_ready),
+    container=Container(unmanaged=_unmanaged, retained=_retained),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from provisioner.kind import Kind, Right, compare, publish_nothing
+from provisioner.kind import Kind, Preflight, Right, compare, publish_nothing
 from provisioner.model import Change, Forces, Found, Observed, View
 
 if TYPE_CHECKING:
@@ -99,9 +99,9 @@ def _owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
     return tuple(Found(name=found.name, observed=_observed(scope, found, "")) for found in ours)
 
 
-def _notes(cloud: Cloud, desired: LinkedService) -> tuple[str, ...]:
-    """Linked services to storage, of whomever, that hold a key: the project uses none, and rotates none."""
-    every = cloud.data_factory.linked_services(desired.factory_id)
+def with_keys(cloud: Cloud, factory_id: str) -> tuple[str, ...]:
+    """Linked services to storage, of whomever, that hold a key, as notes: the project uses none, and rotates none."""
+    every = cloud.data_factory.linked_services(factory_id)
     held = (one for one in every if one.type in STORAGE and one.sign_in not in KEYLESS)
     return tuple(f"linked service {one.name} holds {KEY} ({one.sign_in}), which nobody here rotates" for one in held)
 
@@ -121,14 +121,14 @@ def _delete(cloud: Cloud, observed: ObservedLinkedService) -> None:
 
 
 KIND: Kind[LinkedService, ObservedLinkedService] = Kind(
-    name="linked_service",
-    right=lambda desired: Right("Microsoft.DataFactory/factories/linkedservices/write", desired.factory_id),
     diff=_diff,
     publish=publish_nothing,
     read=_read,
     owned=_owned,
-    notes=_notes,
     create=_create,
     update=_update,
     delete=_delete,
+    preflight=Preflight(
+        right=lambda desired: Right("Microsoft.DataFactory/factories/linkedservices/write", desired.factory_id)
+    ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from provisioner.kind import MARK, Kind, Right, compare, publish_nothing
+from provisioner.kind import MARK, Kind, Preflight, Right, compare, publish_nothing
 from provisioner.model import Change, Observed, View
 
 if TYPE_CHECKING:
@@ -73,12 +73,16 @@ def _delete(cloud: Cloud, observed: ObservedLockContainer) -> None:
 
 
 KIND: Kind[LockContainer, ObservedLockContainer] = Kind(
-    name="lock_container",
-    right=lambda desired: Right("Microsoft.Storage/storageAccounts/blobServices/containers/write", desired.account_id),
     diff=_diff,
     publish=publish_nothing,
     read=_read,
+    owned="its name follows from the environment's id, so that no spec of the environment leaves it out",
     create=_create,
     update=_update,
     delete=_delete,
+    preflight=Preflight(
+        right=lambda desired: Right(
+            "Microsoft.Storage/storageAccounts/blobServices/containers/write", desired.account_id
+        )
+    ),
 )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from provisioner.errors import Conflict
-from provisioner.kind import MARK, Kind, Right, compare_tags
+from provisioner.kind import MARK, Container, Kind, Preflight, Right, compare_tags
 from provisioner.model import Change, Forces, Observed, Output, Published, View
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _publish(observed: ObservedResourceGroup, _view: View | None) -> Outputs:
     return Outputs(id=observed.id)
 
 
-def _strangers(cloud: Cloud, observed: ObservedResourceGroup) -> tuple[str, ...]:
+def _unmanaged(cloud: Cloud, observed: ObservedResourceGroup) -> tuple[str, ...]:
     members = cloud.resource_groups.list_members(observed.id)
     others = [member for member in members if member.tags.get(MARK) != observed.environment]
     return tuple("/".join(member.id.split("/")[-2:]) for member in others)
@@ -101,14 +101,14 @@ def _delete(cloud: Cloud, observed: ObservedResourceGroup) -> None:
 
 
 KIND: Kind[ResourceGroup, ObservedResourceGroup] = Kind(
-    name="resource_group",
-    container=True,
-    right=lambda desired: Right("Microsoft.Resources/subscriptions/resourceGroups/write", desired.id),
     diff=_diff,
     publish=_publish,
     read=_read,
-    strangers=_strangers,
     create=_create,
     update=_update,
     delete=_delete,
+    preflight=Preflight(
+        right=lambda desired: Right("Microsoft.Resources/subscriptions/resourceGroups/write", desired.id)
+    ),
+    container=Container(unmanaged=_unmanaged),
 )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from provisioner.errors import Refused
-from provisioner.kind import MARK, Kind, Right, known, publish_nothing
+from provisioner.kind import MARK, Kind, Preflight, Proofs, Right, known, publish_nothing
 from provisioner.model import IDENTITY, Change, Found, Observed, Proof, Published, ReadBy, Ref, View
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def _diff(desired: RoleAssignment, observed: ObservedRoleAssignment, _view: View
     """An assignment that somebody else made serves as it is."""
     if observed.ours or not observed.made_by_us:
         return ()
-    return (Change(field="description", after=_mark(desired.environment), reason="needed here too"),)
+    return (Change(field="description", after=_mark(desired.environment), reason="needed here too", contested=True),)
 
 
 def _owned(cloud: Cloud, scope: Scope | OfPrincipal | OfRemoved) -> tuple[Found, ...]:
@@ -165,16 +165,15 @@ def _delete(cloud: Cloud, observed: ObservedRoleAssignment) -> None:
 
 
 KIND: Kind[RoleAssignment, ObservedRoleAssignment] = Kind(
-    name="role_assignment",
-    right=lambda desired: Right("Microsoft.Authorization/roleAssignments/write", desired.scope),
-    merges=True,
     diff=_diff,
     publish=publish_nothing,
     read=_read,
-    check=_check,
     owned=_owned,
-    prove=_prove,
     create=_create,
     update=_update,
     delete=_delete,
+    preflight=Preflight(
+        right=lambda desired: Right("Microsoft.Authorization/roleAssignments/write", desired.scope), check=_check
+    ),
+    proofs=Proofs(written=_prove),
 )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from provisioner.errors import NotFound
-from provisioner.kind import MARK, Kind, Right, known
+from provisioner.kind import MARK, Kind, Preflight, Right, known
 from provisioner.model import IDENTITY, Change, Observed, Output, Published, Ref, View
 
 if TYPE_CHECKING:
@@ -102,13 +102,13 @@ def _mark(environment: str) -> str:
     return f"{MARK}={environment}"
 
 
-KIND = Kind(
-    name="service_principal",
-    right=lambda _: Right("Application.ReadWrite.OwnedBy"),
+KIND: Kind[ServicePrincipal, RegisteredPrincipal] = Kind(
     diff=diff,
     publish=publish,
     read=read,
+    owned="it goes with its application, which is found by its own tag",
     create=create,
     update=update,
     delete=delete,
+    preflight=Preflight(right=lambda _: Right("Application.ReadWrite.OwnedBy")),
 )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from provisioner.errors import Conflict
-from provisioner.kind import MARK, Checked, Kind, Right, Verdict, compare, compare_tags, let_in
+from provisioner.kind import MARK, Checked, Container, Kind, Preflight, Right, Verdict, compare, compare_tags, let_in
 from provisioner.model import Change, Forces, Observed, Output, Published, View
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _publish(observed: ObservedStorageAccount, _view: View | None) -> Outputs:
     return Outputs(id=there.id, name=there.name, dfs_endpoint=ends["dfs"], blob_endpoint=ends["blob"])
 
 
-def _strangers(cloud: Cloud, observed: ObservedStorageAccount) -> tuple[str, ...]:
+def _unmanaged(cloud: Cloud, observed: ObservedStorageAccount) -> tuple[str, ...]:
     def ours(container: ContainerState) -> bool:
         return container.metadata.get(METADATA_MARK) == observed.environment
 
@@ -141,15 +141,14 @@ def _delete(cloud: Cloud, observed: ObservedStorageAccount) -> None:
 
 
 KIND: Kind[StorageAccount, ObservedStorageAccount] = Kind(
-    name="storage_account",
-    container=True,
-    right=lambda desired: Right("Microsoft.Storage/storageAccounts/write", desired.id),
     diff=_diff,
     publish=_publish,
     read=_read,
-    ready=_ready,
-    strangers=_strangers,
     create=_create,
     update=_update,
     delete=_delete,
+    preflight=Preflight(
+        right=lambda desired: Right("Microsoft.Storage/storageAccounts/write", desired.id), ready=_ready
+    ),
+    container=Container(unmanaged=_unmanaged),
 )

@@ -19,46 +19,53 @@ if TYPE_CHECKING:
 class Observed:
     """What every kind's observed record begins with.
 
-    ours: it bears this environment's mark. version: ETag or version id, for the plan's digest.
+    ours: it bears this environment's mark. version: ETag or version id, for the plan's digest. managed_keys: of what is
+    adopted key by key, not as a whole (an Airflow runtime): whether keys in it are ours; else None.
     """
 
     ours: bool
     version: str = ""
+    managed_keys: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """A marked resource that a search came upon."""
+    """A marked resource that a search came upon. kept: why it stays until a teardown; empty: it does not."""
 
     name: str
     observed: Observed
+    kept: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """One node as it was read: observed (None: absent, with what is left of it), or why it could not be read."""
+    """One node as it was read: observed (None: absent), or why it could not be read.
+
+    retained: what Azure keeps of one that is absent; in a teardown, of one that is deleted.
+    """
 
     node: Node
     observed: Observed | None = None
-    traces: str = ""
+    retained: str = ""
     error: ProvisionerError | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Leftover:
-    """A found resource that no node declares. rank: the place of its search in the recipe."""
+    """A found resource that no node declares. rank: the place of its search in the recipe. kept: as in Found."""
 
     address: Address
     container: Address | None
     observed: Observed
     rank: int = 0
+    kept: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """Everything one pass read. `strangers`: contents without our mark, by container (read for teardown only)."""
+    """Everything one pass read. unmanaged: contents without our mark, by container (read for a teardown only)."""
 
     now: datetime
     readings: Mapping[Address, Reading]
     leftovers: tuple[Leftover, ...] = ()
-    strangers: Mapping[Address, tuple[str, ...]] = field(default_factory=dict[Address, tuple[str, ...]])
+    unmanaged: Mapping[Address, tuple[str, ...]] = field(default_factory=dict[Address, tuple[str, ...]])

@@ -30,7 +30,9 @@ class Forces(StrEnum):
 class Change:
     """One field that differs, as people may see it (never a secret's text).
 
-    reason: why it matters, in a few words; with `Forces.REFUSE` it says what would be right.
+    reason: why it matters, in a few words; with `Forces.REFUSE` it says what would be right. contested: other
+    environments write the same field, and no condition guards the write: it is made again where the second reading
+    lacks it.
     """
 
     field: str
@@ -38,6 +40,7 @@ class Change:
     after: str | None = None
     reason: str = ""
     forces: Forces = Forces.UPDATE
+    contested: bool = False
 
 
 class Action(StrEnum):

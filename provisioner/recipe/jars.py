@@ -50,4 +50,4 @@ class Jars:
         for kind in (job_jar, dag_file):
             jobs = self._places.jobs
             paths = kind.Scope(account=self._spec.account_name, filesystem=jobs.name, environment=self._mark)
-            yield Search(kind=kind.KIND.name, scope=paths, container=jobs)
+            yield Search(kind=kind.NAME, scope=paths, container=jobs)

@@ -7,17 +7,18 @@ import pytest
 
 from provisioner.engine.observe import observe
 from provisioner.errors import NotAuthorized, NotFound, Unreachable
+from provisioner.kind import Container
 from provisioner.model import Recipe, Search, Snapshot
 from tests.engine.toy_world import NOW, World, denied
 from tests.engine.toys import BOX, KINDS, Outputs, at, node, recipe
 
 if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
-    from tests.engine.toys import Thing
+    from tests.engine.toys import Seen, Thing
 
 
-def seen(world: World, what: Recipe, *, strangers: bool = False) -> Snapshot:
-    return observe(world.as_cloud(), what, KINDS, strangers=strangers)
+def seen(world: World, what: Recipe, *, teardown: bool = False) -> Snapshot:
+    return observe(world.as_cloud(), what, KINDS, teardown=teardown)
 
 
 def test_each_node_is_read_once_in_a_new_pass() -> None:
@@ -47,15 +48,15 @@ def test_an_absent_container_may_answer_after_what_it_does_not_hold() -> None:
     assert snapshot.readings[at("note/n")].error is None
 
 
-def test_traces_that_may_not_be_asked_for_are_not_told() -> None:
-    def refused(_cloud: Cloud, _desired: Thing) -> str:
+def test_what_azure_retains_is_left_out_where_nobody_may_ask() -> None:
+    def refused(_cloud: Cloud, _desired: Thing, _observed: Seen | None) -> str:
         raise denied()
 
-    kinds = {**KINDS, "box": replace(BOX, traces=refused)}
+    kinds = {**KINDS, "box": replace(BOX, container=Container(retained=refused))}
 
     snapshot = observe(World().as_cloud(), recipe(node("box/b")), kinds)
 
-    assert (snapshot.readings[at("box/b")].observed, snapshot.readings[at("box/b")].traces) == (None, "")
+    assert (snapshot.readings[at("box/b")].observed, snapshot.readings[at("box/b")].retained) == (None, "")
 
 
 def test_a_chain_of_absent_containers_is_not_waited_for() -> None:
@@ -145,16 +146,16 @@ def test_a_search_waits_for_its_container_and_for_nothing_else() -> None:
     assert world.calls == ["read box/b", "search shut", "read box/slow"]
 
 
-def test_strangers_are_listed_for_our_containers_when_asked() -> None:
-    world = World(things={"box/a": {"strangers": ["x"]}, "box/b": {"ours": False, "strangers": ["y"]}, "door/d": {}})
+def test_unmanaged_contents_are_listed_for_our_containers_when_asked() -> None:
+    world = World(things={"box/a": {"unmanaged": ["x"]}, "box/b": {"ours": False, "unmanaged": ["y"]}, "door/d": {}})
     what = recipe(node("box/a"), node("box/b"), node("door/d"))
 
-    assert seen(world, what).strangers == {}
-    assert seen(world, what, strangers=True).strangers == {at("box/a"): ("x",)}
+    assert seen(world, what).unmanaged == {}
+    assert seen(world, what, teardown=True).unmanaged == {at("box/a"): ("x",)}
 
 
 def test_a_container_whose_contents_may_not_be_listed_counts_as_unreadable() -> None:
-    reading = seen(World(things={"box/a": {"strangers": denied()}}), recipe(node("box/a")), strangers=True).readings[
+    reading = seen(World(things={"box/a": {"unmanaged": denied()}}), recipe(node("box/a")), teardown=True).readings[
         at("box/a")
     ]
 

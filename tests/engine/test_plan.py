@@ -1,15 +1,21 @@
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provisioner.engine.plan import limited
+from provisioner.engine.observe import observe
+from provisioner.engine.plan import limited, plan
+from provisioner.engine.teardown import teardown
 from provisioner.errors import NotAuthorized, Refusals, Refused, UnknownReference
-from provisioner.model import Address, Search
+from provisioner.model import Address, Found, Search
 from tests.engine.toy_world import World, denied
-from tests.engine.toys import Outputs, at, key_of, node, recipe
+from tests.engine.toys import KINDS, Outputs, Seen, at, key_of, node, recipe
 from tests.engine.walk import actions, planned
+
+if TYPE_CHECKING:
+    from provisioner.cloud.cloud import Cloud
 
 BOX = node("box/b", value="x")
 NOTE = node("note/n", container="box/b", value="hello")
@@ -170,3 +176,15 @@ def test_the_digest_changes_with_what_was_read_and_not_with_a_value() -> None:
 
     assert digest(1, "a") == digest(1, "b")
     assert digest(1, "a") != digest(2, "a")
+
+
+def test_what_is_kept_until_a_teardown_has_no_step_before() -> None:
+    def owned(_cloud: Cloud, _scope: str) -> list[Found]:
+        return [Found(name="theirs", observed=Seen(ours=True, name="note/theirs"), kept="another caller's")]
+
+    kinds = {**KINDS, "note": replace(KINDS["note"], owned=owned)}
+    what = recipe(searches=[Search(kind="note", scope="")])
+    snapshot = observe(World().as_cloud(), what, kinds)
+
+    assert plan(what, snapshot, kinds).steps == ()
+    assert actions(teardown(what, snapshot, kinds)) == {"note/theirs": "delete"}

@@ -8,15 +8,16 @@ import pytest
 from provisioner.engine.observe import observe
 from provisioner.engine.teardown import teardown
 from provisioner.errors import NotAuthorized
-from provisioner.model import Search
+from provisioner.model import Node, Search
 from tests.engine.toy_world import World, denied
 from tests.engine.toys import BOX as BOX_KIND
-from tests.engine.toys import KINDS, Seen, at, node, recipe
+from tests.engine.toys import KINDS, Seen, Thing, at, node, recipe
 from tests.engine.walk import actions, applied, torn_down
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from pathlib import Path
+
+    from provisioner.cloud.cloud import Cloud
 
 BOX = node("box/b")
 NOTE = node("note/n", container="box/b")
@@ -45,7 +46,7 @@ def test_what_is_not_there_not_ours_or_not_made_stays() -> None:
 
 
 def test_a_container_with_strangers_stays_and_so_does_what_holds_it() -> None:
-    world = World(things={"box/outer": {}, "box/b": {"strangers": ["theirs"]}})
+    world = World(things={"box/outer": {}, "box/b": {"unmanaged": ["theirs"]}})
     what = recipe(node("box/outer"), node("box/b", container="box/outer"))
 
     made = torn_down(world, what)
@@ -57,7 +58,7 @@ def test_a_container_with_strangers_stays_and_so_does_what_holds_it() -> None:
 
 
 def test_with_contents_goes_after_saying_what_is_in_it() -> None:
-    world = World(things={"box/b": {"strangers": ["theirs"]}})
+    world = World(things={"box/b": {"unmanaged": ["theirs"]}})
 
     (step,) = torn_down(world, recipe(BOX), with_contents=True).steps
 
@@ -65,15 +66,16 @@ def test_with_contents_goes_after_saying_what_is_in_it() -> None:
 
 
 def test_what_there_will_still_be_of_it_is_said() -> None:
-    world = World(things={"box/b": {"strangers": ["theirs"]}, "box/adopted": {"ours": False}})
+    world = World(things={"box/b": {"unmanaged": ["theirs"]}, "box/adopted": {"ours": False}})
 
-    def lingers(seen: Seen, now: datetime) -> str:
-        return f"{seen.name} until {now:%Y}"
+    def retained(_cloud: Cloud, _desired: Thing, seen: Seen | None) -> str:
+        return f"{seen.name} until 2026" if seen else "nothing"
 
-    kinds = {**KINDS, "box": replace(BOX_KIND, lingers=lingers)}
+    assert BOX_KIND.container is not None
+    kinds = {**KINDS, "box": replace(BOX_KIND, container=replace(BOX_KIND.container, retained=retained))}
     what = recipe(BOX, node("box/adopted"))
 
-    made = teardown(what, observe(world.as_cloud(), what, kinds, strangers=True), kinds, with_contents=True)
+    made = teardown(what, observe(world.as_cloud(), what, kinds, teardown=True), kinds, with_contents=True)
 
     assert {str(step.address): step.reason for step in made.steps} == {
         "box/b": "ours, with theirs; box/b until 2026",
@@ -125,10 +127,14 @@ def test_what_nothing_opens_is_an_error() -> None:
         torn_down(World(errors={"box/b": denied()}), recipe(BOX))
 
 
+def by_hand(address: str, container: str | None = None) -> Node:
+    return replace(node(address, container=container), by_hand=f"remove {address}")
+
+
 def test_what_no_api_deletes_says_what_a_person_does() -> None:
     world = World(things={"box/b": {"ours": False}, "stuck/s": {}, "stuck/free": {}})
 
-    made = torn_down(world, recipe(BOX, node("stuck/s", container="box/b"), node("stuck/free")))
+    made = torn_down(world, recipe(BOX, by_hand("stuck/s", container="box/b"), by_hand("stuck/free")))
 
     remains = {str(step.address): step.remains for step in made.steps}
     assert (remains["stuck/s"], remains["stuck/free"]) == ("remove stuck/s", "remove stuck/free")

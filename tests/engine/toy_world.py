@@ -63,8 +63,8 @@ class World:
     """What there is and what goes wrong, by address text.
 
     overwritten: what somebody else writes after us. usages: what readers of a slot show, one after the other. errors:
-    raised when it is read or searched. unseen: no reading shows them.
-    displaced: what these stand in is gone. slow: answered only after such an error was. calls: in order.
+    raised when it is read or searched. unseen: no reading shows them. displaced: what these stand in is gone, or goes
+    before they are proven. slow: answered only after such an error was. calls: in order.
     """
 
     things: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])

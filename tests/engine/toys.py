@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from provisioner.errors import CloudError
-from provisioner.kind import Kind, compare, known, publish_nothing
+from provisioner.errors import CloudError, NotFound
+from provisioner.kind import Container, Credential, Holder, Kind, Proofs, compare, known, publish_nothing
 from provisioner.model import (
     IDENTITY,
     Action,
@@ -93,6 +93,8 @@ def read(cloud: Cloud, desired: Thing) -> Seen | None:
         world.answered.set()
         raise world.errors[desired.name]
     found = world.things.get(desired.name) if desired.name not in world.unseen else None
+    if found is None and desired.name in world.displaced:
+        raise NotFound(operation="read", status=404)
     return seen(desired.name, found) if found is not None else None
 
 
@@ -153,20 +155,18 @@ def publish(observed: Seen, _view: View | None) -> Outputs:
     return Outputs(value=observed.value, name=observed.name)
 
 
-def strangers(cloud: Cloud, observed: Seen) -> Sequence[str]:
-    found = world_of(cloud).things[observed.name].get("strangers", ())
+def unmanaged(cloud: Cloud, observed: Seen) -> Sequence[str]:
+    found = world_of(cloud).things[observed.name].get("unmanaged", ())
     if isinstance(found, CloudError):
         raise found
     return tuple(found)
 
 
-def placed(cloud: Cloud, desired: Thing) -> bool:
-    return desired.name not in world_of(cloud).displaced
-
-
 def prove(cloud: Cloud, desired: Thing, _observed: Seen, _made: Published, reader: ReadBy | None) -> Proof | Unproven:
     world = world_of(cloud)
     if desired.name in world.unproven:
+        if desired.name in world.displaced:
+            del world.things[desired.name]
         return Proof.NOT_YET
     if reader is None:
         return Proof.UNKNOWABLE
@@ -181,47 +181,45 @@ def prove(cloud: Cloud, desired: Thing, _observed: Seen, _made: Published, reade
 
 
 BOX: Kind[Thing, Seen] = Kind(
-    name="box",
-    container=True,
+    container=Container(unmanaged=unmanaged),
     diff=diff,
     publish=publish,
     read=read,
-    strangers=strangers,
     create=create,
     update=update,
     delete=delete,
 )
 NOTE: Kind[Thing, Seen] = Kind(
-    name="note",
     diff=diff,
     publish=publish,
     read=read,
     owned=owned("note"),
-    prove=prove,
-    placed=placed,
+    proofs=Proofs(written=prove),
     create=create,
     update=update,
     delete=delete,
 )
+
+
+def _contested(desired: Thing, observed: Seen, view: View) -> Sequence[Change]:
+    return [replace(change, contested=True) for change in diff(desired, observed, view)]
+
+
 DOOR: Kind[Thing, Seen] = Kind(
-    name="door",
     diff=diff,
     publish=publish_nothing,
     read=read,
-    placed=placed,
     create=create,
     update=update,
     delete=delete,
 )
-SHELF: Kind[Thing, Seen] = replace(DOOR, name="shelf", merges=True)
-GIVEN: Kind[Thing, Seen] = Kind(name="given", diff=diff, publish=publish, read=read)
+SHELF: Kind[Thing, Seen] = replace(DOOR, diff=_contested)
+GIVEN: Kind[Thing, Seen] = Kind(diff=diff, publish=publish, read=read)
 STUCK: Kind[Thing, Seen] = Kind(
-    name="stuck",
     diff=diff,
     publish=publish_nothing,
     read=read,
     create=create,
-    leaves=lambda desired: f"remove {desired.name}",
 )
 
 
@@ -242,24 +240,26 @@ def _new_key(cloud: Cloud, desired: Thing, _observed: Seen | None = None, _view:
     return KeyOutputs(value=Secret(f"text of id{number}"), key_id=f"id{number}")
 
 
+def _orphan_action(observed: Seen, _view: View) -> Fate:
+    if observed.name.endswith("current"):
+        return Fate(action=Action.KEEP, reason="current")
+    if observed.name.endswith(("retired", "succeeded")):
+        return Fate(action=Action.DELETE, reason="retired", succeeded=observed.name.endswith("succeeded"))
+    if observed.name.endswith("revoked"):
+        return Fate(action=Action.DEFER, reason="revoked", until=NOW + timedelta(hours=1), soon=True)
+    return Fate(action=Action.DEFER, reason="retiring", until=NOW)
+
+
 KEY_KIND: Kind[Thing, Seen] = Kind(
-    name="key",
     diff=_key_diff,
     publish=lambda observed, view: KeyOutputs(key_id=observed.key_id) if view else KeyOutputs(),
-    fate=lambda _observed, address, _view: (
-        Fate(action=Action.KEEP, reason="current")
-        if address.name.endswith("current")
-        else Fate(action=Action.DELETE, reason="retired", succeeded=address.name.endswith("succeeded"))
-        if address.name.endswith(("retired", "succeeded"))
-        else Fate(action=Action.DEFER, reason="revoked", until=NOW + timedelta(hours=1), soon=True)
-        if address.name.endswith("revoked")
-        else Fate(action=Action.DEFER, reason="retiring", until=NOW)
-    ),
+    credential=Credential(rotate=_new_key, orphan_action=_orphan_action),
     owned=owned("key"),
     read=read,
-    gone=lambda cloud, observed, text: f"{observed.name}: {text.reveal()}" not in world_of(cloud).unproven,
+    proofs=Proofs(
+        deleted=lambda cloud, observed, text: f"{observed.name}: {text.reveal()}" not in world_of(cloud).unproven
+    ),
     create=_new_key,
-    rotate=_new_key,
     delete=delete,
 )
 
@@ -280,22 +280,34 @@ def use(cloud: Cloud, observed: Seen) -> Usage:
 
 
 SLOT: Kind[Thing, Seen] = Kind(
-    name="slot",
     diff=diff,
     publish=publish_nothing,
-    holds=lambda observed: {
-        at(observed.credential): [Holding(key_id=observed.key_id, readable=observed.readable, current=observed.current)]
-    },
-    reveal=lambda _cloud, _observed, key_id: Secret(f"text of {key_id}"),
+    holder=Holder(
+        holds=lambda observed: {
+            at(observed.credential): [
+                Holding(key_id=observed.key_id, readable=observed.readable, current=observed.current)
+            ]
+        },
+        reveal=lambda _cloud, _observed, key_id: Secret(f"text of {key_id}"),
+        use=use,
+    ),
     read=read,
     create=fill,
     update=lambda cloud, desired, _observed: fill(cloud, desired),
     delete=delete,
-    use=use,
 )
 
 
-KINDS: dict[str, Kind[Any, Any]] = {kind.name: kind for kind in (BOX, NOTE, DOOR, SHELF, GIVEN, STUCK, KEY_KIND, SLOT)}
+KINDS: dict[str, Kind[Any, Any]] = {
+    "box": BOX,
+    "note": NOTE,
+    "door": DOOR,
+    "shelf": SHELF,
+    "given": GIVEN,
+    "stuck": STUCK,
+    "key": KEY_KIND,
+    "slot": SLOT,
+}
 
 
 def node(

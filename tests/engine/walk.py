@@ -24,7 +24,7 @@ def planned(world: World, recipe: Recipe) -> Plan:
 
 
 def torn_down(world: World, recipe: Recipe, *, with_contents: bool = False) -> Plan:
-    snapshot = observe(world.as_cloud(), recipe, KINDS, strangers=True)
+    snapshot = observe(world.as_cloud(), recipe, KINDS, teardown=True)
     return teardown(recipe, snapshot, KINDS, with_contents=with_contents)
 
 

@@ -159,7 +159,7 @@ def begin(azure: LocalAzure, part: Part) -> None:
 def planned(cloud: Cloud, recipe: Recipe, name: str) -> tuple[Plan, Snapshot]:
     """What a run of the part would do now."""
     if name == DELETE:
-        snapshot = observe(cloud, recipe, kinds(), strangers=True)
+        snapshot = observe(cloud, recipe, kinds(), teardown=True)
         return teardown(recipe, snapshot, kinds()), snapshot
     snapshot = observe(cloud, recipe, kinds())
     return plan(recipe, snapshot, kinds()), snapshot

@@ -26,16 +26,17 @@ def test_who_uses_a_key_is_asked_only_where_one_before_it_may_be_in_use(cloud: C
     observed = read(cloud, example(azure, probe=PROBE, key_id="key-2"))
 
     assert observed.usage == Usage(untold="no run of A_key_probe has shown it")
-    assert KIND.holds is not None
-    assert KIND.holds(observed)[CREDENTIAL][0].usage == observed.usage
+    assert KIND.holder is not None
+    assert KIND.holder.holds(observed)[CREDENTIAL][0].usage == observed.usage
 
 
 def test_an_airflow_that_cannot_be_asked_is_told_with_its_reason(cloud: Cloud, azure: LocalAzure) -> None:
     create(cloud, example(azure, probe=PROBE))
-    assert KIND.use is not None
-    untold = KIND.use(cloud, read(cloud, example(azure, probe=PROBE))).untold
+    assert KIND.holder is not None
+    assert KIND.holder.use is not None
+    untold = KIND.holder.use(cloud, read(cloud, example(azure, probe=PROBE))).untold
     assert untold.startswith("Airflow does not tell: POST Airflow dags/A_key_probe/dagRuns answered 404")
-    assert KIND.use(cloud, read(cloud, example(azure))).untold == "no DAG of it can show it"
+    assert KIND.holder.use(cloud, read(cloud, example(azure))).untold == "no DAG of it can show it"
     assert seen(cloud, PROBE, "", Publication(key_id="key-1", since=None)).untold == "Airflow has no web server"
 
 

@@ -56,17 +56,18 @@ def test_it_is_absent_then_made_then_as_declared_then_gone(cloud: Cloud, azure: 
     assert observed.ours
     assert changes(cloud, desired) == []
     assert (KIND.publish(observed, None).known()["web_url"]).startswith("https://")
-    assert KIND.strangers is not None
-    assert KIND.strangers(cloud, observed) == ()
-    assert KIND.prove is not None
-    assert KIND.prove(cloud, desired, observed, Outputs(), None) is Proof.USABLE
+    assert KIND.container is not None
+    assert KIND.container.unmanaged is not None
+    assert KIND.container.unmanaged(cloud, observed) == ()
+    assert KIND.proofs.written is not None
+    assert KIND.proofs.written(cloud, desired, observed, Outputs(), None) is Proof.USABLE
     create(cloud, desired)
     assert changes(cloud, desired) == []
     delete(cloud, observed)
     delete(cloud, observed)
     cloud.session.memory.new_pass()
     assert KIND.read(cloud, desired) is None
-    assert KIND.prove(cloud, desired, observed, Outputs(), None) is Proof.NOT_YET
+    assert KIND.proofs.written(cloud, desired, observed, Outputs(), None) is Proof.NOT_YET
 
 
 def test_a_made_runtime_has_its_settings_as_variables_and_the_mark(cloud: Cloud, azure: LocalAzure) -> None:
@@ -141,15 +142,15 @@ def test_a_new_key_is_published_beside_the_one_before(cloud: Cloud, azure: Local
     update(cloud, rotated)
     assert variables(azure)["AZURE_CLIENT_SECRET"] == "the-second"
     assert changes(cloud, rotated) == []
-    assert KIND.holds is not None
-    now, before = KIND.holds(read(cloud, rotated))[CREDENTIAL]
+    assert KIND.holder is not None
+    now, before = KIND.holder.holds(read(cloud, rotated))[CREDENTIAL]
     assert (now.key_id, now.readable, now.current) == ("key-2", True, True)
     assert (before.key_id, before.current, before.since) == ("key-1", False, now.since)
     assert now.since is not None
-    assert KIND.reveal is not None
-    assert KIND.reveal(cloud, read(cloud, rotated), "key-2").reveal() == "the-second"
+    assert KIND.holder is not None
+    assert KIND.holder.reveal(cloud, read(cloud, rotated), "key-2").reveal() == "the-second"
     with pytest.raises(NotFound):
-        KIND.reveal(cloud, read(cloud, rotated), "key-1")
+        KIND.holder.reveal(cloud, read(cloud, rotated), "key-1")
 
 
 def test_a_client_secret_of_the_same_key_stays_as_it_is(cloud: Cloud, azure: LocalAzure) -> None:
@@ -179,11 +180,11 @@ def test_without_the_secret_or_a_date_little_is_held(cloud: Cloud, azure: LocalA
     settings = body["properties"]["typeProperties"]["airflowProperties"]["airflowEnvironmentVariables"]
     settings["PROVISIONER_PUBLISHED_AT"] = "yesterday"
     put(azure, runtime_id(azure), VERSION, body)
-    assert KIND.holds is not None
-    assert KIND.holds(read(cloud, example(azure))) == {CREDENTIAL: (Holding(key_id="key-1", readable=True),)}
+    assert KIND.holder is not None
+    assert KIND.holder.holds(read(cloud, example(azure))) == {CREDENTIAL: (Holding(key_id="key-1", readable=True),)}
     del settings["AZURE_CLIENT_SECRET"]
     put(azure, runtime_id(azure), VERSION, body)
-    assert KIND.holds(read(cloud, example(azure))) == {}
+    assert KIND.holder.holds(read(cloud, example(azure))) == {}
 
 
 def test_in_an_adopted_runtime_only_our_keys_change(cloud: Cloud, azure: LocalAzure) -> None:
@@ -229,8 +230,8 @@ def test_a_runtime_that_another_environment_keeps_is_refused(cloud: Cloud, azure
     adopted(azure)
     update(cloud, update_for)
     assert ("PROVISIONER_KEYS", "refuse") in changes(cloud, example(azure))
-    assert KIND.holds is not None
-    assert KIND.holds(read(cloud, example(azure))) == {}
+    assert KIND.holder is not None
+    assert KIND.holder.holds(read(cloud, example(azure))) == {}
     delete(cloud, read(cloud, example(azure)))
     assert changes(cloud, update_for) == []
 
@@ -323,8 +324,9 @@ def test_what_others_put_into_our_runtime_keeps_it(cloud: Cloud, azure: LocalAzu
     }
     body["properties"]["typeProperties"]["airflowProperties"]["airflowEnvironmentVariables"]["THEIRS"] = "1"
     put(azure, runtime_id(azure), VERSION, body)
-    assert KIND.strangers is not None
-    assert KIND.strangers(cloud, read(cloud, desired)) == (
+    assert KIND.container is not None
+    assert KIND.container.unmanaged is not None
+    assert KIND.container.unmanaged(cloud, read(cloud, desired)) == (
         "variable THEIRS",
         "requirement pandas",
         "git sync from https://g/r",
@@ -394,5 +396,5 @@ def test_a_lost_answer_changes_nothing(cloud: Cloud, azure: LocalAzure) -> None:
 
 
 def test_without_a_pinned_provider_there_is_nothing_to_compare(cloud: Cloud, azure: LocalAzure) -> None:
-    assert KIND.ready is not None
-    assert list(KIND.ready(cloud, replace(example(azure), newest=""), None)) == []
+    assert KIND.preflight.ready is not None
+    assert list(KIND.preflight.ready(cloud, replace(example(azure), newest=""), None)) == []

@@ -9,7 +9,6 @@ import pytest
 
 from provisioner.errors import NotAuthorized, Refused
 from provisioner.kinds.application import KIND, Application, RegisteredApplication, Scope
-from provisioner.model import Action, Address, Asked, Intent
 from tests.kinds.lives import Example
 from tests.kinds.worlds import ENVIRONMENT, OTHER, cloud_of, view_at
 
@@ -40,7 +39,7 @@ def remove(cloud: Cloud, observed: RegisteredApplication) -> None:
 
 
 def found_names(cloud: Cloud) -> list[str]:
-    assert KIND.owned is not None
+    assert not isinstance(KIND.owned, str)
     cloud.session.memory.new_pass()
     return [found.name for found in KIND.owned(cloud, Scope(environment=ENVIRONMENT))]
 
@@ -102,22 +101,19 @@ def test_a_malformed_request_is_not_taken_for_a_soft_deleted_one(cloud: Cloud) -
 def test_one_that_a_teardown_deleted_but_did_not_purge_is_purged_by_the_next(cloud: Cloud, azure: LocalAzure) -> None:
     observed = made(cloud)
     azure.graph("DELETE", f"applications/{observed.object_id}")
-    assert KIND.owned is not None
-    assert KIND.fate is not None
+    assert not isinstance(KIND.owned, str)
     (left,) = KIND.owned(cloud, Scope(environment=ENVIRONMENT))
-    view, at = view_at(cloud.session.clock.now()), Address("application", left.name)
     assert isinstance(left.observed, RegisteredApplication)
-    assert left.name == "airflow.deleted"
-    assert KIND.fate(left.observed, at, view).action is Action.KEEP
-    assert KIND.fate(left.observed, at, replace(view, asked=Asked(intent=Intent.TEARDOWN))).action is Action.DELETE
+    assert (left.name, left.kept) == ("airflow.deleted", "deleted; a provision would restore it")
     remove(cloud, left.observed)
     assert found_names(cloud) == []
 
 
 def test_one_that_the_spec_no_longer_names_goes(cloud: Cloud) -> None:
     observed = made(cloud)
-    assert KIND.fate is not None
-    assert KIND.fate(observed, Address("application", "x"), view_at(cloud.session.clock.now())).action is Action.DELETE
+    assert not isinstance(KIND.owned, str)
+    (left,) = KIND.owned(cloud, Scope(environment=ENVIRONMENT))
+    assert (left.observed, left.kept) == (observed, "")
 
 
 def test_an_adopted_one_is_found_by_its_client_id_and_never_ours(cloud: Cloud, azure: LocalAzure) -> None:

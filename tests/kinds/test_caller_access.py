@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from provisioner.errors import NotFound
 from provisioner.kind import MARK
 from provisioner.kinds.caller_access import KIND, CallerAccess, ObservedCallerAccess, Scope, to_blobs, to_vault
 from provisioner.kinds.role_assignment import KIND as GRANT
 from provisioner.kinds.role_assignment import Scope as Grants
-from provisioner.model import Action, Address, Asked, Intent, Proof, Published
+from provisioner.model import Proof, Published
 from tests.emulator import ARM
 from tests.kinds.lives import Example
 from tests.kinds.worlds import ENVIRONMENT, OTHER, SECRETS_OFFICER, grant, put, view_at
@@ -46,12 +47,12 @@ def made(cloud: Cloud, desired: CallerAccess) -> ObservedCallerAccess:
 
 
 def test_it_has_no_place_once_its_vault_is_gone(azure: LocalAzure, cloud: Cloud, desired: CallerAccess) -> None:
-    assert KIND.placed is not None
-    assert KIND.placed(cloud, desired)
+    assert KIND.read(cloud, desired) is None
 
     assert azure.request("DELETE", f"{ARM}{desired.scope}?api-version=2023-07-01").status == 200
 
-    assert not KIND.placed(cloud, desired)
+    with pytest.raises(NotFound):
+        KIND.read(cloud, desired)
 
 
 def test_it_is_absent_then_granted_and_usable_then_gone(cloud: Cloud, desired: CallerAccess) -> None:
@@ -59,14 +60,14 @@ def test_it_is_absent_then_granted_and_usable_then_gone(cloud: Cloud, desired: C
     observed = made(cloud, desired)
     assert observed.ours
     assert KIND.diff(desired, observed, view_at(cloud.session.clock.now())) == ()
-    assert KIND.prove is not None
-    assert KIND.prove(cloud, desired, observed, Published(), None) is Proof.USABLE
+    assert KIND.proofs.written is not None
+    assert KIND.proofs.written(cloud, desired, observed, Published(), None) is Proof.USABLE
     assert KIND.delete is not None
     KIND.delete(cloud, observed)
     KIND.delete(cloud, observed)
     cloud.session.memory.new_pass()
     assert KIND.read(cloud, desired) is None
-    assert KIND.prove(cloud, desired, observed, Published(), None) is Proof.NOT_YET
+    assert KIND.proofs.written(cloud, desired, observed, Published(), None) is Proof.NOT_YET
 
 
 def test_a_caller_who_has_the_right_from_elsewhere_needs_none_and_keeps_it(
@@ -118,7 +119,8 @@ def test_a_grant_that_has_not_arrived_is_waited_for(cloud: Cloud, azure: LocalAz
 
 
 def test_a_scope_that_is_not_there_gives_no_access(cloud: Cloud, desired: CallerAccess) -> None:
-    assert KIND.read(cloud, replace(desired, scope=f"{desired.scope}-other")) is None
+    with pytest.raises(NotFound):
+        KIND.read(cloud, replace(desired, scope=f"{desired.scope}-other"))
 
 
 def test_access_to_blobs_is_tried_on_data_not_on_containers(
@@ -133,21 +135,17 @@ def test_access_to_blobs_is_tried_on_data_not_on_containers(
     put(azure, f"{account}/blobServices/default/containers/jobs", "2023-05-01", {})
     to_files = to_blobs(scope=account, account="stdev0815", environment=ENVIRONMENT)
     assert KIND.read(cloud, to_files) is None
-    assert KIND.prove is not None
+    assert KIND.proofs.written is not None
     observed = ObservedCallerAccess(ours=True, scope=account, name="", environment=ENVIRONMENT)
-    assert KIND.prove(cloud, to_files, observed, Published(), None) is Proof.NOT_YET
+    assert KIND.proofs.written(cloud, to_files, observed, Published(), None) is Proof.NOT_YET
     observed = made(cloud, to_files)
-    assert KIND.prove(cloud, to_files, observed, Published(), None) is Proof.USABLE
+    assert KIND.proofs.written(cloud, to_files, observed, Published(), None) is Proof.USABLE
 
 
 def test_it_is_no_leftover_among_declared_grants_and_goes_with_teardown(cloud: Cloud, desired: CallerAccess) -> None:
     observed = made(cloud, desired)
-    assert GRANT.owned is not None
+    assert not isinstance(GRANT.owned, str)
     assert GRANT.owned(cloud, Grants(scope=desired.scope, environment=ENVIRONMENT)) == ()
-    assert KIND.owned is not None
+    assert not isinstance(KIND.owned, str)
     (found,) = KIND.owned(cloud, Scope(scope=desired.scope, environment=ENVIRONMENT))
-    assert found.observed == observed
-    assert KIND.fate is not None
-    address, view = Address("caller_access", found.name), view_at(cloud.session.clock.now())
-    assert KIND.fate(observed, address, view).action is Action.KEEP
-    assert KIND.fate(observed, address, replace(view, asked=Asked(intent=Intent.TEARDOWN))).action is Action.DELETE
+    assert (found.observed, found.kept) == (observed, "another caller's")

@@ -47,8 +47,8 @@ def holding(key_id: str, *, age: timedelta = timedelta(days=1), readable: bool =
 
 
 def fate(key_id: str, observed: Passwords, view: View) -> Fate:
-    assert KIND.fate is not None
-    return KIND.fate(replace(observed, key_id=key_id), Address("client_secret", f"airflow/{key_id}"), view)
+    assert KIND.credential is not None
+    return KIND.credential.orphan_action(replace(observed, key_id=key_id), view)
 
 
 def test_a_key_that_every_place_holds_stays() -> None:
@@ -233,7 +233,7 @@ def remove(cloud: Cloud, observed: Passwords) -> None:
 
 
 def leftovers(cloud: Cloud, desired: ClientSecret) -> dict[str, Passwords]:
-    assert KIND.owned is not None
+    assert not isinstance(KIND.owned, str)
     found = {one.name: one.observed for one in KIND.owned(cloud, scope_of(desired))}
     return {name: one for name, one in found.items() if isinstance(one, Passwords)}
 
@@ -244,9 +244,9 @@ def test_it_is_made_proven_found_by_its_key_and_removed(cloud: Cloud, desired: C
     assert [one.key_id for one in observed.passwords] == [outputs.key_id]
     assert observed.passwords[0].end == outputs.expires
     assert outputs.expires == cloud.session.clock.now() + desired.lifetime
-    assert KIND.prove is not None
-    assert KIND.prove(cloud, desired, observed, outputs, None) is Proof.USABLE
-    assert KIND.prove(cloud, desired, observed, Outputs(key_id=outputs.key_id), None) is Proof.UNKNOWABLE
+    assert KIND.proofs.written is not None
+    assert KIND.proofs.written(cloud, desired, observed, outputs, None) is Proof.USABLE
+    assert KIND.proofs.written(cloud, desired, observed, Outputs(key_id=outputs.key_id), None) is Proof.UNKNOWABLE
     (left,) = leftovers(cloud, desired).items()
     assert left[0] == f"airflow/{outputs.key_id}"
     remove(cloud, left[1])
@@ -262,16 +262,16 @@ def test_its_text_shows_nowhere_but_in_what_making_it_returns(cloud: Cloud, desi
 
 def test_a_rotation_adds_one_and_removes_none(cloud: Cloud, desired: ClientSecret) -> None:
     first = made(cloud, desired)
-    assert KIND.rotate is not None
-    second = KIND.rotate(cloud, desired, seen(cloud, desired), view_at(cloud.session.clock.now()))
+    assert KIND.credential is not None
+    second = KIND.credential.rotate(cloud, desired, seen(cloud, desired), view_at(cloud.session.clock.now()))
     assert isinstance(second, Outputs)
     assert set(leftovers(cloud, desired)) == {f"airflow/{one.key_id}" for one in (first, second)}
     remove(cloud, leftovers(cloud, desired)[f"airflow/{first.key_id}"])
     assert list(leftovers(cloud, desired)) == [f"airflow/{second.key_id}"]
     assert cloud.session.signs_in(desired.tenant_id, str(desired.client_id), text_of(second))
-    assert KIND.gone is not None
-    assert KIND.gone(cloud, seen(cloud, desired), text_of(first))
-    assert not KIND.gone(cloud, seen(cloud, desired), text_of(second))
+    assert KIND.proofs.deleted is not None
+    assert KIND.proofs.deleted(cloud, seen(cloud, desired), text_of(first))
+    assert not KIND.proofs.deleted(cloud, seen(cloud, desired), text_of(second))
 
 
 def test_passwords_of_others_are_neither_seen_nor_touched(
@@ -327,18 +327,18 @@ def test_it_is_proven_only_when_every_replica_knows_it(cloud: Cloud, azure: Loca
     azure.control("DELETE", "/calls")
     outputs = made(cloud, desired)
     assert not cloud.session.signs_in(desired.tenant_id, str(desired.client_id), text_of(outputs))
-    assert KIND.prove is not None
-    assert KIND.prove(cloud, desired, seen(cloud, desired), outputs, None) is Proof.USABLE
+    assert KIND.proofs.written is not None
+    assert KIND.proofs.written(cloud, desired, seen(cloud, desired), outputs, None) is Proof.USABLE
     calls = azure.control("GET", "/calls")["calls"]
     told = [call["status"] for call in calls if call["path"].endswith("/oauth2/v2.0/token")]
     assert (told[-3:], set(told[:-3]) >= {401}) == ([200, 200, 200], True)  # in a row, after it was not known
 
 
 def test_one_that_never_signs_in_is_given_up_at_the_deadline(cloud: Cloud, desired: ClientSecret) -> None:
-    assert KIND.prove is not None
+    assert KIND.proofs.written is not None
     hasty = replace(desired, sign_in_seconds=0.3)
     with pytest.raises(NotYetVisible):
-        KIND.prove(cloud, hasty, seen(cloud, desired), Outputs(value=Secret("wrong")), None)
+        KIND.proofs.written(cloud, hasty, seen(cloud, desired), Outputs(value=Secret("wrong")), None)
 
 
 def test_without_the_right_it_says_so(cloud: Cloud, azure: LocalAzure, desired: ClientSecret) -> None:

@@ -97,8 +97,6 @@ def test_what_was_deleted_is_absent_and_deleting_it_again_is_fine(
     part = live(name).parts[-1]
     kind, address = KINDS[name], part.recipe.nodes[0].address
     if kind.delete is None:
-        assert kind.leaves is not None
-        assert kind.leaves(part.recipe.nodes[0].desired)
         return
     lives.begin(azure, part)
     cloud = cloud_of(azure)
@@ -192,7 +190,7 @@ def test_what_is_given_is_read_and_never_written(azure: LocalAzure, live: Callab
     life = live(name)
     (part,) = life.parts
     kind, node = KINDS[name], part.recipe.nodes[0]
-    assert (kind.update, kind.delete, kind.rotate) == (None, None, None)
+    assert (kind.update, kind.delete, kind.credential) == (None, None, None)
     for fault in ({}, {"fault": "error"}, {"fault": "throttle"}, {"fault": "lost"}, {"fault": "stale", "seconds": 1}):
         lives.begin(azure, part)
         if fault:

@@ -96,7 +96,7 @@ def test_an_edit_by_hand_is_drift_and_one_of_another_environment_is_refused(clou
 def test_one_that_the_spec_no_longer_names_is_found_by_its_mark(cloud: Cloud) -> None:
     create(cloud)
     create(cloud, replace(DESIRED, path="dags/empty.py", content=""))
-    assert KIND.owned is not None
+    assert not isinstance(KIND.owned, str)
     scope = Scope(account=ACCOUNT, filesystem="airflow", environment=ENVIRONMENT)
     assert [one.name for one in KIND.owned(cloud, scope)] == ["airflow/dags/empty.py", "airflow/dags/flink.py"]
     assert KIND.owned(cloud, replace(scope, filesystem="nothing-here")) == ()

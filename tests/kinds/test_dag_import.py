@@ -49,7 +49,6 @@ def declare(azure: LocalAzure) -> DagImport:
         path=FILE.path,
         content_sha256=FILE.sha256,
         environment=ENVIRONMENT,
-        portal_step="choose Delete DAG in the portal",
     )
 
 
@@ -122,8 +121,6 @@ def test_it_is_imported_once_and_again_only_when_the_content_differs(
     assert observed is not None
     KIND.update(cloud, again, observed)
     assert diff(cloud, again) == []
-    assert KIND.leaves is not None
-    assert KIND.leaves(desired) == "choose Delete DAG in the portal"
 
 
 def test_a_runtime_that_was_made_anew_has_nothing_imported(cloud: Cloud, azure: LocalAzure, desired: DagImport) -> None:

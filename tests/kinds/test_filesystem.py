@@ -83,11 +83,12 @@ def test_a_flat_account_is_refused(cloud: Cloud, azure: LocalAzure) -> None:
 def test_files_of_others_are_strangers_and_directories_are_not(cloud: Cloud, azure: LocalAzure) -> None:
     make_account(azure)
     create(cloud)
-    assert KIND.strangers is not None
-    assert KIND.strangers(cloud, read(cloud)) == ()
+    assert KIND.container is not None
+    assert KIND.container.unmanaged is not None
+    assert KIND.container.unmanaged(cloud, read(cloud)) == ()
     lake(azure, "PUT", "jobs/empty?resource=directory")
     write_file(azure, "jobs/theirs/notes.txt", b"notes")
-    assert KIND.strangers(cloud, read(cloud)) == ("theirs/notes.txt",)
+    assert KIND.container.unmanaged(cloud, read(cloud)) == ("theirs/notes.txt",)
     assert "empty" in names(azure, "jobs")
 
 

@@ -88,7 +88,7 @@ def test_one_that_takes_no_jobs_is_told(cloud: Cloud, provisioning: str, status:
     desired = FlinkCluster(id=GIVEN_CLUSTER)
     observed = KIND.read(cloud, desired)
     assert observed is not None
-    assert KIND.ready is not None
-    (told,) = KIND.ready(cloud, desired, replace(observed, provisioning=provisioning, status=status))
+    assert KIND.preflight.ready is not None
+    (told,) = KIND.preflight.ready(cloud, desired, replace(observed, provisioning=provisioning, status=status))
     assert told.verdict is verdict
-    assert list(KIND.ready(cloud, desired, None)) == []
+    assert list(KIND.preflight.ready(cloud, desired, None)) == []

@@ -146,14 +146,19 @@ def test_one_that_is_purged_leaves_its_name_free(cloud: Cloud, desired: Vault) -
     assert cloud.key_vaults.find_deleted(desired.id, desired.location) is None
 
 
+def retained(cloud: Cloud, desired: Vault, observed: ObservedVault | None) -> str:
+    assert KIND.container is not None
+    assert KIND.container.retained is not None
+    return KIND.container.retained(cloud, desired, observed)
+
+
 @pytest.mark.parametrize("protected", [True, False])
 @pytest.mark.parametrize("purge", [True, False])
 def test_what_is_told_of_one_that_will_be_deleted_is_what_comes_of_it(
     cloud: Cloud, desired: Vault, *, protected: bool, purge: bool
 ) -> None:
     observed = made(cloud, replace(desired, purge_protection=protected, purge_on_delete=purge, retention_days=30))
-    assert KIND.lingers is not None
-    told = KIND.lingers(observed, cloud.session.clock.now())
+    told = retained(cloud, desired, observed)
 
     gone(cloud, observed)
 
@@ -168,8 +173,7 @@ def test_what_is_told_of_one_that_will_be_deleted_is_what_comes_of_it(
 def test_one_without_soft_delete_leaves_nothing(cloud: Cloud, desired: Vault) -> None:
     observed = made(cloud, desired)
     old = replace(observed, vault=replace(observed.vault, soft_delete=False))
-    assert KIND.lingers is not None
-    assert KIND.lingers(old, cloud.session.clock.now()).startswith("gone for good")
+    assert retained(cloud, desired, old).startswith("gone for good")
 
 
 def test_one_that_somebody_made_since_the_plan_is_not_taken(cloud: Cloud, azure: LocalAzure, desired: Vault) -> None:
@@ -192,8 +196,9 @@ def test_secrets_of_which_no_version_is_ours_are_strangers(cloud: Cloud, azure: 
         url = f"https://kv-dev-0815.vault.azure.net/secrets/{name}?api-version=7.4"
         token = azure.token("https://vault.azure.net")
         assert azure.request("PUT", url, {"value": "x", "tags": tags}, token=token).status == 200
-    assert KIND.strangers is not None
-    assert KIND.strangers(cloud, observed) == ("secret theirs",)
+    assert KIND.container is not None
+    assert KIND.container.unmanaged is not None
+    assert KIND.container.unmanaged(cloud, observed) == ("secret theirs",)
 
 
 def test_a_name_that_is_taken_elsewhere_is_told_and_another_conflict_as_it_is(

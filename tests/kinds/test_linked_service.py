@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provisioner.kinds.linked_service import KIND, LinkedService, ObservedLinkedService, Scope
+from provisioner.kinds.linked_service import KIND, LinkedService, ObservedLinkedService, Scope, with_keys
 from provisioner.model import View
 from tests.kinds.factories import VERSION, factory_id
 from tests.kinds.lives import Example
@@ -115,7 +115,7 @@ def test_those_that_the_spec_no_longer_names_are_found_by_their_mark(
 ) -> None:
     create(cloud, desired)
     put(azure, f"{factory_id(azure)}/linkedservices/theirs", VERSION, {"properties": {"type": "AzureSqlDatabase"}})
-    assert KIND.owned is not None
+    assert not isinstance(KIND.owned, str)
     scope = Scope(factory_id=factory_id(azure), environment=ENVIRONMENT)
     assert [one.name for one in KIND.owned(cloud, scope)] == ["dags"]
     assert KIND.owned(cloud, Scope(factory_id=f"{factory_id(azure)}x", environment=ENVIRONMENT)) == ()
@@ -135,7 +135,6 @@ def test_every_linked_service_to_storage_that_holds_a_key_is_noted(
     for name, kind in (("theirs", "AzureBlobStorage"), ("database", "AzureSqlDatabase")):
         path = f"{factory_id(azure)}/linkedservices/{name}"
         put(azure, path, VERSION, {"properties": {"type": kind, "typeProperties": key}})
-    assert KIND.notes is not None
-    (note,) = KIND.notes(cloud, desired)
+    (note,) = with_keys(cloud, desired.factory_id)
     assert note.startswith("linked service theirs holds ")
     assert "a2V5" not in note

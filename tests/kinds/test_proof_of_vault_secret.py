@@ -37,8 +37,10 @@ class InUse:
     reader: ReadBy
 
     def proof(self, reader: ReadBy | None = None) -> Proof | Unproven:
-        assert KIND.prove is not None
-        return KIND.prove(self.cloud, self.desired, seen(self.cloud, self.desired), Published(), reader or self.reader)
+        assert KIND.proofs.written is not None
+        return KIND.proofs.written(
+            self.cloud, self.desired, seen(self.cloud, self.desired), Published(), reader or self.reader
+        )
 
 
 def object_id(azure: LocalAzure, client_id: str) -> str:
@@ -125,12 +127,12 @@ def test_a_credential_that_signs_nobody_in_is_not_usable_yet(azure: LocalAzure, 
 
 def test_a_credential_that_is_not_there_is_not_usable_yet(azure: LocalAzure, in_use: InUse) -> None:
     let_read(azure, in_use)
-    assert KIND.prove is not None
+    assert KIND.proofs.written is not None
     absent = replace(in_use.desired, name="variables-absent")
     observed = seen(in_use.cloud, in_use.desired)
 
     for reader in (in_use.reader, None):
-        assert KIND.prove(in_use.cloud, absent, observed, Published(), reader) is Proof.NOT_YET
+        assert KIND.proofs.written(in_use.cloud, absent, observed, Published(), reader) is Proof.NOT_YET
 
 
 def test_another_principals_session_is_told_by_its_token_and_shows_no_secret(cloud: Cloud, in_use: InUse) -> None:

@@ -98,5 +98,9 @@ def test_what_lies_in_it_without_our_mark_is_a_stranger(
     for name, tags in (("mine", {MARK: ENVIRONMENT}), ("theirs", {}), ("others", {MARK: OTHER})):
         identity = f"{desired.id}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{name}"
         put(azure, identity, "2023-01-31", {"location": "westeurope", "tags": tags})
-    assert KIND.strangers is not None
-    assert sorted(KIND.strangers(cloud, observed)) == ["userAssignedIdentities/others", "userAssignedIdentities/theirs"]
+    assert KIND.container is not None
+    assert KIND.container.unmanaged is not None
+    assert sorted(KIND.container.unmanaged(cloud, observed)) == [
+        "userAssignedIdentities/others",
+        "userAssignedIdentities/theirs",
+    ]

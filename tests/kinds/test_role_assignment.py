@@ -146,16 +146,16 @@ def test_a_role_that_does_not_exist_is_refused_before_its_principal_is_made(
 ) -> None:
     principal = service_principal.Outputs.object_id.of(Address("service_principal", "airflow"))
     wrong = replace(desired, role="Key Vault Secret User", principal_id=principal)
-    assert KIND.check is not None
+    assert KIND.preflight.check is not None
     with pytest.raises(Refused, match="Key Vault Secrets User"):
-        KIND.check(cloud, wrong)
+        KIND.preflight.check(cloud, wrong)
     assert KIND.read(cloud, replace(desired, role=wrong.role)) is None
 
 
 def test_ours_are_found_on_their_very_scope_only(cloud: Cloud, azure: LocalAzure, desired: RoleAssignment) -> None:
     observed = made(cloud, desired)
     made(cloud, replace(desired, scope=azure.subscription))
-    assert KIND.owned is not None
+    assert not isinstance(KIND.owned, str)
     (found,) = KIND.owned(cloud, Scope(scope=desired.scope, environment=ENVIRONMENT))
     assert found.observed == observed
     assert KIND.owned(cloud, Scope(scope=desired.scope, environment=OTHER)) == ()
@@ -197,7 +197,7 @@ def test_a_principals_grants_are_found_wherever_they_are(
     held = OfPrincipal(
         principal_id=desired.principal_id, subscriptions=(azure.subscription_id,), environment=ENVIRONMENT
     )
-    assert KIND.owned is not None
+    assert not isinstance(KIND.owned, str)
     assert {one.name for one in KIND.owned(cloud, held)} == observed
     assert KIND.owned(cloud, replace(held, environment=OTHER)) == ()
     assert KIND.owned(cloud, replace(held, principal_id=OPERATOR_OBJECT_ID)) == ()
@@ -216,6 +216,6 @@ def test_grants_of_principals_that_the_spec_no_longer_names_are_found(
         if life == "deleted":
             azure.graph("DELETE", f"servicePrincipals/{principal_id}")
     removed = OfRemoved(unique_names=("kept",), subscriptions=(azure.subscription_id,), environment=ENVIRONMENT)
-    assert KIND.owned is not None
+    assert not isinstance(KIND.owned, str)
     assert [one.name for one in KIND.owned(cloud, removed)] == granted
     assert KIND.owned(cloud, replace(removed, unique_names=("old",))) == ()

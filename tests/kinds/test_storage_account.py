@@ -117,8 +117,9 @@ def test_containers_without_our_mark_are_strangers(cloud: Cloud, azure: LocalAzu
         metadata = {METADATA_MARK: mark} if mark else {}
         body = {"properties": {"metadata": metadata}}
         put(azure, f"{desired.id}/blobServices/default/containers/{name}", VERSION, body)
-    assert KIND.strangers is not None
-    assert sorted(KIND.strangers(cloud, observed)) == ["container others", "container theirs"]
+    assert KIND.container is not None
+    assert KIND.container.unmanaged is not None
+    assert sorted(KIND.container.unmanaged(cloud, observed)) == ["container others", "container theirs"]
 
 
 def test_a_name_that_is_taken_elsewhere_is_told(cloud: Cloud, azure: LocalAzure, desired: StorageAccount) -> None:

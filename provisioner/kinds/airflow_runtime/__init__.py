@@ -10,14 +10,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from provisioner.errors import NotFound
-from provisioner.kind import Checked, Kind, Right, Verdict
+from provisioner.kind import Checked, Container, Holder, Kind, Preflight, Proofs, Right, Verdict
 from provisioner.kinds.airflow_runtime.decide import diff
 from provisioner.kinds.airflow_runtime.probe import Probe, Publication, asked, seen
 from provisioner.kinds.airflow_runtime.records import (
     BOOKKEEPING,
     CLIENT_SECRET,
     ENVIRONMENT,
-    KEYS,
     REQUIREMENT,
     AirflowRuntime,
     ObservedAirflowRuntime,
@@ -111,12 +110,7 @@ def _reveal(_cloud: Cloud, observed: ObservedAirflowRuntime, key_id: str) -> Sec
     return found
 
 
-def _keyed(observed: ObservedAirflowRuntime) -> bool:
-    """Hidden ones count: whoever takes them out is told why that cannot be."""
-    return observed.held_by == observed.environment or observed.is_masked(KEYS)
-
-
-def _strangers(_cloud: Cloud, observed: ObservedAirflowRuntime) -> tuple[str, ...]:
+def _unmanaged(_cloud: Cloud, observed: ObservedAirflowRuntime) -> tuple[str, ...]:
     ours = {ENVIRONMENT, *BOOKKEEPING, *observed.keys}
     variables = (f"variable {name}" for name in sorted(observed.runtime.variables.keys() - ours))
     lines = (name for name in map(package, observed.runtime.requirements) if f"{REQUIREMENT}{name}" not in ours)
@@ -131,20 +125,17 @@ def _prove(
 
 
 KIND: Kind[AirflowRuntime, ObservedAirflowRuntime] = Kind(
-    name="airflow_runtime",
-    container=True,
-    right=lambda desired: Right("Microsoft.DataFactory/factories/integrationruntimes/write", desired.id),
-    keyed=_keyed,
     diff=diff,
     publish=_publish,
-    holds=_holds,
     read=_read,
-    ready=_ready,
-    strangers=_strangers,
-    prove=_prove,
-    reveal=_reveal,
     create=create,
     update=update,
     delete=delete,
-    use=_use,
+    preflight=Preflight(
+        right=lambda desired: Right("Microsoft.DataFactory/factories/integrationruntimes/write", desired.id),
+        ready=_ready,
+    ),
+    proofs=Proofs(written=_prove),
+    container=Container(unmanaged=_unmanaged),
+    holder=Holder(holds=_holds, reveal=_reveal, use=_use),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -125,7 +125,7 @@ class ObservedAirflowRuntime(Observed):
 
 def observed_of(desired: AirflowRuntime, found: Answer) -> ObservedAirflowRuntime:
     """What was found, with what the spec says about it that a delete needs too."""
-    return ObservedAirflowRuntime(
+    observed = ObservedAirflowRuntime(
         ours=text_of(found, ENVIRONMENT) == desired.environment,
         version=found.etag,
         environment=desired.environment,
@@ -135,6 +135,8 @@ def observed_of(desired: AirflowRuntime, found: Answer) -> ObservedAirflowRuntim
         rollout=desired.rollout,
         probe=desired.probe,
     )
+    # Hidden ones count: whoever takes them out is told why that cannot be.
+    return replace(observed, managed_keys=observed.held_by == desired.environment or observed.is_masked(KEYS))
 
 
 def text_of(runtime: Answer, variable: str) -> str:

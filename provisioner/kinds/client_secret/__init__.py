@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from provisioner.errors import NotAuthorized
-from provisioner.kind import Checked, Kind, Right, Verdict, known
-from provisioner.kinds.client_secret.decide import IN_FLIGHT, NAME, diff, fate, publish, revoking
+from provisioner.kind import Checked, Credential, Kind, Preflight, Proofs, Right, Verdict, known
+from provisioner.kinds.client_secret.decide import IN_FLIGHT, diff, fate, publish, revoking
 from provisioner.kinds.client_secret.passwords import ClientSecret, Outputs, Passwords, Scope, add, passwords_of
 from provisioner.model import Found, Proof, Published, ReadBy, View
 
@@ -113,18 +113,14 @@ def gone(cloud: Cloud, observed: Passwords, text: Secret) -> bool:
     return not cloud.session.signs_in(cloud.session.tenant_id, observed.client_id, text)
 
 
-KIND = Kind(
-    name=NAME,
-    right=lambda _: Right("Application.ReadWrite.OwnedBy"),
+KIND: Kind[ClientSecret, Passwords] = Kind(
     diff=diff,
     publish=publish,
-    fate=fate,
     read=read,
-    ready=ready,
     owned=owned,
-    prove=prove,
-    gone=gone,
     create=create,
-    rotate=rotate,
     delete=delete,
+    preflight=Preflight(right=lambda _: Right("Application.ReadWrite.OwnedBy"), ready=ready),
+    proofs=Proofs(written=prove, deleted=gone),
+    credential=Credential(rotate=rotate, orphan_action=fate),
 )

@@ -84,7 +84,7 @@ def publish(observed: Passwords, view: View | None) -> Outputs:
     )
 
 
-def fate(observed: Passwords, _at: Address, view: View) -> Fate:
+def fate(observed: Passwords, view: View) -> Fate:
     """What becomes of one password: current → stays, retiring and in flight → later, lost → goes."""
     mine = next(one for one in observed.passwords if one.key_id == observed.key_id)
     if view.intent is Intent.TEARDOWN or mine.end <= view.now:

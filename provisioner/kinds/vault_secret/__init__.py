@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from provisioner.errors import Conflict, NotFound
-from provisioner.kind import MARK, Kind, known, publish_nothing
+from provisioner.kind import MARK, Holder, Kind, Proofs, known, publish_nothing
 from provisioner.kinds.vault_secret.decide import diff
 from provisioner.kinds.vault_secret.prove import prove
 from provisioner.kinds.vault_secret.records import KEY_ID, SINCE, Scope, StoredSecret, VaultSecret, intact
@@ -110,15 +110,13 @@ def _since(version: SecretVersion) -> datetime | None:
 
 
 KIND = Kind(
-    name="vault_secret",
     diff=diff,
     publish=publish_nothing,
-    holds=holds,
     read=read,
     owned=owned,
-    prove=prove,
-    reveal=reveal,
     create=create,
     update=update,
     delete=delete,
+    proofs=Proofs(written=prove),
+    holder=Holder(holds=holds, reveal=reveal),
 )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from provisioner.cloud.clients.flink_jobs import FlinkJob
@@ -71,7 +71,7 @@ class Airflow:
 
     web_url: of its web server, whose API takes tokens for `scope` from who has `right`. dag: the node that puts the
     DAG's file there. settings: what its workers run with, None where that cannot be read.
-    notes: what a person should know of choosing it.
+    notes: what a person should know of choosing it; notes_beside: of what stands there beside what is declared.
     """
 
     nodes: tuple[Node, ...]
@@ -83,6 +83,7 @@ class Airflow:
     right: str
     dag: Address
     settings: Callable[[Any], Mapping[str, Secret | None]]
+    notes_beside: Callable[[Cloud], Sequence[str]]
     notes: tuple[str, ...] = ()
 
 

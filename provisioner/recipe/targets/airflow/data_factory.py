@@ -55,6 +55,7 @@ def declare(
         dag=parts.imported(),
         settings=airflow_runtime.settings,
         notes=() if environment.cloud == "local" else (CLOSED,),
+        notes_beside=lambda cloud: linked_service.with_keys(cloud, environment.factory_id),
     )
 
 
@@ -128,7 +129,7 @@ class _Parts:
         linked = linked_service.Scope(factory_id=spec.factory_id, environment=mark)
         paths = tuple(
             Search(
-                kind=kind.KIND.name,
+                kind=kind.NAME,
                 scope=kind.Scope(account=spec.account_name, filesystem=self.container.name, environment=mark),
                 container=self.container,
             )
@@ -194,11 +195,10 @@ class _Parts:
             path=self.path,
             content_sha256=hashlib.sha256(self.content.encode()).hexdigest(),
             environment=self.mark,
-            portal_step=PORTAL_STEP,
             deadline_seconds=self.spec.waits.import_.total_seconds(),
         )
         needs = (self.linked, self._file_address(), self._reads())
-        return Node(address=self.imported(), desired=desired, container=AIRFLOW, needs=needs)
+        return Node(address=self.imported(), desired=desired, container=AIRFLOW, needs=needs, by_hand=PORTAL_STEP)
 
     def imported(self) -> Address:
         """The import of the DAG's file."""
