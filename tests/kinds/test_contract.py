@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from provisioner.engine.observe import observe
 from provisioner.errors import NotAuthorized, Refusals
+from provisioner.kind import Container, Kind
 from provisioner.kinds import kinds
 from provisioner.model import Action
 from tests.kinds import lives
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
 KINDS = kinds()
 MADE = sorted(name for name, kind in KINDS.items() if kind.create is not None)
+FOUND = sorted(name for name, kind in KINDS.items() if not isinstance(kind.owned, str))
 GIVEN = sorted(KINDS.keys() - set(MADE))
 LAG_SECONDS = 0.4
 RUNS = 3
@@ -75,6 +79,36 @@ def at(method: str, host: str, path: str) -> dict[str, str]:
 @pytest.mark.parametrize("name", sorted(KINDS))
 def test_every_kind_has_an_example(name: str) -> None:
     assert example_of(name)
+
+
+def unseen(kind: Kind[Any, Any]) -> bool:
+    """Whether what the spec no longer names would stay and nobody would know, nor know why."""
+    return kind.delete is not None and kind.container is None and not kind.owned
+
+
+def test_no_kind_leaves_what_the_spec_no_longer_names_unseen() -> None:
+    assert [name for name, kind in KINDS.items() if unseen(kind)] == []
+
+
+def test_a_kind_is_refused_that_can_delete_and_says_neither_how_it_is_found_nor_why_not() -> None:
+    linked_service = KINDS["linked_service"]
+    assert unseen(replace(linked_service, owned=""))
+    assert not unseen(replace(linked_service, owned="its name follows from the environment's id"))
+    assert not unseen(replace(linked_service, owned="", delete=None))
+    assert not unseen(replace(linked_service, owned="", container=Container()))
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_what_was_made_is_found_by_its_owner_tag(azure: LocalAzure, live: Callable[[str], Life], name: str) -> None:
+    part = live(name).parts[-1]
+    assert part.recipe.searches, "its EXAMPLE has no `scope` for `owned` to search"
+    lives.begin(azure, part)
+    cloud = cloud_of(azure)
+    alone = replace(part.recipe, nodes=part.recipe.nodes[1:])
+    found = observe(cloud, alone, KINDS).leftovers
+    cloud.session.close()
+    assert found
+    assert {leftover.address.kind for leftover in found} == {name}
 
 
 @pytest.mark.parametrize("name", MADE)
