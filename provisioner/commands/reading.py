@@ -61,7 +61,7 @@ def doctor(run: Run) -> tuple[Checked, ...]:
 
 def notes(run: Run) -> tuple[str, ...]:
     """What a person should know of the spec's choices, and of what stands beside what it declares."""
-    return (*run.recipe.notes, *run.links.targets.airflow.notes_beside(run.cloud))
+    return (*run.recipe.notes, *run.deployed.targets.airflow.notes_beside(run.cloud))
 
 
 def outputs(run: Run) -> dict[str, dict[str, str]]:
