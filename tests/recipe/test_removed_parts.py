@@ -11,13 +11,13 @@ from provisioner.commands.run import declared
 from provisioner.errors import SpecError
 from provisioner.kinds import kinds
 from provisioner.model import Address
-from provisioner.spec.loader import load
+from tests.environment_files import load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from provisioner.model import Node
-    from tests.cli.conftest import Cli
+    from tests.command_line import Cli
 
 Path = tuple[str | int, ...]
 KINDS = kinds()
