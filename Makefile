@@ -74,6 +74,7 @@ local-up: .venv/runtime.stamp ## start the local Azure
 lock: .venv/dev.stamp ## write the locks anew from pyproject.toml; UPGRADE=1 takes the newest versions
 	$(LOCK) pyproject.toml -o requirements/runtime.txt
 	$(LOCK) pyproject.toml --group dev -c requirements/runtime.txt -o requirements/dev.txt
+	$(LOCK) --group build -c requirements/dev.txt -o requirements/build.txt
 	$(LOCK) --group installer -o requirements/installer.txt
 	$(LOCK) --group airflow-2-6 -o tests/clients/airflow-2-6.lock
 	$(LOCK) --group airflow-2-10 -o tests/clients/airflow-2-10.lock
@@ -124,7 +125,7 @@ validate: .venv/runtime.stamp ## find every mistake in ENV's spec, without any n
 verify: .venv/runtime.stamp ## prove each link from Airflow to the job's jar in ENV, without running a job
 	@$(PROVISIONER) verify $(ENV) $(ARGS)
 
-.venv/dev.stamp: requirements/dev.txt requirements/sync.py .venv/python.stamp
+.venv/dev.stamp: requirements/dev.txt requirements/build.txt requirements/sync.py .venv/python.stamp
 	@.venv/bin/python requirements/sync.py --exact $<
 	@touch .venv/runtime.stamp $@
 
@@ -137,7 +138,7 @@ verify: .venv/runtime.stamp ## prove each link from Airflow to the job's jar in 
 	if [ "$$lacks" ]; then echo "$$lacks cannot make environments. On Debian: apt install python3-venv" >&2; \
 	else echo "Python 3.11 or newer is needed. On Debian: apt install python3 python3-venv" >&2; fi; exit 1
 
-.venv/runtime.stamp: requirements/runtime.txt requirements/sync.py .venv/python.stamp
+.venv/runtime.stamp: requirements/runtime.txt requirements/build.txt requirements/sync.py .venv/python.stamp
 	@.venv/bin/python requirements/sync.py $<
 	@touch $@
 

@@ -9,11 +9,14 @@ from __future__ import annotations
 import argparse
 import ast
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+BUILD = HERE / "build.txt"  # what installs the project: from a lock too, so that no index is asked for it unlocked
+EDITABLE = ("--no-deps", "--no-build-isolation", "-e", ".")
 UV_NAMES = {
     "cert": "SSL_CERT_FILE",
     "default-timeout": "UV_HTTP_TIMEOUT",
@@ -45,8 +48,8 @@ def uv_environment(settings: dict[str, str]) -> dict[str, str]:
 
 def uv_settings() -> dict[str, str]:
     """The same, asked of this Python's pip."""
-    listing = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True
+    listing = subprocess.run(  # empty where uv made the environment, without pip
+        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False
     )
     return uv_environment(pip_settings(listing.stdout))
 
@@ -62,11 +65,12 @@ def pip(python: Path, *arguments: str | Path) -> bool:
 
 
 def uv() -> Path | None:
-    """The uv beside this Python, installed from its own lock if need be; None where there is none for the machine."""
+    """The uv beside this Python, installed from its own lock if need be, else that of PATH; None if there is none."""
     program = Path(sys.prefix, "bin", "uv")
     if not program.exists():
         pip(Path(sys.executable), "install", "-qq", "--require-hashes", "-r", HERE / "installer.txt")
-    return program if program.exists() else None
+    other = shutil.which("uv")
+    return program if program.exists() else Path(other) if other else None
 
 
 def with_uv(lock: Path, *where: str | Path, exact: bool = False, project: bool = False) -> bool:
@@ -74,11 +78,12 @@ def with_uv(lock: Path, *where: str | Path, exact: bool = False, project: bool =
     program = uv()
     if program is None:
         return False
-    told = uv_settings()
-    verb = ("sync",) if exact else ("install", "-r")
-    how = ("--quiet", *where)
-    done = run(program, "pip", *verb, lock, "--require-hashes", *how, environment=told)
-    return done and (not project or run(program, "pip", "install", "--no-deps", "-e", ".", *how, environment=told))
+    settings = uv_settings()
+    locks = (lock, BUILD) if project else (lock,)
+    verb = ("sync", *locks) if exact else ("install", *(f"--requirements={each}" for each in locks))
+    options = ("--quiet", *where)
+    done = run(program, "pip", *verb, "--require-hashes", *options, environment=settings)
+    return done and (not project or run(program, "pip", "install", *EDITABLE, *options, environment=settings))
 
 
 def unlocked(requirements: Path, python: Path) -> bool:
@@ -94,8 +99,9 @@ def unlocked(requirements: Path, python: Path) -> bool:
 
 def with_pip(lock: Path, python: Path, *where: str | Path, project: bool = False) -> bool:
     """Whether pip put the lock there."""
-    done = pip(python, "install", "--quiet", "--require-hashes", *where, "-r", lock)
-    return done and (not project or pip(python, "install", "--quiet", "--no-deps", "-e", "."))
+    locks = (lock, BUILD) if project else (lock,)
+    done = pip(python, "install", "--quiet", "--require-hashes", *where, *(f"--requirement={each}" for each in locks))
+    return done and (not project or pip(python, "install", "--quiet", *EDITABLE))
 
 
 def into_folder(lock: Path, folder: Path) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from provisioner.cli import show
+from provisioner.cli.project import project_folder
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from provisioner.cloud.transport.sign_in import LocalSettings
     from provisioner.commands import Run
     from provisioner.spec.model import Environment
-
-ROOT = Path(__file__).parents[2]
 
 
 def environment_of(arguments: Namespace) -> Environment:
@@ -42,7 +41,7 @@ def opened(arguments: Namespace, environment: Environment | None = None, **more:
             environment=environment,
             cloud=Cloud(session),
             clock=time.perf_counter,
-            journal=Path(os.environ.get("PROVISIONER_JOURNAL", ROOT / ".local" / "journal")),
+            journal=Path(os.environ.get("PROVISIONER_JOURNAL", project_folder() / ".local" / "journal")),
             verb=arguments.verb,
             purge=getattr(arguments, "purge", False),
             **more,

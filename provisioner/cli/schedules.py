@@ -6,6 +6,7 @@ import os
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from provisioner.cli.project import project_folder
 from provisioner.errors import Refused
 from provisioner.render.dag import template_problem
 from provisioner.render.schedules import Schedule, Scheduled, schedule
@@ -15,12 +16,12 @@ from provisioner.spec.loader import find, load
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ROOT = Path(__file__).parents[2]
+RUN = "templates/schedules/run.sh"
 
 
 def rendered(kind: str, references: Sequence[str], directory: str | None) -> Schedule:
     """The files; directory: of the checkout on the machine that runs it, this one's by default."""
-    place = PurePosixPath(directory or ROOT)
+    place = PurePosixPath(directory or _checkout())
     if not place.is_absolute():
         raise Refused(str(place), "is no absolute path", "Write the folder as it is on the machine that runs it")
     return schedule(kind, [_scheduled(reference) for reference in references], place)
@@ -51,6 +52,15 @@ def as_text(made: Schedule) -> str:
     return "\n".join(f"# ---- {file.name} ----\n{file.content}" for file in made.files).rstrip()
 
 
+def _checkout() -> Path:
+    """The checkout here. Raises Refused."""
+    folder = project_folder()
+    if not (folder / RUN).is_file():
+        remedy = "Name the checkout on the machine that runs it with --directory"
+        raise Refused(str(folder), f"is no checkout of this tool: a schedule runs its {RUN}", remedy)
+    return folder
+
+
 def _scheduled(reference: str) -> Scheduled:
     environment = load(reference, template_problem=template_problem)
     path = Path(os.path.abspath(find(reference)))  # noqa: PTH100  # a link stays a link: it may lead elsewhere tomorrow
@@ -66,7 +76,8 @@ def _scheduled(reference: str) -> Scheduled:
 
 def _from_checkout(path: Path) -> str:
     """As provisioner finds it when it runs in the checkout, and never like an option."""
-    if not path.is_relative_to(ROOT):
+    folder = project_folder()
+    if not path.is_relative_to(folder):
         return str(path)
-    inside = path.relative_to(ROOT).as_posix()
+    inside = path.relative_to(folder).as_posix()
     return inside if "/" in inside and not inside.startswith("-") else f"./{inside}"

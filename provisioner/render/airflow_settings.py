@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 from provisioner.render.template import render_text
 from provisioner.spec import airflow_version
-from provisioner.spec.parts import TEMPLATES
+from provisioner.spec.templates import find_template
 
 if TYPE_CHECKING:
     from provisioner.secret import Secret
     from provisioner.spec.model import Environment
 
-SETTINGS = TEMPLATES / "airflow/settings.json.j2"
 LATER = "(known after apply)"
 
 
@@ -44,7 +43,8 @@ def airflow_settings(
         "variables_prefix": airflow.variables_prefix,
         "vault_url": vault_url,
     }
-    rendered = json.loads(render_text(SETTINGS.read_text(encoding="utf-8"), values))
+    template = find_template("airflow/settings.json.j2").read_text(encoding="utf-8")
+    rendered = json.loads(render_text(template, values))
     return AirflowSettings(
         overrides={**airflow.overrides, **rendered["overrides"]},
         environment={**airflow.environment, **rendered["environment"]},

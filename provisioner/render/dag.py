@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from provisioner.render.template import LARGEST, MORE_BYTES, SECONDS, TemplateProblem, render_text
 from provisioner.spec import airflow_version
 from provisioner.spec.bounds import OutOfBounds, bounded
-from provisioner.spec.parts import TEMPLATES
+from provisioner.spec.templates import FOLDER, SHIPPED
 
 if TYPE_CHECKING:
     from provisioner.spec.model import Environment
 
-DAGS = TEMPLATES / "dags"
+INCLUDED = (FOLDER / "dags", SHIPPED / "dags")  # where `include` looks, after the folder of the template itself
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ def render_dag(environment: Environment, hosts: Hosts | None = None) -> str:
         raise TemplateProblem(wrong="is larger than 2 MiB", right="a DAG is a page; keep data elsewhere")
     if path.suffix != ".j2":
         return text
-    return render_text(text, dag_values(environment, hosts or Hosts()), folders=(path.parent, DAGS))
+    return render_text(text, dag_values(environment, hosts or Hosts()), folders=(path.parent, *INCLUDED))
 
 
 def dag_values(environment: Environment, hosts: Hosts) -> dict[str, Any]:

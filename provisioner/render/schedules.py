@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from provisioner.errors import Refused
 from provisioner.render.template import render_text
-from provisioner.spec.parts import TEMPLATES
+from provisioner.spec.templates import find_template
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -199,7 +199,7 @@ def _rendered(
 
 
 def _text(template: str, values: dict[str, Any]) -> str:
-    source = (TEMPLATES / "schedules" / template).read_text(encoding="utf-8")
+    source = find_template(f"schedules/{template}").read_text(encoding="utf-8")
     return render_text(source, values, filters={"crontab": as_crontab, "systemd": as_systemd, "yaml": as_yaml})
 
 

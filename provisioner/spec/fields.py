@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, PlainValidator, Validation
 from pydantic_core import PydanticCustomError, core_schema
 
 from provisioner.secret import Secret
+from provisioner.spec.templates import or_shipped
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -28,7 +29,7 @@ DURATION = re.compile(r"(?:(\d{1,4})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m)?(?:(\d{1,8}
 
 @dataclass(frozen=True)
 class Context:
-    """What a file's place says: relative paths begin at its folder."""
+    """Where the file is: relative paths begin at its folder."""
 
     folder: Path
 
@@ -118,7 +119,7 @@ def _path(value: object, info: ValidationInfo) -> object:
     context: Context | None = info.context
     if isinstance(value, str) and "\0" in value:
         raise refuse("write the path of a file", "holds a NUL character")
-    return context.folder / value if isinstance(value, (str, Path)) and context else value
+    return or_shipped(context.folder / value) if isinstance(value, (str, Path)) and context else value
 
 
 def _location(text: str) -> str:

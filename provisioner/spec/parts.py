@@ -12,12 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from provisioner.spec import airflow_version, fields, resource_id
 from provisioner.spec.fields import Duration, FilePath, Line, NameOrId, Rule, SecretText, refuse
 from provisioner.spec.files import main_class
+from provisioner.spec.templates import find_template
 
 if TYPE_CHECKING:
     from pydantic import GetJsonSchemaHandler
     from pydantic_core import core_schema
 
-TEMPLATES = Path(__file__).parents[2] / "templates"
 # Data Factory's own application in Entra. No page names the scope of its Airflow; clients of Fabric's Airflow, with
 # hosts of the same names, ask for this one (FabricSecretBackend of apache-airflow-providers-microsoft-fabric).
 DATA_FACTORY_SCOPE = "5d13f7d7-0567-429c-9880-320e9555e5fc/.default"
@@ -270,7 +270,8 @@ class Dag(ShortPart):
 
     short = "template"
     template: FilePath = Field(
-        default=TEMPLATES / "dags/flink_wordcount.py.j2", description="A Jinja template (.j2), or a DAG as it is."
+        default_factory=lambda: find_template("dags/flink_wordcount.py.j2"),
+        description="A Jinja template (.j2), or a DAG as it is.",
     )
     id: Annotated[str, Rule(r"(?!\.{1,2}$)[\w.-]{1,240}", "use up to 240 letters, digits, - _ and periods")] = Field(
         default="FlinkWordCountExample", description="The DAG's id."

@@ -45,14 +45,14 @@ print("FOUND " + json.dumps({
 @pytest.fixture
 def dags(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Path:
     """A folder with the DAG of two environments, whose checkout has an odd name and a provisioner that finds drift."""
-    from provisioner.cli.schedules import ROOT
+    from provisioner.cli.project import CHECKOUT
 
     place = tmp_path / ODD
     program = place / ".venv/bin/provisioner"
     program.parent.mkdir(parents=True)
     program.write_text(PROVISIONER)
     program.chmod(0o755)
-    monkeypatch.chdir(ROOT)
+    monkeypatch.chdir(CHECKOUT)
     made = ["--out", str(tmp_path / "dags"), "--directory", str(place)]
     assert main(["schedule", "dev", "prod", "--kind", "airflow", *made]) == 0
     capsys.readouterr()

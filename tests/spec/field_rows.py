@@ -10,7 +10,8 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from provisioner.spec.model import Environment
-from provisioner.spec.parts import TEMPLATES, Rotation
+from provisioner.spec.parts import Rotation
+from provisioner.spec.templates import SHIPPED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +44,10 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "**required**"
     if field.default_factory is not None:
-        return "derived" if field.default_factory_takes_validated_data else "none"
+        if field.default_factory_takes_validated_data:
+            return "derived"
+        made = field.get_default(call_default_factory=True)
+        return _shown(made) if isinstance(made, Path) else "none"
     return _shown(field.default)
 
 
@@ -53,7 +57,7 @@ def _shown(value: object) -> str:
     if isinstance(value, timedelta):
         return f"`{_duration(value)}`"
     if isinstance(value, Path):
-        return f"`{value.relative_to(TEMPLATES.parent)}`"
+        return f"`{value.relative_to(SHIPPED.parent)}`"
     assert value is not PydanticUndefined
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
