@@ -29,7 +29,7 @@ from localazure.app.control import Control
 from localazure.app.dispatch import Dispatcher
 from localazure.app.gateway import Gateway
 from localazure.app.phrase import PhrasedProtocol
-from localazure.app.process import default_state
+from localazure.app.process import installations_folder
 from localazure.app.proxy import Proxy
 from localazure.app.reverse_proxy import ReverseProxy
 from localazure.app.secret import Secret
@@ -87,7 +87,7 @@ def _allow_connections() -> None:
 
 
 async def _serve(state: Path, version: str, ready_fd: int | None, lock: int) -> None:
-    runtimes = Supervisor(discovery.runtimes(), state / "runtimes", default_state().parent)
+    runtimes = Supervisor(discovery.runtimes(), state / "runtimes", installations_folder(state))
     gateway, control = _applications(state, runtimes)
     proxy = Proxy(gateway.dispatcher.serves, Certificates(state / "tls"), _http(gateway))
     before = _endpoint(state)

@@ -84,7 +84,8 @@ def small_spec() -> str:
 def test_it_carries_templates_locks_and_the_example_job(wheel: Path) -> None:
     names = set(ZipFile(wheel).namelist())
     listed = run("git", "ls-files", "--cached", "--others", "--exclude-standard", *WITHIN)
-    expected = {re.sub(r"^templates/", "provisioner/templates/", name) for name in listed.splitlines()}
+    inside = {re.sub("^templates/", "provisioner/templates/", name) for name in listed.splitlines()}
+    expected = {re.sub("^requirements/", "localazure/requirements/", name) for name in inside}
     assert {name for name in names if ".dist-info/" not in name} == expected
     assert "provisioner/templates/jobs/wordcount/wordcount.jar" in names
     assert any(name.endswith("/flink.lock") for name in names)

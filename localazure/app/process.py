@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
 _CODE = Path(__file__).parents[1]
+_CHECKOUT = _CODE.parent
 _START_SECONDS = 30.0
 _STOP_SECONDS = 10.0
 _TURN_SECONDS = 1.0  # between two lists of what runtimes do while nothing changes
@@ -48,8 +49,16 @@ class StartError(Exception):
 
 def default_state() -> Path:
     """`.local/azure` beside the project, or below the working directory for an installed package."""
-    root = _CODE.parent
-    return (root if (root / "pyproject.toml").exists() else Path.cwd()) / ".local" / "azure"
+    return (_CHECKOUT if _in_checkout() else Path.cwd()) / ".local" / "azure"
+
+
+def installations_folder(state: Path) -> Path:
+    """Where Airflow and Flink are installed: the checkout's `.local`; for an installed package, beside the state."""
+    return _CHECKOUT / ".local" if _in_checkout() else state.parent
+
+
+def _in_checkout() -> bool:
+    return (_CHECKOUT / "pyproject.toml").exists()
 
 
 def start(state: Path | None = None) -> dict[str, Any]:

@@ -24,9 +24,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ROOT = Path(__file__).parents[3]
 USER = "admin"
-_SYNC = ROOT / "requirements" / "sync.py"
+_SYNC = next(  # in a wheel it is inside the package, in a checkout beside it
+    path for folder in Path(__file__).parents[2:4] if (path := folder / "requirements" / "sync.py").exists()
+)
 _COMPLETE = "complete"
 # Published after those versions, which say nothing about it; measured on 2.6.3.
 _OLD = ("pendulum<3", "connexion[flask]<3", "werkzeug<2.3", "flask-session<0.6")

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 LAUNCHER = HERE / "launcher" / "launcher.jar"
 LOGGING = HERE / "log4j.properties"
-_SYNC = HERE.parents[2] / "requirements" / "sync.py"
+_SYNC = next(  # in a wheel it is inside the package, in a checkout beside it
+    path for folder in HERE.parents[1:3] if (path := folder / "requirements" / "sync.py").exists()
+)
 
 
 def _version(lock: str) -> str:
