@@ -72,8 +72,8 @@ local-up: .venv/runtime.stamp ## start the local Azure
 	@$(PROVISIONER) local up $(ARGS)
 
 lock: .venv/dev.stamp ## write the locks anew from pyproject.toml; UPGRADE=1 takes the newest versions
-	$(LOCK) pyproject.toml -o requirements/runtime.txt
-	$(LOCK) pyproject.toml --group dev -c requirements/runtime.txt -o requirements/dev.txt
+	$(LOCK) pyproject.toml --extra local -o requirements/runtime.txt
+	$(LOCK) pyproject.toml --extra local --group dev -c requirements/runtime.txt -o requirements/dev.txt
 	$(LOCK) --group build -c requirements/dev.txt -o requirements/build.txt
 	$(LOCK) --group installer -o requirements/installer.txt
 	$(LOCK) --group airflow-2-6 -o tests/clients/airflow-2-6.lock

@@ -20,7 +20,7 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         return {"start": _start, "stop": _stop, "reset": _reset, "run": _run}[arguments.verb](arguments)
-    except (process.StartError, OSError) as error:
+    except (process.NotInstalledError, process.StartError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
 

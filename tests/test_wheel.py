@@ -26,14 +26,14 @@ WITHIN = ("localazure", "provisioner", "requirements/installer.txt", "requiremen
 GIVEN = {"data_factory/airflow", "flink_cluster/flink"}  # what the local Azure has from the beginning
 
 
-def run(*command: str | Path, code: int = 0, cwd: Path = TOP) -> str:
-    """What a program prints to standard output, after it ended with this code."""
+def run(*command: str | Path, code: int = 0, cwd: Path = TOP, stream: str = "stdout") -> str:
+    """What a program prints to a stream, after it ended with this code."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)}
     done = subprocess.run(
         command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
     )
     assert done.returncode == code, f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"
-    return done.stdout
+    return str(getattr(done, stream))
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +53,8 @@ def installed(wheel: Path, tmp_path: Path) -> Iterator[Run]:
     run(sys.executable, "requirements/sync.py", "--uncompiled", "--python", python, "requirements/runtime.txt")
     run(UV, "pip", "install", "--quiet", "--offline", "--no-deps", "--python", python, wheel)
 
-    def provisioner(*arguments: str, code: int = 0) -> str:
-        return run(environment / "bin" / "provisioner", *arguments, code=code, cwd=folder)
+    def provisioner(*arguments: str, code: int = 0, stream: str = "stdout") -> str:
+        return run(environment / "bin" / "provisioner", *arguments, code=code, cwd=folder, stream=stream)
 
     try:
         yield provisioner
@@ -108,3 +108,10 @@ def test_an_environment_comes_and_goes_in_an_empty_folder(installed: Run, tmp_pa
     installed("schedule", "mine", "--kind", "cron", code=4)  # which needs a checkout
     installed("teardown", "mine", "--yes")
     assert json.loads(installed("output", "mine", "--json"))["resources"].keys() == GIVEN
+
+
+def test_without_the_local_extra_it_says_what_to_install(installed: Run, tmp_path: Path) -> None:
+    run(UV, "pip", "uninstall", "--quiet", "--python", tmp_path / "environment" / "bin" / "python", "uvicorn")
+    said = installed("local", "up", code=1, stream="stderr")
+    assert "not installed: uvicorn" in said
+    assert "pip install 'airflow-flink-provisioner[local]'" in said

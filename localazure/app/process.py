@@ -18,6 +18,7 @@ import subprocess
 import sys
 import zlib
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ _CHECKOUT = _CODE.parent
 _START_SECONDS = 30.0
 _STOP_SECONDS = 10.0
 _TURN_SECONDS = 1.0  # between two lists of what runtimes do while nothing changes
+_NEEDED = {"cryptography": "cryptography", "h11": "h11", "httptools": "httptools", "pyjwt": "jwt", "uvicorn": "uvicorn"}
 SETTLED = ("ready", "failed", "ended")  # states of a runtime that do not change by themselves
 
 # What a client would rather believe than the local Azure: dropped from an inherited environment.
@@ -45,6 +47,13 @@ class StartError(Exception):
     def __init__(self, log: str) -> None:
         super().__init__(f"the local Azure did not start:\n{log}")
         self.log = log
+
+
+class NotInstalledError(Exception):
+    """Packages are missing that the server needs: the extra `[local]` brings them."""
+
+    def __init__(self, packages: list[str]) -> None:
+        super().__init__(f"the local Azure needs packages that are not installed: {', '.join(packages)}")
 
 
 def default_state() -> Path:
@@ -219,6 +228,9 @@ def _version() -> str:
 
 
 def _launch(folder: Path) -> None:
+    missing = [package for package, module in _NEEDED.items() if find_spec(module) is None]
+    if missing:
+        raise NotInstalledError(missing)
     log = folder / "server.log"
     with _pipe() as (reading, writing), os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)) as said:
         words = [sys.executable, "-m", "localazure.server", "--state", str(folder)]

@@ -40,6 +40,8 @@ def explained() -> Generator[None]:
     except process.StartError as error:
         remedy = "Look at its log in .local/azure, then `provisioner local down` and again"
         raise LocalError(str(error), remedy) from error
+    except process.NotInstalledError as error:
+        raise LocalError(str(error), "Install them: pip install 'airflow-flink-provisioner[local]'") from error
     except OSError as error:
         what = f"the local Azure cannot use {error.filename or 'its folder'}: {error.strerror}"
         raise LocalError(what, f"Make room for it there, or set {STATE_VARIABLE} to another folder") from error
