@@ -3,7 +3,6 @@
 ProvisionerError
 ├── SpecError            all problems of a file at once
 ├── PlanError
-│   ├── ImmutableField       a change that the resource cannot take
 │   ├── UnknownReference     a Ref to something that is not declared
 │   ├── Cycle                resources that need each other
 │   ├── StalePlan            the saved plan is not the plan of now
@@ -74,22 +73,6 @@ class SpecError(ProvisionerError):
 
 class PlanError(ProvisionerError):
     """Found before anything was written."""
-
-
-@dataclass(eq=False)
-class ImmutableField(PlanError):
-    """`address` stands with another value of `name`, which Azure does not let change."""
-
-    address: str
-    name: str
-    before: str
-    after: str
-
-    def sentence(self) -> str:
-        return (
-            f"{self.address}: {self.name} is {self.before} and cannot become {self.after}. "
-            f"Write {self.before} in the spec, or choose another name for the resource."
-        )
 
 
 @dataclass(eq=False)

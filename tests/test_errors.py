@@ -10,7 +10,6 @@ from provisioner.errors import CloudError, NotAuthorized, Problem, ProvisionerEr
 PROBLEM = Problem(file="dev.yaml", line=3, path="vault.name", wrong="it is too long", right="use up to 24 characters")
 EXAMPLES = (
     SpecError((PROBLEM,)),
-    errors.ImmutableField("box/b", "sku", "a", "b"),
     errors.UnknownReference("box/b", "box/c"),
     errors.Cycle(("a", "b", "a")),
     errors.StalePlan("plan.json", "a" * 64, "b" * 64),
