@@ -1,8 +1,8 @@
-# Everything people and CI run. Each target does all it needs: .venv, locked packages, the local Azure.
+# What people and CI run. Each target prepares what it needs: .venv, locked packages, the local Azure.
 #
 #   ENV=dev     a name under environments/ or a path to a YAML file   (default: local)
-#   YES=1       go ahead without asking
-#   ARGS='…'    further options, as in: make plan ARGS=--json
+#   YES=1       do not ask for confirmation
+#   ARGS='…'    more options, as in: make plan ARGS=--json
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-builtin-rules --no-print-directory
@@ -16,62 +16,62 @@ LOCK = .venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-
 PROVISIONER = .venv/bin/python -m provisioner
 YES_OPTION = $(if $(filter 1 yes true,$(YES)),--yes)
 
-bench: .venv/runtime.stamp ## measure what the project promises about speed
+bench: .venv/runtime.stamp ## measure the speed that the project promises
 	.venv/bin/python -m tests.bench $(ARGS)
 
-browser: ## install Debian's Chromium, for the test that looks at Airflow's and Flink's pages; as root
+browser: ## install Debian's Chromium, for the test of Airflow's and Flink's pages; as root
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -qq --no-install-recommends chromium >/dev/null; }
 
-check: .venv/dev.stamp ## lint, format, types, rules of import
+check: .venv/dev.stamp ## lint, format, types, import rules
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/lint-imports
 	.venv/bin/basedpyright
 
-clients: .venv/dev.stamp ## try the local Azure and the DAGs with programs nobody here wrote: az, SDKs, three Airflows
+clients: .venv/dev.stamp ## run az, the Azure SDKs and three versions of Airflow against the local Azure
 	.venv/bin/python -m pytest -n auto --dist worksteal tests/clients $(ARGS)
 
-doctor: .venv/runtime.stamp ## say whether provision could succeed in ENV, and what mends what would stop it
+doctor: .venv/runtime.stamp ## check permissions and preconditions for provisioning ENV; print the fix
 	@$(PROVISIONER) doctor $(ENV) $(ARGS)
 
-format: .venv/dev.stamp ## put the code into the one format
+format: .venv/dev.stamp ## format the code and fix what the linter can
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format
 
-goldens: .venv/dev.stamp ## write anew what every verb says and does, for tests/goldens; their diff is for review
+goldens: .venv/dev.stamp ## rewrite the expected output and calls of every command in tests/goldens; review the diff
 	.venv/bin/python -m tests.goldens --write
 
-graph: .venv/runtime.stamp ## draw the resources of ENV as Mermaid
+graph: .venv/runtime.stamp ## draw the resources of ENV as a Mermaid flowchart
 	@$(PROVISIONER) graph $(ENV) $(ARGS)
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | \
 	  while IFS='	' read -r target text; do printf '%-14s %s\n' "$$target" "$$text"; done
 
-jar: .venv/runtime.stamp ## compile the example job anew, and what starts the local Flink; needs javac, and a Flink that was up once
+jar: .venv/runtime.stamp ## compile the jars: example job, local Flink's launcher, a test job; needs javac and make local-runtimes once
 	$(BUILD_JAR)
 	$(BUILD_JAR) localazure/runtimes/flink/launcher provisioner.Cluster
 	$(BUILD_JAR) tests/localazure/runtimes/jobs/endless provisioner.Endless
 
-local-down: .venv/runtime.stamp ## stop the local Azure; what is in it stays
+local-down: .venv/runtime.stamp ## stop the local Azure; its resources stay
 	@$(PROVISIONER) local down $(ARGS)
 
-local-env: .venv/runtime.stamp ## print the variables that point a program at the local Azure
+local-env: .venv/runtime.stamp ## print the environment variables that point a program at the local Azure
 	@$(PROVISIONER) local env $(ARGS)
 
-local-reset: .venv/runtime.stamp ## empty the local Azure
+local-reset: .venv/runtime.stamp ## delete everything in the local Azure
 	@$(PROVISIONER) local reset $(ARGS)
 
-local-runtimes: .venv/runtime.stamp ## install and start real Airflow and Flink behind the local Azure
+local-runtimes: .venv/runtime.stamp ## install and start a real Airflow and Flink behind the local Azure
 	@$(PROVISIONER) local runtimes up $(ARGS)
 
-local-status: .venv/runtime.stamp ## say whether the local Azure runs, what is up behind it, where, and what it holds
+local-status: .venv/runtime.stamp ## show whether the local Azure and its Airflow and Flink run, their addresses, and what they contain
 	@$(PROVISIONER) local status $(ARGS)
 
 local-up: .venv/runtime.stamp ## start the local Azure
 	@$(PROVISIONER) local up $(ARGS)
 
-lock: .venv/dev.stamp ## write the locks anew from pyproject.toml; UPGRADE=1 takes the newest versions
+lock: .venv/dev.stamp ## regenerate the lock files from pyproject.toml; UPGRADE=1 takes the newest versions
 	$(LOCK) pyproject.toml --extra local -o requirements/runtime.txt
 	$(LOCK) pyproject.toml --extra local --group dev -c requirements/runtime.txt -o requirements/dev.txt
 	$(LOCK) --group build -c requirements/dev.txt -o requirements/build.txt
@@ -83,46 +83,46 @@ lock: .venv/dev.stamp ## write the locks anew from pyproject.toml; UPGRADE=1 tak
 	$(LOCK) --group az -o tests/clients/az.lock
 	$(LOCK) --group browser -o tests/clients/browser.lock
 
-output: .venv/runtime.stamp ## print ids, URLs and names of what is there in ENV
+output: .venv/runtime.stamp ## print ids, URLs and names of the resources of ENV
 	@$(PROVISIONER) output $(ENV) $(ARGS)
 
-plan: .venv/runtime.stamp ## show what provision would do to ENV, and why
+plan: .venv/runtime.stamp ## show what provision would change in ENV, and why
 	@$(PROVISIONER) plan $(ENV) $(ARGS)
 
-provision: .venv/runtime.stamp ## create what is missing in ENV, fix what drifted, leave the rest alone
+provision: .venv/runtime.stamp ## create what is missing in ENV, fix drift, leave the rest alone
 	@$(PROVISIONER) provision $(ENV) $(YES_OPTION) $(ARGS)
 
-reliability: .venv/dev.stamp ## let runs fail in every way there is and count what came of it; ARGS=kills does a part
+reliability: .venv/dev.stamp ## make runs fail in every way and count what the next run could not finish; ARGS=kills runs one part
 	.venv/bin/python -m tests.reliability $(ARGS)
 
 render: .venv/runtime.stamp ## print ENV's Airflow settings and DAG as they would be deployed
 	@$(PROVISIONER) render $(ENV) $(ARGS)
 
-rotate: .venv/runtime.stamp ## replace credentials of ENV that are due, without a moment of downtime
+rotate: .venv/runtime.stamp ## rotate the credentials of ENV that are due, without downtime
 	@$(PROVISIONER) rotate $(ENV) $(YES_OPTION) $(ARGS)
 
-run: .venv/runtime.stamp ## run ENV's DAG and follow it: states, tasks, the job and where its result lies
+run: .venv/runtime.stamp ## trigger ENV's DAG and follow it: tasks, the Flink job, where its result is
 	@$(PROVISIONER) run $(ENV) $(ARGS)
 
-schedule: .venv/runtime.stamp ## print what runs ENV's rotation; KIND=cron, systemd, github-actions, azure-pipelines or airflow
+schedule: .venv/runtime.stamp ## print the files that run ENV's rotation; KIND=cron, systemd, github-actions, azure-pipelines or airflow
 	@$(PROVISIONER) schedule $(ENV) --kind $(or $(KIND),$(error KIND names no scheduler)) $(ARGS)
 
-schema: .venv/runtime.stamp ## print the JSON Schema of a spec, for editors
+schema: .venv/runtime.stamp ## print the JSON Schema of the environment file, for editors
 	@$(PROVISIONER) schema $(ARGS)
 
-status: .venv/runtime.stamp ## show what is there, what drifted, and each credential's age and expiry
+status: .venv/runtime.stamp ## show what exists in ENV, what drifted, and each credential's age and expiry
 	@$(PROVISIONER) status $(ENV) $(ARGS)
 
-teardown: .venv/runtime.stamp ## remove exactly what provision made in ENV
+teardown: .venv/runtime.stamp ## delete exactly what provision created in ENV
 	@$(PROVISIONER) teardown $(ENV) $(YES_OPTION) $(ARGS)
 
-test: .venv/dev.stamp ## run every test but those of `clients`, with the branches of the engine covered
+test: .venv/dev.stamp ## run every test except those of `clients`; fail unless branches of the core packages are covered
 	.venv/bin/python -m pytest -n auto --dist worksteal --cov --ignore=tests/clients $(ARGS)
 
-validate: .venv/runtime.stamp ## find every mistake in ENV's spec, without any network
+validate: .venv/runtime.stamp ## check ENV's file and report every mistake, offline
 	@$(PROVISIONER) validate $(ENV) $(ARGS)
 
-verify: .venv/runtime.stamp ## prove each link from Airflow to the job's jar in ENV, without running a job
+verify: .venv/runtime.stamp ## check each step from Airflow to the job's jar in ENV without running a job
 	@$(PROVISIONER) verify $(ENV) $(ARGS)
 
 .venv/dev.stamp: requirements/dev.txt requirements/build.txt requirements/sync.py .venv/python.stamp
