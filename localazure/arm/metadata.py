@@ -1,6 +1,7 @@
-"""What ARM tells anybody: which hosts a cloud has; az and terraform read it when they are pointed at a cloud.
+"""The public metadata of a cloud: its endpoints. az and terraform read it when they are pointed at a cloud.
 
-https://management.azure.com/metadata/endpoints?api-version=2022-09-01 is one object, older versions a list of a few.
+`GET https://management.azure.com/metadata/endpoints?api-version=2022-09-01` answers one object; older versions answer
+a list of clouds.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ _ENDPOINTS: dict[str, Any] = {
     "logAnalyticsResourceId": "https://api.loganalytics.io",
     "ossrDbmsResourceId": "https://ossrdbms-aad.database.windows.net",
 }
-_OLDEST: dict[str, Any] = {
+_ENDPOINTS_BEFORE_2018: dict[str, Any] = {
     "galleryEndpoint": "https://gallery.azure.com/",
     "graphEndpoint": "https://graph.windows.net/",
     "portalEndpoint": "https://portal.azure.com/",
@@ -71,8 +72,8 @@ _OLDEST: dict[str, Any] = {
 
 @SERVICE.route("GET", "/metadata/endpoints", action=None, why="public, also without a token")
 def list_endpoints(call: Call) -> Reply:
-    """One object since 2022-09-01; a list with one cloud from 2018-05-01 on; the bare endpoints before."""
+    """One object since 2022-09-01, a list with one cloud since 2018-05-01, a few endpoints before."""
     version = call.query.get("api-version", "")[:10]
     if version >= "2022-09-01":
         return Reply(body=_ENDPOINTS)
-    return Reply(body=[_ENDPOINTS] if version >= "2018-05-01" else _OLDEST)
+    return Reply(body=[_ENDPOINTS] if version >= "2018-05-01" else _ENDPOINTS_BEFORE_2018)

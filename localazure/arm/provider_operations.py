@@ -1,6 +1,7 @@
-"""What actions providers have: `/providers/X/operations`, and all of them as `az provider operation` asks.
+"""The actions that resource providers have: `/providers/X/operations`, and what `az provider operation` reads.
 
-Every authenticated caller may ask. https://learn.microsoft.com/rest/api/authorization/provider-operations-metadata
+Every authenticated caller may read them.
+https://learn.microsoft.com/rest/api/authorization/provider-operations-metadata
 """
 
 from __future__ import annotations
@@ -26,56 +27,85 @@ SERVICE = arm_service(
 
 @SERVICE.route("GET", "/providers/Microsoft.Authorization/providerOperations", action=None, why=_WHY)
 def list_provider_operations(_: Call) -> Reply:
-    """Of every provider."""
-    return Reply(body={"value": [_metadata(namespace) for namespace in PROVIDERS]})
+    """List the operations of every resource provider, grouped by resource type."""
+    return Reply(body={"value": [_provider_metadata(namespace) for namespace in PROVIDERS]})
 
 
 @SERVICE.route("GET", "/providers/Microsoft.Authorization/providerOperations/{namespace}", action=None, why=_WHY)
 def get_provider_operations(call: Call) -> Reply:
-    """Of one provider."""
-    return Reply(body=_metadata(_known(call.params["namespace"])))
+    """The operations of one resource provider, grouped by resource type; 404 for an unknown namespace."""
+    return Reply(body=_provider_metadata(_require_namespace(call.params["namespace"])))
 
 
 @SERVICE.route("GET", "/providers/{namespace}/operations", action=None, why=_WHY)
 def list_operations(call: Call) -> Reply:
-    """The list that each provider keeps itself."""
-    namespace = _known(call.params["namespace"])
-    return Reply(body={"value": [_operation(namespace, kind, verb) for kind in _types(namespace) for verb in _VERBS]})
+    """List the operations of one resource provider, as the provider itself answers: not grouped."""
+    namespace = _require_namespace(call.params["namespace"])
+    return Reply(
+        body={
+            "value": [
+                _operation(namespace, resource_type, verb)
+                for resource_type in _resource_types(namespace)
+                for verb in _VERBS
+            ]
+        }
+    )
 
 
-def _known(namespace: str) -> str:
-    found = next((known for known in PROVIDERS if known.lower() == namespace.lower()), "")
-    if not found:
-        message = f"The resource namespace '{namespace}' is invalid."
+def _require_namespace(name: str) -> str:
+    """The namespace as its provider spells it; names compare without case. 404 InvalidResourceNamespace."""
+    namespace = next((namespace for namespace in PROVIDERS if namespace.lower() == name.lower()), "")
+    if not namespace:
+        message = f"The resource namespace '{name}' is invalid."
         raise AzureError(status=404, code="InvalidResourceNamespace", message=message)
-    return found
+    return namespace
 
 
-def _types(namespace: str) -> list[str]:
-    """Resource types; a name check is an action, and no type."""
-    return [kind for kind in PROVIDERS[namespace] if not kind.lower().startswith("check")]
+def _resource_types(namespace: str) -> list[str]:
+    """The resource types of a provider. A name check is an action and has no resource type."""
+    return [resource_type for resource_type in PROVIDERS[namespace] if not resource_type.lower().startswith("check")]
 
 
-def _operation(namespace: str, kind: str, verb: str) -> Document:
-    display = {"provider": namespace, "resource": kind, "operation": f"{_VERBS[verb]} {kind}", "description": ""}
-    return {"name": f"{namespace}/{kind}/{verb}", "isDataAction": False, "display": display, "origin": "user,system"}
+def _operation(namespace: str, resource_type: str, verb: str) -> Document:
+    """One operation, such as `Microsoft.Storage/storageAccounts/read`, as the provider itself lists it."""
+    display = {
+        "provider": namespace,
+        "resource": resource_type,
+        "operation": f"{_VERBS[verb]} {resource_type}",
+        "description": "",
+    }
+    return {
+        "name": f"{namespace}/{resource_type}/{verb}",
+        "isDataAction": False,
+        "display": display,
+        "origin": "user,system",
+    }
 
 
-def _metadata(namespace: str) -> Document:
-    types = [{"name": k, "displayName": k, "operations": _listed(namespace, k)} for k in _types(namespace)]
-    where = f"/providers/Microsoft.Authorization/providerOperations/{namespace}"
-    kind = "Microsoft.Authorization/providerOperations"
-    named = {"id": where, "name": namespace, "type": kind, "displayName": namespace}
-    return {**named, "resourceTypes": types, "operations": []}
+def _provider_metadata(namespace: str) -> Document:
+    """One provider with the operations of each of its resource types."""
+    types = [
+        {
+            "name": resource_type,
+            "displayName": resource_type,
+            "operations": _operations_of_type(namespace, resource_type),
+        }
+        for resource_type in _resource_types(namespace)
+    ]
+    provider_id = f"/providers/Microsoft.Authorization/providerOperations/{namespace}"
+    metadata_type = "Microsoft.Authorization/providerOperations"
+    identity = {"id": provider_id, "name": namespace, "type": metadata_type, "displayName": namespace}
+    return {**identity, "resourceTypes": types, "operations": []}
 
 
-def _listed(namespace: str, kind: str) -> list[Document]:
+def _operations_of_type(namespace: str, resource_type: str) -> list[Document]:
+    """The operations of one resource type as the provider operations metadata lists them."""
     return [
         {
-            "name": f"{namespace}/{kind}/{verb}",
-            "displayName": f"{text} {kind}",
+            "name": f"{namespace}/{resource_type}/{verb}",
+            "displayName": f"{display_verb} {resource_type}",
             "description": "",
             "isDataAction": False,
         }
-        for verb, text in _VERBS.items()
+        for verb, display_verb in _VERBS.items()
     ]

@@ -1,6 +1,6 @@
 """The root of management.azure.com: tenants, subscriptions, providers, resource groups, lists of resources.
 
-What has a service of its own is answered there; paths that no other service takes arrive here.
+Every path that no other service takes arrives here.
 https://learn.microsoft.com/rest/api/resources/
 """
 
@@ -22,11 +22,9 @@ from localazure.app.resource_manager import (
 )
 from localazure.app.resource_manager.services import arm_service
 from localazure.app.tenant import SUBSCRIPTION, SUBSCRIPTION_ID, TENANT_ID
-from localazure.rbac import access
+from localazure.rbac import access, assignments
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from localazure.app.call import Call
     from localazure.app.store import Document
     from localazure.app.world import World
@@ -45,41 +43,42 @@ _GROUPS = "Microsoft.Resources/subscriptions/resourceGroups"
 _SUBSCRIPTION = "/subscriptions/{subscription}"
 _GROUP = _SUBSCRIPTION + "/resourcegroups/{group}"
 _RESULTS = "/operationresults"
-_FILTERED = "shows what the caller may read"
+_FILTERED_BY_ROLE = "shows what the caller may read"
 
 
 @SERVICE.route("GET", "/tenants", action=None, why="every caller has a tenant")
 def list_tenants(_: Call) -> Reply:
-    """The one tenant."""
-    shown = {"id": f"/tenants/{TENANT_ID}", "tenantId": TENANT_ID, "displayName": "Local Azure", "countryCode": "NL"}
-    return Reply(body={"value": [{**shown, "domains": ["local.onmicrosoft.com"], "tenantCategory": "Home"}]})
+    """List the one tenant there is."""
+    tenant = {"id": f"/tenants/{TENANT_ID}", "tenantId": TENANT_ID, "displayName": "Local Azure", "countryCode": "NL"}
+    return Reply(body={"value": [{**tenant, "domains": ["local.onmicrosoft.com"], "tenantCategory": "Home"}]})
 
 
-@SERVICE.route("GET", "/subscriptions", action=None, why=_FILTERED)
+@SERVICE.route("GET", "/subscriptions", action=None, why=_FILTERED_BY_ROLE)
 def list_subscriptions(call: Call) -> Reply:
-    """The subscription, for whoever holds any role in it."""
-    shown = [_subscription()] if _has_any_role(call) else []
-    return Reply(body={"value": shown, "count": {"type": "Total", "value": len(shown)}})
+    """List the subscription if the caller has a role assignment anywhere in it, else nothing."""
+    subscriptions = [_subscription()] if _has_any_assignment(call) else []
+    return Reply(body={"value": subscriptions, "count": {"type": "Total", "value": len(subscriptions)}})
 
 
 @SERVICE.route("GET", _SUBSCRIPTION, action=None, why="any role below it is enough")
 def get_subscription(call: Call) -> Reply:
-    """The subscription, for whoever holds any role in it."""
+    """The subscription; 403 for a caller without any role assignment in it."""
     scopes.check_subscription(call.path)
-    if not _has_any_role(call):
+    if not _has_any_assignment(call):
         raise errors.forbidden(call, "Microsoft.Resources/subscriptions/read", call.path)
     return Reply(body=_subscription())
 
 
 @SERVICE.route("GET", _SUBSCRIPTION + "/locations", action="Microsoft.Resources/subscriptions/locations/read")
 def list_locations(_: Call) -> Reply:
-    """Some regions."""
-    return Reply(body={"value": [_region(name, shown) for name, shown in regions.REGIONS.items()]})
+    """List the regions."""
+    return Reply(body={"value": [_region(name, display_name) for name, display_name in regions.REGIONS.items()]})
 
 
+@SERVICE.route("GET", "/providers", action=None, why="public to the tenant")
 @SERVICE.route("GET", _SUBSCRIPTION + "/providers", action="Microsoft.Resources/subscriptions/providers/read")
 def list_providers(call: Call) -> Reply:
-    """The resource providers that the local Azure knows."""
+    """List the resource providers that the local Azure has."""
     return Reply(body={"value": [_provider(call.world, namespace) for namespace in providers.PROVIDERS]})
 
 
@@ -87,31 +86,25 @@ def list_providers(call: Call) -> Reply:
     "GET", _SUBSCRIPTION + "/providers/{namespace}", action="Microsoft.Resources/subscriptions/providers/read"
 )
 def get_provider(call: Call) -> Reply:
-    """One provider; 404 InvalidResourceNamespace."""
+    """One provider with its registration state; 404 InvalidResourceNamespace."""
     return Reply(body=_provider(call.world, call.params["namespace"]))
-
-
-@SERVICE.route("GET", "/providers", action=None, why="public to the tenant")
-def list_tenant_providers(call: Call) -> Reply:
-    """The same for the tenant."""
-    return list_providers(call)
 
 
 @SERVICE.route("GET", "/providers/{namespace}", action=None, why="public to the tenant")
 def get_tenant_provider(call: Call) -> Reply:
-    """The same for one: without the state that it has in a subscription."""
-    shown = _provider(call.world, call.params["namespace"])
-    kept = {name: shown[name] for name in ("namespace", "resourceTypes")}
-    return Reply(body={"id": f"/providers/{shown['namespace']}", **kept})
+    """One provider without a registration state, which it has in a subscription only."""
+    provider = _provider(call.world, call.params["namespace"])
+    fields = {name: provider[name] for name in ("namespace", "resourceTypes")}
+    return Reply(body={"id": f"/providers/{provider['namespace']}", **fields})
 
 
 @SERVICE.route(
     "POST", _SUBSCRIPTION + "/providers/{namespace}/register", action=None, why="the action has the provider's name"
 )
 def register_provider(call: Call) -> Reply:
-    """200 with the provider."""
+    """Register a provider in the subscription; 200 with the provider."""
     namespace = call.params["namespace"]
-    _require(call, f"{namespace}/register/action", scopes.scope(call))
+    _require_action(call, f"{namespace}/register/action", scopes.scope(call))
     providers.register(call.world, namespace)
     return Reply(body=_provider(call.world, namespace))
 
@@ -120,132 +113,132 @@ def register_provider(call: Call) -> Reply:
     "POST", _SUBSCRIPTION + "/providers/{namespace}/unregister", action=None, why="the action has the provider's name"
 )
 def unregister_provider(call: Call) -> Reply:
-    """200 with the provider; what it has made stays, and nothing more can be made."""
+    """Unregister a provider; 200. Its resources stay, and no new ones can be created."""
     namespace = call.params["namespace"]
-    _require(call, f"{namespace}/unregister/action", scopes.scope(call))
+    _require_action(call, f"{namespace}/unregister/action", scopes.scope(call))
     providers.unregister(call.world, namespace)
     return Reply(body=_provider(call.world, namespace))
 
 
-@SERVICE.route("GET", _SUBSCRIPTION + "/resourcegroups", action=None, why=_FILTERED)
+@SERVICE.route("GET", _SUBSCRIPTION + "/resourcegroups", action=None, why=_FILTERED_BY_ROLE)
 def list_groups(call: Call) -> Reply:
-    """Resource groups, by `$filter` (tagName, tagValue) and `$top`."""
+    """List the resource groups that the caller may read, by `$filter` (tagName, tagValue) and `$top`."""
     scopes.scope(call)
-    found = resources.of_type(call.world, groups.GROUP_TYPE, SUBSCRIPTION)
-    shown = [group for group in found if _may(call, f"{_GROUPS}/read", group["id"])]
-    return Reply(body={"value": [resources.shown(found) for found in filters.apply(call, shown)]})
+    documents = resources.of_type(call.world, groups.GROUP_TYPE, SUBSCRIPTION)
+    readable = [group for group in documents if _is_allowed(call, f"{_GROUPS}/read", group["id"])]
+    return Reply(body={"value": [resources.shown(group) for group in filters.apply(call, readable)]})
 
 
 @SERVICE.route("HEAD", _GROUP, action=f"{_GROUPS}/read")
 def check_group(call: Call) -> Reply:
-    """204 or 404, both without a body."""
-    found = resources.find(call.world, groups.group_id(call))
-    return Reply(status=404 if found is None else 204)
+    """Whether a group exists: 204 or 404, both without a body."""
+    group = resources.find(call.world, groups.group_id(call))
+    return Reply(status=404 if group is None else 204)
 
 
 @SERVICE.route("GET", _GROUP, action=f"{_GROUPS}/read")
 def get_group(call: Call) -> Reply:
-    """The group."""
+    """One resource group; 404 ResourceGroupNotFound."""
     return Reply(body=resources.shown(groups.require_group(call)))
 
 
 @SERVICE.route("PUT", _GROUP, action=f"{_GROUPS}/write")
 def set_group(call: Call) -> Reply:
-    """201 for a new group, else 200; a PUT replaces the tags, and cannot move the group."""
+    """Create or replace a group: 201 or 200. A PUT replaces the tags and cannot move the group."""
     name, body = call.params["group"], call.json()
     groups.check_group_name(name)
     location, tags = regions.location_of(body), bodies.check_tags(body.get("tags"))
     if location not in regions.REGIONS:
-        known = ",".join(regions.REGIONS)
+        available = ",".join(regions.REGIONS)
         message = (
             f"The provided location '{location}' is not available for resource group. List of available regions is "
         )
-        raise AzureError(status=400, code="LocationNotAvailableForResourceGroup", message=f"{message}'{known}'.")
-    found = resources.find(call.world, groups.group_id(call))
-    if found is None:
+        raise AzureError(status=400, code="LocationNotAvailableForResourceGroup", message=f"{message}'{available}'.")
+    group = resources.find(call.world, groups.group_id(call))
+    if group is None:
         return Reply(status=201, body=resources.shown(_create_group(call, location, tags, body)))
-    _check_group(groups.require_group(call), location)
-    found = {key: value for key, value in found.items() if key not in {"tags", "managedBy"}} | _extras(tags, body)
-    return Reply(body=resources.shown(resources.put(call.world, found)))
+    _check_location_unchanged(groups.require_group(call), location)
+    group = {key: value for key, value in group.items() if key not in {"tags", "managedBy"}} | _tags_and_manager(
+        tags, body
+    )
+    return Reply(body=resources.shown(resources.put(call.world, group)))
 
 
 @SERVICE.route("PATCH", _GROUP, action=f"{_GROUPS}/write")
 def update_group(call: Call) -> Reply:
-    """Tags, when given, replace those that are there."""
-    found, body = groups.require_group(call), call.json()
+    """Replace the tags of a group if the body has any."""
+    group, body = groups.require_group(call), call.json()
     if "tags" in body:
-        found["tags"] = bodies.check_tags(body["tags"])
-    return Reply(body=resources.shown(resources.put(call.world, found)))
+        group["tags"] = bodies.check_tags(body["tags"])
+    return Reply(body=resources.shown(resources.put(call.world, group)))
 
 
 @SERVICE.route("DELETE", _GROUP, action=f"{_GROUPS}/delete")
 def delete_group(call: Call) -> Reply:
-    """202; the group shows `Deleting` until everything in it is gone."""
-    found = groups.require_group(call)
-    found["properties"]["provisioningState"] = "Deleting"
-    resources.put(call.world, found)
-    operation = operations.begin(call.world, "delete", found["id"])
+    """Start to delete a group: 202. It is in state `Deleting` until everything in it is deleted."""
+    group = groups.require_group(call)
+    group["properties"]["provisioningState"] = "Deleting"
+    resources.put(call.world, group)
+    operation = operations.begin(call.world, "delete", group["id"])
     return operations.accepted(call, operation, SUBSCRIPTION + _RESULTS)
 
 
 @SERVICE.route("GET", _SUBSCRIPTION + _RESULTS + "/{operation}", action=None, why="the id is the caller's")
 def poll_operation(call: Call) -> Reply:
-    """What the Location of a 202 answers."""
+    """The state of a long-running operation, at the Location of a 202."""
     return operations.poll(call, call.params["operation"])
 
 
-@SERVICE.route("GET", _SUBSCRIPTION + "/tagNames", action=None, why=_FILTERED)
+@SERVICE.route("GET", _SUBSCRIPTION + "/tagNames", action=None, why=_FILTERED_BY_ROLE)
 def list_tags(call: Call) -> Reply:
-    """The tags of all that the caller may read, with their values, each with how often it is there."""
+    """List the tags of all resources that the caller may read, with their values and how often each occurs."""
     scopes.scope(call)
-    seen = [
-        item for item in resources.under(call.world, SUBSCRIPTION) if _may(call, f"{item['type']}/read", item["id"])
+    readable = [
+        resource
+        for resource in resources.under(call.world, SUBSCRIPTION)
+        if _is_allowed(call, f"{resource['type']}/read", resource["id"])
     ]
-    return Reply(body={"value": filters.tag_counts(SUBSCRIPTION, seen)})
+    return Reply(body={"value": filters.tag_counts(SUBSCRIPTION, readable)})
 
 
-@SERVICE.route("GET", _SUBSCRIPTION + "/resources", action=None, why=_FILTERED)
+@SERVICE.route("GET", _SUBSCRIPTION + "/resources", action=None, why=_FILTERED_BY_ROLE)
 def list_resources(call: Call) -> Reply:
-    """Every tracked resource of the subscription that the caller may read."""
+    """List every tracked resource of the subscription that the caller may read."""
     scopes.scope(call)
     return _resource_list(call, SUBSCRIPTION)
 
 
-@SERVICE.route("GET", _GROUP + "/resources", action=None, why=_FILTERED)
+@SERVICE.route("GET", _GROUP + "/resources", action=None, why=_FILTERED_BY_ROLE)
 def list_group_resources(call: Call) -> Reply:
-    """Every tracked resource of a group that the caller may read."""
+    """List every tracked resource of a group that the caller may read."""
     scopes.scope(call)
     return _resource_list(call, groups.require_group(call)["id"])
 
 
 @SERVICE.route("GET", "{resource:path}", action=None, why="the action has the resource's type")
 def get_resource(call: Call) -> Reply:
-    """Any resource by its id; an unknown provider is ARM's own 404."""
+    """Any resource by its id; ARM's own 404 for an unknown provider, type or name."""
     where = scopes.scope(call)
-    _require(call, f"{_type_of(call.path)}/read", where)
-    found = resources.find(call.world, call.path)
-    if found is None:
+    _require_action(call, f"{_resource_type(call.path)}/read", where)
+    resource = resources.find(call.world, call.path)
+    if resource is None:
         raise _not_found(call)
-    return Reply(body=resources.shown(found))
+    return Reply(body=resources.shown(resource))
 
 
 @SERVICE.route("HEAD", "{resource:path}", action=None, why="the action has the resource's type")
 def check_resource(call: Call) -> Reply:
-    """204 or 404, as `resources.check_existence_by_id` asks for it."""
-    found = resources.find(call.world, call.path)
-    _require(call, f"{_type_of(call.path)}/read", scopes.scope(call))
-    return Reply(status=404 if found is None else 204)
+    """Whether a resource exists, as `resources.check_existence_by_id` asks: 204 or 404."""
+    resource = resources.find(call.world, call.path)
+    _require_action(call, f"{_resource_type(call.path)}/read", scopes.scope(call))
+    return Reply(status=404 if resource is None else 204)
 
 
-def seed(world: World) -> None:
-    """The given group; the services that put something into it bring it along, too, whoever comes first."""
-    groups.seed_group(world)
-
-
-SERVICE.seed = seed
+SERVICE.seed = groups.seed_group
 
 
 def _subscription() -> Document:
+    """The local subscription as ARM shows it."""
     return {
         "id": SUBSCRIPTION,
         "authorizationSource": "RoleBased",
@@ -262,124 +255,149 @@ def _subscription() -> Document:
     }
 
 
-def _region(name: str, shown: str) -> Document:
-    known = regions.about(name)
-    where = {"geographyGroup": "group", "longitude": "longitude", "latitude": "latitude", "physicalLocation": "place"}
+def _region(name: str, display_name: str) -> Document:
+    """One region as the list of locations shows it."""
+    facts = regions.about(name)
+    facts_by_field = {
+        "geographyGroup": "group",
+        "longitude": "longitude",
+        "latitude": "latitude",
+        "physicalLocation": "place",
+    }
     metadata: Document = {"regionType": "Physical", "regionCategory": "Recommended"}
-    metadata |= {member: known[part] for member, part in where.items() if part in known}
-    if "paired" in known:
-        paired = regions.short_location(known["paired"])
+    metadata |= {field: facts[fact] for field, fact in facts_by_field.items() if fact in facts}
+    if "paired" in facts:
+        paired = regions.short_location(facts["paired"])
         metadata["pairedRegion"] = [{"name": paired, "id": f"{SUBSCRIPTION}/locations/{paired}"}]
     return {
         "id": f"{SUBSCRIPTION}/locations/{name}",
         "name": name,
         "type": "Region",
-        "displayName": shown,
-        "regionalDisplayName": f"({known['group']}) {shown}" if "group" in known else shown,
+        "displayName": display_name,
+        "regionalDisplayName": f"({facts['group']}) {display_name}" if "group" in facts else display_name,
         "metadata": metadata,
     }
 
 
 def _provider(world: World, namespace: str) -> Document:
-    known = providers.known(namespace)
+    """One provider with its resource types and its registration state in the subscription; 404 if unknown."""
+    provider = providers.known(namespace)
     types = [
         {
-            "resourceType": kind,
+            "resourceType": resource_type,
             "locations": list(regions.REGIONS.values()),
             "apiVersions": versions,
             "capabilities": "None",
         }
-        for kind, versions in providers.PROVIDERS[known].items()
+        for resource_type, versions in providers.PROVIDERS[provider].items()
     ]
     return {
-        "id": f"{SUBSCRIPTION}/providers/{known}",
-        "namespace": known,
+        "id": f"{SUBSCRIPTION}/providers/{provider}",
+        "namespace": provider,
         "resourceTypes": types,
-        "registrationState": providers.state(world, known),
-        "registrationPolicy": "RegistrationFree" if known in providers.FREE else "RegistrationRequired",
+        "registrationState": providers.state(world, provider),
+        "registrationPolicy": "RegistrationFree" if provider in providers.FREE else "RegistrationRequired",
     }
 
 
 def _create_group(call: Call, location: str, tags: dict[str, str], body: Document) -> Document:
+    """Store a new group with the tags and `managedBy` of the body."""
     document = groups.new_group(call.params["group"], location)
-    return resources.put(call.world, document | _extras(tags, body))
+    return resources.put(call.world, document | _tags_and_manager(tags, body))
 
 
-def _extras(tags: dict[str, str], body: Document) -> Document:
+def _tags_and_manager(tags: dict[str, str], body: Document) -> Document:
+    """The optional fields of a group: its tags, and `managedBy` if the body has it."""
     managed = {"managedBy": body["managedBy"]} if body.get("managedBy") else {}
     return ({"tags": tags} if tags else {}) | managed
 
 
-def _check_group(found: Document, location: str) -> None:
-    if found["location"] != location:
+def _check_location_unchanged(group: Document, location: str) -> None:
+    """409 InvalidResourceGroupLocation for a PUT that names another region than the group's."""
+    if group["location"] != location:
         message = (
             f"Invalid resource group location '{location}'. The Resource group already exists in location "
-            f"'{found['location']}'."
+            f"'{group['location']}'."
         )
         raise AzureError(status=409, code="InvalidResourceGroupLocation", message=message)
 
 
 def _resource_list(call: Call, scope: str) -> Reply:
-    found = (item for item in resources.under(call.world, scope) if _is_tracked(item))
-    readable = [item for item in found if _may(call, f"{item['type']}/read", item["id"])]
-    more = call.query.get("$expand", "")
-    return Reply(body={"value": [_summary(item) | _expanded(item, more) for item in filters.apply(call, readable)]})
+    """The tracked resources below a scope that the caller may read, by `$filter`, `$top` and `$expand`."""
+    tracked = (resource for resource in resources.under(call.world, scope) if _is_tracked(resource))
+    readable = [resource for resource in tracked if _is_allowed(call, f"{resource['type']}/read", resource["id"])]
+    expand = call.query.get("$expand", "")
+    return Reply(
+        body={
+            "value": [
+                _list_entry(resource) | _expanded_fields(resource, expand) for resource in filters.apply(call, readable)
+            ]
+        }
+    )
 
 
 def _is_tracked(document: Document) -> bool:
+    """Whether a document is a tracked resource: it has a location and is no resource group."""
     return "location" in document and document["type"] != groups.GROUP_TYPE
 
 
-def _summary(document: Document) -> Document:
-    keys = ("id", "name", "type", "kind", "sku", "location", "tags", "identity", "managedBy")
-    return {key: document[key] for key in keys if document.get(key) is not None}
+def _list_entry(document: Document) -> Document:
+    """A resource as lists show it: without its properties."""
+    fields = ("id", "name", "type", "kind", "sku", "location", "tags", "identity", "managedBy")
+    return {field: document[field] for field in fields if document.get(field) is not None}
 
 
-def _expanded(document: Document, names: str) -> Document:
-    known = {
+def _expanded_fields(document: Document, names: str) -> Document:
+    """The fields that `$expand` adds to a list entry, by their comma-separated names."""
+    values = {
         "createdTime": document.get("_created_time"),
         "changedTime": document.get("_changed_time"),
         "provisioningState": document.get("properties", {}).get("provisioningState", "Succeeded"),
     }
-    wanted = {name.strip().lower() for name in names.split(",")}
-    return {name: value for name, value in known.items() if value and name.lower() in wanted}
+    requested = {name.strip().lower() for name in names.split(",")}
+    return {name: value for name, value in values.items() if value and name.lower() in requested}
 
 
-def _may(call: Call, action: str, scope: str) -> bool:
+def _is_allowed(call: Call, action: str, scope: str) -> bool:
+    """Whether the caller's roles allow a control-plane action at a scope."""
     return access.allows(call.world, call.who.object_id, action, scope)
 
 
-def _require(call: Call, action: str, scope: str) -> None:
-    if not _may(call, action, scope):
+def _require_action(call: Call, action: str, scope: str) -> None:
+    """403 AuthorizationFailed unless the caller's roles allow the action at the scope."""
+    if not _is_allowed(call, action, scope):
         raise errors.forbidden(call, action, scope)
 
 
-def _has_any_role(call: Call) -> bool:
-    return any(found["principalId"] == call.who.object_id for found in _assignments(call.world))
+def _has_any_assignment(call: Call) -> bool:
+    """Whether any role assignment names the caller."""
+    return any(assignment["principalId"] == call.who.object_id for assignment in assignments.everywhere(call.world))
 
 
-def _assignments(world: World) -> Iterator[Document]:
-    return (found for _, found in world.store.rows(access.ASSIGNMENTS))
-
-
-def _type_of(path: str) -> str:
-    """`Microsoft.X/types/subtypes` of a resource id."""
+def _resource_type(path: str) -> str:
+    """The resource type in a resource id, such as `Microsoft.X/types/subtypes`."""
     tail = path[path.lower().rfind("/providers/") + len("/providers/") :].split("/")
     return "/".join([tail[0], *tail[1::2]])
 
 
 def _not_found(call: Call) -> AzureError:
+    """ARM's 404 for a path: not a resource id, an unknown resource type, or an unknown resource."""
     if "/providers/" not in call.path.lower():
         message = f"No HTTP resource was found that matches the request URI 'https://{call.host}{call.path}'."
         return AzureError(status=404, code="NotFound", message=message)
-    namespace, *kinds = _type_of(call.path).split("/")
+    namespace, *kinds = _resource_type(call.path).split("/")
     types = providers.PROVIDERS[providers.known(namespace)]
-    known = {kind.lower(): versions for kind, versions in types.items()}
-    kind = "/".join(kinds)
-    if kind.lower() not in known:
-        versions = ",".join(sorted({version for found in known.values() for version in found}, reverse=True))
+    versions_by_type = {resource_type.lower(): versions for resource_type, versions in types.items()}
+    resource_type = "/".join(kinds)
+    if resource_type.lower() not in versions_by_type:
+        versions = ",".join(
+            sorted(
+                {version for versions_of_type in versions_by_type.values() for version in versions_of_type},
+                reverse=True,
+            )
+        )
         message = (
-            f"The resource type '{kind}' could not be found in the namespace '{namespace}' for api version "
+            f"The resource type '{resource_type}' could not be found in the namespace '{namespace}' for api version "
             f"'{call.query.get('api-version', '')}'. The supported api-versions are '{versions}'."
         )
         return AzureError(status=404, code="InvalidResourceType", message=message)

@@ -1,4 +1,4 @@
-"""Tags of a subscription, group or resource as a thing of their own, which az and the SDKs merge without a PUT.
+"""Tags of a subscription, group or resource as a resource of their own, which az and the SDKs merge without a PUT.
 
 https://learn.microsoft.com/rest/api/resources/tags
 """
@@ -28,7 +28,7 @@ _TAGS = "{scope:path}/providers/Microsoft.Resources/tags/default"
 @SERVICE.route("GET", _TAGS, action="Microsoft.Resources/tags/read")
 def get_tags(call: Call) -> Reply:
     """The tags of a subscription, group or resource."""
-    return _tags_reply(call, _tagged(call).get("tags") or {})
+    return _tags_response(call, _require_tagged(call).get("tags") or {})
 
 
 @SERVICE.route("PUT", _TAGS, action="Microsoft.Resources/tags/write")
@@ -39,7 +39,7 @@ def set_tags(call: Call) -> Reply:
 
 @SERVICE.route("PATCH", _TAGS, action="Microsoft.Resources/tags/write")
 def update_tags(call: Call) -> Reply:
-    """`Merge`, `Replace` or `Delete` the tags given; a delete names pairs, and spares a tag with another value."""
+    """Apply `operation`: Merge, Replace or Delete. Delete removes a tag only if its value is the same."""
     body = call.json()
     return _write_tags(call, str(body.get("operation", "")), body)
 
@@ -51,47 +51,54 @@ def delete_tags(call: Call) -> Reply:
     return Reply()
 
 
-def _tagged(call: Call) -> Document:
+def _require_tagged(call: Call) -> Document:
+    """The subscription, group or resource at the scope; 404 ResourceNotFound."""
     scope = call.params["scope"].rstrip("/")
     if scope.lower() == SUBSCRIPTION.lower():
         return call.world.store.get("subscription_tags", SUBSCRIPTION_ID) or {"id": SUBSCRIPTION}
-    found = resources.find(call.world, scope)
-    if found is None:
+    resource = resources.find(call.world, scope)
+    if resource is None:
         raise AzureError(status=404, code="ResourceNotFound", message=f"The resource '{scope}' was not found.")
-    return found
+    return resource
 
 
 def _write_tags(call: Call, operation: str, body: Document) -> Reply:
-    given = bodies.check_tags(bodies.wanted_properties(body).get("tags"))
-    there: dict[str, str] = _tagged(call).get("tags") or {}
-    tags = _changed(there, given, operation.lower())
+    """Apply the tags in the body by one operation, and answer with the tags that result."""
+    requested = bodies.check_tags(bodies.wanted_properties(body).get("tags"))
+    current: dict[str, str] = _require_tagged(call).get("tags") or {}
+    tags = _patched_tags(current, requested, operation.lower())
     _put_tags(call, bodies.check_tags(tags))
-    return _tags_reply(call, tags)
+    return _tags_response(call, tags)
 
 
-def _changed(there: dict[str, str], given: dict[str, str], operation: str) -> dict[str, str]:
-    """Tag names compare without case; the value and spelling that are given win."""
-    names = {name.lower(): value for name, value in given.items()}
+def _patched_tags(current: dict[str, str], requested: dict[str, str], operation: str) -> dict[str, str]:
+    """The tags after `merge`, `replace` or `delete`.
+
+    Names compare without case; the request's spelling and value win.
+    """
+    requested_values = {name.lower(): value for name, value in requested.items()}
     if operation == "replace":
-        return given
+        return requested
     if operation == "merge":
-        return {name: value for name, value in there.items() if name.lower() not in names} | given
+        return {name: value for name, value in current.items() if name.lower() not in requested_values} | requested
     if operation == "delete":
-        return {name: value for name, value in there.items() if names.get(name.lower()) != value}
+        return {name: value for name, value in current.items() if requested_values.get(name.lower()) != value}
     message = f"The tags patch operation '{operation}' is invalid: Merge, Replace or Delete."
     raise AzureError(status=400, code="InvalidTagsPatchOperation", message=message)
 
 
 def _put_tags(call: Call, tags: dict[str, str]) -> None:
-    document = {**_tagged(call), "tags": tags}
+    """Store the tags at the scope."""
+    document = {**_require_tagged(call), "tags": tags}
     if document["id"] == SUBSCRIPTION:
         call.world.store.put("subscription_tags", SUBSCRIPTION_ID, document)
     else:
         resources.put(call.world, document)
 
 
-def _tags_reply(call: Call, tags: dict[str, Any]) -> Reply:
-    where = f"{call.params['scope'].rstrip('/')}/providers/Microsoft.Resources/tags/default"
+def _tags_response(call: Call, tags: dict[str, Any]) -> Reply:
+    """The tags resource as an answer."""
+    tags_id = f"{call.params['scope'].rstrip('/')}/providers/Microsoft.Resources/tags/default"
     return Reply(
-        body={"id": where, "name": "default", "type": "Microsoft.Resources/tags", "properties": {"tags": tags}}
+        body={"id": tags_id, "name": "default", "type": "Microsoft.Resources/tags", "properties": {"tags": tags}}
     )

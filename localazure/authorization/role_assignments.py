@@ -29,126 +29,139 @@ SERVICE = arm_service(
 )
 empty_list_of_subscription(SERVICE, "Microsoft.Authorization/classicAdministrators")
 
-_HERE = "{scope:path}/providers/Microsoft.Authorization/"
-_LIST = _HERE + "roleAssignments"
+_AUTHORIZATION = "{scope:path}/providers/Microsoft.Authorization/"
+_LIST = _AUTHORIZATION + "roleAssignments"
 _ONE = _LIST + "/{name}"
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _ROLE_ID = re.compile(r"(/.*)?/providers/Microsoft\.Authorization/roleDefinitions/([0-9a-f-]{36})", re.IGNORECASE)
 _ASSIGNED_TO = re.compile(r"\s*assignedTo\('([0-9a-f-]{36})'\)\s*", re.IGNORECASE)
 _LIMIT = 4000  # per subscription: https://learn.microsoft.com/azure/role-based-access-control/troubleshoot-limits
-_KEPT = ("principalId", "roleDefinitionId", "scope")
+_IMMUTABLE = ("principalId", "roleDefinitionId", "scope")
 
 
 @SERVICE.route("GET", _ONE, action=f"{assignments.TYPE}/read")
 def get_assignment(call: Call) -> Reply:
-    """One assignment by scope and name."""
-    return Reply(body=assignments.shown(_require(call)))
+    """One assignment by scope and name; 404 RoleAssignmentNotFound."""
+    return Reply(body=assignments.shown(_require_assignment(call)))
 
 
 @SERVICE.route("PUT", _ONE, action=f"{assignments.TYPE}/write")
 def set_assignment(call: Call) -> Reply:
-    """201, also for an update, which can change the description and the condition only."""
+    """Create or update an assignment: 201 in both cases. Only the description and the condition can change."""
     name, scope = call.params["name"], _scope(call)
     if not _GUID.fullmatch(name):
         message = f"The role assignment ID '{name}' is not valid. The role assignment ID must be a GUID."
         raise AzureError(status=400, code="InvalidRoleAssignmentId", message=message)
     _check_scope(call, scope)
-    wanted = _wanted(call, bodies.wanted_properties(call.json()))
-    found = next((old for old in assignments.everywhere(call.world) if _same(old["name"], name)), None)
-    if found is None:
-        _check_new(call.world, wanted)
+    requested = _requested_assignment(call, bodies.wanted_properties(call.json()))
+    existing = next(
+        (assignment for assignment in assignments.everywhere(call.world) if _is_same_id(assignment["name"], name)), None
+    )
+    if existing is None:
+        _check_new(call.world, requested)
     else:
-        _check_kept(found, wanted)
-    return Reply(status=201, body=assignments.shown(_write(call, found, wanted)))
+        _check_immutable(existing, requested)
+    return Reply(status=201, body=assignments.shown(_store_assignment(call, existing, requested)))
 
 
 @SERVICE.route("DELETE", _ONE, action=f"{assignments.TYPE}/delete")
 def delete_assignment(call: Call) -> Reply:
-    """200 with what was deleted, 204 when it was not there."""
-    found = assignments.find(call.world, _scope(call), call.params["name"])
-    if found is None:
+    """200 with the deleted assignment, 204 when there was none."""
+    assignment = assignments.find(call.world, _scope(call), call.params["name"])
+    if assignment is None:
         return Reply(status=204)
-    assignments.remove(call.world, found)
-    return Reply(body=assignments.shown(found))
+    assignments.remove(call.world, assignment)
+    return Reply(body=assignments.shown(assignment))
 
 
 @SERVICE.route("GET", _LIST, action=f"{assignments.TYPE}/read")
 def list_assignments(call: Call) -> Reply:
-    """At the scope, above it and below it; `atScope()` leaves out what is below."""
-    text = call.query.get("$filter", "")
-    terms = [term.strip() for term in re.split(r"\band\b", text)] if text else []
+    """List assignments at, above and below the scope; `atScope()` leaves out those below."""
+    filter_text = call.query.get("$filter", "")
+    terms = [term.strip() for term in re.split(r"\band\b", filter_text)] if filter_text else []
     at_scope = any(term.lower() == "atscope()" for term in terms)
-    found = list(access.reaching(call.world, _scope(call)))
+    matching = list(access.reaching(call.world, _scope(call)))
     if not at_scope:
-        found += assignments.below(call.world, _scope(call))
+        matching += assignments.below(call.world, _scope(call))
     for term in terms:
         if term.lower() != "atscope()":
-            found = [one for one in found if _same(one["principalId"], _principal_in(term, text))]
-    return Reply(body={"value": [assignments.shown(one) for one in found]})
+            matching = [
+                assignment
+                for assignment in matching
+                if _is_same_id(assignment["principalId"], _filtered_principal_id(term, filter_text))
+            ]
+    return Reply(body={"value": [assignments.shown(assignment) for assignment in matching]})
 
 
-@SERVICE.route("GET", _HERE + "permissions", action=None, why="everybody may ask what they may do")
+@SERVICE.route("GET", _AUTHORIZATION + "permissions", action=None, why="everybody may ask what they may do")
 def list_permissions(call: Call) -> Reply:
-    """The caller's permissions at the scope: one entry for each assignment that reaches it."""
+    """List the caller's permissions at the scope: one entry per assignment at the scope or above it."""
     scopes.check_subscription(call.path)
     _check_scope(call, _scope(call))
-    found = access.permissions(call.world, call.who.object_id, _scope(call))
-    return Reply(body={"value": list(found)})
+    permissions = access.permissions(call.world, call.who.object_id, _scope(call))
+    return Reply(body={"value": list(permissions)})
 
 
-@SERVICE.route("GET", _HERE + "denyAssignments", action="Microsoft.Authorization/denyAssignments/read")
+@SERVICE.route("GET", _AUTHORIZATION + "denyAssignments", action="Microsoft.Authorization/denyAssignments/read")
 def list_deny_assignments(_: Call) -> Reply:
-    """None: only Azure itself makes them."""
+    """Always empty: only Azure itself creates deny assignments."""
     return Reply(body={"value": []})
 
 
-@SERVICE.route("GET", _HERE + "locks", action="Microsoft.Authorization/locks/read")
+@SERVICE.route("GET", _AUTHORIZATION + "locks", action="Microsoft.Authorization/locks/read")
 def list_locks(_: Call) -> Reply:
-    """None: the local Azure has no locks."""
+    """Always empty: the local Azure has no locks."""
     return Reply(body={"value": []})
 
 
-@SERVICE.route("GET", _HERE + "policyAssignments", action="Microsoft.Authorization/policyAssignments/read")
+@SERVICE.route("GET", _AUTHORIZATION + "policyAssignments", action="Microsoft.Authorization/policyAssignments/read")
 def list_policy_assignments(_: Call) -> Reply:
-    """None: the local Azure has no policies."""
+    """Always empty: the local Azure has no policies."""
     return Reply(body={"value": []})
 
 
 def _scope(call: Call) -> str:
+    """The scope of the path, `/` for the tenant root."""
     return call.params["scope"].rstrip("/") or "/"
 
 
-def _same(one: object, other: object) -> bool:
+def _is_same_id(one: object, other: object) -> bool:
+    """Whether two ids are the same: they compare without case and trailing slash."""
     return str(one).rstrip("/").lower() == str(other).rstrip("/").lower()
 
 
-def _require(call: Call) -> Document:
-    found = assignments.find(call.world, _scope(call), call.params["name"])
-    if found is None:
+def _require_assignment(call: Call) -> Document:
+    """The assignment that the path names; 404 RoleAssignmentNotFound."""
+    assignment = assignments.find(call.world, _scope(call), call.params["name"])
+    if assignment is None:
         message = f"The role assignment '{call.params['name']}' is not found."
         raise AzureError(status=404, code="RoleAssignmentNotFound", message=message)
-    return found
+    return assignment
 
 
 def _check_scope(call: Call, scope: str) -> None:
-    """404 when the group, or the resource at whose top the scope lies, is not there."""
-    parts = scope.strip("/").split("/")
-    if len(parts) < 4 or parts[2].lower() != "resourcegroups":
+    """404 if the scope's resource group or its top-level resource does not exist."""
+    segments = scope.strip("/").split("/")
+    if len(segments) < 4 or segments[2].lower() != "resourcegroups":
         return
-    if resources.find(call.world, "/" + "/".join(parts[:4])) is None:
-        raise groups.group_not_found(parts[3])
-    top = "/" + "/".join(parts[:8])
-    if len(parts) >= 8 and resources.find(call.world, top) is None and not any(resources.under(call.world, top)):
-        kind, name = f"{parts[5]}/{parts[6]}", parts[7]
+    if resources.find(call.world, "/" + "/".join(segments[:4])) is None:
+        raise groups.group_not_found(segments[3])
+    resource_id = "/" + "/".join(segments[:8])
+    if (
+        len(segments) >= 8
+        and resources.find(call.world, resource_id) is None
+        and not any(resources.under(call.world, resource_id))
+    ):
+        resource_type, name = f"{segments[5]}/{segments[6]}", segments[7]
         message = (
-            f"The Resource '{kind}/{name}' under resource group '{parts[3]}' was not found. For more details please "
-            "go to https://aka.ms/ARMResourceNotFoundFix"
+            f"The Resource '{resource_type}/{name}' under resource group '{segments[3]}' was not found. For more "
+            "details please go to https://aka.ms/ARMResourceNotFoundFix"
         )
         raise AzureError(status=404, code="ResourceNotFound", message=message)
 
 
-def _wanted(call: Call, properties: Document) -> Document:
-    """What the body asks for, checked: role, principal and its type."""
+def _requested_assignment(call: Call, properties: Document) -> Document:
+    """The assignment in the body, with role, principal and principal type checked."""
     principal_id = str(properties.get("principalId") or "")
     if not principal_id or not properties.get("roleDefinitionId"):
         message = "The request content was invalid: principalId and roleDefinitionId are required."
@@ -156,13 +169,17 @@ def _wanted(call: Call, properties: Document) -> Document:
     if not _GUID.fullmatch(principal_id):
         message = f"A valid principal ID must be provided for role assignment. '{principal_id}' is not a GUID."
         raise AzureError(status=400, code="InvalidPrincipalId", message=message)
-    role = _role_id(call, str(properties["roleDefinitionId"]))
-    wanted = {"principalId": principal_id.lower(), "roleDefinitionId": role, "scope": _scope(call)}
-    return {**wanted, "principalType": _principal_type(call, principal_id, properties), **_free(properties)}
+    role_id = _checked_role_id(call, str(properties["roleDefinitionId"]))
+    immutable = {"principalId": principal_id.lower(), "roleDefinitionId": role_id, "scope": _scope(call)}
+    return {
+        **immutable,
+        "principalType": _checked_principal_type(call, principal_id, properties),
+        **_mutable_fields(properties),
+    }
 
 
-def _free(properties: Document) -> Document:
-    """What an update may change."""
+def _mutable_fields(properties: Document) -> Document:
+    """The fields that an update may change: description, condition and its version; 400 if one is invalid."""
     description, condition = properties.get("description"), properties.get("condition")
     if len(str(description or "").encode()) > 2048:
         message = "The role assignment description exceeds the limit of 2048 bytes."
@@ -174,12 +191,13 @@ def _free(properties: Document) -> Document:
     return {"description": description, "condition": condition, "conditionVersion": version}
 
 
-def _role_id(call: Call, given: str) -> str:
-    found = _ROLE_ID.fullmatch(given)
-    if not found:
-        message = f"The role definition ID '{given}' is not valid."
+def _checked_role_id(call: Call, role_definition_id: str) -> str:
+    """The full id of a role definition that exists and can be assigned at the scope; 400 or 404 otherwise."""
+    match = _ROLE_ID.fullmatch(role_definition_id)
+    if not match:
+        message = f"The role definition ID '{role_definition_id}' is not valid."
         raise AzureError(status=400, code="InvalidRoleDefinitionId", message=message)
-    guid = found[2].lower()
+    guid = match[2].lower()
     definition = call.world.store.get(access.DEFINITIONS, guid)
     if definition is None or not _is_assignable(definition, _scope(call)):
         message = f"The specified role definition with ID '{guid.replace('-', '')}' does not exist."
@@ -188,13 +206,18 @@ def _role_id(call: Call, given: str) -> str:
 
 
 def _is_assignable(definition: Document, scope: str) -> bool:
-    inside = scope.rstrip("/").lower() + "/"
-    return any(inside.startswith(str(at).rstrip("/").lower() + "/") for at in definition["assignableScopes"])
+    """Whether the scope lies in one of the role's assignable scopes."""
+    scope_prefix = scope.rstrip("/").lower() + "/"
+    return any(
+        scope_prefix.startswith(str(assignable).rstrip("/").lower() + "/")
+        for assignable in definition["assignableScopes"]
+    )
 
 
-def _principal_type(call: Call, principal_id: str, properties: Document) -> str:
-    """The type named must be the principal's; 2022-04-01 takes `User` for granted, other versions look it up.
+def _checked_principal_type(call: Call, principal_id: str, properties: Document) -> str:
+    """The principal's type; 400 if the body names another.
 
+    Version 2022-04-01 assumes `User` when the body names none, other versions look the type up.
     https://github.com/Azure/azure-rest-api-specs/issues/21664
     """
     if directory.principal(call.world, principal_id) is None:
@@ -206,25 +229,25 @@ def _principal_type(call: Call, principal_id: str, properties: Document) -> str:
         )
         raise AzureError(status=400, code="PrincipalNotFound", message=message)
     default = "User" if call.query.get("api-version") == "2022-04-01" else "ServicePrincipal"
-    named = str(properties.get("principalType") or default)
-    if named != "ServicePrincipal":
+    principal_type = str(properties.get("principalType") or default)
+    if principal_type != "ServicePrincipal":
         message = (
             f"The PrincipalId '{principal_id.replace('-', '')}' has type 'ServicePrincipal' , which is different from "
-            f"specified PrinciaplType '{named}'."
+            f"specified PrinciaplType '{principal_type}'."
         )
         raise AzureError(status=400, code="UnmatchedPrincipalType", message=message)
-    return named
+    return principal_type
 
 
-def _check_new(world: World, wanted: Document) -> None:
-    """409 for the same role, principal and scope under another name; the limit of a subscription."""
+def _check_new(world: World, requested: Document) -> None:
+    """409 if the same role, principal and scope have another assignment; 400 at the subscription's limit."""
     count = 0
-    for old in assignments.everywhere(world):
+    for existing in assignments.everywhere(world):
         count += 1
-        if all(_same(old[name], wanted[name]) for name in _KEPT):
+        if all(_is_same_id(existing[name], requested[name]) for name in _IMMUTABLE):
             message = (
                 "The role assignment already exists. The ID of the existing role assignment is "
-                f"{str(old['name']).replace('-', '')}."
+                f"{str(existing['name']).replace('-', '')}."
             )
             raise AzureError(status=409, code="RoleAssignmentExists", message=message)
     if count >= _LIMIT:
@@ -232,48 +255,56 @@ def _check_new(world: World, wanted: Document) -> None:
         raise AzureError(status=400, code="RoleAssignmentLimitExceeded", message=message)
 
 
-def _check_kept(found: Document, wanted: Document) -> None:
-    if not all(_same(found[name], wanted[name]) for name in _KEPT):
+def _check_immutable(existing: Document, requested: Document) -> None:
+    """400 RoleAssignmentUpdateNotPermitted for an update that changes principal, role or scope."""
+    if not all(_is_same_id(existing[name], requested[name]) for name in _IMMUTABLE):
         message = "Tenant ID, application ID, principal ID, and scope are not allowed to be updated."
         raise AzureError(status=400, code="RoleAssignmentUpdateNotPermitted", message=message)
 
 
-def _write(call: Call, found: Document | None, wanted: Document) -> Document:
+def _store_assignment(call: Call, existing: Document | None, requested: Document) -> Document:
+    """Store an assignment, new or updated, with who wrote it and when."""
     now = f"{call.world.clock.now():%Y-%m-%dT%H:%M:%S.%f}0Z"
-    name, who = call.params["name"].lower(), call.who.object_id
-    made = found or {
-        "id": f"{wanted['scope'].rstrip('/')}/providers/{assignments.TYPE}/{name}",
+    name, caller_id = call.params["name"].lower(), call.who.object_id
+    identity = existing or {
+        "id": f"{requested['scope'].rstrip('/')}/providers/{assignments.TYPE}/{name}",
         "name": name,
         "type": assignments.TYPE,
         "createdOn": now,
-        "createdBy": who,
+        "createdBy": caller_id,
         "delegatedManagedIdentityResourceId": None,
     }
-    return assignments.put(call.world, {**wanted, **made, **_changed(wanted), "updatedOn": now, "updatedBy": who})
+    return assignments.put(
+        call.world, {**requested, **identity, **_updated_fields(requested), "updatedOn": now, "updatedBy": caller_id}
+    )
 
 
-def _changed(wanted: Document) -> Document:
-    return {name: wanted[name] for name in ("description", "condition", "conditionVersion", "principalType")}
+def _updated_fields(requested: Document) -> Document:
+    """The fields that an update takes over from the request."""
+    return {name: requested[name] for name in ("description", "condition", "conditionVersion", "principalType")}
 
 
-def _principal_in(term: str, text: str) -> str:
+def _filtered_principal_id(term: str, filter_text: str) -> str:
     """The id in `principalId eq '…'` or `assignedTo('…')`; there are no groups to expand."""
-    assigned = _ASSIGNED_TO.fullmatch(term)
-    if assigned:
-        return assigned[1]
-    for field, how, value in _terms(term, text):
-        if (field, how) == ("principalid", "eq"):
+    assigned_to = _ASSIGNED_TO.fullmatch(term)
+    if assigned_to:
+        return assigned_to[1]
+    for field, operator, value in _terms(term, filter_text):
+        if (field, operator) == ("principalid", "eq"):
             return value
-    raise _bad_filter(text)
+    raise _bad_filter(filter_text)
 
 
-def _terms(term: str, text: str) -> Iterator[tuple[str, str, str]]:
+def _terms(term: str, filter_text: str) -> Iterator[tuple[str, str, str]]:
+    """The terms of a filter; 400 UnsupportedFilter if it cannot be parsed."""
     try:
         yield from filters.terms(term)
     except AzureError as error:
-        raise _bad_filter(text) from error
+        raise _bad_filter(filter_text) from error
 
 
-def _bad_filter(text: str) -> AzureError:
-    message = f"The filter '{text}' is not supported. Supported filters are either 'atScope()' or 'principalId eq'."
+def _bad_filter(filter_text: str) -> AzureError:
+    message = (
+        f"The filter '{filter_text}' is not supported. Supported filters are either 'atScope()' or 'principalId eq'."
+    )
     return AzureError(status=400, code="UnsupportedFilter", message=message)

@@ -1,4 +1,4 @@
-"""Role definitions: the built-in ones, from a data file, and custom roles that the tenant makes.
+"""Role definitions: the built-in ones, from a data file, and the tenant's custom roles.
 
 https://learn.microsoft.com/rest/api/authorization/role-definitions
 """
@@ -32,71 +32,75 @@ SERVICE = arm_service(
 
 _LIST = "{scope:path}/providers/Microsoft.Authorization/roleDefinitions"
 _ONE = _LIST + "/{name}"
-_DATA = Path(__file__).parent / "role_definitions.json"
-_PARTS = ("actions", "notActions", "dataActions", "notDataActions")
+_BUILT_IN_ROLES_FILE = Path(__file__).parent / "role_definitions.json"
+_PERMISSION_FIELDS = ("actions", "notActions", "dataActions", "notDataActions")
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 @SERVICE.route("GET", "/providers/Microsoft.Authorization/roleDefinitions", action=None, why="public to the tenant")
 def list_tenant_definitions(call: Call) -> Reply:
-    """The built-in roles, without a scope."""
-    return _listing(call, "")
+    """List the role definitions, with ids without a scope."""
+    return _definitions_response(call, "")
 
 
 @SERVICE.route("GET", "/providers/Microsoft.Authorization/roleDefinitions/{name}", action=None, why="as the list")
 def get_tenant_definition(call: Call) -> Reply:
-    """A role without a scope."""
-    return Reply(body=_shown(_require(call), ""))
+    """One role definition, with an id without a scope."""
+    return Reply(body=_formatted(_require_definition(call), ""))
 
 
 @SERVICE.route("GET", _LIST, action=f"{TYPE}/read")
 def list_definitions(call: Call) -> Reply:
-    """Roles that can be assigned at the scope, by `$filter`: roleName eq, type eq, atScopeAndBelow()."""
-    return _listing(call, call.params["scope"])
+    """List roles that can be assigned at the scope, by `$filter`: roleName eq, type eq, atScopeAndBelow()."""
+    return _definitions_response(call, call.params["scope"])
 
 
 @SERVICE.route("GET", _ONE, action=f"{TYPE}/read")
 def get_definition(call: Call) -> Reply:
-    """One role by its GUID, whatever the scope before it."""
-    return Reply(body=_shown(_require(call), SUBSCRIPTION))
+    """One role by its GUID; the scope in the path does not matter."""
+    return Reply(body=_formatted(_require_definition(call), SUBSCRIPTION))
 
 
 @SERVICE.route("PUT", _ONE, action=f"{TYPE}/write")
 def set_definition(call: Call) -> Reply:
-    """Make or change a custom role: 201."""
+    """Create or update a custom role: 201."""
     name = call.params["name"].lower()
     if not _GUID.fullmatch(name):
         raise _invalid(f"The role definition ID '{name}' must be a GUID.")
-    found = call.world.store.get(access.DEFINITIONS, name)
-    if found is not None and found["roleType"] == "BuiltInRole":
-        message = f"The built-in role '{found['roleName']}' cannot be changed."
+    existing = call.world.store.get(access.DEFINITIONS, name)
+    if existing is not None and existing["roleType"] == "BuiltInRole":
+        message = f"The built-in role '{existing['roleName']}' cannot be changed."
         raise AzureError(status=403, code="RoleDefinitionUpdateNotPermitted", message=message)
-    wanted = _wanted(call, name)
+    role = _custom_role(call, name)
     now = f"{call.world.clock.now():%Y-%m-%dT%H:%M:%S.%f}0Z"
-    made = {"createdOn": (found or {}).get("createdOn", now), "updatedOn": now}
-    return Reply(status=201, body=_shown(call.world.store.put(access.DEFINITIONS, name, wanted | made), SUBSCRIPTION))
+    timestamps = {"createdOn": (existing or {}).get("createdOn", now), "updatedOn": now}
+    return Reply(
+        status=201, body=_formatted(call.world.store.put(access.DEFINITIONS, name, role | timestamps), SUBSCRIPTION)
+    )
 
 
 @SERVICE.route("DELETE", _ONE, action=f"{TYPE}/delete")
 def delete_definition(call: Call) -> Reply:
-    """200 with what was deleted, 204 when it was not there, 400 while assignments use it."""
+    """200 with the deleted role, 204 when there was none, 400 while assignments use it."""
     name = call.params["name"].lower()
-    found = call.world.store.get(access.DEFINITIONS, name)
-    if found is None:
+    role = call.world.store.get(access.DEFINITIONS, name)
+    if role is None:
         return Reply(status=204)
-    if found["roleType"] == "BuiltInRole":
-        message = f"The built-in role '{found['roleName']}' cannot be deleted."
+    if role["roleType"] == "BuiltInRole":
+        message = f"The built-in role '{role['roleName']}' cannot be deleted."
         raise AzureError(status=403, code="RoleDefinitionDeleteNotPermitted", message=message)
-    if any(str(used["roleDefinitionId"]).lower().endswith(name) for used in assignments.everywhere(call.world)):
+    if any(
+        str(assignment["roleDefinitionId"]).lower().endswith(name) for assignment in assignments.everywhere(call.world)
+    ):
         message = "There are existing role assignments referencing role (code: RoleDefinitionHasAssignments)"
         raise AzureError(status=400, code="RoleDefinitionHasAssignments", message=message)
     call.world.store.remove(access.DEFINITIONS, name)
-    return Reply(body=_shown(found, SUBSCRIPTION))
+    return Reply(body=_formatted(role, SUBSCRIPTION))
 
 
 def seed(world: World) -> None:
-    """The built-in roles, as https://learn.microsoft.com/azure/role-based-access-control/built-in-roles lists them."""
-    definitions: list[Document] = json.loads(_DATA.read_text(encoding="utf-8"))
+    """Store the built-in roles of https://learn.microsoft.com/azure/role-based-access-control/built-in-roles."""
+    definitions: list[Document] = json.loads(_BUILT_IN_ROLES_FILE.read_text(encoding="utf-8"))
     for definition in definitions:
         world.store.put(access.DEFINITIONS, definition["id"], definition)
 
@@ -104,45 +108,58 @@ def seed(world: World) -> None:
 SERVICE.seed = seed
 
 
-def _listing(call: Call, scope: str) -> Reply:
-    text = re.sub(
+def _definitions_response(call: Call, scope: str) -> Reply:
+    """The roles visible at a scope that match `$filter`."""
+    filter_text = re.sub(
         r"\s*(and\s+)?atScopeAndBelow\(\)(\s+and)?\s*", "", call.query.get("$filter", ""), flags=re.IGNORECASE
     )
-    terms = filters.terms(text)
-    found = (one for _, one in call.world.store.rows(access.DEFINITIONS) if _is_seen(one, scope))
-    shown = [_shown(one, SUBSCRIPTION if scope else "") for one in found if all(_holds(one, *term) for term in terms)]
-    return Reply(body={"value": shown})
+    terms = filters.terms(filter_text)
+    visible = (
+        definition for _, definition in call.world.store.rows(access.DEFINITIONS) if _is_visible(definition, scope)
+    )
+    matching = [
+        _formatted(definition, SUBSCRIPTION if scope else "")
+        for definition in visible
+        if all(_matches(definition, *term) for term in terms)
+    ]
+    return Reply(body={"value": matching})
 
 
-def _is_seen(definition: Document, scope: str) -> bool:
-    """A custom role is seen where it can be assigned, and above."""
+def _is_visible(definition: Document, scope: str) -> bool:
+    """Whether a role is visible at a scope: a custom role at, below and above its assignable scopes."""
     if definition["roleType"] == "BuiltInRole":
         return True
-    here = scope.rstrip("/").lower() + "/"
-    assignable = [str(at).rstrip("/").lower() + "/" for at in definition["assignableScopes"]]
-    return any(here.startswith(at) or at.startswith(here) for at in assignable)
+    scope_prefix = scope.rstrip("/").lower() + "/"
+    prefixes = [str(assignable_scope).rstrip("/").lower() + "/" for assignable_scope in definition["assignableScopes"]]
+    return any(
+        scope_prefix.startswith(assignable_scope) or assignable_scope.startswith(scope_prefix)
+        for assignable_scope in prefixes
+    )
 
 
-def _holds(definition: Document, field: str, how: str, value: str) -> bool:
-    if how != "eq" or field not in {"rolename", "type"}:
+def _matches(definition: Document, field: str, operator: str, value: str) -> bool:
+    """Whether a role matches one term of a filter; 400 for a field or operator that is not supported."""
+    if operator != "eq" or field not in {"rolename", "type"}:
         message = "The filter is not supported: roleName eq, type eq and atScopeAndBelow() are."
         raise AzureError(status=400, code="UnsupportedFilter", message=message)
-    there = definition["roleName"] if field == "rolename" else definition["roleType"]
-    return str(there).lower() == value.lower()
+    actual = definition["roleName"] if field == "rolename" else definition["roleType"]
+    return str(actual).lower() == value.lower()
 
 
-def _require(call: Call) -> Document:
+def _require_definition(call: Call) -> Document:
+    """The role definition that the path names; 404 RoleDefinitionDoesNotExist."""
     name = call.params["name"]
-    found = call.world.store.get(access.DEFINITIONS, name.lower())
-    if found is None:
+    definition = call.world.store.get(access.DEFINITIONS, name.lower())
+    if definition is None:
         message = f"The specified role definition with ID '{name}' does not exist."
         raise AzureError(status=404, code="RoleDefinitionDoesNotExist", message=message)
-    return found
+    return definition
 
 
-def _wanted(call: Call, name: str) -> Document:
-    given = bodies.wanted_properties(call.json())
-    role_name, assignable = given.get("roleName"), _list(given.get("assignableScopes"))
+def _custom_role(call: Call, name: str) -> Document:
+    """The custom role in the body; 400 if it is invalid, 409 if its name is taken."""
+    properties = bodies.wanted_properties(call.json())
+    role_name, assignable = properties.get("roleName"), _as_list(properties.get("assignableScopes"))
     if not role_name or not isinstance(role_name, str):
         raise _invalid("The role definition needs a roleName.")
     if not assignable:
@@ -152,34 +169,38 @@ def _wanted(call: Call, name: str) -> Document:
         "id": name,
         "roleName": role_name,
         "roleType": "CustomRole",
-        "description": given.get("description") or "",
-        "permissions": list(_permissions(_list(given.get("permissions")))),
+        "description": properties.get("description") or "",
+        "permissions": list(_checked_permissions(_as_list(properties.get("permissions")))),
         "assignableScopes": [str(scope) for scope in assignable],
         "createdBy": call.who.object_id,
         "updatedBy": call.who.object_id,
     }
 
 
-def _list(value: object) -> list[Any]:
+def _as_list(value: object) -> list[Any]:
+    """The value if it is a list, else an empty list."""
     return cast("list[Any]", value) if isinstance(value, list) else []
 
 
-def _permissions(given: list[Any]) -> Iterator[Document]:
-    for permission in given:
+def _checked_permissions(permissions: list[Any]) -> Iterator[Document]:
+    """The permissions of the body, with all four fields each; 400 if one is no object."""
+    for permission in permissions:
         if not isinstance(permission, dict):
             raise _invalid("Each permission must be an object.")
-        parts = cast("Document", permission)
-        yield {part: _patterns(part, parts.get(part)) for part in _PARTS}
+        fields = cast("Document", permission)
+        yield {field: _checked_patterns(field, fields.get(field)) for field in _PERMISSION_FIELDS}
 
 
-def _patterns(part: str, given: object) -> list[str]:
-    patterns = _list(given or [])
-    if (given and not isinstance(given, list)) or not all(isinstance(pattern, str) for pattern in patterns):
-        raise _invalid(f"{part} must be a list of strings.")
+def _checked_patterns(field: str, value: object) -> list[str]:
+    """The action patterns in one field of a permission; 400 unless they are strings."""
+    patterns = _as_list(value or [])
+    if (value and not isinstance(value, list)) or not all(isinstance(pattern, str) for pattern in patterns):
+        raise _invalid(f"{field} must be a list of strings.")
     return patterns
 
 
 def _check_name_free(world: World, role_name: str, name: str) -> None:
+    """409 if another role has this name; names compare without case."""
     for key, other in world.store.rows(access.DEFINITIONS):
         if key != name and str(other["roleName"]).lower() == role_name.lower():
             message = "A custom role with the same name already exists in this directory. Use a different name"
@@ -190,7 +211,8 @@ def _invalid(message: str) -> AzureError:
     return AzureError(status=400, code="InvalidRoleDefinition", message=message)
 
 
-def _shown(definition: Document, scope: str) -> Document:
+def _formatted(definition: Document, scope: str) -> Document:
+    """A role as an answer shows it; built-in roles have Azure's dates."""
     guid = str(definition["id"])
     return {
         "properties": {

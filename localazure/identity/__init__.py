@@ -1,4 +1,4 @@
-"""Microsoft.ManagedIdentity: user-assigned identities and what they trust."""
+"""Microsoft.ManagedIdentity: user-assigned identities and their federated credentials."""
 
 from localazure.identity import federated_credentials, user_assigned
 

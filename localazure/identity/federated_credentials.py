@@ -1,6 +1,6 @@
 """Federated credentials of user-assigned identities: which tokens of other issuers an identity trusts.
 
-They are kept and shown; the local Entra reaches no other issuer, so none of their tokens is taken.
+They are stored and returned only: the local Entra cannot reach another issuer and accepts none of their tokens.
 https://learn.microsoft.com/rest/api/managedidentity/federated-identity-credentials
 """
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 IDENTITY = "Microsoft.ManagedIdentity/userAssignedIdentities"
 TYPE = f"{IDENTITY}/federatedIdentityCredentials"
-_MOST = 20
+_MAX_CREDENTIALS = 20
 _NAME = re.compile(r"[0-9a-z][0-9a-z_-]{2,119}", re.IGNORECASE)
 SERVICE = arm_service(
     "federated credentials",
@@ -35,66 +35,73 @@ _ONE = _LIST + "/{name}"
 
 
 @SERVICE.route("GET", _LIST, action=f"{TYPE}/read")
-def list_federated(call: Call) -> Reply:
-    """Of an identity."""
-    found = resources.of_type(call.world, TYPE, _identity(call)["id"])
-    return Reply(body={"value": [resources.shown(one) for one in found]})
+def list_credentials(call: Call) -> Reply:
+    """List the federated credentials of an identity."""
+    credentials = resources.of_type(call.world, TYPE, _require_identity(call)["id"])
+    return Reply(body={"value": [resources.shown(credential) for credential in credentials]})
 
 
 @SERVICE.route("GET", _ONE, action=f"{TYPE}/read")
-def get_federated(call: Call) -> Reply:
-    """One."""
-    found = resources.find(call.world, f"{_identity(call)['id']}/federatedIdentityCredentials/{call.params['name']}")
-    if found is None:
+def get_credential(call: Call) -> Reply:
+    """One federated credential; 404 ResourceNotFound."""
+    credential = resources.find(
+        call.world, f"{_require_identity(call)['id']}/federatedIdentityCredentials/{call.params['name']}"
+    )
+    if credential is None:
         raise groups.resource_not_found(call, TYPE, call.params["identity"], call.params["name"])
-    return Reply(body=resources.shown(found))
+    return Reply(body=resources.shown(credential))
 
 
 @SERVICE.route("PUT", _ONE, action=f"{TYPE}/write")
-def set_federated(call: Call) -> Reply:
-    """201 for a new one, else 200; issuer and subject together are an identity's only once."""
-    identity, wanted = _identity(call), _wanted(call)
+def set_credential(call: Call) -> Reply:
+    """Create or replace a credential: 201 or 200. Issuer and subject are unique together within the identity."""
+    identity, properties = _require_identity(call), _requested_properties(call)
     name = call.params["name"]
     if not _NAME.fullmatch(name):
-        raise _bad(f"The federated identity credential name '{name}' is invalid.", "InvalidResourceName")
-    where = f"{identity['id']}/federatedIdentityCredentials/{name}"
-    found = resources.find(call.world, where)
-    others = [one for one in resources.of_type(call.world, TYPE, identity["id"]) if one != found]
-    _check_beside(wanted, others)
-    made = resources.put(call.world, {"id": where, "name": name, "type": TYPE, "properties": wanted})
-    return Reply(status=200 if found else 201, body=resources.shown(made))
+        raise _bad_request(f"The federated identity credential name '{name}' is invalid.", "InvalidResourceName")
+    credential_id = f"{identity['id']}/federatedIdentityCredentials/{name}"
+    existing = resources.find(call.world, credential_id)
+    others = [
+        credential for credential in resources.of_type(call.world, TYPE, identity["id"]) if credential != existing
+    ]
+    _check_unique(properties, others)
+    credential = resources.put(call.world, {"id": credential_id, "name": name, "type": TYPE, "properties": properties})
+    return Reply(status=200 if existing else 201, body=resources.shown(credential))
 
 
 @SERVICE.route("DELETE", _ONE, action=f"{TYPE}/delete")
-def delete_federated(call: Call) -> Reply:
-    """200 or 204."""
-    where = f"{_identity(call)['id']}/federatedIdentityCredentials/{call.params['name']}"
-    return Reply(status=200 if resources.delete(call.world, where) else 204)
+def delete_credential(call: Call) -> Reply:
+    """200, or 204 when there was none."""
+    credential_id = f"{_require_identity(call)['id']}/federatedIdentityCredentials/{call.params['name']}"
+    return Reply(status=200 if resources.delete(call.world, credential_id) else 204)
 
 
-def _identity(call: Call) -> Document:
+def _require_identity(call: Call) -> Document:
+    """The identity that the path names; 404 ResourceNotFound."""
     return groups.require_resource(call, IDENTITY, call.params["identity"])
 
 
-def _wanted(call: Call) -> Document:
-    given = bodies.wanted_properties(call.json())
+def _requested_properties(call: Call) -> Document:
+    """Issuer, subject and audiences of the body; 400 if one is missing."""
+    properties = bodies.wanted_properties(call.json())
     for name in ("issuer", "subject"):
-        if not isinstance(given.get(name), str) or not given[name]:
-            raise _bad(f"The property '{name}' of a federated identity credential is required.")
-    audiences: object = given.get("audiences")
+        if not isinstance(properties.get(name), str) or not properties[name]:
+            raise _bad_request(f"The property '{name}' of a federated identity credential is required.")
+    audiences: object = properties.get("audiences")
     if not isinstance(audiences, list) or len(audiences) != 1:  # pyright: ignore[reportUnknownArgumentType] - JSON
-        raise _bad("The property 'audiences' of a federated identity credential must have one value.")
-    return {"issuer": given["issuer"], "subject": given["subject"], "audiences": audiences}
+        raise _bad_request("The property 'audiences' of a federated identity credential must have one value.")
+    return {"issuer": properties["issuer"], "subject": properties["subject"], "audiences": audiences}
 
 
-def _check_beside(wanted: Document, others: list[Document]) -> None:
-    if len(others) >= _MOST:
-        raise _bad(f"Too many Federated Identity Credentials: at most {_MOST} are allowed.")
-    pairs = {(one["properties"]["issuer"], one["properties"]["subject"]) for one in others}
-    if (wanted["issuer"], wanted["subject"]) in pairs:
+def _check_unique(properties: Document, others: list[Document]) -> None:
+    """400 if the identity has its maximum of credentials; 409 if another has the same issuer and subject."""
+    if len(others) >= _MAX_CREDENTIALS:
+        raise _bad_request(f"Too many Federated Identity Credentials: at most {_MAX_CREDENTIALS} are allowed.")
+    pairs = {(credential["properties"]["issuer"], credential["properties"]["subject"]) for credential in others}
+    if (properties["issuer"], properties["subject"]) in pairs:
         message = "Issuer and subject combination already exists for this Managed Identity."
         raise AzureError(status=409, code="Conflict", message=message)
 
 
-def _bad(message: str, code: str = "BadRequest") -> AzureError:
+def _bad_request(message: str, code: str = "BadRequest") -> AzureError:
     return AzureError(status=400, code=code, message=message)

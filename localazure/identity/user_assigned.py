@@ -36,47 +36,47 @@ _NAME = re.compile(r"[0-9a-z][0-9a-z_-]{2,127}", re.IGNORECASE)
 
 @SERVICE.route("GET", _ONE, action=f"{TYPE}/read")
 def get_identity(call: Call) -> Reply:
-    """The identity."""
+    """One identity; 404 ResourceNotFound."""
     return Reply(body=resources.shown(groups.require_resource(call, TYPE, call.params["name"])))
 
 
 @SERVICE.route("PUT", _ONE, action=f"{TYPE}/write")
 def set_identity(call: Call) -> Reply:
-    """201 for a new identity, else 200: ids stay, tags are replaced."""
+    """Create or update an identity: 201 or 200. An update keeps the ids and replaces the tags."""
     groups.require_group(call)
     name, body = call.params["name"], call.json()
     _check_name(name)
     location, tags = regions.location_of(body), bodies.check_tags(body.get("tags"))
-    where = groups.resource_id(call, TYPE, name)
-    found = resources.find(call.world, where)
-    if found is None:
-        return Reply(status=201, body=resources.shown(_create(call.world, where, location, tags)))
-    regions.check_location_kept(found, location)
-    return Reply(body=resources.shown(resources.put(call.world, {**found, "tags": tags})))
+    identity_id = groups.resource_id(call, TYPE, name)
+    existing = resources.find(call.world, identity_id)
+    if existing is None:
+        return Reply(status=201, body=resources.shown(_create(call.world, identity_id, location, tags)))
+    regions.check_location_kept(existing, location)
+    return Reply(body=resources.shown(resources.put(call.world, {**existing, "tags": tags})))
 
 
 @SERVICE.route("PATCH", _ONE, action=f"{TYPE}/write")
 def update_identity(call: Call) -> Reply:
-    """Tags, when given, replace those that are there."""
-    found, body = groups.require_resource(call, TYPE, call.params["name"]), call.json()
+    """Replace the tags of an identity if the body has any."""
+    identity, body = groups.require_resource(call, TYPE, call.params["name"]), call.json()
     if body.get("tags") is not None:
-        found["tags"] = bodies.check_tags(body["tags"])
-    return Reply(body=resources.shown(resources.put(call.world, found)))
+        identity["tags"] = bodies.check_tags(body["tags"])
+    return Reply(body=resources.shown(resources.put(call.world, identity)))
 
 
 @SERVICE.route("DELETE", _ONE, action=f"{TYPE}/delete")
 def delete_identity(call: Call) -> Reply:
-    """200 or 204; the principal goes with it, what was assigned to the principal stays as an orphan."""
+    """200, or 204 when there was none. The principal goes too; its role assignments stay as orphans."""
     groups.require_group(call)
-    where = groups.resource_id(call, TYPE, call.params["name"])
-    return Reply(status=200 if resources.delete(call.world, where) else 204)
+    identity_id = groups.resource_id(call, TYPE, call.params["name"])
+    return Reply(status=200 if resources.delete(call.world, identity_id) else 204)
 
 
 @SERVICE.route("GET", _LIST, action=f"{TYPE}/read")
 def list_group_identities(call: Call) -> Reply:
-    """The identities of a group."""
-    found = list(resources.of_type(call.world, TYPE, groups.require_group(call)["id"]))
-    return Reply(body={"value": [resources.shown(one) for one in filters.apply(call, found)]})
+    """List the identities of a group."""
+    identities = list(resources.of_type(call.world, TYPE, groups.require_group(call)["id"]))
+    return Reply(body={"value": [resources.shown(identity) for identity in filters.apply(call, identities)]})
 
 
 @SERVICE.route(
@@ -86,11 +86,15 @@ def list_group_identities(call: Call) -> Reply:
     why="shows what the caller may read",
 )
 def list_identities(call: Call) -> Reply:
-    """The identities of the subscription."""
+    """List the identities of the subscription that the caller may read."""
     scopes.scope(call)
-    found = resources.of_type(call.world, TYPE, SUBSCRIPTION)
-    seen = [one for one in found if access.allows(call.world, call.who.object_id, f"{TYPE}/read", one["id"])]
-    return Reply(body={"value": [resources.shown(one) for one in filters.apply(call, seen)]})
+    identities = resources.of_type(call.world, TYPE, SUBSCRIPTION)
+    readable = [
+        identity
+        for identity in identities
+        if access.allows(call.world, call.who.object_id, f"{TYPE}/read", identity["id"])
+    ]
+    return Reply(body={"value": [resources.shown(identity) for identity in filters.apply(call, readable)]})
 
 
 @SERVICE.route(
@@ -99,7 +103,7 @@ def list_identities(call: Call) -> Reply:
     action="Microsoft.ManagedIdentity/identities/read",
 )
 def get_system_assigned(call: Call) -> Reply:
-    """The identity that a resource brought along; 404 for one without."""
+    """The system-assigned identity of a resource; 404 for a resource without one."""
     owner: Document = resources.find(call.world, call.params["scope"]) or {}
     identity: Document = owner.get("identity") or {}
     principal_id = str(identity.get("principalId", ""))
@@ -108,13 +112,19 @@ def get_system_assigned(call: Call) -> Reply:
         message = f"The resource '{call.params['scope']}' has no system assigned identity."
         raise AzureError(status=404, code="ResourceNotFound", message=message)
     ids = {"tenantId": TENANT_ID, "principalId": principal_id, "clientId": principal["appId"]}
-    kind = "Microsoft.ManagedIdentity/Identities"
-    named: Document = {"id": call.path, "name": "default", "type": kind, "location": owner["location"], "tags": {}}
-    return Reply(body={**named, "properties": ids})
+    resource_type = "Microsoft.ManagedIdentity/Identities"
+    resource: Document = {
+        "id": call.path,
+        "name": "default",
+        "type": resource_type,
+        "location": owner["location"],
+        "tags": {},
+    }
+    return Reply(body={**resource, "properties": ids})
 
 
 def seed(world: World) -> None:
-    """The identity of the given cluster, in the given group."""
+    """Store the identity of the predefined cluster, in the predefined group."""
     groups.seed_group(world)
     if resources.find(world, GIVEN_IDENTITY) is None:
         _create(world, GIVEN_IDENTITY, REGION, {})
@@ -123,22 +133,24 @@ def seed(world: World) -> None:
 SERVICE.seed = seed
 
 
-def _create(world: World, where: str, location: str, tags: dict[str, str]) -> Document:
-    name = where.rsplit("/", 1)[-1]
-    principal = directory.create_managed_identity(world, name, where)
+def _create(world: World, identity_id: str, location: str, tags: dict[str, str]) -> Document:
+    """Store a new identity and its principal in the directory."""
+    name = identity_id.rsplit("/", 1)[-1]
+    principal = directory.create_managed_identity(world, name, identity_id)
     ids = {"tenantId": TENANT_ID, "principalId": principal["id"], "clientId": principal["appId"]}
-    document: Document = {"id": where, "name": name, "type": TYPE, "location": location, "tags": tags}
+    document: Document = {"id": identity_id, "name": name, "type": TYPE, "location": location, "tags": tags}
     return resources.put(world, {**document, "properties": ids})
 
 
-def _forget_principal(world: World, document: Document) -> None:
+def _delete_principal(world: World, document: Document) -> None:
     directory.delete_principal(world, document["properties"]["principalId"])
 
 
-resources.on_delete[TYPE.lower()] = _forget_principal
+resources.on_delete[TYPE.lower()] = _delete_principal
 
 
 def _check_name(name: str) -> None:
+    """400 InvalidResourceName for a name that Azure does not allow."""
     if not _NAME.fullmatch(name):
         message = (
             f"The resource name '{name}' is invalid. It must start with a letter or number and contain 3 to 128 "

@@ -1,4 +1,4 @@
-"""What providers can do, as `az provider operation` and the SDKs ask; and lists that are empty here."""
+"""The operations of resource providers, as az and the SDKs read them; lists that are always empty."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ def arm(azure: LocalAzure) -> Manager:
 
 
 @pytest.mark.parametrize("namespace", ["Microsoft.KeyVault", "microsoft.storage", "Microsoft.DataFactory"])
-def test_operations_of_a_provider_are_anybodys_to_read(azure: LocalAzure, namespace: str) -> None:
+def test_any_caller_may_read_the_operations_of_a_provider(azure: LocalAzure, namespace: str) -> None:
     client, secret = azure.new_client("nobody")
     token = azure.token(client_id=client, secret=secret)
     url = f"https://management.azure.com/providers/{namespace}/operations?api-version=2022-07-01"
-    answer = azure.request("GET", url, token=token)
-    assert answer.status == 200
-    assert {"name", "display", "isDataAction"} <= answer.json()["value"][0].keys()
-    assert all(one["name"].lower().startswith(namespace.lower()) for one in answer.json()["value"])
+    response = azure.request("GET", url, token=token)
+    assert response.status == 200
+    assert {"name", "display", "isDataAction"} <= response.json()["value"][0].keys()
+    assert all(operation["name"].lower().startswith(namespace.lower()) for operation in response.json()["value"])
 
 
-def test_operations_of_all_providers_are_sorted_by_resource_type(azure: LocalAzure) -> None:
+def test_operations_of_all_providers_are_grouped_by_resource_type(azure: LocalAzure) -> None:
     root = "https://management.azure.com/providers/Microsoft.Authorization/providerOperations"
-    every = azure.request("GET", f"{root}?api-version=2022-04-01").json()["value"]
-    one = azure.request("GET", f"{root}/Microsoft.KeyVault?api-version=2022-04-01&$expand=resourceTypes").json()
-    assert one in every
-    assert "vaults" in {kind["name"] for kind in one["resourceTypes"]}
+    providers = azure.request("GET", f"{root}?api-version=2022-04-01").json()["value"]
+    key_vault = azure.request("GET", f"{root}/Microsoft.KeyVault?api-version=2022-04-01&$expand=resourceTypes").json()
+    assert key_vault in providers
+    assert "vaults" in {resource_type["name"] for resource_type in key_vault["resourceTypes"]}
     unknown = azure.request("GET", f"{root}/Microsoft.Nothing?api-version=2022-04-01")
     assert code(unknown) == (404, "InvalidResourceNamespace")
 
 
-@pytest.mark.parametrize("kind", ["privateEndpointConnections", "keys"])
-def test_what_a_vault_has_none_of_is_an_empty_list(arm: Manager, kind: str) -> None:
+@pytest.mark.parametrize("child", ["privateEndpointConnections", "keys"])
+def test_a_vault_lists_no_keys_and_no_private_endpoints(arm: Manager, child: str) -> None:
     path = arm.vault()
-    assert arm("GET", f"{path}/{kind}").json() == {"value": []}
-    missing = arm("GET", f"{path}x/{kind}")
+    assert arm("GET", f"{path}/{child}").json() == {"value": []}
+    missing = arm("GET", f"{path}x/{child}")
     assert code(missing) == (404, "ResourceNotFound")
 
 
@@ -50,7 +50,7 @@ def test_the_subscription_has_no_classic_administrators(arm: Manager) -> None:
     assert arm("GET", "/providers/Microsoft.Authorization/classicAdministrators").json() == {"value": []}
 
 
-def test_what_an_account_and_a_factory_never_have_is_an_empty_list_or_a_404_of_its_own(arm: Manager) -> None:
+def test_unsupported_children_of_accounts_and_factories_are_empty_lists_or_a_404(arm: Manager) -> None:
     base = f"{arm.group()}/providers/Microsoft.Storage/storageAccounts/stone"
     body = {"location": "westeurope", "kind": "StorageV2", "sku": {"name": "Standard_LRS"}}
     assert arm("PUT", base, body, version="2023-05-01").status == 202

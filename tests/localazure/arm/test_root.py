@@ -21,15 +21,15 @@ def arm(azure: LocalAzure) -> Manager:
     return Manager(azure=azure)
 
 
-def test_a_group_lives_and_dies_by_the_sdk(azure_env: LocalAzure) -> None:
+def test_the_sdk_creates_lists_and_deletes_a_group(azure_env: LocalAzure) -> None:
     azure = azure_env
     secret = azure.operator_secret.reveal()
     with (
         ClientSecretCredential(azure.tenant_id, azure.operator_client_id, secret) as credential,
         ResourceManagementClient(credential, azure.subscription_id) as client,
     ):
-        made = client.resource_groups.create_or_update("rg-sdk", {"location": "westeurope", "tags": {"a": "b"}})
-        assert made.id == f"{azure.subscription}/resourceGroups/rg-sdk"
+        created = client.resource_groups.create_or_update("rg-sdk", {"location": "westeurope", "tags": {"a": "b"}})
+        assert created.id == f"{azure.subscription}/resourceGroups/rg-sdk"
         assert client.resource_groups.check_existence("RG-SDK")
         assert "rg-sdk" in [group.name for group in client.resource_groups.list()]
         client.resource_groups.begin_delete("rg-sdk").result()
@@ -38,10 +38,10 @@ def test_a_group_lives_and_dies_by_the_sdk(azure_env: LocalAzure) -> None:
             client.resource_groups.get("rg-sdk")
 
 
-def test_a_group_is_201_when_new_and_200_when_there_and_keeps_its_place(arm: Manager) -> None:
+def test_a_put_of_a_group_is_201_or_200_and_cannot_move_it(arm: Manager) -> None:
     assert arm("PUT", "/resourcegroups/rg-one", {"location": "West Europe", "tags": {"a": "1"}}).status == 201
-    again = arm("PUT", "/resourceGroups/RG-ONE", {"location": "westeurope"})
-    assert (again.status, again.json()["name"], again.json().get("tags")) == (200, "rg-one", None)
+    replaced = arm("PUT", "/resourceGroups/RG-ONE", {"location": "westeurope"})
+    assert (replaced.status, replaced.json()["name"], replaced.json().get("tags")) == (200, "rg-one", None)
     moved = arm("PUT", "/resourcegroups/rg-one", {"location": "eastus"})
     assert code(moved) == (409, "InvalidResourceGroupLocation")
 
@@ -61,19 +61,19 @@ def test_a_patch_of_a_group_replaces_its_tags(arm: Manager) -> None:
         ("rg-one", {"location": "westeurope", "tags": {"a": "x" * 257}}, "InvalidTagValueLength"),
     ],
 )
-def test_azure_refuses_a_bad_group(arm: Manager, name: str, body: dict[str, object], expected: str) -> None:
+def test_an_invalid_group_is_a_400(arm: Manager, name: str, body: dict[str, object], expected: str) -> None:
     assert code(arm("PUT", f"/resourcegroups/{name}", body)) == (400, expected)
 
 
-def test_a_group_is_there_until_everything_in_it_is_gone(arm: Manager) -> None:
+def test_a_group_is_deleting_until_everything_in_it_is_deleted(arm: Manager) -> None:
     vault = arm.vault(group="rg-one")
-    gone = arm("DELETE", "/resourcegroups/rg-one")
-    assert (gone.status, gone.body) == (202, b"")
+    accepted = arm("DELETE", "/resourcegroups/rg-one")
+    assert (accepted.status, accepted.body) == (202, b"")
     assert arm("GET", "/resourcegroups/rg-one").json()["properties"]["provisioningState"] == "Deleting"
     assert code(arm("PUT", vault, arm.vault_body())) == (409, "ResourceGroupBeingDeleted")
-    assert arm.azure.request("GET", gone.headers["location"]).status == 202
+    assert arm.azure.request("GET", accepted.headers["location"]).status == 202
     arm.azure.advance(5)
-    assert arm.azure.request("GET", gone.headers["location"]).status == 200
+    assert arm.azure.request("GET", accepted.headers["location"]).status == 200
     assert arm("HEAD", "/resourcegroups/rg-one").status == 404
     assert code(arm("GET", vault)) == (404, "ResourceGroupNotFound")
     assert code(arm("DELETE", "/resourcegroups/rg-one")) == (404, "ResourceGroupNotFound")
@@ -86,7 +86,7 @@ def test_resources_are_listed_by_tag_and_type(arm: Manager) -> None:
     assert arm("PATCH", f"{vault}/providers/Microsoft.Resources/tags/default", tags).status == 200
 
     def names(path: str) -> list[str]:
-        return [one["name"] for one in arm("GET", path).json()["value"]]
+        return [item["name"] for item in arm("GET", path).json()["value"]]
 
     assert names("/resources?$filter=tagName eq 'OWNER' and tagValue eq 'me'") == ["kv-tagged"]
     assert names("/resources?$filter=tagName eq 'owner' and tagValue eq 'Me'") == []
@@ -99,9 +99,9 @@ def test_tags_are_merged_and_deleted_without_touching_others(arm: Manager) -> No
     path = f"{arm.group()}/providers/Microsoft.Resources/tags/default"
 
     def patch(operation: str, **tags: str) -> dict[str, str]:
-        answer = arm("PATCH", path, {"operation": operation, "properties": {"tags": tags}})
-        assert answer.status == 200, answer.json()
-        return answer.json()["properties"]["tags"]
+        response = arm("PATCH", path, {"operation": operation, "properties": {"tags": tags}})
+        assert response.status == 200, response.json()
+        return response.json()["properties"]["tags"]
 
     assert patch("Merge", a="1", b="2") == {"a": "1", "b": "2"}
     assert patch("Merge", A="3") == {"b": "2", "A": "3"}
@@ -111,14 +111,14 @@ def test_tags_are_merged_and_deleted_without_touching_others(arm: Manager) -> No
     assert arm("GET", "/resourceGroups/rg-one").json()["tags"] == {"c": "4"}
 
 
-def test_a_caller_without_roles_sees_nothing_and_is_told_what_it_lacks(arm: Manager) -> None:
+def test_a_caller_without_roles_sees_nothing_and_the_403_names_the_missing_action(arm: Manager) -> None:
     arm.group()
     someone = arm.someone()
-    stranger = arm.as_(someone)
-    listed = arm.azure.request("GET", f"{ARM}/subscriptions?api-version=2022-12-01", token=stranger.token)
+    caller = arm.as_(someone)
+    listed = arm.azure.request("GET", f"{ARM}/subscriptions?api-version=2022-12-01", token=caller.token)
     assert listed.json()["value"] == []
-    assert stranger("GET", "/resourceGroups").json()["value"] == []
-    refused = stranger("GET", "/resourceGroups/rg-one")
+    assert caller("GET", "/resourceGroups").json()["value"] == []
+    refused = caller("GET", "/resourceGroups/rg-one")
     assert code(refused) == (403, "AuthorizationFailed")
     assert refused.json()["error"]["message"] == (
         f"The client '{someone.app_id}' with object id '{someone.object_id}' does not have authorization to perform "
@@ -134,7 +134,7 @@ def test_a_caller_with_a_role_on_one_group_sees_that_group(arm: Manager) -> None
     someone = arm.someone()
     assert arm.grant("/resourceGroups/rg-one", "Reader", someone.object_id).status == 201
     reader = arm.as_(someone)
-    assert [one["name"] for one in reader("GET", "/resourceGroups").json()["value"]] == ["rg-one"]
+    assert [item["name"] for item in reader("GET", "/resourceGroups").json()["value"]] == ["rg-one"]
     assert reader("GET", "").json()["subscriptionId"] == arm.azure.subscription_id
 
 
@@ -145,11 +145,13 @@ def test_a_caller_with_a_role_on_one_group_sees_that_group(arm: Manager) -> None
         ("/subscriptions/nonsense/resourceGroups/x", (400, "InvalidSubscriptionId")),
     ],
 )
-def test_another_subscription_is_not_here(azure: LocalAzure, path: str, expected: tuple[int, str]) -> None:
+def test_another_subscription_is_a_404_and_a_malformed_id_a_400(
+    azure: LocalAzure, path: str, expected: tuple[int, str]
+) -> None:
     assert code(azure.request("GET", f"{ARM}{path}?api-version=2022-09-01")) == expected
 
 
-def test_an_unknown_provider_is_the_gateways_error(arm: Manager) -> None:
+def test_an_unknown_provider_is_an_invalid_resource_namespace(arm: Manager) -> None:
     arm.group()
     assert code(arm("GET", "/resourceGroups/rg-one/providers/Microsoft.Nope/x/y")) == (404, "InvalidResourceNamespace")
     assert code(arm("GET", "/providers/Microsoft.Nope")) == (404, "InvalidResourceNamespace")
@@ -157,17 +159,17 @@ def test_an_unknown_provider_is_the_gateways_error(arm: Manager) -> None:
     assert arm("POST", "/providers/Microsoft.KeyVault/register").status == 200
 
 
-def test_the_metadata_is_public_and_has_two_shapes(azure: LocalAzure) -> None:
+def test_the_cloud_metadata_is_public_and_older_versions_are_a_list(azure: LocalAzure) -> None:
     new = azure.request("GET", f"{ARM}/metadata/endpoints?api-version=2022-09-01", token="").json()
     assert new["suffixes"]["keyVaultDns"] == "vault.azure.net"
     old = azure.request("GET", f"{ARM}/metadata/endpoints?api-version=2019-05-01", token="").json()
     assert old[0]["authentication"]["loginEndpoint"] == "https://login.microsoftonline.com"
 
 
-def test_the_tenant_comes_with_its_group_and_identity(arm: Manager) -> None:
+def test_a_new_tenant_has_the_predefined_group_and_identity(arm: Manager) -> None:
     identity = "Microsoft.ManagedIdentity/userAssignedIdentities"
-    found = arm("GET", f"/resourceGroups/flink-platform/resources?$filter=resourceType eq '{identity}'").json()
-    assert [one["name"] for one in found["value"]] == ["flink-identity"]
+    listed = arm("GET", f"/resourceGroups/flink-platform/resources?$filter=resourceType eq '{identity}'").json()
+    assert [item["name"] for item in listed["value"]] == ["flink-identity"]
 
 
 def test_a_group_goes_into_a_region_that_exists(azure: LocalAzure) -> None:
@@ -181,12 +183,12 @@ def test_a_group_goes_into_a_region_that_exists(azure: LocalAzure) -> None:
     assert arm("PUT", "/resourceGroups/rg-fr", {"location": "France Central"}).json()["location"] == "francecentral"
 
 
-def test_a_region_tells_where_it_is_and_which_is_its_pair(azure: LocalAzure) -> None:
+def test_a_region_has_coordinates_and_a_paired_region(azure: LocalAzure) -> None:
     arm = Manager(azure=azure)
-    found = {region["name"]: region for region in arm("GET", "/locations").json()["value"]}
-    assert found["westeurope"]["regionalDisplayName"] == "(Europe) West Europe"
+    regions = {region["name"]: region for region in arm("GET", "/locations").json()["value"]}
+    assert regions["westeurope"]["regionalDisplayName"] == "(Europe) West Europe"
     paired = [{"name": "northeurope", "id": f"{azure.subscription}/locations/northeurope"}]
-    assert found["westeurope"]["metadata"] == {
+    assert regions["westeurope"]["metadata"] == {
         "regionType": "Physical",
         "regionCategory": "Recommended",
         "geographyGroup": "Europe",
@@ -195,11 +197,11 @@ def test_a_region_tells_where_it_is_and_which_is_its_pair(azure: LocalAzure) -> 
         "physicalLocation": "Netherlands",
         "pairedRegion": paired,
     }
-    assert "pairedRegion" not in found["polandcentral"]["metadata"]
+    assert "pairedRegion" not in regions["polandcentral"]["metadata"]
 
 
 @pytest.mark.parametrize("version", ["2018-07-02", "2014-01-01", "2021-04-01-preview"])
-def test_a_version_that_a_type_never_had_is_refused_in_azures_words(azure: LocalAzure, version: str) -> None:
+def test_an_api_version_that_a_type_never_had_is_refused_as_azure_does(azure: LocalAzure, version: str) -> None:
     arm = Manager(azure=azure)
     accounts = f"{arm.group()}/providers/Microsoft.Storage/storageAccounts"
     body = {"location": "westeurope", "kind": "StorageV2", "sku": {"name": "Standard_LRS"}}
@@ -220,12 +222,12 @@ def test_tags_are_counted_over_the_subscription(azure: LocalAzure) -> None:
     arm = Manager(azure=azure)
     for name, value in (("rg-a", "x"), ("rg-b", "x"), ("rg-c", "y")):
         arm("PUT", f"/resourceGroups/{name}", {"location": "westeurope", "tags": {"team": value}})
-    (team,) = [one for one in arm("GET", "/tagNames").json()["value"] if one["tagName"] == "team"]
+    (team,) = [item for item in arm("GET", "/tagNames").json()["value"] if item["tagName"] == "team"]
     assert team["count"] == {"type": "Total", "value": 3}
-    assert {one["tagValue"]: one["count"]["value"] for one in team["values"]} == {"x": 2, "y": 1}
+    assert {item["tagValue"]: item["count"]["value"] for item in team["values"]} == {"x": 2, "y": 1}
 
 
-def test_nothing_is_made_by_a_provider_that_is_not_registered(arm: Manager) -> None:
+def test_nothing_is_created_by_an_unregistered_provider(arm: Manager) -> None:
     group = arm.group()
     assert arm("POST", "/providers/Microsoft.ManagedIdentity/unregister").json()["registrationState"] == "NotRegistered"
     path = f"{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/one"
@@ -240,28 +242,28 @@ def test_nothing_is_made_by_a_provider_that_is_not_registered(arm: Manager) -> N
     assert code(free) == (409, "CannotUnregisterRegistrationFreeResourceProvider")
 
 
-def test_a_list_of_resources_says_when_each_was_made_and_changed_on_demand(arm: Manager) -> None:
+def test_a_list_of_resources_has_created_and_changed_times_on_expand(arm: Manager) -> None:
     vault = arm.vault()
 
     def listed(expand: str) -> dict[str, str]:
-        answer = arm("GET", f"/resources?$expand={expand}&$filter=resourceType eq 'Microsoft.KeyVault/vaults'")
-        return next(item for item in answer.json()["value"] if item["id"].lower().endswith(vault.lower()))
+        response = arm("GET", f"/resources?$expand={expand}&$filter=resourceType eq 'Microsoft.KeyVault/vaults'")
+        return next(item for item in response.json()["value"] if item["id"].lower().endswith(vault.lower()))
 
     assert "createdTime" not in listed("")
     first = listed("createdTime,changedTime,provisioningState")
     assert (first["createdTime"], first["provisioningState"]) == (first["changedTime"], "Succeeded")
     arm.azure.advance(60)
     assert arm("PATCH", vault, {"tags": {"a": "b"}}).status == 200
-    then = listed("createdTime,changedTime")
-    assert first["createdTime"] == then["createdTime"] < then["changedTime"]
-    assert "provisioningState" not in then
+    later = listed("createdTime,changedTime")
+    assert first["createdTime"] == later["createdTime"] < later["changedTime"]
+    assert "provisioningState" not in later
 
 
-def test_the_tenant_knows_each_provider_but_no_state_of_it(azure: LocalAzure) -> None:
+def test_a_provider_of_the_tenant_has_no_registration_state(azure: LocalAzure) -> None:
     base = f"{ARM}/providers"
-    found = azure.request("GET", f"{base}/microsoft.storage?api-version=2022-09-01").json()
-    assert (found["id"], found["namespace"]) == ("/providers/Microsoft.Storage", "Microsoft.Storage")
-    assert "storageAccounts" in [kind["resourceType"] for kind in found["resourceTypes"]]
-    assert "registrationState" not in found
+    provider = azure.request("GET", f"{base}/microsoft.storage?api-version=2022-09-01").json()
+    assert (provider["id"], provider["namespace"]) == ("/providers/Microsoft.Storage", "Microsoft.Storage")
+    assert "storageAccounts" in [resource_type["resourceType"] for resource_type in provider["resourceTypes"]]
+    assert "registrationState" not in provider
     unknown = azure.request("GET", f"{base}/Microsoft.Nope?api-version=2022-09-01")
     assert code(unknown) == (404, "InvalidResourceNamespace")

@@ -1,4 +1,4 @@
-"""User-assigned identities: their life, their principal, the one that a tenant comes with."""
+"""User-assigned identities: create, list, delete; their principal; the predefined one."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ def arm(azure: LocalAzure) -> Manager:
     return Manager(azure=azure, version="2023-01-31")
 
 
-def test_an_identity_is_201_when_new_and_200_when_there(arm: Manager) -> None:
+def test_a_put_of_an_identity_is_201_or_200_and_keeps_its_ids(arm: Manager) -> None:
     path = f"{arm.group()}/{IDENTITIES}/id-one"
-    made = arm("PUT", path, BODY)
-    again = arm("PUT", path, {**BODY, "tags": {"a": "b"}})
-    assert (made.status, again.status) == (201, 200)
-    assert again.json()["properties"] == made.json()["properties"]
-    assert again.json()["tags"] == {"a": "b"}
+    created = arm("PUT", path, BODY)
+    replaced = arm("PUT", path, {**BODY, "tags": {"a": "b"}})
+    assert (created.status, replaced.status) == (201, 200)
+    assert replaced.json()["properties"] == created.json()["properties"]
+    assert replaced.json()["tags"] == {"a": "b"}
     assert code(arm("PUT", f"{arm.group()}/{IDENTITIES}/ab", BODY)) == (400, "InvalidResourceName")
 
 
-def test_an_identity_is_a_principal_until_it_is_deleted(arm: Manager) -> None:
+def test_an_identity_has_a_principal_until_it_is_deleted(arm: Manager) -> None:
     path = f"{arm.group()}/{IDENTITIES}/id-one"
     ids = arm("PUT", path, BODY).json()["properties"]
     principal = arm.azure.graph("GET", f"servicePrincipals/{ids['principalId']}").json()
@@ -44,6 +44,8 @@ def test_an_identity_is_a_principal_until_it_is_deleted(arm: Manager) -> None:
 
 def test_identities_are_listed_by_group_and_subscription(arm: Manager) -> None:
     arm("PUT", f"{arm.group()}/{IDENTITIES}/id-one", BODY)
-    assert [one["name"] for one in arm("GET", f"/resourceGroups/rg-one/{IDENTITIES}").json()["value"]] == ["id-one"]
-    names = {one["name"] for one in arm("GET", f"/{IDENTITIES}").json()["value"]}
+    assert [identity["name"] for identity in arm("GET", f"/resourceGroups/rg-one/{IDENTITIES}").json()["value"]] == [
+        "id-one"
+    ]
+    names = {identity["name"] for identity in arm("GET", f"/{IDENTITIES}").json()["value"]}
     assert names == {"flink-identity", "id-one"}
