@@ -1,4 +1,4 @@
-"""JSON batching of Graph: up to 20 requests in one, each answered as if it had come alone.
+"""JSON batching of Graph: up to 20 requests in one, each answered as if it had been sent alone.
 
 https://learn.microsoft.com/graph/json-batching
 """
@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from localazure.app import service
 from localazure.app.call import AzureError, Reply
 from localazure.graph import access
-from localazure.graph.access import bad
+from localazure.graph.access import bad_request
 from localazure.graph.routes import graph_service
 
 if TYPE_CHECKING:
@@ -23,71 +23,80 @@ if TYPE_CHECKING:
     Request = dict[str, Any]
 
 SERVICE = graph_service("graph batch", r"/\$batch/?")
-_MOST = 20
+_MAX_REQUESTS = 20
 
 
 @SERVICE.route("POST", "/{version}/$batch", action=None, why="each request inside is decided by its own service")
-def run(call: Call) -> Reply:
-    """200 with every answer; a request whose predecessor failed is not tried and is a 424."""
+def run_batch(call: Call) -> Reply:
+    """200 with every response. A request that depends on a failed one is not run and answers 424."""
     requests: object = call.json().get("requests")
-    listed = cast("list[Any]", requests) if isinstance(requests, list) else []
-    if not listed or not all(_is_request(one) for one in listed):
-        raise bad("Invalid batch payload format.", "BadRequest")
-    if len(listed) > _MOST:
-        raise bad(f"Number of batch request steps exceeds the maximum value of {_MOST}.", "MaximumValueExceeded")
-    if len({one["id"] for one in listed}) < len(listed):
-        raise bad("Request Id has to be unique in a batch.", "BadRequest")
-    answers: dict[str, Request] = {}
-    for one in listed:
-        answers[one["id"]] = _answer(call, one, answers)
-    return Reply(body={"responses": list(answers.values())})
+    items = cast("list[Any]", requests) if isinstance(requests, list) else []
+    if not items or not all(_is_request(request) for request in items):
+        raise bad_request("Invalid batch payload format.", "BadRequest")
+    if len(items) > _MAX_REQUESTS:
+        raise bad_request(
+            f"Number of batch request steps exceeds the maximum value of {_MAX_REQUESTS}.", "MaximumValueExceeded"
+        )
+    if len({request["id"] for request in items}) < len(items):
+        raise bad_request("Request Id has to be unique in a batch.", "BadRequest")
+    responses: dict[str, Request] = {}
+    for request in items:
+        responses[request["id"]] = _response_item(call, request, responses)
+    return Reply(body={"responses": list(responses.values())})
 
 
-def _is_request(one: object) -> bool:
-    if not isinstance(one, dict):
+def _is_request(item: object) -> bool:
+    """Whether an item of the batch has the shape of a request, with id, method and URL."""
+    if not isinstance(item, dict):
         return False
-    found = cast("Request", one)
-    shapes = isinstance(found.get("headers") or {}, dict) and isinstance(found.get("dependsOn") or [], list)
-    return shapes and all(isinstance(found.get(name), str) and found[name] for name in ("id", "method", "url"))
+    request = cast("Request", item)
+    has_valid_types = isinstance(request.get("headers") or {}, dict) and isinstance(
+        request.get("dependsOn") or [], list
+    )
+    return has_valid_types and all(
+        isinstance(request.get(name), str) and request[name] for name in ("id", "method", "url")
+    )
 
 
-def _answer(call: Call, one: Request, before: dict[str, Request]) -> Request:
-    needs = cast("list[Any]", one.get("dependsOn") or [])
-    if any(before.get(str(need), {"status": 424})["status"] >= 400 for need in needs):
+def _response_item(call: Call, request: Request, earlier: dict[str, Request]) -> Request:
+    """The response to one item of the batch."""
+    depends_on = cast("list[Any]", request.get("dependsOn") or [])
+    if any(earlier.get(str(request_id), {"status": 424})["status"] >= 400 for request_id in depends_on):
         message = "This request depends on another one that failed."
         reply = access.render(call, AzureError(status=424, code="FailedDependency", message=message))
     else:
-        reply = _run(_inner(call, one))
+        reply = _dispatch(_inner_call(call, request))
     body = {"body": reply.body} if reply.body is not None else {}
     headers = {**reply.headers, **({"Content-Type": "application/json"} if body else {})}
-    return {"id": one["id"], "status": reply.status, "headers": headers, **body}
+    return {"id": request["id"], "status": reply.status, "headers": headers, **body}
 
 
-def _inner(call: Call, one: Request) -> Call:
+def _inner_call(call: Call, request: Request) -> Call:
+    """One item of the batch as a call of its own, with the token of the batch."""
     try:
-        target = urlsplit(str(one["url"]))
+        target = urlsplit(str(request["url"]))
     except ValueError:  # half an IPv6 address, say
-        raise bad("Invalid URL format specified in the batch request.", "BadRequest") from None
-    sent = {str(name).lower(): str(value) for name, value in cast("Request", one.get("headers") or {}).items()}
-    body = json.dumps(one["body"]).encode() if one.get("body") is not None else b""
+        raise bad_request("Invalid URL format specified in the batch request.", "BadRequest") from None
+    headers = {str(name).lower(): str(value) for name, value in cast("Request", request.get("headers") or {}).items()}
+    body = json.dumps(request["body"]).encode() if request.get("body") is not None else b""
     return replace(
         call,
-        method=str(one["method"]).upper(),
+        method=str(request["method"]).upper(),
         path=f"/{call.params['version']}/{unquote(target.path).strip('/')}",
         query={name.lower(): value for name, value in parse_qsl(target.query, keep_blank_values=True)},
-        headers={**sent, "authorization": call.headers.get("authorization", "")},
+        headers={**headers, "authorization": call.headers.get("authorization", "")},
         body=body,
         params={},
     )
 
 
-def _run(call: Call) -> Reply:
-    """By the first route of Graph's services that takes the call."""
+def _dispatch(call: Call) -> Reply:
+    """The answer of the first Graph service with a route for the call; errors as Graph renders them."""
     try:
-        others = (found for found in import_module(str(__package__)).SERVICES if found is not SERVICE)
-        reply = service.handle(others, call)
+        services = (candidate for candidate in import_module(str(__package__)).SERVICES if candidate is not SERVICE)
+        reply = service.handle(services, call)
         if reply is not None:
             return reply
     except AzureError as error:
         return access.render(call, error)
-    return access.render(call, access.unknown(call))
+    return access.render(call, access.unknown_segment(call))

@@ -1,4 +1,4 @@
-"""`$expand` of an application or service principal: what hangs on it comes along in the same answer.
+"""`$expand` of an application or service principal: related objects come in the same answer.
 
 https://learn.microsoft.com/graph/query-parameters#expand
 """
@@ -9,15 +9,20 @@ from typing import TYPE_CHECKING
 
 from localazure.entra import directory
 from localazure.graph import objects, odata
-from localazure.graph.access import bad
+from localazure.graph.access import bad_request
 
 if TYPE_CHECKING:
     from localazure.app.call import Call
     from localazure.app.store import Document
 
-MOST = 20  # Azure: $expand of directory objects shows no more, and no next link
-_EMPTY = ("appManagementPolicies", "homeRealmDiscoveryPolicies", "tokenIssuancePolicies", "tokenLifetimePolicies")
-_NONE = {
+MAX_EXPANDED = 20  # Azure: $expand of directory objects shows no more, and no next link
+_EMPTY_RELATIONSHIPS = (
+    "appManagementPolicies",
+    "homeRealmDiscoveryPolicies",
+    "tokenIssuancePolicies",
+    "tokenLifetimePolicies",
+)
+_EMPTY_BY_TABLE = {
     directory.APPLICATIONS: ("extensionProperties",),
     directory.PRINCIPALS: ("appRoleAssignedTo", "claimsMappingPolicies", "createdObjects", "endpoints", "memberOf",
                            "delegatedPermissionClassifications", "oauth2PermissionGrants", "transitiveMemberOf"),
@@ -25,22 +30,22 @@ _NONE = {
 _TYPES = {directory.APPLICATIONS: "application", directory.PRINCIPALS: "servicePrincipal"}
 
 
-def expanded(call: Call, table: str, document: Document) -> Document:
-    """The object as it is shown, with what the query wants along; 400 for a name that no relationship has."""
-    asked = odata.expansions(call)
-    if not asked:
+def with_expansions(call: Call, table: str, document: Document) -> Document:
+    """The object with the relationships that `$expand` names; 400 for a relationship that it does not have."""
+    expansions = odata.requested_expansions(call)
+    if not expansions:
         return directory.shown(document)
-    known = {
-        **dict.fromkeys((*_EMPTY, *_NONE[table]), ()),
+    relationships = {
+        **dict.fromkeys((*_EMPTY_RELATIONSHIPS, *_EMPTY_BY_TABLE[table]), ()),
         "owners": objects.owners(call.world, document),
         "federatedIdentityCredentials": document.get("_federated", ()),
     }
-    names = {name.lower(): name for name in known}
-    shown = directory.shown(document)
-    for name, members in asked.items():
+    names = {name.lower(): name for name in relationships}
+    body = directory.shown(document)
+    for name, members in expansions.items():
         if name not in names:
-            wrong = f"Could not find a property named '{name}' on type 'microsoft.graph.{_TYPES[table]}'."
-            raise bad(f"Parsing OData Select and Expand failed: {wrong}", "BadRequest")
-        found = list(known[names[name]])[:MOST]
-        shown[names[name]] = [odata.chosen(one, members) for one in found]
-    return shown
+            detail = f"Could not find a property named '{name}' on type 'microsoft.graph.{_TYPES[table]}'."
+            raise bad_request(f"Parsing OData Select and Expand failed: {detail}", "BadRequest")
+        related = list(relationships[names[name]])[:MAX_EXPANDED]
+        body[names[name]] = [odata.only_members(item, members) for item in related]
+    return body

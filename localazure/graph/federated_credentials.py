@@ -1,4 +1,4 @@
-"""Federated credentials of applications in Graph: kept and shown; the local Entra reaches no other issuer.
+"""Federated credentials of applications in Graph, stored and returned only: the local Entra reaches no other issuer.
 
 https://learn.microsoft.com/graph/api/resources/federatedidentitycredential
 """
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from localazure.app.call import Reply
 from localazure.graph import objects, odata
-from localazure.graph.access import bad, missing, need_read, need_write
-from localazure.graph.routes import graph_service, on_objects
+from localazure.graph.access import bad_request, check_may_read, check_may_write, not_found
+from localazure.graph.routes import graph_service, route_objects
 
 if TYPE_CHECKING:
     from localazure.app.call import Call
@@ -20,138 +20,155 @@ if TYPE_CHECKING:
 SERVICE = graph_service(
     "graph federated", r"/(applications|servicePrincipals)(/[^/]+|\(.*\))/federatedIdentityCredentials(/.*|\(.*\))?"
 )
-_MEMBERS = ("name", "issuer", "subject", "audiences", "description")
-_MOST = 20
-_NAMED = re.compile(r"name\s*=\s*'((?:[^']|'')*)'", re.IGNORECASE)
-_KEPT = "_federated"
-_BELOW = "/federatedIdentityCredentials"
+_PROPERTIES = ("name", "issuer", "subject", "audiences", "description")
+_MAX_CREDENTIALS = 20
+_NAME_KEY = re.compile(r"name\s*=\s*'((?:[^']|'')*)'", re.IGNORECASE)
+_FIELD = "_federated"
+_PATH = "/federatedIdentityCredentials"
 
 
-@on_objects(SERVICE, "GET", _BELOW)
-def list_federated(call: Call, table: str) -> Reply:
-    """Of an object."""
-    need_read(call)
-    return Reply(body=odata.page(call, "federatedIdentityCredentials", _of(objects.get(call, table))))
+@route_objects(SERVICE, "GET", _PATH)
+def list_credentials(call: Call, table: str) -> Reply:
+    """List the federated credentials of an object."""
+    check_may_read(call)
+    return Reply(body=odata.page_body(call, "federatedIdentityCredentials", _credentials_of(objects.get(call, table))))
 
 
-@on_objects(SERVICE, "GET", _BELOW + "/$count")
-def count_federated(call: Call, table: str) -> Reply:
-    """How many."""
-    need_read(call)
-    return odata.count(call, _of(objects.get(call, table)))
+@route_objects(SERVICE, "GET", _PATH + "/$count")
+def count_credentials(call: Call, table: str) -> Reply:
+    """Count the federated credentials of an object."""
+    check_may_read(call)
+    return odata.count_response(call, _credentials_of(objects.get(call, table)))
 
 
-@on_objects(SERVICE, "GET", _BELOW + "/{credential}")
-@on_objects(SERVICE, "GET", _BELOW + "({named})")
-def get_federated(call: Call, table: str) -> Reply:
-    """One, by id or name."""
-    need_read(call)
-    return _shown(call, _one(call, objects.get(call, table)))
+@route_objects(SERVICE, "GET", _PATH + "/{credential}")
+@route_objects(SERVICE, "GET", _PATH + "({named})")
+def get_credential(call: Call, table: str) -> Reply:
+    """One federated credential, by id or name."""
+    check_may_read(call)
+    return _credential_response(call, _require_credential(call, objects.get(call, table)))
 
 
-@on_objects(SERVICE, "POST", _BELOW)
-def create_federated(call: Call, table: str) -> Reply:
-    """201; names are unique, and so are issuer and subject together."""
-    found = objects.get(call, table)
-    need_write(call, found)
-    return _shown(call, _made(call, table, found, call.json()), 201)
+@route_objects(SERVICE, "POST", _PATH)
+def create_credential(call: Call, table: str) -> Reply:
+    """Create a federated credential: 201. Its name is unique, and so are issuer and subject together."""
+    document = objects.get(call, table)
+    check_may_write(call, document)
+    return _credential_response(call, _create_credential(call, table, document, call.json()), 201)
 
 
-def _made(call: Call, table: str, found: Document, body: dict[str, Any]) -> Document:
-    made = {"id": call.world.clock.new_id(), **dict.fromkeys(_MEMBERS), **_given(body)}
+def _create_credential(call: Call, table: str, document: Document, body: dict[str, Any]) -> Document:
+    """Check and store a new credential of the object."""
+    credential = {"id": call.world.clock.new_id(), **dict.fromkeys(_PROPERTIES), **_validated_properties(body)}
     for name in ("name", "issuer", "subject", "audiences"):
-        if not made[name]:
-            raise bad(f"A value is required for property '{name}' of resource 'FederatedIdentityCredential'.")
-    _check_beside(made, _of(found))
-    _keep(call, table, found, [*_of(found), made])
-    return made
+        if not credential[name]:
+            raise bad_request(f"A value is required for property '{name}' of resource 'FederatedIdentityCredential'.")
+    _check_unique(credential, _credentials_of(document))
+    _store_credentials(call, table, document, [*_credentials_of(document), credential])
+    return credential
 
 
-@on_objects(SERVICE, "PATCH", _BELOW + "/{credential}")
-@on_objects(SERVICE, "PATCH", _BELOW + "({named})")
-def update_federated(call: Call, table: str) -> Reply:
-    """204; the name stays. By name and with `Prefer: create-if-missing` 201 for one that was not there.
+@route_objects(SERVICE, "PATCH", _PATH + "/{credential}")
+@route_objects(SERVICE, "PATCH", _PATH + "({named})")
+def update_credential(call: Call, table: str) -> Reply:
+    """Update a federated credential: 204. Its name cannot change.
 
+    By name and with `Prefer: create-if-missing`, a credential that does not exist is created: 201.
     https://learn.microsoft.com/graph/api/federatedidentitycredential-upsert
     """
-    found = objects.get(call, table)
-    need_write(call, found)
-    missing_yet = "named" in call.params and not any(_is(one, _wanted(call)) for one in _of(found))
-    if missing_yet and objects.prefers(call, "create-if-missing"):
-        return _shown(call, _made(call, table, found, call.json() | {"name": _wanted(call)}), 201)
-    old, given = _one(call, found), _given(call.json())
-    if given.get("name", old["name"]) != old["name"]:
-        raise bad("The property 'name' of a federated identity credential cannot be changed.")
-    others = [one for one in _of(found) if one["id"] != old["id"]]
-    _check_beside(old | given, others)
-    _keep(call, table, found, [*others, old | given])
+    document = objects.get(call, table)
+    check_may_write(call, document)
+    is_missing = "named" in call.params and not any(
+        _has_key(credential, _credential_key(call)) for credential in _credentials_of(document)
+    )
+    if is_missing and objects.prefers(call, "create-if-missing"):
+        return _credential_response(
+            call, _create_credential(call, table, document, call.json() | {"name": _credential_key(call)}), 201
+        )
+    old, changes = _require_credential(call, document), _validated_properties(call.json())
+    if changes.get("name", old["name"]) != old["name"]:
+        raise bad_request("The property 'name' of a federated identity credential cannot be changed.")
+    others = [credential for credential in _credentials_of(document) if credential["id"] != old["id"]]
+    _check_unique(old | changes, others)
+    _store_credentials(call, table, document, [*others, old | changes])
     return Reply(status=204)
 
 
-@on_objects(SERVICE, "DELETE", _BELOW + "/{credential}")
-@on_objects(SERVICE, "DELETE", _BELOW + "({named})")
-def delete_federated(call: Call, table: str) -> Reply:
-    """204."""
-    found = objects.get(call, table)
-    need_write(call, found)
-    old = _one(call, found)
-    _keep(call, table, found, [one for one in _of(found) if one["id"] != old["id"]])
+@route_objects(SERVICE, "DELETE", _PATH + "/{credential}")
+@route_objects(SERVICE, "DELETE", _PATH + "({named})")
+def delete_credential(call: Call, table: str) -> Reply:
+    """Delete a federated credential: 204."""
+    document = objects.get(call, table)
+    check_may_write(call, document)
+    old = _require_credential(call, document)
+    _store_credentials(
+        call, table, document, [credential for credential in _credentials_of(document) if credential["id"] != old["id"]]
+    )
     return Reply(status=204)
 
 
-def _of(found: Document) -> list[Document]:
-    return list(found.get(_KEPT, ()))
+def _credentials_of(document: Document) -> list[Document]:
+    """The federated credentials of an object."""
+    return list(document.get(_FIELD, ()))
 
 
-def _one(call: Call, found: Document) -> Document:
-    for one in _of(found):
-        if _is(one, _wanted(call)):
-            return one
-    raise missing(_wanted(call))
+def _require_credential(call: Call, document: Document) -> Document:
+    """The credential that the path names; 404 otherwise."""
+    for credential in _credentials_of(document):
+        if _has_key(credential, _credential_key(call)):
+            return credential
+    raise not_found(_credential_key(call))
 
 
-def _is(one: Document, wanted: str) -> bool:
-    return wanted.lower() in {one["id"], str(one["name"]).lower()}
+def _has_key(credential: Document, key: str) -> bool:
+    """Whether the credential has this id or name."""
+    return key.lower() in {credential["id"], str(credential["name"]).lower()}
 
 
-def _wanted(call: Call) -> str:
+def _credential_key(call: Call) -> str:
     """The id or name in `/{credential}`, or the name in `(name='…')`."""
     if "credential" in call.params:
         return call.params["credential"]
-    name = _NAMED.fullmatch(call.params["named"])
-    if name is None:
-        raise bad(f"Resource not found for the segment '({call.params['named']})'.", "BadRequest")
-    return name[1].replace("''", "'")
+    match = _NAME_KEY.fullmatch(call.params["named"])
+    if match is None:
+        raise bad_request(f"Resource not found for the segment '({call.params['named']})'.", "BadRequest")
+    return match[1].replace("''", "'")
 
 
-def _given(body: dict[str, Any]) -> Document:
-    given = {name: body[name] for name in _MEMBERS if name in body}
-    audiences = given.get("audiences", [])
-    if not isinstance(audiences, list) or not all(isinstance(one, str) for one in audiences):  # pyright: ignore[reportUnknownVariableType] - JSON
-        raise bad("Invalid value specified for property 'audiences' of resource 'FederatedIdentityCredential'.")
-    for name in set(given) - {"audiences"}:
-        if given[name] is not None and not isinstance(given[name], str):
-            raise bad(f"Invalid value specified for property '{name}' of resource 'FederatedIdentityCredential'.")
-    return given
+def _validated_properties(body: dict[str, Any]) -> Document:
+    """The properties of a credential in the body; 400 if one has the wrong type."""
+    properties = {name: body[name] for name in _PROPERTIES if name in body}
+    audiences = properties.get("audiences", [])
+    if not isinstance(audiences, list) or not all(isinstance(audience, str) for audience in audiences):  # pyright: ignore[reportUnknownVariableType] - JSON
+        raise bad_request("Invalid value specified for property 'audiences' of resource 'FederatedIdentityCredential'.")
+    for name in set(properties) - {"audiences"}:
+        if properties[name] is not None and not isinstance(properties[name], str):
+            raise bad_request(
+                f"Invalid value specified for property '{name}' of resource 'FederatedIdentityCredential'."
+            )
+    return properties
 
 
-def _check_beside(wanted: Document, others: list[Document]) -> None:
-    if len(others) >= _MOST:
-        raise bad("The maximum number of federated identity credentials on an object is 20.")
-    for one in others:
-        if one["name"] == wanted["name"]:
-            raise bad(
+def _check_unique(credential: Document, others: list[Document]) -> None:
+    """400 if the object has its maximum of credentials, or another with the same name or issuer and subject."""
+    if len(others) >= _MAX_CREDENTIALS:
+        raise bad_request("The maximum number of federated identity credentials on an object is 20.")
+    for other in others:
+        if other["name"] == credential["name"]:
+            raise bad_request(
                 "FederatedIdentityCredential with the same name already exists.",
                 "Request_MultipleObjectsWithSameKeyValue",
             )
-        if (one["issuer"], one["subject"]) == (wanted["issuer"], wanted["subject"]):
-            raise bad("FederatedIdentityCredential with the same issuer and subject already exists.")
+        if (other["issuer"], other["subject"]) == (credential["issuer"], credential["subject"]):
+            raise bad_request("FederatedIdentityCredential with the same issuer and subject already exists.")
 
 
-def _keep(call: Call, table: str, found: Document, credentials: list[Document]) -> None:
-    call.world.store.put(table, found["id"], found | {_KEPT: credentials})
+def _store_credentials(call: Call, table: str, document: Document, credentials: list[Document]) -> None:
+    """Store the object with these credentials."""
+    call.world.store.put(table, document["id"], document | {_FIELD: credentials})
 
 
-def _shown(call: Call, one: Document, status: int = 200) -> Reply:
-    entity = odata.context(call, "federatedIdentityCredentials/$entity")
-    return Reply(status=status, body={"@odata.context": entity, **odata.select(call, one)})
+def _credential_response(call: Call, credential: Document, status: int = 200) -> Reply:
+    """A credential as an answer, reduced to the members that $select names."""
+    entity = odata.context_url(call, "federatedIdentityCredentials/$entity")
+    return Reply(status=status, body={"@odata.context": entity, **odata.selected(call, credential)})

@@ -1,4 +1,4 @@
-"""Owners of applications and service principals in Graph, and what a principal owns: both ends of one edge.
+"""Owners of applications and service principals in Graph, and the objects that a principal owns.
 
 https://learn.microsoft.com/graph/api/application-list-owners
 """
@@ -11,8 +11,8 @@ from localazure.app.call import Reply
 from localazure.app.tenant import TENANT_ID
 from localazure.entra import directory
 from localazure.graph import objects, odata
-from localazure.graph.access import bad, missing, need_read, need_write
-from localazure.graph.routes import SETS, for_table, graph_service, on, on_objects
+from localazure.graph.access import bad_request, check_may_read, check_may_write, not_found
+from localazure.graph.routes import SET_NAMES, bind_table, graph_service, route, route_objects
 
 if TYPE_CHECKING:
     from localazure.app.call import Call
@@ -20,81 +20,94 @@ if TYPE_CHECKING:
 
 SERVICE = graph_service("graph owners", r"/(applications|servicePrincipals)(/[^/]+|\(.*\))/own(ers|edObjects)(/.*)?")
 _CAST = "/microsoft.graph.{kind}"
-_TYPE = "Microsoft.DirectoryServices.ServicePrincipal"
+_PRINCIPAL_TYPE = "Microsoft.DirectoryServices.ServicePrincipal"
 
 
-@on_objects(SERVICE, "GET", "/owners")
-@on_objects(SERVICE, "GET", "/owners" + _CAST)
+@route_objects(SERVICE, "GET", "/owners")
+@route_objects(SERVICE, "GET", "/owners" + _CAST)
 def list_owners(call: Call, table: str) -> Reply:
-    """The principals that own the object; with a cast those of the type alone."""
-    return _listed(call, _owners(call, table))
+    """List the owners of an object; with a cast in the path, those of that type only."""
+    return _page_of_type(call, _readable_owners(call, table))
 
 
-@on_objects(SERVICE, "GET", "/owners/$count")
-@on_objects(SERVICE, "GET", "/owners" + _CAST + "/$count")
+@route_objects(SERVICE, "GET", "/owners/$count")
+@route_objects(SERVICE, "GET", "/owners" + _CAST + "/$count")
 def count_owners(call: Call, table: str) -> Reply:
-    """How many."""
-    return odata.count(call, _cast(call, _owners(call, table)))
+    """Count the owners of an object."""
+    return odata.count_response(call, _of_type(call, _readable_owners(call, table)))
 
 
-@on_objects(SERVICE, "GET", "/owners/$ref")
+@route_objects(SERVICE, "GET", "/owners/$ref")
 def list_references(call: Call, table: str) -> Reply:
-    """Their addresses instead of them."""
-    at = f"https://{call.host}/v2/{TENANT_ID}/directoryObjects"
-    value = [{"@odata.id": f"{at}/{owner['id']}/{_TYPE}"} for owner in _owners(call, table)]
-    return Reply(body={"@odata.context": odata.context(call, "Collection($ref)"), "value": value})
+    """List the owners of an object as references to them."""
+    objects_url = f"https://{call.host}/v2/{TENANT_ID}/directoryObjects"
+    value = [{"@odata.id": f"{objects_url}/{owner['id']}/{_PRINCIPAL_TYPE}"} for owner in _readable_owners(call, table)]
+    return Reply(body={"@odata.context": odata.context_url(call, "Collection($ref)"), "value": value})
 
 
-@on_objects(SERVICE, "POST", "/owners/$ref")
+@route_objects(SERVICE, "POST", "/owners/$ref")
 def add_owner(call: Call, table: str) -> Reply:
-    """204; the body names a directory object."""
-    found = objects.get(call, table)
-    need_write(call, found)
+    """Add an owner: 204. The body refers to a directory object."""
+    document = objects.get(call, table)
+    check_may_write(call, document)
     owner = str(call.json().get("@odata.id", "")).rsplit("/", 1)[-1].lower()
     if directory.principal(call.world, owner) is None:
-        raise missing(owner)
-    if owner in found["_owners"]:
-        raise bad("One or more added object references already exist for the following modified properties: 'owners'.")
-    call.world.store.put(table, found["id"], found | {"_owners": [*found["_owners"], owner]})
+        raise not_found(owner)
+    if owner in document["_owners"]:
+        raise bad_request(
+            "One or more added object references already exist for the following modified properties: 'owners'."
+        )
+    call.world.store.put(table, document["id"], document | {"_owners": [*document["_owners"], owner]})
     return Reply(status=204)
 
 
-@on_objects(SERVICE, "DELETE", "/owners/{owner}/$ref")
+@route_objects(SERVICE, "DELETE", "/owners/{owner}/$ref")
 def remove_owner(call: Call, table: str) -> Reply:
-    """204."""
-    found, owner = objects.get(call, table), call.params["owner"].lower()
-    need_write(call, found)
-    if owner not in found["_owners"]:
-        raise missing(owner)
-    kept = [each for each in found["_owners"] if each != owner]
-    call.world.store.put(table, found["id"], found | {"_owners": kept})
+    """Remove an owner: 204."""
+    document, owner = objects.get(call, table), call.params["owner"].lower()
+    check_may_write(call, document)
+    if owner not in document["_owners"]:
+        raise not_found(owner)
+    remaining = [owner_id for owner_id in document["_owners"] if owner_id != owner]
+    call.world.store.put(table, document["id"], document | {"_owners": remaining})
     return Reply(status=204)
 
 
 def list_owned(call: Call, table: str) -> Reply:
-    """What a principal owns."""
-    need_read(call)
+    """List the objects that a service principal owns."""
+    check_may_read(call)
     owner = objects.get(call, table)["id"]
-    rows = [(each, found) for each in SETS for _, found in call.world.store.rows(each)]
-    return _listed(call, [objects.typed(each, found) for each, found in rows if owner in found["_owners"]])
+    rows = [(set_table, document) for set_table in SET_NAMES for _, document in call.world.store.rows(set_table)]
+    return _page_of_type(
+        call, [objects.with_type(set_table, document) for set_table, document in rows if owner in document["_owners"]]
+    )
 
 
 for _key in ("/{id}", "({key})"):
     for _suffix in ("", _CAST):
         _path = f"/servicePrincipals{_key}/ownedObjects{_suffix}"
-        on(SERVICE, "GET", _path)(for_table(list_owned, directory.PRINCIPALS))
+        route(SERVICE, "GET", _path)(bind_table(list_owned, directory.PRINCIPALS))
 
 
-def _owners(call: Call, table: str) -> list[Document]:
-    need_read(call)
+def _readable_owners(call: Call, table: str) -> list[Document]:
+    """The owners of the object in the path, for a caller who may read it."""
+    check_may_read(call)
     return objects.owners(call.world, objects.get(call, table))
 
 
-def _listed(call: Call, found: list[Document]) -> Reply:
-    kind = call.params.get("kind")
-    return Reply(body=odata.page(call, f"{kind}s" if kind else "directoryObjects", _cast(call, found)))
+def _page_of_type(call: Call, documents: list[Document]) -> Reply:
+    """A page of the documents of the type in the path."""
+    type_name = call.params.get("kind")
+    return Reply(
+        body=odata.page_body(call, f"{type_name}s" if type_name else "directoryObjects", _of_type(call, documents))
+    )
 
 
-def _cast(call: Call, found: list[Document]) -> list[Document]:
-    wanted = call.params.get("kind", "").lower()
-    return [one for one in found if not wanted or one["@odata.type"].rpartition(".")[2].lower() == wanted]
+def _of_type(call: Call, documents: list[Document]) -> list[Document]:
+    """The documents of the type in the path; all of them if it has none."""
+    type_name = call.params.get("kind", "").lower()
+    return [
+        document
+        for document in documents
+        if not type_name or document["@odata.type"].rpartition(".")[2].lower() == type_name
+    ]

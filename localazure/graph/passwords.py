@@ -1,4 +1,4 @@
-"""addPassword and removePassword: Graph makes the text, shows it once and keeps its hash and hint.
+"""addPassword and removePassword: Graph generates the text, returns it once and stores its hash and hint.
 
 https://learn.microsoft.com/graph/api/application-addpassword
 """
@@ -11,130 +11,134 @@ from typing import TYPE_CHECKING, Any, cast
 
 from localazure.app.call import AzureError
 from localazure.entra import directory
-from localazure.graph.access import bad, need_write
+from localazure.graph.access import bad_request, check_may_write
 
 if TYPE_CHECKING:
     from localazure.app.call import Call
     from localazure.app.store import Document
     from localazure.app.world import World
 
-LONGEST_NAME = 120
-_POLICY = ("graph_policies", "default")
+MAX_NAME_LENGTH = 120
+_POLICY_KEY = ("graph_policies", "default")
 _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
 
 
-def policy(world: World) -> Document:
-    """The tenant's policy on credentials of applications: https://learn.microsoft.com/graph/api/tenantappmanagementpolicy-get."""
-    none: Document = {"passwordCredentials": [], "keyCredentials": []}
-    fresh: Document = {
+def tenant_policy(world: World) -> Document:
+    """The tenant's policy on credentials of applications.
+
+    https://learn.microsoft.com/graph/api/tenantappmanagementpolicy-get
+    """
+    no_restrictions: Document = {"passwordCredentials": [], "keyCredentials": []}
+    default: Document = {
         "id": "00000000-0000-0000-0000-000000000000",
         "displayName": "Default app management tenant policy",
         "description": "Default tenant policy that enforces app management restrictions.",
         "isEnabled": False,
-        "applicationRestrictions": none,
-        "servicePrincipalRestrictions": none,
+        "applicationRestrictions": no_restrictions,
+        "servicePrincipalRestrictions": no_restrictions,
     }
-    return {**fresh, **(world.store.get(*_POLICY) or {})}
+    return {**default, **(world.store.get(*_POLICY_KEY) or {})}
 
 
-def set_policy(world: World, given: Document) -> None:
-    """Replace the members that are given; 400 for a lifetime that is no duration."""
-    for rule in _rules(given):
-        if rule.get("restrictionType") == "passwordLifetime" and _longest(rule) is None:
-            raise bad("Invalid value specified for property 'maxLifetime'.")
-    world.store.put(*_POLICY, {**policy(world), **given})
+def update_tenant_policy(world: World, changes: Document) -> None:
+    """Replace members of the tenant's policy; 400 for a lifetime that is no ISO 8601 duration."""
+    for rule in _password_rules(changes):
+        if rule.get("restrictionType") == "passwordLifetime" and _max_lifetime(rule) is None:
+            raise bad_request("Invalid value specified for property 'maxLifetime'.")
+    world.store.put(*_POLICY_KEY, {**tenant_policy(world), **changes})
 
 
-def add(call: Call, table: str, document: Document) -> dict[str, Any]:
-    """The new credential with its text."""
-    need_write(call, document)
-    asked: Any = call.json().get("passwordCredential") or {}
-    if not isinstance(asked, dict):
-        raise bad("Invalid value specified for property 'passwordCredential'.")
-    asked = cast("dict[str, Any]", asked)
-    start, end = _lifetime(call, asked)
+def add_password(call: Call, table: str, document: Document) -> dict[str, Any]:
+    """Add a password to an application or service principal. Returns the credential with its text."""
+    check_may_write(call, document)
+    requested: Any = call.json().get("passwordCredential") or {}
+    if not isinstance(requested, dict):
+        raise bad_request("Invalid value specified for property 'passwordCredential'.")
+    requested = cast("dict[str, Any]", requested)
+    start, end = _lifetime(call, requested)
     if table == directory.APPLICATIONS:
         _check_policy(call.world, document, end - start)
-    name = asked.get("displayName")
-    if name is not None and (not isinstance(name, str) or len(name) > LONGEST_NAME):
-        raise bad("Invalid value specified for property 'displayName' of resource 'PasswordCredential'.")
+    name = requested.get("displayName")
+    if name is not None and (not isinstance(name, str) or len(name) > MAX_NAME_LENGTH):
+        raise bad_request("Invalid value specified for property 'displayName' of resource 'PasswordCredential'.")
     text = directory.new_secret()
-    made = directory.password(text, call.world.clock.new_id(), name, start, end)
-    document["passwordCredentials"].append(made)
+    credential = directory.password(text, call.world.clock.new_id(), name, start, end)
+    document["passwordCredentials"].append(credential)
     call.world.store.put(table, document["id"], document)
-    return directory.shown(made) | {"secretText": text}
+    return directory.shown(credential) | {"secretText": text}
 
 
-def remove(call: Call, table: str, document: Document) -> None:
-    """Forget a credential; one that is not there is an error."""
-    need_write(call, document)
+def remove_password(call: Call, table: str, document: Document) -> None:
+    """Remove a password by its keyId; 400 if the object has none with it."""
+    check_may_write(call, document)
     key_id = str(call.json().get("keyId") or "").lower()
-    kept = [each for each in document["passwordCredentials"] if each["keyId"].lower() != key_id]
-    if len(kept) == len(document["passwordCredentials"]):
-        raise bad(f"No password credential found with keyId {key_id}.")
-    call.world.store.put(table, document["id"], document | {"passwordCredentials": kept})
+    remaining = [credential for credential in document["passwordCredentials"] if credential["keyId"].lower() != key_id]
+    if len(remaining) == len(document["passwordCredentials"]):
+        raise bad_request(f"No password credential found with keyId {key_id}.")
+    call.world.store.put(table, document["id"], document | {"passwordCredentials": remaining})
 
 
 def _check_policy(world: World, application: Document, lifetime: timedelta) -> None:
-    """400 for what the tenant's policy does not admit; recorded in OfficeDev/microsoft-365-agents-toolkit#10998."""
-    found = policy(world)
-    for rule in _rules(found) if found["isEnabled"] else []:
+    """400 for a password that the tenant's policy forbids; recorded in OfficeDev/microsoft-365-agents-toolkit#10998."""
+    policy = tenant_policy(world)
+    for rule in _password_rules(policy) if policy["isEnabled"] else []:
         since = rule.get("restrictForAppsCreatedAfterDateTime")
-        applies = not since or _at(since) <= _at(application["createdDateTime"])
+        applies = not since or datetime.fromisoformat(since) <= datetime.fromisoformat(application["createdDateTime"])
         if not applies or rule.get("state", "enabled") != "enabled":
             continue
         if rule.get("restrictionType") == "passwordAddition":
-            message = f"Credential type not allowed as per assigned policy '{found['id']}'."
+            message = f"Credential type not allowed as per assigned policy '{policy['id']}'."
             code = "CredentialTypeNotAllowedAsPerAppPolicy"
-            raise _refused(code, message, "CredentialTypeNotAllowed", "PasswordCredentials")
-        longest = _longest(rule) if rule.get("restrictionType") == "passwordLifetime" else None
-        if longest is not None and lifetime > longest:
-            message = f"Credential lifetime exceeds the max value allowed as per assigned policy '{found['id']}'."
-            raise _refused("CredentialInvalidLifetimeAsPerAppPolicy", message, "InvalidKeyEndDate", "EndDate")
+            raise _policy_violation(code, message, "CredentialTypeNotAllowed", "PasswordCredentials")
+        max_lifetime = _max_lifetime(rule) if rule.get("restrictionType") == "passwordLifetime" else None
+        if max_lifetime is not None and lifetime > max_lifetime:
+            message = f"Credential lifetime exceeds the max value allowed as per assigned policy '{policy['id']}'."
+            raise _policy_violation("CredentialInvalidLifetimeAsPerAppPolicy", message, "InvalidKeyEndDate", "EndDate")
 
 
-def _refused(code: str, message: str, detail: str, target: str) -> AzureError:
-    details = [{"code": detail, "message": message, "target": target}]
+def _policy_violation(code: str, message: str, detail_code: str, target: str) -> AzureError:
+    """The 400 of a credential that the policy forbids."""
+    details = [{"code": detail_code, "message": message, "target": target}]
     return AzureError(status=400, code=code, message=message, details={"details": details})
 
 
-def _rules(given: Document) -> list[Document]:
-    restrictions: Document = given.get("applicationRestrictions") or {}
+def _password_rules(policy: Document) -> list[Document]:
+    """The rules on passwords in a policy's restrictions of applications."""
+    restrictions: Document = policy.get("applicationRestrictions") or {}
     return restrictions.get("passwordCredentials") or []
 
 
-def _longest(rule: Document) -> timedelta | None:
-    found = _DURATION.fullmatch(str(rule.get("maxLifetime")))
-    if found is None:
+def _max_lifetime(rule: Document) -> timedelta | None:
+    """The maximum lifetime of a rule; None if it is no ISO 8601 duration."""
+    match = _DURATION.fullmatch(str(rule.get("maxLifetime")))
+    if match is None:
         return None
-    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    days, hours, minutes, seconds = (int(figure or 0) for figure in match.groups())
     return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
 
 
-def _at(moment: str) -> datetime:
-    return datetime.fromisoformat(moment)
-
-
-def _lifetime(call: Call, asked: dict[str, Any]) -> tuple[datetime, datetime]:
-    """From now for two years, unless the caller says otherwise."""
-    start = _moment(asked, "startDateTime") or call.world.clock.now()
-    end = _moment(asked, "endDateTime") or _two_years_after(start)
+def _lifetime(call: Call, requested: dict[str, Any]) -> tuple[datetime, datetime]:
+    """Start and end of a password: from now for two years, unless the request has others."""
+    start = _parsed_date(requested, "startDateTime") or call.world.clock.now()
+    end = _parsed_date(requested, "endDateTime") or _two_years_after(start)
     if end <= start:
-        raise bad("The value of 'endDateTime' must be later than that of 'startDateTime'.")
+        raise bad_request("The value of 'endDateTime' must be later than that of 'startDateTime'.")
     return start, end
 
 
 def _two_years_after(start: datetime) -> datetime:
+    """The same day two years later, 28 February for a leap day."""
     leap_day = (start.month, start.day) == (2, 29)
     return start.replace(year=start.year + 2, day=28 if leap_day else start.day)
 
 
-def _moment(asked: dict[str, Any], name: str) -> datetime | None:
-    text = asked.get(name)
+def _parsed_date(requested: dict[str, Any], name: str) -> datetime | None:
+    """A date of the request, in UTC if it has no zone; None if absent, 400 if malformed."""
+    text = requested.get(name)
     if text is None:
         return None
     try:
-        found = datetime.fromisoformat(text)
+        date = datetime.fromisoformat(text)
     except (TypeError, ValueError) as error:
-        raise bad(f"Cannot convert the literal '{text}' to the expected type 'Edm.DateTimeOffset'.") from error
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+        raise bad_request(f"Cannot convert the literal '{text}' to the expected type 'Edm.DateTimeOffset'.") from error
+    return date if date.tzinfo else date.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""A service of Graph, and routes of applications and service principals alike: by id and by alternate key."""
+"""Graph services, and routes that applications and service principals share: by id and by alternate key."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 TableHandler = Callable[["Call", str], "Reply"]
 
-SETS = {directory.APPLICATIONS: "applications", directory.PRINCIPALS: "servicePrincipals"}
-_KEYS = ("/{id}", "({key})")
+SET_NAMES = {directory.APPLICATIONS: "applications", directory.PRINCIPALS: "servicePrincipals"}
+_KEY_PATHS = ("/{id}", "({key})")
 _WHY = "Graph has permissions and owners instead of RBAC: graph/access.py decides"
 
 
 def graph_service(name: str, path: str, **more: Any) -> Service:
-    """A service that takes the calls of Graph v1.0 and beta whose further path matches `path`."""
+    """A service for the calls of Graph v1.0 and beta whose path after the version matches `path`."""
     return Service(
         name=name,
         hosts=(access.HOST,),
@@ -29,14 +29,14 @@ def graph_service(name: str, path: str, **more: Any) -> Service:
         audiences=(f"https://{access.HOST}", access.APP_ID),
         render=access.render,
         unauthenticated=access.unauthenticated,
-        unknown=access.unknown,
+        unknown=access.unknown_segment,
         one_slash=True,
         **more,
     )
 
 
-def on(service: Service, method: str, path: str) -> Callable[[Handler], Handler]:
-    """Register a route; `microsoft.graph.` may be shortened to its alias `graph.`, as msgraph-sdk does."""
+def route(service: Service, method: str, path: str) -> Callable[[Handler], Handler]:
+    """Register a route; `microsoft.graph.` may also be written as its alias `graph.`, as msgraph-sdk does."""
 
     def register(handler: Handler) -> Handler:
         for spelling in sorted({path, path.replace("microsoft.graph.", "graph.")}):
@@ -46,25 +46,29 @@ def on(service: Service, method: str, path: str) -> Callable[[Handler], Handler]
     return register
 
 
-def on_sets(service: Service, method: str, suffix: str = "") -> Callable[[TableHandler], TableHandler]:
-    """Register a route of both sets as such; the handler gets the table, too."""
-    return _register(service, method, {f"/{name}{suffix}": table for table, name in SETS.items()})
+def route_sets(service: Service, method: str, suffix: str = "") -> Callable[[TableHandler], TableHandler]:
+    """Register a route of both sets themselves; the handler also gets the table of the set."""
+    return _route_tables(service, method, {f"/{name}{suffix}": table for table, name in SET_NAMES.items()})
 
 
-def on_objects(service: Service, method: str, suffix: str = "") -> Callable[[TableHandler], TableHandler]:
-    """Register a route of one object of either set, by id and by alternate key; the handler gets the table, too."""
-    return _register(service, method, {f"/{name}{key}{suffix}": table for table, name in SETS.items() for key in _KEYS})
+def route_objects(service: Service, method: str, suffix: str = "") -> Callable[[TableHandler], TableHandler]:
+    """Register a route of one object of either set, by id and by alternate key; the handler also gets the table."""
+    return _route_tables(
+        service, method, {f"/{name}{key}{suffix}": table for table, name in SET_NAMES.items() for key in _KEY_PATHS}
+    )
 
 
-def _register(service: Service, method: str, paths: dict[str, str]) -> Callable[[TableHandler], TableHandler]:
+def _route_tables(service: Service, method: str, paths: dict[str, str]) -> Callable[[TableHandler], TableHandler]:
+    """Register a handler of tables at each path with its table."""
+
     def register(handler: TableHandler) -> TableHandler:
         for path, table in paths.items():
-            on(service, method, path)(for_table(handler, table))
+            route(service, method, path)(bind_table(handler, table))
         return handler
 
     return register
 
 
-def for_table(handler: TableHandler, table: str) -> Handler:
-    """The handler of calls on one of the sets."""
+def bind_table(handler: TableHandler, table: str) -> Handler:
+    """The handler with its table bound."""
     return lambda call: handler(call, table)

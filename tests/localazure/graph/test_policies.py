@@ -1,4 +1,4 @@
-"""The tenant's policy on client secrets: who may read and write it, and what addPassword refuses because of it."""
+"""The tenant's policy on client secrets: who may read and write it, and which passwords it forbids."""
 
 from __future__ import annotations
 
@@ -13,46 +13,49 @@ POLICY = "policies/defaultAppManagementPolicy"
 LIFETIME = {"restrictionType": "passwordLifetime", "state": "enabled", "maxLifetime": "P4DT12H30M5S"}
 
 
-def consent(azure: LocalAzure, *permissions: str) -> None:
+def grant_permissions(azure: LocalAzure, *permissions: str) -> None:
+    """Give the operator these Graph permissions only."""
     azure.control("PUT", "/settings/graph", {"app_roles": {azure.operator_client_id: list(permissions)}})
     azure.tokens.clear()
 
 
-def restrict(azure: LocalAzure, *rules: dict[str, Any], enabled: bool = True) -> Answer:
-    consent(azure, "Application.ReadWrite.OwnedBy", "Policy.ReadWrite.ApplicationConfiguration")
+def set_password_rules(azure: LocalAzure, *rules: dict[str, Any], enabled: bool = True) -> Answer:
+    """Set the rules on passwords in the tenant's policy."""
+    grant_permissions(azure, "Application.ReadWrite.OwnedBy", "Policy.ReadWrite.ApplicationConfiguration")
     body = {"isEnabled": enabled, "applicationRestrictions": {"passwordCredentials": list(rules)}}
     return azure.graph("PATCH", POLICY, body)
 
 
-def add(azure: LocalAzure, end: str) -> Answer:
-    made = azure.graph("POST", "applications", {"displayName": "probe"}).json()
-    start = {"startDateTime": "2030-01-01T00:00:00Z", "endDateTime": end}
-    return azure.graph("POST", f"applications/{made['id']}/addPassword", {"passwordCredential": start})
+def add_password(azure: LocalAzure, end: str) -> Answer:
+    """Add a password that ends at `end` to a new application."""
+    app = azure.graph("POST", "applications", {"displayName": "probe"}).json()
+    lifetime = {"startDateTime": "2030-01-01T00:00:00Z", "endDateTime": end}
+    return azure.graph("POST", f"applications/{app['id']}/addPassword", {"passwordCredential": lifetime})
 
 
-def test_it_takes_a_permission_to_read_and_another_to_write(azure: LocalAzure) -> None:
+def test_reading_the_policy_needs_one_permission_and_writing_another(azure: LocalAzure) -> None:
     assert azure.graph("GET", POLICY).status == 403
-    consent(azure, "Policy.Read.ApplicationConfiguration")
-    found = azure.graph("GET", POLICY)
-    assert (found.status, found.json()["isEnabled"]) == (200, False)
-    assert found.json()["applicationRestrictions"] == {"passwordCredentials": [], "keyCredentials": []}
+    grant_permissions(azure, "Policy.Read.ApplicationConfiguration")
+    policy = azure.graph("GET", POLICY)
+    assert (policy.status, policy.json()["isEnabled"]) == (200, False)
+    assert policy.json()["applicationRestrictions"] == {"passwordCredentials": [], "keyCredentials": []}
     assert azure.graph("PATCH", POLICY, {"isEnabled": True}).status == 403
 
 
-def test_a_lifetime_that_is_too_long_is_refused_in_graph_s_words(azure: LocalAzure) -> None:
-    assert restrict(azure, LIFETIME).status == 204
+def test_a_lifetime_above_the_maximum_is_graphs_400(azure: LocalAzure) -> None:
+    assert set_password_rules(azure, LIFETIME).status == 204
     assert azure.graph("GET", POLICY).json()["applicationRestrictions"]["passwordCredentials"] == [LIFETIME]
-    refused = add(azure, "2030-01-06T00:00:00Z")
+    refused = add_password(azure, "2030-01-06T00:00:00Z")
     error = refused.json()["error"]
     assert (refused.status, error["code"]) == (400, "CredentialInvalidLifetimeAsPerAppPolicy")
     assert error["message"].startswith("Credential lifetime exceeds the max value allowed as per assigned policy '")
-    assert [(one["code"], one["target"]) for one in error["details"]] == [("InvalidKeyEndDate", "EndDate")]
-    assert add(azure, "2030-01-05T12:30:05Z").status == 200
+    assert [(detail["code"], detail["target"]) for detail in error["details"]] == [("InvalidKeyEndDate", "EndDate")]
+    assert add_password(azure, "2030-01-05T12:30:05Z").status == 200
 
 
-def test_secrets_may_be_refused_altogether(azure: LocalAzure) -> None:
-    restrict(azure, {"restrictionType": "passwordAddition", "state": "enabled"})
-    refused = add(azure, "2030-01-02T00:00:00Z")
+def test_a_policy_can_forbid_all_passwords(azure: LocalAzure) -> None:
+    set_password_rules(azure, {"restrictionType": "passwordAddition", "state": "enabled"})
+    refused = add_password(azure, "2030-01-02T00:00:00Z")
     assert (refused.status, refused.json()["error"]["code"]) == (400, "CredentialTypeNotAllowedAsPerAppPolicy")
 
 
@@ -64,18 +67,18 @@ def test_secrets_may_be_refused_altogether(azure: LocalAzure) -> None:
         (LIFETIME, False),
     ],
 )
-def test_what_is_switched_off_or_for_later_applications_refuses_nothing(
+def test_a_disabled_rule_or_one_for_later_applications_forbids_nothing(
     azure: LocalAzure, rule: dict[str, Any], *, enabled: bool
 ) -> None:
-    restrict(azure, rule, enabled=enabled)
-    assert add(azure, "2030-06-01T00:00:00Z").status == 200
+    set_password_rules(azure, rule, enabled=enabled)
+    assert add_password(azure, "2030-06-01T00:00:00Z").status == 200
 
 
-def test_a_lifetime_is_a_duration(azure: LocalAzure) -> None:
-    assert restrict(azure, {**LIFETIME, "maxLifetime": "45 days"}).status == 400
+def test_a_maximum_lifetime_must_be_an_iso_8601_duration(azure: LocalAzure) -> None:
+    assert set_password_rules(azure, {**LIFETIME, "maxLifetime": "45 days"}).status == 400
 
 
 def test_no_application_has_a_policy_of_its_own(azure: LocalAzure) -> None:
-    made = azure.graph("POST", "applications", {"displayName": "probe"}).json()
-    for key in (f"/{made['id']}", f"(appId='{made['appId']}')"):
+    app = azure.graph("POST", "applications", {"displayName": "probe"}).json()
+    for key in (f"/{app['id']}", f"(appId='{app['appId']}')"):
         assert azure.graph("GET", f"applications{key}/appManagementPolicies").json()["value"] == []
