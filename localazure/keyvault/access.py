@@ -1,4 +1,4 @@
-"""The door of a vault's data plane: errors in its shape, the challenge, who may do what.
+"""Access to a vault's data plane: errors in its shape, the authentication challenge, the caller's rights.
 
 https://learn.microsoft.com/azure/key-vault/general/rest-error-codes
 """
@@ -22,13 +22,13 @@ AUDIENCE = "https://vault.azure.net"
 
 
 def render(_: Call, error: AzureError) -> Reply:
-    """`{"error": {"code", "message", "innererror"?}}`."""
+    """An error as Key Vault answers it: `{"error": {"code", "message", "innererror"?}}`."""
     body = {"error": {"code": error.code, "message": error.message, **error.details}}
     return Reply(status=error.status, body=body, headers=error.headers)
 
 
 def unauthenticated(_: Call, refusal: Refusal) -> AzureError:
-    """401 with the challenge from which a client learns tenant and audience."""
+    """401 with the challenge from which a client reads tenant and audience."""
     message = {
         "missing": "AKV10000: Request is missing a Bearer or PoP token.",
         "malformed": "AKV10001: The token in the request could not be parsed.",
@@ -40,12 +40,12 @@ def unauthenticated(_: Call, refusal: Refusal) -> AzureError:
     return AzureError(status=401, code="Unauthorized", message=message, headers={"WWW-Authenticate": challenge})
 
 
-def enter(call: Call, action: str, permission: str, name: str = "", *, kind: str = "secrets") -> Document:
-    """The call's vault, for a caller with the right: `action` under RBAC, `permission` in an access policy.
+def authorize(call: Call, action: str, permission: str, name: str = "", *, kind: str = "secrets") -> Document:
+    """The call's vault, if the caller may do this: `action` in RBAC mode, `permission` in access policy mode.
 
-    A right on one object is enough (`…/vaults/x/secrets/y` as scope). Raises 400 and 403.
+    In RBAC mode a role on one object is enough (`…/vaults/x/secrets/y` as scope). Raises 400, 403 and 404.
     """
-    vault = _vault(call)
+    vault = _require_vault(call)
     if not call.query.get("api-version"):
         message = "The api-version query parameter is required."
         raise AzureError(status=400, code="BadParameter", message=message)
@@ -57,30 +57,32 @@ def enter(call: Call, action: str, permission: str, name: str = "", *, kind: str
     return vault
 
 
-def _vault(call: Call) -> Document:
+def _require_vault(call: Call) -> Document:
     # Real Azure's DNS has no name for a vault that is not there, so a client gets no connection at all. The nearest
     # answer is what a connection gets that outlived its vault.
-    found = vaults.find(call.world, call.host.partition(".")[0])
-    if found is None:
+    """The vault of the host name; 404 VaultNotFound."""
+    vault = vaults.find(call.world, call.host.partition(".")[0])
+    if vault is None:
         message = f"The Key Vault '{call.host}' was not found."
         raise AzureError(status=404, code="VaultNotFound", message=message)
-    return found
+    return vault
 
 
 def _check_firewall(call: Call, vault: Document) -> None:
-    """403 before any right is looked at: https://learn.microsoft.com/azure/key-vault/general/rest-error-codes."""
+    """403 before rights are checked: https://learn.microsoft.com/azure/key-vault/general/rest-error-codes."""
     if firewall.admits(vault["properties"]):
         return
-    said = "Client address is not authorized and caller is not a trusted service."
-    code, first = "ForbiddenByFirewall", f"{said}\r\nClient address: {firewall.CLIENT}"
+    not_trusted = "Client address is not authorized and caller is not a trusted service."
+    code, reason = "ForbiddenByFirewall", f"{not_trusted}\r\nClient address: {firewall.CLIENT}"
     if firewall.is_closed(vault["properties"]):
-        first = "Public network access is disabled and request is not from a trusted service nor via an approved"
-        code, first = "ForbiddenByConnection", f"{first} private link."
-    message = f"{first}\r\nCaller: {_caller(call)}\r\nVault: {_place(vault)}"
+        reason = "Public network access is disabled and request is not from a trusted service nor via an approved"
+        code, reason = "ForbiddenByConnection", f"{reason} private link."
+    message = f"{reason}\r\nCaller: {_caller(call)}\r\nVault: {_name_and_location(vault)}"
     raise AzureError(status=403, code="Forbidden", message=message, details={"innererror": {"code": code}})
 
 
 def _check_rbac(call: Call, vault: Document, action: str, name: str, kind: str) -> None:
+    """403 ForbiddenByRbac unless a role allows the data action on the vault or the object."""
     scope = f"{vault['id']}/{kind}/{name}" if name else str(vault["id"])
     if access.allows(call.world, call.who.object_id, action, scope, data=True):
         return
@@ -88,30 +90,33 @@ def _check_rbac(call: Call, vault: Document, action: str, name: str, kind: str) 
         "Caller is not authorized to perform action on resource.\r\nIf role assignments, deny assignments or role "
         "definitions were changed recently, please observe propagation time.\r\n"
         f"Caller: {_caller(call)}\r\nAction: '{action}'\r\nResource: '{scope.lower()}'\r\nAssignment: (not found)\r\n"
-        f"DenyAssignmentId: null\r\nDecisionReason: null \r\nVault: {_place(vault)}\r\n"
+        f"DenyAssignmentId: null\r\nDecisionReason: null \r\nVault: {_name_and_location(vault)}\r\n"
     )
     inner = {"innererror": {"code": "ForbiddenByRbac"}}
     raise AzureError(status=403, code="Forbidden", message=message, details=inner)
 
 
 def _check_policy(call: Call, vault: Document, permission: str, kind: str) -> None:
+    """403 ForbiddenByPolicy unless an access policy gives the caller the permission, or all of them."""
     for policy in vault["properties"]["accessPolicies"]:
-        given: Document = policy.get("permissions") or {}
-        listed: list[object] = given.get(kind) or []
-        granted = {str(one).lower() for one in listed}
+        permissions: Document = policy.get("permissions") or {}
+        names: list[object] = permissions.get(kind) or []
+        granted = {str(name).lower() for name in names}
         if str(policy.get("objectId", "")).lower() == call.who.object_id and granted & {permission, "all"}:
             return
     message = (
         f"The user, group or application '{_caller(call)}' does not have {kind} {permission} permission on key vault "
-        f"'{_place(vault)}'. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125287"
+        f"'{_name_and_location(vault)}'. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125287"
     )
     inner = {"innererror": {"code": "ForbiddenByPolicy"}}
     raise AzureError(status=403, code="Forbidden", message=message, details=inner)
 
 
 def _caller(call: Call) -> str:
+    """The caller as Key Vault's messages name it."""
     return f"appid={call.who.app_id};oid={call.who.object_id};iss=https://sts.windows.net/{call.who.tenant_id}/"
 
 
-def _place(vault: Document) -> str:
+def _name_and_location(vault: Document) -> str:
+    """The vault as Key Vault's messages name it."""
     return f"{vault['name']};location={vault['location']}"

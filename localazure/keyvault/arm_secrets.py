@@ -1,4 +1,4 @@
-"""Secrets of a vault as ARM resources: deployments write them without a right on the data plane; values stay inside.
+"""Secrets of a vault as ARM resources: deployments write them without a data-plane role; values are never returned.
 
 https://learn.microsoft.com/rest/api/keyvault/keyvault/secrets
 """
@@ -24,83 +24,86 @@ SERVICE = arm_service(
 )
 _LIST = "/subscriptions/{subscription}/resourcegroups/{group}/providers/Microsoft.KeyVault/vaults/{vault}/secrets"
 _ONE = _LIST + "/{name}"
-_DATES = ("enabled", "nbf", "exp")
+_ATTRIBUTES = ("enabled", "nbf", "exp")
 
 
 @SERVICE.route("GET", _LIST, action=f"{TYPE}/read")
 def list_secrets(call: Call) -> Reply:
-    """The latest version of each."""
-    vault = _vault(call)
-    found = vault_secrets.listing(call.world, vault["name"], deleted=False)
-    return Reply(body={"value": [_shown(vault, secret) for secret in found]})
+    """List the latest version of each secret, without values."""
+    vault = _require_vault(call)
+    secrets = vault_secrets.list_secrets(call.world, vault["name"], deleted=False)
+    return Reply(body={"value": [_secret_resource(vault, secret) for secret in secrets]})
 
 
 @SERVICE.route("GET", _ONE, action=f"{TYPE}/read")
 def get_secret(call: Call) -> Reply:
-    """The latest version, without its value."""
-    vault = _vault(call)
-    return Reply(body=_shown(vault, vault_secrets.get(call.world, vault["name"], call.params["name"])))
+    """The latest version of a secret, without its value."""
+    vault = _require_vault(call)
+    return Reply(body=_secret_resource(vault, vault_secrets.get(call.world, vault["name"], call.params["name"])))
 
 
 @SERVICE.route("PUT", _ONE, action=f"{TYPE}/write")
 def set_secret(call: Call) -> Reply:
-    """A new version; 201 for a new secret, else 200."""
-    vault, body = _vault(call), call.json()
-    given = bodies.wanted_properties(body)
-    if not isinstance(given.get("value"), str):
+    """Add a version: 201 for a new secret, else 200."""
+    vault, body = _require_vault(call), call.json()
+    properties = bodies.wanted_properties(body)
+    if not isinstance(properties.get("value"), str):
         raise vault_secrets.bad_parameter("Property value is required and must be a text.")
-    there = vault_secrets.find(call.world, vault["name"], call.params["name"])
+    existing = vault_secrets.find(call.world, vault["name"], call.params["name"])
     now = int(call.world.clock.timestamp())
     version: Document = {
         "version": call.world.clock.new_id().replace("-", ""),
-        "value": given["value"],
-        "contentType": given.get("contentType"),
+        "value": properties["value"],
+        "contentType": properties.get("contentType"),
         "tags": bodies.check_tags(body.get("tags")) or None,
-        **_attributes(given, {"enabled": True, "nbf": None, "exp": None}),
+        **_requested_attributes(properties, {"enabled": True, "nbf": None, "exp": None}),
         "created": now,
         "updated": now,
     }
-    made = vault_secrets.add_version(call.world, vault["name"], call.params["name"], version)
-    return Reply(status=200 if there else 201, body=_shown(vault, made))
+    secret = vault_secrets.add_version(call.world, vault["name"], call.params["name"], version)
+    return Reply(status=200 if existing else 201, body=_secret_resource(vault, secret))
 
 
 @SERVICE.route("PATCH", _ONE, action=f"{TYPE}/write")
 def update_secret(call: Call) -> Reply:
-    """Attributes, content type and tags of the latest version."""
-    vault, body = _vault(call), call.json()
-    found = vault_secrets.get(call.world, vault["name"], call.params["name"])
-    latest, given = found["versions"][-1], bodies.wanted_properties(body)
-    latest |= {**_attributes(given, latest), "updated": int(call.world.clock.timestamp())}
-    if given.get("contentType") is not None:
-        latest["contentType"] = given["contentType"]
+    """Change attributes, content type and tags of the latest version."""
+    vault, body = _require_vault(call), call.json()
+    secret = vault_secrets.get(call.world, vault["name"], call.params["name"])
+    latest, properties = secret["versions"][-1], bodies.wanted_properties(body)
+    latest |= {**_requested_attributes(properties, latest), "updated": int(call.world.clock.timestamp())}
+    if properties.get("contentType") is not None:
+        latest["contentType"] = properties["contentType"]
     if body.get("tags") is not None:
         latest["tags"] = bodies.check_tags(body["tags"])
-    return Reply(body=_shown(vault, vault_secrets.put(call.world, vault["name"], found)))
+    return Reply(body=_secret_resource(vault, vault_secrets.put(call.world, vault["name"], secret)))
 
 
-def _vault(call: Call) -> Document:
+def _require_vault(call: Call) -> Document:
+    """The vault that the path names; 404 otherwise."""
     return groups.require_resource(call, vaults.TYPE, call.params["vault"])
 
 
-def _attributes(given: Document, there: Document) -> Document:
-    wanted = bodies.object_in(given, "attributes")
-    chosen = {name: there[name] if wanted.get(name) is None else wanted[name] for name in _DATES}
+def _requested_attributes(properties: Document, current: Document) -> Document:
+    """The attributes of the body, with the current ones where it has none; 400 for a date that is no integer."""
+    requested = bodies.object_in(properties, "attributes")
+    attributes = {name: current[name] if requested.get(name) is None else requested[name] for name in _ATTRIBUTES}
     for name in ("nbf", "exp"):
-        if chosen[name] is not None and type(chosen[name]) is not int:
+        if attributes[name] is not None and type(attributes[name]) is not int:
             raise vault_secrets.bad_parameter(f"Property {name} has invalid value")
-    return {**chosen, "enabled": bool(chosen["enabled"])}
+    return {**attributes, "enabled": bool(attributes["enabled"])}
 
 
-def _shown(vault: Document, secret: Document) -> Document:
+def _secret_resource(vault: Document, secret: Document) -> Document:
+    """A secret as an ARM resource: its latest version without the value."""
     latest, uri = secret["versions"][-1], f"{vault['properties']['vaultUri']}secrets/{secret['name']}"
-    attributes = {name: latest[name] for name in (*_DATES, "created", "updated") if latest[name] is not None}
-    kind = {"contentType": latest["contentType"]} if latest["contentType"] else {}
-    versioned = {"secretUri": uri, "secretUriWithVersion": f"{uri}/{latest['version']}"}
+    attributes = {name: latest[name] for name in (*_ATTRIBUTES, "created", "updated") if latest[name] is not None}
+    content_type = {"contentType": latest["contentType"]} if latest["contentType"] else {}
+    uris = {"secretUri": uri, "secretUriWithVersion": f"{uri}/{latest['version']}"}
     return {
         "id": f"{vault['id']}/secrets/{secret['name']}",
         "name": secret["name"],
         "type": TYPE,
         "location": vault["location"],
         "tags": latest["tags"] or {},
-        "properties": {"attributes": attributes, **kind, **versioned},
+        "properties": {"attributes": attributes, **content_type, **uris},
     }

@@ -1,4 +1,4 @@
-"""Microsoft.KeyVault on ARM: vaults, the soft-deleted ones, whether a name is free.
+"""Microsoft.KeyVault on ARM: vaults, soft-deleted vaults, whether a name is available.
 
 https://learn.microsoft.com/rest/api/keyvault/keyvault/vaults
 """
@@ -29,117 +29,119 @@ empty_lists(SERVICE, vaults.TYPE, "privateEndpointConnections", "keys")
 _PROVIDER = "/subscriptions/{subscription}/providers/Microsoft.KeyVault"
 _LIST = "/subscriptions/{subscription}/resourcegroups/{group}/providers/Microsoft.KeyVault/vaults"
 _ONE = _LIST + "/{name}"
-_DELETED = _PROVIDER + "/locations/{location}/deletedVaults/{name}"
+_DELETED_VAULT = _PROVIDER + "/locations/{location}/deletedVaults/{name}"
 _NAME = re.compile(r"(?=.{3,24}\Z)[a-z](-?[a-z0-9])*", re.IGNORECASE)
-_FREE = {"accessPolicies", "enabledForDeployment", "enabledForDiskEncryption", "enabledForTemplateDeployment",
+_MUTABLE = {"accessPolicies", "enabledForDeployment", "enabledForDiskEncryption", "enabledForTemplateDeployment",
          "networkAcls", "publicNetworkAccess", "sku"}  # fmt: skip
-_FLAGS = {"enabledForDeployment", "enabledForDiskEncryption", "enabledForTemplateDeployment"}
+_BOOLEANS = {"enabledForDeployment", "enabledForDiskEncryption", "enabledForTemplateDeployment"}
 _RBAC_BY_DEFAULT = "2026-02-01"  # https://learn.microsoft.com/azure/key-vault/general/access-control-default
 
 
 @SERVICE.route("GET", _ONE, action=f"{vaults.TYPE}/read")
 def get_vault(call: Call) -> Reply:
-    """The vault."""
+    """One vault; 404 ResourceNotFound."""
     return Reply(body=resources.shown(groups.require_resource(call, vaults.TYPE, call.params["name"])))
 
 
 @SERVICE.route("GET", _ONE + "/privateLinkResources", action=f"{vaults.TYPE}/privateLinkResources/read")
 def list_private_links(call: Call) -> Reply:
-    """The vault itself."""
+    """The one private link resource of a vault: the vault itself."""
     vault = groups.require_resource(call, vaults.TYPE, call.params["name"])
     return Reply(body={"value": [private_link(vault, "vault", "default", "privatelink.vaultcore.azure.net")]})
 
 
 @SERVICE.route("PUT", _ONE, action=f"{vaults.TYPE}/write")
 def set_vault(call: Call) -> Reply:
-    """200, also for a new vault; with `createMode: recover` a soft-deleted one comes back."""
+    """Create or replace a vault: 200 in both cases. `createMode: recover` recovers a soft-deleted one."""
     groups.require_group(call)
     name, body = call.params["name"], call.json()
     _check_name(name)
     location, properties = regions.location_of(body), bodies.wanted_properties(body)
-    found = resources.find(call.world, groups.resource_id(call, vaults.TYPE, name))
-    if found is not None:
-        regions.check_location_kept(found, location)
-        return Reply(body=resources.shown(_replace(call, found, body)))
+    existing = resources.find(call.world, groups.resource_id(call, vaults.TYPE, name))
+    if existing is not None:
+        regions.check_location_kept(existing, location)
+        return Reply(body=resources.shown(_replace_vault(call, existing, body)))
     if str(properties.get("createMode", "")).lower() == "recover":
-        return Reply(body=resources.shown(_recover(call, name, location)))
-    _check_free(call, name)
-    return Reply(body=resources.shown(_create(call, name, location, body)))
+        return Reply(body=resources.shown(_recover_vault(call, name, location)))
+    _check_name_available(call, name)
+    return Reply(body=resources.shown(_create_vault(call, name, location, body)))
 
 
 @SERVICE.route("PATCH", _ONE, action=f"{vaults.TYPE}/write")
 def update_vault(call: Call) -> Reply:
-    """What is given changes, the rest stays; tags are replaced as a whole."""
-    found, body = groups.require_resource(call, vaults.TYPE, call.params["name"]), call.json()
-    given = {name: value for name, value in bodies.wanted_properties(body).items() if value is not None}
-    properties = {**found["properties"], **_changes(found["properties"], given)}
-    tags = bodies.check_tags(body["tags"]) if body.get("tags") is not None else found["tags"]
-    return Reply(body=resources.shown(_stamp(call, {**found, "tags": tags, "properties": properties})))
+    """Change the properties in the body and keep the others. Tags are replaced as a whole."""
+    vault, body = groups.require_resource(call, vaults.TYPE, call.params["name"]), call.json()
+    requested = {name: value for name, value in bodies.wanted_properties(body).items() if value is not None}
+    properties = {**vault["properties"], **_allowed_changes(vault["properties"], requested)}
+    tags = bodies.check_tags(body["tags"]) if body.get("tags") is not None else vault["tags"]
+    return Reply(body=resources.shown(_store_vault(call, {**vault, "tags": tags, "properties": properties})))
 
 
 @SERVICE.route("PUT", _ONE + "/accessPolicies/{operation}", action=f"{vaults.TYPE}/accessPolicies/write")
 def update_access_policies(call: Call) -> Reply:
-    """`add`, `replace` or `remove` entries of the vault's access policies."""
-    found, how = groups.require_resource(call, vaults.TYPE, call.params["name"]), call.params["operation"].lower()
-    given = bodies.objects_in(bodies.wanted_properties(call.json()), "accessPolicies")
-    if how not in {"add", "replace", "remove"}:
-        raise _bad(f"The access policy operation '{how}' is invalid.")
-    named = {policy.get("objectId") for policy in given}
-    there: list[Document] = found["properties"]["accessPolicies"]
-    others = [] if how == "replace" else [policy for policy in there if policy.get("objectId") not in named]
-    found["properties"]["accessPolicies"] = others if how == "remove" else [*others, *given]
-    _stamp(call, found)
-    shown = {"accessPolicies": found["properties"]["accessPolicies"]}
-    kind = f"{vaults.TYPE}/accessPolicies"
-    return Reply(body={"id": f"{found['id']}/accessPolicies/", "type": kind, "properties": shown})
+    """`add`, `replace` or `remove` access policies, which are identified by their object id."""
+    vault, operation = groups.require_resource(call, vaults.TYPE, call.params["name"]), call.params["operation"].lower()
+    requested = bodies.objects_in(bodies.wanted_properties(call.json()), "accessPolicies")
+    if operation not in {"add", "replace", "remove"}:
+        raise _bad_request(f"The access policy operation '{operation}' is invalid.")
+    object_ids = {policy.get("objectId") for policy in requested}
+    current: list[Document] = vault["properties"]["accessPolicies"]
+    others = (
+        [] if operation == "replace" else [policy for policy in current if policy.get("objectId") not in object_ids]
+    )
+    vault["properties"]["accessPolicies"] = others if operation == "remove" else [*others, *requested]
+    _store_vault(call, vault)
+    properties = {"accessPolicies": vault["properties"]["accessPolicies"]}
+    resource_type = f"{vaults.TYPE}/accessPolicies"
+    return Reply(body={"id": f"{vault['id']}/accessPolicies/", "type": resource_type, "properties": properties})
 
 
 @SERVICE.route("DELETE", _ONE, action=f"{vaults.TYPE}/delete")
 def delete_vault(call: Call) -> Reply:
-    """200, 204 when it was not there; the vault is soft-deleted."""
+    """Soft-delete a vault: 200, or 204 when there was none."""
     groups.require_group(call)
-    where = groups.resource_id(call, vaults.TYPE, call.params["name"])
-    return Reply(status=200 if resources.delete(call.world, where) else 204)
+    vault_id = groups.resource_id(call, vaults.TYPE, call.params["name"])
+    return Reply(status=200 if resources.delete(call.world, vault_id) else 204)
 
 
 @SERVICE.route("GET", _LIST, action=f"{vaults.TYPE}/read")
 def list_group_vaults(call: Call) -> Reply:
-    """The vaults of a group."""
-    found = list(resources.of_type(call.world, vaults.TYPE, groups.require_group(call)["id"]))
-    return Reply(body={"value": [resources.shown(vault) for vault in filters.apply(call, found)]})
+    """List the vaults of a group."""
+    documents = list(resources.of_type(call.world, vaults.TYPE, groups.require_group(call)["id"]))
+    return Reply(body={"value": [resources.shown(vault) for vault in filters.apply(call, documents)]})
 
 
 @SERVICE.route("GET", _PROVIDER + "/vaults", action=None, why="shows what the caller may read")
 def list_vaults(call: Call) -> Reply:
-    """The vaults of the subscription."""
+    """List the vaults of the subscription that the caller may read."""
     scopes.scope(call)
-    found = resources.of_type(call.world, vaults.TYPE, SUBSCRIPTION)
-    read = f"{vaults.TYPE}/read"
-    seen = [one for one in found if access.allows(call.world, call.who.object_id, read, one["id"])]
-    return Reply(body={"value": [resources.shown(vault) for vault in filters.apply(call, seen)]})
+    documents = resources.of_type(call.world, vaults.TYPE, SUBSCRIPTION)
+    action = f"{vaults.TYPE}/read"
+    readable = [vault for vault in documents if access.allows(call.world, call.who.object_id, action, vault["id"])]
+    return Reply(body={"value": [resources.shown(vault) for vault in filters.apply(call, readable)]})
 
 
 @SERVICE.route("POST", _PROVIDER + "/checkNameAvailability", action="Microsoft.KeyVault/checkNameAvailability/read")
 def check_name(call: Call) -> Reply:
-    """Whether a vault may have this name."""
+    """Whether a vault may have this name, and why not."""
     name = str(call.json().get("name", ""))
     if not _NAME.fullmatch(name):
         return Reply(body={"nameAvailable": False, "reason": "AccountNameInvalid", "message": _name_rule(name)})
     if vaults.find(call.world, name) is None and vaults.find_deleted(call.world, name) is None:
         return Reply(body={"nameAvailable": True})
-    return Reply(body={"nameAvailable": False, "reason": "AlreadyExists", "message": _taken(name)})
+    return Reply(body={"nameAvailable": False, "reason": "AlreadyExists", "message": _name_taken(name)})
 
 
 @SERVICE.route("GET", _PROVIDER + "/deletedVaults", action="Microsoft.KeyVault/deletedVaults/read")
 def list_deleted(call: Call) -> Reply:
-    """The soft-deleted vaults of the subscription."""
-    return Reply(body={"value": [resources.shown(found) for found in vaults.all_deleted(call.world)]})
+    """List the soft-deleted vaults of the subscription."""
+    return Reply(body={"value": [resources.shown(deleted) for deleted in vaults.list_deleted(call.world)]})
 
 
 @SERVICE.route("GET", _PROVIDER + "/managedHSMs", action="Microsoft.KeyVault/managedHSMs/read")
 @SERVICE.route("GET", _PROVIDER + "/deletedManagedHSMs", action="Microsoft.KeyVault/deletedManagedHsms/read")
 def list_managed_hsms(_call: Call) -> Reply:
-    """None, ever: but `az keyvault list` and `list-deleted` ask for them too."""
+    """An empty list: there are no managed HSMs, but `az keyvault list` and `list-deleted` ask for them."""
     return Reply(body={"value": []})
 
 
@@ -147,25 +149,25 @@ def list_managed_hsms(_call: Call) -> Reply:
     "POST", _PROVIDER + "/checkMhsmNameAvailability", action="Microsoft.KeyVault/checkMhsmNameAvailability/read"
 )
 def check_managed_hsm_name(_call: Call) -> Reply:
-    """Any: `az keyvault check-name` asks this one."""
+    """Every name is available: `az keyvault check-name` asks this too."""
     return Reply(body={"nameAvailable": True})
 
 
-@SERVICE.route("GET", _DELETED, action="Microsoft.KeyVault/locations/deletedVaults/read")
+@SERVICE.route("GET", _DELETED_VAULT, action="Microsoft.KeyVault/locations/deletedVaults/read")
 def get_deleted(call: Call) -> Reply:
-    """One soft-deleted vault."""
-    return Reply(body=resources.shown(_require_deleted(call, call.params["name"], call.params["location"])))
+    """One soft-deleted vault; 404 DeletedVaultNotFound."""
+    return Reply(body=resources.shown(_require_deleted_vault(call, call.params["name"], call.params["location"])))
 
 
-@SERVICE.route("POST", _DELETED + "/purge", action="Microsoft.KeyVault/locations/deletedVaults/purge/action")
+@SERVICE.route("POST", _DELETED_VAULT + "/purge", action="Microsoft.KeyVault/locations/deletedVaults/purge/action")
 def purge_deleted(call: Call) -> Reply:
-    """202; refused under purge protection."""
-    found = _require_deleted(call, call.params["name"], call.params["location"])
-    if found["properties"].get("purgeProtectionEnabled"):
+    """Purge a soft-deleted vault: 202. Refused under purge protection."""
+    deleted = _require_deleted_vault(call, call.params["name"], call.params["location"])
+    if deleted["properties"].get("purgeProtectionEnabled"):
         message = "Operation 'DeletedVaultPurge' is not allowed."
         raise AzureError(status=405, code="MethodNotAllowed", message=message)
-    operation = operations.begin(call.world, vaults.PURGE, str(found["name"]))
-    location = found["properties"]["location"]
+    operation = operations.begin(call.world, vaults.PURGE_OPERATION, str(deleted["name"]))
+    location = deleted["properties"]["location"]
     path = f"{SUBSCRIPTION}/providers/Microsoft.KeyVault/locations/{location}/operationResults"
     return operations.accepted(call, operation, path)
 
@@ -174,77 +176,83 @@ def purge_deleted(call: Call) -> Reply:
     "GET", _PROVIDER + "/locations/{location}/operationResults/{operation}", action=None, why="the id is the caller's"
 )
 def poll_operation(call: Call) -> Reply:
-    """What the Location of a 202 answers."""
+    """The state of a long-running operation, at the Location of a 202."""
     return operations.poll(call, call.params["operation"])
 
 
-def _create(call: Call, name: str, location: str, body: Document) -> Document:
-    given = bodies.wanted_properties(body)
-    rbac = given.get("enableRbacAuthorization")
+def _create_vault(call: Call, name: str, location: str, body: Document) -> Document:
+    """Store a new vault. Without a requested access mode the api-version decides."""
+    requested = bodies.wanted_properties(body)
+    rbac = requested.get("enableRbacAuthorization")
     if rbac is None and call.query.get("api-version", "")[:10] >= _RBAC_BY_DEFAULT:
         rbac = True
-    _check_required(given, policies_needed=not rbac)
+    _check_required(requested, policies_needed=not rbac)
     properties: dict[str, Any] = {
-        **_chosen(given),
-        "tenantId": given["tenantId"],
+        **_replaced_properties(requested),
+        "tenantId": requested["tenantId"],
         "enableSoftDelete": True,
-        "softDeleteRetentionInDays": _retention(given.get("softDeleteRetentionInDays")),
+        "softDeleteRetentionInDays": _valid_retention_days(requested.get("softDeleteRetentionInDays")),
         "vaultUri": f"https://{name.lower()}{vaults.SUFFIX}/",
         "provisioningState": "Succeeded",
-        **_purge_protection(given),
+        **_purge_protection(requested),
         **({} if rbac is None else {"enableRbacAuthorization": bool(rbac)}),
     }
-    where = groups.resource_id(call, vaults.TYPE, name)
+    vault_id = groups.resource_id(call, vaults.TYPE, name)
     tags = bodies.check_tags(body.get("tags"))
-    document = {"id": where, "name": name, "type": vaults.TYPE, "location": location, "tags": tags}
-    return _stamp(call, {**document, "properties": properties})
+    document = {"id": vault_id, "name": name, "type": vaults.TYPE, "location": location, "tags": tags}
+    return _store_vault(call, {**document, "properties": properties})
 
 
-def _replace(call: Call, found: Document, body: Document) -> Document:
-    given = bodies.wanted_properties(body)
-    _check_required(given, policies_needed=False)
-    kept = {name: value for name, value in found["properties"].items() if name not in _FREE}
-    changes = _changes(kept, {name: value for name, value in given.items() if value is not None})
-    if "accessPolicies" not in given:
-        changes["accessPolicies"] = found["properties"]["accessPolicies"]
-    properties = {**kept, **_chosen(given), **changes}
-    return _stamp(call, {**found, "tags": bodies.check_tags(body.get("tags")), "properties": properties})
+def _replace_vault(call: Call, existing: Document, body: Document) -> Document:
+    """Store a PUT to an existing vault: mutable properties that the body lacks return to their defaults."""
+    requested = bodies.wanted_properties(body)
+    _check_required(requested, policies_needed=False)
+    fixed = {name: value for name, value in existing["properties"].items() if name not in _MUTABLE}
+    changes = _allowed_changes(fixed, {name: value for name, value in requested.items() if value is not None})
+    if "accessPolicies" not in requested:
+        changes["accessPolicies"] = existing["properties"]["accessPolicies"]
+    properties = {**fixed, **_replaced_properties(requested), **changes}
+    return _store_vault(call, {**existing, "tags": bodies.check_tags(body.get("tags")), "properties": properties})
 
 
-def _changes(kept: Document, given: Document) -> Document:
-    """What a write may change in a vault that is there; 400 for what is fixed."""
-    days = given.get("softDeleteRetentionInDays")
-    if days is not None and _retention(days) != kept["softDeleteRetentionInDays"]:
-        raise _bad('The property "softDeleteRetentionInDays" has been set already and it can\'t be modified.')
-    changes = _settable(given) | _purge_protection(given)
-    if given.get("enableRbacAuthorization") is not None:
-        changes["enableRbacAuthorization"] = bool(given["enableRbacAuthorization"])
+def _allowed_changes(current: Document, requested: Document) -> Document:
+    """The changes of a request to an existing vault; 400 for a property that cannot change."""
+    days = requested.get("softDeleteRetentionInDays")
+    if days is not None and _valid_retention_days(days) != current["softDeleteRetentionInDays"]:
+        raise _bad_request('The property "softDeleteRetentionInDays" has been set already and it can\'t be modified.')
+    changes = _validated_properties(requested) | _purge_protection(requested)
+    if requested.get("enableRbacAuthorization") is not None:
+        changes["enableRbacAuthorization"] = bool(requested["enableRbacAuthorization"])
     return changes
 
 
-def _recover(call: Call, name: str, location: str) -> Document:
-    deleted = _require_deleted(call, name, location)
-    where = groups.resource_id(call, vaults.TYPE, name)
-    if str(deleted["properties"]["vaultId"]).lower() != where.lower():
-        raise AzureError(status=409, code="VaultAlreadyExists", message=_taken(name))
+def _recover_vault(call: Call, name: str, location: str) -> Document:
+    """Recover a soft-deleted vault; 404 if there is none, 409 if it was in another group."""
+    deleted = _require_deleted_vault(call, name, location)
+    vault_id = groups.resource_id(call, vaults.TYPE, name)
+    if str(deleted["properties"]["vaultId"]).lower() != vault_id.lower():
+        raise AzureError(status=409, code="VaultAlreadyExists", message=_name_taken(name))
     return vaults.recover(call.world, deleted)
 
 
-def _require_deleted(call: Call, name: str, location: str) -> Document:
+def _require_deleted_vault(call: Call, name: str, location: str) -> Document:
+    """The soft-deleted vault with this name in this location; 404 DeletedVaultNotFound."""
     operations.settle(call.world)
-    found = vaults.find_deleted(call.world, name)
-    if found is None or found["properties"]["location"] != regions.short_location(location):
+    deleted = vaults.find_deleted(call.world, name)
+    if deleted is None or deleted["properties"]["location"] != regions.short_location(location):
         message = f"The specified deleted vault '{name}' does not exist."
         raise AzureError(status=404, code="DeletedVaultNotFound", message=message)
-    return found
+    return deleted
 
 
 def _check_name(name: str) -> None:
+    """400 VaultNameNotValid for a name that Azure does not allow."""
     if not _NAME.fullmatch(name):
         raise AzureError(status=400, code="VaultNameNotValid", message=_name_rule(name))
 
 
-def _check_free(call: Call, name: str) -> None:
+def _check_name_available(call: Call, name: str) -> None:
+    """409 if a vault, live or soft-deleted, has this name."""
     if vaults.find_deleted(call.world, name) is not None:
         message = (
             "A vault with the same name already exists in deleted state. You need to either recover or purge existing "
@@ -253,83 +261,88 @@ def _check_free(call: Call, name: str) -> None:
         )
         raise AzureError(status=409, code="ConflictError", message=message)
     if vaults.find(call.world, name) is not None:
-        raise AzureError(status=409, code="VaultAlreadyExists", message=_taken(name))
+        raise AzureError(status=409, code="VaultAlreadyExists", message=_name_taken(name))
 
 
-def _check_required(given: Document, *, policies_needed: bool) -> None:
-    if not given.get("tenantId"):
-        raise _bad("The parameter tenantId is not specified.")
-    if str(given["tenantId"]).lower() != TENANT_ID:
-        raise _bad("An invalid value was provided for 'tenantId'.")
-    if _sku(given) is None:
-        raise _bad("The parameter sku is not specified, or its name is neither standard nor premium.")
-    if policies_needed and given.get("accessPolicies") is None:
-        raise _bad("The parameter accessPolicies is not specified.")
+def _check_required(requested: Document, *, policies_needed: bool) -> None:
+    """400 unless the body has the tenant, a SKU and, where needed, access policies."""
+    if not requested.get("tenantId"):
+        raise _bad_request("The parameter tenantId is not specified.")
+    if str(requested["tenantId"]).lower() != TENANT_ID:
+        raise _bad_request("An invalid value was provided for 'tenantId'.")
+    if _valid_sku(requested) is None:
+        raise _bad_request("The parameter sku is not specified, or its name is neither standard nor premium.")
+    if policies_needed and requested.get("accessPolicies") is None:
+        raise _bad_request("The parameter accessPolicies is not specified.")
 
 
-def _sku(given: Document) -> Document | None:
-    name = str(bodies.object_in(given, "sku").get("name", "")).lower()
+def _valid_sku(requested: Document) -> Document | None:
+    """The SKU of the body as Azure returns it; None if it has no valid name."""
+    name = str(bodies.object_in(requested, "sku").get("name", "")).lower()
     return {"family": "A", "name": name} if name in {"standard", "premium"} else None
 
 
-def _chosen(given: Document) -> Document:
-    """What a PUT sets whole: what is not given goes back to its default."""
-    fresh: Document = {"accessPolicies": [], "enabledForDeployment": False, "publicNetworkAccess": "Enabled"}
-    return fresh | _settable({name: value for name, value in given.items() if value is not None})
+def _replaced_properties(requested: Document) -> Document:
+    """The properties that a PUT replaces; those that the body lacks get their defaults."""
+    defaults: Document = {"accessPolicies": [], "enabledForDeployment": False, "publicNetworkAccess": "Enabled"}
+    return defaults | _validated_properties({name: value for name, value in requested.items() if value is not None})
 
 
-def _settable(given: Document) -> Document:
-    """What may be set at any time, in the shape in which GET returns it."""
-    chosen = {name: value for name, value in given.items() if name in _FREE}
-    for name in _FLAGS & chosen.keys():
-        chosen[name] = bool(chosen[name])
-    if "accessPolicies" in chosen:
-        chosen["accessPolicies"] = bodies.objects_in(given, "accessPolicies")
-    if "networkAcls" in chosen:
-        chosen["networkAcls"] = acls = bodies.object_in(given, "networkAcls")
+def _validated_properties(requested: Document) -> Document:
+    """The mutable properties of a request in the shape in which GET returns them; 400 if one is invalid."""
+    properties = {name: value for name, value in requested.items() if name in _MUTABLE}
+    for name in _BOOLEANS & properties.keys():
+        properties[name] = bool(properties[name])
+    if "accessPolicies" in properties:
+        properties["accessPolicies"] = bodies.objects_in(requested, "accessPolicies")
+    if "networkAcls" in properties:
+        properties["networkAcls"] = acls = bodies.object_in(requested, "networkAcls")
         for name in ("ipRules", "virtualNetworkRules"):
             bodies.objects_in(acls, name)
-    if "sku" in chosen:
-        chosen["sku"] = _sku(given)
-        if chosen["sku"] is None:
-            raise _bad("The name of the sku is neither standard nor premium.")
-    return chosen
+    if "sku" in properties:
+        properties["sku"] = _valid_sku(requested)
+        if properties["sku"] is None:
+            raise _bad_request("The name of the sku is neither standard nor premium.")
+    return properties
 
 
-def _retention(days: object) -> int:
+def _valid_retention_days(days: object) -> int:
+    """The retention in days, 90 by default; 400 outside 7 to 90."""
     if days is None:
         return 90
     if not isinstance(days, int) or isinstance(days, bool) or not 7 <= days <= 90:
-        raise _bad('Invalid value found at property "softDeleteRetentionInDays" in payload: must be 7 to 90.')
+        raise _bad_request('Invalid value found at property "softDeleteRetentionInDays" in payload: must be 7 to 90.')
     return days
 
 
-def _purge_protection(given: Document) -> Document:
-    """Azure takes `true` or nothing: also at creation `false` is refused."""
-    wanted = given.get("enablePurgeProtection")
-    if wanted is False:
-        raise _bad(
+def _purge_protection(requested: Document) -> Document:
+    """The purge protection of a request. Azure accepts only `true`; it refuses `false` even at creation."""
+    enabled = requested.get("enablePurgeProtection")
+    if enabled is False:
+        raise _bad_request(
             'The property "enablePurgeProtection" cannot be set to false. Enabling the purge protection for a vault is '
             "an irreversible action."
         )
-    return {"enablePurgeProtection": True} if wanted else {}
+    return {"enablePurgeProtection": True} if enabled else {}
 
 
-def _stamp(call: Call, document: Document) -> Document:
-    moment, who = call.world.clock.now(), call.who.app_id
+def _store_vault(call: Call, document: Document) -> Document:
+    """Store a vault with who changed it and when, and its network rules as Azure returns them."""
+    moment, client_id = call.world.clock.now(), call.who.app_id
     now = f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"
-    old = document.get("systemData", {"createdBy": who, "createdByType": "Application", "createdAt": now})
-    changed = {"lastModifiedBy": who, "lastModifiedByType": "Application", "lastModifiedAt": now}
+    created = document.get("systemData", {"createdBy": client_id, "createdByType": "Application", "createdAt": now})
+    modified = {"lastModifiedBy": client_id, "lastModifiedByType": "Application", "lastModifiedAt": now}
     properties = {name: value for name, value in document["properties"].items() if name != "networkAcls"}
-    properties |= vaults.rules(document["properties"].get("networkAcls"))
-    return resources.put(call.world, {**document, "properties": properties, "systemData": old | changed})
+    properties |= vaults.network_acls(document["properties"].get("networkAcls"))
+    return resources.put(call.world, {**document, "properties": properties, "systemData": created | modified})
 
 
-def _bad(message: str) -> AzureError:
+def _bad_request(message: str) -> AzureError:
     return AzureError(status=400, code="BadRequest", message=message)
 
 
 def _name_rule(name: str) -> str:
+    """Azure's message for an invalid vault name."""
     return (
         f"The vault name '{name}' is invalid. A vault's name must be between 3-24 alphanumeric characters. The name "
         "must begin with a letter, end with a letter or digit, and not contain consecutive hyphens. Follow this link "
@@ -337,7 +350,8 @@ def _name_rule(name: str) -> str:
     )
 
 
-def _taken(name: str) -> str:
+def _name_taken(name: str) -> str:
+    """Azure's message for a vault name in use."""
     return (
         f"The vault name '{name}' is already in use. Vault names are globally unique so it is possible that the name "
         "is already taken. If you are sure that the vault name was not taken then it is possible that a vault with the "

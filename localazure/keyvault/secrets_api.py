@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from localazure.app.call import AzureError, Reply
 from localazure.app.service import Service
 from localazure.keyvault import access, vault_secrets
-from localazure.keyvault.access import enter
+from localazure.keyvault.access import authorize
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,96 +30,100 @@ SERVICE = Service(
 )
 
 _WHY = "the vault's mode decides: roles or access policies"
-_PAGE = 25
-_VALUE_LIMIT = 25_600
-_INT_DATES = ("nbf", "exp")
+_MAX_PAGE_SIZE = 25
+_MAX_VALUE_BYTES = 25_600
+_DATES = ("nbf", "exp")
 
 
 @SERVICE.route("PUT", "/secrets/{name}", action=None, why=_WHY)
 def set_secret(call: Call) -> Reply:
-    """A new version."""
+    """Set a secret: add a version."""
     name = call.params["name"]
-    vault = enter(call, "setSecret/action", "set", name)
+    vault = authorize(call, "setSecret/action", "set", name)
     vault_secrets.check_name(name)
-    version = _new_version(call, _body(call))
+    version = _new_version(call, _json_body(call))
     document = vault_secrets.add_version(call.world, vault["name"], name, version)
-    return Reply(body=_bundle(call, vault, document, version, value=True))
+    return Reply(body=_secret_bundle(call, vault, document, version, value=True))
 
 
 @SERVICE.route("GET", "/secrets", action=None, why=_WHY)
 def list_secrets(call: Call) -> Reply:
-    """The latest version of each secret, without values."""
-    vault = enter(call, "readMetadata/action", "list")
-    found = vault_secrets.listing(call.world, vault["name"], deleted=False)
-    return _page(call, found, lambda one: _item(call, vault, one, one["versions"][-1], versioned=False))
+    """List the latest version of each secret, without values."""
+    vault = authorize(call, "readMetadata/action", "list")
+    secrets = vault_secrets.list_secrets(call.world, vault["name"], deleted=False)
+    return _page_response(
+        call, secrets, lambda secret: _secret_item(call, vault, secret, secret["versions"][-1], versioned=False)
+    )
 
 
 @SERVICE.route("GET", "/secrets/{name}/versions", action=None, why=_WHY)
 def list_versions(call: Call) -> Reply:
-    """The versions of a secret, without values; in no order that a client may lean on (here by id)."""
-    vault = enter(call, "readMetadata/action", "list", call.params["name"])
+    """List the versions of a secret, without values. Their order has no meaning (here it is by id)."""
+    vault = authorize(call, "readMetadata/action", "list", call.params["name"])
     document = vault_secrets.get(call.world, vault["name"], call.params["name"])
-    versions = sorted(document["versions"], key=lambda one: str(one["version"]))
-    return _page(call, versions, lambda one: _item(call, vault, document, one, versioned=True))
+    versions = sorted(document["versions"], key=lambda version: str(version["version"]))
+    return _page_response(call, versions, lambda version: _secret_item(call, vault, document, version, versioned=True))
 
 
 @SERVICE.route("GET", "/secrets/{name}", action=None, why=_WHY)
 @SERVICE.route("GET", "/secrets/{name}/{version}", action=None, why=_WHY)
 def get_secret(call: Call) -> Reply:
-    """A version with its value; `exp` and `nbf` are information, `enabled: false` is a 403."""
-    vault = enter(call, "getSecret/action", "get", call.params["name"])
+    """A version with its value, the latest by default. 403 if disabled; `exp` and `nbf` have no effect."""
+    vault = authorize(call, "getSecret/action", "get", call.params["name"])
     document = vault_secrets.get(call.world, vault["name"], call.params["name"])
     version = vault_secrets.version_of(document, call.params.get("version", ""))
     if not version["enabled"]:
         message = "Operation get is not allowed on a disabled secret."
         inner = {"innererror": {"code": "SecretDisabled"}}
         raise AzureError(status=403, code="Forbidden", message=message, details=inner)
-    return Reply(body=_bundle(call, vault, document, version, value=True))
+    return Reply(body=_secret_bundle(call, vault, document, version, value=True))
 
 
 @SERVICE.route("PATCH", "/secrets/{name}", action=None, why=_WHY)
 @SERVICE.route("PATCH", "/secrets/{name}/{version}", action=None, why=_WHY)
 def update_secret(call: Call) -> Reply:
-    """Attributes, content type and tags of a version; its value stays."""
-    vault = enter(call, "update/action", "set", call.params["name"])
+    """Change attributes, content type and tags of a version. Its value stays."""
+    vault = authorize(call, "update/action", "set", call.params["name"])
     document = vault_secrets.get(call.world, vault["name"], call.params["name"])
     version = vault_secrets.version_of(document, call.params.get("version", ""))
-    body = _body(call)
-    version |= _attributes(body, version) | {"updated": int(call.world.clock.timestamp())}
-    version |= {key: value for key, value in _labels(body).items() if value is not None}
+    body = _json_body(call)
+    version |= _requested_attributes(body, version) | {"updated": int(call.world.clock.timestamp())}
+    version |= {key: value for key, value in _content_type_and_tags(body).items() if value is not None}
     vault_secrets.put(call.world, vault["name"], document)
-    return Reply(body=_bundle(call, vault, document, version))
+    return Reply(body=_secret_bundle(call, vault, document, version))
 
 
 @SERVICE.route("DELETE", "/secrets/{name}", action=None, why=_WHY)
 def delete_secret(call: Call) -> Reply:
-    """All versions at once, into the deleted secrets."""
-    vault = enter(call, "delete", "delete", call.params["name"])
-    found = vault_secrets.get(call.world, vault["name"], call.params["name"])
+    """Soft-delete a secret with all its versions."""
+    vault = authorize(call, "delete", "delete", call.params["name"])
+    secret = vault_secrets.get(call.world, vault["name"], call.params["name"])
     days = int(vault["properties"]["softDeleteRetentionInDays"])
-    return Reply(body=_deleted(call, vault, vault_secrets.delete(call.world, vault["name"], found, days=days)))
+    return Reply(body=_deleted_secret(call, vault, vault_secrets.delete(call.world, vault["name"], secret, days=days)))
 
 
 @SERVICE.route("GET", "/deletedsecrets", action=None, why=_WHY)
 def list_deleted(call: Call) -> Reply:
-    """The deleted secrets."""
-    vault = enter(call, "readMetadata/action", "list")
-    found = vault_secrets.listing(call.world, vault["name"], deleted=True)
-    return _page(call, found, lambda one: _deleted(call, vault, one, versioned=False))
+    """List the soft-deleted secrets."""
+    vault = authorize(call, "readMetadata/action", "list")
+    secrets = vault_secrets.list_secrets(call.world, vault["name"], deleted=True)
+    return _page_response(call, secrets, lambda secret: _deleted_secret(call, vault, secret, versioned=False))
 
 
 @SERVICE.route("GET", "/deletedsecrets/{name}", action=None, why=_WHY)
 def get_deleted(call: Call) -> Reply:
-    """One deleted secret."""
-    vault = enter(call, "readMetadata/action", "get", call.params["name"])
-    return Reply(body=_deleted(call, vault, vault_secrets.get_deleted(call.world, vault["name"], call.params["name"])))
+    """One soft-deleted secret; 404 SecretNotFound."""
+    vault = authorize(call, "readMetadata/action", "get", call.params["name"])
+    return Reply(
+        body=_deleted_secret(call, vault, vault_secrets.get_deleted(call.world, vault["name"], call.params["name"]))
+    )
 
 
 @SERVICE.route("DELETE", "/deletedsecrets/{name}", action=None, why=_WHY)
 def purge_secret(call: Call) -> Reply:
-    """204; refused under purge protection."""
-    vault = enter(call, "purge/action", "purge", call.params["name"])
-    found = vault_secrets.get_deleted(call.world, vault["name"], call.params["name"])
+    """Purge a soft-deleted secret: 204. Refused under purge protection."""
+    vault = authorize(call, "purge/action", "purge", call.params["name"])
+    secret = vault_secrets.get_deleted(call.world, vault["name"], call.params["name"])
     if vault["properties"].get("enablePurgeProtection"):
         message = (
             'Operation "purge" is not allowed because purge protection is enabled for this vault. Key Vault service '
@@ -127,36 +131,37 @@ def purge_secret(call: Call) -> Reply:
             f"Vault: {vault['name']};location={vault['location']}"
         )
         raise AzureError(status=403, code="Forbidden", message=message)
-    vault_secrets.purge(call.world, vault["name"], found["name"])
+    vault_secrets.purge(call.world, vault["name"], secret["name"])
     return Reply(status=204)
 
 
 @SERVICE.route("POST", "/deletedsecrets/{name}/recover", action=None, why=_WHY)
 def recover_secret(call: Call) -> Reply:
-    """The secret with all its versions, without its value."""
-    vault = enter(call, "recover/action", "recover", call.params["name"])
-    found = vault_secrets.get_deleted(call.world, vault["name"], call.params["name"])
-    document = vault_secrets.recover(call.world, vault["name"], found)
-    return Reply(body=_bundle(call, vault, document, document["versions"][-1]))
+    """Recover a soft-deleted secret with all its versions. Returns the latest without its value."""
+    vault = authorize(call, "recover/action", "recover", call.params["name"])
+    deleted = vault_secrets.get_deleted(call.world, vault["name"], call.params["name"])
+    secret = vault_secrets.recover(call.world, vault["name"], deleted)
+    return Reply(body=_secret_bundle(call, vault, secret, secret["versions"][-1]))
 
 
 @SERVICE.route("GET", "/keys", action=None, why=_WHY)
 @SERVICE.route("GET", "/deletedkeys", action=None, why=_WHY)
 def list_keys(call: Call) -> Reply:
-    """None here."""
-    enter(call, "read", "list", kind="keys")
+    """An empty list: the local Azure has no keys."""
+    authorize(call, "read", "list", kind="keys")
     return Reply(body={"value": [], "nextLink": None})
 
 
 @SERVICE.route("GET", "/certificates", action=None, why=_WHY)
 @SERVICE.route("GET", "/deletedcertificates", action=None, why=_WHY)
 def list_certificates(call: Call) -> Reply:
-    """None here."""
-    enter(call, "read", "list", kind="certificates")
+    """An empty list: the local Azure has no certificates."""
+    authorize(call, "read", "list", kind="certificates")
     return Reply(body={"value": [], "nextLink": None})
 
 
-def _body(call: Call) -> Document:
+def _json_body(call: Call) -> Document:
+    """The JSON body of the call; Key Vault's own 400 if it cannot be parsed."""
     try:
         return call.json()
     except AzureError as error:
@@ -164,101 +169,113 @@ def _body(call: Call) -> Document:
 
 
 def _new_version(call: Call, body: Document) -> Document:
+    """A new version of a secret from the body; 400 without a value or for one that is too long."""
     value = body.get("value")
     if not isinstance(value, str):
         raise vault_secrets.bad_parameter("Property  has invalid value\r\nParameter: value")
-    if len(value.encode()) > _VALUE_LIMIT:
-        raise vault_secrets.bad_parameter(f"The secret value exceeds the maximum length of {_VALUE_LIMIT} bytes.")
+    if len(value.encode()) > _MAX_VALUE_BYTES:
+        raise vault_secrets.bad_parameter(f"The secret value exceeds the maximum length of {_MAX_VALUE_BYTES} bytes.")
     now = int(call.world.clock.timestamp())
-    fresh = {"enabled": True, "nbf": None, "exp": None}
-    made = {"version": call.world.clock.new_id().replace("-", ""), "value": value, "created": now, "updated": now}
-    return {**made, **_labels(body), **_attributes(body, fresh)}
+    defaults = {"enabled": True, "nbf": None, "exp": None}
+    version = {"version": call.world.clock.new_id().replace("-", ""), "value": value, "created": now, "updated": now}
+    return {**version, **_content_type_and_tags(body), **_requested_attributes(body, defaults)}
 
 
-def _labels(body: Document) -> Document:
-    """Content type and tags as given; None where nothing was given."""
-    kind: Any = body.get("contentType")
+def _content_type_and_tags(body: Document) -> Document:
+    """The content type and the tags of the body, None where absent; 400 if invalid."""
+    content_type: Any = body.get("contentType")
     tags: Any = body.get("tags")
-    if kind is not None and (not isinstance(kind, str) or len(kind) > 255):
+    if content_type is not None and (not isinstance(content_type, str) or len(content_type) > 255):
         raise vault_secrets.bad_parameter("The content type must be a text of at most 255 characters.")
     if tags is not None:
         _check_tags(tags)
-    return {"contentType": kind, "tags": tags}
+    return {"contentType": content_type, "tags": tags}
 
 
-def _check_tags(given: object) -> None:
-    if not isinstance(given, dict):
+def _check_tags(value: object) -> None:
+    """400 unless the value is an object of at most 15 tags of 512 characters."""
+    if not isinstance(value, dict):
         raise vault_secrets.bad_parameter("The tags must be an object.")
-    tags = cast("dict[str, Any]", given)
+    tags = cast("dict[str, Any]", value)
     if len(tags) > 15:
         raise vault_secrets.bad_parameter(f"Too many tags: {len(tags)}. At most 15 are allowed.")
-    for name, value in tags.items():
-        if not isinstance(value, str) or max(len(name), len(value)) > 512:
+    for name, text in tags.items():
+        if not isinstance(text, str) or max(len(name), len(text)) > 512:
             raise vault_secrets.bad_parameter("The name and value of a tag are texts of at most 512 characters.")
 
 
-def _attributes(body: Document, there: Document) -> Document:
-    found: object = body.get("attributes")
-    if found is not None and not isinstance(found, dict):
+def _requested_attributes(body: Document, current: Document) -> Document:
+    """The attributes of the body, with the current ones where it has none; 400 if invalid."""
+    value: object = body.get("attributes")
+    if value is not None and not isinstance(value, dict):
         raise vault_secrets.bad_parameter("The attributes must be an object.")
-    given = cast("Document", found or {})
-    wanted = {name: there[name] if given.get(name) is None else given[name] for name in ("enabled", *_INT_DATES)}
-    for name in _INT_DATES:
-        if wanted[name] is not None and (not isinstance(wanted[name], int) or wanted[name] < 0):
+    requested = cast("Document", value or {})
+    attributes = {
+        name: current[name] if requested.get(name) is None else requested[name] for name in ("enabled", *_DATES)
+    }
+    for name in _DATES:
+        if attributes[name] is not None and (not isinstance(attributes[name], int) or attributes[name] < 0):
             raise vault_secrets.bad_parameter(f"Property {name} has invalid value\r\nParameter: {name}")
-    if None not in (wanted["nbf"], wanted["exp"]) and wanted["exp"] <= wanted["nbf"]:
+    if None not in (attributes["nbf"], attributes["exp"]) and attributes["exp"] <= attributes["nbf"]:
         raise vault_secrets.bad_parameter("The expiry (exp) must be later than the activation (nbf).")
-    return {**wanted, "enabled": bool(wanted["enabled"])}
+    return {**attributes, "enabled": bool(attributes["enabled"])}
 
 
-def _bundle(call: Call, vault: Document, document: Document, version: Document, *, value: bool = False) -> Document:
-    shown = {"value": version["value"]} if value else {}
-    return shown | _item(call, vault, document, version, versioned=True)
+def _secret_bundle(
+    call: Call, vault: Document, secret: Document, version: Document, *, value: bool = False
+) -> Document:
+    """A version as an answer, with its value on request."""
+    value_field = {"value": version["value"]} if value else {}
+    return value_field | _secret_item(call, vault, secret, version, versioned=True)
 
 
-def _item(call: Call, vault: Document, document: Document, version: Document, *, versioned: bool) -> Document:
-    tail = f"/{version['version']}" if versioned else ""
-    dates = {name: version[name] for name in _INT_DATES if version[name] is not None}
+def _secret_item(call: Call, vault: Document, secret: Document, version: Document, *, versioned: bool) -> Document:
+    """A version as lists show it, its id with or without the version."""
+    suffix = f"/{version['version']}" if versioned else ""
+    dates = {name: version[name] for name in _DATES if version[name] is not None}
     times = {"created": version["created"], "updated": version["updated"]}
-    attributes = {"enabled": version["enabled"], **dates, **times, **vault_secrets.recovery(vault)}
+    attributes = {"enabled": version["enabled"], **dates, **times, **vault_secrets.recovery_attributes(vault)}
     labels = {name: version[name] for name in ("contentType", "tags") if version[name] is not None}
-    return {"id": f"https://{call.host}/secrets/{document['name']}{tail}", "attributes": attributes, **labels}
+    return {"id": f"https://{call.host}/secrets/{secret['name']}{suffix}", "attributes": attributes, **labels}
 
 
-def _deleted(call: Call, vault: Document, document: Document, *, versioned: bool = True) -> Document:
-    when = document["deleted"]
+def _deleted_secret(call: Call, vault: Document, secret: Document, *, versioned: bool = True) -> Document:
+    """A soft-deleted secret as an answer, with its dates and the id to recover it."""
+    deletion = secret["deleted"]
     return {
-        "recoveryId": f"https://{call.host}/deletedsecrets/{document['name']}",
-        "deletedDate": int(when["at"]),
-        "scheduledPurgeDate": int(when["ends"]),
-        **_item(call, vault, document, document["versions"][-1], versioned=versioned),
+        "recoveryId": f"https://{call.host}/deletedsecrets/{secret['name']}",
+        "deletedDate": int(deletion["at"]),
+        "scheduledPurgeDate": int(deletion["ends"]),
+        **_secret_item(call, vault, secret, secret["versions"][-1], versioned=versioned),
     }
 
 
-def _page(call: Call, found: list[Document], show: Callable[[Document], Document]) -> Reply:
-    """At most `maxresults` (1 to 25) items, and where the next ones are."""
-    size = call.query.get("maxresults", str(_PAGE))
-    if not re.fullmatch(r"\d{1,9}", size, re.ASCII) or not 1 <= int(size) <= _PAGE:
-        raise vault_secrets.bad_parameter(f"maxresults must be 1 to {_PAGE}: {size}")
-    start = _skipped(call.query.get("$skiptoken", ""))
+def _page_response(call: Call, documents: list[Document], format_item: Callable[[Document], Document]) -> Reply:
+    """A page of at most `maxresults` (1 to 25) items, and the link to the next one."""
+    size = call.query.get("maxresults", str(_MAX_PAGE_SIZE))
+    if not re.fullmatch(r"\d{1,9}", size, re.ASCII) or not 1 <= int(size) <= _MAX_PAGE_SIZE:
+        raise vault_secrets.bad_parameter(f"maxresults must be 1 to {_MAX_PAGE_SIZE}: {size}")
+    start = _first_index(call.query.get("$skiptoken", ""))
     end = start + int(size)
-    shown = [show(one) for one in found[start:end]]
-    return Reply(body={"value": shown, "nextLink": _next(call, end, size) if end < len(found) else None})
+    items = [format_item(document) for document in documents[start:end]]
+    return Reply(body={"value": items, "nextLink": _next_link(call, end, size) if end < len(documents) else None})
 
 
-def _next(call: Call, end: int, size: str) -> str:
+def _next_link(call: Call, end: int, size: str) -> str:
+    """The link to the page that begins at index `end`."""
     token = base64.urlsafe_b64encode(f"skip:{end}".encode()).decode()
     version = call.query.get("api-version", "")
     return f"https://{call.host}:443{call.path}?api-version={version}&$skiptoken={token}&maxresults={size}"
 
 
-def _skipped(token: str) -> int:
+def _first_index(token: str) -> int:
+    """The index in $skiptoken of the page's first item; 400 for an invalid token."""
     if not token:
         return 0
     try:
-        found = re.fullmatch(r"skip:(\d+)", base64.urlsafe_b64decode(token).decode())
+        match = re.fullmatch(r"skip:(\d+)", base64.urlsafe_b64decode(token).decode())
     except (binascii.Error, UnicodeDecodeError):
-        found = None
-    if not found:
+        match = None
+    if not match:
         raise vault_secrets.bad_parameter("The $skiptoken is invalid.")
-    return int(found[1])
+    return int(match[1])

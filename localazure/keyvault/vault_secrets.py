@@ -1,8 +1,8 @@
-"""The secrets of a vault as documents: versions, soft delete, and the moments in which neither side has them.
+"""The secrets of a vault as documents: versions, soft delete, and deletions and recoveries in progress.
 
 Table `secrets`, key `<vault>/<name>`: `{"name", "versions": [{"version", "value", "contentType", "tags", "enabled",
-"nbf", "exp", "created", "updated"}], "moving" (epoch until which it is on its way), "deleted": None | {"at", "ends"}}`.
-https://learn.microsoft.com/azure/key-vault/secrets/about-secrets
+"nbf", "exp", "created", "updated"}], "moving" (epoch at which the deletion or recovery completes), "deleted": None |
+{"at", "ends"}}`. https://learn.microsoft.com/azure/key-vault/secrets/about-secrets
 """
 
 from __future__ import annotations
@@ -17,79 +17,83 @@ if TYPE_CHECKING:
     from localazure.app.store import Document
     from localazure.app.world import World
 
-_DAY = 86_400
-_MOVING_SECONDS = 0.1  # real ones: seconds
+_DAY_SECONDS = 86_400
+_TRANSITION_SECONDS = 0.1  # real ones: seconds
 _NAME = re.compile(r"[0-9a-zA-Z-]{1,127}")
-_HELP = "If you recently deleted this secret you may be able to recover it using the correct recovery command."
+_RECOVERY_HINT = "If you recently deleted this secret you may be able to recover it using the correct recovery command."
 
 
 def key(vault: str, name: str) -> str:
-    """Names compare without case."""
+    """The key of a secret in the store; names compare without case."""
     return f"{vault}/{name}".lower()
 
 
 def check_name(name: str) -> None:
-    """1 to 127 letters, digits and hyphens."""
+    """400 BadParameter unless the name is 1 to 127 letters, digits and hyphens."""
     if not _NAME.fullmatch(name):
         raise bad_parameter(f"The request URI contains an invalid name: {name}")
 
 
 def find(world: World, vault: str, name: str) -> Document | None:
-    """The secret, also one that is deleted; one whose retention is over is purged."""
-    found = world.store.get(SECRETS, key(vault, name))
-    if found is None or not found["deleted"] or found["deleted"]["ends"] > world.clock.timestamp():
-        return found
+    """The secret, live or soft-deleted, or None. A secret past its retention is purged first."""
+    document = world.store.get(SECRETS, key(vault, name))
+    if document is None or not document["deleted"] or document["deleted"]["ends"] > world.clock.timestamp():
+        return document
     if not world.store.is_past:
         world.store.remove(SECRETS, key(vault, name))
     return None
 
 
 def get(world: World, vault: str, name: str) -> Document:
-    """A secret that is neither deleted nor on its way; 404 SecretNotFound otherwise."""
+    """A live secret; 404 SecretNotFound if it is absent, deleted or in transition."""
     check_name(name)
-    found = find(world, vault, name)
-    if found is None or found["deleted"] or is_moving(world, found):
+    document = find(world, vault, name)
+    if document is None or document["deleted"] or is_in_transition(world, document):
         raise not_found(name)
-    return found
+    return document
 
 
 def get_deleted(world: World, vault: str, name: str) -> Document:
-    """A deleted secret; for a moment after its deletion it is nowhere."""
+    """A soft-deleted secret; 404 SecretNotFound, also while the deletion is still in progress."""
     check_name(name)
-    found = find(world, vault, name)
-    if found is None or not found["deleted"] or is_moving(world, found):
+    document = find(world, vault, name)
+    if document is None or not document["deleted"] or is_in_transition(world, document):
         raise AzureError(status=404, code="SecretNotFound", message=f"Deleted Secret not found: {name}")
-    return found
+    return document
 
 
-def listing(world: World, vault: str, *, deleted: bool) -> list[Document]:
-    """The live or the deleted secrets of a vault, by name."""
+def list_secrets(world: World, vault: str, *, deleted: bool) -> list[Document]:
+    """List the live or the soft-deleted secrets of a vault, by name."""
     names = [str(document["name"]) for _, document in world.store.rows(SECRETS, f"{vault.lower()}/")]
-    found = [document for name in names if (document := find(world, vault, name)) is not None]
-    return [document for document in found if bool(document["deleted"]) is deleted and not is_moving(world, document)]
+    documents = [document for name in names if (document := find(world, vault, name)) is not None]
+    return [
+        document
+        for document in documents
+        if bool(document["deleted"]) is deleted and not is_in_transition(world, document)
+    ]
 
 
-def is_moving(world: World, document: Document) -> bool:
-    """Whether a deletion or recovery has not come through yet."""
+def is_in_transition(world: World, document: Document) -> bool:
+    """Whether a deletion or recovery is still in progress."""
     return float(document["moving"]) > world.clock.timestamp()
 
 
 def add_version(world: World, vault: str, name: str, version: Document) -> Document:
-    """A new latest version, of a new secret if need be; 409 for a name that is deleted or on its way."""
+    """Add the latest version, of a new secret if there is none; 409 if it is deleted or in transition."""
     check_name(name)
     new: Document = {"name": name, "versions": [], "moving": 0.0, "deleted": None}
-    found = find(world, vault, name) or new
-    check_usable(world, found)
-    found["versions"].append(version)
-    return put(world, vault, found)
+    document = find(world, vault, name) or new
+    check_writable(world, document)
+    document["versions"].append(version)
+    return put(world, vault, document)
 
 
-def check_usable(world: World, document: Document) -> None:
-    """409 Conflict with the reason as inner error."""
+def check_writable(world: World, document: Document) -> None:
+    """409 Conflict, its reason as inner error, for a secret that is deleted or in transition."""
     name = document["name"]
-    if is_moving(world, document):
-        what = "deleted" if document["deleted"] else "recovered"
-        raise conflict(f"Secret {name} is currently being {what}.", f"ObjectIsBeing{what.title()}")
+    if is_in_transition(world, document):
+        action = "deleted" if document["deleted"] else "recovered"
+        raise conflict(f"Secret {name} is currently being {action}.", f"ObjectIsBeing{action.title()}")
     if document["deleted"]:
         message = (
             f"Secret {name} is currently in a deleted but recoverable state, and its name cannot be reused; in this "
@@ -99,41 +103,43 @@ def check_usable(world: World, document: Document) -> None:
 
 
 def version_of(document: Document, version: str) -> Document:
-    """A version by its id, the latest for an empty one; 404."""
-    found = [one for one in document["versions"] if not version or one["version"] == version.lower()]
-    if not found:
+    """A version by its id, the latest for an empty id; 404 SecretNotFound."""
+    versions = [
+        candidate for candidate in document["versions"] if not version or candidate["version"] == version.lower()
+    ]
+    if not versions:
         raise not_found(f"{document['name']}/{version}")
-    return found[-1]
+    return versions[-1]
 
 
 def delete(world: World, vault: str, document: Document, *, days: int) -> Document:
     """Soft-delete a secret for the vault's retention."""
     now = world.clock.timestamp()
-    document |= {"deleted": {"at": now, "ends": now + days * _DAY}, "moving": now + _MOVING_SECONDS}
+    document |= {"deleted": {"at": now, "ends": now + days * _DAY_SECONDS}, "moving": now + _TRANSITION_SECONDS}
     return put(world, vault, document)
 
 
 def recover(world: World, vault: str, document: Document) -> Document:
-    """Bring a deleted secret back with all its versions."""
-    document |= {"deleted": None, "moving": world.clock.timestamp() + _MOVING_SECONDS}
+    """Recover a soft-deleted secret with all its versions."""
+    document |= {"deleted": None, "moving": world.clock.timestamp() + _TRANSITION_SECONDS}
     return put(world, vault, document)
 
 
 def purge(world: World, vault: str, name: str) -> None:
-    """Forget a deleted secret for good."""
+    """Remove a soft-deleted secret for good."""
     world.store.remove(SECRETS, key(vault, name))
 
 
 def put(world: World, vault: str, document: Document) -> Document:
-    """Write a secret."""
+    """Store a secret."""
     return world.store.put(SECRETS, key(vault, str(document["name"])), document)
 
 
 def not_found(name: str) -> AzureError:
     """404 SecretNotFound."""
     message = (
-        f"A secret with (name/id) {name} was not found in this key vault. {_HELP} For help resolving this issue, "
-        "please see https://go.microsoft.com/fwlink/?linkid=2125182"
+        f"A secret with (name/id) {name} was not found in this key vault. {_RECOVERY_HINT} For help resolving this "
+        "issue, please see https://go.microsoft.com/fwlink/?linkid=2125182"
     )
     return AzureError(status=404, code="SecretNotFound", message=message)
 
@@ -148,8 +154,8 @@ def conflict(message: str, inner: str) -> AzureError:
     return AzureError(status=409, code="Conflict", message=message, details={"innererror": {"code": inner}})
 
 
-def recovery(vault: Document) -> dict[str, Any]:
-    """`recoveryLevel` and `recoverableDays`, as the vault's properties make them."""
+def recovery_attributes(vault: Document) -> dict[str, Any]:
+    """`recoveryLevel` and `recoverableDays`, which follow from the vault's properties."""
     days = int(vault["properties"]["softDeleteRetentionInDays"])
     level = "Recoverable" if days == 90 else "CustomizedRecoverable"
     purgeable = "" if vault["properties"].get("enablePurgeProtection") else "+Purgeable"

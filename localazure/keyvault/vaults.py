@@ -1,7 +1,7 @@
-"""Vaults between life and purge: the soft-deleted ones, and what both planes know of a vault.
+"""Vaults, live and soft-deleted, for both planes.
 
-A soft-deleted vault stands in table `deleted_vaults` by name: `{"id", "name", "type", "properties", "_vault"}`, its
-secrets stay in table `secrets`. https://learn.microsoft.com/azure/key-vault/general/soft-delete-overview
+A soft-deleted vault is stored in table `deleted_vaults` by name: `{"id", "name", "type", "properties", "_vault"}`;
+its secrets stay in table `secrets`. https://learn.microsoft.com/azure/key-vault/general/soft-delete-overview
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ TYPE = "Microsoft.KeyVault/vaults"
 SUFFIX = ".vault.azure.net"
 DELETED = "deleted_vaults"
 SECRETS = "secrets"
-PURGE = "purge-vault"
-_OPEN: dict[str, object] = {
+PURGE_OPERATION = "purge-vault"
+_DEFAULT_ACLS: dict[str, object] = {
     "bypass": "AzureServices",
     "defaultAction": "Allow",
     "ipRules": [],
@@ -31,85 +31,92 @@ _OPEN: dict[str, object] = {
 
 
 def find(world: World, name: str) -> Document | None:
-    """The live vault of this name."""
+    """The live vault with this name, or None."""
     return resources.named(world, TYPE, name)
 
 
 def find_deleted(world: World, name: str) -> Document | None:
-    """The soft-deleted vault of this name; one whose retention is over is purged first."""
-    found = world.store.get(DELETED, name.lower())
-    if found is None or datetime.fromisoformat(found["properties"]["scheduledPurgeDate"]) > world.clock.now():
-        return found
+    """The soft-deleted vault with this name, or None. A vault past its retention is purged first."""
+    deleted = world.store.get(DELETED, name.lower())
+    if deleted is None or datetime.fromisoformat(deleted["properties"]["scheduledPurgeDate"]) > world.clock.now():
+        return deleted
     if not world.store.is_past:
         purge(world, name)
     return None
 
 
-def all_deleted(world: World) -> list[Document]:
-    """Every soft-deleted vault."""
+def list_deleted(world: World) -> list[Document]:
+    """List all soft-deleted vaults."""
     names = [name for name, _ in world.store.rows(DELETED)]
-    return [found for name in names if (found := find_deleted(world, name)) is not None]
+    return [deleted for name in names if (deleted := find_deleted(world, name)) is not None]
 
 
 def soft_delete(world: World, vault: Document) -> None:
-    """Move a vault aside; its secrets wait with it, its role assignments do not."""
+    """Soft-delete a vault. Its secrets stay with it, its role assignments do not."""
     now, name, properties = world.clock.now(), str(vault["name"]), vault["properties"]
-    ends = now + timedelta(days=properties["softDeleteRetentionInDays"])
-    shown = {
+    purge_time = now + timedelta(days=properties["softDeleteRetentionInDays"])
+    deletion = {
         "vaultId": vault["id"],
         "location": vault["location"],
         "tags": vault.get("tags", {}),
-        "deletionDate": instant(now),
-        "scheduledPurgeDate": instant(ends),
+        "deletionDate": format_time(now),
+        "scheduledPurgeDate": format_time(purge_time),
     }
     if properties.get("enablePurgeProtection"):
-        shown["purgeProtectionEnabled"] = True
-    where = f"{SUBSCRIPTION}/providers/Microsoft.KeyVault/locations/{vault['location']}/deletedVaults/{name}"
-    kept = {"id": where, "name": name, "type": "Microsoft.KeyVault/deletedVaults", "properties": shown, "_vault": vault}
-    world.store.put(DELETED, name.lower(), kept)
+        deletion["purgeProtectionEnabled"] = True
+    deleted_id = f"{SUBSCRIPTION}/providers/Microsoft.KeyVault/locations/{vault['location']}/deletedVaults/{name}"
+    deleted = {
+        "id": deleted_id,
+        "name": name,
+        "type": "Microsoft.KeyVault/deletedVaults",
+        "properties": deletion,
+        "_vault": vault,
+    }
+    world.store.put(DELETED, name.lower(), deleted)
 
 
 def recover(world: World, deleted: Document) -> Document:
-    """Bring a vault back as it was, with its secrets, without its role assignments."""
+    """Recover a soft-deleted vault with its secrets and without its role assignments."""
     world.store.remove(DELETED, str(deleted["name"]).lower())
     return resources.put(world, deleted["_vault"])
 
 
 def purge(world: World, name: str) -> None:
-    """Forget a soft-deleted vault and its secrets for good."""
+    """Remove a soft-deleted vault and its secrets for good."""
     world.store.remove(DELETED, name.lower())
     for key in [key for key, _ in world.store.rows(SECRETS, f"{name.lower()}/")]:
         world.store.remove(SECRETS, key)
 
 
-def rules(acls: Document | None) -> Document:
-    """`networkAcls` as Azure shows them: not at all while they let everybody in, an address as a range of one.
+def network_acls(acls: Document | None) -> Document:
+    """`networkAcls` as Azure returns them: absent while they allow everybody, an address as a range of one.
 
     https://github.com/hashicorp/terraform-provider-azurerm/issues/2164
     """
     if not acls:
         return {}
-    listed: list[Document] = acls.get("ipRules") or []
-    shown: Document = {
+    ip_rules: list[Document] = acls.get("ipRules") or []
+    formatted: Document = {
         "bypass": acls.get("bypass") or "AzureServices",
         "defaultAction": acls.get("defaultAction") or "Allow",
-        "ipRules": [{**rule, "value": _range(str(rule.get("value", "")))} for rule in listed],
+        "ipRules": [{**rule, "value": _as_range(str(rule.get("value", "")))} for rule in ip_rules],
         "virtualNetworkRules": acls.get("virtualNetworkRules") or [],
     }
-    return {} if shown == _OPEN else {"networkAcls": shown}
+    return {} if formatted == _DEFAULT_ACLS else {"networkAcls": formatted}
 
 
-def _range(value: str) -> str:
+def _as_range(value: str) -> str:
+    """An IPv4 address as a range of one; other values as they are."""
     try:
         return f"{IPv4Address(value)}/32"
     except ValueError:
         return value
 
 
-def instant(moment: datetime) -> str:
-    """A date as Key Vault's management writes it."""
+def format_time(moment: datetime) -> str:
+    """A time as Key Vault's management API writes it."""
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
 resources.on_delete[TYPE.lower()] = soft_delete
-operations.kinds[PURGE] = lambda world, operation: purge(world, operation["target"])
+operations.kinds[PURGE_OPERATION] = lambda world, operation: purge(world, operation["target"])

@@ -1,4 +1,4 @@
-"""Secrets written by deployments (on ARM), and secrets carried from vault to vault by backup and restore."""
+"""Secrets written by deployments (on ARM); secrets moved between vaults by backup and restore."""
 
 from __future__ import annotations
 
@@ -28,28 +28,28 @@ def test_a_secret_is_written_on_arm_and_read_on_the_data_plane(arm: Manager) -> 
     body = {"tags": {"a": "b"}, "properties": {"value": "x", "contentType": "text/plain", "attributes": {"exp": 4e9}}}
     assert code(arm("PUT", f"{path}/secrets/one", body))[0] == 400
     body["properties"] = {"value": "x", "contentType": "text/plain", "attributes": {"exp": 4_000_000_000}}
-    made = arm("PUT", f"{path}/secrets/one", body)
-    again = arm("PUT", f"{path}/secrets/one", {"properties": {"value": "y"}})
-    assert (made.status, again.status) == (201, 200)
-    assert "value" not in made.json()["properties"]
-    assert made.json()["properties"]["secretUri"] == "https://kv-one.vault.azure.net/secrets/one"
+    created = arm("PUT", f"{path}/secrets/one", body)
+    replaced = arm("PUT", f"{path}/secrets/one", {"properties": {"value": "y"}})
+    assert (created.status, replaced.status) == (201, 200)
+    assert "value" not in created.json()["properties"]
+    assert created.json()["properties"]["secretUri"] == "https://kv-one.vault.azure.net/secrets/one"
     assert arm.secret("GET", "kv-one", "/secrets/one").json()["value"] == "y"
-    version = made.json()["properties"]["secretUriWithVersion"].rsplit("/", 1)[-1]
+    version = created.json()["properties"]["secretUriWithVersion"].rsplit("/", 1)[-1]
     first = arm.secret("GET", "kv-one", f"/secrets/one/{version}").json()
     assert (first["value"], first["tags"], first["attributes"]["exp"]) == ("x", {"a": "b"}, 4_000_000_000)
 
 
-def test_a_secret_on_arm_is_changed_listed_and_found(arm: Manager) -> None:
+def test_a_secret_on_arm_is_updated_listed_and_read(arm: Manager) -> None:
     path = arm.vault()
     arm("PUT", f"{path}/secrets/one", {"properties": {"value": "x"}})
     assert code(arm("PUT", f"{path}/secrets/two", {"properties": {}})) == (400, "BadParameter")
-    changed = arm("PATCH", f"{path}/secrets/one", {"properties": {"attributes": {"enabled": False}}})
-    assert changed.json()["properties"]["attributes"]["enabled"] is False
+    updated = arm("PATCH", f"{path}/secrets/one", {"properties": {"attributes": {"enabled": False}}})
+    assert updated.json()["properties"]["attributes"]["enabled"] is False
     assert arm("GET", f"{path}/secrets").json()["value"] == [arm("GET", f"{path}/secrets/one").json()]
     assert arm("GET", f"{path}/secrets/two").status == 404
 
 
-def test_a_backup_brings_all_versions_back(azure_env: LocalAzure) -> None:
+def test_a_restored_backup_has_all_versions(azure_env: LocalAzure) -> None:
     arm = Manager(azure=azure_env)
     assert arm.grant(arm.vault(), "Key Vault Secrets Officer").status == 201
     secret = azure_env.operator_secret.reveal()
@@ -59,14 +59,14 @@ def test_a_backup_brings_all_versions_back(azure_env: LocalAzure) -> None:
     ):
         first = client.set_secret("one", "old").properties.version
         client.set_secret("one", "new", tags={"a": "b"})
-        kept = client.backup_secret("one")
+        backup = client.backup_secret("one")
         with pytest.raises(ResourceExistsError):
-            client.restore_secret_backup(kept)
+            client.restore_secret_backup(backup)
         client.begin_delete_secret("one")
         azure_env.advance(5)
         client.purge_deleted_secret("one")
-        assert client.restore_secret_backup(kept).tags == {"a": "b"}
+        assert client.restore_secret_backup(backup).tags == {"a": "b"}
         assert (client.get_secret("one").value, client.get_secret("one", first).value) == ("new", "old")
-        for wrong in (b"junk", zlib.compress(b"5"), zlib.compress(b"{}")):
+        for content in (b"junk", zlib.compress(b"5"), zlib.compress(b"{}")):
             with pytest.raises(HttpResponseError, match="Backup blob"):
-                client.restore_secret_backup(base64.urlsafe_b64encode(wrong))
+                client.restore_secret_backup(base64.urlsafe_b64encode(content))

@@ -1,4 +1,4 @@
-"""Secrets on a vault's data plane: the SDK's life of one, challenge, limits, both access modes, pages, soft delete."""
+"""Secrets on a vault's data plane: the SDK, the challenge, limits, both access modes, pages, soft delete."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tests.resource_manager import OPERATOR, Manager, code
 if TYPE_CHECKING:
     from tests.emulator import Answer, LocalAzure
 
-PAUSE_SECONDS = 5
+TRANSITION_SECONDS = 5
 
 
 class Vault:
-    """A vault whose secrets the operator may do everything with."""
+    """A vault in which the operator is Key Vault Secrets Officer."""
 
     def __init__(self, azure: LocalAzure, **properties: Any) -> None:
         self.azure, self.arm = azure, Manager(azure=azure)
@@ -30,9 +30,9 @@ class Vault:
     def __call__(self, method: str, path: str, body: Any = None, *, token: str | None = None) -> Answer:
         return self.arm.secret(method, "kv-one", path, body, token=token)
 
-    def pause(self) -> None:
-        """Until deletions and recoveries have come through."""
-        self.azure.advance(PAUSE_SECONDS)
+    def complete_transitions(self) -> None:
+        """Advance the clock until deletions and recoveries have completed."""
+        self.azure.advance(TRANSITION_SECONDS)
 
 
 @pytest.fixture
@@ -40,11 +40,12 @@ def vault(azure: LocalAzure) -> Vault:
     return Vault(azure)
 
 
-def _inner(answer: Answer) -> tuple[int, str]:
-    return answer.status, answer.json()["error"]["innererror"]["code"]
+def _inner_error(response: Answer) -> tuple[int, str]:
+    """Status and inner error code of one of Key Vault's errors."""
+    return response.status, response.json()["error"]["innererror"]["code"]
 
 
-def test_a_secret_lives_and_dies_by_the_sdk(azure_env: LocalAzure) -> None:
+def test_the_sdk_sets_lists_updates_and_deletes_a_secret(azure_env: LocalAzure) -> None:
     azure = azure_env
     Vault(azure)
     secret = azure.operator_secret.reveal()
@@ -56,8 +57,8 @@ def test_a_secret_lives_and_dies_by_the_sdk(azure_env: LocalAzure) -> None:
         client.set_secret("A-B", "two")
         assert client.get_secret("a-b").value == "two"
         assert client.get_secret("a-b", first.properties.version).value == "one"
-        assert {one.version for one in client.list_properties_of_secret_versions("a-b")} >= {first.properties.version}
-        assert [(one.name, one.enabled) for one in client.list_properties_of_secrets()] == [("a-b", True)]
+        assert {item.version for item in client.list_properties_of_secret_versions("a-b")} >= {first.properties.version}
+        assert [(item.name, item.enabled) for item in client.list_properties_of_secrets()] == [("a-b", True)]
         client.update_secret_properties("a-b", first.properties.version, enabled=False)
         with pytest.raises(HttpResponseError, match="SecretDisabled"):
             client.get_secret("a-b", first.properties.version)
@@ -67,41 +68,41 @@ def test_a_secret_lives_and_dies_by_the_sdk(azure_env: LocalAzure) -> None:
             client.get_secret("a-b")
 
 
-def test_a_call_without_a_token_learns_where_to_get_one(vault: Vault) -> None:
-    answer = vault("GET", "/secrets/x/", token="")
-    assert code(answer) == (401, "Unauthorized")
-    assert answer.headers["www-authenticate"] == (
+def test_a_call_without_a_token_gets_the_challenge(vault: Vault) -> None:
+    response = vault("GET", "/secrets/x/", token="")
+    assert code(response) == (401, "Unauthorized")
+    assert response.headers["www-authenticate"] == (
         f'Bearer authorization="https://login.microsoftonline.com/{vault.azure.tenant_id}", '
         'resource="https://vault.azure.net"'
     )
     assert vault("GET", "/secrets/x", token=vault.azure.token()).status == 401
 
 
-def test_a_caller_without_the_role_is_told_in_rbac_words(azure: LocalAzure) -> None:
+def test_a_caller_without_a_role_is_forbidden_by_rbac(azure: LocalAzure) -> None:
     arm = Manager(azure=azure)
     arm.vault()
     refused = arm.secret("PUT", "kv-one", "/secrets/x", {"value": "v"})
-    assert _inner(refused) == (403, "ForbiddenByRbac")
+    assert _inner_error(refused) == (403, "ForbiddenByRbac")
     message = refused.json()["error"]["message"]
     assert message.startswith("Caller is not authorized to perform action on resource.\r\n")
     assert "Action: 'Microsoft.KeyVault/vaults/secrets/setSecret/action'" in message
 
 
-def test_a_role_on_one_secret_opens_that_secret(vault: Vault) -> None:
+def test_a_role_on_one_secret_permits_that_secret_only(vault: Vault) -> None:
     vault("PUT", "/secrets/mine", {"value": "v"})
     vault("PUT", "/secrets/other", {"value": "v"})
     someone = vault.arm.someone()
     vault.arm.grant(f"{vault.path}/secrets/mine", "Key Vault Secrets User", someone.object_id)
     token = vault.azure.token("https://vault.azure.net", someone.app_id, someone.secret)
     assert vault("GET", "/secrets/mine", token=token).json()["value"] == "v"
-    assert _inner(vault("GET", "/secrets/other", token=token)) == (403, "ForbiddenByRbac")
-    assert _inner(vault("GET", "/secrets", token=token)) == (403, "ForbiddenByRbac")
+    assert _inner_error(vault("GET", "/secrets/other", token=token)) == (403, "ForbiddenByRbac")
+    assert _inner_error(vault("GET", "/secrets", token=token)) == (403, "ForbiddenByRbac")
 
 
-def test_a_vault_with_access_policies_does_not_ask_roles(azure: LocalAzure) -> None:
+def test_a_vault_with_access_policies_ignores_roles(azure: LocalAzure) -> None:
     policy = {"tenantId": azure.tenant_id, "objectId": OPERATOR, "permissions": {"secrets": ["Get", "list"]}}
     vault = Vault(azure, enableRbacAuthorization=False, accessPolicies=[policy])
-    assert _inner(vault("PUT", "/secrets/x", {"value": "v"})) == (403, "ForbiddenByPolicy")
+    assert _inner_error(vault("PUT", "/secrets/x", {"value": "v"})) == (403, "ForbiddenByPolicy")
     assert code(vault("GET", "/secrets/x")) == (404, "SecretNotFound")
     assert vault("GET", "/secrets").json() == {"value": [], "nextLink": None}
 
@@ -121,49 +122,49 @@ def test_a_vault_with_access_policies_does_not_ask_roles(azure: LocalAzure) -> N
         ("x", {"value": "v", "tags": ["a"]}),
     ],
 )
-def test_azure_refuses_a_bad_secret(vault: Vault, name: str, body: dict[str, Any]) -> None:
+def test_an_invalid_secret_is_a_400(vault: Vault, name: str, body: dict[str, Any]) -> None:
     assert code(vault("PUT", f"/secrets/{name}", body)) == (400, "BadParameter")
 
 
-def test_exp_and_nbf_are_information(vault: Vault) -> None:
+def test_exp_and_nbf_do_not_block_a_read(vault: Vault) -> None:
     vault("PUT", "/secrets/old", {"value": "v", "attributes": {"nbf": 1, "exp": 2}})
-    found = vault("GET", "/secrets/old").json()
-    assert (found["value"], found["attributes"]["exp"]) == ("v", 2)
+    secret = vault("GET", "/secrets/old").json()
+    assert (secret["value"], secret["attributes"]["exp"]) == ("v", 2)
 
 
 def test_a_patch_keeps_value_and_version(vault: Vault) -> None:
-    made = vault("PUT", "/secrets/x", {"value": "v", "tags": {"a": "1"}}).json()
-    path = made["id"].removeprefix("https://kv-one.vault.azure.net")
+    created = vault("PUT", "/secrets/x", {"value": "v", "tags": {"a": "1"}}).json()
+    path = created["id"].removeprefix("https://kv-one.vault.azure.net")
     patched = vault("PATCH", path, {"attributes": {"exp": 4_000_000_000}, "contentType": "t"}).json()
     assert "value" not in patched
-    found = vault("GET", "/secrets/x").json()
-    assert (found["id"], found["value"], found["tags"]) == (made["id"], "v", {"a": "1"})
-    assert (found["contentType"], found["attributes"]["exp"]) == ("t", 4_000_000_000)
+    secret = vault("GET", "/secrets/x").json()
+    assert (secret["id"], secret["value"], secret["tags"]) == (created["id"], "v", {"a": "1"})
+    assert (secret["contentType"], secret["attributes"]["exp"]) == ("t", 4_000_000_000)
 
 
-def test_lists_come_in_pages_without_values(vault: Vault) -> None:
+def test_secrets_are_listed_in_pages_without_values(vault: Vault) -> None:
     for number in range(30):
         vault("PUT", f"/secrets/s{number:02}", {"value": "v"})
     first = vault("GET", "/secrets").json()
     assert len(first["value"]) == 25
-    assert all("value" not in one for one in first["value"])
+    assert all("value" not in item for item in first["value"])
     path = first["nextLink"].removeprefix("https://kv-one.vault.azure.net:443").replace("api-version=7.5&", "")
     rest = vault("GET", path).json()
-    assert [one["id"].rsplit("/", 1)[-1] for one in rest["value"]] == [f"s{number}" for number in range(25, 30)]
+    assert [item["id"].rsplit("/", 1)[-1] for item in rest["value"]] == [f"s{number}" for number in range(25, 30)]
     assert rest["nextLink"] is None
     assert code(vault("GET", "/secrets?maxresults=26")) == (400, "BadParameter")
 
 
-def test_a_deleted_secret_keeps_its_name_until_it_is_purged(vault: Vault) -> None:
+def test_a_deleted_secret_blocks_its_name_until_it_is_purged(vault: Vault) -> None:
     vault("PUT", "/secrets/x", {"value": "v"})
-    gone = vault("DELETE", "/secrets/X").json()
-    assert gone["scheduledPurgeDate"] - gone["deletedDate"] == 90 * 86_400
+    deleted = vault("DELETE", "/secrets/X").json()
+    assert deleted["scheduledPurgeDate"] - deleted["deletedDate"] == 90 * 86_400
     assert code(vault("GET", "/deletedsecrets/x")) == (404, "SecretNotFound")
-    assert _inner(vault("PUT", "/secrets/x", {"value": "v"})) == (409, "ObjectIsBeingDeleted")
-    vault.pause()
-    assert vault("GET", "/deletedsecrets/x").json()["recoveryId"] == gone["recoveryId"]
-    assert [one["id"] for one in vault("GET", "/deletedsecrets").json()["value"]]
-    assert _inner(vault("PUT", "/secrets/x", {"value": "v"})) == (409, "ObjectIsDeletedButRecoverable")
+    assert _inner_error(vault("PUT", "/secrets/x", {"value": "v"})) == (409, "ObjectIsBeingDeleted")
+    vault.complete_transitions()
+    assert vault("GET", "/deletedsecrets/x").json()["recoveryId"] == deleted["recoveryId"]
+    assert [item["id"] for item in vault("GET", "/deletedsecrets").json()["value"]]
+    assert _inner_error(vault("PUT", "/secrets/x", {"value": "v"})) == (409, "ObjectIsDeletedButRecoverable")
     assert vault("DELETE", "/deletedsecrets/x").status == 204
     assert vault("PUT", "/secrets/x", {"value": "new"}).status == 200
 
@@ -172,20 +173,20 @@ def test_a_recovered_secret_has_all_its_versions(vault: Vault) -> None:
     for value in ("one", "two"):
         vault("PUT", "/secrets/x", {"value": value})
     vault("DELETE", "/secrets/x")
-    vault.pause()
+    vault.complete_transitions()
     assert "value" not in vault("POST", "/deletedsecrets/x/recover").json()
     assert code(vault("GET", "/secrets/x")) == (404, "SecretNotFound")
-    vault.pause()
+    vault.complete_transitions()
     assert vault("GET", "/secrets/x").json()["value"] == "two"
     assert len(vault("GET", "/secrets/x/versions").json()["value"]) == 2
 
 
-def test_purge_protection_keeps_deleted_secrets_until_their_day(azure: LocalAzure) -> None:
+def test_purge_protection_keeps_deleted_secrets_until_their_retention_ends(azure: LocalAzure) -> None:
     vault = Vault(azure, enablePurgeProtection=True, softDeleteRetentionInDays=7)
-    made = vault("PUT", "/secrets/x", {"value": "v"}).json()
-    assert made["attributes"]["recoveryLevel"] == "CustomizedRecoverable"
+    created = vault("PUT", "/secrets/x", {"value": "v"}).json()
+    assert created["attributes"]["recoveryLevel"] == "CustomizedRecoverable"
     vault("DELETE", "/secrets/x")
-    vault.pause()
+    vault.complete_transitions()
     assert code(vault("DELETE", "/deletedsecrets/x")) == (403, "Forbidden")
     azure.advance(7 * 86_400)
     azure.tokens.clear()
@@ -193,7 +194,7 @@ def test_purge_protection_keeps_deleted_secrets_until_their_day(azure: LocalAzur
     assert vault("PUT", "/secrets/x", {"value": "v"}).status == 200
 
 
-def test_secrets_wait_with_their_vault_and_go_with_its_purge(vault: Vault) -> None:
+def test_secrets_are_recovered_and_purged_with_their_vault(vault: Vault) -> None:
     vault("PUT", "/secrets/x", {"value": "v"})
     vault.arm("DELETE", vault.path)
     assert code(vault("GET", "/secrets/x")) == (404, "VaultNotFound")
@@ -202,36 +203,36 @@ def test_secrets_wait_with_their_vault_and_go_with_its_purge(vault: Vault) -> No
     assert vault("GET", "/secrets/x").json()["value"] == "v"
     vault.arm("DELETE", vault.path)
     vault.arm("POST", "/providers/Microsoft.KeyVault/locations/westeurope/deletedVaults/kv-one/purge")
-    vault.pause()
-    again = Vault(vault.azure)
-    assert again("GET", "/secrets").json()["value"] == []
+    vault.complete_transitions()
+    recreated = Vault(vault.azure)
+    assert recreated("GET", "/secrets").json()["value"] == []
 
 
-def test_more_creates_than_azure_allows_are_throttled_until_the_next_window(vault: Vault) -> None:
+def test_creates_above_azures_limit_are_throttled_until_the_next_window(vault: Vault) -> None:
     token = vault.azure.token("https://vault.azure.net")
     now = datetime.fromisoformat(vault.azure.control("GET", "/clock")["now"]).timestamp()
     vault.azure.advance(10 - now % 10)
-    line = vault.azure.connect("kv-one.vault.azure.net")
+    connection = vault.azure.connect("kv-one.vault.azure.net")
 
     def create() -> tuple[int, str | None]:
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        line.request("PUT", "/secrets/x?api-version=7.5", b'{"value": "v"}', headers)
-        answer = line.getresponse()
-        answer.read()
-        return answer.status, answer.getheader("Retry-After")
+        connection.request("PUT", "/secrets/x?api-version=7.5", b'{"value": "v"}', headers)
+        response = connection.getresponse()
+        response.read()
+        return response.status, response.getheader("Retry-After")
 
     try:
         assert {create()[0] for _ in range(300)} == {200}
-        status, after = create()
-        assert (status, after) == (429, None)
+        status, retry_after = create()
+        assert (status, retry_after) == (429, None)
         assert vault("GET", "/secrets/x").status == 200
         vault.azure.advance(10)
         assert create()[0] == 200
     finally:
-        line.close()
+        connection.close()
 
 
-def test_keys_and_certificates_are_none(azure: LocalAzure) -> None:
+def test_keys_and_certificates_are_empty_lists(azure: LocalAzure) -> None:
     vault = Vault(azure)
     assert vault("GET", "/keys").status == 403
     vault.arm.grant(vault.path, "00482a5a-887f-4fb3-b363-3b7fe8e74483")
@@ -241,11 +242,11 @@ def test_keys_and_certificates_are_none(azure: LocalAzure) -> None:
 
 @pytest.mark.parametrize("size", ["0", "26", "x", "²", "-1"])
 def test_a_page_of_secrets_has_1_to_25_items(vault: Vault, size: str) -> None:
-    answer = vault("GET", f"/secrets?maxresults={quote(size)}")
-    assert (answer.status, answer.json()["error"]["code"]) == (400, "BadParameter")
+    response = vault("GET", f"/secrets?maxresults={quote(size)}")
+    assert (response.status, response.json()["error"]["code"]) == (400, "BadParameter")
 
 
-def test_a_deleted_secret_that_is_nowhere_is_missed_in_words_of_its_own(vault: Vault) -> None:
+def test_a_missing_deleted_secret_has_a_message_of_its_own(vault: Vault) -> None:
     for method, path in (("GET", "/deletedsecrets/gone"), ("DELETE", "/deletedsecrets/gone")):
         error = vault(method, path).json()["error"]
         assert (error["code"], error["message"]) == ("SecretNotFound", "Deleted Secret not found: gone"), method
