@@ -16,8 +16,8 @@ from localazure.app.resource_manager import resources
 from localazure.datafactory import airflow_runtimes
 from localazure.datafactory.airflow_runtimes import bad
 from localazure.storage.data import containers, paths
-from localazure.storage.data.paths import Place
-from localazure.storage.data.storage_access import ACCOUNTS, reader_of
+from localazure.storage.data.paths import PathAddress
+from localazure.storage.data.storage_access import ACCOUNTS, readable_container
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +64,7 @@ def wanted(body: Document) -> Wanted:
 def run(world: World, factory: Document, runtime: Document, linked: Document, sought: Wanted) -> None:
     """Copy `dags/` and `plugins/` into the runtime; 403 when the factory may not read them."""
     account = _open(world, factory, linked, sought.container)
-    top = Place(account=account, container=sought.container, path=sought.folder)
+    top = PathAddress(account=account, container=sought.container, path=sought.folder)
     found = list(_found(world, top))
     if not found:
         raise bad(f"The folder '{sought.container}/{sought.folder}' has no folder 'dags'.")
@@ -77,19 +77,19 @@ def run(world: World, factory: Document, runtime: Document, linked: Document, so
         _add_requirements(world, runtime, top)
 
 
-def _found(world: World, top: Place) -> Iterator[tuple[str, Document]]:
+def _found(world: World, top: PathAddress) -> Iterator[tuple[str, Document]]:
     """Files below `dags` and `plugins`, with their paths from there; the container itself may be named `dags`."""
     if top.container in _FOLDERS and not top.path:
-        yield from ((f"{top.container}/{d['name']}", d) for d in paths.below(world, top) if not d["directory"])
+        yield from ((f"{top.container}/{d['name']}", d) for d in paths.list_below(world, top) if not d["directory"])
         return
     start = len(top.path) + 1 if top.path else 0
     for folder in _FOLDERS:
-        place = top.beside(f"{top.path}/{folder}")
-        yield from ((str(d["name"])[start:], d) for d in paths.below(world, place) if not d["directory"])
+        place = top.with_path(f"{top.path}/{folder}")
+        yield from ((str(d["name"])[start:], d) for d in paths.list_below(world, place) if not d["directory"])
 
 
-def _add_requirements(world: World, runtime: Document, top: Place) -> None:
-    found = paths.find(world, top.beside(f"{top.path}/requirements.txt"))
+def _add_requirements(world: World, runtime: Document, top: PathAddress) -> None:
+    found = paths.find(world, top.with_path(f"{top.path}/requirements.txt"))
     if found is None or found["directory"]:
         return
     text = contents.whole(world, str(found["content"]), int(found["size"])).decode("utf-8", "replace")
@@ -114,7 +114,7 @@ def _open(world: World, factory: Document, linked: Document, container: str) -> 
 
 def _read_as(world: World, object_id: str, account: str, container: str) -> None:
     try:
-        reader_of(world, object_id, account, container)
+        readable_container(world, object_id, account, container)
     except AzureError as error:
         message = f"Failed to import from '{account}/{container}': {error.code}: {error.message}"
         code = "Forbidden" if error.status == 403 else "BadRequest"

@@ -16,7 +16,7 @@ from localazure.app.resource_manager.errors import AUDIENCES as ARM_AUDIENCES
 from localazure.app.service import Service
 from localazure.datafactory import airflow_runtimes, workers
 from localazure.runtimes import airflow
-from localazure.storage.data.path_answers import number
+from localazure.storage.data.path_responses import parse_int
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -120,7 +120,10 @@ def get_version(call: Call) -> Reply:
 def list_dags(call: Call) -> Reply:
     """The DAGs that the imported files declare."""
     found = list(_dags(call))
-    start, limit = number(call.query.get("offset", "0"), "offset"), number(call.query.get("limit", "100"), "limit")
+    start, limit = (
+        parse_int(call.query.get("offset", "0"), "offset"),
+        parse_int(call.query.get("limit", "100"), "limit"),
+    )
     return Reply(body={"dags": found[start : start + limit], "total_entries": len(found)})
 
 

@@ -18,7 +18,7 @@ from localazure.runtimes import flink
 from localazure.runtimes.flink import actions, jobs
 from localazure.runtimes.flink.cluster import TERMINAL
 from localazure.storage.data import paths
-from localazure.storage.data.storage_access import reader_of
+from localazure.storage.data.storage_access import readable_container
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -261,10 +261,10 @@ def _fetch(world: World, cluster: Document, properties: Document) -> jobs.Jar:
     if found is None:
         raise _no_jar(f"The jobJarDirectory '{directory}' is no abfs://CONTAINER@ACCOUNT.dfs.core.windows.net URI.")
     container, account, folder = found[1], found[2], (found[3] or "").strip("/")
-    place = paths.Place(account=account, container=container, path=f"{folder}/{jar}".strip("/"))
+    place = paths.PathAddress(account=account, container=container, path=f"{folder}/{jar}".strip("/"))
     url = f"https://{account}.dfs.core.windows.net/{container}/{place.path}?upn=false&action=getStatus&timeout=90"
     try:
-        reader_of(world, identity_of(cluster), account, container)
+        readable_container(world, identity_of(cluster), account, container)
     except AzureError as error:
         said = f'Operation failed: "{error.message}", {error.status}, HEAD, {url}'
         raise _no_jar(f"{said}, {error.code}") from error

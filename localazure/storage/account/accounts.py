@@ -1,4 +1,4 @@
-"""A storage account as a resource: what a body may ask for, the defaults of Azure, what can never change.
+"""A storage account as a resource: what a body may set, Azure's defaults, what cannot change.
 
 https://learn.microsoft.com/rest/api/storagerp/storage-accounts/create
 """
@@ -11,13 +11,14 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from localazure.app.call import AzureError
-from localazure.app.resource_manager import bodies, regions, resources
+from localazure.app.resource_manager import bodies, groups, regions, resources
 from localazure.app.tenant import SECRET_MARK
 from localazure.storage.data import containers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from localazure.app.call import Call
     from localazure.app.store import Document
     from localazure.app.world import World
 
@@ -45,8 +46,8 @@ _DEFAULTS: dict[str, Any] = {
     "allowedCopyScope": None,
     "supportsHttpsTrafficOnly": True,
 }
-_FIXED = {"isHnsEnabled", "isNfsV3Enabled"}
-_ACLS: dict[str, Any] = {
+_IMMUTABLE = {"isHnsEnabled", "isNfsV3Enabled"}
+_DEFAULT_ACLS: dict[str, Any] = {
     "ipv6Rules": [],
     "bypass": "AzureServices",
     "virtualNetworkRules": [],
@@ -54,19 +55,21 @@ _ACLS: dict[str, Any] = {
     "defaultAction": "Allow",
 }
 _SERVICES = ("dfs", "web", "blob", "queue", "table", "file")
-_OLD_SERVICES = ("blob", "queue", "table", "file")  # of kind Storage
-_PLACES = {"primaryEndpoints", "primaryLocation", "statusOfPrimary", "secondaryLocation", "statusOfSecondary",
-           "secondaryEndpoints"}  # fmt: skip
+_SERVICES_OF_KIND_STORAGE = ("blob", "queue", "table", "file")
+_ENDPOINTS_AND_LOCATIONS = {
+    *("primaryEndpoints", "primaryLocation", "statusOfPrimary"),
+    *("secondaryLocation", "statusOfSecondary", "secondaryEndpoints"),
+}
 
 
 def check_name(name: str) -> None:
-    """3 to 24 lower-case letters and digits."""
+    """400 AccountNameInvalid unless the name is 3 to 24 lower-case letters and digits."""
     if not _NAME.fullmatch(name):
-        raise AzureError(status=400, code="AccountNameInvalid", message=name_rule(name))
+        raise AzureError(status=400, code="AccountNameInvalid", message=invalid_name_message(name))
 
 
-def name_rule(name: str) -> str:
-    """What is wrong with a name."""
+def invalid_name_message(name: str) -> str:
+    """Azure's message for an invalid account name."""
     return (
         f"{name} is not a valid storage account name. Storage account name must be between 3 and 24 characters in "
         "length and use numbers and lower-case letters only."
@@ -74,166 +77,184 @@ def name_rule(name: str) -> str:
 
 
 def find(world: World, name: str) -> Document | None:
-    """The account of this name, wherever it is."""
+    """The account with this name in any group, or None."""
     return resources.named(world, TYPE, name)
 
 
-def new(where: str, body: Document, now: str, seed: str) -> Document:
-    """A new account as the body asks for it, with its defaults, and two keys made from `seed`, never shown."""
-    given = bodies.wanted_properties(body)
-    name, location = where.rsplit("/", 1)[-1], regions.location_of(body)
-    sku, kind = _sku(body), str(body.get("kind", ""))
+def require_account(call: Call) -> Document:
+    """The account `{account}` of the path; 404 ResourceNotFound."""
+    return groups.require_resource(call, TYPE, call.params["account"])
+
+
+def new_account(account_id: str, body: Document, now: str, seed: str) -> Document:
+    """A new account with the settings of the body and Azure's defaults. Its two keys derive from `seed`."""
+    requested = bodies.wanted_properties(body)
+    name, location = account_id.rsplit("/", 1)[-1], regions.location_of(body)
+    sku, kind = _valid_sku(body), str(body.get("kind", ""))
     if kind not in _KINDS:
-        raise invalid(f"The value '{kind}' is not a valid kind of storage account.")
+        raise invalid_value(f"The value '{kind}' is not a valid kind of storage account.")
     document: Document = {
         "sku": sku,
         "kind": kind,
-        "id": where,
+        "id": account_id,
         "name": name,
         "type": TYPE,
         "location": location,
         "tags": bodies.check_tags(body.get("tags")),
         "properties": {
-            **_fresh(now),
-            **_places(name, location, sku["name"], kind),
-            **_settings(given, kind),
-            **_namespace(given, kind),
+            **_initial_properties(now),
+            **_endpoints_and_locations(name, location, sku["name"], kind),
+            **_settings_with_defaults(requested, kind),
+            **_requested_namespace(requested, kind),
         },
-        "_keys": [_key(seed, 1), _key(seed, 2)],
+        "_keys": [_derive_key(seed, 1), _derive_key(seed, 2)],
     }
     return document | ({"identity": body["identity"]} if body.get("identity") else {})
 
 
-def changed(found: Document, body: Document, *, whole: bool) -> Document:
-    """The account after a PUT (`whole`: tags are replaced also by none) or PATCH; what is not named stays."""
-    given = bodies.wanted_properties(body)
-    for name in _FIXED:
-        if given.get(name) is not None and bool(given[name]) != bool(found["properties"].get(name)):
-            raise _immutable(name)
+def updated_account(account: Document, body: Document, *, replace_tags: bool) -> Document:
+    """The account after a PUT (`replace_tags`: without tags in the body they are removed) or a PATCH.
+
+    Settings that the body lacks stay; 400 for one that cannot change.
+    """
+    requested = bodies.wanted_properties(body)
+    for name in _IMMUTABLE:
+        if requested.get(name) is not None and bool(requested[name]) != bool(account["properties"].get(name)):
+            raise _cannot_be_updated(name)
     kind = str(body.get("kind") or "")
-    if kind and (kind not in _KINDS or (kind != found["kind"] and kind != "StorageV2")):
-        raise invalid(f"The kind of the account cannot change from {found['kind']} to {kind}.")
-    properties = {**found["properties"], **_named(given)}
-    document: Document = {**found, "properties": properties, "kind": kind or found["kind"]}
+    if kind and (kind not in _KINDS or (kind != account["kind"] and kind != "StorageV2")):
+        raise invalid_value(f"The kind of the account cannot change from {account['kind']} to {kind}.")
+    properties = {**account["properties"], **_requested_settings(requested)}
+    updated: Document = {**account, "properties": properties, "kind": kind or account["kind"]}
     if body.get("sku"):
-        document["sku"] = _sku(body)
-    if (document["sku"], document["kind"]) != (found["sku"], found["kind"]):
-        kept = {name: value for name, value in document["properties"].items() if name not in _PLACES}
-        places = _places(found["name"], found["location"], document["sku"]["name"], document["kind"])
-        document["properties"] = _settings({}, document["kind"]) | kept | places
-    if whole or body.get("tags") is not None:
-        document["tags"] = bodies.check_tags(body.get("tags"))
-    return document
+        updated["sku"] = _valid_sku(body)
+    if (updated["sku"], updated["kind"]) != (account["sku"], account["kind"]):
+        others = {name: value for name, value in updated["properties"].items() if name not in _ENDPOINTS_AND_LOCATIONS}
+        endpoints = _endpoints_and_locations(
+            account["name"], account["location"], updated["sku"]["name"], updated["kind"]
+        )
+        updated["properties"] = _settings_with_defaults({}, updated["kind"]) | others | endpoints
+    if replace_tags or body.get("tags") is not None:
+        updated["tags"] = bodies.check_tags(body.get("tags"))
+    return updated
 
 
-def keys(account: Document) -> Document:
-    """The answer to listKeys, also when keys may not be used: only the data planes refuse them."""
-    made = account["properties"]["creationTime"]
-    shown = [
-        {"creationTime": made, "keyName": f"key{number}", "value": value, "permissions": "FULL"}
+def keys_body(account: Document) -> Document:
+    """The body of listKeys, also for an account that disallows keys: only the data planes refuse them."""
+    created = account["properties"]["creationTime"]
+    keys = [
+        {"creationTime": created, "keyName": f"key{number}", "value": value, "permissions": "FULL"}
         for number, value in enumerate(account["_keys"], 1)
     ]
-    return {"keys": shown}
+    return {"keys": keys}
 
 
-def regenerate(account: Document, key_name: str, seed: str) -> Document:
-    """The account with another `key1` or `key2`."""
+def with_new_key(account: Document, key_name: str, seed: str) -> Document:
+    """The account with a new `key1` or `key2`."""
     if key_name not in {"key1", "key2"}:
-        raise invalid(f"The key name '{key_name}' is invalid: key1 or key2.")
-    fresh: list[str] = list(account["_keys"])
-    fresh[int(key_name[-1]) - 1] = _key(seed, int(key_name[-1]))
-    return {**account, "_keys": fresh}
+        raise invalid_value(f"The key name '{key_name}' is invalid: key1 or key2.")
+    keys: list[str] = list(account["_keys"])
+    keys[int(key_name[-1]) - 1] = _derive_key(seed, int(key_name[-1]))
+    return {**account, "_keys": keys}
 
 
-def invalid(message: str) -> AzureError:
+def invalid_value(message: str) -> AzureError:
     """400 InvalidValuesForRequestParameters."""
     return AzureError(status=400, code="InvalidValuesForRequestParameters", message=message)
 
 
-def _fresh(now: str) -> Document:
-    encrypted = {"keyType": "Account", "enabled": True, "lastEnabledTime": now}
+def _initial_properties(now: str) -> Document:
+    """The properties of a new account that do not depend on the request."""
+    encryption = {"keyType": "Account", "enabled": True, "lastEnabledTime": now}
     return {
         "keyCreationTime": {"key1": now, "key2": now},
         "privateEndpointConnections": [],
-        "networkAcls": _ACLS,
-        "encryption": {"services": {"file": encrypted, "blob": encrypted}, "keySource": "Microsoft.Storage"},
+        "networkAcls": _DEFAULT_ACLS,
+        "encryption": {"services": {"file": encryption, "blob": encryption}, "keySource": "Microsoft.Storage"},
         "provisioningState": "Succeeded",
         "creationTime": now,
     }
 
 
-def _places(name: str, location: str, sku: str, kind: str) -> Document:
-    """Where an account lies: also in the paired region if it is geo-redundant, and readable there with RA."""
-    services = _OLD_SERVICES if kind == "Storage" else _SERVICES
-    places: Document = {
+def _endpoints_and_locations(name: str, location: str, sku: str, kind: str) -> Document:
+    """Endpoints and locations: with geo-redundancy also the paired region, with RA also its endpoints."""
+    services = _SERVICES_OF_KIND_STORAGE if kind == "Storage" else _SERVICES
+    fields: Document = {
         "primaryEndpoints": _endpoints(name, services),
         "primaryLocation": location,
         "statusOfPrimary": "available",
     }
     paired = regions.short_location(regions.about(location).get("paired", ""))
     if paired and sku.endswith(("GRS", "GZRS")):
-        places |= {"secondaryLocation": paired, "statusOfSecondary": "available"}
+        fields |= {"secondaryLocation": paired, "statusOfSecondary": "available"}
         if "_RA" in sku:
-            places["secondaryEndpoints"] = _endpoints(f"{name}-secondary", [one for one in services if one != "file"])
-    return places
+            fields["secondaryEndpoints"] = _endpoints(
+                f"{name}-secondary", [service for service in services if service != "file"]
+            )
+    return fields
 
 
 def _endpoints(name: str, services: Iterable[str]) -> Document:
+    """The endpoint of each service."""
     zones = {"web": "z6.web"}
-    return {one: f"https://{name}.{zones.get(one, one)}.core.windows.net/" for one in services}
+    return {service: f"https://{name}.{zones.get(service, service)}.core.windows.net/" for service in services}
 
 
-def _settings(given: Document, kind: str) -> Document:
-    fresh = {name: value for name, value in _DEFAULTS.items() if value is not None}
+def _settings_with_defaults(requested: Document, kind: str) -> Document:
+    """The settings of the body, with defaults where it has none."""
+    defaults = {name: value for name, value in _DEFAULTS.items() if value is not None}
     if kind == "Storage":  # it has no tiers
-        del fresh["accessTier"]
-    return fresh | _named(given)
+        del defaults["accessTier"]
+    return defaults | _requested_settings(requested)
 
 
-def _named(given: Document) -> Document:
-    """What the body names of what can be set."""
-    settings = {name: given[name] for name in _DEFAULTS if given.get(name) is not None}
+def _requested_settings(requested: Document) -> Document:
+    """The settings in the body that can be set; 400 for an invalid value."""
+    settings = {name: requested[name] for name in _DEFAULTS if requested.get(name) is not None}
     if str(settings.get("minimumTlsVersion", "TLS1_2")) not in _TLS:
-        raise invalid(f"The value '{settings['minimumTlsVersion']}' of minimumTlsVersion is invalid.")
+        raise invalid_value(f"The value '{settings['minimumTlsVersion']}' of minimumTlsVersion is invalid.")
     if str(settings.get("accessTier", "Hot")) not in {"Hot", "Cool", "Cold", "Premium"}:
-        raise invalid(f"The value '{settings['accessTier']}' of accessTier is invalid.")
-    acls = bodies.object_in(given, "networkAcls")
-    return settings | ({"networkAcls": {**_ACLS, **acls}} if acls else {})
+        raise invalid_value(f"The value '{settings['accessTier']}' of accessTier is invalid.")
+    acls = bodies.object_in(requested, "networkAcls")
+    return settings | ({"networkAcls": {**_DEFAULT_ACLS, **acls}} if acls else {})
 
 
-def _namespace(given: Document, kind: str) -> Document:
-    wanted = {name: bool(given[name]) for name in _FIXED if given.get(name) is not None}
-    if wanted.get("isHnsEnabled") and kind not in {"StorageV2", "BlockBlobStorage"}:
-        raise invalid(f"isHnsEnabled is not supported for accounts of kind {kind}.")
-    return wanted
+def _requested_namespace(requested: Document, kind: str) -> Document:
+    """The immutable namespace settings of the body; 400 for a kind without hierarchical namespaces."""
+    settings = {name: bool(requested[name]) for name in _IMMUTABLE if requested.get(name) is not None}
+    if settings.get("isHnsEnabled") and kind not in {"StorageV2", "BlockBlobStorage"}:
+        raise invalid_value(f"isHnsEnabled is not supported for accounts of kind {kind}.")
+    return settings
 
 
-def _immutable(name: str) -> AzureError:
+def _cannot_be_updated(name: str) -> AzureError:
+    """400 for an update of a property that cannot change."""
     message = f"The property '{name}' was specified in the input, but it cannot be updated as it is read-only."
     details = {"target": name}
     return AzureError(status=400, code="AccountPropertyCannotBeUpdated", message=message, details=details)
 
 
-def _sku(body: Document) -> Document:
+def _valid_sku(body: Document) -> Document:
+    """The SKU of the body with its tier; 400 if it is unknown."""
     sku = bodies.object_in(body, "sku")
     name = next((known for known in SKUS if known.lower() == str(sku.get("name", "")).lower()), None)
     if name is None:
-        raise invalid("The storage account needs a sku with a known name, such as Standard_LRS.")
+        raise invalid_value("The storage account needs a sku with a known name, such as Standard_LRS.")
     return {"name": name, "tier": name.partition("_")[0]}
 
 
-def _key(seed: str, number: int) -> str:
-    """64 bytes in base64, as Azure's."""
-    mark = base64.b64decode(SECRET_MARK)
-    return base64.b64encode((mark + hashlib.sha512(f"{seed} {number}".encode()).digest())[:64]).decode()
+def _derive_key(seed: str, number: int) -> str:
+    """A key of 64 bytes in base64, as Azure's."""
+    marker = base64.b64decode(SECRET_MARK)
+    return base64.b64encode((marker + hashlib.sha512(f"{seed} {number}".encode()).digest())[:64]).decode()
 
 
 def _delete_containers(world: World, document: Document) -> None:
-    """An account goes with its containers, leased or not, and with what its Blob service was told."""
+    """Delete an account's containers, leased or not, and the properties of its Blob service."""
     world.store.remove(containers.BLOB_PROPERTIES, str(document["name"]).lower())
-    for container in list(containers.listing(world, document["name"])):
-        for ending in containers.on_delete:
-            ending(world, container)
+    for container in list(containers.list_containers(world, document["name"])):
+        for clean_up in containers.on_delete:
+            clean_up(world, container)
         world.store.remove(containers.TABLE, f"{document['name']}/{container['name']}".lower())
 
 

@@ -1,4 +1,4 @@
-"""Microsoft.Storage on ARM: storage accounts, their keys, whether a name is free.
+"""Microsoft.Storage on ARM: storage accounts, their keys, whether a name is available.
 
 https://learn.microsoft.com/rest/api/storagerp/storage-accounts
 """
@@ -36,97 +36,101 @@ empty_lists(
 _PROVIDER = "/subscriptions/{subscription}/providers/Microsoft.Storage"
 _LIST = "/subscriptions/{subscription}/resourcegroups/{group}/providers/Microsoft.Storage/storageAccounts"
 _ONE = _LIST + "/{name}"
-_PARTS = ("blob", "table", "queue", "file", "web", "dfs")
+_STORAGE_SERVICES = ("blob", "table", "queue", "file", "web", "dfs")
 _RESULTS = "/providers/Microsoft.Storage/locations/{location}/asyncoperations"
 
 
 @SERVICE.route("GET", _ONE, action=f"{TYPE}/read")
 def get_account(call: Call) -> Reply:
-    """The account."""
-    return Reply(body=resources.shown(_require(call)))
+    """One account; 404 ResourceNotFound."""
+    return Reply(body=resources.shown(_require_account(call)))
 
 
 @SERVICE.route("GET", _ONE + "/privateLinkResources", action=f"{TYPE}/privateLinkResources/read")
 def list_private_links(call: Call) -> Reply:
-    """Each service of the account, and each that can be read in its second region."""
+    """List the private link resources of an account: its services, and those in its secondary region."""
     account = groups.require_resource(call, TYPE, call.params["name"])
     properties = account["properties"]
-    found: list[Document] = []
-    for part in _PARTS:
-        for name, where in ((part, "primaryEndpoints"), (f"{part}_secondary", "secondaryEndpoints")):
-            if part in properties.get(where, {}):
-                found.append(private_link(account, name, name, f"privatelink.{part}.core.windows.net"))
-    return Reply(body={"value": found})
+    links: list[Document] = []
+    for service in _STORAGE_SERVICES:
+        for name, endpoints in ((service, "primaryEndpoints"), (f"{service}_secondary", "secondaryEndpoints")):
+            if service in properties.get(endpoints, {}):
+                links.append(private_link(account, name, name, f"privatelink.{service}.core.windows.net"))
+    return Reply(body={"value": links})
 
 
 @SERVICE.route("PUT", _ONE, action=f"{TYPE}/write")
 def set_account(call: Call) -> Reply:
-    """202 for a new account, polled to 200; 200 for one that is there."""
+    """Create an account: 202, then a poll to 200. An existing account is replaced: 200."""
     groups.require_group(call)
     name, body = call.params["name"], call.json()
     accounts.check_name(name)
-    where = groups.resource_id(call, TYPE, name)
-    found = resources.find(call.world, where)
-    if found is not None:
-        return Reply(body=resources.shown(_update(call, found, body)))
+    account_id = groups.resource_id(call, TYPE, name)
+    existing = resources.find(call.world, account_id)
+    if existing is not None:
+        return Reply(body=resources.shown(_replace_account(call, existing, body)))
     if accounts.find(call.world, name) is not None:
         message = f"The storage account named {name} is already taken."
         raise AzureError(status=409, code="StorageAccountAlreadyTaken", message=message)
-    made = accounts.new(where, body, _now(call), call.world.clock.new_id())
-    made["properties"]["provisioningState"] = "Creating"
-    resources.put(call.world, made)
-    operation = operations.begin(call.world, "succeed", where, shows=where)
-    return operations.accepted(call, operation, SUBSCRIPTION + _RESULTS.format(location=made["location"]))
+    account = accounts.new_account(account_id, body, _timestamp(call), call.world.clock.new_id())
+    account["properties"]["provisioningState"] = "Creating"
+    resources.put(call.world, account)
+    operation = operations.begin(call.world, "succeed", account_id, shows=account_id)
+    return operations.accepted(call, operation, SUBSCRIPTION + _RESULTS.format(location=account["location"]))
 
 
 @SERVICE.route("PATCH", _ONE, action=f"{TYPE}/write")
 def update_account(call: Call) -> Reply:
-    """What is given changes, the rest stays; tags are replaced as a whole."""
-    found = accounts.changed(_require(call), call.json(), whole=False)
-    return Reply(body=resources.shown(resources.put(call.world, found)))
+    """Change the properties in the body and keep the others. Tags are replaced as a whole."""
+    account = accounts.updated_account(_require_account(call), call.json(), replace_tags=False)
+    return Reply(body=resources.shown(resources.put(call.world, account)))
 
 
 @SERVICE.route("DELETE", _ONE, action=f"{TYPE}/delete")
 def delete_account(call: Call) -> Reply:
-    """200 or 204, with everything in it."""
+    """Delete an account with everything in it: 200, or 204 when there was none."""
     groups.require_group(call)
-    where = groups.resource_id(call, TYPE, call.params["name"])
-    return Reply(status=200 if resources.delete(call.world, where) else 204)
+    account_id = groups.resource_id(call, TYPE, call.params["name"])
+    return Reply(status=200 if resources.delete(call.world, account_id) else 204)
 
 
 @SERVICE.route("GET", _LIST, action=f"{TYPE}/read")
 def list_group_accounts(call: Call) -> Reply:
-    """The accounts of a group."""
-    found = list(resources.of_type(call.world, TYPE, groups.require_group(call)["id"]))
-    return Reply(body={"value": [resources.shown(one) for one in filters.apply(call, found)]})
+    """List the accounts of a group."""
+    accounts = list(resources.of_type(call.world, TYPE, groups.require_group(call)["id"]))
+    return Reply(body={"value": [resources.shown(account) for account in filters.apply(call, accounts)]})
 
 
 @SERVICE.route("GET", _PROVIDER + "/storageAccounts", action=None, why="shows what the caller may read")
 def list_accounts(call: Call) -> Reply:
-    """The accounts of the subscription."""
+    """List the accounts of the subscription that the caller may read."""
     scopes.scope(call)
-    found = resources.of_type(call.world, TYPE, SUBSCRIPTION)
-    seen = [one for one in found if access.allows(call.world, call.who.object_id, f"{TYPE}/read", one["id"])]
-    return Reply(body={"value": [resources.shown(one) for one in filters.apply(call, seen)]})
+    every_account = resources.of_type(call.world, TYPE, SUBSCRIPTION)
+    readable = [
+        account
+        for account in every_account
+        if access.allows(call.world, call.who.object_id, f"{TYPE}/read", account["id"])
+    ]
+    return Reply(body={"value": [resources.shown(account) for account in filters.apply(call, readable)]})
 
 
 @SERVICE.route("POST", _ONE + "/listKeys", action=f"{TYPE}/listkeys/action")
 def list_keys(call: Call) -> Reply:
-    """Both keys, also of an account that allows no keys: the data planes refuse them."""
-    return Reply(body=accounts.keys(_require(call)))
+    """Both keys, also of an account that disallows keys: the data planes refuse them."""
+    return Reply(body=accounts.keys_body(_require_account(call)))
 
 
 @SERVICE.route("POST", _ONE + "/regenerateKey", action=f"{TYPE}/regeneratekey/action")
 def regenerate_key(call: Call) -> Reply:
-    """Another key1 or key2."""
-    wanted = str(call.json().get("keyName", ""))
-    found = accounts.regenerate(_require(call), wanted, call.world.clock.new_id())
-    return Reply(body=accounts.keys(resources.put(call.world, found)))
+    """Regenerate key1 or key2."""
+    key_name = str(call.json().get("keyName", ""))
+    account = accounts.with_new_key(_require_account(call), key_name, call.world.clock.new_id())
+    return Reply(body=accounts.keys_body(resources.put(call.world, account)))
 
 
 @SERVICE.route("POST", _PROVIDER + "/checkNameAvailability", action="Microsoft.Storage/checknameavailability/read")
 def check_name(call: Call) -> Reply:
-    """Whether an account may have this name."""
+    """Whether an account may have this name, and why not."""
     name = str(call.json().get("name", ""))
     try:
         accounts.check_name(name)
@@ -140,38 +144,44 @@ def check_name(call: Call) -> Reply:
 
 @SERVICE.route("GET", _PROVIDER + "/skus", action="Microsoft.Storage/skus/read")
 def list_skus(_: Call) -> Reply:
-    """The kinds of redundancy, without their restrictions."""
+    """List the SKUs, without their restrictions."""
     names = sorted(accounts.SKUS)
-    shown = [{"name": name, "resourceType": "storageAccounts", "tier": name.partition("_")[0]} for name in names]
-    return Reply(body={"value": shown})
+    skus = [{"name": name, "resourceType": "storageAccounts", "tier": name.partition("_")[0]} for name in names]
+    return Reply(body={"value": skus})
 
 
 @SERVICE.route("GET", _PROVIDER + "/locations/{location}/usages", action="Microsoft.Storage/locations/usages/read")
 def list_usages(call: Call) -> Reply:
-    """How many accounts a region has: https://learn.microsoft.com/azure/storage/common/scalability-targets-standard-account."""
-    here = regions.short_location(call.params["location"])
-    found = [one for one in resources.of_type(call.world, TYPE, SUBSCRIPTION) if one["location"] == here]
+    """How many accounts a region has, and its limit.
+
+    https://learn.microsoft.com/azure/storage/common/scalability-targets-standard-account
+    """
+    location = regions.short_location(call.params["location"])
+    in_region = [
+        account for account in resources.of_type(call.world, TYPE, SUBSCRIPTION) if account["location"] == location
+    ]
     name = {"value": "StorageAccounts", "localizedValue": "Storage Accounts"}
-    return Reply(body={"value": [{"unit": "Count", "currentValue": len(found), "limit": 250, "name": name}]})
+    return Reply(body={"value": [{"unit": "Count", "currentValue": len(in_region), "limit": 250, "name": name}]})
 
 
 @SERVICE.route("GET", "/subscriptions/{subscription}" + _RESULTS + "/{operation}", action=None, why="id of the caller")
 def poll_operation(call: Call) -> Reply:
-    """What the Location of a 202 answers."""
+    """The state of a long-running operation, at the Location of a 202."""
     return operations.poll(call, call.params["operation"])
 
 
-def _require(call: Call) -> Document:
+def _require_account(call: Call) -> Document:
     return groups.require_resource(call, TYPE, call.params["name"])
 
 
-def _update(call: Call, found: Document, body: Document) -> Document:
-    if found["properties"]["provisioningState"] != "Succeeded":
+def _replace_account(call: Call, account: Document, body: Document) -> Document:
+    """Replace an existing account; 409 while it is being created."""
+    if account["properties"]["provisioningState"] != "Succeeded":
         message = "An operation is currently performing on this storage account that requires exclusive access."
         raise AzureError(status=409, code="StorageAccountOperationInProgress", message=message)
-    regions.check_location_kept(found, regions.location_of(body))
-    return resources.put(call.world, accounts.changed(found, body, whole=True))
+    regions.check_location_kept(account, regions.location_of(body))
+    return resources.put(call.world, accounts.updated_account(account, body, replace_tags=True))
 
 
-def _now(call: Call) -> str:
+def _timestamp(call: Call) -> str:
     return f"{call.world.clock.now():%Y-%m-%dT%H:%M:%S.%f}0Z"

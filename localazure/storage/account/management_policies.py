@@ -1,4 +1,4 @@
-"""The management policy of a storage account: the rules by which blobs age, kept and shown, not acted on.
+"""The management policy of a storage account: rules for the lifecycle of blobs, stored and returned but not applied.
 
 https://learn.microsoft.com/rest/api/storagerp/management-policies
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from localazure.app.call import AzureError, Reply
-from localazure.app.resource_manager import bodies, groups, resources
+from localazure.app.resource_manager import bodies, resources
 from localazure.app.resource_manager.services import arm_service
 from localazure.storage.account import accounts
 
@@ -30,48 +30,44 @@ SERVICE = arm_service(
 
 @SERVICE.route("GET", _ONE, action=f"{_TYPE}/read")
 def get_policy(call: Call) -> Reply:
-    """The policy; 404 for an account without."""
-    account = _account(call)
-    found = resources.find(call.world, _id(account))
-    if found is None:
+    """The policy of an account; 404 ManagementPolicyNotFound."""
+    account = accounts.require_account(call)
+    policy = resources.find(call.world, _policy_id(account))
+    if policy is None:
         message = f"No ManagementPolicy found for account {account['name']}"
         raise AzureError(status=404, code="ManagementPolicyNotFound", message=message)
-    return Reply(body=resources.shown(found))
+    return Reply(body=resources.shown(policy))
 
 
 @SERVICE.route("PUT", _ONE, action=f"{_TYPE}/write")
 def set_policy(call: Call) -> Reply:
-    """The whole policy; a rule is enabled unless it says otherwise."""
-    account = _account(call)
+    """Replace the policy. A rule is enabled unless it says otherwise."""
+    account = accounts.require_account(call)
     policy = bodies.object_in(bodies.wanted_properties(call.json()), "policy")
     rules = bodies.objects_in(policy, "rules")
     if not rules or any(not rule.get("name") or not rule.get("definition") for rule in rules):
-        raise accounts.invalid("A management policy needs rules, each with a name and a definition.")
-    shown = [{"enabled": True, **rule, "definition": _in_days(rule["definition"])} for rule in rules]
+        raise accounts.invalid_value("A management policy needs rules, each with a name and a definition.")
+    completed = [{"enabled": True, **rule, "definition": _with_float_days(rule["definition"])} for rule in rules]
     now = f"{call.world.clock.now():%Y-%m-%dT%H:%M:%S.%f}0Z"
-    properties = {"policy": {"rules": shown}, "lastModifiedTime": now}
-    named = {"id": _id(account), "name": "DefaultManagementPolicy", "type": _TYPE}
-    return Reply(body=resources.shown(resources.put(call.world, {**named, "properties": properties})))
+    properties = {"policy": {"rules": completed}, "lastModifiedTime": now}
+    identity = {"id": _policy_id(account), "name": "DefaultManagementPolicy", "type": _TYPE}
+    return Reply(body=resources.shown(resources.put(call.world, {**identity, "properties": properties})))
 
 
 @SERVICE.route("DELETE", _ONE, action=f"{_TYPE}/delete")
 def delete_policy(call: Call) -> Reply:
-    """200 or 204."""
-    return Reply(status=200 if resources.delete(call.world, _id(_account(call))) else 204)
+    """200, or 204 when there was none."""
+    return Reply(status=200 if resources.delete(call.world, _policy_id(accounts.require_account(call))) else 204)
 
 
-def _account(call: Call) -> Document:
-    return groups.require_resource(call, accounts.TYPE, call.params["account"])
-
-
-def _id(account: Document) -> str:
+def _policy_id(account: Document) -> str:
     return f"{account['id']}/managementPolicies/default"
 
 
-def _in_days(value: Any) -> Any:
-    """Numbers of days come back with a fraction: 30.0."""
+def _with_float_days(value: Any) -> Any:
+    """The value with all numbers as floats: Azure returns days as 30.0."""
     if isinstance(value, dict):
-        return {name: _in_days(inner) for name, inner in cast("Document", value).items()}
+        return {name: _with_float_days(inner) for name, inner in cast("Document", value).items()}
     if isinstance(value, list):
-        return [_in_days(inner) for inner in cast("list[Any]", value)]
+        return [_with_float_days(inner) for inner in cast("list[Any]", value)]
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value

@@ -1,4 +1,4 @@
-"""The blob, file, queue and table service of a storage account on ARM: what is set is kept and shown, not acted on.
+"""The blob, file, queue and table service of a storage account on ARM: properties stored and returned but not applied.
 
 https://learn.microsoft.com/rest/api/storagerp/file-services
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from localazure.app.call import Reply
-from localazure.app.resource_manager import bodies, groups, resources
+from localazure.app.resource_manager import bodies, resources
 from localazure.app.resource_manager.services import arm_service
 from localazure.storage.account import accounts
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from localazure.app.store import Document
 
 _NO_CORS: Document = {"cors": {"corsRules": []}}
-# What each of them shows of an account as new.
-_FRESH: dict[str, Document] = {
+# The properties of each service in a new account.
+_DEFAULTS: dict[str, Document] = {
     "blobServices": {**_NO_CORS, "deleteRetentionPolicy": {"allowPermanentDelete": False, "enabled": False}},
     "fileServices": {
         "protocolSettings": {"smb": {}},
@@ -29,8 +29,8 @@ _FRESH: dict[str, Document] = {
     "queueServices": _NO_CORS,
     "tableServices": _NO_CORS,
 }
-# What a read adds to what was sent.
-_ADDED: dict[str, Document] = {
+# The defaults that a read adds to stored properties.
+_READ_DEFAULTS: dict[str, Document] = {
     "deleteRetentionPolicy": {"allowPermanentDelete": False},
     "shareDeleteRetentionPolicy": {"days": 0},
 }
@@ -38,58 +38,62 @@ _WITH_SKU = {"blobServices", "fileServices"}
 _ACCOUNT = "/subscriptions/{subscription}/resourcegroups/{group}/providers/Microsoft.Storage/storageAccounts/{account}"
 SERVICE = arm_service(
     "storage service properties",
-    f".*/providers/Microsoft.Storage/storageAccounts/[^/]+/({'|'.join(_FRESH)})(/default)?/?",
+    f".*/providers/Microsoft.Storage/storageAccounts/[^/]+/({'|'.join(_DEFAULTS)})(/default)?/?",
     ("2019-06-01", "2021-04-01", "2022-09-01", "2023-05-01", "2024-01-01", "2025-01-01"),
 )
 
 
-def _lister(kind: str) -> Handler:
+def _list_handler(kind: str) -> Handler:
+    """A handler that lists the one service of a kind."""
+
     def list_services(call: Call) -> Reply:
-        return Reply(body={"value": [_shown(call, kind)]})
+        return Reply(body={"value": [_service_resource(call, kind)]})
 
     return list_services
 
 
-def _getter(kind: str) -> Handler:
+def _get_handler(kind: str) -> Handler:
+    """A handler that reads the service of a kind."""
+
     def get_service(call: Call) -> Reply:
-        return Reply(body=_shown(call, kind))
+        return Reply(body=_service_resource(call, kind))
 
     return get_service
 
 
-def _setter(kind: str) -> Handler:
+def _set_handler(kind: str) -> Handler:
+    """A handler that sets properties of the service of a kind."""
+
     def set_service(call: Call) -> Reply:
-        """What is not sent stays; the answer shows what was sent, and no sku."""
-        account, given = _account(call), bodies.wanted_properties(call.json())
-        for name in given.keys() & (_ADDED.keys() | {"cors"}):
-            bodies.object_in(given, name)
-        named = _named(account, kind)
-        kept = (resources.find(call.world, str(named["id"])) or {}).get("properties", {})
-        resources.put(call.world, {**named, "properties": {**kept, **given}})
-        return Reply(body={**named, "properties": given})
+        """Set the properties in the body and keep the others. The answer has those sent, and no SKU."""
+        account, requested = accounts.require_account(call), bodies.wanted_properties(call.json())
+        for name in requested.keys() & (_READ_DEFAULTS.keys() | {"cors"}):
+            bodies.object_in(requested, name)
+        identity = _identity(account, kind)
+        current = (resources.find(call.world, str(identity["id"])) or {}).get("properties", {})
+        resources.put(call.world, {**identity, "properties": {**current, **requested}})
+        return Reply(body={**identity, "properties": requested})
 
     return set_service
 
 
-for _kind in _FRESH:
+for _kind in _DEFAULTS:
     _type = f"{accounts.TYPE}/{_kind}"
-    SERVICE.route("GET", f"{_ACCOUNT}/{_kind}", action=f"{_type}/read")(_lister(_kind))
-    SERVICE.route("GET", f"{_ACCOUNT}/{_kind}/default", action=f"{_type}/read")(_getter(_kind))
-    SERVICE.route("PUT", f"{_ACCOUNT}/{_kind}/default", action=f"{_type}/write")(_setter(_kind))
+    SERVICE.route("GET", f"{_ACCOUNT}/{_kind}", action=f"{_type}/read")(_list_handler(_kind))
+    SERVICE.route("GET", f"{_ACCOUNT}/{_kind}/default", action=f"{_type}/read")(_get_handler(_kind))
+    SERVICE.route("PUT", f"{_ACCOUNT}/{_kind}/default", action=f"{_type}/write")(_set_handler(_kind))
 
 
-def _account(call: Call) -> Document:
-    return groups.require_resource(call, accounts.TYPE, call.params["account"])
-
-
-def _named(account: Document, kind: str) -> Document:
+def _identity(account: Document, kind: str) -> Document:
+    """Id, name and type of a service."""
     return {"id": f"{account['id']}/{kind}/default", "name": "default", "type": f"{accounts.TYPE}/{kind}"}
 
 
-def _shown(call: Call, kind: str) -> Document:
-    account = _account(call)
-    named = _named(account, kind)
-    kept: Document = (resources.find(call.world, str(named["id"])) or {}).get("properties", {})
-    added = {name: more | kept[name] for name, more in _ADDED.items() if kept.get(name)}
+def _service_resource(call: Call, kind: str) -> Document:
+    """A service as a read returns it: defaults, stored properties, and the SKU for some kinds."""
+    account = accounts.require_account(call)
+    identity = _identity(account, kind)
+    current: Document = (resources.find(call.world, str(identity["id"])) or {}).get("properties", {})
+    completed = {name: defaults | current[name] for name, defaults in _READ_DEFAULTS.items() if current.get(name)}
     sku = {"sku": account["sku"]} if kind in _WITH_SKU else {}
-    return {**sku, **named, "properties": {**_FRESH[kind], **kept, **added}}
+    return {**sku, **identity, "properties": {**_DEFAULTS[kind], **current, **completed}}

@@ -1,4 +1,4 @@
-"""Signatures that Resource Manager makes of an account's key: listAccountSas and listServiceSas.
+"""Shared access signatures by an account key on Resource Manager: listAccountSas and listServiceSas.
 
 https://learn.microsoft.com/rest/api/storagerp/storage-accounts/list-account-sas
 """
@@ -26,47 +26,53 @@ SERVICE = arm_service(
 )
 _ONE = "/subscriptions/{subscription}/resourcegroups/{group}/providers/Microsoft.Storage/storageAccounts/{name}"
 _VERSION = "2022-11-02"
-_ACCOUNT = {"signedServices": "ss", "signedResourceTypes": "srt", "signedPermission": "sp", "signedExpiry": "se",
+_ACCOUNT_FIELDS = {"signedServices": "ss", "signedResourceTypes": "srt", "signedPermission": "sp", "signedExpiry": "se",
             "signedStart": "st", "signedIp": "sip", "signedProtocol": "spr"}  # fmt: skip
-_SERVICE = {"signedResource": "sr", "signedPermission": "sp", "signedExpiry": "se", "signedStart": "st",
+_SERVICE_FIELDS = {"signedResource": "sr", "signedPermission": "sp", "signedExpiry": "se", "signedStart": "st",
             "signedIp": "sip", "signedProtocol": "spr"}  # fmt: skip
 
 
 @SERVICE.route("POST", _ONE + "/listAccountSas", action=f"{TYPE}/listAccountSas/action")
 def list_account_sas(call: Call) -> Reply:
-    """A token for the account."""
-    account, body = _require(call), call.json()
-    query = {"sv": _VERSION, **_given(body, _ACCOUNT, ("ss", "srt", "sp", "se"))}
-    query["sig"] = shared_access.sign(_key(account, body), shared_access.account_text(account["name"], query))
+    """An account SAS token."""
+    account, body = _require_account(call), call.json()
+    query = {"sv": _VERSION, **_signature_fields(body, _ACCOUNT_FIELDS, ("ss", "srt", "sp", "se"))}
+    query["sig"] = shared_access.sign(
+        _signing_key(account, body), shared_access.account_string_to_sign(account["name"], query)
+    )
     return Reply(body={"accountSasToken": urlencode(query)})
 
 
 @SERVICE.route("POST", _ONE + "/listServiceSas", action=f"{TYPE}/listServiceSas/action")
 def list_service_sas(call: Call) -> Reply:
-    """A token for the `canonicalizedResource`, a container or blob."""
-    account, body = _require(call), call.json()
+    """A service SAS token for the `canonicalizedResource`, a container or blob."""
+    account, body = _require_account(call), call.json()
     resource = str(body.get("canonicalizedResource", ""))
     if not resource.lower().startswith(f"/blob/{account['name']}/"):
-        raise accounts.invalid(f"The canonicalizedResource '{resource}' is not of this account's blobs.")
-    query = {"sv": _VERSION, **_given(body, _SERVICE, ("sr", "sp", "se"))}
-    query["sig"] = shared_access.sign(_key(account, body), shared_access.service_text(resource, query))
+        raise accounts.invalid_value(f"The canonicalizedResource '{resource}' is not of this account's blobs.")
+    query = {"sv": _VERSION, **_signature_fields(body, _SERVICE_FIELDS, ("sr", "sp", "se"))}
+    query["sig"] = shared_access.sign(
+        _signing_key(account, body), shared_access.service_string_to_sign(resource, query)
+    )
     return Reply(body={"serviceSasToken": urlencode(query)})
 
 
-def _require(call: Call) -> Document:
+def _require_account(call: Call) -> Document:
     return groups.require_resource(call, TYPE, call.params["name"])
 
 
-def _given(body: Document, names: dict[str, str], needed: tuple[str, ...]) -> dict[str, str]:
+def _signature_fields(body: Document, names: dict[str, str], required: tuple[str, ...]) -> dict[str, str]:
+    """The SAS fields of the body by their short names; 400 if a required one is missing."""
     query = {short: str(body[name]) for name, short in names.items() if body.get(name)}
-    missing = [name for name, short in names.items() if short in needed and short not in query]
+    missing = [name for name, short in names.items() if short in required and short not in query]
     if missing:
-        raise accounts.invalid(f"Values for request parameters are invalid: {missing[0]}.")
+        raise accounts.invalid_value(f"Values for request parameters are invalid: {missing[0]}.")
     return query
 
 
-def _key(account: Document, body: Document) -> str:
-    wanted = str(body.get("keyToSign") or "key1")
-    if wanted not in {"key1", "key2"}:
-        raise accounts.invalid(f"Values for request parameters are invalid: keyToSign {wanted}.")
-    return str(account["_keys"][int(wanted[-1]) - 1])
+def _signing_key(account: Document, body: Document) -> str:
+    """The account key that the body names, key1 by default; 400 if it is unknown."""
+    key_name = str(body.get("keyToSign") or "key1")
+    if key_name not in {"key1", "key2"}:
+        raise accounts.invalid_value(f"Values for request parameters are invalid: keyToSign {key_name}.")
+    return str(account["_keys"][int(key_name[-1]) - 1])

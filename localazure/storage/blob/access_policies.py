@@ -1,4 +1,4 @@
-"""Stored access policies of a container, which signatures name by `si` for what they do not say themselves.
+"""Stored access policies of a container: a signature names one by `si` for the fields that it lacks.
 
 https://learn.microsoft.com/rest/api/storageservices/set-container-acl, …/define-stored-access-policy
 """
@@ -14,22 +14,24 @@ from localazure.storage.blob.blob_wire import element, error
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_MOST = 5
+_MAX_POLICIES = 5
 _FIELDS = {"Start": "st", "Expiry": "se", "Permission": "sp"}
 
 
-def parse(text: str) -> dict[str, dict[str, str]]:
-    """Start, expiry and permissions by id; 400 InvalidXmlDocument for more than five, or one without an id."""
-    found: dict[str, dict[str, str]] = {}
-    for each in re.findall(r"<SignedIdentifier>(.*?)</SignedIdentifier>", text, re.DOTALL):
-        found[_text(each, "Id")] = {short: value for name, short in _FIELDS.items() if (value := _text(each, name))}
-    if "" in found or len(found) > _MOST or (text and "<SignedIdentifiers" not in text):
+def parse_policies(text: str) -> dict[str, dict[str, str]]:
+    """Start, expiry and permissions by policy id; 400 InvalidXmlDocument for more than five, or one without an id."""
+    policies: dict[str, dict[str, str]] = {}
+    for element_xml in re.findall(r"<SignedIdentifier>(.*?)</SignedIdentifier>", text, re.DOTALL):
+        policies[_element_text(element_xml, "Id")] = {
+            short: value for name, short in _FIELDS.items() if (value := _element_text(element_xml, name))
+        }
+    if "" in policies or len(policies) > _MAX_POLICIES or (text and "<SignedIdentifiers" not in text):
         raise error(400, "InvalidXmlDocument")
-    return found
+    return policies
 
 
-def render(policies: Mapping[str, Mapping[str, str]]) -> str:
-    """The same the other way."""
+def render_policies(policies: Mapping[str, Mapping[str, str]]) -> str:
+    """The policies as XML."""
     text = ""
     for name, policy in policies.items():
         fields = "".join(element(field, policy[short]) for field, short in _FIELDS.items() if short in policy)
@@ -37,6 +39,7 @@ def render(policies: Mapping[str, Mapping[str, str]]) -> str:
     return f"<SignedIdentifiers>{text}</SignedIdentifiers>" if text else "<SignedIdentifiers />"
 
 
-def _text(inside: str, name: str) -> str:
-    found = re.search(rf"<{name}>([^<]*)</{name}>", inside)
-    return unescape(found[1]).strip() if found else ""
+def _element_text(xml: str, name: str) -> str:
+    """The text of an element, empty if it is absent."""
+    match = re.search(rf"<{name}>([^<]*)</{name}>", xml)
+    return unescape(match[1]).strip() if match else ""

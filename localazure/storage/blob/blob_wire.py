@@ -1,28 +1,26 @@
-"""How the Blob service writes: XML errors and listings, metadata in headers."""
+"""The wire format of the Blob service: XML errors and lists, metadata in headers."""
 
 from __future__ import annotations
 
-import base64
 from dataclasses import replace
-from datetime import datetime
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
 from localazure.app.call import AzureError, Call, Reply
-from localazure.storage.data import blob_tiers, containers, path_answers
-from localazure.storage.data.path_answers import number
+from localazure.storage.data import blob_tiers, path_responses
+from localazure.storage.data.path_responses import decode_marker, encode_marker, parse_int
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from localazure.app.store import Document
     from localazure.app.world import World
-    from localazure.storage.data.paths import Place
-    from localazure.storage.data.storage_access import Visit
+    from localazure.storage.data.paths import PathAddress
+    from localazure.storage.data.storage_access import AuthorizedRequest
 
-PAGE = 5000
-_META = "x-ms-meta-"
-_XML = {"Content-Type": "application/xml"}
+MAX_PAGE_SIZE = 5000
+_METADATA_PREFIX = "x-ms-meta-"
+_XML_HEADERS = {"Content-Type": "application/xml"}
 _MESSAGES = {
     "BlobAlreadyExists": "The specified blob already exists.",
     "BlobNotFound": "The specified blob does not exist.",
@@ -43,45 +41,45 @@ _MESSAGES = {
 }
 
 
-def render(call: Call, failed: AzureError) -> Reply:
-    """`<Error><Code>…`, the code in a header too; a HEAD has the header only. The status line has the sentence.
+def render(call: Call, error: AzureError) -> Reply:
+    """An error as XML, its code in a header too and its message in the status line. A HEAD has no body.
 
     https://learn.microsoft.com/rest/api/storageservices/blob-batch#sample-response
     """
-    headers = {**failed.headers, **path_answers.version(call), "x-ms-error-code": failed.code}
-    if call.method == "HEAD" or failed.status == 304:
-        return Reply(status=failed.status, headers=headers, phrase=failed.message)
-    stamp = call.world.clock.now().strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
-    message = f"{failed.message}\nRequestId:{call.request_id}\nTime:{stamp}"
-    inner = element("Code", failed.code) + element("Message", message)
-    inner += "".join(element(name, str(value)) for name, value in failed.details.items())
-    shown = xml(f"<Error>{inner}</Error>", status=failed.status, headers=headers)
-    return replace(shown, phrase=failed.message)
+    headers = {**error.headers, **path_responses.version_header(call), "x-ms-error-code": error.code}
+    if call.method == "HEAD" or error.status == 304:
+        return Reply(status=error.status, headers=headers, phrase=error.message)
+    timestamp = call.world.clock.now().strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
+    message = f"{error.message}\nRequestId:{call.request_id}\nTime:{timestamp}"
+    inner = element("Code", error.code) + element("Message", message)
+    inner += "".join(element(name, str(value)) for name, value in error.details.items())
+    reply = xml_response(f"<Error>{inner}</Error>", status=error.status, headers=headers)
+    return replace(reply, phrase=error.message)
 
 
 def error(status: int, code: str) -> AzureError:
-    """An error whose sentence is known by its code."""
+    """An error of the Blob service with the message of its code."""
     return AzureError(status=status, code=code, message=_MESSAGES[code])
 
 
-def check_known(call: Call, *known: str) -> None:
-    """400 for a `comp` that is not served here (tags, snapshots): to ignore it would be to answer something else."""
-    asked = call.query.get("comp", "")
-    if asked and asked.lower() not in known:
+def check_comp(call: Call, *supported: str) -> None:
+    """400 for a `comp` that is not supported here (tags, snapshots). To ignore it would answer another request."""
+    comp = call.query.get("comp", "")
+    if comp and comp.lower() not in supported:
         message = "One of the query parameters specified in the request URI is not supported."
-        details = {"QueryParameterName": "comp", "QueryParameterValue": asked}
+        details = {"QueryParameterName": "comp", "QueryParameterValue": comp}
         raise AzureError(status=400, code="UnsupportedQueryParameter", message=message, details=details)
 
 
 def invalid_query(name: str, value: str) -> AzureError:
-    """The 400 for a query item that makes no sense here."""
+    """400 InvalidQueryParameterValue."""
     message = "Value for one of the query parameters specified in the request URI is invalid."
     details = {"QueryParameterName": name, "QueryParameterValue": value}
     return AzureError(status=400, code="InvalidQueryParameterValue", message=message, details=details)
 
 
-def check_served(call: Call, *, hierarchical: bool) -> None:
-    """Refuse tags and snapshots: with Azure's 409 where a namespace is hierarchical, else because none are kept here.
+def check_supported(call: Call, *, hierarchical: bool) -> None:
+    """Refuse tags and snapshots: 409 in a hierarchical account as in Azure, else 400 as they are not supported.
 
     https://learn.microsoft.com/azure/storage/blobs/storage-feature-support-in-storage-accounts
     """
@@ -94,38 +92,44 @@ def check_served(call: Call, *, hierarchical: bool) -> None:
         raise AzureError(status=400, code="UnsupportedHeader", message=message, details=details)
 
 
-def xml(text: str, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
+def xml_response(text: str, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
     """An XML document as an answer."""
     body = f'<?xml version="1.0" encoding="utf-8"?>{text}'.encode()
-    return Reply(status=status, body=body, headers={**_XML, **(headers or {})})
+    return Reply(status=status, body=body, headers={**_XML_HEADERS, **(headers or {})})
 
 
 def element(name: str, text: str) -> str:
-    """One element with text, or an empty one."""
+    """An XML element with text, or an empty one."""
     return f"<{name}>{escape(text)}</{name}>" if text else f"<{name} />"
 
 
-def metadata(call: Call) -> dict[str, str]:
-    """The x-ms-meta- headers. Azure wants C# identifiers for names: no hyphens.
+def requested_metadata(call: Call) -> dict[str, str]:
+    """The metadata in the x-ms-meta- headers. Azure requires C# identifiers as names: no hyphens.
 
     https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
     """
-    found = {name.removeprefix(_META): value for name, value in call.headers.items() if name.startswith(_META)}
-    if not all(path_answers.is_metadata_name(name) for name in found):
+    values = {
+        name.removeprefix(_METADATA_PREFIX): value
+        for name, value in call.headers.items()
+        if name.startswith(_METADATA_PREFIX)
+    }
+    if not all(path_responses.is_metadata_name(name) for name in values):
         raise error(400, "InvalidMetadata")
-    return found
+    return values
 
 
 def metadata_headers(document: Document) -> dict[str, str]:
-    """The same the other way; a directory says so in the way that Hadoop began."""
-    folder = {f"{_META}hdi_isfolder": "true"} if document.get("directory") else {}
-    return {f"{_META}{name}": value for name, value in document["metadata"].items()} | folder
+    """Metadata as headers; a directory is marked as Hadoop does."""
+    directory_marker = {f"{_METADATA_PREFIX}hdi_isfolder": "true"} if document.get("directory") else {}
+    return {f"{_METADATA_PREFIX}{name}": value for name, value in document["metadata"].items()} | directory_marker
 
 
-def container_headers(world: World, document: Document) -> dict[str, str]:
-    """Properties and metadata of a container."""
-    public = {"x-ms-blob-public-access": str(document["publicAccess"]).lower()} if document["publicAccess"] else {}
-    lease = {f"x-ms-{name}": value for name, value in path_answers.lease_state(world, document).items()}
+def container_headers(world: World, container: Document) -> dict[str, str]:
+    """Headers with the properties and metadata of a container."""
+    public_access = (
+        {"x-ms-blob-public-access": str(container["publicAccess"]).lower()} if container["publicAccess"] else {}
+    )
+    lease = {f"x-ms-{name}": value for name, value in path_responses.lease_fields(world, container).items()}
     fixed = {
         "x-ms-default-encryption-scope": "$account-encryption-key",
         "x-ms-deny-encryption-scope-override": "false",
@@ -133,162 +137,168 @@ def container_headers(world: World, document: Document) -> dict[str, str]:
         "x-ms-has-legal-hold": "false",
         "x-ms-immutable-storage-with-versioning-enabled": "false",
     }
-    return {**path_answers.stamps(as_path(document)), **lease, **public, **fixed, **metadata_headers(document)}
+    return {
+        **path_responses.container_validators(container),
+        **lease,
+        **public_access,
+        **fixed,
+        **metadata_headers(container),
+    }
 
 
-def as_path(document: Document) -> Document:
-    """A container as conditions look at it."""
-    return {**document, "modified": datetime.fromisoformat(document["lastModified"]).timestamp()}
+def blob_headers(request: AuthorizedRequest, blob: Document, *, is_whole: bool) -> dict[str, str]:
+    """Headers of a HEAD or GET of a blob. For a range, the MD5 of the whole blob is in a header of its own."""
+    headers = path_responses.property_headers(request.world, blob)
+    if not is_whole and "Content-MD5" in headers:
+        headers["x-ms-blob-content-md5"] = headers.pop("Content-MD5")
+    tier = {f"x-ms-{name}": value for name, value in blob_tiers.tier_fields(request.world, blob).items()}
+    headers |= {"x-ms-blob-type": str(blob["type"]), **tier, "Content-Length": str(blob["size"])}
+    if blob["type"] == "AppendBlob":
+        headers["x-ms-blob-committed-block-count"] = str(len(blob["blocks"]))
+    headers |= {f"x-ms-copy-{name}": value for name, value in copy_fields(blob).items()}
+    if request.is_hierarchical:
+        headers["x-ms-resource-type"] = "directory" if blob["directory"] else "file"
+        headers |= {f"x-ms-{name}": str(blob[name]) for name in ("owner", "group", "permissions", "acl")}
+    return {**headers, **metadata_headers(blob)}
 
 
-def blob_headers(at: Visit, found: Document, *, whole: bool) -> dict[str, str]:
-    """What a HEAD or GET says of a blob; a range has the MD5 of the blob under another name."""
-    shown = path_answers.properties(at.world, found)
-    if not whole and "Content-MD5" in shown:
-        shown["x-ms-blob-content-md5"] = shown.pop("Content-MD5")
-    tier = {f"x-ms-{name}": value for name, value in blob_tiers.shown(at.world, found).items()}
-    shown |= {"x-ms-blob-type": str(found["type"]), **tier, "Content-Length": str(found["size"])}
-    if found["type"] == "AppendBlob":
-        shown["x-ms-blob-committed-block-count"] = str(len(found["blocks"]))
-    shown |= {f"x-ms-copy-{name}": value for name, value in copied(found).items()}
-    if at.is_hierarchical:
-        shown["x-ms-resource-type"] = "directory" if found["directory"] else "file"
-        shown |= {f"x-ms-{name}": str(found[name]) for name in ("owner", "group", "permissions", "acl")}
-    return {**shown, **metadata_headers(found)}
-
-
-def copied(found: Document) -> dict[str, str]:
-    """How a blob came out of another, until its bytes or properties are written anew.
+def copy_fields(blob: Document) -> dict[str, str]:
+    """The state of the copy that a blob came from, until its content or properties are written again.
 
     https://learn.microsoft.com/rest/api/storageservices/get-blob-properties#response-headers
     """
-    copy = found.get("copy")
+    copy = blob.get("copy")
     if not copy:
         return {}
-    done = {"progress": f"{found['size']}/{found['size']}", "completion-time": path_answers.moment(found["created"])}
-    return {**copy, "status": "success", **done}
+    completion = {
+        "progress": f"{blob['size']}/{blob['size']}",
+        "completion-time": path_responses.epoch_http_date(blob["created"]),
+    }
+    return {**copy, "status": "success", **completion}
 
 
-def container_list(call: Call, account: str, found: Iterable[Document]) -> Reply:
-    """The list of containers."""
+def container_list_response(call: Call, account: str, documents: Iterable[Document]) -> Reply:
+    """A page of the list of containers."""
     prefix, include = call.query.get("prefix", ""), call.query.get("include", "")
-    entries = [(str(d["name"]), _container_entry(call.world, d, include)) for d in found]
+    entries = [(str(container["name"]), _container_entry(call.world, container, include)) for container in documents]
     entries = [entry for entry in entries if entry[0].startswith(prefix)]
-    return _listing(call, account, "", "Containers", entries)
+    return _list_response(call, account, "", "Containers", entries)
 
 
-def blob_list(call: Call, top: Place, found: Iterable[Document], *, hierarchical: bool) -> Reply:
-    """The list of a container's blobs; with a delimiter what lies deeper is one prefix.
+def blob_list_response(call: Call, top: PathAddress, documents: Iterable[Document], *, hierarchical: bool) -> Reply:
+    """A page of a container's blobs, from `startFrom` on; with a delimiter deeper ones become one prefix.
 
-    It begins with the name in `startFrom`: https://learn.microsoft.com/rest/api/storageservices/list-blobs
+    https://learn.microsoft.com/rest/api/storageservices/list-blobs
     """
     prefix, delimiter = call.query.get("prefix", ""), call.query.get("delimiter", "")
     entries: dict[str, str] = {}
-    for document in found:
-        name = str(document["name"])
-        folded = _folded(name + "/" if document["directory"] and delimiter == "/" else name, prefix, delimiter)
-        if folded is not None and name.startswith(prefix.rstrip("/") if delimiter else prefix):
-            entries.setdefault(folded, f"<BlobPrefix>{element('Name', folded)}</BlobPrefix>")
+    for blob in documents:
+        name = str(blob["name"])
+        blob_prefix = _blob_prefix(name + "/" if blob["directory"] and delimiter == "/" else name, prefix, delimiter)
+        if blob_prefix is not None and name.startswith(prefix.rstrip("/") if delimiter else prefix):
+            entries.setdefault(blob_prefix, f"<BlobPrefix>{element('Name', blob_prefix)}</BlobPrefix>")
         elif name.startswith(prefix):
-            entries[name] = _blob_entry(call, document, hierarchical=hierarchical)
-    shown = [entry for entry in sorted(entries.items()) if entry[0] >= call.query.get("startfrom", "")]
-    return _listing(call, top.account, top.container, "Blobs", shown)
+            entries[name] = _blob_entry(call, blob, hierarchical=hierarchical)
+    listed = [entry for entry in sorted(entries.items()) if entry[0] >= call.query.get("startfrom", "")]
+    return _list_response(call, top.account, top.container, "Blobs", listed)
 
 
-def _folded(name: str, prefix: str, delimiter: str) -> str | None:
-    """The prefix that stands for a name that goes on after the delimiter."""
+def _blob_prefix(name: str, prefix: str, delimiter: str) -> str | None:
+    """The prefix up to the delimiter that stands for a deeper name; None for a name that is listed itself."""
     if not delimiter or not name.startswith(prefix) or name == prefix:
         return None
-    head, found, _ = name[len(prefix) :].partition(delimiter)
-    return prefix + head + delimiter if found else None
+    head, separator, _ = name[len(prefix) :].partition(delimiter)
+    return prefix + head + delimiter if separator else None
 
 
-def _listing(call: Call, account: str, container: str, kind: str, entries: list[tuple[str, str]]) -> Reply:
-    limit = number(call.query.get("maxresults", str(PAGE)), "maxresults")
+def _list_response(
+    call: Call, account: str, container: str, element_name: str, entries: list[tuple[str, str]]
+) -> Reply:
+    """A page of entries (name and XML) by `marker` and `maxresults`, and the marker of the next."""
+    limit = parse_int(call.query.get("maxresults", str(MAX_PAGE_SIZE)), "maxresults")
     if limit < 1:
         raise error(400, "OutOfRangeQueryParameterValue")
-    limit, marker = min(limit, PAGE), call.query.get("marker", "")
-    rest = [entry for entry in entries if entry[0] > _unmark(marker)]
+    limit, marker = min(limit, MAX_PAGE_SIZE), call.query.get("marker", "")
+    invalid = error(400, "OutOfRangeQueryParameterValue")
+    rest = [entry for entry in entries if entry[0] > decode_marker(marker, invalid)]
     page, more = rest[:limit], len(rest) > limit
-    asked = {"Prefix": "prefix", "Marker": "marker", "MaxResults": "maxresults", "Delimiter": "delimiter"}
-    head = "".join(element(name, call.query[query]) for name, query in asked.items() if call.query.get(query))
+    echoed = {"Prefix": "prefix", "Marker": "marker", "MaxResults": "maxresults", "Delimiter": "delimiter"}
+    head = "".join(element(name, call.query[query]) for name, query in echoed.items() if call.query.get(query))
     inner = "".join(text for _, text in page)
     name = f' ContainerName="{container}"' if container else ""
-    return xml(
+    next_marker = element("NextMarker", encode_marker(page[-1][0]) if more else "")
+    return xml_response(
         f'<EnumerationResults ServiceEndpoint="https://{account}.blob.core.windows.net/"{name}>{head}'
-        f"<{kind}>{inner}</{kind}>{element('NextMarker', _mark(page[-1][0]) if more else '')}</EnumerationResults>"
+        f"<{element_name}>{inner}</{element_name}>{next_marker}</EnumerationResults>"
     )
 
 
-def _container_entry(world: World, document: Document, include: str) -> str:
-    lease = path_answers.lease_state(world, document)
-    stamps = path_answers.stamps(as_path(document))
-    inner = element("Last-Modified", stamps["Last-Modified"]) + element("Etag", stamps["ETag"]) + _lease(lease)
-    if document["publicAccess"]:
-        inner += element("PublicAccess", str(document["publicAccess"]).lower())
+def _container_entry(world: World, container: Document, include: str) -> str:
+    """One container in a list, as XML."""
+    lease = path_responses.lease_fields(world, container)
+    validators = path_responses.container_validators(container)
+    inner = (
+        element("Last-Modified", validators["Last-Modified"])
+        + element("Etag", validators["ETag"])
+        + _lease_elements(lease)
+    )
+    if container["publicAccess"]:
+        inner += element("PublicAccess", str(container["publicAccess"]).lower())
     inner += element("HasImmutabilityPolicy", "false") + element("HasLegalHold", "false")
-    meta = _metadata(document["metadata"]) if "metadata" in include else ""
-    return f"<Container>{element('Name', str(document['name']))}<Properties>{inner}</Properties>{meta}</Container>"
+    metadata = _metadata_element(container["metadata"]) if "metadata" in include else ""
+    return f"<Container>{element('Name', str(container['name']))}<Properties>{inner}</Properties>{metadata}</Container>"
 
 
-def _blob_entry(call: Call, found: Document, *, hierarchical: bool) -> str:
-    stored, kind = found["headers"], "directory" if found["directory"] else "file"
-    items = {
-        "Creation-Time": path_answers.moment(found["created"]),
-        "Last-Modified": path_answers.moment(found["modified"]),
-        "Etag": str(found["etag"]).strip('"'),
+def _blob_entry(call: Call, blob: Document, *, hierarchical: bool) -> str:
+    """One blob in a list, as XML."""
+    stored, kind = blob["headers"], "directory" if blob["directory"] else "file"
+    properties = {
+        "Creation-Time": path_responses.epoch_http_date(blob["created"]),
+        "Last-Modified": path_responses.epoch_http_date(blob["modified"]),
+        "Etag": str(blob["etag"]).strip('"'),
         **({"ResourceType": kind} if hierarchical else {}),
-        "Content-Length": str(found["size"]),
+        "Content-Length": str(blob["size"]),
         "Content-Type": stored.get("Content-Type", "application/octet-stream"),
-        **{name: stored.get(name, "") for name in path_answers.STORED_HEADERS if name != "Content-Type"},
-        "BlobType": str(found["type"]),
-        **{_element_name(name): value for name, value in blob_tiers.shown(call.world, found).items()},
+        **{name: stored.get(name, "") for name in path_responses.STORED_HEADERS if name != "Content-Type"},
+        "BlobType": str(blob["type"]),
+        **{_element_name(name): value for name, value in blob_tiers.tier_fields(call.world, blob).items()},
     }
-    inner = "".join(element(name, value) for name, value in items.items())
-    inner += _lease(path_answers.lease_state(call.world, found)) + element("ServerEncrypted", "true")
+    inner = "".join(element(name, value) for name, value in properties.items())
+    inner += _lease_elements(path_responses.lease_fields(call.world, blob)) + element("ServerEncrypted", "true")
     if "copy" in call.query.get("include", ""):
-        inner += "".join(element(f"Copy{n.title().replace('-', '')}", value) for n, value in copied(found).items())
-    folder = {"hdi_isfolder": "true"} if found["directory"] else {}
-    meta = _metadata({**found["metadata"], **folder}) if "metadata" in call.query.get("include", "") else ""
-    return f"<Blob>{element('Name', str(found['name']))}<Properties>{inner}</Properties>{meta}<OrMetadata /></Blob>"
+        inner += "".join(
+            element(f"Copy{name.title().replace('-', '')}", value) for name, value in copy_fields(blob).items()
+        )
+    directory_marker = {"hdi_isfolder": "true"} if blob["directory"] else {}
+    metadata = (
+        _metadata_element({**blob["metadata"], **directory_marker})
+        if "metadata" in call.query.get("include", "")
+        else ""
+    )
+    return f"<Blob>{element('Name', str(blob['name']))}<Properties>{inner}</Properties>{metadata}<OrMetadata /></Blob>"
 
 
 def _element_name(header: str) -> str:
-    """`copy-id` as `CopyId`."""
+    """A header name such as `copy-id` as an element name such as `CopyId`."""
     return header.title().replace("-", "")
 
 
-def _lease(state: Mapping[str, str]) -> str:
+def _lease_elements(fields: Mapping[str, str]) -> str:
+    """The lease of a container or blob as XML elements."""
     names = {"lease-status": "LeaseStatus", "lease-state": "LeaseState", "lease-duration": "LeaseDuration"}
-    return "".join(element(names[name], value) for name, value in state.items())
+    return "".join(element(names[name], value) for name, value in fields.items())
 
 
-def _metadata(values: Mapping[str, str]) -> str:
+def _metadata_element(values: Mapping[str, str]) -> str:
+    """Metadata as an XML element."""
     return f"<Metadata>{''.join(element(name, value) for name, value in values.items())}</Metadata>"
 
 
-def _mark(name: str) -> str:
-    return base64.b64encode(name.encode()).decode()
-
-
-def _unmark(marker: str) -> str:
-    try:
-        return base64.b64decode(marker, validate=True).decode()
-    except ValueError as wrong:
-        raise error(400, "OutOfRangeQueryParameterValue") from wrong
-
-
-def public_access(call: Call, account: Document) -> str | None:
-    """What a container call asks for; 409 on an account that permits none."""
-    asked = call.headers.get("x-ms-blob-public-access", "").capitalize()
-    if asked not in {"", "Blob", "Container"}:
-        raise path_answers.invalid_header("x-ms-blob-public-access", asked)
-    if asked and not account["properties"].get("allowBlobPublicAccess"):
+def requested_public_access(call: Call, account: Document) -> str | None:
+    """The public access that a call sets on a container; 409 on an account that permits none."""
+    requested = call.headers.get("x-ms-blob-public-access", "").capitalize()
+    if requested not in {"", "Blob", "Container"}:
+        raise path_responses.invalid_header("x-ms-blob-public-access", requested)
+    if requested and not account["properties"].get("allowBlobPublicAccess"):
         raise error(409, "PublicAccessNotPermitted")
-    return asked or None
-
-
-def container_stamps(document: Document) -> dict[str, str]:
-    """ETag and Last-Modified of a container."""
-    changed = datetime.fromisoformat(document["lastModified"])
-    return {"ETag": document["etag"], "Last-Modified": containers.http_date(changed)}
+    return requested or None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from localazure.app.call import Call, Reply
 from localazure.app.service import Service
 from localazure.storage.blob import access_policies, blob_wire, blocks, copy_source
-from localazure.storage.blob.blob_wire import container_stamps, error, metadata
+from localazure.storage.blob.blob_wire import error, requested_metadata
 from localazure.storage.data import (
     blob_tiers,
     checksums,
@@ -21,17 +21,28 @@ from localazure.storage.data import (
     paths,
     shared_access,
 )
-from localazure.storage.data.path_answers import (
-    LEASE_STATUS,
+from localazure.storage.data.path_responses import (
+    LEASE_STATUS_CODES,
+    as_path,
     change_lease,
-    content,
+    container_validators,
+    content_response,
     invalid_header,
-    lease_reply,
     lease_request,
-    stamps,
-    versioned,
+    lease_response,
+    validators,
+    with_version_header,
 )
-from localazure.storage.data.storage_access import ACCOUNTS, ADD, CONTAINERS, DELETE, READ, WRITE, Visit, visit
+from localazure.storage.data.storage_access import (
+    ACCOUNTS,
+    ADD,
+    CONTAINERS,
+    DELETE,
+    READ,
+    WRITE,
+    AuthorizedRequest,
+    authorize,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,338 +51,372 @@ if TYPE_CHECKING:
     from localazure.app.store import Document
 
 SERVICE = Service(name="blob", hosts=("*.blob.core.windows.net",), render=blob_wire.render)
-_WHY = "bearer token (RBAC on the container), Shared Key or public access, decided by storage_access.visit"
-_CREATED = {"x-ms-request-server-encrypted": "true"}
+_WHY = "bearer token (RBAC on the container), Shared Key or public access, decided by storage_access.authorize"
+_ENCRYPTED = {"x-ms-request-server-encrypted": "true"}
 
 
-def _on(method: str, path: str, **query: str) -> Callable[[Handler], Handler]:
+def _route(method: str, path: str, **query: str) -> Callable[[Handler], Handler]:
+    """A decorator that registers a handler and adds the version header to its answers."""
     register = SERVICE.route(method, path, action=None, why=_WHY, when=query)
-    return lambda handler: register(versioned(handler)) and handler
+    return lambda handler: register(with_version_header(handler)) and handler
 
 
-@_on("GET", "/", comp="list")
+@_route("GET", "/", comp="list")
 def list_containers(call: Call) -> Reply:
-    """By name, in pages."""
-    at = visit(call, f"{CONTAINERS}/read", control=True)
-    return blob_wire.container_list(call, at.name, containers.listing(at.world, at.name))
+    """List the containers by name, in pages."""
+    request = authorize(call, f"{CONTAINERS}/read", control=True)
+    return blob_wire.container_list_response(
+        call, request.account_name, containers.list_containers(request.world, request.account_name)
+    )
 
 
 def get_account_information(call: Call) -> Reply:
-    """SKU, kind and namespace, in headers; asked of the account, a container or a blob."""
-    at = visit(call, f"{ACCOUNTS}/blobServices/getInfo/action", READ, f"{ACCOUNTS}/read")
-    shown = {
-        "x-ms-sku-name": str(at.account.get("sku", {}).get("name", "Standard_LRS")),
-        "x-ms-account-kind": str(at.account.get("kind", "StorageV2")),
-        "x-ms-is-hns-enabled": str(at.is_hierarchical).lower(),
+    """SKU, kind and namespace in headers, of the account, a container or a blob."""
+    request = authorize(call, f"{ACCOUNTS}/blobServices/getInfo/action", READ, f"{ACCOUNTS}/read")
+    headers = {
+        "x-ms-sku-name": str(request.account.get("sku", {}).get("name", "Standard_LRS")),
+        "x-ms-account-kind": str(request.account.get("kind", "StorageV2")),
+        "x-ms-is-hns-enabled": str(request.is_hierarchical).lower(),
     }
-    return Reply(headers=shown)
+    return Reply(headers=headers)
 
 
-@_on("GET", "/", restype="service")
-def refuse_of_service(call: Call) -> Reply:
-    """Statistics of replication are for secondary endpoints: no account of here has one."""
-    visit(call)
+@_route("GET", "/", restype="service")
+def refuse_service_statistics(call: Call) -> Reply:
+    """400: replication statistics exist on secondary endpoints, which no local account has."""
+    authorize(call)
     raise blob_wire.invalid_query("comp", call.query.get("comp", ""))
 
 
 for _method in ("GET", "HEAD"):
     for _path in ("/", "/{container}", "/{container}/{path:path}"):
-        _on(_method, _path, restype="account", comp="properties")(get_account_information)
+        _route(_method, _path, restype="account", comp="properties")(get_account_information)
 
 
-@_on("PUT", "/{container}", restype="container", comp="metadata")
+@_route("PUT", "/{container}", restype="container", comp="metadata")
 def set_container_metadata(call: Call) -> Reply:
-    """Replace it."""
-    at, found = _container(call, "write")
-    conditions.check_modified_since(call.headers, blob_wire.as_path(found))
-    changed = containers.put(at.world, {**found, "metadata": metadata(call)})
-    return Reply(headers=container_stamps(changed))
+    """Replace the metadata of a container."""
+    request, container = _require_container(call, "write")
+    conditions.check_modified_since(call.headers, as_path(container))
+    updated = containers.put(request.world, {**container, "metadata": requested_metadata(call)})
+    return Reply(headers=container_validators(updated))
 
 
-@_on("PUT", "/{container}", restype="container", comp="acl")
+@_route("PUT", "/{container}", restype="container", comp="acl")
 def set_container_acl(call: Call) -> Reply:
-    """The public access and the stored access policies."""
-    at, found = _container(call, "setAcl/action")
-    public = blob_wire.public_access(call, at.account)
-    policies = access_policies.parse(call.body.decode("utf-8", "replace"))
-    changed = containers.put(at.world, {**found, "publicAccess": public, "_policies": policies})
-    return Reply(headers=container_stamps(changed))
+    """Set the public access and the stored access policies of a container."""
+    request, container = _require_container(call, "setAcl/action")
+    public_access = blob_wire.requested_public_access(call, request.account)
+    policies = access_policies.parse_policies(call.body.decode("utf-8", "replace"))
+    updated = containers.put(request.world, {**container, "publicAccess": public_access, "_policies": policies})
+    return Reply(headers=container_validators(updated))
 
 
-@_on("GET", "/{container}", restype="container", comp="acl")
+@_route("GET", "/{container}", restype="container", comp="acl")
 def get_container_acl(call: Call) -> Reply:
-    """The public access and the stored access policies."""
-    _, found = _container(call, "getAcl/action")
-    public = {"x-ms-blob-public-access": found["publicAccess"].lower()} if found["publicAccess"] else {}
-    stored = access_policies.render(found.get("_policies", {}))
-    return blob_wire.xml(stored, headers={**container_stamps(found), **public})
+    """The public access and the stored access policies of a container."""
+    _, container = _require_container(call, "getAcl/action")
+    public_access = {"x-ms-blob-public-access": container["publicAccess"].lower()} if container["publicAccess"] else {}
+    policies = access_policies.render_policies(container.get("_policies", {}))
+    return blob_wire.xml_response(policies, headers={**container_validators(container), **public_access})
 
 
-@_on("PUT", "/{container}", restype="container", comp="lease")
+@_route("PUT", "/{container}", restype="container", comp="lease")
 def lease_container(call: Call) -> Reply:
-    """Acquire, renew, change, release or break."""
-    at, found = _container(call, "write")
+    """Acquire, renew, change, release or break the lease of a container."""
+    request, container = _require_container(call, "write")
     action = call.headers.get("x-ms-lease-action", "").lower()
-    if action not in LEASE_STATUS:
+    if action not in LEASE_STATUS_CODES:
         raise invalid_header("x-ms-lease-action", action)
-    held = containers.lease(at.world, at.name, at.container, action, lease_request(call))["lease"]
-    return lease_reply(action, held, at.world.clock.timestamp(), container_stamps(found))
+    lease = containers.change_lease(
+        request.world, request.account_name, request.container_name, action, lease_request(call)
+    )["lease"]
+    return lease_response(action, lease, request.world.clock.timestamp(), container_validators(container))
 
 
-@_on("GET", "/{container}", restype="container", comp="list")
+@_route("GET", "/{container}", restype="container", comp="list")
 def list_blobs(call: Call) -> Reply:
-    """Flat or by delimiter, with metadata on demand, in pages."""
-    at = visit(call, READ, public="Container")
-    containers.get(at.world, at.name, at.container)
-    deleted = call.query.get("showonly") == "deleted"  # soft delete of blobs is off: nothing to show
-    shown = [] if deleted else list(paths.below(at.world, at.place))
+    """List the blobs of a container, flat or by delimiter, in pages."""
+    request = authorize(call, READ, public="Container")
+    containers.get(request.world, request.account_name, request.container_name)
+    only_deleted = call.query.get("showonly") == "deleted"  # soft delete of blobs is off: nothing to show
+    listed = [] if only_deleted else list(paths.list_below(request.world, request.address))
     if "uncommittedblobs" in call.query.get("include", ""):
-        shown.extend(blocks.unborn(at.world, at.place, at.who))
-    return blob_wire.blob_list(call, at.place, shown, hierarchical=at.is_hierarchical)
+        listed.extend(blocks.uncommitted_blobs(request.world, request.address, request.caller_id))
+    return blob_wire.blob_list_response(call, request.address, listed, hierarchical=request.is_hierarchical)
 
 
-@_on("PUT", "/{container}", restype="container")
+@_route("PUT", "/{container}", restype="container")
 def create_container(call: Call) -> Reply:
-    """201, or 409 ContainerAlreadyExists."""
-    blob_wire.check_known(call)
-    at = visit(call, f"{CONTAINERS}/write", control=True)
-    public = blob_wire.public_access(call, at.account)
-    made = containers.create(at.world, at.name, at.container, metadata=metadata(call))
-    if public:
-        made = containers.put(at.world, {**made, "publicAccess": public})
-    return Reply(status=201, headers=container_stamps(made))
+    """Create a container: 201, or 409 ContainerAlreadyExists."""
+    blob_wire.check_comp(call)
+    request = authorize(call, f"{CONTAINERS}/write", control=True)
+    public_access = blob_wire.requested_public_access(call, request.account)
+    container = containers.create(
+        request.world, request.account_name, request.container_name, metadata=requested_metadata(call)
+    )
+    if public_access:
+        container = containers.put(request.world, {**container, "publicAccess": public_access})
+    return Reply(status=201, headers=container_validators(container))
 
 
-@_on("DELETE", "/{container}", restype="container")
+@_route("DELETE", "/{container}", restype="container")
 def delete_container(call: Call) -> Reply:
-    """With all that is in it."""
-    blob_wire.check_known(call)
-    at, found = _container(call, "delete")
-    conditions.check_write(call.headers, blob_wire.as_path(found), error(409, "BlobAlreadyExists"))
-    containers.delete(at.world, at.name, at.container, lease_id=call.headers.get("x-ms-lease-id"))
+    """Delete a container with everything in it: 202."""
+    blob_wire.check_comp(call)
+    request, container = _require_container(call, "delete")
+    conditions.check_write(call.headers, as_path(container), error(409, "BlobAlreadyExists"))
+    containers.delete(
+        request.world, request.account_name, request.container_name, lease_id=call.headers.get("x-ms-lease-id")
+    )
     return Reply(status=202)
 
 
 def get_container(call: Call) -> Reply:
-    """Properties and metadata, in headers."""
-    blob_wire.check_known(call, "metadata")
-    _, found = _container(call, "read")
-    leased = call.headers.get("x-ms-lease-id")
-    if leased:
-        leases.check(found["lease"], leased, call.world.clock.timestamp())
-    return Reply(headers=blob_wire.container_headers(call.world, found))
+    """Properties and metadata of a container, in headers."""
+    blob_wire.check_comp(call, "metadata")
+    _, container = _require_container(call, "read")
+    lease_id = call.headers.get("x-ms-lease-id")
+    if lease_id:
+        leases.check_lease_id(container["lease"], lease_id, call.world.clock.timestamp())
+    return Reply(headers=blob_wire.container_headers(call.world, container))
 
 
 for _method in ("GET", "HEAD"):
-    _on(_method, "/{container}", restype="container")(get_container)
+    _route(_method, "/{container}", restype="container")(get_container)
 
 
-def _container(call: Call, right: str) -> tuple[Visit, Document]:
-    at = visit(call, f"{CONTAINERS}/{right}", control=True)
-    return at, containers.get(at.world, at.name, at.container)
+def _require_container(call: Call, action: str) -> tuple[AuthorizedRequest, Document]:
+    """The authorized request and its container; 404 ContainerNotFound."""
+    request = authorize(call, f"{CONTAINERS}/{action}", control=True)
+    return request, containers.get(request.world, request.account_name, request.container_name)
 
 
-@_on("PUT", "/{container}/{path:path}", comp="block")
+@_route("PUT", "/{container}/{path:path}", comp="block")
 def put_block(call: Call) -> Reply:
-    """Keep a block for a later block list."""
-    at, _ = _writable(call)
-    call = copy_source.filled(call, at)
-    checksum = checksums.check(call.headers, call.body)
-    blocks.put_block(at.world, at.place, call.query.get("blockid", ""), call.body)
-    return Reply(status=201, headers={**_CREATED, **checksum})
+    """Stage a block for a later block list."""
+    request, _ = _authorize_write(call)
+    call = copy_source.with_source_content(call, request)
+    checksum = checksums.verify(call.headers, call.body)
+    blocks.put_block(request.world, request.address, call.query.get("blockid", ""), call.body)
+    return Reply(status=201, headers={**_ENCRYPTED, **checksum})
 
 
-@_on("PUT", "/{container}/{path:path}", comp="blocklist")
+@_route("PUT", "/{container}/{path:path}", comp="blocklist")
 def put_block_list(call: Call) -> Reply:
-    """Make the blob from blocks."""
-    at, old = _writable(call)
-    checksum = checksums.of_list(call.headers, call.body)
-    conditions.check_write(call.headers, old, error(409, "BlobAlreadyExists"))
-    made = blocks.commit(at.world, at.place, at.who, call.body.decode("utf-8", "replace"), blocks.given(call))
-    return Reply(status=201, headers={**stamps(made), **_CREATED, **checksum})
+    """Commit a blob from its blocks."""
+    request, existing = _authorize_write(call)
+    checksum = checksums.verify_block_list(call.headers, call.body)
+    conditions.check_write(call.headers, existing, error(409, "BlobAlreadyExists"))
+    blob = blocks.commit_blocks(
+        request.world,
+        request.address,
+        request.caller_id,
+        call.body.decode("utf-8", "replace"),
+        blocks.requested_values(call),
+    )
+    return Reply(status=201, headers={**validators(blob), **_ENCRYPTED, **checksum})
 
 
-@_on("GET", "/{container}/{path:path}", comp="blocklist")
+@_route("GET", "/{container}/{path:path}", comp="blocklist")
 def get_block_list(call: Call) -> Reply:
-    """Committed and waiting blocks."""
-    at = visit(call, READ)
-    found, waiting = paths.find(at.world, at.place), blocks.uncommitted(at.world, at.place)
-    if found is None and not waiting:
+    """List the committed and the uncommitted blocks of a blob."""
+    request = authorize(call, READ)
+    blob, uncommitted = (
+        paths.find(request.world, request.address),
+        blocks.list_uncommitted(request.world, request.address),
+    )
+    if blob is None and not uncommitted:
         raise error(404, "BlobNotFound")
-    wanted, text = call.query.get("blocklisttype", "committed").lower(), ""
-    for kind, listed in (("Committed", found["blocks"] if found else []), ("Uncommitted", waiting)):
-        if wanted in {kind.lower(), "all"}:
-            items = "".join(f"<Block><Name>{b['id']}</Name><Size>{b['size']}</Size></Block>" for b in listed)
+    list_type, text = call.query.get("blocklisttype", "committed").lower(), ""
+    for kind, listed in (("Committed", blob["blocks"] if blob else []), ("Uncommitted", uncommitted)):
+        if list_type in {kind.lower(), "all"}:
+            items = "".join(
+                f"<Block><Name>{block['id']}</Name><Size>{block['size']}</Size></Block>" for block in listed
+            )
             text += f"<{kind}Blocks>{items}</{kind}Blocks>"
-    size = {"x-ms-blob-content-length": str(found["size"]), **stamps(found)} if found else {}
-    return blob_wire.xml(f"<BlockList>{text}</BlockList>", headers=size)
+    size = {"x-ms-blob-content-length": str(blob["size"]), **validators(blob)} if blob else {}
+    return blob_wire.xml_response(f"<BlockList>{text}</BlockList>", headers=size)
 
 
-@_on("PUT", "/{container}/{path:path}", comp="appendblock")
+@_route("PUT", "/{container}/{path:path}", comp="appendblock")
 def append_block(call: Call) -> Reply:
-    """At the end of an append blob, on condition of its length."""
-    at, found = _present(call, WRITE, ADD)
-    _check_writable(call, found)
-    call = copy_source.filled(call, at)
-    if found["type"] != "AppendBlob":
+    """Append to an append blob, on condition of its size."""
+    request, blob = _require_blob(call, WRITE, ADD)
+    _check_write_conditions(call, blob)
+    call = copy_source.with_source_content(call, request)
+    if blob["type"] != "AppendBlob":
         raise error(409, "InvalidBlobType")
     expected = call.headers.get("x-ms-blob-condition-appendpos")
-    if expected is not None and expected != str(found["size"]):
-        raise conditions.append_position_unmet()
-    conditions.check_append_size(call.headers, int(found["size"]) + len(call.body))
-    checksum = checksums.check(call.headers, call.body)
-    changed = blocks.append(at.world, at.place, found, call.body)
+    if expected is not None and expected != str(blob["size"]):
+        raise conditions.append_position_not_met()
+    conditions.check_append_size(call.headers, int(blob["size"]) + len(call.body))
+    checksum = checksums.verify(call.headers, call.body)
+    appended = blocks.append_block(request.world, request.address, blob, call.body)
     count = {
-        "x-ms-blob-append-offset": str(found["size"]),
-        "x-ms-blob-committed-block-count": str(len(changed["blocks"])),
+        "x-ms-blob-append-offset": str(blob["size"]),
+        "x-ms-blob-committed-block-count": str(len(appended["blocks"])),
     }
-    return Reply(status=201, headers={**stamps(changed), **_CREATED, **count, **checksum})
+    return Reply(status=201, headers={**validators(appended), **_ENCRYPTED, **count, **checksum})
 
 
-@_on("PUT", "/{container}/{path:path}", comp="metadata")
+@_route("PUT", "/{container}/{path:path}", comp="metadata")
 def set_blob_metadata(call: Call) -> Reply:
-    """Replace it."""
-    return _change(call, {"metadata": blocks.given(call)["metadata"]})
+    """Replace the metadata of a blob."""
+    return _update_blob(call, {"metadata": blocks.requested_values(call)["metadata"]})
 
 
-@_on("PUT", "/{container}/{path:path}", comp="properties")
+@_route("PUT", "/{container}/{path:path}", comp="properties")
 def set_blob_properties(call: Call) -> Reply:
-    """Replace the content headers: what is not given is cleared, as Azure does."""
-    return _change(call, {"headers": blocks.content_headers(call), "copy": {}})
+    """Replace the content headers of a blob. As in Azure, those that are not sent are cleared."""
+    return _update_blob(call, {"headers": blocks.content_headers(call), "copy": {}})
 
 
-@_on("PUT", "/{container}/{path:path}", comp="copy")
+@_route("PUT", "/{container}/{path:path}", comp="copy")
 def abort_copy(call: Call) -> Reply:
-    """Always too late: a copy is done at once."""
-    _present(call, WRITE)
+    """409: every copy is complete at once."""
+    _require_blob(call, WRITE)
     raise error(409, "NoPendingCopyOperation")
 
 
-@_on("PUT", "/{container}/{path:path}", comp="tier")
+@_route("PUT", "/{container}/{path:path}", comp="tier")
 def set_blob_tier(call: Call) -> Reply:
-    """Hot, cool, cold or archive; it changes neither etag nor time."""
-    at, found = _present(call, WRITE)
-    status, changed = blob_tiers.changed(call, found)
-    paths.keep(at.world, at.place, changed)
+    """Set the tier to hot, cool, cold or archive. It changes neither etag nor time."""
+    request, blob = _require_blob(call, WRITE)
+    status, updated = blob_tiers.change_tier(call, blob)
+    paths.put_keeping_etag(request.world, request.address, updated)
     return Reply(status=status)
 
 
-@_on("PUT", "/{container}/{path:path}", comp="expiry")
+@_route("PUT", "/{container}/{path:path}", comp="expiry")
 def set_blob_expiry(call: Call) -> Reply:
-    """When a file ends; only hierarchical accounts have that, and directories have none."""
-    at, found = _present(call, WRITE)
-    if not at.is_hierarchical or found["directory"] or "x-ms-expiry-option" not in call.headers:
+    """Set when a file expires; only files of hierarchical accounts can."""
+    request, blob = _require_blob(call, WRITE)
+    if not request.is_hierarchical or blob["directory"] or "x-ms-expiry-option" not in call.headers:
         raise invalid_header("x-ms-expiry-option", call.headers.get("x-ms-expiry-option", ""))
-    conditions.check_lease(at.world, call.headers, found)
-    return Reply(headers=stamps(paths.put(at.world, at.place, {**found, **path_expiry.asked(call, found["created"])})))
+    conditions.check_lease(request.world, call.headers, blob)
+    return Reply(
+        headers=validators(
+            paths.put(request.world, request.address, {**blob, **path_expiry.requested_expiry(call, blob["created"])})
+        )
+    )
 
 
-@_on("PUT", "/{container}/{path:path}", comp="lease")
+@_route("PUT", "/{container}/{path:path}", comp="lease")
 def lease_blob(call: Call) -> Reply:
-    """Acquire, renew, change, release or break."""
-    at, found = _present(call, WRITE)
-    conditions.check_write(call.headers, found, error(409, "BlobAlreadyExists"))
-    return change_lease(call, at.place, found)
+    """Acquire, renew, change, release or break the lease of a blob."""
+    request, blob = _require_blob(call, WRITE)
+    conditions.check_write(call.headers, blob, error(409, "BlobAlreadyExists"))
+    return change_lease(call, request.address, blob)
 
 
-@_on("PUT", "/{container}/{path:path}")
+@_route("PUT", "/{container}/{path:path}")
 def put_blob(call: Call) -> Reply:
-    """A block or append blob in the place of what was there, or a copy of another."""
-    at, old = _writable(call)
-    blob_wire.check_known(call)
-    conditions.check_write(call.headers, old, error(409, "BlobAlreadyExists"))
-    kind = call.headers.get("x-ms-blob-type", "")
-    if copy_source.HEADER in call.headers and not kind:
-        return _copy(call, at)
-    if kind not in {"BlockBlob", "AppendBlob"}:
-        raise invalid_header("x-ms-blob-type", kind)
-    values = {**blocks.given(call), "type": kind}
+    """Write a block or append blob over an existing one, from the body, from a URL, or as a copy."""
+    request, existing = _authorize_write(call)
+    blob_wire.check_comp(call)
+    conditions.check_write(call.headers, existing, error(409, "BlobAlreadyExists"))
+    blob_type = call.headers.get("x-ms-blob-type", "")
+    if copy_source.HEADER in call.headers and not blob_type:
+        return _copy_blob(call, request)
+    if blob_type not in {"BlockBlob", "AppendBlob"}:
+        raise invalid_header("x-ms-blob-type", blob_type)
+    values = {**blocks.requested_values(call), "type": blob_type}
     if copy_source.HEADER in call.headers:
-        own = call.headers.get("x-ms-copy-source-blob-properties", "true").lower() == "true"
-        values["headers"] = (copy_source.find(call, at)["headers"] if own else {}) | blocks.content_headers(call)
-        call = copy_source.filled(call, at)
-    checksum = checksums.check(call.headers, call.body)
-    if at.is_hierarchical and call.headers.get("x-ms-meta-hdi_isfolder", "").lower() == "true":
-        made = paths.make_directory(at.world, at.place, at.who, {"metadata": values["metadata"]})
+        copies_properties = call.headers.get("x-ms-copy-source-blob-properties", "true").lower() == "true"
+        values["headers"] = (
+            copy_source.require_source(call, request)["headers"] if copies_properties else {}
+        ) | blocks.content_headers(call)
+        call = copy_source.with_source_content(call, request)
+    checksum = checksums.verify(call.headers, call.body)
+    if request.is_hierarchical and call.headers.get("x-ms-meta-hdi_isfolder", "").lower() == "true":
+        blob = paths.create_or_update_directory(
+            request.world, request.address, request.caller_id, {"metadata": values["metadata"]}
+        )
     else:
-        made = blocks.put_whole(at.world, at.place, at.who, call.body, values)
-    return Reply(status=201, headers={**stamps(made), **_CREATED, **checksum})
+        blob = blocks.write_blob(request.world, request.address, request.caller_id, call.body, values)
+    return Reply(status=201, headers={**validators(blob), **_ENCRYPTED, **checksum})
 
 
-def _copy(call: Call, at: Visit) -> Reply:
-    """A blob like another, properties and all; done at once."""
-    found, values = copy_source.find(call, at), blocks.given(call)
-    values = {**values, "headers": found["headers"], "metadata": values["metadata"] or found["metadata"]}
-    values["copy"] = {"id": at.world.clock.new_id(), "source": call.headers[copy_source.HEADER]}
-    made = blocks.copy(at.world, found, at.place, at.who, values)
-    done = {"x-ms-copy-id": values["copy"]["id"], "x-ms-copy-status": "success"}
-    return Reply(status=202, headers={**stamps(made), **done})
+def _copy_blob(call: Call, request: AuthorizedRequest) -> Reply:
+    """Copy a blob with its properties: 202, complete at once."""
+    source, values = copy_source.require_source(call, request), blocks.requested_values(call)
+    values = {**values, "headers": source["headers"], "metadata": values["metadata"] or source["metadata"]}
+    values["copy"] = {"id": request.world.clock.new_id(), "source": call.headers[copy_source.HEADER]}
+    blob = blocks.copy_blob(request.world, source, request.address, request.caller_id, values)
+    copy_headers = {"x-ms-copy-id": values["copy"]["id"], "x-ms-copy-status": "success"}
+    return Reply(status=202, headers={**validators(blob), **copy_headers})
 
 
 def get_blob(call: Call) -> Reply:
-    """The bytes, streamed, or their properties alone."""
-    blob_wire.check_known(call, "metadata")
-    at, found = _present(call, READ, public="Blob")
-    conditions.check_read(call.headers, found)
-    conditions.check_lease_read(at.world, call.headers, found)
-    whole = not (call.headers.get("range") or call.headers.get("x-ms-range"))
-    headers = blob_wire.blob_headers(at, found, whole=whole or call.method == "HEAD")
-    headers |= shared_access.overrides(call.query)
+    """The bytes of a blob as a stream, or its properties only."""
+    blob_wire.check_comp(call, "metadata")
+    request, blob = _require_blob(call, READ, public="Blob")
+    conditions.check_read(call.headers, blob)
+    conditions.check_lease_read(request.world, call.headers, blob)
+    is_whole = not (call.headers.get("range") or call.headers.get("x-ms-range"))
+    headers = blob_wire.blob_headers(request, blob, is_whole=is_whole or call.method == "HEAD")
+    headers |= shared_access.response_header_overrides(call.query)
     if call.method == "HEAD" or call.query.get("comp") == "metadata":
-        shown = headers if call.method == "HEAD" else {**headers, "Content-Length": "0"}
-        return Reply(headers=shown)
-    blob_tiers.check_online(at.world, found)
-    return content(call, found, headers)
+        property_headers = headers if call.method == "HEAD" else {**headers, "Content-Length": "0"}
+        return Reply(headers=property_headers)
+    blob_tiers.check_not_archived(request.world, blob)
+    return content_response(call, blob, headers)
 
 
 for _method in ("GET", "HEAD"):
-    _on(_method, "/{container}/{path:path}")(get_blob)
-_on("HEAD", "/{container}")(get_blob)  # the root directory, which the data lake's clients ask for by the blob endpoint
+    _route(_method, "/{container}/{path:path}")(get_blob)
+_route("HEAD", "/{container}")(
+    get_blob
+)  # the root directory, which the data lake's clients ask for by the blob endpoint
 
 
-@_on("DELETE", "/{container}/{path:path}")
+@_route("DELETE", "/{container}/{path:path}")
 def delete_blob(call: Call) -> Reply:
-    """A blob, or an empty directory."""
-    blob_wire.check_known(call)
-    at, found = _present(call, DELETE)
-    _check_writable(call, found)
-    if any(paths.below(at.world, at.place)) and found["directory"]:
+    """Delete a blob, or an empty directory."""
+    blob_wire.check_comp(call)
+    request, blob = _require_blob(call, DELETE)
+    _check_write_conditions(call, blob)
+    if any(paths.list_below(request.world, request.address)) and blob["directory"]:
         raise error(409, "DirectoryIsNotEmpty")
-    paths.remove(at.world, at.place)
+    paths.delete(request.world, request.address)
     return Reply(status=202, headers={"x-ms-delete-type-permanent": "true"})
 
 
-def _change(call: Call, values: Document) -> Reply:
-    at, found = _present(call, WRITE)
-    _check_writable(call, found)
-    blob_tiers.check_online(at.world, found)
-    changed = paths.put(at.world, at.place, {**found, **values})
-    return Reply(headers={**stamps(changed), **_CREATED})
+def _update_blob(call: Call, values: Document) -> Reply:
+    """Store changed fields of a blob, if conditions, lease and tier permit."""
+    request, blob = _require_blob(call, WRITE)
+    _check_write_conditions(call, blob)
+    blob_tiers.check_not_archived(request.world, blob)
+    updated = paths.put(request.world, request.address, {**blob, **values})
+    return Reply(headers={**validators(updated), **_ENCRYPTED})
 
 
-def _check_writable(call: Call, found: Document) -> None:
-    conditions.check_write(call.headers, found, error(409, "BlobAlreadyExists"))
-    conditions.check_lease(call.world, call.headers, found)
+def _check_write_conditions(call: Call, blob: Document) -> None:
+    """412 unless the conditions and the lease of a write are met."""
+    conditions.check_write(call.headers, blob, error(409, "BlobAlreadyExists"))
+    conditions.check_lease(call.world, call.headers, blob)
 
 
-def _present(call: Call, *actions: str, public: str = "") -> tuple[Visit, Document]:
-    at = visit(call, *actions, public=public)
-    blob_wire.check_served(call, hierarchical=at.is_hierarchical)
-    containers.get(at.world, at.name, at.container)
-    found = paths.find(at.world, at.place)
-    if found is None:
+def _require_blob(call: Call, *actions: str, public: str = "") -> tuple[AuthorizedRequest, Document]:
+    """The authorized request and its blob; 404 BlobNotFound."""
+    request = authorize(call, *actions, public=public)
+    blob_wire.check_supported(call, hierarchical=request.is_hierarchical)
+    containers.get(request.world, request.account_name, request.container_name)
+    blob = paths.find(request.world, request.address)
+    if blob is None:
         raise error(404, "BlobNotFound")
-    return at, found
+    return request, blob
 
 
-def _writable(call: Call) -> tuple[Visit, Document | None]:
-    """The caller's visit and what is there: adding needs less than overwriting."""
-    at = visit(call, WRITE, ADD)
-    blob_wire.check_served(call, hierarchical=at.is_hierarchical)
-    containers.get(at.world, at.name, at.container)
-    old = paths.find(at.world, at.place)
-    if old is not None:
-        visit(call, WRITE)
-    conditions.check_lease(at.world, call.headers, old)
-    blob_tiers.check_online(at.world, old)
-    return at, old
+def _authorize_write(call: Call) -> tuple[AuthorizedRequest, Document | None]:
+    """The authorized request and the blob that it would overwrite. Adding needs less than overwriting."""
+    request = authorize(call, WRITE, ADD)
+    blob_wire.check_supported(call, hierarchical=request.is_hierarchical)
+    containers.get(request.world, request.account_name, request.container_name)
+    existing = paths.find(request.world, request.address)
+    if existing is not None:
+        authorize(call, WRITE)
+    conditions.check_lease(request.world, call.headers, existing)
+    blob_tiers.check_not_archived(request.world, existing)
+    return request, existing

@@ -1,4 +1,4 @@
-"""What Blob clients do with a blob's content: put it whole, in blocks, append to it, copy it.
+"""The content of blobs: write it whole, in blocks, append to it, copy it.
 
 https://learn.microsoft.com/rest/api/storageservices/understanding-block-blobs--append-blobs--and-page-blobs
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from localazure.app.call import Call
     from localazure.app.store import Document
     from localazure.app.world import World
-    from localazure.storage.data.paths import Place
+    from localazure.storage.data.paths import PathAddress
 
 _CONTENT_HEADERS = {
     "x-ms-blob-content-type": "Content-Type",
@@ -32,118 +32,123 @@ _CONTENT_HEADERS = {
 }
 
 
-def given(call: Call) -> Document:
-    """Content headers, metadata and tier that come with a new content."""
+def requested_values(call: Call) -> Document:
+    """Content headers, metadata and tier of a call that writes a blob."""
     # Put Blob falls back on the body's own Content-Type; a block list's is that of its XML.
-    own = call.headers.get("content-type") if "comp" not in call.query else None
+    content_type = call.headers.get("content-type") if "comp" not in call.query else None
     return {
-        "headers": {**({"Content-Type": own} if own else {}), **content_headers(call)},
-        "metadata": {name: value for name, value in blob_wire.metadata(call).items() if name != "hdi_isfolder"},
+        "headers": {**({"Content-Type": content_type} if content_type else {}), **content_headers(call)},
+        "metadata": {
+            name: value for name, value in blob_wire.requested_metadata(call).items() if name != "hdi_isfolder"
+        },
         "tier": call.headers.get("x-ms-access-tier", ""),
     }
 
 
 def content_headers(call: Call) -> dict[str, str]:
-    """The x-ms-blob-content- headers under their own names."""
+    """The x-ms-blob-content- headers under their HTTP names."""
     return {name: call.headers[sent] for sent, name in _CONTENT_HEADERS.items() if sent in call.headers}
 
 
-def put_whole(world: World, place: Place, owner: str, data: bytes, values: Mapping[str, Any]) -> Document:
-    """A blob with this content; its MD5 is kept unless the caller gave one."""
-    made = paths.make_file(world, place, owner, values)
-    contents.write(world, str(made["content"]), 0, data)
-    md5 = {"Content-MD5": checksums.md5(data)} if made["type"] == "BlockBlob" else {}
-    paths.drop_blocks(world, place.key + "\n")
-    return paths.commit(world, place, {**made, "headers": {**md5, **made["headers"]}}, len(data))
+def write_blob(world: World, address: PathAddress, owner: str, data: bytes, values: Mapping[str, Any]) -> Document:
+    """Write a blob with this content. Its MD5 is computed unless the caller sends one."""
+    blob = paths.create_or_replace_file(world, address, owner, values)
+    contents.write(world, str(blob["content"]), 0, data)
+    md5 = {"Content-MD5": checksums.md5(data)} if blob["type"] == "BlockBlob" else {}
+    paths.delete_blocks(world, address.key + "\n")
+    return paths.commit(world, address, {**blob, "headers": {**md5, **blob["headers"]}}, len(data))
 
 
-def put_block(world: World, place: Place, block_id: str, data: bytes) -> None:
-    """Keep a block for a later block list; one with the same id is replaced."""
+def put_block(world: World, address: PathAddress, block_id: str, data: bytes) -> None:
+    """Stage a block for a later block list; it replaces one with the same id."""
     try:
         decoded = base64.b64decode(block_id, validate=True)
     except ValueError as wrong:
         raise error(400, "InvalidBlockId") from wrong
     if not 0 < len(decoded) <= 64:
         raise error(400, "InvalidBlockId")
-    first = next(_waiting(world, place), None)
+    first = next(_uncommitted(world, address), None)
     if first is not None and len(str(first["id"])) != len(block_id):  # all ids of one blob have one length
         raise error(400, "InvalidBlobOrBlock")
-    old = world.store.get(paths.BLOCKS, f"{place.key}\n{block_id}")
-    if old is not None:
-        contents.drop(world, str(old["content"]))
+    existing = world.store.get(paths.BLOCKS, f"{address.key}\n{block_id}")
+    if existing is not None:
+        contents.drop(world, str(existing["content"]))
     content = contents.create(world)
     contents.write(world, content, 0, data)
     block = {"id": block_id, "size": len(data), "content": content, "since": world.clock.timestamp()}
-    world.store.put(paths.BLOCKS, f"{place.key}\n{block_id}", block)
+    world.store.put(paths.BLOCKS, f"{address.key}\n{block_id}", block)
 
 
-def uncommitted(world: World, place: Place) -> list[Document]:
-    """The blocks that wait for a list and are not older than a week."""
-    return list(_waiting(world, place))
+def list_uncommitted(world: World, address: PathAddress) -> list[Document]:
+    """List the uncommitted blocks of a blob that are not older than a week."""
+    return list(_uncommitted(world, address))
 
 
-def unborn(world: World, container: Place, owner: str) -> Iterator[Document]:
-    """What is only blocks that wait for a list, as blobs without content: listings show them on demand."""
-    rows = world.store.rows(paths.BLOCKS, container.key)
-    names = {key.partition("\n")[0].removeprefix(container.key) for key, _ in rows}
-    places = (container.beside(name) for name in sorted(names))
-    waiting = (place for place in places if paths.find(world, place) is None and uncommitted(world, place))
-    return (paths.draft(world, place, owner) for place in waiting)
+def uncommitted_blobs(world: World, root: PathAddress, owner: str) -> Iterator[Document]:
+    """The blobs that have uncommitted blocks only, as blobs without content; lists include them on request."""
+    rows = world.store.rows(paths.BLOCKS, root.key)
+    names = {key.partition("\n")[0].removeprefix(root.key) for key, _ in rows}
+    addresses = (root.with_path(name) for name in sorted(names))
+    missing = (address for address in addresses if paths.find(world, address) is None)
+    return (paths.unstored_file(world, address, owner) for address in missing if list_uncommitted(world, address))
 
 
-def commit(world: World, place: Place, owner: str, text: str, values: Mapping[str, Any]) -> Document:
-    """Make the blob from the listed blocks, the old blob's and the waiting ones; the rest is forgotten."""
-    pieces = list(_pieces(world, place, text))
+def commit_blocks(world: World, address: PathAddress, owner: str, text: str, values: Mapping[str, Any]) -> Document:
+    """Commit a blob from a block list, out of its committed and uncommitted blocks; the others are discarded."""
+    blocks = list(_listed_blocks(world, address, text))
     content, size = contents.create(world), 0
-    for _, source, start, length in pieces:
+    for _, source, start, length in blocks:
         contents.copy(world, content, size, source, start=start, length=length)
         size += length
-    made = paths.make_file(world, place, owner, values)
-    contents.drop(world, str(made["content"]))
-    paths.drop_blocks(world, place.key + "\n")
-    listed = [{"id": block_id, "size": length} for block_id, _, _, length in pieces]
-    return paths.commit(world, place, {**made, "content": content, "blocks": listed}, size)
+    blob = paths.create_or_replace_file(world, address, owner, values)
+    contents.drop(world, str(blob["content"]))
+    paths.delete_blocks(world, address.key + "\n")
+    listed = [{"id": block_id, "size": length} for block_id, _, _, length in blocks]
+    return paths.commit(world, address, {**blob, "content": content, "blocks": listed}, size)
 
 
-def append(world: World, place: Place, found: Document, data: bytes) -> Document:
-    """A block at the end of an append blob."""
-    contents.write(world, str(found["content"]), int(found["size"]), data)
-    listed = [*found["blocks"], {"id": "", "size": len(data)}]
-    return paths.commit(world, place, {**found, "blocks": listed}, int(found["size"]) + len(data))
+def append_block(world: World, address: PathAddress, blob: Document, data: bytes) -> Document:
+    """Append a block to an append blob."""
+    contents.write(world, str(blob["content"]), int(blob["size"]), data)
+    listed = [*blob["blocks"], {"id": "", "size": len(data)}]
+    return paths.commit(world, address, {**blob, "blocks": listed}, int(blob["size"]) + len(data))
 
 
-def copy(world: World, source: Document, place: Place, owner: str, values: Mapping[str, Any]) -> Document:
-    """A blob with another's content, and its properties where none are given."""
+def copy_blob(world: World, source: Document, address: PathAddress, owner: str, values: Mapping[str, Any]) -> Document:
+    """Write a blob with the content of another."""
     content = contents.create(world)
     contents.copy(world, content, 0, str(source["content"]), length=int(source["size"]))
-    made = paths.make_file(world, place, owner, values)
-    contents.drop(world, str(made["content"]))
-    kept = {"type": source["type"], "blocks": source["blocks"], "content": content}
-    return paths.commit(world, place, {**made, **kept}, int(source["size"]))
+    blob = paths.create_or_replace_file(world, address, owner, values)
+    contents.drop(world, str(blob["content"]))
+    copied = {"type": source["type"], "blocks": source["blocks"], "content": content}
+    return paths.commit(world, address, {**blob, **copied}, int(source["size"]))
 
 
-def _waiting(world: World, place: Place) -> Iterator[Document]:
+def _uncommitted(world: World, address: PathAddress) -> Iterator[Document]:
+    """The uncommitted blocks of a blob that are not older than a week."""
     oldest = world.clock.timestamp() - paths.UNCOMMITTED_SECONDS
-    return (block for _, block in world.store.rows(paths.BLOCKS, place.key + "\n") if block["since"] >= oldest)
+    return (block for _, block in world.store.rows(paths.BLOCKS, address.key + "\n") if block["since"] >= oldest)
 
 
-def _pieces(world: World, place: Place, text: str) -> Iterator[tuple[str, str, int, int]]:
-    """Block id, content, start and length of each listed block; 400 InvalidBlockList for one that is nowhere."""
-    waiting = {str(block["id"]): (str(block["content"]), 0, int(block["size"])) for block in uncommitted(world, place)}
-    stored = _stored(world, place)
-    looked = {"Latest": {**stored, **waiting}, "Committed": stored, "Uncommitted": waiting}
+def _listed_blocks(world: World, address: PathAddress, text: str) -> Iterator[tuple[str, str, int, int]]:
+    """Block id, content, start and length of each listed block; 400 InvalidBlockList for a missing one."""
+    uncommitted = {
+        str(block["id"]): (str(block["content"]), 0, int(block["size"])) for block in _uncommitted(world, address)
+    }
+    committed = _committed_blocks(world, address)
+    blocks_by_kind = {"Latest": {**committed, **uncommitted}, "Committed": committed, "Uncommitted": uncommitted}
     if "<BlockList" not in text:
         raise error(400, "InvalidXmlDocument")
     for kind, block_id in re.findall(r"<(Latest|Committed|Uncommitted)>\s*([^<\s]+)\s*</\1>", text):
-        if block_id not in looked[kind]:
+        if block_id not in blocks_by_kind[kind]:
             raise error(400, "InvalidBlockList")
-        yield (block_id, *looked[kind][block_id])
+        yield (block_id, *blocks_by_kind[kind][block_id])
 
 
-def _stored(world: World, place: Place) -> dict[str, tuple[str, int, int]]:
-    """The committed blocks, which lie one after the other in the blob's content."""
-    found, start, stored = paths.find(world, place), 0, dict[str, tuple[str, int, int]]()
-    for block in found["blocks"] if found else ():
-        stored[str(block["id"])] = (str(found["content"]) if found else "", start, int(block["size"]))
+def _committed_blocks(world: World, address: PathAddress) -> dict[str, tuple[str, int, int]]:
+    """Content, start and length of the committed blocks, which are contiguous in the blob's content."""
+    blob, start, blocks = paths.find(world, address), 0, dict[str, tuple[str, int, int]]()
+    for block in blob["blocks"] if blob else ():
+        blocks[str(block["id"])] = (str(blob["content"]) if blob else "", start, int(block["size"]))
         start += int(block["size"])
-    return stored
+    return blocks

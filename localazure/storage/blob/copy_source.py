@@ -1,4 +1,4 @@
-"""The blob that a copying call names in x-ms-copy-source, if its caller may read it.
+"""The source blob of a copy, which the call names in x-ms-copy-source, if its caller may read it.
 
 https://learn.microsoft.com/rest/api/storageservices/copy-blob, …/put-blob-from-url, …/put-block-from-url
 """
@@ -14,56 +14,63 @@ from localazure.app.resource_manager import resources
 from localazure.rbac import access
 from localazure.storage.blob.blob_wire import error
 from localazure.storage.data import conditions, paths, shared_access
-from localazure.storage.data.path_answers import byte_range, invalid_header
-from localazure.storage.data.paths import SUPER_USER, Place
+from localazure.storage.data.path_responses import invalid_header, parse_range
+from localazure.storage.data.paths import SUPER_USER, PathAddress
 from localazure.storage.data.storage_access import ACCOUNTS, READ, container_scope
 
 if TYPE_CHECKING:
     from localazure.app.call import Call
     from localazure.app.store import Document
-    from localazure.storage.data.storage_access import Visit
+    from localazure.storage.data.storage_access import AuthorizedRequest
 
 HEADER = "x-ms-copy-source"
 
 
-def find(call: Call, at: Visit) -> Document:
-    """From any account of the tenant that the caller may read; 404 CannotVerifyCopySource otherwise."""
+def require_source(call: Call, request: AuthorizedRequest) -> Document:
+    """The source blob, in any account of the tenant; 404 CannotVerifyCopySource if it is absent or not readable."""
     try:
         source = urlsplit(call.headers[HEADER])
     except ValueError as wrong:
         raise invalid_header(HEADER, call.headers[HEADER]) from wrong
     name = str(source.hostname).partition(".")[0]
-    account = resources.named(at.world, ACCOUNTS, name)
+    account = resources.named(request.world, ACCOUNTS, name)
     container, _, path = unquote(source.path).lstrip("/").partition("/")
-    flat = account is not None and not account["properties"].get("isHnsEnabled")
-    place = Place(account=name, container=container, path=path if flat else path.strip("/"))
-    found = paths.find(at.world, place) if account else None
-    if account is None or found is None or found["directory"] or not _may_read(at, account, place, source.query):
+    is_flat = account is not None and not account["properties"].get("isHnsEnabled")
+    address = PathAddress(account=name, container=container, path=path if is_flat else path.strip("/"))
+    blob = paths.find(request.world, address) if account else None
+    if (
+        account is None
+        or blob is None
+        or blob["directory"]
+        or not _is_readable(request, account, address, source.query)
+    ):
         raise error(404, "CannotVerifyCopySource")
-    conditions.check_write(call.headers, found, error(412, "BlobAlreadyExists"), prefix="x-ms-source-")
-    return found
+    conditions.check_write(call.headers, blob, error(412, "BlobAlreadyExists"), prefix="x-ms-source-")
+    return blob
 
 
-def filled(call: Call, at: Visit) -> Call:
-    """The call with the source's bytes, or the range of them that it asks for, as if it had brought them itself."""
+def with_source_content(call: Call, request: AuthorizedRequest) -> Call:
+    """The call with the source's bytes, or the range of them that it names, as its body."""
     if HEADER not in call.headers:
         return call
-    found, asked = find(call, at), call.headers.get("x-ms-source-range")
-    size = int(found["size"])
-    start, length = byte_range(asked, size) if asked else (0, size)
-    body = b"".join(contents.read(at.world, str(found["content"]), start, length))
-    said = {"content-md5": "x-ms-source-content-md5", "x-ms-content-crc64": "x-ms-source-content-crc64"}
-    given = {name: call.headers[sent] for name, sent in said.items() if sent in call.headers}
-    return replace(call, body=body, headers={**call.headers, **given})
+    blob, range_header = require_source(call, request), call.headers.get("x-ms-source-range")
+    size = int(blob["size"])
+    start, length = parse_range(range_header, size) if range_header else (0, size)
+    body = b"".join(contents.read(request.world, str(blob["content"]), start, length))
+    checksum_headers = {"content-md5": "x-ms-source-content-md5", "x-ms-content-crc64": "x-ms-source-content-crc64"}
+    checksums = {name: call.headers[sent] for name, sent in checksum_headers.items() if sent in call.headers}
+    return replace(call, body=body, headers={**call.headers, **checksums})
 
 
-def _may_read(at: Visit, account: Document, source: Place, query: str) -> bool:
-    """With what the source's own address is signed with, with the key of its account, or by a role."""
-    signed = {name.lower(): value for name, value in parse_qsl(query)}
-    if "sig" in signed:
-        where = {"container": source.container, "path": source.path}
-        asked = replace(at.call, query=signed, params=where, path=f"/{source.container}/{source.path}", method="GET")
-        return "r" in shared_access.check(asked, account)
-    if at.who == SUPER_USER:
-        return at.letters is None and account["id"] == at.account["id"]
-    return access.allows(at.world, at.who, READ, container_scope(account, source.container), data=True)
+def _is_readable(request: AuthorizedRequest, account: Document, source: PathAddress, query: str) -> bool:
+    """Whether the caller may read the source: by a signature in its URL, by the same account's key, or by a role."""
+    parameters = {name.lower(): value for name, value in parse_qsl(query)}
+    if "sig" in parameters:
+        path_params = {"container": source.container, "path": source.path}
+        source_call = replace(
+            request.call, query=parameters, params=path_params, path=f"/{source.container}/{source.path}", method="GET"
+        )
+        return "r" in shared_access.verified_permissions(source_call, account)
+    if request.caller_id == SUPER_USER:
+        return request.sas_permissions is None and account["id"] == request.account["id"]
+    return access.allows(request.world, request.caller_id, READ, container_scope(account, source.container), data=True)

@@ -16,52 +16,52 @@ _DEFAULT = "default:"
 _ORDER = ("user", "group", "mask", "other")
 
 
-def symbolic(permissions: str, umask: str = "0000") -> str:
-    """`0750` or `rwxr-x---` as `rwxr-x---`, less what the umask takes away (from octal ones, as Azure does)."""
+def symbolic_permissions(permissions: str, umask: str = "0000") -> str:
+    """`0750` or `rwxr-x---` as `rwxr-x---`. As in Azure, the umask applies to octal permissions only."""
     if re.fullmatch(r"[0-7]{3,4}", permissions):
         bits = int(permissions[-3:], 8) & ~int(umask[-3:], 8)
-        return "".join(letter if bits >> (8 - place) & 1 else "-" for place, letter in enumerate(_BITS))
+        return "".join(letter if bits >> (8 - index) & 1 else "-" for index, letter in enumerate(_BITS))
     if not _SYMBOLIC.fullmatch(permissions):
         raise _invalid("The permission value is invalid.")
     return permissions.rstrip("+")
 
 
-def of_permissions(permissions: str) -> str:
-    """The minimal list that says the same as nine letters."""
+def from_permissions(permissions: str) -> str:
+    """The minimal ACL with the permissions of these nine letters."""
     return f"user::{permissions[:3]},group::{permissions[3:6]},other::{permissions[6:9]}"
 
 
-def permissions_of(acl: str) -> str:
-    """The nine letters of a list: with a mask, the mask stands for the group, and a plus says that there is more."""
+def to_permissions(acl: str) -> str:
+    """The nine letters of an ACL. A mask replaces the group's; a plus marks an ACL with more entries."""
     entries = _parse(acl)
     group = entries.get("mask:", entries.get("group:", "---"))
     extended = "+" if len(entries) > 3 else ""
     return f"{entries.get('user:', '---')}{group}{entries.get('other:', '---')}{extended}"
 
 
-def changed(acl: str, given: str, mode: str) -> str:
-    """The list after `set`, `modify` or `remove` with the given entries."""
-    entries, wanted = _parse(acl), _parse(given)
+def apply_change(acl: str, change: str, mode: str) -> str:
+    """The ACL after `set`, `modify` or `remove` of these entries; 400 for a malformed ACL."""
+    entries, changes = _parse(acl), _parse(change)
     if mode == "set":
-        return _text(_masked(wanted))
+        return _format(_with_mask(changes))
     if mode == "modify":
-        return _text(_masked({**entries, **wanted}))
-    return _text({key: bits for key, bits in entries.items() if key not in wanted})
+        return _format(_with_mask({**entries, **changes}))
+    return _format({key: bits for key, bits in entries.items() if key not in changes})
 
 
-def inherited(above: str, *, directory: bool) -> str:
-    """What a new child gets from the default entries of the directory above; empty where there are none.
+def inherited(parent_acl: str, *, directory: bool) -> str:
+    """The ACL that a new child inherits from the default entries of its parent; empty without any.
 
-    Azure: the umask is ignored then. Only directories have default entries of their own.
+    Azure ignores the umask then. Only directories have default entries of their own.
     https://learn.microsoft.com/azure/storage/blobs/data-lake-storage-access-control#default-permissions-on-new-files-and-directories
     """
-    defaults = {key: bits for key, bits in _parse(above).items() if key.startswith(_DEFAULT)}
+    defaults = {key: bits for key, bits in _parse(parent_acl).items() if key.startswith(_DEFAULT)}
     own = {key.removeprefix(_DEFAULT): bits for key, bits in defaults.items()}
-    return _text({**own, **(defaults if directory else {})})
+    return _format({**own, **(defaults if directory else {})})
 
 
-def _masked(entries: dict[str, str]) -> dict[str, str]:
-    """With the mask that Azure reckons where named entries came without one: all that they and the group may.
+def _with_mask(entries: dict[str, str]) -> dict[str, str]:
+    """The entries with the mask that Azure adds for named entries: the union of theirs and the group's permissions.
 
     Hadoop's ITestAzureBlobFilesystemAcl sets such a list and reads back a group class as wide as its named user.
     """
@@ -77,16 +77,19 @@ def _masked(entries: dict[str, str]) -> dict[str, str]:
 
 
 def _parse(acl: str) -> dict[str, str]:
+    """The permissions of each entry by `[default:]kind:name`; 400 for a malformed ACL."""
     entries: dict[str, str] = {}
-    for item in filter(None, (part.strip() for part in acl.split(","))):
-        found = _ENTRY.fullmatch(item)
-        if found is None:
+    for entry in filter(None, (item.strip() for item in acl.split(","))):
+        match = _ENTRY.fullmatch(entry)
+        if match is None:
             raise _invalid("The access control list value is invalid.")
-        entries[f"{found[1] or ''}{found[2]}:{found[3]}"] = found[4] or "---"
+        entries[f"{match[1] or ''}{match[2]}:{match[3]}"] = match[4] or "---"
     return entries
 
 
-def _text(entries: dict[str, str]) -> str:
+def _format(entries: dict[str, str]) -> str:
+    """The entries as an ACL, in Azure's order."""
+
     def rank(key: str) -> tuple[bool, int, bool, str]:
         kind, _, name = key.removeprefix(_DEFAULT).partition(":")
         return key.startswith(_DEFAULT), _ORDER.index(kind), bool(name), name

@@ -1,4 +1,4 @@
-"""Access tiers of a blob: asked for, archived and then unreadable, brought back within hours.
+"""Access tiers of a blob: set, archived and then unreadable, rehydrated within hours.
 
 https://learn.microsoft.com/rest/api/storageservices/set-blob-tier and
 https://learn.microsoft.com/azure/storage/blobs/archive-rehydrate-overview
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from localazure.app.call import AzureError
-from localazure.storage.data import path_answers
+from localazure.storage.data import path_responses
 
 if TYPE_CHECKING:
     from localazure.app.call import Call
@@ -17,49 +17,49 @@ if TYPE_CHECKING:
     from localazure.app.world import World
 
 _TIERS = frozenset({"Hot", "Cool", "Cold", "Archive"})
-_HOURS = {"Standard": 15, "High": 1}  # the longest that bringing back takes
-_ARCHIVED = "This operation is not permitted on an archived blob."
-_COMING = "This operation is not permitted because the blob is being rehydrated."
+_REHYDRATION_HOURS = {"Standard": 15, "High": 1}  # the longest that bringing back takes
+_ARCHIVED_MESSAGE = "This operation is not permitted on an archived blob."
+_REHYDRATING_MESSAGE = "This operation is not permitted because the blob is being rehydrated."
 
 
-def changed(call: Call, found: Document) -> tuple[int, Document]:
-    """200 with the blob in its new tier, or 202 with an archived one that will be there."""
+def change_tier(call: Call, blob: Document) -> tuple[int, Document]:
+    """Set the tier that the headers name. Returns 200 with the blob, or 202 with an archived one being rehydrated."""
     tier, priority = call.headers.get("x-ms-access-tier", ""), call.headers.get("x-ms-rehydrate-priority", "Standard")
     if tier not in _TIERS:
-        raise path_answers.invalid_header("x-ms-access-tier", tier)
-    if priority not in _HOURS:
-        raise path_answers.invalid_header("x-ms-rehydrate-priority", priority)
-    held, now = settled(call.world, found), call.world.clock.timestamp()
-    if held.get("rehydrate"):
-        raise AzureError(status=409, code="BlobBeingRehydrated", message=_COMING)
-    if held["tier"] == "Archive" and tier != "Archive":
-        coming = {"tier": tier, "priority": priority, "due": now + _HOURS[priority] * 3600}
-        return 202, {**held, "rehydrate": coming}
-    return 200, {**held, "tier": tier, "tier_since": now}
+        raise path_responses.invalid_header("x-ms-access-tier", tier)
+    if priority not in _REHYDRATION_HOURS:
+        raise path_responses.invalid_header("x-ms-rehydrate-priority", priority)
+    current, now = after_rehydration(call.world, blob), call.world.clock.timestamp()
+    if current.get("rehydrate"):
+        raise AzureError(status=409, code="BlobBeingRehydrated", message=_REHYDRATING_MESSAGE)
+    if current["tier"] == "Archive" and tier != "Archive":
+        rehydration = {"tier": tier, "priority": priority, "due": now + _REHYDRATION_HOURS[priority] * 3600}
+        return 202, {**current, "rehydrate": rehydration}
+    return 200, {**current, "tier": tier, "tier_since": now}
 
 
-def settled(world: World, found: Document) -> Document:
-    """The blob as it is by now: one whose hours are over is back."""
-    coming = found.get("rehydrate")
-    if not coming or world.clock.timestamp() < coming["due"]:
-        return found
-    return {**found, "tier": coming["tier"], "tier_since": coming["due"], "rehydrate": None}
+def after_rehydration(world: World, blob: Document) -> Document:
+    """The blob in its current tier: a rehydration whose time is over is complete."""
+    rehydration = blob.get("rehydrate")
+    if not rehydration or world.clock.timestamp() < rehydration["due"]:
+        return blob
+    return {**blob, "tier": rehydration["tier"], "tier_since": rehydration["due"], "rehydrate": None}
 
 
-def check_online(world: World, found: Document | None) -> None:
-    """409 BlobArchived for what can neither be read nor overwritten."""
-    if found is not None and settled(world, found)["tier"] == "Archive":
-        raise AzureError(status=409, code="BlobArchived", message=_ARCHIVED)
+def check_not_archived(world: World, blob: Document | None) -> None:
+    """409 BlobArchived: an archived blob can be neither read nor overwritten."""
+    if blob is not None and after_rehydration(world, blob)["tier"] == "Archive":
+        raise AzureError(status=409, code="BlobArchived", message=_ARCHIVED_MESSAGE)
 
 
-def shown(world: World, found: Document) -> dict[str, str]:
-    """`access-tier` and what else there is to tell, as headers have it without `x-ms-`."""
-    now = settled(world, found)
-    if not now["tier"]:
+def tier_fields(world: World, blob: Document) -> dict[str, str]:
+    """`access-tier` and related properties, named as the headers without `x-ms-`."""
+    current = after_rehydration(world, blob)
+    if not current["tier"]:
         return {"access-tier": "Hot", "access-tier-inferred": "true"}
-    told = {"access-tier": str(now["tier"])}
-    told["access-tier-change-time"] = path_answers.moment(now.get("tier_since", now["created"]))
-    if now.get("rehydrate"):
-        told["archive-status"] = f"rehydrate-pending-to-{now['rehydrate']['tier'].lower()}"
-        told["rehydrate-priority"] = str(now["rehydrate"]["priority"])
-    return told
+    fields = {"access-tier": str(current["tier"])}
+    fields["access-tier-change-time"] = path_responses.epoch_http_date(current.get("tier_since", current["created"]))
+    if current.get("rehydrate"):
+        fields["archive-status"] = f"rehydrate-pending-to-{current['rehydrate']['tier'].lower()}"
+        fields["rehydrate-priority"] = str(current["rehydrate"]["priority"])
+    return fields

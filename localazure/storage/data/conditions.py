@@ -1,4 +1,4 @@
-"""Conditional requests of the storage services: If-Match and its kin, and leases, against one path or container.
+"""Conditional requests of the storage services: If-Match and related headers, and leases, on one path or container.
 
 https://learn.microsoft.com/rest/api/storageservices/specifying-conditional-headers-for-blob-service-operations
 """
@@ -18,95 +18,97 @@ if TYPE_CHECKING:
     from localazure.app.store import Document
     from localazure.app.world import World
 
-_UNMET = "The condition specified using HTTP conditional header(s) is not met."
+_NOT_MET = "The condition specified using HTTP conditional header(s) is not met."
 
 
-def check_write(headers: Mapping[str, str], found: Document | None, exists: AzureError, *, prefix: str = "") -> None:
-    """Raise 412 ConditionNotMet, or `exists` when `If-None-Match: *` meets something that is there.
+def check_write(headers: Mapping[str, str], target: Document | None, exists: AzureError, *, prefix: str = "") -> None:
+    """412 ConditionNotMet; `exists` is raised for `If-None-Match: *` on something that exists.
 
-    `prefix` is `x-ms-source-` for the conditions on what is copied or renamed; `found` has `etag` and `modified`.
+    `prefix` is `x-ms-source-` for conditions on the source of a copy or rename; `target` has `etag` and `modified`.
     """
-    if found is not None and headers.get(f"{prefix}if-none-match", "").strip() == "*":
+    if target is not None and headers.get(f"{prefix}if-none-match", "").strip() == "*":
         raise exists
-    if not _holds(headers, found, prefix):
+    if not _are_met(headers, target, prefix):
         code = "SourceConditionNotMet" if prefix else "ConditionNotMet"
-        raise AzureError(status=412, code=code, message=_UNMET)
+        raise AzureError(status=412, code=code, message=_NOT_MET)
 
 
-def check_read(headers: Mapping[str, str], found: Document) -> None:
-    """Raise 304 for what the reader has already, 412 for what is not what it expects."""
+def check_read(headers: Mapping[str, str], target: Document) -> None:
+    """304 if the reader has the current state, 412 if it expects another."""
     unwanted = headers.get("if-none-match")
-    since = _date(headers.get("if-modified-since"))
-    if (unwanted and _names(unwanted, found)) or (since is not None and int(found["modified"]) <= since):
-        raise AzureError(status=304, code="ConditionNotMet", message=_UNMET)
-    if not _holds(headers, found, ""):
-        raise AzureError(status=412, code="ConditionNotMet", message=_UNMET)
+    since = _parse_date(headers.get("if-modified-since"))
+    if (unwanted and _matches_etag(unwanted, target)) or (since is not None and int(target["modified"]) <= since):
+        raise AzureError(status=304, code="ConditionNotMet", message=_NOT_MET)
+    if not _are_met(headers, target, ""):
+        raise AzureError(status=412, code="ConditionNotMet", message=_NOT_MET)
 
 
-def check_lease(world: World, headers: Mapping[str, str], found: Document | None) -> None:
-    """Raise the 412 of a write to a leased path without its lease id, or with one when there is no lease."""
+def check_lease(world: World, headers: Mapping[str, str], target: Document | None) -> None:
+    """412 for a write to a leased path without its lease id, or with one if there is no lease."""
     lease_id = headers.get("x-ms-lease-id")
-    held = found["lease"] if found else leases.none()
+    lease = target["lease"] if target else leases.no_lease()
     try:
-        leases.check(held, lease_id, world.clock.timestamp())
+        leases.check_lease_id(lease, lease_id, world.clock.timestamp())
     except AzureError as error:
-        raise of_blob(error) from error
+        raise as_blob_error(error) from error
 
 
-def check_lease_read(world: World, headers: Mapping[str, str], found: Document) -> None:
-    """Reading needs no lease; a lease id that is named must be the right one."""
+def check_lease_read(world: World, headers: Mapping[str, str], target: Document) -> None:
+    """412 for a read with a wrong lease id; reads without one are always allowed."""
     if headers.get("x-ms-lease-id"):
-        check_lease(world, headers, found)
+        check_lease(world, headers, target)
 
 
-def append_position_unmet() -> AzureError:
+def append_position_not_met() -> AzureError:
     """412 for an append to a blob that is longer or shorter than expected."""
     message = "The append position condition specified was not met."
     return AzureError(status=412, code="AppendPositionConditionNotMet", message=message)
 
 
 def check_append_size(headers: Mapping[str, str], size: int) -> None:
-    """Raise the 412 of an append that would make a blob larger than its writer wants it."""
+    """412 for an append that would exceed the size limit in the headers."""
     limit = headers.get("x-ms-blob-condition-maxsize", "")
     if limit.isdecimal() and size > int(limit):
         message = "The max blob size condition specified was not met."
         raise AzureError(status=412, code="MaxBlobSizeConditionNotMet", message=message)
 
 
-def check_modified_since(headers: Mapping[str, str], found: Document) -> None:
-    """The one condition that writing a container's metadata knows."""
-    after = _date(headers.get("if-modified-since"))
-    if after is not None and int(found["modified"]) <= after:
-        raise AzureError(status=412, code="ConditionNotMet", message=_UNMET)
+def check_modified_since(headers: Mapping[str, str], target: Document) -> None:
+    """412 for If-Modified-Since, the only condition that writing a container's metadata has."""
+    after = _parse_date(headers.get("if-modified-since"))
+    if after is not None and int(target["modified"]) <= after:
+        raise AzureError(status=412, code="ConditionNotMet", message=_NOT_MET)
 
 
-def of_blob(error: AzureError) -> AzureError:
-    """A lease's error in the words that blobs and paths have for it."""
+def as_blob_error(error: AzureError) -> AzureError:
+    """A lease's error in the wording for blobs and paths instead of containers."""
     message = error.message.replace("container", "blob")
     return replace(error, code=error.code.replace("Container", "Blob"), message=message)
 
 
-def _holds(headers: Mapping[str, str], found: Document | None, prefix: str) -> bool:
-    wanted, unwanted = headers.get(f"{prefix}if-match"), headers.get(f"{prefix}if-none-match")
-    if wanted and (found is None or not _names(wanted, found)):
+def _are_met(headers: Mapping[str, str], target: Document | None, prefix: str) -> bool:
+    """Whether the four conditional headers hold for the target."""
+    match, none_match = headers.get(f"{prefix}if-match"), headers.get(f"{prefix}if-none-match")
+    if match and (target is None or not _matches_etag(match, target)):
         return False
-    if found is None:
+    if target is None:
         return True
-    modified, before = int(found["modified"]), _date(headers.get(f"{prefix}if-unmodified-since"))
-    after = _date(headers.get(f"{prefix}if-modified-since"))
+    modified, before = int(target["modified"]), _parse_date(headers.get(f"{prefix}if-unmodified-since"))
+    after = _parse_date(headers.get(f"{prefix}if-modified-since"))
     return (
-        not (unwanted and _names(unwanted, found))
+        not (none_match and _matches_etag(none_match, target))
         and (before is None or modified <= before)
         and (after is None or modified > after)
     )
 
 
-def _names(header: str, found: Document) -> bool:
-    """Etags arrive quoted from SDKs and bare from scripts."""
-    return header.strip() == "*" or header.strip().strip('"') == str(found["etag"]).strip('"')
+def _matches_etag(header: str, target: Document) -> bool:
+    """Whether the header is `*` or the target's etag. SDKs send etags quoted, scripts bare."""
+    return header.strip() == "*" or header.strip().strip('"') == str(target["etag"]).strip('"')
 
 
-def _date(header: str | None) -> float | None:
+def _parse_date(header: str | None) -> float | None:
+    """An HTTP date in epoch seconds, None if absent; 400 if malformed."""
     if not header:
         return None
     try:

@@ -1,7 +1,8 @@
-"""Blob containers (the data lake's filesystems): one document each, written by ARM and by both data planes.
+"""Blob containers (the data lake's filesystems): one document each, shared by ARM and both data planes.
 
-Table `containers`, key `<account>/<container>`: `{"name", "account", "metadata", "lastModified" (ISO), "etag" (quoted),
-"lease", "publicAccess" (None | Container | Blob), "properties"}`. `properties` is what only a data plane needs to keep.
+Table `containers`, key `<account>/<container>`: `{"name", "account", "metadata", "lastModified" (ISO), "etag"
+(quoted),
+"lease", "publicAccess" (None | Container | Blob), "properties"}`. `properties` is for a data plane's own use.
 """
 
 from __future__ import annotations
@@ -27,25 +28,26 @@ TABLE = "containers"
 BLOB_PROPERTIES = "blob_service_properties"  # table, by account: what the data plane set, as XML by element
 
 
-def _end_grants(world: World, document: Document) -> None:
+def _delete_role_assignments(world: World, document: Document) -> None:
+    """Delete the role assignments on a container that is being deleted."""
     account = resources.named(world, "Microsoft.Storage/storageAccounts", document["account"])
     if account is not None:
         assignments.end_with(world, f"{account['id']}/blobServices/default/containers/{document['name']}")
 
 
 # What else goes with a container (its blobs): called with the world and the document.
-on_delete: list[Callable[[World, Document], None]] = [_end_grants]
+on_delete: list[Callable[[World, Document], None]] = [_delete_role_assignments]
 
 _NAME = re.compile(r"(?=.{3,63}\Z)[a-z0-9]+(-[a-z0-9]+)*")
-_SPECIAL = {"$root", "$logs", "$web"}
+_SYSTEM_NAMES = {"$root", "$logs", "$web"}
 
 
-def is_name(name: str) -> bool:
-    """3 to 63 lower-case letters, digits and single hyphens.
+def is_valid_name(name: str) -> bool:
+    """Whether the name is 3 to 63 lower-case letters, digits and single hyphens, or one of Azure's own.
 
     https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
     """
-    return name in _SPECIAL or bool(_NAME.fullmatch(name))
+    return name in _SYSTEM_NAMES or bool(_NAME.fullmatch(name))
 
 
 def find(world: World, account: str, name: str) -> Document | None:
@@ -54,86 +56,71 @@ def find(world: World, account: str, name: str) -> Document | None:
 
 
 def get(world: World, account: str, name: str) -> Document:
-    """The container; 404 ContainerNotFound otherwise."""
-    found = find(world, account, name)
-    if found is None:
+    """The container; 404 ContainerNotFound."""
+    container = find(world, account, name)
+    if container is None:
         raise AzureError(status=404, code="ContainerNotFound", message="The specified container does not exist.")
-    return found
+    return container
 
 
 def create(world: World, account: str, name: str, *, metadata: Mapping[str, str] | None = None) -> Document:
-    """A new container; 409 ContainerAlreadyExists, 400 OutOfRangeInput, InvalidResourceName."""
+    """Create a container; 409 ContainerAlreadyExists, 400 OutOfRangeInput or InvalidResourceName."""
     if not name.startswith("$") and not 3 <= len(name) <= 63:
         message = "The specified resource name length is not within the permissible limits."
         raise AzureError(status=400, code="OutOfRangeInput", message=message)
-    if not is_name(name):
+    if not is_valid_name(name):
         message = "The specified resource name contains invalid characters."
         raise AzureError(status=400, code="InvalidResourceName", message=message)
     if find(world, account, name) is not None:
         message = "The specified container already exists."
         raise AzureError(status=409, code="ContainerAlreadyExists", message=message)
     document: Document = {"name": name, "account": account.lower(), "metadata": dict(metadata or {})}
-    return put(world, {**document, "lease": leases.none(), "publicAccess": None, "properties": {}})
+    return put(world, {**document, "lease": leases.no_lease(), "publicAccess": None, "properties": {}})
 
 
 def put(world: World, document: Document) -> Document:
-    """Write a changed container; it gets a new etag and time of change."""
+    """Store a changed container with a new etag and time of change."""
     now = world.clock.now()
     stamped = {**document, "lastModified": now.isoformat(), "etag": new_etag(now)}
     return world.store.put(TABLE, f"{document['account']}/{document['name']}".lower(), stamped)
 
 
-def listing(world: World, account: str) -> Iterator[Document]:
-    """Every container of an account, by name."""
+def list_containers(world: World, account: str) -> Iterator[Document]:
+    """List the containers of an account, by name."""
     return (document for _, document in world.store.rows(TABLE, f"{account.lower()}/"))
 
 
 def delete(world: World, account: str, name: str, *, lease_id: str | None = None) -> None:
-    """Delete a container and what hangs on it; 404 when absent, 412 when leased under another id."""
+    """Delete a container and everything in it; 404 when absent, 412 when leased under another id."""
     document = get(world, account, name)
-    leases.check(document["lease"], lease_id, world.clock.timestamp())
-    for ending in on_delete:
-        ending(world, document)
+    leases.check_lease_id(document["lease"], lease_id, world.clock.timestamp())
+    for clean_up in on_delete:
+        clean_up(world, document)
     world.store.remove(TABLE, f"{account}/{name}".lower())
 
 
-def lease(world: World, account: str, name: str, action: str, wanted: leases.LeaseRequest) -> Document:
-    """Do `acquire`, `renew`, `change`, `release` or `break`; the container with its new lease.
+def change_lease(world: World, account: str, name: str, action: str, request: leases.LeaseRequest) -> Document:
+    """Apply `acquire`, `renew`, `change`, `release` or `break` to the lease. Returns the container.
 
     Azure: a lease operation changes neither the etag nor the time of change of a container.
     """
     document, now = get(world, account, name), world.clock.timestamp()
-    if action == "acquire":
-        document["lease"] = leases.acquire(document["lease"], wanted, now, world.clock.new_id())
-    else:
-        document["lease"] = _LEASE_ACTIONS[action](document["lease"], wanted, now)
+    document["lease"] = leases.apply_action(document["lease"], action, request, now, world.clock.new_id)
     return world.store.put(TABLE, f"{account}/{name}".lower(), document)
 
 
 def lease_properties(world: World, document: Document) -> dict[str, str]:
-    """`leaseStatus`, `leaseState` and, while leased, `leaseDuration`, in the words of the Blob service."""
-    held, now = document["lease"], world.clock.timestamp()
-    state = leases.state(held, now)
-    shown = {"leaseStatus": "locked" if leases.is_held(held, now) else "unlocked", "leaseState": state}
-    if state == "leased":
-        shown["leaseDuration"] = "infinite" if held["duration"] == leases.INFINITE else "fixed"
-    return shown
+    """`leaseStatus`, `leaseState` and, while leased, `leaseDuration`, as the Blob service calls the values."""
+    fields = leases.status_fields(document["lease"], world.clock.timestamp())
+    return {f"lease{name.title()}": value for name, value in fields.items()}
 
 
 def new_etag(now: datetime) -> str:
-    """Quoted, as the storage services write it: .NET ticks in hexadecimal."""
+    """A quoted etag as the storage services write it: .NET ticks in hexadecimal."""
     ticks = int(now.timestamp() * 10_000_000) + 621_355_968_000_000_000
     return f'"0x{ticks:X}"'
 
 
 def http_date(moment: datetime) -> str:
-    """RFC 1123, as Last-Modified has it."""
+    """An HTTP date (RFC 1123), as in Last-Modified."""
     return format_datetime(moment, usegmt=True)
-
-
-_LEASE_ACTIONS = {
-    "renew": leases.renew,
-    "change": leases.change,
-    "release": leases.release,
-    "break": leases.break_,
-}

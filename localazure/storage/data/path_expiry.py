@@ -1,4 +1,4 @@
-"""When a file of a hierarchical account ends: asked for at its creation or later, and then it is gone.
+"""Expiry of a file in a hierarchical account: set at its creation or later; an expired file is gone.
 
 https://learn.microsoft.com/rest/api/storageservices/set-blob-expiry
 """
@@ -8,17 +8,17 @@ from __future__ import annotations
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
-from localazure.storage.data import path_answers
+from localazure.storage.data import path_responses
 
 if TYPE_CHECKING:
     from localazure.app.call import Call
     from localazure.app.store import Document
 
-_LATEST = 253_402_300_800  # the end of the year 9999
+_MAX_EPOCH_SECONDS = 253_402_300_800  # the end of the year 9999
 
 
-def asked(call: Call, created: float) -> Document:
-    """`expires`, in seconds since the epoch or None for never; nothing where the call does not speak of it."""
+def requested_expiry(call: Call, created: float) -> Document:
+    """`{"expires": epoch seconds, or None for never}`; empty if the call does not set it, 400 if it is invalid."""
     option, text = call.headers.get("x-ms-expiry-option", "").lower(), call.headers.get("x-ms-expiry-time", "")
     now = call.world.clock.timestamp()
     if not option:
@@ -26,19 +26,20 @@ def asked(call: Call, created: float) -> Document:
     if option == "neverexpire":
         return {"expires": None}
     if option == "absolute":
-        ends = _moment(text)
+        expires = _parse_date(text)
     elif option in {"relativetonow", "relativetocreation"}:
-        since = now if option == "relativetonow" else created
-        ends = since + min(path_answers.number(text, "x-ms-expiry-time"), _LATEST * 1000) / 1000
+        start = now if option == "relativetonow" else created
+        expires = start + min(path_responses.parse_int(text, "x-ms-expiry-time"), _MAX_EPOCH_SECONDS * 1000) / 1000
     else:
-        raise path_answers.invalid_header("x-ms-expiry-option", option)
-    if not now < ends < _LATEST:
-        raise path_answers.invalid_header("x-ms-expiry-time", text)
-    return {"expires": ends}
+        raise path_responses.invalid_header("x-ms-expiry-option", option)
+    if not now < expires < _MAX_EPOCH_SECONDS:
+        raise path_responses.invalid_header("x-ms-expiry-time", text)
+    return {"expires": expires}
 
 
-def _moment(text: str) -> float:
+def _parse_date(text: str) -> float:
+    """An HTTP date in epoch seconds; 400 if malformed."""
     try:
         return parsedate_to_datetime(text).timestamp()
     except ValueError as error:
-        raise path_answers.invalid_header("x-ms-expiry-time", text) from error
+        raise path_responses.invalid_header("x-ms-expiry-time", text) from error

@@ -1,8 +1,8 @@
-"""Files and directories of the containers: one document each, written by the dfs and the blob endpoint alike.
+"""Files and directories of the containers: one document each, shared by the dfs and the blob endpoint.
 
 Table `paths`, key `<account>/<container>/<path>`: `{"name", "directory", "content", "size", "etag", "modified",
 "created", "headers", "metadata", "owner", "group", "permissions", "acl", "lease", "pending", "type", "blocks",
-"tier"}`. Times are seconds since the epoch; `pending` holds `[offset, length, since]` of what waits for a flush.
+"tier"}`. Times are seconds since the epoch; `pending` has `[offset, length, since]` of appended, unflushed bytes.
 """
 
 from __future__ import annotations
@@ -30,8 +30,11 @@ UNCOMMITTED_SECONDS = 7 * 24 * 3600
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where something is or would be; the root's path is empty. Only a flat account's blobs have slashes at an end."""
+class PathAddress:
+    """The account, container and path of a file, directory or blob, which need not exist.
+
+    The root's path is empty. Only blobs of a flat account have slashes at an end of their path.
+    """
 
     account: str
     container: str
@@ -39,145 +42,148 @@ class Place:
 
     @property
     def key(self) -> str:
-        """The store's key."""
+        """The key in the store."""
         return f"{self.account.lower()}/{self.container.lower()}/{self.path}"
 
     @property
-    def parent(self) -> Place:
-        """The directory above."""
+    def parent(self) -> PathAddress:
+        """The address of the directory above."""
         return replace(self, path=self.path.rpartition("/")[0])
 
-    def beside(self, path: str) -> Place:
-        """Another path of the same container."""
+    def with_path(self, path: str) -> PathAddress:
+        """The address of another path in the same container."""
         return replace(self, path=path.strip("/"))
 
 
-def find(world: World, place: Place) -> Document | None:
-    """The file or directory, or None; the root of a container is always there."""
-    found = world.store.get(TABLE, place.key)
-    if found is None and not place.path and containers.find(world, place.account, place.container):
-        return _root(world, place)
-    return found if found is None or _lives(world, found) else None
+def find(world: World, address: PathAddress) -> Document | None:
+    """The file or directory, or None. The root of a container always exists."""
+    path = world.store.get(TABLE, address.key)
+    if path is None and not address.path and containers.find(world, address.account, address.container):
+        return _root_directory(world, address)
+    return path if path is None or _is_unexpired(world, path) else None
 
 
-def above(world: World, place: Place) -> Document:
-    """The nearest directory above a path that is there: what is made between them inherits of it."""
-    parent = place.parent
-    further = above if parent.path else _root
-    return find(world, parent) or further(world, parent)
+def nearest_directory(world: World, address: PathAddress) -> Document:
+    """The nearest existing directory above a path: what is created between them inherits from it."""
+    parent = address.parent
+    look_above = nearest_directory if parent.path else _root_directory
+    return find(world, parent) or look_above(world, parent)
 
 
-def below(world: World, place: Place) -> Iterator[Document]:
-    """Everything under a directory (or under the root), by name."""
-    prefix = f"{place.key}/" if place.path else place.key
-    return (found for _, found in world.store.rows(TABLE, prefix) if found["name"] and _lives(world, found))
+def list_below(world: World, address: PathAddress) -> Iterator[Document]:
+    """List everything below a directory or the root, by name."""
+    prefix = f"{address.key}/" if address.path else address.key
+    return (path for _, path in world.store.rows(TABLE, prefix) if path["name"] and _is_unexpired(world, path))
 
 
-def put(world: World, place: Place, document: Document) -> Document:
-    """Write a changed document; it gets a new etag and time of change."""
-    return _store(world, place, {**document, **_stamp(world)})
+def put(world: World, address: PathAddress, document: Document) -> Document:
+    """Store a changed path with a new etag and time of change."""
+    return _store(world, address, {**document, **_new_validators(world)})
 
 
-def keep(world: World, place: Place, document: Document) -> Document:
-    """Write what is no change to Azure (a lease, appended bytes): etag and time of change stay."""
-    return _store(world, place, document)
+def put_keeping_etag(world: World, address: PathAddress, document: Document) -> Document:
+    """Store a change that is none to Azure (a lease, appended bytes): etag and time of change stay."""
+    return _store(world, address, document)
 
 
-def make_file(world: World, place: Place, owner: str, values: Mapping[str, Any]) -> Document:
-    """An empty file in the place of whatever file was there; directories above it are made."""
-    old = world.store.get(TABLE, place.key)
-    if old is not None and old["directory"]:
-        raise _conflict()
-    make_parents(world, place, owner)
-    if old is not None:
-        contents.drop(world, str(old["content"]))
+def create_or_replace_file(world: World, address: PathAddress, owner: str, values: Mapping[str, Any]) -> Document:
+    """Create an empty file, or replace the one at this address; missing parent directories are created.
+
+    409 PathConflict if there is a directory.
+    """
+    existing = world.store.get(TABLE, address.key)
+    if existing is not None and existing["directory"]:
+        raise _path_conflict()
+    create_parents(world, address, owner)
+    if existing is not None:
+        contents.drop(world, str(existing["content"]))
     # https://learn.microsoft.com/rest/api/storageservices/put-blob: what overwrites a blob stays in its tier
-    tier = {"tier": values.get("tier") or (old["tier"] if old else "")}
-    fresh = {**_fresh(world, place, owner, directory=False), "content": contents.create(world)}
-    return _store(world, place, {**fresh, **_survivors(old), **values, **tier})
+    tier = {"tier": values.get("tier") or (existing["tier"] if existing else "")}
+    new = {**_new_path(world, address, owner, directory=False), "content": contents.create(world)}
+    return _store(world, address, {**new, **_kept_on_overwrite(existing), **values, **tier})
 
 
-def make_directory(world: World, place: Place, owner: str, values: Mapping[str, Any]) -> Document:
-    """A directory with these values; one that is there keeps what lies below it."""
-    old = world.store.get(TABLE, place.key)
-    if old is not None and not old["directory"]:
-        raise _conflict()
-    make_parents(world, place, owner)
-    fresh = _fresh(world, place, owner, directory=True)
-    return _store(world, place, {**fresh, **_survivors(old), **values})
+def create_or_update_directory(world: World, address: PathAddress, owner: str, values: Mapping[str, Any]) -> Document:
+    """Create a directory, or update the one at this address, which keeps what is below it."""
+    existing = world.store.get(TABLE, address.key)
+    if existing is not None and not existing["directory"]:
+        raise _path_conflict()
+    create_parents(world, address, owner)
+    new = _new_path(world, address, owner, directory=True)
+    return _store(world, address, {**new, **_kept_on_overwrite(existing), **values})
 
 
-def draft(world: World, place: Place, owner: str) -> Document:
-    """A file as it would be made now; nothing is written."""
-    return _fresh(world, place, owner, directory=False)
+def unstored_file(world: World, address: PathAddress, owner: str) -> Document:
+    """A new file that is not stored."""
+    return _new_path(world, address, owner, directory=False)
 
 
-def make_parents(world: World, place: Place, owner: str) -> None:
-    """The directories above a path, as hierarchical accounts make them; 409 PathConflict when one is a file."""
-    if not place.path or not is_hierarchical(world, place.account):
+def create_parents(world: World, address: PathAddress, owner: str) -> None:
+    """Create the missing directories above a path of a hierarchical account; 409 PathConflict if one is a file."""
+    if not address.path or not is_hierarchical(world, address.account):
         return
-    parent = place.parent
+    parent = address.parent
     if parent.path:
-        found = world.store.get(TABLE, parent.key)
-        if found is None:
-            make_directory(world, parent, owner, {})
-        elif not found["directory"]:
-            raise _conflict()
+        directory = world.store.get(TABLE, parent.key)
+        if directory is None:
+            create_or_update_directory(world, parent, owner, {})
+        elif not directory["directory"]:
+            raise _path_conflict()
 
 
 def is_hierarchical(world: World, account: str) -> bool:
     """Whether the account has a hierarchical namespace."""
-    found = resources.named(world, "Microsoft.Storage/storageAccounts", account)
-    return bool(found and found.get("properties", {}).get("isHnsEnabled"))
+    resource = resources.named(world, "Microsoft.Storage/storageAccounts", account)
+    return bool(resource and resource.get("properties", {}).get("isHnsEnabled"))
 
 
-def remove(world: World, place: Place) -> None:
-    """Forget a path, and everything below it if it is a directory; in a flat account a blob has nothing below it."""
-    found = world.store.get(TABLE, place.key)
-    drop_blocks(world, place.key + "\n")
-    if found is not None:
-        contents.drop(world, str(found["content"]))
-        world.store.remove(TABLE, place.key)
-    if found is None or found["directory"]:
-        for inner in list(below(world, place)):
-            contents.drop(world, str(inner["content"]))
-            world.store.remove(TABLE, replace(place, path=str(inner["name"])).key)
-        drop_blocks(world, place.key + "/" if place.path else place.key)
+def delete(world: World, address: PathAddress) -> None:
+    """Delete a path, and everything below it if it is a directory. In a flat account nothing is below a blob."""
+    path = world.store.get(TABLE, address.key)
+    delete_blocks(world, address.key + "\n")
+    if path is not None:
+        contents.drop(world, str(path["content"]))
+        world.store.remove(TABLE, address.key)
+    if path is None or path["directory"]:
+        for child in list(list_below(world, address)):
+            contents.drop(world, str(child["content"]))
+            world.store.remove(TABLE, replace(address, path=str(child["name"])).key)
+        delete_blocks(world, address.key + "/" if address.path else address.key)
 
 
-def drop_blocks(world: World, prefix: str) -> None:
-    """Forget uncommitted blocks: the keys are those of their blobs, a line feed, and the block's id."""
+def delete_blocks(world: World, prefix: str) -> None:
+    """Delete uncommitted blocks by prefix; their keys are the blob's key, a line feed and the block id."""
     for key, block in world.store.rows(BLOCKS, prefix):
         contents.drop(world, str(block["content"]))
         world.store.remove(BLOCKS, key)
 
 
-def rename(world: World, source: Place, target: Place) -> Document:
-    """Move a file, or a directory with all below it, over whatever stood at the target."""
-    moving = world.store.get(TABLE, source.key)
-    moved = [str(found["name"]) for found in below(world, source)] if moving and moving["directory"] else []
+def rename(world: World, source: PathAddress, target: PathAddress) -> Document:
+    """Move a file, or a directory with everything below it, and replace what is at the target."""
+    path = world.store.get(TABLE, source.key)
+    names = [str(child["name"]) for child in list_below(world, source)] if path and path["directory"] else []
     if world.store.get(TABLE, target.key) is not None:
-        remove(world, target)
-    for name in moved:
-        _move(world, source.beside(name), target.beside(target.path + name[len(source.path) :]))
+        delete(world, target)
+    for name in names:
+        _move(world, source.with_path(name), target.with_path(target.path + name[len(source.path) :]))
     return _move(world, source, target)
 
 
-def commit(world: World, place: Place, document: Document, size: int) -> Document:
-    """Make a file this long; appended bytes beyond are gone."""
-    return put(world, place, {**document, "size": size, "pending": []})
+def commit(world: World, address: PathAddress, document: Document, size: int) -> Document:
+    """Set the size of a file; appended bytes beyond it are discarded."""
+    return put(world, address, {**document, "size": size, "pending": []})
 
 
-def append(world: World, place: Place, document: Document, offset: int, data: bytes) -> Document:
-    """Keep bytes for a later flush; they are not readable until then, and committed bytes are never touched."""
+def append(world: World, address: PathAddress, document: Document, offset: int, data: bytes) -> Document:
+    """Store bytes for a later flush. They are not readable until then; committed bytes never change."""
     if offset >= document["size"]:
         contents.write(world, str(document["content"]), offset, data)
     pending = [*document["pending"], [offset, len(data), world.clock.timestamp()]]
-    return keep(world, place, {**document, "pending": pending})
+    return put_keeping_etag(world, address, {**document, "pending": pending})
 
 
-def reaches(world: World, document: Document) -> int | None:
-    """How long the file would be with all its appended bytes; None when they leave a gap or overlap what is there."""
+def flushable_size(world: World, document: Document) -> int | None:
+    """The size with all appended bytes flushed; None if they leave a gap or overlap committed bytes."""
     end, oldest = int(document["size"]), world.clock.timestamp() - UNCOMMITTED_SECONDS
     for offset, length, since in sorted(document["pending"]):
         if since < oldest:
@@ -188,51 +194,52 @@ def reaches(world: World, document: Document) -> int | None:
     return end
 
 
-def _move(world: World, source: Place, target: Place) -> Document:
-    found = world.store.get(TABLE, source.key)
-    if found is None:
+def _move(world: World, source: PathAddress, target: PathAddress) -> Document:
+    """Move one document to another address; its lease ends."""
+    path = world.store.get(TABLE, source.key)
+    if path is None:
         raise AzureError(status=404, code="SourcePathNotFound", message="The source path for a rename does not exist.")
     world.store.remove(TABLE, source.key)
-    return _store(world, target, {**found, "lease": leases.none()})
+    return _store(world, target, {**path, "lease": leases.no_lease()})
 
 
-def _store(world: World, place: Place, document: Document) -> Document:
-    return world.store.put(TABLE, place.key, {**document, "name": place.path})
+def _store(world: World, address: PathAddress, document: Document) -> Document:
+    return world.store.put(TABLE, address.key, {**document, "name": address.path})
 
 
-def _stamp(world: World) -> Document:
+def _new_validators(world: World) -> Document:
     now = world.clock.now()
     return {"etag": containers.new_etag(now), "modified": now.timestamp()}
 
 
-def _survivors(old: Document | None) -> Document:
-    """What overwriting a path leaves as it was: who owns it and who may use it."""
-    return {} if old is None else {key: old[key] for key in ("owner", "group", "permissions", "acl", "lease")}
+def _kept_on_overwrite(existing: Document | None) -> Document:
+    """The fields that overwriting a path keeps: its owner, access and lease."""
+    return {} if existing is None else {key: existing[key] for key in ("owner", "group", "permissions", "acl", "lease")}
 
 
-def _fresh(world: World, place: Place, owner: str, *, directory: bool) -> Document:
+def _new_path(world: World, address: PathAddress, owner: str, *, directory: bool) -> Document:
     """A new path: owner all, group read (and enter a directory), others nothing, as with Azure's umask of 027.
 
     Its group is that of the directory above, whose default entries it takes:
     https://learn.microsoft.com/azure/storage/blobs/data-lake-storage-access-control#the-owning-group
     """
-    parent = above(world, place) if place.path else None
+    parent = nearest_directory(world, address) if address.path else None
     entries = acl.inherited(parent["acl"], directory=directory) if parent else ""
     entries = entries or f"user::{'rwx' if directory else 'rw-'},group::{'r-x' if directory else 'r--'},other::---"
     return {
-        "name": place.path,
+        "name": address.path,
         "directory": directory,
         "content": "",
         "size": 0,
-        **_stamp(world),
+        **_new_validators(world),
         "created": world.clock.timestamp(),
         "headers": {},
         "metadata": {},
         "owner": owner,
         "group": parent["group"] if parent else SUPER_USER,
-        "permissions": acl.permissions_of(entries),
+        "permissions": acl.to_permissions(entries),
         "acl": entries,
-        "lease": leases.none(),
+        "lease": leases.no_lease(),
         "pending": [],
         "type": "BlockBlob",
         "blocks": [],
@@ -240,24 +247,26 @@ def _fresh(world: World, place: Place, owner: str, *, directory: bool) -> Docume
     }
 
 
-def _lives(world: World, found: Document) -> bool:
-    """Whether a file has not come to the end that was set for it."""
-    return not found.get("expires") or world.clock.timestamp() < found["expires"]
+def _is_unexpired(world: World, path: Document) -> bool:
+    """Whether a file has not expired."""
+    return not path.get("expires") or world.clock.timestamp() < path["expires"]
 
 
-def _root(world: World, place: Place) -> Document:
-    return _fresh(world, place, SUPER_USER, directory=True)
+def _root_directory(world: World, address: PathAddress) -> Document:
+    """The root directory of a container, which is not stored."""
+    return _new_path(world, address, SUPER_USER, directory=True)
 
 
-def _conflict() -> AzureError:
+def _path_conflict() -> AzureError:
     message = (
         "The specified path, or an element of the path, exists and its resource type is invalid for this operation."
     )
     return AzureError(status=409, code="PathConflict", message=message)
 
 
-def _empty_container(world: World, container: Document) -> None:
-    remove(world, Place(account=str(container["account"]), container=str(container["name"])))
+def _delete_paths_of_container(world: World, container: Document) -> None:
+    """Delete everything in a container that is being deleted."""
+    delete(world, PathAddress(account=str(container["account"]), container=str(container["name"])))
 
 
-containers.on_delete.append(_empty_container)
+containers.on_delete.append(_delete_paths_of_container)

@@ -1,4 +1,4 @@
-"""Shared access signatures: what a query signs, with which key, and which permissions it then gives.
+"""Shared access signatures: the string to sign, the key, and the permissions that a signature gives.
 
 Service, directory, account and user delegation signatures of version 2018-11-09 and later.
 https://learn.microsoft.com/rest/api/storageservices/create-service-sas, …/create-account-sas, …-user-delegation-sas
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from localazure.app.store import Document
     from localazure.app.world import World
 
-_OVERRIDES = {
+_RESPONSE_HEADERS = {
     "rscc": "Cache-Control",
     "rscd": "Content-Disposition",
     "rsce": "Content-Encoding",
@@ -34,97 +34,104 @@ _OVERRIDES = {
 }
 _KEY_FIELDS = ("skoid", "sktid", "skt", "ske", "sks", "skv")
 _SECRETS = "delegation_secrets"
-_WITH_SCOPE = "2020-12-06"  # since when the encryption scope is signed
-_WITH_IDS = "2020-02-10"  # since when saoid, suoid and scid are
-_WITH_USER = "2025-07-05"  # since when the delegated user and their tenant are
-_WITH_REQUEST = "2026-04-06"  # since when headers and query items of the request are
+_SINCE_ENCRYPTION_SCOPE = "2020-12-06"  # since when the encryption scope is signed
+_SINCE_OBJECT_IDS = "2020-02-10"  # since when saoid, suoid and scid are
+_SINCE_DELEGATED_USER = "2025-07-05"  # since when the delegated user and their tenant are
+_SINCE_SIGNED_REQUEST = "2026-04-06"  # since when headers and query items of the request are
 
 
-def account_text(account: str, query: Mapping[str, str]) -> str:
-    """What an account signature signs."""
+def account_string_to_sign(account: str, query: Mapping[str, str]) -> str:
+    """The string to sign of an account signature."""
     names = ["sp", "ss", "srt", "st", "se", "sip", "spr", "sv"]
-    scope = ["ses"] if query.get("sv", "") >= _WITH_SCOPE else []
+    scope = ["ses"] if query.get("sv", "") >= _SINCE_ENCRYPTION_SCOPE else []
     return "\n".join([account, *(query.get(name, "") for name in [*names, *scope]), ""])
 
 
-def service_text(resource: str, query: Mapping[str, str]) -> str:
-    """What a service or user delegation signature signs, about `/blob/account/container[/path]`."""
+def service_string_to_sign(resource: str, query: Mapping[str, str]) -> str:
+    """The string to sign of a service or user delegation signature for `/blob/account/container[/path]`."""
     version = query.get("sv", "")
-    delegated = _delegated(version) if "skoid" in query else ["si"]
-    scope = ["ses"] if version >= _WITH_SCOPE else []
+    delegation = _delegation_fields(version) if "skoid" in query else ["si"]
+    scope = ["ses"] if version >= _SINCE_ENCRYPTION_SCOPE else []
     head = [query.get(name, "") for name in ("sp", "st", "se")]
-    names = [*delegated, "sip", "spr", "sv", "sr", "snapshot", *scope]
-    request = ["", ""] if "skoid" in query and version >= _WITH_REQUEST else []
-    tail = [query.get(name, "") for name in _OVERRIDES]
+    names = [*delegation, "sip", "spr", "sv", "sr", "snapshot", *scope]
+    request = ["", ""] if "skoid" in query and version >= _SINCE_SIGNED_REQUEST else []
+    tail = [query.get(name, "") for name in _RESPONSE_HEADERS]
     return "\n".join([*head, resource, *(query.get(name, "") for name in names), *request, *tail])
 
 
-def _delegated(version: str) -> list[str]:
-    ids = ["saoid", "suoid", "scid"] if version >= _WITH_IDS else []
-    return [*_KEY_FIELDS, *ids, *(["skdutid", "sduoid"] if version >= _WITH_USER else [])]
+def _delegation_fields(version: str) -> list[str]:
+    """The user delegation fields that a version signs."""
+    ids = ["saoid", "suoid", "scid"] if version >= _SINCE_OBJECT_IDS else []
+    return [*_KEY_FIELDS, *ids, *(["skdutid", "sduoid"] if version >= _SINCE_DELEGATED_USER else [])]
 
 
-def overrides(query: Mapping[str, str]) -> dict[str, str]:
-    """The headers of an answer that a signature puts in the place of those that are stored."""
-    return {name: query[item] for item, name in _OVERRIDES.items() if "sig" in query and query.get(item)}
+def response_header_overrides(query: Mapping[str, str]) -> dict[str, str]:
+    """The response headers that a signature overrides."""
+    return {name: query[item] for item, name in _RESPONSE_HEADERS.items() if "sig" in query and query.get(item)}
 
 
 def sign(key: str, text: str) -> str:
-    """The signature by a key in base64."""
+    """The signature of a text by a base64 key, in base64."""
     return base64.b64encode(hmac.new(base64.b64decode(key), text.encode(), hashlib.sha256).digest()).decode()
 
 
-def delegation_key(world: World, account: str, fields: Mapping[str, str]) -> str:
-    """The user delegation key of these `sk…` fields, in base64: the same whenever it is asked for."""
-    kept = world.store.get(_SECRETS, account.lower())
-    if kept is None:
-        kept = world.store.put(_SECRETS, account.lower(), {"secret": secrets.token_hex(32)})
+def user_delegation_key(world: World, account: str, fields: Mapping[str, str]) -> str:
+    """The user delegation key of these `sk…` fields, in base64. The same fields have the same key."""
+    secret_document = world.store.get(_SECRETS, account.lower())
+    if secret_document is None:
+        secret_document = world.store.put(_SECRETS, account.lower(), {"secret": secrets.token_hex(32)})
     text = "\n".join(fields.get(name, "") for name in _KEY_FIELDS)
-    return base64.b64encode(hmac.new(bytes.fromhex(kept["secret"]), text.encode(), hashlib.sha256).digest()).decode()
+    return base64.b64encode(
+        hmac.new(bytes.fromhex(secret_document["secret"]), text.encode(), hashlib.sha256).digest()
+    ).decode()
 
 
-def check(call: Call, account: Document) -> str:
-    """The permission letters of a call's signature; 403 for one that does not fit the call.
+def verified_permissions(call: Call, account: Document) -> str:
+    """The permission letters of a call's signature; 403 for a signature that is invalid for the call.
 
-    A user delegation signature gives at most what its user may do, which the caller of this has to look at.
+    The caller must also check the user's own rights: a user delegation signature gives no more than those.
     """
     query, name = call.query, str(account["name"])
-    granted = _with_policy(call, name)
-    for needed in ("sv", "se", "sp"):
-        if not granted.get(needed):
-            raise unauthentic(f"{needed} is mandatory. Cannot be empty")
+    fields = _with_policy(call, name)
+    for required in ("sv", "se", "sp"):
+        if not fields.get(required):
+            raise authentication_failed(f"{required} is mandatory. Cannot be empty")
     if "srh" in query or "srq" in query or query["sv"] < "2018-11-09":
-        raise unauthentic("The local Azure knows no signatures before 2018-11-09, nor any of headers and queries.")
+        raise authentication_failed(
+            "The local Azure supports signatures of 2018-11-09 and later, without signed headers and queries."
+        )
     if "ss" in query:
-        text, keys = account_text(name, query), account.get("_keys", ())
+        text, keys = account_string_to_sign(name, query), account.get("_keys", ())
     else:
-        text = service_text(_resource(call, account), query)
-        keys = [delegation_key(call.world, name, query)] if "skoid" in query else account.get("_keys", ())
+        text = service_string_to_sign(_signed_resource(call, account), query)
+        keys = [user_delegation_key(call.world, name, query)] if "skoid" in query else account.get("_keys", ())
     if not any(hmac.compare_digest(sign(key, text).encode(), query["sig"].encode()) for key in keys):
-        raise unauthentic(f"Signature did not match. String to sign used was {text}")
-    _check_time(replace(call, query=granted))
+        raise authentication_failed(f"Signature did not match. String to sign used was {text}")
+    _check_time(replace(call, query=fields))
     _check_address(query.get("sip", ""))
     if "ss" in query:
         _check_resource_type(call)
-    return granted["sp"]
+    return fields["sp"]
 
 
 def _with_policy(call: Call, account: str) -> dict[str, str]:
-    """What the query says, and what the stored access policy that it names says for it."""
-    said = {name: value for name, value in call.query.items() if value}
-    if "si" not in said:
-        return said
+    """The fields of the query, completed by the stored access policy that it names; 403 if there is none."""
+    fields = {name: value for name, value in call.query.items() if value}
+    if "si" not in fields:
+        return fields
     container = containers.find(call.world, account, call.params.get("container", "")) or {}
-    policy: dict[str, str] | None = container.get("_policies", {}).get(said["si"])
-    if policy is None or "skoid" in said:
-        raise unauthentic("Access policy not found.")
-    if policy.keys() & said.keys():
-        raise unauthentic("Access policy fields can be associated with signature or SAS identifier but not both")
-    return policy | said
+    policy: dict[str, str] | None = container.get("_policies", {}).get(fields["si"])
+    if policy is None or "skoid" in fields:
+        raise authentication_failed("Access policy not found.")
+    if policy.keys() & fields.keys():
+        raise authentication_failed(
+            "Access policy fields can be associated with signature or SAS identifier but not both"
+        )
+    return policy | fields
 
 
-def path_of(call: Call, account: Document) -> str:
-    """What the call's path names in its container; to blobs of a flat account a slash is a letter like others.
+def blob_path(call: Call, account: Document) -> str:
+    """The path of a call in its container. In a flat account slashes at either end belong to the blob's name.
 
     https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
     """
@@ -134,65 +141,69 @@ def path_of(call: Call, account: Document) -> str:
     return call.path.removeprefix("/").partition("/")[2]
 
 
-def _resource(call: Call, account: Document) -> str:
-    """The signed resource that the call's path lies in."""
-    container, path = call.params.get("container", ""), path_of(call, account)
+def _signed_resource(call: Call, account: Document) -> str:
+    """The resource in the string to sign: the blob, container or directory of the call."""
+    container, path = call.params.get("container", ""), blob_path(call, account)
     kind = call.query.get("sr", "")
     if kind not in {"b", "c", "d"} or not container:
-        raise unauthentic(f"sr is mandatory and must be b, c or d, for a container: {kind}")
+        raise authentication_failed(f"sr is mandatory and must be b, c or d, for a container: {kind}")
     if kind == "c" or (kind == "d" and call.query.get("sdd") == "0"):
         return f"/blob/{account['name']}/{container}" + ("/" if kind == "d" else "")
     if kind == "d":
         depth = call.query.get("sdd", "")
         if not depth.isascii() or not depth.isdigit():
-            raise unauthentic("sdd is mandatory for a directory.")
-        parts = (path or call.query.get("directory", "").strip("/")).split("/")
-        path = "/".join(parts[: int(depth)])
+            raise authentication_failed("sdd is mandatory for a directory.")
+        segments = (path or call.query.get("directory", "").strip("/")).split("/")
+        path = "/".join(segments[: int(depth)])
     return f"/blob/{account['name']}/{container}/{path}"
 
 
 def _check_time(call: Call) -> None:
+    """403 outside the time frame of the signature or of its key."""
     now = call.world.clock.now()
-    starts, ends = _instant(call.query.get("st", "")), _instant(call.query["se"])
+    starts, ends = _parse_time(call.query.get("st", "")), _parse_time(call.query["se"])
     if ends is None or (call.query.get("st") and starts is None):
-        raise unauthentic("Signature fields not well formed.")
+        raise authentication_failed("Signature fields not well formed.")
     if (starts and now < starts) or now >= ends:
-        shown = " - ".join(f"{what} [{when}]" for what, when in (("Start", starts), ("Expiry", ends), ("Current", now)))
-        raise unauthentic(f"Signature not valid in the specified time frame: {shown}")
+        formatted = " - ".join(
+            f"{label} [{time}]" for label, time in (("Start", starts), ("Expiry", ends), ("Current", now))
+        )
+        raise authentication_failed(f"Signature not valid in the specified time frame: {formatted}")
     if "ske" in call.query:
-        key_ends = _instant(call.query["ske"])
+        key_ends = _parse_time(call.query["ske"])
         if key_ends is None or now >= key_ends:
-            raise unauthentic("Signature not valid in the specified key time frame.")
+            raise authentication_failed("Signature not valid in the specified key time frame.")
 
 
-def _instant(text: str) -> datetime | None:
-    """ISO 8601, as a date, to the minute, the second or below."""
+def _parse_time(text: str) -> datetime | None:
+    """An ISO 8601 time, in UTC if it has no zone; None if malformed."""
     try:
-        found = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _check_address(allowed: str) -> None:
-    """Every caller of the local Azure comes from this machine."""
+    """403 unless the allowed IP range has 127.0.0.1, where all callers of the local Azure are."""
     if not allowed:
         return
     first, _, last = allowed.partition("-")
     here = ipaddress.IPv4Address("127.0.0.1")
     try:
-        fits = ipaddress.IPv4Address(first) <= here <= ipaddress.IPv4Address(last or first)
+        is_allowed = ipaddress.IPv4Address(first) <= here <= ipaddress.IPv4Address(last or first)
     except ValueError:
-        fits = False
-    if not fits:
+        is_allowed = False
+    if not is_allowed:
         message = "This request is not authorized to perform this operation using this source IP 127.0.0.1."
         raise AzureError(status=403, code="AuthorizationSourceIPMismatch", message=message)
 
 
 def _check_resource_type(call: Call) -> None:
-    listing = call.query.get("comp") == "list" or call.query.get("resource") == "filesystem"
-    inside = call.params.get("path") or not (listing or call.query.get("restype"))
-    kind = "s" if not call.params.get("container") else "o" if inside else "c"
+    """403 unless an account signature is for the Blob service and the type of resource called."""
+    is_list = call.query.get("comp") == "list" or call.query.get("resource") == "filesystem"
+    is_object = call.params.get("path") or not (is_list or call.query.get("restype"))
+    kind = "s" if not call.params.get("container") else "o" if is_object else "c"
     if "b" not in call.query["ss"]:
         message = "This request is not authorized to perform this operation using this service."
         raise AzureError(status=403, code="AuthorizationServiceMismatch", message=message)
@@ -201,8 +212,8 @@ def _check_resource_type(call: Call) -> None:
         raise AzureError(status=403, code="AuthorizationResourceTypeMismatch", message=message)
 
 
-def needed(call: Call, actions: tuple[str, ...]) -> str:
-    """Letters of which a signature must have one for the call to do one of the actions."""
+def required_permissions(call: Call, actions: tuple[str, ...]) -> str:
+    """The permission letters of which a signature needs one for one of the actions."""
     if call.query.get("comp") == "list" or (call.method == "GET" and call.query.get("resource") == "filesystem"):
         return "l"
     letters = ""
@@ -213,7 +224,7 @@ def needed(call: Call, actions: tuple[str, ...]) -> str:
     return letters + ("c" if "w" in letters and may_create else "")
 
 
-def unauthentic(detail: str) -> AzureError:
+def authentication_failed(detail: str) -> AzureError:
     """403 AuthenticationFailed with its detail."""
     return AzureError(
         status=403,

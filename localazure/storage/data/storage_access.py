@@ -1,7 +1,8 @@
-"""Who may do what on a storage account's data planes: account, caller and permission of one call.
+"""Authorization of a call to a storage account's data planes.
 
-A caller comes with a bearer token (RBAC decides), with Shared Key (all is allowed, if the account allows keys), with a
-shared access signature, or with nothing (public containers only). https://learn.microsoft.com/azure/storage/blobs/authorize-access-azure-active-directory
+A caller has a bearer token (RBAC decides), Shared Key (everything is allowed, if the account allows keys), a shared
+access signature, or nothing (public containers only).
+https://learn.microsoft.com/azure/storage/blobs/authorize-access-azure-active-directory
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from localazure.app.tenant import TENANT_ID
 from localazure.entra import tokens
 from localazure.rbac import access
 from localazure.storage.data import containers, shared_access, shared_key
-from localazure.storage.data.paths import SUPER_USER, Place
+from localazure.storage.data.paths import SUPER_USER, PathAddress
 
 if TYPE_CHECKING:
     from localazure.app.call import Call
@@ -27,12 +28,12 @@ ACCOUNTS = "Microsoft.Storage/storageAccounts"
 CONTAINERS = f"{ACCOUNTS}/blobServices/containers"
 BLOBS = f"{CONTAINERS}/blobs"
 READ, WRITE, DELETE = f"{BLOBS}/read", f"{BLOBS}/write", f"{BLOBS}/delete"
-ADD, MOVE, SUPER = f"{BLOBS}/add/action", f"{BLOBS}/move/action", f"{BLOBS}/runAsSuperUser/action"
+ADD, MOVE, RUN_AS_SUPER_USER = f"{BLOBS}/add/action", f"{BLOBS}/move/action", f"{BLOBS}/runAsSuperUser/action"
 AUDIENCE = "https://storage.azure.com"
 _SEE_CHALLENGE = (
     "Server failed to authenticate the request. Please refer to the information in the www-authenticate header."
 )
-_DETAILS: dict[signing.Reason, str] = {
+_TOKEN_ERRORS: dict[signing.Reason, str] = {
     "missing": "No token was found.",
     "malformed": "The token is malformed.",
     "signature": "Signature validation failed. Signature verification failed.",
@@ -44,16 +45,16 @@ _DETAILS: dict[signing.Reason, str] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Visit:
-    """One call that was let in: `who` is the caller's object id, or `$superuser` with the account's key.
+class AuthorizedRequest:
+    """An authorized call: `caller_id` is the caller's object id, or `$superuser` with the account's key.
 
-    `letters`: the permissions of the shared access signature that it came with, if it came with one.
+    `sas_permissions` are the letters of its shared access signature, None without one.
     """
 
     call: Call
     account: Document
-    who: str
-    letters: str | None = None
+    caller_id: str
+    sas_permissions: str | None = None
 
     @property
     def world(self) -> World:
@@ -61,104 +62,115 @@ class Visit:
         return self.call.world
 
     @property
-    def name(self) -> str:
-        """The account's name."""
+    def account_name(self) -> str:
+        """The name of the account."""
         return str(self.account["name"])
 
     @property
-    def container(self) -> str:
-        """The container that the path names."""
+    def container_name(self) -> str:
+        """The name of the container in the path."""
         return self.call.params.get("container", "")
 
     @property
-    def place(self) -> Place:
-        """The file or blob that the path names."""
-        return Place(account=self.name, container=self.container, path=shared_access.path_of(self.call, self.account))
+    def address(self) -> PathAddress:
+        """The address of the file or blob in the path."""
+        return PathAddress(
+            account=self.account_name,
+            container=self.container_name,
+            path=shared_access.blob_path(self.call, self.account),
+        )
 
     @property
     def is_hierarchical(self) -> bool:
         """Whether the account has a hierarchical namespace."""
         return bool(self.account["properties"].get("isHnsEnabled"))
 
-    def may(self, *actions: str, control: bool = False) -> bool:
+    def is_allowed(self, *actions: str, control: bool = False) -> bool:
         """Whether one of the actions is allowed on the container (or account) of the call."""
-        if self.letters is not None and not set(self.letters) & set(shared_access.needed(self.call, actions)):
+        if self.sas_permissions is not None and not set(self.sas_permissions) & set(
+            shared_access.required_permissions(self.call, actions)
+        ):
             return False
-        scope = container_scope(self.account, self.container)
-        return self.who == SUPER_USER or any(
-            access.allows(self.world, self.who, action, scope, data=not control) for action in actions
+        scope = container_scope(self.account, self.container_name)
+        return self.caller_id == SUPER_USER or any(
+            access.allows(self.world, self.caller_id, action, scope, data=not control) for action in actions
         )
 
 
 def container_scope(account: Document, container: str) -> str:
-    """The resource id at which data actions are decided."""
+    """The resource id of a container, or of the account: the scope of data actions."""
     suffix = f"/blobServices/default/containers/{container}" if container else ""
     return f"{account['id']}{suffix}"
 
 
-def visit(call: Call, *actions: str, control: bool = False, public: str = "") -> Visit:
-    """Let the caller in if one of the actions is allowed to it; 401 or 403 otherwise.
+def authorize(call: Call, *actions: str, control: bool = False, public: str = "") -> AuthorizedRequest:
+    """Authorize a call: 401 or 403 unless one of the actions is allowed.
 
-    `control` says that the actions are not data actions; `public` is the lowest public access of the container at
-    which anybody may do it (`Blob` or `Container`).
+    `control` says that they are control-plane actions; `public` is the lowest public access of the container at which
+    anybody may do it (`Blob` or `Container`).
     """
-    account = _account(call)
+    account = _require_account(call)
     scheme, _, value = call.headers.get("authorization", "").partition(" ")
     if not scheme and "sig" not in call.query:
-        return _anonymous(call, account, public)
+        return _authorize_anonymous(call, account, public)
     if scheme:
-        entered = Visit(call=call, account=account, who=_identify(call, account, scheme.lower(), value.strip()))
+        request = AuthorizedRequest(
+            call=call, account=account, caller_id=_authenticate(call, account, scheme.lower(), value.strip())
+        )
     else:
-        entered = _signed(call, account)
-    if actions and not entered.may(*actions, control=control):
+        request = _authorize_signature(call, account)
+    if actions and not request.is_allowed(*actions, control=control):
         message = "This request is not authorized to perform this operation using this permission."
         raise AzureError(status=403, code="AuthorizationPermissionMismatch", message=message)
-    return entered
+    return request
 
 
-def reader_of(world: World, object_id: str, account: str, container: str) -> Document:
-    """The container for an identity that a service acts for; 403 without the right to read its blobs."""
-    found = resources.named(world, ACCOUNTS, account)
-    if found is None:
+def readable_container(world: World, object_id: str, account: str, container: str) -> Document:
+    """A container that the identity may read; 403 without the right to read its blobs."""
+    resource = resources.named(world, ACCOUNTS, account)
+    if resource is None:
         raise AzureError(status=404, code="ResourceNotFound", message=f"The storage account {account} does not exist.")
-    if not access.allows(world, object_id, READ, container_scope(found, container), data=True):
+    if not access.allows(world, object_id, READ, container_scope(resource, container), data=True):
         message = "This request is not authorized to perform this operation using this permission."
         raise AzureError(status=403, code="AuthorizationPermissionMismatch", message=message)
     return containers.get(world, account, container)
 
 
-def _account(call: Call) -> Document:
-    found = resources.named(call.world, ACCOUNTS, call.host.partition(".")[0])
-    if found is None:
+def _require_account(call: Call) -> Document:
+    """The account of the host name; 404 if there is none, 403 if its firewall blocks the call."""
+    account = resources.named(call.world, ACCOUNTS, call.host.partition(".")[0])
+    if account is None:
         raise AzureError(status=404, code="ResourceNotFound", message="The specified account does not exist.")
-    if not firewall.admits(found["properties"]):  # whoever it is and whatever it may
+    if not firewall.admits(account["properties"]):  # whoever it is and whatever it may
         message = "This request is not authorized to perform this operation."
         raise AzureError(status=403, code="AuthorizationFailure", message=message)
-    return found
+    return account
 
 
-def _identify(call: Call, account: Document, scheme: str, value: str) -> str:
+def _authenticate(call: Call, account: Document, scheme: str, value: str) -> str:
+    """The caller's object id, or `$superuser`; 401 or 403 if authentication fails."""
     if scheme == "bearer":
-        return _bearer(call, account, value)
+        return _verify_token(call, account, value)
     if scheme == "sharedkey":
-        _refuse_keys(account)
+        _check_keys_allowed(account)
         name, _, signature = value.partition(":")
-        if name == account["name"] and shared_key.fits(call, name, signature, account.get("_keys", ())):
+        if name == account["name"] and shared_key.is_valid_signature(call, name, signature, account.get("_keys", ())):
             return SUPER_USER
-        raise shared_access.unauthentic(
+        raise shared_access.authentication_failed(
             "The MAC signature found in the HTTP request is not the same as any computed signature."
         )
     if scheme == "sharedkeylite":
-        _refuse_keys(account)
-        raise shared_access.unauthentic("The local Azure knows Shared Key, not Shared Key Lite.")
+        _check_keys_allowed(account)
+        raise shared_access.authentication_failed("The local Azure supports Shared Key, not Shared Key Lite.")
     message = "Authentication information is not given in the correct format. Check the value of Authorization header."
     raise AzureError(status=400, code="InvalidAuthenticationInfo", message=message)
 
 
-def _bearer(call: Call, account: Document, token: str) -> str:
-    # Azure: without x-ms-version the Blob service takes the request for one of before bearer tokens.
+def _verify_token(call: Call, account: Document, token: str) -> str:
+    # Azure: without x-ms-version the Blob service assumes a version that has no bearer tokens yet.
+    """The object id in a bearer token; 401 for an invalid token."""
     if ".blob." in call.host and call.headers.get("x-ms-version", "") < "2017-11-09":
-        raise shared_access.unauthentic("Authentication scheme Bearer is not supported in this version.")
+        raise shared_access.authentication_failed("Authentication scheme Bearer is not supported in this version.")
     audiences = (AUDIENCE, f"https://{account['name']}.blob.core.windows.net")
     try:
         return tokens.verify(call.world, f"Bearer {token}", audiences, TENANT_ID).object_id
@@ -167,42 +179,48 @@ def _bearer(call: Call, account: Document, token: str) -> str:
             status=401,
             code="InvalidAuthenticationInfo",
             message=_SEE_CHALLENGE,
-            headers=challenge(),
-            details={"AuthenticationErrorDetail": _DETAILS[refusal.reason]},
+            headers=challenge_headers(),
+            details={"AuthenticationErrorDetail": _TOKEN_ERRORS[refusal.reason]},
         ) from refusal
 
 
-def challenge() -> dict[str, str]:
-    """Where a token for storage comes from; the SDKs read tenant and resource out of it."""
+def challenge_headers() -> dict[str, str]:
+    """The header that points to the token issuer; SDKs read tenant and resource from it."""
     authority = f"https://login.microsoftonline.com/{TENANT_ID}/oauth2/authorize"
     return {"WWW-Authenticate": f"Bearer authorization_uri={authority} resource_id={AUDIENCE}"}
 
 
-def _signed(call: Call, account: Document) -> Visit:
-    """With a shared access signature: of the account's key, or of a user who may do no more than with a token."""
+def _authorize_signature(call: Call, account: Document) -> AuthorizedRequest:
+    """A request with a shared access signature, by the account's key or by a user's delegation key."""
     if "skoid" not in call.query:
-        _refuse_keys(account)
-    letters = shared_access.check(call, account)
-    return Visit(call=call, account=account, who=call.query.get("skoid", SUPER_USER), letters=letters)
+        _check_keys_allowed(account)
+    letters = shared_access.verified_permissions(call, account)
+    return AuthorizedRequest(
+        call=call, account=account, caller_id=call.query.get("skoid", SUPER_USER), sas_permissions=letters
+    )
 
 
-def _anonymous(call: Call, account: Document, public: str) -> Visit:
+def _authorize_anonymous(call: Call, account: Document, public: str) -> AuthorizedRequest:
+    """A request without credentials, allowed by the container's public access only."""
     allowed = bool(account["properties"].get("allowBlobPublicAccess"))
     container = containers.find(call.world, str(account["name"]), call.params.get("container", ""))
     level = container["publicAccess"] if container and allowed else None
     if public and level in {public, "Container"}:
-        return Visit(call=call, account=account, who="")
+        return AuthorizedRequest(call=call, account=account, caller_id="")
     # https://learn.microsoft.com/rest/api/storageservices/authorize-with-azure-active-directory#bearer-challenge
     if call.headers.get("x-ms-version", "") >= "2019-12-12" or ".dfs." in call.host:
-        raise AzureError(status=401, code="NoAuthenticationInformation", message=_SEE_CHALLENGE, headers=challenge())
+        raise AzureError(
+            status=401, code="NoAuthenticationInformation", message=_SEE_CHALLENGE, headers=challenge_headers()
+        )
     if not allowed:
         message = "Public access is not permitted on this storage account."
         raise AzureError(status=409, code="PublicAccessNotPermitted", message=message)
     raise AzureError(status=404, code="ResourceNotFound", message="The specified resource does not exist.")
 
 
-def _refuse_keys(account: Document) -> None:
+def _check_keys_allowed(account: Document) -> None:
     # Azure: an account that never had the property set allows keys.
+    """403 if the account does not allow Shared Key."""
     if account["properties"].get("allowSharedKeyAccess") is False:
         message = "Key based authentication is not permitted on this storage account."
         raise AzureError(status=403, code="KeyBasedAuthenticationNotPermitted", message=message)

@@ -1,4 +1,4 @@
-"""How Data Lake Storage writes: JSON errors, listings with strings, properties in base64."""
+"""The wire format of Data Lake Storage: JSON errors, lists with strings, properties in base64."""
 
 from __future__ import annotations
 
@@ -6,18 +6,24 @@ import base64
 from typing import TYPE_CHECKING
 
 from localazure.app.call import AzureError, Call, Reply
-from localazure.storage.data import acl, checksums, path_answers
+from localazure.storage.data import acl, checksums, path_responses
 from localazure.storage.data.containers import http_date
-from localazure.storage.data.path_answers import invalid_header, is_metadata_name, number
+from localazure.storage.data.path_responses import (
+    decode_marker,
+    encode_marker,
+    invalid_header,
+    is_metadata_name,
+    parse_int,
+)
 
 if TYPE_CHECKING:
     from localazure.app.store import Document
     from localazure.app.world import World
-    from localazure.storage.data.paths import Place
+    from localazure.storage.data.paths import PathAddress
 
 from datetime import datetime
 
-_PAGE = 5000
+_MAX_PAGE_SIZE = 5000
 _FILETIME_EPOCH_SECONDS = 11_644_473_600
 # The Blob service's names for what this endpoint calls otherwise.
 _CODES = {
@@ -50,20 +56,20 @@ _CONTENT_HEADERS = {
 }
 
 
-def render(call: Call, failed: AzureError) -> Reply:
-    """`{"error": {"code", "message"}}`, the code in a header and the message in the status line; a HEAD has no body."""
-    code, message = _CODES.get(failed.code, (failed.code, failed.message))
-    headers = {**failed.headers, **path_answers.version(call), "x-ms-error-code": code}
-    if call.method == "HEAD" or failed.status == 304:
-        return Reply(status=failed.status, headers=headers, phrase=message)
-    stamp = call.world.clock.now().strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
-    text = f"{message}\nRequestId:{call.request_id}\nTime:{stamp}"
-    shown = {"code": code, "message": text} | ({"detail": dict(failed.details)} if failed.details else {})
-    return Reply(status=failed.status, body={"error": shown}, headers=headers, phrase=message)
+def render(call: Call, error: AzureError) -> Reply:
+    """An error as JSON, its code in a header too and its message in the status line. A HEAD has no body."""
+    code, message = _CODES.get(error.code, (error.code, error.message))
+    headers = {**error.headers, **path_responses.version_header(call), "x-ms-error-code": code}
+    if call.method == "HEAD" or error.status == 304:
+        return Reply(status=error.status, headers=headers, phrase=message)
+    timestamp = call.world.clock.now().strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
+    text = f"{message}\nRequestId:{call.request_id}\nTime:{timestamp}"
+    body = {"code": code, "message": text} | ({"detail": dict(error.details)} if error.details else {})
+    return Reply(status=error.status, body={"error": body}, headers=headers, phrase=message)
 
 
 def error(status: int, code: str) -> AzureError:
-    """An error whose sentence is known by its code."""
+    """An error of Data Lake Storage with the message of its code."""
     return AzureError(status=status, code=code, message=_MESSAGES[code])
 
 
@@ -78,7 +84,7 @@ def path_exists() -> AzureError:
 
 
 def invalid_query(name: str, value: str) -> AzureError:
-    """The 400 for a query item that makes no sense, or is missing."""
+    """400 for a query parameter that is invalid or missing."""
     if not value:
         return error(400, "MissingRequiredQueryParameter")
     message = "Value for one of the query parameters specified in the request URI is invalid."
@@ -86,200 +92,188 @@ def invalid_query(name: str, value: str) -> AzureError:
     return AzureError(status=400, code="InvalidQueryParameterValue", message=message, details=details)
 
 
-def flag(call: Call, name: str) -> bool:
-    """A query item that is true or false; names arrive in lower case."""
+def is_true(call: Call, name: str) -> bool:
+    """Whether a query parameter is `true`."""
     return call.query.get(name.lower(), "").lower() == "true"
 
 
-def position(call: Call) -> int:
-    """The `position` of an append or flush."""
+def requested_position(call: Call) -> int:
+    """The query parameter `position` of an append or flush; 400 if it is no number."""
     text = call.query.get("position", "")
     if not text.isdecimal():
         raise invalid_query("position", text)
     return int(text)
 
 
-def check_name(place: Place) -> None:
-    """400 for a path that is too long, too deep, or has a segment that ends with a dot.
+def check_path_name(address: PathAddress) -> None:
+    """400 for a path that is empty, too long, too deep, or has a segment `.` or `..`.
 
     https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
     """
-    segments = place.path.split("/")
-    if not place.path or len(place.path) > 1024 or len(segments) > 254 or any(s in {".", ".."} for s in segments):
+    segments = address.path.split("/")
+    if (
+        not address.path
+        or len(address.path) > 1024
+        or len(segments) > 254
+        or any(segment in {".", ".."} for segment in segments)
+    ):
         raise error(400, "InvalidResourceName")
 
 
 def check_body(call: Call) -> None:
-    """400 for an append without bytes, or with other bytes than its checksum says."""
+    """400 for an append without bytes, or with a checksum that does not match."""
     if not call.body:
         raise invalid_header("Content-Length", "0")
-    checksums.check(call.headers, call.body)
+    checksums.verify(call.headers, call.body)
 
 
-def metadata(call: Call) -> dict[str, str]:
-    """x-ms-properties: `name=base64,name=base64`."""
-    found: dict[str, str] = {}
+def requested_metadata(call: Call) -> dict[str, str]:
+    """The metadata in x-ms-properties: `name=base64,name=base64`."""
+    values: dict[str, str] = {}
     text = call.headers.get("x-ms-properties", "")
-    for item in filter(None, (part.strip() for part in text.split(","))):
-        name, _, value = item.partition("=")
+    for pair in filter(None, (item.strip() for item in text.split(","))):
+        name, _, value = pair.partition("=")
         if not is_metadata_name(name.strip()):
             raise error(400, "InvalidPropertyName")
         try:
-            found[name.strip()] = base64.b64decode(value, validate=True).decode("latin-1")
-        except ValueError as wrong:
-            raise invalid_header("x-ms-properties", text) from wrong
-    return found
+            values[name.strip()] = base64.b64decode(value, validate=True).decode("latin-1")
+        except ValueError as invalid:
+            raise invalid_header("x-ms-properties", text) from invalid
+    return values
 
 
 def metadata_header(document: Document) -> dict[str, str]:
-    """The same the other way; no header without metadata."""
-    items = [f"{k}={base64.b64encode(v.encode('latin-1')).decode()}" for k, v in document["metadata"].items()]
+    """Metadata as x-ms-properties; no header without metadata."""
+    items = [
+        f"{name}={base64.b64encode(value.encode('latin-1')).decode()}" for name, value in document["metadata"].items()
+    ]
     return {"x-ms-properties": ",".join(items)} if items else {}
 
 
-def given(call: Call, *, keep: Document | None = None, replaces: bool = False) -> Document:
-    """What a create, flush or set-properties call says about a path; `keep` is what it has already.
+def requested_values(call: Call, *, current: Document | None = None, replace_metadata: bool = False) -> Document:
+    """Content headers and metadata of a create, flush or set-properties call; `current` is the existing path.
 
     Azure: setProperties removes the metadata that it does not name; a flush never touches it.
     """
     headers = {name: call.headers[sent] for sent, name in _CONTENT_HEADERS.items() if sent in call.headers}
-    if keep is None:
-        return {"headers": headers, "metadata": metadata(call)}
-    merged: Document = {"headers": {**keep["headers"], **headers}}
-    return {**merged, "metadata": metadata(call)} if replaces else merged
+    if current is None:
+        return {"headers": headers, "metadata": requested_metadata(call)}
+    merged: Document = {"headers": {**current["headers"], **headers}}
+    return {**merged, "metadata": requested_metadata(call)} if replace_metadata else merged
 
 
-def given_access(call: Call, *, directory: bool, inherits: bool) -> Document:
-    """What a create call says about owner and access; default entries of the directory above outdo its umask."""
-    wanted: Document = {
+def requested_access(call: Call, *, directory: bool, inherits: bool) -> Document:
+    """Owner, group and ACL that a create call sets. Default entries of the directory above override its umask."""
+    access: Document = {
         kind: call.headers[f"x-ms-{kind}"] for kind in ("owner", "group") if f"x-ms-{kind}" in call.headers
     }
     if "x-ms-acl" in call.headers:
-        return {**wanted, **_access(call.headers["x-ms-acl"])}
+        return {**access, **_access_fields(call.headers["x-ms-acl"])}
     if "x-ms-permissions" in call.headers or ("x-ms-umask" in call.headers and not inherits):
         permissions = call.headers.get("x-ms-permissions", "0777" if directory else "0666")
-        nine = acl.symbolic(permissions, call.headers.get("x-ms-umask", "0027"))
-        return {**wanted, "permissions": nine, "acl": acl.of_permissions(nine)}
-    return wanted
+        symbolic = acl.symbolic_permissions(permissions, call.headers.get("x-ms-umask", "0027"))
+        return {**access, "permissions": symbolic, "acl": acl.from_permissions(symbolic)}
+    return access
 
 
-def wanted_access(call: Call, found: Document, mode: str = "set") -> Document:
-    """What a set-access-control call makes of a path."""
-    wanted: Document = {
+def changed_access(call: Call, path: Document, mode: str = "set") -> Document:
+    """Owner, group and ACL of a path after a set-access-control call."""
+    access: Document = {
         kind: call.headers[f"x-ms-{kind}"] for kind in ("owner", "group") if f"x-ms-{kind}" in call.headers
     }
     if "x-ms-acl" in call.headers:
-        return {**wanted, **_access(acl.changed(str(found["acl"]), call.headers["x-ms-acl"], mode))}
+        return {**access, **_access_fields(acl.apply_change(str(path["acl"]), call.headers["x-ms-acl"], mode))}
     if "x-ms-permissions" in call.headers:
-        nine = acl.symbolic(call.headers["x-ms-permissions"])
-        return {**wanted, "permissions": nine, "acl": acl.of_permissions(nine)}
-    return wanted
+        symbolic = acl.symbolic_permissions(call.headers["x-ms-permissions"])
+        return {**access, "permissions": symbolic, "acl": acl.from_permissions(symbolic)}
+    return access
 
 
-def _access(entries: str) -> Document:
-    text = acl.changed("", entries, "set")
-    return {"acl": text, "permissions": acl.permissions_of(text)}
+def _access_fields(entries: str) -> Document:
+    """An ACL with the permissions that follow from it."""
+    full_acl = acl.apply_change("", entries, "set")
+    return {"acl": full_acl, "permissions": acl.to_permissions(full_acl)}
 
 
-def path_headers(world: World, found: Document, action: str) -> dict[str, str]:
-    """Headers of a HEAD or GET: all, the status alone, or who may use it."""
-    whose = {
-        "x-ms-owner": str(found["owner"]),
-        "x-ms-group": str(found["group"]),
-        "x-ms-permissions": str(found["permissions"]),
+def path_headers(world: World, path: Document, action: str) -> dict[str, str]:
+    """Headers of a HEAD or GET: all, without metadata (`getstatus`), or access control only."""
+    access = {
+        "x-ms-owner": str(path["owner"]),
+        "x-ms-group": str(path["group"]),
+        "x-ms-permissions": str(path["permissions"]),
     }
     if action == "getaccesscontrol":
-        return {**path_answers.stamps(found), **whose, "x-ms-acl": str(found["acl"])}
-    kind = {"x-ms-resource-type": "directory" if found["directory"] else "file"}
-    size = {"Content-Length": str(found["size"])}
-    shown = {**path_answers.properties(world, found), **size, **kind, **whose}
-    return shown if action == "getstatus" else {**shown, **metadata_header(found)}
-
-
-def filesystem_headers(document: Document) -> dict[str, str]:
-    """ETag and Last-Modified."""
-    return path_answers.stamps(as_path(document))
-
-
-def as_path(document: Document) -> Document:
-    """A container as conditions look at it."""
-    return {**document, "modified": datetime.fromisoformat(document["lastModified"]).timestamp()}
+        return {**path_responses.validators(path), **access, "x-ms-acl": str(path["acl"])}
+    kind = {"x-ms-resource-type": "directory" if path["directory"] else "file"}
+    size = {"Content-Length": str(path["size"])}
+    headers = {**path_responses.property_headers(world, path), **size, **kind, **access}
+    return headers if action == "getstatus" else {**headers, **metadata_header(path)}
 
 
 def filesystem_entry(document: Document) -> dict[str, str]:
-    """A line of the list of filesystems."""
-    changed = datetime.fromisoformat(document["lastModified"])
-    return {"name": document["name"], "lastModified": http_date(changed), "etag": document["etag"]}
+    """One filesystem in a list."""
+    last_modified = datetime.fromisoformat(document["lastModified"])
+    return {"name": document["name"], "lastModified": http_date(last_modified), "etag": document["etag"]}
 
 
-def path_entry(found: Document) -> dict[str, str]:
-    """A line of the list of paths: strings throughout, `isDirectory` for directories only, the etag bare."""
-    kind = {"isDirectory": "true"} if found["directory"] else {}
+def path_entry(path: Document) -> dict[str, str]:
+    """One path in a list: all values are strings, `isDirectory` is for directories only, the etag is unquoted."""
+    kind = {"isDirectory": "true"} if path["directory"] else {}
     return {
-        "contentLength": str(found["size"]),
-        "creationTime": _filetime(found["created"]),
-        **({"expiryTime": _filetime(found["expires"])} if found.get("expires") else {}),
-        "etag": str(found["etag"]).strip('"'),
-        "group": found["group"],
+        "contentLength": str(path["size"]),
+        "creationTime": _filetime(path["created"]),
+        **({"expiryTime": _filetime(path["expires"])} if path.get("expires") else {}),
+        "etag": str(path["etag"]).strip('"'),
+        "group": path["group"],
         **kind,
-        "lastModified": path_answers.moment(found["modified"]),
-        "name": found["name"],
-        "owner": found["owner"],
-        "permissions": found["permissions"],
+        "lastModified": path_responses.epoch_http_date(path["modified"]),
+        "name": path["name"],
+        "owner": path["owner"],
+        "permissions": path["permissions"],
     }
 
 
 def _filetime(epoch_seconds: float) -> str:
-    """Ticks of 100 ns since 1601."""
+    """An epoch time as a Windows file time: ticks of 100 ns since 1601."""
     return str(int((epoch_seconds + _FILETIME_EPOCH_SECONDS) * 10_000_000))
 
 
-def direct_children(found: list[Document], top: Place) -> list[Document]:
-    """What lies in a directory itself; in a flat account a directory may exist by its contents alone."""
-    depth = len(top.path) + 1 if top.path else 0
+def direct_children(paths: list[Document], directory: PathAddress) -> list[Document]:
+    """The paths directly in a directory. In a flat account a directory may exist by its contents alone."""
+    depth = len(directory.path) + 1 if directory.path else 0
     children: dict[str, Document] = {}
-    for each in found:
-        first, slash, _ = str(each["name"])[depth:].partition("/")
-        name = str(each["name"])[:depth] + first
+    for path in paths:
+        first, slash, _ = str(path["name"])[depth:].partition("/")
+        name = str(path["name"])[:depth] + first
         if slash:
-            children.setdefault(name, {**each, "name": name, "directory": True, "size": 0})
+            children.setdefault(name, {**path, "name": name, "directory": True, "size": 0})
         else:
-            children[name] = each
+            children[name] = path
     return [children[name] for name in sorted(children)]
 
 
-def begun(call: Call, found: list[Document], top: Place) -> list[Document]:
-    """From `beginFrom` on, a path below the directory; only one level of it where the list has one.
+def from_first_name(call: Call, paths: list[Document], directory: PathAddress) -> list[Document]:
+    """The paths from `beginFrom` on, which is relative to the directory. It has one level in a list of one level.
 
     https://learn.microsoft.com/rest/api/storageservices/datalakestoragegen2/path/list
     """
     first = call.query.get("beginfrom", "").strip("/")
-    if "/" in first and not flag(call, "recursive"):
+    if "/" in first and not is_true(call, "recursive"):
         raise invalid_query("beginFrom", first)
-    start = f"{top.path}/{first}" if top.path else first
-    return [document for document in found if not first or str(document["name"]) >= start]
+    start = f"{directory.path}/{first}" if directory.path else first
+    return [path for path in paths if not first or str(path["name"]) >= start]
 
 
 def page(
-    call: Call, found: list[Document], *, size: str = "maxResults", most: int = _PAGE
+    call: Call, documents: list[Document], *, size: str = "maxResults", maximum: int = _MAX_PAGE_SIZE
 ) -> tuple[list[Document], dict[str, str]]:
-    """One page, by name, and the header that leads to the next; `size` is the query item that limits it."""
-    limit = min(number(call.query.get(size.lower(), str(most)), size), most)
+    """A page by name, and the header with the next page's continuation. `size` is the query parameter of its limit."""
+    limit = min(parse_int(call.query.get(size.lower(), str(maximum)), size), maximum)
     if limit < 1:
         raise invalid_query(size, str(limit))
-    after = _unmark(call.query.get("continuation", ""))
-    rest = [document for document in found if not after or str(document["name"]) > after]
+    token = call.query.get("continuation", "")
+    after = decode_marker(token, invalid_query("continuation", token))
+    rest = [document for document in documents if not after or str(document["name"]) > after]
     if len(rest) <= limit:
         return rest, {}
-    return rest[:limit], {"x-ms-continuation": _mark(str(rest[limit - 1]["name"]))}
-
-
-def _mark(name: str) -> str:
-    return base64.b64encode(name.encode()).decode()
-
-
-def _unmark(token: str) -> str:
-    try:
-        return base64.b64decode(token, validate=True).decode()
-    except ValueError as wrong:
-        raise invalid_query("continuation", token) from wrong
+    return rest[:limit], {"x-ms-continuation": encode_marker(str(rest[limit - 1]["name"]))}

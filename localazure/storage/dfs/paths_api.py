@@ -1,4 +1,4 @@
-"""Data Lake Storage (`*.dfs.core.windows.net`): filesystems and paths, on the containers and paths that Blob shares.
+"""Data Lake Storage (`*.dfs.core.windows.net`): filesystems and paths, on the same data as the Blob endpoint.
 
 https://learn.microsoft.com/rest/api/storageservices/data-lake-storage-gen2
 """
@@ -12,16 +12,18 @@ from urllib.parse import unquote, urlsplit
 from localazure.app.call import AzureError, Call, Reply
 from localazure.app.service import Service
 from localazure.storage.data import blob_tiers, conditions, containers, path_expiry, paths, shared_access
-from localazure.storage.data.path_answers import (
+from localazure.storage.data.path_responses import (
+    as_path,
     change_lease,
-    content,
-    first_lease,
+    container_validators,
+    content_response,
+    initial_lease,
     invalid_header,
-    leased_meanwhile,
-    stamps,
-    versioned,
+    validators,
+    with_lease_action,
+    with_version_header,
 )
-from localazure.storage.data.paths import Place
+from localazure.storage.data.paths import PathAddress
 from localazure.storage.data.storage_access import (
     ADD,
     BLOBS,
@@ -29,13 +31,13 @@ from localazure.storage.data.storage_access import (
     DELETE,
     MOVE,
     READ,
-    SUPER,
+    RUN_AS_SUPER_USER,
     WRITE,
-    Visit,
-    visit,
+    AuthorizedRequest,
+    authorize,
 )
 from localazure.storage.dfs import dfs_wire
-from localazure.storage.dfs.dfs_wire import flag, not_found, position
+from localazure.storage.dfs.dfs_wire import is_true, not_found, requested_position
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,285 +46,324 @@ if TYPE_CHECKING:
     from localazure.app.store import Document
 
 SERVICE = Service(name="dfs", hosts=("*.dfs.core.windows.net",), render=dfs_wire.render)
-_WHY = "bearer token (RBAC on the container) or Shared Key, both decided by storage_access.visit"
+_WHY = "bearer token (RBAC on the container) or Shared Key, both decided by storage_access.authorize"
 
 
-def _on(method: str, path: str, **query: str) -> Callable[[Handler], Handler]:
+def _route(method: str, path: str, **query: str) -> Callable[[Handler], Handler]:
+    """A decorator that registers a handler and adds the version header to its answers."""
     register = SERVICE.route(method, path, action=None, why=_WHY, when=query)
-    return lambda handler: register(versioned(handler)) and handler
+    return lambda handler: register(with_version_header(handler)) and handler
 
 
-@_on("GET", "/", resource="account")
+@_route("GET", "/", resource="account")
 def list_filesystems(call: Call) -> Reply:
-    """Names with prefix and pages."""
-    at = visit(call, f"{CONTAINERS}/read", control=True)
+    """List the filesystems by prefix, in pages."""
+    request = authorize(call, f"{CONTAINERS}/read", control=True)
     prefix = call.query.get("prefix", "")
-    found = [d for d in containers.listing(at.world, at.name) if d["name"].startswith(prefix)]
-    page, headers = dfs_wire.page(call, found)
-    return Reply(body={"filesystems": [dfs_wire.filesystem_entry(d) for d in page]}, headers=headers)
+    matching = [
+        filesystem
+        for filesystem in containers.list_containers(request.world, request.account_name)
+        if filesystem["name"].startswith(prefix)
+    ]
+    page, headers = dfs_wire.page(call, matching)
+    return Reply(body={"filesystems": [dfs_wire.filesystem_entry(filesystem) for filesystem in page]}, headers=headers)
 
 
-@_on("PUT", "/{container}", resource="filesystem")
+@_route("PUT", "/{container}", resource="filesystem")
 def create_filesystem(call: Call) -> Reply:
-    """201, or 409 FilesystemAlreadyExists."""
-    at = visit(call, f"{CONTAINERS}/write", control=True)
-    made = containers.create(at.world, at.name, at.container, metadata=dfs_wire.metadata(call))
-    return Reply(status=201, headers=dfs_wire.filesystem_headers(made) | _namespace(at))
+    """Create a filesystem: 201, or 409 FilesystemAlreadyExists."""
+    request = authorize(call, f"{CONTAINERS}/write", control=True)
+    filesystem = containers.create(
+        request.world, request.account_name, request.container_name, metadata=dfs_wire.requested_metadata(call)
+    )
+    return Reply(status=201, headers=container_validators(filesystem) | _namespace_header(request))
 
 
-@_on("HEAD", "/{container}", resource="filesystem")
+@_route("HEAD", "/{container}", resource="filesystem")
 def get_filesystem(call: Call) -> Reply:
-    """Its properties; also how clients learn whether the namespace is hierarchical."""
-    at = visit(call, f"{CONTAINERS}/read", control=True)
-    found = containers.get(at.world, at.name, at.container)
-    return Reply(headers=dfs_wire.filesystem_headers(found) | dfs_wire.metadata_header(found) | _namespace(at))
+    """Properties of a filesystem; clients also learn here whether the namespace is hierarchical."""
+    request = authorize(call, f"{CONTAINERS}/read", control=True)
+    filesystem = containers.get(request.world, request.account_name, request.container_name)
+    return Reply(
+        headers=container_validators(filesystem) | dfs_wire.metadata_header(filesystem) | _namespace_header(request)
+    )
 
 
-@_on("PATCH", "/{container}", resource="filesystem")
+@_route("PATCH", "/{container}", resource="filesystem")
 def set_filesystem_properties(call: Call) -> Reply:
-    """Replace the metadata."""
-    at = visit(call, f"{CONTAINERS}/write", control=True)
-    found = containers.get(at.world, at.name, at.container)
-    conditions.check_write(call.headers, dfs_wire.as_path(found), dfs_wire.path_exists())
-    changed = containers.put(at.world, {**found, "metadata": dfs_wire.metadata(call)})
-    return Reply(headers=dfs_wire.filesystem_headers(changed))
+    """Replace the metadata of a filesystem."""
+    request = authorize(call, f"{CONTAINERS}/write", control=True)
+    filesystem = containers.get(request.world, request.account_name, request.container_name)
+    conditions.check_write(call.headers, as_path(filesystem), dfs_wire.path_exists())
+    updated = containers.put(request.world, {**filesystem, "metadata": dfs_wire.requested_metadata(call)})
+    return Reply(headers=container_validators(updated))
 
 
-@_on("DELETE", "/{container}", resource="filesystem")
+@_route("DELETE", "/{container}", resource="filesystem")
 def delete_filesystem(call: Call) -> Reply:
-    """With all that is in it."""
-    at = visit(call, f"{CONTAINERS}/delete", control=True)
-    found = containers.get(at.world, at.name, at.container)
-    conditions.check_write(call.headers, dfs_wire.as_path(found), dfs_wire.path_exists())
-    containers.delete(at.world, at.name, at.container, lease_id=call.headers.get("x-ms-lease-id"))
+    """Delete a filesystem with everything in it: 202."""
+    request = authorize(call, f"{CONTAINERS}/delete", control=True)
+    filesystem = containers.get(request.world, request.account_name, request.container_name)
+    conditions.check_write(call.headers, as_path(filesystem), dfs_wire.path_exists())
+    containers.delete(
+        request.world, request.account_name, request.container_name, lease_id=call.headers.get("x-ms-lease-id")
+    )
     return Reply(status=202)
 
 
-@_on("GET", "/{container}", resource="filesystem")
+@_route("GET", "/{container}", resource="filesystem")
 def list_paths(call: Call) -> Reply:
-    """Below a directory, recursively or not, in pages; sizes and flags are strings, as Azure has them."""
-    at = visit(call, READ)
-    containers.get(at.world, at.name, at.container)
-    top = at.place.beside(call.query.get("directory", ""))
-    if top.path and paths.find(at.world, top) is None and not any(paths.below(at.world, top)):
+    """List the paths below a directory, recursively or not, in pages."""
+    request = authorize(call, READ)
+    containers.get(request.world, request.account_name, request.container_name)
+    directory = request.address.with_path(call.query.get("directory", ""))
+    if (
+        directory.path
+        and paths.find(request.world, directory) is None
+        and not any(paths.list_below(request.world, directory))
+    ):
         raise not_found()
-    found = [d for d in paths.below(at.world, top) if d["size"] or d["directory"] or d["content"]]
-    if not flag(call, "recursive"):
-        found = dfs_wire.direct_children(found, top)
-    found = dfs_wire.begun(call, found, top)
-    page, headers = dfs_wire.page(call, found)
-    return Reply(body={"paths": [dfs_wire.path_entry(d) for d in page]}, headers=headers)
+    listed = [
+        path
+        for path in paths.list_below(request.world, directory)
+        if path["size"] or path["directory"] or path["content"]
+    ]
+    if not is_true(call, "recursive"):
+        listed = dfs_wire.direct_children(listed, directory)
+    listed = dfs_wire.from_first_name(call, listed, directory)
+    page, headers = dfs_wire.page(call, listed)
+    return Reply(body={"paths": [dfs_wire.path_entry(path) for path in page]}, headers=headers)
 
 
-@_on("PUT", "/{container}/{path:path}")
+@_route("PUT", "/{container}/{path:path}")
 def create_path(call: Call) -> Reply:
-    """A file, a directory, or, with x-ms-rename-source, what another path was."""
+    """Create a file or directory, or with x-ms-rename-source rename another path."""
     if "x-ms-rename-source" in call.headers:
-        return _rename(call)
-    at, old = _writable(call)
+        return _rename_path(call)
+    request, existing = _authorize_write(call)
     kind = call.query.get("resource", "")
     if kind not in {"file", "directory"}:
         raise dfs_wire.invalid_query("resource", kind)
-    conditions.check_write(call.headers, old, dfs_wire.path_exists())
-    conditions.check_lease(at.world, call.headers, old)
-    inherits = "default:" in paths.above(at.world, at.place)["acl"]
-    access = dfs_wire.given_access(call, directory=kind == "directory", inherits=inherits)
-    expires = path_expiry.asked(call, at.world.clock.timestamp())
-    values = {**dfs_wire.given(call), **access, **first_lease(call), **expires}
-    make = paths.make_file if kind == "file" else paths.make_directory
-    made = make(at.world, at.place, at.who, values)
-    return Reply(status=201, headers={**stamps(made), "x-ms-request-server-encrypted": "true"})
+    conditions.check_write(call.headers, existing, dfs_wire.path_exists())
+    conditions.check_lease(request.world, call.headers, existing)
+    inherits = "default:" in paths.nearest_directory(request.world, request.address)["acl"]
+    access = dfs_wire.requested_access(call, directory=kind == "directory", inherits=inherits)
+    expires = path_expiry.requested_expiry(call, request.world.clock.timestamp())
+    values = {**dfs_wire.requested_values(call), **access, **initial_lease(call), **expires}
+    create = paths.create_or_replace_file if kind == "file" else paths.create_or_update_directory
+    path = create(request.world, request.address, request.caller_id, values)
+    return Reply(status=201, headers={**validators(path), "x-ms-request-server-encrypted": "true"})
 
 
-def _writable(call: Call) -> tuple[Visit, Document | None]:
-    """The caller's visit and what is there: adding needs less than overwriting."""
-    at = visit(call, WRITE, ADD)
-    containers.get(at.world, at.name, at.container)
-    dfs_wire.check_name(at.place)
-    old = paths.find(at.world, at.place)
-    if old is not None:
-        visit(call, WRITE)
-    return at, old
+def _authorize_write(call: Call) -> tuple[AuthorizedRequest, Document | None]:
+    """The authorized request and the path that it would overwrite. Adding needs less than overwriting."""
+    request = authorize(call, WRITE, ADD)
+    containers.get(request.world, request.account_name, request.container_name)
+    dfs_wire.check_path_name(request.address)
+    existing = paths.find(request.world, request.address)
+    if existing is not None:
+        authorize(call, WRITE)
+    return request, existing
 
 
-def _rename(call: Call) -> Reply:
-    """A move within the account: https://learn.microsoft.com/rest/api/storageservices/datalakestoragegen2/path/create."""
-    at, old = _writable(call)
-    source, moving = _source(call, at)
-    conditions.check_write(call.headers, moving, dfs_wire.path_exists(), prefix="x-ms-source-")
-    conditions.check_write(call.headers, old, dfs_wire.path_exists())
-    conditions.check_lease(at.world, call.headers, old)
-    held = {"x-ms-lease-id": call.headers.get("x-ms-source-lease-id", "")}
-    conditions.check_lease(at.world, held, moving)
-    moved = moving
-    if source.key != at.place.key:
-        _check_target(at, source, moving, old)
-        moved = paths.rename(at.world, source, at.place)
+def _rename_path(call: Call) -> Reply:
+    """Rename a path within the account.
+
+    https://learn.microsoft.com/rest/api/storageservices/datalakestoragegen2/path/create
+    """
+    request, existing = _authorize_write(call)
+    source, path = _rename_source(call, request)
+    conditions.check_write(call.headers, path, dfs_wire.path_exists(), prefix="x-ms-source-")
+    conditions.check_write(call.headers, existing, dfs_wire.path_exists())
+    conditions.check_lease(request.world, call.headers, existing)
+    source_lease = {"x-ms-lease-id": call.headers.get("x-ms-source-lease-id", "")}
+    conditions.check_lease(request.world, source_lease, path)
+    renamed = path
+    if source.key != request.address.key:
+        _check_rename_target(request, source, path, existing)
+        renamed = paths.rename(request.world, source, request.address)
         if "x-ms-properties" in call.headers:
-            moved = paths.put(at.world, at.place, {**moved, "metadata": dfs_wire.metadata(call)})
-    return Reply(status=201, headers={**stamps(moved), "x-ms-request-server-encrypted": "true"})
+            renamed = paths.put(
+                request.world, request.address, {**renamed, "metadata": dfs_wire.requested_metadata(call)}
+            )
+    return Reply(status=201, headers={**validators(renamed), "x-ms-request-server-encrypted": "true"})
 
 
-def _source(call: Call, at: Visit) -> tuple[Place, Document]:
-    named = unquote(urlsplit(call.headers["x-ms-rename-source"]).path).strip("/")
-    container, _, path = named.partition("/")
+def _rename_source(call: Call, request: AuthorizedRequest) -> tuple[PathAddress, Document]:
+    """The address and document of a rename's source; 404 SourcePathNotFound."""
+    source_path = unquote(urlsplit(call.headers["x-ms-rename-source"]).path).strip("/")
+    container, _, path = source_path.partition("/")
     if not path.strip("/"):
-        raise invalid_header("x-ms-rename-source", named)
-    source = Place(account=at.name, container=container, path=path.strip("/"))
-    moving = paths.find(at.world, source)
-    visit(replace(call, params={"container": container, "path": path}), MOVE, DELETE)
-    if moving is None:
+        raise invalid_header("x-ms-rename-source", source_path)
+    source = PathAddress(account=request.account_name, container=container, path=path.strip("/"))
+    document = paths.find(request.world, source)
+    authorize(replace(call, params={"container": container, "path": path}), MOVE, DELETE)
+    if document is None:
         raise AzureError(
             status=404, code="SourcePathNotFound", message="The source path for a rename operation does not exist."
         )
-    return source, moving
+    return source, document
 
 
-def _check_target(at: Visit, source: Place, moving: Document, old: Document | None) -> None:
-    if at.place.key.startswith(source.key + "/"):
+def _check_rename_target(
+    request: AuthorizedRequest, source: PathAddress, path: Document, existing: Document | None
+) -> None:
+    """404 or 409 if the source cannot be moved to the target."""
+    if request.address.key.startswith(source.key + "/"):
         raise dfs_wire.error(409, "InvalidRenameSourcePath")
-    above = paths.find(at.world, at.place.parent)
-    if at.is_hierarchical and (above is None or not above["directory"]):
+    parent = paths.find(request.world, request.address.parent)
+    if request.is_hierarchical and (parent is None or not parent["directory"]):
         raise dfs_wire.error(404, "RenameDestinationParentPathNotFound")
-    if old is not None and old["directory"] != moving["directory"]:
+    if existing is not None and existing["directory"] != path["directory"]:
         raise dfs_wire.error(409, "InvalidSourceOrDestinationResourceType")
-    if old is not None and any(paths.below(at.world, at.place)):
+    if existing is not None and any(paths.list_below(request.world, request.address)):
         raise dfs_wire.path_exists()
 
 
-def _present(call: Call, *actions: str) -> tuple[Visit, Document]:
-    at = visit(call, *actions)
-    containers.get(at.world, at.name, at.container)
-    found = paths.find(at.world, at.place)
-    if found is None:
+def _require_path(call: Call, *actions: str) -> tuple[AuthorizedRequest, Document]:
+    """The authorized request and its path; 404 PathNotFound."""
+    request = authorize(call, *actions)
+    containers.get(request.world, request.account_name, request.container_name)
+    path = paths.find(request.world, request.address)
+    if path is None:
         raise not_found()
-    return at, found
+    return request, path
 
 
-@_on("PATCH", "/{container}/{path:path}", action="append")
+@_route("PATCH", "/{container}/{path:path}", action="append")
 def append_data(call: Call) -> Reply:
-    """Bytes at a position, not readable before a flush."""
-    at, found = _present(call, WRITE, ADD)
-    found = leased_meanwhile(call, found)
-    if found["directory"]:
+    """Append bytes at a position; they are not readable before a flush."""
+    request, path = _require_path(call, WRITE, ADD)
+    path = with_lease_action(call, path)
+    if path["directory"]:
         raise dfs_wire.error(409, "PathConflict")
     dfs_wire.check_body(call)
-    kept = paths.append(at.world, at.place, found, position(call), call.body)
-    if flag(call, "flush"):
-        kept = _flush(at, kept, position(call) + len(call.body))
-        return Reply(status=202, headers={**stamps(kept), "x-ms-request-server-encrypted": "true"})
+    appended = paths.append(request.world, request.address, path, requested_position(call), call.body)
+    if is_true(call, "flush"):
+        appended = _flush(request, appended, requested_position(call) + len(call.body))
+        return Reply(status=202, headers={**validators(appended), "x-ms-request-server-encrypted": "true"})
     return Reply(status=202, headers={"x-ms-request-server-encrypted": "true"})
 
 
-@_on("PATCH", "/{container}/{path:path}", action="flush")
+@_route("PATCH", "/{container}/{path:path}", action="flush")
 def flush_data(call: Call) -> Reply:
-    """Make appended bytes the file's; they must reach to the given position without a gap."""
-    at, found = _present(call, WRITE, ADD)
-    conditions.check_write(call.headers, found, dfs_wire.path_exists())
-    found = leased_meanwhile(call, found)
-    if found["directory"]:
+    """Flush appended bytes, which must reach to the position without a gap."""
+    request, path = _require_path(call, WRITE, ADD)
+    conditions.check_write(call.headers, path, dfs_wire.path_exists())
+    path = with_lease_action(call, path)
+    if path["directory"]:
         raise dfs_wire.error(409, "PathConflict")
-    changed = _flush(at, {**found, **dfs_wire.given(call, keep=found)}, position(call))
-    return Reply(headers={**stamps(changed), "x-ms-request-server-encrypted": "true"})
+    flushed = _flush(request, {**path, **dfs_wire.requested_values(call, current=path)}, requested_position(call))
+    return Reply(headers={**validators(flushed), "x-ms-request-server-encrypted": "true"})
 
 
-def _flush(at: Visit, found: Document, end: int) -> Document:
-    reached = paths.reaches(at.world, found)
-    keeps = flag(at.call, "retainUncommittedData")
-    if reached is None or end < found["size"] or (reached < end if keeps else reached != end):
+def _flush(request: AuthorizedRequest, path: Document, end: int) -> Document:
+    """Commit a file at this size; bytes beyond stay pending on request. 400 InvalidFlushPosition."""
+    flushable = paths.flushable_size(request.world, path)
+    retain = is_true(request.call, "retainUncommittedData")
+    if flushable is None or end < path["size"] or (flushable < end if retain else flushable != end):
         raise dfs_wire.error(400, "InvalidFlushPosition")
-    changed = paths.commit(at.world, at.place, found, end)
-    beyond = [[max(start, end), start + length - max(start, end), since] for start, length, since in found["pending"]]
-    rest = [piece for piece in beyond if keeps and piece[1] > 0]
-    return paths.keep(at.world, at.place, {**changed, "pending": rest}) if rest else changed
+    committed = paths.commit(request.world, request.address, path, end)
+    beyond = [[max(start, end), start + length - max(start, end), since] for start, length, since in path["pending"]]
+    rest = [part for part in beyond if retain and part[1] > 0]
+    return paths.put_keeping_etag(request.world, request.address, {**committed, "pending": rest}) if rest else committed
 
 
-@_on("PATCH", "/{container}/{path:path}", action="setproperties")
+@_route("PATCH", "/{container}/{path:path}", action="setproperties")
 def set_properties(call: Call) -> Reply:
-    """Replace metadata and the content headers that are given."""
-    at, found = _present(call, WRITE)
-    conditions.check_write(call.headers, found, dfs_wire.path_exists())
-    conditions.check_lease(at.world, call.headers, found)
-    changed = paths.put(at.world, at.place, {**found, **dfs_wire.given(call, keep=found, replaces=True)})
-    return Reply(headers=stamps(changed))
+    """Replace the metadata, and the content headers that are sent."""
+    request, path = _require_path(call, WRITE)
+    conditions.check_write(call.headers, path, dfs_wire.path_exists())
+    conditions.check_lease(request.world, call.headers, path)
+    updated = paths.put(
+        request.world, request.address, {**path, **dfs_wire.requested_values(call, current=path, replace_metadata=True)}
+    )
+    return Reply(headers=validators(updated))
 
 
-@_on("PATCH", "/{container}/{path:path}", action="setaccesscontrol")
+@_route("PATCH", "/{container}/{path:path}", action="setaccesscontrol")
 def set_access_control(call: Call) -> Reply:
-    """Owner, group, permissions or the list; only the owner and the super user may."""
-    at, found = _owned(call)
-    conditions.check_write(call.headers, found, dfs_wire.path_exists())
-    conditions.check_lease(at.world, call.headers, found)
-    changed = paths.put(at.world, at.place, {**found, **dfs_wire.wanted_access(call, found)})
-    return Reply(headers=stamps(changed))
+    """Set owner, group, permissions or ACL; only the owner and a super user may."""
+    request, path = _authorize_owner(call)
+    conditions.check_write(call.headers, path, dfs_wire.path_exists())
+    conditions.check_lease(request.world, call.headers, path)
+    updated = paths.put(request.world, request.address, {**path, **dfs_wire.changed_access(call, path)})
+    return Reply(headers=validators(updated))
 
 
-@_on("PATCH", "/{container}/{path:path}", action="setaccesscontrolrecursive")
+@_route("PATCH", "/{container}/{path:path}", action="setaccesscontrolrecursive")
 def set_access_control_recursive(call: Call) -> Reply:
-    """The same for all below, in batches of 2,000 or fewer; `mode` is set, modify or remove."""
-    at, found = _owned(call)
-    batch, headers = dfs_wire.page(call, [found, *paths.below(at.world, at.place)], size="maxRecords", most=2000)
-    for each in batch:
-        wanted = dfs_wire.wanted_access(call, each, call.query.get("mode", "set").lower())
-        paths.put(at.world, at.place.beside(str(each["name"])), {**each, **wanted})
-    directories = sum(bool(each["directory"]) for each in batch)
+    """Set, modify or remove ACL entries of a directory and everything below it, in batches of 2,000."""
+    request, directory = _authorize_owner(call)
+    batch, headers = dfs_wire.page(
+        call, [directory, *paths.list_below(request.world, request.address)], size="maxRecords", maximum=2000
+    )
+    for path in batch:
+        access = dfs_wire.changed_access(call, path, call.query.get("mode", "set").lower())
+        paths.put(request.world, request.address.with_path(str(path["name"])), {**path, **access})
+    directories = sum(bool(path["directory"]) for path in batch)
     counts = {"directoriesSuccessful": directories, "filesSuccessful": len(batch) - directories}
     return Reply(body={**counts, "failureCount": 0, "failedEntries": []}, headers=headers)
 
 
-def _owned(call: Call) -> tuple[Visit, Document]:
-    at, found = _present(call)
-    if not at.is_hierarchical:
+def _authorize_owner(call: Call) -> tuple[AuthorizedRequest, Document]:
+    """The authorized request and its path, for the owner or a super user of a hierarchical account."""
+    request, path = _require_path(call)
+    if not request.is_hierarchical:
         raise dfs_wire.error(400, "HierarchicalNamespaceNotEnabled")
-    if at.who != found["owner"]:
-        visit(call, SUPER, f"{BLOBS}/manageOwnership/action", f"{BLOBS}/modifyPermissions/action")
-    return at, found
+    if request.caller_id != path["owner"]:
+        authorize(call, RUN_AS_SUPER_USER, f"{BLOBS}/manageOwnership/action", f"{BLOBS}/modifyPermissions/action")
+    return request, path
 
 
-@_on("HEAD", "/{container}/{path:path}")
+@_route("HEAD", "/{container}/{path:path}")
 def get_properties(call: Call) -> Reply:
-    """Properties, status or access control, as `action` says."""
-    at, found = _present(call, READ)
-    conditions.check_read(call.headers, found)
-    conditions.check_lease_read(at.world, call.headers, found)
+    """Properties, status or access control of a path, by `action`."""
+    request, path = _require_path(call, READ)
+    conditions.check_read(call.headers, path)
+    conditions.check_lease_read(request.world, call.headers, path)
     action = call.query.get("action", "").lower()
-    if action == "getaccesscontrol" and not at.is_hierarchical:
+    if action == "getaccesscontrol" and not request.is_hierarchical:
         raise dfs_wire.error(400, "HierarchicalNamespaceNotEnabled")
-    return Reply(headers=dfs_wire.path_headers(at.world, found, action) | shared_access.overrides(call.query))
+    return Reply(
+        headers=dfs_wire.path_headers(request.world, path, action) | shared_access.response_header_overrides(call.query)
+    )
 
 
-@_on("GET", "/{container}/{path:path}")
+@_route("GET", "/{container}/{path:path}")
 def read_file(call: Call) -> Reply:
-    """The bytes, streamed; a range of them on demand."""
-    at, found = _present(call, READ)
-    if found["directory"]:
+    """The bytes of a file as a stream, or a range of them."""
+    request, path = _require_path(call, READ)
+    if path["directory"]:
         raise dfs_wire.error(409, "PathConflict")
-    conditions.check_read(call.headers, found)
-    conditions.check_lease_read(at.world, call.headers, found)
-    blob_tiers.check_online(at.world, found)
-    return content(call, found, dfs_wire.path_headers(at.world, found, "") | shared_access.overrides(call.query))
+    conditions.check_read(call.headers, path)
+    conditions.check_lease_read(request.world, call.headers, path)
+    blob_tiers.check_not_archived(request.world, path)
+    return content_response(
+        call, path, dfs_wire.path_headers(request.world, path, "") | shared_access.response_header_overrides(call.query)
+    )
 
 
-@_on("DELETE", "/{container}/{path:path}")
+@_route("DELETE", "/{container}/{path:path}")
 def delete_path(call: Call) -> Reply:
-    """A file, or a directory; a full one only recursively."""
-    at, found = _present(call, DELETE)
-    if not at.place.path:
+    """Delete a file or directory; a directory that is not empty only recursively."""
+    request, path = _require_path(call, DELETE)
+    if not request.address.path:
         raise dfs_wire.error(400, "InvalidUri")
-    conditions.check_write(call.headers, found, dfs_wire.path_exists())
-    conditions.check_lease(at.world, call.headers, found)
-    if any(paths.below(at.world, at.place)) and not flag(call, "recursive"):
+    conditions.check_write(call.headers, path, dfs_wire.path_exists())
+    conditions.check_lease(request.world, call.headers, path)
+    if any(paths.list_below(request.world, request.address)) and not is_true(call, "recursive"):
         raise dfs_wire.error(409, "DirectoryNotEmpty")
-    paths.remove(at.world, at.place)
+    paths.delete(request.world, request.address)
     return Reply(headers={"x-ms-delete-type-permanent": "true"})
 
 
-@_on("POST", "/{container}/{path:path}")
+@_route("POST", "/{container}/{path:path}")
 def lease_path(call: Call) -> Reply:
-    """Acquire, renew, change, release or break."""
-    at, found = _present(call, WRITE)
-    conditions.check_write(call.headers, found, dfs_wire.path_exists())
-    return change_lease(call, at.place, found)
+    """Acquire, renew, change, release or break the lease of a path."""
+    request, path = _require_path(call, WRITE)
+    conditions.check_write(call.headers, path, dfs_wire.path_exists())
+    return change_lease(call, request.address, path)
 
 
 # The root directory's path ends at the filesystem's name: no route above takes it, these hand it on.
@@ -332,8 +373,9 @@ for _method, _action, _handler in (
     ("HEAD", "getaccesscontrol", get_properties),
     ("HEAD", "getstatus", get_properties),
 ):
-    _on(_method, "/{container}", action=_action)(_handler)
+    _route(_method, "/{container}", action=_action)(_handler)
 
 
-def _namespace(at: Visit) -> dict[str, str]:
-    return {"x-ms-namespace-enabled": str(at.is_hierarchical).lower()}
+def _namespace_header(request: AuthorizedRequest) -> dict[str, str]:
+    """The header that says whether the namespace is hierarchical."""
+    return {"x-ms-namespace-enabled": str(request.is_hierarchical).lower()}

@@ -19,7 +19,7 @@ A, B, C = (f"{digit * 8}-0000-0000-0000-000000000000" for digit in "abc")
 
 
 def _held(seconds: int = 60, lease_id: str = A) -> Document:
-    return leases.acquire(leases.none(), LeaseRequest(proposed_id=lease_id, duration_seconds=seconds), 0.0, "fresh")
+    return leases.acquire(leases.no_lease(), LeaseRequest(proposed_id=lease_id, duration_seconds=seconds), 0.0, "fresh")
 
 
 def _code(step: Callable[[], object]) -> str:
@@ -29,13 +29,13 @@ def _code(step: Callable[[], object]) -> str:
 
 
 def test_a_lease_without_a_proposed_id_gets_a_fresh_one() -> None:
-    assert leases.acquire(leases.none(), LeaseRequest(duration_seconds=15), 0.0, "fresh")["id"] == "fresh"
+    assert leases.acquire(leases.no_lease(), LeaseRequest(duration_seconds=15), 0.0, "fresh")["id"] == "fresh"
 
 
 @pytest.mark.parametrize("seconds", [0, 14, 61, -2])
 def test_a_lease_lasts_15_to_60_seconds_or_for_ever(seconds: int) -> None:
     wanted = LeaseRequest(duration_seconds=seconds)
-    assert _code(lambda: leases.acquire(leases.none(), wanted, 0.0, A)) == "InvalidHeaderValue"
+    assert _code(lambda: leases.acquire(leases.no_lease(), wanted, 0.0, A)) == "InvalidHeaderValue"
     assert leases.state(_held(leases.INFINITE), 1e12) == "leased"
 
 
@@ -49,7 +49,7 @@ def test_a_held_lease_is_taken_again_by_its_own_id_only() -> None:
 def test_a_lease_is_renewed_by_its_holder_also_after_it_ran_out() -> None:
     assert leases.renew(_held(15), LeaseRequest(lease_id=A), 100.0)["expires"] == 115.0
     assert _code(lambda: leases.renew(_held(), LeaseRequest(lease_id=B), 1.0)) == "LeaseIdMismatchWithLeaseOperation"
-    free = leases.none()
+    free = leases.no_lease()
     assert _code(lambda: leases.renew(free, LeaseRequest(lease_id=A), 1.0)) == "LeaseNotPresentWithLeaseOperation"
     assert _code(lambda: leases.renew(free, LeaseRequest(), 1.0)) == "MissingRequiredHeader"
 
@@ -96,7 +96,7 @@ def test_a_breaking_lease_is_neither_renewed_nor_taken() -> None:
     ],
 )
 def test_what_is_leased_is_deleted_by_its_holder_only(held: bool, lease_id: str | None, expected: str) -> None:  # noqa: FBT001 - a parameter of the test
-    lease = _held() if held else leases.none()
-    assert _code(lambda: leases.check(lease, lease_id, 1.0)) == expected
-    leases.check(_held(), A, 1.0)
-    leases.check(leases.none(), None, 1.0)
+    lease = _held() if held else leases.no_lease()
+    assert _code(lambda: leases.check_lease_id(lease, lease_id, 1.0)) == expected
+    leases.check_lease_id(_held(), A, 1.0)
+    leases.check_lease_id(leases.no_lease(), None, 1.0)
