@@ -1,4 +1,4 @@
-"""What tests of the data planes begin with: a storage account, clients of it, and grants on it."""
+"""A storage account for tests of the data planes, clients of it, and role assignments on it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OWNER, CONTRIBUTOR, READER = (
 
 @dataclass(frozen=True, kw_only=True)
 class Lake:
-    """One storage account."""
+    """One storage account with its endpoints."""
 
     azure: LocalAzure
     id: str
@@ -42,12 +42,12 @@ class Lake:
         return f"https://{self.name}.blob.core.windows.net"
 
     def files(self) -> Any:  # the SDK's types are partly unknown
-        """The official client, signed in as the operator."""
-        return DataLakeServiceClient(self.dfs, credential=credential(self.azure), retry_total=0)
+        """A Data Lake client, signed in as the operator."""
+        return DataLakeServiceClient(self.dfs, credential=client_credential(self.azure), retry_total=0)
 
     def blobs(self, key: str = "") -> Any:
-        """The same for blobs, or signed in with the account's key."""
-        return BlobServiceClient(self.blob, credential=key or credential(self.azure), retry_total=0)
+        """A Blob client, signed in as the operator or with an account key."""
+        return BlobServiceClient(self.blob, credential=key or client_credential(self.azure), retry_total=0)
 
     def call(
         self,
@@ -58,7 +58,7 @@ class Lake:
         token: str | None = None,
         headers: dict[str, str] | None = None,
     ) -> Answer:
-        """Raw HTTP as the operator, or with another token ("" is none)."""
+        """A raw HTTPS request as the operator, or with another token ("" is none)."""
         sent = {"x-ms-version": "2025-01-05", **(headers or {})}
         if method in {"PUT", "PATCH", "POST"} and body is None:
             sent.setdefault("Content-Length", "0")
@@ -66,16 +66,16 @@ class Lake:
         return self.azure.request(method, url, body, headers=sent, token=bearer)
 
     def grant(self, role: str, principal: str = OPERATOR, scope: str = "") -> str:
-        """A role on the account, or below it; the assignment's id."""
-        return grant(self.azure, scope or self.id, role, principal)
+        """Assign a role on the account, or at another scope; the assignment's id."""
+        return assign_role(self.azure, scope or self.id, role, principal)
 
-    def container(self, name: str) -> str:
+    def container_id(self, name: str) -> str:
         """The resource id of a container."""
         return f"{self.id}/blobServices/default/containers/{name}"
 
 
-def make(azure: LocalAzure, name: str = "testlake1", *, role: str = OWNER, **properties: Any) -> Lake:
-    """A new account with hierarchical namespace; the operator gets the role on it."""
+def create_lake(azure: LocalAzure, name: str = "testlake1", *, role: str = OWNER, **properties: Any) -> Lake:
+    """Create an account with a hierarchical namespace; the operator gets the role on it."""
     group = f"{azure.subscription}/resourceGroups/flink-platform"
     lake = Lake(azure=azure, id=f"{group}/providers/Microsoft.Storage/storageAccounts/{name}", name=name)
     body = {
@@ -84,8 +84,8 @@ def make(azure: LocalAzure, name: str = "testlake1", *, role: str = OWNER, **pro
         "sku": {"name": "Standard_LRS"},
         "properties": {"isHnsEnabled": True, **properties},
     }
-    answer = azure.request("PUT", f"{ARM}{lake.id}?api-version=2023-05-01", body)
-    assert answer.status in {200, 201, 202}, answer.body
+    response = azure.request("PUT", f"{ARM}{lake.id}?api-version=2023-05-01", body)
+    assert response.status in {200, 201, 202}, response.body
     azure.advance(60)
     assert azure.request("GET", f"{ARM}{lake.id}?api-version=2023-05-01").status == 200
     if role:
@@ -93,35 +93,35 @@ def make(azure: LocalAzure, name: str = "testlake1", *, role: str = OWNER, **pro
     return lake
 
 
-def grant(azure: LocalAzure, scope: str, role: str, principal: str) -> str:
-    """A role assignment's id."""
+def assign_role(azure: LocalAzure, scope: str, role: str, principal: str) -> str:
+    """Assign a role; the assignment's id."""
     assignment = (
         f"{scope}/providers/Microsoft.Authorization/roleAssignments/{uuid.uuid5(uuid.UUID(principal), scope + role)}"
     )
     definition = f"{azure.subscription}/providers/Microsoft.Authorization/roleDefinitions/{role}"
-    wanted = {"roleDefinitionId": definition, "principalId": principal, "principalType": "ServicePrincipal"}
-    answer = azure.request("PUT", f"{ARM}{assignment}?api-version=2022-04-01", {"properties": wanted})
-    assert answer.status == 201, answer.body
+    properties = {"roleDefinitionId": definition, "principalId": principal, "principalType": "ServicePrincipal"}
+    response = azure.request("PUT", f"{ARM}{assignment}?api-version=2022-04-01", {"properties": properties})
+    assert response.status == 201, response.body
     return assignment
 
 
-def revoke(azure: LocalAzure, assignment: str) -> None:
-    """Take a role away."""
+def delete_assignment(azure: LocalAzure, assignment: str) -> None:
+    """Delete a role assignment."""
     assert azure.request("DELETE", f"{ARM}{assignment}?api-version=2022-04-01").status == 200
 
 
-def key_of(lake: Lake) -> str:
+def account_key(lake: Lake) -> str:
     """The account's first key."""
-    answer = lake.azure.request("POST", f"{ARM}{lake.id}/listKeys?api-version=2023-05-01")
-    return str(answer.json()["keys"][0]["value"])
+    response = lake.azure.request("POST", f"{ARM}{lake.id}/listKeys?api-version=2023-05-01")
+    return str(response.json()["keys"][0]["value"])
 
 
-def credential(azure: LocalAzure, client: tuple[str, Secret] | None = None) -> ClientSecretCredential:
-    """The operator's, or another client's."""
+def client_credential(azure: LocalAzure, client: tuple[str, Secret] | None = None) -> ClientSecretCredential:
+    """A credential of the operator, or of another client."""
     client_id, secret = client or (azure.operator_client_id, azure.operator_secret)
     return ClientSecretCredential(TENANT, client_id, secret.reveal())
 
 
-def object_id(azure: LocalAzure, client_id: str) -> str:
+def principal_id(azure: LocalAzure, client_id: str) -> str:
     """The object id of a client's service principal."""
     return str(azure.graph("GET", f"servicePrincipals(appId='{client_id}')").json()["id"])

@@ -1,4 +1,4 @@
-"""Whatever is sent to whichever route, the answer is never a 500: seeded nonsense, the same in every run."""
+"""Fuzzing: no route answers a 500, whatever is sent to it. The requests are seeded, the same in every run."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ HEADERS = re.findall(
 HOSTS = {"*.vault.azure.net": "kv-one.vault.azure.net", "*.*.airflow.svc.datafactory.azure.com": ""}
 
 
-class Nonsense:
-    """Requests out of a seeded generator, aimed at things that exist where their name is known."""
+class Fuzzer:
+    """Random requests from a seeded generator, for existing resources where a parameter's name is known."""
 
     def __init__(self, azure: LocalAzure, seed: str) -> None:
         self.chance = random.Random(seed)  # noqa: S311 - nothing is secret in nonsense
@@ -77,9 +77,9 @@ class Nonsense:
         return {self.chance.choice(MEMBERS): self.value(depth) for _ in range(self.chance.randrange(5))}
 
     def path(self, route: Route) -> str:
-        def fill(found: re.Match[str]) -> str:
-            known = self.known.get(found[1].partition(":")[0])
-            return known if known and self.chance.random() < 0.8 else self.text()
+        def fill(match: re.Match[str]) -> str:
+            value = self.known.get(match[1].partition(":")[0])
+            return value if value and self.chance.random() < 0.8 else self.text()
 
         return "/" + quote(re.sub(r"\{([^}]*)\}", fill, route.path).lstrip("/"), safe="/()$'")
 
@@ -111,18 +111,18 @@ def _token(azure: LocalAzure, host: str) -> str:
 
 
 @pytest.mark.parametrize("service", list(services()), ids=lambda service: service.name)
-def test_nonsense_is_answered_and_is_no_internal_error(azure: LocalAzure, service: Service) -> None:
+def test_random_requests_cause_no_internal_error(azure: LocalAzure, service: Service) -> None:
     azure.lift_limits()
-    arm, lake = Manager(azure=azure), lakes.make(azure)
+    arm, lake = Manager(azure=azure), lakes.create_lake(azure)
     assert arm.grant(arm.vault(), "Key Vault Secrets Officer").status == 201
     lake.call("PUT", f"{lake.blob}/data?restype=container")
     host = HOSTS.get(service.hosts[0], service.hosts[0].replace("*", lake.name))
-    made = Nonsense(azure, service.name)
+    fuzzer = Fuzzer(azure, service.name)
     for route in service.routes * REQUESTS_PER_ROUTE if host else ():
-        if route.method == "PUT" and made.chance.random() < 0.5:
+        if route.method == "PUT" and fuzzer.chance.random() < 0.5:
             lake.call("PUT", f"{lake.blob}/data/a/b", b"hello", headers={"x-ms-blob-type": "BlockBlob"})
-        url, body = f"https://{host}{made.path(route)}?{made.query(route)}", made.body(route.method)
-        answer = azure.request(route.method, url, body, headers=made.headers(), token=_token(azure, host))
-        assert answer.status < 500, (route.method, url, body)
-        if answer.body and "json" in answer.headers.get("content-type", ""):
-            answer.json()
+        url, body = f"https://{host}{fuzzer.path(route)}?{fuzzer.query(route)}", fuzzer.body(route.method)
+        response = azure.request(route.method, url, body, headers=fuzzer.headers(), token=_token(azure, host))
+        assert response.status < 500, (route.method, url, body)
+        if response.body and "json" in response.headers.get("content-type", ""):
+            response.json()

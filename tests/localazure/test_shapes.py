@@ -1,4 +1,4 @@
-"""Bodies that services take, wrong in one place each: the answer is the service's own refusal, never a 500."""
+"""Valid bodies with one invalid value each: a service answers with its own refusal, never with a 500."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.emulator import LocalAzure
 
 TOO_MANY = 429
-WRONG: tuple[Any, ...] = (
+INVALID_VALUES: tuple[Any, ...] = (
     None, True, 0, -1, 2**70, 1e308, "", "x" * 5000, "\0", "ä😀\u2028", "../..", "'", "2026-13-45T99:99:99Z",
     "9999-12-31T23:59:59.9999999Z", "0001-01-01T00:00:00+14:00", [], [[]], [None], {}, {"": None}, {"a": {"b": [1]}},
 )  # fmt: skip
@@ -47,12 +47,17 @@ RUNTIME_BODY = {
                                                     "branch": "b", "username": "u", "credential": "sentinel-shape"}}}},
 }  # fmt: skip
 PASSWORD = {"displayName": "x", "startDateTime": "2026-01-01T00:00:00Z", "endDateTime": "2027-01-01T00:00:00Z"}
-ASSIGNED = {"roleDefinitionId": ROLE, "principalId": OPERATOR, "principalType": "ServicePrincipal", "description": "x",
-            "condition": "@Resource[a] StringEquals 'b'", "conditionVersion": "2.0"}  # fmt: skip
-DEFINED = {"roleName": "mine", "description": "x", "type": "CustomRole", "assignableScopes": [GROUP],
-           "permissions": [{"actions": ["*"], "notActions": [], "dataActions": [], "notDataActions": []}]}  # fmt: skip
+ASSIGNMENT = {"roleDefinitionId": ROLE, "principalId": OPERATOR, "principalType": "ServicePrincipal",
+              "description": "x", "condition": "@Resource[a] StringEquals 'b'", "conditionVersion": "2.0"}  # fmt: skip
+DEFINITION = {
+    "roleName": "mine",
+    "description": "x",
+    "type": "CustomRole",
+    "assignableScopes": [GROUP],
+    "permissions": [{"actions": ["*"], "notActions": [], "dataActions": [], "notDataActions": []}],
+}
 FEDERATED = {"issuer": "https://example.com", "subject": "s", "audiences": ["api://AzureADTokenExchange"]}
-LINKED = {
+LINKED_SERVICE = {
     "properties": {
         "type": "AzureBlobFS",
         "annotations": ["a"],
@@ -92,9 +97,9 @@ SHAPES: dict[str, tuple[str, str, Any]] = {
         "POST", "2023-05-01", {"action": "Acquire", "leaseDuration": 15, "leaseId": None,
                                "breakPeriod": None, "proposedLeaseId": None}),
     f"{ARM}{GROUP}/providers/Microsoft.Authorization/roleAssignments/00000000-0000-4000-8000-000000000001": (
-        "PUT", "2022-04-01", {"properties": ASSIGNED}),
+        "PUT", "2022-04-01", {"properties": ASSIGNMENT}),
     f"{ARM}{GROUP}/providers/Microsoft.Authorization/roleDefinitions/00000000-0000-4000-8000-000000000002": (
-        "PUT", "2022-04-01", {"properties": DEFINED}),
+        "PUT", "2022-04-01", {"properties": DEFINITION}),
     f"{ARM}{GROUP}/providers/Microsoft.Resources/tags/default": (
         "PATCH", "2021-04-01", {"operation": "Merge", "properties": {"tags": {"a": "b"}}}),
     f"{ARM}{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-one": (
@@ -105,7 +110,7 @@ SHAPES: dict[str, tuple[str, str, Any]] = {
                                               "identity": {"type": "SystemAssigned"},
                                               "properties": {"publicNetworkAccess": "Enabled"}}),
     f"{ARM}{FACTORY}/integrationruntimes/airflow-one": ("PUT", "2018-06-01", RUNTIME_BODY),
-    f"{ARM}{FACTORY}/linkedservices/linked-one": ("PUT", "2018-06-01", LINKED),
+    f"{ARM}{FACTORY}/linkedservices/linked-one": ("PUT", "2018-06-01", LINKED_SERVICE),
     f"{ARM}{FLINK}/runJob": ("POST", "2024-05-01-preview", JOB),
     "https://kv-one.vault.azure.net/secrets/one": ("PUT", "7.4", SECRET),
     f"{GRAPH}/v1.0/applications": ("POST", "", {
@@ -124,84 +129,86 @@ SHAPES: dict[str, tuple[str, str, Any]] = {
 }  # fmt: skip
 
 
-def filled(azure: LocalAzure, value: Any) -> Any:
-    """With this tenant's ids."""
+def with_ids(azure: LocalAzure, value: Any) -> Any:
+    """A value with the ids of this subscription and tenant filled in."""
     text = json.dumps(value)
     return json.loads(text.replace("{subscription}", azure.subscription_id).replace("{tenant}", azure.tenant_id))
 
 
-def broken(right: Any) -> Iterator[Any]:
-    """The body with each part replaced by each wrong value, left out, or under another name."""
-    yield from WRONG
-    for place in places(right, ()):
-        for wrong in (*WRONG, ...):
-            body = copy.deepcopy(right)
-            inner: Any = body
-            for step in place[:-1]:
-                inner = inner[step]
-            if wrong is ...:
-                del inner[place[-1]]
+def invalid_bodies(valid: Any) -> Iterator[Any]:
+    """The body with each of its values replaced by each invalid one, removed, or replaced as a whole."""
+    yield from INVALID_VALUES
+    for location in locations(valid, ()):
+        for value in (*INVALID_VALUES, ...):
+            body = copy.deepcopy(valid)
+            parent: Any = body
+            for step in location[:-1]:
+                parent = parent[step]
+            if value is ...:
+                del parent[location[-1]]
             else:
-                inner[place[-1]] = wrong
+                parent[location[-1]] = value
             yield body
 
 
-def places(value: Any, here: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
-    """Every part of a body."""
+def locations(value: Any, prefix: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+    """The location of every value in a body, as keys and indexes."""
     steps: list[tuple[Any, Any]] = []
     if isinstance(value, dict):
         steps = list(cast("dict[str, Any]", value).items())
     elif isinstance(value, list):
         steps = list(enumerate(cast("list[Any]", value)))
     for step, inner in steps:
-        yield (*here, step)
-        yield from places(inner, (*here, step))
+        yield (*prefix, step)
+        yield from locations(inner, (*prefix, step))
 
 
-def started(azure: LocalAzure) -> None:
-    """What the bodies are about stands there."""
+def create_resources(azure: LocalAzure) -> None:
+    """Create the resources that the bodies are about."""
     azure.lift_limits()
     arm = Manager(azure=azure)
     assert arm.grant(arm.vault(), "Key Vault Secrets Officer").status == 201
-    lakes.make(azure)
+    lakes.create_lake(azure)
     for url in (f"{ARM}{ACCOUNT}", f"{ARM}{ACCOUNT}/blobServices/default/containers/one", f"{ARM}{FACTORY}"):
         method, version, body = SHAPES[url]
-        where = f"{filled(azure, url)}?api-version={version}"
-        assert azure.request(method, where, filled(azure, body)).status < 400, url
-    asked = {"Prefer": "create-if-missing"}
-    assert azure.graph("PATCH", "applications(uniqueName='shapes')", {"displayName": "a"}, **asked).status < 400
+        target = f"{with_ids(azure, url)}?api-version={version}"
+        assert azure.request(method, target, with_ids(azure, body)).status < 400, url
+    headers = {"Prefer": "create-if-missing"}
+    assert azure.graph("PATCH", "applications(uniqueName='shapes')", {"displayName": "a"}, **headers).status < 400
 
 
-def test_a_body_that_is_wrong_in_one_place_is_no_internal_error(azure: LocalAzure) -> None:
-    started(azure)
-    found: list[tuple[str, str, str, int]] = []
-    for url, (method, version, right) in SHAPES.items():
-        scheme, _, host, path = filled(azure, url).split("/", 3)
+def test_a_body_with_one_invalid_value_causes_no_internal_error(azure: LocalAzure) -> None:
+    create_resources(azure)
+    failures: list[tuple[str, str, str, int]] = []
+    for url, (method, version, valid) in SHAPES.items():
+        scheme, _, host, path = with_ids(azure, url).split("/", 3)
         assert scheme == "https:"
         audience = VAULT if "vault" in host else f"https://{host}"
         headers = {"Authorization": f"Bearer {azure.token(audience)}", "Content-Type": "application/json"}
-        with closing(azure.connect(host)) as line:
-            for body in broken(filled(azure, right)):
+        with closing(azure.connect(host)) as connection:
+            for body in invalid_bodies(with_ids(azure, valid)):
                 tried()
-                line.request(method, f"/{path}?api-version={version}", json.dumps(body), headers)
-                answer = line.getresponse()
-                content = answer.read()
-                assert answer.status != TOO_MANY, "it was turned away before anybody looked at it"
-                if answer.status >= 500:
-                    found.append((method, url, json.dumps(body)[:400], answer.status))
-                if content and "json" in answer.headers.get("content-type", ""):
+                connection.request(method, f"/{path}?api-version={version}", json.dumps(body), headers)
+                response = connection.getresponse()
+                content = response.read()
+                assert response.status != TOO_MANY, "it was turned away before anybody looked at it"
+                if response.status >= 500:
+                    failures.append((method, url, json.dumps(body)[:400], response.status))
+                if content and "json" in response.headers.get("content-type", ""):
                     json.loads(content)
-    assert found == [], "\n".join(map(str, found))
+    assert failures == [], "\n".join(map(str, failures))
 
 
 @pytest.mark.parametrize("url", SHAPES)
-def test_the_right_body_is_understood(azure: LocalAzure, url: str) -> None:
-    started(azure)
+def test_the_valid_body_is_accepted(azure: LocalAzure, url: str) -> None:
+    create_resources(azure)
     method, version, body = SHAPES[url]
-    host = filled(azure, url).split("/")[2]
+    host = with_ids(azure, url).split("/")[2]
     token = azure.token(VAULT if "vault" in host else f"https://{host}")
     try:
-        answer = azure.request(method, f"{filled(azure, url)}?api-version={version}", filled(azure, body), token=token)
+        response = azure.request(
+            method, f"{with_ids(azure, url)}?api-version={version}", with_ids(azure, body), token=token
+        )
     except http.client.HTTPException as error:
         pytest.fail(str(error))
-    assert answer.status not in {401, 403, 405, 500}, answer.body
+    assert response.status not in {401, 403, 405, 500}, response.body

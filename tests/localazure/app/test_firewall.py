@@ -57,7 +57,7 @@ def test_a_vault_lets_in_an_address_that_its_rules_name(azure: LocalAzure) -> No
 def test_an_account_refuses_likewise_on_both_planes(
     azure: LocalAzure, kind: str, settings: dict[str, Any], status: int
 ) -> None:
-    made = lake.make(azure, **settings)
+    made = lake.create_lake(azure, **settings)
     url = {"blob": f"{made.blob}/?comp=list", "dfs": f"{made.dfs}/?resource=account"}[kind]
     answer = made.call("GET", url)
     assert answer.status == status

@@ -26,7 +26,7 @@ DATA_FACTORY = "5d13f7d7-0567-429c-9880-320e9555e5fc"
 def web(azure_env: LocalAzure) -> str:
     """The address of a runtime that has one DAG."""
     made = factories.call(azure_env, "PUT", factories.RUNTIME, factories.runtime())
-    lake = lakes.make(azure_env)
+    lake = lakes.create_lake(azure_env)
     with lake.files() as service:
         files = service.create_file_system("airflow")
         text = b'from airflow import DAG\nwith DAG(\n    "FlinkJob", schedule=None):\n    pass\n'

@@ -47,7 +47,7 @@ def factory(azure: LocalAzure) -> LocalAzure:
 @pytest.fixture
 def dags(azure_env: LocalAzure) -> Lake:
     """A container with a DAG, a runtime, and a linked service that leads from one to the other."""
-    lake = lakes.make(azure_env)
+    lake = lakes.create_lake(azure_env)
     with lake.files() as service:
         files = service.create_file_system("airflow")
         files.get_file_client("dev/dags/sub/job.py").upload_data(b'with DAG("FlinkJob"):\n    pass\n', overwrite=True)
@@ -206,7 +206,7 @@ def test_a_linked_service_shows_everything_but_its_secrets(azure: LocalAzure) ->
 def test_an_update_that_sends_back_what_was_shown_keeps_the_secret(dags: Lake) -> None:
     """As `az datafactory linked-service update --description` does; recorded on Azure."""
     azure, before = dags.azure, call(dags.azure, "GET", LINKED).json()["properties"]
-    key = lakes.key_of(dags)
+    key = lakes.account_key(dags)
     connection = f"DefaultEndpointsProtocol=https;AccountName={dags.name};AccountKey={key}"
     for value in (connection, {"type": "SecureString", "value": connection}):
         call(azure, "DELETE", LINKED)
@@ -224,7 +224,7 @@ def test_an_import_is_forbidden_until_the_factory_may_read_the_container(dags: L
     refused = sync(dags.azure)
     assert (refused.status, refused.json()["error"]["code"]) == (403, "Forbidden")
     assert "AuthorizationPermissionMismatch" in refused.json()["error"]["message"]
-    dags.grant(lakes.READER, principal(dags.azure), dags.container("airflow"))
+    dags.grant(lakes.READER, principal(dags.azure), dags.container_id("airflow"))
     assert sync(dags.azure).status == 202
 
 
@@ -252,11 +252,11 @@ def test_an_import_of_nothing_is_refused(dags: Lake, changed: dict[str, Any], st
 
 
 def test_an_import_by_key_needs_an_account_that_takes_keys(azure_env: LocalAzure) -> None:
-    lake = lakes.make(azure_env, allowSharedKeyAccess=True)
+    lake = lakes.create_lake(azure_env, allowSharedKeyAccess=True)
     with lake.files() as service:
         service.create_file_system("dags").get_file_client("job.py").upload_data(b"x", overwrite=True)
     call(azure_env, "PUT", RUNTIME, runtime())
-    for key, status in ((lakes.key_of(lake), 202), ("d3Jvbmc=", 403)):
+    for key, status in ((lakes.account_key(lake), 202), ("d3Jvbmc=", 403)):
         connection = f"DefaultEndpointsProtocol=https;AccountName={lake.name};AccountKey={key}"
         body = {"properties": {"type": "AzureBlobStorage", "typeProperties": {"connectionString": connection}}}
         call(azure_env, "PUT", LINKED, body)

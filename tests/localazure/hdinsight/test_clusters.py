@@ -53,7 +53,7 @@ def identity(azure: LocalAzure) -> str:
 @pytest.fixture
 def lake(azure_env: LocalAzure) -> Lake:
     """An account with a jar that the cluster may not read yet."""
-    lake = lakes.make(azure_env)
+    lake = lakes.create_lake(azure_env)
     with lake.files() as service:
         file = service.create_file_system("jobs").get_file_client("jars/job.jar")
         file.upload_data(b"PK", overwrite=True)
@@ -181,7 +181,7 @@ def test_only_who_holds_a_role_on_the_cluster_may_run_jobs(lake: Lake) -> None:
     refused = azure.request("POST", url, body, token=azure.token(ARM, *client))
     assert (refused.status, refused.json()["error"]["code"]) == (403, "AuthorizationFailed")
     contributor = "b24988ac-6180-42a0-ab88-20f7382dd24c"
-    lakes.grant(azure, f"{azure.subscription}{CLUSTER}", contributor, lakes.object_id(azure, client[0]))
+    lakes.assign_role(azure, f"{azure.subscription}{CLUSTER}", contributor, lakes.principal_id(azure, client[0]))
     assert azure.request("POST", url, body, token=azure.token(ARM, *client)).status == 202
 
 

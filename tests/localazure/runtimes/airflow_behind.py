@@ -143,7 +143,7 @@ def make(azure: LocalAzure, version: str) -> Behind:
     world.secret(azure, VAULT, "demo-greeting", "a word out of the vault")
     made = Behind(azure=azure, version=version, client=azure.new_client("airflow"), vault=vault)
     made.deploy(COLOUR="green")
-    lake = lakes.make(azure)
+    lake = lakes.create_lake(azure)
     blobs = f"{lake.blob}/airflow"
     assert lake.call("PUT", f"{blobs}?restype=container").status == 201
     for name, text in (("reads.py", DAG), ("broken.py", BROKEN)):

@@ -119,7 +119,7 @@ def flink(flink_azure: LocalAzure) -> Flink:
 
 def ready_with_jars(azure: LocalAzure) -> Flink:
     """The cluster, with jars in a data lake that it may read."""
-    lake = lakes.make(azure)
+    lake = lakes.create_lake(azure)
     made = Flink(azure=azure, lake=lake)
     token = azure.token(lakes.STORAGE)
     lake.call("PUT", f"{lake.dfs}/jobs?resource=filesystem", token=token)

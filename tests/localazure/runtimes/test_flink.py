@@ -79,7 +79,7 @@ def test_a_job_that_cannot_start_is_a_failed_action(flink: Flink, entry_class: s
 
 
 def test_a_job_needs_the_cluster_s_right_on_its_jar(flink: Flink) -> None:
-    other = lakes.make(flink.azure, "otherlake1")
+    other = lakes.create_lake(flink.azure, "otherlake1")
     elsewhere = {"jobJarDirectory": f"abfs://jobs@{other.name}.dfs.core.windows.net/jars"}
     failed = flink.act("NEW", "unreadable", **{**flink.job(*WORDCOUNT, ""), **elsewhere})
     assert (failed["actionResult"], "jobId" in failed) == ("FAILED", False)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 ACCOUNT: dict[str, Any] = {"location": "westeurope", "sku": {"name": "Standard_LRS"}, "kind": "StorageV2"}
 A, B = "aaaaaaaa-0000-0000-0000-000000000000", "bbbbbbbb-0000-0000-0000-000000000000"
-SIXTY: dict[str, Any] = {"action": "Acquire", "leaseDuration": 60}
+ACQUIRE_60_SECONDS: dict[str, Any] = {"action": "Acquire", "leaseDuration": 60}
 
 
 class Lock:
@@ -43,12 +43,12 @@ class Lock:
 
 @pytest.fixture
 def lock(azure: LocalAzure) -> Lock:
-    made = Lock(azure)
-    assert made("PUT", {}).status == 201
-    return made
+    lock = Lock(azure)
+    assert lock("PUT", {}).status == 201
+    return lock
 
 
-def test_a_lease_is_taken_and_given_back_by_the_sdk(azure_env: LocalAzure) -> None:
+def test_the_sdk_acquires_and_releases_a_lease(azure_env: LocalAzure) -> None:
     azure = azure_env
     Lock(azure)
     secret = azure.operator_secret.reveal()
@@ -56,61 +56,61 @@ def test_a_lease_is_taken_and_given_back_by_the_sdk(azure_env: LocalAzure) -> No
         ClientSecretCredential(azure.tenant_id, azure.operator_client_id, secret) as credential,
         StorageManagementClient(credential, azure.subscription_id) as client,
     ):
-        where = ("rg-one", "stone", "lock")
+        container = ("rg-one", "stone", "lock")
         empty: Any = {}
-        made = client.blob_containers.create(*where, empty)
-        assert made.type == "Microsoft.Storage/storageAccounts/blobServices/containers"
-        take: Any = {**SIXTY, "proposedLeaseId": A}
-        assert client.blob_containers.lease(*where, take).lease_id == A
-        other: Any = {**SIXTY, "proposedLeaseId": B}
+        created = client.blob_containers.create(*container, empty)
+        assert created.type == "Microsoft.Storage/storageAccounts/blobServices/containers"
+        acquire: Any = {**ACQUIRE_60_SECONDS, "proposedLeaseId": A}
+        assert client.blob_containers.lease(*container, acquire).lease_id == A
+        other: Any = {**ACQUIRE_60_SECONDS, "proposedLeaseId": B}
         with pytest.raises(ResourceExistsError, match="LeaseAlreadyPresent"):
-            client.blob_containers.lease(*where, other)
+            client.blob_containers.lease(*container, other)
         metadata: Any = {"properties": {"metadata": {"owner": "me"}}}
-        assert client.blob_containers.update(*where, metadata).metadata == {"owner": "me"}
-        assert client.blob_containers.get(*where).lease_state == "Leased"
-        give: Any = {"action": "Release", "leaseId": A}
-        client.blob_containers.lease(*where, give)
-        client.blob_containers.delete(*where)
+        assert client.blob_containers.update(*container, metadata).metadata == {"owner": "me"}
+        assert client.blob_containers.get(*container).lease_state == "Leased"
+        release: Any = {"action": "Release", "leaseId": A}
+        client.blob_containers.lease(*container, release)
+        client.blob_containers.delete(*container)
         assert list(client.blob_containers.list("rg-one", "stone")) == []
 
 
-def test_a_container_is_201_when_new_and_200_when_there(lock: Lock) -> None:
-    again = lock("PUT", {"properties": {"metadata": {"a": "1"}}})
-    assert (again.status, again.json()["properties"]["metadata"]) == (200, {"a": "1"})
-    assert lock("PUT", {}).headers["etag"] == again.headers["etag"] == lock("GET").json()["etag"]
+def test_a_put_of_a_container_is_201_or_200(lock: Lock) -> None:
+    updated = lock("PUT", {"properties": {"metadata": {"a": "1"}}})
+    assert (updated.status, updated.json()["properties"]["metadata"]) == (200, {"a": "1"})
+    assert lock("PUT", {}).headers["etag"] == updated.headers["etag"] == lock("GET").json()["etag"]
     assert lock("DELETE").status == 200
     assert lock("DELETE").status == 204
     assert code(lock("GET")) == (404, "ContainerNotFound")
 
 
 @pytest.mark.parametrize("name", ["ab", "UPPER", "a--b", "-ab", "a" * 64])
-def test_azure_refuses_a_bad_name(lock: Lock, name: str) -> None:
+def test_an_invalid_container_name_is_a_400(lock: Lock, name: str) -> None:
     assert code(lock.arm("PUT", f"{lock.containers}/{name}", {})) == (400, "ContainerOperationFailure")
 
 
-def test_public_access_needs_the_accounts_leave(lock: Lock) -> None:
+def test_public_access_needs_the_accounts_permission(lock: Lock) -> None:
     wanted = {"properties": {"publicAccess": "Blob"}}
     assert code(lock("PATCH", wanted)) == (409, "PublicAccessNotPermitted")
     lock.arm("PATCH", lock.account, {"properties": {"allowBlobPublicAccess": True}})
     assert lock("PATCH", wanted).json()["properties"]["publicAccess"] == "Blob"
 
 
-def test_a_lease_is_renewed_until_it_runs_out_and_then_anyones(lock: Lock) -> None:
+def test_a_lease_is_renewed_until_it_expires_and_then_available_to_others(lock: Lock) -> None:
     assert lock.state() == ("Unlocked", "Available", None)
-    mine = lock.lease(**SIXTY).json()["leaseId"]
+    lease_id = lock.lease(**ACQUIRE_60_SECONDS).json()["leaseId"]
     assert lock.state() == ("Locked", "Leased", "Fixed")
     lock.azure.advance(50)
-    assert lock.lease(action="Renew", leaseId=mine).json() == {"leaseId": mine}
+    assert lock.lease(action="Renew", leaseId=lease_id).json() == {"leaseId": lease_id}
     lock.azure.advance(50)
-    assert code(lock.lease(**SIXTY, proposedLeaseId=B)) == (409, "LeaseAlreadyPresent")
+    assert code(lock.lease(**ACQUIRE_60_SECONDS, proposedLeaseId=B)) == (409, "LeaseAlreadyPresent")
     assert code(lock.lease(action="Renew", leaseId=B)) == (409, "LeaseIdMismatchWithLeaseOperation")
     lock.azure.advance(11)
     assert lock.state() == ("Unlocked", "Expired", None)
-    assert lock.lease(**SIXTY, proposedLeaseId=B).json() == {"leaseId": B}
-    assert code(lock.lease(action="Renew", leaseId=mine)) == (409, "LeaseIdMismatchWithLeaseOperation")
+    assert lock.lease(**ACQUIRE_60_SECONDS, proposedLeaseId=B).json() == {"leaseId": B}
+    assert code(lock.lease(action="Renew", leaseId=lease_id)) == (409, "LeaseIdMismatchWithLeaseOperation")
 
 
-def test_a_lease_guards_against_deletion_and_not_against_metadata(lock: Lock) -> None:
+def test_a_lease_blocks_deletion_and_not_metadata(lock: Lock) -> None:
     lock.lease(action="Acquire", leaseDuration=-1, proposedLeaseId=A)
     assert lock.state() == ("Locked", "Leased", "Infinite")
     assert code(lock("DELETE")) == (409, "ContainerOperationFailure")
@@ -122,8 +122,8 @@ def test_a_lease_guards_against_deletion_and_not_against_metadata(lock: Lock) ->
     assert lock("DELETE").status == 200
 
 
-def test_a_change_hands_the_lease_to_another_id(lock: Lock) -> None:
-    lock.lease(**SIXTY, proposedLeaseId=A)
+def test_a_change_moves_the_lease_to_another_id(lock: Lock) -> None:
+    lock.lease(**ACQUIRE_60_SECONDS, proposedLeaseId=A)
     assert lock.lease(action="Change", leaseId=A, proposedLeaseId=B).json() == {"leaseId": B}
     assert code(lock.lease(action="Release", leaseId=A)) == (409, "LeaseIdMismatchWithLeaseOperation")
     assert lock.lease(action="Release", leaseId=B).status == 200
@@ -141,30 +141,30 @@ def test_a_change_hands_the_lease_to_another_id(lock: Lock) -> None:
         {"action": "Break", "breakPeriod": 61},
     ],
 )
-def test_azure_refuses_a_bad_lease(lock: Lock, body: dict[str, Any]) -> None:
-    lock.lease(**SIXTY)
+def test_an_invalid_lease_request_is_a_400(lock: Lock, body: dict[str, Any]) -> None:
+    lock.lease(**ACQUIRE_60_SECONDS)
     assert lock.lease(**body).status == 400
 
 
-def test_containers_come_in_pages(lock: Lock) -> None:
+def test_containers_are_listed_in_pages(lock: Lock) -> None:
     for name in ("aaa", "bbb", "ccc"):
         lock.arm("PUT", f"{lock.containers}/{name}", {})
     first = lock.arm("GET", f"{lock.containers}?$maxpagesize=2").json()
-    assert [one["name"] for one in first["value"]] == ["aaa", "bbb"]
+    assert [container["name"] for container in first["value"]] == ["aaa", "bbb"]
     rest = lock.azure.request("GET", first["nextLink"]).json()
-    assert [one["name"] for one in rest["value"]] == ["ccc", "lock"]
+    assert [container["name"] for container in rest["value"]] == ["ccc", "lock"]
     assert "nextLink" not in rest
 
 
-def test_the_lease_needs_no_right_on_the_data_plane(lock: Lock) -> None:
+def test_the_lease_needs_no_data_plane_role(lock: Lock) -> None:
     someone = lock.arm.someone()
     lock.arm.grant(lock.account, "Contributor", someone.object_id)
     token = lock.arm.as_(someone).token
-    mine = Manager(azure=lock.azure, token=token, version="2025-01-01")
-    assert mine("POST", f"{lock.path}/lease", SIXTY).status == 200
+    caller = Manager(azure=lock.azure, token=token, version="2025-01-01")
+    assert caller("POST", f"{lock.path}/lease", ACQUIRE_60_SECONDS).status == 200
 
 
-def test_a_write_shows_what_was_sent_and_a_read_the_rest(lock: Lock) -> None:
+def test_a_write_returns_the_sent_properties_and_a_read_all_of_them(lock: Lock) -> None:
     """As recorded in Azure's own SDK tests; the etag of a write is a header."""
     bare = lock.arm("PUT", f"{lock.containers}/bare", {})
     assert set(bare.json()) == {"id", "name", "type"}
@@ -183,10 +183,10 @@ def test_a_write_shows_what_was_sent_and_a_read_the_rest(lock: Lock) -> None:
     assert read.json()["properties"]["legalHold"] == {"hasLegalHold": False, "tags": []}
     assert read.json()["properties"]["lastModifiedTime"].endswith(".0000000Z")
     assert "metadata" not in lock.arm("GET", f"{lock.containers}/bare").json()["properties"]
-    assert lock.lease(**SIXTY).headers["etag"] == read.headers["etag"]
+    assert lock.lease(**ACQUIRE_60_SECONDS).headers["etag"] == read.headers["etag"]
 
 
-def test_a_list_leaves_the_metadata_out(lock: Lock) -> None:
+def test_a_list_has_no_metadata(lock: Lock) -> None:
     lock("PATCH", {"properties": {"metadata": {"a": "1"}}})
     (listed,) = lock.arm("GET", lock.containers).json()["value"]
     assert "metadata" not in listed["properties"]

@@ -1,4 +1,4 @@
-"""Storage accounts on Resource Manager: the SDK's life of one, the wait for a new one, what is fixed, keys, names."""
+"""Storage accounts on Resource Manager: the SDK, asynchronous creation, immutable properties, keys, names."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ def _path(arm: Manager, name: str = "stone", group: str = "rg-one") -> str:
     return f"{arm.group(group)}/providers/Microsoft.Storage/storageAccounts/{name}"
 
 
-def _made(arm: Manager, **properties: Any) -> str:
+def _create_account(arm: Manager, **properties: Any) -> str:
     path = _path(arm)
     assert arm("PUT", path, {**BODY, "properties": properties}).status == 202
     arm.azure.advance(5)
     return path
 
 
-def test_an_account_lives_and_dies_by_the_sdk(azure_env: LocalAzure) -> None:
+def test_the_sdk_creates_lists_updates_and_deletes_an_account(azure_env: LocalAzure) -> None:
     azure = azure_env
     Manager(azure=azure).group()
     with (
         ClientSecretCredential(azure.tenant_id, azure.operator_client_id, azure.operator_secret.reveal()) as credential,
         StorageManagementClient(credential, azure.subscription_id) as client,
     ):
-        wanted: Any = {**BODY, "properties": {"isHnsEnabled": True, "allowSharedKeyAccess": False}}
-        made = client.storage_accounts.begin_create("rg-one", "stsdk", wanted).result()
-        assert (made.name, made.provisioning_state, made.is_hns_enabled) == ("stsdk", "Succeeded", True)
-        assert made.primary_endpoints
-        assert made.primary_endpoints.dfs == "https://stsdk.dfs.core.windows.net/"
-        assert [one.name for one in client.storage_accounts.list_by_resource_group("rg-one")] == ["stsdk"]
+        body: Any = {**BODY, "properties": {"isHnsEnabled": True, "allowSharedKeyAccess": False}}
+        created = client.storage_accounts.begin_create("rg-one", "stsdk", body).result()
+        assert (created.name, created.provisioning_state, created.is_hns_enabled) == ("stsdk", "Succeeded", True)
+        assert created.primary_endpoints
+        assert created.primary_endpoints.dfs == "https://stsdk.dfs.core.windows.net/"
+        assert [account.name for account in client.storage_accounts.list_by_resource_group("rg-one")] == ["stsdk"]
         keys = client.storage_accounts.list_keys("rg-one", "stsdk").keys_property or []
         assert [key.key_name for key in keys] == ["key1", "key2"]
         patch: Any = {"tags": {"a": "b"}}
@@ -54,7 +54,7 @@ def test_an_account_lives_and_dies_by_the_sdk(azure_env: LocalAzure) -> None:
         assert list(client.storage_accounts.list()) == []
 
 
-def test_a_new_account_is_202_until_it_is_there(arm: Manager) -> None:
+def test_a_new_account_is_a_202_until_it_has_succeeded(arm: Manager) -> None:
     path = _path(arm)
     first = arm("PUT", path, BODY)
     assert (first.status, first.body) == (202, b"")
@@ -67,8 +67,8 @@ def test_a_new_account_is_202_until_it_is_there(arm: Manager) -> None:
     assert arm("PUT", path, BODY).status == 200
 
 
-def test_azures_defaults_are_not_the_safe_ones(arm: Manager) -> None:
-    properties = arm("GET", _made(arm)).json()["properties"]
+def test_the_defaults_are_azures(arm: Manager) -> None:
+    properties = arm("GET", _create_account(arm)).json()["properties"]
     assert properties["minimumTlsVersion"] == "TLS1_0"
     assert properties["allowBlobPublicAccess"] is False
     assert properties["supportsHttpsTrafficOnly"] is True
@@ -77,17 +77,17 @@ def test_azures_defaults_are_not_the_safe_ones(arm: Manager) -> None:
     assert "_keys" not in arm("GET", _path(arm)).json()
 
 
-def test_the_hierarchical_namespace_is_decided_once(arm: Manager) -> None:
-    path = _made(arm, isHnsEnabled=True)
+def test_the_hierarchical_namespace_cannot_change(arm: Manager) -> None:
+    path = _create_account(arm, isHnsEnabled=True)
     body = {**BODY, "properties": {"isHnsEnabled": False}}
     for method in ("PUT", "PATCH"):
         assert code(arm(method, path, body)) == (400, "AccountPropertyCannotBeUpdated")
-    kept = arm("PUT", path, {**BODY, "properties": {"minimumTlsVersion": "TLS1_2"}}).json()["properties"]
-    assert (kept["isHnsEnabled"], kept["minimumTlsVersion"]) == (True, "TLS1_2")
+    properties = arm("PUT", path, {**BODY, "properties": {"minimumTlsVersion": "TLS1_2"}}).json()["properties"]
+    assert (properties["isHnsEnabled"], properties["minimumTlsVersion"]) == (True, "TLS1_2")
 
 
-def test_a_patch_changes_what_it_names(arm: Manager) -> None:
-    path = _made(arm, minimumTlsVersion="TLS1_2")
+def test_a_patch_changes_only_the_properties_in_its_body(arm: Manager) -> None:
+    path = _create_account(arm, minimumTlsVersion="TLS1_2")
     arm("PATCH", path, {"tags": {"a": "1"}})
     patched = arm("PATCH", path, {"properties": {"allowSharedKeyAccess": False}}).json()
     assert patched["tags"] == {"a": "1"}
@@ -110,21 +110,21 @@ def test_a_patch_changes_what_it_names(arm: Manager) -> None:
         ("stone", {"kind": "BlobStorage", "properties": {"isHnsEnabled": True}}, "InvalidValuesForRequestParameters"),
     ],
 )
-def test_azure_refuses_a_bad_account(arm: Manager, name: str, changes: dict[str, Any], expected: str) -> None:
+def test_an_invalid_account_is_a_400(arm: Manager, name: str, changes: dict[str, Any], expected: str) -> None:
     assert code(arm("PUT", _path(arm, name), {**BODY, **changes})) == (400, expected)
 
 
-def test_a_name_is_taken_everywhere(arm: Manager) -> None:
-    _made(arm)
+def test_an_account_name_is_unique_across_groups(arm: Manager) -> None:
+    _create_account(arm)
     assert code(arm("PUT", _path(arm, group="rg-two"), BODY)) == (409, "StorageAccountAlreadyTaken")
-    asked = arm("POST", "/providers/Microsoft.Storage/checkNameAvailability", {"name": "stone"}).json()
-    assert (asked["nameAvailable"], asked["reason"]) == (False, "AlreadyExists")
-    asked = arm("POST", "/providers/Microsoft.Storage/checkNameAvailability", {"name": "St"}).json()
-    assert (asked["nameAvailable"], asked["reason"]) == (False, "AccountNameInvalid")
+    availability = arm("POST", "/providers/Microsoft.Storage/checkNameAvailability", {"name": "stone"}).json()
+    assert (availability["nameAvailable"], availability["reason"]) == (False, "AlreadyExists")
+    availability = arm("POST", "/providers/Microsoft.Storage/checkNameAvailability", {"name": "St"}).json()
+    assert (availability["nameAvailable"], availability["reason"]) == (False, "AccountNameInvalid")
 
 
-def test_keys_are_shown_also_when_they_may_not_be_used_and_are_made_anew_one_by_one(arm: Manager) -> None:
-    path = _made(arm, allowSharedKeyAccess=False)
+def test_keys_are_listed_also_when_disallowed_and_are_regenerated_one_by_one(arm: Manager) -> None:
+    path = _create_account(arm, allowSharedKeyAccess=False)
     old = [key["value"] for key in arm("POST", f"{path}/listKeys").json()["keys"]]
     new = [key["value"] for key in arm("POST", f"{path}/regenerateKey", {"keyName": "key2"}).json()["keys"]]
     assert new[0] == old[0]
@@ -132,27 +132,29 @@ def test_keys_are_shown_also_when_they_may_not_be_used_and_are_made_anew_one_by_
     assert code(arm("POST", f"{path}/regenerateKey", {"keyName": "key3"}))[0] == 400
 
 
-def test_a_reader_sees_the_account_and_not_its_keys(arm: Manager) -> None:
-    path, someone = _made(arm), arm.someone()
+def test_a_reader_may_read_the_account_and_not_its_keys(arm: Manager) -> None:
+    path, someone = _create_account(arm), arm.someone()
     arm.grant(path, "Reader", someone.object_id)
-    mine = Manager(azure=arm.azure, token=arm.as_(someone).token, version=VERSION)
-    assert mine("GET", path).status == 200
-    assert code(mine("POST", f"{path}/listKeys")) == (403, "AuthorizationFailed")
-    assert [one["name"] for one in mine("GET", "/providers/Microsoft.Storage/storageAccounts").json()["value"]]
+    caller = Manager(azure=arm.azure, token=arm.as_(someone).token, version=VERSION)
+    assert caller("GET", path).status == 200
+    assert code(caller("POST", f"{path}/listKeys")) == (403, "AuthorizationFailed")
+    assert [
+        account["name"] for account in caller("GET", "/providers/Microsoft.Storage/storageAccounts").json()["value"]
+    ]
 
 
-def test_a_deleted_account_takes_its_containers_along(arm: Manager) -> None:
-    path = _made(arm)
+def test_containers_are_deleted_with_their_account(arm: Manager) -> None:
+    path = _create_account(arm)
     container = f"{path}/blobServices/default/containers/jobs"
     assert arm("PUT", container, {}).status == 201
     assert arm("DELETE", path).status == 200
     assert arm("DELETE", path).status == 204
-    _made(arm)
+    _create_account(arm)
     assert code(arm("GET", container)) == (404, "ContainerNotFound")
 
 
 @pytest.mark.parametrize(
-    ("sku", "second", "readable"),
+    ("sku", "secondary", "readable"),
     [
         ("Standard_LRS", None, None),
         ("Standard_ZRS", None, None),
@@ -161,27 +163,27 @@ def test_a_deleted_account_takes_its_containers_along(arm: Manager) -> None:
         ("Standard_RAGZRS", "northeurope", "https://stone-secondary.dfs.core.windows.net/"),
     ],
 )
-def test_a_geo_redundant_account_lies_in_the_paired_region_too(
-    arm: Manager, sku: str, second: str | None, readable: str | None
+def test_a_geo_redundant_account_has_a_secondary_location(
+    arm: Manager, sku: str, secondary: str | None, readable: str | None
 ) -> None:
     path = _path(arm)
     arm("PUT", path, {**BODY, "sku": {"name": sku}})
     arm.azure.advance(5)
     properties = arm("GET", path).json()["properties"]
-    assert properties.get("secondaryLocation") == second
-    assert properties.get("statusOfSecondary") == (second and "available")
+    assert properties.get("secondaryLocation") == secondary
+    assert properties.get("statusOfSecondary") == (secondary and "available")
     endpoints: dict[str, str] = properties.get("secondaryEndpoints") or {}
     assert endpoints.get("dfs") == readable
     assert "file" not in endpoints
 
 
-def test_another_sku_moves_the_account(arm: Manager) -> None:
-    path = _made(arm)
+def test_a_change_of_sku_changes_the_secondary_location(arm: Manager) -> None:
+    path = _create_account(arm)
     assert "secondaryLocation" in arm("PATCH", path, {"sku": {"name": "Standard_GRS"}}).json()["properties"]
     assert "secondaryLocation" not in arm("PATCH", path, {"sku": {"name": "Standard_LRS"}}).json()["properties"]
 
 
-def test_an_account_of_the_first_kind_has_neither_tiers_nor_a_data_lake(arm: Manager) -> None:
+def test_an_account_of_kind_storage_has_neither_tiers_nor_a_data_lake(arm: Manager) -> None:
     path = _path(arm)
     arm("PUT", path, {**BODY, "kind": "Storage"})
     arm.azure.advance(5)

@@ -1,4 +1,4 @@
-"""The services of a storage account on ARM and its management policy, as the SDK and recorded answers have them."""
+"""The services of a storage account on ARM and its management policy, as in the SDK and in recorded responses."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ RULE: dict[str, Any] = {
 }
 
 
-def _account(azure: LocalAzure, **body: Any) -> str:
+def _create_account(azure: LocalAzure, **body: Any) -> str:
     arm = Manager(azure=azure, version="2025-01-01")
     path = f"{arm.group()}/providers/Microsoft.Storage/storageAccounts/stone"
-    wanted = {"location": "westeurope", "kind": "StorageV2", "sku": {"name": "Standard_LRS"}, **body}
-    assert arm("PUT", path, wanted).status == 202
+    account = {"location": "westeurope", "kind": "StorageV2", "sku": {"name": "Standard_LRS"}, **body}
+    assert arm("PUT", path, account).status == 202
     azure.advance(5)
     return path
 
@@ -50,80 +50,80 @@ def arm(azure: LocalAzure) -> Manager:
         ("tableServices", {}),
     ],
 )
-def test_a_new_account_shows_each_service(arm: Manager, kind: str, expected: dict[str, Any]) -> None:
-    path = _account(arm.azure)
-    shown = arm("GET", f"{path}/{kind}/default").json()
-    assert shown["properties"] == {"cors": {"corsRules": []}, **expected}
-    assert ("sku" in shown, shown["name"]) == (kind in {"blobServices", "fileServices"}, "default")
-    assert arm("GET", f"{path}/{kind}").json() == {"value": [shown]}
+def test_a_new_account_has_each_service_with_defaults(arm: Manager, kind: str, expected: dict[str, Any]) -> None:
+    path = _create_account(arm.azure)
+    service = arm("GET", f"{path}/{kind}/default").json()
+    assert service["properties"] == {"cors": {"corsRules": []}, **expected}
+    assert ("sku" in service, service["name"]) == (kind in {"blobServices", "fileServices"}, "default")
+    assert arm("GET", f"{path}/{kind}").json() == {"value": [service]}
     assert code(arm("GET", f"{path}x/{kind}/default")) == (404, "ResourceNotFound")
 
 
-def test_a_write_shows_what_was_sent_and_the_next_read_all(arm: Manager) -> None:
-    where = f"{_account(arm.azure)}/blobServices/default"
+def test_a_write_returns_the_sent_properties_and_a_read_all_of_them(arm: Manager) -> None:
+    path = f"{_create_account(arm.azure)}/blobServices/default"
     sent = {"isVersioningEnabled": True, "deleteRetentionPolicy": {"enabled": True, "days": 7}}
-    written = arm("PUT", where, {"properties": sent}).json()
+    written = arm("PUT", path, {"properties": sent}).json()
     assert (set(written), written["properties"]) == ({"id", "name", "type", "properties"}, sent)
-    read = arm("GET", where).json()
+    read = arm("GET", path).json()
     assert set(read) == {"sku", "id", "name", "type", "properties"}
     assert read["properties"] == {
         "cors": {"corsRules": []},
         "isVersioningEnabled": True,
         "deleteRetentionPolicy": {"allowPermanentDelete": False, "enabled": True, "days": 7},
     }
-    files = where.replace("blob", "file")
+    files = path.replace("blob", "file")
     arm("PUT", files, {"properties": {"shareDeleteRetentionPolicy": {"enabled": False}}})
     assert arm("GET", files).json()["properties"]["shareDeleteRetentionPolicy"] == {"days": 0, "enabled": False}
     assert code(arm("PUT", files, {"properties": {"shareDeleteRetentionPolicy": 7}})) == (400, "InvalidRequestContent")
 
 
-def test_what_a_service_was_told_goes_with_its_account(arm: Manager) -> None:
-    path = _account(arm.azure)
+def test_properties_of_a_service_are_deleted_with_its_account(arm: Manager) -> None:
+    path = _create_account(arm.azure)
     arm("PUT", f"{path}/queueServices/default", {"properties": {"cors": {"corsRules": [{"maxAgeInSeconds": 1}]}}})
     assert arm("DELETE", path).status == 200
-    _account(arm.azure)
+    _create_account(arm.azure)
     assert arm("GET", f"{path}/queueServices/default").json()["properties"] == {"cors": {"corsRules": []}}
 
 
-def test_a_management_policy_lives_and_dies_by_the_sdk(azure_env: LocalAzure) -> None:
+def test_the_sdk_creates_reads_and_deletes_a_management_policy(azure_env: LocalAzure) -> None:
     azure = azure_env
-    _account(azure)
+    _create_account(azure)
     secret = azure.operator_secret.reveal()
     with (
         ClientSecretCredential(azure.tenant_id, azure.operator_client_id, secret) as credential,
         StorageManagementClient(credential, azure.subscription_id) as client,
     ):
-        where, wanted = ("rg-one", "stone", "default"), {"properties": {"policy": {"rules": [RULE]}}}
-        body: Any = wanted
-        made = client.management_policies.create_or_update(*where, body)
-        assert (made.name, made.type) == (
+        names, request = ("rg-one", "stone", "default"), {"properties": {"policy": {"rules": [RULE]}}}
+        body: Any = request
+        created = client.management_policies.create_or_update(*names, body)
+        assert (created.name, created.type) == (
             "DefaultManagementPolicy",
             "Microsoft.Storage/storageAccounts/managementPolicies",
         )
-        found = client.management_policies.get(*where)
-        assert found.policy is not None
-        assert [(rule.name, rule.enabled) for rule in found.policy.rules] == [("old", True)]
-        client.management_policies.delete(*where)
+        policy = client.management_policies.get(*names)
+        assert policy.policy is not None
+        assert [(rule.name, rule.enabled) for rule in policy.policy.rules] == [("old", True)]
+        client.management_policies.delete(*names)
         with pytest.raises(ResourceNotFoundError, match="ManagementPolicyNotFound"):
-            client.management_policies.get(*where)
+            client.management_policies.get(*names)
 
 
-def test_days_come_back_with_a_fraction_and_a_policy_needs_rules(arm: Manager) -> None:
-    where = f"{_account(arm.azure)}/managementPolicies/default"
-    made = arm("PUT", where, {"properties": {"policy": {"rules": [RULE]}}})
-    assert b'"daysAfterModificationGreaterThan":30.0' in made.body.replace(b": ", b":")
-    assert arm("GET", where).json() == made.json()
+def test_days_of_a_policy_are_floats_and_it_needs_rules(arm: Manager) -> None:
+    path = f"{_create_account(arm.azure)}/managementPolicies/default"
+    created = arm("PUT", path, {"properties": {"policy": {"rules": [RULE]}}})
+    assert b'"daysAfterModificationGreaterThan":30.0' in created.body.replace(b": ", b":")
+    assert arm("GET", path).json() == created.json()
     for rules in (None, [], [{"name": "old"}]):
-        assert arm("PUT", where, {"properties": {"policy": {"rules": rules}}}).status == 400
-    assert arm("DELETE", where).status == 200
-    assert arm("DELETE", where).status == 204
+        assert arm("PUT", path, {"properties": {"policy": {"rules": rules}}}).status == 400
+    assert arm("DELETE", path).status == 200
+    assert arm("DELETE", path).status == 204
 
 
-def test_a_private_endpoint_could_lead_to_each_service_of_an_account(arm: Manager) -> None:
-    path = _account(arm.azure)
-    found = arm("GET", f"{path}/privateLinkResources").json()["value"]
-    assert [one["name"] for one in found] == ["blob", "table", "queue", "file", "web", "dfs"]
-    assert found[0]["properties"] == {
+def test_each_service_of_an_account_is_a_private_link_resource(arm: Manager) -> None:
+    path = _create_account(arm.azure)
+    links = arm("GET", f"{path}/privateLinkResources").json()["value"]
+    assert [link["name"] for link in links] == ["blob", "table", "queue", "file", "web", "dfs"]
+    assert links[0]["properties"] == {
         "groupId": "blob",
         "requiredMembers": ["blob"],
         "requiredZoneNames": ["privatelink.blob.core.windows.net"],
@@ -131,8 +131,8 @@ def test_a_private_endpoint_could_lead_to_each_service_of_an_account(arm: Manage
     assert code(arm("GET", f"{path}x/privateLinkResources")) == (404, "ResourceNotFound")
 
 
-def test_a_private_endpoint_could_lead_to_a_vault(arm: Manager) -> None:
+def test_a_vault_is_a_private_link_resource(arm: Manager) -> None:
     path = arm.vault()
-    (found,) = arm("GET", f"{path}/privateLinkResources", version="2023-07-01").json()["value"]
-    assert (found["name"], found["type"]) == ("vault", "Microsoft.KeyVault/vaults/privateLinkResources")
-    assert found["properties"]["requiredZoneNames"] == ["privatelink.vaultcore.azure.net"]
+    (link,) = arm("GET", f"{path}/privateLinkResources", version="2023-07-01").json()["value"]
+    assert (link["name"], link["type"]) == ("vault", "Microsoft.KeyVault/vaults/privateLinkResources")
+    assert link["properties"]["requiredZoneNames"] == ["privatelink.vaultcore.azure.net"]

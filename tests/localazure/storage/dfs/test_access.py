@@ -1,4 +1,4 @@
-"""Access control lists of the data lake: masks, groups and default entries, batches of a recursive change."""
+"""Access control lists of the data lake: masks, groups, default entries, recursive changes in batches."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ if TYPE_CHECKING:
 _SOMEONE = "11111111-0000-4000-8000-000000000001"
 
 
-def test_named_entries_without_a_mask_get_one(azure_env: LocalAzure) -> None:
-    lake = lakes.make(azure_env)
+def test_named_entries_without_a_mask_get_a_mask(azure_env: LocalAzure) -> None:
+    lake = lakes.create_lake(azure_env)
     file = lake.files().create_file_system("data").create_file("file")
     file.set_access_control(acl=f"user::rwx,user:{_SOMEONE}:-wx,group::r--,other::---")
-    shown = file.get_access_control()
-    assert shown["acl"] == f"user::rwx,user:{_SOMEONE}:-wx,group::r--,mask::rwx,other::---"
-    assert shown["permissions"] == "rwxrwx---+"
+    access = file.get_access_control()
+    assert access["acl"] == f"user::rwx,user:{_SOMEONE}:-wx,group::r--,mask::rwx,other::---"
+    assert access["permissions"] == "rwxrwx---+"
     file.update_access_control_recursive(acl=f"user:{_SOMEONE}:r--,mask::r--")
     assert file.get_access_control()["permissions"] == "rwxr-----+"
 
 
-def test_what_is_new_takes_group_and_default_entries_from_above(azure_env: LocalAzure) -> None:
-    lake = lakes.make(azure_env)
+def test_a_new_path_inherits_group_and_default_entries_from_its_parent(azure_env: LocalAzure) -> None:
+    lake = lakes.create_lake(azure_env)
     filesystem = lake.files().create_file_system("data")
     folder = filesystem.create_directory("folder")
     assert folder.get_access_control()["group"] == "$superuser"
@@ -32,25 +32,25 @@ def test_what_is_new_takes_group_and_default_entries_from_above(azure_env: Local
     own = "user::rwx,group::r-x,other::---"
     folder.set_access_control(group=lakes.OPERATOR)
     folder.set_access_control(acl=f"{own},{defaults}")
-    plain = defaults.replace("default:", "")
+    inherited = defaults.replace("default:", "")
     below = filesystem.create_directory("folder/made/below", umask="0077")
     for path in ("folder/made", "folder/made/below"):
-        assert filesystem.get_directory_client(path).get_access_control()["acl"] == f"{plain},{defaults}"
+        assert filesystem.get_directory_client(path).get_access_control()["acl"] == f"{inherited},{defaults}"
     assert below.get_access_control()["group"] == lakes.OPERATOR
-    assert below.create_file("file").get_access_control()["acl"] == plain
-    asked = below.create_file("asked", permissions="0640", umask="0000").get_access_control()
-    assert asked["permissions"] == "rw-r-----"
+    assert below.create_file("file").get_access_control()["acl"] == inherited
+    explicit = below.create_file("asked", permissions="0640", umask="0000").get_access_control()
+    assert explicit["permissions"] == "rw-r-----"
 
 
-def test_a_recursive_change_is_done_in_batches(azure_env: LocalAzure) -> None:
-    lake = lakes.make(azure_env)
+def test_a_recursive_change_runs_in_batches(azure_env: LocalAzure) -> None:
+    lake = lakes.create_lake(azure_env)
     filesystem = lake.files().create_file_system("data")
     for name in ("a", "b/c", "b/d"):
         filesystem.create_file(name)
     root = filesystem.get_directory_client("/")
-    done = root.update_access_control_recursive(f"user:{_SOMEONE}:r-x", batch_size=2)
-    assert (done.counters.directories_successful, done.counters.files_successful) == (2, 3)
-    once = root.update_access_control_recursive(f"user:{_SOMEONE}:r-x", batch_size=2, max_batches=1)
-    assert (once.continuation is not None, once.counters.files_successful) == (True, 1)
+    changes = root.update_access_control_recursive(f"user:{_SOMEONE}:r-x", batch_size=2)
+    assert (changes.counters.directories_successful, changes.counters.files_successful) == (2, 3)
+    first_batch = root.update_access_control_recursive(f"user:{_SOMEONE}:r-x", batch_size=2, max_batches=1)
+    assert (first_batch.continuation is not None, first_batch.counters.files_successful) == (True, 1)
     url = f"{lake.dfs}/data?action=setAccessControlRecursive&mode=modify&maxRecords=0"
     assert lake.call("PATCH", url, headers={"x-ms-acl": "user::rwx"}).status == 400
