@@ -83,7 +83,8 @@ def test_every_locked_package_has_a_version_and_hashes(lock: Path) -> None:
 
 def test_the_locks_hold_what_pyproject_asks_for() -> None:
     project = tomllib.loads((TOP / "pyproject.toml").read_text())
-    wanted = {"runtime": project["project"]["dependencies"], **project["dependency-groups"]}
+    runtime = [*project["project"]["dependencies"], *project["project"]["optional-dependencies"]["local"]]
+    wanted = {"runtime": runtime, **project["dependency-groups"]}
     locks = {lock.stem: lock.read_text() for lock in LOCKS}
     missing = [
         f"{name}: {package}"
