@@ -15,10 +15,10 @@ from provisioner.errors import Firewalled, NotAuthorized, UnknownReference
 from provisioner.model import (
     Address,
     Change,
-    Fate,
     Found,
     Holding,
     Observed,
+    OrphanAction,
     Proof,
     Published,
     ReadBy,
@@ -132,7 +132,7 @@ class Credential(Generic[D, O]):
     """
 
     rotate: Callable[[Cloud, D, O, View], Published]
-    orphan_action: Callable[[O, View], Fate]
+    orphan_action: Callable[[O, View], OrphanAction]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from provisioner.errors import CloudError, NotAuthorized, NotFound, ProvisionerError
-from provisioner.model import Address, Leftover, Node, Reading, Recipe, Search, Snapshot, identity_refs, refs, resolve
+from provisioner.model import Address, Node, Orphan, Reading, Recipe, Search, Snapshot, identity_refs, refs, resolve
 
 if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
@@ -45,8 +45,8 @@ def observe(
         errors.extend(refused for check in checks if (refused := check.result()) is not None)
         readings |= _retained(cloud, kinds, readings, pool, teardown=teardown)
         unmanaged = _unmanaged(cloud, kinds, readings, pool) if teardown else {}
-        leftovers = tuple(one for one in searches.found(errors) if not _declared(one, readings))
-        return Snapshot(now=cloud.session.clock.now(), readings=readings, leftovers=leftovers, unmanaged=unmanaged)
+        orphans = tuple(one for one in searches.found(errors) if not _declared(one, readings))
+        return Snapshot(now=cloud.session.clock.now(), readings=readings, orphans=orphans, unmanaged=unmanaged)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
@@ -142,7 +142,7 @@ class _Searches:
         self._cloud, self._kinds, self._pool = cloud, kinds, pool
         needs = ({search.container, *(ref.address for ref in refs(search.scope))} - {None} for search in searches)
         self._waiting = list(zip(count(), searches, needs))
-        self._running: dict[int, Future[tuple[Leftover, ...]]] = {}
+        self._running: dict[int, Future[tuple[Orphan, ...]]] = {}
 
     def begin(
         self, done: Mapping[Address, Reading], outputs: Mapping[Address, Mapping[str, Any]], *, all_read: bool = False
@@ -156,21 +156,21 @@ class _Searches:
                 self._running[rank] = self._pool.submit(self._look, rank, search, resolve(search.scope, outputs))
         self._waiting = waiting
 
-    def found(self, errors: list[ProvisionerError]) -> Iterator[Leftover]:
+    def found(self, errors: list[ProvisionerError]) -> Iterator[Orphan]:
         """What all of them found, in the order of the recipe; what two came upon once, as the first has it.
 
         errors: takes why some found nothing.
         """
-        found: dict[Address, Leftover] = {}
+        found: dict[Address, Orphan] = {}
         for _, looked in sorted(self._running.items()):
             try:
-                for leftover in looked.result():
-                    found.setdefault(leftover.address, leftover)
+                for orphan in looked.result():
+                    found.setdefault(orphan.address, orphan)
             except ProvisionerError as error:
                 errors.extend((error,))
         yield from found.values()
 
-    def _look(self, rank: int, search: Search, scope: Any) -> tuple[Leftover, ...]:
+    def _look(self, rank: int, search: Search, scope: Any) -> tuple[Orphan, ...]:
         """What one finds; nothing where its container may not be read yet, or its scope does not exist."""
         owned = self._kinds[search.kind].owned
         if isinstance(owned, str) or any(True for _ in refs(scope)):
@@ -181,7 +181,7 @@ class _Searches:
             return ()
         at = search.container
         return tuple(
-            Leftover(
+            Orphan(
                 address=Address(search.kind, one.name), container=at, observed=one.observed, rank=rank, kept=one.kept
             )
             for one in found
@@ -224,10 +224,10 @@ def _retained(
     return {address: replace(readings[address], retained=future.result()) for address, future in looks.items()}
 
 
-def _declared(leftover: Leftover, readings: Mapping[Address, Reading]) -> bool:
+def _declared(orphan: Orphan, readings: Mapping[Address, Reading]) -> bool:
     """Whether a node stands for it: under its name, or as the very thing that was read (a grant has no name)."""
-    alike = (r.observed for a, r in readings.items() if a.kind == leftover.address.kind)
-    return leftover.address in readings or leftover.observed in alike
+    alike = (r.observed for a, r in readings.items() if a.kind == orphan.address.kind)
+    return orphan.address in readings or orphan.observed in alike
 
 
 def _unmanaged(

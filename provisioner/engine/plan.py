@@ -21,13 +21,13 @@ from provisioner.model import (
     Address,
     Asked,
     Change,
-    Fate,
     Forces,
     Held,
     Intent,
-    Leftover,
     Node,
     Observed,
+    Orphan,
+    OrphanAction,
     Plan,
     Reading,
     Recipe,
@@ -59,8 +59,8 @@ def decide(recipe: Recipe, snapshot: Snapshot, kinds: Kinds, asked: Asked) -> tu
     walk = _Walk(kinds, snapshot, view_of(recipe, snapshot, kinds, asked))
     for node in ordered(recipe.nodes):
         walk.decide(node)
-    for leftover in sorted(snapshot.leftovers, key=lambda one: -one.rank):
-        walk.leave(leftover)
+    for orphan in sorted(snapshot.orphans, key=lambda one: -one.rank):
+        walk.leave(orphan)
     sources = _sources(walk.view, walk.outputs)
     return finish(recipe, walk.steps, outputs=walk.outputs, sources=sources), walk.errors
 
@@ -121,7 +121,7 @@ def view_of(recipe: Recipe, snapshot: Snapshot, kinds: Kinds, asked: Asked) -> V
     """What kinds may know of each other: who holds which credential, who should."""
     holdings: dict[Address, tuple[Held, ...]] = {}
     there = [(a, r.observed) for a, r in snapshot.readings.items() if r.observed is not None]
-    there += [(leftover.address, leftover.observed) for leftover in snapshot.leftovers]
+    there += [(orphan.address, orphan.observed) for orphan in snapshot.orphans]
     for place, observed in there:
         holder = kinds[place.kind].holder
         if holder is None:
@@ -183,13 +183,13 @@ class _Walk:
         else:
             self._compare(node, reading.observed)
 
-    def leave(self, leftover: Leftover) -> None:
-        """Add a step for something of ours that the spec no longer names."""
-        fate = fate_of(leftover, self.kinds, self.view)
-        if fate.action is not Action.KEEP:
-            step = leftover_step(leftover, fate, self.snapshot)
-            routine = self.kinds[leftover.address.kind].credential is not None
-            self.steps[leftover.address] = replace(step, routine=routine)
+    def leave(self, orphan: Orphan) -> None:
+        """Add the step for a managed resource that the spec no longer names, if there is something to do."""
+        decision = orphan_action(orphan, self.kinds, self.view)
+        if decision.action is not Action.KEEP:
+            step = orphan_step(orphan, decision, self.snapshot)
+            routine = self.kinds[orphan.address.kind].credential is not None
+            self.steps[orphan.address] = replace(step, routine=routine)
 
     def _fail(self, node: Node, *errors: Exception) -> None:
         if errors:
@@ -241,32 +241,32 @@ class _Walk:
             self.outputs[node.address] = kind.publish(observed, self.view).known()
 
 
-def fate_of(leftover: Leftover, kinds: Kinds, view: View) -> Fate:
-    """What becomes of something of ours that the spec no longer names."""
-    credential = kinds[leftover.address.kind].credential
+def orphan_action(orphan: Orphan, kinds: Kinds, view: View) -> OrphanAction:
+    """What becomes of a managed resource that the spec no longer names."""
+    credential = kinds[orphan.address.kind].credential
     if credential is not None:
-        return credential.orphan_action(leftover.observed, view)
+        return credential.orphan_action(orphan.observed, view)
     if view.intent is Intent.TEARDOWN:
-        return Fate(action=Action.DELETE, reason="ours")
-    if leftover.kept:
-        return Fate(action=Action.KEEP, reason=leftover.kept)
-    return Fate(action=Action.DELETE, reason="the spec no longer names it")
+        return OrphanAction(action=Action.DELETE, reason="ours")
+    if orphan.kept:
+        return OrphanAction(action=Action.KEEP, reason=orphan.kept)
+    return OrphanAction(action=Action.DELETE, reason="the spec no longer names it")
 
 
-def leftover_step(leftover: Leftover, fate: Fate, snapshot: Snapshot) -> Step:
-    """The step for a leftover: after those that were made later than it."""
-    later = tuple(one.address for one in snapshot.leftovers if one.rank > leftover.rank)
-    until = (fate.until.isoformat(timespec="seconds"),) if fate.until else ()
+def orphan_step(orphan: Orphan, decision: OrphanAction, snapshot: Snapshot) -> Step:
+    """The step for an orphan: after those that were made later than it."""
+    later = tuple(one.address for one in snapshot.orphans if one.rank > orphan.rank)
+    until = (decision.until.isoformat(timespec="seconds"),) if decision.until else ()
     return Step(
-        address=leftover.address,
-        action=fate.action,
-        reason=fate.reason,
+        address=orphan.address,
+        action=decision.action,
+        reason=decision.reason,
         after=later,
         waits_on=until,
         dated=bool(until),
-        soon=fate.soon,
-        succeeded=fate.succeeded,
-        observed=leftover.observed,
+        soon=decision.soon,
+        succeeded=decision.succeeded,
+        observed=orphan.observed,
     )
 
 

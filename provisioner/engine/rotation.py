@@ -60,7 +60,7 @@ def _credentials(recipe: Recipe, kinds: Kinds) -> tuple[Address, ...]:
 def _without(snapshot: Snapshot, credentials: Iterable[Address]) -> Snapshot:
     """The snapshot without older keys of these: nobody can say which of them are in use."""
     beneath = tuple(f"{credential}/" for credential in credentials)
-    return replace(snapshot, leftovers=tuple(o for o in snapshot.leftovers if not str(o.address).startswith(beneath)))
+    return replace(snapshot, orphans=tuple(o for o in snapshot.orphans if not str(o.address).startswith(beneath)))
 
 
 def _with(made: Plan, recipe: Recipe, snapshot: Snapshot, errors: Errors) -> Plan:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from provisioner.engine.order import ordered
-from provisioner.engine.plan import described, fate_of, finish, leftover_step, view_of
+from provisioner.engine.plan import described, finish, orphan_action, orphan_step, view_of
 from provisioner.model import Action, Address, Asked, Intent, Node, Plan, Recipe, Snapshot, Step, View
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def teardown(recipe: Recipe, snapshot: Snapshot, kinds: Kinds, *, with_contents:
     shut = _shut(nodes, snapshot, kinds, view_of(recipe, snapshot, kinds, Asked(intent=Intent.TEARDOWN)))
     if shut:
         return finish(recipe, _let_in(nodes, snapshot, shut))
-    steps = _leftovers(recipe, snapshot, kinds)
+    steps = _orphans(recipe, snapshot, kinds)
     below = _Below(keyed=frozenset(Address(a.kind, a.name.rpartition("/")[0]) for a in steps))
     for node in reversed(nodes):
         step = steps[node.address] = _step(node, snapshot, kinds, below, with_contents=with_contents)
@@ -78,11 +78,11 @@ def _let_in(nodes: tuple[Node, ...], snapshot: Snapshot, shut: tuple[Address, ..
     return steps
 
 
-def _leftovers(recipe: Recipe, snapshot: Snapshot, kinds: Kinds) -> dict[Address, Step]:
+def _orphans(recipe: Recipe, snapshot: Snapshot, kinds: Kinds) -> dict[Address, Step]:
     view = view_of(recipe, snapshot, kinds, Asked(intent=Intent.TEARDOWN))
     steps: dict[Address, Step] = {}
-    for leftover in snapshot.leftovers:
-        steps[leftover.address] = leftover_step(leftover, fate_of(leftover, kinds, view), snapshot)
+    for orphan in snapshot.orphans:
+        steps[orphan.address] = orphan_step(orphan, orphan_action(orphan, kinds, view), snapshot)
     return steps
 
 
@@ -144,7 +144,7 @@ def _reversed(nodes: tuple[Node, ...], snapshot: Snapshot, steps: Mapping[Addres
         for need in node.all_needs():
             after[need].append(node.address)
     access = [node.address for node in nodes if node.access]
-    for leftover in snapshot.leftovers:
-        for address in (*access, *((leftover.container,) if leftover.container else ())):
-            after[address].append(leftover.address)
+    for orphan in snapshot.orphans:
+        for address in (*access, *((orphan.container,) if orphan.container else ())):
+            after[address].append(orphan.address)
     return {address: replace(step, after=tuple(dict.fromkeys(after[address]))) for address, step in steps.items()}

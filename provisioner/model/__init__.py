@@ -2,13 +2,44 @@
 
 from provisioner.model.declared import IDENTITY, Node, ReadBy, Recipe, Search, identity_refs, refs, resolve
 from provisioner.model.held import CONVERGE, Asked, Held, Holding, Intent, Usage, View
-from provisioner.model.observed import Found, Leftover, Observed, Reading, Snapshot
+from provisioner.model.observed import Found, Observed, Orphan, Reading, Snapshot
 from provisioner.model.outputs import KNOWN_AFTER_APPLY, Address, Output, Published, Ref
-from provisioner.model.plans import Action, Change, Fate, Forces, Outcome, Plan, Proof, Result, Step, Unproven
+from provisioner.model.plans import Action, Change, Forces, OrphanAction, Outcome, Plan, Proof, Result, Step, Unproven
 
 __all__ = [
-    "CONVERGE", "IDENTITY", "KNOWN_AFTER_APPLY", "Action", "Address", "Asked", "Change", "Fate", "Forces", "Found",
-    "Held", "Holding", "Intent", "Leftover", "Node", "Observed", "Outcome", "Output", "Plan", "Proof", "Published",
-    "ReadBy", "Reading", "Recipe", "Ref", "Result", "Search", "Snapshot", "Step", "Unproven", "Usage", "View",
-    "identity_refs", "refs", "resolve"
+    "CONVERGE",
+    "IDENTITY",
+    "KNOWN_AFTER_APPLY",
+    "Action",
+    "Address",
+    "Asked",
+    "Change",
+    "Forces",
+    "Found",
+    "Held",
+    "Holding",
+    "Intent",
+    "Node",
+    "Observed",
+    "Orphan",
+    "OrphanAction",
+    "Outcome",
+    "Output",
+    "Plan",
+    "Proof",
+    "Published",
+    "ReadBy",
+    "Reading",
+    "Recipe",
+    "Ref",
+    "Result",
+    "Search",
+    "Snapshot",
+    "Step",
+    "Unproven",
+    "Usage",
+    "View",
+    "identity_refs",
+    "refs",
+    "resolve"
 ]  # fmt: skip

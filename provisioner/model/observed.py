@@ -51,8 +51,8 @@ class Reading:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Leftover:
-    """A found resource that no node declares. rank: the place of its search in the recipe. kept: as in Found."""
+class Orphan:
+    """A managed resource that no node declares. rank: which search of the recipe found it. kept: as in Found."""
 
     address: Address
     container: Address | None
@@ -67,5 +67,5 @@ class Snapshot:
 
     now: datetime
     readings: Mapping[Address, Reading]
-    leftovers: tuple[Leftover, ...] = ()
+    orphans: tuple[Orphan, ...] = ()
     unmanaged: Mapping[Address, tuple[str, ...]] = field(default_factory=dict[Address, tuple[str, ...]])

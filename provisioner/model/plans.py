@@ -56,8 +56,8 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fate:
-    """What is to become of a marked resource that is not declared.
+class OrphanAction:
+    """What is to become of an orphan: a managed resource that is not declared.
 
     until: a defer that waits for a date. soon: so soon that the run itself waits for it. succeeded: what replaces it is
     to be in use before it goes, where that can be seen.

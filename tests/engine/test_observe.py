@@ -110,7 +110,7 @@ def test_searches_find_what_is_not_declared() -> None:
         searches=[Search(kind="note", scope=Outputs.value.of(at("box/b")), container=at("box/b"))],
     )
 
-    assert [str(one.address) for one in seen(world, what).leftovers] == ["note/old"]
+    assert [str(one.address) for one in seen(world, what).orphans] == ["note/old"]
 
 
 @pytest.mark.parametrize(
@@ -126,13 +126,13 @@ def test_searches_find_what_is_not_declared() -> None:
 def test_a_search_that_cannot_be_made_finds_nothing(search: Search) -> None:
     world = World(things={"note/old": {}}, errors={"shut": denied()})
 
-    assert seen(world, recipe(node("box/absent"), searches=[search])).leftovers == ()
+    assert seen(world, recipe(node("box/absent"), searches=[search])).orphans == ()
 
 
 def test_what_two_searches_come_upon_is_found_once() -> None:
     searches = [Search(kind="note", scope="here"), Search(kind="note", scope="there")]
 
-    (found,) = seen(World(things={"note/old": {}}), recipe(searches=searches)).leftovers
+    (found,) = seen(World(things={"note/old": {}}), recipe(searches=searches)).orphans
 
     assert (found.address, found.rank) == (at("note/old"), 0)
 

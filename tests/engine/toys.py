@@ -16,12 +16,12 @@ from provisioner.model import (
     Action,
     Address,
     Change,
-    Fate,
     Forces,
     Found,
     Holding,
     Node,
     Observed,
+    OrphanAction,
     Output,
     Proof,
     Published,
@@ -240,14 +240,14 @@ def _new_key(cloud: Cloud, desired: Thing, _observed: Seen | None = None, _view:
     return KeyOutputs(value=Secret(f"text of id{number}"), key_id=f"id{number}")
 
 
-def _orphan_action(observed: Seen, _view: View) -> Fate:
+def _orphan_action(observed: Seen, _view: View) -> OrphanAction:
     if observed.name.endswith("current"):
-        return Fate(action=Action.KEEP, reason="current")
+        return OrphanAction(action=Action.KEEP, reason="current")
     if observed.name.endswith(("retired", "succeeded")):
-        return Fate(action=Action.DELETE, reason="retired", succeeded=observed.name.endswith("succeeded"))
+        return OrphanAction(action=Action.DELETE, reason="retired", succeeded=observed.name.endswith("succeeded"))
     if observed.name.endswith("revoked"):
-        return Fate(action=Action.DEFER, reason="revoked", until=NOW + timedelta(hours=1), soon=True)
-    return Fate(action=Action.DEFER, reason="retiring", until=NOW)
+        return OrphanAction(action=Action.DEFER, reason="revoked", until=NOW + timedelta(hours=1), soon=True)
+    return OrphanAction(action=Action.DEFER, reason="retiring", until=NOW)
 
 
 KEY_KIND: Kind[Thing, Seen] = Kind(

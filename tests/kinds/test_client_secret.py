@@ -12,7 +12,7 @@ from provisioner.cloud.clients.graph import Password
 from provisioner.errors import NotAuthorized, NotYetVisible
 from provisioner.kinds.client_secret import KIND, ClientSecret, Outputs, Passwords, Scope
 from provisioner.kinds.vault_secret import VaultSecret
-from provisioner.model import Action, Address, Asked, Fate, Forces, Holding, Intent, Node, Proof, View
+from provisioner.model import Action, Address, Asked, Forces, Holding, Intent, Node, OrphanAction, Proof, View
 from provisioner.secret import Secret
 from tests.kinds.lives import Example
 from tests.kinds.worlds import ENVIRONMENT, OTHER, VAULT, cloud_of, make_vault, view_at
@@ -46,7 +46,7 @@ def holding(key_id: str, *, age: timedelta = timedelta(days=1), readable: bool =
     return Holding(key_id=key_id, since=NOW - age, readable=readable, current=current)
 
 
-def fate(key_id: str, observed: Passwords, view: View) -> Fate:
+def orphan_action(key_id: str, observed: Passwords, view: View) -> OrphanAction:
     assert KIND.credential is not None
     return KIND.credential.orphan_action(replace(observed, key_id=key_id), view)
 
@@ -56,7 +56,7 @@ def test_a_key_that_every_place_holds_stays() -> None:
     assert KIND.diff(DECLARED, observed, view) == ()
     dates = {"since": NOW - timedelta(days=1), "expires": NOW + timedelta(days=59)}
     assert {"key_id": OLD, "living": (OLD,), **dates}.items() <= KIND.publish(observed, view).known().items()
-    assert fate(OLD, observed, view).action is Action.KEEP
+    assert orphan_action(OLD, observed, view).action is Action.KEEP
 
 
 def test_nothing_is_published_before_the_places_are_known() -> None:
@@ -67,17 +67,17 @@ def test_a_key_that_no_place_names_is_rotated_and_goes_after_an_hour() -> None:
     observed, view = passwords(key_old=timedelta(minutes=59)), view_at(NOW, {"a": ()})
     (change,) = KIND.diff(DECLARED, observed, view)
     assert (change.forces, change.reason) == (Forces.ROTATE, "no place holds one")
-    assert fate(OLD, observed, view).until == NOW + timedelta(minutes=1)
+    assert orphan_action(OLD, observed, view).until == NOW + timedelta(minutes=1)
     lost = passwords(key_old=timedelta(minutes=61))
-    assert fate(OLD, lost, view).action is Action.DELETE
+    assert orphan_action(OLD, lost, view).action is Action.DELETE
 
 
 def test_a_key_that_was_made_before_every_place_was_given_another_is_lost_at_once() -> None:
     observed = passwords(key_old=timedelta(minutes=3), key_new=timedelta(minutes=2))
     overtaken = view_at(NOW, {"a": (holding(NEW, age=timedelta(minutes=1)),)})
-    assert fate(OLD, observed, overtaken).action is Action.DELETE
+    assert orphan_action(OLD, observed, overtaken).action is Action.DELETE
     for places in ({"a": (holding(NEW, age=timedelta(minutes=5)),)}, {"a": (holding(NEW),), "b": ()}, {}):
-        assert fate(OLD, observed, view_at(NOW, places)).action is Action.DEFER
+        assert orphan_action(OLD, observed, view_at(NOW, places)).action is Action.DEFER
 
 
 def test_of_two_keys_the_one_published_last_is_current_and_both_stay_while_named() -> None:
@@ -85,25 +85,25 @@ def test_of_two_keys_the_one_published_last_is_current_and_both_stay_while_named
     view = view_at(NOW, {"a": (holding(NEW, age=timedelta(hours=1)),), "b": (holding(OLD),)})
     assert KIND.diff(DECLARED, observed, view) == ()
     assert KIND.publish(observed, view).known()["key_id"] == NEW
-    assert fate(NEW, observed, view).action is Action.KEEP
-    assert fate(OLD, observed, view).action is Action.KEEP
+    assert orphan_action(NEW, observed, view).action is Action.KEEP
+    assert orphan_action(OLD, observed, view).action is Action.KEEP
 
 
 def test_a_retiring_key_stays_for_the_overlap_and_then_goes() -> None:
     observed = passwords(key_old=timedelta(days=30), key_new=timedelta(hours=2))
     older = holding(OLD, current=False)
     young = view_at(NOW, {"a": (holding(NEW, age=timedelta(hours=1)), older)})
-    waiting = fate(OLD, observed, young)
+    waiting = orphan_action(OLD, observed, young)
     assert (waiting.action, waiting.until) == (Action.DEFER, NOW + timedelta(hours=23))
     ripe = view_at(NOW, {"a": (holding(NEW, age=timedelta(hours=24)), older)})
-    assert fate(OLD, observed, ripe).action is Action.DELETE
+    assert orphan_action(OLD, observed, ripe).action is Action.DELETE
 
 
 def test_a_key_kept_where_it_cannot_be_read_waits_for_its_successor() -> None:
     observed = passwords(key_old=timedelta(days=30))
     view = view_at(NOW, {"a": (holding(OLD, current=False, readable=False),)})
     assert KIND.diff(DECLARED, observed, view)[0].forces is Forces.ROTATE
-    assert fate(OLD, observed, view).action is Action.DEFER
+    assert orphan_action(OLD, observed, view).action is Action.DEFER
 
 
 def test_a_place_that_was_edited_by_hand_gets_back_what_it_still_keeps() -> None:
@@ -111,7 +111,7 @@ def test_a_place_that_was_edited_by_hand_gets_back_what_it_still_keeps() -> None
     view = view_at(NOW, {"a": (holding(NEW, current=False), holding(OLD, age=timedelta(days=9), current=False))})
     assert KIND.diff(DECLARED, observed, view) == ()
     assert KIND.publish(observed, view).known()["key_id"] == NEW
-    assert fate(NEW, observed, view).action is Action.KEEP
+    assert orphan_action(NEW, observed, view).action is Action.KEEP
 
 
 def test_a_place_that_lacks_the_key_gets_it_copied_if_another_can_be_read() -> None:
@@ -140,7 +140,7 @@ def test_an_expired_key_is_rotated() -> None:
     observed, view = passwords(key_old=timedelta(days=61)), view_at(NOW, {"a": (holding(OLD),)})
     (change,) = KIND.diff(DECLARED, observed, view)
     assert (change.forces, change.reason) == (Forces.ROTATE, "it expired on 2027-02-28")
-    assert fate(OLD, observed, view).action is Action.DELETE
+    assert orphan_action(OLD, observed, view).action is Action.DELETE
 
 
 def test_nothing_is_decided_while_a_place_that_may_hold_it_cannot_be_read() -> None:
@@ -148,12 +148,12 @@ def test_nothing_is_decided_while_a_place_that_may_hold_it_cannot_be_read() -> N
     view = replace(view_at(NOW, {"a": ()}), unread=(Address("vault_secret", "a"),))
     assert KIND.diff(DECLARED, observed, view) == ()
     assert KIND.publish(observed, view) == Outputs()
-    assert (fate(OLD, observed, view).action, fate(OLD, observed, view).until) == (Action.DEFER, None)
+    assert (orphan_action(OLD, observed, view).action, orphan_action(OLD, observed, view).until) == (Action.DEFER, None)
 
 
 def test_teardown_takes_current_ones_too() -> None:
     observed, view = passwords(key_old=timedelta(days=1)), view_at(NOW, {"a": (holding(OLD),)})
-    assert fate(OLD, observed, replace(view, asked=Asked(intent=Intent.TEARDOWN))).action is Action.DELETE
+    assert orphan_action(OLD, observed, replace(view, asked=Asked(intent=Intent.TEARDOWN))).action is Action.DELETE
 
 
 def declare(azure: LocalAzure) -> ClientSecret:
@@ -232,7 +232,7 @@ def remove(cloud: Cloud, observed: Passwords) -> None:
     KIND.delete(cloud, observed)
 
 
-def leftovers(cloud: Cloud, desired: ClientSecret) -> dict[str, Passwords]:
+def orphans(cloud: Cloud, desired: ClientSecret) -> dict[str, Passwords]:
     assert not isinstance(KIND.owned, str)
     found = {one.name: one.observed for one in KIND.owned(cloud, scope_of(desired))}
     return {name: one for name, one in found.items() if isinstance(one, Passwords)}
@@ -247,17 +247,17 @@ def test_it_is_made_proven_found_by_its_key_and_removed(cloud: Cloud, desired: C
     assert KIND.proofs.written is not None
     assert KIND.proofs.written(cloud, desired, observed, outputs, None) is Proof.USABLE
     assert KIND.proofs.written(cloud, desired, observed, Outputs(key_id=outputs.key_id), None) is Proof.UNKNOWABLE
-    (left,) = leftovers(cloud, desired).items()
+    (left,) = orphans(cloud, desired).items()
     assert left[0] == f"airflow/{outputs.key_id}"
     remove(cloud, left[1])
     remove(cloud, left[1])
-    assert leftovers(cloud, desired) == {}
+    assert orphans(cloud, desired) == {}
 
 
 def test_its_text_shows_nowhere_but_in_what_making_it_returns(cloud: Cloud, desired: ClientSecret) -> None:
     outputs = made(cloud, desired)
     text = text_of(outputs).reveal()
-    assert text not in repr((outputs, seen(cloud, desired), leftovers(cloud, desired)))
+    assert text not in repr((outputs, seen(cloud, desired), orphans(cloud, desired)))
 
 
 def test_a_rotation_adds_one_and_removes_none(cloud: Cloud, desired: ClientSecret) -> None:
@@ -265,9 +265,9 @@ def test_a_rotation_adds_one_and_removes_none(cloud: Cloud, desired: ClientSecre
     assert KIND.credential is not None
     second = KIND.credential.rotate(cloud, desired, seen(cloud, desired), view_at(cloud.session.clock.now()))
     assert isinstance(second, Outputs)
-    assert set(leftovers(cloud, desired)) == {f"airflow/{one.key_id}" for one in (first, second)}
-    remove(cloud, leftovers(cloud, desired)[f"airflow/{first.key_id}"])
-    assert list(leftovers(cloud, desired)) == [f"airflow/{second.key_id}"]
+    assert set(orphans(cloud, desired)) == {f"airflow/{one.key_id}" for one in (first, second)}
+    remove(cloud, orphans(cloud, desired)[f"airflow/{first.key_id}"])
+    assert list(orphans(cloud, desired)) == [f"airflow/{second.key_id}"]
     assert cloud.session.signs_in(desired.tenant_id, str(desired.client_id), text_of(second))
     assert KIND.proofs.deleted is not None
     assert KIND.proofs.deleted(cloud, seen(cloud, desired), text_of(first))
@@ -303,7 +303,7 @@ def test_without_its_application_it_is_absent_and_removing_it_is_fine(
     observed = seen(cloud, desired)
     azure.graph("DELETE", f"applications/{desired.application_id}")
     assert KIND.read(cloud, desired) is None
-    assert leftovers(cloud, desired) == {}
+    assert orphans(cloud, desired) == {}
     remove(cloud, observed)
 
 
@@ -319,7 +319,7 @@ def test_a_lost_answer_to_its_removal_is_no_failure(cloud: Cloud, azure: LocalAz
     made(cloud, desired)
     azure.fault(fault="lost", method="POST", path="removePassword")
     remove(cloud, seen(cloud, desired))
-    assert leftovers(cloud, desired) == {}
+    assert orphans(cloud, desired) == {}
 
 
 def test_it_is_proven_only_when_every_replica_knows_it(cloud: Cloud, azure: LocalAzure, desired: ClientSecret) -> None:

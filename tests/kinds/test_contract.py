@@ -105,10 +105,10 @@ def test_what_was_made_is_found_by_its_owner_tag(azure: LocalAzure, live: Callab
     lives.begin(azure, part)
     cloud = cloud_of(azure)
     alone = replace(part.recipe, nodes=part.recipe.nodes[1:])
-    found = observe(cloud, alone, KINDS).leftovers
+    found = observe(cloud, alone, KINDS).orphans
     cloud.session.close()
     assert found
-    assert {leftover.address.kind for leftover in found} == {name}
+    assert {orphan.address.kind for orphan in found} == {name}
 
 
 @pytest.mark.parametrize("name", MADE)

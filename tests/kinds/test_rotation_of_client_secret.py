@@ -11,7 +11,7 @@ import pytest
 from provisioner.kinds.client_secret import KIND, Passwords
 from provisioner.kinds.client_secret.passwords import REVOKES, REVOKES_AT_ONCE, revoked
 from provisioner.model import Action, Asked, Forces, Intent, View
-from tests.kinds.test_client_secret import DECLARED, NEW, NOW, OLD, UNSEEN, fate, holding, passwords
+from tests.kinds.test_client_secret import DECLARED, NEW, NOW, OLD, UNSEEN, holding, orphan_action, passwords
 from tests.kinds.worlds import view_at
 
 if TYPE_CHECKING:
@@ -75,14 +75,14 @@ def test_a_revoked_key_gets_a_successor_and_goes_when_its_readers_have_it() -> N
     assert change.reason == "revoked: the old one goes when its readers have the new one"
     (abrupt,) = begun(both(), replace(REVOKE, outage=True))
     assert abrupt.reason.startswith("revoked at once: what was read from vault_secret/a fails")
-    assert fate(OLD, both(), view(REVOKE)).action is Action.DELETE
+    assert orphan_action(OLD, both(), view(REVOKE)).action is Action.DELETE
     later = NOW + timedelta(minutes=10)
     arriving = (replace(holding(NEW), settled=later), holding(OLD, current=False))
     waiting = replace(view_at(NOW, {"a": arriving}), asked=REVOKE)
-    told = fate(OLD, both(), waiting)
+    told = orphan_action(OLD, both(), waiting)
     assert (told.action, told.until, told.soon) == (Action.DEFER, later, True)
     at_once = replace(waiting, asked=replace(REVOKE, outage=True))
-    assert fate(OLD, both(), at_once).action is Action.DELETE
+    assert orphan_action(OLD, both(), at_once).action is Action.DELETE
 
 
 def test_a_rollback_goes_back_to_the_key_that_a_place_still_keeps() -> None:
@@ -131,8 +131,8 @@ def test_the_key_that_says_so_stays_until_another_says_so() -> None:
     both_say = named(newest, key_next=REVOKES)
     published = view_at(NOW, {"a": (holding("key-next", age=-timedelta(minutes=1)), holding(OLD, current=False))})
 
-    assert fate(NEW, newest, STILL_OLD).action is Action.KEEP
-    assert fate(NEW, both_say, published).action is Action.DELETE
+    assert orphan_action(NEW, newest, STILL_OLD).action is Action.KEEP
+    assert orphan_action(NEW, both_say, published).action is Action.DELETE
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_a_key_that_a_newer_one_revokes_goes_without_the_overlap(mark: str, acti
         named(CUT_OFF, key_new="") if mark == REVOKES_AT_ONCE else named(both(timedelta(minutes=2)), key_new=mark)
     )
 
-    found = fate(OLD, observed, view_at(NOW, {"a": (handed, holding(OLD, current=False))}))
+    found = orphan_action(OLD, observed, view_at(NOW, {"a": (handed, holding(OLD, current=False))}))
 
     assert (found.action, found.soon) == (action, soon)
 

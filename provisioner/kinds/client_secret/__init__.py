@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from provisioner.errors import NotAuthorized
 from provisioner.kind import Checked, Credential, Kind, Preflight, Proofs, Right, Verdict, known
-from provisioner.kinds.client_secret.decide import IN_FLIGHT, diff, fate, publish, revoking
+from provisioner.kinds.client_secret.decide import IN_FLIGHT, diff, orphan_action, publish, revoking
 from provisioner.kinds.client_secret.passwords import ClientSecret, Outputs, Passwords, Scope, add, passwords_of
 from provisioner.model import Found, Proof, Published, ReadBy, View
 
@@ -122,5 +122,5 @@ KIND: Kind[ClientSecret, Passwords] = Kind(
     delete=delete,
     preflight=Preflight(right=lambda _: Right("Application.ReadWrite.OwnedBy"), ready=ready),
     proofs=Proofs(written=prove, deleted=gone),
-    credential=Credential(rotate=rotate, orphan_action=fate),
+    credential=Credential(rotate=rotate, orphan_action=orphan_action),
 )

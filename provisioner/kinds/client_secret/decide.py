@@ -18,11 +18,11 @@ from provisioner.model import (
     Action,
     Address,
     Change,
-    Fate,
     Forces,
     Held,
     Holding,
     Intent,
+    OrphanAction,
     View,
 )
 
@@ -84,22 +84,22 @@ def publish(observed: Passwords, view: View | None) -> Outputs:
     )
 
 
-def fate(observed: Passwords, view: View) -> Fate:
+def orphan_action(observed: Passwords, view: View) -> OrphanAction:
     """What becomes of one password: current → stays, retiring and in flight → later, lost → goes."""
     mine = next(one for one in observed.passwords if one.key_id == observed.key_id)
     if view.intent is Intent.TEARDOWN or mine.end <= view.now:
         ended = f"expired on {mine.end:%Y-%m-%d}"
-        return Fate(action=Action.DELETE, reason="ours" if view.intent is Intent.TEARDOWN else ended)
+        return OrphanAction(action=Action.DELETE, reason="ours" if view.intent is Intent.TEARDOWN else ended)
     if _unread(observed.name, view):
-        return Fate(action=Action.DEFER, reason="decided when every place that may hold it can be read")
+        return OrphanAction(action=Action.DEFER, reason="decided when every place that may hold it can be read")
     current, holdings = _current(observed, view), _holdings(observed.name, view)
     naming = [one for one in holdings if one.key_id == mine.key_id]
     if any(one.current for one in naming) or (current is not None and current.key_id == mine.key_id):
-        return Fate(action=Action.KEEP, reason="current")
+        return OrphanAction(action=Action.KEEP, reason="current")
     if naming:
         return _retiring(mine, observed, view)
     if current is not None and revoked(current.key_id, observed) and not revoked(mine.key_id, observed):
-        return Fate(action=Action.KEEP, reason="it says that the current one is revoked, until another says so")
+        return OrphanAction(action=Action.KEEP, reason="it says that the current one is revoked, until another says so")
     return _unnamed(mine, observed.name, view)
 
 
@@ -164,7 +164,7 @@ def _invisible(holding: Holding, shown: set[str], view: View) -> bool:
     return holding.key_id not in shown and holding.since is not None and view.now - holding.since < VISIBLE_WITHIN
 
 
-def _retiring(mine: Password, observed: Passwords, view: View) -> Fate:
+def _retiring(mine: Password, observed: Passwords, view: View) -> OrphanAction:
     """It outlives its successor's arrival in every place by the overlap; a revoked one only the arrival."""
     asked = view.intent is Intent.REVOKE and view.asked.concerns(observed.name)
     mark = revoked(mine.key_id, observed)
@@ -174,9 +174,9 @@ def _retiring(mine: Password, observed: Passwords, view: View) -> Fate:
     until = min(arrived if leaked else arrived + observed.overlap, mine.end)
     if until <= view.now or outage:
         told = "revoked" if leaked else "retired: another has taken its place"
-        return Fate(action=Action.DELETE, reason=told, succeeded=not outage)
+        return OrphanAction(action=Action.DELETE, reason=told, succeeded=not outage)
     reason = "revoked: its readers get the new one first" if leaked else "retiring: its readers change over"
-    return Fate(action=Action.DEFER, reason=reason, until=until, soon=leaked)
+    return OrphanAction(action=Action.DEFER, reason=reason, until=until, soon=leaked)
 
 
 def _arrived(one: Holding, view: View) -> datetime:
@@ -187,14 +187,14 @@ def _arrived(one: Holding, view: View) -> datetime:
     return one.settled or stored
 
 
-def _unnamed(mine: Password, name: str, view: View) -> Fate:
+def _unnamed(mine: Password, name: str, view: View) -> OrphanAction:
     """One that no place names: lost, or about to be published by another run."""
     if _overtaken(mine, name, view):
-        return Fate(action=Action.DELETE, reason="lost: every place was given another after it was made")
+        return OrphanAction(action=Action.DELETE, reason="lost: every place was given another after it was made")
     if view.now - mine.start < IN_FLIGHT:
         until = mine.start + IN_FLIGHT
-        return Fate(action=Action.DEFER, reason="in flight: made just now, published nowhere yet", until=until)
-    return Fate(action=Action.DELETE, reason="lost: no place holds it")
+        return OrphanAction(action=Action.DEFER, reason="in flight: made just now, published nowhere yet", until=until)
+    return OrphanAction(action=Action.DELETE, reason="lost: no place holds it")
 
 
 def _overtaken(mine: Password, name: str, view: View) -> bool:
