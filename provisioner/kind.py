@@ -16,7 +16,7 @@ from provisioner.model import (
     Address,
     Change,
     Found,
-    Holding,
+    KeyReference,
     Observed,
     OrphanAction,
     Proof,
@@ -118,7 +118,7 @@ class Holder(Generic[O]):
     use: has those who read it show whether they use the key that it hands out, and says whether they did.
     """
 
-    holds: Callable[[O], Mapping[Address, Sequence[Holding]]]
+    holds: Callable[[O], Mapping[Address, Sequence[KeyReference]]]
     reveal: Callable[[Cloud, O, str], Secret]
     use: Callable[[Cloud, O], Usage] | None = None
 

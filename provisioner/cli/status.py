@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime, timedelta
 
-    from provisioner.model import Address, Held, Plan, Step
+    from provisioner.model import Address, HolderKey, Plan, Step
 
 
 def credentials(plan: Plan, now: datetime) -> Iterator[dict[str, Any]]:
@@ -29,23 +29,23 @@ def credentials(plan: Plan, now: datetime) -> Iterator[dict[str, Any]]:
                 "days_left": (expires - now).days,
                 "due": due <= now,
                 "retiring": [_retiring(step) for step in _older(plan, address)],
-                "places": [_place(held) for held in published["places"] if held.holding.current],
+                "places": [_place(held) for held in published["holders"] if held.key.current],
                 "others": list(published["others"]),
             }
 
 
-def _place(held: Held) -> dict[str, Any]:
+def _place(held: HolderKey) -> dict[str, Any]:
     """Stored, rolled out and in use are three facts; the last is null where nobody can tell, with the reason."""
-    holding = held.holding
+    key = held.key
     first = Usage(untold="nobody had a key before it")
-    usage = holding.usage or (first if holding.settled else Usage(since=holding.since))
+    usage = key.usage or (first if key.settled else Usage(since=key.since))
     dates = {
-        "stored": holding.since,
-        "rolled_out": usage.since or holding.settled or holding.since,
+        "stored": key.since,
+        "rolled_out": usage.since or key.settled or key.since,
         "in_use": usage.since,
     }
     told = {name: date.isoformat() if date else None for name, date in dates.items()}
-    return {"address": str(held.place), **told, "untold": usage.untold or usage.asked}
+    return {"address": str(held.holder), **told, "untold": usage.untold or usage.asked}
 
 
 def _place_line(told: dict[str, Any]) -> str:

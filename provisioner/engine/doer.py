@@ -112,8 +112,8 @@ class Doer:
             replaced = next((change.before for change in step.changes if change.field == "key_id"), None)
             self._note(step, key_id=values.get("key_id"), replaced=replaced)
         observed = self._read_back(kind, step, desired)
-        for held in kind.holder.holds(observed).values() if kind.holder else ():
-            self._note(step, published=next((one.key_id for one in held if one.current), None))
+        for keys in kind.holder.holds(observed).values() if kind.holder else ():
+            self._note(step, published=next((one.key_id for one in keys if one.current), None))
         self.outputs[step.address] = {**kind.publish(observed, None).known(), **values}
         return self._proven(kind, step, desired, observed, made or Published())
 
@@ -146,25 +146,24 @@ class Doer:
         last: dict[Address, Usage] = {}
 
         def shown() -> bool:
-            for place, usage in usages(self.cloud, self.kinds, self.plan, self.view, step.address):
-                if not (usage.untold and place in last and last[place].asked):  # one lost answer is no answer
-                    last[place] = usage
+            for holder, usage in usages(self.cloud, self.kinds, self.plan, self.view, step.address):
+                if not (usage.untold and holder in last and last[holder].asked):  # one lost answer is no answer
+                    last[holder] = usage
             return not any(usage.asked for usage in last.values())
 
         self._wait(shown, f"the use of what replaces {step.address}")
-        for place, usage in last.items():
+        for holder, usage in last.items():
             if usage.asked:
                 key, seconds = str(step.address), self.deadline_seconds
-                raise NotInUse(key=key, place=str(place), asked=usage.asked, seconds=seconds)
-        untold = (f"{place} by its dates: {usage.untold}" for place, usage in last.items() if usage.untold)
+                raise NotInUse(key=key, place=str(holder), asked=usage.asked, seconds=seconds)
+        untold = (f"{holder} by its dates: {usage.untold}" for holder, usage in last.items() if usage.untold)
         return "; ".join(untold)
 
     def _old_text(self, step: Step, kind: Kind[Any, Any]) -> Secret | None:
-        """The text of a credential that goes, where a place still has it: only with it can its end be proven."""
+        """The text of a credential that goes, where a holder still has it: only with it can its end be proven."""
         if kind.proofs.deleted is None or step.address not in self.plan.sources:
             return None
-        place, key_id = self.plan.sources[step.address]
-        return self._revealed(place, key_id)
+        return self._revealed(*self.plan.sources[step.address])
 
     def _dead(self, step: Step, kind: Kind[Any, Any], old: Secret | None) -> None:
         deleted, observed = kind.proofs.deleted, step.observed
@@ -174,9 +173,9 @@ class Doer:
         if not deleted(self.cloud, observed, old):
             raise Unexpected(operation=f"proving the end of {step.address}", message="it was removed and still works")
 
-    def _revealed(self, place: Address, key_id: str) -> Secret | None:
-        holder = self.kinds[place.kind].holder
-        observed = self._steps[place].observed if place in self._steps else None
+    def _revealed(self, address: Address, key_id: str) -> Secret | None:
+        holder = self.kinds[address.kind].holder
+        observed = self._steps[address].observed if address in self._steps else None
         return holder.reveal(self.cloud, observed, key_id) if holder and observed is not None else None
 
     def _write(self, kind: Kind[Any, Any], step: Step, desired: Any) -> Published | None:
@@ -191,7 +190,7 @@ class Doer:
         )
 
     def _copied(self, desired: Any) -> dict[Address, Mapping[str, Any]]:
-        """Credentials that this step writes and that no step of this run made: read where they are held."""
+        """Credentials that this step writes and that no step of this run made: read from their holders."""
         copied: dict[Address, Mapping[str, Any]] = {}
         for ref in refs(resolve(desired, self.outputs)):
             if ref.secret and ref.address in self.plan.sources:
@@ -243,27 +242,25 @@ class Doer:
         return "" if proof is Proof.USABLE else proof.value
 
     def _reader(self, step: Step) -> ReadBy | None:
-        """Who reads the step's resource, with what their place hands out now; None where it hands out nothing yet."""
+        """Who reads the step's resource, with what their holder hands out now; None where it hands out nothing yet."""
         reader = step.read_by
-        place = self._steps.get(reader.place) if reader is not None else None
-        if reader is None or place is None or place.desired is None:
+        holder_step = self._steps.get(reader.holder) if reader is not None else None
+        if reader is None or holder_step is None or holder_step.desired is None:
             return None
-        kind: Kind[Any, Any] = self.kinds[place.address.kind]
+        kind: Kind[Any, Any] = self.kinds[holder_step.address.kind]
         known = replace(reader, client_id=resolve(reader.client_id, self.outputs))
         try:
-            observed = kind.read(self.cloud, resolve(place.desired, self.outputs))
+            observed = kind.read(self.cloud, resolve(holder_step.desired, self.outputs))
         except NotAuthorized:
-            return known  # who may not read the place cannot sign in as its reader
+            return known  # who may not read the holder cannot sign in as its reader
         if observed is None or kind.holder is None:
             return None
         current = next((one for one in kind.holder.holds(observed).get(reader.credential, ()) if one.current), None)
         if current is None:
-            return known if place.remains else None
-        return (
-            replace(known, secret=kind.holder.reveal(self.cloud, observed, current.key_id))
-            if current.readable
-            else known
-        )
+            return known if holder_step.remains else None
+        if not current.readable:
+            return known
+        return replace(known, secret=kind.holder.reveal(self.cloud, observed, current.key_id))
 
     def _wait(self, check: Callable[[], bool], what: str) -> None:
         """Until it is so or the deadline has passed; the caller looks which."""

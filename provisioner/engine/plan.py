@@ -22,7 +22,7 @@ from provisioner.model import (
     Asked,
     Change,
     Forces,
-    Held,
+    HolderKey,
     Intent,
     Node,
     Observed,
@@ -118,22 +118,22 @@ def digest(steps: Iterable[Step]) -> str:
 
 
 def view_of(recipe: Recipe, snapshot: Snapshot, kinds: Kinds, asked: Asked) -> View:
-    """What kinds may know of each other: who holds which credential, who should."""
-    holdings: dict[Address, tuple[Held, ...]] = {}
+    """What kinds may know of each other: who holds a key of which credential, and who should."""
+    key_references: dict[Address, tuple[HolderKey, ...]] = {}
     there = [(a, r.observed) for a, r in snapshot.readings.items() if r.observed is not None]
     there += [(orphan.address, orphan.observed) for orphan in snapshot.orphans]
-    for place, observed in there:
-        holder = kinds[place.kind].holder
+    for address, observed in there:
+        holder = kinds[address.kind].holder
         if holder is None:
             continue
-        for credential, held in holder.holds(observed).items():
-            known = tuple(Held(place=place, holding=holding) for holding in held)
-            holdings[credential] = holdings.get(credential, ()) + known
+        for credential, keys in holder.holds(observed).items():
+            known = tuple(HolderKey(holder=address, key=key) for key in keys)
+            key_references[credential] = key_references.get(credential, ()) + known
     return View(
         now=snapshot.now,
         environment_id=recipe.environment_id,
         asked=asked,
-        holdings=holdings,
+        key_references=key_references,
         consumers=consumers(recipe),
         unread=tuple(address for address, reading in snapshot.readings.items() if reading.error is not None),
     )
@@ -170,7 +170,7 @@ class _Walk:
     def decide(self, node: Node) -> None:
         """Add the node's step."""
         reading = self.snapshot.readings[node.address]
-        if any(place not in self.steps for place in self._places(node)):
+        if any(address not in self.steps for address in self._read_through(node)):
             return  # what it stands on could not be read and no grant of this run opens it: that error tells
         waits_on = self._waits_on(node, reading)
         if waits_on:
@@ -203,7 +203,7 @@ class _Walk:
 
     def _waits_on(self, node: Node, reading: Reading) -> tuple[str, ...]:
         """The grants that this run makes or waits for, which must stand before the node can be read; or nothing."""
-        blocking = [self.steps[place] for place in self._places(node)]
+        blocking = [self.steps[address] for address in self._read_through(node)]
         inherited = [wait for step in blocking if step.action is Action.DEFER for wait in step.waits_on]
         if not isinstance(reading.error, NotAuthorized):
             return tuple(dict.fromkeys(inherited))
@@ -212,7 +212,7 @@ class _Walk:
         grants = [step.address for step in near if step.access and step.action in opens]
         return tuple(dict.fromkeys((*inherited, *map(str, sorted(grants)))))
 
-    def _places(self, node: Node) -> tuple[Address, ...]:
+    def _read_through(self, node: Node) -> tuple[Address, ...]:
         """What it is read by: the resources that its identity refers to, and its container."""
         asked = {ref.address for ref in identity_refs(node.desired)}
         return (*asked, *((node.container,) if node.container else ()))
@@ -285,14 +285,14 @@ def _action(changes: tuple[Change, ...]) -> Action:
 
 
 def _sources(view: View, outputs: Mapping[Address, Mapping[str, Any]]) -> dict[Address, tuple[Address, str]]:
-    """By credential, a place from which its current value can be copied; by `NAME/KEYID`, the same for older keys."""
+    """By credential, a holder from which its current value can be copied; by `NAME/KEYID`, the same for older keys."""
     found: dict[Address, tuple[Address, str]] = {}
-    for credential, held in view.holdings.items():
+    for credential, references in view.key_references.items():
         current = outputs.get(credential, {}).get("key_id")
-        for one in held:
-            if one.holding.readable:
-                key_id = one.holding.key_id
-                found.setdefault(Address(credential.kind, f"{credential.name}/{key_id}"), (one.place, key_id))
+        for one in references:
+            if one.key.readable:
+                key_id = one.key.key_id
+                found.setdefault(Address(credential.kind, f"{credential.name}/{key_id}"), (one.holder, key_id))
                 if key_id == current:
-                    found.setdefault(credential, (one.place, key_id))
+                    found.setdefault(credential, (one.holder, key_id))
     return found

@@ -1,7 +1,7 @@
 """The part of an environment that rotates: credentials, the places that hold them, and what these stand on. Pure.
 
 Nothing else is read or decided, so nothing else can keep a credential from being replaced in time; and where the
-places of one credential refuse, the others go on.
+holders of one credential refuse, the others go on.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Errors = Mapping[Address, tuple[Exception, ...]]
 
 def part(recipe: Recipe, kinds: Kinds) -> Recipe:
     """The nodes that a rotation reads, and the searches for older keys. What the lease needs is among them."""
-    wanted = {address for places in consumers(recipe).values() for address in places}
+    wanted = {address for holders in consumers(recipe).values() for address in holders}
     wanted |= {node.address for node in recipe.nodes if node.bootstrap or kinds[node.address.kind].credential}
     near = closure(wanted, {node.address: node.all_needs() for node in recipe.nodes})
     return replace(
@@ -37,14 +37,15 @@ def part(recipe: Recipe, kinds: Kinds) -> Recipe:
 def rotation(recipe: Recipe, snapshot: Snapshot, kinds: Kinds, asked: Asked) -> Plan:
     """The steps of a rotation; other drift is left alone. recipe: as `part` gives it.
 
-    A credential with a place that refuses, or that may not be read, is left as it is, with the reason in `remains`; the
-    others go on. Raises what `plan` raises where that leaves none that was asked for, or another resource is to blame.
+    A credential with a holder that refuses, or that may not be read, is left as it is, with the reason in `remains`;
+    the others go on. Raises what `plan` raises where that leaves none that was asked for, or where another resource is
+    to blame.
     """
     made, errors = decide(recipe, snapshot, kinds, asked)
-    held_up = {c: places for c, places in consumers(recipe).items() if not errors.keys().isdisjoint(places)}
+    held_up = {c: holders for c, holders in consumers(recipe).items() if not errors.keys().isdisjoint(holders)}
     if not held_up:
         return _of_credentials(raised(made, errors), recipe, kinds)
-    told = {address for places in held_up.values() for address in places}
+    told = {address for holders in held_up.values() for address in holders}
     others = [c for c in _credentials(recipe, kinds) if c not in held_up and asked.concerns(c.name)]
     if not others or not errors.keys() <= told:
         raised(made, errors)
@@ -64,17 +65,17 @@ def _without(snapshot: Snapshot, credentials: Iterable[Address]) -> Snapshot:
 
 
 def _with(made: Plan, recipe: Recipe, snapshot: Snapshot, errors: Errors) -> Plan:
-    """The plan, with a step that stays for each place that refuses."""
+    """The plan, with a step that stays for each holder that refuses."""
     stuck = {a: _stuck(a, snapshot, errors[a]) for a in (node.address for node in recipe.nodes) if a in errors}
     steps = {step.address: step for step in made.steps}
     return finish(recipe, {**steps, **stuck}, outputs=made.outputs, sources=made.sources)
 
 
-def _stuck(place: Address, snapshot: Snapshot, errors: Iterable[Exception]) -> Step:
-    told = "; ".join(str(error).removeprefix(f"{place}: ") for error in errors)
-    reading = snapshot.readings[place]
+def _stuck(holder: Address, snapshot: Snapshot, errors: Iterable[Exception]) -> Step:
+    told = "; ".join(str(error).removeprefix(f"{holder}: ") for error in errors)
+    reading = snapshot.readings[holder]
     return Step(
-        address=place,
+        address=holder,
         action=Action.KEEP,
         remains=f"its credential is not rotated: {told}",
         desired=reading.node.desired,
@@ -83,12 +84,12 @@ def _stuck(place: Address, snapshot: Snapshot, errors: Iterable[Exception]) -> S
 
 
 def _of_credentials(made: Plan, recipe: Recipe, kinds: Kinds) -> Plan:
-    """The part of a plan that rotates: credentials, their places, old keys, the caller's way in.
+    """The part of a plan that rotates: credentials, their holders, old keys, the caller's way in.
 
-    Raises Refused where a place cannot be reached before something else is made.
+    Raises Refused where a holder cannot be reached before something else is made.
     """
-    places = {place for places in consumers(recipe).values() for place in places}
-    wanted = {s.address for s in made.steps if s.access or s.address in places or kinds[s.address.kind].credential}
+    holders = {holder for holders in consumers(recipe).values() for holder in holders}
+    wanted = {s.address for s in made.steps if s.access or s.address in holders or kinds[s.address.kind].credential}
     other = {s.address for s in made.steps if s.action is Action.CREATE and s.address not in wanted}
     for step in made.steps:
         missing = [address for address in step.after if address in other]

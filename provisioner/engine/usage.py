@@ -22,17 +22,17 @@ Kinds = Mapping[str, "Kind[Any, Any]"]
 
 
 def usages(cloud: Cloud, kinds: Kinds, plan: Plan, view: View, key: Address) -> Iterator[tuple[Address, Usage]]:
-    """Each place that hands out what replaces this key and whose readers can be asked, with what they show now.
+    """Each holder that hands out what replaces this key and whose readers can be asked, with what they show now.
 
-    A plan that is limited to the key does not have the place: then nobody is asked, and that is told.
+    A plan that is limited to the key does not have the holder: then nobody is asked, and that is told.
     """
     there = {step.address: step.observed for step in plan.steps}
     credential = Address(key.kind, key.name.rpartition("/")[0])  # its keys are called NAME/KEYID
-    for held in view.holdings.get(credential, ()):
-        holder, observed = kinds[held.place.kind].holder, there.get(held.place)
-        if holder and holder.use and held.holding.current:
+    for reference in view.key_references.get(credential, ()):
+        holder, observed = kinds[reference.holder.kind].holder, there.get(reference.holder)
+        if holder and holder.use and reference.key.current:
             left_out = Usage(untold="this run is limited to others")
-            yield held.place, left_out if observed is None else holder.use(cloud, observed)
+            yield reference.holder, left_out if observed is None else holder.use(cloud, observed)
 
 
 def awaited(cloud: Cloud, kinds: Kinds, plan: Plan, view: View, *, grace: timedelta) -> bool:

@@ -102,8 +102,10 @@ def _owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
 def with_keys(cloud: Cloud, factory_id: str) -> tuple[str, ...]:
     """Linked services to storage, of whomever, that hold a key, as notes: the project uses none, and rotates none."""
     every = cloud.data_factory.linked_services(factory_id)
-    held = (one for one in every if one.type in STORAGE and one.sign_in not in KEYLESS)
-    return tuple(f"linked service {one.name} holds {KEY} ({one.sign_in}), which nobody here rotates" for one in held)
+    with_a_key = (one for one in every if one.type in STORAGE and one.sign_in not in KEYLESS)
+    return tuple(
+        f"linked service {one.name} holds {KEY} ({one.sign_in}), which nobody here rotates" for one in with_a_key
+    )
 
 
 def _create(cloud: Cloud, desired: LinkedService) -> None:

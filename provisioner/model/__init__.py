@@ -1,10 +1,10 @@
 """The nouns every stage speaks: addresses, nodes, readings, changes, steps, plans, outcomes. Data only, no I/O."""
 
 from provisioner.model.declared import IDENTITY, Node, ReadBy, Recipe, Search, identity_refs, refs, resolve
-from provisioner.model.held import CONVERGE, Asked, Held, Holding, Intent, Usage, View
 from provisioner.model.observed import Found, Observed, Orphan, Reading, Snapshot
 from provisioner.model.outputs import KNOWN_AFTER_APPLY, Address, Output, Published, Ref
 from provisioner.model.plans import Action, Change, Forces, OrphanAction, Outcome, Plan, Proof, Result, Step, Unproven
+from provisioner.model.view import CONVERGE, Asked, HolderKey, Intent, KeyReference, Usage, View
 
 __all__ = [
     "CONVERGE",
@@ -16,9 +16,9 @@ __all__ = [
     "Change",
     "Forces",
     "Found",
-    "Held",
-    "Holding",
+    "HolderKey",
     "Intent",
+    "KeyReference",
     "Node",
     "Observed",
     "Orphan",

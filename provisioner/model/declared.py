@@ -15,9 +15,9 @@ IDENTITY = {"identity": True}
 
 @dataclass(frozen=True, kw_only=True)
 class ReadBy:
-    """Who reads a resource in use: signs in as client_id with the secret of `credential` that `place` hands out."""
+    """Who reads a resource in use: signs in as client_id with the secret of `credential` that `holder` hands out."""
 
-    place: Address
+    holder: Address
     credential: Address
     client_id: str | Ref[str]
     secret: Secret | None = None

@@ -106,7 +106,7 @@ class Step:
 class Plan:
     """Steps in an order in which they can be done.
 
-    outputs: what the resources that stay publish. sources: by credential, a place its value can be copied from.
+    outputs: what the resources that stay publish. sources: by credential, a holder its value can be copied from.
     """
 
     environment: str

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from provisioner.spec.model import Environment
 
 AIRFLOW = ReadBy(
-    place=data_factory.AIRFLOW,
+    holder=data_factory.AIRFLOW,
     credential=Address("client_secret", "airflow"),
     client_id=application.Outputs.client_id.of(Address("application", "airflow")),
 )

@@ -48,13 +48,13 @@ def test_a_second_run_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_a_failure_blocks_only_what_needs_it(tmp_path: Path) -> None:
-    world = World(write_errors={"box/b": Conflict(operation="PUT b", status=409, code="Held")})
+    world = World(write_errors={"box/b": Conflict(operation="PUT b", status=409, code="HolderKey")})
     what = recipe(BOX, NOTE, node("box/other"))
 
     outcomes = applied(world, what, planned(world, what), tmp_path)
 
     assert results(outcomes) == {"box/b": "failed", "note/n": "blocked", "box/other": "done"}
-    assert str(outcomes["box/b"].error).startswith("box/b: PUT b answered 409 Held")
+    assert str(outcomes["box/b"].error).startswith("box/b: PUT b answered 409 HolderKey")
 
 
 def test_values_known_after_apply_reach_those_who_need_them(tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_a_credential_is_not_copied_from_a_place_that_is_no_part_of_the_plan(tmp
 
 READ = replace(
     node("note/n", value="hello"),
-    read_by=ReadBy(place=at("slot/s"), credential=at("key/k"), client_id=Outputs.name.of(at("box/b"))),
+    read_by=ReadBy(holder=at("slot/s"), credential=at("key/k"), client_id=Outputs.name.of(at("box/b"))),
 )
 IN_USE: dict[str, dict[str, Any]] = {
     "box/b": {"value": "x"},
@@ -221,7 +221,7 @@ def test_a_reader_whose_secret_cannot_be_had_is_told_and_no_failure(
 
 def test_a_place_that_holds_no_credentials_hands_out_nothing(tmp_path: Path) -> None:
     world = World(things={"box/b": {"value": "x"}, "key/k": {"key_id": "id1"}})
-    by = ReadBy(place=at("box/b"), credential=at("key/k"), client_id="who")
+    by = ReadBy(holder=at("box/b"), credential=at("key/k"), client_id="who")
     what = recipe(BOX, KEY, replace(READ, read_by=by))
 
     assert applied(world, what, planned(world, what), tmp_path)["note/n"].note == "assigned, not proven"

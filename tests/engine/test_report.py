@@ -77,14 +77,14 @@ def test_a_plan_as_json_has_every_step_and_says_more_only_where_there_is_more() 
     assert waiting["waits_on"] == ["2026-11-23T18:54:07+00:00"]
 
 
-FAILED = Outcome(step=DRIFTED, result=Result.FAILED, error=Conflict(operation="PUT it", status=409, code="Held"))
+FAILED = Outcome(step=DRIFTED, result=Result.FAILED, error=Conflict(operation="PUT it", status=409, code="HolderKey"))
 NAMED = Outcome(step=DRIFTED, result=Result.FAILED, error=Conflict(operation="PUT it", status=409, address="box/old"))
 DONE = Outcome(step=MADE, result=Result.DONE, seconds=1.26, note="assigned, not proven")
 
 
 def test_each_step_that_ends_is_told_in_a_line() -> None:
     assert outcome_line(DONE).text == "+ created box/new in 1.3 s (assigned, not proven)"
-    assert outcome_line(FAILED).text.startswith("! failed box/old: PUT it answered 409 Held")
+    assert outcome_line(FAILED).text.startswith("! failed box/old: PUT it answered 409 HolderKey")
     assert outcome_line(NAMED).text.startswith("! failed box/old: PUT it answered 409")
     assert outcome_line(Outcome(step=DRIFTED, result=Result.BLOCKED)).text == "  blocked box/old"
 
@@ -92,7 +92,7 @@ def test_each_step_that_ends_is_told_in_a_line() -> None:
 def test_outcomes_as_json_say_what_became_of_each_step() -> None:
     done, failed = outcomes_json(PLAN, (DONE, FAILED))["steps"]
     assert (done["outcome"], done["error"], done["seconds"]) == ("done", None, 1.26)
-    assert (failed["outcome"], "409 Held" in failed["error"]) == ("failed", True)
+    assert (failed["outcome"], "409 HolderKey" in failed["error"]) == ("failed", True)
 
 
 def test_a_run_is_counted_in_words() -> None:

@@ -19,12 +19,12 @@ BOX = node("box/b", value="x")
 SHUT: dict[str, Any] = {"value": "refused"}
 
 
-def holding(key: str) -> dict[str, Any]:
+def reference(key: str) -> dict[str, Any]:
     """What a place of that credential desires."""
     return key_of(key)
 
 
-TWO = (node("key/k"), node("key/l"), node("slot/t", **holding("key/l")))
+TWO = (node("key/k"), node("key/l"), node("slot/t", **reference("key/l")))
 LIVING = {"key/k": {"key_id": "id1"}, "key/l": {"key_id": "id2"}, "slot/t": {"key_id": "old", "credential": "key/l"}}
 
 
@@ -40,7 +40,7 @@ def test_a_rotation_takes_credentials_and_their_places_and_leaves_other_drift_al
         node("door/d", access=True),
         BOX,
         node("key/k", container="box/b"),
-        node("slot/s", needs=["door/d"], **holding("key/k")),
+        node("slot/s", needs=["door/d"], **reference("key/k")),
     )
 
     made = round_of(World(things=things), what)
@@ -55,7 +55,7 @@ def test_nothing_is_read_that_a_rotation_does_not_stand_on() -> None:
     what = recipe(
         BOX,
         node("key/k"),
-        node("slot/s", container="box/b", **holding("key/k")),
+        node("slot/s", container="box/b", **reference("key/k")),
         node("given/elsewhere"),
         searches=searches,
     )
@@ -66,7 +66,7 @@ def test_nothing_is_read_that_a_rotation_does_not_stand_on() -> None:
 
 
 def test_a_rotation_into_a_place_that_cannot_be_reached_yet_is_refused() -> None:
-    what = recipe(BOX, node("key/k"), node("slot/s", container="box/b", **holding("key/k")))
+    what = recipe(BOX, node("key/k"), node("slot/s", container="box/b", **reference("key/k")))
 
     with pytest.raises(Refused, match="box/b is not there"):
         round_of(World(), what)
@@ -77,7 +77,7 @@ def test_a_place_that_refuses_holds_up_its_own_credential_only(shut: str) -> Non
     world = World(things={**LIVING, "slot/s": {"key_id": "id1"}, "key/k/id0": {"key_id": "id0"}})
     if shut == "unreadable":
         world.errors["slot/s"] = denied()
-    wanted = holding("key/k") | (SHUT if shut == "refused" else {})
+    wanted = reference("key/k") | (SHUT if shut == "refused" else {})
     what = recipe(*TWO, node("slot/s", **wanted), searches=[Search(kind="key", scope="keys")])
 
     made = round_of(world, what)
@@ -90,7 +90,7 @@ def test_a_place_that_refuses_holds_up_its_own_credential_only(shut: str) -> Non
 
 def test_where_no_other_credential_is_asked_for_the_refusal_is_raised() -> None:
     world = World(things={**LIVING, "slot/s": {"key_id": "id1"}})
-    what = recipe(*TWO, node("slot/s", **holding("key/k"), **SHUT))
+    what = recipe(*TWO, node("slot/s", **reference("key/k"), **SHUT))
 
     with pytest.raises(Refused, match="slot/s: value is"):
         round_of(world, what, "k")
@@ -100,7 +100,7 @@ def test_where_no_other_credential_is_asked_for_the_refusal_is_raised() -> None:
 def test_what_is_no_place_holds_up_every_credential() -> None:
     world = World(things={**LIVING, "slot/s": {"key_id": "id1"}, "box/b": {}})
     door = node("box/b", **SHUT)
-    what = recipe(door, *TWO, node("slot/s", container="box/b", **holding("key/k"), **SHUT))
+    what = recipe(door, *TWO, node("slot/s", container="box/b", **reference("key/k"), **SHUT))
 
     with pytest.raises(Refusals, match="box/b: value is"):
         round_of(world, what)
@@ -110,6 +110,6 @@ def test_places_of_every_credential_that_refuse_are_all_told() -> None:
     world = World(things={**LIVING, "slot/s": {"key_id": "id1"}}, errors={"slot/t": denied(), "slot/s": denied()})
 
     with pytest.raises(Refusals) as caught:
-        round_of(world, recipe(*TWO, node("slot/s", **holding("key/k"))))
+        round_of(world, recipe(*TWO, node("slot/s", **reference("key/k"))))
 
     assert all(isinstance(error, NotAuthorized) for error in caught.value.errors)

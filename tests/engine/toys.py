@@ -18,7 +18,7 @@ from provisioner.model import (
     Change,
     Forces,
     Found,
-    Holding,
+    KeyReference,
     Node,
     Observed,
     OrphanAction,
@@ -171,7 +171,7 @@ def prove(cloud: Cloud, desired: Thing, _observed: Seen, _made: Published, reade
     if reader is None:
         return Proof.UNKNOWABLE
     if reader.secret is None:
-        return Unproven(why=f"{reader.place} shows nothing to {reader.client_id}")
+        return Unproven(why=f"{reader.holder} shows nothing to {reader.client_id}")
     if world.denials.pop(f"read {desired.name}", 0):
         return Unproven(error=denied())
     if f"prove {desired.name}" in world.denials:
@@ -225,9 +225,9 @@ STUCK: Kind[Thing, Seen] = Kind(
 
 def _key_diff(_desired: Thing, observed: Seen, view: View) -> Sequence[Change]:
     key = at(observed.name)
-    held = [one for one in view.holdings.get(key, ()) if one.holding.key_id == observed.key_id]
-    lacking = [place for place in view.consumers.get(key, ()) if place not in {one.place for one in held}]
-    if lacking and not any(one.holding.readable for one in held):
+    held = [one for one in view.key_references.get(key, ()) if one.key.key_id == observed.key_id]
+    lacking = [place for place in view.consumers.get(key, ()) if place not in {one.holder for one in held}]
+    if lacking and not any(one.key.readable for one in held):
         return (Change(field="key_id", reason="nobody can copy it", forces=Forces.ROTATE),)
     return ()
 
@@ -285,7 +285,7 @@ SLOT: Kind[Thing, Seen] = Kind(
     holder=Holder(
         holds=lambda observed: {
             at(observed.credential): [
-                Holding(key_id=observed.key_id, readable=observed.readable, current=observed.current)
+                KeyReference(key_id=observed.key_id, readable=observed.readable, current=observed.current)
             ]
         },
         reveal=lambda _cloud, _observed, key_id: Secret(f"text of {key_id}"),

@@ -10,7 +10,7 @@ import pytest
 from provisioner.errors import Conflict, NotFound, Refused, UnknownReference
 from provisioner.kinds import application, client_secret
 from provisioner.kinds.airflow_runtime import KIND, Outputs
-from provisioner.model import Address, Change, Holding, Proof, View
+from provisioner.model import Address, Change, KeyReference, Proof, View
 from provisioner.secret import Secret
 from tests.kinds.factories import (
     CREDENTIAL,
@@ -181,7 +181,9 @@ def test_without_the_secret_or_a_date_little_is_held(cloud: Cloud, azure: LocalA
     settings["PROVISIONER_PUBLISHED_AT"] = "yesterday"
     put(azure, runtime_id(azure), VERSION, body)
     assert KIND.holder is not None
-    assert KIND.holder.holds(read(cloud, example(azure))) == {CREDENTIAL: (Holding(key_id="key-1", readable=True),)}
+    assert KIND.holder.holds(read(cloud, example(azure))) == {
+        CREDENTIAL: (KeyReference(key_id="key-1", readable=True),)
+    }
     del settings["AZURE_CLIENT_SECRET"]
     put(azure, runtime_id(azure), VERSION, body)
     assert KIND.holder.holds(read(cloud, example(azure))) == {}

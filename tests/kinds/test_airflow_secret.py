@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from provisioner.kinds import client_secret
 from provisioner.kinds.airflow_runtime import KIND
-from provisioner.model import Address, Held, Holding, View
+from provisioner.model import Address, HolderKey, KeyReference, View
 from provisioner.secret import Secret
 from tests.kinds.factories import CREDENTIAL, changes, create, example, read, update, variables
 from tests.kinds.worlds import ENVIRONMENT
@@ -30,8 +30,8 @@ def test_a_hidden_client_secret_stops_only_a_change_that_nobody_can_write_it_ane
     other = example(azure, environment_variables={**client, "TEAM": Secret("red-team")})
     refused = [one for one in KIND.diff(other, read(cloud, other), alone) if one.forces == "refuse"]
     assert [one.reason for one in refused if "rotate --force --only airflow" in one.reason] != []
-    place = Held(place=Address("vault_secret", "own"), holding=Holding(key_id="key-1", readable=True))
-    view = View(now=cloud.session.clock.now(), environment_id=ENVIRONMENT, holdings={CREDENTIAL: (place,)})
+    place = HolderKey(holder=Address("vault_secret", "own"), key=KeyReference(key_id="key-1", readable=True))
+    view = View(now=cloud.session.clock.now(), environment_id=ENVIRONMENT, key_references={CREDENTIAL: (place,)})
     assert [one.field for one in KIND.diff(other, read(cloud, other), view) if one.forces == "refuse"] == []
 
 

@@ -12,7 +12,7 @@ from provisioner.cloud.clients.graph import Password
 from provisioner.errors import NotAuthorized, NotYetVisible
 from provisioner.kinds.client_secret import KIND, ClientSecret, Outputs, Passwords, Scope
 from provisioner.kinds.vault_secret import VaultSecret
-from provisioner.model import Action, Address, Asked, Forces, Holding, Intent, Node, OrphanAction, Proof, View
+from provisioner.model import Action, Address, Asked, Forces, Intent, KeyReference, Node, OrphanAction, Proof, View
 from provisioner.secret import Secret
 from tests.kinds.lives import Example
 from tests.kinds.worlds import ENVIRONMENT, OTHER, VAULT, cloud_of, make_vault, view_at
@@ -42,8 +42,10 @@ def passwords(**ages: timedelta) -> Passwords:
     return Passwords(ours=True, application_id="app", client_id="client", name="airflow", passwords=shown)
 
 
-def holding(key_id: str, *, age: timedelta = timedelta(days=1), readable: bool = True, current: bool = True) -> Holding:
-    return Holding(key_id=key_id, since=NOW - age, readable=readable, current=current)
+def reference(
+    key_id: str, *, age: timedelta = timedelta(days=1), readable: bool = True, current: bool = True
+) -> KeyReference:
+    return KeyReference(key_id=key_id, since=NOW - age, readable=readable, current=current)
 
 
 def orphan_action(key_id: str, observed: Passwords, view: View) -> OrphanAction:
@@ -52,7 +54,10 @@ def orphan_action(key_id: str, observed: Passwords, view: View) -> OrphanAction:
 
 
 def test_a_key_that_every_place_holds_stays() -> None:
-    observed, view = passwords(key_old=timedelta(days=1)), view_at(NOW, {"a": (holding(OLD),), "b": (holding(OLD),)})
+    observed, view = (
+        passwords(key_old=timedelta(days=1)),
+        view_at(NOW, {"a": (reference(OLD),), "b": (reference(OLD),)}),
+    )
     assert KIND.diff(DECLARED, observed, view) == ()
     dates = {"since": NOW - timedelta(days=1), "expires": NOW + timedelta(days=59)}
     assert {"key_id": OLD, "living": (OLD,), **dates}.items() <= KIND.publish(observed, view).known().items()
@@ -74,15 +79,15 @@ def test_a_key_that_no_place_names_is_rotated_and_goes_after_an_hour() -> None:
 
 def test_a_key_that_was_made_before_every_place_was_given_another_is_lost_at_once() -> None:
     observed = passwords(key_old=timedelta(minutes=3), key_new=timedelta(minutes=2))
-    overtaken = view_at(NOW, {"a": (holding(NEW, age=timedelta(minutes=1)),)})
+    overtaken = view_at(NOW, {"a": (reference(NEW, age=timedelta(minutes=1)),)})
     assert orphan_action(OLD, observed, overtaken).action is Action.DELETE
-    for places in ({"a": (holding(NEW, age=timedelta(minutes=5)),)}, {"a": (holding(NEW),), "b": ()}, {}):
+    for places in ({"a": (reference(NEW, age=timedelta(minutes=5)),)}, {"a": (reference(NEW),), "b": ()}, {}):
         assert orphan_action(OLD, observed, view_at(NOW, places)).action is Action.DEFER
 
 
 def test_of_two_keys_the_one_published_last_is_current_and_both_stay_while_named() -> None:
     observed = passwords(key_old=timedelta(days=30), key_new=timedelta(hours=2))
-    view = view_at(NOW, {"a": (holding(NEW, age=timedelta(hours=1)),), "b": (holding(OLD),)})
+    view = view_at(NOW, {"a": (reference(NEW, age=timedelta(hours=1)),), "b": (reference(OLD),)})
     assert KIND.diff(DECLARED, observed, view) == ()
     assert KIND.publish(observed, view).known()["key_id"] == NEW
     assert orphan_action(NEW, observed, view).action is Action.KEEP
@@ -91,24 +96,24 @@ def test_of_two_keys_the_one_published_last_is_current_and_both_stay_while_named
 
 def test_a_retiring_key_stays_for_the_overlap_and_then_goes() -> None:
     observed = passwords(key_old=timedelta(days=30), key_new=timedelta(hours=2))
-    older = holding(OLD, current=False)
-    young = view_at(NOW, {"a": (holding(NEW, age=timedelta(hours=1)), older)})
+    older = reference(OLD, current=False)
+    young = view_at(NOW, {"a": (reference(NEW, age=timedelta(hours=1)), older)})
     waiting = orphan_action(OLD, observed, young)
     assert (waiting.action, waiting.until) == (Action.DEFER, NOW + timedelta(hours=23))
-    ripe = view_at(NOW, {"a": (holding(NEW, age=timedelta(hours=24)), older)})
+    ripe = view_at(NOW, {"a": (reference(NEW, age=timedelta(hours=24)), older)})
     assert orphan_action(OLD, observed, ripe).action is Action.DELETE
 
 
 def test_a_key_kept_where_it_cannot_be_read_waits_for_its_successor() -> None:
     observed = passwords(key_old=timedelta(days=30))
-    view = view_at(NOW, {"a": (holding(OLD, current=False, readable=False),)})
+    view = view_at(NOW, {"a": (reference(OLD, current=False, readable=False),)})
     assert KIND.diff(DECLARED, observed, view)[0].forces is Forces.ROTATE
     assert orphan_action(OLD, observed, view).action is Action.DEFER
 
 
 def test_a_place_that_was_edited_by_hand_gets_back_what_it_still_keeps() -> None:
     observed = passwords(key_old=timedelta(days=30), key_new=timedelta(days=2))
-    view = view_at(NOW, {"a": (holding(NEW, current=False), holding(OLD, age=timedelta(days=9), current=False))})
+    view = view_at(NOW, {"a": (reference(NEW, current=False), reference(OLD, age=timedelta(days=9), current=False))})
     assert KIND.diff(DECLARED, observed, view) == ()
     assert KIND.publish(observed, view).known()["key_id"] == NEW
     assert orphan_action(NEW, observed, view).action is Action.KEEP
@@ -116,28 +121,28 @@ def test_a_place_that_was_edited_by_hand_gets_back_what_it_still_keeps() -> None
 
 def test_a_place_that_lacks_the_key_gets_it_copied_if_another_can_be_read() -> None:
     observed = passwords(key_old=timedelta(days=1))
-    assert KIND.diff(DECLARED, observed, view_at(NOW, {"a": (holding(OLD),), "b": ()})) == ()
+    assert KIND.diff(DECLARED, observed, view_at(NOW, {"a": (reference(OLD),), "b": ()})) == ()
 
 
 def test_a_place_that_lacks_a_key_which_can_be_read_nowhere_makes_it_rotate() -> None:
     observed = passwords(key_old=timedelta(days=1))
-    (change,) = KIND.diff(DECLARED, observed, view_at(NOW, {"a": (holding(OLD, readable=False),), "b": ()}))
+    (change,) = KIND.diff(DECLARED, observed, view_at(NOW, {"a": (reference(OLD, readable=False),), "b": ()}))
     assert change.forces is Forces.ROTATE
     assert change.reason == "vault_secret/b lacks it and it can be read back nowhere"
 
 
 def test_a_key_that_graph_does_not_show_yet_is_kept_for_some_minutes_only() -> None:
     observed = passwords(key_old=timedelta(days=30))
-    young = view_at(NOW, {"a": (holding(UNSEEN, age=timedelta(minutes=14)),), "b": (holding(OLD),)})
+    young = view_at(NOW, {"a": (reference(UNSEEN, age=timedelta(minutes=14)),), "b": (reference(OLD),)})
     assert KIND.diff(DECLARED, observed, young) == ()
     assert KIND.publish(observed, young) == Outputs(key_id=UNSEEN)
-    gone = view_at(NOW, {"a": (holding(UNSEEN, age=timedelta(minutes=16)),)})
+    gone = view_at(NOW, {"a": (reference(UNSEEN, age=timedelta(minutes=16)),)})
     (change,) = KIND.diff(DECLARED, observed, gone)
     assert change.reason == "vault_secret/a names a key that Entra does not have"
 
 
 def test_an_expired_key_is_rotated() -> None:
-    observed, view = passwords(key_old=timedelta(days=61)), view_at(NOW, {"a": (holding(OLD),)})
+    observed, view = passwords(key_old=timedelta(days=61)), view_at(NOW, {"a": (reference(OLD),)})
     (change,) = KIND.diff(DECLARED, observed, view)
     assert (change.forces, change.reason) == (Forces.ROTATE, "it expired on 2027-02-28")
     assert orphan_action(OLD, observed, view).action is Action.DELETE
@@ -152,7 +157,7 @@ def test_nothing_is_decided_while_a_place_that_may_hold_it_cannot_be_read() -> N
 
 
 def test_teardown_takes_current_ones_too() -> None:
-    observed, view = passwords(key_old=timedelta(days=1)), view_at(NOW, {"a": (holding(OLD),)})
+    observed, view = passwords(key_old=timedelta(days=1)), view_at(NOW, {"a": (reference(OLD),)})
     assert orphan_action(OLD, observed, replace(view, asked=Asked(intent=Intent.TEARDOWN))).action is Action.DELETE
 
 

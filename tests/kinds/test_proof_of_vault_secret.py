@@ -54,7 +54,7 @@ def in_use(cloud: Cloud, azure: LocalAzure, place: VaultSecret) -> InUse:
     airflow, own = azure.new_client("airflow")
     desired = replace(place, value=tool_secret(value), client_id=api, opens=CLUSTER)
     made(cloud, desired)
-    reader = ReadBy(place=AIRFLOW, credential=CREDENTIAL, client_id=airflow, secret=tool_secret(own))
+    reader = ReadBy(holder=AIRFLOW, credential=CREDENTIAL, client_id=airflow, secret=tool_secret(own))
     return InUse(cloud, desired, reader)
 
 

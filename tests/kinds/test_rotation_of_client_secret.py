@@ -11,7 +11,7 @@ import pytest
 from provisioner.kinds.client_secret import KIND, Passwords
 from provisioner.kinds.client_secret.passwords import REVOKES, REVOKES_AT_ONCE, revoked
 from provisioner.model import Action, Asked, Forces, Intent, View
-from tests.kinds.test_client_secret import DECLARED, NEW, NOW, OLD, UNSEEN, holding, orphan_action, passwords
+from tests.kinds.test_client_secret import DECLARED, NEW, NOW, OLD, UNSEEN, orphan_action, passwords, reference
 from tests.kinds.worlds import view_at
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ ROLLBACK = Asked(intent=Intent.ROLLBACK, begin=True)
 
 def view(asked: Asked) -> View:
     """A place hands out the new key since two hours, and still keeps the old one."""
-    places = (holding(NEW, age=timedelta(hours=2)), holding(OLD, current=False))
+    places = (reference(NEW, age=timedelta(hours=2)), reference(OLD, current=False))
     return replace(view_at(NOW, {"a": places}), asked=asked)
 
 
@@ -65,7 +65,7 @@ def test_a_key_that_is_not_due_is_rotated_by_force_only() -> None:
 
 
 def test_a_key_that_graph_does_not_show_yet_is_not_due() -> None:
-    fresh = (holding(NEW, age=timedelta(minutes=1)),)
+    fresh = (reference(NEW, age=timedelta(minutes=1)),)
     unseen = replace(view_at(NOW, {"a": fresh}), asked=ROTATE)
     assert KIND.diff(DECLARED, passwords(key_old=timedelta(days=31)), unseen) == ()
 
@@ -77,7 +77,7 @@ def test_a_revoked_key_gets_a_successor_and_goes_when_its_readers_have_it() -> N
     assert abrupt.reason.startswith("revoked at once: what was read from vault_secret/a fails")
     assert orphan_action(OLD, both(), view(REVOKE)).action is Action.DELETE
     later = NOW + timedelta(minutes=10)
-    arriving = (replace(holding(NEW), settled=later), holding(OLD, current=False))
+    arriving = (replace(reference(NEW), settled=later), reference(OLD, current=False))
     waiting = replace(view_at(NOW, {"a": arriving}), asked=REVOKE)
     told = orphan_action(OLD, both(), waiting)
     assert (told.action, told.until, told.soon) == (Action.DEFER, later, True)
@@ -110,7 +110,7 @@ def named(observed: Passwords, **marks: str) -> Passwords:
 
 
 CUT_OFF = named(passwords(key_old=timedelta(days=3), key_new=timedelta(minutes=2)), key_new=REVOKES_AT_ONCE)
-STILL_OLD = view_at(NOW, {"a": (holding(OLD),)})
+STILL_OLD = view_at(NOW, {"a": (reference(OLD),)})
 
 
 @pytest.mark.parametrize("intent", [Intent.CONVERGE, Intent.ROTATE])
@@ -129,7 +129,7 @@ def test_the_key_that_says_so_stays_until_another_says_so() -> None:
         passwords(key_old=timedelta(days=3), key_new=timedelta(hours=2), key_next=timedelta(0)), key_new=REVOKES
     )
     both_say = named(newest, key_next=REVOKES)
-    published = view_at(NOW, {"a": (holding("key-next", age=-timedelta(minutes=1)), holding(OLD, current=False))})
+    published = view_at(NOW, {"a": (reference("key-next", age=-timedelta(minutes=1)), reference(OLD, current=False))})
 
     assert orphan_action(NEW, newest, STILL_OLD).action is Action.KEEP
     assert orphan_action(NEW, both_say, published).action is Action.DELETE
@@ -139,12 +139,12 @@ def test_the_key_that_says_so_stays_until_another_says_so() -> None:
     ("mark", "action", "soon"), [(REVOKES_AT_ONCE, Action.DELETE, False), (REVOKES, Action.DEFER, True)]
 )
 def test_a_key_that_a_newer_one_revokes_goes_without_the_overlap(mark: str, action: Action, *, soon: bool) -> None:
-    handed = replace(holding(NEW, age=timedelta(minutes=2)), settled=NOW + timedelta(minutes=58))
+    handed = replace(reference(NEW, age=timedelta(minutes=2)), settled=NOW + timedelta(minutes=58))
     observed = (
         named(CUT_OFF, key_new="") if mark == REVOKES_AT_ONCE else named(both(timedelta(minutes=2)), key_new=mark)
     )
 
-    found = orphan_action(OLD, observed, view_at(NOW, {"a": (handed, holding(OLD, current=False))}))
+    found = orphan_action(OLD, observed, view_at(NOW, {"a": (handed, reference(OLD, current=False))}))
 
     assert (found.action, found.soon) == (action, soon)
 

@@ -10,7 +10,7 @@ from provisioner.cloud.cloud import Cloud
 from provisioner.cloud.profile import LOCAL
 from provisioner.cloud.transport.session import open_session
 from provisioner.cloud.transport.sign_in import LocalSettings
-from provisioner.model import Address, Held, Holding, View
+from provisioner.model import Address, HolderKey, KeyReference, View
 from tests.tool_secret import tool_secret
 
 if TYPE_CHECKING:
@@ -37,14 +37,16 @@ def cloud_of(azure: LocalAzure, client: tuple[str, Hidden] | None = None) -> Clo
     return Cloud(open_session(LOCAL, subscription=azure.subscription_id, local=local))
 
 
-def view_at(now: datetime, held: dict[str, tuple[Holding, ...]] | None = None, name: str = "airflow") -> View:
+def view_at(now: datetime, held: dict[str, tuple[KeyReference, ...]] | None = None, name: str = "airflow") -> View:
     """A view in which the places (by secret name) hold keys of one credential; all of them are declared consumers."""
     credential, places = Address("client_secret", name), held or {}
     known = tuple(
-        Held(place=Address("vault_secret", place), holding=one) for place, many in places.items() for one in many
+        HolderKey(holder=Address("vault_secret", place), key=one) for place, many in places.items() for one in many
     )
     consumers = tuple(Address("vault_secret", place) for place in places)
-    return View(now=now, environment_id=ENVIRONMENT, holdings={credential: known}, consumers={credential: consumers})
+    return View(
+        now=now, environment_id=ENVIRONMENT, key_references={credential: known}, consumers={credential: consumers}
+    )
 
 
 def make_vault(azure: LocalAzure) -> str:

@@ -24,7 +24,7 @@ from provisioner.kinds.airflow_runtime.records import (
     package,
 )
 from provisioner.kinds.airflow_runtime.write import create, delete, update
-from provisioner.model import Address, Holding, Output, Proof, Published, ReadBy, Usage, View
+from provisioner.model import Address, KeyReference, Output, Proof, Published, ReadBy, Usage, View
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -91,16 +91,16 @@ def settings(observed: ObservedAirflowRuntime) -> Mapping[str, Secret | None]:
     return {name: None if observed.is_masked(name) else value for name, value in variables.items()}
 
 
-def _holds(observed: ObservedAirflowRuntime) -> Mapping[Address, tuple[Holding, ...]]:
+def _holds(observed: ObservedAirflowRuntime) -> Mapping[Address, tuple[KeyReference, ...]]:
     """The rollout cannot be seen, so it is counted from what we noted."""
-    since, held = observed.published_at, list[Holding]()
+    since, keys = observed.published_at, list[KeyReference]()
     settled = since + observed.rollout if since else None
     if observed.key_id and CLIENT_SECRET in observed.runtime.variables:
         readable = not observed.is_masked(CLIENT_SECRET)
         usage = observed.usage
-        held.append(Holding(key_id=observed.key_id, since=since, settled=settled, readable=readable, usage=usage))
-    held += [Holding(key_id=key_id, since=since, current=False) for key_id in observed.previous_key_ids]
-    return {observed.credential: tuple(held)} if held else {}
+        keys.append(KeyReference(key_id=observed.key_id, since=since, settled=settled, readable=readable, usage=usage))
+    keys += [KeyReference(key_id=key_id, since=since, current=False) for key_id in observed.previous_key_ids]
+    return {observed.credential: tuple(keys)} if keys else {}
 
 
 def _reveal(_cloud: Cloud, observed: ObservedAirflowRuntime, key_id: str) -> Secret:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 def diff(desired: AirflowRuntime, observed: ObservedAirflowRuntime, view: View) -> tuple[Change, ...]:
     """Refusals first. No value of a variable is shown that may be secret."""
-    held = [one.holding for one in view.holdings.get(desired.credential, ())]
-    copied = any(one.readable and one.key_id == desired.key_id for one in held)
+    references = [one.key for one in view.key_references.get(desired.credential, ())]
+    copied = any(one.readable and one.key_id == desired.key_id for one in references)
     return (*refusals(desired, observed, copied=copied), *_changes(desired, observed))
 
 
@@ -105,7 +105,7 @@ def _resource(desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> Iter
 
 
 def refusals(desired: AirflowRuntime, observed: ObservedAirflowRuntime, *, copied: bool = False) -> Iterator[Change]:
-    """Why nothing of ours can be written there. copied: some place gives the client secret back for this write."""
+    """Why nothing of ours can be written there. copied: some holder gives the client secret back for this write."""
     runtime = observed.runtime
     yield from compare("type", runtime.type, "Airflow", reason="name an Airflow runtime", forces=Forces.REFUSE)
     # https://learn.microsoft.com/azure/data-factory/concepts-workflow-orchestration-manager#supported-apache-airflow-versions

@@ -29,7 +29,7 @@ SIGN_INS = 3
 def read(cloud: Cloud, desired: ClientSecret) -> Passwords | None:
     """None if the application is not there, or has been there for long and shows no password of ours.
 
-    A young application's password may just not be visible yet, so there `diff` decides, which knows the places.
+    A young application's password may just not be visible yet, so there `diff` decides, which knows the holders.
     """
     application = cloud.graph.find_application_by_id(known(desired.application_id))
     if application is None:

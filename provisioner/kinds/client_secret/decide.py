@@ -19,9 +19,9 @@ from provisioner.model import (
     Address,
     Change,
     Forces,
-    Held,
-    Holding,
+    HolderKey,
     Intent,
+    KeyReference,
     OrphanAction,
     View,
 )
@@ -37,9 +37,9 @@ LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 def diff(desired: ClientSecret, observed: Passwords, view: View) -> tuple[Change, ...]:
-    """Rotate if no place holds a living one, or a place lacks it and no other can give it.
+    """Rotate if no holder holds a living one, or a holder lacks it and no other can give it.
 
-    Nothing is decided while a place could not be read: it may hold the very key that seems to be lost.
+    Nothing is decided while a holder could not be read: it may hold the very key that seems to be lost.
     """
     if _unread(desired.name, view):
         return ()
@@ -53,18 +53,18 @@ def diff(desired: ClientSecret, observed: Passwords, view: View) -> tuple[Change
             return (begun,)
     if revoked(current.key_id, observed):
         return (_rotation(current.key_id, "revoked by a run that was cut off"),)
-    held = view.holdings[_address(desired.name)]
-    having = [one for one in held if one.holding.key_id == current.key_id]
-    holders = {one.place for one in having if one.holding.current}
-    lacking = [place for place in view.consumers.get(_address(desired.name), ()) if place not in holders]
-    if lacking and not any(one.holding.readable for one in having):
+    references = view.key_references[_address(desired.name)]
+    having = [one for one in references if one.key.key_id == current.key_id]
+    holders = {one.holder for one in having if one.key.current}
+    lacking = [holder for holder in view.consumers.get(_address(desired.name), ()) if holder not in holders]
+    if lacking and not any(one.key.readable for one in having):
         reason = f"{', '.join(map(str, lacking))} lacks it and it can be read back nowhere"
         return (_rotation(current.key_id, reason),)
     return ()
 
 
 def publish(observed: Passwords, view: View | None) -> Outputs:
-    """The current key, once the places are known. Its dates are left out while Graph does not show the key yet."""
+    """The current key, once the holders are known. Its dates are left out while Graph does not show the key yet."""
     if view is None or _unread(observed.name, view):
         return Outputs()
     current = _current(observed, view)
@@ -80,7 +80,7 @@ def publish(observed: Passwords, view: View | None) -> Outputs:
         expires=shown.end,
         due=_due(observed, shown),
         others=observed.others,
-        places=tuple(one for one in view.holdings[_address(observed.name)] if one.holding.key_id == current.key_id),
+        holders=tuple(one for one in view.key_references[_address(observed.name)] if one.key.key_id == current.key_id),
     )
 
 
@@ -92,8 +92,8 @@ def orphan_action(observed: Passwords, view: View) -> OrphanAction:
         return OrphanAction(action=Action.DELETE, reason="ours" if view.intent is Intent.TEARDOWN else ended)
     if _unread(observed.name, view):
         return OrphanAction(action=Action.DEFER, reason="decided when every place that may hold it can be read")
-    current, holdings = _current(observed, view), _holdings(observed.name, view)
-    naming = [one for one in holdings if one.key_id == mine.key_id]
+    current, key_references = _current(observed, view), _references(observed.name, view)
+    naming = [one for one in key_references if one.key_id == mine.key_id]
     if any(one.current for one in naming) or (current is not None and current.key_id == mine.key_id):
         return OrphanAction(action=Action.KEEP, reason="current")
     if naming:
@@ -111,25 +111,25 @@ def revoking(observed: Passwords, view: View) -> str:
     return revoked(current.key_id, observed) if current is not None else ""
 
 
-def _current(observed: Passwords, view: View) -> Holding | None:
-    """The newest that a place hands out and Graph shows alive, or may not show yet; else the newest that is kept.
+def _current(observed: Passwords, view: View) -> KeyReference | None:
+    """The newest that a holder hands out and Graph shows alive, or may not show yet; else the newest that is kept.
 
-    A place that was edited by hand still keeps what it handed out before. A rollback goes back to the one before.
+    A holder that was edited by hand still keeps what it handed out before. A rollback goes back to the one before.
     """
     alive = {one.key_id for one in observed.passwords if one.end > view.now}
     shown = {one.key_id for one in observed.passwords}
-    holdings = _holdings(observed.name, view)
-    named = [one for one in holdings if one.current and (one.key_id in alive or _invisible(one, shown, view))]
+    key_references = _references(observed.name, view)
+    named = [one for one in key_references if one.current and (one.key_id in alive or _invisible(one, shown, view))]
     handed_out = {one.key_id for one in named}
-    kept = [one for one in holdings if one.readable and one.key_id in alive - handed_out]
+    kept = [one for one in key_references if one.readable and one.key_id in alive - handed_out]
     kept = [one for one in kept if not revoked(one.key_id, observed)]
     if view.intent is Intent.ROLLBACK and view.asked.begin and view.asked.concerns(observed.name):
         return max(kept, key=_since, default=None)
     return max(named or kept, key=_since, default=None)
 
 
-def _since(holding: Holding) -> datetime:
-    return holding.since or LONG_AGO
+def _since(reference: KeyReference) -> datetime:
+    return reference.since or LONG_AGO
 
 
 def _due(observed: Passwords, password: Password) -> datetime:
@@ -137,7 +137,7 @@ def _due(observed: Passwords, password: Password) -> datetime:
     return min(password.start + observed.every, password.end - observed.runs_every)
 
 
-def _begun(observed: Passwords, current: Holding, view: View) -> Change | None:
+def _begun(observed: Passwords, current: KeyReference, view: View) -> Change | None:
     """The beginning of a rotation, if it is time or somebody asked for it."""
     if view.intent not in (Intent.ROTATE, Intent.REVOKE):
         return None
@@ -155,21 +155,23 @@ def _revoked(observed: Passwords, view: View) -> str:
     """Why, and who pays for it."""
     if not view.asked.outage:
         return "revoked: the old one goes when its readers have the new one"
-    places = sorted({str(one.place) for one in view.holdings.get(_address(observed.name), ()) if one.holding.current})
-    return f"revoked at once: what was read from {', '.join(places)} fails until its readers have the new one"
+    holders = sorted(
+        {str(one.holder) for one in view.key_references.get(_address(observed.name), ()) if one.key.current}
+    )
+    return f"revoked at once: what was read from {', '.join(holders)} fails until its readers have the new one"
 
 
-def _invisible(holding: Holding, shown: set[str], view: View) -> bool:
+def _invisible(reference: KeyReference, shown: set[str], view: View) -> bool:
     """Made so lately that Graph may not show it yet."""
-    return holding.key_id not in shown and holding.since is not None and view.now - holding.since < VISIBLE_WITHIN
+    return reference.key_id not in shown and reference.since is not None and view.now - reference.since < VISIBLE_WITHIN
 
 
 def _retiring(mine: Password, observed: Passwords, view: View) -> OrphanAction:
-    """It outlives its successor's arrival in every place by the overlap; a revoked one only the arrival."""
+    """It outlives its successor's arrival in every holder by the overlap; a revoked one only the arrival."""
     asked = view.intent is Intent.REVOKE and view.asked.concerns(observed.name)
     mark = revoked(mine.key_id, observed)
     leaked, outage = asked or bool(mark), (asked and view.asked.outage) or mark == REVOKES_AT_ONCE
-    handed_out = [one for one in _holdings(observed.name, view) if one.current]
+    handed_out = [one for one in _references(observed.name, view) if one.current]
     arrived = max((_arrived(one, view) for one in handed_out), default=view.now)
     until = min(arrived if leaked else arrived + observed.overlap, mine.end)
     if until <= view.now or outage:
@@ -179,8 +181,8 @@ def _retiring(mine: Password, observed: Passwords, view: View) -> OrphanAction:
     return OrphanAction(action=Action.DEFER, reason=reason, until=until, soon=leaked)
 
 
-def _arrived(one: Holding, view: View) -> datetime:
-    """When those who read the place have it: they were seen using it, else once it has had the time to reach them."""
+def _arrived(one: KeyReference, view: View) -> datetime:
+    """When those who read the holder have it: they were seen using it, else once it has had the time to reach them."""
     stored = one.since or view.now
     if one.usage and one.usage.since:
         return max(stored, min(one.usage.since, view.now))  # by Airflow's clock, which may be another
@@ -188,7 +190,7 @@ def _arrived(one: Holding, view: View) -> datetime:
 
 
 def _unnamed(mine: Password, name: str, view: View) -> OrphanAction:
-    """One that no place names: lost, or about to be published by another run."""
+    """One that no holder names: lost, or about to be published by another run."""
     if _overtaken(mine, name, view):
         return OrphanAction(action=Action.DELETE, reason="lost: every place was given another after it was made")
     if view.now - mine.start < IN_FLIGHT:
@@ -198,21 +200,21 @@ def _unnamed(mine: Password, name: str, view: View) -> OrphanAction:
 
 
 def _overtaken(mine: Password, name: str, view: View) -> bool:
-    """Whether each place was written after it was made: then the run that made it has ended and gave it to nobody."""
-    written = {one.place: one.holding.since for one in view.holdings.get(_address(name), ()) if one.holding.current}
-    places = view.consumers.get(_address(name), ())
-    return bool(places) and all((written.get(place) or LONG_AGO) > mine.start for place in places)
+    """Whether each holder was written after it was made: then the run that made it has ended and gave it to nobody."""
+    written = {one.holder: one.key.since for one in view.key_references.get(_address(name), ()) if one.key.current}
+    holders = view.consumers.get(_address(name), ())
+    return bool(holders) and all((written.get(holder) or LONG_AGO) > mine.start for holder in holders)
 
 
 def _why_none(observed: Passwords, view: View) -> str:
     if view.intent is Intent.ROLLBACK and view.asked.begin:
         return "no place still has the one before it and can be read"
-    named: list[Held] = [one for one in view.holdings.get(_address(observed.name), ()) if one.holding.current]
+    named: list[HolderKey] = [one for one in view.key_references.get(_address(observed.name), ()) if one.key.current]
     ends = {one.key_id: one.end for one in observed.passwords}
     for one in named:
-        if one.holding.key_id in ends:
-            return f"it expired on {ends[one.holding.key_id]:%Y-%m-%d}"
-        return f"{one.place} names a key that Entra does not have"
+        if one.key.key_id in ends:
+            return f"it expired on {ends[one.key.key_id]:%Y-%m-%d}"
+        return f"{one.holder} names a key that Entra does not have"
     return "no place holds one"
 
 
@@ -220,8 +222,8 @@ def _rotation(before: str | None, reason: str, forces: Forces = Forces.ROTATE) -
     return Change(field="key_id", before=before, after=KNOWN_AFTER_APPLY, reason=reason, forces=forces)
 
 
-def _holdings(name: str, view: View) -> list[Holding]:
-    return [one.holding for one in view.holdings.get(_address(name), ())]
+def _references(name: str, view: View) -> list[KeyReference]:
+    return [one.key for one in view.key_references.get(_address(name), ())]
 
 
 def _unread(name: str, view: View) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from provisioner.errors import Unreachable
 from provisioner.kind import known
-from provisioner.model import IDENTITY, Held, Observed, Output, Published, Ref
+from provisioner.model import IDENTITY, HolderKey, Observed, Output, Published, Ref
 
 if TYPE_CHECKING:
     from provisioner.cloud.clients.graph import Application, NewPassword, Password
@@ -44,9 +44,9 @@ class ClientSecret:
 
 @dataclass(frozen=True, kw_only=True)
 class Outputs(Published):
-    """Of the current key. living: all that work; others: those that are not this environment's. places: which have it.
+    """Of the current key. living: all that work; others: those that are not this environment's. holders: which have it.
 
-    value: its text; it exists only in the run that makes it, and where a place gives it back.
+    value: its text; it exists only in the run that makes it, and where a holder gives it back.
     """
 
     key_id: Output[str] = Output()
@@ -55,7 +55,7 @@ class Outputs(Published):
     expires: Output[datetime] = Output()
     due: Output[datetime] = Output()
     others: Output[tuple[str, ...]] = Output()
-    places: Output[tuple[Held, ...]] = Output()
+    holders: Output[tuple[HolderKey, ...]] = Output()
     value: Output[Secret] = Output(secret=True)
 
 

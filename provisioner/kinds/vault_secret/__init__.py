@@ -1,4 +1,4 @@
-"""A secret in a vault: a plain value, or a place that holds a credential and names its key in its tags.
+"""A secret in a vault: a plain value, or a holder of a credential, which names its key in its tags.
 
 Tags belong to a version and a hand edit drops them, so each version of ours bears its own id in a tag.
 """
@@ -16,7 +16,7 @@ from provisioner.kinds.vault_secret.decide import diff
 from provisioner.kinds.vault_secret.prove import prove
 from provisioner.kinds.vault_secret.records import KEY_ID, SINCE, Scope, StoredSecret, VaultSecret, intact
 from provisioner.kinds.vault_secret.write import create, delete, update
-from provisioner.model import Address, Found, Holding
+from provisioner.model import Address, Found, KeyReference
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,16 +43,16 @@ def read(cloud: Cloud, desired: VaultSecret) -> StoredSecret | None:
     return _stored(latest, tuple(one for one in older if one.version != latest.version), desired)
 
 
-def holds(observed: StoredSecret) -> Mapping[Address, tuple[Holding, ...]]:
+def holds(observed: StoredSecret) -> Mapping[Address, tuple[KeyReference, ...]]:
     """The key that readers get, and those of older versions that are still enabled."""
     if observed.credential is None:
         return {}
-    found: dict[str, Holding] = {}
+    found: dict[str, KeyReference] = {}
     for one in (observed.latest, *observed.older):
         if intact(one) and one.enabled and KEY_ID in one.tags:
             key_id = one.tags[KEY_ID]
             is_current = one is observed.latest
-            found.setdefault(key_id, Holding(key_id=key_id, since=_since(one), readable=True, current=is_current))
+            found.setdefault(key_id, KeyReference(key_id=key_id, since=_since(one), readable=True, current=is_current))
     return {observed.credential: tuple(found.values())}
 
 

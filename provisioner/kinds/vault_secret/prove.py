@@ -41,9 +41,9 @@ def _why_not(cloud: Cloud, reader: ReadBy | None) -> str:
     if reader is None:
         return ""
     if reader.secret is None:
-        return f"Azure does not show the secret that {reader.place} signs in with"
+        return f"Azure does not show the secret that {reader.holder} signs in with"
     works = cloud.session.signs_in(cloud.session.tenant_id, known(reader.client_id), reader.secret)
-    return "" if works else f"{reader.place} holds a secret that signs nobody in"
+    return "" if works else f"{reader.holder} holds a secret that signs nobody in"
 
 
 def _read_as(cloud: Cloud, desired: VaultSecret, reader: ReadBy | None) -> Secret | None:
@@ -56,7 +56,7 @@ def _read_as(cloud: Cloud, desired: VaultSecret, reader: ReadBy | None) -> Secre
         with cloud.acting_as(who, reader.secret) as theirs:
             found = theirs.secrets.find_secret(desired.vault, desired.name)
     except NotAuthorized as error:
-        error.remedy = f"{reader.place} signs in as {who}, which may not read it: {GRANTS}"
+        error.remedy = f"{reader.holder} signs in as {who}, which may not read it: {GRANTS}"
         raise
     return found.value if found is not None else None
 

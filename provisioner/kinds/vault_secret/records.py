@@ -25,7 +25,7 @@ OURS = (MARK, VERSION, KEY_ID, SINCE)
 class VaultSecret:
     """vault: its name.
 
-    credential: whose key this place holds; then key_id and expires are that key's, client_id is who signs in with it,
+    credential: whose key it holds; then key_id and expires are that key's, client_id is who signs in with it,
     living the keys that still work: older versions of others are disabled. opens: what client_id is to reach with it:
     an ARM resource's id and the api-version to read it with.
     """

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Usage:
-    """Whether those who read a place use the key that it hands out now.
+    """Whether those who read a holder use the key that it hands out now.
 
     since: one of them was seen using it then. untold: why that is not known. asked: where the answer is awaited.
     """
@@ -26,11 +26,11 @@ class Usage:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Holding:
-    """A place that holds a credential: which key, since when, whether its value can be read back there.
+class KeyReference:
+    """A key that a holder has: since when, and whether its value can be read back there.
 
     current: it hands out this key now; else it still keeps it. settled: when all who read it have it for certain.
-    usage: of a place whose readers do not have at once what is stored.
+    usage: of a holder whose readers do not have at once what is stored.
     """
 
     key_id: str
@@ -42,11 +42,11 @@ class Holding:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Held:
-    """A Holding and the place that reported it."""
+class HolderKey:
+    """A key, and the holder that has it."""
 
-    place: Address
-    holding: Holding
+    holder: Address
+    key: KeyReference
 
 
 class Intent(StrEnum):
@@ -85,14 +85,16 @@ CONVERGE = Asked()
 class View:
     """What a kind may know beyond its own node when it decides.
 
-    holdings: by credential, every place that holds a key of it. consumers: by credential, every declared place.
-    unread: what could not be read in this pass; a place among them may hold anything.
+    key_references: by credential, every holder of a key of it. consumers: by credential, every declared holder.
+    unread: what could not be read in this pass; a holder among them may have any key.
     """
 
     now: datetime
     environment_id: str
     asked: Asked = CONVERGE
-    holdings: Mapping[Address, tuple[Held, ...]] = field(default_factory=dict[Address, tuple[Held, ...]])
+    key_references: Mapping[Address, tuple[HolderKey, ...]] = field(
+        default_factory=dict[Address, tuple[HolderKey, ...]]
+    )
     consumers: Mapping[Address, tuple[Address, ...]] = field(default_factory=dict[Address, tuple[Address, ...]])
     unread: tuple[Address, ...] = ()
 
