@@ -141,7 +141,7 @@ def _require_account(call: Call) -> Document:
     account = resources.named(call.world, ACCOUNTS, call.host.partition(".")[0])
     if account is None:
         raise AzureError(status=404, code="ResourceNotFound", message="The specified account does not exist.")
-    if not firewall.admits(account["properties"]):  # whoever it is and whatever it may
+    if not firewall.admits(account["properties"]):  # before any right is checked
         message = "This request is not authorized to perform this operation."
         raise AzureError(status=403, code="AuthorizationFailure", message=message)
     return account

@@ -37,8 +37,8 @@ class Lock:
         return self.arm("POST", f"{self.path}/lease", body)
 
     def state(self) -> tuple[str, str, str | None]:
-        shown = self("GET").json()["properties"]
-        return shown["leaseStatus"], shown["leaseState"], shown.get("leaseDuration")
+        lease = self("GET").json()["properties"]
+        return lease["leaseStatus"], lease["leaseState"], lease.get("leaseDuration")
 
 
 @pytest.fixture
@@ -89,10 +89,10 @@ def test_an_invalid_container_name_is_a_400(lock: Lock, name: str) -> None:
 
 
 def test_public_access_needs_the_accounts_permission(lock: Lock) -> None:
-    wanted = {"properties": {"publicAccess": "Blob"}}
-    assert code(lock("PATCH", wanted)) == (409, "PublicAccessNotPermitted")
+    body = {"properties": {"publicAccess": "Blob"}}
+    assert code(lock("PATCH", body)) == (409, "PublicAccessNotPermitted")
     lock.arm("PATCH", lock.account, {"properties": {"allowBlobPublicAccess": True}})
-    assert lock("PATCH", wanted).json()["properties"]["publicAccess"] == "Blob"
+    assert lock("PATCH", body).json()["properties"]["publicAccess"] == "Blob"
 
 
 def test_a_lease_is_renewed_until_it_expires_and_then_available_to_others(lock: Lock) -> None:

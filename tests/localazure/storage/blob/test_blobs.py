@@ -30,7 +30,7 @@ def lake(azure_env: LocalAzure) -> Lake:
 @pytest.fixture
 def dags(lake: Lake) -> Iterator[Any]:
     with lake.blobs() as service:
-        yield service.create_container("dags", metadata={"mark": "ours"})
+        yield service.create_container("dags", metadata={"team": "data"})
 
 
 def error_code(response: Answer) -> str:
@@ -46,9 +46,9 @@ def error_code(response: Answer) -> str:
 def test_the_sdk_creates_lists_and_deletes_a_container(lake: Lake, dags: Any) -> None:
     with lake.blobs() as service:
         (listed,) = service.list_containers(include_metadata=True)
-        assert (listed.name, listed.metadata) == ("dags", {"mark": "ours"})
-        dags.set_container_metadata({"mark": "theirs"})
-        assert dags.get_container_properties().metadata == {"mark": "theirs"}
+        assert (listed.name, listed.metadata) == ("dags", {"team": "data"})
+        dags.set_container_metadata({"team": "other"})
+        assert dags.get_container_properties().metadata == {"team": "other"}
         with pytest.raises(ResourceExistsError):
             service.create_container("dags")
         dags.delete_container()
@@ -244,7 +244,7 @@ def test_slashes_at_the_ends_belong_to_blob_names_of_a_flat_account(azure_env: L
 
 
 def test_metadata_names_have_no_hyphens(lake: Lake) -> None:
-    refused = lake.call("PUT", f"{lake.blob}/new?restype=container", headers={"x-ms-meta-my-mark": "ours"})
+    refused = lake.call("PUT", f"{lake.blob}/new?restype=container", headers={"x-ms-meta-my-team": "data"})
     assert (refused.status, error_code(refused)) == (400, "InvalidMetadata")
 
 

@@ -28,7 +28,7 @@ def lake(azure_env: LocalAzure) -> Lake:
 @pytest.fixture
 def jobs(lake: Lake) -> Iterator[Any]:
     with lake.files() as service:
-        yield service.create_file_system("jobs", metadata={"mark": "ours"})
+        yield service.create_file_system("jobs", metadata={"team": "data"})
 
 
 def error_code(response: Answer) -> str:
@@ -42,9 +42,9 @@ def error_code(response: Answer) -> str:
 def test_the_sdk_creates_lists_and_deletes_a_filesystem(lake: Lake, jobs: Any) -> None:
     with lake.files() as service:
         assert [item.name for item in service.list_file_systems()] == ["jobs"]
-        assert jobs.get_file_system_properties().metadata == {"mark": "ours"}
-        jobs.set_file_system_metadata({"mark": "theirs"})
-        assert jobs.get_file_system_properties().metadata == {"mark": "theirs"}
+        assert jobs.get_file_system_properties().metadata == {"team": "data"}
+        jobs.set_file_system_metadata({"team": "other"})
+        assert jobs.get_file_system_properties().metadata == {"team": "other"}
         with pytest.raises(ResourceExistsError):
             service.create_file_system("jobs")
         jobs.delete_file_system()
@@ -53,13 +53,13 @@ def test_the_sdk_creates_lists_and_deletes_a_filesystem(lake: Lake, jobs: Any) -
 
 def test_a_filesystem_is_created_listed_and_deleted_by_raw_http(lake: Lake) -> None:
     url = f"{lake.dfs}/raw?resource=filesystem"
-    created = lake.call("PUT", url, headers={"x-ms-properties": f"mark={base64.b64encode(b'ours').decode()}"})
+    created = lake.call("PUT", url, headers={"x-ms-properties": f"team={base64.b64encode(b'data').decode()}"})
     assert created.status == 201
     assert error_code(lake.call("PUT", url)) == "FilesystemAlreadyExists"
     properties = lake.call("HEAD", url)
-    assert properties.headers["x-ms-properties"] == "mark=b3Vycw=="
+    assert properties.headers["x-ms-properties"] == "team=ZGF0YQ=="
     assert properties.headers["x-ms-namespace-enabled"] == "true"
-    assert lake.call("PATCH", url, headers={"x-ms-properties": "mark=dGhlaXJz"}).status == 200
+    assert lake.call("PATCH", url, headers={"x-ms-properties": "team=b3RoZXI="}).status == 200
     listed = lake.call("GET", f"{lake.dfs}/?resource=account").json()
     assert [item["name"] for item in listed["filesystems"]] == ["raw"]
     assert lake.call("DELETE", url).status == 202
