@@ -1,4 +1,4 @@
-"""The root of management.azure.com: tenants, subscriptions, providers, resource groups, lists of resources.
+"""The root of management.azure.com: tenants, subscriptions, lists of resources, any resource by its id.
 
 Every path that no other service takes arrives here.
 https://learn.microsoft.com/rest/api/resources/
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from localazure.app.call import AzureError, Reply
 from localazure.app.resource_manager import (
-    bodies,
     errors,
     filters,
     groups,
@@ -27,22 +26,17 @@ from localazure.rbac import access, assignments
 if TYPE_CHECKING:
     from localazure.app.call import Call
     from localazure.app.store import Document
-    from localazure.app.world import World
 
-SERVICE = arm_service(
-    "arm",
-    ".*",
-    (
-        *("2014-04-01-preview", "2015-11-01", "2016-06-01", "2018-05-01", "2019-05-10", "2019-10-01", "2020-01-01"),
-        *("2020-06-01", "2020-10-01", "2021-01-01", "2021-04-01", "2022-09-01", "2022-12-01", "2023-07-01"),
-        *("2024-03-01", "2024-07-01", "2024-11-01", "2025-03-01", "2025-04-01"),
-    ),
+VERSIONS = (
+    *("2014-04-01-preview", "2015-11-01", "2016-06-01", "2018-05-01", "2019-05-10", "2019-10-01", "2020-01-01"),
+    *("2020-06-01", "2020-10-01", "2021-01-01", "2021-04-01", "2022-09-01", "2022-12-01", "2023-07-01"),
+    *("2024-03-01", "2024-07-01", "2024-11-01", "2025-03-01", "2025-04-01"),
 )
+SERVICE = arm_service("arm", ".*", VERSIONS)
 
-_GROUPS = "Microsoft.Resources/subscriptions/resourceGroups"
 _SUBSCRIPTION = "/subscriptions/{subscription}"
 _GROUP = _SUBSCRIPTION + "/resourcegroups/{group}"
-_RESULTS = "/operationresults"
+RESULTS = "/operationresults"
 _FILTERED_BY_ROLE = "shows what the caller may read"
 
 
@@ -75,115 +69,7 @@ def list_locations(_: Call) -> Reply:
     return Reply(body={"value": [_region(name, display_name) for name, display_name in regions.REGIONS.items()]})
 
 
-@SERVICE.route("GET", "/providers", action=None, why="public to the tenant")
-@SERVICE.route("GET", _SUBSCRIPTION + "/providers", action="Microsoft.Resources/subscriptions/providers/read")
-def list_providers(call: Call) -> Reply:
-    """List the resource providers that the local Azure has."""
-    return Reply(body={"value": [_provider(call.world, namespace) for namespace in providers.PROVIDERS]})
-
-
-@SERVICE.route(
-    "GET", _SUBSCRIPTION + "/providers/{namespace}", action="Microsoft.Resources/subscriptions/providers/read"
-)
-def get_provider(call: Call) -> Reply:
-    """One provider with its registration state; 404 InvalidResourceNamespace."""
-    return Reply(body=_provider(call.world, call.params["namespace"]))
-
-
-@SERVICE.route("GET", "/providers/{namespace}", action=None, why="public to the tenant")
-def get_tenant_provider(call: Call) -> Reply:
-    """One provider without a registration state, which it has in a subscription only."""
-    provider = _provider(call.world, call.params["namespace"])
-    fields = {name: provider[name] for name in ("namespace", "resourceTypes")}
-    return Reply(body={"id": f"/providers/{provider['namespace']}", **fields})
-
-
-@SERVICE.route(
-    "POST", _SUBSCRIPTION + "/providers/{namespace}/register", action=None, why="the action has the provider's name"
-)
-def register_provider(call: Call) -> Reply:
-    """Register a provider in the subscription; 200 with the provider."""
-    namespace = call.params["namespace"]
-    _require_action(call, f"{namespace}/register/action", scopes.scope(call))
-    providers.register(call.world, namespace)
-    return Reply(body=_provider(call.world, namespace))
-
-
-@SERVICE.route(
-    "POST", _SUBSCRIPTION + "/providers/{namespace}/unregister", action=None, why="the action has the provider's name"
-)
-def unregister_provider(call: Call) -> Reply:
-    """Unregister a provider; 200. Its resources stay, and no new ones can be created."""
-    namespace = call.params["namespace"]
-    _require_action(call, f"{namespace}/unregister/action", scopes.scope(call))
-    providers.unregister(call.world, namespace)
-    return Reply(body=_provider(call.world, namespace))
-
-
-@SERVICE.route("GET", _SUBSCRIPTION + "/resourcegroups", action=None, why=_FILTERED_BY_ROLE)
-def list_groups(call: Call) -> Reply:
-    """List the resource groups that the caller may read, by `$filter` (tagName, tagValue) and `$top`."""
-    scopes.scope(call)
-    documents = resources.of_type(call.world, groups.GROUP_TYPE, SUBSCRIPTION)
-    readable = [group for group in documents if _is_allowed(call, f"{_GROUPS}/read", group["id"])]
-    return Reply(body={"value": [resources.shown(group) for group in filters.apply(call, readable)]})
-
-
-@SERVICE.route("HEAD", _GROUP, action=f"{_GROUPS}/read")
-def check_group(call: Call) -> Reply:
-    """Whether a group exists: 204 or 404, both without a body."""
-    group = resources.find(call.world, groups.group_id(call))
-    return Reply(status=404 if group is None else 204)
-
-
-@SERVICE.route("GET", _GROUP, action=f"{_GROUPS}/read")
-def get_group(call: Call) -> Reply:
-    """One resource group; 404 ResourceGroupNotFound."""
-    return Reply(body=resources.shown(groups.require_group(call)))
-
-
-@SERVICE.route("PUT", _GROUP, action=f"{_GROUPS}/write")
-def set_group(call: Call) -> Reply:
-    """Create or replace a group: 201 or 200. A PUT replaces the tags and cannot move the group."""
-    name, body = call.params["group"], call.json()
-    groups.check_group_name(name)
-    location, tags = regions.location_of(body), bodies.check_tags(body.get("tags"))
-    if location not in regions.REGIONS:
-        available = ",".join(regions.REGIONS)
-        message = (
-            f"The provided location '{location}' is not available for resource group. List of available regions is "
-        )
-        raise AzureError(status=400, code="LocationNotAvailableForResourceGroup", message=f"{message}'{available}'.")
-    group = resources.find(call.world, groups.group_id(call))
-    if group is None:
-        return Reply(status=201, body=resources.shown(_create_group(call, location, tags, body)))
-    _check_location_unchanged(groups.require_group(call), location)
-    group = {key: value for key, value in group.items() if key not in {"tags", "managedBy"}} | _tags_and_manager(
-        tags, body
-    )
-    return Reply(body=resources.shown(resources.put(call.world, group)))
-
-
-@SERVICE.route("PATCH", _GROUP, action=f"{_GROUPS}/write")
-def update_group(call: Call) -> Reply:
-    """Replace the tags of a group if the body has any."""
-    group, body = groups.require_group(call), call.json()
-    if "tags" in body:
-        group["tags"] = bodies.check_tags(body["tags"])
-    return Reply(body=resources.shown(resources.put(call.world, group)))
-
-
-@SERVICE.route("DELETE", _GROUP, action=f"{_GROUPS}/delete")
-def delete_group(call: Call) -> Reply:
-    """Start to delete a group: 202. It is in state `Deleting` until everything in it is deleted."""
-    group = groups.require_group(call)
-    group["properties"]["provisioningState"] = "Deleting"
-    resources.put(call.world, group)
-    operation = operations.begin(call.world, "delete", group["id"])
-    return operations.accepted(call, operation, SUBSCRIPTION + _RESULTS)
-
-
-@SERVICE.route("GET", _SUBSCRIPTION + _RESULTS + "/{operation}", action=None, why="the id is the caller's")
+@SERVICE.route("GET", _SUBSCRIPTION + RESULTS + "/{operation}", action=None, why="the id is the caller's")
 def poll_operation(call: Call) -> Reply:
     """The state of a long-running operation, at the Location of a 202."""
     return operations.poll(call, call.params["operation"])
@@ -196,7 +82,7 @@ def list_tags(call: Call) -> Reply:
     readable = [
         resource
         for resource in resources.under(call.world, SUBSCRIPTION)
-        if _is_allowed(call, f"{resource['type']}/read", resource["id"])
+        if access.is_allowed(call, f"{resource['type']}/read", resource["id"])
     ]
     return Reply(body={"value": filters.tag_counts(SUBSCRIPTION, readable)})
 
@@ -219,7 +105,7 @@ def list_group_resources(call: Call) -> Reply:
 def get_resource(call: Call) -> Reply:
     """Any resource by its id; ARM's own 404 for an unknown provider, type or name."""
     where = scopes.scope(call)
-    _require_action(call, f"{_resource_type(call.path)}/read", where)
+    access.require(call, f"{_resource_type(call.path)}/read", where)
     resource = resources.find(call.world, call.path)
     if resource is None:
         raise _not_found(call)
@@ -230,11 +116,8 @@ def get_resource(call: Call) -> Reply:
 def check_resource(call: Call) -> Reply:
     """Whether a resource exists, as `resources.check_existence_by_id` asks: 204 or 404."""
     resource = resources.find(call.world, call.path)
-    _require_action(call, f"{_resource_type(call.path)}/read", scopes.scope(call))
+    access.require(call, f"{_resource_type(call.path)}/read", scopes.scope(call))
     return Reply(status=404 if resource is None else 204)
-
-
-SERVICE.seed = groups.seed_group
 
 
 def _subscription() -> Document:
@@ -279,53 +162,10 @@ def _region(name: str, display_name: str) -> Document:
     }
 
 
-def _provider(world: World, namespace: str) -> Document:
-    """One provider with its resource types and its registration state in the subscription; 404 if unknown."""
-    provider = providers.known(namespace)
-    types = [
-        {
-            "resourceType": resource_type,
-            "locations": list(regions.REGIONS.values()),
-            "apiVersions": versions,
-            "capabilities": "None",
-        }
-        for resource_type, versions in providers.PROVIDERS[provider].items()
-    ]
-    return {
-        "id": f"{SUBSCRIPTION}/providers/{provider}",
-        "namespace": provider,
-        "resourceTypes": types,
-        "registrationState": providers.state(world, provider),
-        "registrationPolicy": "RegistrationFree" if provider in providers.FREE else "RegistrationRequired",
-    }
-
-
-def _create_group(call: Call, location: str, tags: dict[str, str], body: Document) -> Document:
-    """Store a new group with the tags and `managedBy` of the body."""
-    document = groups.new_group(call.params["group"], location)
-    return resources.put(call.world, document | _tags_and_manager(tags, body))
-
-
-def _tags_and_manager(tags: dict[str, str], body: Document) -> Document:
-    """The optional fields of a group: its tags, and `managedBy` if the body has it."""
-    managed = {"managedBy": body["managedBy"]} if body.get("managedBy") else {}
-    return ({"tags": tags} if tags else {}) | managed
-
-
-def _check_location_unchanged(group: Document, location: str) -> None:
-    """409 InvalidResourceGroupLocation for a PUT that names another region than the group's."""
-    if group["location"] != location:
-        message = (
-            f"Invalid resource group location '{location}'. The Resource group already exists in location "
-            f"'{group['location']}'."
-        )
-        raise AzureError(status=409, code="InvalidResourceGroupLocation", message=message)
-
-
 def _resource_list(call: Call, scope: str) -> Reply:
     """The tracked resources below a scope that the caller may read, by `$filter`, `$top` and `$expand`."""
     tracked = (resource for resource in resources.under(call.world, scope) if _is_tracked(resource))
-    readable = [resource for resource in tracked if _is_allowed(call, f"{resource['type']}/read", resource["id"])]
+    readable = [resource for resource in tracked if access.is_allowed(call, f"{resource['type']}/read", resource["id"])]
     expand = call.query.get("$expand", "")
     return Reply(
         body={
@@ -356,17 +196,6 @@ def _expanded_fields(document: Document, names: str) -> Document:
     }
     requested = {name.strip().lower() for name in names.split(",")}
     return {name: value for name, value in values.items() if value and name.lower() in requested}
-
-
-def _is_allowed(call: Call, action: str, scope: str) -> bool:
-    """Whether the caller's roles allow a control-plane action at a scope."""
-    return access.allows(call.world, call.who.object_id, action, scope)
-
-
-def _require_action(call: Call, action: str, scope: str) -> None:
-    """403 AuthorizationFailed unless the caller's roles allow the action at the scope."""
-    if not _is_allowed(call, action, scope):
-        raise errors.forbidden(call, action, scope)
 
 
 def _has_any_assignment(call: Call) -> bool:

@@ -14,9 +14,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from localazure.app.resource_manager import errors
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from localazure.app.call import Call
     from localazure.app.store import Document
     from localazure.app.world import World
 
@@ -46,6 +49,17 @@ def reaching(world: World, scope: str) -> Iterator[Document]:
     for _, assignment in world.store.rows(ASSIGNMENTS):
         if wanted.startswith(str(assignment["scope"]).rstrip("/").lower() + "/"):
             yield assignment
+
+
+def is_allowed(call: Call, action: str, scope: str) -> bool:
+    """Whether the caller's roles allow a control-plane action at a scope."""
+    return allows(call.world, call.who.object_id, action, scope)
+
+
+def require(call: Call, action: str, scope: str) -> None:
+    """403 AuthorizationFailed unless the caller's roles allow the action at the scope."""
+    if not is_allowed(call, action, scope):
+        raise errors.forbidden(call, action, scope)
 
 
 def _grants(permission: Document, action: str, *, data: bool) -> bool:
