@@ -38,7 +38,7 @@ D = TypeVar("D")
 O = TypeVar("O", bound=Observed)  # noqa: E741  # D and O are desired and observed throughout
 T = TypeVar("T")
 
-MARK = "provisioner-environment"
+OWNER_TAG = "provisioner-environment"
 
 
 class Verdict(StrEnum):

@@ -29,7 +29,7 @@ Kinds = Mapping[str, "Kind[Any, Any]"]
 def observe(
     cloud: Cloud, recipe: Recipe, kinds: Kinds, *, teardown: bool = False, told: list[ProvisionerError] | None = None
 ) -> Snapshot:
-    """One pass over the cloud. teardown: also lists what stands in our containers without our mark.
+    """One pass over the cloud. teardown: also lists what stands in our containers without our owner tag.
 
     Raises the first error that is neither a missing right nor explained by a missing container. With `told` it goes on
     and puts every such error there; what it is of has a reading with it.
@@ -218,7 +218,7 @@ def _retained(
     looks: dict[Address, Future[str]] = {}
     for address, reading in readings.items():
         container, observed = kinds[address.kind].container, reading.observed
-        concerned = observed is not None and observed.ours if teardown else observed is None
+        concerned = observed is not None and observed.owned if teardown else observed is None
         if container and container.retained and concerned and reading.error is None:
             looks[address] = pool.submit(look, container.retained, reading)
     return {address: replace(readings[address], retained=future.result()) for address, future in looks.items()}
@@ -233,11 +233,11 @@ def _declared(orphan: Orphan, readings: Mapping[Address, Reading]) -> bool:
 def _unmanaged(
     cloud: Cloud, kinds: Kinds, readings: dict[Address, Reading], pool: ThreadPoolExecutor
 ) -> dict[Address, tuple[str, ...]]:
-    """Contents without our mark; a container whose contents may not be listed counts as unreadable."""
+    """Contents without our owner tag; a container whose contents may not be listed counts as unreadable."""
     looks: dict[Address, Future[Sequence[str]]] = {}
     for address, reading in readings.items():
         container = kinds[address.kind].container
-        if container and container.unmanaged and reading.observed is not None and reading.observed.ours:
+        if container and container.unmanaged and reading.observed is not None and reading.observed.owned:
             looks[address] = pool.submit(container.unmanaged, cloud, reading.observed)
     found: dict[Address, tuple[str, ...]] = {}
     for address, future in looks.items():

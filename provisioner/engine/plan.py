@@ -231,7 +231,7 @@ class _Walk:
         kind = self.kinds[node.address.kind]
         changes = tuple(kind.diff(resolve(node.desired, self.outputs), observed, self.view))
         self._fail(node, *(_refusal(node.address, one) for one in changes if one.forces is Forces.REFUSE))
-        adopted = kind.container is not None and observed.managed_keys is None and not observed.ours
+        adopted = kind.container is not None and observed.managed_keys is None and not observed.owned
         action = Action.KEEP if adopted else _action(changes)
         kept = () if action is Action.KEEP else changes
         reason = "; ".join(dict.fromkeys(change.reason for change in kept if change.reason))

@@ -1,4 +1,4 @@
-"""Decide what goes when an environment is torn down: exactly what bears our mark, contents before containers. Pure."""
+"""Decide what a teardown deletes: exactly what has our owner tag, contents before containers. Pure."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def _step(node: Node, snapshot: Snapshot, kinds: Kinds, below: _Below, *, with_c
         return kept
     unmanaged = () if with_contents else snapshot.unmanaged.get(node.address, ())
     staying = below.staying.get(node.address, ())
-    ours = reading.observed is not None and reading.observed.ours
+    ours = reading.observed is not None and reading.observed.owned
     if ours and (unmanaged or staying):
         holds = ", ".join((*unmanaged, *staying))
         remains = f"it holds {holds}, without our mark; `--with-contents` deletes that too"
@@ -130,11 +130,11 @@ def _kept(node: Node, snapshot: Snapshot, kinds: Kinds, below: _Below) -> Step |
         return keep("its keys are steps of their own")
     if kind.create is not None and kind.delete is None:
         held_by = snapshot.readings[node.container].observed if node.container else None
-        goes_along = held_by is not None and held_by.ours
+        goes_along = held_by is not None and held_by.owned
         return keep(f"goes with {node.container}") if goes_along else keep("", node.by_hand)
     if kind.delete is None:
         return keep("looked up, not made")
-    return None if observed.ours or observed.managed_keys else keep("not ours")
+    return None if observed.owned or observed.managed_keys else keep("not ours")
 
 
 def _reversed(nodes: tuple[Node, ...], snapshot: Snapshot, steps: Mapping[Address, Step]) -> dict[Address, Step]:

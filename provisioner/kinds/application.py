@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from provisioner.errors import Conflict, NotFound, Refused
-from provisioner.kind import MARK, Container, Kind, Preflight, Right, compare
+from provisioner.kind import OWNER_TAG, Container, Kind, Preflight, Right, compare
 from provisioner.model import Change, Found, Observed, Output, Published, View
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class RegisteredApplication(Observed):
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """The tenant, for one environment's mark."""
+    """The tenant, for one environment's owner tag."""
 
     environment: str
 
@@ -68,7 +68,7 @@ def read(cloud: Cloud, desired: Application) -> RegisteredApplication | None:
 
 def diff(desired: Application, observed: RegisteredApplication, _view: View) -> tuple[Change, ...]:
     """An adopted one is as it should be, whatever its name."""
-    if not observed.ours:
+    if not observed.owned:
         return ()
     return compare("display_name", observed.display_name, desired.display_name, reason="renamed since")
 
@@ -82,7 +82,7 @@ def create(cloud: Cloud, desired: Application) -> None:
     """Make it, or bring back the one that was deleted: a moment may pass until it shows among the deleted ones."""
 
     def make() -> None:
-        tags = (_mark(desired.environment),)
+        tags = (_owner_tag(desired.environment),)
         try:
             cloud.graph.set_application(desired.unique_name, desired.display_name, tags)
         except Conflict:
@@ -96,7 +96,7 @@ def create(cloud: Cloud, desired: Application) -> None:
 
 def update(cloud: Cloud, desired: Application, observed: RegisteredApplication) -> None:
     """Its name; tags of others stay."""
-    tags = tuple(dict.fromkeys((*observed.tags, _mark(desired.environment))))
+    tags = tuple(dict.fromkeys((*observed.tags, _owner_tag(desired.environment))))
     cloud.graph.update_application(observed.object_id, desired.display_name, tags)
 
 
@@ -110,7 +110,7 @@ def delete(cloud: Cloud, observed: RegisteredApplication) -> None:
 
 
 def owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
-    """Applications with our mark, as `NAME.deleted` those too that a teardown deleted and did not get to purge."""
+    """Applications with our owner tag, as `NAME.deleted` those too that a teardown deleted and did not get to purge."""
 
     def found(shown: Shown) -> Found:
         name = shown.unique_name.removeprefix(f"provisioner-{scope.environment}-") or shown.client_id
@@ -119,7 +119,7 @@ def owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
             return Found(name=f"{name}.deleted", observed=observed, kept="deleted; a provision would restore it")
         return Found(name=name, observed=observed)
 
-    return tuple(map(found, cloud.graph.list_applications(_mark(scope.environment))))
+    return tuple(map(found, cloud.graph.list_applications(_owner_tag(scope.environment))))
 
 
 def _restore(cloud: Cloud, desired: Application, deleted: Shown) -> None:
@@ -149,7 +149,7 @@ def _restore(cloud: Cloud, desired: Application, deleted: Shown) -> None:
 
 def _observed(shown: Shown, environment: str | None) -> RegisteredApplication:
     return RegisteredApplication(
-        ours=environment is not None and _mark(environment) in shown.tags,
+        owned=environment is not None and _owner_tag(environment) in shown.tags,
         version=shown.object_id,
         object_id=shown.object_id,
         client_id=shown.client_id,
@@ -159,8 +159,8 @@ def _observed(shown: Shown, environment: str | None) -> RegisteredApplication:
     )
 
 
-def _mark(environment: str) -> str:
-    return f"{MARK}={environment}"
+def _owner_tag(environment: str) -> str:
+    return f"{OWNER_TAG}={environment}"
 
 
 KIND: Kind[Application, RegisteredApplication] = Kind(

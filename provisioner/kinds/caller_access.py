@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from provisioner.errors import NotAuthorized, NotFound, Unreachable
-from provisioner.kind import MARK, Kind, Preflight, Proofs, Right, publish_nothing
+from provisioner.kind import OWNER_TAG, Kind, Preflight, Proofs, Right, publish_nothing
 from provisioner.model import Change, Found, Observed, Proof, Published, ReadBy, View
 
 if TYPE_CHECKING:
@@ -92,9 +92,9 @@ def to_blobs(*, scope: str, account: str, environment: str) -> CallerAccess:
     )
 
 
-def _mark(environment: str) -> str:
+def _owner_tag(environment: str) -> str:
     """Not the mark of a declared grant: those are looked for beside it."""
-    return f"{MARK}={environment}/access"
+    return f"{OWNER_TAG}={environment}/access"
 
 
 def _read(cloud: Cloud, desired: CallerAccess) -> ObservedCallerAccess | None:
@@ -102,7 +102,7 @@ def _read(cloud: Cloud, desired: CallerAccess) -> ObservedCallerAccess | None:
     allowed = cloud.caller.allows(desired.scope, desired.actions)
     if allowed is None:
         raise NotFound(operation=f"GET permissions of {desired.scope}", status=404)
-    caller, mark = cloud.session.caller_object_id, _mark(desired.environment)
+    caller, mark = cloud.session.caller_object_id, _owner_tag(desired.environment)
     listed = cloud.authorization.list_assignments(desired.scope)
     mine = [one for one in listed if one.principal_id == caller and mark in cloud.authorization.marks(one)]
     if not allowed and not mine:
@@ -110,7 +110,7 @@ def _read(cloud: Cloud, desired: CallerAccess) -> ObservedCallerAccess | None:
     name = mine[0].name if mine else ""
     lent = not mine and any(one.principal_id == caller and cloud.authorization.marks(one) for one in listed)
     return ObservedCallerAccess(
-        ours=bool(mine),
+        owned=bool(mine),
         scope=desired.scope,
         name=name,
         environment=desired.environment,
@@ -140,17 +140,19 @@ def _diff(desired: CallerAccess, observed: ObservedCallerAccess, _view: View) ->
         return (Change(field="let_in", before="False", after="True", reason="granted, and not let in yet"),)
     if not observed.lent:
         return ()
-    return (Change(field="description", after=_mark(desired.environment), reason="needed here too", contested=True),)
+    return (
+        Change(field="description", after=_owner_tag(desired.environment), reason="needed here too", contested=True),
+    )
 
 
 def _owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
     """Grants to earlier callers as well: others who run this environment keep their access until it goes."""
-    mark = _mark(scope.environment)
+    mark = _owner_tag(scope.environment)
     listed = [
         one for one in cloud.authorization.list_assignments(scope.scope) if mark in cloud.authorization.marks(one)
     ]
     there = (
-        ObservedCallerAccess(ours=True, scope=scope.scope, name=one.name, environment=scope.environment)
+        ObservedCallerAccess(owned=True, scope=scope.scope, name=one.name, environment=scope.environment)
         for one in listed
     )
     return tuple(Found(name=one.name, observed=one, kept="another caller's") for one in there)
@@ -168,7 +170,7 @@ def _create(cloud: Cloud, desired: CallerAccess) -> None:
         cloud.authorization.role_id(desired.scope, desired.role),
         cloud.session.caller_object_id,
         principal_type=cloud.session.caller_type,
-        mark=_mark(desired.environment),
+        mark=_owner_tag(desired.environment),
     )
 
 
@@ -178,7 +180,7 @@ def _update(cloud: Cloud, desired: CallerAccess, _observed: ObservedCallerAccess
 
 def _delete(cloud: Cloud, observed: ObservedCallerAccess) -> None:
     if observed.name:
-        cloud.authorization.revoke(observed.scope, observed.name, _mark(observed.environment))
+        cloud.authorization.revoke(observed.scope, observed.name, _owner_tag(observed.environment))
 
 
 KIND: Kind[CallerAccess, ObservedCallerAccess] = Kind(

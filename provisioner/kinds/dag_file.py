@@ -18,7 +18,7 @@ NAME = "dag_file"
 
 @dataclass(frozen=True, kw_only=True)
 class DagFile:
-    """What should be. path: in the filesystem, as `dags/flink_wordcount.py`; environment: the mark's value."""
+    """What should be. path: in the filesystem, as `dags/flink_wordcount.py`; environment: the owner tag's value."""
 
     account: str
     filesystem: str
@@ -71,7 +71,7 @@ def _read(cloud: Cloud, desired: DagFile) -> ObservedDagFile | None:
 
 def _observed(cloud: Cloud, scope: Scope, found: PathProperties) -> ObservedDagFile:
     return ObservedDagFile(
-        ours=found.mark == scope.environment,
+        owned=found.mark == scope.environment,
         version=found.etag,
         account=scope.account,
         filesystem=scope.filesystem,

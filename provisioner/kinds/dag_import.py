@@ -58,7 +58,7 @@ def _read(cloud: Cloud, desired: DagImport) -> ObservedDagImport | None:
     done = _imports(cloud, desired)
     if not into or into not in done:
         return None
-    return ObservedDagImport(ours=True, content_sha256=done[into])
+    return ObservedDagImport(owned=True, content_sha256=done[into])
 
 
 def _fingerprint(cloud: Cloud, desired: DagImport) -> str:

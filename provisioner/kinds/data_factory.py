@@ -45,7 +45,7 @@ def _read(cloud: Cloud, desired: DataFactory) -> ObservedDataFactory | None:
         return None
     identity: dict[str, Any] = found.get("identity") or {}
     return ObservedDataFactory(
-        ours=False, id=found["id"], principal_id=str(identity.get("principalId") or ""), location=found["location"]
+        owned=False, id=found["id"], principal_id=str(identity.get("principalId") or ""), location=found["location"]
     )
 
 

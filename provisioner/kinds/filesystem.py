@@ -1,4 +1,4 @@
-"""A filesystem (container) of a data lake: made if absent, else adopted. Its mark is metadata."""
+"""A filesystem (container) of a data lake: made if absent, else adopted. Its owner tag is metadata."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Filesystem:
-    """What should be. account: its name; environment: the mark's value."""
+    """What should be. account: its name; environment: the owner tag's value."""
 
     account: str
     name: str
@@ -44,7 +44,7 @@ def _read(cloud: Cloud, desired: Filesystem) -> ObservedFilesystem | None:
     if found is None:
         return None
     return ObservedFilesystem(
-        ours=found.mark == desired.environment,
+        owned=found.mark == desired.environment,
         version=found.etag,
         account=desired.account,
         name=desired.name,

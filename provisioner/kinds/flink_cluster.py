@@ -54,7 +54,7 @@ def _read(cloud: Cloud, desired: FlinkCluster) -> ObservedFlinkCluster | None:
     told: dict[str, Any] = found.get("properties") or {}
     object_id, resource_id = _identity(told.get("clusterProfile") or {})
     return ObservedFlinkCluster(
-        ours=False,
+        owned=False,
         id=found["id"],
         provisioning=str(told.get("provisioningState") or ""),
         status=str(told.get("status") or ""),

@@ -28,7 +28,7 @@ PIECE_BYTES = 8 * 1024 * 1024
 
 @dataclass(frozen=True, kw_only=True)
 class JobJar:
-    """What should be. path: in the filesystem; file: the jar on this machine; environment: the mark's value."""
+    """What should be. path: in the filesystem; file: the jar on this machine; environment: the owner tag's value."""
 
     account: str
     filesystem: str
@@ -84,7 +84,7 @@ def _read(cloud: Cloud, desired: JobJar) -> ObservedJobJar | None:
 
 def _observed(cloud: Cloud, scope: Scope, found: PathProperties, local: Fingerprint | None) -> ObservedJobJar:
     return ObservedJobJar(
-        ours=found.mark == scope.environment,
+        owned=found.mark == scope.environment,
         version=found.etag,
         account=scope.account,
         filesystem=scope.filesystem,

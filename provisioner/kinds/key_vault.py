@@ -1,4 +1,4 @@
-"""A Key Vault on which roles decide: made or recovered if absent, else adopted. Its mark is a tag."""
+"""A Key Vault on which roles decide: made or recovered if absent, else adopted. Its owner tag is a tag."""
 
 from __future__ import annotations
 
@@ -7,7 +7,18 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from provisioner.errors import Conflict
-from provisioner.kind import MARK, Checked, Container, Kind, Preflight, Right, Verdict, compare, compare_tags, let_in
+from provisioner.kind import (
+    OWNER_TAG,
+    Checked,
+    Container,
+    Kind,
+    Preflight,
+    Right,
+    Verdict,
+    compare,
+    compare_tags,
+    let_in,
+)
 from provisioner.model import Change, Forces, Observed, Output, Published, View
 
 if TYPE_CHECKING:
@@ -61,7 +72,7 @@ def _read(cloud: Cloud, desired: Vault) -> ObservedVault | None:
     if found is None:
         return None
     return ObservedVault(
-        ours=found.tags.get(MARK) == desired.environment,
+        owned=found.tags.get(OWNER_TAG) == desired.environment,
         version=found.changed,
         vault=found,
         environment=desired.environment,
@@ -74,7 +85,7 @@ def _diff(desired: Vault, observed: ObservedVault, _view: View) -> tuple[Change,
     changes = (*_cannot_serve(desired, observed), *compare("sku", there.sku, desired.sku.lower()))
     if desired.purge_protection and not there.purge_protection:
         changes += compare("purge_protection", before=False, after=True)
-    if observed.ours:
+    if observed.owned:
         changes += _immutable(desired, there)
     return (*changes, *compare_tags(there.tags, desired.tags))
 
@@ -91,7 +102,7 @@ def _cannot_serve(desired: Vault, observed: ObservedVault) -> tuple[Change, ...]
             "access policies decide on it, so roles have no effect; switch it to Azure RBAC "
             f"(`az keyvault update --name {desired.name} --enable-rbac-authorization true`; its policies end then)"
         )
-        forces = Forces.UPDATE if observed.ours else Forces.REFUSE
+        forces = Forces.UPDATE if observed.owned else Forces.REFUSE
         changes += compare("rbac", before=False, after=True, reason=reason, forces=forces)
     return changes
 
@@ -136,7 +147,7 @@ def _name(cloud: Cloud, desired: Vault) -> Checked:
 
 
 def _is_ours(desired: Vault, deleted: DeletedVault) -> bool:
-    return deleted.vault_id.lower() == desired.id.lower() and deleted.tags.get(MARK) == desired.environment
+    return deleted.vault_id.lower() == desired.id.lower() and deleted.tags.get(OWNER_TAG) == desired.environment
 
 
 def _kept(deleted: DeletedVault) -> str:
@@ -175,20 +186,20 @@ def _publish(observed: ObservedVault, _view: View | None) -> Outputs:
 
 
 def _unmanaged(cloud: Cloud, observed: ObservedVault) -> tuple[str, ...]:
-    """Secrets of which no version bears our mark."""
+    """Secrets of which no version bears our owner tag."""
     name, mine = observed.vault.id.rpartition("/")[2], observed.environment
 
     def ours(secret: str) -> bool:
-        return any(version.tags.get(MARK) == mine for version in cloud.secrets.list_versions(name, secret))
+        return any(version.tags.get(OWNER_TAG) == mine for version in cloud.secrets.list_versions(name, secret))
 
-    others = [one.name for one in cloud.secrets.list_secrets(name) if one.tags.get(MARK) != mine]
+    others = [one.name for one in cloud.secrets.list_secrets(name) if one.tags.get(OWNER_TAG) != mine]
     return tuple(f"secret {secret}" for secret in others if not ours(secret))
 
 
 def _create(cloud: Cloud, desired: Vault) -> None:
     cloud.arm.forget(desired.id)
     there = cloud.key_vaults.find_vault(desired.id)
-    if there is not None and there.tags.get(MARK) != desired.environment:
+    if there is not None and there.tags.get(OWNER_TAG) != desired.environment:
         raise Conflict(operation=f"creating vault {desired.name}", message="somebody made it meanwhile")
     deleted = None if there else cloud.key_vaults.find_deleted(desired.id, desired.location)
     if deleted is not None:
@@ -234,7 +245,7 @@ def _bring(cloud: Cloud, desired: Vault) -> None:
 
 
 def _tags(desired: Vault, there: Mapping[str, str]) -> dict[str, str]:
-    return {**there, **desired.tags, MARK: desired.environment}
+    return {**there, **desired.tags, OWNER_TAG: desired.environment}
 
 
 def _delete(cloud: Cloud, observed: ObservedVault) -> None:

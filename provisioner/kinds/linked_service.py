@@ -1,4 +1,4 @@
-"""A linked service through which the factory, as itself, reads the container of the DAGs. Its mark is an annotation."""
+"""A linked service: the factory, as itself, reads the DAGs' container through it. Its owner tag is an annotation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STORAGE = frozenset({"AzureBlobFS", "AzureBlobStorage", "AzureFileStorage", "Azu
 
 @dataclass(frozen=True, kw_only=True)
 class LinkedService:
-    """What should be. account: the storage account's name; environment: the mark's value."""
+    """What should be. account: the storage account's name; environment: the owner tag's value."""
 
     factory_id: str
     name: str
@@ -61,7 +61,7 @@ def _read(cloud: Cloud, desired: LinkedService) -> ObservedLinkedService | None:
 
 def _observed(scope: Scope, found: Answer, wanted: str) -> ObservedLinkedService:
     return ObservedLinkedService(
-        ours=found.mark == scope.environment,
+        owned=found.mark == scope.environment,
         version=found.etag,
         factory_id=scope.factory_id,
         name=found.name,
@@ -75,7 +75,7 @@ def _observed(scope: Scope, found: Answer, wanted: str) -> ObservedLinkedService
 
 def _diff(_desired: LinkedService, observed: ObservedLinkedService, _view: View) -> tuple[Change, ...]:
     reason, forces = "the DAG is imported through it", Forces.UPDATE
-    if not observed.ours:
+    if not observed.owned:
         kept = f"it holds {KEY}, which nobody here rotates" if observed.sign_in not in KEYLESS else "it is not ours"
         reason, forces = f"{kept}; give `airflow.linked_service` another name", Forces.REFUSE
     elif observed.type != TYPE:

@@ -1,11 +1,11 @@
-"""The blob container whose lease a run holds while it writes; over ARM. Its mark is metadata."""
+"""The blob container whose lease a run holds while it writes; over ARM. Its owner tag is metadata."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from provisioner.kind import MARK, Kind, Preflight, Right, compare, publish_nothing
+from provisioner.kind import OWNER_TAG, Kind, Preflight, Right, compare, publish_nothing
 from provisioner.model import Change, Observed, View
 
 if TYPE_CHECKING:
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
     from provisioner.cloud.cloud import Cloud
 
-METADATA_MARK = MARK.replace("-", "_")
+OWNER_METADATA = OWNER_TAG.replace("-", "_")
 
 
 @dataclass(frozen=True, kw_only=True)
 class LockContainer:
-    """What should be. account_id: full; environment: the mark's value."""
+    """What should be. account_id: full; environment: the owner tag's value."""
 
     account_id: str
     name: str
@@ -39,9 +39,9 @@ def _read(cloud: Cloud, desired: LockContainer) -> ObservedLockContainer | None:
     found = cloud.storage_accounts.find_container(desired.account_id, desired.name)
     if found is None:
         return None
-    ours = found.metadata.get(METADATA_MARK) == desired.environment
+    ours = found.metadata.get(OWNER_METADATA) == desired.environment
     return ObservedLockContainer(
-        ours=ours,
+        owned=ours,
         account_id=desired.account_id,
         name=desired.name,
         metadata=found.metadata,
@@ -50,17 +50,17 @@ def _read(cloud: Cloud, desired: LockContainer) -> ObservedLockContainer | None:
 
 
 def _diff(desired: LockContainer, observed: ObservedLockContainer, _view: View) -> tuple[Change, ...]:
-    return compare("mark", observed.metadata.get(METADATA_MARK, ""), desired.environment)
+    return compare("mark", observed.metadata.get(OWNER_METADATA, ""), desired.environment)
 
 
 def _create(cloud: Cloud, desired: LockContainer) -> None:
     """One that another run made meanwhile is as good, and its lease's metadata stays."""
     if cloud.storage_accounts.find_container(desired.account_id, desired.name) is None:
-        cloud.storage_accounts.set_container(desired.account_id, desired.name, {METADATA_MARK: desired.environment})
+        cloud.storage_accounts.set_container(desired.account_id, desired.name, {OWNER_METADATA: desired.environment})
 
 
 def _update(cloud: Cloud, desired: LockContainer, observed: ObservedLockContainer) -> None:
-    metadata = {**observed.metadata, METADATA_MARK: desired.environment}
+    metadata = {**observed.metadata, OWNER_METADATA: desired.environment}
     cloud.storage_accounts.set_metadata(desired.account_id, desired.name, metadata)
 
 

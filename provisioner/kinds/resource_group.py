@@ -1,4 +1,4 @@
-"""A resource group: made if absent, else adopted. Its mark is a tag."""
+"""A resource group: made if absent, else adopted. Its owner tag is a tag."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from provisioner.errors import Conflict
-from provisioner.kind import MARK, Container, Kind, Preflight, Right, compare_tags
+from provisioner.kind import OWNER_TAG, Container, Kind, Preflight, Right, compare_tags
 from provisioner.model import Change, Forces, Observed, Output, Published, View
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceGroup:
-    """What should be. id: full; environment: the mark's value."""
+    """What should be. id: full; environment: the owner tag's value."""
 
     id: str
     location: str
@@ -47,7 +47,7 @@ def _read(cloud: Cloud, desired: ResourceGroup) -> ObservedResourceGroup | None:
     if found is None or found.state == "Deleting":
         return None
     return ObservedResourceGroup(
-        ours=found.tags.get(MARK) == desired.environment,
+        owned=found.tags.get(OWNER_TAG) == desired.environment,
         id=desired.id,
         location=found.location,
         tags=found.tags,
@@ -58,7 +58,7 @@ def _read(cloud: Cloud, desired: ResourceGroup) -> ObservedResourceGroup | None:
 def _diff(desired: ResourceGroup, observed: ObservedResourceGroup, _view: View) -> tuple[Change, ...]:
     changes = compare_tags(observed.tags, desired.tags)
     before, after = (place.replace(" ", "").lower() for place in (observed.location, desired.location))
-    if before == after or not observed.ours:  # what lies in an adopted group may lie anywhere
+    if before == after or not observed.owned:  # what lies in an adopted group may lie anywhere
         return changes
     # https://learn.microsoft.com/azure/azure-resource-manager/management/overview#resource-groups
     reason = f"a group cannot move; write `location: {before}`, or name another group"
@@ -71,7 +71,7 @@ def _publish(observed: ObservedResourceGroup, _view: View | None) -> Outputs:
 
 def _unmanaged(cloud: Cloud, observed: ObservedResourceGroup) -> tuple[str, ...]:
     members = cloud.resource_groups.list_members(observed.id)
-    others = [member for member in members if member.tags.get(MARK) != observed.environment]
+    others = [member for member in members if member.tags.get(OWNER_TAG) != observed.environment]
     return tuple("/".join(member.id.split("/")[-2:]) for member in others)
 
 
@@ -81,14 +81,14 @@ def _create(cloud: Cloud, desired: ResourceGroup) -> None:
     def stands() -> bool:
         cloud.arm.forget(desired.id)
         found = cloud.resource_groups.find_group(desired.id)
-        if found is not None and found.state != "Deleting" and found.tags.get(MARK) != desired.environment:
+        if found is not None and found.state != "Deleting" and found.tags.get(OWNER_TAG) != desired.environment:
             raise Conflict(operation=f"creating {desired.id}", message="somebody made it meanwhile")
         return found is None or found.state != "Deleting"
 
     seconds = cloud.session.waits.patience.operation_seconds
     cloud.session.waits.until(stands, deadline_seconds=seconds, what=f"the deletion of {desired.id}")
     cloud.resource_groups.set_group(
-        desired.id, location=desired.location, tags={**desired.tags, MARK: desired.environment}
+        desired.id, location=desired.location, tags={**desired.tags, OWNER_TAG: desired.environment}
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from provisioner.errors import Refused
-from provisioner.kind import MARK, Kind, Preflight, Proofs, Right, known, publish_nothing
+from provisioner.kind import OWNER_TAG, Kind, Preflight, Proofs, Right, known, publish_nothing
 from provisioner.model import IDENTITY, Change, Found, Observed, Proof, Published, ReadBy, Ref, View
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class OfRemoved:
 
 @dataclass(frozen=True, kw_only=True)
 class ObservedRoleAssignment(Observed):
-    """What is there. made_by_us: some environment's mark is on it; else somebody granted it and it stays."""
+    """What is there. made_by_us: some environment's owner tag is on it; else somebody granted it and it stays."""
 
     scope: str
     name: str
@@ -88,7 +88,7 @@ def _read(cloud: Cloud, desired: RoleAssignment) -> ObservedRoleAssignment | Non
 def _observed(cloud: Cloud, found: Assignment, environment: str) -> ObservedRoleAssignment:
     marks = cloud.authorization.marks(found)
     return ObservedRoleAssignment(
-        ours=_mark(environment) in marks,
+        owned=_owner_tag(environment) in marks,
         scope=found.scope.lower(),
         name=found.name,
         environment=environment,
@@ -96,20 +96,22 @@ def _observed(cloud: Cloud, found: Assignment, environment: str) -> ObservedRole
     )
 
 
-def _mark(environment: str) -> str:
-    return f"{MARK}={environment}"
+def _owner_tag(environment: str) -> str:
+    return f"{OWNER_TAG}={environment}"
 
 
 def _diff(desired: RoleAssignment, observed: ObservedRoleAssignment, _view: View) -> tuple[Change, ...]:
     """An assignment that somebody else made serves as it is."""
-    if observed.ours or not observed.made_by_us:
+    if observed.owned or not observed.made_by_us:
         return ()
-    return (Change(field="description", after=_mark(desired.environment), reason="needed here too", contested=True),)
+    return (
+        Change(field="description", after=_owner_tag(desired.environment), reason="needed here too", contested=True),
+    )
 
 
 def _owned(cloud: Cloud, scope: Scope | OfPrincipal | OfRemoved) -> tuple[Found, ...]:
     all_there = (_observed(cloud, one, scope.environment) for one in _listed(cloud, scope))
-    return tuple(Found(name=one.name, observed=one) for one in all_there if one.ours)
+    return tuple(Found(name=one.name, observed=one) for one in all_there if one.owned)
 
 
 def _listed(cloud: Cloud, scope: Scope | OfPrincipal | OfRemoved) -> Iterator[Assignment]:
@@ -123,8 +125,8 @@ def _listed(cloud: Cloud, scope: Scope | OfPrincipal | OfRemoved) -> Iterator[As
 
 
 def _removed(cloud: Cloud, scope: OfRemoved) -> Iterator[str]:
-    """The object ids of principals, deleted ones too, whose applications bear our mark and are none of the spec's."""
-    for application in cloud.graph.list_applications(_mark(scope.environment)):
+    """Object ids of principals, deleted ones too, whose applications have our owner tag and are none of the spec's."""
+    for application in cloud.graph.list_applications(_owner_tag(scope.environment)):
         if application.unique_name not in scope.unique_names:
             graph, client_id = cloud.graph, application.client_id
             principal = graph.find_principal(client_id) or graph.find_deleted_principal(client_id)
@@ -152,7 +154,7 @@ def _create(cloud: Cloud, desired: RoleAssignment) -> None:
         _role(cloud, desired),
         known(desired.principal_id),
         principal_type="ServicePrincipal",
-        mark=_mark(desired.environment),
+        mark=_owner_tag(desired.environment),
     )
 
 
@@ -161,7 +163,7 @@ def _update(cloud: Cloud, desired: RoleAssignment, _observed: ObservedRoleAssign
 
 
 def _delete(cloud: Cloud, observed: ObservedRoleAssignment) -> None:
-    cloud.authorization.revoke(observed.scope, observed.name, _mark(observed.environment))
+    cloud.authorization.revoke(observed.scope, observed.name, _owner_tag(observed.environment))
 
 
 KIND: Kind[RoleAssignment, ObservedRoleAssignment] = Kind(

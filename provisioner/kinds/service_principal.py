@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from provisioner.errors import NotFound
-from provisioner.kind import MARK, Kind, Preflight, Right, known
+from provisioner.kind import OWNER_TAG, Kind, Preflight, Right, known
 from provisioner.model import IDENTITY, Change, Observed, Output, Published, Ref, View
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def read(cloud: Cloud, desired: ServicePrincipal) -> RegisteredPrincipal | None:
     if shown is None:
         return None
     return RegisteredPrincipal(
-        ours=_mark(desired.environment) in shown.tags,
+        owned=_owner_tag(desired.environment) in shown.tags,
         version=shown.object_id,
         object_id=shown.object_id,
         client_id=shown.client_id,
@@ -55,9 +55,9 @@ def read(cloud: Cloud, desired: ServicePrincipal) -> RegisteredPrincipal | None:
 
 def diff(desired: ServicePrincipal, observed: RegisteredPrincipal, _view: View) -> tuple[Change, ...]:
     """The principal of an application of ours is ours, whoever made it."""
-    if observed.ours or desired.adopt:
+    if observed.owned or desired.adopt:
         return ()
-    return (Change(field="tags", after=_mark(desired.environment), reason="it does not bear our mark"),)
+    return (Change(field="tags", after=_owner_tag(desired.environment), reason="it does not bear our mark"),)
 
 
 def publish(observed: RegisteredPrincipal, _view: View | None) -> Outputs:
@@ -70,7 +70,7 @@ def create(cloud: Cloud, desired: ServicePrincipal) -> None:
     graph, client_id = cloud.graph, known(desired.client_id)
     deleted = graph.find_deleted_principal(client_id)
     if deleted is None:
-        graph.set_principal(client_id, (_mark(desired.environment),))
+        graph.set_principal(client_id, (_owner_tag(desired.environment),))
         return
     graph.restore(deleted.object_id)
 
@@ -81,12 +81,12 @@ def create(cloud: Cloud, desired: ServicePrincipal) -> None:
         return found
 
     shown = cloud.session.waits.until_visible(find, what=f"the service principal of {client_id}", on=(NotFound,))
-    graph.set_principal(client_id, _marked(shown.tags, desired.environment))
+    graph.set_principal(client_id, _with_owner_tag(shown.tags, desired.environment))
 
 
 def update(cloud: Cloud, desired: ServicePrincipal, observed: RegisteredPrincipal) -> None:
     """Its mark; tags of others stay."""
-    cloud.graph.set_principal(observed.client_id, _marked(observed.tags, desired.environment))
+    cloud.graph.set_principal(observed.client_id, _with_owner_tag(observed.tags, desired.environment))
 
 
 def delete(cloud: Cloud, observed: RegisteredPrincipal) -> None:
@@ -94,12 +94,12 @@ def delete(cloud: Cloud, observed: RegisteredPrincipal) -> None:
     cloud.graph.delete_principal(observed.object_id)
 
 
-def _marked(tags: tuple[str, ...], environment: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((*tags, _mark(environment))))
+def _with_owner_tag(tags: tuple[str, ...], environment: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*tags, _owner_tag(environment))))
 
 
-def _mark(environment: str) -> str:
-    return f"{MARK}={environment}"
+def _owner_tag(environment: str) -> str:
+    return f"{OWNER_TAG}={environment}"
 
 
 KIND: Kind[ServicePrincipal, RegisteredPrincipal] = Kind(

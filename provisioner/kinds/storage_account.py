@@ -1,4 +1,4 @@
-"""A storage account with hierarchical namespace (data lake): made if absent, else adopted. Its mark is a tag."""
+"""A storage account with hierarchical namespace (data lake): made if absent, else adopted. Its owner tag is a tag."""
 
 from __future__ import annotations
 
@@ -6,7 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from provisioner.errors import Conflict
-from provisioner.kind import MARK, Checked, Container, Kind, Preflight, Right, Verdict, compare, compare_tags, let_in
+from provisioner.kind import (
+    OWNER_TAG,
+    Checked,
+    Container,
+    Kind,
+    Preflight,
+    Right,
+    Verdict,
+    compare,
+    compare_tags,
+    let_in,
+)
 from provisioner.model import Change, Forces, Observed, Output, Published, View
 
 if TYPE_CHECKING:
@@ -17,7 +28,7 @@ if TYPE_CHECKING:
 
 # Metadata names are C# identifiers, so without the mark's hyphen:
 # https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
-METADATA_MARK = MARK.replace("-", "_")
+OWNER_METADATA = OWNER_TAG.replace("-", "_")
 
 OTHER_NAME = "Choose another account name (they are unique in all of Azure)."
 
@@ -59,7 +70,7 @@ def _read(cloud: Cloud, desired: StorageAccount) -> ObservedStorageAccount | Non
     safe = cloud.storage_accounts.safe_settings
     unsafe = {name: (found.settings[name], right) for name, right in safe.items() if found.settings[name] != right}
     return ObservedStorageAccount(
-        ours=found.tags.get(MARK) == desired.environment,
+        owned=found.tags.get(OWNER_TAG) == desired.environment,
         account=found,
         environment=desired.environment,
         unsafe=unsafe,
@@ -77,7 +88,7 @@ def _diff(desired: StorageAccount, observed: ObservedStorageAccount, _view: View
         )
         changes += compare("hierarchical_namespace", before=False, after=True, reason=right, forces=Forces.REFUSE)
     place = desired.location.replace(" ", "").lower()
-    if observed.ours:
+    if observed.owned:
         right = f"an account cannot move; write `location: {there.location}`, or name another account"
         changes += compare("location", there.location, place, reason=right, forces=Forces.REFUSE)
     changes += compare("sku", there.sku, desired.sku)
@@ -108,7 +119,7 @@ def _publish(observed: ObservedStorageAccount, _view: View | None) -> Outputs:
 
 def _unmanaged(cloud: Cloud, observed: ObservedStorageAccount) -> tuple[str, ...]:
     def ours(container: ContainerState) -> bool:
-        return container.metadata.get(METADATA_MARK) == observed.environment
+        return container.metadata.get(OWNER_METADATA) == observed.environment
 
     found = cloud.storage_accounts.list_containers(observed.account.id)
     return tuple(f"container {one.name}" for one in found if not ours(one))
@@ -118,9 +129,9 @@ def _create(cloud: Cloud, desired: StorageAccount) -> None:
     cloud.arm.forget(desired.id)
     there = cloud.storage_accounts.find_account(desired.id)
     name = desired.id.rpartition("/")[2]
-    if there is not None and there.tags.get(MARK) != desired.environment:
+    if there is not None and there.tags.get(OWNER_TAG) != desired.environment:
         raise Conflict(operation=f"creating storage account {name}", message="somebody made it meanwhile")
-    tags = {**desired.tags, MARK: desired.environment}
+    tags = {**desired.tags, OWNER_TAG: desired.environment}
     try:
         cloud.storage_accounts.create_account(desired.id, location=desired.location, sku=desired.sku, tags=tags)
     except Conflict as error:
@@ -132,7 +143,7 @@ def _create(cloud: Cloud, desired: StorageAccount) -> None:
 def _update(cloud: Cloud, desired: StorageAccount, _observed: ObservedStorageAccount) -> None:
     cloud.arm.forget(desired.id)
     there = cloud.storage_accounts.find_account(desired.id)
-    tags = {**(there.tags if there else {}), **desired.tags, MARK: desired.environment}
+    tags = {**(there.tags if there else {}), **desired.tags, OWNER_TAG: desired.environment}
     cloud.storage_accounts.update_account(desired.id, sku=desired.sku, tags=tags)
 
 

@@ -50,7 +50,7 @@ class Node:
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """Where resources of a kind with our mark may stand that the spec no longer names."""
+    """Where resources of a kind with our owner tag may stand that the spec no longer names."""
 
     kind: str
     scope: Any

@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 class Observed:
     """What every kind's observed record begins with.
 
-    ours: it bears this environment's mark. version: ETag or version id, for the plan's digest. managed_keys: of what is
-    adopted key by key, not as a whole (an Airflow runtime): whether keys in it are ours; else None.
+    owned: it has this environment's owner tag. version: ETag or version id, for the plan's digest. managed_keys: of
+    what is adopted key by key, not as a whole (an Airflow runtime): whether keys in it are ours; else None.
     """
 
-    ours: bool
+    owned: bool
     version: str = ""
     managed_keys: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """A marked resource that a search came upon. kept: why it stays until a teardown; empty: it does not."""
+    """A managed resource that a search came upon. kept: why it stays until a teardown; empty: it does not."""
 
     name: str
     observed: Observed
@@ -63,7 +63,7 @@ class Orphan:
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """Everything one pass read. unmanaged: contents without our mark, by container (read for a teardown only)."""
+    """Everything one pass read. unmanaged: contents without our owner tag, by container (read for a teardown only)."""
 
     now: datetime
     readings: Mapping[Address, Reading]

@@ -180,7 +180,7 @@ def test_the_digest_changes_with_what_was_read_and_not_with_a_value() -> None:
 
 def test_what_is_kept_until_a_teardown_has_no_step_before() -> None:
     def owned(_cloud: Cloud, _scope: str) -> list[Found]:
-        return [Found(name="theirs", observed=Seen(ours=True, name="note/theirs"), kept="another caller's")]
+        return [Found(name="theirs", observed=Seen(owned=True, name="note/theirs"), kept="another caller's")]
 
     kinds = {**KINDS, "note": replace(KINDS["note"], owned=owned)}
     what = recipe(searches=[Search(kind="note", scope="")])

@@ -100,7 +100,7 @@ def read(cloud: Cloud, desired: Thing) -> Seen | None:
 
 def seen(name: str, found: Mapping[str, Any]) -> Seen:
     return Seen(
-        ours=found.get("ours", True),
+        owned=found.get("ours", True),
         version=str(found.get("version", "1")),
         name=name,
         value=found.get("value", ""),

@@ -53,7 +53,7 @@ def test_it_is_absent_then_made_then_as_declared_then_gone(cloud: Cloud, azure: 
     assert KIND.read(cloud, desired) is None
     create(cloud, desired)
     observed = read(cloud, desired)
-    assert observed.ours
+    assert observed.owned
     assert changes(cloud, desired) == []
     assert (KIND.publish(observed, None).known()["web_url"]).startswith("https://")
     assert KIND.container is not None
@@ -195,7 +195,7 @@ def test_in_an_adopted_runtime_only_our_keys_change(cloud: Cloud, azure: LocalAz
     assert {forces for _, forces in changes(cloud, desired)} == {"update"}
     update(cloud, desired)
     assert changes(cloud, desired) == []
-    assert not read(cloud, desired).ours
+    assert not read(cloud, desired).owned
     assert variables(azure)["THEIRS"] == "their-value"
     assert "PROVISIONER_ENVIRONMENT" not in variables(azure)
     assert airflow(azure)["airflowRequirements"] == ["pandas==2.0.3", f"{PROVIDER}==10.0.0"]

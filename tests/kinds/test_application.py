@@ -47,7 +47,7 @@ def found_names(cloud: Cloud) -> list[str]:
 def test_it_is_absent_then_made_then_as_declared_then_gone_for_good(cloud: Cloud, azure: LocalAzure) -> None:
     assert KIND.read(cloud, APP) is None
     observed = made(cloud)
-    assert observed.ours
+    assert observed.owned
     assert KIND.diff(APP, observed, view_at(cloud.session.clock.now())) == ()
     assert KIND.publish(observed, None).known()["client_id"] == observed.client_id
     assert found_names(cloud) == ["airflow"]
@@ -71,7 +71,7 @@ def test_a_new_name_is_drift_and_tags_of_others_stay(cloud: Cloud, azure: LocalA
     KIND.update(cloud, APP, drifted)
     repaired = KIND.read(cloud, APP)
     assert repaired is not None
-    assert (repaired.display_name, "team=a" in repaired.tags, repaired.ours) == ("dev airflow", True, True)
+    assert (repaired.display_name, "team=a" in repaired.tags, repaired.owned) == ("dev airflow", True, True)
 
 
 def test_a_soft_deleted_one_comes_back_with_its_principal_and_without_our_old_passwords(
@@ -121,7 +121,7 @@ def test_an_adopted_one_is_found_by_its_client_id_and_never_ours(cloud: Cloud, a
     desired = replace(APP, client_id=client_id)
     observed = KIND.read(cloud, desired)
     assert observed is not None
-    assert not observed.ours
+    assert not observed.owned
     assert KIND.diff(desired, observed, view_at(cloud.session.clock.now())) == ()
     assert found_names(cloud) == []
 

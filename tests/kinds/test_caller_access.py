@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provisioner.errors import NotFound
-from provisioner.kind import MARK
+from provisioner.kind import OWNER_TAG
 from provisioner.kinds.caller_access import KIND, CallerAccess, ObservedCallerAccess, Scope, to_blobs, to_vault
 from provisioner.kinds.role_assignment import KIND as GRANT
 from provisioner.kinds.role_assignment import Scope as Grants
@@ -58,7 +58,7 @@ def test_it_has_no_place_once_its_vault_is_gone(azure: LocalAzure, cloud: Cloud,
 def test_it_is_absent_then_granted_and_usable_then_gone(cloud: Cloud, desired: CallerAccess) -> None:
     assert KIND.read(cloud, desired) is None
     observed = made(cloud, desired)
-    assert observed.ours
+    assert observed.owned
     assert KIND.diff(desired, observed, view_at(cloud.session.clock.now())) == ()
     assert KIND.proofs.written is not None
     assert KIND.proofs.written(cloud, desired, observed, Published(), None) is Proof.USABLE
@@ -76,7 +76,7 @@ def test_a_caller_who_has_the_right_from_elsewhere_needs_none_and_keeps_it(
     grant(azure, f"{azure.subscription}/resourceGroups/rg-dev", SECRETS_OFFICER)
     observed = KIND.read(cloud, desired)
     assert observed is not None
-    assert not observed.ours
+    assert not observed.owned
     assert KIND.delete is not None
     KIND.delete(cloud, observed)
     cloud.session.memory.new_pass()
@@ -90,9 +90,9 @@ def test_two_environments_of_one_caller_share_a_grant_and_the_last_takes_it_away
     cloud.session.memory.new_pass()
     lent = KIND.read(cloud, theirs)
     assert lent is not None
-    assert (lent.ours, lent.lent) == (False, True)
+    assert (lent.owned, lent.lent) == (False, True)
     (change,) = KIND.diff(theirs, lent, view_at(cloud.session.clock.now()))
-    assert change.after == f"{MARK}={OTHER}/access"
+    assert change.after == f"{OWNER_TAG}={OTHER}/access"
     assert KIND.update is not None
     assert KIND.delete is not None
     KIND.update(cloud, theirs, lent)
@@ -100,7 +100,7 @@ def test_two_environments_of_one_caller_share_a_grant_and_the_last_takes_it_away
     cloud.session.memory.new_pass()
     second = KIND.read(cloud, theirs)
     assert second is not None
-    assert (second.ours, second.name) == (True, first.name)
+    assert (second.owned, second.name) == (True, first.name)
     KIND.delete(cloud, second)
     cloud.session.memory.new_pass()
     assert KIND.read(cloud, theirs) is None
@@ -110,7 +110,7 @@ def test_a_grant_that_has_not_arrived_is_waited_for(cloud: Cloud, azure: LocalAz
     azure.control("PUT", "/faults", {"grant_lag_seconds": 60})
     waiting = made(cloud, desired)
     (change,) = KIND.diff(desired, waiting, view_at(cloud.session.clock.now()))
-    assert (waiting.ours, change.reason) == (True, "granted, and not let in yet")
+    assert (waiting.owned, change.reason) == (True, "granted, and not let in yet")
     azure.advance(61)
     cloud.session.memory.new_pass()
     arrived = KIND.read(cloud, desired)
@@ -136,7 +136,7 @@ def test_access_to_blobs_is_tried_on_data_not_on_containers(
     to_files = to_blobs(scope=account, account="stdev0815", environment=ENVIRONMENT)
     assert KIND.read(cloud, to_files) is None
     assert KIND.proofs.written is not None
-    observed = ObservedCallerAccess(ours=True, scope=account, name="", environment=ENVIRONMENT)
+    observed = ObservedCallerAccess(owned=True, scope=account, name="", environment=ENVIRONMENT)
     assert KIND.proofs.written(cloud, to_files, observed, Published(), None) is Proof.NOT_YET
     observed = made(cloud, to_files)
     assert KIND.proofs.written(cloud, to_files, observed, Published(), None) is Proof.USABLE

@@ -39,7 +39,7 @@ def passwords(**ages: timedelta) -> Passwords:
         Password(key_id=key.replace("_", "-"), name="ours", start=NOW - age, end=NOW - age + timedelta(days=60))
         for key, age in ages.items()
     )
-    return Passwords(ours=True, application_id="app", client_id="client", name="airflow", passwords=shown)
+    return Passwords(owned=True, application_id="app", client_id="client", name="airflow", passwords=shown)
 
 
 def reference(
@@ -296,7 +296,7 @@ def test_of_an_application_that_has_been_there_for_long_none_of_ours_means_absen
     cloud: Cloud, azure: LocalAzure, desired: ClientSecret
 ) -> None:
     young = seen(cloud, desired)  # Graph may not show it yet
-    assert (young.passwords, young.ours) == ((), False)
+    assert (young.passwords, young.owned) == ((), False)
     azure.advance(3601)
     assert KIND.read(cloud_of(azure), desired) is None
 

@@ -65,7 +65,7 @@ def test_it_is_absent_then_written_then_as_declared_then_gone(cloud: Cloud, azur
     assert KIND.read(cloud, DESIRED) is None
     create(cloud)
     observed = read(cloud)
-    assert observed.ours
+    assert observed.owned
     assert diff(cloud) == {}
     assert KIND.publish(observed, None).known()["sha256"] == DESIRED.sha256
     assert content(azure, "airflow/dags/flink.py") == b"dag = '\xc3\xa4'\n"

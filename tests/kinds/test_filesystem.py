@@ -56,7 +56,7 @@ def test_it_is_absent_then_made_then_as_declared_then_gone(cloud: Cloud, azure: 
     assert KIND.read(cloud, DESIRED) is None
     create(cloud)
     observed = read(cloud)
-    assert observed.ours
+    assert observed.owned
     assert diff(cloud) == []
     assert KIND.publish(observed, None).known() == {"url": f"abfss://jobs@{ACCOUNT}.dfs.core.windows.net/"}
     create(cloud)
@@ -69,7 +69,7 @@ def test_one_that_was_there_is_adopted_and_keeps_its_metadata(cloud: Cloud, azur
     make_account(azure)
     lake(azure, "PUT", "jobs?resource=filesystem", x_ms_properties="team=Ymx1ZQ==")
     create(cloud)
-    assert not read(cloud).ours
+    assert not read(cloud).owned
     assert diff(cloud) == []
     assert "team=" in lake(azure, "HEAD", "jobs?resource=filesystem").headers["x-ms-properties"]
 
@@ -96,7 +96,7 @@ def test_one_that_is_still_being_deleted_is_waited_for(cloud: Cloud, azure: Loca
     make_account(azure)
     azure.fault(fault="error", method="PUT", path="jobs", status=409, code="ContainerBeingDeleted", times=2)
     create(cloud)
-    assert read(cloud).ours
+    assert read(cloud).owned
 
 
 def test_deleting_one_that_is_being_deleted_is_fine_and_a_leased_one_is_not_deleted(

@@ -111,7 +111,7 @@ def test_it_is_absent_then_uploaded_then_as_declared_then_gone(
     assert KIND.read(cloud, desired) is None
     create(cloud, desired)
     observed = read(cloud, desired)
-    assert observed.ours
+    assert observed.owned
     assert diff(cloud, desired) == {}
     assert KIND.publish(observed, None).known() == {
         "url": f"abfss://jobs@{ACCOUNT}.dfs.core.windows.net/flink/wordcount.jar"
@@ -148,7 +148,7 @@ def test_a_jar_written_by_hand_is_drift_and_becomes_ours(cloud: Cloud, azure: Lo
     write_file(azure, JAR, b"by hand")
     assert diff(cloud, desired)["sha256"].reason == "it was not uploaded from here"
     update(cloud, desired)
-    assert read(cloud, desired).ours
+    assert read(cloud, desired).owned
     assert diff(cloud, desired) == {}
 
 

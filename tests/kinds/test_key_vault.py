@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provisioner.errors import Conflict
-from provisioner.kind import MARK
+from provisioner.kind import OWNER_TAG
 from provisioner.kinds.key_vault import KIND, ObservedVault, Vault
 from provisioner.model import Forces
 from tests.kinds.lives import Example
@@ -79,7 +79,7 @@ def refused(cloud: Cloud, desired: Vault, observed: ObservedVault) -> list[str]:
 def test_it_is_absent_then_made_then_as_declared_then_gone(cloud: Cloud, desired: Vault) -> None:
     assert KIND.read(cloud, desired) is None
     observed = made(cloud, desired)
-    assert observed.ours
+    assert observed.owned
     assert observed.vault.rbac
     assert KIND.diff(desired, observed, view_at(cloud.session.clock.now())) == ()
     assert KIND.publish(observed, None).known() == {"id": desired.id, "uri": "https://kv-dev-0815.vault.azure.net/"}
@@ -93,7 +93,7 @@ def test_tags_and_purge_protection_are_brought_and_tags_of_others_stay(
     cloud: Cloud, azure: LocalAzure, desired: Vault
 ) -> None:
     observed = made(cloud, desired)
-    changed = {"tags": {MARK: ENVIRONMENT, "cost": "7"}}
+    changed = {"tags": {OWNER_TAG: ENVIRONMENT, "cost": "7"}}
     assert (
         azure.request("PATCH", f"https://management.azure.com{desired.id}?api-version={VERSION}", changed).status < 300
     )
@@ -103,7 +103,7 @@ def test_tags_and_purge_protection_are_brought_and_tags_of_others_stay(
     assert KIND.update is not None
     KIND.update(cloud, wanted, observed)
     now = seen(cloud, wanted).vault
-    assert (now.tags, now.purge_protection) == ({MARK: ENVIRONMENT, "team": "a", "cost": "7"}, True)
+    assert (now.tags, now.purge_protection) == ({OWNER_TAG: ENVIRONMENT, "team": "a", "cost": "7"}, True)
 
 
 def test_what_azure_fixes_at_creation_is_refused_with_what_would_be_right(cloud: Cloud, desired: Vault) -> None:
@@ -112,7 +112,7 @@ def test_what_azure_fixes_at_creation_is_refused_with_what_would_be_right(cloud:
     assert sorted(refused(cloud, wanted, observed)) == ["location", "purge_protection", "retention_days"]
     reasons = " ".join(c.reason for c in KIND.diff(wanted, observed, view_at(cloud.session.clock.now())))
     assert "`retention_days: 7`" in reasons
-    assert refused(cloud, wanted, replace(observed, ours=False)) == []
+    assert refused(cloud, wanted, replace(observed, owned=False)) == []
 
 
 def test_an_adopted_vault_on_which_access_policies_decide_is_refused(
@@ -123,7 +123,7 @@ def test_an_adopted_vault_on_which_access_policies_decide_is_refused(
     body = {"location": "westeurope", "properties": {**policies, "enableRbacAuthorization": False}}
     put(azure, desired.id, VERSION, body)
     observed = seen(cloud, desired)
-    assert not observed.ours
+    assert not observed.owned
     assert refused(cloud, desired, observed) == ["rbac"]
 
 
@@ -192,7 +192,12 @@ def test_a_vault_of_another_tenant_is_refused(cloud: Cloud, desired: Vault) -> N
 
 def test_secrets_of_which_no_version_is_ours_are_strangers(cloud: Cloud, azure: LocalAzure) -> None:
     observed = made(cloud, declare_with_access(azure))
-    for name, tags in (("mine", {MARK: ENVIRONMENT}), ("edited", {MARK: ENVIRONMENT}), ("edited", {}), ("theirs", {})):
+    for name, tags in (
+        ("mine", {OWNER_TAG: ENVIRONMENT}),
+        ("edited", {OWNER_TAG: ENVIRONMENT}),
+        ("edited", {}),
+        ("theirs", {}),
+    ):
         url = f"https://kv-dev-0815.vault.azure.net/secrets/{name}?api-version=7.4"
         token = azure.token("https://vault.azure.net")
         assert azure.request("PUT", url, {"value": "x", "tags": tags}, token=token).status == 200

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.emulator import LocalAzure
 
 ENDPOINT = "https://stkinds.blob.core.windows.net/"
-MARK = f"provisioner-environment={ENVIRONMENT}"
+OWNER_TAG = f"provisioner-environment={ENVIRONMENT}"
 
 
 def declare(azure: LocalAzure) -> LinkedService:
@@ -74,7 +74,7 @@ def test_it_is_absent_then_made_then_as_declared_then_gone(
     assert KIND.read(cloud, desired) is None
     create(cloud, desired)
     observed = read(cloud, desired)
-    assert observed.ours
+    assert observed.owned
     assert diff(cloud, desired) == []
     assert stands(azure)["typeProperties"] == {"serviceEndpoint": ENDPOINT, "accountKind": "StorageV2"}
     create(cloud, desired)
@@ -87,25 +87,25 @@ def test_ours_with_a_key_is_repaired_and_keeps_what_others_noted(
     cloud: Cloud, azure: LocalAzure, desired: LinkedService
 ) -> None:
     key = "DefaultEndpointsProtocol=https;AccountName=stkinds;AccountKey=a2V5"
-    made_by_hand(azure, mark=MARK, connectionString=key)
+    made_by_hand(azure, mark=OWNER_TAG, connectionString=key)
     assert ("sign_in", "update") in diff(cloud, desired)
     assert "a2V5" not in str(read(cloud, desired))
     assert KIND.update is not None
     KIND.update(cloud, desired, read(cloud, desired))
     assert diff(cloud, desired) == []
-    assert stands(azure)["annotations"] == ["team", MARK]
+    assert stands(azure)["annotations"] == ["team", OWNER_TAG]
     assert stands(azure)["description"] == "by hand"
 
 
 def test_ours_of_another_type_is_replaced(cloud: Cloud, azure: LocalAzure, desired: LinkedService) -> None:
-    made_by_hand(azure, "AzureFileStorage", mark=MARK)
+    made_by_hand(azure, "AzureFileStorage", mark=OWNER_TAG)
     assert {forces for _, forces in diff(cloud, desired)} == {"replace"}
 
 
 def test_one_of_others_serves_as_it_is_or_is_refused(cloud: Cloud, azure: LocalAzure, desired: LinkedService) -> None:
     made_by_hand(azure, serviceEndpoint=ENDPOINT.rstrip("/"), accountKind="StorageV2")
     assert diff(cloud, desired) == []
-    assert not read(cloud, desired).ours
+    assert not read(cloud, desired).owned
     made_by_hand(azure, serviceEndpoint="https://another.blob.core.windows.net/", accountKind="StorageV2")
     assert diff(cloud, desired) == [("endpoint", "refuse")]
 

@@ -12,7 +12,7 @@ import pytest
 
 from provisioner.cloud.lease import KEYS, PROCESS, Lease
 from provisioner.errors import Conflict, LeaseLost
-from provisioner.kinds.lock_container import KIND, METADATA_MARK, LockContainer, ObservedLockContainer
+from provisioner.kinds.lock_container import KIND, OWNER_METADATA, LockContainer, ObservedLockContainer
 from tests.kinds.lives import Example
 from tests.kinds.worlds import ENVIRONMENT, cloud_of, put, view_at
 
@@ -66,7 +66,7 @@ def taken(cloud: Cloud, desired: LockContainer, owner: str = "ann@example.com") 
 def test_it_is_absent_then_made_then_as_declared_then_gone(cloud: Cloud, desired: LockContainer) -> None:
     assert KIND.read(cloud, desired) is None
     observed = made(cloud, desired)
-    assert observed.ours
+    assert observed.owned
     assert KIND.diff(desired, observed, view_at(cloud.session.clock.now())) == ()
     assert made(cloud, desired) == observed
     assert KIND.delete is not None
@@ -78,11 +78,11 @@ def test_it_is_absent_then_made_then_as_declared_then_gone(cloud: Cloud, desired
 def test_one_that_lost_its_mark_gets_it_back(cloud: Cloud, desired: LockContainer) -> None:
     cloud.storage_accounts.set_container(desired.account_id, desired.name, {"team": "a"})
     bare = seen(cloud, desired)
-    assert not bare.ours
+    assert not bare.owned
     assert [change.field for change in KIND.diff(desired, bare, view_at(cloud.session.clock.now()))] == ["mark"]
     assert KIND.update is not None
     KIND.update(cloud, desired, bare)
-    assert seen(cloud, desired).metadata == {METADATA_MARK: ENVIRONMENT, "team": "a"}
+    assert seen(cloud, desired).metadata == {OWNER_METADATA: ENVIRONMENT, "team": "a"}
 
 
 def test_one_run_holds_the_lease_and_the_next_is_told_who(
@@ -90,7 +90,7 @@ def test_one_run_holds_the_lease_and_the_next_is_told_who(
 ) -> None:
     made(cloud, desired)
     with taken(cloud, desired):
-        assert seen(cloud, desired).ours
+        assert seen(cloud, desired).owned
         with pytest.raises(Conflict, match=r"ann@example.com holds it since .* for provision dev"):
             taken(cloud_of(azure), desired, "bob@example.com")
     with taken(cloud_of(azure), desired, "bob@example.com"):

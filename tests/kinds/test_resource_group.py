@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provisioner.errors import Conflict
-from provisioner.kind import MARK
+from provisioner.kind import OWNER_TAG
 from provisioner.kinds.resource_group import KIND, ObservedResourceGroup, ResourceGroup
 from provisioner.model import Forces
 from tests.kinds.lives import Example
@@ -49,7 +49,7 @@ def seen(cloud: Cloud, desired: ResourceGroup) -> ObservedResourceGroup:
 def test_it_is_absent_then_made_then_as_declared_then_gone(cloud: Cloud, desired: ResourceGroup) -> None:
     assert KIND.read(cloud, desired) is None
     observed = made(cloud, desired)
-    assert observed.ours
+    assert observed.owned
     assert KIND.diff(desired, observed, view_at(cloud.session.clock.now())) == ()
     assert KIND.publish(observed, None).known() == {"id": desired.id}
     assert made(cloud, desired) == observed
@@ -63,7 +63,7 @@ def test_our_tags_are_brought_back_and_tags_of_others_stay(
     cloud: Cloud, azure: LocalAzure, desired: ResourceGroup
 ) -> None:
     made(cloud, desired)
-    tags = {MARK: ENVIRONMENT, "team": "b", "cost": "7"}
+    tags = {OWNER_TAG: ENVIRONMENT, "team": "b", "cost": "7"}
     put(azure, desired.id, "2021-04-01", {"location": "westeurope", "tags": tags})
     cloud.session.memory.new_pass()
     drifted = seen(cloud, desired)
@@ -71,7 +71,7 @@ def test_our_tags_are_brought_back_and_tags_of_others_stay(
     assert [(c.field, c.before, c.after, c.forces) for c in changes] == [("tags.team", "b", "a", Forces.UPDATE)]
     assert KIND.update is not None
     KIND.update(cloud, desired, drifted)
-    assert seen(cloud, desired).tags == {MARK: ENVIRONMENT, "team": "a", "cost": "7"}
+    assert seen(cloud, desired).tags == {OWNER_TAG: ENVIRONMENT, "team": "a", "cost": "7"}
 
 
 def test_a_group_of_ours_does_not_move_and_an_adopted_one_need_not(cloud: Cloud, desired: ResourceGroup) -> None:
@@ -79,14 +79,14 @@ def test_a_group_of_ours_does_not_move_and_an_adopted_one_need_not(cloud: Cloud,
     elsewhere = replace(desired, location="North Europe")
     (change,) = KIND.diff(elsewhere, observed, view_at(cloud.session.clock.now()))
     assert (change.field, change.forces) == ("location", Forces.REFUSE)
-    assert KIND.diff(elsewhere, replace(observed, ours=False), view_at(cloud.session.clock.now())) == ()
+    assert KIND.diff(elsewhere, replace(observed, owned=False), view_at(cloud.session.clock.now())) == ()
 
 
 def test_one_that_somebody_made_since_the_plan_is_not_taken(
     cloud: Cloud, azure: LocalAzure, desired: ResourceGroup
 ) -> None:
     assert KIND.read(cloud, desired) is None
-    put(azure, desired.id, "2021-04-01", {"location": "westeurope", "tags": {MARK: OTHER}})
+    put(azure, desired.id, "2021-04-01", {"location": "westeurope", "tags": {OWNER_TAG: OTHER}})
     with pytest.raises(Conflict, match="meanwhile"):
         made(cloud, desired)
 
@@ -95,7 +95,7 @@ def test_what_lies_in_it_without_our_mark_is_a_stranger(
     cloud: Cloud, azure: LocalAzure, desired: ResourceGroup
 ) -> None:
     observed = made(cloud, desired)
-    for name, tags in (("mine", {MARK: ENVIRONMENT}), ("theirs", {}), ("others", {MARK: OTHER})):
+    for name, tags in (("mine", {OWNER_TAG: ENVIRONMENT}), ("theirs", {}), ("others", {OWNER_TAG: OTHER})):
         identity = f"{desired.id}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{name}"
         put(azure, identity, "2023-01-31", {"location": "westeurope", "tags": tags})
     assert KIND.container is not None

@@ -9,7 +9,7 @@ import pytest
 
 from localazure.app.tenant import OPERATOR_OBJECT_ID
 from provisioner.errors import Refused
-from provisioner.kind import MARK
+from provisioner.kind import OWNER_TAG
 from provisioner.kinds import service_principal
 from provisioner.kinds.role_assignment import (
     KIND,
@@ -44,7 +44,7 @@ def declare(azure: LocalAzure) -> RoleAssignment:
 def lend(azure: LocalAzure, desired: RoleAssignment) -> RoleAssignment:
     """Only another environment needs it any more, by its description."""
     (path,) = (one["id"] for one in listed(azure, desired) if one["properties"]["scope"] == desired.scope)
-    put(azure, path, "2022-04-01", {"properties": {**body(azure, desired), "description": f"{MARK}={OTHER}"}})
+    put(azure, path, "2022-04-01", {"properties": {**body(azure, desired), "description": f"{OWNER_TAG}={OTHER}"}})
     return desired
 
 
@@ -100,7 +100,7 @@ def by_hand(azure: LocalAzure, desired: RoleAssignment) -> str:
 def test_it_is_absent_then_made_then_as_declared_then_gone(cloud: Cloud, desired: RoleAssignment) -> None:
     assert KIND.read(cloud, desired) is None
     observed = made(cloud, desired)
-    assert observed.ours
+    assert observed.owned
     assert KIND.diff(desired, observed, view_at(cloud.session.clock.now())) == ()
     assert made(cloud, desired) == observed
     gone(cloud, observed)
@@ -117,15 +117,15 @@ def test_two_environments_share_one_assignment_and_the_last_deletes_it(cloud: Cl
     theirs = replace(desired, environment=OTHER)
     first = made(cloud, desired)
     shared = seen(cloud, theirs)
-    assert not shared.ours
+    assert not shared.owned
     (change,) = KIND.diff(theirs, shared, view_at(cloud.session.clock.now()))
-    assert change.after == f"{MARK}={OTHER}"
+    assert change.after == f"{OWNER_TAG}={OTHER}"
     assert KIND.update is not None
     KIND.update(cloud, theirs, shared)
     second = seen(cloud, theirs)
-    assert (second.ours, second.name) == (True, first.name)
+    assert (second.owned, second.name) == (True, first.name)
     gone(cloud, seen(cloud, desired))
-    assert not seen(cloud, desired).ours
+    assert not seen(cloud, desired).owned
     gone(cloud, second)
     assert KIND.read(cloud, desired) is None
 
@@ -135,7 +135,7 @@ def test_one_that_somebody_else_made_serves_and_is_never_taken_away(
 ) -> None:
     name = by_hand(azure, desired)
     observed = made(cloud, desired)
-    assert (observed.name, observed.ours) == (name, False)
+    assert (observed.name, observed.owned) == (name, False)
     assert KIND.diff(desired, observed, view_at(cloud.session.clock.now())) == ()
     gone(cloud, observed)
     assert seen(cloud, desired) == observed
@@ -177,7 +177,7 @@ def test_a_condition_that_somebody_added_outlives_our_mark(
     KIND.create(cloud, desired)
     (path,) = (one["id"] for one in listed(azure, desired) if one["properties"]["scope"] == desired.scope)
     narrowed = {"condition": "@Resource[a:b] StringEquals 'c'", "conditionVersion": "2.0"}
-    mark = {"description": f"{MARK}={OTHER} {MARK}={ENVIRONMENT}"}
+    mark = {"description": f"{OWNER_TAG}={OTHER} {OWNER_TAG}={ENVIRONMENT}"}
     put(azure, path, "2022-04-01", {"properties": {**body(azure, desired), **mark, **narrowed}})
     cloud.session.memory.new_pass()
     observed = KIND.read(cloud, desired)
@@ -187,7 +187,7 @@ def test_a_condition_that_somebody_added_outlives_our_mark(
     KIND.delete(cloud, observed)
 
     (left,) = (one["properties"] for one in listed(azure, desired) if one["properties"]["scope"] == desired.scope)
-    assert (left["condition"], left["description"]) == (narrowed["condition"], f"{MARK}={OTHER}")
+    assert (left["condition"], left["description"]) == (narrowed["condition"], f"{OWNER_TAG}={OTHER}")
 
 
 def test_a_principals_grants_are_found_wherever_they_are(
@@ -207,7 +207,7 @@ def test_a_principals_grants_are_found_wherever_they_are(
 def test_grants_of_principals_that_the_spec_no_longer_names_are_found(
     cloud: Cloud, azure: LocalAzure, desired: RoleAssignment, life: str
 ) -> None:
-    marked = {"displayName": "dev old", "uniqueName": "old", "tags": [f"{MARK}={ENVIRONMENT}"]}
+    marked = {"displayName": "dev old", "uniqueName": "old", "tags": [f"{OWNER_TAG}={ENVIRONMENT}"]}
     application = azure.graph("POST", "applications", marked).json()
     granted: list[str] = []
     if life != "none":

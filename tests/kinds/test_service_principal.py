@@ -46,7 +46,7 @@ def test_it_is_absent_then_made_then_as_declared_then_gone_for_good(
 ) -> None:
     assert KIND.read(cloud, desired) is None
     observed = made(cloud, desired)
-    assert observed.ours
+    assert observed.owned
     assert KIND.diff(desired, observed, view_at(cloud.session.clock.now())) == ()
     assert KIND.publish(observed, None).known() == {"object_id": observed.object_id}
     assert made(cloud, desired).object_id == observed.object_id
@@ -78,7 +78,7 @@ def test_the_principal_of_our_application_gets_our_mark_whoever_made_it(
     KIND.update(cloud, desired, observed)
     marked = KIND.read(cloud, desired)
     assert marked is not None
-    assert marked.ours
+    assert marked.owned
     assert "team=a" in marked.tags
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provisioner.errors import Conflict
-from provisioner.kind import MARK
-from provisioner.kinds.storage_account import KIND, METADATA_MARK, ObservedStorageAccount, StorageAccount
+from provisioner.kind import OWNER_TAG
+from provisioner.kinds.storage_account import KIND, OWNER_METADATA, ObservedStorageAccount, StorageAccount
 from provisioner.model import Forces
 from tests.kinds.lives import Example
 from tests.kinds.worlds import ENVIRONMENT, OTHER, put, view_at
@@ -59,7 +59,7 @@ def seen(cloud: Cloud, desired: StorageAccount) -> ObservedStorageAccount:
 def test_it_is_absent_then_made_then_as_declared_then_gone(cloud: Cloud, desired: StorageAccount) -> None:
     assert KIND.read(cloud, desired) is None
     observed = made(cloud, desired)
-    assert observed.ours
+    assert observed.owned
     assert KIND.diff(desired, observed, view_at(cloud.session.clock.now())) == ()
     assert KIND.publish(observed, None).known() == {
         "id": desired.id,
@@ -79,7 +79,7 @@ def test_it_is_made_safe_and_what_others_loosened_is_drift(
     cloud: Cloud, azure: LocalAzure, desired: StorageAccount
 ) -> None:
     made(cloud, desired)
-    loose = {"properties": {"allowSharedKeyAccess": True}, "tags": {MARK: ENVIRONMENT, "cost": "7"}}
+    loose = {"properties": {"allowSharedKeyAccess": True}, "tags": {OWNER_TAG: ENVIRONMENT, "cost": "7"}}
     assert (
         azure.request("PATCH", f"https://management.azure.com{desired.id}?api-version={VERSION}", loose).status == 200
     )
@@ -90,7 +90,7 @@ def test_it_is_made_safe_and_what_others_loosened_is_drift(
     KIND.update(cloud, desired, drifted)
     now = seen(cloud, desired)
     assert KIND.diff(desired, now, view_at(cloud.session.clock.now())) == ()
-    assert now.account.tags == {MARK: ENVIRONMENT, "team": "a", "cost": "7"}
+    assert now.account.tags == {OWNER_TAG: ENVIRONMENT, "team": "a", "cost": "7"}
 
 
 def test_an_account_without_hierarchical_namespace_is_refused_with_the_reason(
@@ -99,7 +99,7 @@ def test_an_account_without_hierarchical_namespace_is_refused_with_the_reason(
     flat = {"location": "westeurope", "kind": "StorageV2", "sku": {"name": "Standard_LRS"}, "properties": {}}
     put(azure, desired.id, VERSION, flat)
     observed = seen(cloud, desired)
-    assert not observed.ours
+    assert not observed.owned
     refused = [c for c in KIND.diff(desired, observed, view_at(cloud.session.clock.now())) if c.forces is Forces.REFUSE]
     assert [change.field for change in refused] == ["hierarchical_namespace"]
     assert "hns-migration" in refused[0].reason
@@ -114,7 +114,7 @@ def test_an_account_of_ours_does_not_move(cloud: Cloud, desired: StorageAccount)
 def test_containers_without_our_mark_are_strangers(cloud: Cloud, azure: LocalAzure, desired: StorageAccount) -> None:
     observed = made(cloud, desired)
     for name, mark in (("mine", ENVIRONMENT), ("others", OTHER), ("theirs", None)):
-        metadata = {METADATA_MARK: mark} if mark else {}
+        metadata = {OWNER_METADATA: mark} if mark else {}
         body = {"properties": {"metadata": metadata}}
         put(azure, f"{desired.id}/blobServices/default/containers/{name}", VERSION, body)
     assert KIND.container is not None

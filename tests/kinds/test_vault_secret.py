@@ -117,13 +117,13 @@ def held(observed: StoredSecret) -> list[tuple[str, bool]]:
 def test_it_is_absent_then_made_then_as_declared_then_gone_and_comes_back(cloud: Cloud, plain: VaultSecret) -> None:
     assert KIND.read(cloud, plain) is None
     observed = made(cloud, plain)
-    assert observed.ours
+    assert observed.owned
     assert drift(cloud, plain) == []
     assert found_names(cloud, plain.vault) == ["variables-a"]
     remove(cloud, observed)
     remove(cloud, observed)
     assert KIND.read(cloud, plain) is None
-    assert made(cloud, replace(plain, value=Secret("sentinel-two"))).ours
+    assert made(cloud, replace(plain, value=Secret("sentinel-two"))).owned
     assert drift(cloud, plain) == ["value"]
 
 
@@ -153,7 +153,7 @@ def test_a_hand_edit_that_dropped_the_tags_is_drift_and_still_ours(
 ) -> None:
     made(cloud, plain)
     by_hand(azure, "PUT", "secrets/variables-a", {"value": "sentinel-one"})
-    assert seen(cloud, plain).ours
+    assert seen(cloud, plain).owned
     assert [(one.field, one.reason) for one in changes(cloud, plain)] == [("version", "edited by hand")]
     assert found_names(cloud, plain.vault) == []
     assert found_names(cloud, plain.vault, "variables-") == ["variables-a"]
@@ -253,8 +253,8 @@ def test_a_secret_of_somebody_else_gets_the_value_but_never_our_mark(
     assert drift(cloud, plain) == []
     assert drift(cloud, place) == ["key_id", "expires"]
     observed = repair(cloud, place)
-    assert (observed.ours, observed.latest.tags["theirs"], held(observed)) == (False, "x", [("k1", True)])
-    assert not repair(cloud, replace(plain, value=Secret("sentinel-two"))).ours
+    assert (observed.owned, observed.latest.tags["theirs"], held(observed)) == (False, "x", [("k1", True)])
+    assert not repair(cloud, replace(plain, value=Secret("sentinel-two"))).owned
     assert found_names(cloud, plain.vault, "variables-") == []
     by_hand(azure, "PUT", f"secrets/{plain.name}", {"value": "sentinel-two"})
     assert drift(cloud, replace(plain, value=Secret("sentinel-two"))) == ["version"]
@@ -262,7 +262,7 @@ def test_a_secret_of_somebody_else_gets_the_value_but_never_our_mark(
 
 def test_the_mark_of_another_environment_is_not_ours(cloud: Cloud, plain: VaultSecret) -> None:
     made(cloud, replace(plain, environment=OTHER))
-    assert not seen(cloud, plain).ours
+    assert not seen(cloud, plain).owned
     assert found_names(cloud, plain.vault, "variables-") == []
 
 
@@ -289,13 +289,13 @@ def test_without_the_role_reading_says_which_right_is_missing(
 def test_a_lost_answer_and_a_throttle_are_no_failure(cloud: Cloud, azure: LocalAzure, plain: VaultSecret) -> None:
     azure.fault(fault="lost", method="PUT", host="vault")
     azure.fault(fault="throttle", method="PATCH", host="vault", retry_after=0)
-    assert made(cloud, plain).ours
+    assert made(cloud, plain).owned
     assert drift(cloud, plain) == []
     azure.fault(fault="lost", method="DELETE", host="vault")
     remove(cloud, seen(cloud, plain))
     assert KIND.read(cloud, plain) is None
     azure.fault(fault="lost", method="POST", host="vault", path="recover")
-    assert made(cloud, plain).ours
+    assert made(cloud, plain).owned
 
 
 def versions(azure: LocalAzure, name: str) -> int:

@@ -56,7 +56,7 @@ def _differs(desired: AirflowRuntime, observed: ObservedAirflowRuntime, name: st
     if found is None:
         return True
     if name == CLIENT_SECRET or observed.is_masked(name):
-        return not observed.ours and name not in observed.keys
+        return not observed.owned and name not in observed.keys
     if isinstance(value, Ref):
         return True
     return not secret_of(value).matches(found)
@@ -64,11 +64,11 @@ def _differs(desired: AirflowRuntime, observed: ObservedAirflowRuntime, name: st
 
 def claims(desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> frozenset[str]:
     """What is ours after a write: all we set, but not what stood there before us just as we want it."""
-    variables = {n for n in desired.settings if observed.ours or n in observed.keys or _differs(desired, observed, n)}
+    variables = {n for n in desired.settings if observed.owned or n in observed.keys or _differs(desired, observed, n)}
     there = set(observed.runtime.requirements)
     for name, line in desired.packages.items():
         key = f"{REQUIREMENT}{name}"
-        if observed.ours or key in observed.keys or line not in there:
+        if observed.owned or key in observed.keys or line not in there:
             variables.add(key)
     return frozenset(variables)
 
@@ -99,7 +99,7 @@ def _line(line: str | None) -> str | None:
 
 def _resource(desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> Iterator[Change]:
     """What only who made the runtime may change."""
-    if observed.ours:
+    if observed.owned:
         yield from compare("compute_size", observed.runtime.compute_size, desired.compute_size)
         yield from compare("extra_nodes", observed.runtime.extra_nodes, desired.extra_nodes)
 
@@ -139,7 +139,7 @@ def _supply(place: str) -> str:
 
 def _conflicts(desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> Iterator[str]:
     """Keys of others that we would overwrite and may not."""
-    if observed.ours:
+    if observed.owned:
         return
     free = observed.keys | set(desired.take_over)
     for name in desired.settings:

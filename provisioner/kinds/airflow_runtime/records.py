@@ -35,7 +35,7 @@ class AirflowRuntime:
 
     overrides, environment_variables: all sent as environment variables, the only documented field. take_over: names of
     others' settings that may be overwritten. key_id: of the secret in AZURE_CLIENT_SECRET. supplied: what GET masks
-    (`credential` of git sync, `password`), for sending it back. environment: the mark's value. rollout: how long
+    (`credential` of git sync, `password`), for sending it back. environment: the owner tag's value. rollout: how long
     workers may take to get what was written. probe: how they show that they have it. living: key ids that work, as far
     as one knows. newest: the newest line of a requirement that this Airflow can use.
     """
@@ -115,7 +115,7 @@ class ObservedAirflowRuntime(Observed):
 
     def _noted(self, variable: str) -> str:
         """What we noted, unless another environment did."""
-        mine = self.held_by == self.environment or (self.ours and not self.held_by)
+        mine = self.held_by == self.environment or (self.owned and not self.held_by)
         return text_of(self.runtime, variable) if mine else ""
 
     def is_masked(self, variable: str) -> bool:
@@ -126,7 +126,7 @@ class ObservedAirflowRuntime(Observed):
 def observed_of(desired: AirflowRuntime, found: Answer) -> ObservedAirflowRuntime:
     """What was found, with what the spec says about it that a delete needs too."""
     observed = ObservedAirflowRuntime(
-        ours=text_of(found, ENVIRONMENT) == desired.environment,
+        owned=text_of(found, ENVIRONMENT) == desired.environment,
         version=found.etag,
         environment=desired.environment,
         credential=desired.credential,

@@ -96,7 +96,7 @@ def _write(cloud: Cloud, desired: AirflowRuntime, observed: ObservedAirflowRunti
         },
         requirements=merged(desired, observed),
         supplied=desired.supplied,
-        compute=_compute(desired) if observed.ours else {},
+        compute=_compute(desired) if observed.owned else {},
     )
 
 
@@ -127,7 +127,7 @@ def _publication(cloud: Cloud, desired: AirflowRuntime, before: tuple[str, ...])
 def delete(cloud: Cloud, observed: ObservedAirflowRuntime) -> None:
     """One that we made goes; in another's only our keys do."""
     resource_id = observed.runtime.resource_id
-    if observed.ours:
+    if observed.owned:
         cloud.data_factory.delete_runtime(resource_id)
         return
     try:
@@ -141,7 +141,7 @@ def delete(cloud: Cloud, observed: ObservedAirflowRuntime) -> None:
 
 def _now(observed: ObservedAirflowRuntime, found: Answer) -> ObservedAirflowRuntime:
     return ObservedAirflowRuntime(
-        ours=False,
+        owned=False,
         version=found.etag,
         environment=observed.environment,
         credential=observed.credential,

@@ -90,7 +90,7 @@ def passwords_of(application: Application, name: str, environment: str) -> Passw
     names = {f"{label}{name}{mark}" for mark in ("", *MARKS)}
     ours = tuple(one for one in application.passwords if one.name in names)
     return Passwords(
-        ours=bool(ours),
+        owned=bool(ours),
         version=",".join(sorted(one.key_id for one in ours)),
         application_id=application.object_id,
         client_id=application.client_id,
@@ -131,12 +131,12 @@ def revoked(key_id: str, observed: Passwords) -> str:
     marks = {
         mark
         for one in observed.passwords
-        if (mark := _mark(one)) and (one.start > mine.start or (one.start == mine.start and not _mark(mine)))
+        if (mark := _owner_tag(one)) and (one.start > mine.start or (one.start == mine.start and not _owner_tag(mine)))
     }
     return max(marks, key=MARKS.index, default="")
 
 
-def _mark(password: Password) -> str:
+def _owner_tag(password: Password) -> str:
     return next((mark for mark in MARKS if password.name.endswith(mark)), "")
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from provisioner.errors import Conflict, NotFound
-from provisioner.kind import MARK, Holder, Kind, Proofs, known, publish_nothing
+from provisioner.kind import OWNER_TAG, Holder, Kind, Proofs, known, publish_nothing
 from provisioner.kinds.vault_secret.decide import diff
 from provisioner.kinds.vault_secret.prove import prove
 from provisioner.kinds.vault_secret.records import KEY_ID, SINCE, Scope, StoredSecret, VaultSecret, intact
@@ -38,7 +38,7 @@ def read(cloud: Cloud, desired: VaultSecret) -> StoredSecret | None:
         older: tuple[SecretVersion, ...] = ()
         if listing is not None:
             older = listing.result()
-        elif latest.tags.get(MARK) != desired.environment:
+        elif latest.tags.get(OWNER_TAG) != desired.environment:
             older = cloud.secrets.list_versions(desired.vault, desired.name)
     return _stored(latest, tuple(one for one in older if one.version != latest.version), desired)
 
@@ -65,17 +65,19 @@ def reveal(cloud: Cloud, observed: StoredSecret, key_id: str) -> Secret:
 
 
 def owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
-    """Secrets of which any version bears our mark; one list call unless a hand edit dropped it."""
+    """Secrets of which any version bears our owner tag; one list call unless a hand edit dropped it."""
     vault = known(scope.vault)
 
     def ours(secret: SecretVersion) -> bool:
-        if MARK in secret.tags or not secret.name.startswith(scope.prefixes):
-            return secret.tags.get(MARK) == scope.environment
-        return any(one.tags.get(MARK) == scope.environment for one in cloud.secrets.list_versions(vault, secret.name))
+        if OWNER_TAG in secret.tags or not secret.name.startswith(scope.prefixes):
+            return secret.tags.get(OWNER_TAG) == scope.environment
+        return any(
+            one.tags.get(OWNER_TAG) == scope.environment for one in cloud.secrets.list_versions(vault, secret.name)
+        )
 
     def observed(secret: SecretVersion) -> StoredSecret:
         version = f"{secret.updated:%Y-%m-%dT%H:%M:%SZ}" if secret.updated else ""
-        return StoredSecret(ours=True, version=version, vault=vault, name=secret.name, latest=secret)
+        return StoredSecret(owned=True, version=version, vault=vault, name=secret.name, latest=secret)
 
     return tuple(Found(name=one.name, observed=observed(one)) for one in cloud.secrets.list_secrets(vault) if ours(one))
 
@@ -94,7 +96,7 @@ def _latest(cloud: Cloud, desired: VaultSecret) -> SecretVersion | None:
 
 def _stored(latest: SecretVersion, older: tuple[SecretVersion, ...], desired: VaultSecret) -> StoredSecret:
     return StoredSecret(
-        ours=any(one.tags.get(MARK) == desired.environment for one in (latest, *older)),
+        owned=any(one.tags.get(OWNER_TAG) == desired.environment for one in (latest, *older)),
         version=latest.version,
         vault=desired.vault,
         name=desired.name,

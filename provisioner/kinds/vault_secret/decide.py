@@ -63,7 +63,7 @@ def _touched(observed: StoredSecret) -> list[Change]:
     changes: list[Change] = []
     if not latest.enabled:
         changes.append(Change(field="enabled", before="False", after="True", reason="disabled: its readers get 403"))
-    managed = observed.ours or any(VERSION in one.tags for one in (latest, *observed.older))
+    managed = observed.owned or any(VERSION in one.tags for one in (latest, *observed.older))
     if managed and latest.tags.get(VERSION) != latest.version:
         reason = "edited by hand" if not intact(latest) else "its last write was not finished"
         changes.append(Change(field="version", before=latest.version, after=KNOWN_AFTER_APPLY, reason=reason))

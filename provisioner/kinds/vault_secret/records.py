@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from provisioner.kind import MARK
+from provisioner.kind import OWNER_TAG
 from provisioner.model import Address, Observed, Ref
 from provisioner.secret import Secret
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 VERSION = "provisioner-version"
 KEY_ID = "keyId"
 SINCE = "since"
-OURS = (MARK, VERSION, KEY_ID, SINCE)
+OURS = (OWNER_TAG, VERSION, KEY_ID, SINCE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +57,7 @@ class StoredSecret(Observed):
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """One vault, for one environment's mark. prefixes: names whose versions are looked at when the mark is lost."""
+    """One vault, for one environment's owner tag. prefixes: names whose versions are read where the tag is lost."""
 
     vault: str | Ref[str]
     environment: str
@@ -70,7 +70,7 @@ def intact(version: SecretVersion) -> bool:
     A write of ours that was cut off leaves the mark and no version; an edit by hand copies all tags or none.
     """
     stamp = version.tags.get(VERSION)
-    return stamp == version.version if stamp is not None else MARK in version.tags
+    return stamp == version.version if stamp is not None else OWNER_TAG in version.tags
 
 
 def as_secret(value: Secret | str) -> Secret:

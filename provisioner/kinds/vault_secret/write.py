@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from provisioner.kind import MARK, known
+from provisioner.kind import OWNER_TAG, known
 from provisioner.kinds.vault_secret.decide import content, dead, wanting
 from provisioner.kinds.vault_secret.records import KEY_ID, OURS, SINCE, VERSION, as_secret, intact
 
@@ -22,7 +22,7 @@ def create(cloud: Cloud, desired: VaultSecret) -> None:
 
     The keys in what was recovered went with the teardown that deleted it, unless they are told to live.
     """
-    _set(cloud, desired, {MARK: desired.environment})
+    _set(cloud, desired, {OWNER_TAG: desired.environment})
     if desired.credential is None:
         return
     living = desired.living if isinstance(desired.living, tuple) else ()
@@ -36,7 +36,7 @@ def update(cloud: Cloud, desired: VaultSecret, observed: StoredSecret) -> None:
     """A new version, or only the attributes where the value is the right one. What is not ours gets no mark."""
     latest = observed.latest
     others = {name: value for name, value in latest.tags.items() if name not in OURS}
-    mark = {MARK: desired.environment} if observed.ours else {}
+    mark = {OWNER_TAG: desired.environment} if observed.owned else {}
     if not intact(latest) or content(desired, latest):
         _set(cloud, desired, {**others, **mark})
         observed = replace(observed, older=(latest, *observed.older))
