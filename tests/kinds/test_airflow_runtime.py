@@ -382,21 +382,6 @@ def test_a_conflict_of_another_sort_is_told(cloud: Cloud, azure: LocalAzure) -> 
         delete(cloud, read(cloud, example(azure)))
 
 
-def test_a_new_runtime_is_waited_for(cloud: Cloud, azure: LocalAzure) -> None:
-    azure.control("PUT", "/settings/airflow", {"start_seconds": 0.4})
-    create(cloud, example(azure))
-    assert stands(azure)["state"] == "Started"
-
-
-def test_a_lost_answer_changes_nothing(cloud: Cloud, azure: LocalAzure) -> None:
-    azure.fault(fault="lost", method="PUT", path="integrationruntimes")
-    create(cloud, example(azure))
-    azure.fault(fault="lost", method="PUT", path="integrationruntimes")
-    update(cloud, example(azure, key_id="key-2"))
-    assert variables(azure)["PROVISIONER_PREVIOUS_KEY_ID"] == "key-1"
-    assert changes(cloud, example(azure, key_id="key-2")) == []
-
-
 def test_without_a_pinned_provider_there_is_nothing_to_compare(cloud: Cloud, azure: LocalAzure) -> None:
     assert KIND.preflight.ready is not None
     assert list(KIND.preflight.ready(cloud, replace(example(azure), newest=""), None)) == []

@@ -39,12 +39,10 @@ def invalid_authorizations(azure: LocalAzure, audience: str) -> dict[str, str]:
     valid = azure.token(audience)
     claims: dict[str, Any] = jwt.decode(valid, options={"verify_signature": False})
     head, body, signature = valid.split(".")
-    own = serialization.load_pem_private_key((azure.state / "token-key.pem").read_bytes(), None)
-    public = own.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     forger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     names = {"kid": signer.key_id, "x5t": signer.key_id}
     confused = f"{_jwt_part({'alg': 'HS256', 'typ': 'JWT', **names})}.{body}"
-    mac = HMACAlgorithm(HMACAlgorithm.SHA256).sign(confused.encode(), public)
+    mac = HMACAlgorithm(HMACAlgorithm.SHA256).sign(confused.encode(), _public_key(azure))
     embedded = {**names, "jwk": RSAAlgorithm.to_jwk(forger.public_key(), as_dict=True)}
     tokens = {
         "another audience": signer.sign({**claims, "aud": "https://example.com"}),
@@ -67,6 +65,12 @@ def invalid_authorizations(azure: LocalAzure, audience: str) -> dict[str, str]:
         "another scheme": f"Basic {valid}",
         **{name: f"Bearer {token}" for name, token in tokens.items()},
     }
+
+
+def _public_key(azure: LocalAzure) -> bytes:
+    """The public key of the local Entra, which everybody may have, in PEM."""
+    own = serialization.load_pem_private_key((azure.state / "token-key.pem").read_bytes(), None)
+    return own.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
 def _jwt_part(value: dict[str, Any]) -> str:

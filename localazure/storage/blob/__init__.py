@@ -1,5 +1,7 @@
 """Blob storage: `*.blob.core.windows.net`."""
 
-from localazure.storage.blob import batch, blobs, delegation_keys, properties
+from localazure.storage.blob import batch, blobs, containers_api, delegation_keys, properties, service
 
-SERVICES = (batch.SERVICE, blobs.SERVICE, delegation_keys.SERVICE, properties.SERVICE)
+__all__ = ["SERVICES", "blobs", "containers_api"]  # which register their routes on `service` when they are imported
+
+SERVICES = (batch.SERVICE, service.SERVICE, delegation_keys.SERVICE, properties.SERVICE)

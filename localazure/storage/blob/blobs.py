@@ -1,6 +1,6 @@
-"""Blob storage (`*.blob.core.windows.net`): containers and blobs, on the same data as the dfs endpoint.
+"""Blobs of the Blob service, on the same data as files of the dfs endpoint.
 
-https://learn.microsoft.com/rest/api/storageservices/blob-service-rest-api
+https://learn.microsoft.com/rest/api/storageservices/operations-on-blobs
 """
 
 from __future__ import annotations
@@ -8,35 +8,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from localazure.app.call import Call, Reply
-from localazure.app.service import Service
-from localazure.storage.blob import access_policies, blob_wire, blocks, copy_source
-from localazure.storage.blob.blob_wire import error, requested_metadata
+from localazure.storage.blob import blob_wire, blocks, copy_source
+from localazure.storage.blob.blob_wire import error
 from localazure.storage.data import (
     blob_tiers,
     checksums,
     conditions,
     containers,
-    leases,
     path_expiry,
     paths,
     shared_access,
 )
 from localazure.storage.data.path_responses import (
-    LEASE_STATUS_CODES,
-    as_path,
     change_lease,
-    container_validators,
     content_response,
     invalid_header,
-    lease_request,
-    lease_response,
     validators,
-    with_version_header,
 )
 from localazure.storage.data.storage_access import (
-    ACCOUNTS,
     ADD,
-    CONTAINERS,
     DELETE,
     READ,
     WRITE,
@@ -45,154 +35,14 @@ from localazure.storage.data.storage_access import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from localazure.app.service import Handler
     from localazure.app.store import Document
 
-SERVICE = Service(name="blob", hosts=("*.blob.core.windows.net",), render=blob_wire.render)
-_WHY = "bearer token (RBAC on the container), Shared Key or public access, decided by storage_access.authorize"
+from localazure.storage.blob.service import route
+
 _ENCRYPTED = {"x-ms-request-server-encrypted": "true"}
 
 
-def _route(method: str, path: str, **query: str) -> Callable[[Handler], Handler]:
-    """A decorator that registers a handler and adds the version header to its answers."""
-    register = SERVICE.route(method, path, action=None, why=_WHY, when=query)
-    return lambda handler: register(with_version_header(handler)) and handler
-
-
-@_route("GET", "/", comp="list")
-def list_containers(call: Call) -> Reply:
-    """List the containers by name, in pages."""
-    request = authorize(call, f"{CONTAINERS}/read", control=True)
-    return blob_wire.container_list_response(
-        call, request.account_name, containers.list_containers(request.world, request.account_name)
-    )
-
-
-def get_account_information(call: Call) -> Reply:
-    """SKU, kind and namespace in headers, of the account, a container or a blob."""
-    request = authorize(call, f"{ACCOUNTS}/blobServices/getInfo/action", READ, f"{ACCOUNTS}/read")
-    headers = {
-        "x-ms-sku-name": str(request.account.get("sku", {}).get("name", "Standard_LRS")),
-        "x-ms-account-kind": str(request.account.get("kind", "StorageV2")),
-        "x-ms-is-hns-enabled": str(request.is_hierarchical).lower(),
-    }
-    return Reply(headers=headers)
-
-
-@_route("GET", "/", restype="service")
-def refuse_service_statistics(call: Call) -> Reply:
-    """400: replication statistics exist on secondary endpoints, which no local account has."""
-    authorize(call)
-    raise blob_wire.invalid_query("comp", call.query.get("comp", ""))
-
-
-for _method in ("GET", "HEAD"):
-    for _path in ("/", "/{container}", "/{container}/{path:path}"):
-        _route(_method, _path, restype="account", comp="properties")(get_account_information)
-
-
-@_route("PUT", "/{container}", restype="container", comp="metadata")
-def set_container_metadata(call: Call) -> Reply:
-    """Replace the metadata of a container."""
-    request, container = _require_container(call, "write")
-    conditions.check_modified_since(call.headers, as_path(container))
-    updated = containers.put(request.world, {**container, "metadata": requested_metadata(call)})
-    return Reply(headers=container_validators(updated))
-
-
-@_route("PUT", "/{container}", restype="container", comp="acl")
-def set_container_acl(call: Call) -> Reply:
-    """Set the public access and the stored access policies of a container."""
-    request, container = _require_container(call, "setAcl/action")
-    public_access = blob_wire.requested_public_access(call, request.account)
-    policies = access_policies.parse_policies(call.body.decode("utf-8", "replace"))
-    updated = containers.put(request.world, {**container, "publicAccess": public_access, "_policies": policies})
-    return Reply(headers=container_validators(updated))
-
-
-@_route("GET", "/{container}", restype="container", comp="acl")
-def get_container_acl(call: Call) -> Reply:
-    """The public access and the stored access policies of a container."""
-    _, container = _require_container(call, "getAcl/action")
-    public_access = {"x-ms-blob-public-access": container["publicAccess"].lower()} if container["publicAccess"] else {}
-    policies = access_policies.render_policies(container.get("_policies", {}))
-    return blob_wire.xml_response(policies, headers={**container_validators(container), **public_access})
-
-
-@_route("PUT", "/{container}", restype="container", comp="lease")
-def lease_container(call: Call) -> Reply:
-    """Acquire, renew, change, release or break the lease of a container."""
-    request, container = _require_container(call, "write")
-    action = call.headers.get("x-ms-lease-action", "").lower()
-    if action not in LEASE_STATUS_CODES:
-        raise invalid_header("x-ms-lease-action", action)
-    lease = containers.change_lease(
-        request.world, request.account_name, request.container_name, action, lease_request(call)
-    )["lease"]
-    return lease_response(action, lease, request.world.clock.timestamp(), container_validators(container))
-
-
-@_route("GET", "/{container}", restype="container", comp="list")
-def list_blobs(call: Call) -> Reply:
-    """List the blobs of a container, flat or by delimiter, in pages."""
-    request = authorize(call, READ, public="Container")
-    containers.get(request.world, request.account_name, request.container_name)
-    only_deleted = call.query.get("showonly") == "deleted"  # soft delete of blobs is off: nothing to show
-    listed = [] if only_deleted else list(paths.list_below(request.world, request.address))
-    if "uncommittedblobs" in call.query.get("include", ""):
-        listed.extend(blocks.uncommitted_blobs(request.world, request.address, request.caller_id))
-    return blob_wire.blob_list_response(call, request.address, listed, hierarchical=request.is_hierarchical)
-
-
-@_route("PUT", "/{container}", restype="container")
-def create_container(call: Call) -> Reply:
-    """Create a container: 201, or 409 ContainerAlreadyExists."""
-    blob_wire.check_comp(call)
-    request = authorize(call, f"{CONTAINERS}/write", control=True)
-    public_access = blob_wire.requested_public_access(call, request.account)
-    container = containers.create(
-        request.world, request.account_name, request.container_name, metadata=requested_metadata(call)
-    )
-    if public_access:
-        container = containers.put(request.world, {**container, "publicAccess": public_access})
-    return Reply(status=201, headers=container_validators(container))
-
-
-@_route("DELETE", "/{container}", restype="container")
-def delete_container(call: Call) -> Reply:
-    """Delete a container with everything in it: 202."""
-    blob_wire.check_comp(call)
-    request, container = _require_container(call, "delete")
-    conditions.check_write(call.headers, as_path(container), error(409, "BlobAlreadyExists"))
-    containers.delete(
-        request.world, request.account_name, request.container_name, lease_id=call.headers.get("x-ms-lease-id")
-    )
-    return Reply(status=202)
-
-
-def get_container(call: Call) -> Reply:
-    """Properties and metadata of a container, in headers."""
-    blob_wire.check_comp(call, "metadata")
-    _, container = _require_container(call, "read")
-    lease_id = call.headers.get("x-ms-lease-id")
-    if lease_id:
-        leases.check_lease_id(container["lease"], lease_id, call.world.clock.timestamp())
-    return Reply(headers=blob_wire.container_headers(call.world, container))
-
-
-for _method in ("GET", "HEAD"):
-    _route(_method, "/{container}", restype="container")(get_container)
-
-
-def _require_container(call: Call, action: str) -> tuple[AuthorizedRequest, Document]:
-    """The authorized request and its container; 404 ContainerNotFound."""
-    request = authorize(call, f"{CONTAINERS}/{action}", control=True)
-    return request, containers.get(request.world, request.account_name, request.container_name)
-
-
-@_route("PUT", "/{container}/{path:path}", comp="block")
+@route("PUT", "/{container}/{path:path}", comp="block")
 def put_block(call: Call) -> Reply:
     """Stage a block for a later block list."""
     request, _ = _authorize_write(call)
@@ -202,7 +52,7 @@ def put_block(call: Call) -> Reply:
     return Reply(status=201, headers={**_ENCRYPTED, **checksum})
 
 
-@_route("PUT", "/{container}/{path:path}", comp="blocklist")
+@route("PUT", "/{container}/{path:path}", comp="blocklist")
 def put_block_list(call: Call) -> Reply:
     """Commit a blob from its blocks."""
     request, existing = _authorize_write(call)
@@ -218,7 +68,7 @@ def put_block_list(call: Call) -> Reply:
     return Reply(status=201, headers={**validators(blob), **_ENCRYPTED, **checksum})
 
 
-@_route("GET", "/{container}/{path:path}", comp="blocklist")
+@route("GET", "/{container}/{path:path}", comp="blocklist")
 def get_block_list(call: Call) -> Reply:
     """List the committed and the uncommitted blocks of a blob."""
     request = authorize(call, READ)
@@ -239,7 +89,7 @@ def get_block_list(call: Call) -> Reply:
     return blob_wire.xml_response(f"<BlockList>{text}</BlockList>", headers=size)
 
 
-@_route("PUT", "/{container}/{path:path}", comp="appendblock")
+@route("PUT", "/{container}/{path:path}", comp="appendblock")
 def append_block(call: Call) -> Reply:
     """Append to an append blob, on condition of its size."""
     request, blob = _require_blob(call, WRITE, ADD)
@@ -260,26 +110,26 @@ def append_block(call: Call) -> Reply:
     return Reply(status=201, headers={**validators(appended), **_ENCRYPTED, **count, **checksum})
 
 
-@_route("PUT", "/{container}/{path:path}", comp="metadata")
+@route("PUT", "/{container}/{path:path}", comp="metadata")
 def set_blob_metadata(call: Call) -> Reply:
     """Replace the metadata of a blob."""
     return _update_blob(call, {"metadata": blocks.requested_values(call)["metadata"]})
 
 
-@_route("PUT", "/{container}/{path:path}", comp="properties")
+@route("PUT", "/{container}/{path:path}", comp="properties")
 def set_blob_properties(call: Call) -> Reply:
     """Replace the content headers of a blob. As in Azure, those that are not sent are cleared."""
     return _update_blob(call, {"headers": blocks.content_headers(call), "copy": {}})
 
 
-@_route("PUT", "/{container}/{path:path}", comp="copy")
+@route("PUT", "/{container}/{path:path}", comp="copy")
 def abort_copy(call: Call) -> Reply:
     """409: every copy is complete at once."""
     _require_blob(call, WRITE)
     raise error(409, "NoPendingCopyOperation")
 
 
-@_route("PUT", "/{container}/{path:path}", comp="tier")
+@route("PUT", "/{container}/{path:path}", comp="tier")
 def set_blob_tier(call: Call) -> Reply:
     """Set the tier to hot, cool, cold or archive. It changes neither etag nor time."""
     request, blob = _require_blob(call, WRITE)
@@ -288,7 +138,7 @@ def set_blob_tier(call: Call) -> Reply:
     return Reply(status=status)
 
 
-@_route("PUT", "/{container}/{path:path}", comp="expiry")
+@route("PUT", "/{container}/{path:path}", comp="expiry")
 def set_blob_expiry(call: Call) -> Reply:
     """Set when a file expires; only files of hierarchical accounts can."""
     request, blob = _require_blob(call, WRITE)
@@ -302,7 +152,7 @@ def set_blob_expiry(call: Call) -> Reply:
     )
 
 
-@_route("PUT", "/{container}/{path:path}", comp="lease")
+@route("PUT", "/{container}/{path:path}", comp="lease")
 def lease_blob(call: Call) -> Reply:
     """Acquire, renew, change, release or break the lease of a blob."""
     request, blob = _require_blob(call, WRITE)
@@ -310,7 +160,7 @@ def lease_blob(call: Call) -> Reply:
     return change_lease(call, request.address, blob)
 
 
-@_route("PUT", "/{container}/{path:path}")
+@route("PUT", "/{container}/{path:path}")
 def put_blob(call: Call) -> Reply:
     """Write a block or append blob over an existing one, from the body, from a URL, or as a copy."""
     request, existing = _authorize_write(call)
@@ -365,13 +215,13 @@ def get_blob(call: Call) -> Reply:
 
 
 for _method in ("GET", "HEAD"):
-    _route(_method, "/{container}/{path:path}")(get_blob)
-_route("HEAD", "/{container}")(
+    route(_method, "/{container}/{path:path}")(get_blob)
+route("HEAD", "/{container}")(
     get_blob
 )  # the root directory, which the data lake's clients ask for by the blob endpoint
 
 
-@_route("DELETE", "/{container}/{path:path}")
+@route("DELETE", "/{container}/{path:path}")
 def delete_blob(call: Call) -> Reply:
     """Delete a blob, or an empty directory."""
     blob_wire.check_comp(call)
