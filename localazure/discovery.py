@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from localazure.app.service import Service
 
 
-def services() -> Iterator[Service]:
+def find_services() -> Iterator[Service]:
     """Every service, in the order of its package and of the list there."""
     yield from _all("SERVICES")
 
 
-def runtimes() -> Iterator[Runtime]:
+def find_runtimes() -> Iterator[Runtime]:
     """Every sort of real program."""
     yield from _all("RUNTIMES")
 

@@ -30,13 +30,13 @@ def seed(world: World, services: Iterable[Service], operator_secret: Secret) -> 
         for service in services:
             if service.seed is not None:
                 service.seed(world)
-        world.store.put(_META, "seeded", {"at": directory.instant(world.clock.now())})
+        world.store.put(_META, "seeded", {"at": directory.format_date(world.clock.now())})
 
 
 def _operator(world: World, secret: Secret) -> None:
     """The principal that runs the provisioner: Owner of the subscription, no data roles, OwnedBy on Graph."""
     now, name = world.clock.now(), "provisioner-operator"
-    password = directory.password(secret.reveal(), world.clock.new_id(), "local", now, now + timedelta(days=3650))
+    password = directory.new_password(secret.reveal(), world.clock.new_id(), "local", now, now + timedelta(days=3650))
     application = directory.new_application(world, name)
     application |= {"appId": OPERATOR_CLIENT_ID, "passwordCredentials": [password]}
     world.store.put(directory.APPLICATIONS, application["id"], application)
@@ -51,7 +51,7 @@ def _operator(world: World, secret: Secret) -> None:
 
 def _own(world: World, name: str) -> None:
     key = f"{SUBSCRIPTION}/providers/Microsoft.Authorization/roleAssignments/{name}"
-    at = directory.instant(world.clock.now())
+    at = directory.format_date(world.clock.now())
     world.store.put(
         access.ASSIGNMENTS,
         key.lower(),

@@ -28,15 +28,15 @@ from localazure.app.clock import Clock
 from localazure.app.control import Control
 from localazure.app.dispatch import Dispatcher
 from localazure.app.gateway import Gateway
-from localazure.app.phrase import PhrasedProtocol
 from localazure.app.process import installations_folder
 from localazure.app.proxy import Proxy
+from localazure.app.reason_phrase import ReasonPhraseProtocol
 from localazure.app.reverse_proxy import ReverseProxy
 from localazure.app.secret import Secret
 from localazure.app.signing import Signer
 from localazure.app.store import Store
 from localazure.app.supervisor import Supervisor
-from localazure.app.tenant import SECRET_MARK
+from localazure.app.tenant import SECRET_MARKER
 from localazure.app.world import World
 from localazure.entra import directory, tokens
 from localazure.rbac import access
@@ -87,7 +87,7 @@ def _allow_connections() -> None:
 
 
 async def _serve(state: Path, version: str, ready_fd: int | None, lock: int) -> None:
-    runtimes = Supervisor(discovery.runtimes(), state / "runtimes", installations_folder(state))
+    runtimes = Supervisor(discovery.find_runtimes(), state / "runtimes", installations_folder(state))
     gateway, control = _applications(state, runtimes)
     proxy = Proxy(gateway.dispatcher.serves, Certificates(state / "tls"), _http(gateway))
     before = _endpoint(state)
@@ -114,7 +114,7 @@ async def _serve(state: Path, version: str, ready_fd: int | None, lock: int) -> 
 
 def _applications(state: Path, runtimes: Supervisor) -> tuple[Gateway, Control]:
     """The emulated services over their store, filled if it is new; and the control endpoint."""
-    services = list(discovery.services())
+    services = list(discovery.find_services())
     world = World(
         store=Store(state / "store"),
         clock=Clock(),
@@ -124,8 +124,10 @@ def _applications(state: Path, runtimes: Supervisor) -> tuple[Gateway, Control]:
     )
     operator_secret = Secret(_kept(state / SECRET, directory.new_secret))
     seed(world, services, operator_secret)
-    gateway = Gateway(Dispatcher(world, services, authenticate=tokens.verify, authorize=access.allows))
-    token = _kept(state / TOKEN, lambda: SECRET_MARK + secrets.token_urlsafe())
+    gateway = Gateway(
+        Dispatcher(world, services, authenticate=tokens.authenticate, authorize=access.is_principal_allowed)
+    )
+    token = _kept(state / TOKEN, lambda: SECRET_MARKER + secrets.token_urlsafe())
     control = Control(gateway, runtimes, token, state / "snapshots", lambda: seed(world, services, operator_secret))
     return gateway, control
 
@@ -166,7 +168,7 @@ def _http(app: Any) -> Callable[[str, Callable[[], None]], asyncio.Protocol]:
     state = ServerState()
 
     def connection(host: str, abort: Callable[[], None]) -> asyncio.Protocol:
-        return PhrasedProtocol(config, state, {"tunnel": host, "abort": abort})
+        return ReasonPhraseProtocol(config, state, {"tunnel": host, "abort": abort})
 
     return connection
 

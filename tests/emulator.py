@@ -37,7 +37,7 @@ class Answer:
     status: int
     headers: dict[str, str]
     body: bytes
-    phrase: str = ""
+    reason_phrase: str = ""
 
     def json(self) -> Any:
         return json.loads(self.body)
@@ -64,7 +64,7 @@ class LocalAzure:
     @property
     def env(self) -> dict[str, str]:
         """The process's environment, pointed here; the operator's secret is in clear."""
-        return process.environment(dict(os.environ), self.state)
+        return process.client_environment(dict(os.environ), self.state)
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
         """One request to the control endpoint."""
@@ -148,7 +148,7 @@ class LocalAzure:
             connection.request(method, target + query, body, sent)
             got = connection.getresponse()
             shown = {name.lower(): value for name, value in got.getheaders()}
-            return Answer(status=got.status, headers=shown, body=got.read(), phrase=got.reason)
+            return Answer(status=got.status, headers=shown, body=got.read(), reason_phrase=got.reason)
         finally:
             connection.close()
 
@@ -175,6 +175,6 @@ def start(state: Path) -> LocalAzure:
 def running(state: Path) -> LocalAzure:
     """One that runs already."""
     found = process.status(state)
-    secret = process.settings(state)["AZURE_CLIENT_SECRET"]
+    secret = process.client_settings(state)["AZURE_CLIENT_SECRET"]
     assert isinstance(secret, Secret)
     return LocalAzure(state=state, operator_secret=secret, **{n: v for n, v in found.items() if n != "running"})

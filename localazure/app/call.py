@@ -52,7 +52,7 @@ class Reply:
     status: int = 200
     body: Any = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
-    phrase: str = ""
+    reason_phrase: str = ""
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a reply may hold secrets and cannot be pickled")
@@ -97,7 +97,7 @@ class Call:
         raise TypeError("a call may hold secrets and cannot be pickled")
 
     @property
-    def who(self) -> Caller:
+    def authenticated_caller(self) -> Caller:
         """The caller of a route that needs a token."""
         if self.caller is None:
             raise AzureError(status=401, code="Unauthorized", message="The request has no valid token.")

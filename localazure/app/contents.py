@@ -22,27 +22,27 @@ PIECE_BYTES = 1 << 20
 def create(world: World) -> str:
     """A new, empty content."""
     content = world.clock.new_id()
-    path = locate(world, content)
+    path = path_of(world, content)
     path.parent.mkdir(mode=0o700, exist_ok=True)
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     return content
 
 
-def locate(world: World, content: str) -> Path:
+def path_of(world: World, content: str) -> Path:
     """Where a content lies."""
     return world.store.blobs / content[:2] / content
 
 
 def write(world: World, content: str, offset: int, data: bytes) -> None:
     """Put bytes at an offset; what lies between the end so far and the offset reads as zeros."""
-    with world.store.writable(locate(world, content)).open("r+b") as file:
+    with world.store.writable(path_of(world, content)).open("r+b") as file:
         file.seek(offset)
         file.write(data)
 
 
 def copy(world: World, target: str, offset: int, source: str, *, start: int = 0, length: int) -> None:
     """Copy a part of a content into another at an offset."""
-    with world.store.writable(locate(world, target)).open("r+b") as file:
+    with world.store.writable(path_of(world, target)).open("r+b") as file:
         file.seek(offset)
         for piece in read(world, source, start, length):
             file.write(piece)
@@ -51,21 +51,21 @@ def copy(world: World, target: str, offset: int, source: str, *, start: int = 0,
 def read(world: World, content: str, start: int, length: int) -> Iterator[bytes]:
     """The bytes in pieces. The file is opened now, so that it may be deleted while it is being read."""
     try:
-        return _pieces(locate(world, content).open("rb"), start, length)
+        return _pieces(path_of(world, content).open("rb"), start, length)
     except FileNotFoundError as error:
         # Only a reader that is shown the past (the fault "stale") can name a content that is gone.
         raise AzureError(status=500, code="InternalError", message="The content was replaced meanwhile.") from error
 
 
-def whole(world: World, content: str, size: int) -> bytes:
+def read_all(world: World, content: str, size: int) -> bytes:
     """All bytes of a small content (a DAG, say)."""
     return b"".join(read(world, content, 0, size)) if content else b""
 
 
-def drop(world: World, content: str) -> None:
+def delete(world: World, content: str) -> None:
     """Delete a content; fine if it is gone."""
     if content:
-        locate(world, content).unlink(missing_ok=True)
+        path_of(world, content).unlink(missing_ok=True)
 
 
 def _pieces(file: BinaryIO, start: int, length: int) -> Iterator[bytes]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from localazure.app import wire
 from localazure.app.call import Reply
-from localazure.app.faults import rule
+from localazure.app.faults import parse_rule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,8 +64,8 @@ class Control:
     async def __call__(self, scope: wire.Scope, receive: wire.Receive, send: wire.Send) -> None:
         """Answer one request."""
         try:
-            request = await wire.read(scope, receive)
-        except wire.Gone:
+            request = await wire.read_request(scope, receive)
+        except wire.ClientDisconnected:
             return
         await wire.send_reply(send, await self._reply(request), {})
 
@@ -133,12 +133,12 @@ class Control:
         return self._changed(body, request)
 
     def _add_rule(self, body: Json, request: wire.Request) -> Json:
-        self._world.faults.rules.append(rule(body))
+        self._world.faults.rules.append(parse_rule(body))
         return self._changed(body, request)
 
     def _changed(self, body: Json, request: wire.Request) -> Json:
         """From now on what is overwritten is kept, if it may have to be shown again."""
-        self._world.store.remember(overwritten=self._world.faults.need_history)
+        self._world.store.keep_history(enabled=self._world.faults.need_history)
         return self._faults(body, request)
 
     def _calls(self, _body: Json, request: wire.Request) -> Json:
@@ -152,7 +152,7 @@ class Control:
         """A tenant as new: store, clock, faults and calls."""
         self._supervisor.down(forget=True)
         self._world.faults.clear()
-        self._world.store.remember(overwritten=False)
+        self._world.store.keep_history(enabled=False)
         self._world.store.clear()
         self._world.clock.offset_seconds = 0.0
         self._gateway.calls.clear()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from localazure.app.call import AzureError, Call, Caller, Reply
 from localazure.app.limits import Limits
-from localazure.app.signing import Refusal
+from localazure.app.signing import InvalidToken
 from localazure.app.tenant import SUBSCRIPTION_ID, TENANT_ID
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Dispatcher:
         """The first service with a route for the request, else the first that knows its path."""
         first: Target | None = None
         for service in self.behind(request.host):
-            path = re.sub("/{2,}", "/", request.path) if service.one_slash else request.path
+            path = re.sub("/{2,}", "/", request.path) if service.merges_slashes else request.path
             if not re.fullmatch(service.path, path, re.IGNORECASE):
                 continue
             call = _call(request, path, self.world, request_id)
@@ -114,11 +114,11 @@ class Dispatcher:
                     with past:
                         return target.route.handler(call)
                 except AzureError as error:  # an answer like any other: what was written before it stays
-                    return refuse(service, call, error)
+                    return error_reply(service, call, error)
         except Exception as error:  # noqa: BLE001 - whatever a handler does, the client gets Azure's 500
             _log(call, error)
             message = "The server encountered an internal error. Please retry the request."
-            return refuse(service, call, AzureError(status=500, code="InternalServerError", message=message))
+            return error_reply(service, call, AzureError(status=500, code="InternalServerError", message=message))
 
     def ask(self, request: Request) -> Reply | None:
         """The reply to a request of the local Azure's own; None where nobody answers."""
@@ -134,7 +134,7 @@ class Dispatcher:
             return call
         try:
             caller = self._authenticate(self.world, call.headers.get("authorization", ""), service.audiences, TENANT_ID)
-        except Refusal as refusal:
+        except InvalidToken as refusal:
             raise _unauthenticated(service, call, refusal) from refusal
         call = replace(call, caller=caller)
         self.limits.check(call)
@@ -146,29 +146,21 @@ class Dispatcher:
         if service.scope is None:
             raise TypeError(f"{service.name}: a route with an action needs the service's scope")
         scope = service.scope(call)
-        if self._authorize(call.world, call.who.object_id, action, scope, data=route.data):
+        if self._authorize(call.world, call.authenticated_caller.object_id, action, scope, data=route.data):
             return
-        if service.forbidden is not None:
-            raise service.forbidden(call, action, scope)
-        raise AzureError(
-            status=403,
-            code="AuthorizationFailed",
-            message=f"The client '{call.who.app_id}' with object id '{call.who.object_id}' does not have authorization "
-            f"to perform action '{action}' over scope '{scope}' or the scope is invalid. If access was recently "
-            "granted, please refresh your credentials.",
-        )
+        raise service.forbidden(call, action, scope)
 
     def _not_here(self, target: Target) -> AzureError:
         call = target.call
         if any(route.match(replace(call, method=route.method)) is not None for route in target.service.routes):
             message = f"The requested resource does not support http method '{call.method}'."
             return AzureError(status=405, code="MethodNotAllowed", message=message)
-        if target.service.unknown is not None:
-            return target.service.unknown(call)
+        if target.service.not_found is not None:
+            return target.service.not_found(call)
         return AzureError(status=404, code="NotFound", message=f"No such resource: {call.path}")
 
 
-def refuse(service: Service, call: Call, error: AzureError) -> Reply:
+def error_reply(service: Service, call: Call, error: AzureError) -> Reply:
     """An error as the service shows it."""
     reply = service.render(call, error)
     return replace(reply, headers={**error.headers, **reply.headers})
@@ -197,7 +189,7 @@ def _check_version(call: Call) -> None:
         raise AzureError(status=400, code="InvalidApiVersionParameter", message=message)
 
 
-def _unauthenticated(service: Service, call: Call, refusal: Refusal) -> AzureError:
+def _unauthenticated(service: Service, call: Call, refusal: InvalidToken) -> AzureError:
     made = service.unauthenticated or _arm_unauthenticated
     error = made(call, refusal)
     asked: Mapping[str, str] = service.challenge(call) if service.challenge else {}
@@ -210,7 +202,7 @@ def _unauthenticated(service: Service, call: Call, refusal: Refusal) -> AzureErr
     )
 
 
-def _arm_unauthenticated(call: Call, refusal: Refusal) -> AzureError:
+def _arm_unauthenticated(call: Call, refusal: InvalidToken) -> AzureError:
     """Resource Manager's words for a token that does not do."""
     now = f"{call.world.clock.now():%m/%d/%Y %I:%M:%S %p}"
     wrong = "The access token has been obtained for wrong audience or resource"
@@ -221,19 +213,19 @@ def _arm_unauthenticated(call: Call, refusal: Refusal) -> AzureError:
         "signature": ("InvalidAuthenticationToken", "The access token is invalid: its signature does not verify."),
         "expired": (
             "ExpiredAuthenticationToken",
-            f"The access token expiry UTC time '{_utc(refusal.found)}' is earlier than current UTC time '{now}'.",
+            f"The access token expiry UTC time '{_utc(refusal.actual)}' is earlier than current UTC time '{now}'.",
         ),
         "audience": (
             "InvalidAuthenticationTokenAudience",
-            f"{wrong} '{refusal.found}'. It should exactly match with one of the allowed audiences {_ARM_AUDIENCES}.",
+            f"{wrong} '{refusal.actual}'. It should exactly match with one of the allowed audiences {_ARM_AUDIENCES}.",
         ),
         "tenant": (
             "InvalidAuthenticationTokenTenant",
-            f"The access token is from the wrong issuer '{refusal.found}'. It must match the tenant {owner}.",
+            f"The access token is from the wrong issuer '{refusal.actual}'. It must match the tenant {owner}.",
         ),
         "caller": (
             "InvalidAuthenticationToken",
-            f"The client with object id '{refusal.found}' does not exist in the tenant or is disabled.",
+            f"The client with object id '{refusal.actual}' does not exist in the tenant or is disabled.",
         ),
     }[refusal.reason]
     challenge = f'Bearer authorization_uri="https://login.microsoftonline.com/{TENANT_ID}", error="invalid_token"'

@@ -68,11 +68,11 @@ class Faults:
     def need_history(self) -> bool:
         """Whether something must be answered as of earlier."""
         lags = self.lag_seconds or self.grant_lag_seconds or self.secret_lag_seconds
-        return bool(lags) or any(rule.fault == "stale" for rule in self.rules)
+        return bool(lags) or any(parse_rule.fault == "stale" for parse_rule in self.rules)
 
     def hits(self, method: str, host: str, path: str) -> list[Rule]:
         """The rules that hit this call, in the order they were added."""
-        return [rule for rule in self.rules if rule.takes(method, host, path)]
+        return [parse_rule for parse_rule in self.rules if parse_rule.takes(method, host, path)]
 
     def clear(self) -> None:
         """Nothing goes wrong any more."""
@@ -80,7 +80,7 @@ class Faults:
         self.rules.clear()
 
 
-def rule(given: dict[str, Any]) -> Rule:
+def parse_rule(given: dict[str, Any]) -> Rule:
     """A rule from JSON; ValueError says what is wrong with it."""
     known = {f.name for f in fields(Rule)} - {"seen", "hit"}
     unknown = sorted(set(given) - known)

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from localazure.app.store import Document
 
-CLIENT = "127.0.0.1"
+CLIENT_ADDRESS = "127.0.0.1"
 
 
-def is_closed(properties: Document) -> bool:
+def is_private_only(properties: Document) -> bool:
     """Whether only private endpoints may in."""
     return str(properties.get("publicNetworkAccess") or "").lower() == "disabled"
 
 
-def admits(properties: Document) -> bool:
+def allows_client(properties: Document) -> bool:
     """Whether the rules let CLIENT in from a public network."""
     rules: dict[str, Any] = properties.get("networkAcls") or {}
-    if is_closed(properties):
+    if is_private_only(properties):
         return False
     if str(rules.get("defaultAction") or "").lower() != "deny":
         return True
@@ -35,6 +35,6 @@ def admits(properties: Document) -> bool:
 def _covers(value: str) -> bool:
     """An address, or a range of them as CIDR."""
     try:
-        return ip_address(CLIENT) in ip_network(value, strict=False)
+        return ip_address(CLIENT_ADDRESS) in ip_network(value, strict=False)
     except ValueError:
         return False

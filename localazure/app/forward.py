@@ -29,7 +29,7 @@ _HOP_BY_HOP = frozenset({
 _NOT_PASSED = _HOP_BY_HOP | {b"authorization", b"content-length"}
 
 
-async def pass_on(
+async def forward_request(
     request: wire.Request, upstream: Upstream, receive: wire.Receive, send: wire.Send, headers: Mapping[str, str]
 ) -> int:
     """Answer a request with what the upstream answers; its status, 0 if the client left before there was one.

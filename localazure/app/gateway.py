@@ -12,9 +12,9 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from localazure.app import common_headers, forward, wire
+from localazure.app import forward, response_headers, wire
 from localazure.app.call import AzureError, Reply, Upstream
-from localazure.app.dispatch import refuse
+from localazure.app.dispatch import error_reply
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -26,7 +26,7 @@ _SIGNALS = {"kill": signal.SIGKILL, "interrupt": signal.SIGINT}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
+class CallRecord:
     """One call that was answered; `status` 0: the answer was withheld. began_ms: on this machine's steady clock.
 
     query, client_request: checksums that tell queries of one path apart, and requests, and show none; a request that
@@ -44,11 +44,11 @@ class Entry:
     ms: float
 
 
-class Calls:
+class CallLog:
     """The last calls, and how many there were of each kind; never bodies, headers or query values."""
 
     def __init__(self) -> None:
-        self.entries: deque[Entry] = deque(maxlen=10_000)
+        self.entries: deque[CallRecord] = deque(maxlen=10_000)
         self.counts: Counter[str] = Counter()
         self.total = 0
 
@@ -57,7 +57,7 @@ class Calls:
         self.total += 1
         self.counts[f"{request.method} {request.host}"] += 1
         self.entries.append(
-            Entry(
+            CallRecord(
                 number=self.total,
                 method=request.method,
                 host=request.host,
@@ -88,13 +88,13 @@ class Gateway:
     def __init__(self, dispatcher: Dispatcher) -> None:
         self.dispatcher = dispatcher
         self.world = dispatcher.world
-        self.calls = Calls()
+        self.calls = CallLog()
 
     async def __call__(self, scope: wire.Scope, receive: wire.Receive, send: wire.Send) -> None:
         """Answer one request."""
         try:
-            request = await wire.read(scope, receive)
-        except wire.Gone:
+            request = await wire.read_request(scope, receive)
+        except wire.ClientDisconnected:
             return
         start = time.perf_counter()
         request_id = self.world.clock.new_id()
@@ -103,18 +103,18 @@ class Gateway:
         dead = _signal(rules, after=False) or any(rule.fault == "reset" for rule in rules)
         reply = Reply() if dead else self._reply(request, request_id, rules, scope["state"]["tunnel"])
         lost = dead or _to_be_lost(rules)
-        headers, status = common_headers.of(request, request_id, self.world), reply.status
+        headers, status = response_headers.common_headers(request, request_id, self.world), reply.status
         if isinstance(reply.body, Upstream):
-            status = await forward.pass_on(request, reply.body, receive, _unheard if lost else send, headers)
+            status = await forward.forward_request(request, reply.body, receive, _unheard if lost else send, headers)
         _signal(rules, after=True)
         self.calls.add(request, 0 if lost else status, start)
-        if reply.phrase and not lost:
-            scope["state"]["phrase"](reply.phrase)
+        if reply.reason_phrase and not lost:
+            scope["state"]["phrase"](reply.reason_phrase)
         if lost:
             scope["state"]["abort"]()
             await receive()  # returns when the connection is down
         elif any(rule.fault == "cut" for rule in rules) and not isinstance(reply.body, Upstream):
-            await wire.send_half(send, reply, headers)
+            await wire.send_truncated(send, reply, headers)
             scope["state"]["abort"]()
         elif not isinstance(reply.body, Upstream):
             await wire.send_reply(send, reply, headers)
@@ -131,11 +131,11 @@ class Gateway:
             return Reply(status=404, body="<h2>Our services aren't available for this host name and path</h2>")
         error = _asked_for(rules)
         if error is not None:
-            return refuse(target.service, target.call, error)
+            return error_reply(target.service, target.call, error)
         return self._answer(target, rules)
 
     def _answer(self, target: Target, rules: list[Rule]) -> Reply:
-        self.world.store.remember(overwritten=self.world.faults.need_history)
+        self.world.store.keep_history(enabled=self.world.faults.need_history)
         stale = max((rule.seconds for rule in rules if rule.fault == "stale"), default=0.0)
         return self.dispatcher.answer(target, stale_seconds=max(stale, self.world.faults.lag_seconds))
 

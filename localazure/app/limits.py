@@ -124,7 +124,11 @@ def _refusal(call: Call, name: str, wait_seconds: int) -> AzureError:
     service, _, kind = name.partition(".")
     after = {"Retry-After": str(wait_seconds)}
     if service == "arm":
-        where = call.path.split("/")[2] if call.path.lower().startswith("/subscriptions/") else call.who.tenant_id
+        where = (
+            call.path.split("/")[2]
+            if call.path.lower().startswith("/subscriptions/")
+            else call.authenticated_caller.tenant_id
+        )
         message = (
             f"Number of {kind} for subscription '{where}' exceeded the backend storage limit. Please try again after "
             f"'{wait_seconds}' seconds."

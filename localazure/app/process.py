@@ -56,7 +56,7 @@ class NotInstalledError(Exception):
         super().__init__(f"the local Azure needs packages that are not installed: {', '.join(packages)}")
 
 
-def default_state() -> Path:
+def default_state_folder() -> Path:
     """`.local/azure` beside the project, or below the working directory for an installed package."""
     return (_CHECKOUT if _in_checkout() else Path.cwd()) / ".local" / "azure"
 
@@ -72,7 +72,7 @@ def _in_checkout() -> bool:
 
 def start(state: Path | None = None) -> dict[str, Any]:
     """Start the server unless one runs that has today's code; its `status`. Raises StartError."""
-    folder = state or default_state()
+    folder = state or default_state_folder()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _turn(folder):
         if _alive(folder):
@@ -85,7 +85,7 @@ def start(state: Path | None = None) -> dict[str, Any]:
 
 def stop(state: Path | None = None) -> bool:
     """End the server; says whether one ran. What it remembers stays."""
-    folder = state or default_state()
+    folder = state or default_state_folder()
     if not folder.exists():
         return False
     with _turn(folder):
@@ -97,7 +97,7 @@ def stop(state: Path | None = None) -> bool:
 
 def reset(state: Path | None = None) -> None:
     """A tenant as new; the CA, the ports and the operator's secret stay."""
-    folder = state or default_state()
+    folder = state or default_state_folder()
     if _running(folder):
         control(folder, "POST", "/reset")
     elif folder.exists():
@@ -107,7 +107,7 @@ def reset(state: Path | None = None) -> None:
 
 def status(state: Path | None = None) -> dict[str, Any]:
     """What `local status --json` shows."""
-    folder = state or default_state()
+    folder = state or default_state_folder()
     running = _running(folder)
     endpoint = _endpoint(folder) if running else {}
     return {
@@ -121,9 +121,9 @@ def status(state: Path | None = None) -> dict[str, Any]:
     }
 
 
-def settings(state: Path | None = None) -> dict[str, str | Secret]:
+def client_settings(state: Path | None = None) -> dict[str, str | Secret]:
     """The variables that point any client at the running server, signed in as the operator."""
-    folder = state or default_state()
+    folder = state or default_state_folder()
     found = status(folder)
     if not found["running"]:
         raise StartError("it is not running; start it first")
@@ -137,7 +137,7 @@ def settings(state: Path | None = None) -> dict[str, str | Secret]:
     }
 
 
-def routing(state: Path | None = None) -> dict[str, str]:
+def proxy_settings(state: Path | None = None) -> dict[str, str]:
     """The variables that lead any client to the server's proxy and make it trust the server's CA."""
     return _routing(status(state))
 
@@ -149,20 +149,20 @@ def _routing(found: dict[str, Any]) -> dict[str, str]:
     return {**dict.fromkeys(proxies, found["proxy"]), **dict.fromkeys(bundles, found["ca_bundle"]), **node}
 
 
-def environment(inherited: dict[str, str], state: Path | None = None) -> dict[str, str]:
+def client_environment(inherited: dict[str, str], state: Path | None = None) -> dict[str, str]:
     """An inherited environment, pointed at the running server; holds the operator's secret in clear."""
     kept = {n: v for n, v in inherited.items() if n not in DROPPED_NAMES and not n.startswith(DROPPED_PREFIXES)}
-    ours = settings(state).items()
+    ours = client_settings(state).items()
     return {**kept, **{name: value.reveal() if isinstance(value, Secret) else value for name, value in ours}}
 
 
-def runtimes(state: Path | None = None) -> list[dict[str, Any]]:
+def list_runtimes(state: Path | None = None) -> list[dict[str, Any]]:
     """What `local status` tells of the real programs behind services: `supervisor` says what is in each."""
-    folder = state or default_state()
+    folder = state or default_state_folder()
     return control(folder, "GET", "/runtimes")["runtimes"] if _running(folder) else []
 
 
-def runtimes_up(state: Path | None = None) -> Generator[list[dict[str, Any]]]:
+def start_runtimes(state: Path | None = None) -> Generator[list[dict[str, Any]]]:
     """Start the real programs behind services; what each does, again whenever that changes, until all are SETTLED."""
     told = control(state, "POST", "/runtimes")
     yield told["runtimes"]
@@ -173,7 +173,7 @@ def runtimes_up(state: Path | None = None) -> Generator[list[dict[str, Any]]]:
 
 def control(state: Path | None, method: str, path: str, body: Any = None) -> Any:
     """One request to the control endpoint of the running server; its JSON. ValueError says what it refused."""
-    folder = state or default_state()
+    folder = state or default_state_folder()
     connection = http.client.HTTPConnection("127.0.0.1", _endpoint(folder)["control_port"], timeout=_STOP_SECONDS)
     try:
         token = (folder / "control-token").read_text()

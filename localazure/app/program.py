@@ -37,7 +37,7 @@ class RuntimeFailure(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Page:
+class WebPage:
     """A program's web pages. key: the first segment of their path here; context: with the client certificate."""
 
     key: Secret
@@ -46,7 +46,7 @@ class Page:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class ProgramSpec:
     """One program that shall run behind a resource. `given`: what it is started with; another value restarts it.
 
     name: the resource's own, for people. version: the program's.
@@ -60,7 +60,7 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """What to start: the environment is exact (see `kept.INHERITED`); `ready` is asked until it says so.
+    """What to start: the environment is exact (see `child_process.INHERITED`); `ready` is asked until it says so.
 
     url: where it answers. seconds: how long it may take until it is ready. behind: what the emulated service speaks
     to it through. watch: runs in the runtime's thread from ready on, until the event that says that it ended. shown:
@@ -76,11 +76,11 @@ class Program:
     behind: Any = None
     watch: Callable[[threading.Event], None] | None = None
     shown: Mapping[str, str] = field(default_factory=dict[str, str])
-    page: Page | None = None
+    page: WebPage | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Site:
+class Workspace:
     """Where a runtime is made ready. `folder` is its own, in the state folder, and the program's working folder.
 
     pages: the URL of the reverse proxy. installations: `.local` of this machine's user, for `NAME-VERSION` (shared by
@@ -104,7 +104,7 @@ class Site:
         return port
 
 
-def index_settings() -> dict[str, str]:
+def package_index_variables() -> dict[str, str]:
     """What this process's environment tells pip and uv: to be given to whatever installs packages."""
     return {n: v for n, v in os.environ.items() if n.startswith(("PIP_", "UV_")) or n.upper() in _INDEX_NAMES}
 

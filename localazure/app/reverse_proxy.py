@@ -16,13 +16,13 @@ from localazure.app.call import Reply, Upstream
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from localazure.app.program import Page
+    from localazure.app.program import WebPage
 
 
 class ReverseProxy:
     """The ASGI application; `pages` are asked for with each request."""
 
-    def __init__(self, pages: Callable[[], Iterable[Page]]) -> None:
+    def __init__(self, pages: Callable[[], Iterable[WebPage]]) -> None:
         self._pages = pages
 
     async def __call__(self, scope: wire.Scope, receive: wire.Receive, send: wire.Send) -> None:
@@ -36,16 +36,16 @@ class ReverseProxy:
             await wire.send_reply(send, Reply(status=403 if refusal else 404, body=text), {})
             return
         try:
-            request = await wire.read(scope, receive)
-        except wire.Gone:
+            request = await wire.read_request(scope, receive)
+        except wire.ClientDisconnected:
             return
         query = scope["query_string"].decode("latin-1")
         target = f"/{path}?{query}" if query else f"/{path}"
         silent = Reply(status=502, body="The program behind this page does not answer.\n")
         upstream = Upstream(port=page.port, silent=silent, context=page.context, target=target)
-        await forward.pass_on(request, upstream, receive, send, {})
+        await forward.forward_request(request, upstream, receive, send, {})
 
-    def _page(self, key: str) -> Page | None:
+    def _page(self, key: str) -> WebPage | None:
         return next(
             (page for page in self._pages() if hmac.compare_digest(page.key.reveal().encode(), key.encode())), None
         )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from localazure.app.program import Program, Site, Wanted
+    from localazure.app.program import Program, ProgramSpec, Workspace
     from localazure.app.world import World
 
 
@@ -25,6 +25,6 @@ class Runtime:
     """
 
     kind: str
-    wanted: Callable[[World], Iterable[Wanted]]
-    prepare: Callable[[Wanted, Site], Program]
-    follow: Callable[[World, Wanted, Path], None] | None = None
+    wanted: Callable[[World], Iterable[ProgramSpec]]
+    prepare: Callable[[ProgramSpec, Workspace], Program]
+    follow: Callable[[World, ProgramSpec, Path], None] | None = None

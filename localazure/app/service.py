@@ -16,7 +16,7 @@ from localazure.app.wire import Request
 from localazure.app.world import World
 
 if TYPE_CHECKING:
-    from localazure.app.signing import Refusal
+    from localazure.app.signing import InvalidToken
 
 Handler = Callable[[Call], Reply]
 Report = Callable[[World, Callable[[Request], Reply | None]], Any]
@@ -62,6 +62,17 @@ def _pattern(path: str) -> re.Pattern[str]:
     return _patterns[path]
 
 
+def authorization_failed(call: Call, action: str, scope: str) -> AzureError:
+    """Return Resource Manager's 403 AuthorizationFailed, word for word: clients search it for the missing action."""
+    caller = call.authenticated_caller
+    message = (
+        f"The client '{caller.app_id}' with object id '{caller.object_id}' does not have authorization to perform "
+        f"action '{action}' over scope '{scope}' or the scope is invalid. If access was recently granted, please "
+        "refresh your credentials."
+    )
+    return AzureError(status=403, code="AuthorizationFailed", message=message)
+
+
 @dataclass(kw_only=True)
 class Service:
     """One Azure service.
@@ -71,10 +82,10 @@ class Service:
     audiences: what a token must be for (compared without trailing slash); None: the service needs no token.
     render: an error in the service's own shape. scope: the resource id at which a route's action is checked.
     forbidden: the error for a caller without the action. versions: known api-versions, oldest first; empty: the
-    service reads the version elsewhere. seed: puts what a new tenant comes with. unauthenticated: the error for a
-    token that does not do (default: ARM's codes; see `tokens.Refusal`). unknown: the error for a path that no route
-    takes (default: 404 NotFound). one_slash: `//` in a path counts as `/`. reports: what tests may read of it at the
-    control endpoint, by path: made from the world and a way to send requests.
+    service reads the version elsewhere. seed: puts what a new tenant comes with. unauthenticated: the error for an
+    invalid token (default: ARM's codes; see `signing.InvalidToken`). not_found: the error for a path that no route
+    takes (default: 404 NotFound). merges_slashes: `//` in a path counts as `/`. reports: what tests may read of the
+    service at the control endpoint, by path: functions of the world and of a way to send requests.
     """
 
     name: str
@@ -84,12 +95,12 @@ class Service:
     audiences: tuple[str, ...] | None = None
     versions: tuple[str, ...] = ()
     scope: Callable[[Call], str] | None = None
-    forbidden: Callable[[Call, str, str], AzureError] | None = None
+    forbidden: Callable[[Call, str, str], AzureError] = authorization_failed
     challenge: Callable[[Call], Mapping[str, str]] | None = None
     seed: Callable[[World], None] | None = None
-    unauthenticated: Callable[[Call, Refusal], AzureError] | None = None
-    unknown: Callable[[Call], AzureError] | None = None
-    one_slash: bool = False
+    unauthenticated: Callable[[Call, InvalidToken], AzureError] | None = None
+    not_found: Callable[[Call], AzureError] | None = None
+    merges_slashes: bool = False
     reports: Mapping[str, Report] = field(default_factory=dict[str, Report])
     routes: list[Route] = field(default_factory=list[Route])
 
@@ -126,7 +137,7 @@ class Service:
         return register
 
 
-def handle(services: Iterable[Service], call: Call) -> Reply | None:
+def reply_of_inner_call(services: Iterable[Service], call: Call) -> Reply | None:
     """A call within a call, a batch's say: the answer of the first route that takes it."""
     for service in services:
         for route in service.routes:

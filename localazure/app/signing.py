@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 Reason = Literal["missing", "malformed", "signature", "expired", "audience", "tenant", "caller"]
 
 
-class Refusal(Exception):
+class InvalidToken(Exception):
     """Why a token does not do; `found` is the audience, tenant or expiry that it has."""
 
-    def __init__(self, reason: Reason, found: str = "") -> None:
+    def __init__(self, reason: Reason, actual: str = "") -> None:
         super().__init__(reason)
         self.reason: Reason = reason
-        self.found = found
+        self.actual = actual
 
 
 class Signer:
@@ -81,6 +81,6 @@ class Signer:
         try:
             return jwt.decode(token, self._key.public_key(), algorithms=["RS256"], options=options)
         except jwt.InvalidSignatureError as error:
-            raise Refusal("signature") from error
+            raise InvalidToken("signature") from error
         except jwt.PyJWTError as error:
-            raise Refusal("malformed") from error
+            raise InvalidToken("malformed") from error

@@ -1,7 +1,7 @@
 """What the local Azure remembers: JSON documents by table and key in SQLite, blobs in files beside it.
 
 One process writes it, one call at a time. Keys compare as given; callers fold case where Azure does. For stale
-reads the store can answer as of an earlier moment, from what it overwrote since `remember`.
+reads the store can answer as of an earlier moment, from what it overwrote since `keep_history`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Store:
         path = folder / "store.sqlite"
         path.touch(mode=0o600)
         self.moment = 0.0  # when the call under way came in; stamps what it overwrites
-        self._remembering = False
+        self._keeps_history = False
         self._overwritten: list[tuple[float, str, str, str | None]] = []
         self._cutoff: float | None = None
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
@@ -85,10 +85,10 @@ class Store:
             raise
         self._db.execute("COMMIT")
 
-    def remember(self, *, overwritten: bool) -> None:
-        """From now on keep what is overwritten, for `as_of`; or forget it."""
-        self._remembering = overwritten
-        if not overwritten:
+    def keep_history(self, *, enabled: bool) -> None:
+        """Keep from now on what writes overwrite, so that `as_of` can read it; or stop and discard it."""
+        self._keeps_history = enabled
+        if not enabled:
             self._overwritten.clear()
 
     @contextmanager
@@ -101,7 +101,7 @@ class Store:
             self._cutoff = before
 
     @property
-    def is_past(self) -> bool:
+    def reads_past(self) -> bool:
         """Whether reads answer as of an earlier moment, so that nothing read may be written back."""
         return self._cutoff is not None
 
@@ -169,7 +169,7 @@ class Store:
         return row[0] if row else None
 
     def _remember(self, table: str, key: str) -> None:
-        if self._remembering:
+        if self._keeps_history:
             self._overwritten.append((self.moment, table, key, self._text(table, key)))
 
     def _past(self, table: str) -> dict[str, str | None]:

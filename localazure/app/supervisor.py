@@ -18,14 +18,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from localazure.app.kept import Kept, listening, memory_bytes, tail
-from localazure.app.program import RuntimeFailure, Site
+from localazure.app.child_process import ChildProcess, listening_addresses, memory_bytes, tail
+from localazure.app.program import RuntimeFailure, Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from localazure.app.program import Page, Program, Wanted
+    from localazure.app.program import Program, ProgramSpec, WebPage
     from localazure.app.runtime import Runtime
     from localazure.app.secret import Secret
     from localazure.app.world import World
@@ -40,18 +40,18 @@ class _Ended(Exception):
 
 
 @dataclass(eq=False)
-class Standing:
+class RuntimeInstance:
     """One program on its way up or down; what threads write is read by the event loop."""
 
     runtime: Runtime
-    wanted: Wanted
+    wanted: ProgramSpec
     folder: Path
     began: float
     state: str = PREPARING
     told: str = ""
     seconds: float | None = None
     program: Program | None = None
-    kept: Kept | None = None
+    kept: ChildProcess | None = None
     failure: RuntimeFailure | None = None
     leaving: threading.Event = field(default_factory=threading.Event)
     forgotten: bool = False
@@ -74,7 +74,7 @@ class Supervisor:
     def __init__(self, found: Iterable[Runtime], state: Path, installations: Path) -> None:
         self._runtimes = tuple(found)
         self._state, self._installations = state, installations
-        self._standing: dict[tuple[str, str], Standing] = {}
+        self._standing: dict[tuple[str, str], RuntimeInstance] = {}
         self._threads: dict[tuple[str, str], threading.Thread] = {}  # the last one for each, also when it is leaving
         self.pages_url = ""  # of the reverse proxy, once it listens
         self._changes = 0
@@ -129,7 +129,7 @@ class Supervisor:
         found = self._standing.get((kind, resource_id.lower()))
         return found.program if found and found.state == READY else None
 
-    def pages(self) -> Iterator[Page]:
+    def pages(self) -> Iterator[WebPage]:
         """What the reverse proxy shows, of programs that are ready."""
         for standing in list(self._standing.values()):
             if standing.state == READY and standing.program is not None and standing.program.page is not None:
@@ -151,18 +151,18 @@ class Supervisor:
         """What `local status` tells of each."""
         return [_shown(standing) for _, standing in sorted(self._standing.items())]
 
-    def _begin(self, key: tuple[str, str], runtime: Runtime, wanted: Wanted) -> None:
-        made = Standing(runtime, wanted, self._folder(runtime, wanted), time.monotonic())
+    def _begin(self, key: tuple[str, str], runtime: Runtime, wanted: ProgramSpec) -> None:
+        made = RuntimeInstance(runtime, wanted, self._folder(runtime, wanted), time.monotonic())
         told = (made, self._threads.get(key))
         thread = threading.Thread(target=self._stand, args=told, name=f"runtime-{wanted.name}", daemon=True)
         self._standing[key], self._threads[key] = made, thread
         thread.start()
 
-    def _folder(self, runtime: Runtime, wanted: Wanted) -> Path:
+    def _folder(self, runtime: Runtime, wanted: ProgramSpec) -> Path:
         told_apart = hashlib.sha256(wanted.resource_id.lower().encode()).hexdigest()[:8]
         return self._state / f"{runtime.kind}-{wanted.name.lower()}-{told_apart}"
 
-    def _stand(self, standing: Standing, before: threading.Thread | None) -> None:
+    def _stand(self, standing: RuntimeInstance, before: threading.Thread | None) -> None:
         """A thread's whole life: prepare, start, wait until ready, wait until it ends."""
         if before is not None:
             before.join()
@@ -183,11 +183,11 @@ class Supervisor:
             if standing.forgotten:
                 shutil.rmtree(standing.folder, ignore_errors=True)
 
-    def _fail(self, standing: Standing, failure: RuntimeFailure) -> None:
+    def _fail(self, standing: RuntimeInstance, failure: RuntimeFailure) -> None:
         standing.failure = failure
         self._tell(standing, FAILED, failure.what)
 
-    def _run(self, standing: Standing) -> None:
+    def _run(self, standing: RuntimeInstance) -> None:
         standing.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         standing.log.unlink(missing_ok=True)
         program = standing.runtime.prepare(standing.wanted, self._site(standing))
@@ -209,14 +209,14 @@ class Supervisor:
         kept.ended.wait()
         raise self._died(standing, kept)
 
-    def _died(self, standing: Standing, kept: Kept) -> Exception:
+    def _died(self, standing: RuntimeInstance, kept: ChildProcess) -> Exception:
         if standing.leaving.is_set():
             return _Ended()
         what = f"{standing.wanted.name} ended by itself with exit code {kept.code}"
         remedy = f"Its whole log is {standing.log}; `provisioner local runtimes up` starts it again"
         return RuntimeFailure(what, remedy, tail(standing.log))
 
-    def _site(self, standing: Standing) -> Site:
+    def _site(self, standing: RuntimeInstance) -> Workspace:
         def say(text: str) -> None:
             self._tell(standing, PREPARING, text)
 
@@ -229,16 +229,20 @@ class Supervisor:
                 what = f"{command[0]} failed with exit code {kept.code}"
                 raise RuntimeFailure(what, f"Its whole output is in {standing.log}", tail(standing.log))
 
-        return Site(folder=standing.folder, pages=self.pages_url, installations=self._installations, say=say, run=run)
+        return Workspace(
+            folder=standing.folder, pages=self.pages_url, installations=self._installations, say=say, run=run
+        )
 
-    def _keep(self, standing: Standing, command: Sequence[str], environment: Mapping[str, str | Secret]) -> Kept:
-        kept = Kept(command, folder=standing.folder, log=standing.log, environment=environment)
+    def _keep(
+        self, standing: RuntimeInstance, command: Sequence[str], environment: Mapping[str, str | Secret]
+    ) -> ChildProcess:
+        kept = ChildProcess(command, folder=standing.folder, log=standing.log, environment=environment)
         standing.kept = kept
         if standing.leaving.is_set():  # asked to end before there was something to end
             kept.end()
         return kept
 
-    def _tell(self, standing: Standing, state: str, text: str) -> None:
+    def _tell(self, standing: RuntimeInstance, state: str, text: str) -> None:
         standing.state, standing.told = state, text
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._note)
@@ -249,19 +253,19 @@ class Supervisor:
         self._changed = asyncio.Event()
 
 
-def _to_begin(before: Standing | None, wanted: Wanted, *, start: bool) -> bool:
+def _to_begin(before: RuntimeInstance | None, wanted: ProgramSpec, *, start: bool) -> bool:
     if before is None:
         return start
     return before.wanted != wanted or (start and before.state in {FAILED, ENDED})
 
 
-def _log(standing: Standing, error: Exception) -> None:
+def _log(standing: RuntimeInstance, error: Exception) -> None:
     """Where it happened; not the exception's text, which may hold anything."""
     frames = "".join(traceback.format_tb(error.__traceback__))
     LOG.error("runtime %s: %s\n%s", standing.wanted.name, type(error).__name__, frames)
 
 
-def _shown(standing: Standing) -> dict[str, Any]:
+def _shown(standing: RuntimeInstance) -> dict[str, Any]:
     pids = standing.kept.pids if standing.kept else []
     program, failure = standing.program, standing.failure
     return {
@@ -275,7 +279,7 @@ def _shown(standing: Standing) -> dict[str, Any]:
         "ready_seconds": None if standing.seconds is None else round(standing.seconds, 1),
         "url": program.url if program else None,
         "shown": dict(program.shown) if program else {},
-        "listening": listening(pids),
+        "listening": listening_addresses(pids),
         "memory_bytes": memory_bytes(pids),
         "pids": pids,
         "log": str(standing.log),

@@ -8,13 +8,13 @@ SUBSCRIPTION = f"/subscriptions/{SUBSCRIPTION_ID}"
 REGION = "westeurope"
 
 # What the tenant comes with: a resource group that is not ours, in it one Flink cluster, its identity, one factory.
-GIVEN_GROUP = f"{SUBSCRIPTION}/resourceGroups/flink-platform"
-GIVEN_IDENTITY = f"{GIVEN_GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/flink-identity"
-GIVEN_CLUSTER = f"{GIVEN_GROUP}/providers/Microsoft.HDInsight/clusterpools/flink-pool/clusters/flink-cluster"
-GIVEN_FACTORY = f"{GIVEN_GROUP}/providers/Microsoft.DataFactory/factories/flink-factory-local"
+SEEDED_GROUP = f"{SUBSCRIPTION}/resourceGroups/flink-platform"
+SEEDED_IDENTITY = f"{SEEDED_GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/flink-identity"
+SEEDED_CLUSTER = f"{SEEDED_GROUP}/providers/Microsoft.HDInsight/clusterpools/flink-pool/clusters/flink-cluster"
+SEEDED_FACTORY = f"{SEEDED_GROUP}/providers/Microsoft.DataFactory/factories/flink-factory-local"
 OPERATOR_CLIENT_ID = "9d3c1e57-5f64-4c1e-8f0a-2b7d4e6a8c03"
 OPERATOR_OBJECT_ID = "c2a7f0d9-1e5b-4b8a-9c3d-7f6e5d4c3b04"
 
 # In every secret that the local Azure issues, so that one search finds any of them wherever it should not be.
 # Letters only: no encoding but base64 and hex changes it.
-SECRET_MARK = "LocalAzureSecret"  # noqa: S105 - it stands in secrets and is none
+SECRET_MARKER = "LocalAzureSecret"  # noqa: S105 - it stands in secrets and is none

@@ -38,11 +38,11 @@ class Request:
         raise TypeError("a request may hold secrets and cannot be pickled")
 
 
-class Gone(Exception):
+class ClientDisconnected(Exception):
     """The client hung up before its request was whole."""
 
 
-async def read(scope: Scope, receive: Receive) -> Request:
+async def read_request(scope: Scope, receive: Receive) -> Request:
     """The request of an ASGI call."""
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
@@ -67,15 +67,15 @@ async def _body(receive: Receive) -> bytes:
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise Gone
+            raise ClientDisconnected
         parts.append(message.get("body", b""))
         if not message.get("more_body"):
             return b"".join(parts)
 
 
-async def send_half(send: Send, reply: Reply, headers: Mapping[str, str]) -> None:
+async def send_truncated(send: Send, reply: Reply, headers: Mapping[str, str]) -> None:
     """Promise the whole of a reply and send the first half of it; of a body that is streamed, nothing."""
-    content, kind = content_of(None if isinstance(reply.body, Iterator) else reply.body)
+    content, kind = encode_body(None if isinstance(reply.body, Iterator) else reply.body)
     promised = {"content-length": str(len(content) or 1), **({"content-type": kind} if kind else {})}
     merged = {name.lower(): value for name, value in (*headers.items(), *reply.headers.items())} | promised
     encoded = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in merged.items()]
@@ -88,7 +88,7 @@ async def send_reply(send: Send, reply: Reply, headers: Mapping[str, str]) -> No
     """Send a reply; `headers` are added where it has none of the name. Who streams gives the Content-Length."""
     streamed = cast("Iterator[bytes]", reply.body) if isinstance(reply.body, Iterator) else None
     whole: Any = None if streamed else cast("Any", reply.body)
-    content, kind = content_of(whole)
+    content, kind = encode_body(whole)
     merged = {name.lower(): value for name, value in headers.items()}
     if kind:
         merged["content-type"] = kind
@@ -103,7 +103,7 @@ async def send_reply(send: Send, reply: Reply, headers: Mapping[str, str]) -> No
     await send({"type": "http.response.body", "body": content})
 
 
-def content_of(body: Any) -> tuple[bytes, str]:
+def encode_body(body: Any) -> tuple[bytes, str]:
     """The bytes of a body, and their content type when we choose it."""
     if body is None:
         return b"", ""

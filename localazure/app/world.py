@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from localazure.app.store import Store
 
 
-class Programs(Protocol):
+class Runtimes(Protocol):
     """The real programs behind services, as a handler may ask for them; the supervisor's."""
 
     def ready(self, kind: str, resource_id: str) -> Program | None:
@@ -32,7 +32,7 @@ class Programs(Protocol):
         ...
 
 
-class NoPrograms:
+class NoRuntimes:
     """Nothing stands behind anything."""
 
     def ready(self, kind: str, resource_id: str) -> Program | None:
@@ -53,5 +53,5 @@ class World:
     clock: Clock
     faults: Faults = field(default_factory=Faults)
     signer: Signer = field(default_factory=Signer)
-    runtimes: Programs = field(default_factory=NoPrograms)
+    runtimes: Runtimes = field(default_factory=NoRuntimes)
     audiences: frozenset[str] = frozenset()

@@ -30,10 +30,10 @@ _GROUP = _LIST + "/{group}"
 @SERVICE.route("GET", _LIST, action=None, why="shows what the caller may read")
 def list_groups(call: Call) -> Reply:
     """List the resource groups that the caller may read, by `$filter` (tagName, tagValue) and `$top`."""
-    scopes.scope(call)
-    documents = resources.of_type(call.world, groups.GROUP_TYPE, SUBSCRIPTION)
+    scopes.authorization_scope(call)
+    documents = resources.list_of_type(call.world, groups.GROUP_TYPE, SUBSCRIPTION)
     readable = [group for group in documents if access.is_allowed(call, f"{_GROUPS}/read", group["id"])]
-    return Reply(body={"value": [resources.shown(group) for group in filters.apply(call, readable)]})
+    return Reply(body={"value": [resources.response_body(group) for group in filters.filter_documents(call, readable)]})
 
 
 @SERVICE.route("HEAD", _GROUP, action=f"{_GROUPS}/read")
@@ -46,7 +46,7 @@ def check_group(call: Call) -> Reply:
 @SERVICE.route("GET", _GROUP, action=f"{_GROUPS}/read")
 def get_group(call: Call) -> Reply:
     """One resource group; 404 ResourceGroupNotFound."""
-    return Reply(body=resources.shown(groups.require_group(call)))
+    return Reply(body=resources.response_body(groups.require_group(call)))
 
 
 @SERVICE.route("PUT", _GROUP, action=f"{_GROUPS}/write")
@@ -54,7 +54,7 @@ def set_group(call: Call) -> Reply:
     """Create or replace a group: 201 or 200. A PUT replaces the tags and cannot move the group."""
     name, body = call.params["group"], call.json()
     groups.check_group_name(name)
-    location, tags = regions.location_of(body), bodies.check_tags(body.get("tags"))
+    location, tags = regions.required_location(body), bodies.check_tags(body.get("tags"))
     if location not in regions.REGIONS:
         available = ",".join(regions.REGIONS)
         message = (
@@ -63,12 +63,12 @@ def set_group(call: Call) -> Reply:
         raise AzureError(status=400, code="LocationNotAvailableForResourceGroup", message=f"{message}'{available}'.")
     group = resources.find(call.world, groups.group_id(call))
     if group is None:
-        return Reply(status=201, body=resources.shown(_create_group(call, location, tags, body)))
+        return Reply(status=201, body=resources.response_body(_create_group(call, location, tags, body)))
     _check_location_unchanged(groups.require_group(call), location)
     group = {key: value for key, value in group.items() if key not in {"tags", "managedBy"}} | _tags_and_manager(
         tags, body
     )
-    return Reply(body=resources.shown(resources.put(call.world, group)))
+    return Reply(body=resources.response_body(resources.put(call.world, group)))
 
 
 @SERVICE.route("PATCH", _GROUP, action=f"{_GROUPS}/write")
@@ -77,7 +77,7 @@ def update_group(call: Call) -> Reply:
     group, body = groups.require_group(call), call.json()
     if "tags" in body:
         group["tags"] = bodies.check_tags(body["tags"])
-    return Reply(body=resources.shown(resources.put(call.world, group)))
+    return Reply(body=resources.response_body(resources.put(call.world, group)))
 
 
 @SERVICE.route("DELETE", _GROUP, action=f"{_GROUPS}/delete")

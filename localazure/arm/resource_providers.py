@@ -53,7 +53,7 @@ def get_tenant_provider(call: Call) -> Reply:
 def register_provider(call: Call) -> Reply:
     """Register a provider in the subscription; 200 with the provider."""
     namespace = call.params["namespace"]
-    access.require(call, f"{namespace}/register/action", scopes.scope(call))
+    access.require(call, f"{namespace}/register/action", scopes.authorization_scope(call))
     providers.register(call.world, namespace)
     return Reply(body=_provider(call.world, namespace))
 
@@ -64,14 +64,14 @@ def register_provider(call: Call) -> Reply:
 def unregister_provider(call: Call) -> Reply:
     """Unregister a provider; 200. Its resources stay, and no new ones can be created."""
     namespace = call.params["namespace"]
-    access.require(call, f"{namespace}/unregister/action", scopes.scope(call))
+    access.require(call, f"{namespace}/unregister/action", scopes.authorization_scope(call))
     providers.unregister(call.world, namespace)
     return Reply(body=_provider(call.world, namespace))
 
 
 def _provider(world: World, namespace: str) -> Document:
     """One provider with its resource types and its registration state in the subscription; 404 if unknown."""
-    provider = providers.known(namespace)
+    provider = providers.canonical_namespace(namespace)
     types = [
         {
             "resourceType": resource_type,
@@ -85,6 +85,6 @@ def _provider(world: World, namespace: str) -> Document:
         "id": f"{SUBSCRIPTION}/providers/{provider}",
         "namespace": provider,
         "resourceTypes": types,
-        "registrationState": providers.state(world, provider),
-        "registrationPolicy": "RegistrationFree" if provider in providers.FREE else "RegistrationRequired",
+        "registrationState": providers.registration_state(world, provider),
+        "registrationPolicy": "RegistrationFree" if provider in providers.REGISTRATION_FREE else "RegistrationRequired",
     }

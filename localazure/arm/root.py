@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from localazure.app.call import AzureError, Reply
 from localazure.app.resource_manager import (
-    errors,
     filters,
     groups,
     operations,
@@ -20,6 +19,7 @@ from localazure.app.resource_manager import (
     scopes,
 )
 from localazure.app.resource_manager.services import arm_service
+from localazure.app.service import authorization_failed
 from localazure.app.tenant import SUBSCRIPTION, SUBSCRIPTION_ID, TENANT_ID
 from localazure.rbac import access, assignments
 
@@ -59,7 +59,7 @@ def get_subscription(call: Call) -> Reply:
     """The subscription; 403 for a caller without any role assignment in it."""
     scopes.check_subscription(call.path)
     if not _has_any_assignment(call):
-        raise errors.forbidden(call, "Microsoft.Resources/subscriptions/read", call.path)
+        raise authorization_failed(call, "Microsoft.Resources/subscriptions/read", call.path)
     return Reply(body=_subscription())
 
 
@@ -78,10 +78,10 @@ def poll_operation(call: Call) -> Reply:
 @SERVICE.route("GET", _SUBSCRIPTION + "/tagNames", action=None, why=_FILTERED_BY_ROLE)
 def list_tags(call: Call) -> Reply:
     """List the tags of all resources that the caller may read, with their values and how often each occurs."""
-    scopes.scope(call)
+    scopes.authorization_scope(call)
     readable = [
         resource
-        for resource in resources.under(call.world, SUBSCRIPTION)
+        for resource in resources.list_below(call.world, SUBSCRIPTION)
         if access.is_allowed(call, f"{resource['type']}/read", resource["id"])
     ]
     return Reply(body={"value": filters.tag_counts(SUBSCRIPTION, readable)})
@@ -90,33 +90,33 @@ def list_tags(call: Call) -> Reply:
 @SERVICE.route("GET", _SUBSCRIPTION + "/resources", action=None, why=_FILTERED_BY_ROLE)
 def list_resources(call: Call) -> Reply:
     """List every tracked resource of the subscription that the caller may read."""
-    scopes.scope(call)
+    scopes.authorization_scope(call)
     return _resource_list(call, SUBSCRIPTION)
 
 
 @SERVICE.route("GET", _GROUP + "/resources", action=None, why=_FILTERED_BY_ROLE)
 def list_group_resources(call: Call) -> Reply:
     """List every tracked resource of a group that the caller may read."""
-    scopes.scope(call)
+    scopes.authorization_scope(call)
     return _resource_list(call, groups.require_group(call)["id"])
 
 
 @SERVICE.route("GET", "{resource:path}", action=None, why="the action has the resource's type")
 def get_resource(call: Call) -> Reply:
     """Any resource by its id; ARM's own 404 for an unknown provider, type or name."""
-    where = scopes.scope(call)
+    where = scopes.authorization_scope(call)
     access.require(call, f"{_resource_type(call.path)}/read", where)
     resource = resources.find(call.world, call.path)
     if resource is None:
         raise _not_found(call)
-    return Reply(body=resources.shown(resource))
+    return Reply(body=resources.response_body(resource))
 
 
 @SERVICE.route("HEAD", "{resource:path}", action=None, why="the action has the resource's type")
 def check_resource(call: Call) -> Reply:
     """Whether a resource exists, as `resources.check_existence_by_id` asks: 204 or 404."""
     resource = resources.find(call.world, call.path)
-    access.require(call, f"{_resource_type(call.path)}/read", scopes.scope(call))
+    access.require(call, f"{_resource_type(call.path)}/read", scopes.authorization_scope(call))
     return Reply(status=404 if resource is None else 204)
 
 
@@ -140,7 +140,7 @@ def _subscription() -> Document:
 
 def _region(name: str, display_name: str) -> Document:
     """One region as the list of locations shows it."""
-    facts = regions.about(name)
+    facts = regions.region_details(name)
     facts_by_field = {
         "geographyGroup": "group",
         "longitude": "longitude",
@@ -164,13 +164,14 @@ def _region(name: str, display_name: str) -> Document:
 
 def _resource_list(call: Call, scope: str) -> Reply:
     """The tracked resources below a scope that the caller may read, by `$filter`, `$top` and `$expand`."""
-    tracked = (resource for resource in resources.under(call.world, scope) if _is_tracked(resource))
+    tracked = (resource for resource in resources.list_below(call.world, scope) if _is_tracked(resource))
     readable = [resource for resource in tracked if access.is_allowed(call, f"{resource['type']}/read", resource["id"])]
     expand = call.query.get("$expand", "")
     return Reply(
         body={
             "value": [
-                _list_entry(resource) | _expanded_fields(resource, expand) for resource in filters.apply(call, readable)
+                _list_entry(resource) | _expanded_fields(resource, expand)
+                for resource in filters.filter_documents(call, readable)
             ]
         }
     )
@@ -200,7 +201,10 @@ def _expanded_fields(document: Document, names: str) -> Document:
 
 def _has_any_assignment(call: Call) -> bool:
     """Whether any role assignment names the caller."""
-    return any(assignment["principalId"] == call.who.object_id for assignment in assignments.everywhere(call.world))
+    return any(
+        assignment["principalId"] == call.authenticated_caller.object_id
+        for assignment in assignments.list_all(call.world)
+    )
 
 
 def _resource_type(path: str) -> str:
@@ -215,7 +219,7 @@ def _not_found(call: Call) -> AzureError:
         message = f"No HTTP resource was found that matches the request URI 'https://{call.host}{call.path}'."
         return AzureError(status=404, code="NotFound", message=message)
     namespace, *kinds = _resource_type(call.path).split("/")
-    types = providers.PROVIDERS[providers.known(namespace)]
+    types = providers.PROVIDERS[providers.canonical_namespace(namespace)]
     versions_by_type = {resource_type.lower(): versions for resource_type, versions in types.items()}
     resource_type = "/".join(kinds)
     if resource_type.lower() not in versions_by_type:

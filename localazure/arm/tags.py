@@ -64,7 +64,7 @@ def _require_tagged(call: Call) -> Document:
 
 def _write_tags(call: Call, operation: str, body: Document) -> Reply:
     """Apply the tags in the body by one operation, and answer with the tags that result."""
-    requested = bodies.check_tags(bodies.wanted_properties(body).get("tags"))
+    requested = bodies.check_tags(bodies.requested_properties(body).get("tags"))
     current: dict[str, str] = _require_tagged(call).get("tags") or {}
     tags = _patched_tags(current, requested, operation.lower())
     _put_tags(call, bodies.check_tags(tags))

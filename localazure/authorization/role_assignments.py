@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from localazure.app.call import AzureError, Reply
 from localazure.app.resource_manager import bodies, filters, groups, resources, scopes
-from localazure.app.resource_manager.services import arm_service, empty_list_of_subscription
+from localazure.app.resource_manager.services import add_empty_subscription_list, arm_service
 from localazure.app.tenant import SUBSCRIPTION, TENANT_ID
 from localazure.entra import directory
 from localazure.rbac import access, assignments
@@ -27,7 +27,7 @@ SERVICE = arm_service(
     ".*/providers/Microsoft.Authorization/.*",
     ("2015-07-01", "2018-01-01-preview", "2020-04-01-preview", "2020-10-01", "2022-04-01"),
 )
-empty_list_of_subscription(SERVICE, "Microsoft.Authorization/classicAdministrators")
+add_empty_subscription_list(SERVICE, "Microsoft.Authorization/classicAdministrators")
 
 _AUTHORIZATION = "{scope:path}/providers/Microsoft.Authorization/"
 _LIST = _AUTHORIZATION + "roleAssignments"
@@ -42,7 +42,7 @@ _IMMUTABLE = ("principalId", "roleDefinitionId", "scope")
 @SERVICE.route("GET", _ONE, action=f"{assignments.TYPE}/read")
 def get_assignment(call: Call) -> Reply:
     """One assignment by scope and name; 404 RoleAssignmentNotFound."""
-    return Reply(body=assignments.shown(_require_assignment(call)))
+    return Reply(body=assignments.response_body(_require_assignment(call)))
 
 
 @SERVICE.route("PUT", _ONE, action=f"{assignments.TYPE}/write")
@@ -53,15 +53,15 @@ def set_assignment(call: Call) -> Reply:
         message = f"The role assignment ID '{name}' is not valid. The role assignment ID must be a GUID."
         raise AzureError(status=400, code="InvalidRoleAssignmentId", message=message)
     _check_scope(call, scope)
-    requested = _requested_assignment(call, bodies.wanted_properties(call.json()))
+    requested = _requested_assignment(call, bodies.requested_properties(call.json()))
     existing = next(
-        (assignment for assignment in assignments.everywhere(call.world) if _is_same_id(assignment["name"], name)), None
+        (assignment for assignment in assignments.list_all(call.world) if _is_same_id(assignment["name"], name)), None
     )
     if existing is None:
         _check_new(call.world, requested)
     else:
         _check_immutable(existing, requested)
-    return Reply(status=201, body=assignments.shown(_store_assignment(call, existing, requested)))
+    return Reply(status=201, body=assignments.response_body(_store_assignment(call, existing, requested)))
 
 
 @SERVICE.route("DELETE", _ONE, action=f"{assignments.TYPE}/delete")
@@ -70,8 +70,8 @@ def delete_assignment(call: Call) -> Reply:
     assignment = assignments.find(call.world, _scope(call), call.params["name"])
     if assignment is None:
         return Reply(status=204)
-    assignments.remove(call.world, assignment)
-    return Reply(body=assignments.shown(assignment))
+    assignments.delete(call.world, assignment)
+    return Reply(body=assignments.response_body(assignment))
 
 
 @SERVICE.route("GET", _LIST, action=f"{assignments.TYPE}/read")
@@ -80,9 +80,9 @@ def list_assignments(call: Call) -> Reply:
     filter_text = call.query.get("$filter", "")
     terms = [term.strip() for term in re.split(r"\band\b", filter_text)] if filter_text else []
     at_scope = any(term.lower() == "atscope()" for term in terms)
-    matching = list(access.reaching(call.world, _scope(call)))
+    matching = list(access.list_assignments_reaching(call.world, _scope(call)))
     if not at_scope:
-        matching += assignments.below(call.world, _scope(call))
+        matching += assignments.list_below(call.world, _scope(call))
     for term in terms:
         if term.lower() != "atscope()":
             matching = [
@@ -90,7 +90,7 @@ def list_assignments(call: Call) -> Reply:
                 for assignment in matching
                 if _is_same_id(assignment["principalId"], _filtered_principal_id(term, filter_text))
             ]
-    return Reply(body={"value": [assignments.shown(assignment) for assignment in matching]})
+    return Reply(body={"value": [assignments.response_body(assignment) for assignment in matching]})
 
 
 @SERVICE.route("GET", _AUTHORIZATION + "permissions", action=None, why="everybody may ask what they may do")
@@ -98,7 +98,7 @@ def list_permissions(call: Call) -> Reply:
     """List the caller's permissions at the scope: one entry per assignment at the scope or above it."""
     scopes.check_subscription(call.path)
     _check_scope(call, _scope(call))
-    permissions = access.permissions(call.world, call.who.object_id, _scope(call))
+    permissions = access.list_permissions(call.world, call.authenticated_caller.object_id, _scope(call))
     return Reply(body={"value": list(permissions)})
 
 
@@ -150,7 +150,7 @@ def _check_scope(call: Call, scope: str) -> None:
     if (
         len(segments) >= 8
         and resources.find(call.world, resource_id) is None
-        and not any(resources.under(call.world, resource_id))
+        and not any(resources.list_below(call.world, resource_id))
     ):
         resource_type, name = f"{segments[5]}/{segments[6]}", segments[7]
         message = (
@@ -220,7 +220,7 @@ def _checked_principal_type(call: Call, principal_id: str, properties: Document)
     Version 2022-04-01 assumes `User` when the body names none, other versions look the type up.
     https://github.com/Azure/azure-rest-api-specs/issues/21664
     """
-    if directory.principal(call.world, principal_id) is None:
+    if directory.find_principal(call.world, principal_id) is None:
         message = (
             f"Principal {principal_id.replace('-', '')} does not exist in the directory {TENANT_ID}. Check that you "
             "have the correct principal ID. If you are creating this principal and then immediately assigning a role, "
@@ -242,7 +242,7 @@ def _checked_principal_type(call: Call, principal_id: str, properties: Document)
 def _check_new(world: World, requested: Document) -> None:
     """409 if the same role, principal and scope have another assignment; 400 at the subscription's limit."""
     count = 0
-    for existing in assignments.everywhere(world):
+    for existing in assignments.list_all(world):
         count += 1
         if all(_is_same_id(existing[name], requested[name]) for name in _IMMUTABLE):
             message = (
@@ -265,7 +265,7 @@ def _check_immutable(existing: Document, requested: Document) -> None:
 def _store_assignment(call: Call, existing: Document | None, requested: Document) -> Document:
     """Store an assignment, new or updated, with who wrote it and when."""
     now = f"{call.world.clock.now():%Y-%m-%dT%H:%M:%S.%f}0Z"
-    name, caller_id = call.params["name"].lower(), call.who.object_id
+    name, caller_id = call.params["name"].lower(), call.authenticated_caller.object_id
     identity = existing or {
         "id": f"{requested['scope'].rstrip('/')}/providers/{assignments.TYPE}/{name}",
         "name": name,
@@ -298,7 +298,7 @@ def _filtered_principal_id(term: str, filter_text: str) -> str:
 def _terms(term: str, filter_text: str) -> Iterator[tuple[str, str, str]]:
     """The terms of a filter; 400 UnsupportedFilter if it cannot be parsed."""
     try:
-        yield from filters.terms(term)
+        yield from filters.parse_terms(term)
     except AzureError as error:
         raise _bad_filter(filter_text) from error
 

@@ -90,7 +90,7 @@ def delete_definition(call: Call) -> Reply:
         message = f"The built-in role '{role['roleName']}' cannot be deleted."
         raise AzureError(status=403, code="RoleDefinitionDeleteNotPermitted", message=message)
     if any(
-        str(assignment["roleDefinitionId"]).lower().endswith(name) for assignment in assignments.everywhere(call.world)
+        str(assignment["roleDefinitionId"]).lower().endswith(name) for assignment in assignments.list_all(call.world)
     ):
         message = "There are existing role assignments referencing role (code: RoleDefinitionHasAssignments)"
         raise AzureError(status=400, code="RoleDefinitionHasAssignments", message=message)
@@ -113,7 +113,7 @@ def _definitions_response(call: Call, scope: str) -> Reply:
     filter_text = re.sub(
         r"\s*(and\s+)?atScopeAndBelow\(\)(\s+and)?\s*", "", call.query.get("$filter", ""), flags=re.IGNORECASE
     )
-    terms = filters.terms(filter_text)
+    terms = filters.parse_terms(filter_text)
     visible = (
         definition for _, definition in call.world.store.rows(access.DEFINITIONS) if _is_visible(definition, scope)
     )
@@ -158,7 +158,7 @@ def _require_definition(call: Call) -> Document:
 
 def _custom_role(call: Call, name: str) -> Document:
     """The custom role in the body; 400 if it is invalid, 409 if its name is taken."""
-    properties = bodies.wanted_properties(call.json())
+    properties = bodies.requested_properties(call.json())
     role_name, assignable = properties.get("roleName"), _as_list(properties.get("assignableScopes"))
     if not role_name or not isinstance(role_name, str):
         raise _invalid("The role definition needs a roleName.")
@@ -172,8 +172,8 @@ def _custom_role(call: Call, name: str) -> Document:
         "description": properties.get("description") or "",
         "permissions": list(_checked_permissions(_as_list(properties.get("permissions")))),
         "assignableScopes": [str(scope) for scope in assignable],
-        "createdBy": call.who.object_id,
-        "updatedBy": call.who.object_id,
+        "createdBy": call.authenticated_caller.object_id,
+        "updatedBy": call.authenticated_caller.object_id,
     }
 
 

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 from localazure.app import contents
 from localazure.app.call import AzureError
-from localazure.app.nested import part
+from localazure.app.json_body import object_at
 from localazure.app.resource_manager import resources
 from localazure.datafactory import airflow_runtimes
-from localazure.datafactory.airflow_runtimes import bad
+from localazure.datafactory.airflow_runtimes import bad_request
 from localazure.storage.data import containers, paths
 from localazure.storage.data.paths import PathAddress
 from localazure.storage.data.storage_access import ACCOUNTS, readable_container
@@ -31,7 +31,7 @@ _FOLDERS = ("dags", "plugins")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class ImportRequest:
     """What a sync call asks for."""
 
     runtime: str
@@ -43,14 +43,14 @@ class Wanted:
     adds_requirements: bool
 
 
-def wanted(body: Document) -> Wanted:
+def parse_request(body: Document) -> ImportRequest:
     """Out of a sync call's body, whose keys are in Pascal case; 400 for what is missing."""
     given = {key.lower(): value for key, value in body.items()}
     missing = [name for name in _FIELDS if not given.get(name.lower())]
     if missing:
-        raise bad(f"The property {missing[0]} is required.")
+        raise bad_request(f"The property {missing[0]} is required.")
     container, _, folder = str(given["storagefolderpath"]).strip("/").partition("/")
-    return Wanted(
+    return ImportRequest(
         runtime=str(given["integrationruntimename"]),
         linked_service=str(given["linkedservicename"]),
         container=container,
@@ -61,18 +61,18 @@ def wanted(body: Document) -> Wanted:
     )
 
 
-def run(world: World, factory: Document, runtime: Document, linked: Document, sought: Wanted) -> None:
+def import_files(world: World, factory: Document, runtime: Document, linked: Document, sought: ImportRequest) -> None:
     """Copy `dags/` and `plugins/` into the runtime; 403 when the factory may not read them."""
     account = _open(world, factory, linked, sought.container)
     top = PathAddress(account=account, container=sought.container, path=sought.folder)
     found = list(_found(world, top))
     if not found:
-        raise bad(f"The folder '{sought.container}/{sought.folder}' has no folder 'dags'.")
-    known = {str(document["path"]) for document in airflow_runtimes.files(world, runtime)}
+        raise bad_request(f"The folder '{sought.container}/{sought.folder}' has no folder 'dags'.")
+    known = {str(document["path"]) for document in airflow_runtimes.list_imported_files(world, runtime)}
     for path, document in found:
         target = path if sought.keeps_structure else f"{path.split('/')[0]}/{path.rsplit('/', 1)[-1]}"
         if sought.overwrites or target not in known:
-            airflow_runtimes.keep_file(world, runtime, target, document, f"{account}/{sought.container}/{path}")
+            airflow_runtimes.import_file(world, runtime, target, document, f"{account}/{sought.container}/{path}")
     if sought.adds_requirements:
         _add_requirements(world, runtime, top)
 
@@ -92,7 +92,7 @@ def _add_requirements(world: World, runtime: Document, top: PathAddress) -> None
     found = paths.find(world, top.with_path(f"{top.path}/requirements.txt"))
     if found is None or found["directory"]:
         return
-    text = contents.whole(world, str(found["content"]), int(found["size"])).decode("utf-8", "replace")
+    text = contents.read_all(world, str(found["content"]), int(found["size"])).decode("utf-8", "replace")
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     airflow: Document = runtime["properties"]["typeProperties"]["airflowProperties"]
     airflow["airflowRequirements"] = list(dict.fromkeys([*airflow["airflowRequirements"], *lines]))
@@ -102,12 +102,12 @@ def _add_requirements(world: World, runtime: Document, top: PathAddress) -> None
 def _open(world: World, factory: Document, linked: Document, container: str) -> str:
     """The account's name, once it is clear that the linked service may read the container."""
     properties: Document = linked["properties"]
-    sent = part(linked, "_type_properties")
+    sent = object_at(linked, "_type_properties")
     if properties.get("type") != "AzureBlobStorage":
-        raise bad(f"The linked service '{linked['name']}' must be of the type AzureBlobStorage.")
+        raise bad_request(f"The linked service '{linked['name']}' must be of the type AzureBlobStorage.")
     if sent.get("serviceEndpoint"):
         account = str(urlsplit(str(sent["serviceEndpoint"])).hostname).partition(".")[0]
-        _read_as(world, str(part(factory, "identity").get("principalId", "")), account, container)
+        _read_as(world, str(object_at(factory, "identity").get("principalId", "")), account, container)
         return account
     return _by_key(world, _text(sent.get("connectionString")), container)
 
@@ -122,11 +122,13 @@ def _read_as(world: World, object_id: str, account: str, container: str) -> None
 
 
 def _by_key(world: World, connection: str, container: str) -> str:
-    parts = dict(part.split("=", 1) for part in connection.split(";") if "=" in part)
+    parts = dict(pair.split("=", 1) for pair in connection.split(";") if "=" in pair)
     account, key = parts.get("AccountName", ""), parts.get("AccountKey", "")
-    found = resources.named(world, ACCOUNTS, account)
+    found = resources.find_by_name(world, ACCOUNTS, account)
     if not account or found is None:
-        raise bad("The linked service names no storage account that exists; Key Vault references are not supported.")
+        raise bad_request(
+            "The linked service names no storage account that exists; Key Vault references are not supported."
+        )
     if found["properties"].get("allowSharedKeyAccess") is False or key not in found.get("_keys", ()):
         message = f"Failed to import from '{account}': the account key is not accepted."
         raise AzureError(status=403, code="Forbidden", message=message)

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from localazure.app import contents
-from localazure.app.program import Wanted
+from localazure.app.program import ProgramSpec
 from localazure.app.resource_manager import resources
 from localazure.app.runtime import Runtime
 from localazure.datafactory import airflow_runtimes
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
     from localazure.app.world import World
 
 
-def _wanted(world: World) -> Iterator[Wanted]:
+def _wanted(world: World) -> Iterator[ProgramSpec]:
     """Every Airflow runtime, with what is in use in it now."""
-    for runtime in resources.of_type(world, airflow_runtimes.TYPE):
+    for runtime in resources.list_of_type(world, airflow_runtimes.TYPE):
         if runtime["properties"]["type"] == "Airflow":
-            yield of(world, runtime)
+            yield program_spec(world, runtime)
 
 
-def of(world: World, runtime: dict[str, Any]) -> Wanted:
+def program_spec(world: World, runtime: dict[str, Any]) -> ProgramSpec:
     """One runtime. `given`: its airflowProperties in use and the id in its web server's name."""
-    airflow = airflow_runtimes.in_use(world, runtime)
-    return Wanted(
+    airflow = airflow_runtimes.active_airflow_properties(world, runtime)
+    return ProgramSpec(
         resource_id=runtime["id"],
         name=runtime["name"],
         version=airflow["airflowVersion"],
@@ -42,21 +42,21 @@ def of(world: World, runtime: dict[str, Any]) -> Wanted:
     )
 
 
-def _follow(world: World, wanted: Wanted, folder: Path) -> None:
+def _follow(world: World, wanted: ProgramSpec, folder: Path) -> None:
     """The imported files, as they are now."""
     runtime = resources.find(world, wanted.resource_id)
     if runtime is not None:
-        _keep_files(world, runtime, home.at(folder, wanted.given["web_id"]))
+        _keep_files(world, runtime, home.home_folder(folder, wanted.given["web_id"]))
 
 
 def _keep_files(world: World, runtime: Document, airflow_home: Path) -> None:
-    files = {str(file["path"]): file for file in airflow_runtimes.files(world, runtime)}
+    files = {str(file["path"]): file for file in airflow_runtimes.list_imported_files(world, runtime)}
     versions = {path: str(file["content"]) for path, file in files.items() if _inside(path)}
 
     def content(path: str) -> bytes:
-        return contents.whole(world, versions[path], int(files[path]["size"]))
+        return contents.read_all(world, versions[path], int(files[path]["size"]))
 
-    home.keep_files(airflow_home, versions, content)
+    home.synchronize_files(airflow_home, versions, content)
 
 
 def _inside(path: str) -> bool:

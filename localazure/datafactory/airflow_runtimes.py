@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 
 from localazure.app import contents
 from localazure.app.call import AzureError
-from localazure.app.nested import part
+from localazure.app.json_body import object_at
 from localazure.app.resource_manager import resources
 from localazure.app.resource_manager.regions import short_location
 
@@ -44,23 +44,23 @@ _DEFAULTS: Document = {
 }
 
 
-def settings(world: World) -> Document:
+def test_settings(world: World) -> Document:
     """What tests set, and defaults for the rest."""
     return {**_SETTINGS, **(world.store.get("settings", "airflow") or {})}
 
 
-def wanted(world: World, factory: Document, properties: Document, old: Document | None) -> Document:
+def new_runtime(world: World, factory: Document, properties: Document, old: Document | None) -> Document:
     """The runtime's document that a PUT asks for; 400 for what the service refuses."""
-    sent = deepcopy(part(properties, "typeProperties"))
-    airflow, compute = part(sent, "airflowProperties"), part(sent, "computeProperties")
-    part(airflow, "gitSyncProperties")
+    sent = deepcopy(object_at(properties, "typeProperties"))
+    airflow, compute = object_at(sent, "airflowProperties"), object_at(sent, "computeProperties")
+    object_at(airflow, "gitSyncProperties")
     before: Document = old["properties"]["typeProperties"]["airflowProperties"] if old else {}
     version = str(airflow.get("airflowVersion") or before.get("airflowVersion") or _NEWEST)
     _check(airflow, version, before)
     compute = {"location": factory["location"], "computeSize": "Small", "extraNodes": 0, **compute}
     _check_compute(compute, factory)
     web_id = str(old["_web_id"]) if old else world.clock.new_id().replace("-", "")
-    airflow = {**_DEFAULTS, **airflow, "airflowVersion": version, "pythonVersion": python(version)}
+    airflow = {**_DEFAULTS, **airflow, "airflowVersion": version, "pythonVersion": python_version(version)}
     airflow["airflowWebUrl"] = f"https://{web_id}.{short_location(factory['location'])}.{HOST_SUFFIX}/login/"
     now = world.clock.timestamp()
     kept = {**properties, "typeProperties": {**sent, "computeProperties": compute, "airflowProperties": airflow}}
@@ -68,12 +68,12 @@ def wanted(world: World, factory: Document, properties: Document, old: Document 
         "properties": kept,
         "_web_id": web_id,
         "_created": old["_created"] if old else now,
-        "_rolled_out": now + settings(world)["rollout_seconds"],
-        "_before": in_use(world, old) if old else None,
+        "_rolled_out": now + test_settings(world)["rollout_seconds"],
+        "_before": active_airflow_properties(world, old) if old else None,
     }
 
 
-def in_use(world: World, runtime: Document) -> Document:
+def active_airflow_properties(world: World, runtime: Document) -> Document:
     """The airflowProperties that workers run with: those of before until a change is rolled out."""
     before: Document | None = runtime.get("_before")
     waits = before and world.clock.timestamp() < runtime.get("_rolled_out", 0.0)  # none: written by an older version
@@ -82,13 +82,13 @@ def in_use(world: World, runtime: Document) -> Document:
 
 def state(world: World, runtime: Document) -> str:
     """Starting, then Started."""
-    up = world.clock.timestamp() >= runtime["_created"] + settings(world)["start_seconds"]
+    up = world.clock.timestamp() >= runtime["_created"] + test_settings(world)["start_seconds"]
     return "Started" if up else "Starting"
 
 
-def shown(world: World, runtime: Document, *, state_shown: str = "") -> Document:
+def response_body(world: World, runtime: Document, *, state_shown: str = "") -> Document:
     """The runtime as an answer shows it. Passwords and git credentials are masked, variables where that is set."""
-    result = resources.shown(deepcopy(runtime))
+    result = resources.response_body(deepcopy(runtime))
     properties: Document = result["properties"]
     if properties["type"] != "Airflow":
         return result
@@ -97,29 +97,29 @@ def shown(world: World, runtime: Document, *, state_shown: str = "") -> Document
     for holder, name in ((airflow, "password"), (git, "credential")):
         if holder.get(name):
             holder[name] = MASK
-    variables, masked = airflow["airflowEnvironmentVariables"], settings(world)["mask_variables"]
+    variables, masked = airflow["airflowEnvironmentVariables"], test_settings(world)["mask_variables"]
     for name in variables.keys() if masked is True else variables.keys() & set(masked or ()):
         variables[name] = MASK
     properties["state"] = state_shown or state(world, runtime)
     return result
 
 
-def behind(world: World, web_id: str) -> Document | None:
+def find_by_web_id(world: World, web_id: str) -> Document | None:
     """The runtime whose web server has this id in its name."""
-    return next((d for d in resources.of_type(world, TYPE) if d.get("_web_id") == web_id.lower()), None)
+    return next((d for d in resources.list_of_type(world, TYPE) if d.get("_web_id") == web_id.lower()), None)
 
 
-def files(world: World, runtime: Document) -> Iterator[Document]:
+def list_imported_files(world: World, runtime: Document) -> Iterator[Document]:
     """What was imported: `{"path", "content", "size", "etag", "source", "imported"}`, by path."""
     return (document for _, document in world.store.rows(FILES, f"{runtime['id'].lower()}/"))
 
 
-def keep_file(world: World, runtime: Document, path: str, found: Document, source: str) -> None:
+def import_file(world: World, runtime: Document, path: str, found: Document, source: str) -> None:
     """Copy a file of the data lake into the runtime."""
     key = f"{runtime['id'].lower()}/{path}"
     old = world.store.get(FILES, key)
     if old is not None:
-        contents.drop(world, str(old["content"]))
+        contents.delete(world, str(old["content"]))
     content = contents.create(world)
     contents.copy(world, content, 0, str(found["content"]), length=int(found["size"]))
     stamp = {"etag": found["etag"], "source": source, "imported": world.clock.timestamp()}
@@ -127,12 +127,12 @@ def keep_file(world: World, runtime: Document, path: str, found: Document, sourc
 
 
 def _drop_files(world: World, runtime: Document) -> None:
-    for document in list(files(world, runtime)):
-        contents.drop(world, str(document["content"]))
+    for document in list(list_imported_files(world, runtime)):
+        contents.delete(world, str(document["content"]))
         world.store.remove(FILES, f"{runtime['id'].lower()}/{document['path']}")
 
 
-def python(version: str) -> str:
+def python_version(version: str) -> str:
     """The Python that the service has with that Airflow; for those that only this Azure has, the one it runs with."""
     return _PYTHON.get(version) or ".".join(platform.python_version_tuple()[:2])
 
@@ -140,26 +140,32 @@ def python(version: str) -> str:
 def _check(airflow: Document, version: str, before: Document) -> None:
     if version not in _PYTHON and _HERE_TOO.fullmatch(version) is None:
         newer = "the local Azure also takes 2.10.x, 2.11.x and 3.x.y"
-        raise bad(f"The Airflow version '{version}' is not supported; use one of {', '.join(_PYTHON)} ({newer}).")
+        raise bad_request(
+            f"The Airflow version '{version}' is not supported; use one of {', '.join(_PYTHON)} ({newer})."
+        )
     if before and before["airflowVersion"] != version:
-        raise bad("The Airflow version of an existing integration runtime cannot be changed.")
+        raise bad_request("The Airflow version of an existing integration runtime cannot be changed.")
     requirements: object = airflow.get("airflowRequirements", [])
     variables: object = airflow.get("airflowEnvironmentVariables", {})
     if not isinstance(requirements, list) or not isinstance(variables, dict):
-        raise bad("airflowRequirements must be a list of strings, airflowEnvironmentVariables an object of strings.")
+        raise bad_request(
+            "airflowRequirements must be a list of strings, airflowEnvironmentVariables an object of strings."
+        )
     texts = [*cast("list[object]", requirements), *cast("Document", variables).values()]
     if not all(isinstance(text, str) for text in texts):
-        raise bad("airflowRequirements and airflowEnvironmentVariables may hold strings only.")
+        raise bad_request("airflowRequirements and airflowEnvironmentVariables may hold strings only.")
 
 
 def _check_compute(compute: Document, factory: Document) -> None:
     if str(compute["computeSize"]) not in {"Small", "Large"}:
-        raise bad("The computeSize must be Small or Large.")
+        raise bad_request("The computeSize must be Small or Large.")
     if short_location(str(compute["location"])) != short_location(factory["location"]):
-        raise bad(f"The location of the integration runtime must be that of the factory, '{factory['location']}'.")
+        raise bad_request(
+            f"The location of the integration runtime must be that of the factory, '{factory['location']}'."
+        )
 
 
-def bad(message: str) -> AzureError:
+def bad_request(message: str) -> AzureError:
     """Data Factory's 400."""
     return AzureError(status=400, code="BadRequest", message=message)
 

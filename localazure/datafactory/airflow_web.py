@@ -46,7 +46,7 @@ def _scope(call: Call) -> str:
     return str(_runtime(call)["id"]).rsplit("/integrationruntimes/", 1)[0]
 
 
-def _unauthenticated(_: Call, refusal: signing.Refusal) -> AzureError:
+def _unauthenticated(_: Call, refusal: signing.InvalidToken) -> AzureError:
     return AzureError(status=401, code="Unauthorized", message=f"The access token does not do: {refusal.reason}.")
 
 
@@ -57,7 +57,7 @@ def _forbidden(_: Call, action: str, scope: str) -> AzureError:
 SERVICE = Service(
     name="airflow_web",
     hosts=(f"*.*.{airflow_runtimes.HOST_SUFFIX}",),
-    reports={"/sign-ins": workers.sign_ins},
+    reports={"/sign-ins": workers.list_sign_ins},
     audiences=(_DATA_FACTORY, *ARM_AUDIENCES),
     render=render,
     scope=_scope,
@@ -75,7 +75,7 @@ def _answered(call: Call, offline: Callable[[Call], Reply]) -> Reply:
     program = runtimes.ready(airflow.KIND, runtime["id"])
     if program is None:
         return render(call, _not_now("The Airflow behind this runtime is being made ready, or could not be."))
-    web: airflow.Web = program.behind
+    web: airflow.WebServer = program.behind
     silent = render(call, _not_now("The Airflow behind this runtime does not answer."))
     turn = None if call.method in {"GET", "HEAD"} else web.writing
     return Reply(body=Upstream(port=web.port, silent=silent, headers=web.headers, turn=turn))
@@ -149,7 +149,7 @@ for _method in ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"):
 
 def _runtime(call: Call) -> Document:
     web_id, region = call.host.split(".")[:2]
-    found = airflow_runtimes.behind(call.world, web_id)
+    found = airflow_runtimes.find_by_web_id(call.world, web_id)
     if (
         found is None
         or f".{region}." not in found["properties"]["typeProperties"]["airflowProperties"]["airflowWebUrl"]
@@ -159,10 +159,10 @@ def _runtime(call: Call) -> Document:
 
 
 def _dags(call: Call) -> Iterator[Document]:
-    for file in airflow_runtimes.files(call.world, _runtime(call)):
+    for file in airflow_runtimes.list_imported_files(call.world, _runtime(call)):
         path = str(file["path"])
         if path.startswith("dags/") and path.endswith(".py"):
-            text = contents.whole(call.world, str(file["content"]), int(file["size"])).decode("utf-8", "replace")
+            text = contents.read_all(call.world, str(file["content"]), int(file["size"])).decode("utf-8", "replace")
             for dag_id in airflow_runtimes.dag_ids(text, path):
                 yield _dag(dag_id, path)
 

@@ -42,8 +42,8 @@ _FACTORY = "/subscriptions/{subscription}/resourcegroups/{group}/providers/Micro
 
 
 def _list(call: Call, kind: str) -> Reply:
-    found = resources.of_type(call.world, f"{FACTORY}/{kind}", _factory(call)["id"])
-    return Reply(body={"value": [resources.shown(document) for document in found]})
+    found = resources.list_of_type(call.world, f"{FACTORY}/{kind}", _factory(call)["id"])
+    return Reply(body={"value": [resources.response_body(document) for document in found]})
 
 
 def _get(call: Call, kind: str) -> Reply:
@@ -51,7 +51,7 @@ def _get(call: Call, kind: str) -> Reply:
     if found is None:
         raise groups.resource_not_found(call, f"{FACTORY}/{kind}", call.params["factory"], call.params["name"])
     unwanted = call.headers.get("if-none-match", "").strip('"')
-    return Reply(status=304) if unwanted == found["etag"] else Reply(body=resources.shown(found))
+    return Reply(status=304) if unwanted == found["etag"] else Reply(body=resources.response_body(found))
 
 
 def _put(call: Call, kind: str) -> Reply:
@@ -61,7 +61,7 @@ def _put(call: Call, kind: str) -> Reply:
     body = call.json()
     if body.get("properties") is None:
         raise AzureError(status=400, code="BadRequest", message="The property 'properties' is required.")
-    properties = bodies.wanted_properties(body)
+    properties = bodies.requested_properties(body)
     for member in _KINDS[kind]:
         if not properties.get(member):
             raise AzureError(status=400, code="BadRequest", message=f"The property '{member}' is required.")
@@ -71,7 +71,7 @@ def _put(call: Call, kind: str) -> Reply:
         properties = {**properties, "runtimeState": "Stopped"}
     named: Document = {"id": key, "name": name, "type": f"{FACTORY}/{kind}", "properties": properties}
     made = resources.put(call.world, {**named, "etag": _etag(call)})
-    return Reply(body=resources.shown(made))
+    return Reply(body=resources.response_body(made))
 
 
 def _delete(call: Call, kind: str) -> Reply:

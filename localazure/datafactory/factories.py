@@ -9,10 +9,10 @@ import re
 from typing import TYPE_CHECKING
 
 from localazure.app.call import AzureError, Reply
-from localazure.app.nested import part
+from localazure.app.json_body import object_at
 from localazure.app.resource_manager import bodies, groups, regions, resources
-from localazure.app.resource_manager.services import arm_service, empty_lists
-from localazure.app.tenant import GIVEN_FACTORY, REGION, SUBSCRIPTION, TENANT_ID
+from localazure.app.resource_manager.services import add_empty_lists, arm_service
+from localazure.app.tenant import REGION, SEEDED_FACTORY, SUBSCRIPTION, TENANT_ID
 from localazure.datafactory import airflow_import, airflow_runtimes, linked_services
 from localazure.datafactory.airflow_runtimes import TYPE as RUNTIME
 from localazure.entra import directory
@@ -34,14 +34,14 @@ _KINDS = ("Airflow", "Managed", "SelfHosted")
 
 def _seed(world: World) -> None:
     """The factory that the tenant comes with."""
-    factory = _new_factory(world, GIVEN_FACTORY, {"location": REGION, "identity": {"type": "SystemAssigned"}})
+    factory = _new_factory(world, SEEDED_FACTORY, {"location": REGION, "identity": {"type": "SystemAssigned"}})
     resources.put(world, factory)
 
 
 SERVICE = arm_service(
     "data_factory", r".*/providers/Microsoft\.DataFactory/.*", ("2017-09-01-preview", "2018-06-01"), seed=_seed
 )
-empty_lists(SERVICE, FACTORY, "privateEndPointConnections")
+add_empty_lists(SERVICE, FACTORY, "privateEndPointConnections")
 
 
 @SERVICE.route("GET", _FACTORY, action=f"{FACTORY}/read")
@@ -60,14 +60,14 @@ def create_factory(call: Call) -> Reply:
         raise AzureError(status=400, code="InvalidResourceName", message=message)
     key = groups.resource_id(call, FACTORY, name)
     found = resources.find(call.world, key)
-    other = resources.named(call.world, FACTORY, name)
+    other = resources.find_by_name(call.world, FACTORY, name)
     if found is None and other is not None:
         message = f"The specified resource name '{name}' is already in use. Resource names must be globally unique."
         raise AzureError(status=409, code="DataFactoryNameInUse", message=message)
     _check_etag(call, found)
-    body["location"] = regions.location_of(body)
+    body["location"] = regions.required_location(body)
     if found is not None:
-        regions.check_location_kept(found, body["location"])
+        regions.check_location_unchanged(found, body["location"])
     made = resources.put(call.world, _new_factory(call.world, key, body, found))
     return Reply(body=_seen(made))
 
@@ -77,7 +77,7 @@ def update_factory(call: Call) -> Reply:
     """Tags, identity and public network access."""
     found, body = _factory(call), call.json()
     merged = {**found, **{key: body[key] for key in ("tags", "identity") if key in body}}
-    merged["properties"] = {**found["properties"], **bodies.wanted_properties(body)}
+    merged["properties"] = {**found["properties"], **bodies.requested_properties(body)}
     return Reply(body=_seen(resources.put(call.world, _new_factory(call.world, found["id"], merged, found))))
 
 
@@ -92,46 +92,46 @@ def delete_factory(call: Call) -> Reply:
 def list_factories(call: Call) -> Reply:
     """Of a group."""
     group = groups.require_group(call)
-    return Reply(body={"value": [_seen(d) for d in resources.of_type(call.world, FACTORY, group["id"])]})
+    return Reply(body={"value": [_seen(d) for d in resources.list_of_type(call.world, FACTORY, group["id"])]})
 
 
 @SERVICE.route("GET", _ALL, action=f"{FACTORY}/read")
 def list_all_factories(call: Call) -> Reply:
     """Of the subscription."""
-    return Reply(body={"value": [_seen(d) for d in resources.of_type(call.world, FACTORY, SUBSCRIPTION)]})
+    return Reply(body={"value": [_seen(d) for d in resources.list_of_type(call.world, FACTORY, SUBSCRIPTION)]})
 
 
 @SERVICE.route("GET", _FACTORY + "/integrationruntimes", action=f"{RUNTIME}/read")
 def list_runtimes(call: Call) -> Reply:
     """Of a factory."""
-    found = resources.of_type(call.world, RUNTIME, _factory(call)["id"])
-    return Reply(body={"value": [airflow_runtimes.shown(call.world, document) for document in found]})
+    found = resources.list_of_type(call.world, RUNTIME, _factory(call)["id"])
+    return Reply(body={"value": [airflow_runtimes.response_body(call.world, document) for document in found]})
 
 
 @SERVICE.route("GET", _FACTORY + "/integrationruntimes/{name}", action=f"{RUNTIME}/read")
 def get_runtime(call: Call) -> Reply:
     """The runtime; of an Airflow runtime with all its variables, secrets among them."""
     found = _child(call, RUNTIME)
-    return _conditional(call, airflow_runtimes.shown(call.world, found))
+    return _conditional(call, airflow_runtimes.response_body(call.world, found))
 
 
 @SERVICE.route("PUT", _FACTORY + "/integrationruntimes/{name}", action=f"{RUNTIME}/write")
 def create_runtime(call: Call) -> Reply:
     """New or changed, whole, on condition of the etag; a new one begins as Initial."""
     factory, world = _parent(call, RUNTIME), call.world
-    properties = bodies.wanted_properties(call.json())
+    properties = bodies.requested_properties(call.json())
     kind = properties.get("type")
     if kind not in _KINDS:
-        raise airflow_runtimes.bad(f"The type of an integration runtime must be one of {', '.join(_KINDS)}.")
+        raise airflow_runtimes.bad_request(f"The type of an integration runtime must be one of {', '.join(_KINDS)}.")
     key = f"{factory['id']}/integrationruntimes/{_child_name(call)}"
     found = resources.find(world, key)
     _check_etag(call, found)
     if found is not None and found["properties"]["type"] != kind:
-        raise airflow_runtimes.bad("The type of an existing integration runtime cannot be changed.")
+        raise airflow_runtimes.bad_request("The type of an existing integration runtime cannot be changed.")
     airflow = kind == "Airflow"
-    values = airflow_runtimes.wanted(world, factory, properties, found) if airflow else {"properties": properties}
+    values = airflow_runtimes.new_runtime(world, factory, properties, found) if airflow else {"properties": properties}
     made = _put_child(world, found["id"] if found else key, RUNTIME, values)
-    return Reply(body=airflow_runtimes.shown(world, made, state_shown="" if found else "Initial"))
+    return Reply(body=airflow_runtimes.response_body(world, made, state_shown="" if found else "Initial"))
 
 
 @SERVICE.route("DELETE", _FACTORY + "/integrationruntimes/{name}", action=f"{RUNTIME}/delete")
@@ -156,15 +156,17 @@ def list_runtime_keys(call: Call) -> Reply:
     """With which a self-hosted runtime's machine registers; here no machine can."""
     found = _child(call, RUNTIME)
     if found["properties"]["type"] != "SelfHosted":
-        raise airflow_runtimes.bad("Authentication keys are available for self-hosted integration runtimes only.")
+        raise airflow_runtimes.bad_request(
+            "Authentication keys are available for self-hosted integration runtimes only."
+        )
     return Reply(body={f"authKey{n}": f"IR@{found['etag']}@{call.params['factory']}@{n}" for n in (1, 2)})
 
 
 @SERVICE.route("GET", _FACTORY + "/linkedservices", action=f"{LINKED}/read")
 def list_linked_services(call: Call) -> Reply:
     """Of a factory."""
-    found = resources.of_type(call.world, LINKED, _factory(call)["id"])
-    return Reply(body={"value": [resources.shown(document) for document in found]})
+    found = resources.list_of_type(call.world, LINKED, _factory(call)["id"])
+    return Reply(body={"value": [resources.response_body(document) for document in found]})
 
 
 @SERVICE.route("GET", _FACTORY + "/linkedservices/{name}", action=f"{LINKED}/read")
@@ -176,18 +178,18 @@ def get_linked_service(call: Call) -> Reply:
 @SERVICE.route("PUT", _FACTORY + "/linkedservices/{name}", action=f"{LINKED}/write")
 def create_linked_service(call: Call) -> Reply:
     """New or changed, whole, on condition of the etag."""
-    factory, properties = _parent(call, LINKED), bodies.wanted_properties(call.json())
+    factory, properties = _parent(call, LINKED), bodies.requested_properties(call.json())
     if not properties.get("type"):
-        raise airflow_runtimes.bad("The property 'type' of a linked service is required.")
+        raise airflow_runtimes.bad_request("The property 'type' of a linked service is required.")
     key = f"{factory['id']}/linkedservices/{_child_name(call)}"
     found = resources.find(call.world, key)
     _check_etag(call, found)
-    sent = linked_services.meant(part(properties, "typeProperties"), found)
-    credential = linked_services.credential(str(factory["name"]), found, call.world.clock.new_id())
-    shown = {**properties, "typeProperties": linked_services.masked(sent, credential)}
+    sent = linked_services.restore_secrets(object_at(properties, "typeProperties"), found)
+    credential = linked_services.encrypted_credential(str(factory["name"]), found, call.world.clock.new_id())
+    shown = {**properties, "typeProperties": linked_services.mask_secrets(sent, credential)}
     values = {"properties": shown, "_type_properties": sent}
     made = _put_child(call.world, found["id"] if found else key, LINKED, values)
-    return Reply(body=resources.shown(made))
+    return Reply(body=resources.response_body(made))
 
 
 @SERVICE.route("DELETE", _FACTORY + "/linkedservices/{name}", action=f"{LINKED}/delete")
@@ -199,7 +201,7 @@ def delete_linked_service(call: Call) -> Reply:
 @SERVICE.route("POST", _FACTORY + "/airflow/sync", action=f"{FACTORY}/airflow/sync/action")
 def sync_airflow(call: Call) -> Reply:
     """Import DAGs: 202 without a body; what can be seen to fail, fails at once."""
-    factory, sought = _factory(call), airflow_import.wanted(call.json())
+    factory, sought = _factory(call), airflow_import.parse_request(call.json())
     runtime = resources.find(call.world, f"{factory['id']}/integrationruntimes/{sought.runtime}")
     linked = resources.find(call.world, f"{factory['id']}/linkedservices/{sought.linked_service}")
     if runtime is None or runtime["properties"]["type"] != "Airflow":
@@ -207,16 +209,16 @@ def sync_airflow(call: Call) -> Reply:
     if linked is None:
         raise _not_found(f"linked service '{sought.linked_service}'")
     if airflow_runtimes.state(call.world, runtime) != "Started":
-        raise airflow_runtimes.bad(f"The integration runtime '{sought.runtime}' is not started.")
-    airflow_import.run(call.world, factory, runtime, linked, sought)
+        raise airflow_runtimes.bad_request(f"The integration runtime '{sought.runtime}' is not started.")
+    airflow_import.import_files(call.world, factory, runtime, linked, sought)
     return Reply(status=202)
 
 
 def _new_factory(world: World, key: str, body: Document, old: Document | None = None) -> Document:
     """A factory as GET returns it; whoever asks for a system-assigned identity gets a principal, once."""
     before: Document = old["properties"] if old else {"createTime": f"{world.clock.now():%Y-%m-%dT%H:%M:%S.%f}0Z"}
-    wanted = part(body, "properties")
-    identity = part(body, "identity") or part(old or {}, "identity")
+    wanted = object_at(body, "properties")
+    identity = object_at(body, "identity") or object_at(old or {}, "identity")
     made: Document = {
         "name": key.rsplit("/", 1)[-1],
         "id": old["id"] if old else key,
@@ -227,13 +229,13 @@ def _new_factory(world: World, key: str, body: Document, old: Document | None = 
         "tags": bodies.check_tags(body.get("tags")),
     }
     if identity:
-        made["identity"] = _identity(world, made, identity, part(old or {}, "identity"))
+        made["identity"] = _identity(world, made, identity, object_at(old or {}, "identity"))
     return made
 
 
 def _seen(factory: Document) -> Document:
     """As the service shows it: its id has the name in lower case, as recorded of `az datafactory create`."""
-    shown = resources.shown(factory)
+    shown = resources.response_body(factory)
     above, _, name = str(shown["id"]).rpartition("/")
     return {**shown, "id": f"{above}/{name.lower()}"}
 
@@ -287,7 +289,7 @@ def _child(call: Call, child_type: str) -> Document:
 def _child_name(call: Call) -> str:
     name = call.params["name"]
     if not _CHILD_NAME.fullmatch(name):
-        raise airflow_runtimes.bad(f"The name '{name}' is invalid.")
+        raise airflow_runtimes.bad_request(f"The name '{name}' is invalid.")
     return name
 
 
@@ -305,7 +307,7 @@ def _conditional(call: Call, found: Document) -> Reply:
     unwanted = call.headers.get("if-none-match", "")
     if unwanted and unwanted.strip('"') == _etag_of(found):
         return Reply(status=304)
-    return Reply(body=resources.shown(found))
+    return Reply(body=resources.response_body(found))
 
 
 def _check_etag(call: Call, found: Document | None) -> None:

@@ -11,7 +11,7 @@ import re
 from copy import deepcopy
 from typing import TYPE_CHECKING, cast
 
-from localazure.app.nested import part
+from localazure.app.json_body import object_at
 from localazure.datafactory.airflow_runtimes import MASK
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _CREDENTIAL = "encryptedCredential"
 
 
-def masked(sent: Document, credential: str) -> Document:
+def mask_secrets(sent: Document, encrypted_credential: str) -> Document:
     """Secure strings starred, keys gone from connection strings; for all of them stands one encrypted credential."""
     shown = deepcopy(sent)
     for name, value in sent.items():
@@ -28,15 +28,15 @@ def masked(sent: Document, credential: str) -> Document:
             shown[name] = {"type": "SecureString", "value": MASK}
         elif name == "connectionString" and isinstance(value, str):
             shown[name] = re.sub(r"(AccountKey|SharedAccessSignature)=[^;]*;?", "", value)
-    return shown if shown == sent else {**shown, _CREDENTIAL: credential}
+    return shown if shown == sent else {**shown, _CREDENTIAL: encrypted_credential}
 
 
-def meant(sent: Document, found: Document | None) -> Document:
+def restore_secrets(sent: Document, found: Document | None) -> Document:
     """Whoever sends the encrypted credential that was shown means the secrets that it stands for."""
-    shown = part(found or {}, "properties", "typeProperties")
+    shown = object_at(found or {}, "properties", "typeProperties")
     if found is None or not sent.get(_CREDENTIAL) or sent[_CREDENTIAL] != shown.get(_CREDENTIAL):
         return sent
-    known = part(found, "_type_properties")
+    known = object_at(found, "_type_properties")
     return {
         name: known[name] if name in known and value == shown.get(name) else value
         for name, value in sent.items()
@@ -44,9 +44,9 @@ def meant(sent: Document, found: Document | None) -> Document:
     }
 
 
-def credential(factory: str, found: Document | None, new_id: str) -> str:
+def encrypted_credential(factory: str, found: Document | None, new_id: str) -> str:
     """The one that is there, or a new one in the service's form: it holds no secret, only its id."""
-    known = part(found or {}, "properties", "typeProperties").get(_CREDENTIAL)
+    known = object_at(found or {}, "properties", "typeProperties").get(_CREDENTIAL)
     if known:
         return str(known)
     about = {

@@ -25,18 +25,18 @@ LOGIN = "login.microsoftonline.com"
 AUDIENCE = "https://vault.azure.net/.default"
 
 
-def sign_ins(world: World, ask: Callable[[Request], Reply | None]) -> list[dict[str, Any]]:
+def list_sign_ins(world: World, ask: Callable[[Request], Reply | None]) -> list[dict[str, Any]]:
     """For each Airflow runtime: whether its workers get a token now, and the Entra key id of what they sign in with.
 
     The variables are those that EnvironmentCredential reads:
     https://learn.microsoft.com/python/api/azure-identity/azure.identity.environmentcredential
     """
-    every = resources.of_type(world, airflow_runtimes.TYPE)
+    every = resources.list_of_type(world, airflow_runtimes.TYPE)
     return [_sign_in(world, ask, runtime) for runtime in every if runtime["properties"]["type"] == "Airflow"]
 
 
 def _sign_in(world: World, ask: Callable[[Request], Reply | None], runtime: Document) -> dict[str, Any]:
-    variables = airflow_runtimes.in_use(world, runtime)["airflowEnvironmentVariables"]
+    variables = airflow_runtimes.active_airflow_properties(world, runtime)["airflowEnvironmentVariables"]
     client_id, secret = variables.get("AZURE_CLIENT_ID", ""), variables.get("AZURE_CLIENT_SECRET", "")
     form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": secret, "scope": AUDIENCE}
     reply = ask(_request(form))
@@ -51,7 +51,7 @@ def _request(form: dict[str, str]) -> Request:
 
 
 def _key_id(world: World, client_id: str, secret: str) -> str | None:
-    application = directory.application_of(world, client_id)
-    digest = directory.digest(secret)
+    application = directory.find_application_by_app_id(world, client_id)
+    digest = directory.secret_hash(secret)
     passwords: list[Document] = application["passwordCredentials"] if application else []
     return next((one["keyId"] for one in passwords if one["_sha256"] == digest), None)

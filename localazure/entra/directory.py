@@ -11,7 +11,7 @@ import secrets
 import string
 from typing import TYPE_CHECKING, Any, cast
 
-from localazure.app.tenant import SECRET_MARK
+from localazure.app.tenant import SECRET_MARKER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,22 +28,22 @@ APP_ONLY = "0997a1d0-0d1d-4acb-b408-d5ca73121e90"
 _LETTERS = string.ascii_letters + string.digits
 
 
-def principal(world: World, object_id: str) -> Document | None:
+def find_principal(world: World, object_id: str) -> Document | None:
     """The service principal (of an application or a managed identity) with this object id."""
     return world.store.get(PRINCIPALS, object_id.lower())
 
 
-def principal_of(world: World, app_id: str) -> Document | None:
+def find_principal_by_app_id(world: World, app_id: str) -> Document | None:
     """The service principal of an application or managed identity, by its client id."""
     return next((d for _, d in world.store.rows(PRINCIPALS) if d["appId"] == app_id.lower()), None)
 
 
-def application(world: World, object_id: str) -> Document | None:
+def find_application(world: World, object_id: str) -> Document | None:
     """The application with this object id."""
     return world.store.get(APPLICATIONS, object_id.lower())
 
 
-def application_of(world: World, app_id: str) -> Document | None:
+def find_application_by_app_id(world: World, app_id: str) -> Document | None:
     """The application with this client id."""
     return next((d for _, d in world.store.rows(APPLICATIONS) if d["appId"] == app_id.lower()), None)
 
@@ -87,7 +87,7 @@ def new_application(world: World, name: str) -> Document:
         "uniqueName": None,
         "applicationTemplateId": None,
         "disabledByMicrosoftStatus": None,
-        "createdDateTime": instant(world.clock.now()),
+        "createdDateTime": format_date(world.clock.now()),
         "displayName": name,
         "description": None,
         "groupMembershipClaims": None,
@@ -134,7 +134,7 @@ def new_principal(world: World, app_id: str, name: str) -> Document:
         "appOwnerOrganizationId": None,
         "appRoleAssignmentRequired": False,
         "applicationTemplateId": None,
-        "createdDateTime": instant(world.clock.now()),
+        "createdDateTime": format_date(world.clock.now()),
         "description": None,
         "disabledByMicrosoftStatus": None,
         "displayName": name,
@@ -164,44 +164,46 @@ def new_principal(world: World, app_id: str, name: str) -> Document:
     }  # fmt: skip
 
 
-def password(text: str, key_id: str, name: str | None, start: datetime, end: datetime) -> Document:
+def new_password(text: str, key_id: str, name: str | None, start: datetime, end: datetime) -> Document:
     """A password credential; of its text only the hash and the hint are kept."""
     return {
         "customKeyIdentifier": None,
         "displayName": name,
-        "endDateTime": instant(end),
+        "endDateTime": format_date(end),
         "hint": text[:3],
         "keyId": key_id,
         "secretText": None,
-        "startDateTime": instant(start),
-        "_sha256": digest(text),
+        "startDateTime": format_date(start),
+        "_sha256": secret_hash(text),
     }
 
 
 def new_secret() -> str:
     """A secret in the form of Entra's own, which scanners look for: three characters, "8Q~", 34 more."""
     start = "".join(secrets.choice(_LETTERS) for _ in range(3))  # no dash in front: it goes on command lines
-    return f"{start}8Q~{SECRET_MARK}" + "".join(secrets.choice(f"{_LETTERS}-_.~") for _ in range(34 - len(SECRET_MARK)))
+    return f"{start}8Q~{SECRET_MARKER}" + "".join(
+        secrets.choice(f"{_LETTERS}-_.~") for _ in range(34 - len(SECRET_MARKER))
+    )
 
 
-def digest(text: str) -> str:
+def secret_hash(text: str) -> str:
     """What is kept of a secret."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def instant(moment: datetime) -> str:
+def format_date(moment: datetime) -> str:
     """A date as Graph writes it."""
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def shown(value: Any) -> Any:
+def without_hidden(value: Any) -> Any:
     """A document as an answer shows it, at every depth without what begins with `_`."""
     if isinstance(value, dict):
         members = cast("Document", value)
-        return {key: shown(inner) for key, inner in members.items() if not key.startswith("_")}
-    return [shown(inner) for inner in cast("list[Any]", value)] if isinstance(value, list) else value
+        return {key: without_hidden(inner) for key, inner in members.items() if not key.startswith("_")}
+    return [without_hidden(inner) for inner in cast("list[Any]", value)] if isinstance(value, list) else value
 
 
-def applications(world: World) -> Iterator[Document]:
+def list_applications(world: World) -> Iterator[Document]:
     """Every application, oldest id first."""
     return (document for _, document in world.store.rows(APPLICATIONS))

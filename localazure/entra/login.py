@@ -186,8 +186,8 @@ def _signed_in(call: Call, form: dict[str, str]) -> tuple[Document, Document]:
     client_id = (form.get("client_id") or _missing("client_id")).lower()
     now = call.world.clock.timestamp()
     with call.world.store.as_of(now - call.world.faults.secret_lag_seconds):
-        app = directory.application_of(call.world, client_id) or _unknown_app(client_id)
-        principal = directory.principal_of(call.world, client_id)
+        app = directory.find_application_by_app_id(call.world, client_id) or _unknown_app(client_id)
+        principal = directory.find_principal_by_app_id(call.world, client_id)
     _check_secret(app, form, now)
     if principal is None:
         text = f"The client application {client_id} is missing service principal in the tenant {TENANT_ID}."
@@ -206,7 +206,7 @@ def _check_secret(app: Document, form: dict[str, str], now: float) -> None:
     if not form.get("client_secret"):
         text = "'client_assertion', 'client_secret' or 'request' is required for the 'client_credentials' grant type."
         raise _error("invalid_client", 7000216, text, status=401)
-    digest = directory.digest(form["client_secret"])
+    digest = directory.secret_hash(form["client_secret"])
     matching = [p for p in app["passwordCredentials"] if hmac.compare_digest(p["_sha256"], digest)]
     if any(_at(p["startDateTime"]) <= now < _at(p["endDateTime"]) for p in matching):
         return
@@ -274,17 +274,17 @@ def _issue(call: Call, principal: Document, app: Document, resource: str) -> tup
         "uti": call.request_id,
         "ver": "1.0",
     }
-    if any(tokens.same_audience(resource, graph) for graph in _GRAPH):
+    if any(tokens.audience_matches(resource, graph) for graph in _GRAPH):
         claims |= directory.graph_claims(call.world, principal)
     return call.world.signer.sign(claims), now
 
 
 def _known(call: Call, resource: str) -> bool:
     # Storage takes keys and signatures, too, so it looks at tokens itself.
-    if any(tokens.same_audience(resource, audience) for audience in {*call.world.audiences, *_STORAGE}):
+    if any(tokens.audience_matches(resource, audience) for audience in {*call.world.audiences, *_STORAGE}):
         return True
     wanted = resource.rstrip("/").lower()
-    apps = directory.applications(call.world)
+    apps = directory.list_applications(call.world)
     return any(wanted in {a["appId"], *(u.rstrip("/").lower() for u in a["identifierUris"])} for a in apps)
 
 

@@ -6,33 +6,33 @@ import fnmatch
 from typing import TYPE_CHECKING
 
 from localazure.app.call import Caller
-from localazure.app.signing import Refusal
+from localazure.app.signing import InvalidToken
 from localazure.entra import directory
 
 if TYPE_CHECKING:
     from localazure.app.world import World
 
 
-def verify(world: World, authorization: str, audiences: tuple[str, ...], tenant_id: str) -> Caller:
+def authenticate(world: World, authorization: str, audiences: tuple[str, ...], tenant_id: str) -> Caller:
     """The caller behind an Authorization header; Refusal says why not."""
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
-        raise Refusal("missing")
+        raise InvalidToken("missing")
     claims = world.signer.claims(token.strip())
     if claims.get("tid") != tenant_id:
-        raise Refusal("tenant", str(claims.get("iss", "")))
-    if not any(same_audience(str(claims.get("aud", "")), audience) for audience in audiences):
-        raise Refusal("audience", str(claims.get("aud", "")))
+        raise InvalidToken("tenant", str(claims.get("iss", "")))
+    if not any(audience_matches(str(claims.get("aud", "")), audience) for audience in audiences):
+        raise InvalidToken("audience", str(claims.get("aud", "")))
     if not claims.get("nbf", 0) <= world.clock.timestamp() < claims.get("exp", 0):
-        raise Refusal("expired", str(claims.get("exp", "")))
-    principal = directory.principal(world, str(claims.get("oid", "")))
+        raise InvalidToken("expired", str(claims.get("exp", "")))
+    principal = directory.find_principal(world, str(claims.get("oid", "")))
     if principal is None or not principal.get("accountEnabled", True):
-        raise Refusal("caller", str(claims.get("oid", "")))
+        raise InvalidToken("caller", str(claims.get("oid", "")))
     return Caller(
         object_id=str(claims["oid"]), app_id=str(claims["appid"]), tenant_id=str(claims["tid"]), claims=claims
     )
 
 
-def same_audience(found: str, expected: str) -> bool:
+def audience_matches(found: str, expected: str) -> bool:
     """Audiences compare without case and trailing slash; `*` in the expected one stands for any text."""
     return fnmatch.fnmatchcase(found.rstrip("/").lower(), expected.rstrip("/").lower())

@@ -13,7 +13,7 @@ from localazure.entra import directory
 
 if TYPE_CHECKING:
     from localazure.app.call import Call
-    from localazure.app.signing import Refusal
+    from localazure.app.signing import InvalidToken
     from localazure.app.store import Document
 
 HOST = "graph.microsoft.com"
@@ -42,7 +42,7 @@ def render(call: Call, error: AzureError) -> Reply:
     return Reply(status=error.status, body={"error": body}, headers={"request-id": call.request_id})
 
 
-def unauthenticated(_call: Call, refusal: Refusal) -> AzureError:
+def unauthenticated(_call: Call, refusal: InvalidToken) -> AzureError:
     """Graph's 401 for a token that it refuses, by the reason of the refusal."""
     message = {
         "missing": "Access token is empty.",
@@ -116,13 +116,13 @@ def check_may_write(call: Call, document: Document) -> None:
     """403 for a caller who may not change this application or service principal."""
     if _may_write_all(call):
         return
-    if not _may_write_owned(call) or call.who.object_id not in owner_ids(call, document):
+    if not _may_write_owned(call) or call.authenticated_caller.object_id not in owner_ids(call, document):
         raise forbidden()
 
 
 def owner_ids(call: Call, document: Document) -> list[str]:
     """The object ids of an object's owners; a service principal's include those of its application."""
-    app = directory.application_of(call.world, document["appId"]) or {}
+    app = directory.find_application_by_app_id(call.world, document["appId"]) or {}
     return [*document.get("_owners", []), *app.get("_owners", [])]
 
 
@@ -138,9 +138,9 @@ def _may_write_owned(call: Call) -> bool:
 
 def permissions(call: Call) -> frozenset[str]:
     """The Graph permissions in the caller's token."""
-    return frozenset(call.who.claims.get("roles", ()))
+    return frozenset(call.authenticated_caller.claims.get("roles", ()))
 
 
 def _directory_roles(call: Call) -> frozenset[str]:
     """The template ids of the directory roles in the caller's token."""
-    return frozenset(call.who.claims.get("wids", ()))
+    return frozenset(call.authenticated_caller.claims.get("wids", ()))

@@ -94,7 +94,7 @@ def _dispatch(call: Call) -> Reply:
     """The answer of the first Graph service with a route for the call; errors as Graph renders them."""
     try:
         services = (candidate for candidate in import_module(str(__package__)).SERVICES if candidate is not SERVICE)
-        reply = service.handle(services, call)
+        reply = service.reply_of_inner_call(services, call)
         if reply is not None:
             return reply
     except AzureError as error:

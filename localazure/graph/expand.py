@@ -34,14 +34,14 @@ def with_expansions(call: Call, table: str, document: Document) -> Document:
     """The object with the relationships that `$expand` names; 400 for a relationship that it does not have."""
     expansions = odata.requested_expansions(call)
     if not expansions:
-        return directory.shown(document)
+        return directory.without_hidden(document)
     relationships = {
         **dict.fromkeys((*_EMPTY_RELATIONSHIPS, *_EMPTY_BY_TABLE[table]), ()),
         "owners": objects.owners(call.world, document),
         "federatedIdentityCredentials": document.get("_federated", ()),
     }
     names = {name.lower(): name for name in relationships}
-    body = directory.shown(document)
+    body = directory.without_hidden(document)
     for name, members in expansions.items():
         if name not in names:
             detail = f"Could not find a property named '{name}' on type 'microsoft.graph.{_TYPES[table]}'."

@@ -68,12 +68,12 @@ def get(call: Call, table: str) -> Document:
 def with_type(table: str, document: Document) -> Document:
     """An object with its `@odata.type`, for answers that mix types."""
     type_name = "application" if table == directory.APPLICATIONS else "servicePrincipal"
-    return {"@odata.type": f"#microsoft.graph.{type_name}", **directory.shown(document)}
+    return {"@odata.type": f"#microsoft.graph.{type_name}", **directory.without_hidden(document)}
 
 
 def owners(world: World, document: Document) -> list[Document]:
     """The service principals that own an object, each with its type. Deleted owners are left out."""
-    principals = (directory.principal(world, owner) for owner in document["_owners"])
+    principals = (directory.find_principal(world, owner) for owner in document["_owners"])
     return [with_type(directory.PRINCIPALS, owner) for owner in principals if owner is not None]
 
 
@@ -87,7 +87,7 @@ def create_application(call: Call, body: dict[str, Any], unique_name: str | None
     unique_name = unique_name or body.get("uniqueName")
     if unique_name and any(other.get("uniqueName") == unique_name for other in _all_applications(call.world)):
         raise duplicate_value("uniqueName")
-    application |= {"uniqueName": unique_name, "_owners": [call.who.object_id]}
+    application |= {"uniqueName": unique_name, "_owners": [call.authenticated_caller.object_id]}
     _apply_changes(call, application, {key: value for key, value in body.items() if key != "uniqueName"})
     return call.world.store.put(directory.APPLICATIONS, application["id"], application)
 
@@ -96,11 +96,11 @@ def create_principal(call: Call, body: dict[str, Any]) -> Document:
     """Create a service principal of an application of the tenant; 409 if it has one already."""
     check_may_create(call)
     app_id = str(body.get("appId") or "").lower()
-    application = directory.application_of(call.world, app_id)
+    application = directory.find_application_by_app_id(call.world, app_id)
     if application is None:
         raise no_backing_application(app_id)
     check_may_write(call, application)
-    if directory.principal_of(call.world, app_id) is not None:
+    if directory.find_principal_by_app_id(call.world, app_id) is not None:
         raise AzureError(
             status=409,
             code="Request_MultipleObjectsWithSameKeyValue",
@@ -108,7 +108,7 @@ def create_principal(call: Call, body: dict[str, Any]) -> Document:
             f"{app_id} is already in use.",
         )
     principal = directory.new_principal(call.world, app_id, application["displayName"])
-    principal |= {"signInAudience": application["signInAudience"], "_owners": [call.who.object_id]}
+    principal |= {"signInAudience": application["signInAudience"], "_owners": [call.authenticated_caller.object_id]}
     principal["servicePrincipalNames"] = [*application["identifierUris"], app_id]
     fixed = {"appId", "displayName"}
     if str(body.get("servicePrincipalType")).lower() == "application":  # what it is anyway; Ansible spells it so
@@ -122,7 +122,7 @@ def update(call: Call, table: str, document: Document, body: dict[str, Any]) -> 
     check_may_write(call, document)
     _apply_changes(call, document, body)
     call.world.store.put(table, document["id"], document)
-    principal = directory.principal_of(call.world, document["appId"])
+    principal = directory.find_principal_by_app_id(call.world, document["appId"])
     if table == directory.APPLICATIONS and principal is not None:
         names = {"displayName": document["displayName"], "appDisplayName": document["displayName"]}
         principal |= names | {"servicePrincipalNames": [*document["identifierUris"], document["appId"]]}
@@ -155,7 +155,9 @@ def _validated(call: Call, document: Document, name: str, value: Any) -> Any:
         raise bad_request(f"Invalid value specified for property '{name}'.")
     if name == "identifierUris":
         others = [
-            application for application in directory.applications(call.world) if application["id"] != document["id"]
+            application
+            for application in directory.list_applications(call.world)
+            if application["id"] != document["id"]
         ]
         if any(set(value) & set(other["identifierUris"]) for other in others):
             raise duplicate_value("identifierUris")
@@ -173,7 +175,7 @@ def delete(call: Call, table: str, document: Document) -> None:
     if document.get("servicePrincipalType") == "ManagedIdentity":
         raise bad_request("The service principal of a managed identity is deleted with the identity.")
     if table == directory.APPLICATIONS:
-        principal = directory.principal_of(call.world, document["appId"])
+        principal = directory.find_principal_by_app_id(call.world, document["appId"])
         if principal is not None:
             _soft_delete(call.world, directory.PRINCIPALS, principal)
     _soft_delete(call.world, table, document)
@@ -182,9 +184,9 @@ def delete(call: Call, table: str, document: Document) -> None:
 def _soft_delete(world: World, table: str, document: Document) -> None:
     """Move an object into the deleted items, a service principal with the owners of its application."""
     world.store.remove(table, document["id"])
-    deleted = document | {"deletedDateTime": directory.instant(world.clock.now()), "_table": table}
+    deleted = document | {"deletedDateTime": directory.format_date(world.clock.now()), "_table": table}
     if table == directory.PRINCIPALS:
-        application = directory.application_of(world, document["appId"]) or {}
+        application = directory.find_application_by_app_id(world, document["appId"]) or {}
         deleted["_owners"] = sorted({*document["_owners"], *application.get("_owners", [])})
     world.store.put(directory.DELETED, document["id"], deleted)
 
@@ -211,9 +213,9 @@ def restore(call: Call, document: Document) -> Document:
     check_may_write(call, document)
     table, world = document["_table"], call.world
     if table == directory.PRINCIPALS:
-        if directory.application_of(world, document["appId"]) is None:
+        if directory.find_application_by_app_id(world, document["appId"]) is None:
             raise no_backing_application(document["appId"])
-        if directory.principal_of(world, document["appId"]) is not None:
+        if directory.find_principal_by_app_id(world, document["appId"]) is not None:
             raise duplicate_value("appId")
     world.store.remove(directory.DELETED, document["id"])
     restored: Document = {key: value for key, value in document.items() if key != "_table"}
@@ -222,5 +224,5 @@ def restore(call: Call, document: Document) -> Document:
 
 
 def _all_applications(world: World) -> Iterator[Document]:
-    yield from directory.applications(world)
+    yield from directory.list_applications(world)
     yield from list_deleted(world, directory.APPLICATIONS)

@@ -67,7 +67,9 @@ def list_objects(call: Call, table: str) -> Reply:
 def count_objects(call: Call, table: str) -> Reply:
     """Count applications or service principals; Graph requires the header ConsistencyLevel for it."""
     check_may_read(call)
-    return odata.count_response(call, [directory.shown(document) for _, document in call.world.store.rows(table)])
+    return odata.count_response(
+        call, [directory.without_hidden(document) for _, document in call.world.store.rows(table)]
+    )
 
 
 @route_sets(SERVICE, "POST")
@@ -167,7 +169,7 @@ def list_app_role_assignments(call: Call, table: str) -> Reply:
     """List the Graph permissions of a service principal as app role assignments."""
     check_may_read(call)
     principal = objects.get(call, table)
-    resource = directory.principal_of(call.world, access.APP_ID) or {}
+    resource = directory.find_principal_by_app_id(call.world, access.APP_ID) or {}
     value = [
         {"id": f"{principal['id']}-{key}", "appRoleId": key, "principalId": principal["id"],
          "resourceId": resource.get("id"), "principalDisplayName": principal["displayName"],
@@ -197,7 +199,7 @@ def _deleted_of_type(call: Call) -> list[Document]:
     """The soft-deleted objects of the type in the path."""
     table = objects.TABLES_BY_TYPE.get(call.params["kind"].lower())
     documents = objects.list_deleted(call.world, table) if table else ()
-    return [directory.shown(document) for document in documents]
+    return [directory.without_hidden(document) for document in documents]
 
 
 @route(SERVICE, "GET", "/directory/deletedItems/{id}")

@@ -51,7 +51,7 @@ def add_owner(call: Call, table: str) -> Reply:
     document = objects.get(call, table)
     check_may_write(call, document)
     owner = str(call.json().get("@odata.id", "")).rsplit("/", 1)[-1].lower()
-    if directory.principal(call.world, owner) is None:
+    if directory.find_principal(call.world, owner) is None:
         raise not_found(owner)
     if owner in document["_owners"]:
         raise bad_request(

@@ -62,10 +62,10 @@ def add_password(call: Call, table: str, document: Document) -> dict[str, Any]:
     if name is not None and (not isinstance(name, str) or len(name) > MAX_NAME_LENGTH):
         raise bad_request("Invalid value specified for property 'displayName' of resource 'PasswordCredential'.")
     text = directory.new_secret()
-    credential = directory.password(text, call.world.clock.new_id(), name, start, end)
+    credential = directory.new_password(text, call.world.clock.new_id(), name, start, end)
     document["passwordCredentials"].append(credential)
     call.world.store.put(table, document["id"], document)
-    return directory.shown(credential) | {"secretText": text}
+    return directory.without_hidden(credential) | {"secretText": text}
 
 
 def remove_password(call: Call, table: str, document: Document) -> None:

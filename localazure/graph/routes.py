@@ -29,8 +29,8 @@ def graph_service(name: str, path: str, **more: Any) -> Service:
         audiences=(f"https://{access.HOST}", access.APP_ID),
         render=access.render,
         unauthenticated=access.unauthenticated,
-        unknown=access.unknown_segment,
-        one_slash=True,
+        not_found=access.unknown_segment,
+        merges_slashes=True,
         **more,
     )
 

@@ -72,7 +72,7 @@ def check_name(call: Call) -> Reply:
     parts = name.split("/")
     if len(parts) != kind.count("/") or not all(_NAME.fullmatch(part) for part in parts):
         return _unavailable("Invalid", f"The name '{name}' is invalid.")
-    found = resources.of_type(call.world, kind, SUBSCRIPTION)
+    found = resources.list_of_type(call.world, kind, SUBSCRIPTION)
     if any(str(one["id"]).lower().endswith(_tail(parts)) for one in found):
         return _unavailable("AlreadyExists", f"The name '{name}' is in use.")
     return Reply(body={"nameAvailable": True})

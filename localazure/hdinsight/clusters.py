@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from localazure.app.call import AzureError, Reply
 from localazure.app.resource_manager import bodies, groups, operations, regions, resources
 from localazure.app.resource_manager.services import arm_service
-from localazure.app.tenant import GIVEN_CLUSTER, GIVEN_IDENTITY, REGION, SUBSCRIPTION
+from localazure.app.tenant import REGION, SEEDED_CLUSTER, SEEDED_IDENTITY, SUBSCRIPTION
 from localazure.hdinsight import flink_jobs
 
 if TYPE_CHECKING:
@@ -32,9 +32,9 @@ _ANYBODY = "whoever knows the operation's id, as with every ARM operation"
 
 def _seed(world: World) -> None:
     """The pool and cluster that the tenant comes with; the ids of the identity are filled in when it is shown."""
-    pool = GIVEN_CLUSTER.rsplit("/clusters/", 1)[0]
+    pool = SEEDED_CLUSTER.rsplit("/clusters/", 1)[0]
     resources.put(world, _document(pool, POOL, {"location": REGION, "tags": {}}, _given_pool()))
-    resources.put(world, _document(GIVEN_CLUSTER, CLUSTER, {"location": REGION, "tags": {}}, _given_cluster()))
+    resources.put(world, _document(SEEDED_CLUSTER, CLUSTER, {"location": REGION, "tags": {}}, _given_cluster()))
 
 
 SERVICE = arm_service(
@@ -51,7 +51,7 @@ SERVICE = arm_service(
 @SERVICE.route("GET", _POOL, action=f"{POOL}/read")
 def get_pool(call: Call) -> Reply:
     """The pool."""
-    return Reply(body=resources.shown(_pool(call)))
+    return Reply(body=resources.response_body(_pool(call)))
 
 
 @SERVICE.route("PUT", _POOL, action=f"{POOL}/write")
@@ -71,7 +71,7 @@ def delete_pool(call: Call) -> Reply:
     """Only without clusters."""
     groups.require_group(call)
     pool = resources.find(call.world, groups.resource_id(call, POOL, call.params["pool"]))
-    if pool is not None and any(resources.of_type(call.world, CLUSTER, pool["id"])):
+    if pool is not None and any(resources.list_of_type(call.world, CLUSTER, pool["id"])):
         message = "The cluster pool has clusters; delete them first."
         raise AzureError(status=409, code="ClusterPoolNotEmpty", message=message)
     return _delete(call, pool)
@@ -81,33 +81,33 @@ def delete_pool(call: Call) -> Reply:
 def list_pools(call: Call) -> Reply:
     """The pools of a group."""
     group = groups.require_group(call)
-    return _listing(call, list(resources.of_type(call.world, POOL, group["id"])))
+    return _list_reply(call, list(resources.list_of_type(call.world, POOL, group["id"])))
 
 
 @SERVICE.route("GET", "/subscriptions/{subscription}/providers/Microsoft.HDInsight/clusterpools", action=f"{POOL}/read")
 def list_all_pools(call: Call) -> Reply:
     """The pools of the subscription."""
-    return _listing(call, list(resources.of_type(call.world, POOL, SUBSCRIPTION)))
+    return _list_reply(call, list(resources.list_of_type(call.world, POOL, SUBSCRIPTION)))
 
 
 @SERVICE.route("GET", _CLUSTER, action=f"{CLUSTER}/read")
 def get_cluster(call: Call) -> Reply:
     """The cluster with its identity."""
-    return Reply(body=resources.shown(flink_jobs.with_identity(call.world, _cluster(call))))
+    return Reply(body=resources.response_body(flink_jobs.fill_in_identity(call.world, _cluster(call))))
 
 
 @SERVICE.route("GET", _CLUSTERS, action=f"{CLUSTER}/read")
 def list_clusters(call: Call) -> Reply:
     """The clusters of a pool."""
     pool = _pool(call)
-    return _listing(call, list(resources.of_type(call.world, CLUSTER, pool["id"])))
+    return _list_reply(call, list(resources.list_of_type(call.world, CLUSTER, pool["id"])))
 
 
 @SERVICE.route("PUT", _CLUSTER, action=f"{CLUSTER}/write")
 def create_cluster(call: Call) -> Reply:
     """A new cluster, or a changed one; kept as sent, so it may have its identity in either place or both."""
     _pool(call)
-    wanted = bodies.wanted_properties(call.json())
+    wanted = bodies.requested_properties(call.json())
     missing = [name for name in ("clusterType", "computeProfile", "clusterProfile") if not wanted.get(name)]
     if missing:
         message = f"The request content is invalid: properties.{missing[0]} is required."
@@ -132,18 +132,18 @@ def delete_cluster(call: Call) -> Reply:
 @SERVICE.route("POST", _CLUSTER + "/runJob", action=f"{CLUSTER}/runjob/action")
 def run_job(call: Call) -> Reply:
     """Accept an action on a job; the Location shows the job once it is done, well or not."""
-    cluster = flink_jobs.with_identity(call.world, _cluster(call))
+    cluster = flink_jobs.fill_in_identity(call.world, _cluster(call))
     if str(cluster["properties"].get("clusterType", "")).lower() != "flink":
         raise AzureError(status=400, code="BadRequest", message="Jobs can be run on clusters of type Flink only.")
-    operation = flink_jobs.accept(call.world, cluster, bodies.wanted_properties(call.json()))
+    operation = flink_jobs.begin_action(call.world, cluster, bodies.requested_properties(call.json()))
     return operations.accepted(call, operation, _RESULTS)
 
 
 @SERVICE.route("GET", _CLUSTER + "/jobs", action=f"{CLUSTER}/jobs/read")
 def list_jobs(call: Call) -> Reply:
     """Jobs, by `$filter`."""
-    found = flink_jobs.listed(call.world, _cluster(call), call.query.get("$filter", ""))
-    return Reply(body={"value": [flink_jobs.shown(job) for job in found]})
+    found = flink_jobs.list_jobs(call.world, _cluster(call), call.query.get("$filter", ""))
+    return Reply(body={"value": [flink_jobs.response_body(job) for job in found]})
 
 
 @SERVICE.route(
@@ -154,10 +154,10 @@ def list_jobs(call: Call) -> Reply:
 )
 def get_result(call: Call) -> Reply:
     """202 until an operation is done, then what it was about."""
-    operations.settle(call.world)
+    operations.run_due(call.world)
     flink_jobs.refresh(call.world)
     reply = operations.poll(call, call.params["operation"])
-    return replace(reply, body=flink_jobs.shown(reply.body)) if reply.body else reply
+    return replace(reply, body=flink_jobs.response_body(reply.body)) if reply.body else reply
 
 
 @SERVICE.route(
@@ -184,18 +184,18 @@ def _put(call: Call, resource_type: str, *names: str) -> Reply:
     body, world = call.json(), call.world
     key = groups.resource_id(call, resource_type, *names)
     found = resources.find(world, key)
-    location = regions.location_of(body)
+    location = regions.required_location(body)
     if found is not None:
-        regions.check_location_kept(found, location)
+        regions.check_location_unchanged(found, location)
     head = {"location": location, "tags": bodies.check_tags(body.get("tags"))}
     kept = found["properties"] if found else _fresh(world)
-    properties = {**kept, **bodies.wanted_properties(body), "provisioningState": "Accepted"}
+    properties = {**kept, **bodies.requested_properties(body), "provisioningState": "Accepted"}
     wanted = _document(found["id"] if found else key, resource_type, head, properties)
-    flink_jobs.check(wanted)
+    flink_jobs.check_profile(wanted)
     made = resources.put(world, wanted)
     operation = operations.begin(world, "succeed", made["id"], shows=made["id"])
     path = _RESULTS.replace("operationresults", "operationstatuses")
-    shown = resources.shown(flink_jobs.with_identity(world, made))
+    shown = resources.response_body(flink_jobs.fill_in_identity(world, made))
     return operations.accepted_async(call, operation, path, status=200 if found else 201, body=shown)
 
 
@@ -207,9 +207,11 @@ def _patch(call: Call, found: Document) -> Reply:
     body = call.json()
     if "tags" in body:
         found["tags"] = bodies.check_tags(body["tags"])
-    found["properties"] = _merged(found["properties"], bodies.wanted_properties(body))
-    flink_jobs.check(found)
-    return Reply(body=resources.shown(flink_jobs.with_identity(call.world, resources.put(call.world, found))))
+    found["properties"] = _merged(found["properties"], bodies.requested_properties(body))
+    flink_jobs.check_profile(found)
+    return Reply(
+        body=resources.response_body(flink_jobs.fill_in_identity(call.world, resources.put(call.world, found)))
+    )
 
 
 def _merged(old: Document, new: Document) -> Document:
@@ -229,9 +231,11 @@ def _delete(call: Call, found: Document | None) -> Reply:
     return operations.accepted(call, operations.begin(call.world, "delete", found["id"]), _RESULTS)
 
 
-def _listing(call: Call, found: list[Document]) -> Reply:
+def _list_reply(call: Call, found: list[Document]) -> Reply:
     return Reply(
-        body={"value": [resources.shown(flink_jobs.with_identity(call.world, document)) for document in found]}
+        body={
+            "value": [resources.response_body(flink_jobs.fill_in_identity(call.world, document)) for document in found]
+        }
     )
 
 
@@ -267,8 +271,8 @@ def _given_cluster() -> Document:
         "clusterProfile": {
             "clusterVersion": "1.2.0",
             "ossVersion": "1.17.0",
-            "identityProfile": {"msiResourceId": GIVEN_IDENTITY},
-            "managedIdentityProfile": {"identityList": [{"type": "cluster", "resourceId": GIVEN_IDENTITY}]},
+            "identityProfile": {"msiResourceId": SEEDED_IDENTITY},
+            "managedIdentityProfile": {"identityList": [{"type": "cluster", "resourceId": SEEDED_IDENTITY}]},
             "authorizationProfile": {"userIds": [], "groupIds": []},
             "connectivityProfile": {"web": {"fqdn": f"flink-cluster.flink-pool.{REGION}.hdinsightaks.net"}, "ssh": []},
             "flinkProfile": {

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from localazure.app import contents
 from localazure.app.call import AzureError
-from localazure.app.nested import items, part
+from localazure.app.json_body import object_at, objects_at
 from localazure.app.resource_manager import operations, resources
 from localazure.runtimes import flink
 from localazure.runtimes.flink import actions, jobs
@@ -42,7 +42,7 @@ _URI = re.compile(r"abfss?://([^@/]+)@([^./]+)\.dfs\.core\.windows\.net(/.*)?", 
 _READONLY = ("jobId", "status", "jobOutput", "actionResult", "lastSavePoint")
 
 
-def accept(world: World, cluster: Document, properties: Document) -> Document:
+def begin_action(world: World, cluster: Document, properties: Document) -> Document:
     """The operation that a valid runJob call starts; 400, 404 or 409 for one that is not."""
     name, action = _checked(properties)
     refresh(world)
@@ -64,7 +64,7 @@ def accept(world: World, cluster: Document, properties: Document) -> Document:
     return operations.begin(world, KIND, key, shows=key)
 
 
-def shown(document: Document) -> Document:
+def response_body(document: Document) -> Document:
     """A job as answers have it: by its run, with neither name nor type of its own."""
     if document["type"] != TYPE:
         return document
@@ -72,10 +72,10 @@ def shown(document: Document) -> Document:
     return {"id": f"{cluster}/jobs/{properties['runId']}", "properties": properties}
 
 
-def listed(world: World, cluster: Document, filtered: str) -> list[Document]:
+def list_jobs(world: World, cluster: Document, filtered: str) -> list[Document]:
     """Jobs of a cluster; the filter is `jobName eq NAME` or `jarName eq NAME`, quoted or not."""
     refresh(world)
-    found = [d for d in resources.under(world, cluster["id"]) if d["type"] == TYPE]
+    found = [d for d in resources.list_below(world, cluster["id"]) if d["type"] == TYPE]
     if not filtered.strip():
         return found
     term = re.fullmatch(r"\s*(jobName|jarName)\s+eq\s+'?([^']*?)'?\s*", filtered, re.IGNORECASE)
@@ -86,21 +86,21 @@ def listed(world: World, cluster: Document, filtered: str) -> list[Document]:
     return [document for document in found if document["properties"].get(field) == term[2]]
 
 
-def check(cluster: Document) -> None:
+def check_profile(cluster: Document) -> None:
     """400 for a profile that is not of the right shape."""
-    profile = part(cluster, "properties", "clusterProfile")
-    part(profile, "identityProfile")
-    part(profile, "flinkProfile", "storage")
-    items(profile, "managedIdentityProfile", "identityList")
-    part(cluster, "properties", "computeProfile")
+    profile = object_at(cluster, "properties", "clusterProfile")
+    object_at(profile, "identityProfile")
+    object_at(profile, "flinkProfile", "storage")
+    objects_at(profile, "managedIdentityProfile", "identityList")
+    object_at(cluster, "properties", "computeProfile")
 
 
-def with_identity(world: World, cluster: Document) -> Document:
+def fill_in_identity(world: World, cluster: Document) -> Document:
     """The client and object ids of an identity, where only its resource id is known."""
-    profile = part(cluster, "properties", "clusterProfile")
-    listed = items(profile, "managedIdentityProfile", "identityList")
-    places = [(part(profile, "identityProfile"), "msiResourceId", "msiClientId", "msiObjectId")]
-    places += [(item, "resourceId", "clientId", "objectId") for item in listed]
+    profile = object_at(cluster, "properties", "clusterProfile")
+    list_jobs = objects_at(profile, "managedIdentityProfile", "identityList")
+    places = [(object_at(profile, "identityProfile"), "msiResourceId", "msiClientId", "msiObjectId")]
+    places += [(item, "resourceId", "clientId", "objectId") for item in list_jobs]
     for place, resource_id, client_id, object_id in places:
         identity = resources.find(world, str(place.get(resource_id, ""))) if place else None
         if place and identity and not place.get(object_id):
@@ -109,10 +109,10 @@ def with_identity(world: World, cluster: Document) -> Document:
     return cluster
 
 
-def identity_of(cluster: Document) -> str:
+def identity_object_id(cluster: Document) -> str:
     """The object id of the cluster's identity, from either place where it may stand."""
-    profile = part(cluster, "properties", "clusterProfile")
-    old, listed = part(profile, "identityProfile"), items(profile, "managedIdentityProfile", "identityList")
+    profile = object_at(cluster, "properties", "clusterProfile")
+    old, listed = object_at(profile, "identityProfile"), objects_at(profile, "managedIdentityProfile", "identityList")
     found = (str(item.get("objectId", "")) for item in listed if item.get("type") in {"cluster", "user"})
     return str(old.get("msiObjectId") or next(found, ""))
 
@@ -125,13 +125,13 @@ def _checked(properties: Document) -> tuple[str, str]:
         raise _bad(f"The action '{action}' is not one of {', '.join(sorted(_LAUNCHING | _OTHERS))}.")
     if not _NAME.fullmatch(name) or len(name) > 63:
         raise _bad(f"The job name '{name}' must be lower-case letters, digits and hyphens.")
-    part(properties, "flinkConfiguration")
+    object_at(properties, "flinkConfiguration")
     missing = [field for field in _REQUIRED if not properties.get(field)] if action == "NEW" else []
     if missing:
         raise _bad(f"The properties {', '.join(missing)} are required for the action NEW.")
-    if action == "NEW" and not part(properties, "flinkConfiguration").get("parallelism"):
+    if action == "NEW" and not object_at(properties, "flinkConfiguration").get("parallelism"):
         raise _bad("The property flinkConfiguration.parallelism is required for the action NEW.")
-    parallelism = str(part(properties, "flinkConfiguration").get("parallelism") or 1)
+    parallelism = str(object_at(properties, "flinkConfiguration").get("parallelism") or 1)
     if not re.fullmatch("[1-9][0-9]{0,4}", parallelism):
         raise _bad(f"The property flinkConfiguration.parallelism '{parallelism}' is no number of 1 or more.")
     return name, action
@@ -141,29 +141,29 @@ def _bad(message: str) -> AzureError:
     return AzureError(status=400, code="BadRequest", message=message)
 
 
-def _run(world: World, operation: Document) -> operations.Later | None:
+def _run(world: World, operation: Document) -> operations.Completion | None:
     """Do the action of an accepted job; a failure is a result, as the service has it."""
     key = str(operation["target"])
     document, cluster = resources.find(world, key), resources.find(world, key.rsplit("/jobs/", 1)[0])
     if document is None or cluster is None:
         return None
-    cluster, asked = with_identity(world, cluster), document["properties"]
+    cluster, asked = fill_in_identity(world, cluster), document["properties"]
     action, status = str(asked["action"]), str(asked.get("status", ""))
     try:
         _check_possible(operation, action, status)
         jar = _fetch(world, cluster, asked) if action in _LAUNCHING else None
     except _Impossible as failed:
-        done = jobs.Done(status=status or jobs.NOT_LAUNCHED, output=str(failed), succeeded=False)
+        done = jobs.ActionResult(status=status or jobs.NOT_LAUNCHED, output=str(failed), succeeded=False)
         return _note(key, done, world)
     job, behind = _job(cluster, asked, jar), world.runtimes.ready(flink.KIND, str(cluster["id"]))
     if behind is None:
-        return _note(key, jobs.recorded(world, action, job), world)
+        return _note(key, jobs.simulate(world, action, job), world)
     return _POOL.submit(_on_flink, behind.behind, key, action, job)
 
 
-def _on_flink(cluster: Cluster, key: str, action: str, job: jobs.Job) -> Callable[[World], None]:
+def _on_flink(cluster: Cluster, key: str, action: str, job: jobs.JobRequest) -> Callable[[World], None]:
     """In a thread: what is to be noted when Flink has done it."""
-    return partial(_note, key, actions.act(cluster, action, job), on=cluster.started)
+    return partial(_note, key, actions.run_action(cluster, action, job), on=cluster.started)
 
 
 def _check_possible(operation: Document, action: str, status: str) -> None:
@@ -181,7 +181,7 @@ def is_active(status: str) -> bool:
     return status not in {"", jobs.STOPPED, jobs.NOT_LAUNCHED, *TERMINAL}
 
 
-def _note(key: str, done: jobs.Done, world: World, *, on: str = "") -> None:
+def _note(key: str, done: jobs.ActionResult, world: World, *, on: str = "") -> None:
     """Write down what came of an action; `on` tells one start of a real Flink from another."""
     document = resources.find(world, key)
     if document is None:
@@ -202,9 +202,9 @@ def _note(key: str, done: jobs.Done, world: World, *, on: str = "") -> None:
 
 def refresh(world: World) -> None:
     """Take over what real Flinks say of their jobs (not while reads are stale)."""
-    if world.store.is_past:
+    if world.store.reads_past:
         return
-    for document in list(resources.of_type(world, TYPE)):
+    for document in list(resources.list_of_type(world, TYPE)):
         properties = document["properties"]
         if document.get("_on") and properties.get("actionResult") != "IN_PROGRESS" and is_active(properties["status"]):
             behind = world.runtimes.ready(flink.KIND, str(document["id"]).rsplit("/jobs/", 1)[0])
@@ -216,10 +216,10 @@ def refresh(world: World) -> None:
                 resources.put(world, document)
 
 
-def _job(cluster: Document, properties: Document, jar: jobs.Jar | None) -> jobs.Job:
-    configuration = part(properties, "flinkConfiguration")
+def _job(cluster: Document, properties: Document, jar: jobs.JarFile | None) -> jobs.JobRequest:
+    configuration = object_at(properties, "flinkConfiguration")
     directory = str(configuration.get("savepoint.directory") or _savepoints(cluster))
-    return jobs.Job(
+    return jobs.JobRequest(
         cluster_id=str(cluster["id"]),
         name=str(properties["jobName"]),
         status=str(properties.get("status", "")),
@@ -235,7 +235,7 @@ def _job(cluster: Document, properties: Document, jar: jobs.Jar | None) -> jobs.
 
 
 def _savepoints(cluster: Document) -> str:
-    storage = part(cluster, "properties", "clusterProfile", "flinkProfile", "storage")
+    storage = object_at(cluster, "properties", "clusterProfile", "flinkProfile", "storage")
     return f"{storage.get('storageUri', '')}/{cluster['properties'].get('deploymentId', '')}/savepoints"
 
 
@@ -254,7 +254,7 @@ def _no_jar(why: str) -> _Impossible:
     return _Impossible(f"Job execution failed. \nFailed to download jar: {why}")
 
 
-def _fetch(world: World, cluster: Document, properties: Document) -> jobs.Jar:
+def _fetch(world: World, cluster: Document, properties: Document) -> jobs.JarFile:
     """The jar, read as the cluster's identity."""
     directory, jar = str(properties.get("jobJarDirectory", "")), str(properties.get("jarName", ""))
     found = _URI.fullmatch(directory)
@@ -264,15 +264,15 @@ def _fetch(world: World, cluster: Document, properties: Document) -> jobs.Jar:
     place = paths.PathAddress(account=account, container=container, path=f"{folder}/{jar}".strip("/"))
     url = f"https://{account}.dfs.core.windows.net/{container}/{place.path}?upn=false&action=getStatus&timeout=90"
     try:
-        readable_container(world, identity_of(cluster), account, container)
+        readable_container(world, identity_object_id(cluster), account, container)
     except AzureError as error:
         said = f'Operation failed: "{error.message}", {error.status}, HEAD, {url}'
         raise _no_jar(f"{said}, {error.code}") from error
     document = paths.find(world, place)
     if document is None or document["directory"]:
         raise _no_jar(f'Operation failed: "The specified path does not exist.", 404, HEAD, {url}, PathNotFound')
-    file = contents.locate(world, str(document["content"]))
-    return jobs.Jar(name=jar, file=file, size=int(document["size"]))
+    file = contents.path_of(world, str(document["content"]))
+    return jobs.JarFile(name=jar, file=file, size=int(document["size"]))
 
 
-operations.kinds[KIND] = _run
+operations.actions[KIND] = _run

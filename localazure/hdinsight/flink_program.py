@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from localazure.app.program import Wanted
+from localazure.app.program import ProgramSpec
 from localazure.app.resource_manager import resources
 from localazure.app.runtime import Runtime
 from localazure.runtimes import flink
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 TYPE = "Microsoft.HDInsight/clusterpools/clusters"
 
 
-def _wanted(world: World) -> Iterator[Wanted]:
-    for cluster in resources.of_type(world, TYPE):
+def _wanted(world: World) -> Iterator[ProgramSpec]:
+    for cluster in resources.list_of_type(world, TYPE):
         if str(cluster["properties"].get("clusterType", "")).lower() == "flink":
             name, resource_id = str(cluster["name"]), str(cluster["id"])
-            yield Wanted(resource_id=resource_id, name=name, version=FLINK_VERSION)
+            yield ProgramSpec(resource_id=resource_id, name=name, version=FLINK_VERSION)
 
 
 RUNTIME = Runtime(kind=flink.KIND, wanted=_wanted, prepare=flink.prepare)

@@ -37,8 +37,8 @@ _ONE = _LIST + "/{name}"
 @SERVICE.route("GET", _LIST, action=f"{TYPE}/read")
 def list_credentials(call: Call) -> Reply:
     """List the federated credentials of an identity."""
-    credentials = resources.of_type(call.world, TYPE, _require_identity(call)["id"])
-    return Reply(body={"value": [resources.shown(credential) for credential in credentials]})
+    credentials = resources.list_of_type(call.world, TYPE, _require_identity(call)["id"])
+    return Reply(body={"value": [resources.response_body(credential) for credential in credentials]})
 
 
 @SERVICE.route("GET", _ONE, action=f"{TYPE}/read")
@@ -49,7 +49,7 @@ def get_credential(call: Call) -> Reply:
     )
     if credential is None:
         raise groups.resource_not_found(call, TYPE, call.params["identity"], call.params["name"])
-    return Reply(body=resources.shown(credential))
+    return Reply(body=resources.response_body(credential))
 
 
 @SERVICE.route("PUT", _ONE, action=f"{TYPE}/write")
@@ -62,11 +62,11 @@ def set_credential(call: Call) -> Reply:
     credential_id = f"{identity['id']}/federatedIdentityCredentials/{name}"
     existing = resources.find(call.world, credential_id)
     others = [
-        credential for credential in resources.of_type(call.world, TYPE, identity["id"]) if credential != existing
+        credential for credential in resources.list_of_type(call.world, TYPE, identity["id"]) if credential != existing
     ]
     _check_unique(properties, others)
     credential = resources.put(call.world, {"id": credential_id, "name": name, "type": TYPE, "properties": properties})
-    return Reply(status=200 if existing else 201, body=resources.shown(credential))
+    return Reply(status=200 if existing else 201, body=resources.response_body(credential))
 
 
 @SERVICE.route("DELETE", _ONE, action=f"{TYPE}/delete")
@@ -83,7 +83,7 @@ def _require_identity(call: Call) -> Document:
 
 def _requested_properties(call: Call) -> Document:
     """Issuer, subject and audiences of the body; 400 if one is missing."""
-    properties = bodies.wanted_properties(call.json())
+    properties = bodies.requested_properties(call.json())
     for name in ("issuer", "subject"):
         if not isinstance(properties.get(name), str) or not properties[name]:
             raise _bad_request(f"The property '{name}' of a federated identity credential is required.")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from localazure.app.call import AzureError, Reply
 from localazure.app.resource_manager import bodies, filters, groups, regions, resources, scopes
 from localazure.app.resource_manager.services import arm_service
-from localazure.app.tenant import GIVEN_IDENTITY, REGION, SUBSCRIPTION, TENANT_ID
+from localazure.app.tenant import REGION, SEEDED_IDENTITY, SUBSCRIPTION, TENANT_ID
 from localazure.entra import directory
 from localazure.rbac import access
 
@@ -37,7 +37,7 @@ _NAME = re.compile(r"[0-9a-z][0-9a-z_-]{2,127}", re.IGNORECASE)
 @SERVICE.route("GET", _ONE, action=f"{TYPE}/read")
 def get_identity(call: Call) -> Reply:
     """One identity; 404 ResourceNotFound."""
-    return Reply(body=resources.shown(groups.require_resource(call, TYPE, call.params["name"])))
+    return Reply(body=resources.response_body(groups.require_resource(call, TYPE, call.params["name"])))
 
 
 @SERVICE.route("PUT", _ONE, action=f"{TYPE}/write")
@@ -46,13 +46,13 @@ def set_identity(call: Call) -> Reply:
     groups.require_group(call)
     name, body = call.params["name"], call.json()
     _check_name(name)
-    location, tags = regions.location_of(body), bodies.check_tags(body.get("tags"))
+    location, tags = regions.required_location(body), bodies.check_tags(body.get("tags"))
     identity_id = groups.resource_id(call, TYPE, name)
     existing = resources.find(call.world, identity_id)
     if existing is None:
-        return Reply(status=201, body=resources.shown(_create(call.world, identity_id, location, tags)))
-    regions.check_location_kept(existing, location)
-    return Reply(body=resources.shown(resources.put(call.world, {**existing, "tags": tags})))
+        return Reply(status=201, body=resources.response_body(_create(call.world, identity_id, location, tags)))
+    regions.check_location_unchanged(existing, location)
+    return Reply(body=resources.response_body(resources.put(call.world, {**existing, "tags": tags})))
 
 
 @SERVICE.route("PATCH", _ONE, action=f"{TYPE}/write")
@@ -61,7 +61,7 @@ def update_identity(call: Call) -> Reply:
     identity, body = groups.require_resource(call, TYPE, call.params["name"]), call.json()
     if body.get("tags") is not None:
         identity["tags"] = bodies.check_tags(body["tags"])
-    return Reply(body=resources.shown(resources.put(call.world, identity)))
+    return Reply(body=resources.response_body(resources.put(call.world, identity)))
 
 
 @SERVICE.route("DELETE", _ONE, action=f"{TYPE}/delete")
@@ -75,8 +75,10 @@ def delete_identity(call: Call) -> Reply:
 @SERVICE.route("GET", _LIST, action=f"{TYPE}/read")
 def list_group_identities(call: Call) -> Reply:
     """List the identities of a group."""
-    identities = list(resources.of_type(call.world, TYPE, groups.require_group(call)["id"]))
-    return Reply(body={"value": [resources.shown(identity) for identity in filters.apply(call, identities)]})
+    identities = list(resources.list_of_type(call.world, TYPE, groups.require_group(call)["id"]))
+    return Reply(
+        body={"value": [resources.response_body(identity) for identity in filters.filter_documents(call, identities)]}
+    )
 
 
 @SERVICE.route(
@@ -87,14 +89,16 @@ def list_group_identities(call: Call) -> Reply:
 )
 def list_identities(call: Call) -> Reply:
     """List the identities of the subscription that the caller may read."""
-    scopes.scope(call)
-    identities = resources.of_type(call.world, TYPE, SUBSCRIPTION)
+    scopes.authorization_scope(call)
+    identities = resources.list_of_type(call.world, TYPE, SUBSCRIPTION)
     readable = [
         identity
         for identity in identities
-        if access.allows(call.world, call.who.object_id, f"{TYPE}/read", identity["id"])
+        if access.is_principal_allowed(call.world, call.authenticated_caller.object_id, f"{TYPE}/read", identity["id"])
     ]
-    return Reply(body={"value": [resources.shown(identity) for identity in filters.apply(call, readable)]})
+    return Reply(
+        body={"value": [resources.response_body(identity) for identity in filters.filter_documents(call, readable)]}
+    )
 
 
 @SERVICE.route(
@@ -107,7 +111,7 @@ def get_system_assigned(call: Call) -> Reply:
     owner: Document = resources.find(call.world, call.params["scope"]) or {}
     identity: Document = owner.get("identity") or {}
     principal_id = str(identity.get("principalId", ""))
-    principal = directory.principal(call.world, principal_id) if principal_id else None
+    principal = directory.find_principal(call.world, principal_id) if principal_id else None
     if principal is None:
         message = f"The resource '{call.params['scope']}' has no system assigned identity."
         raise AzureError(status=404, code="ResourceNotFound", message=message)
@@ -126,8 +130,8 @@ def get_system_assigned(call: Call) -> Reply:
 def seed(world: World) -> None:
     """Store the identity of the predefined cluster, in the predefined group."""
     groups.seed_group(world)
-    if resources.find(world, GIVEN_IDENTITY) is None:
-        _create(world, GIVEN_IDENTITY, REGION, {})
+    if resources.find(world, SEEDED_IDENTITY) is None:
+        _create(world, SEEDED_IDENTITY, REGION, {})
 
 
 SERVICE.seed = seed

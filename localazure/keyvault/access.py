@@ -15,7 +15,7 @@ from localazure.rbac import access
 
 if TYPE_CHECKING:
     from localazure.app.call import Call
-    from localazure.app.signing import Refusal
+    from localazure.app.signing import InvalidToken
     from localazure.app.store import Document
 
 AUDIENCE = "https://vault.azure.net"
@@ -27,13 +27,13 @@ def render(_: Call, error: AzureError) -> Reply:
     return Reply(status=error.status, body=body, headers=error.headers)
 
 
-def unauthenticated(_: Call, refusal: Refusal) -> AzureError:
+def unauthenticated(_: Call, refusal: InvalidToken) -> AzureError:
     """401 with the challenge from which a client reads tenant and audience."""
     message = {
         "missing": "AKV10000: Request is missing a Bearer or PoP token.",
         "malformed": "AKV10001: The token in the request could not be parsed.",
         "expired": "[TokenExpired] Error validating token: the token is expired.",
-        "audience": f"AKV10022: Invalid audience. Expected {AUDIENCE}, found: {refusal.found}.",
+        "audience": f"AKV10022: Invalid audience. Expected {AUDIENCE}, found: {refusal.actual}.",
         "tenant": f"AKV10032: Invalid issuer. Expected one of https://sts.windows.net/{TENANT_ID}/.",
     }.get(refusal.reason, "[BearerReadAccessTokenFailed] Error validating token.")
     challenge = f'Bearer authorization="https://login.microsoftonline.com/{TENANT_ID}", resource="{AUDIENCE}"'
@@ -70,11 +70,11 @@ def _require_vault(call: Call) -> Document:
 
 def _check_firewall(call: Call, vault: Document) -> None:
     """403 before rights are checked: https://learn.microsoft.com/azure/key-vault/general/rest-error-codes."""
-    if firewall.admits(vault["properties"]):
+    if firewall.allows_client(vault["properties"]):
         return
     not_trusted = "Client address is not authorized and caller is not a trusted service."
-    code, reason = "ForbiddenByFirewall", f"{not_trusted}\r\nClient address: {firewall.CLIENT}"
-    if firewall.is_closed(vault["properties"]):
+    code, reason = "ForbiddenByFirewall", f"{not_trusted}\r\nClient address: {firewall.CLIENT_ADDRESS}"
+    if firewall.is_private_only(vault["properties"]):
         reason = "Public network access is disabled and request is not from a trusted service nor via an approved"
         code, reason = "ForbiddenByConnection", f"{reason} private link."
     message = f"{reason}\r\nCaller: {_caller(call)}\r\nVault: {_name_and_location(vault)}"
@@ -84,7 +84,7 @@ def _check_firewall(call: Call, vault: Document) -> None:
 def _check_rbac(call: Call, vault: Document, action: str, name: str, kind: str) -> None:
     """403 ForbiddenByRbac unless a role allows the data action on the vault or the object."""
     scope = f"{vault['id']}/{kind}/{name}" if name else str(vault["id"])
-    if access.allows(call.world, call.who.object_id, action, scope, data=True):
+    if access.is_principal_allowed(call.world, call.authenticated_caller.object_id, action, scope, data=True):
         return
     message = (
         "Caller is not authorized to perform action on resource.\r\nIf role assignments, deny assignments or role "
@@ -102,7 +102,10 @@ def _check_policy(call: Call, vault: Document, permission: str, kind: str) -> No
         permissions: Document = policy.get("permissions") or {}
         names: list[object] = permissions.get(kind) or []
         granted = {str(name).lower() for name in names}
-        if str(policy.get("objectId", "")).lower() == call.who.object_id and granted & {permission, "all"}:
+        if str(policy.get("objectId", "")).lower() == call.authenticated_caller.object_id and granted & {
+            permission,
+            "all",
+        }:
             return
     message = (
         f"The user, group or application '{_caller(call)}' does not have {kind} {permission} permission on key vault "
@@ -114,7 +117,7 @@ def _check_policy(call: Call, vault: Document, permission: str, kind: str) -> No
 
 def _caller(call: Call) -> str:
     """The caller as Key Vault's messages name it."""
-    return f"appid={call.who.app_id};oid={call.who.object_id};iss=https://sts.windows.net/{call.who.tenant_id}/"
+    return f"appid={call.authenticated_caller.app_id};oid={call.authenticated_caller.object_id};iss=https://sts.windows.net/{call.authenticated_caller.tenant_id}/"
 
 
 def _name_and_location(vault: Document) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from localazure.app.call import Reply
+from localazure.app.json_body import object_at
 from localazure.app.resource_manager import bodies, groups
 from localazure.app.resource_manager.services import arm_service
 from localazure.keyvault import vault_secrets, vaults
@@ -46,7 +47,7 @@ def get_secret(call: Call) -> Reply:
 def set_secret(call: Call) -> Reply:
     """Add a version: 201 for a new secret, else 200."""
     vault, body = _require_vault(call), call.json()
-    properties = bodies.wanted_properties(body)
+    properties = bodies.requested_properties(body)
     if not isinstance(properties.get("value"), str):
         raise vault_secrets.bad_parameter("Property value is required and must be a text.")
     existing = vault_secrets.find(call.world, vault["name"], call.params["name"])
@@ -69,7 +70,7 @@ def update_secret(call: Call) -> Reply:
     """Change attributes, content type and tags of the latest version."""
     vault, body = _require_vault(call), call.json()
     secret = vault_secrets.get(call.world, vault["name"], call.params["name"])
-    latest, properties = secret["versions"][-1], bodies.wanted_properties(body)
+    latest, properties = secret["versions"][-1], bodies.requested_properties(body)
     latest |= {**_requested_attributes(properties, latest), "updated": int(call.world.clock.timestamp())}
     if properties.get("contentType") is not None:
         latest["contentType"] = properties["contentType"]
@@ -85,7 +86,7 @@ def _require_vault(call: Call) -> Document:
 
 def _requested_attributes(properties: Document, current: Document) -> Document:
     """The attributes of the body, with the current ones where it has none; 400 for a date that is no integer."""
-    requested = bodies.object_in(properties, "attributes")
+    requested = object_at(properties, "attributes")
     attributes = {name: current[name] if requested.get(name) is None else requested[name] for name in _ATTRIBUTES}
     for name in ("nbf", "exp"):
         if attributes[name] is not None and type(attributes[name]) is not int:

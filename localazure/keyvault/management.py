@@ -9,8 +9,9 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from localazure.app.call import AzureError, Reply
+from localazure.app.json_body import object_at, objects_at
 from localazure.app.resource_manager import bodies, filters, groups, operations, regions, resources, scopes
-from localazure.app.resource_manager.services import arm_service, empty_lists, private_link
+from localazure.app.resource_manager.services import add_empty_lists, arm_service, private_link_resource
 from localazure.app.tenant import SUBSCRIPTION, TENANT_ID
 from localazure.keyvault import vaults
 from localazure.rbac import access
@@ -24,7 +25,7 @@ SERVICE = arm_service(
     ".*/providers/Microsoft.KeyVault(/.*)?",
     ("2016-10-01", "2019-09-01", "2021-10-01", "2022-07-01", "2023-07-01", "2024-11-01", "2026-02-01"),
 )
-empty_lists(SERVICE, vaults.TYPE, "privateEndpointConnections", "keys")
+add_empty_lists(SERVICE, vaults.TYPE, "privateEndpointConnections", "keys")
 
 _PROVIDER = "/subscriptions/{subscription}/providers/Microsoft.KeyVault"
 _LIST = "/subscriptions/{subscription}/resourcegroups/{group}/providers/Microsoft.KeyVault/vaults"
@@ -40,14 +41,14 @@ _RBAC_BY_DEFAULT = "2026-02-01"  # https://learn.microsoft.com/azure/key-vault/g
 @SERVICE.route("GET", _ONE, action=f"{vaults.TYPE}/read")
 def get_vault(call: Call) -> Reply:
     """One vault; 404 ResourceNotFound."""
-    return Reply(body=resources.shown(groups.require_resource(call, vaults.TYPE, call.params["name"])))
+    return Reply(body=resources.response_body(groups.require_resource(call, vaults.TYPE, call.params["name"])))
 
 
 @SERVICE.route("GET", _ONE + "/privateLinkResources", action=f"{vaults.TYPE}/privateLinkResources/read")
 def list_private_links(call: Call) -> Reply:
     """The one private link resource of a vault: the vault itself."""
     vault = groups.require_resource(call, vaults.TYPE, call.params["name"])
-    return Reply(body={"value": [private_link(vault, "vault", "default", "privatelink.vaultcore.azure.net")]})
+    return Reply(body={"value": [private_link_resource(vault, "vault", "default", "privatelink.vaultcore.azure.net")]})
 
 
 @SERVICE.route("PUT", _ONE, action=f"{vaults.TYPE}/write")
@@ -56,32 +57,32 @@ def set_vault(call: Call) -> Reply:
     groups.require_group(call)
     name, body = call.params["name"], call.json()
     _check_name(name)
-    location, properties = regions.location_of(body), bodies.wanted_properties(body)
+    location, properties = regions.required_location(body), bodies.requested_properties(body)
     existing = resources.find(call.world, groups.resource_id(call, vaults.TYPE, name))
     if existing is not None:
-        regions.check_location_kept(existing, location)
-        return Reply(body=resources.shown(_replace_vault(call, existing, body)))
+        regions.check_location_unchanged(existing, location)
+        return Reply(body=resources.response_body(_replace_vault(call, existing, body)))
     if str(properties.get("createMode", "")).lower() == "recover":
-        return Reply(body=resources.shown(_recover_vault(call, name, location)))
+        return Reply(body=resources.response_body(_recover_vault(call, name, location)))
     _check_name_available(call, name)
-    return Reply(body=resources.shown(_create_vault(call, name, location, body)))
+    return Reply(body=resources.response_body(_create_vault(call, name, location, body)))
 
 
 @SERVICE.route("PATCH", _ONE, action=f"{vaults.TYPE}/write")
 def update_vault(call: Call) -> Reply:
     """Change the properties in the body and keep the others. Tags are replaced as a whole."""
     vault, body = groups.require_resource(call, vaults.TYPE, call.params["name"]), call.json()
-    requested = {name: value for name, value in bodies.wanted_properties(body).items() if value is not None}
+    requested = {name: value for name, value in bodies.requested_properties(body).items() if value is not None}
     properties = {**vault["properties"], **_allowed_changes(vault["properties"], requested)}
     tags = bodies.check_tags(body["tags"]) if body.get("tags") is not None else vault["tags"]
-    return Reply(body=resources.shown(_store_vault(call, {**vault, "tags": tags, "properties": properties})))
+    return Reply(body=resources.response_body(_store_vault(call, {**vault, "tags": tags, "properties": properties})))
 
 
 @SERVICE.route("PUT", _ONE + "/accessPolicies/{operation}", action=f"{vaults.TYPE}/accessPolicies/write")
 def update_access_policies(call: Call) -> Reply:
     """`add`, `replace` or `remove` access policies, which are identified by their object id."""
     vault, operation = groups.require_resource(call, vaults.TYPE, call.params["name"]), call.params["operation"].lower()
-    requested = bodies.objects_in(bodies.wanted_properties(call.json()), "accessPolicies")
+    requested = objects_at(bodies.requested_properties(call.json()), "accessPolicies")
     if operation not in {"add", "replace", "remove"}:
         raise _bad_request(f"The access policy operation '{operation}' is invalid.")
     object_ids = {policy.get("objectId") for policy in requested}
@@ -107,18 +108,24 @@ def delete_vault(call: Call) -> Reply:
 @SERVICE.route("GET", _LIST, action=f"{vaults.TYPE}/read")
 def list_group_vaults(call: Call) -> Reply:
     """List the vaults of a group."""
-    documents = list(resources.of_type(call.world, vaults.TYPE, groups.require_group(call)["id"]))
-    return Reply(body={"value": [resources.shown(vault) for vault in filters.apply(call, documents)]})
+    documents = list(resources.list_of_type(call.world, vaults.TYPE, groups.require_group(call)["id"]))
+    return Reply(
+        body={"value": [resources.response_body(vault) for vault in filters.filter_documents(call, documents)]}
+    )
 
 
 @SERVICE.route("GET", _PROVIDER + "/vaults", action=None, why="shows what the caller may read")
 def list_vaults(call: Call) -> Reply:
     """List the vaults of the subscription that the caller may read."""
-    scopes.scope(call)
-    documents = resources.of_type(call.world, vaults.TYPE, SUBSCRIPTION)
+    scopes.authorization_scope(call)
+    documents = resources.list_of_type(call.world, vaults.TYPE, SUBSCRIPTION)
     action = f"{vaults.TYPE}/read"
-    readable = [vault for vault in documents if access.allows(call.world, call.who.object_id, action, vault["id"])]
-    return Reply(body={"value": [resources.shown(vault) for vault in filters.apply(call, readable)]})
+    readable = [
+        vault
+        for vault in documents
+        if access.is_principal_allowed(call.world, call.authenticated_caller.object_id, action, vault["id"])
+    ]
+    return Reply(body={"value": [resources.response_body(vault) for vault in filters.filter_documents(call, readable)]})
 
 
 @SERVICE.route("POST", _PROVIDER + "/checkNameAvailability", action="Microsoft.KeyVault/checkNameAvailability/read")
@@ -135,7 +142,7 @@ def check_name(call: Call) -> Reply:
 @SERVICE.route("GET", _PROVIDER + "/deletedVaults", action="Microsoft.KeyVault/deletedVaults/read")
 def list_deleted(call: Call) -> Reply:
     """List the soft-deleted vaults of the subscription."""
-    return Reply(body={"value": [resources.shown(deleted) for deleted in vaults.list_deleted(call.world)]})
+    return Reply(body={"value": [resources.response_body(deleted) for deleted in vaults.list_deleted(call.world)]})
 
 
 @SERVICE.route("GET", _PROVIDER + "/managedHSMs", action="Microsoft.KeyVault/managedHSMs/read")
@@ -156,7 +163,9 @@ def check_managed_hsm_name(_call: Call) -> Reply:
 @SERVICE.route("GET", _DELETED_VAULT, action="Microsoft.KeyVault/locations/deletedVaults/read")
 def get_deleted(call: Call) -> Reply:
     """One soft-deleted vault; 404 DeletedVaultNotFound."""
-    return Reply(body=resources.shown(_require_deleted_vault(call, call.params["name"], call.params["location"])))
+    return Reply(
+        body=resources.response_body(_require_deleted_vault(call, call.params["name"], call.params["location"]))
+    )
 
 
 @SERVICE.route("POST", _DELETED_VAULT + "/purge", action="Microsoft.KeyVault/locations/deletedVaults/purge/action")
@@ -182,7 +191,7 @@ def poll_operation(call: Call) -> Reply:
 
 def _create_vault(call: Call, name: str, location: str, body: Document) -> Document:
     """Store a new vault. Without a requested access mode the api-version decides."""
-    requested = bodies.wanted_properties(body)
+    requested = bodies.requested_properties(body)
     rbac = requested.get("enableRbacAuthorization")
     if rbac is None and call.query.get("api-version", "")[:10] >= _RBAC_BY_DEFAULT:
         rbac = True
@@ -205,7 +214,7 @@ def _create_vault(call: Call, name: str, location: str, body: Document) -> Docum
 
 def _replace_vault(call: Call, existing: Document, body: Document) -> Document:
     """Store a PUT to an existing vault: mutable properties that the body lacks return to their defaults."""
-    requested = bodies.wanted_properties(body)
+    requested = bodies.requested_properties(body)
     _check_required(requested, policies_needed=False)
     fixed = {name: value for name, value in existing["properties"].items() if name not in _MUTABLE}
     changes = _allowed_changes(fixed, {name: value for name, value in requested.items() if value is not None})
@@ -237,7 +246,7 @@ def _recover_vault(call: Call, name: str, location: str) -> Document:
 
 def _require_deleted_vault(call: Call, name: str, location: str) -> Document:
     """The soft-deleted vault with this name in this location; 404 DeletedVaultNotFound."""
-    operations.settle(call.world)
+    operations.run_due(call.world)
     deleted = vaults.find_deleted(call.world, name)
     if deleted is None or deleted["properties"]["location"] != regions.short_location(location):
         message = f"The specified deleted vault '{name}' does not exist."
@@ -278,7 +287,7 @@ def _check_required(requested: Document, *, policies_needed: bool) -> None:
 
 def _valid_sku(requested: Document) -> Document | None:
     """The SKU of the body as Azure returns it; None if it has no valid name."""
-    name = str(bodies.object_in(requested, "sku").get("name", "")).lower()
+    name = str(object_at(requested, "sku").get("name", "")).lower()
     return {"family": "A", "name": name} if name in {"standard", "premium"} else None
 
 
@@ -294,11 +303,11 @@ def _validated_properties(requested: Document) -> Document:
     for name in _BOOLEANS & properties.keys():
         properties[name] = bool(properties[name])
     if "accessPolicies" in properties:
-        properties["accessPolicies"] = bodies.objects_in(requested, "accessPolicies")
+        properties["accessPolicies"] = objects_at(requested, "accessPolicies")
     if "networkAcls" in properties:
-        properties["networkAcls"] = acls = bodies.object_in(requested, "networkAcls")
+        properties["networkAcls"] = acls = object_at(requested, "networkAcls")
         for name in ("ipRules", "virtualNetworkRules"):
-            bodies.objects_in(acls, name)
+            objects_at(acls, name)
     if "sku" in properties:
         properties["sku"] = _valid_sku(requested)
         if properties["sku"] is None:
@@ -328,7 +337,7 @@ def _purge_protection(requested: Document) -> Document:
 
 def _store_vault(call: Call, document: Document) -> Document:
     """Store a vault with who changed it and when, and its network rules as Azure returns them."""
-    moment, client_id = call.world.clock.now(), call.who.app_id
+    moment, client_id = call.world.clock.now(), call.authenticated_caller.app_id
     now = f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"
     created = document.get("systemData", {"createdBy": client_id, "createdByType": "Application", "createdAt": now})
     modified = {"lastModifiedBy": client_id, "lastModifiedByType": "Application", "lastModifiedAt": now}

@@ -39,7 +39,7 @@ def find(world: World, vault: str, name: str) -> Document | None:
     document = world.store.get(SECRETS, key(vault, name))
     if document is None or not document["deleted"] or document["deleted"]["ends"] > world.clock.timestamp():
         return document
-    if not world.store.is_past:
+    if not world.store.reads_past:
         world.store.remove(SECRETS, key(vault, name))
     return None
 

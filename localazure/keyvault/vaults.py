@@ -32,7 +32,7 @@ _DEFAULT_ACLS: dict[str, object] = {
 
 def find(world: World, name: str) -> Document | None:
     """The live vault with this name, or None."""
-    return resources.named(world, TYPE, name)
+    return resources.find_by_name(world, TYPE, name)
 
 
 def find_deleted(world: World, name: str) -> Document | None:
@@ -40,7 +40,7 @@ def find_deleted(world: World, name: str) -> Document | None:
     deleted = world.store.get(DELETED, name.lower())
     if deleted is None or datetime.fromisoformat(deleted["properties"]["scheduledPurgeDate"]) > world.clock.now():
         return deleted
-    if not world.store.is_past:
+    if not world.store.reads_past:
         purge(world, name)
     return None
 
@@ -119,4 +119,4 @@ def format_time(moment: datetime) -> str:
 
 
 resources.on_delete[TYPE.lower()] = soft_delete
-operations.kinds[PURGE_OPERATION] = lambda world, operation: purge(world, operation["target"])
+operations.actions[PURGE_OPERATION] = lambda world, operation: purge(world, operation["target"])

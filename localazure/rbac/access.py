@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from localazure.app.resource_manager import errors
+from localazure.app.service import authorization_failed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,15 +27,17 @@ DEFINITIONS = "role_definitions"
 ASSIGNMENTS = "role_assignments"
 
 
-def allows(world: World, principal_id: str, action: str, scope: str, *, data: bool = False) -> bool:
+def is_principal_allowed(world: World, principal_id: str, action: str, scope: str, *, data: bool = False) -> bool:
     """Whether the principal may do `action` at `scope` (a resource id; deeper data scopes are fine)."""
     with world.store.as_of(world.clock.timestamp() - world.faults.grant_lag_seconds):
-        return any(_grants(permission, action, data=data) for permission in permissions(world, principal_id, scope))
+        return any(
+            _grants(permission, action, data=data) for permission in list_permissions(world, principal_id, scope)
+        )
 
 
-def permissions(world: World, principal_id: str, scope: str) -> Iterator[Document]:
+def list_permissions(world: World, principal_id: str, scope: str) -> Iterator[Document]:
     """The permissions of every assignment that reaches the scope."""
-    for assignment in reaching(world, scope):
+    for assignment in list_assignments_reaching(world, scope):
         if assignment["principalId"] == principal_id and not assignment.get("condition"):
             guid = str(assignment["roleDefinitionId"]).rsplit("/", 1)[-1].lower()
             definition = world.store.get(DEFINITIONS, guid)
@@ -43,7 +45,7 @@ def permissions(world: World, principal_id: str, scope: str) -> Iterator[Documen
             yield from (permission for permission in found if not permission.get("condition"))
 
 
-def reaching(world: World, scope: str) -> Iterator[Document]:
+def list_assignments_reaching(world: World, scope: str) -> Iterator[Document]:
     """Assignments at the scope or above it."""
     wanted = scope.rstrip("/").lower() + "/"
     for _, assignment in world.store.rows(ASSIGNMENTS):
@@ -53,13 +55,13 @@ def reaching(world: World, scope: str) -> Iterator[Document]:
 
 def is_allowed(call: Call, action: str, scope: str) -> bool:
     """Whether the caller's roles allow a control-plane action at a scope."""
-    return allows(call.world, call.who.object_id, action, scope)
+    return is_principal_allowed(call.world, call.authenticated_caller.object_id, action, scope)
 
 
 def require(call: Call, action: str, scope: str) -> None:
     """403 AuthorizationFailed unless the caller's roles allow the action at the scope."""
     if not is_allowed(call, action, scope):
-        raise errors.forbidden(call, action, scope)
+        raise authorization_failed(call, action, scope)
 
 
 def _grants(permission: Document, action: str, *, data: bool) -> bool:

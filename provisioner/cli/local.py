@@ -53,7 +53,7 @@ def local_settings() -> LocalSettings:
 
     with explained():
         status = process.start(state())
-        secret = process.settings(state())["AZURE_CLIENT_SECRET"]
+        secret = process.client_settings(state())["AZURE_CLIENT_SECRET"]
     if isinstance(secret, str):
         raise TypeError("the operator's secret is not a Secret")
     return LocalSettings(
@@ -88,7 +88,7 @@ def _reset(_arguments: Namespace) -> int:
 
 
 def _status(arguments: Namespace) -> int:
-    found, behind = process.status(state()), process.runtimes(state())
+    found, behind = process.status(state()), process.list_runtimes(state())
     if arguments.json:
         show.document({**found, "runtimes": behind})
     elif found["running"]:
@@ -118,7 +118,7 @@ def start_runtimes(*, quiet: bool) -> list[dict[str, Any]]:
     with explained():
         process.start(state())
         with runtimes.progress(_unsaid if quiet else show.text, live=show.on_terminal(quiet=quiet)) as watch:
-            for told in process.runtimes_up(state()):
+            for told in process.start_runtimes(state()):
                 watch(told)
     failed = runtimes.failures(told)
     if failed:
@@ -128,7 +128,7 @@ def start_runtimes(*, quiet: bool) -> list[dict[str, Any]]:
 
 
 def _runtimes_down(_arguments: Namespace) -> int:
-    ran = process.runtimes(state())
+    ran = process.list_runtimes(state())
     if ran:
         process.control(state(), "DELETE", "/runtimes")
     show.text("\n".join(f"{told['kind']} behind {told['name']} ended" for told in ran) or "none was up")
@@ -136,7 +136,7 @@ def _runtimes_down(_arguments: Namespace) -> int:
 
 
 def _runtimes_status(arguments: Namespace) -> int:
-    found = process.runtimes(state())
+    found = process.list_runtimes(state())
     if arguments.json:
         show.document({"runtimes": found})
     else:
@@ -150,7 +150,7 @@ def _unsaid(_line: str) -> None:
 
 def _env(arguments: Namespace) -> int:
     process.start(state())
-    for name, value in process.settings(state()).items():
+    for name, value in process.client_settings(state()).items():
         if isinstance(value, str):
             show.text(f"export {name}='{value}'")
         elif arguments.show_secret:
@@ -165,7 +165,7 @@ def _exec(arguments: Namespace) -> int:
     if not command:
         raise LocalError("no command was given", "Write it after `--`: provisioner local exec -- az group list")
     process.start(state())
-    environment = process.environment(dict(os.environ), state())
+    environment = process.client_environment(dict(os.environ), state())
     sys.stdout.flush()
     try:
         os.execvpe(command[0], command, environment)  # noqa: S606  # the user's own command; signals and exit code are its own

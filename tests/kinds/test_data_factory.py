@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from localazure.app.tenant import GIVEN_FACTORY
+from localazure.app.tenant import SEEDED_FACTORY
 from provisioner.kinds.data_factory import KIND, VERSION, DataFactory
 from provisioner.model import Forces
 from tests.kinds.lives import Example
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
     from tests.emulator import LocalAzure
 
-EXAMPLE = Example(declare=lambda _azure: DataFactory(id=GIVEN_FACTORY))
+EXAMPLE = Example(declare=lambda _azure: DataFactory(id=SEEDED_FACTORY))
 
 
 def test_it_is_found_with_its_identity_and_place(cloud: Cloud) -> None:
-    desired = DataFactory(id=GIVEN_FACTORY)
+    desired = DataFactory(id=SEEDED_FACTORY)
     observed = KIND.read(cloud, desired)
     assert observed is not None
     assert KIND.diff(desired, observed, view_at(cloud.session.clock.now())) == ()
@@ -29,7 +29,7 @@ def test_it_is_found_with_its_identity_and_place(cloud: Cloud) -> None:
 def test_a_factory_without_an_identity_is_refused_with_the_line_that_gives_it_one(
     cloud: Cloud, azure: LocalAzure
 ) -> None:
-    bare = f"{GIVEN_FACTORY}-bare"
+    bare = f"{SEEDED_FACTORY}-bare"
     put(azure, bare, VERSION, {"location": "westeurope", "properties": {}})
     desired = DataFactory(id=bare)
     observed = KIND.read(cloud, desired)
@@ -39,4 +39,4 @@ def test_a_factory_without_an_identity_is_refused_with_the_line_that_gives_it_on
 
 
 def test_one_that_is_not_there_is_absent(cloud: Cloud) -> None:
-    assert KIND.read(cloud, DataFactory(id=f"{GIVEN_FACTORY}-other")) is None
+    assert KIND.read(cloud, DataFactory(id=f"{SEEDED_FACTORY}-other")) is None

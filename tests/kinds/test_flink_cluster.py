@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from localazure.app.tenant import GIVEN_CLUSTER
+from localazure.app.tenant import SEEDED_CLUSTER
 from provisioner.kind import Verdict
 from provisioner.kinds.flink_cluster import KIND, VERSION, FlinkCluster
 from provisioner.model import Forces
@@ -17,11 +17,11 @@ from tests.kinds.worlds import view_at
 if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
 
-EXAMPLE = Example(declare=lambda _azure: FlinkCluster(id=GIVEN_CLUSTER))
+EXAMPLE = Example(declare=lambda _azure: FlinkCluster(id=SEEDED_CLUSTER))
 
 
 def test_it_is_found_with_the_object_id_of_its_identity(cloud: Cloud) -> None:
-    desired = FlinkCluster(id=GIVEN_CLUSTER)
+    desired = FlinkCluster(id=SEEDED_CLUSTER)
     observed = KIND.read(cloud, desired)
     assert observed is not None
     assert KIND.diff(desired, observed, view_at(cloud.session.clock.now())) == ()
@@ -33,10 +33,10 @@ def test_it_is_found_with_the_object_id_of_its_identity(cloud: Cloud) -> None:
 
 
 def test_the_identity_may_stand_in_either_place(cloud: Cloud) -> None:
-    found = cloud.arm.find(GIVEN_CLUSTER, VERSION)
+    found = cloud.arm.find(SEEDED_CLUSTER, VERSION)
     assert found is not None
     profile = found["properties"]["clusterProfile"]
-    desired = FlinkCluster(id=GIVEN_CLUSTER)
+    desired = FlinkCluster(id=SEEDED_CLUSTER)
     both = KIND.read(cloud, desired)
     for name in ("identityProfile", "managedIdentityProfile"):
         assert profile[name]
@@ -52,17 +52,17 @@ def test_the_identity_may_stand_in_either_place(cloud: Cloud) -> None:
 def test_of_several_identities_the_cluster_s_own_counts_then_the_user_s(
     cloud: Cloud, types: list[str], found: str
 ) -> None:
-    shown = cloud.arm.find(GIVEN_CLUSTER, VERSION)
+    shown = cloud.arm.find(SEEDED_CLUSTER, VERSION)
     assert shown is not None
     listed = [{"type": one, "objectId": f"of-{one}", "resourceId": f"/{one}"} for one in types]
     shown["properties"]["clusterProfile"] = {"managedIdentityProfile": {"identityList": listed}}
-    observed = KIND.read(cloud, FlinkCluster(id=GIVEN_CLUSTER))
+    observed = KIND.read(cloud, FlinkCluster(id=SEEDED_CLUSTER))
     assert observed is not None
     assert observed.identity_object_id == found
 
 
 def test_a_cluster_without_an_identity_is_refused(cloud: Cloud) -> None:
-    desired = FlinkCluster(id=GIVEN_CLUSTER)
+    desired = FlinkCluster(id=SEEDED_CLUSTER)
     observed = KIND.read(cloud, desired)
     assert observed is not None
     without = replace(observed, identity_object_id="", identity_resource_id="")
@@ -72,7 +72,7 @@ def test_a_cluster_without_an_identity_is_refused(cloud: Cloud) -> None:
 
 
 def test_one_that_is_not_there_is_absent(cloud: Cloud) -> None:
-    assert KIND.read(cloud, FlinkCluster(id=f"{GIVEN_CLUSTER}-other")) is None
+    assert KIND.read(cloud, FlinkCluster(id=f"{SEEDED_CLUSTER}-other")) is None
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_one_that_is_not_there_is_absent(cloud: Cloud) -> None:
     ],
 )
 def test_one_that_takes_no_jobs_is_told(cloud: Cloud, provisioning: str, status: str, verdict: Verdict) -> None:
-    desired = FlinkCluster(id=GIVEN_CLUSTER)
+    desired = FlinkCluster(id=SEEDED_CLUSTER)
     observed = KIND.read(cloud, desired)
     assert observed is not None
     assert KIND.preflight.ready is not None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from localazure.app.tenant import GIVEN_CLUSTER
+from localazure.app.tenant import SEEDED_CLUSTER
 from provisioner.errors import NotAuthorized
 from provisioner.kinds.vault_secret import KIND, VaultSecret
 from provisioner.model import Address, Proof, Published, ReadBy, Unproven
@@ -24,7 +24,7 @@ __all__ = ["place"]  # a fixture
 
 SECRETS_USER = "4633458b-17de-408a-b874-0445c86b69e6"
 CONTRIBUTOR = "b24988ac-6180-42a0-ab88-20f7382dd24c"
-CLUSTER = (GIVEN_CLUSTER, "2024-05-01-preview")
+CLUSTER = (SEEDED_CLUSTER, "2024-05-01-preview")
 AIRFLOW = Address("airflow_runtime", "airflow")
 
 
@@ -64,7 +64,7 @@ def let_read(azure: LocalAzure, in_use: InUse) -> None:
 
 
 def let_open(azure: LocalAzure, in_use: InUse) -> None:
-    grant(azure, GIVEN_CLUSTER, CONTRIBUTOR, object_id(azure, str(in_use.desired.client_id)))
+    grant(azure, SEEDED_CLUSTER, CONTRIBUTOR, object_id(azure, str(in_use.desired.client_id)))
 
 
 def test_a_credential_is_proven_as_its_reader_and_by_what_it_opens(azure: LocalAzure, in_use: InUse) -> None:
@@ -93,7 +93,7 @@ def test_a_credential_that_does_not_reach_the_cluster_is_named_with_what_to_do(
     proof = in_use.proof()
 
     assert isinstance(proof, Unproven)
-    assert f"{in_use.desired.client_id} signs in with it and may not read {GIVEN_CLUSTER}" in str(proof.error)
+    assert f"{in_use.desired.client_id} signs in with it and may not read {SEEDED_CLUSTER}" in str(proof.error)
 
 
 def test_where_the_readers_secret_is_hidden_or_dead_the_proof_says_that_it_is_missing(
@@ -112,10 +112,12 @@ def test_where_the_readers_secret_is_hidden_or_dead_the_proof_says_that_it_is_mi
 
 def test_a_cluster_that_is_gone_keeps_nobody_from_a_new_credential(azure: LocalAzure, in_use: InUse) -> None:
     let_read(azure, in_use)
-    grant(azure, GIVEN_CLUSTER.rsplit("/clusters/", 1)[0], CONTRIBUTOR, object_id(azure, str(in_use.desired.client_id)))
-    gone = replace(in_use, desired=replace(in_use.desired, opens=(f"{GIVEN_CLUSTER}-gone", CLUSTER[1])))
+    grant(
+        azure, SEEDED_CLUSTER.rsplit("/clusters/", 1)[0], CONTRIBUTOR, object_id(azure, str(in_use.desired.client_id))
+    )
+    gone = replace(in_use, desired=replace(in_use.desired, opens=(f"{SEEDED_CLUSTER}-gone", CLUSTER[1])))
 
-    assert gone.proof() == Unproven(why=f"stored, not proven: {GIVEN_CLUSTER}-gone is not there")
+    assert gone.proof() == Unproven(why=f"stored, not proven: {SEEDED_CLUSTER}-gone is not there")
 
 
 def test_a_credential_that_signs_nobody_in_is_not_usable_yet(azure: LocalAzure, cloud: Cloud, in_use: InUse) -> None:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import HMACAlgorithm, RSAAlgorithm
 
 from localazure.app.signing import Signer
-from localazure.discovery import services
+from localazure.discovery import find_services
 from tests.emulator import GRAPH
 from tests.localazure import lake as lakes
 from tests.resource_manager import VAULT, Manager
@@ -138,7 +138,7 @@ class Connection:
         self._line.close()
 
 
-WITH_TOKEN = [service for service in services() if service.name not in WITHOUT_TOKEN]
+WITH_TOKEN = [service for service in find_services() if service.name not in WITHOUT_TOKEN]
 
 
 @pytest.mark.parametrize("service", WITH_TOKEN, ids=lambda service: service.name)

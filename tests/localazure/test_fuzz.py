@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
-from localazure.discovery import services
+from localazure.discovery import find_services
 from tests.localazure import lake as lakes
 from tests.resource_manager import VAULT, Manager
 
@@ -110,7 +110,7 @@ def _token(azure: LocalAzure, host: str) -> str:
     return azure.token(f"https://{host}") if host.startswith(("graph", "management")) else ""
 
 
-@pytest.mark.parametrize("service", list(services()), ids=lambda service: service.name)
+@pytest.mark.parametrize("service", list(find_services()), ids=lambda service: service.name)
 def test_random_requests_cause_no_internal_error(azure: LocalAzure, service: Service) -> None:
     azure.lift_limits()
     arm, lake = Manager(azure=azure), lakes.create_lake(azure)

@@ -7,9 +7,9 @@ import inspect
 import pytest
 
 from localazure.app.service import Route, Service
-from localazure.discovery import services
+from localazure.discovery import find_services
 
-SERVICES = list(services())
+SERVICES = list(find_services())
 ROUTES = [(service, route) for service in SERVICES for route in service.routes]
 
 

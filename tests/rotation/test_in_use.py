@@ -42,7 +42,7 @@ def real(tmp_path: Path) -> Iterator[Rotations]:
 
 def started(rotations: Rotations) -> None:
     """Its Airflow is up."""
-    *_, told = process.runtimes_up(rotations.azure.state)
+    *_, told = process.start_runtimes(rotations.azure.state)
     assert [one["failure"] for one in told if one["state"] != "ready"] == []
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from localazure.app.tenant import GIVEN_CLUSTER
+from localazure.app.tenant import SEEDED_CLUSTER
 from provisioner.model import Asked, Intent, Result
 from tests.emulator import ARM
 from tests.rotation.world import API_SECRET, failed
@@ -64,7 +64,7 @@ def test_where_the_runtime_hides_its_secret_the_outcome_says_what_is_not_proven(
 
 @pytest.mark.parametrize("name", ["airflow", "flink-api"])
 def test_a_missing_grant_is_named_and_the_new_key_stays_for_the_next_run(rotations: Rotations, name: str) -> None:
-    scope = f"{rotations.azure.subscription}/{VAULT}" if name == "airflow" else GIVEN_CLUSTER
+    scope = f"{rotations.azure.subscription}/{VAULT}" if name == "airflow" else SEEDED_CLUSTER
     take_away(rotations, name, scope)
 
     report = hasty(rotations).rotate(FORCE)

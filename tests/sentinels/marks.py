@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import yaml
 
-from localazure.app.tenant import SECRET_MARK
+from localazure.app.tenant import SECRET_MARKER
 from provisioner.secret import Secret
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ PUBLIC = re.compile(
 )
 # Of secrets that some program makes while tests run; none of them stands in a source.
 ISSUED = {
-    "a secret that the local Azure issued": SECRET_MARK,
+    "a secret that the local Azure issued": SECRET_MARKER,
     "an access token": base64.urlsafe_b64encode(b'{"alg":"RS256","kid":').decode(),
     "a private key": "PRIVATE KEY-----",
 }

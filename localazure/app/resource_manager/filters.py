@@ -21,7 +21,7 @@ _TERM = re.compile(r"\s*([\w/]+)\s+(eq|ne)\s+'((?:[^']|'')*)'\s*", re.IGNORECASE
 _SUBSTRING = re.compile(r"\s*substringof\('((?:[^']|'')*)'\s*,\s*(name)\)\s*", re.IGNORECASE)
 
 
-def terms(text: str) -> list[tuple[str, str, str]]:
+def parse_terms(text: str) -> list[tuple[str, str, str]]:
     """`(field in lower case, eq | ne | has, value)` of an `and` of comparisons; 400 for anything else."""
     found: list[tuple[str, str, str]] = []
     for part in re.split(r"\band\b(?=(?:[^']*'[^']*')*[^']*$)", text) if text.strip() else []:
@@ -31,20 +31,20 @@ def terms(text: str) -> list[tuple[str, str, str]]:
         elif inside:
             found.append((inside[2].lower(), "has", inside[1].replace("''", "'")))
         else:
-            raise invalid(text)
+            raise invalid_filter(text)
     return found
 
 
-def invalid(text: str) -> AzureError:
+def invalid_filter(text: str) -> AzureError:
     """400 InvalidFilterInQueryString."""
     message = f"Invalid $filter '{text}' specified in the query string."
     return AzureError(status=400, code="InvalidFilterInQueryString", message=message)
 
 
-def apply(call: Call, documents: Sequence[Document]) -> Sequence[Document]:
+def filter_documents(call: Call, documents: Sequence[Document]) -> Sequence[Document]:
     """The documents that the call's `$filter` and `$top` leave."""
     text = call.query.get("$filter", "")
-    wanted = {(field, how): value for field, how, value in terms(text)}
+    wanted = {(field, how): value for field, how, value in parse_terms(text)}
     left = [document for document in documents if all(_holds(document, *key, value) for key, value in wanted.items())]
     tag = wanted.pop(("tagname", "eq"), None)
     value = wanted.pop(("tagvalue", "eq"), None)
@@ -73,7 +73,7 @@ def _field(document: Document, field: str) -> str:
         return str(document["id"]).split("/")[4]
     if field in {"name", "location", "kind"}:
         return str(document.get(field, ""))
-    raise invalid(field)
+    raise invalid_filter(field)
 
 
 def _has_tag(document: Document, name: str | None, value: str | None) -> bool:

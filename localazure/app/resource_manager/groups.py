@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from localazure.app.call import AzureError, Call
 from localazure.app.resource_manager import operations, providers, regions, resources, versions
-from localazure.app.tenant import GIVEN_GROUP, REGION, SUBSCRIPTION_ID
+from localazure.app.tenant import REGION, SEEDED_GROUP, SUBSCRIPTION_ID
 
 if TYPE_CHECKING:
     from localazure.app.store import Document
@@ -28,7 +28,7 @@ def require_group(call: Call) -> Document:
 
     The gateway's own 409, too, for a PUT to a provider that is not registered.
     """
-    operations.settle(call.world)
+    operations.run_due(call.world)
     group = resources.find(call.world, group_id(call))
     if group is None:
         raise group_not_found(call.params["group"])
@@ -36,21 +36,21 @@ def require_group(call: Call) -> Document:
         raise group_deleting(group["name"])
     _check_version(call)
     if call.method == "PUT":
-        providers.check(call.world, call.path)
+        providers.require_registration(call.world, call.path)
     return group
 
 
 def _check_version(call: Call) -> None:
     """Of a resource that is there or is to be, or of a list; one that is missing has no location to be asked for."""
     version = call.query.get("api-version", "")
-    kind = versions.unknown(call.path, version)
+    kind = versions.type_without_version(call.path, version)
     if not kind:
         return
     known = resources.find(call.world, call.path)
     is_list = call.path.rstrip("/").lower().endswith(kind.lower())
     location = str((call.json() if call.method == "PUT" else known or {}).get("location") or "")
     if is_list or location:
-        raise versions.refusal(kind, version, regions.short_location(location), regions.REGIONS)
+        raise versions.unsupported_version_error(kind, version, regions.short_location(location), regions.REGIONS)
 
 
 def new_group(name: str, location: str) -> Document:
@@ -66,8 +66,8 @@ def new_group(name: str, location: str) -> Document:
 
 def seed_group(world: World) -> None:
     """The given group, if nobody made it yet."""
-    if resources.find(world, GIVEN_GROUP) is None:
-        resources.put(world, new_group(GIVEN_GROUP.rsplit("/", 1)[-1], REGION))
+    if resources.find(world, SEEDED_GROUP) is None:
+        resources.put(world, new_group(SEEDED_GROUP.rsplit("/", 1)[-1], REGION))
 
 
 def group_not_found(name: str) -> AzureError:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from localazure.app.store import Document
     from localazure.app.world import World
 
-    Later = Future[Callable[[World], None]]
+    Completion = Future[Callable[[World], None]]
 
 TABLE = "operations"
 _SECONDS = 0.1  # real ones take seconds to minutes
@@ -43,8 +43,8 @@ def _delete(world: World, operation: Document) -> None:
 # What an operation does when it is due, by its kind; services add theirs. One that takes its time goes on in a thread
 # and gives a future: of what is to be noted when it is done. `begun` in an operation whose future nobody holds any more
 # says that the process ended meanwhile.
-kinds: dict[str, Callable[[World, Document], Later | None]] = {"succeed": _succeed, "delete": _delete}
-_under_way: dict[str, Later] = {}
+actions: dict[str, Callable[[World, Document], Completion | None]] = {"succeed": _succeed, "delete": _delete}
+_under_way: dict[str, Completion] = {}
 
 
 def begin(world: World, kind: str, target: str, *, shows: str = "") -> Document:
@@ -54,9 +54,9 @@ def begin(world: World, kind: str, target: str, *, shows: str = "") -> Document:
     return world.store.put(TABLE, key, operation)
 
 
-def settle(world: World) -> None:
+def run_due(world: World) -> None:
     """Do what is due (not while reads are stale: what they give must not be written back)."""
-    if world.store.is_past:
+    if world.store.reads_past:
         return
     now = world.clock.timestamp()
     for key, operation in world.store.rows(TABLE):
@@ -68,7 +68,7 @@ def settle(world: World) -> None:
 
 def _go_on(world: World, operation: Document) -> None:
     key = str(operation["id"])
-    later = _under_way.pop(key, None) or kinds[operation["kind"]](world, operation)
+    later = _under_way.pop(key, None) or actions[operation["kind"]](world, operation)
     if later is not None and not later.done():
         _under_way[key] = later
         world.store.put(TABLE, key, {**operation, "begun": True})
@@ -96,7 +96,7 @@ def poll(call: Call, operation_id: str) -> Reply:
         here = f"https://{call.host}{call.path}?api-version={version}"
         return Reply(status=202, headers={"Location": here, **_POLL})
     shown = resources.find(call.world, operation["shows"]) if operation["shows"] else None
-    return Reply(status=200, body=resources.shown(shown) if shown else None)
+    return Reply(status=200, body=resources.response_body(shown) if shown else None)
 
 
 def poll_async(call: Call, operation_id: str) -> Reply:
@@ -108,7 +108,7 @@ def poll_async(call: Call, operation_id: str) -> Reply:
 
 
 def _find(world: World, operation_id: str) -> Document:
-    settle(world)
+    run_due(world)
     operation = world.store.get(TABLE, operation_id.lower())
     if operation is None:
         message = f"The operation '{operation_id}' could not be found."

@@ -17,7 +17,7 @@ _KNOWN: dict[str, dict[str, str]] = json.loads((Path(__file__).parent / "regions
 REGIONS: dict[str, str] = {shown.replace(" ", "").lower(): shown for shown in _KNOWN}
 
 
-def location_of(body: Document) -> str:
+def required_location(body: Document) -> str:
     """The body's location in its short spelling; 400 LocationRequired without one."""
     raw: object = body.get("location")
     if not raw:
@@ -31,12 +31,12 @@ def short_location(location: str) -> str:
     return location.replace(" ", "").lower()
 
 
-def about(location: str) -> dict[str, str]:
+def region_details(location: str) -> dict[str, str]:
     """What is known of a region: `group`, `longitude`, `latitude`, `place`, `paired` (shown name), each if it is."""
     return _KNOWN.get(REGIONS.get(short_location(location), ""), {})
 
 
-def check_location_kept(found: Document, location: str) -> None:
+def check_location_unchanged(found: Document, location: str) -> None:
     """409 InvalidResourceLocation: a resource does not move by a PUT."""
     if short_location(str(found["location"])) != short_location(location):
         group = str(found["id"]).split("/")[4]

@@ -33,20 +33,20 @@ def put(world: World, document: Document) -> Document:
     return world.store.put(TABLE, key, {**document, "_created_time": created, "_changed_time": now})
 
 
-def under(world: World, scope: str) -> Iterator[Document]:
+def list_below(world: World, scope: str) -> Iterator[Document]:
     """Every resource below a scope, the scope itself not."""
     return (document for _, document in world.store.rows(TABLE, scope.rstrip("/").lower() + "/"))
 
 
-def of_type(world: World, resource_type: str, scope: str = "") -> Iterator[Document]:
+def list_of_type(world: World, resource_type: str, scope: str = "") -> Iterator[Document]:
     """Resources of a type such as `Microsoft.KeyVault/vaults`, everywhere or below a scope."""
     wanted = resource_type.lower()
-    return (document for document in under(world, scope) if str(document.get("type", "")).lower() == wanted)
+    return (document for document in list_below(world, scope) if str(document.get("type", "")).lower() == wanted)
 
 
-def named(world: World, resource_type: str, name: str) -> Document | None:
+def find_by_name(world: World, resource_type: str, name: str) -> Document | None:
     """The resource behind a globally unique name (vault, storage account)."""
-    found = (d for d in of_type(world, resource_type) if str(d["name"]).lower() == name.lower())
+    found = (d for d in list_of_type(world, resource_type) if str(d["name"]).lower() == name.lower())
     return next(found, None)
 
 
@@ -55,7 +55,7 @@ def delete(world: World, resource_id: str) -> bool:
     document = find(world, resource_id)
     if document is None:
         return False
-    for below in sorted(under(world, resource_id), key=lambda d: -str(d["id"]).count("/")):
+    for below in sorted(list_below(world, resource_id), key=lambda d: -str(d["id"]).count("/")):
         _delete_one(world, below)
     _delete_one(world, document)
     return True
@@ -68,6 +68,6 @@ def _delete_one(world: World, document: Document) -> None:
     world.store.remove(TABLE, str(document["id"]).lower())
 
 
-def shown(document: Document) -> dict[str, Any]:
+def response_body(document: Document) -> dict[str, Any]:
     """The resource as an answer shows it."""
     return {key: value for key, value in document.items() if not key.startswith("_")}

@@ -9,18 +9,18 @@ from localazure.app.resource_manager import operations
 from localazure.app.tenant import SUBSCRIPTION_ID
 
 
-def scope(call: Call) -> str:
+def authorization_scope(call: Call) -> str:
     """The resource id at which a call is authorized: a list, or a POST action, is checked at its parent.
 
     Raises the gateway's 404 for another subscription, which comes before authorization.
     """
-    operations.settle(call.world)
+    operations.run_due(call.world)
     path = call.path.rstrip("/")
     check_subscription(path)
-    return scope_of(path)
+    return scope_in_path(path)
 
 
-def scope_of(path: str) -> str:
+def scope_in_path(path: str) -> str:
     """The resource id in a path, without a dangling type or action."""
     head, divider, tail = _last_provider(path)
     if not divider:

@@ -23,15 +23,14 @@ def arm_service(name: str, path: str, versions: Sequence[str], **more: Any) -> S
         path=path,
         audiences=errors.AUDIENCES,
         render=errors.render,
-        scope=scopes.scope,
-        forbidden=errors.forbidden,
-        one_slash=True,
+        scope=scopes.authorization_scope,
+        merges_slashes=True,
         versions=tuple(versions),
         **more,
     )
 
 
-def empty_lists(service: Service, parent: str, *children: str) -> None:
+def add_empty_lists(service: Service, parent: str, *children: str) -> None:
     """Answer the lists below resources of type `parent` that are always empty here: clients ask for them in passing."""
     namespace, _, kind = parent.partition("/")
     below = f"/subscriptions/{{subscription}}/resourcegroups/{{group}}/providers/{namespace}/{kind}/{{name}}/"
@@ -45,13 +44,13 @@ def empty_lists(service: Service, parent: str, *children: str) -> None:
         service.route("GET", below + child, action=action)(list_nothing)
 
 
-def empty_list_of_subscription(service: Service, kind: str) -> None:
+def add_empty_subscription_list(service: Service, kind: str) -> None:
     """Answer the list of a type in the subscription that is always empty here."""
     path = f"/subscriptions/{{subscription}}/providers/{kind}"
     service.route("GET", path, action=f"{kind}/read")(lambda _: Reply(body={"value": []}))
 
 
-def private_link(parent: Document, name: str, member: str, zone: str) -> Document:
+def private_link_resource(parent: Document, name: str, member: str, zone: str) -> Document:
     """What of a resource a private endpoint could lead to; there are no private endpoints here.
 
     https://learn.microsoft.com/azure/private-link/private-endpoint-dns

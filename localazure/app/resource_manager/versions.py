@@ -26,7 +26,7 @@ _RECORDED: dict[str, tuple[str, ...]] = {
 _TYPE = re.compile(r"/resourcegroups/[^/]+/providers/([^/]+/[^/]+)(/[^/]+)?/?", re.IGNORECASE)
 
 
-def unknown(path: str, version: str) -> str:
+def type_without_version(path: str, version: str) -> str:
     """The resource type in a path, if it never had this version; else nothing."""
     found = _TYPE.search(path)
     named = {kind.lower(): kind for kind in _RECORDED}
@@ -36,7 +36,7 @@ def unknown(path: str, version: str) -> str:
     return kind
 
 
-def refusal(kind: str, version: str, location: str, regions: Iterable[str]) -> AzureError:
+def unsupported_version_error(kind: str, version: str, location: str, regions: Iterable[str]) -> AzureError:
     """400 NoRegisteredProviderFound for a resource in a location, 404 InvalidResourceType for a list."""
     namespace, _, name = kind.partition("/")
     known = ", ".join(_RECORDED[kind])

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from localazure.app import process
-from localazure.app.program import Program, RuntimeFailure, index_settings
+from localazure.app.program import Program, RuntimeFailure, package_index_variables
 from localazure.app.secret import Secret
 from localazure.runtimes.airflow import home, packages, programs, settings
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from localazure.app.program import Site, Wanted
+    from localazure.app.program import ProgramSpec, Workspace
 
 KIND = "airflow"
 _HOST = "127.0.0.1"
@@ -30,38 +30,38 @@ _ANSWER_SECONDS = 120
 _START_SECONDS = 240.0
 
 
-def prepare(wanted: Wanted, site: Site) -> Program:
+def prepare(wanted: ProgramSpec, site: Workspace) -> Program:
     """Install what is missing, make its home, say how to start it. `given`: airflowProperties and `web_id`."""
     airflow: dict[str, Any] = dict(wanted.given["airflow"])
     installed = _installed(wanted, airflow["airflowRequirements"], site)
-    place = home.at(site.folder, wanted.given["web_id"])
-    modern = packages.numbers(wanted.version) >= (3, 0)
-    home.make(place, installed / "template", users_in_database=not modern)
+    place = home.home_folder(site.folder, wanted.given["web_id"])
+    modern = packages.major_minor(wanted.version) >= (3, 0)
+    home.create_home(place, installed / "template", users_in_database=not modern)
     port = site.port("web")
-    web = Web(folder=place, port=port, modern=modern)
+    web = WebServer(folder=place, port=port, modern=modern)
     url = str(airflow["airflowWebUrl"]).removesuffix("/login/")
-    routing = process.routing(site.folder.parent.parent)
+    routing = process.proxy_settings(site.folder.parent.parent)
     triggerer = airflow["enableTriggerers"] is True
     commands = list(_commands(installed / "bin", place, port, modern=modern, triggerer=triggerer))
     return Program(
         command=(sys.executable, "-I", "-S", str(programs.__file__), json.dumps(commands)),
         ready=web.ready,
         url=f"http://{_HOST}:{port}",
-        environment=settings.environment(airflow, place, port, url=url, routing=routing),
+        environment=settings.airflow_environment(airflow, place, port, url=url, routing=routing),
         seconds=_START_SECONDS,
         behind=web,
         shown={"user": packages.USER, "password in": str(place / "password")},
     )
 
 
-def _installed(wanted: Wanted, requirements: Sequence[str], site: Site) -> Path:
+def _installed(wanted: ProgramSpec, requirements: Sequence[str], site: Workspace) -> Path:
     """Its packages, installed now if need be; RuntimeFailure with the end of what uv said."""
-    folder = packages.place(site.installations, wanted.version, requirements)
-    if not packages.complete(folder):
+    folder = packages.installation_folder(site.installations, wanted.version, requirements)
+    if not packages.is_installed(folder):
         site.say(f"installing Airflow {wanted.version} into {folder}, once")
         words = (sys.executable, str(packages.__file__), "--", str(folder), wanted.version, *requirements)
         try:
-            site.run(words, index_settings())
+            site.run(words, package_index_variables())
         except RuntimeFailure as failure:
             what = f"Airflow {wanted.version} cannot be installed with {', '.join(requirements) or 'no requirements'}"
             remedy = "Correct the runtime's requirements, or see to it that pip reaches an index"
@@ -74,7 +74,16 @@ def _commands(programs: Path, place: Path, port: int, *, modern: bool, triggerer
     airflow, quiet = str(programs / "airflow"), "--skip-serve-logs"
     if modern:
         where = ("--host", _HOST, "--port", str(port))
-        yield "env", settings.of_server(place), airflow, "api-server", *where, "--workers", "1", "--proxy-headers"
+        yield (
+            "env",
+            settings.api_server_variable(place),
+            airflow,
+            "api-server",
+            *where,
+            "--workers",
+            "1",
+            "--proxy-headers",
+        )
         yield airflow, "dag-processor"
     else:
         # As `airflow webserver` starts it, less a process that only watches it and the memory that takes.
@@ -86,7 +95,7 @@ def _commands(programs: Path, place: Path, port: int, *, modern: bool, triggerer
 
 
 @dataclass(kw_only=True)
-class Web:
+class WebServer:
     """The web server of one Airflow. authorization: by which the local Azure speaks to it, once it is ready.
 
     writing: held by the call that changes something: of two, Airflow 3 waits for its database in the event loop that
@@ -114,12 +123,12 @@ class Web:
             return False
         if self.modern and self._ask("GET", "/execution/health") is None:  # it builds what tasks ask when first asked,
             return False  # for 4 s of work in which it answers nothing else
-        self.authorization = self._token() if self.modern else home.basic(self.folder)
+        self.authorization = self._token() if self.modern else home.basic_authorization(self.folder)
         return True
 
     def _token(self) -> Secret:
         """https://airflow.apache.org/docs/apache-airflow/stable/core-concepts/auth-manager/simple/token.html."""
-        given = {"username": packages.USER, "password": home.key(self.folder, "password").reveal()}
+        given = {"username": packages.USER, "password": home.read_secret(self.folder, "password").reveal()}
         answer = self._ask("POST", "/auth/token", given)
         if answer is None:
             remedy = "Remove the folder and start it again"

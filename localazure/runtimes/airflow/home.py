@@ -30,12 +30,12 @@ _KEYS = ("fernet", "web", "jwt")
 _ROUNDS = 1000  # of a hash that every call checks; the password has 192 random bits, so it needs no slow one
 
 
-def at(folder: Path, web_id: str) -> Path:
+def home_folder(folder: Path, web_id: str) -> Path:
     """The home of one runtime in the folder of its program; a runtime that was made anew has another id."""
     return folder / f"{_PREFIX}{web_id}"
 
 
-def make(home: Path, template: Path, *, users_in_database: bool) -> None:
+def create_home(home: Path, template: Path, *, users_in_database: bool) -> None:
     """Make what is missing; forget those of runtimes that stood here before."""
     for other in home.parent.glob(f"{_PREFIX}*"):
         if other != home:
@@ -53,17 +53,17 @@ def make(home: Path, template: Path, *, users_in_database: bool) -> None:
         (home / "airflow.db.new").replace(home / "airflow.db")
 
 
-def key(home: Path, name: str) -> Secret:
+def read_secret(home: Path, name: str) -> Secret:
     """One of the keys, or the password."""
     return Secret((home / name).read_text())
 
 
-def basic(home: Path) -> Secret:
+def basic_authorization(home: Path) -> Secret:
     """The header of HTTP's basic authentication."""
-    return Secret("Basic " + base64.b64encode(f"{USER}:{key(home, 'password').reveal()}".encode()).decode())
+    return Secret("Basic " + base64.b64encode(f"{USER}:{read_secret(home, 'password').reveal()}".encode()).decode())
 
 
-def keep_files(home: Path, wanted: Mapping[str, str], content: Callable[[str], bytes]) -> None:
+def synchronize_files(home: Path, wanted: Mapping[str, str], content: Callable[[str], bytes]) -> None:
     """Bring `dags/` and `plugins/` in step with what was imported: paths and a version of each; content by path."""
     known_file = home / "imported.json"
     written: dict[str, str] = json.loads(known_file.read_text()) if known_file.exists() else {}

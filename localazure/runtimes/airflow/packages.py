@@ -36,41 +36,41 @@ _NEWEST_PYTHONS = {(2, 2): 9, (2, 3): 10, (2, 6): 11, (2, 9): 12, (3, 1): 13, (3
 _OLDEST_PYTHON = 8
 
 
-def numbers(version: str) -> tuple[int, int]:
+def major_minor(version: str) -> tuple[int, int]:
     """Major and minor."""
     major, minor = re.findall(r"\d+", version)[:2]
     return int(major), int(minor)
 
 
-def pythons(version: str) -> tuple[int, int]:
+def supported_pythons(version: str) -> tuple[int, int]:
     """The oldest and the newest minor version of Python 3 for an Airflow."""
-    known = [newest for since, newest in _NEWEST_PYTHONS.items() if since <= numbers(version)]
-    return _OLDEST_PYTHON if numbers(version) < (3, 0) else 10, max(known, default=9)
+    known = [newest for since, newest in _NEWEST_PYTHONS.items() if since <= major_minor(version)]
+    return _OLDEST_PYTHON if major_minor(version) < (3, 0) else 10, max(known, default=9)
 
 
-def interpreter(version: str, own: int = sys.version_info[1]) -> str | None:
+def find_python(version: str, own: int = sys.version_info[1]) -> str | None:
     """A Python for that Airflow: the one that runs this if it fits, else the newest on PATH that starts."""
-    oldest, newest = pythons(version)
+    oldest, newest = supported_pythons(version)
     if oldest <= own <= newest:
         return sys.executable
     named = (shutil.which(f"python3.{minor}") for minor in range(newest, oldest - 1, -1))
     return next((path for path in named if path and _starts(path)), None)
 
 
-def place(installations: Path, version: str, requirements: Sequence[str]) -> Path:
+def installation_folder(installations: Path, version: str, requirements: Sequence[str]) -> Path:
     """Where that Airflow is installed, or will be."""
-    told_apart = json.dumps([version, list(requirements), interpreter(version), sys.version_info[:3], _OLD])
+    told_apart = json.dumps([version, list(requirements), find_python(version), sys.version_info[:3], _OLD])
     return installations / f"airflow-{version}" / hashlib.sha256(told_apart.encode()).hexdigest()[:12]
 
 
-def complete(folder: Path) -> bool:
+def is_installed(folder: Path) -> bool:
     """Whether it is installed."""
     return (folder / _COMPLETE).exists()
 
 
-def wanted(version: str, requirements: Sequence[str]) -> list[str]:
+def requirement_lines(version: str, requirements: Sequence[str]) -> list[str]:
     """The lines of its requirements file: Airflow is pinned, so that no requirement upgrades it."""
-    return [f"apache-airflow=={version}", *(_OLD if numbers(version) < (2, 8) else ()), *requirements]
+    return [f"apache-airflow=={version}", *(_OLD if major_minor(version) < (2, 8) else ()), *requirements]
 
 
 def install(folder: Path, version: str, requirements: Sequence[str]) -> None:
@@ -78,7 +78,7 @@ def install(folder: Path, version: str, requirements: Sequence[str]) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_suffix(".lock").open("w") as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)
-        if complete(folder):
+        if is_installed(folder):
             return
         shutil.rmtree(folder, ignore_errors=True)
         _make(folder, version, requirements)
@@ -86,13 +86,13 @@ def install(folder: Path, version: str, requirements: Sequence[str]) -> None:
 
 
 def _make(folder: Path, version: str, requirements: Sequence[str]) -> None:
-    python = interpreter(version)
+    python = find_python(version)
     if python is None:
-        oldest, newest = pythons(version)
+        oldest, newest = supported_pythons(version)
         raise SystemExit(f"Airflow {version} runs on Python 3.{oldest} to 3.{newest}, and none is on PATH.")
     _run(python, "-m", "venv", "--without-pip", folder)
     listed = folder / "requirements.txt"
-    listed.write_text("".join(f"{line}\n" for line in wanted(version, requirements)), encoding="utf-8")
+    listed.write_text("".join(f"{line}\n" for line in requirement_lines(version, requirements)), encoding="utf-8")
     _run(sys.executable, _SYNC, "--unlocked", "--python", folder / "bin" / "python", listed)
     _make_template(folder, version)
 
@@ -108,8 +108,11 @@ def _make_template(folder: Path, version: str) -> None:
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
     }
     airflow = folder / "bin" / "airflow"
-    _run(airflow, "db", "migrate" if numbers(version) >= (2, 7) else "upgrade", environment=told)
-    if numbers(version) < (3, 0):  # from 3.0 on users stand in the settings; here the password is set with each home
+    _run(airflow, "db", "migrate" if major_minor(version) >= (2, 7) else "upgrade", environment=told)
+    if major_minor(version) < (
+        3,
+        0,
+    ):  # from 3.0 on users stand in the settings; here the password is set with each home
         named = ("--username", USER, "--firstname", "Local", "--lastname", "Admin", "--email", "admin@example.org")
         _run(airflow, "users", "create", "--role", "Admin", *named, "--use-random-password", environment=told)
     with closing(sqlite3.connect(home / "airflow.db")) as database:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from localazure.app.secret import Secret
-from localazure.runtimes.airflow.home import key
+from localazure.runtimes.airflow.home import read_secret
 from localazure.runtimes.airflow.packages import USER
 
 if TYPE_CHECKING:
@@ -31,11 +31,11 @@ _SERVER_LOCK_SECONDS = 15  # the same in Airflow 3's server, which may wait in v
 _TOKEN_SECONDS = 10 * 365 * 86_400  # of the token by which the local Azure speaks to Airflow 3: as long as it runs
 
 
-def environment(airflow: Document, home: Path, port: int, *, url: str, routing: Mapping[str, str]) -> Settings:
+def airflow_environment(airflow: Document, home: Path, port: int, *, url: str, routing: Mapping[str, str]) -> Settings:
     """Variables for all its processes. airflow: airflowProperties in use; url: as which the front shows it."""
     return {
         **_DEFAULTS,
-        **deployed(airflow),
+        **deployed_variables(airflow),
         **routing,
         **dict.fromkeys(("NO_PROXY", "no_proxy"), _LOOPBACK),
         **_everywhere(home),
@@ -43,7 +43,7 @@ def environment(airflow: Document, home: Path, port: int, *, url: str, routing: 
     }
 
 
-def deployed(airflow: Document) -> Settings:
+def deployed_variables(airflow: Document) -> Settings:
     """The runtime's configuration overrides and environment variables, of which the latter win."""
     overrides: Document = airflow.get("airflowConfigurationOverrides") or {}
     variables: Document = airflow.get("airflowEnvironmentVariables") or {}
@@ -56,7 +56,7 @@ def _settable(name: str, value: str) -> bool:
     return bool(name) and "=" not in name and "\0" not in name + value
 
 
-def of_server(home: Path) -> str:
+def api_server_variable(home: Path) -> str:
     """What Airflow 3's server has otherwise than the other processes, as `env` takes it."""
     return f"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN={_database(home, _SERVER_LOCK_SECONDS)}"
 
@@ -73,7 +73,7 @@ def _everywhere(home: Path) -> Settings:
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-        "AIRFLOW__CORE__FERNET_KEY": key(home, "fernet"),
+        "AIRFLOW__CORE__FERNET_KEY": read_secret(home, "fernet"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(home / "plugins"),
         "AIRFLOW__CORE__SQL_ALCHEMY_CONN": database,  # its name until 2.3
@@ -99,7 +99,7 @@ def _of_2(home: Path, url: str) -> Settings:
         "AIRFLOW__WEBSERVER__BASE_URL": url,
         "AIRFLOW__WEBSERVER__ENABLE_PROXY_FIX": "True",
         "AIRFLOW__WEBSERVER__EXPOSE_CONFIG": "False",
-        "AIRFLOW__WEBSERVER__SECRET_KEY": key(home, "web"),
+        "AIRFLOW__WEBSERVER__SECRET_KEY": read_secret(home, "web"),
     }
 
 
@@ -109,9 +109,9 @@ def _of_3(home: Path, port: int, url: str) -> Settings:
         "AIRFLOW__API__BASE_URL": url,
         "AIRFLOW__API__EXPOSE_CONFIG": "False",
         "AIRFLOW__API__HOST": "127.0.0.1",
-        "AIRFLOW__API__SECRET_KEY": key(home, "web"),
+        "AIRFLOW__API__SECRET_KEY": read_secret(home, "web"),
         "AIRFLOW__API_AUTH__JWT_EXPIRATION_TIME": str(_TOKEN_SECONDS),
-        "AIRFLOW__API_AUTH__JWT_SECRET": key(home, "jwt"),
+        "AIRFLOW__API_AUTH__JWT_SECRET": read_secret(home, "jwt"),
         "AIRFLOW__CORE__AUTH_MANAGER": (
             "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
         ),

@@ -8,7 +8,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from localazure.app.certificates import write_private
-from localazure.app.program import Page, Program
+from localazure.app.program import Program, WebPage
 from localazure.app.secret import Secret
 from localazure.runtimes.flink import install, tls
 from localazure.runtimes.flink.cluster import Cluster
@@ -16,7 +16,7 @@ from localazure.runtimes.flink.cluster import Cluster
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from localazure.app.program import Site, Wanted
+    from localazure.app.program import ProgramSpec, Workspace
 
 KIND = "flink"
 SLOTS = 8
@@ -32,16 +32,16 @@ _JAVA = (
 )
 
 
-def prepare(_: Wanted, site: Site) -> Program:
+def prepare(_: ProgramSpec, site: Workspace) -> Program:
     """Install what is missing, write the cluster's configuration, say how to start it."""
-    java, libraries = install.java(site), install.flink(site)
+    java, libraries = install.install_java(site), install.install_flink(site)
     address = site.folder / "address"
     address.unlink(missing_ok=True)
     port = site.port("web")
-    settings = {**_configuration(site.folder, port, site.pages), **tls.make(site.folder / "tls")}
+    settings = {**_configuration(site.folder, port, site.pages), **tls.create_certificate(site.folder / "tls")}
     write_private(site.folder / "config.yaml", json.dumps(settings, indent=1).encode())  # JSON is YAML
-    cluster = Cluster(f"https://127.0.0.1:{port}", site.folder, tls.client(site.folder / "tls"))
-    page = Page(key=Secret(secrets.token_urlsafe(32)), port=port, context=cluster.context)
+    cluster = Cluster(f"https://127.0.0.1:{port}", site.folder, tls.client_context(site.folder / "tls"))
+    page = WebPage(key=Secret(secrets.token_urlsafe(32)), port=port, context=cluster.context)
     dashboard = site.folder / "dashboard.html"
     write_private(dashboard, _LINK.format(url=f"{site.pages}/{page.key.reveal()}/").encode())
     log = site.folder / "program.log"

@@ -35,7 +35,7 @@ class FlinkError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
+class JobState:
     """A job as Flink told it last; `why` it failed."""
 
     state: str
@@ -43,7 +43,7 @@ class Seen:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Launch:
+class LaunchRequest:
     """A job to start: the jar's bytes are the first `size` of the file."""
 
     jar: Path
@@ -63,7 +63,7 @@ class Cluster:
         self.url = url
         self.context = context
         self.folder = folder
-        self.seen: Mapping[str, Seen] = {}
+        self.seen: Mapping[str, JobState] = {}
         self._guard = threading.Lock()
         self.ended = threading.Event()
         self.started = secrets.token_hex(8)  # tells this start from others
@@ -94,9 +94,9 @@ class Cluster:
         if before is None or (before.state != state and before.state not in TERMINAL):
             why = self._why(job_id) if state in {"FAILED", "RESTARTING", "FAILING"} else ""
             with self._guard:
-                self.seen = {**self.seen, job_id: Seen(state=state, why=why)}
+                self.seen = {**self.seen, job_id: JobState(state=state, why=why)}
 
-    def launch(self, wanted: Launch) -> str:
+    def launch(self, wanted: LaunchRequest) -> str:
         """Start a job; its id, once it is past its beginning."""
         jar = self._upload(wanted)
         body: dict[str, Any] = {
@@ -171,7 +171,7 @@ class Cluster:
                 raise FlinkError("Flink has ended.")
         raise FlinkError(f"Flink was not done after {_WAIT_SECONDS:.0f} s.")
 
-    def _upload(self, wanted: Launch) -> str:
+    def _upload(self, wanted: LaunchRequest) -> str:
         """The id that Flink gives the jar."""
         boundary = secrets.token_hex(16)
         disposition = f'form-data; name="jarfile"; filename="{wanted.jar_name}"'
@@ -216,7 +216,7 @@ def _uri(path: Path) -> str:
     return f"file://{path}"
 
 
-def _pieces(head: bytes, wanted: Launch, tail: bytes) -> Iterator[bytes]:
+def _pieces(head: bytes, wanted: LaunchRequest, tail: bytes) -> Iterator[bytes]:
     yield head
     left = wanted.size
     with wanted.jar.open("rb") as file:

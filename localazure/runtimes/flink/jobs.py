@@ -20,7 +20,7 @@ NOT_LAUNCHED = "JOB_LAUNCH_FAILED"  # the service's own, of a job that never cam
 
 
 @dataclass(frozen=True, kw_only=True)
-class Jar:
+class JarFile:
     """The job's jar: the first `size` bytes of a file."""
 
     name: str
@@ -29,7 +29,7 @@ class Jar:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class JobRequest:
     """One job at the moment of an action; `jar` is None for actions that need none.
 
     savepoint: the one to start from, with its directory. named: whether the call names it.
@@ -41,7 +41,7 @@ class Job:
     job_id: str = ""
     entry_class: str = ""
     args: str = ""
-    jar: Jar | None = None
+    jar: JarFile | None = None
     savepoint_directory: str = ""
     savepoint: str = ""
     named: bool = False
@@ -49,7 +49,7 @@ class Job:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Done:
+class ActionResult:
     """What came of an action; `succeeded` False makes the service's actionResult FAILED."""
 
     status: str
@@ -59,16 +59,16 @@ class Done:
     succeeded: bool = True
 
 
-def recorded(world: World, action: str, job: Job) -> Done:
+def simulate(world: World, action: str, job: JobRequest) -> ActionResult:
     """Note what was asked and answer as if it had happened."""
     if action in {"NEW", "START", "UPDATE", "STATELESS_UPDATE", "LAST_STATE_UPDATE", "RE_LAUNCH"}:
         job_id = world.clock.new_id().replace("-", "")
-        return Done(status=RUNNING, job_id=job_id, savepoint=job.savepoint, output="Job submitted.")
+        return ActionResult(status=RUNNING, job_id=job_id, savepoint=job.savepoint, output="Job submitted.")
     if action in {"STOP", "SAVEPOINT"}:
         taken = f"{job.savepoint_directory}/savepoint-{job.job_id[:6]}-{world.clock.new_id().replace('-', '')[:12]}"
         status = STOPPED if action == "STOP" else job.status
         output = f"Savepoint completed. Path: {taken}"
-        return Done(status=status, job_id=job.job_id, savepoint=taken, output=output)
+        return ActionResult(status=status, job_id=job.job_id, savepoint=taken, output=output)
     if action == "LIST_SAVEPOINT":
-        return Done(status=job.status, job_id=job.job_id, savepoint=job.savepoint, output=job.savepoint)
-    return Done(status=CANCELED, job_id=job.job_id, savepoint=job.savepoint)
+        return ActionResult(status=job.status, job_id=job.job_id, savepoint=job.savepoint, output=job.savepoint)
+    return ActionResult(status=CANCELED, job_id=job.job_id, savepoint=job.savepoint)

@@ -27,7 +27,7 @@ _LIFETIME = timedelta(days=3650)
 _PEM_FILE = "flink.pem"
 
 
-def make(folder: Path) -> dict[str, str]:
+def create_certificate(folder: Path) -> dict[str, str]:
     """Write the certificate, its key store and its trust store into the folder. Returns Flink's settings for them."""
     key, password = ec.generate_private_key(ec.SECP256R1()), secrets.token_urlsafe()
     made = _certificate(key)
@@ -56,7 +56,7 @@ def make(folder: Path) -> dict[str, str]:
     }
 
 
-def client(folder: Path) -> ssl.SSLContext:
+def client_context(folder: Path) -> ssl.SSLContext:
     """The client's side of TLS for the Flink whose certificate lies in the folder."""
     file = folder / _PEM_FILE
     context = ssl.create_default_context(cafile=file)

@@ -11,8 +11,9 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from localazure.app.call import AzureError
+from localazure.app.json_body import object_at
 from localazure.app.resource_manager import bodies, groups, regions, resources
-from localazure.app.tenant import SECRET_MARK
+from localazure.app.tenant import SECRET_MARKER
 from localazure.storage.data import containers
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def invalid_name_message(name: str) -> str:
 
 def find(world: World, name: str) -> Document | None:
     """The account with this name in any group, or None."""
-    return resources.named(world, TYPE, name)
+    return resources.find_by_name(world, TYPE, name)
 
 
 def require_account(call: Call) -> Document:
@@ -88,8 +89,8 @@ def require_account(call: Call) -> Document:
 
 def new_account(account_id: str, body: Document, now: str, seed: str) -> Document:
     """A new account with the settings of the body and Azure's defaults. Its two keys derive from `seed`."""
-    requested = bodies.wanted_properties(body)
-    name, location = account_id.rsplit("/", 1)[-1], regions.location_of(body)
+    requested = bodies.requested_properties(body)
+    name, location = account_id.rsplit("/", 1)[-1], regions.required_location(body)
     sku, kind = _valid_sku(body), str(body.get("kind", ""))
     if kind not in _KINDS:
         raise invalid_value(f"The value '{kind}' is not a valid kind of storage account.")
@@ -117,7 +118,7 @@ def updated_account(account: Document, body: Document, *, replace_tags: bool) ->
 
     Settings that the body lacks stay; 400 for one that cannot change.
     """
-    requested = bodies.wanted_properties(body)
+    requested = bodies.requested_properties(body)
     for name in _IMMUTABLE:
         if requested.get(name) is not None and bool(requested[name]) != bool(account["properties"].get(name)):
             raise _cannot_be_updated(name)
@@ -184,7 +185,7 @@ def _endpoints_and_locations(name: str, location: str, sku: str, kind: str) -> D
         "primaryLocation": location,
         "statusOfPrimary": "available",
     }
-    paired = regions.short_location(regions.about(location).get("paired", ""))
+    paired = regions.short_location(regions.region_details(location).get("paired", ""))
     if paired and sku.endswith(("GRS", "GZRS")):
         fields |= {"secondaryLocation": paired, "statusOfSecondary": "available"}
         if "_RA" in sku:
@@ -215,7 +216,7 @@ def _requested_settings(requested: Document) -> Document:
         raise invalid_value(f"The value '{settings['minimumTlsVersion']}' of minimumTlsVersion is invalid.")
     if str(settings.get("accessTier", "Hot")) not in {"Hot", "Cool", "Cold", "Premium"}:
         raise invalid_value(f"The value '{settings['accessTier']}' of accessTier is invalid.")
-    acls = bodies.object_in(requested, "networkAcls")
+    acls = object_at(requested, "networkAcls")
     return settings | ({"networkAcls": {**_DEFAULT_ACLS, **acls}} if acls else {})
 
 
@@ -236,7 +237,7 @@ def _cannot_be_updated(name: str) -> AzureError:
 
 def _valid_sku(body: Document) -> Document:
     """The SKU of the body with its tier; 400 if it is unknown."""
-    sku = bodies.object_in(body, "sku")
+    sku = object_at(body, "sku")
     name = next((known for known in SKUS if known.lower() == str(sku.get("name", "")).lower()), None)
     if name is None:
         raise invalid_value("The storage account needs a sku with a known name, such as Standard_LRS.")
@@ -245,7 +246,7 @@ def _valid_sku(body: Document) -> Document:
 
 def _derive_key(seed: str, number: int) -> str:
     """A key of 64 bytes in base64, as Azure's."""
-    marker = base64.b64decode(SECRET_MARK)
+    marker = base64.b64decode(SECRET_MARKER)
     return base64.b64encode((marker + hashlib.sha512(f"{seed} {number}".encode()).digest())[:64]).decode()
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from localazure.app.call import AzureError, Reply
+from localazure.app.json_body import object_at
 from localazure.app.resource_manager import bodies
 from localazure.app.resource_manager.services import arm_service
 from localazure.storage.account import accounts
@@ -124,10 +125,10 @@ def lease_container(call: Call) -> Reply:
 
 def _apply_body(call: Call, account: Document, container: Document, body: Document) -> Document:
     """Apply metadata and public access of the body. Without a change the etag stays the same."""
-    requested = bodies.wanted_properties(body)
+    requested = bodies.requested_properties(body)
     updated = dict(container)
     if requested.get("metadata") is not None:
-        updated["metadata"] = {str(name): str(value) for name, value in bodies.object_in(requested, "metadata").items()}
+        updated["metadata"] = {str(name): str(value) for name, value in object_at(requested, "metadata").items()}
     if requested.get("publicAccess") is not None:
         updated["publicAccess"] = _public_access_level(account, str(requested["publicAccess"]))
     return container if updated == container else containers.put(call.world, updated)

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 
 from localazure.app.call import AzureError, Reply
 from localazure.app.resource_manager import filters, groups, operations, regions, resources, scopes
-from localazure.app.resource_manager.services import arm_service, empty_list_of_subscription, empty_lists, private_link
+from localazure.app.resource_manager.services import (
+    add_empty_lists,
+    add_empty_subscription_list,
+    arm_service,
+    private_link_resource,
+)
 from localazure.app.tenant import SUBSCRIPTION
 from localazure.rbac import access
 from localazure.storage.account import accounts
@@ -24,8 +29,8 @@ SERVICE = arm_service(
     ".*/providers/Microsoft.Storage(/.*)?",
     ("2019-06-01", "2021-04-01", "2022-09-01", "2023-05-01", "2024-01-01", "2025-01-01"),
 )
-empty_list_of_subscription(SERVICE, "Microsoft.Storage/deletedAccounts")
-empty_lists(
+add_empty_subscription_list(SERVICE, "Microsoft.Storage/deletedAccounts")
+add_empty_lists(
     SERVICE,
     TYPE,
     *("privateEndpointConnections", "encryptionScopes", "localUsers", "objectReplicationPolicies"),
@@ -43,7 +48,7 @@ _RESULTS = "/providers/Microsoft.Storage/locations/{location}/asyncoperations"
 @SERVICE.route("GET", _ONE, action=f"{TYPE}/read")
 def get_account(call: Call) -> Reply:
     """One account; 404 ResourceNotFound."""
-    return Reply(body=resources.shown(_require_account(call)))
+    return Reply(body=resources.response_body(_require_account(call)))
 
 
 @SERVICE.route("GET", _ONE + "/privateLinkResources", action=f"{TYPE}/privateLinkResources/read")
@@ -55,7 +60,7 @@ def list_private_links(call: Call) -> Reply:
     for service in _STORAGE_SERVICES:
         for name, endpoints in ((service, "primaryEndpoints"), (f"{service}_secondary", "secondaryEndpoints")):
             if service in properties.get(endpoints, {}):
-                links.append(private_link(account, name, name, f"privatelink.{service}.core.windows.net"))
+                links.append(private_link_resource(account, name, name, f"privatelink.{service}.core.windows.net"))
     return Reply(body={"value": links})
 
 
@@ -68,7 +73,7 @@ def set_account(call: Call) -> Reply:
     account_id = groups.resource_id(call, TYPE, name)
     existing = resources.find(call.world, account_id)
     if existing is not None:
-        return Reply(body=resources.shown(_replace_account(call, existing, body)))
+        return Reply(body=resources.response_body(_replace_account(call, existing, body)))
     if accounts.find(call.world, name) is not None:
         message = f"The storage account named {name} is already taken."
         raise AzureError(status=409, code="StorageAccountAlreadyTaken", message=message)
@@ -83,7 +88,7 @@ def set_account(call: Call) -> Reply:
 def update_account(call: Call) -> Reply:
     """Change the properties in the body and keep the others. Tags are replaced as a whole."""
     account = accounts.updated_account(_require_account(call), call.json(), replace_tags=False)
-    return Reply(body=resources.shown(resources.put(call.world, account)))
+    return Reply(body=resources.response_body(resources.put(call.world, account)))
 
 
 @SERVICE.route("DELETE", _ONE, action=f"{TYPE}/delete")
@@ -97,21 +102,25 @@ def delete_account(call: Call) -> Reply:
 @SERVICE.route("GET", _LIST, action=f"{TYPE}/read")
 def list_group_accounts(call: Call) -> Reply:
     """List the accounts of a group."""
-    accounts = list(resources.of_type(call.world, TYPE, groups.require_group(call)["id"]))
-    return Reply(body={"value": [resources.shown(account) for account in filters.apply(call, accounts)]})
+    accounts = list(resources.list_of_type(call.world, TYPE, groups.require_group(call)["id"]))
+    return Reply(
+        body={"value": [resources.response_body(account) for account in filters.filter_documents(call, accounts)]}
+    )
 
 
 @SERVICE.route("GET", _PROVIDER + "/storageAccounts", action=None, why="shows what the caller may read")
 def list_accounts(call: Call) -> Reply:
     """List the accounts of the subscription that the caller may read."""
-    scopes.scope(call)
-    every_account = resources.of_type(call.world, TYPE, SUBSCRIPTION)
+    scopes.authorization_scope(call)
+    every_account = resources.list_of_type(call.world, TYPE, SUBSCRIPTION)
     readable = [
         account
         for account in every_account
-        if access.allows(call.world, call.who.object_id, f"{TYPE}/read", account["id"])
+        if access.is_principal_allowed(call.world, call.authenticated_caller.object_id, f"{TYPE}/read", account["id"])
     ]
-    return Reply(body={"value": [resources.shown(account) for account in filters.apply(call, readable)]})
+    return Reply(
+        body={"value": [resources.response_body(account) for account in filters.filter_documents(call, readable)]}
+    )
 
 
 @SERVICE.route("POST", _ONE + "/listKeys", action=f"{TYPE}/listkeys/action")
@@ -158,7 +167,7 @@ def list_usages(call: Call) -> Reply:
     """
     location = regions.short_location(call.params["location"])
     in_region = [
-        account for account in resources.of_type(call.world, TYPE, SUBSCRIPTION) if account["location"] == location
+        account for account in resources.list_of_type(call.world, TYPE, SUBSCRIPTION) if account["location"] == location
     ]
     name = {"value": "StorageAccounts", "localizedValue": "Storage Accounts"}
     return Reply(body={"value": [{"unit": "Count", "currentValue": len(in_region), "limit": 250, "name": name}]})
@@ -179,7 +188,7 @@ def _replace_account(call: Call, account: Document, body: Document) -> Document:
     if account["properties"]["provisioningState"] != "Succeeded":
         message = "An operation is currently performing on this storage account that requires exclusive access."
         raise AzureError(status=409, code="StorageAccountOperationInProgress", message=message)
-    regions.check_location_kept(account, regions.location_of(body))
+    regions.check_location_unchanged(account, regions.required_location(body))
     return resources.put(call.world, accounts.updated_account(account, body, replace_tags=True))
 
 

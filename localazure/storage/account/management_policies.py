@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from localazure.app.call import AzureError, Reply
+from localazure.app.json_body import object_at, objects_at
 from localazure.app.resource_manager import bodies, resources
 from localazure.app.resource_manager.services import arm_service
 from localazure.storage.account import accounts
@@ -36,22 +37,22 @@ def get_policy(call: Call) -> Reply:
     if policy is None:
         message = f"No ManagementPolicy found for account {account['name']}"
         raise AzureError(status=404, code="ManagementPolicyNotFound", message=message)
-    return Reply(body=resources.shown(policy))
+    return Reply(body=resources.response_body(policy))
 
 
 @SERVICE.route("PUT", _ONE, action=f"{_TYPE}/write")
 def set_policy(call: Call) -> Reply:
     """Replace the policy. A rule is enabled unless it says otherwise."""
     account = accounts.require_account(call)
-    policy = bodies.object_in(bodies.wanted_properties(call.json()), "policy")
-    rules = bodies.objects_in(policy, "rules")
+    policy = object_at(bodies.requested_properties(call.json()), "policy")
+    rules = objects_at(policy, "rules")
     if not rules or any(not rule.get("name") or not rule.get("definition") for rule in rules):
         raise accounts.invalid_value("A management policy needs rules, each with a name and a definition.")
     completed = [{"enabled": True, **rule, "definition": _with_float_days(rule["definition"])} for rule in rules]
     now = f"{call.world.clock.now():%Y-%m-%dT%H:%M:%S.%f}0Z"
     properties = {"policy": {"rules": completed}, "lastModifiedTime": now}
     identity = {"id": _policy_id(account), "name": "DefaultManagementPolicy", "type": _TYPE}
-    return Reply(body=resources.shown(resources.put(call.world, {**identity, "properties": properties})))
+    return Reply(body=resources.response_body(resources.put(call.world, {**identity, "properties": properties})))
 
 
 @SERVICE.route("DELETE", _ONE, action=f"{_TYPE}/delete")

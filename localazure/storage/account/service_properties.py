@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from localazure.app.call import Reply
+from localazure.app.json_body import object_at
 from localazure.app.resource_manager import bodies, resources
 from localazure.app.resource_manager.services import arm_service
 from localazure.storage.account import accounts
@@ -66,9 +67,9 @@ def _set_handler(kind: str) -> Handler:
 
     def set_service(call: Call) -> Reply:
         """Set the properties in the body and keep the others. The answer has those sent, and no SKU."""
-        account, requested = accounts.require_account(call), bodies.wanted_properties(call.json())
+        account, requested = accounts.require_account(call), bodies.requested_properties(call.json())
         for name in requested.keys() & (_READ_DEFAULTS.keys() | {"cors"}):
-            bodies.object_in(requested, name)
+            object_at(requested, name)
         identity = _identity(account, kind)
         current = (resources.find(call.world, str(identity["id"])) or {}).get("properties", {})
         resources.put(call.world, {**identity, "properties": {**current, **requested}})

@@ -48,13 +48,13 @@ def render(call: Call, error: AzureError) -> Reply:
     """
     headers = {**error.headers, **path_responses.version_header(call), "x-ms-error-code": error.code}
     if call.method == "HEAD" or error.status == 304:
-        return Reply(status=error.status, headers=headers, phrase=error.message)
+        return Reply(status=error.status, headers=headers, reason_phrase=error.message)
     timestamp = call.world.clock.now().strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
     message = f"{error.message}\nRequestId:{call.request_id}\nTime:{timestamp}"
     inner = element("Code", error.code) + element("Message", message)
     inner += "".join(element(name, str(value)) for name, value in error.details.items())
     reply = xml_response(f"<Error>{inner}</Error>", status=error.status, headers=headers)
-    return replace(reply, phrase=error.message)
+    return replace(reply, reason_phrase=error.message)
 
 
 def error(status: int, code: str) -> AzureError:

@@ -72,7 +72,7 @@ def put_block(world: World, address: PathAddress, block_id: str, data: bytes) ->
         raise error(400, "InvalidBlobOrBlock")
     existing = world.store.get(paths.BLOCKS, f"{address.key}\n{block_id}")
     if existing is not None:
-        contents.drop(world, str(existing["content"]))
+        contents.delete(world, str(existing["content"]))
     content = contents.create(world)
     contents.write(world, content, 0, data)
     block = {"id": block_id, "size": len(data), "content": content, "since": world.clock.timestamp()}
@@ -101,7 +101,7 @@ def commit_blocks(world: World, address: PathAddress, owner: str, text: str, val
         contents.copy(world, content, size, source, start=start, length=length)
         size += length
     blob = paths.create_or_replace_file(world, address, owner, values)
-    contents.drop(world, str(blob["content"]))
+    contents.delete(world, str(blob["content"]))
     paths.delete_blocks(world, address.key + "\n")
     listed = [{"id": block_id, "size": length} for block_id, _, _, length in blocks]
     return paths.commit(world, address, {**blob, "content": content, "blocks": listed}, size)
@@ -119,7 +119,7 @@ def copy_blob(world: World, source: Document, address: PathAddress, owner: str, 
     content = contents.create(world)
     contents.copy(world, content, 0, str(source["content"]), length=int(source["size"]))
     blob = paths.create_or_replace_file(world, address, owner, values)
-    contents.drop(world, str(blob["content"]))
+    contents.delete(world, str(blob["content"]))
     copied = {"type": source["type"], "blocks": source["blocks"], "content": content}
     return paths.commit(world, address, {**blob, **copied}, int(source["size"]))
 

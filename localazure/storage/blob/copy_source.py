@@ -33,7 +33,7 @@ def require_source(call: Call, request: AuthorizedRequest) -> Document:
     except ValueError as wrong:
         raise invalid_header(HEADER, call.headers[HEADER]) from wrong
     name = str(source.hostname).partition(".")[0]
-    account = resources.named(request.world, ACCOUNTS, name)
+    account = resources.find_by_name(request.world, ACCOUNTS, name)
     container, _, path = unquote(source.path).lstrip("/").partition("/")
     is_flat = account is not None and not account["properties"].get("isHnsEnabled")
     address = PathAddress(account=name, container=container, path=path if is_flat else path.strip("/"))
@@ -73,4 +73,6 @@ def _is_readable(request: AuthorizedRequest, account: Document, source: PathAddr
         return "r" in shared_access.verified_permissions(source_call, account)
     if request.caller_id == SUPER_USER:
         return request.sas_permissions is None and account["id"] == request.account["id"]
-    return access.allows(request.world, request.caller_id, READ, container_scope(account, source.container), data=True)
+    return access.is_principal_allowed(
+        request.world, request.caller_id, READ, container_scope(account, source.container), data=True
+    )

@@ -63,7 +63,7 @@ def join_responses(replies: Iterable[tuple[str, Reply]], boundary: str) -> bytes
     for content_id, reply in replies:
         content_id_line = f"Content-ID: {content_id}\r\n" if content_id else ""
         head = f"--{boundary}\r\nContent-Type: application/http\r\n{content_id_line}\r\n"
-        status = f"HTTP/1.1 {reply.status} {reply.phrase or HTTPStatus(reply.status).phrase}\r\n"
+        status = f"HTTP/1.1 {reply.status} {reply.reason_phrase or HTTPStatus(reply.status).phrase}\r\n"
         body = reply.body if isinstance(reply.body, bytes) else b""
         headers = {**reply.headers, **({"Content-Length": str(len(body))} if body else {})}
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())

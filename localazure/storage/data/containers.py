@@ -30,9 +30,9 @@ BLOB_PROPERTIES = "blob_service_properties"  # table, by account: what the data 
 
 def _delete_role_assignments(world: World, document: Document) -> None:
     """Delete the role assignments on a container that is being deleted."""
-    account = resources.named(world, "Microsoft.Storage/storageAccounts", document["account"])
+    account = resources.find_by_name(world, "Microsoft.Storage/storageAccounts", document["account"])
     if account is not None:
-        assignments.end_with(world, f"{account['id']}/blobServices/default/containers/{document['name']}")
+        assignments.delete_at_and_below(world, f"{account['id']}/blobServices/default/containers/{document['name']}")
 
 
 # What else goes with a container (its blobs): called with the world and the document.

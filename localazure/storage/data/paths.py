@@ -96,7 +96,7 @@ def create_or_replace_file(world: World, address: PathAddress, owner: str, value
         raise _path_conflict()
     create_parents(world, address, owner)
     if existing is not None:
-        contents.drop(world, str(existing["content"]))
+        contents.delete(world, str(existing["content"]))
     # https://learn.microsoft.com/rest/api/storageservices/put-blob: what overwrites a blob stays in its tier
     tier = {"tier": values.get("tier") or (existing["tier"] if existing else "")}
     new = {**_new_path(world, address, owner, directory=False), "content": contents.create(world)}
@@ -133,7 +133,7 @@ def create_parents(world: World, address: PathAddress, owner: str) -> None:
 
 def is_hierarchical(world: World, account: str) -> bool:
     """Whether the account has a hierarchical namespace."""
-    resource = resources.named(world, "Microsoft.Storage/storageAccounts", account)
+    resource = resources.find_by_name(world, "Microsoft.Storage/storageAccounts", account)
     return bool(resource and resource.get("properties", {}).get("isHnsEnabled"))
 
 
@@ -142,11 +142,11 @@ def delete(world: World, address: PathAddress) -> None:
     path = world.store.get(TABLE, address.key)
     delete_blocks(world, address.key + "\n")
     if path is not None:
-        contents.drop(world, str(path["content"]))
+        contents.delete(world, str(path["content"]))
         world.store.remove(TABLE, address.key)
     if path is None or path["directory"]:
         for child in list(list_below(world, address)):
-            contents.drop(world, str(child["content"]))
+            contents.delete(world, str(child["content"]))
             world.store.remove(TABLE, replace(address, path=str(child["name"])).key)
         delete_blocks(world, address.key + "/" if address.path else address.key)
 
@@ -154,7 +154,7 @@ def delete(world: World, address: PathAddress) -> None:
 def delete_blocks(world: World, prefix: str) -> None:
     """Delete uncommitted blocks by prefix; their keys are the blob's key, a line feed and the block id."""
     for key, block in world.store.rows(BLOCKS, prefix):
-        contents.drop(world, str(block["content"]))
+        contents.delete(world, str(block["content"]))
         world.store.remove(BLOCKS, key)
 
 

@@ -93,7 +93,8 @@ class AuthorizedRequest:
             return False
         scope = container_scope(self.account, self.container_name)
         return self.caller_id == SUPER_USER or any(
-            access.allows(self.world, self.caller_id, action, scope, data=not control) for action in actions
+            access.is_principal_allowed(self.world, self.caller_id, action, scope, data=not control)
+            for action in actions
         )
 
 
@@ -127,10 +128,10 @@ def authorize(call: Call, *actions: str, control: bool = False, public: str = ""
 
 def readable_container(world: World, object_id: str, account: str, container: str) -> Document:
     """A container that the identity may read; 403 without the right to read its blobs."""
-    resource = resources.named(world, ACCOUNTS, account)
+    resource = resources.find_by_name(world, ACCOUNTS, account)
     if resource is None:
         raise AzureError(status=404, code="ResourceNotFound", message=f"The storage account {account} does not exist.")
-    if not access.allows(world, object_id, READ, container_scope(resource, container), data=True):
+    if not access.is_principal_allowed(world, object_id, READ, container_scope(resource, container), data=True):
         message = "This request is not authorized to perform this operation using this permission."
         raise AzureError(status=403, code="AuthorizationPermissionMismatch", message=message)
     return containers.get(world, account, container)
@@ -138,10 +139,10 @@ def readable_container(world: World, object_id: str, account: str, container: st
 
 def _require_account(call: Call) -> Document:
     """The account of the host name; 404 if there is none, 403 if its firewall blocks the call."""
-    account = resources.named(call.world, ACCOUNTS, call.host.partition(".")[0])
+    account = resources.find_by_name(call.world, ACCOUNTS, call.host.partition(".")[0])
     if account is None:
         raise AzureError(status=404, code="ResourceNotFound", message="The specified account does not exist.")
-    if not firewall.admits(account["properties"]):  # before any right is checked
+    if not firewall.allows_client(account["properties"]):  # before any right is checked
         message = "This request is not authorized to perform this operation."
         raise AzureError(status=403, code="AuthorizationFailure", message=message)
     return account
@@ -173,8 +174,8 @@ def _verify_token(call: Call, account: Document, token: str) -> str:
         raise shared_access.authentication_failed("Authentication scheme Bearer is not supported in this version.")
     audiences = (AUDIENCE, f"https://{account['name']}.blob.core.windows.net")
     try:
-        return tokens.verify(call.world, f"Bearer {token}", audiences, TENANT_ID).object_id
-    except signing.Refusal as refusal:
+        return tokens.authenticate(call.world, f"Bearer {token}", audiences, TENANT_ID).object_id
+    except signing.InvalidToken as refusal:
         raise AzureError(
             status=401,
             code="InvalidAuthenticationInfo",

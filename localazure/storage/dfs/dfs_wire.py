@@ -61,11 +61,11 @@ def render(call: Call, error: AzureError) -> Reply:
     code, message = _CODES.get(error.code, (error.code, error.message))
     headers = {**error.headers, **path_responses.version_header(call), "x-ms-error-code": code}
     if call.method == "HEAD" or error.status == 304:
-        return Reply(status=error.status, headers=headers, phrase=message)
+        return Reply(status=error.status, headers=headers, reason_phrase=message)
     timestamp = call.world.clock.now().strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
     text = f"{message}\nRequestId:{call.request_id}\nTime:{timestamp}"
     body = {"code": code, "message": text} | ({"detail": dict(error.details)} if error.details else {})
-    return Reply(status=error.status, body={"error": body}, headers=headers, phrase=message)
+    return Reply(status=error.status, body={"error": body}, headers=headers, reason_phrase=message)
 
 
 def error(status: int, code: str) -> AzureError:

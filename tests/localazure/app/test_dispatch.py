@@ -49,7 +49,7 @@ def _toy() -> Service:
     @toy.route("GET", "/data/{name}", action="Toy.Shop/things/content/read", data=True)
     @toy.route("HEAD", "/things/{name}", action="Toy.Shop/things/read")
     def get_thing(call: Call) -> Reply:
-        return Reply(body={"name": call.params["name"], "who": call.who.object_id})
+        return Reply(body={"name": call.params["name"], "who": call.authenticated_caller.object_id})
 
     @toy.route("DELETE", "/things/{name}", action="Toy.Shop/things/delete")
     def delete_thing(_call: Call) -> Reply:
@@ -75,7 +75,9 @@ class Shop:
         self.world = World(store=Store(folder), clock=Clock())
         narrow = Service(name="narrow", hosts=("toy.example.net",), path="/narrow(/.*)?", render=_render)
         narrow.route("GET", "/narrow", action=None, why="a toy")(lambda _call: Reply(body="narrow"))
-        self.dispatcher = Dispatcher(self.world, [_toy(), narrow], authenticate=tokens.verify, authorize=access.allows)
+        self.dispatcher = Dispatcher(
+            self.world, [_toy(), narrow], authenticate=tokens.authenticate, authorize=access.is_principal_allowed
+        )
         self.principal = directory.new_principal(self.world, "app", "somebody")
         self.world.store.put(directory.PRINCIPALS, self.principal["id"], self.principal)
 
@@ -242,7 +244,7 @@ def test_a_right_ends_with_its_assignment_though_the_token_lives(shop: Shop) -> 
 def test_a_new_right_takes_its_time_when_asked_to(shop: Shop) -> None:
     shop.role(actions=["*"])
     shop.world.faults.grant_lag_seconds = 30
-    shop.world.store.remember(overwritten=True)
+    shop.world.store.keep_history(enabled=True)
     shop.world.store.moment = shop.world.clock.timestamp()
     shop.grant(GROUP)
     assert shop.ask("GET", "/things/one").status == 403

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from localazure.app.call import Reply, Upstream
-from localazure.app.forward import pass_on
+from localazure.app.forward import forward_request
 from localazure.app.secret import Secret
 from localazure.app.wire import Request
 
@@ -74,7 +74,7 @@ async def passed(server: Server, asked: Request, client: Client, turn: asyncio.L
         port = listening.sockets[0].getsockname()[1]
         headers = {"Authorization": Secret("Basic own"), "x-forwarded-proto": "https"}
         upstream = Upstream(port=port, silent=Reply(status=503), headers=headers, turn=turn)
-        return await pass_on(asked, upstream, client.receive, client.send, {})
+        return await forward_request(asked, upstream, client.receive, client.send, {})
 
 
 def test_head_and_body_are_passed_on_both_ways() -> None:

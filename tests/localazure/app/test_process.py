@@ -131,9 +131,9 @@ def test_resetting_a_stopped_one_forgets_its_tenant(state: Path) -> None:
 
 def test_settings_hold_the_operator_s_secret_unseen_and_need_a_running_server(state: Path) -> None:
     with pytest.raises(process.StartError, match="not running"):
-        process.settings(state)
+        process.client_settings(state)
     process.start(state)
-    found = process.settings(state)
+    found = process.client_settings(state)
     secret = found["AZURE_CLIENT_SECRET"]
     assert isinstance(secret, Secret)
     assert secret.reveal() not in repr(found)

@@ -58,7 +58,7 @@ def test_a_transaction_that_fails_leaves_nothing(store: Store) -> None:
 def test_the_past_can_be_read_again(store: Store) -> None:
     store.put("t", "old", {"n": 0})
     store.put("t", "gone", {"n": 0})
-    store.remember(overwritten=True)
+    store.keep_history(enabled=True)
     for moment, number in ((10, 1), (20, 2)):
         with store.transaction(moment):
             store.put("t", "old", {"n": number})

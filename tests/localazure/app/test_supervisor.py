@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from localazure.app.child_process import ChildProcess
 from localazure.app.clock import Clock
-from localazure.app.kept import Kept
-from localazure.app.program import Program, RuntimeFailure, Wanted
+from localazure.app.program import Program, ProgramSpec, RuntimeFailure
 from localazure.app.runtime import Runtime
 from localazure.app.secret import Secret
 from localazure.app.store import Store
@@ -29,7 +29,7 @@ from tests.ends import ended, watch
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from localazure.app.program import Site
+    from localazure.app.program import Workspace
 
 ROOT = Path(__file__).parents[3]
 SECONDS = 20
@@ -65,10 +65,12 @@ class Toy:
     def runtime(self) -> Runtime:
         return Runtime(kind="toy", wanted=self.wanted, prepare=self.prepare)
 
-    def wanted(self, _world: World) -> list[Wanted]:
-        return [Wanted(resource_id=f"/toys/{name}", name=name, version="1", given=self.given) for name in self.names]
+    def wanted(self, _world: World) -> list[ProgramSpec]:
+        return [
+            ProgramSpec(resource_id=f"/toys/{name}", name=name, version="1", given=self.given) for name in self.names
+        ]
 
-    def prepare(self, _wanted: Wanted, site: Site) -> Program:
+    def prepare(self, _wanted: ProgramSpec, site: Workspace) -> Program:
         site.say("preparing")
         for step in self.steps:
             site.run(step, {})
@@ -173,7 +175,7 @@ def test_one_that_cannot_be_had_says_why(tmp_path: Path, world: World, toy: Toy,
 
 
 def test_a_mistake_in_a_runtime_s_file_is_told_without_its_text(tmp_path: Path, world: World) -> None:
-    def broken(_wanted: Wanted, _site: Site) -> Program:
+    def broken(_wanted: ProgramSpec, _site: Workspace) -> Program:
         raise KeyError("a secret")
 
     async def life() -> str:
@@ -206,7 +208,7 @@ def test_one_that_is_still_prepared_can_be_ended(tmp_path: Path, world: World) -
 def test_one_that_ignores_the_wish_to_end_is_killed(tmp_path: Path) -> None:
     code = "import signal, pathlib, threading; signal.signal(15, 1); print(1, flush=True); threading.Event().wait()"
     log = tmp_path / "log"
-    kept = Kept([sys.executable, "-c", code], folder=tmp_path, log=log, environment={})
+    kept = ChildProcess([sys.executable, "-c", code], folder=tmp_path, log=log, environment={})
     while not log.read_text():
         assert not kept.ended.wait(0.01)
     kept.end()
@@ -228,7 +230,7 @@ def crowded() -> Iterator[None]:
 
 @pytest.mark.usefixtures("crowded")
 def test_a_program_is_kept_whatever_else_the_local_azure_has_open(tmp_path: Path) -> None:
-    kept = Kept(["sh", "-c", "exit 3"], folder=tmp_path, log=tmp_path / "log", environment={})
+    kept = ChildProcess(["sh", "-c", "exit 3"], folder=tmp_path, log=tmp_path / "log", environment={})
     assert kept.ended.wait(SECONDS)
     assert (kept.code, (tmp_path / "log").read_text()) == (3, "")
 
@@ -236,8 +238,9 @@ def test_a_program_is_kept_whatever_else_the_local_azure_has_open(tmp_path: Path
 @pytest.mark.parametrize("victim", ["owner", "keeper"])
 def test_nothing_is_left_when_the_owner_or_the_keeper_is_killed(tmp_path: Path, victim: str) -> None:
     code = (
-        "import sys, pathlib; from localazure.app.kept import Kept; folder = pathlib.Path(sys.argv[1])\n"
-        "kept = Kept([sys.executable, '-c', sys.argv[2], '0'], folder=folder, log=folder / 'log', environment={})\n"
+        "import sys, pathlib; from localazure.app.child_process import ChildProcess\n"
+        "folder, command = pathlib.Path(sys.argv[1]), [sys.executable, '-c', sys.argv[2], '0']\n"
+        "kept = ChildProcess(command, folder=folder, log=folder / 'log', environment={})\n"
         "while not (folder / 'up').exists(): assert not kept.ended.wait(0.01)\n"
         "print(kept._process.pid, *kept.pids, flush=True); kept.ended.wait()"
     )

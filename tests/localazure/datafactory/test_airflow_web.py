@@ -84,10 +84,10 @@ def test_changed_values_are_in_use_only_after_the_roll_out(tmp_path: Path) -> No
     world = World(store=Store(tmp_path), clock=Clock())
     world.store.put("settings", "airflow", {"rollout_seconds": 600})
     factory = {"location": "westeurope"}
-    first = airflow_runtimes.wanted(world, factory, factories.runtime()["properties"], None)
+    first = airflow_runtimes.new_runtime(world, factory, factories.runtime()["properties"], None)
     changed = factories.runtime(airflowEnvironmentVariables={"A": "new"})["properties"]
-    second = airflow_runtimes.wanted(world, factory, changed, first)
-    assert airflow_runtimes.in_use(world, second)["airflowEnvironmentVariables"] == {"A": "b"}
+    second = airflow_runtimes.new_runtime(world, factory, changed, first)
+    assert airflow_runtimes.active_airflow_properties(world, second)["airflowEnvironmentVariables"] == {"A": "b"}
     world.clock.offset_seconds = 601
-    assert airflow_runtimes.in_use(world, second)["airflowEnvironmentVariables"] == {"A": "new"}
+    assert airflow_runtimes.active_airflow_properties(world, second)["airflowEnvironmentVariables"] == {"A": "new"}
     world.store.close()

@@ -124,14 +124,14 @@ class Behind:
 
     def up(self) -> dict[str, Any]:
         """Start it; what is told of it once it is ready."""
-        *_, told = process.runtimes_up(self.azure.state)
+        *_, told = process.start_runtimes(self.azure.state)
         (airflow,) = [one for one in told if one["kind"] == "airflow"]
         assert airflow["state"] == "ready", airflow["failure"]
         return airflow
 
     def told(self) -> dict[str, Any]:
         """What is told of it now."""
-        found = process.runtimes(self.azure.state)
+        found = process.list_runtimes(self.azure.state)
         return next(one for one in found if one["kind"] == "airflow")
 
 

@@ -134,7 +134,7 @@ def nothing_is_left(behind: Behind, *, killed: bool) -> None:
 def test_requirements_that_cannot_be_had_are_told_with_what_uv_said(own_azure: LocalAzure) -> None:
     wanted = factories.runtime(airflowVersion=NEWEST, airflowRequirements=["apache-airflow==2.6.3"])
     factories.airflow_of(factories.call(own_azure, "PUT", factories.RUNTIME, wanted))
-    *_, told = process.runtimes_up(own_azure.state)
+    *_, told = process.start_runtimes(own_azure.state)
     (failed,) = [one for one in told if one["kind"] == "airflow"]
     assert failed["state"] == "failed"
     assert f"Airflow {NEWEST} cannot be installed with apache-airflow==2.6.3" in failed["failure"]

@@ -47,7 +47,7 @@ def test_a_killed_local_azure_leaves_no_flink_and_a_job_goes_on_from_its_savepoi
     kill(state, before["pids"])
 
     azure = emulator.start(state)
-    assert process.runtimes(state) == []
+    assert process.list_runtimes(state) == []
     flink = Flink(azure=azure, lake=flink.lake)
     lost = flink.shown(name)
     assert lost["status"] == "FAILED"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from localazure.runtimes.flink.actions import arguments
+from localazure.runtimes.flink.actions import split_arguments
 from localazure.runtimes.flink.cluster import root_cause
 
 TRACE = """org.apache.flink.runtime.JobException: Recovery is suppressed by NoRestartBackoffTimeStrategy
@@ -26,7 +26,7 @@ Caused by: java.io.IOException: No space left on device
     ],
 )
 def test_arguments_are_parted_by_spaces_outside_quotes(text: str, parts: list[str]) -> None:
-    assert arguments(text) == parts
+    assert split_arguments(text) == parts
 
 
 def test_the_innermost_cause_comes_first_and_no_frame_is_shown() -> None:

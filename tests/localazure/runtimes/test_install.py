@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from localazure.app import process
-from localazure.app.program import RuntimeFailure, Site, index_settings
+from localazure.app.program import RuntimeFailure, Workspace, package_index_variables
 from localazure.runtimes.flink import install
 from tests.localazure.runtimes.conftest import JARS, ROOT
 
@@ -25,18 +25,18 @@ BUILD = ROOT / "templates/jobs/wordcount/build.py"
 LAUNCHER = ROOT / "localazure/runtimes/flink/launcher"
 
 
-def without_an_index(tmp_path: Path) -> Site:
+def without_an_index(tmp_path: Path) -> Workspace:
     """A machine whose package index gives nothing."""
 
     def run(_command: Sequence[str], _environment: Mapping[str, str | Secret]) -> None:
         raise RuntimeFailure("python failed with exit code 1", "Its output says more", "no network")
 
-    return Site(folder=tmp_path, pages="", installations=tmp_path / "installed", say=print, run=run)
+    return Workspace(folder=tmp_path, pages="", installations=tmp_path / "installed", say=print, run=run)
 
 
 def test_flink_that_cannot_be_downloaded_is_told_with_the_end_of_the_log(tmp_path: Path) -> None:
     with pytest.raises(RuntimeFailure) as failed:
-        install.flink(without_an_index(tmp_path))
+        install.install_flink(without_an_index(tmp_path))
     assert "no network" in str(failed.value)
     assert "package index" in str(failed.value)
     assert not (tmp_path / "installed" / f"flink-{install.FLINK_VERSION}" / "complete").exists()
@@ -51,19 +51,19 @@ def test_a_java_of_the_machine_serves_where_the_index_has_none(tmp_path: Path, m
         java.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path / "path"))
     monkeypatch.setenv("JAVA_HOME", str(tmp_path / "home"))
-    assert install.java(site) == tmp_path / "home/bin/java"
+    assert install.install_java(site) == tmp_path / "home/bin/java"
     monkeypatch.setenv("JAVA_HOME", str(tmp_path / "nowhere"))
-    assert install.java(site) == tmp_path / "path/java"
+    assert install.install_java(site) == tmp_path / "path/java"
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(RuntimeFailure, match="apt install openjdk-17-jre-headless"):
-        install.java(site)
+        install.install_java(site)
 
 
 def test_what_installs_is_told_where_packages_are_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_INDEX_URL", "https://mirror.test")
     monkeypatch.setenv("https_proxy", "http://proxy.test")
     monkeypatch.setenv("AZURE_CLIENT_SECRET", "hidden")
-    told = index_settings()
+    told = package_index_variables()
     assert told["PIP_INDEX_URL"] == "https://mirror.test"
     assert told["https_proxy"] == "http://proxy.test"
     assert "AZURE_CLIENT_SECRET" not in told
@@ -73,7 +73,7 @@ def test_what_installs_is_told_where_packages_are_and_nothing_else(monkeypatch: 
 @pytest.mark.parametrize("jar", [*JARS.values(), LAUNCHER / "launcher.jar"], ids=lambda jar: jar.name)
 def test_a_jar_is_rebuilt_byte_for_byte(flink: Flink, tmp_path: Path, jar: Path) -> None:
     assert flink.azure.control("GET", "/runtimes")["runtimes"]  # so Flink is installed
-    libraries = process.default_state().parent / f"flink-{install.FLINK_VERSION}/pyflink/lib"
+    libraries = process.default_state_folder().parent / f"flink-{install.FLINK_VERSION}/pyflink/lib"
     main = {"wordcount.jar": "WordCount", "endless.jar": "Endless", "launcher.jar": "Cluster"}[jar.name]
     folder = tmp_path / jar.stem
     shutil.copytree(jar.parent, folder, ignore=shutil.ignore_patterns("*.jar"))

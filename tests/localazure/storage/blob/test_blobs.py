@@ -215,11 +215,11 @@ def test_a_head_of_a_missing_blob_has_its_error_in_a_header_only(lake: Lake, dag
 
 def test_the_status_line_of_an_error_has_its_message(lake: Lake) -> None:
     blob_missing, filesystem_missing = "The specified blob does not exist.", "The specified filesystem does not exist."
-    assert lake.call("PUT", f"{lake.blob}/dags?restype=container").phrase == "Created"
-    assert lake.call("GET", f"{lake.blob}/dags/none").phrase == blob_missing
-    assert lake.call("HEAD", f"{lake.blob}/dags/none").phrase == blob_missing
-    assert lake.call("HEAD", f"{lake.dfs}/none?resource=filesystem").phrase == filesystem_missing
-    assert lake.call("PUT", f"{lake.dfs}/none/a?resource=file").phrase == filesystem_missing
+    assert lake.call("PUT", f"{lake.blob}/dags?restype=container").reason_phrase == "Created"
+    assert lake.call("GET", f"{lake.blob}/dags/none").reason_phrase == blob_missing
+    assert lake.call("HEAD", f"{lake.blob}/dags/none").reason_phrase == blob_missing
+    assert lake.call("HEAD", f"{lake.dfs}/none?resource=filesystem").reason_phrase == filesystem_missing
+    assert lake.call("PUT", f"{lake.dfs}/none/a?resource=file").reason_phrase == filesystem_missing
 
 
 def test_slashes_at_the_ends_belong_to_blob_names_of_a_flat_account(azure_env: LocalAzure) -> None:

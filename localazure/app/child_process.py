@@ -11,19 +11,19 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localazure.app import keeper
+from localazure.app import subreaper
 from localazure.app.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 INHERITED = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ")
-_KEEPER = Path(keeper.__file__)
+_KEEPER = Path(subreaper.__file__)
 _LISTEN = "0A"  # TCP_LISTEN in /proc/net/tcp
 _TAIL_BYTES = 4000
 
 
-class Kept:
+class ChildProcess:
     """One program and all that it starts. `ended` is set when nothing of it runs any more, `code` is then known."""
 
     def __init__(
@@ -55,7 +55,7 @@ class Kept:
     @property
     def pids(self) -> list[int]:
         """The program's processes, its first one first; the keeper is none of them."""
-        return [] if self.ended.is_set() else keeper.descendants(self._process.pid)
+        return [] if self.ended.is_set() else subreaper.descendants(self._process.pid)
 
     def end(self) -> None:
         """Ask it to end; `ended` tells when it has."""
@@ -84,7 +84,7 @@ def _shared_out(pid: int) -> int:
     return 0
 
 
-def listening(pids: Sequence[int]) -> list[str]:
+def listening_addresses(pids: Sequence[int]) -> list[str]:
     """`ADDRESS:PORT` of each TCP socket on which the processes take connections, by port."""
     sockets = {link for pid in pids for link in _links(pid)}
     found: set[tuple[int, str]] = set()

@@ -18,7 +18,7 @@ _STORAGE = re.compile(r".*\.(blob|dfs)\.core\.windows\.net")
 _SAFE = re.compile(r"[\x20-\x7e]{1,1024}")
 
 
-def of(request: Request, request_id: str, world: World) -> dict[str, str]:
+def common_headers(request: Request, request_id: str, world: World) -> dict[str, str]:
     """The headers to add to an answer of the request's host."""
     shown = {"date": format_datetime(world.clock.now(), usegmt=True), "x-ms-request-id": request_id}
     given = _given(request, "x-ms-client-request-id")

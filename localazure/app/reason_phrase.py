@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _UNSAFE = re.compile(rb"[^\x20-\x7e]+")
 
 
-class PhrasedProtocol(HttpToolsProtocol):
+class ReasonPhraseProtocol(HttpToolsProtocol):
     """Uvicorn's HTTP; the scope's `state["phrase"]` takes the phrase of the answer that comes next."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:

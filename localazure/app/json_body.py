@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from localazure.app.store import Document
 
 
-def part(document: Document, *names: str) -> Document:
+def object_at(document: Document, *names: str) -> Document:
     """The object at the end of the names; empty when absent or null."""
     inner = document
     for depth, name in enumerate(names):
@@ -23,9 +23,9 @@ def part(document: Document, *names: str) -> Document:
     return inner
 
 
-def items(document: Document, *names: str) -> list[Document]:
+def objects_at(document: Document, *names: str) -> list[Document]:
     """The list of objects at the end of the names; empty when absent or null."""
-    found = part(document, *names[:-1]).get(names[-1])
+    found = object_at(document, *names[:-1]).get(names[-1])
     if found is None:
         return []
     if not isinstance(found, list) or not all(isinstance(item, dict) for item in cast("list[object]", found)):
