@@ -1,4 +1,4 @@
-"""Finds what the packages of the local Azure have: nobody lists them."""
+"""Finds the SERVICES and RUNTIMES of the local Azure's packages by walking over them."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 def find_services() -> Iterator[Service]:
-    """Every service, in the order of its package and of the list there."""
-    yield from _all("SERVICES")
+    """Iterate over every service, in the order of packages and of the list in each."""
+    yield from _find_all("SERVICES")
 
 
 def find_runtimes() -> Iterator[Runtime]:
-    """Every sort of real program."""
-    yield from _all("RUNTIMES")
+    """Iterate over every kind of real program."""
+    yield from _find_all("RUNTIMES")
 
 
-def _all(name: str) -> Iterator[Any]:
-    for found in walk_packages(localazure.__path__, "localazure."):
-        if found.ispkg:
-            yield from getattr(import_module(found.name), name, ())
+def _find_all(name: str) -> Iterator[Any]:
+    for module in walk_packages(localazure.__path__, "localazure."):
+        if module.ispkg:
+            yield from getattr(import_module(module.name), name, ())

@@ -1,4 +1,4 @@
-"""What a new tenant comes with: the operator, its Graph permission and ownership, then each service's own seed."""
+"""Writes what a new tenant contains: the operator with its Graph permission and role, then each service's own seed."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
     from localazure.app.service import Service
     from localazure.app.world import World
 
-OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
+OWNER_ROLE = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
 _META = "meta"
 
 
 def seed(world: World, services: Iterable[Service], operator_secret: Secret) -> None:
-    """Fill a fresh store; one that was filled stays as it is."""
+    """Seed an empty store; do nothing if it was seeded before."""
     if world.store.get(_META, "seeded") is not None:
         return
     with world.store.transaction(world.clock.timestamp()):
-        _operator(world, operator_secret)
+        _create_operator(world, operator_secret)
         for service in services:
             if service.seed is not None:
                 service.seed(world)
         world.store.put(_META, "seeded", {"at": directory.format_date(world.clock.now())})
 
 
-def _operator(world: World, secret: Secret) -> None:
-    """The principal that runs the provisioner: Owner of the subscription, no data roles, OwnedBy on Graph."""
+def _create_operator(world: World, secret: Secret) -> None:
+    """Create the principal that clients use: Owner of the subscription, no data roles, OwnedBy on Graph."""
     now, name = world.clock.now(), "provisioner-operator"
     password = directory.new_password(secret.reveal(), world.clock.new_id(), "local", now, now + timedelta(days=3650))
     application = directory.new_application(world, name)
@@ -46,28 +46,28 @@ def _operator(world: World, secret: Secret) -> None:
     }
     world.store.put(directory.PRINCIPALS, OPERATOR_OBJECT_ID, principal)
     assignment = str(uuid.uuid5(uuid.UUID(OPERATOR_OBJECT_ID), SUBSCRIPTION))
-    _own(world, assignment)
+    _assign_owner(world, assignment)
 
 
-def _own(world: World, name: str) -> None:
-    key = f"{SUBSCRIPTION}/providers/Microsoft.Authorization/roleAssignments/{name}"
-    at = directory.format_date(world.clock.now())
+def _assign_owner(world: World, name: str) -> None:
+    resource_id = f"{SUBSCRIPTION}/providers/Microsoft.Authorization/roleAssignments/{name}"
+    created = directory.format_date(world.clock.now())
     world.store.put(
         access.ASSIGNMENTS,
-        key.lower(),
+        resource_id.lower(),
         {
-            "id": key,
+            "id": resource_id,
             "name": name,
             "type": "Microsoft.Authorization/roleAssignments",
             "scope": SUBSCRIPTION,
             "principalId": OPERATOR_OBJECT_ID,
             "principalType": "ServicePrincipal",
-            "roleDefinitionId": f"{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/{OWNER}",
+            "roleDefinitionId": f"{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/{OWNER_ROLE}",
             "description": None,
             "condition": None,
             "conditionVersion": None,
-            "createdOn": at,
-            "updatedOn": at,
+            "createdOn": created,
+            "updatedOn": created,
             "createdBy": OPERATOR_OBJECT_ID,
             "updatedBy": OPERATOR_OBJECT_ID,
         },

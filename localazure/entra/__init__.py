@@ -1,4 +1,4 @@
-"""Microsoft Entra: who is in the tenant, sign-in, tokens."""
+"""Microsoft Entra: the directory of applications and principals, sign-in, tokens."""
 
 from localazure.entra import login
 

@@ -1,6 +1,6 @@
-"""Who is in the tenant: applications, service principals, managed identities, and what of them was soft-deleted.
+"""The directory: applications, service principals (also of managed identities), and those soft-deleted.
 
-Documents have Graph's shape and key by object id; members that begin with `_` are never shown. Shared by login,
+Documents have Graph's shape and are stored by object id; members that begin with `_` are never shown. Shared by login,
 Graph, managed identities and role assignments. https://learn.microsoft.com/graph/api/resources/application
 """
 
@@ -23,54 +23,54 @@ if TYPE_CHECKING:
 APPLICATIONS = "applications"
 PRINCIPALS = "service_principals"
 DELETED = "deleted_directory_items"
-# What every app-only token for Graph has among its `wids`; no directory role bears this id.
+# A constant in the `wids` of every app-only token for Graph; no directory role has this id.
 APP_ONLY = "0997a1d0-0d1d-4acb-b408-d5ca73121e90"
 _LETTERS = string.ascii_letters + string.digits
 
 
 def find_principal(world: World, object_id: str) -> Document | None:
-    """The service principal (of an application or a managed identity) with this object id."""
+    """Return the service principal (of an application or managed identity) with this object id, or None."""
     return world.store.get(PRINCIPALS, object_id.lower())
 
 
 def find_principal_by_app_id(world: World, app_id: str) -> Document | None:
-    """The service principal of an application or managed identity, by its client id."""
+    """Return the service principal of an application or managed identity with this client id, or None."""
     return next((d for _, d in world.store.rows(PRINCIPALS) if d["appId"] == app_id.lower()), None)
 
 
 def find_application(world: World, object_id: str) -> Document | None:
-    """The application with this object id."""
+    """Return the application with this object id, or None."""
     return world.store.get(APPLICATIONS, object_id.lower())
 
 
 def find_application_by_app_id(world: World, app_id: str) -> Document | None:
-    """The application with this client id."""
+    """Return the application with this client id, or None."""
     return next((d for _, d in world.store.rows(APPLICATIONS) if d["appId"] == app_id.lower()), None)
 
 
 def create_managed_identity(world: World, name: str, resource_id: str) -> Document:
-    """A service principal of type ManagedIdentity, as Entra makes one for an identity resource."""
-    made = new_principal(world, world.clock.new_id(), name)
-    made |= {"servicePrincipalType": "ManagedIdentity", "alternativeNames": ["isExplicit=True", resource_id]}
-    return world.store.put(PRINCIPALS, made["id"], made)
+    """Store and return a service principal of type ManagedIdentity, as Entra creates for an identity resource."""
+    created = new_principal(world, world.clock.new_id(), name)
+    created |= {"servicePrincipalType": "ManagedIdentity", "alternativeNames": ["isExplicit=True", resource_id]}
+    return world.store.put(PRINCIPALS, created["id"], created)
 
 
 def delete_principal(world: World, object_id: str) -> bool:
-    """Remove a principal for good, as Entra does with a managed identity's."""
+    """Delete a principal permanently, as Entra does with that of a managed identity. Returns whether it existed."""
     return world.store.remove(PRINCIPALS, object_id.lower())
 
 
 def graph_claims(world: World, principal: Document) -> dict[str, Any]:
-    """What a token for Graph says of an app's rights: `roles`, its permissions, if any; `wids`, its directory roles.
+    """Return the permissions of an app as claims of its token for Graph: `roles`, and `wids` for its directory roles.
 
-    An administrator consents to them; here the control's setting `graph` does, by client id: `app_roles` (names of
-    permissions, instead of those that the seed gave) and `directory_roles` (template ids).
+    An administrator grants them in Azure; here the control endpoint's setting `graph` does, by client id: `app_roles`
+    (names of permissions, instead of the seeded ones) and `directory_roles` (template ids).
     https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
     """
     setting = world.store.get("settings", "graph") or {}
     roles = setting.get("app_roles", {}).get(principal["appId"], principal.get("_graph_roles"))
-    held = setting.get("directory_roles", {}).get(principal["appId"], [])
-    return {**({"roles": roles} if roles else {}), "wids": [*held, APP_ONLY]}
+    directory_roles = setting.get("directory_roles", {}).get(principal["appId"], [])
+    return {**({"roles": roles} if roles else {}), "wids": [*directory_roles, APP_ONLY]}
 
 
 # Properties of a new application that have no value: https://learn.microsoft.com/graph/api/resources/application
@@ -79,7 +79,7 @@ _UNSET = ("certification", "createdByAppId", "defaultRedirectUri", "isDisabled",
 
 
 def new_application(world: World, name: str) -> Document:
-    """An application as Graph makes it when only its name is given; not yet stored."""
+    """Return an application as Graph creates it from a display name only; not yet stored."""
     return {
         "id": world.clock.new_id(),
         "deletedDateTime": None,
@@ -122,7 +122,7 @@ def new_application(world: World, name: str) -> Document:
 
 
 def new_principal(world: World, app_id: str, name: str) -> Document:
-    """A service principal as Graph makes it for an application; not yet stored."""
+    """Return a service principal as Graph creates it for an application; not yet stored."""
     return {
         "id": world.clock.new_id(),
         "deletedDateTime": None,
@@ -165,7 +165,7 @@ def new_principal(world: World, app_id: str, name: str) -> Document:
 
 
 def new_password(text: str, key_id: str, name: str | None, start: datetime, end: datetime) -> Document:
-    """A password credential; of its text only the hash and the hint are kept."""
+    """Return a password credential; it has only the hash and the hint of the text."""
     return {
         "customKeyIdentifier": None,
         "displayName": name,
@@ -179,7 +179,7 @@ def new_password(text: str, key_id: str, name: str | None, start: datetime, end:
 
 
 def new_secret() -> str:
-    """A secret in the form of Entra's own, which scanners look for: three characters, "8Q~", 34 more."""
+    """Return a random secret in Entra's format, which secret scanners look for: three characters, "8Q~", 34 more."""
     start = "".join(secrets.choice(_LETTERS) for _ in range(3))  # no dash in front: it goes on command lines
     return f"{start}8Q~{SECRET_MARKER}" + "".join(
         secrets.choice(f"{_LETTERS}-_.~") for _ in range(34 - len(SECRET_MARKER))
@@ -187,17 +187,17 @@ def new_secret() -> str:
 
 
 def secret_hash(text: str) -> str:
-    """What is kept of a secret."""
+    """Return the hash of a secret, which is all that is stored of it."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def format_date(moment: datetime) -> str:
-    """A date as Graph writes it."""
+    """Format a date as Graph does."""
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def without_hidden(value: Any) -> Any:
-    """A document as an answer shows it, at every depth without what begins with `_`."""
+    """Return a document as a response shows it: without the members that begin with `_`, at any depth."""
     if isinstance(value, dict):
         members = cast("Document", value)
         return {key: without_hidden(inner) for key, inner in members.items() if not key.startswith("_")}
@@ -205,5 +205,5 @@ def without_hidden(value: Any) -> Any:
 
 
 def list_applications(world: World) -> Iterator[Document]:
-    """Every application, oldest id first."""
+    """Iterate over all applications, sorted by object id."""
     return (document for _, document in world.store.rows(APPLICATIONS))

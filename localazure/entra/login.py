@@ -26,21 +26,21 @@ LIFETIME_SECONDS = 3599
 _HOST = "https://login.microsoftonline.com"
 _GRAPH = ("https://graph.microsoft.com", "00000003-0000-0000-c000-000000000000")
 _STORAGE = ("https://storage.azure.com", "https://*.core.windows.net", "e406a681-f3d4-42a8-90b6-c2b029497af1")
-_ANYBODY = "sign-in itself: the credential is in the request"
-_PUBLIC = "public metadata"
+_CREDENTIAL_IN_REQUEST = "sign-in itself: the credential is in the request"
+_PUBLIC_METADATA = "public metadata"
 
 
 def render(call: Call, error: AzureError) -> Reply:
-    """An error as Entra shows it; `details["codes"]` are the AADSTS numbers."""
-    at = call.world.clock.now().strftime("%Y-%m-%d %H:%M:%SZ")
+    """Render an error as Entra does; `details["codes"]` are the AADSTS numbers."""
+    timestamp = call.world.clock.now().strftime("%Y-%m-%d %H:%M:%SZ")
     correlation = call.headers.get("client-request-id") or call.request_id
-    said = f"{error.message} Trace ID: {call.request_id} Correlation ID: {correlation} Timestamp: {at}"
+    description = f"{error.message} Trace ID: {call.request_id} Correlation ID: {correlation} Timestamp: {timestamp}"
     codes = list(error.details.get("codes", ()))
     body: dict[str, Any] = {
         "error": error.code,
-        "error_description": said,
+        "error_description": description,
         "error_codes": codes,
-        "timestamp": at,
+        "timestamp": timestamp,
         "trace_id": call.request_id,
         "correlation_id": correlation,
     }
@@ -56,69 +56,71 @@ SERVICE = Service(
 )
 
 
-@SERVICE.route("GET", "/common/discovery/instance", action=None, why=_PUBLIC)
-@SERVICE.route("GET", "/{tenant}/discovery/instance", action=None, why=_PUBLIC)
+@SERVICE.route("GET", "/common/discovery/instance", action=None, why=_PUBLIC_METADATA)
+@SERVICE.route("GET", "/{tenant}/discovery/instance", action=None, why=_PUBLIC_METADATA)
 def get_instance(call: Call) -> Reply:
-    """Which hosts are one cloud; MSAL asks it before the first token of an authority."""
-    asked = call.query.get("authorization_endpoint", "").removeprefix("https://").split("/")
-    tenant = asked[1] if len(asked) > 1 else "common"
+    """List the hosts of one cloud; MSAL requests it before the first token of an authority."""
+    segments = call.query.get("authorization_endpoint", "").removeprefix("https://").split("/")
+    tenant = segments[1] if len(segments) > 1 else "common"
     aliases = ["login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net"]
-    known = {"preferred_network": aliases[0], "preferred_cache": aliases[1], "aliases": aliases}
-    where = f"{_HOST}/{tenant}/v2.0/.well-known/openid-configuration"
-    return Reply(body={"tenant_discovery_endpoint": where, "api-version": "1.1", "metadata": [known]})
+    cloud = {"preferred_network": aliases[0], "preferred_cache": aliases[1], "aliases": aliases}
+    configuration_url = f"{_HOST}/{tenant}/v2.0/.well-known/openid-configuration"
+    return Reply(body={"tenant_discovery_endpoint": configuration_url, "api-version": "1.1", "metadata": [cloud]})
 
 
-@SERVICE.route("GET", "/{tenant}/v2.0/.well-known/openid-configuration", action=None, why=_PUBLIC)
+@SERVICE.route("GET", "/{tenant}/v2.0/.well-known/openid-configuration", action=None, why=_PUBLIC_METADATA)
 def get_configuration(call: Call) -> Reply:
-    """The v2.0 endpoints."""
+    """Show the OpenID configuration of the v2.0 endpoints."""
     tenant = _tenant(call)
     base = f"{_HOST}/{tenant}"
     own = {"issuer": f"{base}/v2.0", "userinfo_endpoint": "https://graph.microsoft.com/oidc/userinfo"}
     return Reply(body=_endpoints(base, "/v2.0") | own)
 
 
-@SERVICE.route("GET", "/{tenant}/.well-known/openid-configuration", action=None, why=_PUBLIC)
+@SERVICE.route("GET", "/{tenant}/.well-known/openid-configuration", action=None, why=_PUBLIC_METADATA)
 def get_configuration_v1(call: Call) -> Reply:
-    """The v1.0 endpoints."""
+    """Show the OpenID configuration of the v1.0 endpoints."""
     tenant = _tenant(call)
     own = {"issuer": f"https://sts.windows.net/{tenant}/", "userinfo_endpoint": f"{_HOST}/{tenant}/openid/userinfo"}
     return Reply(body=_endpoints(f"{_HOST}/{tenant}", "") | own)
 
 
-@SERVICE.route("GET", "/{tenant}/discovery/keys", action=None, why=_PUBLIC)
-@SERVICE.route("GET", "/{tenant}/discovery/v2.0/keys", action=None, why=_PUBLIC)
+@SERVICE.route("GET", "/{tenant}/discovery/keys", action=None, why=_PUBLIC_METADATA)
+@SERVICE.route("GET", "/{tenant}/discovery/v2.0/keys", action=None, why=_PUBLIC_METADATA)
 def list_keys(call: Call) -> Reply:
-    """The keys that tokens are signed with."""
+    """Show the keys with which tokens are signed."""
     return Reply(body=call.world.signer.key_set())
 
 
-@SERVICE.route("POST", "/{tenant}/oauth2/v2.0/token", action=None, why=_ANYBODY)
+@SERVICE.route("POST", "/{tenant}/oauth2/v2.0/token", action=None, why=_CREDENTIAL_IN_REQUEST)
 def create_token(call: Call) -> Reply:
-    """A token for `scope`, which names one resource and `/.default`."""
-    form = _form(call)
-    principal, app = _signed_in(call, form)
-    scope = form.get("scope") or _missing("scope")
-    resource = _resource_of_scope(scope)
-    token, _ = _issue(call, principal, app, resource)
+    """Issue a token for `scope`, which is one resource followed by `/.default`."""
+    form = _client_form(call)
+    principal, app = _authenticate_client(call, form)
+    scope = form.get("scope") or _raise_missing("scope")
+    resource = _resource_in_scope(scope)
+    token, _ = _issue_token(call, principal, app, resource)
     seconds = LIFETIME_SECONDS
-    return _granted({"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": token})
+    return _token_reply(
+        {"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": token}
+    )
 
 
-@SERVICE.route("POST", "/{tenant}/oauth2/token", action=None, why=_ANYBODY)
+@SERVICE.route("POST", "/{tenant}/oauth2/token", action=None, why=_CREDENTIAL_IN_REQUEST)
 def create_token_v1(call: Call) -> Reply:
-    """A token for `resource`; the numbers of v1.0 answers are strings."""
-    form = _form(call)
-    principal, app = _signed_in(call, form)
-    resource = form.get("resource") or _missing("resource")
-    token, now = _issue(call, principal, app, resource)
+    """Issue a token for `resource`; numbers in v1.0 responses are strings."""
+    form = _client_form(call)
+    principal, app = _authenticate_client(call, form)
+    resource = form.get("resource") or _raise_missing("resource")
+    token, now = _issue_token(call, principal, app, resource)
     seconds = str(LIFETIME_SECONDS)
     times = {"expires_in": seconds, "ext_expires_in": seconds, "expires_on": str(now + LIFETIME_SECONDS)}
-    return _granted(
+    return _token_reply(
         {"token_type": "Bearer", **times, "not_before": str(now), "resource": resource, "access_token": token}
     )
 
 
-def _granted(body: dict[str, Any]) -> Reply:
+def _token_reply(body: dict[str, Any]) -> Reply:
     return Reply(body=body, headers={"Cache-Control": "no-store, no-cache", "Pragma": "no-cache"})
 
 
@@ -147,22 +149,23 @@ def _endpoints(base: str, version: str) -> dict[str, Any]:
 
 
 def _tenant(call: Call) -> str:
-    """The tenant of the path: by id or domain; `common` and its like stay as they are in discovery."""
-    named = call.params["tenant"].lower()
-    if named in {TENANT_ID, DOMAIN}:
+    """Return the tenant in the path, by id or domain; `{tenantid}` for `common` and the like. Raises invalid_tenant."""
+    tenant = call.params["tenant"].lower()
+    if tenant in {TENANT_ID, DOMAIN}:
         return TENANT_ID
-    if named in {"common", "organizations", "consumers"}:
+    if tenant in {"common", "organizations", "consumers"}:
         return "{tenantid}"
     raise _error(
         "invalid_tenant",
         90002,
-        f"Tenant '{named}' not found. Check to make sure you have the correct tenant ID and are signing into the "
+        f"Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID and are signing into the "
         "correct cloud. Check with your subscription administrator, this may happen if there are no active "
         "subscriptions for the tenant.",
     )
 
 
-def _form(call: Call) -> dict[str, str]:
+def _client_form(call: Call) -> dict[str, str]:
+    """Return the form of a token request, with the client id and secret of a Basic header, if it has one."""
     form = dict(parse_qsl(call.body.decode("utf-8", "replace"), keep_blank_values=True))
     scheme, _, value = call.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "basic":
@@ -175,18 +178,18 @@ def _form(call: Call) -> dict[str, str]:
     return form
 
 
-def _signed_in(call: Call, form: dict[str, str]) -> tuple[Document, Document]:
-    """The service principal and application whose secret the form has."""
+def _authenticate_client(call: Call, form: dict[str, str]) -> tuple[Document, Document]:
+    """Check a form's client id and secret. Returns the service principal and application. Raises Entra's errors."""
     if _tenant(call) != TENANT_ID:
         text = "The tenant of a client_credentials request must be named; '/common' and '/organizations' do not do."
         raise _error("invalid_request", 50059, text)
-    grant = form.get("grant_type") or _missing("grant_type")
+    grant = form.get("grant_type") or _raise_missing("grant_type")
     if grant != "client_credentials":
         raise _error("unsupported_grant_type", 70003, f"The app requested an unsupported grant type '{grant}'.")
-    client_id = (form.get("client_id") or _missing("client_id")).lower()
+    client_id = (form.get("client_id") or _raise_missing("client_id")).lower()
     now = call.world.clock.timestamp()
     with call.world.store.as_of(now - call.world.faults.secret_lag_seconds):
-        app = directory.find_application_by_app_id(call.world, client_id) or _unknown_app(client_id)
+        app = directory.find_application_by_app_id(call.world, client_id) or _raise_unknown_app(client_id)
         principal = directory.find_principal_by_app_id(call.world, client_id)
     _check_secret(app, form, now)
     if principal is None:
@@ -199,6 +202,7 @@ def _signed_in(call: Call, form: dict[str, str]) -> tuple[Document, Document]:
 
 
 def _check_secret(app: Document, form: dict[str, str], now: float) -> None:
+    """Raise Entra's error unless the form's client secret is one of the app's, valid now."""
     client_id = app["appId"]
     if "client_assertion" in form:
         text = "No matching federated identity record found for presented assertion."
@@ -208,9 +212,9 @@ def _check_secret(app: Document, form: dict[str, str], now: float) -> None:
         raise _error("invalid_client", 7000216, text, status=401)
     digest = directory.secret_hash(form["client_secret"])
     matching = [p for p in app["passwordCredentials"] if hmac.compare_digest(p["_sha256"], digest)]
-    if any(_at(p["startDateTime"]) <= now < _at(p["endDateTime"]) for p in matching):
+    if any(_parse_date(p["startDateTime"]) <= now < _parse_date(p["endDateTime"]) for p in matching):
         return
-    if any(now >= _at(p["endDateTime"]) for p in matching):
+    if any(now >= _parse_date(p["endDateTime"]) for p in matching):
         text = (
             f"The provided client secret keys for app '{client_id}' are expired. Visit the Azure portal to create new "
             "keys for your app: https://aka.ms/NewClientSecret, or consider using certificate credentials for added "
@@ -224,7 +228,7 @@ def _check_secret(app: Document, form: dict[str, str], now: float) -> None:
     raise _error("invalid_client", 7000215, text, status=401)
 
 
-def _unknown_app(client_id: str) -> NoReturn:
+def _raise_unknown_app(client_id: str) -> NoReturn:
     text = (
         f"Application with identifier '{client_id}' was not found in the directory '{DOMAIN}'. This can happen if the "
         "application has not been installed by the administrator of the tenant or consented to by any user in the "
@@ -233,13 +237,14 @@ def _unknown_app(client_id: str) -> NoReturn:
     raise _error("unauthorized_client", 700016, text)
 
 
-def _resource_of_scope(scope: str) -> str:
-    named = [part for part in scope.split() if part not in {"openid", "profile", "offline_access", "email"}]
-    if len(named) != 1:
+def _resource_in_scope(scope: str) -> str:
+    """Return the resource of a scope `RESOURCE/.default`. Raises invalid_scope for any other."""
+    scopes = [name for name in scope.split() if name not in {"openid", "profile", "offline_access", "email"}]
+    if len(scopes) != 1:
         text = f"The provided request must include a 'scope' input parameter. The scope '{scope}' is not valid."
         raise _error("invalid_scope", 70011, text)
-    resource, found, rest = named[0].rpartition("/.default")
-    if not found or rest:
+    resource, suffix, rest = scopes[0].rpartition("/.default")
+    if not suffix or rest:
         text = (
             f"The provided value for scope {scope} is not valid. Client credential flows must have a scope value with "
             "/.default suffixed to the resource identifier (application ID URI)."
@@ -248,8 +253,9 @@ def _resource_of_scope(scope: str) -> str:
     return resource
 
 
-def _issue(call: Call, principal: Document, app: Document, resource: str) -> tuple[str, int]:
-    if not _known(call, resource):
+def _issue_token(call: Call, principal: Document, app: Document, resource: str) -> tuple[str, int]:
+    """Sign a token for a resource. Returns it and the epoch second of its issue. Raises invalid_resource."""
+    if not _is_known_resource(call, resource):
         text = (
             f"The resource principal named {resource} was not found in the tenant named provisioner. This can happen "
             "if the application has not been installed by the administrator of the tenant or consented to by any user "
@@ -279,20 +285,20 @@ def _issue(call: Call, principal: Document, app: Document, resource: str) -> tup
     return call.world.signer.sign(claims), now
 
 
-def _known(call: Call, resource: str) -> bool:
-    # Storage takes keys and signatures, too, so it looks at tokens itself.
+def _is_known_resource(call: Call, resource: str) -> bool:
+    # Storage is in no service's audiences: it accepts keys and signatures, too, so it checks tokens itself.
     if any(tokens.audience_matches(resource, audience) for audience in {*call.world.audiences, *_STORAGE}):
         return True
-    wanted = resource.rstrip("/").lower()
+    identifier = resource.rstrip("/").lower()
     apps = directory.list_applications(call.world)
-    return any(wanted in {a["appId"], *(u.rstrip("/").lower() for u in a["identifierUris"])} for a in apps)
+    return any(identifier in {a["appId"], *(u.rstrip("/").lower() for u in a["identifierUris"])} for a in apps)
 
 
-def _at(moment: str) -> float:
+def _parse_date(moment: str) -> float:
     return datetime.fromisoformat(moment).timestamp()
 
 
-def _missing(parameter: str) -> NoReturn:
+def _raise_missing(parameter: str) -> NoReturn:
     text = f"The request body must contain the following parameter: '{parameter}'."
     raise _error("invalid_request", 900144, text)
 

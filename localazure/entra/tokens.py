@@ -1,4 +1,4 @@
-"""Whether an access token does for a service: its audience, tenant, age and caller."""
+"""Verifies the access token of a call: signature, audience, tenant, lifetime and principal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def authenticate(world: World, authorization: str, audiences: tuple[str, ...], tenant_id: str) -> Caller:
-    """The caller behind an Authorization header; Refusal says why not."""
+    """Return the caller of an Authorization header. Raises InvalidToken."""
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise InvalidToken("missing")
@@ -33,6 +33,6 @@ def authenticate(world: World, authorization: str, audiences: tuple[str, ...], t
     )
 
 
-def audience_matches(found: str, expected: str) -> bool:
-    """Audiences compare without case and trailing slash; `*` in the expected one stands for any text."""
-    return fnmatch.fnmatchcase(found.rstrip("/").lower(), expected.rstrip("/").lower())
+def audience_matches(actual: str, expected: str) -> bool:
+    """Compare audiences without case and trailing slash; `*` in the expected one matches any text."""
+    return fnmatch.fnmatchcase(actual.rstrip("/").lower(), expected.rstrip("/").lower())

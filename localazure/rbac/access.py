@@ -1,11 +1,11 @@
-"""Who may do what: RBAC decided from role definitions and assignments, on both planes.
+"""Azure RBAC: decides from role definitions and assignments whether a principal may do an action, on both planes.
 
 A definition is `{"id": guid, "roleName", "roleType", "description", "permissions": [{"actions", "notActions",
 "dataActions", "notDataActions"}], "assignableScopes"}`; an assignment is `{"id", "name", "scope", "principalId",
-"principalType", "roleDefinitionId", "description", "condition", …}`. Both stand in the store (tables
-`role_definitions`, `role_assignments`), so a custom role counts as a built-in one does. Azure: an action is
-allowed when some assignment at the scope or above has a permission whose actions match and whose notActions do not;
-an assignment with a condition that cannot be evaluated here allows nothing.
+"principalType", "roleDefinitionId", "description", "condition", …}`. Both are in the store (tables
+`role_definitions`, `role_assignments`), so custom and built-in roles work alike. As in Azure, an action is allowed if
+an assignment at the scope or above has a permission whose actions match and whose notActions do not; an assignment with
+a condition, which is not evaluated here, allows nothing.
 https://learn.microsoft.com/azure/role-based-access-control/overview
 """
 
@@ -28,7 +28,7 @@ ASSIGNMENTS = "role_assignments"
 
 
 def is_principal_allowed(world: World, principal_id: str, action: str, scope: str, *, data: bool = False) -> bool:
-    """Whether the principal may do `action` at `scope` (a resource id; deeper data scopes are fine)."""
+    """Return whether a principal may do an action at a scope: a resource id, or one below it such as a container's."""
     with world.store.as_of(world.clock.timestamp() - world.faults.grant_lag_seconds):
         return any(
             _grants(permission, action, data=data) for permission in list_permissions(world, principal_id, scope)
@@ -36,38 +36,38 @@ def is_principal_allowed(world: World, principal_id: str, action: str, scope: st
 
 
 def list_permissions(world: World, principal_id: str, scope: str) -> Iterator[Document]:
-    """The permissions of every assignment that reaches the scope."""
+    """Iterate over the permissions of a principal's assignments at the scope and above."""
     for assignment in list_assignments_reaching(world, scope):
         if assignment["principalId"] == principal_id and not assignment.get("condition"):
             guid = str(assignment["roleDefinitionId"]).rsplit("/", 1)[-1].lower()
             definition = world.store.get(DEFINITIONS, guid)
-            found = (definition or {}).get("permissions", [])
-            yield from (permission for permission in found if not permission.get("condition"))
+            role_permissions = (definition or {}).get("permissions", [])
+            yield from (permission for permission in role_permissions if not permission.get("condition"))
 
 
 def list_assignments_reaching(world: World, scope: str) -> Iterator[Document]:
-    """Assignments at the scope or above it."""
-    wanted = scope.rstrip("/").lower() + "/"
+    """Iterate over the assignments at the scope and above."""
+    lowered = scope.rstrip("/").lower() + "/"
     for _, assignment in world.store.rows(ASSIGNMENTS):
-        if wanted.startswith(str(assignment["scope"]).rstrip("/").lower() + "/"):
+        if lowered.startswith(str(assignment["scope"]).rstrip("/").lower() + "/"):
             yield assignment
 
 
 def is_allowed(call: Call, action: str, scope: str) -> bool:
-    """Whether the caller's roles allow a control-plane action at a scope."""
+    """Return whether the caller's roles allow a control-plane action at a scope."""
     return is_principal_allowed(call.world, call.authenticated_caller.object_id, action, scope)
 
 
 def require(call: Call, action: str, scope: str) -> None:
-    """403 AuthorizationFailed unless the caller's roles allow the action at the scope."""
+    """Raise 403 AuthorizationFailed unless the caller's roles allow a control-plane action at a scope."""
     if not is_allowed(call, action, scope):
         raise authorization_failed(call, action, scope)
 
 
 def _grants(permission: Document, action: str, *, data: bool) -> bool:
     allowed, denied = ("dataActions", "notDataActions") if data else ("actions", "notActions")
-    return _any(permission.get(allowed, ()), action) and not _any(permission.get(denied, ()), action)
+    return _matches_any(permission.get(allowed, ()), action) and not _matches_any(permission.get(denied, ()), action)
 
 
-def _any(patterns: list[str], action: str) -> bool:
+def _matches_any(patterns: list[str], action: str) -> bool:
     return any(re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), action, re.IGNORECASE) for pattern in patterns)

@@ -1,4 +1,4 @@
-"""Role assignments as documents: their keys, who sees which, and their end with the scope that they were made at.
+"""Stores role assignments, and deletes them together with the resource that is their scope.
 
 https://learn.microsoft.com/azure/role-based-access-control/role-assignments
 """
@@ -21,48 +21,48 @@ _FLAT = {"id", "name", "type"}
 
 
 def resource_id(scope: str, name: str) -> str:
-    """The assignment's id, by which the store keeps it."""
+    """Return the id of an assignment in lower case, which is its key in the store."""
     return f"{scope.rstrip('/')}/providers/{TYPE}/{name}".lower()
 
 
 def find(world: World, scope: str, name: str) -> Document | None:
-    """The assignment of this name at the scope."""
+    """Return the assignment with this name at the scope, or None."""
     return world.store.get(access.ASSIGNMENTS, resource_id(scope, name))
 
 
 def list_all(world: World) -> Iterator[Document]:
-    """Every assignment."""
+    """Iterate over all assignments."""
     return (document for _, document in world.store.rows(access.ASSIGNMENTS))
 
 
 def list_below(world: World, scope: str) -> Iterator[Document]:
-    """Assignments at scopes inside this one, the scope itself not."""
-    inside = scope.rstrip("/").lower() + "/"
-    return (found for found in list_all(world) if str(found["scope"]).lower().startswith(inside))
+    """Iterate over the assignments at scopes below this one, without the scope itself."""
+    prefix = scope.rstrip("/").lower() + "/"
+    return (document for document in list_all(world) if str(document["scope"]).lower().startswith(prefix))
 
 
 def put(world: World, document: Document) -> Document:
-    """Write an assignment under its id."""
+    """Store an assignment under its id. Returns it."""
     return world.store.put(access.ASSIGNMENTS, str(document["id"]).lower(), document)
 
 
 def delete(world: World, document: Document) -> None:
-    """Forget an assignment; what it allowed is over with the next call."""
+    """Delete an assignment; it takes effect with the next call."""
     world.store.remove(access.ASSIGNMENTS, str(document["id"]).lower())
 
 
 def response_body(document: Document) -> Document:
-    """The assignment as an answer shows it."""
+    """Return the assignment as a response shows it, with most members below `properties`."""
     properties = {name: value for name, value in document.items() if name not in _FLAT}
     return {"properties": properties, **{name: document[name] for name in ("id", "type", "name")}}
 
 
 def delete_at_and_below(world: World, scope: str) -> None:
-    """Forget the assignments made at a scope that goes, and inside it."""
-    gone = scope.rstrip("/").lower()
-    for found in list(list_all(world)):
-        if f"{found['scope']}/".lower().startswith(f"{gone}/"):
-            delete(world, found)
+    """Delete the assignments at a scope and below it."""
+    prefix = scope.rstrip("/").lower()
+    for document in list(list_all(world)):
+        if f"{document['scope']}/".lower().startswith(f"{prefix}/"):
+            delete(world, document)
 
 
 resources.on_delete["*"] = lambda world, document: delete_at_and_below(world, str(document["id"]))

@@ -22,7 +22,7 @@ def _code(answer: Answer) -> tuple[int, str]:
     return answer.status, answer.json()["error"]["code"]
 
 
-def test_no_token_is_a_401_with_a_challenge(azure: LocalAzure) -> None:
+def test_a_call_without_a_token_is_a_401_with_a_challenge(azure: LocalAzure) -> None:
     answer = azure.request("GET", URL, token="")
     assert _code(answer) == (401, "AuthenticationFailed")
     assert TENANT in answer.headers["www-authenticate"]
@@ -33,7 +33,7 @@ def test_a_token_for_another_audience_is_refused(azure: LocalAzure) -> None:
 
 
 @pytest.mark.parametrize("resource", [ARM, f"{ARM}/", "https://management.core.windows.net/"])
-def test_audiences_count_with_and_without_a_trailing_slash(azure: LocalAzure, resource: str) -> None:
+def test_an_audience_is_accepted_with_and_without_a_trailing_slash(azure: LocalAzure, resource: str) -> None:
     assert azure.request("GET", URL, token=azure.token(resource)).status == 200
 
 
@@ -45,7 +45,7 @@ def test_a_token_expires_by_the_local_azure_s_clock(azure: LocalAzure) -> None:
     assert _code(azure.request("GET", URL, token=token)) == (401, "ExpiredAuthenticationToken")
 
 
-def test_a_token_from_the_future_does_not_count_yet(azure: LocalAzure) -> None:
+def test_a_token_is_rejected_before_its_not_before_time(azure: LocalAzure) -> None:
     azure.advance(7200)
     token = azure.token()
     azure.control("PUT", "/clock", {"offset_seconds": 0})
@@ -70,7 +70,7 @@ def test_a_token_without_signature_is_refused(azure: LocalAzure) -> None:
     assert azure.request("GET", URL, token=jwt.encode(claims, "", "none")).status == 401
 
 
-def test_a_token_that_is_none_is_refused(azure: LocalAzure) -> None:
+def test_a_malformed_token_is_refused(azure: LocalAzure) -> None:
     assert _code(azure.request("GET", URL, token="nonsense")) == (401, "InvalidAuthenticationToken")
 
 
