@@ -1,7 +1,7 @@
 """The local Azure's process: `python -m localazure.server --state FOLDER`, started by `process`.
 
-Holds the folder's `alive` lock for as long as it lives, writes `endpoint.json` when it answers, ends on SIGTERM or
-when the folder is deleted.
+Holds the folder's `alive` lock while it lives, writes `endpoint.json` once it listens, ends on SIGTERM or when the
+folder is deleted.
 """
 
 from __future__ import annotations
@@ -51,20 +51,20 @@ SECRET = "operator-secret"  # noqa: S105 - a file's name
 TOKEN = "control-token"  # noqa: S105 - a file's name
 _KEEP_ALIVE_SECONDS = 300
 _WATCH_SECONDS = 2
-_FOLLOW_SECONDS = 0.5
-_DESCRIPTORS = 10_240  # as many as macOS allows, too
+_RECONCILE_SECONDS = 0.5
+_DESCRIPTORS = 10_240  # the most that macOS allows, too
 
 
 def main() -> None:
-    """Serve until told to stop."""
+    """Serve until SIGTERM."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--state", type=Path, required=True, help="folder for everything it remembers")
-    parser.add_argument("--ready-fd", type=int, help="gets one line when the server answers")
-    parser.add_argument("--version", default="", help="noted in endpoint.json")
+    parser.add_argument("--state", type=Path, required=True, help="folder for its persistent state")
+    parser.add_argument("--ready-fd", type=int, help="descriptor that gets one line once the server listens")
+    parser.add_argument("--version", default="", help="checksum of the code, written to endpoint.json")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", stream=sys.stderr)
     os.umask(0o077)
-    _allow_connections()
+    _raise_descriptor_limit()
     arguments.state.mkdir(parents=True, exist_ok=True, mode=0o700)
     state = arguments.state.resolve()
     with (state / ALIVE).open("a") as alive:
@@ -78,32 +78,34 @@ def main() -> None:
         asyncio.run(_serve(state, arguments.version, arguments.ready_fd, os.fstat(alive.fileno()).st_ino))
 
 
-def _allow_connections() -> None:
-    """Shells let a process have 1024 descriptors; a hundred runs at once hold more connections than that."""
+def _raise_descriptor_limit() -> None:
+    """Raise the limit of open descriptors, often 1024: a hundred concurrent runs have more connections than that."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(_DESCRIPTORS, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    limit = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(_DESCRIPTORS, hard)
+    if soft != resource.RLIM_INFINITY and soft < limit:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
 
 async def _serve(state: Path, version: str, ready_fd: int | None, lock: int) -> None:
     runtimes = Supervisor(discovery.find_runtimes(), state / "runtimes", installations_folder(state))
-    gateway, control = _applications(state, runtimes)
-    proxy = Proxy(gateway.dispatcher.serves, Certificates(state / "tls"), _http(gateway))
-    before = _endpoint(state)
+    gateway, control = _create_applications(state, runtimes)
+    proxy = Proxy(gateway.dispatcher.serves, Certificates(state / "tls"), _http_protocol(gateway))
+    previous = _read_endpoint(state)
     servers = {
-        "proxy_port": await _listen(proxy.protocol, before.get("proxy_port", 0)),
-        "control_port": await _listen(_plain(control), before.get("control_port", 0)),
-        "pages_port": await _listen(_plain(ReverseProxy(runtimes.pages)), before.get("pages_port", 0)),
+        "proxy_port": await _listen(proxy.protocol, previous.get("proxy_port", 0)),
+        "control_port": await _listen(_http_without_tunnel(control), previous.get("control_port", 0)),
+        "pages_port": await _listen(
+            _http_without_tunnel(ReverseProxy(runtimes.web_pages)), previous.get("pages_port", 0)
+        ),
     }
-    ports = {name: _port(server) for name, server in servers.items()}
+    ports = {name: _port_of(server) for name, server in servers.items()}
     runtimes.pages_url = f"http://127.0.0.1:{ports['pages_port']}"
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    _announce(state, version, ports, ready_fd)
-    _watch(state / ALIVE, lock, stopped)
-    _follow(gateway.world)
+    _write_endpoint(state, version, ports, ready_fd)
+    _watch_folder(state / ALIVE, lock, stopped)
+    _reconcile_runtimes(gateway.world)
     await stopped.wait()
     servers["proxy_port"].close()
     servers["pages_port"].close()
@@ -112,8 +114,8 @@ async def _serve(state: Path, version: str, ready_fd: int | None, lock: int) -> 
     gateway.world.store.close()
 
 
-def _applications(state: Path, runtimes: Supervisor) -> tuple[Gateway, Control]:
-    """The emulated services over their store, filled if it is new; and the control endpoint."""
+def _create_applications(state: Path, runtimes: Supervisor) -> tuple[Gateway, Control]:
+    """Create the ASGI applications of the services and of the control endpoint; seed the store if it is new."""
     services = list(discovery.find_services())
     world = World(
         store=Store(state / "store"),
@@ -122,36 +124,36 @@ def _applications(state: Path, runtimes: Supervisor) -> tuple[Gateway, Control]:
         runtimes=runtimes,
         audiences=frozenset(audience for service in services for audience in service.audiences or ()),
     )
-    operator_secret = Secret(_kept(state / SECRET, directory.new_secret))
+    operator_secret = Secret(_read_or_create(state / SECRET, directory.new_secret))
     seed(world, services, operator_secret)
     gateway = Gateway(
         Dispatcher(world, services, authenticate=tokens.authenticate, authorize=access.is_principal_allowed)
     )
-    token = _kept(state / TOKEN, lambda: SECRET_MARKER + secrets.token_urlsafe())
+    token = _read_or_create(state / TOKEN, lambda: SECRET_MARKER + secrets.token_urlsafe())
     control = Control(gateway, runtimes, token, state / "snapshots", lambda: seed(world, services, operator_secret))
     return gateway, control
 
 
-def _watch(alive: Path, own: int, stopped: asyncio.Event) -> None:
-    """Nobody can find or stop a server whose folder was deleted: it ends by itself."""
+def _watch_folder(alive: Path, inode: int, stopped: asyncio.Event) -> None:
+    """Stop the server once its folder is deleted, since nobody could find or stop it any more."""
     try:
-        here = alive.stat().st_ino == own
+        exists = alive.stat().st_ino == inode
     except OSError:
-        here = False
-    if here:
-        asyncio.get_running_loop().call_later(_WATCH_SECONDS, _watch, alive, own, stopped)
+        exists = False
+    if exists:
+        asyncio.get_running_loop().call_later(_WATCH_SECONDS, _watch_folder, alive, inode, stopped)
     else:
         stopped.set()
 
 
-def _follow(world: World) -> None:
-    """What stands behind services keeps up with what is rolled out, also when nobody calls."""
-    asyncio.get_running_loop().call_later(_FOLLOW_SECONDS, _follow, world)
-    world.runtimes.follow(world)
+def _reconcile_runtimes(world: World) -> None:
+    """Reconcile the runtimes again and again, so that changes are rolled out without any call."""
+    asyncio.get_running_loop().call_later(_RECONCILE_SECONDS, _reconcile_runtimes, world)
+    world.runtimes.reconcile(world)
 
 
-def _http(app: Any) -> Callable[[str, Callable[[], None]], asyncio.Protocol]:
-    """Uvicorn's HTTP on httptools, for connections that are already there."""
+def _http_protocol(app: Any) -> Callable[[str, Callable[[], None]], asyncio.Protocol]:
+    """Return a factory of uvicorn's HTTP protocol for connections that are already accepted."""
     config = Config(
         app,
         http="httptools",
@@ -173,44 +175,44 @@ def _http(app: Any) -> Callable[[str, Callable[[], None]], asyncio.Protocol]:
     return connection
 
 
-def _plain(app: Any) -> Callable[[], asyncio.Protocol]:
-    """Uvicorn's HTTP for connections without a tunnel."""
-    connection = _http(app)
+def _http_without_tunnel(app: Any) -> Callable[[], asyncio.Protocol]:
+    """Return a factory of the same for connections that come through no tunnel."""
+    connection = _http_protocol(app)
     return lambda: connection("", lambda: None)
 
 
-async def _listen(protocol: Callable[[], asyncio.Protocol], wanted: int) -> asyncio.Server:
-    """On the port of the run before, so that a shell with its variables goes on working; else on a free one."""
+async def _listen(protocol: Callable[[], asyncio.Protocol], port: int) -> asyncio.Server:
+    """Listen on the port of the previous run, so that its clients' variables stay valid, or on a free one."""
     loop = asyncio.get_running_loop()
     try:
-        return await loop.create_server(protocol, "127.0.0.1", wanted, backlog=512)
+        return await loop.create_server(protocol, "127.0.0.1", port, backlog=512)
     except OSError:
         return await loop.create_server(protocol, "127.0.0.1", 0, backlog=512)
 
 
-def _port(server: asyncio.Server) -> int:
+def _port_of(server: asyncio.Server) -> int:
     return server.sockets[0].getsockname()[1]
 
 
-def _announce(state: Path, version: str, ports: dict[str, int], ready_fd: int | None) -> None:
-    shown = {"pid": os.getpid(), "version": version, **ports}
-    write_private(state / ENDPOINT, json.dumps(shown).encode())
+def _write_endpoint(state: Path, version: str, ports: dict[str, int], ready_fd: int | None) -> None:
+    endpoint = {"pid": os.getpid(), "version": version, **ports}
+    write_private(state / ENDPOINT, json.dumps(endpoint).encode())
     if ready_fd is not None:
         os.write(ready_fd, b"ready\n")
         os.close(ready_fd)
 
 
-def _endpoint(state: Path) -> dict[str, Any]:
+def _read_endpoint(state: Path) -> dict[str, Any]:
     try:
         return json.loads((state / ENDPOINT).read_bytes())
     except (OSError, ValueError):
         return {}
 
 
-def _kept(path: Path, make: Callable[[], str]) -> str:
-    """A random text that is made once and kept in a file of its own."""
+def _read_or_create(path: Path, create: Callable[[], str]) -> str:
+    """Return the text in a file; create both if the file does not exist."""
     if not path.exists():
-        write_private(path, make().encode())
+        write_private(path, create().encode())
     return path.read_text()
 
 

@@ -1,4 +1,4 @@
-"""A local Azure of the test's own: a real process in a temporary folder, and raw HTTPS through its proxy."""
+"""A local Azure for a test: a real process with a temporary state folder, and raw HTTPS requests through its proxy."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ LOGIN = "https://login.microsoftonline.com"
 LIMITS = Path(process.__file__).parent / "service_limits.json"
 
 
-class Hidden(Protocol):
-    """A secret, the tool's or the local Azure's: they share no class."""
+class RevealableSecret(Protocol):
+    """A secret of the tool or of the local Azure, which share no class."""
 
     def reveal(self) -> str:
-        """The text itself."""
+        """Return the text."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What came back."""
+    """The response to a request."""
 
     status: int
     headers: dict[str, str]
@@ -63,43 +63,43 @@ class LocalAzure:
 
     @property
     def env(self) -> dict[str, str]:
-        """The process's environment, pointed here; the operator's secret is in clear."""
+        """The environment of this process, pointed at the local Azure; the operator's secret is in clear."""
         return process.client_environment(dict(os.environ), self.state)
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
-        """One request to the control endpoint."""
+        """Send one request to the control endpoint."""
         return process.control(self.state, method, path, body)
 
     def reset(self) -> None:
-        """A tenant as new; tokens of before do not count any more."""
+        """Return to a new tenant, and drop the cached tokens, which are no longer valid."""
         self.tokens.clear()
         process.reset(self.state)
 
     def advance(self, seconds: float) -> None:
-        """Let time pass."""
+        """Advance the local Azure's clock."""
         self.control("PUT", "/clock", {"advance_seconds": seconds})
 
     def lift_limits(self) -> None:
-        """Until the next reset nothing is turned away for coming too often: for who sends thousands of calls."""
+        """Disable throttling until the next reset, for tests that send thousands of calls."""
         figures = json.loads(LIMITS.read_text(encoding="utf-8"))
         self.control("PUT", "/settings/limits", dict.fromkeys(figures, 10**9))
 
     def fault(self, **rule: Any) -> None:
-        """Add a rule."""
+        """Add a fault rule."""
         self.control("POST", "/faults/rules", rule)
 
-    def token(self, resource: str = ARM, client_id: str = "", secret: Hidden | None = None) -> str:
-        """A token of the operator, or of another client."""
+    def token(self, resource: str = ARM, client_id: str = "", secret: RevealableSecret | None = None) -> str:
+        """Return a token of the operator, or of another client; tokens are cached."""
         client_id = client_id or self.operator_client_id
-        known = (resource, client_id)
-        if known not in self.tokens:
+        key = (resource, client_id)
+        if key not in self.tokens:
             answer = self.sign_in(client_id, secret or self.operator_secret, resource)
             assert answer.status == 200, answer.json()
-            self.tokens[known] = answer.json()["access_token"]
-        return self.tokens[known]
+            self.tokens[key] = answer.json()["access_token"]
+        return self.tokens[key]
 
-    def sign_in(self, client_id: str, secret: Hidden, resource: str = ARM, tenant: str = TENANT) -> Answer:
-        """Ask Entra for a token."""
+    def sign_in(self, client_id: str, secret: RevealableSecret, resource: str = ARM, tenant: str = TENANT) -> Answer:
+        """Request a token from Entra."""
         form = {
             "grant_type": "client_credentials",
             "client_id": client_id,
@@ -109,20 +109,20 @@ class LocalAzure:
         return self.post_form(f"{LOGIN}/{tenant}/oauth2/v2.0/token", form)
 
     def post_form(self, url: str, form: dict[str, str]) -> Answer:
-        """POST as a browser would."""
+        """POST a form, without a token."""
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
         return self.request("POST", url, urlencode(form).encode(), headers=kind, token="")
 
     def graph(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
-        """A request to Graph as the operator."""
+        """Send a request to Graph as the operator."""
         return self.request(method, f"{GRAPH}/v1.0/{path}", body, headers=headers, token=self.token(GRAPH))
 
     def new_client(self, name: str) -> tuple[str, Secret]:
-        """An application with principal and secret, made as the operator: its client id and secret."""
-        made = self.graph("POST", "applications", {"displayName": name}).json()
-        assert self.graph("POST", "servicePrincipals", {"appId": made["appId"]}).status == 201
-        password = self.graph("POST", f"applications/{made['id']}/addPassword", {}).json()
-        return made["appId"], Secret(password["secretText"])
+        """Create an application with principal and secret, as the operator. Returns its client id and secret."""
+        application = self.graph("POST", "applications", {"displayName": name}).json()
+        assert self.graph("POST", "servicePrincipals", {"appId": application["appId"]}).status == 201
+        password = self.graph("POST", f"applications/{application['id']}/addPassword", {}).json()
+        return application["appId"], Secret(password["secretText"])
 
     def request(
         self,
@@ -133,48 +133,49 @@ class LocalAzure:
         headers: dict[str, str] | None = None,
         token: str | None = None,
     ) -> Answer:
-        """One request on a connection of its own; `token` None is the operator's for ARM, "" is none."""
-        parts = urlsplit(url)
+        """Send one request on a connection of its own. token: None is the operator's for ARM, "" sends none."""
+        target_url = urlsplit(url)
         sent = {name.replace("_", "-"): value for name, value in (headers or {}).items()}
         bearer = self.token() if token is None else token
         if bearer:
             sent["Authorization"] = f"Bearer {bearer}"
         if body is not None and not isinstance(body, bytes):
             body, sent["Content-Type"] = json.dumps(body).encode(), "application/json"
-        connection = self.connect(str(parts.hostname))
+        connection = self.connect(str(target_url.hostname))
         try:
-            target = parts.path.replace(" ", "%20") or "/"
-            query = f"?{parts.query.replace(' ', '%20')}" if parts.query else ""
+            target = target_url.path.replace(" ", "%20") or "/"
+            query = f"?{target_url.query.replace(' ', '%20')}" if target_url.query else ""
             connection.request(method, target + query, body, sent)
-            got = connection.getresponse()
-            shown = {name.lower(): value for name, value in got.getheaders()}
-            return Answer(status=got.status, headers=shown, body=got.read(), reason_phrase=got.reason)
+            response = connection.getresponse()
+            received = {name.lower(): value for name, value in response.getheaders()}
+            body = response.read()
+            return Answer(status=response.status, headers=received, body=body, reason_phrase=response.reason)
         finally:
             connection.close()
 
     def connect(self, host: str, port: int = 443) -> http.client.HTTPSConnection:
-        """A connection to the name, through the proxy, trusting only this local Azure's CA."""
+        """Return a connection to a host name through the proxy, which trusts only this local Azure's CA."""
         proxy = urlsplit(self.proxy)
-        trust = _trust(self.ca_bundle)
-        connection = http.client.HTTPSConnection(str(proxy.hostname), proxy.port, context=trust, timeout=30)
+        context = _trusting_context(self.ca_bundle)
+        connection = http.client.HTTPSConnection(str(proxy.hostname), proxy.port, context=context, timeout=30)
         connection.set_tunnel(host, port)
         return connection
 
 
 @cache
-def _trust(ca_bundle: str) -> ssl.SSLContext:
+def _trusting_context(ca_bundle: str) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=ca_bundle)
 
 
 def start(state: Path) -> LocalAzure:
-    """Start one; the caller stops it with `process.stop`."""
+    """Start a local Azure; the caller stops it with `process.stop`."""
     process.start(state)
     return running(state)
 
 
 def running(state: Path) -> LocalAzure:
-    """One that runs already."""
-    found = process.status(state)
+    """Return a local Azure that already runs with this state folder."""
+    status = process.status(state)
     secret = process.client_settings(state)["AZURE_CLIENT_SECRET"]
     assert isinstance(secret, Secret)
-    return LocalAzure(state=state, operator_secret=secret, **{n: v for n, v in found.items() if n != "running"})
+    return LocalAzure(state=state, operator_secret=secret, **{n: v for n, v in status.items() if n != "running"})

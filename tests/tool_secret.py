@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from provisioner.secret import Secret
 
 if TYPE_CHECKING:
-    from tests.emulator import Hidden
+    from tests.emulator import RevealableSecret
 
 
-def tool_secret(hidden: Hidden) -> Secret:
+def tool_secret(hidden: RevealableSecret) -> Secret:
     """The same text."""
     return Secret(hidden.reveal())

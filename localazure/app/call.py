@@ -1,4 +1,4 @@
-"""The nouns of the local Azure's wire: a Call comes in, a Reply or an AzureError goes out."""
+"""What a handler takes and returns: a Call comes in, a Reply goes out, an AzureError is raised."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Json = dict[str, Any]
 
 @dataclass(kw_only=True, eq=False)
 class AzureError(Exception):
-    """An answer that is an error; each service renders it in its own shape.
+    """A response that is an error. Each service renders it in its own JSON or XML shape.
 
-    `details` are further members of the service's own error object (Key Vault's `innererror`, say).
+    `details` are further members of the service's error object, such as Key Vault's `innererror`.
     """
 
     status: int
@@ -33,7 +33,7 @@ class AzureError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
-    """Who sent the call, from a token that was verified: `oid`, `appid`, `tid` and all claims."""
+    """The principal that sent the call, from its verified token: `oid`, `appid`, `tid` and all claims."""
 
     object_id: str
     app_id: str
@@ -43,10 +43,10 @@ class Caller:
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """What goes back.
+    """The response to a call.
 
-    `body` is JSON (dict, list), bytes as they are, an iterator of bytes (streamed), nothing, or an Upstream.
-    `phrase` is what the status line says after the status; empty: HTTP's own.
+    `body` is JSON (a dict or list), bytes, text, an iterator of bytes (streamed), None, or an Upstream.
+    `reason_phrase` follows the status in the status line; empty means HTTP's own, such as "Not Found".
     """
 
     status: int = 200
@@ -60,26 +60,26 @@ class Reply:
 
 @dataclass(frozen=True, kw_only=True)
 class Upstream:
-    """A server on loopback whose answer is passed on as it comes, status and headers included.
+    """A server on loopback whose response is forwarded unchanged, status and headers included.
 
-    headers: take the place of the caller's; the caller's own Authorization is never passed on. silent: the reply if the
-    server does not answer. turn: held meanwhile, where the server takes such calls one at a time only. context: of TLS,
-    where the server speaks that. target: path and query there, if they are not the caller's.
+    headers: replace the client's headers of the same name; the client's Authorization is never forwarded. unavailable:
+    the reply if the server does not answer. lock: held during the call, for servers that take such calls one at a time.
+    tls_context: set if the server speaks TLS. target: path and query at the server, if they differ from the client's.
     """
 
     port: int
-    silent: Reply
-    turn: asyncio.Lock | None = None
+    unavailable: Reply
+    lock: asyncio.Lock | None = None
     headers: Mapping[str, str | Secret] = field(default_factory=dict[str, "str | Secret"])
-    context: ssl.SSLContext | None = None
+    tls_context: ssl.SSLContext | None = None
     target: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One request: header and query names are lower case, `path` is decoded, `params` come from the route.
+    """One request to a service. Header and query names are lower case, `path` is decoded, `params` come from the route.
 
-    Its repr, like that of a Reply, has nothing in which a secret travels; neither can be pickled.
+    Its repr, like that of a Reply, leaves out whatever can hold a secret; neither can be pickled.
     """
 
     method: str
@@ -98,17 +98,17 @@ class Call:
 
     @property
     def authenticated_caller(self) -> Caller:
-        """The caller of a route that needs a token."""
+        """The caller, on a route that needs a token. Raises 401 Unauthorized if the request has none."""
         if self.caller is None:
             raise AzureError(status=401, code="Unauthorized", message="The request has no valid token.")
         return self.caller
 
     def json(self) -> Json:
-        """The body as a JSON object; anything else is Azure's 400."""
+        """Parse the body as a JSON object. Raises 400 InvalidRequestContent for anything else."""
         try:
             value = json.loads(self.body or b"{}", parse_constant=_refuse_constant)
             if b"\\ud" in self.body.lower():
-                value = json.loads(_well_formed(json.dumps(value, ensure_ascii=False)))
+                value = json.loads(_replace_lone_surrogates(json.dumps(value, ensure_ascii=False)))
         except (ValueError, RecursionError) as error:
             message = "The request content was invalid and could not be deserialized."
             raise AzureError(status=400, code="InvalidRequestContent", message=message) from error
@@ -119,10 +119,10 @@ class Call:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    """`NaN` and `Infinity` are Python's, not JSON."""
+    """Reject `NaN` and `Infinity`, which Python parses but JSON does not have."""
     raise ValueError(name)
 
 
-def _well_formed(text: str) -> str:
-    """Half a surrogate pair becomes U+FFFD, as in .NET: no answer could be encoded with it."""
+def _replace_lone_surrogates(text: str) -> str:
+    """Replace half a surrogate pair with U+FFFD, as .NET does: no response could be encoded with it."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -1,4 +1,4 @@
-"""The CA of this machine's local Azure and the certificates it mints, one per host name, kept beside it (0600)."""
+"""The local Azure's own certificate authority, and the certificates that it issues, one per host name (files: 0600)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LIFETIME = timedelta(days=3650)
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Write a file that only its owner can read, whole or not at all."""
+    """Write a file atomically, readable by its owner only (0600)."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     temporary = path.with_name(f"{path.name}.{os.getpid()}")
     temporary.unlink(missing_ok=True)
@@ -33,72 +33,72 @@ def write_private(path: Path, content: bytes) -> None:
 
 
 class Certificates:
-    """TLS contexts by host name; minting takes a millisecond, a known name nothing."""
+    """TLS contexts by host name. Certificates are issued on first use and kept in the folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.ca_file = folder / CA_FILE
         self._contexts: dict[str, ssl.SSLContext] = {}
         if not (self.ca_file.exists() and self._ca_key_file.exists()):
-            _make_authority(self.ca_file, self._ca_key_file)
+            _create_authority(self.ca_file, self._ca_key_file)
 
     @property
     def _ca_key_file(self) -> Path:
         return self.folder / "ca.key"
 
     def context(self, host: str) -> ssl.SSLContext:
-        """The server side of TLS for one name."""
+        """Return the TLS context of a server with this host name."""
         if host not in self._contexts:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.set_alpn_protocols(["http/1.1"])
-            context.load_cert_chain(self._leaf(host))
+            context.load_cert_chain(self._certificate_file(host))
             self._contexts[host] = context
         return self._contexts[host]
 
-    def _leaf(self, host: str) -> Path:
+    def _certificate_file(self, host: str) -> Path:
         path = self.folder / "hosts" / f"{host}.pem"
         if not path.exists() or path.stat().st_mtime < self.ca_file.stat().st_mtime:
-            write_private(path, _mint(host, self.ca_file.read_bytes(), self._ca_key_file.read_bytes()))
+            write_private(path, _issue_certificate(host, self.ca_file.read_bytes(), self._ca_key_file.read_bytes()))
         return path
 
 
-def _make_authority(certificate_file: Path, key_file: Path) -> None:
+def _create_authority(certificate_file: Path, key_file: Path) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
-    name = _name("provisioner local Azure")
-    usage = _usage(ca=True)
-    made = (
+    name = _common_name("provisioner local Azure")
+    usage = _key_usage(ca=True)
+    certificate = (
         _builder(name, name, key)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(usage, critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
-    write_private(key_file, _pem(key))
-    write_private(certificate_file, made.public_bytes(_PEM))
+    write_private(key_file, _private_key_pem(key))
+    write_private(certificate_file, certificate.public_bytes(_PEM))
 
 
-def _mint(host: str, ca_certificate: bytes, ca_key: bytes) -> bytes:
+def _issue_certificate(host: str, ca_certificate: bytes, ca_key: bytes) -> bytes:
     authority = x509.load_pem_x509_certificate(ca_certificate)
-    signing = serialization.load_pem_private_key(ca_key, None)
-    if not isinstance(signing, ec.EllipticCurvePrivateKey):
+    ca_private_key = serialization.load_pem_private_key(ca_key, None)
+    if not isinstance(ca_private_key, ec.EllipticCurvePrivateKey):
         raise TypeError("the CA's key is not an elliptic curve key")
     key = ec.generate_private_key(ec.SECP256R1())
-    made = (
+    certificate = (
         # RFC 5280 bounds a common name to 64 characters; the alternative name is what counts.
-        _builder(_name(host[:64]), authority.subject, key)
+        _builder(_common_name(host[:64]), authority.subject, key)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(ca=False), critical=True)
+        .add_extension(_key_usage(ca=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signing.public_key()), critical=False)
-        .sign(signing, hashes.SHA256())
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_private_key.public_key()), critical=False)
+        .sign(ca_private_key, hashes.SHA256())
     )
-    return _pem(key) + made.public_bytes(_PEM)
+    return _private_key_pem(key) + certificate.public_bytes(_PEM)
 
 
 def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-    # The machine's own time: clients check certificates by it, whatever the local Azure's clock says.
+    # The machine's own time, not the local Azure's clock: clients check certificates by it.
     start = Clock().now() - timedelta(days=1)
     return (
         x509.CertificateBuilder()
@@ -111,11 +111,11 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivate
     )
 
 
-def _name(text: str) -> x509.Name:
+def _common_name(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text)])
 
 
-def _usage(*, ca: bool) -> x509.KeyUsage:
+def _key_usage(*, ca: bool) -> x509.KeyUsage:
     return x509.KeyUsage(
         digital_signature=not ca,
         key_cert_sign=ca,
@@ -129,5 +129,5 @@ def _usage(*, ca: bool) -> x509.KeyUsage:
     )
 
 
-def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+def _private_key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())

@@ -1,4 +1,4 @@
-"""A program under a keeper, as the local Azure holds it: start, end, how much memory it takes, where it listens."""
+"""A child process under a subreaper: start it, end it, measure its memory, list the addresses on which it listens."""
 
 from __future__ import annotations
 
@@ -18,31 +18,34 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 INHERITED = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ")
-_KEEPER = Path(subreaper.__file__)
+_SUBREAPER = Path(subreaper.__file__)
 _LISTEN = "0A"  # TCP_LISTEN in /proc/net/tcp
 _TAIL_BYTES = 4000
 
 
 class ChildProcess:
-    """One program and all that it starts. `ended` is set when nothing of it runs any more, `code` is then known."""
+    """A program and all its descendants. `ended` is set when none of them runs any more; `exit_code` is then known."""
 
     def __init__(
         self, command: Sequence[str], *, folder: Path, log: Path, environment: Mapping[str, str | Secret]
     ) -> None:
-        """Start it in a folder; its output is appended to the log. Of our environment it gets INHERITED only."""
+        """Start the command in a folder and append its output to the log.
+
+        It gets `environment` and, of this process's variables, INHERITED only.
+        """
         self.ended = threading.Event()
-        self.code: int | None = None
-        self._guard = threading.Lock()
+        self.exit_code: int | None = None
+        self._lock = threading.Lock()
         reading, self._pipe = os.pipe()
-        words = (sys.executable, "-I", "-S", str(_KEEPER), str(folder / "alive.lock"), str(folder))
+        subreaper_command = (sys.executable, "-I", "-S", str(_SUBREAPER), str(folder / "alive.lock"), str(folder))
         try:
-            with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)) as said:
-                self._process = subprocess.Popen(  # noqa: S603  # what the runtime's file says
-                    [*words, *command],
-                    env=_exactly(environment),
+            with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)) as output:
+                self._process = subprocess.Popen(  # noqa: S603  # the command of a runtime's module
+                    [*subreaper_command, *command],
+                    env=_with_inherited(environment),
                     stdin=reading,
-                    stdout=said,
-                    stderr=said,
+                    stdout=output,
+                    stderr=output,
                     start_new_session=True,
                 )
         except BaseException:
@@ -54,29 +57,29 @@ class ChildProcess:
 
     @property
     def pids(self) -> list[int]:
-        """The program's processes, its first one first; the keeper is none of them."""
+        """The process ids of the program and its descendants, the program first; empty when it has ended."""
         return [] if self.ended.is_set() else subreaper.descendants(self._process.pid)
 
     def end(self) -> None:
-        """Ask it to end; `ended` tells when it has."""
-        with self._guard:
+        """Ask the subreaper to end the program, and return at once. `ended` is set when it has."""
+        with self._lock:
             pipe, self._pipe = self._pipe, -1
         if pipe >= 0:
             os.close(pipe)
 
     def _wait(self) -> None:
-        self.code = self._process.wait()
+        self.exit_code = self._process.wait()
         self.end()
         self.ended.set()
 
 
 def memory_bytes(pids: Sequence[int]) -> int:
-    """What the processes hold in memory: a page that several share counts once among them (PSS, proc(5))."""
-    return sum(_shared_out(pid) for pid in pids)
+    """Return the memory of the processes in bytes; a page shared by several counts once (PSS, proc(5))."""
+    return sum(_proportional_set_bytes(pid) for pid in pids)
 
 
-def _shared_out(pid: int) -> int:
-    """One process's part; 0 when it ended meanwhile or where the kernel does not tell."""
+def _proportional_set_bytes(pid: int) -> int:
+    """Return a process's proportional set size in bytes; 0 if it has ended or the kernel does not report it."""
     with suppress(OSError):
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):
@@ -85,51 +88,53 @@ def _shared_out(pid: int) -> int:
 
 
 def listening_addresses(pids: Sequence[int]) -> list[str]:
-    """`ADDRESS:PORT` of each TCP socket on which the processes take connections, by port."""
-    sockets = {link for pid in pids for link in _links(pid)}
-    found: set[tuple[int, str]] = set()
+    """Return `ADDRESS:PORT` of each TCP socket on which the processes listen, sorted by port."""
+    open_files = {link for pid in pids for link in _descriptor_links(pid)}
+    listeners: set[tuple[int, str]] = set()
     for table in ("tcp", "tcp6"):
-        for line in _lines(Path("/proc/net", table)):
+        for line in _read_table(Path("/proc/net", table)):
             fields = line.split()
-            if fields[3] == _LISTEN and f"socket:[{fields[9]}]" in sockets:
+            if fields[3] == _LISTEN and f"socket:[{fields[9]}]" in open_files:
                 address, _, port = fields[1].partition(":")
-                found.add((int(port, 16), _address(address)))
-    return [f"{address}:{port}" for port, address in sorted(found)]
+                listeners.add((int(port, 16), _parse_address(address)))
+    return [f"{address}:{port}" for port, address in sorted(listeners)]
 
 
 def tail(log: Path) -> str:
-    """The end of what a program said."""
+    """Return the last 4000 bytes of a log as text; empty if there is none."""
     try:
         return log.read_bytes()[-_TAIL_BYTES:].decode(errors="replace").strip()
     except OSError:
         return ""
 
 
-def _exactly(environment: Mapping[str, str | Secret]) -> dict[str, str]:
+def _with_inherited(environment: Mapping[str, str | Secret]) -> dict[str, str]:
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    given = {n: value.reveal() if isinstance(value, Secret) else value for n, value in environment.items()}
-    return {**inherited, **given}
+    own = {n: value.reveal() if isinstance(value, Secret) else value for n, value in environment.items()}
+    return {**inherited, **own}
 
 
-def _links(pid: int) -> list[str]:
-    found: list[str] = []
+def _descriptor_links(pid: int) -> list[str]:
+    """Return what the process's open descriptors refer to, such as `socket:[12345]`."""
+    links: list[str] = []
     with suppress(OSError):
         for entry in Path(f"/proc/{pid}/fd").iterdir():
             with suppress(OSError):
-                found.append(str(entry.readlink()))
-    return found
+                links.append(str(entry.readlink()))
+    return links
 
 
-def _lines(table: Path) -> list[str]:
+def _read_table(table: Path) -> list[str]:
     try:
         return table.read_text().splitlines()[1:]
     except OSError:
         return []
 
 
-def _address(text: str) -> str:
-    """The kernel writes each 32 bits of an address in its own order of bytes; an IPv4 one may lie in an IPv6 one."""
+def _parse_address(text: str) -> str:
+    """Parse an address of /proc/net/tcp: hexadecimal, each 32 bits in host byte order; IPv4-mapped becomes IPv4."""
     order = -1 if sys.byteorder == "little" else 1
-    found = ipaddress.ip_address(b"".join(bytes.fromhex(text[at : at + 8])[::order] for at in range(0, len(text), 8)))
-    found = getattr(found, "ipv4_mapped", None) or found
-    return f"[{found}]" if found.version == 6 else str(found)
+    octets = b"".join(bytes.fromhex(text[at : at + 8])[::order] for at in range(0, len(text), 8))
+    address = ipaddress.ip_address(octets)
+    address = getattr(address, "ipv4_mapped", None) or address
+    return f"[{address}]" if address.version == 6 else str(address)

@@ -8,19 +8,19 @@ from datetime import UTC, datetime
 
 
 class Clock:
-    """`offset_seconds` moves it; `new_id` is here so that randomness has one door, too."""
+    """The current time plus `offset_seconds`, and the only source of random ids, so that tests can replace both."""
 
     def __init__(self, offset_seconds: float = 0.0) -> None:
         self.offset_seconds = offset_seconds
 
     def timestamp(self) -> float:
-        """Seconds since the epoch."""
+        """Return seconds since the epoch."""
         return time.time() + self.offset_seconds
 
     def now(self) -> datetime:
-        """The same, aware, in UTC."""
+        """Return the current time as an aware datetime in UTC."""
         return datetime.fromtimestamp(self.timestamp(), UTC)
 
     def new_id(self) -> str:
-        """A fresh GUID."""
+        """Return a random GUID."""
         return str(uuid.uuid4())

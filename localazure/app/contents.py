@@ -1,6 +1,6 @@
-"""Bytes of files and blobs on disk, below `world.store.blobs`: written at offsets, read in pieces, never held whole.
+"""The bytes of files and blobs, one file each below `world.store.blobs`: written at offsets, read in chunks.
 
-A content is named by its id; what of it counts is the `size` in the document that names it.
+A content is named by its id. Its valid length is the `size` in the document that refers to it, not that of the file.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
     from localazure.app.world import World
 
-PIECE_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 20
 
 
 def create(world: World) -> str:
-    """A new, empty content."""
+    """Create an empty content. Returns its id."""
     content = world.clock.new_id()
     path = path_of(world, content)
     path.parent.mkdir(mode=0o700, exist_ok=True)
@@ -29,48 +29,48 @@ def create(world: World) -> str:
 
 
 def path_of(world: World, content: str) -> Path:
-    """Where a content lies."""
+    """Return the file of a content."""
     return world.store.blobs / content[:2] / content
 
 
 def write(world: World, content: str, offset: int, data: bytes) -> None:
-    """Put bytes at an offset; what lies between the end so far and the offset reads as zeros."""
+    """Write bytes at an offset. A gap between the current end and the offset reads as zeros."""
     with world.store.writable(path_of(world, content)).open("r+b") as file:
         file.seek(offset)
         file.write(data)
 
 
 def copy(world: World, target: str, offset: int, source: str, *, start: int = 0, length: int) -> None:
-    """Copy a part of a content into another at an offset."""
+    """Copy `length` bytes of one content, from `start`, into another at an offset."""
     with world.store.writable(path_of(world, target)).open("r+b") as file:
         file.seek(offset)
-        for piece in read(world, source, start, length):
-            file.write(piece)
+        for chunk in read(world, source, start, length):
+            file.write(chunk)
 
 
 def read(world: World, content: str, start: int, length: int) -> Iterator[bytes]:
-    """The bytes in pieces. The file is opened now, so that it may be deleted while it is being read."""
+    """Iterate over the bytes in chunks. The file is opened at once, so it may be deleted while it is being read."""
     try:
-        return _pieces(path_of(world, content).open("rb"), start, length)
+        return _chunks(path_of(world, content).open("rb"), start, length)
     except FileNotFoundError as error:
-        # Only a reader that is shown the past (the fault "stale") can name a content that is gone.
+        # Only a stale read (the fault "stale") can refer to a content that was deleted.
         raise AzureError(status=500, code="InternalError", message="The content was replaced meanwhile.") from error
 
 
 def read_all(world: World, content: str, size: int) -> bytes:
-    """All bytes of a small content (a DAG, say)."""
+    """Return all bytes of a small content, such as a DAG; empty if the id is empty."""
     return b"".join(read(world, content, 0, size)) if content else b""
 
 
 def delete(world: World, content: str) -> None:
-    """Delete a content; fine if it is gone."""
+    """Delete a content; fine if it does not exist."""
     if content:
         path_of(world, content).unlink(missing_ok=True)
 
 
-def _pieces(file: BinaryIO, start: int, length: int) -> Iterator[bytes]:
+def _chunks(file: BinaryIO, start: int, length: int) -> Iterator[bytes]:
     with file:
         file.seek(start)
-        while length > 0 and (piece := file.read(min(PIECE_BYTES, length))):
-            length -= len(piece)
-            yield piece
+        while length > 0 and (chunk := file.read(min(CHUNK_BYTES, length))):
+            length -= len(chunk)
+            yield chunk

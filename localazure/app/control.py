@@ -1,7 +1,7 @@
 """The control endpoint: an ASGI application on a loopback port of its own, for tests, benches and `local` verbs.
 
-Every request needs the token of the state folder. Moves the clock, sets faults, shows the calls, resets, takes and
-restores snapshots. It is no part of the emulated Azure and never shows a secret.
+Every request needs the token in the state folder. It moves the clock, sets faults, lists calls, resets the tenant,
+takes and restores snapshots, starts and stops runtimes. It is no part of the emulated Azure and never returns a secret.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _SETTINGS = ("latency_ms", "lag_seconds", "grant_lag_seconds", "secret_lag_secon
 
 
 class Control:
-    """What can be asked: `GET /` lists it."""
+    """The control endpoint; `GET /` lists its verbs."""
 
     def __init__(
         self, gateway: Gateway, supervisor: Supervisor, token: str, snapshots: Path, reseed: Callable[[], None]
@@ -48,17 +48,17 @@ class Control:
             ("GET", "/"): self._index,
             ("GET", "/clock"): self._clock,
             ("PUT", "/clock"): self._set_clock,
-            ("GET", "/faults"): self._faults,
+            ("GET", "/faults"): self._show_faults,
             ("PUT", "/faults"): self._set_faults,
             ("DELETE", "/faults"): self._clear_faults,
             ("POST", "/faults/rules"): self._add_rule,
             ("GET", "/calls"): self._calls,
             ("DELETE", "/calls"): self._clear_calls,
             ("POST", "/reset"): self._reset,
-            **{("GET", path): self._report(report) for path, report in self._reports()},
-            ("GET", "/runtimes"): self._runtimes,
-            ("POST", "/runtimes"): self._runtimes_up,
-            ("DELETE", "/runtimes"): self._runtimes_down,
+            **{("GET", path): self._report_verb(report) for path, report in self._service_reports()},
+            ("GET", "/runtimes"): self._list_runtimes,
+            ("POST", "/runtimes"): self._start_runtimes,
+            ("DELETE", "/runtimes"): self._stop_runtimes,
         }
 
     async def __call__(self, scope: wire.Scope, receive: wire.Receive, send: wire.Send) -> None:
@@ -70,52 +70,50 @@ class Control:
         await wire.send_reply(send, await self._reply(request), {})
 
     async def _reply(self, request: wire.Request) -> Reply:
-        given = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if not hmac.compare_digest(given.encode(), self._token.encode()):
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if not hmac.compare_digest(token.encode(), self._token.encode()):
             return Reply(status=401, body={"error": "the control token is missing or wrong"})
         verb = self._verbs.get((request.method, request.path)) or self._named_verb(request)
         if verb is None:
-            return Reply(status=404, body={"error": f"no {request.method} {request.path}", "verbs": self._names()})
+            return Reply(status=404, body={"error": f"no {request.method} {request.path}", "verbs": self._verb_names()})
         try:
             body = json.loads(request.body or b"{}")
-            found = verb(body, request)
-            return Reply(body=await found if isinstance(found, Awaitable) else found)
+            result = verb(body, request)
+            return Reply(body=await result if isinstance(result, Awaitable) else result)
         except (ValueError, TypeError, KeyError, AttributeError, re.error) as error:
             return Reply(status=400, body={"error": str(error)})
 
     def _named_verb(self, request: wire.Request) -> Verb | None:
-        found = re.fullmatch(r"/(snapshots|settings)/[A-Za-z0-9_-]{1,64}", request.path)
+        match = re.fullmatch(r"/(snapshots|settings)/[A-Za-z0-9_-]{1,64}", request.path)
         verbs: dict[tuple[str, str], Verb] = {
-            ("PUT", "snapshots"): self._snapshot,
-            ("POST", "snapshots"): self._restore,
+            ("PUT", "snapshots"): self._take_snapshot,
+            ("POST", "snapshots"): self._restore_snapshot,
             ("GET", "settings"): self._setting,
             ("PUT", "settings"): self._set_setting,
         }
-        return verbs.get((request.method, found[1])) if found else None
+        return verbs.get((request.method, match[1])) if match else None
 
-    def _names(self) -> list[str]:
+    def _verb_names(self) -> list[str]:
         fixed = [f"{method} {path}" for method, path in self._verbs]
         named = ("PUT /snapshots/{name} (take)", "POST /snapshots/{name} (restore)")
         return [*fixed, *named, "GET /settings/{name}", "PUT /settings/{name} (of a service)"]
 
     def _index(self, _body: Json, _request: wire.Request) -> Json:
-        return {"pid": os.getpid(), "verbs": self._names(), "services": self._services()}
-
-    def _services(self) -> list[str]:
-        return [service.name for service in self._gateway.dispatcher.services]
+        services = [service.name for service in self._gateway.dispatcher.services]
+        return {"pid": os.getpid(), "verbs": self._verb_names(), "services": services}
 
     def _clock(self, _body: Json, _request: wire.Request) -> Json:
         clock = self._world.clock
         return {"offset_seconds": clock.offset_seconds, "now": clock.now().isoformat()}
 
     def _set_clock(self, body: Json, request: wire.Request) -> Json:
-        """`offset_seconds` sets it, `advance_seconds` moves it on."""
+        """Set the clock's offset to `offset_seconds`, then advance it by `advance_seconds`."""
         clock = self._world.clock
         offset = float(body.get("offset_seconds", clock.offset_seconds))
         clock.offset_seconds = offset + float(body.get("advance_seconds", 0.0))
         return self._clock(body, request)
 
-    def _faults(self, _body: Json, _request: wire.Request) -> Json:
+    def _show_faults(self, _body: Json, _request: wire.Request) -> Json:
         faults = self._world.faults
         settings = {name: getattr(faults, name) for name in _SETTINGS}
         return {**settings, "rules": [asdict(each) for each in faults.rules]}
@@ -126,31 +124,31 @@ class Control:
             raise ValueError(f"unknown settings {unknown}; known are {list(_SETTINGS)}")
         for name, value in body.items():
             setattr(self._world.faults, name, float(value))
-        return self._changed(body, request)
+        return self._apply_faults(body, request)
 
     def _clear_faults(self, body: Json, request: wire.Request) -> Json:
         self._world.faults.clear()
-        return self._changed(body, request)
+        return self._apply_faults(body, request)
 
     def _add_rule(self, body: Json, request: wire.Request) -> Json:
         self._world.faults.rules.append(parse_rule(body))
-        return self._changed(body, request)
+        return self._apply_faults(body, request)
 
-    def _changed(self, body: Json, request: wire.Request) -> Json:
-        """From now on what is overwritten is kept, if it may have to be shown again."""
-        self._world.store.keep_history(enabled=self._world.faults.need_history)
-        return self._faults(body, request)
+    def _apply_faults(self, body: Json, request: wire.Request) -> Json:
+        """Have the store keep its history if a fault serves stale reads. Returns the faults."""
+        self._world.store.keep_history(enabled=self._world.faults.needs_history)
+        return self._show_faults(body, request)
 
     def _calls(self, _body: Json, request: wire.Request) -> Json:
-        return self._gateway.calls.shown(int(request.query.get("since", "0")))
+        return self._gateway.calls.after(int(request.query.get("since", "0")))
 
     def _clear_calls(self, _body: Json, _request: wire.Request) -> Json:
         self._gateway.calls.clear()
         return {}
 
     def _reset(self, _body: Json, _request: wire.Request) -> Json:
-        """A tenant as new: store, clock, faults and calls."""
-        self._supervisor.down(forget=True)
+        """Return to a new tenant: clear store, clock, faults, limits, calls and runtimes, then seed again."""
+        self._supervisor.stop_all(delete_folders=True)
         self._world.faults.clear()
         self._world.store.keep_history(enabled=False)
         self._world.store.clear()
@@ -160,46 +158,46 @@ class Control:
         self._reseed()
         return {}
 
-    def _reports(self) -> Iterator[tuple[str, Report]]:
+    def _service_reports(self) -> Iterator[tuple[str, Report]]:
         for service in self._gateway.dispatcher.services:
             yield from service.reports.items()
 
-    def _report(self, report: Report) -> Verb:
-        return lambda _body, _request: report(self._world, self._gateway.dispatcher.ask)
+    def _report_verb(self, report: Report) -> Verb:
+        return lambda _body, _request: report(self._world, self._gateway.dispatcher.reply_to)
 
-    def _runtimes(self, _body: Json, request: wire.Request) -> Awaitable[Json]:
-        """The real programs behind services. `after=N&seconds=S`: once something changed since N, after S at last."""
+    def _list_runtimes(self, _body: Json, request: wire.Request) -> Awaitable[Json]:
+        """List the runtimes. `after=N&seconds=S`: first wait for a change after change N, at most S seconds."""
         after, seconds = int(request.query.get("after", "-1")), float(request.query.get("seconds", "0"))
-        return self._supervisor.after(after, seconds)
+        return self._supervisor.wait_for_change(after, seconds)
 
-    def _runtimes_up(self, _body: Json, _request: wire.Request) -> Awaitable[Json]:
-        """Start what the tenant wants; returns at once, GET tells how far each is."""
-        self._supervisor.up(self._world)
-        return self._supervisor.after(-1, 0)
+    def _start_runtimes(self, _body: Json, _request: wire.Request) -> Awaitable[Json]:
+        """Start the runtimes that the tenant's resources need. Returns at once; GET shows their progress."""
+        self._supervisor.start_all(self._world)
+        return self._supervisor.wait_for_change(-1, 0)
 
-    async def _runtimes_down(self, _body: Json, _request: wire.Request) -> Json:
-        """End them all; returns when nothing of them runs."""
+    async def _stop_runtimes(self, _body: Json, _request: wire.Request) -> Json:
+        """Stop all runtimes. Returns when none of their processes runs any more."""
         await self._supervisor.close()
-        return await self._supervisor.after(-1, 0)
+        return await self._supervisor.wait_for_change(-1, 0)
 
     def _setting(self, _body: Json, request: wire.Request) -> Json:
         return self._world.store.get("settings", request.path.rsplit("/", 1)[-1]) or {}
 
     def _set_setting(self, body: Json, request: wire.Request) -> Json:
-        """What a service lets tests set, `airflow` say; its module says what there is."""
+        """Replace a service's settings for tests, such as `airflow`; the service's module documents them."""
         return self._world.store.put("settings", request.path.rsplit("/", 1)[-1], body)
 
-    def _snapshot(self, _body: Json, request: wire.Request) -> Json:
-        self._world.store.snapshot(self._folder(request))
+    def _take_snapshot(self, _body: Json, request: wire.Request) -> Json:
+        self._world.store.snapshot(self._snapshot_folder(request))
         return {}
 
-    def _restore(self, _body: Json, request: wire.Request) -> Json:
-        folder = self._folder(request)
+    def _restore_snapshot(self, _body: Json, request: wire.Request) -> Json:
+        folder = self._snapshot_folder(request)
         if not folder.exists():
             raise ValueError(f"no snapshot {folder.name!r}")
         self._world.store.restore(folder)
         self._gateway.dispatcher.limits.clear()
         return {}
 
-    def _folder(self, request: wire.Request) -> Path:
+    def _snapshot_folder(self, request: wire.Request) -> Path:
         return self._snapshots / request.path.rsplit("/", 1)[-1]

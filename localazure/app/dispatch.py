@@ -1,6 +1,6 @@
-"""From a request to a reply: which service, which route, whose token, which right; then the handler, or the error.
+"""From a request to a reply: find service and route, check token and permission, call the handler or render the error.
 
-The order is Azure's: api-version, token, limits, right, handler. Handlers run one at a time, each in a transaction.
+The order is Azure's: api-version, token, limits, permission, handler. Handlers run one at a time, in a transaction.
 """
 
 from __future__ import annotations
@@ -34,24 +34,24 @@ _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-[a-z]+(\.?\d+)?)?", re.IGNORECASE)
 
 
 class Authenticate(Protocol):
-    """Who sent a call; Refusal says why nobody did."""
+    """Find the caller from the Authorization header. Raises InvalidToken."""
 
     def __call__(self, world: World, authorization: str, audiences: tuple[str, ...], tenant_id: str, /) -> Caller:
-        """The caller behind an Authorization header."""
+        """Return the caller of the header."""
         ...
 
 
 class Authorize(Protocol):
-    """Whether a principal may do an action at a scope."""
+    """Decide whether a principal may perform an action at a scope."""
 
     def __call__(self, world: World, principal_id: str, action: str, scope: str, /, *, data: bool) -> bool:
-        """Whether it may."""
+        """Return whether it may; `data` says that the action is a data action."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """The service that answers a request, with the route that takes it, if one does."""
+    """The service that answers a request, and its matching route, if there is one."""
 
     service: Service
     route: Route | None
@@ -59,12 +59,12 @@ class Target:
 
 
 class Dispatcher:
-    """Answers requests for all services of a world."""
+    """Answers the requests to all services of a world."""
 
     def __init__(
         self, world: World, services: Iterable[Service], *, authenticate: Authenticate, authorize: Authorize
     ) -> None:
-        """The two decisions that Entra and RBAC take stand above this file, so they are given."""
+        """Take authentication and authorization as arguments: Entra and RBAC belong to layers above this one."""
         self.world = world
         self.services = tuple(services)
         self.limits = Limits()
@@ -72,23 +72,23 @@ class Dispatcher:
         self._by_host: dict[str, tuple[Service, ...]] = {}
 
     def serves(self, host: str) -> bool:
-        """Whether some service answers for the host name."""
-        return bool(self.behind(host))
+        """Return whether some service answers for the host name."""
+        return bool(self.services_at(host))
 
-    def behind(self, host: str) -> tuple[Service, ...]:
-        """The services of a host: those with the narrower path pattern first."""
+    def services_at(self, host: str) -> tuple[Service, ...]:
+        """Return the services at a host, those with the narrower path pattern first."""
         if host not in self._by_host:
-            found = [s for s in self.services if any(_host(pattern).fullmatch(host) for pattern in s.hosts)]
-            found.sort(key=lambda s: (s.path == ".*", -len(s.path)))
-            if not found:
+            services = [s for s in self.services if any(_host_pattern(p).fullmatch(host) for p in s.hosts)]
+            services.sort(key=lambda s: (s.path == ".*", -len(s.path)))
+            if not services:
                 return ()
-            self._by_host[host] = tuple(found)
+            self._by_host[host] = tuple(services)
         return self._by_host[host]
 
-    def target(self, request: Request, request_id: str) -> Target | None:
-        """The first service with a route for the request, else the first that knows its path."""
+    def find_target(self, request: Request, request_id: str) -> Target | None:
+        """Find the first service with a route for the request, else the first whose path pattern matches it."""
         first: Target | None = None
-        for service in self.behind(request.host):
+        for service in self.services_at(request.host):
             path = re.sub("/{2,}", "/", request.path) if service.merges_slashes else request.path
             if not re.fullmatch(service.path, path, re.IGNORECASE):
                 continue
@@ -101,48 +101,51 @@ class Dispatcher:
         return first
 
     def answer(self, target: Target, *, stale_seconds: float = 0.0) -> Reply:
-        """The reply; every error is rendered by the service."""
+        """Return the reply to a routed request, errors in the service's own shape.
+
+        stale_seconds: a GET or HEAD reads the store as it was that long ago.
+        """
         service, call, store = target.service, target.call, self.world.store
         reading = stale_seconds and call.method in {"GET", "HEAD"}
         past = store.as_of(self.world.clock.timestamp() - stale_seconds) if reading else nullcontext()
         try:
             with store.transaction(self.world.clock.timestamp()):
                 try:
-                    call = self._admitted(target)
+                    call = self._authorize_call(target)
                     if target.route is None:
-                        raise self._not_here(target)
+                        raise self._no_route_error(target)
                     with past:
                         return target.route.handler(call)
-                except AzureError as error:  # an answer like any other: what was written before it stays
+                except AzureError as error:  # a response like any other: what was written before it is committed
                     return error_reply(service, call, error)
         except Exception as error:  # noqa: BLE001 - whatever a handler does, the client gets Azure's 500
-            _log(call, error)
+            _log_defect(call, error)
             message = "The server encountered an internal error. Please retry the request."
             return error_reply(service, call, AzureError(status=500, code="InternalServerError", message=message))
 
-    def ask(self, request: Request) -> Reply | None:
-        """The reply to a request of the local Azure's own; None where nobody answers."""
-        target = self.target(request, self.world.clock.new_id())
+    def reply_to(self, request: Request) -> Reply | None:
+        """Answer a request that the local Azure sends to itself. Returns None if no service answers at its host."""
+        target = self.find_target(request, self.world.clock.new_id())
         return self.answer(target) if target else None
 
-    def _admitted(self, target: Target) -> Call:
-        """The call with its caller, allowed to go on."""
+    def _authorize_call(self, target: Target) -> Call:
+        """Check api-version, token, limits and permission in Azure's order. Returns the call with its caller."""
         service, route, call = target.service, target.route, target.call
-        if service.versions and not (route and not route.token):
-            _check_version(call)
-        if service.audiences is None or (route and not route.token):
+        if service.versions and not (route and not route.needs_token):
+            _check_api_version(call)
+        if service.audiences is None or (route and not route.needs_token):
             return call
         try:
             caller = self._authenticate(self.world, call.headers.get("authorization", ""), service.audiences, TENANT_ID)
-        except InvalidToken as refusal:
-            raise _unauthenticated(service, call, refusal) from refusal
+        except InvalidToken as invalid:
+            raise _unauthenticated(service, call, invalid) from invalid
         call = replace(call, caller=caller)
         self.limits.check(call)
         if route and route.action:
-            self._check_right(service, route, call, route.action)
+            self._check_permission(service, route, call, route.action)
         return call
 
-    def _check_right(self, service: Service, route: Route, call: Call, action: str) -> None:
+    def _check_permission(self, service: Service, route: Route, call: Call, action: str) -> None:
         if service.scope is None:
             raise TypeError(f"{service.name}: a route with an action needs the service's scope")
         scope = service.scope(call)
@@ -150,7 +153,7 @@ class Dispatcher:
             return
         raise service.forbidden(call, action, scope)
 
-    def _not_here(self, target: Target) -> AzureError:
+    def _no_route_error(self, target: Target) -> AzureError:
         call = target.call
         if any(route.match(replace(call, method=route.method)) is not None for route in target.service.routes):
             message = f"The requested resource does not support http method '{call.method}'."
@@ -161,7 +164,7 @@ class Dispatcher:
 
 
 def error_reply(service: Service, call: Call, error: AzureError) -> Reply:
-    """An error as the service shows it."""
+    """Return the reply for an error, rendered by the service."""
     reply = service.render(call, error)
     return replace(reply, headers={**error.headers, **reply.headers})
 
@@ -179,7 +182,7 @@ def _call(request: Request, path: str, world: World, request_id: str) -> Call:
     )
 
 
-def _check_version(call: Call) -> None:
+def _check_api_version(call: Call) -> None:
     version = call.query.get("api-version", "")
     if not version:
         message = "The api-version query parameter (?api-version=) is required for all requests."
@@ -189,21 +192,21 @@ def _check_version(call: Call) -> None:
         raise AzureError(status=400, code="InvalidApiVersionParameter", message=message)
 
 
-def _unauthenticated(service: Service, call: Call, refusal: InvalidToken) -> AzureError:
-    made = service.unauthenticated or _arm_unauthenticated
-    error = made(call, refusal)
-    asked: Mapping[str, str] = service.challenge(call) if service.challenge else {}
+def _unauthenticated(service: Service, call: Call, invalid: InvalidToken) -> AzureError:
+    create_error = service.unauthenticated or _arm_unauthenticated
+    error = create_error(call, invalid)
+    challenge: Mapping[str, str] = service.challenge(call) if service.challenge else {}
     return AzureError(
         status=error.status,
         code=error.code,
         message=error.message,
-        headers={**error.headers, **asked},
+        headers={**error.headers, **challenge},
         details=error.details,
     )
 
 
-def _arm_unauthenticated(call: Call, refusal: InvalidToken) -> AzureError:
-    """Resource Manager's words for a token that does not do."""
+def _arm_unauthenticated(call: Call, invalid: InvalidToken) -> AzureError:
+    """Return Resource Manager's 401 for an invalid token."""
     now = f"{call.world.clock.now():%m/%d/%Y %I:%M:%S %p}"
     wrong = "The access token has been obtained for wrong audience or resource"
     owner = f"'https://sts.windows.net/{TENANT_ID}/' associated with the subscription '{SUBSCRIPTION_ID}'"
@@ -213,21 +216,21 @@ def _arm_unauthenticated(call: Call, refusal: InvalidToken) -> AzureError:
         "signature": ("InvalidAuthenticationToken", "The access token is invalid: its signature does not verify."),
         "expired": (
             "ExpiredAuthenticationToken",
-            f"The access token expiry UTC time '{_utc(refusal.actual)}' is earlier than current UTC time '{now}'.",
+            f"The access token expiry UTC time '{_utc(invalid.actual)}' is earlier than current UTC time '{now}'.",
         ),
         "audience": (
             "InvalidAuthenticationTokenAudience",
-            f"{wrong} '{refusal.actual}'. It should exactly match with one of the allowed audiences {_ARM_AUDIENCES}.",
+            f"{wrong} '{invalid.actual}'. It should exactly match with one of the allowed audiences {_ARM_AUDIENCES}.",
         ),
         "tenant": (
             "InvalidAuthenticationTokenTenant",
-            f"The access token is from the wrong issuer '{refusal.actual}'. It must match the tenant {owner}.",
+            f"The access token is from the wrong issuer '{invalid.actual}'. It must match the tenant {owner}.",
         ),
         "caller": (
             "InvalidAuthenticationToken",
-            f"The client with object id '{refusal.actual}' does not exist in the tenant or is disabled.",
+            f"The client with object id '{invalid.actual}' does not exist in the tenant or is disabled.",
         ),
-    }[refusal.reason]
+    }[invalid.reason]
     challenge = f'Bearer authorization_uri="https://login.microsoftonline.com/{TENANT_ID}", error="invalid_token"'
     return AzureError(status=401, code=code, message=message, headers={"WWW-Authenticate": challenge})
 
@@ -239,14 +242,14 @@ def _utc(seconds: str) -> str:
 _hosts: dict[str, re.Pattern[str]] = {}
 
 
-def _host(pattern: str) -> re.Pattern[str]:
-    """`*` stands for one label."""
+def _host_pattern(pattern: str) -> re.Pattern[str]:
+    """Compile a host pattern, in which `*` stands for one DNS label."""
     if pattern not in _hosts:
         _hosts[pattern] = re.compile(re.escape(pattern.lower()).replace(r"\*", "[a-z0-9-]+"))
     return _hosts[pattern]
 
 
-def _log(call: Call, error: Exception) -> None:
-    """Where it happened; not the exception's text, which may hold what the client sent."""
+def _log_defect(call: Call, error: Exception) -> None:
+    """Log the traceback of an unexpected exception, without its text, which may contain what the client sent."""
     frames = "".join(traceback.format_tb(error.__traceback__))
     LOG.error("%s %s%s: %s\n%s", call.method, call.host, call.path, type(error).__name__, frames)

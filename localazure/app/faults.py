@@ -1,4 +1,4 @@
-"""What is asked to go wrong: latency, lag, rules that hit chosen calls. Set through `control`, read by `gateway`."""
+"""Injected faults: latency, replication lag, rules for chosen calls. Set through `control`, applied by `gateway`."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ Fault = Literal["latency", "throttle", "error", "reset", "lost", "cut", "stale",
 
 @dataclass(kw_only=True)
 class Rule:
-    """One fault for the calls that match; the first `skip` of them pass, the next `times` (None: all) are hit.
+    """One fault for the calls that match: the first `skip` pass, then it applies to the next `times` (None: all).
 
-    latency: `seconds` more. throttle: 429 with Retry-After `retry_after` (None: without). error: `status`, `code`;
-    both only answer, the handler does not run. reset: nor does it, and the connection is reset. cut: the handler runs,
-    the answer ends in the middle of its body. lost: the handler runs, the connection closes without an answer.
-    stale: a read answers as `seconds` ago. kill: `pid` gets SIGKILL instead of the handler running, or `after` it; the
-    call gets no answer. interrupt: `pid` gets SIGINT before or `after` the handler runs; the call is answered.
+    latency: the response takes `seconds` longer. throttle: 429 with Retry-After `retry_after` (None: without it).
+    error: `status` and `code`; for both, the handler does not run. reset: the handler does not run and the connection
+    is reset. cut: the handler runs and the response ends in the middle of its body. lost: the handler runs and the
+    connection closes without a response. stale: a read is answered as `seconds` ago. kill: the client `pid` gets
+    SIGKILL instead of the handler running, or `after` it; there is no response. interrupt: `pid` gets SIGINT before or
+    `after` the handler runs; the call is answered. seen, hit: calls that matched, and that the fault applied to.
     """
 
     fault: Fault
@@ -36,8 +37,8 @@ class Rule:
     seen: int = 0
     hit: int = 0
 
-    def takes(self, method: str, host: str, path: str) -> bool:
-        """Count a call that matches; says whether it is hit."""
+    def count_and_test(self, method: str, host: str, path: str) -> bool:
+        """Count a call if it matches. Returns whether the fault applies to it."""
         if not self._matches(method, host, path):
             return False
         self.seen += 1
@@ -56,7 +57,11 @@ class Rule:
 
 @dataclass(kw_only=True)
 class Faults:
-    """Everywhere: `latency_ms` on every answer, reads `lag_seconds` old, grants and new client secrets likewise."""
+    """All faults: rules, and lags for every call.
+
+    latency_ms: added to every response. lag_seconds: every read is that old. grant_lag_seconds, secret_lag_seconds:
+    until a new role assignment, and a new client secret, take effect.
+    """
 
     latency_ms: float = 0.0
     lag_seconds: float = 0.0
@@ -65,30 +70,30 @@ class Faults:
     rules: list[Rule] = field(default_factory=list[Rule])
 
     @property
-    def need_history(self) -> bool:
-        """Whether something must be answered as of earlier."""
+    def needs_history(self) -> bool:
+        """Whether some fault answers calls from an earlier state of the store."""
         lags = self.lag_seconds or self.grant_lag_seconds or self.secret_lag_seconds
         return bool(lags) or any(parse_rule.fault == "stale" for parse_rule in self.rules)
 
-    def hits(self, method: str, host: str, path: str) -> list[Rule]:
-        """The rules that hit this call, in the order they were added."""
-        return [parse_rule for parse_rule in self.rules if parse_rule.takes(method, host, path)]
+    def matching_rules(self, method: str, host: str, path: str) -> list[Rule]:
+        """Count a call and return the rules that apply to it, in the order they were added."""
+        return [parse_rule for parse_rule in self.rules if parse_rule.count_and_test(method, host, path)]
 
     def clear(self) -> None:
-        """Nothing goes wrong any more."""
+        """Remove all faults."""
         self.latency_ms = self.lag_seconds = self.grant_lag_seconds = self.secret_lag_seconds = 0.0
         self.rules.clear()
 
 
-def parse_rule(given: dict[str, Any]) -> Rule:
-    """A rule from JSON; ValueError says what is wrong with it."""
+def parse_rule(members: dict[str, Any]) -> Rule:
+    """Parse a rule from its JSON members. Raises ValueError, or re.error for a malformed pattern."""
     known = {f.name for f in fields(Rule)} - {"seen", "hit"}
-    unknown = sorted(set(given) - known)
+    unknown = sorted(set(members) - known)
     if unknown:
         raise ValueError(f"unknown fields {unknown}; known are {sorted(known)}")
-    if given.get("fault") not in get_args(Fault):
+    if members.get("fault") not in get_args(Fault):
         raise ValueError(f"fault must be one of {get_args(Fault)}")
-    made = Rule(**given)
-    for pattern in (made.host, made.path):
+    rule = Rule(**members)
+    for pattern in (rule.host, rule.path):
         re.compile(pattern)
-    return made
+    return rule

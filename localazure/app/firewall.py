@@ -1,7 +1,7 @@
-"""Network rules of vaults and storage accounts: whether a caller on this machine is let in.
+"""The firewall check of vaults and storage accounts: whether network rules allow a client on this machine.
 
-Every caller comes from CLIENT. Private endpoints and service endpoints of networks are not emulated, so a rule for an
-address is the only way in. https://learn.microsoft.com/azure/key-vault/general/network-security and
+Every client has CLIENT_ADDRESS. Private endpoints and service endpoints of networks are not emulated, so an IP rule
+is the only exception. https://learn.microsoft.com/azure/key-vault/general/network-security and
 https://learn.microsoft.com/azure/storage/common/storage-network-security
 """
 
@@ -17,23 +17,23 @@ CLIENT_ADDRESS = "127.0.0.1"
 
 
 def is_private_only(properties: Document) -> bool:
-    """Whether only private endpoints may in."""
+    """Return whether only private endpoints are allowed (`publicNetworkAccess` is Disabled)."""
     return str(properties.get("publicNetworkAccess") or "").lower() == "disabled"
 
 
 def allows_client(properties: Document) -> bool:
-    """Whether the rules let CLIENT in from a public network."""
+    """Return whether a vault's or account's properties allow CLIENT_ADDRESS from a public network."""
     rules: dict[str, Any] = properties.get("networkAcls") or {}
     if is_private_only(properties):
         return False
     if str(rules.get("defaultAction") or "").lower() != "deny":
         return True
-    listed: list[dict[str, Any]] = rules.get("ipRules") or []
-    return any(_covers(str(rule.get("value", ""))) for rule in listed)
+    ip_rules: list[dict[str, Any]] = rules.get("ipRules") or []
+    return any(_contains_client(str(rule.get("value", ""))) for rule in ip_rules)
 
 
-def _covers(value: str) -> bool:
-    """An address, or a range of them as CIDR."""
+def _contains_client(value: str) -> bool:
+    """Return whether an address or CIDR range contains CLIENT_ADDRESS."""
     try:
         return ip_address(CLIENT_ADDRESS) in ip_network(value, strict=False)
     except ValueError:

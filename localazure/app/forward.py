@@ -1,6 +1,6 @@
-"""Passes a request on to a server on loopback and its answer back as it comes, piece by piece.
+"""Forwards a request to a server on loopback, and its response to the client, chunk by chunk.
 
-The event loop goes on meanwhile: the server may well ask the local Azure something before it answers.
+The event loop keeps running meanwhile, since the server may call the local Azure before it responds.
 """
 
 from __future__ import annotations
@@ -19,86 +19,90 @@ if TYPE_CHECKING:
 
     from localazure.app.call import Upstream
 
-_PIECE_BYTES = 1 << 16
-_LONGEST_HEAD = 1 << 17
-# Between two neighbours only: https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1
+_CHUNK_BYTES = 1 << 16
+_MAX_HEAD_BYTES = 1 << 17
+# Meant for one connection only: https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1
 _HOP_BY_HOP = frozenset({
     b"connection", b"expect", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection", b"te",
     b"trailer", b"transfer-encoding", b"upgrade",
 })  # fmt: skip
-_NOT_PASSED = _HOP_BY_HOP | {b"authorization", b"content-length"}
+_NOT_FORWARDED = _HOP_BY_HOP | {b"authorization", b"content-length"}
 
 
 async def forward_request(
     request: wire.Request, upstream: Upstream, receive: wire.Receive, send: wire.Send, headers: Mapping[str, str]
 ) -> int:
-    """Answer a request with what the upstream answers; its status, 0 if the client left before there was one.
+    """Forward a request to the upstream. Returns the status sent to the client, 0 if the client disconnected before.
 
-    headers: of our own, for the reply that stands in for a silent upstream.
+    headers: added to the reply that is sent when the upstream does not answer.
     """
-    passing = asyncio.ensure_future(_pass(request, upstream, send))
-    leaving = asyncio.ensure_future(receive())  # the request is read already: returns when the connection is down
-    await asyncio.wait((passing, leaving), return_when=asyncio.FIRST_COMPLETED)
-    leaving.cancel()
-    if not passing.done():
-        passing.cancel()
+    forwarding = asyncio.ensure_future(_forward_response(request, upstream, send))
+    disconnect = asyncio.ensure_future(receive())  # the request is read already: returns when the client disconnects
+    await asyncio.wait((forwarding, disconnect), return_when=asyncio.FIRST_COMPLETED)
+    disconnect.cancel()
+    if not forwarding.done():
+        forwarding.cancel()
         with suppress(asyncio.CancelledError):
-            await passing
+            await forwarding
         return 0
-    status = passing.result()
+    status = forwarding.result()
     if status is None:
-        await wire.send_reply(send, upstream.silent, headers)
-        return upstream.silent.status
+        await wire.send_reply(send, upstream.unavailable, headers)
+        return upstream.unavailable.status
     return status
 
 
-async def _pass(request: wire.Request, upstream: Upstream, send: wire.Send) -> int | None:
-    """The status that was passed on; None if nothing was sent, since the upstream was silent."""
+async def _forward_response(request: wire.Request, upstream: Upstream, send: wire.Send) -> int | None:
+    """Send the upstream's response to the client. Returns its status, None if the upstream sent none."""
     status: int | None = None
     try:
         async for event in _events(request, upstream):
             if isinstance(event, h11.Response):
                 status = event.status_code
-                await send({"type": "http.response.start", "status": status, "headers": _kept(event.headers)})
+                await send(
+                    {"type": "http.response.start", "status": status, "headers": _without(event.headers, _HOP_BY_HOP)}
+                )
             elif isinstance(event, h11.Data):
                 await send({"type": "http.response.body", "body": bytes(event.data), "more_body": True})
             elif isinstance(event, h11.EndOfMessage):
                 await send({"type": "http.response.body", "body": b""})
     except (OSError, h11.RemoteProtocolError):
-        return status  # who reads a body that breaks off sees it break off: uvicorn closes the connection
+        return status  # uvicorn closes the connection, so the client sees that the body is incomplete
     return status
 
 
 async def _events(request: wire.Request, upstream: Upstream) -> AsyncIterator[h11.Event]:
-    """What the upstream says, until its answer is whole."""
-    async with upstream.turn or nullcontext():
-        async for event in _said(request, upstream):
+    """Iterate over the events of the upstream's response, holding the upstream's lock, if it has one."""
+    async with upstream.lock or nullcontext():
+        async for event in _exchange(request, upstream):
             yield event
 
 
-async def _said(request: wire.Request, upstream: Upstream) -> AsyncIterator[h11.Event]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", upstream.port, ssl=upstream.context)
+async def _exchange(request: wire.Request, upstream: Upstream) -> AsyncIterator[h11.Event]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", upstream.port, ssl=upstream.tls_context)
     try:
-        speaker = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LONGEST_HEAD)
-        for event in _asked(request, upstream):
-            writer.write(speaker.send(event) or b"")
+        connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD_BYTES)
+        for event in _request_events(request, upstream):
+            writer.write(connection.send(event) or b"")
         await writer.drain()
         event = None
         while not isinstance(event, h11.EndOfMessage | h11.ConnectionClosed):
-            event = speaker.next_event()
+            event = connection.next_event()
             if event is h11.NEED_DATA:
-                speaker.receive_data(await reader.read(_PIECE_BYTES))
+                connection.receive_data(await reader.read(_CHUNK_BYTES))
             elif isinstance(event, h11.Event):
                 yield event
     finally:
         writer.close()
 
 
-def _asked(request: wire.Request, upstream: Upstream) -> Iterable[h11.Event]:
-    given = {name.lower(): value for name, value in upstream.headers.items()}
-    passed = {name: value for name, value in request.headers.items() if name not in given}
-    headers = _kept(((name.encode("latin-1"), value.encode("latin-1")) for name, value in passed.items()), _NOT_PASSED)
-    revealed = ((name, value.reveal() if isinstance(value, Secret) else value) for name, value in given.items())
+def _request_events(request: wire.Request, upstream: Upstream) -> Iterable[h11.Event]:
+    """Yield the request as the upstream gets it: its own headers replace the client's of the same name."""
+    own = {name.lower(): value for name, value in upstream.headers.items()}
+    clients = {name: value for name, value in request.headers.items() if name not in own}
+    encoded = ((name.encode("latin-1"), value.encode("latin-1")) for name, value in clients.items())
+    headers = _without(encoded, _NOT_FORWARDED)
+    revealed = ((name, value.reveal() if isinstance(value, Secret) else value) for name, value in own.items())
     headers += [(name.encode(), value.encode("latin-1")) for name, value in revealed]
     if request.body or request.method in {"POST", "PUT", "PATCH"}:
         headers.append((b"content-length", str(len(request.body)).encode()))
@@ -108,5 +112,5 @@ def _asked(request: wire.Request, upstream: Upstream) -> Iterable[h11.Event]:
     yield h11.EndOfMessage()
 
 
-def _kept(headers: Iterable[tuple[bytes, bytes]], dropped: frozenset[bytes] = _HOP_BY_HOP) -> list[tuple[bytes, bytes]]:
-    return [(name, value) for name, value in headers if name not in dropped]
+def _without(headers: Iterable[tuple[bytes, bytes]], names: frozenset[bytes]) -> list[tuple[bytes, bytes]]:
+    return [(name, value) for name, value in headers if name not in names]

@@ -1,4 +1,4 @@
-"""The ASGI application behind TLS: faults, then dispatch, then the answer; and the log of calls that tests count."""
+"""The ASGI application behind TLS: applies faults, dispatches, responds, and logs the calls for tests to count."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _SIGNALS = {"kill": signal.SIGKILL, "interrupt": signal.SIGINT}
 
 @dataclass(frozen=True, kw_only=True)
 class CallRecord:
-    """One call that was answered; `status` 0: the answer was withheld. began_ms: on this machine's steady clock.
+    """One call in the log. status: 0 if a fault withheld the response. began_ms: on this machine's monotonic clock.
 
-    query, client_request: checksums that tell queries of one path apart, and requests, and show none; a request that
-    a client sends again has the same id (`x-ms-client-request-id`, which not all send).
+    query, client_request: checksums by which different queries and requests can be told apart without showing them; a
+    request that a client retries has the same id (`x-ms-client-request-id`, which not every client sends).
     """
 
     number: int
@@ -45,7 +45,7 @@ class CallRecord:
 
 
 class CallLog:
-    """The last calls, and how many there were of each kind; never bodies, headers or query values."""
+    """The log of the last 10,000 calls, with counts by method and host; never bodies, headers or query values."""
 
     def __init__(self) -> None:
         self.entries: deque[CallRecord] = deque(maxlen=10_000)
@@ -53,7 +53,7 @@ class CallLog:
         self.total = 0
 
     def add(self, request: wire.Request, status: int, start: float) -> None:
-        """Note one call that began at `start`."""
+        """Log a call that began at `start` (`time.perf_counter()`) and ends now."""
         self.total += 1
         self.counts[f"{request.method} {request.host}"] += 1
         self.entries.append(
@@ -70,13 +70,13 @@ class CallLog:
             )
         )
 
-    def shown(self, since: int = 0) -> dict[str, Any]:
-        """The calls after number `since`."""
-        calls = [asdict(entry) for entry in self.entries if entry.number > since]
+    def after(self, number: int) -> dict[str, Any]:
+        """Return the calls after that number as JSON, with the total and the counts of all."""
+        calls = [asdict(entry) for entry in self.entries if entry.number > number]
         return {"total": self.total, "counts": dict(self.counts), "calls": calls}
 
     def clear(self) -> None:
-        """Count from one again."""
+        """Empty the log and count from one again."""
         self.entries.clear()
         self.counts.clear()
         self.total = 0
@@ -98,64 +98,64 @@ class Gateway:
             return
         start = time.perf_counter()
         request_id = self.world.clock.new_id()
-        rules = self.world.faults.hits(request.method, request.host, request.path)
-        await self._wait(rules)
-        dead = _signal(rules, after=False) or any(rule.fault == "reset" for rule in rules)
-        reply = Reply() if dead else self._reply(request, request_id, rules, scope["state"]["tunnel"])
-        lost = dead or _to_be_lost(rules)
+        rules = self.world.faults.matching_rules(request.method, request.host, request.path)
+        await self._delay(rules)
+        aborted = _signal_clients(rules, after=False) or any(rule.fault == "reset" for rule in rules)
+        reply = Reply() if aborted else self._reply(request, request_id, rules, scope["state"]["tunnel"])
+        lost = aborted or _loses_response(rules)
         headers, status = response_headers.common_headers(request, request_id, self.world), reply.status
         if isinstance(reply.body, Upstream):
-            status = await forward.forward_request(request, reply.body, receive, _unheard if lost else send, headers)
-        _signal(rules, after=True)
+            status = await forward.forward_request(request, reply.body, receive, _discard if lost else send, headers)
+        _signal_clients(rules, after=True)
         self.calls.add(request, 0 if lost else status, start)
         if reply.reason_phrase and not lost:
-            scope["state"]["phrase"](reply.reason_phrase)
+            scope["state"]["set_reason_phrase"](reply.reason_phrase)
         if lost:
             scope["state"]["abort"]()
-            await receive()  # returns when the connection is down
+            await receive()  # returns when the client is disconnected
         elif any(rule.fault == "cut" for rule in rules) and not isinstance(reply.body, Upstream):
             await wire.send_truncated(send, reply, headers)
             scope["state"]["abort"]()
         elif not isinstance(reply.body, Upstream):
             await wire.send_reply(send, reply, headers)
 
-    async def _wait(self, rules: list[Rule]) -> None:
-        slow = sum(rule.seconds for rule in rules if rule.fault == "latency")
-        seconds = self.world.faults.latency_ms / 1000 + slow
+    async def _delay(self, rules: list[Rule]) -> None:
+        added = sum(rule.seconds for rule in rules if rule.fault == "latency")
+        seconds = self.world.faults.latency_ms / 1000 + added
         if seconds:
             await asyncio.sleep(seconds)
 
     def _reply(self, request: wire.Request, request_id: str, rules: list[Rule], tunnel: str) -> Reply:
-        target = self.dispatcher.target(request, request_id) if request.host == tunnel else None
+        target = self.dispatcher.find_target(request, request_id) if request.host == tunnel else None
         if target is None:
             return Reply(status=404, body="<h2>Our services aren't available for this host name and path</h2>")
-        error = _asked_for(rules)
+        error = _injected_error(rules)
         if error is not None:
             return error_reply(target.service, target.call, error)
         return self._answer(target, rules)
 
     def _answer(self, target: Target, rules: list[Rule]) -> Reply:
-        self.world.store.keep_history(enabled=self.world.faults.need_history)
+        self.world.store.keep_history(enabled=self.world.faults.needs_history)
         stale = max((rule.seconds for rule in rules if rule.fault == "stale"), default=0.0)
         return self.dispatcher.answer(target, stale_seconds=max(stale, self.world.faults.lag_seconds))
 
 
-def _to_be_lost(rules: list[Rule]) -> bool:
-    """Whether nobody gets the answer: it is lost, or its client is killed when what was asked has happened."""
+def _loses_response(rules: list[Rule]) -> bool:
+    """Return whether the handler runs but no response is sent: it is lost, or its client is killed afterwards."""
     killed = any(rule.after and _SIGNALS.get(rule.fault) is signal.SIGKILL for rule in rules)
     return killed or any(rule.fault == "lost" for rule in rules)
 
 
-async def _unheard(_message: MutableMapping[str, Any]) -> None:
-    """Where an answer goes that is lost on its way: what it tells of has happened."""
+async def _discard(_message: MutableMapping[str, Any]) -> None:
+    """Discard an ASGI message of a response that is to be lost."""
 
 
 def _checksum(text: str) -> str:
     return f"{zlib.crc32(text.encode()):08x}" if text else ""
 
 
-def _asked_for(rules: list[Rule]) -> AzureError | None:
-    """The error that a rule wants instead of an answer."""
+def _injected_error(rules: list[Rule]) -> AzureError | None:
+    """Return the error with which a rule replaces the response, if one does."""
     for rule in rules:
         if rule.fault == "throttle":
             after = {} if rule.retry_after is None else {"Retry-After": f"{rule.retry_after:g}"}
@@ -167,11 +167,11 @@ def _asked_for(rules: list[Rule]) -> AzureError | None:
     return None
 
 
-def _signal(rules: list[Rule], *, after: bool) -> bool:
-    """Tell the clients that are to be ended now; says whether one was killed, so that nobody waits for the answer."""
-    named = [(rule.pid, _SIGNALS[rule.fault]) for rule in rules if rule.fault in _SIGNALS and rule.after is after]
-    for pid, number in named:
+def _signal_clients(rules: list[Rule], *, after: bool) -> bool:
+    """Send the rules' signals to their clients. Returns whether one was killed, so that nobody waits for a response."""
+    signals = [(rule.pid, _SIGNALS[rule.fault]) for rule in rules if rule.fault in _SIGNALS and rule.after is after]
+    for pid, number in signals:
         if pid > 1:
-            with suppress(ProcessLookupError):  # it ended before
+            with suppress(ProcessLookupError):  # it has ended already
                 os.kill(pid, number)
-    return any(number is signal.SIGKILL for _, number in named)
+    return any(number is signal.SIGKILL for _, number in signals)

@@ -1,4 +1,4 @@
-"""Objects inside a request's body, or Azure's 400 where something else stands."""
+"""Read objects and lists of objects out of a JSON body. Anything else there is Azure's 400 InvalidRequestContent."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ if TYPE_CHECKING:
 
 
 def object_at(document: Document, *names: str) -> Document:
-    """The object at the end of the names; empty when absent or null."""
+    """Return the object at a path of member names; empty if absent or null."""
     inner = document
     for depth, name in enumerate(names):
-        found: object = inner.get(name)
-        if found is None:
+        value: object = inner.get(name)
+        if value is None:
             return {}
-        if not isinstance(found, dict):
-            raise _wrong(names[: depth + 1], "an object")
-        inner = cast("Document", found)
+        if not isinstance(value, dict):
+            raise _invalid_content(names[: depth + 1], "an object")
+        inner = cast("Document", value)
     return inner
 
 
 def objects_at(document: Document, *names: str) -> list[Document]:
-    """The list of objects at the end of the names; empty when absent or null."""
-    found = object_at(document, *names[:-1]).get(names[-1])
-    if found is None:
+    """Return the list of objects at a path of member names; empty if absent or null."""
+    value = object_at(document, *names[:-1]).get(names[-1])
+    if value is None:
         return []
-    if not isinstance(found, list) or not all(isinstance(item, dict) for item in cast("list[object]", found)):
-        raise _wrong(names, "a list of objects")
-    return cast("list[Document]", found)
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in cast("list[object]", value)):
+        raise _invalid_content(names, "a list of objects")
+    return cast("list[Document]", value)
 
 
-def _wrong(names: tuple[str, ...], expected: str) -> AzureError:
+def _invalid_content(names: tuple[str, ...], expected: str) -> AzureError:
     message = f"The request content was invalid: '{'.'.join(names)}' must be {expected}."
     return AzureError(status=400, code="InvalidRequestContent", message=message)

@@ -1,14 +1,14 @@
-"""How many calls each service takes in a time: figures in data/service_limits.json, here what counts as what.
+"""Throttling: counts calls against each service's limits, whose figures are in service_limits.json.
 
-Windows (`seconds`) begin at whole multiples on the local Azure's clock; buckets (`per_second`) fill steadily. A call
-that is turned away does not count. `PUT /settings/limits` of the control endpoint sets other figures, by name:
+Windows (`seconds`) begin at whole multiples on the local Azure's clock; token buckets (`per_second`) refill steadily. A
+throttled call does not count. `PUT /settings/limits` of the control endpoint sets other maxima, by limit name:
 `{"vault.create": 20}`.
 
-- Key Vault, per vault and five times that per subscription; creating is what PUT does:
+- Key Vault, per vault and five times that per subscription; a PUT counts as creating:
   https://learn.microsoft.com/azure/key-vault/general/service-limits
 - Resource Manager, per caller and subscription (or tenant):
   https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling
-- Graph, per application in a small tenant; each request is taken for one unit:
+- Graph, per application in a small tenant; each request counts as one unit:
   https://learn.microsoft.com/graph/throttling-limits#identity-and-access-service-limits
 """
 
@@ -32,54 +32,54 @@ if TYPE_CHECKING:
 SETTINGS = "limits"
 _DATA = Path(__file__).parent / "service_limits.json"
 _KINDS = {"GET": "reads", "HEAD": "reads", "DELETE": "deletes"}
-Claim = tuple[str, str]  # the limit's name, whose it is
+Key = tuple[str, str]  # the limit's name, and the vault, caller or application it is counted for
 
 
 @dataclass(kw_only=True)
-class _Use:
-    """since: when the window began, or when the bucket was last looked at. used: of its figure."""
+class _Usage:
+    """Calls counted against one limit. since: when the window began, or the bucket was last updated (seconds)."""
 
     since: float
     used: float = 0.0
 
 
 class Limits:
-    """What was used of every limit; forgotten when the process ends."""
+    """The usage of every limit, in memory only."""
 
     def __init__(self) -> None:
-        self._uses: dict[Claim, _Use] = {}
+        self._usages: dict[Key, _Usage] = {}
         self._lock = threading.Lock()
 
     def check(self, call: Call) -> None:
-        """Count the call, or raise the service's 429 if one of its limits is used up."""
-        claims = tuple(_claims(call))
-        if not claims:
+        """Count the call, or raise the service's 429 if it would exceed one of its limits."""
+        keys = tuple(_keys(call))
+        if not keys:
             return
         settings, now = call.world.store.get("settings", SETTINGS) or {}, call.world.clock.timestamp()
         with self._lock:
-            uses = [(claim, self._use(claim, now, settings)) for claim in claims]
-            for claim, use in uses:
-                if use.used + 1 > _most(claim[0], settings):
-                    raise _refusal(call, claim[0], _wait(claim[0], use, now, settings))
-            for _, use in uses:
-                use.used += 1
+            usages = [(key, self._usage(key, now, settings)) for key in keys]
+            for key, usage in usages:
+                if usage.used + 1 > _maximum(key[0], settings):
+                    raise _throttled(call, key[0], _retry_after_seconds(key[0], usage, now, settings))
+            for _, usage in usages:
+                usage.used += 1
 
     def clear(self) -> None:
-        """Nothing is used."""
+        """Reset the usage of all limits."""
         with self._lock:
-            self._uses.clear()
+            self._usages.clear()
 
-    def _use(self, claim: Claim, now: float, settings: Mapping[str, float]) -> _Use:
-        """What is used of it by now."""
-        use, figures = self._uses.setdefault(claim, _Use(since=now)), _figures()[claim[0]]
+    def _usage(self, key: Key, now: float, settings: Mapping[str, float]) -> _Usage:
+        """Return the usage by now: a new window starts at zero, a bucket has refilled since the last call."""
+        usage, figures = self._usages.setdefault(key, _Usage(since=now)), _figures()[key[0]]
         if "seconds" in figures:
-            begun = now - now % figures["seconds"]
-            if use.since < begun or use.since > now:
-                use.since, use.used = now, 0.0
-            return use
-        filled = max(0.0, now - use.since) * _rate(claim[0], settings)
-        use.since, use.used = now, max(0.0, use.used - filled)
-        return use
+            window_start = now - now % figures["seconds"]
+            if usage.since < window_start or usage.since > now:
+                usage.since, usage.used = now, 0.0
+            return usage
+        refilled = max(0.0, now - usage.since) * _refill_per_second(key[0], settings)
+        usage.since, usage.used = now, max(0.0, usage.used - refilled)
+        return usage
 
 
 @cache
@@ -87,55 +87,56 @@ def _figures() -> dict[str, dict[str, float]]:
     return json.loads(_DATA.read_text(encoding="utf-8"))
 
 
-def _most(name: str, settings: Mapping[str, float]) -> float:
+def _maximum(name: str, settings: Mapping[str, float]) -> float:
     return float(settings.get(name, _figures()[name]["most"]))
 
 
-def _rate(name: str, settings: Mapping[str, float]) -> float:
-    """Of a bucket, per second: one that is smaller fills as much slower."""
+def _refill_per_second(name: str, settings: Mapping[str, float]) -> float:
+    """Return a bucket's refill rate, in proportion to its maximum."""
     figures = _figures()[name]
-    return figures["per_second"] * _most(name, settings) / figures["most"]
+    return figures["per_second"] * _maximum(name, settings) / figures["most"]
 
 
-def _wait(name: str, use: _Use, now: float, settings: Mapping[str, float]) -> int:
-    """Whole seconds until one more may come."""
+def _retry_after_seconds(name: str, usage: _Usage, now: float, settings: Mapping[str, float]) -> int:
+    """Return whole seconds, at least 1, until one more call is within the limit."""
     seconds = _figures()[name].get("seconds")
-    left = seconds - now % seconds if seconds else (use.used + 1 - _most(name, settings)) / _rate(name, settings)
-    return max(1, math.ceil(left))
+    if seconds:
+        return max(1, math.ceil(seconds - now % seconds))
+    return max(1, math.ceil((usage.used + 1 - _maximum(name, settings)) / _refill_per_second(name, settings)))
 
 
-def _claims(call: Call) -> Iterator[Claim]:
-    """The limits that a call counts for."""
+def _keys(call: Call) -> Iterator[Key]:
+    """Yield the limits against which a call counts."""
     if call.host.endswith(".vault.azure.net"):
         kind = "create" if call.method == "PUT" else "other"
         yield f"vault.{kind}", call.host
         yield f"vaults.{kind}", ""
     elif call.host == "management.azure.com" and call.caller is not None:
-        parts = call.path.lower().split("/")
-        where = parts[2] if parts[1:2] == ["subscriptions"] and len(parts) > 2 else "tenant"
-        yield f"arm.{_KINDS.get(call.method, 'writes')}", f"{where}/{call.caller.object_id}"
+        segments = call.path.lower().split("/")
+        scope = segments[2] if segments[1:2] == ["subscriptions"] and len(segments) > 2 else "tenant"
+        yield f"arm.{_KINDS.get(call.method, 'writes')}", f"{scope}/{call.caller.object_id}"
     elif call.host == "graph.microsoft.com" and call.caller is not None:
         yield "graph.units", call.caller.app_id
         if call.method not in _KINDS or call.method == "DELETE":
             yield "graph.writes", call.caller.app_id
 
 
-def _refusal(call: Call, name: str, wait_seconds: int) -> AzureError:
+def _throttled(call: Call, name: str, wait_seconds: int) -> AzureError:
     service, _, kind = name.partition(".")
-    after = {"Retry-After": str(wait_seconds)}
+    headers = {"Retry-After": str(wait_seconds)}
     if service == "arm":
-        where = (
+        scope = (
             call.path.split("/")[2]
             if call.path.lower().startswith("/subscriptions/")
             else call.authenticated_caller.tenant_id
         )
         message = (
-            f"Number of {kind} for subscription '{where}' exceeded the backend storage limit. Please try again after "
+            f"Number of {kind} for subscription '{scope}' exceeded the backend storage limit. Please try again after "
             f"'{wait_seconds}' seconds."
         )
-        return AzureError(status=429, code="SubscriptionRequestsThrottled", message=message, headers=after)
+        return AzureError(status=429, code="SubscriptionRequestsThrottled", message=message, headers=headers)
     if service == "graph":
-        return AzureError(status=429, code="TooManyRequests", message="Too Many Requests", headers=after)
-    # A vault does not say how long: https://github.com/dotnet/sign/issues/403 shows a whole answer.
+        return AzureError(status=429, code="TooManyRequests", message="Too Many Requests", headers=headers)
+    # A vault sends no Retry-After: https://github.com/dotnet/sign/issues/403 shows a whole response.
     message = "Request was not processed because too many requests were received. Reason: VaultRequestTypeLimitReached"
     return AzureError(status=429, code="Throttled", message=message)

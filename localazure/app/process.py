@@ -1,7 +1,7 @@
-"""The local Azure's process, from outside: start, stop, status, reset, and the environment that points clients at it.
+"""The local Azure's server process, from outside: start, stop, status, reset, and the variables for its clients.
 
-The server holds a lock for as long as it lives, so a stale file never passes for a running server; starters take
-turns by a second lock. Needs nothing of the server's modules, so that asking costs little.
+The server holds a lock while it lives, so a stale file never passes for a running server; a second lock serializes
+those who start and stop it. Imports none of the server's modules, so that asking for the status is quick.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ _CODE = Path(__file__).parents[1]
 _CHECKOUT = _CODE.parent
 _START_SECONDS = 30.0
 _STOP_SECONDS = 10.0
-_TURN_SECONDS = 1.0  # between two lists of what runtimes do while nothing changes
+_POLL_SECONDS = 1.0  # between two listings of the runtimes while nothing changes
 _NEEDED = {"cryptography": "cryptography", "h11": "h11", "httptools": "httptools", "pyjwt": "jwt", "uvicorn": "uvicorn"}
-SETTLED = ("ready", "failed", "ended")  # states of a runtime that do not change by themselves
+SETTLED = ("ready", "failed", "ended")  # states of a runtime that last until it is started again or ends
 
-# What a client would rather believe than the local Azure: dropped from an inherited environment.
+# Variables that would lead a client past the local Azure: removed from an inherited environment.
 DROPPED_PREFIXES = ("AZURE_", "ARM_", "MSI_", "IDENTITY_", "IMDS_")
 DROPPED_NAMES = frozenset({"ALL_PROXY", "all_proxy", "FTP_PROXY", "ftp_proxy", "SSL_CERT_DIR"})
 
 
 class StartError(Exception):
-    """The server did not come up; `log` is the end of what it said."""
+    """The server did not start; `log` is the end of its output."""
 
     def __init__(self, log: str) -> None:
         super().__init__(f"the local Azure did not start:\n{log}")
@@ -50,55 +50,56 @@ class StartError(Exception):
 
 
 class NotInstalledError(Exception):
-    """Packages are missing that the server needs: the extra `[local]` brings them."""
+    """Packages that the server needs are not installed; the extra `[local]` contains them."""
 
     def __init__(self, packages: list[str]) -> None:
         super().__init__(f"the local Azure needs packages that are not installed: {', '.join(packages)}")
 
 
 def default_state_folder() -> Path:
-    """`.local/azure` beside the project, or below the working directory for an installed package."""
-    return (_CHECKOUT if _in_checkout() else Path.cwd()) / ".local" / "azure"
+    """Return `.local/azure` beside the project, or below the working directory for an installed package."""
+    return (_CHECKOUT if _is_checkout() else Path.cwd()) / ".local" / "azure"
 
 
 def installations_folder(state: Path) -> Path:
-    """Where Airflow and Flink are installed: the checkout's `.local`; for an installed package, beside the state."""
-    return _CHECKOUT / ".local" if _in_checkout() else state.parent
+    """Return where Airflow and Flink are installed: in the checkout's `.local`, or beside the state folder."""
+    return _CHECKOUT / ".local" if _is_checkout() else state.parent
 
 
-def _in_checkout() -> bool:
+def _is_checkout() -> bool:
+    """Return whether this code runs in a checkout of the project, not as an installed package."""
     return (_CHECKOUT / "pyproject.toml").exists()
 
 
 def start(state: Path | None = None) -> dict[str, Any]:
-    """Start the server unless one runs that has today's code; its `status`. Raises StartError."""
+    """Start the server unless one with the current code runs. Returns its `status`. Raises StartError."""
     folder = state or default_state_folder()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _turn(folder):
-        if _alive(folder):
-            if _endpoint(folder).get("version") == _version():
+    with _start_lock(folder):
+        if _is_alive(folder):
+            if _read_endpoint(folder).get("version") == _code_version():
                 return status(folder)
             _end(folder)
-        _launch(folder)
+        _spawn(folder)
     return status(folder)
 
 
 def stop(state: Path | None = None) -> bool:
-    """End the server; says whether one ran. What it remembers stays."""
+    """Stop the server. Returns whether one ran. Its stored state is kept."""
     folder = state or default_state_folder()
     if not folder.exists():
         return False
-    with _turn(folder):
-        if not _alive(folder):
+    with _start_lock(folder):
+        if not _is_alive(folder):
             return False
         _end(folder)
     return True
 
 
 def reset(state: Path | None = None) -> None:
-    """A tenant as new; the CA, the ports and the operator's secret stay."""
+    """Return to a new tenant; the CA, the ports and the operator's secret are kept."""
     folder = state or default_state_folder()
-    if _running(folder):
+    if _is_running(folder):
         control(folder, "POST", "/reset")
     elif folder.exists():
         for name in ("runtimes", "store"):
@@ -106,10 +107,10 @@ def reset(state: Path | None = None) -> None:
 
 
 def status(state: Path | None = None) -> dict[str, Any]:
-    """What `local status --json` shows."""
+    """Return whether the server runs, its proxy, CA bundle and control URL, and the ids of its tenant."""
     folder = state or default_state_folder()
-    running = _running(folder)
-    endpoint = _endpoint(folder) if running else {}
+    running = _is_running(folder)
+    endpoint = _read_endpoint(folder) if running else {}
     return {
         "running": running,
         "proxy": f"http://127.0.0.1:{endpoint['proxy_port']}" if running else None,
@@ -122,13 +123,16 @@ def status(state: Path | None = None) -> dict[str, Any]:
 
 
 def client_settings(state: Path | None = None) -> dict[str, str | Secret]:
-    """The variables that point any client at the running server, signed in as the operator."""
+    """Return the variables that point a client at the running server and sign it in as the operator.
+
+    Raises StartError if none runs.
+    """
     folder = state or default_state_folder()
-    found = status(folder)
-    if not found["running"]:
+    server = status(folder)
+    if not server["running"]:
         raise StartError("it is not running; start it first")
     return {
-        **_routing(found),
+        **_proxy_variables(server),
         **dict.fromkeys(("NO_PROXY", "no_proxy"), ""),
         "AZURE_TENANT_ID": TENANT_ID,
         "AZURE_SUBSCRIPTION_ID": SUBSCRIPTION_ID,
@@ -138,71 +142,71 @@ def client_settings(state: Path | None = None) -> dict[str, str | Secret]:
 
 
 def proxy_settings(state: Path | None = None) -> dict[str, str]:
-    """The variables that lead any client to the server's proxy and make it trust the server's CA."""
-    return _routing(status(state))
+    """Return the variables that send a client through the server's proxy and make it trust the server's CA."""
+    return _proxy_variables(status(state))
 
 
-def _routing(found: dict[str, Any]) -> dict[str, str]:
+def _proxy_variables(server: dict[str, Any]) -> dict[str, str]:
     proxies = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
     bundles = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
     node = {"NODE_USE_ENV_PROXY": "1"}  # without it Node's own fetch, Graph's JavaScript client say, knows no proxy
-    return {**dict.fromkeys(proxies, found["proxy"]), **dict.fromkeys(bundles, found["ca_bundle"]), **node}
+    return {**dict.fromkeys(proxies, server["proxy"]), **dict.fromkeys(bundles, server["ca_bundle"]), **node}
 
 
 def client_environment(inherited: dict[str, str], state: Path | None = None) -> dict[str, str]:
-    """An inherited environment, pointed at the running server; holds the operator's secret in clear."""
+    """Return an inherited environment, pointed at the running server. It contains the operator's secret in clear."""
     kept = {n: v for n, v in inherited.items() if n not in DROPPED_NAMES and not n.startswith(DROPPED_PREFIXES)}
-    ours = client_settings(state).items()
-    return {**kept, **{name: value.reveal() if isinstance(value, Secret) else value for name, value in ours}}
+    own = client_settings(state).items()
+    return {**kept, **{name: value.reveal() if isinstance(value, Secret) else value for name, value in own}}
 
 
 def list_runtimes(state: Path | None = None) -> list[dict[str, Any]]:
-    """What `local status` tells of the real programs behind services: `supervisor` says what is in each."""
+    """List the real programs behind services, as `Supervisor.list_status` does; empty if the server does not run."""
     folder = state or default_state_folder()
-    return control(folder, "GET", "/runtimes")["runtimes"] if _running(folder) else []
+    return control(folder, "GET", "/runtimes")["runtimes"] if _is_running(folder) else []
 
 
 def start_runtimes(state: Path | None = None) -> Generator[list[dict[str, Any]]]:
-    """Start the real programs behind services; what each does, again whenever that changes, until all are SETTLED."""
-    told = control(state, "POST", "/runtimes")
-    yield told["runtimes"]
-    while any(one["state"] not in SETTLED for one in told["runtimes"]):
-        told = control(state, "GET", f"/runtimes?after={told['change']}&seconds={_TURN_SECONDS:g}")
-        yield told["runtimes"]
+    """Start the real programs behind services. Yields their status at every change, until all are SETTLED."""
+    listing = control(state, "POST", "/runtimes")
+    yield listing["runtimes"]
+    while any(runtime["state"] not in SETTLED for runtime in listing["runtimes"]):
+        listing = control(state, "GET", f"/runtimes?after={listing['change']}&seconds={_POLL_SECONDS:g}")
+        yield listing["runtimes"]
 
 
 def control(state: Path | None, method: str, path: str, body: Any = None) -> Any:
-    """One request to the control endpoint of the running server; its JSON. ValueError says what it refused."""
+    """Send a request to the control endpoint of the running server. Returns its JSON. Raises ValueError if refused."""
     folder = state or default_state_folder()
-    connection = http.client.HTTPConnection("127.0.0.1", _endpoint(folder)["control_port"], timeout=_STOP_SECONDS)
+    connection = http.client.HTTPConnection("127.0.0.1", _read_endpoint(folder)["control_port"], timeout=_STOP_SECONDS)
     try:
         token = (folder / "control-token").read_text()
         content = None if body is None else json.dumps(body)
         connection.request(method, path, content, {"Authorization": f"Bearer {token}"})
-        answer = connection.getresponse()
-        said = json.loads(answer.read() or b"null")
+        response = connection.getresponse()
+        result = json.loads(response.read() or b"null")
     finally:
         connection.close()
-    if answer.status != http.client.OK:
-        raise ValueError(said.get("error", f"HTTP {answer.status}"))
-    return said
+    if response.status != http.client.OK:
+        raise ValueError(result.get("error", f"HTTP {response.status}"))
+    return result
 
 
 @contextmanager
-def _turn(folder: Path) -> Generator[None]:
-    """Starters and stoppers one at a time."""
+def _start_lock(folder: Path) -> Generator[None]:
+    """Hold the lock that serializes starting and stopping the server."""
     with os.fdopen(os.open(folder / "start.lock", os.O_RDWR | os.O_CREAT, 0o600)) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-def _running(folder: Path) -> bool:
-    """Whether a server lives and has said where it answers."""
-    return _alive(folder) and bool(_endpoint(folder))
+def _is_running(folder: Path) -> bool:
+    """Return whether a server lives and has written the ports on which it listens."""
+    return _is_alive(folder) and bool(_read_endpoint(folder))
 
 
-def _alive(folder: Path) -> bool:
-    """Whether a process holds the server's lock."""
+def _is_alive(folder: Path) -> bool:
+    """Return whether a process holds the server's lock."""
     try:
         with (folder / "alive.lock").open() as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -213,46 +217,47 @@ def _alive(folder: Path) -> bool:
     return False
 
 
-def _endpoint(folder: Path) -> dict[str, Any]:
+def _read_endpoint(folder: Path) -> dict[str, Any]:
     try:
         return json.loads((folder / "endpoint.json").read_bytes())
     except (OSError, ValueError):
         return {}
 
 
-def _version() -> str:
-    """Changes when the code of the local Azure does."""
+def _code_version() -> str:
+    """Return a checksum that changes when the code of the local Azure or the Python does."""
     files = (path for path in _CODE.rglob("*") if path.suffix in {".py", ".json"})
     stats = sorted((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in files)
     return f"{zlib.crc32(repr((sys.executable, stats)).encode()):08x}"
 
 
-def _launch(folder: Path) -> None:
+def _spawn(folder: Path) -> None:
+    """Start the server and wait until it listens. Raises NotInstalledError or StartError."""
     missing = [package for package, module in _NEEDED.items() if find_spec(module) is None]
     if missing:
         raise NotInstalledError(missing)
     log = folder / "server.log"
-    with _pipe() as (reading, writing), os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)) as said:
-        words = [sys.executable, "-m", "localazure.server", "--state", str(folder)]
+    with _pipe() as (reading, writing), os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)) as output:
+        command = [sys.executable, "-m", "localazure.server", "--state", str(folder)]
         child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [*words, "--ready-fd", str(writing), "--version", _version()],
+            [*command, "--ready-fd", str(writing), "--version", _code_version()],
             cwd=_CODE.parent,
-            env=_plain_environment(),
+            env=_environment_without_credentials(),
             stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=said,
+            stdout=output,
+            stderr=output,
             pass_fds=(writing,),
             start_new_session=True,
         )
         os.close(writing)
-        said_so = select.poll()  # takes any number of a descriptor, which select does not
-        said_so.register(reading, select.POLLIN | select.POLLHUP)
-        ready = said_so.poll(_START_SECONDS * 1000)
+        poll = select.poll()  # takes descriptors of any number, which select does not
+        poll.register(reading, select.POLLIN | select.POLLHUP)
+        ready = poll.poll(_START_SECONDS * 1000)
         if not ready or not os.read(reading, 16):
             child.kill()
             child.wait()
             raise StartError(log.read_text(errors="replace")[-4000:])
-        child.returncode = 0  # it outlives us on purpose: no warning that it still runs
+        child.returncode = 0  # it outlives this process on purpose: no warning that it still runs
 
 
 @contextmanager
@@ -264,19 +269,21 @@ def _pipe() -> Generator[tuple[int, int]]:
         os.close(reading)
 
 
-def _plain_environment() -> dict[str, str]:
-    """The server needs no secret of whoever starts it; where packages come from, what it installs must know."""
+def _environment_without_credentials() -> dict[str, str]:
+    """Return this process's environment without `AZURE_*`; the rest includes the package index's settings."""
     return {name: value for name, value in os.environ.items() if not name.startswith("AZURE_")}
 
 
 def _end(folder: Path) -> None:
-    """SIGTERM, then SIGKILL to a server that does not go; waits until it is gone."""
-    held_by = (folder / "alive.lock").read_text()  # written by who holds it, so it is no stale number
-    pid = int(held_by or _endpoint(folder)["pid"])
+    """Send the server SIGTERM, after a time-out SIGKILL, and wait until it has ended."""
+    holder = (folder / "alive.lock").read_text()  # written by the process that holds it, so it is not stale
+    pid = int(holder or _read_endpoint(folder)["pid"])
     try:
-        with socket.create_connection(("127.0.0.1", _endpoint(folder)["control_port"]), _STOP_SECONDS) as line:
+        with socket.create_connection(
+            ("127.0.0.1", _read_endpoint(folder)["control_port"]), _STOP_SECONDS
+        ) as connection:
             os.kill(pid, signal.SIGTERM)
-            line.recv(1)  # ends when the process does: the kernel closes its side
+            connection.recv(1)  # returns when the process ends: the kernel closes its side
     except (TimeoutError, KeyError):
         os.kill(pid, signal.SIGKILL)
     except ConnectionError:

@@ -1,4 +1,4 @@
-"""A real program behind an emulated service: what shall run, how it is started, where it is made ready."""
+"""A real program behind an emulated service: its spec, how it is started, and the workspace where it is prepared."""
 
 from __future__ import annotations
 
@@ -25,92 +25,95 @@ _INDEX_NAMES = {
 
 @dataclass(eq=False)
 class RuntimeFailure(Exception):
-    """A runtime cannot be had: why, what to do next, and the end of the log that says more."""
+    """A runtime cannot run: what happened, what to do next (`remedy`), and the end of the log."""
 
     what: str
     remedy: str
     log: str = ""
 
     def __str__(self) -> str:
-        said = f"\n{self.log}\n" if self.log else " "
-        return f"{self.what}.{said}{self.remedy}."
+        log = f"\n{self.log}\n" if self.log else " "
+        return f"{self.what}.{log}{self.remedy}."
 
 
 @dataclass(frozen=True, kw_only=True)
 class WebPage:
-    """A program's web pages. key: the first segment of their path here; context: with the client certificate."""
+    """A program's web pages. key: first path segment at the reverse proxy. tls_context: has the client certificate."""
 
     key: Secret
     port: int
-    context: ssl.SSLContext
+    tls_context: ssl.SSLContext
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProgramSpec:
-    """One program that shall run behind a resource. `given`: what it is started with; another value restarts it.
+    """The program that is to run behind a resource. A change of the spec restarts it.
 
-    name: the resource's own, for people. version: the program's.
+    name: the resource's, for people. version: the program's. parameters: what `prepare` needs to know of the resource.
     """
 
     resource_id: str
     name: str
     version: str
-    given: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
+    parameters: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """What to start: the environment is exact (see `child_process.INHERITED`); `ready` is asked until it says so.
+    """A prepared program: how to start it, and how to reach it once it runs.
 
-    url: where it answers. seconds: how long it may take until it is ready. behind: what the emulated service speaks
-    to it through. watch: runs in the runtime's thread from ready on, until the event that says that it ended. shown:
-    addresses for people, by what is there ("dashboard"), when they are not the url. page: what the reverse proxy
-    shows them.
+    environment: all its variables but `child_process.INHERITED`. is_ready: polled until it returns True. url: its base
+    URL. startup_seconds: how long it may take until it is ready. client: what the emulated service calls it with.
+    watch: runs in the runtime's thread from then on, until the event, which is set when the program has ended.
+    addresses: what people open, by what it is ("dashboard"), if not the url. page: what the reverse proxy shows.
     """
 
     command: Sequence[str]
-    ready: Callable[[], bool]
+    is_ready: Callable[[], bool]
     url: str
     environment: Mapping[str, str | Secret] = field(default_factory=dict[str, "str | Secret"], repr=False)
-    seconds: float = 120.0
-    behind: Any = None
+    startup_seconds: float = 120.0
+    client: Any = None
     watch: Callable[[threading.Event], None] | None = None
-    shown: Mapping[str, str] = field(default_factory=dict[str, str])
+    addresses: Mapping[str, str] = field(default_factory=dict[str, str])
     page: WebPage | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Workspace:
-    """Where a runtime is made ready. `folder` is its own, in the state folder, and the program's working folder.
+    """Where a runtime is prepared. `folder` is its own, in the state folder, and the program's working folder.
 
-    pages: the URL of the reverse proxy. installations: `.local` of this machine's user, for `NAME-VERSION` (shared by
-    all state folders: hold a lock while making one). say: tells people what is under way. run: runs a command to its
-    end, under a keeper as the program itself; RuntimeFailure when it fails, with the end of its output.
+    pages_url: of the reverse proxy. installations: the folder for `NAME-VERSION` installations, shared by all state
+    folders, so installing needs a lock. report_progress: shows people what is being done. run: runs a command to its
+    end, under a subreaper like the program itself; raises RuntimeFailure with the end of its output if it fails.
     """
 
     folder: Path
-    pages: str
+    pages_url: str
     installations: Path
-    say: Callable[[str], None]
+    report_progress: Callable[[str], None]
     run: Callable[[Sequence[str], Mapping[str, str | Secret]], None]
 
     def port(self, name: str) -> int:
-        """A free port on loopback: that of last time if it is free, so that a bookmark goes on working."""
-        kept = self.folder / f"{name}.port"
+        """Return a free port on loopback, last time's if possible, so that a bookmark goes on working."""
+        port_file = self.folder / f"{name}.port"
         with suppress(OSError, ValueError):
-            return _free(int(kept.read_text()))
-        port = _free(0)
-        kept.write_text(str(port))
+            return _free_port(int(port_file.read_text()))
+        port = _free_port(0)
+        port_file.write_text(str(port))
         return port
 
 
 def package_index_variables() -> dict[str, str]:
-    """What this process's environment tells pip and uv: to be given to whatever installs packages."""
+    """Return this process's variables for pip and uv, such as the package index and its proxy."""
     return {n: v for n, v in os.environ.items() if n.startswith(("PIP_", "UV_")) or n.upper() in _INDEX_NAMES}
 
 
-def _free(port: int) -> int:
-    with socket.socket() as trial:
-        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of the program before may be closing
-        trial.bind(("127.0.0.1", port))
-        return trial.getsockname()[1]
+def _free_port(port: int) -> int:
+    """Return the port if it is free, for 0 any free one. Raises OSError if it is taken."""
+    with socket.socket() as probe:
+        probe.setsockopt(
+            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+        )  # connections of the previous program may still be closing
+        probe.bind(("127.0.0.1", port))
+        return probe.getsockname()[1]

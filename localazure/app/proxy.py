@@ -1,4 +1,4 @@
-"""A CONNECT proxy that answers itself: a tunnel to an allowed name ends here, in TLS and the local Azure's HTTP.
+"""A CONNECT proxy whose tunnels end in this process: in TLS for the requested host name, then the local Azure's HTTP.
 
 Every other host and port is refused, so nothing can reach the real Azure by accident.
 """
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     HttpFactory = Callable[[str, Callable[[], None]], asyncio.Protocol]
 
 LOG = logging.getLogger("localazure")
-_LONGEST_HEAD = 16 * 1024
+_MAX_HEAD_BYTES = 16 * 1024
 
 
 class Proxy:
-    """Makes a Tunnel for each connection and keeps count of them."""
+    """Creates a Tunnel for each connection. `serves` decides which host names it accepts."""
 
     def __init__(self, serves: Callable[[str], bool], certificates: Certificates, http: HttpFactory) -> None:
         self.serves = serves
@@ -31,12 +31,12 @@ class Proxy:
         self.upgrades: set[asyncio.Task[None]] = set()
 
     def protocol(self) -> asyncio.Protocol:
-        """For `loop.create_server`."""
+        """Return the protocol of a new connection, for `loop.create_server`."""
         return Tunnel(self)
 
 
 class Tunnel(asyncio.Protocol):
-    """One connection to the proxy, until it becomes TLS."""
+    """One connection to the proxy, until TLS takes it over."""
 
     def __init__(self, proxy: Proxy) -> None:
         self._proxy = proxy
@@ -44,31 +44,30 @@ class Tunnel(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Asyncio sets TCP_NODELAY itself."""
+        """Keep the transport; asyncio itself has set TCP_NODELAY."""
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        """Collect the request's head; a body is never looked at."""
+        """Collect the head of the request and answer it; a body is ignored."""
         self._head += data
         if b"\r\n\r\n" in self._head:
-            self._asked(bytes(self._head).split(b"\r\n", 1)[0].decode("latin-1"))
-        elif len(self._head) > _LONGEST_HEAD:
+            self._answer(bytes(self._head).split(b"\r\n", 1)[0].decode("latin-1"))
+        elif len(self._head) > _MAX_HEAD_BYTES:
             self._refuse("431 Request Header Fields Too Large", "The request's head is too long.")
 
-    def _asked(self, line: str) -> None:
-        method, _, rest = line.partition(" ")
+    def _answer(self, request_line: str) -> None:
+        method, _, rest = request_line.partition(" ")
         target = rest.partition(" ")[0]
         host, _, port = target.rpartition(":")
         if method != "CONNECT" or port != "443" or not self._proxy.serves(host.lower()):
             # "unreachable" tells azure-identity that there is no managed identity endpoint either.
-            where = target[:200]
             self._refuse(
                 "403 Forbidden",
-                f"The local Azure does not answer for {where}: unreachable from here by design, so that nothing "
+                f"The local Azure does not answer for {target[:200]}: unreachable from here by design, so that nothing "
                 "reaches the real Azure or another host by accident.",
             )
             return
-        self._open(host.lower())
+        self._open_tunnel(host.lower())
 
     def _refuse(self, status: str, text: str) -> None:
         body = (text + "\n").encode("latin-1", "replace")
@@ -79,21 +78,21 @@ class Tunnel(asyncio.Protocol):
             self._transport.write(head.encode() + body)
             self._transport.close()
 
-    def _open(self, host: str) -> None:
+    def _open_tunnel(self, host: str) -> None:
         transport = self._transport
         if transport is None:
             return
-        transport.pause_reading()  # TLS must not arrive before there is something to take it
+        transport.pause_reading()  # no TLS bytes may arrive before a protocol is there to take them
         transport.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        task = asyncio.get_running_loop().create_task(self._upgrade(transport, host))
+        task = asyncio.get_running_loop().create_task(self._start_tls(transport, host))
         self._proxy.upgrades.add(task)
         task.add_done_callback(self._proxy.upgrades.discard)
 
-    async def _upgrade(self, transport: asyncio.Transport, host: str) -> None:
-        early = _Early()
+    async def _start_tls(self, transport: asyncio.Transport, host: str) -> None:
+        buffer = _HandshakeBuffer()
         context = self._proxy.certificates.context(host)
         try:
-            secure = await asyncio.get_running_loop().start_tls(transport, early, context, server_side=True)
+            secure = await asyncio.get_running_loop().start_tls(transport, buffer, context, server_side=True)
         except (OSError, ssl.SSLError) as error:
             LOG.warning("%s: no TLS: %s", host, error)
             transport.abort()
@@ -102,28 +101,28 @@ class Tunnel(asyncio.Protocol):
             http = self._proxy.http(host, secure.abort)
             secure.set_protocol(http)
             http.connection_made(secure)
-            early.hand_over(http)
+            buffer.hand_over(http)
 
 
-class _Early(asyncio.Protocol):
-    """Takes what arrives in the packet that ends the handshake, before HTTP is there."""
+class _HandshakeBuffer(asyncio.Protocol):
+    """Buffers what arrives with the packet that ends the TLS handshake, until HTTP takes over."""
 
     def __init__(self) -> None:
         self._data = bytearray()
-        self._lost: Exception | None = None
-        self._over = False
+        self._error: Exception | None = None
+        self._closed = False
 
     def data_received(self, data: bytes) -> None:
-        """Keep it."""
+        """Buffer the bytes."""
         self._data += data
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Remember it."""
-        self._over, self._lost = True, exc
+        """Note that the connection is closed, and why."""
+        self._closed, self._error = True, exc
 
     def hand_over(self, http: asyncio.Protocol) -> None:
-        """Give it to the protocol that follows."""
+        """Pass what was buffered to the HTTP protocol."""
         if self._data:
             http.data_received(bytes(self._data))
-        if self._over:
-            http.connection_lost(self._lost)
+        if self._closed:
+            http.connection_lost(self._error)

@@ -1,6 +1,6 @@
-"""HTTP whose status line may say more than the status: storage puts the error's sentence there.
+"""HTTP with a reason phrase of the service's own in the status line: storage puts the error's message there.
 
-ASGI has no place for it, so an answer tells the connection, which writes it over uvicorn's own phrase.
+ASGI has no field for it, so the gateway sets it on the connection, which replaces uvicorn's own phrase.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ _UNSAFE = re.compile(rb"[^\x20-\x7e]+")
 
 
 class ReasonPhraseProtocol(HttpToolsProtocol):
-    """Uvicorn's HTTP; the scope's `state["phrase"]` takes the phrase of the answer that comes next."""
+    """Uvicorn's HTTP. The scope's `state["set_reason_phrase"]` sets the reason phrase of the next response."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:
-        """Stand between uvicorn and its transport."""
-        between = _Between(transport)
-        self.app_state["phrase"] = between.say
-        super().connection_made(cast("Any", between))
+        """Wrap the transport that uvicorn writes to."""
+        wrapper = _ReasonPhraseTransport(transport)
+        self.app_state["set_reason_phrase"] = wrapper.set_reason_phrase
+        super().connection_made(cast("Any", wrapper))
 
 
-class _Between:
-    """A transport that changes the one line."""
+class _ReasonPhraseTransport:
+    """A transport that replaces the reason phrase in the status line of a response."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
@@ -36,12 +36,12 @@ class _Between:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 
-    def say(self, phrase: str) -> None:
-        """What the next status line says."""
+    def set_reason_phrase(self, phrase: str) -> None:
+        """Set the reason phrase of the next status line; other than printable ASCII becomes a space."""
         self._phrase = _UNSAFE.sub(b" ", phrase.encode("ascii", "replace"))
 
     def write(self, data: bytes) -> None:
-        """As it is, but for the line that begins an answer for which there is a phrase."""
+        """Write the bytes; if a reason phrase is set, put it into the status line with which they begin."""
         if self._phrase:
             line, end, rest = data.partition(b"\r\n")
             version, status, _ = line.split(b" ", 2)

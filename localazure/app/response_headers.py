@@ -1,4 +1,4 @@
-"""Headers that every answer of a service has: the ids by which client and service find a call in their logs.
+"""Headers that every response of a service has: request and correlation ids, rate limits, caching.
 
 https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling and
 https://learn.microsoft.com/rest/api/storageservices/common-rest-api-response-headers
@@ -19,23 +19,24 @@ _SAFE = re.compile(r"[\x20-\x7e]{1,1024}")
 
 
 def common_headers(request: Request, request_id: str, world: World) -> dict[str, str]:
-    """The headers to add to an answer of the request's host."""
-    shown = {"date": format_datetime(world.clock.now(), usegmt=True), "x-ms-request-id": request_id}
-    given = _given(request, "x-ms-client-request-id")
+    """Return the headers that the service at the request's host adds to every response."""
+    headers = {"date": format_datetime(world.clock.now(), usegmt=True), "x-ms-request-id": request_id}
+    client_request_id = _echoed(request, "x-ms-client-request-id")
     if request.host == "management.azure.com":
-        wanted = request.headers.get("x-ms-return-client-request-id", "").lower() == "true"
-        return {**shown, **_of_arm(request, request_id), **(given if wanted else {})}
+        echoes = request.headers.get("x-ms-return-client-request-id", "").lower() == "true"
+        return {**headers, **_arm_headers(request, request_id), **(client_request_id if echoes else {})}
     if request.host == "graph.microsoft.com":
-        asked = _given(request, "client-request-id") or {"client-request-id": request_id}
-        return {**shown, "request-id": request_id, **asked}
+        client_id = _echoed(request, "client-request-id") or {"client-request-id": request_id}
+        return {**headers, "request-id": request_id, **client_id}
     if request.host.endswith(".vault.azure.net"):
-        return {**shown, **given, "x-ms-keyvault-service-version": "1.9.2000.1", "cache-control": "no-cache"}
-    return {**shown, **given} if _STORAGE.fullmatch(request.host) else shown
+        version = {"x-ms-keyvault-service-version": "1.9.2000.1"}
+        return {**headers, **client_request_id, **version, "cache-control": "no-cache"}
+    return {**headers, **client_request_id} if _STORAGE.fullmatch(request.host) else headers
 
 
-def _of_arm(request: Request, request_id: str) -> dict[str, str]:
+def _arm_headers(request: Request, request_id: str) -> dict[str, str]:
     kind = {"GET": "reads", "HEAD": "reads", "DELETE": "deletes"}.get(request.method, "writes")
-    correlation = _given(request, "x-ms-correlation-request-id") or {"x-ms-correlation-request-id": request_id}
+    correlation = _echoed(request, "x-ms-correlation-request-id") or {"x-ms-correlation-request-id": request_id}
     return {
         **correlation,
         f"x-ms-ratelimit-remaining-subscription-{kind}": "199" if kind != "reads" else "249",
@@ -48,7 +49,7 @@ def _of_arm(request: Request, request_id: str) -> dict[str, str]:
     }
 
 
-def _given(request: Request, name: str) -> dict[str, str]:
-    """The header as it was sent, if it can be sent back."""
+def _echoed(request: Request, name: str) -> dict[str, str]:
+    """Return the request header as it was sent, or nothing if it is absent or not printable ASCII."""
     value = request.headers.get(name, "")
     return {name: value} if _SAFE.fullmatch(value) else {}

@@ -1,7 +1,7 @@
-"""The contract between a sort of real program and its supervisor.
+"""The contract between a kind of real program, such as Airflow, and the supervisor that runs it.
 
-A service package that has real programs behind it lists them as RUNTIMES; `wanted` is asked in the server's event
-loop and may read the world; `prepare` works in a thread of its own and gets all it needs in `Wanted`.
+A service package that has real programs behind it lists them as RUNTIMES. `specs` is called in the server's event loop
+and may read the world; `prepare` is called in a thread of its own and gets all that it needs in the spec.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Runtime:
-    """One sort of program behind one sort of resource.
+    """One kind of program behind one type of resource.
 
-    follow: asked in the event loop again and again while it stands, with its folder: keeps files there in step.
+    specs: the programs that the tenant's resources need now. prepare: installs and configures one of them. sync_files:
+    called in the event loop, again and again while the program runs, to update files in its working folder.
     """
 
     kind: str
-    wanted: Callable[[World], Iterable[ProgramSpec]]
+    specs: Callable[[World], Iterable[ProgramSpec]]
     prepare: Callable[[ProgramSpec, Workspace], Program]
-    follow: Callable[[World, ProgramSpec, Path], None] | None = None
+    sync_files: Callable[[World, ProgramSpec, Path], None] | None = None

@@ -1,4 +1,4 @@
-"""A text that must not be seen: Secret wraps it from the first line on; only `reveal` gives it out."""
+"""A text that must not be shown: Secret wraps it, and only `reveal` returns it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """The text itself, for the one call that sends it."""
+        """Return the text, for the one call that sends it."""
         return self._text
 
     def matches(self, other: Secret) -> bool:
-        """Whether both hold the same text, in constant time."""
+        """Compare the texts of two secrets in constant time."""
         return hmac.compare_digest(self._text.encode(), other._text.encode())
 
     def __repr__(self) -> str:

@@ -1,7 +1,7 @@
-"""The contract of an emulated service: which hosts it answers for, its routes, how its errors look.
+"""The contract of an emulated service: the hosts it answers for, its routes, the shape of its errors.
 
-A package of the local Azure lists its services as `SERVICES`. Packages do not import each other; what they share
-stands in the layers below them.
+A package of the local Azure lists its services as `SERVICES`. Packages do not import each other; what they share is
+in the layers below them.
 """
 
 from __future__ import annotations
@@ -24,10 +24,12 @@ Report = Callable[[World, Callable[[Request], Reply | None]], Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Route:
-    """`path` is a pattern: `{name}` takes one segment, `{name:path}` the rest (also nothing).
+    """A method and path of a service, its handler, and the permission that the caller needs.
 
-    `action` is the Azure action that the caller needs at the scope (see `scope`), `data` says that it is a data
-    action. `action=None` means that the handler decides itself and `why` says how.
+    path: a pattern in which `{name}` matches one segment and `{name:path}` the rest, which may be empty. action: the
+    Azure action that the caller needs at the service's scope; None if the handler checks itself, and `why` says how.
+    data: whether it is a data action. query: query items that must be present ("": with any value). needs_token: False
+    for routes that anybody may call, such as metadata.
     """
 
     method: str
@@ -36,25 +38,25 @@ class Route:
     action: str | None
     data: bool = False
     why: str = ""
-    when: Mapping[str, str] = field(default_factory=dict[str, str])  # query items that must be present ("" = any value)
-    token: bool = True  # False: answers whoever asks, as metadata endpoints do
+    query: Mapping[str, str] = field(default_factory=dict[str, str])
+    needs_token: bool = True
 
     def match(self, call: Call) -> dict[str, str] | None:
-        """The path parameters if this route takes the call."""
+        """Return the path parameters if the route matches the call, else None."""
         if self.method != call.method or not all(
             name in call.query and (not value or call.query[name].lower() == value.lower())
-            for name, value in self.when.items()
+            for name, value in self.query.items()
         ):
             return None
-        found = _pattern(self.path).fullmatch(call.path.rstrip("/") or "/")
-        return found.groupdict() if found else None
+        match = _path_pattern(self.path).fullmatch(call.path.rstrip("/") or "/")
+        return match.groupdict() if match else None
 
 
 _patterns: dict[str, re.Pattern[str]] = {}
 
 
-def _pattern(path: str) -> re.Pattern[str]:
-    """Azure compares paths without regard to case."""
+def _path_pattern(path: str) -> re.Pattern[str]:
+    """Compile a route's path; Azure ignores the case of paths."""
     if path not in _patterns:
         text = re.sub(r"\\{(\w+):path\\}", r"(?P<\1>.*)", re.escape(path))
         text = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", text)
@@ -78,14 +80,14 @@ class Service:
     """One Azure service.
 
     hosts: patterns such as `management.azure.com` or `*.vault.azure.net`, most specific first.
-    path: the service takes only calls whose path matches this pattern (several services share management.azure.com).
-    audiences: what a token must be for (compared without trailing slash); None: the service needs no token.
-    render: an error in the service's own shape. scope: the resource id at which a route's action is checked.
-    forbidden: the error for a caller without the action. versions: known api-versions, oldest first; empty: the
-    service reads the version elsewhere. seed: puts what a new tenant comes with. unauthenticated: the error for an
-    invalid token (default: ARM's codes; see `signing.InvalidToken`). not_found: the error for a path that no route
-    takes (default: 404 NotFound). merges_slashes: `//` in a path counts as `/`. reports: what tests may read of the
-    service at the control endpoint, by path: functions of the world and of a way to send requests.
+    path: pattern of the paths that the service answers (several services share management.azure.com).
+    audiences: of accepted tokens (compared without trailing slash); None: the service needs no token.
+    render: turns an error into a reply of the service's own shape. scope: the resource id at which a route's action is
+    checked. forbidden: the error for a caller without the action. challenge: headers added to a 401. versions: known
+    api-versions, oldest first; empty: the service reads the version elsewhere. seed: writes what a new tenant contains.
+    unauthenticated: the error for an invalid token (default: ARM's codes; see `signing.InvalidToken`). not_found: the
+    error for a path without a route (default: 404 NotFound). merges_slashes: `//` in a path counts as `/`. reports:
+    JSON for tests, by path at the control endpoint; functions of the world and of a function that sends a request.
     """
 
     name: str
@@ -112,12 +114,12 @@ class Service:
         action: str | None,
         data: bool = False,
         why: str = "",
-        token: bool = True,
-        when: Mapping[str, str] | None = None,
-        **query: str,
+        needs_token: bool = True,
+        query: Mapping[str, str] | None = None,
+        **query_items: str,
     ) -> Callable[[Handler], Handler]:
-        """Register a handler; routes are tried in order. Query items: by name, or in `when` if a name is taken."""
-        asked = {**(when or {}), **query}
+        """Register a handler; routes are tried in order. Query items: as keywords, or in `query` if a name is taken."""
+        required = {**(query or {}), **query_items}
 
         def register(handler: Handler) -> Handler:
             self.routes.append(
@@ -128,8 +130,8 @@ class Service:
                     action=action,
                     data=data,
                     why=why,
-                    when=asked,
-                    token=token,
+                    query=required,
+                    needs_token=needs_token,
                 )
             )
             return handler
@@ -138,7 +140,7 @@ class Service:
 
 
 def reply_of_inner_call(services: Iterable[Service], call: Call) -> Reply | None:
-    """A call within a call, a batch's say: the answer of the first route that takes it."""
+    """Answer a call inside another, as in a batch: the reply of the first route that matches, else None."""
     for service in services:
         for route in service.routes:
             params = route.match(call)

@@ -1,4 +1,4 @@
-"""Signs access tokens (RS256) with a key that stays on this machine, and reads those that it signed."""
+"""Signs access tokens (RS256) with a key that stays on this machine, and verifies their signatures."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Reason = Literal["missing", "malformed", "signature", "expired", "audience", "te
 
 
 class InvalidToken(Exception):
-    """Why a token does not do; `found` is the audience, tenant or expiry that it has."""
+    """A token is rejected for a `reason`; `actual` is the audience, tenant, expiry or caller that it has."""
 
     def __init__(self, reason: Reason, actual: str = "") -> None:
         super().__init__(reason)
@@ -33,7 +33,7 @@ class InvalidToken(Exception):
 
 
 class Signer:
-    """Signs and checks; the key is read from `path`, made there when absent, or kept in memory without a path."""
+    """Signs and verifies tokens. The key is in the file `path`, created if absent; without a path it is in memory."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
@@ -41,40 +41,40 @@ class Signer:
     @cached_property
     def _key(self) -> rsa.RSAPrivateKey:
         if self._path is not None and self._path.exists():
-            read = serialization.load_pem_private_key(self._path.read_bytes(), None)
-            if isinstance(read, rsa.RSAPrivateKey):
-                return read
-        made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+            key = serialization.load_pem_private_key(self._path.read_bytes(), None)
+            if isinstance(key, rsa.RSAPrivateKey):
+                return key
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         if self._path is not None:
             write_private(
                 self._path,
-                made.private_bytes(
+                key.private_bytes(
                     serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
                 ),
             )
-        return made
+        return key
 
     @cached_property
     def key_id(self) -> str:
-        """The key's name in the key set and in token headers."""
+        """The key's id in the key set and in token headers (`kid`)."""
         public = self._key.public_key().public_bytes(
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
         )
         return hashlib.sha256(public).hexdigest()[:27]
 
     def key_set(self) -> dict[str, Any]:
-        """The JSON Web Key Set that /discovery/keys shows."""
-        shown = RSAAlgorithm.to_jwk(self._key.public_key(), as_dict=True)
-        key = {"kty": "RSA", "use": "sig", "kid": self.key_id, "x5t": self.key_id, "n": shown["n"], "e": shown["e"]}
+        """Return the JSON Web Key Set for /discovery/keys."""
+        jwk = RSAAlgorithm.to_jwk(self._key.public_key(), as_dict=True)
+        key = {"kty": "RSA", "use": "sig", "kid": self.key_id, "x5t": self.key_id, "n": jwk["n"], "e": jwk["e"]}
         return {"keys": [key]}
 
     def sign(self, claims: Mapping[str, Any]) -> str:
-        """The token for these claims."""
+        """Return a signed token with these claims."""
         return jwt.encode(dict(claims), self._key, "RS256", headers={"kid": self.key_id, "x5t": self.key_id})
 
     def claims(self, token: str) -> dict[str, Any]:
-        """What a token of ours says, whatever its age and audience; Refusal if it is not ours."""
-        # Times are compared by the local Azure's clock, audiences without a trailing slash: both by `verify`.
+        """Return the claims of a token after verifying its signature only. Raises InvalidToken."""
+        # `tokens.authenticate` checks times by the local Azure's clock, and audiences without a trailing slash.
         options: Options = {
             "verify_aud": False, "verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_iss": False,
         }  # fmt: skip

@@ -1,7 +1,7 @@
-"""What the local Azure remembers: JSON documents by table and key in SQLite, blobs in files beside it.
+"""The local Azure's persistent state: JSON documents by table and key in SQLite, blobs in files beside it.
 
-One process writes it, one call at a time. Keys compare as given; callers fold case where Azure does. For stale
-reads the store can answer as of an earlier moment, from what it overwrote since `keep_history`.
+One process writes it, one call at a time. Keys compare with case; callers fold it where Azure does. For stale reads the
+store can answer as of an earlier moment, from what it overwrote since `keep_history`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Store:
         self._trash = Trash(folder / "trash")
         path = folder / "store.sqlite"
         path.touch(mode=0o600)
-        self.moment = 0.0  # when the call under way came in; stamps what it overwrites
+        self.moment = 0.0  # when the current call came in; stamps what it overwrites
         self._keeps_history = False
         self._overwritten: list[tuple[float, str, str, str | None]] = []
         self._cutoff: float | None = None
@@ -45,37 +45,37 @@ class Store:
         )
 
     def get(self, table: str, key: str) -> Document | None:
-        """One document, or None."""
-        past = self._past(table)
+        """Return one document, or None."""
+        past = self._texts_at_cutoff(table)
         text = past[key] if key in past else self._text(table, key)
         return json.loads(text) if text is not None else None
 
     def put(self, table: str, key: str, value: Document) -> Document:
-        """Write a document whole; returns it."""
-        self._remember(table, key)
+        """Replace a document. Returns it."""
+        self._record_overwritten(table, key)
         self._db.execute("INSERT OR REPLACE INTO documents VALUES (?,?,?)", (table, key, json.dumps(value)))
         return value
 
     def remove(self, table: str, key: str) -> bool:
-        """Forget a document; says whether it was there."""
-        self._remember(table, key)
+        """Delete a document. Returns whether it existed."""
+        self._record_overwritten(table, key)
         return self._db.execute("DELETE FROM documents WHERE tab=? AND key=?", (table, key)).rowcount > 0
 
     def rows(self, table: str, prefix: str = "") -> Iterator[tuple[str, Document]]:
-        """All documents of a table whose key begins with `prefix`, by key."""
-        found: list[tuple[str, str]] = self._db.execute(
+        """Return keys and documents of a table whose keys begin with `prefix`, sorted by key."""
+        rows: list[tuple[str, str]] = self._db.execute(
             "SELECT key, value FROM documents WHERE tab=? AND key>=? AND key<? ORDER BY key",
             (table, prefix, prefix + "\U0010ffff"),
         ).fetchall()
-        past = {key: text for key, text in self._past(table).items() if key.startswith(prefix)}
+        past = {key: text for key, text in self._texts_at_cutoff(table).items() if key.startswith(prefix)}
         if past:
-            texts = {**dict(found), **past}
-            found = sorted((key, text) for key, text in texts.items() if text is not None)
-        return ((key, json.loads(value)) for key, value in found)
+            texts = {**dict(rows), **past}
+            rows = sorted((key, text) for key, text in texts.items() if text is not None)
+        return ((key, json.loads(value)) for key, value in rows)
 
     @contextmanager
     def transaction(self, moment: float) -> Generator[None]:
-        """Everything that a call writes, or nothing."""
+        """Commit all writes inside together, or roll them back on an exception. moment: seconds since the epoch."""
         self.moment = moment
         self._db.execute("BEGIN")
         try:
@@ -93,7 +93,7 @@ class Store:
 
     @contextmanager
     def as_of(self, moment: float) -> Generator[None]:
-        """Reads inside answer as the documents stood then (as far back as they were remembered)."""
+        """Let reads inside return the documents as of that moment, as far back as history was kept."""
         before, self._cutoff = self._cutoff, moment
         try:
             yield
@@ -102,39 +102,39 @@ class Store:
 
     @property
     def reads_past(self) -> bool:
-        """Whether reads answer as of an earlier moment, so that nothing read may be written back."""
+        """Whether reads return an earlier state, which must not be written back."""
         return self._cutoff is not None
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Delete all documents and blobs."""
         self._overwritten.clear()
         self._db.execute("DELETE FROM documents")
         for entry in self.blobs.iterdir():
-            self._trash.throw(entry)
+            self._trash.discard(entry)
 
     def writable(self, blob: Path) -> Path:
-        """The file, for changing its bytes: one that a snapshot shares becomes the present's own first."""
+        """Return the file for writing; if a snapshot shares it, copy it first."""
         if blob.stat().st_nlink > 1:
-            own = blob.with_name(f"{blob.name}.own")
-            shutil.copyfile(blob, own)
-            own.chmod(0o600)
-            own.replace(blob)
+            copy = blob.with_name(f"{blob.name}.own")
+            shutil.copyfile(blob, copy)
+            copy.chmod(0o600)
+            copy.replace(blob)
         return blob
 
     def snapshot(self, folder: Path) -> None:
-        """Keep everything in a folder: documents as a copy, blobs shared for as long as nobody changes them."""
+        """Write a snapshot into a folder: a copy of the documents, hard links to the blobs."""
         if folder.exists():
-            self._trash.throw(folder)
+            self._trash.discard(folder)
         folder.mkdir(parents=True, mode=0o700)
         path = folder / "store.sqlite"
         path.touch(mode=0o600)
         with closing(sqlite3.connect(path)) as copy:
             copy.execute("PRAGMA synchronous=OFF")
             self._db.backup(copy)
-        shutil.copytree(self.blobs, folder / "blobs", copy_function=_share)
+        shutil.copytree(self.blobs, folder / "blobs", copy_function=_link_or_copy)
 
     def restore(self, folder: Path) -> None:
-        """Go back to what `snapshot` kept there; what has not changed since stays as it is."""
+        """Restore a snapshot; documents and blobs that have not changed since stay untouched."""
         self._overwritten.clear()
         self._db.execute("ATTACH DATABASE ? AS earlier", (str(folder / "store.sqlite"),))
         try:
@@ -144,45 +144,45 @@ class Store:
             self._db.execute("COMMIT")
         finally:
             self._db.execute("DETACH DATABASE earlier")
-        self._mirror(folder / "blobs")
+        self._restore_blobs(folder / "blobs")
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the files, after deleting what was discarded."""
         self._db.close()
         self._trash.close()
 
-    def _mirror(self, source: Path) -> None:
-        """Make the blobs those of a snapshot, and none besides; a file that both share stays."""
-        wanted = {path.relative_to(source) for path in source.rglob("*")}
-        for path in sorted(self.blobs.rglob("*"), reverse=True):  # contents before their folder
-            place = path.relative_to(self.blobs)
-            if not (place in wanted and (path.is_dir() or path.samefile(source / place))):
-                self._trash.throw(path)
-        for place in sorted(wanted):
-            if (source / place).is_dir():
-                (self.blobs / place).mkdir(exist_ok=True, mode=0o700)
-            elif not (self.blobs / place).exists():
-                _share(str(source / place), str(self.blobs / place))
+    def _restore_blobs(self, source: Path) -> None:
+        """Make the blobs those of a snapshot; a file that both share stays."""
+        expected = {path.relative_to(source) for path in source.rglob("*")}
+        for path in sorted(self.blobs.rglob("*"), reverse=True):  # files before their folder
+            relative = path.relative_to(self.blobs)
+            if not (relative in expected and (path.is_dir() or path.samefile(source / relative))):
+                self._trash.discard(path)
+        for relative in sorted(expected):
+            if (source / relative).is_dir():
+                (self.blobs / relative).mkdir(exist_ok=True, mode=0o700)
+            elif not (self.blobs / relative).exists():
+                _link_or_copy(str(source / relative), str(self.blobs / relative))
 
     def _text(self, table: str, key: str) -> str | None:
         row = self._db.execute("SELECT value FROM documents WHERE tab=? AND key=?", (table, key)).fetchone()
         return row[0] if row else None
 
-    def _remember(self, table: str, key: str) -> None:
+    def _record_overwritten(self, table: str, key: str) -> None:
         if self._keeps_history:
             self._overwritten.append((self.moment, table, key, self._text(table, key)))
 
-    def _past(self, table: str) -> dict[str, str | None]:
-        """What documents were at the cutoff that are otherwise now."""
+    def _texts_at_cutoff(self, table: str) -> dict[str, str | None]:
+        """Return the texts at the cutoff of `as_of`, by key, of documents changed since (None: it did not exist)."""
         cutoff = self._cutoff
         if cutoff is None:
             return {}
-        newest_first = reversed(self._overwritten)  # so that of several the oldest stays
+        newest_first = reversed(self._overwritten)  # so that the oldest of several wins
         return {key: text for moment, tab, key, text in newest_first if tab == table and moment > cutoff}
 
 
-def _share(source: str, target: str) -> str:
-    """One file under two names, where the file system can; else a copy."""
+def _link_or_copy(source: str, target: str) -> str:
+    """Hard-link a file, or copy it if the file system cannot. Returns the target."""
     try:
         os.link(source, target)
     except OSError:

@@ -1,10 +1,10 @@
-"""Keeps one program and everything that it starts; ends all of it when its input, a pipe, closes.
+"""Runs one program as a child and ends it, with all its descendants, when its own standard input, a pipe, closes.
 
-    python -I -S keeper.py LOCK FOLDER COMMAND…
+    python -I -S subreaper.py LOCK FOLDER COMMAND…
 
-The kernel closes the pipe however the local Azure ended, so nothing is left behind. On Linux the keeper is the
-"subreaper" of its descendants: those that left the program's group or lost their parent are still its children.
-Standard library only, and nothing of ours: it starts in 20 ms and reads no variable that is meant for the program.
+The kernel closes the pipe however the local Azure ended, so no process is left behind. On Linux this process is the
+"child subreaper" of its descendants (prctl(2)): those that left the program's process group or lost their parent become
+its children. Standard library only: it starts in 20 ms and reads no variable that is meant for the program.
 """
 
 from __future__ import annotations
@@ -28,40 +28,40 @@ _SIGNALS = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def main(lock: str, folder: str, command: list[str]) -> int:
-    """The program's exit code, 128 + N after signal N."""
-    woken = _wakeups()
+    """Run the command in the folder until it ends or is to end. Returns its exit code, 128 + N after signal N."""
+    wakeup_fd = _open_wakeup_pipe()
     _prctl(_SET_CHILD_SUBREAPER, 1)
-    with Path(lock).open("a") as alive:
-        fcntl.flock(alive, fcntl.LOCK_EX)  # the program of before may still be ending
+    with Path(lock).open("a") as lock_file:
+        fcntl.flock(lock_file, fcntl.LOCK_EX)  # the program of before may still be ending
         try:
-            program = subprocess.Popen(  # noqa: S603  # what the runtime's file says, no text of a user's
+            program = subprocess.Popen(  # noqa: S603  # the command of a runtime's module, not of a user
                 command,
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
-                preexec_fn=_end_with_keeper,  # noqa: PLW1509  # the keeper has one thread
+                preexec_fn=_end_with_parent,  # noqa: PLW1509  # this process has one thread
             )
         except OSError as error:
             print(f"{command[0]} cannot be started: {error.strerror}", file=sys.stderr)  # noqa: T201  # into the log
             return NOT_STARTED
-        return _keep(program.pid, woken)
+        return _wait(program.pid, wakeup_fd)
 
 
 def descendants(root: int) -> list[int]:
-    """The processes below one, parents first; none where there is no /proc."""
-    below: dict[int, list[int]] = {}
+    """Return the ids of a process's descendants, parents first; empty where there is no /proc."""
+    children: dict[int, list[int]] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):  # it ended meanwhile
             fields = stat.read_text(errors="replace").rpartition(")")[2].split()
-            below.setdefault(int(fields[1]), []).append(int(stat.parent.name))
-    found = [root]
-    for pid in found:
-        found += below.get(pid, [])
-    return found[1:]
+            children.setdefault(int(fields[1]), []).append(int(stat.parent.name))
+    pids = [root]
+    for pid in pids:
+        pids += children.get(pid, [])
+    return pids[1:]
 
 
-def _wakeups() -> int:
-    """Becomes readable when a signal arrives; the bytes are the signals' numbers."""
+def _open_wakeup_pipe() -> int:
+    """Return a descriptor that becomes readable when a signal arrives; its bytes are the signals' numbers."""
     reading, writing = os.pipe()
     os.set_blocking(reading, False)  # its only argument
     os.set_blocking(writing, False)
@@ -72,41 +72,42 @@ def _wakeups() -> int:
 
 
 def _prctl(option: int, value: int) -> None:
-    """Linux only; elsewhere the program's group is all that is ended."""
+    """Call prctl(2) on Linux; do nothing elsewhere, where only the program's process group is ended."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
-def _end_with_keeper() -> None:
+def _end_with_parent() -> None:
     _prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
 
-def _keep(program: int, woken: int) -> int:
-    """Wait until the program ends or is to end; nothing of it runs afterwards."""
+def _wait(program: int, wakeup_fd: int) -> int:
+    """Wait until the program ends, the pipe closes or a signal asks to end; then end all descendants."""
     pipe, code = sys.stdin.fileno(), None
     while code is None:
-        ready, _, _ = select.select([pipe, woken], [], [])
-        code = _reaped().get(program)
-        if pipe in ready or _arrived(woken) & {signal.SIGTERM, signal.SIGINT}:
+        ready, _, _ = select.select([pipe, wakeup_fd], [], [])
+        code = _reap().get(program)
+        if pipe in ready or _read_signals(wakeup_fd) & {signal.SIGTERM, signal.SIGINT}:
             break
-    return _end(program, woken, code)
+    return _end(program, wakeup_fd, code)
 
 
-def _end(program: int, woken: int, code: int | None) -> int:
+def _end(program: int, wakeup_fd: int, code: int | None) -> int:
+    """Send SIGTERM, after GRACE_SECONDS SIGKILL, until no descendant is left. Returns the program's exit code."""
     ended = {} if code is None else {program: code}
     deadline = time.monotonic() + GRACE_SECONDS
-    _send(program, signal.SIGTERM)
-    while _any_left(ended):
-        left = deadline - time.monotonic()
-        if left <= 0:
-            _send(program, signal.SIGKILL)
-        select.select([woken], [], [], min(max(left, 0), _ROUND_SECONDS) or _ROUND_SECONDS)
-        _arrived(woken)
+    _signal_all(program, signal.SIGTERM)
+    while _has_children(ended):
+        remaining = deadline - time.monotonic()
+        if remaining <= 0:
+            _signal_all(program, signal.SIGKILL)
+        select.select([wakeup_fd], [], [], min(max(remaining, 0), _ROUND_SECONDS) or _ROUND_SECONDS)
+        _read_signals(wakeup_fd)
     return ended.get(program, 128 + signal.SIGKILL)
 
 
-def _send(program: int, number: signal.Signals) -> None:
-    """To the program's group and to whoever left it."""
+def _signal_all(program: int, number: signal.Signals) -> None:
+    """Send a signal to the program's process group and to the descendants that left it."""
     with suppress(ProcessLookupError, PermissionError):  # macOS: no permission for a group of zombies
         os.killpg(program, number)
     for pid in descendants(os.getpid()):
@@ -114,8 +115,9 @@ def _send(program: int, number: signal.Signals) -> None:
             os.kill(pid, number)
 
 
-def _any_left(ended: dict[int, int]) -> bool:
-    ended.update(_reaped())
+def _has_children(ended: dict[int, int]) -> bool:
+    """Add the exit codes of children that ended. Returns whether there are others."""
+    ended.update(_reap())
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
@@ -123,19 +125,19 @@ def _any_left(ended: dict[int, int]) -> bool:
     return True
 
 
-def _reaped() -> dict[int, int]:
-    """Exit codes of children that ended, those that the keeper adopted among them."""
+def _reap() -> dict[int, int]:
+    """Return the exit codes of children that ended, adopted descendants included, by process id."""
     codes: dict[int, int] = {}
     with suppress(ChildProcessError):
-        while (found := os.waitpid(-1, os.WNOHANG))[0]:
-            code = os.waitstatus_to_exitcode(found[1])
-            codes[found[0]] = code if code >= 0 else 128 - code
+        while (waited := os.waitpid(-1, os.WNOHANG))[0]:
+            code = os.waitstatus_to_exitcode(waited[1])
+            codes[waited[0]] = code if code >= 0 else 128 - code
     return codes
 
 
-def _arrived(woken: int) -> set[int]:
+def _read_signals(wakeup_fd: int) -> set[int]:
     with suppress(BlockingIOError):
-        return set(os.read(woken, 512))
+        return set(os.read(wakeup_fd, 512))
     return set()
 
 

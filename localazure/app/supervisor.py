@@ -1,8 +1,8 @@
-"""The real programs behind the emulated services: which stand, how far each is; starts and ends them.
+"""Runs the real programs behind the emulated services: starts, restarts and ends them, and reports their status.
 
-Each has a thread of its own, so the event loop never waits for one. Threads change a `Standing` and wake whoever
-waits for a change; they read no store. Every program is under a keeper, so it ends with this process, however that
-happens.
+Each program has a thread of its own, so the event loop never waits for one. Threads change their `RuntimeInstance` and
+wake whoever waits for a change; they do not read the store. Every program runs under a subreaper, so it ends with this
+process, however that happens.
 """
 
 from __future__ import annotations
@@ -32,256 +32,273 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("localazure")
 PREPARING, STARTING, READY, FAILED, ENDED = "preparing", "starting", "ready", "failed", "ended"
-_ASK_SECONDS = 0.1  # between two questions whether a program is ready
+_POLL_SECONDS = 0.1  # between two checks whether a program is ready
 
 
 class _Ended(Exception):
-    """It is to stand no longer."""
+    """The program was asked to end."""
 
 
 @dataclass(eq=False)
 class RuntimeInstance:
-    """One program on its way up or down; what threads write is read by the event loop."""
+    """One program, from its preparation to its end. Its thread writes the fields, the event loop reads them.
+
+    began: `time.monotonic()` at the start of the preparation. progress: what is being done, for people. ready_seconds:
+    how long it took from start to ready. stopping: set when it is to end.
+    """
 
     runtime: Runtime
-    wanted: ProgramSpec
+    spec: ProgramSpec
     folder: Path
     began: float
     state: str = PREPARING
-    told: str = ""
-    seconds: float | None = None
+    progress: str = ""
+    ready_seconds: float | None = None
     program: Program | None = None
-    kept: ChildProcess | None = None
+    process: ChildProcess | None = None
     failure: RuntimeFailure | None = None
-    leaving: threading.Event = field(default_factory=threading.Event)
-    forgotten: bool = False
+    stopping: threading.Event = field(default_factory=threading.Event)
+    delete_folder: bool = False
 
     @property
     def log(self) -> Path:
-        """What it and its preparation said."""
+        """The output of the program and of its preparation."""
         return self.folder / "program.log"
 
     def end(self) -> None:
-        """Ask it to end; its thread ends when nothing of it runs."""
-        self.leaving.set()
-        if self.kept is not None:
-            self.kept.end()
+        """Ask the program to end, and return at once. Its thread ends when none of its processes runs any more."""
+        self.stopping.set()
+        if self.process is not None:
+            self.process.end()
 
 
 class Supervisor:
-    """The programs of one local Azure."""
+    """The real programs of one local Azure, by runtime kind and resource id."""
 
-    def __init__(self, found: Iterable[Runtime], state: Path, installations: Path) -> None:
-        self._runtimes = tuple(found)
+    def __init__(self, runtimes: Iterable[Runtime], state: Path, installations: Path) -> None:
+        self._runtimes = tuple(runtimes)
         self._state, self._installations = state, installations
-        self._standing: dict[tuple[str, str], RuntimeInstance] = {}
-        self._threads: dict[tuple[str, str], threading.Thread] = {}  # the last one for each, also when it is leaving
+        self._instances: dict[tuple[str, str], RuntimeInstance] = {}
+        self._threads: dict[tuple[str, str], threading.Thread] = {}  # the last one of each, also while it is ending
         self.pages_url = ""  # of the reverse proxy, once it listens
         self._changes = 0
         self._changed = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def up(self, world: World) -> None:
-        """Start what the tenant wants and does not run, or runs otherwise than wanted; end what it wants no more."""
+    def start_all(self, world: World) -> None:
+        """Start or restart every program that the tenant's resources need; end those that none needs."""
         self._loop = asyncio.get_running_loop()
-        self._match(world, start=True)
-        self._note()
+        self._apply_specs(world, start=True)
+        self._notify()
 
-    def follow(self, world: World) -> None:
-        """As `up` for what stands already, but a program that failed stays down until something else is wanted."""
-        if self._standing and self._match(world, start=False):
-            self._note()
+    def reconcile(self, world: World) -> None:
+        """Restart running programs whose spec has changed, end those that no resource needs, update their files.
 
-    def _match(self, world: World, *, start: bool) -> bool:
-        """Whether anything had to be started or ended."""
-        wanted = {(r.kind, w.resource_id.lower()): (r, w) for r in self._runtimes for w in r.wanted(world)}
-        gone = self._standing.keys() - wanted.keys()
-        for key in gone:
-            self._standing.pop(key).end()
-        begun = 0
-        for key, (runtime, one) in wanted.items():
-            before = self._standing.get(key)
-            if _to_begin(before, one, start=start):
-                if before is not None:
-                    before.end()
-                self._begin(key, runtime, one)
-                begun += 1
-            if runtime.follow is not None and key in self._standing:
-                runtime.follow(world, one, self._standing[key].folder)
-        return bool(gone or begun)
+        Starts no others. A program that failed stays down until its spec changes.
+        """
+        if self._instances and self._apply_specs(world, start=False):
+            self._notify()
 
-    def down(self, *, forget: bool = False) -> None:
-        """Ask all to end; `forget`: with the folders in which they worked."""
-        for standing in self._standing.values():
-            standing.forgotten = forget
-            standing.end()
-        self._standing.clear()
-        self._note()
+    def _apply_specs(self, world: World, *, start: bool) -> bool:
+        """Start, restart and end programs as the runtimes' specs say. Returns whether there was anything to do."""
+        specs = {(r.kind, s.resource_id.lower()): (r, s) for r in self._runtimes for s in r.specs(world)}
+        unneeded = self._instances.keys() - specs.keys()
+        for key in unneeded:
+            self._instances.pop(key).end()
+        started = 0
+        for key, (runtime, spec) in specs.items():
+            instance = self._instances.get(key)
+            if _needs_start(instance, spec, start=start):
+                if instance is not None:
+                    instance.end()
+                self._start(key, runtime, spec)
+                started += 1
+            if runtime.sync_files is not None and key in self._instances:
+                runtime.sync_files(world, spec, self._instances[key].folder)
+        return bool(unneeded or started)
+
+    def stop_all(self, *, delete_folders: bool = False) -> None:
+        """Ask all programs to end, and return at once; delete their working folders afterwards if asked to."""
+        for instance in self._instances.values():
+            instance.delete_folder = delete_folders
+            instance.end()
+        self._instances.clear()
+        self._notify()
 
     async def close(self) -> None:
-        """End all, and wait until nothing runs."""
-        self.down()
+        """End all programs and wait until none of their processes runs any more."""
+        self.stop_all()
         for thread in list(self._threads.values()):
             await asyncio.to_thread(thread.join)
 
-    def ready(self, kind: str, resource_id: str) -> Program | None:
-        """The program behind a resource, if it is ready."""
-        found = self._standing.get((kind, resource_id.lower()))
-        return found.program if found and found.state == READY else None
+    def find_ready(self, kind: str, resource_id: str) -> Program | None:
+        """Return the program behind a resource if it is ready, else None."""
+        instance = self._instances.get((kind, resource_id.lower()))
+        return instance.program if instance and instance.state == READY else None
 
-    def pages(self) -> Iterator[WebPage]:
-        """What the reverse proxy shows, of programs that are ready."""
-        for standing in list(self._standing.values()):
-            if standing.state == READY and standing.program is not None and standing.program.page is not None:
-                yield standing.program.page
+    def web_pages(self) -> Iterator[WebPage]:
+        """Yield the web pages of programs that are ready, for the reverse proxy."""
+        for instance in list(self._instances.values()):
+            if instance.state == READY and instance.program is not None and instance.program.page is not None:
+                yield instance.program.page
 
-    def folder(self, kind: str, resource_id: str) -> Path | None:
-        """The working folder of the program behind a resource, if one stands there."""
-        found = self._standing.get((kind, resource_id.lower()))
-        return found.folder if found else None
+    def find_folder(self, kind: str, resource_id: str) -> Path | None:
+        """Return the working folder of the program behind a resource if one was started, else None."""
+        instance = self._instances.get((kind, resource_id.lower()))
+        return instance.folder if instance else None
 
-    async def after(self, change: int, seconds: float) -> dict[str, Any]:
-        """All of them once something changed since `change`, or when the time is over."""
+    async def wait_for_change(self, change: int, timeout_seconds: float) -> dict[str, Any]:
+        """Wait until something changes after change number `change`, or for the time-out; then return all statuses."""
         if change == self._changes:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), seconds)
-        return {"change": self._changes, "runtimes": self.shown()}
+                await asyncio.wait_for(self._changed.wait(), timeout_seconds)
+        return {"change": self._changes, "runtimes": self.list_status()}
 
-    def shown(self) -> list[dict[str, Any]]:
-        """What `local status` tells of each."""
-        return [_shown(standing) for _, standing in sorted(self._standing.items())]
+    def list_status(self) -> list[dict[str, Any]]:
+        """Return the status of each program as JSON, for `local status`."""
+        return [_status(instance) for _, instance in sorted(self._instances.items())]
 
-    def _begin(self, key: tuple[str, str], runtime: Runtime, wanted: ProgramSpec) -> None:
-        made = RuntimeInstance(runtime, wanted, self._folder(runtime, wanted), time.monotonic())
-        told = (made, self._threads.get(key))
-        thread = threading.Thread(target=self._stand, args=told, name=f"runtime-{wanted.name}", daemon=True)
-        self._standing[key], self._threads[key] = made, thread
+    def _start(self, key: tuple[str, str], runtime: Runtime, spec: ProgramSpec) -> None:
+        instance = RuntimeInstance(runtime, spec, self._new_folder(runtime, spec), time.monotonic())
+        previous = self._threads.get(key)
+        thread = threading.Thread(
+            target=self._run_thread, args=(instance, previous), name=f"runtime-{spec.name}", daemon=True
+        )
+        self._instances[key], self._threads[key] = instance, thread
         thread.start()
 
-    def _folder(self, runtime: Runtime, wanted: ProgramSpec) -> Path:
-        told_apart = hashlib.sha256(wanted.resource_id.lower().encode()).hexdigest()[:8]
-        return self._state / f"{runtime.kind}-{wanted.name.lower()}-{told_apart}"
+    def _new_folder(self, runtime: Runtime, spec: ProgramSpec) -> Path:
+        id_hash = hashlib.sha256(spec.resource_id.lower().encode()).hexdigest()[:8]
+        return self._state / f"{runtime.kind}-{spec.name.lower()}-{id_hash}"
 
-    def _stand(self, standing: RuntimeInstance, before: threading.Thread | None) -> None:
-        """A thread's whole life: prepare, start, wait until ready, wait until it ends."""
-        if before is not None:
-            before.join()
+    def _run_thread(self, instance: RuntimeInstance, previous: threading.Thread | None) -> None:
+        """Wait for the previous program to end, run this one to its end, and set its final state."""
+        if previous is not None:
+            previous.join()
         try:
-            self._run(standing)
+            self._run(instance)
         except _Ended:
-            self._tell(standing, ENDED, "")
+            self._set_state(instance, ENDED, "")
         except RuntimeFailure as failure:
-            self._fail(standing, failure)
+            self._fail(instance, failure)
         except OSError as error:
-            what = f"{error.filename or standing.folder}: {error.strerror}"
-            self._fail(standing, RuntimeFailure(what, "Mend that, then `provisioner local runtimes up` again"))
-        except Exception as error:  # noqa: BLE001  # a mistake in a runtime's file must not go unseen
-            _log(standing, error)
+            what = f"{error.filename or instance.folder}: {error.strerror}"
+            self._fail(instance, RuntimeFailure(what, "Fix that, then run `provisioner local runtimes up` again"))
+        except Exception as error:  # noqa: BLE001  # a defect in a runtime's module must not go unseen
+            _log_defect(instance, error)
             what = f"A defect of the local Azure: {type(error).__name__}"
-            self._fail(standing, RuntimeFailure(what, "Report it; the server's log has the traceback"))
+            self._fail(instance, RuntimeFailure(what, "Report it; the server's log has the traceback"))
         finally:
-            if standing.forgotten:
-                shutil.rmtree(standing.folder, ignore_errors=True)
+            if instance.delete_folder:
+                shutil.rmtree(instance.folder, ignore_errors=True)
 
-    def _fail(self, standing: RuntimeInstance, failure: RuntimeFailure) -> None:
-        standing.failure = failure
-        self._tell(standing, FAILED, failure.what)
+    def _fail(self, instance: RuntimeInstance, failure: RuntimeFailure) -> None:
+        instance.failure = failure
+        self._set_state(instance, FAILED, failure.what)
 
-    def _run(self, standing: RuntimeInstance) -> None:
-        standing.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        standing.log.unlink(missing_ok=True)
-        program = standing.runtime.prepare(standing.wanted, self._site(standing))
-        standing.program, start = program, time.monotonic()
-        self._tell(standing, STARTING, "starting")
-        kept = self._keep(standing, program.command, program.environment)
-        while not program.ready():
-            if kept.ended.wait(_ASK_SECONDS):
-                raise self._died(standing, kept)
-            if time.monotonic() - start > program.seconds:
-                kept.end()
-                kept.ended.wait()
-                what = f"{standing.wanted.name} was not ready after {program.seconds:.0f} s"
-                raise RuntimeFailure(what, f"Its whole log is {standing.log}", tail(standing.log))
-        standing.seconds = time.monotonic() - start
-        self._tell(standing, READY, "")
+    def _run(self, instance: RuntimeInstance) -> None:
+        """Prepare and start the program, wait until it is ready, then until it ends. Always raises."""
+        instance.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        instance.log.unlink(missing_ok=True)
+        program = instance.runtime.prepare(instance.spec, self._workspace(instance))
+        instance.program, start = program, time.monotonic()
+        self._set_state(instance, STARTING, "starting")
+        process = self._spawn(instance, program.command, program.environment)
+        while not program.is_ready():
+            if process.ended.wait(_POLL_SECONDS):
+                raise self._end_error(instance, process)
+            if time.monotonic() - start > program.startup_seconds:
+                process.end()
+                process.ended.wait()
+                what = f"{instance.spec.name} was not ready after {program.startup_seconds:.0f} s"
+                raise RuntimeFailure(what, f"Its whole log is {instance.log}", tail(instance.log))
+        instance.ready_seconds = time.monotonic() - start
+        self._set_state(instance, READY, "")
         if program.watch is not None:
-            program.watch(kept.ended)
-        kept.ended.wait()
-        raise self._died(standing, kept)
+            program.watch(process.ended)
+        process.ended.wait()
+        raise self._end_error(instance, process)
 
-    def _died(self, standing: RuntimeInstance, kept: ChildProcess) -> Exception:
-        if standing.leaving.is_set():
+    def _end_error(self, instance: RuntimeInstance, process: ChildProcess) -> Exception:
+        """Return what to raise for a program that has ended: _Ended if it was asked to, else RuntimeFailure."""
+        if instance.stopping.is_set():
             return _Ended()
-        what = f"{standing.wanted.name} ended by itself with exit code {kept.code}"
-        remedy = f"Its whole log is {standing.log}; `provisioner local runtimes up` starts it again"
-        return RuntimeFailure(what, remedy, tail(standing.log))
+        what = f"{instance.spec.name} ended by itself with exit code {process.exit_code}"
+        remedy = f"Its whole log is {instance.log}; `provisioner local runtimes up` starts it again"
+        return RuntimeFailure(what, remedy, tail(instance.log))
 
-    def _site(self, standing: RuntimeInstance) -> Workspace:
-        def say(text: str) -> None:
-            self._tell(standing, PREPARING, text)
+    def _workspace(self, instance: RuntimeInstance) -> Workspace:
+        def report_progress(text: str) -> None:
+            self._set_state(instance, PREPARING, text)
 
         def run(command: Sequence[str], environment: Mapping[str, str | Secret]) -> None:
-            kept = self._keep(standing, command, environment)
-            kept.ended.wait()
-            if standing.leaving.is_set():
+            process = self._spawn(instance, command, environment)
+            process.ended.wait()
+            if instance.stopping.is_set():
                 raise _Ended
-            if kept.code:
-                what = f"{command[0]} failed with exit code {kept.code}"
-                raise RuntimeFailure(what, f"Its whole output is in {standing.log}", tail(standing.log))
+            if process.exit_code:
+                what = f"{command[0]} failed with exit code {process.exit_code}"
+                raise RuntimeFailure(what, f"Its whole output is in {instance.log}", tail(instance.log))
 
         return Workspace(
-            folder=standing.folder, pages=self.pages_url, installations=self._installations, say=say, run=run
+            folder=instance.folder,
+            pages_url=self.pages_url,
+            installations=self._installations,
+            report_progress=report_progress,
+            run=run,
         )
 
-    def _keep(
-        self, standing: RuntimeInstance, command: Sequence[str], environment: Mapping[str, str | Secret]
+    def _spawn(
+        self, instance: RuntimeInstance, command: Sequence[str], environment: Mapping[str, str | Secret]
     ) -> ChildProcess:
-        kept = ChildProcess(command, folder=standing.folder, log=standing.log, environment=environment)
-        standing.kept = kept
-        if standing.leaving.is_set():  # asked to end before there was something to end
-            kept.end()
-        return kept
+        process = ChildProcess(command, folder=instance.folder, log=instance.log, environment=environment)
+        instance.process = process
+        if instance.stopping.is_set():  # asked to end before there was a process
+            process.end()
+        return process
 
-    def _tell(self, standing: RuntimeInstance, state: str, text: str) -> None:
-        standing.state, standing.told = state, text
+    def _set_state(self, instance: RuntimeInstance, state: str, progress: str) -> None:
+        instance.state, instance.progress = state, progress
         if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._note)
+            self._loop.call_soon_threadsafe(self._notify)
 
-    def _note(self) -> None:
+    def _notify(self) -> None:
+        """Count a change and wake whoever waits for one."""
         self._changes += 1
         self._changed.set()
         self._changed = asyncio.Event()
 
 
-def _to_begin(before: RuntimeInstance | None, wanted: ProgramSpec, *, start: bool) -> bool:
-    if before is None:
+def _needs_start(instance: RuntimeInstance | None, spec: ProgramSpec, *, start: bool) -> bool:
+    """Return whether to (re)start. start: also programs that do not run, failed or ended, not only changed ones."""
+    if instance is None:
         return start
-    return before.wanted != wanted or (start and before.state in {FAILED, ENDED})
+    return instance.spec != spec or (start and instance.state in {FAILED, ENDED})
 
 
-def _log(standing: RuntimeInstance, error: Exception) -> None:
-    """Where it happened; not the exception's text, which may hold anything."""
+def _log_defect(instance: RuntimeInstance, error: Exception) -> None:
+    """Log the traceback of an unexpected exception, without its text, which may contain anything."""
     frames = "".join(traceback.format_tb(error.__traceback__))
-    LOG.error("runtime %s: %s\n%s", standing.wanted.name, type(error).__name__, frames)
+    LOG.error("runtime %s: %s\n%s", instance.spec.name, type(error).__name__, frames)
 
 
-def _shown(standing: RuntimeInstance) -> dict[str, Any]:
-    pids = standing.kept.pids if standing.kept else []
-    program, failure = standing.program, standing.failure
+def _status(instance: RuntimeInstance) -> dict[str, Any]:
+    pids = instance.process.pids if instance.process else []
+    program, failure = instance.program, instance.failure
     return {
-        "kind": standing.runtime.kind,
-        "name": standing.wanted.name,
-        "version": standing.wanted.version,
-        "resource_id": standing.wanted.resource_id,
-        "state": standing.state,
-        "told": standing.told,
-        "since_seconds": round(time.monotonic() - standing.began, 1),
-        "ready_seconds": None if standing.seconds is None else round(standing.seconds, 1),
+        "kind": instance.runtime.kind,
+        "name": instance.spec.name,
+        "version": instance.spec.version,
+        "resource_id": instance.spec.resource_id,
+        "state": instance.state,
+        "told": instance.progress,
+        "since_seconds": round(time.monotonic() - instance.began, 1),
+        "ready_seconds": None if instance.ready_seconds is None else round(instance.ready_seconds, 1),
         "url": program.url if program else None,
-        "shown": dict(program.shown) if program else {},
+        "shown": dict(program.addresses) if program else {},
         "listening": listening_addresses(pids),
         "memory_bytes": memory_bytes(pids),
         "pids": pids,
-        "log": str(standing.log),
+        "log": str(instance.log),
         "failure": None if failure is None else str(failure),
     }

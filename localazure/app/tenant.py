@@ -1,4 +1,4 @@
-"""The fixed ids of the one tenant of the local Azure, and of what it comes with."""
+"""The fixed ids of the local Azure's one tenant, and of the resources that a new tenant contains."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ SUBSCRIPTION_ID = "0b6d3b3f-5d1c-4d3f-8f0e-6c1f2a7b9c02"
 SUBSCRIPTION = f"/subscriptions/{SUBSCRIPTION_ID}"
 REGION = "westeurope"
 
-# What the tenant comes with: a resource group that is not ours, in it one Flink cluster, its identity, one factory.
+# Resources of a new tenant: a resource group with a Flink cluster, the cluster's identity, and a data factory.
 SEEDED_GROUP = f"{SUBSCRIPTION}/resourceGroups/flink-platform"
 SEEDED_IDENTITY = f"{SEEDED_GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/flink-identity"
 SEEDED_CLUSTER = f"{SEEDED_GROUP}/providers/Microsoft.HDInsight/clusterpools/flink-pool/clusters/flink-cluster"
@@ -15,6 +15,6 @@ SEEDED_FACTORY = f"{SEEDED_GROUP}/providers/Microsoft.DataFactory/factories/flin
 OPERATOR_CLIENT_ID = "9d3c1e57-5f64-4c1e-8f0a-2b7d4e6a8c03"
 OPERATOR_OBJECT_ID = "c2a7f0d9-1e5b-4b8a-9c3d-7f6e5d4c3b04"
 
-# In every secret that the local Azure issues, so that one search finds any of them wherever it should not be.
-# Letters only: no encoding but base64 and hex changes it.
-SECRET_MARKER = "LocalAzureSecret"  # noqa: S105 - it stands in secrets and is none
+# Part of every secret that the local Azure issues, so that one search finds any of them where it should not be.
+# Letters only, so that of the usual encodings only base64 and hex change it.
+SECRET_MARKER = "LocalAzureSecret"  # noqa: S105 - a part of secrets, and none itself

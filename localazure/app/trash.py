@@ -1,4 +1,4 @@
-"""Deleting without waiting for it: to free a blob of 400 MB takes the file system up to 100 ms, to rename it none."""
+"""Deletes files in the background: freeing a blob of 400 MB can take a file system 100 ms, renaming it takes none."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from pathlib import Path
 
 
 class Trash:
-    """A folder whose contents go as soon as there is time; what a process that was killed left there, too.
+    """A folder whose contents a thread deletes, including what a killed process left there.
 
-    It lies on the file system of what is thrown into it.
+    It must be on the same file system as what is discarded.
     """
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(exist_ok=True, mode=0o700)
         self._folder = folder
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="trash")
-        for left in folder.iterdir():
-            self._delete(left)
+        for leftover in folder.iterdir():
+            self._delete(leftover)
 
-    def throw(self, path: Path) -> None:
-        """The file or folder is gone from its place when this returns."""
-        hold = Path(tempfile.mkdtemp(dir=self._folder))
-        path.rename(hold / path.name)
-        self._delete(hold)
+    def discard(self, path: Path) -> None:
+        """Move a file or folder into the trash; its path is free when this returns."""
+        folder = Path(tempfile.mkdtemp(dir=self._folder))
+        path.rename(folder / path.name)
+        self._delete(folder)
 
     def close(self) -> None:
-        """Returns when all is deleted."""
+        """Wait until everything is deleted."""
         self._worker.shutdown()
 
-    def _delete(self, hold: Path) -> None:
-        self._worker.submit(shutil.rmtree, hold, ignore_errors=True)
+    def _delete(self, path: Path) -> None:
+        self._worker.submit(shutil.rmtree, path, ignore_errors=True)

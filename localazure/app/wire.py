@@ -1,4 +1,4 @@
-"""Between ASGI and the nouns: a request is read whole, a Reply sent whole or as a stream."""
+"""Reads requests from ASGI, whole, and sends replies to it, whole or as a stream."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NO_LENGTH = frozenset({204, 304})
 class Request:
     """One HTTP request; header and query names are lower case, `path` is decoded, `host` has no port.
 
-    target: path and query as they came. Its repr has nothing in which a secret travels; no pickle.
+    target: path and query, not decoded. Its repr leaves out whatever can hold a secret; it cannot be pickled.
     """
 
     method: str
@@ -39,11 +39,11 @@ class Request:
 
 
 class ClientDisconnected(Exception):
-    """The client hung up before its request was whole."""
+    """The client disconnected before its request was complete."""
 
 
 async def read_request(scope: Scope, receive: Receive) -> Request:
-    """The request of an ASGI call."""
+    """Read the request of an ASGI call. Raises ClientDisconnected."""
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     return Request(
@@ -52,40 +52,40 @@ async def read_request(scope: Scope, receive: Receive) -> Request:
         path=scope["path"],
         query={name.lower(): value for name, value in query},
         headers=headers,
-        body=await _body(receive),
-        target=_target(scope),
+        body=await _read_body(receive),
+        target=_raw_target(scope),
     )
 
 
-def _target(scope: Scope) -> str:
+def _raw_target(scope: Scope) -> str:
     query = scope["query_string"].decode("latin-1")
     return scope["raw_path"].decode("latin-1") + (f"?{query}" if query else "")
 
 
-async def _body(receive: Receive) -> bytes:
-    parts: list[bytes] = []
+async def _read_body(receive: Receive) -> bytes:
+    chunks: list[bytes] = []
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnected
-        parts.append(message.get("body", b""))
+        chunks.append(message.get("body", b""))
         if not message.get("more_body"):
-            return b"".join(parts)
+            return b"".join(chunks)
 
 
 async def send_truncated(send: Send, reply: Reply, headers: Mapping[str, str]) -> None:
-    """Promise the whole of a reply and send the first half of it; of a body that is streamed, nothing."""
+    """Send a reply with the full Content-Length but only half of its body; nothing of a streamed body."""
     content, kind = encode_body(None if isinstance(reply.body, Iterator) else reply.body)
-    promised = {"content-length": str(len(content) or 1), **({"content-type": kind} if kind else {})}
-    merged = {name.lower(): value for name, value in (*headers.items(), *reply.headers.items())} | promised
+    entity_headers = {"content-length": str(len(content) or 1), **({"content-type": kind} if kind else {})}
+    merged = {name.lower(): value for name, value in (*headers.items(), *reply.headers.items())} | entity_headers
     encoded = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in merged.items()]
     await send({"type": "http.response.start", "status": reply.status, "headers": encoded})
     await send({"type": "http.response.body", "body": content[: len(content) // 2], "more_body": True})
-    await asyncio.sleep(0.01)  # what was sent goes out before the connection does
+    await asyncio.sleep(0.01)  # so that what was sent goes out before the connection is closed
 
 
 async def send_reply(send: Send, reply: Reply, headers: Mapping[str, str]) -> None:
-    """Send a reply; `headers` are added where it has none of the name. Who streams gives the Content-Length."""
+    """Send a reply, with `headers` where it has none of that name. A streamed reply sets its own Content-Length."""
     streamed = cast("Iterator[bytes]", reply.body) if isinstance(reply.body, Iterator) else None
     whole: Any = None if streamed else cast("Any", reply.body)
     content, kind = encode_body(whole)
@@ -97,14 +97,14 @@ async def send_reply(send: Send, reply: Reply, headers: Mapping[str, str]) -> No
     merged |= {name.lower(): value for name, value in reply.headers.items()}
     encoded = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in merged.items()]
     await send({"type": "http.response.start", "status": reply.status, "headers": encoded})
-    for piece in streamed or ():
-        await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await asyncio.sleep(0)  # others get their turn, and a client that hung up is noticed
+    for chunk in streamed or ():
+        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await asyncio.sleep(0)  # lets other tasks run, and notices a client that disconnected
     await send({"type": "http.response.body", "body": content})
 
 
 def encode_body(body: Any) -> tuple[bytes, str]:
-    """The bytes of a body, and their content type when we choose it."""
+    """Return the bytes of a reply's body and its default content type; empty for None."""
     if body is None:
         return b"", ""
     if isinstance(body, bytes | bytearray):

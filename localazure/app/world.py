@@ -1,4 +1,4 @@
-"""The one tenant of the local Azure: its store and clock, and what else outlives a call; handed to every handler."""
+"""The one tenant of the local Azure: store, clock and whatever else outlives a call; every handler gets it."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ if TYPE_CHECKING:
 
 
 class Runtimes(Protocol):
-    """The real programs behind services, as a handler may ask for them; the supervisor's."""
+    """The real programs behind services, as far as a handler needs them; implemented by the supervisor."""
 
-    def ready(self, kind: str, resource_id: str) -> Program | None:
-        """The program behind a resource, if it is ready."""
+    def find_ready(self, kind: str, resource_id: str) -> Program | None:
+        """Return the program behind a resource if it is ready, else None."""
         ...
 
-    def folder(self, kind: str, resource_id: str) -> Path | None:
-        """The working folder of the program behind a resource, if one stands there."""
+    def find_folder(self, kind: str, resource_id: str) -> Path | None:
+        """Return the working folder of the program behind a resource if one was started, else None."""
         ...
 
-    def follow(self, world: World) -> None:
-        """Restart what runs otherwise than the tenant wants by now."""
+    def reconcile(self, world: World) -> None:
+        """Restart programs whose spec has changed, and end those that no resource needs."""
         ...
 
 
 class NoRuntimes:
-    """Nothing stands behind anything."""
+    """No real programs: every resource is emulated."""
 
-    def ready(self, kind: str, resource_id: str) -> Program | None:
-        """None."""
+    def find_ready(self, kind: str, resource_id: str) -> Program | None:
+        """Return None."""
 
-    def folder(self, kind: str, resource_id: str) -> Path | None:
-        """None."""
+    def find_folder(self, kind: str, resource_id: str) -> Path | None:
+        """Return None."""
 
-    def follow(self, world: World) -> None:
-        """Nothing to do."""
+    def reconcile(self, world: World) -> None:
+        """Do nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """Handlers reach everything that outlives a call through this. audiences: what tokens may be for."""
+    """Everything of the tenant that outlives a call. audiences: those for which tokens are issued."""
 
     store: Store
     clock: Clock

@@ -1,6 +1,6 @@
-"""The real Airflow behind an Airflow runtime: the version, requirements and settings that are in use in it.
+"""The real Airflow behind an Airflow runtime, with the version, requirements and settings that are active in it.
 
-Changed settings that are rolled out restart it, as the service rebuilds a runtime; imported files arrive as they are.
+Settings restart it once they are rolled out, as the service rebuilds a runtime; imported files are copied at once.
 """
 
 from __future__ import annotations
@@ -24,34 +24,34 @@ if TYPE_CHECKING:
     from localazure.app.world import World
 
 
-def _wanted(world: World) -> Iterator[ProgramSpec]:
-    """Every Airflow runtime, with what is in use in it now."""
+def _specs(world: World) -> Iterator[ProgramSpec]:
+    """Yield the spec of a program for every Airflow runtime of the tenant."""
     for runtime in resources.list_of_type(world, airflow_runtimes.TYPE):
         if runtime["properties"]["type"] == "Airflow":
             yield program_spec(world, runtime)
 
 
 def program_spec(world: World, runtime: dict[str, Any]) -> ProgramSpec:
-    """One runtime. `given`: its airflowProperties in use and the id in its web server's name."""
-    airflow = airflow_runtimes.active_airflow_properties(world, runtime)
+    """Return the spec for one runtime. Its parameters are the active airflowProperties, and the web server's id."""
+    properties = airflow_runtimes.active_airflow_properties(world, runtime)
     return ProgramSpec(
         resource_id=runtime["id"],
         name=runtime["name"],
-        version=airflow["airflowVersion"],
-        given={"airflow": airflow, "web_id": runtime["_web_id"]},
+        version=properties["airflowVersion"],
+        parameters={"airflow": properties, "web_id": runtime["_web_id"]},
     )
 
 
-def _follow(world: World, wanted: ProgramSpec, folder: Path) -> None:
-    """The imported files, as they are now."""
-    runtime = resources.find(world, wanted.resource_id)
+def _sync_files(world: World, spec: ProgramSpec, folder: Path) -> None:
+    """Bring the files in the program's home up to date with those imported into its runtime."""
+    runtime = resources.find(world, spec.resource_id)
     if runtime is not None:
-        _keep_files(world, runtime, home.home_folder(folder, wanted.given["web_id"]))
+        _sync_home(world, runtime, home.home_folder(folder, spec.parameters["web_id"]))
 
 
-def _keep_files(world: World, runtime: Document, airflow_home: Path) -> None:
+def _sync_home(world: World, runtime: Document, airflow_home: Path) -> None:
     files = {str(file["path"]): file for file in airflow_runtimes.list_imported_files(world, runtime)}
-    versions = {path: str(file["content"]) for path, file in files.items() if _inside(path)}
+    versions = {path: str(file["content"]) for path, file in files.items() if _is_importable(path)}
 
     def content(path: str) -> bytes:
         return contents.read_all(world, versions[path], int(files[path]["size"]))
@@ -59,10 +59,10 @@ def _keep_files(world: World, runtime: Document, airflow_home: Path) -> None:
     home.synchronize_files(airflow_home, versions, content)
 
 
-def _inside(path: str) -> bool:
-    """Whether it names a file below one of the two folders; a blob may be called `dags/../x`."""
-    parts = PurePosixPath(path).parts
-    return len(parts) > 1 and parts[0] in {"dags", "plugins"} and not {"..", "\0"} & {*parts} and "\0" not in path
+def _is_importable(path: str) -> bool:
+    """Return whether a path is inside `dags` or `plugins`; a blob may be named `dags/../x`."""
+    segments = PurePosixPath(path).parts
+    return len(segments) > 1 and segments[0] in {"dags", "plugins"} and ".." not in segments and "\0" not in path
 
 
-RUNTIME = Runtime(kind=airflow.KIND, wanted=_wanted, prepare=airflow.prepare, follow=_follow)
+RUNTIME = Runtime(kind=airflow.KIND, specs=_specs, prepare=airflow.prepare, sync_files=_sync_files)

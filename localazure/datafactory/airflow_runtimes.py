@@ -1,9 +1,9 @@
-"""Airflow runtimes of data factories (Workflow Orchestration Manager): what stands in one, what of it is in use.
+"""Airflow runtimes of data factories (Workflow Orchestration Manager): their properties, state and imported files.
 
-Settings (table `settings`, key `airflow`, PUT /settings/airflow at the control endpoint): `start_seconds` until a new
-runtime is Started, `rollout_seconds` until what a PUT changes is in use, `mask_variables` hides them from GET (all, or
-those of a list). The service makes runtimes of Airflow 2.6.3 and older, with Python 3.8; here 2.10.x, 2.11.x and 3.x.y
-are taken, too, so that DAGs can be tried on what follows it.
+Settings for tests (PUT /settings/airflow at the control endpoint): `start_seconds` until a new runtime is Started,
+`rollout_seconds` until the changes of a PUT are active, `mask_variables` hides variables from GET (all, or those of a
+list). The service creates runtimes of Airflow 2.6.3 and older, with Python 3.8; here 2.10.x, 2.11.x and 3.x.y are
+accepted, too, so that DAGs can be tried on later versions.
 https://learn.microsoft.com/azure/data-factory/rest-apis-for-airflow-integrated-runtime
 """
 
@@ -31,9 +31,9 @@ FILES = "airflow_files"
 MASK = "**********"
 HOST_SUFFIX = "airflow.svc.datafactory.azure.com"
 _SETTINGS = {"start_seconds": 0.0, "rollout_seconds": 0.0, "mask_variables": False}
-_PYTHON = {"2.2.2": "3.8", "2.2.4": "3.8", "2.4.3": "3.8", "2.6.3": "3.8"}
+_PYTHON_VERSIONS = {"2.2.2": "3.8", "2.2.4": "3.8", "2.4.3": "3.8", "2.6.3": "3.8"}
 _NEWEST = "2.6.3"
-_HERE_TOO = re.compile(r"2\.1[01]\.\d{1,3}|3\.\d{1,3}\.\d{1,3}")
+_LOCAL_ONLY = re.compile(r"2\.1[01]\.\d{1,3}|3\.\d{1,3}\.\d{1,3}")
 _DEFAULTS: Document = {
     "airflowRequirements": [],
     "airflowEnvironmentVariables": {},
@@ -45,27 +45,27 @@ _DEFAULTS: Document = {
 
 
 def test_settings(world: World) -> Document:
-    """What tests set, and defaults for the rest."""
+    """Return the settings for tests, with defaults."""
     return {**_SETTINGS, **(world.store.get("settings", "airflow") or {})}
 
 
 def new_runtime(world: World, factory: Document, properties: Document, old: Document | None) -> Document:
-    """The runtime's document that a PUT asks for; 400 for what the service refuses."""
-    sent = deepcopy(object_at(properties, "typeProperties"))
-    airflow, compute = object_at(sent, "airflowProperties"), object_at(sent, "computeProperties")
+    """Return the document of the runtime that a PUT creates or replaces. Raises the service's 400."""
+    type_properties = deepcopy(object_at(properties, "typeProperties"))
+    airflow, compute = object_at(type_properties, "airflowProperties"), object_at(type_properties, "computeProperties")
     object_at(airflow, "gitSyncProperties")
     before: Document = old["properties"]["typeProperties"]["airflowProperties"] if old else {}
     version = str(airflow.get("airflowVersion") or before.get("airflowVersion") or _NEWEST)
-    _check(airflow, version, before)
+    _check_airflow(airflow, version, before)
     compute = {"location": factory["location"], "computeSize": "Small", "extraNodes": 0, **compute}
     _check_compute(compute, factory)
     web_id = str(old["_web_id"]) if old else world.clock.new_id().replace("-", "")
     airflow = {**_DEFAULTS, **airflow, "airflowVersion": version, "pythonVersion": python_version(version)}
     airflow["airflowWebUrl"] = f"https://{web_id}.{short_location(factory['location'])}.{HOST_SUFFIX}/login/"
     now = world.clock.timestamp()
-    kept = {**properties, "typeProperties": {**sent, "computeProperties": compute, "airflowProperties": airflow}}
+    type_properties |= {"computeProperties": compute, "airflowProperties": airflow}
     return {
-        "properties": kept,
+        "properties": {**properties, "typeProperties": type_properties},
         "_web_id": web_id,
         "_created": old["_created"] if old else now,
         "_rolled_out": now + test_settings(world)["rollout_seconds"],
@@ -74,20 +74,20 @@ def new_runtime(world: World, factory: Document, properties: Document, old: Docu
 
 
 def active_airflow_properties(world: World, runtime: Document) -> Document:
-    """The airflowProperties that workers run with: those of before until a change is rolled out."""
+    """Return the airflowProperties with which workers run: the previous ones until a change is rolled out."""
     before: Document | None = runtime.get("_before")
-    waits = before and world.clock.timestamp() < runtime.get("_rolled_out", 0.0)  # none: written by an older version
-    return before if before and waits else runtime["properties"]["typeProperties"]["airflowProperties"]
+    is_pending = world.clock.timestamp() < runtime.get("_rolled_out", 0.0)  # absent: written by an older version
+    return before if before and is_pending else runtime["properties"]["typeProperties"]["airflowProperties"]
 
 
 def state(world: World, runtime: Document) -> str:
-    """Starting, then Started."""
-    up = world.clock.timestamp() >= runtime["_created"] + test_settings(world)["start_seconds"]
-    return "Started" if up else "Starting"
+    """Return the runtime's state: Starting, then Started."""
+    is_started = world.clock.timestamp() >= runtime["_created"] + test_settings(world)["start_seconds"]
+    return "Started" if is_started else "Starting"
 
 
-def response_body(world: World, runtime: Document, *, state_shown: str = "") -> Document:
-    """The runtime as an answer shows it. Passwords and git credentials are masked, variables where that is set."""
+def response_body(world: World, runtime: Document, *, state_override: str = "") -> Document:
+    """Return the runtime as a response shows it: passwords and git credentials masked, variables if so set."""
     result = resources.response_body(deepcopy(runtime))
     properties: Document = result["properties"]
     if properties["type"] != "Airflow":
@@ -100,48 +100,48 @@ def response_body(world: World, runtime: Document, *, state_shown: str = "") -> 
     variables, masked = airflow["airflowEnvironmentVariables"], test_settings(world)["mask_variables"]
     for name in variables.keys() if masked is True else variables.keys() & set(masked or ()):
         variables[name] = MASK
-    properties["state"] = state_shown or state(world, runtime)
+    properties["state"] = state_override or state(world, runtime)
     return result
 
 
 def find_by_web_id(world: World, web_id: str) -> Document | None:
-    """The runtime whose web server has this id in its name."""
+    """Find the runtime whose web server has this id in its host name."""
     return next((d for d in resources.list_of_type(world, TYPE) if d.get("_web_id") == web_id.lower()), None)
 
 
 def list_imported_files(world: World, runtime: Document) -> Iterator[Document]:
-    """What was imported: `{"path", "content", "size", "etag", "source", "imported"}`, by path."""
+    """Iterate over the imported files, `{"path", "content", "size", "etag", "source", "imported"}`, sorted by path."""
     return (document for _, document in world.store.rows(FILES, f"{runtime['id'].lower()}/"))
 
 
-def import_file(world: World, runtime: Document, path: str, found: Document, source: str) -> None:
-    """Copy a file of the data lake into the runtime."""
+def import_file(world: World, runtime: Document, path: str, file: Document, source: str) -> None:
+    """Copy a file of the data lake into the runtime at a path. source: where it comes from, for people."""
     key = f"{runtime['id'].lower()}/{path}"
     old = world.store.get(FILES, key)
     if old is not None:
         contents.delete(world, str(old["content"]))
     content = contents.create(world)
-    contents.copy(world, content, 0, str(found["content"]), length=int(found["size"]))
-    stamp = {"etag": found["etag"], "source": source, "imported": world.clock.timestamp()}
-    world.store.put(FILES, key, {"path": path, "content": content, "size": found["size"], **stamp})
+    contents.copy(world, content, 0, str(file["content"]), length=int(file["size"]))
+    origin = {"etag": file["etag"], "source": source, "imported": world.clock.timestamp()}
+    world.store.put(FILES, key, {"path": path, "content": content, "size": file["size"], **origin})
 
 
-def _drop_files(world: World, runtime: Document) -> None:
+def _delete_files(world: World, runtime: Document) -> None:
     for document in list(list_imported_files(world, runtime)):
         contents.delete(world, str(document["content"]))
         world.store.remove(FILES, f"{runtime['id'].lower()}/{document['path']}")
 
 
 def python_version(version: str) -> str:
-    """The Python that the service has with that Airflow; for those that only this Azure has, the one it runs with."""
-    return _PYTHON.get(version) or ".".join(platform.python_version_tuple()[:2])
+    """Return the Python version of an Airflow in the service; for versions that only the local Azure has, its own."""
+    return _PYTHON_VERSIONS.get(version) or ".".join(platform.python_version_tuple()[:2])
 
 
-def _check(airflow: Document, version: str, before: Document) -> None:
-    if version not in _PYTHON and _HERE_TOO.fullmatch(version) is None:
-        newer = "the local Azure also takes 2.10.x, 2.11.x and 3.x.y"
+def _check_airflow(airflow: Document, version: str, before: Document) -> None:
+    if version not in _PYTHON_VERSIONS and _LOCAL_ONLY.fullmatch(version) is None:
+        local = "the local Azure also takes 2.10.x, 2.11.x and 3.x.y"
         raise bad_request(
-            f"The Airflow version '{version}' is not supported; use one of {', '.join(_PYTHON)} ({newer})."
+            f"The Airflow version '{version}' is not supported; use one of {', '.join(_PYTHON_VERSIONS)} ({local})."
         )
     if before and before["airflowVersion"] != version:
         raise bad_request("The Airflow version of an existing integration runtime cannot be changed.")
@@ -166,14 +166,14 @@ def _check_compute(compute: Document, factory: Document) -> None:
 
 
 def bad_request(message: str) -> AzureError:
-    """Data Factory's 400."""
+    """Return Data Factory's 400 BadRequest."""
     return AzureError(status=400, code="BadRequest", message=message)
 
 
 def dag_ids(text: str, path: str) -> list[str]:
-    """The DAGs that a file declares, as far as its text says so; else one named as the file."""
-    named = re.findall(r"\bDAG\(\s*(?:dag_id\s*=\s*)?[\"']([\w.-]+)[\"']|\bdag_id\s*=\s*[\"']([\w.-]+)[\"']", text)
-    return sorted({one or other for one, other in named}) or [path.rsplit("/", 1)[-1].removesuffix(".py")]
+    """Return the ids of the DAGs that a file's text declares; if it declares none, the file's name."""
+    matches = re.findall(r"\bDAG\(\s*(?:dag_id\s*=\s*)?[\"']([\w.-]+)[\"']|\bdag_id\s*=\s*[\"']([\w.-]+)[\"']", text)
+    return sorted({first or second for first, second in matches}) or [path.rsplit("/", 1)[-1].removesuffix(".py")]
 
 
-resources.on_delete[TYPE.lower()] = _drop_files
+resources.on_delete[TYPE.lower()] = _delete_files

@@ -1,8 +1,8 @@
-"""The web server of an Airflow runtime (`ID.REGION.airflow.svc.datafactory.azure.com`), behind Entra's tokens.
+"""The web server of an Airflow runtime (`ID.REGION.airflow.svc.datafactory.azure.com`), which requires Entra tokens.
 
-While the real Airflow behind the runtime is up, every answer is its own: REST API and UI. Else health, version and the
-DAGs that the imported files declare. The service signs a browser in by redirect; here a browser goes to the address on
-loopback that `local status` prints.
+While a real Airflow runs behind the runtime, all requests are forwarded to it: REST API and UI. Otherwise this file
+serves health, version and the DAGs that the imported files declare. The service signs a browser in by redirect; here a
+browser uses the address on loopback that `local status` prints.
 https://airflow.apache.org/docs/apache-airflow/2.6.3/stable-rest-api-ref.html
 """
 
@@ -32,22 +32,22 @@ _KINDS = {401: "Unauthenticated", 403: "PermissionDenied", 404: "NotFound"}
 
 
 def render(_: Call, error: AzureError) -> Reply:
-    """`{"detail", "status", "title", "type"}`, Airflow's problem document."""
+    """Render an error as Airflow's problem document: `{"detail", "status", "title", "type"}`."""
     kind = {"type": f"{_REFERENCE}{_KINDS.get(error.status, 'BadRequest')}"}
     body = {"detail": error.message, "status": error.status, "title": error.code, **kind}
     return Reply(status=error.status, body=body, headers={**error.headers, "Content-Type": "application/problem+json"})
 
 
 def _scope(call: Call) -> str:
-    """The factory: its Contributors may use the web server.
+    """Return the factory's id, since its Contributors may use the web server.
 
     https://learn.microsoft.com/azure/data-factory/airflow-get-ip-airflow-cluster
     """
     return str(_runtime(call)["id"]).rsplit("/integrationruntimes/", 1)[0]
 
 
-def _unauthenticated(_: Call, refusal: signing.InvalidToken) -> AzureError:
-    return AzureError(status=401, code="Unauthorized", message=f"The access token does not do: {refusal.reason}.")
+def _unauthenticated(_: Call, invalid: signing.InvalidToken) -> AzureError:
+    return AzureError(status=401, code="Unauthorized", message=f"The access token does not do: {invalid.reason}.")
 
 
 def _forbidden(_: Call, action: str, scope: str) -> AzureError:
@@ -66,42 +66,42 @@ SERVICE = Service(
 )
 
 
-def _answered(call: Call, offline: Callable[[Call], Reply]) -> Reply:
-    """Of the real Airflow, or `offline` while none stands behind the runtime."""
+def _forward(call: Call, offline: Callable[[Call], Reply]) -> Reply:
+    """Forward a call to the real Airflow, or answer it with `offline` if none was started behind the runtime."""
     runtime, runtimes = _runtime(call), call.world.runtimes
-    runtimes.follow(call.world)  # what is rolled out by now counts for this call
-    if runtimes.folder(airflow.KIND, runtime["id"]) is None:
+    runtimes.reconcile(call.world)  # settings that are rolled out by now apply to this call
+    if runtimes.find_folder(airflow.KIND, runtime["id"]) is None:
         return offline(call)
-    program = runtimes.ready(airflow.KIND, runtime["id"])
+    program = runtimes.find_ready(airflow.KIND, runtime["id"])
     if program is None:
-        return render(call, _not_now("The Airflow behind this runtime is being made ready, or could not be."))
-    web: airflow.WebServer = program.behind
-    silent = render(call, _not_now("The Airflow behind this runtime does not answer."))
-    turn = None if call.method in {"GET", "HEAD"} else web.writing
-    return Reply(body=Upstream(port=web.port, silent=silent, headers=web.headers, turn=turn))
+        return render(call, _unavailable("The Airflow behind this runtime is being prepared, or could not be started."))
+    web: airflow.WebServer = program.client
+    unavailable = render(call, _unavailable("The Airflow behind this runtime does not answer."))
+    lock = None if call.method in {"GET", "HEAD"} else web.write_lock
+    return Reply(body=Upstream(port=web.port, unavailable=unavailable, headers=web.headers, lock=lock))
 
 
-def _not_now(what: str) -> AzureError:
-    message = f"{what} `provisioner local runtimes status` says more."
+def _unavailable(what: str) -> AzureError:
+    message = f"{what} `provisioner local runtimes status` shows why."
     return AzureError(status=503, code="Service Unavailable", message=message, headers={"Retry-After": "1"})
 
 
-def _answers(method: str, *paths: str, public: str = "") -> Callable[[Handler], Handler]:
-    """Routes whose handler answers while there is no real Airflow. public: why they need no token."""
+def _route(method: str, *paths: str, public: str = "") -> Callable[[Handler], Handler]:
+    """Register a handler that answers while there is no real Airflow. public: why the routes need no token."""
 
     def register(handler: Handler) -> Handler:
         for path in paths:
             action = None if public else _RIGHT
-            route = SERVICE.route(method, path, action=action, why=public, token=not public)
-            route(lambda call: _answered(call, handler))
+            route = SERVICE.route(method, path, action=action, why=public, needs_token=not public)
+            route(lambda call: _forward(call, handler))
         return handler
 
     return register
 
 
-@_answers("GET", "/health", "/api/v1/health", "/api/v2/monitor/health", public="public in Airflow")
+@_route("GET", "/health", "/api/v1/health", "/api/v2/monitor/health", public="public in Airflow")
 def get_health(call: Call) -> Reply:
-    """Healthy once the runtime is started."""
+    """Show health: healthy once the runtime is Started."""
     runtime = _runtime(call)
     status = "healthy" if airflow_runtimes.state(call.world, runtime) == "Started" else "unhealthy"
     beat = call.world.clock.now().isoformat()
@@ -109,66 +109,66 @@ def get_health(call: Call) -> Reply:
     return Reply(body={"metadatabase": {"status": status}, "scheduler": scheduler})
 
 
-@_answers("GET", "/api/v1/version", "/api/v2/version")
+@_route("GET", "/api/v1/version", "/api/v2/version")
 def get_version(call: Call) -> Reply:
-    """Airflow's."""
+    """Show the version of the runtime's Airflow."""
     properties: Document = _runtime(call)["properties"]["typeProperties"]["airflowProperties"]
     return Reply(body={"version": properties["airflowVersion"], "git_version": None})
 
 
-@_answers("GET", "/api/v1/dags", "/api/v2/dags")
+@_route("GET", "/api/v1/dags", "/api/v2/dags")
 def list_dags(call: Call) -> Reply:
-    """The DAGs that the imported files declare."""
-    found = list(_dags(call))
+    """List the DAGs that the imported files declare, with `offset` and `limit`."""
+    dags = list(_declared_dags(call))
     start, limit = (
         parse_int(call.query.get("offset", "0"), "offset"),
         parse_int(call.query.get("limit", "100"), "limit"),
     )
-    return Reply(body={"dags": found[start : start + limit], "total_entries": len(found)})
+    return Reply(body={"dags": dags[start : start + limit], "total_entries": len(dags)})
 
 
-@_answers("GET", "/api/v1/dags/{dag}", "/api/v2/dags/{dag}")
+@_route("GET", "/api/v1/dags/{dag}", "/api/v2/dags/{dag}")
 def get_dag(call: Call) -> Reply:
-    """One of them."""
-    found = next((dag for dag in _dags(call) if dag["dag_id"] == call.params["dag"]), None)
-    if found is None:
+    """Show one DAG. Raises 404 if no imported file declares it."""
+    dag = next((dag for dag in _declared_dags(call) if dag["dag_id"] == call.params["dag"]), None)
+    if dag is None:
         message = f"The DAG with dag_id: {call.params['dag']} was not found"
         raise AzureError(status=404, code="DAG not found", message=message)
-    return Reply(body=found)
+    return Reply(body=dag)
 
 
-def get_nothing(call: Call) -> Reply:
-    """All else that a real Airflow would have."""
-    message = f"There is no {call.path} while no real Airflow runs: `provisioner local runtimes up` starts it."
+def require_real_airflow(call: Call) -> Reply:
+    """Raise 404 for everything that only a real Airflow serves."""
+    message = f"There is no {call.path} while no real Airflow runs; `provisioner local runtimes up` starts one."
     raise AzureError(status=404, code="Not Found", message=message)
 
 
 for _method in ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"):
-    _answers(_method, "/{rest:path}")(get_nothing)
+    _route(_method, "/{rest:path}")(require_real_airflow)
 
 
 def _runtime(call: Call) -> Document:
+    """Return the runtime whose web server has the call's host name. Raises 404."""
     web_id, region = call.host.split(".")[:2]
-    found = airflow_runtimes.find_by_web_id(call.world, web_id)
-    if (
-        found is None
-        or f".{region}." not in found["properties"]["typeProperties"]["airflowProperties"]["airflowWebUrl"]
-    ):
-        raise AzureError(status=404, code="Not Found", message="There is no Airflow at this address.")
-    return found
+    runtime = airflow_runtimes.find_by_web_id(call.world, web_id)
+    if runtime is not None:
+        airflow: Document = runtime["properties"]["typeProperties"]["airflowProperties"]
+        if f".{region}." in airflow["airflowWebUrl"]:
+            return runtime
+    raise AzureError(status=404, code="Not Found", message="There is no Airflow at this address.")
 
 
-def _dags(call: Call) -> Iterator[Document]:
+def _declared_dags(call: Call) -> Iterator[Document]:
     for file in airflow_runtimes.list_imported_files(call.world, _runtime(call)):
         path = str(file["path"])
         if path.startswith("dags/") and path.endswith(".py"):
             text = contents.read_all(call.world, str(file["content"]), int(file["size"])).decode("utf-8", "replace")
             for dag_id in airflow_runtimes.dag_ids(text, path):
-                yield _dag(dag_id, path)
+                yield _dag_document(dag_id, path)
 
 
-def _dag(dag_id: str, path: str) -> Document:
-    # The runtime sets DAGS_ARE_PAUSED_AT_CREATION=False: what is imported runs.
+def _dag_document(dag_id: str, path: str) -> Document:
+    # The runtime sets DAGS_ARE_PAUSED_AT_CREATION=False, so an imported DAG is not paused.
     return {
         "dag_id": dag_id,
         "fileloc": f"/opt/airflow/{path}",

@@ -1,4 +1,4 @@
-"""What people author in a data factory: pipelines, datasets, triggers and their like, kept as sent and run by nobody.
+"""Authored resources of a data factory: pipelines, datasets, triggers and the like, stored as sent and never run.
 
 https://learn.microsoft.com/rest/api/datafactory/pipelines
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from localazure.app.store import Document
 
 FACTORY = "Microsoft.DataFactory/factories"
-# Each kind, and the members that its properties must have.
+# Each kind, and the required members of its properties.
 _KINDS: dict[str, tuple[str, ...]] = {
     "pipelines": (),
     "datasets": ("type", "linkedServiceName"),
@@ -42,20 +42,22 @@ _FACTORY = "/subscriptions/{subscription}/resourcegroups/{group}/providers/Micro
 
 
 def _list(call: Call, kind: str) -> Reply:
-    found = resources.list_of_type(call.world, f"{FACTORY}/{kind}", _factory(call)["id"])
-    return Reply(body={"value": [resources.response_body(document) for document in found]})
+    documents = resources.list_of_type(call.world, f"{FACTORY}/{kind}", _require_factory(call)["id"])
+    return Reply(body={"value": [resources.response_body(document) for document in documents]})
 
 
 def _get(call: Call, kind: str) -> Reply:
-    found = resources.find(call.world, _key(call, kind))
-    if found is None:
+    document = resources.find(call.world, _resource_id(call, kind))
+    if document is None:
         raise groups.resource_not_found(call, f"{FACTORY}/{kind}", call.params["factory"], call.params["name"])
-    unwanted = call.headers.get("if-none-match", "").strip('"')
-    return Reply(status=304) if unwanted == found["etag"] else Reply(body=resources.response_body(found))
+    known_etag = call.headers.get("if-none-match", "").strip('"')
+    if known_etag == document["etag"]:
+        return Reply(status=304)
+    return Reply(body=resources.response_body(document))
 
 
 def _put(call: Call, kind: str) -> Reply:
-    key, name = _key(call, kind), call.params["name"]
+    key, name = _resource_id(call, kind), call.params["name"]
     if not _NAME.fullmatch(name):
         raise AzureError(status=400, code="BadRequest", message=f"The name '{name}' is invalid.")
     body = call.json()
@@ -65,55 +67,55 @@ def _put(call: Call, kind: str) -> Reply:
     for member in _KINDS[kind]:
         if not properties.get(member):
             raise AzureError(status=400, code="BadRequest", message=f"The property '{member}' is required.")
-    found = resources.find(call.world, key)
-    _check_etag(call, found)
+    _check_etag(call, resources.find(call.world, key))
     if kind == "triggers":
         properties = {**properties, "runtimeState": "Stopped"}
-    named: Document = {"id": key, "name": name, "type": f"{FACTORY}/{kind}", "properties": properties}
-    made = resources.put(call.world, {**named, "etag": _etag(call)})
-    return Reply(body=resources.response_body(made))
+    document: Document = {"id": key, "name": name, "type": f"{FACTORY}/{kind}", "properties": properties}
+    stored = resources.put(call.world, {**document, "etag": _new_etag(call)})
+    return Reply(body=resources.response_body(stored))
 
 
 def _delete(call: Call, kind: str) -> Reply:
-    return Reply(status=200 if resources.delete(call.world, _key(call, kind)) else 204)
+    return Reply(status=200 if resources.delete(call.world, _resource_id(call, kind)) else 204)
 
 
-def _bound(handler: Callable[[Call, str], Reply], kind: str) -> Handler:
+def _bind(handler: Callable[[Call, str], Reply], kind: str) -> Handler:
     return lambda call: handler(call, kind)
 
 
 for _kind in _KINDS:
-    _rights = f"{FACTORY}/{_kind}"
-    SERVICE.route("GET", f"{_FACTORY}/{_kind}", action=f"{_rights}/read")(_bound(_list, _kind))
-    SERVICE.route("GET", f"{_FACTORY}/{_kind}/{{name}}", action=f"{_rights}/read")(_bound(_get, _kind))
-    SERVICE.route("PUT", f"{_FACTORY}/{_kind}/{{name}}", action=f"{_rights}/write")(_bound(_put, _kind))
-    SERVICE.route("DELETE", f"{_FACTORY}/{_kind}/{{name}}", action=f"{_rights}/delete")(_bound(_delete, _kind))
+    _type = f"{FACTORY}/{_kind}"
+    SERVICE.route("GET", f"{_FACTORY}/{_kind}", action=f"{_type}/read")(_bind(_list, _kind))
+    SERVICE.route("GET", f"{_FACTORY}/{_kind}/{{name}}", action=f"{_type}/read")(_bind(_get, _kind))
+    SERVICE.route("PUT", f"{_FACTORY}/{_kind}/{{name}}", action=f"{_type}/write")(_bind(_put, _kind))
+    SERVICE.route("DELETE", f"{_FACTORY}/{_kind}/{{name}}", action=f"{_type}/delete")(_bind(_delete, _kind))
 
 
-def _factory(call: Call) -> Document:
+def _require_factory(call: Call) -> Document:
     return groups.require_resource(call, FACTORY, call.params["factory"])
 
 
-def _key(call: Call, kind: str) -> str:
-    return f"{_factory(call)['id']}/{kind}/{call.params['name']}"
+def _resource_id(call: Call, kind: str) -> str:
+    return f"{_require_factory(call)['id']}/{kind}/{call.params['name']}"
 
 
-def _check_etag(call: Call, found: Document | None) -> None:
-    wanted = call.headers.get("if-match")
-    if wanted is None or (found is not None and wanted.strip().strip('"') in {"*", found["etag"]}):
+def _check_etag(call: Call, document: Document | None) -> None:
+    """Raise 412 unless the call's If-Match, if it has one, matches the resource's etag."""
+    condition = call.headers.get("if-match")
+    if condition is None or (document is not None and condition.strip().strip('"') in {"*", document["etag"]}):
         return
     message = "The specified etag does not match the etag of the resource, or the resource does not exist."
     raise AzureError(status=412, code="PreconditionFailed", message=message)
 
 
-def _etag(call: Call) -> str:
+def _new_etag(call: Call) -> str:
     text = call.world.clock.new_id()
     return f"{text[:8]}-0000-0d00-0000-{text[24:32]}0000"
 
 
 def _query_runs(call: Call) -> Reply:
-    """What ran between two moments: nothing, for nothing here runs what was authored."""
-    _factory(call)
+    """List the runs between two times: none, since nothing here runs what was authored."""
+    _require_factory(call)
     for bound in ("lastUpdatedAfter", "lastUpdatedBefore"):
         if not isinstance(call.json().get(bound), str):
             message = f"The document could not be deserialized: '{bound}' is required."

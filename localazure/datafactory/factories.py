@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from localazure.app.world import World
 
 FACTORY = "Microsoft.DataFactory/factories"
-LINKED = airflow_import.LINKED
+LINKED_SERVICE = airflow_import.LINKED_SERVICE
 _ALL = "/subscriptions/{subscription}/providers/Microsoft.DataFactory/factories"
 _FACTORIES = "/subscriptions/{subscription}/resourcegroups/{group}/providers/Microsoft.DataFactory/factories"
 _FACTORY = _FACTORIES + "/{factory}"
@@ -33,7 +33,7 @@ _KINDS = ("Airflow", "Managed", "SelfHosted")
 
 
 def _seed(world: World) -> None:
-    """The factory that the tenant comes with."""
+    """Store the factory of a new tenant."""
     factory = _new_factory(world, SEEDED_FACTORY, {"location": REGION, "identity": {"type": "SystemAssigned"}})
     resources.put(world, factory)
 
@@ -46,244 +46,253 @@ add_empty_lists(SERVICE, FACTORY, "privateEndPointConnections")
 
 @SERVICE.route("GET", _FACTORY, action=f"{FACTORY}/read")
 def get_factory(call: Call) -> Reply:
-    """The factory with its identity."""
-    return _conditional(call, _seen(_factory(call)))
+    """Show a factory with its identity."""
+    return _conditional(call, _response_body(_require_factory(call)))
 
 
 @SERVICE.route("PUT", _FACTORY, action=f"{FACTORY}/write")
 def create_factory(call: Call) -> Reply:
-    """200 also on create: a 201 breaks `az datafactory`."""
+    """Create or replace a factory. Always answers 200, since a 201 breaks `az datafactory`."""
     groups.require_group(call)
     name, body = call.params["factory"], call.json()
     if not _NAME.fullmatch(name):
         message = f"Resource name '{name}' is invalid. It must be 3 to 63 letters, digits and single hyphens."
         raise AzureError(status=400, code="InvalidResourceName", message=message)
     key = groups.resource_id(call, FACTORY, name)
-    found = resources.find(call.world, key)
+    existing = resources.find(call.world, key)
     other = resources.find_by_name(call.world, FACTORY, name)
-    if found is None and other is not None:
+    if existing is None and other is not None:
         message = f"The specified resource name '{name}' is already in use. Resource names must be globally unique."
         raise AzureError(status=409, code="DataFactoryNameInUse", message=message)
-    _check_etag(call, found)
+    _check_etag(call, existing)
     body["location"] = regions.required_location(body)
-    if found is not None:
-        regions.check_location_unchanged(found, body["location"])
-    made = resources.put(call.world, _new_factory(call.world, key, body, found))
-    return Reply(body=_seen(made))
+    if existing is not None:
+        regions.check_location_unchanged(existing, body["location"])
+    factory = resources.put(call.world, _new_factory(call.world, key, body, existing))
+    return Reply(body=_response_body(factory))
 
 
 @SERVICE.route("PATCH", _FACTORY, action=f"{FACTORY}/write")
 def update_factory(call: Call) -> Reply:
-    """Tags, identity and public network access."""
-    found, body = _factory(call), call.json()
-    merged = {**found, **{key: body[key] for key in ("tags", "identity") if key in body}}
-    merged["properties"] = {**found["properties"], **bodies.requested_properties(body)}
-    return Reply(body=_seen(resources.put(call.world, _new_factory(call.world, found["id"], merged, found))))
+    """Update tags, identity and public network access."""
+    factory, body = _require_factory(call), call.json()
+    merged = {**factory, **{key: body[key] for key in ("tags", "identity") if key in body}}
+    merged["properties"] = {**factory["properties"], **bodies.requested_properties(body)}
+    updated = _new_factory(call.world, factory["id"], merged, factory)
+    return Reply(body=_response_body(resources.put(call.world, updated)))
 
 
 @SERVICE.route("DELETE", _FACTORY, action=f"{FACTORY}/delete")
 def delete_factory(call: Call) -> Reply:
-    """With all below it and its identity."""
+    """Delete a factory with its contents and its identity."""
     groups.require_group(call)
     return _delete(call, groups.resource_id(call, FACTORY, call.params["factory"]))
 
 
 @SERVICE.route("GET", _FACTORIES, action=f"{FACTORY}/read")
 def list_factories(call: Call) -> Reply:
-    """Of a group."""
+    """List the factories of a resource group."""
     group = groups.require_group(call)
-    return Reply(body={"value": [_seen(d) for d in resources.list_of_type(call.world, FACTORY, group["id"])]})
+    return Reply(body={"value": [_response_body(d) for d in resources.list_of_type(call.world, FACTORY, group["id"])]})
 
 
 @SERVICE.route("GET", _ALL, action=f"{FACTORY}/read")
 def list_all_factories(call: Call) -> Reply:
-    """Of the subscription."""
-    return Reply(body={"value": [_seen(d) for d in resources.list_of_type(call.world, FACTORY, SUBSCRIPTION)]})
+    """List the factories of the subscription."""
+    return Reply(body={"value": [_response_body(d) for d in resources.list_of_type(call.world, FACTORY, SUBSCRIPTION)]})
 
 
 @SERVICE.route("GET", _FACTORY + "/integrationruntimes", action=f"{RUNTIME}/read")
 def list_runtimes(call: Call) -> Reply:
-    """Of a factory."""
-    found = resources.list_of_type(call.world, RUNTIME, _factory(call)["id"])
-    return Reply(body={"value": [airflow_runtimes.response_body(call.world, document) for document in found]})
+    """List the integration runtimes of a factory."""
+    documents = resources.list_of_type(call.world, RUNTIME, _require_factory(call)["id"])
+    return Reply(body={"value": [airflow_runtimes.response_body(call.world, document) for document in documents]})
 
 
 @SERVICE.route("GET", _FACTORY + "/integrationruntimes/{name}", action=f"{RUNTIME}/read")
 def get_runtime(call: Call) -> Reply:
-    """The runtime; of an Airflow runtime with all its variables, secrets among them."""
-    found = _child(call, RUNTIME)
-    return _conditional(call, airflow_runtimes.response_body(call.world, found))
+    """Show a runtime; an Airflow runtime with all its variables, including secrets."""
+    runtime = _require_child(call, RUNTIME)
+    return _conditional(call, airflow_runtimes.response_body(call.world, runtime))
 
 
 @SERVICE.route("PUT", _FACTORY + "/integrationruntimes/{name}", action=f"{RUNTIME}/write")
 def create_runtime(call: Call) -> Reply:
-    """New or changed, whole, on condition of the etag; a new one begins as Initial."""
-    factory, world = _parent(call, RUNTIME), call.world
+    """Create or replace a runtime, if If-Match allows it. A new one has the state Initial."""
+    factory, world = _require_parent(call, RUNTIME), call.world
     properties = bodies.requested_properties(call.json())
     kind = properties.get("type")
     if kind not in _KINDS:
         raise airflow_runtimes.bad_request(f"The type of an integration runtime must be one of {', '.join(_KINDS)}.")
     key = f"{factory['id']}/integrationruntimes/{_child_name(call)}"
-    found = resources.find(world, key)
-    _check_etag(call, found)
-    if found is not None and found["properties"]["type"] != kind:
+    existing = resources.find(world, key)
+    _check_etag(call, existing)
+    if existing is not None and existing["properties"]["type"] != kind:
         raise airflow_runtimes.bad_request("The type of an existing integration runtime cannot be changed.")
-    airflow = kind == "Airflow"
-    values = airflow_runtimes.new_runtime(world, factory, properties, found) if airflow else {"properties": properties}
-    made = _put_child(world, found["id"] if found else key, RUNTIME, values)
-    return Reply(body=airflow_runtimes.response_body(world, made, state_shown="" if found else "Initial"))
+    values: Document = {"properties": properties}
+    if kind == "Airflow":
+        values = airflow_runtimes.new_runtime(world, factory, properties, existing)
+    runtime = _put_child(world, existing["id"] if existing else key, RUNTIME, values)
+    return Reply(body=airflow_runtimes.response_body(world, runtime, state_override="" if existing else "Initial"))
 
 
 @SERVICE.route("DELETE", _FACTORY + "/integrationruntimes/{name}", action=f"{RUNTIME}/delete")
 def delete_runtime(call: Call) -> Reply:
-    """200, or 204 when there was none."""
-    return _delete(call, f"{_parent(call, RUNTIME)['id']}/integrationruntimes/{call.params['name']}")
+    """Delete a runtime: 200, or 204 if there is none."""
+    return _delete(call, f"{_require_parent(call, RUNTIME)['id']}/integrationruntimes/{call.params['name']}")
 
 
 @SERVICE.route("POST", _FACTORY + "/integrationruntimes/{name}/getStatus", action=f"{RUNTIME}/getStatus/action")
 def get_runtime_status(call: Call) -> Reply:
-    """Its state."""
-    found, factory = _child(call, RUNTIME), _factory(call)
-    kind = str(found["properties"]["type"])
+    """Show the state of a runtime."""
+    runtime, factory = _require_child(call, RUNTIME), _require_factory(call)
+    kind = str(runtime["properties"]["type"])
     states = {"Managed": "Online", "SelfHosted": "NeedRegistration"}
-    state = states.get(kind) or airflow_runtimes.state(call.world, found)
-    shown: Document = {"type": kind, "dataFactoryName": factory["name"], "state": state, "typeProperties": {}}
-    return Reply(body={"name": found["name"], "properties": shown})
+    state = states.get(kind) or airflow_runtimes.state(call.world, runtime)
+    status: Document = {"type": kind, "dataFactoryName": factory["name"], "state": state, "typeProperties": {}}
+    return Reply(body={"name": runtime["name"], "properties": status})
 
 
 @SERVICE.route("POST", _FACTORY + "/integrationruntimes/{name}/listAuthKeys", action=f"{RUNTIME}/listauthkeys/action")
 def list_runtime_keys(call: Call) -> Reply:
-    """With which a self-hosted runtime's machine registers; here no machine can."""
-    found = _child(call, RUNTIME)
-    if found["properties"]["type"] != "SelfHosted":
+    """List the keys with which machines register for a self-hosted runtime; here none can."""
+    runtime = _require_child(call, RUNTIME)
+    if runtime["properties"]["type"] != "SelfHosted":
         raise airflow_runtimes.bad_request(
             "Authentication keys are available for self-hosted integration runtimes only."
         )
-    return Reply(body={f"authKey{n}": f"IR@{found['etag']}@{call.params['factory']}@{n}" for n in (1, 2)})
+    return Reply(body={f"authKey{n}": f"IR@{runtime['etag']}@{call.params['factory']}@{n}" for n in (1, 2)})
 
 
-@SERVICE.route("GET", _FACTORY + "/linkedservices", action=f"{LINKED}/read")
+@SERVICE.route("GET", _FACTORY + "/linkedservices", action=f"{LINKED_SERVICE}/read")
 def list_linked_services(call: Call) -> Reply:
-    """Of a factory."""
-    found = resources.list_of_type(call.world, LINKED, _factory(call)["id"])
-    return Reply(body={"value": [resources.response_body(document) for document in found]})
+    """List the linked services of a factory."""
+    documents = resources.list_of_type(call.world, LINKED_SERVICE, _require_factory(call)["id"])
+    return Reply(body={"value": [resources.response_body(document) for document in documents]})
 
 
-@SERVICE.route("GET", _FACTORY + "/linkedservices/{name}", action=f"{LINKED}/read")
+@SERVICE.route("GET", _FACTORY + "/linkedservices/{name}", action=f"{LINKED_SERVICE}/read")
 def get_linked_service(call: Call) -> Reply:
-    """The linked service without its secrets."""
-    return _conditional(call, _child(call, LINKED))
+    """Show a linked service without its secrets."""
+    return _conditional(call, _require_child(call, LINKED_SERVICE))
 
 
-@SERVICE.route("PUT", _FACTORY + "/linkedservices/{name}", action=f"{LINKED}/write")
+@SERVICE.route("PUT", _FACTORY + "/linkedservices/{name}", action=f"{LINKED_SERVICE}/write")
 def create_linked_service(call: Call) -> Reply:
-    """New or changed, whole, on condition of the etag."""
-    factory, properties = _parent(call, LINKED), bodies.requested_properties(call.json())
+    """Create or replace a linked service, if If-Match allows it."""
+    factory, properties = _require_parent(call, LINKED_SERVICE), bodies.requested_properties(call.json())
     if not properties.get("type"):
         raise airflow_runtimes.bad_request("The property 'type' of a linked service is required.")
     key = f"{factory['id']}/linkedservices/{_child_name(call)}"
-    found = resources.find(call.world, key)
-    _check_etag(call, found)
-    sent = linked_services.restore_secrets(object_at(properties, "typeProperties"), found)
-    credential = linked_services.encrypted_credential(str(factory["name"]), found, call.world.clock.new_id())
-    shown = {**properties, "typeProperties": linked_services.mask_secrets(sent, credential)}
-    values = {"properties": shown, "_type_properties": sent}
-    made = _put_child(call.world, found["id"] if found else key, LINKED, values)
-    return Reply(body=resources.response_body(made))
+    existing = resources.find(call.world, key)
+    _check_etag(call, existing)
+    type_properties = linked_services.restore_secrets(object_at(properties, "typeProperties"), existing)
+    credential = linked_services.encrypted_credential(str(factory["name"]), existing, call.world.clock.new_id())
+    masked = {**properties, "typeProperties": linked_services.mask_secrets(type_properties, credential)}
+    values = {"properties": masked, "_type_properties": type_properties}
+    stored = _put_child(call.world, existing["id"] if existing else key, LINKED_SERVICE, values)
+    return Reply(body=resources.response_body(stored))
 
 
-@SERVICE.route("DELETE", _FACTORY + "/linkedservices/{name}", action=f"{LINKED}/delete")
+@SERVICE.route("DELETE", _FACTORY + "/linkedservices/{name}", action=f"{LINKED_SERVICE}/delete")
 def delete_linked_service(call: Call) -> Reply:
-    """200, or 204 when there was none."""
-    return _delete(call, f"{_parent(call, LINKED)['id']}/linkedservices/{call.params['name']}")
+    """Delete a linked service: 200, or 204 if there is none."""
+    return _delete(call, f"{_require_parent(call, LINKED_SERVICE)['id']}/linkedservices/{call.params['name']}")
 
 
 @SERVICE.route("POST", _FACTORY + "/airflow/sync", action=f"{FACTORY}/airflow/sync/action")
 def sync_airflow(call: Call) -> Reply:
-    """Import DAGs: 202 without a body; what can be seen to fail, fails at once."""
-    factory, sought = _factory(call), airflow_import.parse_request(call.json())
-    runtime = resources.find(call.world, f"{factory['id']}/integrationruntimes/{sought.runtime}")
-    linked = resources.find(call.world, f"{factory['id']}/linkedservices/{sought.linked_service}")
+    """Import DAGs into a runtime: 202 without a body, or the error at once, since the import is synchronous here."""
+    factory, request = _require_factory(call), airflow_import.parse_request(call.json())
+    runtime = resources.find(call.world, f"{factory['id']}/integrationruntimes/{request.runtime}")
+    linked = resources.find(call.world, f"{factory['id']}/linkedservices/{request.linked_service}")
     if runtime is None or runtime["properties"]["type"] != "Airflow":
-        raise _not_found(f"Airflow integration runtime '{sought.runtime}'")
+        raise _not_found(f"Airflow integration runtime '{request.runtime}'")
     if linked is None:
-        raise _not_found(f"linked service '{sought.linked_service}'")
+        raise _not_found(f"linked service '{request.linked_service}'")
     if airflow_runtimes.state(call.world, runtime) != "Started":
-        raise airflow_runtimes.bad_request(f"The integration runtime '{sought.runtime}' is not started.")
-    airflow_import.import_files(call.world, factory, runtime, linked, sought)
+        raise airflow_runtimes.bad_request(f"The integration runtime '{request.runtime}' is not started.")
+    airflow_import.import_files(call.world, factory, runtime, linked, request)
     return Reply(status=202)
 
 
 def _new_factory(world: World, key: str, body: Document, old: Document | None = None) -> Document:
-    """A factory as GET returns it; whoever asks for a system-assigned identity gets a principal, once."""
+    """Return the document of a factory that a write creates or replaces.
+
+    If the body asks for a system-assigned identity, a principal is created, unless the factory has one.
+    """
     before: Document = old["properties"] if old else {"createTime": f"{world.clock.now():%Y-%m-%dT%H:%M:%S.%f}0Z"}
-    wanted = object_at(body, "properties")
+    requested = object_at(body, "properties")
     identity = object_at(body, "identity") or object_at(old or {}, "identity")
-    made: Document = {
+    factory: Document = {
         "name": key.rsplit("/", 1)[-1],
         "id": old["id"] if old else key,
         "type": FACTORY,
-        "properties": {**before, **wanted, "provisioningState": "Succeeded", "version": "2018-06-01"},
-        "eTag": f'"{_etag(world)}"',
+        "properties": {**before, **requested, "provisioningState": "Succeeded", "version": "2018-06-01"},
+        "eTag": f'"{_new_etag(world)}"',
         "location": body["location"],
         "tags": bodies.check_tags(body.get("tags")),
     }
     if identity:
-        made["identity"] = _identity(world, made, identity, object_at(old or {}, "identity"))
-    return made
+        factory["identity"] = _resolve_identity(world, factory, identity, object_at(old or {}, "identity"))
+    return factory
 
 
-def _seen(factory: Document) -> Document:
-    """As the service shows it: its id has the name in lower case, as recorded of `az datafactory create`."""
-    shown = resources.response_body(factory)
-    above, _, name = str(shown["id"]).rpartition("/")
-    return {**shown, "id": f"{above}/{name.lower()}"}
+def _response_body(factory: Document) -> Document:
+    """Return a factory as the service shows it: its id ends with the name in lower case.
+
+    Recorded with `az datafactory create`.
+    """
+    body = resources.response_body(factory)
+    parent, _, name = str(body["id"]).rpartition("/")
+    return {**body, "id": f"{parent}/{name.lower()}"}
 
 
-def _identity(world: World, factory: Document, wanted: Document, known: Document) -> Document:
-    if "SystemAssigned" not in str(wanted.get("type", "")):
-        return wanted
-    if not known.get("principalId"):
+def _resolve_identity(world: World, factory: Document, requested: Document, existing: Document) -> Document:
+    """Return the requested identity with its principal, which is created if it is system-assigned and there is none."""
+    if "SystemAssigned" not in str(requested.get("type", "")):
+        return requested
+    if not existing.get("principalId"):
         principal = directory.create_managed_identity(world, factory["name"], factory["id"])
         principal["alternativeNames"] = ["isExplicit=False", factory["id"]]
         world.store.put(directory.PRINCIPALS, principal["id"], principal)
-        known = {"principalId": principal["id"]}
-    return {**wanted, "principalId": known["principalId"], "tenantId": TENANT_ID}
+        existing = {"principalId": principal["id"]}
+    return {**requested, "principalId": existing["principalId"], "tenantId": TENANT_ID}
 
 
-def _forget_identity(world: World, factory: Document) -> None:
+def _delete_identity(world: World, factory: Document) -> None:
     identity: Document = factory.get("identity") or {}
     directory.delete_principal(world, str(identity.get("principalId", "")))
 
 
-resources.on_delete[FACTORY.lower()] = _forget_identity
+resources.on_delete[FACTORY.lower()] = _delete_identity
 
 
-def _factory(call: Call) -> Document:
+def _require_factory(call: Call) -> Document:
     return groups.require_resource(call, FACTORY, call.params["factory"])
 
 
-def _parent(call: Call, child_type: str) -> Document:
-    """The factory; ARM's 404 names it as the parent that is missing."""
+def _require_parent(call: Call, child_type: str) -> Document:
+    """Return the call's factory. Raises ARM's 404 ParentResourceNotFound."""
     groups.require_group(call)
     key = groups.resource_id(call, FACTORY, call.params["factory"])
-    found = resources.find(call.world, key)
-    if found is None:
+    factory = resources.find(call.world, key)
+    if factory is None:
         kind = child_type.removeprefix("Microsoft.DataFactory/")
         message = (
             f"Failed to perform '{call.method.lower()}' on resource(s) of type '{kind}', because the parent resource "
             f"'{key}' could not be found."
         )
         raise AzureError(status=404, code="ParentResourceNotFound", message=message)
-    return found
+    return factory
 
 
-def _child(call: Call, child_type: str) -> Document:
-    factory, kind = _parent(call, child_type), child_type.rsplit("/", 1)[-1]
-    found = resources.find(call.world, f"{factory['id']}/{kind}/{call.params['name']}")
-    if found is None:
+def _require_child(call: Call, child_type: str) -> Document:
+    factory, kind = _require_parent(call, child_type), child_type.rsplit("/", 1)[-1]
+    child = resources.find(call.world, f"{factory['id']}/{kind}/{call.params['name']}")
+    if child is None:
         raise groups.resource_not_found(call, child_type, call.params["factory"], call.params["name"])
-    return found
+    return child
 
 
 def _child_name(call: Call) -> str:
@@ -294,36 +303,37 @@ def _child_name(call: Call) -> str:
 
 
 def _put_child(world: World, key: str, child_type: str, values: Document) -> Document:
-    named = {"id": key, "name": key.rsplit("/", 1)[-1], "type": child_type}
-    return resources.put(world, {**named, **values, "etag": _etag(world)})
+    identity = {"id": key, "name": key.rsplit("/", 1)[-1], "type": child_type}
+    return resources.put(world, {**identity, **values, "etag": _new_etag(world)})
 
 
 def _delete(call: Call, key: str) -> Reply:
     return Reply(status=200 if resources.delete(call.world, key) else 204)
 
 
-def _conditional(call: Call, found: Document) -> Reply:
-    """The resource, or 304 for who has it already."""
-    unwanted = call.headers.get("if-none-match", "")
-    if unwanted and unwanted.strip('"') == _etag_of(found):
+def _conditional(call: Call, document: Document) -> Reply:
+    """Return the resource, or 304 if the call's If-None-Match has its etag."""
+    known_etag = call.headers.get("if-none-match", "")
+    if known_etag and known_etag.strip('"') == _etag_of(document):
         return Reply(status=304)
-    return Reply(body=resources.response_body(found))
+    return Reply(body=resources.response_body(document))
 
 
-def _check_etag(call: Call, found: Document | None) -> None:
-    wanted = call.headers.get("if-match")
-    if wanted is None or (found is not None and wanted.strip().strip('"') in {"*", _etag_of(found)}):
+def _check_etag(call: Call, document: Document | None) -> None:
+    """Raise 412 unless the call's If-Match, if it has one, matches the resource's etag."""
+    condition = call.headers.get("if-match")
+    if condition is None or (document is not None and condition.strip().strip('"') in {"*", _etag_of(document)}):
         return
     message = "The specified etag does not match the etag of the resource, or the resource does not exist."
     raise AzureError(status=412, code="PreconditionFailed", message=message)
 
 
-def _etag_of(found: Document) -> str:
-    return str(found.get("etag") or found.get("eTag", "")).strip('"')
+def _etag_of(document: Document) -> str:
+    return str(document.get("etag") or document.get("eTag", "")).strip('"')
 
 
-def _etag(world: World) -> str:
-    """As Cosmos DB, where the service keeps its resources, writes them."""
+def _new_etag(world: World) -> str:
+    """Return an etag as Cosmos DB, where the service stores its resources, writes them."""
     text = world.clock.new_id()
     return f"{text[:8]}-0000-0d00-0000-{text[24:32]}0000"
 

@@ -1,4 +1,4 @@
-"""The type properties of a linked service: as they are shown, and what an update means that sends back what was shown.
+"""Masks the secrets in a linked service's type properties, and restores them when an update sends the masked form back.
 
 https://learn.microsoft.com/rest/api/datafactory/linked-services/create-or-update
 """
@@ -20,39 +20,46 @@ if TYPE_CHECKING:
 _CREDENTIAL = "encryptedCredential"
 
 
-def mask_secrets(sent: Document, encrypted_credential: str) -> Document:
-    """Secure strings starred, keys gone from connection strings; for all of them stands one encrypted credential."""
-    shown = deepcopy(sent)
-    for name, value in sent.items():
+def mask_secrets(type_properties: Document, credential: str) -> Document:
+    """Return type properties as GET shows them: secure strings masked, keys removed from connection strings.
+
+    If there was any secret, `encryptedCredential` is added.
+    """
+    masked = deepcopy(type_properties)
+    for name, value in type_properties.items():
         if isinstance(value, dict) and cast("Document", value).get("type") == "SecureString":
-            shown[name] = {"type": "SecureString", "value": MASK}
+            masked[name] = {"type": "SecureString", "value": MASK}
         elif name == "connectionString" and isinstance(value, str):
-            shown[name] = re.sub(r"(AccountKey|SharedAccessSignature)=[^;]*;?", "", value)
-    return shown if shown == sent else {**shown, _CREDENTIAL: encrypted_credential}
+            masked[name] = re.sub(r"(AccountKey|SharedAccessSignature)=[^;]*;?", "", value)
+    return masked if masked == type_properties else {**masked, _CREDENTIAL: credential}
 
 
-def restore_secrets(sent: Document, found: Document | None) -> Document:
-    """Whoever sends the encrypted credential that was shown means the secrets that it stands for."""
-    shown = object_at(found or {}, "properties", "typeProperties")
-    if found is None or not sent.get(_CREDENTIAL) or sent[_CREDENTIAL] != shown.get(_CREDENTIAL):
-        return sent
-    known = object_at(found, "_type_properties")
+def restore_secrets(type_properties: Document, stored: Document | None) -> Document:
+    """Return the type properties of an update, with the stored secrets where it repeats their masked form.
+
+    An update repeats it if it has the encrypted credential that GET has shown.
+    """
+    masked = object_at(stored or {}, "properties", "typeProperties")
+    is_repeated = bool(type_properties.get(_CREDENTIAL)) and type_properties[_CREDENTIAL] == masked.get(_CREDENTIAL)
+    if stored is None or not is_repeated:
+        return type_properties
+    secret = object_at(stored, "_type_properties")
     return {
-        name: known[name] if name in known and value == shown.get(name) else value
-        for name, value in sent.items()
+        name: secret[name] if name in secret and value == masked.get(name) else value
+        for name, value in type_properties.items()
         if name != _CREDENTIAL
     }
 
 
-def encrypted_credential(factory: str, found: Document | None, new_id: str) -> str:
-    """The one that is there, or a new one in the service's form: it holds no secret, only its id."""
-    known = object_at(found or {}, "properties", "typeProperties").get(_CREDENTIAL)
-    if known:
-        return str(known)
-    about = {
+def encrypted_credential(factory: str, stored: Document | None, new_id: str) -> str:
+    """Return the stored `encryptedCredential`, or a new one in the service's form, which contains only an id."""
+    existing = object_at(stored or {}, "properties", "typeProperties").get(_CREDENTIAL)
+    if existing:
+        return str(existing)
+    credential = {
         "Version": "2017-11-30",
         "ProtectionMode": "Key",
         "SecretContentType": "Plaintext",
         "CredentialId": f"{factory.upper()}_{new_id}",
     }
-    return base64.b64encode(json.dumps(about, indent=2).replace("\n", "\r\n").encode()).decode()
+    return base64.b64encode(json.dumps(credential, indent=2).replace("\n", "\r\n").encode()).decode()

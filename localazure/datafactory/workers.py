@@ -1,6 +1,6 @@
-"""Airflow's workers as they sign in: with the values in use in their runtime, by the login service's own rules.
+"""Reports whether Airflow's workers can sign in with the active variables of their runtime.
 
-For tests that ask whether anybody holds a dead credential; shows key ids, never a secret.
+For tests that check that no worker has an expired or deleted credential; reports key ids, never a secret.
 """
 
 from __future__ import annotations
@@ -25,33 +25,33 @@ LOGIN = "login.microsoftonline.com"
 AUDIENCE = "https://vault.azure.net/.default"
 
 
-def list_sign_ins(world: World, ask: Callable[[Request], Reply | None]) -> list[dict[str, Any]]:
-    """For each Airflow runtime: whether its workers get a token now, and the Entra key id of what they sign in with.
+def list_sign_ins(world: World, send: Callable[[Request], Reply | None]) -> list[dict[str, Any]]:
+    """Return for each Airflow runtime whether its workers get a token now, and the Entra key id of their secret.
 
     The variables are those that EnvironmentCredential reads:
     https://learn.microsoft.com/python/api/azure-identity/azure.identity.environmentcredential
     """
-    every = resources.list_of_type(world, airflow_runtimes.TYPE)
-    return [_sign_in(world, ask, runtime) for runtime in every if runtime["properties"]["type"] == "Airflow"]
+    runtimes = resources.list_of_type(world, airflow_runtimes.TYPE)
+    return [_sign_in(world, send, runtime) for runtime in runtimes if runtime["properties"]["type"] == "Airflow"]
 
 
-def _sign_in(world: World, ask: Callable[[Request], Reply | None], runtime: Document) -> dict[str, Any]:
+def _sign_in(world: World, send: Callable[[Request], Reply | None], runtime: Document) -> dict[str, Any]:
     variables = airflow_runtimes.active_airflow_properties(world, runtime)["airflowEnvironmentVariables"]
     client_id, secret = variables.get("AZURE_CLIENT_ID", ""), variables.get("AZURE_CLIENT_SECRET", "")
     form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": secret, "scope": AUDIENCE}
-    reply = ask(_request(form))
-    report = {"runtime": runtime["name"], "client_id": client_id, "key_id": _key_id(world, client_id, secret)}
+    reply = send(_token_request(form))
+    report = {"runtime": runtime["name"], "client_id": client_id, "key_id": _find_key_id(world, client_id, secret)}
     return {**report, "signs_in": reply is not None and reply.status == 200, "now": world.clock.now().isoformat()}
 
 
-def _request(form: dict[str, str]) -> Request:
+def _token_request(form: dict[str, str]) -> Request:
     headers = {"content-type": "application/x-www-form-urlencoded"}
     path = f"/{TENANT_ID}/oauth2/v2.0/token"
     return Request(method="POST", host=LOGIN, path=path, query={}, headers=headers, body=urlencode(form).encode())
 
 
-def _key_id(world: World, client_id: str, secret: str) -> str | None:
+def _find_key_id(world: World, client_id: str, secret: str) -> str | None:
     application = directory.find_application_by_app_id(world, client_id)
     digest = directory.secret_hash(secret)
     passwords: list[Document] = application["passwordCredentials"] if application else []
-    return next((one["keyId"] for one in passwords if one["_sha256"] == digest), None)
+    return next((password["keyId"] for password in passwords if password["_sha256"] == digest), None)

@@ -1,4 +1,4 @@
-"""What HDInsight on AKS offers in a region (versions, free names), and how the parts of a cluster are.
+"""The versions and free names that HDInsight on AKS offers in a region, and the health of a cluster's services.
 
 https://learn.microsoft.com/rest/api/hdinsightonaks/available-cluster-versions and …/clusters/list-instance-views
 """
@@ -24,12 +24,12 @@ SERVICE = arm_service(
     r".*/providers/Microsoft\.HDInsight/(locations/[^/]+/(available|check)[^/]+|clusterpools/.*/(instanceViews|serviceConfigs)(/default)?)/?",
     ("2023-06-01-preview", "2023-11-01-preview", "2024-05-01-preview"),
 )
-_HERE = "/subscriptions/{subscription}/providers/Microsoft.HDInsight/locations/{location}"
+_LOCATION = "/subscriptions/{subscription}/providers/Microsoft.HDInsight/locations/{location}"
 _CLUSTER = (
     "/subscriptions/{subscription}/resourcegroups/{group}/providers/Microsoft.HDInsight/clusterpools/{pool}"
     "/clusters/{cluster}"
 )
-_RIGHT = "Microsoft.HDInsight/locations"
+_ACTION = "Microsoft.HDInsight/locations"
 _NAME = re.compile(r"(?=.{1,63}\Z)[a-z0-9]+(-[a-z0-9]+)*", re.IGNORECASE)
 _POOL_VERSIONS = {"1.0": "1.26", "1.1": "1.27", "1.2": "1.29"}  # with the version of Kubernetes each runs on
 _FLINK_VERSIONS = (
@@ -39,73 +39,79 @@ _FLINK_VERSIONS = (
 _HIVE = {"name": "Hive Metastore", "version": "3.1.2"}
 
 
-@SERVICE.route("GET", f"{_HERE}/availableClusterPoolVersions", action=f"{_RIGHT}/availableClusterPoolVersions/read")
+@SERVICE.route(
+    "GET", f"{_LOCATION}/availableClusterPoolVersions", action=f"{_ACTION}/availableClusterPoolVersions/read"
+)
 def list_pool_versions(call: Call) -> Reply:
-    """Versions of cluster pools."""
-    found = [
-        _offer(call, "availableClusterPoolVersions", version, {"clusterPoolVersion": version, "aksVersion": aks})
+    """List the versions of cluster pools."""
+    versions = [
+        _version_document(
+            call, "availableClusterPoolVersions", version, {"clusterPoolVersion": version, "aksVersion": aks}
+        )
         for version, aks in _POOL_VERSIONS.items()
     ]
-    return Reply(body={"value": found})
+    return Reply(body={"value": versions})
 
 
-@SERVICE.route("GET", f"{_HERE}/availableClusterVersions", action=f"{_RIGHT}/availableClusterVersions/read")
+@SERVICE.route("GET", f"{_LOCATION}/availableClusterVersions", action=f"{_ACTION}/availableClusterVersions/read")
 def list_cluster_versions(call: Call) -> Reply:
-    """Versions of Flink clusters, the only type that runs here."""
-    found: list[Document] = []
+    """List the versions of Flink clusters, the only type that runs here."""
+    versions: list[Document] = []
     for version, oss in _FLINK_VERSIONS:
-        about = {"clusterType": "Flink", "clusterVersion": version, "ossVersion": oss}
-        parts = [{"name": "Flink", "version": oss}, _HIVE]
-        more = {"clusterPoolVersion": version.rpartition(".")[0], "components": parts}
-        found.append(_offer(call, "availableClusterVersions", f"flink_{oss}-{version}", {**about, **more}))
-    return Reply(body={"value": found})
+        cluster = {"clusterType": "Flink", "clusterVersion": version, "ossVersion": oss}
+        components = [{"name": "Flink", "version": oss}, _HIVE]
+        pool = {"clusterPoolVersion": version.rpartition(".")[0], "components": components}
+        versions.append(
+            _version_document(call, "availableClusterVersions", f"flink_{oss}-{version}", {**cluster, **pool})
+        )
+    return Reply(body={"value": versions})
 
 
-@SERVICE.route("POST", f"{_HERE}/checkNameAvailability", action=f"{_RIGHT}/checkNameAvailability/action")
+@SERVICE.route("POST", f"{_LOCATION}/checkNameAvailability", action=f"{_ACTION}/checkNameAvailability/action")
 def check_name(call: Call) -> Reply:
-    """Whether `pool` or `pool/cluster` is free."""
+    """Check whether the name `pool` or `pool/cluster` is free."""
     body = call.json()
     name, kind = str(body.get("name", "")), str(body.get("type", ""))
     if kind.lower() not in {POOL.lower(), CLUSTER.lower()}:
         message = f"The type '{kind}' has no names to check: {POOL} or {CLUSTER}."
         raise AzureError(status=400, code="InvalidRequestContent", message=message)
-    parts = name.split("/")
-    if len(parts) != kind.count("/") or not all(_NAME.fullmatch(part) for part in parts):
+    names = name.split("/")
+    if len(names) != kind.count("/") or not all(_NAME.fullmatch(one) for one in names):
         return _unavailable("Invalid", f"The name '{name}' is invalid.")
-    found = resources.list_of_type(call.world, kind, SUBSCRIPTION)
-    if any(str(one["id"]).lower().endswith(_tail(parts)) for one in found):
+    existing = resources.list_of_type(call.world, kind, SUBSCRIPTION)
+    if any(str(document["id"]).lower().endswith(_id_suffix(names)) for document in existing):
         return _unavailable("AlreadyExists", f"The name '{name}' is in use.")
     return Reply(body={"nameAvailable": True})
 
 
 @SERVICE.route("GET", f"{_CLUSTER}/instanceViews", action=f"{CLUSTER}/instanceViews/read")
 def list_instance_views(call: Call) -> Reply:
-    """The one view that a cluster has."""
-    return Reply(body={"value": [_view(_cluster(call))]})
+    """List the one instance view of a cluster."""
+    return Reply(body={"value": [_instance_view(_cluster(call))]})
 
 
 @SERVICE.route("GET", f"{_CLUSTER}/instanceViews/default", action=f"{CLUSTER}/instanceViews/read")
-def get_instance_view(call: Call) -> Reply:
-    """The same by its name."""
-    return Reply(body=_view(_cluster(call)))
+def get_instance_instance_view(call: Call) -> Reply:
+    """Show the instance view of a cluster."""
+    return Reply(body=_instance_view(_cluster(call)))
 
 
 @SERVICE.route("GET", f"{_CLUSTER}/serviceConfigs", action=f"{CLUSTER}/serviceConfigs/read")
 def list_service_configs(call: Call) -> Reply:
-    """None was changed from its default."""
+    """List the changed service configurations of a cluster: none."""
     _cluster(call)
     return Reply(body={"value": []})
 
 
-def _offer(call: Call, kind: str, name: str, properties: Document) -> Document:
+def _version_document(call: Call, kind: str, name: str, properties: Document) -> Document:
     location = regions.short_location(call.params["location"])
-    where = f"{SUBSCRIPTION}/providers/Microsoft.HDInsight/locations/{location}/{kind.lower()}/{name}"
-    return {"id": where, "name": name, "properties": {**properties, "isPreview": False}}
+    resource_id = f"{SUBSCRIPTION}/providers/Microsoft.HDInsight/locations/{location}/{kind.lower()}/{name}"
+    return {"id": resource_id, "name": name, "properties": {**properties, "isPreview": False}}
 
 
-def _tail(parts: list[str]) -> str:
+def _id_suffix(names: list[str]) -> str:
     kinds = ("clusterpools", "clusters")
-    return "".join(f"/{kind}/{name}" for kind, name in zip(kinds, parts, strict=False)).lower()
+    return "".join(f"/{kind}/{name}" for kind, name in zip(kinds, names, strict=False)).lower()
 
 
 def _unavailable(reason: str, message: str) -> Reply:
@@ -116,7 +122,7 @@ def _cluster(call: Call) -> Document:
     return groups.require_resource(call, CLUSTER, call.params["pool"], call.params["cluster"])
 
 
-def _view(cluster: Document) -> Document:
+def _instance_view(cluster: Document) -> Document:
     ready = "true" if cluster["properties"].get("provisioningState") == "Succeeded" else "false"
     status = {"ready": ready, "reason": "", "message": ""}
     services = [{"kind": kind, "ready": ready, "message": ""} for kind in ("JobManager", "TaskManager")]

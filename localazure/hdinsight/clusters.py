@@ -1,4 +1,4 @@
-"""HDInsight on AKS (Microsoft.HDInsight/clusterpools): pools, clusters, and the jobs of Flink clusters.
+"""HDInsight on AKS (Microsoft.HDInsight/clusterpools): cluster pools, clusters, and the jobs of Flink clusters.
 
 The service was retired on 31 January 2025; its API is that of azure-mgmt-hdinsightcontainers.
 https://learn.microsoft.com/azure/hdinsight-aks/
@@ -31,10 +31,10 @@ _ANYBODY = "whoever knows the operation's id, as with every ARM operation"
 
 
 def _seed(world: World) -> None:
-    """The pool and cluster that the tenant comes with; the ids of the identity are filled in when it is shown."""
+    """Store the pool and cluster of a new tenant; responses add the ids of the cluster's identity."""
     pool = SEEDED_CLUSTER.rsplit("/clusters/", 1)[0]
-    resources.put(world, _document(pool, POOL, {"location": REGION, "tags": {}}, _given_pool()))
-    resources.put(world, _document(SEEDED_CLUSTER, CLUSTER, {"location": REGION, "tags": {}}, _given_cluster()))
+    resources.put(world, _document(pool, POOL, {"location": REGION, "tags": {}}, _seeded_pool()))
+    resources.put(world, _document(SEEDED_CLUSTER, CLUSTER, {"location": REGION, "tags": {}}, _seeded_cluster()))
 
 
 SERVICE = arm_service(
@@ -50,25 +50,25 @@ SERVICE = arm_service(
 
 @SERVICE.route("GET", _POOL, action=f"{POOL}/read")
 def get_pool(call: Call) -> Reply:
-    """The pool."""
+    """Show a pool."""
     return Reply(body=resources.response_body(_pool(call)))
 
 
 @SERVICE.route("PUT", _POOL, action=f"{POOL}/write")
 def create_pool(call: Call) -> Reply:
-    """A new pool, or a changed one."""
+    """Create or replace a pool."""
     return _put(call, POOL, call.params["pool"])
 
 
 @SERVICE.route("PATCH", _POOL, action=f"{POOL}/write")
 def update_pool(call: Call) -> Reply:
-    """Its tags."""
+    """Update tags, and properties to any depth."""
     return _patch(call, _pool(call))
 
 
 @SERVICE.route("DELETE", _POOL, action=f"{POOL}/delete")
 def delete_pool(call: Call) -> Reply:
-    """Only without clusters."""
+    """Delete a pool. Raises 409 if it has clusters."""
     groups.require_group(call)
     pool = resources.find(call.world, groups.resource_id(call, POOL, call.params["pool"]))
     if pool is not None and any(resources.list_of_type(call.world, CLUSTER, pool["id"])):
@@ -79,36 +79,36 @@ def delete_pool(call: Call) -> Reply:
 
 @SERVICE.route("GET", _POOLS, action=f"{POOL}/read")
 def list_pools(call: Call) -> Reply:
-    """The pools of a group."""
+    """List the pools of a resource group."""
     group = groups.require_group(call)
     return _list_reply(call, list(resources.list_of_type(call.world, POOL, group["id"])))
 
 
 @SERVICE.route("GET", "/subscriptions/{subscription}/providers/Microsoft.HDInsight/clusterpools", action=f"{POOL}/read")
 def list_all_pools(call: Call) -> Reply:
-    """The pools of the subscription."""
+    """List the pools of the subscription."""
     return _list_reply(call, list(resources.list_of_type(call.world, POOL, SUBSCRIPTION)))
 
 
 @SERVICE.route("GET", _CLUSTER, action=f"{CLUSTER}/read")
 def get_cluster(call: Call) -> Reply:
-    """The cluster with its identity."""
+    """Show a cluster with its identity."""
     return Reply(body=resources.response_body(flink_jobs.fill_in_identity(call.world, _cluster(call))))
 
 
 @SERVICE.route("GET", _CLUSTERS, action=f"{CLUSTER}/read")
 def list_clusters(call: Call) -> Reply:
-    """The clusters of a pool."""
+    """List the clusters of a pool."""
     pool = _pool(call)
     return _list_reply(call, list(resources.list_of_type(call.world, CLUSTER, pool["id"])))
 
 
 @SERVICE.route("PUT", _CLUSTER, action=f"{CLUSTER}/write")
 def create_cluster(call: Call) -> Reply:
-    """A new cluster, or a changed one; kept as sent, so it may have its identity in either place or both."""
+    """Create or replace a cluster; stored as sent, so its identity may be in either profile or both."""
     _pool(call)
-    wanted = bodies.requested_properties(call.json())
-    missing = [name for name in ("clusterType", "computeProfile", "clusterProfile") if not wanted.get(name)]
+    properties = bodies.requested_properties(call.json())
+    missing = [name for name in ("clusterType", "computeProfile", "clusterProfile") if not properties.get(name)]
     if missing:
         message = f"The request content is invalid: properties.{missing[0]} is required."
         raise AzureError(status=400, code="InvalidRequestContent", message=message)
@@ -117,13 +117,13 @@ def create_cluster(call: Call) -> Reply:
 
 @SERVICE.route("PATCH", _CLUSTER, action=f"{CLUSTER}/write")
 def update_cluster(call: Call) -> Reply:
-    """Tags, and properties to any depth."""
+    """Update tags, and properties to any depth."""
     return _patch(call, _cluster(call))
 
 
 @SERVICE.route("DELETE", _CLUSTER, action=f"{CLUSTER}/delete")
 def delete_cluster(call: Call) -> Reply:
-    """With its jobs."""
+    """Delete a cluster and its jobs."""
     groups.require_group(call)
     names = (call.params["pool"], call.params["cluster"])
     return _delete(call, resources.find(call.world, groups.resource_id(call, CLUSTER, *names)))
@@ -131,7 +131,7 @@ def delete_cluster(call: Call) -> Reply:
 
 @SERVICE.route("POST", _CLUSTER + "/runJob", action=f"{CLUSTER}/runjob/action")
 def run_job(call: Call) -> Reply:
-    """Accept an action on a job; the Location shows the job once it is done, well or not."""
+    """Accept an action on a job. The Location shows the job once the action has succeeded or failed."""
     cluster = flink_jobs.fill_in_identity(call.world, _cluster(call))
     if str(cluster["properties"].get("clusterType", "")).lower() != "flink":
         raise AzureError(status=400, code="BadRequest", message="Jobs can be run on clusters of type Flink only.")
@@ -141,9 +141,9 @@ def run_job(call: Call) -> Reply:
 
 @SERVICE.route("GET", _CLUSTER + "/jobs", action=f"{CLUSTER}/jobs/read")
 def list_jobs(call: Call) -> Reply:
-    """Jobs, by `$filter`."""
-    found = flink_jobs.list_jobs(call.world, _cluster(call), call.query.get("$filter", ""))
-    return Reply(body={"value": [flink_jobs.response_body(job) for job in found]})
+    """List jobs, by `$filter`."""
+    documents = flink_jobs.list_jobs(call.world, _cluster(call), call.query.get("$filter", ""))
+    return Reply(body={"value": [flink_jobs.response_body(job) for job in documents]})
 
 
 @SERVICE.route(
@@ -153,7 +153,7 @@ def list_jobs(call: Call) -> Reply:
     why=_ANYBODY,
 )
 def get_result(call: Call) -> Reply:
-    """202 until an operation is done, then what it was about."""
+    """Answer 202 until an operation is done, then its job or resource."""
     operations.run_due(call.world)
     flink_jobs.refresh(call.world)
     reply = operations.poll(call, call.params["operation"])
@@ -167,7 +167,7 @@ def get_result(call: Call) -> Reply:
     why=_ANYBODY,
 )
 def get_status(call: Call) -> Reply:
-    """The status of an operation."""
+    """Show the status of an operation."""
     return operations.poll_async(call, call.params["operation"])
 
 
@@ -183,38 +183,38 @@ def _put(call: Call, resource_type: str, *names: str) -> Reply:
     groups.require_group(call)
     body, world = call.json(), call.world
     key = groups.resource_id(call, resource_type, *names)
-    found = resources.find(world, key)
+    existing = resources.find(world, key)
     location = regions.required_location(body)
-    if found is not None:
-        regions.check_location_unchanged(found, location)
-    head = {"location": location, "tags": bodies.check_tags(body.get("tags"))}
-    kept = found["properties"] if found else _fresh(world)
-    properties = {**kept, **bodies.requested_properties(body), "provisioningState": "Accepted"}
-    wanted = _document(found["id"] if found else key, resource_type, head, properties)
-    flink_jobs.check_profile(wanted)
-    made = resources.put(world, wanted)
-    operation = operations.begin(world, "succeed", made["id"], shows=made["id"])
+    if existing is not None:
+        regions.check_location_unchanged(existing, location)
+    envelope = {"location": location, "tags": bodies.check_tags(body.get("tags"))}
+    base = existing["properties"] if existing else _new_properties(world)
+    properties = {**base, **bodies.requested_properties(body), "provisioningState": "Accepted"}
+    document = _document(existing["id"] if existing else key, resource_type, envelope, properties)
+    flink_jobs.check_profile(document)
+    stored = resources.put(world, document)
+    operation = operations.begin(world, "succeed", stored["id"], shows=stored["id"])
     path = _RESULTS.replace("operationresults", "operationstatuses")
-    shown = resources.response_body(flink_jobs.fill_in_identity(world, made))
-    return operations.accepted_async(call, operation, path, status=200 if found else 201, body=shown)
+    response = resources.response_body(flink_jobs.fill_in_identity(world, stored))
+    return operations.accepted_async(call, operation, path, status=200 if existing else 201, body=response)
 
 
-def _fresh(world: World) -> Document:
+def _new_properties(world: World) -> Document:
     return {"deploymentId": world.clock.new_id().replace("-", ""), "status": "Running"}
 
 
-def _patch(call: Call, found: Document) -> Reply:
+def _patch(call: Call, document: Document) -> Reply:
     body = call.json()
     if "tags" in body:
-        found["tags"] = bodies.check_tags(body["tags"])
-    found["properties"] = _merged(found["properties"], bodies.requested_properties(body))
-    flink_jobs.check_profile(found)
-    return Reply(
-        body=resources.response_body(flink_jobs.fill_in_identity(call.world, resources.put(call.world, found)))
-    )
+        document["tags"] = bodies.check_tags(body["tags"])
+    document["properties"] = _merged(document["properties"], bodies.requested_properties(body))
+    flink_jobs.check_profile(document)
+    stored = resources.put(call.world, document)
+    return Reply(body=resources.response_body(flink_jobs.fill_in_identity(call.world, stored)))
 
 
 def _merged(old: Document, new: Document) -> Document:
+    """Merge new properties into old ones, objects member by member."""
     merged = {**old, **new}
     for name, value in new.items():
         before: Any = old.get(name)
@@ -223,12 +223,12 @@ def _merged(old: Document, new: Document) -> Document:
     return merged
 
 
-def _delete(call: Call, found: Document | None) -> Reply:
-    if found is None:
+def _delete(call: Call, document: Document | None) -> Reply:
+    if document is None:
         return Reply(status=204)
-    found["properties"]["provisioningState"] = "Deleting"
-    resources.put(call.world, found)
-    return operations.accepted(call, operations.begin(call.world, "delete", found["id"]), _RESULTS)
+    document["properties"]["provisioningState"] = "Deleting"
+    resources.put(call.world, document)
+    return operations.accepted(call, operations.begin(call.world, "delete", document["id"]), _RESULTS)
 
 
 def _list_reply(call: Call, found: list[Document]) -> Reply:
@@ -239,12 +239,12 @@ def _list_reply(call: Call, found: list[Document]) -> Reply:
     )
 
 
-def _document(resource_id: str, resource_type: str, head: Document, properties: Document) -> Document:
-    named = {"id": resource_id, "name": resource_id.rsplit("/", 1)[-1], "type": resource_type}
-    return {**named, **head, "properties": properties}
+def _document(resource_id: str, resource_type: str, envelope: Document, properties: Document) -> Document:
+    identity = {"id": resource_id, "name": resource_id.rsplit("/", 1)[-1], "type": resource_type}
+    return {**identity, **envelope, "properties": properties}
 
 
-def _given_pool() -> Document:
+def _seeded_pool() -> Document:
     return {
         "provisioningState": "Succeeded",
         "status": "Running",
@@ -255,8 +255,8 @@ def _given_pool() -> Document:
     }
 
 
-def _given_cluster() -> Document:
-    """The identity stands in both places, as on clusters that saw both api-versions."""
+def _seeded_cluster() -> Document:
+    """Return properties with the identity in both profiles, as on clusters written with both api-versions."""
     return {
         "provisioningState": "Succeeded",
         "clusterType": "Flink",

@@ -1,4 +1,4 @@
-"""The jobs of a Flink cluster: what a runJob call must say, what becomes of it, kept as children of the cluster.
+"""The jobs of a Flink cluster, stored as children of the cluster: checks runJob calls, runs their actions.
 
 https://learn.microsoft.com/azure/hdinsight-aks/flink/flink-job-management
 """
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 
 TYPE = "Microsoft.HDInsight/clusterpools/clusters/jobs"
 KIND = "flink-job"
-# What needs the jar, and what a job must be doing for it.
+# Actions that need the jar, the others, and those that need a running or an ended job.
 _LAUNCHING = {"NEW", "START", "UPDATE", "STATELESS_UPDATE", "LAST_STATE_UPDATE", "RE_LAUNCH"}
 _OTHERS = {"STOP", "CANCEL", "SAVEPOINT", "LIST_SAVEPOINT", "DELETE"}
 _NEEDS_RUNNING = {"STOP", "SAVEPOINT", "CANCEL", "UPDATE", "LAST_STATE_UPDATE"}
 _NEEDS_ENDED = {"START", "DELETE"}
-_LOST = "The Flink that ran the job has ended, and the job with it."
-_POOL = ThreadPoolExecutor(max_workers=8, thread_name_prefix="flink")  # an action waits for Flink, not for us
+_CLUSTER_ENDED = "The Flink that ran the job has ended, and the job with it."
+_POOL = ThreadPoolExecutor(max_workers=8, thread_name_prefix="flink")  # an action may wait minutes for Flink
 _REQUIRED = ("jobJarDirectory", "jarName", "entryClass", "flinkConfiguration")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _URI = re.compile(r"abfss?://([^@/]+)@([^./]+)\.dfs\.core\.windows\.net(/.*)?", re.IGNORECASE)
@@ -43,51 +43,51 @@ _READONLY = ("jobId", "status", "jobOutput", "actionResult", "lastSavePoint")
 
 
 def begin_action(world: World, cluster: Document, properties: Document) -> Document:
-    """The operation that a valid runJob call starts; 400, 404 or 409 for one that is not."""
-    name, action = _checked(properties)
+    """Check a runJob call and begin the operation that runs its action. Raises 400, 404 or 409."""
+    name, action = _check_request(properties)
     refresh(world)
     key = f"{cluster['id']}/jobs/{name}"
-    known = resources.find(world, key)
-    if action == "NEW" and known is not None:
+    existing = resources.find(world, key)
+    if action == "NEW" and existing is not None:
         raise AzureError(status=409, code="Conflict", message=f"A job with the name '{name}' exists already.")
-    if action != "NEW" and known is None:
+    if action != "NEW" and existing is None:
         raise AzureError(status=404, code="JobNotFound", message=f"There is no job with the name '{name}'.")
-    asked = {key: value for key, value in properties.items() if key not in _READONLY}
-    before = {key: value for key, value in (known or {}).get("properties", {}).items() if key != "savePointName"}
+    requested = {key: value for key, value in properties.items() if key not in _READONLY}
+    before = {key: value for key, value in (existing or {}).get("properties", {}).items() if key != "savePointName"}
     if before.get("actionResult") == "IN_PROGRESS":
         message = f"The action {before['action']} of the job '{name}' is in progress."
         raise AzureError(status=409, code="Conflict", message=message)
-    merged = {**before, **asked, "actionResult": "IN_PROGRESS"}
+    merged = {**before, **requested, "actionResult": "IN_PROGRESS"}
     merged.setdefault("runId", f"job-{world.clock.new_id()[10:]}")
-    job: Document = {**(known or {}), "id": key, "name": name, "type": TYPE, "properties": merged}
+    job: Document = {**(existing or {}), "id": key, "name": name, "type": TYPE, "properties": merged}
     resources.put(world, job)
     return operations.begin(world, KIND, key, shows=key)
 
 
 def response_body(document: Document) -> Document:
-    """A job as answers have it: by its run, with neither name nor type of its own."""
+    """Return a job as a response shows it: its id ends with the run's, and it has neither name nor type."""
     if document["type"] != TYPE:
         return document
     cluster, properties = str(document["id"]).rsplit("/jobs/", 1)[0], document["properties"]
     return {"id": f"{cluster}/jobs/{properties['runId']}", "properties": properties}
 
 
-def list_jobs(world: World, cluster: Document, filtered: str) -> list[Document]:
-    """Jobs of a cluster; the filter is `jobName eq NAME` or `jarName eq NAME`, quoted or not."""
+def list_jobs(world: World, cluster: Document, filter_text: str) -> list[Document]:
+    """List the jobs of a cluster that match a filter, `jobName eq NAME` or `jarName eq NAME`, quoted or not."""
     refresh(world)
-    found = [d for d in resources.list_below(world, cluster["id"]) if d["type"] == TYPE]
-    if not filtered.strip():
-        return found
-    term = re.fullmatch(r"\s*(jobName|jarName)\s+eq\s+'?([^']*?)'?\s*", filtered, re.IGNORECASE)
+    documents = [d for d in resources.list_below(world, cluster["id"]) if d["type"] == TYPE]
+    if not filter_text.strip():
+        return documents
+    term = re.fullmatch(r"\s*(jobName|jarName)\s+eq\s+'?([^']*?)'?\s*", filter_text, re.IGNORECASE)
     if term is None:
-        message = f"The filter '{filtered}' is not supported."
+        message = f"The filter '{filter_text}' is not supported."
         raise AzureError(status=400, code="InvalidFilterInQueryString", message=message)
     field = "jobName" if term[1].lower() == "jobname" else "jarName"
-    return [document for document in found if document["properties"].get(field) == term[2]]
+    return [document for document in documents if document["properties"].get(field) == term[2]]
 
 
 def check_profile(cluster: Document) -> None:
-    """400 for a profile that is not of the right shape."""
+    """Raise 400 if the profiles of a cluster do not have the right shape."""
     profile = object_at(cluster, "properties", "clusterProfile")
     object_at(profile, "identityProfile")
     object_at(profile, "flinkProfile", "storage")
@@ -96,7 +96,7 @@ def check_profile(cluster: Document) -> None:
 
 
 def fill_in_identity(world: World, cluster: Document) -> Document:
-    """The client and object ids of an identity, where only its resource id is known."""
+    """Add client and object ids of identities to a cluster's profile where it has only resource ids. Returns it."""
     profile = object_at(cluster, "properties", "clusterProfile")
     list_jobs = objects_at(profile, "managedIdentityProfile", "identityList")
     places = [(object_at(profile, "identityProfile"), "msiResourceId", "msiClientId", "msiObjectId")]
@@ -110,115 +110,123 @@ def fill_in_identity(world: World, cluster: Document) -> Document:
 
 
 def identity_object_id(cluster: Document) -> str:
-    """The object id of the cluster's identity, from either place where it may stand."""
+    """Return the object id of a cluster's identity, from either of the profiles that may have it; empty if none has."""
     profile = object_at(cluster, "properties", "clusterProfile")
-    old, listed = object_at(profile, "identityProfile"), objects_at(profile, "managedIdentityProfile", "identityList")
-    found = (str(item.get("objectId", "")) for item in listed if item.get("type") in {"cluster", "user"})
-    return str(old.get("msiObjectId") or next(found, ""))
+    identity_list = objects_at(profile, "managedIdentityProfile", "identityList")
+    object_ids = (str(item.get("objectId", "")) for item in identity_list if item.get("type") in {"cluster", "user"})
+    return str(object_at(profile, "identityProfile").get("msiObjectId") or next(object_ids, ""))
 
 
-def _checked(properties: Document) -> tuple[str, str]:
+def _check_request(properties: Document) -> tuple[str, str]:
+    """Check the properties of a runJob call. Returns the job's name and the action. Raises 400."""
     if properties.get("jobType") != "FlinkJob":
-        raise _bad("The jobType must be FlinkJob.")
+        raise _bad_request("The jobType must be FlinkJob.")
     action, name = str(properties.get("action", "")), str(properties.get("jobName", ""))
     if action not in _LAUNCHING | _OTHERS:
-        raise _bad(f"The action '{action}' is not one of {', '.join(sorted(_LAUNCHING | _OTHERS))}.")
+        raise _bad_request(f"The action '{action}' is not one of {', '.join(sorted(_LAUNCHING | _OTHERS))}.")
     if not _NAME.fullmatch(name) or len(name) > 63:
-        raise _bad(f"The job name '{name}' must be lower-case letters, digits and hyphens.")
+        raise _bad_request(f"The job name '{name}' must be lower-case letters, digits and hyphens.")
     object_at(properties, "flinkConfiguration")
     missing = [field for field in _REQUIRED if not properties.get(field)] if action == "NEW" else []
     if missing:
-        raise _bad(f"The properties {', '.join(missing)} are required for the action NEW.")
+        raise _bad_request(f"The properties {', '.join(missing)} are required for the action NEW.")
     if action == "NEW" and not object_at(properties, "flinkConfiguration").get("parallelism"):
-        raise _bad("The property flinkConfiguration.parallelism is required for the action NEW.")
+        raise _bad_request("The property flinkConfiguration.parallelism is required for the action NEW.")
     parallelism = str(object_at(properties, "flinkConfiguration").get("parallelism") or 1)
     if not re.fullmatch("[1-9][0-9]{0,4}", parallelism):
-        raise _bad(f"The property flinkConfiguration.parallelism '{parallelism}' is no number of 1 or more.")
+        raise _bad_request(f"The property flinkConfiguration.parallelism '{parallelism}' is no number of 1 or more.")
     return name, action
 
 
-def _bad(message: str) -> AzureError:
+def _bad_request(message: str) -> AzureError:
     return AzureError(status=400, code="BadRequest", message=message)
 
 
-def _run(world: World, operation: Document) -> operations.Completion | None:
-    """Do the action of an accepted job; a failure is a result, as the service has it."""
+def _run_action(world: World, operation: Document) -> operations.Completion | None:
+    """Run the action of a job's operation, on a real Flink if one is ready. A failure becomes the job's result."""
     key = str(operation["target"])
     document, cluster = resources.find(world, key), resources.find(world, key.rsplit("/jobs/", 1)[0])
     if document is None or cluster is None:
         return None
-    cluster, asked = fill_in_identity(world, cluster), document["properties"]
-    action, status = str(asked["action"]), str(asked.get("status", ""))
+    cluster, properties = fill_in_identity(world, cluster), document["properties"]
+    action, status = str(properties["action"]), str(properties.get("status", ""))
     try:
         _check_possible(operation, action, status)
-        jar = _fetch(world, cluster, asked) if action in _LAUNCHING else None
-    except _Impossible as failed:
-        done = jobs.ActionResult(status=status or jobs.NOT_LAUNCHED, output=str(failed), succeeded=False)
-        return _note(key, done, world)
-    job, behind = _job(cluster, asked, jar), world.runtimes.ready(flink.KIND, str(cluster["id"]))
-    if behind is None:
-        return _note(key, jobs.simulate(world, action, job), world)
-    return _POOL.submit(_on_flink, behind.behind, key, action, job)
+        jar = _find_jar(world, cluster, properties) if action in _LAUNCHING else None
+    except _ActionFailed as failed:
+        result = jobs.ActionResult(status=status or jobs.NOT_LAUNCHED, output=str(failed), succeeded=False)
+        return _record_result(key, result, world)
+    request = _job_request(cluster, properties, jar)
+    program = world.runtimes.find_ready(flink.KIND, str(cluster["id"]))
+    if program is None:
+        return _record_result(key, jobs.simulate(world, action, request), world)
+    return _POOL.submit(_run_on_flink, program.client, key, action, request)
 
 
-def _on_flink(cluster: Cluster, key: str, action: str, job: jobs.JobRequest) -> Callable[[World], None]:
-    """In a thread: what is to be noted when Flink has done it."""
-    return partial(_note, key, actions.run_action(cluster, action, job), on=cluster.started)
+def _run_on_flink(cluster: Cluster, key: str, action: str, request: jobs.JobRequest) -> Callable[[World], None]:
+    """Run an action in a thread. Returns the function that records its result in the world."""
+    return partial(_record_result, key, actions.run_action(cluster, action, request), start_id=cluster.start_id)
 
 
 def _check_possible(operation: Document, action: str, status: str) -> None:
-    """Whether a job with this status admits the action."""
+    """Raise _ActionFailed if a job with this status does not allow the action."""
     if operation.get("begun"):
-        raise _Impossible("The local Azure ended while the action was under way.")
+        raise _ActionFailed("The local Azure ended while the action was under way.")
     if action in _NEEDS_RUNNING and not is_active(status):
-        raise _Impossible(f"The job is not running; {action} is not possible.")
+        raise _ActionFailed(f"The job is not running; {action} is not possible.")
     if action in _NEEDS_ENDED and is_active(status):
-        raise _Impossible(f"The job is running; {action} is not possible.")
+        raise _ActionFailed(f"The job is running; {action} is not possible.")
 
 
 def is_active(status: str) -> bool:
-    """Whether a job with this status still runs or is about to."""
+    """Return whether a job with this status still runs or is about to."""
     return status not in {"", jobs.STOPPED, jobs.NOT_LAUNCHED, *TERMINAL}
 
 
-def _note(key: str, done: jobs.ActionResult, world: World, *, on: str = "") -> None:
-    """Write down what came of an action; `on` tells one start of a real Flink from another."""
+def _record_result(key: str, result: jobs.ActionResult, world: World, *, start_id: str = "") -> None:
+    """Write the result of an action into its job. start_id: the start of the real Flink that ran it, if one did."""
     document = resources.find(world, key)
     if document is None:
         return
     properties = document["properties"]
-    if properties["action"] == "DELETE" and done.succeeded:
+    if properties["action"] == "DELETE" and result.succeeded:
         resources.delete(world, key)
         return
     properties |= {
-        "actionResult": "SUCCESS" if done.succeeded else "FAILED",
-        "status": done.status,
-        "jobOutput": done.output,
+        "actionResult": "SUCCESS" if result.succeeded else "FAILED",
+        "status": result.status,
+        "jobOutput": result.output,
     }
-    properties |= {"jobId": done.job_id} if done.job_id else {}
-    properties |= {"lastSavePoint": done.savepoint} if done.savepoint else {}
-    resources.put(world, {**document, "_on": on or document.get("_on", "")})
+    properties |= {"jobId": result.job_id} if result.job_id else {}
+    properties |= {"lastSavePoint": result.savepoint} if result.savepoint else {}
+    resources.put(world, {**document, "_on": start_id or document.get("_on", "")})
 
 
 def refresh(world: World) -> None:
-    """Take over what real Flinks say of their jobs (not while reads are stale)."""
+    """Update jobs with the states that their real Flinks report, unless reads are stale."""
     if world.store.reads_past:
         return
     for document in list(resources.list_of_type(world, TYPE)):
         properties = document["properties"]
         if document.get("_on") and properties.get("actionResult") != "IN_PROGRESS" and is_active(properties["status"]):
-            behind = world.runtimes.ready(flink.KIND, str(document["id"]).rsplit("/jobs/", 1)[0])
-            seen = behind.behind.seen.get(properties["jobId"]) if behind else None
-            lost = seen is None or behind is None or behind.behind.started != document["_on"]
-            state, why = (jobs.FAILED, _LOST) if lost or seen is None else (seen.state, seen.why)
+            program = world.runtimes.find_ready(flink.KIND, str(document["id"]).rsplit("/jobs/", 1)[0])
+            state, cause = _reported_state(program.client if program else None, document)
             if state != properties["status"]:
-                properties |= {"status": state, **({"jobOutput": why} if why else {})}
+                properties |= {"status": state, **({"jobOutput": cause} if cause else {})}
                 resources.put(world, document)
 
 
-def _job(cluster: Document, properties: Document, jar: jobs.JarFile | None) -> jobs.JobRequest:
+def _reported_state(cluster: Cluster | None, document: Document) -> tuple[str, str]:
+    """Return a job's state and the cause of its failure: FAILED if the Flink that ran it has ended."""
+    known = cluster.job_states.get(document["properties"]["jobId"]) if cluster else None
+    if cluster is None or known is None or cluster.start_id != document["_on"]:
+        return jobs.FAILED, _CLUSTER_ENDED
+    return known.state, known.cause
+
+
+def _job_request(cluster: Document, properties: Document, jar: jobs.JarFile | None) -> jobs.JobRequest:
     configuration = object_at(properties, "flinkConfiguration")
-    directory = str(configuration.get("savepoint.directory") or _savepoints(cluster))
+    directory = str(configuration.get("savepoint.directory") or _default_savepoint_directory(cluster))
     return jobs.JobRequest(
         cluster_id=str(cluster["id"]),
         name=str(properties["jobName"]),
@@ -228,51 +236,53 @@ def _job(cluster: Document, properties: Document, jar: jobs.JarFile | None) -> j
         args=str(properties.get("args") or ""),
         jar=jar,
         savepoint_directory=directory,
-        savepoint=_named(properties, directory) or str(properties.get("lastSavePoint", "")),
-        named=bool(properties.get("savePointName")),
+        savepoint=_named_savepoint(properties, directory) or str(properties.get("lastSavePoint", "")),
+        names_savepoint=bool(properties.get("savePointName")),
         configuration={name: str(value) for name, value in configuration.items()},
     )
 
 
-def _savepoints(cluster: Document) -> str:
+def _default_savepoint_directory(cluster: Document) -> str:
     storage = object_at(cluster, "properties", "clusterProfile", "flinkProfile", "storage")
     return f"{storage.get('storageUri', '')}/{cluster['properties'].get('deploymentId', '')}/savepoints"
 
 
-def _named(properties: Document, directory: str) -> str:
-    """The savepoint that the call names: by itself, or with its directory."""
+def _named_savepoint(properties: Document, directory: str) -> str:
+    """Return the URI of the savepoint that the call names, with or without its directory; empty if none."""
     name = str(properties.get("savePointName") or "")
     return f"{directory.rstrip('/')}/{name}" if name and "://" not in name else name
 
 
-class _Impossible(Exception):
-    """The action cannot be tried."""
+class _ActionFailed(Exception):
+    """The action fails before Flink is called; the text is the job's output."""
 
 
-def _no_jar(why: str) -> _Impossible:
-    """In the service's words; it leaves out why, which is here what Hadoop's file system says."""
-    return _Impossible(f"Job execution failed. \nFailed to download jar: {why}")
+def _jar_failure(cause: str) -> _ActionFailed:
+    """Return the service's failure for a jar, with the cause as Hadoop's file system words it."""
+    return _ActionFailed(f"Job execution failed. \nFailed to download jar: {cause}")
 
 
-def _fetch(world: World, cluster: Document, properties: Document) -> jobs.JarFile:
-    """The jar, read as the cluster's identity."""
+def _find_jar(world: World, cluster: Document, properties: Document) -> jobs.JarFile:
+    """Find the jar in the data lake, with the permissions of the cluster's identity. Raises _ActionFailed."""
     directory, jar = str(properties.get("jobJarDirectory", "")), str(properties.get("jarName", ""))
-    found = _URI.fullmatch(directory)
-    if found is None:
-        raise _no_jar(f"The jobJarDirectory '{directory}' is no abfs://CONTAINER@ACCOUNT.dfs.core.windows.net URI.")
-    container, account, folder = found[1], found[2], (found[3] or "").strip("/")
+    match = _URI.fullmatch(directory)
+    if match is None:
+        raise _jar_failure(
+            f"The jobJarDirectory '{directory}' is no abfs://CONTAINER@ACCOUNT.dfs.core.windows.net URI."
+        )
+    container, account, folder = match[1], match[2], (match[3] or "").strip("/")
     place = paths.PathAddress(account=account, container=container, path=f"{folder}/{jar}".strip("/"))
     url = f"https://{account}.dfs.core.windows.net/{container}/{place.path}?upn=false&action=getStatus&timeout=90"
     try:
         readable_container(world, identity_object_id(cluster), account, container)
     except AzureError as error:
-        said = f'Operation failed: "{error.message}", {error.status}, HEAD, {url}'
-        raise _no_jar(f"{said}, {error.code}") from error
+        failure = f'Operation failed: "{error.message}", {error.status}, HEAD, {url}'
+        raise _jar_failure(f"{failure}, {error.code}") from error
     document = paths.find(world, place)
     if document is None or document["directory"]:
-        raise _no_jar(f'Operation failed: "The specified path does not exist.", 404, HEAD, {url}, PathNotFound')
+        raise _jar_failure(f'Operation failed: "The specified path does not exist.", 404, HEAD, {url}, PathNotFound')
     file = contents.path_of(world, str(document["content"]))
     return jobs.JarFile(name=jar, file=file, size=int(document["size"]))
 
 
-operations.actions[KIND] = _run
+operations.actions[KIND] = _run_action

@@ -1,6 +1,6 @@
-"""The real Flink behind a Flink cluster: one for each that the tenant has.
+"""The real Flink behind a Flink cluster of HDInsight on AKS.
 
-The cluster says which Flink it has (`ossVersion`); here stands the one of `flink.lock`, whatever that says.
+The version is that of `flink.lock`, whatever the cluster's `ossVersion` says.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 TYPE = "Microsoft.HDInsight/clusterpools/clusters"
 
 
-def _wanted(world: World) -> Iterator[ProgramSpec]:
+def _specs(world: World) -> Iterator[ProgramSpec]:
+    """Yield the spec of a program for every cluster of type Flink."""
     for cluster in resources.list_of_type(world, TYPE):
         if str(cluster["properties"].get("clusterType", "")).lower() == "flink":
             name, resource_id = str(cluster["name"]), str(cluster["id"])
             yield ProgramSpec(resource_id=resource_id, name=name, version=FLINK_VERSION)
 
 
-RUNTIME = Runtime(kind=flink.KIND, wanted=_wanted, prepare=flink.prepare)
+RUNTIME = Runtime(kind=flink.KIND, specs=_specs, prepare=flink.prepare)

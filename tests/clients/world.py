@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
-from tests.emulator import ARM, Hidden
+from tests.emulator import ARM, RevealableSecret
 
 if TYPE_CHECKING:
     from tests.emulator import Answer, LocalAzure
@@ -61,7 +61,7 @@ def secret(azure: LocalAzure, vault_name: str, name: str, value: str) -> Answer:
     return answer
 
 
-def signed_in(azure: LocalAzure, client_id: str, client_secret: Hidden) -> dict[str, str]:
+def signed_in(azure: LocalAzure, client_id: str, client_secret: RevealableSecret) -> dict[str, str]:
     """The variables by which azure-identity signs in as that client."""
     return {
         "AZURE_TENANT_ID": azure.tenant_id,

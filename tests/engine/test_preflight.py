@@ -16,7 +16,7 @@ from provisioner.model import Action, Address, Plan, Step
 from tests.kinds.worlds import ENVIRONMENT, cloud_of, put
 
 if TYPE_CHECKING:
-    from tests.emulator import Hidden, LocalAzure
+    from tests.emulator import LocalAzure, RevealableSecret
 
 
 def plan_of(*steps: Step) -> Plan:
@@ -38,7 +38,7 @@ def container(azure: LocalAzure, place: str, action: Action = Action.CREATE) -> 
     return Step(address=Address("lock_container", place), action=action, desired=desired)
 
 
-def checked(azure: LocalAzure, made: Plan, client: tuple[str, Hidden] | None = None) -> None:
+def checked(azure: LocalAzure, made: Plan, client: tuple[str, RevealableSecret] | None = None) -> None:
     cloud = cloud_of(azure, client)
     try:
         refused = refusal(preflight(cloud, kinds(), made))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from provisioner.cloud.cloud import Cloud
-    from tests.emulator import Hidden, LocalAzure
+    from tests.emulator import LocalAzure, RevealableSecret
 
 CREATE, UPDATE, DELETE = "create", "update", "delete"
 DEADLINE_SECONDS = 20.0
@@ -95,8 +95,8 @@ class Life:
     """The parts of a kind's life, in order; and a client who may read all and write nothing, one who may nothing."""
 
     parts: tuple[Part, ...]
-    reader: tuple[str, Hidden]
-    nobody: tuple[str, Hidden]
+    reader: tuple[str, RevealableSecret]
+    nobody: tuple[str, RevealableSecret]
 
 
 def live(azure: LocalAzure, kind: str, example: Example) -> Life:
@@ -180,7 +180,7 @@ def run(azure: LocalAzure, cloud: Cloud, recipe: Recipe, name: str) -> tuple[Out
     ).run()
 
 
-def errors_of(azure: LocalAzure, part: Part, client: tuple[str, Hidden] | None = None) -> list[Exception]:
+def errors_of(azure: LocalAzure, part: Part, client: tuple[str, RevealableSecret] | None = None) -> list[Exception]:
     """One run in a session of its own; what it met."""
     cloud = cloud_of(azure, client)
     try:

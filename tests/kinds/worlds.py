@@ -16,7 +16,7 @@ from tests.tool_secret import tool_secret
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from tests.emulator import Hidden, LocalAzure
+    from tests.emulator import LocalAzure, RevealableSecret
 
 ENVIRONMENT = "3f0b8c1e-7d52-5f0a-9b57-1c2f6d1f4e11"
 OTHER = "9a1c1f52-0c0d-5a55-8a2e-52b1f0a7c0de"
@@ -24,7 +24,7 @@ VAULT = "kv-kinds"
 SECRETS_OFFICER = "b86a8fe4-44ce-4948-aee5-eccb2c155cd7"
 
 
-def cloud_of(azure: LocalAzure, client: tuple[str, Hidden] | None = None) -> Cloud:
+def cloud_of(azure: LocalAzure, client: tuple[str, RevealableSecret] | None = None) -> Cloud:
     """A run's cloud: one session, nothing remembered; signed in as the operator, or as another client."""
     client_id, client_secret = client or (azure.operator_client_id, azure.operator_secret)
     local = LocalSettings(

@@ -103,7 +103,7 @@ def path_and_query(azure: LocalAzure, route: Route) -> str:
     values = {"subscription": azure.subscription_id, "group": "rg-one", "container": "data", "version": "v1.0"}
     values |= {"scope": group, "resource": f"{group}/providers/Microsoft.KeyVault/vaults/kv-one"}
     path = re.sub(r"\{(\w+)(:path)?\}", lambda match: values.get(match[1], "kv-one"), route.path)
-    query = {"api-version": "2021-04-01", **{name: value or "x" for name, value in route.when.items()}}
+    query = {"api-version": "2021-04-01", **{name: value or "x" for name, value in route.query.items()}}
     return quote(path, safe="/()$'") + "?" + "&".join(f"{name}={quote(value)}" for name, value in query.items())
 
 
@@ -151,7 +151,7 @@ def test_no_route_accepts_an_invalid_token(azure: LocalAzure, service: Service) 
         accepted = {
             (route.method, route.path, problem, status)
             for route in service.routes
-            if route.token
+            if route.needs_token
             for problem, header in tokens.items()
             if (status := connection.status(route.method, path_and_query(azure, route), header))
             not in expected_statuses(service, problem)

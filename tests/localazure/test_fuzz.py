@@ -84,7 +84,7 @@ class Fuzzer:
         return "/" + quote(re.sub(r"\{([^}]*)\}", fill, route.path).lstrip("/"), safe="/()$'")
 
     def query(self, route: Route) -> str:
-        items = {name: value or self.text() for name, value in route.when.items()}
+        items = {name: value or self.text() for name, value in route.query.items()}
         more = self.chance.sample(QUERY, self.chance.randrange(3))
         items = {"api-version": "2021-04-01", **{name: self.text() for name in more}, **items}
         return "&".join(f"{name}={quote(value)}" for name, value in items.items())

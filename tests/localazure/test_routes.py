@@ -36,7 +36,7 @@ def test_a_service_has_hosts_routes_and_an_error_shape(service: Service) -> None
 
 @pytest.mark.parametrize("service", SERVICES, ids=_test_id)
 def test_no_service_has_the_same_route_twice(service: Service) -> None:
-    known = [(route.method, route.path.lower(), tuple(sorted(route.when.items()))) for route in service.routes]
+    known = [(route.method, route.path.lower(), tuple(sorted(route.query.items()))) for route in service.routes]
     assert len(known) == len(set(known))
 
 

@@ -1,4 +1,4 @@
-"""How Resource Manager and its providers write errors, and where they answer.
+"""The host and token audiences of Resource Manager, and the shape of its errors.
 
 https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/common-deployment-errors
 """
@@ -12,6 +12,6 @@ AUDIENCES = ("https://management.azure.com", "https://management.core.windows.ne
 
 
 def render(_: Call, error: AzureError) -> Reply:
-    """`{"error": {"code", "message", …}}`, as ARM and its resource providers write it."""
+    """Render an error as ARM and its resource providers do: `{"error": {"code", "message", …}}`."""
     body = {"error": {"code": error.code, "message": error.message, **error.details}}
     return Reply(status=error.status, body=body, headers=error.headers)

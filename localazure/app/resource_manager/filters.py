@@ -1,4 +1,4 @@
-"""`$filter` and `$top` of ARM's lists: `tagName eq 'a' and tagValue eq 'b'`, `resourceType eq '…'` and the like.
+"""Applies `$filter` and `$top` to ARM's lists: `tagName eq 'a' and tagValue eq 'b'`, `resourceType eq '…'` etc.
 
 https://learn.microsoft.com/rest/api/resources/resources/list
 """
@@ -22,51 +22,52 @@ _SUBSTRING = re.compile(r"\s*substringof\('((?:[^']|'')*)'\s*,\s*(name)\)\s*", r
 
 
 def parse_terms(text: str) -> list[tuple[str, str, str]]:
-    """`(field in lower case, eq | ne | has, value)` of an `and` of comparisons; 400 for anything else."""
-    found: list[tuple[str, str, str]] = []
-    for part in re.split(r"\band\b(?=(?:[^']*'[^']*')*[^']*$)", text) if text.strip() else []:
-        term, inside = _TERM.fullmatch(part), _SUBSTRING.fullmatch(part)
-        if term:
-            found.append((term[1].lower(), term[2].lower(), term[3].replace("''", "'")))
-        elif inside:
-            found.append((inside[2].lower(), "has", inside[1].replace("''", "'")))
+    """Parse comparisons joined by `and` into `(field in lower case, eq | ne | has, value)`. Raises 400."""
+    terms: list[tuple[str, str, str]] = []
+    for text_of_term in re.split(r"\band\b(?=(?:[^']*'[^']*')*[^']*$)", text) if text.strip() else []:
+        comparison, substring = _TERM.fullmatch(text_of_term), _SUBSTRING.fullmatch(text_of_term)
+        if comparison:
+            terms.append((comparison[1].lower(), comparison[2].lower(), comparison[3].replace("''", "'")))
+        elif substring:
+            terms.append((substring[2].lower(), "has", substring[1].replace("''", "'")))
         else:
             raise invalid_filter(text)
-    return found
+    return terms
 
 
 def invalid_filter(text: str) -> AzureError:
-    """400 InvalidFilterInQueryString."""
+    """Return 400 InvalidFilterInQueryString."""
     message = f"Invalid $filter '{text}' specified in the query string."
     return AzureError(status=400, code="InvalidFilterInQueryString", message=message)
 
 
 def filter_documents(call: Call, documents: Sequence[Document]) -> Sequence[Document]:
-    """The documents that the call's `$filter` and `$top` leave."""
+    """Return the documents that match the call's `$filter`, at most `$top` of them."""
     text = call.query.get("$filter", "")
-    wanted = {(field, how): value for field, how, value in parse_terms(text)}
-    left = [document for document in documents if all(_holds(document, *key, value) for key, value in wanted.items())]
-    tag = wanted.pop(("tagname", "eq"), None)
-    value = wanted.pop(("tagvalue", "eq"), None)
+    terms = {(field, operator): value for field, operator, value in parse_terms(text)}
+    matching = [one for one in documents if all(_matches(one, *key, value) for key, value in terms.items())]
+    tag = terms.pop(("tagname", "eq"), None)
+    value = terms.pop(("tagvalue", "eq"), None)
     if tag is not None or value is not None:
-        left = [document for document in left if _has_tag(document, tag, value)]
+        matching = [document for document in matching if _has_tag(document, tag, value)]
     top = call.query.get("$top", "")
     if top and not re.fullmatch(r"[1-9]\d{0,8}", top, re.ASCII):
         message = f"The value '{top}' of the query parameter '$top' is invalid: a positive integer is expected."
         raise AzureError(status=400, code="InvalidTopInQueryString", message=message)
-    return left[: int(top)] if top else left
+    return matching[: int(top)] if top else matching
 
 
-def _holds(document: Document, field: str, how: str, value: str) -> bool:
+def _matches(document: Document, field: str, operator: str, value: str) -> bool:
+    """Evaluate one comparison, without case. Tags are left to `_has_tag`, which needs name and value together."""
     if field in {"tagname", "tagvalue"}:
         return True
-    there = _field(document, field).lower()
-    if how == "has":
-        return value.lower() in there
-    return (there == value.lower()) == (how == "eq")
+    actual = _field_value(document, field).lower()
+    if operator == "has":
+        return value.lower() in actual
+    return (actual == value.lower()) == (operator == "eq")
 
 
-def _field(document: Document, field: str) -> str:
+def _field_value(document: Document, field: str) -> str:
     if field == "resourcetype":
         return str(document["type"])
     if field == "resourcegroup":
@@ -77,16 +78,16 @@ def _field(document: Document, field: str) -> str:
 
 
 def _has_tag(document: Document, name: str | None, value: str | None) -> bool:
-    """Tag names compare without case, values with."""
+    """Return whether the resource has a matching tag (None: any). Names compare without case, values with."""
     tags: dict[str, str] = document.get("tags") or {}
     return any(
-        (name is None or key.lower() == name.lower()) and (value is None or found == value)
-        for key, found in tags.items()
+        (name is None or key.lower() == name.lower()) and (value is None or tag_value == value)
+        for key, tag_value in tags.items()
     )
 
 
 def tag_counts(subscription: str, documents: Sequence[Document]) -> list[Document]:
-    """Every tag with its values, as `tagNames` lists them."""
+    """Return every tag name with its values and counts, as `tagNames` lists them."""
     values: dict[str, Counter[str]] = {}
     for document in documents:
         tags: dict[str, str] = document.get("tags") or {}
@@ -95,12 +96,12 @@ def tag_counts(subscription: str, documents: Sequence[Document]) -> list[Documen
     return [_tag_count(f"{subscription}/tagNames/{name}", name, values[name]) for name in sorted(values)]
 
 
-def _tag_count(where: str, name: str, values: Counter[str]) -> Document:
+def _tag_count(tag_id: str, name: str, values: Counter[str]) -> Document:
     def total(value: int) -> Document:
         return {"type": "Total", "value": value}
 
-    shown = [
-        {"id": f"{where}/tagValues/{value}", "tagValue": value, "count": total(number)}
+    counted_values = [
+        {"id": f"{tag_id}/tagValues/{value}", "tagValue": value, "count": total(number)}
         for value, number in values.items()
     ]
-    return {"id": where, "tagName": name, "count": total(values.total()), "values": shown}
+    return {"id": tag_id, "tagName": name, "count": total(values.total()), "values": counted_values}

@@ -1,4 +1,4 @@
-"""Resource groups, and the resources in them that a call names by its path; else the errors of the gateway."""
+"""Finds the resource group and the resources that a call's path names, or raises ARM's 404 and 409."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _GROUP_NAME = re.compile(r"[-\w.()]{0,89}[-\w()]")
 
 
 def group_id(call: Call) -> str:
-    """The id of the call's resource group in the canonical spelling."""
+    """Return the id of the call's resource group in the canonical spelling."""
     return f"/subscriptions/{SUBSCRIPTION_ID}/resourceGroups/{call.params['group']}"
 
 
 def require_group(call: Call) -> Document:
-    """The call's resource group: 404 when absent, 409 when being deleted and the call is no GET.
+    """Return the call's resource group. Raises 404 if absent, 409 if it is being deleted and the call writes.
 
-    The gateway's own 409, too, for a PUT to a provider that is not registered.
+    Also raises 409 for a PUT to a resource provider that is not registered.
     """
     operations.run_due(call.world)
     group = resources.find(call.world, group_id(call))
@@ -34,27 +34,30 @@ def require_group(call: Call) -> Document:
         raise group_not_found(call.params["group"])
     if group["properties"]["provisioningState"] == "Deleting" and call.method not in {"GET", "HEAD", "DELETE"}:
         raise group_deleting(group["name"])
-    _check_version(call)
+    _check_api_version(call)
     if call.method == "PUT":
         providers.require_registration(call.world, call.path)
     return group
 
 
-def _check_version(call: Call) -> None:
-    """Of a resource that is there or is to be, or of a list; one that is missing has no location to be asked for."""
+def _check_api_version(call: Call) -> None:
+    """Raise ARM's error if the resource type never had the call's api-version.
+
+    A missing resource is not checked: the error names a location, and it has none.
+    """
     version = call.query.get("api-version", "")
     kind = versions.type_without_version(call.path, version)
     if not kind:
         return
-    known = resources.find(call.world, call.path)
+    resource = resources.find(call.world, call.path)
     is_list = call.path.rstrip("/").lower().endswith(kind.lower())
-    location = str((call.json() if call.method == "PUT" else known or {}).get("location") or "")
+    location = str((call.json() if call.method == "PUT" else resource or {}).get("location") or "")
     if is_list or location:
         raise versions.unsupported_version_error(kind, version, regions.short_location(location), regions.REGIONS)
 
 
 def new_group(name: str, location: str) -> Document:
-    """A resource group as GET returns it."""
+    """Return a new resource group as GET shows it; not yet stored."""
     return {
         "id": f"/subscriptions/{SUBSCRIPTION_ID}/resourceGroups/{name}",
         "name": name,
@@ -65,42 +68,42 @@ def new_group(name: str, location: str) -> Document:
 
 
 def seed_group(world: World) -> None:
-    """The given group, if nobody made it yet."""
+    """Store the resource group that a new tenant contains, unless it is stored already."""
     if resources.find(world, SEEDED_GROUP) is None:
         resources.put(world, new_group(SEEDED_GROUP.rsplit("/", 1)[-1], REGION))
 
 
 def group_not_found(name: str) -> AzureError:
-    """404 ResourceGroupNotFound."""
+    """Return 404 ResourceGroupNotFound."""
     return AzureError(status=404, code="ResourceGroupNotFound", message=f"Resource group '{name}' could not be found.")
 
 
 def group_deleting(name: str) -> AzureError:
-    """409 ResourceGroupBeingDeleted."""
+    """Return 409 ResourceGroupBeingDeleted."""
     message = f"The resource group '{name}' is in deprovisioning state and cannot perform this operation."
     return AzureError(status=409, code="ResourceGroupBeingDeleted", message=message)
 
 
 def require_resource(call: Call, resource_type: str, *names: str) -> Document:
-    """The resource of a type by the names of its segments; 404 ResourceNotFound otherwise."""
+    """Return a resource in the call's group by type and names. Raises 404 ResourceNotFound."""
     require_group(call)
-    found = resources.find(call.world, resource_id(call, resource_type, *names))
-    if found is None:
+    resource = resources.find(call.world, resource_id(call, resource_type, *names))
+    if resource is None:
         raise resource_not_found(call, resource_type, *names)
-    return found
+    return resource
 
 
 def resource_id(call: Call, resource_type: str, *names: str) -> str:
-    """The id of a resource in the call's group, its group spelt as the group is."""
+    """Return the id of a resource in the call's group, with the group's name spelt as it was created."""
     group = resources.find(call.world, group_id(call))
     start = str(group["id"]) if group else group_id(call)
     namespace, *types = resource_type.split("/")
-    pairs = [part for pair in zip(types, names, strict=True) for part in pair]
-    return "/".join([start, "providers", namespace, *pairs])
+    segments = [segment for pair in zip(types, names, strict=True) for segment in pair]
+    return "/".join([start, "providers", namespace, *segments])
 
 
 def resource_not_found(call: Call, resource_type: str, *names: str) -> AzureError:
-    """404 ResourceNotFound."""
+    """Return 404 ResourceNotFound."""
     message = (
         f"The Resource '{resource_type}/{'/'.join(names)}' under resource group '{call.params['group']}' was not "
         "found. For more details please go to https://aka.ms/ARMResourceNotFoundFix"
@@ -109,7 +112,7 @@ def resource_not_found(call: Call, resource_type: str, *names: str) -> AzureErro
 
 
 def check_group_name(name: str) -> None:
-    """1 to 90 letters, digits, `-_.()`, no period at the end."""
+    """Raise 400 InvalidResourceGroup unless the name is 1 to 90 letters, digits, `-_.()`, with no period at the end."""
     if not _GROUP_NAME.fullmatch(name):
         message = (
             f"The provided resource group name '{name}' has these invalid characters or ends with a period. The name "

@@ -1,4 +1,4 @@
-"""Resource providers of the subscription: which there are, and whether they are registered.
+"""The resource providers of the subscription, and whether they are registered.
 
 https://learn.microsoft.com/azure/azure-resource-manager/management/resource-providers-and-types
 """
@@ -17,34 +17,34 @@ if TYPE_CHECKING:
 PROVIDERS: dict[str, dict[str, list[str]]] = json.loads(
     (Path(__file__).parent / "providers.json").read_text(encoding="utf-8")
 )
-# They need no registration and cannot lose it.
+# Always registered; they cannot be unregistered.
 REGISTRATION_FREE = frozenset({"Microsoft.Authorization", "Microsoft.Resources"})
 REGISTERED, UNREGISTERED = "Registered", "NotRegistered"
 _STATES = "provider_states"
 
 
 def canonical_namespace(namespace: str) -> str:
-    """The namespace as it is spelt; 404 for one that does not exist."""
-    found = next((name for name in PROVIDERS if name.lower() == namespace.lower()), None)
-    if found is None:
+    """Return a provider namespace in Azure's spelling. Raises 404 InvalidResourceNamespace if there is none."""
+    canonical = next((name for name in PROVIDERS if name.lower() == namespace.lower()), None)
+    if canonical is None:
         message = f"The resource namespace '{namespace}' is invalid."
         raise AzureError(status=404, code="InvalidResourceNamespace", message=message)
-    return found
+    return canonical
 
 
 def registration_state(world: World, namespace: str) -> str:
-    """A tenant as new has registered all of them."""
-    found = world.store.get(_STATES, canonical_namespace(namespace).lower())
-    return str(found["state"]) if found else REGISTERED
+    """Return Registered or NotRegistered; in a new tenant all providers are registered."""
+    document = world.store.get(_STATES, canonical_namespace(namespace).lower())
+    return str(document["state"]) if document else REGISTERED
 
 
 def register(world: World, namespace: str) -> None:
-    """At once; Azure takes minutes."""
+    """Register a provider; takes effect at once, where Azure takes minutes."""
     world.store.put(_STATES, canonical_namespace(namespace).lower(), {"state": REGISTERED})
 
 
 def unregister(world: World, namespace: str) -> None:
-    """409 for one that needs no registration."""
+    """Unregister a provider. Raises 409 for one that is always registered."""
     name = canonical_namespace(namespace)
     if name in REGISTRATION_FREE:
         message = f"The resource provider '{name}' cannot be unregistered."
@@ -53,7 +53,7 @@ def unregister(world: World, namespace: str) -> None:
 
 
 def require_registration(world: World, path: str) -> None:
-    """409 MissingSubscriptionRegistration for a write to a provider that is not registered.
+    """Raise 409 MissingSubscriptionRegistration if the provider of a resource's path is not registered.
 
     https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-register-resource-provider
     """
@@ -61,7 +61,7 @@ def require_registration(world: World, path: str) -> None:
     if "/providers/" not in lowered:
         return
     name = path[lowered.rindex("/providers/") :].split("/")[2]
-    if not any(one.lower() == name.lower() for one in PROVIDERS) or registration_state(world, name) == REGISTERED:
+    if not any(known.lower() == name.lower() for known in PROVIDERS) or registration_state(world, name) == REGISTERED:
         return
     namespace = canonical_namespace(name)
     message = (

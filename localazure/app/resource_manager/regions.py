@@ -1,4 +1,4 @@
-"""Regions of Azure, and the location of a resource, which never changes."""
+"""Azure's regions, and the location of a resource, which cannot change."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from localazure.app.store import Document
 
 
-# Short names and shown ones: https://learn.microsoft.com/azure/reliability/regions-list
-_KNOWN: dict[str, dict[str, str]] = json.loads((Path(__file__).parent / "regions.json").read_text(encoding="utf-8"))
-REGIONS: dict[str, str] = {shown.replace(" ", "").lower(): shown for shown in _KNOWN}
+# Short names and display names: https://learn.microsoft.com/azure/reliability/regions-list
+_DETAILS: dict[str, dict[str, str]] = json.loads((Path(__file__).parent / "regions.json").read_text(encoding="utf-8"))
+REGIONS: dict[str, str] = {name.replace(" ", "").lower(): name for name in _DETAILS}
 
 
 def required_location(body: Document) -> str:
-    """The body's location in its short spelling; 400 LocationRequired without one."""
+    """Return the location in a body, as a short name. Raises 400 LocationRequired if it is absent."""
     raw: object = body.get("location")
     if not raw:
         message = "The location property is required for this definition."
@@ -27,21 +27,21 @@ def required_location(body: Document) -> str:
 
 
 def short_location(location: str) -> str:
-    """`West Europe` and `westeurope` are the same."""
+    """Return a region's short name: `West Europe` becomes `westeurope`."""
     return location.replace(" ", "").lower()
 
 
 def region_details(location: str) -> dict[str, str]:
-    """What is known of a region: `group`, `longitude`, `latitude`, `place`, `paired` (shown name), each if it is."""
-    return _KNOWN.get(REGIONS.get(short_location(location), ""), {})
+    """Return what is known of a region, some of `group`, `longitude`, `latitude`, `place`, `paired` (display name)."""
+    return _DETAILS.get(REGIONS.get(short_location(location), ""), {})
 
 
-def check_location_unchanged(found: Document, location: str) -> None:
-    """409 InvalidResourceLocation: a resource does not move by a PUT."""
-    if short_location(str(found["location"])) != short_location(location):
-        group = str(found["id"]).split("/")[4]
+def check_location_unchanged(resource: Document, location: str) -> None:
+    """Raise 409 InvalidResourceLocation if a PUT would move a resource to another location."""
+    if short_location(str(resource["location"])) != short_location(location):
+        group = str(resource["id"]).split("/")[4]
         message = (
-            f"The resource '{found['name']}' already exists in location '{found['location']}' in resource group "
+            f"The resource '{resource['name']}' already exists in location '{resource['location']}' in resource group "
             f"'{group}'. A resource with the same name cannot be created in location '{location}'. Please select a "
             "new resource name."
         )

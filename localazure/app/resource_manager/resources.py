@@ -1,7 +1,7 @@
 """The ARM resources of the local Azure, by resource id (compared without case).
 
-Every ARM service keeps its resources here, so that groups can list and delete them and data planes can find the
-resource behind a host name. A document is the resource as GET returns it; what GET must not show stands in `_hidden`.
+Every ARM service stores its resources here, so that groups can list and delete them and data planes can find the
+resource behind a host name. A document is the resource as GET shows it; members that begin with `_` are not shown.
 """
 
 from __future__ import annotations
@@ -16,42 +16,42 @@ if TYPE_CHECKING:
 
 TABLE = "resources"
 
-# What else goes when a resource goes (soft delete, blobs), by its type, or `*` for what hangs on any (role
+# What else to do when a resource is deleted (soft delete, blobs), by its type in lower case, or `*` for any type (role
 # assignments): called with the world and the document.
 on_delete: dict[str, Callable[[World, Document], None]] = {}
 
 
 def find(world: World, resource_id: str) -> Document | None:
-    """The resource with this id."""
+    """Return the resource with this id, or None."""
     return world.store.get(TABLE, resource_id.rstrip("/").lower())
 
 
 def put(world: World, document: Document) -> Document:
-    """Write a resource under its own `id`, and when it was created and changed."""
+    """Store a resource under its `id`, with the times of its creation and last change. Returns it."""
     key, now = str(document["id"]).lower(), f"{world.clock.now():%Y-%m-%dT%H:%M:%S.%f}0Z"
     created = (world.store.get(TABLE, key) or {}).get("_created_time", now)
     return world.store.put(TABLE, key, {**document, "_created_time": created, "_changed_time": now})
 
 
 def list_below(world: World, scope: str) -> Iterator[Document]:
-    """Every resource below a scope, the scope itself not."""
+    """Iterate over the resources below a scope, without the scope itself."""
     return (document for _, document in world.store.rows(TABLE, scope.rstrip("/").lower() + "/"))
 
 
 def list_of_type(world: World, resource_type: str, scope: str = "") -> Iterator[Document]:
-    """Resources of a type such as `Microsoft.KeyVault/vaults`, everywhere or below a scope."""
-    wanted = resource_type.lower()
-    return (document for document in list_below(world, scope) if str(document.get("type", "")).lower() == wanted)
+    """Iterate over resources of a type such as `Microsoft.KeyVault/vaults`, everywhere or below a scope."""
+    lowered = resource_type.lower()
+    return (document for document in list_below(world, scope) if str(document.get("type", "")).lower() == lowered)
 
 
 def find_by_name(world: World, resource_type: str, name: str) -> Document | None:
-    """The resource behind a globally unique name (vault, storage account)."""
-    found = (d for d in list_of_type(world, resource_type) if str(d["name"]).lower() == name.lower())
-    return next(found, None)
+    """Return the resource with a globally unique name, such as a vault or storage account, or None."""
+    documents = list_of_type(world, resource_type)
+    return next((document for document in documents if str(document["name"]).lower() == name.lower()), None)
 
 
 def delete(world: World, resource_id: str) -> bool:
-    """Delete a resource, first all that lies below it, deepest first, each with its type's `on_delete`."""
+    """Delete a resource and those below it, deepest first, with their `on_delete`. Returns whether it existed."""
     document = find(world, resource_id)
     if document is None:
         return False
@@ -69,5 +69,5 @@ def _delete_one(world: World, document: Document) -> None:
 
 
 def response_body(document: Document) -> dict[str, Any]:
-    """The resource as an answer shows it."""
+    """Return the resource as a response shows it: without the members that begin with `_`."""
     return {key: value for key, value in document.items() if not key.startswith("_")}

@@ -1,4 +1,4 @@
-"""The resource id at which a call to Resource Manager is authorized, out of its path."""
+"""Derives the resource id at which a call to Resource Manager is authorized from its path."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from localazure.app.tenant import SUBSCRIPTION_ID
 
 
 def authorization_scope(call: Call) -> str:
-    """The resource id at which a call is authorized: a list, or a POST action, is checked at its parent.
+    """Return the resource id at which a call is authorized: for a list or a POST action, its parent.
 
-    Raises the gateway's 404 for another subscription, which comes before authorization.
+    Also runs the operations that are due. Raises 404 for another subscription, as Azure does before it authorizes.
     """
     operations.run_due(call.world)
     path = call.path.rstrip("/")
@@ -21,31 +21,31 @@ def authorization_scope(call: Call) -> str:
 
 
 def scope_in_path(path: str) -> str:
-    """The resource id in a path, without a dangling type or action."""
-    head, divider, tail = _last_provider(path)
+    """Return the resource id in a path, without the trailing type of a list or name of an action."""
+    head, divider, tail = _split_at_last_provider(path)
     if not divider:
-        parts = path.strip("/").split("/")
-        whole = len(parts) - len(parts) % 2
-        return "/" + "/".join(parts[:whole])
+        segments = path.strip("/").split("/")
+        even = len(segments) - len(segments) % 2
+        return "/" + "/".join(segments[:even])
     namespace, *rest = tail.split("/")
-    whole = len(rest) - len(rest) % 2
-    return "/".join([head + divider + namespace, *rest[:whole]]) if whole else head or "/"
+    even = len(rest) - len(rest) % 2
+    return "/".join([head + divider + namespace, *rest[:even]]) if even else head or "/"
 
 
-def _last_provider(path: str) -> tuple[str, str, str]:
+def _split_at_last_provider(path: str) -> tuple[str, str, str]:
     at = path.lower().rfind("/providers/")
     end = at + len("/providers/")
     return (path[:at], path[at:end], path[end:]) if at >= 0 else (path, "", "")
 
 
 def check_subscription(path: str) -> None:
-    """404 for a subscription that is not this tenant's, 400 for one that is no GUID."""
-    found = re.match(r"/subscriptions/([^/]+)", path, re.IGNORECASE)
-    if not found or found[1].lower() == SUBSCRIPTION_ID:
+    """Raise 404 if the path names another subscription than this tenant's, 400 if the id is no GUID."""
+    match = re.match(r"/subscriptions/([^/]+)", path, re.IGNORECASE)
+    if not match or match[1].lower() == SUBSCRIPTION_ID:
         return
-    if not re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", found[1]):
-        message = f"The provided subscription identifier '{found[1]}' is malformed or invalid."
+    if not re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", match[1]):
+        message = f"The provided subscription identifier '{match[1]}' is malformed or invalid."
         raise AzureError(status=400, code="InvalidSubscriptionId", message=message)
     raise AzureError(
-        status=404, code="SubscriptionNotFound", message=f"The subscription '{found[1]}' could not be found."
+        status=404, code="SubscriptionNotFound", message=f"The subscription '{match[1]}' could not be found."
     )

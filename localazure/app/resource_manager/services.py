@@ -1,4 +1,4 @@
-"""A service on management.azure.com: what all of them have alike, declared once."""
+"""Declares what all services on management.azure.com have in common."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def arm_service(name: str, path: str, versions: Sequence[str], **more: Any) -> Service:
-    """A service of Resource Manager that takes the calls whose path matches `path`. more: other fields of Service."""
+    """Create a service of Resource Manager for the paths that match `path`. more: other fields of Service."""
     return Service(
         name=name,
         hosts=(errors.HOST,),
@@ -31,27 +31,27 @@ def arm_service(name: str, path: str, versions: Sequence[str], **more: Any) -> S
 
 
 def add_empty_lists(service: Service, parent: str, *children: str) -> None:
-    """Answer the lists below resources of type `parent` that are always empty here: clients ask for them in passing."""
+    """Add routes for lists below resources of type `parent` that are always empty here, since clients ask for them."""
     namespace, _, kind = parent.partition("/")
-    below = f"/subscriptions/{{subscription}}/resourcegroups/{{group}}/providers/{namespace}/{kind}/{{name}}/"
+    parent_path = f"/subscriptions/{{subscription}}/resourcegroups/{{group}}/providers/{namespace}/{kind}/{{name}}/"
 
-    def list_nothing(call: Call) -> Reply:
+    def list_none(call: Call) -> Reply:
         groups.require_resource(call, parent, call.params["name"])
         return Reply(body={"value": []})
 
     for child in children:
         action = f"{parent}/{child.replace('/default', '')}/read"
-        service.route("GET", below + child, action=action)(list_nothing)
+        service.route("GET", parent_path + child, action=action)(list_none)
 
 
 def add_empty_subscription_list(service: Service, kind: str) -> None:
-    """Answer the list of a type in the subscription that is always empty here."""
+    """Add a route for the list of a type in the subscription that is always empty here."""
     path = f"/subscriptions/{{subscription}}/providers/{kind}"
     service.route("GET", path, action=f"{kind}/read")(lambda _: Reply(body={"value": []}))
 
 
 def private_link_resource(parent: Document, name: str, member: str, zone: str) -> Document:
-    """What of a resource a private endpoint could lead to; there are no private endpoints here.
+    """Return a private link resource of `parent`: the group id and DNS zone that a private endpoint would use.
 
     https://learn.microsoft.com/azure/private-link/private-endpoint-dns
     """

@@ -1,7 +1,7 @@
-"""Api-versions that a resource type never had, of types of which it is recorded which they had; others are all taken.
+"""Rejects api-versions that a resource type never had, for types whose versions are recorded; others accept any.
 
-The swagger's folders do not tell all versions (2021-05-01 of storage accounts is in none), so the list is that of a
-refusal of Azure's own, and what is dated later is not refused:
+The REST specifications omit some versions (2021-05-01 of storage accounts), so the list is that of an error message of
+Azure's, and later dates are accepted:
 https://learn.microsoft.com/azure/azure-resource-manager/templates/template-tutorial-troubleshoot
 """
 
@@ -27,17 +27,17 @@ _TYPE = re.compile(r"/resourcegroups/[^/]+/providers/([^/]+/[^/]+)(/[^/]+)?/?", 
 
 
 def type_without_version(path: str, version: str) -> str:
-    """The resource type in a path, if it never had this version; else nothing."""
-    found = _TYPE.search(path)
-    named = {kind.lower(): kind for kind in _RECORDED}
-    kind = named.get(found[1].lower(), "") if found and path.endswith(found[0]) else ""
+    """Return the resource type in a path if it never had this api-version, else an empty string."""
+    match = _TYPE.search(path)
+    spellings = {kind.lower(): kind for kind in _RECORDED}
+    kind = spellings.get(match[1].lower(), "") if match and path.endswith(match[0]) else ""
     if not kind or version[:10] > _RECORDED[kind][0] or version.lower() in _RECORDED[kind]:
         return ""
     return kind
 
 
 def unsupported_version_error(kind: str, version: str, location: str, regions: Iterable[str]) -> AzureError:
-    """400 NoRegisteredProviderFound for a resource in a location, 404 InvalidResourceType for a list."""
+    """Return 400 NoRegisteredProviderFound for a resource in a location, 404 InvalidResourceType for a list."""
     namespace, _, name = kind.partition("/")
     known = ", ".join(_RECORDED[kind])
     if not location:

@@ -1,6 +1,6 @@
-"""Real Airflow, made ready and started: scheduler, web server and, from Airflow 3 on, DAG processor.
+"""Installs, configures and starts a real Airflow: scheduler, web server and, from Airflow 3 on, DAG processor.
 
-A triggerer, too, where `enableTriggerers` says so.
+With `enableTriggerers` also a triggerer.
 """
 
 from __future__ import annotations
@@ -26,125 +26,134 @@ if TYPE_CHECKING:
 
 KIND = "airflow"
 _HOST = "127.0.0.1"
-_ANSWER_SECONDS = 120
+_TIMEOUT_SECONDS = 120
 _START_SECONDS = 240.0
 
 
-def prepare(wanted: ProgramSpec, site: Workspace) -> Program:
-    """Install what is missing, make its home, say how to start it. `given`: airflowProperties and `web_id`."""
-    airflow: dict[str, Any] = dict(wanted.given["airflow"])
-    installed = _installed(wanted, airflow["airflowRequirements"], site)
-    place = home.home_folder(site.folder, wanted.given["web_id"])
-    modern = packages.major_minor(wanted.version) >= (3, 0)
-    home.create_home(place, installed / "template", users_in_database=not modern)
-    port = site.port("web")
-    web = WebServer(folder=place, port=port, modern=modern)
+def prepare(spec: ProgramSpec, workspace: Workspace) -> Program:
+    """Install an Airflow if it is missing, create its home, and return how to start it.
+
+    The spec's parameters are `airflow`, its airflowProperties, and `web_id`, the id in its web server's host name.
+    """
+    airflow: dict[str, Any] = dict(spec.parameters["airflow"])
+    installation = _install(spec, airflow["airflowRequirements"], workspace)
+    folder = home.home_folder(workspace.folder, spec.parameters["web_id"])
+    is_airflow_3 = packages.major_minor(spec.version) >= (3, 0)
+    home.create_home(folder, installation / "template", users_in_database=not is_airflow_3)
+    port = workspace.port("web")
+    web = WebServer(home_folder=folder, port=port, is_airflow_3=is_airflow_3)
     url = str(airflow["airflowWebUrl"]).removesuffix("/login/")
-    routing = process.proxy_settings(site.folder.parent.parent)
+    proxy = process.proxy_settings(workspace.folder.parent.parent)
     triggerer = airflow["enableTriggerers"] is True
-    commands = list(_commands(installed / "bin", place, port, modern=modern, triggerer=triggerer))
+    commands = list(_commands(installation / "bin", folder, port, is_airflow_3=is_airflow_3, triggerer=triggerer))
     return Program(
         command=(sys.executable, "-I", "-S", str(programs.__file__), json.dumps(commands)),
-        ready=web.ready,
+        is_ready=web.is_ready,
         url=f"http://{_HOST}:{port}",
-        environment=settings.airflow_environment(airflow, place, port, url=url, routing=routing),
-        seconds=_START_SECONDS,
-        behind=web,
-        shown={"user": packages.USER, "password in": str(place / "password")},
+        environment=settings.airflow_environment(airflow, folder, port, url=url, proxy=proxy),
+        startup_seconds=_START_SECONDS,
+        client=web,
+        addresses={"user": packages.USER, "password in": str(folder / "password")},
     )
 
 
-def _installed(wanted: ProgramSpec, requirements: Sequence[str], site: Workspace) -> Path:
-    """Its packages, installed now if need be; RuntimeFailure with the end of what uv said."""
-    folder = packages.installation_folder(site.installations, wanted.version, requirements)
+def _install(spec: ProgramSpec, requirements: Sequence[str], workspace: Workspace) -> Path:
+    """Install an Airflow unless it is there. Returns its folder. Raises RuntimeFailure with the end of uv's output."""
+    folder = packages.installation_folder(workspace.installations, spec.version, requirements)
     if not packages.is_installed(folder):
-        site.say(f"installing Airflow {wanted.version} into {folder}, once")
-        words = (sys.executable, str(packages.__file__), "--", str(folder), wanted.version, *requirements)
+        workspace.report_progress(f"installing Airflow {spec.version} into {folder}, once")
+        command = (sys.executable, str(packages.__file__), "--", str(folder), spec.version, *requirements)
         try:
-            site.run(words, package_index_variables())
+            workspace.run(command, package_index_variables())
         except RuntimeFailure as failure:
-            what = f"Airflow {wanted.version} cannot be installed with {', '.join(requirements) or 'no requirements'}"
-            remedy = "Correct the runtime's requirements, or see to it that pip reaches an index"
+            what = f"Airflow {spec.version} cannot be installed with {', '.join(requirements) or 'no requirements'}"
+            remedy = "Correct the runtime's requirements, or check that pip reaches a package index"
             raise RuntimeFailure(what, remedy, failure.log) from failure
     return folder
 
 
-def _commands(programs: Path, place: Path, port: int, *, modern: bool, triggerer: bool) -> Iterator[Sequence[str]]:
-    """Log servers would listen on every interface; the web server reads the logs from their folder."""
-    airflow, quiet = str(programs / "airflow"), "--skip-serve-logs"
-    if modern:
-        where = ("--host", _HOST, "--port", str(port))
+def _commands(
+    programs: Path, folder: Path, port: int, *, is_airflow_3: bool, triggerer: bool
+) -> Iterator[Sequence[str]]:
+    """Yield the command of each process. None serves logs: log servers would listen on every interface."""
+    airflow, no_log_server = str(programs / "airflow"), "--skip-serve-logs"
+    if is_airflow_3:
+        options = ("--host", _HOST, "--port", str(port))
         yield (
             "env",
-            settings.api_server_variable(place),
+            settings.api_server_variable(folder),
             airflow,
             "api-server",
-            *where,
+            *options,
             "--workers",
             "1",
             "--proxy-headers",
         )
         yield airflow, "dag-processor"
     else:
-        # As `airflow webserver` starts it, less a process that only watches it and the memory that takes.
+        # As `airflow webserver` starts it, without the monitoring process and its memory.
         gunicorn = (str(programs / "python"), "-m", "gunicorn", "--bind", f"{_HOST}:{port}", "--timeout", "120")
         yield *gunicorn, "--worker-class", "gthread", "--threads", "4", "airflow.www.app:cached_app()"
-    yield airflow, "scheduler", quiet
+    yield airflow, "scheduler", no_log_server
     if triggerer:
-        yield airflow, "triggerer", quiet
+        yield airflow, "triggerer", no_log_server
 
 
 @dataclass(kw_only=True)
 class WebServer:
-    """The web server of one Airflow. authorization: by which the local Azure speaks to it, once it is ready.
+    """The web server of one Airflow, as the local Azure calls it. authorization: the header, set once it is ready.
 
-    writing: held by the call that changes something: of two, Airflow 3 waits for its database in the event loop that
-    the other one needs for its commit (`log_action` in airflow/api_fastapi/logging/decorators.py), until sqlite's wait
-    is over. PostgreSQL lets both go on.
+    write_lock: held during a call that changes something. Of two such calls, Airflow 3 waits for sqlite in the event
+    loop that the other needs for its commit (`log_action` in airflow/api_fastapi/logging/decorators.py), until sqlite
+    times out. PostgreSQL has no such deadlock.
     """
 
-    folder: Path
+    home_folder: Path
     port: int
-    modern: bool
-    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    is_airflow_3: bool
+    write_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     authorization: Secret | None = None
 
     @property
     def headers(self) -> dict[str, str | Secret]:
-        """What a call gets that is passed on to it: this Airflow knows no Entra token."""
-        known = {"authorization": self.authorization} if self.authorization else {}
-        return {**known, "x-forwarded-proto": "https"}
+        """The headers of a forwarded call: Airflow's own authorization in place of the Entra token."""
+        authorization = {"authorization": self.authorization} if self.authorization else {}
+        return {**authorization, "x-forwarded-proto": "https"}
 
-    def ready(self) -> bool:
-        """Whether it answers, its scheduler and its DAG processor work, and the front can sign in."""
-        health = self._ask("GET", "/api/v2/monitor/health" if self.modern else "/health")
-        parts = ("scheduler", "dag_processor") if self.modern else ("scheduler",)
-        if health is None or any(health.get(part, {}).get("status") != "healthy" for part in parts):
+    def is_ready(self) -> bool:
+        """Check the health of web server, scheduler and DAG processor, then sign in. Returns whether all is ready."""
+        health = self._request("GET", "/api/v2/monitor/health" if self.is_airflow_3 else "/health")
+        components = ("scheduler", "dag_processor") if self.is_airflow_3 else ("scheduler",)
+        if health is None or any(health.get(name, {}).get("status") != "healthy" for name in components):
             return False
-        if self.modern and self._ask("GET", "/execution/health") is None:  # it builds what tasks ask when first asked,
-            return False  # for 4 s of work in which it answers nothing else
-        self.authorization = self._token() if self.modern else home.basic_authorization(self.folder)
+        # Airflow 3 creates the API for tasks at its first request: 4 s of work in which it answers nothing else.
+        if self.is_airflow_3 and self._request("GET", "/execution/health") is None:
+            return False
+        self.authorization = self._create_token() if self.is_airflow_3 else home.basic_authorization(self.home_folder)
         return True
 
-    def _token(self) -> Secret:
-        """https://airflow.apache.org/docs/apache-airflow/stable/core-concepts/auth-manager/simple/token.html."""
-        given = {"username": packages.USER, "password": home.read_secret(self.folder, "password").reveal()}
-        answer = self._ask("POST", "/auth/token", given)
-        if answer is None:
-            remedy = "Remove the folder and start it again"
-            raise RuntimeFailure(f"Airflow does not take the password in {self.folder}", remedy)
-        return Secret(f"Bearer {answer['access_token']}")
+    def _create_token(self) -> Secret:
+        """Sign in as the admin user. Returns the Authorization header.
 
-    def _ask(self, method: str, path: str, body: Any = None) -> Any:
-        """The JSON of an answer, an object; None while there is none."""
-        connection = http.client.HTTPConnection(_HOST, self.port, timeout=_ANSWER_SECONDS)
+        https://airflow.apache.org/docs/apache-airflow/stable/core-concepts/auth-manager/simple/token.html
+        """
+        credentials = {"username": packages.USER, "password": home.read_secret(self.home_folder, "password").reveal()}
+        body = self._request("POST", "/auth/token", credentials)
+        if body is None:
+            remedy = "Delete the folder and start the runtime again"
+            raise RuntimeFailure(f"Airflow does not accept the password in {self.home_folder}", remedy)
+        return Secret(f"Bearer {body['access_token']}")
+
+    def _request(self, method: str, path: str, body: Any = None) -> Any:
+        """Send one request. Returns the JSON object of a successful response, else None."""
+        connection = http.client.HTTPConnection(_HOST, self.port, timeout=_TIMEOUT_SECONDS)
         with suppress(OSError, http.client.HTTPException, ValueError):
             try:
                 content = None if body is None else json.dumps(body)
                 connection.request(method, path, content, {"Content-Type": "application/json"})
-                answer = connection.getresponse()
-                text = answer.read()
-                return json.loads(text) if answer.status < 300 else None
+                response = connection.getresponse()
+                text = response.read()
+                return json.loads(text) if response.status < 300 else None
             finally:
                 connection.close()
         return None

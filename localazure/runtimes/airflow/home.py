@@ -1,9 +1,8 @@
-"""The folder that an Airflow behind a runtime works in: database, keys, the user's password, imported files.
+"""AIRFLOW_HOME of the Airflow behind a runtime: database, keys, the user's password, imported files.
 
-HOME/airflow.db    as new from its installation, then Airflow's own
-HOME/password      of the user `admin`, for a browser on loopback; 0600, as all that is secret here
-HOME/authorization  the header by which the local Azure speaks to it
-HOME/dags, plugins  what was imported, kept in step
+HOME/airflow.db     copied from its installation's template, then written by Airflow
+HOME/password       of the user `admin`, for a browser on loopback; 0600, as all secrets here
+HOME/dags, plugins  copies of the imported files
 """
 
 from __future__ import annotations
@@ -27,16 +26,16 @@ if TYPE_CHECKING:
 
 _PREFIX = "home-"
 _KEYS = ("fernet", "web", "jwt")
-_ROUNDS = 1000  # of a hash that every call checks; the password has 192 random bits, so it needs no slow one
+_ROUNDS = 1000  # of the hash that every call checks; the password has 192 random bits, so it needs no slow hash
 
 
 def home_folder(folder: Path, web_id: str) -> Path:
-    """The home of one runtime in the folder of its program; a runtime that was made anew has another id."""
+    """Return the home of a runtime in the folder of its program; a runtime that was created again has another id."""
     return folder / f"{_PREFIX}{web_id}"
 
 
 def create_home(home: Path, template: Path, *, users_in_database: bool) -> None:
-    """Make what is missing; forget those of runtimes that stood here before."""
+    """Create what is missing in a home, and delete the homes of previous runtimes beside it."""
     for other in home.parent.glob(f"{_PREFIX}*"):
         if other != home:
             shutil.rmtree(other)
@@ -44,7 +43,7 @@ def create_home(home: Path, template: Path, *, users_in_database: bool) -> None:
         (home / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
     for name in (*_KEYS, "password"):
         if not (home / name).exists():
-            write_private(home / name, _key(name).encode())
+            write_private(home / name, _new_key(name).encode())
     write_private(home / "passwords.json", json.dumps({USER: (home / "password").read_text()}).encode())
     if not (home / "airflow.db").exists():
         shutil.copyfile(template / "airflow.db", home / "airflow.db.new")
@@ -54,47 +53,53 @@ def create_home(home: Path, template: Path, *, users_in_database: bool) -> None:
 
 
 def read_secret(home: Path, name: str) -> Secret:
-    """One of the keys, or the password."""
+    """Return one of the keys, or the password."""
     return Secret((home / name).read_text())
 
 
 def basic_authorization(home: Path) -> Secret:
-    """The header of HTTP's basic authentication."""
+    """Return the Authorization header of HTTP basic authentication."""
     return Secret("Basic " + base64.b64encode(f"{USER}:{read_secret(home, 'password').reveal()}".encode()).decode())
 
 
-def synchronize_files(home: Path, wanted: Mapping[str, str], content: Callable[[str], bytes]) -> None:
-    """Bring `dags/` and `plugins/` in step with what was imported: paths and a version of each; content by path."""
-    known_file = home / "imported.json"
-    written: dict[str, str] = json.loads(known_file.read_text()) if known_file.exists() else {}
-    known = {path: version for path, version in written.items() if (home / path).exists()}
-    if wanted == known:
+def synchronize_files(home: Path, versions: Mapping[str, str], content: Callable[[str], bytes]) -> None:
+    """Make the files in `dags/` and `plugins/` those imported.
+
+    versions: a version of each, by path; a file is rewritten when its version changes. content: returns a file's bytes.
+    """
+    record_file = home / "imported.json"
+    record: dict[str, str] = json.loads(record_file.read_text()) if record_file.exists() else {}
+    present = {path: version for path, version in record.items() if (home / path).exists()}
+    if versions == present:
         return
-    for path in known.keys() - wanted.keys():
+    for path in present.keys() - versions.keys():
         (home / path).unlink(missing_ok=True)
-    for path in (path for path, version in wanted.items() if known.get(path) != version):
+    for path in (path for path, version in versions.items() if present.get(path) != version):
         _write(home / path, content(path))
-    write_private(known_file, json.dumps(dict(wanted)).encode())
+    write_private(record_file, json.dumps(dict(versions)).encode())
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Whole or not at all: Airflow may read at any moment."""
+    """Write a file atomically, since Airflow may read it at any moment."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    arriving = path.with_name(f".{path.name}.arriving")
-    arriving.write_bytes(content)
-    arriving.replace(path)
+    temporary = path.with_name(f".{path.name}.arriving")
+    temporary.write_bytes(content)
+    temporary.replace(path)
 
 
-def _key(name: str) -> str:
+def _new_key(name: str) -> str:
     if name == "fernet":
         return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
     return secrets.token_urlsafe(24 if name == "password" else 64)
 
 
 def _set_password(database: Path, password: str) -> None:
-    """As werkzeug writes it: https://werkzeug.palletsprojects.com/en/stable/utils/#module-werkzeug.security."""
+    """Set the user's password in a copied database, hashed as werkzeug does.
+
+    https://werkzeug.palletsprojects.com/en/stable/utils/#module-werkzeug.security
+    """
     salt = secrets.token_hex(8)
     digest = hashlib.pbkdf2_hmac("sha256", password.encode(), salt.encode(), _ROUNDS).hex()
     hashed = f"pbkdf2:sha256:{_ROUNDS}${salt}${digest}"
-    with closing(sqlite3.connect(database)) as opened, opened:
-        opened.execute("UPDATE ab_user SET password=? WHERE username=?", (hashed, USER))
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("UPDATE ab_user SET password=? WHERE username=?", (hashed, USER))

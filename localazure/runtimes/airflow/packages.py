@@ -1,8 +1,7 @@
 """Installs an Airflow with its requirements into a folder of its own: `python packages.py FOLDER VERSION REQUIREMENT…`.
 
-Once per version, requirements and Python; whoever comes while one is being made waits for it. Beside the packages
-stands a database as new (`template/airflow.db`), since making one takes Airflow longer than installing it. Standard
-library only, and nothing of ours.
+Once per version, requirements and Python; a lock makes concurrent callers wait. The folder also contains a migrated
+database (`template/airflow.db`), since creating one takes longer than the installation. Standard library only.
 """
 
 from __future__ import annotations
@@ -29,92 +28,94 @@ _SYNC = next(  # in a wheel it is inside the package, in a checkout beside it
     path for folder in Path(__file__).parents[2:4] if (path := folder / "requirements" / "sync.py").exists()
 )
 _COMPLETE = "complete"
-# Published after those versions, which say nothing about it; measured on 2.6.3.
-_OLD = ("pendulum<3", "connexion[flask]<3", "werkzeug<2.3", "flask-session<0.6")
-# The newest Python that an Airflow runs on, from that Airflow on; their packages tell only the oldest.
+# Upper bounds that Airflow before 2.8 lacks: newer releases break it. Measured on 2.6.3.
+_UPPER_BOUNDS = ("pendulum<3", "connexion[flask]<3", "werkzeug<2.3", "flask-session<0.6")
+# The newest Python 3 minor version, by the first Airflow that runs on it; its packages declare only the oldest.
 _NEWEST_PYTHONS = {(2, 2): 9, (2, 3): 10, (2, 6): 11, (2, 9): 12, (3, 1): 13, (3, 2): 14}
 _OLDEST_PYTHON = 8
 
 
 def major_minor(version: str) -> tuple[int, int]:
-    """Major and minor."""
+    """Return major and minor version."""
     major, minor = re.findall(r"\d+", version)[:2]
     return int(major), int(minor)
 
 
 def supported_pythons(version: str) -> tuple[int, int]:
-    """The oldest and the newest minor version of Python 3 for an Airflow."""
-    known = [newest for since, newest in _NEWEST_PYTHONS.items() if since <= major_minor(version)]
-    return _OLDEST_PYTHON if major_minor(version) < (3, 0) else 10, max(known, default=9)
+    """Return the oldest and the newest minor version of Python 3 that an Airflow runs on."""
+    candidates = [newest for since, newest in _NEWEST_PYTHONS.items() if since <= major_minor(version)]
+    return _OLDEST_PYTHON if major_minor(version) < (3, 0) else 10, max(candidates, default=9)
 
 
 def find_python(version: str, own: int = sys.version_info[1]) -> str | None:
-    """A Python for that Airflow: the one that runs this if it fits, else the newest on PATH that starts."""
+    """Find a Python for an Airflow: the current one if it fits, else the newest on PATH that starts."""
     oldest, newest = supported_pythons(version)
     if oldest <= own <= newest:
         return sys.executable
-    named = (shutil.which(f"python3.{minor}") for minor in range(newest, oldest - 1, -1))
-    return next((path for path in named if path and _starts(path)), None)
+    candidates = (shutil.which(f"python3.{minor}") for minor in range(newest, oldest - 1, -1))
+    return next((path for path in candidates if path and _starts(path)), None)
 
 
 def installation_folder(installations: Path, version: str, requirements: Sequence[str]) -> Path:
-    """Where that Airflow is installed, or will be."""
-    told_apart = json.dumps([version, list(requirements), find_python(version), sys.version_info[:3], _OLD])
-    return installations / f"airflow-{version}" / hashlib.sha256(told_apart.encode()).hexdigest()[:12]
+    """Return the folder where an Airflow with these requirements is, or is to be, installed."""
+    identity = json.dumps([version, list(requirements), find_python(version), sys.version_info[:3], _UPPER_BOUNDS])
+    return installations / f"airflow-{version}" / hashlib.sha256(identity.encode()).hexdigest()[:12]
 
 
 def is_installed(folder: Path) -> bool:
-    """Whether it is installed."""
+    """Return whether the installation in the folder is complete."""
     return (folder / _COMPLETE).exists()
 
 
 def requirement_lines(version: str, requirements: Sequence[str]) -> list[str]:
-    """The lines of its requirements file: Airflow is pinned, so that no requirement upgrades it."""
-    return [f"apache-airflow=={version}", *(_OLD if major_minor(version) < (2, 8) else ()), *requirements]
+    """Return the lines of the requirements file. Airflow is pinned, so that no requirement upgrades it."""
+    return [f"apache-airflow=={version}", *(_UPPER_BOUNDS if major_minor(version) < (2, 8) else ()), *requirements]
 
 
 def install(folder: Path, version: str, requirements: Sequence[str]) -> None:
-    """Make the folder, unless it is complete. Raises CalledProcessError, and SystemExit without a fitting Python."""
+    """Install into the folder unless it is complete. Raises CalledProcessError, or SystemExit if no Python fits."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_suffix(".lock").open("w") as guard:
-        fcntl.flock(guard, fcntl.LOCK_EX)
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         if is_installed(folder):
             return
         shutil.rmtree(folder, ignore_errors=True)
-        _make(folder, version, requirements)
+        _create_installation(folder, version, requirements)
         (folder / _COMPLETE).touch()
 
 
-def _make(folder: Path, version: str, requirements: Sequence[str]) -> None:
+def _create_installation(folder: Path, version: str, requirements: Sequence[str]) -> None:
     python = find_python(version)
     if python is None:
         oldest, newest = supported_pythons(version)
         raise SystemExit(f"Airflow {version} runs on Python 3.{oldest} to 3.{newest}, and none is on PATH.")
     _run(python, "-m", "venv", "--without-pip", folder)
-    listed = folder / "requirements.txt"
-    listed.write_text("".join(f"{line}\n" for line in requirement_lines(version, requirements)), encoding="utf-8")
-    _run(sys.executable, _SYNC, "--unlocked", "--python", folder / "bin" / "python", listed)
-    _make_template(folder, version)
+    requirements_file = folder / "requirements.txt"
+    requirements_file.write_text(
+        "".join(f"{line}\n" for line in requirement_lines(version, requirements)), encoding="utf-8"
+    )
+    _run(sys.executable, _SYNC, "--unlocked", "--python", folder / "bin" / "python", requirements_file)
+    _create_template(folder, version)
 
 
-def _make_template(folder: Path, version: str) -> None:
-    """A migrated database, in WAL mode: scheduler, tasks and web server write it at once."""
+def _create_template(folder: Path, version: str) -> None:
+    """Create a migrated database, in WAL mode since scheduler, tasks and web server write it concurrently."""
     home = folder / "template"
     home.mkdir(mode=0o700)
-    told = {
+    environment = {
         **os.environ,
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
     }
     airflow = folder / "bin" / "airflow"
-    _run(airflow, "db", "migrate" if major_minor(version) >= (2, 7) else "upgrade", environment=told)
+    _run(airflow, "db", "migrate" if major_minor(version) >= (2, 7) else "upgrade", environment=environment)
     if major_minor(version) < (
         3,
         0,
     ):  # from 3.0 on users stand in the settings; here the password is set with each home
-        named = ("--username", USER, "--firstname", "Local", "--lastname", "Admin", "--email", "admin@example.org")
-        _run(airflow, "users", "create", "--role", "Admin", *named, "--use-random-password", environment=told)
+        options = ("--username", USER, "--firstname", "Local", "--lastname", "Admin", "--email", "admin@example.org")
+        _run(airflow, "users", "create", "--role", "Admin", *options, "--use-random-password", environment=environment)
     with closing(sqlite3.connect(home / "airflow.db")) as database:
         database.execute("PRAGMA journal_mode=WAL")
 
@@ -124,19 +125,19 @@ def _run(*command: str | Path, environment: dict[str, str] | None = None) -> Non
 
 
 def _starts(python: str) -> bool:
-    """A name on PATH may lead to a version manager that has none of that version."""
-    return subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode == 0  # noqa: S603  # asks for nothing
+    """Return whether a Python starts; a name on PATH may be a version manager's that lacks this version."""
+    return subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode == 0  # noqa: S603  # an empty program
 
 
 def main() -> int:
-    """Arguments in, exit code out; what went wrong stands in the output of the program that failed."""
+    """Install as the command line says. Returns the exit code; the failed program's output says what went wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("version")
     parser.add_argument("requirements", nargs="*")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     try:
-        install(asked.folder, asked.version, asked.requirements)
+        install(arguments.folder, arguments.version, arguments.requirements)
     except subprocess.CalledProcessError as error:
         return error.returncode or 1
     return 0

@@ -1,7 +1,7 @@
-"""The environment that the Airflow behind a runtime gets: what was deployed, between our defaults and what is forced.
+"""The environment variables of the Airflow behind a runtime: defaults, then the deployed ones, then the forced ones.
 
-Forced is what the service forces (https://learn.microsoft.com/azure/data-factory/airflow-configurations) and what one
-machine needs: sqlite instead of PostgreSQL, LocalExecutor instead of Celery, loopback only, the way to the local Azure.
+Forced are those that the service forces (https://learn.microsoft.com/azure/data-factory/airflow-configurations) and
+those that one machine needs: sqlite instead of PostgreSQL, LocalExecutor instead of Celery, loopback only, the proxy.
 """
 
 from __future__ import annotations
@@ -21,52 +21,59 @@ if TYPE_CHECKING:
 Settings = dict[str, str | Secret]
 
 _DEFAULTS = {
-    "AIRFLOW__CORE__PARALLELISM": "4",  # each is a process
+    "AIRFLOW__CORE__PARALLELISM": "4",  # each task is a process
     "AIRFLOW__SCHEDULER__PARSING_PROCESSES": "1",
     "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
 }
-_LOOPBACK = "127.0.0.1,localhost"  # all else goes through the proxy, which reaches the local Azure only
+_LOOPBACK = "127.0.0.1,localhost"  # everything else goes through the proxy, which only reaches the local Azure
 _LOCK_SECONDS = 60  # how long a writer of the database waits for another
-_SERVER_LOCK_SECONDS = 15  # the same in Airflow 3's server, which may wait in vain: see `Web`
-_TOKEN_SECONDS = 10 * 365 * 86_400  # of the token by which the local Azure speaks to Airflow 3: as long as it runs
+_SERVER_LOCK_SECONDS = 15  # the same in Airflow 3's server, which may wait in vain: see `WebServer`
+_TOKEN_SECONDS = 10 * 365 * 86_400  # the lifetime of the token with which the local Azure calls Airflow 3
 
 
-def airflow_environment(airflow: Document, home: Path, port: int, *, url: str, routing: Mapping[str, str]) -> Settings:
-    """Variables for all its processes. airflow: airflowProperties in use; url: as which the front shows it."""
+def airflow_environment(airflow: Document, home: Path, port: int, *, url: str, proxy: Mapping[str, str]) -> Settings:
+    """Return the variables for all processes of an Airflow.
+
+    airflow: the active airflowProperties. url: its public URL. proxy: variables that lead to the local Azure.
+    """
     return {
         **_DEFAULTS,
         **deployed_variables(airflow),
-        **routing,
+        **proxy,
         **dict.fromkeys(("NO_PROXY", "no_proxy"), _LOOPBACK),
-        **_everywhere(home),
-        **(_of_3(home, port, url) if int(str(airflow["airflowVersion"]).partition(".")[0]) >= 3 else _of_2(home, url)),
+        **_common_settings(home),
+        **(
+            _airflow_3_settings(home, port, url)
+            if int(str(airflow["airflowVersion"]).partition(".")[0]) >= 3
+            else _airflow_2_settings(home, url)
+        ),
     }
 
 
 def deployed_variables(airflow: Document) -> Settings:
-    """The runtime's configuration overrides and environment variables, of which the latter win."""
+    """Return the runtime's configuration overrides and environment variables; the latter take precedence."""
     overrides: Document = airflow.get("airflowConfigurationOverrides") or {}
     variables: Document = airflow.get("airflowEnvironmentVariables") or {}
-    given = {**{name: value for name, value in overrides.items() if name.startswith("AIRFLOW__")}, **variables}
-    return {name: Secret(str(value)) for name, value in given.items() if _settable(name, str(value))}
+    merged = {**{name: value for name, value in overrides.items() if name.startswith("AIRFLOW__")}, **variables}
+    return {name: Secret(str(value)) for name, value in merged.items() if _is_valid_variable(name, str(value))}
 
 
-def _settable(name: str, value: str) -> bool:
-    """What an operating system takes as a variable."""
+def _is_valid_variable(name: str, value: str) -> bool:
+    """Return whether the operating system accepts it as an environment variable."""
     return bool(name) and "=" not in name and "\0" not in name + value
 
 
 def api_server_variable(home: Path) -> str:
-    """What Airflow 3's server has otherwise than the other processes, as `env` takes it."""
-    return f"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN={_database(home, _SERVER_LOCK_SECONDS)}"
+    """Return the one variable in which Airflow 3's server differs from the other processes, as `NAME=value`."""
+    return f"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN={_database_url(home, _SERVER_LOCK_SECONDS)}"
 
 
-def _database(home: Path, lock_seconds: int) -> str:
+def _database_url(home: Path, lock_seconds: int) -> str:
     return f"sqlite:///{home}/airflow.db?timeout={lock_seconds}"
 
 
-def _everywhere(home: Path) -> Settings:
-    database = _database(home, _LOCK_SECONDS)
+def _common_settings(home: Path) -> Settings:
+    database_url = _database_url(home, _LOCK_SECONDS)
     logs = home / "logs"
     return {
         "AIRFLOW_HOME": str(home),
@@ -76,8 +83,8 @@ def _everywhere(home: Path) -> Settings:
         "AIRFLOW__CORE__FERNET_KEY": read_secret(home, "fernet"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(home / "plugins"),
-        "AIRFLOW__CORE__SQL_ALCHEMY_CONN": database,  # its name until 2.3
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database,
+        "AIRFLOW__CORE__SQL_ALCHEMY_CONN": database_url,  # its name until 2.3
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database_url,
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(logs),
         "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
         "AIRFLOW__LOGGING__DAG_PROCESSOR_MANAGER_LOG_LOCATION": str(logs / "dag_processor_manager.log"),
@@ -89,11 +96,11 @@ def _everywhere(home: Path) -> Settings:
     }
 
 
-def _of_2(home: Path, url: str) -> Settings:
-    """Basic authentication for the front, the session's cookie for the UI; https in links when the front asked."""
+def _airflow_2_settings(home: Path, url: str) -> Settings:
+    """Return the settings of Airflow 2: basic authentication for the local Azure, session cookies for the UI."""
     backends = ("basic_auth", "session")
     return {
-        # LocalExecutor refuses sqlite there; on a database in WAL mode a few writers get on, as Airflow 3 has it.
+        # Its LocalExecutor rejects sqlite, but in WAL mode a few writers work, as they do in Airflow 3.
         "_AIRFLOW__SKIP_DATABASE_EXECUTOR_COMPATIBILITY_CHECK": "1",
         "AIRFLOW__API__AUTH_BACKENDS": ",".join(f"airflow.api.auth.backend.{name}" for name in backends),
         "AIRFLOW__WEBSERVER__BASE_URL": url,
@@ -103,8 +110,8 @@ def _of_2(home: Path, url: str) -> Settings:
     }
 
 
-def _of_3(home: Path, port: int, url: str) -> Settings:
-    """Tasks and DAG processor speak to the API server on loopback."""
+def _airflow_3_settings(home: Path, port: int, url: str) -> Settings:
+    """Return the settings of Airflow 3: tasks and DAG processor call the API server on loopback."""
     return {
         "AIRFLOW__API__BASE_URL": url,
         "AIRFLOW__API__EXPOSE_CONFIG": "False",

@@ -1,4 +1,4 @@
-"""Real Flink, made ready and started: one session cluster in one JVM, of the version in `flink.lock`."""
+"""Installs, configures and starts a real Flink: one session cluster in one JVM, of the version in `flink.lock`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 KIND = "flink"
 SLOTS = 8
-# Opened in a browser it leads to the dashboard; the key in the address stands nowhere else.
+# Opened in a browser it redirects to the dashboard; no other file contains the key in the address.
 _LINK = """<!doctype html><meta charset="utf-8"><meta name="referrer" content="no-referrer">
 <title>Flink dashboard</title><meta http-equiv="refresh" content="0; url={url}"><a href="{url}">Flink dashboard</a>
 """
@@ -32,49 +32,52 @@ _JAVA = (
 )
 
 
-def prepare(_: ProgramSpec, site: Workspace) -> Program:
-    """Install what is missing, write the cluster's configuration, say how to start it."""
-    java, libraries = install.install_java(site), install.install_flink(site)
-    address = site.folder / "address"
+def prepare(_: ProgramSpec, workspace: Workspace) -> Program:
+    """Install Flink and Java if they are missing, write the cluster's configuration, and return how to start it."""
+    java, libraries = install.install_java(workspace), install.install_flink(workspace)
+    address = workspace.folder / "address"
     address.unlink(missing_ok=True)
-    port = site.port("web")
-    settings = {**_configuration(site.folder, port, site.pages), **tls.create_certificate(site.folder / "tls")}
-    write_private(site.folder / "config.yaml", json.dumps(settings, indent=1).encode())  # JSON is YAML
-    cluster = Cluster(f"https://127.0.0.1:{port}", site.folder, tls.client_context(site.folder / "tls"))
-    page = WebPage(key=Secret(secrets.token_urlsafe(32)), port=port, context=cluster.context)
-    dashboard = site.folder / "dashboard.html"
-    write_private(dashboard, _LINK.format(url=f"{site.pages}/{page.key.reveal()}/").encode())
-    log = site.folder / "program.log"
+    port = workspace.port("web")
+    settings = {
+        **_flink_configuration(workspace.folder, port, workspace.pages_url),
+        **tls.create_certificate(workspace.folder / "tls"),
+    }
+    write_private(workspace.folder / "config.yaml", json.dumps(settings, indent=1).encode())  # JSON is YAML
+    cluster = Cluster(f"https://127.0.0.1:{port}", workspace.folder, tls.client_context(workspace.folder / "tls"))
+    page = WebPage(key=Secret(secrets.token_urlsafe(32)), port=port, tls_context=cluster.tls_context)
+    dashboard = workspace.folder / "dashboard.html"
+    write_private(dashboard, _LINK.format(url=f"{workspace.pages_url}/{page.key.reveal()}/").encode())
+    log = workspace.folder / "program.log"
     logging = (f"-Dlog4j.configurationFile={install.LOGGING}", f"-Dlog.file={log}")
-    path = f"{libraries}/*:{install.LAUNCHER}"
-    told = (str(site.folder), str(address))
+    class_path = f"{libraries}/*:{install.LAUNCHER}"
+    arguments = (str(workspace.folder), str(address))
     return Program(
-        command=(str(java), *_JAVA, *logging, "-cp", path, "provisioner.Cluster", *told),
-        ready=lambda: address.exists() and cluster.answers(),
+        command=(str(java), *_JAVA, *logging, "-cp", class_path, "provisioner.Cluster", *arguments),
+        is_ready=lambda: address.exists() and cluster.is_up(),
         url=cluster.url,
-        behind=cluster,
+        client=cluster,
         watch=cluster.watch,
-        shown={"dashboard": dashboard.as_uri()},
+        addresses={"dashboard": dashboard.as_uri()},
         page=page,
     )
 
 
-def _configuration(folder: Path, port: int, pages: str) -> dict[str, str]:
-    """Everything on loopback and in the folder; what a checkpoint holds outlives a cancelled job.
+def _flink_configuration(folder: Path, port: int, pages_url: str) -> dict[str, str]:
+    """Return Flink's configuration: everything on loopback and in the folder; checkpoints outlive a cancelled job.
 
     https://nightlies.apache.org/flink/flink-docs-release-1.20/docs/deployment/config/
     """
-    loopback = ("rest.address", "rest.bind-address", "jobmanager.rpc.address", "jobmanager.bind-host")
-    theirs = ("taskmanager.host", "taskmanager.bind-host")
-    temporary = ("io.tmp.dirs", "web.tmpdir", "web.upload.dir", "blob.storage.directory")
+    job_manager = ("rest.address", "rest.bind-address", "jobmanager.rpc.address", "jobmanager.bind-host")
+    task_manager = ("taskmanager.host", "taskmanager.bind-host")
+    folders = ("io.tmp.dirs", "web.tmpdir", "web.upload.dir", "blob.storage.directory")
     return {
-        **dict.fromkeys((*loopback, *theirs), "127.0.0.1"),
-        **{name: str(folder / re.sub(r"\W", "-", name)) for name in temporary},
+        **dict.fromkeys((*job_manager, *task_manager), "127.0.0.1"),
+        **{name: str(folder / re.sub(r"\W", "-", name)) for name in folders},
         "rest.port": str(port),
         "rest.bind-port": str(port),
         "taskmanager.numberOfTaskSlots": str(SLOTS),
         "slot.request.timeout": "30000",
-        "web.access-control-allow-origin": pages,  # by default every site may read and call it
+        "web.access-control-allow-origin": pages_url,  # by default every site may read and call it
         "execution.checkpointing.dir": (folder / "checkpoints").as_uri(),
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
     }

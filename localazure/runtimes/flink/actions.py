@@ -1,7 +1,7 @@
-"""The actions of the service on a real Flink: what was asked of one job, and what came of it.
+"""Runs the service's actions on jobs of a real Flink.
 
-Savepoints: the service writes them to the data lake; Flink here has no file system for that. A savepoint's directory in
-the data lake stands for a folder `savepoints/CONTAINER@ACCOUNT/PATH` of the cluster, and answers name the former.
+The service writes savepoints to the data lake, for which this Flink has no file system. A savepoint directory in the
+data lake is mapped to the folder `savepoints/CONTAINER@ACCOUNT/PATH` of the cluster; results name the former.
 https://learn.microsoft.com/azure/hdinsight-aks/flink/flink-job-management
 """
 
@@ -28,75 +28,79 @@ _ARGUMENT = re.compile(r"\"([^\"]*)\"|'([^']*)'|(\S+)")
 
 
 def run_action(cluster: Cluster, action: str, job: JobRequest) -> ActionResult:
-    """Do one action and wait for what comes of it; what Flink does not do is an outcome, too."""
+    """Run one action and wait for its result; a failure in Flink is a result, too."""
     try:
         return _ACTIONS[action](cluster, job)
     except FlinkError as error:
-        why = str(error)
+        output = str(error)
     except (OSError, http.client.HTTPException) as error:
-        why = f"Flink does not answer ({type(error).__name__})."
+        output = f"Flink does not answer ({type(error).__name__})."
     except (KeyError, TypeError, ValueError) as error:
-        why = f"Flink answered what nobody here knows ({type(error).__name__})."
-    seen = cluster.seen.get(job.job_id)
+        output = f"Flink sent an unexpected response ({type(error).__name__})."
+    known = cluster.job_states.get(job.job_id)
     return ActionResult(
-        status=seen.state if seen else job.status or FAILED, job_id=job.job_id, output=why, succeeded=False
+        status=known.state if known else job.status or FAILED, job_id=job.job_id, output=output, succeeded=False
     )
 
 
 def split_arguments(text: str) -> list[str]:
-    """The arguments in a job's `args`: spaces part them, quotes keep some together."""
-    return [next(filter(None, found.groups()), "") for found in _ARGUMENT.finditer(text)]
+    """Split a job's `args` at spaces, except inside quotes."""
+    return [next(filter(None, match.groups()), "") for match in _ARGUMENT.finditer(text)]
 
 
 def _new(cluster: Cluster, job: JobRequest) -> ActionResult:
-    return _launched(cluster, job, None)
+    return _launch(cluster, job, None)
 
 
 def _start(cluster: Cluster, job: JobRequest) -> ActionResult:
     if not job.savepoint:
         raise FlinkError("There is no savepoint to start from.")
-    return _launched(cluster, job, _folder(cluster, job.savepoint))
+    return _launch(cluster, job, _savepoint_folder(cluster, job.savepoint))
 
 
 def _update(cluster: Cluster, job: JobRequest) -> ActionResult:
-    """Stop with a savepoint; go on with the new jar from there, or from the savepoint that was named."""
+    """Stop with a savepoint, then start the new jar from it, or from the savepoint that the call names."""
     stopped = _stop(cluster, job)
-    wanted = job.savepoint if job.named else stopped.savepoint
+    savepoint = job.savepoint if job.names_savepoint else stopped.savepoint
     try:
-        done = _launched(cluster, job, _folder(cluster, wanted))
+        launched = _launch(cluster, job, _savepoint_folder(cluster, savepoint))
     except FlinkError as error:
         return replace(stopped, output=str(error), succeeded=False)
-    return replace(done, savepoint=stopped.savepoint)
+    return replace(launched, savepoint=stopped.savepoint)
 
 
 def _update_from_last_state(cluster: Cluster, job: JobRequest) -> ActionResult:
-    """Go on with the new jar from the last checkpoint, without taking a savepoint."""
-    if not cluster.checkpoint(job.job_id):
+    """Cancel, then start the new jar from the last checkpoint, without taking a savepoint."""
+    if not cluster.find_last_checkpoint(job.job_id):
         raise FlinkError("The job has no completed checkpoint to go on from; enable checkpointing, or use UPDATE.")
     cluster.cancel(job.job_id)
-    return _launched(cluster, job, cluster.checkpoint(job.job_id))  # only now is there none after it
+    return _launch(
+        cluster, job, cluster.find_last_checkpoint(job.job_id)
+    )  # read again: only now can there be no newer one
 
 
-def _launch_again(cluster: Cluster, job: JobRequest) -> ActionResult:
-    """Begin anew, without state unless a savepoint was named."""
-    if not _ended(cluster, job):
+def _relaunch(cluster: Cluster, job: JobRequest) -> ActionResult:
+    """Start again, without state unless the call names a savepoint."""
+    if not _has_ended(cluster, job):
         cluster.cancel(job.job_id)
-    return _launched(cluster, job, _folder(cluster, job.savepoint) if job.named else None)
+    return _launch(cluster, job, _savepoint_folder(cluster, job.savepoint) if job.names_savepoint else None)
 
 
 def _stop(cluster: Cluster, job: JobRequest) -> ActionResult:
-    return _saved(job, cluster.stop(job.job_id, _folder(cluster, job.savepoint_directory)), STOPPED)
+    return _savepoint_result(
+        job, cluster.stop(job.job_id, _savepoint_folder(cluster, job.savepoint_directory)), STOPPED
+    )
 
 
 def _savepoint(cluster: Cluster, job: JobRequest) -> ActionResult:
-    taken = cluster.savepoint(job.job_id, _folder(cluster, job.savepoint_directory))
-    return _saved(job, taken, cluster.state(job.job_id))
+    name = cluster.savepoint(job.job_id, _savepoint_folder(cluster, job.savepoint_directory))
+    return _savepoint_result(job, name, cluster.state(job.job_id))
 
 
 def _list_savepoints(cluster: Cluster, job: JobRequest) -> ActionResult:
-    """One line each, the newest last; without one, no line."""
-    found = _folder(cluster, job.savepoint_directory).glob("savepoint-*")
-    folders = sorted(found, key=lambda path: path.stat().st_mtime)
+    """List savepoints, one URI a line, the newest last."""
+    matches = _savepoint_folder(cluster, job.savepoint_directory).glob("savepoint-*")
+    folders = sorted(matches, key=lambda path: path.stat().st_mtime)
     output = "\n".join(f"{job.savepoint_directory.rstrip('/')}/{folder.name}" for folder in folders)
     return ActionResult(status=job.status, job_id=job.job_id, output=output)
 
@@ -107,8 +111,8 @@ def _cancel(cluster: Cluster, job: JobRequest) -> ActionResult:
 
 
 def _delete(cluster: Cluster, job: JobRequest) -> ActionResult:
-    """The record only; Flink forgets by itself."""
-    if not _ended(cluster, job):
+    """Allow deleting the record of a job that has ended; Flink itself forgets it after a while."""
+    if not _has_ended(cluster, job):
         raise FlinkError("The job is running; cancel it first.")
     return ActionResult(status=job.status, job_id=job.job_id)
 
@@ -117,9 +121,9 @@ _ACTIONS: dict[str, Callable[[Cluster, JobRequest], ActionResult]] = {
     "NEW": _new,
     "START": _start,
     "UPDATE": _update,
-    "STATELESS_UPDATE": _launch_again,
+    "STATELESS_UPDATE": _relaunch,
     "LAST_STATE_UPDATE": _update_from_last_state,
-    "RE_LAUNCH": _launch_again,
+    "RE_LAUNCH": _relaunch,
     "STOP": _stop,
     "SAVEPOINT": _savepoint,
     "LIST_SAVEPOINT": _list_savepoints,
@@ -128,12 +132,12 @@ _ACTIONS: dict[str, Callable[[Cluster, JobRequest], ActionResult]] = {
 }
 
 
-def _launched(cluster: Cluster, job: JobRequest, savepoint: Path | None) -> ActionResult:
+def _launch(cluster: Cluster, job: JobRequest, savepoint: Path | None) -> ActionResult:
     if job.jar is None:
         raise FlinkError("There is no jar.")
-    own = {"parallelism", "savepoint.directory"}  # the service's words; the rest are Flink's
+    service_options = {"parallelism", "savepoint.directory"}  # options of the service; the rest are Flink's
     parallelism = job.configuration.get("parallelism")
-    wanted = LaunchRequest(
+    request = LaunchRequest(
         jar=job.jar.file,
         size=job.jar.size,
         jar_name=job.jar.name,
@@ -141,28 +145,30 @@ def _launched(cluster: Cluster, job: JobRequest, savepoint: Path | None) -> Acti
         arguments=split_arguments(job.args),
         parallelism=int(parallelism) if parallelism else None,
         savepoint=savepoint,
-        configuration={name: value for name, value in job.configuration.items() if name not in own},
+        configuration={name: value for name, value in job.configuration.items() if name not in service_options},
     )
-    job_id = cluster.launch(wanted)
-    seen = cluster.seen[job_id]
-    return ActionResult(status=seen.state, job_id=job_id, output=seen.why or "Job submitted.", savepoint=job.savepoint)
+    job_id = cluster.launch(request)
+    known = cluster.job_states[job_id]
+    return ActionResult(
+        status=known.state, job_id=job_id, output=known.cause or "Job submitted.", savepoint=job.savepoint
+    )
 
 
-def _ended(cluster: Cluster, job: JobRequest) -> bool:
-    seen = cluster.seen.get(job.job_id)
-    return seen is None or seen.state in TERMINAL
+def _has_ended(cluster: Cluster, job: JobRequest) -> bool:
+    known = cluster.job_states.get(job.job_id)
+    return known is None or known.state in TERMINAL
 
 
-def _saved(job: JobRequest, name: str, status: str) -> ActionResult:
-    taken = f"{job.savepoint_directory.rstrip('/')}/{name}"
-    output = f"Savepoint completed. Path: {taken}"
-    return ActionResult(status=status, job_id=job.job_id, output=output, savepoint=taken)
+def _savepoint_result(job: JobRequest, name: str, status: str) -> ActionResult:
+    savepoint = f"{job.savepoint_directory.rstrip('/')}/{name}"
+    output = f"Savepoint completed. Path: {savepoint}"
+    return ActionResult(status=status, job_id=job.job_id, output=output, savepoint=savepoint)
 
 
-def _folder(cluster: Cluster, uri: str) -> Path:
-    """What stands for a directory of the data lake."""
-    found = _URI.fullmatch(uri)
-    parts = PurePosixPath(found[2] or "/").parts[1:] if found else ()
-    if found is None or ".." in parts:
+def _savepoint_folder(cluster: Cluster, uri: str) -> Path:
+    """Return the local folder for a savepoint URI of the data lake. Raises FlinkError for any other URI."""
+    match = _URI.fullmatch(uri)
+    segments = PurePosixPath(match[2] or "/").parts[1:] if match else ()
+    if match is None or ".." in segments:
         raise FlinkError(f"The savepoint directory '{uri}' is no abfs://CONTAINER@ACCOUNT.dfs.core.windows.net URI.")
-    return cluster.folder.joinpath("savepoints", found[1], *parts)
+    return cluster.folder.joinpath("savepoints", match[1], *segments)

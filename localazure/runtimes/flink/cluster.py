@@ -1,7 +1,7 @@
-"""One running Flink, through its REST API: what jobs there are, and each thing that can be asked of one.
+"""A client of one running Flink's REST API: the states of its jobs, and the operations on them.
 
-Everything here may wait for Flink, so it is called in threads. `seen` is what a thread of the supervisor learned last;
-the event loop reads that.
+Everything here may wait for Flink, so it is called in threads. `job_states` is updated by the runtime's thread; the
+event loop reads it.
 https://nightlies.apache.org/flink/flink-docs-release-1.20/docs/ops/rest_api/
 """
 
@@ -21,30 +21,30 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-# A job in one of these ends by itself never more. https://…/docs/internals/job_scheduling/#jobmanager-data-structures
+# States that a job never leaves. https://…/docs/internals/job_scheduling/#jobmanager-data-structures
 TERMINAL = frozenset({"FINISHED", "FAILED", "CANCELED", "SUSPENDED"})
-_BEGINNING = frozenset({"INITIALIZING", "CREATED"})
-_LOOK_SECONDS = 0.25
+_INITIAL = frozenset({"INITIALIZING", "CREATED"})
+_POLL_SECONDS = 0.25
 _WAIT_SECONDS = 120.0  # for a savepoint or the end of a cancelled job
 _TIMEOUT_SECONDS = 60.0
-_PIECE_BYTES = 1 << 20
+_CHUNK_BYTES = 1 << 20
 
 
 class FlinkError(Exception):
-    """Flink did not do it; the text is its own root cause, with the errors around it in the lines below."""
+    """An operation failed in Flink. The text is its root cause, then the errors around it, one a line."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class JobState:
-    """A job as Flink told it last; `why` it failed."""
+    """The last known state of a job, and the cause of its failure, if it failed."""
 
     state: str
-    why: str = ""
+    cause: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LaunchRequest:
-    """A job to start: the jar's bytes are the first `size` of the file."""
+    """A job to start. The jar is the first `size` bytes of the file. savepoint: the folder to restore from, if any."""
 
     jar: Path
     size: int
@@ -57,180 +57,187 @@ class LaunchRequest:
 
 
 class Cluster:
-    """A running Flink; `folder` is its own, `context` has the client certificate that it asks for."""
+    """A running Flink. folder: its working folder. tls_context: has the client certificate that it requires."""
 
-    def __init__(self, url: str, folder: Path, context: ssl.SSLContext) -> None:
+    def __init__(self, url: str, folder: Path, tls_context: ssl.SSLContext) -> None:
         self.url = url
-        self.context = context
+        self.tls_context = tls_context
         self.folder = folder
-        self.seen: Mapping[str, JobState] = {}
-        self._guard = threading.Lock()
+        self.job_states: Mapping[str, JobState] = {}
+        self._lock = threading.Lock()
         self.ended = threading.Event()
-        self.started = secrets.token_hex(8)  # tells this start from others
+        self.start_id = secrets.token_hex(8)  # identifies this start of the cluster
 
-    def answers(self) -> bool:
-        """Whether it is up, with all its slots."""
+    def is_up(self) -> bool:
+        """Return whether it answers and its task slots are available."""
         try:
             return self._get("/overview")["slots-total"] > 0
         except (OSError, FlinkError, http.client.HTTPException, ValueError):
             return False
 
     def watch(self, ended: threading.Event) -> None:
-        """Learn what its jobs do until it has ended."""
-        while not ended.wait(_LOOK_SECONDS):
-            # The next look, or its end, tells more.
+        """Update the job states again and again until the cluster has ended."""
+        while not ended.wait(_POLL_SECONDS):
+            # An error is passed over: the next round, or the end of the cluster, follows.
             with suppress(OSError, FlinkError, http.client.HTTPException, KeyError, ValueError):
-                self.look()
+                self.update_job_states()
         self.ended.set()
 
-    def look(self) -> None:
-        """Learn what its jobs do."""
+    def update_job_states(self) -> None:
+        """Read the states of all jobs."""
         for job in self._get("/jobs/overview")["jobs"]:
-            self._saw(job["jid"], job["state"])
+            self._record_state(job["jid"], job["state"])
 
-    def _saw(self, job_id: str, state: str) -> None:
-        """Keep a job's state; what ended does not go on, whatever an answer says that is older."""
-        before = self.seen.get(job_id)
+    def _record_state(self, job_id: str, state: str) -> None:
+        """Keep a job's state, but never leave a terminal one, since a response may be older."""
+        before = self.job_states.get(job_id)
         if before is None or (before.state != state and before.state not in TERMINAL):
-            why = self._why(job_id) if state in {"FAILED", "RESTARTING", "FAILING"} else ""
-            with self._guard:
-                self.seen = {**self.seen, job_id: JobState(state=state, why=why)}
+            cause = self._failure_cause(job_id) if state in {"FAILED", "RESTARTING", "FAILING"} else ""
+            with self._lock:
+                self.job_states = {**self.job_states, job_id: JobState(state=state, cause=cause)}
 
-    def launch(self, wanted: LaunchRequest) -> str:
-        """Start a job; its id, once it is past its beginning."""
-        jar = self._upload(wanted)
+    def launch(self, request: LaunchRequest) -> str:
+        """Start a job and wait until it is initialized. Returns its id. Raises FlinkError."""
+        jar_id = self._upload(request)
         body: dict[str, Any] = {
-            "entryClass": wanted.entry_class,
-            "programArgsList": wanted.arguments,
-            "flinkConfiguration": dict(wanted.configuration),
+            "entryClass": request.entry_class,
+            "programArgsList": request.arguments,
+            "flinkConfiguration": dict(request.configuration),
         }
-        if wanted.parallelism is not None:
-            body["parallelism"] = wanted.parallelism
-        if wanted.savepoint is not None:
-            body["savepointPath"] = _uri(wanted.savepoint)
+        if request.parallelism is not None:
+            body["parallelism"] = request.parallelism
+        if request.savepoint is not None:
+            body["savepointPath"] = _uri(request.savepoint)
         try:
-            job_id = str(self._ask("POST", f"/jars/{jar}/run", body)["jobid"])
+            job_id = str(self._request("POST", f"/jars/{jar_id}/run", body)["jobid"])
         finally:
-            self._ask("DELETE", f"/jars/{jar}")
-        self._until(lambda: self.state(job_id) not in _BEGINNING)
+            self._request("DELETE", f"/jars/{jar_id}")
+        self._wait_until(lambda: self.state(job_id) not in _INITIAL)
         return job_id
 
     def state(self, job_id: str) -> str:
-        """What a job does now."""
+        """Return the current state of a job."""
         state = str(self._get(f"/jobs/{job_id}/status")["status"])
-        self._saw(job_id, state)
+        self._record_state(job_id, state)
         return state
 
     def cancel(self, job_id: str) -> None:
-        """End a job without a savepoint."""
-        self._ask("PATCH", f"/jobs/{job_id}?mode=cancel")
-        self._until(lambda: self.state(job_id) in TERMINAL)
+        """Cancel a job without a savepoint, and wait until it has ended."""
+        self._request("PATCH", f"/jobs/{job_id}?mode=cancel")
+        self._wait_until(lambda: self.state(job_id) in TERMINAL)
 
     def stop(self, job_id: str, directory: Path) -> str:
-        """End a job with a savepoint below the directory; its name."""
-        taken = self._savepoint(job_id, "stop", {"targetDirectory": _uri(directory), "drain": False})
-        self._until(lambda: self.state(job_id) in TERMINAL)
-        return taken
+        """Stop a job with a savepoint below the directory, and wait for its end. Returns the savepoint's name."""
+        savepoint = self._savepoint(job_id, "stop", {"targetDirectory": _uri(directory), "drain": False})
+        self._wait_until(lambda: self.state(job_id) in TERMINAL)
+        return savepoint
 
     def savepoint(self, job_id: str, directory: Path) -> str:
-        """Take a savepoint of a job that goes on; its name."""
-        asked = {"target-directory": _uri(directory), "cancel-job": False}
-        return self._savepoint(job_id, "savepoints", asked)
+        """Take a savepoint of a job that keeps running. Returns the savepoint's name."""
+        body = {"target-directory": _uri(directory), "cancel-job": False}
+        return self._savepoint(job_id, "savepoints", body)
 
-    def checkpoint(self, job_id: str) -> Path | None:
-        """Where the last completed checkpoint of a job lies, if it has one."""
-        # Flink's own answer may be seconds old and name one that a newer one has replaced.
-        found = (self.folder / "checkpoints" / job_id).glob("chk-*/_metadata")
-        return max((metadata.parent for metadata in found), key=lambda at: int(at.name[4:]), default=None)
+    def find_last_checkpoint(self, job_id: str) -> Path | None:
+        """Return the folder of a job's last completed checkpoint, or None."""
+        # The REST API may be seconds late and name one that a newer one has replaced.
+        metadata_files = (self.folder / "checkpoints" / job_id).glob("chk-*/_metadata")
+        return max(
+            (metadata.parent for metadata in metadata_files), key=lambda folder: int(folder.name[4:]), default=None
+        )
 
-    def _savepoint(self, job_id: str, how: str, asked: dict[str, Any]) -> str:
-        trigger = self._ask("POST", f"/jobs/{job_id}/{how}", asked)["request-id"]
-        told: dict[str, Any] = {}
+    def _savepoint(self, job_id: str, operation: str, body: dict[str, Any]) -> str:
+        """Trigger a savepoint and wait for it. Returns its name. Raises FlinkError."""
+        trigger_id = self._request("POST", f"/jobs/{job_id}/{operation}", body)["request-id"]
+        result: dict[str, Any] = {}
 
         def is_done() -> bool:
-            told.update(self._get(f"/jobs/{job_id}/savepoints/{trigger}"))
-            return told["status"]["id"] == "COMPLETED"
+            result.update(self._get(f"/jobs/{job_id}/savepoints/{trigger_id}"))
+            return result["status"]["id"] == "COMPLETED"
 
-        self._until(is_done)
-        failed = told["operation"].get("failure-cause")
-        if failed:
-            raise FlinkError(root_cause(str(failed.get("stack-trace") or failed.get("class"))))
-        return str(told["operation"]["location"]).rstrip("/").rpartition("/")[2]
+        self._wait_until(is_done)
+        failure = result["operation"].get("failure-cause")
+        if failure:
+            raise FlinkError(root_cause(str(failure.get("stack-trace") or failure.get("class"))))
+        return str(result["operation"]["location"]).rstrip("/").rpartition("/")[2]
 
-    def _why(self, job_id: str) -> str:
-        told = self._get(f"/jobs/{job_id}/exceptions")
-        entries = told.get("exceptionHistory", {}).get("entries", [])
-        return root_cause(str(entries[0]["stacktrace"])) if entries else root_cause(str(told.get("root-exception", "")))
+    def _failure_cause(self, job_id: str) -> str:
+        exceptions = self._get(f"/jobs/{job_id}/exceptions")
+        entries = exceptions.get("exceptionHistory", {}).get("entries", [])
+        return root_cause(str(entries[0]["stacktrace"] if entries else exceptions.get("root-exception", "")))
 
-    def _until(self, is_so: Callable[[], bool]) -> None:
-        rounds = int(_WAIT_SECONDS / _LOOK_SECONDS)
+    def _wait_until(self, condition: Callable[[], bool]) -> None:
+        rounds = int(_WAIT_SECONDS / _POLL_SECONDS)
         for _ in range(rounds):
-            if is_so():
+            if condition():
                 return
-            if self.ended.wait(_LOOK_SECONDS):
+            if self.ended.wait(_POLL_SECONDS):
                 raise FlinkError("Flink has ended.")
         raise FlinkError(f"Flink was not done after {_WAIT_SECONDS:.0f} s.")
 
-    def _upload(self, wanted: LaunchRequest) -> str:
-        """The id that Flink gives the jar."""
+    def _upload(self, request: LaunchRequest) -> str:
+        """Upload the jar. Returns the id that Flink gives it."""
         boundary = secrets.token_hex(16)
-        disposition = f'form-data; name="jarfile"; filename="{wanted.jar_name}"'
+        disposition = f'form-data; name="jarfile"; filename="{request.jar_name}"'
         head = (
             f"--{boundary}\r\nContent-Disposition: {disposition}\r\nContent-Type: application/x-java-archive\r\n\r\n"
         ).encode()
         tail = f"\r\n--{boundary}--\r\n".encode()
         headers = {
             "Content-Type": f"multipart/form-data; boundary={boundary}",
-            "Content-Length": str(len(head) + wanted.size + len(tail)),
+            "Content-Length": str(len(head) + request.size + len(tail)),
         }
-        told = self._send("POST", "/jars/upload", _pieces(head, wanted, tail), headers)
-        return str(told["filename"]).rpartition("/")[2]
+        uploaded = self._send("POST", "/jars/upload", _multipart_chunks(head, request, tail), headers)
+        return str(uploaded["filename"]).rpartition("/")[2]
 
     def _get(self, path: str) -> Any:
-        return self._ask("GET", path)
+        return self._request("GET", path)
 
-    def _ask(self, method: str, path: str, body: Any = None) -> Any:
+    def _request(self, method: str, path: str, body: Any = None) -> Any:
         content = None if body is None else json.dumps(body).encode()
         return self._send(method, path, content, {"Content-Type": "application/json"})
 
     def _send(self, method: str, path: str, content: Any, headers: dict[str, str]) -> Any:
-        where = urlsplit(self.url)
+        url = urlsplit(self.url)
         connection = http.client.HTTPSConnection(
-            str(where.hostname), where.port, timeout=_TIMEOUT_SECONDS, context=self.context
+            str(url.hostname), url.port, timeout=_TIMEOUT_SECONDS, context=self.tls_context
         )
         try:
             connection.request(method, path, content, headers)
-            answer = connection.getresponse()
-            told: Any = json.loads(answer.read() or b"{}")
+            response = connection.getresponse()
+            body: Any = json.loads(response.read() or b"{}")
         finally:
             connection.close()
-        if answer.status >= 400:
+        if response.status >= 400:
             raise FlinkError(
-                root_cause("\n".join(map(str, told.get("errors", [])))) or f"Flink answered {answer.status}."
+                root_cause("\n".join(map(str, body.get("errors", [])))) or f"Flink answered {response.status}."
             )
-        return told
+        return body
 
 
 def _uri(path: Path) -> str:
-    """As Flink writes it: nothing in it is quoted."""
+    """Return a file URI as Flink writes it, without percent-encoding."""
     return f"file://{path}"
 
 
-def _pieces(head: bytes, wanted: LaunchRequest, tail: bytes) -> Iterator[bytes]:
+def _multipart_chunks(head: bytes, request: LaunchRequest, tail: bytes) -> Iterator[bytes]:
     yield head
-    left = wanted.size
-    with wanted.jar.open("rb") as file:
-        while left > 0 and (piece := file.read(min(left, _PIECE_BYTES))):
-            left -= len(piece)
-            yield piece
+    remaining = request.size
+    with request.jar.open("rb") as file:
+        while remaining > 0 and (chunk := file.read(min(remaining, _CHUNK_BYTES))):
+            remaining -= len(chunk)
+            yield chunk
     yield tail
 
 
 def root_cause(trace: str) -> str:
-    """The innermost exception of a Java stack trace, then the exceptions around it, outermost first; no frames."""
+    """Return the innermost exception of a Java stack trace, then those around it, outermost first, without frames."""
     lines = [line.strip() for line in trace.splitlines()]
-    told = [line for line in lines if line and not line.startswith(("at ", "...", "<Exception", "End of exception"))]
-    causes = [line.removeprefix("Caused by: ") for line in told]
-    inner = next((line for line in reversed(told) if line.startswith("Caused by: ")), told[0] if told else "")
+    messages = [
+        line for line in lines if line and not line.startswith(("at ", "...", "<Exception", "End of exception"))
+    ]
+    causes = [line.removeprefix("Caused by: ") for line in messages]
+    inner = next(
+        (line for line in reversed(messages) if line.startswith("Caused by: ")), messages[0] if messages else ""
+    )
     first = inner.removeprefix("Caused by: ")
     return "\n".join(dict.fromkeys((first, *causes)))

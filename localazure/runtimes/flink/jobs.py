@@ -1,7 +1,7 @@
-"""What is asked of the Flink behind a cluster, and what came of it; and who answers where no real Flink is up.
+"""Requests for actions on Flink jobs, their results, and the simulation used while no real Flink runs.
 
-The service has checked the call and, as the cluster's identity, found the jar. `recorded` runs nothing: it says what
-the service would say of jobs that go well. A real Flink's answers are in `runtimes/flink`.
+The service has checked the call and found the jar with the cluster's identity. `simulate` runs nothing: it returns what
+the service would for jobs that succeed. `actions` runs them on a real Flink.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from localazure.app.world import World
 
 RUNNING, STOPPED, CANCELED, FAILED = "RUNNING", "STOPPED", "CANCELED", "FAILED"
-NOT_LAUNCHED = "JOB_LAUNCH_FAILED"  # the service's own, of a job that never came to Flink
+NOT_LAUNCHED = "JOB_LAUNCH_FAILED"  # the service's own status of a job that never reached Flink
 
 
 @dataclass(frozen=True, kw_only=True)
 class JarFile:
-    """The job's jar: the first `size` bytes of a file."""
+    """The jar of a job: the first `size` bytes of a file."""
 
     name: str
     file: Path
@@ -30,9 +30,9 @@ class JarFile:
 
 @dataclass(frozen=True, kw_only=True)
 class JobRequest:
-    """One job at the moment of an action; `jar` is None for actions that need none.
+    """A job, and what an action on it needs; `jar` is None for actions that need none.
 
-    savepoint: the one to start from, with its directory. named: whether the call names it.
+    savepoint: the URI of the one to start from. names_savepoint: whether the call names it itself.
     """
 
     cluster_id: str
@@ -44,13 +44,13 @@ class JobRequest:
     jar: JarFile | None = None
     savepoint_directory: str = ""
     savepoint: str = ""
-    named: bool = False
+    names_savepoint: bool = False
     configuration: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, kw_only=True)
 class ActionResult:
-    """What came of an action; `succeeded` False makes the service's actionResult FAILED."""
+    """The result of an action; `succeeded` False becomes the service's actionResult FAILED."""
 
     status: str
     job_id: str = ""
@@ -60,15 +60,15 @@ class ActionResult:
 
 
 def simulate(world: World, action: str, job: JobRequest) -> ActionResult:
-    """Note what was asked and answer as if it had happened."""
+    """Return the result of an action as if a Flink had run it successfully."""
     if action in {"NEW", "START", "UPDATE", "STATELESS_UPDATE", "LAST_STATE_UPDATE", "RE_LAUNCH"}:
         job_id = world.clock.new_id().replace("-", "")
         return ActionResult(status=RUNNING, job_id=job_id, savepoint=job.savepoint, output="Job submitted.")
     if action in {"STOP", "SAVEPOINT"}:
-        taken = f"{job.savepoint_directory}/savepoint-{job.job_id[:6]}-{world.clock.new_id().replace('-', '')[:12]}"
+        savepoint = f"{job.savepoint_directory}/savepoint-{job.job_id[:6]}-{world.clock.new_id().replace('-', '')[:12]}"
         status = STOPPED if action == "STOP" else job.status
-        output = f"Savepoint completed. Path: {taken}"
-        return ActionResult(status=status, job_id=job.job_id, savepoint=taken, output=output)
+        output = f"Savepoint completed. Path: {savepoint}"
+        return ActionResult(status=status, job_id=job.job_id, savepoint=savepoint, output=output)
     if action == "LIST_SAVEPOINT":
         return ActionResult(status=job.status, job_id=job.job_id, savepoint=job.savepoint, output=job.savepoint)
     return ActionResult(status=CANCELED, job_id=job.job_id, savepoint=job.savepoint)

@@ -1,6 +1,6 @@
-"""The one certificate of a local Flink: its REST API, its internal ports and whoever may call them all show it.
+"""The one certificate of a local Flink, shared by its REST API, its internal ports and their clients.
 
-Made anew at each start. Flink takes self-signed certificates that both sides share:
+Created at each start. Flink takes self-signed certificates that both sides share:
 https://nightlies.apache.org/flink/flink-docs-release-1.20/docs/deployment/security/security-ssl/
 """
 
@@ -30,15 +30,15 @@ _PEM_FILE = "flink.pem"
 def create_certificate(folder: Path) -> dict[str, str]:
     """Write the certificate, its key store and its trust store into the folder. Returns Flink's settings for them."""
     key, password = ec.generate_private_key(ec.SECP256R1()), secrets.token_urlsafe()
-    made = _certificate(key)
+    certificate = _self_signed_certificate(key)
     encryption = serialization.BestAvailableEncryption(password.encode())
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    write_private(folder / _PEM_FILE, private + made.public_bytes(serialization.Encoding.PEM))
-    keys = pkcs12.serialize_key_and_certificates(b"flink", key, made, None, encryption)
+    write_private(folder / _PEM_FILE, private + certificate.public_bytes(serialization.Encoding.PEM))
+    keys = pkcs12.serialize_key_and_certificates(b"flink", key, certificate, None, encryption)
     write_private(folder / "keys.p12", keys)
-    trusted = pkcs12.serialize_java_truststore([pkcs12.PKCS12Certificate(made, b"flink")], encryption)
+    trusted = pkcs12.serialize_java_truststore([pkcs12.PKCS12Certificate(certificate, b"flink")], encryption)
     write_private(folder / "trust.p12", trusted)
     stores = {
         "keystore": str(folder / "keys.p12"),
@@ -57,16 +57,16 @@ def create_certificate(folder: Path) -> dict[str, str]:
 
 
 def client_context(folder: Path) -> ssl.SSLContext:
-    """The client's side of TLS for the Flink whose certificate lies in the folder."""
-    file = folder / _PEM_FILE
-    context = ssl.create_default_context(cafile=file)
-    context.load_cert_chain(file)
+    """Return the TLS context of a client of the Flink whose certificate is in the folder."""
+    certificate_file = folder / _PEM_FILE
+    context = ssl.create_default_context(cafile=certificate_file)
+    context.load_cert_chain(certificate_file)
     return context
 
 
-def _certificate(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
+def _self_signed_certificate(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "local Flink")])
-    start = Clock().now() - timedelta(days=1)  # the machine's own time: Java checks it by that
+    start = Clock().now() - timedelta(days=1)  # the machine's own time, by which Java checks it
     addresses = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]
     return (
         x509.CertificateBuilder()

@@ -22,8 +22,8 @@ SERVICE = service.Service(name="blob batch", hosts=(HOST,), path="/([^/]+/?)?", 
 _WHY = "decided by storage_access.authorize, for the batch and for each request in it"
 
 
-@SERVICE.route("POST", "/", action=None, why=_WHY, when={"comp": "batch"})
-@SERVICE.route("POST", "/{container}", action=None, why=_WHY, when={"restype": "container", "comp": "batch"})
+@SERVICE.route("POST", "/", action=None, why=_WHY, query={"comp": "batch"})
+@SERVICE.route("POST", "/{container}", action=None, why=_WHY, query={"restype": "container", "comp": "batch"})
 @with_version_header
 def run_batch(call: Call) -> Reply:
     """202 with the response to each request of the batch, in their order.

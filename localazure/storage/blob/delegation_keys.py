@@ -31,7 +31,7 @@ _MAX_LIFETIME = timedelta(days=7)
     "/",
     action=None,
     why="bearer token, decided by storage_access.authorize",
-    when={"restype": "service", "comp": "userdelegationkey"},
+    query={"restype": "service", "comp": "userdelegationkey"},
 )
 @with_version_header
 def get_user_delegation_key(call: Call) -> Reply:

@@ -36,7 +36,7 @@ _QUERY = {"restype": "service", "comp": "properties"}
 SERVICE = Service(name="blob properties", hosts=("*.blob.core.windows.net",), path="/", render=blob_wire.render)
 
 
-@SERVICE.route("GET", "/", action=None, why=_WHY, when=_QUERY)
+@SERVICE.route("GET", "/", action=None, why=_WHY, query=_QUERY)
 @with_version_header
 def get_service_properties(call: Call) -> Reply:
     """All properties of the Blob service, with defaults for those never set."""
@@ -47,7 +47,7 @@ def get_service_properties(call: Call) -> Reply:
     return blob_wire.xml_response(f"<StorageServiceProperties>{elements}</StorageServiceProperties>")
 
 
-@SERVICE.route("PUT", "/", action=None, why=_WHY, when=_QUERY)
+@SERVICE.route("PUT", "/", action=None, why=_WHY, query=_QUERY)
 @with_version_header
 def set_service_properties(call: Call) -> Reply:
     """Set the properties in the body and keep the others: 202."""

@@ -34,7 +34,7 @@ _WHY = "bearer token (RBAC on the container), Shared Key or public access, decid
 
 def route(method: str, path: str, **query: str) -> Callable[[Handler], Handler]:
     """A decorator that registers a handler and adds the version header to its answers."""
-    register = SERVICE.route(method, path, action=None, why=_WHY, when=query)
+    register = SERVICE.route(method, path, action=None, why=_WHY, query=query)
     return lambda handler: register(with_version_header(handler)) and handler
 
 

@@ -51,7 +51,7 @@ _WHY = "bearer token (RBAC on the container) or Shared Key, both decided by stor
 
 def _route(method: str, path: str, **query: str) -> Callable[[Handler], Handler]:
     """A decorator that registers a handler and adds the version header to its answers."""
-    register = SERVICE.route(method, path, action=None, why=_WHY, when=query)
+    register = SERVICE.route(method, path, action=None, why=_WHY, query=query)
     return lambda handler: register(with_version_header(handler)) and handler
 
 

@@ -22,15 +22,15 @@ URL = f"{ARM}/subscriptions?api-version=2022-12-01"
 
 
 def _applications(azure: LocalAzure) -> list[str]:
-    found = azure.graph("GET", "applications?$filter=startswith(displayName,'probe')").json()["value"]
-    return [each["displayName"] for each in found]
+    applications = azure.graph("GET", "applications?$filter=startswith(displayName,'probe')").json()["value"]
+    return [each["displayName"] for each in applications]
 
 
 def _create(azure: LocalAzure, name: str = "probe") -> int:
     return azure.graph("POST", "applications", {"displayName": name}).status
 
 
-def test_it_wants_its_token(azure: LocalAzure) -> None:
+def test_the_control_endpoint_requires_its_token(azure: LocalAzure) -> None:
     connection = http.client.HTTPConnection(azure.control_url.removeprefix("http://"), timeout=10)
     connection.request("POST", "/reset", headers={"Authorization": "Bearer wrong"})
     answer = connection.getresponse()
@@ -42,27 +42,27 @@ def test_it_wants_its_token(azure: LocalAzure) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
-        ("POST", "/faults/rules", {"fault": "unheard of"}),
-        ("POST", "/faults/rules", {"fault": "lost", "unheard": 1}),
+        ("POST", "/faults/rules", {"fault": "unknown"}),
+        ("POST", "/faults/rules", {"fault": "lost", "unknown": 1}),
         ("POST", "/faults/rules", {"fault": "lost", "path": "("}),
-        ("PUT", "/faults", {"unheard": 1}),
+        ("PUT", "/faults", {"unknown": 1}),
         ("PUT", "/clock", {"offset_seconds": "soon"}),
         ("PUT", "/clock", []),
         ("POST", "/snapshots/never-taken", None),
-        ("GET", "/unheard", None),
+        ("GET", "/unknown", None),
         ("PUT", "/snapshots/..%2f..%2fetc", None),
     ],
 )
-def test_what_it_does_not_understand_it_refuses(azure: LocalAzure, method: str, path: str, body: Any) -> None:
+def test_an_unknown_verb_field_or_value_is_refused(azure: LocalAzure, method: str, path: str, body: Any) -> None:
     with pytest.raises(ValueError, match=r"."):
         azure.control(method, path, body)
 
 
-def test_a_call_that_is_sent_again_is_told_by_its_id_which_is_not_shown(azure: LocalAzure) -> None:
+def test_a_retried_call_has_the_same_checksum_of_its_client_request_id_which_is_not_shown(azure: LocalAzure) -> None:
     for name in ("one", "one", "other"):
         azure.request("GET", URL, headers={"x-ms-client-request-id": name})
-    first, again, other = [call["client_request"] for call in azure.control("GET", "/calls")["calls"][-3:]]
-    assert first == again != other
+    first, retry, other = [call["client_request"] for call in azure.control("GET", "/calls")["calls"][-3:]]
+    assert first == retry != other
     assert first not in {"", "one"}
 
 
@@ -70,10 +70,10 @@ def test_calls_are_counted_without_bodies_headers_or_queries(azure: LocalAzure) 
     azure.token()
     since = azure.control("GET", "/calls")["total"]
     azure.request("GET", URL)
-    found = azure.control("GET", f"/calls?since={since}")
-    assert found["total"] == since + 1
-    assert found["counts"]["GET management.azure.com"] == 1
-    (call,) = found["calls"]
+    log = azure.control("GET", f"/calls?since={since}")
+    assert log["total"] == since + 1
+    assert log["counts"]["GET management.azure.com"] == 1
+    (call,) = log["calls"]
     assert len(call.pop("query")) == 8
     assert call.pop("ms") > 0
     assert call.pop("began_ms") > 0
@@ -89,7 +89,7 @@ def test_calls_are_counted_without_bodies_headers_or_queries(azure: LocalAzure) 
     assert azure.control("GET", "/calls") == {"total": 0, "counts": {}, "calls": []}
 
 
-def test_the_clock_moves_what_answers_say_of_time(azure: LocalAzure) -> None:
+def test_responses_have_the_date_of_the_moved_clock(azure: LocalAzure) -> None:
     azure.control("PUT", "/clock", {"offset_seconds": 86400 * 400})
     date = azure.request("GET", URL).headers["date"]
     year = int(azure.control("GET", "/clock")["now"][:4])
@@ -97,7 +97,7 @@ def test_the_clock_moves_what_answers_say_of_time(azure: LocalAzure) -> None:
     assert year > time.gmtime().tm_year
 
 
-def test_latency_is_added_to_every_answer(azure: LocalAzure) -> None:
+def test_latency_is_added_to_every_response(azure: LocalAzure) -> None:
     azure.token()
     azure.control("PUT", "/faults", {"latency_ms": 120})
     start = time.perf_counter()
@@ -132,7 +132,7 @@ def test_an_error_is_shown_in_the_service_s_own_shape_and_the_handler_does_not_r
     assert _applications(azure) == []
 
 
-def test_a_lost_reply_comes_after_the_write(azure: LocalAzure) -> None:
+def test_a_lost_response_leaves_the_write_done(azure: LocalAzure) -> None:
     azure.token(GRAPH)
     azure.fault(fault="lost", method="POST", path="/applications$")
     with pytest.raises((http.client.HTTPException, OSError)):
@@ -153,8 +153,8 @@ def test_reads_lag_behind_writes_until_time_has_passed(azure: LocalAzure) -> Non
     assert _applications(azure) == []
     azure.advance(31)
     assert _applications(azure) == ["probe"]
-    (made,) = azure.graph("GET", "applications?$filter=displayName eq 'probe'").json()["value"]
-    azure.graph("DELETE", f"applications/{made['id']}")
+    (application,) = azure.graph("GET", "applications?$filter=displayName eq 'probe'").json()["value"]
+    azure.graph("DELETE", f"applications/{application['id']}")
     assert _applications(azure) == ["probe"]
     azure.control("DELETE", "/faults")
     assert _applications(azure) == []
@@ -166,7 +166,7 @@ def test_one_read_can_be_stale(azure: LocalAzure) -> None:
     assert (_applications(azure), _applications(azure)) == ([], ["probe"])
 
 
-def test_a_new_secret_takes_its_time_when_asked_to(azure: LocalAzure) -> None:
+def test_a_new_secret_works_only_after_the_secret_lag(azure: LocalAzure) -> None:
     azure.control("PUT", "/faults", {"secret_lag_seconds": 60})
     client_id, secret = azure.new_client("late")
     assert azure.sign_in(client_id, secret).json()["error_codes"] == [700016]
@@ -195,7 +195,7 @@ def test_a_client_is_killed_after_its_write(azure: LocalAzure) -> None:
         assert victim.wait(timeout=10) == -signal.SIGKILL
     assert _applications(azure) == ["probe"]
     azure.fault(fault="kill", pid=victim.pid, method="POST", path="/applications$")
-    with pytest.raises((http.client.HTTPException, OSError)):  # who is gone already gets no answer either
+    with pytest.raises((http.client.HTTPException, OSError)):  # a client that has ended gets no response either
         _create(azure)
 
 
@@ -212,7 +212,7 @@ def test_a_client_is_interrupted_at_a_call_that_is_answered(azure: LocalAzure, *
         assert client.wait(timeout=10) == signal.SIGINT
 
 
-def test_a_reset_leaves_a_tenant_as_new(azure: LocalAzure) -> None:
+def test_a_reset_returns_to_a_new_tenant(azure: LocalAzure) -> None:
     _create(azure)
     azure.advance(1000)
     azure.fault(fault="error", times=None)
@@ -222,7 +222,7 @@ def test_a_reset_leaves_a_tenant_as_new(azure: LocalAzure) -> None:
     assert _applications(azure) == []
 
 
-def test_a_snapshot_is_gone_back_to_within_50_ms(azure: LocalAzure) -> None:
+def test_a_snapshot_is_restored_within_50_ms(azure: LocalAzure) -> None:
     _create(azure, "probe-kept")
     azure.control("PUT", "/snapshots/before")
     _create(azure, "probe-later")
@@ -239,15 +239,15 @@ def test_a_fault_hits_sign_in_too(azure: LocalAzure) -> None:
     assert azure.request("GET", f"{LOGIN}/common/discovery/keys", token="").status == 200
 
 
-def test_a_reset_comes_before_the_handler_and_a_cut_after_it(azure: LocalAzure) -> None:
+def test_a_connection_is_reset_before_the_handler_and_cut_after_it(azure: LocalAzure) -> None:
     group = f"{azure.subscription}/resourceGroups/rg-broken?api-version=2021-04-01"
-    there = f"https://management.azure.com{group}"
+    url = f"https://management.azure.com{group}"
     azure.fault(fault="reset", method="PUT", path="rg-broken$")
     with pytest.raises((ConnectionError, http.client.HTTPException, ssl.SSLError)):
-        azure.request("PUT", there, {"location": "westeurope"})
-    assert azure.request("GET", there).status == 404
+        azure.request("PUT", url, {"location": "westeurope"})
+    assert azure.request("GET", url).status == 404
 
     azure.fault(fault="cut", method="PUT", path="rg-broken$")
     with pytest.raises((ConnectionError, http.client.IncompleteRead, ssl.SSLError)):
-        azure.request("PUT", there, {"location": "westeurope"})
-    assert azure.request("GET", there).status == 200
+        azure.request("PUT", url, {"location": "westeurope"})
+    assert azure.request("GET", url).status == 200

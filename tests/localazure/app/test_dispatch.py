@@ -41,7 +41,7 @@ def _toy() -> Service:
         scope=lambda call: f"{GROUP}/providers/Toy.Shop/things/{call.params['name']}",
     )
 
-    @toy.route("GET", "/open", action=None, why="metadata", token=False)
+    @toy.route("GET", "/open", action=None, why="metadata", needs_token=False)
     def get_open(_call: Call) -> Reply:
         return Reply(body={"open": True})
 
@@ -55,21 +55,21 @@ def _toy() -> Service:
     def delete_thing(_call: Call) -> Reply:
         return Reply(status=204)
 
-    @toy.route("PUT", "/break", action=None, why="a mistake of ours")
+    @toy.route("PUT", "/break", action=None, why="a defect")
     def put_break(call: Call) -> Reply:
         call.world.store.put("toys", "half", {})
         raise ValueError(call.body.decode())
 
-    @toy.route("PUT", "/refuse", action=None, why="an answer of Azure's")
+    @toy.route("PUT", "/refuse", action=None, why="an error of Azure's")
     def put_refuse(call: Call) -> Reply:
-        call.world.store.put("toys", "noted", {})
+        call.world.store.put("toys", "written", {})
         raise AzureError(status=409, code="Busy", message="Busy.")
 
     return toy
 
 
 class Shop:
-    """A dispatcher over the toy, and one principal with a token."""
+    """A dispatcher over the toy services, and one principal with a token."""
 
     def __init__(self, folder: Path) -> None:
         self.world = World(store=Store(folder), clock=Clock())
@@ -94,7 +94,7 @@ class Shop:
     def role(self, **permission: list[str]) -> None:
         self.world.store.put(access.DEFINITIONS, ROLE, {"permissions": [permission]})
 
-    def ask(self, method: str, path: str, version: str = "2020-01-01", body: bytes = b"", token: str = "") -> Reply:
+    def call(self, method: str, path: str, version: str = "2020-01-01", body: bytes = b"", token: str = "") -> Reply:
         request = Request(
             method=method,
             host="toy.example.net",
@@ -103,16 +103,16 @@ class Shop:
             headers={"authorization": f"Bearer {token or self.token()}"},
             body=body,
         )
-        target = self.dispatcher.target(request, "id")
+        target = self.dispatcher.find_target(request, "id")
         assert target is not None
         return self.dispatcher.answer(target)
 
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:
-    made = Shop(tmp_path)
-    yield made
-    made.world.store.close()
+    shop = Shop(tmp_path)
+    yield shop
+    shop.world.store.close()
 
 
 @pytest.mark.parametrize(
@@ -126,30 +126,30 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
     ],
 )
 def test_the_api_version_is_a_date_and_may_be_newer_than_known(shop: Shop, version: str, code: str) -> None:
-    assert shop.ask("GET", "/things/one", version).body["code"] == code
+    assert shop.call("GET", "/things/one", version).body["code"] == code
 
 
-def test_a_route_may_be_open_to_all(shop: Shop) -> None:
-    assert shop.ask("GET", "/open", token="none").body == {"open": True}
+def test_a_route_may_need_no_token(shop: Shop) -> None:
+    assert shop.call("GET", "/open", token="none").body == {"open": True}
 
 
 def test_an_unknown_path_is_a_404_and_another_method_a_405(shop: Shop) -> None:
-    assert shop.ask("GET", "/unheard").status == 404
-    assert shop.ask("POST", "/things/one").status == 405
+    assert shop.call("GET", "/unknown").status == 404
+    assert shop.call("POST", "/things/one").status == 405
 
 
-def test_an_unknown_path_wants_a_token_first(shop: Shop) -> None:
-    assert shop.ask("GET", "/unheard", token="none").status == 401
+def test_an_unknown_path_needs_a_token_first(shop: Shop) -> None:
+    assert shop.call("GET", "/unknown", token="none").status == 401
 
 
-def test_the_service_with_the_narrower_path_is_asked_first(shop: Shop) -> None:
-    assert shop.ask("GET", "/narrow").body == "narrow"
+def test_the_service_with_the_narrower_path_answers(shop: Shop) -> None:
+    assert shop.call("GET", "/narrow").body == "narrow"
 
 
 def test_paths_compare_without_case(shop: Shop) -> None:
     shop.role(actions=["*"])
     shop.grant(GROUP)
-    assert shop.ask("GET", "/THINGS/one").status == 200
+    assert shop.call("GET", "/THINGS/one").status == 200
 
 
 @pytest.mark.parametrize(
@@ -165,11 +165,11 @@ def test_a_star_in_a_host_is_one_label(shop: Shop, *, host: str, served: bool) -
     assert shop.dispatcher.serves(host) is served
 
 
-def test_a_mistake_of_ours_is_azure_s_500_that_wrote_nothing_and_tells_no_secret(
+def test_a_defect_is_azure_s_500_which_writes_nothing_and_logs_no_secret(
     shop: Shop, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.ERROR):
-        answer = shop.ask("PUT", "/break", body=b"hunter2")
+        answer = shop.call("PUT", "/break", body=b"hunter2")
     assert (answer.status, answer.body["code"]) == (500, "InternalServerError")
     assert shop.world.store.get("toys", "half") is None
     assert "ValueError" in caplog.text
@@ -177,13 +177,13 @@ def test_a_mistake_of_ours_is_azure_s_500_that_wrote_nothing_and_tells_no_secret
     assert "hunter2" not in caplog.text
 
 
-def test_what_an_answer_wrote_before_it_was_an_error_stays(shop: Shop) -> None:
-    assert shop.ask("PUT", "/refuse").body["code"] == "Busy"
-    assert shop.world.store.get("toys", "noted") == {}
+def test_what_a_handler_wrote_before_it_raised_an_azure_error_is_kept(shop: Shop) -> None:
+    assert shop.call("PUT", "/refuse").body["code"] == "Busy"
+    assert shop.world.store.get("toys", "written") == {}
 
 
-def test_without_the_action_the_answer_names_it(shop: Shop) -> None:
-    answer = shop.ask("GET", "/things/one")
+def test_the_403_names_the_missing_action_and_the_scope(shop: Shop) -> None:
+    answer = shop.call("GET", "/things/one")
     assert (answer.status, answer.body["code"]) == (403, "AuthorizationFailed")
     assert f"perform action 'Toy.Shop/things/read' over scope '{THING}'" in answer.body["message"]
 
@@ -199,13 +199,13 @@ def test_without_the_action_the_answer_names_it(shop: Shop) -> None:
         ({"dataActions": ["*"], "notDataActions": ["*/content/read"]}, 403, 403, 403),
     ],
 )
-def test_rights_come_from_the_role_s_definition(
+def test_permissions_come_from_the_role_definition(
     shop: Shop, permission: dict[str, list[str]], read: int, delete: int, content: int
 ) -> None:
     shop.role(**permission)
     shop.grant(THING)
-    asked = (("GET", "/things/one"), ("DELETE", "/things/one"), ("GET", "/data/one"))
-    assert [shop.ask(method, path).status for method, path in asked] == [read, delete, content]
+    requests = (("GET", "/things/one"), ("DELETE", "/things/one"), ("GET", "/data/one"))
+    assert [shop.call(method, path).status for method, path in requests] == [read, delete, content]
 
 
 @pytest.mark.parametrize(
@@ -223,30 +223,30 @@ def test_rights_come_from_the_role_s_definition(
 def test_an_assignment_reaches_what_lies_below_its_scope(shop: Shop, scope: str, status: int) -> None:
     shop.role(actions=["*"])
     shop.grant(scope)
-    assert shop.ask("GET", "/things/one").status == status
+    assert shop.call("GET", "/things/one").status == status
 
 
 def test_a_condition_that_cannot_be_evaluated_denies(shop: Shop) -> None:
     shop.role(actions=["*"])
     shop.grant(GROUP, condition="@Resource[x] StringEquals 'y'")
-    assert shop.ask("GET", "/things/one").status == 403
+    assert shop.call("GET", "/things/one").status == 403
 
 
-def test_a_right_ends_with_its_assignment_though_the_token_lives(shop: Shop) -> None:
+def test_a_permission_ends_with_its_assignment_though_the_token_is_valid(shop: Shop) -> None:
     token = shop.token()
     shop.role(actions=["*"])
     shop.grant(GROUP)
-    assert shop.ask("GET", "/things/one", token=token).status == 200
+    assert shop.call("GET", "/things/one", token=token).status == 200
     shop.world.store.remove(access.ASSIGNMENTS, f"{GROUP}/a".lower())
-    assert shop.ask("GET", "/things/one", token=token).status == 403
+    assert shop.call("GET", "/things/one", token=token).status == 403
 
 
-def test_a_new_right_takes_its_time_when_asked_to(shop: Shop) -> None:
+def test_a_new_permission_takes_effect_only_after_the_grant_lag(shop: Shop) -> None:
     shop.role(actions=["*"])
     shop.world.faults.grant_lag_seconds = 30
     shop.world.store.keep_history(enabled=True)
     shop.world.store.moment = shop.world.clock.timestamp()
     shop.grant(GROUP)
-    assert shop.ask("GET", "/things/one").status == 403
+    assert shop.call("GET", "/things/one").status == 403
     shop.world.clock.offset_seconds += 31
-    assert shop.ask("GET", "/things/one").status == 200
+    assert shop.call("GET", "/things/one").status == 200

@@ -1,4 +1,4 @@
-"""What the services take in a time, on the local Azure's own clock."""
+"""Throttling by the services' limits, on the local Azure's own clock."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def read(azure: LocalAzure) -> Answer:
 
 
 def write(azure: LocalAzure) -> Answer:
-    place = f"{ARM}{azure.subscription}/resourceGroups/rg?api-version=2021-04-01"
-    return azure.request("PUT", place, {"location": "westeurope"})
+    url = f"{ARM}{azure.subscription}/resourceGroups/rg?api-version=2021-04-01"
+    return azure.request("PUT", url, {"location": "westeurope"})
 
 
 def applications(azure: LocalAzure) -> Answer:
@@ -49,7 +49,7 @@ def statuses(azure: LocalAzure, call: Callable[[LocalAzure], Answer], times: int
         ("graph_units", applications, "TooManyRequests", read),
     ],
 )
-def test_a_call_too_many_is_turned_away_and_told_when_to_come_again(
+def test_a_call_over_the_limit_is_throttled_and_may_be_retried_after_the_stated_time(
     azure: LocalAzure, name: str, call: Any, code: str, other: Any
 ) -> None:
     limit(azure, **{name: 3})
@@ -57,23 +57,23 @@ def test_a_call_too_many_is_turned_away_and_told_when_to_come_again(
     azure.tokens.clear()
     assert [status < 300 for status in statuses(azure, call, 3)] == [True] * 3
 
-    refused = call(azure)
+    throttled = call(azure)
 
-    assert (refused.status, refused.json()["error"]["code"]) == (429, code)
+    assert (throttled.status, throttled.json()["error"]["code"]) == (429, code)
     assert other(azure).status < 300
-    azure.advance(int(refused.headers["retry-after"]))
+    azure.advance(int(throttled.headers["retry-after"]))
     assert call(azure).status < 300
 
 
-def test_what_is_turned_away_does_not_count(azure: LocalAzure) -> None:
+def test_throttled_calls_do_not_count(azure: LocalAzure) -> None:
     limit(azure, arm_writes=20)
     assert statuses(azure, write, 40).count(429) >= 15
     azure.advance(5)  # fills a quarter of the bucket
-    again = statuses(azure, write, 8)
-    assert [status < 300 for status in again[:5]] == [True] * 5
+    retried = statuses(azure, write, 8)
+    assert [status < 300 for status in retried[:5]] == [True] * 5
 
 
-def test_every_caller_has_limits_of_their_own(azure: LocalAzure) -> None:
+def test_every_caller_has_separate_limits(azure: LocalAzure) -> None:
     client, secret = azure.new_client("another")
     limit(azure, arm_reads=1)
     assert statuses(azure, read, 2)[1] == 429
@@ -81,14 +81,14 @@ def test_every_caller_has_limits_of_their_own(azure: LocalAzure) -> None:
     assert azure.request("GET", url, token=azure.token(ARM, client, secret)).status == 200
 
 
-def test_a_call_without_a_token_counts_for_nobody(azure: LocalAzure) -> None:
+def test_a_call_without_a_token_counts_against_no_limit(azure: LocalAzure) -> None:
     limit(azure, arm_reads=1)
     url = f"{ARM}{azure.subscription}/resourceGroups?api-version=2021-04-01"
     assert {azure.request("GET", url, token="").status for _ in range(3)} == {401}
     assert read(azure).status == 200
 
 
-def test_a_reset_brings_azures_own_figures_back(azure: LocalAzure) -> None:
+def test_a_reset_restores_azures_own_limits(azure: LocalAzure) -> None:
     limit(azure, graph_units=0)
     assert azure.request("GET", f"{GRAPH}/v1.0/applications", token=azure.token(GRAPH)).status == 429
     azure.reset()

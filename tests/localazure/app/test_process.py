@@ -1,4 +1,4 @@
-"""Starting, stopping and finding the local Azure's process."""
+"""Starting, stopping and finding the local Azure's server process."""
 
 from __future__ import annotations
 
@@ -42,20 +42,20 @@ def test_a_started_server_has_a_session_of_its_own(state: Path) -> None:
     assert os.getsid(_pid(state)) == _pid(state)
 
 
-def test_it_survives_the_command_that_started_it(state: Path) -> None:
+def test_the_server_outlives_the_command_that_started_it(state: Path) -> None:
     code = f"from pathlib import Path; from localazure.app import process; process.start(Path({str(state)!r}))"
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=60)
     assert process.status(state)["running"]
 
 
-def test_starting_again_finds_the_one_that_runs(state: Path) -> None:
+def test_starting_again_returns_the_running_server(state: Path) -> None:
     first = process.start(state)
     pid = _pid(state)
     assert process.start(state) == first
     assert _pid(state) == pid
 
 
-def test_two_starters_at_once_start_one(state: Path) -> None:
+def test_concurrent_starts_start_one_server(state: Path) -> None:
     code = f"from pathlib import Path; from localazure.app import process; process.start(Path({str(state)!r}))"
     with ThreadPoolExecutor() as pool:
         runs = [pool.submit(subprocess.run, [sys.executable, "-c", code], check=False) for _ in range(3)]
@@ -64,7 +64,7 @@ def test_two_starters_at_once_start_one(state: Path) -> None:
     assert process.control(state, "GET", "/")["pid"] == _pid(state)
 
 
-def test_a_killed_server_counts_as_stopped_and_the_next_has_its_ports_and_memory(state: Path) -> None:
+def test_a_killed_server_counts_as_stopped_and_the_next_has_its_ports_and_state(state: Path) -> None:
     before = process.start(state)
     secret = (state / "operator-secret").read_text()
     os.kill(_pid(state), signal.SIGKILL)
@@ -74,7 +74,7 @@ def test_a_killed_server_counts_as_stopped_and_the_next_has_its_ports_and_memory
     assert (state / "operator-secret").read_text() == secret
 
 
-def test_a_stale_endpoint_file_passes_for_nothing(state: Path) -> None:
+def test_a_stale_endpoint_file_is_ignored(state: Path) -> None:
     state.mkdir()
     (state / "endpoint.json").write_text(json.dumps({"pid": os.getpid(), "proxy_port": 1, "control_port": 1}))
     assert not process.status(state)["running"]
@@ -85,7 +85,7 @@ def test_a_stale_endpoint_file_passes_for_nothing(state: Path) -> None:
 def test_a_server_with_other_code_is_replaced(state: Path) -> None:
     process.start(state)
     endpoint = json.loads((state / "endpoint.json").read_text())
-    (state / "endpoint.json").write_text(json.dumps(endpoint | {"version": "of before"}))
+    (state / "endpoint.json").write_text(json.dumps(endpoint | {"version": "another"}))
     process.start(state)
     assert _pid(state) != endpoint["pid"]
 
@@ -107,7 +107,7 @@ def test_a_server_whose_folder_is_deleted_ends(state: Path) -> None:
     assert status == 0
 
 
-def test_stopping_says_whether_one_ran(state: Path) -> None:
+def test_stop_returns_whether_a_server_ran(state: Path) -> None:
     assert process.stop(state) is False
     process.start(state)
     assert process.stop(state) is True
@@ -115,13 +115,13 @@ def test_stopping_says_whether_one_ran(state: Path) -> None:
     assert process.status(state) == process.status(state) | {"running": False, "proxy": None, "control_url": None}
 
 
-def test_everything_it_keeps_is_for_its_owner_only(state: Path) -> None:
+def test_all_files_are_readable_by_their_owner_only(state: Path) -> None:
     process.start(state)
-    found = [path for path in state.rglob("*") if stat.S_IMODE(path.stat().st_mode) & 0o077]
-    assert found == []
+    readable_by_others = [path for path in state.rglob("*") if stat.S_IMODE(path.stat().st_mode) & 0o077]
+    assert readable_by_others == []
 
 
-def test_resetting_a_stopped_one_forgets_its_tenant(state: Path) -> None:
+def test_resetting_a_stopped_server_deletes_its_tenant(state: Path) -> None:
     process.start(state)
     process.stop(state)
     process.reset(state)
@@ -129,18 +129,18 @@ def test_resetting_a_stopped_one_forgets_its_tenant(state: Path) -> None:
     assert process.start(state)["running"]
 
 
-def test_settings_hold_the_operator_s_secret_unseen_and_need_a_running_server(state: Path) -> None:
+def test_client_settings_hide_the_operator_s_secret_and_need_a_running_server(state: Path) -> None:
     with pytest.raises(process.StartError, match="not running"):
         process.client_settings(state)
     process.start(state)
-    found = process.client_settings(state)
-    secret = found["AZURE_CLIENT_SECRET"]
+    settings = process.client_settings(state)
+    secret = settings["AZURE_CLIENT_SECRET"]
     assert isinstance(secret, Secret)
-    assert secret.reveal() not in repr(found)
-    assert found["NO_PROXY"] == found["no_proxy"] == ""
+    assert secret.reveal() not in repr(settings)
+    assert settings["NO_PROXY"] == settings["no_proxy"] == ""
 
 
-def test_a_server_that_cannot_come_up_says_why(state: Path) -> None:
+def test_a_server_that_cannot_start_says_why(state: Path) -> None:
     state.mkdir()
     (state / "store").write_text("in the way")
     with pytest.raises(process.StartError, match="FileExistsError"):
@@ -148,15 +148,15 @@ def test_a_server_that_cannot_come_up_says_why(state: Path) -> None:
     (state / "store").unlink()
 
 
-def test_it_takes_more_connections_than_a_shell_lets_a_process_have(state: Path) -> None:
+def test_the_server_accepts_more_connections_than_a_shell_allows_a_process(state: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (128, hard))
     try:
         proxy = urlsplit(str(process.start(state)["proxy"]))
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    with ExitStack() as held:
+    with ExitStack() as connections:
         for _ in range(200):
-            asking = held.enter_context(socket.create_connection((proxy.hostname, proxy.port), timeout=10))
-            asking.sendall(b"CONNECT management.azure.com:443 HTTP/1.1\r\n\r\n")
-            assert asking.recv(4096).startswith(b"HTTP/1.1 200 ")
+            connection = connections.enter_context(socket.create_connection((proxy.hostname, proxy.port), timeout=10))
+            connection.sendall(b"CONNECT management.azure.com:443 HTTP/1.1\r\n\r\n")
+            assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")

@@ -1,4 +1,4 @@
-"""The proxy answers for Azure's names and refuses all else."""
+"""The proxy answers for Azure's host names and refuses all others."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.emulator import LocalAzure
 
 
-def _ask_proxy(azure: LocalAzure, line: str) -> bytes:
+def _send_to_proxy(azure: LocalAzure, line: str) -> bytes:
     proxy = urlsplit(azure.proxy)
     with socket.create_connection((str(proxy.hostname), proxy.port), timeout=10) as connection:
         connection.sendall(f"{line} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
@@ -43,20 +43,20 @@ def _ask_proxy(azure: LocalAzure, line: str) -> bytes:
     ],
 )
 def test_every_other_host_and_port_is_refused(azure: LocalAzure, target: str) -> None:
-    answer = _ask_proxy(azure, f"CONNECT {target}")
+    answer = _send_to_proxy(azure, f"CONNECT {target}")
     assert answer.startswith(b"HTTP/1.1 403 ")
     assert b"local Azure does not answer" in answer
 
 
-def test_plain_requests_are_refused_in_words_that_azure_identity_takes_for_no_managed_identity(
+def test_the_refusal_of_a_plain_request_tells_azure_identity_that_there_is_no_managed_identity(
     azure: LocalAzure,
 ) -> None:
-    answer = _ask_proxy(azure, "GET http://169.254.169.254/metadata/identity/oauth2/token")
+    answer = _send_to_proxy(azure, "GET http://169.254.169.254/metadata/identity/oauth2/token")
     assert answer.startswith(b"HTTP/1.1 403 ")
     assert b"unreachable" in answer
 
 
-def test_a_head_without_end_is_cut_off(azure: LocalAzure) -> None:
+def test_a_request_head_that_is_too_long_is_a_431(azure: LocalAzure) -> None:
     proxy = urlsplit(azure.proxy)
     with socket.create_connection((str(proxy.hostname), proxy.port), timeout=10) as connection:
         connection.sendall(b"CONNECT management.azure.com:443 HTTP/1.1\r\nX: " + b"y" * 20_000)
@@ -64,7 +64,7 @@ def test_a_head_without_end_is_cut_off(azure: LocalAzure) -> None:
 
 
 @pytest.mark.parametrize("host", ["management.azure.com", "graph.microsoft.com", "MANAGEMENT.AZURE.COM"])
-def test_an_allowed_name_has_a_certificate_that_strict_clients_take(azure: LocalAzure, host: str) -> None:
+def test_an_allowed_host_has_a_certificate_that_strict_clients_accept(azure: LocalAzure, host: str) -> None:
     connection = azure.connect(host)
     trust = ssl.create_default_context(cafile=azure.ca_bundle)
     trust.verify_flags |= ssl.VERIFY_X509_STRICT
@@ -74,7 +74,7 @@ def test_an_allowed_name_has_a_certificate_that_strict_clients_take(azure: Local
     connection.close()
 
 
-def test_a_client_that_trusts_only_the_world_s_authorities_gets_no_further(azure: LocalAzure) -> None:
+def test_a_client_that_trusts_only_public_authorities_rejects_the_certificate(azure: LocalAzure) -> None:
     proxy = urlsplit(azure.proxy)
     connection = http.client.HTTPSConnection(str(proxy.hostname), proxy.port, timeout=10)
     connection.set_tunnel("management.azure.com", 443)
@@ -126,6 +126,6 @@ def test_hostile_proxy_variables_are_overruled(azure: LocalAzure) -> None:
         "from azure.identity import DefaultAzureCredential as C;"
         "print(len(C().get_token('https://management.azure.com/.default').token))"
     )
-    ran = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stderr
-    assert int(ran.stdout) > 100
+    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert int(result.stdout) > 100

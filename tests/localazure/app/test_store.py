@@ -1,4 +1,4 @@
-"""What the local Azure remembers."""
+"""The local Azure's persistent store of documents and blobs."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    made = Store(tmp_path / "store")
-    yield made
-    made.close()
+    store = Store(tmp_path / "store")
+    yield store
+    store.close()
 
 
 def test_documents_outlive_the_process(tmp_path: Path) -> None:
@@ -31,7 +31,7 @@ def test_documents_outlive_the_process(tmp_path: Path) -> None:
     second.close()
 
 
-def test_rows_come_by_key_and_prefix(store: Store) -> None:
+def test_rows_are_sorted_by_key_and_selected_by_prefix(store: Store) -> None:
     for key in ("b/2", "b", "a", "b/1", "c"):
         store.put("t", key, {"key": key})
     store.put("other", "b/3", {})
@@ -39,12 +39,12 @@ def test_rows_come_by_key_and_prefix(store: Store) -> None:
     assert [key for key, _ in store.rows("t")] == ["a", "b", "b/1", "b/2", "c"]
 
 
-def test_removing_says_whether_it_was_there(store: Store) -> None:
+def test_remove_returns_whether_the_document_existed(store: Store) -> None:
     store.put("t", "k", {})
     assert (store.remove("t", "k"), store.remove("t", "k")) == (True, False)
 
 
-def test_a_transaction_that_fails_leaves_nothing(store: Store) -> None:
+def test_a_transaction_that_fails_writes_nothing(store: Store) -> None:
     def work() -> None:
         with store.transaction(1):
             store.put("t", "k", {})
@@ -55,7 +55,7 @@ def test_a_transaction_that_fails_leaves_nothing(store: Store) -> None:
     assert store.get("t", "k") is None
 
 
-def test_the_past_can_be_read_again(store: Store) -> None:
+def test_reads_as_of_an_earlier_moment_return_earlier_documents(store: Store) -> None:
     store.put("t", "old", {"n": 0})
     store.put("t", "gone", {"n": 0})
     store.keep_history(enabled=True)
@@ -88,7 +88,7 @@ def test_a_snapshot_holds_documents_and_blobs(store: Store, tmp_path: Path) -> N
     assert [(path.name, path.read_bytes()) for path in store.blobs.iterdir()] == [("f", b"one")]
 
 
-def test_a_snapshot_can_be_gone_back_to_again_and_again(store: Store, tmp_path: Path) -> None:
+def test_a_snapshot_can_be_restored_repeatedly(store: Store, tmp_path: Path) -> None:
     for folder in ("deep", "other"):
         (store.blobs / folder).mkdir()
         (store.blobs / folder / "f").write_bytes(b"one")
@@ -100,7 +100,7 @@ def test_a_snapshot_can_be_gone_back_to_again_and_again(store: Store, tmp_path: 
         assert [path.read_bytes() for path in sorted(store.blobs.glob("*/f"))] == [b"one", b"one"]
 
 
-def test_a_snapshot_shares_what_nobody_changes(store: Store, tmp_path: Path) -> None:
+def test_a_snapshot_shares_unchanged_blobs(store: Store, tmp_path: Path) -> None:
     (store.blobs / "f").write_bytes(b"one")
     store.snapshot(tmp_path / "snap")
     assert (tmp_path / "snap" / "blobs" / "f").samefile(store.blobs / "f")
@@ -112,10 +112,10 @@ BIG = 256 << 20
 
 
 def write_big(path: Path) -> None:
-    piece = b"x" * (1 << 20)
+    chunk = b"x" * (1 << 20)
     with path.open("wb") as file:
         for _ in range(BIG >> 20):
-            file.write(piece)
+            file.write(chunk)
 
 
 def seconds(action: Callable[[], object]) -> float:
@@ -124,7 +124,7 @@ def seconds(action: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def test_going_back_does_not_wait_until_a_large_blob_is_deleted(store: Store, tmp_path: Path) -> None:
+def test_restoring_does_not_wait_until_a_large_blob_is_deleted(store: Store, tmp_path: Path) -> None:
     big, snap = store.blobs / "big", tmp_path / "snap"
     store.snapshot(snap)
     deleted, restored, kept, cleared = list[float](), list[float](), list[float](), list[float]()
@@ -146,17 +146,17 @@ def test_going_back_does_not_wait_until_a_large_blob_is_deleted(store: Store, tm
     assert list((tmp_path / "store" / "trash").iterdir()) == []
 
 
-def test_what_a_killed_process_had_thrown_away_goes_with_the_next_one(tmp_path: Path) -> None:
-    left = tmp_path / "trash" / "left"
-    left.mkdir(parents=True)
-    (left / "f").write_bytes(b"x")
+def test_what_a_killed_process_had_discarded_is_deleted_by_the_next(tmp_path: Path) -> None:
+    leftover = tmp_path / "trash" / "leftover"
+    leftover.mkdir(parents=True)
+    (leftover / "f").write_bytes(b"x")
 
     Store(tmp_path).close()
 
     assert list((tmp_path / "trash").iterdir()) == []
 
 
-def test_clearing_forgets_documents_and_blobs(store: Store) -> None:
+def test_clear_deletes_documents_and_blobs(store: Store) -> None:
     store.put("t", "k", {})
     (store.blobs / "f").write_bytes(b"x")
     (store.blobs / "folder").mkdir()
@@ -165,7 +165,7 @@ def test_clearing_forgets_documents_and_blobs(store: Store) -> None:
     assert list(store.blobs.iterdir()) == []
 
 
-def test_closing_lets_go_of_the_file(tmp_path: Path) -> None:
+def test_a_closed_store_can_no_longer_be_read(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.close()
     with pytest.raises(sqlite3.ProgrammingError):

@@ -1,4 +1,4 @@
-"""What holds of every answer on the wire: ids to find a call by, and bodies no decent client sends."""
+"""What all services share on the wire: request ids, malformed bodies, and secrets kept out of reprs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ GROUPS = "/resourcegroups?api-version=2021-04-01"
 GRAPH = "https://graph.microsoft.com/v1.0"
 
 
-def test_arm_answers_have_ids_and_say_how_many_calls_are_left(azure: LocalAzure) -> None:
+def test_arm_responses_have_request_ids_and_remaining_calls(azure: LocalAzure) -> None:
     url = f"https://management.azure.com{azure.subscription}{GROUPS}"
     answer = azure.request("GET", url, headers={"x-ms-correlation-request-id": "abc"})
     assert answer.headers["x-ms-correlation-request-id"] == "abc"
@@ -35,7 +35,7 @@ def test_arm_answers_have_ids_and_say_how_many_calls_are_left(azure: LocalAzure)
     )
 
 
-def test_arm_returns_the_clients_id_when_asked_to(azure: LocalAzure) -> None:
+def test_arm_returns_the_client_request_id_on_demand(azure: LocalAzure) -> None:
     url = f"https://management.azure.com{azure.subscription}{GROUPS}"
     sent = {"x-ms-client-request-id": "mine"}
     assert "x-ms-client-request-id" not in azure.request("GET", url, headers=sent).headers
@@ -44,12 +44,12 @@ def test_arm_returns_the_clients_id_when_asked_to(azure: LocalAzure) -> None:
 
 
 @pytest.mark.parametrize("url", ["https://kv.vault.azure.net/secrets", "https://lake.blob.core.windows.net/"])
-def test_data_planes_return_the_clients_id_always(azure: LocalAzure, url: str) -> None:
+def test_data_planes_always_return_the_client_request_id(azure: LocalAzure, url: str) -> None:
     answer = azure.request("GET", url, headers={"x-ms-client-request-id": "mine"}, token="")
     assert answer.headers["x-ms-client-request-id"] == "mine"
 
 
-def test_graph_returns_the_clients_id_under_its_own_name(azure: LocalAzure) -> None:
+def test_graph_returns_the_client_request_id_under_its_own_name(azure: LocalAzure) -> None:
     answer = azure.graph("GET", "applications", client_request_id="mine")
     assert (answer.headers["client-request-id"], "request-id" in answer.headers) == ("mine", True)
 
@@ -60,17 +60,17 @@ def test_a_body_that_is_no_json_object_is_a_400(azure: LocalAzure, body: bytes) 
     assert code(azure.request("PUT", url, body)) == (400, "InvalidRequestContent")
 
 
-def test_half_a_character_becomes_a_replacement_character(azure: LocalAzure) -> None:
+def test_half_a_surrogate_pair_becomes_a_replacement_character(azure: LocalAzure) -> None:
     body = json.dumps({"displayName": "a\ud800b \U0001f600"}).encode()
     kind = {"Content-Type": "application/json"}
-    made = azure.request("POST", f"{GRAPH}/applications", body, headers=kind, token=azure.token(GRAPH[:-5]))
-    assert made.json()["displayName"] == "a\ufffdb \U0001f600"
+    created = azure.request("POST", f"{GRAPH}/applications", body, headers=kind, token=azure.token(GRAPH[:-5]))
+    assert created.json()["displayName"] == "a\ufffdb \U0001f600"
 
 
-def test_head_says_whether_any_resource_is_there(azure: LocalAzure) -> None:
+def test_head_shows_whether_a_resource_exists(azure: LocalAzure) -> None:
     arm = Manager(azure=azure)
     path = arm.vault()
-    assert [arm("HEAD", where).status for where in (path, path + "x")] == [204, 404]
+    assert [arm("HEAD", one).status for one in (path, path + "x")] == [204, 404]
 
 
 @pytest.mark.parametrize("top", ["-1", "0", "x", "²"])
@@ -85,8 +85,8 @@ def test_search_in_graph_finds_words_and_needs_consistency(azure: LocalAzure) ->
     for name in ("flink api", "airflow"):
         azure.graph("POST", "applications", {"displayName": name})
     query = "applications?$search=%22displayName:api%22&$count=true"
-    found = azure.graph("GET", query, ConsistencyLevel="eventual").json()
-    assert [one["displayName"] for one in found["value"]] == ["flink api"]
+    matches = azure.graph("GET", query, ConsistencyLevel="eventual").json()
+    assert [one["displayName"] for one in matches["value"]] == ["flink api"]
     assert azure.graph("GET", query).status == 400
     assert azure.graph("GET", "applications?$search=api", ConsistencyLevel="eventual").status == 400
 
@@ -96,18 +96,18 @@ SENTINEL = "sentinel-of-a-call"
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    made = World(store=Store(tmp_path / "store"), clock=Clock())
-    yield made
-    made.store.close()
+    world = World(store=Store(tmp_path / "store"), clock=Clock())
+    yield world
+    world.store.close()
 
 
-def test_a_request_a_call_and_a_reply_show_nothing_in_which_a_secret_travels(world: World) -> None:
-    text = {"authorization": f"Bearer {SENTINEL}", "sig": SENTINEL}
-    carried: dict[str, Any] = {"query": text, "headers": text, "body": SENTINEL.encode()}
+def test_the_repr_of_a_request_call_or_reply_contains_no_secret(world: World) -> None:
+    secrets = {"authorization": f"Bearer {SENTINEL}", "sig": SENTINEL}
+    carried: dict[str, Any] = {"query": secrets, "headers": secrets, "body": SENTINEL.encode()}
     request = Request(method="POST", host="h", path="/p", target=f"/p?sig={SENTINEL}", **carried)
     call = Call(method="POST", host="h", path="/p", world=world, **carried)
 
-    for one in (request, call, Reply(body={"secretText": SENTINEL}, headers=text)):
+    for one in (request, call, Reply(body={"secretText": SENTINEL}, headers=secrets)):
         assert SENTINEL not in f"{one!r} {one}"
         with pytest.raises(TypeError, match="secrets"):
             pickle.dumps(one)

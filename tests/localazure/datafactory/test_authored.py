@@ -1,4 +1,4 @@
-"""Pipelines and what else people author in a factory: kept as sent."""
+"""Pipelines and other authored resources of a factory, stored as sent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.resource_manager import Manager, code
 if TYPE_CHECKING:
     from tests.emulator import LocalAzure
 
-GIVEN: dict[str, dict[str, Any]] = {
+PROPERTIES: dict[str, dict[str, Any]] = {
     "pipelines": {"activities": [], "annotations": ["x"]},
     "datasets": {"type": "Binary", "linkedServiceName": {"referenceName": "a", "type": "LinkedServiceReference"}},
     "dataflows": {"type": "MappingDataFlow", "typeProperties": {}},
@@ -28,26 +28,28 @@ def factory(azure: LocalAzure) -> tuple[Manager, str]:
     return arm, path
 
 
-@pytest.mark.parametrize("kind", GIVEN)
-def test_contents_of_a_factory_live_and_die(factory: tuple[Manager, str], kind: str) -> None:
+@pytest.mark.parametrize("kind", PROPERTIES)
+def test_an_authored_resource_is_created_listed_and_deleted(factory: tuple[Manager, str], kind: str) -> None:
     arm, path = factory
     assert arm("GET", f"{path}/{kind}").json() == {"value": []}
-    made = arm("PUT", f"{path}/{kind}/one", {"properties": GIVEN[kind]})
-    assert made.status == 200
-    assert GIVEN[kind].items() <= made.json()["properties"].items()
-    assert arm("GET", f"{path}/{kind}").json()["value"] == [made.json()]
+    created = arm("PUT", f"{path}/{kind}/one", {"properties": PROPERTIES[kind]})
+    assert created.status == 200
+    assert PROPERTIES[kind].items() <= created.json()["properties"].items()
+    assert arm("GET", f"{path}/{kind}").json()["value"] == [created.json()]
     assert [arm("DELETE", f"{path}/{kind}/one").status for _ in range(2)] == [200, 204]
     assert code(arm("GET", f"{path}/{kind}/one")) == (404, "ResourceNotFound")
 
 
-def test_contents_of_a_factory_are_checked(factory: tuple[Manager, str]) -> None:
+def test_an_authored_resource_needs_its_required_properties_and_a_factory(
+    factory: tuple[Manager, str],
+) -> None:
     arm, path = factory
     assert code(arm("PUT", f"{path}/pipelines/one", {})) == (400, "BadRequest")
     assert code(arm("PUT", f"{path}/datasets/one", {"properties": {"type": "Binary"}})) == (400, "BadRequest")
     assert code(arm("PUT", f"{path}x/pipelines/one", {"properties": {}})) == (404, "ResourceNotFound")
 
 
-def test_a_self_hosted_runtime_has_keys_and_others_have_none(factory: tuple[Manager, str]) -> None:
+def test_only_a_self_hosted_runtime_has_keys(factory: tuple[Manager, str]) -> None:
     arm, path = factory
     arm("PUT", f"{path}/integrationruntimes/own", {"properties": {"type": "SelfHosted"}})
     arm("PUT", f"{path}/integrationruntimes/managed", {"properties": {"type": "Managed", "typeProperties": {}}})
@@ -56,9 +58,9 @@ def test_a_self_hosted_runtime_has_keys_and_others_have_none(factory: tuple[Mana
 
 
 @pytest.mark.parametrize("query", ["queryPipelineRuns", "queryTriggerRuns"])
-def test_nothing_that_was_authored_ran(factory: tuple[Manager, str], query: str) -> None:
+def test_a_query_of_runs_finds_none(factory: tuple[Manager, str], query: str) -> None:
     arm, path = factory
-    when = {"lastUpdatedAfter": "2020-01-01T00:00:00Z", "lastUpdatedBefore": "2099-01-01T00:00:00Z"}
-    assert arm("POST", f"{path}/{query}", when).json() == {"value": []}
+    period = {"lastUpdatedAfter": "2020-01-01T00:00:00Z", "lastUpdatedBefore": "2099-01-01T00:00:00Z"}
+    assert arm("POST", f"{path}/{query}", period).json() == {"value": []}
     assert code(arm("POST", f"{path}/{query}", {})) == (400, "BadRequest")
-    assert code(arm("POST", f"{path}x/{query}", when)) == (404, "ResourceNotFound")
+    assert code(arm("POST", f"{path}x/{query}", period)) == (404, "ResourceNotFound")

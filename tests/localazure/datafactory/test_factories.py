@@ -18,7 +18,7 @@ VERSION = "api-version=2018-06-01"
 FACTORIES = "/resourceGroups/flink-platform/providers/Microsoft.DataFactory/factories"
 FACTORY = f"{FACTORIES}/flink-factory-local"
 RUNTIME = f"{FACTORY}/integrationruntimes/airflow1"
-LINKED = f"{FACTORY}/linkedservices/dags1"
+LINKED_SERVICE = f"{FACTORY}/linkedservices/dags1"
 
 
 def call(azure: LocalAzure, method: str, path: str, body: Any = None, **headers: str) -> Answer:
@@ -39,23 +39,23 @@ def airflow_of(answer: Answer) -> dict[str, Any]:
 
 @pytest.fixture
 def factory(azure: LocalAzure) -> LocalAzure:
-    """A local Azure with a runtime in the given factory."""
+    """Create a runtime in the seeded factory."""
     assert call(azure, "PUT", RUNTIME, runtime()).status == 200
     return azure
 
 
 @pytest.fixture
-def dags(azure_env: LocalAzure) -> Lake:
-    """A container with a DAG, a runtime, and a linked service that leads from one to the other."""
+def lake(azure_env: LocalAzure) -> Lake:
+    """Create a container with a DAG, a runtime, and a linked service for importing one into the other."""
     lake = lakes.create_lake(azure_env)
     with lake.files() as service:
         files = service.create_file_system("airflow")
         files.get_file_client("dev/dags/sub/job.py").upload_data(b'with DAG("FlinkJob"):\n    pass\n', overwrite=True)
         files.get_file_client("dev/requirements.txt").upload_data(b"one==1\n# no\n\ntwo\n", overwrite=True)
     assert call(azure_env, "PUT", RUNTIME, runtime(airflowRequirements=["one==1"])).status == 200
-    sent = {"serviceEndpoint": f"{lake.blob}/", "accountKind": "StorageV2"}
-    linked = {"properties": {"type": "AzureBlobStorage", "typeProperties": sent, "annotations": ["ours"]}}
-    assert call(azure_env, "PUT", LINKED, linked).status == 200
+    type_properties = {"serviceEndpoint": f"{lake.blob}/", "accountKind": "StorageV2"}
+    body = {"properties": {"type": "AzureBlobStorage", "typeProperties": type_properties, "annotations": ["owner-tag"]}}
+    assert call(azure_env, "PUT", LINKED_SERVICE, body).status == 200
     return lake
 
 
@@ -76,37 +76,40 @@ def principal(azure: LocalAzure) -> str:
     return str(call(azure, "GET", FACTORY).json()["identity"]["principalId"])
 
 
-def test_a_factory_lives_with_an_identity_of_its_own(azure: LocalAzure) -> None:
+def test_a_factory_has_an_identity_that_is_deleted_with_it(azure: LocalAzure) -> None:
     path = f"{FACTORIES}/other-factory"
-    made = call(azure, "PUT", path, {"location": "westeurope", "identity": {"type": "SystemAssigned"}})
-    assert made.status == 200  # a 201 breaks `az datafactory`
-    known = azure.graph("GET", f"servicePrincipals/{made.json()['identity']['principalId']}").json()
-    assert (known["servicePrincipalType"], known["displayName"]) == ("ManagedIdentity", "other-factory")
-    again = call(azure, "PUT", path, {"location": "westeurope", "tags": {"a": "b"}})
-    assert again.json()["identity"]["principalId"] == known["id"]
+    created = call(azure, "PUT", path, {"location": "westeurope", "identity": {"type": "SystemAssigned"}})
+    assert created.status == 200  # a 201 breaks `az datafactory`
+    entra = azure.graph("GET", f"servicePrincipals/{created.json()['identity']['principalId']}").json()
+    assert (entra["servicePrincipalType"], entra["displayName"]) == (
+        "ManagedIdentity",
+        "other-factory",
+    )
+    updated = call(azure, "PUT", path, {"location": "westeurope", "tags": {"a": "b"}})
+    assert updated.json()["identity"]["principalId"] == entra["id"]
     assert call(azure, "PATCH", path, {"tags": {"c": "d"}}).json()["tags"] == {"c": "d"}
     listed = call(azure, "GET", FACTORIES).json()["value"]
-    assert [found["name"] for found in listed] == ["flink-factory-local", "other-factory"]
+    assert [one["name"] for one in listed] == ["flink-factory-local", "other-factory"]
     assert [call(azure, "DELETE", path).status for _ in range(2)] == [200, 204]
-    assert azure.graph("GET", f"servicePrincipals/{known['id']}").status == 404
+    assert azure.graph("GET", f"servicePrincipals/{entra['id']}").status == 404
 
 
-def test_a_runtime_starts_and_says_where_its_airflow_answers(azure: LocalAzure) -> None:
+def test_a_runtime_starts_and_shows_the_url_of_its_airflow(azure: LocalAzure) -> None:
     azure.control("PUT", "/settings/airflow", {"start_seconds": 120})
-    made = call(azure, "PUT", RUNTIME, runtime())
-    assert made.json()["properties"]["state"] == "Initial"
-    assert airflow_of(made)["pythonVersion"] == "3.8"
-    assert airflow_of(made)["airflowWebUrl"].endswith(".westeurope.airflow.svc.datafactory.azure.com/login/")
+    created = call(azure, "PUT", RUNTIME, runtime())
+    assert created.json()["properties"]["state"] == "Initial"
+    assert airflow_of(created)["pythonVersion"] == "3.8"
+    assert airflow_of(created)["airflowWebUrl"].endswith(".westeurope.airflow.svc.datafactory.azure.com/login/")
     assert call(azure, "GET", RUNTIME).json()["properties"]["state"] == "Starting"
     azure.advance(121)
     assert call(azure, "POST", f"{RUNTIME}/getStatus").json()["properties"]["state"] == "Started"
     assert [call(azure, "DELETE", RUNTIME).status for _ in range(2)] == [200, 204]
 
 
-def test_what_a_runtime_does_not_know_is_kept(azure: LocalAzure) -> None:
-    given = runtime(airflowConfigurationOverrides={"a": "b"}, secrets=[])
-    given["properties"]["typeProperties"]["later"] = {"x": 1}
-    call(azure, "PUT", RUNTIME, given)
+def test_unknown_properties_of_a_runtime_are_kept(azure: LocalAzure) -> None:
+    body = runtime(airflowConfigurationOverrides={"a": "b"}, secrets=[])
+    body["properties"]["typeProperties"]["later"] = {"x": 1}
+    call(azure, "PUT", RUNTIME, body)
     assert airflow_of(call(azure, "GET", RUNTIME))["airflowConfigurationOverrides"] == {"a": "b"}
     assert call(azure, "GET", RUNTIME).json()["properties"]["typeProperties"]["later"] == {"x": 1}
 
@@ -135,29 +138,32 @@ def test_a_runtime_refuses_another_version_and_wrong_types(factory: LocalAzure, 
 
 
 @pytest.mark.parametrize("version", ["2.10.5", "2.11.2", "3.3.2"])
-def test_here_a_runtime_may_have_an_airflow_that_the_service_never_had(azure: LocalAzure, version: str) -> None:
-    made = airflow_of(call(azure, "PUT", RUNTIME, runtime(airflowVersion=version)))
-    assert (made["airflowVersion"], made["pythonVersion"]) == (version, f"{sys.version_info[0]}.{sys.version_info[1]}")
+def test_later_airflow_versions_than_the_service_s_are_accepted(azure: LocalAzure, version: str) -> None:
+    airflow = airflow_of(call(azure, "PUT", RUNTIME, runtime(airflowVersion=version)))
+    assert (airflow["airflowVersion"], airflow["pythonVersion"]) == (
+        version,
+        f"{sys.version_info[0]}.{sys.version_info[1]}",
+    )
 
 
 @pytest.mark.parametrize("version", ["2.7.3", "2.10", "4.0.0", "3.3.2rc1"])
-def test_here_too_a_runtime_refuses_versions_that_nobody_tries(azure: LocalAzure, version: str) -> None:
+def test_a_runtime_refuses_other_airflow_versions(azure: LocalAzure, version: str) -> None:
     refused = call(azure, "PUT", RUNTIME, runtime(airflowVersion=version))
     assert "2.10.x" in refused.json()["error"]["message"]
 
 
-def test_a_runtime_stands_where_its_factory_stands(azure: LocalAzure) -> None:
-    given = runtime()
-    given["properties"]["typeProperties"]["computeProperties"]["location"] = "East US"
-    assert call(azure, "PUT", RUNTIME, given).status == 400
+def test_a_runtime_must_have_the_location_of_its_factory(azure: LocalAzure) -> None:
+    body = runtime()
+    body["properties"]["typeProperties"]["computeProperties"]["location"] = "East US"
+    assert call(azure, "PUT", RUNTIME, body).status == 400
 
 
 def test_secrets_of_git_and_basic_auth_are_masked_and_variables_on_demand(azure: LocalAzure) -> None:
     git = {"gitServiceType": "Github", "gitCredentialType": "PAT", "repo": "r", "credential": "secret"}
     call(azure, "PUT", RUNTIME, runtime(gitSyncProperties=git, password="secret"))
-    shown = airflow_of(call(azure, "GET", RUNTIME))
-    assert "secret" not in str(shown)
-    assert shown["airflowEnvironmentVariables"] == {"A": "b"}
+    airflow = airflow_of(call(azure, "GET", RUNTIME))
+    assert "secret" not in str(airflow)
+    assert airflow["airflowEnvironmentVariables"] == {"A": "b"}
     azure.control("PUT", "/settings/airflow", {"mask_variables": True})
     assert airflow_of(call(azure, "GET", RUNTIME))["airflowEnvironmentVariables"] == {"A": "**********"}
     azure.control("PUT", "/settings/airflow", {"mask_variables": ["B"]})
@@ -166,74 +172,86 @@ def test_secrets_of_git_and_basic_auth_are_masked_and_variables_on_demand(azure:
 
 def test_the_id_of_a_factory_has_its_name_in_lower_case(azure: LocalAzure) -> None:
     path = f"{FACTORIES}/Factory-One"
-    made = call(azure, "PUT", path, {"location": "westeurope"}).json()
-    assert (made["name"], made["id"].rsplit("/", 1)[1]) == ("Factory-One", "factory-one")
-    assert call(azure, "GET", path).json() == made
-    assert made in call(azure, "GET", FACTORIES).json()["value"]
-    assert made["properties"]["createTime"].endswith("0Z")
-    linked = {"properties": {"type": "AzureBlobStorage", "typeProperties": {"serviceEndpoint": "https://a"}}}
-    child = call(azure, "PUT", f"{path}/linkedservices/One", linked).json()
+    factory = call(azure, "PUT", path, {"location": "westeurope"}).json()
+    assert (factory["name"], factory["id"].rsplit("/", 1)[1]) == ("Factory-One", "factory-one")
+    assert call(azure, "GET", path).json() == factory
+    assert factory in call(azure, "GET", FACTORIES).json()["value"]
+    assert factory["properties"]["createTime"].endswith("0Z")
+    body = {"properties": {"type": "AzureBlobStorage", "typeProperties": {"serviceEndpoint": "https://a"}}}
+    child = call(azure, "PUT", f"{path}/linkedservices/One", body).json()
     assert child["id"].endswith("/factories/Factory-One/linkedservices/One")
 
 
-def test_runtimes_of_other_types_are_kept_as_sent(azure: LocalAzure) -> None:
+def test_runtimes_of_other_types_are_stored_as_sent(azure: LocalAzure) -> None:
     path = f"{FACTORY}/integrationruntimes/own"
     assert call(azure, "PUT", path, {"properties": {"type": "SelfHosted"}}).status == 200
     assert call(azure, "POST", f"{path}/getStatus").json()["properties"]["state"] == "NeedRegistration"
     assert call(azure, "PUT", path, runtime()).status == 400
     assert call(azure, "PUT", f"{FACTORY}/integrationruntimes/bad", {"properties": {"type": "Magic"}}).status == 400
     listed = call(azure, "GET", f"{FACTORY}/integrationruntimes").json()["value"]
-    assert [found["name"] for found in listed] == ["own"]
+    assert [one["name"] for one in listed] == ["own"]
 
 
 def test_a_linked_service_shows_everything_but_its_secrets(azure: LocalAzure) -> None:
     connection = "DefaultEndpointsProtocol=https;AccountName=a;AccountKey=c2VjcmV0;EndpointSuffix=core.windows.net"
-    sent = {"connectionString": connection, "sasUri": {"type": "SecureString", "value": "hush"}}
+    type_properties = {"connectionString": connection, "sasUri": {"type": "SecureString", "value": "hush"}}
     body = {
-        "properties": {"type": "AzureBlobStorage", "typeProperties": sent, "annotations": ["ours"], "parameters": {}}
+        "properties": {
+            "type": "AzureBlobStorage",
+            "typeProperties": type_properties,
+            "annotations": ["owner-tag"],
+            "parameters": {},
+        }
     }
-    call(azure, "PUT", LINKED, body)
-    shown = call(azure, "GET", LINKED).json()
-    assert shown["properties"]["annotations"] == ["ours"]
+    call(azure, "PUT", LINKED_SERVICE, body)
+    shown = call(azure, "GET", LINKED_SERVICE).json()
+    assert shown["properties"]["annotations"] == ["owner-tag"]
     assert "c2VjcmV0" not in str(shown)
     assert "hush" not in str(shown)
-    assert call(azure, "PUT", LINKED, body, If_Match=shown["etag"]).status == 200
-    assert call(azure, "PUT", LINKED, body, If_Match=shown["etag"]).status == 412
+    assert call(azure, "PUT", LINKED_SERVICE, body, If_Match=shown["etag"]).status == 200
+    assert call(azure, "PUT", LINKED_SERVICE, body, If_Match=shown["etag"]).status == 412
     assert len(call(azure, "GET", f"{FACTORY}/linkedservices").json()["value"]) == 1
-    assert [call(azure, "DELETE", LINKED).status for _ in range(2)] == [200, 204]
+    assert [call(azure, "DELETE", LINKED_SERVICE).status for _ in range(2)] == [200, 204]
 
 
-def test_an_update_that_sends_back_what_was_shown_keeps_the_secret(dags: Lake) -> None:
+def test_an_update_that_repeats_the_masked_properties_keeps_the_secret(lake: Lake) -> None:
     """As `az datafactory linked-service update --description` does; recorded on Azure."""
-    azure, before = dags.azure, call(dags.azure, "GET", LINKED).json()["properties"]
-    key = lakes.account_key(dags)
-    connection = f"DefaultEndpointsProtocol=https;AccountName={dags.name};AccountKey={key}"
+    azure, before = lake.azure, call(lake.azure, "GET", LINKED_SERVICE).json()["properties"]
+    key = lakes.account_key(lake)
+    connection = f"DefaultEndpointsProtocol=https;AccountName={lake.name};AccountKey={key}"
     for value in (connection, {"type": "SecureString", "value": connection}):
-        call(azure, "DELETE", LINKED)
-        call(azure, "PUT", LINKED, {"properties": {**before, "typeProperties": {"connectionString": value}}})
-        shown = call(azure, "GET", LINKED).json()["properties"]
+        call(azure, "DELETE", LINKED_SERVICE)
+        call(azure, "PUT", LINKED_SERVICE, {"properties": {**before, "typeProperties": {"connectionString": value}}})
+        shown = call(azure, "GET", LINKED_SERVICE).json()["properties"]
         assert key not in str(shown)
-        changed = call(azure, "PUT", LINKED, {"properties": {**shown, "description": "new"}}).json()["properties"]
+        changed = call(azure, "PUT", LINKED_SERVICE, {"properties": {**shown, "description": "new"}}).json()[
+            "properties"
+        ]
         assert changed == {**shown, "description": "new"}
         assert sync(azure).status == 202
-        call(azure, "PUT", LINKED, {"properties": {**shown, "typeProperties": {"connectionString": "AccountName=a"}}})
+        call(
+            azure,
+            "PUT",
+            LINKED_SERVICE,
+            {"properties": {**shown, "typeProperties": {"connectionString": "AccountName=a"}}},
+        )
         assert sync(azure).status == 400
 
 
-def test_an_import_is_forbidden_until_the_factory_may_read_the_container(dags: Lake) -> None:
-    refused = sync(dags.azure)
+def test_an_import_is_forbidden_until_the_factory_may_read_the_container(lake: Lake) -> None:
+    refused = sync(lake.azure)
     assert (refused.status, refused.json()["error"]["code"]) == (403, "Forbidden")
     assert "AuthorizationPermissionMismatch" in refused.json()["error"]["message"]
-    dags.grant(lakes.READER, principal(dags.azure), dags.container_id("airflow"))
-    assert sync(dags.azure).status == 202
+    lake.grant(lakes.READER, principal(lake.azure), lake.container_id("airflow"))
+    assert sync(lake.azure).status == 202
 
 
-def test_an_import_adds_requirements_on_demand(dags: Lake) -> None:
-    dags.grant(lakes.READER, principal(dags.azure))
-    assert sync(dags.azure).status == 202
-    assert airflow_of(call(dags.azure, "GET", RUNTIME))["airflowRequirements"] == ["one==1"]
-    assert sync(dags.azure, AddRequirementsFromFile=True).status == 202
-    assert airflow_of(call(dags.azure, "GET", RUNTIME))["airflowRequirements"] == ["one==1", "two"]
+def test_an_import_adds_requirements_on_demand(lake: Lake) -> None:
+    lake.grant(lakes.READER, principal(lake.azure))
+    assert sync(lake.azure).status == 202
+    assert airflow_of(call(lake.azure, "GET", RUNTIME))["airflowRequirements"] == ["one==1"]
+    assert sync(lake.azure, AddRequirementsFromFile=True).status == 202
+    assert airflow_of(call(lake.azure, "GET", RUNTIME))["airflowRequirements"] == ["one==1", "two"]
 
 
 @pytest.mark.parametrize(
@@ -246,12 +264,12 @@ def test_an_import_adds_requirements_on_demand(dags: Lake) -> None:
         ({"LinkedServiceName": "none"}, 404),
     ],
 )
-def test_an_import_of_nothing_is_refused(dags: Lake, changed: dict[str, Any], status: int) -> None:
-    dags.grant(lakes.READER, principal(dags.azure))
-    assert sync(dags.azure, **changed).status == status
+def test_an_import_needs_an_existing_source_and_runtime(lake: Lake, changed: dict[str, Any], status: int) -> None:
+    lake.grant(lakes.READER, principal(lake.azure))
+    assert sync(lake.azure, **changed).status == status
 
 
-def test_an_import_by_key_needs_an_account_that_takes_keys(azure_env: LocalAzure) -> None:
+def test_an_import_by_account_key_needs_the_right_key(azure_env: LocalAzure) -> None:
     lake = lakes.create_lake(azure_env, allowSharedKeyAccess=True)
     with lake.files() as service:
         service.create_file_system("dags").get_file_client("job.py").upload_data(b"x", overwrite=True)
@@ -259,11 +277,11 @@ def test_an_import_by_key_needs_an_account_that_takes_keys(azure_env: LocalAzure
     for key, status in ((lakes.account_key(lake), 202), ("d3Jvbmc=", 403)):
         connection = f"DefaultEndpointsProtocol=https;AccountName={lake.name};AccountKey={key}"
         body = {"properties": {"type": "AzureBlobStorage", "typeProperties": {"connectionString": connection}}}
-        call(azure_env, "PUT", LINKED, body)
+        call(azure_env, "PUT", LINKED_SERVICE, body)
         assert sync(azure_env, StorageFolderPath="dags").status == status
 
 
-def test_contents_of_a_factory_that_is_not_there_are_404(azure: LocalAzure) -> None:
+def test_contents_of_a_missing_factory_are_404(azure: LocalAzure) -> None:
     answer = call(azure, "PUT", f"{FACTORIES}/none/integrationruntimes/a", runtime())
     assert (answer.status, answer.json()["error"]["code"]) == (404, "ParentResourceNotFound")
     assert call(azure, "GET", RUNTIME).json()["error"]["code"] == "ResourceNotFound"
@@ -275,8 +293,8 @@ def test_contents_of_a_factory_that_is_not_there_are_404(azure: LocalAzure) -> N
         (RUNTIME, {"type": "Airflow", "typeProperties": []}),
         (RUNTIME, {"type": "Airflow", "typeProperties": {"computeProperties": "x"}}),
         (RUNTIME, {"type": "Airflow", "typeProperties": {"airflowProperties": {"gitSyncProperties": "x"}}}),
-        (LINKED, {"type": "AzureBlobStorage", "typeProperties": "x"}),
-        (LINKED, {}),
+        (LINKED_SERVICE, {"type": "AzureBlobStorage", "typeProperties": "x"}),
+        (LINKED_SERVICE, {}),
     ],
 )
 def test_a_body_of_the_wrong_shape_is_400(azure: LocalAzure, path: str, properties: dict[str, Any]) -> None:

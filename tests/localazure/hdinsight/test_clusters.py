@@ -1,4 +1,4 @@
-"""HDInsight on AKS: the given cluster, clusters of other shapes, and jobs that read their jar as the cluster."""
+"""HDInsight on AKS: the seeded cluster, other clusters, and jobs, whose jar the cluster's identity reads."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def call(azure: LocalAzure, method: str, path: str, body: Any = None, *, query: 
 
 
 def run(azure: LocalAzure, **properties: Any) -> Answer:
-    """Run a job action and wait for its result."""
+    """Run an action on a job and wait for its result."""
     accepted = call(azure, "POST", f"{CLUSTER}/runJob", {"properties": {"jobType": "FlinkJob", **properties}})
     if accepted.status != 202:
         return accepted
@@ -45,7 +45,7 @@ def new_job(lake: Lake, name: str = "wordcount") -> dict[str, Any]:
     }
 
 
-def identity(azure: LocalAzure) -> str:
+def identity_object_id(azure: LocalAzure) -> str:
     profile = call(azure, "GET", CLUSTER).json()["properties"]["clusterProfile"]
     return str(profile["identityProfile"]["msiObjectId"])
 
@@ -60,32 +60,36 @@ def lake(azure_env: LocalAzure) -> Lake:
     return lake
 
 
-def test_the_given_cluster_has_its_identity_in_both_places(azure: LocalAzure) -> None:
+def test_the_seeded_cluster_has_its_identity_in_both_profiles(azure: LocalAzure) -> None:
     profile = call(azure, "GET", CLUSTER).json()["properties"]["clusterProfile"]
     (listed,) = profile["managedIdentityProfile"]["identityList"]
     assert listed["objectId"] == profile["identityProfile"]["msiObjectId"]
     url = f"{ARM}{listed['resourceId']}?api-version=2023-01-31"
     assert azure.request("GET", url).json()["properties"]["principalId"] == listed["objectId"]
-    assert [found["name"] for found in call(azure, "GET", f"{POOL}/clusters").json()["value"]] == ["flink-cluster"]
+    assert [one["name"] for one in call(azure, "GET", f"{POOL}/clusters").json()["value"]] == ["flink-cluster"]
     assert call(azure, "GET", POOL).json()["properties"]["provisioningState"] == "Succeeded"
 
 
-@pytest.mark.parametrize("place", ["identityProfile", "managedIdentityProfile"])
-def test_a_cluster_may_have_its_identity_in_one_place_only(azure: LocalAzure, place: str) -> None:
-    given = call(azure, "GET", CLUSTER).json()
-    profile = {"clusterVersion": "1.2.0", "ossVersion": "1.17.0", place: given["properties"]["clusterProfile"][place]}
+@pytest.mark.parametrize("member", ["identityProfile", "managedIdentityProfile"])
+def test_a_cluster_may_have_its_identity_in_one_profile_only(azure: LocalAzure, member: str) -> None:
+    seeded = call(azure, "GET", CLUSTER).json()
+    profile = {
+        "clusterVersion": "1.2.0",
+        "ossVersion": "1.17.0",
+        member: seeded["properties"]["clusterProfile"][member],
+    }
     body = {
         "location": "westeurope",
         "tags": {"a": "b"},
-        "properties": {**given["properties"], "clusterProfile": profile},
+        "properties": {**seeded["properties"], "clusterProfile": profile},
     }
     path = f"{POOL}/clusters/other"
-    made = call(azure, "PUT", path, body)
-    assert (made.status, made.json()["properties"]["provisioningState"]) == (201, "Accepted")
+    created = call(azure, "PUT", path, body)
+    assert (created.status, created.json()["properties"]["provisioningState"]) == (201, "Accepted")
     azure.advance(60)
-    shown = call(azure, "GET", path).json()
-    assert shown["properties"]["provisioningState"] == "Succeeded"
-    assert set(shown["properties"]["clusterProfile"]) & {"identityProfile", "managedIdentityProfile"} == {place}
+    cluster = call(azure, "GET", path).json()
+    assert cluster["properties"]["provisioningState"] == "Succeeded"
+    assert set(cluster["properties"]["clusterProfile"]) & {"identityProfile", "managedIdentityProfile"} == {member}
     assert call(azure, "PATCH", path, {"tags": {"c": "d"}}).json()["tags"] == {"c": "d"}
     assert call(azure, "DELETE", path).status == 202
     azure.advance(60)
@@ -93,7 +97,7 @@ def test_a_cluster_may_have_its_identity_in_one_place_only(azure: LocalAzure, pl
     assert call(azure, "DELETE", path).status == 204
 
 
-def test_a_job_runs_only_once_the_cluster_may_read_its_jar(lake: Lake) -> None:
+def test_a_job_runs_only_if_the_cluster_s_identity_may_read_its_jar(lake: Lake) -> None:
     azure = lake.azure
     failed = run(azure, **new_job(lake, "first")).json()["properties"]
     assert (failed["actionResult"], failed["status"]) == ("FAILED", "JOB_LAUNCH_FAILED")
@@ -101,16 +105,16 @@ def test_a_job_runs_only_once_the_cluster_may_read_its_jar(lake: Lake) -> None:
     assert '"This request is not authorized' in failed["jobOutput"]
     assert "403" in failed["jobOutput"]
     assert "AuthorizationPermissionMismatch" in failed["jobOutput"]
-    lake.grant(lakes.OWNER, identity(azure))
+    lake.grant(lakes.OWNER, identity_object_id(azure))
     done = run(azure, **new_job(lake, "second")).json()["properties"]
     assert (done["actionResult"], done["status"], done["jarName"]) == ("SUCCESS", "RUNNING", "job.jar")
     missing = run(azure, **{**new_job(lake, "third"), "jarName": "none.jar"}).json()["properties"]
     assert (missing["actionResult"], "PathNotFound" in missing["jobOutput"]) == ("FAILED", True)
 
 
-def test_a_job_stops_starts_and_goes(lake: Lake) -> None:
+def test_a_job_is_stopped_started_cancelled_and_deleted(lake: Lake) -> None:
     azure = lake.azure
-    lake.grant(lakes.OWNER, identity(azure))
+    lake.grant(lakes.OWNER, identity_object_id(azure))
     run(azure, **new_job(lake))
     stopped = run(azure, action="STOP", jobName="wordcount").json()["properties"]
     assert stopped["status"] == "STOPPED"
@@ -129,8 +133,8 @@ def test_jobs_are_listed_by_name_and_jar(lake: Lake) -> None:
         run(azure, **new_job(lake, name))
 
     def names(query: str) -> list[str]:
-        found = call(azure, "GET", f"{CLUSTER}/jobs", query=query).json()["value"]
-        return [job["properties"]["jobName"] for job in found]
+        jobs = call(azure, "GET", f"{CLUSTER}/jobs", query=query).json()["value"]
+        return [job["properties"]["jobName"] for job in jobs]
 
     assert names("") == ["one", "two"]
     assert names("&$filter=jobName eq one") == ["one"]
@@ -138,8 +142,8 @@ def test_jobs_are_listed_by_name_and_jar(lake: Lake) -> None:
     assert call(azure, "GET", f"{CLUSTER}/jobs", query="&$filter=status eq x").status == 400
 
 
-def test_a_job_is_shown_by_its_run_without_a_name_of_its_own(lake: Lake) -> None:
-    """As recorded in the tests of Azure's own command line, whose list of jobs has one with a run of its own choice."""
+def test_the_id_of_a_job_ends_with_its_run_and_it_has_no_name(lake: Lake) -> None:
+    """Recorded in the tests of Azure's own command line, whose list has a job with a runId chosen by the client."""
     azure = lake.azure
     run(azure, **new_job(lake, "one"))
     result = run(azure, **new_job(lake, "two"), runId="mine").json()
@@ -173,7 +177,7 @@ def test_a_second_new_job_of_the_same_name_is_a_conflict(lake: Lake) -> None:
     assert run(lake.azure, **new_job(lake)).status == 409
 
 
-def test_only_who_holds_a_role_on_the_cluster_may_run_jobs(lake: Lake) -> None:
+def test_running_a_job_needs_a_role_on_the_cluster(lake: Lake) -> None:
     azure = lake.azure
     client = azure.new_client("api")
     url = f"{ARM}{azure.subscription}{CLUSTER}/runJob?{VERSION}"

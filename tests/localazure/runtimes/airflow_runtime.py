@@ -1,4 +1,4 @@
-"""A local Azure with a vault, a runtime and its DAGs, made over raw HTTP; and the Airflow behind the runtime."""
+"""Sets up a vault, an Airflow runtime and its DAGs over raw HTTP, and calls the real Airflow behind the runtime."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ BROKEN = "from airflow import DAG\nimport a_module_that_nobody_wrote\n"  # Airfl
 
 
 @dataclass(kw_only=True)
-class Behind:
-    """One runtime with an Airflow behind it."""
+class AirflowRuntime:
+    """An Airflow runtime with a real Airflow behind it."""
 
     azure: LocalAzure
     version: str
@@ -62,26 +62,26 @@ class Behind:
     variables: dict[str, str] = field(default_factory=dict[str, str])
 
     @property
-    def modern(self) -> bool:
-        """Whether it is Airflow 3."""
+    def is_airflow_3(self) -> bool:
+        """Whether the version is Airflow 3."""
         return self.version.startswith("3")
 
     @property
     def api(self) -> str:
-        """Where its REST API is."""
-        return f"{self.web}/api/{'v2' if self.modern else 'v1'}"
+        """The base URL of its REST API."""
+        return f"{self.web}/api/{'v2' if self.is_airflow_3 else 'v1'}"
 
     @property
-    def static(self) -> str:
-        """A file of its UI."""
+    def static_file_url(self) -> str:
+        """The URL of a file of its UI."""
         return f"{self.web}/static/pin_32.png"
 
-    def ask(self, path: str, method: str = "GET", body: Any = None, **more: Any) -> Answer:
-        """One request to its REST API, as the operator for ARM unless `token` says otherwise."""
-        return self.azure.request(method, f"{self.api}/{path}", body, **more)
+    def request(self, path: str, method: str = "GET", body: Any = None, **options: Any) -> Answer:
+        """Send one request to its REST API, as the operator unless `token` is another."""
+        return self.azure.request(method, f"{self.api}/{path}", body, **options)
 
     def deploy(self, **variables: str) -> None:
-        """PUT the runtime with the backend's settings and these variables."""
+        """PUT the runtime with the Key Vault backend's settings and these variables."""
         kwargs = {"variables_prefix": "demo", "vault_url": f"https://{VAULT}.vault.azure.net/"}
         self.variables |= variables
         settings = {
@@ -90,67 +90,69 @@ class Behind:
             **world.signed_in(self.azure, *self.client),
             **self.variables,
         }
-        wanted = factories.runtime(
+        body = factories.runtime(
             airflowVersion=self.version,
             airflowRequirements=[f"{PROVIDER}=={PROVIDERS[self.version]}"],
             airflowEnvironmentVariables=settings,
         )
-        made = factories.airflow_of(factories.call(self.azure, "PUT", factories.RUNTIME, wanted))
-        self.web = str(made["airflowWebUrl"]).removesuffix("/login/")
+        properties = factories.airflow_of(factories.call(self.azure, "PUT", factories.RUNTIME, body))
+        self.web = str(properties["airflowWebUrl"]).removesuffix("/login/")
 
     def run(self) -> tuple[str, str]:
-        """Trigger the DAG; its state at the end and the task's log."""
+        """Trigger the DAG and wait for its end. Returns the run's state and the task's log."""
         self.runs += 1
         name = f"run-{self.runs}"
-        wanted: dict[str, Any] = {"dag_run_id": name}
-        if self.modern:
-            wanted["logical_date"] = None
-        begun = self.ask("dags/reads/dagRuns", "POST", wanted)
-        assert begun.status == 200, begun.body
+        body: dict[str, Any] = {"dag_run_id": name}
+        if self.is_airflow_3:
+            body["logical_date"] = None
+        triggered = self.request("dags/reads/dagRuns", "POST", body)
+        assert triggered.status == 200, triggered.body
         path = f"dags/reads/dagRuns/{name}"
-        state = self.until(lambda: self.ask(path).json()["state"], lambda found: found in {"success", "failed"})
-        log = self.ask(f"{path}/taskInstances/read/logs/1", headers={"Accept": "application/json"})
+        state = self.wait_until(
+            lambda: self.request(path).json()["state"], lambda state: state in {"success", "failed"}
+        )
+        log = self.request(f"{path}/taskInstances/read/logs/1", headers={"Accept": "application/json"})
         assert log.status == 200, log.body
         return state, log.body.decode()
 
-    def until(self, ask: Callable[[], Any], wanted: Callable[[Any], bool]) -> Any:
-        """What is answered once it is as wanted; between two questions the local Azure is asked for news."""
+    def wait_until(self, read: Callable[[], Any], condition: Callable[[Any], bool]) -> Any:
+        """Read a value again and again until it fulfils the condition. Returns it."""
         deadline = time.monotonic() + SECONDS
-        while not wanted(found := ask()):
-            assert time.monotonic() < deadline, found
+        while not condition(value := read()):
+            assert time.monotonic() < deadline, value
             change = self.azure.control("GET", "/runtimes")["change"]
             self.azure.control("GET", f"/runtimes?after={change}&seconds=0.3")
-        return found
+        return value
 
-    def up(self) -> dict[str, Any]:
-        """Start it; what is told of it once it is ready."""
-        *_, told = process.start_runtimes(self.azure.state)
-        (airflow,) = [one for one in told if one["kind"] == "airflow"]
+    def start(self) -> dict[str, Any]:
+        """Start the Airflow and wait until it is ready. Returns its status."""
+        *_, listing = process.start_runtimes(self.azure.state)
+        (airflow,) = [one for one in listing if one["kind"] == "airflow"]
         assert airflow["state"] == "ready", airflow["failure"]
         return airflow
 
-    def told(self) -> dict[str, Any]:
-        """What is told of it now."""
-        found = process.list_runtimes(self.azure.state)
-        return next(one for one in found if one["kind"] == "airflow")
+    def status(self) -> dict[str, Any]:
+        """Return the current status of the Airflow."""
+        runtimes = process.list_runtimes(self.azure.state)
+        return next(one for one in runtimes if one["kind"] == "airflow")
 
 
-def make(azure: LocalAzure, version: str) -> Behind:
-    """A runtime that may not read its vault yet, with a DAG and a file that is none."""
+def make(azure: LocalAzure, version: str) -> AirflowRuntime:
+    """Create a runtime that may not read its vault yet, with a DAG and a file that is none."""
     cluster = f"{ARM}{azure.subscription}{CLUSTER}?api-version=2024-05-01-preview"
     assert azure.request("DELETE", cluster).status in {200, 202}  # else a Flink would start, too
     vault = world.vault(azure, VAULT)
     world.secret(azure, VAULT, "demo-greeting", "a word out of the vault")
-    made = Behind(azure=azure, version=version, client=azure.new_client("airflow"), vault=vault)
-    made.deploy(COLOUR="green")
+    runtime = AirflowRuntime(azure=azure, version=version, client=azure.new_client("airflow"), vault=vault)
+    runtime.deploy(COLOUR="green")
     lake = lakes.create_lake(azure)
     blobs = f"{lake.blob}/airflow"
     assert lake.call("PUT", f"{blobs}?restype=container").status == 201
     for name, text in (("reads.py", DAG), ("broken.py", BROKEN)):
         kind = {"x-ms-blob-type": "BlockBlob"}
         assert lake.call("PUT", f"{blobs}/dags/{name}", text.encode(), headers=kind).status == 201
-    linked = {"properties": {"type": "AzureBlobStorage", "typeProperties": {"serviceEndpoint": lake.blob}}}
-    factories.call(azure, "PUT", factories.LINKED, linked)
+    linked_service = {"properties": {"type": "AzureBlobStorage", "typeProperties": {"serviceEndpoint": lake.blob}}}
+    factories.call(azure, "PUT", factories.LINKED_SERVICE, linked_service)
     lake.grant(lakes.READER, factories.principal(azure))
     assert factories.sync(azure, StorageFolderPath="airflow").status == 202
-    return made
+    return runtime

@@ -1,4 +1,4 @@
-"""A local Azure with a real Flink behind its cluster, started once and not reset: tests name their jobs apart."""
+"""A local Azure with a real Flink behind its cluster, started once and not reset, so tests use different job names."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ JARS = {
     "wordcount.jar": ROOT / "templates/jobs/wordcount/wordcount.jar",
     "endless.jar": Path(__file__).parent / "jobs/endless/endless.jar",
 }
-ROUNDS = 300  # of a tenth of a second at least
+POLLS = 300  # a tenth of a second apart, at least
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,7 @@ class Flink:
         return self.call("POST", f"{CLUSTER}/runJob", {"properties": {"jobType": "FlinkJob", **properties}})
 
     def act(self, action: str, name: str, **properties: Any) -> dict[str, Any]:
-        """Ask for an action and follow its Location to the end; the job's properties then."""
+        """Run an action and poll its Location until it is done. Returns the job's properties."""
         accepted = self.post(action=action, jobName=name, **properties)
         assert accepted.status == 202, accepted.json()
         while True:
@@ -54,7 +54,7 @@ class Flink:
             self.pause()
 
     def pause(self) -> None:
-        """Let a moment pass: nothing changes in what is up, so the answer takes its time."""
+        """Wait a tenth of a second: the control endpoint responds when a runtime changes, or then."""
         change = self.azure.control("GET", "/runtimes")["change"]
         self.azure.control("GET", f"/runtimes?after={change}&seconds=0.1")
 
@@ -74,38 +74,39 @@ class Flink:
     def savepoints(self) -> str:
         return f"abfs://jobs@{self.lake.name}.dfs.core.windows.net/savepoints"
 
-    def shown(self, name: str) -> dict[str, Any]:
-        found = self.call("GET", f"{CLUSTER}/jobs", query=f"&$filter=jobName eq {name}").json()["value"]
-        return found[0]["properties"] if found else {}
+    def job_properties(self, name: str) -> dict[str, Any]:
+        """Return the properties of a job; empty if there is none."""
+        jobs = self.call("GET", f"{CLUSTER}/jobs", query=f"&$filter=jobName eq {name}").json()["value"]
+        return jobs[0]["properties"] if jobs else {}
 
-    def until(self, name: str, is_so: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        """The job once that is so; a moment passes between two looks."""
-        found: dict[str, Any] = {}
-        for _ in range(ROUNDS):
-            found = self.shown(name)
-            if is_so(found):
-                return found
+    def wait_until(self, name: str, condition: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """Wait until a job fulfils the condition. Returns its properties."""
+        properties: dict[str, Any] = {}
+        for _ in range(POLLS):
+            properties = self.job_properties(name)
+            if condition(properties):
+                return properties
             self.pause()
-        raise AssertionError(found)
+        raise AssertionError(properties)
 
 
-def up(azure: LocalAzure) -> dict[str, Any]:
-    """The runtime that is up in the end, from the control endpoint's own list."""
-    told = azure.control("POST", "/runtimes")
-    while any(one["state"] not in process.SETTLED for one in told["runtimes"]):
-        told = azure.control("GET", f"/runtimes?after={told['change']}&seconds=5")
-    (flink,) = [one for one in told["runtimes"] if one["kind"] == "flink"]
+def start_flink(azure: LocalAzure) -> dict[str, Any]:
+    """Start the runtimes and wait until Flink is ready. Returns its status."""
+    listing = azure.control("POST", "/runtimes")
+    while any(one["state"] not in process.SETTLED for one in listing["runtimes"]):
+        listing = azure.control("GET", f"/runtimes?after={listing['change']}&seconds=5")
+    (flink,) = [one for one in listing["runtimes"] if one["kind"] == "flink"]
     assert flink["state"] == "ready", flink["failure"]
     return flink
 
 
 @pytest.fixture(scope="session")
 def flink_azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAzure]:
-    """A local Azure of its own: the others are reset before each test, and a reset ends what runs behind them."""
+    """A local Azure of its own: the others are reset before each test, and a reset stops their runtimes."""
     state = tmp_path_factory.mktemp("flink")
     try:
         azure = emulator.start(state)
-        up(azure)
+        start_flink(azure)
         yield azure
     finally:
         process.stop(state)
@@ -113,25 +114,25 @@ def flink_azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAzure
 
 @pytest.fixture(scope="session")
 def flink(flink_azure: LocalAzure) -> Flink:
-    """Its cluster."""
-    return ready_with_jars(flink_azure)
+    """The Flink cluster in `flink_azure`."""
+    return connect_with_jars(flink_azure)
 
 
-def ready_with_jars(azure: LocalAzure) -> Flink:
-    """The cluster, with jars in a data lake that it may read."""
+def connect_with_jars(azure: LocalAzure) -> Flink:
+    """Return the cluster, with jars in a data lake that it may read."""
     lake = lakes.create_lake(azure)
-    made = Flink(azure=azure, lake=lake)
+    flink = Flink(azure=azure, lake=lake)
     token = azure.token(lakes.STORAGE)
     lake.call("PUT", f"{lake.dfs}/jobs?resource=filesystem", token=token)
     for name, jar in JARS.items():
-        put(lake, f"jars/{name}", jar.read_bytes())
-    profile = made.call("GET", CLUSTER).json()["properties"]["clusterProfile"]
+        write_file(lake, f"jars/{name}", jar.read_bytes())
+    profile = flink.call("GET", CLUSTER).json()["properties"]["clusterProfile"]
     lake.grant(lakes.OWNER, str(profile["identityProfile"]["msiObjectId"]))
-    return made
+    return flink
 
 
-def put(lake: Lake, path: str, content: bytes) -> None:
-    """A file in the data lake, as its REST API writes one."""
+def write_file(lake: Lake, path: str, content: bytes) -> None:
+    """Write a file to the data lake through its REST API."""
     token, url = lake.azure.token(lakes.STORAGE), f"{lake.dfs}/jobs/{path}"
     for method, query, body in (
         ("PUT", "resource=file", None),

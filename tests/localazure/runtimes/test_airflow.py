@@ -1,4 +1,4 @@
-"""Real Airflow behind an emulated runtime: the versions of the service, of Fabric, and the newest."""
+"""Real Airflow runtime an emulated runtime: the versions of Data Factory and Fabric, and the newest."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tests.clients import world
 from tests.emulator import ARM
 from tests.ends import ended, watch
 from tests.localazure.datafactory import test_factories as factories
-from tests.localazure.runtimes import airflow_behind as airflow_world
+from tests.localazure.runtimes import airflow_runtime as airflow_runtimes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.emulator import LocalAzure
-    from tests.localazure.runtimes.airflow_behind import Behind
+    from tests.localazure.runtimes.airflow_runtime import AirflowRuntime
 
 NEWEST = "3.3.2"
 ROLLOUT_SECONDS = 600
@@ -29,7 +29,7 @@ ROLLOUT_SECONDS = 600
 
 @pytest.fixture
 def own_azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAzure]:
-    """A local Azure of the test's own: others neither wait for its Airflow nor reset it."""
+    """A local Azure of the test's own, so that others neither wait for its Airflow nor reset it."""
     state = tmp_path_factory.mktemp("azure")
     try:
         yield emulator.start(state)
@@ -38,104 +38,104 @@ def own_azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAzure]:
 
 
 @pytest.mark.parametrize("version", [NEWEST, "2.10.5", "2.6.3"])
-def test_a_runtime_runs_its_dags_as_it_was_deployed(own_azure: LocalAzure, version: str) -> None:
-    """One life, since a start costs seconds: refused tokens, a run without its grant, one with it, the UI, the end."""
-    behind = airflow_world.make(own_azure, version)
-    told = behind.up()
-    assert [address.rpartition(":")[0] for address in told["listening"]] == ["127.0.0.1"]
-    assert behind.ask("version").json()["version"] == version
-    it_wants_a_token_of_entra(behind)
-    behind.until(lambda: behind.ask("dags/reads").status, lambda status: status == 200)
-    it_says_why_a_run_fails_without_the_grant(behind)
-    world.grant(own_azure, behind.vault, world.SECRETS_USER, behind.client[0])
-    state, log = behind.run()
+def test_a_runtime_runs_its_dags_with_the_deployed_settings(own_azure: LocalAzure, version: str) -> None:
+    """One scenario, since a start takes seconds: refused tokens, a run without and with its grant, the UI, the end."""
+    runtime = airflow_runtimes.make(own_azure, version)
+    status = runtime.start()
+    assert [address.rpartition(":")[0] for address in status["listening"]] == ["127.0.0.1"]
+    assert runtime.request("version").json()["version"] == version
+    it_requires_a_token_of_entra(runtime)
+    runtime.wait_until(lambda: runtime.request("dags/reads").status, lambda status: status == 200)
+    a_run_without_the_grant_fails_with_the_reason_in_its_log(runtime)
+    world.grant(own_azure, runtime.vault, world.SECRETS_USER, runtime.client[0])
+    state, log = runtime.run()
     assert state == "success", log
     assert "VARIABLE a word out of the vault" in log
     assert "COLOUR green" in log
-    it_shows_files_that_are_no_dags(behind)
-    it_passes_pages_on_as_they_come(behind)
+    it_shows_import_errors(runtime)
+    pages_are_forwarded_unchanged(runtime)
     if version == NEWEST:
-        tasks_see_changed_variables_once_they_are_rolled_out(behind)
-    nothing_is_left(behind, killed=version != NEWEST)
+        tasks_see_changed_variables_once_they_are_rolled_out(runtime)
+    no_process_is_left(runtime, killed=version != NEWEST)
 
 
-def it_wants_a_token_of_entra(behind: Behind) -> None:
-    without = behind.ask("dags", token="")
+def it_requires_a_token_of_entra(runtime: AirflowRuntime) -> None:
+    without = runtime.request("dags", token="")
     assert (without.status, without.json()["title"]) == (401, "Unauthorized")
     assert without.headers["content-type"] == "application/problem+json"
-    for_vaults = behind.ask("dags", token=behind.azure.token(world.VAULTS))
+    for_vaults = runtime.request("dags", token=runtime.azure.token(world.VAULTS))
     assert for_vaults.status == 401
-    stranger = behind.azure.token(ARM, *behind.client)
-    forbidden = behind.ask("dags/reads/dagRuns", "POST", {}, token=stranger)
+    stranger = runtime.azure.token(ARM, *runtime.client)
+    forbidden = runtime.request("dags/reads/dagRuns", "POST", {}, token=stranger)
     assert (forbidden.status, forbidden.json()["title"]) == (403, "Forbidden")
-    assert behind.ask("dags/none").status == 404
+    assert runtime.request("dags/none").status == 404
 
 
-def it_says_why_a_run_fails_without_the_grant(behind: Behind) -> None:
-    state, log = behind.run()
+def a_run_without_the_grant_fails_with_the_reason_in_its_log(runtime: AirflowRuntime) -> None:
+    state, log = runtime.run()
     assert state == "failed"
     assert "ForbiddenByRbac" in log
 
 
-def it_shows_files_that_are_no_dags(behind: Behind) -> None:
+def it_shows_import_errors(runtime: AirflowRuntime) -> None:
     def errors() -> list[Any]:
-        return behind.ask("importErrors").json()["import_errors"]
+        return runtime.request("importErrors").json()["import_errors"]
 
-    (found,) = behind.until(errors, bool)
-    assert found["filename"].endswith("broken.py")
-    assert "a_module_that_nobody_wrote" in found["stack_trace"]
+    (error,) = runtime.wait_until(errors, bool)
+    assert error["filename"].endswith("broken.py")
+    assert "a_module_that_nobody_wrote" in error["stack_trace"]
 
 
-def it_passes_pages_on_as_they_come(behind: Behind) -> None:
-    """Redirects, cookies, compression, answers without a body."""
-    azure, page = behind.azure, f"{behind.web}/{'' if behind.modern else 'login/'}"
-    shown = azure.request("GET", page, headers={"Accept-Encoding": "gzip"})
-    assert shown.status == 200
-    assert shown.headers["content-type"].startswith("text/html")
-    head = azure.request("HEAD", behind.static)
+def pages_are_forwarded_unchanged(runtime: AirflowRuntime) -> None:
+    """Redirects, cookies, compression, responses without a body."""
+    azure, page = runtime.azure, f"{runtime.web}/{'' if runtime.is_airflow_3 else 'login/'}"
+    response = azure.request("GET", page, headers={"Accept-Encoding": "gzip"})
+    assert response.status == 200
+    assert response.headers["content-type"].startswith("text/html")
+    head = azure.request("HEAD", runtime.static_file_url)
     assert (head.body, head.status, int(head.headers["content-length"]) > 0) == (b"", 200, True)
-    whole = azure.request("GET", behind.static)
+    whole = azure.request("GET", runtime.static_file_url)
     assert len(whole.body) == int(head.headers["content-length"])
-    same = azure.request("GET", behind.static, headers={"If-None-Match": whole.headers["etag"]})
-    assert (same.status, same.body) == (304, b"")
-    moved = azure.request("GET", f"{behind.web}/{'api/v2/auth/login' if behind.modern else 'home'}")
-    assert moved.status in {302, 307}
-    assert "127.0.0.1" not in moved.headers["location"]
+    unchanged = azure.request("GET", runtime.static_file_url, headers={"If-None-Match": whole.headers["etag"]})
+    assert (unchanged.status, unchanged.body) == (304, b"")
+    redirect = azure.request("GET", f"{runtime.web}/{'api/v2/auth/login' if runtime.is_airflow_3 else 'home'}")
+    assert redirect.status in {302, 307}
+    assert "127.0.0.1" not in redirect.headers["location"]
 
 
-def tasks_see_changed_variables_once_they_are_rolled_out(behind: Behind) -> None:
-    azure, before = behind.azure, behind.told()["pids"]
+def tasks_see_changed_variables_once_they_are_rolled_out(runtime: AirflowRuntime) -> None:
+    azure, before = runtime.azure, runtime.status()["pids"]
     azure.control("PUT", "/settings/airflow", {"rollout_seconds": ROLLOUT_SECONDS})
-    behind.deploy(COLOUR="blue")
-    state, log = behind.run()
+    runtime.deploy(COLOUR="blue")
+    state, log = runtime.run()
     assert (state, "COLOUR green" in log) == ("success", True)
     azure.advance(ROLLOUT_SECONDS + 1)
     azure.tokens.clear()
-    refused = behind.ask("dags")  # it is being rebuilt
+    refused = runtime.request("dags")  # it is being rebuilt
     assert (refused.status, refused.headers["retry-after"]) == (503, "1")
-    behind.until(lambda: behind.told()["state"], lambda state: state == "ready")
-    assert not set(before) & set(behind.told()["pids"])
-    assert behind.ask("dags/reads/dagRuns/run-1").json()["state"] == "failed"  # the database stays
-    state, log = behind.run()
+    runtime.wait_until(lambda: runtime.status()["state"], lambda state: state == "ready")
+    assert not set(before) & set(runtime.status()["pids"])
+    assert runtime.request("dags/reads/dagRuns/run-1").json()["state"] == "failed"  # the database stays
+    state, log = runtime.run()
     assert (state, "COLOUR blue" in log) == ("success", True)
 
 
-def nothing_is_left(behind: Behind, *, killed: bool) -> None:
+def no_process_is_left(runtime: AirflowRuntime, *, killed: bool) -> None:
     """After `local down`, and after the server was killed."""
-    watched = watch(behind.told()["pids"])
+    watched = watch(runtime.status()["pids"])
     if killed:
-        server = int((behind.azure.state / "alive.lock").read_text())
+        server = int((runtime.azure.state / "alive.lock").read_text())
         os.kill(server, signal.SIGKILL)
     else:
-        process.stop(behind.azure.state)
+        process.stop(runtime.azure.state)
     assert ended(watched, 30)
 
 
-def test_requirements_that_cannot_be_had_are_told_with_what_uv_said(own_azure: LocalAzure) -> None:
-    wanted = factories.runtime(airflowVersion=NEWEST, airflowRequirements=["apache-airflow==2.6.3"])
-    factories.airflow_of(factories.call(own_azure, "PUT", factories.RUNTIME, wanted))
-    *_, told = process.start_runtimes(own_azure.state)
-    (failed,) = [one for one in told if one["kind"] == "airflow"]
+def test_requirements_that_cannot_be_installed_are_reported_with_uv_s_output(own_azure: LocalAzure) -> None:
+    body = factories.runtime(airflowVersion=NEWEST, airflowRequirements=["apache-airflow==2.6.3"])
+    factories.airflow_of(factories.call(own_azure, "PUT", factories.RUNTIME, body))
+    *_, listing = process.start_runtimes(own_azure.state)
+    (failed,) = [one for one in listing if one["kind"] == "airflow"]
     assert failed["state"] == "failed"
     assert f"Airflow {NEWEST} cannot be installed with apache-airflow==2.6.3" in failed["failure"]
     assert "unsatisfiable" in failed["failure"]

@@ -1,4 +1,4 @@
-"""`provisioner local` on what is up, as a process of its own."""
+"""`provisioner local`, as a separate process, on a real Flink that is ready."""
 
 from __future__ import annotations
 
@@ -17,21 +17,23 @@ if TYPE_CHECKING:
 
 def local(azure: LocalAzure, *arguments: str) -> str:
     command = [sys.executable, "-m", "provisioner", "local", *arguments]
-    told = {**os.environ, "PROVISIONER_LOCAL_STATE": str(azure.state)}
-    return subprocess.run(command, env=told, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60).stdout
+    environment = {**os.environ, "PROVISIONER_LOCAL_STATE": str(azure.state)}
+    return subprocess.run(
+        command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    ).stdout
 
 
-def test_up_tells_of_what_is_ready_and_starts_it_no_second_time(flink: Flink) -> None:
+def test_runtimes_up_reports_a_ready_runtime_without_starting_it_again(flink: Flink) -> None:
     before = json.loads(local(flink.azure, "status", "--json"))["runtimes"]
-    told = local(flink.azure, "runtimes", "up")
+    report = local(flink.azure, "runtimes", "up")
     after = json.loads(local(flink.azure, "runtimes", "up", "--json"))["runtimes"]
     assert [one["pids"] for one in after] == [one["pids"] for one in before]
-    assert f"ready in {before[0]['ready_seconds']} s at {before[0]['url']}" in told
+    assert f"ready in {before[0]['ready_seconds']} s at {before[0]['url']}" in report
 
 
-def test_status_tells_ports_memory_time_and_address(flink: Flink) -> None:
-    (told,) = json.loads(local(flink.azure, "runtimes", "status", "--json"))["runtimes"]
+def test_status_shows_version_time_address_ports_and_memory(flink: Flink) -> None:
+    (runtime,) = json.loads(local(flink.azure, "runtimes", "status", "--json"))["runtimes"]
     line = local(flink.azure, "status").splitlines()[1]
-    assert line.startswith(f"flink {told['version']} behind flink-cluster: ready in ")
-    assert f" at {told['url']}, dashboard {told['shown']['dashboard']} (ports " in line
+    assert line.startswith(f"flink {runtime['version']} behind flink-cluster: ready in ")
+    assert f" at {runtime['url']}, dashboard {runtime['shown']['dashboard']} (ports " in line
     assert line.endswith(" MB)")

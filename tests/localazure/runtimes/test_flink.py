@@ -1,4 +1,4 @@
-"""Jobs on a real Flink, asked for as any client of HDInsight on AKS asks, over raw HTTP through the proxy."""
+"""Jobs on a real Flink, run as any client of HDInsight on AKS does, over raw HTTP through the proxy."""
 
 from __future__ import annotations
 
@@ -20,43 +20,44 @@ ENDLESS = ("endless.jar", "provisioner.Endless")
 RUNNING = "RUNNING"
 
 
-def starts(file: Path) -> list[int]:
-    """The number at which each start of an endless job went on."""
+def start_numbers(file: Path) -> list[int]:
+    """Return the number from which each start of an endless job continued."""
     return [int(line) for line in file.read_text().split()] if file.exists() else []
 
 
-def begun(flink: Flink, name: str, file: Path, times: int = 1) -> list[int]:
-    """The same, once it has started that often and shows as running."""
-    flink.until(name, lambda job: job["status"] == RUNNING and len(starts(file)) == times)
-    return starts(file)
+def wait_for_starts(flink: Flink, name: str, file: Path, times: int = 1) -> list[int]:
+    """Wait until the job has started that often and is shown as running. Returns its start numbers."""
+    flink.wait_until(name, lambda job: job["status"] == RUNNING and len(start_numbers(file)) == times)
+    return start_numbers(file)
 
 
-def counted(folder: Path) -> Counter[str]:
-    lines = [line for part in folder.glob("*/part-*") for line in part.read_text().splitlines()]
+def read_counts(folder: Path) -> Counter[str]:
+    """Return the word counts that a job wrote."""
+    lines = [line for file in folder.glob("*/part-*") for line in file.read_text().splitlines()]
     return Counter({word: int(count) for word, count in (line.split(" ") for line in lines)})
 
 
 def test_a_job_counts_the_words_of_a_text(flink: Flink, tmp_path: Path) -> None:
     text, output = ROOT / "README.md", tmp_path / "counted"
-    done = flink.new("wordcount-1", *WORDCOUNT, f"--input {text} --output {output}")
-    assert done["actionResult"] == "SUCCESS", done["jobOutput"]
-    assert re.fullmatch("[0-9a-f]{32}", done["jobId"])
-    finished = flink.until("wordcount-1", lambda job: job["status"] == "FINISHED")
-    assert finished["jobId"] == done["jobId"]
+    started = flink.new("wordcount-1", *WORDCOUNT, f"--input {text} --output {output}")
+    assert started["actionResult"] == "SUCCESS", started["jobOutput"]
+    assert re.fullmatch("[0-9a-f]{32}", started["jobId"])
+    finished = flink.wait_until("wordcount-1", lambda job: job["status"] == "FINISHED")
+    assert finished["jobId"] == started["jobId"]
     words = re.split(r"\W+", text.read_text().lower(), flags=re.ASCII)
-    assert counted(output) == Counter(word for word in words if word)
+    assert read_counts(output) == Counter(word for word in words if word)
 
 
 def test_a_job_counts_the_text_in_its_jar_by_default(flink: Flink, tmp_path: Path) -> None:
     flink.new("wordcount-2", *WORDCOUNT, f"--output '{tmp_path}/with space'")
-    flink.until("wordcount-2", lambda job: job["status"] == "FINISHED")
+    flink.wait_until("wordcount-2", lambda job: job["status"] == "FINISHED")
     text = (ROOT / "templates/jobs/wordcount/wordcount.txt").read_text().lower()
-    assert counted(tmp_path / "with space") == Counter(re.findall(r"\w+", text, re.ASCII))
+    assert read_counts(tmp_path / "with space") == Counter(re.findall(r"\w+", text, re.ASCII))
 
 
-def test_a_job_that_fails_says_its_root_cause_first(flink: Flink, tmp_path: Path) -> None:
+def test_the_output_of_a_failed_job_begins_with_its_root_cause(flink: Flink, tmp_path: Path) -> None:
     flink.new("wordcount-3", *WORDCOUNT, f"--input {tmp_path}/nowhere --output {tmp_path}/none")
-    failed = flink.until("wordcount-3", lambda job: job["status"] == "FAILED")
+    failed = flink.wait_until("wordcount-3", lambda job: job["status"] == "FAILED")
     first, *around = failed["jobOutput"].splitlines()
     assert first.startswith("java.io.FileNotFoundException: ")
     assert "nowhere" in first
@@ -65,20 +66,20 @@ def test_a_job_that_fails_says_its_root_cause_first(flink: Flink, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("entry_class", "args", "said"),
+    ("entry_class", "args", "message"),
     [
         ("provisioner.Nobody", "", "ClassNotFoundException: provisioner.Nobody"),
         ("provisioner.WordCount", "--output", "IllegalArgumentException: --output needs a value"),
     ],
 )
-def test_a_job_that_cannot_start_is_a_failed_action(flink: Flink, entry_class: str, args: str, said: str) -> None:
+def test_a_job_that_cannot_start_is_a_failed_action(flink: Flink, entry_class: str, args: str, message: str) -> None:
     name = f"nobody-{len(args)}"
     failed = flink.new(name, "wordcount.jar", entry_class, args)
     assert (failed["actionResult"], failed["status"]) == ("FAILED", "FAILED")
-    assert said in failed["jobOutput"].splitlines()[0], failed["jobOutput"]
+    assert message in failed["jobOutput"].splitlines()[0], failed["jobOutput"]
 
 
-def test_a_job_needs_the_cluster_s_right_on_its_jar(flink: Flink) -> None:
+def test_a_job_fails_unless_the_cluster_s_identity_may_read_its_jar(flink: Flink) -> None:
     other = lakes.create_lake(flink.azure, "otherlake1")
     elsewhere = {"jobJarDirectory": f"abfs://jobs@{other.name}.dfs.core.windows.net/jars"}
     failed = flink.act("NEW", "unreadable", **{**flink.job(*WORDCOUNT, ""), **elsewhere})
@@ -87,10 +88,10 @@ def test_a_job_needs_the_cluster_s_right_on_its_jar(flink: Flink) -> None:
     assert "403" in failed["jobOutput"]
 
 
-def test_a_job_stops_with_a_savepoint_and_goes_on_from_there(flink: Flink, tmp_path: Path) -> None:
+def test_a_job_stops_with_a_savepoint_and_restarts_from_it(flink: Flink, tmp_path: Path) -> None:
     name, file = "endless-1", tmp_path / "starts"
     done = flink.new(name, *ENDLESS, str(file))
-    assert (done["actionResult"], begun(flink, name, file)) == ("SUCCESS", [1])
+    assert (done["actionResult"], wait_for_starts(flink, name, file)) == ("SUCCESS", [1])
     assert flink.post(action="NEW", jobName=name, **flink.job(*ENDLESS, str(file))).status == 409
     saved = flink.act("SAVEPOINT", name)
     assert (saved["actionResult"], saved["status"]) == ("SUCCESS", RUNNING)
@@ -98,19 +99,19 @@ def test_a_job_stops_with_a_savepoint_and_goes_on_from_there(flink: Flink, tmp_p
     stopped = flink.act("STOP", name)
     assert (stopped["actionResult"], stopped["status"]) == ("SUCCESS", "STOPPED")
     assert stopped["lastSavePoint"].startswith(f"{flink.savepoints}/savepoint-{done['jobId'][:6]}-")
-    assert flink.shown(name)["status"] == "STOPPED"
+    assert flink.job_properties(name)["status"] == "STOPPED"
     listed = flink.act("LIST_SAVEPOINT", name)["jobOutput"].splitlines()
     assert {saved["lastSavePoint"], stopped["lastSavePoint"]} <= set(listed)
     assert flink.act("STOP", name)["jobOutput"] == "The job is not running; STOP is not possible."
 
     started = flink.act("START", name)
     assert (started["actionResult"], started["jobId"] != done["jobId"]) == ("SUCCESS", True)
-    _, second = begun(flink, name, file, 2)
+    _, second = wait_for_starts(flink, name, file, 2)
     assert second > 1
     assert flink.act("START", name)["jobOutput"] == "The job is running; START is not possible."
     assert flink.act("STOP", name)["actionResult"] == "SUCCESS"
     flink.act("START", name, savePointName=saved["lastSavePoint"].rpartition("/")[2])
-    *_, third = begun(flink, name, file, 3)
+    *_, third = wait_for_starts(flink, name, file, 3)
     assert 1 < third <= second
     assert flink.act("CANCEL", name)["status"] == "CANCELED"
 
@@ -118,36 +119,40 @@ def test_a_job_stops_with_a_savepoint_and_goes_on_from_there(flink: Flink, tmp_p
 def test_a_job_is_updated_with_its_state_and_without(flink: Flink, tmp_path: Path) -> None:
     name, file = "endless-2", tmp_path / "starts"
     flink.new(name, *ENDLESS, f"{file} 100")
-    begun(flink, name, file)
+    wait_for_starts(flink, name, file)
     updated = flink.act("UPDATE", name)
-    assert (updated["actionResult"], begun(flink, name, file, 2)[1] > 1) == ("SUCCESS", True), updated
+    assert (updated["actionResult"], wait_for_starts(flink, name, file, 2)[1] > 1) == ("SUCCESS", True), updated
     fresh = flink.act("STATELESS_UPDATE", name, args=f"{file} 50")
-    assert (fresh["actionResult"], fresh["args"], begun(flink, name, file, 3)[2]) == ("SUCCESS", f"{file} 50", 1)
-    flink.until(name, lambda _: has_checkpoint(flink))
+    assert (fresh["actionResult"], fresh["args"], wait_for_starts(flink, name, file, 3)[2]) == (
+        "SUCCESS",
+        f"{file} 50",
+        1,
+    )
+    flink.wait_until(name, lambda _: has_checkpoint(flink))
     last = flink.act("LAST_STATE_UPDATE", name)
-    assert (last["actionResult"], begun(flink, name, file, 4)[3] > 1) == ("SUCCESS", True), last
+    assert (last["actionResult"], wait_for_starts(flink, name, file, 4)[3] > 1) == ("SUCCESS", True), last
     broken = flink.act("UPDATE", name, entryClass="provisioner.Nobody")
     assert (broken["actionResult"], broken["status"]) == ("FAILED", "STOPPED")
     assert "provisioner.Nobody" in broken["jobOutput"].splitlines()[0]
     assert broken["lastSavePoint"] not in {updated["lastSavePoint"], fresh["lastSavePoint"]}
     again = flink.act("RE_LAUNCH", name, entryClass="provisioner.Endless")
-    assert (again["actionResult"], begun(flink, name, file, 5)[4]) == ("SUCCESS", 1)
+    assert (again["actionResult"], wait_for_starts(flink, name, file, 5)[4]) == ("SUCCESS", 1)
     assert flink.act("DELETE", name)["actionResult"] == "FAILED"
     assert flink.act("CANCEL", name)["actionResult"] == "SUCCESS"
     assert flink.act("UPDATE", name)["jobOutput"] == "The job is not running; UPDATE is not possible."
     flink.act("DELETE", name)
-    assert flink.shown(name) == {}
+    assert flink.job_properties(name) == {}
 
 
 def has_checkpoint(flink: Flink) -> bool:
-    (told,) = (one for one in flink.azure.control("GET", "/runtimes")["runtimes"] if one["kind"] == "flink")
-    return any(Path(told["log"]).parent.glob("checkpoints/*/chk-*/_metadata"))
+    (status,) = (one for one in flink.azure.control("GET", "/runtimes")["runtimes"] if one["kind"] == "flink")
+    return any(Path(status["log"]).parent.glob("checkpoints/*/chk-*/_metadata"))
 
 
 def test_a_job_without_checkpoints_has_no_last_state(flink: Flink, tmp_path: Path) -> None:
     name, file = "endless-3", tmp_path / "starts"
     flink.new(name, *ENDLESS, str(file))
-    begun(flink, name, file)
+    wait_for_starts(flink, name, file)
     failed = flink.act("LAST_STATE_UPDATE", name)
     assert (failed["actionResult"], failed["status"]) == ("FAILED", RUNNING)
     assert "no completed checkpoint" in failed["jobOutput"]
@@ -157,7 +162,7 @@ def test_a_job_without_checkpoints_has_no_last_state(flink: Flink, tmp_path: Pat
 def test_a_savepoint_outside_the_data_lake_is_refused(flink: Flink, tmp_path: Path) -> None:
     name, file = "endless-4", tmp_path / "starts"
     flink.new(name, *ENDLESS, str(file), **{"savepoint.directory": f"file://{tmp_path}"})
-    begun(flink, name, file)
+    wait_for_starts(flink, name, file)
     failed = flink.act("STOP", name)
     assert (failed["actionResult"], failed["status"]) == ("FAILED", RUNNING)
     assert "is no abfs://" in failed["jobOutput"]
@@ -169,14 +174,14 @@ def test_the_local_azure_answers_while_flink_works(flink: Flink, tmp_path: Path)
     accepted = flink.post(action="NEW", jobName=name, **flink.job(*ENDLESS, str(tmp_path / "starts")))
     first = flink.azure.request("GET", accepted.headers["location"])
     assert first.status == 202
-    assert flink.shown(name)["actionResult"] == "IN_PROGRESS"
+    assert flink.job_properties(name)["actionResult"] == "IN_PROGRESS"
     assert flink.post(action="CANCEL", jobName=name).status == 409
-    flink.until(name, lambda job: job["actionResult"] == "SUCCESS")
+    flink.wait_until(name, lambda job: job["actionResult"] == "SUCCESS")
     flink.act("CANCEL", name)
 
 
-def test_what_is_up_listens_on_loopback_only_and_is_small(flink: Flink) -> None:
-    (told,) = (one for one in flink.azure.control("GET", "/runtimes")["runtimes"] if one["kind"] == "flink")
-    assert told["listening"]
-    assert all(address.startswith("127.0.0.1:") for address in told["listening"])
-    assert told["memory_bytes"] < 700 << 20
+def test_flink_listens_on_loopback_only_and_uses_little_memory(flink: Flink) -> None:
+    (status,) = (one for one in flink.azure.control("GET", "/runtimes")["runtimes"] if one["kind"] == "flink")
+    assert status["listening"]
+    assert all(address.startswith("127.0.0.1:") for address in status["listening"])
+    assert status["memory_bytes"] < 700 << 20

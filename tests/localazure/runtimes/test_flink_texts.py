@@ -1,4 +1,4 @@
-"""What Flink is given and what it says, in our words."""
+"""Splitting a job's arguments, and finding the root cause in Flink's stack traces."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ Caused by: java.io.IOException: No space left on device
 
 
 @pytest.mark.parametrize(
-    ("text", "parts"),
+    ("text", "arguments"),
     [
         ("", []),
         ("--input a  --output b", ["--input", "a", "--output", "b"]),
         ("--text 'a b' \"c d\" e'f", ["--text", "a b", "c d", "e'f"]),
     ],
 )
-def test_arguments_are_parted_by_spaces_outside_quotes(text: str, parts: list[str]) -> None:
-    assert split_arguments(text) == parts
+def test_arguments_are_split_at_spaces_outside_quotes(text: str, arguments: list[str]) -> None:
+    assert split_arguments(text) == arguments
 
 
 def test_the_innermost_cause_comes_first_and_no_frame_is_shown() -> None:
@@ -37,6 +37,6 @@ def test_the_innermost_cause_comes_first_and_no_frame_is_shown() -> None:
     ]
 
 
-@pytest.mark.parametrize(("trace", "said"), [("", ""), ("java.lang.Error: x\n\tat y", "java.lang.Error: x")])
-def test_one_exception_is_told_once(trace: str, said: str) -> None:
-    assert root_cause(trace) == said
+@pytest.mark.parametrize(("trace", "cause"), [("", ""), ("java.lang.Error: x\n\tat y", "java.lang.Error: x")])
+def test_a_single_exception_is_shown_once(trace: str, cause: str) -> None:
+    assert root_cause(trace) == cause

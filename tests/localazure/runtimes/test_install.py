@@ -1,4 +1,4 @@
-"""Where Flink and Java come from, and what is told where they cannot be had."""
+"""Installing Flink and Java, and the messages if they cannot be installed."""
 
 from __future__ import annotations
 
@@ -25,48 +25,52 @@ BUILD = ROOT / "templates/jobs/wordcount/build.py"
 LAUNCHER = ROOT / "localazure/runtimes/flink/launcher"
 
 
-def without_an_index(tmp_path: Path) -> Workspace:
-    """A machine whose package index gives nothing."""
+def workspace_without_index(tmp_path: Path) -> Workspace:
+    """Return a workspace whose package index cannot be reached."""
 
     def run(_command: Sequence[str], _environment: Mapping[str, str | Secret]) -> None:
         raise RuntimeFailure("python failed with exit code 1", "Its output says more", "no network")
 
-    return Workspace(folder=tmp_path, pages="", installations=tmp_path / "installed", say=print, run=run)
+    return Workspace(
+        folder=tmp_path, pages_url="", installations=tmp_path / "installed", report_progress=print, run=run
+    )
 
 
-def test_flink_that_cannot_be_downloaded_is_told_with_the_end_of_the_log(tmp_path: Path) -> None:
+def test_flink_that_cannot_be_downloaded_is_reported_with_the_end_of_the_log(tmp_path: Path) -> None:
     with pytest.raises(RuntimeFailure) as failed:
-        install.install_flink(without_an_index(tmp_path))
+        install.install_flink(workspace_without_index(tmp_path))
     assert "no network" in str(failed.value)
     assert "package index" in str(failed.value)
     assert not (tmp_path / "installed" / f"flink-{install.FLINK_VERSION}" / "complete").exists()
 
 
-def test_a_java_of_the_machine_serves_where_the_index_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    site = without_an_index(tmp_path)
-    for place in ("home/bin", "path"):
-        java = tmp_path / place / "java"
+def test_the_machine_s_own_java_is_used_where_the_index_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = workspace_without_index(tmp_path)
+    for folder in ("home/bin", "path"):
+        java = tmp_path / folder / "java"
         java.parent.mkdir(parents=True)
         java.write_text("#!/bin/sh\n")
         java.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path / "path"))
     monkeypatch.setenv("JAVA_HOME", str(tmp_path / "home"))
-    assert install.install_java(site) == tmp_path / "home/bin/java"
+    assert install.install_java(workspace) == tmp_path / "home/bin/java"
     monkeypatch.setenv("JAVA_HOME", str(tmp_path / "nowhere"))
-    assert install.install_java(site) == tmp_path / "path/java"
+    assert install.install_java(workspace) == tmp_path / "path/java"
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(RuntimeFailure, match="apt install openjdk-17-jre-headless"):
-        install.install_java(site)
+        install.install_java(workspace)
 
 
-def test_what_installs_is_told_where_packages_are_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_installer_gets_the_package_index_variables_and_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_INDEX_URL", "https://mirror.test")
     monkeypatch.setenv("https_proxy", "http://proxy.test")
     monkeypatch.setenv("AZURE_CLIENT_SECRET", "hidden")
-    told = package_index_variables()
-    assert told["PIP_INDEX_URL"] == "https://mirror.test"
-    assert told["https_proxy"] == "http://proxy.test"
-    assert "AZURE_CLIENT_SECRET" not in told
+    variables = package_index_variables()
+    assert variables["PIP_INDEX_URL"] == "https://mirror.test"
+    assert variables["https_proxy"] == "http://proxy.test"
+    assert "AZURE_CLIENT_SECRET" not in variables
 
 
 @pytest.mark.skipif(shutil.which("javac") is None, reason="only `make jar` needs a compiler of Java")
