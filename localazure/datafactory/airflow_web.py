@@ -139,7 +139,7 @@ def get_dag(call: Call) -> Reply:
 
 def require_real_airflow(call: Call) -> Reply:
     """Raise 404 for everything that only a real Airflow serves."""
-    message = f"There is no {call.path} while no real Airflow runs; `provisioner local runtimes up` starts one."
+    message = f"There is no {call.path} while no real Airflow runs: `provisioner local runtimes up` starts it."
     raise AzureError(status=404, code="Not Found", message=message)
 
 
