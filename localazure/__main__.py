@@ -20,7 +20,10 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         return {"start": _start, "stop": _stop, "reset": _reset, "run": _run}[arguments.verb](arguments)
-    except (process.NotInstalledError, process.StartError, OSError) as error:
+    except process.DamagedStateError as error:
+        print(f"{error}\n`python -m localazure reset` replaces them; the tenant is then as new", file=sys.stderr)
+        return 1
+    except (process.ControlError, process.NotInstalledError, process.StartError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
 
@@ -32,7 +35,7 @@ def _start(arguments: argparse.Namespace) -> int:
         if isinstance(value, str):
             print(f"export {name}='{value}'")
     secret = (arguments.state or process.default_state_folder()).resolve() / "operator-secret"
-    print(f'export AZURE_CLIENT_SECRET="$(cat {secret})"')
+    print(f'export AZURE_CLIENT_SECRET="$(cat {secret})"\nexport ARM_CLIENT_SECRET="$AZURE_CLIENT_SECRET"')
     for name in sorted(process.DROPPED_NAMES):
         print(f"unset {name}")
     return 0
@@ -44,7 +47,8 @@ def _stop(arguments: argparse.Namespace) -> int:
 
 
 def _reset(arguments: argparse.Namespace) -> int:
-    process.reset(arguments.state)
+    for path in process.reset(arguments.state):
+        print(f"deleted {path}, which was damaged")
     print("the tenant is as new")
     return 0
 

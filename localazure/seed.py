@@ -15,44 +15,44 @@ if TYPE_CHECKING:
 
     from localazure.app.secret import Secret
     from localazure.app.service import Service
-    from localazure.app.world import World
+    from localazure.app.tenant import Tenant
 
 OWNER_ROLE = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
 _META = "meta"
 
 
-def seed(world: World, services: Iterable[Service], operator_secret: Secret) -> None:
+def seed(tenant: Tenant, services: Iterable[Service], operator_secret: Secret) -> None:
     """Seed an empty store; do nothing if it was seeded before."""
-    if world.store.get(_META, "seeded") is not None:
+    if tenant.store.get(_META, "seeded") is not None:
         return
-    with world.store.transaction(world.clock.timestamp()):
-        _create_operator(world, operator_secret)
+    with tenant.store.transaction(tenant.clock.timestamp()):
+        _create_operator(tenant, operator_secret)
         for service in services:
             if service.seed is not None:
-                service.seed(world)
-        world.store.put(_META, "seeded", {"at": directory.format_date(world.clock.now())})
+                service.seed(tenant)
+        tenant.store.put(_META, "seeded", {"at": directory.format_date(tenant.clock.now())})
 
 
-def _create_operator(world: World, secret: Secret) -> None:
+def _create_operator(tenant: Tenant, secret: Secret) -> None:
     """Create the principal that clients use: Owner of the subscription, no data roles, OwnedBy on Graph."""
-    now, name = world.clock.now(), "provisioner-operator"
-    password = directory.new_password(secret.reveal(), world.clock.new_id(), "local", now, now + timedelta(days=3650))
-    application = directory.new_application(world, name)
+    now, name = tenant.clock.now(), "provisioner-operator"
+    password = directory.new_password(secret.reveal(), tenant.clock.new_id(), "local", now, now + timedelta(days=3650))
+    application = directory.new_application(tenant, name)
     application |= {"appId": OPERATOR_CLIENT_ID, "passwordCredentials": [password]}
-    world.store.put(directory.APPLICATIONS, application["id"], application)
-    principal = directory.new_principal(world, OPERATOR_CLIENT_ID, name) | {
+    tenant.store.put(directory.APPLICATIONS, application["id"], application)
+    principal = directory.new_principal(tenant, OPERATOR_CLIENT_ID, name) | {
         "id": OPERATOR_OBJECT_ID,
         "_graph_roles": ["Application.ReadWrite.OwnedBy"],
     }
-    world.store.put(directory.PRINCIPALS, OPERATOR_OBJECT_ID, principal)
+    tenant.store.put(directory.PRINCIPALS, OPERATOR_OBJECT_ID, principal)
     assignment = str(uuid.uuid5(uuid.UUID(OPERATOR_OBJECT_ID), SUBSCRIPTION))
-    _assign_owner(world, assignment)
+    _assign_owner(tenant, assignment)
 
 
-def _assign_owner(world: World, name: str) -> None:
+def _assign_owner(tenant: Tenant, name: str) -> None:
     resource_id = f"{SUBSCRIPTION}/providers/Microsoft.Authorization/roleAssignments/{name}"
-    created = directory.format_date(world.clock.now())
-    world.store.put(
+    created = directory.format_date(tenant.clock.now())
+    tenant.store.put(
         access.ASSIGNMENTS,
         resource_id.lower(),
         {

@@ -23,7 +23,7 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from localazure import discovery
-from localazure.app.certificates import Certificates, write_private
+from localazure.app.certificates import Certificates
 from localazure.app.clock import Clock
 from localazure.app.control import Control
 from localazure.app.dispatch import Dispatcher
@@ -33,11 +33,12 @@ from localazure.app.proxy import Proxy
 from localazure.app.reason_phrase import ReasonPhraseProtocol
 from localazure.app.reverse_proxy import ReverseProxy
 from localazure.app.secret import Secret
+from localazure.app.secret_marker import SECRET_MARKER
 from localazure.app.signing import Signer
+from localazure.app.state_files import CONTROL_TOKEN, OPERATOR_SECRET, TOKEN_KEY, read_secret, write_private
 from localazure.app.store import Store
 from localazure.app.supervisor import Supervisor
-from localazure.app.tenant import SECRET_MARKER
-from localazure.app.world import World
+from localazure.app.tenant import Tenant
 from localazure.entra import directory, tokens
 from localazure.rbac import access
 from localazure.seed import seed
@@ -47,8 +48,6 @@ if TYPE_CHECKING:
 
 ALIVE = "alive.lock"
 ENDPOINT = "endpoint.json"
-SECRET = "operator-secret"  # noqa: S105 - a file's name
-TOKEN = "control-token"  # noqa: S105 - a file's name
 _KEEP_ALIVE_SECONDS = 300
 _WATCH_SECONDS = 2
 _RECONCILE_SECONDS = 0.5
@@ -105,32 +104,32 @@ async def _serve(state: Path, version: str, ready_fd: int | None, lock: int) -> 
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     _write_endpoint(state, version, ports, ready_fd)
     _watch_folder(state / ALIVE, lock, stopped)
-    _reconcile_runtimes(gateway.world)
+    _reconcile_runtimes(gateway.tenant)
     await stopped.wait()
     servers["proxy_port"].close()
     servers["pages_port"].close()
     await runtimes.close()
     servers["control_port"].close()
-    gateway.world.store.close()
+    gateway.tenant.store.close()
 
 
 def _create_applications(state: Path, runtimes: Supervisor) -> tuple[Gateway, Control]:
     """Create the ASGI applications of the services and of the control endpoint; seed the store if it is new."""
     services = list(discovery.find_services())
-    world = World(
+    tenant = Tenant(
         store=Store(state / "store"),
         clock=Clock(),
-        signer=Signer(state / "token-key.pem"),
+        signer=Signer(state / TOKEN_KEY),
         runtimes=runtimes,
         audiences=frozenset(audience for service in services for audience in service.audiences or ()),
     )
-    operator_secret = Secret(_read_or_create(state / SECRET, directory.new_secret))
-    seed(world, services, operator_secret)
+    operator_secret = Secret(_read_or_create(state / OPERATOR_SECRET, directory.new_secret))
+    seed(tenant, services, operator_secret)
     gateway = Gateway(
-        Dispatcher(world, services, authenticate=tokens.authenticate, authorize=access.is_principal_allowed)
+        Dispatcher(tenant, services, authenticate=tokens.authenticate, authorize=access.is_principal_allowed)
     )
-    token = _read_or_create(state / TOKEN, lambda: SECRET_MARKER + secrets.token_urlsafe())
-    control = Control(gateway, runtimes, token, state / "snapshots", lambda: seed(world, services, operator_secret))
+    token = _read_or_create(state / CONTROL_TOKEN, lambda: SECRET_MARKER + secrets.token_urlsafe())
+    control = Control(gateway, runtimes, token, state / "snapshots", lambda: seed(tenant, services, operator_secret))
     return gateway, control
 
 
@@ -146,10 +145,10 @@ def _watch_folder(alive: Path, inode: int, stopped: asyncio.Event) -> None:
         stopped.set()
 
 
-def _reconcile_runtimes(world: World) -> None:
+def _reconcile_runtimes(tenant: Tenant) -> None:
     """Reconcile the runtimes again and again, so that changes are rolled out without any call."""
-    asyncio.get_running_loop().call_later(_RECONCILE_SECONDS, _reconcile_runtimes, world)
-    world.runtimes.reconcile(world)
+    asyncio.get_running_loop().call_later(_RECONCILE_SECONDS, _reconcile_runtimes, tenant)
+    tenant.runtimes.reconcile(tenant)
 
 
 def _http_protocol(app: Any) -> Callable[[str, Callable[[], None]], asyncio.Protocol]:
@@ -210,10 +209,10 @@ def _read_endpoint(state: Path) -> dict[str, Any]:
 
 
 def _read_or_create(path: Path, create: Callable[[], str]) -> str:
-    """Return the text in a file; create both if the file does not exist."""
+    """Return the secret in a file; create both if the file does not exist."""
     if not path.exists():
         write_private(path, create().encode())
-    return path.read_text()
+    return read_secret(path)
 
 
 if __name__ == "__main__":

@@ -100,8 +100,9 @@ def unlocked(requirements: Path, python: Path) -> bool:
 def with_pip(lock: Path, python: Path, *where: str | Path, project: bool = False) -> bool:
     """Whether pip put the lock there."""
     locks = (lock, BUILD) if project else (lock,)
-    done = pip(python, "install", "--quiet", "--require-hashes", *where, *(f"--requirement={each}" for each in locks))
-    return done and (not project or pip(python, "install", "--quiet", *EDITABLE))
+    there = (Path(sys.executable), "--python", python, "install", "--quiet")  # an environment need not have a pip
+    done = pip(*there, "--require-hashes", *where, *(f"--requirement={each}" for each in locks))
+    return done and (not project or pip(*there, *EDITABLE))
 
 
 def into_folder(lock: Path, folder: Path) -> bool:

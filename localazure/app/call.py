@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from localazure.app.secret import Secret
-    from localazure.app.world import World
+    from localazure.app.tenant import Tenant
 
 Json = dict[str, Any]
 
@@ -88,7 +88,7 @@ class Call:
     query: Mapping[str, str] = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
-    world: World = field(repr=False)
+    tenant: Tenant = field(repr=False)
     params: Mapping[str, str] = field(default_factory=dict[str, str])
     caller: Caller | None = None
     request_id: str = ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import ssl
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -13,50 +12,61 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from localazure.app.clock import Clock
+from localazure.app.state_files import CA_CERTIFICATE, CA_KEY, write_private
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-CA_FILE = "ca.pem"
 _PEM = serialization.Encoding.PEM
 _LIFETIME = timedelta(days=3650)
 
 
-def write_private(path: Path, content: bytes) -> None:
-    """Write a file atomically, readable by its owner only (0600)."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
-    temporary.unlink(missing_ok=True)
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
-    temporary.replace(path)
-
-
 class Certificates:
-    """TLS contexts by host name. Certificates are issued on first use and kept in the folder."""
+    """TLS contexts by host name. Certificates are issued on first use and kept in the folder, the `most` used last."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, most: int = 500) -> None:
         self.folder = folder
-        self.ca_file = folder / CA_FILE
-        self._contexts: dict[str, ssl.SSLContext] = {}
+        self.ca_file = folder / CA_CERTIFICATE
+        self._most = most
+        self._contexts: dict[str, ssl.SSLContext] = {}  # the one used last is at the end
+        self._delete_oldest_files()
         if not (self.ca_file.exists() and self._ca_key_file.exists()):
             _create_authority(self.ca_file, self._ca_key_file)
 
     @property
     def _ca_key_file(self) -> Path:
-        return self.folder / "ca.key"
+        return self.folder / CA_KEY
 
     def context(self, host: str) -> ssl.SSLContext:
         """Return the TLS context of a server with this host name."""
-        if host not in self._contexts:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.set_alpn_protocols(["http/1.1"])
+        self._contexts[host] = context = self._contexts.pop(host, None) or self._create_context(host)
+        if len(self._contexts) > self._most:
+            oldest = next(iter(self._contexts))
+            del self._contexts[oldest]
+            self._file_of(oldest).unlink(missing_ok=True)
+        return context
+
+    def _create_context(self, host: str) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.set_alpn_protocols(["http/1.1"])
+        try:
             context.load_cert_chain(self._certificate_file(host))
-            self._contexts[host] = context
-        return self._contexts[host]
+        except ssl.SSLError:  # the file is damaged
+            self._file_of(host).unlink()
+            context.load_cert_chain(self._certificate_file(host))
+        return context
+
+    def _delete_oldest_files(self) -> None:
+        """Delete the certificates of previous runs but the newest."""
+        files = sorted(self._file_of("x").parent.glob("*.pem"), key=lambda file: file.stat().st_mtime)
+        for file in files[: -self._most]:
+            file.unlink()
+
+    def _file_of(self, host: str) -> Path:
+        return self.folder / "hosts" / f"{host}.pem"
 
     def _certificate_file(self, host: str) -> Path:
-        path = self.folder / "hosts" / f"{host}.pem"
+        path = self._file_of(host)
         if not path.exists() or path.stat().st_mtime < self.ca_file.stat().st_mtime:
             write_private(path, _issue_certificate(host, self.ca_file.read_bytes(), self._ca_key_file.read_bytes()))
         return path

@@ -11,13 +11,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localazure.app import subreaper
+from localazure.app import inherited, subreaper
 from localazure.app.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-INHERITED = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ")
 _SUBREAPER = Path(subreaper.__file__)
 _LISTEN = "0A"  # TCP_LISTEN in /proc/net/tcp
 _TAIL_BYTES = 4000
@@ -31,7 +30,7 @@ class ChildProcess:
     ) -> None:
         """Start the command in a folder and append its output to the log.
 
-        It gets `environment` and, of this process's variables, INHERITED only.
+        It gets `environment` and, of this process's variables, inherited.PROGRAM_NAMES only.
         """
         self.ended = threading.Event()
         self.exit_code: int | None = None
@@ -42,7 +41,7 @@ class ChildProcess:
             with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)) as output:
                 self._process = subprocess.Popen(  # noqa: S603  # the command of a runtime's module
                     [*subreaper_command, *command],
-                    env=_with_inherited(environment),
+                    env=inherited.program_variables() | _revealed(environment),
                     stdin=reading,
                     stdout=output,
                     stderr=output,
@@ -108,10 +107,8 @@ def tail(log: Path) -> str:
         return ""
 
 
-def _with_inherited(environment: Mapping[str, str | Secret]) -> dict[str, str]:
-    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    own = {n: value.reveal() if isinstance(value, Secret) else value for n, value in environment.items()}
-    return {**inherited, **own}
+def _revealed(environment: Mapping[str, str | Secret]) -> dict[str, str]:
+    return {name: value.reveal() if isinstance(value, Secret) else value for name, value in environment.items()}
 
 
 def _descriptor_links(pid: int) -> list[str]:

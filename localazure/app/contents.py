@@ -1,4 +1,4 @@
-"""The bytes of files and blobs, one file each below `world.store.blobs`: written at offsets, read in chunks.
+"""The bytes of files and blobs, one file each below `tenant.store.blobs`: written at offsets, read in chunks.
 
 A content is named by its id. Its valid length is the `size` in the document that refers to it, not that of the file.
 """
@@ -14,58 +14,58 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from localazure.app.world import World
+    from localazure.app.tenant import Tenant
 
 CHUNK_BYTES = 1 << 20
 
 
-def create(world: World) -> str:
+def create(tenant: Tenant) -> str:
     """Create an empty content. Returns its id."""
-    content = world.clock.new_id()
-    path = path_of(world, content)
+    content = tenant.clock.new_id()
+    path = path_of(tenant, content)
     path.parent.mkdir(mode=0o700, exist_ok=True)
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     return content
 
 
-def path_of(world: World, content: str) -> Path:
+def path_of(tenant: Tenant, content: str) -> Path:
     """Return the file of a content."""
-    return world.store.blobs / content[:2] / content
+    return tenant.store.blobs / content[:2] / content
 
 
-def write(world: World, content: str, offset: int, data: bytes) -> None:
+def write(tenant: Tenant, content: str, offset: int, data: bytes) -> None:
     """Write bytes at an offset. A gap between the current end and the offset reads as zeros."""
-    with world.store.writable(path_of(world, content)).open("r+b") as file:
+    with tenant.store.writable(path_of(tenant, content)).open("r+b") as file:
         file.seek(offset)
         file.write(data)
 
 
-def copy(world: World, target: str, offset: int, source: str, *, start: int = 0, length: int) -> None:
+def copy(tenant: Tenant, target: str, offset: int, source: str, *, start: int = 0, length: int) -> None:
     """Copy `length` bytes of one content, from `start`, into another at an offset."""
-    with world.store.writable(path_of(world, target)).open("r+b") as file:
+    with tenant.store.writable(path_of(tenant, target)).open("r+b") as file:
         file.seek(offset)
-        for chunk in read(world, source, start, length):
+        for chunk in read(tenant, source, start, length):
             file.write(chunk)
 
 
-def read(world: World, content: str, start: int, length: int) -> Iterator[bytes]:
+def read(tenant: Tenant, content: str, start: int, length: int) -> Iterator[bytes]:
     """Iterate over the bytes in chunks. The file is opened at once, so it may be deleted while it is being read."""
     try:
-        return _chunks(path_of(world, content).open("rb"), start, length)
+        return _chunks(path_of(tenant, content).open("rb"), start, length)
     except FileNotFoundError as error:
         # Only a stale read (the fault "stale") can refer to a content that was deleted.
         raise AzureError(status=500, code="InternalError", message="The content was replaced meanwhile.") from error
 
 
-def read_all(world: World, content: str, size: int) -> bytes:
+def read_all(tenant: Tenant, content: str, size: int) -> bytes:
     """Return all bytes of a small content, such as a DAG; empty if the id is empty."""
-    return b"".join(read(world, content, 0, size)) if content else b""
+    return b"".join(read(tenant, content, 0, size)) if content else b""
 
 
-def delete(world: World, content: str) -> None:
+def delete(tenant: Tenant, content: str) -> None:
     """Delete a content; fine if it does not exist."""
     if content:
-        path_of(world, content).unlink(missing_ok=True)
+        path_of(tenant, content).unlink(missing_ok=True)
 
 
 def _chunks(file: BinaryIO, start: int, length: int) -> Iterator[bytes]:

@@ -10,6 +10,7 @@ import hmac
 import json
 import os
 import re
+import sqlite3
 from collections.abc import Awaitable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -39,7 +40,7 @@ class Control:
         self, gateway: Gateway, supervisor: Supervisor, token: str, snapshots: Path, reseed: Callable[[], None]
     ) -> None:
         self._gateway = gateway
-        self._world = gateway.world
+        self._tenant = gateway.tenant
         self._supervisor = supervisor
         self._token = token
         self._snapshots = snapshots
@@ -54,6 +55,7 @@ class Control:
             ("POST", "/faults/rules"): self._add_rule,
             ("GET", "/calls"): self._calls,
             ("DELETE", "/calls"): self._clear_calls,
+            ("GET", "/routes"): self._routes,
             ("POST", "/reset"): self._reset,
             **{("GET", path): self._report_verb(report) for path, report in self._service_reports()},
             ("GET", "/runtimes"): self._list_runtimes,
@@ -63,16 +65,21 @@ class Control:
 
     async def __call__(self, scope: wire.Scope, receive: wire.Receive, send: wire.Send) -> None:
         """Answer one request."""
+        if not self._has_token(wire.read_head(scope)):
+            refusal = Reply(status=401, body={"error": "the control token is missing or wrong"})
+            await wire.send_reply(send, refusal, {})
+            return
         try:
             request = await wire.read_request(scope, receive)
         except wire.ClientDisconnected:
             return
         await wire.send_reply(send, await self._reply(request), {})
 
+    def _has_token(self, head: wire.Request) -> bool:
+        token = head.headers.get("authorization", "").removeprefix("Bearer ")
+        return hmac.compare_digest(token.encode(), self._token.encode())
+
     async def _reply(self, request: wire.Request) -> Reply:
-        token = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if not hmac.compare_digest(token.encode(), self._token.encode()):
-            return Reply(status=401, body={"error": "the control token is missing or wrong"})
         verb = self._verbs.get((request.method, request.path)) or self._named_verb(request)
         if verb is None:
             return Reply(status=404, body={"error": f"no {request.method} {request.path}", "verbs": self._verb_names()})
@@ -82,6 +89,8 @@ class Control:
             return Reply(body=await result if isinstance(result, Awaitable) else result)
         except (ValueError, TypeError, KeyError, AttributeError, re.error) as error:
             return Reply(status=400, body={"error": str(error)})
+        except (OSError, sqlite3.Error) as error:
+            return Reply(status=500, body={"error": str(error)})
 
     def _named_verb(self, request: wire.Request) -> Verb | None:
         match = re.fullmatch(r"/(snapshots|settings)/[A-Za-z0-9_-]{1,64}", request.path)
@@ -103,18 +112,18 @@ class Control:
         return {"pid": os.getpid(), "verbs": self._verb_names(), "services": services}
 
     def _clock(self, _body: Json, _request: wire.Request) -> Json:
-        clock = self._world.clock
+        clock = self._tenant.clock
         return {"offset_seconds": clock.offset_seconds, "now": clock.now().isoformat()}
 
     def _set_clock(self, body: Json, request: wire.Request) -> Json:
         """Set the clock's offset to `offset_seconds`, then advance it by `advance_seconds`."""
-        clock = self._world.clock
+        clock = self._tenant.clock
         offset = float(body.get("offset_seconds", clock.offset_seconds))
         clock.offset_seconds = offset + float(body.get("advance_seconds", 0.0))
         return self._clock(body, request)
 
     def _show_faults(self, _body: Json, _request: wire.Request) -> Json:
-        faults = self._world.faults
+        faults = self._tenant.faults
         settings = {name: getattr(faults, name) for name in _SETTINGS}
         return {**settings, "rules": [asdict(each) for each in faults.rules]}
 
@@ -123,20 +132,20 @@ class Control:
         if unknown:
             raise ValueError(f"unknown settings {unknown}; known are {list(_SETTINGS)}")
         for name, value in body.items():
-            setattr(self._world.faults, name, float(value))
+            setattr(self._tenant.faults, name, float(value))
         return self._apply_faults(body, request)
 
     def _clear_faults(self, body: Json, request: wire.Request) -> Json:
-        self._world.faults.clear()
+        self._tenant.faults.clear()
         return self._apply_faults(body, request)
 
     def _add_rule(self, body: Json, request: wire.Request) -> Json:
-        self._world.faults.rules.append(parse_rule(body))
+        self._tenant.faults.rules.append(parse_rule(body))
         return self._apply_faults(body, request)
 
     def _apply_faults(self, body: Json, request: wire.Request) -> Json:
         """Have the store keep its history if a fault serves stale reads. Returns the faults."""
-        self._world.store.keep_history(enabled=self._world.faults.needs_history)
+        self._tenant.store.keep_history(enabled=self._tenant.faults.needs_history)
         return self._show_faults(body, request)
 
     def _calls(self, _body: Json, request: wire.Request) -> Json:
@@ -146,13 +155,19 @@ class Control:
         self._gateway.calls.clear()
         return {}
 
+    def _routes(self, _body: Json, _request: wire.Request) -> Json:
+        """Every route, with how often it was taken since the local Azure was started."""
+        dispatcher = self._gateway.dispatcher
+        labels = sorted(route.label(service.name) for service in dispatcher.services for route in service.routes)
+        return {label: dispatcher.taken[label] for label in labels}
+
     def _reset(self, _body: Json, _request: wire.Request) -> Json:
         """Return to a new tenant: clear store, clock, faults, limits, calls and runtimes, then seed again."""
         self._supervisor.stop_all(delete_folders=True)
-        self._world.faults.clear()
-        self._world.store.keep_history(enabled=False)
-        self._world.store.clear()
-        self._world.clock.offset_seconds = 0.0
+        self._tenant.faults.clear()
+        self._tenant.store.keep_history(enabled=False)
+        self._tenant.store.clear()
+        self._tenant.clock.offset_seconds = 0.0
         self._gateway.calls.clear()
         self._gateway.dispatcher.limits.clear()
         self._reseed()
@@ -163,16 +178,19 @@ class Control:
             yield from service.reports.items()
 
     def _report_verb(self, report: Report) -> Verb:
-        return lambda _body, _request: report(self._world, self._gateway.dispatcher.reply_to)
+        return lambda _body, _request: report(self._tenant, self._gateway.dispatcher.reply_to)
 
     def _list_runtimes(self, _body: Json, request: wire.Request) -> Awaitable[Json]:
         """List the runtimes. `after=N&seconds=S`: first wait for a change after change N, at most S seconds."""
         after, seconds = int(request.query.get("after", "-1")), float(request.query.get("seconds", "0"))
         return self._supervisor.wait_for_change(after, seconds)
 
-    def _start_runtimes(self, _body: Json, _request: wire.Request) -> Awaitable[Json]:
-        """Start the runtimes that the tenant's resources need. Returns at once; GET shows their progress."""
-        self._supervisor.start_all(self._world)
+    def _start_runtimes(self, body: Json, _request: wire.Request) -> Awaitable[Json]:
+        """Start the runtimes that the tenant's resources need. Returns at once; GET shows their progress.
+
+        `only`: for kinds of runtimes, the ids of the resources that are meant; all by default.
+        """
+        self._supervisor.start_all(self._tenant, body.get("only"))
         return self._supervisor.wait_for_change(-1, 0)
 
     async def _stop_runtimes(self, _body: Json, _request: wire.Request) -> Json:
@@ -181,21 +199,21 @@ class Control:
         return await self._supervisor.wait_for_change(-1, 0)
 
     def _setting(self, _body: Json, request: wire.Request) -> Json:
-        return self._world.store.get("settings", request.path.rsplit("/", 1)[-1]) or {}
+        return self._tenant.store.get("settings", request.path.rsplit("/", 1)[-1]) or {}
 
     def _set_setting(self, body: Json, request: wire.Request) -> Json:
         """Replace a service's settings for tests, such as `airflow`; the service's module documents them."""
-        return self._world.store.put("settings", request.path.rsplit("/", 1)[-1], body)
+        return self._tenant.store.put("settings", request.path.rsplit("/", 1)[-1], body)
 
     def _take_snapshot(self, _body: Json, request: wire.Request) -> Json:
-        self._world.store.snapshot(self._snapshot_folder(request))
+        self._tenant.store.snapshot(self._snapshot_folder(request))
         return {}
 
     def _restore_snapshot(self, _body: Json, request: wire.Request) -> Json:
         folder = self._snapshot_folder(request)
         if not folder.exists():
             raise ValueError(f"no snapshot {folder.name!r}")
-        self._world.store.restore(folder)
+        self._tenant.store.restore(folder)
         self._gateway.dispatcher.limits.clear()
         return {}
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 import logging
 import re
 import traceback
+from collections import Counter
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 from localazure.app.call import AzureError, Call, Caller, Reply
@@ -22,21 +24,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from localazure.app.service import Route, Service
+    from localazure.app.tenant import Tenant
     from localazure.app.wire import Request
-    from localazure.app.world import World
 
 LOG = logging.getLogger("localazure")
 _ARM_AUDIENCES = (
     "'https://management.core.windows.net/','https://management.core.windows.net',"
     "'https://management.azure.com/','https://management.azure.com'"
 )
+_CACHED_HOSTS = 1024
 _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-[a-z]+(\.?\d+)?)?", re.IGNORECASE)
 
 
 class Authenticate(Protocol):
     """Find the caller from the Authorization header. Raises InvalidToken."""
 
-    def __call__(self, world: World, authorization: str, audiences: tuple[str, ...], tenant_id: str, /) -> Caller:
+    def __call__(self, tenant: Tenant, authorization: str, audiences: tuple[str, ...], tenant_id: str, /) -> Caller:
         """Return the caller of the header."""
         ...
 
@@ -44,7 +47,7 @@ class Authenticate(Protocol):
 class Authorize(Protocol):
     """Decide whether a principal may perform an action at a scope."""
 
-    def __call__(self, world: World, principal_id: str, action: str, scope: str, /, *, data: bool) -> bool:
+    def __call__(self, tenant: Tenant, principal_id: str, action: str, scope: str, /, *, data: bool) -> bool:
         """Return whether it may; `data` says that the action is a data action."""
         ...
 
@@ -59,31 +62,27 @@ class Target:
 
 
 class Dispatcher:
-    """Answers the requests to all services of a world."""
+    """Answers the requests to all services of a tenant."""
 
     def __init__(
-        self, world: World, services: Iterable[Service], *, authenticate: Authenticate, authorize: Authorize
+        self, tenant: Tenant, services: Iterable[Service], *, authenticate: Authenticate, authorize: Authorize
     ) -> None:
         """Take authentication and authorization as arguments: Entra and RBAC belong to layers above this one."""
-        self.world = world
+        self.tenant = tenant
         self.services = tuple(services)
         self.limits = Limits()
+        self.taken: Counter[str] = Counter()  # routes since the start, a reset or not; without those of batches
         self._authenticate, self._authorize = authenticate, authorize
-        self._by_host: dict[str, tuple[Service, ...]] = {}
+        self.services_at = lru_cache(maxsize=_CACHED_HOSTS)(self._find_services)
 
     def serves(self, host: str) -> bool:
         """Return whether some service answers for the host name."""
         return bool(self.services_at(host))
 
-    def services_at(self, host: str) -> tuple[Service, ...]:
+    def _find_services(self, host: str) -> tuple[Service, ...]:
         """Return the services at a host, those with the narrower path pattern first."""
-        if host not in self._by_host:
-            services = [s for s in self.services if any(_host_pattern(p).fullmatch(host) for p in s.hosts)]
-            services.sort(key=lambda s: (s.path == ".*", -len(s.path)))
-            if not services:
-                return ()
-            self._by_host[host] = tuple(services)
-        return self._by_host[host]
+        services = [s for s in self.services if any(_host_pattern(p).fullmatch(host) for p in s.hosts)]
+        return tuple(sorted(services, key=lambda s: (s.path == ".*", -len(s.path))))
 
     def find_target(self, request: Request, request_id: str) -> Target | None:
         """Find the first service with a route for the request, else the first whose path pattern matches it."""
@@ -92,7 +91,7 @@ class Dispatcher:
             path = re.sub("/{2,}", "/", request.path) if service.merges_slashes else request.path
             if not re.fullmatch(service.path, path, re.IGNORECASE):
                 continue
-            call = _call(request, path, self.world, request_id)
+            call = _call(request, path, self.tenant, request_id)
             for route in service.routes:
                 params = route.match(call)
                 if params is not None:
@@ -105,11 +104,13 @@ class Dispatcher:
 
         stale_seconds: a GET or HEAD reads the store as it was that long ago.
         """
-        service, call, store = target.service, target.call, self.world.store
+        service, call, store = target.service, target.call, self.tenant.store
+        if target.route is not None:
+            self.taken[target.route.label(service.name)] += 1
         reading = stale_seconds and call.method in {"GET", "HEAD"}
-        past = store.as_of(self.world.clock.timestamp() - stale_seconds) if reading else nullcontext()
+        past = store.as_of(self.tenant.clock.timestamp() - stale_seconds) if reading else nullcontext()
         try:
-            with store.transaction(self.world.clock.timestamp()):
+            with store.transaction(self.tenant.clock.timestamp()):
                 try:
                     call = self._authorize_call(target)
                     if target.route is None:
@@ -123,9 +124,24 @@ class Dispatcher:
             message = "The server encountered an internal error. Please retry the request."
             return error_reply(service, call, AzureError(status=500, code="InternalServerError", message=message))
 
+    def refuse_large_body(self, target: Target) -> Reply | None:
+        """Return the reply to a caller whose large body is not read, since it is not authenticated; else None."""
+        service, call = target.service, target.call
+        try:
+            if _needs_token(target):
+                self._find_caller(service, call)
+                return None
+            if service.authenticate is not None:
+                service.authenticate(call)
+                return None
+        except AzureError as error:
+            return error_reply(service, call, error)
+        message = "The request is larger than this service takes."
+        return error_reply(service, call, AzureError(status=413, code="RequestEntityTooLarge", message=message))
+
     def reply_to(self, request: Request) -> Reply | None:
         """Answer a request that the local Azure sends to itself. Returns None if no service answers at its host."""
-        target = self.find_target(request, self.world.clock.new_id())
+        target = self.find_target(request, self.tenant.clock.new_id())
         return self.answer(target) if target else None
 
     def _authorize_call(self, target: Target) -> Call:
@@ -133,23 +149,31 @@ class Dispatcher:
         service, route, call = target.service, target.route, target.call
         if service.versions and not (route and not route.needs_token):
             _check_api_version(call)
-        if service.audiences is None or (route and not route.needs_token):
+            if service.check_version is not None:
+                service.check_version(call)
+        if not _needs_token(target):
             return call
-        try:
-            caller = self._authenticate(self.world, call.headers.get("authorization", ""), service.audiences, TENANT_ID)
-        except InvalidToken as invalid:
-            raise _unauthenticated(service, call, invalid) from invalid
-        call = replace(call, caller=caller)
+        call = replace(call, caller=self._find_caller(service, call))
         self.limits.check(call)
         if route and route.action:
             self._check_permission(service, route, call, route.action)
+            if service.precondition is not None:
+                service.precondition(call)
         return call
+
+    def _find_caller(self, service: Service, call: Call) -> Caller:
+        """Return the caller of the call's token. Raises the service's 401."""
+        authorization, audiences = call.headers.get("authorization", ""), service.audiences or ()
+        try:
+            return self._authenticate(self.tenant, authorization, audiences, TENANT_ID)
+        except InvalidToken as invalid:
+            raise _unauthenticated(service, call, invalid) from invalid
 
     def _check_permission(self, service: Service, route: Route, call: Call, action: str) -> None:
         if service.scope is None:
             raise TypeError(f"{service.name}: a route with an action needs the service's scope")
         scope = service.scope(call)
-        if self._authorize(call.world, call.authenticated_caller.object_id, action, scope, data=route.data):
+        if self._authorize(call.tenant, call.authenticated_caller.object_id, action, scope, data=route.data):
             return
         raise service.forbidden(call, action, scope)
 
@@ -163,13 +187,17 @@ class Dispatcher:
         return AzureError(status=404, code="NotFound", message=f"No such resource: {call.path}")
 
 
+def _needs_token(target: Target) -> bool:
+    return target.service.audiences is not None and (target.route is None or target.route.needs_token)
+
+
 def error_reply(service: Service, call: Call, error: AzureError) -> Reply:
     """Return the reply for an error, rendered by the service."""
     reply = service.render(call, error)
     return replace(reply, headers={**error.headers, **reply.headers})
 
 
-def _call(request: Request, path: str, world: World, request_id: str) -> Call:
+def _call(request: Request, path: str, tenant: Tenant, request_id: str) -> Call:
     return Call(
         method=request.method,
         host=request.host,
@@ -177,7 +205,7 @@ def _call(request: Request, path: str, world: World, request_id: str) -> Call:
         query=request.query,
         headers=request.headers,
         body=request.body,
-        world=world,
+        tenant=tenant,
         request_id=request_id,
     )
 
@@ -207,7 +235,7 @@ def _unauthenticated(service: Service, call: Call, invalid: InvalidToken) -> Azu
 
 def _arm_unauthenticated(call: Call, invalid: InvalidToken) -> AzureError:
     """Return Resource Manager's 401 for an invalid token."""
-    now = f"{call.world.clock.now():%m/%d/%Y %I:%M:%S %p}"
+    now = f"{call.tenant.clock.now():%m/%d/%Y %I:%M:%S %p}"
     wrong = "The access token has been obtained for wrong audience or resource"
     owner = f"'https://sts.windows.net/{TENANT_ID}/' associated with the subscription '{SUBSCRIPTION_ID}'"
     code, message = {
@@ -231,8 +259,21 @@ def _arm_unauthenticated(call: Call, invalid: InvalidToken) -> AzureError:
             f"The client with object id '{invalid.actual}' does not exist in the tenant or is disabled.",
         ),
     }[invalid.reason]
-    challenge = f'Bearer authorization_uri="https://login.microsoftonline.com/{TENANT_ID}", error="invalid_token"'
-    return AzureError(status=401, code=code, message=message, headers={"WWW-Authenticate": challenge})
+    return AzureError(status=401, code=code, message=message, headers=_arm_challenge(invalid, message))
+
+
+def _arm_challenge(invalid: InvalidToken, message: str) -> dict[str, str]:
+    """Return the header that says where the tenant signs in; clients read the tenant from it."""
+    description = {
+        "missing": "The authentication failed because of missing 'Authorization' header.",
+        "tenant": "The access token is from the wrong issuer. It must match the tenant associated with this "
+        "subscription. Please use correct authority to get the token.",
+    }.get(invalid.reason, message)
+    challenge = (
+        f'Bearer authorization_uri="https://login.windows.net/{TENANT_ID}", error="invalid_token", '
+        f'error_description="{description}"'
+    )
+    return {"WWW-Authenticate": challenge}
 
 
 def _utc(seconds: str) -> str:

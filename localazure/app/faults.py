@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_args
 
-Fault = Literal["latency", "throttle", "error", "reset", "lost", "cut", "stale", "kill", "interrupt"]
+Fault = Literal["latency", "throttle", "error", "reset", "lost", "cut", "stale", "kill", "interrupt", "hold"]
 
 
 @dataclass(kw_only=True)
@@ -18,7 +19,9 @@ class Rule:
     is reset. cut: the handler runs and the response ends in the middle of its body. lost: the handler runs and the
     connection closes without a response. stale: a read is answered as `seconds` ago. kill: the client `pid` gets
     SIGKILL instead of the handler running, or `after` it; there is no response. interrupt: `pid` gets SIGINT before or
-    `after` the handler runs; the call is answered. seen, hit: calls that matched, and that the fault applied to.
+    `after` the handler runs; the call is answered. hold: the client `pid` is stopped (SIGSTOP), and the handler runs
+    once all faults are removed; whoever does that lets the client go on (SIGCONT). seen, hit: calls that matched, and
+    that the fault applied to.
     """
 
     fault: Fault
@@ -60,7 +63,7 @@ class Faults:
     """All faults: rules, and lags for every call.
 
     latency_ms: added to every response. lag_seconds: every read is that old. grant_lag_seconds, secret_lag_seconds:
-    until a new role assignment, and a new client secret, take effect.
+    until a new role assignment, and a new client secret, take effect. cleared: set when all faults are removed.
     """
 
     latency_ms: float = 0.0
@@ -68,6 +71,7 @@ class Faults:
     grant_lag_seconds: float = 0.0
     secret_lag_seconds: float = 0.0
     rules: list[Rule] = field(default_factory=list[Rule])
+    cleared: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def needs_history(self) -> bool:
@@ -83,6 +87,8 @@ class Faults:
         """Remove all faults."""
         self.latency_ms = self.lag_seconds = self.grant_lag_seconds = self.secret_lag_seconds = 0.0
         self.rules.clear()
+        self.cleared.set()
+        self.cleared = asyncio.Event()
 
 
 def parse_rule(members: dict[str, Any]) -> Rule:

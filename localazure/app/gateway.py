@@ -9,20 +9,23 @@ import time
 import zlib
 from collections import Counter, deque
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from localazure.app import forward, response_headers, wire
+from localazure.app import forward, limits, response_headers, wire
 from localazure.app.call import AzureError, Reply, Upstream
 from localazure.app.dispatch import error_reply
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
+    from localazure.app.call import Call
     from localazure.app.dispatch import Dispatcher, Target
     from localazure.app.faults import Rule
 
-_SIGNALS = {"kill": signal.SIGKILL, "interrupt": signal.SIGINT}
+NOT_SERVED = Reply(status=404, body="<h2>Our services aren't available for this host name and path</h2>")
+_UNCHECKED_BYTES = 1 << 20  # of a body that is read before its caller is authenticated
+_SIGNALS = {"kill": signal.SIGKILL, "interrupt": signal.SIGINT, "hold": signal.SIGSTOP}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +33,8 @@ class CallRecord:
     """One call in the log. status: 0 if a fault withheld the response. began_ms: on this machine's monotonic clock.
 
     query, client_request: checksums by which different queries and requests can be told apart without showing them; a
-    request that a client retries has the same id (`x-ms-client-request-id`, which not every client sends).
+    request that a client retries has the same id (`x-ms-client-request-id`, which not every client sends). api_version:
+    of Resource Manager and vaults; the one item of a query that is shown.
     """
 
     number: int
@@ -39,13 +43,14 @@ class CallRecord:
     path: str
     query: str
     client_request: str
+    api_version: str
     status: int
     began_ms: float
     ms: float
 
 
 class CallLog:
-    """The log of the last 10,000 calls, with counts by method and host; never bodies, headers or query values."""
+    """The log of the last 10,000 calls, with counts by method and host; no bodies, headers or queries."""
 
     def __init__(self) -> None:
         self.entries: deque[CallRecord] = deque(maxlen=10_000)
@@ -64,6 +69,7 @@ class CallLog:
                 path=request.path,
                 query=_checksum(repr(sorted(request.query.items()))),
                 client_request=_checksum(request.headers.get("x-ms-client-request-id", "")),
+                api_version=request.query.get("api-version", "")[:40],
                 status=status,
                 began_ms=round(start * 1000, 3),
                 ms=round((time.perf_counter() - start) * 1000, 3),
@@ -87,23 +93,27 @@ class Gateway:
 
     def __init__(self, dispatcher: Dispatcher) -> None:
         self.dispatcher = dispatcher
-        self.world = dispatcher.world
+        self.tenant = dispatcher.tenant
         self.calls = CallLog()
 
     async def __call__(self, scope: wire.Scope, receive: wire.Receive, send: wire.Send) -> None:
         """Answer one request."""
+        request_id, request = self.tenant.clock.new_id(), wire.read_head(scope)
+        is_for_tunnel = request.host == scope["state"]["tunnel"]
+        target = self.dispatcher.find_target(request, request_id) if is_for_tunnel else None
         try:
-            request = await wire.read_request(scope, receive)
+            body, refusal = await self._read_body(target, receive)
         except wire.ClientDisconnected:
             return
         start = time.perf_counter()
-        request_id = self.world.clock.new_id()
-        rules = self.world.faults.matching_rules(request.method, request.host, request.path)
+        request = replace(request, body=body)
+        rules = self.tenant.faults.matching_rules(request.method, request.host, request.path)
+        signalled = _signal_clients(rules, after=False)
         await self._delay(rules)
-        aborted = _signal_clients(rules, after=False) or any(rule.fault == "reset" for rule in rules)
-        reply = Reply() if aborted else self._reply(request, request_id, rules, scope["state"]["tunnel"])
+        aborted = signalled or any(rule.fault == "reset" for rule in rules)
+        reply = Reply() if aborted else refusal or self._reply(target, body, rules)
         lost = aborted or _loses_response(rules)
-        headers, status = response_headers.common_headers(request, request_id, self.world), reply.status
+        headers, status = response_headers.common_headers(request, request_id, self.tenant), reply.status
         if isinstance(reply.body, Upstream):
             status = await forward.forward_request(request, reply.body, receive, _discard if lost else send, headers)
         _signal_clients(rules, after=True)
@@ -119,25 +129,37 @@ class Gateway:
         elif not isinstance(reply.body, Upstream):
             await wire.send_reply(send, reply, headers)
 
+    async def _read_body(self, target: Target | None, receive: wire.Receive) -> tuple[bytes, Reply | None]:
+        """Read the body, of a large one only the beginning if its caller is refused. Returns the refusal, too."""
+        begin, complete = await wire.read_body(receive, pause_after=_UNCHECKED_BYTES)
+        if complete:
+            return begin, None
+        refusal = self.dispatcher.refuse_large_body(target) if target else NOT_SERVED
+        if refusal is not None:
+            return b"", refusal
+        body, _ = await wire.read_body(receive, begin)
+        return body, None
+
     async def _delay(self, rules: list[Rule]) -> None:
         added = sum(rule.seconds for rule in rules if rule.fault == "latency")
-        seconds = self.world.faults.latency_ms / 1000 + added
+        seconds = self.tenant.faults.latency_ms / 1000 + added
         if seconds:
             await asyncio.sleep(seconds)
+        if any(rule.fault == "hold" for rule in rules):
+            await self.tenant.faults.cleared.wait()
 
-    def _reply(self, request: wire.Request, request_id: str, rules: list[Rule], tunnel: str) -> Reply:
-        target = self.dispatcher.find_target(request, request_id) if request.host == tunnel else None
+    def _reply(self, target: Target | None, body: bytes, rules: list[Rule]) -> Reply:
         if target is None:
-            return Reply(status=404, body="<h2>Our services aren't available for this host name and path</h2>")
-        error = _injected_error(rules)
+            return NOT_SERVED
+        error = _injected_error(target.call, rules)
         if error is not None:
             return error_reply(target.service, target.call, error)
-        return self._answer(target, rules)
+        return self._answer(replace(target, call=replace(target.call, body=body)), rules)
 
     def _answer(self, target: Target, rules: list[Rule]) -> Reply:
-        self.world.store.keep_history(enabled=self.world.faults.needs_history)
+        self.tenant.store.keep_history(enabled=self.tenant.faults.needs_history)
         stale = max((rule.seconds for rule in rules if rule.fault == "stale"), default=0.0)
-        return self.dispatcher.answer(target, stale_seconds=max(stale, self.world.faults.lag_seconds))
+        return self.dispatcher.answer(target, stale_seconds=max(stale, self.tenant.faults.lag_seconds))
 
 
 def _loses_response(rules: list[Rule]) -> bool:
@@ -154,13 +176,11 @@ def _checksum(text: str) -> str:
     return f"{zlib.crc32(text.encode()):08x}" if text else ""
 
 
-def _injected_error(rules: list[Rule]) -> AzureError | None:
-    """Return the error with which a rule replaces the response, if one does."""
+def _injected_error(call: Call, rules: list[Rule]) -> AzureError | None:
+    """Return the error with which a rule replaces the response to a call, if one does."""
     for rule in rules:
         if rule.fault == "throttle":
-            after = {} if rule.retry_after is None else {"Retry-After": f"{rule.retry_after:g}"}
-            message = "The request was throttled; try again later."
-            return AzureError(status=429, code="TooManyRequests", message=message, headers=after)
+            return limits.injected_error(call, rule.retry_after)
         if rule.fault == "error":
             after = {} if rule.retry_after is None else {"Retry-After": f"{rule.retry_after:g}"}
             return AzureError(status=rule.status, code=rule.code, message=rule.message, headers=after)

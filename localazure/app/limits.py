@@ -17,12 +17,14 @@ from __future__ import annotations
 import json
 import math
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from localazure.app.call import AzureError
+from localazure.app.tenant import TENANT_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 SETTINGS = "limits"
 _DATA = Path(__file__).parent / "service_limits.json"
 _KINDS = {"GET": "reads", "HEAD": "reads", "DELETE": "deletes"}
+_FABRIC = "api.fabric.microsoft.com"  # has no limits here, as none are published, but may be throttled by a fault
 Key = tuple[str, str]  # the limit's name, and the vault, caller or application it is counted for
 
 
@@ -55,7 +58,7 @@ class Limits:
         keys = tuple(_keys(call))
         if not keys:
             return
-        settings, now = call.world.store.get("settings", SETTINGS) or {}, call.world.clock.timestamp()
+        settings, now = call.tenant.store.get("settings", SETTINGS) or {}, call.tenant.clock.timestamp()
         with self._lock:
             usages = [(key, self._usage(key, now, settings)) for key in keys]
             for key, usage in usages:
@@ -121,20 +124,29 @@ def _keys(call: Call) -> Iterator[Key]:
             yield "graph.writes", call.caller.app_id
 
 
-def _throttled(call: Call, name: str, wait_seconds: int) -> AzureError:
+def injected_error(call: Call, wait_seconds: float | None) -> AzureError:
+    """Return the 429 of the call's service for a fault rule, with `Retry-After` if there is a time to wait."""
+    kind = _KINDS.get(call.method, "writes")
+    names = {"management.azure.com": f"arm.{kind}", "graph.microsoft.com": "graph.units", _FABRIC: "fabric"}
+    name = names.get(call.host, "vault.other")
+    error = _throttled(call, name, f"{wait_seconds or 0:g}")
+    return replace(error, headers={} if wait_seconds is None else {"Retry-After": f"{wait_seconds:g}"})
+
+
+def _throttled(call: Call, name: str, wait_seconds: int | str) -> AzureError:
     service, _, kind = name.partition(".")
     headers = {"Retry-After": str(wait_seconds)}
     if service == "arm":
-        scope = (
-            call.path.split("/")[2]
-            if call.path.lower().startswith("/subscriptions/")
-            else call.authenticated_caller.tenant_id
-        )
+        scope = call.path.split("/")[2] if call.path.lower().startswith("/subscriptions/") else TENANT_ID
         message = (
             f"Number of {kind} for subscription '{scope}' exceeded the backend storage limit. Please try again after "
             f"'{wait_seconds}' seconds."
         )
         return AzureError(status=429, code="SubscriptionRequestsThrottled", message=message, headers=headers)
+    if service == "fabric":
+        end = call.tenant.clock.now() + timedelta(seconds=float(wait_seconds))
+        message = f"Request is blocked by the upstream service until: {end:%m/%d/%Y %I:%M:%S %p} (UTC)"
+        return AzureError(status=429, code="RequestBlocked", message=message, headers=headers)
     if service == "graph":
         return AzureError(status=429, code="TooManyRequests", message="Too Many Requests", headers=headers)
     # A vault sends no Retry-After: https://github.com/dotnet/sign/issues/403 shows a whole response.

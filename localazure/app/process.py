@@ -11,7 +11,6 @@ import http.client
 import json
 import os
 import select
-import shutil
 import signal
 import socket
 import subprocess
@@ -22,11 +21,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from localazure.app import inherited, state_files
 from localazure.app.secret import Secret
+from localazure.app.state_files import DamagedStateError
 from localazure.app.tenant import OPERATOR_CLIENT_ID, SUBSCRIPTION_ID, TENANT_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Mapping, Sequence
 
 _CODE = Path(__file__).parents[1]
 _CHECKOUT = _CODE.parent
@@ -47,6 +48,10 @@ class StartError(Exception):
     def __init__(self, log: str) -> None:
         super().__init__(f"the local Azure did not start:\n{log}")
         self.log = log
+
+
+class ControlError(ValueError):
+    """The running server refused what it was asked, or could not do it."""
 
 
 class NotInstalledError(Exception):
@@ -72,7 +77,10 @@ def _is_checkout() -> bool:
 
 
 def start(state: Path | None = None) -> dict[str, Any]:
-    """Start the server unless one with the current code runs. Returns its `status`. Raises StartError."""
+    """Start the server unless one with the current code runs. Returns its `status`.
+
+    Raises StartError or DamagedStateError.
+    """
     folder = state or default_state_folder()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _start_lock(folder):
@@ -80,6 +88,9 @@ def start(state: Path | None = None) -> dict[str, Any]:
             if _read_endpoint(folder).get("version") == _code_version():
                 return status(folder)
             _end(folder)
+        damaged = state_files.find_damaged(folder)
+        if damaged:
+            raise DamagedStateError(damaged)
         _spawn(folder)
     return status(folder)
 
@@ -96,14 +107,23 @@ def stop(state: Path | None = None) -> bool:
     return True
 
 
-def reset(state: Path | None = None) -> None:
-    """Return to a new tenant; the CA, the ports and the operator's secret are kept."""
+def reset(state: Path | None = None) -> list[Path]:
+    """Return to a new tenant; the CA, the ports and the operator's secret are kept, unless their files are damaged.
+
+    Returns the damaged files, which are replaced. Raises OSError or ControlError for what cannot be deleted.
+    """
     folder = state or default_state_folder()
-    if _is_running(folder):
+    if not folder.exists():
+        return []
+    if _is_running(folder) and not state_files.find_damaged_secrets(folder):
         control(folder, "POST", "/reset")
-    elif folder.exists():
-        for name in ("runtimes", "store"):
-            shutil.rmtree(folder / name, ignore_errors=True)
+        return []
+    with _start_lock(folder):
+        if _is_alive(folder):
+            _end(folder)
+        damaged = state_files.find_damaged(folder)
+        state_files.delete_tenant(folder, damaged)
+    return damaged
 
 
 def status(state: Path | None = None) -> dict[str, Any]:
@@ -125,20 +145,24 @@ def status(state: Path | None = None) -> dict[str, Any]:
 def client_settings(state: Path | None = None) -> dict[str, str | Secret]:
     """Return the variables that point a client at the running server and sign it in as the operator.
 
-    Raises StartError if none runs.
+    Raises StartError if none runs, DamagedStateError if the operator's secret is lost.
     """
     folder = state or default_state_folder()
     server = status(folder)
     if not server["running"]:
         raise StartError("it is not running; start it first")
-    return {
+    settings: dict[str, str | Secret] = {
         **_proxy_variables(server),
         **dict.fromkeys(("NO_PROXY", "no_proxy"), ""),
-        "AZURE_TENANT_ID": TENANT_ID,
-        "AZURE_SUBSCRIPTION_ID": SUBSCRIPTION_ID,
-        "AZURE_CLIENT_ID": OPERATOR_CLIENT_ID,
-        "AZURE_CLIENT_SECRET": Secret((folder / "operator-secret").read_text()),
     }
+    operator: dict[str, str | Secret] = {
+        "TENANT_ID": TENANT_ID,
+        "SUBSCRIPTION_ID": SUBSCRIPTION_ID,
+        "CLIENT_ID": OPERATOR_CLIENT_ID,
+        "CLIENT_SECRET": Secret(state_files.read_secret(folder / state_files.OPERATOR_SECRET)),
+    }
+    # Terraform reads ARM_*: https://github.com/hashicorp/terraform-provider-azurerm, its guide to client secrets.
+    return settings | {f"{prefix}_{name}": value for prefix in ("AZURE", "ARM") for name, value in operator.items()}
 
 
 def proxy_settings(state: Path | None = None) -> dict[str, str]:
@@ -166,21 +190,34 @@ def list_runtimes(state: Path | None = None) -> list[dict[str, Any]]:
     return control(folder, "GET", "/runtimes")["runtimes"] if _is_running(folder) else []
 
 
-def start_runtimes(state: Path | None = None) -> Generator[list[dict[str, Any]]]:
-    """Start the real programs behind services. Yields their status at every change, until all are SETTLED."""
-    listing = control(state, "POST", "/runtimes")
-    yield listing["runtimes"]
-    while any(runtime["state"] not in SETTLED for runtime in listing["runtimes"]):
+def start_runtimes(
+    state: Path | None = None, only: Mapping[str, Sequence[str]] | None = None
+) -> Generator[list[dict[str, Any]]]:
+    """Start the real programs behind services. Yields their status at every change, until all are SETTLED.
+
+    only: of these kinds, only those behind the resources with these ids.
+    """
+    ids = {kind: {one.lower() for one in resources} for kind, resources in (only or {}).items()}
+
+    def meant(listing: dict[str, Any]) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = listing["runtimes"]
+        return [
+            one for one in found if one["resource_id"].lower() in ids.get(one["kind"], {one["resource_id"].lower()})
+        ]
+
+    listing = control(state, "POST", "/runtimes", {"only": only or {}})
+    yield meant(listing)
+    while any(runtime["state"] not in SETTLED for runtime in meant(listing)):
         listing = control(state, "GET", f"/runtimes?after={listing['change']}&seconds={_POLL_SECONDS:g}")
-        yield listing["runtimes"]
+        yield meant(listing)
 
 
 def control(state: Path | None, method: str, path: str, body: Any = None) -> Any:
-    """Send a request to the control endpoint of the running server. Returns its JSON. Raises ValueError if refused."""
+    """Send a request to the control endpoint of the running server. Returns its JSON. Raises ControlError."""
     folder = state or default_state_folder()
     connection = http.client.HTTPConnection("127.0.0.1", _read_endpoint(folder)["control_port"], timeout=_STOP_SECONDS)
     try:
-        token = (folder / "control-token").read_text()
+        token = state_files.read_secret(folder / state_files.CONTROL_TOKEN)
         content = None if body is None else json.dumps(body)
         connection.request(method, path, content, {"Authorization": f"Bearer {token}"})
         response = connection.getresponse()
@@ -188,7 +225,7 @@ def control(state: Path | None, method: str, path: str, body: Any = None) -> Any
     finally:
         connection.close()
     if response.status != http.client.OK:
-        raise ValueError(result.get("error", f"HTTP {response.status}"))
+        raise ControlError(result.get("error", f"HTTP {response.status}"))
     return result
 
 
@@ -219,8 +256,8 @@ def _is_alive(folder: Path) -> bool:
 
 def _read_endpoint(folder: Path) -> dict[str, Any]:
     try:
-        return json.loads((folder / "endpoint.json").read_bytes())
-    except (OSError, ValueError):
+        return dict(json.loads((folder / "endpoint.json").read_bytes()))
+    except (OSError, TypeError, ValueError):
         return {}
 
 
@@ -242,7 +279,7 @@ def _spawn(folder: Path) -> None:
         child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             [*command, "--ready-fd", str(writing), "--version", _code_version()],
             cwd=_CODE.parent,
-            env=_environment_without_credentials(),
+            env=inherited.server_variables(),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -267,11 +304,6 @@ def _pipe() -> Generator[tuple[int, int]]:
         yield reading, writing
     finally:
         os.close(reading)
-
-
-def _environment_without_credentials() -> dict[str, str]:
-    """Return this process's environment without `AZURE_*`; the rest includes the package index's settings."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("AZURE_")}
 
 
 def _end(folder: Path) -> None:

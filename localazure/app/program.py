@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,12 +14,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from localazure.app.secret import Secret
-
-
-_INDEX_NAMES = {
-    *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"),
-    *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"),
-}
 
 
 @dataclass(eq=False)
@@ -62,7 +55,7 @@ class ProgramSpec:
 class Program:
     """A prepared program: how to start it, and how to reach it once it runs.
 
-    environment: all its variables but `child_process.INHERITED`. is_ready: polled until it returns True. url: its base
+    environment: all its variables but `inherited.PROGRAM_NAMES`. is_ready: polled until it returns True. url: its base
     URL. startup_seconds: how long it may take until it is ready. client: what the emulated service calls it with.
     watch: runs in the runtime's thread from then on, until the event, which is set when the program has ended.
     addresses: what people open, by what it is ("dashboard"), if not the url. page: what the reverse proxy shows.
@@ -102,11 +95,6 @@ class Workspace:
         port = _free_port(0)
         port_file.write_text(str(port))
         return port
-
-
-def package_index_variables() -> dict[str, str]:
-    """Return this process's variables for pip and uv, such as the package index and its proxy."""
-    return {n: v for n, v in os.environ.items() if n.startswith(("PIP_", "UV_")) or n.upper() in _INDEX_NAMES}
 
 
 def _free_port(port: int) -> int:

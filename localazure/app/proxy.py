@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import ssl
 from typing import TYPE_CHECKING, cast
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("localazure")
 _MAX_HEAD_BYTES = 16 * 1024
+_HOST_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+", re.ASCII)  # RFC 1035, section 2.3.4
 
 
 class Proxy:
@@ -59,7 +61,7 @@ class Tunnel(asyncio.Protocol):
         method, _, rest = request_line.partition(" ")
         target = rest.partition(" ")[0]
         host, _, port = target.rpartition(":")
-        if method != "CONNECT" or port != "443" or not self._proxy.serves(host.lower()):
+        if method != "CONNECT" or port != "443" or not self._answers_for(host.lower()):
             # "unreachable" tells azure-identity that there is no managed identity endpoint either.
             self._refuse(
                 "403 Forbidden",
@@ -68,6 +70,9 @@ class Tunnel(asyncio.Protocol):
             )
             return
         self._open_tunnel(host.lower())
+
+    def _answers_for(self, host: str) -> bool:
+        return _HOST_NAME.fullmatch(host) is not None and self._proxy.serves(host)
 
     def _refuse(self, status: str, text: str) -> None:
         body = (text + "\n").encode("latin-1", "replace")

@@ -11,16 +11,16 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from localazure.app.tenant import Tenant
     from localazure.app.wire import Request
-    from localazure.app.world import World
 
 _STORAGE = re.compile(r".*\.(blob|dfs)\.core\.windows\.net")
 _SAFE = re.compile(r"[\x20-\x7e]{1,1024}")
 
 
-def common_headers(request: Request, request_id: str, world: World) -> dict[str, str]:
+def common_headers(request: Request, request_id: str, tenant: Tenant) -> dict[str, str]:
     """Return the headers that the service at the request's host adds to every response."""
-    headers = {"date": format_datetime(world.clock.now(), usegmt=True), "x-ms-request-id": request_id}
+    headers = {"date": format_datetime(tenant.clock.now(), usegmt=True), "x-ms-request-id": request_id}
     client_request_id = _echoed(request, "x-ms-client-request-id")
     if request.host == "management.azure.com":
         echoes = request.headers.get("x-ms-return-client-request-id", "").lower() == "true"

@@ -1,7 +1,7 @@
 """The contract between a kind of real program, such as Airflow, and the supervisor that runs it.
 
 A service package that has real programs behind it lists them as RUNTIMES. `specs` is called in the server's event loop
-and may read the world; `prepare` is called in a thread of its own and gets all that it needs in the spec.
+and may read the tenant; `prepare` is called in a thread of its own and gets all that it needs in the spec.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from localazure.app.program import Program, ProgramSpec, Workspace
-    from localazure.app.world import World
+    from localazure.app.tenant import Tenant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +26,6 @@ class Runtime:
     """
 
     kind: str
-    specs: Callable[[World], Iterable[ProgramSpec]]
+    specs: Callable[[Tenant], Iterable[ProgramSpec]]
     prepare: Callable[[ProgramSpec, Workspace], Program]
-    sync_files: Callable[[World, ProgramSpec, Path], None] | None = None
+    sync_files: Callable[[Tenant, ProgramSpec, Path], None] | None = None

@@ -12,14 +12,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from localazure.app.call import AzureError, Call, Reply
+from localazure.app.tenant import Tenant
 from localazure.app.wire import Request
-from localazure.app.world import World
 
 if TYPE_CHECKING:
     from localazure.app.signing import InvalidToken
 
 Handler = Callable[[Call], Reply]
-Report = Callable[[World, Callable[[Request], Reply | None]], Any]
+Report = Callable[[Tenant, Callable[[Request], Reply | None]], Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +40,11 @@ class Route:
     why: str = ""
     query: Mapping[str, str] = field(default_factory=dict[str, str])
     needs_token: bool = True
+
+    def label(self, service: str) -> str:
+        """Return a text that no other route has, for lists of routes."""
+        query = "&".join(f"{name}={value}" for name, value in sorted(self.query.items()))
+        return f"{service}: {self.method} {self.path}{'?' if query else ''}{query}"
 
     def match(self, call: Call) -> dict[str, str] | None:
         """Return the path parameters if the route matches the call, else None."""
@@ -86,8 +91,11 @@ class Service:
     checked. forbidden: the error for a caller without the action. challenge: headers added to a 401. versions: known
     api-versions, oldest first; empty: the service reads the version elsewhere. seed: writes what a new tenant contains.
     unauthenticated: the error for an invalid token (default: ARM's codes; see `signing.InvalidToken`). not_found: the
-    error for a path without a route (default: 404 NotFound). merges_slashes: `//` in a path counts as `/`. reports:
-    JSON for tests, by path at the control endpoint; functions of the world and of a function that sends a request.
+    error for a path without a route (default: 404 NotFound). merges_slashes: `//` in a path counts as `/`.
+    authenticate: for services without audiences that take large bodies: raises 401 or 403 before such a body is read.
+    precondition: runs once the caller's action is allowed, and may raise an error. check_version: raises an error for
+    an api-version that the service never had. reports: JSON for tests, by path at the control endpoint; functions of
+    the tenant and of a function that sends a request.
     """
 
     name: str
@@ -99,10 +107,13 @@ class Service:
     scope: Callable[[Call], str] | None = None
     forbidden: Callable[[Call, str, str], AzureError] = authorization_failed
     challenge: Callable[[Call], Mapping[str, str]] | None = None
-    seed: Callable[[World], None] | None = None
+    seed: Callable[[Tenant], None] | None = None
     unauthenticated: Callable[[Call, InvalidToken], AzureError] | None = None
     not_found: Callable[[Call], AzureError] | None = None
     merges_slashes: bool = False
+    authenticate: Callable[[Call], object] | None = None
+    precondition: Callable[[Call], None] | None = None
+    check_version: Callable[[Call], None] | None = None
     reports: Mapping[str, Report] = field(default_factory=dict[str, Report])
     routes: list[Route] = field(default_factory=list[Route])
 

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
-from localazure.app.certificates import write_private
+from localazure.app.state_files import write_private
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,17 +33,21 @@ class InvalidToken(Exception):
 
 
 class Signer:
-    """Signs and verifies tokens. The key is in the file `path`, created if absent; without a path it is in memory."""
+    """Signs and verifies tokens with the key `der` (PKCS #8), or that in the file `path`, created if absent.
 
-    def __init__(self, path: Path | None = None) -> None:
-        self._path = path
+    Without either the key is in memory.
+    """
+
+    def __init__(self, path: Path | None = None, *, der: bytes = b"") -> None:
+        self._path, self._der = path, der
 
     @cached_property
     def _key(self) -> rsa.RSAPrivateKey:
+        key = serialization.load_der_private_key(self._der, None) if self._der else None
         if self._path is not None and self._path.exists():
             key = serialization.load_pem_private_key(self._path.read_bytes(), None)
-            if isinstance(key, rsa.RSAPrivateKey):
-                return key
+        if isinstance(key, rsa.RSAPrivateKey):
+            return key
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         if self._path is not None:
             write_private(

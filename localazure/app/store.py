@@ -100,6 +100,15 @@ class Store:
         finally:
             self._cutoff = before
 
+    @contextmanager
+    def present(self) -> Generator[None]:
+        """Let reads inside return the documents as they are, also within `as_of`."""
+        before, self._cutoff = self._cutoff, None
+        try:
+            yield
+        finally:
+            self._cutoff = before
+
     @property
     def reads_past(self) -> bool:
         """Whether reads return an earlier state, which must not be written back."""

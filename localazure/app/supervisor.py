@@ -22,13 +22,13 @@ from localazure.app.child_process import ChildProcess, listening_addresses, memo
 from localazure.app.program import RuntimeFailure, Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from localazure.app.program import Program, ProgramSpec, WebPage
     from localazure.app.runtime import Runtime
     from localazure.app.secret import Secret
-    from localazure.app.world import World
+    from localazure.app.tenant import Tenant
 
 LOG = logging.getLogger("localazure")
 PREPARING, STARTING, READY, FAILED, ENDED = "preparing", "starting", "ready", "failed", "ended"
@@ -85,36 +85,43 @@ class Supervisor:
         self._changed = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def start_all(self, world: World) -> None:
-        """Start or restart every program that the tenant's resources need; end those that none needs."""
+    def start_all(self, tenant: Tenant, only: Mapping[str, Sequence[str]] | None = None) -> None:
+        """Start or restart every program that the tenant's resources need; end those that none needs.
+
+        only: of these kinds, those behind these resources alone; others that run go on.
+        """
         self._loop = asyncio.get_running_loop()
-        self._apply_specs(world, start=True)
+        wanted = {kind: {one.lower() for one in ids} for kind, ids in (only or {}).items()}
+        self._apply_specs(tenant, start=lambda kind, resource: kind not in wanted or resource in wanted[kind])
         self._notify()
 
-    def reconcile(self, world: World) -> None:
+    def reconcile(self, tenant: Tenant) -> None:
         """Restart running programs whose spec has changed, end those that no resource needs, update their files.
 
         Starts no others. A program that failed stays down until its spec changes.
         """
-        if self._instances and self._apply_specs(world, start=False):
+        if self._instances and self._apply_specs(tenant, start=lambda _kind, _resource: False):
             self._notify()
 
-    def _apply_specs(self, world: World, *, start: bool) -> bool:
-        """Start, restart and end programs as the runtimes' specs say. Returns whether there was anything to do."""
-        specs = {(r.kind, s.resource_id.lower()): (r, s) for r in self._runtimes for s in r.specs(world)}
+    def _apply_specs(self, tenant: Tenant, *, start: Callable[[str, str], bool]) -> bool:
+        """Start, restart and end programs as the runtimes' specs say. Returns whether there was anything to do.
+
+        start: whether to start the program of a kind behind a resource, if it does not run.
+        """
+        specs = {(r.kind, s.resource_id.lower()): (r, s) for r in self._runtimes for s in r.specs(tenant)}
         unneeded = self._instances.keys() - specs.keys()
         for key in unneeded:
             self._instances.pop(key).end()
         started = 0
         for key, (runtime, spec) in specs.items():
             instance = self._instances.get(key)
-            if _needs_start(instance, spec, start=start):
+            if _needs_start(instance, spec, start=start(*key)):
                 if instance is not None:
                     instance.end()
                 self._start(key, runtime, spec)
                 started += 1
             if runtime.sync_files is not None and key in self._instances:
-                runtime.sync_files(world, spec, self._instances[key].folder)
+                runtime.sync_files(tenant, spec, self._instances[key].folder)
         return bool(unneeded or started)
 
     def stop_all(self, *, delete_folders: bool = False) -> None:

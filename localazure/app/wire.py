@@ -1,11 +1,12 @@
-"""Reads requests from ASGI, whole, and sends replies to it, whole or as a stream."""
+"""Reads requests from ASGI, head and body apart, and sends replies to it, whole or as a stream."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 from urllib.parse import parse_qsl
 
@@ -44,6 +45,12 @@ class ClientDisconnected(Exception):
 
 async def read_request(scope: Scope, receive: Receive) -> Request:
     """Read the request of an ASGI call. Raises ClientDisconnected."""
+    body, _ = await read_body(receive)
+    return replace(read_head(scope), body=body)
+
+
+def read_head(scope: Scope) -> Request:
+    """Return the request of an ASGI call without its body."""
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     return Request(
@@ -52,7 +59,7 @@ async def read_request(scope: Scope, receive: Receive) -> Request:
         path=scope["path"],
         query={name.lower(): value for name, value in query},
         headers=headers,
-        body=await _read_body(receive),
+        body=b"",
         target=_raw_target(scope),
     )
 
@@ -62,15 +69,21 @@ def _raw_target(scope: Scope) -> str:
     return scope["raw_path"].decode("latin-1") + (f"?{query}" if query else "")
 
 
-async def _read_body(receive: Receive) -> bytes:
-    chunks: list[bytes] = []
-    while True:
+async def read_body(receive: Receive, begin: bytes = b"", *, pause_after: float = math.inf) -> tuple[bytes, bool]:
+    """Read the body, or until more than `pause_after` bytes of it have come. Raises ClientDisconnected.
+
+    begin: what was read before. Returns all bytes read, and whether the body is complete.
+    """
+    chunks, size = [begin], len(begin)
+    while size <= pause_after:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnected
         chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
         if not message.get("more_body"):
-            return b"".join(chunks)
+            return b"".join(chunks), True
+    return b"".join(chunks), False
 
 
 async def send_truncated(send: Send, reply: Reply, headers: Mapping[str, str]) -> None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from localazure.app.call import AzureError, Reply
-from localazure.app.resource_manager import bodies, filters, groups, operations, regions, resources, scopes
+from localazure.app.resource_manager import bodies, filters, groups, operations, regions, resources, scopes, versions
 from localazure.app.resource_manager.services import arm_service
 from localazure.app.tenant import SUBSCRIPTION
-from localazure.arm.root import RESULTS, VERSIONS
+from localazure.arm.root import RESULTS
 from localazure.rbac import access
 
 if TYPE_CHECKING:
@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 
 SERVICE = arm_service(
-    "resource groups", "/subscriptions/[^/]+/resourcegroups(/[^/]+)?/?", VERSIONS, seed=groups.seed_group
+    "resource groups",
+    "/subscriptions/[^/]+/resourcegroups(/[^/]+)?/?",
+    versions.GATEWAY,
+    check_version=versions.check_gateway_version,
+    seed=groups.seed_group,
 )
 _GROUPS = "Microsoft.Resources/subscriptions/resourceGroups"
 _LIST = "/subscriptions/{subscription}/resourcegroups"
@@ -31,7 +35,7 @@ _GROUP = _LIST + "/{group}"
 def list_groups(call: Call) -> Reply:
     """List the resource groups that the caller may read, by `$filter` (tagName, tagValue) and `$top`."""
     scopes.authorization_scope(call)
-    documents = resources.list_of_type(call.world, groups.GROUP_TYPE, SUBSCRIPTION)
+    documents = resources.list_of_type(call.tenant, groups.GROUP_TYPE, SUBSCRIPTION)
     readable = [group for group in documents if access.is_allowed(call, f"{_GROUPS}/read", group["id"])]
     return Reply(body={"value": [resources.response_body(group) for group in filters.filter_documents(call, readable)]})
 
@@ -39,7 +43,7 @@ def list_groups(call: Call) -> Reply:
 @SERVICE.route("HEAD", _GROUP, action=f"{_GROUPS}/read")
 def check_group(call: Call) -> Reply:
     """Whether a group exists: 204 or 404, both without a body."""
-    group = resources.find(call.world, groups.group_id(call))
+    group = resources.find(call.tenant, groups.group_id(call))
     return Reply(status=404 if group is None else 204)
 
 
@@ -61,14 +65,14 @@ def set_group(call: Call) -> Reply:
             f"The provided location '{location}' is not available for resource group. List of available regions is "
         )
         raise AzureError(status=400, code="LocationNotAvailableForResourceGroup", message=f"{message}'{available}'.")
-    group = resources.find(call.world, groups.group_id(call))
+    group = resources.find(call.tenant, groups.group_id(call))
     if group is None:
         return Reply(status=201, body=resources.response_body(_create_group(call, location, tags, body)))
     _check_location_unchanged(groups.require_group(call), location)
     group = {key: value for key, value in group.items() if key not in {"tags", "managedBy"}} | _tags_and_manager(
         tags, body
     )
-    return Reply(body=resources.response_body(resources.put(call.world, group)))
+    return Reply(body=resources.response_body(resources.put(call.tenant, group)))
 
 
 @SERVICE.route("PATCH", _GROUP, action=f"{_GROUPS}/write")
@@ -77,7 +81,7 @@ def update_group(call: Call) -> Reply:
     group, body = groups.require_group(call), call.json()
     if "tags" in body:
         group["tags"] = bodies.check_tags(body["tags"])
-    return Reply(body=resources.response_body(resources.put(call.world, group)))
+    return Reply(body=resources.response_body(resources.put(call.tenant, group)))
 
 
 @SERVICE.route("DELETE", _GROUP, action=f"{_GROUPS}/delete")
@@ -85,15 +89,15 @@ def delete_group(call: Call) -> Reply:
     """Start to delete a group: 202. It is in state `Deleting` until everything in it is deleted."""
     group = groups.require_group(call)
     group["properties"]["provisioningState"] = "Deleting"
-    resources.put(call.world, group)
-    operation = operations.begin(call.world, "delete", group["id"])
+    resources.put(call.tenant, group)
+    operation = operations.begin(call.tenant, "delete", group["id"])
     return operations.accepted(call, operation, SUBSCRIPTION + RESULTS)
 
 
 def _create_group(call: Call, location: str, tags: dict[str, str], body: Document) -> Document:
     """Store a new group with the tags and `managedBy` of the body."""
     document = groups.new_group(call.params["group"], location)
-    return resources.put(call.world, document | _tags_and_manager(tags, body))
+    return resources.put(call.tenant, document | _tags_and_manager(tags, body))
 
 
 def _tags_and_manager(tags: dict[str, str], body: Document) -> Document:

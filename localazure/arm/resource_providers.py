@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from localazure.app.call import Reply
-from localazure.app.resource_manager import providers, regions, scopes
+from localazure.app.resource_manager import providers, regions, scopes, versions
 from localazure.app.resource_manager.services import arm_service
 from localazure.app.tenant import SUBSCRIPTION
 from localazure.arm.root import VERSIONS
@@ -17,18 +17,17 @@ from localazure.rbac import access
 if TYPE_CHECKING:
     from localazure.app.call import Call
     from localazure.app.store import Document
-    from localazure.app.world import World
+    from localazure.app.tenant import Tenant
 
 
-SERVICE = arm_service("resource providers", "(/subscriptions/[^/]+)?/providers(/[^/]+(/(un)?register)?)?/?", VERSIONS)
+SERVICE = arm_service("resource providers", "/subscriptions/[^/]+/providers(/[^/]+(/(un)?register)?)?/?", VERSIONS)
 _SUBSCRIPTION = "/subscriptions/{subscription}"
 
 
-@SERVICE.route("GET", "/providers", action=None, why="public to the tenant")
 @SERVICE.route("GET", _SUBSCRIPTION + "/providers", action="Microsoft.Resources/subscriptions/providers/read")
 def list_providers(call: Call) -> Reply:
     """List the resource providers that the local Azure has."""
-    return Reply(body={"value": [_provider(call.world, namespace) for namespace in providers.PROVIDERS]})
+    return Reply(body={"value": [_provider(call.tenant, namespace) for namespace in providers.PROVIDERS]})
 
 
 @SERVICE.route(
@@ -36,15 +35,7 @@ def list_providers(call: Call) -> Reply:
 )
 def get_provider(call: Call) -> Reply:
     """One provider with its registration state; 404 InvalidResourceNamespace."""
-    return Reply(body=_provider(call.world, call.params["namespace"]))
-
-
-@SERVICE.route("GET", "/providers/{namespace}", action=None, why="public to the tenant")
-def get_tenant_provider(call: Call) -> Reply:
-    """One provider without a registration state, which it has in a subscription only."""
-    provider = _provider(call.world, call.params["namespace"])
-    fields = {name: provider[name] for name in ("namespace", "resourceTypes")}
-    return Reply(body={"id": f"/providers/{provider['namespace']}", **fields})
+    return Reply(body=_provider(call.tenant, call.params["namespace"]))
 
 
 @SERVICE.route(
@@ -54,8 +45,8 @@ def register_provider(call: Call) -> Reply:
     """Register a provider in the subscription; 200 with the provider."""
     namespace = call.params["namespace"]
     access.require(call, f"{namespace}/register/action", scopes.authorization_scope(call))
-    providers.register(call.world, namespace)
-    return Reply(body=_provider(call.world, namespace))
+    providers.register(call.tenant, namespace)
+    return Reply(body=_provider(call.tenant, namespace))
 
 
 @SERVICE.route(
@@ -65,26 +56,26 @@ def unregister_provider(call: Call) -> Reply:
     """Unregister a provider; 200. Its resources stay, and no new ones can be created."""
     namespace = call.params["namespace"]
     access.require(call, f"{namespace}/unregister/action", scopes.authorization_scope(call))
-    providers.unregister(call.world, namespace)
-    return Reply(body=_provider(call.world, namespace))
+    providers.unregister(call.tenant, namespace)
+    return Reply(body=_provider(call.tenant, namespace))
 
 
-def _provider(world: World, namespace: str) -> Document:
+def _provider(tenant: Tenant, namespace: str) -> Document:
     """One provider with its resource types and its registration state in the subscription; 404 if unknown."""
     provider = providers.canonical_namespace(namespace)
     types = [
         {
             "resourceType": resource_type,
             "locations": list(regions.REGIONS.values()),
-            "apiVersions": versions,
+            "apiVersions": [version for version in dates if versions.is_offered(tenant, provider, version)],
             "capabilities": "None",
         }
-        for resource_type, versions in providers.PROVIDERS[provider].items()
+        for resource_type, dates in providers.PROVIDERS[provider].items()
     ]
     return {
         "id": f"{SUBSCRIPTION}/providers/{provider}",
         "namespace": provider,
         "resourceTypes": types,
-        "registrationState": providers.registration_state(world, provider),
+        "registrationState": providers.registration_state(tenant, provider),
         "registrationPolicy": "RegistrationFree" if provider in providers.REGISTRATION_FREE else "RegistrationRequired",
     }

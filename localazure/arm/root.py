@@ -75,18 +75,6 @@ def poll_operation(call: Call) -> Reply:
     return operations.poll(call, call.params["operation"])
 
 
-@SERVICE.route("GET", _SUBSCRIPTION + "/tagNames", action=None, why=_FILTERED_BY_ROLE)
-def list_tags(call: Call) -> Reply:
-    """List the tags of all resources that the caller may read, with their values and how often each occurs."""
-    scopes.authorization_scope(call)
-    readable = [
-        resource
-        for resource in resources.list_below(call.world, SUBSCRIPTION)
-        if access.is_allowed(call, f"{resource['type']}/read", resource["id"])
-    ]
-    return Reply(body={"value": filters.tag_counts(SUBSCRIPTION, readable)})
-
-
 @SERVICE.route("GET", _SUBSCRIPTION + "/resources", action=None, why=_FILTERED_BY_ROLE)
 def list_resources(call: Call) -> Reply:
     """List every tracked resource of the subscription that the caller may read."""
@@ -106,7 +94,7 @@ def get_resource(call: Call) -> Reply:
     """Any resource by its id; ARM's own 404 for an unknown provider, type or name."""
     where = scopes.authorization_scope(call)
     access.require(call, f"{_resource_type(call.path)}/read", where)
-    resource = resources.find(call.world, call.path)
+    resource = resources.find(call.tenant, call.path)
     if resource is None:
         raise _not_found(call)
     return Reply(body=resources.response_body(resource))
@@ -115,7 +103,7 @@ def get_resource(call: Call) -> Reply:
 @SERVICE.route("HEAD", "{resource:path}", action=None, why="the action has the resource's type")
 def check_resource(call: Call) -> Reply:
     """Whether a resource exists, as `resources.check_existence_by_id` asks: 204 or 404."""
-    resource = resources.find(call.world, call.path)
+    resource = resources.find(call.tenant, call.path)
     access.require(call, f"{_resource_type(call.path)}/read", scopes.authorization_scope(call))
     return Reply(status=404 if resource is None else 204)
 
@@ -164,7 +152,7 @@ def _region(name: str, display_name: str) -> Document:
 
 def _resource_list(call: Call, scope: str) -> Reply:
     """The tracked resources below a scope that the caller may read, by `$filter`, `$top` and `$expand`."""
-    tracked = (resource for resource in resources.list_below(call.world, scope) if _is_tracked(resource))
+    tracked = (resource for resource in resources.list_below(call.tenant, scope) if _is_tracked(resource))
     readable = [resource for resource in tracked if access.is_allowed(call, f"{resource['type']}/read", resource["id"])]
     expand = call.query.get("$expand", "")
     return Reply(
@@ -203,7 +191,7 @@ def _has_any_assignment(call: Call) -> bool:
     """Whether any role assignment names the caller."""
     return any(
         assignment["principalId"] == call.authenticated_caller.object_id
-        for assignment in assignments.list_all(call.world)
+        for assignment in assignments.list_all(call.tenant)
     )
 
 
@@ -223,15 +211,16 @@ def _not_found(call: Call) -> AzureError:
     versions_by_type = {resource_type.lower(): versions for resource_type, versions in types.items()}
     resource_type = "/".join(kinds)
     if resource_type.lower() not in versions_by_type:
+        asked = call.query.get("api-version", "")
         versions = ",".join(
             sorted(
-                {version for versions_of_type in versions_by_type.values() for version in versions_of_type},
+                {version for known in versions_by_type.values() for version in known} - {asked},
                 reverse=True,
             )
         )
         message = (
             f"The resource type '{resource_type}' could not be found in the namespace '{namespace}' for api version "
-            f"'{call.query.get('api-version', '')}'. The supported api-versions are '{versions}'."
+            f"'{asked}'. The supported api-versions are '{versions}'."
         )
         return AzureError(status=404, code="InvalidResourceType", message=message)
     message = f"The resource '{call.path}' was not found."

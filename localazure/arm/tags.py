@@ -55,8 +55,8 @@ def _require_tagged(call: Call) -> Document:
     """The subscription, group or resource at the scope; 404 ResourceNotFound."""
     scope = call.params["scope"].rstrip("/")
     if scope.lower() == SUBSCRIPTION.lower():
-        return call.world.store.get("subscription_tags", SUBSCRIPTION_ID) or {"id": SUBSCRIPTION}
-    resource = resources.find(call.world, scope)
+        return call.tenant.store.get("subscription_tags", SUBSCRIPTION_ID) or {"id": SUBSCRIPTION}
+    resource = resources.find(call.tenant, scope)
     if resource is None:
         raise AzureError(status=404, code="ResourceNotFound", message=f"The resource '{scope}' was not found.")
     return resource
@@ -91,9 +91,9 @@ def _put_tags(call: Call, tags: dict[str, str]) -> None:
     """Store the tags at the scope."""
     document = {**_require_tagged(call), "tags": tags}
     if document["id"] == SUBSCRIPTION:
-        call.world.store.put("subscription_tags", SUBSCRIPTION_ID, document)
+        call.tenant.store.put("subscription_tags", SUBSCRIPTION_ID, document)
     else:
-        resources.put(call.world, document)
+        resources.put(call.tenant, document)
 
 
 def _tags_response(call: Call, tags: dict[str, Any]) -> Reply:

@@ -1,5 +1,11 @@
-"""Microsoft.Authorization: role assignments and definitions, the permissions of a caller."""
+"""Microsoft.Authorization: role assignments and definitions, eligible roles, the permissions of a caller, locks."""
 
-from localazure.authorization import role_assignments, role_definitions
+from localazure.authorization import eligible_roles, locks, permissions, role_assignments, role_definitions
 
-SERVICES = (role_assignments.SERVICE, role_definitions.SERVICE)
+SERVICES = (
+    eligible_roles.SERVICE,
+    locks.SERVICE,
+    permissions.SERVICE,
+    role_assignments.SERVICE,
+    role_definitions.SERVICE,
+)

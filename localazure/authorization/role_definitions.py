@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from localazure.app.call import Call
     from localazure.app.store import Document
-    from localazure.app.world import World
+    from localazure.app.tenant import Tenant
 
 TYPE = "Microsoft.Authorization/roleDefinitions"
 SERVICE = arm_service(
@@ -67,15 +67,15 @@ def set_definition(call: Call) -> Reply:
     name = call.params["name"].lower()
     if not _GUID.fullmatch(name):
         raise _invalid(f"The role definition ID '{name}' must be a GUID.")
-    existing = call.world.store.get(access.DEFINITIONS, name)
+    existing = call.tenant.store.get(access.DEFINITIONS, name)
     if existing is not None and existing["roleType"] == "BuiltInRole":
         message = f"The built-in role '{existing['roleName']}' cannot be changed."
         raise AzureError(status=403, code="RoleDefinitionUpdateNotPermitted", message=message)
     role = _custom_role(call, name)
-    now = f"{call.world.clock.now():%Y-%m-%dT%H:%M:%S.%f}0Z"
+    now = f"{call.tenant.clock.now():%Y-%m-%dT%H:%M:%S.%f}0Z"
     timestamps = {"createdOn": (existing or {}).get("createdOn", now), "updatedOn": now}
     return Reply(
-        status=201, body=_formatted(call.world.store.put(access.DEFINITIONS, name, role | timestamps), SUBSCRIPTION)
+        status=201, body=_formatted(call.tenant.store.put(access.DEFINITIONS, name, role | timestamps), SUBSCRIPTION)
     )
 
 
@@ -83,26 +83,26 @@ def set_definition(call: Call) -> Reply:
 def delete_definition(call: Call) -> Reply:
     """200 with the deleted role, 204 when there was none, 400 while assignments use it."""
     name = call.params["name"].lower()
-    role = call.world.store.get(access.DEFINITIONS, name)
+    role = call.tenant.store.get(access.DEFINITIONS, name)
     if role is None:
         return Reply(status=204)
     if role["roleType"] == "BuiltInRole":
         message = f"The built-in role '{role['roleName']}' cannot be deleted."
         raise AzureError(status=403, code="RoleDefinitionDeleteNotPermitted", message=message)
     if any(
-        str(assignment["roleDefinitionId"]).lower().endswith(name) for assignment in assignments.list_all(call.world)
+        str(assignment["roleDefinitionId"]).lower().endswith(name) for assignment in assignments.list_all(call.tenant)
     ):
         message = "There are existing role assignments referencing role (code: RoleDefinitionHasAssignments)"
         raise AzureError(status=400, code="RoleDefinitionHasAssignments", message=message)
-    call.world.store.remove(access.DEFINITIONS, name)
+    call.tenant.store.remove(access.DEFINITIONS, name)
     return Reply(body=_formatted(role, SUBSCRIPTION))
 
 
-def seed(world: World) -> None:
+def seed(tenant: Tenant) -> None:
     """Store the built-in roles of https://learn.microsoft.com/azure/role-based-access-control/built-in-roles."""
     definitions: list[Document] = json.loads(_BUILT_IN_ROLES_FILE.read_text(encoding="utf-8"))
     for definition in definitions:
-        world.store.put(access.DEFINITIONS, definition["id"], definition)
+        tenant.store.put(access.DEFINITIONS, definition["id"], definition)
 
 
 SERVICE.seed = seed
@@ -115,7 +115,7 @@ def _definitions_response(call: Call, scope: str) -> Reply:
     )
     terms = filters.parse_terms(filter_text)
     visible = (
-        definition for _, definition in call.world.store.rows(access.DEFINITIONS) if _is_visible(definition, scope)
+        definition for _, definition in call.tenant.store.rows(access.DEFINITIONS) if _is_visible(definition, scope)
     )
     matching = [
         _formatted(definition, SUBSCRIPTION if scope else "")
@@ -149,7 +149,7 @@ def _matches(definition: Document, field: str, operator: str, value: str) -> boo
 def _require_definition(call: Call) -> Document:
     """The role definition that the path names; 404 RoleDefinitionDoesNotExist."""
     name = call.params["name"]
-    definition = call.world.store.get(access.DEFINITIONS, name.lower())
+    definition = call.tenant.store.get(access.DEFINITIONS, name.lower())
     if definition is None:
         message = f"The specified role definition with ID '{name}' does not exist."
         raise AzureError(status=404, code="RoleDefinitionDoesNotExist", message=message)
@@ -164,7 +164,7 @@ def _custom_role(call: Call, name: str) -> Document:
         raise _invalid("The role definition needs a roleName.")
     if not assignable:
         raise _invalid("The role definition needs at least one assignable scope.")
-    _check_name_free(call.world, role_name, name)
+    _check_name_free(call.tenant, role_name, name)
     return {
         "id": name,
         "roleName": role_name,
@@ -199,9 +199,9 @@ def _checked_patterns(field: str, value: object) -> list[str]:
     return patterns
 
 
-def _check_name_free(world: World, role_name: str, name: str) -> None:
+def _check_name_free(tenant: Tenant, role_name: str, name: str) -> None:
     """409 if another role has this name; names compare without case."""
-    for key, other in world.store.rows(access.DEFINITIONS):
+    for key, other in tenant.store.rows(access.DEFINITIONS):
         if key != name and str(other["roleName"]).lower() == role_name.lower():
             message = "A custom role with the same name already exists in this directory. Use a different name"
             raise AzureError(status=409, code="RoleDefinitionWithSameNameExists", message=message)

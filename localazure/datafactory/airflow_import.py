@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from localazure.app.store import Document
-    from localazure.app.world import World
+    from localazure.app.tenant import Tenant
 
 LINKED_SERVICE = "Microsoft.DataFactory/factories/linkedservices"
 _FIELDS = ("IntegrationRuntimeName", "LinkedServiceName", "StorageFolderPath")
@@ -61,46 +61,48 @@ def parse_request(body: Document) -> ImportRequest:
     )
 
 
-def import_files(world: World, factory: Document, runtime: Document, linked: Document, request: ImportRequest) -> None:
+def import_files(
+    tenant: Tenant, factory: Document, runtime: Document, linked: Document, request: ImportRequest
+) -> None:
     """Copy the files below `dags/` and `plugins/` into the runtime. Raises 403 if the factory may not read them."""
-    account = _check_access(world, factory, linked, request.container)
+    account = _check_access(tenant, factory, linked, request.container)
     top = PathAddress(account=account, container=request.container, path=request.folder)
-    files = list(_importable_files(world, top))
+    files = list(_importable_files(tenant, top))
     if not files:
         raise bad_request(f"The folder '{request.container}/{request.folder}' has no folder 'dags'.")
-    imported = {str(document["path"]) for document in airflow_runtimes.list_imported_files(world, runtime)}
+    imported = {str(document["path"]) for document in airflow_runtimes.list_imported_files(tenant, runtime)}
     for path, document in files:
         target = path if request.keep_structure else f"{path.split('/')[0]}/{path.rsplit('/', 1)[-1]}"
         if request.overwrite or target not in imported:
-            airflow_runtimes.import_file(world, runtime, target, document, f"{account}/{request.container}/{path}")
+            airflow_runtimes.import_file(tenant, runtime, target, document, f"{account}/{request.container}/{path}")
     if request.add_requirements:
-        _add_requirements(world, runtime, top)
+        _add_requirements(tenant, runtime, top)
 
 
-def _importable_files(world: World, top: PathAddress) -> Iterator[tuple[str, Document]]:
+def _importable_files(tenant: Tenant, top: PathAddress) -> Iterator[tuple[str, Document]]:
     """Yield relative paths and documents of the files below `dags` and `plugins`; the container may be named `dags`."""
     if top.container in _FOLDERS and not top.path:
-        yield from ((f"{top.container}/{d['name']}", d) for d in paths.list_below(world, top) if not d["directory"])
+        yield from ((f"{top.container}/{d['name']}", d) for d in paths.list_below(tenant, top) if not d["directory"])
         return
     start = len(top.path) + 1 if top.path else 0
     for folder in _FOLDERS:
         location = top.with_path(f"{top.path}/{folder}")
-        yield from ((str(d["name"])[start:], d) for d in paths.list_below(world, location) if not d["directory"])
+        yield from ((str(d["name"])[start:], d) for d in paths.list_below(tenant, location) if not d["directory"])
 
 
-def _add_requirements(world: World, runtime: Document, top: PathAddress) -> None:
+def _add_requirements(tenant: Tenant, runtime: Document, top: PathAddress) -> None:
     """Add the lines of requirements.txt to the runtime's requirements, if the file exists."""
-    file = paths.find(world, top.with_path(f"{top.path}/requirements.txt"))
+    file = paths.find(tenant, top.with_path(f"{top.path}/requirements.txt"))
     if file is None or file["directory"]:
         return
-    text = contents.read_all(world, str(file["content"]), int(file["size"])).decode("utf-8", "replace")
+    text = contents.read_all(tenant, str(file["content"]), int(file["size"])).decode("utf-8", "replace")
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     airflow: Document = runtime["properties"]["typeProperties"]["airflowProperties"]
     airflow["airflowRequirements"] = list(dict.fromkeys([*airflow["airflowRequirements"], *lines]))
-    resources.put(world, runtime)
+    resources.put(tenant, runtime)
 
 
-def _check_access(world: World, factory: Document, linked: Document, container: str) -> str:
+def _check_access(tenant: Tenant, factory: Document, linked: Document, container: str) -> str:
     """Return the name of the linked service's account after checking that it may read the container."""
     properties: Document = linked["properties"]
     type_properties = object_at(linked, "_type_properties")
@@ -108,25 +110,25 @@ def _check_access(world: World, factory: Document, linked: Document, container: 
         raise bad_request(f"The linked service '{linked['name']}' must be of the type AzureBlobStorage.")
     if type_properties.get("serviceEndpoint"):
         account = str(urlsplit(str(type_properties["serviceEndpoint"])).hostname).partition(".")[0]
-        _check_identity_access(world, str(object_at(factory, "identity").get("principalId", "")), account, container)
+        _check_identity_access(tenant, str(object_at(factory, "identity").get("principalId", "")), account, container)
         return account
-    return _check_key_access(world, _plain_text(type_properties.get("connectionString")), container)
+    return _check_key_access(tenant, _plain_text(type_properties.get("connectionString")), container)
 
 
-def _check_identity_access(world: World, object_id: str, account: str, container: str) -> None:
+def _check_identity_access(tenant: Tenant, object_id: str, account: str, container: str) -> None:
     try:
-        readable_container(world, object_id, account, container)
+        readable_container(tenant, object_id, account, container)
     except AzureError as error:
         message = f"Failed to import from '{account}/{container}': {error.code}: {error.message}"
         code = "Forbidden" if error.status == 403 else "BadRequest"
         raise AzureError(status=403 if error.status == 403 else 400, code=code, message=message) from error
 
 
-def _check_key_access(world: World, connection_string: str, container: str) -> str:
+def _check_key_access(tenant: Tenant, connection_string: str, container: str) -> str:
     """Check the account key of a connection string. Returns the account's name. Raises 400 or 403."""
     settings = dict(pair.split("=", 1) for pair in connection_string.split(";") if "=" in pair)
     account, key = settings.get("AccountName", ""), settings.get("AccountKey", "")
-    resource = resources.find_by_name(world, ACCOUNTS, account)
+    resource = resources.find_by_name(tenant, ACCOUNTS, account)
     if not account or resource is None:
         raise bad_request(
             "The linked service names no storage account that exists; Key Vault references are not supported."
@@ -134,7 +136,7 @@ def _check_key_access(world: World, connection_string: str, container: str) -> s
     if resource["properties"].get("allowSharedKeyAccess") is False or key not in resource.get("_keys", ()):
         message = f"Failed to import from '{account}': the account key is not accepted."
         raise AzureError(status=403, code="Forbidden", message=message)
-    containers.get(world, account, container)
+    containers.get(tenant, account, container)
     return account
 
 

@@ -5,7 +5,6 @@ Settings restart it once they are rolled out, as the service rebuilds a runtime;
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from localazure.app import contents
@@ -21,19 +20,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from localazure.app.store import Document
-    from localazure.app.world import World
+    from localazure.app.tenant import Tenant
 
 
-def _specs(world: World) -> Iterator[ProgramSpec]:
+def _specs(tenant: Tenant) -> Iterator[ProgramSpec]:
     """Yield the spec of a program for every Airflow runtime of the tenant."""
-    for runtime in resources.list_of_type(world, airflow_runtimes.TYPE):
+    for runtime in resources.list_of_type(tenant, airflow_runtimes.TYPE):
         if runtime["properties"]["type"] == "Airflow":
-            yield program_spec(world, runtime)
+            yield program_spec(tenant, runtime)
 
 
-def program_spec(world: World, runtime: dict[str, Any]) -> ProgramSpec:
+def program_spec(tenant: Tenant, runtime: dict[str, Any]) -> ProgramSpec:
     """Return the spec for one runtime. Its parameters are the active airflowProperties, and the web server's id."""
-    properties = airflow_runtimes.active_airflow_properties(world, runtime)
+    properties = airflow_runtimes.active_airflow_properties(tenant, runtime)
     return ProgramSpec(
         resource_id=runtime["id"],
         name=runtime["name"],
@@ -42,27 +41,21 @@ def program_spec(world: World, runtime: dict[str, Any]) -> ProgramSpec:
     )
 
 
-def _sync_files(world: World, spec: ProgramSpec, folder: Path) -> None:
+def _sync_files(tenant: Tenant, spec: ProgramSpec, folder: Path) -> None:
     """Bring the files in the program's home up to date with those imported into its runtime."""
-    runtime = resources.find(world, spec.resource_id)
+    runtime = resources.find(tenant, spec.resource_id)
     if runtime is not None:
-        _sync_home(world, runtime, home.home_folder(folder, spec.parameters["web_id"]))
+        _sync_home(tenant, runtime, home.home_folder(folder, spec.parameters["web_id"]))
 
 
-def _sync_home(world: World, runtime: Document, airflow_home: Path) -> None:
-    files = {str(file["path"]): file for file in airflow_runtimes.list_imported_files(world, runtime)}
-    versions = {path: str(file["content"]) for path, file in files.items() if _is_importable(path)}
+def _sync_home(tenant: Tenant, runtime: Document, airflow_home: Path) -> None:
+    files = {str(file["path"]): file for file in airflow_runtimes.list_imported_files(tenant, runtime)}
+    versions = {path: str(file["content"]) for path, file in files.items() if home.is_importable(path)}
 
     def content(path: str) -> bytes:
-        return contents.read_all(world, versions[path], int(files[path]["size"]))
+        return contents.read_all(tenant, versions[path], int(files[path]["size"]))
 
     home.synchronize_files(airflow_home, versions, content)
-
-
-def _is_importable(path: str) -> bool:
-    """Return whether a path is inside `dags` or `plugins`; a blob may be named `dags/../x`."""
-    segments = PurePosixPath(path).parts
-    return len(segments) > 1 and segments[0] in {"dags", "plugins"} and ".." not in segments and "\0" not in path
 
 
 RUNTIME = Runtime(kind=airflow.KIND, specs=_specs, prepare=airflow.prepare, sync_files=_sync_files)

@@ -1,9 +1,11 @@
 """Airflow runtimes of data factories (Workflow Orchestration Manager): their properties, state and imported files.
 
 Settings for tests (PUT /settings/airflow at the control endpoint): `start_seconds` until a new runtime is Started,
-`rollout_seconds` until the changes of a PUT are active, `mask_variables` hides variables from GET (all, or those of a
-list). The service creates runtimes of Airflow 2.6.3 and older, with Python 3.8; here 2.10.x, 2.11.x and 3.x.y are
-accepted, too, so that DAGs can be tried on later versions.
+`state` instead of that, such as Failed; `rollout_seconds` until the changes of a PUT are active; `mask_variables` hides
+variables from GET (all, or those of a list); `imports_fail`: an import is accepted, and nothing comes of it;
+`tells_sources`: while there is no real Airflow, its API answers as if one had parsed what was imported. The service
+creates runtimes of Airflow 2.6.3 and older, with Python 3.8; here 2.10.x, 2.11.x and 3.x.y are accepted, too, so that
+DAGs can be tried on later versions.
 https://learn.microsoft.com/azure/data-factory/rest-apis-for-airflow-integrated-runtime
 """
 
@@ -24,13 +26,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from localazure.app.store import Document
-    from localazure.app.world import World
+    from localazure.app.tenant import Tenant
 
 TYPE = "Microsoft.DataFactory/factories/integrationruntimes"
 FILES = "airflow_files"
 MASK = "**********"
 HOST_SUFFIX = "airflow.svc.datafactory.azure.com"
-_SETTINGS = {"start_seconds": 0.0, "rollout_seconds": 0.0, "mask_variables": False}
+_SETTINGS: Document = {
+    "start_seconds": 0.0,
+    "rollout_seconds": 0.0,
+    "mask_variables": False,
+    "state": "",
+    "imports_fail": False,
+    "tells_sources": False,
+}
 _PYTHON_VERSIONS = {"2.2.2": "3.8", "2.2.4": "3.8", "2.4.3": "3.8", "2.6.3": "3.8"}
 _NEWEST = "2.6.3"
 _LOCAL_ONLY = re.compile(r"2\.1[01]\.\d{1,3}|3\.\d{1,3}\.\d{1,3}")
@@ -44,12 +53,12 @@ _DEFAULTS: Document = {
 }
 
 
-def test_settings(world: World) -> Document:
+def test_settings(tenant: Tenant) -> Document:
     """Return the settings for tests, with defaults."""
-    return {**_SETTINGS, **(world.store.get("settings", "airflow") or {})}
+    return {**_SETTINGS, **(tenant.store.get("settings", "airflow") or {})}
 
 
-def new_runtime(world: World, factory: Document, properties: Document, old: Document | None) -> Document:
+def new_runtime(tenant: Tenant, factory: Document, properties: Document, old: Document | None) -> Document:
     """Return the document of the runtime that a PUT creates or replaces. Raises the service's 400."""
     type_properties = deepcopy(object_at(properties, "typeProperties"))
     airflow, compute = object_at(type_properties, "airflowProperties"), object_at(type_properties, "computeProperties")
@@ -59,34 +68,36 @@ def new_runtime(world: World, factory: Document, properties: Document, old: Docu
     _check_airflow(airflow, version, before)
     compute = {"location": factory["location"], "computeSize": "Small", "extraNodes": 0, **compute}
     _check_compute(compute, factory)
-    web_id = str(old["_web_id"]) if old else world.clock.new_id().replace("-", "")
+    web_id = str(old["_web_id"]) if old else tenant.clock.new_id().replace("-", "")
     airflow = {**_DEFAULTS, **airflow, "airflowVersion": version, "pythonVersion": python_version(version)}
     airflow["airflowWebUrl"] = f"https://{web_id}.{short_location(factory['location'])}.{HOST_SUFFIX}/login/"
-    now = world.clock.timestamp()
+    now = tenant.clock.timestamp()
     type_properties |= {"computeProperties": compute, "airflowProperties": airflow}
     return {
         "properties": {**properties, "typeProperties": type_properties},
         "_web_id": web_id,
         "_created": old["_created"] if old else now,
-        "_rolled_out": now + test_settings(world)["rollout_seconds"],
-        "_before": active_airflow_properties(world, old) if old else None,
+        "_rolled_out": now + test_settings(tenant)["rollout_seconds"],
+        "_before": active_airflow_properties(tenant, old) if old else None,
     }
 
 
-def active_airflow_properties(world: World, runtime: Document) -> Document:
+def active_airflow_properties(tenant: Tenant, runtime: Document) -> Document:
     """Return the airflowProperties with which workers run: the previous ones until a change is rolled out."""
     before: Document | None = runtime.get("_before")
-    is_pending = world.clock.timestamp() < runtime.get("_rolled_out", 0.0)  # absent: written by an older version
+    is_pending = tenant.clock.timestamp() < runtime.get("_rolled_out", 0.0)  # absent: written by an older version
     return before if before and is_pending else runtime["properties"]["typeProperties"]["airflowProperties"]
 
 
-def state(world: World, runtime: Document) -> str:
-    """Return the runtime's state: Starting, then Started."""
-    is_started = world.clock.timestamp() >= runtime["_created"] + test_settings(world)["start_seconds"]
+def state(tenant: Tenant, runtime: Document) -> str:
+    """Return the runtime's state: Starting, then Started; or the one that a test has set."""
+    if fixed := str(test_settings(tenant)["state"]):
+        return fixed
+    is_started = tenant.clock.timestamp() >= runtime["_created"] + test_settings(tenant)["start_seconds"]
     return "Started" if is_started else "Starting"
 
 
-def response_body(world: World, runtime: Document, *, state_override: str = "") -> Document:
+def response_body(tenant: Tenant, runtime: Document, *, state_override: str = "") -> Document:
     """Return the runtime as a response shows it: passwords and git credentials masked, variables if so set."""
     result = resources.response_body(deepcopy(runtime))
     properties: Document = result["properties"]
@@ -97,39 +108,39 @@ def response_body(world: World, runtime: Document, *, state_override: str = "") 
     for holder, name in ((airflow, "password"), (git, "credential")):
         if holder.get(name):
             holder[name] = MASK
-    variables, masked = airflow["airflowEnvironmentVariables"], test_settings(world)["mask_variables"]
+    variables, masked = airflow["airflowEnvironmentVariables"], test_settings(tenant)["mask_variables"]
     for name in variables.keys() if masked is True else variables.keys() & set(masked or ()):
         variables[name] = MASK
-    properties["state"] = state_override or state(world, runtime)
+    properties["state"] = state_override or state(tenant, runtime)
     return result
 
 
-def find_by_web_id(world: World, web_id: str) -> Document | None:
+def find_by_web_id(tenant: Tenant, web_id: str) -> Document | None:
     """Find the runtime whose web server has this id in its host name."""
-    return next((d for d in resources.list_of_type(world, TYPE) if d.get("_web_id") == web_id.lower()), None)
+    return next((d for d in resources.list_of_type(tenant, TYPE) if d.get("_web_id") == web_id.lower()), None)
 
 
-def list_imported_files(world: World, runtime: Document) -> Iterator[Document]:
+def list_imported_files(tenant: Tenant, runtime: Document) -> Iterator[Document]:
     """Iterate over the imported files, `{"path", "content", "size", "etag", "source", "imported"}`, sorted by path."""
-    return (document for _, document in world.store.rows(FILES, f"{runtime['id'].lower()}/"))
+    return (document for _, document in tenant.store.rows(FILES, f"{runtime['id'].lower()}/"))
 
 
-def import_file(world: World, runtime: Document, path: str, file: Document, source: str) -> None:
+def import_file(tenant: Tenant, runtime: Document, path: str, file: Document, source: str) -> None:
     """Copy a file of the data lake into the runtime at a path. source: where it comes from, for people."""
     key = f"{runtime['id'].lower()}/{path}"
-    old = world.store.get(FILES, key)
+    old = tenant.store.get(FILES, key)
     if old is not None:
-        contents.delete(world, str(old["content"]))
-    content = contents.create(world)
-    contents.copy(world, content, 0, str(file["content"]), length=int(file["size"]))
-    origin = {"etag": file["etag"], "source": source, "imported": world.clock.timestamp()}
-    world.store.put(FILES, key, {"path": path, "content": content, "size": file["size"], **origin})
+        contents.delete(tenant, str(old["content"]))
+    content = contents.create(tenant)
+    contents.copy(tenant, content, 0, str(file["content"]), length=int(file["size"]))
+    origin = {"etag": file["etag"], "source": source, "imported": tenant.clock.timestamp()}
+    tenant.store.put(FILES, key, {"path": path, "content": content, "size": file["size"], **origin})
 
 
-def _delete_files(world: World, runtime: Document) -> None:
-    for document in list(list_imported_files(world, runtime)):
-        contents.delete(world, str(document["content"]))
-        world.store.remove(FILES, f"{runtime['id'].lower()}/{document['path']}")
+def _delete_files(tenant: Tenant, runtime: Document) -> None:
+    for document in list(list_imported_files(tenant, runtime)):
+        contents.delete(tenant, str(document["content"]))
+        tenant.store.remove(FILES, f"{runtime['id'].lower()}/{document['path']}")
 
 
 def python_version(version: str) -> str:

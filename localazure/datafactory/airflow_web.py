@@ -11,11 +11,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from localazure.app import contents, signing
-from localazure.app.call import AzureError, Reply, Upstream
+from localazure.app.call import AzureError, Reply
 from localazure.app.resource_manager.errors import AUDIENCES as ARM_AUDIENCES
 from localazure.app.service import Service
 from localazure.datafactory import airflow_runtimes, workers
-from localazure.runtimes import airflow
+from localazure.runtimes.airflow import forward
 from localazure.storage.data.path_responses import parse_int
 
 if TYPE_CHECKING:
@@ -66,26 +66,6 @@ SERVICE = Service(
 )
 
 
-def _forward(call: Call, offline: Callable[[Call], Reply]) -> Reply:
-    """Forward a call to the real Airflow, or answer it with `offline` if none was started behind the runtime."""
-    runtime, runtimes = _runtime(call), call.world.runtimes
-    runtimes.reconcile(call.world)  # settings that are rolled out by now apply to this call
-    if runtimes.find_folder(airflow.KIND, runtime["id"]) is None:
-        return offline(call)
-    program = runtimes.find_ready(airflow.KIND, runtime["id"])
-    if program is None:
-        return render(call, _unavailable("The Airflow behind this runtime is being prepared, or could not be started."))
-    web: airflow.WebServer = program.client
-    unavailable = render(call, _unavailable("The Airflow behind this runtime does not answer."))
-    lock = None if call.method in {"GET", "HEAD"} else web.write_lock
-    return Reply(body=Upstream(port=web.port, unavailable=unavailable, headers=web.headers, lock=lock))
-
-
-def _unavailable(what: str) -> AzureError:
-    message = f"{what} `provisioner local runtimes status` shows why."
-    return AzureError(status=503, code="Service Unavailable", message=message, headers={"Retry-After": "1"})
-
-
 def _route(method: str, *paths: str, public: str = "") -> Callable[[Handler], Handler]:
     """Register a handler that answers while there is no real Airflow. public: why the routes need no token."""
 
@@ -93,7 +73,7 @@ def _route(method: str, *paths: str, public: str = "") -> Callable[[Handler], Ha
         for path in paths:
             action = None if public else _RIGHT
             route = SERVICE.route(method, path, action=action, why=public, needs_token=not public)
-            route(lambda call: _forward(call, handler))
+            route(lambda call: forward.find_web_server(call, SERVICE, _runtime(call)["id"]) or handler(call))
         return handler
 
     return register
@@ -103,8 +83,8 @@ def _route(method: str, *paths: str, public: str = "") -> Callable[[Handler], Ha
 def get_health(call: Call) -> Reply:
     """Show health: healthy once the runtime is Started."""
     runtime = _runtime(call)
-    status = "healthy" if airflow_runtimes.state(call.world, runtime) == "Started" else "unhealthy"
-    beat = call.world.clock.now().isoformat()
+    status = "healthy" if airflow_runtimes.state(call.tenant, runtime) == "Started" else "unhealthy"
+    beat = call.tenant.clock.now().isoformat()
     scheduler = {"status": status, "latest_scheduler_heartbeat": beat}
     return Reply(body={"metadatabase": {"status": status}, "scheduler": scheduler})
 
@@ -137,6 +117,25 @@ def get_dag(call: Call) -> Reply:
     return Reply(body=dag)
 
 
+@_route("GET", "/api/v1/dagSources/{token}", "/api/v2/dagSources/{token}")
+def get_source(call: Call) -> Reply:
+    """Show the text of an imported file, by the name of a DAG in it. Raises 404 unless a test has asked for it."""
+    for path, text in _declared_files(call):
+        if call.params["token"] in airflow_runtimes.dag_ids(text, path) and _tells_sources(call):
+            return Reply(body={"content": text})
+    return require_real_airflow(call)
+
+
+@_route("GET", "/api/v1/importErrors", "/api/v2/importErrors")
+def list_import_errors(call: Call) -> Reply:
+    """An empty list: nothing here imports the files. Raises 404 unless a test has asked for it."""
+    return Reply(body={"import_errors": [], "total_entries": 0}) if _tells_sources(call) else require_real_airflow(call)
+
+
+def _tells_sources(call: Call) -> bool:
+    return bool(airflow_runtimes.test_settings(call.tenant)["tells_sources"])
+
+
 def require_real_airflow(call: Call) -> Reply:
     """Raise 404 for everything that only a real Airflow serves."""
     message = f"There is no {call.path} while no real Airflow runs: `provisioner local runtimes up` starts it."
@@ -150,7 +149,7 @@ for _method in ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"):
 def _runtime(call: Call) -> Document:
     """Return the runtime whose web server has the call's host name. Raises 404."""
     web_id, region = call.host.split(".")[:2]
-    runtime = airflow_runtimes.find_by_web_id(call.world, web_id)
+    runtime = airflow_runtimes.find_by_web_id(call.tenant, web_id)
     if runtime is not None:
         airflow: Document = runtime["properties"]["typeProperties"]["airflowProperties"]
         if f".{region}." in airflow["airflowWebUrl"]:
@@ -159,12 +158,18 @@ def _runtime(call: Call) -> Document:
 
 
 def _declared_dags(call: Call) -> Iterator[Document]:
-    for file in airflow_runtimes.list_imported_files(call.world, _runtime(call)):
+    for path, text in _declared_files(call):
+        for dag_id in airflow_runtimes.dag_ids(text, path):
+            yield _dag_document(dag_id, path)
+
+
+def _declared_files(call: Call) -> Iterator[tuple[str, str]]:
+    """Path and text of each imported file that may declare DAGs."""
+    for file in airflow_runtimes.list_imported_files(call.tenant, _runtime(call)):
         path = str(file["path"])
         if path.startswith("dags/") and path.endswith(".py"):
-            text = contents.read_all(call.world, str(file["content"]), int(file["size"])).decode("utf-8", "replace")
-            for dag_id in airflow_runtimes.dag_ids(text, path):
-                yield _dag_document(dag_id, path)
+            content = contents.read_all(call.tenant, str(file["content"]), int(file["size"]))
+            yield path, content.decode("utf-8", "replace")
 
 
 def _dag_document(dag_id: str, path: str) -> Document:
@@ -172,6 +177,7 @@ def _dag_document(dag_id: str, path: str) -> Document:
     return {
         "dag_id": dag_id,
         "fileloc": f"/opt/airflow/{path}",
+        "file_token": dag_id,  # in Airflow a signed text; opaque to clients
         "is_active": True,
         "is_paused": False,
         "is_subdag": False,

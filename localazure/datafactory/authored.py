@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from localazure.app.call import AzureError, Reply
+from localazure.app.json_body import object_at
 from localazure.app.resource_manager import bodies, groups, resources
 from localazure.app.resource_manager.services import arm_service
 
@@ -28,26 +29,23 @@ _KINDS: dict[str, tuple[str, ...]] = {
     "dataflows": ("type",),
     "managedVirtualNetworks": (),
     "credentials": ("type",),
-    "globalParameters": (),
-    "adfcdcs": ("sourceConnectionsInfo", "targetConnectionsInfo", "policy"),
 }
-_RUNS = ("queryPipelineRuns", "queryTriggerRuns")
 _NAME = re.compile(r"(?=.{1,260}\Z)[A-Za-z0-9_][^<>*#.%&:\\+?/]*")
 SERVICE = arm_service(
     "data factory contents",
-    rf".*/providers/Microsoft\.DataFactory/factories/[^/]+/({'|'.join([*_KINDS, *_RUNS])})(/[^/]+)?/?",
+    rf".*/providers/Microsoft\.DataFactory/factories/[^/]+/({'|'.join(_KINDS)})(/[^/]+(/(start|stop))?)?/?",
     ("2018-06-01",),
 )
 _FACTORY = "/subscriptions/{subscription}/resourcegroups/{group}/providers/Microsoft.DataFactory/factories/{factory}"
 
 
 def _list(call: Call, kind: str) -> Reply:
-    documents = resources.list_of_type(call.world, f"{FACTORY}/{kind}", _require_factory(call)["id"])
+    documents = resources.list_of_type(call.tenant, f"{FACTORY}/{kind}", _require_factory(call)["id"])
     return Reply(body={"value": [resources.response_body(document) for document in documents]})
 
 
 def _get(call: Call, kind: str) -> Reply:
-    document = resources.find(call.world, _resource_id(call, kind))
+    document = resources.find(call.tenant, _resource_id(call, kind))
     if document is None:
         raise groups.resource_not_found(call, f"{FACTORY}/{kind}", call.params["factory"], call.params["name"])
     known_etag = call.headers.get("if-none-match", "").strip('"')
@@ -67,16 +65,27 @@ def _put(call: Call, kind: str) -> Reply:
     for member in _KINDS[kind]:
         if not properties.get(member):
             raise AzureError(status=400, code="BadRequest", message=f"The property '{member}' is required.")
-    _check_etag(call, resources.find(call.world, key))
+    _check_etag(call, resources.find(call.tenant, key))
     if kind == "triggers":
-        properties = {**properties, "runtimeState": "Stopped"}
+        before = object_at(resources.find(call.tenant, key) or {}, "properties")
+        properties = {**properties, "runtimeState": before.get("runtimeState", "Stopped")}
     document: Document = {"id": key, "name": name, "type": f"{FACTORY}/{kind}", "properties": properties}
-    stored = resources.put(call.world, {**document, "etag": _new_etag(call)})
+    stored = resources.put(call.tenant, {**document, "etag": _new_etag(call)})
     return Reply(body=resources.response_body(stored))
 
 
 def _delete(call: Call, kind: str) -> Reply:
-    return Reply(status=200 if resources.delete(call.world, _resource_id(call, kind)) else 204)
+    return Reply(status=200 if resources.delete(call.tenant, _resource_id(call, kind)) else 204)
+
+
+def _switch(call: Call, verb: str) -> Reply:
+    """Start or stop a trigger, which Terraform does after each change; it triggers nothing here. Recorded with az."""
+    trigger = resources.find(call.tenant, _resource_id(call, "triggers"))
+    if trigger is None:
+        raise groups.resource_not_found(call, f"{FACTORY}/triggers", call.params["factory"], call.params["name"])
+    trigger["properties"]["runtimeState"] = {"start": "Started", "stop": "Stopped"}[verb]
+    resources.put(call.tenant, trigger)
+    return Reply()
 
 
 def _bind(handler: Callable[[Call, str], Reply], kind: str) -> Handler:
@@ -89,6 +98,10 @@ for _kind in _KINDS:
     SERVICE.route("GET", f"{_FACTORY}/{_kind}/{{name}}", action=f"{_type}/read")(_bind(_get, _kind))
     SERVICE.route("PUT", f"{_FACTORY}/{_kind}/{{name}}", action=f"{_type}/write")(_bind(_put, _kind))
     SERVICE.route("DELETE", f"{_FACTORY}/{_kind}/{{name}}", action=f"{_type}/delete")(_bind(_delete, _kind))
+
+for _verb in ("start", "stop"):
+    _action = f"{FACTORY}/triggers/{_verb}/action"
+    SERVICE.route("POST", f"{_FACTORY}/triggers/{{name}}/{_verb}", action=_action)(_bind(_switch, _verb))
 
 
 def _require_factory(call: Call) -> Document:
@@ -109,19 +122,5 @@ def _check_etag(call: Call, document: Document | None) -> None:
 
 
 def _new_etag(call: Call) -> str:
-    text = call.world.clock.new_id()
+    text = call.tenant.clock.new_id()
     return f"{text[:8]}-0000-0d00-0000-{text[24:32]}0000"
-
-
-def _query_runs(call: Call) -> Reply:
-    """List the runs between two times: none, since nothing here runs what was authored."""
-    _require_factory(call)
-    for bound in ("lastUpdatedAfter", "lastUpdatedBefore"):
-        if not isinstance(call.json().get(bound), str):
-            message = f"The document could not be deserialized: '{bound}' is required."
-            raise AzureError(status=400, code="BadRequest", message=message)
-    return Reply(body={"value": []})
-
-
-for _query in _RUNS:
-    SERVICE.route("POST", f"{_FACTORY}/{_query}", action=f"{FACTORY}/{_query.lower()}/read")(_query_runs)

@@ -19,29 +19,29 @@ if TYPE_CHECKING:
 
     from localazure.app.call import Reply
     from localazure.app.store import Document
-    from localazure.app.world import World
+    from localazure.app.tenant import Tenant
 
 LOGIN = "login.microsoftonline.com"
 AUDIENCE = "https://vault.azure.net/.default"
 
 
-def list_sign_ins(world: World, send: Callable[[Request], Reply | None]) -> list[dict[str, Any]]:
+def list_sign_ins(tenant: Tenant, send: Callable[[Request], Reply | None]) -> list[dict[str, Any]]:
     """Return for each Airflow runtime whether its workers get a token now, and the Entra key id of their secret.
 
     The variables are those that EnvironmentCredential reads:
     https://learn.microsoft.com/python/api/azure-identity/azure.identity.environmentcredential
     """
-    runtimes = resources.list_of_type(world, airflow_runtimes.TYPE)
-    return [_sign_in(world, send, runtime) for runtime in runtimes if runtime["properties"]["type"] == "Airflow"]
+    runtimes = resources.list_of_type(tenant, airflow_runtimes.TYPE)
+    return [_sign_in(tenant, send, runtime) for runtime in runtimes if runtime["properties"]["type"] == "Airflow"]
 
 
-def _sign_in(world: World, send: Callable[[Request], Reply | None], runtime: Document) -> dict[str, Any]:
-    variables = airflow_runtimes.active_airflow_properties(world, runtime)["airflowEnvironmentVariables"]
+def _sign_in(tenant: Tenant, send: Callable[[Request], Reply | None], runtime: Document) -> dict[str, Any]:
+    variables = airflow_runtimes.active_airflow_properties(tenant, runtime)["airflowEnvironmentVariables"]
     client_id, secret = variables.get("AZURE_CLIENT_ID", ""), variables.get("AZURE_CLIENT_SECRET", "")
     form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": secret, "scope": AUDIENCE}
     reply = send(_token_request(form))
-    report = {"runtime": runtime["name"], "client_id": client_id, "key_id": _find_key_id(world, client_id, secret)}
-    return {**report, "signs_in": reply is not None and reply.status == 200, "now": world.clock.now().isoformat()}
+    report = {"runtime": runtime["name"], "client_id": client_id, "key_id": _find_key_id(tenant, client_id, secret)}
+    return {**report, "signs_in": reply is not None and reply.status == 200, "now": tenant.clock.now().isoformat()}
 
 
 def _token_request(form: dict[str, str]) -> Request:
@@ -50,8 +50,8 @@ def _token_request(form: dict[str, str]) -> Request:
     return Request(method="POST", host=LOGIN, path=path, query={}, headers=headers, body=urlencode(form).encode())
 
 
-def _find_key_id(world: World, client_id: str, secret: str) -> str | None:
-    application = directory.find_application_by_app_id(world, client_id)
+def _find_key_id(tenant: Tenant, client_id: str, secret: str) -> str | None:
+    application = directory.find_application_by_app_id(tenant, client_id)
     digest = directory.secret_hash(secret)
     passwords: list[Document] = application["passwordCredentials"] if application else []
     return next((password["keyId"] for password in passwords if password["_sha256"] == digest), None)

@@ -11,63 +11,73 @@ import secrets
 import string
 from typing import TYPE_CHECKING, Any, cast
 
-from localazure.app.tenant import SECRET_MARKER
+from localazure.app.secret_marker import SECRET_MARKER
+from localazure.app.tenant import TENANT_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
     from localazure.app.store import Document
-    from localazure.app.world import World
+    from localazure.app.tenant import Tenant
 
 APPLICATIONS = "applications"
 PRINCIPALS = "service_principals"
 DELETED = "deleted_directory_items"
+TRUSTED = "_federated"  # of an application or a managed identity: its federated identity credentials
 # A constant in the `wids` of every app-only token for Graph; no directory role has this id.
 APP_ONLY = "0997a1d0-0d1d-4acb-b408-d5ca73121e90"
 _LETTERS = string.ascii_letters + string.digits
 
 
-def find_principal(world: World, object_id: str) -> Document | None:
+def find_principal(tenant: Tenant, object_id: str) -> Document | None:
     """Return the service principal (of an application or managed identity) with this object id, or None."""
-    return world.store.get(PRINCIPALS, object_id.lower())
+    return tenant.store.get(PRINCIPALS, object_id.lower())
 
 
-def find_principal_by_app_id(world: World, app_id: str) -> Document | None:
+def find_principal_by_app_id(tenant: Tenant, app_id: str) -> Document | None:
     """Return the service principal of an application or managed identity with this client id, or None."""
-    return next((d for _, d in world.store.rows(PRINCIPALS) if d["appId"] == app_id.lower()), None)
+    return next((d for _, d in tenant.store.rows(PRINCIPALS) if d["appId"] == app_id.lower()), None)
 
 
-def find_application(world: World, object_id: str) -> Document | None:
+def find_application(tenant: Tenant, object_id: str) -> Document | None:
     """Return the application with this object id, or None."""
-    return world.store.get(APPLICATIONS, object_id.lower())
+    return tenant.store.get(APPLICATIONS, object_id.lower())
 
 
-def find_application_by_app_id(world: World, app_id: str) -> Document | None:
+def find_application_by_app_id(tenant: Tenant, app_id: str) -> Document | None:
     """Return the application with this client id, or None."""
-    return next((d for _, d in world.store.rows(APPLICATIONS) if d["appId"] == app_id.lower()), None)
+    return next((d for _, d in tenant.store.rows(APPLICATIONS) if d["appId"] == app_id.lower()), None)
 
 
-def create_managed_identity(world: World, name: str, resource_id: str) -> Document:
+def create_managed_identity(tenant: Tenant, name: str, resource_id: str) -> Document:
     """Store and return a service principal of type ManagedIdentity, as Entra creates for an identity resource."""
-    created = new_principal(world, world.clock.new_id(), name)
+    created = new_principal(tenant, tenant.clock.new_id(), name)
     created |= {"servicePrincipalType": "ManagedIdentity", "alternativeNames": ["isExplicit=True", resource_id]}
-    return world.store.put(PRINCIPALS, created["id"], created)
+    created |= {"appOwnerOrganizationId": None, "info": None}
+    return tenant.store.put(PRINCIPALS, created["id"], created)
 
 
-def delete_principal(world: World, object_id: str) -> bool:
+def set_trusted(tenant: Tenant, object_id: str, trusted: list[Document]) -> None:
+    """Set whose tokens sign a managed identity in: documents with issuer, subject and audiences."""
+    principal = find_principal(tenant, object_id)
+    if principal is not None:
+        tenant.store.put(PRINCIPALS, principal["id"], {**principal, TRUSTED: trusted})
+
+
+def delete_principal(tenant: Tenant, object_id: str) -> bool:
     """Delete a principal permanently, as Entra does with that of a managed identity. Returns whether it existed."""
-    return world.store.remove(PRINCIPALS, object_id.lower())
+    return tenant.store.remove(PRINCIPALS, object_id.lower())
 
 
-def graph_claims(world: World, principal: Document) -> dict[str, Any]:
+def graph_claims(tenant: Tenant, principal: Document) -> dict[str, Any]:
     """Return the permissions of an app as claims of its token for Graph: `roles`, and `wids` for its directory roles.
 
     An administrator grants them in Azure; here the control endpoint's setting `graph` does, by client id: `app_roles`
     (names of permissions, instead of the seeded ones) and `directory_roles` (template ids).
     https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
     """
-    setting = world.store.get("settings", "graph") or {}
+    setting = tenant.store.get("settings", "graph") or {}
     roles = setting.get("app_roles", {}).get(principal["appId"], principal.get("_graph_roles"))
     directory_roles = setting.get("directory_roles", {}).get(principal["appId"], [])
     return {**({"roles": roles} if roles else {}), "wids": [*directory_roles, APP_ONLY]}
@@ -77,17 +87,19 @@ def graph_claims(world: World, principal: Document) -> dict[str, Any]:
 _UNSET = ("certification", "createdByAppId", "defaultRedirectUri", "isDisabled", "nativeAuthenticationApisEnabled",
           "requestSignatureVerification", "samlMetadataUrl", "servicePrincipalLockConfiguration")  # fmt: skip
 
+_INFO = ("logoUrl", "marketingUrl", "privacyStatementUrl", "supportUrl", "termsOfServiceUrl")
 
-def new_application(world: World, name: str) -> Document:
+
+def new_application(tenant: Tenant, name: str) -> Document:
     """Return an application as Graph creates it from a display name only; not yet stored."""
     return {
-        "id": world.clock.new_id(),
+        "id": tenant.clock.new_id(),
         "deletedDateTime": None,
-        "appId": world.clock.new_id(),
+        "appId": tenant.clock.new_id(),
         "uniqueName": None,
         "applicationTemplateId": None,
         "disabledByMicrosoftStatus": None,
-        "createdDateTime": format_date(world.clock.now()),
+        "createdDateTime": format_date(tenant.clock.now()),
         "displayName": name,
         "description": None,
         "groupMembershipClaims": None,
@@ -107,8 +119,7 @@ def new_application(world: World, name: str) -> Document:
         "api": {"acceptMappedClaims": None, "knownClientApplications": [], "requestedAccessTokenVersion": None,
                 "oauth2PermissionScopes": [], "preAuthorizedApplications": []},
         "appRoles": [],
-        "info": {"logoUrl": None, "marketingUrl": None, "privacyStatementUrl": None, "supportUrl": None,
-                 "termsOfServiceUrl": None},
+        "info": dict.fromkeys(_INFO),
         "keyCredentials": [],
         "optionalClaims": None,
         "passwordCredentials": [],
@@ -121,20 +132,20 @@ def new_application(world: World, name: str) -> Document:
     }  # fmt: skip
 
 
-def new_principal(world: World, app_id: str, name: str) -> Document:
+def new_principal(tenant: Tenant, app_id: str, name: str) -> Document:
     """Return a service principal as Graph creates it for an application; not yet stored."""
     return {
-        "id": world.clock.new_id(),
+        "id": tenant.clock.new_id(),
         "deletedDateTime": None,
         "accountEnabled": True,
         "alternativeNames": [],
         "appDisplayName": name,
         "appDescription": None,
         "appId": app_id,
-        "appOwnerOrganizationId": None,
+        "appOwnerOrganizationId": TENANT_ID,
         "appRoleAssignmentRequired": False,
         "applicationTemplateId": None,
-        "createdDateTime": format_date(world.clock.now()),
+        "createdDateTime": format_date(tenant.clock.now()),
         "description": None,
         "disabledByMicrosoftStatus": None,
         "displayName": name,
@@ -151,9 +162,10 @@ def new_principal(world: World, app_id: str, name: str) -> Document:
         "signInAudience": "AzureADMyOrg",
         "tags": [],
         "tokenEncryptionKeyId": None,
+        "samlSingleSignOnSettings": None,
         "addIns": [],
         "appRoles": [],
-        "info": None,
+        "info": dict.fromkeys(_INFO),
         "keyCredentials": [],
         "oauth2PermissionScopes": [],
         "passwordCredentials": [],
@@ -204,6 +216,6 @@ def without_hidden(value: Any) -> Any:
     return [without_hidden(inner) for inner in cast("list[Any]", value)] if isinstance(value, list) else value
 
 
-def list_applications(world: World) -> Iterator[Document]:
+def list_applications(tenant: Tenant) -> Iterator[Document]:
     """Iterate over all applications, sorted by object id."""
-    return (document for _, document in world.store.rows(APPLICATIONS))
+    return (document for _, document in tenant.store.rows(APPLICATIONS))

@@ -15,11 +15,12 @@ from urllib.parse import parse_qsl, unquote_plus
 from localazure.app.call import AzureError, Reply
 from localazure.app.service import Service
 from localazure.app.tenant import TENANT_ID
-from localazure.entra import directory, tokens
+from localazure.entra import directory, federation, tokens
 
 if TYPE_CHECKING:
     from localazure.app.call import Call
     from localazure.app.store import Document
+    from localazure.app.tenant import Tenant
 
 DOMAIN = "provisioner.onmicrosoft.com"
 LIFETIME_SECONDS = 3599
@@ -27,12 +28,15 @@ _HOST = "https://login.microsoftonline.com"
 _GRAPH = ("https://graph.microsoft.com", "00000003-0000-0000-c000-000000000000")
 _STORAGE = ("https://storage.azure.com", "https://*.core.windows.net", "e406a681-f3d4-42a8-90b6-c2b029497af1")
 _CREDENTIAL_IN_REQUEST = "sign-in itself: the credential is in the request"
+# https://learn.microsoft.com/entra/identity-platform/v2-protocols-oidc#fetch-the-openid-configuration-document
+_CLAIMS = ("sub", "iss", "cloud_instance_name", "cloud_instance_host_name", "cloud_graph_host_name", "msgraph_host",
+           "aud", "exp", "iat", "auth_time", "acr", "nonce")  # fmt: skip
 _PUBLIC_METADATA = "public metadata"
 
 
 def render(call: Call, error: AzureError) -> Reply:
     """Render an error as Entra does; `details["codes"]` are the AADSTS numbers."""
-    timestamp = call.world.clock.now().strftime("%Y-%m-%d %H:%M:%SZ")
+    timestamp = call.tenant.clock.now().strftime("%Y-%m-%d %H:%M:%SZ")
     correlation = call.headers.get("client-request-id") or call.request_id
     description = f"{error.message} Trace ID: {call.request_id} Correlation ID: {correlation} Timestamp: {timestamp}"
     codes = list(error.details.get("codes", ()))
@@ -74,7 +78,8 @@ def get_configuration(call: Call) -> Reply:
     tenant = _tenant(call)
     base = f"{_HOST}/{tenant}"
     own = {"issuer": f"{base}/v2.0", "userinfo_endpoint": "https://graph.microsoft.com/oidc/userinfo"}
-    return Reply(body=_endpoints(base, "/v2.0") | own)
+    claims = {"claims_supported": [*_CLAIMS, "preferred_username", "name", "tid", "ver", "at_hash", "c_hash", "email"]}
+    return Reply(body=_endpoints(base, "/v2.0") | own | claims)
 
 
 @SERVICE.route("GET", "/{tenant}/.well-known/openid-configuration", action=None, why=_PUBLIC_METADATA)
@@ -82,14 +87,15 @@ def get_configuration_v1(call: Call) -> Reply:
     """Show the OpenID configuration of the v1.0 endpoints."""
     tenant = _tenant(call)
     own = {"issuer": f"https://sts.windows.net/{tenant}/", "userinfo_endpoint": f"{_HOST}/{tenant}/openid/userinfo"}
-    return Reply(body=_endpoints(f"{_HOST}/{tenant}", "") | own)
+    claims = {"claims_supported": [*_CLAIMS, "amr", "email", "given_name", "family_name", "nickname"]}
+    return Reply(body=_endpoints(f"{_HOST}/{tenant}", "") | own | claims)
 
 
 @SERVICE.route("GET", "/{tenant}/discovery/keys", action=None, why=_PUBLIC_METADATA)
 @SERVICE.route("GET", "/{tenant}/discovery/v2.0/keys", action=None, why=_PUBLIC_METADATA)
 def list_keys(call: Call) -> Reply:
     """Show the keys with which tokens are signed."""
-    return Reply(body=call.world.signer.key_set())
+    return Reply(body=call.tenant.signer.key_set())
 
 
 @SERVICE.route("POST", "/{tenant}/oauth2/v2.0/token", action=None, why=_CREDENTIAL_IN_REQUEST)
@@ -179,7 +185,10 @@ def _client_form(call: Call) -> dict[str, str]:
 
 
 def _authenticate_client(call: Call, form: dict[str, str]) -> tuple[Document, Document]:
-    """Check a form's client id and secret. Returns the service principal and application. Raises Entra's errors."""
+    """Check a form's client id and credential. Returns the principal and its application, of a managed identity itself.
+
+    Raises Entra's errors.
+    """
     if _tenant(call) != TENANT_ID:
         text = "The tenant of a client_credentials request must be named; '/common' and '/organizations' do not do."
         raise _error("invalid_request", 50059, text)
@@ -187,11 +196,14 @@ def _authenticate_client(call: Call, form: dict[str, str]) -> tuple[Document, Do
     if grant != "client_credentials":
         raise _error("unsupported_grant_type", 70003, f"The app requested an unsupported grant type '{grant}'.")
     client_id = (form.get("client_id") or _raise_missing("client_id")).lower()
-    now = call.world.clock.timestamp()
-    with call.world.store.as_of(now - call.world.faults.secret_lag_seconds):
-        app = directory.find_application_by_app_id(call.world, client_id) or _raise_unknown_app(client_id)
-        principal = directory.find_principal_by_app_id(call.world, client_id)
-    _check_secret(app, form, now)
+    now = call.tenant.clock.timestamp()
+    with call.tenant.store.as_of(now - call.tenant.faults.secret_lag_seconds):
+        principal = directory.find_principal_by_app_id(call.tenant, client_id)
+        app = directory.find_application_by_app_id(call.tenant, client_id)
+        if app is None and principal is not None and principal["servicePrincipalType"] == "ManagedIdentity":
+            app = principal  # a managed identity has no application
+        app = app or _raise_unknown_app(client_id)
+    _check_credential(call.tenant, app, form, now)
     if principal is None:
         text = f"The client application {client_id} is missing service principal in the tenant {TENANT_ID}."
         raise _error("unauthorized_client", 7000229, text)
@@ -201,12 +213,19 @@ def _authenticate_client(call: Call, form: dict[str, str]) -> tuple[Document, Do
     return principal, app
 
 
+def _check_credential(tenant: Tenant, app: Document, form: dict[str, str], now: float) -> None:
+    """Raise Entra's error unless the form has a token of an issuer that the app trusts, or a secret of the app."""
+    if "client_assertion" not in form:
+        _check_secret(app, form, now)
+    elif form.get("client_assertion_type") == federation.ASSERTION_TYPE:
+        federation.check_assertion(tenant, app, form["client_assertion"], now)
+    else:
+        _raise_missing("client_assertion_type")
+
+
 def _check_secret(app: Document, form: dict[str, str], now: float) -> None:
     """Raise Entra's error unless the form's client secret is one of the app's, valid now."""
     client_id = app["appId"]
-    if "client_assertion" in form:
-        text = "No matching federated identity record found for presented assertion."
-        raise _error("invalid_client", 70021, text, status=401)
     if not form.get("client_secret"):
         text = "'client_assertion', 'client_secret' or 'request' is required for the 'client_credentials' grant type."
         raise _error("invalid_client", 7000216, text, status=401)
@@ -262,7 +281,7 @@ def _issue_token(call: Call, principal: Document, app: Document, resource: str) 
             "in the tenant. You might have sent your authentication request to the wrong tenant."
         )
         raise _error("invalid_resource", 500011, text)
-    now = int(call.world.clock.timestamp())
+    now = int(call.tenant.clock.timestamp())
     issuer = f"https://sts.windows.net/{TENANT_ID}/"
     claims: dict[str, Any] = {
         "aud": resource,
@@ -281,16 +300,16 @@ def _issue_token(call: Call, principal: Document, app: Document, resource: str) 
         "ver": "1.0",
     }
     if any(tokens.audience_matches(resource, graph) for graph in _GRAPH):
-        claims |= directory.graph_claims(call.world, principal)
-    return call.world.signer.sign(claims), now
+        claims |= directory.graph_claims(call.tenant, principal)
+    return call.tenant.signer.sign(claims), now
 
 
 def _is_known_resource(call: Call, resource: str) -> bool:
     # Storage is in no service's audiences: it accepts keys and signatures, too, so it checks tokens itself.
-    if any(tokens.audience_matches(resource, audience) for audience in {*call.world.audiences, *_STORAGE}):
+    if any(tokens.audience_matches(resource, audience) for audience in {*call.tenant.audiences, *_STORAGE}):
         return True
     identifier = resource.rstrip("/").lower()
-    apps = directory.list_applications(call.world)
+    apps = directory.list_applications(call.tenant)
     return any(identifier in {a["appId"], *(u.rstrip("/").lower() for u in a["identifierUris"])} for a in apps)
 
 

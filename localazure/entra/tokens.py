@@ -10,22 +10,25 @@ from localazure.app.signing import InvalidToken
 from localazure.entra import directory
 
 if TYPE_CHECKING:
-    from localazure.app.world import World
+    from localazure.app.tenant import Tenant
 
 
-def authenticate(world: World, authorization: str, audiences: tuple[str, ...], tenant_id: str) -> Caller:
+def authenticate(tenant: Tenant, authorization: str, audiences: tuple[str, ...], tenant_id: str) -> Caller:
     """Return the caller of an Authorization header. Raises InvalidToken."""
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise InvalidToken("missing")
-    claims = world.signer.claims(token.strip())
+    claims = tenant.signer.claims(token.strip())
     if claims.get("tid") != tenant_id:
         raise InvalidToken("tenant", str(claims.get("iss", "")))
     if not any(audience_matches(str(claims.get("aud", "")), audience) for audience in audiences):
         raise InvalidToken("audience", str(claims.get("aud", "")))
-    if not claims.get("nbf", 0) <= world.clock.timestamp() < claims.get("exp", 0):
-        raise InvalidToken("expired", str(claims.get("exp", "")))
-    principal = directory.find_principal(world, str(claims.get("oid", "")))
+    begins, ends = claims.get("nbf", 0), claims.get("exp", 0)
+    if not all(isinstance(moment, int | float) for moment in (begins, ends)):
+        raise InvalidToken("malformed")
+    if not begins <= tenant.clock.timestamp() < ends:
+        raise InvalidToken("expired", str(ends))
+    principal = directory.find_principal(tenant, str(claims.get("oid", "")))
     if principal is None or not principal.get("accountEnabled", True):
         raise InvalidToken("caller", str(claims.get("oid", "")))
     return Caller(

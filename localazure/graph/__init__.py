@@ -1,5 +1,21 @@
 """Microsoft Graph v1.0."""
 
-from localazure.graph import batch, federated_credentials, objects_api, owners, policies
+from localazure.graph import (
+    app_role_assignments,
+    directory_objects,
+    federated_credentials,
+    objects_api,
+    owners,
+    policies,
+    tenant_api,
+)
 
-SERVICES = (batch.SERVICE, federated_credentials.SERVICE, objects_api.SERVICE, owners.SERVICE, policies.SERVICE)
+SERVICES = (
+    app_role_assignments.SERVICE,
+    directory_objects.SERVICE,
+    federated_credentials.SERVICE,
+    objects_api.SERVICE,
+    owners.SERVICE,
+    policies.SERVICE,
+    tenant_api.SERVICE,
+)

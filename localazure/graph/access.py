@@ -20,6 +20,7 @@ HOST = "graph.microsoft.com"
 APP_ID = "00000003-0000-0000-c000-000000000000"
 OWNED_BY = "Application.ReadWrite.OwnedBy"
 WRITE_PERMISSIONS = frozenset({"Application.ReadWrite.All", "Directory.ReadWrite.All"})
+ROLE_PERMISSIONS = frozenset({"AppRoleAssignment.ReadWrite.All"})
 # Directory roles, by template id: of administrators, of who may register and then owns, of who only reads.
 ADMINISTRATOR_ROLES = frozenset(
     {
@@ -36,7 +37,7 @@ READ_PERMISSIONS = WRITE_PERMISSIONS | {OWNED_BY, "Application.Read.All", "Direc
 def render(call: Call, error: AzureError) -> Reply:
     """An error as Graph answers it, with the request ids in `innerError`."""
     client_request_id = call.headers.get("client-request-id") or call.request_id
-    inner = {"date": f"{call.world.clock.now():%Y-%m-%dT%H:%M:%S}", "request-id": call.request_id}
+    inner = {"date": f"{call.tenant.clock.now():%Y-%m-%dT%H:%M:%S}", "request-id": call.request_id}
     body = {"code": error.code, "message": error.message, **error.details}
     body["innerError"] = {**inner, "client-request-id": client_request_id}
     return Reply(status=error.status, body={"error": body}, headers={"request-id": call.request_id})
@@ -112,6 +113,12 @@ def check_may_create(call: Call) -> None:
         raise forbidden()
 
 
+def check_may_assign_roles(call: Call) -> None:
+    """403 for a caller who may not assign app roles, whatever it owns."""
+    if not (permissions(call) & ROLE_PERMISSIONS or _directory_roles(call) & ADMINISTRATOR_ROLES):
+        raise forbidden()
+
+
 def check_may_write(call: Call, document: Document) -> None:
     """403 for a caller who may not change this application or service principal."""
     if _may_write_all(call):
@@ -122,7 +129,7 @@ def check_may_write(call: Call, document: Document) -> None:
 
 def owner_ids(call: Call, document: Document) -> list[str]:
     """The object ids of an object's owners; a service principal's include those of its application."""
-    app = directory.find_application_by_app_id(call.world, document["appId"]) or {}
+    app = directory.find_application_by_app_id(call.tenant, document["appId"]) or {}
     return [*document.get("_owners", []), *app.get("_owners", [])]
 
 

@@ -37,8 +37,8 @@ def with_expansions(call: Call, table: str, document: Document) -> Document:
         return directory.without_hidden(document)
     relationships = {
         **dict.fromkeys((*_EMPTY_RELATIONSHIPS, *_EMPTY_BY_TABLE[table]), ()),
-        "owners": objects.owners(call.world, document),
-        "federatedIdentityCredentials": document.get("_federated", ()),
+        "owners": objects.owners(call.tenant, document),
+        "federatedIdentityCredentials": document.get(directory.TRUSTED, ()),
     }
     names = {name.lower(): name for name in relationships}
     body = directory.without_hidden(document)

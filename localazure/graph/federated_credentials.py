@@ -1,4 +1,4 @@
-"""Federated credentials of applications in Graph, stored and returned only: the local Entra reaches no other issuer.
+"""Federated credentials of applications in Graph: whose tokens sign an application in.
 
 https://learn.microsoft.com/graph/api/resources/federatedidentitycredential
 """
@@ -9,47 +9,52 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from localazure.app.call import Reply
+from localazure.entra import directory
 from localazure.graph import objects, odata
 from localazure.graph.access import bad_request, check_may_read, check_may_write, not_found
-from localazure.graph.routes import graph_service, route_objects
+from localazure.graph.routes import bind_table, graph_service, route
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from localazure.app.call import Call
     from localazure.app.store import Document
+    from localazure.graph.routes import TableHandler
 
-SERVICE = graph_service(
-    "graph federated", r"/(applications|servicePrincipals)(/[^/]+|\(.*\))/federatedIdentityCredentials(/.*|\(.*\))?"
-)
+SERVICE = graph_service("graph federated", r"/applications(/[^/]+|\(.*\))/federatedIdentityCredentials(/.*|\(.*\))?")
 _PROPERTIES = ("name", "issuer", "subject", "audiences", "description")
 _MAX_CREDENTIALS = 20
 _NAME_KEY = re.compile(r"name\s*=\s*'((?:[^']|'')*)'", re.IGNORECASE)
-_FIELD = "_federated"
-_PATH = "/federatedIdentityCredentials"
 
 
-@route_objects(SERVICE, "GET", _PATH)
+def _route(method: str, suffix: str = "") -> Callable[[TableHandler], TableHandler]:
+    """Register a route of an application's credentials, by its id and by its key."""
+
+    def register(handler: TableHandler) -> TableHandler:
+        for key in ("/{id}", "({key})"):
+            path = f"/applications{key}/federatedIdentityCredentials{suffix}"
+            route(SERVICE, method, path)(bind_table(handler, directory.APPLICATIONS))
+        return handler
+
+    return register
+
+
+@_route("GET")
 def list_credentials(call: Call, table: str) -> Reply:
     """List the federated credentials of an object."""
     check_may_read(call)
     return Reply(body=odata.page_body(call, "federatedIdentityCredentials", _credentials_of(objects.get(call, table))))
 
 
-@route_objects(SERVICE, "GET", _PATH + "/$count")
-def count_credentials(call: Call, table: str) -> Reply:
-    """Count the federated credentials of an object."""
-    check_may_read(call)
-    return odata.count_response(call, _credentials_of(objects.get(call, table)))
-
-
-@route_objects(SERVICE, "GET", _PATH + "/{credential}")
-@route_objects(SERVICE, "GET", _PATH + "({named})")
+@_route("GET", "/{credential}")
+@_route("GET", "({named})")
 def get_credential(call: Call, table: str) -> Reply:
     """One federated credential, by id or name."""
     check_may_read(call)
     return _credential_response(call, _require_credential(call, objects.get(call, table)))
 
 
-@route_objects(SERVICE, "POST", _PATH)
+@_route("POST")
 def create_credential(call: Call, table: str) -> Reply:
     """Create a federated credential: 201. Its name is unique, and so are issuer and subject together."""
     document = objects.get(call, table)
@@ -59,7 +64,7 @@ def create_credential(call: Call, table: str) -> Reply:
 
 def _create_credential(call: Call, table: str, document: Document, body: dict[str, Any]) -> Document:
     """Check and store a new credential of the object."""
-    credential = {"id": call.world.clock.new_id(), **dict.fromkeys(_PROPERTIES), **_validated_properties(body)}
+    credential = {"id": call.tenant.clock.new_id(), **dict.fromkeys(_PROPERTIES), **_validated_properties(body)}
     for name in ("name", "issuer", "subject", "audiences"):
         if not credential[name]:
             raise bad_request(f"A value is required for property '{name}' of resource 'FederatedIdentityCredential'.")
@@ -68,8 +73,8 @@ def _create_credential(call: Call, table: str, document: Document, body: dict[st
     return credential
 
 
-@route_objects(SERVICE, "PATCH", _PATH + "/{credential}")
-@route_objects(SERVICE, "PATCH", _PATH + "({named})")
+@_route("PATCH", "/{credential}")
+@_route("PATCH", "({named})")
 def update_credential(call: Call, table: str) -> Reply:
     """Update a federated credential: 204. Its name cannot change.
 
@@ -94,8 +99,8 @@ def update_credential(call: Call, table: str) -> Reply:
     return Reply(status=204)
 
 
-@route_objects(SERVICE, "DELETE", _PATH + "/{credential}")
-@route_objects(SERVICE, "DELETE", _PATH + "({named})")
+@_route("DELETE", "/{credential}")
+@_route("DELETE", "({named})")
 def delete_credential(call: Call, table: str) -> Reply:
     """Delete a federated credential: 204."""
     document = objects.get(call, table)
@@ -109,7 +114,7 @@ def delete_credential(call: Call, table: str) -> Reply:
 
 def _credentials_of(document: Document) -> list[Document]:
     """The federated credentials of an object."""
-    return list(document.get(_FIELD, ()))
+    return list(document.get(directory.TRUSTED, ()))
 
 
 def _require_credential(call: Call, document: Document) -> Document:
@@ -165,7 +170,7 @@ def _check_unique(credential: Document, others: list[Document]) -> None:
 
 def _store_credentials(call: Call, table: str, document: Document, credentials: list[Document]) -> None:
     """Store the object with these credentials."""
-    call.world.store.put(table, document["id"], document | {_FIELD: credentials})
+    call.tenant.store.put(table, document["id"], document | {directory.TRUSTED: credentials})
 
 
 def _credential_response(call: Call, credential: Document, status: int = 200) -> Reply:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from localazure.app.call import Call
     from localazure.app.store import Document
-    from localazure.app.world import World
+    from localazure.app.tenant import Tenant
 
 RETENTION = timedelta(days=30)
 MAX_NAME_LENGTH = 256
@@ -37,9 +37,9 @@ _READ_ONLY = frozenset({"id", "appId", "createdDateTime", "deletedDateTime", "pu
 def find(call: Call, table: str) -> Document | None:
     """The object that the path names, by `/{id}` or by alternate key `({key}='…')`; None if there is none."""
     if "id" in call.params:
-        return call.world.store.get(table, call.params["id"].lower())
+        return call.tenant.store.get(table, call.params["id"].lower())
     name, value = alternate_key(call)
-    rows = (document for _, document in call.world.store.rows(table))
+    rows = (document for _, document in call.tenant.store.rows(table))
     return next((document for document in rows if str(document.get(name) or "").lower() == value.lower()), None)
 
 
@@ -71,62 +71,68 @@ def with_type(table: str, document: Document) -> Document:
     return {"@odata.type": f"#microsoft.graph.{type_name}", **directory.without_hidden(document)}
 
 
-def owners(world: World, document: Document) -> list[Document]:
+def owners(tenant: Tenant, document: Document) -> list[Document]:
     """The service principals that own an object, each with its type. Deleted owners are left out."""
-    principals = (directory.find_principal(world, owner) for owner in document["_owners"])
+    principals = (directory.find_principal(tenant, owner) for owner in document["_owners"])
     return [with_type(directory.PRINCIPALS, owner) for owner in principals if owner is not None]
 
 
 def create_application(call: Call, body: dict[str, Any], unique_name: str | None = None) -> Document:
-    """Create an application that the caller owns; 400 if its unique name is taken."""
+    """Create an application that the caller owns; 400 if its unique name is taken.
+
+    The control endpoint's setting `graph` may have `unowned_upserts`: what is created by its unique name has no owner
+    then, as https://github.com/Azure/bicep/issues/14868 reports.
+    """
     check_may_create(call)
     name = body.get("displayName")
     if not isinstance(name, str) or not name.strip():
         raise bad_request("A value is required for property 'displayName' of resource 'Application'.")
-    application = directory.new_application(call.world, name)
+    application = directory.new_application(call.tenant, name)
     unique_name = unique_name or body.get("uniqueName")
-    if unique_name and any(other.get("uniqueName") == unique_name for other in _all_applications(call.world)):
+    if unique_name and any(other.get("uniqueName") == unique_name for other in _all_applications(call.tenant)):
         raise duplicate_value("uniqueName")
-    application |= {"uniqueName": unique_name, "_owners": [call.authenticated_caller.object_id]}
+    setting = call.tenant.store.get("settings", "graph") or {}
+    owner_ids = [] if "key" in call.params and setting.get("unowned_upserts") else _bound_owners(call, body)
+    application |= {"uniqueName": unique_name, "_owners": owner_ids}
     _apply_changes(call, application, {key: value for key, value in body.items() if key != "uniqueName"})
-    return call.world.store.put(directory.APPLICATIONS, application["id"], application)
+    return call.tenant.store.put(directory.APPLICATIONS, application["id"], application)
 
 
 def create_principal(call: Call, body: dict[str, Any]) -> Document:
     """Create a service principal of an application of the tenant; 409 if it has one already."""
     check_may_create(call)
     app_id = str(body.get("appId") or "").lower()
-    application = directory.find_application_by_app_id(call.world, app_id)
+    application = directory.find_application_by_app_id(call.tenant, app_id)
     if application is None:
         raise no_backing_application(app_id)
     check_may_write(call, application)
-    if directory.find_principal_by_app_id(call.world, app_id) is not None:
+    if directory.find_principal_by_app_id(call.tenant, app_id) is not None:
         raise AzureError(
             status=409,
             code="Request_MultipleObjectsWithSameKeyValue",
             message="The service principal cannot be created, updated, or restored because the service principal name "
             f"{app_id} is already in use.",
         )
-    principal = directory.new_principal(call.world, app_id, application["displayName"])
-    principal |= {"signInAudience": application["signInAudience"], "_owners": [call.authenticated_caller.object_id]}
+    principal = directory.new_principal(call.tenant, app_id, application["displayName"])
+    principal |= {"signInAudience": application["signInAudience"], "_owners": _bound_owners(call, body)}
     principal["servicePrincipalNames"] = [*application["identifierUris"], app_id]
     fixed = {"appId", "displayName"}
     if str(body.get("servicePrincipalType")).lower() == "application":  # what it is anyway; Ansible spells it so
         fixed.add("servicePrincipalType")
     _apply_changes(call, principal, {key: value for key, value in body.items() if key not in fixed})
-    return call.world.store.put(directory.PRINCIPALS, principal["id"], principal)
+    return call.tenant.store.put(directory.PRINCIPALS, principal["id"], principal)
 
 
 def update(call: Call, table: str, document: Document, body: dict[str, Any]) -> None:
     """Apply a PATCH: properties in the body change, others stay. A service principal follows its application."""
     check_may_write(call, document)
     _apply_changes(call, document, body)
-    call.world.store.put(table, document["id"], document)
-    principal = directory.find_principal_by_app_id(call.world, document["appId"])
+    call.tenant.store.put(table, document["id"], document)
+    principal = directory.find_principal_by_app_id(call.tenant, document["appId"])
     if table == directory.APPLICATIONS and principal is not None:
         names = {"displayName": document["displayName"], "appDisplayName": document["displayName"]}
         principal |= names | {"servicePrincipalNames": [*document["identifierUris"], document["appId"]]}
-        call.world.store.put(directory.PRINCIPALS, principal["id"], principal)
+        call.tenant.store.put(directory.PRINCIPALS, principal["id"], principal)
 
 
 def _apply_changes(call: Call, document: Document, body: dict[str, Any]) -> None:
@@ -138,8 +144,27 @@ def _apply_changes(call: Call, document: Document, body: dict[str, Any]) -> None
             raise bad_request(f"Invalid property '{name}'.")
         if (name in _READ_ONLY or name == "uniqueName") and value != document[name]:
             raise bad_request(f"Property '{name}' is read-only and cannot be set.")
-        both = isinstance(value, dict) and isinstance(document[name], dict)
-        document[name] = {**document[name], **value} if both else _validated(call, document, name, value)
+        document[name] = _merged(document[name], _validated(call, document, name, value))
+
+
+def _merged(current: object, change: object) -> Any:
+    """A property after a change: of a complex one, the members in the change are replaced, at any depth."""
+    if not isinstance(current, dict) or not isinstance(change, dict):
+        return change
+    old, new = cast("Document", current), cast("Document", change)
+    return {**old, **{name: _merged(old.get(name), value) for name, value in new.items()}}
+
+
+def _bound_owners(call: Call, body: dict[str, Any]) -> list[str]:
+    """The caller, and the owners to whom a new object is bound; 404 for one that does not exist."""
+    references: Any = body.get("owners@odata.bind") or []
+    if not is_string_list(references):
+        raise bad_request("Invalid value specified for property 'owners@odata.bind'.")
+    owner_ids = [reference.rstrip("/").rpartition("/")[2].lower() for reference in references]
+    for owner_id in owner_ids:
+        if directory.find_principal(call.tenant, owner_id) is None:
+            raise not_found(owner_id)
+    return list(dict.fromkeys([call.authenticated_caller.object_id, *owner_ids]))
 
 
 def _validated(call: Call, document: Document, name: str, value: Any) -> Any:
@@ -156,7 +181,7 @@ def _validated(call: Call, document: Document, name: str, value: Any) -> Any:
     if name == "identifierUris":
         others = [
             application
-            for application in directory.list_applications(call.world)
+            for application in directory.list_applications(call.tenant)
             if application["id"] != document["id"]
         ]
         if any(set(value) & set(other["identifierUris"]) for other in others):
@@ -175,34 +200,34 @@ def delete(call: Call, table: str, document: Document) -> None:
     if document.get("servicePrincipalType") == "ManagedIdentity":
         raise bad_request("The service principal of a managed identity is deleted with the identity.")
     if table == directory.APPLICATIONS:
-        principal = directory.find_principal_by_app_id(call.world, document["appId"])
+        principal = directory.find_principal_by_app_id(call.tenant, document["appId"])
         if principal is not None:
-            _soft_delete(call.world, directory.PRINCIPALS, principal)
-    _soft_delete(call.world, table, document)
+            _soft_delete(call.tenant, directory.PRINCIPALS, principal)
+    _soft_delete(call.tenant, table, document)
 
 
-def _soft_delete(world: World, table: str, document: Document) -> None:
+def _soft_delete(tenant: Tenant, table: str, document: Document) -> None:
     """Move an object into the deleted items, a service principal with the owners of its application."""
-    world.store.remove(table, document["id"])
-    deleted = document | {"deletedDateTime": directory.format_date(world.clock.now()), "_table": table}
+    tenant.store.remove(table, document["id"])
+    deleted = document | {"deletedDateTime": directory.format_date(tenant.clock.now()), "_table": table}
     if table == directory.PRINCIPALS:
-        application = directory.find_application_by_app_id(world, document["appId"]) or {}
+        application = directory.find_application_by_app_id(tenant, document["appId"]) or {}
         deleted["_owners"] = sorted({*document["_owners"], *application.get("_owners", [])})
-    world.store.put(directory.DELETED, document["id"], deleted)
+    tenant.store.put(directory.DELETED, document["id"], deleted)
 
 
-def list_deleted(world: World, table: str | None = None) -> Iterator[Document]:
+def list_deleted(tenant: Tenant, table: str | None = None) -> Iterator[Document]:
     """List the soft-deleted objects that can still be restored: those younger than 30 days."""
-    for _, document in world.store.rows(directory.DELETED):
+    for _, document in tenant.store.rows(directory.DELETED):
         purge_time = datetime.fromisoformat(document["deletedDateTime"]) + RETENTION
-        if purge_time > world.clock.now() and table in {None, document["_table"]}:
+        if purge_time > tenant.clock.now() and table in {None, document["_table"]}:
             yield document
 
 
 def get_deleted(call: Call) -> Document:
     """The soft-deleted object that the path names; 404 otherwise."""
     object_id = call.params["id"].lower()
-    deleted = next((document for document in list_deleted(call.world) if document["id"] == object_id), None)
+    deleted = next((document for document in list_deleted(call.tenant) if document["id"] == object_id), None)
     if deleted is None:
         raise not_found(call.params["id"])
     return deleted
@@ -211,18 +236,18 @@ def get_deleted(call: Call) -> Document:
 def restore(call: Call, document: Document) -> Document:
     """Restore one soft-deleted object. An application's service principal stays deleted."""
     check_may_write(call, document)
-    table, world = document["_table"], call.world
+    table, tenant = document["_table"], call.tenant
     if table == directory.PRINCIPALS:
-        if directory.find_application_by_app_id(world, document["appId"]) is None:
+        if directory.find_application_by_app_id(tenant, document["appId"]) is None:
             raise no_backing_application(document["appId"])
-        if directory.find_principal_by_app_id(world, document["appId"]) is not None:
+        if directory.find_principal_by_app_id(tenant, document["appId"]) is not None:
             raise duplicate_value("appId")
-    world.store.remove(directory.DELETED, document["id"])
+    tenant.store.remove(directory.DELETED, document["id"])
     restored: Document = {key: value for key, value in document.items() if key != "_table"}
     restored["deletedDateTime"] = None
-    return world.store.put(table, restored["id"], restored)
+    return tenant.store.put(table, restored["id"], restored)
 
 
-def _all_applications(world: World) -> Iterator[Document]:
-    yield from directory.list_applications(world)
-    yield from list_deleted(world, directory.APPLICATIONS)
+def _all_applications(tenant: Tenant) -> Iterator[Document]:
+    yield from directory.list_applications(tenant)
+    yield from list_deleted(tenant, directory.APPLICATIONS)

@@ -16,14 +16,14 @@ from localazure.graph.access import bad_request, check_may_write
 if TYPE_CHECKING:
     from localazure.app.call import Call
     from localazure.app.store import Document
-    from localazure.app.world import World
+    from localazure.app.tenant import Tenant
 
 MAX_NAME_LENGTH = 120
 _POLICY_KEY = ("graph_policies", "default")
 _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
 
 
-def tenant_policy(world: World) -> Document:
+def tenant_policy(tenant: Tenant) -> Document:
     """The tenant's policy on credentials of applications.
 
     https://learn.microsoft.com/graph/api/tenantappmanagementpolicy-get
@@ -37,15 +37,15 @@ def tenant_policy(world: World) -> Document:
         "applicationRestrictions": no_restrictions,
         "servicePrincipalRestrictions": no_restrictions,
     }
-    return {**default, **(world.store.get(*_POLICY_KEY) or {})}
+    return {**default, **(tenant.store.get(*_POLICY_KEY) or {})}
 
 
-def update_tenant_policy(world: World, changes: Document) -> None:
+def update_tenant_policy(tenant: Tenant, changes: Document) -> None:
     """Replace members of the tenant's policy; 400 for a lifetime that is no ISO 8601 duration."""
     for rule in _password_rules(changes):
         if rule.get("restrictionType") == "passwordLifetime" and _max_lifetime(rule) is None:
             raise bad_request("Invalid value specified for property 'maxLifetime'.")
-    world.store.put(*_POLICY_KEY, {**tenant_policy(world), **changes})
+    tenant.store.put(*_POLICY_KEY, {**tenant_policy(tenant), **changes})
 
 
 def add_password(call: Call, table: str, document: Document) -> dict[str, Any]:
@@ -57,14 +57,17 @@ def add_password(call: Call, table: str, document: Document) -> dict[str, Any]:
     requested = cast("dict[str, Any]", requested)
     start, end = _lifetime(call, requested)
     if table == directory.APPLICATIONS:
-        _check_policy(call.world, document, end - start)
+        _check_policy(call.tenant, document, end - start)
     name = requested.get("displayName")
     if name is not None and (not isinstance(name, str) or len(name) > MAX_NAME_LENGTH):
         raise bad_request("Invalid value specified for property 'displayName' of resource 'PasswordCredential'.")
     text = directory.new_secret()
-    credential = directory.new_password(text, call.world.clock.new_id(), name, start, end)
+    credential = directory.new_password(text, call.tenant.clock.new_id(), name, start, end)
+    if table == directory.PRINCIPALS:
+        # Recorded so by az (test_sp_credential.yaml); the documented example of servicePrincipal: addPassword has one.
+        credential["hint"] = None
     document["passwordCredentials"].append(credential)
-    call.world.store.put(table, document["id"], document)
+    call.tenant.store.put(table, document["id"], document)
     return directory.without_hidden(credential) | {"secretText": text}
 
 
@@ -75,12 +78,12 @@ def remove_password(call: Call, table: str, document: Document) -> None:
     remaining = [credential for credential in document["passwordCredentials"] if credential["keyId"].lower() != key_id]
     if len(remaining) == len(document["passwordCredentials"]):
         raise bad_request(f"No password credential found with keyId {key_id}.")
-    call.world.store.put(table, document["id"], document | {"passwordCredentials": remaining})
+    call.tenant.store.put(table, document["id"], document | {"passwordCredentials": remaining})
 
 
-def _check_policy(world: World, application: Document, lifetime: timedelta) -> None:
+def _check_policy(tenant: Tenant, application: Document, lifetime: timedelta) -> None:
     """400 for a password that the tenant's policy forbids; recorded in OfficeDev/microsoft-365-agents-toolkit#10998."""
-    policy = tenant_policy(world)
+    policy = tenant_policy(tenant)
     for rule in _password_rules(policy) if policy["isEnabled"] else []:
         since = rule.get("restrictForAppsCreatedAfterDateTime")
         applies = not since or datetime.fromisoformat(since) <= datetime.fromisoformat(application["createdDateTime"])
@@ -119,7 +122,7 @@ def _max_lifetime(rule: Document) -> timedelta | None:
 
 def _lifetime(call: Call, requested: dict[str, Any]) -> tuple[datetime, datetime]:
     """Start and end of a password: from now for two years, unless the request has others."""
-    start = _parsed_date(requested, "startDateTime") or call.world.clock.now()
+    start = _parsed_date(requested, "startDateTime") or call.tenant.clock.now()
     end = _parsed_date(requested, "endDateTime") or _two_years_after(start)
     if end <= start:
         raise bad_request("The value of 'endDateTime' must be later than that of 'startDateTime'.")

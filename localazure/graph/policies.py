@@ -30,7 +30,7 @@ def get_default_policy(call: Call) -> Reply:
     if not access.permissions(call) & _READ_PERMISSIONS:
         raise forbidden()
     context = odata.context_url(call, "policies/defaultAppManagementPolicy/$entity")
-    return Reply(body={"@odata.context": context, **passwords.tenant_policy(call.world)})
+    return Reply(body={"@odata.context": context, **passwords.tenant_policy(call.tenant)})
 
 
 @SERVICE.route("PATCH", _DEFAULT_POLICY, action=None, why=_WHY)
@@ -38,7 +38,7 @@ def update_default_policy(call: Call) -> Reply:
     """Replace members of the tenant's policy: 204."""
     if _WRITE_PERMISSION not in access.permissions(call):
         raise forbidden()
-    passwords.update_tenant_policy(call.world, call.json())
+    passwords.update_tenant_policy(call.tenant, call.json())
     return Reply(status=204)
 
 

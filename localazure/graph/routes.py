@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from localazure.app.service import Service
@@ -17,6 +18,11 @@ TableHandler = Callable[["Call", str], "Reply"]
 
 SET_NAMES = {directory.APPLICATIONS: "applications", directory.PRINCIPALS: "servicePrincipals"}
 _KEY_PATHS = ("/{id}", "({key})")
+_ODATA_HEADERS = {
+    "Content-Type": "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;"
+    "charset=utf-8",
+    "OData-Version": "4.0",
+}
 _WHY = "Graph has permissions and owners instead of RBAC: graph/access.py decides"
 
 
@@ -40,10 +46,20 @@ def route(service: Service, method: str, path: str) -> Callable[[Handler], Handl
 
     def register(handler: Handler) -> Handler:
         for spelling in sorted({path, path.replace("microsoft.graph.", "graph.")}):
-            service.route(method, "/{version}" + spelling, action=None, why=_WHY)(handler)
+            service.route(method, "/{version}" + spelling, action=None, why=_WHY)(_with_odata_headers(handler))
         return handler
 
     return register
+
+
+def _with_odata_headers(handler: Handler) -> Handler:
+    """The handler, with the headers that every JSON answer of Graph has unless it is an error."""
+
+    def answer(call: Call) -> Reply:
+        reply = handler(call)
+        return replace(reply, headers={**_ODATA_HEADERS, **reply.headers}) if isinstance(reply.body, dict) else reply
+
+    return answer
 
 
 def route_sets(service: Service, method: str, suffix: str = "") -> Callable[[TableHandler], TableHandler]:

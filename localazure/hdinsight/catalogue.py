@@ -78,7 +78,7 @@ def check_name(call: Call) -> Reply:
     names = name.split("/")
     if len(names) != kind.count("/") or not all(_NAME.fullmatch(one) for one in names):
         return _unavailable("Invalid", f"The name '{name}' is invalid.")
-    existing = resources.list_of_type(call.world, kind, SUBSCRIPTION)
+    existing = resources.list_of_type(call.tenant, kind, SUBSCRIPTION)
     if any(str(document["id"]).lower().endswith(_id_suffix(names)) for document in existing):
         return _unavailable("AlreadyExists", f"The name '{name}' is in use.")
     return Reply(body={"nameAvailable": True})

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from localazure.app.store import Document
-    from localazure.app.world import World
+    from localazure.app.tenant import Tenant
     from localazure.runtimes.flink.cluster import Cluster
 
 TYPE = "Microsoft.HDInsight/clusterpools/clusters/jobs"
@@ -42,12 +42,12 @@ _URI = re.compile(r"abfss?://([^@/]+)@([^./]+)\.dfs\.core\.windows\.net(/.*)?", 
 _READONLY = ("jobId", "status", "jobOutput", "actionResult", "lastSavePoint")
 
 
-def begin_action(world: World, cluster: Document, properties: Document) -> Document:
+def begin_action(tenant: Tenant, cluster: Document, properties: Document) -> Document:
     """Check a runJob call and begin the operation that runs its action. Raises 400, 404 or 409."""
     name, action = _check_request(properties)
-    refresh(world)
+    refresh(tenant)
     key = f"{cluster['id']}/jobs/{name}"
-    existing = resources.find(world, key)
+    existing = resources.find(tenant, key)
     if action == "NEW" and existing is not None:
         raise AzureError(status=409, code="Conflict", message=f"A job with the name '{name}' exists already.")
     if action != "NEW" and existing is None:
@@ -58,10 +58,10 @@ def begin_action(world: World, cluster: Document, properties: Document) -> Docum
         message = f"The action {before['action']} of the job '{name}' is in progress."
         raise AzureError(status=409, code="Conflict", message=message)
     merged = {**before, **requested, "actionResult": "IN_PROGRESS"}
-    merged.setdefault("runId", f"job-{world.clock.new_id()[10:]}")
+    merged.setdefault("runId", f"job-{tenant.clock.new_id()[10:]}")
     job: Document = {**(existing or {}), "id": key, "name": name, "type": TYPE, "properties": merged}
-    resources.put(world, job)
-    return operations.begin(world, KIND, key, shows=key)
+    resources.put(tenant, job)
+    return operations.begin(tenant, KIND, key, shows=key)
 
 
 def response_body(document: Document) -> Document:
@@ -72,10 +72,10 @@ def response_body(document: Document) -> Document:
     return {"id": f"{cluster}/jobs/{properties['runId']}", "properties": properties}
 
 
-def list_jobs(world: World, cluster: Document, filter_text: str) -> list[Document]:
+def list_jobs(tenant: Tenant, cluster: Document, filter_text: str) -> list[Document]:
     """List the jobs of a cluster that match a filter, `jobName eq NAME` or `jarName eq NAME`, quoted or not."""
-    refresh(world)
-    documents = [d for d in resources.list_below(world, cluster["id"]) if d["type"] == TYPE]
+    refresh(tenant)
+    documents = [d for d in resources.list_below(tenant, cluster["id"]) if d["type"] == TYPE]
     if not filter_text.strip():
         return documents
     term = re.fullmatch(r"\s*(jobName|jarName)\s+eq\s+'?([^']*?)'?\s*", filter_text, re.IGNORECASE)
@@ -95,14 +95,14 @@ def check_profile(cluster: Document) -> None:
     object_at(cluster, "properties", "computeProfile")
 
 
-def fill_in_identity(world: World, cluster: Document) -> Document:
+def fill_in_identity(tenant: Tenant, cluster: Document) -> Document:
     """Add client and object ids of identities to a cluster's profile where it has only resource ids. Returns it."""
     profile = object_at(cluster, "properties", "clusterProfile")
     list_jobs = objects_at(profile, "managedIdentityProfile", "identityList")
     places = [(object_at(profile, "identityProfile"), "msiResourceId", "msiClientId", "msiObjectId")]
     places += [(item, "resourceId", "clientId", "objectId") for item in list_jobs]
     for place, resource_id, client_id, object_id in places:
-        identity = resources.find(world, str(place.get(resource_id, ""))) if place else None
+        identity = resources.find(tenant, str(place.get(resource_id, ""))) if place else None
         if place and identity and not place.get(object_id):
             place[client_id] = identity["properties"]["clientId"]
             place[object_id] = identity["properties"]["principalId"]
@@ -142,29 +142,29 @@ def _bad_request(message: str) -> AzureError:
     return AzureError(status=400, code="BadRequest", message=message)
 
 
-def _run_action(world: World, operation: Document) -> operations.Completion | None:
+def _run_action(tenant: Tenant, operation: Document) -> operations.Completion | None:
     """Run the action of a job's operation, on a real Flink if one is ready. A failure becomes the job's result."""
     key = str(operation["target"])
-    document, cluster = resources.find(world, key), resources.find(world, key.rsplit("/jobs/", 1)[0])
+    document, cluster = resources.find(tenant, key), resources.find(tenant, key.rsplit("/jobs/", 1)[0])
     if document is None or cluster is None:
         return None
-    cluster, properties = fill_in_identity(world, cluster), document["properties"]
+    cluster, properties = fill_in_identity(tenant, cluster), document["properties"]
     action, status = str(properties["action"]), str(properties.get("status", ""))
     try:
         _check_possible(operation, action, status)
-        jar = _find_jar(world, cluster, properties) if action in _LAUNCHING else None
+        jar = _find_jar(tenant, cluster, properties) if action in _LAUNCHING else None
     except _ActionFailed as failed:
         result = jobs.ActionResult(status=status or jobs.NOT_LAUNCHED, output=str(failed), succeeded=False)
-        return _record_result(key, result, world)
+        return _record_result(key, result, tenant)
     request = _job_request(cluster, properties, jar)
-    program = world.runtimes.find_ready(flink.KIND, str(cluster["id"]))
+    program = tenant.runtimes.find_ready(flink.KIND, str(cluster["id"]))
     if program is None:
-        return _record_result(key, jobs.simulate(world, action, request), world)
+        return _record_result(key, jobs.simulate(tenant, action, request), tenant)
     return _POOL.submit(_run_on_flink, program.client, key, action, request)
 
 
-def _run_on_flink(cluster: Cluster, key: str, action: str, request: jobs.JobRequest) -> Callable[[World], None]:
-    """Run an action in a thread. Returns the function that records its result in the world."""
+def _run_on_flink(cluster: Cluster, key: str, action: str, request: jobs.JobRequest) -> Callable[[Tenant], None]:
+    """Run an action in a thread. Returns the function that records its result in the tenant."""
     return partial(_record_result, key, actions.run_action(cluster, action, request), start_id=cluster.start_id)
 
 
@@ -183,14 +183,14 @@ def is_active(status: str) -> bool:
     return status not in {"", jobs.STOPPED, jobs.NOT_LAUNCHED, *TERMINAL}
 
 
-def _record_result(key: str, result: jobs.ActionResult, world: World, *, start_id: str = "") -> None:
+def _record_result(key: str, result: jobs.ActionResult, tenant: Tenant, *, start_id: str = "") -> None:
     """Write the result of an action into its job. start_id: the start of the real Flink that ran it, if one did."""
-    document = resources.find(world, key)
+    document = resources.find(tenant, key)
     if document is None:
         return
     properties = document["properties"]
     if properties["action"] == "DELETE" and result.succeeded:
-        resources.delete(world, key)
+        resources.delete(tenant, key)
         return
     properties |= {
         "actionResult": "SUCCESS" if result.succeeded else "FAILED",
@@ -199,21 +199,21 @@ def _record_result(key: str, result: jobs.ActionResult, world: World, *, start_i
     }
     properties |= {"jobId": result.job_id} if result.job_id else {}
     properties |= {"lastSavePoint": result.savepoint} if result.savepoint else {}
-    resources.put(world, {**document, "_on": start_id or document.get("_on", "")})
+    resources.put(tenant, {**document, "_on": start_id or document.get("_on", "")})
 
 
-def refresh(world: World) -> None:
+def refresh(tenant: Tenant) -> None:
     """Update jobs with the states that their real Flinks report, unless reads are stale."""
-    if world.store.reads_past:
+    if tenant.store.reads_past:
         return
-    for document in list(resources.list_of_type(world, TYPE)):
+    for document in list(resources.list_of_type(tenant, TYPE)):
         properties = document["properties"]
         if document.get("_on") and properties.get("actionResult") != "IN_PROGRESS" and is_active(properties["status"]):
-            program = world.runtimes.find_ready(flink.KIND, str(document["id"]).rsplit("/jobs/", 1)[0])
+            program = tenant.runtimes.find_ready(flink.KIND, str(document["id"]).rsplit("/jobs/", 1)[0])
             state, cause = _reported_state(program.client if program else None, document)
             if state != properties["status"]:
                 properties |= {"status": state, **({"jobOutput": cause} if cause else {})}
-                resources.put(world, document)
+                resources.put(tenant, document)
 
 
 def _reported_state(cluster: Cluster | None, document: Document) -> tuple[str, str]:
@@ -262,7 +262,7 @@ def _jar_failure(cause: str) -> _ActionFailed:
     return _ActionFailed(f"Job execution failed. \nFailed to download jar: {cause}")
 
 
-def _find_jar(world: World, cluster: Document, properties: Document) -> jobs.JarFile:
+def _find_jar(tenant: Tenant, cluster: Document, properties: Document) -> jobs.JarFile:
     """Find the jar in the data lake, with the permissions of the cluster's identity. Raises _ActionFailed."""
     directory, jar = str(properties.get("jobJarDirectory", "")), str(properties.get("jarName", ""))
     match = _URI.fullmatch(directory)
@@ -274,14 +274,14 @@ def _find_jar(world: World, cluster: Document, properties: Document) -> jobs.Jar
     place = paths.PathAddress(account=account, container=container, path=f"{folder}/{jar}".strip("/"))
     url = f"https://{account}.dfs.core.windows.net/{container}/{place.path}?upn=false&action=getStatus&timeout=90"
     try:
-        readable_container(world, identity_object_id(cluster), account, container)
+        readable_container(tenant, identity_object_id(cluster), account, container)
     except AzureError as error:
         failure = f'Operation failed: "{error.message}", {error.status}, HEAD, {url}'
         raise _jar_failure(f"{failure}, {error.code}") from error
-    document = paths.find(world, place)
+    document = paths.find(tenant, place)
     if document is None or document["directory"]:
         raise _jar_failure(f'Operation failed: "The specified path does not exist.", 404, HEAD, {url}, PathNotFound')
-    file = contents.path_of(world, str(document["content"]))
+    file = contents.path_of(tenant, str(document["content"]))
     return jobs.JarFile(name=jar, file=file, size=int(document["size"]))
 
 

@@ -1,6 +1,5 @@
-"""Federated credentials of user-assigned identities: which tokens of other issuers an identity trusts.
+"""Federated credentials of user-assigned identities: which tokens of other issuers sign an identity in.
 
-They are stored and returned only: the local Entra cannot reach another issuer and accepts none of their tokens.
 https://learn.microsoft.com/rest/api/managedidentity/federated-identity-credentials
 """
 
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 from localazure.app.call import AzureError, Reply
 from localazure.app.resource_manager import bodies, groups, resources
 from localazure.app.resource_manager.services import arm_service
+from localazure.entra import directory
 
 if TYPE_CHECKING:
     from localazure.app.call import Call
@@ -37,7 +37,7 @@ _ONE = _LIST + "/{name}"
 @SERVICE.route("GET", _LIST, action=f"{TYPE}/read")
 def list_credentials(call: Call) -> Reply:
     """List the federated credentials of an identity."""
-    credentials = resources.list_of_type(call.world, TYPE, _require_identity(call)["id"])
+    credentials = resources.list_of_type(call.tenant, TYPE, _require_identity(call)["id"])
     return Reply(body={"value": [resources.response_body(credential) for credential in credentials]})
 
 
@@ -45,7 +45,7 @@ def list_credentials(call: Call) -> Reply:
 def get_credential(call: Call) -> Reply:
     """One federated credential; 404 ResourceNotFound."""
     credential = resources.find(
-        call.world, f"{_require_identity(call)['id']}/federatedIdentityCredentials/{call.params['name']}"
+        call.tenant, f"{_require_identity(call)['id']}/federatedIdentityCredentials/{call.params['name']}"
     )
     if credential is None:
         raise groups.resource_not_found(call, TYPE, call.params["identity"], call.params["name"])
@@ -60,20 +60,28 @@ def set_credential(call: Call) -> Reply:
     if not _NAME.fullmatch(name):
         raise _bad_request(f"The federated identity credential name '{name}' is invalid.", "InvalidResourceName")
     credential_id = f"{identity['id']}/federatedIdentityCredentials/{name}"
-    existing = resources.find(call.world, credential_id)
+    existing = resources.find(call.tenant, credential_id)
     others = [
-        credential for credential in resources.list_of_type(call.world, TYPE, identity["id"]) if credential != existing
+        credential for credential in resources.list_of_type(call.tenant, TYPE, identity["id"]) if credential != existing
     ]
     _check_unique(properties, others)
-    credential = resources.put(call.world, {"id": credential_id, "name": name, "type": TYPE, "properties": properties})
+    credential = resources.put(call.tenant, {"id": credential_id, "name": name, "type": TYPE, "properties": properties})
+    _tell_entra(call, identity)
     return Reply(status=200 if existing else 201, body=resources.response_body(credential))
 
 
 @SERVICE.route("DELETE", _ONE, action=f"{TYPE}/delete")
 def delete_credential(call: Call) -> Reply:
     """200, or 204 when there was none."""
-    credential_id = f"{_require_identity(call)['id']}/federatedIdentityCredentials/{call.params['name']}"
-    return Reply(status=200 if resources.delete(call.world, credential_id) else 204)
+    identity = _require_identity(call)
+    deleted = resources.delete(call.tenant, f"{identity['id']}/federatedIdentityCredentials/{call.params['name']}")
+    _tell_entra(call, identity)
+    return Reply(status=200 if deleted else 204)
+
+
+def _tell_entra(call: Call, identity: Document) -> None:
+    trusted = [one["properties"] for one in resources.list_of_type(call.tenant, TYPE, identity["id"])]
+    directory.set_trusted(call.tenant, identity["properties"]["principalId"], trusted)
 
 
 def _require_identity(call: Call) -> Document:

@@ -18,7 +18,7 @@ from localazure.rbac import access
 if TYPE_CHECKING:
     from localazure.app.call import Call
     from localazure.app.store import Document
-    from localazure.app.world import World
+    from localazure.app.tenant import Tenant
 
 TYPE = "Microsoft.ManagedIdentity/userAssignedIdentities"
 SERVICE = arm_service(
@@ -47,12 +47,14 @@ def set_identity(call: Call) -> Reply:
     name, body = call.params["name"], call.json()
     _check_name(name)
     location, tags = regions.required_location(body), bodies.check_tags(body.get("tags"))
-    identity_id = groups.resource_id(call, TYPE, name)
-    existing = resources.find(call.world, identity_id)
+    # Azure writes these ids so, whatever the call says.
+    identity_id = groups.resource_id(call, TYPE, name).replace("/resourceGroups/", "/resourcegroups/", 1)
+    existing = resources.find(call.tenant, identity_id)
     if existing is None:
-        return Reply(status=201, body=resources.response_body(_create(call.world, identity_id, location, tags)))
+        created = _create(call.tenant, identity_id, location, tags)
+        return Reply(status=201, body=resources.response_body(created), headers={"Location": str(created["id"])})
     regions.check_location_unchanged(existing, location)
-    return Reply(body=resources.response_body(resources.put(call.world, {**existing, "tags": tags})))
+    return Reply(body=resources.response_body(resources.put(call.tenant, {**existing, "tags": tags})))
 
 
 @SERVICE.route("PATCH", _ONE, action=f"{TYPE}/write")
@@ -61,7 +63,7 @@ def update_identity(call: Call) -> Reply:
     identity, body = groups.require_resource(call, TYPE, call.params["name"]), call.json()
     if body.get("tags") is not None:
         identity["tags"] = bodies.check_tags(body["tags"])
-    return Reply(body=resources.response_body(resources.put(call.world, identity)))
+    return Reply(body=resources.response_body(resources.put(call.tenant, identity)))
 
 
 @SERVICE.route("DELETE", _ONE, action=f"{TYPE}/delete")
@@ -69,13 +71,13 @@ def delete_identity(call: Call) -> Reply:
     """200, or 204 when there was none. The principal goes too; its role assignments stay as orphans."""
     groups.require_group(call)
     identity_id = groups.resource_id(call, TYPE, call.params["name"])
-    return Reply(status=200 if resources.delete(call.world, identity_id) else 204)
+    return Reply(status=200 if resources.delete(call.tenant, identity_id) else 204)
 
 
 @SERVICE.route("GET", _LIST, action=f"{TYPE}/read")
 def list_group_identities(call: Call) -> Reply:
     """List the identities of a group."""
-    identities = list(resources.list_of_type(call.world, TYPE, groups.require_group(call)["id"]))
+    identities = list(resources.list_of_type(call.tenant, TYPE, groups.require_group(call)["id"]))
     return Reply(
         body={"value": [resources.response_body(identity) for identity in filters.filter_documents(call, identities)]}
     )
@@ -90,64 +92,38 @@ def list_group_identities(call: Call) -> Reply:
 def list_identities(call: Call) -> Reply:
     """List the identities of the subscription that the caller may read."""
     scopes.authorization_scope(call)
-    identities = resources.list_of_type(call.world, TYPE, SUBSCRIPTION)
+    identities = resources.list_of_type(call.tenant, TYPE, SUBSCRIPTION)
     readable = [
         identity
         for identity in identities
-        if access.is_principal_allowed(call.world, call.authenticated_caller.object_id, f"{TYPE}/read", identity["id"])
+        if access.is_principal_allowed(call.tenant, call.authenticated_caller.object_id, f"{TYPE}/read", identity["id"])
     ]
     return Reply(
         body={"value": [resources.response_body(identity) for identity in filters.filter_documents(call, readable)]}
     )
 
 
-@SERVICE.route(
-    "GET",
-    "{scope:path}/providers/Microsoft.ManagedIdentity/identities/default",
-    action="Microsoft.ManagedIdentity/identities/read",
-)
-def get_system_assigned(call: Call) -> Reply:
-    """The system-assigned identity of a resource; 404 for a resource without one."""
-    owner: Document = resources.find(call.world, call.params["scope"]) or {}
-    identity: Document = owner.get("identity") or {}
-    principal_id = str(identity.get("principalId", ""))
-    principal = directory.find_principal(call.world, principal_id) if principal_id else None
-    if principal is None:
-        message = f"The resource '{call.params['scope']}' has no system assigned identity."
-        raise AzureError(status=404, code="ResourceNotFound", message=message)
-    ids = {"tenantId": TENANT_ID, "principalId": principal_id, "clientId": principal["appId"]}
-    resource_type = "Microsoft.ManagedIdentity/Identities"
-    resource: Document = {
-        "id": call.path,
-        "name": "default",
-        "type": resource_type,
-        "location": owner["location"],
-        "tags": {},
-    }
-    return Reply(body={**resource, "properties": ids})
-
-
-def seed(world: World) -> None:
+def seed(tenant: Tenant) -> None:
     """Store the identity of the predefined cluster, in the predefined group."""
-    groups.seed_group(world)
-    if resources.find(world, SEEDED_IDENTITY) is None:
-        _create(world, SEEDED_IDENTITY, REGION, {})
+    groups.seed_group(tenant)
+    if resources.find(tenant, SEEDED_IDENTITY) is None:
+        _create(tenant, SEEDED_IDENTITY, REGION, {})
 
 
 SERVICE.seed = seed
 
 
-def _create(world: World, identity_id: str, location: str, tags: dict[str, str]) -> Document:
+def _create(tenant: Tenant, identity_id: str, location: str, tags: dict[str, str]) -> Document:
     """Store a new identity and its principal in the directory."""
     name = identity_id.rsplit("/", 1)[-1]
-    principal = directory.create_managed_identity(world, name, identity_id)
+    principal = directory.create_managed_identity(tenant, name, identity_id)
     ids = {"tenantId": TENANT_ID, "principalId": principal["id"], "clientId": principal["appId"]}
     document: Document = {"id": identity_id, "name": name, "type": TYPE, "location": location, "tags": tags}
-    return resources.put(world, {**document, "properties": ids})
+    return resources.put(tenant, {**document, "properties": ids})
 
 
-def _delete_principal(world: World, document: Document) -> None:
-    directory.delete_principal(world, document["properties"]["principalId"])
+def _delete_principal(tenant: Tenant, document: Document) -> None:
+    directory.delete_principal(tenant, document["properties"]["principalId"])
 
 
 resources.on_delete[TYPE.lower()] = _delete_principal

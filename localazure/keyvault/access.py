@@ -61,7 +61,7 @@ def _require_vault(call: Call) -> Document:
     # Real Azure's DNS has no name for a vault that is not there, so a client gets no connection at all. The nearest
     # answer is what a connection gets that outlived its vault.
     """The vault of the host name; 404 VaultNotFound."""
-    vault = vaults.find(call.world, call.host.partition(".")[0])
+    vault = vaults.find(call.tenant, call.host.partition(".")[0])
     if vault is None:
         message = f"The Key Vault '{call.host}' was not found."
         raise AzureError(status=404, code="VaultNotFound", message=message)
@@ -84,7 +84,7 @@ def _check_firewall(call: Call, vault: Document) -> None:
 def _check_rbac(call: Call, vault: Document, action: str, name: str, kind: str) -> None:
     """403 ForbiddenByRbac unless a role allows the data action on the vault or the object."""
     scope = f"{vault['id']}/{kind}/{name}" if name else str(vault["id"])
-    if access.is_principal_allowed(call.world, call.authenticated_caller.object_id, action, scope, data=True):
+    if access.is_principal_allowed(call.tenant, call.authenticated_caller.object_id, action, scope, data=True):
         return
     message = (
         "Caller is not authorized to perform action on resource.\r\nIf role assignments, deny assignments or role "

@@ -35,7 +35,7 @@ _WHY = "the vault's mode decides: roles or access policies"
 def backup_secret(call: Call) -> Reply:
     """Back up all versions of a secret, as base64url of compressed JSON."""
     vault = authorize(call, "backup/action", "backup", call.params["name"])
-    secret = vault_secrets.get(call.world, vault["name"], call.params["name"])
+    secret = vault_secrets.get(call.tenant, vault["name"], call.params["name"])
     backup = json.dumps({"name": secret["name"], "versions": secret["versions"]}).encode()
     return Reply(body={"value": base64.urlsafe_b64encode(zlib.compress(backup)).decode().rstrip("=")})
 
@@ -45,12 +45,12 @@ def restore_secret(call: Call) -> Reply:
     """Restore a secret. Returns its latest version without the value; 409 if the vault has the secret."""
     vault = authorize(call, "restore/action", "restore")
     backup = _decode_backup(str(call.json().get("value", "")))
-    existing = vault_secrets.find(call.world, vault["name"], str(backup["name"]))
+    existing = vault_secrets.find(call.tenant, vault["name"], str(backup["name"]))
     if existing is not None and not existing["deleted"]:
         message = f"A secret with (name/id) {backup['name']} already exists in the vault."
         raise AzureError(status=409, code="Conflict", message=message)
     for version in backup["versions"]:
-        vault_secrets.add_version(call.world, vault["name"], str(backup["name"]), version)
+        vault_secrets.add_version(call.tenant, vault["name"], str(backup["name"]), version)
     latest = backup["versions"][-1]
     dates = {name: latest[name] for name in ("nbf", "exp") if latest[name] is not None}
     times = {"created": latest["created"], "updated": latest["updated"]}

@@ -6,14 +6,15 @@ https://learn.microsoft.com/rest/api/keyvault/keyvault/vaults
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from localazure.app.call import AzureError, Reply
-from localazure.app.json_body import object_at, objects_at
+from localazure.app.json_body import objects_at
 from localazure.app.resource_manager import bodies, filters, groups, operations, regions, resources, scopes
-from localazure.app.resource_manager.services import add_empty_lists, arm_service, private_link_resource
-from localazure.app.tenant import SUBSCRIPTION, TENANT_ID
-from localazure.keyvault import vaults
+from localazure.app.resource_manager.services import arm_service
+from localazure.app.tenant import SUBSCRIPTION
+from localazure.keyvault import vault_properties, vaults
 from localazure.rbac import access
 
 if TYPE_CHECKING:
@@ -25,16 +26,12 @@ SERVICE = arm_service(
     ".*/providers/Microsoft.KeyVault(/.*)?",
     ("2016-10-01", "2019-09-01", "2021-10-01", "2022-07-01", "2023-07-01", "2024-11-01", "2026-02-01"),
 )
-add_empty_lists(SERVICE, vaults.TYPE, "privateEndpointConnections", "keys")
 
 _PROVIDER = "/subscriptions/{subscription}/providers/Microsoft.KeyVault"
 _LIST = "/subscriptions/{subscription}/resourcegroups/{group}/providers/Microsoft.KeyVault/vaults"
 _ONE = _LIST + "/{name}"
 _DELETED_VAULT = _PROVIDER + "/locations/{location}/deletedVaults/{name}"
 _NAME = re.compile(r"(?=.{3,24}\Z)[a-z](-?[a-z0-9])*", re.IGNORECASE)
-_MUTABLE = {"accessPolicies", "enabledForDeployment", "enabledForDiskEncryption", "enabledForTemplateDeployment",
-         "networkAcls", "publicNetworkAccess", "sku"}  # fmt: skip
-_BOOLEANS = {"enabledForDeployment", "enabledForDiskEncryption", "enabledForTemplateDeployment"}
 _RBAC_BY_DEFAULT = "2026-02-01"  # https://learn.microsoft.com/azure/key-vault/general/access-control-default
 
 
@@ -44,13 +41,6 @@ def get_vault(call: Call) -> Reply:
     return Reply(body=resources.response_body(groups.require_resource(call, vaults.TYPE, call.params["name"])))
 
 
-@SERVICE.route("GET", _ONE + "/privateLinkResources", action=f"{vaults.TYPE}/privateLinkResources/read")
-def list_private_links(call: Call) -> Reply:
-    """The one private link resource of a vault: the vault itself."""
-    vault = groups.require_resource(call, vaults.TYPE, call.params["name"])
-    return Reply(body={"value": [private_link_resource(vault, "vault", "default", "privatelink.vaultcore.azure.net")]})
-
-
 @SERVICE.route("PUT", _ONE, action=f"{vaults.TYPE}/write")
 def set_vault(call: Call) -> Reply:
     """Create or replace a vault: 200 in both cases. `createMode: recover` recovers a soft-deleted one."""
@@ -58,7 +48,7 @@ def set_vault(call: Call) -> Reply:
     name, body = call.params["name"], call.json()
     _check_name(name)
     location, properties = regions.required_location(body), bodies.requested_properties(body)
-    existing = resources.find(call.world, groups.resource_id(call, vaults.TYPE, name))
+    existing = resources.find(call.tenant, groups.resource_id(call, vaults.TYPE, name))
     if existing is not None:
         regions.check_location_unchanged(existing, location)
         return Reply(body=resources.response_body(_replace_vault(call, existing, body)))
@@ -73,7 +63,7 @@ def update_vault(call: Call) -> Reply:
     """Change the properties in the body and keep the others. Tags are replaced as a whole."""
     vault, body = groups.require_resource(call, vaults.TYPE, call.params["name"]), call.json()
     requested = {name: value for name, value in bodies.requested_properties(body).items() if value is not None}
-    properties = {**vault["properties"], **_allowed_changes(vault["properties"], requested)}
+    properties = {**vault["properties"], **vault_properties.allowed_changes(vault["properties"], requested)}
     tags = bodies.check_tags(body["tags"]) if body.get("tags") is not None else vault["tags"]
     return Reply(body=resources.response_body(_store_vault(call, {**vault, "tags": tags, "properties": properties})))
 
@@ -84,7 +74,7 @@ def update_access_policies(call: Call) -> Reply:
     vault, operation = groups.require_resource(call, vaults.TYPE, call.params["name"]), call.params["operation"].lower()
     requested = objects_at(bodies.requested_properties(call.json()), "accessPolicies")
     if operation not in {"add", "replace", "remove"}:
-        raise _bad_request(f"The access policy operation '{operation}' is invalid.")
+        raise vault_properties.bad_request(f"The access policy operation '{operation}' is invalid.")
     object_ids = {policy.get("objectId") for policy in requested}
     current: list[Document] = vault["properties"]["accessPolicies"]
     others = (
@@ -102,13 +92,13 @@ def delete_vault(call: Call) -> Reply:
     """Soft-delete a vault: 200, or 204 when there was none."""
     groups.require_group(call)
     vault_id = groups.resource_id(call, vaults.TYPE, call.params["name"])
-    return Reply(status=200 if resources.delete(call.world, vault_id) else 204)
+    return Reply(status=200 if resources.delete(call.tenant, vault_id) else 204)
 
 
 @SERVICE.route("GET", _LIST, action=f"{vaults.TYPE}/read")
 def list_group_vaults(call: Call) -> Reply:
     """List the vaults of a group."""
-    documents = list(resources.list_of_type(call.world, vaults.TYPE, groups.require_group(call)["id"]))
+    documents = list(resources.list_of_type(call.tenant, vaults.TYPE, groups.require_group(call)["id"]))
     return Reply(
         body={"value": [resources.response_body(vault) for vault in filters.filter_documents(call, documents)]}
     )
@@ -118,12 +108,12 @@ def list_group_vaults(call: Call) -> Reply:
 def list_vaults(call: Call) -> Reply:
     """List the vaults of the subscription that the caller may read."""
     scopes.authorization_scope(call)
-    documents = resources.list_of_type(call.world, vaults.TYPE, SUBSCRIPTION)
+    documents = resources.list_of_type(call.tenant, vaults.TYPE, SUBSCRIPTION)
     action = f"{vaults.TYPE}/read"
     readable = [
         vault
         for vault in documents
-        if access.is_principal_allowed(call.world, call.authenticated_caller.object_id, action, vault["id"])
+        if access.is_principal_allowed(call.tenant, call.authenticated_caller.object_id, action, vault["id"])
     ]
     return Reply(body={"value": [resources.response_body(vault) for vault in filters.filter_documents(call, readable)]})
 
@@ -134,7 +124,7 @@ def check_name(call: Call) -> Reply:
     name = str(call.json().get("name", ""))
     if not _NAME.fullmatch(name):
         return Reply(body={"nameAvailable": False, "reason": "AccountNameInvalid", "message": _name_rule(name)})
-    if vaults.find(call.world, name) is None and vaults.find_deleted(call.world, name) is None:
+    if vaults.find(call.tenant, name) is None and vaults.find_deleted(call.tenant, name) is None:
         return Reply(body={"nameAvailable": True})
     return Reply(body={"nameAvailable": False, "reason": "AlreadyExists", "message": _name_taken(name)})
 
@@ -142,7 +132,7 @@ def check_name(call: Call) -> Reply:
 @SERVICE.route("GET", _PROVIDER + "/deletedVaults", action="Microsoft.KeyVault/deletedVaults/read")
 def list_deleted(call: Call) -> Reply:
     """List the soft-deleted vaults of the subscription."""
-    return Reply(body={"value": [resources.response_body(deleted) for deleted in vaults.list_deleted(call.world)]})
+    return Reply(body={"value": [resources.response_body(deleted) for deleted in vaults.list_deleted(call.tenant)]})
 
 
 @SERVICE.route("GET", _PROVIDER + "/managedHSMs", action="Microsoft.KeyVault/managedHSMs/read")
@@ -175,7 +165,7 @@ def purge_deleted(call: Call) -> Reply:
     if deleted["properties"].get("purgeProtectionEnabled"):
         message = "Operation 'DeletedVaultPurge' is not allowed."
         raise AzureError(status=405, code="MethodNotAllowed", message=message)
-    operation = operations.begin(call.world, vaults.PURGE_OPERATION, str(deleted["name"]))
+    operation = operations.begin(call.tenant, vaults.PURGE_OPERATION, str(deleted["name"]))
     location = deleted["properties"]["location"]
     path = f"{SUBSCRIPTION}/providers/Microsoft.KeyVault/locations/{location}/operationResults"
     return operations.accepted(call, operation, path)
@@ -185,8 +175,11 @@ def purge_deleted(call: Call) -> Reply:
     "GET", _PROVIDER + "/locations/{location}/operationResults/{operation}", action=None, why="the id is the caller's"
 )
 def poll_operation(call: Call) -> Reply:
-    """The state of a long-running operation, at the Location of a 202."""
-    return operations.poll(call, call.params["operation"])
+    """The state of a purge, at the Location of a 202: 202, then 200, each with when it began and how far it is."""
+    reply = operations.poll(call, call.params["operation"])
+    began = operations.began_at(call.tenant, call.params["operation"])
+    status = "Pending" if reply.status == 202 else "Success"
+    return replace(reply, body={"createdDateTime": f"{began:%Y-%m-%d %H:%M:%SZ}", "status": status})
 
 
 def _create_vault(call: Call, name: str, location: str, body: Document) -> Document:
@@ -195,15 +188,15 @@ def _create_vault(call: Call, name: str, location: str, body: Document) -> Docum
     rbac = requested.get("enableRbacAuthorization")
     if rbac is None and call.query.get("api-version", "")[:10] >= _RBAC_BY_DEFAULT:
         rbac = True
-    _check_required(requested, policies_needed=not rbac)
+    vault_properties.check_required(requested, policies_needed=not rbac)
     properties: dict[str, Any] = {
-        **_replaced_properties(requested),
+        **vault_properties.replaced(requested),
         "tenantId": requested["tenantId"],
         "enableSoftDelete": True,
-        "softDeleteRetentionInDays": _valid_retention_days(requested.get("softDeleteRetentionInDays")),
+        "softDeleteRetentionInDays": vault_properties.valid_retention_days(requested.get("softDeleteRetentionInDays")),
         "vaultUri": f"https://{name.lower()}{vaults.SUFFIX}/",
         "provisioningState": "Succeeded",
-        **_purge_protection(requested),
+        **vault_properties.purge_protection(requested),
         **({} if rbac is None else {"enableRbacAuthorization": bool(rbac)}),
     }
     vault_id = groups.resource_id(call, vaults.TYPE, name)
@@ -215,24 +208,15 @@ def _create_vault(call: Call, name: str, location: str, body: Document) -> Docum
 def _replace_vault(call: Call, existing: Document, body: Document) -> Document:
     """Store a PUT to an existing vault: mutable properties that the body lacks return to their defaults."""
     requested = bodies.requested_properties(body)
-    _check_required(requested, policies_needed=False)
-    fixed = {name: value for name, value in existing["properties"].items() if name not in _MUTABLE}
-    changes = _allowed_changes(fixed, {name: value for name, value in requested.items() if value is not None})
+    vault_properties.check_required(requested, policies_needed=False)
+    fixed = {name: value for name, value in existing["properties"].items() if name not in vault_properties.MUTABLE}
+    changes = vault_properties.allowed_changes(
+        fixed, {name: value for name, value in requested.items() if value is not None}
+    )
     if "accessPolicies" not in requested:
         changes["accessPolicies"] = existing["properties"]["accessPolicies"]
-    properties = {**fixed, **_replaced_properties(requested), **changes}
+    properties = {**fixed, **vault_properties.replaced(requested), **changes}
     return _store_vault(call, {**existing, "tags": bodies.check_tags(body.get("tags")), "properties": properties})
-
-
-def _allowed_changes(current: Document, requested: Document) -> Document:
-    """The changes of a request to an existing vault; 400 for a property that cannot change."""
-    days = requested.get("softDeleteRetentionInDays")
-    if days is not None and _valid_retention_days(days) != current["softDeleteRetentionInDays"]:
-        raise _bad_request('The property "softDeleteRetentionInDays" has been set already and it can\'t be modified.')
-    changes = _validated_properties(requested) | _purge_protection(requested)
-    if requested.get("enableRbacAuthorization") is not None:
-        changes["enableRbacAuthorization"] = bool(requested["enableRbacAuthorization"])
-    return changes
 
 
 def _recover_vault(call: Call, name: str, location: str) -> Document:
@@ -241,13 +225,13 @@ def _recover_vault(call: Call, name: str, location: str) -> Document:
     vault_id = groups.resource_id(call, vaults.TYPE, name)
     if str(deleted["properties"]["vaultId"]).lower() != vault_id.lower():
         raise AzureError(status=409, code="VaultAlreadyExists", message=_name_taken(name))
-    return vaults.recover(call.world, deleted)
+    return vaults.recover(call.tenant, deleted)
 
 
 def _require_deleted_vault(call: Call, name: str, location: str) -> Document:
     """The soft-deleted vault with this name in this location; 404 DeletedVaultNotFound."""
-    operations.run_due(call.world)
-    deleted = vaults.find_deleted(call.world, name)
+    operations.run_due(call.tenant)
+    deleted = vaults.find_deleted(call.tenant, name)
     if deleted is None or deleted["properties"]["location"] != regions.short_location(location):
         message = f"The specified deleted vault '{name}' does not exist."
         raise AzureError(status=404, code="DeletedVaultNotFound", message=message)
@@ -262,92 +246,26 @@ def _check_name(name: str) -> None:
 
 def _check_name_available(call: Call, name: str) -> None:
     """409 if a vault, live or soft-deleted, has this name."""
-    if vaults.find_deleted(call.world, name) is not None:
+    if vaults.find_deleted(call.tenant, name) is not None:
         message = (
             "A vault with the same name already exists in deleted state. You need to either recover or purge existing "
             "key vault. Follow this link https://go.microsoft.com/fwlink/?linkid=2149745 for more information on soft "
             "delete."
         )
         raise AzureError(status=409, code="ConflictError", message=message)
-    if vaults.find(call.world, name) is not None:
+    if vaults.find(call.tenant, name) is not None:
         raise AzureError(status=409, code="VaultAlreadyExists", message=_name_taken(name))
-
-
-def _check_required(requested: Document, *, policies_needed: bool) -> None:
-    """400 unless the body has the tenant, a SKU and, where needed, access policies."""
-    if not requested.get("tenantId"):
-        raise _bad_request("The parameter tenantId is not specified.")
-    if str(requested["tenantId"]).lower() != TENANT_ID:
-        raise _bad_request("An invalid value was provided for 'tenantId'.")
-    if _valid_sku(requested) is None:
-        raise _bad_request("The parameter sku is not specified, or its name is neither standard nor premium.")
-    if policies_needed and requested.get("accessPolicies") is None:
-        raise _bad_request("The parameter accessPolicies is not specified.")
-
-
-def _valid_sku(requested: Document) -> Document | None:
-    """The SKU of the body as Azure returns it; None if it has no valid name."""
-    name = str(object_at(requested, "sku").get("name", "")).lower()
-    return {"family": "A", "name": name} if name in {"standard", "premium"} else None
-
-
-def _replaced_properties(requested: Document) -> Document:
-    """The properties that a PUT replaces; those that the body lacks get their defaults."""
-    defaults: Document = {"accessPolicies": [], "enabledForDeployment": False, "publicNetworkAccess": "Enabled"}
-    return defaults | _validated_properties({name: value for name, value in requested.items() if value is not None})
-
-
-def _validated_properties(requested: Document) -> Document:
-    """The mutable properties of a request in the shape in which GET returns them; 400 if one is invalid."""
-    properties = {name: value for name, value in requested.items() if name in _MUTABLE}
-    for name in _BOOLEANS & properties.keys():
-        properties[name] = bool(properties[name])
-    if "accessPolicies" in properties:
-        properties["accessPolicies"] = objects_at(requested, "accessPolicies")
-    if "networkAcls" in properties:
-        properties["networkAcls"] = acls = object_at(requested, "networkAcls")
-        for name in ("ipRules", "virtualNetworkRules"):
-            objects_at(acls, name)
-    if "sku" in properties:
-        properties["sku"] = _valid_sku(requested)
-        if properties["sku"] is None:
-            raise _bad_request("The name of the sku is neither standard nor premium.")
-    return properties
-
-
-def _valid_retention_days(days: object) -> int:
-    """The retention in days, 90 by default; 400 outside 7 to 90."""
-    if days is None:
-        return 90
-    if not isinstance(days, int) or isinstance(days, bool) or not 7 <= days <= 90:
-        raise _bad_request('Invalid value found at property "softDeleteRetentionInDays" in payload: must be 7 to 90.')
-    return days
-
-
-def _purge_protection(requested: Document) -> Document:
-    """The purge protection of a request. Azure accepts only `true`; it refuses `false` even at creation."""
-    enabled = requested.get("enablePurgeProtection")
-    if enabled is False:
-        raise _bad_request(
-            'The property "enablePurgeProtection" cannot be set to false. Enabling the purge protection for a vault is '
-            "an irreversible action."
-        )
-    return {"enablePurgeProtection": True} if enabled else {}
 
 
 def _store_vault(call: Call, document: Document) -> Document:
     """Store a vault with who changed it and when, and its network rules as Azure returns them."""
-    moment, client_id = call.world.clock.now(), call.authenticated_caller.app_id
+    moment, client_id = call.tenant.clock.now(), call.authenticated_caller.app_id
     now = f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"
     created = document.get("systemData", {"createdBy": client_id, "createdByType": "Application", "createdAt": now})
     modified = {"lastModifiedBy": client_id, "lastModifiedByType": "Application", "lastModifiedAt": now}
     properties = {name: value for name, value in document["properties"].items() if name != "networkAcls"}
     properties |= vaults.network_acls(document["properties"].get("networkAcls"))
-    return resources.put(call.world, {**document, "properties": properties, "systemData": created | modified})
-
-
-def _bad_request(message: str) -> AzureError:
-    return AzureError(status=400, code="BadRequest", message=message)
+    return resources.put(call.tenant, {**document, "properties": properties, "systemData": created | modified})
 
 
 def _name_rule(name: str) -> str:

@@ -42,7 +42,7 @@ def set_secret(call: Call) -> Reply:
     vault = authorize(call, "setSecret/action", "set", name)
     vault_secrets.check_name(name)
     version = _new_version(call, _json_body(call))
-    document = vault_secrets.add_version(call.world, vault["name"], name, version)
+    document = vault_secrets.add_version(call.tenant, vault["name"], name, version)
     return Reply(body=_secret_bundle(call, vault, document, version, value=True))
 
 
@@ -50,7 +50,7 @@ def set_secret(call: Call) -> Reply:
 def list_secrets(call: Call) -> Reply:
     """List the latest version of each secret, without values."""
     vault = authorize(call, "readMetadata/action", "list")
-    secrets = vault_secrets.list_secrets(call.world, vault["name"], deleted=False)
+    secrets = vault_secrets.list_secrets(call.tenant, vault["name"], deleted=False)
     return _page_response(
         call, secrets, lambda secret: _secret_item(call, vault, secret, secret["versions"][-1], versioned=False)
     )
@@ -60,7 +60,7 @@ def list_secrets(call: Call) -> Reply:
 def list_versions(call: Call) -> Reply:
     """List the versions of a secret, without values. Their order has no meaning (here it is by id)."""
     vault = authorize(call, "readMetadata/action", "list", call.params["name"])
-    document = vault_secrets.get(call.world, vault["name"], call.params["name"])
+    document = vault_secrets.get(call.tenant, vault["name"], call.params["name"])
     versions = sorted(document["versions"], key=lambda version: str(version["version"]))
     return _page_response(call, versions, lambda version: _secret_item(call, vault, document, version, versioned=True))
 
@@ -70,7 +70,7 @@ def list_versions(call: Call) -> Reply:
 def get_secret(call: Call) -> Reply:
     """A version with its value, the latest by default. 403 if disabled; `exp` and `nbf` have no effect."""
     vault = authorize(call, "getSecret/action", "get", call.params["name"])
-    document = vault_secrets.get(call.world, vault["name"], call.params["name"])
+    document = vault_secrets.get(call.tenant, vault["name"], call.params["name"])
     version = vault_secrets.version_of(document, call.params.get("version", ""))
     if not version["enabled"]:
         message = "Operation get is not allowed on a disabled secret."
@@ -84,12 +84,12 @@ def get_secret(call: Call) -> Reply:
 def update_secret(call: Call) -> Reply:
     """Change attributes, content type and tags of a version. Its value stays."""
     vault = authorize(call, "update/action", "set", call.params["name"])
-    document = vault_secrets.get(call.world, vault["name"], call.params["name"])
+    document = vault_secrets.get(call.tenant, vault["name"], call.params["name"])
     version = vault_secrets.version_of(document, call.params.get("version", ""))
     body = _json_body(call)
-    version |= _requested_attributes(body, version) | {"updated": int(call.world.clock.timestamp())}
+    version |= _requested_attributes(body, version) | {"updated": int(call.tenant.clock.timestamp())}
     version |= {key: value for key, value in _content_type_and_tags(body).items() if value is not None}
-    vault_secrets.put(call.world, vault["name"], document)
+    vault_secrets.put(call.tenant, vault["name"], document)
     return Reply(body=_secret_bundle(call, vault, document, version))
 
 
@@ -97,16 +97,16 @@ def update_secret(call: Call) -> Reply:
 def delete_secret(call: Call) -> Reply:
     """Soft-delete a secret with all its versions."""
     vault = authorize(call, "delete", "delete", call.params["name"])
-    secret = vault_secrets.get(call.world, vault["name"], call.params["name"])
+    secret = vault_secrets.get(call.tenant, vault["name"], call.params["name"])
     days = int(vault["properties"]["softDeleteRetentionInDays"])
-    return Reply(body=_deleted_secret(call, vault, vault_secrets.delete(call.world, vault["name"], secret, days=days)))
+    return Reply(body=_deleted_secret(call, vault, vault_secrets.delete(call.tenant, vault["name"], secret, days=days)))
 
 
 @SERVICE.route("GET", "/deletedsecrets", action=None, why=_WHY)
 def list_deleted(call: Call) -> Reply:
     """List the soft-deleted secrets."""
     vault = authorize(call, "readMetadata/action", "list")
-    secrets = vault_secrets.list_secrets(call.world, vault["name"], deleted=True)
+    secrets = vault_secrets.list_secrets(call.tenant, vault["name"], deleted=True)
     return _page_response(call, secrets, lambda secret: _deleted_secret(call, vault, secret, versioned=False))
 
 
@@ -115,7 +115,7 @@ def get_deleted(call: Call) -> Reply:
     """One soft-deleted secret; 404 SecretNotFound."""
     vault = authorize(call, "readMetadata/action", "get", call.params["name"])
     return Reply(
-        body=_deleted_secret(call, vault, vault_secrets.get_deleted(call.world, vault["name"], call.params["name"]))
+        body=_deleted_secret(call, vault, vault_secrets.get_deleted(call.tenant, vault["name"], call.params["name"]))
     )
 
 
@@ -123,7 +123,7 @@ def get_deleted(call: Call) -> Reply:
 def purge_secret(call: Call) -> Reply:
     """Purge a soft-deleted secret: 204. Refused under purge protection."""
     vault = authorize(call, "purge/action", "purge", call.params["name"])
-    secret = vault_secrets.get_deleted(call.world, vault["name"], call.params["name"])
+    secret = vault_secrets.get_deleted(call.tenant, vault["name"], call.params["name"])
     if vault["properties"].get("enablePurgeProtection"):
         message = (
             'Operation "purge" is not allowed because purge protection is enabled for this vault. Key Vault service '
@@ -131,7 +131,7 @@ def purge_secret(call: Call) -> Reply:
             f"Vault: {vault['name']};location={vault['location']}"
         )
         raise AzureError(status=403, code="Forbidden", message=message)
-    vault_secrets.purge(call.world, vault["name"], secret["name"])
+    vault_secrets.purge(call.tenant, vault["name"], secret["name"])
     return Reply(status=204)
 
 
@@ -139,8 +139,9 @@ def purge_secret(call: Call) -> Reply:
 def recover_secret(call: Call) -> Reply:
     """Recover a soft-deleted secret with all its versions. Returns the latest without its value."""
     vault = authorize(call, "recover/action", "recover", call.params["name"])
-    deleted = vault_secrets.get_deleted(call.world, vault["name"], call.params["name"])
-    secret = vault_secrets.recover(call.world, vault["name"], deleted)
+    vault_secrets.check_not_live(call.tenant, vault["name"], call.params["name"])
+    deleted = vault_secrets.get_deleted(call.tenant, vault["name"], call.params["name"])
+    secret = vault_secrets.recover(call.tenant, vault["name"], deleted)
     return Reply(body=_secret_bundle(call, vault, secret, secret["versions"][-1]))
 
 
@@ -175,9 +176,9 @@ def _new_version(call: Call, body: Document) -> Document:
         raise vault_secrets.bad_parameter("Property  has invalid value\r\nParameter: value")
     if len(value.encode()) > _MAX_VALUE_BYTES:
         raise vault_secrets.bad_parameter(f"The secret value exceeds the maximum length of {_MAX_VALUE_BYTES} bytes.")
-    now = int(call.world.clock.timestamp())
+    now = int(call.tenant.clock.timestamp())
     defaults = {"enabled": True, "nbf": None, "exp": None}
-    version = {"version": call.world.clock.new_id().replace("-", ""), "value": value, "created": now, "updated": now}
+    version = {"version": call.tenant.clock.new_id().replace("-", ""), "value": value, "created": now, "updated": now}
     return {**version, **_content_type_and_tags(body), **_requested_attributes(body, defaults)}
 
 

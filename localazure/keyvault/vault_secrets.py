@@ -15,7 +15,7 @@ from localazure.keyvault.vaults import SECRETS
 
 if TYPE_CHECKING:
     from localazure.app.store import Document
-    from localazure.app.world import World
+    from localazure.app.tenant import Tenant
 
 _DAY_SECONDS = 86_400
 _TRANSITION_SECONDS = 0.1  # real ones: seconds
@@ -34,64 +34,73 @@ def check_name(name: str) -> None:
         raise bad_parameter(f"The request URI contains an invalid name: {name}")
 
 
-def find(world: World, vault: str, name: str) -> Document | None:
+def find(tenant: Tenant, vault: str, name: str) -> Document | None:
     """The secret, live or soft-deleted, or None. A secret past its retention is purged first."""
-    document = world.store.get(SECRETS, key(vault, name))
-    if document is None or not document["deleted"] or document["deleted"]["ends"] > world.clock.timestamp():
+    document = tenant.store.get(SECRETS, key(vault, name))
+    if document is None or not document["deleted"] or document["deleted"]["ends"] > tenant.clock.timestamp():
         return document
-    if not world.store.reads_past:
-        world.store.remove(SECRETS, key(vault, name))
+    if not tenant.store.reads_past:
+        tenant.store.remove(SECRETS, key(vault, name))
     return None
 
 
-def get(world: World, vault: str, name: str) -> Document:
+def get(tenant: Tenant, vault: str, name: str) -> Document:
     """A live secret; 404 SecretNotFound if it is absent, deleted or in transition."""
     check_name(name)
-    document = find(world, vault, name)
-    if document is None or document["deleted"] or is_in_transition(world, document):
+    document = find(tenant, vault, name)
+    if document is None or document["deleted"] or is_in_transition(tenant, document):
         raise not_found(name)
     return document
 
 
-def get_deleted(world: World, vault: str, name: str) -> Document:
+def get_deleted(tenant: Tenant, vault: str, name: str) -> Document:
     """A soft-deleted secret; 404 SecretNotFound, also while the deletion is still in progress."""
     check_name(name)
-    document = find(world, vault, name)
-    if document is None or not document["deleted"] or is_in_transition(world, document):
+    document = find(tenant, vault, name)
+    if document is None or not document["deleted"] or is_in_transition(tenant, document):
         raise AzureError(status=404, code="SecretNotFound", message=f"Deleted Secret not found: {name}")
     return document
 
 
-def list_secrets(world: World, vault: str, *, deleted: bool) -> list[Document]:
+def check_not_live(tenant: Tenant, vault: str, name: str) -> None:
+    """400 MethodNotAllowed for a secret that is not deleted, and so cannot be recovered."""
+    document = find(tenant, vault, name)
+    if document is not None and not document["deleted"] and not is_in_transition(tenant, document):
+        message = f"Operation 'recover' is not allowed on secret {name}, which is not in a deleted state."
+        inner = {"innererror": {"code": "RequestNotAllowedOnNonDeletedObject"}}
+        raise AzureError(status=400, code="MethodNotAllowed", message=message, details=inner)
+
+
+def list_secrets(tenant: Tenant, vault: str, *, deleted: bool) -> list[Document]:
     """List the live or the soft-deleted secrets of a vault, by name."""
-    names = [str(document["name"]) for _, document in world.store.rows(SECRETS, f"{vault.lower()}/")]
-    documents = [document for name in names if (document := find(world, vault, name)) is not None]
+    names = [str(document["name"]) for _, document in tenant.store.rows(SECRETS, f"{vault.lower()}/")]
+    documents = [document for name in names if (document := find(tenant, vault, name)) is not None]
     return [
         document
         for document in documents
-        if bool(document["deleted"]) is deleted and not is_in_transition(world, document)
+        if bool(document["deleted"]) is deleted and not is_in_transition(tenant, document)
     ]
 
 
-def is_in_transition(world: World, document: Document) -> bool:
+def is_in_transition(tenant: Tenant, document: Document) -> bool:
     """Whether a deletion or recovery is still in progress."""
-    return float(document["moving"]) > world.clock.timestamp()
+    return float(document["moving"]) > tenant.clock.timestamp()
 
 
-def add_version(world: World, vault: str, name: str, version: Document) -> Document:
+def add_version(tenant: Tenant, vault: str, name: str, version: Document) -> Document:
     """Add the latest version, of a new secret if there is none; 409 if it is deleted or in transition."""
     check_name(name)
     new: Document = {"name": name, "versions": [], "moving": 0.0, "deleted": None}
-    document = find(world, vault, name) or new
-    check_writable(world, document)
+    document = find(tenant, vault, name) or new
+    check_writable(tenant, document)
     document["versions"].append(version)
-    return put(world, vault, document)
+    return put(tenant, vault, document)
 
 
-def check_writable(world: World, document: Document) -> None:
+def check_writable(tenant: Tenant, document: Document) -> None:
     """409 Conflict, its reason as inner error, for a secret that is deleted or in transition."""
     name = document["name"]
-    if is_in_transition(world, document):
+    if is_in_transition(tenant, document):
         action = "deleted" if document["deleted"] else "recovered"
         raise conflict(f"Secret {name} is currently being {action}.", f"ObjectIsBeing{action.title()}")
     if document["deleted"]:
@@ -112,27 +121,27 @@ def version_of(document: Document, version: str) -> Document:
     return versions[-1]
 
 
-def delete(world: World, vault: str, document: Document, *, days: int) -> Document:
+def delete(tenant: Tenant, vault: str, document: Document, *, days: int) -> Document:
     """Soft-delete a secret for the vault's retention."""
-    now = world.clock.timestamp()
+    now = tenant.clock.timestamp()
     document |= {"deleted": {"at": now, "ends": now + days * _DAY_SECONDS}, "moving": now + _TRANSITION_SECONDS}
-    return put(world, vault, document)
+    return put(tenant, vault, document)
 
 
-def recover(world: World, vault: str, document: Document) -> Document:
+def recover(tenant: Tenant, vault: str, document: Document) -> Document:
     """Recover a soft-deleted secret with all its versions."""
-    document |= {"deleted": None, "moving": world.clock.timestamp() + _TRANSITION_SECONDS}
-    return put(world, vault, document)
+    document |= {"deleted": None, "moving": tenant.clock.timestamp() + _TRANSITION_SECONDS}
+    return put(tenant, vault, document)
 
 
-def purge(world: World, vault: str, name: str) -> None:
+def purge(tenant: Tenant, vault: str, name: str) -> None:
     """Remove a soft-deleted secret for good."""
-    world.store.remove(SECRETS, key(vault, name))
+    tenant.store.remove(SECRETS, key(vault, name))
 
 
-def put(world: World, vault: str, document: Document) -> Document:
+def put(tenant: Tenant, vault: str, document: Document) -> Document:
     """Store a secret."""
-    return world.store.put(SECRETS, key(vault, str(document["name"])), document)
+    return tenant.store.put(SECRETS, key(vault, str(document["name"])), document)
 
 
 def not_found(name: str) -> AzureError:

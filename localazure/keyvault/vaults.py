@@ -15,7 +15,7 @@ from localazure.app.tenant import SUBSCRIPTION
 
 if TYPE_CHECKING:
     from localazure.app.store import Document
-    from localazure.app.world import World
+    from localazure.app.tenant import Tenant
 
 TYPE = "Microsoft.KeyVault/vaults"
 SUFFIX = ".vault.azure.net"
@@ -30,30 +30,30 @@ _DEFAULT_ACLS: dict[str, object] = {
 }
 
 
-def find(world: World, name: str) -> Document | None:
+def find(tenant: Tenant, name: str) -> Document | None:
     """The live vault with this name, or None."""
-    return resources.find_by_name(world, TYPE, name)
+    return resources.find_by_name(tenant, TYPE, name)
 
 
-def find_deleted(world: World, name: str) -> Document | None:
+def find_deleted(tenant: Tenant, name: str) -> Document | None:
     """The soft-deleted vault with this name, or None. A vault past its retention is purged first."""
-    deleted = world.store.get(DELETED, name.lower())
-    if deleted is None or datetime.fromisoformat(deleted["properties"]["scheduledPurgeDate"]) > world.clock.now():
+    deleted = tenant.store.get(DELETED, name.lower())
+    if deleted is None or datetime.fromisoformat(deleted["properties"]["scheduledPurgeDate"]) > tenant.clock.now():
         return deleted
-    if not world.store.reads_past:
-        purge(world, name)
+    if not tenant.store.reads_past:
+        purge(tenant, name)
     return None
 
 
-def list_deleted(world: World) -> list[Document]:
+def list_deleted(tenant: Tenant) -> list[Document]:
     """List all soft-deleted vaults."""
-    names = [name for name, _ in world.store.rows(DELETED)]
-    return [deleted for name in names if (deleted := find_deleted(world, name)) is not None]
+    names = [name for name, _ in tenant.store.rows(DELETED)]
+    return [deleted for name in names if (deleted := find_deleted(tenant, name)) is not None]
 
 
-def soft_delete(world: World, vault: Document) -> None:
+def soft_delete(tenant: Tenant, vault: Document) -> None:
     """Soft-delete a vault. Its secrets stay with it, its role assignments do not."""
-    now, name, properties = world.clock.now(), str(vault["name"]), vault["properties"]
+    now, name, properties = tenant.clock.now(), str(vault["name"]), vault["properties"]
     purge_time = now + timedelta(days=properties["softDeleteRetentionInDays"])
     deletion = {
         "vaultId": vault["id"],
@@ -72,20 +72,20 @@ def soft_delete(world: World, vault: Document) -> None:
         "properties": deletion,
         "_vault": vault,
     }
-    world.store.put(DELETED, name.lower(), deleted)
+    tenant.store.put(DELETED, name.lower(), deleted)
 
 
-def recover(world: World, deleted: Document) -> Document:
+def recover(tenant: Tenant, deleted: Document) -> Document:
     """Recover a soft-deleted vault with its secrets and without its role assignments."""
-    world.store.remove(DELETED, str(deleted["name"]).lower())
-    return resources.put(world, deleted["_vault"])
+    tenant.store.remove(DELETED, str(deleted["name"]).lower())
+    return resources.put(tenant, deleted["_vault"])
 
 
-def purge(world: World, name: str) -> None:
+def purge(tenant: Tenant, name: str) -> None:
     """Remove a soft-deleted vault and its secrets for good."""
-    world.store.remove(DELETED, name.lower())
-    for key in [key for key, _ in world.store.rows(SECRETS, f"{name.lower()}/")]:
-        world.store.remove(SECRETS, key)
+    tenant.store.remove(DELETED, name.lower())
+    for key in [key for key, _ in tenant.store.rows(SECRETS, f"{name.lower()}/")]:
+        tenant.store.remove(SECRETS, key)
 
 
 def network_acls(acls: Document | None) -> Document:
@@ -119,4 +119,4 @@ def format_time(moment: datetime) -> str:
 
 
 resources.on_delete[TYPE.lower()] = soft_delete
-operations.actions[PURGE_OPERATION] = lambda world, operation: purge(world, operation["target"])
+operations.actions[PURGE_OPERATION] = lambda tenant, operation: purge(tenant, operation["target"])

@@ -21,41 +21,44 @@ if TYPE_CHECKING:
 
     from localazure.app.call import Call
     from localazure.app.store import Document
-    from localazure.app.world import World
+    from localazure.app.tenant import Tenant
 
 DEFINITIONS = "role_definitions"
 ASSIGNMENTS = "role_assignments"
 
 
-def is_principal_allowed(world: World, principal_id: str, action: str, scope: str, *, data: bool = False) -> bool:
+def is_principal_allowed(tenant: Tenant, principal_id: str, action: str, scope: str, *, data: bool = False) -> bool:
     """Return whether a principal may do an action at a scope: a resource id, or one below it such as a container's."""
-    with world.store.as_of(world.clock.timestamp() - world.faults.grant_lag_seconds):
+    with tenant.store.as_of(tenant.clock.timestamp() - tenant.faults.grant_lag_seconds):
         return any(
-            _grants(permission, action, data=data) for permission in list_permissions(world, principal_id, scope)
+            _grants(permission, action, data=data) for permission in list_permissions(tenant, principal_id, scope)
         )
 
 
-def list_permissions(world: World, principal_id: str, scope: str) -> Iterator[Document]:
-    """Iterate over the permissions of a principal's assignments at the scope and above."""
-    for assignment in list_assignments_reaching(world, scope):
-        if assignment["principalId"] == principal_id and not assignment.get("condition"):
+def list_permissions(tenant: Tenant, principal_id: str, scope: str, *, conditional: bool = False) -> Iterator[Document]:
+    """Iterate over the permissions of a principal's assignments at the scope and above.
+
+    conditional: of assignments with a condition, too.
+    """
+    for assignment in list_assignments_reaching(tenant, scope):
+        if assignment["principalId"] == principal_id and (conditional or not assignment.get("condition")):
             guid = str(assignment["roleDefinitionId"]).rsplit("/", 1)[-1].lower()
-            definition = world.store.get(DEFINITIONS, guid)
+            definition = tenant.store.get(DEFINITIONS, guid)
             role_permissions = (definition or {}).get("permissions", [])
             yield from (permission for permission in role_permissions if not permission.get("condition"))
 
 
-def list_assignments_reaching(world: World, scope: str) -> Iterator[Document]:
+def list_assignments_reaching(tenant: Tenant, scope: str) -> Iterator[Document]:
     """Iterate over the assignments at the scope and above."""
     lowered = scope.rstrip("/").lower() + "/"
-    for _, assignment in world.store.rows(ASSIGNMENTS):
+    for _, assignment in tenant.store.rows(ASSIGNMENTS):
         if lowered.startswith(str(assignment["scope"]).rstrip("/").lower() + "/"):
             yield assignment
 
 
 def is_allowed(call: Call, action: str, scope: str) -> bool:
     """Return whether the caller's roles allow a control-plane action at a scope."""
-    return is_principal_allowed(call.world, call.authenticated_caller.object_id, action, scope)
+    return is_principal_allowed(call.tenant, call.authenticated_caller.object_id, action, scope)
 
 
 def require(call: Call, action: str, scope: str) -> None:

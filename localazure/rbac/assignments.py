@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from localazure.app.store import Document
-    from localazure.app.world import World
+    from localazure.app.tenant import Tenant
 
 TYPE = "Microsoft.Authorization/roleAssignments"
 _FLAT = {"id", "name", "type"}
@@ -25,30 +25,30 @@ def resource_id(scope: str, name: str) -> str:
     return f"{scope.rstrip('/')}/providers/{TYPE}/{name}".lower()
 
 
-def find(world: World, scope: str, name: str) -> Document | None:
+def find(tenant: Tenant, scope: str, name: str) -> Document | None:
     """Return the assignment with this name at the scope, or None."""
-    return world.store.get(access.ASSIGNMENTS, resource_id(scope, name))
+    return tenant.store.get(access.ASSIGNMENTS, resource_id(scope, name))
 
 
-def list_all(world: World) -> Iterator[Document]:
+def list_all(tenant: Tenant) -> Iterator[Document]:
     """Iterate over all assignments."""
-    return (document for _, document in world.store.rows(access.ASSIGNMENTS))
+    return (document for _, document in tenant.store.rows(access.ASSIGNMENTS))
 
 
-def list_below(world: World, scope: str) -> Iterator[Document]:
+def list_below(tenant: Tenant, scope: str) -> Iterator[Document]:
     """Iterate over the assignments at scopes below this one, without the scope itself."""
     prefix = scope.rstrip("/").lower() + "/"
-    return (document for document in list_all(world) if str(document["scope"]).lower().startswith(prefix))
+    return (document for document in list_all(tenant) if str(document["scope"]).lower().startswith(prefix))
 
 
-def put(world: World, document: Document) -> Document:
+def put(tenant: Tenant, document: Document) -> Document:
     """Store an assignment under its id. Returns it."""
-    return world.store.put(access.ASSIGNMENTS, str(document["id"]).lower(), document)
+    return tenant.store.put(access.ASSIGNMENTS, str(document["id"]).lower(), document)
 
 
-def delete(world: World, document: Document) -> None:
+def delete(tenant: Tenant, document: Document) -> None:
     """Delete an assignment; it takes effect with the next call."""
-    world.store.remove(access.ASSIGNMENTS, str(document["id"]).lower())
+    tenant.store.remove(access.ASSIGNMENTS, str(document["id"]).lower())
 
 
 def response_body(document: Document) -> Document:
@@ -57,12 +57,12 @@ def response_body(document: Document) -> Document:
     return {"properties": properties, **{name: document[name] for name in ("id", "type", "name")}}
 
 
-def delete_at_and_below(world: World, scope: str) -> None:
+def delete_at_and_below(tenant: Tenant, scope: str) -> None:
     """Delete the assignments at a scope and below it."""
     prefix = scope.rstrip("/").lower()
-    for document in list(list_all(world)):
+    for document in list(list_all(tenant)):
         if f"{document['scope']}/".lower().startswith(f"{prefix}/"):
-            delete(world, document)
+            delete(tenant, document)
 
 
-resources.on_delete["*"] = lambda world, document: delete_at_and_below(world, str(document["id"]))
+resources.on_delete["*"] = lambda tenant, document: delete_at_and_below(tenant, str(document["id"]))

@@ -20,6 +20,7 @@ from localazure.app.signing import Signer
 from localazure.discovery import find_services
 from tests.emulator import GRAPH
 from tests.localazure import lake as lakes
+from tests.localazure.fabric.workspace import WORKSPACE_ID
 from tests.resource_manager import VAULT, Manager
 from tests.sentinels.counts import tried
 
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from localazure.app.service import Route, Service
     from tests.emulator import LocalAzure
 
-WITHOUT_TOKEN = {"login", "metadata"}  # signing in needs no token, nor does asking where to
+WITHOUT_TOKEN = {"kubernetes_issuer", "login", "metadata"}  # signing in needs no token, nor does asking where to
+NOTHING_THERE = ("airflow.svc.datafactory.azure.com", "azmk8s.io")  # no runtime or cluster has the example's host name
 OTHER_ID = "00000000-1111-2222-3333-444444444444"
 RUNTIME_HOST = "one.westeurope.airflow.svc.datafactory.azure.com"
 STORAGE = {"blob", "dfs"}  # they look at tokens themselves: keys and signatures come there, too
@@ -88,6 +90,8 @@ def token_audience(service: Service) -> str:
     host = service.hosts[0]
     if host.endswith(".vault.azure.net"):
         return VAULT
+    if host.endswith("azmk8s.io") or "fabric" in host:
+        return str((service.audiences or ("",))[0])
     return GRAPH if host.startswith("graph.") else "https://management.azure.com"
 
 
@@ -101,7 +105,11 @@ def path_and_query(azure: LocalAzure, route: Route) -> str:
     """Path and query of a request that the route matches."""
     group = f"{azure.subscription}/resourceGroups/rg-one"
     values = {"subscription": azure.subscription_id, "group": "rg-one", "container": "data", "version": "v1.0"}
-    values |= {"scope": group, "resource": f"{group}/providers/Microsoft.KeyVault/vaults/kv-one"}
+    values |= {
+        "workspace": WORKSPACE_ID,
+        "scope": group,
+        "resource": f"{group}/providers/Microsoft.KeyVault/vaults/kv-one",
+    }
     path = re.sub(r"\{(\w+)(:path)?\}", lambda match: values.get(match[1], "kv-one"), route.path)
     query = {"api-version": "2021-04-01", **{name: value or "x" for name, value in route.query.items()}}
     return quote(path, safe="/()$'") + "?" + "&".join(f"{name}={quote(value)}" for name, value in query.items())
@@ -165,9 +173,7 @@ def test_no_route_with_an_action_accepts_a_caller_without_it(azure: LocalAzure, 
     arm, lake = Manager(azure=azure), lakes.create_lake(azure)
     arm.vault()
     nobody = arm.someone("nobody")
-    allowed = (
-        {403, 404} if service.hosts[0].endswith("airflow.svc.datafactory.azure.com") else {403}
-    )  # no runtime there
+    allowed = {403, 404} if service.hosts[0].endswith(NOTHING_THERE) else {403}
     header = f"Bearer {azure.token(token_audience(service), nobody.app_id, nobody.secret)}"
     with closing(Connection(azure, example_host(service, lake.name))) as connection:
         accepted = {

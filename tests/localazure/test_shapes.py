@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import http.client
 import json
@@ -75,6 +76,7 @@ SECRET = {"value": "sentinel-shape", "contentType": "t", "tags": {"a": "b"},
 JOB = {"properties": {"jobType": "FlinkJob", "jobName": "j", "action": "NEW", "jobJarDirectory": "abfs://a@b/c",
                       "jarName": "x.jar", "entryClass": "a.B", "args": "a",
                       "flinkConfiguration": {"a": "b"}}}  # fmt: skip
+AIRFLOW_JOB = base64.b64encode(b'{"properties": {"type": "Airflow"}}').decode()
 PLATFORM = "/subscriptions/{subscription}/resourceGroups/flink-platform/providers"
 FLINK = f"{PLATFORM}/Microsoft.HDInsight/clusterpools/flink-pool/clusters/flink-cluster"
 # Host and path → method, api-version, a body that is right.
@@ -85,11 +87,10 @@ SHAPES: dict[str, tuple[str, str, Any]] = {
     f"{ARM}{GROUP}/providers/Microsoft.KeyVault/vaults/kv-one": ("PATCH", "2023-07-01", VAULT_BODY),
     f"{ARM}/subscriptions/{{subscription}}/providers/Microsoft.KeyVault/checkNameAvailability":
         ("POST", "2023-07-01", {"name": "kv-two", "type": "Microsoft.KeyVault/vaults"}),
+    f"{ARM}/subscriptions/{{subscription}}/providers/Microsoft.PolicyInsights/checkPolicyRestrictions":
+        ("POST", "2023-03-01", {"resourceDetails": {"resourceContent": {"type": "a/b", "tags": {"a": "b"}}}}),
     f"{ARM}{ACCOUNT}": ("PUT", "2023-05-01", ACCOUNT_BODY),
     f"{ARM}{ACCOUNT}/": ("PATCH", "2023-05-01", ACCOUNT_BODY),
-    f"{ARM}{ACCOUNT}/listAccountSas": ("POST", "2023-05-01", {
-        "signedServices": "b", "signedResourceTypes": "sco", "signedPermission": "r",
-        "signedExpiry": "2027-01-01T00:00:00Z"}),
     f"{ARM}{ACCOUNT}/regenerateKey": ("POST", "2023-05-01", {"keyName": "key1"}),
     f"{ARM}{ACCOUNT}/blobServices/default/containers/one": (
         "PUT", "2023-05-01", {"properties": {"publicAccess": "None", "metadata": {"a": "b"}}}),
@@ -112,6 +113,9 @@ SHAPES: dict[str, tuple[str, str, Any]] = {
     f"{ARM}{FACTORY}/integrationruntimes/airflow-one": ("PUT", "2018-06-01", RUNTIME_BODY),
     f"{ARM}{FACTORY}/linkedservices/linked-one": ("PUT", "2018-06-01", LINKED_SERVICE),
     f"{ARM}{FLINK}/runJob": ("POST", "2024-05-01-preview", JOB),
+    "https://api.fabric.microsoft.com/v1/workspaces/7d1e5c40-2f6b-4a93-8c1d-5b0e9f3a7c21/apacheAirflowJobs": (
+        "POST", "", {"displayName": "a", "description": "d", "definition": {"format": "x", "parts": [
+            {"path": "apacheairflowjob-content.json", "payloadType": "InlineBase64", "payload": AIRFLOW_JOB}]}}),
     "https://kv-one.vault.azure.net/secrets/one": ("PUT", "7.4", SECRET),
     f"{GRAPH}/v1.0/applications": ("POST", "", {
         "displayName": "a", "uniqueName": "u", "tags": ["t"], "notes": "n", "signInAudience": "AzureADMyOrg",
@@ -123,9 +127,6 @@ SHAPES: dict[str, tuple[str, str, Any]] = {
     f"{GRAPH}/v1.0/applications(uniqueName='shapes')/federatedIdentityCredentials": (
         "POST", "", {"name": "n", **FEDERATED}),
     f"{GRAPH}/v1.0/servicePrincipals": ("POST", "", {"appId": OPERATOR, "tags": ["t"], "accountEnabled": True}),
-    f"{GRAPH}/v1.0/$batch": ("POST", "", {"requests": [
-        {"id": "1", "method": "GET", "url": "/applications", "headers": {"a": "b"}, "body": {}, "dependsOn": ["1"]}]}),
-    f"{GRAPH}/v1.0/$batch/": ("POST", "", {"requests": [{"id": "1", "method": "GET", "url": "http://["}]}),
 }  # fmt: skip
 
 

@@ -6,7 +6,6 @@ https://learn.microsoft.com/rest/api/resources/resources/list
 from __future__ import annotations
 
 import re
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from localazure.app.call import AzureError
@@ -84,24 +83,3 @@ def _has_tag(document: Document, name: str | None, value: str | None) -> bool:
         (name is None or key.lower() == name.lower()) and (value is None or tag_value == value)
         for key, tag_value in tags.items()
     )
-
-
-def tag_counts(subscription: str, documents: Sequence[Document]) -> list[Document]:
-    """Return every tag name with its values and counts, as `tagNames` lists them."""
-    values: dict[str, Counter[str]] = {}
-    for document in documents:
-        tags: dict[str, str] = document.get("tags") or {}
-        for name, value in tags.items():
-            values.setdefault(name, Counter())[value] += 1
-    return [_tag_count(f"{subscription}/tagNames/{name}", name, values[name]) for name in sorted(values)]
-
-
-def _tag_count(tag_id: str, name: str, values: Counter[str]) -> Document:
-    def total(value: int) -> Document:
-        return {"type": "Total", "value": value}
-
-    counted_values = [
-        {"id": f"{tag_id}/tagValues/{value}", "tagValue": value, "count": total(number)}
-        for value, number in values.items()
-    ]
-    return {"id": tag_id, "tagName": name, "count": total(values.total()), "values": counted_values}

@@ -11,7 +11,7 @@ from localazure.app.tenant import REGION, SEEDED_GROUP, SUBSCRIPTION_ID
 
 if TYPE_CHECKING:
     from localazure.app.store import Document
-    from localazure.app.world import World
+    from localazure.app.tenant import Tenant
 
 
 GROUP_TYPE = "Microsoft.Resources/resourceGroups"
@@ -28,15 +28,15 @@ def require_group(call: Call) -> Document:
 
     Also raises 409 for a PUT to a resource provider that is not registered.
     """
-    operations.run_due(call.world)
-    group = resources.find(call.world, group_id(call))
+    operations.run_due(call.tenant)
+    group = resources.find(call.tenant, group_id(call))
     if group is None:
         raise group_not_found(call.params["group"])
     if group["properties"]["provisioningState"] == "Deleting" and call.method not in {"GET", "HEAD", "DELETE"}:
         raise group_deleting(group["name"])
     _check_api_version(call)
     if call.method == "PUT":
-        providers.require_registration(call.world, call.path)
+        providers.require_registration(call.tenant, call.path)
     return group
 
 
@@ -49,7 +49,7 @@ def _check_api_version(call: Call) -> None:
     kind = versions.type_without_version(call.path, version)
     if not kind:
         return
-    resource = resources.find(call.world, call.path)
+    resource = resources.find(call.tenant, call.path)
     is_list = call.path.rstrip("/").lower().endswith(kind.lower())
     location = str((call.json() if call.method == "PUT" else resource or {}).get("location") or "")
     if is_list or location:
@@ -67,10 +67,10 @@ def new_group(name: str, location: str) -> Document:
     }
 
 
-def seed_group(world: World) -> None:
+def seed_group(tenant: Tenant) -> None:
     """Store the resource group that a new tenant contains, unless it is stored already."""
-    if resources.find(world, SEEDED_GROUP) is None:
-        resources.put(world, new_group(SEEDED_GROUP.rsplit("/", 1)[-1], REGION))
+    if resources.find(tenant, SEEDED_GROUP) is None:
+        resources.put(tenant, new_group(SEEDED_GROUP.rsplit("/", 1)[-1], REGION))
 
 
 def group_not_found(name: str) -> AzureError:
@@ -87,7 +87,7 @@ def group_deleting(name: str) -> AzureError:
 def require_resource(call: Call, resource_type: str, *names: str) -> Document:
     """Return a resource in the call's group by type and names. Raises 404 ResourceNotFound."""
     require_group(call)
-    resource = resources.find(call.world, resource_id(call, resource_type, *names))
+    resource = resources.find(call.tenant, resource_id(call, resource_type, *names))
     if resource is None:
         raise resource_not_found(call, resource_type, *names)
     return resource
@@ -95,7 +95,7 @@ def require_resource(call: Call, resource_type: str, *names: str) -> Document:
 
 def resource_id(call: Call, resource_type: str, *names: str) -> str:
     """Return the id of a resource in the call's group, with the group's name spelt as it was created."""
-    group = resources.find(call.world, group_id(call))
+    group = resources.find(call.tenant, group_id(call))
     start = str(group["id"]) if group else group_id(call)
     namespace, *types = resource_type.split("/")
     segments = [segment for pair in zip(types, names, strict=True) for segment in pair]
@@ -104,9 +104,11 @@ def resource_id(call: Call, resource_type: str, *names: str) -> str:
 
 def resource_not_found(call: Call, resource_type: str, *names: str) -> AzureError:
     """Return 404 ResourceNotFound."""
+    namespace, *types = resource_type.split("/")
+    path = "/".join([namespace, *(segment for pair in zip(types, names, strict=True) for segment in pair)])
     message = (
-        f"The Resource '{resource_type}/{'/'.join(names)}' under resource group '{call.params['group']}' was not "
-        "found. For more details please go to https://aka.ms/ARMResourceNotFoundFix"
+        f"The Resource '{path}' under resource group '{call.params['group']}' was not found. For more details please "
+        "go to https://aka.ms/ARMResourceNotFoundFix"
     )
     return AzureError(status=404, code="ResourceNotFound", message=message)
 

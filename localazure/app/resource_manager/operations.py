@@ -1,13 +1,16 @@
 """ARM's asynchronous operations: a write responds at once, takes effect after a moment, and a poll shows when.
 
-An operation is `{"id", "due", "kind", "target", …}` in table `operations`. Every ARM call first runs those that are
+An operation is `{"id", "began", "due", "kind", "target", …}` in table `operations`. How long it takes is the setting
+`seconds` of `PUT /settings/operations` at the control endpoint. Every ARM call first runs those that are
 due, so nothing runs in the background but the work of real programs.
 https://learn.microsoft.com/azure/azure-resource-manager/management/async-operations
 """
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from localazure.app.call import AzureError, Call, Reply
 from localazure.app.resource_manager import resources
@@ -17,108 +20,110 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from localazure.app.store import Document
-    from localazure.app.world import World
+    from localazure.app.tenant import Tenant
 
-    Completion = Future[Callable[[World], None]]
+    Completion = Future[Callable[[Tenant], None]]
 
 TABLE = "operations"
 _SECONDS = 0.1  # real ones take seconds to minutes
 _KEPT_SECONDS = 3600.0
 
 # How often a client polls. azure-core ignores "Retry-After: 0" and waits its default of 30 s.
-_POLL = {"x-ms-retry-after-ms": "50"}
+POLL = {"x-ms-retry-after-ms": "50"}
 
 
-def _succeed(world: World, operation: Document) -> None:
-    resource = resources.find(world, operation["target"])
+def _succeed(tenant: Tenant, operation: Document) -> None:
+    resource = resources.find(tenant, operation["target"])
     if resource is not None:
         resource["properties"]["provisioningState"] = "Succeeded"
-        resources.put(world, resource)
+        resources.put(tenant, resource)
 
 
-def _delete(world: World, operation: Document) -> None:
-    resources.delete(world, operation["target"])
+def _delete(tenant: Tenant, operation: Document) -> None:
+    resources.delete(tenant, operation["target"])
 
 
 # What an operation does when it is due, by its kind; services add theirs. One that waits for a real program returns a
-# future of a function that writes the result into the world. An operation with `begun` but without a future was
+# future of a function that writes the result into the tenant. An operation with `begun` but without a future was
 # interrupted by the end of the process.
-actions: dict[str, Callable[[World, Document], Completion | None]] = {"succeed": _succeed, "delete": _delete}
+actions: dict[str, Callable[[Tenant, Document], Completion | None]] = {"succeed": _succeed, "delete": _delete}
 _running: dict[str, Completion] = {}
 
 
-def begin(world: World, kind: str, target: str, *, shows: str = "") -> Document:
+def begin(tenant: Tenant, kind: str, target: str, *, shows: str = "") -> Document:
     """Begin an operation on a resource. Returns it.
 
     kind: of `actions`. target: the resource's id. shows: the id of the resource that a poll returns once it is done.
     """
-    key, due = world.clock.new_id(), world.clock.timestamp() + _SECONDS
-    operation = {"id": key, "kind": kind, "target": target, "shows": shows, "due": due, "done": False}
-    return world.store.put(TABLE, key, operation)
+    key, now = tenant.clock.new_id(), tenant.clock.timestamp()
+    due = now + float((tenant.store.get("settings", "operations") or {}).get("seconds", _SECONDS))
+    operation = {"id": key, "kind": kind, "target": target, "shows": shows, "began": now, "due": due, "done": False}
+    return tenant.store.put(TABLE, key, operation)
 
 
-def run_due(world: World) -> None:
-    """Run the operations that are due, unless reads are stale: what they return must not be written back."""
-    if world.store.reads_past:
-        return
-    now = world.clock.timestamp()
-    for key, operation in world.store.rows(TABLE):
-        if not operation["done"] and operation["due"] <= now:
-            _run(world, operation)
-        elif operation["due"] + _KEPT_SECONDS < now:
-            world.store.remove(TABLE, key)
+def run_due(tenant: Tenant) -> None:
+    """Run the operations that are due: on the present state, however old what the call reads is."""
+    now = tenant.clock.timestamp()
+    with tenant.store.present():
+        for key, operation in tenant.store.rows(TABLE):
+            if not operation["done"] and operation["due"] <= now:
+                _run(tenant, operation)
+            elif operation["due"] + _KEPT_SECONDS < now:
+                tenant.store.remove(TABLE, key)
 
 
-def _run(world: World, operation: Document) -> None:
+def _run(tenant: Tenant, operation: Document) -> None:
     """Start an operation, or complete it if its future is done."""
     key = str(operation["id"])
-    completion = _running.pop(key, None) or actions[operation["kind"]](world, operation)
+    completion = _running.pop(key, None) or actions[operation["kind"]](tenant, operation)
     if completion is not None and not completion.done():
         _running[key] = completion
-        world.store.put(TABLE, key, {**operation, "begun": True})
+        tenant.store.put(TABLE, key, {**operation, "begun": True})
         return
-    world.store.put(TABLE, key, {**operation, "done": True})
+    tenant.store.put(TABLE, key, {**operation, "done": True})
     if completion is not None:
-        completion.result()(world)
+        completion.result()(tenant)
 
 
-def accepted(call: Call, operation: Document, path: str, *, body: Document | None = None) -> Reply:
-    """Return 202 with the Location to poll: the operation's id below `path`."""
-    return Reply(status=202, body=body, headers={"Location": _poll_url(call, path, operation), **_POLL})
-
-
-def accepted_async(call: Call, operation: Document, path: str, *, status: int, body: Document) -> Reply:
-    """Return a reply with the Azure-AsyncOperation URL to poll, and the resource as it is meanwhile."""
-    return Reply(status=status, body=body, headers={"Azure-AsyncOperation": _poll_url(call, path, operation), **_POLL})
+def accepted(call: Call, operation: Document, path: str, *, query: str = "") -> Reply:
+    """Return 202 with the Location to poll: the operation's id below `path`, and what its query begins with."""
+    version = call.query.get("api-version", "")
+    location = f"https://{call.host}{path}/{operation['id']}?{query}api-version={version}"
+    return Reply(status=202, headers={"Location": location, **POLL})
 
 
 def poll(call: Call, operation_id: str) -> Reply:
     """Answer a poll of a Location: 202 while the operation runs, then 200 with the resource that it shows."""
-    operation = _require_operation(call.world, operation_id)
+    operation = _require_operation(call.tenant, operation_id)
     if not operation["done"]:
-        version = call.query.get("api-version", "")
-        location = f"https://{call.host}{call.path}?api-version={version}"
-        return Reply(status=202, headers={"Location": location, **_POLL})
-    resource = resources.find(call.world, operation["shows"]) if operation["shows"] else None
+        location = f"https://{call.host}{call.path}?{urlencode(call.query)}"
+        return Reply(status=202, headers={"Location": location, **POLL})
+    resource = resources.find(call.tenant, operation["shows"]) if operation["shows"] else None
     return Reply(status=200, body=resources.response_body(resource) if resource else None)
+
+
+def began_at(tenant: Tenant, operation_id: str) -> datetime:
+    """Return when an operation began. Raises 404."""
+    return datetime.fromtimestamp(_require_operation(tenant, operation_id)["began"], UTC)
+
+
+def target(tenant: Tenant, operation_id: str) -> str:
+    """Return the id of the resource of an operation. Raises 404."""
+    return str(_require_operation(tenant, operation_id)["target"])
 
 
 def poll_async(call: Call, operation_id: str) -> Reply:
     """Answer a poll of an Azure-AsyncOperation: 200 with the status InProgress or Succeeded."""
-    operation = _require_operation(call.world, operation_id)
+    operation = _require_operation(call.tenant, operation_id)
     status = "Succeeded" if operation["done"] else "InProgress"
     body = {"id": call.path, "name": operation["id"], "status": status}
-    return Reply(status=200, body=body, headers={} if operation["done"] else _POLL)
+    return Reply(status=200, body=body, headers={} if operation["done"] else POLL)
 
 
-def _require_operation(world: World, operation_id: str) -> Document:
-    run_due(world)
-    operation = world.store.get(TABLE, operation_id.lower())
+def _require_operation(tenant: Tenant, operation_id: str) -> Document:
+    run_due(tenant)
+    operation = tenant.store.get(TABLE, operation_id.lower())
     if operation is None:
         message = f"The operation '{operation_id}' could not be found."
         raise AzureError(status=404, code="OperationNotFound", message=message)
     return operation
-
-
-def _poll_url(call: Call, path: str, operation: Document) -> str:
-    return f"https://{call.host}{path}/{operation['id']}?api-version={call.query.get('api-version', '')}"

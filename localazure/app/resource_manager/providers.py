@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from localazure.app.call import AzureError
 
 if TYPE_CHECKING:
-    from localazure.app.world import World
+    from localazure.app.tenant import Tenant
 
 PROVIDERS: dict[str, dict[str, list[str]]] = json.loads(
     (Path(__file__).parent / "providers.json").read_text(encoding="utf-8")
@@ -32,27 +32,27 @@ def canonical_namespace(namespace: str) -> str:
     return canonical
 
 
-def registration_state(world: World, namespace: str) -> str:
+def registration_state(tenant: Tenant, namespace: str) -> str:
     """Return Registered or NotRegistered; in a new tenant all providers are registered."""
-    document = world.store.get(_STATES, canonical_namespace(namespace).lower())
+    document = tenant.store.get(_STATES, canonical_namespace(namespace).lower())
     return str(document["state"]) if document else REGISTERED
 
 
-def register(world: World, namespace: str) -> None:
+def register(tenant: Tenant, namespace: str) -> None:
     """Register a provider; takes effect at once, where Azure takes minutes."""
-    world.store.put(_STATES, canonical_namespace(namespace).lower(), {"state": REGISTERED})
+    tenant.store.put(_STATES, canonical_namespace(namespace).lower(), {"state": REGISTERED})
 
 
-def unregister(world: World, namespace: str) -> None:
+def unregister(tenant: Tenant, namespace: str) -> None:
     """Unregister a provider. Raises 409 for one that is always registered."""
     name = canonical_namespace(namespace)
     if name in REGISTRATION_FREE:
         message = f"The resource provider '{name}' cannot be unregistered."
         raise AzureError(status=409, code="CannotUnregisterRegistrationFreeResourceProvider", message=message)
-    world.store.put(_STATES, name.lower(), {"state": UNREGISTERED})
+    tenant.store.put(_STATES, name.lower(), {"state": UNREGISTERED})
 
 
-def require_registration(world: World, path: str) -> None:
+def require_registration(tenant: Tenant, path: str) -> None:
     """Raise 409 MissingSubscriptionRegistration if the provider of a resource's path is not registered.
 
     https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-register-resource-provider
@@ -61,7 +61,7 @@ def require_registration(world: World, path: str) -> None:
     if "/providers/" not in lowered:
         return
     name = path[lowered.rindex("/providers/") :].split("/")[2]
-    if not any(known.lower() == name.lower() for known in PROVIDERS) or registration_state(world, name) == REGISTERED:
+    if not any(known.lower() == name.lower() for known in PROVIDERS) or registration_state(tenant, name) == REGISTERED:
         return
     namespace = canonical_namespace(name)
     message = (

@@ -14,7 +14,7 @@ def authorization_scope(call: Call) -> str:
 
     Also runs the operations that are due. Raises 404 for another subscription, as Azure does before it authorizes.
     """
-    operations.run_due(call.world)
+    operations.run_due(call.tenant)
     path = call.path.rstrip("/")
     check_subscription(path)
     return scope_in_path(path)

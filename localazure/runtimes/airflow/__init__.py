@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from localazure.app import process
-from localazure.app.program import Program, RuntimeFailure, package_index_variables
+from localazure.app.inherited import package_index_variables
+from localazure.app.program import Program, RuntimeFailure
 from localazure.app.secret import Secret
-from localazure.runtimes.airflow import home, packages, programs, settings
+from localazure.runtimes.airflow import home, packages, programs, requirements, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -57,19 +58,42 @@ def prepare(spec: ProgramSpec, workspace: Workspace) -> Program:
     )
 
 
-def _install(spec: ProgramSpec, requirements: Sequence[str], workspace: Workspace) -> Path:
+def _install(spec: ProgramSpec, lines: Sequence[str], workspace: Workspace) -> Path:
     """Install an Airflow unless it is there. Returns its folder. Raises RuntimeFailure with the end of uv's output."""
-    folder = packages.installation_folder(workspace.installations, spec.version, requirements)
+    requirements.check(lines)
+    lock = requirements.find_lock(spec.version) if packages.runs_locked_packages(spec.version) else None
+    folder = packages.installation_folder(workspace.installations, spec.version, lines, lock)
     if not packages.is_installed(folder):
-        workspace.report_progress(f"installing Airflow {spec.version} into {folder}, once")
-        command = (sys.executable, str(packages.__file__), "--", str(folder), spec.version, *requirements)
+        unhashed = requirements.not_in_lock(lines, lock)
+        report = _unhashed_note(unhashed, locked=lock is not None)
+        workspace.report_progress(f"installing Airflow {spec.version} into {folder}, once; {report}")
+        files = _requirement_files(spec.version, unhashed, lock, workspace.folder)
+        command = (sys.executable, str(packages.__file__), str(folder), spec.version, *map(str, files))
         try:
             workspace.run(command, package_index_variables())
         except RuntimeFailure as failure:
-            what = f"Airflow {spec.version} cannot be installed with {', '.join(requirements) or 'no requirements'}"
+            what = f"Airflow {spec.version} cannot be installed with {', '.join(lines) or 'no requirements'}"
             remedy = "Correct the runtime's requirements, or check that pip reaches a package index"
             raise RuntimeFailure(what, remedy, failure.log) from failure
     return folder
+
+
+def _unhashed_note(unhashed: Sequence[str], *, locked: bool) -> str:
+    """Return which packages are checked by hash."""
+    if not locked:
+        return "this version has no lock, so its packages are not checked by hash"
+    return f"checked by hash, except {', '.join(unhashed)}" if unhashed else "checked by hash"
+
+
+def _requirement_files(version: str, unhashed: Sequence[str], lock: Path | None, folder: Path) -> list[Path]:
+    """Write the requirements that no lock has into the folder. Returns the files to install, in order."""
+    if lock and not unhashed:
+        return [lock]
+    file, constraints = folder / "requirements.txt", folder / "constraints.txt"
+    constraints.write_text("\n".join(requirements.constraints(lock)) if lock else "", encoding="utf-8")
+    lines = unhashed if lock else packages.requirement_lines(version, unhashed)
+    file.write_text("\n".join((f"--constraint {constraints.name}", *lines)), encoding="utf-8")
+    return [lock, file] if lock else [file]
 
 
 def _commands(

@@ -14,10 +14,11 @@ import secrets
 import shutil
 import sqlite3
 from contextlib import closing
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from localazure.app.certificates import write_private
 from localazure.app.secret import Secret
+from localazure.app.state_files import write_private
 from localazure.runtimes.airflow.packages import USER
 
 if TYPE_CHECKING:
@@ -60,6 +61,12 @@ def read_secret(home: Path, name: str) -> Secret:
 def basic_authorization(home: Path) -> Secret:
     """Return the Authorization header of HTTP basic authentication."""
     return Secret("Basic " + base64.b64encode(f"{USER}:{read_secret(home, 'password').reveal()}".encode()).decode())
+
+
+def is_importable(path: str) -> bool:
+    """Return whether a path is inside `dags` or `plugins`; a blob may be named `dags/../x`."""
+    segments = PurePosixPath(path).parts
+    return len(segments) > 1 and segments[0] in {"dags", "plugins"} and ".." not in segments and "\0" not in path
 
 
 def synchronize_files(home: Path, versions: Mapping[str, str], content: Callable[[str], bytes]) -> None:

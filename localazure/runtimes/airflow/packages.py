@@ -1,7 +1,8 @@
-"""Installs an Airflow with its requirements into a folder of its own: `python packages.py FOLDER VERSION REQUIREMENT…`.
+"""Installs an Airflow with its requirements into a folder of its own: `python packages.py FOLDER VERSION FILE…`.
 
-Once per version, requirements and Python; a lock makes concurrent callers wait. The folder also contains a migrated
-database (`template/airflow.db`), since creating one takes longer than the installation. Standard library only.
+The files are locks with hashes (`.lock`) or requirements without. Once per version, files and Python; a file lock makes
+concurrent callers wait. The folder also contains a migrated database (`template/airflow.db`), since creating one takes
+longer than the installation. Standard library only.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ _UPPER_BOUNDS = ("pendulum<3", "connexion[flask]<3", "werkzeug<2.3", "flask-sess
 # The newest Python 3 minor version, by the first Airflow that runs on it; its packages declare only the oldest.
 _NEWEST_PYTHONS = {(2, 2): 9, (2, 3): 10, (2, 6): 11, (2, 9): 12, (3, 1): 13, (3, 2): 14}
 _OLDEST_PYTHON = 8
+_OLDEST_LOCKED_PYTHON = 11  # `requires-python` of this project, for which its locks are written
 
 
 def major_minor(version: str) -> tuple[int, int]:
@@ -56,9 +58,16 @@ def find_python(version: str, own: int = sys.version_info[1]) -> str | None:
     return next((path for path in candidates if path and _starts(path)), None)
 
 
-def installation_folder(installations: Path, version: str, requirements: Sequence[str]) -> Path:
+def runs_locked_packages(version: str) -> bool:
+    """Return whether the Python for an Airflow is one for which the locks are written."""
+    python = find_python(version) or ""
+    return python == sys.executable or int(python.rpartition(".")[2] or 0) >= _OLDEST_LOCKED_PYTHON
+
+
+def installation_folder(installations: Path, version: str, requirements: Sequence[str], lock: Path | None) -> Path:
     """Return the folder where an Airflow with these requirements is, or is to be, installed."""
-    identity = json.dumps([version, list(requirements), find_python(version), sys.version_info[:3], _UPPER_BOUNDS])
+    locked = hashlib.sha256(lock.read_bytes()).hexdigest() if lock else _UPPER_BOUNDS
+    identity = json.dumps([version, list(requirements), find_python(version), sys.version_info[:3], locked])
     return installations / f"airflow-{version}" / hashlib.sha256(identity.encode()).hexdigest()[:12]
 
 
@@ -72,7 +81,7 @@ def requirement_lines(version: str, requirements: Sequence[str]) -> list[str]:
     return [f"apache-airflow=={version}", *(_UPPER_BOUNDS if major_minor(version) < (2, 8) else ()), *requirements]
 
 
-def install(folder: Path, version: str, requirements: Sequence[str]) -> None:
+def install(folder: Path, version: str, files: Sequence[Path]) -> None:
     """Install into the folder unless it is complete. Raises CalledProcessError, or SystemExit if no Python fits."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_suffix(".lock").open("w") as lock:
@@ -80,21 +89,20 @@ def install(folder: Path, version: str, requirements: Sequence[str]) -> None:
         if is_installed(folder):
             return
         shutil.rmtree(folder, ignore_errors=True)
-        _create_installation(folder, version, requirements)
+        _create_installation(folder, version, files)
         (folder / _COMPLETE).touch()
 
 
-def _create_installation(folder: Path, version: str, requirements: Sequence[str]) -> None:
+def _create_installation(folder: Path, version: str, files: Sequence[Path]) -> None:
     python = find_python(version)
     if python is None:
         oldest, newest = supported_pythons(version)
         raise SystemExit(f"Airflow {version} runs on Python 3.{oldest} to 3.{newest}, and none is on PATH.")
     _run(python, "-m", "venv", "--without-pip", folder)
-    requirements_file = folder / "requirements.txt"
-    requirements_file.write_text(
-        "".join(f"{line}\n" for line in requirement_lines(version, requirements)), encoding="utf-8"
-    )
-    _run(sys.executable, _SYNC, "--unlocked", "--python", folder / "bin" / "python", requirements_file)
+    for file in files:
+        # Nothing is compiled before it is used: an Airflow has 20,000 files and runs a tenth of them.
+        option = "--uncompiled" if file.suffix == ".lock" else "--unlocked"
+        _run(sys.executable, _SYNC, option, "--python", folder / "bin" / "python", file)
     _create_template(folder, version)
 
 
@@ -134,10 +142,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("version")
-    parser.add_argument("requirements", nargs="*")
+    parser.add_argument("files", type=Path, nargs="+")
     arguments = parser.parse_args()
     try:
-        install(arguments.folder, arguments.version, arguments.requirements)
+        install(arguments.folder, arguments.version, arguments.files)
     except subprocess.CalledProcessError as error:
         return error.returncode or 1
     return 0

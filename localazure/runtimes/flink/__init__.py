@@ -1,4 +1,4 @@
-"""Installs, configures and starts a real Flink: one session cluster in one JVM, of the version in `flink.lock`."""
+"""Installs, configures and starts a real Flink: one session cluster in one JVM, of a version that a lock here has."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import re
 import secrets
 from typing import TYPE_CHECKING
 
-from localazure.app.certificates import write_private
 from localazure.app.program import Program, WebPage
 from localazure.app.secret import Secret
+from localazure.app.state_files import write_private
 from localazure.runtimes.flink import install, tls
 from localazure.runtimes.flink.cluster import Cluster
 
@@ -32,9 +32,9 @@ _JAVA = (
 )
 
 
-def prepare(_: ProgramSpec, workspace: Workspace) -> Program:
+def prepare(spec: ProgramSpec, workspace: Workspace) -> Program:
     """Install Flink and Java if they are missing, write the cluster's configuration, and return how to start it."""
-    java, libraries = install.install_java(workspace), install.install_flink(workspace)
+    java, libraries = install.install_java(workspace), install.install_flink(workspace, spec.version)
     address = workspace.folder / "address"
     address.unlink(missing_ok=True)
     port = workspace.port("web")

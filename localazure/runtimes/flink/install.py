@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localazure.app.program import RuntimeFailure, package_index_variables
+from localazure.app.inherited import package_index_variables
+from localazure.app.program import RuntimeFailure
 
 if TYPE_CHECKING:
     from localazure.app.program import Workspace
@@ -26,13 +27,20 @@ def _locked_version(lock: str) -> str:
     return (HERE / lock).read_text().split("==", 1)[1].split()[0]
 
 
+LOCKS = {_locked_version(f"{name}.lock"): name for name in ("flink", "flink-2")}
 FLINK_VERSION = _locked_version("flink.lock")
 
 
-def install_flink(workspace: Workspace) -> Path:
-    """Install Flink unless it is installed. Returns the folder of its jars. Raises RuntimeFailure."""
+def find_version(prefix: str) -> str:
+    """Return the Flink that can be installed whose version begins so; by default, and without one, the first."""
+    return next((version for version in LOCKS if version.startswith(prefix)), FLINK_VERSION)
+
+
+def install_flink(workspace: Workspace, version: str = FLINK_VERSION) -> Path:
+    """Install one of the versions unless it is installed. Returns the folder of its jars. Raises RuntimeFailure."""
     try:
-        return _install_packages("flink", f"downloading Flink {FLINK_VERSION} (230 MB)", workspace) / "pyflink" / "lib"
+        folder = _install_packages(LOCKS[version], f"downloading Flink {version} (230 MB)", workspace)
+        return folder / "pyflink" / "lib"
     except RuntimeFailure as failure:
         remedy = "Check that this machine reaches its package index, which pip's settings name, then try again"
         raise RuntimeFailure("Flink cannot be downloaded", remedy, failure.log) from failure

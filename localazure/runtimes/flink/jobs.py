@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from localazure.app.world import World
+    from localazure.app.tenant import Tenant
 
 RUNNING, STOPPED, CANCELED, FAILED = "RUNNING", "STOPPED", "CANCELED", "FAILED"
 NOT_LAUNCHED = "JOB_LAUNCH_FAILED"  # the service's own status of a job that never reached Flink
@@ -59,13 +59,15 @@ class ActionResult:
     succeeded: bool = True
 
 
-def simulate(world: World, action: str, job: JobRequest) -> ActionResult:
+def simulate(tenant: Tenant, action: str, job: JobRequest) -> ActionResult:
     """Return the result of an action as if a Flink had run it successfully."""
     if action in {"NEW", "START", "UPDATE", "STATELESS_UPDATE", "LAST_STATE_UPDATE", "RE_LAUNCH"}:
-        job_id = world.clock.new_id().replace("-", "")
+        job_id = tenant.clock.new_id().replace("-", "")
         return ActionResult(status=RUNNING, job_id=job_id, savepoint=job.savepoint, output="Job submitted.")
     if action in {"STOP", "SAVEPOINT"}:
-        savepoint = f"{job.savepoint_directory}/savepoint-{job.job_id[:6]}-{world.clock.new_id().replace('-', '')[:12]}"
+        savepoint = (
+            f"{job.savepoint_directory}/savepoint-{job.job_id[:6]}-{tenant.clock.new_id().replace('-', '')[:12]}"
+        )
         status = STOPPED if action == "STOP" else job.status
         output = f"Savepoint completed. Path: {savepoint}"
         return ActionResult(status=status, job_id=job.job_id, savepoint=savepoint, output=output)

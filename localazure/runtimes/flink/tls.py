@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from localazure.app.certificates import write_private
 from localazure.app.clock import Clock
+from localazure.app.state_files import write_private
 
 if TYPE_CHECKING:
     from pathlib import Path

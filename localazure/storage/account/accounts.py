@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from localazure.app.call import AzureError
 from localazure.app.json_body import object_at
 from localazure.app.resource_manager import bodies, groups, regions, resources
-from localazure.app.tenant import SECRET_MARKER
+from localazure.app.secret_marker import SECRET_MARKER
 from localazure.storage.data import containers
 
 if TYPE_CHECKING:
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
     from localazure.app.call import Call
     from localazure.app.store import Document
-    from localazure.app.world import World
+    from localazure.app.tenant import Tenant
 
 TYPE = "Microsoft.Storage/storageAccounts"
 _NAME = re.compile(r"[a-z0-9]{3,24}")
 _KINDS = {"Storage", "StorageV2", "BlobStorage", "FileStorage", "BlockBlobStorage"}
-SKUS = {
+_SKUS = {
     *("Standard_LRS", "Standard_GRS", "Standard_RAGRS", "Standard_ZRS", "Standard_GZRS", "Standard_RAGZRS"),
     *("Premium_LRS", "Premium_ZRS"),
 }
@@ -77,9 +77,9 @@ def invalid_name_message(name: str) -> str:
     )
 
 
-def find(world: World, name: str) -> Document | None:
+def find(tenant: Tenant, name: str) -> Document | None:
     """The account with this name in any group, or None."""
-    return resources.find_by_name(world, TYPE, name)
+    return resources.find_by_name(tenant, TYPE, name)
 
 
 def require_account(call: Call) -> Document:
@@ -238,7 +238,7 @@ def _cannot_be_updated(name: str) -> AzureError:
 def _valid_sku(body: Document) -> Document:
     """The SKU of the body with its tier; 400 if it is unknown."""
     sku = object_at(body, "sku")
-    name = next((known for known in SKUS if known.lower() == str(sku.get("name", "")).lower()), None)
+    name = next((known for known in _SKUS if known.lower() == str(sku.get("name", "")).lower()), None)
     if name is None:
         raise invalid_value("The storage account needs a sku with a known name, such as Standard_LRS.")
     return {"name": name, "tier": name.partition("_")[0]}
@@ -250,13 +250,13 @@ def _derive_key(seed: str, number: int) -> str:
     return base64.b64encode((marker + hashlib.sha512(f"{seed} {number}".encode()).digest())[:64]).decode()
 
 
-def _delete_containers(world: World, document: Document) -> None:
+def _delete_containers(tenant: Tenant, document: Document) -> None:
     """Delete an account's containers, leased or not, and the properties of its Blob service."""
-    world.store.remove(containers.BLOB_PROPERTIES, str(document["name"]).lower())
-    for container in list(containers.list_containers(world, document["name"])):
+    tenant.store.remove(containers.BLOB_PROPERTIES, str(document["name"]).lower())
+    for container in list(containers.list_containers(tenant, document["name"])):
         for clean_up in containers.on_delete:
-            clean_up(world, container)
-        world.store.remove(containers.TABLE, f"{document['name']}/{container['name']}".lower())
+            clean_up(tenant, container)
+        tenant.store.remove(containers.TABLE, f"{document['name']}/{container['name']}".lower())
 
 
 resources.on_delete[TYPE.lower()] = _delete_containers

@@ -40,7 +40,7 @@ _PUBLIC_ACCESS_LEVELS = {"none": None, "container": "Container", "blob": "Blob"}
 def get_container(call: Call) -> Reply:
     """One container with its metadata and the state of its lease; 404 ContainerNotFound."""
     account = accounts.require_account(call)
-    container = containers.get(call.world, account["name"], call.params["name"])
+    container = containers.get(call.tenant, account["name"], call.params["name"])
     metadata = {"metadata": container["metadata"]} if container["metadata"] else {}
     no_legal_hold: Document = {"legalHold": {"hasLegalHold": False, "tags": []}}
     return Reply(
@@ -53,9 +53,9 @@ def get_container(call: Call) -> Reply:
 def set_container(call: Call) -> Reply:
     """Create or update a container: 201 or 200."""
     account, name, body = accounts.require_account(call), call.params["name"], call.json()
-    existing = containers.find(call.world, account["name"], name)
+    existing = containers.find(call.tenant, account["name"], name)
     try:
-        container = existing or containers.create(call.world, account["name"], name)
+        container = existing or containers.create(call.tenant, account["name"], name)
     except AzureError as error:
         raise _as_provider_error(error) from error
     return _write_response(
@@ -67,7 +67,7 @@ def set_container(call: Call) -> Reply:
 def update_container(call: Call) -> Reply:
     """Replace metadata and public access if the body has them; a lease does not block this."""
     account = accounts.require_account(call)
-    container, body = containers.get(call.world, account["name"], call.params["name"]), call.json()
+    container, body = containers.get(call.tenant, account["name"], call.params["name"]), call.json()
     return _write_response(account, _apply_body(call, account, container, body), body, status=200)
 
 
@@ -75,10 +75,10 @@ def update_container(call: Call) -> Reply:
 def delete_container(call: Call) -> Reply:
     """200, 204 when there was none, 409 while it is leased."""
     account, name = accounts.require_account(call), call.params["name"]
-    if containers.find(call.world, account["name"], name) is None:
+    if containers.find(call.tenant, account["name"], name) is None:
         return Reply(status=204)
     try:
-        containers.delete(call.world, account["name"], name)
+        containers.delete(call.tenant, account["name"], name)
     except AzureError as error:
         raise _as_provider_error(error) from error
     return Reply()
@@ -94,7 +94,7 @@ def list_containers(call: Call) -> Reply:
     last = call.query.get("$skiptoken", "")
     matching = [
         container
-        for container in containers.list_containers(call.world, account["name"])
+        for container in containers.list_containers(call.tenant, account["name"])
         if container["name"].startswith(prefix)
     ]
     rest = [container for container in matching if container["name"] > last]
@@ -115,10 +115,10 @@ def lease_container(call: Call) -> Reply:
     if action not in {"acquire", "renew", "change", "release", "break"}:
         raise _invalid_value(f"The lease action '{body.get('action')}' is invalid.")
     request = _lease_request(body, action)
-    container = containers.change_lease(call.world, account["name"], call.params["name"], action, request)
+    container = containers.change_lease(call.tenant, account["name"], call.params["name"], action, request)
     headers = {"ETag": str(container["etag"])}
     if action == "break":
-        remaining = leases.remaining_seconds(container["lease"], call.world.clock.timestamp())
+        remaining = leases.remaining_seconds(container["lease"], call.tenant.clock.timestamp())
         return Reply(body={"leaseTimeSeconds": str(remaining)}, headers=headers)
     return Reply(body={"leaseId": container["lease"]["id"] or request.lease_id}, headers=headers)
 
@@ -131,7 +131,7 @@ def _apply_body(call: Call, account: Document, container: Document, body: Docume
         updated["metadata"] = {str(name): str(value) for name, value in object_at(requested, "metadata").items()}
     if requested.get("publicAccess") is not None:
         updated["publicAccess"] = _public_access_level(account, str(requested["publicAccess"]))
-    return container if updated == container else containers.put(call.world, updated)
+    return container if updated == container else containers.put(call.tenant, updated)
 
 
 def _public_access_level(account: Document, requested: str) -> str | None:
@@ -193,7 +193,7 @@ def _container_resource(call: Call, account: Document, container: Document, more
         "defaultEncryptionScope": "$account-encryption-key",
         "denyEncryptionScopeOverride": False,
         "publicAccess": container["publicAccess"] or "None",
-        **{name: value.title() for name, value in containers.lease_properties(call.world, container).items()},
+        **{name: value.title() for name, value in containers.lease_properties(call.tenant, container).items()},
         "lastModifiedTime": f"{last_modified:%Y-%m-%dT%H:%M:%S}.0000000Z",
         **more,
         **_NO_IMMUTABILITY,

@@ -9,12 +9,7 @@ from typing import TYPE_CHECKING
 
 from localazure.app.call import AzureError, Reply
 from localazure.app.resource_manager import filters, groups, operations, regions, resources, scopes
-from localazure.app.resource_manager.services import (
-    add_empty_lists,
-    add_empty_subscription_list,
-    arm_service,
-    private_link_resource,
-)
+from localazure.app.resource_manager.services import arm_service
 from localazure.app.tenant import SUBSCRIPTION
 from localazure.rbac import access
 from localazure.storage.account import accounts
@@ -29,19 +24,10 @@ SERVICE = arm_service(
     ".*/providers/Microsoft.Storage(/.*)?",
     ("2019-06-01", "2021-04-01", "2022-09-01", "2023-05-01", "2024-01-01", "2025-01-01"),
 )
-add_empty_subscription_list(SERVICE, "Microsoft.Storage/deletedAccounts")
-add_empty_lists(
-    SERVICE,
-    TYPE,
-    *("privateEndpointConnections", "encryptionScopes", "localUsers", "objectReplicationPolicies"),
-    "inventoryPolicies",
-    *("fileServices/default/shares", "queueServices/default/queues", "tableServices/default/tables"),
-)
 
 _PROVIDER = "/subscriptions/{subscription}/providers/Microsoft.Storage"
 _LIST = "/subscriptions/{subscription}/resourcegroups/{group}/providers/Microsoft.Storage/storageAccounts"
 _ONE = _LIST + "/{name}"
-_STORAGE_SERVICES = ("blob", "table", "queue", "file", "web", "dfs")
 _RESULTS = "/providers/Microsoft.Storage/locations/{location}/asyncoperations"
 
 
@@ -51,17 +37,11 @@ def get_account(call: Call) -> Reply:
     return Reply(body=resources.response_body(_require_account(call)))
 
 
-@SERVICE.route("GET", _ONE + "/privateLinkResources", action=f"{TYPE}/privateLinkResources/read")
-def list_private_links(call: Call) -> Reply:
-    """List the private link resources of an account: its services, and those in its secondary region."""
-    account = groups.require_resource(call, TYPE, call.params["name"])
-    properties = account["properties"]
-    links: list[Document] = []
-    for service in _STORAGE_SERVICES:
-        for name, endpoints in ((service, "primaryEndpoints"), (f"{service}_secondary", "secondaryEndpoints")):
-            if service in properties.get(endpoints, {}):
-                links.append(private_link_resource(account, name, name, f"privatelink.{service}.core.windows.net"))
-    return Reply(body={"value": links})
+@SERVICE.route("GET", _ONE + "/fileServices/default/shares", action=f"{TYPE}/fileServices/shares/read")
+def list_shares(call: Call) -> Reply:
+    """List the file shares of an account, as Ansible does: none."""
+    _require_account(call)
+    return Reply(body={"value": []})
 
 
 @SERVICE.route("PUT", _ONE, action=f"{TYPE}/write")
@@ -71,24 +51,25 @@ def set_account(call: Call) -> Reply:
     name, body = call.params["name"], call.json()
     accounts.check_name(name)
     account_id = groups.resource_id(call, TYPE, name)
-    existing = resources.find(call.world, account_id)
+    existing = resources.find(call.tenant, account_id)
     if existing is not None:
         return Reply(body=resources.response_body(_replace_account(call, existing, body)))
-    if accounts.find(call.world, name) is not None:
+    if accounts.find(call.tenant, name) is not None:
         message = f"The storage account named {name} is already taken."
         raise AzureError(status=409, code="StorageAccountAlreadyTaken", message=message)
-    account = accounts.new_account(account_id, body, _timestamp(call), call.world.clock.new_id())
+    account = accounts.new_account(account_id, body, _timestamp(call), call.tenant.clock.new_id())
     account["properties"]["provisioningState"] = "Creating"
-    resources.put(call.world, account)
-    operation = operations.begin(call.world, "succeed", account_id, shows=account_id)
-    return operations.accepted(call, operation, SUBSCRIPTION + _RESULTS.format(location=account["location"]))
+    resources.put(call.tenant, account)
+    operation = operations.begin(call.tenant, "succeed", account_id, shows=account_id)
+    path = SUBSCRIPTION + _RESULTS.format(location=account["location"])
+    return operations.accepted(call, operation, path, query="monitor=true&")
 
 
 @SERVICE.route("PATCH", _ONE, action=f"{TYPE}/write")
 def update_account(call: Call) -> Reply:
     """Change the properties in the body and keep the others. Tags are replaced as a whole."""
     account = accounts.updated_account(_require_account(call), call.json(), replace_tags=False)
-    return Reply(body=resources.response_body(resources.put(call.world, account)))
+    return Reply(body=resources.response_body(resources.put(call.tenant, account)))
 
 
 @SERVICE.route("DELETE", _ONE, action=f"{TYPE}/delete")
@@ -96,13 +77,13 @@ def delete_account(call: Call) -> Reply:
     """Delete an account with everything in it: 200, or 204 when there was none."""
     groups.require_group(call)
     account_id = groups.resource_id(call, TYPE, call.params["name"])
-    return Reply(status=200 if resources.delete(call.world, account_id) else 204)
+    return Reply(status=200 if resources.delete(call.tenant, account_id) else 204)
 
 
 @SERVICE.route("GET", _LIST, action=f"{TYPE}/read")
 def list_group_accounts(call: Call) -> Reply:
     """List the accounts of a group."""
-    accounts = list(resources.list_of_type(call.world, TYPE, groups.require_group(call)["id"]))
+    accounts = list(resources.list_of_type(call.tenant, TYPE, groups.require_group(call)["id"]))
     return Reply(
         body={"value": [resources.response_body(account) for account in filters.filter_documents(call, accounts)]}
     )
@@ -112,11 +93,11 @@ def list_group_accounts(call: Call) -> Reply:
 def list_accounts(call: Call) -> Reply:
     """List the accounts of the subscription that the caller may read."""
     scopes.authorization_scope(call)
-    every_account = resources.list_of_type(call.world, TYPE, SUBSCRIPTION)
+    every_account = resources.list_of_type(call.tenant, TYPE, SUBSCRIPTION)
     readable = [
         account
         for account in every_account
-        if access.is_principal_allowed(call.world, call.authenticated_caller.object_id, f"{TYPE}/read", account["id"])
+        if access.is_principal_allowed(call.tenant, call.authenticated_caller.object_id, f"{TYPE}/read", account["id"])
     ]
     return Reply(
         body={"value": [resources.response_body(account) for account in filters.filter_documents(call, readable)]}
@@ -133,8 +114,8 @@ def list_keys(call: Call) -> Reply:
 def regenerate_key(call: Call) -> Reply:
     """Regenerate key1 or key2."""
     key_name = str(call.json().get("keyName", ""))
-    account = accounts.with_new_key(_require_account(call), key_name, call.world.clock.new_id())
-    return Reply(body=accounts.keys_body(resources.put(call.world, account)))
+    account = accounts.with_new_key(_require_account(call), key_name, call.tenant.clock.new_id())
+    return Reply(body=accounts.keys_body(resources.put(call.tenant, account)))
 
 
 @SERVICE.route("POST", _PROVIDER + "/checkNameAvailability", action="Microsoft.Storage/checknameavailability/read")
@@ -145,32 +126,10 @@ def check_name(call: Call) -> Reply:
         accounts.check_name(name)
     except AzureError as error:
         return Reply(body={"nameAvailable": False, "reason": "AccountNameInvalid", "message": error.message})
-    if accounts.find(call.world, name) is None:
+    if accounts.find(call.tenant, name) is None:
         return Reply(body={"nameAvailable": True})
     message = f"The storage account named {name} is already taken."
     return Reply(body={"nameAvailable": False, "reason": "AlreadyExists", "message": message})
-
-
-@SERVICE.route("GET", _PROVIDER + "/skus", action="Microsoft.Storage/skus/read")
-def list_skus(_: Call) -> Reply:
-    """List the SKUs, without their restrictions."""
-    names = sorted(accounts.SKUS)
-    skus = [{"name": name, "resourceType": "storageAccounts", "tier": name.partition("_")[0]} for name in names]
-    return Reply(body={"value": skus})
-
-
-@SERVICE.route("GET", _PROVIDER + "/locations/{location}/usages", action="Microsoft.Storage/locations/usages/read")
-def list_usages(call: Call) -> Reply:
-    """How many accounts a region has, and its limit.
-
-    https://learn.microsoft.com/azure/storage/common/scalability-targets-standard-account
-    """
-    location = regions.short_location(call.params["location"])
-    in_region = [
-        account for account in resources.list_of_type(call.world, TYPE, SUBSCRIPTION) if account["location"] == location
-    ]
-    name = {"value": "StorageAccounts", "localizedValue": "Storage Accounts"}
-    return Reply(body={"value": [{"unit": "Count", "currentValue": len(in_region), "limit": 250, "name": name}]})
 
 
 @SERVICE.route("GET", "/subscriptions/{subscription}" + _RESULTS + "/{operation}", action=None, why="id of the caller")
@@ -189,8 +148,8 @@ def _replace_account(call: Call, account: Document, body: Document) -> Document:
         message = "An operation is currently performing on this storage account that requires exclusive access."
         raise AzureError(status=409, code="StorageAccountOperationInProgress", message=message)
     regions.check_location_unchanged(account, regions.required_location(body))
-    return resources.put(call.world, accounts.updated_account(account, body, replace_tags=True))
+    return resources.put(call.tenant, accounts.updated_account(account, body, replace_tags=True))
 
 
 def _timestamp(call: Call) -> str:
-    return f"{call.world.clock.now():%Y-%m-%dT%H:%M:%S.%f}0Z"
+    return f"{call.tenant.clock.now():%Y-%m-%dT%H:%M:%S.%f}0Z"

@@ -33,7 +33,7 @@ SERVICE = arm_service(
 def get_policy(call: Call) -> Reply:
     """The policy of an account; 404 ManagementPolicyNotFound."""
     account = accounts.require_account(call)
-    policy = resources.find(call.world, _policy_id(account))
+    policy = resources.find(call.tenant, _policy_id(account))
     if policy is None:
         message = f"No ManagementPolicy found for account {account['name']}"
         raise AzureError(status=404, code="ManagementPolicyNotFound", message=message)
@@ -49,16 +49,16 @@ def set_policy(call: Call) -> Reply:
     if not rules or any(not rule.get("name") or not rule.get("definition") for rule in rules):
         raise accounts.invalid_value("A management policy needs rules, each with a name and a definition.")
     completed = [{"enabled": True, **rule, "definition": _with_float_days(rule["definition"])} for rule in rules]
-    now = f"{call.world.clock.now():%Y-%m-%dT%H:%M:%S.%f}0Z"
+    now = f"{call.tenant.clock.now():%Y-%m-%dT%H:%M:%S.%f}0Z"
     properties = {"policy": {"rules": completed}, "lastModifiedTime": now}
     identity = {"id": _policy_id(account), "name": "DefaultManagementPolicy", "type": _TYPE}
-    return Reply(body=resources.response_body(resources.put(call.world, {**identity, "properties": properties})))
+    return Reply(body=resources.response_body(resources.put(call.tenant, {**identity, "properties": properties})))
 
 
 @SERVICE.route("DELETE", _ONE, action=f"{_TYPE}/delete")
 def delete_policy(call: Call) -> Reply:
     """200, or 204 when there was none."""
-    return Reply(status=200 if resources.delete(call.world, _policy_id(accounts.require_account(call))) else 204)
+    return Reply(status=200 if resources.delete(call.tenant, _policy_id(accounts.require_account(call))) else 204)
 
 
 def _policy_id(account: Document) -> str:

@@ -71,8 +71,8 @@ def _set_handler(kind: str) -> Handler:
         for name in requested.keys() & (_READ_DEFAULTS.keys() | {"cors"}):
             object_at(requested, name)
         identity = _identity(account, kind)
-        current = (resources.find(call.world, str(identity["id"])) or {}).get("properties", {})
-        resources.put(call.world, {**identity, "properties": {**current, **requested}})
+        current = (resources.find(call.tenant, str(identity["id"])) or {}).get("properties", {})
+        resources.put(call.tenant, {**identity, "properties": {**current, **requested}})
         return Reply(body={**identity, "properties": requested})
 
     return set_service
@@ -94,7 +94,7 @@ def _service_resource(call: Call, kind: str) -> Document:
     """A service as a read returns it: defaults, stored properties, and the SKU for some kinds."""
     account = accounts.require_account(call)
     identity = _identity(account, kind)
-    current: Document = (resources.find(call.world, str(identity["id"])) or {}).get("properties", {})
+    current: Document = (resources.find(call.tenant, str(identity["id"])) or {}).get("properties", {})
     completed = {name: defaults | current[name] for name, defaults in _READ_DEFAULTS.items() if current.get(name)}
     sku = {"sku": account["sku"]} if kind in _WITH_SKU else {}
     return {**sku, **identity, "properties": {**_DEFAULTS[kind], **current, **completed}}

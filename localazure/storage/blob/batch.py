@@ -33,7 +33,7 @@ def run_batch(call: Call) -> Reply:
     """
     authorize(call)
     responses = [(content_id, _dispatch(inner)) for content_id, inner in multipart.split_requests(call)]
-    boundary = f"batchresponse_{call.world.clock.new_id()}"
+    boundary = f"batchresponse_{call.tenant.clock.new_id()}"
     content_type = {"Content-Type": f"multipart/mixed; boundary={boundary}"}
     return Reply(status=202, body=multipart.join_responses(responses, boundary), headers=content_type)
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from localazure.app.store import Document
-    from localazure.app.world import World
+    from localazure.app.tenant import Tenant
     from localazure.storage.data.paths import PathAddress
     from localazure.storage.data.storage_access import AuthorizedRequest
 
@@ -49,7 +49,7 @@ def render(call: Call, error: AzureError) -> Reply:
     headers = {**error.headers, **path_responses.version_header(call), "x-ms-error-code": error.code}
     if call.method == "HEAD" or error.status == 304:
         return Reply(status=error.status, headers=headers, reason_phrase=error.message)
-    timestamp = call.world.clock.now().strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
+    timestamp = call.tenant.clock.now().strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
     message = f"{error.message}\nRequestId:{call.request_id}\nTime:{timestamp}"
     inner = element("Code", error.code) + element("Message", message)
     inner += "".join(element(name, str(value)) for name, value in error.details.items())
@@ -124,12 +124,12 @@ def metadata_headers(document: Document) -> dict[str, str]:
     return {f"{_METADATA_PREFIX}{name}": value for name, value in document["metadata"].items()} | directory_marker
 
 
-def container_headers(world: World, container: Document) -> dict[str, str]:
+def container_headers(tenant: Tenant, container: Document) -> dict[str, str]:
     """Headers with the properties and metadata of a container."""
     public_access = (
         {"x-ms-blob-public-access": str(container["publicAccess"]).lower()} if container["publicAccess"] else {}
     )
-    lease = {f"x-ms-{name}": value for name, value in path_responses.lease_fields(world, container).items()}
+    lease = {f"x-ms-{name}": value for name, value in path_responses.lease_fields(tenant, container).items()}
     fixed = {
         "x-ms-default-encryption-scope": "$account-encryption-key",
         "x-ms-deny-encryption-scope-override": "false",
@@ -148,10 +148,10 @@ def container_headers(world: World, container: Document) -> dict[str, str]:
 
 def blob_headers(request: AuthorizedRequest, blob: Document, *, is_whole: bool) -> dict[str, str]:
     """Headers of a HEAD or GET of a blob. For a range, the MD5 of the whole blob is in a header of its own."""
-    headers = path_responses.property_headers(request.world, blob)
+    headers = path_responses.property_headers(request.tenant, blob)
     if not is_whole and "Content-MD5" in headers:
         headers["x-ms-blob-content-md5"] = headers.pop("Content-MD5")
-    tier = {f"x-ms-{name}": value for name, value in blob_tiers.tier_fields(request.world, blob).items()}
+    tier = {f"x-ms-{name}": value for name, value in blob_tiers.tier_fields(request.tenant, blob).items()}
     headers |= {"x-ms-blob-type": str(blob["type"]), **tier, "Content-Length": str(blob["size"])}
     if blob["type"] == "AppendBlob":
         headers["x-ms-blob-committed-block-count"] = str(len(blob["blocks"]))
@@ -180,7 +180,7 @@ def copy_fields(blob: Document) -> dict[str, str]:
 def container_list_response(call: Call, account: str, documents: Iterable[Document]) -> Reply:
     """A page of the list of containers."""
     prefix, include = call.query.get("prefix", ""), call.query.get("include", "")
-    entries = [(str(container["name"]), _container_entry(call.world, container, include)) for container in documents]
+    entries = [(str(container["name"]), _container_entry(call.tenant, container, include)) for container in documents]
     entries = [entry for entry in entries if entry[0].startswith(prefix)]
     return _list_response(call, account, "", "Containers", entries)
 
@@ -233,9 +233,9 @@ def _list_response(
     )
 
 
-def _container_entry(world: World, container: Document, include: str) -> str:
+def _container_entry(tenant: Tenant, container: Document, include: str) -> str:
     """One container in a list, as XML."""
-    lease = path_responses.lease_fields(world, container)
+    lease = path_responses.lease_fields(tenant, container)
     validators = path_responses.container_validators(container)
     inner = (
         element("Last-Modified", validators["Last-Modified"])
@@ -261,10 +261,10 @@ def _blob_entry(call: Call, blob: Document, *, hierarchical: bool) -> str:
         "Content-Type": stored.get("Content-Type", "application/octet-stream"),
         **{name: stored.get(name, "") for name in path_responses.STORED_HEADERS if name != "Content-Type"},
         "BlobType": str(blob["type"]),
-        **{_element_name(name): value for name, value in blob_tiers.tier_fields(call.world, blob).items()},
+        **{_element_name(name): value for name, value in blob_tiers.tier_fields(call.tenant, blob).items()},
     }
     inner = "".join(element(name, value) for name, value in properties.items())
-    inner += _lease_elements(path_responses.lease_fields(call.world, blob)) + element("ServerEncrypted", "true")
+    inner += _lease_elements(path_responses.lease_fields(call.tenant, blob)) + element("ServerEncrypted", "true")
     if "copy" in call.query.get("include", ""):
         inner += "".join(
             element(f"Copy{name.title().replace('-', '')}", value) for name, value in copy_fields(blob).items()

@@ -48,7 +48,7 @@ def put_block(call: Call) -> Reply:
     request, _ = _authorize_write(call)
     call = copy_source.with_source_content(call, request)
     checksum = checksums.verify(call.headers, call.body)
-    blocks.put_block(request.world, request.address, call.query.get("blockid", ""), call.body)
+    blocks.put_block(request.tenant, request.address, call.query.get("blockid", ""), call.body)
     return Reply(status=201, headers={**_ENCRYPTED, **checksum})
 
 
@@ -59,7 +59,7 @@ def put_block_list(call: Call) -> Reply:
     checksum = checksums.verify_block_list(call.headers, call.body)
     conditions.check_write(call.headers, existing, error(409, "BlobAlreadyExists"))
     blob = blocks.commit_blocks(
-        request.world,
+        request.tenant,
         request.address,
         request.caller_id,
         call.body.decode("utf-8", "replace"),
@@ -73,8 +73,8 @@ def get_block_list(call: Call) -> Reply:
     """List the committed and the uncommitted blocks of a blob."""
     request = authorize(call, READ)
     blob, uncommitted = (
-        paths.find(request.world, request.address),
-        blocks.list_uncommitted(request.world, request.address),
+        paths.find(request.tenant, request.address),
+        blocks.list_uncommitted(request.tenant, request.address),
     )
     if blob is None and not uncommitted:
         raise error(404, "BlobNotFound")
@@ -102,7 +102,7 @@ def append_block(call: Call) -> Reply:
         raise conditions.append_position_not_met()
     conditions.check_append_size(call.headers, int(blob["size"]) + len(call.body))
     checksum = checksums.verify(call.headers, call.body)
-    appended = blocks.append_block(request.world, request.address, blob, call.body)
+    appended = blocks.append_block(request.tenant, request.address, blob, call.body)
     count = {
         "x-ms-blob-append-offset": str(blob["size"]),
         "x-ms-blob-committed-block-count": str(len(appended["blocks"])),
@@ -134,7 +134,7 @@ def set_blob_tier(call: Call) -> Reply:
     """Set the tier to hot, cool, cold or archive. It changes neither etag nor time."""
     request, blob = _require_blob(call, WRITE)
     status, updated = blob_tiers.change_tier(call, blob)
-    paths.put_keeping_etag(request.world, request.address, updated)
+    paths.put_keeping_etag(request.tenant, request.address, updated)
     return Reply(status=status)
 
 
@@ -144,10 +144,10 @@ def set_blob_expiry(call: Call) -> Reply:
     request, blob = _require_blob(call, WRITE)
     if not request.is_hierarchical or blob["directory"] or "x-ms-expiry-option" not in call.headers:
         raise invalid_header("x-ms-expiry-option", call.headers.get("x-ms-expiry-option", ""))
-    conditions.check_lease(request.world, call.headers, blob)
+    conditions.check_lease(request.tenant, call.headers, blob)
     return Reply(
         headers=validators(
-            paths.put(request.world, request.address, {**blob, **path_expiry.requested_expiry(call, blob["created"])})
+            paths.put(request.tenant, request.address, {**blob, **path_expiry.requested_expiry(call, blob["created"])})
         )
     )
 
@@ -181,10 +181,10 @@ def put_blob(call: Call) -> Reply:
     checksum = checksums.verify(call.headers, call.body)
     if request.is_hierarchical and call.headers.get("x-ms-meta-hdi_isfolder", "").lower() == "true":
         blob = paths.create_or_update_directory(
-            request.world, request.address, request.caller_id, {"metadata": values["metadata"]}
+            request.tenant, request.address, request.caller_id, {"metadata": values["metadata"]}
         )
     else:
-        blob = blocks.write_blob(request.world, request.address, request.caller_id, call.body, values)
+        blob = blocks.write_blob(request.tenant, request.address, request.caller_id, call.body, values)
     return Reply(status=201, headers={**validators(blob), **_ENCRYPTED, **checksum})
 
 
@@ -192,8 +192,8 @@ def _copy_blob(call: Call, request: AuthorizedRequest) -> Reply:
     """Copy a blob with its properties: 202, complete at once."""
     source, values = copy_source.require_source(call, request), blocks.requested_values(call)
     values = {**values, "headers": source["headers"], "metadata": values["metadata"] or source["metadata"]}
-    values["copy"] = {"id": request.world.clock.new_id(), "source": call.headers[copy_source.HEADER]}
-    blob = blocks.copy_blob(request.world, source, request.address, request.caller_id, values)
+    values["copy"] = {"id": request.tenant.clock.new_id(), "source": call.headers[copy_source.HEADER]}
+    blob = blocks.copy_blob(request.tenant, source, request.address, request.caller_id, values)
     copy_headers = {"x-ms-copy-id": values["copy"]["id"], "x-ms-copy-status": "success"}
     return Reply(status=202, headers={**validators(blob), **copy_headers})
 
@@ -203,14 +203,14 @@ def get_blob(call: Call) -> Reply:
     blob_wire.check_comp(call, "metadata")
     request, blob = _require_blob(call, READ, public="Blob")
     conditions.check_read(call.headers, blob)
-    conditions.check_lease_read(request.world, call.headers, blob)
+    conditions.check_lease_read(request.tenant, call.headers, blob)
     is_whole = not (call.headers.get("range") or call.headers.get("x-ms-range"))
     headers = blob_wire.blob_headers(request, blob, is_whole=is_whole or call.method == "HEAD")
     headers |= shared_access.response_header_overrides(call.query)
     if call.method == "HEAD" or call.query.get("comp") == "metadata":
         property_headers = headers if call.method == "HEAD" else {**headers, "Content-Length": "0"}
         return Reply(headers=property_headers)
-    blob_tiers.check_not_archived(request.world, blob)
+    blob_tiers.check_not_archived(request.tenant, blob)
     return content_response(call, blob, headers)
 
 
@@ -227,9 +227,9 @@ def delete_blob(call: Call) -> Reply:
     blob_wire.check_comp(call)
     request, blob = _require_blob(call, DELETE)
     _check_write_conditions(call, blob)
-    if any(paths.list_below(request.world, request.address)) and blob["directory"]:
+    if any(paths.list_below(request.tenant, request.address)) and blob["directory"]:
         raise error(409, "DirectoryIsNotEmpty")
-    paths.delete(request.world, request.address)
+    paths.delete(request.tenant, request.address)
     return Reply(status=202, headers={"x-ms-delete-type-permanent": "true"})
 
 
@@ -237,23 +237,23 @@ def _update_blob(call: Call, values: Document) -> Reply:
     """Store changed fields of a blob, if conditions, lease and tier permit."""
     request, blob = _require_blob(call, WRITE)
     _check_write_conditions(call, blob)
-    blob_tiers.check_not_archived(request.world, blob)
-    updated = paths.put(request.world, request.address, {**blob, **values})
+    blob_tiers.check_not_archived(request.tenant, blob)
+    updated = paths.put(request.tenant, request.address, {**blob, **values})
     return Reply(headers={**validators(updated), **_ENCRYPTED})
 
 
 def _check_write_conditions(call: Call, blob: Document) -> None:
     """412 unless the conditions and the lease of a write are met."""
     conditions.check_write(call.headers, blob, error(409, "BlobAlreadyExists"))
-    conditions.check_lease(call.world, call.headers, blob)
+    conditions.check_lease(call.tenant, call.headers, blob)
 
 
 def _require_blob(call: Call, *actions: str, public: str = "") -> tuple[AuthorizedRequest, Document]:
     """The authorized request and its blob; 404 BlobNotFound."""
     request = authorize(call, *actions, public=public)
     blob_wire.check_supported(call, hierarchical=request.is_hierarchical)
-    containers.get(request.world, request.account_name, request.container_name)
-    blob = paths.find(request.world, request.address)
+    containers.get(request.tenant, request.account_name, request.container_name)
+    blob = paths.find(request.tenant, request.address)
     if blob is None:
         raise error(404, "BlobNotFound")
     return request, blob
@@ -263,10 +263,10 @@ def _authorize_write(call: Call) -> tuple[AuthorizedRequest, Document | None]:
     """The authorized request and the blob that it would overwrite. Adding needs less than overwriting."""
     request = authorize(call, WRITE, ADD)
     blob_wire.check_supported(call, hierarchical=request.is_hierarchical)
-    containers.get(request.world, request.account_name, request.container_name)
-    existing = paths.find(request.world, request.address)
+    containers.get(request.tenant, request.account_name, request.container_name)
+    existing = paths.find(request.tenant, request.address)
     if existing is not None:
         authorize(call, WRITE)
-    conditions.check_lease(request.world, call.headers, existing)
-    blob_tiers.check_not_archived(request.world, existing)
+    conditions.check_lease(request.tenant, call.headers, existing)
+    blob_tiers.check_not_archived(request.tenant, existing)
     return request, existing

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from localazure.app.call import Call
     from localazure.app.store import Document
-    from localazure.app.world import World
+    from localazure.app.tenant import Tenant
     from localazure.storage.data.paths import PathAddress
 
 _CONTENT_HEADERS = {
@@ -50,16 +50,16 @@ def content_headers(call: Call) -> dict[str, str]:
     return {name: call.headers[sent] for sent, name in _CONTENT_HEADERS.items() if sent in call.headers}
 
 
-def write_blob(world: World, address: PathAddress, owner: str, data: bytes, values: Mapping[str, Any]) -> Document:
+def write_blob(tenant: Tenant, address: PathAddress, owner: str, data: bytes, values: Mapping[str, Any]) -> Document:
     """Write a blob with this content. Its MD5 is computed unless the caller sends one."""
-    blob = paths.create_or_replace_file(world, address, owner, values)
-    contents.write(world, str(blob["content"]), 0, data)
+    blob = paths.create_or_replace_file(tenant, address, owner, values)
+    contents.write(tenant, str(blob["content"]), 0, data)
     md5 = {"Content-MD5": checksums.md5(data)} if blob["type"] == "BlockBlob" else {}
-    paths.delete_blocks(world, address.key + "\n")
-    return paths.commit(world, address, {**blob, "headers": {**md5, **blob["headers"]}}, len(data))
+    paths.delete_blocks(tenant, address.key + "\n")
+    return paths.commit(tenant, address, {**blob, "headers": {**md5, **blob["headers"]}}, len(data))
 
 
-def put_block(world: World, address: PathAddress, block_id: str, data: bytes) -> None:
+def put_block(tenant: Tenant, address: PathAddress, block_id: str, data: bytes) -> None:
     """Stage a block for a later block list; it replaces one with the same id."""
     try:
         decoded = base64.b64decode(block_id, validate=True)
@@ -67,75 +67,77 @@ def put_block(world: World, address: PathAddress, block_id: str, data: bytes) ->
         raise error(400, "InvalidBlockId") from wrong
     if not 0 < len(decoded) <= 64:
         raise error(400, "InvalidBlockId")
-    first = next(_uncommitted(world, address), None)
+    first = next(_uncommitted(tenant, address), None)
     if first is not None and len(str(first["id"])) != len(block_id):  # all ids of one blob have one length
         raise error(400, "InvalidBlobOrBlock")
-    existing = world.store.get(paths.BLOCKS, f"{address.key}\n{block_id}")
+    existing = tenant.store.get(paths.BLOCKS, f"{address.key}\n{block_id}")
     if existing is not None:
-        contents.delete(world, str(existing["content"]))
-    content = contents.create(world)
-    contents.write(world, content, 0, data)
-    block = {"id": block_id, "size": len(data), "content": content, "since": world.clock.timestamp()}
-    world.store.put(paths.BLOCKS, f"{address.key}\n{block_id}", block)
+        contents.delete(tenant, str(existing["content"]))
+    content = contents.create(tenant)
+    contents.write(tenant, content, 0, data)
+    block = {"id": block_id, "size": len(data), "content": content, "since": tenant.clock.timestamp()}
+    tenant.store.put(paths.BLOCKS, f"{address.key}\n{block_id}", block)
 
 
-def list_uncommitted(world: World, address: PathAddress) -> list[Document]:
+def list_uncommitted(tenant: Tenant, address: PathAddress) -> list[Document]:
     """List the uncommitted blocks of a blob that are not older than a week."""
-    return list(_uncommitted(world, address))
+    return list(_uncommitted(tenant, address))
 
 
-def uncommitted_blobs(world: World, root: PathAddress, owner: str) -> Iterator[Document]:
+def uncommitted_blobs(tenant: Tenant, root: PathAddress, owner: str) -> Iterator[Document]:
     """The blobs that have uncommitted blocks only, as blobs without content; lists include them on request."""
-    rows = world.store.rows(paths.BLOCKS, root.key)
+    rows = tenant.store.rows(paths.BLOCKS, root.key)
     names = {key.partition("\n")[0].removeprefix(root.key) for key, _ in rows}
     addresses = (root.with_path(name) for name in sorted(names))
-    missing = (address for address in addresses if paths.find(world, address) is None)
-    return (paths.unstored_file(world, address, owner) for address in missing if list_uncommitted(world, address))
+    missing = (address for address in addresses if paths.find(tenant, address) is None)
+    return (paths.unstored_file(tenant, address, owner) for address in missing if list_uncommitted(tenant, address))
 
 
-def commit_blocks(world: World, address: PathAddress, owner: str, text: str, values: Mapping[str, Any]) -> Document:
+def commit_blocks(tenant: Tenant, address: PathAddress, owner: str, text: str, values: Mapping[str, Any]) -> Document:
     """Commit a blob from a block list, out of its committed and uncommitted blocks; the others are discarded."""
-    blocks = list(_listed_blocks(world, address, text))
-    content, size = contents.create(world), 0
+    blocks = list(_listed_blocks(tenant, address, text))
+    content, size = contents.create(tenant), 0
     for _, source, start, length in blocks:
-        contents.copy(world, content, size, source, start=start, length=length)
+        contents.copy(tenant, content, size, source, start=start, length=length)
         size += length
-    blob = paths.create_or_replace_file(world, address, owner, values)
-    contents.delete(world, str(blob["content"]))
-    paths.delete_blocks(world, address.key + "\n")
+    blob = paths.create_or_replace_file(tenant, address, owner, values)
+    contents.delete(tenant, str(blob["content"]))
+    paths.delete_blocks(tenant, address.key + "\n")
     listed = [{"id": block_id, "size": length} for block_id, _, _, length in blocks]
-    return paths.commit(world, address, {**blob, "content": content, "blocks": listed}, size)
+    return paths.commit(tenant, address, {**blob, "content": content, "blocks": listed}, size)
 
 
-def append_block(world: World, address: PathAddress, blob: Document, data: bytes) -> Document:
+def append_block(tenant: Tenant, address: PathAddress, blob: Document, data: bytes) -> Document:
     """Append a block to an append blob."""
-    contents.write(world, str(blob["content"]), int(blob["size"]), data)
+    contents.write(tenant, str(blob["content"]), int(blob["size"]), data)
     listed = [*blob["blocks"], {"id": "", "size": len(data)}]
-    return paths.commit(world, address, {**blob, "blocks": listed}, int(blob["size"]) + len(data))
+    return paths.commit(tenant, address, {**blob, "blocks": listed}, int(blob["size"]) + len(data))
 
 
-def copy_blob(world: World, source: Document, address: PathAddress, owner: str, values: Mapping[str, Any]) -> Document:
+def copy_blob(
+    tenant: Tenant, source: Document, address: PathAddress, owner: str, values: Mapping[str, Any]
+) -> Document:
     """Write a blob with the content of another."""
-    content = contents.create(world)
-    contents.copy(world, content, 0, str(source["content"]), length=int(source["size"]))
-    blob = paths.create_or_replace_file(world, address, owner, values)
-    contents.delete(world, str(blob["content"]))
+    content = contents.create(tenant)
+    contents.copy(tenant, content, 0, str(source["content"]), length=int(source["size"]))
+    blob = paths.create_or_replace_file(tenant, address, owner, values)
+    contents.delete(tenant, str(blob["content"]))
     copied = {"type": source["type"], "blocks": source["blocks"], "content": content}
-    return paths.commit(world, address, {**blob, **copied}, int(source["size"]))
+    return paths.commit(tenant, address, {**blob, **copied}, int(source["size"]))
 
 
-def _uncommitted(world: World, address: PathAddress) -> Iterator[Document]:
+def _uncommitted(tenant: Tenant, address: PathAddress) -> Iterator[Document]:
     """The uncommitted blocks of a blob that are not older than a week."""
-    oldest = world.clock.timestamp() - paths.UNCOMMITTED_SECONDS
-    return (block for _, block in world.store.rows(paths.BLOCKS, address.key + "\n") if block["since"] >= oldest)
+    oldest = tenant.clock.timestamp() - paths.UNCOMMITTED_SECONDS
+    return (block for _, block in tenant.store.rows(paths.BLOCKS, address.key + "\n") if block["since"] >= oldest)
 
 
-def _listed_blocks(world: World, address: PathAddress, text: str) -> Iterator[tuple[str, str, int, int]]:
+def _listed_blocks(tenant: Tenant, address: PathAddress, text: str) -> Iterator[tuple[str, str, int, int]]:
     """Block id, content, start and length of each listed block; 400 InvalidBlockList for a missing one."""
     uncommitted = {
-        str(block["id"]): (str(block["content"]), 0, int(block["size"])) for block in _uncommitted(world, address)
+        str(block["id"]): (str(block["content"]), 0, int(block["size"])) for block in _uncommitted(tenant, address)
     }
-    committed = _committed_blocks(world, address)
+    committed = _committed_blocks(tenant, address)
     blocks_by_kind = {"Latest": {**committed, **uncommitted}, "Committed": committed, "Uncommitted": uncommitted}
     if "<BlockList" not in text:
         raise error(400, "InvalidXmlDocument")
@@ -145,9 +147,9 @@ def _listed_blocks(world: World, address: PathAddress, text: str) -> Iterator[tu
         yield (block_id, *blocks_by_kind[kind][block_id])
 
 
-def _committed_blocks(world: World, address: PathAddress) -> dict[str, tuple[str, int, int]]:
+def _committed_blocks(tenant: Tenant, address: PathAddress) -> dict[str, tuple[str, int, int]]:
     """Content, start and length of the committed blocks, which are contiguous in the blob's content."""
-    blob, start, blocks = paths.find(world, address), 0, dict[str, tuple[str, int, int]]()
+    blob, start, blocks = paths.find(tenant, address), 0, dict[str, tuple[str, int, int]]()
     for block in blob["blocks"] if blob else ():
         blocks[str(block["id"])] = (str(blob["content"]) if blob else "", start, int(block["size"]))
         start += int(block["size"])

@@ -42,7 +42,7 @@ def set_container_metadata(call: Call) -> Reply:
     """Replace the metadata of a container."""
     request, container = _require_container(call, "write")
     conditions.check_modified_since(call.headers, as_path(container))
-    updated = containers.put(request.world, {**container, "metadata": requested_metadata(call)})
+    updated = containers.put(request.tenant, {**container, "metadata": requested_metadata(call)})
     return Reply(headers=container_validators(updated))
 
 
@@ -52,7 +52,7 @@ def set_container_acl(call: Call) -> Reply:
     request, container = _require_container(call, "setAcl/action")
     public_access = blob_wire.requested_public_access(call, request.account)
     policies = access_policies.parse_policies(call.body.decode("utf-8", "replace"))
-    updated = containers.put(request.world, {**container, "publicAccess": public_access, "_policies": policies})
+    updated = containers.put(request.tenant, {**container, "publicAccess": public_access, "_policies": policies})
     return Reply(headers=container_validators(updated))
 
 
@@ -73,20 +73,20 @@ def lease_container(call: Call) -> Reply:
     if action not in LEASE_STATUS_CODES:
         raise invalid_header("x-ms-lease-action", action)
     lease = containers.change_lease(
-        request.world, request.account_name, request.container_name, action, lease_request(call)
+        request.tenant, request.account_name, request.container_name, action, lease_request(call)
     )["lease"]
-    return lease_response(action, lease, request.world.clock.timestamp(), container_validators(container))
+    return lease_response(action, lease, request.tenant.clock.timestamp(), container_validators(container))
 
 
 @route("GET", "/{container}", restype="container", comp="list")
 def list_blobs(call: Call) -> Reply:
     """List the blobs of a container, flat or by delimiter, in pages."""
     request = authorize(call, READ, public="Container")
-    containers.get(request.world, request.account_name, request.container_name)
+    containers.get(request.tenant, request.account_name, request.container_name)
     only_deleted = call.query.get("showonly") == "deleted"  # soft delete of blobs is off: nothing to show
-    listed = [] if only_deleted else list(paths.list_below(request.world, request.address))
+    listed = [] if only_deleted else list(paths.list_below(request.tenant, request.address))
     if "uncommittedblobs" in call.query.get("include", ""):
-        listed.extend(blocks.uncommitted_blobs(request.world, request.address, request.caller_id))
+        listed.extend(blocks.uncommitted_blobs(request.tenant, request.address, request.caller_id))
     return blob_wire.blob_list_response(call, request.address, listed, hierarchical=request.is_hierarchical)
 
 
@@ -97,10 +97,14 @@ def create_container(call: Call) -> Reply:
     request = authorize(call, f"{CONTAINERS}/write", control=True)
     public_access = blob_wire.requested_public_access(call, request.account)
     container = containers.create(
-        request.world, request.account_name, request.container_name, metadata=requested_metadata(call)
+        request.tenant,
+        request.account_name,
+        request.container_name,
+        metadata=requested_metadata(call),
+        owner=request.caller_id,
     )
     if public_access:
-        container = containers.put(request.world, {**container, "publicAccess": public_access})
+        container = containers.put(request.tenant, {**container, "publicAccess": public_access})
     return Reply(status=201, headers=container_validators(container))
 
 
@@ -111,7 +115,7 @@ def delete_container(call: Call) -> Reply:
     request, container = _require_container(call, "delete")
     conditions.check_write(call.headers, as_path(container), error(409, "BlobAlreadyExists"))
     containers.delete(
-        request.world, request.account_name, request.container_name, lease_id=call.headers.get("x-ms-lease-id")
+        request.tenant, request.account_name, request.container_name, lease_id=call.headers.get("x-ms-lease-id")
     )
     return Reply(status=202)
 
@@ -122,8 +126,8 @@ def get_container(call: Call) -> Reply:
     _, container = _require_container(call, "read")
     lease_id = call.headers.get("x-ms-lease-id")
     if lease_id:
-        leases.check_lease_id(container["lease"], lease_id, call.world.clock.timestamp())
-    return Reply(headers=blob_wire.container_headers(call.world, container))
+        leases.check_lease_id(container["lease"], lease_id, call.tenant.clock.timestamp())
+    return Reply(headers=blob_wire.container_headers(call.tenant, container))
 
 
 for _method in ("GET", "HEAD"):
@@ -133,4 +137,4 @@ for _method in ("GET", "HEAD"):
 def _require_container(call: Call, action: str) -> tuple[AuthorizedRequest, Document]:
     """The authorized request and its container; 404 ContainerNotFound."""
     request = authorize(call, f"{CONTAINERS}/{action}", control=True)
-    return request, containers.get(request.world, request.account_name, request.container_name)
+    return request, containers.get(request.tenant, request.account_name, request.container_name)

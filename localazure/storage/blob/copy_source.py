@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from localazure.storage.data.storage_access import AuthorizedRequest
 
 HEADER = "x-ms-copy-source"
+_DOMAINS = frozenset({"blob.core.windows.net", "dfs.core.windows.net"})
 
 
 def require_source(call: Call, request: AuthorizedRequest) -> Document:
@@ -32,12 +33,13 @@ def require_source(call: Call, request: AuthorizedRequest) -> Document:
         source = urlsplit(call.headers[HEADER])
     except ValueError as wrong:
         raise invalid_header(HEADER, call.headers[HEADER]) from wrong
-    name = str(source.hostname).partition(".")[0]
-    account = resources.find_by_name(request.world, ACCOUNTS, name)
+    name, _, domain = str(source.hostname).partition(".")
+    is_local = source.scheme == "https" and domain in _DOMAINS  # another host is one that the local Azure never asks
+    account = resources.find_by_name(request.tenant, ACCOUNTS, name) if is_local else None
     container, _, path = unquote(source.path).lstrip("/").partition("/")
     is_flat = account is not None and not account["properties"].get("isHnsEnabled")
     address = PathAddress(account=name, container=container, path=path if is_flat else path.strip("/"))
-    blob = paths.find(request.world, address) if account else None
+    blob = paths.find(request.tenant, address) if account else None
     if (
         account is None
         or blob is None
@@ -56,7 +58,7 @@ def with_source_content(call: Call, request: AuthorizedRequest) -> Call:
     blob, range_header = require_source(call, request), call.headers.get("x-ms-source-range")
     size = int(blob["size"])
     start, length = parse_range(range_header, size) if range_header else (0, size)
-    body = b"".join(contents.read(request.world, str(blob["content"]), start, length))
+    body = b"".join(contents.read(request.tenant, str(blob["content"]), start, length))
     checksum_headers = {"content-md5": "x-ms-source-content-md5", "x-ms-content-crc64": "x-ms-source-content-crc64"}
     checksums = {name: call.headers[sent] for name, sent in checksum_headers.items() if sent in call.headers}
     return replace(call, body=body, headers={**call.headers, **checksums})
@@ -74,5 +76,5 @@ def _is_readable(request: AuthorizedRequest, account: Document, source: PathAddr
     if request.caller_id == SUPER_USER:
         return request.sas_permissions is None and account["id"] == request.account["id"]
     return access.is_principal_allowed(
-        request.world, request.caller_id, READ, container_scope(account, source.container), data=True
+        request.tenant, request.caller_id, READ, container_scope(account, source.container), data=True
     )

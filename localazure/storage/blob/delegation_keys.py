@@ -41,8 +41,8 @@ def get_user_delegation_key(call: Call) -> Reply:
         message = "Only authentication scheme Bearer is supported."
         raise AzureError(status=403, code="AuthenticationFailed", message=message)
     text = call.body.decode("utf-8", "replace")
-    starts, ends = _parse_time(text, "Start") or call.world.clock.now(), _parse_time(text, "Expiry")
-    if ends is None or not starts < ends <= call.world.clock.now() + _MAX_LIFETIME:
+    starts, ends = _parse_time(text, "Start") or call.tenant.clock.now(), _parse_time(text, "Expiry")
+    if ends is None or not starts < ends <= call.tenant.clock.now() + _MAX_LIFETIME:
         message = "XML specified is not syntactically valid, or the expiry is not within seven days after the start."
         raise AzureError(status=400, code="InvalidXmlNodeValue", message=message)
     fields = {
@@ -53,7 +53,7 @@ def get_user_delegation_key(call: Call) -> Reply:
         "sks": "b",
         "skv": version_header(call)["x-ms-version"],
     }
-    value = shared_access.user_delegation_key(call.world, request.account_name, fields)
+    value = shared_access.user_delegation_key(call.tenant, request.account_name, fields)
     names = ("SignedOid", "SignedTid", "SignedStart", "SignedExpiry", "SignedService", "SignedVersion")
     elements = "".join(blob_wire.element(name, field) for name, field in zip(names, fields.values(), strict=True))
     return blob_wire.xml_response(

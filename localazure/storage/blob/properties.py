@@ -41,7 +41,7 @@ SERVICE = Service(name="blob properties", hosts=("*.blob.core.windows.net",), pa
 def get_service_properties(call: Call) -> Reply:
     """All properties of the Blob service, with defaults for those never set."""
     request = authorize(call, f"{ACCOUNTS}/blobServices/read", control=True)
-    stored = request.world.store.get(BLOB_PROPERTIES, request.account_name.lower()) or {}
+    stored = request.tenant.store.get(BLOB_PROPERTIES, request.account_name.lower()) or {}
     values = {**_DEFAULTS, **stored}
     elements = "".join(f"<{name}>{values[name]}</{name}>" for name in _DEFAULTS if values[name] or name == "Cors")
     return blob_wire.xml_response(f"<StorageServiceProperties>{elements}</StorageServiceProperties>")
@@ -59,5 +59,5 @@ def set_service_properties(call: Call) -> Reply:
     pattern = rf"<({'|'.join(_DEFAULTS)})\s*(?:/>|>(.*?)</\1>)"
     sent = {match[1]: match[2] or "" for match in re.finditer(pattern, document[1] or "", re.DOTALL)}
     key = request.account_name.lower()
-    request.world.store.put(BLOB_PROPERTIES, key, {**(request.world.store.get(BLOB_PROPERTIES, key) or {}), **sent})
+    request.tenant.store.put(BLOB_PROPERTIES, key, {**(request.tenant.store.get(BLOB_PROPERTIES, key) or {}), **sent})
     return Reply(status=202)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from localazure.app.call import Call, Reply
 from localazure.app.service import Service
 from localazure.storage.blob import blob_wire
 from localazure.storage.data import (
@@ -17,18 +16,17 @@ from localazure.storage.data.path_responses import (
     with_version_header,
 )
 from localazure.storage.data.storage_access import (
-    ACCOUNTS,
     CONTAINERS,
-    READ,
     authorize,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from localazure.app.call import Call, Reply
     from localazure.app.service import Handler
 
-SERVICE = Service(name="blob", hosts=("*.blob.core.windows.net",), render=blob_wire.render)
+SERVICE = Service(name="blob", hosts=("*.blob.core.windows.net",), render=blob_wire.render, authenticate=authorize)
 _WHY = "bearer token (RBAC on the container), Shared Key or public access, decided by storage_access.authorize"
 
 
@@ -43,19 +41,8 @@ def list_containers(call: Call) -> Reply:
     """List the containers by name, in pages."""
     request = authorize(call, f"{CONTAINERS}/read", control=True)
     return blob_wire.container_list_response(
-        call, request.account_name, containers.list_containers(request.world, request.account_name)
+        call, request.account_name, containers.list_containers(request.tenant, request.account_name)
     )
-
-
-def get_account_information(call: Call) -> Reply:
-    """SKU, kind and namespace in headers, of the account, a container or a blob."""
-    request = authorize(call, f"{ACCOUNTS}/blobServices/getInfo/action", READ, f"{ACCOUNTS}/read")
-    headers = {
-        "x-ms-sku-name": str(request.account.get("sku", {}).get("name", "Standard_LRS")),
-        "x-ms-account-kind": str(request.account.get("kind", "StorageV2")),
-        "x-ms-is-hns-enabled": str(request.is_hierarchical).lower(),
-    }
-    return Reply(headers=headers)
 
 
 @route("GET", "/", restype="service")
@@ -63,8 +50,3 @@ def refuse_service_statistics(call: Call) -> Reply:
     """400: replication statistics exist on secondary endpoints, which no local account has."""
     authorize(call)
     raise blob_wire.invalid_query("comp", call.query.get("comp", ""))
-
-
-for _method in ("GET", "HEAD"):
-    for _path in ("/", "/{container}", "/{container}/{path:path}"):
-        route(_method, _path, restype="account", comp="properties")(get_account_information)

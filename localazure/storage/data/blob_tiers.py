@@ -14,7 +14,7 @@ from localazure.storage.data import path_responses
 if TYPE_CHECKING:
     from localazure.app.call import Call
     from localazure.app.store import Document
-    from localazure.app.world import World
+    from localazure.app.tenant import Tenant
 
 _TIERS = frozenset({"Hot", "Cool", "Cold", "Archive"})
 _REHYDRATION_HOURS = {"Standard": 15, "High": 1}  # the longest that bringing back takes
@@ -29,7 +29,7 @@ def change_tier(call: Call, blob: Document) -> tuple[int, Document]:
         raise path_responses.invalid_header("x-ms-access-tier", tier)
     if priority not in _REHYDRATION_HOURS:
         raise path_responses.invalid_header("x-ms-rehydrate-priority", priority)
-    current, now = after_rehydration(call.world, blob), call.world.clock.timestamp()
+    current, now = after_rehydration(call.tenant, blob), call.tenant.clock.timestamp()
     if current.get("rehydrate"):
         raise AzureError(status=409, code="BlobBeingRehydrated", message=_REHYDRATING_MESSAGE)
     if current["tier"] == "Archive" and tier != "Archive":
@@ -38,23 +38,23 @@ def change_tier(call: Call, blob: Document) -> tuple[int, Document]:
     return 200, {**current, "tier": tier, "tier_since": now}
 
 
-def after_rehydration(world: World, blob: Document) -> Document:
+def after_rehydration(tenant: Tenant, blob: Document) -> Document:
     """The blob in its current tier: a rehydration whose time is over is complete."""
     rehydration = blob.get("rehydrate")
-    if not rehydration or world.clock.timestamp() < rehydration["due"]:
+    if not rehydration or tenant.clock.timestamp() < rehydration["due"]:
         return blob
     return {**blob, "tier": rehydration["tier"], "tier_since": rehydration["due"], "rehydrate": None}
 
 
-def check_not_archived(world: World, blob: Document | None) -> None:
+def check_not_archived(tenant: Tenant, blob: Document | None) -> None:
     """409 BlobArchived: an archived blob can be neither read nor overwritten."""
-    if blob is not None and after_rehydration(world, blob)["tier"] == "Archive":
+    if blob is not None and after_rehydration(tenant, blob)["tier"] == "Archive":
         raise AzureError(status=409, code="BlobArchived", message=_ARCHIVED_MESSAGE)
 
 
-def tier_fields(world: World, blob: Document) -> dict[str, str]:
+def tier_fields(tenant: Tenant, blob: Document) -> dict[str, str]:
     """`access-tier` and related properties, named as the headers without `x-ms-`."""
-    current = after_rehydration(world, blob)
+    current = after_rehydration(tenant, blob)
     if not current["tier"]:
         return {"access-tier": "Hot", "access-tier-inferred": "true"}
     fields = {"access-tier": str(current["tier"])}

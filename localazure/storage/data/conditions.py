@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from localazure.app.store import Document
-    from localazure.app.world import World
+    from localazure.app.tenant import Tenant
 
 _NOT_MET = "The condition specified using HTTP conditional header(s) is not met."
 
@@ -43,20 +43,20 @@ def check_read(headers: Mapping[str, str], target: Document) -> None:
         raise AzureError(status=412, code="ConditionNotMet", message=_NOT_MET)
 
 
-def check_lease(world: World, headers: Mapping[str, str], target: Document | None) -> None:
+def check_lease(tenant: Tenant, headers: Mapping[str, str], target: Document | None) -> None:
     """412 for a write to a leased path without its lease id, or with one if there is no lease."""
     lease_id = headers.get("x-ms-lease-id")
     lease = target["lease"] if target else leases.no_lease()
     try:
-        leases.check_lease_id(lease, lease_id, world.clock.timestamp())
+        leases.check_lease_id(lease, lease_id, tenant.clock.timestamp())
     except AzureError as error:
         raise as_blob_error(error) from error
 
 
-def check_lease_read(world: World, headers: Mapping[str, str], target: Document) -> None:
+def check_lease_read(tenant: Tenant, headers: Mapping[str, str], target: Document) -> None:
     """412 for a read with a wrong lease id; reads without one are always allowed."""
     if headers.get("x-ms-lease-id"):
-        check_lease(world, headers, target)
+        check_lease(tenant, headers, target)
 
 
 def append_position_not_met() -> AzureError:

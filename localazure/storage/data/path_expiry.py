@@ -20,7 +20,7 @@ _MAX_EPOCH_SECONDS = 253_402_300_800  # the end of the year 9999
 def requested_expiry(call: Call, created: float) -> Document:
     """`{"expires": epoch seconds, or None for never}`; empty if the call does not set it, 400 if it is invalid."""
     option, text = call.headers.get("x-ms-expiry-option", "").lower(), call.headers.get("x-ms-expiry-time", "")
-    now = call.world.clock.timestamp()
+    now = call.tenant.clock.timestamp()
     if not option:
         return {}
     if option == "neverexpire":

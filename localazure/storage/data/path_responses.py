@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from localazure.app.call import Call
     from localazure.app.service import Handler
     from localazure.app.store import Document
-    from localazure.app.world import World
+    from localazure.app.tenant import Tenant
     from localazure.storage.data.paths import PathAddress
 
 VERSION = "2025-11-05"
@@ -71,7 +71,7 @@ def epoch_http_date(epoch_seconds: float) -> str:
     return http_date(datetime.fromtimestamp(int(epoch_seconds), UTC))
 
 
-def property_headers(world: World, path: Document) -> dict[str, str]:
+def property_headers(tenant: Tenant, path: Document) -> dict[str, str]:
     """Headers with a path's properties, without its size and its metadata."""
     stored = {name: path["headers"][name] for name in STORED_HEADERS if path["headers"].get(name)}
     return {
@@ -82,13 +82,13 @@ def property_headers(world: World, path: Document) -> dict[str, str]:
         "x-ms-creation-time": epoch_http_date(path["created"]),
         "x-ms-server-encrypted": "true",
         **({"x-ms-expiry-time": epoch_http_date(path["expires"])} if path.get("expires") else {}),
-        **{f"x-ms-{name}": value for name, value in lease_fields(world, path).items()},
+        **{f"x-ms-{name}": value for name, value in lease_fields(tenant, path).items()},
     }
 
 
-def lease_fields(world: World, path: Document) -> dict[str, str]:
+def lease_fields(tenant: Tenant, path: Document) -> dict[str, str]:
     """`lease-status`, `lease-state` and, while leased, `lease-duration`."""
-    fields = leases.status_fields(path["lease"], world.clock.timestamp())
+    fields = leases.status_fields(path["lease"], tenant.clock.timestamp())
     return {f"lease-{name}": value for name, value in fields.items()}
 
 
@@ -101,7 +101,7 @@ def content_response(call: Call, path: Document, headers: Mapping[str, str]) -> 
     sent |= _range_checksum_headers(call, path, (start, length) if range_header else None)
     if range_header:
         sent["Content-Range"] = f"bytes {start}-{start + length - 1}/{size}"
-    body = contents.read(call.world, str(path["content"]), start, length) if length else None
+    body = contents.read(call.tenant, str(path["content"]), start, length) if length else None
     return Reply(status=206 if range_header else 200, body=body, headers=sent)
 
 
@@ -114,21 +114,21 @@ def _range_checksum_headers(call: Call, path: Document, byte_range: tuple[int, i
     if length > _MAX_CHECKED_BYTES:
         raise invalid_header(requested[0], call.headers[requested[0]])
     return checksums.range_headers(
-        call.headers, b"".join(contents.read(call.world, str(path["content"]), start, length))
+        call.headers, b"".join(contents.read(call.tenant, str(path["content"]), start, length))
     )
 
 
 def change_lease(call: Call, address: PathAddress, path: Document) -> Reply:
     """Acquire, renew, change, release or break the lease of a blob or path. Its etag stays the same."""
-    action, now = call.headers.get("x-ms-lease-action", "").lower(), call.world.clock.timestamp()
+    action, now = call.headers.get("x-ms-lease-action", "").lower(), call.tenant.clock.timestamp()
     if action not in LEASE_STATUS_CODES:
         raise invalid_header("x-ms-lease-action", action)
     try:
-        lease = leases.apply_action(path["lease"], action, lease_request(call), now, call.world.clock.new_id)
+        lease = leases.apply_action(path["lease"], action, lease_request(call), now, call.tenant.clock.new_id)
     except AzureError as error:
         raise conditions.as_blob_error(error) from error
     return lease_response(
-        action, lease, now, validators(paths.put_keeping_etag(call.world, address, {**path, "lease": lease}))
+        action, lease, now, validators(paths.put_keeping_etag(call.tenant, address, {**path, "lease": lease}))
     )
 
 
@@ -137,12 +137,12 @@ def with_lease_action(call: Call, path: Document) -> Document:
 
     https://learn.microsoft.com/rest/api/storageservices/datalakestoragegen2/path/update (x-ms-lease-action)
     """
-    action, now = call.headers.get("x-ms-lease-action", "").lower(), call.world.clock.timestamp()
+    action, now = call.headers.get("x-ms-lease-action", "").lower(), call.tenant.clock.timestamp()
     if action not in {"", "acquire", "acquire-release", "auto-renew", "release"}:
         raise invalid_header("x-ms-lease-action", action)
     try:
         if action.startswith("acquire"):
-            lease = leases.acquire(path["lease"], lease_request(call), now, call.world.clock.new_id())
+            lease = leases.acquire(path["lease"], lease_request(call), now, call.tenant.clock.new_id())
         else:
             leases.check_lease_id(path["lease"], call.headers.get("x-ms-lease-id"), now)
             lease = leases.renew(path["lease"], lease_request(call), now) if action == "auto-renew" else path["lease"]
@@ -155,8 +155,8 @@ def initial_lease(call: Call) -> Document:
     """The lease that a create call asks for; empty if it asks for none."""
     if "x-ms-proposed-lease-id" not in call.headers:
         return {}
-    now = call.world.clock.timestamp()
-    return {"lease": leases.acquire(leases.no_lease(), lease_request(call), now, call.world.clock.new_id())}
+    now = call.tenant.clock.timestamp()
+    return {"lease": leases.acquire(leases.no_lease(), lease_request(call), now, call.tenant.clock.new_id())}
 
 
 def lease_request(call: Call) -> leases.LeaseRequest:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from localazure.app.store import Document
-    from localazure.app.world import World
+    from localazure.app.tenant import Tenant
 
 TABLE = "paths"
 BLOCKS = "blocks"
@@ -55,136 +55,136 @@ class PathAddress:
         return replace(self, path=path.strip("/"))
 
 
-def find(world: World, address: PathAddress) -> Document | None:
+def find(tenant: Tenant, address: PathAddress) -> Document | None:
     """The file or directory, or None. The root of a container always exists."""
-    path = world.store.get(TABLE, address.key)
-    if path is None and not address.path and containers.find(world, address.account, address.container):
-        return _root_directory(world, address)
-    return path if path is None or _is_unexpired(world, path) else None
+    path = tenant.store.get(TABLE, address.key)
+    if path is None and not address.path and containers.find(tenant, address.account, address.container):
+        return _root_directory(tenant, address)
+    return path if path is None or _is_unexpired(tenant, path) else None
 
 
-def nearest_directory(world: World, address: PathAddress) -> Document:
+def nearest_directory(tenant: Tenant, address: PathAddress) -> Document:
     """The nearest existing directory above a path: what is created between them inherits from it."""
     parent = address.parent
     look_above = nearest_directory if parent.path else _root_directory
-    return find(world, parent) or look_above(world, parent)
+    return find(tenant, parent) or look_above(tenant, parent)
 
 
-def list_below(world: World, address: PathAddress) -> Iterator[Document]:
+def list_below(tenant: Tenant, address: PathAddress) -> Iterator[Document]:
     """List everything below a directory or the root, by name."""
     prefix = f"{address.key}/" if address.path else address.key
-    return (path for _, path in world.store.rows(TABLE, prefix) if path["name"] and _is_unexpired(world, path))
+    return (path for _, path in tenant.store.rows(TABLE, prefix) if path["name"] and _is_unexpired(tenant, path))
 
 
-def put(world: World, address: PathAddress, document: Document) -> Document:
+def put(tenant: Tenant, address: PathAddress, document: Document) -> Document:
     """Store a changed path with a new etag and time of change."""
-    return _store(world, address, {**document, **_new_validators(world)})
+    return _store(tenant, address, {**document, **_new_validators(tenant)})
 
 
-def put_keeping_etag(world: World, address: PathAddress, document: Document) -> Document:
+def put_keeping_etag(tenant: Tenant, address: PathAddress, document: Document) -> Document:
     """Store a change that is none to Azure (a lease, appended bytes): etag and time of change stay."""
-    return _store(world, address, document)
+    return _store(tenant, address, document)
 
 
-def create_or_replace_file(world: World, address: PathAddress, owner: str, values: Mapping[str, Any]) -> Document:
+def create_or_replace_file(tenant: Tenant, address: PathAddress, owner: str, values: Mapping[str, Any]) -> Document:
     """Create an empty file, or replace the one at this address; missing parent directories are created.
 
     409 PathConflict if there is a directory.
     """
-    existing = world.store.get(TABLE, address.key)
+    existing = tenant.store.get(TABLE, address.key)
     if existing is not None and existing["directory"]:
         raise _path_conflict()
-    create_parents(world, address, owner)
+    create_parents(tenant, address, owner)
     if existing is not None:
-        contents.delete(world, str(existing["content"]))
+        contents.delete(tenant, str(existing["content"]))
     # https://learn.microsoft.com/rest/api/storageservices/put-blob: what overwrites a blob stays in its tier
     tier = {"tier": values.get("tier") or (existing["tier"] if existing else "")}
-    new = {**_new_path(world, address, owner, directory=False), "content": contents.create(world)}
-    return _store(world, address, {**new, **_kept_on_overwrite(existing), **values, **tier})
+    new = {**_new_path(tenant, address, owner, directory=False), "content": contents.create(tenant)}
+    return _store(tenant, address, {**new, **_kept_on_overwrite(existing), **values, **tier})
 
 
-def create_or_update_directory(world: World, address: PathAddress, owner: str, values: Mapping[str, Any]) -> Document:
+def create_or_update_directory(tenant: Tenant, address: PathAddress, owner: str, values: Mapping[str, Any]) -> Document:
     """Create a directory, or update the one at this address, which keeps what is below it."""
-    existing = world.store.get(TABLE, address.key)
+    existing = tenant.store.get(TABLE, address.key)
     if existing is not None and not existing["directory"]:
         raise _path_conflict()
-    create_parents(world, address, owner)
-    new = _new_path(world, address, owner, directory=True)
-    return _store(world, address, {**new, **_kept_on_overwrite(existing), **values})
+    create_parents(tenant, address, owner)
+    new = _new_path(tenant, address, owner, directory=True)
+    return _store(tenant, address, {**new, **_kept_on_overwrite(existing), **values})
 
 
-def unstored_file(world: World, address: PathAddress, owner: str) -> Document:
+def unstored_file(tenant: Tenant, address: PathAddress, owner: str) -> Document:
     """A new file that is not stored."""
-    return _new_path(world, address, owner, directory=False)
+    return _new_path(tenant, address, owner, directory=False)
 
 
-def create_parents(world: World, address: PathAddress, owner: str) -> None:
+def create_parents(tenant: Tenant, address: PathAddress, owner: str) -> None:
     """Create the missing directories above a path of a hierarchical account; 409 PathConflict if one is a file."""
-    if not address.path or not is_hierarchical(world, address.account):
+    if not address.path or not is_hierarchical(tenant, address.account):
         return
     parent = address.parent
     if parent.path:
-        directory = world.store.get(TABLE, parent.key)
+        directory = tenant.store.get(TABLE, parent.key)
         if directory is None:
-            create_or_update_directory(world, parent, owner, {})
+            create_or_update_directory(tenant, parent, owner, {})
         elif not directory["directory"]:
             raise _path_conflict()
 
 
-def is_hierarchical(world: World, account: str) -> bool:
+def is_hierarchical(tenant: Tenant, account: str) -> bool:
     """Whether the account has a hierarchical namespace."""
-    resource = resources.find_by_name(world, "Microsoft.Storage/storageAccounts", account)
+    resource = resources.find_by_name(tenant, "Microsoft.Storage/storageAccounts", account)
     return bool(resource and resource.get("properties", {}).get("isHnsEnabled"))
 
 
-def delete(world: World, address: PathAddress) -> None:
+def delete(tenant: Tenant, address: PathAddress) -> None:
     """Delete a path, and everything below it if it is a directory. In a flat account nothing is below a blob."""
-    path = world.store.get(TABLE, address.key)
-    delete_blocks(world, address.key + "\n")
+    path = tenant.store.get(TABLE, address.key)
+    delete_blocks(tenant, address.key + "\n")
     if path is not None:
-        contents.delete(world, str(path["content"]))
-        world.store.remove(TABLE, address.key)
+        contents.delete(tenant, str(path["content"]))
+        tenant.store.remove(TABLE, address.key)
     if path is None or path["directory"]:
-        for child in list(list_below(world, address)):
-            contents.delete(world, str(child["content"]))
-            world.store.remove(TABLE, replace(address, path=str(child["name"])).key)
-        delete_blocks(world, address.key + "/" if address.path else address.key)
+        for child in list(list_below(tenant, address)):
+            contents.delete(tenant, str(child["content"]))
+            tenant.store.remove(TABLE, replace(address, path=str(child["name"])).key)
+        delete_blocks(tenant, address.key + "/" if address.path else address.key)
 
 
-def delete_blocks(world: World, prefix: str) -> None:
+def delete_blocks(tenant: Tenant, prefix: str) -> None:
     """Delete uncommitted blocks by prefix; their keys are the blob's key, a line feed and the block id."""
-    for key, block in world.store.rows(BLOCKS, prefix):
-        contents.delete(world, str(block["content"]))
-        world.store.remove(BLOCKS, key)
+    for key, block in tenant.store.rows(BLOCKS, prefix):
+        contents.delete(tenant, str(block["content"]))
+        tenant.store.remove(BLOCKS, key)
 
 
-def rename(world: World, source: PathAddress, target: PathAddress) -> Document:
+def rename(tenant: Tenant, source: PathAddress, target: PathAddress) -> Document:
     """Move a file, or a directory with everything below it, and replace what is at the target."""
-    path = world.store.get(TABLE, source.key)
-    names = [str(child["name"]) for child in list_below(world, source)] if path and path["directory"] else []
-    if world.store.get(TABLE, target.key) is not None:
-        delete(world, target)
+    path = tenant.store.get(TABLE, source.key)
+    names = [str(child["name"]) for child in list_below(tenant, source)] if path and path["directory"] else []
+    if tenant.store.get(TABLE, target.key) is not None:
+        delete(tenant, target)
     for name in names:
-        _move(world, source.with_path(name), target.with_path(target.path + name[len(source.path) :]))
-    return _move(world, source, target)
+        _move(tenant, source.with_path(name), target.with_path(target.path + name[len(source.path) :]))
+    return _move(tenant, source, target)
 
 
-def commit(world: World, address: PathAddress, document: Document, size: int) -> Document:
+def commit(tenant: Tenant, address: PathAddress, document: Document, size: int) -> Document:
     """Set the size of a file; appended bytes beyond it are discarded."""
-    return put(world, address, {**document, "size": size, "pending": []})
+    return put(tenant, address, {**document, "size": size, "pending": []})
 
 
-def append(world: World, address: PathAddress, document: Document, offset: int, data: bytes) -> Document:
+def append(tenant: Tenant, address: PathAddress, document: Document, offset: int, data: bytes) -> Document:
     """Store bytes for a later flush. They are not readable until then; committed bytes never change."""
     if offset >= document["size"]:
-        contents.write(world, str(document["content"]), offset, data)
-    pending = [*document["pending"], [offset, len(data), world.clock.timestamp()]]
-    return put_keeping_etag(world, address, {**document, "pending": pending})
+        contents.write(tenant, str(document["content"]), offset, data)
+    pending = [*document["pending"], [offset, len(data), tenant.clock.timestamp()]]
+    return put_keeping_etag(tenant, address, {**document, "pending": pending})
 
 
-def flushable_size(world: World, document: Document) -> int | None:
+def flushable_size(tenant: Tenant, document: Document) -> int | None:
     """The size with all appended bytes flushed; None if they leave a gap or overlap committed bytes."""
-    end, oldest = int(document["size"]), world.clock.timestamp() - UNCOMMITTED_SECONDS
+    end, oldest = int(document["size"]), tenant.clock.timestamp() - UNCOMMITTED_SECONDS
     for offset, length, since in sorted(document["pending"]):
         if since < oldest:
             continue
@@ -194,21 +194,21 @@ def flushable_size(world: World, document: Document) -> int | None:
     return end
 
 
-def _move(world: World, source: PathAddress, target: PathAddress) -> Document:
+def _move(tenant: Tenant, source: PathAddress, target: PathAddress) -> Document:
     """Move one document to another address; its lease ends."""
-    path = world.store.get(TABLE, source.key)
+    path = tenant.store.get(TABLE, source.key)
     if path is None:
         raise AzureError(status=404, code="SourcePathNotFound", message="The source path for a rename does not exist.")
-    world.store.remove(TABLE, source.key)
-    return _store(world, target, {**path, "lease": leases.no_lease()})
+    tenant.store.remove(TABLE, source.key)
+    return _store(tenant, target, {**path, "lease": leases.no_lease()})
 
 
-def _store(world: World, address: PathAddress, document: Document) -> Document:
-    return world.store.put(TABLE, address.key, {**document, "name": address.path})
+def _store(tenant: Tenant, address: PathAddress, document: Document) -> Document:
+    return tenant.store.put(TABLE, address.key, {**document, "name": address.path})
 
 
-def _new_validators(world: World) -> Document:
-    now = world.clock.now()
+def _new_validators(tenant: Tenant) -> Document:
+    now = tenant.clock.now()
     return {"etag": containers.new_etag(now), "modified": now.timestamp()}
 
 
@@ -217,13 +217,13 @@ def _kept_on_overwrite(existing: Document | None) -> Document:
     return {} if existing is None else {key: existing[key] for key in ("owner", "group", "permissions", "acl", "lease")}
 
 
-def _new_path(world: World, address: PathAddress, owner: str, *, directory: bool) -> Document:
+def _new_path(tenant: Tenant, address: PathAddress, owner: str, *, directory: bool) -> Document:
     """A new path: owner all, group read (and enter a directory), others nothing, as with Azure's umask of 027.
 
     Its group is that of the directory above, whose default entries it takes:
     https://learn.microsoft.com/azure/storage/blobs/data-lake-storage-access-control#the-owning-group
     """
-    parent = nearest_directory(world, address) if address.path else None
+    parent = nearest_directory(tenant, address) if address.path else None
     entries = acl.inherited(parent["acl"], directory=directory) if parent else ""
     entries = entries or f"user::{'rwx' if directory else 'rw-'},group::{'r-x' if directory else 'r--'},other::---"
     return {
@@ -231,8 +231,8 @@ def _new_path(world: World, address: PathAddress, owner: str, *, directory: bool
         "directory": directory,
         "content": "",
         "size": 0,
-        **_new_validators(world),
-        "created": world.clock.timestamp(),
+        **_new_validators(tenant),
+        "created": tenant.clock.timestamp(),
         "headers": {},
         "metadata": {},
         "owner": owner,
@@ -247,14 +247,18 @@ def _new_path(world: World, address: PathAddress, owner: str, *, directory: bool
     }
 
 
-def _is_unexpired(world: World, path: Document) -> bool:
+def _is_unexpired(tenant: Tenant, path: Document) -> bool:
     """Whether a file has not expired."""
-    return not path.get("expires") or world.clock.timestamp() < path["expires"]
+    return not path.get("expires") or tenant.clock.timestamp() < path["expires"]
 
 
-def _root_directory(world: World, address: PathAddress) -> Document:
-    """The root directory of a container, which is not stored."""
-    return _new_path(world, address, SUPER_USER, directory=True)
+def _root_directory(tenant: Tenant, address: PathAddress) -> Document:
+    """The root directory of a container, which is not stored; whoever made a container with a token owns it.
+
+    https://learn.microsoft.com/azure/storage/blobs/data-lake-storage-access-control#the-owning-user
+    """
+    container = containers.find(tenant, address.account, address.container) or {}
+    return _new_path(tenant, address, container.get("_owner") or SUPER_USER, directory=True)
 
 
 def _path_conflict() -> AzureError:
@@ -264,9 +268,9 @@ def _path_conflict() -> AzureError:
     return AzureError(status=409, code="PathConflict", message=message)
 
 
-def _delete_paths_of_container(world: World, container: Document) -> None:
+def _delete_paths_of_container(tenant: Tenant, container: Document) -> None:
     """Delete everything in a container that is being deleted."""
-    delete(world, PathAddress(account=str(container["account"]), container=str(container["name"])))
+    delete(tenant, PathAddress(account=str(container["account"]), container=str(container["name"])))
 
 
 containers.on_delete.append(_delete_paths_of_container)

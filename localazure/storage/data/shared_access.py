@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from localazure.app.call import Call
     from localazure.app.store import Document
-    from localazure.app.world import World
+    from localazure.app.tenant import Tenant
 
 _RESPONSE_HEADERS = {
     "rscc": "Cache-Control",
@@ -75,11 +75,11 @@ def sign(key: str, text: str) -> str:
     return base64.b64encode(hmac.new(base64.b64decode(key), text.encode(), hashlib.sha256).digest()).decode()
 
 
-def user_delegation_key(world: World, account: str, fields: Mapping[str, str]) -> str:
+def user_delegation_key(tenant: Tenant, account: str, fields: Mapping[str, str]) -> str:
     """The user delegation key of these `sk…` fields, in base64. The same fields have the same key."""
-    secret_document = world.store.get(_SECRETS, account.lower())
+    secret_document = tenant.store.get(_SECRETS, account.lower())
     if secret_document is None:
-        secret_document = world.store.put(_SECRETS, account.lower(), {"secret": secrets.token_hex(32)})
+        secret_document = tenant.store.put(_SECRETS, account.lower(), {"secret": secrets.token_hex(32)})
     text = "\n".join(fields.get(name, "") for name in _KEY_FIELDS)
     return base64.b64encode(
         hmac.new(bytes.fromhex(secret_document["secret"]), text.encode(), hashlib.sha256).digest()
@@ -104,7 +104,7 @@ def verified_permissions(call: Call, account: Document) -> str:
         text, keys = account_string_to_sign(name, query), account.get("_keys", ())
     else:
         text = service_string_to_sign(_signed_resource(call, account), query)
-        keys = [user_delegation_key(call.world, name, query)] if "skoid" in query else account.get("_keys", ())
+        keys = [user_delegation_key(call.tenant, name, query)] if "skoid" in query else account.get("_keys", ())
     if not any(hmac.compare_digest(sign(key, text).encode(), query["sig"].encode()) for key in keys):
         raise authentication_failed(f"Signature did not match. String to sign used was {text}")
     _check_time(replace(call, query=fields))
@@ -119,7 +119,7 @@ def _with_policy(call: Call, account: str) -> dict[str, str]:
     fields = {name: value for name, value in call.query.items() if value}
     if "si" not in fields:
         return fields
-    container = containers.find(call.world, account, call.params.get("container", "")) or {}
+    container = containers.find(call.tenant, account, call.params.get("container", "")) or {}
     policy: dict[str, str] | None = container.get("_policies", {}).get(fields["si"])
     if policy is None or "skoid" in fields:
         raise authentication_failed("Access policy not found.")
@@ -160,7 +160,7 @@ def _signed_resource(call: Call, account: Document) -> str:
 
 def _check_time(call: Call) -> None:
     """403 outside the time frame of the signature or of its key."""
-    now = call.world.clock.now()
+    now = call.tenant.clock.now()
     starts, ends = _parse_time(call.query.get("st", "")), _parse_time(call.query["se"])
     if ends is None or (call.query.get("st") and starts is None):
         raise authentication_failed("Signature fields not well formed.")

@@ -22,7 +22,7 @@ from localazure.storage.data.paths import SUPER_USER, PathAddress
 if TYPE_CHECKING:
     from localazure.app.call import Call
     from localazure.app.store import Document
-    from localazure.app.world import World
+    from localazure.app.tenant import Tenant
 
 ACCOUNTS = "Microsoft.Storage/storageAccounts"
 CONTAINERS = f"{ACCOUNTS}/blobServices/containers"
@@ -57,9 +57,9 @@ class AuthorizedRequest:
     sas_permissions: str | None = None
 
     @property
-    def world(self) -> World:
-        """The call's world."""
-        return self.call.world
+    def tenant(self) -> Tenant:
+        """The call's tenant."""
+        return self.call.tenant
 
     @property
     def account_name(self) -> str:
@@ -93,7 +93,7 @@ class AuthorizedRequest:
             return False
         scope = container_scope(self.account, self.container_name)
         return self.caller_id == SUPER_USER or any(
-            access.is_principal_allowed(self.world, self.caller_id, action, scope, data=not control)
+            access.is_principal_allowed(self.tenant, self.caller_id, action, scope, data=not control)
             for action in actions
         )
 
@@ -126,20 +126,20 @@ def authorize(call: Call, *actions: str, control: bool = False, public: str = ""
     return request
 
 
-def readable_container(world: World, object_id: str, account: str, container: str) -> Document:
+def readable_container(tenant: Tenant, object_id: str, account: str, container: str) -> Document:
     """A container that the identity may read; 403 without the right to read its blobs."""
-    resource = resources.find_by_name(world, ACCOUNTS, account)
+    resource = resources.find_by_name(tenant, ACCOUNTS, account)
     if resource is None:
         raise AzureError(status=404, code="ResourceNotFound", message=f"The storage account {account} does not exist.")
-    if not access.is_principal_allowed(world, object_id, READ, container_scope(resource, container), data=True):
+    if not access.is_principal_allowed(tenant, object_id, READ, container_scope(resource, container), data=True):
         message = "This request is not authorized to perform this operation using this permission."
         raise AzureError(status=403, code="AuthorizationPermissionMismatch", message=message)
-    return containers.get(world, account, container)
+    return containers.get(tenant, account, container)
 
 
 def _require_account(call: Call) -> Document:
     """The account of the host name; 404 if there is none, 403 if its firewall blocks the call."""
-    account = resources.find_by_name(call.world, ACCOUNTS, call.host.partition(".")[0])
+    account = resources.find_by_name(call.tenant, ACCOUNTS, call.host.partition(".")[0])
     if account is None:
         raise AzureError(status=404, code="ResourceNotFound", message="The specified account does not exist.")
     if not firewall.allows_client(account["properties"]):  # before any right is checked
@@ -172,9 +172,9 @@ def _verify_token(call: Call, account: Document, token: str) -> str:
     """The object id in a bearer token; 401 for an invalid token."""
     if ".blob." in call.host and call.headers.get("x-ms-version", "") < "2017-11-09":
         raise shared_access.authentication_failed("Authentication scheme Bearer is not supported in this version.")
-    audiences = (AUDIENCE, f"https://{account['name']}.blob.core.windows.net")
+    audiences = (AUDIENCE, *(f"https://{account['name']}.{service}.core.windows.net" for service in ("blob", "dfs")))
     try:
-        return tokens.authenticate(call.world, f"Bearer {token}", audiences, TENANT_ID).object_id
+        return tokens.authenticate(call.tenant, f"Bearer {token}", audiences, TENANT_ID).object_id
     except signing.InvalidToken as refusal:
         raise AzureError(
             status=401,
@@ -204,7 +204,7 @@ def _authorize_signature(call: Call, account: Document) -> AuthorizedRequest:
 def _authorize_anonymous(call: Call, account: Document, public: str) -> AuthorizedRequest:
     """A request without credentials, allowed by the container's public access only."""
     allowed = bool(account["properties"].get("allowBlobPublicAccess"))
-    container = containers.find(call.world, str(account["name"]), call.params.get("container", ""))
+    container = containers.find(call.tenant, str(account["name"]), call.params.get("container", ""))
     level = container["publicAccess"] if container and allowed else None
     if public and level in {public, "Container"}:
         return AuthorizedRequest(call=call, account=account, caller_id="")

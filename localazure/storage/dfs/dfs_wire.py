@@ -18,7 +18,7 @@ from localazure.storage.data.path_responses import (
 
 if TYPE_CHECKING:
     from localazure.app.store import Document
-    from localazure.app.world import World
+    from localazure.app.tenant import Tenant
     from localazure.storage.data.paths import PathAddress
 
 from datetime import datetime
@@ -62,7 +62,7 @@ def render(call: Call, error: AzureError) -> Reply:
     headers = {**error.headers, **path_responses.version_header(call), "x-ms-error-code": code}
     if call.method == "HEAD" or error.status == 304:
         return Reply(status=error.status, headers=headers, reason_phrase=message)
-    timestamp = call.world.clock.now().strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
+    timestamp = call.tenant.clock.now().strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
     text = f"{message}\nRequestId:{call.request_id}\nTime:{timestamp}"
     body = {"code": code, "message": text} | ({"detail": dict(error.details)} if error.details else {})
     return Reply(status=error.status, body={"error": body}, headers=headers, reason_phrase=message)
@@ -195,7 +195,7 @@ def _access_fields(entries: str) -> Document:
     return {"acl": full_acl, "permissions": acl.to_permissions(full_acl)}
 
 
-def path_headers(world: World, path: Document, action: str) -> dict[str, str]:
+def path_headers(tenant: Tenant, path: Document, action: str) -> dict[str, str]:
     """Headers of a HEAD or GET: all, without metadata (`getstatus`), or access control only."""
     access = {
         "x-ms-owner": str(path["owner"]),
@@ -206,7 +206,7 @@ def path_headers(world: World, path: Document, action: str) -> dict[str, str]:
         return {**path_responses.validators(path), **access, "x-ms-acl": str(path["acl"])}
     kind = {"x-ms-resource-type": "directory" if path["directory"] else "file"}
     size = {"Content-Length": str(path["size"])}
-    headers = {**path_responses.property_headers(world, path), **size, **kind, **access}
+    headers = {**path_responses.property_headers(tenant, path), **size, **kind, **access}
     return headers if action == "getstatus" else {**headers, **metadata_header(path)}
 
 

@@ -9,15 +9,20 @@ import ssl
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from localazure.discovery import find_services
 from tests.emulator import ARM, GRAPH, LOGIN
+from tests.route_usage import unused
 
 if TYPE_CHECKING:
     from tests.emulator import LocalAzure
 
+ALL_ROUTES = [route.label(service.name) for service in find_services() for route in service.routes]
 URL = f"{ARM}/subscriptions?api-version=2022-12-01"
 
 
@@ -36,6 +41,15 @@ def test_the_control_endpoint_requires_its_token(azure: LocalAzure) -> None:
     answer = connection.getresponse()
     assert answer.status == 401
     assert "error" in json.loads(answer.read())
+    connection.close()
+
+
+def test_the_control_endpoint_reads_no_body_without_its_token(azure: LocalAzure) -> None:
+    connection = http.client.HTTPConnection(azure.control_url.removeprefix("http://"), timeout=10)
+    connection.putrequest("PUT", "/clock")
+    connection.putheader("Content-Length", str(1 << 40))
+    connection.endheaders()
+    assert connection.getresponse().status == 401
     connection.close()
 
 
@@ -66,6 +80,17 @@ def test_a_retried_call_has_the_same_checksum_of_its_client_request_id_which_is_
     assert first not in {"", "one"}
 
 
+def test_routes_are_counted_over_a_reset(azure: LocalAzure) -> None:
+    list_groups = "resource groups: GET /subscriptions/{subscription}/resourcegroups"
+    before = azure.control("GET", "/routes")
+    azure.request("GET", f"{ARM}{azure.subscription}/resourceGroups?api-version=2024-11-01")
+    azure.reset()
+    after = azure.control("GET", "/routes")
+    assert after[list_groups] == before[list_groups] + 1
+    assert before.keys() == after.keys()
+    assert unused([json.dumps({list_groups: 1})]) == [label for label in ALL_ROUTES if label != list_groups]
+
+
 def test_calls_are_counted_without_bodies_headers_or_queries(azure: LocalAzure) -> None:
     azure.token()
     since = azure.control("GET", "/calls")["total"]
@@ -83,6 +108,7 @@ def test_calls_are_counted_without_bodies_headers_or_queries(azure: LocalAzure) 
         "host": "management.azure.com",
         "path": "/subscriptions",
         "client_request": "",
+        "api_version": "2022-12-01",
         "status": 200,
     }
     azure.control("DELETE", "/calls")
@@ -120,7 +146,11 @@ def test_a_throttled_call_may_lack_retry_after(azure: LocalAzure) -> None:
     answers = [azure.request("GET", URL) for _ in range(3)]
     assert [answer.status for answer in answers] == [429, 429, 200]
     assert "retry-after" not in answers[0].headers
-    assert answers[0].json()["error"]["code"] == "TooManyRequests"
+    error = answers[0].json()["error"]
+    assert (error["code"], "exceeded the backend storage limit" in error["message"]) == (
+        "SubscriptionRequestsThrottled",
+        True,
+    )
 
 
 def test_an_error_is_shown_in_the_service_s_own_shape_and_the_handler_does_not_run(azure: LocalAzure) -> None:
@@ -172,6 +202,27 @@ def test_a_new_secret_works_only_after_the_secret_lag(azure: LocalAzure) -> None
     assert azure.sign_in(client_id, secret).json()["error_codes"] == [700016]
     azure.advance(61)
     assert azure.sign_in(client_id, secret).status == 200
+
+
+def test_a_client_is_stopped_at_its_write_until_somebody_lets_it_go_on(azure: LocalAzure) -> None:
+    azure.token(GRAPH)
+    with (
+        subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE) as client,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        azure.fault(fault="hold", pid=client.pid, method="POST", path="/applications$")
+        created = pool.submit(_create, azure, "probe-held")
+        while not azure.control("GET", "/faults")["rules"][0]["hit"]:
+            assert not created.done()
+        assert (_create(azure, "probe-beside"), _applications(azure)) == (201, ["probe-beside"])
+        assert not created.done()
+        state = Path(f"/proc/{client.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+
+        azure.control("DELETE", "/faults")
+        client.send_signal(signal.SIGCONT)
+
+        assert (state, created.result(), len(_applications(azure))) == ("T", 201, 2)
+        client.communicate()
 
 
 def test_a_client_is_killed_before_its_write(azure: LocalAzure) -> None:

@@ -11,10 +11,10 @@ from localazure.app.call import AzureError, Call, Reply
 from localazure.app.clock import Clock
 from localazure.app.dispatch import Dispatcher
 from localazure.app.service import Service
+from localazure.app.signing import Signer
 from localazure.app.store import Store
-from localazure.app.tenant import TENANT_ID
+from localazure.app.tenant import TENANT_ID, Tenant
 from localazure.app.wire import Request
-from localazure.app.world import World
 from localazure.entra import directory, tokens
 from localazure.rbac import access
 
@@ -57,12 +57,12 @@ def _toy() -> Service:
 
     @toy.route("PUT", "/break", action=None, why="a defect")
     def put_break(call: Call) -> Reply:
-        call.world.store.put("toys", "half", {})
+        call.tenant.store.put("toys", "half", {})
         raise ValueError(call.body.decode())
 
     @toy.route("PUT", "/refuse", action=None, why="an error of Azure's")
     def put_refuse(call: Call) -> Reply:
-        call.world.store.put("toys", "written", {})
+        call.tenant.store.put("toys", "written", {})
         raise AzureError(status=409, code="Busy", message="Busy.")
 
     return toy
@@ -72,27 +72,27 @@ class Shop:
     """A dispatcher over the toy services, and one principal with a token."""
 
     def __init__(self, folder: Path) -> None:
-        self.world = World(store=Store(folder), clock=Clock())
+        self.tenant = Tenant(store=Store(folder), clock=Clock(), signer=Signer())
         narrow = Service(name="narrow", hosts=("toy.example.net",), path="/narrow(/.*)?", render=_render)
         narrow.route("GET", "/narrow", action=None, why="a toy")(lambda _call: Reply(body="narrow"))
         self.dispatcher = Dispatcher(
-            self.world, [_toy(), narrow], authenticate=tokens.authenticate, authorize=access.is_principal_allowed
+            self.tenant, [_toy(), narrow], authenticate=tokens.authenticate, authorize=access.is_principal_allowed
         )
-        self.principal = directory.new_principal(self.world, "app", "somebody")
-        self.world.store.put(directory.PRINCIPALS, self.principal["id"], self.principal)
+        self.principal = directory.new_principal(self.tenant, "app", "somebody")
+        self.tenant.store.put(directory.PRINCIPALS, self.principal["id"], self.principal)
 
     def token(self, **changed: Any) -> str:
-        now = int(self.world.clock.timestamp())
+        now = int(self.tenant.clock.timestamp())
         who = {"oid": self.principal["id"], "appid": "app", "tid": TENANT_ID}
         claims = {"aud": "https://toy.example.net/", "nbf": now, "exp": now + 60, **who}
-        return self.world.signer.sign(claims | changed)
+        return self.tenant.signer.sign(claims | changed)
 
     def grant(self, scope: str, name: str = "a", **more: Any) -> None:
         assignment = {"scope": scope, "principalId": self.principal["id"], "roleDefinitionId": f"/x/{ROLE}", **more}
-        self.world.store.put(access.ASSIGNMENTS, f"{scope}/{name}".lower(), assignment)
+        self.tenant.store.put(access.ASSIGNMENTS, f"{scope}/{name}".lower(), assignment)
 
     def role(self, **permission: list[str]) -> None:
-        self.world.store.put(access.DEFINITIONS, ROLE, {"permissions": [permission]})
+        self.tenant.store.put(access.DEFINITIONS, ROLE, {"permissions": [permission]})
 
     def call(self, method: str, path: str, version: str = "2020-01-01", body: bytes = b"", token: str = "") -> Reply:
         request = Request(
@@ -112,7 +112,7 @@ class Shop:
 def shop(tmp_path: Path) -> Iterator[Shop]:
     shop = Shop(tmp_path)
     yield shop
-    shop.world.store.close()
+    shop.tenant.store.close()
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_a_defect_is_azure_s_500_which_writes_nothing_and_logs_no_secret(
     with caplog.at_level(logging.ERROR):
         answer = shop.call("PUT", "/break", body=b"hunter2")
     assert (answer.status, answer.body["code"]) == (500, "InternalServerError")
-    assert shop.world.store.get("toys", "half") is None
+    assert shop.tenant.store.get("toys", "half") is None
     assert "ValueError" in caplog.text
     assert "put_break" in caplog.text
     assert "hunter2" not in caplog.text
@@ -179,7 +179,7 @@ def test_a_defect_is_azure_s_500_which_writes_nothing_and_logs_no_secret(
 
 def test_what_a_handler_wrote_before_it_raised_an_azure_error_is_kept(shop: Shop) -> None:
     assert shop.call("PUT", "/refuse").body["code"] == "Busy"
-    assert shop.world.store.get("toys", "written") == {}
+    assert shop.tenant.store.get("toys", "written") == {}
 
 
 def test_the_403_names_the_missing_action_and_the_scope(shop: Shop) -> None:
@@ -237,16 +237,16 @@ def test_a_permission_ends_with_its_assignment_though_the_token_is_valid(shop: S
     shop.role(actions=["*"])
     shop.grant(GROUP)
     assert shop.call("GET", "/things/one", token=token).status == 200
-    shop.world.store.remove(access.ASSIGNMENTS, f"{GROUP}/a".lower())
+    shop.tenant.store.remove(access.ASSIGNMENTS, f"{GROUP}/a".lower())
     assert shop.call("GET", "/things/one", token=token).status == 403
 
 
 def test_a_new_permission_takes_effect_only_after_the_grant_lag(shop: Shop) -> None:
     shop.role(actions=["*"])
-    shop.world.faults.grant_lag_seconds = 30
-    shop.world.store.keep_history(enabled=True)
-    shop.world.store.moment = shop.world.clock.timestamp()
+    shop.tenant.faults.grant_lag_seconds = 30
+    shop.tenant.store.keep_history(enabled=True)
+    shop.tenant.store.moment = shop.tenant.clock.timestamp()
     shop.grant(GROUP)
     assert shop.call("GET", "/things/one").status == 403
-    shop.world.clock.offset_seconds += 31
+    shop.tenant.clock.offset_seconds += 31
     assert shop.call("GET", "/things/one").status == 200

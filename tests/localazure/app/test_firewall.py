@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.emulator import ARM
-from tests.kinds.worlds import make_vault
+from tests.kinds.azure_setup import make_vault
 from tests.localazure import lake
 
 if TYPE_CHECKING:

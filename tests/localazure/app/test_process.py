@@ -13,6 +13,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -23,7 +24,6 @@ from localazure.app.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -40,6 +40,18 @@ def _pid(state: Path) -> int:
 def test_a_started_server_has_a_session_of_its_own(state: Path) -> None:
     process.start(state)
     assert os.getsid(_pid(state)) == _pid(state)
+
+
+def test_the_server_keeps_nothing_of_its_starter_s_environment_but_what_it_needs(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("ARM_CLIENT_SECRET", "AWS_SECRET_ACCESS_KEY", "WAREHOUSE_PASSWORD", "UV_PUBLISH_TOKEN"):
+        monkeypatch.setenv(name, "hidden")
+    monkeypatch.setenv("PIP_INDEX_URL", "https://mirror.test")
+    process.start(state)
+    variables = Path(f"/proc/{_pid(state)}/environ").read_text().split("\0")
+    assert not [variable for variable in variables if "hidden" in variable]
+    assert {"PIP_INDEX_URL=https://mirror.test", f"PATH={os.environ['PATH']}"} <= set(variables)
 
 
 def test_the_server_outlives_the_command_that_started_it(state: Path) -> None:
@@ -134,9 +146,13 @@ def test_client_settings_hide_the_operator_s_secret_and_need_a_running_server(st
         process.client_settings(state)
     process.start(state)
     settings = process.client_settings(state)
-    secret = settings["AZURE_CLIENT_SECRET"]
+    secret, of_terraform = settings["AZURE_CLIENT_SECRET"], settings["ARM_CLIENT_SECRET"]
     assert isinstance(secret, Secret)
+    assert isinstance(of_terraform, Secret)
+    assert secret.matches(of_terraform)
     assert secret.reveal() not in repr(settings)
+    for name in ("CLIENT_ID", "SUBSCRIPTION_ID", "TENANT_ID"):
+        assert settings[f"ARM_{name}"] == settings[f"AZURE_{name}"]
     assert settings["NO_PROXY"] == settings["no_proxy"] == ""
 
 

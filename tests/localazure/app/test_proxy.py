@@ -14,8 +14,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from localazure.app import process
+from localazure.app.certificates import Certificates
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.emulator import LocalAzure
 
 
@@ -39,6 +42,9 @@ def _send_to_proxy(azure: LocalAzure, line: str) -> bytes:
         "[::1]:443",
         "20.50.2.1:443",
         "onelabel.airflow.svc.datafactory.azure.com:443",
+        f"{'a' * 64}.vault.azure.net:443",
+        f"{'a' * 63}.{'b' * 63}.{'c' * 63}.{'d' * 63}.airflow.svc.datafactory.azure.com:443",
+        "a_b.vault.azure.net:443",
         "",
     ],
 )
@@ -61,6 +67,25 @@ def test_a_request_head_that_is_too_long_is_a_431(azure: LocalAzure) -> None:
     with socket.create_connection((str(proxy.hostname), proxy.port), timeout=10) as connection:
         connection.sendall(b"CONNECT management.azure.com:443 HTTP/1.1\r\nX: " + b"y" * 20_000)
         assert connection.recv(4096).startswith(b"HTTP/1.1 431 ")
+
+
+def test_a_label_of_63_characters_is_answered(azure: LocalAzure) -> None:
+    connection = azure.connect(f"{'a' * 63}.vault.azure.net")
+    connection.request("GET", "/secrets?api-version=7.4")
+    assert connection.getresponse().status == 401
+    connection.close()
+
+
+def test_the_certificates_used_longest_ago_are_deleted(tmp_path: Path) -> None:
+    (tmp_path / "alive.lock").touch()  # a state folder, where private keys may be
+    folder = tmp_path / "tls"
+    certificates = Certificates(folder, most=2)
+    for host in ("a.test", "b.test", "a.test", "c.test"):
+        certificates.context(host)
+    assert {file.stem for file in (folder / "hosts").iterdir()} == {"a.test", "c.test"}
+    assert certificates.context("a.test") is certificates.context("a.test")
+    Certificates(folder, most=1)
+    assert len(list((folder / "hosts").iterdir())) == 1
 
 
 @pytest.mark.parametrize("host", ["management.azure.com", "graph.microsoft.com", "MANAGEMENT.AZURE.COM"])

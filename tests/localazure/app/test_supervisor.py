@@ -21,10 +21,11 @@ from localazure.app.clock import Clock
 from localazure.app.program import Program, ProgramSpec, RuntimeFailure
 from localazure.app.runtime import Runtime
 from localazure.app.secret import Secret
+from localazure.app.signing import Signer
 from localazure.app.store import Store
 from localazure.app.supervisor import Supervisor
-from localazure.app.world import World
-from tests.ends import ended, watch
+from localazure.app.tenant import Tenant
+from tests.process_exit import ended, watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -68,7 +69,7 @@ class Toy:
     def runtime(self) -> Runtime:
         return Runtime(kind="toy", specs=self.specs, prepare=self.prepare)
 
-    def specs(self, _world: World) -> list[ProgramSpec]:
+    def specs(self, _tenant: Tenant) -> list[ProgramSpec]:
         return [
             ProgramSpec(resource_id=f"/toys/{name}", name=name, version="1", parameters=self.parameters)
             for name in self.names
@@ -90,10 +91,10 @@ class Toy:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    """A world that the toy does not read."""
+def tenant(tmp_path: Path) -> Iterator[Tenant]:
+    """A tenant that the toy does not read."""
     store = Store(tmp_path / "store")
-    yield World(store=store, clock=Clock())
+    yield Tenant(store=store, clock=Clock(), signer=Signer())
     store.close()
 
 
@@ -106,10 +107,10 @@ async def wait_for_state(supervisor: Supervisor, state: str) -> dict[str, Any]:
     return listing["runtimes"][0]
 
 
-def test_a_program_starts_reports_its_address_and_ends_with_its_descendants(tmp_path: Path, world: World) -> None:
+def test_a_program_starts_reports_its_address_and_ends_with_its_descendants(tmp_path: Path, tenant: Tenant) -> None:
     async def scenario() -> dict[str, Any]:
         supervisor = Supervisor([Toy().runtime()], tmp_path, tmp_path)
-        supervisor.start_all(world)
+        supervisor.start_all(tenant)
         status = await wait_for_state(supervisor, "ready")
         program = supervisor.find_ready("toy", "/TOYS/toy")
         assert program is not None
@@ -134,19 +135,19 @@ def test_a_program_starts_reports_its_address_and_ends_with_its_descendants(tmp_
     assert all(not Path(f"/proc/{pid}").exists() for pid in status["pids"])
 
 
-def test_a_program_is_restarted_only_when_its_spec_changes(tmp_path: Path, world: World) -> None:
+def test_a_program_is_restarted_only_when_its_spec_changes(tmp_path: Path, tenant: Tenant) -> None:
     async def scenario() -> list[tuple[str, int]]:
         toy = Toy()
         supervisor = Supervisor([toy.runtime()], tmp_path, tmp_path)
         starts: list[tuple[str, int]] = []
         for parameters in ({}, {}, {"a": "b"}):
             toy.parameters = parameters
-            supervisor.start_all(world)
+            supervisor.start_all(tenant)
             status = await wait_for_state(supervisor, "ready")
             starts.append((status["url"], status["pids"][0]))
         toy.names = ()
         watched = watch([starts[-1][1]])
-        supervisor.start_all(world)
+        supervisor.start_all(tenant)
         assert supervisor.list_status() == []
         assert await asyncio.to_thread(ended, watched, SECONDS)
         return starts
@@ -154,6 +155,18 @@ def test_a_program_is_restarted_only_when_its_spec_changes(tmp_path: Path, world
     first, second, third = asyncio.run(scenario())
     assert first == second
     assert (third[0], third[1] != first[1]) == (first[0], True)  # at the same address
+
+
+def test_only_the_programs_that_are_meant_are_started(tmp_path: Path, tenant: Tenant) -> None:
+    async def scenario() -> list[str]:
+        supervisor = Supervisor([Toy(names=("one", "two")).runtime()], tmp_path, tmp_path)
+        supervisor.start_all(tenant, {"toy": ["/TOYS/two"], "others": []})
+        await wait_for_state(supervisor, "ready")
+        names = [one["name"] for one in supervisor.list_status()]
+        await supervisor.close()
+        return names
+
+    assert asyncio.run(scenario()) == ["two"]
 
 
 @pytest.mark.parametrize(
@@ -168,10 +181,10 @@ def test_a_program_is_restarted_only_when_its_spec_changes(tmp_path: Path, world
         (Toy(steps=[("/nowhere/program",)]), ("failed with exit code 127", "cannot be started: No such file")),
     ],
 )
-def test_a_program_that_cannot_start_says_why(tmp_path: Path, world: World, toy: Toy, texts: tuple[str, ...]) -> None:
+def test_a_program_that_cannot_start_says_why(tmp_path: Path, tenant: Tenant, toy: Toy, texts: tuple[str, ...]) -> None:
     async def scenario() -> str:
         supervisor = Supervisor([toy.runtime()], tmp_path, tmp_path)
-        supervisor.start_all(world)
+        supervisor.start_all(tenant)
         failure = (await wait_for_state(supervisor, "failed"))["failure"]
         assert supervisor.find_ready("toy", "/toys/toy") is None
         await supervisor.close()
@@ -181,13 +194,15 @@ def test_a_program_that_cannot_start_says_why(tmp_path: Path, world: World, toy:
     assert all(text in failure for text in texts), failure
 
 
-def test_a_defect_in_a_runtime_s_module_is_reported_without_the_exception_s_text(tmp_path: Path, world: World) -> None:
+def test_a_defect_in_a_runtime_s_module_is_reported_without_the_exception_s_text(
+    tmp_path: Path, tenant: Tenant
+) -> None:
     def broken(_spec: ProgramSpec, _workspace: Workspace) -> Program:
         raise KeyError("a secret")
 
     async def scenario() -> str:
         supervisor = Supervisor([Runtime(kind="toy", specs=Toy().specs, prepare=broken)], tmp_path, tmp_path)
-        supervisor.start_all(world)
+        supervisor.start_all(tenant)
         return (await wait_for_state(supervisor, "failed"))["failure"]
 
     failure = asyncio.run(scenario())
@@ -195,7 +210,7 @@ def test_a_defect_in_a_runtime_s_module_is_reported_without_the_exception_s_text
     assert "a secret" not in failure
 
 
-def test_a_program_in_preparation_can_be_ended(tmp_path: Path, world: World) -> None:
+def test_a_program_in_preparation_can_be_ended(tmp_path: Path, tenant: Tenant) -> None:
     step = (sys.executable, "-c", "import pathlib, threading; pathlib.Path('begun').touch(); threading.Event().wait()")
 
     def wait_for_step() -> None:
@@ -204,7 +219,7 @@ def test_a_program_in_preparation_can_be_ended(tmp_path: Path, world: World) -> 
 
     async def scenario() -> None:
         supervisor = Supervisor([Toy(steps=[step]).runtime()], tmp_path, tmp_path)
-        supervisor.start_all(world)
+        supervisor.start_all(tenant)
         async with asyncio.timeout(SECONDS):
             await asyncio.to_thread(wait_for_step)
             await supervisor.close()

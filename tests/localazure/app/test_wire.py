@@ -11,9 +11,10 @@ import pytest
 
 from localazure.app.call import Call, Reply
 from localazure.app.clock import Clock
+from localazure.app.signing import Signer
 from localazure.app.store import Store
+from localazure.app.tenant import Tenant
 from localazure.app.wire import Request
-from localazure.app.world import World
 from tests.resource_manager import Manager, code
 
 if TYPE_CHECKING:
@@ -95,17 +96,17 @@ SENTINEL = "sentinel-of-a-call"
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    world = World(store=Store(tmp_path / "store"), clock=Clock())
-    yield world
-    world.store.close()
+def tenant(tmp_path: Path) -> Iterator[Tenant]:
+    tenant = Tenant(store=Store(tmp_path / "store"), clock=Clock(), signer=Signer())
+    yield tenant
+    tenant.store.close()
 
 
-def test_the_repr_of_a_request_call_or_reply_contains_no_secret(world: World) -> None:
+def test_the_repr_of_a_request_call_or_reply_contains_no_secret(tenant: Tenant) -> None:
     secrets = {"authorization": f"Bearer {SENTINEL}", "sig": SENTINEL}
     carried: dict[str, Any] = {"query": secrets, "headers": secrets, "body": SENTINEL.encode()}
     request = Request(method="POST", host="h", path="/p", target=f"/p?sig={SENTINEL}", **carried)
-    call = Call(method="POST", host="h", path="/p", world=world, **carried)
+    call = Call(method="POST", host="h", path="/p", tenant=tenant, **carried)
 
     for one in (request, call, Reply(body={"secretText": SENTINEL}, headers=secrets)):
         assert SENTINEL not in f"{one!r} {one}"

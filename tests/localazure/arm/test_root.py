@@ -13,7 +13,7 @@ from tests.emulator import ARM
 from tests.resource_manager import Manager, code
 
 if TYPE_CHECKING:
-    from tests.emulator import LocalAzure
+    from tests.emulator import Answer, LocalAzure
 
 
 @pytest.fixture
@@ -66,6 +66,7 @@ def test_an_invalid_group_is_a_400(arm: Manager, name: str, body: dict[str, obje
 
 
 def test_a_group_is_deleting_until_everything_in_it_is_deleted(arm: Manager) -> None:
+    arm.azure.slow_operations()
     vault = arm.vault(group="rg-one")
     accepted = arm("DELETE", "/resourcegroups/rg-one")
     assert (accepted.status, accepted.body) == (202, b"")
@@ -218,15 +219,6 @@ def test_an_api_version_that_a_type_never_had_is_refused_as_azure_does(azure: Lo
     assert arm("GET", f"{accounts}/stone", version="2021-07-03").status == 200  # nobody knows all that came later
 
 
-def test_tags_are_counted_over_the_subscription(azure: LocalAzure) -> None:
-    arm = Manager(azure=azure)
-    for name, value in (("rg-a", "x"), ("rg-b", "x"), ("rg-c", "y")):
-        arm("PUT", f"/resourceGroups/{name}", {"location": "westeurope", "tags": {"team": value}})
-    (team,) = [item for item in arm("GET", "/tagNames").json()["value"] if item["tagName"] == "team"]
-    assert team["count"] == {"type": "Total", "value": 3}
-    assert {item["tagValue"]: item["count"]["value"] for item in team["values"]} == {"x": 2, "y": 1}
-
-
 def test_nothing_is_created_by_an_unregistered_provider(arm: Manager) -> None:
     group = arm.group()
     assert arm("POST", "/providers/Microsoft.ManagedIdentity/unregister").json()["registrationState"] == "NotRegistered"
@@ -259,11 +251,19 @@ def test_a_list_of_resources_has_created_and_changed_times_on_expand(arm: Manage
     assert "provisioningState" not in later
 
 
-def test_a_provider_of_the_tenant_has_no_registration_state(azure: LocalAzure) -> None:
-    base = f"{ARM}/providers"
-    provider = azure.request("GET", f"{base}/microsoft.storage?api-version=2022-09-01").json()
-    assert (provider["id"], provider["namespace"]) == ("/providers/Microsoft.Storage", "Microsoft.Storage")
-    assert "storageAccounts" in [resource_type["resourceType"] for resource_type in provider["resourceTypes"]]
-    assert "registrationState" not in provider
-    unknown = azure.request("GET", f"{base}/Microsoft.Nope?api-version=2022-09-01")
-    assert code(unknown) == (404, "InvalidResourceNamespace")
+def test_retired_versions_are_refused_only_where_that_is_asked_for(azure: LocalAzure) -> None:
+    def ask(version: str) -> Answer:
+        path = f"{azure.subscription}/providers/Microsoft.KeyVault/deletedVaults"
+        return azure.request("GET", f"{ARM}{path}?api-version={version}")
+
+    azure.advance(200 * 86400)
+    azure.tokens.clear()
+    assert ask("2023-07-01").status == 200
+    azure.control("PUT", "/settings/api_versions", {"refuse_retired": True})
+    refused = ask("2023-07-01")
+    assert (refused.status, refused.json()["error"]["code"]) == (404, "InvalidResourceType")
+    assert refused.json()["error"]["message"].endswith("The supported api-versions are '2026-05-15, 2026-02-01'.")
+    assert ask("2026-02-01").status == 200
+    provider = azure.request("GET", f"{ARM}{azure.subscription}/providers/Microsoft.KeyVault?api-version=2021-04-01")
+    assert provider.status == 200, provider.body
+    assert provider.json()["resourceTypes"][0]["apiVersions"] == ["2026-05-15", "2026-02-01"]

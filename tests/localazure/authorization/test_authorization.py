@@ -85,7 +85,6 @@ def test_an_update_answers_201_and_changes_the_description_only(arm: Manager) ->
     [
         ("no-guid", {}, (400, "InvalidRoleAssignmentId")),
         (ONE, {"principalId": TWO}, (400, "PrincipalNotFound")),
-        (ONE, {"principalType": None}, (400, "UnmatchedPrincipalType")),
         (ONE, {"principalType": "Group"}, (400, "UnmatchedPrincipalType")),
         (ONE, {"roleDefinitionId": ROLES["Reader"]}, (400, "InvalidRoleDefinitionId")),
         (ONE, {"roleDefinitionId": f"{PROVIDER}/roleDefinitions/{TWO}"}, (404, "RoleDefinitionDoesNotExist")),
@@ -98,11 +97,19 @@ def test_an_invalid_assignment_is_refused_with_azures_code(
     assert code(_put_assignment(arm, arm.vault(), name, arm.assignment("Reader", **changes))) == expected
 
 
-def test_versions_before_2022_look_up_the_principals_type(arm: Manager) -> None:
-    created = _put_assignment(
-        arm, arm.group(), ONE, arm.assignment("Reader", principalType=None), version="2020-04-01-preview"
-    )
+@pytest.mark.parametrize("version", ["2020-04-01-preview", "2022-04-01"])
+def test_a_principal_s_type_is_looked_up_if_the_body_names_none(arm: Manager, version: str) -> None:
+    """Terraform's azurerm sends none and reads ServicePrincipal; the specification's default `User` is one of SDKs."""
+    created = _put_assignment(arm, arm.group(), ONE, arm.assignment("Reader", principalType=None), version=version)
     assert (created.status, created.json()["properties"]["principalType"]) == (201, "ServicePrincipal")
+
+
+def test_the_answer_to_a_put_does_not_say_who_created_the_assignment(arm: Manager) -> None:
+    """Recorded by az: test_create_for_rbac_password_with_assignment.yaml."""
+    written = _put_assignment(arm, arm.group(), ONE, arm.assignment("Reader")).json()
+    assert (written["properties"]["createdBy"], written["properties"]["updatedBy"]) == (None, OPERATOR)
+    read = arm("GET", f"/resourceGroups/rg-one{PROVIDER}/roleAssignments/{ONE}", version="2022-04-01").json()
+    assert read["properties"]["createdBy"] == OPERATOR
 
 
 def test_an_assignment_at_a_missing_scope_is_a_404(arm: Manager) -> None:

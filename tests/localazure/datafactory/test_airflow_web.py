@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from localazure.app.clock import Clock
+from localazure.app.signing import Signer
 from localazure.app.store import Store
-from localazure.app.world import World
+from localazure.app.tenant import Tenant
 from localazure.datafactory import airflow_runtimes
 from tests.emulator import ARM
 from tests.localazure import lake as lakes
@@ -81,13 +82,13 @@ def test_an_address_without_a_runtime_is_404(azure: LocalAzure) -> None:
 
 
 def test_changed_variables_are_active_only_after_the_rollout(tmp_path: Path) -> None:
-    world = World(store=Store(tmp_path), clock=Clock())
-    world.store.put("settings", "airflow", {"rollout_seconds": 600})
+    tenant = Tenant(store=Store(tmp_path), clock=Clock(), signer=Signer())
+    tenant.store.put("settings", "airflow", {"rollout_seconds": 600})
     factory = {"location": "westeurope"}
-    first = airflow_runtimes.new_runtime(world, factory, factories.runtime()["properties"], None)
+    first = airflow_runtimes.new_runtime(tenant, factory, factories.runtime()["properties"], None)
     changed = factories.runtime(airflowEnvironmentVariables={"A": "new"})["properties"]
-    second = airflow_runtimes.new_runtime(world, factory, changed, first)
-    assert airflow_runtimes.active_airflow_properties(world, second)["airflowEnvironmentVariables"] == {"A": "b"}
-    world.clock.offset_seconds = 601
-    assert airflow_runtimes.active_airflow_properties(world, second)["airflowEnvironmentVariables"] == {"A": "new"}
-    world.store.close()
+    second = airflow_runtimes.new_runtime(tenant, factory, changed, first)
+    assert airflow_runtimes.active_airflow_properties(tenant, second)["airflowEnvironmentVariables"] == {"A": "b"}
+    tenant.clock.offset_seconds = 601
+    assert airflow_runtimes.active_airflow_properties(tenant, second)["airflowEnvironmentVariables"] == {"A": "new"}
+    tenant.store.close()

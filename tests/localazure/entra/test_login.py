@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from typing import TYPE_CHECKING, Any
 
 import jwt
@@ -68,7 +69,7 @@ def test_azure_identity_understands_entra_s_errors(azure_env: LocalAzure) -> Non
         ({"scope": "https://unheard.example.com/.default"}, (400, "invalid_resource", 500011)),
         ({"scope": ARM}, (400, "invalid_scope", 1002012)),
         ({"scope": f"{ARM}/.default {GRAPH}/.default"}, (400, "invalid_scope", 70011)),
-        ({"client_secret": "", "client_assertion": "x.y.z"}, (401, "invalid_client", 70021)),
+        ({"client_secret": "", "client_assertion": "x.y.z"}, (400, "invalid_request", 900144)),
     ],
 )
 def test_a_wrong_request_is_refused_with_entra_s_code(
@@ -181,3 +182,15 @@ def test_a_token_for_graph_has_the_permissions_and_directory_roles_of_an_app(azu
     assert "roles" not in claims
     assert claims["wids"] == [administrator, "0997a1d0-0d1d-4acb-b408-d5ca73121e90"]
     assert not {"roles", "wids"} & set(_claims(azure, "https://management.azure.com"))
+
+
+@pytest.mark.parametrize("version", ["", "/v2.0"])
+def test_the_configuration_lists_the_claims_of_tokens(azure: LocalAzure, version: str) -> None:
+    url = f"{LOGIN}/{TENANT}{version}/.well-known/openid-configuration"
+    assert {"sub", "iss", "aud", "exp", "nonce"} <= set(azure.request("GET", url, token="").json()["claims_supported"])
+
+
+def test_the_parts_of_an_error_s_description_are_separated_by_spaces(azure: LocalAzure) -> None:
+    """Answers of 2025 have spaces; those that az recorded before 2023 have line breaks."""
+    refused = azure.sign_in(azure.operator_client_id, Secret("wrong")).json()
+    assert re.search(r"\. Trace ID: [\w-]+ Correlation ID: [\w-]+ Timestamp: [\d: Z-]+$", refused["error_description"])

@@ -10,6 +10,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from localazure.app.signing import Signer
 from tests.emulator import ARM, GRAPH, TENANT
 
 if TYPE_CHECKING:
@@ -68,6 +69,13 @@ def test_a_token_signed_by_another_key_is_refused(azure: LocalAzure) -> None:
 def test_a_token_without_signature_is_refused(azure: LocalAzure) -> None:
     claims = jwt.decode(azure.token(), options={"verify_signature": False})
     assert azure.request("GET", URL, token=jwt.encode(claims, "", "none")).status == 401
+
+
+@pytest.mark.parametrize("claim", ["exp", "nbf"])
+def test_a_time_that_is_no_number_makes_a_token_malformed(azure: LocalAzure, claim: str) -> None:
+    claims = jwt.decode(azure.token(), options={"verify_signature": False})
+    token = Signer(azure.state / "token-key.pem").sign({**claims, claim: "soon"})
+    assert _code(azure.request("GET", URL, token=token)) == (401, "InvalidAuthenticationToken")
 
 
 def test_a_malformed_token_is_refused(azure: LocalAzure) -> None:

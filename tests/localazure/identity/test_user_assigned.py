@@ -49,3 +49,11 @@ def test_identities_are_listed_by_group_and_subscription(arm: Manager) -> None:
     ]
     names = {identity["name"] for identity in arm("GET", f"/{IDENTITIES}").json()["value"]}
     assert names == {"flink-identity", "id-one"}
+
+
+def test_ids_are_written_with_a_small_letter_and_a_new_identity_has_its_location(arm: Manager) -> None:
+    path = f"{arm.group()}/{IDENTITIES}/id-one"
+    created = arm("PUT", path, BODY)
+    expected = f"{arm.azure.subscription}{path}".replace("resourceGroups", "resourcegroups")
+    assert created.json()["id"] == created.headers["location"] == expected
+    assert "location" not in arm("PUT", path, BODY).headers

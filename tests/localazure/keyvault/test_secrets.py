@@ -250,3 +250,11 @@ def test_a_missing_deleted_secret_has_a_message_of_its_own(vault: Vault) -> None
     for method, path in (("GET", "/deletedsecrets/gone"), ("DELETE", "/deletedsecrets/gone")):
         error = vault(method, path).json()["error"]
         assert (error["code"], error["message"]) == ("SecretNotFound", "Deleted Secret not found: gone"), method
+
+
+def test_a_live_secret_cannot_be_recovered(vault: Vault) -> None:
+    assert vault("PUT", "/secrets/live", {"value": "x"}).status == 200
+    refused = vault("POST", "/deletedsecrets/live/recover")
+    error = refused.json()["error"]
+    assert (refused.status, error["code"]) == (400, "MethodNotAllowed")
+    assert error["innererror"]["code"] == "RequestNotAllowedOnNonDeletedObject"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from localazure.app import process
-from tests.clients import world
+from tests.clients import azure_resources
 from tests.emulator import ARM
 from tests.localazure import lake as lakes
 from tests.localazure.datafactory import test_factories as factories
@@ -87,7 +87,7 @@ class AirflowRuntime:
         settings = {
             "AIRFLOW__SECRETS__BACKEND": BACKEND,
             "AIRFLOW__SECRETS__BACKEND_KWARGS": json.dumps(kwargs),
-            **world.signed_in(self.azure, *self.client),
+            **azure_resources.signed_in(self.azure, *self.client),
             **self.variables,
         }
         body = factories.runtime(
@@ -141,8 +141,8 @@ def make(azure: LocalAzure, version: str) -> AirflowRuntime:
     """Create a runtime that may not read its vault yet, with a DAG and a file that is none."""
     cluster = f"{ARM}{azure.subscription}{CLUSTER}?api-version=2024-05-01-preview"
     assert azure.request("DELETE", cluster).status in {200, 202}  # else a Flink would start, too
-    vault = world.vault(azure, VAULT)
-    world.secret(azure, VAULT, "demo-greeting", "a word out of the vault")
+    vault = azure_resources.vault(azure, VAULT)
+    azure_resources.secret(azure, VAULT, "demo-greeting", "a word out of the vault")
     runtime = AirflowRuntime(azure=azure, version=version, client=azure.new_client("airflow"), vault=vault)
     runtime.deploy(COLOUR="green")
     lake = lakes.create_lake(azure)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 from pathlib import Path
@@ -11,11 +12,11 @@ import pytest
 
 from localazure.app import process
 from tests import emulator
-from tests.clients import world
+from tests.clients import azure_resources
 from tests.emulator import ARM
-from tests.ends import ended, watch
 from tests.localazure.datafactory import test_factories as factories
 from tests.localazure.runtimes import airflow_runtime as airflow_runtimes
+from tests.process_exit import ended, watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,9 +46,10 @@ def test_a_runtime_runs_its_dags_with_the_deployed_settings(own_azure: LocalAzur
     assert [address.rpartition(":")[0] for address in status["listening"]] == ["127.0.0.1"]
     assert runtime.request("version").json()["version"] == version
     it_requires_a_token_of_entra(runtime)
+    its_own_port_requires_its_user_s_password(runtime, status["url"])
     runtime.wait_until(lambda: runtime.request("dags/reads").status, lambda status: status == 200)
     a_run_without_the_grant_fails_with_the_reason_in_its_log(runtime)
-    world.grant(own_azure, runtime.vault, world.SECRETS_USER, runtime.client[0])
+    azure_resources.grant(own_azure, runtime.vault, azure_resources.SECRETS_USER, runtime.client[0])
     state, log = runtime.run()
     assert state == "success", log
     assert "VARIABLE a word out of the vault" in log
@@ -63,12 +65,25 @@ def it_requires_a_token_of_entra(runtime: AirflowRuntime) -> None:
     without = runtime.request("dags", token="")
     assert (without.status, without.json()["title"]) == (401, "Unauthorized")
     assert without.headers["content-type"] == "application/problem+json"
-    for_vaults = runtime.request("dags", token=runtime.azure.token(world.VAULTS))
+    for_vaults = runtime.request("dags", token=runtime.azure.token(azure_resources.VAULTS))
     assert for_vaults.status == 401
     stranger = runtime.azure.token(ARM, *runtime.client)
     forbidden = runtime.request("dags/reads/dagRuns", "POST", {}, token=stranger)
     assert (forbidden.status, forbidden.json()["title"]) == (403, "Forbidden")
     assert runtime.request("dags/none").status == 404
+
+
+def its_own_port_requires_its_user_s_password(runtime: AirflowRuntime, url: str) -> None:
+    """A program on this machine, or a web page that finds the port, gets no further than the sign-in page."""
+    api = "/api/v2" if runtime.is_airflow_3 else "/api/v1"
+    for method, path in (("GET", f"{api}/variables"), ("POST", f"{api}/dags/reads/dagRuns")):
+        connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=30)
+        page = {"Host": "evil.example", "Origin": "https://evil.example", "Content-Type": "application/json"}
+        connection.request(method, path, "{}" if method == "POST" else None, page)
+        answer = connection.getresponse()
+        answer.read()
+        assert (answer.status, answer.headers["access-control-allow-origin"]) == (401, None)
+        connection.close()
 
 
 def a_run_without_the_grant_fails_with_the_reason_in_its_log(runtime: AirflowRuntime) -> None:

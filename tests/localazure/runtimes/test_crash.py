@@ -12,9 +12,9 @@ import pytest
 
 from localazure.app import process
 from tests import emulator
-from tests.ends import ended, watch
 from tests.localazure.runtimes.conftest import Flink, connect_with_jars, start_flink
 from tests.localazure.runtimes.test_flink import ENDLESS, wait_for_starts
+from tests.process_exit import ended, watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from localazure.app import process
-from localazure.app.program import RuntimeFailure, Workspace, package_index_variables
+from localazure.app.inherited import package_index_variables
+from localazure.app.program import RuntimeFailure, Workspace
 from localazure.runtimes.flink import install
 from tests.localazure.runtimes.conftest import JARS, ROOT
 
@@ -44,6 +45,11 @@ def test_flink_that_cannot_be_downloaded_is_reported_with_the_end_of_the_log(tmp
     assert not (tmp_path / "installed" / f"flink-{install.FLINK_VERSION}" / "complete").exists()
 
 
+@pytest.mark.parametrize(("prefix", "version"), [("", "1.20."), ("1", "1.20."), ("2", "2."), ("3", "1.20.")])
+def test_a_flink_is_chosen_by_what_its_version_begins_with(prefix: str, version: str) -> None:
+    assert install.find_version(prefix).startswith(version)
+
+
 def test_the_machine_s_own_java_is_used_where_the_index_has_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -66,11 +72,14 @@ def test_the_machine_s_own_java_is_used_where_the_index_has_none(
 def test_an_installer_gets_the_package_index_variables_and_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_INDEX_URL", "https://mirror.test")
     monkeypatch.setenv("https_proxy", "http://proxy.test")
-    monkeypatch.setenv("AZURE_CLIENT_SECRET", "hidden")
+    monkeypatch.setenv("UV_INDEX_COMPANY_PASSWORD", "of-the-index")
+    for name in ("AZURE_CLIENT_SECRET", "UV_PUBLISH_TOKEN", "PATH"):
+        monkeypatch.setenv(name, "hidden")
     variables = package_index_variables()
     assert variables["PIP_INDEX_URL"] == "https://mirror.test"
     assert variables["https_proxy"] == "http://proxy.test"
-    assert "AZURE_CLIENT_SECRET" not in variables
+    assert variables["UV_INDEX_COMPANY_PASSWORD"] == "of-the-index"
+    assert "hidden" not in variables.values()
 
 
 @pytest.mark.skipif(shutil.which("javac") is None, reason="only `make jar` needs a compiler of Java")

@@ -117,22 +117,3 @@ def test_days_of_a_policy_are_floats_and_it_needs_rules(arm: Manager) -> None:
         assert arm("PUT", path, {"properties": {"policy": {"rules": rules}}}).status == 400
     assert arm("DELETE", path).status == 200
     assert arm("DELETE", path).status == 204
-
-
-def test_each_service_of_an_account_is_a_private_link_resource(arm: Manager) -> None:
-    path = _create_account(arm.azure)
-    links = arm("GET", f"{path}/privateLinkResources").json()["value"]
-    assert [link["name"] for link in links] == ["blob", "table", "queue", "file", "web", "dfs"]
-    assert links[0]["properties"] == {
-        "groupId": "blob",
-        "requiredMembers": ["blob"],
-        "requiredZoneNames": ["privatelink.blob.core.windows.net"],
-    }
-    assert code(arm("GET", f"{path}x/privateLinkResources")) == (404, "ResourceNotFound")
-
-
-def test_a_vault_is_a_private_link_resource(arm: Manager) -> None:
-    path = arm.vault()
-    (link,) = arm("GET", f"{path}/privateLinkResources", version="2023-07-01").json()["value"]
-    assert (link["name"], link["type"]) == ("vault", "Microsoft.KeyVault/vaults/privateLinkResources")
-    assert link["properties"]["requiredZoneNames"] == ["privatelink.vaultcore.azure.net"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from azure.core.exceptions import HttpResponseError
@@ -46,36 +46,3 @@ def test_a_malformed_batch_is_refused(azure_env: LocalAzure) -> None:
     ):
         response = lake.call("POST", f"{lake.blob}/?comp=batch", body, headers={"Content-Type": content_type})
         assert response.status == 400, response.body
-
-
-def _graph_responses(azure: LocalAzure, *requests: dict[str, Any]) -> Any:
-    """Graph's responses to a batch, by request id."""
-    response = azure.graph("POST", "$batch", {"requests": list(requests)})
-    return {item["id"]: item for item in response.json()["responses"]}
-
-
-def test_graph_answers_each_request_of_a_batch(azure: LocalAzure) -> None:
-    create = {"id": "1", "method": "POST", "url": "/applications", "body": {"displayName": "one"}}
-    create["headers"] = {"Content-Type": "application/json"}
-    list_created = {"id": "2", "method": "GET", "url": "/applications?$filter=displayName eq 'one'&$select=id"}
-    missing = {"id": "3", "method": "GET", "url": "/applications/nothing"}
-    dependent = {"id": "4", "method": "GET", "url": "/organization", "dependsOn": ["3"]}
-    responses = _graph_responses(azure, create, list_created, missing, dependent)
-    assert [responses[key]["status"] for key in "1234"] == [201, 200, 404, 424]
-    assert responses["2"]["body"]["value"] == [{"id": responses["1"]["body"]["id"]}]
-    assert responses["3"]["body"]["error"]["code"] == "Request_ResourceNotFound"
-
-
-def test_a_malformed_graph_batch_is_a_400(azure: LocalAzure) -> None:
-    request = {"id": "1", "method": "GET", "url": "/organization"}
-    invalid: list[dict[str, Any]] = [
-        {},
-        {"requests": []},
-        {"requests": [5]},
-        {"requests": [request, request]},
-        {"requests": [{**request, "url": 5}]},
-    ]
-    for body in invalid:
-        assert azure.graph("POST", "$batch", body).status == 400, body
-    many = {"requests": [{**request, "id": str(number)} for number in range(21)]}
-    assert azure.graph("POST", "$batch", many).json()["error"]["code"] == "MaximumValueExceeded"

@@ -64,6 +64,13 @@ def test_a_source_with_another_checksum_or_a_missing_one_is_refused(lake: Lake) 
     assert (response.status, response.headers["x-ms-error-code"]) == (404, "CannotVerifyCopySource")
 
 
+@pytest.mark.parametrize("host", ["{}.evil.test", "{}.blob.core.windows.net.evil.test", "{}.file.core.windows.net"])
+def test_a_source_at_another_host_is_not_the_account_of_that_name(lake: Lake, host: str) -> None:
+    source = f"https://{host.format(lake.name)}/data/source"
+    response = _put_from_url(lake, "", x_ms_blob_type="BlockBlob", x_ms_copy_source=source)
+    assert (response.status, response.headers["x-ms-error-code"]) == (404, "CannotVerifyCopySource")
+
+
 def test_blocks_are_appended_from_a_url(lake: Lake) -> None:
     url = f"{lake.blob}/data/target"
     assert lake.call("PUT", url, headers={"x-ms-blob-type": "AppendBlob"}).status == 201

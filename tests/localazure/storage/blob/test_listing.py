@@ -19,3 +19,15 @@ def test_an_uncommitted_blob_is_listed_on_request(azure_env: LocalAzure) -> None
     assert [blob.name for blob in container.list_blobs()] == ["a"]
     listed = container.list_blobs(include=["uncommittedblobs"])
     assert [(blob.name, blob.size) for blob in listed] == [("a", 5), ("begun", 0)]
+
+
+def test_a_flat_list_of_a_hierarchical_account_has_its_directories(azure_env: LocalAzure) -> None:
+    lake = lakes.create_lake(azure_env)
+    lake.files().create_file_system("data").create_file("a/b/file")
+    blobs = list(lake.blobs().get_container_client("data").list_blobs(include=["metadata"]))
+    folders = {blob.name for blob in blobs if (blob.metadata or {}) == {"hdi_isfolder": "true"}}
+    assert [(blob.name, blob.size, blob.name in folders) for blob in blobs] == [
+        ("a", 0, True),
+        ("a/b", 0, True),
+        ("a/b/file", 0, False),
+    ]

@@ -10,7 +10,6 @@ import pytest
 from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 from azure.storage import blob, filedatalake
 
-from tests.emulator import ARM
 from tests.localazure import lake as lakes
 
 if TYPE_CHECKING:
@@ -193,23 +192,6 @@ def test_a_copy_reads_its_source_by_the_signature_in_its_url(lake: Lake) -> None
     may_write = _blob_sas(lake, "copy2", permission=BLOB.BlobSasPermissions(write=True, create=True))
     with pytest.raises(HttpResponseError):
         _blob_client(lake, may_write, "copy2").start_copy_from_url(f"{lake.blob}/data/b.txt")
-
-
-def test_resource_manager_signs_for_the_account_and_for_a_container(lake: Lake) -> None:
-    def list_sas(kind: str, body: dict[str, str]) -> Any:
-        return lake.azure.request("POST", f"{ARM}{lake.id}/list{kind}Sas?api-version=2023-05-01", body)
-
-    expiry = f"{FUTURE:%Y-%m-%dT%H:%M:%SZ}"
-    common = {"signedPermission": "rl", "signedExpiry": expiry}
-    account = list_sas("Account", {**common, "signedServices": "b", "signedResourceTypes": "sco"}).json()[
-        "accountSasToken"
-    ]
-    assert _blob_client(lake, account).download_blob().readall() == b"hello"
-    resource = {"canonicalizedResource": f"/blob/{lake.name}/data", "signedResource": "c"}
-    service = list_sas("Service", {**common, **resource}).json()["serviceSasToken"]
-    assert _blob_client(lake, service).download_blob().readall() == b"hello"
-    assert list_sas("Service", {**common, **resource, "canonicalizedResource": "/blob/other/x"}).status == 400
-    assert list_sas("Account", common).status == 400
 
 
 @pytest.mark.parametrize("more", ["sv=2017-11-09", "sv=2026-04-06&srh=a"])

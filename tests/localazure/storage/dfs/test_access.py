@@ -54,3 +54,30 @@ def test_a_recursive_change_runs_in_batches(azure_env: LocalAzure) -> None:
     assert (first_batch.continuation is not None, first_batch.counters.files_successful) == (True, 1)
     url = f"{lake.dfs}/data?action=setAccessControlRecursive&mode=modify&maxRecords=0"
     assert lake.call("PATCH", url, headers={"x-ms-acl": "user::rwx"}).status == 400
+
+
+def test_whoever_makes_a_filesystem_with_a_token_owns_it_and_may_set_its_access(azure_env: LocalAzure) -> None:
+    """https://learn.microsoft.com/azure/storage/blobs/data-lake-storage-access-control#the-owning-user."""
+    lake = lakes.create_lake(azure_env, role=lakes.CONTRIBUTOR)
+    filesystem = lake.files().create_file_system("data")
+    root = filesystem.get_directory_client("/")
+    assert root.get_access_control()["owner"] == lakes.OPERATOR
+    root.set_access_control(acl=f"user::rwx,user:{_SOMEONE}:r-x,group::r-x,other::---")
+    assert f"user:{_SOMEONE}:r-x" in root.get_access_control()["acl"]
+    lake.blobs().create_container("other")
+    assert lake.files().get_directory_client("other", "/").get_access_control()["owner"] == lakes.OPERATOR
+    key = lakes.account_key(lake)
+    lake.blobs(key).create_container("keyed")
+    keyed = lake.files().get_directory_client("keyed", "/")
+    assert keyed.get_access_control()["owner"] == "$superuser"
+    url = f"{lake.dfs}/keyed/?action=setAccessControl"
+    assert lake.call("PATCH", url, headers={"x-ms-acl": "user::rwx,group::r-x,other::---"}).status == 403
+
+
+def test_tokens_for_the_account_s_own_name_are_taken(azure_env: LocalAzure) -> None:
+    lake = lakes.create_lake(azure_env)
+    for audience in (lake.dfs, f"{lake.blob}/"):
+        token = azure_env.token(audience)
+        assert lake.call("GET", f"{lake.dfs}/?resource=account", token=token).status == 200
+    other = azure_env.token("https://another.dfs.core.windows.net")
+    assert lake.call("GET", f"{lake.dfs}/?resource=account", token=other).status == 401

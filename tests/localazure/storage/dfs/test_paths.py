@@ -277,7 +277,7 @@ def test_access_control_is_read_and_set(jobs: Any) -> None:
     file.set_access_control(permissions="0750")
     assert file.get_access_control()["acl"] == "user::rwx,group::r-x,other::---"
     root = jobs.get_directory_client("/")
-    assert root.get_access_control()["owner"] == "$superuser"
+    assert root.get_access_control()["owner"] == lakes.OPERATOR
     assert root.update_access_control_recursive("user:other:rwx").counters.files_successful == 1
 
 

@@ -1,0 +1,138 @@
+"""Apache Airflow jobs of a workspace as documents: the item, what its Airflow is set to, and where that is.
+
+A job is `{"id", "displayName", "description", "type", "workspaceId", "_airflow", "_before", "_rolled_out", "_pool",
+"_status", "_next", "_changes_at"}`: `_airflow` are the airflowProperties of its definition, `_before` those with which
+its workers run until `_rolled_out`; its status is `_status` until `_changes_at`, then `_next`.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import TYPE_CHECKING
+
+from localazure.fabric import api, pools
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from localazure.app.call import Call
+    from localazure.app.store import Document
+    from localazure.app.tenant import Tenant
+
+TYPE = "ApacheAirflowJob"
+JOBS = "/apacheAirflowJobs"
+JOB = JOBS + "/{job}"
+_TABLE = "fabric_jobs"
+# The region's label of an Airflow's address; the service's own is the name of a region.
+WEB_SUFFIX = "fabric.airflow.svc.datafactory.azure.com"
+AIRFLOW_VERSION, PYTHON_VERSION = "2.10.5", "3.12"
+# With the job's Fabric connections on, the service sets these itself, and refuses to have them set:
+# https://learn.microsoft.com/fabric/data-factory/apache-airflow-jobs-workspace-identity
+_RESERVED = frozenset({"AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_AUTHORITY_HOST"})
+_MASK = "**********"
+
+
+def new_job(call: Call, workspace: Document, name: str, description: str) -> Document:
+    """Return the document of a job that is created; not yet stored."""
+    airflow: Document = {
+        "airflowConfigurationOverrides": {},
+        "airflowEnvironment": f"FabricAirflowJob-{pools.JOB_VERSION}",
+        "airflowEnvironmentVariables": {},
+        "airflowRequirements": [],
+        "airflowVersion": AIRFLOW_VERSION,
+        "enableAADIntegration": True,
+        "enableTriggerers": False,
+        "packageProviderPath": "plugins",
+        "pythonVersion": PYTHON_VERSION,
+    }
+    return {
+        "id": call.tenant.clock.new_id(),
+        "displayName": name,
+        "description": description,
+        "type": TYPE,
+        "workspaceId": workspace["id"],
+        "_airflow": airflow,
+        "_before": airflow,
+        "_rolled_out": 0.0,
+        "_pool": pools.default_pool(workspace),
+        "_status": "Initial",
+        "_next": "Initial",
+        "_changes_at": 0.0,
+    }
+
+
+def put(tenant: Tenant, job: Document) -> Document:
+    """Store a job. Returns it."""
+    return tenant.store.put(_TABLE, f"{job['workspaceId']}/{job['id']}", job)
+
+
+def delete(tenant: Tenant, job: Document) -> None:
+    """Delete a job."""
+    tenant.store.remove(_TABLE, f"{job['workspaceId']}/{job['id']}")
+
+
+def list_jobs(tenant: Tenant, workspace: Document | None = None) -> Iterator[Document]:
+    """Iterate over the jobs of one workspace, or of all."""
+    return (job for _, job in tenant.store.rows(_TABLE, f"{workspace['id']}/" if workspace else ""))
+
+
+def require_job(call: Call, workspace: Document) -> Document:
+    """Return the job of the path. Raises 403 while the capacity is paused, 404."""
+    api.check_capacity(call)
+    job = call.tenant.store.get(_TABLE, f"{workspace['id']}/{call.params['job'].lower()}")
+    if job is None:
+        raise api.item_not_found()
+    return job
+
+
+def status(tenant: Tenant, job: Document) -> str:
+    """Return the status of a job's environment, or the one that a test has set."""
+    if fixed := str(api.test_settings(tenant)["state"]):
+        return fixed
+    return str(job["_status"] if tenant.clock.timestamp() < job["_changes_at"] else job["_next"])
+
+
+def begin(tenant: Tenant, job: Document, now: str, then: str, seconds: float) -> None:
+    """Let the environment have one status for so long, then another."""
+    job.update({"_status": now, "_next": then, "_changes_at": tenant.clock.timestamp() + seconds})
+    put(tenant, job)
+
+
+def change_airflow(tenant: Tenant, job: Document, **changes: object) -> float:
+    """Change airflowProperties; an environment that runs is rebuilt. Returns how many seconds that takes."""
+    seconds = float(api.test_settings(tenant)["rollout_seconds"]) if status(tenant, job) == "Started" else 0.0
+    before = active_airflow(tenant, job)
+    airflow = {**deepcopy(job["_airflow"]), **changes}
+    job.update({"_airflow": airflow, "_before": before, "_rolled_out": tenant.clock.timestamp() + seconds})
+    if status(tenant, job) == "Started":
+        begin(tenant, job, "Upgrading", "Started", seconds)
+    put(tenant, job)
+    return seconds
+
+
+def active_airflow(tenant: Tenant, job: Document) -> Document:
+    """Return the airflowProperties with which the workers run: the previous ones until a change is rolled out."""
+    return job["_before"] if tenant.clock.timestamp() < job["_rolled_out"] else job["_airflow"]
+
+
+def check_reserved(tenant: Tenant, variables: Mapping[str, object]) -> None:
+    """Raise 400 for variables that the service sets itself."""
+    reserved = sorted(_RESERVED & variables.keys())
+    if reserved and api.test_settings(tenant)["fabric_connections"]:
+        raise api.invalid_request(f"The environment variables {', '.join(reserved)} are reserved.")
+
+
+def masked(tenant: Tenant, variables: Mapping[str, str]) -> dict[str, str]:
+    """Return variables as GET shows them."""
+    hidden = set(api.test_settings(tenant)["mask_variables"])
+    return {name: _MASK if name in hidden else value for name, value in variables.items()}
+
+
+def web_id(job: Document) -> str:
+    """Return the first label of the address of a job's Airflow."""
+    return str(job["id"]).replace("-", "")
+
+
+def web_url(job: Document) -> str:
+    """Return the address of a job's Airflow; of the API, nothing shows it, the job's page does."""
+    return f"https://{web_id(job)}.{WEB_SUFFIX}"

@@ -1,0 +1,92 @@
+"""What answers of Graph contain, as az's recordings have them (azure-cli, command_modules/role/tests/latest)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.emulator import GRAPH, TENANT
+from tests.resource_manager import code
+
+if TYPE_CHECKING:
+    from tests.emulator import LocalAzure
+
+OPERATOR = "c2a7f0d9-1e5b-4b8a-9c3d-7f6e5d4c3b04"
+JSON = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
+NO_LINKS = {"logoUrl": None, "marketingUrl": None, "privacyStatementUrl": None, "supportUrl": None,
+            "termsOfServiceUrl": None}  # fmt: skip
+
+
+@pytest.fixture
+def app(azure: LocalAzure) -> dict[str, Any]:
+    return azure.graph("POST", "applications", {"displayName": "flink"}).json()
+
+
+def test_answers_say_their_odata_version_and_errors_do_not(azure: LocalAzure, app: dict[str, Any]) -> None:
+    for path in ("applications", f"applications/{app['id']}", "organization"):
+        headers = azure.graph("GET", path).headers
+        assert (headers["odata-version"], headers["content-type"]) == ("4.0", JSON)
+    refused = azure.graph("GET", "applications/none").headers
+    assert "odata-version" not in refused
+    assert refused["content-type"].startswith("application/json")
+
+
+def test_a_created_object_has_its_location(azure: LocalAzure, app: dict[str, Any]) -> None:
+    url = f"{GRAPH}/v2/{TENANT}/directoryObjects"
+    created = azure.graph("POST", "applications", {"displayName": "other"})
+    assert created.headers["location"] == f"{url}/{created.json()['id']}/Microsoft.DirectoryServices.Application"
+    created = azure.graph("POST", "servicePrincipals", {"appId": app["appId"]})
+    assert created.headers["location"] == f"{url}/{created.json()['id']}/Microsoft.DirectoryServices.ServicePrincipal"
+    assert azure.graph("POST", f"applications/{app['id']}/addPassword", {}).headers["location"] == GRAPH
+
+
+def test_a_principal_names_its_tenant_and_takes_empty_saml_settings(azure: LocalAzure, app: dict[str, Any]) -> None:
+    """Terraform's azuread sends `samlSingleSignOnSettings: {}` with every principal."""
+    body: dict[str, Any] = {"appId": app["appId"], "accountEnabled": True, "samlSingleSignOnSettings": {}}
+    created = azure.graph("POST", "servicePrincipals", body)
+    assert created.status == 201, created.body
+    assert (created.json()["appOwnerOrganizationId"], created.json()["info"]) == (TENANT, NO_LINKS)
+    other = azure.graph("POST", "applications", {"displayName": "other"}).json()
+    principal = azure.graph("POST", "servicePrincipals", {"appId": other["appId"]}).json()
+    assert principal["samlSingleSignOnSettings"] is None
+
+
+def test_a_principal_s_password_has_no_hint(azure: LocalAzure, app: dict[str, Any]) -> None:
+    """So az recorded it (test_sp_credential.yaml); the example in Graph's documentation has a hint."""
+    principal = azure.graph("POST", "servicePrincipals", {"appId": app["appId"]}).json()
+    password = azure.graph("POST", f"servicePrincipals/{principal['id']}/addPassword", {}).json()
+    assert password["hint"] is None
+    stored = azure.graph("GET", f"servicePrincipals/{principal['id']}").json()["passwordCredentials"]
+    assert [credential["hint"] for credential in stored] == [None]
+
+
+def test_a_change_of_a_nested_property_keeps_its_neighbours(azure: LocalAzure) -> None:
+    web = {"redirectUris": ["https://a"], "implicitGrantSettings": {"enableIdTokenIssuance": True}}
+    created = azure.graph("POST", "applications", {"displayName": "site", "web": web}).json()
+    both = {"enableAccessTokenIssuance": False, "enableIdTokenIssuance": True}
+    assert (created["web"]["implicitGrantSettings"], created["web"]["homePageUrl"]) == (both, None)
+    change = {"web": {"implicitGrantSettings": {"enableAccessTokenIssuance": True}}}
+    assert azure.graph("PATCH", f"applications/{created['id']}", change).status == 204
+    changed = azure.graph("GET", f"applications/{created['id']}").json()["web"]
+    assert changed["implicitGrantSettings"] == {"enableAccessTokenIssuance": True, "enableIdTokenIssuance": True}
+    assert changed["redirectUris"] == ["https://a"]
+
+
+def test_a_new_object_is_bound_to_its_owners(azure: LocalAzure, app: dict[str, Any]) -> None:
+    principal = azure.graph("POST", "servicePrincipals", {"appId": app["appId"]}).json()
+    owners = [f"{GRAPH}/v1.0/directoryObjects/{owner}" for owner in (OPERATOR, principal["id"])]
+    created = azure.graph("POST", "applications", {"displayName": "owned", "owners@odata.bind": owners}).json()
+    listed = azure.graph("GET", f"applications/{created['id']}/owners").json()["value"]
+    assert [owner["id"] for owner in listed] == [OPERATOR, principal["id"]]
+    bound = {"appId": created["appId"], "owners@odata.bind": owners[1:]}
+    second = azure.graph("POST", "servicePrincipals", bound).json()
+    listed = azure.graph("GET", f"servicePrincipals/{second['id']}/owners").json()["value"]
+    assert [owner["id"] for owner in listed] == [OPERATOR, principal["id"]]  # the calling application owns it, too
+
+
+def test_an_owner_that_does_not_exist_is_an_error(azure: LocalAzure) -> None:
+    body = {"displayName": "x", "owners@odata.bind": [f"{GRAPH}/v1.0/directoryObjects/{TENANT}"]}
+    assert code(azure.graph("POST", "applications", body)) == (404, "Request_ResourceNotFound")
+    refused = azure.graph("POST", "applications", {"displayName": "x", "owners@odata.bind": OPERATOR})
+    assert code(refused) == (400, "Request_BadRequest")
