@@ -1,29 +1,30 @@
-"""Every error of ours. Fields first; the sentence is computed and ends with what to do next.
+"""All errors of the tool. They have fields; the sentence is computed from them and ends with what to do next.
 
 ProvisionerError
+├── WrongUsage           words on the command line that it does not know
 ├── SpecError            all problems of a file at once
 ├── PlanError
 │   ├── UnknownReference     a Ref to something that is not declared
 │   ├── Cycle                resources that need each other
 │   ├── StalePlan            the saved plan is not the plan of now
 │   ├── Protected            teardown of a protected environment
-│   ├── Unconfirmed          deletes or replaces, and nobody said yes
-│   ├── Refused              what is there cannot serve, and why
+│   ├── Unconfirmed          deletes or replaces, and nobody confirmed it
+│   ├── Refused              an existing resource cannot be used, and why
 │   └── Refusals             several of these at once
 ├── CloudError           address, operation, status, code, request id
 │   ├── NotAuthorized        which right on which scope
-│   ├── Firewalled           network rules, which no grant and no waiting opens
+│   ├── Firewalled           network rules; neither a grant nor waiting helps
 │   ├── NotFound
-│   ├── Conflict             somebody else's, in another state, or held
-│   ├── LeaseLost            the environment may be another run's by now; nothing was sent
+│   ├── Conflict             owned by somebody else, in another state, or leased
+│   ├── LeaseLost            another run may have the lease by now; nothing was sent
 │   ├── Throttled
 │   ├── NotYetVisible        a replica has not caught up, a grant has not arrived
 │   ├── Unreachable          no answer at all
-│   └── Unexpected           an answer nobody here knows
+│   └── Unexpected           an unknown response
 ├── NotInUse             an old key that stays until readers show that they use the next
 ├── DagNotParsed         Airflow could not read the DAG, or has not in time
 ├── LocalError           the embedded local Azure did not start or stop
-├── Defect               a mistake of ours: nothing a user did
+├── Defect               an error in the tool itself
 └── Interrupted          a person or a signal ended the run
 """
 
@@ -35,7 +36,7 @@ from pathlib import Path
 
 
 class ProvisionerError(Exception):
-    """What every command reports without a traceback."""
+    """An error that commands report without a traceback."""
 
     def sentence(self) -> str:
         """What happened and what to do next."""
@@ -45,9 +46,21 @@ class ProvisionerError(Exception):
         return self.sentence()
 
 
+@dataclass(eq=False)
+class WrongUsage(ProvisionerError):
+    """The command line cannot be understood. program: whose help shows the right words; hint: the nearest of them."""
+
+    program: str
+    what: str
+    hint: str
+
+    def sentence(self) -> str:
+        return f"{self.program}: {self.what}. {self.hint}."
+
+
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """One mistake in a spec: where it stands, what is wrong, what would be right."""
+    """One mistake in a spec: its location, what is wrong, what would be right."""
 
     file: str
     line: int
@@ -77,40 +90,37 @@ class PlanError(ProvisionerError):
 
 @dataclass(eq=False)
 class UnknownReference(PlanError):
-    """`address` refers to `target`, which nothing declares. near: what is declared and reads much the same."""
+    """`address` refers to `target`, which nothing declares. near: a declared address that is similar."""
 
     address: str
     target: str
     near: str = ""
 
     def sentence(self) -> str:
-        hint = f"Did you mean {self.near}?" if self.near else "`provisioner graph` shows what is."
+        hint = f"Did you mean {self.near}?" if self.near else "`provisioner graph` shows all declared resources."
         return f"{self.address} refers to {self.target}, which is not declared. {hint}"
 
 
 @dataclass(eq=False)
 class Cycle(PlanError):
-    """Resources that need each other, in order."""
+    """Resources that depend on each other, in order."""
 
     addresses: tuple[str, ...]
 
     def sentence(self) -> str:
-        return f"These resources need each other: {' → '.join(self.addresses)}. Take one of these needs away."
+        return f"These resources depend on each other: {' → '.join(self.addresses)}. Remove one of these dependencies."
 
 
 @dataclass(eq=False)
 class StalePlan(PlanError):
-    """The digest of the saved plan is not the digest of the plan made now."""
+    """The saved plan is not the plan made now. changed: what differs, a line each."""
 
     file: str
-    saved: str
-    live: str
+    changed: tuple[str, ...]
 
     def sentence(self) -> str:
-        return (
-            f"{self.file} was made for another state (digest {self.saved[:12]}, now {self.live[:12]}). "
-            "Run `provisioner plan --out FILE` again and look at the new plan."
-        )
+        end = "Run `provisioner plan ENV --out FILE` again and review the new plan."
+        return "\n  ".join((f"{self.file} is out of date, so nothing was done:", *self.changed, end))
 
 
 @dataclass(eq=False)
@@ -125,17 +135,20 @@ class Protected(PlanError):
 
 @dataclass(eq=False)
 class Unconfirmed(PlanError):
-    """The plan deletes or replaces and nobody confirmed it."""
+    """The plan deletes or replaces and nobody confirmed it. declined: somebody was asked, and did not say yes."""
 
     what: str
+    declined: bool = False
 
     def sentence(self) -> str:
-        return f"{self.what}: not confirmed, nothing was changed. Add `--yes` (make: YES=1) where no terminal can ask."
+        if self.declined:
+            return f"{self.what}: declined, none of it was done. Run the command again and answer `y` to do it."
+        return f"{self.what}: not confirmed, none of it was done. Without a terminal, add `--yes` (make: YES=1)."
 
 
 @dataclass(eq=False)
 class Refused(PlanError):
-    """Something that is there cannot serve; `remedy` says what would."""
+    """An existing resource cannot be used; `remedy` says what would help."""
 
     address: str
     reason: str
@@ -147,7 +160,7 @@ class Refused(PlanError):
 
 @dataclass(eq=False)
 class Refusals(PlanError):
-    """Several reasons why the plan cannot go on, all of them."""
+    """All reasons why the plan cannot be carried out."""
 
     errors: tuple[Exception, ...]
 
@@ -157,9 +170,9 @@ class Refusals(PlanError):
 
 @dataclass(eq=False, kw_only=True)
 class CloudError(ProvisionerError):
-    """An answer of Azure that is an error, or none at all.
+    """An error response of Azure, or no response at all.
 
-    operation: what was asked, as `GET vaults/kv-dev`; status: HTTP, 0 without an answer; code: Azure's own;
+    operation: the request, as `GET vaults/kv-dev`; status: HTTP, 0 without an answer; code: Azure's own;
     message: Azure's own text; request_id: what Azure's support asks for; remedy: what to do next.
     """
 
@@ -177,15 +190,20 @@ class CloudError(ProvisionerError):
         if not self.status:
             what = f"{self.operation} got no answer"
         where = f"{self.address}: " if self.address else ""
-        told = f": {self.message.strip()}" if self.message else ""
+        message = f": {self.message.strip()}" if self.message else ""
         request = f" (request {self.request_id})" if self.request_id else ""
-        return f"{where}{what}{told}{request}. {self.remedy or self.advice}".rstrip()
+        return f"{where}{what}{message}{request}. {self.remedy or self.advice}".rstrip()
 
-    advice = "Run the command again; it goes on where it stopped."
+    advice = "Run the command again; it continues where it stopped."
 
 
+@dataclass(eq=False, kw_only=True)
 class NotAuthorized(CloudError):
-    """The caller lacks a right."""
+    """The caller lacks a right. action, scope: of the right, if Azure names them; read_scope: the scope of a read."""
+
+    action: str = ""
+    scope: str = ""
+    read_scope: str = ""
 
     advice = "Ask an owner of the scope for the role, or sign in as somebody who has it."
 
@@ -193,28 +211,28 @@ class NotAuthorized(CloudError):
 class Firewalled(CloudError):
     """The network rules of a vault or an account keep this machine out."""
 
-    advice = "No role helps and no waiting: let this machine's address in, or run from a network that it admits."
+    advice = "Neither a role nor waiting helps: allow this machine's address, or run from an allowed network."
 
 
 class NotFound(CloudError):
-    """There is no such thing."""
+    """It does not exist."""
 
     advice = "Check its name in the spec."
 
 
 class Conflict(CloudError):
-    """It stands in a state that does not admit the operation."""
+    """It is in a state that does not allow the operation."""
 
 
 class LeaseLost(CloudError):
     """The lease ran out or is another run's; message: how it was lost. Nothing was sent."""
 
-    advice = "Nothing more was written. See that no other run is under way, then run the command again."
+    advice = "Nothing more was written. Check that no other run is active, then run the command again."
 
     def sentence(self) -> str:
         where = f"{self.address}: " if self.address else ""
-        told = f": {self.message.strip()}" if self.message else ""
-        return f"{where}{self.operation} was not sent, the environment's lease was lost{told}. {self.advice}"
+        message = f": {self.message.strip()}" if self.message else ""
+        return f"{where}{self.operation} was not sent, the environment's lease was lost{message}. {self.advice}"
 
 
 class Throttled(CloudError):
@@ -224,7 +242,7 @@ class Throttled(CloudError):
 
 
 class NotYetVisible(CloudError):
-    """It was made, but not every replica shows it yet."""
+    """It was created, but not every replica shows it yet."""
 
 
 class Unreachable(CloudError):
@@ -234,24 +252,26 @@ class Unreachable(CloudError):
 
 
 class Unexpected(CloudError):
-    """An answer nobody here knows."""
+    """A response that the tool does not know."""
 
-    advice = "Run it again with --debug and look at the answer."
+    advice = "Run the command again with --debug and look at the response."
 
 
 @dataclass(eq=False, kw_only=True)
 class NotInUse(ProvisionerError):
-    """An old key that stays, since those who read its successor were not seen using it."""
+    """An old key that stays, since its readers were not seen using its successor."""
 
     key: str
-    place: str
-    asked: str
+    holder: str
+    awaited_from: str
     seconds: float
 
     def sentence(self) -> str:
-        waited = f"{self.asked} has not shown in {self.seconds:.0f} s that {self.place} is read with its successor"
-        mend = "Look at that run in Airflow; a runtime that was not rebuilt since is mended by restarting it"
-        return f"{self.key} stays: {waited}. {mend}, then run the command again."
+        reason = (
+            f"{self.awaited_from} has not shown in {self.seconds:.0f} s that {self.holder} is read with its successor"
+        )
+        fix = "Look at that run in Airflow; restart the runtime if it was not rebuilt since"
+        return f"{self.key} stays: {reason}. {fix}. Then run the command again."
 
 
 @dataclass(eq=False, kw_only=True)
@@ -268,8 +288,8 @@ class DagNotParsed(ProvisionerError):
             trace = self.trace.strip().replace("\n", "\n  ")
             return f"Airflow cannot import {self.file}:\n  {trace}\nCorrect the DAG and run `provisioner provision`."
         return (
-            f"Airflow has not parsed {self.file} as the spec has it after {self.seconds:.0f} s. See that it declares "
-            f"the DAG {self.dag}, look at Airflow's own page, or set `waits.import` higher, and run the command again."
+            f"Airflow has not parsed the current {self.file} after {self.seconds:.0f} s. Check that it declares the "
+            f"DAG {self.dag}, look at Airflow's own page, or increase `waits.import`, and run the command again."
         )
 
 
@@ -286,15 +306,16 @@ class LocalError(ProvisionerError):
 
 @dataclass(eq=False)
 class Defect(ProvisionerError):
-    """An exception that nothing here expected. It tells its type and place, not its text, which may hold anything."""
+    """An unexpected exception. The sentence has its type and location, not its text, which may contain anything."""
 
     cause: BaseException
 
     def sentence(self) -> str:
         frames = traceback.extract_tb(self.cause.__traceback__)
-        ours = [frame for frame in frames if "provisioner" in Path(frame.filename).parts] or frames
-        where = f" in {Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else ""
-        return f"A defect of provisioner: {type(self.cause).__name__}{where}. Report it; --debug shows the traceback."
+        own = [frame for frame in frames if "provisioner" in Path(frame.filename).parts] or frames
+        where = f" in {Path(own[-1].filename).name}, line {own[-1].lineno}" if own else ""
+        what = f"Internal error of provisioner: {type(self.cause).__name__}{where}"
+        return f"{what}. Please report it; --debug shows the traceback."
 
 
 @dataclass(eq=False)
@@ -304,4 +325,4 @@ class Interrupted(ProvisionerError):
     during: str
 
     def sentence(self) -> str:
-        return f"Interrupted during {self.during}. Run the command again; it goes on where it stopped."
+        return f"Interrupted during {self.during}. Run the command again; it continues where it stopped."

@@ -6,8 +6,12 @@ argument. Each file in `kinds/` has one module-level `KIND`; the kind is called 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
+from difflib import unified_diff
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
@@ -17,6 +21,7 @@ from provisioner.model import (
     Change,
     Found,
     KeyReference,
+    Network,
     Observed,
     OrphanAction,
     Proof,
@@ -27,22 +32,25 @@ from provisioner.model import (
     Usage,
     View,
 )
+from provisioner.model.durations import duration_text
+from provisioner.secret import HIDDEN, Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from provisioner.cloud.cloud import Cloud
-    from provisioner.secret import Secret
 
 D = TypeVar("D")
 O = TypeVar("O", bound=Observed)  # noqa: E741  # D and O are desired and observed throughout
 T = TypeVar("T")
 
 OWNER_TAG = "provisioner-environment"
+PASSWORD = re.compile(r"""(?i)((?:passw|secret|token|api_?key|account_?key)\w*["']?\s*[=:]\s*)(["'])[^"']+\2""")
+PERHAPS_OWNED = "If this environment created or deleted it a moment ago, run the command again in a minute."
 
 
 class Verdict(StrEnum):
-    """What a check before the first write came to."""
+    """The result of a check before the first write."""
 
     HOLDS = "holds"
     NOTE = "note"
@@ -52,20 +60,29 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Checked:
-    """One check before the first write. what: what was found; remedy: the command that mends it; about: an address."""
+    """One check before the first write. what: the finding; remedy: the command that fixes it; about: an address.
+
+    scope: where the caller lacks the right to write it; empty for everything else.
+    """
 
     verdict: Verdict
     what: str
     remedy: str = ""
     about: str = ""
+    scope: str = ""
 
 
 @dataclass(frozen=True)
 class Right:
-    """What writing a resource takes: an ARM action on a scope, or a permission of Graph's, for the whole tenant."""
+    """The right to write a resource: an ARM action on a scope, or a permission of Graph for the whole tenant.
+
+    Of a permission of Graph, the scope is the path of the application that is changed; empty for one still to be made.
+    content: of a resource whose creation Azure Policy evaluates beforehand, the body of its PUT.
+    """
 
     action: str
     scope: str = ""
+    content: Callable[[Cloud], Mapping[str, Any]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,9 +90,11 @@ class Preflight(Generic[D, O]):
     """Checks before the first write.
 
     right: what writing it takes.
-    check: raises Refused for what could never be made; asked first of all, when Refs are unknown, but for teardown.
-    ready: what else decides whether it can be written and used; asked only where something is to be written, of what
-    stands and of what does not (then observed is None). Raises CloudError for what could not be asked.
+    check: raises Refused for what could never be created. It runs before everything else, when no Ref is known, but not
+    in a teardown.
+    ready: everything else that decides whether the resource can be written and used. It runs for every declared
+    resource if something is to be written (observed is None for an absent one). Raises CloudError for what cannot be
+    checked.
     """
 
     right: Callable[[D], Right] | None = None
@@ -85,7 +104,7 @@ class Preflight(Generic[D, O]):
 
 @dataclass(frozen=True, kw_only=True)
 class Proofs(Generic[D, O]):
-    """Proof that a write can be used; asked again until it comes or the deadline has passed.
+    """Proof that a write can be used; tried again until it succeeds or the deadline has passed.
 
     written: whether what was written works for those who use it. Gets what `create` or `rotate` returned, and who reads
     it in use, if somebody does.
@@ -98,11 +117,11 @@ class Proofs(Generic[D, O]):
 
 @dataclass(frozen=True, kw_only=True)
 class Container(Generic[D, O]):
-    """For what others live in. One without our owner tag is adopted: checked, never changed, never deleted.
+    """For a resource that contains others. One without the owner tag is adopted: checked, never changed or deleted.
 
-    unmanaged: names of what is in it without our owner tag; a teardown keeps a container that has any.
-    retained: what Azure keeps of it, in a few words for the plan: of one that is not there (observed is None) what a
-    deletion left, of one that is there what deleting it will leave.
+    unmanaged: names of its contents without the owner tag; a teardown keeps a container that has any.
+    retained: a few words for the plan on what Azure retains: of an absent container (observed is None) after its
+    deletion, of an existing one if it is deleted now.
     """
 
     unmanaged: Callable[[Cloud, O], Sequence[str]] | None = None
@@ -115,7 +134,7 @@ class Holder(Generic[O]):
 
     holds: by credential, the keys in it. Pure.
     reveal: the text of a key in it. Raises NotFound for one that it does not have.
-    use: has those who read it show whether they use the key that it hands out, and says whether they did.
+    use: makes its readers show whether they use the key that it hands out, and returns the result.
     """
 
     holds: Callable[[O], Mapping[Address, Sequence[KeyReference]]]
@@ -127,8 +146,8 @@ class Holder(Generic[O]):
 class Credential(Generic[D, O]):
     """For a credential, whose older keys are resources of their own, `NAME/KEYID`.
 
-    rotate: makes another key and keeps those before it.
-    orphan_action: what becomes of a key that `owned` found. Pure.
+    rotate: creates another key; earlier ones stay.
+    orphan_action: what to do with a key that `owned` found. Pure.
     """
 
     rotate: Callable[[Cloud, D, O, View], Published]
@@ -137,13 +156,13 @@ class Credential(Generic[D, O]):
 
 @dataclass(frozen=True, kw_only=True)
 class Kind(Generic[D, O]):
-    """What the engine may ask of a kind; docs/adding-a-kind.md tells of each field.
+    """What the engine may ask of a kind; docs/adding-a-kind.md explains each field.
 
-    Pure: diff, publish (view is None while observing). Reads: read (None: it is not there; raises NotFound where what
-    it stands in is not there either), owned (what bears our owner tag in a scope; or, as a sentence, why what the spec
-    no longer names need not be found or cannot be). Writes: create (a looked-up kind has none), update, delete (fine if
-    it is gone; without it no API deletes the resource, and the node says what a person does). Each write may be
-    repeated from any point of it.
+    Pure: diff, publish (view is None while observing). Reads: read (None: it does not exist; raises NotFound if its
+    container does not exist either), owned (resources with the owner tag in a scope; or a sentence that says why
+    orphans need not or cannot be found). Writes: create (a looked-up kind has none), update, delete (fine if it is
+    gone; None if no API deletes the resource, then the node says what a person does). Each write can be repeated
+    after it was cut off at any point.
     """
 
     diff: Callable[[D, O, View], Sequence[Change]]
@@ -161,23 +180,44 @@ class Kind(Generic[D, O]):
     credential: Credential[D, O] | None = None
 
 
-def let_in(attempt: Callable[[], None], line: str) -> Checked:
-    """What came of trying to get in where network rules stand. line: the az command that admits an address.
+def firewall_check(attempt: Callable[[], None], line: str) -> Checked:
+    """Try a request to a resource with network rules. line: the az command that allows an address.
 
-    Only trying tells: a private endpoint lets in where the rules do not. A missing role is not the firewall's.
+    Only a request shows whether this machine is allowed: a private endpoint bypasses the rules. A missing role is no
+    finding of this check.
     """
     try:
         attempt()
     except Firewalled as error:
-        remedy = f"`{line}` lets this machine in; no role does"
+        remedy = f"`{line}` allows this machine; no role does"
         return Checked(verdict=Verdict.STOPS, what=f"its firewall: {error.message.rstrip('.')}", remedy=remedy)
     except NotAuthorized:
         pass
-    return Checked(verdict=Verdict.HOLDS, what="its firewall lets this machine in")
+    return Checked(verdict=Verdict.HOLDS, what="its firewall allows this machine")
 
 
-def known(value: T | Ref[T]) -> T:
-    """The value of a field that the engine has resolved by now."""
+def federation_checks(others: Iterable[tuple[str, str, str]], *, limit: str, reached: bool) -> Iterator[Checked]:
+    """Check the federated credentials beside a new one. limit: what says that there may be no more of them.
+
+    others: name, subject and issuer of those that somebody else made: whose tokens they are signs in as it, too.
+    """
+    for name, subject, issuer in others:
+        what = f"{name} lets {subject} of {issuer} sign in as it, too"
+        yield Checked(verdict=Verdict.NOTE, what=what, remedy="Remove it unless somebody needs it")
+    if reached:
+        remedy = "Remove one, or let all parts of Airflow use one service account"
+        yield Checked(verdict=Verdict.STOPS, what=limit, remedy=remedy)
+
+
+def adopted_network(network: Network, properties: Mapping[str, Any]) -> Iterator[Checked]:
+    """Notes on an adopted resource that other networks reach than the spec declares: it is left as it is."""
+    for change in network.changes(properties):
+        what = f"its {change.field} is {change.before}, not {change.after}; it is adopted, so it is left as it is"
+        yield Checked(verdict=Verdict.NOTE, what=what)
+
+
+def resolved(value: T | Ref[T]) -> T:
+    """The value of a field. Raises UnknownReference for a Ref that the engine has not resolved."""
     if isinstance(value, Ref):
         raise UnknownReference(address="", target=str(cast("Ref[T]", value).address))
     return value
@@ -188,20 +228,44 @@ def publish_nothing(_observed: Observed, _view: View | None) -> Published:
     return Published()
 
 
-def shown(value: object) -> str:
-    """A value as a plan may show it; secrets and unknown values show as such."""
-    plain = (str, Ref, Address, datetime, timedelta)
-    return str(cast("object", value)) if isinstance(value, plain) else repr(value)
+def formatted(value: object) -> str:
+    """A value as a plan shows it: durations as a spec writes them, lists and maps as JSON, secrets hidden."""
+    if isinstance(value, timedelta):
+        return duration_text(value)
+    shown_as_text = (str, Ref, Secret, Address, datetime)
+    return str(cast("object", value)) if isinstance(value, shown_as_text) else json.dumps(value, default=str)
+
+
+def changes_of_creation(desired: Any) -> tuple[Change, ...]:
+    """The fields that a creation will set; each entry of a map by itself."""
+    pairs = ((item.name, getattr(desired, item.name)) for item in fields(desired) if item.repr)
+    written = ((name, value) for name, value in _entries(pairs) if isinstance(value, Secret) or value not in (None, ()))
+    return tuple(Change(field=name, after=formatted(value), new=value) for name, value in written)
+
+
+def _entries(pairs: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    for name, value in pairs:
+        if isinstance(value, Mapping):
+            yield from ((f"{name}.{key}", inner) for key, inner in cast("Mapping[str, Any]", value).items())
+        else:
+            yield name, value
 
 
 def compare(name: str, before: object, after: object, **more: Any) -> tuple[Change, ...]:
     """One Change if the two differ, else none. Not for secrets."""
     if not isinstance(after, Ref) and before == after:
         return ()
-    return (Change(field=name, before=shown(before), after=shown(cast("object", after)), **more),)
+    texts = {"before": None if before is None else formatted(before), "after": formatted(cast("object", after))}
+    return (Change(field=name, **texts, old=before, new=after, **more),)
+
+
+def text_diff(path: str, before: str, after: str) -> str:
+    """A unified diff of two texts. What looks like the value of a password is hidden."""
+    lines = unified_diff(before.splitlines(), after.splitlines(), f"{path} (Azure)", f"{path} (file)", lineterm="")
+    return "\n".join(PASSWORD.sub(rf"\g<1>\g<2>{HIDDEN}\g<2>", line) for line in lines)
 
 
 def compare_tags(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Change, ...]:
-    """A Change for each declared tag that differs; tags of others are no concern."""
+    """A Change for each declared tag that differs; other tags are ignored."""
     changed = [(name, before.get(name), value) for name, value in after.items() if before.get(name) != value]
     return tuple(Change(field=f"tags.{name}", before=old, after=new) for name, old, new in changed)

@@ -1,1 +1,1 @@
-"""argv → command → printed report → exit code. The only room that prints and exits."""
+"""argv → command → printed report → exit code. The only package that prints and exits."""

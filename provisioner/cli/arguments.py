@@ -1,15 +1,23 @@
-"""What may stand on the command line. Imports nothing of ours, so that `--help` costs nothing."""
+"""The command line. Imports nothing else of the tool but its errors, so that `--help` is fast."""
 
 from __future__ import annotations
 
 import argparse
 import re
+import sys
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, NoReturn
 
+from provisioner.errors import WrongUsage
+
+JSON = "one JSON document instead of text"
 ENV = "a name under environments/ or a path to a YAML file"
 SCHEDULES = ("airflow", "azure-pipelines", "cron", "github-actions", "systemd")
-USAGE = 1
+CLOUDS = ("public", "local", "usgovernment", "china")
+SHELLS = ("bash", "zsh", "fish")
+WORKFLOWS = ("azure-pipelines", "github-actions")
+FORMATS = ("env", "helm", "kubernetes")
+FIRST = ("doctor", "plan", "provision", "run", "rotate", "teardown")  # shown to who names no verb
 
 
 class Parser(argparse.ArgumentParser):
@@ -18,27 +26,50 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, allow_abbrev=False, **options)
 
-    def error(self, message: str) -> Any:  # argparse wants NoReturn; exit() is that
-        """Say what is wrong with the command line, the nearest right word, and where help is."""
-        hint = self._nearest(message) or f"`{self.prog} --help` shows what there is"
-        self.exit(USAGE, f"{self.prog}: {_plain(message)}. {hint}.\n")
+    def error(self, message: str) -> NoReturn:
+        """Raise WrongUsage: what is wrong with the command line, the nearest right word, and where help is."""
+        hint = self._nearest(message) or f"`{self.prog} --help` shows all of them"
+        raise WrongUsage(program=self.prog, what=_plain(message), hint=hint)
 
     def _nearest(self, message: str) -> str:
-        """What was probably meant by a wrong verb or option."""
+        """The verb or option that was probably meant."""
         wrong = re.search(r"invalid choice: '([^']*)'|unrecognized arguments: (--[\w-]+)", message)
         if wrong is None:
             return ""
         verbs = [name for action in self._actions for name in action.choices or ()]
         known = [*verbs, *self._option_string_actions]
         near = get_close_matches(wrong.group(1) or wrong.group(2), known, n=1)
-        return f"Did you mean `{near[0]}`? `{self.prog} --help` shows what there is" if near else ""
+        return f"Did you mean `{near[0]}`? `{self.prog} --help` shows all of them" if near else ""
+
+    def first_page(self) -> str:
+        """What it is for, and the verbs that matter."""
+        choices = [pseudo for action in self._actions for pseudo in getattr(action, "_choices_actions", ())]
+        texts = {pseudo.dest: pseudo.help for pseudo in choices}
+        lines = [f"  {self.prog} {f'{name} ENV':<14}  {texts[name]}" for name in FIRST]
+        end = f"ENV is {ENV}. `{self.prog} --help` shows every command."
+        return "\n".join((self.description or "", "", *lines, "", end))
+
+
+class _Version(argparse.Action):
+    """Prints the version of the installed distribution; looked up only when asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(f"{parser.prog} {version('airflow-flink-provisioner')}")
+        parser.exit()
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
-    """What the command line says. What no option takes is told by the verb, which knows its options."""
-    found, extra = parser().parse_known_args(argv)
+    """The parsed command line. Raises WrongUsage; unknown options are reported by the parser of the verb."""
+    root = parser()
+    if not (sys.argv[1:] if argv is None else argv):
+        print(root.first_page())
+        root.exit()
+    found, extra = root.parse_known_args(argv)
     if extra:
         found.parser.error(f"unrecognized arguments: {' '.join(extra)}")
+    found.quiet = getattr(found, "json", False) or getattr(found, "markdown", False) or found.verb == "report"
     return found
 
 
@@ -49,11 +80,14 @@ def _plain(message: str) -> str:
 
 def parser() -> Parser:
     """The whole grammar: `provisioner VERB ENV …`."""
-    root = Parser(prog="provisioner", description="Everything a Flink job that Airflow runs on Azure needs.")
+    root = Parser(prog="provisioner", description="Provisions what a Flink job that Airflow runs on Azure needs.")
+    root.add_argument("--version", action=_Version, nargs=0, help="print the version")
     verbs = root.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=Parser)
+    _beginning(verbs)
     _reading(verbs)
     _writing(verbs)
     _running(verbs)
+    _bootstrapping(verbs)
     _scheduling(verbs)
     _local(verbs)
     return root
@@ -64,95 +98,224 @@ def _verb(verbs: Any, name: str, text: str, *, environment: bool = True, json: b
     if environment:
         made.add_argument("environment", metavar="ENV", help=ENV)
     if json:
-        made.add_argument("--json", action="store_true", help="one JSON document instead of text")
+        made.add_argument("--json", action="store_true", help=JSON)
     made.set_defaults(parser=made)
     made.add_argument("--debug", action="store_true", help="log every request (never a secret) to standard error")
     return made
 
 
+def _beginning(verbs: Any) -> None:
+    made = _verb(
+        verbs, "init", "write the file of a new environment, after a few questions", environment=False, json=False
+    )
+    made.add_argument("name", metavar="NAME", nargs="?", help="its name; the file is environments/NAME.yaml")
+    made.add_argument("--cloud", metavar="CLOUD", help="public, usgovernment, china, or local, which asks nothing")
+    made.add_argument("--tenant", metavar="TENANT", help="the tenant to sign in to (default: the signed-in one)")
+    made.add_argument("--subscription", metavar="GUID", help="its subscription")
+    made.add_argument("--resource-group", metavar="NAME", help="its resource group, new or existing")
+    made.add_argument("--location", metavar="LOCATION", help="where resources are made")
+    made.add_argument("--vault", metavar="NAME", help="its vault, new or existing")
+    made.add_argument("--storage-account", metavar="NAME", help="its storage account, new or existing")
+    made.add_argument("--flink", metavar="TARGET", help="what runs Flink")
+    made.add_argument("--airflow", metavar="TARGET", help="what hosts Airflow")
+    made.add_argument("--aks", metavar="ID", help="the AKS cluster whose tokens sign your Airflow in; '' for a secret")
+    made.add_argument("--jar", metavar="FILE", help="the job's jar (default: the example)")
+    made.add_argument(
+        "--set", action="append", default=[], metavar="FIELD=VALUE", help="a field of flink or airflow, as flink.url=…"
+    )
+    made.add_argument("--offline", action="store_true", help="do not look what there is in Azure")
+
+    _importing(verbs)
+    text = "print what a shell evaluates to complete commands, environments and addresses"
+    made = _verb(verbs, "completion", text, environment=False, json=False)
+    made.add_argument("shell", metavar="SHELL", choices=SHELLS, help="one of %(choices)s")
+
+
+def _importing(verbs: Any) -> None:
+    text = (
+        "write the file of an environment that adopts a setup made by hand, and show what provision would change in it"
+    )
+    made = _verb(verbs, "import", text, environment=False, json=False)
+    made.add_argument("name", metavar="NAME", help="its name; the file is environments/NAME.yaml")
+    made.add_argument("--cloud", default="public", choices=CLOUDS, help="which Azure: one of %(choices)s")
+    made.add_argument("--tenant", metavar="TENANT", help="the tenant to sign in to (default: the signed-in one)")
+    made.add_argument("--subscription", metavar="GUID", help="the vault's subscription (default: that of --factory)")
+    made.add_argument("--factory", metavar="ID", help="full id of the factory of Airflow, or of its Airflow runtime")
+    made.add_argument("--cluster", metavar="ID", help="full id of the Flink cluster")
+    made.add_argument("--vault", metavar="NAME", help="the vault (default: the one in Airflow's settings)")
+    made.add_argument("--storage-account", metavar="NAME", help="the account with the jar, if Flink reads several")
+    made.add_argument("--jar", metavar="CONTAINER/PATH", help="the job's jar in the account, if there are several")
+    made.add_argument("--dag", metavar="CONTAINER/PATH", help="the DAG's file in the account, if there are several")
+    made.add_argument(
+        "--set", action="append", default=[], metavar="FIELD=VALUE", help="with --vault: a field of flink or airflow"
+    )
+    made.set_defaults(json=False)
+
+
 def _reading(verbs: Any) -> None:
-    _verb(verbs, "validate", "check the spec; no network")
-    made = _verb(verbs, "plan", "show what provision would do")
-    made.add_argument("--only", action="append", default=[], metavar="ADDRESS", help="this resource and what it needs")
+    made = _verb(verbs, "validate", "check the spec; no network")
+    made.add_argument("--resolved", action="store_true", help="print it with what it extends, and each value's source")
+    made = _verb(verbs, "plan", "show what provision would do", json=False)
+    form = made.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help=JSON)
+    form.add_argument("--markdown", action="store_true", help="Markdown for a pull request's comment")
+    made.add_argument(
+        "--only", action="append", default=[], metavar="ADDRESS", help="limit to this resource and what it depends on"
+    )
+    _replacing(made)
     made.add_argument("--out", metavar="FILE", help="write the plan, without values, for provision --plan")
-    made.add_argument("--detailed-exitcode", action="store_true", help="exit with 2 if changes are pending")
-    _verb(verbs, "doctor", "whether provision could succeed, with the command that mends what would stop it")
-    made = _verb(verbs, "status", "what is there, drift, each credential with its age and expiry")
-    made.add_argument("--expiring", metavar="14d", help="exit with 2 if a credential ends within that time")
-    _verb(verbs, "output", "ids, URLs and names of what is there")
-    made = _verb(verbs, "render", "the Airflow settings and the DAG as they would be deployed; no network")
-    _verb(verbs, "graph", "the resources and what each needs, as a Mermaid flowchart; no network", json=False)
-    _verb(verbs, "schema", "the JSON Schema of a spec, for editors", environment=False, json=False)
+    made.add_argument(
+        "--detailed-exitcode",
+        action="store_true",
+        help="exit with 2 if changes are pending, with 5 if none was seen but not all could be read",
+    )
+    _verb(verbs, "doctor", "check permissions and preconditions for provision; print the fix")
+    made = _verb(verbs, "status", "show resources, drift, and the age and expiry of each credential")
+    made.add_argument("--expiring", metavar="14d", help="exit with 2 if a credential expires within that time")
+    text = "make one HTML page: resources, rights, credentials, drift, jobs, last runs"
+    made = _verb(verbs, "report", text, json=False)
+    made.add_argument("--out", metavar="FILE.html", help="write it into this file")
+    made = _verb(verbs, "output", "show ids, URLs and names of existing resources")
+    made.add_argument("--format", choices=("terraform-import",), help="import blocks for Terraform")
+    _rendering(verbs)
+    _verb(verbs, "graph", "draw the resources and their dependencies as a Mermaid flowchart; no network", json=False)
+    made = _verb(verbs, "schema", "print the JSON Schema of a spec, for editors", environment=False, json=False)
+    made.add_argument("--documents", action="store_true", help="that of the documents that --json prints, instead")
+
+
+def _replacing(verb: Parser) -> None:
+    text = "delete this resource and create it again, though it is as declared"
+    verb.add_argument("--replace", action="append", default=[], metavar="ADDRESS", help=text)
+
+
+def _rendering(verbs: Any) -> None:
+    text = "show the Airflow settings and the DAG as they would be deployed; no network without --format"
+    made = _verb(verbs, "render", text)
+    made.add_argument("--format", choices=FORMATS, help="the settings as a file for the platform of your own Airflow")
+    made.add_argument("--offline", action="store_true", help="with --format: leave placeholders for ids; no network")
+    made.add_argument("--out", metavar="DIR", help="with --format: write the file into this folder")
+    made.add_argument("--check", action="store_true", help="with --out: only compare; exit with 2 if it differs")
 
 
 def _writing(verbs: Any) -> None:
-    made = _verb(verbs, "provision", "make the environment as its spec says")
+    made = _verb(verbs, "provision", "make Azure match the spec")
     part = made.add_mutually_exclusive_group()
-    part.add_argument("--only", action="append", default=[], metavar="ADDRESS", help="this resource and what it needs")
-    part.add_argument("--plan", metavar="FILE", help="do what this saved plan says, or nothing")
+    part.add_argument(
+        "--only", action="append", default=[], metavar="ADDRESS", help="limit to this resource and what it depends on"
+    )
+    _replacing(made)
+    part.add_argument("--plan", metavar="FILE", help="apply this saved plan; refuse if anything changed")
     made.add_argument("--yes", action="store_true", help="do not ask before deleting or replacing")
-    made.add_argument("--wait-dag", action="store_true", help="end when Airflow has parsed the DAG, or say why not")
-    made = _verb(verbs, "rotate", "replace credentials that are due, without a moment of downtime")
+    made.add_argument("--reimport", action="store_true", help="bring the DAG's file to Airflow again, though unchanged")
+    made.add_argument("--stop-jobs", action="store_true", help="cancel what runs of jobs that the spec no longer names")
+    made.add_argument("--wait-dag", action="store_true", help="wait until Airflow has parsed the DAG")
+    _rotating(verbs)
+    made = _verb(verbs, "teardown", "remove exactly what provision created")
+    made.add_argument(
+        "--only", action="append", default=[], metavar="ADDRESS", help="limit to this resource and what depends on it"
+    )
+    made.add_argument("--plan-only", action="store_true", help="show what it would do")
+    made.add_argument("--yes", action="store_true", help="do not ask")
+    made.add_argument("--purge", action="store_true", help="also purge the vault, which is otherwise kept soft-deleted")
+    made.add_argument("--with-contents", action="store_true", help="also delete unmanaged resources inside owned ones")
+
+
+def _rotating(verbs: Any) -> None:
+    made = _verb(verbs, "rotate", "replace credentials that are due, without downtime")
     made.add_argument("--plan-only", action="store_true", help="show what it would do")
     made.add_argument(
-        "--only", action="append", default=[], metavar="NAME", help="this principal of the spec, as flink-api"
+        "--only",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="limit to this principal of the spec, such as flink-api",
     )
     kind = made.add_mutually_exclusive_group()
-    kind.add_argument("--force", action="store_true", help="now, due or not")
-    kind.add_argument("--revoke", action="store_true", help="now, and remove the old one as soon as nobody needs it")
-    kind.add_argument("--rollback", action="store_true", help="publish the one before again, while it is valid")
+    kind.add_argument("--force", action="store_true", help="rotate now, even if not due")
+    kind.add_argument(
+        "--revoke", action="store_true", help="rotate now, and remove the old one once its readers have the new one"
+    )
+    kind.add_argument("--rollback", action="store_true", help="publish the previous one again, while it is valid")
+    kind.add_argument(
+        "--confirm-rolled-out", action="store_true", help="confirm that the platform's workers have the new one"
+    )
     made.add_argument("--accept-outage", action="store_true", help="with --revoke: remove the old one at once")
     made.add_argument("--yes", action="store_true", help="do not ask")
-    made = _verb(verbs, "teardown", "remove exactly what provision made")
-    made.add_argument("--yes", action="store_true", help="do not ask")
-    made.add_argument("--purge", action="store_true", help="purge the vault, which is kept soft-deleted otherwise")
-    made.add_argument("--with-contents", action="store_true", help="delete what else stands in our containers, too")
 
 
 def _running(verbs: Any) -> None:
-    made = _verb(verbs, "run", "run the DAG and follow it: states, tasks, the job and where its result lies")
+    made = _verb(verbs, "run", "run a job's DAG and follow it to the job's result")
+    made.add_argument(
+        "job", metavar="JOB", nargs="?", default="", help="which of several, or the id of a DAG of your own"
+    )
     made.add_argument("--conf", default="{}", metavar="JSON", help="the run's configuration, one JSON object")
-    made.add_argument("--run-id", default="", metavar="ID", help="this run, begun if there is none of that id")
+    made.add_argument("--run-id", default="", metavar="ID", help="follow this run; start it if it does not exist")
     made.add_argument(
         "--wait", action=argparse.BooleanOptionalAction, default=True, help="follow it to its end (the default)"
     )
-    made.add_argument("--timeout", metavar="15m", help="how long to follow it; `dag.timeout` and 10m more by default")
-    made.add_argument("--unpause", action="store_true", help="switch the DAG on first if it is paused")
+    made.add_argument("--timeout", metavar="15m", help="how long to follow it (default: the DAG's timeout plus 10m)")
+    made.add_argument("--unpause", action="store_true", help="unpause the DAG first if it is paused")
     made.add_argument(
         "--wait-dag",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="first wait until Airflow has parsed the DAG as the spec has it (the default)",
+        help="first wait until Airflow has parsed the current DAG (the default)",
     )
-    _verb(verbs, "verify", "prove each link from Airflow to the job's jar without running a job")
+    made = _verb(verbs, "job", "show, cancel or save what runs of a job")
+    made.add_argument("job", metavar="JOB", help="which one")
+    made.add_argument("action", metavar="ACTION", choices=("status", "cancel", "savepoint"), help="one of %(choices)s")
+    made.add_argument("--via-dag", action="store_true", help="by a run of its DAG, where only that reaches Flink")
+    _verb(verbs, "verify", "check each step from Airflow to the job's jar without running a job")
+
+
+def _bootstrapping(verbs: Any) -> None:
+    text = "print, never run, the az lines that make an identity for CI with the rights it needs; no network"
+    made = _verb(verbs, "bootstrap", text, json=False)
+    who = made.add_mutually_exclusive_group(required=True)
+    who.add_argument("--github", metavar="OWNER/REPO[@ENVIRONMENT]", help="workflows in that GitHub environment")
+    who.add_argument("--azure-devops", metavar="ORG/PROJECT/CONNECTION", help="pipelines with that service connection")
+    who.add_argument("--service-principal", action="store_true", help="anything else; it keeps a client secret")
+    made.add_argument("--required-only", action="store_true", help="leave the optional rights out")
 
 
 def _scheduling(verbs: Any) -> None:
-    text = "files that run rotate and look for drift on your scheduler; no network"
+    text = "print files for a scheduler that runs rotate and checks for drift; no network"
     made = _verb(verbs, "schedule", text, environment=False)
     made.add_argument("environments", metavar="ENV", nargs="+", help=ENV)
     made.add_argument("--kind", required=True, choices=SCHEDULES, help="which scheduler")
     made.add_argument("--out", metavar="DIR", help="write the files into this folder")
-    made.add_argument("--directory", metavar="DIR", help="where the checkout lies on the machine that runs it; here")
+    made.add_argument(
+        "--directory", metavar="DIR", help="path of the checkout on the machine that runs it (default: this one's)"
+    )
+    text = "print pipelines: plan on pull requests, provision on merge, rotation and drift on schedule; no network"
+    made = _verb(verbs, "workflow", text, environment=False)
+    made.add_argument("environments", metavar="ENV", nargs="+", help=ENV)
+    made.add_argument("--kind", required=True, choices=WORKFLOWS, help="which platform")
+    source = "what pip installs the tool from: git+https://HOST/REPOSITORY@COMMIT or https://HOST/FILE.whl#sha256=HASH"
+    made.add_argument("--source", required=True, metavar="SOURCE", help=source)
+    made.add_argument("--out", metavar="DIR", help="write the files into this folder")
 
 
 def _local(verbs: Any) -> None:
-    local = verbs.add_parser("local", help="the embedded local Azure", description="The embedded local Azure.")
+    local = verbs.add_parser("local", help="run the embedded local Azure", description="The embedded local Azure.")
     actions = local.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=Parser)
     for name, text in (
         ("up", "start it"),
-        ("down", "stop it; what it remembers stays"),
-        ("reset", "forget everything in it"),
-        ("status", "whether it runs, and where"),
+        ("down", "stop it; its resources stay"),
+        ("reset", "delete everything in it"),
+        ("status", "show whether it runs, and its address"),
     ):
-        _verb(actions, name, text, environment=False, json=name in {"up", "status"})
-    text = "real Airflow and real Flink behind it"
+        made = _verb(actions, name, text, environment=False, json=name in {"up", "status"})
+        if name == "reset":
+            made.add_argument("--yes", action="store_true", help="do not ask")
+    text = "a real Airflow and Flink behind the local Azure"
     kept = actions.add_parser("runtimes", help=text, description=f"{text[0].upper()}{text[1:]}.")
     theirs = kept.add_subparsers(dest="what", metavar="ACTION", required=True, parser_class=Parser)
-    _verb(theirs, "up", "install and start what stands behind each, wait until it is ready", environment=False)
-    _verb(theirs, "down", "end them; the local Azure goes on", environment=False, json=False)
-    _verb(theirs, "status", "which are up, where, and what they hold", environment=False)
-    env = _verb(actions, "env", "the variables that point any program at it", environment=False, json=False)
-    env.add_argument("--show-secret", action="store_true", help="with the operator's secret")
+    made = _verb(theirs, "up", "install and start them, and wait until they are ready", environment=False)
+    made.add_argument("--flink", choices=("1", "2"), help="which Flink runs from now on: 1.20 (the default) or 2")
+    _verb(theirs, "down", "stop them; the local Azure keeps running", environment=False, json=False)
+    _verb(theirs, "status", "show which run, and their addresses", environment=False)
+    env = _verb(actions, "env", "print the variables that point a program at it", environment=False, json=False)
+    env.add_argument("--show-secret", action="store_true", help="include the operator's secret")
     run = _verb(actions, "exec", "run a program against it", environment=False, json=False)
     run.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND …")

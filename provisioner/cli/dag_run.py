@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from provisioner.cli import show
 from provisioner.cli.opening import environment_of, opened
@@ -16,22 +17,36 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Generator, Mapping
 
+    from provisioner.render.dags import RenderedDag
     from provisioner.verify.dag_run import RunRequest, RunResult, ShowState
 
 FAILED = 1
 MORE = timedelta(minutes=10)  # than the DAG follows its job: for Airflow's queue and its other tasks
+OWN = timedelta(hours=1)  # for a DAG of one's own
 EXAMPLE = """one such as '{"jarName": "job.jar"}'"""
 RUN_ID = re.compile(r"[A-Za-z0-9_.~:+-]{1,250}")  # [core] allowed_run_id_pattern of Airflow
 
 
 def run(arguments: Namespace) -> int:
-    """Run the DAG, or join the run that is under way."""
+    """Run the DAG, or follow the run under way."""
+    dag = chosen_dag(arguments)
+    return _followed(arguments, dag, _request(arguments, dag), wait_dag=arguments.wait_dag)
+
+
+def follow(arguments: Namespace, dag: RenderedDag, conf: Mapping[str, Any]) -> int:
+    """Run the DAG with this configuration, to its end."""
+    from provisioner.verify.dag_run import RunRequest
+
+    return _followed(arguments, dag, RunRequest(conf=conf, seconds=_limit(dag).total_seconds()), wait_dag=False)
+
+
+def _followed(arguments: Namespace, dag: RenderedDag, request: RunRequest, *, wait_dag: bool) -> int:
     from provisioner import commands
 
-    request = _request(arguments)
-    _behind_local(arguments)
+    page = _behind_local(arguments)
     with _progress(quiet=arguments.json) as show_state, opened(arguments) as verb:
-        result = commands.run_dag(verb, request, show_state, wait_dag=arguments.wait_dag)
+        result = commands.run_dag(verb, dag.id, request, show_state, wait_dag=wait_dag)
+    result = replace(result, url=_reachable(result.url, page))
     if arguments.json:
         show.document(_document(verb.environment.name, result))
     else:
@@ -40,8 +55,25 @@ def run(arguments: Namespace) -> int:
     return FAILED if waited and result.state != "success" else 0
 
 
-def _request(arguments: Namespace) -> RunRequest:
-    """The request of the command line. Ends the program on a usage error."""
+def chosen_dag(arguments: Namespace) -> RenderedDag:
+    """The DAG of the job, or one's own, that the command line names. Raises WrongUsage if there is no such one."""
+    from provisioner.render.dags import rendered_dags
+
+    dags = rendered_dags(environment_of(arguments))
+    jobs = {dag.job.name: dag for dag in dags if dag.job is not None}
+    names = ", ".join(jobs)
+    if not arguments.job and len(jobs) == 1:
+        return next(iter(jobs.values()))
+    if not arguments.job:
+        raise _usage(arguments, f"this environment has several jobs; name one of {names}")
+    found = {**{dag.id: dag for dag in dags if dag.id}, **jobs}.get(arguments.job)
+    if found is None:
+        raise _usage(arguments, f"{arguments.job} is no job of this environment; there are: {names}")
+    return found
+
+
+def _request(arguments: Namespace, dag: RenderedDag) -> RunRequest:
+    """The request of the command line. Raises WrongUsage."""
     from provisioner.spec.fields import duration
     from provisioner.verify.dag_run import RunRequest
 
@@ -51,7 +83,7 @@ def _request(arguments: Namespace) -> RunRequest:
         raise _usage(arguments, f"--timeout {arguments.timeout}: write a duration such as 15m or 2h") from None
     if arguments.run_id and not RUN_ID.fullmatch(arguments.run_id):
         raise _usage(arguments, f"--run-id {arguments.run_id}: use up to 250 letters, digits and _.~:+-")
-    limit = limit or environment_of(arguments).dag.timeout + MORE
+    limit = limit or _limit(dag)
     return RunRequest(
         conf=_conf(arguments),
         run_id=arguments.run_id,
@@ -60,28 +92,48 @@ def _request(arguments: Namespace) -> RunRequest:
     )
 
 
+def _limit(dag: RenderedDag) -> timedelta:
+    return (dag.job.dag.timeout if dag.job else OWN) + MORE
+
+
 def _conf(arguments: Namespace) -> Mapping[str, Any]:
     try:
         found: Any = json.loads(arguments.conf)
     except (ValueError, RecursionError) as error:
-        raise _usage(arguments, f"--conf is no JSON ({error}); write {EXAMPLE}") from None
+        raise _usage(arguments, f"--conf is not JSON ({error}); write {EXAMPLE}") from None
     if not isinstance(found, dict):
-        raise _usage(arguments, f"--conf is no JSON object; write {EXAMPLE}")
+        raise _usage(arguments, f"--conf is not a JSON object; write {EXAMPLE}")
     return {**found}
 
 
 def _usage(arguments: Namespace, message: str) -> AssertionError:
-    """Ends the program as argparse does; what it would return is never raised."""
+    """Raises WrongUsage, as argparse does; what it would return is never raised."""
     arguments.parser.error(message)
     return AssertionError(message)
 
 
-def _behind_local(arguments: Namespace) -> None:
-    """On the local Azure the real Airflow and Flink are started first, as `local runtimes up` does."""
-    if environment_of(arguments).cloud == "local":
-        from provisioner.cli.local import start_runtimes
+def _behind_local(arguments: Namespace) -> str:
+    """On the local Azure, start this environment's Airflow, and Flink. Returns the Airflow's address for a browser.
 
-        start_runtimes(quiet=arguments.json)
+    An Airflow of one's own is deployed there first. Empty for any other cloud, whose names every browser finds.
+    """
+    environment = environment_of(arguments)
+    if environment.cloud != "local":
+        return ""
+    from provisioner.cli.deployment import workload
+    from provisioner.cli.local import deploy, start_runtimes
+    from provisioner.commands import declared_recipe
+
+    ids = [getattr(node.desired, "id", None) for node in declared_recipe(environment).nodes]
+    deployed = workload(arguments, environment)
+    ids += [deploy(*deployed)] if deployed is not None else []
+    states = start_runtimes(quiet=arguments.json, airflows=[one for one in ids if isinstance(one, str)])
+    return next((str(one["url"]) for one in states if one["kind"] == "airflow"), "")
+
+
+def _reachable(url: str, page: str) -> str:
+    """The address for a browser. page: of the Airflow behind the local Azure, whose names no browser finds."""
+    return f"{page}{urlsplit(url)._replace(scheme='', netloc='').geturl()}" if page else url
 
 
 def _print_result(result: RunResult) -> None:
@@ -115,6 +167,8 @@ def _print_job(result: RunResult) -> None:
         show.text(f"job {job.id or '(none begun)'} ({job.name}) is {job.status or 'not begun'}")
     if job is not None and result.state == "success":
         show.text(f"result: {result.output or 'wherever the job writes it; its arguments name no --output'}")
+    elif not result.job_name:
+        return
     elif result.job_error:
         show.complaint(f"The job {result.job_name} could not be looked up: {result.job_error}")
     elif result.state == "success":
@@ -122,8 +176,8 @@ def _print_job(result: RunResult) -> None:
 
 
 def _document(environment: str, result: RunResult) -> dict[str, Any]:
-    """The document of `run --json`, whose field names stay as they were first published."""
-    fields = {"job_untold" if name == "job_error" else name: value for name, value in asdict(result).items()}
+    """The document of `run --json`."""
+    fields = {**asdict(result), "job_untold": result.job_error}  # the former name
     return {"environment": environment, **fields, "result": result.output}
 
 

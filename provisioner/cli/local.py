@@ -1,7 +1,4 @@
-"""The verbs of the embedded local Azure, and how a run on `cloud: local` reaches it.
-
-The only importer of localazure.
-"""
+"""The `local` commands, and how a run on `cloud: local` reaches the local Azure. Alone imports localazure."""
 
 from __future__ import annotations
 
@@ -18,12 +15,12 @@ from provisioner.secret import Secret
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Generator
+    from collections.abc import Generator, Mapping, Sequence
 
     from provisioner.cloud.transport.sign_in import LocalSettings
 
 STATE_VARIABLE = "PROVISIONER_LOCAL_STATE"
-_NONE = "no real Airflow or Flink is up; `provisioner local runtimes up` starts them"
+_NONE = "no real Airflow or Flink is running; `provisioner local runtimes up` starts them"
 
 
 def state() -> Path | None:
@@ -34,21 +31,36 @@ def state() -> Path | None:
 
 @contextmanager
 def explained() -> Generator[None]:
-    """What went wrong with the process, in our words."""
+    """Turn errors of the process into LocalError."""
     try:
         yield
     except process.StartError as error:
         remedy = "Look at its log in .local/azure, then `provisioner local down` and again"
         raise LocalError(str(error), remedy) from error
+    except process.DamagedStateError as error:
+        remedy = "Run `provisioner local reset`: it replaces them, and the local Azure is then empty"
+        raise LocalError(str(error), remedy) from error
+    except process.ControlError as error:
+        remedy = "Look at its log in .local/azure, then `provisioner local down` and again"
+        raise LocalError(f"the local Azure could not do it: {error}", remedy) from error
     except process.NotInstalledError as error:
         raise LocalError(str(error), "Install them: pip install 'airflow-flink-provisioner[local]'") from error
+    except BrokenPipeError:  # who reads the output has gone
+        raise
     except OSError as error:
         what = f"the local Azure cannot use {error.filename or 'its folder'}: {error.strerror}"
         raise LocalError(what, f"Make room for it there, or set {STATE_VARIABLE} to another folder") from error
 
 
+def given() -> dict[str, str]:
+    """What every local Azure has: its tenant, its subscription, an AKS cluster."""
+    from localazure.app.tenant import SEEDED_AKS, SUBSCRIPTION_ID, TENANT_ID
+
+    return {"tenant": TENANT_ID, "subscription": SUBSCRIPTION_ID, "aks": SEEDED_AKS}
+
+
 def local_settings() -> LocalSettings:
-    """Start the local Azure if it does not run; how to reach it and sign in."""
+    """Start the local Azure if it is not running. Returns how to reach it and sign in."""
     from provisioner.cloud.transport.sign_in import LocalSettings
 
     with explained():
@@ -81,9 +93,11 @@ def _down(_arguments: Namespace) -> int:
     return 0
 
 
-def _reset(_arguments: Namespace) -> int:
-    process.reset(state())
-    show.text("everything in the local Azure is forgotten")
+def _reset(arguments: Namespace) -> int:
+    show.confirm_deletion("everything in the local Azure", yes=arguments.yes)
+    for path in process.reset(state()):
+        show.text(f"deleted {path}, which was damaged")
+    show.text("deleted everything in the local Azure")
     return 0
 
 
@@ -103,35 +117,53 @@ def _runtimes(arguments: Namespace) -> int:
     return {"up": _runtimes_up, "down": _runtimes_down, "status": _runtimes_status}[arguments.what](arguments)
 
 
+def deploy(name: str, workload: Mapping[str, Any]) -> str:
+    """Let the local Azure run somebody's Airflow on a cluster; `deployment.workload` says how. Returns its id."""
+    from localazure.containerservice.airflow_workload import resource_id
+
+    with explained():
+        process.control(state(), "PUT", f"/settings/airflow-{name}", workload)
+    return resource_id(name)
+
+
 def _runtimes_up(arguments: Namespace) -> int:
-    told = start_runtimes(quiet=arguments.json)
+    if arguments.flink:
+        process.start(state())
+        process.control(state(), "PUT", "/settings/flink", {"version": arguments.flink})
+    states = start_runtimes(quiet=arguments.json)
     if arguments.json:
-        show.document({"runtimes": told})
-    elif not told:
-        show.text("nothing here has a real program behind it: no Flink cluster, no Airflow runtime")
+        show.document({"runtimes": states})
+    elif not states:
+        show.text("there is no Flink cluster or Airflow runtime that needs a real one")
     return 0
 
 
-def start_runtimes(*, quiet: bool) -> list[dict[str, Any]]:
-    """Wait until each is ready; what they tell. Raises LocalError for what cannot be started, when all were tried."""
-    told: list[dict[str, Any]] = []
+def start_runtimes(*, quiet: bool, airflows: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    """Start all and wait until they are ready. Returns their state. Raises LocalError for those that cannot.
+
+    airflows: of every Airflow only those behind the resources with these ids.
+    """
+    only = None if airflows is None else {"airflow": airflows}
+    states: list[dict[str, Any]] = []
     with explained():
         process.start(state())
-        with runtimes.progress(_unsaid if quiet else show.text, live=show.on_terminal(quiet=quiet)) as watch:
-            for told in process.start_runtimes(state()):
-                watch(told)
-    failed = runtimes.failures(told)
+        with runtimes.progress(_print_nothing if quiet else show.text, live=show.on_terminal(quiet=quiet)) as watch:
+            for states in process.start_runtimes(state(), only):
+                watch(states)
+    failed = runtimes.failures(states)
     if failed:
-        told_all = "\n".join(failed).removesuffix(".")
-        raise LocalError(told_all, "Then `provisioner local runtimes up` again; what is ready stays")
-    return told
+        raise LocalError(
+            "\n".join(failed).removesuffix("."),
+            "Run `provisioner local runtimes up` again; those that are ready keep running",
+        )
+    return states
 
 
 def _runtimes_down(_arguments: Namespace) -> int:
     ran = process.list_runtimes(state())
     if ran:
         process.control(state(), "DELETE", "/runtimes")
-    show.text("\n".join(f"{told['kind']} behind {told['name']} ended" for told in ran) or "none was up")
+    show.text("\n".join(f"{one['kind']} behind {one['name']} ended" for one in ran) or "none was running")
     return 0
 
 
@@ -144,8 +176,8 @@ def _runtimes_status(arguments: Namespace) -> int:
     return 0
 
 
-def _unsaid(_line: str) -> None:
-    """With --json there is one document, at the end."""
+def _print_nothing(_line: str) -> None:
+    """With --json there is only one document, at the end."""
 
 
 def _env(arguments: Namespace) -> int:
@@ -170,8 +202,8 @@ def _exec(arguments: Namespace) -> int:
     try:
         os.execvpe(command[0], command, environment)  # noqa: S606  # the user's own command; signals and exit code are its own
     except (OSError, ValueError) as error:
-        told = getattr(error, "strerror", None) or "no program has such a name"
-        raise LocalError(f"{command[0]} cannot be run: {told}", "Check its name and PATH") from error
+        reason = getattr(error, "strerror", None) or "there is no such program"
+        raise LocalError(f"{command[0]} cannot be run: {reason}", "Check its name and PATH") from error
 
 
 _ACTIONS = {

@@ -1,7 +1,8 @@
-"""One call of the program: parse, run the verb, turn every error into a sentence and an exit code.
+"""The program: parses the command line, runs the command, turns every error into a sentence and an exit code.
 
 0 done or nothing to do · 1 failed, usage, spec · 2 changes pending · 3 partly applied or something remains ·
-4 a missing right or precondition, found before the first write · 130 interrupted.
+4 a missing right or precondition, found before the first write · 130 interrupted. With `--json` an error is one JSON
+document on standard output, too.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import os
 import signal
 import sys
 import threading
+import traceback
+from argparse import Namespace
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -17,17 +20,20 @@ from provisioner.cli.arguments import parse
 from provisioner.errors import Defect, Firewalled, Interrupted, NotAuthorized, ProvisionerError, Refusals, Refused
 
 if TYPE_CHECKING:
-    from argparse import Namespace
     from collections.abc import Generator
 
-FAILED, UNMET, INTERRUPTED = 1, 4, 130
+FAILED, PARTLY, UNMET, INTERRUPTED = 1, 3, 4, 130
 
 
 def main(argv: list[str] | None = None) -> int:
     """The exit code of `provisioner ARGV`."""
+    _open_closed_streams()
     _plain_where_needed()
-    arguments = parse(argv)
+    _complete_where_asked()
+    words = sys.argv[1:] if argv is None else argv
+    arguments = Namespace(json="--json" in words)  # until the words are understood
     try:
+        arguments = parse(words)
         with _ended_by_signals():
             code = _run(arguments)
         sys.stdout.flush()
@@ -35,41 +41,76 @@ def main(argv: list[str] | None = None) -> int:
         from provisioner.cli import show
 
         show.complaint(str(error))
-        return _code(error)
+        return _failed(arguments, _code(error), error)
     except KeyboardInterrupt:
-        print("interrupted; run the command again, it goes on where it stopped", file=sys.stderr)
-        return INTERRUPTED
+        print("interrupted; run the command again, it continues where it stopped", file=sys.stderr)
+        return _failed(arguments, INTERRUPTED, Interrupted(during=arguments.verb))
     except BrokenPipeError:
         _to_nowhere()
-        return FAILED
-    except Exception as error:
-        told = _of_this_machine(error)
-        if told:
-            _to_nowhere()
-        if getattr(arguments, "debug", False):
-            raise
-        print(told or Defect(error), file=sys.stderr)
-        return FAILED
+        return _failed(arguments, FAILED)
+    except Exception as error:  # noqa: BLE001  # no traceback reaches a user who has not asked for it
+        return _broken(arguments, error)
     else:
         return code
 
 
+def _broken(arguments: Namespace, error: Exception) -> int:
+    """Say what is wrong with this machine, or that it is a defect of this tool; the traceback only with --debug."""
+    message = _machine_error(error)
+    if message:
+        _to_nowhere()
+    if getattr(arguments, "debug", False):
+        traceback.print_exc()
+    print(message or Defect(error), file=sys.stderr)
+    return _failed(arguments, FAILED, None if message else Defect(error))
+
+
+def _failed(arguments: Namespace, code: int, error: ProvisionerError | None = None) -> int:
+    """The exit code of a command that ended with an error: PARTLY if it has changed something before.
+
+    error: with `--json` it is printed as the document.
+    """
+    from provisioner.cli import show
+
+    if code != INTERRUPTED and getattr(arguments, "wrote", False):
+        show.complaint(show.AFTER_WRITES)
+        code = PARTLY
+    if error is not None and getattr(arguments, "json", False):
+        show.failure(error, code)
+    return code
+
+
 def _to_nowhere() -> None:
-    """Who read our output has gone, or it can take no more: what is still to be told there is not."""
+    """Discard all further output: its reader has gone, or it cannot be written."""
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _of_this_machine(error: Exception) -> str:
-    """A full disk, a file that may not be written: no mistake of ours."""
+def _machine_error(error: Exception) -> str:
+    """The message for an error of this machine, such as a full disk; empty for any other."""
     if not isinstance(error, OSError) or error.errno is None:
         return ""
     where = error.filename or "standard output"
-    return f"{where}: {error.strerror}. Mend that and run the command again; it goes on where it stopped."
+    return f"{where}: {error.strerror}. Fix that and run the command again; it continues where it stopped."
+
+
+def _complete_where_asked() -> None:
+    """Answer a shell that asks how the line could go on, and end."""
+    if "_ARGCOMPLETE" in os.environ:
+        from provisioner.cli.completion import complete
+
+        complete()
+
+
+def _open_closed_streams() -> None:
+    """Lead each stream that the shell has closed (`>&-`) to nowhere; its number is not some other file's then."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))
 
 
 def _plain_where_needed() -> None:
-    """A terminal or file that cannot show a character gets another one, not a traceback."""
+    """Replace characters that a terminal or file cannot show, instead of a traceback."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure: Any = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
@@ -78,19 +119,26 @@ def _plain_where_needed() -> None:
 
 @contextmanager
 def _ended_by_signals() -> Generator[None]:
-    """SIGTERM ends a run as SIGINT does: what is under way ends, the lease is given back."""
+    """Let SIGTERM and SIGHUP end a run as SIGINT does: calls under way finish, the lease is released.
+
+    Signals that are ignored stay ignored, as after nohup.
+    """
 
     def interrupt(_number: int, _frame: object) -> None:
         raise KeyboardInterrupt
 
-    if threading.current_thread() is not threading.main_thread():  # only that one is told of signals
+    if threading.current_thread() is not threading.main_thread():  # only that one gets signals
         yield
         return
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    handled = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
+    for number in handled:
+        signal.signal(number, interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number in handled:
+            signal.signal(number, before[number])
 
 
 def _run(arguments: Namespace) -> int:

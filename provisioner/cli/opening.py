@@ -1,4 +1,4 @@
-"""The way from a command line to an environment's cloud: load the spec, sign in, tell what --debug asks for."""
+"""From the command line to a signed-in session: loads the spec, signs in, sets up --debug."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 def environment_of(arguments: Namespace) -> Environment:
     """The spec that the command line names. Raises SpecError."""
-    from provisioner.render.dag import template_problem
+    from provisioner.render.dag_problems import dag_problems
     from provisioner.spec.loader import load
 
-    return load(arguments.environment, template_problem=template_problem)
+    return load(arguments.environment, dag_problems=dag_problems)
 
 
 @contextmanager
 def opened(arguments: Namespace, environment: Environment | None = None, **more: Any) -> Generator[Run]:
-    """The verb's way to its cloud, signed in. environment: the spec, if it is loaded already."""
+    """A signed-in run of the command. environment: the spec, if it is already loaded."""
     environment = environment or environment_of(arguments)
     from provisioner.cloud.cloud import Cloud
     from provisioner.commands import Run
@@ -50,10 +50,10 @@ def opened(arguments: Namespace, environment: Environment | None = None, **more:
 
 @contextmanager
 def _session(arguments: Namespace, environment: Environment) -> Generator[Session]:
-    """Signed in, as the environment says; told of, where --debug asks."""
+    """A session that is signed in to the environment's cloud; with --debug it is logged."""
     from provisioner.cloud.profile import PROFILES
     from provisioner.cloud.transport.session import open_session
-    from provisioner.cloud.transport.waits import Patience
+    from provisioner.cloud.transport.waits import WaitLimits
 
     session = open_session(
         PROFILES[environment.cloud],
@@ -61,28 +61,29 @@ def _session(arguments: Namespace, environment: Environment) -> Generator[Sessio
         tenant=environment.tenant,
         local=_local(environment),
         debug=arguments.debug,
-        patience=Patience(
+        wait_limits=WaitLimits(
             operation_seconds=environment.waits.operation.total_seconds(),
             visible_seconds=environment.waits.visible.total_seconds(),
             throttled_seconds=environment.waits.throttle.total_seconds(),
         ),
     )
-    session.waits.tell = show.waiter(quiet=arguments.json)
+    session.waits.report = show.waiter(quiet=arguments.quiet)
     try:
         with show.debugging(arguments.debug, session.credential.how):
-            session.warm()
+            session.sign_in()
             yield session
     except KeyboardInterrupt:
         session.waits.interrupted.set()  # ends what waits in other threads
         raise
     finally:
+        arguments.wrote = session.wrote  # for the exit code of whatever goes wrong from here on
         if environment.cloud != "local":
             show.clock(session.clock.ahead)
         session.close()
 
 
 def _local(environment: Environment) -> LocalSettings | None:
-    """How to reach the local Azure, started if need be, if this environment is there."""
+    """How to reach the local Azure, which is started if needed; None for any other cloud."""
     if environment.cloud != "local":
         return None
     from provisioner.cli.local import local_settings

@@ -1,4 +1,4 @@
-"""The real programs behind the local Azure's services, as `provisioner local` shows them: lines out of what it tells.
+"""Shows the real programs behind the local Azure's services, for `provisioner local`.
 
 Knows the documents of `GET /runtimes`, not the local Azure.
 """
@@ -11,40 +11,40 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    Told = dict[str, Any]
+    State = dict[str, Any]
 
 MEBIBYTE = 1 << 20
 
 
-def line(told: Told) -> str:
+def line(state: State) -> str:
     """One runtime in one line."""
-    head = f"{told['kind']} {told['version']} behind {told['name']}"
-    if told["state"] == "ready":
-        ports = ", ".join(address.rpartition(":")[2] for address in told["listening"])
-        held = f"{told['memory_bytes'] / MEBIBYTE:.0f} MB" if told["memory_bytes"] else "unknown memory"
-        where = ", ".join((told["url"], *(f"{what} {address}" for what, address in told["shown"].items())))
-        return f"{head}: ready in {told['ready_seconds']} s at {where} (ports {ports or 'unknown'}; {held})"
-    if told["state"] == "failed":
-        return f"{head}: {told['failure']}"
-    return f"{head}: {told['told'] or told['state']}"
+    head = f"{state['kind']} {state['version']} behind {state['name']}"
+    if state["state"] == "ready":
+        ports = ", ".join(address.rpartition(":")[2] for address in state["listening"])
+        memory = f"{state['memory_bytes'] / MEBIBYTE:.0f} MB" if state["memory_bytes"] else "unknown memory"
+        where = ", ".join((state["url"], *(f"{what} {address}" for what, address in state["shown"].items())))
+        return f"{head}: ready in {state['ready_seconds']} s at {where} (ports {ports or 'unknown'}; {memory})"
+    if state["state"] == "failed":
+        return f"{head}: {state['failure']}"
+    return f"{head}: {state['told'] or state['state']}"
 
 
-def failures(runtimes: list[Told]) -> list[str]:
-    """What every runtime says that could not be started."""
-    return [line(told) for told in runtimes if told["state"] == "failed"]
+def failures(runtimes: list[State]) -> list[str]:
+    """A line for every runtime that could not be started."""
+    return [line(state) for state in runtimes if state["state"] == "failed"]
 
 
 @contextmanager
-def progress(say: Callable[[str], None], *, live: bool) -> Generator[Callable[[list[Told]], None]]:
-    """A watcher: each new thing that a runtime does is a line; on a terminal, what is under way stands below them."""
+def progress(say: Callable[[str], None], *, live: bool) -> Generator[Callable[[list[State]], None]]:
+    """A watcher that prints each change of a runtime as a line; on a terminal, a live line shows the others."""
     seen: dict[str, str] = {}
 
-    def new_lines(runtimes: list[Told]) -> None:
-        for told in runtimes:
-            doing = f"{told['state']} {told['told']}"
-            if told["state"] != "failed" and seen.get(told["resource_id"]) != doing:
-                say(line(told))
-            seen[told["resource_id"]] = doing
+    def new_lines(runtimes: list[State]) -> None:
+        for state in runtimes:
+            doing = f"{state['state']} {state['told']}"
+            if state["state"] != "failed" and seen.get(state["resource_id"]) != doing:
+                say(line(state))
+            seen[state["resource_id"]] = doing
 
     if not live:
         yield new_lines
@@ -53,9 +53,9 @@ def progress(say: Callable[[str], None], *, live: bool) -> Generator[Callable[[l
 
     with Console().status("starting") as spinner:
 
-        def shown(runtimes: list[Told]) -> None:
+        def update(runtimes: list[State]) -> None:
             new_lines(runtimes)
-            going = [f"{told['name']} {told['since_seconds']:.0f} s" for told in runtimes if told["state"] != "ready"]
+            going = [f"{one['name']} {one['since_seconds']:.0f} s" for one in runtimes if one["state"] != "ready"]
             spinner.update(", ".join(going) or "ready")
 
-        yield shown
+        yield update

@@ -1,4 +1,4 @@
-"""What `schedule` tells or writes: the files that run an environment's rotation. No network."""
+"""The output of `schedule` and `workflow`: files that run an environment's rotation, and its plans. No network."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from provisioner.cli.project import project_folder
 from provisioner.errors import Refused
-from provisioner.render.dag import template_problem
+from provisioner.render.dag_problems import dag_problems
 from provisioner.render.schedules import Schedule, Scheduled, schedule
-from provisioner.spec import document
+from provisioner.render.workflows import workflow
+from provisioner.spec.extends import read_extended
 from provisioner.spec.loader import find, load
 
 if TYPE_CHECKING:
@@ -21,10 +22,19 @@ RUN = "templates/schedules/run.sh"
 
 def rendered(kind: str, references: Sequence[str], directory: str | None) -> Schedule:
     """The files; directory: of the checkout on the machine that runs it, this one's by default."""
-    place = PurePosixPath(directory or _checkout())
-    if not place.is_absolute():
-        raise Refused(str(place), "is no absolute path", "Write the folder as it is on the machine that runs it")
-    return schedule(kind, [_scheduled(reference) for reference in references], place)
+    folder = PurePosixPath(directory or _checkout())
+    if not folder.is_absolute():
+        raise Refused(str(folder), "is not an absolute path", "Write the folder as it is on the machine that runs it")
+    return schedule(kind, [_scheduled(reference) for reference in references], folder)
+
+
+def workflows(kind: str, references: Sequence[str], source: str) -> Schedule:
+    """The pipelines of one's own repository. Raises Refused, also for environments that no pipeline reaches."""
+    for reference in references:
+        if load(reference, dag_problems=dag_problems).cloud == "local":
+            remedy = "Name environments of an Azure that pipelines reach"
+            raise Refused(reference, "is on `cloud: local`, which is on this machine only", remedy)
+    return workflow(kind, [_scheduled(reference) for reference in references], source)
 
 
 def written(made: Schedule, folder: Path) -> list[str]:
@@ -40,7 +50,7 @@ def written(made: Schedule, folder: Path) -> list[str]:
 
 
 def as_json(kind: str, made: Schedule) -> dict[str, Any]:
-    """The document of `schedule --json`."""
+    """The document of `--json`."""
     files = [{"name": file.name, "content": file.content} for file in made.files]
     return {"kind": kind, "files": files, "notes": list(made.notes)}
 
@@ -57,20 +67,20 @@ def _checkout() -> Path:
     folder = project_folder()
     if not (folder / RUN).is_file():
         remedy = "Name the checkout on the machine that runs it with --directory"
-        raise Refused(str(folder), f"is no checkout of this tool: a schedule runs its {RUN}", remedy)
+        raise Refused(str(folder), f"is not a checkout of this tool: a schedule runs its {RUN}", remedy)
     return folder
 
 
 def _scheduled(reference: str) -> Scheduled:
-    environment = load(reference, template_problem=template_problem)
+    environment = load(reference, dag_problems=dag_problems)
     path = Path(os.path.abspath(find(reference)))  # noqa: PTH100  # a link stays a link: it may lead elsewhere tomorrow
-    text = path.read_text(encoding="utf-8-sig")
     return Scheduled(
         name=environment.name,
         identity=environment.environment_id(environment.tenant or ""),
         spec=_from_checkout(path),
-        runs_every=min(one.rotation.runs_every for one in environment.principals.named.values()),
-        variables=document.read(text, str(path), os.environ).variables(),
+        runs_every=min(one.rotation.runs_every for one in environment.named_principals.values()),
+        variables=read_extended(path, os.environ).variables(),
+        local=environment.cloud == "local",
     )
 
 

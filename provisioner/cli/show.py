@@ -1,6 +1,6 @@
-"""The only print: lines in colour on a terminal, plain elsewhere; live progress; questions.
+"""All output: lines, in colour on a terminal; live progress; questions.
 
-Imports the nouns only where something bears them: `validate` has none to show.
+Imports the model only where it is needed, so that `validate` stays fast.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from provisioner.errors import Defect, Unconfirmed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Generator, Iterable, Mapping
 
     from rich.text import Text
 
@@ -28,63 +28,77 @@ if TYPE_CHECKING:
     from provisioner.engine.report import Line
     from provisioner.model import Outcome, Plan, Step
 
-LIVE_SECONDS = 1.0  # a wait of this length is shown where a live line is
-LONG_SECONDS = 10.0  # one of this length is told in a line elsewhere
+FORMAT = 1  # of what `--json` prints; a change that a reader would notice is a new one
+LIVE_SECONDS = 1.0  # a wait of this length is shown in the live line
+LONG_SECONDS = 10.0  # one of this length is printed, without a live line
+AFTER_WRITES = "What was done before that stays; run the command again, it goes on where it stopped."
 CLOCK_ADMITS = timedelta(minutes=5)
 CODES = {"green": 32, "yellow": 33, "magenta": 35, "cyan": 36, "red": 31, "dim": 2}
 
 
 def text(line: str) -> None:
-    """One plain line, at once: whoever reads along waits for it."""
+    """Print one plain line, unbuffered: somebody may be reading along."""
     print(line, flush=True)
 
 
-def document(content: object) -> None:
-    """One JSON document."""
+def document(content: Mapping[str, Any]) -> None:
+    """Print the one JSON document of `--json`; `cli.documents` has its types."""
+    schema({"format": FORMAT, **content})
+
+
+def failure(error: BaseException, code: int) -> None:
+    """Print an error as the one JSON document."""
+    from provisioner.engine.documents import error_json
+
+    document({"error": error_json(error), "exit_code": code})
+
+
+def schema(content: object) -> None:
+    """Print JSON that has no format of ours."""
     print(json.dumps(content, indent=2, default=str))
 
 
 def lines(found: Iterable[Line]) -> None:
-    """Lines for people."""
+    """Print lines for people."""
     for line in found:
         print(_coloured(line))
 
 
 def complaint(message: str) -> None:
-    """What went wrong, to standard error."""
+    """Print an error to standard error."""
     from provisioner.engine.report import Line
 
     print(_coloured(Line(message, "red"), sys.stderr), file=sys.stderr)
 
 
 def clock(ahead: timedelta) -> None:
-    """That this machine's clock is wrong, to standard error: tokens and dates are then misjudged."""
+    """Warn on standard error if this machine's clock is wrong: tokens and dates depend on it."""
     if abs(ahead) > CLOCK_ADMITS:
         from provisioner.engine.report import Line
 
         minutes = round(abs(ahead).total_seconds() / 60)
         side = "ahead of" if ahead > timedelta() else "behind"
-        told = f"This machine's clock is {minutes} minutes {side} Azure's; set it (`timedatectl set-ntp true`)."
-        print(_coloured(Line(told, "yellow"), sys.stderr), file=sys.stderr)
+        warning = f"This machine's clock is {minutes} minutes {side} Azure's; set it (`timedatectl set-ntp true`)."
+        print(_coloured(Line(warning, "yellow"), sys.stderr), file=sys.stderr)
 
 
 def tracebacks(errors: Iterable[Exception | None]) -> None:
-    """Where our own mistakes came from, for --debug."""
+    """Print the tracebacks of defects, for --debug."""
     for error in errors:
         if isinstance(error, Defect):
             traceback.print_exception(error.cause)
 
 
 @contextmanager
-def debugging(wanted: bool, signs_in: str) -> Generator[None]:  # noqa: FBT001  # an option, passed on
-    """Which credential is used, and every request (method, URL, status, time), to standard error."""
+def debugging(enabled: bool, credential: str) -> Generator[None]:  # noqa: FBT001  # an option, passed on
+    """Log the credential and every request (method, URL, status, time) to standard error."""
     log, handler = logging.getLogger("provisioner.http"), logging.StreamHandler(sys.stderr)
-    if not wanted:
+    if not enabled:
         yield
         return
     log.addHandler(handler)
     log.setLevel(logging.INFO)
-    log.info("signing in with: %s", signs_in)
+    log.info("signing in with: %s", credential)
     try:
         yield
     finally:
@@ -92,7 +106,7 @@ def debugging(wanted: bool, signs_in: str) -> Generator[None]:  # noqa: FBT001  
 
 
 def on_terminal(*, quiet: bool) -> bool:
-    """Whether what is under way can be shown live."""
+    """Whether progress can be shown live."""
     return not quiet and sys.stdout.isatty()
 
 
@@ -102,15 +116,18 @@ def interactive() -> bool:
 
 
 def confirmer(question: str, *, yes: bool, always: bool = False) -> Callable[[Plan], None]:
-    """Asks before a plan that deletes or replaces (`always`: before any); raises Unconfirmed without a yes."""
+    """A function that shows the plan on a terminal and asks, and raises Unconfirmed for a no.
+
+    Without a terminal nobody can be asked: a plan that deletes or replaces (`always`: any) then raises it, too.
+    """
 
     def confirm(plan: Plan) -> None:
         from provisioner.model import Action
 
         dangers = [step for step in plan.steps if step.action in (Action.DELETE, Action.REPLACE) and not step.routine]
-        if yes or not (dangers or always):
+        if yes or not (dangers or always or interactive()):
             return
-        what = f"{plan.environment}: {len(dangers)} to delete or replace"
+        what = f"{plan.environment}: {len(dangers)} to delete or replace" if dangers else plan.environment
         if not interactive():
             raise Unconfirmed(what)
         from provisioner.engine.report import plan_lines
@@ -119,21 +136,49 @@ def confirmer(question: str, *, yes: bool, always: bool = False) -> Callable[[Pl
             for line in plan_lines(plan):
                 print(_coloured(line, sys.stderr), file=sys.stderr)
             if _answer(f"{question} [y/N] ") not in {"y", "yes"}:
-                raise Unconfirmed(what)
+                raise Unconfirmed(what, declined=True)
 
     return confirm
 
 
+def confirm_deletion(what: str, *, yes: bool) -> None:
+    """Ask before `what` is deleted. Raises Unconfirmed for a no, or if nobody can be asked."""
+    if yes:
+        return
+    asked = interactive()
+    if not asked or _answer(f"Delete {what}? [y/N] ") not in {"y", "yes"}:
+        raise Unconfirmed(what, declined=asked)
+
+
+def agreed(question: str) -> bool:
+    """Whether somebody at a terminal says yes; no where nobody can be asked."""
+    with _SPINNER.resting():
+        return interactive() and _answer(f"{question} [y/N] ") in {"y", "yes"}
+
+
 def _answer(question: str) -> str:
-    """What is typed; nothing where the input ends."""
-    print(question, end="", file=sys.stderr, flush=True)
+    """The typed answer; empty at the end of the input."""
+    prompt(question)
     return sys.stdin.readline().strip().lower()
 
 
-class Spinner:
-    """The one live line of a terminal; rests while a question is asked.
+def prompt(words: str) -> None:
+    """Print a part of a question, to standard error."""
+    print(words, end="", file=sys.stderr, flush=True)
 
-    What is waited for comes from the threads that wait; seconds count on between two words of theirs.
+
+def typed() -> str:
+    """A line that somebody types. Raises KeyboardInterrupt at the end of the input."""
+    line = sys.stdin.readline()
+    if not line:
+        raise KeyboardInterrupt
+    return line.strip()
+
+
+class Spinner:
+    """The live line of a terminal, hidden while a question is asked.
+
+    Waits are reported by the threads that wait; the seconds go on counting between two reports.
     """
 
     def __init__(self) -> None:
@@ -144,18 +189,18 @@ class Spinner:
 
     @property
     def live(self) -> bool:
-        """Whether it is shown, or would be but for a question."""
+        """Whether it is shown, or only hidden for a question."""
         return self._status is not None
 
     def wait(self, wait: Wait) -> None:
-        """Told of it by whoever waits."""
+        """Take a report of a wait."""
         with self._lock:
-            self._waits.pop((wait.about, wait.what), None)
+            self._waits.pop((wait.step, wait.what), None)
             if not wait.over:
-                self._waits[wait.about, wait.what] = (wait, time.perf_counter() - wait.seconds)
+                self._waits[wait.step, wait.what] = (wait, time.perf_counter() - wait.seconds)
 
     def __rich__(self) -> Text:
-        """The line as it is now, asked for at each refresh."""
+        """The line as it is now; called at each refresh."""
         from rich.text import Text
 
         with self._lock:
@@ -163,13 +208,13 @@ class Spinner:
         wait, began = min(waits, key=lambda found: found[1], default=(None, 0.0))
         seconds = time.perf_counter() - began
         if wait is not None and seconds >= LIVE_SECONDS:
-            others = len([address for address in running if address != wait.about])
+            others = len([address for address in running if address != wait.step])
             return Text(_waiting(wait, seconds) + (f"; {others} more under way" if others else ""))
         return Text(f"{len(running)} under way: {', '.join(running[:3])}" if running else "reading")
 
     @contextmanager
     def spinning(self) -> Generator[Callable[[Step, Outcome | None], None]]:
-        """Shown until the end; the watcher keeps it true."""
+        """Show it inside. Yields a watcher that updates it."""
         from rich.console import Console
 
         with Console().status(self) as status:
@@ -181,7 +226,7 @@ class Spinner:
 
     @contextmanager
     def resting(self) -> Generator[None]:
-        """Not shown meanwhile."""
+        """Hide it inside."""
         if self._status is None:
             yield
             return
@@ -202,7 +247,7 @@ _SPINNER = Spinner()
 
 @contextmanager
 def progress(*, quiet: bool) -> Generator[Callable[[Step, Outcome | None], None]]:
-    """A watcher that prints each outcome as it comes and, on a terminal, what is under way."""
+    """A watcher that prints each outcome and, on a terminal, shows the steps that are running."""
     if quiet:
         yield lambda _step, _outcome: None
     elif not sys.stdout.isatty():
@@ -213,34 +258,36 @@ def progress(*, quiet: bool) -> Generator[Callable[[Step, Outcome | None], None]
 
 
 def waiter(*, quiet: bool) -> Callable[[Wait], None]:
-    """Shows what is waited for: in the live line where there is one, elsewhere in a line once it takes long."""
+    """A function that shows waits: in the live line if there is one, else in a line once a wait takes long."""
     if quiet:
         return lambda _wait: None
     return _SPINNER.wait if _SPINNER.live else partial(_print_long_wait, set[tuple[str, str]]())
 
 
-def _print_long_wait(told: set[tuple[str, str]], wait: Wait) -> None:
+def _print_long_wait(printed: set[tuple[str, str]], wait: Wait) -> None:
     if wait.over:
-        told.discard((wait.about, wait.what))
-    elif wait.seconds >= LONG_SECONDS and (wait.about, wait.what) not in told:
-        told.add((wait.about, wait.what))
+        printed.discard((wait.step, wait.what))
+    elif wait.seconds >= LONG_SECONDS and (wait.step, wait.what) not in printed:
+        printed.add((wait.step, wait.what))
         print(f"{_waiting(wait, wait.seconds)}\n", end="", flush=True)  # one write: other threads print, too
 
 
 def _waiting(wait: Wait, seconds: float) -> str:
-    whose = f"{wait.about}: " if wait.about else ""
-    return f"{whose}waiting for {wait.what} ({seconds:.0f} s of {wait.of_seconds:.0f} s)"
+    whose = f"{wait.step}: " if wait.step else ""
+    return f"{whose}waiting for {wait.what} ({seconds:.0f} s of {wait.limit_seconds:.0f} s)"
 
 
 def _print_outcome(_step: Step, outcome: Outcome | None) -> None:
-    from provisioner.engine.report import outcome_line
+    from provisioner.engine.report import never_began, outcome_line
     from provisioner.model import Result
 
-    if outcome is not None and outcome.result is not Result.UNCHANGED:
+    if outcome is None or outcome.result in (Result.UNCHANGED, Result.DEFERRED):  # what stays deferred is listed last
+        return
+    if not never_began(outcome):
         print(_coloured(outcome_line(outcome)), flush=True)
 
 
 def _coloured(line: Line, stream: Any = None) -> str:
-    """In its colour, on a terminal that wants any (https://no-color.org)."""
+    """The text, coloured on a terminal unless NO_COLOR is set (https://no-color.org)."""
     plain = not (stream or sys.stdout).isatty() or "NO_COLOR" in os.environ
     return line.text if plain or not line.style else f"\x1b[{CODES[line.style]}m{line.text}\x1b[0m"

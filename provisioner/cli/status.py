@@ -1,7 +1,8 @@
-"""What `status` tells: what is there, what has drifted, how old each credential is and when it ends."""
+"""The output of `status`: resources, drift, the age and expiry of each credential."""
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from provisioner.engine.report import Line, plan_lines
@@ -12,10 +13,23 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from provisioner.model import Address, HolderKey, Plan, Step
+    from provisioner.verify.jobs import JobState
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What `status` shows beside resources and credentials.
+
+    choices: those of the notes that follow from the spec alone, which are the same each time: `doctor` prints them.
+    """
+
+    jobs: tuple[JobState, ...]
+    notes: tuple[str, ...]
+    choices: tuple[str, ...] = ()
 
 
 def credentials(plan: Plan, now: datetime) -> Iterator[dict[str, Any]]:
-    """Each current credential: key id, age, end, next rotation, older keys with their ends, keys of others."""
+    """Each current credential: key id, age, expiry, next rotation, older keys with their dates, unmanaged keys."""
     for address, published in plan.outputs.items():
         if "key_id" in published and "expires" in published:
             since, expires, due = published["since"], published["expires"], published["due"]
@@ -29,33 +43,36 @@ def credentials(plan: Plan, now: datetime) -> Iterator[dict[str, Any]]:
                 "days_left": (expires - now).days,
                 "due": due <= now,
                 "retiring": [_retiring(step) for step in _older(plan, address)],
-                "places": [_place(held) for held in published["holders"] if held.key.current],
-                "others": list(published["others"]),
+                "holders": (holders := [_holder_json(one) for one in published["holders"] if one.key.current]),
+                "places": holders,  # the former name
+                "unmanaged_key_ids": list(published["others"]),
+                "others": list(published["others"]),  # the former name
             }
 
 
-def _place(held: HolderKey) -> dict[str, Any]:
-    """Stored, rolled out and in use are three facts; the last is null where nobody can tell, with the reason."""
-    key = held.key
-    first = Usage(untold="nobody had a key before it")
+def _holder_json(reference: HolderKey) -> dict[str, Any]:
+    """One holder: when the key was stored, rolled out and first used; the last is null if unknown, with the reason."""
+    key = reference.key
+    first = Usage(unknown_reason="it had no key before")
     usage = key.usage or (first if key.settled else Usage(since=key.since))
     dates = {
         "stored": key.since,
         "rolled_out": usage.since or key.settled or key.since,
         "in_use": usage.since,
     }
-    told = {name: date.isoformat() if date else None for name, date in dates.items()}
-    return {"address": str(held.holder), **told, "untold": usage.untold or usage.asked}
+    texts = {name: date.isoformat() if date else None for name, date in dates.items()}
+    why = usage.unknown_reason or usage.awaited_from
+    return {"address": str(reference.holder), **texts, "unknown_reason": why, "untold": why}  # the former name
 
 
-def _place_line(told: dict[str, Any]) -> str:
-    stored, rolled_out = ((told[name] or "an unknown date")[:16] for name in ("stored", "rolled_out"))
+def _holder_line(holder: dict[str, Any]) -> str:
+    stored, rolled_out = ((holder[name] or "an unknown date")[:16] for name in ("stored", "rolled_out"))
     used = (
-        f"in use since {told['in_use'][:16]}"
-        if told["in_use"]
-        else f"whether it is in use is not known: {told['untold']}"
+        f"in use since {holder['in_use'][:16]}"
+        if holder["in_use"]
+        else f"not known whether it is in use: {holder['unknown_reason']}"
     )
-    return f"{told['address']} has it since {stored}, rolled out by {rolled_out}, {used}"
+    return f"{holder['address']} has it since {stored}, rolled out by {rolled_out}, {used}"
 
 
 def _older(plan: Plan, address: Address) -> Iterator[Step]:
@@ -69,12 +86,12 @@ def _retiring(step: Step) -> dict[str, Any]:
 
 
 def unusable(plan: Plan) -> Iterator[Step]:
-    """Credentials of which no living key is where it is used: expired, removed by somebody, or held nowhere."""
+    """Credentials without a valid key in their holders: expired, removed by somebody, or in no holder."""
     return (step for step in plan.steps if step.action is Action.ROTATE)
 
 
 def expiring(plan: Plan, now: datetime, within: timedelta) -> bool:
-    """Whether a credential ends within that time, or has."""
+    """Whether a credential expires within that time, or has expired."""
     ends = (published["expires"] for published in plan.outputs.values() if "expires" in published)
     return any(end - now <= within for end in ends) or any(True for _ in unusable(plan))
 
@@ -87,17 +104,22 @@ def next_rotation(plan: Plan) -> Iterator[Line]:
 
 
 def due_lines(plan: Plan, now: datetime) -> Iterator[Line]:
-    """What a run that begins no rotation leaves to `rotate`."""
+    """Credentials that are due, after a run that starts no rotation."""
     for found in credentials(plan, now):
         if found["due"]:
-            told = f"due since {found['next_rotation'][:10]}, run `provisioner rotate`"
-            yield Line(f"{found['address']}: {told}", "yellow")
+            due = f"due since {found['next_rotation'][:10]}, run `provisioner rotate`"
+            yield Line(f"{found['address']}: {due}", "yellow")
 
 
-def status_json(plan: Plan, now: datetime, notes: tuple[str, ...]) -> dict[str, Any]:
+def status_json(plan: Plan, now: datetime, around: Surroundings) -> dict[str, Any]:
     """The document of `status --json`."""
     resources = [
-        {"address": str(step.address), "there": step.observed is not None, "as_declared": step.action is Action.KEEP}
+        {
+            "address": str(step.address),
+            "exists": step.observed is not None,
+            "there": step.observed is not None,  # the former name
+            "as_declared": step.action is Action.KEEP,
+        }
         for step in plan.steps
     ]
     return {
@@ -105,11 +127,12 @@ def status_json(plan: Plan, now: datetime, notes: tuple[str, ...]) -> dict[str, 
         "resources": resources,
         "drift": plan.pending,
         "credentials": list(credentials(plan, now)),
-        "notes": list(notes),
+        "notes": list(around.notes),
+        **({"jobs": [asdict(job) for job in around.jobs]} if around.jobs else {}),
     }
 
 
-def status_lines(plan: Plan, now: datetime, notes: tuple[str, ...]) -> Iterator[Line]:
+def status_lines(plan: Plan, now: datetime, around: Surroundings) -> Iterator[Line]:
     """The same for people."""
     for step in plan.steps:
         if step.observed is not None and step.action is Action.KEEP:
@@ -119,17 +142,23 @@ def status_lines(plan: Plan, now: datetime, notes: tuple[str, ...]) -> Iterator[
         style = "red" if found["days_left"] < 0 else ""
         age, left = found["age_days"], found["days_left"]
         due = "due now, run `provisioner rotate`" if found["due"] else f"next rotation {found['next_rotation'][:10]}"
-        told = f"key {found['key_id']}, {age} days old, expires in {left} days, {due}"
-        yield Line(f"{found['address']}: {told}", style)
-        for one in found["places"]:
+        summary = f"key {found['key_id']}, {age} days old, expires in {left} days, {due}"
+        yield Line(f"{found['address']}: {summary}", style)
+        for one in found["holders"]:
             if one["rolled_out"] != one["stored"]:
-                yield Line(f"{found['address']}: {_place_line(one)}", "dim")
+                yield Line(f"{found['address']}: {_holder_line(one)}", "dim")
         for one in found["retiring"]:
-            until = f"works until {one['until'][:16]} UTC" if one["until"] else "goes with the next run"
+            until = f"works until {one['until'][:16]} UTC" if one["until"] else "is removed by the next run"
             yield Line(f"{found['address']}: key {one['key_id']} was replaced, {until}", "dim")
-        for key_id in found["others"]:
-            yield Line(f"{found['address']}: key {key_id} is somebody else's, never touched", "dim")
+        for key_id in found["unmanaged_key_ids"]:
+            yield Line(f"{found['address']}: key {key_id} belongs to somebody else and is never changed", "dim")
     for step in unusable(plan):
         yield Line(f"{step.address}: {step.reason}, run `provisioner rotate`", "red")
-    for note in notes:
-        yield Line(f"note: {note}", "dim")
+    yield from map(_job_line, around.jobs)
+    yield from (Line(f"note: {note}", "dim") for note in around.notes if note not in around.choices)
+
+
+def _job_line(job: JobState) -> Line:
+    deployed = "deployed" if job.deployed else "not deployed as declared"
+    running = ", ".join(f"{one.name} ({one.id}) is {one.status}" for one in job.running) or "nothing of it runs"
+    return Line(f"job {job.name}: {deployed}, {f'not known what runs: {job.unknown}' if job.unknown else running}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from provisioner.cli import show
@@ -47,6 +48,7 @@ def _counts(checks: Sequence[Check]) -> dict[str, int]:
 
 
 def _document(environment: str, checks: Sequence[Check]) -> dict[str, Any]:
-    """The document of `verify --json`, whose field names stay as they were first published."""
+    """The document of `verify --json`; findings: the checks by their former names."""
     findings = [{"what": one.name, "state": one.state, "told": one.detail, "right": one.precondition} for one in checks]
-    return {"environment": environment, "findings": findings, "summary": _counts(checks)}
+    found = [asdict(one) for one in checks]
+    return {"environment": environment, "checks": found, "findings": findings, "summary": _counts(checks)}

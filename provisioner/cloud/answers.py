@@ -73,7 +73,7 @@ def request_id(response: Any) -> str:
     return ""
 
 
-def broken_off(error: BaseException) -> bool:
+def is_incomplete(error: BaseException) -> bool:
     """Whether an answer ended in its midst; azure-core takes that for an answer with an error."""
     return isinstance(error, IncompleteReadError) or (type(error) is HttpResponseError and error.response is None)
 

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from contextlib import closing, contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from provisioner.cloud.clients.airflow import Airflow
     from provisioner.cloud.clients.authorization import Authorization
-    from provisioner.cloud.clients.data_factory import DataFactory
     from provisioner.cloud.clients.data_lake import DataLake
-    from provisioner.cloud.clients.flink_jobs import FlinkJobs
     from provisioner.cloud.clients.graph import Graph
+    from provisioner.cloud.clients.inventory import Inventory
     from provisioner.cloud.clients.key_vault_secrets import KeyVaultSecrets
     from provisioner.cloud.clients.key_vaults import KeyVaults
+    from provisioner.cloud.clients.policy_restrictions import PolicyRestrictions
     from provisioner.cloud.clients.resource_groups import ResourceGroups
     from provisioner.cloud.clients.storage_accounts import StorageAccounts
     from provisioner.cloud.rights.caller import Caller
     from provisioner.cloud.rights.principals import PrincipalRights
     from provisioner.cloud.transport.arm import Arm
     from provisioner.cloud.transport.session import Session
+    from provisioner.model import AirflowApi
     from provisioner.secret import Secret
 
 
@@ -31,11 +33,12 @@ class Cloud:
 
     def __init__(self, session: Session) -> None:
         self.session = session
+        self._clients: dict[str, Any] = {}
 
     @contextmanager
-    def acting_as(self, client_id: str, secret: Secret) -> Generator[Cloud]:
+    def as_principal(self, client_id: str, secret: Secret) -> Generator[Cloud]:
         """The same Azure with the rights of another principal of this tenant."""
-        with closing(self.session.acting_as(self.session.tenant_id, client_id, secret)) as session:
+        with closing(self.session.as_principal(self.session.tenant_id, client_id, secret)) as session:
             yield Cloud(session)
 
     @cached_property
@@ -45,11 +48,11 @@ class Cloud:
 
         return Arm(self.session)
 
-    def airflow(self, *, web_url: str, version: str, scope: str, right: str, patient: bool = True) -> Airflow:
-        """The API of one Airflow."""
+    def airflow(self, web_url: str, api: AirflowApi, *, retry: bool = True) -> Airflow:
+        """The API of the Airflow whose web server is there."""
         from provisioner.cloud.clients.airflow import Airflow
 
-        return Airflow(self.session, web_url=web_url, version=version, scope=scope, right=right, patient=patient)
+        return Airflow(self.session, web_url, api, retry=retry)
 
     @cached_property
     def authorization(self) -> Authorization:
@@ -65,12 +68,11 @@ class Cloud:
 
         return Caller(self.session)
 
-    @cached_property
-    def data_factory(self) -> DataFactory:
-        """Factories, Airflow runtimes, linked services, DAG imports."""
-        from provisioner.cloud.clients.data_factory import DataFactory
-
-        return DataFactory(self.session)
+    def client(self, name: str) -> Any:
+        """The client of a target: the class `CLIENT` of its module in `clients/`."""
+        if name not in self._clients:
+            self._clients[name] = import_module(f"provisioner.cloud.clients.{name}").CLIENT(self.session)
+        return self._clients[name]
 
     @cached_property
     def data_lake(self) -> DataLake:
@@ -80,13 +82,6 @@ class Cloud:
         return DataLake(self.session)
 
     @cached_property
-    def flink_jobs(self) -> FlinkJobs:
-        """The jobs of Flink clusters."""
-        from provisioner.cloud.clients.flink_jobs import FlinkJobs
-
-        return FlinkJobs(self.session)
-
-    @cached_property
     def graph(self) -> Graph:
         """Applications, service principals, passwords."""
         from provisioner.cloud.clients.graph import Graph
@@ -94,11 +89,25 @@ class Cloud:
         return Graph(self.session)
 
     @cached_property
+    def inventory(self) -> Inventory:
+        """What the caller can see."""
+        from provisioner.cloud.clients.inventory import Inventory
+
+        return Inventory(self.session)
+
+    @cached_property
     def key_vaults(self) -> KeyVaults:
         """Vaults, with soft-deleted ones."""
         from provisioner.cloud.clients.key_vaults import KeyVaults
 
         return KeyVaults(self.session)
+
+    @cached_property
+    def policy_restrictions(self) -> PolicyRestrictions:
+        """What Azure Policy would deny."""
+        from provisioner.cloud.clients.policy_restrictions import PolicyRestrictions
+
+        return PolicyRestrictions(self.session)
 
     @cached_property
     def principal_rights(self) -> PrincipalRights:

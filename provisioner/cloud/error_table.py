@@ -67,6 +67,11 @@ KNOWN_ERRORS: tuple[Row, ...] = (
     Row("PrincipalNotFound", 400, NotYetVisible, WAIT, GRANTS),
     Row("AADSTS700016", 400, NotYetVisible, WAIT, SIGN_IN),
     Row("AADSTS7000215", 401, NotYetVisible, WAIT, SIGN_IN),
+    Row("OperationNotFound", 404, NotFound, RETRY, f"{ARM}management/async-operations"),
+    Row("ResourceGroupNotFound", 404, NotFound, WAIT_IF_CREATED, CODES),
+    Row("ResourceNotFound", 404, NotFound, WAIT_IF_CREATED, CODES),
+    Row("ParentResourceNotFound", 404, NotFound, WAIT_IF_CREATED, CODES),
+    Row("FilesystemNotFound", 404, NotFound, WAIT_IF_CREATED, STORAGE),
     Row("Request_ResourceNotFound", 404, NotFound, WAIT_IF_CREATED, GRAPH),
     Row("NoBackingApplicationObject", 400, NotYetVisible, WAIT, GRAPH),
     # a right that may have been granted just now

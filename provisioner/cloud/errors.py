@@ -19,9 +19,9 @@ from azure.core.exceptions import (
     ServiceResponseError,
 )
 
-from provisioner.cloud.answers import SIGN_IN_CODE, broken_off, causes, error_codes, request_id, retry_after
+from provisioner.cloud.answers import SIGN_IN_CODE, causes, error_codes, is_incomplete, request_id, retry_after
 from provisioner.cloud.error_table import BY_CODE, BY_STATUS, row_of
-from provisioner.cloud.remedies import SIGN_IN_REMEDY, missing_in, missing_permission
+from provisioner.cloud.remedies import POLICY_REMEDIES, SIGN_IN_REMEDY, denied, graph_remedy, is_read, remedy_in
 from provisioner.errors import CloudError, NotAuthorized, NotFound, Unexpected, Unreachable
 
 if TYPE_CHECKING:
@@ -32,8 +32,11 @@ if TYPE_CHECKING:
 # https://learn.microsoft.com/azure/key-vault/general/overview-throttling and
 # https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling
 LIMITED = frozenset({"Throttled", "SubscriptionRequestsThrottled"})
-FAILED_THERE = "Azure itself failed. Run the command again in a few minutes; it goes on where it stopped."
+FAILED_THERE = "Azure itself failed. Run the command again in a few minutes; it continues where it stopped."
 NAMESPACE = re.compile(r"namespace '([\w.]+)'")
+UNLISTED = frozenset({"InvalidApiVersionParameter", "InvalidResourceType", "NoRegisteredProviderFound"})
+SUPPORTED = re.compile(r"supported (api-)?versions are '[^']*'", re.IGNORECASE)
+LISTED_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(?:-preview)?")
 TOO_MANY = 429
 UNANSWERED = (ServiceRequestError, ServiceResponseError)
 
@@ -50,13 +53,25 @@ class Answer:
     request: Any = field(default=None, repr=False)
 
 
+def listed_api_version(code: str, message: str) -> str:
+    """The newest api-version that a refusal lists, previews only if there is nothing else; empty for another error.
+
+    Only the text of the message lists them.
+    https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-register-resource-provider
+    """
+    listed = SUPPORTED.search(message) if code in UNLISTED else None
+    versions = sorted(LISTED_VERSION.findall(listed.group())) if listed else []
+    stable = [version for version in versions if not version.endswith("-preview")]
+    return next(reversed(stable or versions), "")
+
+
 @contextmanager
 def translated(operation: str) -> Generator[None]:
     """Raise what azure-core raises inside as a CloudError of this operation."""
     try:
         yield
     except AzureError as error:
-        raise _ours(error, operation) from error
+        raise _cloud_error(error, operation) from error
 
 
 def limit_reached(response: Any) -> float | None:
@@ -69,20 +84,20 @@ def limit_reached(response: Any) -> float | None:
 
 def refusal(response: Any, operation: str) -> CloudError:
     """The CloudError of an answer with an error status (azure.core.rest or SDK response)."""
-    return _of_answer(_answer(response), operation)
+    return _error_of(_answer(response), operation)
 
 
-def _ours(error: AzureError, operation: str) -> CloudError:
+def _cloud_error(error: AzureError, operation: str) -> CloudError:
     response = getattr(error, "response", None)
     if isinstance(error, ClientAuthenticationError) and (response is None or SIGN_IN_CODE.search(str(error.message))):
         return _sign_in_failed(error, operation)
-    if isinstance(error, UNANSWERED) or broken_off(error):
+    if isinstance(error, UNANSWERED) or is_incomplete(error):
         return Unreachable(operation=operation, message=_root(error))
     if isinstance(error, HttpResponseError) and response is not None:
         return refusal(response, operation)
     if isinstance(error, ResourceNotFoundError):
         return NotFound(operation=operation, message=str(error.message))
-    return _of_answer(_of_operation(error), operation)
+    return _error_of(_answer_of(error), operation)
 
 
 def _sign_in_failed(error: ClientAuthenticationError, operation: str) -> CloudError:
@@ -103,10 +118,10 @@ def _unavailable(text: str) -> str:
     return f"nobody is signed in here (tried {len(tried)} ways; az: {az})" if az else _first_lines(text)
 
 
-def _of_answer(answer: Answer, operation: str) -> CloudError:
+def _error_of(answer: Answer, operation: str) -> CloudError:
     row = row_of(answer.code, answer.message)
     kind = row.error if row is not None else BY_STATUS.get(answer.status, Unexpected)
-    return kind(
+    error = kind(
         operation=operation,
         status=answer.status,
         code=answer.code,
@@ -115,15 +130,21 @@ def _of_answer(answer: Answer, operation: str) -> CloudError:
         retry_after_seconds=answer.retry_after_seconds,
         remedy=_remedy(kind, answer),
     )
+    if isinstance(error, NotAuthorized):
+        error.action, error.scope = denied(answer.message)
+        error.read_scope = error.scope if is_read(error.action) else ""
+    return error
 
 
 def _remedy(kind: type[CloudError], answer: Answer) -> str:
     if answer.code.startswith("AADSTS"):
         return SIGN_IN_REMEDY
     if answer.code == "Authorization_RequestDenied":
-        return missing_permission(answer.request)
+        return graph_remedy(answer.request)
+    if answer.code in POLICY_REMEDIES:
+        return POLICY_REMEDIES[answer.code]
     if kind is NotAuthorized:
-        return missing_in(answer.message, answer.request)
+        return remedy_in(answer.message, answer.request)
     if answer.code in {"SubscriptionNotRegistered", "MissingSubscriptionRegistration"}:
         named = NAMESPACE.search(answer.message)
         line = f"az provider register --namespace {named.group(1) if named else 'NAMESPACE'} --wait"
@@ -144,7 +165,7 @@ def _answer(response: Any) -> Answer:
     )
 
 
-def _of_operation(error: AzureError) -> Answer:
+def _answer_of(error: AzureError) -> Answer:
     """The error of a long-running operation that failed; there is no answer with it."""
     cause = getattr(error, "error", None)
     code = str(getattr(cause, "code", "") or type(error).__name__)

@@ -1,7 +1,7 @@
 """The lease that keeps two runs from writing at once: 60 s on the lock container, renewed by a thread.
 
-Taken over ARM, so that no data-plane right is needed. The container's metadata says for people who holds it, since when
-and what for. https://learn.microsoft.com/rest/api/storagerp/blob-containers/lease
+Taken over ARM, so that no data-plane right is needed. The container's metadata says who took it last, since when and
+what for; that counts while the container is leased. https://learn.microsoft.com/rest/api/storagerp/blob-containers/lease
 """
 
 from __future__ import annotations
@@ -11,75 +11,66 @@ import socket
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from provisioner.cloud.transport.clock import ticks
 from provisioner.errors import CloudError, Conflict, Interrupted, LeaseLost, NotFound, NotYetVisible
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from provisioner.cloud.cloud import Cloud
 
 LEASE_SECONDS = 60
 RENEW_SECONDS = 20
 RETRY_SECONDS = 2
-OWNER_SECONDS = 3.0
 # Metadata names are C# identifiers:
 # https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
 OWNER, SINCE, PURPOSE, PROCESS = "lease_owner", "lease_since", "lease_purpose", "lease_process"
-ID = "lease_id"
+ID, ENVIRONMENT = "lease_id", "lease_environment"
+DECLARED = "last_declared"  # what `engine.provenance` notes
 TAKING = "taking the environment's lease"
-KEYS = (OWNER, SINCE, PURPOSE, PROCESS, ID)
 
 
 class Lease:
-    """Taken by `acquire`, given back by `release` or at the end of its `with`."""
+    """Taken by `acquire`, given back by `release`."""
 
     def __init__(self, cloud: Cloud, account_id: str, container: str) -> None:
         self.account_id = account_id
         self.container = container
         self._cloud = cloud
-        self._id = cloud.session.fresh_id()
+        self._id = cloud.session.new_id()
         self._until = 0.0
+        self._holder: Mapping[str, str] = {}
+        self._unnamed = True  # the metadata does not name the holder yet
         self._lost: CloudError | None = None
         self._released = threading.Event()
         self._turn = threading.RLock()
 
     @classmethod
-    def acquire(cls, cloud: Cloud, account_id: str, container: str, *, owner: str, purpose: str) -> Lease:
-        """Take the lease. Raises Conflict that names the holder.
+    def acquire(
+        cls, cloud: Cloud, account_id: str, container: str, *, holder: Mapping[str, str], wait_seconds: float
+    ) -> Lease:
+        """Take the lease; a thread then writes into the container's metadata who holds it, and renews it.
 
-        The lease of a run that ended without releasing it runs out after a minute. If that run was a process on this
-        machine, it is released at once.
+        holder: OWNER, PURPOSE and ENVIRONMENT (its name), for people.
+        The lease of a process on this machine that has ended is released at once. Another is waited for at most
+        wait_seconds, since that of a run that ended elsewhere runs out after a minute. Raises Conflict that names the
+        holder, at once where that is a process on this machine that runs.
         """
         lease = cls(cloud, account_id, container)
-        try:
-            lease._take()
-        except Conflict:
-            if not lease._release_if_ended():
-                raise
-            lease._take()
-        cloud.session.lease = lease
-        threading.Thread(target=lease._keep_renewing, name="lease", daemon=True).start()
+        lease._wait_for(lease._take, wait_seconds)
         since = cloud.session.clock.now().isoformat()
-        try:
-            holder = {OWNER: owner, SINCE: since, PURPOSE: purpose, PROCESS: _this_process(), ID: lease._id}
-            lease._write_holder(holder)
-        except BaseException:
-            lease.release()
-            raise
+        lease._holder = {**holder, SINCE: since, PROCESS: _this_process(), ID: lease._id}
+        cloud.session.lease = lease
+        threading.Thread(target=lease._keep, name="lease", daemon=True).start()
         return lease
 
     @classmethod
-    def require_free(cls, cloud: Cloud, account_id: str, container: str) -> None:
-        """Raise Conflict that names the holder if another run has the lease now. Does not take it.
-
-        A lease whose holder was a process on this machine that has ended counts as free.
-        """
+    def await_free(cls, cloud: Cloud, account_id: str, container: str, *, wait_seconds: float) -> None:
+        """Wait as `acquire` does, but do not take it. Raises Conflict that names the holder."""
         lease = cls(cloud, account_id, container)
-        if lease._is_leased() and not lease._has_ended(lease._metadata()):
-            raise lease._taken_by_another(Conflict(operation=TAKING, status=409, code="LeaseAlreadyPresent"))
+        lease._wait_for(lambda: not lease._is_leased(), wait_seconds)
 
     def require(self, seconds: float, *, during: str) -> None:
         """Raise LeaseLost unless the lease lasts that long. A lease that ends sooner is renewed first."""
@@ -94,34 +85,49 @@ class Lease:
         if self._lost is not None:
             raise self._lease_lost(during)
 
+    def confirm(self, *, during: str) -> None:
+        """Renew the lease at once. Raises LeaseLost if it is another run's, or gone with its container."""
+        with self._turn:
+            if not self._renew():
+                raise self._lease_lost(during)
+
     def release(self) -> None:
         """Let other runs in. If another run has taken the lease meanwhile, its lease stays."""
         with self._turn:
             if self._released.is_set():
                 return
             self._released.set()
-            if self._renew():
-                with suppress(CloudError, Interrupted):  # it runs out by itself
-                    self._write_holder({})
-                    self._call("Release")
+            with suppress(CloudError, Interrupted):  # it is another run's by now, or runs out by itself
+                self._call("Release")
             self._cloud.session.lease = None
+
+    def note(self, name: str, text: str) -> None:
+        """Write a note into the container's metadata; not where that fails, since nothing depends on it."""
+        with self._turn, suppress(CloudError, Interrupted):
+            self._holder = {**self._holder, name: text}
+            self._write_holder()
+            self._unnamed = False
 
     def holds(self, account_id: str, container: str) -> bool:
         """Whether it is the lease of that container."""
         return (self.account_id.lower(), self.container) == (account_id.lower(), container)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.release()
-
-    def _keep_renewing(self) -> None:
-        """Runs in a thread: renew every 20 s, every 2 s while that fails, until the lease is released or lost."""
-        delay = RENEW_SECONDS
+    def _keep(self) -> None:
+        """Runs in a thread: name the holder, then renew every 20 s, or 2 s after a failure, until released."""
+        delay = 0.0
         while self._lost is None and not self._released.wait(delay):
             with self._turn:
-                delay = RENEW_SECONDS if self._released.is_set() or self._renew() else RETRY_SECONDS
+                if not self._released.is_set():
+                    delay = self._keep_once()
+
+    def _keep_once(self) -> float:
+        """Returns the seconds until the next time."""
+        if self._unnamed:
+            with suppress(CloudError, Interrupted):  # only messages depend on it
+                self._write_holder()
+                self._unnamed = False
+            return RETRY_SECONDS if self._unnamed else RENEW_SECONDS - RETRY_SECONDS
+        return RENEW_SECONDS if self._renew() else RETRY_SECONDS
 
     def _renew(self) -> bool:
         """Renew for another minute and say whether it worked. The lease is lost if another has it or it ran out."""
@@ -149,12 +155,13 @@ class Lease:
             accounts.lease(self.account_id, self.container, "Release", lease_id=self._id)
         self._until = sent + LEASE_SECONDS
 
-    def _write_holder(self, holder: Mapping[str, str]) -> None:
-        """Write the holder into the container's metadata. Other keys in it stay."""
+    def _write_holder(self) -> None:
+        """Write the holder into the container's metadata, over the one before. Other keys in it stay."""
         container = self._cloud.storage_accounts.find_container(self.account_id, self.container)
-        before: Mapping[str, str] = container.metadata if container else {}
-        kept = {name: value for name, value in before.items() if name not in KEYS}
-        self._cloud.storage_accounts.set_metadata(self.account_id, self.container, {**kept, **holder})
+        if container is None:  # on a replica: its owner tag would be overwritten
+            raise NotYetVisible(operation=f"reading {self.container}")
+        metadata = {**container.metadata, **self._holder}
+        self._cloud.storage_accounts.set_metadata(self.account_id, self.container, metadata)
 
     def _is_leased(self) -> bool:
         container = self._cloud.storage_accounts.find_container(self.account_id, self.container)
@@ -164,54 +171,55 @@ class Lease:
         container = self._cloud.storage_accounts.find_container(self.account_id, self.container)
         return container.metadata if container else {}
 
-    def _take(self) -> None:
+    def _take(self) -> bool:
+        """Acquire it. Returns False if another run has it."""
         try:
             self._call("Acquire")
         except NotFound as gone:
             raise self._environment_removed(gone) from gone
-        except Conflict as conflict:
-            raise self._taken_by_another(conflict) from conflict
+        except Conflict:
+            return False
+        return True
 
-    def _release_if_ended(self) -> bool:
+    def _wait_for(self, free: Callable[[], bool], wait_seconds: float) -> None:
+        """Until the lease is free for this run. Raises Conflict that names the holder."""
+        if free():
+            return
+        holder = self._metadata()
+        if self._release_if_ended(holder) and free():
+            return
+
+        def over() -> bool:
+            if free():
+                return True
+            if _is_running(holder := self._metadata()):
+                raise self._taken_by_another(holder)
+            return False
+
+        try:
+            what = f"the environment's lease: {_described(holder)}; if that run has died, it ends within a minute"
+            self._cloud.session.waits.until(over, what=what, deadline_seconds=wait_seconds)
+        except NotYetVisible as late:
+            raise self._taken_by_another(self._metadata()) from late
+
+    def _release_if_ended(self, holder: Mapping[str, str]) -> bool:
         """Release the lease of a process on this machine that has ended. Returns whether the holder was such a process.
 
         The release names the lease's id, so that a lease which another run has taken since stays.
         """
-        holder = self._metadata()
-        if not self._has_ended(holder):
+        if not _has_ended(holder):
             return False
         with suppress(Conflict):
             dead = holder.get(ID, self._id)
             self._cloud.storage_accounts.lease(self.account_id, self.container, "Release", lease_id=dead)
         return True
 
-    def _has_ended(self, holder: Mapping[str, str]) -> bool:
-        """Whether the holder was a process on this machine that has ended."""
-        machine, _, process = holder.get(PROCESS, "").rpartition("/")
-        return bool(machine) and machine == _this_machine() and process != _process(process.partition(".")[0])
-
-    def _holder(self) -> Mapping[str, str]:
-        """The metadata that names the holder. A run that has just taken the lease writes it a moment later."""
-        waits, readings = self._cloud.session.waits, [self._metadata()]
-
-        def names_its_owner() -> bool:
-            readings.append(self._metadata())
-            return OWNER in readings[-1]
-
-        if OWNER not in readings[0]:
-            with suppress(NotYetVisible):
-                waits.until(names_its_owner, deadline_seconds=OWNER_SECONDS, what="the lease's owner")
-        return readings[-1]
-
-    def _taken_by_another(self, conflict: Conflict) -> Conflict:
-        holder = self._holder()
-        who = f"{holder.get(OWNER, 'somebody')} holds it since {holder.get(SINCE, 'recently')}"
+    def _taken_by_another(self, holder: Mapping[str, str]) -> Conflict:
         return Conflict(
             operation=TAKING,
-            status=conflict.status,
-            code=conflict.code,
-            message=f"{who}, for {holder.get(PURPOSE, 'an unnamed purpose')}",
-            request_id=conflict.request_id,
+            status=409,
+            code="LeaseAlreadyPresent",
+            message=_described(holder),
             remedy="Wait until that run has ended; the lease of a run that died ends within a minute.",
         )
 
@@ -229,6 +237,24 @@ class Lease:
     def _lease_lost(self, during: str) -> LeaseLost:
         why = f"{self._lost.code} {self._lost.message}".strip() if self._lost else "it could not be renewed in time"
         return LeaseLost(operation=during, message=why.rstrip("."))
+
+
+def _described(holder: Mapping[str, str]) -> str:
+    """Who holds the lease, in words. A run that has just taken it writes that a moment later."""
+    if OWNER not in holder or _has_ended(holder):
+        return "a run that has not written its name yet has it"
+    return f"{holder[OWNER]} has held it since {holder.get(SINCE, 'recently')}, for {holder.get(PURPOSE, 'something')}"
+
+
+def _is_running(holder: Mapping[str, str]) -> bool:
+    """Whether the holder is a process on this machine that runs."""
+    machine, _, process = holder.get(PROCESS, "").rpartition("/")
+    return bool(machine) and machine == _this_machine() and process == _process(process.partition(".")[0])
+
+
+def _has_ended(holder: Mapping[str, str]) -> bool:
+    """Whether the holder was a process on this machine that has ended."""
+    return holder.get(PROCESS, "").rpartition("/")[0] == _this_machine() != "" and not _is_running(holder)
 
 
 def _this_process() -> str:

@@ -1,10 +1,11 @@
-"""Every verb as a few lines that compose stages: declare, observe, plan, apply. Prints nothing, exits nowhere."""
+"""Every command as a composition of stages: declare, observe, plan, apply. Prints nothing, never exits."""
 
-from provisioner.commands.reading import await_dag, doctor, make_plan, notes, outputs, run_dag, verify
-from provisioner.commands.run import Report, Run, declared
-from provisioner.commands.writing import provision, rotate, teardown
+from provisioner.commands.jobs import act_on_job, stop_jobs, undeclared_jobs
+from provisioner.commands.reading import await_dags, doctor, job_states, make_plan, outputs, run_dag, status, verify
+from provisioner.commands.run import Report, Run, declared_recipe
+from provisioner.commands.writing import Selection, provision, rotate, teardown
 
 __all__ = [
-    "Report", "Run", "await_dag", "declared", "doctor", "make_plan", "notes", "outputs", "provision", "rotate",
-    "run_dag", "teardown", "verify"
+    "Report", "Run", "Selection", "act_on_job", "await_dags", "declared_recipe", "doctor", "job_states", "make_plan",
+    "outputs", "provision", "rotate", "run_dag", "status", "stop_jobs", "teardown", "undeclared_jobs", "verify"
 ]  # fmt: skip

@@ -1,16 +1,20 @@
-"""Verbs that change nothing of what is declared: plan, doctor, verify, output, run."""
+"""Commands that change no declared resource: plan, doctor, verify, output, run."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
-from provisioner.commands.road import walked
-from provisioner.engine.examine import diagnosed
+from provisioner.commands.observing import observe_and_plan
+from provisioner.engine.documents import plain
+from provisioner.engine.examine import diagnose
 from provisioner.engine.observe import observe
-from provisioner.errors import DagNotParsed
+from provisioner.engine.selection import replaced
+from provisioner.errors import DagNotParsed, NotAuthorized
 from provisioner.kind import Checked, Verdict
 from provisioner.model import Result
-from provisioner.verify import dag_parsed, dag_run
+from provisioner.recipe.extra_roles import extra_role_notes
+from provisioner.verify import dag_parsed, dag_run, jobs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,31 +23,39 @@ if TYPE_CHECKING:
     from provisioner.model import Address, Plan
     from provisioner.verify.check import Check
     from provisioner.verify.dag_run import RunRequest, RunResult, ShowState
+    from provisioner.verify.jobs import JobState
 
 
-def make_plan(run: Run, only: Iterable[Address] = ()) -> Plan:
-    """What `provision` would do now. Writes nothing, takes no lease."""
-    return walked(run, only)[0]
+def make_plan(run: Run, only: Iterable[Address] = (), again: Iterable[Address] = ()) -> Plan:
+    """Plan what `provision` would do now. Writes nothing, takes no lease. again: to be deleted and created again."""
+    return replaced(observe_and_plan(run, only)[0], again, run.recipe, run.kinds)
 
 
-def run_dag(run: Run, request: RunRequest, show_state: ShowState, *, wait_dag: bool = True) -> RunResult:
-    """Run the DAG, or join the run that is under way. wait_dag: not before Airflow has parsed it as the spec has it."""
+def run_dag(run: Run, dag_id: str, request: RunRequest, show_state: ShowState, *, wait_dag: bool = True) -> RunResult:
+    """Run a DAG, or follow the run under way. wait_dag: first wait until Airflow has parsed the DAG of the spec."""
+    dag = next(dag for dag in run.deployed.targets.dags if dag.id == dag_id)
     if wait_dag:
-        dag_parsed.require_imported(run.deployed)
-        show_state(f"dags/{run.environment.dag.file}", "waiting for Airflow to parse it")
-        dag_parsed.await_parsed(run.deployed, fresh=False)
-    return dag_run.run_dag(run.deployed, request, show_state)
+        dag_parsed.require_imported(run.deployed, dag)
+        show_state(f"dags/{dag.name}", "waiting for Airflow to parse it")
+        dag_parsed.await_parsed(run.deployed, dag, fresh=False)
+    return dag_run.run_dag(run.deployed, dag, request, show_state)
 
 
-def await_dag(run: Run, report: Report) -> DagNotParsed | None:
-    """After a provision: until Airflow has parsed the DAG, or why it has not."""
-    dag = run.deployed.targets.airflow.dag
-    fresh = any(o.step.address == dag and o.result is Result.DONE for o in report.outcomes)
-    try:
-        dag_parsed.await_parsed(run.deployed, fresh=fresh)
-    except DagNotParsed as error:
-        return error
+def await_dags(run: Run, report: Report) -> DagNotParsed | None:
+    """After a provision, wait until Airflow has parsed every DAG. Returns the first error."""
+    targets = run.deployed.targets
+    written = {o.step.address for o in report.outcomes if o.result is Result.DONE}
+    for dag in (dag for dag in targets.dags if dag.id):
+        try:
+            dag_parsed.await_parsed(run.deployed, dag, fresh=targets.airflow.dags[dag.name] in written)
+        except DagNotParsed as error:
+            return error
     return None
+
+
+def job_states(run: Run, planned: Plan) -> tuple[JobState, ...]:
+    """Each of the `jobs` of the spec: whether its DAG and jar are deployed, and what runs of it in Flink."""
+    return jobs.job_states(run.deployed, planned) if run.environment.jobs else ()
 
 
 def verify(run: Run) -> tuple[Check, ...]:
@@ -54,22 +66,34 @@ def verify(run: Run) -> tuple[Check, ...]:
 
 
 def doctor(run: Run) -> tuple[Checked, ...]:
-    """Whether `provision` could do what it would do now: every check, and what each came to. Writes nothing."""
-    checks = diagnosed(run.cloud, run.recipe, run.kinds)
+    """Check everything that could stop a `provision` now. Returns every check with its result. Writes nothing."""
+    checks = diagnose(run.cloud, run.recipe, run.kinds)
     return (*checks, *(Checked(verdict=Verdict.NOTE, what=note) for note in notes(run)))
 
 
 def notes(run: Run) -> tuple[str, ...]:
-    """What a person should know of the spec's choices, and of what stands beside what it declares."""
-    return (*run.recipe.notes, *run.deployed.targets.airflow.notes_beside(run.cloud))
+    """Notes on the spec's choices, and on unmanaged resources beside the declared ones, if the caller may see those."""
+    beside: tuple[str, ...] = ()
+    with suppress(NotAuthorized):
+        beside = tuple(run.deployed.targets.airflow.notes_beside(run.cloud))
+    return (*run.recipe.notes, *beside)
 
 
-def outputs(run: Run) -> dict[str, dict[str, str]]:
-    """Ids, URLs and names of what is there, by address; no secrets."""
+def status(run: Run) -> tuple[Plan, tuple[str, ...]]:
+    """What `provision` would do now, and the notes, also on roles that somebody else gave to a principal."""
+    planned = make_plan(run)
+    extra: tuple[str, ...] = ()
+    with suppress(NotAuthorized):
+        extra = tuple(extra_role_notes(run.cloud, planned))
+    return planned, (*notes(run), *extra)
+
+
+def outputs(run: Run) -> dict[str, dict[str, Any]]:
+    """Ids, URLs and names of existing resources by address; no secrets."""
     snapshot = observe(run.cloud, run.recipe, run.kinds)
-    found: dict[str, dict[str, str]] = {}
+    published_by: dict[str, dict[str, Any]] = {}
     for address, reading in snapshot.readings.items():
         if reading.observed is not None:
             published = run.kinds[address.kind].publish(reading.observed, None).known()
-            found[str(address)] = {name: str(value) for name, value in published.items()}
-    return found
+            published_by[str(address)] = {name: plain(value) for name, value in published.items()}
+    return published_by

@@ -1,4 +1,4 @@
-"""One verb on one environment, and what it tells at its end."""
+"""One command on one environment, and its report."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from provisioner.cloud.profile import PROFILES
+from provisioner.errors import Interrupted
 from provisioner.kinds import kinds
-from provisioner.model import Outcome, Plan, Recipe, Result
+from provisioner.model import Address, Outcome, Plan, Recipe, Result
 from provisioner.recipe.recipe import recipe, targets
 from provisioner.recipe.targets.contract import Names
 from provisioner.render.dag import Hosts
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from provisioner.cloud.cloud import Cloud
     from provisioner.engine.apply import Watch
+    from provisioner.errors import ProvisionerError
     from provisioner.spec.model import Environment
 
 NO_TENANT = "00000000-0000-0000-0000-000000000000"  # for names that need none
@@ -27,33 +29,39 @@ NO_TENANT = "00000000-0000-0000-0000-000000000000"  # for names that need none
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What a writing verb planned and did."""
+    """What a command that writes planned and did.
+
+    wrote: whether it has changed something, or may have. error: what ended it after that, outside of any step.
+    """
 
     plan: Plan
     outcomes: tuple[Outcome, ...]
+    wrote: bool = False
+    error: ProvisionerError | None = None
 
     @property
     def failed(self) -> bool:
-        """Whether a step failed or could not begin."""
-        return any(o.result in (Result.FAILED, Result.BLOCKED) for o in self.outcomes)
+        """Whether a step failed or was blocked, or something else ended the run."""
+        return self.error is not None or any(o.result in (Result.FAILED, Result.BLOCKED) for o in self.outcomes)
 
     @property
     def interrupted(self) -> bool:
-        """Whether the run was ended from outside."""
-        return any(o.result is Result.INTERRUPTED for o in self.outcomes)
+        """Whether a signal ended the run."""
+        return isinstance(self.error, Interrupted) or any(o.result is Result.INTERRUPTED for o in self.outcomes)
 
     @property
     def remains(self) -> bool:
-        """Whether something is still to be done, by a person or a later run."""
+        """Whether something is left to do for a person or a later run."""
         deferred = any(o.result is Result.DEFERRED and not o.step.dated for o in self.outcomes)
         return deferred or any(o.step.remains for o in self.outcomes)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One verb on one environment.
+    """One command on one environment.
 
-    confirm: asked with a plan that deletes or replaces, raises Unconfirmed. watch: told of each step. clock: seconds.
+    confirm: called with a plan that deletes or replaces; raises Unconfirmed. watch: called when a step begins and ends.
+    clock: a monotonic clock in seconds. made: what it has created so far.
     """
 
     environment: Environment
@@ -64,11 +72,12 @@ class Run:
     confirm: Callable[[Plan], None] = field(default=lambda _plan: None)
     watch: Watch = field(default=lambda _step, _outcome: None)
     purge: bool = False
+    made: set[Address] = field(default_factory=set[Address])
 
     @cached_property
     def recipe(self) -> Recipe:
-        """What is declared; needs the tenant, so it signs in."""
-        return declared(self.environment, self.cloud.session.tenant_id, purge=self.purge)
+        """The declared resources. Needs the tenant, so it signs in."""
+        return declared_recipe(self.environment, self.cloud.session.tenant_id, purge=self.purge)
 
     @cached_property
     def deployed(self) -> DeployedEnvironment:
@@ -89,7 +98,7 @@ class Run:
         return kinds()
 
 
-def declared(environment: Environment, tenant_id: str = NO_TENANT, *, purge: bool = False) -> Recipe:
+def declared_recipe(environment: Environment, tenant_id: str = NO_TENANT, *, purge: bool = False) -> Recipe:
     """The recipe of an environment. Without a tenant only names and needs are right (`graph`)."""
     return recipe(environment, names_of(environment, tenant_id), purge=purge)
 
@@ -102,4 +111,5 @@ def names_of(environment: Environment, tenant_id: str) -> Names:
         tenant_id=tenant_id,
         vault_url=f"https://{environment.vault_name}.{profile.vault_suffix}/",
         hosts=Hosts(management=profile.arm, login=profile.authority, dfs_suffix=profile.dfs_suffix),
+        federation_audience=profile.federation_audience,
     )

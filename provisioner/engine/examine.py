@@ -1,4 +1,4 @@
-"""A plan as far as it goes, with all that keeps it from being whole or would stop it later: told at once."""
+"""Makes a plan as far as possible and collects every error that would stop it, to report all of them together."""
 
 from __future__ import annotations
 
@@ -13,59 +13,80 @@ from provisioner.kind import Checked, Verdict
 from provisioner.model import CONVERGE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from provisioner.cloud.cloud import Cloud
     from provisioner.errors import ProvisionerError
     from provisioner.kind import Kind
-    from provisioner.model import Plan, Recipe, Snapshot
+    from provisioner.model import Node, Plan, Recipe, Snapshot
 
     Kinds = Mapping[str, Kind[Any, Any]]
 
 CLOCK_ADMITS = timedelta(minutes=5)
-# After these errors there is more to be found.
-TELLING = (PlanError, NotAuthorized, Firewalled)
+# Errors after which the examination goes on.
+NOT_FATAL = (PlanError, NotAuthorized, Firewalled)
 
 
-def examined(cloud: Cloud, recipe: Recipe, kinds: Kinds) -> tuple[Plan, Snapshot]:
-    """The plan and what it was made from. Raises what keeps it from being made with what would stop it later on."""
-    made, snapshot, errors = _attempt(cloud, recipe, kinds)
+def examine(cloud: Cloud, recipe: Recipe, kinds: Kinds) -> tuple[Plan, Snapshot]:
+    """The plan and the snapshot it was made from. Raises every error at once, with what preflight would refuse."""
+    plan, snapshot, errors = _attempt(cloud, recipe, kinds)
     if errors:
-        raise _all(*errors, refusal(preflight(cloud, kinds, made)))
-    return made, snapshot
+        findings = preflight(cloud, kinds, plan, _undecided(recipe, plan))
+        raise _as_one_error(*_without_included(errors, findings), refusal(findings))
+    return plan, snapshot
 
 
-def diagnosed(cloud: Cloud, recipe: Recipe, kinds: Kinds) -> tuple[Checked, ...]:
-    """Every check of what a provision would do now, and what it came to. Raises what leaves nothing to say."""
-    made, _, errors = _attempt(cloud, recipe, kinds)
-    return (*map(_stop, errors), *preflight(cloud, kinds, made), _clock(cloud))
+def diagnose(cloud: Cloud, recipe: Recipe, kinds: Kinds) -> tuple[Checked, ...]:
+    """Every check of a provision that would run now, with its result. Raises errors that leave nothing to check."""
+    plan, _, errors = _attempt(cloud, recipe, kinds)
+    findings = preflight(cloud, kinds, plan, _undecided(recipe, plan))
+    return (*map(_as_check, _without_included(errors, findings)), *findings, _clock(cloud))
 
 
 def _attempt(cloud: Cloud, recipe: Recipe, kinds: Kinds) -> tuple[Plan, Snapshot, tuple[Exception, ...]]:
-    told: list[ProvisionerError] = []
-    snapshot = observe(cloud, recipe, kinds, told=told)
-    for error in told:
-        if not isinstance(error, TELLING):
+    collected: list[ProvisionerError] = []
+    snapshot = observe(cloud, recipe, kinds, collect=collected)
+    for error in collected:
+        if not isinstance(error, NOT_FATAL):
             raise error
-    made, errors = decide(recipe, snapshot, kinds, CONVERGE)
+    plan, errors = decide(recipe, snapshot, kinds, CONVERGE)
     found = (error for errors_of in errors.values() for error in errors_of)
-    return made, snapshot, tuple(dict.fromkeys((*told, *found)))
+    return plan, snapshot, tuple(dict.fromkeys((*collected, *found)))
 
 
-def _all(*found: Exception | None) -> Exception:
-    """Several errors as one, and Refusals among them taken apart."""
+def _without_included(errors: Iterable[Exception], findings: Iterable[Checked]) -> Iterator[Exception]:
+    """The errors without each missing read that the role for a missing write includes: only that role is to be granted.
+
+    Every role that a remedy for a write names may read what it is granted on, and what lies below.
+    https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
+    """
+    scopes = tuple(f"{one.scope.lower()}/" for one in findings if one.scope.startswith("/"))
+    for error in errors:
+        read_scope = error.read_scope if isinstance(error, NotAuthorized) else ""
+        if not f"{read_scope.lower()}/".startswith(scopes):
+            yield error
+
+
+def _undecided(recipe: Recipe, plan: Plan) -> tuple[Node, ...]:
+    """The nodes without a step: they, or what they are read through, cannot be read."""
+    decided = {step.address for step in plan.steps}
+    return tuple(node for node in recipe.nodes if node.address not in decided)
+
+
+def _as_one_error(*found: Exception | None) -> Exception:
+    """The only error, or all of them as Refusals; Refusals among them are flattened."""
     parts = [part for one in found for part in (one.errors if isinstance(one, Refusals) else (one,)) if part]
     return parts[0] if len(parts) == 1 else Refusals(tuple(parts))
 
 
-def _stop(error: Exception) -> Checked:
+def _as_check(error: Exception) -> Checked:
     if isinstance(error, Refused):
         return Checked(verdict=Verdict.STOPS, what=error.reason, remedy=error.remedy, about=error.address)
     return Checked(verdict=Verdict.STOPS, what=str(error))
 
 
 def _clock(cloud: Cloud) -> Checked:
-    """Of this machine against the cloud's: tokens and dates are misjudged by a wrong one. The local one may be set."""
+    """Compare this machine's clock with the cloud's, which tokens and dates depend on. The local Azure's may be set."""
     ahead = cloud.session.clock.ahead
     if cloud.session.profile.local or abs(ahead) <= CLOCK_ADMITS:
         return Checked(verdict=Verdict.HOLDS, what="this machine's clock is right")

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
 def heard(interrupted: threading.Event) -> Generator[None]:
-    """SIGINT and SIGTERM set the event and raise nothing; not where they are ignored, or end the process at once."""
-    told: list[int] = []
+    """SIGINT, SIGTERM and SIGHUP set the event and raise nothing; not where they are ignored or have no handler."""
+    caught: list[int] = []
 
     def hear(number: int, _frame: object) -> None:
-        if not told:  # a second one, in the midst of the first, would wait for the event's lock for ever
-            told.append(number)
+        if not caught:  # a second one, in the midst of the first, would wait for the event's lock for ever
+            caught.append(number)
             interrupted.set()
 
-    if threading.current_thread() is not threading.main_thread():  # only that one is told of signals
+    if threading.current_thread() is not threading.main_thread():  # only that one gets signals
         yield
         return
     before = {number: handler for number in SIGNALS if callable(handler := signal.getsignal(number))}

@@ -1,4 +1,4 @@
-"""What a run meant to do and did, as JSON lines for people. Nothing ever reads it back; it may be deleted."""
+"""Writes what a run intended and did as JSON lines, for people. Only `report` shows it; it may be deleted."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class Journal:
         self._run = {"run": began.isoformat(timespec="milliseconds"), "verb": verb, "by": by}
 
     def intend(self, step: Step) -> None:
-        """A step is about to be done."""
+        """Record that a step begins."""
         self._write(event="intent", address=str(step.address), action=step.action.value)
 
     def settle(self, outcome: Outcome, key_ids: Mapping[str, str]) -> None:
-        """A step has ended. key_ids: of a credential that was made (`key_id`), replaced, published or removed."""
+        """Record that a step has ended. key_ids: of a key: created (`key_id`), replaced, published, removed."""
         self._write(
             event="outcome",
             address=str(outcome.step.address),

@@ -1,8 +1,7 @@
-"""Read what is there: every node as soon as it can be, all at once; and what the spec no longer names.
+"""Reads every declared resource in parallel, and finds what the spec no longer names. Writes nothing.
 
-A node is read beside its container, not after it: what it answers counts only if the container is there. It waits
-for another node only where its identity is a Ref to that one. A search begins once its container has been read.
-Writes nothing.
+A node is read at the same time as its container; the result counts only if the container exists. It waits for another
+node only if its identity is a Ref to that one. A search begins once its container has been read.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from provisioner.engine.young_keys import unusable_keys
 from provisioner.errors import CloudError, NotAuthorized, NotFound, ProvisionerError
 from provisioner.model import Address, Node, Orphan, Reading, Recipe, Search, Snapshot, identity_refs, refs, resolve
 
@@ -22,44 +22,48 @@ if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
     from provisioner.kind import Kind
 
-THREADS = 16
+THREADS = 32
 Kinds = Mapping[str, "Kind[Any, Any]"]
 
 
 def observe(
-    cloud: Cloud, recipe: Recipe, kinds: Kinds, *, teardown: bool = False, told: list[ProvisionerError] | None = None
+    cloud: Cloud, recipe: Recipe, kinds: Kinds, *, teardown: bool = False, collect: list[ProvisionerError] | None = None
 ) -> Snapshot:
-    """One pass over the cloud. teardown: also lists what stands in our containers without our owner tag.
+    """Read everything once. teardown: also list what is in owned containers without the owner tag.
 
-    Raises the first error that is neither a missing right nor explained by a missing container. With `told` it goes on
-    and puts every such error there; what it is of has a reading with it.
+    Raises the first error that is neither a missing right nor explained by a missing container. With `collect`, such
+    errors are appended to it instead; the reading of that node has the error, too.
     """
-    errors = _Raising() if told is None else told
-    cloud.session.memory.new_pass()
+    errors = _RaiseFirst() if collect is None else collect
+    cloud.session.reads.new_pass()
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="observe")
     try:
         checks = [] if teardown else _checks(cloud, kinds, recipe.nodes, pool)
         searches = _Searches(cloud, kinds, pool, recipe.searches)
-        readings = _Readings(cloud, kinds, pool, searches).of(recipe.nodes)
-        errors.extend(_serious(readings))
+        retained = _Retained(cloud, kinds, pool, teardown=teardown)
+        readings = _Readings(cloud, kinds, pool, searches, retained).of(recipe.nodes)
+        errors.extend(_fatal_errors(readings))
         errors.extend(refused for check in checks if (refused := check.result()) is not None)
-        readings |= _retained(cloud, kinds, readings, pool, teardown=teardown)
+        readings |= retained.added_to(readings)
         unmanaged = _unmanaged(cloud, kinds, readings, pool) if teardown else {}
-        orphans = tuple(one for one in searches.found(errors) if not _declared(one, readings))
-        return Snapshot(now=cloud.session.clock.now(), readings=readings, orphans=orphans, unmanaged=unmanaged)
+        undeclared = [one for one in searches.found(errors) if not _declared(one, readings)]
+        orphans = tuple(undeclared if teardown else pool.map(_described, undeclared))
+        snapshot = Snapshot(now=cloud.session.clock.now(), readings=readings, orphans=orphans, unmanaged=unmanaged)
+        unusable = frozenset[str]() if teardown else unusable_keys(cloud, recipe, snapshot, kinds)
+        return replace(snapshot, unusable_keys=unusable)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-class _Raising(list[ProvisionerError]):
-    """Errors of which the first ends the pass."""
+class _RaiseFirst(list[ProvisionerError]):
+    """A list of errors that raises the first one it gets."""
 
     def extend(self, errors: Iterable[ProvisionerError]) -> None:
         for error in errors:
             raise error
 
 
-def _serious(readings: Mapping[Address, Reading]) -> Iterator[ProvisionerError]:
+def _fatal_errors(readings: Mapping[Address, Reading]) -> Iterator[ProvisionerError]:
     errors = (reading.error for reading in readings.values())
     return (error for error in errors if error is not None and not isinstance(error, NotAuthorized))
 
@@ -67,8 +71,11 @@ def _serious(readings: Mapping[Address, Reading]) -> Iterator[ProvisionerError]:
 class _Readings:
     """The reads of one pass under way."""
 
-    def __init__(self, cloud: Cloud, kinds: Kinds, pool: ThreadPoolExecutor, searches: _Searches) -> None:
+    def __init__(
+        self, cloud: Cloud, kinds: Kinds, pool: ThreadPoolExecutor, searches: _Searches, retained: _Retained
+    ) -> None:
         self._cloud, self._kinds, self._pool, self._searches = cloud, kinds, pool, searches
+        self._retained = retained
         self._done: dict[Address, Reading] = {}
         self._outputs: dict[Address, Mapping[str, Any]] = {}
         self._running: dict[Future[Reading], Node] = {}
@@ -85,16 +92,16 @@ class _Readings:
             if self._running:
                 self._collect()
         self._searches.begin(self._done, self._outputs, all_read=True)
-        for node in nodes:  # a container may have answered after what it does not hold
+        for node in nodes:  # a container may have been read after its contents
             if self._without_container(node):
                 self._done[node.address] = Reading(node=node)
         return {node.address: self._done.get(node.address, Reading(node=node)) for node in nodes}
 
     def _start(self, node: Node) -> None:
         """Begin to read a node, or let it wait for what its identity refers to."""
-        wanted = set(identity_refs(node.desired))
-        unread = next((ref.address for ref in wanted if ref.address not in self._done), None)
-        unknown = any(ref.output not in self._outputs.get(ref.address, {}) for ref in wanted)
+        needed = set(identity_refs(node.desired))
+        unread = next((ref.address for ref in needed if ref.address not in self._done), None)
+        unknown = any(ref.output not in self._outputs.get(ref.address, {}) for ref in needed)
         if self._without_container(node) or (unread is None and unknown):
             self._note(node, Reading(node=node))
         elif unread is not None:
@@ -103,8 +110,8 @@ class _Readings:
             self._running[self._pool.submit(self._read, node)] = node
 
     def _without_container(self, node: Node) -> bool:
-        held_by = self._done.get(node.container) if node.container else None
-        return held_by is not None and held_by.observed is None and held_by.error is None
+        container = self._done.get(node.container) if node.container else None
+        return container is not None and container.observed is None and container.error is None
 
     def _collect(self) -> None:
         finished, _ = wait(self._running, return_when=FIRST_COMPLETED)
@@ -119,6 +126,7 @@ class _Readings:
         if self._without_container(node):
             reading = Reading(node=node)
         self._done[node.address] = reading
+        self._retained.begin(reading)
         if reading.observed is not None:
             self._outputs[node.address] = self._kinds[node.address.kind].publish(reading.observed, None).known()
         self._ready.extend(self._awaiting.pop(node.address, ()))
@@ -147,19 +155,19 @@ class _Searches:
     def begin(
         self, done: Mapping[Address, Reading], outputs: Mapping[Address, Mapping[str, Any]], *, all_read: bool = False
     ) -> None:
-        """Begin those that wait for nothing any more. all_read: nothing else will be known."""
+        """Begin the searches that wait for nothing more. all_read: nothing else will be read."""
         waiting: list[tuple[int, Search, set[Address | None]]] = []
         for rank, search, needs in self._waiting:
             if not all_read and not needs <= done.keys():
                 waiting.append((rank, search, needs))
             elif search.container is None or done[search.container].observed is not None:
-                self._running[rank] = self._pool.submit(self._look, rank, search, resolve(search.scope, outputs))
+                self._running[rank] = self._pool.submit(self._search, rank, search, resolve(search.scope, outputs))
         self._waiting = waiting
 
     def found(self, errors: list[ProvisionerError]) -> Iterator[Orphan]:
-        """What all of them found, in the order of the recipe; what two came upon once, as the first has it.
+        """What all searches found, in the order of the recipe; what two of them found is listed once.
 
-        errors: takes why some found nothing.
+        errors: the errors of searches that failed are added to it.
         """
         found: dict[Address, Orphan] = {}
         for _, looked in sorted(self._running.items()):
@@ -170,8 +178,8 @@ class _Searches:
                 errors.extend((error,))
         yield from found.values()
 
-    def _look(self, rank: int, search: Search, scope: Any) -> tuple[Orphan, ...]:
-        """What one finds; nothing where its container may not be read yet, or its scope does not exist."""
+    def _search(self, rank: int, search: Search, scope: Any) -> tuple[Orphan, ...]:
+        """Run one search. Finds nothing if its container may not be read yet or its scope does not exist."""
         owned = self._kinds[search.kind].owned
         if isinstance(owned, str) or any(True for _ in refs(scope)):
             return ()
@@ -182,7 +190,12 @@ class _Searches:
         at = search.container
         return tuple(
             Orphan(
-                address=Address(search.kind, one.name), container=at, observed=one.observed, rank=rank, kept=one.kept
+                address=Address(search.kind, one.name),
+                container=at,
+                observed=one.observed,
+                rank=rank,
+                kept=one.kept,
+                describe=one.describe,
             )
             for one in found
         )
@@ -191,7 +204,7 @@ class _Searches:
 def _checks(
     cloud: Cloud, kinds: Kinds, nodes: tuple[Node, ...], pool: ThreadPoolExecutor
 ) -> list[Future[ProvisionerError | None]]:
-    """What each node can be asked before anything is known of others; begun first, it delays nobody."""
+    """Start the checks that need no other node. They begin first, so nothing waits for them."""
 
     def ask(check: Callable[[Cloud, Any], None], desired: Any) -> ProvisionerError | None:
         try:
@@ -205,29 +218,49 @@ def _checks(
     return [pool.submit(ask, check, desired) for check, desired in asked if check is not None]
 
 
-def _retained(
-    cloud: Cloud, kinds: Kinds, readings: Mapping[Address, Reading], pool: ThreadPoolExecutor, *, teardown: bool
-) -> dict[Address, Reading]:
-    """Readings with what Azure keeps: of what is not there, or in a teardown of what of ours is; where one may ask."""
+class _Retained:
+    """What Azure retains: of absent containers, or in a teardown of owned ones. Left out if it may not be read.
 
-    def look(retained: Callable[[Cloud, Any, Any], str], reading: Reading) -> str:
+    Begun as soon as a resource has been read.
+    """
+
+    def __init__(self, cloud: Cloud, kinds: Kinds, pool: ThreadPoolExecutor, *, teardown: bool) -> None:
+        self._cloud, self._kinds, self._pool, self._teardown = cloud, kinds, pool, teardown
+        self._running: dict[Address, Future[str]] = {}
+
+    def begin(self, reading: Reading) -> None:
+        """Ask, if this reading calls for it."""
+        container = self._kinds[reading.node.address.kind].container
+        if container and container.retained and self._concerns(reading):
+            self._running[reading.node.address] = self._pool.submit(self._ask, container.retained, reading)
+
+    def added_to(self, readings: Mapping[Address, Reading]) -> dict[Address, Reading]:
+        """The readings that have such an answer, with it."""
+        concerned = {address: future for address, future in self._running.items() if self._concerns(readings[address])}
+        return {address: replace(readings[address], retained=future.result()) for address, future in concerned.items()}
+
+    def _concerns(self, reading: Reading) -> bool:
+        observed = reading.observed
+        concerned = observed is not None and observed.owned if self._teardown else observed is None
+        return concerned and reading.error is None
+
+    def _ask(self, retained: Callable[[Cloud, Any, Any], str], reading: Reading) -> str:
         with suppress(CloudError):
-            return retained(cloud, reading.node.desired, reading.observed)
+            return retained(self._cloud, reading.node.desired, reading.observed)
         return ""
-
-    looks: dict[Address, Future[str]] = {}
-    for address, reading in readings.items():
-        container, observed = kinds[address.kind].container, reading.observed
-        concerned = observed is not None and observed.owned if teardown else observed is None
-        if container and container.retained and concerned and reading.error is None:
-            looks[address] = pool.submit(look, container.retained, reading)
-    return {address: replace(readings[address], retained=future.result()) for address, future in looks.items()}
 
 
 def _declared(orphan: Orphan, readings: Mapping[Address, Reading]) -> bool:
-    """Whether a node stands for it: under its name, or as the very thing that was read (a grant has no name)."""
+    """Whether a node declares it: by its address, or because the same record was read (a grant has no name)."""
     alike = (r.observed for a, r in readings.items() if a.kind == orphan.address.kind)
     return orphan.address in readings or orphan.observed in alike
+
+
+def _described(orphan: Orphan) -> Orphan:
+    """With what people call it; without that where Azure does not say."""
+    with suppress(CloudError):
+        return replace(orphan, described=orphan.describe()) if orphan.describe else orphan
+    return orphan
 
 
 def _unmanaged(

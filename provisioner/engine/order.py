@@ -1,4 +1,4 @@
-"""Which of several things must come first. Pure."""
+"""Sorts nodes and addresses by their dependencies. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def ordered(nodes: Iterable[Node]) -> tuple[Node, ...]:
-    """The nodes, each behind all it needs, otherwise as declared.
+    """The nodes, each after all it needs, otherwise as declared.
 
     Raises UnknownReference for a need that no node declares, Cycle for nodes that need each other.
     """
@@ -27,7 +27,7 @@ def ordered(nodes: Iterable[Node]) -> tuple[Node, ...]:
 
 
 def sort(needs: Mapping[Address, Iterable[Address]]) -> tuple[Address, ...]:
-    """Addresses, each behind those it needs; needs outside the mapping are left out."""
+    """Addresses, each after those it needs; needs outside the mapping are left out."""
     known = {address: [need for need in wanted if need in needs] for address, wanted in needs.items()}
     try:
         return tuple(TopologicalSorter(known).static_order())

@@ -1,4 +1,4 @@
-"""What became of a plan over several passes; pure: told whole even where a pass was cut off."""
+"""Combines the outcomes of several passes, complete even if a pass was cut off. Pure."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from provisioner.model import Address, Plan, Step
 
 
-def idle(step: Step) -> Result:
-    """What becomes of a step that no pass came to."""
+def untouched_result(step: Step) -> Result:
+    """The result of a step that no pass reached."""
     if step.action is Action.DEFER:
         return Result.DEFERRED if step.dated else Result.UNCHANGED
     return Result.UNCHANGED if step.action is Action.KEEP else Result.BLOCKED
 
 
 def merge(done: dict[Address, Outcome], outcomes: Iterable[Outcome]) -> None:
-    """Later passes tell more, but a step that was done stays told as done; what was deferred may need no step."""
+    """Add the outcomes of a later pass to `done`. What was done stays done; what was deferred may need no step now."""
     later = tuple(outcomes)
     decided = {a for a, o in done.items() if o.result is Result.DEFERRED} - {o.step.address for o in later}
     for address in decided:
@@ -31,12 +31,15 @@ def merge(done: dict[Address, Outcome], outcomes: Iterable[Outcome]) -> None:
             done[outcome.step.address] = outcome
 
 
-def merged(made: Plan, done: dict[Address, Outcome], *, walked: bool = False) -> tuple[Outcome, ...]:
-    """Outcomes in the order of the plan that was shown, then what later passes found.
+def in_plan_order(plan: Plan, done: dict[Address, Outcome], *, observed_again: bool = False) -> tuple[Outcome, ...]:
+    """Outcomes in the order of the plan that was shown, then those that only later passes have.
 
-    walked: under the lease all was looked at again, so that what no pass lists needs nothing any more: another run did
-    it since the plan was shown.
+    observed_again: everything was read again under the lease, so a step that no pass lists needs nothing: another run
+    has done it since the plan was shown.
     """
-    shown = [done.get(s.address, Outcome(step=s, result=Result.UNCHANGED if walked else idle(s))) for s in made.steps]
-    known = {step.address for step in made.steps}
-    return (*shown, *(outcome for address, outcome in done.items() if address not in known))
+    planned = [
+        done.get(s.address, Outcome(step=s, result=Result.UNCHANGED if observed_again else untouched_result(s)))
+        for s in plan.steps
+    ]
+    known = {step.address for step in plan.steps}
+    return (*planned, *(outcome for address, outcome in done.items() if address not in known))

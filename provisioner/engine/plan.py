@@ -1,6 +1,6 @@
-"""Decide: what was declared and what was read → steps, each with its reason. Pure; it cannot import the cloud.
+"""Decides what was declared and what was read → steps, each with its reason. Pure; it cannot import the cloud.
 
-`plan` makes the environment as declared; `engine.teardown` removes what is ours. Both end in `finish`.
+`plan_provision` makes Azure match the spec; `engine.teardown` removes what is owned. Both end in `build_plan`.
 """
 
 from __future__ import annotations
@@ -8,29 +8,31 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
-from difflib import get_close_matches
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from provisioner.engine.order import closure, ordered, sort
-from provisioner.errors import NotAuthorized, PlanError, Refusals, Refused, UnknownReference
-from provisioner.kind import shown
+from provisioner.engine.released_access import LEFT, NEXT_WRITE
+from provisioner.engine.written import secrets_in
+from provisioner.errors import NotAuthorized, PlanError, Refusals, Refused
+from provisioner.kind import changes_of_creation
 from provisioner.model import (
     CONVERGE,
     Action,
     Address,
-    Asked,
     Change,
     Forces,
     HolderKey,
     Intent,
     Node,
     Observed,
+    Origin,
     Orphan,
     OrphanAction,
     Plan,
     Reading,
     Recipe,
+    Request,
     Snapshot,
     Step,
     View,
@@ -38,6 +40,7 @@ from provisioner.model import (
     refs,
     resolve,
 )
+from provisioner.secret import HIDDEN
 
 if TYPE_CHECKING:
     from provisioner.kind import Kind
@@ -46,41 +49,42 @@ Kinds = Mapping[str, "Kind[Any, Any]"]
 Errors = Mapping[Address, tuple[Exception, ...]]  # of nodes, in the order in which they were decided
 
 
-def plan(recipe: Recipe, snapshot: Snapshot, kinds: Kinds, asked: Asked = CONVERGE) -> Plan:
+def plan_provision(recipe: Recipe, snapshot: Snapshot, kinds: Kinds, request: Request = CONVERGE) -> Plan:
     """The steps that make the environment as it is declared.
 
-    Raises Refusals when something that is there cannot serve, NotAuthorized for what no grant of this run opens.
+    Raises Refused or Refusals if an existing resource cannot be used, NotAuthorized if a resource cannot be read and no
+    grant of this run will change that.
     """
-    return raised(*decide(recipe, snapshot, kinds, asked))
+    return plan_or_raise(*decide(recipe, snapshot, kinds, request))
 
 
-def decide(recipe: Recipe, snapshot: Snapshot, kinds: Kinds, asked: Asked) -> tuple[Plan, Errors]:
-    """The steps for what can be decided; what cannot serve or be read has none, but its errors."""
-    walk = _Walk(kinds, snapshot, view_of(recipe, snapshot, kinds, asked))
+def decide(recipe: Recipe, snapshot: Snapshot, kinds: Kinds, request: Request) -> tuple[Plan, Errors]:
+    """The steps for everything that can be decided, and the errors of the nodes that have no step."""
+    decisions = _Decisions(kinds, snapshot, view_of(recipe, snapshot, kinds, request))
     for node in ordered(recipe.nodes):
-        walk.decide(node)
+        decisions.decide(node)
     for orphan in sorted(snapshot.orphans, key=lambda one: -one.rank):
-        walk.leave(orphan)
-    sources = _sources(walk.view, walk.outputs)
-    return finish(recipe, walk.steps, outputs=walk.outputs, sources=sources), walk.errors
+        decisions.decide_orphan(orphan)
+    sources = _sources(decisions.view, decisions.outputs)
+    return build_plan(recipe, decisions.steps, outputs=decisions.outputs, sources=sources), decisions.errors
 
 
-def raised(made: Plan, errors: Errors) -> Plan:
-    """The plan if there are no errors. Raises the one there is, or Refusals."""
+def plan_or_raise(decided: Plan, errors: Errors) -> Plan:
+    """The plan. Raises the error if there is one, Refusals if there are several."""
     every = tuple(error for found in errors.values() for error in found)
     if every:
         raise every[0] if len(every) == 1 else Refusals(every)
-    return made
+    return decided
 
 
-def finish(
+def build_plan(
     recipe: Recipe,
     steps: Mapping[Address, Step],
     *,
     outputs: Mapping[Address, Mapping[str, Any]] | None = None,
     sources: Mapping[Address, tuple[Address, str]] | None = None,
 ) -> Plan:
-    """The steps in an order in which they can be done, with their digest."""
+    """A plan with the steps in an order in which they can be done, and their digest."""
     ranked = tuple(steps[address] for address in sort({a: step.after for a, step in steps.items()}))
     return Plan(
         environment=recipe.environment,
@@ -89,23 +93,6 @@ def finish(
         outputs=outputs or {},
         sources=sources or {},
     )
-
-
-def limited(made: Plan, only: Iterable[Address]) -> Plan:
-    """The plan without what the given addresses do not need. Raises UnknownReference for one it does not have."""
-    needs = {step.address: step.after for step in made.steps}
-    for address in only:
-        if address not in needs:
-            raise UnknownReference("--only", str(address), near=_nearest(str(address), map(str, needs)))
-    wanted = closure(only, needs)
-    steps = tuple(step for step in made.steps if step.address in wanted)
-    return Plan(
-        environment=made.environment, steps=steps, digest=digest(steps), outputs=made.outputs, sources=made.sources
-    )
-
-
-def _nearest(text: str, known: Iterable[str]) -> str:
-    return next(iter(get_close_matches(text, list(known), n=1)), "")
 
 
 def digest(steps: Iterable[Step]) -> str:
@@ -117,8 +104,8 @@ def digest(steps: Iterable[Step]) -> str:
     return hashlib.sha256(json.dumps(sorted(lines)).encode()).hexdigest()
 
 
-def view_of(recipe: Recipe, snapshot: Snapshot, kinds: Kinds, asked: Asked) -> View:
-    """What kinds may know of each other: who holds a key of which credential, and who should."""
+def view_of(recipe: Recipe, snapshot: Snapshot, kinds: Kinds, request: Request) -> View:
+    """What kinds may know of each other: which holder has which key of which credential, and which should."""
     key_references: dict[Address, tuple[HolderKey, ...]] = {}
     there = [(a, r.observed) for a, r in snapshot.readings.items() if r.observed is not None]
     there += [(orphan.address, orphan.observed) for orphan in snapshot.orphans]
@@ -132,15 +119,16 @@ def view_of(recipe: Recipe, snapshot: Snapshot, kinds: Kinds, asked: Asked) -> V
     return View(
         now=snapshot.now,
         environment_id=recipe.environment_id,
-        asked=asked,
+        request=request,
         key_references=key_references,
-        consumers=consumers(recipe),
+        declared_holders=declared_holders(recipe),
         unread=tuple(address for address, reading in snapshot.readings.items() if reading.error is not None),
+        unusable_keys=snapshot.unusable_keys,
     )
 
 
-def consumers(recipe: Recipe) -> dict[Address, tuple[Address, ...]]:
-    """By credential, the nodes that are to hold its value."""
+def declared_holders(recipe: Recipe) -> dict[Address, tuple[Address, ...]]:
+    """By credential, the nodes that are to have its value."""
     found: dict[Address, tuple[Address, ...]] = {}
     for node in recipe.nodes:
         for ref in refs(node.desired):
@@ -149,15 +137,9 @@ def consumers(recipe: Recipe) -> dict[Address, tuple[Address, ...]]:
     return found
 
 
-def described(desired: Any) -> tuple[Change, ...]:
-    """What a creation will set, field by field."""
-    pairs = ((item.name, getattr(desired, item.name)) for item in fields(desired) if item.repr)
-    return tuple(Change(field=name, after=shown(value)) for name, value in pairs if value not in (None, (), {}))
-
-
 @dataclass
-class _Walk:
-    """The decisions made so far, in order of need."""
+class _Decisions:
+    """The decisions made so far, dependencies first."""
 
     kinds: Kinds
     snapshot: Snapshot
@@ -171,90 +153,124 @@ class _Walk:
         """Add the node's step."""
         reading = self.snapshot.readings[node.address]
         if any(address not in self.steps for address in self._read_through(node)):
-            return  # what it stands on could not be read and no grant of this run opens it: that error tells
+            return  # its dependency could not be read and no grant of this run changes that: that error is reported
         waits_on = self._waits_on(node, reading)
         if waits_on:
-            reason = f"cannot be read until {', '.join(waits_on)}; decided again after it"
+            reason = f"cannot be read until {', '.join(waits_on)}; decided again after that"
             self._add(node, Action.DEFER, reason=reason, waits_on=waits_on)
         elif reading.error is not None:
             self._fail(node, reading.error)
         elif reading.observed is None:
-            self._make(node, reading.retained)
+            self._create(node, reading.retained)
         else:
             self._compare(node, reading.observed)
 
-    def leave(self, orphan: Orphan) -> None:
+    def decide_orphan(self, orphan: Orphan) -> None:
         """Add the step for a managed resource that the spec no longer names, if there is something to do."""
         decision = orphan_action(orphan, self.kinds, self.view)
         if decision.action is not Action.KEEP:
             step = orphan_step(orphan, decision, self.snapshot)
-            routine = self.kinds[orphan.address.kind].credential is not None
-            self.steps[orphan.address] = replace(step, routine=routine)
+            access = any(one.access and address.kind == orphan.address.kind for address, one in self.steps.items())
+            self.steps[orphan.address] = replace(
+                step,
+                after=(*step.after, *self._access_for(orphan.address.kind)),
+                reason=LEFT if access else step.reason,
+                routine=access or self.kinds[orphan.address.kind].credential is not None,
+                access=access,
+            )
+
+    def _access_for(self, kind: str) -> tuple[Address, ...]:
+        """The grants that resources of a kind are written with."""
+        needed = {need for address, needs in self.needs.items() if address.kind == kind for need in needs}
+        return tuple(sorted(address for address, step in self.steps.items() if step.access and address in needed))
 
     def _fail(self, node: Node, *errors: Exception) -> None:
         if errors:
             self.errors[node.address] = errors
 
     def _add(self, node: Node, action: Action, **more: Any) -> None:
-        access = node.access
-        after, read_by = node.all_needs(), node.read_by
-        step = Step(address=node.address, action=action, after=after, access=access, read_by=read_by, **more)
-        self.steps[node.address], self.needs[node.address] = step, after
+        after = node.all_needs()
+        self.steps[node.address] = Step(
+            address=node.address,
+            action=action,
+            after=after,
+            access=node.access,
+            released=node.released,
+            read_by=node.read_by,
+            **more,
+        )
+        self.needs[node.address] = after
 
     def _waits_on(self, node: Node, reading: Reading) -> tuple[str, ...]:
-        """The grants that this run makes or waits for, which must stand before the node can be read; or nothing."""
+        """The grants that this run creates or waits for and that must exist before the node can be read."""
         blocking = [self.steps[address] for address in self._read_through(node)]
         inherited = [wait for step in blocking if step.action is Action.DEFER for wait in step.waits_on]
         if not isinstance(reading.error, NotAuthorized):
             return tuple(dict.fromkeys(inherited))
         near = (self.steps[a] for a in closure(node.all_needs(), self.needs) if a in self.steps)
-        opens = (Action.CREATE, Action.UPDATE)
-        grants = [step.address for step in near if step.access and step.action in opens]
+        grants = [s.address for s in near if s.access and s.action in (Action.CREATE, Action.UPDATE)]
         return tuple(dict.fromkeys((*inherited, *map(str, sorted(grants)))))
 
     def _read_through(self, node: Node) -> tuple[Address, ...]:
-        """What it is read by: the resources that its identity refers to, and its container."""
-        asked = {ref.address for ref in identity_refs(node.desired)}
-        return (*asked, *((node.container,) if node.container else ()))
+        """What must be known to read the node: the resources that its identity refers to, and its container."""
+        request = {ref.address for ref in identity_refs(node.desired)}
+        return (*request, *((node.container,) if node.container else ()))
 
-    def _make(self, node: Node, retained: str) -> None:
+    def _create(self, node: Node, retained: str) -> None:
         kind = self.kinds[node.address.kind]
         desired = resolve(node.desired, self.outputs)
         if kind.create is None:
             where = getattr(node.desired, "id", node.address.name)
-            self._fail(node, Refused(str(node.address), f"{where} is not there", "Check its name in the spec"))
+            self._fail(node, Refused(str(node.address), f"{where} does not exist", "Check its name in the spec"))
             return
-        reason = f"it is not there; {retained}" if retained else "it is not there"
-        self._add(node, Action.CREATE, changes=described(desired), reason=reason, desired=node.desired)
+        reason = f"it does not exist; {retained}" if retained else NEXT_WRITE if node.released else "it does not exist"
+        self._add(node, Action.CREATE, changes=changes_of_creation(desired), reason=reason, desired=node.desired)
 
     def _compare(self, node: Node, observed: Observed) -> None:
         kind = self.kinds[node.address.kind]
         changes = tuple(kind.diff(resolve(node.desired, self.outputs), observed, self.view))
+        changes = tuple(self._masked(change) for change in changes)
         self._fail(node, *(_refusal(node.address, one) for one in changes if one.forces is Forces.REFUSE))
         adopted = kind.container is not None and observed.managed_keys is None and not observed.owned
         action = Action.KEEP if adopted else _action(changes)
+        if node.released and observed.owned and action is Action.KEEP:
+            self._add(node, Action.DELETE, reason=LEFT, routine=True, desired=node.desired, observed=observed)
+            return
         kept = () if action is Action.KEEP else changes
         reason = "; ".join(dict.fromkeys(change.reason for change in kept if change.reason))
-        note = "adopted: there before us, left as it is" if adopted else reason
+        note = "adopted: it existed before, so it is left as it is" if adopted else reason or observed.note
         self._add(node, action, changes=kept, reason=note, desired=node.desired, observed=observed)
         if action not in (Action.REPLACE, Action.ROTATE):
             self.outputs[node.address] = kind.publish(observed, self.view).known()
 
+    def _masked(self, change: Change) -> Change:
+        """The change without any of the environment's secrets in the text that it shows."""
+        if not change.diff:
+            return change
+        shown = change.diff
+        for reading in self.snapshot.readings.values():
+            for text in secrets_in(reading.node.desired):
+                shown = shown.replace(text, HIDDEN) if text else shown
+        return replace(change, diff=shown)
+
 
 def orphan_action(orphan: Orphan, kinds: Kinds, view: View) -> OrphanAction:
-    """What becomes of a managed resource that the spec no longer names."""
+    """What to do with a managed resource that the spec no longer names."""
+    if orphan.kept and view.intent is not Intent.TEARDOWN:
+        return OrphanAction(action=Action.KEEP, reason=orphan.kept)
     credential = kinds[orphan.address.kind].credential
     if credential is not None:
         return credential.orphan_action(orphan.observed, view)
     if view.intent is Intent.TEARDOWN:
-        return OrphanAction(action=Action.DELETE, reason="ours")
-    if orphan.kept:
-        return OrphanAction(action=Action.KEEP, reason=orphan.kept)
-    return OrphanAction(action=Action.DELETE, reason="the spec no longer names it")
+        return OrphanAction(action=Action.DELETE, reason="owned")
+    if orphan.described is None:
+        return OrphanAction(action=Action.DELETE, reason="the spec no longer names it")
+    why = orphan.described.lost or "the spec no longer names it"
+    return OrphanAction(action=Action.DELETE, reason=f"{orphan.described.label}: {why}")
 
 
 def orphan_step(orphan: Orphan, decision: OrphanAction, snapshot: Snapshot) -> Step:
-    """The step for an orphan: after those that were made later than it."""
+    """The step for an orphan. It comes after the steps of orphans that were created later."""
     later = tuple(one.address for one in snapshot.orphans if one.rank > orphan.rank)
     until = (decision.until.isoformat(timespec="seconds"),) if decision.until else ()
     return Step(
@@ -264,16 +280,17 @@ def orphan_step(orphan: Orphan, decision: OrphanAction, snapshot: Snapshot) -> S
         after=later,
         waits_on=until,
         dated=bool(until),
-        soon=decision.soon,
-        succeeded=decision.succeeded,
+        wait_in_run=decision.wait_in_run,
+        successor_in_use=decision.successor_in_use,
         observed=orphan.observed,
+        origin=Origin.AZURE if orphan.described and orphan.described.lost else None,
     )
 
 
 def _refusal(address: Address, change: Change) -> PlanError:
     what = f"{change.field} is {change.before}" if change.before is not None else change.field
-    wanted = f", not {change.after}" if change.after is not None else ""
-    return Refused(str(address), f"{what}{wanted}", change.reason)
+    needed = f", not {change.after}" if change.after is not None else ""
+    return Refused(str(address), f"{what}{needed}", change.reason)
 
 
 def _action(changes: tuple[Change, ...]) -> Action:

@@ -1,7 +1,7 @@
-"""Whether a plan can be carried out, found before the first write: rights, and what each kind knows of its own.
+"""Checks before the first write whether a plan can be carried out: rights, providers, policies, each kind's own checks.
 
-All checks run at once and all that they found is told at once. Azure stays the judge of each write: what it does not
-tell here is no reason to stop.
+All checks run in parallel and are reported together. What cannot be checked is no reason to stop: Azure decides when it
+is written.
 """
 
 from __future__ import annotations
@@ -9,94 +9,151 @@ from __future__ import annotations
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from provisioner.errors import CloudError, Refusals, Refused
+from provisioner.errors import CloudError, NotAuthorized, Refusals, Refused
 from provisioner.kind import Checked, Verdict
 from provisioner.model import Action, Address, Plan, resolve
+from provisioner.model.api_versions import api_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from provisioner.cloud.cloud import Cloud
-    from provisioner.kind import Kind
-    from provisioner.model import Step
+    from provisioner.kind import Kind, Right
+    from provisioner.model import Node, Step
 
     Check = Callable[[], Iterable[Checked]]
 
-THREADS = 16
+THREADS = 32
+POLICY_REMEDY = "Change the spec so that it complies, or have the policy's owner exempt it (docs/corporate.md)"
+NO_WRITE = "the caller has no permission to write it"
 WRITES = (Action.CREATE, Action.UPDATE, Action.REPLACE, Action.ROTATE)
 GROUP_PARTS = 5  # "", subscriptions, ID, resourceGroups, NAME
 NAMESPACE = re.compile(r"/providers/([\w.]+)/")
-Wanted = dict[tuple[str, str], Address]  # scope and right: the first step that takes it
+RightsNeeded = dict[tuple[str, str], Address]  # by scope and right: the first step that needs it
 
 
-def preflight(cloud: Cloud, kinds: Mapping[str, Kind[Any, Any]], made: Plan) -> tuple[Checked, ...]:
-    """What was found, in the order of the plan; the same finding of several steps once. Raises nothing of Azure's."""
+def preflight(
+    cloud: Cloud, kinds: Mapping[str, Kind[Any, Any]], plan: Plan, undecided: Iterable[Node] = ()
+) -> tuple[Checked, ...]:
+    """The findings in the order of the plan; one that several steps share is listed once. Raises no CloudError.
+
+    undecided: nodes that the plan has no step for, because the caller may not read something.
+    """
     checks = (
-        *_rights(cloud, kinds, made),
-        *_groups(cloud, kinds, made),
-        *_providers(cloud, made),
-        *_kinds(cloud, kinds, made),
+        *_rights(cloud, kinds, plan),
+        *_rights_beyond_reading(cloud, kinds, undecided),
+        *_groups(cloud, kinds, plan),
+        *_locations(cloud, plan),
+        *_providers(cloud, plan),
+        *_kinds(cloud, kinds, plan),
+        *_policies(cloud, kinds, plan),
     )
     with ThreadPoolExecutor(THREADS, thread_name_prefix="preflight") as pool:
-        found = [finding for answers in pool.map(_asked, checks) for finding in answers]
+        found = [finding for answers in pool.map(_run_check, checks) for finding in answers]
     return tuple({(one.verdict, one.what, one.remedy): one for one in reversed(found)}.values())[::-1]
 
 
 def refusal(findings: Iterable[Checked]) -> Refused | Refusals | None:
-    """What stops a plan, as one error."""
+    """The findings that stop a plan, as one error; None if there are none."""
     stops = tuple(Refused(one.about, one.what, one.remedy) for one in findings if one.verdict is Verdict.STOPS)
     return None if not stops else stops[0] if len(stops) == 1 else Refusals(stops)
 
 
-def _asked(check: Check) -> tuple[Checked, ...]:
+def _run_check(check: Check) -> tuple[Checked, ...]:
     try:
         return tuple(check())
     except CloudError as error:
         return (Checked(verdict=Verdict.UNKNOWN, what=str(error), about=error.address),)
 
 
-def _rights(cloud: Cloud, kinds: Mapping[str, Kind[Any, Any]], made: Plan) -> Iterator[Check]:
-    for (scope, right), address in _wanted(made, kinds, WRITES).items():
+def _rights(cloud: Cloud, kinds: Mapping[str, Kind[Any, Any]], plan: Plan) -> Iterator[Check]:
+    for (scope, right), address in _rights_needed(plan, kinds, WRITES).items():
         yield lambda scope=scope, right=right, address=address: _right(cloud, scope, right, address)
 
 
+def _rights_beyond_reading(
+    cloud: Cloud, kinds: Mapping[str, Kind[Any, Any]], undecided: Iterable[Node]
+) -> Iterator[Check]:
+    """Checks for what cannot be read: who is to write it needs more than the right to read it."""
+    for node in undecided:
+        right_of = kinds[node.address.kind].preflight.right
+        if right_of is not None and not node.access:
+            right, about = right_of(node.desired), str(node.address)
+            yield lambda right=right, about=about: _right_beyond_reading(cloud, right, about)
+
+
+def _right_beyond_reading(cloud: Cloud, right: Right, about: str) -> Iterator[Checked]:
+    remedy = cloud.caller.missing_right(right.scope, right.action, denied=True)
+    if remedy:
+        yield Checked(verdict=Verdict.STOPS, what=NO_WRITE, remedy=remedy, about=about, scope=right.scope)
+
+
 def _right(cloud: Cloud, scope: str, right: str, address: Address) -> Iterator[Checked]:
-    told, about = cloud.caller.lacks(scope, right), str(address)
-    if told:
-        yield Checked(verdict=Verdict.STOPS, what="the caller may not write it", remedy=told, about=about)
+    remedy, about = cloud.caller.missing_right(scope, right), str(address)
+    if remedy:
+        yield Checked(verdict=Verdict.STOPS, what=NO_WRITE, remedy=remedy, about=about, scope=scope)
     else:
-        verdict = Verdict.UNKNOWN if told is None else Verdict.HOLDS
+        verdict = Verdict.UNKNOWN if remedy is None else Verdict.HOLDS
         yield Checked(verdict=verdict, what=f"right of the caller: {right}", about=about)
 
 
-def _groups(cloud: Cloud, kinds: Mapping[str, Kind[Any, Any]], made: Plan) -> Iterator[Check]:
-    """What is to be made in a group that neither stands nor is made."""
-    wanted = {key: address for key, address in _wanted(made, kinds, (Action.CREATE,)).items() if key[0]}
-    groups = {_group(scope).lower() for scope, _ in wanted if scope == _group(scope)}
-    for (scope, _), address in wanted.items():
+def _groups(cloud: Cloud, kinds: Mapping[str, Kind[Any, Any]], plan: Plan) -> Iterator[Check]:
+    """Checks for resources whose resource group neither exists nor is created by the plan."""
+    created = _rights_needed(plan, kinds, (Action.CREATE,))
+    needed = {key: address for key, address in created.items() if key[0].startswith("/")}
+    groups = {_group(scope).lower() for scope, _ in needed if scope == _group(scope)}
+    for (scope, _), address in needed.items():
         group = _group(scope)
         if group.lower() not in groups:
             groups.add(group.lower())
-            yield lambda group=group, address=address: _groupless(cloud, group, address)
+            yield lambda group=group, address=address: _missing_group(cloud, group, address)
 
 
-def _groupless(cloud: Cloud, group: str, address: Address) -> Iterator[Checked]:
+def _missing_group(cloud: Cloud, group: str, address: Address) -> Iterator[Checked]:
     if cloud.resource_groups.find_group(group) is None:
-        what = f"its resource group {group.rpartition('/')[2]} is not there"
-        yield Checked(verdict=Verdict.STOPS, what=what, remedy="Make it, or correct the id", about=str(address))
+        what = f"its resource group {group.rpartition('/')[2]} does not exist"
+        yield Checked(verdict=Verdict.STOPS, what=what, remedy="Create it, or correct the id", about=str(address))
+
+
+def _locations(cloud: Cloud, plan: Plan) -> Iterator[Check]:
+    """Whether the subscription has the locations of what is created, each once."""
+    created: dict[tuple[str, str], Address] = {}
+    for step in plan.steps:
+        location, own_id = getattr(step.desired, "location", None), next(_ids(step.desired, {}), "")
+        if step.action is Action.CREATE and isinstance(location, str) and own_id:
+            created.setdefault((own_id.split("/")[2], location.replace(" ", "").lower()), step.address)
+    for (subscription, location), address in created.items():
+        yield lambda s=subscription, n=location, a=address: _location(cloud, s, n, a)
+
+
+def _location(cloud: Cloud, subscription: str, location: str, address: Address) -> Iterator[Checked]:
+    """https://learn.microsoft.com/rest/api/resources/subscriptions/list-locations."""
+    listed = cloud.arm.list_all(f"/subscriptions/{subscription}/locations", api_version("Microsoft.Resources"))
+    try:
+        names = [str(one["name"]) for one in listed]
+    except NotAuthorized:  # no run needs the right to list them
+        return
+    if location in names:
+        yield Checked(verdict=Verdict.HOLDS, what=f"location {location}", about=str(address))
+        return
+    near = get_close_matches(location, names, n=1, cutoff=0.5)
+    remedy = f"Correct `location`{f': did you mean {near[0]}?' if near else ';'} `az account list-locations` shows all"
+    what = f"the subscription has no location {location}"
+    yield Checked(verdict=Verdict.STOPS, what=what, remedy=remedy, about=str(address))
 
 
 def _group(scope: str) -> str:
     return "/".join(scope.split("/")[:GROUP_PARTS])
 
 
-def _providers(cloud: Cloud, made: Plan) -> Iterator[Check]:
-    """Every resource provider whose resources the plan names, in each subscription."""
+def _providers(cloud: Cloud, plan: Plan) -> Iterator[Check]:
+    """Checks for every resource provider that the plan needs, per subscription."""
     named: dict[tuple[str, str], Address] = {}
-    for step in made.steps:
-        for text in _ids(step.desired, made.outputs.get(step.address, {})):
+    for step in plan.steps:
+        for text in _ids(step.desired, plan.outputs.get(step.address, {})):
             for namespace in NAMESPACE.findall(text):
                 named.setdefault((text.split("/")[2], namespace), step.address)
     for (subscription, namespace), address in named.items():
@@ -104,15 +161,15 @@ def _providers(cloud: Cloud, made: Plan) -> Iterator[Check]:
 
 
 def _ids(desired: Any, published: Mapping[str, Any]) -> Iterator[str]:
-    """Resource ids that a step's records name."""
-    told = (*(getattr(desired, one.name) for one in fields(desired)), *published.values()) if desired else ()
-    return (text for text in told if isinstance(text, str) and text.startswith("/subscriptions/"))
+    """Resource ids in a step's desired record and in what it publishes."""
+    remedy = (*(getattr(desired, one.name) for one in fields(desired)), *published.values()) if desired else ()
+    return (text for text in remedy if isinstance(text, str) and text.startswith("/subscriptions/"))
 
 
 def _provider(cloud: Cloud, subscription: str, namespace: str, address: Address) -> Iterator[Checked]:
     """https://learn.microsoft.com/azure/azure-resource-manager/management/resource-providers-and-types."""
     path = f"/subscriptions/{subscription}/providers/{namespace}"
-    found = cloud.arm.find(path, "2021-04-01") or {}
+    found = cloud.arm.find(path, api_version("Microsoft.Resources")) or {}
     state = str(found.get("registrationState", "unknown"))
     holds = state in {"Registered", "Registering"}
     what = f"resource provider {namespace}: {state}"
@@ -121,29 +178,56 @@ def _provider(cloud: Cloud, subscription: str, namespace: str, address: Address)
     yield Checked(verdict=verdict, what=what, remedy=remedy, about=str(address))
 
 
-def _kinds(cloud: Cloud, kinds: Mapping[str, Kind[Any, Any]], made: Plan) -> Iterator[Check]:
-    """Each kind's own check of each of its steps."""
-    for step in made.steps:
+def _kinds(cloud: Cloud, kinds: Mapping[str, Kind[Any, Any]], plan: Plan) -> Iterator[Check]:
+    """Each kind's own checks, for each of its steps."""
+    for step in plan.steps:
         ready = kinds[step.address.kind].preflight.ready
         if ready is not None and step.desired is not None:
-            yield lambda ready=ready, step=step: _ready(cloud, ready, step, made)
+            yield lambda ready=ready, step=step: _ready(cloud, ready, step, plan)
 
 
-def _ready(cloud: Cloud, ready: Callable[..., Iterable[Checked]], step: Step, made: Plan) -> Iterator[Checked]:
+def _ready(cloud: Cloud, ready: Callable[..., Iterable[Checked]], step: Step, plan: Plan) -> Iterator[Checked]:
     try:
-        for one in ready(cloud, resolve(step.desired, made.outputs), step.observed):
+        for one in ready(cloud, resolve(step.desired, plan.outputs), step.observed):
             yield Checked(verdict=one.verdict, what=one.what, remedy=one.remedy, about=one.about or str(step.address))
     except CloudError as error:
         error.address = error.address or str(step.address)
         raise
 
 
-def _wanted(made: Plan, kinds: Mapping[str, Kind[Any, Any]], actions: tuple[Action, ...]) -> Wanted:
-    """A permission of Graph's holds for the whole tenant: its scope is empty."""
-    wanted: Wanted = {}
-    for step in made.steps:
+def _policies(cloud: Cloud, kinds: Mapping[str, Kind[Any, Any]], plan: Plan) -> Iterator[Check]:
+    """Whether Azure Policy would deny what the plan creates."""
+    for step in plan.steps:
+        right_of = kinds[step.address.kind].preflight.right
+        right = right_of(resolve(step.desired, plan.outputs)) if right_of and step.action is Action.CREATE else None
+        if right and right.content:
+            scope, content, about = right.scope, right.content(cloud), str(step.address)
+            yield lambda scope=scope, content=content, about=about: _policy(cloud, scope, content, about)
+
+
+def _policy(cloud: Cloud, resource_id: str, content: Mapping[str, Any], about: str) -> Iterator[Checked]:
+    """https://learn.microsoft.com/rest/api/policyinsights/policy-restrictions: a clean answer is no guarantee."""
+    try:
+        denials = cloud.policy_restrictions.list_denials(resource_id, content)
+    except CloudError as error:
+        what = f"whether Azure Policy denies what is created; the creation will show it ({error.code or error.message})"
+        yield Checked(verdict=Verdict.UNKNOWN, what=what, remedy=error.remedy, about=about)
+        return
+    name = resource_id.rpartition("/")[2]
+    for one in denials:
+        what = f"Azure Policy denies {name}: assignment {one.assignment}, definition {one.definition}"
+        yield Checked(verdict=Verdict.STOPS, what=what, remedy=POLICY_REMEDY, about=about)
+    if not denials:
+        what = f"Azure Policy likely allows {name}; only its creation shows it for certain"
+        yield Checked(verdict=Verdict.NOTE, what=what, about=about)
+
+
+def _rights_needed(plan: Plan, kinds: Mapping[str, Kind[Any, Any]], actions: tuple[Action, ...]) -> RightsNeeded:
+    """By scope and right."""
+    needed: RightsNeeded = {}
+    for step in plan.steps:
         right_of = kinds[step.address.kind].preflight.right
         if right_of and step.action in actions:
-            right = right_of(step.desired)
-            wanted.setdefault((right.scope, right.action), step.address)
-    return wanted
+            right = right_of(resolve(step.desired, plan.outputs))
+            needed.setdefault((right.scope, right.action), step.address)
+    return needed

@@ -1,15 +1,15 @@
-"""Plans and outcomes as JSON and as text for people. Decides nothing, prints nothing."""
+"""Plans and outcomes as text for people. Decides nothing, prints nothing."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from provisioner.kind import Verdict
-from provisioner.model import Action, Address, Change, Node, Outcome, Plan, Result, Step
+from provisioner.model import Action, Address, Node, Origin, Outcome, Plan, Result, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from provisioner.kind import Checked
     from provisioner.model import Recipe
@@ -40,6 +40,14 @@ VERDICTS = {
     Verdict.STOPS: ("✗", "red"),
 }
 
+ORIGINS = {
+    Origin.AZURE: "Changed in Azure since the last provision",
+    Origin.FILE: "Changed in the file",
+    None: "For another reason",
+}
+
+AGAIN = "run the command again, it goes on where it stopped"
+
 
 @dataclass(frozen=True)
 class Line:
@@ -49,37 +57,26 @@ class Line:
     style: str = ""
 
 
-def plan_json(plan: Plan) -> dict[str, Any]:
-    """The document of `--json`."""
-    return {
-        "environment": plan.environment,
-        "steps": [_step_json(step) for step in plan.steps],
-        "summary": plan.summary(),
-        "digest": plan.digest,
-    }
-
-
-def outcomes_json(plan: Plan, outcomes: Iterable[Outcome]) -> dict[str, Any]:
-    """The same, each step with what became of it."""
-    steps = [
-        {
-            **_step_json(outcome.step),
-            "outcome": outcome.result.value,
-            "error": str(outcome.error) if outcome.error else None,
-            "seconds": round(outcome.seconds, 3),
-            **({"note": outcome.note} if outcome.note else {}),
-        }
-        for outcome in outcomes
-    ]
-    return {**plan_json(plan), "steps": steps}
-
-
 def plan_lines(plan: Plan) -> Iterator[Line]:
-    """A plan for people: what changes, why, and the count."""
-    for step in plan.steps:
-        if step.action is not Action.KEEP or step.remains:
-            yield from _step_lines(step)
+    """A plan for people: what changes, why, and the count; what changed in Azure apart from the rest."""
+    shown = [s for s in plan.steps if s.action is not Action.KEEP or s.remains or (s.observed and s.observed.note)]
+    for heading, steps in by_origin(shown):
+        if heading:
+            yield Line(f"{heading}:")
+        for step in steps:
+            yield from _step_lines(step, plan.names)
     yield Line(summary(plan))
+
+
+def by_origin(steps: Iterable[Step]) -> Iterator[tuple[str, list[Step]]]:
+    """The steps under headings; under none where nothing is known."""
+    groups: dict[Origin | None, list[Step]] = {origin: [] for origin in ORIGINS}
+    for step in steps:
+        groups[step.origin].append(step)
+    known = any(origin and found for origin, found in groups.items())
+    for origin, found in groups.items():
+        if found:
+            yield ORIGINS[origin] if known else "", found
 
 
 def outcome_line(outcome: Outcome) -> Line:
@@ -93,8 +90,18 @@ def outcome_line(outcome: Outcome) -> Line:
     if outcome.result is Result.DONE:
         verb = f"{step.action}d"
         return Line(f"{SIGNS[step.action]} {verb} {step.address} in {outcome.seconds:.1f} s{note}", STYLES[step.action])
-    reason = f": {_why(step)}" if step.reason and outcome.result is Result.DEFERRED else note
-    return Line(f"  {outcome.result} {step.address}{reason}", "dim")
+    return Line(f"  {outcome.result} {step.address}{note}", "dim")
+
+
+def unread_lines(plan: Plan) -> Iterator[Line]:
+    """Which resources could not be read, by what keeps them from it, each with the role that would read it."""
+    unread, access = plan.unread, {str(step.address): step for step in plan.steps if step.access}
+    yield Line(f"{plan.environment}: no change seen, but {len(unread)} resources could not be read")
+    for waits_on in dict.fromkeys(step.waits_on for step in unread):
+        steps = [str(step.address) for step in unread if step.waits_on == waits_on]
+        roles = [f"{one.reading_role} on {one.scope}" for one in (access[w].desired for w in waits_on if w in access)]
+        needed = " and ".join(dict.fromkeys(roles))
+        yield Line(f"  {', '.join(steps)}: {needed or 'what they depend on'} would read it")
 
 
 def remaining_lines(outcomes: Iterable[Outcome]) -> Iterator[Line]:
@@ -112,30 +119,42 @@ def summary(plan: Plan) -> str:
     if dated:
         counts[Action.DEFER.value] -= dated
         counts["waiting for a date"] = dated
-    told = ", ".join(f"{n} {name}" for name, n in counts.items() if n) or "no changes"
-    return f"{plan.environment}: {told}; {kept} as they should be"
+    fields = ", ".join(f"{n} {name}" for name, n in counts.items() if n) or "no changes"
+    return f"{plan.environment}: {fields}; {kept} unchanged"
+
+
+def deferred_lines(outcomes: Iterable[Outcome]) -> Iterator[Line]:
+    """What was deferred in the end, each reason once."""
+    found: dict[str, list[Step]] = {}
+    for outcome in outcomes:
+        if outcome.result is Result.DEFERRED:
+            found.setdefault(why(outcome.step), []).append(outcome.step)
+    for reason, (first, *others) in found.items():
+        more = f" and {len(others)} more" if others else ""
+        yield Line(f"  {Result.DEFERRED} {first.address}{more}{f': {reason}' if reason else ''}", "dim")
+
+
+def never_began(outcome: Outcome) -> bool:
+    """Whether a signal came before the step began."""
+    return outcome.result is Result.INTERRUPTED and outcome.error is None
 
 
 def outcomes_summary(environment: str, outcomes: Iterable[Outcome]) -> str:
-    """What a run did, in one line."""
+    """What a run did, in one line; of one that was interrupted or failed also what was not begun and what to do."""
     counts: dict[str, int] = {}
     for outcome in outcomes:
         word = f"{outcome.step.action}d" if outcome.result is Result.DONE else outcome.result.value
+        word = "not begun" if never_began(outcome) else word
+        word = "released" if outcome.step.released and word == "deleted" else word
         counts[word] = counts.get(word, 0) + 1
-    return f"{environment}: {', '.join(f'{n} {word}' for word, n in counts.items()) or 'nothing to do'}"
-
-
-def findings_json(environment: str, findings: Iterable[Checked]) -> dict[str, Any]:
-    """The document of `doctor --json`: ready says that nothing found would stop a provision."""
-    told = [
-        {"verdict": one.verdict.value, "about": one.about, "what": one.what, "remedy": one.remedy} for one in findings
-    ]
-    ready = all(one["verdict"] != Verdict.STOPS.value for one in told)
-    return {"environment": environment, "ready": ready, "findings": told}
+    text = f"{environment}: {', '.join(f'{n} {word}' for word, n in counts.items()) or 'nothing to do'}"
+    if counts.keys() & {"not begun", Result.INTERRUPTED.value}:
+        return f"{text}; interrupted: {AGAIN}"
+    return f"{text}; {AGAIN}" if counts.keys() & {Result.FAILED.value, Result.BLOCKED.value} else text
 
 
 def findings_lines(environment: str, findings: Iterable[Checked]) -> Iterator[Line]:
-    """The same for people, what stops a provision last, and the count."""
+    """What `doctor` found, what stops a provision last, and the count."""
     counts = dict.fromkeys(VERDICTS, 0)
     for one in sorted(findings, key=lambda found: list(VERDICTS).index(found.verdict)):
         counts[one.verdict] += 1
@@ -143,9 +162,9 @@ def findings_lines(environment: str, findings: Iterable[Checked]) -> Iterator[Li
         about = f"{one.about}: " if one.about else ""
         remedy = f". {one.remedy}" if one.remedy else ""
         yield Line(f"{sign} {about}{one.what}{remedy}", style)
-    told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
+    fields = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
     outcome = "a provision would be stopped" if counts[Verdict.STOPS] else "ready"
-    yield Line(f"{environment}: {outcome}; {told}", "red" if counts[Verdict.STOPS] else "green")
+    yield Line(f"{environment}: {outcome}; {fields}", "red" if counts[Verdict.STOPS] else "green")
 
 
 def mermaid(recipe: Recipe) -> str:
@@ -165,37 +184,28 @@ def _label(address: Address) -> str:
     return f"{address.kind}<br/>{address.name}".replace('"', "#quot;")
 
 
-def _step_json(step: Step) -> dict[str, Any]:
-    """What every step has, and what only some have: why it is left (remains), whether it lets the caller in."""
-    told = {"remains": step.remains, "access": step.access, "reason": "" if step.changes else step.reason}
-    return {
-        "address": str(step.address),
-        "action": step.action.value,
-        "changes": [_change_json(change) for change in step.changes],
-        "waits_on": list(step.waits_on),
-        **{name: value for name, value in told.items() if value},
-    }
-
-
-def _change_json(change: Change) -> dict[str, Any]:
-    return {"field": change.field, "before": change.before, "after": change.after, "reason": change.reason}
-
-
-def _step_lines(step: Step) -> Iterator[Line]:
-    why = step.remains or _why(step)
-    yield Line(f"{SIGNS[step.action]} {step.action} {step.address}{f': {why}' if why else ''}", STYLES[step.action])
+def _step_lines(step: Step, names: Mapping[str, str]) -> Iterator[Line]:
+    reason = step.remains or why(step)
+    head = f"{SIGNS[step.action]} {step.action} {step.address}"
+    yield Line(f"{head}: {reason}" if reason else head, STYLES[step.action])
+    for text in change_texts(step, names):
+        yield Line(f"      {text}", "dim")
     for change in step.changes:
-        if step.action is Action.CREATE:
-            yield Line(f"      {change.field}: {_short(change.after)}", "dim")
-        else:
-            yield Line(f"      {change.field}: {_short(change.before)} → {_short(change.after)}", "dim")
+        for text in change.diff.splitlines():
+            yield Line(f"      {text}", "green" if text.startswith("+") else "red" if text.startswith("-") else "dim")
 
 
-def _why(step: Step) -> str:
+def change_texts(step: Step, names: Mapping[str, str]) -> Iterator[str]:
+    """Each field that changes, with names in place of ids. An id that has a name is the whole value."""
+    for change in step.changes:
+        before, after = ("(none)" if text is None else names.get(text, text) for text in (change.before, change.after))
+        yield f"{change.field}: {after}" if step.action is Action.CREATE else f"{change.field}: {before} → {after}"
+
+
+def why(step: Step) -> str:
     """The reason and, where a date is waited for, the date."""
-    return f"{step.reason}, until {step.waits_on[0][:16].replace('T', ' ')} UTC" if step.dated else step.reason
-
-
-def _short(value: str | None) -> str:
-    text = "(none)" if value is None else value
-    return text if len(text) <= 120 else f"{text[:117]}…"
+    if step.dated:
+        return f"{step.reason}, until {step.waits_on[0][:16].replace('T', ' ')} UTC"
+    gone = step.action is Action.CREATE and step.origin is Origin.AZURE
+    reason = step.reason.replace("it does not exist", "it was deleted") if gone else step.reason
+    return reason or ("it differs from the file" if step.action is Action.UPDATE else "")

@@ -1,78 +1,156 @@
-"""A plan on disk: what was decided, without any value, so that provision does that or nothing."""
+"""A plan saved to disk, without any value: `provision --plan` applies exactly that plan or refuses."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+import os
+import secrets
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
 
+from provisioner.engine.written import plain_hashes, resolved_hash, secrets_hash
 from provisioner.errors import Problem, SpecError, StalePlan
-from provisioner.model import Action, Address, Plan
+from provisioner.model import Action, Address, Plan, Recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
+FORMAT = 1
 WRITE_ONE = "write one with `provisioner plan ENV --out FILE`"
 
 
 @dataclass(frozen=True, kw_only=True)
+class SavedStep:
+    """One step as it was reviewed.
+
+    changes: names of fields. version: ETag or version id that was observed. writes: SHA-256 of what the step would
+    write, without secrets; empty where it writes nothing. A deferred step is decided later.
+    """
+
+    action: str
+    changes: tuple[str, ...]
+    version: str
+    writes: str
+
+    @property
+    def pending(self) -> bool:
+        """Whether the step was to do something."""
+        return self.action != Action.KEEP.value
+
+
+@dataclass(frozen=True, kw_only=True)
 class SavedPlan:
-    """What `plan --out` wrote. only: what it was limited to. actions: by address; a deferred one is decided later."""
+    """What `plan --out` wrote. only: what it was limited to. salt: of the hash over all secrets."""
 
     file: str
     environment: str
-    digest: str
     only: tuple[Address, ...]
-    actions: Mapping[str, str]
+    steps: Mapping[str, SavedStep]
+    resolved: str
+    salt: str
+    secrets: str
 
-    def check(self, live: Plan) -> None:
-        """Raises StalePlan unless the live plan is the saved one."""
-        if self.digest != live.digest or self.environment != live.environment:
-            raise StalePlan(self.file, self.digest, live.digest)
+    def check(self, live: Plan, recipe: Recipe) -> None:
+        """Raises StalePlan, which names what changed, unless the live plan would write what the saved one would."""
+        if self.environment != live.environment:
+            raise StalePlan(self.file, (f"it is a plan of {self.environment}, not of {live.environment}",))
+        changed = tuple(self._differences(_steps(live, recipe)))
+        if not changed and self.secrets != secrets_hash(live, recipe.nodes, bytes.fromhex(self.salt)):
+            changed = ("a secret of the spec (a variable, a connection or a ${VAR}) has another value",)
+        if not changed and self.resolved != resolved_hash(live, recipe.nodes):
+            changed = ("an id or address that would be written is another",)
+        if changed:
+            raise StalePlan(self.file, changed)
 
-    def held(self, first: Plan) -> Plan:
-        """The plan as it is once the lease is held. Raises StalePlan if it does what the saved one did not."""
-        if any(step.pending and self.actions.get(str(step.address)) != step.action.value for step in first.steps):
-            raise StalePlan(self.file, self.digest, first.digest)
+    def check_under_lease(self, first: Plan, recipe: Recipe) -> Plan:
+        """The plan made under the lease. Raises StalePlan if it does something that the saved one did not."""
+        live = {address: step for address, step in _steps(first, recipe).items() if step.pending}
+        changed = tuple(self._differences({**self.steps, **live}, versions=False))
+        if changed:
+            raise StalePlan(self.file, changed)
         return first
 
     def restrict(self, later: Plan) -> Plan:
         """A later pass may do only what the file lists as deferred."""
-        deferred = {address for address, action in self.actions.items() if action == Action.DEFER.value}
+        deferred = {address for address, step in self.steps.items() if step.action == Action.DEFER.value}
         steps = tuple(s for s in later.steps if not s.pending or s.access or str(s.address) in deferred)
         return replace(later, steps=steps)
 
+    def _differences(self, live: Mapping[str, SavedStep], *, versions: bool = True) -> Iterator[str]:
+        for address in sorted({*self.steps, *live}):
+            was, now = self.steps.get(address), live.get(address)
+            if was is None or now is None or was.action != now.action:
+                yield f"{address}: {now.action if now else 'nothing'} instead of {was.action if was else 'nothing'}"
+            elif was.writes != now.writes:
+                yield f"{address}: what would be written has changed"
+            elif versions and (was.version != now.version or was.changes != now.changes):
+                yield f"{address}: it has changed in Azure"
 
-def save(plan: Plan, path: Path, only: Iterable[Address] = ()) -> None:
-    """Write addresses, actions, field names and the digest; no values. Raises SpecError where it cannot."""
-    steps = [
-        {"address": str(s.address), "action": s.action.value, "changes": [c.field for c in s.changes]}
-        for s in plan.steps
-    ]
-    limits = [str(address) for address in only]
-    content = {"environment": plan.environment, "digest": plan.digest, "only": limits, "steps": steps}
+
+def save(plan: Plan, recipe: Recipe, path: Path, only: Iterable[Address] = ()) -> None:
+    """Write steps and hashes to a file that only its owner may read. Raises SpecError where it cannot."""
+    salt = secrets.token_bytes(16)
+    content = {
+        "format": FORMAT,
+        "environment": plan.environment,
+        "only": [str(address) for address in only],
+        "steps": {address: asdict(step) for address, step in _steps(plan, recipe).items()},
+        "resolved": resolved_hash(plan, recipe.nodes),
+        "salt": salt.hex(),
+        "secrets": secrets_hash(plan, recipe.nodes, salt),
+    }
     try:
-        path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as stream:
+            if path.is_file():
+                os.fchmod(stream.fileno(), 0o600)  # of one that existed
+            stream.write(json.dumps(content, indent=1) + "\n")
     except OSError as error:
         raise _refusal(path, f"cannot be written: {error.strerror}", "give `--out` a file that can") from error
 
 
 def load(path: Path) -> SavedPlan:
-    """Raises SpecError for a file that is not a saved plan."""
+    """Raises SpecError for a file that is not a saved plan of this format."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+        if content["format"] != FORMAT:
+            raise _refusal(path, f"is a saved plan of format {content['format']}, not {FORMAT}", WRITE_ONE)
+        bytes.fromhex(content["salt"])
         return SavedPlan(
             file=str(path),
             environment=str(content["environment"]),
-            digest=str(content["digest"]),
             only=tuple(Address(*str(text).split("/", 1)) for text in content["only"]),
-            actions={str(step["address"]): str(step["action"]) for step in content["steps"]},
+            steps={str(address): _saved_step(step) for address, step in content["steps"].items()},
+            resolved=str(content["resolved"]),
+            salt=str(content["salt"]),
+            secrets=str(content["secrets"]),
         )
     except OSError as error:
         raise _refusal(path, f"cannot be read: {error.strerror}", WRITE_ONE) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _refusal(path, "is not a saved plan", WRITE_ONE) from error
+
+
+def _saved_step(content: Mapping[str, Any]) -> SavedStep:
+    return SavedStep(
+        action=str(content["action"]),
+        changes=tuple(map(str, content["changes"])),
+        version=str(content["version"]),
+        writes=str(content["writes"]),
+    )
+
+
+def _steps(plan: Plan, recipe: Recipe) -> dict[str, SavedStep]:
+    writes = plain_hashes(plan, recipe.nodes)
+    return {
+        str(step.address): SavedStep(
+            action=step.action.value,
+            changes=tuple(sorted(change.field for change in step.changes)),
+            version=step.observed.version if step.observed else "",
+            writes=writes.get(step.address, ""),
+        )
+        for step in plan.steps
+    }
 
 
 def _refusal(path: Path, wrong: str, right: str) -> SpecError:

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from provisioner.engine.order import ordered
-from provisioner.engine.plan import described, finish, orphan_action, orphan_step, view_of
-from provisioner.model import Action, Address, Asked, Intent, Node, Plan, Recipe, Snapshot, Step, View
+from provisioner.engine.plan import build_plan, orphan_action, orphan_step, view_of
+from provisioner.engine.released_access import NEXT_WRITE
+from provisioner.kind import changes_of_creation
+from provisioner.model import Action, Address, Intent, Node, Observed, Plan, Recipe, Request, Snapshot, Step, View
 
 if TYPE_CHECKING:
     from provisioner.kind import Kind
@@ -17,106 +19,136 @@ Kinds = Mapping[str, "Kind[Any, Any]"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Below:
-    """What is decided of what nodes hold. keyed: those whose keys are steps. staying: by container, what remains."""
+class _Contents:
+    """What was decided for the contents of nodes.
 
-    keyed: frozenset[Address]
-    staying: dict[Address, list[str]] = field(default_factory=dict[Address, list[str]])
+    with_key_steps: credentials whose keys have steps of their own. remaining: by container, what remains in it.
+    """
+
+    with_key_steps: frozenset[Address]
+    remaining: dict[Address, list[str]] = field(default_factory=dict[Address, list[str]])
 
 
-def teardown(recipe: Recipe, snapshot: Snapshot, kinds: Kinds, *, with_contents: bool = False) -> Plan:
-    """The steps that remove what is ours; what stays behind says so in `remains`."""
+def plan_teardown(
+    recipe: Recipe, snapshot: Snapshot, kinds: Kinds, *, with_contents: bool = False, granting: bool = False
+) -> Plan:
+    """The steps that remove what is owned; `remains` of a step says what is left and why.
+
+    granting: only those that grant the caller access to write, where it has none for lack of an earlier run's.
+    """
     nodes = ordered(recipe.nodes)
-    shut = _shut(nodes, snapshot, kinds, view_of(recipe, snapshot, kinds, Asked(intent=Intent.TEARDOWN)))
-    if shut:
-        return finish(recipe, _let_in(nodes, snapshot, shut))
+    missing = _missing_access(nodes, snapshot, kinds, view_of(recipe, snapshot, kinds, Request(intent=Intent.TEARDOWN)))
+    to_write = _missing_access_to_write(nodes, snapshot)
+    if missing or (granting and to_write):
+        return build_plan(recipe, _access_steps(nodes, snapshot, missing or to_write))
     steps = _orphans(recipe, snapshot, kinds)
-    below = _Below(keyed=frozenset(Address(a.kind, a.name.rpartition("/")[0]) for a in steps))
+    contents = _Contents(with_key_steps=frozenset(Address(a.kind, a.name.rpartition("/")[0]) for a in steps))
     for node in reversed(nodes):
-        step = steps[node.address] = _step(node, snapshot, kinds, below, with_contents=with_contents)
+        step = steps[node.address] = _step(node, snapshot, kinds, contents, with_contents=with_contents)
         if step.remains and node.container:
-            below.staying.setdefault(node.container, []).append(str(node.address))
-    return finish(recipe, _reversed(nodes, snapshot, steps))
+            contents.remaining.setdefault(node.container, []).append(str(node.address))
+    for node in nodes:
+        if node.address in to_write:
+            steps[node.address] = replace(_access_step(node, snapshot), reason=NEXT_WRITE)
+    return build_plan(recipe, _in_reverse(nodes, snapshot, steps))
 
 
-def _shut(nodes: tuple[Node, ...], snapshot: Snapshot, kinds: Kinds, view: View) -> tuple[Address, ...]:
-    """Grants to the caller that must be made, or waited for, before its own things can be read."""
+def _missing_access(nodes: tuple[Node, ...], snapshot: Snapshot, kinds: Kinds, view: View) -> tuple[Address, ...]:
+    """Grants to the caller that must be created, or take effect, before the environment can be read."""
     if not any(snapshot.readings[node.address].error for node in nodes):
         return ()
-    shut = [n.address for n in nodes if n.access and _wanting(n, snapshot, kinds, view)]
-    if not shut:
+    missing = [n.address for n in nodes if n.access and _is_missing(n, snapshot, kinds, view)]
+    if not missing:
         raise next(r.error for r in snapshot.readings.values() if r.error is not None)
-    return tuple(shut)
+    return tuple(missing)
 
 
-def _wanting(node: Node, snapshot: Snapshot, kinds: Kinds, view: View) -> bool:
-    """Whether the node is not there, though what it would stand in is; or there, but not as it should be."""
+def _is_missing(node: Node, snapshot: Snapshot, kinds: Kinds, view: View) -> bool:
+    """Whether the grant is missing though its container exists, or exists but is not as it should be."""
     observed = snapshot.readings[node.address].observed
     if observed is not None:
         return bool(kinds[node.address.kind].diff(node.desired, observed, view))
-    place = snapshot.readings[node.container].observed if node.container else None
-    return place is not None
+    container = snapshot.readings[node.container].observed if node.container else None
+    return container is not None
 
 
-def _let_in(nodes: tuple[Node, ...], snapshot: Snapshot, shut: tuple[Address, ...]) -> dict[Address, Step]:
-    waits = tuple(map(str, shut))
-    reason = f"decided once the caller may read: {', '.join(waits)}"
+def _access_steps(nodes: tuple[Node, ...], snapshot: Snapshot, missing: tuple[Address, ...]) -> dict[Address, Step]:
+    waits = tuple(map(str, missing))
+    reason = f"decided once the caller has access: {', '.join(waits)}"
     steps: dict[Address, Step] = {}
     for node in nodes:
-        if node.address in shut:
-            observed = snapshot.readings[node.address].observed
-            steps[node.address] = Step(
-                address=node.address,
-                action=Action.CREATE if observed is None else Action.UPDATE,
-                changes=described(node.desired) if observed is None else (),
-                access=True,
-                desired=node.desired,
-                observed=observed,
-            )
+        if node.address in missing:
+            steps[node.address] = _access_step(node, snapshot)
         elif snapshot.readings[node.address].observed or snapshot.readings[node.address].error:
             steps[node.address] = Step(address=node.address, action=Action.DEFER, reason=reason, waits_on=waits)
     return steps
 
 
+def _access_step(node: Node, snapshot: Snapshot) -> Step:
+    observed = snapshot.readings[node.address].observed
+    return Step(
+        address=node.address,
+        action=Action.CREATE if observed is None else Action.UPDATE,
+        changes=changes_of_creation(node.desired) if observed is None else (),
+        access=True,
+        desired=node.desired,
+        observed=observed,
+    )
+
+
+def _missing_access_to_write(nodes: tuple[Node, ...], snapshot: Snapshot) -> tuple[Address, ...]:
+    """The grants that runs take back at their end, and that something needs to be deleted with."""
+    orphans = {orphan.address.kind for orphan in snapshot.orphans}
+    there = (n for n in nodes if n.address.kind in orphans or _is_owned(snapshot.readings[n.address].observed))
+    needed = {need for node in there for need in node.needs}
+    missing = (node for node in nodes if node.released and snapshot.readings[node.address].observed is None)
+    return tuple(node.address for node in missing if node.address in needed)
+
+
+def _is_owned(observed: Observed | None) -> bool:
+    return observed is not None and observed.owned
+
+
 def _orphans(recipe: Recipe, snapshot: Snapshot, kinds: Kinds) -> dict[Address, Step]:
-    view = view_of(recipe, snapshot, kinds, Asked(intent=Intent.TEARDOWN))
+    view = view_of(recipe, snapshot, kinds, Request(intent=Intent.TEARDOWN))
     steps: dict[Address, Step] = {}
     for orphan in snapshot.orphans:
         steps[orphan.address] = orphan_step(orphan, orphan_action(orphan, kinds, view), snapshot)
     return steps
 
 
-def _step(node: Node, snapshot: Snapshot, kinds: Kinds, below: _Below, *, with_contents: bool) -> Step:
-    """What becomes of one node, when all that lives in it is decided."""
+def _step(node: Node, snapshot: Snapshot, kinds: Kinds, contents: _Contents, *, with_contents: bool) -> Step:
+    """The step for one node, once everything in it has been decided."""
     reading = snapshot.readings[node.address]
-    kept = _kept(node, snapshot, kinds, below)
+    kept = _kept(node, snapshot, kinds, contents)
     if kept is not None:
         return kept
     unmanaged = () if with_contents else snapshot.unmanaged.get(node.address, ())
-    staying = below.staying.get(node.address, ())
-    ours = reading.observed is not None and reading.observed.owned
-    if ours and (unmanaged or staying):
+    staying = contents.remaining.get(node.address, ())
+    owned = _is_owned(reading.observed)
+    if owned and (unmanaged or staying):
         holds = ", ".join((*unmanaged, *staying))
-        remains = f"it holds {holds}, without our mark; `--with-contents` deletes that too"
+        remains = f"it contains {holds} without the owner tag; `--with-contents` deletes that, too"
         return Step(address=node.address, action=Action.KEEP, remains=remains, observed=reading.observed)
     return Step(
         address=node.address,
         action=Action.DELETE,
-        reason=_reason(node, snapshot) if ours else "what is ours in it; itself it stays",
+        reason=_reason(node, snapshot) if owned else "what is managed in it; the resource itself stays",
         access=node.access,
+        routine=node.released,
         desired=node.desired,
         observed=reading.observed,
     )
 
 
 def _reason(node: Node, snapshot: Snapshot) -> str:
-    """Why a node goes, what goes along, and what there will still be of it."""
+    """Why a node is deleted, what is deleted with it, and what Azure retains."""
     retained, more = snapshot.readings[node.address].retained, snapshot.unmanaged.get(node.address, ())
-    reason = f"ours, with {', '.join(more)}" if more else "ours"
+    reason = f"owned, with {', '.join(more)}" if more else "owned"
     return f"{reason}; {retained}" if retained else reason
 
 
-def _kept(node: Node, snapshot: Snapshot, kinds: Kinds, below: _Below) -> Step | None:
+def _kept(node: Node, snapshot: Snapshot, kinds: Kinds, contents: _Contents) -> Step | None:
     """The step for a node that is not deleted as such, or None."""
     kind: Kind[Any, Any] = kinds[node.address.kind]
     observed = snapshot.readings[node.address].observed
@@ -125,20 +157,20 @@ def _kept(node: Node, snapshot: Snapshot, kinds: Kinds, below: _Below) -> Step |
         return Step(address=node.address, action=Action.KEEP, reason=reason, remains=remains, observed=observed)
 
     if observed is None:
-        return keep("not there")
-    if node.address in below.keyed:
-        return keep("its keys are steps of their own")
+        return keep("does not exist")
+    if node.address in contents.with_key_steps:
+        return keep("its keys have steps of their own")
     if kind.create is not None and kind.delete is None:
-        held_by = snapshot.readings[node.container].observed if node.container else None
-        goes_along = held_by is not None and held_by.owned
-        return keep(f"goes with {node.container}") if goes_along else keep("", node.by_hand)
+        container = snapshot.readings[node.container].observed if node.container else None
+        goes_along = container is not None and container.owned
+        return keep(f"deleted with {node.container}") if goes_along else keep("", node.by_hand)
     if kind.delete is None:
-        return keep("looked up, not made")
-    return None if observed.owned or observed.managed_keys else keep("not ours")
+        return keep("looked up, not created")
+    return None if observed.owned or observed.managed_keys else keep("not owned")
 
 
-def _reversed(nodes: tuple[Node, ...], snapshot: Snapshot, steps: Mapping[Address, Step]) -> dict[Address, Step]:
-    """Each step behind the steps of all that needs it."""
+def _in_reverse(nodes: tuple[Node, ...], snapshot: Snapshot, steps: Mapping[Address, Step]) -> dict[Address, Step]:
+    """Each step after the steps of everything that needs it."""
     after: dict[Address, list[Address]] = {address: list(step.after) for address, step in steps.items()}
     for node in nodes:
         for need in node.all_needs():

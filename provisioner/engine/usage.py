@@ -1,6 +1,6 @@
-"""Whether a credential's readers use its new key before the old one goes: those who can be asked are asked.
+"""Finds out whether a credential's readers use its new key before the old one is removed.
 
-Where nobody can tell, the dates that kinds give do.
+Readers that can be asked are asked; for the others, the dates that kinds give decide.
 """
 
 from __future__ import annotations
@@ -21,33 +21,35 @@ if TYPE_CHECKING:
 Kinds = Mapping[str, "Kind[Any, Any]"]
 
 
-def usages(cloud: Cloud, kinds: Kinds, plan: Plan, view: View, key: Address) -> Iterator[tuple[Address, Usage]]:
-    """Each holder that hands out what replaces this key and whose readers can be asked, with what they show now.
+def holder_usages(cloud: Cloud, kinds: Kinds, plan: Plan, view: View, key: Address) -> Iterator[tuple[Address, Usage]]:
+    """Each holder that hands out the successor of this key and whose readers can be asked, with their usage now.
 
-    A plan that is limited to the key does not have the holder: then nobody is asked, and that is told.
+    A plan that is limited to the key does not include the holder: then nobody is asked, and the usage is unknown.
     """
     there = {step.address: step.observed for step in plan.steps}
     credential = Address(key.kind, key.name.rpartition("/")[0])  # its keys are called NAME/KEYID
     for reference in view.key_references.get(credential, ()):
         holder, observed = kinds[reference.holder.kind].holder, there.get(reference.holder)
-        if holder and holder.use and reference.key.current:
-            left_out = Usage(untold="this run is limited to others")
+        if holder and holder.use and reference.key.current and not reference.key.at_once:
+            left_out = Usage(unknown_reason="this run is limited to other resources")
             yield reference.holder, left_out if observed is None else holder.use(cloud, observed)
 
 
-def awaited(cloud: Cloud, kinds: Kinds, plan: Plan, view: View, *, grace: timedelta) -> bool:
-    """Wait for the dates that this run is to see, or until the readers they are for show that they need none.
+def await_readers(cloud: Cloud, kinds: Kinds, plan: Plan, view: View, *, grace: timedelta) -> bool:
+    """Wait for the dates that this run waits for, or until the readers concerned use their new keys.
 
-    Whether there was such a date. grace: how much later than the last date the cloud's clock may get there.
+    Returns whether there was such a date. grace: how much later the cloud's clock may reach the last date.
     """
-    soon = [step for step in plan.steps if step.soon]
-    if not soon:
+    awaited_steps = [step for step in plan.steps if step.wait_in_run]
+    if not awaited_steps:
         return False
-    until = max(datetime.fromisoformat(step.waits_on[0]) for step in soon)
+    until = max(datetime.fromisoformat(step.waits_on[0]) for step in awaited_steps)
     session = cloud.session
 
     def over() -> bool:
-        return session.clock.later() >= until or all(_in_use(cloud, kinds, plan, view, step.address) for step in soon)
+        return session.clock.refresh() >= until or all(
+            _in_use(cloud, kinds, plan, view, step.address) for step in awaited_steps
+        )
 
     seconds = (until - session.clock.now() + grace).total_seconds()
     what = f"readers to have their new keys, until {until:%H:%M} UTC at the latest"
@@ -56,5 +58,5 @@ def awaited(cloud: Cloud, kinds: Kinds, plan: Plan, view: View, *, grace: timede
 
 
 def _in_use(cloud: Cloud, kinds: Kinds, plan: Plan, view: View, key: Address) -> bool:
-    found = dict(usages(cloud, kinds, plan, view, key))
+    found = dict(holder_usages(cloud, kinds, plan, view, key))
     return bool(found) and all(usage.since for usage in found.values())

@@ -1,18 +1,18 @@
-"""The data-plane role that whoever runs us needs on a vault or account of its own making: no drift, removed last.
+"""The data-plane role that the caller of a run needs on a vault or account: no drift, removed last.
 
 Owner and Contributor have no right on data: https://learn.microsoft.com/azure/key-vault/general/rbac-guide
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from provisioner.errors import NotAuthorized, NotFound, Unreachable
-from provisioner.kind import OWNER_TAG, Kind, Preflight, Proofs, Right, publish_nothing
-from provisioner.model import Change, Found, Observed, Proof, Published, ReadBy, View
+from provisioner.kind import OWNER_TAG, Kind, Preflight, Right, publish_nothing
+from provisioner.model import Change, Found, Observed, View
 
 if TYPE_CHECKING:
     from provisioner.cloud.clients.authorization import Assignment
@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 
 SECRETS = "Microsoft.KeyVault/vaults/secrets"
 BLOBS = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs"
+READING_ROLES = ("Key Vault Secrets User", "Storage Blob Data Reader")
 # "up to 10 minutes": https://learn.microsoft.com/azure/role-based-access-control/troubleshooting#symptom---role-assignment-changes-are-not-being-detected
 ARRIVES_WITHIN = timedelta(minutes=15)
 
 
 class Probe(StrEnum):
-    """What is tried to see whether the caller is let in."""
+    """The request that shows whether the caller has access."""
 
     VAULT_SECRETS = "vault_secrets"
     BLOBS = "blobs"
@@ -33,7 +34,12 @@ class Probe(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class CallerAccess:
-    """What should be. actions: the data actions needed; place: the name of the vault or account."""
+    """What the spec declares. actions: the data actions needed; place: the name of the vault or account.
+
+    reading_role: enough to read what is there, as a plan does; reading_actions: what that takes.
+    container: of the account, in which the access is tried; empty for a vault. writes: a right to read shows nothing of
+    this one.
+    """
 
     scope: str
     role: str
@@ -41,29 +47,34 @@ class CallerAccess:
     environment: str
     probe: Probe
     place: str
+    container: str = field(default="", repr=False)
+    reading_role: str = field(default="", repr=False)
+    reading_actions: tuple[str, ...] = field(default=(), repr=False)
+    writes: bool = field(default=False, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """Where to look for grants to callers."""
+    """Where to look for grants to callers. release: those to write go at the end of a run, whoever has them."""
 
     scope: str
     environment: str
+    release: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class ObservedCallerAccess(Observed):
-    """The caller may. name: of our own grant to it; empty if it has the right from elsewhere.
+    """The caller has the right. name: of this environment's grant; empty if the right comes from elsewhere.
 
-    lent: only another environment of ours stands behind the grant, and may take it away. waiting: our grant is so young
-    that it has not arrived yet: a run before this one made it and ended.
+    tagged_by_others: only other environments have their owner tags on the grant, and may remove it. awaiting_access:
+    the grant of an earlier run is so new that it has not taken effect yet.
     """
 
     scope: str
     name: str
     environment: str
-    lent: bool = False
-    waiting: bool = field(default=False, compare=False)
+    tagged_by_others: bool = False
+    awaiting_access: bool = field(default=False, compare=False)
 
 
 def to_vault(*, scope: str, vault: str, environment: str) -> CallerAccess:
@@ -76,10 +87,12 @@ def to_vault(*, scope: str, vault: str, environment: str) -> CallerAccess:
         environment=environment,
         probe=Probe.VAULT_SECRETS,
         place=vault,
+        reading_role=READING_ROLES[0],
+        reading_actions=tuple(f"{SECRETS}/{verb}" for verb in verbs[:2]),
     )
 
 
-def to_blobs(*, scope: str, account: str, environment: str) -> CallerAccess:
+def to_blobs(*, scope: str, account: str, container: str, environment: str) -> CallerAccess:
     """Read, write, move and delete files."""
     verbs = ("read", "write", "delete", "add/action", "move/action")
     return CallerAccess(
@@ -89,33 +102,45 @@ def to_blobs(*, scope: str, account: str, environment: str) -> CallerAccess:
         environment=environment,
         probe=Probe.BLOBS,
         place=account,
+        container=container,
+        reading_role=READING_ROLES[1],
+        reading_actions=(f"{BLOBS}/read",),
     )
 
 
+def reading(desired: CallerAccess) -> CallerAccess:
+    """The part of it that reads."""
+    return replace(desired, role=desired.reading_role, actions=desired.reading_actions)
+
+
 def _owner_tag(environment: str) -> str:
-    """Not the mark of a declared grant: those are looked for beside it."""
+    """It differs from the owner tag of declared grants, which are searched for separately."""
     return f"{OWNER_TAG}={environment}/access"
 
 
 def _read(cloud: Cloud, desired: CallerAccess) -> ObservedCallerAccess | None:
-    """Raises NotFound if its scope is not there."""
+    """Raises NotFound if its scope does not exist."""
     allowed = cloud.caller.allows(desired.scope, desired.actions)
     if allowed is None:
         raise NotFound(operation=f"GET permissions of {desired.scope}", status=404)
-    caller, mark = cloud.session.caller_object_id, _owner_tag(desired.environment)
-    listed = cloud.authorization.list_assignments(desired.scope)
-    mine = [one for one in listed if one.principal_id == caller and mark in cloud.authorization.marks(one)]
-    if not allowed and not mine:
+    caller, owner_tag = cloud.session.caller_object_id, _owner_tag(desired.environment)
+    role = cloud.authorization.role_id(desired.scope, desired.role)
+    tagged = {one: cloud.authorization.owner_tags(one) for one in cloud.authorization.list_assignments(desired.scope)}
+    granted = {one: tags for one, tags in tagged.items() if tags and one.principal_id == caller}
+    mine = [one for one, tags in granted.items() if owner_tag in tags and one.role == role]
+    # A right to read that only comes from a grant to write goes with that.
+    lent = desired.role == desired.reading_role and granted and all(one.role != role for one in granted)
+    if not mine and (lent or not allowed):
         return None
     name = mine[0].name if mine else ""
-    lent = not mine and any(one.principal_id == caller and cloud.authorization.marks(one) for one in listed)
+    tagged_by_others = not mine and any(one.role == role for one in granted)
     return ObservedCallerAccess(
         owned=bool(mine),
         scope=desired.scope,
         name=name,
         environment=desired.environment,
-        lent=lent,
-        waiting=any(_young(cloud, one) for one in mine) and not _let_in(cloud, desired),
+        tagged_by_others=tagged_by_others,
+        awaiting_access=any(_young(cloud, one) for one in mine) and not _has_access(cloud, desired),
     )
 
 
@@ -123,45 +148,57 @@ def _young(cloud: Cloud, grant: Assignment) -> bool:
     return grant.updated is not None and cloud.session.clock.now() - grant.updated < ARRIVES_WITHIN
 
 
-def _let_in(cloud: Cloud, desired: CallerAccess) -> bool:
-    """Try what the right is for. A vault just made may not have its name in DNS yet."""
+def _has_access(cloud: Cloud, desired: CallerAccess) -> bool:
+    """Try a request that needs the right. The name of a new vault may not be in DNS yet.
+
+    The right to write is tried by a deletion of what there is not, and only by a run that may write.
+    """
+    if desired.writes and cloud.session.lease is None:
+        return True
     try:
         if desired.probe is Probe.VAULT_SECRETS:
-            cloud.caller.try_secrets(desired.place)
+            cloud.caller.probe_secrets(desired.place, deleting=desired.writes)
         else:
-            cloud.caller.try_blobs(desired.scope, desired.place)
+            cloud.caller.probe_container(desired.place, desired.container, deleting=desired.writes)
     except (NotAuthorized, Unreachable):
         return False
+    except NotFound:  # nothing is left to try it on, which says nothing of the grant
+        return True
     return True
 
 
 def _diff(desired: CallerAccess, observed: ObservedCallerAccess, _view: View) -> tuple[Change, ...]:
-    if observed.waiting:
-        return (Change(field="let_in", before="False", after="True", reason="granted, and not let in yet"),)
-    if not observed.lent:
+    if observed.awaiting_access:
+        return (Change(field="let_in", before="False", after="True", reason="granted, but not in effect yet"),)
+    if not observed.tagged_by_others:
         return ()
     return (
-        Change(field="description", after=_owner_tag(desired.environment), reason="needed here too", contested=True),
+        Change(
+            field="description",
+            after=_owner_tag(desired.environment),
+            reason="this environment needs it, too",
+            contested=True,
+        ),
     )
 
 
 def _owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
     """Grants to earlier callers as well: others who run this environment keep their access until it goes."""
-    mark = _owner_tag(scope.environment)
+    owner_tag = _owner_tag(scope.environment)
     listed = [
-        one for one in cloud.authorization.list_assignments(scope.scope) if mark in cloud.authorization.marks(one)
+        one
+        for one in cloud.authorization.list_assignments(scope.scope)
+        if owner_tag in cloud.authorization.owner_tags(one)
     ]
-    there = (
-        ObservedCallerAccess(owned=True, scope=scope.scope, name=one.name, environment=scope.environment)
+    reading_roles = {cloud.authorization.role_id(scope.scope, role) for role in READING_ROLES}
+    return tuple(
+        Found(
+            name=one.name,
+            observed=ObservedCallerAccess(owned=True, scope=scope.scope, name=one.name, environment=scope.environment),
+            kept="" if scope.release and one.role not in reading_roles else "a grant to another caller",
+        )
         for one in listed
     )
-    return tuple(Found(name=one.name, observed=one, kept="another caller's") for one in there)
-
-
-def _prove(
-    cloud: Cloud, desired: CallerAccess, _observed: ObservedCallerAccess, _made: Published, _reader: ReadBy | None
-) -> Proof:
-    return Proof.USABLE if _let_in(cloud, desired) else Proof.NOT_YET
 
 
 def _create(cloud: Cloud, desired: CallerAccess) -> None:
@@ -170,7 +207,7 @@ def _create(cloud: Cloud, desired: CallerAccess) -> None:
         cloud.authorization.role_id(desired.scope, desired.role),
         cloud.session.caller_object_id,
         principal_type=cloud.session.caller_type,
-        mark=_owner_tag(desired.environment),
+        owner_tag=_owner_tag(desired.environment),
     )
 
 
@@ -192,5 +229,4 @@ KIND: Kind[CallerAccess, ObservedCallerAccess] = Kind(
     update=_update,
     delete=_delete,
     preflight=Preflight(right=lambda desired: Right("Microsoft.Authorization/roleAssignments/write", desired.scope)),
-    proofs=Proofs(written=_prove),
 )

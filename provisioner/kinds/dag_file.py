@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from provisioner.kind import Kind, compare
+from provisioner.kind import Kind, compare, text_diff
 from provisioner.model import Change, Forces, Found, Observed, Output, Published, View
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ NAME = "dag_file"
 
 @dataclass(frozen=True, kw_only=True)
 class DagFile:
-    """What should be. path: in the filesystem, as `dags/flink_wordcount.py`; environment: the owner tag's value."""
+    """What the spec declares. path: such as `dags/flink_wordcount.py`; environment: the owner tag's value."""
 
     account: str
     filesystem: str
@@ -34,16 +34,17 @@ class DagFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """Where DAG files of ours may lie that the spec no longer names."""
+    """Where to look for DAG files that the spec no longer names. folders: besides those noted in the filesystem."""
 
     account: str
     filesystem: str
     environment: str
+    folders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class ObservedDagFile(Observed):
-    """What is there. owner: whose mark it bears."""
+    """What exists. owner: the environment id in its owner tag. content: of one that differs from the declared one."""
 
     account: str
     filesystem: str
@@ -53,6 +54,7 @@ class ObservedDagFile(Observed):
     size: int
     sha256: str
     url: str
+    content: str = field(default="", repr=False, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,36 +66,47 @@ class Outputs(Published):
 
 
 def _read(cloud: Cloud, desired: DagFile) -> ObservedDagFile | None:
-    found = cloud.data_lake.find_path(desired.account, desired.filesystem, desired.path)
+    file = cloud.data_lake.find_path(desired.account, desired.filesystem, desired.path)
+    if file is None:
+        return None
     scope = Scope(account=desired.account, filesystem=desired.filesystem, environment=desired.environment)
-    return None if found is None else _observed(cloud, scope, found)
+    observed = _observed(cloud, scope, file)
+    if not _differs(desired, observed):
+        return observed
+    where = (desired.account, desired.filesystem, desired.path)
+    return replace(observed, content=cloud.data_lake.read_text(*where, size=observed.size))
 
 
-def _observed(cloud: Cloud, scope: Scope, found: PathProperties) -> ObservedDagFile:
+def _observed(cloud: Cloud, scope: Scope, file: PathProperties) -> ObservedDagFile:
     return ObservedDagFile(
-        owned=found.mark == scope.environment,
-        version=found.etag,
+        owned=file.owner == scope.environment,
+        version=file.etag,
         account=scope.account,
         filesystem=scope.filesystem,
-        path=found.target,
+        path=file.target,
         environment=scope.environment,
-        owner=found.mark,
-        size=found.size,
-        sha256=found.sha256,
-        url=cloud.data_lake.url(scope.account, scope.filesystem, found.target),
+        owner=file.owner,
+        size=file.size,
+        sha256=file.sha256,
+        url=cloud.data_lake.url(scope.account, scope.filesystem, file.target),
     )
 
 
+def _differs(desired: DagFile, observed: ObservedDagFile) -> bool:
+    return (observed.size, observed.sha256) != (len(desired.content.encode()), desired.sha256)
+
+
 def _diff(desired: DagFile, observed: ObservedDagFile, _view: View) -> tuple[Change, ...]:
-    size = len(desired.content.encode())
-    if observed.size == size and observed.sha256 == desired.sha256:
+    if not _differs(desired, observed):
         return ()
     if observed.owner not in {"", desired.environment}:
         reason = "choose another path; this DAG belongs to another environment, which runs it"
-        return (Change(field="path", before=f"held by {observed.owner}", reason=reason, forces=Forces.REFUSE),)
-    reason = "the DAG changed" if observed.sha256 else "it was not written from here"
+        return (Change(field="path", before=f"owned by {observed.owner}", reason=reason, forces=Forces.REFUSE),)
+    reason = "the DAG changed" if observed.sha256 else "it was not written by this tool"
+    shown = text_diff(desired.path, observed.content, desired.content) if observed.content else ""
     changes = compare("sha256", observed.sha256, desired.sha256, reason=reason)
-    return (*changes, *compare("size", observed.size, size, reason="it has another length"))
+    changes += compare("size", observed.size, len(desired.content.encode()), reason="its length differs")
+    return (replace(changes[0], diff=shown), *changes[1:])
 
 
 def _publish(observed: ObservedDagFile, _view: View | None) -> Outputs:
@@ -101,10 +114,10 @@ def _publish(observed: ObservedDagFile, _view: View | None) -> Outputs:
 
 
 def _owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
-    found = cloud.data_lake.marked(scope.account, scope.filesystem, scope.environment, NAME)
+    file = cloud.data_lake.owned_files(scope.account, scope.filesystem, scope.environment, NAME, scope.folders)
     return tuple(
         Found(name=f"{scope.filesystem}/{path}", observed=_observed(cloud, scope, properties))
-        for path, properties in found.items()
+        for path, properties in file.items()
     )
 
 
@@ -122,7 +135,7 @@ def _upload(cloud: Cloud, desired: DagFile, etag: str) -> None:
         (desired.account, desired.filesystem, desired.path),
         lambda: [content] if content else [],
         size=len(content),
-        metadata=cloud.data_lake.marks(desired.environment, NAME, desired.sha256),
+        metadata=cloud.data_lake.owner_metadata(desired.environment, NAME, desired.sha256),
         etag=etag,
     )
 

@@ -1,4 +1,4 @@
-"""A data factory: given, looked up, with the identity that reads the DAG's container."""
+"""A data factory: looked up, never created, with the identity that reads the DAG's container."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 from provisioner.kind import Kind
 from provisioner.model import Change, Forces, Observed, Output, Published, View
+from provisioner.model.api_versions import api_version
 
 if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
 
-VERSION = "2018-06-01"
+VERSION = api_version("Microsoft.DataFactory")
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataFactory:
-    """What should be there. id: full."""
+    """What the spec declares. id: full."""
 
     id: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class ObservedDataFactory(Observed):
-    """What is there. principal_id: of its system-assigned identity; empty: it has none."""
+    """What exists. principal_id: of its system-assigned identity; empty: it has none."""
 
     id: str
     principal_id: str
@@ -40,12 +41,12 @@ class Outputs(Published):
 
 
 def _read(cloud: Cloud, desired: DataFactory) -> ObservedDataFactory | None:
-    found = cloud.arm.find(desired.id, VERSION)
-    if found is None:
+    factory = cloud.arm.find(desired.id, VERSION)
+    if factory is None:
         return None
-    identity: dict[str, Any] = found.get("identity") or {}
+    identity: dict[str, Any] = factory.get("identity") or {}
     return ObservedDataFactory(
-        owned=False, id=found["id"], principal_id=str(identity.get("principalId") or ""), location=found["location"]
+        owned=False, id=factory["id"], principal_id=str(identity.get("principalId") or ""), location=factory["location"]
     )
 
 

@@ -1,8 +1,8 @@
-"""A filesystem (container) of a data lake: made if absent, else adopted. Its owner tag is metadata."""
+"""A filesystem (container) of a data lake: created if absent, else adopted. Its owner tag is metadata."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from provisioner.kind import Container, Kind
@@ -14,16 +14,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Filesystem:
-    """What should be. account: its name; environment: the owner tag's value."""
+    """What the spec declares. account: its name; environment: the owner tag's value; folders: of its declared files."""
 
     account: str
     name: str
     environment: str
+    folders: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ObservedFilesystem(Observed):
-    """What is there."""
+    """What exists."""
 
     account: str
     name: str
@@ -40,16 +41,16 @@ class Outputs(Published):
 
 
 def _read(cloud: Cloud, desired: Filesystem) -> ObservedFilesystem | None:
-    found = cloud.data_lake.find_filesystem(desired.account, desired.name)
-    if found is None:
+    filesystem = cloud.data_lake.find_filesystem(desired.account, desired.name)
+    if filesystem is None:
         return None
     return ObservedFilesystem(
-        owned=found.mark == desired.environment,
-        version=found.etag,
+        owned=filesystem.owner == desired.environment,
+        version=filesystem.etag,
         account=desired.account,
         name=desired.name,
         environment=desired.environment,
-        hierarchical=found.hierarchical,
+        hierarchical=filesystem.hierarchical,
         url=cloud.data_lake.url(desired.account, desired.name),
     )
 
@@ -67,11 +68,11 @@ def _publish(observed: ObservedFilesystem, _view: View | None) -> Outputs:
 
 
 def _unmanaged(cloud: Cloud, observed: ObservedFilesystem) -> tuple[str, ...]:
-    return cloud.data_lake.strangers(observed.account, observed.name, observed.environment)
+    return cloud.data_lake.unmanaged(observed.account, observed.name, observed.environment)
 
 
 def _create(cloud: Cloud, desired: Filesystem) -> None:
-    cloud.data_lake.create_filesystem(desired.account, desired.name, desired.environment)
+    cloud.data_lake.create_filesystem(desired.account, desired.name, desired.environment, desired.folders)
 
 
 def _delete(cloud: Cloud, observed: ObservedFilesystem) -> None:

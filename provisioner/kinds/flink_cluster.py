@@ -1,4 +1,4 @@
-"""A Flink cluster of HDInsight on AKS: given, looked up, with the identity that reads the jar."""
+"""A Flink cluster of HDInsight on AKS: looked up, never created, with the identity that reads the jar."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from provisioner.kind import Checked, Kind, Preflight, Verdict
 from provisioner.model import Change, Forces, Observed, Output, Published, View
+from provisioner.model.api_versions import api_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,19 +15,19 @@ if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
 
 # The last version before the service was retired: azure-mgmt-hdinsightcontainers 1.0.0b4.
-VERSION = "2024-05-01-preview"
+VERSION = api_version("Microsoft.HDInsight")
 
 
 @dataclass(frozen=True, kw_only=True)
 class FlinkCluster:
-    """What should be there. id: full."""
+    """What the spec declares. id: full."""
 
     id: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class ObservedFlinkCluster(Observed):
-    """What is there. identity_object_id: of its user-assigned identity; empty: none is shown.
+    """What exists. identity_object_id: of its user-assigned identity; empty: none is shown.
 
     provisioning, status: `Succeeded` and `Running` on one that takes jobs; empty: not shown.
     """
@@ -48,16 +49,16 @@ class Outputs(Published):
 
 
 def _read(cloud: Cloud, desired: FlinkCluster) -> ObservedFlinkCluster | None:
-    found = cloud.arm.find(desired.id, VERSION)
-    if found is None:
+    cluster = cloud.arm.find(desired.id, VERSION)
+    if cluster is None:
         return None
-    told: dict[str, Any] = found.get("properties") or {}
-    object_id, resource_id = _identity(told.get("clusterProfile") or {})
+    properties: dict[str, Any] = cluster.get("properties") or {}
+    object_id, resource_id = _identity(properties.get("clusterProfile") or {})
     return ObservedFlinkCluster(
         owned=False,
-        id=found["id"],
-        provisioning=str(told.get("provisioningState") or ""),
-        status=str(told.get("status") or ""),
+        id=cluster["id"],
+        provisioning=str(properties.get("provisioningState") or ""),
+        status=str(properties.get("status") or ""),
         identity_object_id=object_id,
         identity_resource_id=resource_id,
     )
@@ -73,9 +74,9 @@ def _identity(profile: dict[str, Any]) -> tuple[str, str]:
         return str(old["msiObjectId"]), str(old.get("msiResourceId", ""))
     managed: dict[str, Any] = profile.get("managedIdentityProfile") or {}
     listed: list[dict[str, Any]] = managed.get("identityList") or []
-    for wanted in ("cluster", "user"):
+    for type_ in ("cluster", "user"):
         for one in listed:
-            if str(one.get("type", "")).lower() == wanted and one.get("objectId"):
+            if str(one.get("type", "")).lower() == type_ and one.get("objectId"):
                 return str(one["objectId"]), str(one.get("resourceId", ""))
     return "", ""
 
@@ -83,21 +84,19 @@ def _identity(profile: dict[str, Any]) -> tuple[str, str]:
 def _diff(_desired: FlinkCluster, observed: ObservedFlinkCluster, _view: View) -> tuple[Change, ...]:
     if observed.identity_object_id:
         return ()
-    reason = (
-        "the cluster shows no user-assigned identity, so nothing could be allowed to read the jar; name one that has"
-    )
+    reason = "the cluster has no user-assigned identity that could be granted read access to the jar; name one that has"
     return (Change(field="identity_object_id", before="none", reason=reason, forces=Forces.REFUSE),)
 
 
 def _ready(_cloud: Cloud, desired: FlinkCluster, observed: ObservedFlinkCluster | None) -> Iterator[Checked]:
-    """Whether it takes jobs: https://learn.microsoft.com/rest/api/hdinsightonaks/clusters/get. It is never made."""
+    """Check whether it accepts jobs: https://learn.microsoft.com/rest/api/hdinsightonaks/clusters/get."""
     if observed is None:
         return
     shown = [word for word in (observed.provisioning, observed.status) if word]
     what = f"the cluster is {' and '.join(shown)}" if shown else "the state of the cluster"
     if observed.provisioning not in ("", "Succeeded") or observed.status not in ("", "Running"):
         look = f"`az resource show --ids {desired.id} --api-version {VERSION}` shows it; bring it to Running"
-        yield Checked(verdict=Verdict.STOPS, what=f"{what}, so it takes no job", remedy=look)
+        yield Checked(verdict=Verdict.STOPS, what=f"{what}, so it accepts no jobs", remedy=look)
     else:
         yield Checked(verdict=Verdict.HOLDS if shown else Verdict.UNKNOWN, what=what)
 

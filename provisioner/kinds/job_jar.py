@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from provisioner.errors import Refused
 from provisioner.kind import Kind, compare
-from provisioner.model import Change, Forces, Found, Observed, Output, Published, View
+from provisioner.model import LOCAL_FILE, Change, Forces, Found, Observed, Output, Published, View
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,22 +28,23 @@ PIECE_BYTES = 8 * 1024 * 1024
 
 @dataclass(frozen=True, kw_only=True)
 class JobJar:
-    """What should be. path: in the filesystem; file: the jar on this machine; environment: the owner tag's value."""
+    """What the spec declares. path: in the filesystem; file: on this machine; environment: the owner tag's value."""
 
     account: str
     filesystem: str
     path: str
-    file: str
+    file: str = field(metadata=LOCAL_FILE)
     environment: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """Where jars of ours may lie that the spec no longer names."""
+    """Where to look for jars that the spec no longer names. folders: besides those noted in the filesystem."""
 
     account: str
     filesystem: str
     environment: str
+    folders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +57,7 @@ class Fingerprint:
 
 @dataclass(frozen=True, kw_only=True)
 class ObservedJobJar(Observed):
-    """What is there. owner: whose mark it bears. local: what the local file holds; None in a search."""
+    """What exists. owner: the environment id in its owner tag. local: of the local file; None in a search."""
 
     account: str
     filesystem: str
@@ -77,23 +78,23 @@ class Outputs(Published):
 
 
 def _read(cloud: Cloud, desired: JobJar) -> ObservedJobJar | None:
-    found = cloud.data_lake.find_path(desired.account, desired.filesystem, desired.path)
+    file = cloud.data_lake.find_path(desired.account, desired.filesystem, desired.path)
     scope = Scope(account=desired.account, filesystem=desired.filesystem, environment=desired.environment)
-    return None if found is None else _observed(cloud, scope, found, fingerprint(desired.file))
+    return None if file is None else _observed(cloud, scope, file, fingerprint(desired.file))
 
 
-def _observed(cloud: Cloud, scope: Scope, found: PathProperties, local: Fingerprint | None) -> ObservedJobJar:
+def _observed(cloud: Cloud, scope: Scope, file: PathProperties, local: Fingerprint | None) -> ObservedJobJar:
     return ObservedJobJar(
-        owned=found.mark == scope.environment,
-        version=found.etag,
+        owned=file.owner == scope.environment,
+        version=file.etag,
         account=scope.account,
         filesystem=scope.filesystem,
-        path=found.target,
+        path=file.target,
         environment=scope.environment,
-        owner=found.mark,
-        size=found.size,
-        sha256=found.sha256,
-        url=cloud.data_lake.url(scope.account, scope.filesystem, found.target),
+        owner=file.owner,
+        size=file.size,
+        sha256=file.sha256,
+        url=cloud.data_lake.url(scope.account, scope.filesystem, file.target),
         local=local,
     )
 
@@ -106,10 +107,10 @@ def _diff(desired: JobJar, observed: ObservedJobJar, _view: View) -> tuple[Chang
         return ()
     if observed.owner not in {"", desired.environment}:
         reason = "choose another path; this jar belongs to another environment, which runs it"
-        return (Change(field="path", before=f"held by {observed.owner}", reason=reason, forces=Forces.REFUSE),)
-    reason = "the jar changed" if observed.sha256 else "it was not uploaded from here"
+        return (Change(field="path", before=f"owned by {observed.owner}", reason=reason, forces=Forces.REFUSE),)
+    reason = "the jar changed" if observed.sha256 else "it was not uploaded by this tool"
     changes = compare("sha256", observed.sha256, local.sha256, reason=reason)
-    return (*changes, *compare("size", observed.size, local.size, reason="it has another length"))
+    return (*changes, *compare("size", observed.size, local.size, reason="its length differs"))
 
 
 def _publish(observed: ObservedJobJar, _view: View | None) -> Outputs:
@@ -117,10 +118,10 @@ def _publish(observed: ObservedJobJar, _view: View | None) -> Outputs:
 
 
 def _owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
-    found = cloud.data_lake.marked(scope.account, scope.filesystem, scope.environment, NAME)
+    file = cloud.data_lake.owned_files(scope.account, scope.filesystem, scope.environment, NAME, scope.folders)
     return tuple(
         Found(name=f"{scope.filesystem}/{path}", observed=_observed(cloud, scope, properties, None))
-        for path, properties in found.items()
+        for path, properties in file.items()
     )
 
 
@@ -138,7 +139,7 @@ def _upload(cloud: Cloud, desired: JobJar, etag: str) -> None:
         (desired.account, desired.filesystem, desired.path),
         lambda: _pieces(desired.file),
         size=local.size,
-        metadata=cloud.data_lake.marks(desired.environment, NAME, local.sha256),
+        metadata=cloud.data_lake.owner_metadata(desired.environment, NAME, local.sha256),
         etag=etag,
     )
 

@@ -1,25 +1,27 @@
-"""A Key Vault on which roles decide: made or recovered if absent, else adopted. Its owner tag is a tag."""
+"""A Key Vault with Azure RBAC: created or recovered if absent, else adopted. Its owner tag is a tag."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from provisioner.errors import Conflict
+from provisioner.errors import Conflict, NotAuthorized, NotYetVisible
 from provisioner.kind import (
     OWNER_TAG,
+    PERHAPS_OWNED,
     Checked,
     Container,
     Kind,
     Preflight,
     Right,
     Verdict,
+    adopted_network,
     compare,
     compare_tags,
-    let_in,
+    firewall_check,
 )
-from provisioner.model import Change, Forces, Observed, Output, Published, View
+from provisioner.model import Change, Forces, Network, Observed, Output, Published, View
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,11 +30,13 @@ if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
 
 OTHER_NAME = "Choose another vault name (they are unique in all of Azure)."
+# Taken by another vault, or by a soft-deleted one.
+NAME_TAKEN = {"VaultAlreadyExists", "ConflictError"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Vault:
-    """What should be. sku: standard or premium; purge_on_delete: do not keep it soft-deleted."""
+    """What the spec declares. sku: standard or premium; purge_on_delete: do not keep it soft-deleted."""
 
     id: str
     location: str
@@ -43,6 +47,7 @@ class Vault:
     tags: Mapping[str, str]
     environment: str
     purge_on_delete: bool = False
+    network: Network = field(default_factory=Network, repr=False)
 
     @property
     def name(self) -> str:
@@ -52,7 +57,7 @@ class Vault:
 
 @dataclass(frozen=True, kw_only=True)
 class ObservedVault(Observed):
-    """What is there."""
+    """What exists."""
 
     vault: VaultState
     environment: str
@@ -68,13 +73,13 @@ class Outputs(Published):
 
 
 def _read(cloud: Cloud, desired: Vault) -> ObservedVault | None:
-    found = cloud.key_vaults.find_vault(desired.id)
-    if found is None:
+    vault = cloud.key_vaults.find_vault(desired.id)
+    if vault is None:
         return None
     return ObservedVault(
-        owned=found.tags.get(OWNER_TAG) == desired.environment,
-        version=found.changed,
-        vault=found,
+        owned=vault.tags.get(OWNER_TAG) == desired.environment,
+        version=vault.changed,
+        vault=vault,
         environment=desired.environment,
         purge_on_delete=desired.purge_on_delete,
     )
@@ -87,19 +92,19 @@ def _diff(desired: Vault, observed: ObservedVault, _view: View) -> tuple[Change,
         changes += compare("purge_protection", before=False, after=True)
     if observed.owned:
         changes += _immutable(desired, there)
-    return (*changes, *compare_tags(there.tags, desired.tags))
+    return (*changes, *desired.network.changes(there.network), *compare_tags(there.tags, desired.tags))
 
 
 def _cannot_serve(desired: Vault, observed: ObservedVault) -> tuple[Change, ...]:
-    """What keeps any vault, adopted or ours, from being used here."""
+    """What keeps a vault, adopted or owned, from being used here."""
     there, changes = observed.vault, ()
     if there.tenant_id.lower() != desired.tenant_id.lower():
-        reason = "its tenant is not where the principals are; name a vault of this tenant"
+        reason = "it is in another tenant than the principals; name a vault of this tenant"
         changes += compare("tenant_id", there.tenant_id, desired.tenant_id, reason=reason, forces=Forces.REFUSE)
     if not there.rbac:
         # https://learn.microsoft.com/azure/key-vault/general/rbac-migration
         reason = (
-            "access policies decide on it, so roles have no effect; switch it to Azure RBAC "
+            "it uses access policies, so roles have no effect; switch it to Azure RBAC "
             f"(`az keyvault update --name {desired.name} --enable-rbac-authorization true`; its policies end then)"
         )
         forces = Forces.UPDATE if observed.owned else Forces.REFUSE
@@ -113,9 +118,9 @@ def _immutable(desired: Vault, there: VaultState) -> tuple[Change, ...]:
     def refuse(name: str, before: object, after: object, right: str) -> tuple[Change, ...]:
         return compare(name, before, after, reason=right, forces=Forces.REFUSE)
 
-    place = desired.location.replace(" ", "").lower()
-    kept = f"Azure fixes it when a vault is made; write `retention_days: {there.retention_days}`"
-    changes = refuse("location", there.location, place, f"a vault cannot move; write `location: {there.location}`")
+    location = desired.location.replace(" ", "").lower()
+    kept = f"Azure does not change it after creation; write `retention_days: {there.retention_days}`"
+    changes = refuse("location", there.location, location, f"a vault cannot move; write `location: {there.location}`")
     changes += refuse("retention_days", there.retention_days, desired.retention_days, kept)
     if there.purge_protection and not desired.purge_protection:
         stays = "purge protection cannot be switched off; write `purge_protection: true`"
@@ -124,33 +129,46 @@ def _immutable(desired: Vault, there: VaultState) -> tuple[Change, ...]:
 
 
 def _ready(cloud: Cloud, desired: Vault, observed: ObservedVault | None) -> Iterator[Checked]:
-    """Whether its name can be had; whether its network rules let this machine in."""
+    """Check whether its name is available, or whether its network rules allow this machine."""
     if observed is None:
         yield _name(cloud, desired)
-    elif observed.vault.fenced:
+        return
+    if not observed.owned:
+        yield from adopted_network(desired.network, observed.vault.network)
+    if observed.vault.network_restricted:
         line = f"az keyvault network-rule add --name {desired.name} --ip-address ADDRESS"
-        yield let_in(lambda: cloud.caller.try_secrets(desired.name), line)
+        yield firewall_check(lambda: cloud.caller.probe_secrets(desired.name), line)
 
 
 def _name(cloud: Cloud, desired: Vault) -> Checked:
-    deleted = cloud.key_vaults.find_deleted(desired.id, desired.location)
-    if deleted is not None and _is_ours(desired, deleted):
-        return Checked(verdict=Verdict.NOTE, what=f"it was deleted and is recovered: {_kept(deleted)}")
+    try:
+        deleted = cloud.key_vaults.find_deleted(desired.id, desired.location)
+    except NotAuthorized as denied:
+        what = f"whether a deleted vault keeps the name {desired.name}; the vault's creation will show it"
+        return Checked(verdict=Verdict.UNKNOWN, what=what, remedy=denied.remedy)
+    if deleted is not None and _is_owned(desired, deleted):
+        return _will_be_recovered(deleted)
     taken = cloud.key_vaults.name_taken(desired.id)
     if not taken:
         return Checked(verdict=Verdict.HOLDS, what=f"the name {desired.name} is free")
     deleted = deleted or cloud.key_vaults.find_deleted_anywhere(desired.id)
     if deleted is None:
-        return Checked(verdict=Verdict.STOPS, what=taken.rstrip("."), remedy=OTHER_NAME)
-    what = f"a deleted vault that is not ours here keeps the name: {deleted.vault_id} in {deleted.location}"
-    return Checked(verdict=Verdict.STOPS, what=f"{what}, {_kept(deleted)}", remedy=_freed(deleted))
+        return Checked(verdict=Verdict.STOPS, what=taken.rstrip("."), remedy=f"{PERHAPS_OWNED} Else: {OTHER_NAME}")
+    if _is_owned(desired, deleted):
+        return _will_be_recovered(deleted)
+    what = f"a deleted vault of another owner keeps the name: {deleted.vault_id} in {deleted.location}"
+    return Checked(verdict=Verdict.STOPS, what=f"{what}, {_retention(deleted)}", remedy=_how_to_free_name(deleted))
 
 
-def _is_ours(desired: Vault, deleted: DeletedVault) -> bool:
+def _will_be_recovered(deleted: DeletedVault) -> Checked:
+    return Checked(verdict=Verdict.NOTE, what=f"it was deleted and will be recovered: {_retention(deleted)}")
+
+
+def _is_owned(desired: Vault, deleted: DeletedVault) -> bool:
     return deleted.vault_id.lower() == desired.id.lower() and deleted.tags.get(OWNER_TAG) == desired.environment
 
 
-def _kept(deleted: DeletedVault) -> str:
+def _retention(deleted: DeletedVault) -> str:
     return f"kept {_until(deleted.purge_on, protected=deleted.purge_protection)}"
 
 
@@ -158,8 +176,8 @@ def _until(when: str, *, protected: bool) -> str:
     return f"until {when[:10]}{', and nobody can purge it before (purge protection)' if protected else ''}"
 
 
-def _freed(deleted: DeletedVault) -> str:
-    """How the name of a deleted vault is got back."""
+def _how_to_free_name(deleted: DeletedVault) -> str:
+    """How to make the name of a deleted vault available again."""
     name = deleted.vault_id.rpartition("/")[2]
     verbs = "recover" if deleted.purge_protection else "recover|purge"
     return f"`az keyvault {verbs} --name {name} --location {deleted.location}`. Or: {OTHER_NAME}"
@@ -172,13 +190,14 @@ def _retained(cloud: Cloud, desired: Vault, observed: ObservedVault | None) -> s
         return _soft_deleted(desired, deleted) if deleted is not None else ""
     vault = observed.vault
     if not vault.soft_delete or (observed.purge_on_delete and not vault.purge_protection):
-        return "gone for good, with every secret in it"
+        return "deleted permanently, with every secret in it"
     until = (cloud.session.clock.now() + timedelta(days=vault.retention_days)).isoformat()
-    return f"it keeps its name and its secrets, {_until(until, protected=vault.purge_protection)}"
+    return f"soft-deleted: its name and secrets are kept {_until(until, protected=vault.purge_protection)}"
 
 
 def _soft_deleted(desired: Vault, deleted: DeletedVault) -> str:
-    return f"{'a deleted one is recovered' if _is_ours(desired, deleted) else 'a deleted one'}, {_kept(deleted)}"
+    what = "a deleted one will be recovered" if _is_owned(desired, deleted) else "a deleted one"
+    return f"{what}, {_retention(deleted)}"
 
 
 def _publish(observed: ObservedVault, _view: View | None) -> Outputs:
@@ -186,62 +205,107 @@ def _publish(observed: ObservedVault, _view: View | None) -> Outputs:
 
 
 def _unmanaged(cloud: Cloud, observed: ObservedVault) -> tuple[str, ...]:
-    """Secrets of which no version bears our owner tag."""
+    """Secrets of which no version has the owner tag."""
     name, mine = observed.vault.id.rpartition("/")[2], observed.environment
 
-    def ours(secret: str) -> bool:
+    def is_owned(secret: str) -> bool:
         return any(version.tags.get(OWNER_TAG) == mine for version in cloud.secrets.list_versions(name, secret))
 
     others = [one.name for one in cloud.secrets.list_secrets(name) if one.tags.get(OWNER_TAG) != mine]
-    return tuple(f"secret {secret}" for secret in others if not ours(secret))
+    return tuple(f"secret {secret}" for secret in others if not is_owned(secret))
 
 
 def _create(cloud: Cloud, desired: Vault) -> None:
+    there = cloud.key_vaults.find_vault(desired.id)  # as this pass has read it
     cloud.arm.forget(desired.id)
-    there = cloud.key_vaults.find_vault(desired.id)
     if there is not None and there.tags.get(OWNER_TAG) != desired.environment:
-        raise Conflict(operation=f"creating vault {desired.name}", message="somebody made it meanwhile")
-    deleted = None if there else cloud.key_vaults.find_deleted(desired.id, desired.location)
-    if deleted is not None:
-        _recover(cloud, desired, deleted)
+        raise Conflict(operation=f"creating vault {desired.name}", message="somebody created it meanwhile")
+    if there is None and _recovered(cloud, desired):
         return
     try:
-        cloud.key_vaults.set_vault(
-            desired.id,
-            location=desired.location,
-            tenant_id=desired.tenant_id,
-            sku=desired.sku,
-            retention_days=desired.retention_days,
-            purge_protection=desired.purge_protection,
-            tags=_tags(desired, {}),
-        )
+        cloud.key_vaults.set_vault(desired.id, _content(cloud, desired))
     except Conflict as error:
-        if error.code == "VaultAlreadyExists":
-            error.remedy = OTHER_NAME
-        raise
+        if error.code not in NAME_TAKEN:
+            raise
+        _resolve_taken_name(cloud, desired, error)
+
+
+def _content(cloud: Cloud, desired: Vault) -> dict[str, Any]:
+    return cloud.key_vaults.new_vault(
+        location=desired.location,
+        tenant_id=desired.tenant_id,
+        sku=desired.sku,
+        retention_days=desired.retention_days,
+        purge_protection=desired.purge_protection,
+        tags=_tags(desired, {}),
+        settings=desired.network.properties(),
+    )
+
+
+def _recovered(cloud: Cloud, desired: Vault) -> bool:
+    """Recover the vault if it is soft-deleted. Seeing that takes a right on the subscription; else the PUT decides."""
+    try:
+        deleted = cloud.key_vaults.find_deleted(desired.id, desired.location)
+    except NotAuthorized:
+        return False
+    if deleted is not None:
+        _recover(cloud, desired, deleted)
+    return deleted is not None
+
+
+def _resolve_taken_name(cloud: Cloud, desired: Vault, error: Conflict) -> None:
+    """Recover the vault if it was deleted a moment ago; else raise the error with what to do.
+
+    Its name was free when the run began, or the vault's own: whoever has it now may not show yet.
+    """
+    found: list[DeletedVault] = []
+
+    def shows() -> bool:
+        found.extend(filter(None, [cloud.key_vaults.find_deleted_now(desired.id, desired.location)]))
+        return bool(found)
+
+    try:
+        cloud.session.waits.until(shows, what=f"Azure to show who has the name {desired.name}")
+    except NotYetVisible:
+        error.remedy = f"{PERHAPS_OWNED} Else: {OTHER_NAME}"
+        raise error from None
+    except NotAuthorized as denied:
+        line = f"`az keyvault recover --name {desired.name} --location {desired.location}`"
+        error.remedy = (
+            f"If it is this environment's own, {line} brings it back. The caller may not look: {denied.remedy} "
+            f"Or: {OTHER_NAME}"
+        )
+        raise error from denied
+    _recover(cloud, desired, found[0])
 
 
 def _recover(cloud: Cloud, desired: Vault, deleted: DeletedVault) -> None:
-    """Only what was ours comes back; somebody else's was deleted on purpose."""
-    if not _is_ours(desired, deleted):
+    """Recover only a vault that this environment owned; somebody else's was deleted on purpose."""
+    if not _is_owned(desired, deleted):
         raise Conflict(
             operation=f"creating vault {desired.name}",
-            message=f"a deleted vault that is not ours keeps the name, {_kept(deleted)}: {deleted.vault_id}",
-            remedy=_freed(deleted),
+            message=f"a deleted vault of another owner keeps the name, {_retention(deleted)}: {deleted.vault_id}",
+            remedy=_how_to_free_name(deleted),
         )
     cloud.key_vaults.recover_vault(desired.id, location=deleted.location, tenant_id=desired.tenant_id, sku=desired.sku)
-    _bring(cloud, desired)
+    _set_declared(cloud, desired)
 
 
 def _update(cloud: Cloud, desired: Vault, _observed: ObservedVault) -> None:
     cloud.arm.forget(desired.id)
-    _bring(cloud, desired)
+    _set_declared(cloud, desired)
 
 
-def _bring(cloud: Cloud, desired: Vault) -> None:
+def _set_declared(cloud: Cloud, desired: Vault) -> None:
     there = cloud.key_vaults.find_vault(desired.id)
     tags = _tags(desired, there.tags if there else {})
-    cloud.key_vaults.update_vault(desired.id, sku=desired.sku, purge_protection=desired.purge_protection, tags=tags)
+    cloud.key_vaults.update_vault(
+        desired.id,
+        sku=desired.sku,
+        purge_protection=desired.purge_protection,
+        tags=tags,
+        settings=desired.network.properties(),
+    )
 
 
 def _tags(desired: Vault, there: Mapping[str, str]) -> dict[str, str]:
@@ -252,7 +316,10 @@ def _delete(cloud: Cloud, observed: ObservedVault) -> None:
     vault, vaults = observed.vault, cloud.key_vaults
 
     def lies_among_deleted() -> bool:
-        return vaults.find_deleted(vault.id, vault.location) is not None
+        try:
+            return vaults.find_deleted_now(vault.id, vault.location) is not None
+        except NotAuthorized:
+            return True  # purging takes a further right, and its refusal names that one
 
     cloud.arm.forget(vault.id)
     was_there = vaults.find_vault(vault.id) is not None
@@ -272,6 +339,11 @@ KIND: Kind[Vault, ObservedVault] = Kind(
     create=_create,
     update=_update,
     delete=_delete,
-    preflight=Preflight(right=lambda desired: Right("Microsoft.KeyVault/vaults/write", desired.id), ready=_ready),
+    preflight=Preflight(
+        right=lambda desired: Right(
+            "Microsoft.KeyVault/vaults/write", desired.id, lambda cloud: _content(cloud, desired)
+        ),
+        ready=_ready,
+    ),
     container=Container(unmanaged=_unmanaged, retained=_retained),
 )

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from provisioner.kind import Kind, Preflight, Right, compare, publish_nothing
+from provisioner.kind import Checked, Kind, Preflight, Right, Verdict, compare, publish_nothing
 from provisioner.model import Change, Forces, Found, Observed, View
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from provisioner.cloud.clients.data_factory import DataFactory
     from provisioner.cloud.clients.data_factory import LinkedService as Answer
     from provisioner.cloud.cloud import Cloud
 
 TYPE = "AzureBlobStorage"
+IMPORTS = "https://learn.microsoft.com/azure/data-factory/airflow-import-dags-blob-storage"
+ADDRESSES = "https://learn.microsoft.com/azure/data-factory/airflow-get-ip-airflow-cluster"
 # Without it the factory's identity cannot sign in:
 # https://learn.microsoft.com/azure/data-factory/connector-azure-blob-storage#managed-identity
 ACCOUNT_KIND = "StorageV2"
@@ -24,17 +29,22 @@ STORAGE = frozenset({"AzureBlobFS", "AzureBlobStorage", "AzureFileStorage", "Azu
 
 @dataclass(frozen=True, kw_only=True)
 class LinkedService:
-    """What should be. account: the storage account's name; environment: the owner tag's value."""
+    """What the spec declares. account: the storage account's name; environment: the owner tag's value.
+
+    account_id: of that account; vault_id: of the vault that the factory's Airflow reads.
+    """
 
     factory_id: str
     name: str
     account: str
+    account_id: str = field(repr=False)
+    vault_id: str = field(repr=False)
     environment: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """Where linked services of ours may be that the spec no longer names."""
+    """Where to look for linked services that the spec no longer names."""
 
     factory_id: str
     environment: str
@@ -42,7 +52,10 @@ class Scope:
 
 @dataclass(frozen=True, kw_only=True)
 class ObservedLinkedService(Observed):
-    """What is there. wanted: the endpoint that it should have, empty in a search; sign_in: how, never with what."""
+    """What exists. owner: the environment whose it is, empty for nobody's. expected_endpoint: empty in a search.
+
+    sign_in: the method, never a secret.
+    """
 
     factory_id: str
     name: str
@@ -50,40 +63,54 @@ class ObservedLinkedService(Observed):
     endpoint: str
     account_kind: str
     sign_in: str
-    wanted: str = ""
+    owner: str = ""
+    expected_endpoint: str = ""
+
+
+def _factory(cloud: Cloud) -> DataFactory:
+    client: DataFactory = cloud.client("data_factory")
+    return client
 
 
 def _read(cloud: Cloud, desired: LinkedService) -> ObservedLinkedService | None:
-    found = cloud.data_factory.find_linked_service(desired.factory_id, desired.name)
+    service = _factory(cloud).find_linked_service(desired.factory_id, desired.name)
     scope = Scope(factory_id=desired.factory_id, environment=desired.environment)
-    return None if found is None else _observed(scope, found, cloud.data_factory.blob_endpoint(desired.account))
+    return None if service is None else _observed(scope, service, _factory(cloud).blob_endpoint(desired.account))
 
 
-def _observed(scope: Scope, found: Answer, wanted: str) -> ObservedLinkedService:
+def _observed(scope: Scope, service: Answer, expected_endpoint: str) -> ObservedLinkedService:
     return ObservedLinkedService(
-        owned=found.mark == scope.environment,
-        version=found.etag,
+        owned=service.owner == scope.environment,
+        version=service.etag,
         factory_id=scope.factory_id,
-        name=found.name,
-        type=found.type,
-        endpoint=found.endpoint,
-        account_kind=found.account_kind,
-        sign_in=found.sign_in,
-        wanted=wanted,
+        name=service.name,
+        type=service.type,
+        endpoint=service.endpoint,
+        account_kind=service.account_kind,
+        sign_in=service.sign_in,
+        owner=service.owner,
+        expected_endpoint=expected_endpoint,
     )
 
 
-def _diff(_desired: LinkedService, observed: ObservedLinkedService, _view: View) -> tuple[Change, ...]:
+def _diff(desired: LinkedService, observed: ObservedLinkedService, _view: View) -> tuple[Change, ...]:
+    if observed.owner not in {"", desired.environment}:
+        reason = "give `airflow.linked_service` another name"
+        return (Change(field="owner", before=f"environment {observed.owner}", reason=reason, forces=Forces.REFUSE),)
     reason, forces = "the DAG is imported through it", Forces.UPDATE
     if not observed.owned:
-        kept = f"it holds {KEY}, which nobody here rotates" if observed.sign_in not in KEYLESS else "it is not ours"
+        kept = (
+            f"it contains {KEY}, which this tool does not rotate"
+            if observed.sign_in not in KEYLESS
+            else "this environment does not own it"
+        )
         reason, forces = f"{kept}; give `airflow.linked_service` another name", Forces.REFUSE
     elif observed.type != TYPE:
         forces = Forces.REPLACE
     return (
         *compare("type", observed.type, TYPE, reason=reason, forces=forces),
         *compare("sign_in", observed.sign_in, SIGN_IN, reason=reason, forces=forces),
-        *compare("endpoint", _host(observed.endpoint), _host(observed.wanted), reason=reason, forces=forces),
+        *compare("endpoint", _host(observed.endpoint), _host(observed.expected_endpoint), reason=reason, forces=forces),
         *compare("account_kind", observed.account_kind, ACCOUNT_KIND, reason=reason, forces=forces),
     )
 
@@ -94,22 +121,45 @@ def _host(endpoint: str) -> str:
 
 
 def _owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
-    every = cloud.data_factory.linked_services(scope.factory_id)
-    ours = [found for found in every if found.mark == scope.environment]
-    return tuple(Found(name=found.name, observed=_observed(scope, found, "")) for found in ours)
+    every = _factory(cloud).linked_services(scope.factory_id)
+    owned = [service for service in every if service.owner == scope.environment]
+    return tuple(Found(name=service.name, observed=_observed(scope, service, "")) for service in owned)
 
 
-def with_keys(cloud: Cloud, factory_id: str) -> tuple[str, ...]:
-    """Linked services to storage, of whomever, that hold a key, as notes: the project uses none, and rotates none."""
-    every = cloud.data_factory.linked_services(factory_id)
+def services_with_keys(cloud: Cloud, factory_id: str) -> tuple[str, ...]:
+    """Notes on all linked services to storage that contain a key: this tool uses none and rotates none."""
+    every = _factory(cloud).linked_services(factory_id)
     with_a_key = (one for one in every if one.type in STORAGE and one.sign_in not in KEYLESS)
     return tuple(
-        f"linked service {one.name} holds {KEY} ({one.sign_in}), which nobody here rotates" for one in with_a_key
+        f"linked service {one.name} contains {KEY} ({one.sign_in}), which this tool does not rotate"
+        for one in with_a_key
     )
 
 
+def _ready(cloud: Cloud, desired: LinkedService, _observed: ObservedLinkedService | None) -> Iterator[Checked]:
+    """Check whether the factory's import reaches the account, and its Airflow the vault, as far as rules tell."""
+    account, name = cloud.storage_accounts.find_account(desired.account_id), desired.account
+    if account is not None and account.network_restricted:
+        what = f"Data Factory's import cannot read it: {account.closed}" if account.closed else ""
+        line = f"`az storage account update --name {name} --public-network-access Enabled --bypass AzureServices`"
+        note = f"Data Factory imports DAGs only from accounts without a firewall, by its documentation: {IMPORTS}"
+        yield _reach(f"storage_account/{name}", what, line, note)
+    vault, name = cloud.key_vaults.find_vault(desired.vault_id), desired.vault_id.rpartition("/")[2]
+    if vault is not None and vault.network_restricted:
+        what = f"Airflow cannot read its secrets: {vault.closed}" if vault.closed else ""
+        line = f"`az keyvault network-rule add --name {name} --ip-address ADDRESS` for Airflow's addresses: {ADDRESSES}"
+        note = f"its rules have to admit the addresses of Airflow's cluster: {ADDRESSES}"
+        yield _reach(f"key_vault/{name}", what, line, note)
+
+
+def _reach(about: str, closed: str, remedy: str, note: str) -> Checked:
+    if closed:
+        return Checked(verdict=Verdict.STOPS, what=closed, remedy=remedy, about=about)
+    return Checked(verdict=Verdict.NOTE, what=note, about=about)
+
+
 def _create(cloud: Cloud, desired: LinkedService) -> None:
-    cloud.data_factory.set_linked_service(
+    _factory(cloud).set_linked_service(
         desired.factory_id, desired.name, account=desired.account, environment=desired.environment
     )
 
@@ -119,7 +169,7 @@ def _update(cloud: Cloud, desired: LinkedService, _observed: ObservedLinkedServi
 
 
 def _delete(cloud: Cloud, observed: ObservedLinkedService) -> None:
-    cloud.data_factory.delete_linked_service(observed.factory_id, observed.name)
+    _factory(cloud).delete_linked_service(observed.factory_id, observed.name)
 
 
 KIND: Kind[LinkedService, ObservedLinkedService] = Kind(
@@ -131,6 +181,7 @@ KIND: Kind[LinkedService, ObservedLinkedService] = Kind(
     update=_update,
     delete=_delete,
     preflight=Preflight(
-        right=lambda desired: Right("Microsoft.DataFactory/factories/linkedservices/write", desired.factory_id)
+        right=lambda desired: Right("Microsoft.DataFactory/factories/linkedservices/write", desired.factory_id),
+        ready=_ready,
     ),
 )

@@ -18,7 +18,7 @@ OWNER_METADATA = OWNER_TAG.replace("-", "_")
 
 @dataclass(frozen=True, kw_only=True)
 class LockContainer:
-    """What should be. account_id: full; environment: the owner tag's value."""
+    """What the spec declares. account_id: full; environment: the owner tag's value."""
 
     account_id: str
     name: str
@@ -27,7 +27,7 @@ class LockContainer:
 
 @dataclass(frozen=True, kw_only=True)
 class ObservedLockContainer(Observed):
-    """What is there; its ETag changes with every lease, so it is no part of a plan's digest. leased: to any run."""
+    """What exists. Its ETag changes with every lease, so the digest leaves it out. leased: to any run."""
 
     account_id: str
     name: str
@@ -36,16 +36,16 @@ class ObservedLockContainer(Observed):
 
 
 def _read(cloud: Cloud, desired: LockContainer) -> ObservedLockContainer | None:
-    found = cloud.storage_accounts.find_container(desired.account_id, desired.name)
-    if found is None:
+    container = cloud.storage_accounts.find_container(desired.account_id, desired.name)
+    if container is None:
         return None
-    ours = found.metadata.get(OWNER_METADATA) == desired.environment
+    owned = container.metadata.get(OWNER_METADATA) == desired.environment
     return ObservedLockContainer(
-        owned=ours,
+        owned=owned,
         account_id=desired.account_id,
         name=desired.name,
-        metadata=found.metadata,
-        leased=found.leased,
+        metadata=container.metadata,
+        leased=container.leased,
     )
 
 
@@ -54,9 +54,8 @@ def _diff(desired: LockContainer, observed: ObservedLockContainer, _view: View) 
 
 
 def _create(cloud: Cloud, desired: LockContainer) -> None:
-    """One that another run made meanwhile is as good, and its lease's metadata stays."""
-    if cloud.storage_accounts.find_container(desired.account_id, desired.name) is None:
-        cloud.storage_accounts.set_container(desired.account_id, desired.name, {OWNER_METADATA: desired.environment})
+    """One that another run created meanwhile is used; at worst its metadata no longer names that run."""
+    cloud.storage_accounts.set_container(desired.account_id, desired.name, {OWNER_METADATA: desired.environment})
 
 
 def _update(cloud: Cloud, desired: LockContainer, observed: ObservedLockContainer) -> None:
@@ -65,7 +64,7 @@ def _update(cloud: Cloud, desired: LockContainer, observed: ObservedLockContaine
 
 
 def _delete(cloud: Cloud, observed: ObservedLockContainer) -> None:
-    """Our own lease would keep it from going."""
+    """Release this run's lease first: Azure does not delete a leased container."""
     lease = cloud.session.lease
     if lease is not None and lease.holds(observed.account_id, observed.name):
         lease.release()

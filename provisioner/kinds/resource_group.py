@@ -1,9 +1,9 @@
-"""A resource group: made if absent, else adopted. Its owner tag is a tag."""
+"""A resource group: created if absent, else adopted. Its owner tag is a tag."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from provisioner.errors import Conflict
 from provisioner.kind import OWNER_TAG, Container, Kind, Preflight, Right, compare_tags
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceGroup:
-    """What should be. id: full; environment: the owner tag's value."""
+    """What the spec declares. id: full; environment: the owner tag's value."""
 
     id: str
     location: str
@@ -27,7 +27,7 @@ class ResourceGroup:
 
 @dataclass(frozen=True, kw_only=True)
 class ObservedResourceGroup(Observed):
-    """What is there."""
+    """What exists."""
 
     id: str
     location: str
@@ -43,14 +43,14 @@ class Outputs(Published):
 
 
 def _read(cloud: Cloud, desired: ResourceGroup) -> ObservedResourceGroup | None:
-    found = cloud.resource_groups.find_group(desired.id)
-    if found is None or found.state == "Deleting":
+    group = cloud.resource_groups.find_group(desired.id)
+    if group is None or group.state == "Deleting":
         return None
     return ObservedResourceGroup(
-        owned=found.tags.get(OWNER_TAG) == desired.environment,
+        owned=group.tags.get(OWNER_TAG) == desired.environment,
         id=desired.id,
-        location=found.location,
-        tags=found.tags,
+        location=group.location,
+        tags=group.tags,
         environment=desired.environment,
     )
 
@@ -76,20 +76,22 @@ def _unmanaged(cloud: Cloud, observed: ObservedResourceGroup) -> tuple[str, ...]
 
 
 def _create(cloud: Cloud, desired: ResourceGroup) -> None:
-    """A group that is being deleted is waited for; one that somebody made since the plan is not taken."""
+    """Wait for the end of a deletion under way. Raises Conflict if somebody created the group since the plan."""
 
-    def stands() -> bool:
-        cloud.arm.forget(desired.id)
-        found = cloud.resource_groups.find_group(desired.id)
-        if found is not None and found.state != "Deleting" and found.tags.get(OWNER_TAG) != desired.environment:
-            raise Conflict(operation=f"creating {desired.id}", message="somebody made it meanwhile")
-        return found is None or found.state != "Deleting"
+    def is_free() -> bool:
+        group = cloud.resource_groups.find_group(desired.id)
+        cloud.arm.forget(desired.id)  # the first answer is the one that this pass has read
+        if group is not None and group.state != "Deleting" and group.tags.get(OWNER_TAG) != desired.environment:
+            raise Conflict(operation=f"creating {desired.id}", message="somebody created it meanwhile")
+        return group is None or group.state != "Deleting"
 
-    seconds = cloud.session.waits.patience.operation_seconds
-    cloud.session.waits.until(stands, deadline_seconds=seconds, what=f"the deletion of {desired.id}")
-    cloud.resource_groups.set_group(
-        desired.id, location=desired.location, tags={**desired.tags, OWNER_TAG: desired.environment}
-    )
+    seconds = cloud.session.waits.limits.operation_seconds
+    cloud.session.waits.until(is_free, deadline_seconds=seconds, what=f"the deletion of {desired.id}")
+    cloud.resource_groups.set_group(desired.id, **_content(desired))
+
+
+def _content(desired: ResourceGroup) -> dict[str, Any]:
+    return {"location": desired.location, "tags": {**desired.tags, OWNER_TAG: desired.environment}}
 
 
 def _update(cloud: Cloud, desired: ResourceGroup, observed: ObservedResourceGroup) -> None:
@@ -108,7 +110,9 @@ KIND: Kind[ResourceGroup, ObservedResourceGroup] = Kind(
     update=_update,
     delete=_delete,
     preflight=Preflight(
-        right=lambda desired: Right("Microsoft.Resources/subscriptions/resourceGroups/write", desired.id)
+        right=lambda desired: Right(
+            "Microsoft.Resources/subscriptions/resourceGroups/write", desired.id, lambda _: _content(desired)
+        )
     ),
     container=Container(unmanaged=_unmanaged),
 )

@@ -1,13 +1,15 @@
-"""A role that a principal has on a scope. Its description names every environment that needs it."""
+"""A role of a principal on a scope. Its description has the owner tag of every environment that needs it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from provisioner.errors import Refused
-from provisioner.kind import OWNER_TAG, Kind, Preflight, Proofs, Right, known, publish_nothing
-from provisioner.model import IDENTITY, Change, Found, Observed, Proof, Published, ReadBy, Ref, View
+from provisioner.key_probe import Rollout, not_rolled_out
+from provisioner.kind import OWNER_TAG, Kind, Preflight, Proofs, Right, publish_nothing, resolved
+from provisioner.model import IDENTITY, Change, Described, Found, Observed, Proof, Published, ReadBy, Ref, View
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class RoleAssignment:
-    """What should be. role: name or GUID; principal_id: object id; label: whose it is, for people."""
+    """What the spec declares. role: name or GUID; principal_id: object id; label: whose it is, for people."""
 
     scope: str
     role: str
@@ -29,14 +31,15 @@ class RoleAssignment:
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """Where to look for grants of an environment."""
+    """Where to look for grants of an environment. rollout: the settings with which they are needed no longer."""
 
     scope: str
     environment: str
+    rollout: Rollout | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class OfPrincipal:
+class AssignmentsOfPrincipal:
     """Wherever in these subscriptions a principal (its object id) has a role."""
 
     principal_id: str | Ref[str]
@@ -45,7 +48,7 @@ class OfPrincipal:
 
 
 @dataclass(frozen=True, kw_only=True)
-class OfRemoved:
+class AssignmentsOfRemoved:
     """The same for each principal of the environment whose application is not among `unique_names`."""
 
     unique_names: tuple[str, ...]
@@ -55,16 +58,16 @@ class OfRemoved:
 
 @dataclass(frozen=True, kw_only=True)
 class ObservedRoleAssignment(Observed):
-    """What is there. made_by_us: some environment's owner tag is on it; else somebody granted it and it stays."""
+    """What exists. managed_by_any: it has the owner tag of some environment; else somebody granted it and it stays."""
 
     scope: str
     name: str
     environment: str
-    made_by_us: bool
+    managed_by_any: bool
 
 
 def _check(cloud: Cloud, desired: RoleAssignment) -> None:
-    """Lists the scope's assignments too: `read` finds them in the pass's memory."""
+    """List the scope's assignments, too: `read` then finds them in the cache."""
     _role(cloud, desired)
     cloud.authorization.list_assignments(desired.scope)
 
@@ -79,20 +82,20 @@ def _role(cloud: Cloud, desired: RoleAssignment) -> str:
 def _read(cloud: Cloud, desired: RoleAssignment) -> ObservedRoleAssignment | None:
     try:
         role = _role(cloud, desired)
-    except Refused:  # what does not exist is not there; `check` tells
+    except Refused:  # reported by `check`
         return None
-    found = cloud.authorization.find_assignment(desired.scope, role, known(desired.principal_id))
-    return None if found is None else _observed(cloud, found, desired.environment)
+    assignment = cloud.authorization.find_assignment(desired.scope, role, resolved(desired.principal_id))
+    return None if assignment is None else _observed(cloud, assignment, desired.environment)
 
 
-def _observed(cloud: Cloud, found: Assignment, environment: str) -> ObservedRoleAssignment:
-    marks = cloud.authorization.marks(found)
+def _observed(cloud: Cloud, assignment: Assignment, environment: str) -> ObservedRoleAssignment:
+    owner_tags = cloud.authorization.owner_tags(assignment)
     return ObservedRoleAssignment(
-        owned=_owner_tag(environment) in marks,
-        scope=found.scope.lower(),
-        name=found.name,
+        owned=_owner_tag(environment) in owner_tags,
+        scope=assignment.scope.lower(),
+        name=assignment.name,
         environment=environment,
-        made_by_us=bool(marks) or cloud.authorization.is_our_name(found),
+        managed_by_any=bool(owner_tags) or cloud.authorization.has_managed_name(assignment),
     )
 
 
@@ -101,35 +104,56 @@ def _owner_tag(environment: str) -> str:
 
 
 def _diff(desired: RoleAssignment, observed: ObservedRoleAssignment, _view: View) -> tuple[Change, ...]:
-    """An assignment that somebody else made serves as it is."""
-    if observed.owned or not observed.made_by_us:
+    """An assignment that somebody else created is used as it is."""
+    if observed.owned or not observed.managed_by_any:
         return ()
     return (
-        Change(field="description", after=_owner_tag(desired.environment), reason="needed here too", contested=True),
+        Change(
+            field="description",
+            after=_owner_tag(desired.environment),
+            reason="this environment needs it, too",
+            contested=True,
+        ),
     )
 
 
-def _owned(cloud: Cloud, scope: Scope | OfPrincipal | OfRemoved) -> tuple[Found, ...]:
-    all_there = (_observed(cloud, one, scope.environment) for one in _listed(cloud, scope))
-    return tuple(Found(name=one.name, observed=one) for one in all_there if one.owned)
+def _owned(cloud: Cloud, scope: Scope | AssignmentsOfPrincipal | AssignmentsOfRemoved) -> tuple[Found, ...]:
+    all_there = ((one, _observed(cloud, one, scope.environment)) for one in _listed(cloud, scope))
+    owned = [(assignment, one) for assignment, one in all_there if one.owned]
+    rollout = scope.rollout if isinstance(scope, Scope) else None
+    kept = not_rolled_out(cloud, rollout) if rollout is not None and owned else ""
+    return tuple(
+        Found(name=one.name, observed=one, kept=kept, describe=partial(_described, cloud, assignment))
+        for assignment, one in owned
+    )
 
 
-def _listed(cloud: Cloud, scope: Scope | OfPrincipal | OfRemoved) -> Iterator[Assignment]:
+def _described(cloud: Cloud, assignment: Assignment) -> Described:
+    """Role and scope by their names; whether its principal is gone."""
+    role = cloud.authorization.role_name(assignment.scope, assignment.role)
+    label = f"{role} on {'/'.join(assignment.scope.split('/')[-2:])}"
+    there = cloud.graph.has_service_principal(assignment.principal_id)
+    return Described(label=label, lost="" if there else "its principal was deleted in Azure")
+
+
+def _listed(cloud: Cloud, scope: Scope | AssignmentsOfPrincipal | AssignmentsOfRemoved) -> Iterator[Assignment]:
     if isinstance(scope, Scope):
         yield from cloud.authorization.list_assignments(scope.scope)
         return
-    held_by = [known(scope.principal_id)] if isinstance(scope, OfPrincipal) else _removed(cloud, scope)
-    for principal_id in held_by:
+    principal_ids = (
+        [resolved(scope.principal_id)] if isinstance(scope, AssignmentsOfPrincipal) else _removed(cloud, scope)
+    )
+    for principal_id in principal_ids:
         for subscription in scope.subscriptions:
-            yield from cloud.authorization.list_held(f"/subscriptions/{subscription}", principal_id)
+            yield from cloud.authorization.list_assignments_of(f"/subscriptions/{subscription}", principal_id)
 
 
-def _removed(cloud: Cloud, scope: OfRemoved) -> Iterator[str]:
-    """Object ids of principals, deleted ones too, whose applications have our owner tag and are none of the spec's."""
+def _removed(cloud: Cloud, scope: AssignmentsOfRemoved) -> Iterator[str]:
+    """Object ids of principals, also deleted ones, whose applications have the owner tag and are not in the spec."""
     for application in cloud.graph.list_applications(_owner_tag(scope.environment)):
         if application.unique_name not in scope.unique_names:
             graph, client_id = cloud.graph, application.client_id
-            principal = graph.find_principal(client_id) or graph.find_deleted_principal(client_id)
+            principal = graph.find_service_principal(client_id) or graph.find_deleted_service_principal(client_id)
             if principal is not None:
                 yield principal.object_id
 
@@ -141,7 +165,7 @@ def _prove(
     _made: Published,
     _reader: ReadBy | None,
 ) -> Proof:
-    """Only the principal could tell, and Azure says minutes.
+    """Only the principal could show it, and Azure needs minutes.
 
     https://learn.microsoft.com/azure/role-based-access-control/troubleshooting#symptom---role-assignment-changes-are-not-being-detected
     """
@@ -152,9 +176,9 @@ def _create(cloud: Cloud, desired: RoleAssignment) -> None:
     cloud.authorization.grant(
         desired.scope,
         _role(cloud, desired),
-        known(desired.principal_id),
+        resolved(desired.principal_id),
         principal_type="ServicePrincipal",
-        mark=_owner_tag(desired.environment),
+        owner_tag=_owner_tag(desired.environment),
     )
 
 

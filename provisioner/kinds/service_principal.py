@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from provisioner.errors import NotFound
-from provisioner.kind import OWNER_TAG, Kind, Preflight, Right, known
+from provisioner.kind import OWNER_TAG, Kind, Preflight, Right, resolved
 from provisioner.model import IDENTITY, Change, Observed, Output, Published, Ref, View
 
 if TYPE_CHECKING:
-    from provisioner.cloud.clients.graph import Principal
+    from provisioner.cloud.clients.graph import GraphServicePrincipal
     from provisioner.cloud.cloud import Cloud
 
 
@@ -41,23 +41,23 @@ class Outputs(Published):
 
 def read(cloud: Cloud, desired: ServicePrincipal) -> RegisteredPrincipal | None:
     """By the application's client id."""
-    shown = cloud.graph.find_principal(known(desired.client_id))
-    if shown is None:
+    principal = cloud.graph.find_service_principal(resolved(desired.client_id))
+    if principal is None:
         return None
     return RegisteredPrincipal(
-        owned=_owner_tag(desired.environment) in shown.tags,
-        version=shown.object_id,
-        object_id=shown.object_id,
-        client_id=shown.client_id,
-        tags=shown.tags,
+        owned=_owner_tag(desired.environment) in principal.tags,
+        version=principal.object_id,
+        object_id=principal.object_id,
+        client_id=principal.client_id,
+        tags=principal.tags,
     )
 
 
 def diff(desired: ServicePrincipal, observed: RegisteredPrincipal, _view: View) -> tuple[Change, ...]:
-    """The principal of an application of ours is ours, whoever made it."""
+    """The service principal of an owned application is owned, whoever created it."""
     if observed.owned or desired.adopt:
         return ()
-    return (Change(field="tags", after=_owner_tag(desired.environment), reason="it does not bear our mark"),)
+    return (Change(field="tags", after=_owner_tag(desired.environment), reason="it has no owner tag"),)
 
 
 def publish(observed: RegisteredPrincipal, _view: View | None) -> Outputs:
@@ -66,32 +66,38 @@ def publish(observed: RegisteredPrincipal, _view: View | None) -> Outputs:
 
 
 def create(cloud: Cloud, desired: ServicePrincipal) -> None:
-    """Bring back the one that was deleted, so that its grants hold again, or make one."""
-    graph, client_id = cloud.graph, known(desired.client_id)
-    deleted = graph.find_deleted_principal(client_id)
+    """Restore the deleted one, so that its grants apply again, or create one."""
+    graph, client_id = cloud.graph, resolved(desired.client_id)
+    deleted = graph.find_deleted_service_principal(client_id)
     if deleted is None:
-        graph.set_principal(client_id, (_owner_tag(desired.environment),))
+        graph.set_service_principal(client_id, (_owner_tag(desired.environment),))
         return
     graph.restore(deleted.object_id)
 
-    def find() -> Principal:
-        found = graph.find_principal(client_id)
-        if found is None:
+    def find() -> GraphServicePrincipal:
+        principal = graph.find_service_principal(client_id)
+        if principal is None:
             raise NotFound(operation=f"restoring the service principal of {client_id}")
-        return found
+        return principal
 
-    shown = cloud.session.waits.until_visible(find, what=f"the service principal of {client_id}", on=(NotFound,))
-    graph.set_principal(client_id, _with_owner_tag(shown.tags, desired.environment))
+    principal = cloud.session.waits.until_visible(find, what=f"the service principal of {client_id}", on=(NotFound,))
+    graph.set_service_principal(client_id, _with_owner_tag(principal.tags, desired.environment))
 
 
 def update(cloud: Cloud, desired: ServicePrincipal, observed: RegisteredPrincipal) -> None:
-    """Its mark; tags of others stay."""
-    cloud.graph.set_principal(observed.client_id, _with_owner_tag(observed.tags, desired.environment))
+    """Add the owner tag; other tags stay."""
+    cloud.graph.set_service_principal(observed.client_id, _with_owner_tag(observed.tags, desired.environment))
 
 
 def delete(cloud: Cloud, observed: RegisteredPrincipal) -> None:
-    """For good; it may have gone with its application."""
-    cloud.graph.delete_principal(observed.object_id)
+    """Delete it permanently; it may have been deleted with its application."""
+    cloud.graph.delete_service_principal(observed.object_id)
+
+
+def _right(desired: ServicePrincipal) -> Right:
+    """It is created and changed by who owns its application."""
+    known = isinstance(desired.client_id, str)
+    return Right("Application.ReadWrite.OwnedBy", f"applications(appId='{desired.client_id}')" if known else "")
 
 
 def _with_owner_tag(tags: tuple[str, ...], environment: str) -> tuple[str, ...]:
@@ -110,5 +116,5 @@ KIND: Kind[ServicePrincipal, RegisteredPrincipal] = Kind(
     create=create,
     update=update,
     delete=delete,
-    preflight=Preflight(right=lambda _: Right("Application.ReadWrite.OwnedBy")),
+    preflight=Preflight(right=_right),
 )

@@ -1,26 +1,50 @@
-"""The nouns every stage speaks: addresses, nodes, readings, changes, steps, plans, outcomes. Data only, no I/O."""
+"""The data types of all stages: addresses, nodes, readings, changes, steps, plans, outcomes. No I/O."""
 
-from provisioner.model.declared import IDENTITY, Node, ReadBy, Recipe, Search, identity_refs, refs, resolve
-from provisioner.model.observed import Found, Observed, Orphan, Reading, Snapshot
+from provisioner.model.airflow import AirflowApi, AirflowSignIn
+from provisioner.model.declared import IDENTITY, LOCAL_FILE, Node, ReadBy, Recipe, Search, identity_refs, refs, resolve
+from provisioner.model.flink import FlinkAccess, FlinkJob
+from provisioner.model.network import Network
+from provisioner.model.observed import Described, Found, Observed, Orphan, Reading, Snapshot
 from provisioner.model.outputs import KNOWN_AFTER_APPLY, Address, Output, Published, Ref
-from provisioner.model.plans import Action, Change, Forces, OrphanAction, Outcome, Plan, Proof, Result, Step, Unproven
-from provisioner.model.view import CONVERGE, Asked, HolderKey, Intent, KeyReference, Usage, View
+from provisioner.model.plans import (
+    Action,
+    Change,
+    Forces,
+    Origin,
+    OrphanAction,
+    Outcome,
+    Plan,
+    Proof,
+    Result,
+    Step,
+    Unproven,
+)
+from provisioner.model.rights import NeededRight
+from provisioner.model.view import CONVERGE, HolderKey, Intent, KeyReference, Request, Usage, View
 
 __all__ = [
     "CONVERGE",
     "IDENTITY",
     "KNOWN_AFTER_APPLY",
+    "LOCAL_FILE",
     "Action",
     "Address",
-    "Asked",
+    "AirflowApi",
+    "AirflowSignIn",
     "Change",
+    "Described",
+    "FlinkAccess",
+    "FlinkJob",
     "Forces",
     "Found",
     "HolderKey",
     "Intent",
     "KeyReference",
+    "NeededRight",
+    "Network",
     "Node",
     "Observed",
+    "Origin",
     "Orphan",
     "OrphanAction",
     "Outcome",
@@ -32,6 +56,7 @@ __all__ = [
     "Reading",
     "Recipe",
     "Ref",
+    "Request",
     "Result",
     "Search",
     "Snapshot",

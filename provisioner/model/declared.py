@@ -11,6 +11,7 @@ from provisioner.secret import Secret
 
 T = TypeVar("T")
 IDENTITY = {"identity": True}
+LOCAL_FILE = {"local_file": True}  # the field names a file on this machine; what is written is its content
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,10 +28,10 @@ class ReadBy:
 class Node:
     """One declared resource.
 
-    desired: the kind's own record, in which values may be a Ref. container: what it lives in; needs: what else must
-    stand before it is written, besides its Refs. bootstrap: stands before the lease can be taken. access: lets the
-    caller of this run in; no part of the environment's drift. read_by: as whom it is proven; orders nothing. by_hand:
-    how a person removes it, if no API does.
+    desired: the kind's own record, in which values may be a Ref. container: what contains it; needs: what else must
+    exist before it is written, besides its Refs. bootstrap: must exist before the lease can be taken. access: grants
+    the caller of this run access; it does not count as drift. released: each run takes that access back at its end.
+    read_by: as whom it is proven; orders nothing. by_hand: how a person removes it, if no API does.
     """
 
     address: Address
@@ -39,6 +40,7 @@ class Node:
     needs: tuple[Address, ...] = ()
     bootstrap: bool = False
     access: bool = False
+    released: bool = False
     read_by: ReadBy | None = None
     by_hand: str = ""
 
@@ -50,7 +52,7 @@ class Node:
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """Where resources of a kind with our owner tag may stand that the spec no longer names."""
+    """Where to look for resources of a kind that have the owner tag and that the spec no longer names."""
 
     kind: str
     scope: Any
@@ -59,9 +61,9 @@ class Search:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """All that an environment should be, and where to look for what it was.
+    """Everything that an environment declares, and where to look for what it declared before.
 
-    searches: in the order in which such things are made; they go in the reverse one. notes: what `status` tells.
+    searches: in the order in which such resources are created; they are deleted in reverse. notes: shown by `status`.
     """
 
     environment: str
@@ -95,18 +97,16 @@ def refs(value: object) -> Iterator[Ref[Any]]:
 
 def resolve(value: T, outputs: Mapping[Address, Mapping[str, Any]]) -> T:
     """The record with every Ref replaced whose output is known."""
-    return _resolved(value, outputs)
-
-
-def _resolved(value: Any, outputs: Mapping[Address, Mapping[str, Any]]) -> Any:
+    record: Any = value
     if isinstance(value, Ref):
-        ref = cast("Ref[Any]", value)
-        return outputs.get(ref.address, {}).get(ref.output, ref)
+        return outputs.get(record.address, {}).get(record.output, record)
     if isinstance(value, Secret) or not any(True for _ in refs(value)):
         return value
+    resolved: Any
     if isinstance(value, Mapping):
-        items = cast("Mapping[Any, Any]", value).items()
-        return {key: _resolved(inner, outputs) for key, inner in items}
-    if isinstance(value, (tuple, list)):
-        return tuple(_resolved(inner, outputs) for inner in cast("Iterable[Any]", value))
-    return replace(value, **{f.name: _resolved(getattr(value, f.name), outputs) for f in fields(value)})
+        resolved = {key: resolve(inner, outputs) for key, inner in record.items()}
+    elif isinstance(value, (tuple, list)):
+        resolved = tuple(resolve(inner, outputs) for inner in record)
+    else:
+        resolved = replace(record, **{f.name: resolve(getattr(record, f.name), outputs) for f in fields(record)})
+    return resolved

@@ -1,4 +1,4 @@
-"""What one pass over the cloud read."""
+"""What one pass read from Azure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from provisioner.model.outputs import Address
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from provisioner.errors import ProvisionerError
@@ -19,22 +19,36 @@ if TYPE_CHECKING:
 class Observed:
     """What every kind's observed record begins with.
 
-    owned: it has this environment's owner tag. version: ETag or version id, for the plan's digest. managed_keys: of
-    what is adopted key by key, not as a whole (an Airflow runtime): whether keys in it are ours; else None.
+    owned: it has this environment's owner tag. version: ETag or version id, for the plan's digest. managed_keys: for
+    a resource of which single settings are managed (an Airflow runtime): whether any are; else None. note: what a plan
+    says of it even if nothing is to be done.
     """
 
     owned: bool
     version: str = ""
     managed_keys: bool | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Described:
+    """What people call a resource that has only an id; lost: what went in Azure, so that nothing needs it any more."""
+
+    label: str
+    lost: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """A managed resource that a search came upon. kept: why it stays until a teardown; empty: it does not."""
+    """A managed resource that a search found.
+
+    kept: why it stays until a teardown; empty: it does not. describe: called if no node declares it.
+    """
 
     name: str
     observed: Observed
     kept: str = ""
+    describe: Callable[[], Described] | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,20 +66,29 @@ class Reading:
 
 @dataclass(frozen=True, kw_only=True)
 class Orphan:
-    """A managed resource that no node declares. rank: which search of the recipe found it. kept: as in Found."""
+    """A managed resource that no node declares.
+
+    rank: which search of the recipe found it. kept, describe: as in Found. described: what that said.
+    """
 
     address: Address
     container: Address | None
     observed: Observed
     rank: int = 0
     kept: str = ""
+    describe: Callable[[], Described] | None = field(default=None, repr=False, compare=False)
+    described: Described | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """Everything one pass read. unmanaged: contents without our owner tag, by container (read for a teardown only)."""
+    """Everything one pass read. unmanaged: contents without our owner tag, by container (read for a teardown only).
+
+    unusable_keys: ids of keys that a holder hands out and that were tried and do not work.
+    """
 
     now: datetime
     readings: Mapping[Address, Reading]
     orphans: tuple[Orphan, ...] = ()
     unmanaged: Mapping[Address, tuple[str, ...]] = field(default_factory=dict[Address, tuple[str, ...]])
+    unusable_keys: frozenset[str] = frozenset()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, overload
 
 KNOWN_AFTER_APPLY = "(known after apply)"
@@ -13,7 +13,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 @dataclass(frozen=True, order=True)
 class Address:
-    """Where a resource stands in an environment: `kind/name`."""
+    """The address of a resource in an environment: `kind/name`."""
 
     kind: str
     name: str
@@ -22,15 +22,16 @@ class Address:
         return f"{self.kind}/{self.name}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Ref(Generic[T_co]):
-    """A value that another resource publishes, perhaps only once it is made. Made by `Output.of`."""
+    """A value that another resource publishes, perhaps only once it is created. Created by `Output.of`."""
 
     address: Address
     output: str
-    secret: bool = field(default=False, repr=False)
+    secret: bool = False
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
+        """As plans show it, also inside a mapping."""
         return KNOWN_AFTER_APPLY
 
 
@@ -64,7 +65,7 @@ class Output(Generic[T]):
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """What a kind publishes. The base of each kind's `Outputs`; itself, of a kind that others need nothing from."""
+    """What a kind publishes: the base of each kind's `Outputs`, and what a kind without outputs returns."""
 
     def known(self) -> dict[str, Any]:
         """The values by name, without those that are not known."""

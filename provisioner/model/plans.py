@@ -1,7 +1,8 @@
-"""What is to be done, and what became of it: changes, steps, plans, outcomes."""
+"""What is to be done, and how it ended: changes, steps, plans, outcomes."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -18,12 +19,19 @@ if TYPE_CHECKING:
 
 
 class Forces(StrEnum):
-    """What a change takes."""
+    """What a change requires."""
 
     UPDATE = "update"
     REPLACE = "replace"
     ROTATE = "rotate"
     REFUSE = "refuse"
+
+
+class Origin(StrEnum):
+    """Since the last provision: where that changed, which a step is to put right."""
+
+    AZURE = "azure"
+    FILE = "file"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +40,8 @@ class Change:
 
     reason: why it matters, in a few words; with `Forces.REFUSE` it says what would be right. contested: other
     environments write the same field, and no condition guards the write: it is made again where the second reading
-    lacks it.
+    lacks it. old, new: the values themselves, for machines; None where there is only the text. origin: where it
+    changed, if the resource shows it. diff: of a text, as a unified diff.
     """
 
     field: str
@@ -41,6 +50,10 @@ class Change:
     reason: str = ""
     forces: Forces = Forces.UPDATE
     contested: bool = False
+    old: Any = dataclasses.field(default=None, repr=False, compare=False)
+    new: Any = dataclasses.field(default=None, repr=False, compare=False)
+    origin: Origin | None = dataclasses.field(default=None, compare=False)
+    diff: str = dataclasses.field(default="", repr=False, compare=False)
 
 
 class Action(StrEnum):
@@ -57,27 +70,28 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class OrphanAction:
-    """What is to become of an orphan: a managed resource that is not declared.
+    """What to do with an orphan: a managed resource that is not declared.
 
-    until: a defer that waits for a date. soon: so soon that the run itself waits for it. succeeded: what replaces it is
-    to be in use before it goes, where that can be seen.
+    until: a defer that waits for a date. wait_in_run: so soon that the run itself waits for it. successor_in_use: it is
+    removed only once its successor is in use, if that can be seen.
     """
 
     action: Action
     reason: str
     until: datetime | None = None
-    soon: bool = False
-    succeeded: bool = False
+    wait_in_run: bool = False
+    successor_in_use: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
     """One decision.
 
-    after: steps that must be done first. waits_on: what a defer waits for: addresses of grants, or a date.
-    dated: it waits for a date only, so it is no pending change. soon: the run waits for that date. routine: a removal
-    that its own kind has announced, so nobody is asked. succeeded: what replaces it is to be in use first. remains:
-    teardown leaves it, and what a person does.
+    after: steps that must be done first. waits_on: what a defer waits for: addresses of grants, or a date. dated: it
+    waits for a date only, so it is no pending change. wait_in_run: the run waits for that date. routine: a removal that
+    its kind has announced, so nobody is asked to confirm. successor_in_use: its successor must be in use first.
+    access: it grants the caller access. released: for a run only. remains: why it is left, and what a person does.
+    origin: where the change came from, if that is known.
     """
 
     address: Address
@@ -88,17 +102,19 @@ class Step:
     waits_on: tuple[str, ...] = ()
     dated: bool = False
     routine: bool = False
-    soon: bool = False
-    succeeded: bool = False
+    wait_in_run: bool = False
+    successor_in_use: bool = False
     access: bool = False
+    released: bool = False
     remains: str = ""
+    origin: Origin | None = None
     desired: Any = field(default=None, repr=False)
     observed: Observed | None = field(default=None, repr=False)
     read_by: ReadBy | None = field(default=None, repr=False)
 
     @property
     def pending(self) -> bool:
-        """Whether something is to be done that is not there yet."""
+        """Whether something is to be done now."""
         return self.action is not Action.KEEP and not self.dated
 
 
@@ -107,6 +123,7 @@ class Plan:
     """Steps in an order in which they can be done.
 
     outputs: what the resources that stay publish. sources: by credential, a holder its value can be copied from.
+    names: of what has only an id, for people.
     """
 
     environment: str
@@ -116,9 +133,10 @@ class Plan:
     sources: Mapping[Address, tuple[Address, str]] = field(
         default_factory=dict[Address, tuple[Address, str]], repr=False
     )
+    names: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
     def summary(self) -> dict[str, int]:
-        """How many steps of each action, those that let the caller in under `access`."""
+        """How many steps there are of each action; those that grant the caller access are counted as `access`."""
         counts = {action.value: 0 for action in Action}
         counts["access"] = 0
         for step in self.steps:
@@ -127,8 +145,13 @@ class Plan:
 
     @property
     def pending(self) -> bool:
-        """Whether anything of the environment itself is to be done."""
-        return any(step.pending and not step.access for step in self.steps)
+        """Whether anything of the environment itself is to be done, as far as it could be read."""
+        return any(step.pending and not step.access and step.action is not Action.DEFER for step in self.steps)
+
+    @property
+    def unread(self) -> tuple[Step, ...]:
+        """The steps that cannot be decided, because the caller may not read something."""
+        return tuple(step for step in self.steps if step.action is Action.DEFER and not step.dated)
 
 
 class Result(StrEnum):
@@ -144,7 +167,7 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What became of a step. note: what could not be proven, say."""
+    """How a step ended. note: for example what could not be proven."""
 
     step: Step
     result: Result

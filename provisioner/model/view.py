@@ -1,4 +1,4 @@
-"""Who holds which credential, and what a run is asked for: what a kind may know beyond its own node."""
+"""What a kind may know beyond its own node: which holder has which key, and what the run was asked to do."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ if TYPE_CHECKING:
 class Usage:
     """Whether those who read a holder use the key that it hands out now.
 
-    since: one of them was seen using it then. untold: why that is not known. asked: where the answer is awaited.
+    since: when one of them was seen using it. unknown_reason: why that is unknown. awaited_from: what is to show it.
     """
 
     since: datetime | None = None
-    untold: str = ""
-    asked: str = ""
+    unknown_reason: str = ""
+    awaited_from: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class KeyReference:
     """A key that a holder has: since when, and whether its value can be read back there.
 
-    current: it hands out this key now; else it still keeps it. settled: when all who read it have it for certain.
-    usage: of a holder whose readers do not have at once what is stored.
+    current: it hands out this key now; else it only still has it. at_once: its readers get a stored key at once.
+    settled: when all readers have it for certain. usage: of a holder whose readers do not get it at once. unseen:
+    nobody can see whether they have it, and nobody has said so.
     """
 
     key_id: str
@@ -39,6 +40,8 @@ class KeyReference:
     readable: bool = False
     current: bool = True
     usage: Usage | None = None
+    at_once: bool = False
+    unseen: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,11 +63,12 @@ class Intent(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
-    """What a run is asked for.
+class Request:
+    """What a run was asked to do.
 
     names: the credentials that it is limited to; empty: all. begin: rotations may begin, not only go on. force: before
-    they are due. outage: a revoked key goes before its readers have the new one.
+    they are due. outage: a revoked key goes before its readers have the new one. rolled_out: somebody says that all
+    readers have the keys that are handed out.
     """
 
     intent: Intent = Intent.CONVERGE
@@ -72,13 +76,14 @@ class Asked:
     begin: bool = False
     force: bool = False
     outage: bool = False
+    rolled_out: bool = False
 
     def concerns(self, name: str) -> bool:
         """Whether a credential of this name is meant."""
         return not self.names or name in self.names
 
 
-CONVERGE = Asked()
+CONVERGE = Request()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,19 +91,21 @@ class View:
     """What a kind may know beyond its own node when it decides.
 
     key_references: by credential, every holder of a key of it. consumers: by credential, every declared holder.
-    unread: what could not be read in this pass; a holder among them may have any key.
+    unread: what could not be read in this pass; a holder among them may have any key. unusable_keys: keys that were
+    tried and do not work.
     """
 
     now: datetime
     environment_id: str
-    asked: Asked = CONVERGE
+    request: Request = CONVERGE
     key_references: Mapping[Address, tuple[HolderKey, ...]] = field(
         default_factory=dict[Address, tuple[HolderKey, ...]]
     )
-    consumers: Mapping[Address, tuple[Address, ...]] = field(default_factory=dict[Address, tuple[Address, ...]])
+    declared_holders: Mapping[Address, tuple[Address, ...]] = field(default_factory=dict[Address, tuple[Address, ...]])
     unread: tuple[Address, ...] = ()
+    unusable_keys: frozenset[str] = frozenset()
 
     @property
     def intent(self) -> Intent:
         """What the run is for."""
-        return self.asked.intent
+        return self.request.intent

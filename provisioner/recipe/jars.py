@@ -1,31 +1,33 @@
-"""The jars in the data lake, and the cluster's right to read them: rows 7 and 8 of the article."""
+"""The jars in the data lake, and the right to read them: rows 7 and 8 of the article."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from provisioner.kinds import dag_file, job_jar, role_assignment
-from provisioner.model import Address, Node, Search
-from provisioner.recipe.principals import slug
+from provisioner.kinds import job_jar
+from provisioner.model import Node
+from provisioner.recipe.lake_files import file_searches, jar_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from provisioner.recipe.places import Places
+    from provisioner.model import Search
+    from provisioner.recipe.containers import Containers
     from provisioner.recipe.targets.contract import Flink, Names
     from provisioner.spec.model import Environment
 
 
 class Jars:
-    """The job's jar and what else is uploaded."""
+    """The jars of the jobs, each once, and what else is uploaded."""
 
-    def __init__(self, environment: Environment, names: Names, places: Places, flink: Flink) -> None:
-        self._spec, self._mark, self._places, self._flink = environment, names.environment_id, places, flink
+    def __init__(self, environment: Environment, names: Names, containers: Containers, flink: Flink) -> None:
+        self._spec, self._mark, self._containers, self._flink = environment, names.environment_id, containers, flink
 
     def nodes(self) -> Iterator[Node]:
-        """Each jar; the grant."""
-        spec, jobs = self._spec, self._places.jobs
-        for jar in (spec.job, *spec.jars):
+        """Each jar; the grants."""
+        spec, jobs = self._spec, self._containers.jobs
+        jars = {jar.path: jar for jar in (*(job.spec for job in spec.all_jobs), *spec.jars)}
+        for jar in jars.values():
             desired = job_jar.JobJar(
                 account=spec.account_name,
                 filesystem=jobs.name,
@@ -33,21 +35,11 @@ class Jars:
                 file=str(jar.jar),
                 environment=self._mark,
             )
-            address = Address("job_jar", f"{jobs.name}/{jar.path}")
-            yield Node(address=address, desired=desired, container=jobs, needs=(self._places.account_access,))
-        assignment = role_assignment.RoleAssignment(
-            scope=spec.account_id,
-            role=spec.job.role,
-            principal_id=self._flink.identity,
-            environment=self._mark,
-            label="the Flink cluster's identity",
-        )
-        address = Address("role_assignment", f"flink.{slug(spec.job.role)}")
-        yield Node(address=address, desired=assignment, container=self._places.account)
+            address = jar_address(jobs, jar.path)
+            yield Node(address=address, desired=desired, container=jobs, needs=(self._containers.account_access,))
+        yield from self._flink.grants
 
-    def searches(self) -> Iterator[Search]:
+    def searches(self) -> tuple[Search, ...]:
         """Files in the filesystem."""
-        for kind in (job_jar, dag_file):
-            jobs = self._places.jobs
-            paths = kind.Scope(account=self._spec.account_name, filesystem=jobs.name, environment=self._mark)
-            yield Search(kind=kind.NAME, scope=paths, container=jobs)
+        account, jobs = self._spec.account_name, self._containers.jobs
+        return file_searches(account=account, container=jobs, environment=self._mark)

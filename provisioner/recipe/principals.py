@@ -8,18 +8,39 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from provisioner.kinds import application, client_secret, role_assignment, service_principal
+from provisioner.kinds import (
+    application,
+    client_secret,
+    federated_credential,
+    managed_cluster,
+    role_assignment,
+    service_principal,
+)
 from provisioner.model import Address, Node, Search
+from provisioner.recipe.grants import grant, grant_address
+from provisioner.recipe.principal_ids import (
+    client_id,
+    cluster_address,
+    federation_nodes,
+    federation_searches,
+    issuer,
+    object_id,
+    trust_name,
+)
 from provisioner.recipe.targets.contract import Reader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from provisioner.recipe.places import Places
+    from provisioner.key_probe import Rollout
+    from provisioner.model import Ref
+    from provisioner.recipe.containers import Containers
     from provisioner.recipe.secrets import Secrets
     from provisioner.recipe.targets.contract import Flink, Names
     from provisioner.spec.model import Environment
     from provisioner.spec.principals import Principal
+
+STILL_USED = "its workers may still sign in by it; remove it in Entra once they use the client secret"
 
 
 @dataclass(frozen=True)
@@ -33,16 +54,21 @@ class _Scope:
 class Principals:
     """All principals of an environment, and how others refer to them."""
 
-    def __init__(self, environment: Environment, names: Names, places: Places, flink: Flink) -> None:
+    def __init__(self, environment: Environment, names: Names, containers: Containers, flink: Flink) -> None:
         self._spec, self._names, self._mark = environment, names, names.environment_id
-        self._places, self._flink = places, flink
-        self.reads_vault = Address("role_assignment", f"airflow.{slug(environment.principals.airflow.role)}")
+        self._containers, self._flink = containers, flink
+        self.reads_vault = grant_address("airflow", environment.principals.airflow.role)
 
     def nodes(self, secrets: Secrets) -> Iterator[Node]:
-        """Each with all that is its own, its places in the vault included."""
-        for name, principal in self._spec.principals.named.items():
-            yield from self._identity(name, principal)
-            yield self._grant(name, principal.role)
+        """Each with all that is its own, its places in the vault included; first the clusters that issue tokens."""
+        federations = (one.federation for one in self._spec.named_principals.values())
+        for cluster in dict.fromkeys(one.aks for one in federations if one is not None and one.aks):
+            yield Node(address=cluster_address(cluster), desired=managed_cluster.ManagedCluster(id=cluster))
+        yield from federation_nodes(self._spec, self._names)
+        for name, principal in self._spec.named_principals.items():
+            if not principal.managed_identity:
+                yield from self._identity(name, principal)
+            yield from self._grants_to(name, principal.role)
             for secret in principal.secrets:
                 yield secrets.credential(secret, self.reader(name))
         for name in self._spec.principals.further:
@@ -50,17 +76,32 @@ class Principals:
             if keys is not None:
                 yield from secrets.signing_in(keys, self.reader(name))
 
-    def searches(self) -> Iterator[Search]:
-        """Applications, passwords and grants, in the order in which they are made."""
+    def searches(self, rollout: Rollout | None) -> Iterator[Search]:
+        """Applications, passwords and grants, in the order in which they are made.
+
+        rollout: the settings that workers are to show before what they signed in with goes.
+        """
         spec, mark = self._spec, self._mark
         yield Search(kind="application", scope=application.Scope(environment=mark))
-        for name, principal in spec.principals.named.items():
+        yield from federation_searches(spec, self._names)
+        for name, principal in spec.named_principals.items():
+            if principal.managed_identity:
+                continue
             owner = Address("application", name)
+            trusts = federated_credential.Scope(
+                application_id=application.Outputs.object_id.of(owner),
+                principal=name,
+                environment=mark,
+                kept="" if principal.federation else STILL_USED,
+                rollout=rollout,
+            )
+            yield Search(kind="federated_credential", scope=trusts, container=owner)
             passwords = client_secret.Scope(
                 application_id=application.Outputs.object_id.of(owner),
                 name=name,
                 environment=mark,
                 overlap=principal.rotation.overlap,
+                rollout=rollout if principal.federation else None,
             )
             yield Search(kind="client_secret", scope=passwords, container=owner)
         yield from self._grants()
@@ -69,45 +110,50 @@ class Principals:
         """What others need of a principal's credential."""
         credential = Address("client_secret", name)
         secret = client_secret.Outputs
-        cluster = (self._flink.scope, self._flink.api_version)
+        flink = self._spec.flink.scope
         return Reader(
-            client_id=application.Outputs.client_id.of(Address("application", name)),
+            client_id=client_id(self._spec, name),
             key_id=secret.key_id.of(credential),
             value=secret.value.of(credential),
             expires=secret.expires.of(credential),
-            living=secret.living.of(credential),
+            active_key_ids=secret.active_key_ids.of(credential),
             credential=credential,
-            opens=cluster if name == "flink-api" else None,
+            readable_resource=(flink, self._flink.api_version) if flink and name == "flink-api" else None,
         )
 
     def _grants(self) -> Iterator[Search]:
         """At every scope that the spec names; and wherever a further principal may have had another one before."""
-        scopes = [self._scope(name) for name in self._spec.principals.named]
-        scopes.append(_Scope(self._spec.account_id, self._places.account))
+        scopes = [*filter(None, map(self._scope, self._spec.named_principals))]
+        scopes.append(_Scope(self._spec.account_id, self._containers.account))
         for scope in {one.id.lower(): one for one in scopes}.values():
             at = role_assignment.Scope(scope=scope.id, environment=self._mark)
             yield Search(kind="role_assignment", scope=at, container=scope.at)
         subscriptions = tuple(dict.fromkeys(one.id.lower().split("/")[2] for one in scopes))
         for name in self._spec.principals.further:
             owner = Address("service_principal", name)
-            held = role_assignment.OfPrincipal(
-                principal_id=service_principal.Outputs.object_id.of(owner),
+            held = role_assignment.AssignmentsOfPrincipal(
+                principal_id=object_id(self._spec, name),
                 subscriptions=subscriptions,
                 environment=self._mark,
             )
             yield Search(kind="role_assignment", scope=held, container=owner)
-        names = tuple(map(self._unique_name, self._spec.principals.named))
-        removed = role_assignment.OfRemoved(unique_names=names, subscriptions=subscriptions, environment=self._mark)
+        names = tuple(map(self._unique_name, self._spec.named_principals))
+        removed = role_assignment.AssignmentsOfRemoved(
+            unique_names=names, subscriptions=subscriptions, environment=self._mark
+        )
         yield Search(kind="role_assignment", scope=removed)
 
-    def _scope(self, name: str) -> _Scope:
+    def _scope(self, name: str) -> _Scope | None:
+        """What a principal's role is on; None if it has none: Flink's API may be no Azure resource."""
         if name == "airflow":
-            return _Scope(self._spec.vault_id, self._places.vault)
-        further = self._spec.principals.further.get(name)
-        scope = further.scope if further else None
-        if scope is None or scope.lower() == self._flink.scope.lower():
-            return _Scope(self._flink.scope, self._flink.address)
-        return _Scope(scope, self._places.holding(scope))
+            return _Scope(self._spec.vault_id, self._containers.vault)
+        further, flink = self._spec.principals.further.get(name), self._spec.flink.scope
+        scope = further.scope if further and further.scope else flink
+        if not scope:
+            return None
+        if scope.lower() == flink.lower():
+            return _Scope(flink, self._flink.address)
+        return _Scope(scope, self._containers.containing(scope))
 
     def _unique_name(self, name: str) -> str:
         return f"provisioner-{self._mark}-{name}"
@@ -127,8 +173,28 @@ class Principals:
         client_id = application.Outputs.client_id.of(app)
         identity = service_principal.ServicePrincipal(client_id=client_id, environment=mark, adopt=adopted is not None)
         yield Node(address=Address("service_principal", name), desired=identity, container=app)
+        yield from self._credential(name, principal, client_id)
+
+    def _credential(self, name: str, principal: Principal, client_id: Ref[str]) -> Iterator[Node]:
+        """Its client secret, or whose tokens sign it in."""
+        mark, app, needs = self._mark, Address("application", name), (Address("service_principal", name),)
+        application_id = application.Outputs.object_id.of(app)
+        if principal.federation is not None:
+            for subject in principal.federation.every_subject:
+                trust = federated_credential.FederatedCredential(
+                    application_id=application_id,
+                    principal=name,
+                    name=trust_name(subject),
+                    issuer=issuer(principal.federation),
+                    subject=subject,
+                    audience=self._names.federation_audience,
+                    environment=mark,
+                )
+                address = Address("federated_credential", f"{name}.{trust.name}")
+                yield Node(address=address, desired=trust, container=app, needs=needs)
+            return
         credential = client_secret.ClientSecret(
-            application_id=application.Outputs.object_id.of(app),
+            application_id=application_id,
             client_id=client_id,
             name=name,
             tenant_id=self._names.tenant_id,
@@ -139,22 +205,17 @@ class Principals:
             runs_every=principal.rotation.runs_every,
             sign_in_seconds=self._spec.waits.sign_in.total_seconds(),
         )
-        needs = (Address("service_principal", name),)
         yield Node(address=Address("client_secret", name), desired=credential, container=app, needs=needs)
 
-    def _grant(self, principal: str, role: str) -> Node:
+    def _grants_to(self, principal: str, role: str) -> Iterator[Node]:
         scope = self._scope(principal)
-        assignment = role_assignment.RoleAssignment(
-            scope=scope.id,
-            role=role,
-            principal_id=service_principal.Outputs.object_id.of(Address("service_principal", principal)),
-            environment=self._mark,
-            label=f"the service principal {principal}",
-        )
-        address = Address("role_assignment", f"{principal}.{slug(role)}")
-        return Node(address=address, desired=assignment, container=scope.at)
-
-
-def slug(role: str) -> str:
-    """A role's name as part of an address."""
-    return role.lower().replace(" ", "-")
+        if scope is not None:
+            yield grant(
+                principal,
+                role,
+                scope=scope.id,
+                container=scope.at,
+                principal_id=object_id(self._spec, principal),
+                environment=self._mark,
+                label=f"the service principal {principal}",
+            )

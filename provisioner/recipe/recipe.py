@@ -8,62 +8,82 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provisioner.model import Address, Recipe
+from provisioner.recipe.containers import Containers
+from provisioner.recipe.grants import READ_VAULT
 from provisioner.recipe.jars import Jars
-from provisioner.recipe.places import Places
+from provisioner.recipe.lake_files import folders, in_folders, with_folders
+from provisioner.recipe.principal_ids import object_id, with_rollout
 from provisioner.recipe.principals import Principals
 from provisioner.recipe.secrets import Secrets
-from provisioner.recipe.targets.airflow import data_factory
-from provisioner.recipe.targets.contract import Targets
-from provisioner.recipe.targets.flink import hdinsight_aks
+from provisioner.recipe.targets import declaration
+from provisioner.recipe.targets.contract import Around, Targets
+from provisioner.render.dags import rendered_dags
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from provisioner.recipe.targets.contract import Airflow, Names
+    from provisioner.recipe.targets.contract import Airflow, Flink, Names
     from provisioner.spec.model import Environment
-
-READ_VAULT = "Key Vault Secrets User"
-JAR_ROLES = ("Storage Blob Data Contributor", "Storage Blob Data Reader")
 
 
 def recipe(environment: Environment, names: Names, *, purge: bool = False) -> Recipe:
     """Everything `environment` should be. Pure. purge: a vault that goes is purged, not kept soft-deleted."""
-    flink = hdinsight_aks.declare(environment)
-    places = Places(environment, names, purge=purge)
-    principals = Principals(environment, names, places, flink)
-    secrets = Secrets(environment, names, places)
-    jars = Jars(environment, names, places, flink)
-    airflow = _airflow(environment, names, places, principals)
+    containers = Containers(environment, names, purge=purge)
+    declared, principals = _declared(environment, names, containers)
+    flink, airflow = declared.flink, declared.airflow
+    secrets = Secrets(environment, names, containers, airflow.holder)
+    jars = Jars(environment, names, containers, flink)
     nodes = (
-        *places.nodes(),
+        *containers.nodes(),
         *flink.nodes,
         *principals.nodes(secrets),
-        *secrets.variables(principals.reader("flink-api")),
+        *secrets.variables(principals.reader("flink-api"), flink),
         *jars.nodes(),
         *airflow.nodes,
     )
-    searches = (*places.searches(), *principals.searches(), *secrets.searches(), *jars.searches(), *airflow.searches)
+    searches = (
+        *containers.searches(),
+        *principals.searches(airflow.rollout),
+        *secrets.searches(airflow.rollout),
+        *jars.searches(),
+        *flink.searches,
+        *airflow.searches,
+    )
+    searches = (with_rollout(environment, airflow.rollout, search) for search in searches)
+    of_files = folders(nodes)
     return Recipe(
         environment=environment.name,
         environment_id=names.environment_id,
-        nodes=nodes,
-        searches=searches,
+        nodes=tuple(with_folders(node, of_files) for node in nodes),
+        searches=tuple(in_folders(search, of_files) for search in searches),
         notes=(*_notes(environment), *flink.notes, *airflow.notes),
     )
 
 
 def targets(environment: Environment, names: Names) -> Targets:
     """What hosts this environment's Airflow and what runs its Flink, for what happens after it stands. Pure."""
-    flink, places = hdinsight_aks.declare(environment), Places(environment, names, purge=False)
-    principals = Principals(environment, names, places, flink)
-    return Targets(airflow=_airflow(environment, names, places, principals), flink=flink)
+    return _declared(environment, names, Containers(environment, names, purge=False))[0]
 
 
-def _airflow(environment: Environment, names: Names, places: Places, principals: Principals) -> Airflow:
-    """Places whose value can be read back come first: a run that dies between them loses no credential."""
+def _declared(environment: Environment, names: Names, containers: Containers) -> tuple[Targets, Principals]:
+    """Containers whose value can be read back come first: a run that dies between them loses no credential."""
+    around = Around(
+        names=names,
+        account=containers.account,
+        filesystem=containers.jobs,
+        access=containers.account_access,
+        vault_access=containers.vault_access,
+        airflow=object_id(environment, "airflow"),
+    )
+    flink: Flink = declaration(environment.flink).declare(environment, around)
+    principals = Principals(environment, names, containers, flink)
     own = (Address("vault_secret", name) for name in environment.principals.airflow.secrets)
     needs = (principals.reads_vault, *own)
-    return data_factory.declare(environment, names, principals.reader("airflow"), account=places.account, needs=needs)
+    dags = rendered_dags(environment, names.hosts)
+    airflow: Airflow = declaration(environment.airflow).declare(
+        environment, around, reader=principals.reader("airflow"), needs=needs, dags=dags
+    )
+    return Targets(airflow=airflow, flink=flink, dags=dags), principals
 
 
 def _notes(environment: Environment) -> Iterator[str]:
@@ -73,10 +93,4 @@ def _notes(environment: Environment) -> Iterator[str]:
         yield (
             f"principals.airflow.role is {role}, the article's; Airflow only reads, so `role: {READ_VAULT}` is enough "
             "(https://learn.microsoft.com/azure/data-factory/enable-azure-key-vault-for-managed-airflow)"
-        )
-    job = environment.job.role
-    if job.lower() not in {role.lower() for role in JAR_ROLES}:
-        yield (
-            f"job.role is {job}, the article's; the cluster reads the jar and may write checkpoints, so "
-            f"`role: {JAR_ROLES[0]}` is enough (https://learn.microsoft.com/azure/storage/blobs/assign-azure-role-data-access)"
         )

@@ -12,14 +12,14 @@ from provisioner.spec.templates import find_template
 
 if TYPE_CHECKING:
     from provisioner.secret import Secret
-    from provisioner.spec.model import Environment
+    from provisioner.spec.targets.contract import AirflowTarget
 
 LATER = "(known after apply)"
 
 
 @dataclass(frozen=True, kw_only=True)
 class AirflowSettings:
-    """What Airflow is told, the spec's own settings included."""
+    """The settings of Airflow, the spec's own included."""
 
     overrides: dict[str, str | Secret]
     environment: dict[str, str | Secret]
@@ -27,13 +27,18 @@ class AirflowSettings:
 
 
 def airflow_settings(
-    environment: Environment, *, vault_url: str, tenant_id: str = LATER, client_id: str = LATER, login: str = ""
+    airflow: AirflowTarget,
+    own: AirflowSettings,
+    *,
+    vault_url: str,
+    tenant_id: str = LATER,
+    client_id: str = LATER,
+    login: str = "",
 ) -> AirflowSettings:
     """The settings that make Airflow read its variables from the vault.
 
-    login: the authority, for clouds other than the public one. The client secret is the caller's to add.
+    own: the spec's. login: the authority, for clouds other than the public one. The client secret is not among them.
     """
-    airflow = environment.airflow
     values = {
         "client_id": client_id,
         "connections_prefix": airflow.connections_prefix,
@@ -46,7 +51,7 @@ def airflow_settings(
     template = find_template("airflow/settings.json.j2").read_text(encoding="utf-8")
     rendered = json.loads(render_text(template, values))
     return AirflowSettings(
-        overrides={**airflow.overrides, **rendered["overrides"]},
-        environment={**airflow.environment, **rendered["environment"]},
-        requirements=(*rendered["requirements"], *airflow.requirements),
+        overrides={**own.overrides, **rendered["overrides"]},
+        environment={**own.environment, **rendered["environment"]},
+        requirements=(*rendered["requirements"], *own.requirements),
     )

@@ -1,19 +1,18 @@
-"""The DAG's template → the DAG file as it is deployed, and what is wrong with the template."""
+"""The template of a job's DAG → the DAG's file, and what the names and ids of its runs follow from."""
 
 from __future__ import annotations
 
-import ast
 import hashlib
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from provisioner.render.template import LARGEST, MORE_BYTES, SECONDS, TemplateProblem, render_text
-from provisioner.spec import airflow_version
-from provisioner.spec.bounds import OutOfBounds, bounded
+from provisioner.render.template import LARGEST, TemplateProblem, render_text
 from provisioner.spec.templates import FOLDER, SHIPPED
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from provisioner.spec.jobs import DeclaredJob
     from provisioner.spec.model import Environment
 
 INCLUDED = (FOLDER / "dags", SHIPPED / "dags")  # where `include` looks, after the folder of the template itself
@@ -28,9 +27,17 @@ class Hosts:
     dfs_suffix: str = "dfs.core.windows.net"
 
 
-def render_dag(environment: Environment, hosts: Hosts | None = None) -> str:
-    """The DAG file. A template that does not end in .j2 is a DAG already. Raises TemplateProblem."""
-    path = environment.dag.template
+def render_dag(environment: Environment, job: DeclaredJob, hosts: Hosts | None = None) -> str:
+    """The file of a job's DAG. A template that does not end in .j2 is a DAG already. Raises TemplateProblem."""
+    path = job.dag.template
+    text = template_text(path)
+    if path.suffix != ".j2":
+        return text
+    return render_text(text, dag_values(environment, job, hosts or Hosts()), folders=(path.parent, *INCLUDED))
+
+
+def template_text(path: Path) -> str:
+    """A file's text, if it is one that a DAG can be. Raises TemplateProblem."""
     try:
         if path.exists() and not path.is_file():  # opening a pipe would wait for who writes into it
             raise TemplateProblem(wrong="is no regular file", right="write the path of the template itself")
@@ -42,69 +49,97 @@ def render_dag(environment: Environment, hosts: Hosts | None = None) -> str:
         raise TemplateProblem(wrong="is not UTF-8 text", right="save it as UTF-8") from None
     if len(text) > LARGEST:
         raise TemplateProblem(wrong="is larger than 2 MiB", right="a DAG is a page; keep data elsewhere")
-    if path.suffix != ".j2":
-        return text
-    return render_text(text, dag_values(environment, hosts or Hosts()), folders=(path.parent, *INCLUDED))
+    return text
 
 
-def dag_values(environment: Environment, hosts: Hosts) -> dict[str, Any]:
-    """What a DAG template can name; docs/environment.md lists it."""
-    job, account = environment.job, environment.account_name
-    parts = environment.cluster_id.split("/")
-    directory = f"/{job.directory}" if job.directory else ""
-    filesystem = f"{environment.storage_account.filesystem}@{account}.{hosts.dfs_suffix}"
+def common_values(environment: Environment) -> dict[str, Any]:
+    """What every template can name."""
     return {
         "environment": environment.name,
-        "dag": {
-            "id": environment.dag.id,
-            "schedule": environment.dag.schedule,
-            "timeout_seconds": int(environment.dag.timeout.total_seconds()),
-        },
+        "airflow": {"own_prefix": environment.airflow.own_prefix, "reports": environment.airflow.federates},
+        "api": {"federated": environment.principals.flink_api.federation is not None},
         "probe": {
-            "id": environment.dag.probe_id,
+            "id": environment.probe_id,
+            "alone": environment.job is None,
             "timeout_seconds": 2 * int(environment.airflow.rollout.total_seconds()),
         },
-        "job": {
-            "args": job.args,
-            "directory": f"abfs://{filesystem}{directory}",
-            "entry_class": job.entry_class,
-            "jar": job.jar.name,
-            "name": job.name,
-            "parallelism": job.parallelism,
-            "until": job.until,
-        },
-        "cluster": {"subscription": parts[2], "group": parts[4], "pool": parts[8], "name": parts[10]},
+    }
+
+
+def lake_and_hosts(environment: Environment, hosts: Hosts) -> dict[str, dict[str, str]]:
+    """Where a DAG finds the data lake and Azure."""
+    filesystem = f"{environment.account_name}.{hosts.dfs_suffix}/{environment.storage_account.filesystem}"
+    return {
+        "lake": {"url": f"https://{filesystem}"},
         "hosts": {"management": hosts.management.rstrip("/"), "login": hosts.login.rstrip("/")},
     }
 
 
-def job_name(environment: Environment, run_id: str) -> str:
+def dag_values(environment: Environment, job: DeclaredJob, hosts: Hosts) -> dict[str, Any]:
+    """What the template of a job's DAG can name; docs/environment.md lists it."""
+    lake = f"{environment.account_name}.{hosts.dfs_suffix}"
+    filesystem = environment.storage_account.filesystem
+    places = lake_and_hosts(environment, hosts)
+    return {
+        **common_values(environment),
+        **places,
+        "dag": {
+            "id": job.dag.id,
+            "schedule": job.dag.schedule,
+            "timeout_seconds": int(job.dag.timeout.total_seconds()),
+        },
+        "job": _job_values(environment, job, f"abfs://{filesystem}@{lake}"),
+        "flink": {"service": environment.flink.service, "part": f"parts/targets/{environment.flink.part}.py.j2"},
+        "lake": {**places["lake"], "directory": job.spec.directory},
+        **environment.flink.dag_values(),
+    }
+
+
+def _job_values(environment: Environment, job: DeclaredJob, filesystem: str) -> dict[str, Any]:
+    spec = job.spec
+    return {
+        "args": spec.args,
+        "configuration": spec.configuration,
+        "directory": f"{filesystem}/{spec.directory}" if spec.directory else filesystem,
+        "entry_class": spec.entry_class,
+        "id_prefix": job_id_prefix(environment, job),
+        "jar": spec.jar.name,
+        "jar_sha256": _sha256(spec.jar) if spec.upgrade else "",
+        "name": job.prefix,
+        "parallelism": spec.parallelism,
+        "state_folder": f"{spec.state_folder}/{job.prefix}" if spec.upgrade == "savepoint" else spec.state_folder,
+        "until": spec.until,
+        "upgrade": spec.upgrade,
+    }
+
+
+def _sha256(file: Path) -> str:
+    """Of a file's content; empty without one, which another check reports."""
+    if not file.is_file():
+        return ""
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def job_name(job: DeclaredJob, run_id: str) -> str:
     """The job that an Airflow run submits, as `job_name` in templates/dags/parts/flink_job.py.j2 derives it."""
-    run = f"{environment.dag.id} {run_id}"
-    return environment.job.name + hashlib.sha256(run.encode()).hexdigest()[:12]
+    if job.spec.upgrade:  # there is one at a time, whichever run began it
+        return job.prefix
+    run = f"{job.dag.id} {run_id}"
+    return job.prefix + hashlib.sha256(run.encode()).hexdigest()[:12]
 
 
-def template_problem(environment: Environment) -> tuple[str, str] | None:
-    """What is wrong with the DAG's template and what would be right; None if it renders and compiles."""
-    try:
-        _compile(render_dag(environment), environment)
-    except TemplateProblem as problem:
-        location = "" if problem.line is None else f"{environment.dag.template.name}:{problem.line}: "
-        return f"{location}{problem.wrong}", problem.right
-    return None
+def job_id_prefix(environment: Environment, job: DeclaredJob) -> str:
+    """The first half of the id of every run of a job in a Flink that lets its callers choose ids."""
+    return environment_prefix(environment) + hashlib.sha256(job.prefix.encode()).hexdigest()[:6]
 
 
-def _compile(text: str, environment: Environment) -> None:
-    version = airflow_version.python(environment.airflow.version)
-    said = f"Python {version[0]}.{version[1]}, which Airflow {environment.airflow.version} may run on"
-    try:
-        with warnings.catch_warnings(), bounded(seconds=SECONDS, more_bytes=MORE_BYTES):
-            warnings.simplefilter("ignore")  # Airflow would only log them
-            tree = ast.parse(text, feature_version=version)
-            compile(tree, environment.dag.file, "exec", dont_inherit=True)
-    except SyntaxError as error:
-        wrong = f"does not compile: {error.msg}"
-        raise TemplateProblem(wrong=wrong, right=f"correct it; it is read as {said}", line=error.lineno) from None
-    except (ValueError, RecursionError, MemoryError, OutOfBounds) as error:
-        wrong = f"does not compile: {str(error) or 'it takes too much memory or time'}"
-        raise TemplateProblem(wrong=wrong, right=f"correct it; it is read as {said}") from None
+def environment_prefix(environment: Environment) -> str:
+    """What all these ids of an environment begin with, also those of jobs that the spec no longer names."""
+    names = (environment.subscription, environment.resource_group, environment.name)
+    return hashlib.sha256("\n".join(names).casefold().encode()).hexdigest()[:10]
+
+
+def run_digest(job: DeclaredJob, run_id: str) -> str:
+    """The quarter after it, which tells of the run; the last one tells of the attempt."""
+    return hashlib.sha256(f"{job.dag.id} {run_id}".encode()).hexdigest()[:8]

@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from provisioner.errors import Refused
+from provisioner.model.durations import duration_text
 from provisioner.render.template import render_text
 from provisioner.spec.templates import find_template
 
@@ -73,7 +74,7 @@ class Scheduled:
     """One environment to run.
 
     identity: what its time of day follows from; spec: its file, relative to the checkout or absolute; variables: the
-    names of the variables that the file asks for.
+    names of the variables that the file asks for; local: its cloud is the embedded one.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Scheduled:
     spec: str
     runs_every: timedelta
     variables: tuple[str, ...] = ()
+    local: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,11 +136,11 @@ def schedule(kind: str, environments: Sequence[Scheduled], directory: PurePosixP
     Raises Refused for what that kind cannot express.
     """
     platform = PLATFORMS[kind]
-    _refuse_twins(environments)
+    refuse_twins(environments)
     for one in environments:
-        _refuse_unsafe(kind, platform, one.name, one.spec)
+        refuse_unsafe(kind, platform, one.name, one.spec)
         if not platform.portable:
-            _refuse_unsafe(kind, platform, one.name, str(directory))
+            refuse_unsafe(kind, platform, one.name, str(directory))
     groups = [tuple(environments)] if platform.together else [(one,) for one in environments]
     made = [_rendered(kind, platform, group, directory) for group in groups]
     return Schedule(
@@ -152,8 +154,8 @@ def cadence(runs_every: timedelta, identity: str, *, kind: str = "cron") -> Cade
     minutes = runs_every.total_seconds() / 60
     fitting = [period for period in PERIODS if PLATFORMS[kind].least_minutes <= period <= minutes]
     if not fitting:
-        least = spoken(timedelta(minutes=PLATFORMS[kind].least_minutes))
-        reason = f"is {spoken(runs_every)}, and a schedule of kind {kind} runs every {least} at most"
+        least = duration_text(timedelta(minutes=PLATFORMS[kind].least_minutes))
+        reason = f"is {duration_text(runs_every)}, and a schedule of kind {kind} runs every {least} at most"
         raise Refused("rotation.runs_every", reason, "Let it run less often")
     period = fitting[-1]
     number = int.from_bytes(hashlib.sha256(identity.encode()).digest()[:8], "big")
@@ -163,13 +165,6 @@ def cadence(runs_every: timedelta, identity: str, *, kind: str = "cron") -> Cade
     return Cadence(period=period, offset=number % (period // HOUR) * HOUR + 3 + number // period % 55)
 
 
-def spoken(length: timedelta) -> str:
-    """A duration as a spec writes it."""
-    seconds = int(length.total_seconds())
-    parts = [(seconds // 86400, "d"), (seconds // 3600 % 24, "h"), (seconds // 60 % 60, "m"), (seconds % 60, "s")]
-    return "".join(f"{count}{unit}" for count, unit in parts if count)
-
-
 def _rendered(
     kind: str, platform: Platform, group: tuple[Scheduled, ...], directory: PurePosixPath
 ) -> tuple[list[File], list[str]]:
@@ -177,7 +172,7 @@ def _rendered(
     often = min(group, key=lambda one: one.runs_every)
     identity = "\n".join(sorted(one.identity for one in group)) if len(group) > 1 else often.identity
     when = cadence(often.runs_every, identity, kind=kind)
-    notes = _notes(often, when)
+    notes = [*_local_notes(group), *cadence_notes(often, when)]
     values: dict[str, Any] = {
         "name": often.name,
         "spec": often.spec,
@@ -203,22 +198,33 @@ def _text(template: str, values: dict[str, Any]) -> str:
     return render_text(source, values, filters={"crontab": as_crontab, "systemd": as_systemd, "yaml": as_yaml})
 
 
-def _notes(one: Scheduled, when: Cadence) -> list[str]:
+def _local_notes(group: tuple[Scheduled, ...]) -> list[str]:
+    return [
+        f"{one.name} is on cloud: local: where the schedule runs it finds, or starts, the local Azure of that machine."
+        for one in group
+        if one.local
+    ]
+
+
+def cadence_notes(one: Scheduled, when: Cadence) -> list[str]:
+    """What to say where it runs more often than the spec asks."""
     period = timedelta(minutes=when.period)
     if period == one.runs_every:
         return []
-    asked = f"runs_every of {one.name} is {spoken(one.runs_every)}, which no calendar can express"
-    return [f"{asked}: it runs every {spoken(period)}, more often, and does nothing when nothing is due."]
+    asked = f"runs_every of {one.name} is {duration_text(one.runs_every)}, which no calendar can express"
+    return [f"{asked}: it runs every {duration_text(period)}, more often, and does nothing when nothing is due."]
 
 
-def _refuse_twins(environments: Sequence[Scheduled]) -> None:
+def refuse_twins(environments: Sequence[Scheduled]) -> None:
+    """Raise Refused for an environment that is named twice."""
     names = [one.name.casefold() for one in environments]
     twin = next((one for one in environments if names.count(one.name.casefold()) > 1), None)
     if twin is not None:
         raise Refused(twin.name, "is named twice", "Name each environment once")
 
 
-def _refuse_unsafe(kind: str, platform: Platform, name: str, path: str) -> None:
+def refuse_unsafe(kind: str, platform: Platform, name: str, path: str) -> None:
+    """Raise Refused for a path that the platform would misread, or not find."""
     if not path.isprintable():
         raise Refused(name, f"its path {path!a} holds characters that cannot be printed", "Rename the folder")
     bad = [text for text in platform.unsafe if text in path]

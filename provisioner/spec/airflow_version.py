@@ -22,9 +22,6 @@ PROVIDERS = {
 SUPPORTED = Rule(
     r"2\.(?:[4-9]|1[01])(?:\.[0-9]+)?|3\.[0-9]+(?:\.[0-9]+)?", "write a version of Airflow from 2.4 on, such as 2.6.3"
 )
-# learn.microsoft.com/azure/data-factory/concepts-workflow-orchestration-manager
-IN_DATA_FACTORY = ("2.4.3", "2.6.3")
-LOCAL_TOO = re.compile(r"2\.1[01]\.\d+|3\.\d+\.\d+")
 
 
 def numbers(version: str) -> tuple[int, int]:
@@ -40,10 +37,5 @@ def provider(version: str) -> str | None:
 
 
 def python(version: str) -> tuple[int, int]:
-    """The oldest Python that may run this Airflow: Data Factory's 2.6.3 runs 3.8."""
+    """The oldest Python that may run this Airflow: some hosts run 2.6 on 3.8."""
     return (3, 8) if numbers(version) < (2, 11) else (3, 9)
-
-
-def offered(version: str, *, local: bool) -> bool:
-    """Whether the cloud's data factories make a runtime of that version: the local Azure's take newer ones, too."""
-    return version in IN_DATA_FACTORY or (local and LOCAL_TOO.fullmatch(version) is not None)

@@ -6,90 +6,72 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from provisioner.spec import airflow_version
-from provisioner.spec.fields import FOLDER, SECRET_NAME, Rule
-from provisioner.spec.files import jar_problem
+from provisioner.spec.fields import FOLDER, SECRET_NAME, SHORT_SCOPE, Rule
+from provisioner.spec.files import jar_problem, lacks_class
+from provisioner.spec.jobs import CHECKPOINTS
+from provisioner.spec.locations import meant_location
+from provisioner.spec.targets import reserved
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path as FilePath
 
-    from provisioner.secret import Secret
-    from provisioner.spec.document import Document, Path
+    from provisioner.spec.document import Document, Found, Path
+    from provisioner.spec.jobs import AnyJob
     from provisioner.spec.model import Environment
+    from provisioner.spec.principals import FurtherPrincipal, Principal
+    from provisioner.spec.targets.contract import Target
 
-Found = tuple["Path", str, str]
-TemplateCheck = Callable[["Environment"], tuple[str, str] | None]  # what is wrong, and what would be right
+DagCheck = Callable[["Environment"], "Iterator[Found]"]
 
 JAR = re.compile(FOLDER)
-OURS = ("api-client-id", "api-secret", "tenant-id")
 OUR_PRINCIPALS = ("airflow", "flink-api")
-RESERVED = ("flink", "data-factory")  # whose identities get roles beside those of principals
 PRINCIPAL = Rule(
     r"[A-Za-z](?:-?[A-Za-z0-9]){0,39}",
-    "use up to 40 letters and digits with single hyphens between, a letter first; not `flink` or `data-factory`",
+    "use up to 40 letters and digits with single hyphens between, a letter first; not {}",
 )
-SET_BY_US = frozenset({
-    "AIRFLOW__SECRETS__BACKEND",
-    "AIRFLOW__SECRETS__BACKEND_KWARGS",
-    "AZURE_AUTHORITY_HOST",
-    "AZURE_CLIENT_ID",
-    "AZURE_CLIENT_SECRET",
-    "AZURE_TENANT_ID",
-})  # fmt: skip
-OUR_PREFIX = "PROVISIONER_"
-# learn.microsoft.com/azure/data-factory/airflow-configurations
-NOT_OVERRIDABLE = frozenset({
-    *(f"AIRFLOW__CORE__{key}" for key in (
-        "DAGS_FOLDER", "DONOT_PICKLE", "ENABLE_XCOM_PICKLING", "EXECUTOR", "FERNET_KEY",
-        "DAGS_ARE_PAUSED_AT_CREATION", "PLUGINS_FOLDER",
-    )),
-    *(f"AIRFLOW__LOGGING__{key}" for key in (
-        "BASE_LOG_FOLDER", "LOG_FILENAME_TEMPLATE", "DAG_PROCESSOR_MANAGER_LOG_LOCATION", "LOGGING_CONFIG_CLASS",
-        "COLORED_LOG_FORMAT", "LOGGING_LEVEL",
-    )),
-    *(f"AIRFLOW__METRICS__STATSD_{key}" for key in ("ON", "HOST", "PORT", "PREFIX")),
-    *(f"AIRFLOW__SCHEDULER__{key}" for key in ("CHILD_PROCESS_LOG_DIRECTORY", "DAG_DIR_LIST_INTERVAL")),
-    *(f"AIRFLOW__WEBSERVER__{key}" for key in (
-        "BASE_URL", "COOKIE_SAMESITE", "COOKIE_SECURE", "EXPOSE_CONFIG", "AUTHENTICATE", "AUTH_BACKEND",
-        "RELOAD_ON_PLUGIN_CHANGE", "SECRET_KEY",
-    )),
-    "AIRFLOW__API__AUTH_BACKEND",
-    "AIRFLOW__API__ENABLE_EXPERIMENTAL_API",
-    "AIRFLOW__CELERY__FLOWER_URL_PREFIX",
-})  # fmt: skip
-OVERRIDE = re.compile(r"AIRFLOW__[A-Z][A-Z0-9_]*__[A-Z0-9_]+")
-VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def report(
-    document: Document, environment: Environment, stand_ins: set[str], *, template_problem: TemplateCheck
-) -> None:
+def report(document: Document, environment: Environment, stand_ins: set[str], *, dag_problems: DagCheck) -> None:
     """Report to `document` what is wrong with the environment.
 
-    stand_ins: top-level fields that are not the file's. template_problem: the check of the DAG's template.
+    stand_ins: top-level fields that are not the file's. dag_problems: the check of the DAGs' templates.
     """
-    for check in (_airflow_version, _secret_names, _settings, _requirements, _jar, _jars, _principals):
+    own = (_location, _targets, _secret_names, _jobs, _names_of_jobs, _jars, _principals, _unmatched)
+    for check in (*own, dag_problems):
         for path, wrong, right in check(environment):
-            if str(path[0]) not in stand_ins and path not in document.broken:
+            if str(path[0]) not in stand_ins and not document.covers(path):
                 document.report(path, wrong, right)
-    problem = template_problem(environment)
-    if problem is not None:
-        document.report(("dag", "template"), *problem)
+    _report_unused_principal(document, environment)
 
 
-def _airflow_version(environment: Environment) -> Iterator[Found]:
-    version, local = environment.airflow.version, environment.cloud == "local"
-    if not airflow_version.offered(version, local=local):
-        also = ", or 2.10.x, 2.11.x or 3.x.y, which `cloud: local` has, too" if local else ""
-        right = f"write one of {', '.join(airflow_version.IN_DATA_FACTORY)}{also}"
-        yield ("airflow", "version"), "is no version that Data Factory runs", right
+def _report_unused_principal(document: Document, environment: Environment) -> None:
+    """Report `principals.flink-api` where nothing takes its tokens; only the file tells whether it is written."""
+    path = document.written(("principals", "flink-api"))
+    if document.at(path) is not None and "flink-api" not in environment.named_principals:
+        document.report(path, "has nothing to sign in to: `flink` takes no Entra token", "leave it out")
+
+
+def _location(environment: Environment) -> Iterator[Found]:
+    """A location that is one of Azure's but for the spelling."""
+    meant = meant_location(environment.cloud, environment.location)
+    if meant:
+        yield ("location",), f"is no location of Azure: {environment.location}", f"did you mean {meant}?"
+
+
+def _targets(environment: Environment) -> Iterator[Found]:
+    """What each target finds in its own section."""
+    sections: tuple[tuple[str, Target], ...] = (("airflow", environment.airflow), ("flink", environment.flink))
+    for name, target in sections:
+        for path, wrong, right in target.problems(local=environment.cloud == "local"):
+            yield (name, *path), wrong, right
 
 
 def _secret_names(environment: Environment) -> Iterator[Found]:
     """Two secrets on one name (Key Vault compares without case), and names that Key Vault refuses."""
-    ours = {key: environment.variable_secret(key) for key in OURS}
-    taken = {name.lower(): f"the variable {key} that provisioner sets" for key, name in ours.items()}
+    ours = {environment.variable_secret(key): f"the variable {key}" for key in environment.own_variables}
+    ours |= {environment.connection_secret(key): f"the connection {key}" for key in environment.flink.connections}
+    taken = {name.lower(): f"{what} that provisioner sets" for name, what in ours.items()}
     for path, name, what in _secrets(environment):
         other = taken.setdefault(name.lower(), what)
         if re.fullmatch(SECRET_NAME.pattern, name) is None:
@@ -110,50 +92,64 @@ def _secrets(environment: Environment) -> Iterator[tuple[Path, str, str]]:
     for name in environment.principals.further:
         for key in environment.principal_variables(name) or ():
             yield ("principals", name), environment.variable_secret(key), f"the variable {key} of principals.{name}"
-    for name, principal in environment.principals.named.items():
+    for name, principal in environment.named_principals.items():
         for index, secret in enumerate(principal.secrets):
             yield ("principals", name, "secrets", index), secret, f"number {index + 1} of principals.{name}.secrets"
 
 
-def _settings(environment: Environment) -> Iterator[Found]:
-    airflow = environment.airflow
-    yield from _keys("overrides", airflow.overrides, OVERRIDE, "write a key such as AIRFLOW__CORE__PARALLELISM")
-    yield from _keys("environment", airflow.environment, VARIABLE, "use letters, digits and underscores")
-    for key in airflow.overrides.keys() & airflow.environment.keys():
-        yield ("airflow", "environment", key), "stands in `overrides` too", "keep one of them"
+def _jobs(environment: Environment) -> Iterator[Found]:
+    """Jars that cannot be used, and what the Flink target cannot do for a job."""
+    for job in environment.all_jobs:
+        problem = _unusable(job.spec.jar)
+        if problem is not None:
+            yield (*job.path, "jar"), *problem
+        elif not job.spec.entry_class:
+            yield job.path, "the jar's manifest names no main class", "add `entry_class: …`, the class to run"
+        elif lacks_class(job.spec.jar, job.spec.entry_class):
+            wrong = f"{job.spec.entry_class} is not in {job.spec.jar.name}"
+            yield (*job.path, "entry_class"), wrong, "correct it, package included, or build the jar again"
+        for path, wrong, right in (*environment.flink.job_problems(job.spec), *_upgrade(environment, job.spec)):
+            yield (*job.path, *path), wrong, right
 
 
-def _keys(field: str, settings: dict[str, Secret], pattern: re.Pattern[str], right: str) -> Iterator[Found]:
-    for key, value in settings.items():
-        path = ("airflow", field, key)
-        if pattern.fullmatch(key) is None:
-            yield path, "is no name that Airflow reads", right
-        elif key in SET_BY_US or key.startswith(OUR_PREFIX):
-            yield path, "is set by provisioner itself", "leave it out"
-        elif key in NOT_OVERRIDABLE:
-            yield path, "cannot be overridden in Data Factory", "leave it out"
-        elif "\0" in value.reveal():
-            yield path, "holds a NUL character, which no environment variable can", "leave it out"
+def _upgrade(environment: Environment, job: AnyJob) -> Iterator[Found]:
+    """An upgrade of a job that ends, or without a folder for its state where the DAG can look for it."""
+    if job.savepoints and job.upgrade != "savepoint":
+        yield ("savepoints",), "is of no use without `upgrade: savepoint`", "add that, or leave it out"
+    if job.upgrade is None:
+        return
+    if job.until != "running":
+        yield ("upgrade",), "is for jobs without end", "add `until: running`, or leave it out"
+    where = f"@{environment.account_name}."
+    ours = re.compile(rf"abfss?://{re.escape(environment.storage_account.filesystem + where)}.+|file:///.+")
+    if job.upgrade == "stateless" or ours.fullmatch(job.state_folder):
+        return
+    right = f"write a folder of abfss://{environment.storage_account.filesystem}{where}…, which the DAG can read"
+    field = ("savepoints",) if job.upgrade == "savepoint" else ("configuration", CHECKPOINTS[-1])
+    yield field, f"is needed for `upgrade: {job.upgrade}`" if not job.state_folder else "is elsewhere", right
 
 
-def _requirements(environment: Environment) -> Iterator[Found]:
-    for index, line in enumerate(environment.airflow.requirements):
-        package = re.split(r"[^\w.-]", line.strip(), maxsplit=1)[0]
-        if re.sub(r"[-_.]+", "-", package).lower() == airflow_version.PACKAGE:
-            path = ("airflow", "requirements", index)
-            yield (
-                path,
-                "is required by provisioner itself",
-                "leave it out, and set `provider_version` for another version",
-            )
+def _names_of_jobs(environment: Environment) -> Iterator[Found]:
+    """Jobs whose names, DAGs or files meet, and a DAG that is nobody's."""
+    if environment.jobs and "dag" in environment.model_fields_set:
+        right = "write `schedule`, `timeout`, `dag_id` and `template` with each of `jobs`"
+        yield ("dag",), "belongs to `job`, not to `jobs`", right
+    names: dict[str, str] = {}
+    ids: dict[str, str] = {environment.probe_id: "the probe DAG"}
+    for job in environment.all_jobs:
+        other = names.setdefault(job.prefix, job.name)
+        if other != job.name:
+            yield job.path, f"differs from {other} in hyphens only", "rename one of them"
+        other = ids.setdefault(job.dag.id, job.name)
+        if other != job.name:
+            yield (*job.path, "dag_id"), f"would be the DAG {job.dag.id}, as {other} is", "give it another `dag_id`"
 
 
-def _jar(environment: Environment) -> Iterator[Found]:
-    problem = _unusable(environment.job.jar)
-    if problem is not None:
-        yield ("job", "jar"), *problem
-    elif not environment.job.entry_class:
-        yield ("job",), "the jar's manifest names no main class", "add `entry_class: …`, the class to run"
+def _unmatched(environment: Environment) -> Iterator[Found]:
+    """Patterns of `dags` that no file matches."""
+    for index, pattern in enumerate(environment.dags):
+        if index not in {number for number, _ in environment.own_dags}:
+            yield ("dags", index), f"matches no file: {pattern.name}", "correct it; it is relative to the YAML file"
 
 
 def _unusable(jar: FilePath) -> tuple[str, str] | None:
@@ -163,10 +159,17 @@ def _unusable(jar: FilePath) -> tuple[str, str] | None:
 
 
 def _jars(environment: Environment) -> Iterator[Found]:
-    taken = {environment.job.path: "the job's jar"}
+    """Two files on one path of the lake; jobs may share a file."""
+    taken: dict[str, tuple[FilePath, str]] = {}
+    for job in environment.all_jobs:
+        here = "the job's jar" if environment.job else f"the jar of {job.name}"
+        file, other = taken.setdefault(job.spec.path, (job.spec.jar, here))
+        if file != job.spec.jar:
+            wrong = f"would be uploaded to {job.spec.path}, as {other} is"
+            yield (*job.path, "jar"), wrong, "give it another `directory`"
     for index, jar in enumerate(environment.jars):
         here = f"number {index + 1} of jars"
-        other = taken.setdefault(jar.path, here)
+        _, other = taken.setdefault(jar.path, (jar.jar, here))
         problem = _unusable(jar.jar)
         if problem is not None:
             yield ("jars", index), *problem
@@ -175,16 +178,53 @@ def _jars(environment: Environment) -> Iterator[Found]:
 
 
 def _principals(environment: Environment) -> Iterator[Found]:
-    taken = {name: f"{name}, which every environment has" for name in OUR_PRINCIPALS}
-    for name, principal in environment.principals.named.items():
+    principals = environment.principals
+    for name, principal in principals.named.items():
         if principal.application and principal.display_name:
             path = ("principals", name, "display_name")
             yield path, "stands beside `application`", "leave it out; an adopted application keeps its name"
-    for name, principal in environment.principals.further.items():
-        other = taken.setdefault(name.lower(), name)
-        if re.fullmatch(PRINCIPAL.pattern, name) is None or name.lower() in RESERVED:
-            yield ("principals", name), "is no name that a principal can have", PRINCIPAL.right
-        elif other != name:
-            yield ("principals", name), f"differs from {other} in case only", "rename one of them"
-        elif not principal.secrets and environment.principal_variables(name) is None:
-            yield ("principals", name), "has a credential that goes nowhere", "add `secrets: […]`"
+        if principal.application and principal.managed_identity:
+            path = ("principals", name, "application")
+            yield (
+                path,
+                "stands beside `managed_identity`",
+                "leave one of them out; a managed identity has no application",
+            )
+    for name, principal in environment.named_principals.items():
+        if principal.federation is not None:
+            yield from _federation(environment, name, principal)
+    taken = {name: f"{name}, which every environment has" for name in OUR_PRINCIPALS}
+    for name, principal in principals.further.items():
+        if principal.scope and not principal.scope.startswith("/"):
+            path = ("principals", name, "scope")
+            yield path, f"{principal.scope} is no part of this environment", SHORT_SCOPE.right
+        problem = _principal(environment, name, principal, taken)
+        if problem is not None:
+            yield ("principals", name), *problem
+
+
+def _federation(environment: Environment, name: str, principal: Principal) -> Iterator[Found]:
+    """A federation that cannot be, or what is left of a secret beside it."""
+    inherited = name != "airflow" and principal.federation is environment.principals.airflow.federation
+    if not environment.airflow.federates and not inherited:
+        right = "write `secret`; only an Airflow that you run has tokens of an issuer of its own"
+        yield ("principals", name, "credential"), "is no way to sign in there", right
+    if principal.secrets:
+        yield ("principals", name, "secrets"), "has no secret to hold: `credential` is federated", "leave it out"
+
+
+def _principal(
+    environment: Environment, name: str, principal: FurtherPrincipal, taken: dict[str, str]
+) -> tuple[str, str] | None:
+    """What is wrong with a further principal. taken: names without case, to which this one is added."""
+    other = taken.setdefault(name.lower(), name)
+    if re.fullmatch(PRINCIPAL.pattern, name) is None or name.lower() in reserved():
+        right = PRINCIPAL.right.format(" or ".join(f"`{one}`" for one in reversed(reserved())))
+        return "is no name that a principal can have", right
+    if other != name:
+        return f"differs from {other} in case only", "rename one of them"
+    if not principal.secrets and environment.principal_variables(name) is None:
+        return "has a credential that goes nowhere", "add `secrets: […]`"
+    if principal.scope is None and not environment.flink.scope:
+        return "has a role on nothing: what runs Flink is no Azure resource", "add `scope: …`, a full resource id"
+    return None

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 Path = tuple[str | int, ...]
+Found = tuple[Path, str, str]  # a path, what is wrong there, and what would be right
 Data = None | str | list["Data"] | dict[str, "Data"]
 
 LARGEST = 1024 * 1024
@@ -33,7 +34,8 @@ class Document:
     """What a file says.
 
     lines: of every path; texts: every scalar as it stands in the file, before `${VAR}`; broken: paths without
-    a value that could be judged; expanded: what `${VAR}` stood for, which no problem may quote.
+    a value that could be judged; expanded: what `${VAR}` stood for, which no problem may quote; files: of paths that
+    another file is the source of.
     """
 
     file: str
@@ -43,6 +45,7 @@ class Document:
     problems: list[Problem] = field(default_factory=list[Problem])
     broken: set[Path] = field(default_factory=set[Path])
     expanded: set[str] = field(default_factory=set[str])
+    files: dict[Path, str] = field(default_factory=dict[Path, str])
 
     def variables(self) -> tuple[str, ...]:
         """The names in every `${NAME}`."""
@@ -51,7 +54,14 @@ class Document:
 
     def line(self, path: Path) -> int:
         """The line of the path, or of the nearest thing around it that stands in the file."""
-        return self.lines[path] if path in self.lines or not path else self.line(path[:-1])
+        return self.lines[self._nearest(path)]
+
+    def _nearest(self, path: Path) -> Path:
+        return path if path in self.lines or not path else self._nearest(path[:-1])
+
+    def covers(self, path: Path) -> bool:
+        """Whether a problem is known already of the path, or of something around it."""
+        return any(path[:length] in self.broken for length in range(1, len(path) + 1))
 
     def at(self, path: Path) -> Data:
         """What stands at the path; None where nothing does."""
@@ -87,7 +97,10 @@ class Document:
         wrong, right = self.masked(wrong), self.masked(right)
         at = self.line(path) if line is None else line
         where, wrong = shortened(dotted(path)), shortened(wrong)
-        self.problems.append(Problem(file=self.file, line=at, path=where, wrong=wrong, right=right))
+        file = self.files.get(self._nearest(path), self.file)
+        problem = Problem(file=file, line=at, path=where, wrong=wrong, right=right)
+        if problem not in self.problems:
+            self.problems.append(problem)
 
     def refusal(self) -> SpecError:
         """All problems, those of this file first, by line."""

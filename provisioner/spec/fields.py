@@ -89,6 +89,25 @@ class NameOrId:
         return {**handler(schema), "pattern": f"^(?:{self.rule.pattern}|/subscriptions/.+)$"}
 
 
+@dataclass(frozen=True)
+class FullId:
+    """The full id of a resource of a type, which is then spelt as Azure does; may be left empty."""
+
+    type: resource_id.ResourceType
+
+    def check(self, text: str) -> str:
+        canonical = self.type.canonical(text) if text else ""
+        if canonical is None:
+            raise refuse(f"write a full id like {self.type.example()}")
+        return canonical
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler) -> Any:
+        return {**handler(schema), "pattern": "^(?:/subscriptions/.+)?$"}
+
+
 def duration(text: str) -> timedelta:
     """`1d12h` and the like. Raises ValueError."""
     match = DURATION.fullmatch(text.strip())
@@ -138,17 +157,15 @@ CONTAINER = Rule(
     r"(?!.*--)[0-9a-z][0-9a-z-]{1,61}[0-9a-z]",
     "use 3 to 63 lower-case letters, digits and single hyphens, beginning and ending with a letter or digit",
 )
-FACTORY = Rule(
-    r"(?=.{3,63}$)[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*",
-    "use 3 to 63 letters, digits and single hyphens, beginning and ending with a letter or digit",
-)
-CLUSTER = Rule(r"[A-Za-z0-9][A-Za-z0-9_-]{0,88}[A-Za-z0-9]", "use letters, digits and hyphens, 2 to 90 of them")
 GROUP = Rule(r"[-\w.()]{0,89}[-\w()]", "use 1 to 90 letters, digits, - _ ( ) and periods, not ending with a period")
 DISPLAY_NAME = Rule(r"[^<>;&%\x00-\x1f]{1,120}", "use 1 to 120 characters, none of < > ; & %")
 VARIABLES_PREFIX = Rule(r"|[A-Za-z0-9][\w-]{0,79}", "use up to 80 letters, digits, hyphens and underscores")
 SCOPE = Rule(
     rf"/subscriptions/{GUID}(?:/resource[Gg]roups/{SEGMENT}(?:/providers/{SEGMENT}(?:/{SEGMENT}/{SEGMENT})+)?)?",
     "write a full resource id such as /subscriptions/<subscription>/resourceGroups/<group>/providers/…",
+)
+SHORT_SCOPE = Rule(
+    rf"{SCOPE.pattern}|[\w.()-]{{1,90}}", "write `vault`, `storage_account`, `resource_group`, or a full resource id"
 )
 SECRET_NAME = Rule(r"[0-9A-Za-z-]{1,127}", "use 1 to 127 letters, digits and hyphens")
 

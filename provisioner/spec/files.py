@@ -59,6 +59,27 @@ def main_class(jar: Path) -> str:
     return match[1] if match and CLASS.fullmatch(match[1]) else ""
 
 
+def lacks_class(jar: Path, name: str) -> bool:
+    """Whether a readable jar has no such class, and no jars inside it that could have it; Flink's own are elsewhere.
+
+    https://nightlies.apache.org/flink/flink-docs-stable/docs/deployment/cli/#submitting-pyflink-jobs has one such.
+    """
+    names = () if name.startswith("org.apache.flink.") else _names(jar)
+    inside = f"{name.replace('.', '/')}.class"
+    return bool(names) and not any(one.endswith((inside, ".jar")) for one in names)
+
+
+def _names(jar: Path) -> tuple[str, ...]:
+    """The names of the files in it; none if it cannot be read, which is reported as such."""
+    import zipfile  # noqa: PLC0415  # only who needs it pays for it
+
+    try:
+        with bounded(seconds=SECONDS, more_bytes=MORE_BYTES), zipfile.ZipFile(jar) as archive:
+            return tuple(archive.namelist())
+    except (OSError, ValueError, NotImplementedError, MemoryError, zipfile.BadZipFile, OutOfBounds):
+        return ()
+
+
 def _manifest(jar: Path) -> str:
     """As far as it is of a size that a manifest has; nothing, if it cannot be unpacked."""
     import zipfile  # noqa: PLC0415  # only who needs it pays for it

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from copy import deepcopy
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,16 +10,19 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from provisioner.errors import Problem, SpecError
-from provisioner.spec import checks, document, mistakes
+from provisioner.spec import checks, mistakes, targets
+from provisioner.spec.extends import read_extended
 from provisioner.spec.fields import Context
 from provisioner.spec.model import Environment
+from provisioner.spec.siblings import SUFFIXES, is_base, same_environment
+from provisioner.spec.source import unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from provisioner.spec import document
+
 FOLDER = Path("environments")
-SUFFIXES = (".yaml", ".yml")
 
 
 def load(
@@ -28,24 +30,29 @@ def load(
     folder: Path = FOLDER,
     environ: Mapping[str, str] | None = None,
     *,
-    template_problem: checks.TemplateCheck,
+    dag_problems: checks.DagCheck,
 ) -> Environment:
     """The environment that a name under `folder` or a path refers to. Raises SpecError.
 
-    template_problem: the check of the DAG's template, `provisioner.render.dag.template_problem`.
+    dag_problems: the check of the DAGs, `provisioner.render.dag_problems.dag_problems`.
     """
     path = find(reference, folder)
-    text = _text(path)
-    found = document.read(text, str(path), os.environ if environ is None else environ)
-    environment = _environment(found, path.absolute().parent, template_problem)
+    found = read_extended(path, os.environ if environ is None else environ)
+    environment = _environment(found, path.absolute().parent, dag_problems)
     if environment is None or found.problems:
+        raise found.refusal()
+    other = same_environment(path, environment)
+    if other is not None:
+        wrong = f"is the environment of {other.name}, too, and each would undo what the other does"
+        right = "give one of them another `name` or `id`"
+        found.report(("id" if environment.id else "name",), wrong, right)
         raise found.refusal()
     return environment
 
 
 def names(folder: Path = FOLDER) -> list[str]:
-    """The environments in a folder."""
-    return sorted({path.stem for path in folder.glob("*") if path.suffix in SUFFIXES})
+    """The environments in a folder; a file without a name of its own is only there for others to extend."""
+    return sorted({path.stem for path in folder.glob("*") if path.suffix in SUFFIXES and not is_base(path)})
 
 
 def find(reference: str, folder: Path = FOLDER) -> Path:
@@ -58,61 +65,50 @@ def find(reference: str, folder: Path = FOLDER) -> Path:
         if path.exists():
             return path
     known = names(folder)
+    if not known and len(candidates) > 1:
+        begin = f"`provisioner init {reference}` begins one"
+        right = f"{folder.absolute()} has none: {begin}; or change to the folder where yours are, or give a file's path"
+        raise unreadable(candidates[0], "does not exist", right)
     near = get_close_matches(reference, known, n=3, cutoff=0.5)
     right = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known) or 'none'}"
-    raise _unreadable(candidates[0], "does not exist", right)
+    raise unreadable(candidates[0], "does not exist", right)
 
 
-def _text(path: Path) -> str:
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise _unreadable(path, "is no file", "give the name of an environment or the path of a YAML file")
-        with path.open("rb") as file:
-            raw = file.read(document.LARGEST + 1)
-    except OSError as error:
-        raise _unreadable(path, f"cannot be read: {error.strerror}", "let it be read by you") from None
-    if len(raw) > document.LARGEST:
-        raise _unreadable(path, "is larger than 1 MiB", "an environment is a page; keep data elsewhere")
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise _unreadable(path, "is not UTF-8 text", "save it as UTF-8", line) from None
-
-
-def _unreadable(path: Path, wrong: str, right: str, line: int = 1) -> SpecError:
-    return SpecError((Problem(file=str(path), line=line, path="(file)", wrong=wrong, right=right),))
-
-
-def _environment(found: document.Document, folder: Path, template_problem: checks.TemplateCheck) -> Environment | None:
+def _environment(found: document.Document, folder: Path, dag_problems: checks.DagCheck) -> Environment | None:
     """The model, and into `found` all that is wrong with it."""
     context = Context(folder)
     try:
         environment = Environment.model_validate(found.data, context=context)
     except ValidationError as error:
         mistakes.report(found, error)
-        _check_the_rest(found, error, context, template_problem)
+        _check_the_rest(found, error, context, dag_problems)
         return None
-    checks.report(found, environment, set(), template_problem=template_problem)
+    checks.report(found, environment, set(), dag_problems=dag_problems)
     return environment
 
 
 def _check_the_rest(
-    found: document.Document, error: ValidationError, context: Context, template_problem: checks.TemplateCheck
+    found: document.Document, error: ValidationError, context: Context, dag_problems: checks.DagCheck
 ) -> None:
     """Check what is right, with defaults and stand-ins for what is wrong, so that one run finds everything."""
     data = deepcopy(found.data)
     _prune(data, [found.written(path) for path in _paths(error)])
     try:
-        environment = Environment.model_validate({**STAND_IN, **data}, context=context)
+        environment = Environment.model_validate(_completed(data), context=context)
     except ValidationError as again:
         for path in _paths(again):
             data.pop(str(path[0]), None)
         try:
-            environment = Environment.model_validate({**STAND_IN, **data}, context=context)
+            environment = Environment.model_validate(_completed(data), context=context)
         except ValidationError:  # what is right depends on what is wrong: it is checked once that is corrected
             return
-    checks.report(found, environment, STAND_IN.keys() - data.keys(), template_problem=template_problem)
+    checks.report(found, environment, STAND_IN.keys() - data.keys(), dag_problems=dag_problems)
+
+
+def _completed(data: dict[str, document.Data]) -> dict[str, object]:
+    """With a stand-in for each field that it lacks."""
+    completed = {**STAND_IN, **data}
+    return {name: value for name, value in completed.items() if not (name == "job" and completed.get("jobs"))}
 
 
 def _paths(error: ValidationError) -> Iterator[document.Path]:
@@ -135,7 +131,6 @@ def _prune(data: dict[str, document.Data], paths: list[document.Path]) -> None:
         within.pop(last, None)
 
 
-_GROUP = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/stand-in/providers"
 STAND_IN: dict[str, object] = {
     "name": "stand-in",
     "cloud": "public",
@@ -144,7 +139,7 @@ STAND_IN: dict[str, object] = {
     "location": "westeurope",
     "vault": "stand-in",
     "storage_account": "standin",
-    "flink": f"{_GROUP}/Microsoft.HDInsight/clusterpools/stand-in/clusters/stand-in",
-    "airflow": f"{_GROUP}/Microsoft.DataFactory/factories/stand-in/integrationruntimes/stand-in",
+    "flink": targets.default("flink").stand_in,
+    "airflow": targets.default("airflow").stand_in,
     "job": {"jar": "stand-in.jar", "entry_class": "StandIn"},
 }

@@ -6,12 +6,13 @@ Quotes only what stands in the file before `${VAR}` was read, and nothing of a f
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, get_args, get_origin
 
 from pydantic import BaseModel
 
 from provisioner.secret import Secret
 from provisioner.spec.model import Environment
+from provisioner.spec.targets import OneOf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
 
-    from provisioner.spec.document import Document, Path
+    from provisioner.spec.document import Data, Document, Path
 
 SHAPES = {
     "dict_type": "write fields below it: `key: value`",
@@ -48,8 +49,7 @@ def report(document: Document, error: ValidationError) -> None:
     """Every mistake as a problem; what `document` already says about a path is not said twice."""
     for mistake in error.errors(include_url=False, include_input=False):
         path = document.written(mistake["loc"])
-        covered = any(path[:length] in document.broken for length in range(1, len(path) + 1))
-        if not covered and mistake["type"] not in FOLLOWS:
+        if not document.covers(path) and mistake["type"] not in FOLLOWS:
             _report_one(document, mistake, path)
 
 
@@ -58,7 +58,9 @@ def _report_one(document: Document, mistake: ErrorDetails, path: Path) -> None:
     if kind == "extra_forbidden":
         _unknown(document, path)
     elif kind == "missing":
-        document.report(path, "is missing", f"add `{path[-1]}: …`: {_described(path)}", document.line(path[:-1]))
+        document.report(
+            path, "is missing", f"add `{path[-1]}: …`: {_described(document, path)}", document.line(path[:-1])
+        )
     elif kind in SHAPES:
         document.report(path, _shape(document, path), SHAPES[kind])
     else:
@@ -67,7 +69,7 @@ def _report_one(document: Document, mistake: ErrorDetails, path: Path) -> None:
 
 
 def _unknown(document: Document, path: Path) -> None:
-    model = _model(path[:-1])
+    model = _model(document, path[:-1])
     known = [field.alias or name for name, field in model.model_fields.items()] if model else []
     near = get_close_matches(str(path[-1]).lower().replace("-", "_"), known, n=1, cutoff=0.6)
     right = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known)}"
@@ -83,45 +85,52 @@ def _shape(document: Document, path: Path) -> str:
 
 def _value(document: Document, path: Path) -> str:
     text = next((document.texts[path[:end]] for end in range(len(path), 0, -1) if path[:end] in document.texts), None)
-    if text is None or _holds_secrets(path):
+    if text is None or holds_secrets(document, path):
         return "cannot be used"
     return f"{text if len(text) <= 80 else text[:77] + '…'!r} cannot be used"
 
 
-def _field(path: Path) -> FieldInfo | None:
+def _field(document: Document, path: Path) -> FieldInfo | None:
     """The field of the model that a path leads to or into."""
-    return next((field for field, _ in reversed([*_along(path)])), None)
+    return next((field for field, _ in reversed([*_along(document, path)])), None)
 
 
-def _model(path: Path) -> type[BaseModel] | None:
+def _model(document: Document, path: Path) -> type[BaseModel] | None:
     """The section that a path leads to."""
-    return next((inner for _, inner in reversed([*_along(path)])), Environment)
+    return next((inner for _, inner in reversed([*_along(document, path)])), Environment)
 
 
-def _along(path: Path) -> Iterator[tuple[FieldInfo | None, type[BaseModel] | None]]:
+def _along(document: Document, path: Path) -> Iterator[tuple[FieldInfo | None, type[BaseModel] | None]]:
     """Each field on the way, and the section that it holds, alone or in a list."""
     model: type[BaseModel] = Environment
-    for part in path:
-        if isinstance(part, int):
+    named = False  # the next part is the name of one of several sections
+    for end, part in enumerate(path, 1):
+        if isinstance(part, int) or named:
+            named = False
             continue
         field = next((field for name, field in model.model_fields.items() if part in {name, field.alias}), None)
-        inner = _inner(field) if field else getattr(model, "others", None)
+        inner = _inner(field, document.at(path[:end])) if field else getattr(model, "others", None)
         yield field, inner
         if inner is None:
             return
-        model = inner
+        model, named = inner, field is not None and get_origin(field.annotation) is dict
 
 
-def _inner(field: FieldInfo | None) -> type[BaseModel] | None:
-    candidates = (field.annotation, *get_args(field.annotation)) if field else ()
+def _inner(field: FieldInfo, data: Data) -> type[BaseModel] | None:
+    """The section that a field holds; of a target's it depends on what stands in it."""
+    union = next((one for one in field.metadata if isinstance(one, OneOf)), None)
+    if union is not None:
+        return union.section(data)
+    candidates = (field.annotation, *get_args(field.annotation))
     return next((kind for kind in candidates if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 
-def _holds_secrets(path: Path) -> bool:
-    field = _field(path)
+def holds_secrets(document: Document, path: Path) -> bool:
+    """Whether the values of the field are secrets, wherever they are from."""
+    field = _field(document, path)
     return field is not None and Secret.__name__ in repr(field.annotation)
 
 
-def _described(path: Path) -> str:
-    field = _field(path)
+def _described(document: Document, path: Path) -> str:
+    field = _field(document, path)
     return field.description or "" if field else ""

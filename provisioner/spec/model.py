@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 from uuid import UUID, uuid5
 
 from pydantic import Field, field_validator
+from pydantic_core import PydanticKnownError
 
 from provisioner.secret import Secret
 from provisioner.spec import fields, resource_id
-from provisioner.spec.fields import Guid, Location, Rule, SecretText
-from provisioner.spec.parts import (
-    Dag,
-    DataFactoryAirflow,
-    HdinsightOnAks,
-    Jar,
-    Job,
-    Part,
-    Rotation,
-    StorageAccount,
-    Vault,
-    Waits,
-)
-from provisioner.spec.principals import Principals
+from provisioner.spec.fields import FilePath, Guid, Location, Rule, SecretText, refuse
+from provisioner.spec.jobs import JOB, Dag, DeclaredJob, Jar, Job, NamedJob, declared_job
+from provisioner.spec.parts import Part, Rotation, StorageAccount, Vault, Waits
+from provisioner.spec.principals import Principal, Principals
 from provisioner.spec.tags import LIMITS
+from provisioner.spec.targets import OneOf
+from provisioner.spec.targets.contract import AirflowTarget, FlinkTarget, Surroundings
 
 if TYPE_CHECKING:
     from pydantic import ValidationInfo
+
+T = TypeVar("T", AirflowTarget, FlinkTarget)
 
 NAMESPACE = UUID("6d0f2f0e-31a6-5a0c-9a3e-0c6a4be5f7d1")  # of environment ids; a new one would disown everything made
 
@@ -36,6 +32,7 @@ NAME = Rule(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38}[A-Za-z0-9])?", "use up to 40 lett
 class Environment(Part):
     """One environment: everything a Flink job that Airflow runs on Azure needs."""
 
+    extends: str | None = Field(default=None, description="A YAML file whose fields hold where this one has none.")
     name: Annotated[str, NAME] = Field(description="The environment's name.")
     cloud: Literal["local", "public", "usgovernment", "china"] = Field(
         description="Which Azure; `local` is the embedded one."
@@ -51,13 +48,23 @@ class Environment(Part):
         default_factory=dict[str, str], description="Tags for what is made."
     )
     protected: bool = Field(default=False, description="`teardown` refuses.")
+    access: Literal["keep", "release"] = Field(
+        default="keep", description="Whether the caller's roles for writing data stay after a run, or go at its end."
+    )
     vault: Vault = Field(description="The Key Vault.")
     storage_account: StorageAccount = Field(description="The storage account.")
-    flink: HdinsightOnAks = Field(description="The Flink cluster.")
-    airflow: DataFactoryAirflow = Field(description="The Airflow environment.")
-    job: Job = Field(description="The Flink job.")
+    flink: Annotated[FlinkTarget, OneOf("flink")] = Field(description="The Flink cluster.")
+    airflow: Annotated[AirflowTarget, OneOf("airflow")] = Field(description="The Airflow environment.")
+    jobs: dict[Annotated[str, JOB], NamedJob] = Field(
+        default_factory=dict[str, NamedJob], description="The Flink jobs by name, where there are several."
+    )
+    job: Job | None = Field(default=None, validate_default=True, description="The Flink job, where there is one.")
     jars: list[Jar] = Field(default_factory=list[Jar], description="More jars to upload.")
-    dag: Dag = Field(default_factory=Dag, description="The DAG.")
+    dag: Dag = Field(default_factory=Dag, validate_default=True, description="The DAG of `job`.")
+    dags: list[FilePath] = Field(
+        default_factory=list[Path],
+        description="More DAGs: files or patterns such as own/*.py, relative to the YAML file.",
+    )
     rotation: Rotation = Field(default_factory=Rotation, description="When credentials are replaced.")
     principals: Principals = Field(
         default_factory=Principals, validate_default=True, description="The service principals."
@@ -70,11 +77,30 @@ class Environment(Part):
     )
     waits: Waits = Field(default_factory=Waits, description="Deadlines.")
 
-    @field_validator("airflow")
+    @field_validator("airflow", "flink")
     @classmethod
-    def _linked_service(cls, airflow: DataFactoryAirflow, info: ValidationInfo) -> DataFactoryAirflow:
-        name = airflow.linked_service or f"provisioner-{info.data.get('name')}"
-        return airflow.model_copy(update={"linked_service": name})
+    def _placed(cls, target: T, info: ValidationInfo) -> T:
+        known = info.data
+        if not {"name", "subscription", "resource_group"} <= known.keys():  # one is wrong itself
+            return target
+        group = resource_id.group_id(known["subscription"], known["resource_group"])
+        return target.placed(Surroundings(name=known["name"], group_id=group))
+
+    @field_validator("job", mode="before")
+    @classmethod
+    def _one_form(cls, job: object, info: ValidationInfo) -> object:
+        jobs = info.data.get("jobs")
+        if job is not None and jobs:
+            raise refuse("write all of them below `jobs`, each under its name", "stands beside `jobs`")
+        if job is None and jobs == {}:
+            raise PydanticKnownError("missing")
+        return job
+
+    @field_validator("dag")
+    @classmethod
+    def _of_this_environment(cls, dag: Dag, info: ValidationInfo) -> Dag:
+        airflow = info.data.get("airflow")
+        return dag.model_copy(update={"id": f"{airflow.own_prefix}{dag.id}"}) if airflow else dag
 
     @field_validator("principals")
     @classmethod
@@ -82,7 +108,8 @@ class Environment(Part):
         common = info.data.get("rotation")
         if common is None:  # it is wrong itself, which is said where it stands
             return principals
-        return principals.rotating(common)
+        parts = [info.data.get(name) for name in ("subscription", "resource_group", "vault", "storage_account")]
+        return principals.rotating(common).scoped(_short_scopes(*parts) if all(parts) else {})
 
     def environment_id(self, tenant: str) -> str:
         """The mark of what is ours: `id`, or what follows from tenant (GUID), subscription, group and name."""
@@ -110,24 +137,42 @@ class Environment(Part):
         return resource_id.last_name(self.account_id)
 
     @property
-    def cluster_id(self) -> str:
-        flink = self.flink
-        full = flink.cluster.startswith("/")
-        return flink.cluster if full else resource_id.CLUSTER.build(self.group_id, flink.pool, flink.cluster)
+    def all_jobs(self) -> tuple[DeclaredJob, ...]:
+        """Its jobs, at least one, whichever form the file has."""
+        if self.job is not None:
+            return (DeclaredJob(name=self.job.name, spec=self.job, dag=self.dag, path=("job",)),)
+        return tuple(declared_job(name, job, self.airflow.own_prefix) for name, job in self.jobs.items())
 
     @property
-    def factory_id(self) -> str:
-        if self.airflow.runtime.startswith("/"):
-            return resource_id.parent(self.airflow.runtime)
-        return resource_id.FACTORY.resolve(self.group_id, self.airflow.factory)
+    def own_dags(self) -> tuple[tuple[int, Path], ...]:
+        """The files that `dags` names, each with the number of the pattern that it matches first."""
+        matches: dict[Path, int] = {}
+        for index, pattern in enumerate(self.dags):
+            for file in sorted(pattern.parent.glob(pattern.name)):
+                matches.setdefault(file, index)
+        return tuple((index, file) for file, index in matches.items())
 
     @property
-    def runtime_id(self) -> str:
-        return f"{self.factory_id}/integrationruntimes/{resource_id.last_name(self.airflow.runtime)}"
+    def probe_id(self) -> str:
+        """Of the DAG that shows whether Airflow's workers have a rotated key: beside the only job's, or alone."""
+        return f"{self.dag.id if self.job else self.airflow.own_prefix + self.name}_key_probe"
 
     @property
-    def linked_service_id(self) -> str:
-        return f"{self.factory_id}/linkedservices/{self.airflow.linked_service}"
+    def named_principals(self) -> dict[str, Principal]:
+        """The principals that it has, by name; `flink-api` only where the DAG signs in to Flink's API with it."""
+        named = self.principals.named
+        return named if self.flink.api_principal else {name: one for name, one in named.items() if name != "flink-api"}
+
+    @property
+    def own_variables(self) -> tuple[str, ...]:
+        """The keys of the Airflow variables that the tool writes for the DAG."""
+        return (*(self.api_variables if self.flink.api_principal else ()), "tenant-id")
+
+    @property
+    def api_variables(self) -> tuple[str, ...]:
+        """The keys of those with which the DAG signs in to Flink's API; without a secret where it needs none."""
+        federated = self.principals.flink_api.federation is not None
+        return ("api-client-id",) if federated else ("api-client-id", "api-secret")
 
     def principal_variables(self, name: str) -> tuple[str, str] | None:
         """The keys of the variables with client id and secret of a further principal; None: it has none."""
@@ -137,11 +182,24 @@ class Environment(Part):
 
     def variable_secret(self, key: str) -> str:
         """The vault secret in which Airflow looks for a variable."""
-        return secret_name(self.airflow.variables_prefix, key)
+        return secret_name(self.airflow.variables_prefix, f"{self.airflow.own_prefix}{key}")
 
     def connection_secret(self, key: str) -> str:
         """The vault secret in which Airflow looks for a connection."""
-        return secret_name(self.airflow.connections_prefix, key)
+        return secret_name(self.airflow.connections_prefix, f"{self.airflow.own_prefix}{key}")
+
+
+def _short_scopes(subscription: Any, group: Any, vault: Any, account: Any) -> dict[str, str]:
+    """What a scope may be called for short, in lower case → its id: the section's name, or a name that only one has."""
+    group_id = resource_id.group_id(subscription, group)
+    ids = {
+        "storage_account": resource_id.ACCOUNT.resolve(group_id, account.name),
+        "vault": resource_id.VAULT.resolve(group_id, vault.name),
+        "resource_group": group_id,
+    }
+    names = [resource_id.last_name(one).lower() for one in ids.values()]
+    unique = {name: one for name, one in zip(names, ids.values(), strict=True) if names.count(name) == 1}
+    return {**unique, "subscription": f"/subscriptions/{subscription}", **ids}
 
 
 def secret_name(prefix: str, key: str) -> str:

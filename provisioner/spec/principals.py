@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from pydantic import ConfigDict, Field
 
 from provisioner.spec import fields
+from provisioner.spec.credential import Credential, Federation
 from provisioner.spec.parts import Part, Rotation, sustained
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Application(Part):
@@ -34,25 +38,54 @@ class Principal(Part):
         default_factory=list[str], description="More vault secrets that hold its secret."
     )
 
+    @property
+    def federation(self) -> Federation | None:
+        """Whose tokens it signs in with; None if it has a secret."""
+        return None
 
-class AirflowPrincipal(Principal):
+    @property
+    def managed_identity(self) -> str:
+        """The id of the managed identity that it is; empty if it is an application."""
+        return ""
+
+
+class OwnPrincipal(Principal):
+    """One that every environment may have: it signs in with a secret or without one."""
+
+    credential: Credential = Field(default_factory=Credential, description="How it signs in; with a secret by default.")
+
+    @property
+    def federation(self) -> Federation | None:
+        return self.credential.federated
+
+    @property
+    def managed_identity(self) -> str:
+        return self.credential.managed_identity
+
+
+class AirflowPrincipal(OwnPrincipal):
     """Who Airflow is when it reads the vault."""
 
     role: fields.Line = Field(default="Key Vault Secrets Officer", description="Name or GUID of its role on the vault.")
 
 
-class FlinkApiPrincipal(Principal):
+class FlinkApiPrincipal(OwnPrincipal):
     """Who the DAG is when it calls the Flink cluster's API."""
 
     role: fields.Line = Field(default="Contributor", description="Name or GUID of its role on the Flink cluster.")
+    credential: Credential = Field(
+        default_factory=Credential, description="How it signs in; as the principal `airflow` does by default."
+    )
 
 
 class FurtherPrincipal(Principal):
     """One more, with access of its own and a credential that lives for itself."""
 
     role: fields.Line = Field(description="Name or GUID of its role on `scope`.")
-    scope: Annotated[str, fields.SCOPE] | None = Field(
-        default=None, description="Full id of what its role is on; the Flink cluster by default."
+    scope: Annotated[str, fields.SHORT_SCOPE] | None = Field(
+        default=None,
+        description="What its role is on: `vault`, `storage_account`, `resource_group`, `subscription`, the name of "
+        "one, or a full id; the Flink cluster by default.",
     )
     variables_prefix: Annotated[str, fields.VARIABLES_PREFIX] | None = Field(
         default=None,
@@ -84,10 +117,20 @@ class Principals(Part):
         return {"airflow": self.airflow, "flink-api": self.flink_api, **self.further}
 
     def rotating(self, common: Rotation) -> Principals:
-        """The same, each with the common rotation where it has none of its own."""
+        """The same, each with the common rotation where it has none of its own, and both signing in in one way."""
         rest = {name: _rotating(one, common) for name, one in self.further.items()}
-        update = {"airflow": _rotating(self.airflow, common), "flink_api": _rotating(self.flink_api, common)}
-        return self.model_copy(update={**update, **rest})
+        api = _rotating(self.flink_api, common)
+        if "credential" not in api.model_fields_set:
+            api = api.model_copy(update={"credential": self.airflow.credential})
+        return self.model_copy(update={"airflow": _rotating(self.airflow, common), "flink_api": api, **rest})
+
+    def scoped(self, shorts: Mapping[str, str]) -> Principals:
+        """The same, each short scope as the full id that it stands for; one that is unknown stays as it is."""
+        scopes = {name: one.scope for name, one in self.further.items() if one.scope}
+        full = {name: shorts[scope.lower()] for name, scope in scopes.items() if scope.lower() in shorts}
+        return self.model_copy(
+            update={name: self.further[name].model_copy(update={"scope": scope}) for name, scope in full.items()}
+        )
 
 
 P = TypeVar("P", bound=Principal)

@@ -12,7 +12,7 @@ GROUP = "/subscriptions/{}/resourceGroups/{}"
 
 @dataclass(frozen=True)
 class ResourceType:
-    """A type such as Microsoft.DataFactory/factories/integrationruntimes, in Azure's spelling."""
+    """A type such as Microsoft.KeyVault/vaults, in Azure's spelling."""
 
     provider: str
     types: tuple[str, ...]
@@ -69,7 +69,5 @@ def parent(resource_id: str) -> str:
 
 VAULT = ResourceType("Microsoft.KeyVault", ("vaults",))
 ACCOUNT = ResourceType("Microsoft.Storage", ("storageAccounts",))
-CLUSTER = ResourceType("Microsoft.HDInsight", ("clusterpools", "clusters"))
-FACTORY = ResourceType("Microsoft.DataFactory", ("factories",))
-RUNTIME = ResourceType("Microsoft.DataFactory", ("factories", "integrationruntimes"))
-LINKED_SERVICE = ResourceType("Microsoft.DataFactory", ("factories", "linkedservices"))
+MANAGED_CLUSTER = ResourceType("Microsoft.ContainerService", ("managedClusters",))
+USER_ASSIGNED_IDENTITY = ResourceType("Microsoft.ManagedIdentity", ("userAssignedIdentities",))

@@ -17,8 +17,9 @@ NOISE = ("title", "default")  # titles repeat the names; defaults stand in docs/
 
 
 def json_schema() -> dict[str, Any]:
-    """Short forms, `${VAR}` in place of any scalar, and what each field is for."""
+    """Short forms, `${VAR}` in place of any scalar, what each field is for. What extends a file may lack any."""
     schema = _opened(Environment.model_json_schema(by_alias=True))
+    schema["anyOf"] = [{"required": schema.pop("required")}, {"required": ["extends"]}]
     return {"$schema": DIALECT, "title": "provisioner environment", **schema}
 
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from provisioner.cloud.clients.airflow import DagRun, TaskRun
-    from provisioner.cloud.clients.flink_jobs import FlinkJob
+    from provisioner.model import FlinkJob
+    from provisioner.render.dags import RenderedDag
     from provisioner.verify.deployed import DeployedEnvironment
 
 PREFIX = "provisioner__"
@@ -69,71 +70,75 @@ class RunResult:
         return next(values, "")
 
 
-def run_dag(deployed: DeployedEnvironment, request: RunRequest, show_state: ShowState) -> RunResult:
+def run_dag(deployed: DeployedEnvironment, dag: RenderedDag, request: RunRequest, show_state: ShowState) -> RunResult:
     """Trigger a run or join one, and follow it. show_state: called with a run's or a task's id and its new state."""
-    run_id, joined = _trigger_or_join(deployed, request)
+    run_id, joined = _trigger_or_join(deployed, dag, request)
     show_state(run_id, "joined" if joined else "triggered")
-    state = _get_run(deployed, run_id).state
-    result = RunResult(run_id=run_id, url=_page(deployed, run_id), joined=joined, state=state)
+    state = _get_run(deployed, dag, run_id).state
+    result = RunResult(run_id=run_id, url=_page(deployed, dag, run_id), joined=joined, state=state)
     if request.seconds is None:
         return result
-    follower = _Follower(deployed=deployed, run_id=run_id, show_state=show_state)
+    follower = _Follower(deployed=deployed, dag=dag, run_id=run_id, show_state=show_state)
     timed_out = not follower.ended_within(request.seconds)
     failed = next((task for task in follower.tasks if task.state == "failed"), None)
     return replace(
-        _with_job(deployed, result, request.conf),
+        _with_job(deployed, dag, result, request.conf),
         state=follower.state,
         timed_out=timed_out,
         tasks=follower.tasks,
         failed=failed.id if failed else "",
-        log=_log(deployed, run_id, failed) if failed else (),
+        log=_log(deployed, dag, run_id, failed) if failed else (),
     )
 
 
-def _with_job(deployed: DeployedEnvironment, result: RunResult, conf: Mapping[str, Any]) -> RunResult:
+def _with_job(deployed: DeployedEnvironment, dag: RenderedDag, result: RunResult, conf: Mapping[str, Any]) -> RunResult:
     """The result with its job in Flink, or why that cannot be read: the run's own state does not depend on it."""
-    name = job_name(deployed.environment, result.run_id)
+    if dag.job is None:
+        return result
+    name = job_name(dag.job, result.run_id)
     try:
-        job = deployed.targets.flink.find_job(deployed.cloud, name, conf)
+        job = deployed.targets.flink.find_job(deployed.cloud, dag.job, result.run_id, conf)
     except CloudError as error:
         return replace(result, job_name=name, job_error=str(error))
     return replace(result, job_name=name, job=job)
 
 
-def _trigger_or_join(deployed: DeployedEnvironment, request: RunRequest) -> tuple[str, bool]:
+def _trigger_or_join(deployed: DeployedEnvironment, dag: RenderedDag, request: RunRequest) -> tuple[str, bool]:
     """The id of the run, and whether it existed before."""
-    airflow, dag_id = deployed.airflow, deployed.environment.dag.id
-    _require_unpaused(deployed, unpause=request.unpause)
+    airflow, dag_id = deployed.airflow, dag.id
+    _require_unpaused(deployed, dag, unpause=request.unpause)
     if request.run_id:
         exists = airflow.find_run(dag_id, request.run_id) is not None
         return request.run_id, exists or not airflow.create_run(dag_id, request.run_id, request.conf)
     pattern = re.compile(rf"{PREFIX}\d+__{_digest(request.conf)}__(\d+)")
     under_way = next((run.id for run in airflow.runs_under_way(dag_id) if pattern.fullmatch(run.id)), "")
-    run_id = under_way or _next_id(deployed, request.conf, pattern)
+    run_id = under_way or _next_id(deployed, dag, request.conf, pattern)
     return run_id, bool(under_way) or not airflow.create_run(dag_id, run_id, request.conf)
 
 
-def _require_unpaused(deployed: DeployedEnvironment, *, unpause: bool) -> None:
+def _require_unpaused(deployed: DeployedEnvironment, dag: RenderedDag, *, unpause: bool) -> None:
     """Raises Refused if the DAG is absent, or paused and not to be unpaused."""
-    airflow, dag_id = deployed.airflow, deployed.environment.dag.id
-    dag = airflow.find_dag(dag_id)
-    if dag is None:
-        raise Refused(dag_id, "Airflow has no such DAG", "Correct `dag.id`, or `provisioner provision` it first")
-    if dag.paused and unpause:
+    airflow, dag_id = deployed.airflow, dag.id
+    found = airflow.find_dag(dag_id)
+    if found is None:
+        raise Refused(
+            dag_id, "Airflow has no such DAG", "Correct its id in the spec, or `provisioner provision` it first"
+        )
+    if found.paused and unpause:
         airflow.unpause(dag_id)
-    elif dag.paused:
+    elif found.paused:
         remedy = f"Switch it on in Airflow ({airflow.url}) or add `--unpause` (make: ARGS=--unpause)"
         raise Refused(dag_id, "the DAG is paused, so a run would stay queued", remedy)
 
 
-def _next_id(deployed: DeployedEnvironment, conf: Mapping[str, Any], pattern: re.Pattern[str]) -> str:
+def _next_id(deployed: DeployedEnvironment, dag: RenderedDag, conf: Mapping[str, Any], pattern: re.Pattern[str]) -> str:
     """The day, the configuration's digest and the run's number on that day, so that two callers at once get the same.
 
     A run that somebody triggered since the list of runs under way was read is joined: its id, then.
     """
     today = deployed.cloud.session.clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
     day = f"{PREFIX}{today:%Y%m%d}__"
-    since = deployed.airflow.runs_since(deployed.environment.dag.id, today)
+    since = deployed.airflow.runs_since(dag.id, today)
     runs = {int(match[1]): run for run in since if run.id.startswith(day) and (match := pattern.fullmatch(run.id))}
     last = max(runs, default=0)
     number = last if runs and not runs[last].over else last + 1
@@ -144,23 +149,23 @@ def _digest(conf: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(conf, sort_keys=True).encode()).hexdigest()[:8]
 
 
-def _get_run(deployed: DeployedEnvironment, run_id: str) -> DagRun:
-    run = deployed.airflow.find_run(deployed.environment.dag.id, run_id)
+def _get_run(deployed: DeployedEnvironment, dag: RenderedDag, run_id: str) -> DagRun:
+    run = deployed.airflow.find_run(dag.id, run_id)
     if run is None:
         raise NotFound(operation=f"GET Airflow run {run_id}", status=404, remedy="Somebody deleted it; run it again.")
     return run
 
 
-def _page(deployed: DeployedEnvironment, run_id: str) -> str:
+def _page(deployed: DeployedEnvironment, dag: RenderedDag, run_id: str) -> str:
     """The run's page in Airflow's web interface."""
-    dags = f"{deployed.airflow.url}/dags/{deployed.environment.dag.id}"
+    dags = f"{deployed.airflow.url}/dags/{dag.id}"
     return f"{dags}/runs/{run_id}" if deployed.airflow.since_3 else f"{dags}/grid?dag_run_id={run_id}"
 
 
-def _log(deployed: DeployedEnvironment, run_id: str, task: TaskRun) -> tuple[str, ...]:
+def _log(deployed: DeployedEnvironment, dag: RenderedDag, run_id: str, task: TaskRun) -> tuple[str, ...]:
     """The last lines of a task's log; if it cannot be read, a line with the reason, so that no failure is hidden."""
     try:
-        return deployed.airflow.log(deployed.environment.dag.id, run_id, task)[-LAST_LINES:]
+        return deployed.airflow.log(dag.id, run_id, task)[-LAST_LINES:]
     except (NotFound, Unexpected, Unreachable) as error:
         return (f"its log cannot be had: {error}",)
 
@@ -170,6 +175,7 @@ class _Follower:
     """The states of a run and its tasks as they were seen last, and those that were shown."""
 
     deployed: DeployedEnvironment
+    dag: RenderedDag
     run_id: str
     show_state: ShowState
     state: str = ""
@@ -190,8 +196,8 @@ class _Follower:
     def _poll(self) -> bool:
         """Whether the run is over. A web server that restarts meanwhile is asked again until the deadline."""
         try:
-            run = _get_run(self.deployed, self.run_id)
-            tasks = self.deployed.airflow.tasks(self.deployed.environment.dag.id, self.run_id)
+            run = _get_run(self.deployed, self.dag, self.run_id)
+            tasks = self.deployed.airflow.tasks(self.dag.id, self.run_id)
         except (Throttled, Unreachable) as error:
             self._show_new("Airflow", f"does not answer, asking again: {error.message}")
             return False

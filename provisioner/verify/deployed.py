@@ -1,4 +1,4 @@
-"""A deployed environment, as verification and runs need it: Airflow's API, the declared nodes, the DAG's text.
+"""A deployed environment, as verification and runs need it: Airflow's API, the declared nodes, the DAGs.
 
 Reads through kinds and clients; only the recipe knows which targets they are.
 """
@@ -10,8 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from provisioner.errors import Refused
-from provisioner.model import Node, Ref, View
-from provisioner.render.dag import render_dag
+from provisioner.model import Node, Ref, View, identity_refs, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,19 +33,15 @@ class DeployedEnvironment:
     targets: Targets
     kinds: Mapping[str, Any]
 
-    @property
-    def dag_text(self) -> str:
-        """The DAG as the spec declares it."""
-        return render_dag(self.environment, self.names.hosts)
-
     @cached_property
     def airflow(self) -> Airflow:
         """The client of its Airflow's API. Raises Refused while there is no web server."""
         host = self.targets.airflow
-        url = self.output(host.web_url)
+        url = host.web_url if isinstance(host.web_url, str) else self.output(host.web_url)
         if not url:
-            raise Refused(str(host.address), "Airflow has no web server yet", "Run `provisioner provision` first")
-        return self.cloud.airflow(web_url=url, version=host.version, scope=host.scope, right=host.right)
+            remedy = "" if host.unaskable else "Run `provisioner provision` first"
+            raise Refused(str(host.address), host.unaskable or "Airflow has no web server yet", remedy)
+        return host.client(self.cloud, url)
 
     def node(self, address: Address) -> Node:
         """The node that is declared at this address."""
@@ -54,7 +49,10 @@ class DeployedEnvironment:
 
     def observed(self, node: Node, cloud: Cloud | None = None) -> Observed | None:
         """Read the node's resource as the caller, or as whoever `cloud` is signed in as; None if it does not exist."""
-        return self.kinds[node.address.kind].read(cloud or self.cloud, node.desired)
+        outputs: dict[Address, dict[str, str]] = {}
+        for ref in identity_refs(node.desired):
+            outputs.setdefault(ref.address, {})[ref.output] = self.output(ref)
+        return self.kinds[node.address.kind].read(cloud or self.cloud, resolve(node.desired, outputs))
 
     def output(self, ref: Ref[str]) -> str:
         """An output of a resource; empty if the resource does not exist."""

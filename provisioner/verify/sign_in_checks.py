@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from provisioner.cloud.cloud import Cloud
-from provisioner.errors import CloudError, NotAuthorized
+from provisioner.errors import CloudError, NotAuthorized, NotYetVisible
 from provisioner.kinds import application
 from provisioner.model import Address
-from provisioner.spec.checks import OURS
 from provisioner.spec.model import secret_name
 from provisioner.verify.check import failed, passed, unanswered, unknown
 
@@ -23,10 +22,12 @@ if TYPE_CHECKING:
 
     from provisioner.cloud.transport.session import Session
     from provisioner.secret import Secret
+    from provisioner.spec.credential import Federation
     from provisioner.verify.check import Check
     from provisioner.verify.deployed import DeployedEnvironment
 
 AIRFLOW, API, CLUSTER = "airflow signs in", "flink-api signs in", "flink-api may use the Flink cluster"
+ANSWERS = "Flink answers"
 KWARGS = "AIRFLOW__SECRETS__BACKEND_KWARGS"
 SIGN_IN = ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET")
 THREADS = 16
@@ -60,9 +61,10 @@ class AirflowChecks:
 
 def check_principals(deployed: DeployedEnvironment) -> list[Check]:
     """Airflow's sign-in, each variable and connection, the API's sign-in and rights, further principals' sign-in."""
-    airflow = _check_airflow(deployed)
-    further = (_check_further(deployed, airflow, name) for name in deployed.environment.principals.further)
-    return [*airflow.checks, *_check_api(deployed, airflow), *further]
+    airflow, environment = _check_airflow(deployed), deployed.environment
+    api = _check_api(deployed, airflow) if environment.flink.api_principal else [_check_flink(deployed)]
+    further = (_check_further(deployed, airflow, name) for name in environment.principals.further)
+    return [*airflow.checks, *api, *further]
 
 
 def _check_airflow(deployed: DeployedEnvironment) -> AirflowChecks:
@@ -75,6 +77,8 @@ def _check_airflow(deployed: DeployedEnvironment) -> AirflowChecks:
     if observed is None:
         detail = f"{host.address} is not there; run `provisioner provision`"
         return AirflowChecks(checks=[failed(AIRFLOW, detail, precondition=True)])
+    if (federation := deployed.environment.principals.airflow.federation) is not None:
+        return AirflowChecks(checks=[unknown(AIRFLOW, _of_platform(federation))])
     settings = host.settings(observed)
     if missing := [name for name in SIGN_IN if name not in settings]:
         detail = f"its settings lack {', '.join(missing)}; run `provisioner provision`"
@@ -82,16 +86,20 @@ def _check_airflow(deployed: DeployedEnvironment) -> AirflowChecks:
     tenant, client, secret = (settings[name] for name in SIGN_IN)
     if tenant is None or client is None or secret is None:
         return AirflowChecks(checks=[unknown(AIRFLOW, "its runtime hides what it signs in with")])
-    with closing(deployed.cloud.session.acting_as(tenant.reveal(), client.reveal(), secret)) as session:
+    with closing(deployed.cloud.session.as_principal(tenant.reveal(), client.reveal(), secret)) as session:
         refused = _sign_in_refused(session, AIRFLOW, "airflow")
         return AirflowChecks(checks=[refused]) if refused else _check_lookups(deployed, Cloud(session), settings)
+
+
+def _of_platform(federation: Federation) -> str:
+    return f"it signs in with tokens of {federation.every_subject[0]}, which only its platform has"
 
 
 def _sign_in_refused(session: Session, check_name: str, principal: str) -> Check | None:
     """The check that says why the principal gets no token; None if it gets one."""
     try:
         claims = session.claims
-    except NotAuthorized as error:
+    except (NotAuthorized, NotYetVisible) as error:  # the latter of a secret that Entra does not know
         remedy = (
             f"`provisioner status` shows its secret; `provisioner rotate --only {principal} --force` makes a new one"
         )
@@ -143,11 +151,13 @@ def _backend(deployed: DeployedEnvironment, settings: Mapping[str, Secret | None
 
 def _lookups(deployed: DeployedEnvironment, backend: SecretsBackend) -> Iterator[Lookup]:
     environment = deployed.environment
+    begin = environment.airflow.own_prefix
     further = (environment.principal_variables(name) or () for name in environment.principals.further)
-    for key in (*OURS, *(key for pair in further for key in pair), *environment.variables):
-        yield Lookup(key=key, check_name=f"variable {key}", secret=secret_name(backend.variables_prefix, key))
-    for key in environment.connections:
-        yield Lookup(key="", check_name=f"connection {key}", secret=secret_name(backend.connections_prefix, key))
+    for key in (*environment.own_variables, *(key for pair in further for key in pair), *environment.variables):
+        yield Lookup(key=key, check_name=f"variable {key}", secret=secret_name(backend.variables_prefix, begin + key))
+    for key in (*environment.connections, *environment.flink.connections):
+        secret = secret_name(backend.connections_prefix, begin + key)
+        yield Lookup(key="", check_name=f"connection {key}", secret=secret)
 
 
 def _check_lookup(cloud: Cloud, vault: str, lookup: Lookup) -> tuple[Check, Secret | None]:
@@ -167,16 +177,24 @@ def _check_lookup(cloud: Cloud, vault: str, lookup: Lookup) -> tuple[Check, Secr
 
 def _check_api(deployed: DeployedEnvironment, airflow: AirflowChecks) -> Iterator[Check]:
     """Sign in as the API's principal with the variables that Airflow gives a task, and look at the cluster."""
+    if (federation := deployed.environment.principals.flink_api.federation) is not None:
+        yield unknown(API, _of_platform(federation))
+        scope = deployed.environment.flink.scope
+        yield unknown(CLUSTER, "it does not sign in from here") if scope else _check_flink(deployed)
+        return
     tenant, client, secret = (airflow.variables.get(key) for key in ("tenant-id", "api-client-id", "api-secret"))
     if tenant is None or client is None or secret is None:
         reason = "airflow could not read what it signs in with"
         yield unknown(API, reason)
-        yield unknown(CLUSTER, reason)
+        yield unknown(CLUSTER, reason) if deployed.environment.flink.scope else _check_flink(deployed)
         return
-    with closing(deployed.cloud.session.acting_as(tenant.reveal(), client.reveal(), secret)) as session:
+    with closing(deployed.cloud.session.as_principal(tenant.reveal(), client.reveal(), secret)) as session:
         refused = _sign_in_refused(session, API, "flink-api")
         yield refused or passed(API, f"as {session.claims.get('appid', '')}, with what the vault has")
-        yield unknown(CLUSTER, "it does not sign in") if refused else _check_cluster(deployed, Cloud(session))
+        if not deployed.environment.flink.scope:
+            yield _check_flink(deployed)
+        else:
+            yield unknown(CLUSTER, "it does not sign in") if refused else _check_cluster(deployed, Cloud(session))
 
 
 def _check_further(deployed: DeployedEnvironment, airflow: AirflowChecks, name: str) -> Check:
@@ -188,7 +206,7 @@ def _check_further(deployed: DeployedEnvironment, airflow: AirflowChecks, name: 
         return unanswered(check_name, error)
     if not client or secret is None:
         return unknown(check_name, "what it signs in with could not be read")
-    with closing(deployed.cloud.session.acting_as(deployed.names.tenant_id, client, secret)) as session:
+    with closing(deployed.cloud.session.as_principal(deployed.names.tenant_id, client, secret)) as session:
         refused = _sign_in_refused(session, check_name, name)
         return refused or passed(check_name, f"as {client}, with what the vault has")
 
@@ -207,11 +225,11 @@ def _further_credential(deployed: DeployedEnvironment, airflow: AirflowChecks, n
 
 def _check_cluster(deployed: DeployedEnvironment, cloud: Cloud) -> Check:
     """Whether the principal of this cloud reads the cluster, and its roles allow what the DAG does there."""
-    flink = deployed.targets.flink
+    flink, scope = deployed.targets.flink, deployed.environment.flink.scope
     try:
         if deployed.observed(deployed.node(flink.address), cloud) is None:
             return failed(CLUSTER, "the cluster is not there; correct `flink`", precondition=True)
-        missing = [action for action in flink.actions if cloud.caller.lacks(flink.scope, action)]
+        missing = [action for action in flink.actions if cloud.caller.missing_right(scope, action)]
     except NotAuthorized as error:
         detail = f"it cannot read the cluster: {error.code}. Run `provisioner provision`"
         return failed(CLUSTER, detail, precondition=True)
@@ -220,4 +238,17 @@ def _check_cluster(deployed: DeployedEnvironment, cloud: Cloud) -> Check:
     if missing:
         detail = f"its roles lack {', '.join(missing)}; correct `principals.flink-api.role`"
         return failed(CLUSTER, detail, precondition=True)
-    return passed(CLUSTER, f"{flink.scope.rpartition('/')[2]}: it reads it, its jobs, and may submit some")
+    return passed(CLUSTER, f"{scope.rpartition('/')[2]}: it reads it, its jobs, and may submit some")
+
+
+def _check_flink(deployed: DeployedEnvironment) -> Check:
+    """Whether Flink's own API answers this machine, where Azure knows nothing of it."""
+    flink = deployed.targets.flink
+    try:
+        observed = deployed.observed(deployed.node(flink.address))
+    except CloudError as error:
+        return unanswered(ANSWERS, error)
+    if observed is None:
+        return failed(ANSWERS, f"{flink.address} is not there; correct `flink`", precondition=True)
+    reason = flink.unreachable(observed)
+    return unknown(ANSWERS, reason) if reason else passed(ANSWERS, f"as {flink.address}")

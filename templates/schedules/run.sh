@@ -1,6 +1,7 @@
 #!/bin/sh
 # run.sh [--quiet] NAME SPEC: rotates what is due in one environment, then looks for drift. cron and systemd call it.
-# It ends with rotate's exit code, or else with plan's: 0 done, 2 drift, 3 partly done, 4 a right is missing, 1 failed.
+# It ends with rotate's exit code, or else with plan's: 0 done, 2 drift, 3 partly done, 4 a right is missing,
+# 5 not all could be read, 1 failed.
 # --quiet: says nothing unless it fails, so that cron's mail means that a person is needed.
 # Sign-in: NAME.env in ~/.config/provisioner (AZURE_CLIENT_ID=… and the like); without it this machine's identity.
 set -u

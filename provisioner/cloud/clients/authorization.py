@@ -12,18 +12,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from provisioner.cloud.built_in_roles import GUIDS, NAMES_BY_GUID, built_in_role
 from provisioner.cloud.error_table import Handling, handling_of
 from provisioner.cloud.errors import translated
 from provisioner.cloud.transport.arm import Arm, short
-from provisioner.errors import Conflict, NotFound, Refused
+from provisioner.errors import Conflict, NotAuthorized, NotFound, Refused
+from provisioner.model.api_versions import api_version
 
 if TYPE_CHECKING:
     from provisioner.cloud.transport.session import Session
 
-VERSION = "2022-04-01"
+VERSION = api_version("Microsoft.Authorization")
 PROVIDER = "providers/Microsoft.Authorization"
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-MARKED = "provisioner-environment="
+OWNER_PREFIX = "provisioner-environment="
 # Names of our own assignments; any constant serves, as long as it stays.
 NAMES = uuid.UUID("6f1f4b0e-6f0c-5d0b-9d0c-2f6a1b7f3a55")
 
@@ -56,19 +58,26 @@ class Authorization:
         self._arm = Arm(session)
 
     def role_id(self, scope: str, role: str) -> str:
-        """The GUID of a role, by its name or GUID. Raises Refused, with the nearest names, if there is none."""
-        root = _subscription(scope)
-        return self._session.memory.of(("role", root.lower(), role.lower()), lambda: self._role_id(root, scope, role))
+        """The GUID of a role, by its name or GUID. Asks only for roles that are not in `built_in_roles`.
+
+        Raises Refused, with the nearest names, if there is none, and NotAuthorized if the caller may look nowhere.
+        """
+        known = built_in_role(role)
+        key = ("role", scope.lower(), role.lower())
+        return known or self._session.reads.get(key, lambda: self._role_id(scope, role))
+
+    def role_name(self, scope: str, role: str) -> str:
+        """The name of a role (a GUID) that is assigned on the scope; the GUID itself if nothing shows the name."""
+        if role in NAMES_BY_GUID:
+            return NAMES_BY_GUID[role]
+        definition = self._arm.find(f"{scope.rstrip('/')}/{PROVIDER}/roleDefinitions/{role}", VERSION) or {}
+        return str(definition.get("properties", {}).get("roleName", role))
 
     def list_assignments(self, scope: str) -> tuple[Assignment, ...]:
-        """The assignments exactly at the scope, read once per pass.
+        """The assignments exactly at the scope, read once per pass."""
+        return tuple(one for one in self._list(scope) if _is_same_scope(one.scope, scope))
 
-        `atScope()` answers with inherited ones too:
-        https://learn.microsoft.com/azure/role-based-access-control/role-assignments-list-rest
-        """
-        return self._session.memory.of(("assignments", scope.lower()), lambda: self._list(scope))
-
-    def list_held(self, scope: str, principal_id: str) -> tuple[Assignment, ...]:
+    def list_assignments_of(self, scope: str, principal_id: str) -> tuple[Assignment, ...]:
         """The assignments of a principal at the scope, above and below it.
 
         https://learn.microsoft.com/azure/role-based-access-control/role-assignments-list-rest
@@ -78,54 +87,62 @@ class Authorization:
         return tuple(map(_assignment, listed))
 
     def find_assignment(self, scope: str, role: str, principal_id: str) -> Assignment | None:
-        """The assignment of a role (a GUID) to a principal on a scope. Azure admits one, whatever its name."""
+        """The assignment of a role (a GUID) to a principal on a scope. Azure admits one, whatever its name.
+
+        If there is none, one on a scope above serves that somebody else made without a condition: a second one would
+        add nothing.
+        """
         key = (role.lower(), principal_id.lower())
-        listed = self.list_assignments(scope)
-        return next((one for one in listed if (one.role, one.principal_id.lower()) == key), None)
+        same = [one for one in self._list(scope) if (one.role, one.principal_id.lower()) == key]
+        here = (one for one in same if _is_same_scope(one.scope, scope))
+        above = (one for one in same if not (one.condition or self.owner_tags(one) or self.has_managed_name(one)))
+        return next(iter((*here, *above)), None)
 
     @staticmethod
-    def marks(assignment: Assignment) -> tuple[str, ...]:
+    def owner_tags(assignment: Assignment) -> tuple[str, ...]:
         """The owner tags in its description, of all environments."""
-        return tuple(word for word in assignment.description.split() if word.startswith(MARKED))
+        return tuple(word for word in assignment.description.split() if word.startswith(OWNER_PREFIX))
 
     @staticmethod
-    def is_our_name(assignment: Assignment) -> bool:
+    def has_managed_name(assignment: Assignment) -> bool:
         """Whether it has the name that `grant` gives."""
         return assignment.name.lower() == assignment_name(assignment.scope, assignment.principal_id, assignment.role)
 
-    def grant(self, scope: str, role: str, principal_id: str, *, principal_type: str, mark: str) -> None:
-        """Assign the role (a GUID) with the owner tag `mark`. An unmanaged assignment is left as it is."""
-        self._session.memory.forget(("assignments", scope.lower()))
+    def grant(self, scope: str, role: str, principal_id: str, *, principal_type: str, owner_tag: str) -> None:
+        """Assign the role (a GUID) with the owner tag. An unmanaged assignment is left as it is."""
+        self._session.reads.forget(("assignments", scope.lower()))
         assignment = self.find_assignment(scope, role, principal_id)
         if assignment is None:
             name = assignment_name(scope, principal_id, role)
             assignment = Assignment(
                 name=name, scope=scope, role=role, principal_id=principal_id, principal_type=principal_type
             )
-        elif mark in self.marks(assignment) or not (self.marks(assignment) or self.is_our_name(assignment)):
+        elif owner_tag in self.owner_tags(assignment) or not (
+            self.owner_tags(assignment) or self.has_managed_name(assignment)
+        ):
             return
         try:
-            self.set_assignment(replace(assignment, description=" ".join((*assignment.description.split(), mark))))
+            self.set_assignment(replace(assignment, description=" ".join((*assignment.description.split(), owner_tag))))
         except Conflict as error:
             if handling_of(error) is not Handling.ADOPT:  # created meanwhile, or not shown by every replica yet
                 raise
 
-    def revoke(self, scope: str, name: str, mark: str) -> None:
-        """Remove the owner tag `mark`, and with the last one the assignment. Fine if gone. Raises NotYetVisible.
+    def revoke(self, scope: str, name: str, owner_tag: str) -> None:
+        """Remove the owner tag, and with the last one the assignment. Fine if gone. Raises NotYetVisible.
 
         No condition guards the write, so repeat until no replica shows the tag and no other environment's write has
         brought it back.
         """
 
         def gone() -> bool:
-            self._session.memory.forget(("assignments", scope.lower()))
+            self._session.reads.forget(("assignments", scope.lower()))
             assignment = next((one for one in self.list_assignments(scope) if one.name == name), None)
-            if assignment is None or mark not in self.marks(assignment):
+            if assignment is None or owner_tag not in self.owner_tags(assignment):
                 return True
-            if set(self.marks(assignment)) == {mark}:
+            if set(self.owner_tags(assignment)) == {owner_tag}:
                 self.delete_assignment(scope, name)
                 return True
-            kept = [word for word in assignment.description.split() if word != mark]
+            kept = [word for word in assignment.description.split() if word != owner_tag]
             self.set_assignment(replace(assignment, description=" ".join(kept)))
             return False
 
@@ -149,30 +166,48 @@ class Authorization:
                 self._client(scope).role_assignments.delete(scope, name)
         except NotFound:
             pass
-        self._session.memory.forget(("assignments", scope.lower()))
+        self._session.reads.forget(("assignments", scope.lower()))
 
-    def _role_id(self, root: str, scope: str, role: str) -> str:
-        """Look at the subscription, which has all built-in roles, then at the scope, for custom roles."""
-        definitions = f"{PROVIDER}/roleDefinitions"
-        if GUID.fullmatch(role):
-            for place in (root, scope):
-                if self._arm.find(f"{place}/{definitions}/{role}", VERSION) is not None:
-                    return role.lower()
-        else:
-            quoted = role.replace("'", "''")
-            for place in (root, scope):
-                where = {"$filter": f"roleName eq '{quoted}'"}
-                for definition in self._arm.list_all(f"{place}/{definitions}", VERSION, params=where):
-                    return str(definition["name"]).lower()
-        names = [str(d["properties"]["roleName"]) for d in self._arm.list_all(f"{root}/{definitions}", VERSION)]
-        near = difflib.get_close_matches(role, names, n=3, cutoff=0.5)
+    def _role_id(self, scope: str, role: str) -> str:
+        """Look at the scope and those around it, where custom roles are; then at the tenant, which may not list them.
+
+        https://learn.microsoft.com/azure/role-based-access-control/role-definitions-list
+        """
+        denials: list[NotAuthorized] = []
+        for place in (*_around(scope), ""):
+            try:
+                if found := self._find_role(place, role):
+                    return found
+            except NotAuthorized as denied:
+                denials.append(denied)
+            except NotFound:
+                continue  # no such resource yet
+        if len(denials) > len(_around(scope)):
+            raise denials[0]
+        near = difflib.get_close_matches(role, GUIDS, n=3, cutoff=0.5)
         remedy = f"Did you mean {' or '.join(map(repr, near))}?" if near else "`az role definition list` shows all"
         raise Refused(f"role {role!r}", f"no such role can be assigned on {short(scope)}", remedy)
 
+    def _find_role(self, place: str, role: str) -> str | None:
+        """Its GUID, if the place (empty: the tenant) has it."""
+        definitions = f"{place}/{PROVIDER}/roleDefinitions"
+        if GUID.fullmatch(role):
+            return role.lower() if self._arm.find(f"{definitions}/{role}", VERSION) else None
+        where = {"$filter": "roleName eq '{}'".format(role.replace("'", "''"))}
+        listed = self._arm.list_all(definitions, VERSION, params=where, missing_ok=False)
+        return next((str(definition["name"]).lower() for definition in listed), None)
+
     def _list(self, scope: str) -> tuple[Assignment, ...]:
-        listed = self._arm.list_all(f"{scope}/{PROVIDER}/roleAssignments", VERSION, params={"$filter": "atScope()"})
-        assignments = (_assignment(item) for item in listed)
-        return tuple(one for one in assignments if one.scope.lower().rstrip("/") == scope.lower().rstrip("/"))
+        """The assignments at the scope and above, read once per pass.
+
+        https://learn.microsoft.com/azure/role-based-access-control/role-assignments-list-rest
+        """
+
+        def listed() -> tuple[Assignment, ...]:
+            where, params = f"{scope}/{PROVIDER}/roleAssignments", {"$filter": "atScope()"}
+            return tuple(map(_assignment, self._arm.list_all(where, VERSION, params=params)))
+
+        return self._session.reads.get(("assignments", scope.lower()), listed)
 
     def _put(self, assignment: Assignment) -> None:
         # Imported as in `_client`: threads that import a package by two ways at once may see half of it.
@@ -188,8 +223,8 @@ class Authorization:
         )
         with translated(f"PUT {short(assignment.scope)} role assignment"):
             self._client(assignment.scope).role_assignments.create(assignment.scope, assignment.name, body)
-        self._session.memory.forget(("assignments", assignment.scope.lower()))
-        self._session.memory.forget(("permissions", assignment.scope.lower()))
+        self._session.reads.forget(("assignments", assignment.scope.lower()))
+        self._session.reads.forget(("permissions", assignment.scope.lower()))
 
     def _client(self, scope: str) -> Any:
         from azure.mgmt.authorization.v2022_04_01 import AuthorizationManagementClient
@@ -198,6 +233,16 @@ class Authorization:
         return AuthorizationManagementClient(
             self._session.credential, subscription, **self._session.management_options()
         )
+
+
+def _around(scope: str) -> tuple[str, ...]:
+    """The scope, its resource group, its subscription."""
+    parts = scope.split("/")
+    return tuple(dict.fromkeys("/".join(parts[:length]) for length in (len(parts), 5, 3) if length <= len(parts)))
+
+
+def _is_same_scope(one: str, other: str) -> bool:
+    return one.lower().rstrip("/") == other.lower().rstrip("/")
 
 
 def _subscription(scope: str) -> str:

@@ -6,26 +6,18 @@ azure-mgmt-hdinsightcontainers 1.0.0b4 (FlinkJobProperties).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from provisioner.cloud.transport.arm import Arm
+from provisioner.model import FlinkJob
+from provisioner.model.api_versions import api_version
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from provisioner.cloud.transport.session import Session
 
-VERSION = "2024-05-01-preview"
-
-
-@dataclass(frozen=True, kw_only=True)
-class FlinkJob:
-    """One job. id: Flink's own, 32 hexadecimal digits. output: the service's message about its last action."""
-
-    name: str
-    id: str
-    status: str
-    args: str
-    output: str
+VERSION = api_version("Microsoft.HDInsight")
 
 
 class FlinkJobs:
@@ -37,14 +29,27 @@ class FlinkJobs:
     def find_job(self, cluster_id: str, name: str) -> FlinkJob | None:
         """The job of that name on the cluster, or None, also without the cluster."""
         items = self._arm.list_all(f"{cluster_id}/jobs", VERSION, {"$filter": f"jobName eq {name}"})
-        for item in items:
-            properties: dict[str, Any] = item.get("properties") or {}
-            if properties.get("jobName") == name:
-                return FlinkJob(
-                    name=name,
-                    id=str(properties.get("jobId") or ""),
-                    status=str(properties.get("status") or ""),
-                    args=str(properties.get("args") or ""),
-                    output=str(properties.get("jobOutput") or ""),
-                )
-        return None
+        return next((job for job in map(_job, items) if job.name == name), None)
+
+    def list_jobs(self, cluster_id: str) -> list[FlinkJob]:
+        """All jobs of the cluster; none without the cluster."""
+        return [*map(_job, self._arm.list_all(f"{cluster_id}/jobs", VERSION))]
+
+    def act(self, cluster_id: str, name: str, action: str) -> None:
+        """Have the service do something to a job: CANCEL, SAVEPOINT. It answers before that is done."""
+        properties = {"jobType": "FlinkJob", "jobName": name, "action": action}
+        self._arm.request("POST", f"{cluster_id}/runJob", VERSION, json={"properties": properties})
+
+
+def _job(item: Mapping[str, Any]) -> FlinkJob:
+    properties: dict[str, Any] = item.get("properties") or {}
+    return FlinkJob(
+        name=str(properties.get("jobName") or ""),
+        id=str(properties.get("jobId") or ""),
+        status=str(properties.get("status") or ""),
+        args=str(properties.get("args") or ""),
+        output=str(properties.get("jobOutput") or ""),
+    )
+
+
+CLIENT = FlinkJobs

@@ -1,14 +1,14 @@
-"""The secrets in a vault: written through azure-keyvault-secrets, read over the raw client.
+"""The secrets in a vault: read and written over the raw client, deleted and recovered through azure-keyvault-secrets.
 
 The SDK sends its first request on each path without a token, to learn whose token it needs: one round trip more for
-each read. https://learn.microsoft.com/rest/api/keyvault/secrets/operation-groups. Values come and go as Secret.
+each. https://learn.microsoft.com/rest/api/keyvault/secrets/operation-groups. Values come and go as Secret.
 """
 
 from __future__ import annotations
 
 import threading
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from azure.core.rest import HttpResponse
-    from azure.keyvault.secrets import SecretClient, SecretProperties
+    from azure.keyvault.secrets import SecretClient
 
     from provisioner.cloud.transport.http_client import HttpClient
     from provisioner.cloud.transport.session import Session
@@ -30,6 +30,7 @@ SERVER_ERROR = 500
 # https://learn.microsoft.com/azure/key-vault/general/authentication-requests-and-responses
 VERSION = {"api-version": "7.4"}
 GONE = 404
+VAULT_GONE = "VaultNotFound"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +55,7 @@ class KeyVaultSecrets:
         self._session = session
         self._clients: dict[str, SecretClient] = {}
         self._lock = threading.Lock()
+        self._recovered: set[tuple[str, str]] = set()
 
     def find_secret(self, vault: str, name: str) -> SecretVersion | None:
         """The latest version. Raises Conflict (`SecretDisabled`) for a disabled one."""
@@ -99,18 +101,10 @@ class KeyVaultSecrets:
         While a secret is soft-deleted, being deleted or being recovered, its name answers 409:
         https://learn.microsoft.com/azure/key-vault/general/key-vault-recovery
         """
+        body = {"value": value.reveal(), "tags": dict(tags), **_attributes(expires, content_type)}
 
         def write() -> SecretVersion:
-            with translated(f"PUT secret {vault}/{name}"):
-                secret = self._client(vault).set_secret(
-                    name,
-                    value.reveal(),
-                    tags=dict(tags),
-                    expires_on=expires,
-                    content_type=content_type,
-                    retry_lost=False,
-                )
-                return _version(secret.properties)
+            return replace(_read(self._send("PUT", vault, name, body, retry_lost=False).json()), value=None)
 
         def write_once() -> SecretVersion:
             """Each PUT makes a version, so after a lost answer look for that version before sending another PUT."""
@@ -124,10 +118,15 @@ class KeyVaultSecrets:
         try:
             return write_once()
         except Conflict:
+            self._recovered.add((vault, name))
             self._recover(vault, name)
         return self._session.waits.until_visible(
             write_once, what=f"the name of secret {vault}/{name} to be free", on=(Conflict,)
         )
+
+    def was_recovered(self, vault: str, name: str) -> bool:
+        """Whether this run found the name taken by a soft-deleted secret, whose versions are older ones now."""
+        return (vault, name) in self._recovered
 
     def update_secret(
         self,
@@ -143,21 +142,20 @@ class KeyVaultSecrets:
 
         https://learn.microsoft.com/rest/api/keyvault/secrets/update-secret/update-secret
         """
-        with translated(f"PATCH secret {vault}/{name}"):
-            self._client(vault).update_secret_properties(
-                name, version, tags=dict(tags), expires_on=expires, content_type=content_type
-            )
+        self._send("PATCH", vault, f"{name}/{version}", {"tags": dict(tags), **_attributes(expires, content_type)})
 
     def disable_version(self, vault: str, name: str, version: str) -> None:
         """Disable one version, so that nobody can read it. Fine if it is gone."""
-        with suppress(NotFound), translated(f"PATCH secret {vault}/{name}"):
-            self._client(vault).update_secret_properties(name, version, enabled=False)
+        with suppress(NotFound):
+            self._send("PATCH", vault, f"{name}/{version}", {"attributes": {"enabled": False}})
 
     def delete_secret(self, vault: str, name: str) -> None:
-        """Soft-delete it, and wait until it shows among the deleted secrets: only then can its name be used again."""
+        """Soft-delete it, and wait until it shows among the deleted secrets: only then can its name be used again.
+
+        https://learn.microsoft.com/rest/api/keyvault/secrets/delete-secret/delete-secret
+        """
         with suppress(NotFound):
-            with translated(f"DELETE secret {vault}/{name}"):
-                self._client(vault).begin_delete_secret(name)
+            self._send("DELETE", vault, name, None)
             with suppress(NotYetVisible):
                 what = f"the deletion of secret {name}"
                 self._session.waits.until(lambda: self._is_deleted(vault, name), what=what)
@@ -175,12 +173,15 @@ class KeyVaultSecrets:
             self._client(vault).begin_recover_deleted_secret(name)
 
     def _is_deleted(self, vault: str, name: str) -> bool:
-        """Whether it shows among the deleted secrets. Without the right to read them: yes, as in the SDK."""
+        """Whether it shows among the deleted secrets. Without the right to read them: yes, as in the SDK.
+
+        Also if the vault is gone by now, as after the teardown of another environment: there is nothing to wait for.
+        """
         try:
             with translated(f"GET deleted secret {vault}/{name}"):
                 self._client(vault).get_deleted_secret(name)
-        except NotFound:
-            return False
+        except NotFound as missing:
+            return missing.code == VAULT_GONE
         except NotAuthorized:
             return True
         return True
@@ -196,6 +197,11 @@ class KeyVaultSecrets:
     def _get(self, vault: str, path: str, operation: str, *, missing_ok: bool = False) -> HttpResponse:
         url = f"https://{vault}.{self._session.profile.vault_suffix}/{path}"
         return self._http().request("GET", url, operation=operation, params=VERSION, missing_ok=missing_ok)
+
+    def _send(self, method: str, vault: str, path: str, body: Any, *, retry_lost: bool = True) -> HttpResponse:
+        url, operation = f"https://{vault}.{self._session.profile.vault_suffix}/secrets/{path}", f"{method} secret"
+        operation = f"{operation} {vault}/{path.partition('/')[0]}"
+        return self._http().request(method, url, operation=operation, json=body, params=VERSION, retry_lost=retry_lost)
 
     def _http(self) -> HttpClient:
         return self._session.http(self._session.profile.vault_scope)
@@ -229,22 +235,15 @@ def _read(item: Mapping[str, Any]) -> SecretVersion:
     )
 
 
+def _attributes(expires: datetime | None, content_type: str | None) -> dict[str, Any]:
+    """The parts of a body that may be left out."""
+    exp = {} if expires is None else {"attributes": {"exp": int(expires.timestamp())}}
+    return exp if content_type is None else {**exp, "contentType": content_type}
+
+
 def _created_seconds(version: SecretVersion) -> float:
     return version.created.timestamp() if version.created else 0.0
 
 
 def _moment(seconds: int | None) -> datetime | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
-
-
-def _version(properties: SecretProperties) -> SecretVersion:
-    return SecretVersion(
-        name=properties.name or "",
-        version=properties.version or "",
-        enabled=properties.enabled is not False,
-        tags=properties.tags or {},
-        expires=properties.expires_on,
-        created=properties.created_on,
-        updated=properties.updated_on,
-        content_type=properties.content_type,
-    )

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from provisioner.cloud.errors import translated
-from provisioner.cloud.transport.arm import Arm, is_fenced, parse_id
+from provisioner.cloud.transport.arm import Arm, closed_to, is_network_restricted, parse_id
 from provisioner.errors import NotFound
+from provisioner.model.api_versions import api_version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from provisioner.cloud.transport.session import Session
 
-READ_VERSION = "2023-07-01"
+NAMESPACE = "Microsoft.KeyVault"
+VERSION = api_version(NAMESPACE)
 SKU_FAMILY = "A"
 
 
 @dataclass(frozen=True, kw_only=True)
 class VaultState:
-    """A vault. rbac: roles decide on its secrets, not access policies. fenced: it admits some networks only."""
+    """A vault. rbac: roles decide on its secrets, not policies. network_restricted: it admits some networks only.
+
+    closed: why a program that runs on Azure, as Airflow does, cannot reach it; empty if it may.
+    network: its properties that say which.
+    """
 
     id: str
     location: str
@@ -33,7 +39,9 @@ class VaultState:
     purge_protection: bool
     tags: Mapping[str, str]
     changed: str
-    fenced: bool = False
+    network_restricted: bool = False
+    closed: str = ""
+    network: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,17 +67,22 @@ class KeyVaults:
 
     def find_vault(self, vault_id: str) -> VaultState | None:
         """The vault, or None, also while it is soft-deleted."""
-        document = self._arm.find(vault_id, READ_VERSION)
+        document = self._arm.find(vault_id, VERSION)
         return None if document is None else _vault(document)
 
     def find_deleted(self, vault_id: str, location: str) -> DeletedVault | None:
-        """The soft-deleted vault of this name in this location, whoever owned it.
+        """The soft-deleted vault of this name in this location, whoever owned it; asked once per pass.
 
         https://learn.microsoft.com/rest/api/keyvault/keyvault/vaults/get-deleted
         """
+        key = ("deleted vault", vault_id.lower(), _plain(location))
+        return self._session.reads.get(key, lambda: self.find_deleted_now(vault_id, location))
+
+    def find_deleted_now(self, vault_id: str, location: str) -> DeletedVault | None:
+        """As `find_deleted`, but always asks."""
         part = parse_id(vault_id)
         where = f"/subscriptions/{part.subscription}/providers/Microsoft.KeyVault/locations/{_plain(location)}"
-        document = self._arm.find_now(f"{where}/deletedVaults/{part.name}", READ_VERSION)
+        document = self._arm.find_now(f"{where}/deletedVaults/{part.name}", VERSION)
         return None if document is None else _deleted(document)
 
     def find_deleted_anywhere(self, vault_id: str) -> DeletedVault | None:
@@ -79,26 +92,23 @@ class KeyVaults:
         """
         part = parse_id(vault_id)
         listed = self._arm.list_all(
-            f"/subscriptions/{part.subscription}/providers/Microsoft.KeyVault/deletedVaults", READ_VERSION
+            f"/subscriptions/{part.subscription}/providers/Microsoft.KeyVault/deletedVaults", VERSION
         )
         return next((_deleted(one) for one in listed if one["name"].lower() == part.name.lower()), None)
 
     def name_taken(self, vault_id: str) -> str:
-        """Azure's reason why the name cannot be used; empty if it can. Names are unique in all of Azure.
+        """Azure's reason why the name cannot be used; empty if it can.
 
         https://learn.microsoft.com/rest/api/keyvault/keyvault/vaults/check-name-availability
         """
-        part = parse_id(vault_id)
-        path = f"/subscriptions/{part.subscription}/providers/Microsoft.KeyVault/checkNameAvailability"
-        body = {"name": part.name, "type": "Microsoft.KeyVault/vaults"}
-        answer: dict[str, Any] = self._arm.request("POST", path, READ_VERSION, json=body).json()
-        if answer.get("nameAvailable") or self._arm.find_now(vault_id, READ_VERSION) is not None:
-            return ""  # of the vault itself, too, where another run has just made it
-        return str(answer.get("message") or answer.get("reason"))
 
-    def set_vault(
-        self,
-        vault_id: str,
+        def was_deleted() -> bool:
+            return self.find_deleted_anywhere(vault_id) is not None
+
+        return self._arm.name_taken(vault_id, "Microsoft.KeyVault/vaults", VERSION, explained=was_deleted)
+
+    @staticmethod
+    def new_vault(
         *,
         location: str,
         tenant_id: str,
@@ -106,8 +116,11 @@ class KeyVaults:
         retention_days: int,
         purge_protection: bool,
         tags: Mapping[str, str],
-    ) -> None:
-        """Create it, with roles instead of access policies. Azure refuses `enablePurgeProtection: false`: left out.
+        settings: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        """What creating one sends: these settings, and roles instead of access policies.
+
+        Azure refuses `enablePurgeProtection: false`: left out.
 
         https://learn.microsoft.com/azure/key-vault/general/soft-delete-overview#purge-protection
         """
@@ -118,22 +131,40 @@ class KeyVaults:
             "enableSoftDelete": True,
             "softDeleteRetentionInDays": retention_days,
             **({"enablePurgeProtection": True} if purge_protection else {}),
+            **settings,
         }
-        self._put(vault_id, {"location": location, "tags": dict(tags), "properties": properties})
+        return {"location": location, "tags": dict(tags), "properties": properties}
+
+    def set_vault(self, vault_id: str, body: Any) -> None:
+        """Create it and wait until it is there. body: of `new_vault`, or one that recovers it."""
+        part = parse_id(vault_id)
+        with translated(what := f"PUT vaults/{part.name}"):
+            put = self._client(vault_id).vaults.begin_create_or_update(part.group, part.name, body)
+            self._session.waits.finish(put, what=what)
+        self._arm.forget(vault_id)
 
     def recover_vault(self, vault_id: str, *, location: str, tenant_id: str, sku: str) -> None:
         """Recover a soft-deleted vault as it was; `createMode: recover` ignores all other settings.
 
+        `enableRbacAuthorization` is sent all the same: what an absent one means depends on the api-version.
+
         https://learn.microsoft.com/rest/api/keyvault/keyvault/vaults/create-or-update#createmode
         """
         kind = {"family": SKU_FAMILY, "name": sku}
-        properties = {"tenantId": tenant_id, "sku": kind, "createMode": "recover"}
-        self._put(vault_id, {"location": location, "properties": properties})
+        properties = {"tenantId": tenant_id, "sku": kind, "createMode": "recover", "enableRbacAuthorization": True}
+        self.set_vault(vault_id, {"location": location, "properties": properties})
 
     def update_vault(
-        self, vault_id: str, *, sku: str, purge_protection: bool, tags: Mapping[str, str], rbac: bool = True
+        self,
+        vault_id: str,
+        *,
+        sku: str,
+        purge_protection: bool,
+        tags: Mapping[str, str],
+        settings: Mapping[str, Any] | None = None,
+        rbac: bool = True,
     ) -> None:
-        """Set SKU, purge protection (only on), roles instead of policies, and exactly these tags.
+        """Set SKU, purge protection (only on), roles instead of policies, these properties, and exactly these tags.
 
         https://learn.microsoft.com/rest/api/keyvault/keyvault/vaults/update
         """
@@ -141,6 +172,7 @@ class KeyVaults:
             "sku": {"family": SKU_FAMILY, "name": sku},
             "enableRbacAuthorization": rbac,
             **({"enablePurgeProtection": True} if purge_protection else {}),
+            **(settings or {}),
         }
         part = parse_id(vault_id)
         with translated(f"PATCH vaults/{part.name}"):
@@ -171,17 +203,10 @@ class KeyVaults:
         except NotFound:
             pass
 
-    def _put(self, vault_id: str, body: Any) -> None:
-        part = parse_id(vault_id)
-        with translated(what := f"PUT vaults/{part.name}"):
-            put = self._client(vault_id).vaults.begin_create_or_update(part.group, part.name, body)
-            self._session.waits.finish(put, what=what)
-        self._arm.forget(vault_id)
-
     def _client(self, vault_id: str) -> Any:
         from azure.mgmt.keyvault import KeyVaultManagementClient
 
-        options = self._session.management_options()
+        options = self._arm.management_options(NAMESPACE)
         return KeyVaultManagementClient(self._session.credential, parse_id(vault_id).subscription, **options)
 
 
@@ -216,5 +241,7 @@ def _vault(document: dict[str, Any]) -> VaultState:
         purge_protection=bool(properties.get("enablePurgeProtection")),
         tags=document.get("tags") or {},
         changed=str(document.get("systemData", {}).get("lastModifiedAt", "")),
-        fenced=is_fenced(properties),
+        network_restricted=is_network_restricted(properties),
+        closed=closed_to(properties, trusted=False),
+        network=properties,
     )

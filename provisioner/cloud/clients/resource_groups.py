@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 from provisioner.cloud.errors import translated
 from provisioner.cloud.transport.arm import Arm, parse_id
 from provisioner.errors import NotFound
+from provisioner.model.api_versions import api_version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from provisioner.cloud.transport.session import Session
 
-READ_VERSION = "2021-04-01"
+NAMESPACE = "Microsoft.Resources"
+VERSION = api_version(NAMESPACE)
+SUCCEEDED = "Succeeded"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,19 +46,24 @@ class ResourceGroups:
 
     def find_group(self, group_id: str) -> Group | None:
         """The group, or None."""
-        document = self._arm.find(group_id, READ_VERSION)
+        document = self._arm.find(group_id, VERSION)
         if document is None:
             return None
         state = str(document.get("properties", {}).get("provisioningState", ""))
         return Group(location=document["location"], tags=document.get("tags") or {}, state=state)
 
     def set_group(self, group_id: str, *, location: str, tags: Mapping[str, str]) -> None:
-        """Create or update it. A PUT of the same changes nothing."""
+        """Create or update it; returns once Azure says that it has succeeded. A PUT of the same changes nothing.
+
+        https://learn.microsoft.com/rest/api/resources/resource-groups/create-or-update
+        """
         group = parse_id(group_id).group
-        with translated(f"PUT resourceGroups/{group}"):
+        with translated(what := f"PUT resourceGroups/{group}"):
             body: Any = {"location": location, "tags": dict(tags)}
-            self._client(group_id).resource_groups.create_or_update(group, body)
+            made = self._client(group_id).resource_groups.create_or_update(group, body)
         self._arm.forget(group_id)
+        if made.properties.provisioning_state != SUCCEEDED:
+            self._session.waits.until(lambda: self._has_succeeded(group_id), what=f"Azure to finish {what}")
 
     def set_tags(self, group_id: str, tags: Mapping[str, str]) -> None:
         """Set exactly these tags."""
@@ -83,11 +91,15 @@ class ResourceGroups:
 
         https://learn.microsoft.com/rest/api/resources/resources/list-by-resource-group
         """
-        listed = self._arm.list_all(f"{group_id}/resources", READ_VERSION)
+        listed = self._arm.list_all(f"{group_id}/resources", VERSION)
         return tuple(Member(id=item["id"], tags=item.get("tags") or {}) for item in listed)
+
+    def _has_succeeded(self, group_id: str) -> bool:
+        found = self.find_group(group_id)
+        return found is not None and found.state == SUCCEEDED
 
     def _client(self, group_id: str) -> Any:
         from azure.mgmt.resource.resources import ResourceManagementClient
 
-        options = self._session.management_options()
+        options = self._arm.management_options(NAMESPACE)
         return ResourceManagementClient(self._session.credential, parse_id(group_id).subscription, **options)

@@ -6,19 +6,21 @@ right on the data.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from provisioner.cloud.errors import translated
-from provisioner.cloud.transport.arm import Arm, is_fenced, parse_id
+from provisioner.cloud.transport.arm import Arm, closed_to, is_network_restricted, parse_id
 from provisioner.errors import NotFound
+from provisioner.model.api_versions import api_version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from provisioner.cloud.transport.session import Session
 
-READ_VERSION = "2023-05-01"
+NAMESPACE = "Microsoft.Storage"
+VERSION = api_version(NAMESPACE)
 # Of accounts that we create: nobody signs with a key, nobody reads anonymously, nobody comes without TLS 1.2.
 # https://learn.microsoft.com/azure/storage/blobs/security-recommendations
 SAFE: Mapping[str, Any] = {
@@ -31,7 +33,11 @@ SAFE: Mapping[str, Any] = {
 
 @dataclass(frozen=True, kw_only=True)
 class AccountState:
-    """A storage account. settings: its values of those in SAFE. fenced: it admits some networks only."""
+    """A storage account. settings: its values of those in SAFE. network_restricted: it admits some networks only.
+
+    closed: why a trusted service of Azure cannot reach it; empty if it may.
+    network: its properties that say which.
+    """
 
     id: str
     name: str
@@ -42,7 +48,9 @@ class AccountState:
     settings: Mapping[str, Any]
     endpoints: Mapping[str, str]
     tags: Mapping[str, str]
-    fenced: bool = False
+    network_restricted: bool = False
+    closed: str = ""
+    network: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +74,7 @@ class StorageAccounts:
 
     def find_account(self, account_id: str) -> AccountState | None:
         """The account, or None."""
-        document = self._arm.find(account_id, READ_VERSION)
+        document = self._arm.find(account_id, VERSION)
         return None if document is None else _account(document)
 
     def name_taken(self, account_id: str) -> str:
@@ -74,36 +82,36 @@ class StorageAccounts:
 
         https://learn.microsoft.com/rest/api/storagerp/storage-accounts/check-name-availability
         """
-        part = parse_id(account_id)
-        path = f"/subscriptions/{part.subscription}/providers/Microsoft.Storage/checkNameAvailability"
-        body = {"name": part.name, "type": "Microsoft.Storage/storageAccounts"}
-        answer: dict[str, Any] = self._arm.request("POST", path, READ_VERSION, json=body).json()
-        if answer.get("nameAvailable") or self._arm.find_now(account_id, READ_VERSION) is not None:
-            return ""  # of the account itself, too, where another run has just made it
-        return str(answer.get("message") or answer.get("reason"))
+        return self._arm.name_taken(account_id, "Microsoft.Storage/storageAccounts", VERSION)
 
-    def create_account(self, account_id: str, *, location: str, sku: str, tags: Mapping[str, str]) -> None:
-        """Create a data lake (hierarchical namespace) with safe settings, and wait until it is there.
+    @staticmethod
+    def new_account(*, location: str, sku: str, tags: Mapping[str, str], settings: Mapping[str, Any]) -> dict[str, Any]:
+        """What creating one sends: a data lake (hierarchical namespace) with safe settings and these.
 
         https://learn.microsoft.com/azure/storage/blobs/create-data-lake-storage-account
         """
-        part = parse_id(account_id)
-        body: Any = {
+        return {
             "location": location,
             "kind": "StorageV2",
             "sku": {"name": sku},
             "tags": dict(tags),
-            "properties": {"isHnsEnabled": True, "accessTier": "Hot", **SAFE},
+            "properties": {"isHnsEnabled": True, "accessTier": "Hot", **SAFE, **settings},
         }
+
+    def create_account(self, account_id: str, body: Any) -> None:
+        """Create it and wait until it is there. body: of `new_account`."""
+        part = parse_id(account_id)
         with translated(what := f"PUT storageAccounts/{part.name}"):
             put = self._client(account_id).storage_accounts.begin_create(part.group, part.name, body)
             self._session.waits.finish(put, what=what)
         self._arm.forget(account_id)
 
-    def update_account(self, account_id: str, *, sku: str, tags: Mapping[str, str]) -> None:
-        """Set SKU, safe settings, and exactly these tags."""
+    def update_account(
+        self, account_id: str, *, sku: str, tags: Mapping[str, str], settings: Mapping[str, Any]
+    ) -> None:
+        """Set SKU, safe settings and these, and exactly these tags."""
         part = parse_id(account_id)
-        body: Any = {"sku": {"name": sku}, "tags": dict(tags), "properties": dict(SAFE)}
+        body: Any = {"sku": {"name": sku}, "tags": dict(tags), "properties": {**SAFE, **settings}}
         with translated(f"PATCH storageAccounts/{part.name}"):
             self._client(account_id).storage_accounts.update(part.group, part.name, body)
         self._arm.forget(account_id)
@@ -120,7 +128,7 @@ class StorageAccounts:
 
     def find_container(self, account_id: str, name: str) -> ContainerState | None:
         """A container with its present metadata, or None."""
-        document = self._arm.find_now(_container_id(account_id, name), READ_VERSION)
+        document = self._arm.find_now(_container_id(account_id, name), VERSION)
         return None if document is None else _container(document)
 
     def list_containers(self, account_id: str) -> tuple[ContainerState, ...]:
@@ -128,7 +136,7 @@ class StorageAccounts:
 
         https://learn.microsoft.com/rest/api/storagerp/blob-containers/list
         """
-        listed = self._arm.list_all(f"{account_id}/blobServices/default/containers", READ_VERSION)
+        listed = self._arm.list_all(f"{account_id}/blobServices/default/containers", VERSION)
         containers = [self.find_container(account_id, item["name"]) for item in listed]
         return tuple(container for container in containers if container is not None)
 
@@ -187,10 +195,10 @@ class StorageAccounts:
         from azure.mgmt.storage import StorageManagementClient
 
         def make() -> Any:
-            options = self._session.management_options()
+            options = self._arm.management_options(NAMESPACE)
             return StorageManagementClient(self._session.credential, parse_id(account_id).subscription, **options)
 
-        return self._session.memory.of(("storage client", parse_id(account_id).subscription), make)
+        return self._session.reads.get(("storage client", parse_id(account_id).subscription), make)
 
 
 def _container_id(account_id: str, name: str) -> str:
@@ -210,7 +218,9 @@ def _account(document: dict[str, Any]) -> AccountState:
         settings={name: properties.get(name) for name in SAFE},
         endpoints=properties.get("primaryEndpoints") or {},
         tags=document.get("tags") or {},
-        fenced=is_fenced(properties),
+        network_restricted=is_network_restricted(properties),
+        closed=closed_to(properties, trusted=True),
+        network=properties,
     )
 
 

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from provisioner.cloud.remedies import missing_permission_of, missing_right
-from provisioner.cloud.rights.permissions import Permission, may, may_register, permission
+from provisioner.cloud.remedies import activation_remedy, grant_remedy, graph_remedy_for, owner_remedy
+from provisioner.cloud.rights.eligible_roles import EligibleRoles
+from provisioner.cloud.rights.permissions import Permission, allows_all, can_register, must_own, permission
+from provisioner.cloud.rights.principals import list_reaching, may_assign
 from provisioner.cloud.transport.arm import Arm
 from provisioner.errors import CloudError, NotAuthorized, NotFound
+from provisioner.model.api_versions import api_version
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from provisioner.cloud.transport.session import Session
 
-VERSION = "2022-04-01"
+VERSION = api_version("Microsoft.Authorization")
+ASSIGN = "Microsoft.Authorization/roleAssignments/write"
 SECRETS_VERSION = "7.4"
 BLOB_VERSION = "2023-11-03"
-CONTAINERS_VERSION = "2023-05-01"
+CONTAINERS_VERSION = api_version("Microsoft.Storage")
 
 
 class Caller:
@@ -33,73 +38,142 @@ class Caller:
         https://learn.microsoft.com/rest/api/authorization/permissions/list-for-resource
         """
         try:
-            return may(self._list_permissions(scope), data_actions, data=True)
+            return allows_all(self._list_permissions(scope), data_actions, data=True)
         except NotFound:
             return None
 
-    def lacks(self, scope: str, right: str) -> str | None:
+    def missing_right(self, scope: str, right: str, *, denied: bool = False) -> str | None:
         """The missing right and how to grant it; empty if the caller has it; None if Azure does not say.
 
-        right: an ARM action on the scope, or a permission of Graph's.
+        right: an ARM action on the scope, or a permission of Graph's; its scope is the path of an existing application,
+        or empty. denied: the caller may not read the scope, so a scope whose permissions it may not read either is one
+        on which it has none.
         """
         if "/" not in right:
-            return self._lacks_permission()
+            return self._missing_permission(scope)
         nearest = ""
         for place in _around(scope):
             permitted = self._permits(place, right)
             if permitted:
-                return ""
+                return None if right == ASSIGN and self._may_be_constrained(place) else ""
             nearest = nearest if permitted is None else place
-        return missing_right(right, nearest, self._session.caller_object_id) if nearest else None
+        nearest = nearest or (scope if denied else "")
+        return self._remedy(right, nearest) if nearest else None
 
-    def _lacks_permission(self) -> str | None:
+    def _remedy(self, action: str, scope: str) -> str:
+        """How to get a missing right: by having it granted, or by activating a role."""
+        return self.activation(action, scope) + grant_remedy(action, scope, self._session.caller_object_id)
+
+    def activation(self, action: str, scope: str) -> str:
+        """How the caller activates a role with the right; empty if it is eligible for none or may not ask."""
+        eligible = EligibleRoles(self._session).find(scope, action)
+        return activation_remedy(eligible.name, eligible.scope) if eligible else ""
+
+    def missing_ownership(self, application: str) -> str | None:
+        """How the caller becomes an owner of an application; empty if it is one, or need not be; None: not known.
+
+        application: its path in Graph, by object id or client id. Owners are read once per pass.
+        https://learn.microsoft.com/graph/api/application-list-owners
+        """
         claims = self._session.claims_for(self._session.profile.graph_scope)
-        registers = may_register(claims)
-        return None if registers is None else "" if registers else missing_permission_of(claims)
+        if not must_own(claims):
+            return ""
+        owners = self._session.reads.get(("owners", application), lambda: self._find_owners(application))
+        if owners is None:
+            return None
+        return "" if str(claims.get("oid")) in owners else owner_remedy(application, claims)
+
+    def _find_owners(self, application: str) -> frozenset[str] | None:
+        """Their object ids, at most 100; None if the application does not exist or they may not be read."""
+        profile, what = self._session.profile, f"{application}/owners"
+        url, graph = f"{profile.graph}/v1.0/{what}", self._session.http(profile.graph_scope)
+        try:
+            answer = graph.request("GET", url, operation=f"GET {what}", params={"$select": "id"})
+        except (NotAuthorized, NotFound):
+            return None
+        return frozenset(str(owner["id"]) for owner in answer.json()["value"])
+
+    def _missing_permission(self, application: str) -> str | None:
+        claims = self._session.claims_for(self._session.profile.graph_scope)
+        registers = can_register(claims)
+        if registers and application:
+            return self.missing_ownership(application)
+        return None if registers is None else "" if registers else graph_remedy_for(claims)
+
+    def _may_be_constrained(self, place: str) -> bool:
+        """Whether no assignment without a condition lets the caller assign roles there; a condition says which it may.
+
+        The permissions API does not show conditions of assignments.
+        https://learn.microsoft.com/azure/role-based-access-control/delegate-role-assignments-overview
+        """
+        caller = self._session.caller_object_id
+        key = ("caller's assignments", place.lower())
+        try:
+            assignments = self._session.reads.get(key, lambda: list_reaching(self._arm, place, caller))
+        except CloudError:
+            return True
+        return not any(may_assign(one) for one in assignments if not one.get("condition"))
 
     def _permits(self, scope: str, action: str) -> bool | None:
         key = ("caller's permissions", scope.lower())
-        permissions = self._session.memory.of(key, lambda: self._find_permissions(scope))
-        return None if permissions is None else may(permissions, [action], data=False)
+        permissions = self._session.reads.get(key, lambda: self._find_permissions(scope))
+        return None if permissions is None else allows_all(permissions, [action], data=False)
 
     def _find_permissions(self, scope: str) -> tuple[Permission, ...] | None:
         try:
             return self._list_permissions(scope)
-        except CloudError:  # no such scope yet, or it does not tell: the write itself will
+        except CloudError:  # no such scope yet, or Azure does not say: the write itself will show it
             return None
 
     def _list_permissions(self, scope: str) -> tuple[Permission, ...]:
         path = f"{scope}/providers/Microsoft.Authorization/permissions"
         return tuple(permission(item) for item in self._arm.list_all(path, VERSION, missing_ok=False))
 
-    def try_secrets(self, vault: str) -> None:
-        """List the names of a vault's secrets: https://learn.microsoft.com/rest/api/keyvault/secrets/get-secrets."""
-        profile = self._session.profile
-        self._try(
-            profile.vault_scope,
-            f"https://{vault}.{profile.vault_suffix}/secrets",
-            {"api-version": SECRETS_VERSION, "maxresults": "1"},
-        )
+    def probe_secrets(self, vault: str, *, deleting: bool = False) -> None:
+        """List the names of a vault's secrets: https://learn.microsoft.com/rest/api/keyvault/secrets/get-secrets.
 
-    def try_blobs(self, account_id: str, account: str) -> None:
-        """List the blobs of some container, since listing containers takes no right on data.
-
-        https://learn.microsoft.com/rest/api/storageservices/list-blobs
+        deleting: delete one that is not there instead, which only a caller who may write is told.
         """
         profile = self._session.profile
+        url, version = f"https://{vault}.{profile.vault_suffix}/secrets", {"api-version": SECRETS_VERSION}
+        if deleting:
+            self._probe_deletion(profile.vault_scope, f"{url}/{self._absent_name()}", version)
+        else:
+            self._probe(profile.vault_scope, url, {**version, "maxresults": "1"})
+
+    def probe_blobs(self, account_id: str, account: str) -> None:
+        """List the blobs of some container, since listing containers takes no right on data."""
         containers = self._arm.list_all(f"{account_id}/blobServices/default/containers", CONTAINERS_VERSION)
         for container in containers:
-            where = f"https://{account}.{profile.blob_suffix}/{container['name']}"
-            self._try(profile.storage_scope, where, {"restype": "container", "comp": "list", "maxresults": "1"})
+            self.probe_container(account, container["name"])
             return
 
-    def _try(self, scope: str, url: str, params: dict[str, str]) -> None:
-        """Send a GET. If it is refused, the next one gets a new token."""
+    def probe_container(self, account: str, name: str, *, deleting: bool = False) -> None:
+        """List the blobs of a container. https://learn.microsoft.com/rest/api/storageservices/list-blobs.
+
+        deleting: delete one that is not there instead, which only a caller who may write is told.
+        """
+        profile = self._session.profile
+        where = f"https://{account}.{profile.blob_suffix}/{name}"
+        if deleting:
+            self._probe_deletion(profile.storage_scope, f"{where}/{self._absent_name()}", {})
+        else:
+            self._probe(profile.storage_scope, where, {"restype": "container", "comp": "list", "maxresults": "1"})
+
+    def _absent_name(self) -> str:
+        return f"provisioner-{self._session.new_id()}"
+
+    def _probe_deletion(self, scope: str, url: str, params: dict[str, str]) -> None:
+        with suppress(NotFound):
+            self._probe(scope, url, params, method="DELETE")
+
+    def _probe(self, scope: str, url: str, params: dict[str, str], *, method: str = "GET") -> None:
+        """Send a request. If it is refused, the next one gets a new token."""
         headers = {"x-ms-version": BLOB_VERSION}
         try:
-            self._session.http(scope).request("GET", url, operation=f"GET {url}", params=params, headers=headers)
+            self._session.http(scope).request(method, url, operation=f"{method} {url}", params=params, headers=headers)
         except NotAuthorized:
-            self._session.fresh_token(scope)
+            self._session.drop_token(scope)
             raise
 
 

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 # Also these let an app register applications; with the others of Graph's permissions it may at most read.
 # https://learn.microsoft.com/graph/api/application-upsert#permissions
-REGISTER = frozenset({"Application.ReadWrite.OwnedBy", "Application.ReadWrite.All", "Directory.ReadWrite.All"})
+OWNED_BY = "Application.ReadWrite.OwnedBy"
+REGISTER = frozenset({OWNED_BY, "Application.ReadWrite.All", "Directory.ReadWrite.All"})
 READ = frozenset({"Application.Read.All", "Directory.Read.All"})
 # Directory roles that give no more than reading, by template id; the first is in every app's token and is no role.
 # https://learn.microsoft.com/entra/identity/role-based-access-control/permissions-reference
@@ -27,13 +28,13 @@ READING = {
 class Permission:
     """What one role allows on a scope."""
 
-    actions: tuple[str, ...]
-    not_actions: tuple[str, ...]
-    data_actions: tuple[str, ...]
-    not_data_actions: tuple[str, ...]
+    actions: tuple[str, ...] = ()
+    not_actions: tuple[str, ...] = ()
+    data_actions: tuple[str, ...] = ()
+    not_data_actions: tuple[str, ...] = ()
 
 
-def may(permissions: Sequence[Permission], actions: Sequence[str], *, data: bool) -> bool:
+def allows_all(permissions: Sequence[Permission], actions: Sequence[str], *, data: bool) -> bool:
     """Whether the permissions together allow every action.
 
     https://learn.microsoft.com/azure/role-based-access-control/role-definitions#how-permissions-are-evaluated: a role's
@@ -47,7 +48,7 @@ def may(permissions: Sequence[Permission], actions: Sequence[str], *, data: bool
     return all(allowed(action) for action in actions)
 
 
-def may_register(claims: Mapping[str, Any]) -> bool | None:
+def can_register(claims: Mapping[str, Any]) -> bool | None:
     """Whether a caller that can read Graph may register applications, by its token's claims. None: they do not say.
 
     A person's token says nothing for certain. An app may hold a directory role (`wids`) instead of a permission
@@ -60,6 +61,15 @@ def may_register(claims: Mapping[str, Any]) -> bool | None:
     reads = roles & READ or directory_roles & {role for role, name in READING.items() if name}
     cannot = claims.get("idtyp") == "app" and reads and directory_roles <= READING.keys()
     return False if cannot else None
+
+
+def must_own(claims: Mapping[str, Any]) -> bool:
+    """Whether an app may change only those applications that it owns, by its token's claims.
+
+    https://learn.microsoft.com/graph/permissions-reference#applicationreadwriteownedby
+    """
+    roles, directory_roles = set(claims.get("roles", ())), set(claims.get("wids", ()))
+    return claims.get("idtyp") == "app" and roles & REGISTER == {OWNED_BY} and directory_roles <= READING.keys()
 
 
 def permission(item: Mapping[str, Any]) -> Permission:

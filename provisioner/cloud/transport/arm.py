@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from provisioner.cloud.answers import error_codes
+from provisioner.cloud.errors import listed_api_version
+from provisioner.errors import CloudError, NotYetVisible
+from provisioner.model.api_versions import api_version
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from azure.core.rest import HttpResponse
 
     from provisioner.cloud.transport.session import Session
 
 GONE = 404
+NAME_SECONDS = 10.0  # in which a name that Azure refuses may turn out to be taken by the resource itself
+RESOURCES = "microsoft.resources"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +54,7 @@ def short(resource_id: str) -> str:
     return "/".join(resource_id.rstrip("/").split("/")[-2:])
 
 
-def is_fenced(properties: Mapping[str, Any]) -> bool:
+def is_network_restricted(properties: Mapping[str, Any]) -> bool:
     """Whether a vault or account admits some networks only. Only a request shows whether ours is among them.
 
     https://learn.microsoft.com/azure/key-vault/general/network-security and
@@ -57,6 +65,23 @@ def is_fenced(properties: Mapping[str, Any]) -> bool:
     return str(named[0]).lower() in {"disabled", "securedbyperimeter"} or str(named[1]).lower() == "deny"
 
 
+def closed_to(properties: Mapping[str, Any], *, trusted: bool) -> str:
+    """Why a service of Azure cannot reach a vault or account; empty if it can, or if its rules have to say.
+
+    trusted: it is one of the trusted services, which `bypass` admits, and rules for resources.
+    https://learn.microsoft.com/azure/storage/common/storage-network-security-trusted-azure-services and
+    https://learn.microsoft.com/azure/key-vault/general/network-security
+    """
+    rules: Mapping[str, Any] = properties.get("networkAcls") or {}
+    if str(properties.get("publicNetworkAccess")).lower() in {"disabled", "securedbyperimeter"}:
+        return "its public network access is disabled"
+    bypassed = trusted and "azureservices" in str(rules.get("bypass", "AzureServices")).lower()
+    admits = ("ipRules", "virtualNetworkRules", *(("resourceAccessRules",) if trusted else ()))
+    if bypassed or str(rules.get("defaultAction")).lower() != "deny" or any(rules.get(name) for name in admits):
+        return ""
+    return "its firewall admits no network" + (" and no trusted service" if trusted else "")
+
+
 class Arm:
     """The control plane over the raw client. Every method raises CloudError."""
 
@@ -65,7 +90,7 @@ class Arm:
 
     def find(self, resource_id: str, api_version: str) -> dict[str, Any] | None:
         """GET a resource, once per pass. None if it or its parent does not exist."""
-        return self._session.memory.of(("arm", resource_id.lower()), lambda: self.find_now(resource_id, api_version))
+        return self._session.reads.get(("arm", resource_id.lower()), lambda: self.find_now(resource_id, api_version))
 
     def find_now(self, resource_id: str, api_version: str) -> dict[str, Any] | None:
         """As `find`, but always asks: for reading back a write."""
@@ -74,7 +99,7 @@ class Arm:
 
     def forget(self, resource_id: str) -> None:
         """Drop what `find` remembers of this resource, which was just written."""
-        self._session.memory.forget(("arm", resource_id.lower()))
+        self._session.reads.forget(("arm", resource_id.lower()))
 
     def list_all(
         self, path: str, api_version: str, params: Mapping[str, str] | None = None, *, missing_ok: bool = True
@@ -92,6 +117,33 @@ class Arm:
             http = self._session.http(self._session.profile.arm_scope)
             response = http.request("GET", link, operation=f"GET {short(path)}")
 
+    def name_taken(
+        self, resource_id: str, resource_type: str, api_version: str, *, explained: Callable[[], bool] = lambda: False
+    ) -> str:
+        """Azure's reason why the name of a resource cannot be used; empty if it can. Names are unique in all of Azure.
+
+        It can also if the resource itself has it, which a replica may show a moment later than it refuses the name; so
+        it is asked again for a few seconds, until `explained` says that who has the name is known.
+        """
+        part, reason = parse_id(resource_id), ""
+        provider = f"/subscriptions/{part.subscription}/providers/{resource_type.partition('/')[0]}"
+        body = {"name": part.name, "type": resource_type}
+
+        def is_known() -> bool:
+            nonlocal reason
+            answer: dict[str, Any] = self.request(
+                "POST", f"{provider}/checkNameAvailability", api_version, json=body
+            ).json()
+            free = answer.get("nameAvailable") or self.find_now(resource_id, api_version) is not None
+            reason = "" if free else str(answer.get("message") or answer.get("reason"))
+            return not reason or explained()
+
+        waits = self._session.waits
+        seconds = min(NAME_SECONDS, waits.limits.visible_seconds)
+        with suppress(NotYetVisible):
+            waits.until(is_known, what=f"Azure to show who has the name {part.name}", deadline_seconds=seconds)
+        return reason
+
     def request(
         self,
         method: str,
@@ -103,13 +155,49 @@ class Arm:
         headers: Mapping[str, str] | None = None,
         missing_ok: bool = False,
     ) -> HttpResponse:
-        """One request on the control plane; `path` begins with `/`."""
-        return self._session.http(self._session.profile.arm_scope).request(
-            method,
-            f"{self._session.profile.arm}{path}",
-            operation=f"{method} {short(path)}",
-            params={"api-version": api_version, **(params or {})},
-            json=json,
-            headers=headers,
-            missing_ok=missing_ok,
-        )
+        """One request on the control plane; `path` begins with `/`.
+
+        A cloud that does not list the api-version refuses before anything else and says which it lists: the newest of
+        them is taken for the rest of the session.
+        https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-register-resource-provider
+        """
+        used = self._version(path, api_version)
+
+        def send(version: str) -> HttpResponse:
+            return self._session.http(self._session.profile.arm_scope).request(
+                method,
+                f"{self._session.profile.arm}{path}",
+                operation=f"{method} {short(path)}",
+                params={"api-version": version, **(params or {})},
+                json=json,
+                headers=headers,
+                missing_ok=missing_ok,
+            )
+
+        try:
+            response = send(used)
+            listed = listed_api_version(*error_codes(response)[::2]) if response.status_code == GONE else ""
+        except CloudError as error:
+            listed = listed_api_version(error.code, error.message)
+            if listed in ("", used):
+                raise
+            return send(self._remember(path, api_version, listed))
+        return response if listed in ("", used) else send(self._remember(path, api_version, listed))
+
+    def _remember(self, path: str, wanted: str, listed: str) -> str:
+        self._session.api_versions[_provider(path), wanted] = listed
+        return listed
+
+    def management_options(self, namespace: str) -> dict[str, Any]:
+        """The session's options for azure-mgmt clients of a provider, with the api-version that this cloud lists."""
+        wanted = api_version(namespace)
+        version = self._session.api_versions.get((namespace.lower(), wanted), wanted)
+        return {**self._session.management_options(), "api_version": version}
+
+    def _version(self, path: str, wanted: str) -> str:
+        return self._session.api_versions.get((_provider(path), wanted), wanted)
+
+
+def _provider(path: str) -> str:
+    """The namespace of the last provider in a path, in lower case; of a group or subscription, Microsoft.Resources."""
+    return path.lower().rpartition("/providers/")[2].partition("/")[0] if "/providers/" in path else RESOURCES

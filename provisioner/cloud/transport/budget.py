@@ -8,6 +8,7 @@ without a throttled call, twice as many are sent.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
 from dataclasses import dataclass, field
@@ -95,7 +96,8 @@ class Budget:
     """The budget of one run, used by many threads.
 
     pause: waits; an interrupt ends it. ticks: a monotonic clock in seconds. limit_reached: for an answer that throttles
-    the call, its Retry-After in seconds (0 without one); None for any other answer.
+    the call, its Retry-After in seconds (0 without one); None for any other answer. longest_seconds: a call that would
+    have to wait longer is sent at once.
     """
 
     def __init__(
@@ -105,10 +107,12 @@ class Budget:
         pause: Callable[[float], None],
         ticks: Callable[[], float],
         limit_reached: Callable[[Any], float | None],
+        longest_seconds: float = math.inf,
     ) -> None:
         self._arm, self._graph = (urlsplit(url).hostname or "" for url in (profile.arm, profile.graph))
         self._vaults = f".{profile.vault_suffix}"
         self._pause, self._ticks, self._limit_reached = pause, ticks, limit_reached
+        self._longest_seconds = longest_seconds
         self._windows: dict[tuple[str, ...], _Window] = {}
         self._lock = threading.Lock()
 
@@ -120,6 +124,8 @@ class Budget:
                 seconds = window.wait(self._ticks())
             if not seconds:
                 break
+            if seconds > self._longest_seconds:  # the service itself says so, and the call ends with its answer
+                return Turn(self, None)
             self._pause(seconds)
         return Turn(self, window)
 

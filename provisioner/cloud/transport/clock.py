@@ -35,12 +35,12 @@ class Clock:
         """The `Date` of the cloud's first answer in this run: one time for all that the run decides."""
         return self._answer()[0]
 
-    def moment(self) -> datetime:
+    def present(self) -> datetime:
         """The cloud's present time in whole seconds, to record when something was written: late, never early."""
         date, began, _ = self._answer()
         return (date + timedelta(seconds=2.0 + ticks() - began)).replace(microsecond=0)
 
-    def later(self) -> datetime:
+    def refresh(self) -> datetime:
         """Ask the cloud for its time again; from here on that is `now`."""
         self._first = None
         return self.now()

@@ -53,7 +53,7 @@ class Connections:
             adapter = _Adapter(ask, self._note, pool_connections=POOL, pool_maxsize=POOL, max_retries=retries)
             self.session.mount(prefix, adapter)
 
-    def shut(self) -> None:
+    def close(self) -> None:
         """End every connection. A connection in use is only shut down; the thread that uses it closes it.
 
         Closed from here, it would be opened again without its tunnel, or its last bytes would be sent without TLS.

@@ -22,11 +22,12 @@ GONE = 404
 
 
 class HttpClient:
-    """Sends requests with a token of the audience. Errors are raised as CloudErrors."""
+    """Sends requests with a token of the audience, or without any if it is empty. Errors are raised as CloudErrors."""
 
     def __init__(self, credential: Tokens, scope: str, *, transport: Transport, user_agent: str) -> None:
-        sign: BearerTokenCredentialPolicy[HttpRequest, HttpResponse] = BearerTokenCredentialPolicy(credential, scope)
-        policies: list[Any] = [RequestIdPolicy(), UserAgentPolicy(user_agent=user_agent), Retry(), sign]
+        policies: list[Any] = [RequestIdPolicy(), UserAgentPolicy(user_agent=user_agent), Retry()]
+        if scope:
+            policies.append(BearerTokenCredentialPolicy(credential, scope))
         self._pipeline: Pipeline[HttpRequest, HttpResponse] = Pipeline[HttpRequest, HttpResponse](transport, policies)
 
     def request(  # noqa: PLR0913  # the parts of an HTTP request
@@ -42,18 +43,18 @@ class HttpClient:
         missing_ok: bool = False,
         stream: bool = False,
         retry_lost: bool = True,
-        patient: bool = True,
+        retry: bool = True,
     ) -> HttpResponse:
         """Send one request and return its answer. Raises CloudError for an error status.
 
         operation: the request as people read it, such as `GET vaults/kv-dev`. missing_ok: return a 404 too. retry_lost:
-        send it again if no answer came. patient: send it again if a retry can help.
+        send it again if no answer came. retry: send it again if that can help.
         """
         request = HttpRequest(
             method, url, json=json, content=content, params=dict(params or {}), headers=dict(headers or {})
         )
         with translated(operation):
-            result = self._pipeline.run(request, stream=stream, retry_lost=retry_lost, retry_patient=patient)
+            result = self._pipeline.run(request, stream=stream, retry_lost=retry_lost, retry_enabled=retry)
             response = result.http_response
         if response.status_code >= ERROR and not (missing_ok and response.status_code == GONE):
             raise refusal(response, operation)

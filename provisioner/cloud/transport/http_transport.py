@@ -18,6 +18,7 @@ from azure.core.pipeline.transport import HttpTransport, RequestsTransport
 from provisioner.cloud.answers import request_id
 from provisioner.cloud.transport.clock import Clock
 from provisioner.cloud.transport.connections import CONNECT_SECONDS, Connections
+from provisioner.cloud.transport.retries import may_have_been_sent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("provisioner.http")
 DISCOVERY = "/.well-known/openid-configuration"
 OK = 200
+ERROR = 400
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 READ_SECONDS = 30
 WRITE_SECONDS = CONNECT_SECONDS + READ_SECONDS
@@ -39,7 +41,9 @@ WRITE_SECONDS = CONNECT_SECONDS + READ_SECONDS
 class Transport(HttpTransport[Any, Any]):
     """One pool for all SDK clients. A client that closes it closes nothing; `shut` does.
 
+    wrote: whether a step has sent a write that was carried out, or may have been.
     throttled_seconds: for how long `retries` may repeat a call that a service throttles with a Retry-After.
+    visible_seconds: likewise, a poll of an operation that no replica shows yet.
     """
 
     def __init__(
@@ -59,8 +63,9 @@ class Transport(HttpTransport[Any, Any]):
             connection_timeout=CONNECT_SECONDS,
             read_timeout=READ_SECONDS,
         )
-        self.throttled_seconds = waits.patience.throttled_seconds
+        self.throttled_seconds, self.visible_seconds = waits.limits.throttled_seconds, waits.limits.visible_seconds
         self.counter: Counter[str] = Counter()
+        self.wrote = False
         self._clock = clock
         self._route = route
         self._waits = waits
@@ -72,7 +77,7 @@ class Transport(HttpTransport[Any, Any]):
 
     def sleep(self, duration: float) -> None:
         """Where all SDKs wait, so that an interrupt ends it."""
-        self._waits.take_turn(duration)
+        self._waits.pause_until_allowed(duration)
 
     def send(self, request: Any, **options: Any) -> Any:
         """Send one request as soon as the budget admits it. Raises what azure-core raises."""
@@ -92,9 +97,22 @@ class Transport(HttpTransport[Any, Any]):
         self._guard(request.method, request.url)
         outer, self._writing.request = getattr(self._writing, "request", None), request
         try:
-            return self.send_unguarded(request, **options)
+            return self._send_write(request, **options)
         finally:
             self._writing.request = outer
+
+    def _send_write(self, request: Any, **options: Any) -> Any:
+        try:
+            response = self.send_unguarded(request, **options)
+        except Exception as error:
+            self._note_write(carried_out=may_have_been_sent(error))
+            raise
+        self._note_write(carried_out=response.status_code < ERROR)
+        return response
+
+    def _note_write(self, *, carried_out: bool) -> None:
+        """Calls outside of steps are the lease's own, and questions."""
+        self.wrote = self.wrote or (carried_out and bool(self._waits.step))
 
     def _ask_again(self) -> None:
         """Check again whether this thread's write may be sent, now that its connection is made."""
@@ -138,13 +156,13 @@ class Transport(HttpTransport[Any, Any]):
     def __exit__(self, *_: object) -> None:
         """As `close`."""
 
-    def fresh(self) -> Transport:
+    def separate(self) -> Transport:
         """A new transport with connections of its own, for signing in only. The caller shuts it."""
         return Transport(self._route, Clock(), self._waits, guard=lambda _method, _url: None, debug=self._debug)
 
-    def shut(self) -> None:
+    def close_connections(self) -> None:
         """End every connection, at the end of the run."""
-        self._connections.shut()
+        self._connections.close()
 
 
 class SignInTransport(HttpTransport[Any, Any]):

@@ -1,8 +1,9 @@
 """The one retry policy: by type of answer, bounded, jittered, in every client's pipeline.
 
 A POST whose answer is lost is not sent again, since it may have created something: its sender reads the state instead.
-The same holds for any request with the option `retry_lost=False`; with `retry_patient=False` nothing is sent twice. A
-call that a service throttles with a Retry-After is sent again then, for as long as the spec's `waits.throttle` allows.
+The same holds for any request with the option `retry_lost=False`; with `retry_enabled=False` nothing is sent twice. A
+call that a service throttles with a Retry-After is sent again then, for as long as the spec's `waits.throttle` allows;
+a poll of an operation that no replica shows yet, for as long as `waits.visible` does.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from azure.core.exceptions import (
 )
 from azure.core.pipeline.policies import HTTPPolicy
 
-from provisioner.cloud.answers import body_text, broken_off, causes, retry_after
+from provisioner.cloud.answers import body_text, causes, is_incomplete, retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +41,8 @@ TURNED_AWAY = frozenset({TOO_MANY, 503})
 # Another operation runs there: https://learn.microsoft.com/rest/api/storagerp/storage-resource-provider-error-codes and
 # https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/common-deployment-errors
 BUSY = frozenset({"AnotherOperationInProgress", "OperationInProgress", "StorageAccountOperationInProgress"})
+NOT_FOUND = 404
+UNSEEN = '"OperationNotFound"'
 UNREGISTERED = '"MissingSubscriptionRegistration"'
 
 ENDED = (RemoteDisconnected, ConnectionResetError, ssl.SSLEOFError)
@@ -57,18 +60,19 @@ class Retry(HTTPPolicy[Any, Any]):
         options = request.context.options
         safe = "POST" in options.get("retry_on_methods", ()) or request.http_request.method != "POST"
         safe = safe and bool(options.get("retry_lost", True))
-        patient = bool(options.get("retry_patient", True))
+        enabled = bool(options.get("retry_enabled", True))
         _drop_foreign_options(options)
         position = _position(request.http_request)
         transport: Any = request.context.transport
         seconds = getattr(transport, "throttled_seconds", THROTTLED_SECONDS)  # azure-identity has pools of its own
-        delays, busy = _delays(ATTEMPTS if patient else 1), _Busy(seconds if patient else 0.0)
+        delays, busy = _delays(ATTEMPTS if enabled else 1), _Busy(seconds if enabled else 0.0)
+        unseen = _Unseen(getattr(transport, "visible_seconds", 0.0) if enabled else 0.0)
         delay = next(delays)
         while True:
             try:
                 response = self.next.send(request)
             except (ServiceRequestError, ServiceResponseError, HttpResponseError) as error:
-                if isinstance(error, HttpResponseError) and not broken_off(error):
+                if isinstance(error, HttpResponseError) and not is_incomplete(error):
                     raise
                 if delay is None or not _repeatable(error, safe=safe) or not _rewind(request.http_request, position):
                     raise
@@ -76,7 +80,7 @@ class Retry(HTTPPolicy[Any, Any]):
                 delay = next(delays)
                 continue
             _refuse_registering(response.http_response)
-            pause = busy.pause(response.http_response)
+            pause = busy.pause(response.http_response) or unseen.pause(response.http_response)
             if pause is None and delay is not None and _transient(response, safe=safe):
                 pause, delay = max(retry_after(response.http_response) or 0.0, delay), next(delays)
             if pause is None or busy.over or not _rewind(request.http_request, position):
@@ -106,20 +110,46 @@ class _Busy:
         return pause
 
 
-def never_resent(error: BaseException) -> bool:
+@dataclass
+class _Unseen:
+    """The pauses for an operation that this run has begun and that a replica does not know yet. left: seconds for them.
+
+    Only the answer to a write names an operation, so nobody polls one that never was.
+    """
+
+    left: float
+    next_seconds: float = FIRST_SECONDS
+
+    def pause(self, response: Any) -> float | None:
+        """The seconds until the next poll; None if it is known, or if the time is spent."""
+        if response.status_code != NOT_FOUND or self.left <= 0 or UNSEEN not in body_text(response):
+            return None
+        pause = min(self.next_seconds, LATER_SECONDS, self.left)
+        self.left, self.next_seconds = self.left - pause, self.next_seconds * 2
+        return pause
+
+
+def is_hopeless(error: BaseException) -> bool:
     """Whether no retry can help: the name does not resolve, the certificate is not trusted, the proxy refuses."""
     from urllib3.exceptions import NameResolutionError, ProxyError, SSLError
 
-    hopeless = (NameResolutionError,) if cut_off(error) else (NameResolutionError, SSLError, ProxyError)
+    hopeless = (NameResolutionError,) if was_cut_off(error) else (NameResolutionError, SSLError, ProxyError)
     return any(isinstance(cause, hopeless) for cause in causes(error))
 
 
-def cut_off(error: BaseException) -> bool:
+def was_cut_off(error: BaseException) -> bool:
     """Whether the connection ended before the answer came: the request may have been carried out.
 
     urllib3 calls this a ProxyError behind a proxy and an SSLError in TLS, azure-core a request that was never sent.
     """
     return any(isinstance(cause, ENDED) for cause in causes(error))
+
+
+def may_have_been_sent(error: Exception) -> bool:
+    """Whether a request that ended so may have been carried out."""
+    if isinstance(error, ServiceRequestError):
+        return was_cut_off(error)
+    return isinstance(error, (ServiceResponseError, HttpResponseError))
 
 
 def _delays(attempts: int) -> Iterator[float | None]:
@@ -130,8 +160,7 @@ def _delays(attempts: int) -> Iterator[float | None]:
 
 
 def _repeatable(error: Exception, *, safe: bool) -> bool:
-    unsent = isinstance(error, ServiceRequestError) and not cut_off(error)
-    return not never_resent(error) and (safe or unsent)
+    return not is_hopeless(error) and (safe or not may_have_been_sent(error))
 
 
 def _transient(response: PipelineResponse[Any, Any], *, safe: bool) -> bool:

@@ -9,22 +9,24 @@ import logging
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from provisioner.cloud.claims import claims_of
-from provisioner.cloud.errors import limit_reached, refusal, translated
+from provisioner.cloud.errors import limit_reached, translated
 from provisioner.cloud.transport.budget import Budget
+from provisioner.cloud.transport.client_secret import ClientSecretSignIn, is_unknown
 from provisioner.cloud.transport.clock import Clock, ticks
 from provisioner.cloud.transport.connections import Route
 from provisioner.cloud.transport.http_transport import WRITE_SECONDS, SignInTransport, Transport
-from provisioner.cloud.transport.memory import Memory
+from provisioner.cloud.transport.read_cache import ReadCache
 from provisioner.cloud.transport.retries import Retry
-from provisioner.cloud.transport.sign_in import LocalSettings, SignIn, by_secret, sign_in
+from provisioner.cloud.transport.sign_in import LocalSettings, SignIn, sign_in
 from provisioner.cloud.transport.tokens import Tokens
-from provisioner.cloud.transport.waits import PATIENCE, Patience, Waits
-from provisioner.errors import NotYetVisible
+from provisioner.cloud.transport.waits import WAIT_LIMITS, WaitLimits, Waits
+from provisioner.errors import CloudError
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -35,9 +37,6 @@ if TYPE_CHECKING:
 
 USER_AGENT = "provisioner"
 POLL_SECONDS = 2
-# A replica that has not forgotten an expired secret yet says this of it:
-# https://learn.microsoft.com/entra/identity-platform/reference-error-codes
-EXPIRED = "AADSTS7000222"
 
 
 class WriteLease(Protocol):
@@ -69,29 +68,37 @@ class Session:
         self.profile = profile
         self.subscription_id = subscription
         self.lease: WriteLease | None = None
-        self._tenant, self._route, self._debug = tenant, route, debug
-        self.memory, self.clock, self.waits = Memory(), Clock(self._ask_the_time), waits
-        budget = Budget(profile, pause=waits.take_turn, ticks=ticks, limit_reached=limit_reached)
+        self._tenant, self.route, self._debug = tenant, route, debug
+        self.reads, self.clock, self.waits = ReadCache(), Clock(self._note_time), waits
+        budget = Budget(
+            profile,
+            pause=waits.pause_until_allowed,
+            ticks=ticks,
+            limit_reached=limit_reached,
+            longest_seconds=waits.limits.throttled_seconds,
+        )
+        self.api_versions: dict[tuple[str, str], str] = {}  # by provider and version that this cloud does not list
         self._transport = Transport(route, self.clock, waits, guard=self._guard, budget=budget, debug=debug)
         self._https: dict[str, HttpClient] = {}
         self._lock = threading.Lock()
 
-    def signed_in(self, chosen: SignIn) -> Session:
+    def set_credential(self, chosen: SignIn) -> Session:
         """Set the credential; returns the session."""
         self.credential = Tokens(chosen, self._tenant)
         return self
 
-    def acting_as(self, tenant_id: str, client_id: str, secret: Secret) -> Session:
+    def as_principal(self, tenant_id: str, client_id: str, secret: Secret) -> Session:
         """A session of another principal, to read with its rights. It signs in on first use; the caller closes it."""
-        route, waits, debug = self._route, self.waits, self._debug
+        route, waits, debug = self.route, self.waits, self._debug
         subscription = self.subscription_id
         other = Session(
             self.profile, subscription=subscription, tenant=tenant_id, route=route, waits=waits, debug=debug
         )
-        options = {"transport": other.sign_in_transport(), "user_agent": USER_AGENT, "retry_policy_class": Retry}
-        return other.signed_in(by_secret(self.profile, tenant_id, client_id, secret, **options))
+        authority, connect = f"{self.profile.authority}/{tenant_id}", self._transport.separate
+        credential = ClientSecretSignIn(authority, client_id, secret, connect=connect)
+        return other.set_credential(SignIn(credential=credential, how=f"client secret of {client_id}"))
 
-    def warm(self) -> None:
+    def sign_in(self) -> None:
         """Fetch the tokens of all audiences at once; returns when that of the control plane is there.
 
         Raises NotAuthorized if there is no token for the control plane. The other audiences raise on their first use.
@@ -133,6 +140,11 @@ class Session:
         """Requests sent so far, by method and host."""
         return self._transport.counter
 
+    @property
+    def wrote(self) -> bool:
+        """Whether a step of this run has changed something, or may have."""
+        return self._transport.wrote
+
     def http(self, scope: str) -> HttpClient:
         """A raw client for one audience."""
         from provisioner.cloud.transport.http_client import HttpClient
@@ -144,11 +156,15 @@ class Session:
                 )
             return self._https[scope]
 
-    def fresh_token(self, scope: str) -> None:
+    def http_without_token(self) -> HttpClient:
+        """A raw client for services that know nothing of Entra; the caller adds what they ask for."""
+        return self.http("")
+
+    def drop_token(self, scope: str) -> None:
         """Fetch a new token next time: services may cache their decision for the old one."""
         with self._lock:
             self._https.pop(scope, None)
-        self.credential.fresh(scope)
+        self.credential.drop(scope)
 
     def sdk_options(self) -> dict[str, Any]:
         """Keyword arguments that every SDK client takes: our pool, our retries, no log of headers."""
@@ -169,50 +185,37 @@ class Session:
         where = {"base_url": self.profile.arm, "credential_scopes": [self.profile.arm_scope]}
         return {**self.sdk_options(), **where}
 
-    def signs_in(self, tenant_id: str, client_id: str, secret: Secret) -> bool:
-        """Whether the principal gets a token for the secret now. Asks on a connection of its own.
+    def can_sign_in(self, tenant_id: str, client_id: str, secret: Secret) -> bool:
+        """Whether the principal gets a token for the secret now. Raises CloudError for any refusal but "unknown"."""
+        with closing(self.as_principal(tenant_id, client_id, secret)) as other:
+            return other.signs_in(self.profile.arm_scope)
 
-        Entra's replicas learn of a new secret one after another, and a connection stays with one of them.
-        Raises CloudError for any refusal but "not known here yet" and "expired".
-        https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
-        """
-        from azure.core.pipeline import Pipeline
-        from azure.core.rest import HttpRequest, HttpResponse
-
-        url = f"{self.profile.authority}/{tenant_id}/oauth2/v2.0/token"
-        form = {"grant_type": "client_credentials", "scope": self.profile.arm_scope, "client_id": client_id}
-        request = HttpRequest("POST", url, data={**form, "client_secret": secret.reveal()})
-        transport = self._transport.fresh()
+    def signs_in(self, scope: str) -> bool:
+        """Whether there is a token for the audience. Raises CloudError for any refusal but "unknown secret"."""
         try:
-            with translated(f"sign-in of {client_id}"):
-                pipeline = Pipeline[HttpRequest, HttpResponse](transport, [Retry()])
-                # a second sign-in does no harm
-                response = pipeline.run(request, retry_on_methods=["POST"]).http_response
-        finally:
-            transport.shut()
-        if response.status_code >= 400:
-            error = refusal(response, f"sign-in of {client_id}")
-            if isinstance(error, NotYetVisible) or error.code == EXPIRED:
+            self.credential.get_token_info(scope)
+        except CloudError as error:
+            if is_unknown(error):
                 return False
-            raise error
+            raise
         return True
 
-    def fresh_id(self) -> str:
+    def new_id(self) -> str:
         """A new random id."""
         return str(uuid.uuid4())
 
     def close(self) -> None:
         """End of the run."""
-        self._transport.shut()
+        self._transport.close_connections()
 
-    def still_ours(self) -> None:
+    def require_lease(self) -> None:
         """Raise LeaseLost if the lease is known to be lost: a run without it has nothing left to wait for."""
         if self.lease is not None:
             self.lease.check(during="the next call")
 
-    def _ask_the_time(self) -> None:
+    def _note_time(self) -> None:
         """Sign in, for the `Date` of that answer; after a sign-in without one (az) ask ARM."""
-        self.warm()
+        self.sign_in()
         if not self.clock.known:
             url, params = f"{self.profile.arm}/tenants", {"api-version": "2022-12-01"}
             self.http(self.profile.arm_scope).request("GET", url, operation="GET tenants", params=params)
@@ -230,7 +233,7 @@ def open_session(
     tenant: str | None = None,
     local: LocalSettings | None = None,
     debug: bool = False,
-    patience: Patience = PATIENCE,
+    wait_limits: WaitLimits = WAIT_LIMITS,
 ) -> Session:
     """A session of one run. `local`: for the embedded local Azure; then the environment's proxies do not matter.
 
@@ -242,8 +245,8 @@ def open_session(
     if local is not None:
         route = Route(proxies={"https": local.proxy, "http": local.proxy}, ca_bundle=local.ca_bundle)
         tenant = local.tenant_id
-    waits = Waits(patience)
+    waits = Waits(wait_limits)
     session = Session(profile, subscription=subscription, tenant=tenant, route=route, waits=waits, debug=debug)
-    waits.may_go_on = session.still_ours
+    waits.before_pause = session.require_lease
     options = {"transport": session.sign_in_transport(), "user_agent": USER_AGENT}
-    return session.signed_in(sign_in(profile, tenant, local, retry_policy_class=Retry, **options))
+    return session.set_credential(sign_in(profile, tenant, local, retry_policy_class=Retry, **options))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
     from provisioner.cloud.profile import Profile
+    from provisioner.cloud.transport.client_secret import ClientSecretSignIn
     from provisioner.secret import Secret
 
 # az takes seconds to start, and is asked for all audiences at once; azure-identity gives it ten.
@@ -40,7 +41,7 @@ class LocalSettings:
 class SignIn:
     """A credential. how: for people, what it is and why it was chosen."""
 
-    credential: TokenCredential
+    credential: TokenCredential | ClientSecretSignIn
     how: str
 
 
@@ -63,15 +64,6 @@ def sign_in(profile: Profile, tenant: str | None, local: LocalSettings | None, *
         )
     except (ValueError, OSError) as error:
         raise NotAuthorized(operation="sign-in", message=str(error), remedy=SIGN_IN_REMEDY) from error
-
-
-def by_secret(profile: Profile, tenant_id: str, client_id: str, secret: Secret, **options: Any) -> SignIn:
-    """A service principal with its secret."""
-    from azure.identity import ClientSecretCredential
-
-    options.update(_authority(profile))
-    credential = ClientSecretCredential(tenant_id, client_id, secret.reveal(), **options)
-    return SignIn(credential=credential, how=f"client secret of {client_id}")
 
 
 def _authority(profile: Profile) -> dict[str, Any]:

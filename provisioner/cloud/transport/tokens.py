@@ -47,7 +47,7 @@ class Tokens:
                 token = self._tokens[scopes] = self._fetch(scopes, claims)
             return token
 
-    def fresh(self, scope: str) -> None:
+    def drop(self, scope: str) -> None:
         """Drop the token of an audience: the next one has the rights granted since."""
         with self._lock:
             self._tokens.pop((scope,), None)

@@ -20,25 +20,25 @@ if TYPE_CHECKING:
     from provisioner.errors import CloudError
 
 T = TypeVar("T")
-TELL_SECONDS = 1.0  # between two reports of one wait
+REPORT_SECONDS = 1.0  # between two reports of one wait
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wait:
     """One report of a wait.
 
-    about: the step that waits, empty outside of one. seconds: waited so far, of at most of_seconds. over: it has ended.
+    step: which one waits, empty outside of any. seconds: waited so far, of at most limit_seconds. over: it has ended.
     """
 
-    about: str
+    step: str
     what: str
     seconds: float
-    of_seconds: float
+    limit_seconds: float
     over: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
-class Patience:
+class WaitLimits:
     """How long a run waits for Azure: `waits` in the spec, in seconds.
 
     operation: for a long-running operation to end. visible: for every replica to show what was written. throttled: for
@@ -50,63 +50,68 @@ class Patience:
     throttled_seconds: float = THROTTLED_SECONDS
 
 
-PATIENCE = Patience()
+WAIT_LIMITS = WaitLimits()
 
 
 class Waits:
-    """The waits of one run, used by many threads. tell: called by the waiting thread, each second and at the end.
+    """The waits of one run, used by many threads. report: called by the waiting thread, each second and at the end.
 
-    interrupted: ends every wait. may_go_on: called before each pause; raises if there is nothing left to wait for.
+    interrupted: ends every wait. before_pause: called before each pause; raises if there is nothing left to wait for.
     """
 
-    def __init__(self, patience: Patience = PATIENCE) -> None:
-        self.patience = patience
-        self.tell: Callable[[Wait], None] = lambda _wait: None
+    def __init__(self, limits: WaitLimits = WAIT_LIMITS) -> None:
+        self.limits = limits
+        self.report: Callable[[Wait], None] = lambda _wait: None
         self.interrupted = threading.Event()
-        self.may_go_on: Callable[[], None] = lambda: None
+        self.before_pause: Callable[[], None] = lambda: None
         self._thread = threading.local()
 
+    @property
+    def step(self) -> str:
+        """The step that this thread runs; empty outside of any."""
+        return getattr(self._thread, "step", "")
+
     @contextmanager
-    def about(self, step: str) -> Generator[None]:
+    def for_step(self, step: str) -> Generator[None]:
         """Report what this thread waits for inside as waits of this step."""
-        self._thread.about = step
+        self._thread.step = step
         try:
             yield
         finally:
-            self._thread.about = ""
+            self._thread.step = ""
 
     @contextmanager
-    def waiting(self, what: str, of_seconds: float) -> Generator[Callable[[], None]]:
+    def waiting(self, what: str, limit_seconds: float) -> Generator[Callable[[], None]]:
         """One wait. Yields a function that reports how far it is."""
-        began, about, reported = ticks(), getattr(self._thread, "about", ""), False
+        began, step, reported = ticks(), self.step, False
 
-        def tell(*, over: bool = False) -> None:
+        def report(*, over: bool = False) -> None:
             nonlocal reported
             reported = True
             seconds = ticks() - began
-            self.tell(Wait(about=about, what=what, seconds=seconds, of_seconds=of_seconds, over=over))
+            self.report(Wait(step=step, what=what, seconds=seconds, limit_seconds=limit_seconds, over=over))
 
         try:
-            yield tell
+            yield report
         finally:
             if reported:
-                tell(over=True)
+                report(over=True)
 
     def until(self, check: Callable[[], bool], *, what: str, deadline_seconds: float | None = None) -> None:
         """Check until it is true: at once, then at growing, jittered intervals. Raises NotYetVisible at the deadline.
 
-        deadline_seconds: by default the patience's `visible_seconds`.
+        deadline_seconds: by default `limits.visible_seconds`.
         """
-        seconds = self.patience.visible_seconds if deadline_seconds is None else deadline_seconds
+        seconds = self.limits.visible_seconds if deadline_seconds is None else deadline_seconds
         end = time.monotonic() + seconds
         delay = 0.1
-        with self.waiting(what, seconds) as tell:
+        with self.waiting(what, seconds) as report:
             while not check():
                 left = end - time.monotonic()
                 if left <= 0:
                     message = f"not so after {seconds:.0f} s"
                     raise NotYetVisible(operation=what, message=message)
-                self._pause_and_tell(min(left, delay * JITTER(0.5, 1.0)), tell)  # spreads load, guards nothing
+                self._pause_and_report(min(left, delay * JITTER(0.5, 1.0)), report)  # spreads load, guards nothing
                 delay = min(delay * 1.6, 10.0)
 
     def until_visible(
@@ -137,33 +142,33 @@ class Waits:
 
     def finish(self, operation: LROPoller[Any], *, what: str) -> None:
         """Wait for a long-running operation of Azure to end. Raises its error, or NotYetVisible at the deadline."""
-        seconds = self.patience.operation_seconds
+        seconds = self.limits.operation_seconds
         end = ticks() + seconds
-        with self.waiting(f"Azure to finish {what}", seconds) as tell:
+        with self.waiting(f"Azure to finish {what}", seconds) as report:
             while not operation.done() and (left := end - ticks()) > 0:
-                operation.wait(min(left, TELL_SECONDS))
-                tell()
+                operation.wait(min(left, REPORT_SECONDS))
+                report()
         operation.wait(0)  # raises what it ended with
         if not operation.done():
             message = f"Azure has not finished it after {seconds:.0f} s (`waits.operation`)"
             raise NotYetVisible(operation=what, message=message)
 
-    def take_turn(self, seconds: float) -> None:
+    def pause_until_allowed(self, seconds: float) -> None:
         """Pause between two attempts, or until a service takes more calls. A long pause is reported."""
-        with self.waiting("its next call to Azure", seconds) as tell:
-            self._pause_and_tell(seconds, tell)
+        with self.waiting("its next call to Azure", seconds) as report:
+            self._pause_and_report(seconds, report)
 
     def pause(self, seconds: float) -> None:
         """Sleep until the time is over or `interrupted` is set; nothing else in `cloud/` sleeps. Raises Interrupted."""
-        self.may_go_on()
+        self.before_pause()
         if self.interrupted.wait(seconds):
             raise Interrupted(during="waiting for Azure")
 
-    def _pause_and_tell(self, seconds: float, tell: Callable[[], None]) -> None:
+    def _pause_and_report(self, seconds: float, report: Callable[[], None]) -> None:
         """Pause within a wait, and report it every second."""
         end = ticks() + seconds
-        while (left := end - ticks()) > TELL_SECONDS:
-            tell()
-            self.pause(TELL_SECONDS)
-        tell()
+        while (left := end - ticks()) > REPORT_SECONDS:
+            report()
+            self.pause(REPORT_SECONDS)
+        report()
         self.pause(max(left, 0.0))

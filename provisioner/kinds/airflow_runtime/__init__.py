@@ -1,6 +1,6 @@
-"""Airflow's settings in an integration runtime of a data factory; the runtime itself if it is absent.
+"""Airflow's settings in an integration runtime of a data factory, and the runtime itself if it is absent.
 
-PROVISIONER_ENVIRONMENT marks a runtime that we made, PROVISIONER_KEYS names the settings that are ours in any.
+PROVISIONER_ENVIRONMENT is the owner tag of a runtime, PROVISIONER_KEYS lists the managed settings in it.
 https://learn.microsoft.com/azure/data-factory/rest-apis-for-airflow-integrated-runtime
 """
 
@@ -10,16 +10,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from provisioner.errors import NotFound
+from provisioner.key_probe import Probe, Publication, ask_workers, usage_so_far
 from provisioner.kind import Checked, Container, Holder, Kind, Preflight, Proofs, Right, Verdict
 from provisioner.kinds.airflow_runtime.decide import diff
-from provisioner.kinds.airflow_runtime.probe import Probe, Publication, asked, seen
 from provisioner.kinds.airflow_runtime.records import (
-    BOOKKEEPING,
     CLIENT_SECRET,
     ENVIRONMENT,
+    RECORDS,
     REQUIREMENT,
     AirflowRuntime,
     ObservedAirflowRuntime,
+    factories,
     observed_of,
     package,
 )
@@ -44,13 +45,13 @@ class Outputs(Published):
 
 
 def _read(cloud: Cloud, desired: AirflowRuntime) -> ObservedAirflowRuntime | None:
-    found = cloud.data_factory.find_runtime(desired.id)
-    if found is None:
+    runtime = factories(cloud).find_runtime(desired.id)
+    if runtime is None:
         return None
-    observed = observed_of(desired, found)
+    observed = observed_of(desired, runtime)
     if observed.probe is None or not observed.previous_key_ids:
         return observed
-    return replace(observed, usage=seen(cloud, observed.probe, found.web_url, _publication(observed)))
+    return replace(observed, usage=usage_so_far(cloud, observed.probe, runtime.web_url, _publication(observed)))
 
 
 def _publication(observed: ObservedAirflowRuntime) -> Publication:
@@ -59,18 +60,23 @@ def _publication(observed: ObservedAirflowRuntime) -> Publication:
 
 def _use(cloud: Cloud, observed: ObservedAirflowRuntime) -> Usage:
     if observed.probe is None:
-        return Usage(untold="no DAG of it can show it")
-    return asked(cloud, observed.probe, observed.runtime.web_url, _publication(observed))
+        return Usage(unknown_reason="it has no probe DAG")
+    return ask_workers(cloud, observed.probe, observed.runtime.web_url, _publication(observed))
 
 
-def _ready(_cloud: Cloud, desired: AirflowRuntime, _observed: ObservedAirflowRuntime | None) -> Iterator[Checked]:
-    """Whether its Airflow can use the provider package that is asked for: a newer one would upgrade it, or fail."""
-    name, newest = desired.newest.partition("==")[::2]
-    wanted = desired.packages.get(package(desired.newest), "").partition("==")[2]
-    if not wanted:
+def _ready(_cloud: Cloud, desired: AirflowRuntime, observed: ObservedAirflowRuntime | None) -> Iterator[Checked]:
+    """Check whether it runs, and whether its Airflow supports the requested provider package.
+
+    A newer one would upgrade Airflow, or fail.
+    """
+    if observed is not None and observed.note:
+        yield Checked(verdict=Verdict.STOPS, what=observed.note, remedy="Start it in Data Factory Studio, or delete it")
+    name, newest = desired.newest_provider.partition("==")[::2]
+    requested = desired.packages.get(package(desired.newest_provider), "").partition("==")[2]
+    if not requested:
         return
-    what = f"{name} {wanted} on Airflow {desired.version}"
-    if _numbers(wanted) > _numbers(newest):
+    what = f"{name} {requested} on Airflow {desired.version}"
+    if _numbers(requested) > _numbers(newest):
         remedy = f"Write `provider_version: {newest}`, or leave it out"
         yield Checked(verdict=Verdict.STOPS, what=f"{what} asks for a newer Airflow", remedy=remedy)
     else:
@@ -92,7 +98,7 @@ def settings(observed: ObservedAirflowRuntime) -> Mapping[str, Secret | None]:
 
 
 def _holds(observed: ObservedAirflowRuntime) -> Mapping[Address, tuple[KeyReference, ...]]:
-    """The rollout cannot be seen, so it is counted from what we noted."""
+    """The rollout cannot be observed, so it is counted from the recorded time."""
     since, keys = observed.published_at, list[KeyReference]()
     settled = since + observed.rollout if since else None
     if observed.key_id and CLIENT_SECRET in observed.runtime.variables:
@@ -104,24 +110,24 @@ def _holds(observed: ObservedAirflowRuntime) -> Mapping[Address, tuple[KeyRefere
 
 
 def _reveal(_cloud: Cloud, observed: ObservedAirflowRuntime, key_id: str) -> Secret:
-    found = observed.runtime.variables.get(CLIENT_SECRET)
-    if found is None or key_id != observed.key_id:
+    secret = observed.runtime.variables.get(CLIENT_SECRET)
+    if secret is None or key_id != observed.key_id:
         raise NotFound(operation=f"read key {key_id}", code="KeyNotHeld")
-    return found
+    return secret
 
 
 def _unmanaged(_cloud: Cloud, observed: ObservedAirflowRuntime) -> tuple[str, ...]:
-    ours = {ENVIRONMENT, *BOOKKEEPING, *observed.keys}
-    variables = (f"variable {name}" for name in sorted(observed.runtime.variables.keys() - ours))
-    lines = (name for name in map(package, observed.runtime.requirements) if f"{REQUIREMENT}{name}" not in ours)
+    managed = {ENVIRONMENT, *RECORDS, *observed.managed_settings}
+    variables = (f"variable {name}" for name in sorted(observed.runtime.variables.keys() - managed))
+    lines = (name for name in map(package, observed.runtime.requirements) if f"{REQUIREMENT}{name}" not in managed)
     return (*variables, *(f"requirement {name}" for name in lines), *observed.runtime.others)
 
 
 def _prove(
     cloud: Cloud, desired: AirflowRuntime, _observed: ObservedAirflowRuntime, _made: Published, _reader: ReadBy | None
 ) -> Proof:
-    found = cloud.data_factory.find_runtime_now(desired.id)
-    return Proof.USABLE if found is not None and found.ready else Proof.NOT_YET
+    runtime = factories(cloud).find_runtime_now(desired.id)
+    return Proof.USABLE if runtime is not None and runtime.ready else Proof.NOT_YET
 
 
 KIND: Kind[AirflowRuntime, ObservedAirflowRuntime] = Kind(

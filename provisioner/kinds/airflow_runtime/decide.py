@@ -1,13 +1,13 @@
-"""What is to change in an Airflow runtime, and what forbids it. Pure.
+"""Decides what changes in an Airflow runtime, and what forbids it. Pure.
 
-In a runtime that was there before us we own keys, not the resource: others' stay as they are.
+In an adopted runtime single settings are managed, not the resource; other settings stay as they are.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from provisioner.kind import compare, shown
+from provisioner.kind import compare, formatted
 from provisioner.kinds.airflow_runtime.records import (
     CLIENT_SECRET,
     KEY_ID,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def diff(desired: AirflowRuntime, observed: ObservedAirflowRuntime, view: View) -> tuple[Change, ...]:
-    """Refusals first. No value of a variable is shown that may be secret."""
+    """Refusals, then changes. Values of variables that may be secret are not shown."""
     references = [one.key for one in view.key_references.get(desired.credential, ())]
     copied = any(one.readable and one.key_id == desired.key_id for one in references)
     return (*refusals(desired, observed, copied=copied), *_changes(desired, observed))
@@ -37,111 +37,119 @@ def _changes(desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> tuple
 
 
 def _settings(desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> Iterator[Change]:
-    """Variables that are missing, different or no longer wanted. Values are never shown where they may be secret."""
+    """Variables that are missing, different or no longer declared. Values that may be secret are never shown."""
     there = observed.runtime.variables
     for name, value in desired.settings.items():
         if _differs(desired, observed, name):
             before = HIDDEN if name in there else None
-            yield Change(field=name, before=before, after=HIDDEN if name == CLIENT_SECRET else shown(value))
-    for name in sorted(there.keys() & observed.keys - desired.settings.keys()):
+            yield Change(field=name, before=before, after=HIDDEN if name == CLIENT_SECRET else formatted(value))
+    for name in sorted(there.keys() & observed.managed_settings - desired.settings.keys()):
         yield Change(field=name, before=HIDDEN, reason="the spec no longer sets it")
     yield from compare(KEY_ID, observed.key_id or None, desired.key_id, reason="Airflow signs in with another secret")
-    if claims(desired, observed) != observed.keys:
-        yield Change(field=KEYS, after=" ".join(sorted(claims(desired, observed))), reason="which settings are ours")
+    if settings_to_manage(desired, observed) != observed.managed_settings:
+        yield Change(
+            field=KEYS,
+            after=" ".join(sorted(settings_to_manage(desired, observed))),
+            reason="which settings are managed",
+        )
 
 
 def _differs(desired: AirflowRuntime, observed: ObservedAirflowRuntime, name: str) -> bool:
-    """Whether a variable is to be written. The client secret is told apart by its key's id, never by its text."""
+    """Whether a variable must be written. The client secret is compared by its key id, never by its text."""
     value, found = desired.settings[name], observed.runtime.variables.get(name)
     if found is None:
         return True
     if name == CLIENT_SECRET or observed.is_masked(name):
-        return not observed.owned and name not in observed.keys
+        return not observed.owned and name not in observed.managed_settings
     if isinstance(value, Ref):
         return True
     return not secret_of(value).matches(found)
 
 
-def claims(desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> frozenset[str]:
-    """What is ours after a write: all we set, but not what stood there before us just as we want it."""
-    variables = {n for n in desired.settings if observed.owned or n in observed.keys or _differs(desired, observed, n)}
+def settings_to_manage(desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> frozenset[str]:
+    """The settings that are managed after a write: all that it sets, but none that already had the declared value."""
+    variables = {
+        n
+        for n in desired.settings
+        if observed.owned or n in observed.managed_settings or _differs(desired, observed, n)
+    }
     there = set(observed.runtime.requirements)
     for name, line in desired.packages.items():
         key = f"{REQUIREMENT}{name}"
-        if observed.owned or key in observed.keys or line not in there:
+        if observed.owned or key in observed.managed_settings or line not in there:
             variables.add(key)
     return frozenset(variables)
 
 
 def _requirements(desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> Iterator[Change]:
     there = {package(line): line for line in observed.runtime.requirements}
-    wanted = {package(line): line for line in merged(desired, observed)}
+    wanted = {package(line): line for line in merged_requirements(desired, observed)}
     for name in sorted(there.keys() | wanted.keys()):
         before, after = there.get(name), wanted.get(name)
         if before != after:
             yield Change(field=f"requirements.{name}", before=_line(before), after=_line(after))
 
 
-def merged(desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> tuple[str, ...]:
-    """Others' requirements in their order, ours in their places or at the end."""
+def merged_requirements(desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> tuple[str, ...]:
+    """Unmanaged requirements in their order, managed ones in their places or at the end."""
     wanted, merged = desired.packages, dict[str, str]()
     for line in observed.runtime.requirements:
         name = package(line)
-        if name in wanted or f"{REQUIREMENT}{name}" not in observed.keys:
+        if name in wanted or f"{REQUIREMENT}{name}" not in observed.managed_settings:
             merged[name] = wanted.get(name, line)
     return tuple({**merged, **wanted}.values())
 
 
 def _line(line: str | None) -> str | None:
-    """A requirement for people; an address may bear a password."""
+    """A requirement for people; a URL may contain a password."""
     return HIDDEN if line and ("://" in line or "@" in line) else line
 
 
 def _resource(desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> Iterator[Change]:
-    """What only who made the runtime may change."""
+    """Changes that only the owner of the runtime may make."""
     if observed.owned:
         yield from compare("compute_size", observed.runtime.compute_size, desired.compute_size)
         yield from compare("extra_nodes", observed.runtime.extra_nodes, desired.extra_nodes)
 
 
 def refusals(desired: AirflowRuntime, observed: ObservedAirflowRuntime, *, copied: bool = False) -> Iterator[Change]:
-    """Why nothing of ours can be written there. copied: some holder gives the client secret back for this write."""
+    """Why the runtime cannot be changed. copied: the client secret can be read from a holder for this write."""
     runtime = observed.runtime
     yield from compare("type", runtime.type, "Airflow", reason="name an Airflow runtime", forces=Forces.REFUSE)
     # https://learn.microsoft.com/azure/data-factory/concepts-workflow-orchestration-manager#supported-apache-airflow-versions
     reason = "Azure does not change it: name another runtime, or write the version that is there"
     yield from compare("version", runtime.version, desired.version, reason=reason, forces=Forces.REFUSE)
     if observed.is_masked(KEYS):
-        yield _refusal(KEYS, "hidden by Azure", "without it nobody knows what is ours; name another runtime")
-        return  # whatever else is said of it takes what is ours for another's
-    if observed.held_by not in {"", observed.environment}:
-        yield _refusal(KEYS, f"set by environment {observed.held_by}", "one runtime serves one environment")
+        yield _refusal(KEYS, "hidden by Azure", "it lists the managed settings; name another runtime")
+        return  # everything else would take managed settings for unmanaged ones
+    if observed.settings_owner not in {"", observed.environment}:
+        yield _refusal(KEYS, f"set by environment {observed.settings_owner}", "one runtime serves one environment")
     for name in sorted(desired.settings.keys() & set(runtime.overrides)):
-        yield _refusal(name, "also in airflowConfigurationOverrides", "take it out there in the portal")
+        yield _refusal(name, "also in airflowConfigurationOverrides", "remove it there in the portal")
     for name in _conflicts(desired, observed):
         yield _refusal(name, "set by somebody else", f"add {name} to `airflow.take_over` to overwrite it")
     if _changes(desired, observed):
         known = {name for name, value in desired.settings.items() if not isinstance(value, Ref)}
         renewed = copied or desired.key_id != observed.key_id
-        for place in lost(observed, known | ({CLIENT_SECRET} if renewed else set[str]())):
-            yield _refusal(place, "hidden by Azure", _supply(place))
+        for location in masked_without_value(observed, known | ({CLIENT_SECRET} if renewed else set[str]())):
+            yield _refusal(location, "hidden by Azure", _supply(location))
 
 
 def _refusal(name: str, before: str, reason: str) -> Change:
     return Change(field=name, before=before, reason=reason, forces=Forces.REFUSE)
 
 
-def _supply(place: str) -> str:
-    if place == _place(CLIENT_SECRET):
+def _supply(location: str) -> str:
+    if location == _location(CLIENT_SECRET):
         return "a change would erase it; `provisioner rotate --force --only airflow` writes a new one with the change"
     return "a change would erase it; supply it in the spec's `airflow`"
 
 
 def _conflicts(desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> Iterator[str]:
-    """Keys of others that we would overwrite and may not."""
+    """Unmanaged settings that would be overwritten without permission."""
     if observed.owned:
         return
-    free = observed.keys | set(desired.take_over)
+    free = observed.managed_settings | set(desired.take_over)
     for name in desired.settings:
         if name in observed.runtime.variables and name not in free and _differs(desired, observed, name):
             yield name
@@ -151,11 +159,15 @@ def _conflicts(desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> Ite
             yield name
 
 
-def lost(observed: ObservedAirflowRuntime, written: Collection[str]) -> Iterator[str]:
-    """Masked values that a PUT would erase, since nobody says what they are. written: variables that it sets anew."""
-    ours = set(map(_place, written))
-    yield from (place for place in observed.runtime.masked if place not in observed.supplied and place not in ours)
+def masked_without_value(observed: ObservedAirflowRuntime, written: Collection[str]) -> Iterator[str]:
+    """Masked values that a PUT would erase, since nobody supplies them. written: variables that it sets."""
+    managed = set(map(_location, written))
+    yield from (
+        location
+        for location in observed.runtime.masked
+        if location not in observed.supplied and location not in managed
+    )
 
 
-def _place(variable: str) -> str:
+def _location(variable: str) -> str:
     return f"airflowEnvironmentVariables.{variable}"

@@ -1,4 +1,4 @@
-"""What an Airflow runtime should have and what it has, and the names of the variables in which we keep book."""
+"""An Airflow runtime as declared and as observed, and the names of the variables that record managed settings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from provisioner.kind import known
+from provisioner.kind import resolved
 from provisioner.model import Address, Observed, Ref, Usage
 from provisioner.secret import Secret
 
@@ -16,14 +16,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from provisioner.cloud.clients.data_factory import AirflowRuntime as Answer
-    from provisioner.kinds.airflow_runtime.probe import Probe
+    from provisioner.cloud.clients.data_factory import DataFactory
+    from provisioner.cloud.cloud import Cloud
+    from provisioner.key_probe import Probe
 
 ENVIRONMENT = "PROVISIONER_ENVIRONMENT"
 KEYS = "PROVISIONER_KEYS"
 KEY_ID = "PROVISIONER_KEY_ID"
 PREVIOUS_KEY_ID = "PROVISIONER_PREVIOUS_KEY_ID"
 PUBLISHED_AT = "PROVISIONER_PUBLISHED_AT"
-BOOKKEEPING = (KEYS, KEY_ID, PREVIOUS_KEY_ID, PUBLISHED_AT)
+RECORDS = (KEYS, KEY_ID, PREVIOUS_KEY_ID, PUBLISHED_AT)
 CLIENT_SECRET = "AZURE_CLIENT_SECRET"  # noqa: S105  # a variable's name
 REQUIREMENT = "requirement:"
 Value = str | Secret | Ref[str | Secret]
@@ -31,13 +33,13 @@ Value = str | Secret | Ref[str | Secret]
 
 @dataclass(frozen=True, kw_only=True)
 class AirflowRuntime:
-    """What should be.
+    """What the spec declares.
 
-    overrides, environment_variables: all sent as environment variables, the only documented field. take_over: names of
-    others' settings that may be overwritten. key_id: of the secret in AZURE_CLIENT_SECRET. supplied: what GET masks
+    overrides, environment_variables: all sent as environment variables, the only documented field. take_over: unmanaged
+    settings that may be overwritten. key_id: of the secret in AZURE_CLIENT_SECRET. supplied: what GET masks
     (`credential` of git sync, `password`), for sending it back. environment: the owner tag's value. rollout: how long
-    workers may take to get what was written. probe: how they show that they have it. living: key ids that work, as far
-    as one knows. newest: the newest line of a requirement that this Airflow can use.
+    workers may take to get what was written. probe: how they show that they have it. active_key_ids: keys known to be
+    valid. newest_provider: the newest requirement line of the provider that this Airflow supports.
     """
 
     id: str
@@ -55,12 +57,12 @@ class AirflowRuntime:
     supplied: Mapping[str, Secret] = field(repr=False)
     rollout: timedelta = timedelta(hours=1)
     probe: Probe | None = field(default=None, repr=False)
-    living: tuple[str, ...] | Ref[tuple[str, ...]] | None = field(default=None, repr=False)
-    newest: str = field(default="", repr=False)
+    active_key_ids: tuple[str, ...] | Ref[tuple[str, ...]] | None = field(default=None, repr=False)
+    newest_provider: str = field(default="", repr=False)
 
     @property
     def settings(self) -> dict[str, Value]:
-        """All variables that are to stand there, bookkeeping apart."""
+        """All declared variables, without the recorded ones."""
         return {**self.overrides, **self.environment_variables}
 
     @property
@@ -71,7 +73,7 @@ class AirflowRuntime:
 
 @dataclass(frozen=True, kw_only=True)
 class ObservedAirflowRuntime(Observed):
-    """What is there. held_by: the environment whose settings are in it; keys: those that are ours.
+    """What exists. settings_owner: the environment whose settings are in it; managed_settings: those of this one.
 
     usage: whether workers use its key, where one before it may still be in use.
     """
@@ -85,25 +87,25 @@ class ObservedAirflowRuntime(Observed):
     usage: Usage | None = None
 
     @cached_property
-    def held_by(self) -> str:
+    def settings_owner(self) -> str:
         """The first word of PROVISIONER_KEYS."""
         return (text_of(self.runtime, KEYS).split() or [""])[0]
 
     @cached_property
-    def keys(self) -> frozenset[str]:
-        """Variables and `requirement:…` that we wrote."""
+    def managed_settings(self) -> frozenset[str]:
+        """Variables and `requirement:…` that this environment has written."""
         words = text_of(self.runtime, KEYS).split()
-        return frozenset(words[1:] if self.held_by == self.environment else ())
+        return frozenset(words[1:] if self.settings_owner == self.environment else ())
 
     @property
     def key_id(self) -> str:
-        """Of the client secret that we published."""
-        return self._noted(KEY_ID)
+        """Of the client secret that was published."""
+        return self._recorded(KEY_ID)
 
     @property
     def previous_key_ids(self) -> tuple[str, ...]:
         """Of those before, the newest first: workers that run may still have them."""
-        return tuple(self._noted(PREVIOUS_KEY_ID).split())
+        return tuple(self._recorded(PREVIOUS_KEY_ID).split())
 
     @property
     def published_at(self) -> datetime | None:
@@ -113,9 +115,9 @@ class ObservedAirflowRuntime(Observed):
         except ValueError:
             return None
 
-    def _noted(self, variable: str) -> str:
-        """What we noted, unless another environment did."""
-        mine = self.held_by == self.environment or (self.owned and not self.held_by)
+    def _recorded(self, variable: str) -> str:
+        """A recorded value, unless another environment recorded it."""
+        mine = self.settings_owner == self.environment or (self.owned and not self.settings_owner)
         return text_of(self.runtime, variable) if mine else ""
 
     def is_masked(self, variable: str) -> bool:
@@ -123,26 +125,33 @@ class ObservedAirflowRuntime(Observed):
         return f"airflowEnvironmentVariables.{variable}" in self.runtime.masked
 
 
-def observed_of(desired: AirflowRuntime, found: Answer) -> ObservedAirflowRuntime:
-    """What was found, with what the spec says about it that a delete needs too."""
+def factories(cloud: Cloud) -> DataFactory:
+    """The client of the service that runs it."""
+    client: DataFactory = cloud.client("data_factory")
+    return client
+
+
+def observed_of(desired: AirflowRuntime, runtime: Answer) -> ObservedAirflowRuntime:
+    """The runtime, with the parts of the spec that a delete needs, too."""
     observed = ObservedAirflowRuntime(
-        owned=text_of(found, ENVIRONMENT) == desired.environment,
-        version=found.etag,
+        owned=text_of(runtime, ENVIRONMENT) == desired.environment,
+        version=runtime.etag,
         environment=desired.environment,
         credential=desired.credential,
         supplied=desired.supplied,
-        runtime=found,
+        runtime=runtime,
         rollout=desired.rollout,
         probe=desired.probe,
+        note=f"its state is {runtime.state}" if runtime.failed else "",
     )
-    # Hidden ones count: whoever takes them out is told why that cannot be.
-    return replace(observed, managed_keys=observed.held_by == desired.environment or observed.is_masked(KEYS))
+    # Masked ones count: their removal is refused with the reason.
+    return replace(observed, managed_keys=observed.settings_owner == desired.environment or observed.is_masked(KEYS))
 
 
 def text_of(runtime: Answer, variable: str) -> str:
-    """A variable of our own book; empty if it is missing."""
-    found = runtime.variables.get(variable)
-    return found.reveal() if found else ""
+    """The text of a variable; empty if it is missing."""
+    value = runtime.variables.get(variable)
+    return value.reveal() if value else ""
 
 
 def package(requirement: str) -> str:
@@ -153,5 +162,5 @@ def package(requirement: str) -> str:
 
 def secret_of(value: Value) -> Secret:
     """Wrapped, if it was not yet. Raises UnknownReference if it is not known yet."""
-    plain = known(value)
+    plain = resolved(value)
     return plain if isinstance(plain, Secret) else Secret(plain)

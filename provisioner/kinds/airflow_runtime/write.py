@@ -1,23 +1,29 @@
-"""Make an Airflow runtime, set our keys in it, take them out again. Values of others are sent back as they came."""
+"""Creates an Airflow runtime, sets and removes managed settings in it. Other values are sent back as they came."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from provisioner.errors import Conflict, NotFound, Refused
-from provisioner.kind import known
-from provisioner.kinds.airflow_runtime.decide import claims, lost, merged, refusals
+from provisioner.kind import resolved
+from provisioner.kinds.airflow_runtime.decide import (
+    masked_without_value,
+    merged_requirements,
+    refusals,
+    settings_to_manage,
+)
 from provisioner.kinds.airflow_runtime.records import (
-    BOOKKEEPING,
     CLIENT_SECRET,
     ENVIRONMENT,
     KEY_ID,
     KEYS,
     PREVIOUS_KEY_ID,
     PUBLISHED_AT,
+    RECORDS,
     REQUIREMENT,
     AirflowRuntime,
     ObservedAirflowRuntime,
+    factories,
     observed_of,
     package,
     secret_of,
@@ -30,17 +36,17 @@ if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
 
 CHANGED_MEANWHILE = 412
-LATEST = 3  # made so lately, perhaps, that Entra does not list them among the living yet
+LATEST = 3  # perhaps so new that Entra does not list them yet
 
 
 def create(cloud: Cloud, desired: AirflowRuntime) -> None:
-    """A second try finds what the first one made."""
-    if cloud.data_factory.find_runtime_now(desired.id) is not None:
-        _again(cloud, desired)
+    """Create the runtime, or set the settings in it if an earlier attempt has created it."""
+    if factories(cloud).find_runtime_now(desired.id) is not None:
+        _write_again(cloud, desired)
     else:
         keys = {*desired.settings, *(f"{REQUIREMENT}{name}" for name in desired.packages)}
         variables = {name: secret_of(value) for name, value in desired.settings.items()}
-        cloud.data_factory.set_runtime(
+        factories(cloud).set_runtime(
             desired.id,
             None,
             variables={
@@ -52,49 +58,51 @@ def create(cloud: Cloud, desired: AirflowRuntime) -> None:
             requirements=desired.requirements,
             supplied={},
             airflow={"airflowVersion": desired.version, "enableAADIntegration": True},
-            compute={**_compute(desired), "location": known(desired.location)},
+            compute={**_compute(desired), "location": resolved(desired.location)},
         )
-    cloud.data_factory.await_runtime(desired.id)
+    factories(cloud).await_runtime(desired.id)
 
 
 def update(cloud: Cloud, desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> None:
-    """Our keys only; where somebody wrote meanwhile, once more on what they wrote."""
+    """Set managed settings only. If somebody has written meanwhile, write once more on top of that."""
     try:
         _write(cloud, desired, observed)
     except Conflict as error:
         if error.status != CHANGED_MEANWHILE:
             raise
-        _again(cloud, desired)
-    cloud.data_factory.await_runtime(desired.id)
+        _write_again(cloud, desired)
+    factories(cloud).await_runtime(desired.id)
 
 
-def _again(cloud: Cloud, desired: AirflowRuntime) -> None:
-    """Write on what stands there by now. Raises Refused if that does not admit it, Conflict if it changes again."""
-    found = cloud.data_factory.find_runtime_now(desired.id)
-    if found is None:
+def _write_again(cloud: Cloud, desired: AirflowRuntime) -> None:
+    """Read the runtime again and write. Raises Refused if it cannot be changed, Conflict if it changes again."""
+    runtime = factories(cloud).find_runtime_now(desired.id)
+    if runtime is None:
         raise NotFound(operation=f"GET {desired.id}", code="IntegrationRuntimeNotFound")
-    observed = observed_of(desired, found)
+    observed = observed_of(desired, runtime)
     for refused in refusals(desired, observed):
         raise Refused(desired.id, f"{refused.field} is {refused.before}", refused.reason)
     _write(cloud, desired, observed)
 
 
 def _write(cloud: Cloud, desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> None:
-    ours = claims(desired, observed)
-    wanted = {name: value for name, value in desired.settings.items() if name in ours}
-    if desired.key_id == observed.key_id and isinstance(wanted.get(CLIENT_SECRET), Ref):
-        del wanted[CLIENT_SECRET]  # the key did not change, nor does its text
-    gone = dict.fromkeys(n for n in observed.keys - desired.settings.keys() if not n.startswith(REQUIREMENT))
-    cloud.data_factory.set_runtime(
+    managed = settings_to_manage(desired, observed)
+    settings = {name: value for name, value in desired.settings.items() if name in managed}
+    if desired.key_id == observed.key_id and isinstance(settings.get(CLIENT_SECRET), Ref):
+        del settings[CLIENT_SECRET]  # the key did not change, nor does its text
+    removed = dict.fromkeys(
+        n for n in observed.managed_settings - desired.settings.keys() if not n.startswith(REQUIREMENT)
+    )
+    factories(cloud).set_runtime(
         desired.id,
         observed.runtime,
         variables={
-            **gone,
-            **{name: secret_of(value) for name, value in wanted.items()},
-            KEYS: _listing(desired, ours),
+            **removed,
+            **{name: secret_of(value) for name, value in settings.items()},
+            KEYS: _listing(desired, managed),
             **_publication(cloud, desired, (observed.key_id, *observed.previous_key_ids)),
         },
-        requirements=merged(desired, observed),
+        requirements=merged_requirements(desired, observed),
         supplied=desired.supplied,
         compute=_compute(desired) if observed.owned else {},
     )
@@ -109,14 +117,14 @@ def _listing(desired: AirflowRuntime, keys: set[str] | frozenset[str]) -> Secret
 
 
 def _publication(cloud: Cloud, desired: AirflowRuntime, before: tuple[str, ...]) -> dict[str, Secret | None]:
-    """Which key is there now, and which were before: workers that run may hold any that still lives."""
-    new = known(desired.key_id)
+    """Record the current and earlier keys: running workers may use any that is still valid."""
+    new = resolved(desired.key_id)
     if before and before[0] == new:
         return {}
-    published = cloud.session.clock.moment().isoformat(timespec="seconds")
-    known_living = desired.living if isinstance(desired.living, tuple) else before
-    living = {*before[:LATEST], *known_living} - {"", new}
-    previous = " ".join(key_id for key_id in before if key_id in living)
+    published = cloud.session.clock.present().isoformat(timespec="seconds")
+    known_active = desired.active_key_ids if isinstance(desired.active_key_ids, tuple) else before
+    active = {*before[:LATEST], *known_active} - {"", new}
+    previous = " ".join(key_id for key_id in before if key_id in active)
     return {
         KEY_ID: Secret(new),
         PREVIOUS_KEY_ID: Secret(previous) if previous else None,
@@ -125,42 +133,42 @@ def _publication(cloud: Cloud, desired: AirflowRuntime, before: tuple[str, ...])
 
 
 def delete(cloud: Cloud, observed: ObservedAirflowRuntime) -> None:
-    """One that we made goes; in another's only our keys do."""
+    """Delete an owned runtime; in an adopted one remove the managed settings only."""
     resource_id = observed.runtime.resource_id
     if observed.owned:
-        cloud.data_factory.delete_runtime(resource_id)
+        factories(cloud).delete_runtime(resource_id)
         return
     try:
-        _withdraw(cloud, observed)
+        _remove_settings(cloud, observed)
     except Conflict as error:
-        found = cloud.data_factory.find_runtime_now(resource_id)
-        if error.status != CHANGED_MEANWHILE or found is None:
+        runtime = factories(cloud).find_runtime_now(resource_id)
+        if error.status != CHANGED_MEANWHILE or runtime is None:
             raise
-        _withdraw(cloud, _now(observed, found))
+        _remove_settings(cloud, _observed_again(observed, runtime))
 
 
-def _now(observed: ObservedAirflowRuntime, found: Answer) -> ObservedAirflowRuntime:
+def _observed_again(observed: ObservedAirflowRuntime, runtime: Answer) -> ObservedAirflowRuntime:
     return ObservedAirflowRuntime(
         owned=False,
-        version=found.etag,
+        version=runtime.etag,
         environment=observed.environment,
         credential=observed.credential,
         supplied=observed.supplied,
-        runtime=found,
+        runtime=runtime,
     )
 
 
-def _withdraw(cloud: Cloud, observed: ObservedAirflowRuntime) -> None:
-    if observed.held_by != observed.environment and not observed.is_masked(KEYS):
+def _remove_settings(cloud: Cloud, observed: ObservedAirflowRuntime) -> None:
+    if observed.settings_owner != observed.environment and not observed.is_masked(KEYS):
         return
-    ours = {name for name in observed.keys if not name.startswith(REQUIREMENT)}
-    for place in lost(observed, ours):
-        raise Refused(observed.runtime.resource_id, f"Azure hides {place}", "Supply it in the spec's `airflow`.")
+    managed = {name for name in observed.managed_settings if not name.startswith(REQUIREMENT)}
+    for location in masked_without_value(observed, managed):
+        raise Refused(observed.runtime.resource_id, f"Azure hides {location}", "Supply it in the spec's `airflow`.")
     lines = observed.runtime.requirements
-    cloud.data_factory.set_runtime(
+    factories(cloud).set_runtime(
         observed.runtime.resource_id,
         observed.runtime,
-        variables=dict.fromkeys((*ours, *BOOKKEEPING)),
-        requirements=[line for line in lines if f"{REQUIREMENT}{package(line)}" not in observed.keys],
+        variables=dict.fromkeys((*managed, *RECORDS)),
+        requirements=[line for line in lines if f"{REQUIREMENT}{package(line)}" not in observed.managed_settings],
         supplied=observed.supplied,
     )

@@ -1,4 +1,4 @@
-"""The client secret of an application: which of its passwords is the current one, from what the places say they hold.
+"""The client secret of an application: which of its passwords is current, from the key references of its holders.
 
 The only kind that knows current, retiring, in flight and lost (`decide`). A password's text exists once, in what
 `create` and `rotate` return.
@@ -6,12 +6,14 @@ The only kind that knows current, retiring, in flight and lost (`decide`). A pas
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from provisioner.errors import NotAuthorized
-from provisioner.kind import Checked, Credential, Kind, Preflight, Proofs, Right, Verdict, known
-from provisioner.kinds.client_secret.decide import IN_FLIGHT, diff, orphan_action, publish, revoking
+from provisioner.key_probe import not_rolled_out
+from provisioner.kind import Checked, Credential, Kind, Preflight, Proofs, Right, Verdict, resolved
+from provisioner.kinds.client_secret.decide import IN_FLIGHT, diff, orphan_action, publish, revocation_for_new_key
 from provisioner.kinds.client_secret.passwords import ClientSecret, Outputs, Passwords, Scope, add, passwords_of
 from provisioner.model import Found, Proof, Published, ReadBy, View
 
@@ -27,21 +29,26 @@ SIGN_INS = 3
 
 
 def read(cloud: Cloud, desired: ClientSecret) -> Passwords | None:
-    """None if the application is not there, or has been there for long and shows no password of ours.
+    """None if the application does not exist, or is older than an hour and has no managed password.
 
-    A young application's password may just not be visible yet, so there `diff` decides, which knows the holders.
+    A password of a newer application may not be visible yet, so `diff` decides, which knows the holders.
     """
-    application = cloud.graph.find_application_by_id(known(desired.application_id))
+    application = cloud.graph.find_application_by_id(resolved(desired.application_id))
     if application is None:
         return None
-    shown = passwords_of(application, desired.name, desired.environment)
-    found = replace(shown, every=desired.every, overlap=desired.overlap, runs_every=desired.runs_every)
+    managed = passwords_of(application, desired.name, desired.environment)
+    observed = replace(managed, every=desired.every, overlap=desired.overlap, runs_every=desired.runs_every)
     young = application.created is not None and cloud.session.clock.now() - application.created < IN_FLIGHT
-    return found if found.passwords or young else None
+    return observed if observed.passwords or young else None
+
+
+def _right(desired: ClientSecret) -> Right:
+    known = isinstance(desired.application_id, str)
+    return Right("Application.ReadWrite.OwnedBy", f"applications/{desired.application_id}" if known else "")
 
 
 def ready(cloud: Cloud, desired: ClientSecret, observed: Passwords | None) -> Iterator[Checked]:
-    """Whether the tenant admits such a secret; where one stands, the next rotation would be refused, not this run."""
+    """Check whether the tenant's policy allows such a secret. If one exists, only the next one is refused."""
     application_id = desired.application_id if isinstance(desired.application_id, str) else None
     try:
         rules = cloud.graph.password_rules(application_id)
@@ -56,18 +63,18 @@ def ready(cloud: Cloud, desired: ClientSecret, observed: Passwords | None) -> It
     if what:
         yield Checked(verdict=verdict, what=what, remedy=remedy)
     else:
-        yield Checked(verdict=Verdict.HOLDS, what=f"the tenant admits client secrets for {desired.lifetime.days} days")
+        yield Checked(verdict=Verdict.HOLDS, what=f"the tenant allows client secrets for {desired.lifetime.days} days")
 
 
 def create(cloud: Cloud, desired: ClientSecret) -> Outputs:
-    """A new password; others stay."""
+    """Add a password; others stay."""
     return _outputs(add(cloud, desired))
 
 
 def rotate(cloud: Cloud, desired: ClientSecret, observed: Passwords, view: View) -> Outputs:
-    """As `create`: the old one is removed by its own step, when its time has come."""
-    password = add(cloud, desired, revoking(observed, view))
-    return replace(_outputs(password), living=(*(one.key_id for one in observed.passwords), password.key_id))
+    """Add a password, as `create` does. The old one is removed by a step of its own, when it is due."""
+    password = add(cloud, desired, revocation_for_new_key(observed, view))
+    return replace(_outputs(password), active_key_ids=(*(one.key_id for one in observed.passwords), password.key_id))
 
 
 def _outputs(password: NewPassword) -> Outputs:
@@ -75,14 +82,18 @@ def _outputs(password: NewPassword) -> Outputs:
 
 
 def prove(cloud: Cloud, desired: ClientSecret, _observed: Passwords, made: Published, _reader: ReadBy | None) -> Proof:
-    """Sign in with a new one on fresh connections until several in a row succeed; an old one's text is not known."""
+    """Sign in with a new key on several new connections until all succeed. The text of an old key is unknown."""
     value = made.value if isinstance(made, Outputs) else None
     if value is None:
         return Proof.UNKNOWABLE
-    client_id = known(desired.client_id)
+    client_id = resolved(desired.client_id)
 
     def signs_in() -> bool:
-        return all(cloud.session.signs_in(desired.tenant_id, client_id, value) for _ in range(SIGN_INS))
+        with ThreadPoolExecutor(SIGN_INS) as pool:
+            tried = [
+                pool.submit(cloud.session.can_sign_in, desired.tenant_id, client_id, value) for _ in range(SIGN_INS)
+            ]
+            return all(one.result() for one in tried)
 
     deadline = desired.sign_in_seconds
     cloud.session.waits.until(signs_in, deadline_seconds=deadline, what=f"a sign-in with the new secret of {client_id}")
@@ -90,27 +101,32 @@ def prove(cloud: Cloud, desired: ClientSecret, _observed: Passwords, made: Publi
 
 
 def delete(cloud: Cloud, observed: Passwords) -> None:
-    """Only key ids that were found under our own name."""
+    """Remove only keys with the display name of this environment."""
     for password in observed.passwords:
         if observed.key_id in (None, password.key_id):
             cloud.graph.remove_password(observed.application_id, password.key_id)
 
 
 def owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
-    """One `NAME/KEYID` for each password of ours."""
-    application = cloud.graph.find_application_by_id(known(scope.application_id))
+    """One `NAME/KEYID` for each managed password."""
+    application = cloud.graph.find_application_by_id(resolved(scope.application_id))
     if application is None:
         return ()
-    found = replace(passwords_of(application, scope.name, scope.environment), overlap=scope.overlap)
+    observed = replace(passwords_of(application, scope.name, scope.environment), overlap=scope.overlap)
+    kept = not_rolled_out(cloud, scope.rollout) if scope.rollout is not None and observed.passwords else ""
     return tuple(
-        Found(name=f"{scope.name}/{one.key_id}", observed=replace(found, key_id=one.key_id, version=one.key_id))
-        for one in found.passwords
+        Found(
+            name=f"{scope.name}/{one.key_id}",
+            observed=replace(observed, key_id=one.key_id, version=one.key_id),
+            kept=kept,
+        )
+        for one in observed.passwords
     )
 
 
-def gone(cloud: Cloud, observed: Passwords, text: Secret) -> bool:
-    """Whether nobody can sign in with it any more: Entra takes a while to forget."""
-    return not cloud.session.signs_in(cloud.session.tenant_id, observed.client_id, text)
+def stopped_working(cloud: Cloud, observed: Passwords, text: Secret) -> bool:
+    """Whether nobody can sign in with it any more. Entra takes some time."""
+    return not cloud.session.can_sign_in(cloud.session.tenant_id, observed.client_id, text)
 
 
 KIND: Kind[ClientSecret, Passwords] = Kind(
@@ -120,7 +136,7 @@ KIND: Kind[ClientSecret, Passwords] = Kind(
     owned=owned,
     create=create,
     delete=delete,
-    preflight=Preflight(right=lambda _: Right("Application.ReadWrite.OwnedBy"), ready=ready),
-    proofs=Proofs(written=prove, deleted=gone),
+    preflight=Preflight(right=_right, ready=ready),
+    proofs=Proofs(written=prove, deleted=stopped_working),
     credential=Credential(rotate=rotate, orphan_action=orphan_action),
 )

@@ -1,6 +1,6 @@
-"""The passwords of an application that are ours for one name, and what their names tell: no other field is ours.
+"""The managed passwords of an application for one name, and what their display names say.
 
-`displayName` is `provisioner-ENVIRONMENT-NAME`, and behind it, for a key that revokes all before it, how.
+`displayName` is `provisioner-ENVIRONMENT-NAME`, with a suffix if the key revokes all earlier ones.
 """
 
 from __future__ import annotations
@@ -10,16 +10,17 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from provisioner.errors import Unreachable
-from provisioner.kind import known
+from provisioner.kind import resolved
 from provisioner.model import IDENTITY, HolderKey, Observed, Output, Published, Ref
 
 if TYPE_CHECKING:
-    from provisioner.cloud.clients.graph import Application, NewPassword, Password
+    from provisioner.cloud.clients.graph import GraphApplication, NewPassword, Password
     from provisioner.cloud.cloud import Cloud
+    from provisioner.key_probe import Rollout
     from provisioner.secret import Secret
 
-REVOKES, REVOKES_AT_ONCE = " revokes", " revokes at once"
-MARKS = (REVOKES, REVOKES_AT_ONCE)
+REVOKES_SUFFIX, REVOKES_AT_ONCE_SUFFIX = " revokes", " revokes at once"
+REVOCATION_SUFFIXES = (REVOKES_SUFFIX, REVOKES_AT_ONCE_SUFFIX)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,13 +45,13 @@ class ClientSecret:
 
 @dataclass(frozen=True, kw_only=True)
 class Outputs(Published):
-    """Of the current key. living: all that work; others: those that are not this environment's. holders: which have it.
+    """Of the current key. active_key_ids: all valid ones; others: those of nobody here. holders: which have it.
 
-    value: its text; it exists only in the run that makes it, and where a holder gives it back.
+    value: its text; it exists only in the run that creates it, and where a holder reveals it.
     """
 
     key_id: Output[str] = Output()
-    living: Output[tuple[str, ...]] = Output()
+    active_key_ids: Output[tuple[str, ...]] = Output()
     since: Output[datetime] = Output()
     expires: Output[datetime] = Output()
     due: Output[datetime] = Output()
@@ -61,7 +62,7 @@ class Outputs(Published):
 
 @dataclass(frozen=True, kw_only=True)
 class Passwords(Observed):
-    """All passwords of ours for one name, and key ids of others'. key_id: the one that is meant, None for all."""
+    """All managed passwords for one name, and the key ids of others. key_id: the one concerned, None for all."""
 
     application_id: str
     client_id: str
@@ -76,70 +77,68 @@ class Passwords(Observed):
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """One application's passwords for one name."""
+    """One application's passwords for one name. rollout: the settings that workers must show before any goes."""
 
     application_id: str | Ref[str]
     name: str
     environment: str
     overlap: timedelta = timedelta(hours=24)
+    rollout: Rollout | None = None
 
 
-def passwords_of(application: Application, name: str, environment: str) -> Passwords:
-    """Those of ours for the name; the key ids of those that are nobody's of this environment."""
+def passwords_of(application: GraphApplication, name: str, environment: str) -> Passwords:
+    """The managed passwords for the name, and the key ids of those of no principal of this environment."""
     label = _display_name(environment, "")
-    names = {f"{label}{name}{mark}" for mark in ("", *MARKS)}
-    ours = tuple(one for one in application.passwords if one.name in names)
+    names = {f"{label}{name}{suffix}" for suffix in ("", *REVOCATION_SUFFIXES)}
+    managed = tuple(one for one in application.passwords if one.name in names)
     return Passwords(
-        owned=bool(ours),
-        version=",".join(sorted(one.key_id for one in ours)),
+        owned=bool(managed),
+        version=",".join(sorted(one.key_id for one in managed)),
         application_id=application.object_id,
         client_id=application.client_id,
         name=name,
-        passwords=ours,
+        passwords=managed,
         others=tuple(one.key_id for one in application.passwords if not one.name.startswith(label)),
     )
 
 
-def add(cloud: Cloud, desired: ClientSecret, mark: str = "") -> NewPassword:
-    """Add one; where the answer got lost, remove what was made unseen and add another."""
-    application_id = known(desired.application_id)
-    label = f"{_display_name(desired.environment, desired.name)}{mark}"
+def add(cloud: Cloud, desired: ClientSecret, suffix: str = "") -> NewPassword:
+    """Add a password. If the response is lost, remove the one that it created, found by its end, and add another."""
+    application_id = resolved(desired.application_id)
+    label = f"{_display_name(desired.environment, desired.name)}{suffix}"
     end = (cloud.session.clock.now() + desired.lifetime).replace(microsecond=0)
-    before = _key_ids(cloud, application_id, label)
     try:
         return cloud.graph.add_password(application_id, label, end)
     except Unreachable:
-        for key_id in _key_ids(cloud, application_id, label) - before:
-            cloud.graph.remove_password(application_id, key_id)
+        found = cloud.graph.find_application_now(application_id)
+        for one in found.passwords if found else ():
+            if (one.name, one.end) == (label, end):
+                cloud.graph.remove_password(application_id, one.key_id)
     return cloud.graph.add_password(application_id, label, end)
 
 
-def _key_ids(cloud: Cloud, application_id: str, label: str) -> set[str]:
-    found = cloud.graph.find_application_now(application_id)
-    return {one.key_id for one in found.passwords if one.name == label} if found else set()
+def revocation_of(key_id: str, observed: Passwords) -> str:
+    """The suffix of a newer key that revokes this one, the stricter one if there are several; empty if none does.
 
-
-def revoked(key_id: str, observed: Passwords) -> str:
-    """The mark of a newer key that revokes this one, the harder one if there are several; empty if none does.
-
-    A run that is to revoke says so in the name of the key that it makes, by the same write: wherever it is cut off,
-    there is no new key, or one that tells the next run to go on. Graph gives times in whole seconds.
+    A revocation is written into the name of the new key by the request that creates it: wherever the run is cut off,
+    there is no new key, or one that makes the next run go on. Graph gives times in whole seconds.
     """
     mine = next((one for one in observed.passwords if one.key_id == key_id), None)
     if mine is None:
         return ""
-    marks = {
-        mark
+    suffixes = {
+        suffix
         for one in observed.passwords
-        if (mark := _owner_tag(one)) and (one.start > mine.start or (one.start == mine.start and not _owner_tag(mine)))
+        if (suffix := _revocation_suffix(one))
+        and (one.start > mine.start or (one.start == mine.start and not _revocation_suffix(mine)))
     }
-    return max(marks, key=MARKS.index, default="")
+    return max(suffixes, key=REVOCATION_SUFFIXES.index, default="")
 
 
-def _owner_tag(password: Password) -> str:
-    return next((mark for mark in MARKS if password.name.endswith(mark)), "")
+def _revocation_suffix(password: Password) -> str:
+    return next((suffix for suffix in REVOCATION_SUFFIXES if password.name.endswith(suffix)), "")
 
 
 def _display_name(environment: str, name: str) -> str:
-    """The mark of a password: it has no other field of its own."""
+    """The owner tag of a password: it has no other field for it."""
     return f"provisioner-{environment}-{name}"

@@ -1,6 +1,6 @@
 """A secret in a vault: a plain value, or a holder of a credential, which names its key in its tags.
 
-Tags belong to a version and a hand edit drops them, so each version of ours bears its own id in a tag.
+Tags belong to a version and a hand edit drops them, so each managed version has its own id in a tag.
 """
 
 from __future__ import annotations
@@ -11,12 +11,21 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from provisioner.errors import Conflict, NotFound
-from provisioner.kind import OWNER_TAG, Holder, Kind, Proofs, known, publish_nothing
+from provisioner.key_probe import Publication, ask_workers, not_rolled_out, usage_so_far
+from provisioner.kind import OWNER_TAG, Holder, Kind, Proofs, publish_nothing, resolved
 from provisioner.kinds.vault_secret.decide import diff
 from provisioner.kinds.vault_secret.prove import prove
-from provisioner.kinds.vault_secret.records import KEY_ID, SINCE, Scope, StoredSecret, VaultSecret, intact
+from provisioner.kinds.vault_secret.records import (
+    KEY_ID,
+    SINCE,
+    Readers,
+    Scope,
+    StoredSecret,
+    VaultSecret,
+    has_own_tags,
+)
 from provisioner.kinds.vault_secret.write import create, delete, update
-from provisioner.model import Address, Found, KeyReference
+from provisioner.model import Address, Found, KeyReference, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,11 +34,12 @@ if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
     from provisioner.secret import Secret
 
-__all__ = ["KIND", "Scope", "StoredSecret", "VaultSecret"]
+__all__ = ["KIND", "Readers", "Scope", "StoredSecret", "VaultSecret"]
+NOBODY_TO_ASK = "its platform copies it, and `airflow.url` names nobody to ask"
 
 
 def read(cloud: Cloud, desired: VaultSecret) -> StoredSecret | None:
-    """One GET; the list of versions too where a credential's older keys or a lost mark must be found."""
+    """One GET; and the list of versions, to find older keys of a credential or an owner tag that was dropped."""
     with ThreadPoolExecutor(1) as pool:
         listing = pool.submit(cloud.secrets.list_versions, desired.vault, desired.name) if desired.credential else None
         latest = _latest(cloud, desired)
@@ -40,35 +50,72 @@ def read(cloud: Cloud, desired: VaultSecret) -> StoredSecret | None:
             older = listing.result()
         elif latest.tags.get(OWNER_TAG) != desired.environment:
             older = cloud.secrets.list_versions(desired.vault, desired.name)
-    return _stored(latest, tuple(one for one in older if one.version != latest.version), desired)
+    stored = _stored(latest, tuple(one for one in older if one.version != latest.version), desired)
+    return _with_usage(cloud, stored) if any(one.enabled for one in stored.older) else stored
+
+
+def use(cloud: Cloud, observed: StoredSecret) -> Usage:
+    """Whether its readers, who copy it, use the latest version. No sign of it means that they do not."""
+    readers = observed.readers
+    if observed.rolled_out is not None:
+        return Usage(since=observed.rolled_out)
+    if readers is None or readers.probe is None:
+        return Usage(awaited_from="nobody who can be asked")
+    usage = ask_workers(cloud, readers.probe, readers.web_url, _publication(observed))
+    return Usage(awaited_from=f"Airflow ({usage.unknown_reason})") if usage.unknown_reason else usage
+
+
+def _with_usage(cloud: Cloud, observed: StoredSecret) -> StoredSecret:
+    """With what its readers have shown so far, if they can be asked."""
+    readers = observed.readers
+    if readers is None or readers.probe is None or observed.rolled_out is not None:
+        return observed
+    return replace(observed, usage=usage_so_far(cloud, readers.probe, readers.web_url, _publication(observed)))
+
+
+def _publication(observed: StoredSecret) -> Publication:
+    return Publication(key_id=observed.latest.tags.get(KEY_ID, ""), since=_since(observed.latest))
 
 
 def holds(observed: StoredSecret) -> Mapping[Address, tuple[KeyReference, ...]]:
-    """The key that readers get, and those of older versions that are still enabled."""
+    """The key that readers get, and the keys of older versions that are still enabled."""
     if observed.credential is None:
         return {}
-    found: dict[str, KeyReference] = {}
+    references: dict[str, KeyReference] = {}
     for one in (observed.latest, *observed.older):
-        if intact(one) and one.enabled and KEY_ID in one.tags:
+        if has_own_tags(one) and one.enabled and KEY_ID in one.tags:
             key_id = one.tags[KEY_ID]
-            is_current = one is observed.latest
-            found.setdefault(key_id, KeyReference(key_id=key_id, since=_since(one), readable=True, current=is_current))
-    return {observed.credential: tuple(found.values())}
+            reference = KeyReference(key_id=key_id, since=_since(one), readable=True, current=one is observed.latest)
+            references.setdefault(key_id, _rolled_out(observed, reference) if reference.current else reference)
+    return {observed.credential: tuple(references.values())}
+
+
+def _rolled_out(observed: StoredSecret, reference: KeyReference) -> KeyReference:
+    """The key that readers get: those who copy it have it when they show it, or when somebody says so."""
+    readers, said = observed.readers, observed.rolled_out
+    if readers is None:
+        return replace(reference, at_once=True)
+    if said is not None:
+        return replace(reference, settled=said, usage=Usage(since=said))
+    settled = reference.since + readers.within if reference.since else None
+    if readers.probe is None:
+        return replace(reference, settled=settled, usage=Usage(unknown_reason=NOBODY_TO_ASK), unseen=True)
+    return replace(reference, settled=settled, usage=observed.usage)
 
 
 def reveal(cloud: Cloud, observed: StoredSecret, key_id: str) -> Secret:
-    """The value of the newest version that holds the key. Raises NotFound if none does."""
+    """The value of the newest version with the key. Raises NotFound if there is none."""
     for one in (observed.latest, *observed.older):
-        if intact(one) and one.enabled and one.tags.get(KEY_ID) == key_id:
+        if has_own_tags(one) and one.enabled and one.tags.get(KEY_ID) == key_id:
             return cloud.secrets.get_secret(observed.vault, observed.name, one.version)
     raise NotFound(operation=f"GET secret {observed.vault}/{observed.name}", message=f"no version holds {key_id}")
 
 
 def owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
-    """Secrets of which any version bears our owner tag; one list call unless a hand edit dropped it."""
-    vault = known(scope.vault)
+    """Secrets of which any version has the owner tag; one list call unless a hand edit dropped it."""
+    vault = resolved(scope.vault)
 
-    def ours(secret: SecretVersion) -> bool:
+    def is_owned(secret: SecretVersion) -> bool:
         if OWNER_TAG in secret.tags or not secret.name.startswith(scope.prefixes):
             return secret.tags.get(OWNER_TAG) == scope.environment
         return any(
@@ -79,19 +126,25 @@ def owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
         version = f"{secret.updated:%Y-%m-%dT%H:%M:%SZ}" if secret.updated else ""
         return StoredSecret(owned=True, version=version, vault=vault, name=secret.name, latest=secret)
 
-    return tuple(Found(name=one.name, observed=observed(one)) for one in cloud.secrets.list_secrets(vault) if ours(one))
+    secrets = [one for one in cloud.secrets.list_secrets(vault) if is_owned(one)]
+    holders = {name.lower() for name in scope.rollout.holders} if scope.rollout else set[str]()
+    found = [one.name for one in secrets if one.name.lower() in holders]
+    kept = not_rolled_out(cloud, scope.rollout) if scope.rollout is not None and found else ""
+    return tuple(
+        Found(name=one.name, observed=observed(one), kept=kept if one.name in found else "") for one in secrets
+    )
 
 
 def _latest(cloud: Cloud, desired: VaultSecret) -> SecretVersion | None:
-    """What readers get; of a disabled version everything but its value."""
+    """The version that readers get; of a disabled one everything but its value."""
     try:
-        found = cloud.secrets.find_secret(desired.vault, desired.name)
+        secret = cloud.secrets.find_secret(desired.vault, desired.name)
     except Conflict:
         # A disabled secret cannot be read, only listed: https://learn.microsoft.com/azure/key-vault/secrets/about-secrets
         versions = cloud.secrets.list_versions(desired.vault, desired.name)
         return next((one for one in versions if not one.enabled), None)
-    # A credential's text is compared nowhere, so it is not kept either.
-    return replace(found, value=None) if found is not None and desired.credential else found
+    # The text of a credential is never compared, so it is not kept.
+    return replace(secret, value=None) if secret is not None and desired.credential else secret
 
 
 def _stored(latest: SecretVersion, older: tuple[SecretVersion, ...], desired: VaultSecret) -> StoredSecret:
@@ -103,6 +156,7 @@ def _stored(latest: SecretVersion, older: tuple[SecretVersion, ...], desired: Va
         latest=latest,
         older=older,
         credential=desired.credential,
+        readers=desired.readers,
     )
 
 
@@ -120,5 +174,5 @@ KIND = Kind(
     update=update,
     delete=delete,
     proofs=Proofs(written=prove),
-    holder=Holder(holds=holds, reveal=reveal),
+    holder=Holder(holds=holds, reveal=reveal, use=use),
 )

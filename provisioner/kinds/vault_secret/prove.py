@@ -1,11 +1,11 @@
-"""Whether a credential works, as those who read it have it."""
+"""Proves that a credential works as its readers get it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from provisioner.errors import NotAuthorized
-from provisioner.kind import known
+from provisioner.kind import resolved
 from provisioner.model import Proof, Published, ReadBy, Unproven
 
 if TYPE_CHECKING:
@@ -19,57 +19,58 @@ GRANTS = "`provisioner provision` gives it the role that the spec names; a new g
 def prove(
     cloud: Cloud, desired: VaultSecret, _observed: StoredSecret, _made: Published, reader: ReadBy | None
 ) -> Proof | Unproven:
-    """Read a credential as its reader does, sign in with it, reach what it opens; a plain value was compared already.
+    """Read a credential as its reader, sign in with it, read its readable resource. Plain values need no proof.
 
-    Where nobody reads it yet, or the reader's own secret cannot be had, the caller reads it.
+    If nobody reads it yet, or the reader's own secret cannot be revealed, the caller reads it.
     """
     if desired.credential is None or not isinstance(desired.client_id, str):
         return Proof.USABLE
-    instead = _why_not(cloud, reader)
     try:
-        value = _read_as(cloud, desired, None if instead else reader)
-        if value is None or not cloud.session.signs_in(cloud.session.tenant_id, desired.client_id, value):
+        value, instead = _read(cloud, desired, reader)
+        if value is None:
             return Proof.NOT_YET
-        instead = instead or _unopened(cloud, desired, desired.client_id, value)
+        return _use(cloud, desired, desired.client_id, value, instead)
     except NotAuthorized as error:
         return Unproven(error=error)
-    return Unproven(why=f"stored, not proven: {instead}") if instead else Proof.USABLE
 
 
-def _why_not(cloud: Cloud, reader: ReadBy | None) -> str:
-    """Why the reader cannot be signed in; empty if they can, or there is none."""
+def _read(cloud: Cloud, desired: VaultSecret, reader: ReadBy | None) -> tuple[Secret | None, str]:
+    """What the reader gets, and why the caller read it instead. Raises NotAuthorized that names the reader."""
     if reader is None:
-        return ""
+        return _value(cloud, desired), ""
     if reader.secret is None:
-        return f"Azure does not show the secret that {reader.holder} signs in with"
-    works = cloud.session.signs_in(cloud.session.tenant_id, known(reader.client_id), reader.secret)
-    return "" if works else f"{reader.holder} holds a secret that signs nobody in"
-
-
-def _read_as(cloud: Cloud, desired: VaultSecret, reader: ReadBy | None) -> Secret | None:
-    """What a reader gets. Raises NotAuthorized, which names the reader."""
-    if reader is None or reader.secret is None:
-        found = cloud.secrets.find_secret(desired.vault, desired.name)
-        return found.value if found is not None else None
-    who = known(reader.client_id)
+        return _value(cloud, desired), f"Azure masks the secret that {reader.holder} signs in with"
+    who = resolved(reader.client_id)
     try:
-        with cloud.acting_as(who, reader.secret) as theirs:
-            found = theirs.secrets.find_secret(desired.vault, desired.name)
+        with cloud.as_principal(who, reader.secret) as other:
+            if other.session.signs_in(cloud.session.profile.vault_scope):
+                return _value(other, desired), ""
     except NotAuthorized as error:
         error.remedy = f"{reader.holder} signs in as {who}, which may not read it: {GRANTS}"
         raise
-    return found.value if found is not None else None
+    return _value(cloud, desired), f"the secret in {reader.holder} does not sign in"
 
 
-def _unopened(cloud: Cloud, desired: VaultSecret, client_id: str, value: Secret) -> str:
-    """Why what the credential opens was not reached; empty if it was. Raises NotAuthorized."""
-    if desired.opens is None:
-        return ""
-    resource_id, version = desired.opens
+def _value(cloud: Cloud, desired: VaultSecret) -> Secret | None:
+    secret = cloud.secrets.find_secret(desired.vault, desired.name)
+    return secret.value if secret is not None else None
+
+
+def _use(cloud: Cloud, desired: VaultSecret, client_id: str, value: Secret, instead: str) -> Proof | Unproven:
+    """Sign in with the credential and read its readable resource. Raises NotAuthorized."""
+    with cloud.as_principal(client_id, value) as other:
+        if not other.session.signs_in(cloud.session.profile.arm_scope):
+            return Proof.NOT_YET
+        if not instead and desired.readable_resource is not None:
+            instead = _unreadable_resource(other, client_id, *desired.readable_resource)
+    return Unproven(why=f"stored, not proven: {instead}") if instead else Proof.USABLE
+
+
+def _unreadable_resource(other: Cloud, client_id: str, resource_id: str, version: str) -> str:
+    """Why the resource could not be read; empty if it could. Raises NotAuthorized."""
     try:
-        with cloud.acting_as(client_id, value) as theirs:
-            found = theirs.arm.find(resource_id, version)
+        resource = other.arm.find(resource_id, version)
     except NotAuthorized as error:
         error.remedy = f"{client_id} signs in with it and may not read {resource_id}: {GRANTS}"
         raise
-    return "" if found is not None else f"{resource_id} is not there"
+    return "" if resource is not None else f"{resource_id} does not exist"

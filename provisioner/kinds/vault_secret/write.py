@@ -1,4 +1,4 @@
-"""How a secret is made, changed and removed. Each version of ours bears its own id: only the answer tells it."""
+"""Creates, updates and deletes a secret. Each managed version gets its own id as a tag, known only after the write."""
 
 from __future__ import annotations
 
@@ -6,9 +6,17 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from provisioner.kind import OWNER_TAG, known
-from provisioner.kinds.vault_secret.decide import content, dead, wanting
-from provisioner.kinds.vault_secret.records import KEY_ID, OURS, SINCE, VERSION, as_secret, intact
+from provisioner.kind import OWNER_TAG, resolved
+from provisioner.kinds.vault_secret.decide import changes_of_content, changes_of_latest, versions_to_disable
+from provisioner.kinds.vault_secret.records import (
+    KEY_ID,
+    MANAGED_TAGS,
+    ROLLED_OUT,
+    SINCE,
+    VERSION,
+    as_secret,
+    has_own_tags,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,60 +26,62 @@ if TYPE_CHECKING:
 
 
 def create(cloud: Cloud, desired: VaultSecret) -> None:
-    """Set it; a soft-deleted one of the same name is recovered first and becomes an older version.
+    """Set it. A soft-deleted secret of the same name is recovered first and becomes an older version.
 
-    The keys in what was recovered went with the teardown that deleted it, unless they are told to live.
+    The keys in recovered versions were removed with the teardown that deleted it, unless they are still active.
     """
     _set(cloud, desired, {OWNER_TAG: desired.environment})
-    if desired.credential is None:
+    if desired.credential is None or not cloud.secrets.was_recovered(desired.vault, desired.name):
         return
-    living = desired.living if isinstance(desired.living, tuple) else ()
+    active = desired.active_key_ids if isinstance(desired.active_key_ids, tuple) else ()
     for one in cloud.secrets.list_versions(desired.vault, desired.name):
-        recovered = one.enabled and intact(one) and one.tags.get(KEY_ID, desired.key_id) != desired.key_id
-        if recovered and one.tags[KEY_ID] not in living:
+        recovered = one.enabled and has_own_tags(one) and one.tags.get(KEY_ID, desired.key_id) != desired.key_id
+        if recovered and one.tags[KEY_ID] not in active:
             cloud.secrets.disable_version(desired.vault, desired.name, one.version)
 
 
 def update(cloud: Cloud, desired: VaultSecret, observed: StoredSecret) -> None:
-    """A new version, or only the attributes where the value is the right one. What is not ours gets no mark."""
+    """Write a new version, or only attributes if the value is right. An unmanaged secret gets no owner tag."""
     latest = observed.latest
-    others = {name: value for name, value in latest.tags.items() if name not in OURS}
-    mark = {OWNER_TAG: desired.environment} if observed.owned else {}
-    if not intact(latest) or content(desired, latest):
-        _set(cloud, desired, {**others, **mark})
+    others = {name: value for name, value in latest.tags.items() if name not in MANAGED_TAGS}
+    owner_tag = {OWNER_TAG: desired.environment} if observed.owned else {}
+    if not has_own_tags(latest) or changes_of_content(desired, latest):
+        _set(cloud, desired, {**others, **owner_tag})
         observed = replace(observed, older=(latest, *observed.older))
-    elif wanting(desired, observed):
-        kept = {name: value for name, value in latest.tags.items() if name in (KEY_ID, SINCE)}
-        _stamp(cloud, desired, latest.version, {**others, **mark, **kept, **desired.tags})
-    for one in dead(desired, observed):
+    elif (changed := bool(changes_of_latest(desired, observed))) or not versions_to_disable(desired, observed):
+        kept = {name: value for name, value in latest.tags.items() if name in (KEY_ID, SINCE, ROLLED_OUT)}
+        if not changed:  # nothing else differs: it is to be noted that its readers have it
+            kept[ROLLED_OUT] = f"{cloud.session.clock.present():%Y-%m-%dT%H:%M:%SZ}"
+        _set_tags(cloud, desired, latest.version, {**others, **owner_tag, **kept, **desired.tags})
+    for one in versions_to_disable(desired, observed):
         cloud.secrets.disable_version(desired.vault, desired.name, one.version)
 
 
 def delete(cloud: Cloud, observed: StoredSecret) -> None:
-    """Soft-deleted: the vault keeps it, and a later `create` recovers the name."""
+    """Soft-delete it. A later `create` recovers it."""
     cloud.secrets.delete_secret(observed.vault, observed.name)
 
 
 def _set(cloud: Cloud, desired: VaultSecret, tags: Mapping[str, str]) -> None:
-    """A new version, then its own id in its tags: only the answer tells it."""
+    """Write a new version, then set its id, known from the response, in its tags."""
     key = (
         {}
         if desired.key_id is None
-        else {KEY_ID: known(desired.key_id), SINCE: f"{cloud.session.clock.moment():%Y-%m-%dT%H:%M:%SZ}"}
+        else {KEY_ID: resolved(desired.key_id), SINCE: f"{cloud.session.clock.present():%Y-%m-%dT%H:%M:%SZ}"}
     )
     written = {**tags, **key, **desired.tags}
-    made = cloud.secrets.set_secret(
+    version = cloud.secrets.set_secret(
         desired.vault,
         desired.name,
-        as_secret(known(desired.value)),
+        as_secret(resolved(desired.value)),
         tags=written,
         expires=_expires(desired),
         content_type=desired.content_type,
     )
-    _stamp(cloud, desired, made.version, written)
+    _set_tags(cloud, desired, version.version, written)
 
 
-def _stamp(cloud: Cloud, desired: VaultSecret, version: str, tags: Mapping[str, str]) -> None:
+def _set_tags(cloud: Cloud, desired: VaultSecret, version: str, tags: Mapping[str, str]) -> None:
     cloud.secrets.update_secret(
         desired.vault,
         desired.name,

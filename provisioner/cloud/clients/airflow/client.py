@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from provisioner.cloud.clients.airflow.logs import plain_lines, structured_lines
 from provisioner.cloud.clients.airflow.objects import Dag, DagRun, ImportFailure, TaskRun, dag_run
+from provisioner.cloud.clients.airflow.sign_in import SignedIn
 from provisioner.errors import Conflict, NotAuthorized, NotFound, Unexpected, Unreachable
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from azure.core.rest import HttpResponse
 
     from provisioner.cloud.transport.session import Session
+    from provisioner.model import AirflowApi
 
 GONE = 404
 MOVED = 300
@@ -32,15 +34,11 @@ CREATIONS = 3  # attempts to create a run while the answers are lost
 class Airflow:
     """One web server. Every method raises CloudError."""
 
-    def __init__(
-        self, session: Session, *, web_url: str, version: str, scope: str, right: str, patient: bool = True
-    ) -> None:
-        """web_url: of the runtime, with or without `/login/`. scope: of the token. right: the role that a caller needs.
-
-        patient: repeat a request where a retry can help.
-        """
-        self._session, self._scope, self._right, self._patient = session, scope, right, patient
+    def __init__(self, session: Session, web_url: str, api: AirflowApi, *, retry: bool = True) -> None:
+        """web_url: with or without `/login/`. retry: repeat a request where a retry can help."""
+        self._session, self._retry, self._settings, version = session, retry, api, api.version
         self.url = web_url.rstrip("/").removesuffix("/login").rstrip("/")
+        self._http = SignedIn(session, self.url, api.sign_in)
         self.since_3 = int(version.partition(".")[0] or 2) >= 3
         self._notes = tuple(map(int, version.split(".")[:2])) >= (2, 6)  # whether a new run takes a note
         self._api = f"{self.url}/api/{'v2' if self.since_3 else 'v1'}"
@@ -89,6 +87,21 @@ class Airflow:
         answer = self._ask("GET", f"{_runs(dag_id)}/{_quoted(run_id)}", missing_ok=True)
         return None if answer.status_code == GONE else dag_run(self._read(answer))
 
+    def find_report(self, dag_id: str, task_id: str) -> dict[str, Any] | None:
+        """The XCom `report` of a task in the DAG's newest run that succeeded, a JSON object; None if it left none."""
+        path = f"{_runs(dag_id)}?limit=1&order_by=-start_date&state=success"
+        runs: list[dict[str, Any]] = self._read(self._ask("GET", path)).get("dag_runs") or []
+        if not runs:
+            return None
+        run = f"{_runs(dag_id)}/{_quoted(str(runs[0]['dag_run_id']))}"
+        answer = self._ask("GET", f"{run}/taskInstances/{_quoted(task_id)}/xcomEntries/report", missing_ok=True)
+        if answer.status_code == GONE:
+            return None
+        report: Any = self._read(answer).get("value")
+        while isinstance(report, str):  # v1 gives the text of a text
+            report = json.loads(report)
+        return dict(report)
+
     def runs_under_way(self, dag_id: str) -> tuple[DagRun, ...]:
         """The queued and running runs."""
         listed = self._list(_runs(dag_id), "dag_runs", {"state": ["queued", "running"]})
@@ -102,12 +115,12 @@ class Airflow:
     def create_run(self, dag_id: str, run_id: str, conf: Mapping[str, Any]) -> bool:
         """Create a run. Returns False if one with that id exists. Raises NotFound if there is no such DAG.
 
-        After a lost answer, look for the run before creating it again. Its note tells it from a run of the same id that
-        somebody else created meanwhile.
+        After a lost answer, look for the run before creating it again. Its note distinguishes it from a run of the same
+        id that somebody else created meanwhile.
         """
         body: dict[str, Any] = {"dag_run_id": run_id, "conf": dict(conf)}
         if self._notes:
-            body["note"] = f"Asked for by provisioner ({self._session.fresh_id()})"
+            body["note"] = f"Asked for by provisioner ({self._session.new_id()})"
         if self.since_3:
             body["logical_date"] = None  # required there; runs of one moment would refuse each other otherwise
         for attempt in range(1, CREATIONS + 1):
@@ -172,7 +185,7 @@ class Airflow:
     ) -> HttpResponse:
         operation = f"{method} Airflow {path.partition('?')[0]}"
         try:
-            answer = self._session.http(self._scope).request(
+            answer = self._http.request(
                 method,
                 f"{self._api}/{path}",
                 operation=operation,
@@ -180,7 +193,7 @@ class Airflow:
                 params=params,
                 headers={"Accept": "application/json", **(headers or {})},
                 missing_ok=missing_ok,
-                patient=self._patient,
+                retry=self._retry,
             )
         except NotAuthorized as error:
             error.remedy = self._remedy(error)
@@ -206,12 +219,15 @@ class Airflow:
 
     def _remedy(self, error: NotAuthorized) -> str:
         if error.status == 403:
-            return f"Airflow lets in who has {self._right}: ask an owner of it for that role."
+            return f"Airflow lets in who has {self._settings.right}: ask an owner of it for that role."
         return self._scope_hint
 
     @property
     def _scope_hint(self) -> str:
-        return f"The token was for {self._scope}; docs/access.md says when `airflow.api_scope` must be another one."
+        scope, setting = self._settings.sign_in.scope, self._settings.setting
+        if not scope:
+            return f"Correct `{setting}`: {self.url} does not take what it says."
+        return f"The token was for {scope}; docs/access.md says when `{setting}` must be another one."
 
 
 def _runs(dag_id: str) -> str:

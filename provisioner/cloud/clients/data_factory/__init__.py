@@ -8,4 +8,6 @@ from provisioner.cloud.clients.data_factory.client import DataFactory
 from provisioner.cloud.clients.data_factory.linked_service import LinkedService
 from provisioner.cloud.clients.data_factory.runtime import AirflowRuntime
 
-__all__ = ["AirflowRuntime", "DataFactory", "LinkedService"]
+CLIENT = DataFactory
+
+__all__ = ["CLIENT", "AirflowRuntime", "DataFactory", "LinkedService"]

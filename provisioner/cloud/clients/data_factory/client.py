@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from provisioner.cloud.clients.data_factory.linked_service import LinkedService, by_identity, read_linked_service
+from provisioner.cloud.clients.data_factory.linked_service import (
+    LinkedService,
+    document_with_identity,
+    read_linked_service,
+)
 from provisioner.cloud.clients.data_factory.runtime import RuntimeEdit, edited, read_runtime
 from provisioner.cloud.transport.arm import Arm, short
-from provisioner.errors import NotAuthorized, NotYetVisible, Unreachable
+from provisioner.errors import NotAuthorized, NotYetVisible, Unexpected, Unreachable
+from provisioner.model.api_versions import api_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +22,8 @@ if TYPE_CHECKING:
     from provisioner.secret import Secret
 
 T = TypeVar("T")
-API_VERSION = "2018-06-01"
+FAILED_REMEDY = "Look at it in Data Factory Studio; delete it there if it cannot be started, and provision again."
+VERSION = api_version("Microsoft.DataFactory")
 # The caller itself lacks a right; waiting does not help.
 CALLER_CODES = frozenset({"AuthorizationFailed", "LinkedAuthorizationFailed", "InvalidAuthenticationToken"})
 
@@ -32,12 +38,17 @@ class DataFactory:
 
     def find_runtime(self, resource_id: str) -> AirflowRuntime | None:
         """https://learn.microsoft.com/rest/api/datafactory/integration-runtimes/get; once per pass."""
-        return self._once(resource_id, lambda: self.find_runtime_now(resource_id))
+        return self._read_once(resource_id, lambda: self.find_runtime_now(resource_id))
 
     def find_runtime_now(self, resource_id: str) -> AirflowRuntime | None:
         """As `find_runtime`, but always asks."""
-        document = self._arm.find_now(resource_id, API_VERSION)
+        document = self._arm.find_now(resource_id, VERSION)
         return None if document is None else read_runtime(document)
+
+    def list_runtimes(self, factory_id: str) -> tuple[AirflowRuntime, ...]:
+        """https://learn.microsoft.com/rest/api/datafactory/integration-runtimes/list-by-factory; those of Airflow."""
+        listed = self._arm.list_all(f"{factory_id}/integrationruntimes", VERSION)
+        return tuple(read_runtime(one) for one in listed if one.get("properties", {}).get("type") == "Airflow")
 
     def set_runtime(
         self,
@@ -63,25 +74,28 @@ class DataFactory:
         )
         headers = {"If-Match": base.etag} if base and base.etag else {}
         self._written.add(resource_id.lower())
-        self._arm.request("PUT", resource_id, API_VERSION, json=edited(base, edit), headers=headers)
+        self._arm.request("PUT", resource_id, VERSION, json=edited(base, edit), headers=headers)
 
     def await_runtime(self, resource_id: str) -> None:
-        """Wait until it has started, which takes about half an hour. Raises NotYetVisible.
+        """Wait until it has started, which takes about half an hour. Raises NotYetVisible; Unexpected if it failed.
 
         https://learn.microsoft.com/azure/data-factory/how-does-workflow-orchestration-manager-work
         """
 
         def ready() -> bool:
             runtime = self.find_runtime_now(resource_id)
+            if runtime is not None and runtime.failed:
+                what = f"its state is {runtime.state}"
+                raise Unexpected(operation=f"the start of {short(resource_id)}", message=what, remedy=FAILED_REMEDY)
             return runtime is not None and runtime.ready
 
-        deadline = self._session.waits.patience.operation_seconds
+        deadline = self._session.waits.limits.operation_seconds
         self._session.waits.until(ready, deadline_seconds=deadline, what=f"the start of {short(resource_id)}")
 
     def delete_runtime(self, resource_id: str) -> None:
         """https://learn.microsoft.com/rest/api/datafactory/integration-runtimes/delete; fine if gone."""
         self._written.add(resource_id.lower())
-        self._arm.request("DELETE", resource_id, API_VERSION, missing_ok=True)
+        self._arm.request("DELETE", resource_id, VERSION, missing_ok=True)
 
     def blob_endpoint(self, account: str) -> str:
         """The endpoint of an account for a linked service."""
@@ -90,12 +104,12 @@ class DataFactory:
     def find_linked_service(self, factory_id: str, name: str) -> LinkedService | None:
         """https://learn.microsoft.com/rest/api/datafactory/linked-services/get; once per pass."""
         resource_id = f"{factory_id}/linkedservices/{name}"
-        return self._once(resource_id, lambda: self._find_linked_service(resource_id))
+        return self._read_once(resource_id, lambda: self._find_linked_service(resource_id))
 
     def linked_services(self, factory_id: str) -> tuple[LinkedService, ...]:
         """https://learn.microsoft.com/rest/api/datafactory/linked-services/list-by-factory."""
         path = f"{factory_id}/linkedservices"
-        return tuple(read_linked_service(one) for one in self._arm.list_all(path, API_VERSION))
+        return tuple(read_linked_service(one) for one in self._arm.list_all(path, VERSION))
 
     def set_linked_service(self, factory_id: str, name: str, *, account: str, environment: str) -> None:
         """Create or update it: it signs in as the factory, has the owner tag, and keeps others' annotations.
@@ -105,15 +119,15 @@ class DataFactory:
         resource_id = f"{factory_id}/linkedservices/{name}"
         self._written.add(resource_id.lower())
         service = self._find_linked_service(resource_id)
-        body = by_identity(service, self.blob_endpoint(account), environment)
+        body = document_with_identity(service, self.blob_endpoint(account), environment)
         headers = {"If-Match": service.etag} if service and service.etag else {}
-        self._arm.request("PUT", resource_id, API_VERSION, json=body, headers=headers)
+        self._arm.request("PUT", resource_id, VERSION, json=body, headers=headers)
 
     def delete_linked_service(self, factory_id: str, name: str) -> None:
         """https://learn.microsoft.com/rest/api/datafactory/linked-services/delete; fine if gone."""
         resource_id = f"{factory_id}/linkedservices/{name}"
         self._written.add(resource_id.lower())
-        self._arm.request("DELETE", resource_id, API_VERSION, missing_ok=True)
+        self._arm.request("DELETE", resource_id, VERSION, missing_ok=True)
 
     def import_dags(
         self,
@@ -149,18 +163,18 @@ class DataFactory:
     def _sync(self, factory_id: str, body: Mapping[str, Any]) -> None:
         """Start the import; once more if the answer is lost, since a second import does no harm."""
         try:
-            self._arm.request("POST", f"{factory_id}/airflow/sync", API_VERSION, json=body)
+            self._arm.request("POST", f"{factory_id}/airflow/sync", VERSION, json=body)
         except Unreachable:
-            self._arm.request("POST", f"{factory_id}/airflow/sync", API_VERSION, json=body)
+            self._arm.request("POST", f"{factory_id}/airflow/sync", VERSION, json=body)
 
     def _find_linked_service(self, resource_id: str) -> LinkedService | None:
-        document = self._arm.find_now(resource_id, API_VERSION)
+        document = self._arm.find_now(resource_id, VERSION)
         return None if document is None else read_linked_service(document)
 
-    def _once(self, resource_id: str, fetch: Callable[[], T]) -> T:
+    def _read_once(self, resource_id: str, fetch: Callable[[], T]) -> T:
         """Read once per pass; what this run wrote, each time."""
         key = resource_id.lower()
-        return fetch() if key in self._written else self._session.memory.of(("data factory", key), fetch)
+        return fetch() if key in self._written else self._session.reads.get(("data factory", key), fetch)
 
 
 def _waiting(error: NotAuthorized) -> NotYetVisible:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TYPE = "AzureBlobStorage"
-MARK = "provisioner-environment="
+OWNER_PREFIX = "provisioner-environment="
 # Any of these makes the factory sign in otherwise than as itself.
 OTHER_SIGN_INS = (
     "connectionString",
@@ -44,9 +44,9 @@ class LinkedService:
     document: Secret
 
     @property
-    def mark(self) -> str:
+    def owner(self) -> str:
         """The id of the environment that owns it, or empty."""
-        return next((a.removeprefix(MARK) for a in self.annotations if a.startswith(MARK)), "")
+        return next((a.removeprefix(OWNER_PREFIX) for a in self.annotations if a.startswith(OWNER_PREFIX)), "")
 
 
 def read_linked_service(document: Mapping[str, Any]) -> LinkedService:
@@ -66,15 +66,15 @@ def read_linked_service(document: Mapping[str, Any]) -> LinkedService:
     )
 
 
-def by_identity(service: LinkedService | None, endpoint: str, environment: str) -> dict[str, Any]:
+def document_with_identity(service: LinkedService | None, endpoint: str, environment: str) -> dict[str, Any]:
     """The body of a PUT. Annotations, description and whatever else others set stay."""
     document: dict[str, Any] = json.loads(service.document.reveal()) if service else {}
-    others = [a for a in (service.annotations if service else ()) if not a.startswith(MARK)]
+    others = [a for a in (service.annotations if service else ()) if not a.startswith(OWNER_PREFIX)]
     return {
         "properties": {
             **document.get("properties", {}),
             "type": TYPE,
             "typeProperties": {"serviceEndpoint": endpoint, "accountKind": "StorageV2"},
-            "annotations": [*others, f"{MARK}{environment}"],
+            "annotations": [*others, f"{OWNER_PREFIX}{environment}"],
         }
     }

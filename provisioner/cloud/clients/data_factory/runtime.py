@@ -22,6 +22,9 @@ MASK = re.compile(r"[*\u2022]{3,}")
 # What a person may supply for a PUT, by its place in airflowProperties.
 SUPPLIED = {"credential": ("gitSyncProperties", "credential"), "password": ("password",)}
 NOT_READY = frozenset({"initial", "starting"})
+# What no waiting changes: https://learn.microsoft.com/rest/api/datafactory/integration-runtimes/get-status
+# (IntegrationRuntimeState), and `Failed`, which the page of Workflow Orchestration Manager shows.
+FAILED = frozenset({"accessdenied", "failed", "needregistration", "offline", "stopped", "stopping"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +54,20 @@ class AirflowRuntime:
     @property
     def ready(self) -> bool:
         """Whether it has started."""
-        return self.state.lower() not in NOT_READY
+        return self.state.lower() not in NOT_READY and not self.failed
+
+    @property
+    def every_setting(self) -> dict[str, Secret]:
+        """The variables, and the configuration overrides with their values."""
+        document: dict[str, Any] = json.loads(self.document.reveal())
+        airflow = _object(_object(_object(document, "properties"), "typeProperties"), "airflowProperties")
+        overrides = {name: Secret(_text(value)) for name, value in _object(airflow, OVERRIDES).items()}
+        return {**overrides, **self.variables}
+
+    @property
+    def failed(self) -> bool:
+        """Whether it is in a state in which Airflow does not run, and that waiting does not end."""
+        return self.state.lower() in FAILED
 
 
 @dataclass(frozen=True, kw_only=True)

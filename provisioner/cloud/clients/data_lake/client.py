@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from provisioner.cloud.clients.data_lake.properties import KIND, MARK, SHA256
+from provisioner.cloud.clients.data_lake.folders import EVERYWHERE, FolderNotes, folder_of, note, note_name
+from provisioner.cloud.clients.data_lake.properties import KIND_METADATA, OWNER_METADATA, SHA256_METADATA
 from provisioner.cloud.clients.data_lake.upload import Upload, drop_parents, sweep
 from provisioner.cloud.clients.data_lake.wire import GONE, Wire
 from provisioner.cloud.errors import translated
-from provisioner.errors import Conflict, NotFound, NotYetVisible
+from provisioner.errors import Conflict, NotAuthorized, NotFound, NotYetVisible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from provisioner.cloud.clients.data_lake.properties import FilesystemProperties, PathProperties
     from provisioner.cloud.transport.session import Session
 
 T = TypeVar("T")
+OK = 200
+LONGEST_TEXT = 1 << 20
+MOST_NAMED = 10  # of what is in the way of a teardown
 # "Operations … fail with 409 ContainerBeingDeleted … at least 30 seconds", longer when it was full.
 # https://learn.microsoft.com/rest/api/storageservices/delete-container#remarks
 BEING_DELETED = frozenset({"ContainerBeingDeleted", "FilesystemBeingDeleted"})
@@ -29,6 +35,7 @@ class DataLake:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._wire = Wire(session)
+        self._notes = FolderNotes(self._wire, session.waits)
         self._written: set[object] = set()
 
     def url(self, account: str, filesystem: str, path: str = "") -> str:
@@ -37,16 +44,21 @@ class DataLake:
 
     def find_filesystem(self, account: str, name: str) -> FilesystemProperties | None:
         """The filesystem, or None."""
-        return self._once(("filesystem", account, name), lambda: self._wire.filesystem(account, name))
+        return self._read_once(("filesystem", account, name), lambda: self._wire.filesystem(account, name))
 
-    def create_filesystem(self, account: str, name: str, environment: str) -> None:
-        """Create it with the owner tag. Fine if it exists. https://learn.microsoft.com/rest/api/storageservices/create-container."""
+    def create_filesystem(self, account: str, name: str, environment: str, folders: Iterable[str]) -> None:
+        """Create it with the owner tag and a note of the folders. Fine if it exists.
+
+        https://learn.microsoft.com/rest/api/storageservices/create-container
+        """
         self._written.add(("filesystem", account, name))
+        metadata = {OWNER_METADATA: environment, note_name(environment): note(folders)}
 
         def create() -> None:
             try:
                 with translated(f"create filesystem {account}/{name}"):
-                    self._wire.filesystem_client(account, name).create_file_system(metadata={MARK: environment})
+                    self._wire.filesystem_client(account, name).create_file_system(metadata=metadata)
+                self._notes.created((account, name, environment), folders)
             except Conflict as error:
                 if error.code in BEING_DELETED:
                     raise NotYetVisible(operation=error.operation, status=error.status, code=error.code) from error
@@ -65,27 +77,46 @@ class DataLake:
 
     def find_path(self, account: str, filesystem: str, path: str) -> PathProperties | None:
         """A file or directory, or None."""
-        return self._once((account, filesystem, path), lambda: self._wire.path(account, filesystem, path))
+        return self._read_once((account, filesystem, path), lambda: self._wire.path(account, filesystem, path))
 
-    def paths(self, account: str, filesystem: str) -> tuple[PathProperties, ...]:
-        """Everything in a filesystem, read once per pass; empty without the filesystem."""
-        key = ("paths", account, filesystem)
-        return self._session.memory.of(key, lambda: tuple(self._wire.paths(account, filesystem)))
+    def read_text(self, account: str, filesystem: str, path: str, *, size: int) -> str:
+        """A file's text; empty for one that is longer than a DAG is or that the caller may not read."""
+        if size > LONGEST_TEXT:
+            return ""
+        with suppress(NotAuthorized):
+            response = self._wire.request("GET", account, filesystem, path, missing_ok=True)
+            return response.content.decode(errors="replace") if response.status_code == OK else ""
+        return ""
 
-    def strangers(self, account: str, filesystem: str, environment: str) -> tuple[str, ...]:
-        """Files without the environment's owner tag. Directories do not count, only what is in them."""
-        every = self.paths(account, filesystem)
-        return tuple(path.path for path in every if not path.directory and path.mark != environment)
+    def list_files(self, account: str, filesystem: str) -> tuple[str, ...]:
+        """The path of every file, whoever wrote it."""
+        return tuple(one.path for one in self._wire.paths(account, filesystem) if not one.directory)
 
-    def marked(self, account: str, filesystem: str, environment: str, kind: str) -> dict[str, PathProperties]:
-        """Files that a kind wrote for this environment, by target path; also uploads that did not end."""
-        every = self.paths(account, filesystem)
-        ours = [one for one in every if not one.directory and (one.mark, one.kind) == (environment, kind)]
-        return {one.target: one for one in sorted(ours, key=lambda one: one.path == one.target)}
+    def read_file(self, account: str, filesystem: str, path: str) -> bytes:
+        """The content. https://learn.microsoft.com/rest/api/storageservices/datalakestoragegen2/path/read."""
+        return bytes(self._wire.request("GET", account, filesystem, path).content)
 
-    def marks(self, environment: str, kind: str, sha256: str) -> dict[str, str]:
+    def unmanaged(self, account: str, filesystem: str, environment: str) -> tuple[str, ...]:
+        """Files without the environment's owner tag, the first ones. Directories do not count, only what is in them."""
+        every = self._wire.paths(account, filesystem)
+        names = (path.path for path in every if not path.directory and path.owner != environment)
+        first = tuple(islice(names, MOST_NAMED + 1))
+        return first if len(first) <= MOST_NAMED else (*first[:MOST_NAMED], "more")
+
+    def owned_files(
+        self, account: str, filesystem: str, environment: str, kind: str, folders: Iterable[str]
+    ) -> dict[str, PathProperties]:
+        """Files that a kind wrote for this environment, by target path; also uploads that did not end.
+
+        folders: to look in, besides those noted; nothing else in the filesystem is listed.
+        """
+        every = self._in_folders(account, filesystem, environment, folders)
+        owned = [one for one in every if not one.directory and (one.owner, one.kind) == (environment, kind)]
+        return {one.target: one for one in sorted(owned, key=lambda one: one.path == one.target)}
+
+    def owner_metadata(self, environment: str, kind: str, sha256: str) -> dict[str, str]:
         """The metadata of a file that a kind writes for an environment."""
-        return {MARK: environment, KIND: kind, SHA256: sha256}
+        return {OWNER_METADATA: environment, KIND_METADATA: kind, SHA256_METADATA: sha256}
 
     def upload(
         self,
@@ -98,11 +129,13 @@ class DataLake:
     ) -> None:
         """Write a file at (account, filesystem, path).
 
-        content: its pieces; size: bytes; metadata: see `marks`; etag: of what it replaces, empty if nothing is there.
+        content: its pieces; size: bytes; metadata: `owner_metadata`; etag: of what it replaces, empty for a new one.
         Raises Refused if the content has another size or SHA-256, Conflict if the file there has changed.
         """
         account, filesystem, path = place
         self._written.add(place)
+        key = (account, filesystem, metadata[OWNER_METADATA])
+        self._notes.add(key, folder_of(path), partial(self.find_filesystem, account, filesystem))
         Upload(
             account=account,
             filesystem=filesystem,
@@ -125,17 +158,31 @@ class DataLake:
             self._set_metadata(account, filesystem, path, change)
 
     def delete_file(self, account: str, filesystem: str, path: str, environment: str) -> None:
-        """Delete the file if it has the owner tag, its unfinished uploads, and our directories that are empty then."""
+        """Delete the file if it has the owner tag, its unfinished uploads, and its directories that are empty."""
         from azure.core import MatchConditions
 
         self._written.add((account, filesystem, path))
         file = self._wire.path(account, filesystem, path)
-        if file is not None and file.mark == environment:
+        if file is not None and file.owner == environment:
             with suppress(NotFound), translated(f"delete {filesystem}/{path}"):
                 client: Any = self._wire.file_client(account, filesystem, path)
                 client.delete_file(etag=file.etag, match_condition=MatchConditions.IfNotModified)
         sweep(self._wire, account, filesystem, path, environment)
         drop_parents(self._wire, account, filesystem, path, environment)
+        key, read = (account, filesystem, environment), partial(self.find_filesystem, account, filesystem)
+        self._notes.drop(key, folder_of(path), read)
+
+    def _in_folders(
+        self, account: str, filesystem: str, environment: str, folders: Iterable[str]
+    ) -> Iterator[PathProperties]:
+        """What is in these folders and those noted; everything in a filesystem of an earlier version's."""
+        read = partial(self.find_filesystem, account, filesystem)
+        every = {*folders, *self._notes.folders((account, filesystem, environment), read)}
+        for folder in [None] if EVERYWHERE in every else sorted(every):
+            key = ("paths", account, filesystem, folder)
+            yield from self._session.reads.get(
+                key, lambda folder=folder: tuple(self._wire.paths(account, filesystem, folder))
+            )
 
     def _set_metadata(self, account: str, filesystem: str, path: str, change: Mapping[str, str]) -> None:
         from azure.core import MatchConditions
@@ -149,6 +196,6 @@ class DataLake:
                 {**file.metadata, **change}, etag=file.etag, match_condition=MatchConditions.IfNotModified
             )
 
-    def _once(self, key: object, fetch: Callable[[], T]) -> T:
+    def _read_once(self, key: object, fetch: Callable[[], T]) -> T:
         """Read once per pass; what this run wrote, each time."""
-        return fetch() if key in self._written else self._session.memory.of(key, fetch)
+        return fetch() if key in self._written else self._session.reads.get(key, fetch)

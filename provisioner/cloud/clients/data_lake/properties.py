@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from azure.core.rest import HttpResponse
 
-MARK = "provisioner_environment"
-KIND = "provisioner_kind"
-SHA256 = "provisioner_sha256"
+OWNER_METADATA = "provisioner_environment"
+KIND_METADATA = "provisioner_kind"
+SHA256_METADATA = "provisioner_sha256"
 TEMPORARY = re.compile(r"\.(?P<name>.+)\.provisioner-[0-9a-f]{8}\.tmp")
 # How the blob endpoint shows a directory of a hierarchical account.
 # https://learn.microsoft.com/azure/storage/blobs/data-lake-storage-known-issues
@@ -36,9 +36,9 @@ class FilesystemProperties:
     hierarchical: bool
 
     @property
-    def mark(self) -> str:
+    def owner(self) -> str:
         """The id of the environment that owns it, or empty."""
-        return self.metadata.get(MARK, "")
+        return self.metadata.get(OWNER_METADATA, "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,19 +52,19 @@ class PathProperties:
     directory: bool = False
 
     @property
-    def mark(self) -> str:
+    def owner(self) -> str:
         """The id of the environment that owns it, or empty."""
-        return self.metadata.get(MARK, "")
+        return self.metadata.get(OWNER_METADATA, "")
 
     @property
     def kind(self) -> str:
         """Which kind wrote it, or empty."""
-        return self.metadata.get(KIND, "")
+        return self.metadata.get(KIND_METADATA, "")
 
     @property
     def sha256(self) -> str:
         """Of what we wrote, in hexadecimal; empty if somebody else wrote it."""
-        return self.metadata.get(SHA256, "")
+        return self.metadata.get(SHA256_METADATA, "")
 
     @property
     def target(self) -> str:

@@ -1,4 +1,4 @@
-"""Uploads a file: pieces under a temporary name beside it, the length checked, then renamed.
+"""Uploads a file: a small one by one request, others in pieces under a temporary name beside it, then renamed.
 
 Memory holds one piece. Readers see the old file or the whole new one. Each step may be repeated.
 """
@@ -6,11 +6,19 @@ Memory holds one piece. Readers see the old file or the whole new one. Each step
 from __future__ import annotations
 
 import hashlib
+from base64 import b64encode
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from provisioner.cloud.clients.data_lake.properties import MARK, SHA256, above, packed, target_of, temporary
+from provisioner.cloud.clients.data_lake.properties import (
+    OWNER_METADATA,
+    SHA256_METADATA,
+    above,
+    packed,
+    target_of,
+    temporary,
+)
 from provisioner.cloud.errors import translated
 from provisioner.errors import Conflict, NotFound, Refused
 
@@ -20,6 +28,8 @@ if TYPE_CHECKING:
     from azure.storage.filedatalake import DataLakeFileClient
 
     from provisioner.cloud.clients.data_lake.wire import Wire
+
+SMALL_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,21 +55,57 @@ class Upload:
     @property
     def sha256(self) -> str:
         """Of the content, in hexadecimal."""
-        return self.metadata[SHA256]
+        return self.metadata[SHA256_METADATA]
 
     def run(self, wire: Wire) -> None:
         """Upload it. Raises Refused, with the target untouched, if the content has another size or SHA-256."""
         make_parents(wire, self)
-        sweep(wire, self.account, self.filesystem, self.path, self.metadata[MARK])
+        if self.size <= SMALL_BYTES:
+            self._put(wire)
+            return
+        sweep(wire, self.account, self.filesystem, self.path, self.metadata[OWNER_METADATA])
         beside = wire.file_client(self.account, self.filesystem, temporary(self.path, self.sha256))
-        there = wire.path(self.account, self.filesystem, self.path)
-        others = dict(there.metadata) if there else {}
         with translated(f"upload {self.where}"):
-            beside.create_file(metadata={**others, **self.metadata})
+            beside.create_file(metadata={**self._others(wire), **self.metadata})
             self._append_all(beside)
             beside.flush_data(self.size, close=True)
         self._check_length(wire)
         self._rename(wire, beside)
+
+    def _others(self, wire: Wire) -> Mapping[str, str]:
+        """The metadata of the file that is replaced, which stays."""
+        there = wire.path(self.account, self.filesystem, self.path) if self.etag else None
+        return there.metadata if there else {}
+
+    def _put(self, wire: Wire) -> None:
+        """Write a small file by one request: readers see all of it or nothing. Azure checks the MD5.
+
+        https://learn.microsoft.com/rest/api/storageservices/put-blob
+        """
+        content = b"".join(self.content())
+        self._check(len(content), hashlib.sha256(content).hexdigest())
+        md5 = b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
+        named = {**self._others(wire), **self.metadata}
+        headers = {
+            "Content-MD5": md5,
+            **({"If-Match": self.etag} if self.etag else {"If-None-Match": "*"}),
+            **{f"x-ms-meta-{name}": text for name, text in named.items()},
+        }
+        try:
+            wire.put_blob(self.account, self.filesystem, self.path, content=content, headers=headers)
+        except Conflict:
+            if not self._is_there(wire):
+                raise
+
+    def _is_there(self, wire: Wire) -> bool:
+        """Whether the target is as it was to be written: after a failed request it may have been carried out."""
+        there = wire.path(self.account, self.filesystem, self.path)
+        return there is not None and (there.sha256, there.size) == (self.sha256, self.size)
+
+    def _check(self, size: int, sha256: str) -> None:
+        if (size, sha256) != (self.size, self.sha256):
+            remedy = "Run the command again when nothing writes it any more."
+            raise Refused(self.where, "the local file changed while it was read", remedy)
 
     def _append_all(self, beside: DataLakeFileClient) -> None:
         """https://learn.microsoft.com/rest/api/storageservices/datalakestoragegen2/path/update."""
@@ -68,9 +114,7 @@ class Upload:
             digest.update(piece)
             beside.append_data(piece, position, len(piece))
             position += len(piece)
-        if position != self.size or digest.hexdigest() != self.sha256:
-            remedy = "Run the command again when nothing writes it any more."
-            raise Refused(self.where, "the local file changed while it was read", remedy)
+        self._check(position, digest.hexdigest())
 
     def _check_length(self, wire: Wire) -> None:
         uploaded = wire.path(self.account, self.filesystem, temporary(self.path, self.sha256))
@@ -92,19 +136,18 @@ class Upload:
             with translated(f"rename to {self.where}"):
                 beside.rename_file(self.where, **condition)
         except (NotFound, Conflict):
-            there = wire.path(self.account, self.filesystem, self.path)
-            if there is None or there.sha256 != self.sha256 or there.size != self.size:
+            if not self._is_there(wire):
                 raise
 
 
 def make_parents(wire: Wire, upload: Upload) -> None:
     """Create missing directories with the owner tag: teardown removes them when they are empty."""
-    headers = {"If-None-Match": "*", "x-ms-properties": packed({MARK: upload.metadata[MARK]})}
+    headers = {"If-None-Match": "*", "x-ms-properties": packed({OWNER_METADATA: upload.metadata[OWNER_METADATA]})}
     for directory in reversed(above(upload.path)):
         if wire.path(upload.account, upload.filesystem, directory) is None:
             with suppress(Conflict):  # another upload created it meanwhile
                 params = {"resource": "directory"}
-                wire.ask("PUT", upload.account, upload.filesystem, directory, params=params, headers=headers)
+                wire.request("PUT", upload.account, upload.filesystem, directory, params=params, headers=headers)
 
 
 def drop_parents(wire: Wire, account: str, filesystem: str, path: str, environment: str) -> None:
@@ -117,10 +160,10 @@ def drop_parents(wire: Wire, account: str, filesystem: str, path: str, environme
         properties = wire.path(account, filesystem, directory)
         if properties is None:
             continue
-        if properties.mark != environment:
+        if properties.owner != environment:
             return
         try:
-            wire.ask("DELETE", account, filesystem, directory, params={"recursive": "false"}, missing_ok=True)
+            wire.request("DELETE", account, filesystem, directory, params={"recursive": "false"}, missing_ok=True)
         except Conflict:  # DirectoryNotEmpty
             return
 
@@ -132,5 +175,5 @@ def sweep(wire: Wire, account: str, filesystem: str, path: str, environment: str
         if name == path or target_of(name) != path:
             continue
         properties = wire.path(account, filesystem, name)
-        if properties is not None and properties.mark == environment:
-            wire.ask("DELETE", account, filesystem, name, missing_ok=True)
+        if properties is not None and properties.owner == environment:
+            wire.request("DELETE", account, filesystem, name, missing_ok=True)

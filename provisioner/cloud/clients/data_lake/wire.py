@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from azure.core.rest import HttpResponse
     from azure.storage.filedatalake import DataLakeFileClient, FileSystemClient
 
+    from provisioner.cloud.transport.http_client import HttpClient
     from provisioner.cloud.transport.session import Session
 
 # Every call names the version it was written for; bearer tokens need 2017-11-09 or later.
@@ -36,12 +37,12 @@ class Wire:
 
     def filesystem(self, account: str, name: str) -> FilesystemProperties | None:
         """The properties now, or None."""
-        answer = self.ask("HEAD", account, name, params={"resource": "filesystem"}, missing_ok=True)
+        answer = self.request("HEAD", account, name, params={"resource": "filesystem"}, missing_ok=True)
         return None if answer.status_code == GONE else of_filesystem(answer)
 
     def path(self, account: str, filesystem: str, path: str) -> PathProperties | None:
         """The properties now, or None."""
-        answer = self.ask("HEAD", account, filesystem, path, missing_ok=True)
+        answer = self.request("HEAD", account, filesystem, path, missing_ok=True)
         return None if answer.status_code == GONE else of_path(path, answer)
 
     def names(self, account: str, filesystem: str, directory: str) -> Iterator[str]:
@@ -50,7 +51,7 @@ class Wire:
         if directory:
             params["directory"] = directory
         while True:
-            answer = self.ask("GET", account, filesystem, params=params, missing_ok=True)
+            answer = self.request("GET", account, filesystem, params=params, missing_ok=True)
             if answer.status_code == GONE:
                 return
             yield from (str(found["name"]) for found in answer.json()["paths"])
@@ -58,16 +59,21 @@ class Wire:
             if not params["continuation"]:
                 return
 
-    def paths(self, account: str, filesystem: str) -> Iterator[PathProperties]:
-        """Everything with its metadata, which only the listing of the blob endpoint has.
+    def paths(self, account: str, filesystem: str, folder: str | None = None) -> Iterator[PathProperties]:
+        """Everything with its metadata, which only the listing of the blob endpoint has; page by page, as it is needed.
 
+        folder: only what is directly in it (the root's is empty), without directories.
         https://learn.microsoft.com/rest/api/storageservices/list-blobs
         """
         url = f"https://{account}.{self._session.profile.blob_suffix}/{filesystem}"
         params = {"restype": "container", "comp": "list", "include": "metadata"}
+        if folder is not None:
+            params |= {"delimiter": "/", **({"prefix": f"{folder}/"} if folder else {})}
         operation = f"GET {account}/{filesystem}"
         while True:
-            answer = self._send("GET", url, operation=operation, params=params, headers=VERSION, missing_ok=True)
+            answer = self._http().request(
+                "GET", url, operation=operation, params=params, headers=VERSION, missing_ok=True
+            )
             if answer.status_code == GONE:
                 return
             page = ET.fromstring(answer.content)  # noqa: S314  # Azure's own answer over TLS; expat limits entities
@@ -76,7 +82,7 @@ class Wire:
             if not params["marker"]:
                 return
 
-    def ask(
+    def request(
         self,
         method: str,
         account: str,
@@ -91,7 +97,7 @@ class Wire:
         where = f"{filesystem}/{quote(path)}" if path else filesystem
         url = f"https://{account}.{self._session.profile.dfs_suffix}/{where}"
         operation = f"{method} {account}/{filesystem}/{path}".rstrip("/")
-        return self._send(
+        return self._http().request(
             method,
             url,
             operation=operation,
@@ -99,6 +105,13 @@ class Wire:
             headers={**VERSION, **(headers or {})},
             missing_ok=missing_ok,
         )
+
+    def put_blob(self, account: str, filesystem: str, path: str, *, content: bytes, headers: Mapping[str, str]) -> None:
+        """Write a file by one request to the blob endpoint: https://learn.microsoft.com/rest/api/storageservices/put-blob."""
+        url = f"https://{account}.{self._session.profile.blob_suffix}/{filesystem}/{quote(path)}"
+        operation = f"PUT {account}/{filesystem}/{path}"
+        blob = {"x-ms-blob-type": "BlockBlob", **VERSION, **headers}
+        self._http().request("PUT", url, operation=operation, headers=blob, content=content)
 
     def filesystem_client(self, account: str, name: str) -> FileSystemClient:
         """https://learn.microsoft.com/python/api/azure-storage-file-datalake/azure.storage.filedatalake.filesystemclient."""
@@ -112,8 +125,8 @@ class Wire:
 
         return DataLakeFileClient(self._url(account), filesystem, path, **self._options())
 
-    def _send(self, method: str, url: str, **more: Any) -> HttpResponse:
-        return self._session.http(self._session.profile.storage_scope).request(method, url, **more)
+    def _http(self) -> HttpClient:
+        return self._session.http(self._session.profile.storage_scope)
 
     def _url(self, account: str) -> str:
         return f"https://{account}.{self._session.profile.dfs_suffix}"

@@ -36,7 +36,24 @@ class NewPassword:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Application:
+class FederatedIdentity:
+    """Whose tokens sign an application in: https://learn.microsoft.com/graph/api/resources/federatedidentitycredential."""
+
+    name: str
+    issuer: str
+    subject: str
+    audiences: tuple[str, ...]
+
+
+def read_federated_identity(item: Mapping[str, Any]) -> FederatedIdentity:
+    """From an item of an answer."""
+    audiences = tuple(map(str, item.get("audiences") or ()))
+    issuer, subject = str(item.get("issuer") or ""), str(item.get("subject") or "")
+    return FederatedIdentity(name=str(item["name"]), issuer=issuer, subject=subject, audiences=audiences)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GraphApplication:
     """https://learn.microsoft.com/graph/api/resources/application."""
 
     object_id: str
@@ -50,7 +67,7 @@ class Application:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Principal:
+class GraphServicePrincipal:
     """https://learn.microsoft.com/graph/api/resources/serviceprincipal."""
 
     object_id: str
@@ -58,10 +75,10 @@ class Principal:
     tags: tuple[str, ...]
 
 
-def application(item: Mapping[str, Any]) -> Application:
+def read_application(item: Mapping[str, Any]) -> GraphApplication:
     """From an item of an answer."""
     created = item.get("createdDateTime")
-    return Application(
+    return GraphApplication(
         object_id=item["id"],
         client_id=item["appId"],
         display_name=item.get("displayName") or "",
@@ -73,9 +90,9 @@ def application(item: Mapping[str, Any]) -> Application:
     )
 
 
-def principal(item: Mapping[str, Any]) -> Principal:
+def read_service_principal(item: Mapping[str, Any]) -> GraphServicePrincipal:
     """From an item of an answer."""
-    return Principal(object_id=item["id"], client_id=item["appId"], tags=tuple(item.get("tags") or ()))
+    return GraphServicePrincipal(object_id=item["id"], client_id=item["appId"], tags=tuple(item.get("tags") or ()))
 
 
 def _password(item: Mapping[str, Any]) -> Password:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -26,20 +26,30 @@ class PasswordRules:
     def refuse(self, lifetime: timedelta) -> str:
         """Why a secret of this lifetime is refused; empty if it is not."""
         if not self.allowed:
-            return "the tenant's policy admits no client secrets"
+            return "the tenant's policy allows no client secrets"
         if self.longest is not None and self.longest < lifetime:
-            return f"the tenant admits client secrets for {self.longest.days} days, not {lifetime.days}"
+            return f"the tenant allows client secrets for {self.longest.days} days, not {lifetime.days}"
         return ""
 
 
-def password_rules(restrictions: Mapping[str, Any]) -> PasswordRules:
-    """https://learn.microsoft.com/graph/api/resources/passwordcredentialconfiguration."""
-    rules = [one for one in restrictions.get("passwordCredentials") or () if one.get("state", "enabled") == "enabled"]
-    kinds = {one["restrictionType"]: one for one in rules}
+def password_rules(restrictions: Mapping[str, Any], created: datetime | None = None) -> PasswordRules:
+    """The rules for an application created then, or now.
+
+    https://learn.microsoft.com/graph/api/resources/passwordcredentialconfiguration
+    """
+    rules = restrictions.get("passwordCredentials") or ()
+    kinds = {one["restrictionType"]: one for one in rules if _applies(one, created)}
     lifetime = kinds.get("passwordLifetime")
     return PasswordRules(
         allowed="passwordAddition" not in kinds, longest=_duration(lifetime["maxLifetime"]) if lifetime else None
     )
+
+
+def _applies(rule: Mapping[str, Any], created: datetime | None) -> bool:
+    """Whether a rule is enabled and restricts applications created then; None is one that is created now."""
+    since = rule.get("restrictForAppsCreatedAfterDateTime")
+    enabled = rule.get("state", "enabled") == "enabled"
+    return enabled and (not since or created is None or datetime.fromisoformat(since) <= created)
 
 
 def _duration(text: str) -> timedelta:

@@ -3,94 +3,186 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+import json
+import re
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
+from provisioner.errors import Refused
 from provisioner.kinds import (
     airflow_runtime,
-    dag_file,
     dag_import,
     data_factory,
     filesystem,
-    job_jar,
     linked_service,
     role_assignment,
 )
-from provisioner.model import Address, Node, Ref, Search
-from provisioner.recipe.targets.contract import Airflow, Names, Reader
-from provisioner.render.airflow_settings import airflow_settings
-from provisioner.render.dag import Hosts, render_dag
-from provisioner.spec import airflow_version
+from provisioner.model import Address, AirflowApi, AirflowSignIn, NeededRight, Node, Ref, Search
+from provisioner.parsed_dag import ExpectedDag, lines_sha256
+from provisioner.recipe.grants import grant, grant_address
+from provisioner.recipe.lake_files import dag_address, dag_node, file_searches
+from provisioner.recipe.targets.contract import Airflow, Around, Reader
+from provisioner.recipe.targets.standing import Import, Standing
+from provisioner.render.airflow_settings import AirflowSettings, airflow_settings
+from provisioner.render.dag import Hosts
+from provisioner.spec import airflow_version, resource_id
+from provisioner.spec.settings import SET_BY_US
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from provisioner.cloud.clients.airflow import Airflow as AirflowClient
+    from provisioner.cloud.clients.data_factory import DataFactory
+    from provisioner.cloud.cloud import Cloud
+    from provisioner.render.dags import RenderedDag
     from provisioner.secret import Secret
     from provisioner.spec.model import Environment
+    from provisioner.spec.targets.airflow.data_factory import DataFactoryAirflow
 
 FACTORY = Address("data_factory", "airflow")
 AIRFLOW = Address("airflow_runtime", "airflow")
 READER = "Storage Blob Data Reader"
-CLOSED = (
-    "Data Factory has made no new Airflow runtimes since 1 January 2026 "
-    "(https://learn.microsoft.com/azure/data-factory/concepts-workflow-orchestration-manager)"
-)
 PORTAL_STEP = "no API removes a DAG: in Airflow's page of Data Factory Studio choose Delete DAG and give the file name"
 
 
 def declare(
-    environment: Environment, names: Names, reader: Reader, *, account: Address, needs: tuple[Address, ...]
+    environment: Environment,
+    around: Around,
+    *,
+    reader: Reader,
+    needs: tuple[Address, ...],
+    dags: tuple[RenderedDag, ...],
 ) -> Airflow:
     """Rows 9 and 10. needs: what must stand before Airflow may read its secrets."""
-    parts = _Parts(environment, names, account)
+    spec = cast("DataFactoryAirflow", environment.airflow)
+    parts = _Parts(environment, spec, around, dags)
     return Airflow(
         nodes=(
-            Node(address=FACTORY, desired=data_factory.DataFactory(id=environment.factory_id)),
+            Node(address=FACTORY, desired=data_factory.DataFactory(id=spec.factory)),
             parts.runtime(reader, needs),
-            *parts.dag(),
+            *parts.dags(),
         ),
         searches=parts.searches(),
         address=AIRFLOW,
+        holder=AIRFLOW,
         web_url=airflow_runtime.Outputs.web_url.of(AIRFLOW),
-        version=environment.airflow.version,
-        scope=environment.airflow.api_scope,
-        right=_right(environment),
-        dag=parts.imported(),
+        client=partial(_client, spec),
+        dags={dag.name: imported(dag) for dag in dags},
         settings=airflow_runtime.settings,
-        notes=() if environment.cloud == "local" else (CLOSED,),
-        notes_beside=lambda cloud: linked_service.with_keys(cloud, environment.factory_id),
+        rendered=parts.settings(),
+        rights=tuple(_rights(spec)),
+        notes=() if environment.cloud == "local" else (spec.closed,),
+        notes_beside=lambda cloud: linked_service.services_with_keys(cloud, spec.factory),
     )
 
 
-def _probe(environment: Environment) -> airflow_runtime.Probe:
-    """How the runtime's Airflow is asked which key its workers have."""
-    airflow = environment.airflow
-    return airflow_runtime.Probe(
-        dag_id=environment.dag.probe_id,
-        version=airflow.version,
-        scope=airflow.api_scope,
-        right=_right(environment),
+def _standing(cloud: Cloud, factory_id: str) -> Standing:
+    """The factory's only Airflow runtime, or the one whose id it is. Raises Refused."""
+    client: DataFactory = cloud.client("data_factory")
+    one = client.find_runtime(factory_id) if "/integrationruntimes/" in factory_id.lower() else None
+    runtimes = (one,) if one else client.list_runtimes(factory_id)
+    if len(runtimes) != 1:
+        remedy = "Give the full id of one: --factory …/integrationruntimes/NAME"
+        raise Refused(factory_id, f"has {len(runtimes)} Airflow runtimes that you may read", remedy)
+    runtime, settings = runtimes[0], runtimes[0].every_setting
+    backend = _backend(settings)
+    prefixes = {name: str(backend[name]) for name in ("variables_prefix", "connections_prefix") if name in backend}
+    packages = {re.split(r"[^\w.-]", line.strip(), maxsplit=1)[0].lower() for line in runtime.requirements}
+    ours = sorted(({*settings} & SET_BY_US) | ({airflow_version.PACKAGE} & packages))
+    section = {
+        "factory": resource_id.parent(runtime.resource_id),
+        "runtime": resource_id.last_name(runtime.resource_id),
+        "version": runtime.version,
+        **prefixes,
+        "take_over": ours,
+    }
+    others = sorted({*settings} - SET_BY_US)
+    notes = [f"the runtime's other settings stay as they are: {', '.join(others)}"] if others else []
+    if moved := sorted({*runtime.overrides} & SET_BY_US):
+        notes.append(f"remove from the runtime's configuration overrides first: {', '.join(moved)}")
+    return Standing(
+        section=section,
+        client_id=settings["AZURE_CLIENT_ID"].reveal() if "AZURE_CLIENT_ID" in settings else "",
+        vault_url=str(backend.get("vault_url", "")),
+        variables_prefix=prefixes.get("variables_prefix", ""),
+        notes=tuple(notes),
     )
 
 
-def _right(environment: Environment) -> str:
-    """What the API of the runtime's Airflow asks of a caller."""
-    return f"Contributor on the data factory {environment.factory_id.rsplit('/', 1)[-1]}"
+def _backend(settings: Mapping[str, Secret]) -> dict[str, Any]:
+    """What Airflow's settings say of the vault; nothing if they are not readable."""
+    text = settings.get("AIRFLOW__SECRETS__BACKEND_KWARGS")
+    try:
+        found: object = json.loads(text.reveal()) if text else {}
+    except ValueError:
+        return {}
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+
+
+IMPORT = Import(option="factory", read=_standing)
+
+
+def _client(spec: DataFactoryAirflow, cloud: Cloud, web_url: str) -> AirflowClient:
+    return cloud.airflow(web_url, _api(spec))
+
+
+def _api(spec: DataFactoryAirflow) -> AirflowApi:
+    """How the API of the runtime's Airflow is asked."""
+    return AirflowApi(
+        version=spec.version,
+        right=f"Contributor on the data factory {spec.factory.rsplit('/', 1)[-1]}",
+        setting="airflow.api_scope",
+        sign_in=AirflowSignIn(way="entra", scope=spec.api_scope),
+    )
+
+
+def _rights(spec: DataFactoryAirflow) -> Iterator[NeededRight]:
+    yield NeededRight(
+        scope=spec.factory,
+        where="the data factory",
+        role="Data Factory Contributor",
+        purpose="linked service, Airflow runtime, import",
+    )
+    yield NeededRight(
+        scope=spec.factory,
+        where="the data factory",
+        role="Contributor",
+        purpose="`run`, `verify` and `--wait-dag`, which call Airflow's own API",
+        optional='`verify` cannot ask Airflow, an import stays "sent, not confirmed", and nothing can be run',
+    )
+
+
+def imported(dag: RenderedDag) -> Address:
+    """The import of a DAG's file."""
+    return Address("dag_import", dag.id or dag.name)
 
 
 class _Parts:
     """The nodes of this target and how they refer to each other."""
 
-    def __init__(self, environment: Environment, names: Names, account: Address) -> None:
-        self.spec, self.names, self.mark, self.account = environment, names, names.environment_id, account
-        self.container = Address("filesystem", environment.airflow.container)
-        self.linked = Address("linked_service", environment.airflow.linked_service)
-        self.path = f"dags/{environment.dag.file}"
-        self.content = render_dag(environment, names.hosts)
-        self.shared = environment.airflow.container == environment.storage_account.filesystem
+    def __init__(
+        self, environment: Environment, airflow: DataFactoryAirflow, around: Around, dags: tuple[RenderedDag, ...]
+    ) -> None:
+        self.spec, self.airflow, self.around, self.files = environment, airflow, around, dags
+        self.mark = around.names.environment_id
+        self.container = Address("filesystem", airflow.container)
+        self.linked = Address("linked_service", airflow.linked_service)
+        self.shared = self.container == around.filesystem
+
+    def settings(self) -> AirflowSettings:
+        """What makes Airflow read its variables from the vault."""
+        names = self.around.names
+        login = "" if names.hosts == Hosts() else names.hosts.login
+        own = AirflowSettings(
+            overrides={**self.airflow.overrides},
+            environment={**self.airflow.environment},
+            requirements=tuple(self.airflow.requirements),
+        )
+        return airflow_settings(self.airflow, own, vault_url=names.vault_url, tenant_id=names.tenant_id, login=login)
 
     def runtime(self, reader: Reader, needs: tuple[Address, ...]) -> Node:
-        """Row 9: what makes Airflow read its variables from the vault, as the principal that may."""
-        airflow, names = self.spec.airflow, self.names
-        login = "" if names.hosts == Hosts() else names.hosts.login
-        settings = airflow_settings(self.spec, vault_url=names.vault_url, tenant_id=names.tenant_id, login=login)
+        """Row 9: the runtime's settings, with the credential of the principal that may read the vault."""
+        airflow, settings = self.airflow, self.settings()
         variables: dict[str, str | Secret | Ref[str | Secret]] = {
             **settings.environment,
             "AZURE_CLIENT_ID": reader.client_id,
@@ -98,7 +190,7 @@ class _Parts:
         }
         supplied = {"credential": airflow.git_credential, "password": airflow.password}
         desired = airflow_runtime.AirflowRuntime(
-            id=self.spec.runtime_id,
+            id=airflow.runtime,
             location=data_factory.Outputs.location.of(FACTORY),
             version=airflow.version,
             compute_size=airflow.compute_size,
@@ -111,30 +203,30 @@ class _Parts:
             key_id=reader.key_id,
             environment=self.mark,
             rollout=airflow.rollout,
-            probe=_probe(self.spec),
-            living=reader.living,
-            newest=f"{airflow_version.PACKAGE}=={airflow_version.provider(airflow.version)}",
+            probe=self._probe(),
+            active_key_ids=reader.active_key_ids,
+            newest_provider=f"{airflow_version.PACKAGE}=={airflow_version.provider(airflow.version)}",
             supplied={name: value for name, value in supplied.items() if value is not None},
         )
         return Node(address=AIRFLOW, desired=desired, container=FACTORY, needs=needs)
 
-    def dag(self) -> tuple[Node, ...]:
-        """Row 10: the container, the factory's right to read it, the file, the linked service, the import."""
-        return (*self._container(), self._file(), self._linked_service(), self._import())
+    def _probe(self) -> airflow_runtime.Probe:
+        """How the runtime's Airflow is asked which key its workers have."""
+        return airflow_runtime.Probe(dag_id=self.spec.probe_id, api=_api(self.airflow))
+
+    def dags(self) -> Iterator[Node]:
+        """Row 10: the container, the factory's right to read it, the files, the linked service, the imports."""
+        yield from self._container()
+        yield from map(self._file, self.files)
+        yield self._linked_service()
+        yield from map(self._import, self.files)
 
     def searches(self) -> tuple[Search, ...]:
         """Files, grants and linked services that the spec no longer names."""
         spec, mark = self.spec, self.mark
         grants = role_assignment.Scope(scope=self._container_id(), environment=mark)
-        linked = linked_service.Scope(factory_id=spec.factory_id, environment=mark)
-        paths = tuple(
-            Search(
-                kind=kind.NAME,
-                scope=kind.Scope(account=spec.account_name, filesystem=self.container.name, environment=mark),
-                container=self.container,
-            )
-            for kind in (job_jar, dag_file)
-        )
+        linked = linked_service.Scope(factory_id=self.airflow.factory, environment=mark)
+        paths = file_searches(account=spec.account_name, container=self.container, environment=mark)
         return (
             Search(kind="role_assignment", scope=grants, container=self.container),
             *(() if self.shared else paths),
@@ -145,61 +237,55 @@ class _Parts:
         return f"{self.spec.account_id}/blobServices/default/containers/{self.container.name}"
 
     def _container(self) -> tuple[Node, ...]:
-        access = (Address("caller_access", "account"),)
+        access = (self.around.access,)
         desired = filesystem.Filesystem(account=self.spec.account_name, name=self.container.name, environment=self.mark)
-        container = Node(address=self.container, desired=desired, container=self.account, needs=access)
-        reader = role_assignment.RoleAssignment(
+        container = Node(address=self.container, desired=desired, container=self.around.account, needs=access)
+        reads = grant(
+            "data-factory",
+            READER,
             scope=self._container_id(),
-            role=READER,
+            container=self.container,
             principal_id=data_factory.Outputs.principal_id.of(FACTORY),
             environment=self.mark,
             label="the data factory's identity",
         )
-        grant = Node(address=self._reads(), desired=reader, container=self.container)
-        return (grant,) if self.shared else (container, grant)
+        return (reads,) if self.shared else (container, reads)
 
-    def _reads(self) -> Address:
-        return Address("role_assignment", "data-factory.storage-blob-data-reader")
-
-    def _file(self) -> Node:
-        desired = dag_file.DagFile(
+    def _file(self, dag: RenderedDag) -> Node:
+        return dag_node(
+            dag,
             account=self.spec.account_name,
-            filesystem=self.container.name,
-            path=self.path,
-            content=self.content,
+            container=self.container,
             environment=self.mark,
+            access=self.around.access,
+            jars=self.around.filesystem,
         )
-        access = (Address("caller_access", "account"),)
-        return Node(address=self._file_address(), desired=desired, container=self.container, needs=access)
-
-    def _file_address(self) -> Address:
-        return Address("dag_file", f"{self.container.name}/{self.path}")
 
     def _linked_service(self) -> Node:
         desired = linked_service.LinkedService(
-            factory_id=self.spec.factory_id,
+            factory_id=self.airflow.factory,
             name=self.linked.name,
             account=self.spec.account_name,
+            account_id=self.spec.account_id,
+            vault_id=self.spec.vault_id,
             environment=self.mark,
         )
-        return Node(address=self.linked, desired=desired, container=FACTORY, needs=(self.account,))
+        return Node(address=self.linked, desired=desired, container=FACTORY, needs=(self.around.account,))
 
-    def _import(self) -> Node:
+    def _import(self, dag: RenderedDag) -> Node:
         desired = dag_import.DagImport(
-            factory_id=self.spec.factory_id,
-            runtime=self.spec.runtime_id.rsplit("/", 1)[-1],
+            factory_id=self.airflow.factory,
+            runtime=self.airflow.runtime.rsplit("/", 1)[-1],
             linked_service=self.linked.name,
             account=self.spec.account_name,
             filesystem=self.container.name,
             folder=self.container.name,
-            path=self.path,
-            content_sha256=hashlib.sha256(self.content.encode()).hexdigest(),
+            path=f"dags/{dag.name}",
+            content_sha256=hashlib.sha256(dag.content.encode()).hexdigest(),
             environment=self.mark,
+            dag=ExpectedDag(id=dag.id, file=dag.name, lines_sha256=lines_sha256(dag.content)),
+            api=_api(self.airflow),
             deadline_seconds=self.spec.waits.import_.total_seconds(),
         )
-        needs = (self.linked, self._file_address(), self._reads())
-        return Node(address=self.imported(), desired=desired, container=AIRFLOW, needs=needs, by_hand=PORTAL_STEP)
-
-    def imported(self) -> Address:
-        """The import of the DAG's file."""
-        return Address("dag_import", self.spec.dag.id)
+        needs = (self.linked, dag_address(self.container, dag.name), grant_address("data-factory", READER))
+        return Node(address=imported(dag), desired=desired, container=AIRFLOW, needs=needs, by_hand=PORTAL_STEP)

@@ -1,23 +1,26 @@
-"""Group, vault, account and filesystem: what all else lives in, and the caller's way into them."""
+"""Resource group, vault, storage account and filesystem, which contain all else, and the caller's access to them."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from provisioner.kinds import caller_access, filesystem, key_vault, lock_container, resource_group, storage_account
-from provisioner.model import Address, Node, Search
+from provisioner.model import Address, Network, Node, Search
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from provisioner.recipe.targets.contract import Names
     from provisioner.spec.model import Environment
+    from provisioner.spec.parts import Reachable
 
 LOCK = Address("lock_container", "lock")
+LOCK_PREFIX = "provisioner-"
 
 
-class Places:
-    """The nodes of rows 1, 2 and 11 of the article, and the addresses by which others refer to them."""
+class Containers:
+    """The nodes of these containers, and the addresses by which others refer to them."""
 
     def __init__(self, environment: Environment, names: Names, *, purge: bool) -> None:
         self._purge = purge
@@ -26,11 +29,13 @@ class Places:
         self.vault = Address("key_vault", environment.vault_name)
         self.account = Address("storage_account", environment.account_name)
         self.jobs = Address("filesystem", environment.storage_account.filesystem)
-        self.vault_access = Address("caller_access", "vault")
-        self.account_access = Address("caller_access", "account")
+        self._releases = environment.access == "release"
+        to_write = "-write" if self._releases else ""
+        self.vault_access = Address("caller_access", f"vault{to_write}")
+        self.account_access = Address("caller_access", f"account{to_write}")
 
     def nodes(self) -> Iterator[Node]:
-        """Group, account with its lock and filesystem, vault, and the caller's way in."""
+        """Group, account with its lock and filesystem, vault, and the caller's access."""
         spec, mark = self._spec, self._mark
         group = resource_group.ResourceGroup(
             id=spec.group_id, location=spec.location, tags=dict(spec.tags), environment=mark
@@ -40,6 +45,8 @@ class Places:
             id=spec.account_id,
             location=spec.location,
             sku=spec.storage_account.sku,
+            minimum_tls=f"TLS{spec.storage_account.minimum_tls.replace('.', '_')}",
+            network=network(spec.storage_account),
             tags=dict(spec.tags),
             environment=mark,
         )
@@ -54,11 +61,11 @@ class Places:
     def searches(self) -> Iterator[Search]:
         """Grants to callers."""
         for where, scope_id in ((self.vault, self._spec.vault_id), (self.account, self._spec.account_id)):
-            callers = caller_access.Scope(scope=scope_id, environment=self._mark)
+            callers = caller_access.Scope(scope=scope_id, environment=self._mark, release=self._releases)
             yield Search(kind="caller_access", scope=callers, container=where)
 
-    def holding(self, scope: str) -> Address | None:
-        """The node that a scope (a resource id) lies in, the nearest one; None if it is none of these."""
+    def containing(self, scope: str) -> Address | None:
+        """The innermost container that a scope (a resource id) is in; None if it is in none of these."""
         spec = self._spec
         filesystem_id = f"{spec.account_id}/blobServices/default/containers/{self.jobs.name}"
         near = {
@@ -87,17 +94,51 @@ class Places:
             tags=dict(spec.tags),
             environment=self._mark,
             purge_on_delete=self._purge,
+            network=network(spec.vault),
         )
         return Node(address=self.vault, desired=desired, container=self._group_of(spec.vault_id))
 
     def _access(self) -> Iterator[Node]:
+        """To read and write; with `access: release` in two, so that the part that writes can be taken back."""
         spec, mark = self._spec, self._mark
         to_vault = caller_access.to_vault(scope=spec.vault_id, vault=spec.vault_name, environment=mark)
-        yield Node(address=self.vault_access, desired=to_vault, container=self.vault, access=True)
-        to_blobs = caller_access.to_blobs(scope=spec.account_id, account=spec.account_name, environment=mark)
-        yield Node(address=self.account_access, desired=to_blobs, container=self.account, access=True)
+        to_blobs = caller_access.to_blobs(
+            scope=spec.account_id, account=spec.account_name, container=lock_name(mark), environment=mark
+        )
+        # It is tried on the lock container, which a teardown therefore deletes after everything else in the account.
+        for desired, written, container, needs in (
+            (to_vault, self.vault_access, self.vault, ()),
+            (to_blobs, self.account_access, self.account, (LOCK,)),
+        ):
+            write = Node(address=written, desired=desired, container=container, needs=needs, access=True)
+            if self._releases:
+                read = Address("caller_access", written.name.removesuffix("-write"))
+                yield replace(write, address=read, desired=caller_access.reading(desired))
+                to_write = replace(desired, writes=True)
+                write = replace(write, desired=to_write, needs=(*needs, read), released=True)
+            yield write
+
+
+def network(spec: Reachable) -> Network:
+    """Who may reach a resource, as Azure writes it."""
+    rules = spec.network_rules
+    access = (spec.public_network_access or "").capitalize()
+    if rules is None:
+        return Network(public_access=access)
+    return Network(
+        public_access=access,
+        default_action=rules.default.capitalize(),
+        bypass="AzureServices" if rules.trusted_services else "None",
+        ips=tuple(rules.ips),
+        subnets=tuple(rules.subnets),
+    )
 
 
 def lock_name(environment_id: str) -> str:
     """The container whose lease a run holds; one per environment."""
-    return f"provisioner-{environment_id}"
+    return f"{LOCK_PREFIX}{environment_id}"
+
+
+def is_lock(container: str) -> bool:
+    """Whether it may be such a container of any environment."""
+    return container.startswith(LOCK_PREFIX)

@@ -1,4 +1,4 @@
-"""What one step does: write, read back, and prove where its kind can. Steps may be done at once, each in its thread."""
+"""Runs one step of a plan: write, read back, prove where the kind can. Steps may run in parallel, one per thread."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from provisioner.engine.usage import usages
+from provisioner.cloud.error_table import Handling, handling_of
+from provisioner.engine.order import closure
+from provisioner.engine.usage import holder_usages
 from provisioner.errors import NotAuthorized, NotFound, NotInUse, NotYetVisible, Unexpected
 from provisioner.model import (
     Action,
@@ -33,19 +35,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from provisioner.cloud.cloud import Cloud
+    from provisioner.errors import CloudError
     from provisioner.kind import Kind
     from provisioner.secret import Secret
 
 Kinds = Mapping[str, "Kind[Any, Any]"]
-DISPLACED = "what it stands in has just been removed"
+CONTAINER_GONE = "its container has just been removed"
 
 
 @dataclass
-class Doer:
-    """Of one plan.
+class StepRunner:
+    """Runs the steps of one plan.
 
-    deadline_seconds: how long a write may take to be seen and proven. outputs: what done steps have published.
-    key_ids: for the journal, which keys a step was about.
+    deadline_seconds: how long a write may take to become visible and be proven. outputs: what finished steps have
+    published. key_ids: for the journal, the keys that a step created, replaced, published or removed. read_back: also
+    what was created. made: what this run has created so far, in other plans too.
     """
 
     cloud: Cloud
@@ -55,6 +59,8 @@ class Doer:
     deadline_seconds: float
     outputs: dict[Address, Mapping[str, Any]] = field(default_factory=dict[Address, Mapping[str, Any]])
     key_ids: dict[Address, dict[str, str]] = field(default_factory=dict[Address, dict[str, str]])
+    read_back: bool = True
+    made: set[Address] = field(default_factory=set[Address])
 
     def __post_init__(self) -> None:
         self.outputs.update(self.plan.outputs)
@@ -63,62 +69,78 @@ class Doer:
     def _steps(self) -> dict[Address, Step]:
         return {step.address: step for step in self.plan.steps}
 
-    def do(self, step: Step, *, let_in: bool) -> str:
-        """The step; what of it could not be proven, and why. Raises ProvisionerError.
+    def run(self, step: Step, *, new_access: bool) -> str:
+        """Run one step. Returns a note if the write could not be verified. Raises ProvisionerError.
 
-        let_in: this very run let the caller in, so again while some front end does not know of it yet.
+        It is repeated while it is refused for lack of what this run has just made: new_access, which it has granted the
+        caller, or a resource that not every replica knows yet.
         https://learn.microsoft.com/azure/role-based-access-control/troubleshooting#symptom---role-assignment-changes-are-not-being-detected
         """
-        if not let_in:
-            return self._do(step)
         notes: list[str] = []
-        denials: list[NotAuthorized] = []
+        early: list[CloudError] = []
 
-        def admitted() -> bool:
+        def is_done() -> bool:
             try:
-                notes.append(self._do(step))
+                notes.append(self._run_once(step))
             except NotAuthorized as denied:
-                denials[:] = [denied]
+                if not new_access:
+                    raise
+                early[:] = [denied]
+            except NotFound as missing:
+                if not self._was_made(step, missing):
+                    raise
+                early[:] = [missing]
             return bool(notes)
 
-        self._wait(admitted, "the caller's new access to take effect")
+        self._wait(is_done, f"Azure to know what this run has just {'granted' if new_access else 'created'}")
         if not notes:
-            raise denials[0]
+            raise early[0]
+        if step.action is Action.CREATE:
+            self.made.add(step.address)
         return notes[0]
 
-    def _do(self, step: Step) -> str:
+    def _was_made(self, step: Step, missing: NotFound) -> bool:
+        """Whether what the step misses may be something that it needs and that this run has made."""
+        if handling_of(missing) is not Handling.WAIT_IF_CREATED:
+            return False
+        needs = {one.address: one.after for one in self.plan.steps}
+        return not self.made.isdisjoint(closure([step.address], needs))
+
+    def _run_once(self, step: Step) -> str:
         kind = self.kinds[step.address.kind]
-        untold = self._succeeded(step) if step.succeeded else ""
+        unknown_reason = self._await_successor_in_use(step) if step.successor_in_use else ""
         if step.action in (Action.DELETE, Action.REPLACE) and kind.delete and step.observed is not None:
-            self._note(step, removed=getattr(step.observed, "key_id", None) if kind.credential else None)
-            old = self._old_text(step, kind)
+            self._note_keys(step, removed=getattr(step.observed, "key_id", None) if kind.credential else None)
+            old = self._secret_to_delete(step, kind)
             kind.delete(self.cloud, step.observed)
-            self._dead(step, kind, old)
+            self._await_end_of(step, kind, old)
         if step.action is Action.DELETE:
-            return untold
-        desired = resolve(step.desired, {**self.outputs, **self._copied(step.desired)})
+            return unknown_reason
+        desired = resolve(step.desired, {**self.outputs, **self._secrets_from_holders(step.desired)})
         try:
-            return self._set(kind, step, desired)
+            return self._write_and_verify(kind, step, desired)
         except NotFound:
-            if self._displaced(kind, desired):
-                return DISPLACED
+            if self._is_container_gone(kind, desired):
+                return CONTAINER_GONE
             raise
 
-    def _set(self, kind: Kind[Any, Any], step: Step, desired: Any) -> str:
-        """Write it, read it back, prove it."""
-        made = self._write(kind, step, desired)
-        values = made.known() if made else {}
-        if kind.credential and made:
+    def _write_and_verify(self, kind: Kind[Any, Any], step: Step, desired: Any) -> str:
+        """Write the resource, read it back and prove that it can be used. Returns a note if that cannot be proven."""
+        created = self._write(kind, step, desired)
+        values = created.known() if created else {}
+        if kind.credential and created:
             replaced = next((change.before for change in step.changes if change.field == "key_id"), None)
-            self._note(step, key_id=values.get("key_id"), replaced=replaced)
+            self._note_keys(step, key_id=values.get("key_id"), replaced=replaced)
+        if step.action is Action.CREATE and not self.read_back:
+            return ""
         observed = self._read_back(kind, step, desired)
         for keys in kind.holder.holds(observed).values() if kind.holder else ():
-            self._note(step, published=next((one.key_id for one in keys if one.current), None))
+            self._note_keys(step, published=next((one.key_id for one in keys if one.current), None))
         self.outputs[step.address] = {**kind.publish(observed, None).known(), **values}
-        return self._proven(kind, step, desired, observed, made or Published())
+        return self._prove(kind, step, desired, observed, created or Published())
 
-    def _displaced(self, kind: Kind[Any, Any], desired: Any) -> bool:
-        """Whether this is a teardown, and another environment's has removed meanwhile what the resource stands in."""
+    def _is_container_gone(self, kind: Kind[Any, Any], desired: Any) -> bool:
+        """Whether this is a teardown and the teardown of another environment has removed the container meanwhile."""
         if self.view.intent is not Intent.TEARDOWN:
             return False
         try:
@@ -128,7 +150,7 @@ class Doer:
         return False
 
     def _read(self, kind: Kind[Any, Any], desired: Any) -> Observed | None:
-        """As it is now. Raises NotFound in a teardown if what it stands in is gone: then nothing is waited for."""
+        """The resource as it is now. Raises NotFound in a teardown if its container is gone, to end all waiting."""
         try:
             return kind.read(self.cloud, desired)
         except NotFound:
@@ -136,44 +158,48 @@ class Doer:
                 raise
             return None
 
-    def _note(self, step: Step, **key_ids: str | None) -> None:
-        """For the journal: which key this step is about."""
+    def _note_keys(self, step: Step, **key_ids: str | None) -> None:
+        """Note for the journal which keys this step concerns."""
         known = {name: key_id for name, key_id in key_ids.items() if key_id}
         self.key_ids[step.address] = {**self.key_ids.get(step.address, {}), **known}
 
-    def _succeeded(self, step: Step) -> str:
-        """Once the readers of the key's successor use it; why that is not known where nobody can tell."""
+    def _await_successor_in_use(self, step: Step) -> str:
+        """Wait until the key's readers use its successor. Returns why that is unknown for some, else an empty text."""
         last: dict[Address, Usage] = {}
 
-        def shown() -> bool:
-            for holder, usage in usages(self.cloud, self.kinds, self.plan, self.view, step.address):
-                if not (usage.untold and holder in last and last[holder].asked):  # one lost answer is no answer
+        def in_use() -> bool:
+            for holder, usage in holder_usages(self.cloud, self.kinds, self.plan, self.view, step.address):
+                if not (
+                    usage.unknown_reason and holder in last and last[holder].awaited_from
+                ):  # one lost response is no evidence
                     last[holder] = usage
-            return not any(usage.asked for usage in last.values())
+            return not any(usage.awaited_from for usage in last.values())
 
-        self._wait(shown, f"the use of what replaces {step.address}")
+        self._wait(in_use, f"the successor of {step.address} to be in use")
         for holder, usage in last.items():
-            if usage.asked:
+            if usage.awaited_from:
                 key, seconds = str(step.address), self.deadline_seconds
-                raise NotInUse(key=key, place=str(holder), asked=usage.asked, seconds=seconds)
-        untold = (f"{holder} by its dates: {usage.untold}" for holder, usage in last.items() if usage.untold)
-        return "; ".join(untold)
+                raise NotInUse(key=key, holder=str(holder), awaited_from=usage.awaited_from, seconds=seconds)
+        unknown_reasons = (
+            f"{holder} by its dates: {usage.unknown_reason}" for holder, usage in last.items() if usage.unknown_reason
+        )
+        return "; ".join(unknown_reasons)
 
-    def _old_text(self, step: Step, kind: Kind[Any, Any]) -> Secret | None:
-        """The text of a credential that goes, where a holder still has it: only with it can its end be proven."""
+    def _secret_to_delete(self, step: Step, kind: Kind[Any, Any]) -> Secret | None:
+        """The text of a key to be deleted, if a holder still has it: only with it can its end be proven."""
         if kind.proofs.deleted is None or step.address not in self.plan.sources:
             return None
-        return self._revealed(*self.plan.sources[step.address])
+        return self._reveal(*self.plan.sources[step.address])
 
-    def _dead(self, step: Step, kind: Kind[Any, Any], old: Secret | None) -> None:
+    def _await_end_of(self, step: Step, kind: Kind[Any, Any], old: Secret | None) -> None:
         deleted, observed = kind.proofs.deleted, step.observed
         if deleted is None or old is None:
             return
         self._wait(lambda: deleted(self.cloud, observed, old), "the removed key to stop working")
         if not deleted(self.cloud, observed, old):
-            raise Unexpected(operation=f"proving the end of {step.address}", message="it was removed and still works")
+            raise Unexpected(operation=f"proving the end of {step.address}", message="it was removed but still works")
 
-    def _revealed(self, address: Address, key_id: str) -> Secret | None:
+    def _reveal(self, address: Address, key_id: str) -> Secret | None:
         holder = self.kinds[address.kind].holder
         observed = self._steps[address].observed if address in self._steps else None
         return holder.reveal(self.cloud, observed, key_id) if holder and observed is not None else None
@@ -189,18 +215,18 @@ class Doer:
             operation=f"{step.action} {step.address}", remedy=f"{step.address.kind} cannot be {step.action}d."
         )
 
-    def _copied(self, desired: Any) -> dict[Address, Mapping[str, Any]]:
-        """Credentials that this step writes and that no step of this run made: read from their holders."""
+    def _secrets_from_holders(self, desired: Any) -> dict[Address, Mapping[str, Any]]:
+        """Secrets that this step writes and that no step of this run created: read from their holders."""
         copied: dict[Address, Mapping[str, Any]] = {}
         for ref in refs(resolve(desired, self.outputs)):
             if ref.secret and ref.address in self.plan.sources:
-                value = self._revealed(*self.plan.sources[ref.address])
+                value = self._reveal(*self.plan.sources[ref.address])
                 if value is not None:
                     copied[ref.address] = {**self.outputs.get(ref.address, {}), ref.output: value}
         return copied
 
     def _read_back(self, kind: Kind[Any, Any], step: Step, desired: Any) -> Observed:
-        """The second reading, once it shows what was written."""
+        """Read the resource until it shows what was written. Raises Unexpected at the deadline."""
         last: list[tuple[Observed | None, tuple[Change, ...]]] = []
 
         def agrees() -> bool:
@@ -214,19 +240,21 @@ class Doer:
         self._wait(agrees, "Azure to show what was written")
         observed, changes = last[0]
         if observed is None or changes:
-            differing = ", ".join(change.field for change in changes) or "all of it"
-            raise Unexpected(operation=f"reading {step.address} back", message=f"still not as written: {differing}")
+            differing = ", ".join(change.field for change in changes) or "the whole resource"
+            raise Unexpected(
+                operation=f"reading {step.address} back", message=f"Azure does not show what was written: {differing}"
+            )
         return observed
 
-    def _proven(self, kind: Kind[Any, Any], step: Step, desired: Any, observed: Observed, made: Published) -> str:
+    def _prove(self, kind: Kind[Any, Any], step: Step, desired: Any, observed: Observed, created: Published) -> str:
         prove, proofs = kind.proofs.written, list[Proof | Unproven]([Proof.NOT_YET])
         if prove is None:
             return ""
 
         def usable() -> bool:
-            proofs[:] = [prove(self.cloud, desired, observed, made, self._reader(step))]
-            if proofs[0] is Proof.NOT_YET and self._displaced(kind, desired):
-                proofs[:] = [Unproven(why=DISPLACED)]
+            proofs[:] = [prove(self.cloud, desired, observed, created, self._reader(step))]
+            if proofs[0] is Proof.NOT_YET and self._is_container_gone(kind, desired):
+                proofs[:] = [Unproven(why=CONTAINER_GONE)]
             return proofs[0] is not Proof.NOT_YET and not getattr(proofs[0], "error", None)
 
         self._wait(usable, "proof that it can be used")
@@ -237,12 +265,12 @@ class Doer:
             return proof.why
         if proof is Proof.NOT_YET:
             raise Unexpected(
-                operation=f"proving {step.address}", message=f"not usable in {self.deadline_seconds:.0f} s"
+                operation=f"proving {step.address}", message=f"not usable after {self.deadline_seconds:.0f} s"
             )
         return "" if proof is Proof.USABLE else proof.value
 
     def _reader(self, step: Step) -> ReadBy | None:
-        """Who reads the step's resource, with what their holder hands out now; None where it hands out nothing yet."""
+        """Who reads the step's resource, with the secret that its holder hands out now; None if it hands out none."""
         reader = step.read_by
         holder_step = self._steps.get(reader.holder) if reader is not None else None
         if reader is None or holder_step is None or holder_step.desired is None:
@@ -263,6 +291,6 @@ class Doer:
         return replace(known, secret=kind.holder.reveal(self.cloud, observed, current.key_id))
 
     def _wait(self, check: Callable[[], bool], what: str) -> None:
-        """Until it is so or the deadline has passed; the caller looks which."""
+        """Wait until the check holds or the deadline has passed; the caller finds out which."""
         with suppress(NotYetVisible):
             self.cloud.session.waits.until(check, deadline_seconds=self.deadline_seconds, what=what)

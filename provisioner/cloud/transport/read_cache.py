@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Memory:
+class ReadCache:
     """The reads of one pass of one run, by keys such as `("application", object_id)`."""
 
     def __init__(self) -> None:
@@ -20,7 +20,7 @@ class Memory:
         self._written: set[object] = set()
         self._lock = threading.Lock()
 
-    def of(self, key: object, fetch: Callable[[], T]) -> T:
+    def get(self, key: object, fetch: Callable[[], T]) -> T:
         """`fetch()`, called once per pass however many threads ask. An error is raised to all of them and not kept.
 
         What was written in this pass (`forget`) is read anew each time: a replica may lag.
@@ -32,7 +32,7 @@ class Memory:
                 mine = key not in self._known
                 future = self._known.setdefault(key, Future())
         if mine:
-            self._fulfil(key, future, fetch)
+            self._fetch(key, future, fetch)
         return future.result()
 
     def keep(self, key: object, value: object) -> None:
@@ -54,7 +54,7 @@ class Memory:
             self._known.clear()
             self._written.clear()
 
-    def _fulfil(self, key: object, future: Future[Any], fetch: Callable[[], Any]) -> None:
+    def _fetch(self, key: object, future: Future[Any], fetch: Callable[[], Any]) -> None:
         try:
             future.set_result(fetch())
         except BaseException as error:  # noqa: BLE001  # all who wait must wake, whatever it was

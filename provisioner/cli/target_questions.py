@@ -1,0 +1,96 @@
+"""What `init` asks for the sections of a target: what the target's own section class says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from provisioner.cli import show
+from provisioner.spec.answers import field_at, objection
+from provisioner.spec.resource_id import last_name
+from provisioner.spec.targets import targets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from provisioner.cli.questions import Questions
+    from provisioner.cloud.clients.inventory import Inventory, Seen
+    from provisioner.spec.targets.contract import Question, Target
+
+    Offer = Callable[[Callable[[Inventory], tuple[Seen, ...]]], tuple[Seen, ...]]
+
+CLUSTERS = "Microsoft.ContainerService/managedClusters"
+ROLES = {"flink": "What runs Flink", "airflow": "What hosts Airflow"}
+READER = "Key Vault Secrets User"
+
+
+def offers(seen: tuple[Seen, ...], group: str = "") -> list[tuple[str, str]]:
+    """What exists, by its name where it is in the group, else by its id."""
+    inside = f"{group}/".lower()
+    return [(last_name(one.id) if group and one.id.lower().startswith(inside) else one.id, one.note) for one in seen]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetQuestions:
+    """Asks for what runs Flink, what hosts Airflow, and how Airflow signs in.
+
+    offer: calls a list of what there is in Azure. local: answers for the local Azure are taken, and nothing is asked.
+    """
+
+    questions: Questions
+    offer: Offer
+    name: str
+    subscription: str
+    local: bool = False
+
+    def sections(self, aks: str = "") -> dict[str, Any]:
+        """The sections of the file. aks: the id of the cluster that runs Airflow, if it is known."""
+        flink, airflow = (self.section(role, text) for role, text in ROLES.items())
+        principal: dict[str, Any] = {"role": READER}
+        if getattr(targets("airflow")[airflow["target"]], "federates", False):
+            text = "AKS cluster that runs Airflow, whose tokens sign it in (empty: a client secret)"
+            issuer = self.questions.ask("--aks", text, default=aks, offers=self._there(CLUSTERS), optional=True)
+            account = {"aks": issuer, "namespace": "airflow", "service_account": "airflow"}
+            principal |= {"credential": {"federated": account}} if issuer else {}
+        return {"flink": flink, "airflow": airflow, "principals": {"airflow": principal}}
+
+    def section(self, role: str, text: str) -> dict[str, Any]:
+        """One of the targets, those first with which one can begin, and its fields. Says of a closed one why."""
+        every = targets(role)
+        names = sorted(every, key=lambda one: bool(every[one].closed))
+        closed = {name: f"; closed: {every[name].closed}" if every[name].closed else "" for name in names}
+        choices = {name: f"{every[name].service}{closed[name]}" for name in names}
+        target = self.questions.choose(f"--{role}", text, choices, default=names[0])
+        if every[target].closed:
+            show.complaint(f"note: {every[target].closed}")
+        answers: dict[str, Any] = {"target": target}
+        for question in every[target].questions:
+            if not question.needs or question.needs[0] in answers:
+                put(answers, question.path, self._answer(role, every[target], question))
+        return answers
+
+    def _answer(self, role: str, section: type[Target], question: Question) -> str:
+        return self.questions.ask(
+            f"--set {role}.{'.'.join(question.path)}",
+            question.text,
+            default=question.local.format(name=self.name) if self.local else question.default,
+            offers=self._there(question.resource_type),
+            optional=not field_at(section, question.path[:1]).is_required(),
+            objection=partial(objection, section, question.path),
+        )
+
+    def _there(self, resource_type: str) -> list[tuple[str, str]]:
+        """What there is of that type in the subscription."""
+        if not resource_type:
+            return []
+        return offers(self.offer(lambda there: there.list_resources(self.subscription, resource_type)))
+
+
+def put(section: dict[str, Any], path: tuple[str, ...], answer: str) -> None:
+    """Put an answer into a section, unless it is empty."""
+    *outer, last = path
+    for part in outer if answer else ():
+        section = section.setdefault(part, {})
+    if answer:
+        section[last] = answer

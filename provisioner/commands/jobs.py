@@ -1,0 +1,44 @@
+"""What is done to jobs that run in Flink, on a person's word."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from provisioner.errors import CloudError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from provisioner.commands.run import Run
+    from provisioner.model import FlinkJob
+
+
+def act_on_job(run: Run, name: str, action: str) -> tuple[FlinkJob, ...]:
+    """Do something to each job of that name that runs, and return those. action: status, cancel or savepoint.
+
+    Their `output` says what came of it. Raises CloudError.
+    """
+    flink = run.deployed.targets.flink
+    job = next(job for job in run.environment.all_jobs if job.name == name)
+    running = tuple(flink.running(run.cloud, job))
+    if action == "cancel":
+        stop_jobs(run, running)
+        return tuple(replace(one, output="is being cancelled") for one in running)
+    if action == "savepoint":
+        return tuple(replace(one, output=f"savepoint: {flink.savepoint(run.cloud, job, one)}") for one in running)
+    return running
+
+
+def undeclared_jobs(run: Run) -> Sequence[FlinkJob]:
+    """What runs of jobs that the spec no longer names; nothing where Flink cannot be asked from here."""
+    with suppress(CloudError):
+        return run.deployed.targets.flink.undeclared(run.cloud)
+    return ()
+
+
+def stop_jobs(run: Run, jobs: Sequence[FlinkJob]) -> None:
+    """Cancel jobs. Raises CloudError."""
+    for job in jobs:
+        run.deployed.targets.flink.cancel(run.cloud, job)

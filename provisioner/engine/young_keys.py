@@ -1,0 +1,53 @@
+"""Finds keys that a holder hands out, that their own service does not show, and that do not work.
+
+A key that was created minutes ago may be missing from one replica of the directory, or somebody may have removed it
+since: only a sign-in tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from provisioner.engine.plan import view_of
+from provisioner.errors import CloudError
+from provisioner.model import CONVERGE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from provisioner.cloud.cloud import Cloud
+    from provisioner.kind import Kind
+    from provisioner.model import HolderKey, Reading, Recipe, Snapshot
+    from provisioner.secret import Secret
+
+Kinds = Mapping[str, "Kind[Any, Any]"]
+
+
+def unusable_keys(cloud: Cloud, recipe: Recipe, snapshot: Snapshot, kinds: Kinds) -> frozenset[str]:
+    """Their ids. A key whose text no holder reveals, or that cannot be tried now, is none of them."""
+    view, found = view_of(recipe, snapshot, kinds, CONVERGE), set[str]()
+    for credential, references in view.key_references.items():
+        kind, reading = kinds[credential.kind], snapshot.readings.get(credential)
+        if kind.proofs.deleted is None or reading is None or reading.observed is None:
+            continue
+        published = kind.publish(reading.observed, view).known()
+        if published.keys() != {"key_id"}:  # there is none, or its service shows it with its dates
+            continue
+        with suppress(CloudError):
+            text = _text(cloud, kinds, snapshot.readings, references, published["key_id"])
+            if text is not None and kind.proofs.deleted(cloud, reading.observed, text):
+                found.add(published["key_id"])
+    return frozenset(found)
+
+
+def _text(
+    cloud: Cloud, kinds: Kinds, readings: Mapping[Any, Reading], references: Iterable[HolderKey], key_id: str
+) -> Secret | None:
+    """The key as a holder that reveals it has it."""
+    for one in references:
+        reading, holder = readings.get(one.holder), kinds[one.holder.kind].holder
+        if one.key.key_id == key_id and one.key.readable and holder and reading and reading.observed is not None:
+            return holder.reveal(cloud, reading.observed, key_id)
+    return None

@@ -1,0 +1,109 @@
+"""Whether Airflow has parsed a DAG's current text, and waiting until it has.
+
+Airflow keeps the text that it parsed last. For the kind that imports a DAG, and for the verification of an environment.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from provisioner.errors import DagNotParsed, NotYetVisible
+
+if TYPE_CHECKING:
+    from provisioner.cloud.clients.airflow import Airflow, ImportFailure
+    from provisioner.cloud.transport.waits import Waits
+
+
+class DagState(StrEnum):
+    """Which text of the DAG Airflow has parsed."""
+
+    CURRENT = "current"
+    OTHER = "another text"
+    ABSENT = "absent"
+    UNREADABLE = "there, its text cannot be read"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpectedDag:
+    """A DAG as Airflow is to have it. file: in the folder `dags/`; lines_sha256: of its text, see `lines_sha256`."""
+
+    id: str
+    file: str
+    lines_sha256: str
+
+
+def lines_sha256(text: str) -> str:
+    """SHA-256 of the lines of a DAG's text. Airflow reads the file as text, so its lines may end otherwise."""
+    return hashlib.sha256("\n".join(text.splitlines()).encode()).hexdigest()
+
+
+def dag_state(airflow: Airflow, expected: ExpectedDag) -> DagState:
+    """Which text of the DAG Airflow has now. Raises CloudError."""
+    dag = airflow.find_dag(expected.id)
+    if dag is None:
+        return DagState.ABSENT
+    source = airflow.find_source(dag)
+    if source is None:
+        return DagState.UNREADABLE
+    return DagState.CURRENT if lines_sha256(source) == expected.lines_sha256 else DagState.OTHER
+
+
+def import_failure(airflow: Airflow, expected: ExpectedDag) -> ImportFailure | None:
+    """Airflow's import error for the DAG's file, if there is one. Raises CloudError."""
+    return next(iter(airflow.import_failures(expected.file)), None)
+
+
+def await_parsed(airflow: Airflow, expected: ExpectedDag, waits: Waits, *, seconds: float, fresh: bool) -> None:
+    """Wait until Airflow has parsed the text. Raises DagNotParsed with Airflow's reason, or at the deadline.
+
+    fresh: the file was written in this run, so an error from before may be that of the previous text.
+    """
+    waiting = _Waiting(airflow=airflow, expected=expected, fresh=fresh)
+    operation = f"Airflow to parse dags/{expected.file}"
+    try:
+        waits.until(waiting.done, deadline_seconds=seconds, what=operation)
+    except NotYetVisible as late:
+        if late.operation != operation:
+            raise
+        raise waiting.error(seconds) from late
+
+
+@dataclass(kw_only=True)
+class _Waiting:
+    """What was seen so far, to judge whether an import error is that of the current text.
+
+    An error that was not there at first, or has changed, comes from a new reading. One that stays counts after Airflow
+    has read the file twice more (each reading has a new time), unless the text may still be on its way.
+    """
+
+    airflow: Airflow
+    expected: ExpectedDag
+    fresh: bool
+    polled: bool = False
+    first_trace: str = ""
+    last_trace: str = ""
+    read_at: set[str] = field(default_factory=set[str])
+
+    def done(self) -> bool:
+        if dag_state(self.airflow, self.expected) is DagState.CURRENT:
+            return True
+        failure = import_failure(self.airflow, self.expected)
+        self.last_trace = failure.trace if failure else ""
+        if failure is not None and self._of_current_text(failure):
+            raise self.error(0)
+        self.polled = True
+        return False
+
+    def _of_current_text(self, failure: ImportFailure) -> bool:
+        self.read_at.add(failure.at)
+        if not self.polled:
+            self.first_trace = failure.trace
+        read_again = not self.fresh and len(self.read_at) > 2
+        return failure.trace != self.first_trace or read_again
+
+    def error(self, seconds: float) -> DagNotParsed:
+        file = f"dags/{self.expected.file}"
+        return DagNotParsed(file=file, dag=self.expected.id, trace=self.last_trace, seconds=seconds)

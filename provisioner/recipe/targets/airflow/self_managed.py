@@ -1,0 +1,198 @@
+"""An Airflow that you run: its principal's secret in the vault, which the platform syncs, and the DAG's file.
+
+Nothing of Airflow is made: `provisioner render` prints what the platform has to set.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from provisioner.key_probe import Probe, Rollout, not_rolled_out
+from provisioner.kinds import filesystem, role_assignment, vault_secret
+from provisioner.model import Address, AirflowApi, AirflowSignIn, Node, Search
+from provisioner.recipe.grants import grant
+from provisioner.recipe.lake_files import dag_address, dag_node, file_searches
+from provisioner.recipe.targets.contract import Airflow, Around, Reader
+from provisioner.render.airflow_settings import AirflowSettings, airflow_settings
+from provisioner.render.dag import Hosts
+from provisioner.render.deployment import Deployment, backend_kwargs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from provisioner.cloud.clients.airflow import Airflow as AirflowClient
+    from provisioner.cloud.cloud import Cloud
+    from provisioner.render.dags import RenderedDag
+    from provisioner.secret import Secret
+    from provisioner.spec.model import Environment
+    from provisioner.spec.targets.airflow.self_managed import SelfManagedAirflow
+
+DAG_READER = "Storage Blob Data Reader"
+HIDDEN = ("AIRFLOW__SECRETS__BACKEND_KWARGS", "AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET")
+NO_URL = "its address is not known; add `airflow.url` and `airflow.api`"
+DEPLOY = "Airflow runs with what `provisioner render` prints once your platform has it; docs/self-managed.md says how"
+
+
+def declare(
+    environment: Environment,
+    around: Around,
+    *,
+    reader: Reader,
+    needs: tuple[Address, ...],
+    dags: tuple[RenderedDag, ...],
+) -> Airflow:
+    """The secret, the container and the DAG's file. needs: what must stand before Airflow may read its secrets."""
+    spec = cast("SelfManagedAirflow", environment.airflow)
+    parts = _Parts(environment, spec, around)
+    secret = () if parts.federation else (parts.secret(reader, needs),)
+    holder = parts.container if parts.federation else parts.holder
+    return Airflow(
+        nodes=(*secret, *parts.container_nodes(), *map(parts.file, dags)),
+        searches=parts.searches(),
+        address=holder,
+        holder=holder,
+        web_url=spec.url,
+        unaskable="" if spec.url else NO_URL,
+        client=partial(_client, spec),
+        dags={dag.name: dag_address(parts.container, dag.name) for dag in dags},
+        settings=_settings,
+        rendered=parts.settings(),
+        deployment=parts.deployment(),
+        rollout=parts.rollout(),
+        notes_beside=partial(_notes_beside, parts.rollout()),
+        notes=(DEPLOY,),
+    )
+
+
+def _notes_beside(rollout: Rollout, cloud: Cloud) -> tuple[str, ...]:
+    """Whether workers run with what is rendered, as far as Airflow can be asked."""
+    problem = not_rolled_out(cloud, rollout)
+    return (f"the settings that `provisioner render` prints are not known to be in use: {problem}",) if problem else ()
+
+
+def _client(spec: SelfManagedAirflow, cloud: Cloud, web_url: str) -> AirflowClient:
+    return cloud.airflow(web_url, _api(spec))
+
+
+def _api(spec: SelfManagedAirflow) -> AirflowApi:
+    way, values = spec.sign_in
+    sign_in = AirflowSignIn(way=cast("Any", way), **values)
+    return AirflowApi(version=spec.version, right="a role that lets it", setting="airflow.api", sign_in=sign_in)
+
+
+def _settings(_observed: object) -> Mapping[str, Secret | None]:
+    """What its workers run with is not to be read: it is the platform's."""
+    return dict.fromkeys(HIDDEN)
+
+
+class _Parts:
+    """The nodes of this target and how they refer to each other."""
+
+    def __init__(self, environment: Environment, airflow: SelfManagedAirflow, around: Around) -> None:
+        self.spec, self.airflow, self.around = environment, airflow, around
+        self.mark = around.names.environment_id
+        self.container = Address("filesystem", airflow.container)
+        self.holder = Address("vault_secret", f"{airflow.own_prefix}airflow-client-secret")
+        self.federation = environment.principals.airflow.federation
+        self.shared = self.container == around.filesystem
+
+    def settings(self) -> AirflowSettings:
+        """What makes Airflow read its variables from the vault."""
+        names = self.around.names
+        login = "" if names.hosts == Hosts() else names.hosts.login
+        own = AirflowSettings(overrides={}, environment={}, requirements=())
+        return airflow_settings(self.airflow, own, vault_url=names.vault_url, tenant_id=names.tenant_id, login=login)
+
+    def deployment(self) -> Deployment:
+        """The settings for its platform, without the id of its principal."""
+        settings, names = self.settings(), self.around.names
+        kwargs = "AIRFLOW__SECRETS__BACKEND_KWARGS"
+        variables = {name: str(value) for name, value in {**settings.overrides, **settings.environment}.items()}
+        variables[kwargs] = backend_kwargs(variables[kwargs])
+        adopted = self.spec.principals.airflow.application
+        found = Deployment(
+            name=self.airflow.key_prefix.lower(),
+            variables=variables,
+            secret="" if self.federation else self.holder.name,
+            subject=self.federation.every_subject[0] if self.federation else "",
+            issuer=(self.federation.issuer or self.federation.aks) if self.federation else "",
+            identity=self.spec.principals.airflow.managed_identity,
+            vault_url=names.vault_url,
+            requirements=settings.requirements,
+            dags=f"{self.spec.account_name}/{self.container.name}",
+        )
+        return found.with_client_id(adopted.client_id) if adopted else found
+
+    def rollout(self) -> Rollout:
+        """How workers show which settings they have; only then what they signed in with before may go."""
+        return Rollout(
+            probe=Probe(dag_id=self.spec.probe_id, api=_api(self.airflow)),
+            web_url=self.airflow.url,
+            rendered=self.deployment().rendered,
+            secretless=self.federation is not None,
+            holders=(self.holder.name, self.spec.variable_secret("api-secret")),
+        )
+
+    def secret(self, reader: Reader, needs: tuple[Address, ...]) -> Node:
+        """What Airflow's principal signs in with; the platform copies it to the workers."""
+        airflow = self.airflow
+        probe = Probe(dag_id=self.spec.probe_id, api=_api(airflow)) if airflow.url else None
+        desired = vault_secret.VaultSecret(
+            vault=self.spec.vault_name,
+            name=self.holder.name,
+            value=reader.value,
+            environment=self.mark,
+            credential=reader.credential,
+            key_id=reader.key_id,
+            expires=reader.expires,
+            client_id=reader.client_id,
+            active_key_ids=reader.active_key_ids,
+            named_by="`airflow.key_prefix`",
+            readers=vault_secret.Readers(within=airflow.rollout, probe=probe, web_url=airflow.url),
+        )
+        vault = Address("key_vault", self.spec.vault_name)
+        return Node(address=self.holder, desired=desired, container=vault, needs=(*needs, self.around.vault_access))
+
+    def container_nodes(self) -> Iterator[Node]:
+        """The container of the DAG's file, and the right of Airflow's principal to read it."""
+        desired = filesystem.Filesystem(account=self.spec.account_name, name=self.container.name, environment=self.mark)
+        if not self.shared:
+            yield Node(
+                address=self.container,
+                desired=desired,
+                container=self.around.account,
+                needs=(self.around.access,),
+            )
+        yield grant(
+            "airflow",
+            DAG_READER,
+            scope=self._container_id(),
+            container=self.container,
+            principal_id=self.around.airflow,
+            environment=self.mark,
+            label="the service principal airflow",
+        )
+
+    def file(self, dag: RenderedDag) -> Node:
+        """The DAG's file."""
+        return dag_node(
+            dag,
+            account=self.spec.account_name,
+            container=self.container,
+            environment=self.mark,
+            access=self.around.access,
+            jars=self.around.filesystem,
+        )
+
+    def searches(self) -> tuple[Search, ...]:
+        """Files and grants that the spec no longer names."""
+        scope = role_assignment.Scope(scope=self._container_id(), environment=self.mark)
+        grants = Search(kind="role_assignment", scope=scope, container=self.container)
+        if self.shared:
+            return (grants,)
+        account = self.spec.account_name
+        return (grants, *file_searches(account=account, container=self.container, environment=self.mark))
+
+    def _container_id(self) -> str:
+        return f"{self.spec.account_id}/blobServices/default/containers/{self.container.name}"

@@ -1,0 +1,70 @@
+"""How a principal signs in: with a client secret, or with tokens that its platform issues."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from provisioner.spec import fields, resource_id
+from provisioner.spec.fields import Rule, refuse
+from provisioner.spec.parts import Part, ShortPart
+
+# learn.microsoft.com/graph/api/resources/federatedidentitycredential; Entra compares both byte for byte.
+ISSUER = Rule(r"https://[^\s?#]{1,592}", "write it as in the tokens, with a slash at its end only if they have one")
+SUBJECT = Rule(r"[^\s*]{1,600}", "write it as in the tokens, such as system:serviceaccount:airflow:airflow")
+# kubernetes.io/docs/concepts/overview/working-with-objects/names
+KUBERNETES = Rule(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?", "use lower-case letters, digits, hyphens and periods")
+FORMS = "write `issuer` and `subjects`, or `aks`, `namespace` and `service_account`"
+
+
+class Federation(Part):
+    """Tokens of another issuer with which a principal signs in, so that it needs no secret."""
+
+    issuer: Annotated[str, fields.or_empty(ISSUER)] = Field(
+        default="", description="The issuer of its tokens, as in their `iss`."
+    )
+    subjects: list[Annotated[str, SUBJECT]] = Field(
+        default_factory=list[str], max_length=20, description="Whose tokens they may be, as in their `sub`."
+    )
+    aks: Annotated[str, fields.FullId(resource_id.MANAGED_CLUSTER)] = Field(
+        default="", description="Instead: full id of the AKS cluster that issues them; its issuer is read from it."
+    )
+    namespace: Annotated[str, fields.or_empty(KUBERNETES)] = Field(
+        default="", description="With `aks`: the namespace of the service account."
+    )
+    service_account: Annotated[str, fields.or_empty(KUBERNETES)] = Field(
+        default="", description="With `aks`: the service account whose tokens they are."
+    )
+
+    @model_validator(mode="after")
+    def one_form(self) -> Federation:
+        forms = ((self.issuer, self.subjects), (self.aks, self.namespace, self.service_account))
+        if sorted((all(form), any(form)) for form in forms) != [(False, False), (True, True)]:
+            raise refuse(FORMS, "does not say whose tokens")
+        return self
+
+    @property
+    def every_subject(self) -> tuple[str, ...]:
+        """Whose tokens they may be, in either form; at least one."""
+        return tuple(self.subjects) or (f"system:serviceaccount:{self.namespace}:{self.service_account}",)
+
+
+class Credential(ShortPart):
+    """How a principal signs in: with a secret, or with tokens of another issuer."""
+
+    short = "type"
+    type: Literal["secret"] = Field(default="secret", description="A client secret, which is rotated.")
+    federated: Federation | None = Field(default=None, description="Tokens of another issuer; no secret then.")
+    managed_identity: Annotated[str, fields.FullId(resource_id.USER_ASSIGNED_IDENTITY)] = Field(
+        default="",
+        description="With `federated`: full id of the managed identity that the tokens sign in, not an application.",
+    )
+
+    @model_validator(mode="after")
+    def one(self) -> Credential:
+        if self.federated is not None and "type" in self.model_fields_set:
+            raise refuse("write `secret` or `{federated: …}`", "is not one way to sign in")
+        if self.federated is None and "managed_identity" in self.model_fields_set:
+            raise refuse("add `federated: …`", "does not say whose tokens sign the managed identity in")
+        return self

@@ -1,0 +1,56 @@
+"""The check of an Airflow that you run: whether its workers have the settings that `render` prints.
+
+A run of the probe DAG reports it. Alone in `verify` it writes: that run, if Airflow can be asked.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from provisioner.errors import CloudError, NotFound, NotYetVisible
+from provisioner.key_probe import TASK, report_problem
+from provisioner.verify.check import failed, passed, unanswered, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from provisioner.key_probe import Rollout
+    from provisioner.verify.check import Check
+    from provisioner.verify.deployed import DeployedEnvironment
+
+ROLLOUT = "Airflow runs with what `render` prints"
+SECONDS = 180.0
+
+
+def check_rollout(deployed: DeployedEnvironment) -> Sequence[Check]:
+    """Run the probe DAG and read its report; nothing for an Airflow that `provision` itself sets up."""
+    rollout = deployed.targets.airflow.rollout
+    if rollout is None:
+        return []
+    if deployed.targets.airflow.unaskable:
+        return [unknown(ROLLOUT, deployed.targets.airflow.unaskable)]
+    try:
+        return [_reported(deployed, rollout)]
+    except NotFound:
+        return [unknown(ROLLOUT, f"Airflow has no {rollout.probe.dag_id}; deploy the files of its container")]
+    except NotYetVisible:
+        return [unknown(ROLLOUT, f"a run of {rollout.probe.dag_id} is not over yet; look at it in Airflow")]
+    except CloudError as error:
+        return [unanswered(ROLLOUT, error)]
+
+
+def _reported(deployed: DeployedEnvironment, rollout: Rollout) -> Check:
+    airflow, dag_id = deployed.airflow, rollout.probe.dag_id
+    run_id = f"provisioner-rollout__{rollout.rendered}__{deployed.cloud.session.clock.now():%Y%m%dT%H%M%S}"
+    airflow.create_run(dag_id, run_id, {})
+
+    def over() -> bool:
+        run = airflow.find_run(dag_id, run_id)
+        return run is not None and run.over
+
+    deployed.cloud.session.waits.until(over, deadline_seconds=SECONDS, what=f"the end of {run_id}")
+    problem = report_problem(airflow.find_report(dag_id, TASK), rollout)
+    if problem:
+        return failed(ROLLOUT, problem)
+    how = ", without any client secret" if rollout.secretless else ""
+    return passed(ROLLOUT, f"{rollout.rendered}{how}")
