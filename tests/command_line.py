@@ -8,20 +8,35 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
+from provisioner.cli.documents_schema import documents_schema
 from provisioner.cli.main import main
 
 if TYPE_CHECKING:
     from tests.emulator import LocalAzure
 
 ROOT = Path(__file__).parents[1]
-QUESTION = "/checkNameAvailability"
+QUESTIONS = ("/checkNameAvailability", "/checkPolicyRestrictions")
 SNAPSHOTS: dict[Path, set[str]] = {}  # by local Azure: what it can go back to
+
+
+@cache
+def _validator(verb: str) -> Draft202012Validator:
+    schema = documents_schema()
+    return Draft202012Validator({**schema, **schema["verbs"][verb]})
+
+
+def document_problems(verb: str, document: Any) -> list[str]:
+    """In what a document is not as the schema says."""
+    validator: Any = _validator(verb)
+    return [error.message for error in validator.iter_errors(document)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +67,8 @@ class Cli:
 
     def __call__(self, verb: str, *options: str) -> Said:
         self.file.write_text(yaml.safe_dump(self.spec))
-        return self.run(verb, str(self.file), *options)
+        confirmed = ("--yes",) if verb == "teardown" and "--yes" not in options else ()
+        return self.run(verb, str(self.file), *options, *confirmed)
 
     def run(self, *arguments: str) -> Said:
         self.capture.readouterr()
@@ -61,6 +77,10 @@ class Cli:
         except SystemExit as exit_:
             code = int(exit_.code or 0)
         out, err = self.capture.readouterr()
+        if "--json" in arguments and out:
+            words = 3 if arguments[:2] == ("local", "runtimes") else 2 if arguments[0] == "local" else 1
+            verb = " ".join(arguments[:words])
+            assert document_problems(verb, json.loads(out)) == []
         return Said(code=code, out=out, err=err)
 
     def done(self, verb: str, *options: str) -> Said:
@@ -80,7 +100,7 @@ class Cli:
         }
         command = [sys.executable, "-m", "provisioner", *arguments]
         wired.update(options)
-        return subprocess.Popen(command, cwd=ROOT, env={**os.environ, **self.env}, **wired)
+        return subprocess.Popen(command, cwd=wired.pop("cwd", ROOT), env={**os.environ, **self.env}, **wired)
 
     def run_process(self, *arguments: str, **options: Any) -> Said:
         process = self.process(*arguments, **options)
@@ -90,7 +110,7 @@ class Cli:
     def writes(self) -> list[str]:
         """What the local Azure was asked to change since `forget_calls`; signing in and questions left out."""
         calls = self.azure.control("GET", "/calls")["calls"]
-        asked = [c for c in calls if c["method"] not in {"GET", "HEAD"} and not c["path"].endswith(QUESTION)]
+        asked = [c for c in calls if c["method"] not in {"GET", "HEAD"} and not c["path"].endswith(QUESTIONS)]
         return [f"{c['method']} {c['host']}{c['path']}" for c in asked if not c["host"].startswith("login.")]
 
     def forget_calls(self) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 pytest_plugins = ("tests.sentinels.plugin",)
 # A shell lets what it starts in the background ignore SIGINT, and so would every run that a test interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup has it ignored
 
 
 @pytest.fixture(scope="session")

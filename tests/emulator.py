@@ -79,6 +79,10 @@ class LocalAzure:
         """Advance the local Azure's clock."""
         self.control("PUT", "/clock", {"advance_seconds": seconds})
 
+    def slow_operations(self) -> None:
+        """Let operations of Resource Manager take 5 seconds of the local Azure's clock, however busy the machine."""
+        self.control("PUT", "/settings/operations", {"seconds": 5})
+
     def lift_limits(self) -> None:
         """Disable throttling until the next reset, for tests that send thousands of calls."""
         figures = json.loads(LIMITS.read_text(encoding="utf-8"))

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provisioner.errors import SpecError
-from provisioner.render.dag import template_problem
+from provisioner.render.dag_problems import dag_problems
 from provisioner.spec import loader
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from provisioner.errors import Problem
@@ -34,13 +34,17 @@ LEAST = {
     "job": "job.jar",
 }
 
-load = partial(loader.load, template_problem=template_problem)  # as the command line composes it
+load = partial(loader.load, dag_problems=dag_problems)  # as the command line composes it
 
 
-def jar(path: Path, manifest: str = "Main-Class: org.example.Job\n") -> Path:
-    """A jar with a manifest."""
+def jar(
+    path: Path, manifest: str = "Main-Class: org.example.Job\n", classes: Sequence[str] = ("org/example/Job",)
+) -> Path:
+    """A jar with a manifest and classes."""
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("META-INF/MANIFEST.MF", manifest)
+        for name in classes:
+            archive.writestr(f"{name}.class", b"")
     return path
 
 

@@ -58,7 +58,8 @@ class Manager:
 
     def group(self, name: str = "rg-one") -> str:
         """A resource group; its path."""
-        assert self("PUT", f"/resourceGroups/{name}", {"location": "westeurope"}).status in {200, 201}
+        body = {"location": "westeurope"}
+        assert self("PUT", f"/resourceGroups/{name}", body, version="2024-11-01").status in {200, 201}
         return f"/resourceGroups/{name}"
 
     def vault(self, name: str = "kv-one", group: str = "rg-one", **properties: Any) -> str:

@@ -12,16 +12,19 @@ EXAMPLES = (
     SpecError((PROBLEM,)),
     errors.UnknownReference("box/b", "box/c"),
     errors.Cycle(("a", "b", "a")),
-    errors.StalePlan("plan.json", "a" * 64, "b" * 64),
+    errors.StalePlan("plan.json", ("dag_file/a: what would be written has changed",)),
     errors.Protected("prod"),
     errors.Unconfirmed("dev: 2 to delete"),
     Refused("box/b", "it cannot serve", "Choose another"),
     Refusals((Refused("box/b", "it cannot serve", "Choose another"),)),
     *(kind(operation="GET x") for kind in (CloudError, *CloudError.__subclasses__())),
-    errors.NotInUse(key="client_secret/airflow/1", place="airflow_runtime/airflow", asked="the run 1", seconds=60),
+    errors.NotInUse(
+        key="client_secret/airflow/1", holder="airflow_runtime/airflow", awaited_from="the run 1", seconds=60
+    ),
     errors.DagNotParsed(file="dags/job.py", dag="Job", trace="SyntaxError: invalid syntax"),
     errors.DagNotParsed(file="dags/job.py", dag="Job", seconds=60),
     errors.Defect(ZeroDivisionError()),
+    errors.WrongUsage(program="provisioner plan", what="there is no 'x' here", hint="`--help` shows all of them"),
     errors.LocalError("it did not start", "Try again"),
     errors.Interrupted("apply"),
 )

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from provisioner.model import Action, Address, Asked, Node, Output, Plan, Published, Ref, Step, refs, resolve
+from provisioner.model import Action, Address, Node, Output, Plan, Published, Ref, Request, Step, refs, resolve
 from provisioner.secret import Secret
 
 A, B = Address("box", "a"), Address("box", "b")
@@ -72,6 +72,6 @@ def test_a_plan_counts_its_steps_and_those_that_let_the_caller_in_apart() -> Non
 
 
 def test_a_run_concerns_the_credentials_that_it_names_or_all() -> None:
-    assert Asked().concerns("airflow")
-    assert Asked(names=("airflow",)).concerns("airflow")
-    assert not Asked(names=("flink",)).concerns("airflow")
+    assert Request().concerns("airflow")
+    assert Request(names=("airflow",)).concerns("airflow")
+    assert not Request(names=("flink",)).concerns("airflow")

@@ -1,4 +1,7 @@
-"""Neither modules nor folders of a package import each other in a circle; imports for types and in functions count."""
+"""The shape of the packages: no import circles, no functions that only pass their arguments on, no long files.
+
+Imports for types and in functions count.
+"""
 
 from __future__ import annotations
 
@@ -123,3 +126,82 @@ def test_a_circle_of_folders_is_found_where_no_modules_are_in_one() -> None:
     assert circles(graph) == []
     assert circles(within("toy", graph)) == ["2: toy.a -> toy.b -> toy.a"]
     assert circles(within("toy.a", graph)) == []
+
+
+# Functions that may pass their arguments on, and why.
+PASS_ON = {
+    "provisioner.cli.local._runtimes": "chooses the function that it calls",
+    "provisioner.cloud.transport.http_transport.sleep": "azure-core's protocol of a transport",
+    "provisioner.render.template.as_json": "a filter of the templates, with a name of its own there",
+}
+# What only one package has still to lose; the others have none.
+STILL_PASS_ON = {"localazure": {"localazure.storage.data.paths.put_keeping_etag"}, "provisioner": set[str]()}
+LONGEST = 300
+# Files that may be longer, and why; the same reason is what keeps them whole.
+LONG = {
+    "provisioner/cli/arguments.py": "every option of every command, read as a table",
+    "provisioner/cli/documents.py": "the types of all documents, from which one schema is made",
+    "provisioner/cli/verbs.py": "one function for each command, read as a table",
+    "provisioner/engine/plan.py": "one decision procedure, whose parts share the same state",
+    "provisioner/errors.py": "the tree of errors, which is read as a whole",
+    "provisioner/kinds/key_vault.py": "a vault with its deletion, recovery and rights, which depend on each other",
+    "provisioner/spec/parts.py": "the sections of a spec, in the order of the YAML file",
+}
+
+
+def passes_on(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether its only statement is a call with exactly its own parameters."""
+    body = [one for one in function.body if not (isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant))]
+    if function.decorator_list or len(body) != 1 or not isinstance(body[0], (ast.Return, ast.Expr)):
+        return False
+    call, parameters = body[0].value, function.args
+    if not isinstance(call, ast.Call):
+        return False
+    positional = [one.arg for one in (*parameters.posonlyargs, *parameters.args) if one.arg not in {"self", "cls"}]
+    positional += [f"*{one.arg}" for one in [parameters.vararg] if one]
+    named = {one.arg for one in parameters.kwonlyargs} | {f"**{one.arg}" for one in [parameters.kwarg] if one}
+    given = {
+        f"{one.arg}={ast.unparse(one.value)}" if one.arg else f"**{ast.unparse(one.value)}" for one in call.keywords
+    }
+    same = {name if name.startswith("**") else f"{name}={name}" for name in named}
+    return bool(positional or named) and list(map(ast.unparse, call.args)) == positional and given == same
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_function_only_calls_another_with_its_own_arguments(package: str) -> None:
+    found = {
+        f"{name}.{node.name}"
+        for name, file in modules(TOP, package).items()
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and passes_on(node)
+    }
+
+    assert found - PASS_ON.keys() <= STILL_PASS_ON[package]
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("def a(b, *, c): return d(b, c=c)", True),
+        ("def a(self, b): self.d.e(b)", True),
+        ("def a(*b, **c): return d(*b, **c)", True),
+        ("def a(b): return d(b, 1)", False),
+        ("def a(b, c): return d(c, b)", False),
+        ("def a(): return d()", False),
+        ("def a(b):\n  e()\n  return d(b)", False),
+    ],
+)
+def test_a_function_that_passes_its_arguments_on_is_found(source: str, *, expected: bool) -> None:
+    function = ast.parse(source).body[0]
+
+    assert isinstance(function, ast.FunctionDef)
+    assert passes_on(function) is expected
+
+
+def test_no_file_of_the_tool_is_long_without_a_reason() -> None:
+    lengths = {
+        file.relative_to(TOP).as_posix(): len(file.read_text(encoding="utf-8").splitlines())
+        for file in (TOP / "provisioner").rglob("*.py")
+    }
+
+    assert {name for name, length in lengths.items() if length > LONGEST} <= LONG.keys()

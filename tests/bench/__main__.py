@@ -11,7 +11,7 @@ import os
 from typing import TYPE_CHECKING
 
 from tests.bench.figures import FIGURES
-from tests.bench.world import world
+from tests.bench.measured_runs import bench
 
 if TYPE_CHECKING:
     from tests.bench.row import Row
@@ -31,7 +31,7 @@ def main() -> int:
         parser.error(f"no figure {unknown[0]!r}; there are {', '.join(names)}")
     kept = True
     print(f"{'':50}{'median':>9}{'least':>9}{'greatest':>9}{'limit':>9}")
-    with world() as started:
+    with bench() as started:
         for name in asked.figures or names:
             for row in names[name](started, asked.runs):
                 verdict = _verdict(row)

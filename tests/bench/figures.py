@@ -12,22 +12,25 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from localazure.app import process
+from tests.bench.jobs import ten_jobs
+from tests.bench.measured_runs import SPEC, TOP
 from tests.bench.row import Row
 from tests.bench.scale import scale
-from tests.bench.world import SPEC, TOP
+from tests.foreign_blobs import add_foreign_blobs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tests.bench.world import Run, World
+    from tests.bench.measured_runs import Bench, Run
 
 JAR = TOP / "templates" / "jobs" / "wordcount" / "wordcount.jar"
 GIB, MIB = 1 << 30, 1 << 20
 SDKS = ("azure", "msal", "requests", "urllib3")
 LATENCY_MS = 100
+FOREIGN = 100_000
 
 
-def starting(world: World, times: int) -> Iterator[Row]:
+def starting(world: Bench, times: int) -> Iterator[Row]:
     """The local Azure comes up."""
     found: list[float] = []
     for _ in range(times):
@@ -38,14 +41,14 @@ def starting(world: World, times: int) -> Iterator[Row]:
     yield Row(what="start of the local Azure", found=found, unit="s", most=1.0, waits=True)
 
 
-def validating(world: World, times: int) -> Iterator[Row]:
+def validating(world: Bench, times: int) -> Iterator[Row]:
     """A spec is checked."""
     runs = world.runs(times, "validate")
     yield from _times("validate", runs, most=0.4)
     yield Row(what="  modules of SDKs that it imports", found=[_sdk_modules()], most=0)
 
 
-def writing(world: World, times: int) -> Iterator[Row]:
+def writing(world: Bench, times: int) -> Iterator[Row]:
     """Everything is made, made sure of, and taken down again."""
     first: list[Run] = []
     second: list[Run] = []
@@ -60,7 +63,7 @@ def writing(world: World, times: int) -> Iterator[Row]:
         yield Row(what="  calls", found=_calls(runs))
 
 
-def planning(world: World, times: int) -> Iterator[Row]:
+def planning(world: Bench, times: int) -> Iterator[Row]:
     """Nothing has changed: at once, and with every answer late."""
     world.control("POST", "/reset")
     world.run("provision", "--yes")
@@ -75,7 +78,7 @@ def planning(world: World, times: int) -> Iterator[Row]:
     yield Row(what="  round trips in sequence after sign-in", found=[run.depth for run in late], most=6)
 
 
-def uploading(world: World, _times: int) -> Iterator[Row]:
+def uploading(world: Bench, _times: int) -> Iterator[Row]:
     """A jar of 1 GiB goes up, once: it takes long, and its memory hardly differs."""
     with TemporaryDirectory(prefix="bench-jar-") as folder:
         big = Path(shutil.copy(JAR, Path(folder) / "big.jar"))
@@ -89,7 +92,20 @@ def uploading(world: World, _times: int) -> Iterator[Row]:
     yield Row(what="  peak memory of the process", found=[run.peak_bytes / MIB], unit="MiB", most=150)
 
 
-FIGURES = (validating, starting, writing, planning, uploading, scale)
+def foreign(world: Bench, times: int) -> Iterator[Row]:
+    """Others have put many blobs into the filesystem."""
+    world.control("POST", "/reset")
+    world.run("provision", "--yes")
+    verbs = (("plan",), ("provision", "--yes"), ("rotate", "--plan-only"))
+    without = [len(world.run(*verb).calls) for verb in verbs]
+    add_foreign_blobs(world.state, "stflinklocal/jobs", FOREIGN)
+    for verb, calls in zip(verbs, without, strict=True):
+        runs = [world.run(*verb) for _ in range(times)]
+        yield Row(what=f"{verb[0]} beside {FOREIGN:,} foreign blobs", found=_seconds(runs), unit="s")
+        yield Row(what="  calls more than without them", found=[len(run.calls) - calls for run in runs], most=0)
+
+
+FIGURES = (validating, starting, writing, planning, uploading, scale, foreign, ten_jobs)
 
 
 def _sdk_modules() -> int:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from tests.bench.measured_runs import SPEC, TOP
 from tests.bench.row import Row
-from tests.bench.world import SPEC, TOP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from tests.bench.world import Run, World
+    from tests.bench.measured_runs import Bench, Run
 
 SIZES = (10, 50, 250, 500)
 VERBS = {"provision": ("--yes",), "plan": (), "rotate": ("--force", "--yes"), "teardown": ("--yes",)}
@@ -41,12 +41,13 @@ class Costs:
         return upper / ((cost[middle] - cost[first]) / (middle - first))
 
 
-def scale(world: World, _times: int) -> Iterator[Row]:
+def scale(world: Bench, _times: int) -> Iterator[Row]:
     """Each verb once at each size."""
     runs: dict[str, dict[int, Run]] = {verb: {} for verb in VERBS}
     with TemporaryDirectory(prefix="bench-scale-") as folder:
         for size in SIZES:
-            file = Path(folder) / f"{size}.yaml"
+            file = Path(folder) / f"{size}/scale.yaml"  # one environment in two files of a folder is refused
+            file.parent.mkdir()
             file.write_text(yaml.safe_dump(spec(size)), encoding="utf-8")
             world.control("POST", "/reset")
             for verb, options in VERBS.items():

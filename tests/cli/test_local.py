@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from tests.command_line import Cli
 
 FIELDS = {
+    "format",
     *("running", "proxy", "ca_bundle", "tenant_id", "subscription_id", "operator_client_id", "control_url"),
     "runtimes",
 }
@@ -45,10 +48,39 @@ def test_it_starts_stops_and_remembers(cli: Cli, tmp_path: Path, monkeypatch: py
         cli.done("provision", "--only", "resource_group/flink-local")
         assert cli.run("local", "down").out == "stopped\n"
         assert cli.done("plan", "--json", "--only", "resource_group/flink-local").actions() == {}
-        assert cli.run("local", "reset").code == 0
+        assert cli.run("local", "reset", "--yes").code == 0
         assert cli.done("plan", "--json", "--only", "resource_group/flink-local").actions() != {}
     finally:
         cli.run("local", "down")
+
+
+def test_a_damaged_file_of_its_state_is_named_and_reset_replaces_it(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = tmp_path / "own"
+    monkeypatch.setenv("PROVISIONER_LOCAL_STATE", str(state))
+    try:
+        cli.run("local", "up")
+        cli.run("local", "down")
+        (state / "store/store.sqlite").write_bytes(b"no database")
+        refused = cli.run("local", "up")
+        assert (refused.code, refused.out) == (1, "")
+        assert f"{state}/store/store.sqlite" in refused.err
+        assert "provisioner local reset" in refused.err
+        reset = cli.run("local", "reset", "--yes")
+        assert (reset.code, reset.out.splitlines()[0]) == (0, f"deleted {state}/store/store.sqlite, which was damaged")
+        assert cli.run("local", "up").code == 0
+    finally:
+        cli.run("local", "down")
+
+
+def test_a_reset_that_cannot_delete_says_so(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = tmp_path / "own"
+    monkeypatch.setenv("PROVISIONER_LOCAL_STATE", str(state))
+    state.write_text("no folder")
+    refused = cli.run("local", "reset", "--yes")
+    assert (refused.code, refused.out) == (1, "")
+    assert f"the local Azure cannot use {state}" in refused.err
 
 
 def test_a_program_gets_its_own_exit_code_back(cli: Cli) -> None:
@@ -118,3 +150,20 @@ def test_the_variables_make_any_shell_a_client(cli: Cli) -> None:
     said = cli.run_process("local", "exec", "--", "sh", "-c", script % (sys.executable, sys.executable))
 
     assert said.out.strip() == cli.azure.proxy
+
+
+def test_a_reader_that_goes_away_is_no_trouble_of_the_local_azure(cli: Cli) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        said = cli.run_process("local", "status", stdout=writing)
+    finally:
+        os.close(writing)
+    assert (said.code, said.err) == (1, "")
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
+def test_a_stream_that_the_shell_has_closed_is_no_defect(cli: Cli, closed: str) -> None:
+    command = f'exec "$1" -m provisioner schema {closed}'
+    done = subprocess.run(["sh", "-c", command, "sh", sys.executable], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, ""), cli.file

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,27 +11,31 @@ import pytest
 from tests.commands.test_lifecycle import secret
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
     from tests.command_line import Cli, Said
 
 ACTIONS = {"keep", "create", "update", "replace", "rotate", "delete", "defer"}
-DOCUMENT = {"environment", "steps", "summary", "digest"}
+DOCUMENT = {"format", "environment", "steps", "summary", "digest"}
 STEP = {"address", "action", "changes", "waits_on"}
-MORE = {"reason", "remains", "access"}  # where there is something to say
-OF_OUTCOMES = {"note"}  # likewise, once steps were done
+MORE = {"reason", "remains", "access", "origin"}  # where there is something to say
+OF_OUTCOMES = {"note", "failure"}  # likewise, once steps were done
+MORE_OF_CHANGES = {"known_after_apply", "secret", "diff"}
+CHANGE = {"field", "before", "after", "reason", "old", "new"}
 
 
 def check_document(said: Said, *more: str) -> dict[str, Any]:
     """The one document that the issue describes, and nothing beside it on standard output."""
     found = said.json()
-    assert DOCUMENT <= set(found) <= DOCUMENT | {"credentials"}
+    assert DOCUMENT <= set(found) <= DOCUMENT | {"credentials", "error"}
     assert set(found["summary"]) >= ACTIONS
     wanted, allowed = STEP | set(more), MORE | (OF_OUTCOMES if more else set[str]())
     for step in found["steps"]:
         assert wanted <= set(step) <= wanted | allowed, step
         assert step["action"] in ACTIONS
-        assert all(set(change) == {"field", "before", "after", "reason"} for change in step["changes"])
+        assert all(
+            CHANGE <= set(change) <= CHANGE | {"known_after_apply", "secret", "diff"} for change in step["changes"]
+        )
     return found
 
 
@@ -83,6 +88,7 @@ def test_a_plan_of_one_resource_holds_what_it_needs_and_no_more(cli: Cli) -> Non
     assert {step["address"] for step in found["steps"]} == {
         "resource_group/flink-local",
         "storage_account/stflinklocal",
+        "lock_container/lock",
         "caller_access/account",
         "filesystem/jobs",
     }
@@ -138,8 +144,59 @@ def test_a_saved_plan_is_refused_once_the_state_is_another(provisioned: Cli, tmp
     said = provisioned("provision", "--plan", str(saved))
 
     assert (said.code, provisioned.writes()) == (1, [])
-    assert "was made for another state" in said.err
-    assert "plan --out" in said.err
+    assert "is out of date" in said.err
+    assert "vault_secret/hdinsight-aks-variables-greeting: update instead of keep" in said.err
+    assert "plan ENV --out FILE" in said.err
+
+
+def _change_the_tags(cli: Cli) -> None:
+    cli.spec["tags"] = {"team": "data"}
+
+
+def _change_a_variable(cli: Cli) -> None:
+    cli.spec["variables"]["another"] = "changed"
+
+
+def _change_the_dag(cli: Cli) -> None:
+    cli.spec["dag"] = {"schedule": "0 6 * * *"}
+
+
+def _change_the_jar(cli: Cli) -> None:
+    jar = Path(cli.spec["job"])
+    jar.write_bytes(jar.read_bytes() + b"changed")
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (_change_the_tags, "resource_group/flink-local: what would be written has changed"),
+        (_change_a_variable, "a secret of the spec"),
+        (_change_the_dag, "dag_file/airflow/dags/flink_wordcount.py: what would be written has changed"),
+        (_change_the_jar, "job_jar/jobs/job.jar: what would be written has changed"),
+    ],
+)
+def test_a_saved_plan_is_refused_once_the_file_or_what_it_names_is_another(
+    cli: Cli, tmp_path: Path, change: Callable[[Cli], None], named: str
+) -> None:
+    saved, jar = tmp_path / "saved.json", tmp_path / "job.jar"
+    jar.write_bytes(Path(cli.spec["job"]).read_bytes())
+    cli.spec["job"] = str(jar)
+    cli.spec["variables"]["another"] = "value"
+    cli.done("plan", "--out", str(saved))
+    change(cli)
+
+    said = cli("provision", "--plan", str(saved))
+
+    assert (said.code, cli.writes()) == (1, [])
+    assert named in said.err
+
+
+def test_a_saved_plan_is_for_the_eyes_of_its_owner(cli: Cli, tmp_path: Path) -> None:
+    saved = tmp_path / "saved.json"
+    saved.touch(mode=0o644)
+    cli.done("plan", "--out", str(saved))
+
+    assert saved.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_saved_plan_is_refused_when_done_already(provisioned: Cli, tmp_path: Path) -> None:

@@ -87,7 +87,9 @@ def test_a_deletion_needs_a_yes_where_no_terminal_can_ask(provisioned: Cli) -> N
     said = provisioned("provision")
 
     assert (said.code, provisioned.writes()) == (1, [])
-    assert "local: 1 to delete or replace: not confirmed, nothing was changed. Add `--yes`" in said.err
+    assert (
+        "local: 1 to delete or replace: not confirmed, none of it was done. Without a terminal, add `--yes`" in said.err
+    )
     assert provisioned.done("provision", "--yes", "--json").actions() == {GREETING: "delete"}
 
 

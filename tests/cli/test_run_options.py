@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("options", "wrong"),
     [
-        (["--conf", "{"], "--conf is no JSON (Expecting property name"),
-        (["--conf", "[1]"], "--conf is no JSON object; write one such as"),
-        (["--conf", "[" * 100_000], "--conf is no JSON"),
+        (["--conf", "{"], "--conf is not JSON (Expecting property name"),
+        (["--conf", "[1]"], "--conf is not a JSON object; write one such as"),
+        (["--conf", "[" * 100_000], "--conf is not JSON"),
         (["--timeout", "soon"], "--timeout soon: write a duration such as 15m"),
         (["--run-id", "a b"], "--run-id a b: use up to 250 letters"),
     ],

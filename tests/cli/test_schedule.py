@@ -129,6 +129,13 @@ def test_azure_pipelines_fulfil_their_schema(render: Any, tmp_path: Path) -> Non
         check("vendor.azure-pipelines", read)
 
 
+def test_a_github_workflow_runs_actions_of_fixed_commits(render: Any) -> None:
+    (file,) = render("github-actions", "dev").values()
+    actions = [line.partition("uses: ")[2] for line in file.read_text().splitlines() if "uses: " in line]
+    assert len(actions) == 2
+    assert all(re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action) for action in actions)
+
+
 def test_a_github_workflow_signs_in_by_federation_and_never_runs_twice_at_once(render: Any) -> None:
     (file,) = render("github-actions", "dev").values()
     flow = yaml.safe_load(file.read_text())
@@ -232,7 +239,7 @@ def test_text_is_the_file_itself_and_notes_go_to_standard_error(capsys: pytest.C
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--kind", "cron", "--directory", "here"], "here: is no absolute path"),
+        (["--kind", "cron", "--directory", "here"], "here: is not an absolute path"),
         (["--kind", "cron", "--out", "/proc/none"], "cannot be written"),
         (["--kind", "github-actions"], "outside the repository"),
     ],
@@ -258,7 +265,20 @@ def test_a_principal_that_asks_for_more_runs_gets_them(capsys: pytest.CaptureFix
 
 
 def test_an_unknown_kind_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(["schedule", "dev", "--kind", "at"])
-    assert ended.value.code == 1
+    assert main(["schedule", "dev", "--kind", "at"]) == 1
     assert "systemd" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["cron", "airflow"])
+def test_a_schedule_of_the_local_azure_says_what_it_will_run(
+    kind: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    assert main(["schedule", "local", "dev", "--kind", kind]) == 0
+    assert capsys.readouterr().err.count("is on cloud: local: where the schedule runs") == 1
+
+
+def test_make_schedule_without_a_kind_says_which_there_are() -> None:
+    said = subprocess.run(["make", "--dry-run", "schedule"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert said.returncode != 0
+    assert "KIND says which scheduler: KIND=cron, systemd" in said.stderr

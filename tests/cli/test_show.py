@@ -65,15 +65,16 @@ def test_a_status_before_anything_is_there_says_so(cli: Cli) -> None:
     assert cli.writes() == []
 
 
-def test_a_status_says_that_a_smaller_role_is_enough(provisioned: Cli) -> None:
-    assert "`role: Key Vault Secrets User` is enough" in provisioned.done("status").out
+def test_doctor_says_that_a_smaller_role_is_enough_and_not_every_status(provisioned: Cli) -> None:
+    assert "`role: Key Vault Secrets User` is enough" in provisioned.done("doctor").out
     assert any("Key Vault Secrets User" in note for note in provisioned.done("status", "--json").json()["notes"])
+    assert "Key Vault Secrets User" not in provisioned.done("status").out
 
 
 def test_outputs_are_ids_urls_and_names(provisioned: Cli) -> None:
     found = provisioned.done("output", "--json").json()
 
-    assert set(found) == {"environment", "resources"}
+    assert set(found) == {"format", "environment", "resources"}
     assert found["resources"]["key_vault/kv-flink-local"]["uri"] == "https://kv-flink-local.vault.azure.net/"
     assert found["resources"]["flink_cluster/flink"]["id"].endswith("/clusters/flink-cluster")
     assert all(isinstance(value, str) and value for one in found["resources"].values() for value in one.values())
@@ -131,7 +132,7 @@ def test_a_schema_is_a_json_schema_of_the_file(cli: Cli) -> None:
 
 def test_a_valid_file_says_so(cli: Cli) -> None:
     assert cli.done("validate").out == "local: valid\n"
-    assert cli.done("validate", "--json").json() == {"environment": "local", "valid": True, "problems": []}
+    assert cli.done("validate", "--json").json() == {"format": 1, "environment": "local", "valid": True, "problems": []}
 
 
 @pytest.mark.parametrize("verb", ["validate", "render", "graph"])

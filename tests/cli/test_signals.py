@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import sys
 from typing import TYPE_CHECKING
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.commands.test_lifecycle import ours_anywhere
+from tests.emulator import ARM
+from tests.reliability.leases import CONTAINER
 
 if TYPE_CHECKING:
     import subprocess
@@ -27,7 +30,7 @@ def until(process: subprocess.Popen[str], word: str) -> None:
     raise AssertionError(f"it ended without {word!r}")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_provision_exits_with_130_and_the_next_one_goes_on(cli: Cli, number: int) -> None:
     cli.azure.control("PUT", "/faults", {"latency_ms": 60})
     process = cli.process("provision", str(cli.file))
@@ -38,7 +41,9 @@ def test_an_interrupted_provision_exits_with_130_and_the_next_one_goes_on(cli: C
 
     assert process.returncode == 130, out + err
     assert "Traceback" not in out + err
-    assert "interrupted" in out
+    last = out.splitlines()[-1]
+    assert re.fullmatch(r"local: .*\d+ created.*, \d+ not begun.*; interrupted: run the command again, .*", last), out
+    assert "not begun" not in out.removesuffix(f"{last}\n")
     cli.azure.control("DELETE", "/faults")
     cli.done("provision")
     assert cli("plan", "--detailed-exitcode").code == 0
@@ -74,21 +79,20 @@ def test_an_interrupted_plan_exits_with_130(cli: Cli) -> None:
     assert "Traceback" not in err
 
 
-def test_an_interrupted_run_gives_its_lease_back(cli: Cli) -> None:
-    cli.azure.control("PUT", "/faults", {"latency_ms": 60})
-    process = cli.process("provision", str(cli.file))
-    until(process, "created key_vault")
-    process.send_signal(signal.SIGINT)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize(("verb", "word"), [("provision", "created key_vault"), ("rotate", "updated vault_secret")])
+def test_an_interrupted_run_gives_its_lease_back(provisioned: Cli, number: int, verb: str, word: str) -> None:
+    if verb == "provision":
+        provisioned.azure.reset()
+    provisioned.azure.control("PUT", "/faults", {"latency_ms": 60})
+    process = provisioned.process(verb, str(provisioned.file), *(("--force",) if verb == "rotate" else ()))
+    until(process, word)
+    process.send_signal(number)
     process.communicate(timeout=60)
-    cli.azure.control("DELETE", "/faults")
-    cli.forget_calls()
+    provisioned.azure.control("DELETE", "/faults")
 
-    cli.done("provision")
-
-    asked = cli.azure.control("GET", "/calls")["calls"]
-    taken = [call["status"] for call in asked if call["path"].endswith("/lease")]
-    assert taken, asked
-    assert 409 not in taken
+    url = f"{ARM}{provisioned.azure.subscription}{CONTAINER}"
+    assert provisioned.azure.request("GET", url).json()["properties"]["leaseState"] == "Available"
 
 
 @pytest.mark.parametrize("verb", ["provision", "rotate", "teardown"])

@@ -20,6 +20,7 @@ from tests.reliability.leases import lease
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.command_line import Cli
 
@@ -42,10 +43,11 @@ def at_terminal(
     asked: str = "[y/N]",
     json_out: bool = False,
     meanwhile: Callable[[], object] = lambda: None,
+    **more: str,
 ) -> Seen:
     """Run with a terminal as standard input, output (unless json_out) and error; type when asked, after `meanwhile`."""
     ours, theirs = pty.openpty()
-    wired = {"stdin": theirs, "stdout": subprocess.PIPE if json_out else theirs, "stderr": theirs}
+    wired = {"stdin": theirs, "stdout": subprocess.PIPE if json_out else theirs, "stderr": theirs, **more}
     process = cli.process(*words, **wired)
     os.close(theirs)
     screen, waiting = "", types
@@ -71,10 +73,11 @@ def drop_a_variable(cli: Cli) -> None:
 
 
 def test_progress_is_shown_and_ends(cli: Cli) -> None:
-    seen = at_terminal(cli, "provision", str(cli.file))
+    seen = at_terminal(cli, "provision", str(cli.file), types="y\n")
 
     assert seen.code == 0
     plain = COLOUR.sub("", seen.screen)
+    assert plain.index("+ create key_vault/kv-flink-local") < plain.index("Go on? [y/N]")
     assert "+ created key_vault/kv-flink-local in " in plain
     assert "under way" in plain
     assert "local: 28 created" in plain
@@ -113,19 +116,43 @@ def test_what_another_run_did_while_a_person_was_asked_is_no_failure(provisioned
     assert "local: 30 unchanged" in COLOUR.sub("", seen.screen)
 
 
+def test_a_creation_is_asked_about_too_unless_its_plan_was_saved(cli: Cli, tmp_path: Path) -> None:
+    refused = at_terminal(cli, "provision", str(cli.file), types="n\n")
+    assert (refused.code, cli.writes()) == (1, [])
+    assert "local: declined, none of it was done" in refused.screen
+    assert "--yes" not in refused.screen
+
+    cli.done("plan", "--out", str(tmp_path / "plan.json"))
+    reviewed = at_terminal(cli, "provision", str(cli.file), "--plan", str(tmp_path / "plan.json"))
+    assert (reviewed.code, "[y/N]" in reviewed.screen) == (0, False)
+
+
 @pytest.mark.parametrize("verb", ["provision", "rotate", "teardown"])
 def test_who_holds_the_lease_is_told_before_anybody_is_asked(provisioned: Cli, verb: str) -> None:
     drop_a_variable(provisioned)
     provisioned.azure.advance(31 * 86_400.0)  # so that there is something to rotate
     provisioned.azure.tokens.clear()
     lease(provisioned.azure)
+    provisioned.spec["waits"] = {"lease": "1s"}
     provisioned.forget_calls()
 
     seen = at_terminal(provisioned, verb, str(provisioned.file), types="y\n")
 
     assert seen.code == 1
-    assert "somebody holds it since recently" in seen.screen
+    assert "a run that has not written its name yet has it" in seen.screen
     assert "[y/N]" not in seen.screen
+    assert provisioned.writes() == []
+
+
+def test_a_teardown_and_a_reset_ask_also_on_the_local_azure(provisioned: Cli) -> None:
+    assert provisioned("validate").code == 0  # writes the file
+    torn = provisioned.run("teardown", str(provisioned.file))
+    assert (torn.code, "`--yes`" in torn.err) == (1, True)
+    reset = provisioned.run("local", "reset")
+    assert (reset.code, "`--yes`" in reset.err) == (1, True)
+
+    seen = at_terminal(provisioned, "teardown", str(provisioned.file), types="n\n")
+    assert (seen.code, "none of it was done" in seen.screen) == (1, True), seen.screen
     assert provisioned.writes() == []
 
 
@@ -134,7 +161,7 @@ def test_anything_but_yes_changes_nothing(provisioned: Cli) -> None:
 
     for typed in ("n\n", "\n", "\x04"):
         seen = at_terminal(provisioned, "provision", str(provisioned.file), types=typed)
-        assert (seen.code, "nothing was changed" in seen.screen) == (1, True), seen.screen
+        assert (seen.code, "none of it was done" in seen.screen) == (1, True), seen.screen
     assert provisioned.writes() == []
 
 
@@ -151,7 +178,7 @@ def test_what_a_step_waits_for_is_shown_while_it_waits(cli: Cli) -> None:
     cli.azure.control("PUT", "/faults", {"secret_lag_seconds": 4})
     cli.env = {"COLUMNS": "200"}
 
-    seen = at_terminal(cli, "provision", str(cli.file))
+    seen = at_terminal(cli, "provision", str(cli.file), types="y\n")
 
     assert seen.code == 0, seen.screen
     plain = COLOUR.sub("", seen.screen)
@@ -167,12 +194,12 @@ def test_a_wait_that_is_over_is_shown_no_more(capsys: pytest.CaptureFixture[str]
     spinner = show.Spinner()
     with spinner.spinning() as watch:
         watch(STEP, None)
-        spinner.wait(Wait(about="toy/one", what="rain", seconds=12.0, of_seconds=600.0))
-        spinner.wait(Wait(about="toy/two", what="snow", seconds=3.0, of_seconds=600.0))
+        spinner.wait(Wait(step="toy/one", what="rain", seconds=12.0, limit_seconds=600.0))
+        spinner.wait(Wait(step="toy/two", what="snow", seconds=3.0, limit_seconds=600.0))
         Console(width=200).print(spinner)
-        spinner.wait(Wait(about="toy/one", what="rain", seconds=13.0, of_seconds=600.0, over=True))
+        spinner.wait(Wait(step="toy/one", what="rain", seconds=13.0, limit_seconds=600.0, over=True))
         Console(width=200).print(spinner)
-        spinner.wait(Wait(about="toy/two", what="snow", seconds=4.0, of_seconds=600.0, over=True))
+        spinner.wait(Wait(step="toy/two", what="snow", seconds=4.0, limit_seconds=600.0, over=True))
         Console(width=200).print(spinner)
 
     lines = [line.rstrip() for line in capsys.readouterr().out.splitlines() if line.strip()]
@@ -187,11 +214,11 @@ def test_without_a_terminal_a_long_wait_is_told_once(capsys: pytest.CaptureFixtu
     tell = show.waiter(quiet=False)
 
     for seconds in (0.0, 9.9, 10.1, 20.0):
-        tell(Wait(about="toy/one", what="rain", seconds=seconds, of_seconds=600.0))
+        tell(Wait(step="toy/one", what="rain", seconds=seconds, limit_seconds=600.0))
     assert capsys.readouterr().out == "toy/one: waiting for rain (10 s of 600 s)\n"
-    tell(Wait(about="toy/one", what="rain", seconds=21.0, of_seconds=600.0, over=True))
-    tell(Wait(about="", what="rain", seconds=11.0, of_seconds=60.0))
-    tell(Wait(about="toy/one", what="rain", seconds=12.0, of_seconds=600.0))
+    tell(Wait(step="toy/one", what="rain", seconds=21.0, limit_seconds=600.0, over=True))
+    tell(Wait(step="", what="rain", seconds=11.0, limit_seconds=60.0))
+    tell(Wait(step="toy/one", what="rain", seconds=12.0, limit_seconds=600.0))
     assert capsys.readouterr().out.splitlines() == [
         "waiting for rain (11 s of 60 s)",
         "toy/one: waiting for rain (12 s of 600 s)",
@@ -210,6 +237,6 @@ def test_a_provision_without_a_terminal_tells_what_takes_long(cli: Cli) -> None:
 
 
 def test_a_document_has_no_line_of_a_wait(capsys: pytest.CaptureFixture[str]) -> None:
-    show.waiter(quiet=True)(Wait(about="toy/one", what="rain", seconds=99.0, of_seconds=600.0))
+    show.waiter(quiet=True)(Wait(step="toy/one", what="rain", seconds=99.0, limit_seconds=600.0))
 
     assert capsys.readouterr() == ("", "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ((), "the following arguments are required: VERB"),
+        (("--debug",), "the following arguments are required: VERB"),
         (("plna", "local"), "Did you mean `plan`?"),
         (("tear-down", "local"), "Did you mean `teardown`?"),
         (("local", "sttus"), "Did you mean `status`?"),
@@ -41,6 +42,20 @@ def test_a_wrong_command_line_exits_with_1_and_says_what_was_meant(
     assert (said.code, said.out) == (1, "")
     assert told in said.err
     assert "Traceback" not in said.err
+
+
+def test_without_arguments_the_verbs_that_matter_are_shown(cli: Cli) -> None:
+    said = cli.run()
+
+    assert (said.code, said.err) == (0, "")
+    shown = [line.split()[1] for line in said.out.splitlines() if line.startswith("  provisioner ")]
+    assert shown == ["doctor", "plan", "provision", "run", "rotate", "teardown"]
+
+
+def test_the_version_is_that_of_the_distribution(cli: Cli) -> None:
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+
+    assert cli.run("--version").out == f"provisioner {declared}\n"
 
 
 @pytest.mark.parametrize("verb", ["plan", "provision"])
@@ -77,7 +92,7 @@ def test_an_output_that_can_take_no_more_is_told(cli: Cli) -> None:
 
     assert (said.code, said.err.splitlines()[0]) == (
         1,
-        "standard output: No space left on device. Mend that and run the command again; it goes on where it stopped.",
+        "standard output: No space left on device. Fix that and run the command again; it continues where it stopped.",
     )
 
 
@@ -88,7 +103,7 @@ def test_a_stream_that_cannot_show_a_character_gets_another_one(provisioned: Cli
     said = provisioned.run_process("plan", str(provisioned.file))
 
     assert said.code == 0, said.err
-    assert said.out.startswith("~ update vault_secret/")
+    assert said.out.startswith("Changed in the file:\n~ update vault_secret/")
 
 
 def test_a_file_is_found_by_its_path_from_anywhere(cli: Cli, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.clients import world
+from tests.clients import azure_resources
 from tests.clients.conftest import SECONDS, told
 
 if TYPE_CHECKING:
@@ -31,7 +31,9 @@ def run(azure: LocalAzure, python: Path, program: str, *arguments: str) -> Any:
 
 
 def test_groups_vaults_roles_and_secrets_at_once(azure: LocalAzure, async_python: Path) -> None:
-    found = run(azure, async_python, "async_vault.py", azure.subscription_id, azure.tenant_id, world.SECRETS_OFFICER)
+    found = run(
+        azure, async_python, "async_vault.py", azure.subscription_id, azure.tenant_id, azure_resources.SECRETS_OFFICER
+    )
     assert found == {
         "group": "Succeeded",
         "vault": "https://kv-async-one.vault.azure.net/",
@@ -43,7 +45,7 @@ def test_groups_vaults_roles_and_secrets_at_once(azure: LocalAzure, async_python
 
 
 def test_accounts_filesystems_and_files_at_once(azure: LocalAzure, async_python: Path) -> None:
-    found = run(azure, async_python, "async_lake.py", azure.subscription_id, world.BLOB_DATA_OWNER)
+    found = run(azure, async_python, "async_lake.py", azure.subscription_id, azure_resources.BLOB_DATA_OWNER)
     assert found == {
         "hierarchical": True,
         "refused": "AuthorizationPermissionMismatch",
@@ -57,3 +59,4 @@ def test_data_factory_and_identities(azure: LocalAzure, async_python: Path) -> N
     found = run(azure, async_python, "async_factory.py", azure.subscription_id)
     assert found["identity"] == found["identity again"]
     assert found["factories"]
+    assert (found["run"], found["runtime"]) == ("Succeeded", "Started")

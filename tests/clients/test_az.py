@@ -78,6 +78,16 @@ def test_az_gives_and_takes_roles(az: Az, azure: LocalAzure, group: str) -> None
     assert [one["roleName"] for one in az("role", "definition", "list", "--name", "Reader")] == ["Reader"]
 
 
+def test_az_shows_the_issuer_of_a_kubernetes_cluster(az: Az, azure: LocalAzure) -> None:
+    here = ("--resource-group", "flink-platform", "--name", "aks-platform")
+    assert [one["name"] for one in az("aks", "list")] == ["aks-platform"]
+    profile = az("aks", "show", *here)["oidcIssuerProfile"]
+    assert profile["enabled"] is True
+    assert profile["issuerUrl"].startswith(f"https://westeurope.oic.prod-aks.azure.com/{azure.tenant_id}/")
+    az("aks", "delete", *here, "--yes")
+    assert az("aks", "list") == []
+
+
 def test_az_deletes_recovers_and_purges_a_vault(az: Az, group: str) -> None:
     made = az("keyvault", "create", "--name", "kv-az-one", "--resource-group", group, *WESTEUROPE)
     assert made["properties"]["vaultUri"] == "https://kv-az-one.vault.azure.net/"

@@ -46,7 +46,7 @@ def provisioner(azure: LocalAzure, place: Path, *arguments: str) -> str:
         command, cwd=TOP, env={**os.environ, **own}, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return done.stdout + done.stderr if "provision" in arguments else done.stdout
 
 
 def spec(place: Path, **changed: Any) -> str:

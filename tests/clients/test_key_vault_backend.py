@@ -6,7 +6,7 @@ import json
 import subprocess
 from typing import TYPE_CHECKING, Any
 
-from tests.clients import world
+from tests.clients import azure_resources
 from tests.clients.conftest import SECONDS, told
 
 if TYPE_CHECKING:
@@ -62,9 +62,11 @@ def read_by_airflow(azure: LocalAzure, python: Path, home: Path, client: dict[st
 
 def filled_vault(azure: LocalAzure) -> str:
     """The id of a vault with a variable and a connection."""
-    vault = world.vault(azure, VAULT)
-    world.secret(azure, VAULT, "hdinsight-aks-variables-api-client-id", "the-client")
-    world.secret(azure, VAULT, "hdinsight-aks-connections-warehouse", "postgres://reader@warehouse.test:5432/sales")
+    vault = azure_resources.vault(azure, VAULT)
+    azure_resources.secret(azure, VAULT, "hdinsight-aks-variables-api-client-id", "the-client")
+    azure_resources.secret(
+        azure, VAULT, "hdinsight-aks-connections-warehouse", "postgres://reader@warehouse.test:5432/sales"
+    )
     return vault
 
 
@@ -73,14 +75,14 @@ def test_the_backend_reads_a_variable_and_a_connection_with_secrets_user(
 ) -> None:
     vault = filled_vault(azure)
     client_id, secret = azure.new_client("airflow")
-    world.grant(azure, vault, world.SECRETS_USER, client_id)
-    client = world.signed_in(azure, client_id, secret)
+    azure_resources.grant(azure, vault, azure_resources.SECRETS_USER, client_id)
+    client = azure_resources.signed_in(azure, client_id, secret)
     found = read_by_airflow(azure, airflow_python, tmp_path, client)
     assert found == {"variable": "the-client", "connection": "warehouse.test", "absent": None}
 
 
 def test_the_backend_reads_nothing_without_a_role(azure: LocalAzure, airflow_python: Path, tmp_path: Path) -> None:
     filled_vault(azure)
-    client = world.signed_in(azure, *azure.new_client("airflow"))
+    client = azure_resources.signed_in(azure, *azure.new_client("airflow"))
     found = read_by_airflow(azure, airflow_python, tmp_path, client)
     assert found == {"variable": None, "connection": None, "absent": None}

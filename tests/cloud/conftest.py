@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.kinds.worlds import cloud_of
+from tests.kinds.azure_setup import cloud_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,12 +13,17 @@ from provisioner.errors import Unreachable
 from tests.cloud.test_errors import Answer
 
 TESTS = Path(__file__).parents[1]
-DOCTOR = "commands/test_doctor.py"
+DOCTOR, STALE = "commands/test_doctor.py", "commands/test_stale_reads.py"
 # Where the local Azure answers so and a run (or a client of ours) ends right.
 SHOWN = {
     "PrincipalNotFound": "kinds/test_contract.py::test_replicas_that_lag_are_waited_for",
     "AADSTS700016": "kinds/test_client_secret.py::test_it_is_proven_only_when_every_replica_knows_it",
     "AADSTS7000215": "kinds/test_client_secret.py::test_it_is_proven_only_when_every_replica_knows_it",
+    "OperationNotFound": f"{STALE}::test_an_operation_that_no_replica_shows_yet",
+    "ResourceGroupNotFound": f"{STALE}::test_a_parent_that_this_run_has_made",
+    "ResourceNotFound": f"{STALE}::test_a_parent_that_this_run_has_made",
+    "ParentResourceNotFound": f"{STALE}::test_a_parent_that_this_run_has_made",
+    "FilesystemNotFound": f"{STALE}::test_a_parent_that_this_run_has_made",
     "Request_ResourceNotFound": "kinds/test_contract.py::test_replicas_that_lag_are_waited_for",
     "NoBackingApplicationObject": "kinds/test_service_principal.py::test_an_application_made_just_now_is_waited_for",
     "ForbiddenByRbac": "commands/test_access.py::test_a_run_waits_for_the_access",

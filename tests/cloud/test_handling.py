@@ -12,7 +12,7 @@ from provisioner.cloud.error_table import Handling, handling_of
 from provisioner.errors import CloudError, Conflict, Unreachable
 from provisioner.kinds import resource_group
 from tests.emulator import ARM
-from tests.kinds.worlds import SECRETS_OFFICER, grant, make_vault, put
+from tests.kinds.azure_setup import SECRETS_OFFICER, grant, make_vault, put
 
 if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
@@ -88,10 +88,12 @@ def test_a_grant_that_stands_under_another_name_is_adopted(cloud: Cloud, azure: 
     scope = f"{azure.subscription}/resourceGroups/rg-kinds/providers/Microsoft.KeyVault/vaults/kv-kinds"
     azure.fault(fault="stale", method="GET", path="roleAssignments", seconds=3600, times=None)
 
-    cloud.authorization.grant(scope, SECRETS_OFFICER, OPERATOR_OBJECT_ID, principal_type="ServicePrincipal", mark=MARK)
+    cloud.authorization.grant(
+        scope, SECRETS_OFFICER, OPERATOR_OBJECT_ID, principal_type="ServicePrincipal", owner_tag=MARK
+    )
 
     azure.control("DELETE", "/faults")
-    cloud.session.memory.new_pass()
+    cloud.session.reads.new_pass()
     assert len(cloud.authorization.list_assignments(scope)) == 1
 
 
@@ -123,7 +125,7 @@ def test_a_protected_vault_is_not_purged(cloud: Cloud, azure: LocalAzure) -> Non
         cloud.key_vaults.purge_vault(vault, "westeurope")
 
     assert (caught.value.status, handling_of(caught.value)) == (405, Handling.PERSON)
-    deleted = cloud.key_vaults.find_deleted(vault, "westeurope")
+    deleted = cloud.key_vaults.find_deleted_now(vault, "westeurope")
     assert deleted is not None
     assert deleted.purge_protection
 
@@ -142,12 +144,15 @@ def test_a_provider_that_is_not_registered_is_told_with_the_line(cloud: Cloud, a
     with pytest.raises(Conflict, match=r"`az provider register --namespace Microsoft\.KeyVault --wait`"):
         cloud.key_vaults.set_vault(
             vault,
-            location="westeurope",
-            tenant_id=azure.tenant_id,
-            sku="standard",
-            retention_days=90,
-            purge_protection=False,
-            tags={},
+            cloud.key_vaults.new_vault(
+                location="westeurope",
+                tenant_id=azure.tenant_id,
+                sku="standard",
+                retention_days=90,
+                purge_protection=False,
+                tags={},
+                settings={},
+            ),
         )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from azure.core.rest import HttpRequest
 
-from provisioner.cloud.remedies import missing_in, missing_permission
+from provisioner.cloud.remedies import grant_remedy, graph_remedy, remedy_in
 
 WHO = "11111111-2222-3333-4444-555555555555"
 CLIENT = "66666666-7777-8888-9999-000000000000"
@@ -27,24 +27,68 @@ def request(method: str, url: str, **claims: Any) -> HttpRequest:
     ("method", "verb"), [("GET", "read"), ("HEAD", "read"), ("PATCH", "write"), ("PUT", "write"), ("DELETE", "delete")]
 )
 def test_storage_names_nothing_so_the_request_tells(method: str, verb: str) -> None:
-    told = missing_in(DENIED, request(method, "https://stdev.dfs.core.windows.net/jobs/a.jar", oid=WHO))
+    told = remedy_in(DENIED, request(method, "https://stdev.dfs.core.windows.net/jobs/a.jar", oid=WHO))
     assert f"containers/blobs/{verb} on storage account stdev" in told
     assert f"az role assignment create --assignee {WHO} --role 'Storage Blob Data Owner'" in told
     assert told.endswith('--scope "$(az storage account show --name stdev --query id --output tsv)"')
 
 
 def test_a_request_without_a_token_leaves_the_caller_to_fill_in() -> None:
-    told = missing_in(DENIED, request("GET", "https://stdev.blob.core.usgovcloudapi.net/jobs"))
+    told = remedy_in(DENIED, request("GET", "https://stdev.blob.core.usgovcloudapi.net/jobs"))
     assert "--assignee OBJECT_ID" in told
 
 
 def test_what_neither_answer_nor_request_tells_is_left_open() -> None:
-    assert missing_in("No.", request("GET", "https://example.azure.com/jobs", oid=WHO)) == ""
-    assert missing_in("No.", None) == ""
+    assert remedy_in("No.", request("GET", "https://example.azure.com/jobs", oid=WHO)) == ""
+    assert remedy_in("No.", None) == ""
 
 
 def test_graph_is_told_with_the_lines_that_add_the_permission_and_consent_to_it() -> None:
-    told = missing_permission(request("GET", "https://graph.microsoft.com/v1.0/applications", appid=CLIENT, tid="t"))
-    assert told.startswith("Missing right: Application.ReadWrite.OwnedBy on tenant t.")
+    told = graph_remedy(request("GET", "https://graph.microsoft.com/v1.0/applications", appid=CLIENT, tid="t"))
+    assert told.startswith("Missing permission: Application.ReadWrite.OwnedBy on tenant t.")
     assert f"az ad app permission add --id {CLIENT}" in told
     assert f"az ad app permission admin-consent --id {CLIENT}" in told
+
+
+SUBSCRIPTION = "/subscriptions/0b6d3b3f-5d1c-4d3f-8f0e-6c1f2a7b9c02"
+DELETED = f"{SUBSCRIPTION}/providers/Microsoft.KeyVault/locations/westeurope/deletedVaults/kv-dev"
+VAULT = f"{SUBSCRIPTION}/resourceGroups/rg-dev/providers/Microsoft.KeyVault/vaults/kv-dev"
+
+
+@pytest.mark.parametrize(
+    ("action", "scope", "role", "place"),
+    [
+        ("Microsoft.KeyVault/locations/deletedVaults/read", DELETED, "Reader", SUBSCRIPTION),
+        ("Microsoft.KeyVault/vaults/read", VAULT, "Reader", VAULT),
+        (
+            "Microsoft.Authorization/roleDefinitions/read",
+            f"{VAULT}/providers/Microsoft.Authorization/roleDefinitions",
+            "Reader",
+            VAULT,
+        ),
+        (
+            "Microsoft.Authorization/roleAssignments/write",
+            f"{VAULT}/providers/Microsoft.Authorization/roleAssignments/one",
+            "Role Based Access Control Administrator",
+            VAULT,
+        ),
+    ],
+)
+def test_a_missing_read_is_remedied_by_reader_on_the_narrowest_scope(
+    action: str, scope: str, role: str, place: str
+) -> None:
+    remedy = grant_remedy(action, scope, WHO)
+
+    assert remedy.startswith(f"Missing permission: {action} on {place}. ")
+    assert remedy.endswith(f"--role '{role}' --scope {place}")
+
+
+def test_who_has_the_permission_for_owned_applications_is_told_to_become_an_owner() -> None:
+    url = f"https://graph.microsoft.com/v1.0/applications/{CLIENT}/addPassword"
+    roles = ["Application.ReadWrite.OwnedBy"]
+
+    assert f"az ad app owner add --id {CLIENT} --owner-object-id {WHO}" in graph_remedy(
+        request("POST", url, roles=roles, oid=WHO)
+    )
+    listed = request("GET", "https://graph.microsoft.com/v1.0/directory/deletedItems", roles=roles, oid=WHO)
+    assert "az ad app permission add" in graph_remedy(listed)

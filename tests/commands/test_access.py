@@ -76,13 +76,14 @@ def test_who_is_denied_looks_once_more(provisioned: Cli, verb: str, times: int |
 
 @pytest.mark.parametrize("verb", ["provision", "teardown"])
 def test_who_is_denied_beside_another_run_is_told_of_that(provisioned: Cli, verb: str) -> None:
+    provisioned.spec["waits"] = {"lease": "1s"}
     lease(provisioned.azure)
     deny_a_secret(provisioned, None)
 
     said = provisioned(verb, "--yes")
 
     assert said.code == 1
-    assert "holds it since" in said.err
+    assert "a run that has not written its name yet has it" in said.err
 
 
 def test_what_is_refused_for_another_reason_is_looked_at_once(provisioned: Cli) -> None:

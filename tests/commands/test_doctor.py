@@ -111,6 +111,7 @@ def test_a_cluster_that_takes_no_jobs_is_told(tenant: Cli) -> None:
 
 
 def test_names_that_others_have_are_told(tenant: Cli) -> None:
+    tenant.spec["waits"] = {"visible": "1s"}
     arm(tenant, "PUT", "/resourceGroups/rg-others", "2021-04-01", {"location": "westeurope"})
     account = {"location": "westeurope", "kind": "StorageV2", "sku": {"name": "Standard_LRS"}, "properties": {}}
     where = "/resourceGroups/rg-others/providers"
@@ -160,9 +161,9 @@ def test_a_deleted_vault_of_ours_comes_back_and_the_plan_says_until_when_it_coul
 
     said = tenant.done("doctor")
 
-    assert "note: key_vault/kv-flink-local: it was deleted and is recovered: kept until " in said.out
+    assert "note: key_vault/kv-flink-local: it was deleted and will be recovered: kept until " in said.out
     planned = tenant.done("plan").out
-    assert "create key_vault/kv-flink-local: it is not there; a deleted one is recovered, kept until " in planned
+    assert "create key_vault/kv-flink-local: it does not exist; a deleted one will be recovered, kept until " in planned
     tenant.done("provision")
 
 
@@ -176,8 +177,8 @@ def test_the_plan_of_a_teardown_tells_until_when_a_protected_vault_keeps_its_nam
     until = (
         f"until {deleted['properties']['scheduledPurgeDate'][:10]}, and nobody can purge it before (purge protection)"
     )
-    assert steps["key_vault/kv-flink-local"]["reason"] == f"ours; it keeps its name and its secrets, {until}"
-    assert f"a deleted one is recovered, kept {until}" in tenant.done("plan").out
+    assert steps["key_vault/kv-flink-local"]["reason"] == f"owned; soft-deleted: its name and secrets are kept {until}"
+    assert f"a deleted one will be recovered, kept {until}" in tenant.done("plan").out
 
 
 def policy(cli: Cli, *rules: dict[str, Any]) -> None:
@@ -193,11 +194,11 @@ def test_a_tenant_that_admits_shorter_secrets_only_is_told(tenant: Cli) -> None:
     policy(tenant, {"restrictionType": "passwordLifetime", "state": "enabled", "maxLifetime": "P45D"})
 
     both_are_told(
-        tenant, "client_secret/airflow: the tenant admits client secrets for 45 days, not 60", "{lifetime: 45d}"
+        tenant, "client_secret/airflow: the tenant allows client secrets for 45 days, not 60", "{lifetime: 45d}"
     )
 
     tenant.spec["rotation"] = {"every": "20d", "lifetime": "45d"}
-    assert "the tenant admits client secrets for 45 days" in tenant.done("doctor").out
+    assert "the tenant allows client secrets for 45 days" in tenant.done("doctor").out
     tenant.done("provision")
 
 
@@ -207,10 +208,10 @@ def test_a_tenant_that_admits_no_secrets_is_told_and_one_with_secrets_goes_on(te
     policy(tenant, {"restrictionType": "passwordAddition", "state": "enabled"})
 
     said = tenant.done("doctor")
-    assert "note: client_secret/airflow: the tenant's policy admits no client secrets" in said.out
+    assert "note: client_secret/airflow: the tenant's policy allows no client secrets" in said.out
 
     tenant.done("teardown")
-    both_are_told(tenant, "the tenant's policy admits no client secrets")
+    both_are_told(tenant, "the tenant's policy allows no client secrets")
 
 
 @pytest.mark.parametrize(
@@ -231,7 +232,7 @@ def test_a_vault_behind_a_firewall_is_no_matter_of_grants_or_waiting(
 
     open_again = {"networkAcls": {"defaultAction": "Deny", "ipRules": [{"value": "127.0.0.1/32"}]}}
     arm(tenant, "PATCH", path, "2023-07-01", {"properties": {"publicNetworkAccess": "Enabled", **open_again}})
-    assert "its firewall lets this machine in" in tenant.done("doctor").out
+    assert "its firewall allows this machine" in tenant.done("doctor").out
     tenant.done("provision")
 
 
@@ -247,7 +248,7 @@ def test_a_missing_cluster_and_a_missing_right_are_told_together(tenant: Cli) ->
     consented(tenant, "Application.Read.All")
     tenant.spec["flink"] = str(tenant.spec["flink"]).replace("flink-cluster", "nowhere")
 
-    both_are_told(tenant, "nowhere is not there", "Application.ReadWrite.OwnedBy")
+    both_are_told(tenant, "nowhere does not exist", "Application.ReadWrite.OwnedBy")
 
 
 def test_on_the_public_cloud_it_says_what_was_retired_and_when(cli: Cli) -> None:
@@ -273,3 +274,90 @@ def test_what_cannot_be_asked_is_not_known(tenant: Cli) -> None:
         "key_vault/kv-flink-local",
         "storage_account/stflinklocal",
     }
+
+
+def test_a_policy_for_newer_applications_does_not_stop_older_ones(tenant: Cli) -> None:
+    tenant.done("provision")
+    rule = {"restrictionType": "passwordLifetime", "state": "enabled", "maxLifetime": "P45D"}
+    policy(tenant, {**rule, "restrictForAppsCreatedAfterDateTime": "2099-01-01T00:00:00Z"})
+
+    held = " ".join(one["what"] for one in findings(tenant.done("doctor", "--json"), "holds"))
+
+    assert "the tenant allows client secrets for 60 days" in held
+    tenant.done("rotate", "--force", "--yes")
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ({"restrictionType": "passwordLifetime", "maxLifetime": "P45D"}, "set `rotation: {lifetime: …}`"),
+        ({"restrictionType": "passwordAddition"}, "The tenant's policy allows no client secrets"),
+    ],
+)
+def test_a_policy_that_the_caller_may_not_read_is_explained_by_its_refusal(
+    tenant: Cli, rule: dict[str, Any], words: str
+) -> None:
+    policy(tenant, {**rule, "state": "enabled"})
+    consented(tenant, "Application.ReadWrite.OwnedBy")
+
+    said = tenant("provision")
+
+    assert (said.code, words in said.out + said.err) == (3, True), said.out + said.err
+
+
+CLOSED_ACCOUNT = "storage_account/stflinklocal: Data Factory's import cannot read it: "
+CLOSED_VAULT = "key_vault/kv-flink-local: Airflow cannot read its secrets: "
+HERE = {"ipRules": [{"value": "127.0.0.1"}]}
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"publicNetworkAccess": "Disabled"}, "its public network access is disabled"),
+        ({"networkAcls": {"defaultAction": "Deny", "bypass": "None"}}, "its firewall admits no network and no trusted"),
+    ],
+)
+def test_an_account_that_the_import_cannot_reach_is_told(
+    provisioned: Cli, settings: dict[str, Any], words: str
+) -> None:
+    path = f"{GROUP}/providers/Microsoft.Storage/storageAccounts/stflinklocal"
+    arm(provisioned, "PATCH", path, "2023-05-01", {"properties": settings})
+
+    both_are_told(provisioned, f"{CLOSED_ACCOUNT}{words}", "--bypass AzureServices")
+
+
+def test_an_account_that_admits_trusted_services_is_noted(provisioned: Cli) -> None:
+    path = f"{GROUP}/providers/Microsoft.Storage/storageAccounts/stflinklocal"
+    acls = {"networkAcls": {"defaultAction": "Deny", "bypass": "AzureServices", **HERE}}
+    arm(provisioned, "PATCH", path, "2023-05-01", {"properties": acls})
+
+    noted = provisioned.done("doctor").out
+
+    assert (
+        "note: storage_account/stflinklocal: Data Factory imports DAGs only from accounts without a firewall" in noted
+    )
+
+
+def test_a_vault_that_airflow_cannot_reach_is_told_and_one_with_rules_is_noted(provisioned: Cli) -> None:
+    path = f"{GROUP}/providers/Microsoft.KeyVault/vaults/kv-flink-local"
+    arm(provisioned, "PATCH", path, "2023-07-01", {"properties": {"networkAcls": {"defaultAction": "Deny"}}})
+    both_are_told(provisioned, f"{CLOSED_VAULT}its firewall admits no network", "airflow-get-ip-airflow-cluster")
+
+    acls = {"defaultAction": "Deny", "ipRules": [{"value": "127.0.0.1/32"}]}
+    arm(provisioned, "PATCH", path, "2023-07-01", {"properties": {"networkAcls": acls}})
+    noted = provisioned.done("doctor").out
+    assert "note: key_vault/kv-flink-local: its rules have to admit the addresses of Airflow's cluster" in noted
+
+
+def test_a_policy_for_newer_applications_does_not_stop_an_older_one_that_is_adopted(tenant: Cli) -> None:
+    client_id, _ = tenant.azure.new_client("made by hand")
+    adopted = {"role": "Key Vault Secrets User", "application": {"client_id": client_id}}
+    tenant.spec["principals"] = {"airflow": adopted}
+    created = tenant.azure.graph("GET", f"applications(appId='{client_id}')").json()["createdDateTime"]
+    tenant.azure.advance(3600)
+    rule = {"restrictionType": "passwordLifetime", "state": "enabled", "maxLifetime": "P45D"}
+    policy(tenant, {**rule, "restrictForAppsCreatedAfterDateTime": created.replace("Z", "").split(".")[0][:-2] + "59Z"})
+
+    stops = {one["about"] for one in findings(tenant("doctor", "--json"), "stops")}
+
+    assert stops == {"client_secret/flink-api"}

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from tests.command_line import Cli
 
-LEAST = "Missing right: Application.ReadWrite.OwnedBy on tenant "
+LEAST = "Missing permission: Application.ReadWrite.OwnedBy on tenant "
 APPLICATION_ADMINISTRATOR = "9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3"
 DIRECTORY_READERS = "88d8e3e3-8f55-4a1e-953a-9b9898b8876b"
 

@@ -133,7 +133,7 @@ def test_a_variable_that_the_spec_no_longer_names_is_deleted_after_a_yes(cli: Cl
     refused = cli("provision")
     cli.done("provision", "--yes")
 
-    assert (refused.code, "Add `--yes`" in refused.err) == (1, True)
+    assert (refused.code, "add `--yes`" in refused.err) == (1, True)
     assert secret(cli, "GET", "hdinsight-aks-variables-greeting")["error"]["code"] == "SecretNotFound"
 
 
@@ -193,7 +193,7 @@ def test_a_stranger_in_a_container_of_ours_keeps_it_until_its_contents_may_go(cl
     kept = cli("teardown")
 
     assert kept.code == 3
-    assert "remains key_vault/kv-flink-local: it holds" in kept.out
+    assert "remains key_vault/kv-flink-local: it contains" in kept.out
     assert "theirs" in kept.out
     cli.done("teardown", "--with-contents")
     assert ours_anywhere(cli) == []
@@ -269,6 +269,16 @@ def test_a_caller_who_may_not_read_yet_is_let_in_first_and_the_rest_decided_afte
     }
     assert cli.done("provision").code == 0
     assert cli("plan", "--detailed-exitcode").code == 0
+
+
+def test_a_teardown_is_shown_without_being_done(provisioned: Cli) -> None:
+    provisioned.forget_calls()
+
+    planned = provisioned.done("teardown", "--plan-only", "--json")
+
+    assert set(planned.actions().values()) == {"delete"}
+    assert "- delete key_vault/kv-flink-local" in provisioned.done("teardown", "--plan-only").out
+    assert provisioned.writes() == []
 
 
 def test_a_teardown_of_a_protected_environment_is_refused(cli: Cli) -> None:

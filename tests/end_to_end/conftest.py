@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from localazure.app import process
 from tests import emulator
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from tests.emulator import LocalAzure
 
@@ -32,10 +33,21 @@ class Person:
     file: Path
     journal: Path
 
-    def make(self, target: str, options: str = "") -> subprocess.CompletedProcess[str]:
+    @property
+    def spec(self) -> dict[str, Any]:
+        """What the environment's file says."""
+        return yaml.safe_load(self.file.read_text())
+
+    def make(self, target: str, options: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
         places = {"PROVISIONER_LOCAL_STATE": str(self.azure.state), "PROVISIONER_JOURNAL": str(self.journal)}
         return subprocess.run(
-            ["make", target, f"ENV={self.file}", f"ARGS={options}"],
+            [
+                "make",
+                target,
+                f"ENV={self.file}",
+                f"ARGS={options}",
+                *(f"{key}={one}" for key, one in variables.items()),
+            ],
             cwd=ROOT,
             env={**os.environ, **places},
             stdin=subprocess.DEVNULL,
@@ -45,22 +57,36 @@ class Person:
             check=False,
         )
 
-    def done(self, target: str, options: str = "") -> str:
+    def done(self, target: str, options: str = "", **variables: str) -> str:
         """It went well; what it said."""
-        made = self.make(target, options)
+        made = self.make(target, options, **variables)
         assert made.returncode == 0, made.stdout + made.stderr
         return made.stdout
 
-    def told(self, target: str) -> Any:
+    def told(self, target: str, **variables: str) -> Any:
         """It went well; its document."""
-        return json.loads(self.done(target, "--json"))
+        return json.loads(self.done(target, "--json", **variables))
 
 
 @pytest.fixture(scope="session")
 def person(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
     """Whoever has environments/local.yaml, under a name of its own."""
+    with person_with("local", tmp_path_factory) as local:
+        yield local
+
+
+@pytest.fixture
+def self_managed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
+    """Whoever has environments/self-managed.yaml."""
+    with person_with("self-managed", tmp_path_factory) as somebody:
+        yield somebody
+
+
+@contextmanager
+def person_with(name: str, tmp_path_factory: pytest.TempPathFactory) -> Generator[Person]:
+    """Whoever has this file of environments/."""
     place = tmp_path_factory.mktemp("person")
-    spec = yaml.safe_load((ROOT / "environments/local.yaml").read_text())
+    spec = yaml.safe_load((ROOT / f"environments/{name}.yaml").read_text())
     spec["job"]["jar"] = str(ROOT / "environments" / spec["job"]["jar"])
     file = place / "env.yaml"
     file.write_text(yaml.safe_dump(spec))

@@ -9,7 +9,7 @@ from provisioner.engine.observe import observe
 from provisioner.errors import NotAuthorized, NotFound, Unreachable
 from provisioner.kind import Container
 from provisioner.model import Recipe, Search, Snapshot
-from tests.engine.toy_world import NOW, World, denied
+from tests.engine.toy_cloud import NOW, ToyCloud, denied
 from tests.engine.toys import BOX, KINDS, Outputs, at, node, recipe
 
 if TYPE_CHECKING:
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     from tests.engine.toys import Seen, Thing
 
 
-def seen(world: World, what: Recipe, *, teardown: bool = False) -> Snapshot:
+def seen(world: ToyCloud, what: Recipe, *, teardown: bool = False) -> Snapshot:
     return observe(world.as_cloud(), what, KINDS, teardown=teardown)
 
 
 def test_each_node_is_read_once_in_a_new_pass() -> None:
-    world = World(things={"box/b": {}})
+    world = ToyCloud(things={"box/b": {}})
 
     snapshot = seen(world, recipe(node("box/b"), node("note/n", container="box/b")))
 
     assert sorted(world.calls) == ["read box/b", "read note/n"]
-    assert (world.session.memory.passes, snapshot.now) == (1, NOW)
+    assert (world.session.reads.passes, snapshot.now) == (1, NOW)
 
 
 def test_what_an_absent_container_would_hold_is_absent_whatever_its_read_said() -> None:
-    world = World(errors={"note/n": Unreachable(operation="GET note")})
+    world = ToyCloud(errors={"note/n": Unreachable(operation="GET note")})
 
     snapshot = seen(world, recipe(node("box/b"), node("note/n", container="box/b")))
 
@@ -40,7 +40,7 @@ def test_what_an_absent_container_would_hold_is_absent_whatever_its_read_said() 
 
 
 def test_an_absent_container_may_answer_after_what_it_does_not_hold() -> None:
-    world = World(errors={"note/n": denied()}, slow={"box/b"})
+    world = ToyCloud(errors={"note/n": denied()}, slow={"box/b"})
 
     snapshot = seen(world, recipe(node("box/b"), node("note/n", container="box/b")))
 
@@ -54,7 +54,7 @@ def test_what_azure_retains_is_left_out_where_nobody_may_ask() -> None:
 
     kinds = {**KINDS, "box": replace(BOX, container=Container(retained=refused))}
 
-    snapshot = observe(World().as_cloud(), recipe(node("box/b")), kinds)
+    snapshot = observe(ToyCloud().as_cloud(), recipe(node("box/b")), kinds)
 
     assert (snapshot.readings[at("box/b")].observed, snapshot.readings[at("box/b")].retained) == (None, "")
 
@@ -66,13 +66,13 @@ def test_a_chain_of_absent_containers_is_not_waited_for() -> None:
         node("note/n", container="box/b", value=Outputs.value.of(at("box/b"))),
     )
 
-    snapshot = seen(World(), what)
+    snapshot = seen(ToyCloud(), what)
 
     assert all(reading.observed is None for reading in snapshot.readings.values())
 
 
 def test_not_found_is_absent_and_a_missing_right_is_told() -> None:
-    world = World(errors={"box/a": NotFound(operation="GET a"), "box/b": denied()})
+    world = ToyCloud(errors={"box/a": NotFound(operation="GET a"), "box/b": denied()})
 
     snapshot = seen(world, recipe(node("box/a"), node("box/b")))
 
@@ -82,11 +82,11 @@ def test_not_found_is_absent_and_a_missing_right_is_told() -> None:
 
 def test_any_other_error_ends_the_pass() -> None:
     with pytest.raises(Unreachable):
-        seen(World(errors={"box/a": Unreachable(operation="GET a")}), recipe(node("box/a")))
+        seen(ToyCloud(errors={"box/a": Unreachable(operation="GET a")}), recipe(node("box/a")))
 
 
 def test_identity_waits_for_the_node_that_publishes_it() -> None:
-    world = World(things={"box/b": {"value": "v"}, "note/n": {"value": "v"}})
+    world = ToyCloud(things={"box/b": {"value": "v"}, "note/n": {"value": "v"}})
 
     snapshot = seen(world, recipe(node("note/n", value=Outputs.value.of(at("box/b"))), node("box/b")))
 
@@ -95,7 +95,7 @@ def test_identity_waits_for_the_node_that_publishes_it() -> None:
 
 
 def test_identity_that_nobody_publishes_means_absent() -> None:
-    world = World(things={"note/n": {}})
+    world = ToyCloud(things={"note/n": {}})
 
     snapshot = seen(world, recipe(node("note/n", value=Outputs.value.of(at("box/b"))), node("box/b")))
 
@@ -103,7 +103,7 @@ def test_identity_that_nobody_publishes_means_absent() -> None:
 
 
 def test_searches_find_what_is_not_declared() -> None:
-    world = World(things={"box/b": {"value": "s"}, "note/n": {}, "note/old": {}})
+    world = ToyCloud(things={"box/b": {"value": "s"}, "note/n": {}, "note/old": {}})
     what = recipe(
         node("box/b"),
         node("note/n", container="box/b"),
@@ -124,7 +124,7 @@ def test_searches_find_what_is_not_declared() -> None:
     ids=["container absent", "scope unknown", "not allowed", "kind without a search"],
 )
 def test_a_search_that_cannot_be_made_finds_nothing(search: Search) -> None:
-    world = World(things={"note/old": {}}, errors={"shut": denied()})
+    world = ToyCloud(things={"note/old": {}}, errors={"shut": denied()})
 
     assert seen(world, recipe(node("box/absent"), searches=[search])).orphans == ()
 
@@ -132,13 +132,13 @@ def test_a_search_that_cannot_be_made_finds_nothing(search: Search) -> None:
 def test_what_two_searches_come_upon_is_found_once() -> None:
     searches = [Search(kind="note", scope="here"), Search(kind="note", scope="there")]
 
-    (found,) = seen(World(things={"note/old": {}}), recipe(searches=searches)).orphans
+    (found,) = seen(ToyCloud(things={"note/old": {}}), recipe(searches=searches)).orphans
 
     assert (found.address, found.rank) == (at("note/old"), 0)
 
 
 def test_a_search_waits_for_its_container_and_for_nothing_else() -> None:
-    world = World(things={"box/b": {}, "box/slow": {}}, errors={"shut": denied()}, slow={"box/slow"})
+    world = ToyCloud(things={"box/b": {}, "box/slow": {}}, errors={"shut": denied()}, slow={"box/slow"})
     searches = [Search(kind="note", scope="shut", container=at("box/b"))]
 
     seen(world, recipe(node("box/slow"), node("box/b"), searches=searches))
@@ -147,7 +147,7 @@ def test_a_search_waits_for_its_container_and_for_nothing_else() -> None:
 
 
 def test_unmanaged_contents_are_listed_for_our_containers_when_asked() -> None:
-    world = World(things={"box/a": {"unmanaged": ["x"]}, "box/b": {"ours": False, "unmanaged": ["y"]}, "door/d": {}})
+    world = ToyCloud(things={"box/a": {"unmanaged": ["x"]}, "box/b": {"ours": False, "unmanaged": ["y"]}, "door/d": {}})
     what = recipe(node("box/a"), node("box/b"), node("door/d"))
 
     assert seen(world, what).unmanaged == {}
@@ -155,7 +155,7 @@ def test_unmanaged_contents_are_listed_for_our_containers_when_asked() -> None:
 
 
 def test_a_container_whose_contents_may_not_be_listed_counts_as_unreadable() -> None:
-    reading = seen(World(things={"box/a": {"unmanaged": denied()}}), recipe(node("box/a")), teardown=True).readings[
+    reading = seen(ToyCloud(things={"box/a": {"unmanaged": denied()}}), recipe(node("box/a")), teardown=True).readings[
         at("box/a")
     ]
 

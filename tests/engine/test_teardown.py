@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provisioner.engine.observe import observe
-from provisioner.engine.teardown import teardown
+from provisioner.engine.teardown import plan_teardown
 from provisioner.errors import NotAuthorized
 from provisioner.model import Node, Search
-from tests.engine.toy_world import World, denied
+from tests.engine.toy_cloud import ToyCloud, denied
 from tests.engine.toys import BOX as BOX_KIND
 from tests.engine.toys import KINDS, Seen, Thing, at, node, recipe
 from tests.engine.walk import actions, applied, torn_down
@@ -24,7 +24,7 @@ NOTE = node("note/n", container="box/b")
 
 
 def test_contents_go_before_their_container(tmp_path: Path) -> None:
-    world = World(things={"box/b": {}, "note/n": {}, "note/old": {}})
+    world = ToyCloud(things={"box/b": {}, "note/n": {}, "note/old": {}})
     what = recipe(BOX, NOTE, searches=[Search(kind="note", scope="", container=at("box/b"))])
 
     applied(world, what, torn_down(world, what), tmp_path)
@@ -34,19 +34,19 @@ def test_contents_go_before_their_container(tmp_path: Path) -> None:
 
 
 def test_what_is_not_there_not_ours_or_not_made_stays() -> None:
-    world = World(things={"box/b": {"ours": False}, "given/g": {}})
+    world = ToyCloud(things={"box/b": {"ours": False}, "given/g": {}})
 
     made = torn_down(world, recipe(BOX, NOTE, node("given/g")))
 
     assert {str(step.address): step.reason for step in made.steps} == {
-        "note/n": "not there",
-        "box/b": "not ours",
-        "given/g": "looked up, not made",
+        "note/n": "does not exist",
+        "box/b": "not owned",
+        "given/g": "looked up, not created",
     }
 
 
 def test_a_container_with_strangers_stays_and_so_does_what_holds_it() -> None:
-    world = World(things={"box/outer": {}, "box/b": {"unmanaged": ["theirs"]}})
+    world = ToyCloud(things={"box/outer": {}, "box/b": {"unmanaged": ["theirs"]}})
     what = recipe(node("box/outer"), node("box/b", container="box/outer"))
 
     made = torn_down(world, what)
@@ -58,15 +58,15 @@ def test_a_container_with_strangers_stays_and_so_does_what_holds_it() -> None:
 
 
 def test_with_contents_goes_after_saying_what_is_in_it() -> None:
-    world = World(things={"box/b": {"unmanaged": ["theirs"]}})
+    world = ToyCloud(things={"box/b": {"unmanaged": ["theirs"]}})
 
     (step,) = torn_down(world, recipe(BOX), with_contents=True).steps
 
-    assert (step.action, step.reason) == ("delete", "ours, with theirs")
+    assert (step.action, step.reason) == ("delete", "owned, with theirs")
 
 
 def test_what_there_will_still_be_of_it_is_said() -> None:
-    world = World(things={"box/b": {"unmanaged": ["theirs"]}, "box/adopted": {"ours": False}})
+    world = ToyCloud(things={"box/b": {"unmanaged": ["theirs"]}, "box/adopted": {"ours": False}})
 
     def retained(_cloud: Cloud, _desired: Thing, seen: Seen | None) -> str:
         return f"{seen.name} until 2026" if seen else "nothing"
@@ -75,18 +75,18 @@ def test_what_there_will_still_be_of_it_is_said() -> None:
     kinds = {**KINDS, "box": replace(BOX_KIND, container=replace(BOX_KIND.container, retained=retained))}
     what = recipe(BOX, node("box/adopted"))
 
-    made = teardown(what, observe(world.as_cloud(), what, kinds, teardown=True), kinds, with_contents=True)
+    made = plan_teardown(what, observe(world.as_cloud(), what, kinds, teardown=True), kinds, with_contents=True)
 
     assert {str(step.address): step.reason for step in made.steps} == {
-        "box/b": "ours, with theirs; box/b until 2026",
-        "box/adopted": "not ours",
+        "box/b": "owned, with theirs; box/b until 2026",
+        "box/adopted": "not owned",
     }
 
 
 def test_the_caller_s_own_access_goes_after_all_that_needs_it() -> None:
     access = node("door/caller", container="box/b", access=True)
     note = node("note/n", container="box/b", needs=["door/caller"])
-    world = World(things={"box/b": {}, "door/caller": {}, "note/n": {}, "note/old": {}})
+    world = ToyCloud(things={"box/b": {}, "door/caller": {}, "note/n": {}, "note/old": {}})
     what = recipe(BOX, access, note, searches=[Search(kind="note", scope="", container=at("box/b"))])
 
     order = [str(step.address) for step in torn_down(world, what).steps]
@@ -96,7 +96,7 @@ def test_the_caller_s_own_access_goes_after_all_that_needs_it() -> None:
 
 def test_what_the_caller_may_not_read_waits_for_access_that_is_made_first() -> None:
     access = node("door/caller", container="box/b", access=True)
-    world = World(things={"box/b": {}}, errors={"note/n": denied()})
+    world = ToyCloud(things={"box/b": {}}, errors={"note/n": denied()})
 
     made = torn_down(world, recipe(BOX, access, NOTE, node("box/absent")))
 
@@ -105,7 +105,7 @@ def test_what_the_caller_may_not_read_waits_for_access_that_is_made_first() -> N
 
 def test_access_that_is_there_but_not_as_it_should_be_is_mended_first() -> None:
     access = node("door/caller", container="box/b", access=True, value="open")
-    world = World(things={"box/b": {}, "door/caller": {"value": "ajar"}}, errors={"note/n": denied()})
+    world = ToyCloud(things={"box/b": {}, "door/caller": {"value": "ajar"}}, errors={"note/n": denied()})
 
     made = torn_down(world, recipe(BOX, access, NOTE))
 
@@ -115,7 +115,7 @@ def test_access_that_is_there_but_not_as_it_should_be_is_mended_first() -> None:
 def test_no_access_is_made_where_there_is_nothing_to_enter() -> None:
     access = node("door/caller", container="box/b", access=True)
     elsewhere = node("door/elsewhere", container="box/absent", access=True)
-    world = World(things={"box/b": {}}, errors={"note/n": denied()})
+    world = ToyCloud(things={"box/b": {}}, errors={"note/n": denied()})
 
     made = torn_down(world, recipe(BOX, node("box/absent"), access, elsewhere, NOTE))
 
@@ -124,7 +124,7 @@ def test_no_access_is_made_where_there_is_nothing_to_enter() -> None:
 
 def test_what_nothing_opens_is_an_error() -> None:
     with pytest.raises(NotAuthorized):
-        torn_down(World(errors={"box/b": denied()}), recipe(BOX))
+        torn_down(ToyCloud(errors={"box/b": denied()}), recipe(BOX))
 
 
 def by_hand(address: str, container: str | None = None) -> Node:
@@ -132,7 +132,7 @@ def by_hand(address: str, container: str | None = None) -> Node:
 
 
 def test_what_no_api_deletes_says_what_a_person_does() -> None:
-    world = World(things={"box/b": {"ours": False}, "stuck/s": {}, "stuck/free": {}})
+    world = ToyCloud(things={"box/b": {"ours": False}, "stuck/s": {}, "stuck/free": {}})
 
     made = torn_down(world, recipe(BOX, by_hand("stuck/s", container="box/b"), by_hand("stuck/free")))
 
@@ -141,13 +141,13 @@ def test_what_no_api_deletes_says_what_a_person_does() -> None:
 
 
 def test_what_no_api_deletes_goes_with_its_container() -> None:
-    made = torn_down(World(things={"box/b": {}, "stuck/s": {}}), recipe(BOX, node("stuck/s", container="box/b")))
+    made = torn_down(ToyCloud(things={"box/b": {}, "stuck/s": {}}), recipe(BOX, node("stuck/s", container="box/b")))
 
-    assert {str(s.address): s.reason for s in made.steps}["stuck/s"] == "goes with box/b"
+    assert {str(s.address): s.reason for s in made.steps}["stuck/s"] == "deleted with box/b"
 
 
 def test_keys_are_steps_of_their_own() -> None:
-    world = World(things={"key/k": {}, "key/k/lost": {}})
+    world = ToyCloud(things={"key/k": {}, "key/k/lost": {}})
 
     made = torn_down(world, recipe(node("key/k"), searches=[Search(kind="key", scope="")]))
 

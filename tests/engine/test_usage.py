@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provisioner.engine.observe import observe
-from provisioner.engine.plan import limited, plan, view_of
-from provisioner.engine.usage import awaited
+from provisioner.engine.plan import plan_provision, view_of
+from provisioner.engine.selection import limit_to
+from provisioner.engine.usage import await_readers
 from provisioner.errors import NotInUse, NotYetVisible
 from provisioner.model import CONVERGE, Address, Result, Search, Usage
-from tests.engine.toy_world import NOW, World
+from tests.engine.toy_cloud import NOW, ToyCloud
 from tests.engine.toys import KINDS, key_of, node, recipe
 from tests.engine.walk import applied, planned
 
@@ -23,26 +24,28 @@ HELD: dict[str, Any] = key_of()
 WHAT = recipe(
     node("key/k"), node("slot/a", **HELD), node("slot/b", **HELD), searches=[Search(kind="key", scope="keys")]
 )
-ASKED, USED, UNTOLD = Usage(asked="run 1"), Usage(since=NOW), Usage(untold="it has no readers")
+ASKED, USED, UNKNOWN = Usage(awaited_from="run 1"), Usage(since=NOW), Usage(unknown_reason="it has no readers")
 
 
-def world(older: str, a: list[Usage], b: list[Usage]) -> World:
+def world(older: str, a: list[Usage], b: list[Usage]) -> ToyCloud:
     """A key in two slots, and an older one of which the toy kind knows by its name what becomes of it."""
     things = {"key/k": {"key_id": "id1"}, "slot/a": {"key_id": "id1"}, "slot/b": {"key_id": "id1"}}
-    return World(things={**things, f"key/k/{older}": {"key_id": older}}, usages={"slot/a": a, "slot/b": b})
+    return ToyCloud(things={**things, f"key/k/{older}": {"key_id": older}}, usages={"slot/a": a, "slot/b": b})
 
 
-def waits(stands: World) -> bool:
+def waits(stands: ToyCloud) -> bool:
     """Whether the run had anything to wait for; it is over then."""
     snapshot = observe(stands.as_cloud(), WHAT, KINDS)
-    made, view = plan(WHAT, snapshot, KINDS), view_of(WHAT, snapshot, KINDS, CONVERGE)
-    return awaited(stands.as_cloud(), KINDS, made, view, grace=timedelta(seconds=3))
+    made, view = plan_provision(WHAT, snapshot, KINDS), view_of(WHAT, snapshot, KINDS, CONVERGE)
+    return await_readers(stands.as_cloud(), KINDS, made, view, grace=timedelta(seconds=3))
 
 
 def test_an_older_key_goes_once_all_readers_show_that_they_use_the_next(tmp_path: Path) -> None:
     stands = world("succeeded", [ASKED, ASKED, USED], [USED])
 
-    (gone,) = [one for one in applied(stands, WHAT, planned(stands, WHAT), tmp_path).values() if one.step.succeeded]
+    (gone,) = [
+        one for one in applied(stands, WHAT, planned(stands, WHAT), tmp_path).values() if one.step.successor_in_use
+    ]
 
     assert (gone.result, gone.note) == (Result.DONE, "")
     assert stands.usages["slot/a"] == [USED]
@@ -60,7 +63,7 @@ def test_it_stays_while_readers_who_were_asked_do_not_show_it(tmp_path: Path) ->
 
 
 def test_where_nobody_can_tell_it_goes_and_the_outcome_says_why(tmp_path: Path) -> None:
-    stands = world("succeeded", [USED], [UNTOLD])
+    stands = world("succeeded", [USED], [UNKNOWN])
 
     gone = applied(stands, WHAT, planned(stands, WHAT), tmp_path)["key/k/succeeded"]
 
@@ -68,8 +71,8 @@ def test_where_nobody_can_tell_it_goes_and_the_outcome_says_why(tmp_path: Path) 
 
 
 def test_an_answer_that_is_lost_after_readers_were_asked_frees_no_key(tmp_path: Path) -> None:
-    freed = world("succeeded", [ASKED, UNTOLD, USED], [USED])
-    stuck = world("succeeded", [ASKED, UNTOLD], [USED])
+    freed = world("succeeded", [ASKED, UNKNOWN, USED], [USED])
+    stuck = world("succeeded", [ASKED, UNKNOWN], [USED])
 
     gone = applied(freed, WHAT, planned(freed, WHAT), tmp_path)["key/k/succeeded"]
     kept = applied(stuck, WHAT, planned(stuck, WHAT), tmp_path)["key/k/succeeded"]
@@ -81,11 +84,12 @@ def test_an_answer_that_is_lost_after_readers_were_asked_frees_no_key(tmp_path: 
 
 def test_a_plan_that_is_limited_to_a_key_says_that_nobody_was_asked(tmp_path: Path) -> None:
     stands = world("succeeded", [ASKED], [ASKED])
-    made = limited(planned(stands, WHAT), [Address("key", "k/succeeded")])
+    made = limit_to(planned(stands, WHAT), [Address("key", "k/succeeded")])
 
     gone = applied(stands, WHAT, made, tmp_path)["key/k/succeeded"]
 
-    left_out = "slot/a by its dates: this run is limited to others; slot/b by its dates: this run is limited to others"
+    reason = "by its dates: this run is limited to other resources"
+    left_out = f"slot/a {reason}; slot/b {reason}"
     assert (gone.result, gone.note) == (Result.DONE, left_out)
 
 
@@ -100,5 +104,5 @@ def test_a_key_that_goes_in_any_case_asks_nobody(tmp_path: Path) -> None:
 def test_a_revocation_waits_for_its_date_unless_all_readers_show_that_it_need_not() -> None:
     assert waits(world("revoked", [ASKED, USED], [ASKED, ASKED, USED]))
     with pytest.raises(NotYetVisible, match=r"readers to have their new keys, until 01:00 UTC at the latest"):
-        waits(world("revoked", [USED], [UNTOLD]))
+        waits(world("revoked", [USED], [UNKNOWN]))
     assert not waits(world("current", [ASKED], [ASKED]))

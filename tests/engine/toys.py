@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from provisioner.errors import CloudError, NotFound
-from provisioner.kind import Container, Credential, Holder, Kind, Proofs, compare, known, publish_nothing
+from provisioner.kind import Container, Credential, Holder, Kind, Proofs, compare, publish_nothing, resolved
 from provisioner.model import (
     IDENTITY,
     Action,
@@ -34,7 +34,7 @@ from provisioner.model import (
     View,
 )
 from provisioner.secret import Secret
-from tests.engine.toy_world import NOW, denied, world_of
+from tests.engine.toy_cloud import NOW, denied, toy_cloud_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -50,7 +50,7 @@ class Thing:
 
     name: str
     value: str | Ref[str] = ""
-    secret: Secret | Ref[Secret] | None = None
+    secret: Secret | Ref[Secret] | None = field(default=None, repr=False)
     key_id: str | Ref[str] = ""
     mark: str = "env"
 
@@ -85,7 +85,7 @@ class Seen(Observed):
 
 
 def read(cloud: Cloud, desired: Thing) -> Seen | None:
-    world = world_of(cloud)
+    world = toy_cloud_of(cloud)
     if desired.name in world.slow:
         world.answered.wait(5)
     world.calls.append(f"read {desired.name}")
@@ -120,27 +120,29 @@ def diff(desired: Thing, observed: Seen, _view: View) -> Sequence[Change]:
 
 
 def create(cloud: Cloud, desired: Thing) -> None:
-    world = world_of(cloud)
+    world = toy_cloud_of(cloud)
     world.write("create", desired.name)
-    world.things[desired.name] = {"value": known(desired.value), "key_id": known(desired.key_id)}
+    world.things[desired.name] = {"value": resolved(desired.value), "key_id": resolved(desired.key_id)}
     if desired.name in world.overwritten:
         world.things[desired.name]["value"] = world.overwritten.pop(desired.name)
 
 
 def update(cloud: Cloud, desired: Thing, _observed: Seen) -> None:
-    world_of(cloud).write("update", desired.name)
+    toy_cloud_of(cloud).write("update", desired.name)
     secret = desired.secret.reveal() if isinstance(desired.secret, Secret) else None
-    world_of(cloud).things[desired.name].update(value=known(desired.value), key_id=known(desired.key_id), secret=secret)
+    toy_cloud_of(cloud).things[desired.name].update(
+        value=resolved(desired.value), key_id=resolved(desired.key_id), secret=secret
+    )
 
 
 def delete(cloud: Cloud, observed: Seen) -> None:
-    world_of(cloud).write("delete", observed.name)
-    world_of(cloud).things.pop(observed.name, None)
+    toy_cloud_of(cloud).write("delete", observed.name)
+    toy_cloud_of(cloud).things.pop(observed.name, None)
 
 
 def owned(kind: str) -> Callable[[Cloud, str], Sequence[Found]]:
     def find(cloud: Cloud, scope: str) -> Sequence[Found]:
-        world = world_of(cloud)
+        world = toy_cloud_of(cloud)
         world.calls.append(f"search {scope}")
         if scope in world.errors:
             world.answered.set()
@@ -156,14 +158,14 @@ def publish(observed: Seen, _view: View | None) -> Outputs:
 
 
 def unmanaged(cloud: Cloud, observed: Seen) -> Sequence[str]:
-    found = world_of(cloud).things[observed.name].get("unmanaged", ())
+    found = toy_cloud_of(cloud).things[observed.name].get("unmanaged", ())
     if isinstance(found, CloudError):
         raise found
     return tuple(found)
 
 
 def prove(cloud: Cloud, desired: Thing, _observed: Seen, _made: Published, reader: ReadBy | None) -> Proof | Unproven:
-    world = world_of(cloud)
+    world = toy_cloud_of(cloud)
     if desired.name in world.unproven:
         if desired.name in world.displaced:
             del world.things[desired.name]
@@ -226,14 +228,14 @@ STUCK: Kind[Thing, Seen] = Kind(
 def _key_diff(_desired: Thing, observed: Seen, view: View) -> Sequence[Change]:
     key = at(observed.name)
     held = [one for one in view.key_references.get(key, ()) if one.key.key_id == observed.key_id]
-    lacking = [place for place in view.consumers.get(key, ()) if place not in {one.holder for one in held}]
+    lacking = [place for place in view.declared_holders.get(key, ()) if place not in {one.holder for one in held}]
     if lacking and not any(one.key.readable for one in held):
         return (Change(field="key_id", reason="nobody can copy it", forces=Forces.ROTATE),)
     return ()
 
 
 def _new_key(cloud: Cloud, desired: Thing, _observed: Seen | None = None, _view: View | None = None) -> KeyOutputs:
-    world = world_of(cloud)
+    world = toy_cloud_of(cloud)
     world.write("rotate", desired.name)
     number = 1 + sum(call.startswith("rotate") for call in world.calls)
     world.things[desired.name] = {"key_id": f"id{number}"}
@@ -244,9 +246,11 @@ def _orphan_action(observed: Seen, _view: View) -> OrphanAction:
     if observed.name.endswith("current"):
         return OrphanAction(action=Action.KEEP, reason="current")
     if observed.name.endswith(("retired", "succeeded")):
-        return OrphanAction(action=Action.DELETE, reason="retired", succeeded=observed.name.endswith("succeeded"))
+        return OrphanAction(
+            action=Action.DELETE, reason="retired", successor_in_use=observed.name.endswith("succeeded")
+        )
     if observed.name.endswith("revoked"):
-        return OrphanAction(action=Action.DEFER, reason="revoked", until=NOW + timedelta(hours=1), soon=True)
+        return OrphanAction(action=Action.DEFER, reason="revoked", until=NOW + timedelta(hours=1), wait_in_run=True)
     return OrphanAction(action=Action.DEFER, reason="retiring", until=NOW)
 
 
@@ -257,7 +261,7 @@ KEY_KIND: Kind[Thing, Seen] = Kind(
     owned=owned("key"),
     read=read,
     proofs=Proofs(
-        deleted=lambda cloud, observed, text: f"{observed.name}: {text.reveal()}" not in world_of(cloud).unproven
+        deleted=lambda cloud, observed, text: f"{observed.name}: {text.reveal()}" not in toy_cloud_of(cloud).unproven
     ),
     create=_new_key,
     delete=delete,
@@ -265,17 +269,17 @@ KEY_KIND: Kind[Thing, Seen] = Kind(
 
 
 def fill(cloud: Cloud, desired: Thing) -> None:
-    world_of(cloud).write("fill", desired.name)
+    toy_cloud_of(cloud).write("fill", desired.name)
     secret = desired.secret
-    world_of(cloud).things[desired.name] = {
-        "key_id": known(desired.key_id),
+    toy_cloud_of(cloud).things[desired.name] = {
+        "key_id": resolved(desired.key_id),
         "secret": secret.reveal() if isinstance(secret, Secret) else None,
     }
 
 
 def use(cloud: Cloud, observed: Seen) -> Usage:
     """What its readers show now; the last of it again and again."""
-    shown = world_of(cloud).usages[observed.name]
+    shown = toy_cloud_of(cloud).usages[observed.name]
     return shown.pop(0) if len(shown) > 1 else shown[0]
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from provisioner.engine.apply import Apply
 from provisioner.engine.journal import Journal
 from provisioner.engine.observe import observe
-from provisioner.engine.plan import plan, view_of
-from provisioner.engine.teardown import teardown
-from provisioner.model import CONVERGE, Asked, Outcome, Plan, Recipe, Step
-from tests.engine.toy_world import NOW, World
+from provisioner.engine.plan import plan_provision, view_of
+from provisioner.engine.teardown import plan_teardown
+from provisioner.model import CONVERGE, Outcome, Plan, Recipe, Request, Step
+from tests.engine.toy_cloud import NOW, ToyCloud
 from tests.engine.toys import KINDS
 
 if TYPE_CHECKING:
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def planned(world: World, recipe: Recipe) -> Plan:
-    return plan(recipe, observe(world.as_cloud(), recipe, KINDS), KINDS)
+def planned(world: ToyCloud, recipe: Recipe) -> Plan:
+    return plan_provision(recipe, observe(world.as_cloud(), recipe, KINDS), KINDS)
 
 
-def torn_down(world: World, recipe: Recipe, *, with_contents: bool = False) -> Plan:
+def torn_down(world: ToyCloud, recipe: Recipe, *, with_contents: bool = False) -> Plan:
     snapshot = observe(world.as_cloud(), recipe, KINDS, teardown=True)
-    return teardown(recipe, snapshot, KINDS, with_contents=with_contents)
+    return plan_teardown(recipe, snapshot, KINDS, with_contents=with_contents)
 
 
 def applied(
-    world: World,
+    world: ToyCloud,
     recipe: Recipe,
     made: Plan,
     folder: Path,
     watch: Callable[[Step, Outcome | None], None] = lambda _step, _outcome: None,
-    asked: Asked = CONVERGE,
+    asked: Request = CONVERGE,
 ) -> dict[str, Outcome]:
     snapshot = observe(world.as_cloud(), recipe, KINDS)
     ticks = count()

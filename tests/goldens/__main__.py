@@ -1,4 +1,7 @@
-"""`python -m tests.goldens --write` writes the files in `expected/` anew, from runs that have to agree."""
+"""`python -m tests.goldens --write` writes the files in `expected/` anew, from runs that have to agree.
+
+It also writes the table of rights in docs/access.md.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from localazure.app import process
-from tests import emulator
+from tests import emulator, rights_table
 from tests.goldens import files
 from tests.goldens.scenario import recorder
 from tests.sentinels.marks import Known
@@ -32,6 +35,7 @@ def main() -> None:
     if leaks := [name for name, text in first.items() if Known().found(text.encode(), issued_only=True)]:
         raise SystemExit(f"secrets stand in {leaks}")
     files.write(first, fixed)
+    rights_table.write()
 
 
 def _names() -> frozenset[str]:

@@ -146,6 +146,11 @@ def _advance_a_month(azure: LocalAzure) -> None:
     azure.tokens.clear()
 
 
+def _advance_a_minute(azure: LocalAzure) -> None:
+    """Of a credential that is seconds old and one that is none, the days left would differ."""
+    azure.advance(60.0)
+
+
 STEPS = (
     Step(name="validate", arguments=("validate",)),
     Step(name="schema", arguments=("schema",)),
@@ -159,13 +164,13 @@ STEPS = (
     Step(name="provision", arguments=("provision",)),
     Step(name="plan-of-nothing", arguments=("plan", "--detailed-exitcode")),
     Step(name="provision-again", arguments=("provision",)),
-    Step(name="status", arguments=("status",)),
+    Step(name="status", arguments=("status",), before=_advance_a_minute),
     Step(name="doctor", arguments=("doctor",)),
     Step(name="output", arguments=("output",)),
     Step(name="verify", arguments=("verify",)),
     Step(name="rotate-before-time", arguments=("rotate",)),
     Step(name="rotate-force", arguments=("rotate", "--force")),
-    Step(name="status-while-retiring", arguments=("status",)),
+    Step(name="status-while-retiring", arguments=("status",), before=_advance_a_minute),
     Step(name="plan-a-month-later", arguments=("plan",), before=_advance_a_month),
     Step(name="status-a-month-later", arguments=("status", "--expiring", "30d")),
     Step(name="rotate-when-due", arguments=("rotate",)),

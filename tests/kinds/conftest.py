@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.kinds.worlds import cloud_of, make_vault
+from tests.kinds.azure_setup import cloud_of, make_vault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

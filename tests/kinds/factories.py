@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from provisioner.kinds.airflow_runtime import KIND, AirflowRuntime, ObservedAirflowRuntime
 from provisioner.model import Address, View
 from provisioner.secret import Secret
-from tests.kinds.worlds import ENVIRONMENT, put
+from tests.kinds.azure_setup import ENVIRONMENT, put
 
 if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
@@ -91,7 +91,7 @@ def variables(azure: LocalAzure) -> dict[str, str]:
 
 def read(cloud: Cloud, desired: AirflowRuntime) -> ObservedAirflowRuntime:
     """As the next pass finds it."""
-    cloud.session.memory.new_pass()
+    cloud.session.reads.new_pass()
     found = KIND.read(cloud, desired)
     assert found is not None
     return found

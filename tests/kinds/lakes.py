@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.kinds.worlds import grant, put
+from tests.kinds.azure_setup import grant, put
 
 if TYPE_CHECKING:
     from tests.emulator import Answer, LocalAzure

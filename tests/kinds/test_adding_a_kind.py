@@ -15,11 +15,11 @@ import pytest
 import provisioner.kinds
 import provisioner.recipe
 import tests.kinds
-from provisioner.commands.run import declared
+from provisioner.commands.run import declared_recipe
 from provisioner.kind import Container, Credential, Holder, Kind, Preflight, Proofs
 from tests.environment_files import load
-from tests.kinds import lives, test_contract
-from tests.kinds.worlds import cloud_of
+from tests.kinds import lifecycle, test_contract
+from tests.kinds.azure_setup import cloud_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
     from provisioner.model import Recipe
     from tests.emulator import LocalAzure
-    from tests.kinds.lives import Life
+    from tests.kinds.lifecycle import Lifecycle
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/adding-a-kind.md").read_text(encoding="utf-8")
@@ -69,17 +69,17 @@ def test_its_tests_pass(page: dict[str, ModuleType], azure: LocalAzure, cloud: C
     assert found
     for test in found:
         azure.reset()
-        cloud.session.memory.new_pass()
+        cloud.session.reads.new_pass()
         test(**{name: {"azure": azure, "cloud": cloud}[name] for name in inspect.signature(test).parameters})
 
 
 def test_the_contract_test_lives_its_life(page: dict[str, ModuleType], azure: LocalAzure) -> None:
-    lived = lives.live(azure, NAME, page[MODULES[1]].EXAMPLE)
+    lived = lifecycle.lifecycle_of(azure, NAME, page[MODULES[1]].EXAMPLE)
 
-    def live(_name: str) -> Life:
+    def live(_name: str) -> Lifecycle:
         return lived
 
-    assert [part.name for part in lived.parts] == [lives.CREATE, lives.UPDATE, lives.DELETE]
+    assert [part.name for part in lived.parts] == [lifecycle.CREATE, lifecycle.UPDATE, lifecycle.DELETE]
     for check in (
         test_contract.test_each_part_of_a_life_ends_alike_and_leaves_nothing_to_do,
         test_contract.test_an_answer_that_is_lost_after_the_write_makes_nothing_twice,
@@ -93,7 +93,7 @@ def test_the_contract_test_lives_its_life(page: dict[str, ModuleType], azure: Lo
 def recipe_of(page: dict[str, ModuleType], azure: LocalAzure, identities: list[str]) -> Recipe:
     """The group of environments/local.yaml and the identities that its field would name."""
     environment = load("local", ROOT / "environments", environ={})
-    whole = declared(environment, azure.tenant_id)
+    whole = declared_recipe(environment, azure.tenant_id)
     made: Any = page[MODULES[2]]
     group = tuple(node for node in whole.nodes if node.address.kind == "resource_group")
     nodes = tuple(made.nodes(environment, whole.environment_id, identities))
@@ -111,7 +111,9 @@ def test_what_the_spec_no_longer_names_is_deleted(page: dict[str, ModuleType], a
         (["id-a"], {}),
     ):
         recipe = recipe_of(page, azure, identities)
-        made, _ = lives.planned(cloud, recipe, lives.CREATE)
+        made, _ = lifecycle.planned(cloud, recipe, lifecycle.CREATE)
         assert {str(step.address): step.action.value for step in made.steps if step.pending} == pending
-        assert [outcome.error for outcome in lives.run(azure, cloud, recipe, lives.CREATE)] == [None] * len(made.steps)
+        assert [outcome.error for outcome in lifecycle.run(azure, cloud, recipe, lifecycle.CREATE)] == [None] * len(
+            made.steps
+        )
     cloud.session.close()

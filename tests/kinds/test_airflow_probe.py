@@ -5,27 +5,29 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provisioner.cloud.clients.airflow import DagRun
+from provisioner.key_probe import Publication, usage_of, usage_so_far
 from provisioner.kinds.airflow_runtime import KIND, Probe
-from provisioner.kinds.airflow_runtime.probe import Publication, seen, usage_of
-from provisioner.model import Usage
+from provisioner.model import AirflowApi, AirflowSignIn, Usage
 from tests.kinds.factories import CREDENTIAL, create, example, read, update
 
 if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
     from tests.emulator import LocalAzure
 
-PROBE = Probe(dag_id="A_key_probe", version="2.6.3", scope="https://management.azure.com/.default", right="a role")
+SIGN_IN = AirflowSignIn(way="entra", scope="https://management.azure.com/.default")
+API = AirflowApi(version="2.6.3", right="a role", setting="api_scope", sign_in=SIGN_IN)
+PROBE = Probe(dag_id="A_key_probe", api=API)
 
 
 def test_who_uses_a_key_is_asked_only_where_one_before_it_may_be_in_use(cloud: Cloud, azure: LocalAzure) -> None:
     create(cloud, example(azure, probe=PROBE))
     assert read(cloud, example(azure, probe=PROBE)).usage is None
     update(cloud, example(azure, probe=PROBE, key_id="key-2"))
-    cloud.session.memory.new_pass()
+    cloud.session.reads.new_pass()
 
     observed = read(cloud, example(azure, probe=PROBE, key_id="key-2"))
 
-    assert observed.usage == Usage(untold="no run of A_key_probe has shown it")
+    assert observed.usage == Usage(unknown_reason="no run of A_key_probe has shown it")
     assert KIND.holder is not None
     assert KIND.holder.holds(observed)[CREDENTIAL][0].usage == observed.usage
 
@@ -34,25 +36,28 @@ def test_an_airflow_that_cannot_be_asked_is_told_with_its_reason(cloud: Cloud, a
     create(cloud, example(azure, probe=PROBE))
     assert KIND.holder is not None
     assert KIND.holder.use is not None
-    untold = KIND.holder.use(cloud, read(cloud, example(azure, probe=PROBE))).untold
-    assert untold.startswith("Airflow does not tell: POST Airflow dags/A_key_probe/dagRuns answered 404")
-    assert KIND.holder.use(cloud, read(cloud, example(azure))).untold == "no DAG of it can show it"
-    assert seen(cloud, PROBE, "", Publication(key_id="key-1", since=None)).untold == "Airflow has no web server"
+    untold = KIND.holder.use(cloud, read(cloud, example(azure, probe=PROBE))).unknown_reason
+    assert untold.startswith("Airflow did not answer: POST Airflow dags/A_key_probe/dagRuns answered 404")
+    assert KIND.holder.use(cloud, read(cloud, example(azure))).unknown_reason == "it has no probe DAG"
+    assert (
+        usage_so_far(cloud, PROBE, "", Publication(key_id="key-1", since=None)).unknown_reason
+        == "Airflow has no web server"
+    )
 
 
 def test_a_key_that_comes_back_is_asked_for_again(cloud: Cloud, azure: LocalAzure) -> None:
     create(cloud, example(azure, probe=PROBE))
     for key_id in ("key-2", "key-1"):
         azure.advance(60.0)
-        cloud.session.clock.later()
-        cloud.session.memory.new_pass()
-        update(cloud, example(azure, probe=PROBE, key_id=key_id, living=("key-1", "key-2")))
-    cloud.session.memory.new_pass()
+        cloud.session.clock.refresh()
+        cloud.session.reads.new_pass()
+        update(cloud, example(azure, probe=PROBE, key_id=key_id, active_key_ids=("key-1", "key-2")))
+    cloud.session.reads.new_pass()
     came_back = read(cloud, example(azure, probe=PROBE, key_id="key-1")).published_at
     azure.control("DELETE", "/calls")
 
     read(cloud, example(azure, probe=PROBE, key_id="key-1"))
-    cloud.session.memory.new_pass()
+    cloud.session.reads.new_pass()
     read(cloud, example(azure, probe=PROBE, key_id="key-1"))
 
     asked = [call["path"].rpartition("/")[2] for call in azure.control("GET", "/calls")["calls"]]
@@ -72,8 +77,8 @@ def test_a_run_of_the_probe_shows_a_key_at_its_end_and_only_if_it_went_well(clou
     }
     named = "the run run-1 of A_key_probe"
     assert told == {
-        "queued": Usage(asked=named),
-        "running": Usage(asked=named),
-        "failed": Usage(asked=f"{named} (it failed; clear it there to ask again)"),
+        "queued": Usage(awaited_from=named),
+        "running": Usage(awaited_from=named),
+        "failed": Usage(awaited_from=f"{named} (it failed; clear it there to ask again)"),
         "success": Usage(since=ended),
     }

@@ -12,6 +12,7 @@ from provisioner.kinds import application, client_secret
 from provisioner.kinds.airflow_runtime import KIND, Outputs
 from provisioner.model import Address, Change, KeyReference, Proof, View
 from provisioner.secret import Secret
+from tests.kinds.azure_setup import ENVIRONMENT, OTHER, put
 from tests.kinds.factories import (
     CREDENTIAL,
     PROVIDER,
@@ -29,8 +30,7 @@ from tests.kinds.factories import (
     update,
     variables,
 )
-from tests.kinds.lives import Example
-from tests.kinds.worlds import ENVIRONMENT, OTHER, put
+from tests.kinds.lifecycle import Example
 
 if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
@@ -65,7 +65,7 @@ def test_it_is_absent_then_made_then_as_declared_then_gone(cloud: Cloud, azure: 
     assert changes(cloud, desired) == []
     delete(cloud, observed)
     delete(cloud, observed)
-    cloud.session.memory.new_pass()
+    cloud.session.reads.new_pass()
     assert KIND.read(cloud, desired) is None
     assert KIND.proofs.written(cloud, desired, observed, Outputs(), None) is Proof.NOT_YET
 
@@ -384,4 +384,4 @@ def test_a_conflict_of_another_sort_is_told(cloud: Cloud, azure: LocalAzure) -> 
 
 def test_without_a_pinned_provider_there_is_nothing_to_compare(cloud: Cloud, azure: LocalAzure) -> None:
     assert KIND.preflight.ready is not None
-    assert list(KIND.preflight.ready(cloud, replace(example(azure), newest=""), None)) == []
+    assert list(KIND.preflight.ready(cloud, replace(example(azure), newest_provider=""), None)) == []

@@ -8,8 +8,8 @@ from provisioner.kinds import client_secret
 from provisioner.kinds.airflow_runtime import KIND
 from provisioner.model import Address, HolderKey, KeyReference, View
 from provisioner.secret import Secret
+from tests.kinds.azure_setup import ENVIRONMENT
 from tests.kinds.factories import CREDENTIAL, changes, create, example, read, update, variables
-from tests.kinds.worlds import ENVIRONMENT
 
 if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
@@ -40,5 +40,5 @@ def test_keys_that_may_still_be_in_use_stay_in_the_book_and_dead_ones_leave_it(c
     for number in range(2, 7):
         update(cloud, example(azure, key_id=f"key-{number}"))
     assert variables(azure)["PROVISIONER_PREVIOUS_KEY_ID"] == "key-5 key-4 key-3 key-2 key-1"
-    update(cloud, example(azure, key_id="key-7", living=("key-6", "key-2")))
+    update(cloud, example(azure, key_id="key-7", active_key_ids=("key-6", "key-2")))
     assert variables(azure)["PROVISIONER_PREVIOUS_KEY_ID"] == "key-6 key-5 key-4 key-2"

@@ -9,8 +9,8 @@ import pytest
 
 from provisioner.errors import NotAuthorized, Refused
 from provisioner.kinds.application import KIND, Application, RegisteredApplication, Scope
-from tests.kinds.lives import Example
-from tests.kinds.worlds import ENVIRONMENT, OTHER, cloud_of, view_at
+from tests.kinds.azure_setup import ENVIRONMENT, OTHER, cloud_of, view_at
+from tests.kinds.lifecycle import Example
 
 if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
@@ -40,7 +40,7 @@ def remove(cloud: Cloud, observed: RegisteredApplication) -> None:
 
 def found_names(cloud: Cloud) -> list[str]:
     assert not isinstance(KIND.owned, str)
-    cloud.session.memory.new_pass()
+    cloud.session.reads.new_pass()
     return [found.name for found in KIND.owned(cloud, Scope(environment=ENVIRONMENT))]
 
 

@@ -12,10 +12,9 @@ from provisioner.kind import OWNER_TAG
 from provisioner.kinds.caller_access import KIND, CallerAccess, ObservedCallerAccess, Scope, to_blobs, to_vault
 from provisioner.kinds.role_assignment import KIND as GRANT
 from provisioner.kinds.role_assignment import Scope as Grants
-from provisioner.model import Proof, Published
 from tests.emulator import ARM
-from tests.kinds.lives import Example
-from tests.kinds.worlds import ENVIRONMENT, OTHER, SECRETS_OFFICER, grant, put, view_at
+from tests.kinds.azure_setup import ENVIRONMENT, OTHER, SECRETS_OFFICER, grant, put, view_at
+from tests.kinds.lifecycle import Example
 
 if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
@@ -40,7 +39,7 @@ desired = pytest.fixture(declare, name="desired")
 def made(cloud: Cloud, desired: CallerAccess) -> ObservedCallerAccess:
     assert KIND.create is not None
     KIND.create(cloud, desired)
-    cloud.session.memory.new_pass()
+    cloud.session.reads.new_pass()
     found = KIND.read(cloud, desired)
     assert found is not None
     return found
@@ -60,14 +59,12 @@ def test_it_is_absent_then_granted_and_usable_then_gone(cloud: Cloud, desired: C
     observed = made(cloud, desired)
     assert observed.owned
     assert KIND.diff(desired, observed, view_at(cloud.session.clock.now())) == ()
-    assert KIND.proofs.written is not None
-    assert KIND.proofs.written(cloud, desired, observed, Published(), None) is Proof.USABLE
+    assert not observed.awaiting_access
     assert KIND.delete is not None
     KIND.delete(cloud, observed)
     KIND.delete(cloud, observed)
-    cloud.session.memory.new_pass()
+    cloud.session.reads.new_pass()
     assert KIND.read(cloud, desired) is None
-    assert KIND.proofs.written(cloud, desired, observed, Published(), None) is Proof.NOT_YET
 
 
 def test_a_caller_who_has_the_right_from_elsewhere_needs_none_and_keeps_it(
@@ -79,7 +76,7 @@ def test_a_caller_who_has_the_right_from_elsewhere_needs_none_and_keeps_it(
     assert not observed.owned
     assert KIND.delete is not None
     KIND.delete(cloud, observed)
-    cloud.session.memory.new_pass()
+    cloud.session.reads.new_pass()
     assert KIND.read(cloud, desired) == observed
 
 
@@ -87,22 +84,22 @@ def test_two_environments_of_one_caller_share_a_grant_and_the_last_takes_it_away
     cloud: Cloud, desired: CallerAccess
 ) -> None:
     first, theirs = made(cloud, desired), replace(desired, environment=OTHER)
-    cloud.session.memory.new_pass()
+    cloud.session.reads.new_pass()
     lent = KIND.read(cloud, theirs)
     assert lent is not None
-    assert (lent.owned, lent.lent) == (False, True)
+    assert (lent.owned, lent.tagged_by_others) == (False, True)
     (change,) = KIND.diff(theirs, lent, view_at(cloud.session.clock.now()))
     assert change.after == f"{OWNER_TAG}={OTHER}/access"
     assert KIND.update is not None
     assert KIND.delete is not None
     KIND.update(cloud, theirs, lent)
     KIND.delete(cloud, first)
-    cloud.session.memory.new_pass()
+    cloud.session.reads.new_pass()
     second = KIND.read(cloud, theirs)
     assert second is not None
     assert (second.owned, second.name) == (True, first.name)
     KIND.delete(cloud, second)
-    cloud.session.memory.new_pass()
+    cloud.session.reads.new_pass()
     assert KIND.read(cloud, theirs) is None
 
 
@@ -110,9 +107,9 @@ def test_a_grant_that_has_not_arrived_is_waited_for(cloud: Cloud, azure: LocalAz
     azure.control("PUT", "/faults", {"grant_lag_seconds": 60})
     waiting = made(cloud, desired)
     (change,) = KIND.diff(desired, waiting, view_at(cloud.session.clock.now()))
-    assert (waiting.owned, change.reason) == (True, "granted, and not let in yet")
+    assert (waiting.owned, change.reason) == (True, "granted, but not in effect yet")
     azure.advance(61)
-    cloud.session.memory.new_pass()
+    cloud.session.reads.new_pass()
     arrived = KIND.read(cloud, desired)
     assert arrived is not None
     assert KIND.diff(desired, arrived, view_at(cloud.session.clock.now())) == ()
@@ -133,13 +130,21 @@ def test_access_to_blobs_is_tried_on_data_not_on_containers(
     put(azure, account, "2023-05-01", body)
     azure.advance(60)
     put(azure, f"{account}/blobServices/default/containers/jobs", "2023-05-01", {})
-    to_files = to_blobs(scope=account, account="stdev0815", environment=ENVIRONMENT)
+    to_files = to_blobs(scope=account, account="stdev0815", container="jobs", environment=ENVIRONMENT)
     assert KIND.read(cloud, to_files) is None
-    assert KIND.proofs.written is not None
-    observed = ObservedCallerAccess(owned=True, scope=account, name="", environment=ENVIRONMENT)
-    assert KIND.proofs.written(cloud, to_files, observed, Published(), None) is Proof.NOT_YET
-    observed = made(cloud, to_files)
-    assert KIND.proofs.written(cloud, to_files, observed, Published(), None) is Proof.USABLE
+    azure.control("PUT", "/faults", {"grant_lag_seconds": 60})
+    assert made(cloud, to_files).awaiting_access
+    azure.advance(61)
+    cloud.session.reads.new_pass()
+    arrived = KIND.read(cloud, to_files)
+    assert arrived is not None
+    assert not arrived.awaiting_access
+    assert (
+        azure.request("DELETE", f"{ARM}{account}/blobServices/default/containers/jobs?api-version=2023-05-01").status
+        == 200
+    )
+    cloud.session.reads.new_pass()
+    assert KIND.read(cloud, to_files) == arrived  # a missing container says nothing of the grant
 
 
 def test_it_is_no_leftover_among_declared_grants_and_goes_with_teardown(cloud: Cloud, desired: CallerAccess) -> None:
@@ -148,4 +153,4 @@ def test_it_is_no_leftover_among_declared_grants_and_goes_with_teardown(cloud: C
     assert GRANT.owned(cloud, Grants(scope=desired.scope, environment=ENVIRONMENT)) == ()
     assert not isinstance(KIND.owned, str)
     (found,) = KIND.owned(cloud, Scope(scope=desired.scope, environment=ENVIRONMENT))
-    assert (found.observed, found.kept) == (observed, "another caller's")
+    assert (found.observed, found.kept) == (observed, "a grant to another caller")

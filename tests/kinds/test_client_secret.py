@@ -12,10 +12,10 @@ from provisioner.cloud.clients.graph import Password
 from provisioner.errors import NotAuthorized, NotYetVisible
 from provisioner.kinds.client_secret import KIND, ClientSecret, Outputs, Passwords, Scope
 from provisioner.kinds.vault_secret import VaultSecret
-from provisioner.model import Action, Address, Asked, Forces, Intent, KeyReference, Node, OrphanAction, Proof, View
+from provisioner.model import Action, Address, Forces, Intent, KeyReference, Node, OrphanAction, Proof, Request, View
 from provisioner.secret import Secret
-from tests.kinds.lives import Example
-from tests.kinds.worlds import ENVIRONMENT, OTHER, VAULT, cloud_of, make_vault, view_at
+from tests.kinds.azure_setup import ENVIRONMENT, OTHER, VAULT, cloud_of, make_vault, view_at
+from tests.kinds.lifecycle import Example
 
 if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
@@ -60,7 +60,7 @@ def test_a_key_that_every_place_holds_stays() -> None:
     )
     assert KIND.diff(DECLARED, observed, view) == ()
     dates = {"since": NOW - timedelta(days=1), "expires": NOW + timedelta(days=59)}
-    assert {"key_id": OLD, "living": (OLD,), **dates}.items() <= KIND.publish(observed, view).known().items()
+    assert {"key_id": OLD, "active_key_ids": (OLD,), **dates}.items() <= KIND.publish(observed, view).known().items()
     assert orphan_action(OLD, observed, view).action is Action.KEEP
 
 
@@ -71,7 +71,7 @@ def test_nothing_is_published_before_the_places_are_known() -> None:
 def test_a_key_that_no_place_names_is_rotated_and_goes_after_an_hour() -> None:
     observed, view = passwords(key_old=timedelta(minutes=59)), view_at(NOW, {"a": ()})
     (change,) = KIND.diff(DECLARED, observed, view)
-    assert (change.forces, change.reason) == (Forces.ROTATE, "no place holds one")
+    assert (change.forces, change.reason) == (Forces.ROTATE, "no holder has one")
     assert orphan_action(OLD, observed, view).until == NOW + timedelta(minutes=1)
     lost = passwords(key_old=timedelta(minutes=61))
     assert orphan_action(OLD, lost, view).action is Action.DELETE
@@ -128,7 +128,7 @@ def test_a_place_that_lacks_a_key_which_can_be_read_nowhere_makes_it_rotate() ->
     observed = passwords(key_old=timedelta(days=1))
     (change,) = KIND.diff(DECLARED, observed, view_at(NOW, {"a": (reference(OLD, readable=False),), "b": ()}))
     assert change.forces is Forces.ROTATE
-    assert change.reason == "vault_secret/b lacks it and it can be read back nowhere"
+    assert change.reason == "vault_secret/b lacks it, and no holder can reveal it"
 
 
 def test_a_key_that_graph_does_not_show_yet_is_kept_for_some_minutes_only() -> None:
@@ -158,7 +158,7 @@ def test_nothing_is_decided_while_a_place_that_may_hold_it_cannot_be_read() -> N
 
 def test_teardown_takes_current_ones_too() -> None:
     observed, view = passwords(key_old=timedelta(days=1)), view_at(NOW, {"a": (reference(OLD),)})
-    assert orphan_action(OLD, observed, replace(view, asked=Asked(intent=Intent.TEARDOWN))).action is Action.DELETE
+    assert orphan_action(OLD, observed, replace(view, request=Request(intent=Intent.TEARDOWN))).action is Action.DELETE
 
 
 def declare(azure: LocalAzure) -> ClientSecret:
@@ -188,7 +188,7 @@ def place(desired: ClientSecret) -> tuple[Node, ...]:
         value=Outputs.value.of(credential),
         key_id=Outputs.key_id.of(credential),
         expires=Outputs.expires.of(credential),
-        living=Outputs.living.of(credential),
+        active_key_ids=Outputs.active_key_ids.of(credential),
         client_id=desired.client_id,
         credential=credential,
         environment=ENVIRONMENT,
@@ -273,7 +273,7 @@ def test_a_rotation_adds_one_and_removes_none(cloud: Cloud, desired: ClientSecre
     assert set(orphans(cloud, desired)) == {f"airflow/{one.key_id}" for one in (first, second)}
     remove(cloud, orphans(cloud, desired)[f"airflow/{first.key_id}"])
     assert list(orphans(cloud, desired)) == [f"airflow/{second.key_id}"]
-    assert cloud.session.signs_in(desired.tenant_id, str(desired.client_id), text_of(second))
+    assert cloud.session.can_sign_in(desired.tenant_id, str(desired.client_id), text_of(second))
     assert KIND.proofs.deleted is not None
     assert KIND.proofs.deleted(cloud, seen(cloud, desired), text_of(first))
     assert not KIND.proofs.deleted(cloud, seen(cloud, desired), text_of(second))
@@ -331,7 +331,7 @@ def test_it_is_proven_only_when_every_replica_knows_it(cloud: Cloud, azure: Loca
     azure.control("PUT", "/faults", {"secret_lag_seconds": 1.5})
     azure.control("DELETE", "/calls")
     outputs = made(cloud, desired)
-    assert not cloud.session.signs_in(desired.tenant_id, str(desired.client_id), text_of(outputs))
+    assert not cloud.session.can_sign_in(desired.tenant_id, str(desired.client_id), text_of(outputs))
     assert KIND.proofs.written is not None
     assert KIND.proofs.written(cloud, desired, seen(cloud, desired), outputs, None) is Proof.USABLE
     calls = azure.control("GET", "/calls")["calls"]

@@ -10,9 +10,9 @@ import pytest
 
 from provisioner.kinds.dag_file import KIND, DagFile, ObservedDagFile, Scope
 from provisioner.model import Change, View
+from tests.kinds.azure_setup import ENVIRONMENT, OTHER
 from tests.kinds.lakes import ACCOUNT, content, make_account, make_filesystem, names, write_file
-from tests.kinds.lives import Example
-from tests.kinds.worlds import ENVIRONMENT, OTHER
+from tests.kinds.lifecycle import Example
 
 if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
@@ -40,7 +40,7 @@ filesystem = pytest.fixture(declare, name="filesystem", autouse=True)
 
 
 def read(cloud: Cloud, desired: DagFile = DESIRED) -> ObservedDagFile:
-    cloud.session.memory.new_pass()
+    cloud.session.reads.new_pass()
     found = KIND.read(cloud, desired)
     assert found is not None
     return found
@@ -87,7 +87,7 @@ def test_a_changed_text_is_written_anew(cloud: Cloud, azure: LocalAzure) -> None
 
 def test_an_edit_by_hand_is_drift_and_one_of_another_environment_is_refused(cloud: Cloud, azure: LocalAzure) -> None:
     write_file(azure, "airflow/dags/flink.py", b"by hand")
-    assert diff(cloud)["sha256"].reason == "it was not written from here"
+    assert diff(cloud)["sha256"].reason == "it was not written by this tool"
     mark = f"provisioner_environment={b64encode(OTHER.encode()).decode()}"
     write_file(azure, "airflow/dags/flink.py", b"theirs", x_ms_properties=mark)
     assert diff(cloud)["path"].forces.value == "refuse"
@@ -100,3 +100,26 @@ def test_one_that_the_spec_no_longer_names_is_found_by_its_mark(cloud: Cloud) ->
     scope = Scope(account=ACCOUNT, filesystem="airflow", environment=ENVIRONMENT)
     assert [one.name for one in KIND.owned(cloud, scope)] == ["airflow/dags/empty.py", "airflow/dags/flink.py"]
     assert KIND.owned(cloud, replace(scope, filesystem="nothing-here")) == ()
+
+
+def test_what_differs_is_shown_as_a_unified_diff_without_passwords(cloud: Cloud, azure: LocalAzure) -> None:
+    create(cloud, replace(DESIRED, content="dag = 1\npassword = 'hush'\n"))
+
+    changes = diff(cloud, replace(DESIRED, content="dag = 2\npassword = 'hush'\n"))
+
+    assert changes["sha256"].diff.splitlines() == [
+        "--- dags/flink.py (Azure)",
+        "+++ dags/flink.py (file)",
+        "@@ -1,2 +1,2 @@",
+        "-dag = 1",
+        "+dag = 2",
+        " password = '(secret)'",
+    ]
+    azure.fault(fault="error", method="GET", path="/dags/flink.py", status=403, code="AuthorizationPermissionMismatch")
+    assert diff(cloud)["sha256"].diff == ""
+
+
+def test_of_a_file_that_is_too_long_for_a_dag_nothing_is_shown(cloud: Cloud) -> None:
+    create(cloud, replace(DESIRED, content="#" * (1 << 20) + "\n"))
+
+    assert {name: change.diff for name, change in diff(cloud).items()} == {"sha256": "", "size": ""}

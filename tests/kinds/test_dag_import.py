@@ -8,18 +8,20 @@ from uuid import NAMESPACE_URL, uuid5
 
 import pytest
 
-from provisioner.errors import NotAuthorized, NotFound, NotYetVisible
+from provisioner.errors import DagNotParsed, NotAuthorized, NotFound, NotYetVisible
 from provisioner.kinds import dag_file, linked_service
 from provisioner.kinds.dag_import import KIND, DagImport, ObservedDagImport
-from provisioner.model import View
+from provisioner.model import AirflowApi, AirflowSignIn, Proof, Published, Unproven, View
+from provisioner.parsed_dag import ExpectedDag, lines_sha256
 from tests.kinds import factories, lakes
-from tests.kinds.lives import Example
-from tests.kinds.worlds import ENVIRONMENT, cloud_of, put
+from tests.kinds.azure_setup import ENVIRONMENT, cloud_of, put
+from tests.kinds.lifecycle import Example
 
 if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
     from tests.emulator import LocalAzure
 
+SCOPE = "5d13f7d7-0567-429c-9880-320e9555e5fc/.default"
 READER = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
 FILE = dag_file.DagFile(
     account=lakes.ACCOUNT, filesystem="airflow", path="dags/flink.py", content="dag = 1\n", environment=ENVIRONMENT
@@ -34,7 +36,12 @@ def declare(azure: LocalAzure) -> DagImport:
     let_read(azure, account)
     factories.create(cloud, factories.example(azure))
     linked = linked_service.LinkedService(
-        factory_id=factories.factory_id(azure), name="dags", account=lakes.ACCOUNT, environment=ENVIRONMENT
+        factory_id=factories.factory_id(azure),
+        name="dags",
+        account=lakes.ACCOUNT,
+        account_id="",
+        vault_id="",
+        environment=ENVIRONMENT,
     )
     assert linked_service.KIND.create is not None
     linked_service.KIND.create(cloud, linked)
@@ -49,14 +56,21 @@ def declare(azure: LocalAzure) -> DagImport:
         path=FILE.path,
         content_sha256=FILE.sha256,
         environment=ENVIRONMENT,
+        dag=expected(FILE),
+        api=AirflowApi(version="2.6.3", right="", setting="", sign_in=AirflowSignIn(way="entra", scope=SCOPE)),
+        deadline_seconds=3.0,
     )
+
+
+def expected(file: dag_file.DagFile) -> ExpectedDag:
+    return ExpectedDag(id="flink", file="flink.py", lines_sha256=lines_sha256(file.content))
 
 
 def change(azure: LocalAzure, desired: DagImport) -> DagImport:
     """The file is another one by now."""
     newer = replace(FILE, content="dag = 2\n")
     write(cloud_of(azure), newer)
-    return replace(desired, content_sha256=newer.sha256)
+    return replace(desired, content_sha256=newer.sha256, dag=expected(newer))
 
 
 EXAMPLE = Example(declare=declare, change=change)
@@ -89,7 +103,7 @@ def write(cloud: Cloud, file: dag_file.DagFile) -> None:
 
 
 def read(cloud: Cloud, desired: DagImport) -> ObservedDagImport | None:
-    cloud.session.memory.new_pass()
+    cloud.session.reads.new_pass()
     return KIND.read(cloud, desired)
 
 
@@ -100,9 +114,14 @@ def diff(cloud: Cloud, desired: DagImport) -> list[str]:
     return [change.field for change in KIND.diff(desired, observed, view)]
 
 
-def create(cloud: Cloud, desired: DagImport) -> None:
+def create(cloud: Cloud, desired: DagImport) -> Proof | Unproven:
+    """Import it; what is known of it then."""
     assert KIND.create is not None
-    KIND.create(cloud, desired)
+    made = KIND.create(cloud, desired)
+    observed = read(cloud, desired)
+    assert KIND.proofs.written is not None
+    assert observed is not None
+    return KIND.proofs.written(cloud, desired, observed, made or Published(), None)
 
 
 def test_it_is_imported_once_and_again_only_when_the_content_differs(
@@ -114,7 +133,7 @@ def test_it_is_imported_once_and_again_only_when_the_content_differs(
     assert "provisioner_environment" in lakes.lake(azure, "HEAD", "airflow/dags/flink.py").headers["x-ms-properties"]
     newer = replace(FILE, content="dag = 2\n")
     write(cloud, newer)
-    again = replace(desired, content_sha256=newer.sha256)
+    again = replace(desired, content_sha256=newer.sha256, dag=expected(newer))
     assert diff(cloud, again) == ["content_sha256"]
     assert KIND.update is not None
     observed = read(cloud, again)
@@ -159,7 +178,7 @@ def test_a_factory_without_a_grant_is_told_of_it(cloud: Cloud, azure: LocalAzure
     path = assignment(f"{group}/providers/Microsoft.Storage/storageAccounts/{lakes.ACCOUNT}")
     azure.request("DELETE", f"https://management.azure.com{path}?api-version=2022-04-01")
     with pytest.raises(NotYetVisible, match="Storage Blob Data Reader"):
-        cloud.data_factory.import_dags(
+        cloud.client("data_factory").import_dags(
             desired.factory_id, desired.runtime, desired.linked_service, desired.folder, deadline_seconds=0.3
         )
 
@@ -174,3 +193,52 @@ def test_a_lost_answer_is_asked_for_again(cloud: Cloud, azure: LocalAzure, desir
     azure.fault(fault="lost", method="POST", path="airflow/sync")
     create(cloud, desired)
     assert diff(cloud, desired) == []
+
+
+def airflow(azure: LocalAzure, **settings: Any) -> None:
+    azure.control("PUT", "/settings/airflow", {"tells_sources": True, **settings})
+
+
+def note(cloud: Cloud, desired: DagImport) -> str:
+    observed = read(cloud, desired)
+    assert observed is not None
+    return observed.note
+
+
+def test_it_is_done_once_airflow_has_parsed_it(cloud: Cloud, azure: LocalAzure, desired: DagImport) -> None:
+    airflow(azure)
+    assert create(cloud, desired) is Proof.USABLE
+    assert note(cloud, desired) == ""
+
+
+def test_where_airflow_does_not_tell_it_is_sent_and_not_confirmed(cloud: Cloud, desired: DagImport) -> None:
+    proof = create(cloud, desired)
+    assert isinstance(proof, Unproven)
+    assert proof.why == "sent, not confirmed: Airflow has flink and does not tell its text"
+    assert "`provisioner provision --reimport` sends it again" in note(cloud, desired)
+
+
+def test_where_airflow_cannot_be_asked_it_is_sent_and_not_confirmed(
+    cloud: Cloud, azure: LocalAzure, desired: DagImport
+) -> None:
+    airflow(azure)
+    azure.fault(fault="error", host="airflow.svc", status=403, code="Forbidden", times=None)
+    proof = create(cloud, desired)
+    assert isinstance(proof, Unproven)
+    assert "Airflow did not answer: GET Airflow dags/flink answered 403" in proof.why
+
+
+def test_an_import_that_was_accepted_and_fails_is_told_and_stays_unconfirmed_until_it_is_sent_again(
+    cloud: Cloud, azure: LocalAzure, desired: DagImport
+) -> None:
+    airflow(azure, imports_fail=True)
+    with pytest.raises(DagNotParsed, match=r"has not parsed the current dags/flink\.py"):
+        create(cloud, desired)
+    assert note(cloud, desired).startswith("sent, not confirmed")
+    airflow(azure)
+    assert create(cloud, desired) is Proof.USABLE
+
+
+def test_a_file_in_which_no_id_can_be_read_is_not_asked_for(cloud: Cloud, desired: DagImport) -> None:
+    proof = create(cloud, replace(desired, dag=replace(desired.dag, id="")))
+    assert proof == Unproven(why="sent, not confirmed: no DAG's id can be read in dags/flink.py")

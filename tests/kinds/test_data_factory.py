@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from localazure.app.tenant import SEEDED_FACTORY
 from provisioner.kinds.data_factory import KIND, VERSION, DataFactory
 from provisioner.model import Forces
-from tests.kinds.lives import Example
-from tests.kinds.worlds import put, view_at
+from tests.kinds.azure_setup import put, view_at
+from tests.kinds.lifecycle import Example
 
 if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud

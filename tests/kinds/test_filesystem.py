@@ -9,9 +9,9 @@ import pytest
 from provisioner.errors import Conflict
 from provisioner.kinds.filesystem import KIND, Filesystem, ObservedFilesystem
 from provisioner.model import View
+from tests.kinds.azure_setup import ENVIRONMENT
 from tests.kinds.lakes import ACCOUNT, lake, make_account, make_filesystem, names, write_file
-from tests.kinds.lives import Example
-from tests.kinds.worlds import ENVIRONMENT
+from tests.kinds.lifecycle import Example
 
 if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
@@ -30,7 +30,7 @@ EXAMPLE = Example(declare=declare)
 
 
 def read(cloud: Cloud) -> ObservedFilesystem:
-    cloud.session.memory.new_pass()
+    cloud.session.reads.new_pass()
     found = KIND.read(cloud, DESIRED)
     assert found is not None
     return found
@@ -118,5 +118,5 @@ def test_a_lost_answer_changes_nothing(cloud: Cloud, azure: LocalAzure) -> None:
     create(cloud)
     azure.fault(fault="lost", method="DELETE", path="jobs")
     delete(cloud, read(cloud))
-    cloud.session.memory.new_pass()
+    cloud.session.reads.new_pass()
     assert KIND.read(cloud, DESIRED) is None

@@ -11,8 +11,8 @@ from localazure.app.tenant import SEEDED_CLUSTER
 from provisioner.kind import Verdict
 from provisioner.kinds.flink_cluster import KIND, VERSION, FlinkCluster
 from provisioner.model import Forces
-from tests.kinds.lives import Example
-from tests.kinds.worlds import view_at
+from tests.kinds.azure_setup import view_at
+from tests.kinds.lifecycle import Example
 
 if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud

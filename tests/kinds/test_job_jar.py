@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from provisioner.cloud.clients.data_lake.upload import SMALL_BYTES
 from provisioner.errors import Conflict, Refused
 from provisioner.kinds.job_jar import KIND, JobJar, ObservedJobJar, Scope
 from provisioner.model import Change, View
+from tests.kinds.azure_setup import ENVIRONMENT, OTHER
 from tests.kinds.lakes import ACCOUNT, content, lake, make_account, make_filesystem, names, write_file
-from tests.kinds.lives import Example
-from tests.kinds.worlds import ENVIRONMENT, OTHER
+from tests.kinds.lifecycle import Example
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 SCOPE = Scope(account=ACCOUNT, filesystem="jobs", environment=ENVIRONMENT)
 JAR = "jobs/flink/wordcount.jar"
+LARGE = SMALL_BYTES + 1
 
 
 def declare(azure: LocalAzure) -> JobJar:
@@ -67,7 +69,7 @@ def desired(azure: LocalAzure, tmp_path: Path) -> JobJar:
 
 
 def read(cloud: Cloud, desired: JobJar) -> ObservedJobJar:
-    cloud.session.memory.new_pass()
+    cloud.session.reads.new_pass()
     found = KIND.read(cloud, desired)
     assert found is not None
     return found
@@ -146,7 +148,7 @@ def test_a_changed_jar_takes_the_place_of_the_old_one(cloud: Cloud, azure: Local
 
 def test_a_jar_written_by_hand_is_drift_and_becomes_ours(cloud: Cloud, azure: LocalAzure, desired: JobJar) -> None:
     write_file(azure, JAR, b"by hand")
-    assert diff(cloud, desired)["sha256"].reason == "it was not uploaded from here"
+    assert diff(cloud, desired)["sha256"].reason == "it was not uploaded by this tool"
     update(cloud, desired)
     assert read(cloud, desired).owned
     assert diff(cloud, desired) == {}
@@ -175,7 +177,7 @@ def test_a_jar_that_the_spec_no_longer_names_is_found_by_its_mark(
     write_file(azure, "jobs/theirs.jar", b"theirs", x_ms_properties=marked(OTHER))
     write_file(azure, "jobs/flink/.old.jar.provisioner-0123abcd.tmp", b"half", x_ms_properties=marked(ENVIRONMENT))
     assert not isinstance(KIND.owned, str)
-    cloud.session.memory.new_pass()
+    cloud.session.reads.new_pass()
     found = {one.name: one.observed for one in KIND.owned(cloud, SCOPE)}
     assert set(found) == {"jobs/flink/wordcount.jar", "jobs/flink/old.jar"}
     view = View(now=cloud.session.clock.now(), environment_id=ENVIRONMENT)
@@ -213,7 +215,7 @@ def test_a_file_that_changes_while_it_is_read_leaves_the_target_as_it_was(cloud:
     create(cloud, desired)
     observed = read(cloud, desired)
     place = (ACCOUNT, "jobs", "flink/wordcount.jar")
-    metadata = cloud.data_lake.marks(ENVIRONMENT, "job_jar", "0" * 64)
+    metadata = cloud.data_lake.owner_metadata(ENVIRONMENT, "job_jar", "0" * 64)
     with pytest.raises(Refused, match="changed while it was read"):
         cloud.data_lake.upload(place, lambda: [b"other"], size=5, metadata=metadata, etag=observed.version)
     assert read(cloud, desired).sha256 == observed.sha256
@@ -243,18 +245,23 @@ def test_what_somebody_writes_meanwhile_is_not_overwritten(cloud: Cloud, azure: 
     assert content(azure, JAR) == b"by hand"
 
 
-@pytest.mark.parametrize("query", ["resource=file", "action=append", "action=flush", "wordcount.jar$"])
-def test_a_lost_answer_changes_nothing(cloud: Cloud, azure: LocalAzure, desired: JobJar, query: str) -> None:
-    method = "PATCH" if "action" in query else "PUT"
-    azure.fault(fault="lost", method=method, path="wordcount" if "=" in query else query)
+@pytest.mark.parametrize("size", [5, LARGE])
+@pytest.mark.parametrize("way", [r"PUT \.tmp$", r"PATCH \.tmp$", r"PUT wordcount\.jar$"])
+def test_a_lost_answer_changes_nothing(cloud: Cloud, azure: LocalAzure, desired: JobJar, way: str, size: int) -> None:
+    """A large file is made, filled and renamed; a small one is put in its place at once."""
+    rewrite(desired, bytes(size))
+    method, path = way.split()
+    azure.fault(fault="lost", method=method, path=path)
     create(cloud, desired)
     assert diff(cloud, desired) == {}
+    (rule,) = azure.control("GET", "/faults")["rules"]
+    assert bool(rule["hit"]) is (size == LARGE or "jar" in path)
     assert names(azure, "jobs") == ["flink", "flink/wordcount.jar"]
 
 
 def test_a_shorter_upload_is_not_renamed_into_place(cloud: Cloud, azure: LocalAzure, desired: JobJar) -> None:
-    rewrite(desired, b"whole")
+    rewrite(desired, bytes(LARGE))
     azure.fault(fault="stale", method="HEAD", path=r"\.tmp$", seconds=3600)
-    with pytest.raises(Conflict, match="5 bytes were sent"):
+    with pytest.raises(Conflict, match=f"{LARGE} bytes were sent"):
         create(cloud, desired)
     assert KIND.read(cloud, desired) is None

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from provisioner.errors import Conflict
-from provisioner.kind import OWNER_TAG
+from provisioner.cloud.transport.waits import WaitLimits
+from provisioner.errors import Conflict, NotAuthorized
+from provisioner.kind import OWNER_TAG, Verdict
 from provisioner.kinds.key_vault import KIND, ObservedVault, Vault
 from provisioner.model import Forces
-from tests.kinds.lives import Example
-from tests.kinds.worlds import ENVIRONMENT, OTHER, SECRETS_OFFICER, grant, put, view_at
+from tests.kinds.azure_setup import ENVIRONMENT, OTHER, SECRETS_OFFICER, cloud_of, grant, put, view_at
+from tests.kinds.lifecycle import Example
+from tests.resource_manager import ROLES, Manager
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from provisioner.cloud.cloud import Cloud
     from tests.emulator import LocalAzure
 
@@ -60,7 +65,7 @@ def made(cloud: Cloud, desired: Vault) -> ObservedVault:
 
 
 def seen(cloud: Cloud, desired: Vault) -> ObservedVault:
-    cloud.session.memory.new_pass()
+    cloud.session.reads.new_pass()
     found = KIND.read(cloud, desired)
     assert found is not None
     return found
@@ -143,7 +148,7 @@ def test_a_soft_deleted_vault_of_somebody_else_is_left_alone(cloud: Cloud, azure
 
 def test_one_that_is_purged_leaves_its_name_free(cloud: Cloud, desired: Vault) -> None:
     gone(cloud, made(cloud, replace(desired, purge_on_delete=True)))
-    assert cloud.key_vaults.find_deleted(desired.id, desired.location) is None
+    assert cloud.key_vaults.find_deleted_now(desired.id, desired.location) is None
 
 
 def retained(cloud: Cloud, desired: Vault, observed: ObservedVault | None) -> str:
@@ -162,9 +167,9 @@ def test_what_is_told_of_one_that_will_be_deleted_is_what_comes_of_it(
 
     gone(cloud, observed)
 
-    deleted = cloud.key_vaults.find_deleted(desired.id, desired.location)
+    deleted = cloud.key_vaults.find_deleted_now(desired.id, desired.location)
     if deleted is None:
-        assert (purge, protected, told) == (True, False, "gone for good, with every secret in it")
+        assert (purge, protected, told) == (True, False, "deleted permanently, with every secret in it")
     else:
         assert f"until {deleted.purge_on[:10]}" in told
         assert ("nobody can purge it before" in told) is protected
@@ -173,7 +178,7 @@ def test_what_is_told_of_one_that_will_be_deleted_is_what_comes_of_it(
 def test_one_without_soft_delete_leaves_nothing(cloud: Cloud, desired: Vault) -> None:
     observed = made(cloud, desired)
     old = replace(observed, vault=replace(observed.vault, soft_delete=False))
-    assert retained(cloud, desired, old).startswith("gone for good")
+    assert retained(cloud, desired, old).startswith("deleted permanently")
 
 
 def test_one_that_somebody_made_since_the_plan_is_not_taken(cloud: Cloud, azure: LocalAzure, desired: Vault) -> None:
@@ -181,8 +186,56 @@ def test_one_that_somebody_made_since_the_plan_is_not_taken(cloud: Cloud, azure:
     sku = {"family": "A", "name": "standard"}
     properties = {"tenantId": azure.tenant_id, "sku": sku, "enableRbacAuthorization": True}
     put(azure, desired.id, VERSION, {"location": "westeurope", "properties": properties})
+    cloud.session.reads.new_pass()  # a run looks again right before it writes
     with pytest.raises(Conflict, match="meanwhile"):
         made(cloud, desired)
+
+
+def test_one_that_was_deleted_since_the_plan_is_recovered(cloud: Cloud, azure: LocalAzure, desired: Vault) -> None:
+    later = cloud_of(azure)
+    with closing(later.session):
+        assert later.key_vaults.find_deleted(desired.id, desired.location) is None  # as its pass goes on to believe
+        gone(cloud, made(cloud, desired))
+
+        assert made(later, desired).owned
+
+
+@pytest.fixture
+def group_cloud(azure: LocalAzure, desired: Vault) -> Iterator[Cloud]:
+    """A run of somebody who is Contributor of the group and may see nothing of the subscription."""
+    someone = Manager(azure=azure).someone()
+    grant(azure, desired.id.partition("/providers/")[0], ROLES["Contributor"], someone.object_id)
+    made_for = cloud_of(azure, (someone.app_id, someone.secret))
+    yield made_for
+    made_for.session.close()
+
+
+def test_who_may_not_see_deleted_vaults_creates_one(group_cloud: Cloud, desired: Vault) -> None:
+    assert KIND.preflight.ready is not None
+    (name,) = KIND.preflight.ready(group_cloud, desired, None)
+    assert (name.verdict, "a deleted vault" in name.what) == (Verdict.UNKNOWN, True)
+    assert "Microsoft.KeyVault/locations/deletedVaults/read on /subscriptions/" in name.remedy
+
+    assert made(group_cloud, desired).owned
+
+
+def test_who_may_not_see_the_deleted_vault_that_keeps_the_name_is_told_what_to_do(
+    cloud: Cloud, group_cloud: Cloud, desired: Vault
+) -> None:
+    gone(cloud, made(cloud, desired))
+
+    with pytest.raises(Conflict, match="in deleted state") as caught:
+        made(group_cloud, desired)
+
+    assert "`az keyvault recover --name kv-dev-0815 --location westeurope`" in caught.value.remedy
+    assert "deletedVaults/read" in caught.value.remedy
+
+
+def test_who_may_not_purge_is_told_the_right_that_purging_takes(group_cloud: Cloud, desired: Vault) -> None:
+    observed = made(group_cloud, replace(desired, purge_on_delete=True))
+
+    with pytest.raises(NotAuthorized, match="Key Vault Purge Operator"):
+        gone(group_cloud, observed)
 
 
 def test_a_vault_of_another_tenant_is_refused(cloud: Cloud, desired: Vault) -> None:
@@ -212,6 +265,7 @@ def test_a_name_that_is_taken_elsewhere_is_told_and_another_conflict_as_it_is(
     made(cloud, desired)
     group = f"{azure.subscription}/resourceGroups/rg-other"
     put(azure, group, "2021-04-01", {"location": "westeurope"})
+    cloud.session.waits.limits = WaitLimits(visible_seconds=0.2)
     with pytest.raises(Conflict, match="Choose another vault name"):
         made(cloud, replace(desired, id=desired.id.replace("rg-dev", "rg-other")))
     azure.fault(fault="error", method="PUT", path="vaults/kv-other", status=409, code="ScopeLocked")
@@ -223,6 +277,6 @@ def test_a_name_that_is_taken_elsewhere_is_told_and_another_conflict_as_it_is(
 def test_purging_goes_on_where_a_run_that_died_left_off(cloud: Cloud, desired: Vault) -> None:
     observed = made(cloud, replace(desired, purge_on_delete=True))
     gone(cloud, replace(observed, purge_on_delete=False))
-    assert cloud.key_vaults.find_deleted(desired.id, desired.location) is not None
+    assert cloud.key_vaults.find_deleted_now(desired.id, desired.location) is not None
     gone(cloud, observed)
-    assert cloud.key_vaults.find_deleted(desired.id, desired.location) is None
+    assert cloud.key_vaults.find_deleted_now(desired.id, desired.location) is None

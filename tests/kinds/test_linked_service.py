@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provisioner.kinds.linked_service import KIND, LinkedService, ObservedLinkedService, Scope, with_keys
+from provisioner.kinds.linked_service import KIND, LinkedService, ObservedLinkedService, Scope, services_with_keys
 from provisioner.model import View
+from tests.kinds.azure_setup import ENVIRONMENT, put
 from tests.kinds.factories import VERSION, factory_id
-from tests.kinds.lives import Example
-from tests.kinds.worlds import ENVIRONMENT, put
+from tests.kinds.lifecycle import Example
 
 if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
@@ -23,7 +23,14 @@ OWNER_TAG = f"provisioner-environment={ENVIRONMENT}"
 
 def declare(azure: LocalAzure) -> LinkedService:
     """To the account of the other tests; the account need not be there."""
-    return LinkedService(factory_id=factory_id(azure), name="dags", account="stkinds", environment=ENVIRONMENT)
+    return LinkedService(
+        factory_id=factory_id(azure),
+        name="dags",
+        account="stkinds",
+        account_id="",
+        vault_id="",
+        environment=ENVIRONMENT,
+    )
 
 
 EXAMPLE = Example(
@@ -47,7 +54,7 @@ def stands(azure: LocalAzure) -> dict[str, Any]:
 
 
 def read(cloud: Cloud, desired: LinkedService) -> ObservedLinkedService:
-    cloud.session.memory.new_pass()
+    cloud.session.reads.new_pass()
     found = KIND.read(cloud, desired)
     assert found is not None
     return found
@@ -135,6 +142,6 @@ def test_every_linked_service_to_storage_that_holds_a_key_is_noted(
     for name, kind in (("theirs", "AzureBlobStorage"), ("database", "AzureSqlDatabase")):
         path = f"{factory_id(azure)}/linkedservices/{name}"
         put(azure, path, VERSION, {"properties": {"type": kind, "typeProperties": key}})
-    (note,) = with_keys(cloud, desired.factory_id)
-    assert note.startswith("linked service theirs holds ")
+    (note,) = services_with_keys(cloud, desired.factory_id)
+    assert note.startswith("linked service theirs contains ")
     assert "a2V5" not in note

@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from provisioner.cloud.lease import KEYS, PROCESS, Lease
+from provisioner.cloud.lease import OWNER, PROCESS, PURPOSE, Lease
 from provisioner.errors import Conflict, LeaseLost
 from provisioner.kinds.lock_container import KIND, OWNER_METADATA, LockContainer, ObservedLockContainer
-from tests.kinds.lives import Example
-from tests.kinds.worlds import ENVIRONMENT, cloud_of, put, view_at
+from tests.kinds.azure_setup import ENVIRONMENT, cloud_of, put, view_at
+from tests.kinds.lifecycle import Example
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from provisioner.cloud.cloud import Cloud
     from tests.emulator import LocalAzure
 
@@ -60,7 +63,21 @@ def seen(cloud: Cloud, desired: LockContainer) -> ObservedLockContainer:
 
 
 def taken(cloud: Cloud, desired: LockContainer, owner: str = "ann@example.com") -> Lease:
-    return Lease.acquire(cloud, desired.account_id, desired.name, owner=owner, purpose="provision dev")
+    """The lease, once the container names who has it."""
+    where = (desired.account_id, desired.name)
+    holder = {OWNER: owner, PURPOSE: "provision dev"}
+    lease = Lease.acquire(cloud, *where, holder=holder, wait_seconds=5.0)
+    cloud.session.waits.until(lambda: seen(cloud, desired).metadata.get(OWNER) == owner, what="its name")
+    return lease
+
+
+@contextmanager
+def held(cloud: Cloud, desired: LockContainer, owner: str = "ann@example.com") -> Generator[Lease]:
+    lease = taken(cloud, desired, owner)
+    try:
+        yield lease
+    finally:
+        lease.release()
 
 
 def test_it_is_absent_then_made_then_as_declared_then_gone(cloud: Cloud, desired: LockContainer) -> None:
@@ -89,13 +106,13 @@ def test_one_run_holds_the_lease_and_the_next_is_told_who(
     cloud: Cloud, azure: LocalAzure, desired: LockContainer
 ) -> None:
     made(cloud, desired)
-    with taken(cloud, desired):
+    with held(cloud, desired):
         assert seen(cloud, desired).owned
-        with pytest.raises(Conflict, match=r"ann@example.com holds it since .* for provision dev"):
+        with pytest.raises(Conflict, match=r"ann@example.com has held it since .* for provision dev"):
             taken(cloud_of(azure), desired, "bob@example.com")
-    with taken(cloud_of(azure), desired, "bob@example.com"):
-        assert seen(cloud, desired).metadata["lease_owner"] == "bob@example.com"
-    assert not set(KEYS) & set(seen(cloud, desired).metadata)
+    with held(cloud_of(azure), desired, "bob@example.com"):
+        assert seen(cloud, desired).metadata[OWNER] == "bob@example.com"
+    assert not seen(cloud, desired).leased
 
 
 def test_a_lease_that_ran_out_is_taken_over_and_its_holder_writes_no_more(
@@ -104,13 +121,13 @@ def test_a_lease_that_ran_out_is_taken_over_and_its_holder_writes_no_more(
     made(cloud, desired)
     taken(cloud, desired)
     azure.advance(61)
-    with taken(cloud_of(azure), desired, "bob@example.com"):
+    with held(cloud_of(azure), desired, "bob@example.com"):
         lease = cloud.session.lease
         assert lease is not None
         with pytest.raises(LeaseLost, match="lost"):
             lease.require(61, during="PUT it")
         lease.release()
-        assert seen(cloud, desired).metadata["lease_owner"] == "bob@example.com"
+        assert seen(cloud, desired).metadata[OWNER] == "bob@example.com"
 
 
 def test_writes_are_refused_without_the_lease_and_reads_are_not(
@@ -120,7 +137,7 @@ def test_writes_are_refused_without_the_lease_and_reads_are_not(
     taken(cloud, desired)
     azure.advance(61)
     group = desired.account_id.partition("/providers/")[0]
-    with taken(cloud_of(azure), desired, "bob@example.com"):
+    with held(cloud_of(azure), desired, "bob@example.com"):
         lease = cloud.session.lease
         assert lease is not None
         with pytest.raises(LeaseLost):
@@ -145,12 +162,12 @@ def test_what_another_run_took_since_is_not_taken_from_it_for_the_words_of_a_dea
     cloud: Cloud, azure: LocalAzure, desired: LockContainer
 ) -> None:
     made(cloud, desired)
-    with taken(cloud, desired) as lease:
+    with held(cloud, desired) as lease:
         as_if_dead(cloud, desired, lease_id="6f1f4b0e-6f0c-4d0b-9d0c-2f6a1b7f3a55")
-        with pytest.raises(Conflict, match=r"ann@example\.com holds it"):
+        with pytest.raises(Conflict, match=r"a run that has not written its name yet has it"):
             taken(cloud_of(azure), desired, "bob@example.com")
         lease.release()
-    assert not set(KEYS) & set(seen(cloud, desired).metadata)  # who lost it could not have taken its words away
+    assert not seen(cloud, desired).leased  # who lost it could not have released it
 
 
 def test_a_lease_is_taken_although_the_answer_gets_lost(
@@ -158,8 +175,25 @@ def test_a_lease_is_taken_although_the_answer_gets_lost(
 ) -> None:
     made(cloud, desired)
     azure.fault(fault="lost", path="/lease$")
-    with taken(cloud, desired):
-        assert seen(cloud, desired).metadata["lease_owner"] == "ann@example.com"
+    with held(cloud, desired):
+        assert seen(cloud, desired).metadata[OWNER] == "ann@example.com"
+
+
+def test_a_replica_that_does_not_show_it_yet_costs_no_owner_tag(
+    cloud: Cloud, azure: LocalAzure, desired: LockContainer
+) -> None:
+    made(cloud, desired)
+    azure.fault(fault="error", method="GET", path=f"/containers/{desired.name}$", status=404, code="ContainerNotFound")
+    where, holder = (desired.account_id, desired.name), {OWNER: "ann@example.com", PURPOSE: "provision dev"}
+    lease = Lease.acquire(cloud, *where, holder=holder, wait_seconds=5.0)
+
+    def is_named() -> bool:
+        found = KIND.read(cloud, desired)
+        return found is not None and OWNER in found.metadata
+
+    cloud.session.waits.until(is_named, what="its name")
+    assert seen(cloud, desired).owned
+    lease.release()
 
 
 def test_the_environment_that_another_run_has_removed_is_told(cloud: Cloud, desired: LockContainer) -> None:
@@ -173,7 +207,7 @@ def test_the_lease_of_a_dead_process_of_this_machine_is_released_at_once(
     made(cloud, desired)
     lease = taken(cloud, desired)
     as_if_dead(cloud, desired)
-    with taken(cloud_of(azure), desired, "bob@example.com"):
+    with held(cloud_of(azure), desired, "bob@example.com"):
         assert seen(cloud, desired).metadata[PROCESS].rpartition("/")[2].startswith(f"{os.getpid()}.")
     lease.release()
 

@@ -21,7 +21,7 @@ from provisioner.model import Address
 vault = Address("key_vault", "v")
 uri = key_vault.Outputs.uri.of(vault)
 object_id = service_principal.Outputs.object_id.of(Address("service_principal", "p"))
-grants = role_assignment.OfPrincipal(principal_id=object_id, subscriptions=(), environment="")
+grants = role_assignment.AssignmentsOfPrincipal(principal_id=object_id, subscriptions=(), environment="")
 misspelt = key_vault.Outputs.url.of(vault)
 published = key_vault.Outputs(id="i", url="u")
 mistyped = key_vault.Outputs(id="i", uri=7)

@@ -12,8 +12,8 @@ from provisioner.errors import NotAuthorized
 from provisioner.kinds.vault_secret import KIND, VaultSecret
 from provisioner.model import Address, Proof, Published, ReadBy, Unproven
 from provisioner.secret import Secret
+from tests.kinds.azure_setup import VAULT, grant
 from tests.kinds.test_vault_secret import CREDENTIAL, made, place, seen
-from tests.kinds.worlds import VAULT, grant
 from tests.tool_secret import tool_secret
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def in_use(cloud: Cloud, azure: LocalAzure, place: VaultSecret) -> InUse:
     """Nobody but the operator has any role yet."""
     api, value = azure.new_client("api")
     airflow, own = azure.new_client("airflow")
-    desired = replace(place, value=tool_secret(value), client_id=api, opens=CLUSTER)
+    desired = replace(place, value=tool_secret(value), client_id=api, readable_resource=CLUSTER)
     made(cloud, desired)
     reader = ReadBy(holder=AIRFLOW, credential=CREDENTIAL, client_id=airflow, secret=tool_secret(own))
     return InUse(cloud, desired, reader)
@@ -105,9 +105,9 @@ def test_where_the_readers_secret_is_hidden_or_dead_the_proof_says_that_it_is_mi
     dead = in_use.proof(replace(in_use.reader, secret=Secret("sentinel-dead")))
 
     assert hidden == Unproven(
-        why="stored, not proven: Azure does not show the secret that airflow_runtime/airflow signs in with"
+        why="stored, not proven: Azure masks the secret that airflow_runtime/airflow signs in with"
     )
-    assert dead == Unproven(why="stored, not proven: airflow_runtime/airflow holds a secret that signs nobody in")
+    assert dead == Unproven(why="stored, not proven: the secret in airflow_runtime/airflow does not sign in")
 
 
 def test_a_cluster_that_is_gone_keeps_nobody_from_a_new_credential(azure: LocalAzure, in_use: InUse) -> None:
@@ -115,9 +115,9 @@ def test_a_cluster_that_is_gone_keeps_nobody_from_a_new_credential(azure: LocalA
     grant(
         azure, SEEDED_CLUSTER.rsplit("/clusters/", 1)[0], CONTRIBUTOR, object_id(azure, str(in_use.desired.client_id))
     )
-    gone = replace(in_use, desired=replace(in_use.desired, opens=(f"{SEEDED_CLUSTER}-gone", CLUSTER[1])))
+    gone = replace(in_use, desired=replace(in_use.desired, readable_resource=(f"{SEEDED_CLUSTER}-gone", CLUSTER[1])))
 
-    assert gone.proof() == Unproven(why=f"stored, not proven: {SEEDED_CLUSTER}-gone is not there")
+    assert gone.proof() == Unproven(why=f"stored, not proven: {SEEDED_CLUSTER}-gone does not exist")
 
 
 def test_a_credential_that_signs_nobody_in_is_not_usable_yet(azure: LocalAzure, cloud: Cloud, in_use: InUse) -> None:
@@ -140,7 +140,7 @@ def test_a_credential_that_is_not_there_is_not_usable_yet(azure: LocalAzure, in_
 def test_another_principals_session_is_told_by_its_token_and_shows_no_secret(cloud: Cloud, in_use: InUse) -> None:
     assert in_use.reader.secret is not None
 
-    with cloud.acting_as(str(in_use.reader.client_id), in_use.reader.secret) as theirs:
+    with cloud.as_principal(str(in_use.reader.client_id), in_use.reader.secret) as theirs:
         assert theirs.session.claims["appid"] == in_use.reader.client_id
         told = f"{vars(theirs.session)} {theirs.session.credential.how} {in_use.reader}"
 

@@ -13,15 +13,15 @@ from provisioner.kind import OWNER_TAG
 from provisioner.kinds import service_principal
 from provisioner.kinds.role_assignment import (
     KIND,
+    AssignmentsOfPrincipal,
+    AssignmentsOfRemoved,
     ObservedRoleAssignment,
-    OfPrincipal,
-    OfRemoved,
     RoleAssignment,
     Scope,
 )
-from provisioner.model import Address
-from tests.kinds.lives import Example
-from tests.kinds.worlds import ENVIRONMENT, OTHER, put, view_at
+from provisioner.model import Address, Described
+from tests.kinds.azure_setup import ENVIRONMENT, OTHER, put, view_at
+from tests.kinds.lifecycle import Example
 
 if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
@@ -77,7 +77,7 @@ def made(cloud: Cloud, desired: RoleAssignment) -> ObservedRoleAssignment:
 
 
 def seen(cloud: Cloud, desired: RoleAssignment) -> ObservedRoleAssignment:
-    cloud.session.memory.new_pass()
+    cloud.session.reads.new_pass()
     found = KIND.read(cloud, desired)
     assert found is not None
     return found
@@ -86,7 +86,7 @@ def seen(cloud: Cloud, desired: RoleAssignment) -> ObservedRoleAssignment:
 def gone(cloud: Cloud, observed: ObservedRoleAssignment) -> None:
     assert KIND.delete is not None
     KIND.delete(cloud, observed)
-    cloud.session.memory.new_pass()
+    cloud.session.reads.new_pass()
 
 
 def by_hand(azure: LocalAzure, desired: RoleAssignment) -> str:
@@ -179,7 +179,7 @@ def test_a_condition_that_somebody_added_outlives_our_mark(
     narrowed = {"condition": "@Resource[a:b] StringEquals 'c'", "conditionVersion": "2.0"}
     mark = {"description": f"{OWNER_TAG}={OTHER} {OWNER_TAG}={ENVIRONMENT}"}
     put(azure, path, "2022-04-01", {"properties": {**body(azure, desired), **mark, **narrowed}})
-    cloud.session.memory.new_pass()
+    cloud.session.reads.new_pass()
     observed = KIND.read(cloud, desired)
     assert observed is not None
 
@@ -194,7 +194,7 @@ def test_a_principals_grants_are_found_wherever_they_are(
     cloud: Cloud, azure: LocalAzure, desired: RoleAssignment
 ) -> None:
     observed = {made(cloud, desired).name, made(cloud, replace(desired, scope=azure.subscription)).name}
-    held = OfPrincipal(
+    held = AssignmentsOfPrincipal(
         principal_id=desired.principal_id, subscriptions=(azure.subscription_id,), environment=ENVIRONMENT
     )
     assert not isinstance(KIND.owned, str)
@@ -215,7 +215,51 @@ def test_grants_of_principals_that_the_spec_no_longer_names_are_found(
         granted.append(made(cloud, replace(desired, principal_id=principal_id)).name)
         if life == "deleted":
             azure.graph("DELETE", f"servicePrincipals/{principal_id}")
-    removed = OfRemoved(unique_names=("kept",), subscriptions=(azure.subscription_id,), environment=ENVIRONMENT)
+    removed = AssignmentsOfRemoved(
+        unique_names=("kept",), subscriptions=(azure.subscription_id,), environment=ENVIRONMENT
+    )
     assert not isinstance(KIND.owned, str)
     assert [one.name for one in KIND.owned(cloud, removed)] == granted
     assert KIND.owned(cloud, replace(removed, unique_names=("old",))) == ()
+
+
+def assigned_above(azure: LocalAzure, desired: RoleAssignment, **more: str) -> None:
+    """The same role for the same principal, on the subscription."""
+    name = "1c2d3e4f-55a5-4a0c-8f2e-1d6f0c3b9a77"
+    path = f"{azure.subscription}/providers/Microsoft.Authorization/roleAssignments/{name}"
+    put(azure, path, "2022-04-01", {"properties": {**body(azure, desired), **more}})
+
+
+def test_a_role_that_is_assigned_above_serves(cloud: Cloud, azure: LocalAzure, desired: RoleAssignment) -> None:
+    assigned_above(azure, desired)
+    observed = seen(cloud, desired)
+    assert (observed.owned, observed.scope) == (False, azure.subscription)
+    assert KIND.diff(desired, observed, view_at(cloud.session.clock.now())) == ()
+    made(cloud, desired)
+    assert desired.scope not in [one["properties"]["scope"] for one in listed(azure, desired)]
+
+
+CONDITION = {"condition": "@Resource[x]", "conditionVersion": "2.0"}
+
+
+@pytest.mark.parametrize("more", [{"description": f"{OWNER_TAG}={OTHER}"}, CONDITION])
+def test_one_above_that_may_go_or_has_a_condition_does_not_serve(
+    cloud: Cloud, azure: LocalAzure, desired: RoleAssignment, more: dict[str, str]
+) -> None:
+    assigned_above(azure, desired, **more)
+    assert KIND.read(cloud, desired) is None
+    assert made(cloud, desired).owned
+
+
+def test_one_that_nothing_declares_is_called_by_its_role_and_says_whether_its_principal_is_gone(
+    cloud: Cloud, azure: LocalAzure, desired: RoleAssignment
+) -> None:
+    made(cloud, desired)
+    assert not isinstance(KIND.owned, str)
+    (found,) = KIND.owned(cloud, Scope(scope=desired.scope, environment=ENVIRONMENT))
+    assert found.describe is not None
+    assert found.describe() == Described(label="Reader on resourceGroups/rg-dev")
+
+    azure.graph("DELETE", f"servicePrincipals/{desired.principal_id}")
+
+    assert found.describe().lost == "its principal was deleted in Azure"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provisioner.kinds.service_principal import KIND, RegisteredPrincipal, ServicePrincipal
-from tests.kinds.lives import Example
-from tests.kinds.worlds import ENVIRONMENT, view_at
+from tests.kinds.azure_setup import ENVIRONMENT, view_at
+from tests.kinds.lifecycle import Example
 
 if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud

@@ -11,8 +11,8 @@ from provisioner.errors import Conflict
 from provisioner.kind import OWNER_TAG
 from provisioner.kinds.storage_account import KIND, OWNER_METADATA, ObservedStorageAccount, StorageAccount
 from provisioner.model import Forces
-from tests.kinds.lives import Example
-from tests.kinds.worlds import ENVIRONMENT, OTHER, put, view_at
+from tests.kinds.azure_setup import ENVIRONMENT, OTHER, put, view_at
+from tests.kinds.lifecycle import Example
 
 if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
@@ -50,7 +50,7 @@ def made(cloud: Cloud, desired: StorageAccount) -> ObservedStorageAccount:
 
 
 def seen(cloud: Cloud, desired: StorageAccount) -> ObservedStorageAccount:
-    cloud.session.memory.new_pass()
+    cloud.session.reads.new_pass()
     found = KIND.read(cloud, desired)
     assert found is not None
     return found
@@ -71,7 +71,7 @@ def test_it_is_absent_then_made_then_as_declared_then_gone(cloud: Cloud, desired
     assert KIND.delete is not None
     KIND.delete(cloud, observed)
     KIND.delete(cloud, observed)
-    cloud.session.memory.new_pass()
+    cloud.session.reads.new_pass()
     assert KIND.read(cloud, desired) is None
 
 
@@ -144,5 +144,6 @@ def test_one_that_somebody_made_since_the_plan_is_not_taken(
     assert KIND.read(cloud, desired) is None
     body = {"location": "westeurope", "kind": "StorageV2", "sku": {"name": "Standard_LRS"}}
     put(azure, desired.id, VERSION, {**body, "properties": {"isHnsEnabled": True}})
+    cloud.session.reads.new_pass()  # a run looks again right before it writes
     with pytest.raises(Conflict, match="meanwhile"):
         made(cloud, desired)

@@ -13,8 +13,8 @@ from provisioner.kinds import application, client_secret
 from provisioner.kinds.vault_secret import KIND, Scope, StoredSecret, VaultSecret
 from provisioner.model import KNOWN_AFTER_APPLY, Address, Change
 from provisioner.secret import Secret
-from tests.kinds.lives import Example
-from tests.kinds.worlds import ENVIRONMENT, OTHER, SECRETS_OFFICER, VAULT, grant, make_vault, view_at
+from tests.kinds.azure_setup import ENVIRONMENT, OTHER, SECRETS_OFFICER, VAULT, grant, make_vault, view_at
+from tests.kinds.lifecycle import Example
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -338,7 +338,7 @@ def test_a_key_that_was_removed_can_be_read_no_more_once_another_took_its_place(
     cloud: Cloud, azure: LocalAzure, place: VaultSecret
 ) -> None:
     observed = made(cloud, place)
-    newer = replace(place, key_id="k2", value=Secret("sentinel-key-2"), living=("k2",))
+    newer = replace(place, key_id="k2", value=Secret("sentinel-key-2"), active_key_ids=("k2",))
     assert KIND.update is not None
     KIND.update(cloud, newer, observed)
     assert readable(azure, place.name) == ["k2"]
@@ -348,11 +348,11 @@ def test_a_key_that_was_removed_can_be_read_no_more_once_another_took_its_place(
 def test_a_key_that_lives_stays_readable_until_it_is_removed(
     cloud: Cloud, azure: LocalAzure, place: VaultSecret
 ) -> None:
-    newer = replace(place, key_id="k2", value=Secret("sentinel-key-2"), living=("k1", "k2"))
+    newer = replace(place, key_id="k2", value=Secret("sentinel-key-2"), active_key_ids=("k1", "k2"))
     assert KIND.update is not None
     KIND.update(cloud, newer, made(cloud, place))
     assert readable(azure, place.name) == ["k1", "k2"]
-    alone = replace(newer, living=("k2",))
+    alone = replace(newer, active_key_ids=("k2",))
     (change,) = changes(cloud, alone)
     assert change.reason == "its credential was removed"
     KIND.update(cloud, alone, seen(cloud, alone))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provisioner.commands import declared
+from provisioner.commands import declared_recipe
 from provisioner.engine.order import ordered
 from provisioner.model import Address, refs
 from tests.environment_files import load, loaded
@@ -27,12 +27,12 @@ connections: {database: 'postgresql://host'}
 """
 
 
-@pytest.fixture(params=["local", "dev", "prod", "further"])
+@pytest.fixture(params=["article", "dev", "local", "prod", "further"])
 def recipe(request: pytest.FixtureRequest, tmp_path: Path) -> Recipe:
     """Of each environment in the repository, and of one with further principals, jars and variables."""
     if request.param == "further":
-        return declared(loaded(tmp_path, FURTHER))
-    return declared(load(request.param, ENVIRONMENTS, environ={}))
+        return declared_recipe(loaded(tmp_path, FURTHER))
+    return declared_recipe(load(request.param, ENVIRONMENTS, environ={}))
 
 
 def test_each_address_is_declared_once(recipe: Recipe) -> None:
@@ -53,9 +53,9 @@ def test_what_is_no_longer_declared_is_looked_for_in_declared_containers(recipe:
 
 
 def test_roles_that_are_wider_than_needed_are_noted(tmp_path: Path) -> None:
-    noted = declared(loaded(tmp_path)).notes
+    noted = declared_recipe(loaded(tmp_path)).notes
     principals = "principals: {airflow: {role: Key Vault Secrets User}}"
-    narrow = declared(loaded(tmp_path, principals, job="{jar: job.jar, role: Storage Blob Data Reader}")).notes
+    narrow = declared_recipe(loaded(tmp_path, principals, job="{jar: job.jar, role: Storage Blob Data Reader}")).notes
     assert [note for note in noted if "role" in note] != []
     assert [note for note in narrow if "role" in note] == []
 

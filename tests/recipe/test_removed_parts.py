@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import yaml
 
-from provisioner.commands.run import declared
+from localazure.app.tenant import SEEDED_IDENTITY
+from provisioner.commands.run import declared_recipe
 from provisioner.errors import SpecError
 from provisioner.kinds import kinds
 from provisioner.model import Address
@@ -68,7 +69,7 @@ def without(spec: dict[str, Any], path: Path) -> dict[str, Any]:
 def declared_by(cli: Cli, spec: dict[str, Any]) -> dict[Address, Node]:
     """The nodes of a spec, by address. Raises SpecError for one that lacks what it needs."""
     cli.file.write_text(yaml.safe_dump(spec))
-    return {node.address: node for node in declared(load(str(cli.file)), cli.azure.tenant_id).nodes}
+    return {node.address: node for node in declared_recipe(load(str(cli.file)), cli.azure.tenant_id).nodes}
 
 
 def removals(cli: Cli, spec: dict[str, Any]) -> Iterator[tuple[Path, dict[str, Any], dict[Address, Node]]]:
@@ -115,7 +116,17 @@ def test_what_a_part_of_the_spec_had_asked_for_is_deleted_when_the_part_is_taken
     assert {path: addresses for path, addresses in left.items() if addresses} == {}
 
 
+def with_managed_identity(spec: dict[str, Any]) -> dict[str, Any]:
+    """The same with an Airflow of one's own, which signs in as a managed identity."""
+    federated = {"issuer": "https://issuer.example/", "subjects": ["system:serviceaccount:airflow:airflow"]}
+    credential = {"managed_identity": SEEDED_IDENTITY, "federated": federated}
+    airflow = {"target": "self-managed", "version": "3.3.2"}
+    return {**spec, "airflow": airflow, "principals": {"airflow": {"credential": credential}}}
+
+
 def test_every_kind_that_can_be_found_is_searched_for_by_the_recipe(cli: Cli) -> None:
-    cli.file.write_text(yaml.safe_dump(full(cli)))
-    searched = {search.kind for search in declared(load(str(cli.file)), cli.azure.tenant_id).searches}
+    searched: set[str] = set()
+    for spec in (full(cli), with_managed_identity(full(cli))):
+        cli.file.write_text(yaml.safe_dump(spec))
+        searched |= {search.kind for search in declared_recipe(load(str(cli.file)), cli.azure.tenant_id).searches}
     assert searched == {name for name, kind in KINDS.items() if not isinstance(kind.owned, str)}

@@ -50,6 +50,28 @@ def test_two_environments_share_group_vault_account_and_cluster(provisioned: Cli
     assert grant["description"].count("provisioner-environment=") == 1
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "address"),
+    [
+        ("variables_prefix", "hdinsight-aks-variables", "vault_secret/hdinsight-aks-variables-api-secret"),
+        ("connections_prefix", "airflow-connections", "vault_secret/airflow-connections-counts"),
+        ("linked_service", "provisioner-local", "linked_service/provisioner-local"),
+    ],
+)
+def test_what_another_environment_owns_is_refused_with_its_name_and_the_field_to_change(
+    provisioned: Cli, field: str, value: str, address: str
+) -> None:
+    other = second(provisioned)
+    other.spec["airflow"][field] = value
+
+    refused = other("plan")
+
+    assert refused.code == 4, refused.out + refused.err
+    assert f"{address}: owner is environment local (0a05bbc5-" in refused.err
+    assert f"`airflow.{field}`" in refused.err
+    assert provisioned.done("plan", "--json").actions() == {}
+
+
 def test_the_maker_of_what_is_shared_keeps_it_while_another_needs_it(provisioned: Cli) -> None:
     other = second(provisioned)
     other.done("provision")

@@ -26,7 +26,7 @@ UNTOLD = {"meta", "operations", "role_definitions", "settings"}
 # Random texts, parts of them, tags that follow from times, what was in a runtime before it was changed; and leases
 # with the words beside them: where a run ended between its last write and giving its lease back, the next has nothing
 # to write and takes none, and this one runs out.
-LEASE = {"lease", "lease_owner", "lease_since", "lease_purpose", "lease_process", "lease_id"}
+LEASE = {"last_declared", "lease", "lease_owner", "lease_since", "lease_purpose", "lease_process", "lease_id"}
 CHANCE = {"etag", "eTag", "hint", "provisioner_imported", "_keys", "_before", *LEASE}
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)?")
 FIRST_MOMENT = 1_000_000_000  # a number from here on is a time

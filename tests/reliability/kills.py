@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from tests.child import KILLED
 from tests.reliability.census import NAME
-from tests.reliability.ground import Call
+from tests.reliability.restorable_environment import Call
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from tests.reliability.census import Census
-    from tests.reliability.ground import Ground, Ran
+    from tests.reliability.restorable_environment import CommandResult, RestorableEnvironment
 
 INTERRUPTED = 130
 
@@ -90,14 +90,14 @@ class Ended:
 class Trial:
     """One case on one ground."""
 
-    ground: Ground
+    ground: RestorableEnvironment
     case: Case
     made: list[Call] = field(default_factory=list[Call])
 
     @cached_property
     def wanted(self) -> Census:
         """What stands after the undisturbed run; notes its calls on the way."""
-        self.ground.back_to(self.case.moment)
+        self.ground.restore(self.case.moment)
         self.ground.done(self.case.verb)
         self.made = self.ground.calls()
         return self.ground.census()
@@ -110,7 +110,7 @@ class Trial:
     def meet(self, call: Call, way: Way) -> Ended:
         """The run, which meets the fault at that call, and those after it."""
         wanted = self.wanted
-        self.ground.back_to(self.case.moment)
+        self.ground.restore(self.case.moment)
         ran, reached = self._disturbed(call, way)
         wrong = [] if ran.code in (way.codes if reached else (0,)) else [f"exit code {ran.code}: {ran.text}"]
         if ran.code != 0:
@@ -126,7 +126,7 @@ class Trial:
             wrong=(*wrong, *found.lacking(wanted), *found.differing(wanted)),
         )
 
-    def _disturbed(self, call: Call, way: Way) -> tuple[Ran, bool]:
+    def _disturbed(self, call: Call, way: Way) -> tuple[CommandResult, bool]:
         ground = self.ground
         run = ground.prepare(self.case.verb)
         rule = {"method": call.method, "host": f"^{re.escape(call.host)}$", "path": _pattern(call.path)}
@@ -140,14 +140,14 @@ class Trial:
         """The runs that follow, each of which must go well; nobody does anything by hand."""
         for number, verb in enumerate(self.case.then):
             hours = self.case.hours[number] if number < len(self.case.hours) else 0.0
-            self.ground.past_the_lease()
+            self.ground.wait_out_lease()
             self.ground.advance(hours * 3600.0)
             ran = self.ground.run(verb)
             if ran.code != 0:
                 yield f"the {verb} after it ended with {ran.code}: {ran.text}"
 
 
-def everywhere(grounds: list[Ground], case: Case, chosen: Choice, *, every: int = 1) -> Iterator[Ended]:
+def everywhere(grounds: list[RestorableEnvironment], case: Case, chosen: Choice, *, every: int = 1) -> Iterator[Ended]:
     """Every call, or each so-many-th, met in every chosen way, as many at once as there are grounds; as they end."""
     trials = SimpleQueue[Trial]()
     first = Trial(ground=grounds[0], case=case)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tests.child import Child
     from tests.emulator import LocalAzure
-    from tests.reliability.ground import Ground, Ran
+    from tests.reliability.restorable_environment import CommandResult, RestorableEnvironment
 
 ID = "0a05bbc5-f0cb-5d6b-a02d-2b390f031b4c"  # of environments/local.yaml in the local tenant
 LOCK = f"provisioner-{ID}"
@@ -30,10 +30,11 @@ ACCOUNT = "/resourceGroups/flink-local/providers/Microsoft.Storage/storageAccoun
 CONTAINER = f"{ACCOUNT}/blobServices/default/containers/{LOCK}?api-version=2023-05-01"
 EACH_SECONDS = 10.0  # for one more run at once, on a machine that has other work
 ANSWER_SECONDS, QUIET_SECONDS = 15.0, 1.0
+LOOKS = 6
 # How a run ends that found another one at work.
 TURNED_AWAY = re.compile(
     "taking the environment's lease .* ("
-    "holds it since .*, for .* Wait until that run has ended|"
+    "(has held it since .*, for .*|a run that has not written its name yet has it). Wait until that run has ended|"
     "another run has just removed the environment.* Run the command again)"
 )
 
@@ -47,20 +48,21 @@ class Crowd:
     unclear: tuple[str, ...]
 
 
-def crowd(ground: Ground, count: int, verb: str = "provision") -> Crowd:
+def crowd(ground: RestorableEnvironment, count: int, verb: str = "provision") -> Crowd:
     """So many runs of one environment, begun at once."""
     begun = [child.begin() for child in [ground.prepare(verb) for _ in range(count)]]
     ended = [ground.ran(child, seconds=LONGEST_SECONDS + EACH_SECONDS * count) for child in begun]
-    away = [ran for ran in ended if _turned_away(ran)]
-    unclear = [f"exit code {ran.code}: {ran.text}" for ran in ended if ran.code and not _turned_away(ran)]
+    away = [ran for ran in ended if turned_away(ran)]
+    unclear = [f"exit code {ran.code}: {ran.text}" for ran in ended if ran.code and not turned_away(ran)]
     return Crowd(went_well=sum(ran.code == 0 for ran in ended), turned_away=len(away), unclear=tuple(unclear))
 
 
-def _turned_away(ran: Ran) -> bool:
-    return ran.code == 1 and bool(TURNED_AWAY.search(ran.text.replace("\n", " ")))
+def turned_away(ran: CommandResult) -> bool:
+    """Whether a run ended because another one was at work."""
+    return ran.code in {1, 3} and bool(TURNED_AWAY.search(ran.text.replace("\n", " ")))
 
 
-def stalled_at(ground: Ground, child: Child, path: str) -> Child:
+def stalled_at(ground: RestorableEnvironment, child: Child, path: str) -> Child:
     """A run that stopped while it waited for the answer to a write of this path, and whose lease has run out since.
 
     All that needs no such answer has gone its way before, so that no other write has begun: docs/known-flaws.md.
@@ -79,7 +81,7 @@ def stalled_at(ground: Ground, child: Child, path: str) -> Child:
     return child
 
 
-def _until_quiet(ground: Ground, child: Child) -> None:
+def _until_quiet(ground: RestorableEnvironment, child: Child) -> None:
     """Until it has called nobody for a while."""
     total, since = -1, time.monotonic()
     while time.monotonic() - since < QUIET_SECONDS:
@@ -89,7 +91,7 @@ def _until_quiet(ground: Ground, child: Child) -> None:
             total, since = called, time.monotonic()
 
 
-def resumed(ground: Ground, child: Child) -> tuple[Ran, list[str]]:
+def resumed(ground: RestorableEnvironment, child: Child) -> tuple[CommandResult, list[str]]:
     """Its end, and what it wrote after it went on: the lease's own calls left out."""
     ground.azure.control("DELETE", "/calls")
     os.kill(child.pid, signal.SIGCONT)
@@ -97,20 +99,49 @@ def resumed(ground: Ground, child: Child) -> tuple[Ran, list[str]]:
     return ran, [str(call) for call in ground.calls() if call.writes and not call.path.endswith("/lease")]
 
 
-def words(ground: Ground) -> dict[str, str]:
+def words(ground: RestorableEnvironment) -> dict[str, str]:
     """What stands beside the lease."""
     found: dict[str, Any] = ground.azure.request("GET", f"{ARM}{ground.azure.subscription}{CONTAINER}").json()
     return {name: str(value) for name, value in found["properties"]["metadata"].items()}
 
 
 def lease(azure: LocalAzure) -> None:
-    """Somebody takes it who has no words for it."""
-    url = f"{ARM}{azure.subscription}{CONTAINER}".replace("?", "/lease?")
+    """Somebody takes it who has not written their name yet."""
+    container = f"{ARM}{azure.subscription}{CONTAINER}"
+    assert azure.request("PATCH", container, {"properties": {"metadata": {}}}).status == 200
+    url = container.replace("?", "/lease?")
     answer = azure.request("POST", url, {"action": "Acquire", "leaseDuration": 60})
     assert answer.status == 200, answer.body
 
 
-def of_another_machine(ground: Ground) -> None:
+def is_leased(ground: RestorableEnvironment) -> bool:
+    """Whether a run has the lease now."""
+    found: dict[str, Any] = ground.azure.request("GET", f"{ARM}{ground.azure.subscription}{CONTAINER}").json()
+    return found["properties"]["leaseState"] == "Leased"
+
+
+def impatient(ground: RestorableEnvironment) -> Path:
+    """The spec with hardly any wait for another run's lease."""
+    spec: dict[str, Any] = yaml.safe_load(ground.spec.read_text())
+    spec["job"] = str((ground.spec.parent / spec["job"]["jar"]).resolve())
+    spec["waits"] = {"lease": "1s"}
+    path = ground.folder / "impatient.yaml"
+    path.write_text(yaml.safe_dump(spec))
+    return path
+
+
+def begun_to_wait(ground: RestorableEnvironment, child: Child) -> Child:
+    """A run that has looked at the lease of another one several times."""
+    child.begin()
+    asked, path = 0, CONTAINER.partition("?")[0]
+    while asked < LOOKS:
+        child.process.join(0.05)
+        assert child.process.is_alive(), child.text
+        asked = sum(call.path.endswith(path) for call in ground.calls())
+    return child
+
+
+def of_another_machine(ground: RestorableEnvironment) -> None:
     """Let the lease's words say that its owner ran elsewhere, where nobody here can see whether it lives."""
     told = {**words(ground), "lease_owner": "somebody@elsewhere", "lease_process": "elsewhere/boot/pid/1.1"}
     body = {"properties": {"metadata": told}}
@@ -118,11 +149,12 @@ def of_another_machine(ground: Ground) -> None:
     assert answer.status == 200, answer.body
 
 
-def neighbour(ground: Ground, *, shared: bool) -> Path:
+def neighbour(ground: RestorableEnvironment, *, shared: bool) -> Path:
     """The spec of another environment; shared: in the same group, vault, account and data factory."""
     spec: dict[str, Any] = copy.deepcopy(yaml.safe_load(ground.spec.read_text()))
     spec["name"], spec["job"] = "second", str((ground.spec.parent / spec["job"]["jar"]).resolve())
     spec["airflow"]["runtime"] = "airflow-second"
+    spec["waits"] = {"lease": "2s"}  # a run that stands still in a test does not end before
     if shared:
         spec["airflow"].update(container="airflow-second", variables_prefix="second-variables")
         spec["airflow"]["connections_prefix"] = "second-connections"

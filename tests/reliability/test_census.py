@@ -10,13 +10,13 @@ import pytest
 from tests.reliability.census import Document, census, store_of
 
 if TYPE_CHECKING:
-    from tests.reliability.ground import Ground
+    from tests.reliability.restorable_environment import RestorableEnvironment
 
 
 @pytest.fixture
-def documents(ground: Ground) -> list[Document]:
+def documents(ground: RestorableEnvironment) -> list[Document]:
     """An environment that was provisioned."""
-    ground.back_to("provisioned")
+    ground.restore("provisioned")
     return store_of(ground.azure.state)
 
 
@@ -29,9 +29,9 @@ def changed(documents: list[Document], table: str, key: str, **values: Any) -> l
 
 
 def test_the_same_work_done_again_under_other_random_names_compares_equal(
-    ground: Ground, documents: list[Document]
+    ground: RestorableEnvironment, documents: list[Document]
 ) -> None:
-    ground.back_to("empty")
+    ground.restore("empty")
     ground.done("provision")
 
     assert store_of(ground.azure.state) != documents
@@ -39,7 +39,7 @@ def test_the_same_work_done_again_under_other_random_names_compares_equal(
     assert ground.census().twice(census(documents)) == []
 
 
-def test_a_second_password_is_seen_and_has_no_holder(ground: Ground, documents: list[Document]) -> None:
+def test_a_second_password_is_seen_and_has_no_holder(ground: RestorableEnvironment, documents: list[Document]) -> None:
     (application,) = [v for t, _, v in documents if t == "applications" and "airflow" in v["displayName"]]
     asked = {"passwordCredential": {"displayName": application["passwordCredentials"][0]["displayName"]}}
     assert ground.azure.graph("POST", f"applications/{application['id']}/addPassword", asked).status == 200

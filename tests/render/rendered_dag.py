@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import ast
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from provisioner.render.dag import render_dag
+
+if TYPE_CHECKING:
+    from provisioner.render.dag import Hosts
+    from provisioner.spec.model import Environment
 
 
 def constants(source: str) -> dict[str, Any]:
@@ -16,3 +22,8 @@ def constants(source: str) -> dict[str, Any]:
             except ValueError:
                 continue
     return found
+
+
+def dag_text(environment: Environment, hosts: Hosts | None = None) -> str:
+    """The file of its first job's DAG."""
+    return render_dag(environment, environment.all_jobs[0], hosts)

@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from provisioner.render.airflow_settings import airflow_settings
 from tests.environment_files import loaded
+from tests.render.settings import VAULT, settings_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from provisioner.secret import Secret
-
-VAULT = "https://kv-dev.vault.azure.net/"
 
 
 def text(value: str | Secret) -> str:
@@ -23,7 +21,7 @@ def text(value: str | Secret) -> str:
 
 def test_airflow_is_told_how_to_read_the_vault(tmp_path: Path) -> None:
     airflow = "{factory: fff, runtime: rrr, connections_prefix: a_b, requirements: [rich==13]}"
-    settings = airflow_settings(loaded(tmp_path, airflow=airflow), vault_url=VAULT, tenant_id="t", client_id="c")
+    settings = settings_of(loaded(tmp_path, airflow=airflow), tenant_id="t", client_id="c")
     assert text(settings.overrides["AIRFLOW__SECRETS__BACKEND"]).endswith("key_vault.AzureKeyVaultBackend")
     kwargs = json.loads(text(settings.overrides["AIRFLOW__SECRETS__BACKEND_KWARGS"]))
     assert kwargs == {"connections_prefix": "a_b", "variables_prefix": "hdinsight-aks-variables", "vault_url": VAULT}
@@ -32,7 +30,7 @@ def test_airflow_is_told_how_to_read_the_vault(tmp_path: Path) -> None:
 
 
 def test_what_only_a_run_knows_is_shown_as_such_and_another_cloud_names_its_authority(tmp_path: Path) -> None:
-    settings = airflow_settings(loaded(tmp_path), vault_url=VAULT, login="https://login.microsoftonline.us")
+    settings = settings_of(loaded(tmp_path), login="https://login.microsoftonline.us")
     assert settings.environment == {
         "AZURE_AUTHORITY_HOST": "https://login.microsoftonline.us",
         "AZURE_CLIENT_ID": "(known after apply)",
@@ -42,5 +40,5 @@ def test_what_only_a_run_knows_is_shown_as_such_and_another_cloud_names_its_auth
 
 def test_settings_of_the_spec_stay_secret(tmp_path: Path) -> None:
     airflow = "{factory: fff, runtime: rrr, overrides: {AIRFLOW__CORE__PARALLELISM: 64}, environment: {TOKEN: s3cret}}"
-    settings = airflow_settings(loaded(tmp_path, airflow=airflow), vault_url=VAULT)
+    settings = settings_of(loaded(tmp_path, airflow=airflow))
     assert f"{settings.overrides['AIRFLOW__CORE__PARALLELISM']} {settings.environment['TOKEN']}" == "(secret) (secret)"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,16 +14,16 @@ from typing import Any
 
 import pytest
 
-from provisioner.render.dag import Hosts, job_name, render_dag
+from provisioner.render.dag import Hosts, job_name
 from tests.environment_files import SUBSCRIPTION, load, loaded, problems
-from tests.render.rendered_dag import constants
+from tests.render.rendered_dag import constants, dag_text
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_the_dag_has_the_specs_values_as_defaults(tmp_path: Path) -> None:
     job = "{jar: job.jar, directory: a/b, args: '--output /tmp/{job}', parallelism: 3}"
-    found = constants(render_dag(loaded(tmp_path, job=job)))
+    found = constants(dag_text(loaded(tmp_path, job=job)))
     assert found["PARAMS"] == {
         "jarName": "job.jar",
         "jarDirectory": "abfs://jobs@stdev.dfs.core.windows.net/a/b",
@@ -38,45 +39,60 @@ def test_the_dag_speaks_to_the_hosts_it_is_given(tmp_path: Path) -> None:
     hosts = Hosts(
         management="https://management.chinacloudapi.cn/", login="https://login.chinacloudapi.cn", dfs_suffix="x.cn"
     )
-    found = constants(render_dag(loaded(tmp_path), hosts))
+    found = constants(dag_text(loaded(tmp_path), hosts))
     assert found["MANAGEMENT"] == "https://management.chinacloudapi.cn"
     assert found["PARAMS"]["jarDirectory"] == "abfs://jobs@stdev.x.cn"
+
+
+@pytest.mark.parametrize("name", ["local", "self-managed"])
+def test_without_a_secret_the_dag_signs_in_with_the_token_of_its_worker(name: str, tmp_path: Path) -> None:
+    spec = (ROOT / f"environments/{name}.yaml").read_text().replace("../templates", str(ROOT / "templates"))
+    if name == "local":
+        trust = "{issuer: https://issuer.example, subjects: [worker]}"
+        airflow = "airflow: {target: self-managed, version: 3.3.2}"
+        spec = re.sub(r"(?ms)^airflow:\n.*?(?=^job:)", f"{airflow}\n", spec)
+        spec += f"\nprincipals: {{airflow: {{credential: {{federated: {trust}}}}}}}\n"
+    (tmp_path / "env.yaml").write_text(spec)
+    text = dag_text(load(str(tmp_path / "env.yaml"), environ={}))
+    assert "WorkloadIdentityCredential(client_id=variable" in text
+    before = 'if not environ.get("AZURE_FEDERATED_TOKEN_FILE"):'  # the platform has rolled it out
+    assert text.index(before) < text.index("return sign_in_with_secret()") < text.index("def sign_in_with_secret():")
 
 
 def test_arguments_with_quotes_and_lines_stay_arguments(tmp_path: Path) -> None:
     nasty = "' + __import__('os').name + \" \\ {{ x }} {% raw %}"
     environment = loaded(tmp_path, job=json.dumps({"jar": "job.jar", "args": nasty}))
-    assert constants(render_dag(environment))["ARGS"] == nasty
+    assert constants(dag_text(environment))["ARGS"] == nasty
 
 
 def test_a_dag_without_j2_is_deployed_as_it_is(tmp_path: Path) -> None:
     source = "x = '{{ ds }}'\n"
     (tmp_path / "own.py").write_text(source)
     environment = loaded(tmp_path, "dag: own.py")
-    assert render_dag(environment) == source
+    assert dag_text(environment) == source
     assert environment.dag.file == "own.py"
 
 
 def test_a_template_of_any_name_makes_a_python_file(tmp_path: Path) -> None:
     (tmp_path / "own.j2").write_text("dag_id = {{ dag.id | py }}  # {{ environment }}\n")
     environment = loaded(tmp_path, "dag: {template: own.j2, id: mine}")
-    assert render_dag(environment) == "dag_id = 'mine'  # dev\n"
+    assert dag_text(environment) == "dag_id = 'mine'  # dev\n"
     assert environment.dag.file == "own.py"
 
 
-@pytest.mark.parametrize("name", ["local", "dev", "prod"])
+@pytest.mark.parametrize("name", ["article", "dev", "local", "prod", "self-managed"])
 def test_the_shipped_dag_compiles_for_python_3_8(name: str) -> None:
-    source = render_dag(load(name, ROOT / "environments", environ={}))
+    source = dag_text(load(name, ROOT / "environments", environ={}))
     assert constants(source)["ENTRY_CLASS"] == "provisioner.WordCount"
 
 
-SHIPPED = sorted(path.name for path in (ROOT / "templates/dags").glob("*.py.j2"))
+SHIPPED = sorted(path.name for path in (ROOT / "templates/dags").glob("*.py.j2") if path.name != "key_probe.py.j2")
 
 
 @pytest.mark.parametrize("template", SHIPPED)
 def test_ruff_finds_nothing_in_a_shipped_dag_for_python_3_8(tmp_path: Path, template: str) -> None:
     rendered = tmp_path / "dag.py"
-    rendered.write_text(render_dag(loaded(tmp_path, f"dag: {ROOT}/templates/dags/{template}")))
+    rendered.write_text(dag_text(loaded(tmp_path, f"dag: {ROOT}/templates/dags/{template}")))
     ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "--target-version", "py38", "--select", "B,E,F,UP,W"]
     done = subprocess.run(
         [*ruff, "--line-length", "120", str(rendered)], capture_output=True, text=True, check=False, timeout=60
@@ -86,18 +102,18 @@ def test_ruff_finds_nothing_in_a_shipped_dag_for_python_3_8(tmp_path: Path, temp
 
 def test_the_name_of_a_runs_job_is_the_one_that_the_dag_gives_it(tmp_path: Path) -> None:
     environment = loaded(tmp_path)
-    source = render_dag(environment)
+    source = dag_text(environment)
     function = next(line for line in ast.parse(source).body if getattr(line, "name", "") == "job_name")
-    names: dict[str, Any] = {"JOB_NAME": environment.job.name, "hashlib": hashlib}
+    names: dict[str, Any] = {"JOB_NAME": environment.all_jobs[0].prefix, "hashlib": hashlib}
     exec(compile(ast.Module([function], []), "dag", "exec"), names)  # noqa: S102  # the template's own function
     context = {"dag": SimpleNamespace(dag_id=environment.dag.id), "run_id": "manual__2026-11-25T19:00:00+00:00"}
-    assert names["job_name"](context) == job_name(environment, "manual__2026-11-25T19:00:00+00:00")
+    assert names["job_name"](context) == job_name(environment.all_jobs[0], "manual__2026-11-25T19:00:00+00:00")
 
 
 def test_a_template_may_include_what_lies_beside_it_and_our_parts(tmp_path: Path) -> None:
     (tmp_path / "more.j2").write_text("name = {{ job.name | py }}")
     (tmp_path / "own.py.j2").write_text('{% include "more.j2" %}\n{% include "parts/flink_job.py.j2" %}\n')
-    found = constants(render_dag(loaded(tmp_path, "dag: own.py.j2")))
+    found = constants(dag_text(loaded(tmp_path, "dag: own.py.j2")))
     assert (found["name"], found["JOB_NAME"]) == ("job", "job")
 
 

@@ -133,9 +133,9 @@ def test_a_template_that_grows_without_end_is_stopped(tmp_path: Path, number: in
     tried()
     (tmp_path / "dag.py.j2").write_text(BOMBS[number])
     code = (
-        "import resource, sys; from provisioner.errors import SpecError; from provisioner.render import dag\n"
+        "import resource, sys; from provisioner.errors import SpecError; from provisioner.render import dag_problems\n"
         "from provisioner.spec.loader import load\n"
-        "try: load(sys.argv[1], environ={}, template_problem=dag.template_problem)\n"
+        "try: load(sys.argv[1], environ={}, dag_problems=dag_problems.dag_problems)\n"
         "except SpecError as error: print(error.problems[0].wrong)\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, 'MB')\n"
     )

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provisioner.errors import Refused
+from provisioner.model.durations import duration_text
 from provisioner.render.schedules import (
     PERIODS,
     PLATFORMS,
@@ -26,7 +27,6 @@ from provisioner.render.schedules import (
     as_yaml,
     cadence,
     schedule,
-    spoken,
 )
 
 PLACE = PurePosixPath("/srv/provisioner")
@@ -182,4 +182,4 @@ def test_any_text_that_can_be_printed_stays_one_word(text: str) -> None:
 
 
 def test_a_duration_is_spoken_as_a_spec_writes_it() -> None:
-    assert spoken(timedelta(days=1, hours=2, minutes=3, seconds=4)) == "1d2h3m4s"
+    assert duration_text(timedelta(days=1, hours=2, minutes=3, seconds=4)) == "1d2h3m4s"

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 from tests import emulator
 from tests.child import FORKS
-from tests.rotation.world import Rotations, failed
+from tests.rotation.rotating_environment import RotatingEnvironment, failed
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
     from multiprocessing.synchronize import Event
     from pathlib import Path
 
-    from provisioner.model import Asked
+    from provisioner.model import Request
 
 
-def begin(rotations: Rotations, asked: Asked) -> tuple[BaseProcess, Event]:
+def begin(rotations: RotatingEnvironment, asked: Request) -> tuple[BaseProcess, Event]:
     """A process that runs `rotate` once the event is set; exit code 0 if all went well."""
     go = FORKS.Event()
     process = FORKS.Process(target=_rotate, args=(rotations.azure.state, rotations.spec, rotations.journal, asked, go))
@@ -24,8 +24,8 @@ def begin(rotations: Rotations, asked: Asked) -> tuple[BaseProcess, Event]:
     return process, go
 
 
-def _rotate(state: Path, spec: Path, journal: Path, asked: Asked, go: Event) -> None:
-    rotations = Rotations(azure=emulator.running(state), spec=spec, journal=journal)
+def _rotate(state: Path, spec: Path, journal: Path, asked: Request, go: Event) -> None:
+    rotations = RotatingEnvironment(azure=emulator.running(state), spec=spec, journal=journal)
     assert rotations.environment.cloud == "local"
     go.wait()
     if failed(rotations.rotate(asked)):

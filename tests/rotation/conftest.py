@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.rotation.world import Rotations, failed
+from tests.rotation.rotating_environment import RotatingEnvironment, failed
 
 if TYPE_CHECKING:
     from tests.emulator import LocalAzure
@@ -18,9 +18,9 @@ SEEN: set[Path] = set()  # folders of local Azures that have the snapshot
 
 
 @pytest.fixture
-def rotations(azure: LocalAzure, tmp_path: Path) -> Rotations:
+def rotations(azure: LocalAzure, tmp_path: Path) -> RotatingEnvironment:
     """environments/local.yaml, provisioned just now."""
-    made = Rotations(azure=azure, spec=ROOT / "environments/local.yaml", journal=tmp_path / "journal")
+    made = RotatingEnvironment(azure=azure, spec=ROOT / "environments/local.yaml", journal=tmp_path / "journal")
     if azure.state in SEEN:
         azure.control("POST", f"/snapshots/{FRESH}")
         return made

@@ -11,33 +11,33 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provisioner.errors import Conflict, NotAuthorized, Refusals, Refused
-from provisioner.model import Asked, Intent
+from provisioner.model import Intent, Request
 from tests.rotation import child
-from tests.rotation.diary import Diary
-from tests.rotation.world import API_SECRET, DAY, NAMES, ROTATE, done, failed, living
+from tests.rotation.key_history import KeyHistory
+from tests.rotation.rotating_environment import API_SECRET, DAY, NAMES, ROTATE, active_keys, done, failed
 
 if TYPE_CHECKING:
     from provisioner.model import Outcome, Step
-    from tests.rotation.world import Rotations
+    from tests.rotation.rotating_environment import RotatingEnvironment
 
 HOUR = 3600.0
-FORCE = Asked(intent=Intent.ROTATE, force=True)
-REVOKE = Asked(intent=Intent.REVOKE)
-ROLLBACK = Asked(intent=Intent.ROLLBACK, names=("flink-api",))
+FORCE = Request(intent=Intent.ROTATE, force=True)
+REVOKE = Request(intent=Intent.REVOKE)
+ROLLBACK = Request(intent=Intent.ROLLBACK, names=("flink-api",))
 
 
 @pytest.fixture
-def diary(rotations: Rotations) -> Diary:
+def diary(rotations: RotatingEnvironment) -> KeyHistory:
     """Values take an hour to roll out; everybody is watched."""
     rotations.azure.control("PUT", "/settings/airflow", {"rollout_seconds": HOUR})
     rotations.advance(HOUR)
-    made = Diary(rotations)
+    made = KeyHistory(rotations)
     rotations.watched = made.watch
     made.note()
     return made
 
 
-def pass_time(diary: Diary, seconds: float, asked: Asked = ROTATE) -> None:
+def pass_time(diary: KeyHistory, seconds: float, asked: Request = ROTATE) -> None:
     """Time passes, everybody signs in, a run follows, everybody signs in."""
     diary.rotations.advance(seconds)
     diary.note()
@@ -45,7 +45,7 @@ def pass_time(diary: Diary, seconds: float, asked: Asked = ROTATE) -> None:
     diary.note()
 
 
-def assert_quiet(diary: Diary) -> None:
+def assert_quiet(diary: KeyHistory) -> None:
     """A day later all old keys are gone, nobody held a dead one, and nothing is left to do."""
     pass_time(diary, DAY + 2 * HOUR)
     pass_time(diary, 2 * HOUR)
@@ -57,7 +57,7 @@ def assert_quiet(diary: Diary) -> None:
     assert {version["tags"]["keyId"] for version in enabled} == keys["flink-api"]
 
 
-def test_of_two_rotations_at_once_one_ends_with_a_clear_word_and_both_leave_one_credential(diary: Diary) -> None:
+def test_of_two_rotations_at_once_one_ends_with_a_clear_word_and_both_leave_one_credential(diary: KeyHistory) -> None:
     rotations = diary.rotations
     rotations.advance(30 * DAY)
     process, go = child.begin(rotations, ROTATE)
@@ -68,7 +68,7 @@ def test_of_two_rotations_at_once_one_ends_with_a_clear_word_and_both_leave_one_
     os.kill(process.pid or 0, signal.SIGSTOP)  # however slow the machine is, it has the lease while the other one asks
 
     try:
-        with pytest.raises(Conflict, match=r"holds it since .* for rotate.*Wait until that run has ended"):
+        with pytest.raises(Conflict, match=r"has held it since .* for rotate.*Wait until that run has ended"):
             rotations.rotate()
     finally:
         os.kill(process.pid or 0, signal.SIGCONT)
@@ -80,7 +80,7 @@ def test_of_two_rotations_at_once_one_ends_with_a_clear_word_and_both_leave_one_
     assert_quiet(diary)
 
 
-def test_forced_rotations_in_a_row_keep_every_key_that_workers_may_still_have(diary: Diary) -> None:
+def test_forced_rotations_in_a_row_keep_every_key_that_workers_may_still_have(diary: KeyHistory) -> None:
     first = diary.rotations.uses()[0].key_id
     for _ in range(5):
         pass_time(diary, 60.0, FORCE)
@@ -91,10 +91,10 @@ def test_forced_rotations_in_a_row_keep_every_key_that_workers_may_still_have(di
     pass_time(diary, 2 * HOUR)
     assert len(diary.rotations.key_ids()["airflow"]) == 6
     assert_quiet(diary)
-    assert diary.hasty(timedelta(hours=24)) == []
+    assert diary.removed_too_early(timedelta(hours=24)) == []
 
 
-def test_a_rotation_within_the_overlap_lets_the_oldest_key_live_as_long_as_the_newer_ones(diary: Diary) -> None:
+def test_a_rotation_within_the_overlap_lets_the_oldest_key_live_as_long_as_the_newer_ones(diary: KeyHistory) -> None:
     pass_time(diary, 0.0, FORCE)
     pass_time(diary, 12 * HOUR, FORCE)
     pass_time(diary, 14 * HOUR)
@@ -103,7 +103,7 @@ def test_a_rotation_within_the_overlap_lets_the_oldest_key_live_as_long_as_the_n
     assert_quiet(diary)
 
 
-def test_a_revocation_waits_until_the_workers_have_the_new_key(diary: Diary) -> None:
+def test_a_revocation_waits_until_the_workers_have_the_new_key(diary: KeyHistory) -> None:
     rotations = diary.rotations.with_rollout(timedelta(seconds=8))
     rotations.azure.control("PUT", "/settings/airflow", {"rollout_seconds": 8.0})
     leaked = rotations.key_ids()
@@ -115,7 +115,7 @@ def test_a_revocation_waits_until_the_workers_have_the_new_key(diary: Diary) -> 
     assert all(not leaked[name] & keys for name, keys in rotations.key_ids().items())
 
 
-def test_a_revocation_that_stopped_half_way_is_ended_by_another(diary: Diary) -> None:
+def test_a_revocation_that_stopped_half_way_is_ended_by_another(diary: KeyHistory) -> None:
     leaked = diary.rotations.uses()
     diary.rotations.azure.fault(fault="error", path="removePassword", status=400, code="Request_BadRequest", times=None)
     now = replace(REVOKE, outage=True)
@@ -129,15 +129,15 @@ def test_a_revocation_that_stopped_half_way_is_ended_by_another(diary: Diary) ->
     assert diary.rotations.uses()[1].works
 
 
-def test_a_plan_to_revoke_at_once_names_who_pays_for_it(diary: Diary) -> None:
+def test_a_plan_to_revoke_at_once_names_who_pays_for_it(diary: KeyHistory) -> None:
     report = diary.rotations.rotate(replace(REVOKE, outage=True), plan_only=True)
 
     reasons = {step.address.name: step.reason for step in report.plan.steps if step.action == "rotate"}
-    assert "airflow_runtime/airflow fails until" in reasons["airflow"]
-    assert f"vault_secret/{API_SECRET} fails until" in reasons["flink-api"]
+    assert "read it from airflow_runtime/airflow fail until" in reasons["airflow"]
+    assert f"read it from vault_secret/{API_SECRET} fail until" in reasons["flink-api"]
 
 
-def test_a_rollback_goes_back_and_the_newer_key_goes_after_the_overlap(diary: Diary) -> None:
+def test_a_rollback_goes_back_and_the_newer_key_goes_after_the_overlap(diary: KeyHistory) -> None:
     before = diary.rotations.uses()[1].key_id
     pass_time(diary, 0.0, FORCE)
     assert diary.rotations.uses()[1].key_id != before
@@ -149,11 +149,11 @@ def test_a_rollback_goes_back_and_the_newer_key_goes_after_the_overlap(diary: Di
     assert diary.rotations.uses()[1].key_id == before
 
 
-def test_a_rollback_after_the_overlap_says_why_not(diary: Diary) -> None:
+def test_a_rollback_after_the_overlap_says_why_not(diary: KeyHistory) -> None:
     pass_time(diary, 0.0, FORCE)
     assert_quiet(diary)
 
-    with pytest.raises(Refused, match="no place still has the one before it"):
+    with pytest.raises(Refused, match="the previous key is in no holder that can be read"):
         diary.rotations.rotate(ROLLBACK)
 
     assert diary.rotations.uses()[1].works
@@ -166,7 +166,7 @@ def nobody(_step: Step, _outcome: Outcome | None) -> None:
 PATHS = {"flink-api": f"secrets/{API_SECRET}", "airflow": "integrationruntimes"}
 
 
-def shut(diary: Diary, name: str) -> None:
+def shut(diary: KeyHistory, name: str) -> None:
     """Nobody may read the place of one principal's credential."""
     host, code = ("vault", "Forbidden") if name == "flink-api" else ("management", "AuthorizationFailed")
     refusal = {"status": 403, "code": code, "times": None}
@@ -175,7 +175,7 @@ def shut(diary: Diary, name: str) -> None:
 
 @pytest.mark.parametrize(("name", "other"), [("flink-api", "airflow"), ("airflow", "flink-api")])
 def test_while_a_place_cannot_be_read_its_credential_is_left_alone_and_the_other_is_replaced(
-    diary: Diary, name: str, other: str
+    diary: KeyHistory, name: str, other: str
 ) -> None:
     pass_time(diary, 0.0, FORCE)
     keys = diary.rotations.key_ids()
@@ -197,7 +197,7 @@ def test_while_a_place_cannot_be_read_its_credential_is_left_alone_and_the_other
     assert_quiet(diary)
 
 
-def test_while_no_place_can_be_read_nothing_is_rotated_and_nothing_removed(diary: Diary) -> None:
+def test_while_no_place_can_be_read_nothing_is_rotated_and_nothing_removed(diary: KeyHistory) -> None:
     pass_time(diary, 0.0, FORCE)
     keys = diary.rotations.key_ids()
     diary.rotations.advance(30 * DAY)
@@ -214,7 +214,7 @@ def test_while_no_place_can_be_read_nothing_is_rotated_and_nothing_removed(diary
     assert_quiet(diary)
 
 
-def test_where_the_runtime_hides_our_own_book_the_other_principal_is_rotated_all_the_same(diary: Diary) -> None:
+def test_where_the_runtime_hides_our_own_book_the_other_principal_is_rotated_all_the_same(diary: KeyHistory) -> None:
     hidden = [name for name in diary.rotations.runtime() if name.startswith("PROVISIONER_")]
     diary.rotations.azure.control("PUT", "/settings/airflow", {"rollout_seconds": HOUR, "mask_variables": hidden})
     keys = diary.rotations.key_ids()
@@ -231,7 +231,7 @@ def test_where_the_runtime_hides_our_own_book_the_other_principal_is_rotated_all
         diary.rotations.rotate(replace(ROTATE, names=("airflow",)))
 
 
-def test_a_vault_secret_that_somebody_edited_during_the_overlap_gets_the_new_key_back(diary: Diary) -> None:
+def test_a_vault_secret_that_somebody_edited_during_the_overlap_gets_the_new_key_back(diary: KeyHistory) -> None:
     pass_time(diary, 0.0, FORCE)
     published = diary.rotations.uses()[1].key_id
     assert diary.rotations.vault("PUT", f"secrets/{API_SECRET}", {"value": "by hand"}).status == 200
@@ -248,7 +248,7 @@ def test_a_vault_secret_that_somebody_edited_during_the_overlap_gets_the_new_key
 
 @pytest.mark.parametrize("verb", ["rotate", "provision"])
 def test_credentials_that_expired_while_nobody_ran_are_replaced_by_whatever_runs_next(
-    rotations: Rotations, verb: str
+    rotations: RotatingEnvironment, verb: str
 ) -> None:
     ends = max(end for name in NAMES for end in [rotations.passwords(name)[0]["endDateTime"]])
     assert all(use.works for use in rotations.uses())
@@ -262,8 +262,8 @@ def test_credentials_that_expired_while_nobody_ran_are_replaced_by_whatever_runs
     assert {name: len(keys) for name, keys in rotations.key_ids().items()} == dict.fromkeys(NAMES, 1)
 
 
-def test_a_credential_works_until_it_expires_and_not_a_second_longer(rotations: Rotations) -> None:
-    for _, _, _, end in sorted(living(rotations), key=lambda one: one[-1]):
+def test_a_credential_works_until_it_expires_and_not_a_second_longer(rotations: RotatingEnvironment) -> None:
+    for _, _, _, end in sorted(active_keys(rotations), key=lambda one: one[-1]):
         rotations.advance_to(end - timedelta(seconds=20))
         assert rotations.uses()[-1].works
 
@@ -272,7 +272,7 @@ def test_a_credential_works_until_it_expires_and_not_a_second_longer(rotations: 
     assert not any(use.works for use in rotations.uses())
 
 
-def test_entra_that_knows_a_new_secret_late_is_waited_for_before_anybody_gets_it(diary: Diary) -> None:
+def test_entra_that_knows_a_new_secret_late_is_waited_for_before_anybody_gets_it(diary: KeyHistory) -> None:
     diary.rotations.azure.control("PUT", "/faults", {"secret_lag_seconds": 3.0})
 
     pass_time(diary, 0.0, FORCE)

@@ -10,9 +10,9 @@ import pytest
 
 from localazure.app import process
 from provisioner.errors import NotInUse
-from provisioner.model import Asked, Intent, Result
+from provisioner.model import Intent, Request, Result
 from tests import emulator
-from tests.rotation.world import ROTATE, Rotations, failed
+from tests.rotation.rotating_environment import ROTATE, RotatingEnvironment, failed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 HOUR = 3600.0
-FORCE = Asked(intent=Intent.ROTATE, force=True, names=("airflow",))
-REVOKE = Asked(intent=Intent.REVOKE, force=True, names=("airflow",))
+FORCE = Request(intent=Intent.ROTATE, force=True, names=("airflow",))
+REVOKE = Request(intent=Intent.REVOKE, force=True, names=("airflow",))
 
 
 @pytest.fixture
-def real(tmp_path: Path) -> Iterator[Rotations]:
+def real(tmp_path: Path) -> Iterator[RotatingEnvironment]:
     """environments/local.yaml on a local Azure of the test's own, with a real Airflow behind its runtime."""
-    made = Rotations(
+    made = RotatingEnvironment(
         azure=emulator.start(tmp_path / "azure"), spec=ROOT / "environments/local.yaml", journal=tmp_path / "journal"
     )
     try:
@@ -40,23 +40,23 @@ def real(tmp_path: Path) -> Iterator[Rotations]:
         process.stop(tmp_path / "azure")
 
 
-def started(rotations: Rotations) -> None:
+def started(rotations: RotatingEnvironment) -> None:
     """Its Airflow is up."""
     *_, told = process.start_runtimes(rotations.azure.state)
     assert [one["failure"] for one in told if one["state"] != "ready"] == []
 
 
-def slow(rotations: Rotations, seconds: float) -> None:
+def slow(rotations: RotatingEnvironment, seconds: float) -> None:
     """How long this Azure takes from now on until Airflow is restarted with what was written."""
     rotations.azure.control("PUT", "/settings/airflow", {"rollout_seconds": seconds})
 
 
-def probe(rotations: Rotations, path: str = "") -> str:
+def probe(rotations: RotatingEnvironment, path: str = "") -> str:
     """The probe DAG in Airflow's API."""
-    return rotations.airflow_url(f"dags/{rotations.environment.dag.probe_id}{path}")
+    return rotations.airflow_url(f"dags/{rotations.environment.probe_id}{path}")
 
 
-def given_up(rotations: Rotations) -> str:
+def given_up(rotations: RotatingEnvironment) -> str:
     """A person sets the run that waits for a worker with the key to failed; its id."""
     url = probe(rotations, "/dagRuns")
     listed = rotations.azure.request("GET", f"{url}?state=running&state=queued").json()["dag_runs"]
@@ -65,21 +65,21 @@ def given_up(rotations: Rotations) -> str:
     return waiting
 
 
-def paused(rotations: Rotations, *, is_paused: bool) -> None:
+def paused(rotations: RotatingEnvironment, *, is_paused: bool) -> None:
     """A person switches the probe DAG off, or on again."""
     assert rotations.azure.request("PATCH", probe(rotations), {"is_paused": is_paused}).status == 200
 
 
-def cleared(rotations: Rotations, run_id: str) -> None:
+def cleared(rotations: RotatingEnvironment, run_id: str) -> None:
     """A person lets a run that failed begin anew."""
     url = probe(rotations, f"/dagRuns/{run_id}/clear")
     assert rotations.azure.request("POST", url, {"dry_run": False}).status == 200
 
 
-def with_waits(rotations: Rotations, grant: timedelta) -> Rotations:
+def with_waits(rotations: RotatingEnvironment, grant: timedelta) -> RotatingEnvironment:
     """The same where a run waits so long for what it cannot hurry."""
     environment = rotations.environment
-    made = Rotations(azure=rotations.azure, spec=rotations.spec, journal=rotations.journal)
+    made = RotatingEnvironment(azure=rotations.azure, spec=rotations.spec, journal=rotations.journal)
     made.environment = environment.model_copy(update={"waits": environment.waits.model_copy(update={"grant": grant})})
     return made
 
@@ -89,7 +89,7 @@ def removal(report: Report) -> Outcome:
     return next(one for one in report.outcomes if str(one.step.address).startswith("client_secret/airflow/"))
 
 
-def assert_neither_a_pause_nor_failures_free_a_key(rotations: Rotations) -> str:
+def assert_neither_a_pause_nor_failures_free_a_key(rotations: RotatingEnvironment) -> str:
     """The id of the last of three runs that failed."""
     hasty = with_waits(rotations, timedelta(seconds=2))
     paused(rotations, is_paused=True)
@@ -98,11 +98,11 @@ def assert_neither_a_pause_nor_failures_free_a_key(rotations: Rotations) -> str:
     failures = [(given_up(rotations), removal(hasty.rotate()).error) for _ in range(3)]
     assert [type(error) for _, error in failures] == [NotInUse] * 3
     last, error = failures[-1]
-    assert f"{last} of {rotations.environment.dag.probe_id} (it failed; clear it there to ask again)" in str(error)
+    assert f"{last} of {rotations.environment.probe_id} (it failed; clear it there to ask again)" in str(error)
     return last
 
 
-def test_a_key_goes_once_a_worker_shows_that_it_has_the_next(real: Rotations) -> None:
+def test_a_key_goes_once_a_worker_shows_that_it_has_the_next(real: RotatingEnvironment) -> None:
     """One life, since a start costs seconds: a leak, long before the spec's hour; a rollout that takes longer."""
     (leaked,) = real.key_ids()["airflow"]
 

@@ -10,10 +10,10 @@ import yaml
 
 from provisioner.cloud.lease import LEASE_SECONDS
 from provisioner.errors import CloudError
-from provisioner.model import Asked, Intent
+from provisioner.model import Intent, Request
 from tests.rotation import child
-from tests.rotation.diary import Diary
-from tests.rotation.world import API_SECRET, DAY, NAMES, ROTATE, Rotations, done, failed
+from tests.rotation.key_history import KeyHistory
+from tests.rotation.rotating_environment import API_SECRET, DAY, NAMES, ROTATE, RotatingEnvironment, done, failed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,25 +28,25 @@ MOST = 40
 class Stage:
     """A moment that can be gone back to: the store and the clock."""
 
-    def __init__(self, rotations: Rotations, name: str) -> None:
+    def __init__(self, rotations: RotatingEnvironment, name: str) -> None:
         self.rotations, self.name = rotations, name
         rotations.azure.control("PUT", f"/snapshots/{name}")
         self.offset = rotations.azure.control("GET", "/clock")["offset_seconds"]
 
-    def again(self) -> Diary:
+    def again(self) -> KeyHistory:
         """Back to it, with a new diary."""
         azure = self.rotations.azure
         azure.control("DELETE", "/faults")
         azure.control("POST", f"/snapshots/{self.name}")
         azure.control("PUT", "/clock", {"offset_seconds": self.offset})
         azure.tokens.clear()
-        diary = Diary(self.rotations)
+        diary = KeyHistory(self.rotations)
         self.rotations.watched = diary.watch
         diary.note()
         return diary
 
 
-def ended(diary: Diary, *, by_provision: bool = False) -> Any:
+def ended(diary: KeyHistory, *, by_provision: bool = False) -> Any:
     """Runs as the schedule would make them until all is quiet, and what stands then: no key id, so that it compares.
 
     by_provision: every other run is a `provision`, the first one too.
@@ -62,7 +62,7 @@ def ended(diary: Diary, *, by_provision: bool = False) -> Any:
     return standing(rotations)
 
 
-def standing(rotations: Rotations) -> Any:
+def standing(rotations: RotatingEnvironment) -> Any:
     airflow, api = rotations.uses()
     versions = rotations.versions()
     latest = max(versions, key=lambda one: one["attributes"]["created"])
@@ -77,7 +77,7 @@ def standing(rotations: Rotations) -> Any:
 QUIET = {"living": dict.fromkeys(NAMES, 1), "working": [True, True], "enabled": 1, "named": [True, True]}
 
 
-def kill_everywhere(stage: Stage, asked: Asked, *, by_provision: bool = False) -> int:
+def kill_everywhere(stage: Stage, asked: Request, *, by_provision: bool = False) -> int:
     """Kill a run after its first write, its second, and so on; the number of writes there are."""
     for number in range(MOST):
         diary = stage.again()
@@ -90,7 +90,7 @@ def kill_everywhere(stage: Stage, asked: Asked, *, by_provision: bool = False) -
             return number
         diary.note()
         assert ended(diary, by_provision=by_provision) == QUIET, f"killed after write {number + 1}"
-        assert asked.outage or diary.gaps() + diary.hasty(OVERLAP) == []
+        assert asked.outage or diary.gaps() + diary.removed_too_early(OVERLAP) == []
     raise AssertionError(f"more than {MOST} writes")
 
 
@@ -106,12 +106,12 @@ def lose_every_answer(stage: Stage) -> int:
             return number
         diary.note()
         assert ended(diary) == QUIET, f"the answer to write {number + 1} was lost"
-        assert diary.gaps() + diary.hasty(OVERLAP) == []
+        assert diary.gaps() + diary.removed_too_early(OVERLAP) == []
     raise AssertionError(f"more than {MOST} writes")
 
 
 @pytest.fixture
-def due(rotations: Rotations) -> Stage:
+def due(rotations: RotatingEnvironment) -> Stage:
     """Both credentials are due."""
     rotations.azure.control("PUT", "/settings/airflow", {"rollout_seconds": HOUR})
     rotations.advance(30 * DAY + HOUR)
@@ -135,13 +135,13 @@ def test_a_run_that_removes_and_is_killed_after_any_write_is_finished_by_the_nex
 
 
 def test_a_run_with_several_places_that_is_killed_after_any_write_is_finished_by_a_provision(
-    rotations: Rotations, tmp_path: Path
+    rotations: RotatingEnvironment, tmp_path: Path
 ) -> None:
     """Airflow's secret is in the vault, too: what a run put there, the next one copies to the runtime."""
     spec = yaml.safe_load(rotations.spec.read_text())
     spec["principals"] = {"airflow": {"secrets": ["airflow-own"]}, "flink-api": {"secrets": ["api-for-others"]}}
     spec["job"] = str((rotations.spec.parent / spec["job"]["jar"]).resolve())
-    changed = Rotations(azure=rotations.azure, spec=tmp_path / "several.yaml", journal=rotations.journal)
+    changed = RotatingEnvironment(azure=rotations.azure, spec=tmp_path / "several.yaml", journal=rotations.journal)
     changed.spec.write_text(yaml.safe_dump(spec))
     assert failed(changed.provision()) == []
     settings = {"rollout_seconds": HOUR, "mask_variables": ["AZURE_CLIENT_SECRET"]}
@@ -159,7 +159,7 @@ def test_a_run_that_removes_and_whose_answers_get_lost_ends_the_same(over: Stage
     assert lose_every_answer(over) >= 6
 
 
-REVOKE = Asked(intent=Intent.REVOKE, outage=True, names=("flink-api",))
+REVOKE = Request(intent=Intent.REVOKE, outage=True, names=("flink-api",))
 
 
 def test_a_revocation_that_is_killed_after_any_write_is_finished_by_the_next_one(due: Stage) -> None:
@@ -168,7 +168,7 @@ def test_a_revocation_that_is_killed_after_any_write_is_finished_by_the_next_one
 
 @pytest.mark.parametrize("by_provision", [False, True], ids=["rotate", "provision"])
 def test_a_revocation_that_is_killed_after_any_write_is_finished_at_once_by_a_plain_run(
-    rotations: Rotations, *, by_provision: bool
+    rotations: RotatingEnvironment, *, by_provision: bool
 ) -> None:
     """Nothing is due; but from the write that makes the new key on, the leaked one goes with whatever runs next."""
     stage, leaked = Stage(rotations, "leaked"), rotations.key_ids()
@@ -195,7 +195,7 @@ def test_a_revocation_that_is_killed_after_any_write_is_finished_at_once_by_a_pl
     assert begun >= 4
 
 
-def test_a_revocation_that_waits_is_waited_for_by_a_plain_run_too(rotations: Rotations) -> None:
+def test_a_revocation_that_waits_is_waited_for_by_a_plain_run_too(rotations: RotatingEnvironment) -> None:
     quick = rotations.with_rollout(timedelta(seconds=4))
     leaked = rotations.key_ids()
     process, go = child.begin(rotations, replace(REVOKE, outage=False, names=()))

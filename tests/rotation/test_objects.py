@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from provisioner.engine import apply
 from provisioner.model import Action
-from tests.rotation.world import DAY, Rotations, failed
+from tests.rotation.rotating_environment import DAY, RotatingEnvironment, failed
 from tests.sentinels import objects
 from tests.sentinels.plugin import WATCH
 
@@ -23,7 +23,7 @@ HOLDERS = {
     "provisioner.cloud.transport.sign_in.LocalSettings",
     "provisioner.cloud.transport.tokens.Tokens",
     "provisioner.engine.apply.Apply",
-    "provisioner.engine.doer.Doer",
+    "provisioner.engine.step_runner.StepRunner",
     "provisioner.kinds.airflow_runtime.records.AirflowRuntime",
     "provisioner.kinds.vault_secret.records.VaultSecret",
     "provisioner.model.plans.Step",
@@ -48,7 +48,7 @@ def test_no_object_of_a_run_shows_a_secret(azure: LocalAzure, tmp_path: Path, mo
             done.add(step.action)
             look()
 
-    rotations = Rotations(azure=azure, spec=SPEC, journal=tmp_path / "journal", watched=watched)
+    rotations = RotatingEnvironment(azure=azure, spec=SPEC, journal=tmp_path / "journal", watched=watched)
     provisioned = rotations.provision()
     look()
     rotations.advance(31 * DAY)

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from localazure.app.tenant import SEEDED_CLUSTER
-from provisioner.model import Asked, Intent, Result
+from provisioner.model import Intent, Request, Result
 from tests.emulator import ARM
-from tests.rotation.world import API_SECRET, failed
+from tests.rotation.rotating_environment import API_SECRET, failed
 
 if TYPE_CHECKING:
     from provisioner.commands import Report
     from provisioner.model import Outcome
-    from tests.rotation.world import Rotations
+    from tests.rotation.rotating_environment import RotatingEnvironment
 
-FORCE = Asked(intent=Intent.ROTATE, force=True, names=("flink-api",))
+FORCE = Request(intent=Intent.ROTATE, force=True, names=("flink-api",))
 VAULT = "resourceGroups/flink-local/providers/Microsoft.KeyVault/vaults/kv-flink-local"
 
 
@@ -27,7 +27,7 @@ def published(report: Report) -> Outcome:
     return next(one for one in report.outcomes if str(one.step.address) == f"vault_secret/{API_SECRET}")
 
 
-def take_away(rotations: Rotations, name: str, scope: str) -> None:
+def take_away(rotations: RotatingEnvironment, name: str, scope: str) -> None:
     """Every role of a principal of ours on a scope."""
     azure, version = rotations.azure, "api-version=2022-04-01"
     client_id = rotations.application(name)["appId"]
@@ -39,7 +39,7 @@ def take_away(rotations: Rotations, name: str, scope: str) -> None:
         assert azure.request("DELETE", f"{ARM}{one}?{version}").status == 200
 
 
-def hasty(rotations: Rotations) -> Rotations:
+def hasty(rotations: RotatingEnvironment) -> RotatingEnvironment:
     """The same where a grant takes effect within two seconds or not at all."""
     changed = replace(rotations)
     waits = rotations.environment.waits.model_copy(update={"grant": timedelta(seconds=2)})
@@ -47,23 +47,25 @@ def hasty(rotations: Rotations) -> Rotations:
     return changed
 
 
-def test_a_published_secret_is_proven_with_what_the_runtime_hands_out(rotations: Rotations) -> None:
+def test_a_published_secret_is_proven_with_what_the_runtime_hands_out(rotations: RotatingEnvironment) -> None:
     outcome = published(rotations.rotate(FORCE))
 
     assert (outcome.result, outcome.note) == (Result.DONE, "")
 
 
-def test_where_the_runtime_hides_its_secret_the_outcome_says_what_is_not_proven(rotations: Rotations) -> None:
+def test_where_the_runtime_hides_its_secret_the_outcome_says_what_is_not_proven(rotations: RotatingEnvironment) -> None:
     rotations.azure.control("PUT", "/settings/airflow", {"mask_variables": ["AZURE_CLIENT_SECRET"]})
 
     outcome = published(rotations.rotate(FORCE))
 
     assert outcome.result is Result.DONE
-    assert outcome.note.startswith("stored, not proven: Azure does not show the secret")
+    assert outcome.note.startswith("stored, not proven: Azure masks the secret")
 
 
 @pytest.mark.parametrize("name", ["airflow", "flink-api"])
-def test_a_missing_grant_is_named_and_the_new_key_stays_for_the_next_run(rotations: Rotations, name: str) -> None:
+def test_a_missing_grant_is_named_and_the_new_key_stays_for_the_next_run(
+    rotations: RotatingEnvironment, name: str
+) -> None:
     scope = f"{rotations.azure.subscription}/{VAULT}" if name == "airflow" else SEEDED_CLUSTER
     take_away(rotations, name, scope)
 

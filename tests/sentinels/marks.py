@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import yaml
 
-from localazure.app.tenant import SECRET_MARKER
+from localazure.app.secret_marker import SECRET_MARKER
 from provisioner.secret import Secret
 
 if TYPE_CHECKING:

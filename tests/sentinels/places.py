@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 # design.md, "Where a secret may be": the local Azure's own store is exempt. What else it keeps is searched.
 OF_THE_LOCAL_AZURE = frozenset({"store", "snapshots", "tls", "token-key.pem", "operator-secret", "control-token"})
+# What Kubernetes would mount into a pod; its readers find it there only.
+MOUNTED = frozenset({"azure-identity-token"})
 # Programs nobody here wrote, put there by pip.
 INSTALLED = frozenset({"envs", "node_modules", "site-packages"})
 SPECS = frozenset({".yaml", ".yml"})
@@ -24,7 +26,7 @@ def files(folder: Path) -> Iterator[Path]:
     except OSError:
         return
     for path in entries:
-        if path.name in INSTALLED or path.is_symlink() or (azure and path.name in OF_THE_LOCAL_AZURE):
+        if path.name in INSTALLED | MOUNTED or path.is_symlink() or (azure and path.name in OF_THE_LOCAL_AZURE):
             continue
         if path.is_dir():
             yield from files(path)

@@ -11,6 +11,7 @@ from pydantic_core import PydanticUndefined
 
 from provisioner.spec.model import Environment
 from provisioner.spec.parts import Rotation
+from provisioner.spec.targets import OneOf, targets
 from provisioner.spec.templates import SHIPPED
 
 if TYPE_CHECKING:
@@ -19,17 +20,29 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
 
-def rows(model: type[BaseModel] = Environment, prefix: str = "") -> Iterator[str]:
-    """A row for every field that holds a value, with its path, default and description."""
+BELOW = {str(list): "[].", str(dict): ".NAME."}
+
+
+def rows(model: type[BaseModel] = Environment, prefix: str = "", optional: str = "") -> Iterator[str]:
+    """A row for every field that holds a value, with its path, default and description.
+
+    optional: the nearest section around the model that may be left out, and with it what is required in it.
+    """
     for name, field in model.model_fields.items():
         path = f"{prefix}{field.alias or name}"
+        union = next((one for one in field.metadata if isinstance(one, OneOf)), None)
+        if union is not None:
+            for target in targets(union.role).values():
+                yield from rows(target, f"{path}.")
+            continue
         inner = _model(field)
         if inner is Rotation and prefix:
             yield f"| `{path}` | `rotation` | {field.description} |"
         elif inner is None:
-            yield f"| `{path}` | {_default(field)} | {field.description} |"
+            yield f"| `{path}` | {_default(field, optional)} | {field.description} |"
         else:
-            yield from rows(inner, f"{path}[]." if get_origin(field.annotation) is list else f"{path}.")
+            below = path + BELOW.get(str(get_origin(field.annotation)), ".")
+            yield from rows(inner, below, path if field.get_default() is None and not field.is_required() else optional)
     others = getattr(model, "others", None)
     if others is not None:
         yield from rows(others, f"{prefix}NAME.")
@@ -40,9 +53,9 @@ def _model(field: FieldInfo) -> type[BaseModel] | None:
     return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 
-def _default(field: FieldInfo) -> str:
+def _default(field: FieldInfo, optional: str) -> str:
     if field.is_required():
-        return "**required**"
+        return f"required in `{optional.rpartition('.')[2]}`" if optional else "**required**"
     if field.default_factory is not None:
         if field.default_factory_takes_validated_data:
             return "derived"

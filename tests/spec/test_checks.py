@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
 
-from provisioner.spec.checks import NOT_OVERRIDABLE
 from provisioner.spec.fields import SECRET_BYTES
-from tests.environment_files import jar, loaded, problems
+from provisioner.spec.files import lacks_class
+from provisioner.spec.targets.airflow.data_factory import NOT_OVERRIDABLE, DataFactoryAirflow
+from tests.environment_files import SUBSCRIPTION, jar, loaded, problems
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,6 +87,19 @@ def test_the_provider_is_set_by_its_own_field(tmp_path: Path, line: str) -> None
     assert "provider_version" in found["airflow.requirements[1]"].right
 
 
+@pytest.mark.parametrize(
+    "line", ["-f https://x.test", " --pre", "x @ file:///x", "x@https://x.test/x.whl", "git+ssh://x.test/x", "x --pre"]
+)
+def test_requirements_that_are_options_or_urls_need_allow_urls(tmp_path: Path, line: str) -> None:
+    refused = problems(tmp_path, airflow=airflow(f"requirements: [rich, '{line}']"))
+    assert [*refused] == ["airflow.requirements[1]"]
+    assert "allow_urls: true" in refused["airflow.requirements[1]"].right
+    allowed = airflow(f"allow_urls: true, requirements: [rich, '{line}']")
+    found = loaded(tmp_path, airflow=allowed).airflow
+    assert isinstance(found, DataFactoryAirflow)
+    assert found.requirements == ["rich", line]
+
+
 def test_an_adopted_application_keeps_its_name(tmp_path: Path) -> None:
     more = "principals: {airflow: {application: {client_id: 0b6d3b3f-5d1c-4d3f-8f0e-6c1f2a7b9c02}, display_name: x}}"
     assert [*problems(tmp_path, more)] == ["principals.airflow.display_name"]
@@ -110,10 +125,11 @@ def test_a_jar_must_be_one(tmp_path: Path) -> None:
 
 def test_the_main_class_is_the_manifests_also_over_two_lines_or_must_be_given(tmp_path: Path) -> None:
     jar(tmp_path / "long.jar", "Manifest-Version: 1.0\r\nMain-Class: org.exam\r\n ple.Job\r\n")
-    assert loaded(tmp_path, job="long.jar").job.entry_class == "org.example.Job"
+    assert loaded(tmp_path, job="long.jar").all_jobs[0].spec.entry_class == "org.example.Job"
     jar(tmp_path / "none.jar", "Manifest-Version: 1.0\n")
     assert "entry_class" in problems(tmp_path, job="none.jar")["job"].right
-    assert loaded(tmp_path, job="{jar: none.jar, entry_class: a.B}").job.entry_class == "a.B"
+    named = loaded(tmp_path, job="{jar: none.jar, entry_class: org.example.Job}")
+    assert named.all_jobs[0].spec.entry_class == "org.example.Job"
 
 
 @pytest.mark.parametrize(
@@ -176,3 +192,47 @@ def test_every_jar_is_looked_at(tmp_path: Path) -> None:
     (tmp_path / "empty.jar").touch()
     found = problems(tmp_path, "jars: [empty.jar, {jar: none.jar}]")
     assert (found["jars[0]"].wrong, found["jars[1]"].wrong) == ("is an empty file", "does not exist")
+
+
+def test_an_entry_class_is_in_the_jar_or_in_a_jar_within_or_flinks_own(tmp_path: Path) -> None:
+    written = "{jar: job.jar, entry_class: %s}"
+    found = problems(tmp_path, job=written % "org.example.Jib")
+    assert [*found] == ["job.entry_class"]
+    assert found["job.entry_class"].wrong == "org.example.Jib is not in job.jar"
+    loaded(tmp_path, job=written % "org.apache.flink.client.python.PythonDriver")
+    with zipfile.ZipFile(tmp_path / "job.jar", "a") as archive:
+        archive.writestr("lib/more.jar", "")
+    loaded(tmp_path, job=written % "org.example.Jib")
+    assert not lacks_class(tmp_path / "none.jar", "org.example.Job")  # which is another mistake
+
+
+def test_a_misspelt_location_is_refused_and_one_that_could_be_new_is_not(tmp_path: Path) -> None:
+    assert problems(tmp_path, location="westeurpoe")["location"].right == "did you mean westeurope?"
+    assert problems(tmp_path, location="usgovvirgina", cloud="usgovernment")["location"].right.endswith("virginia?")
+    for new in ("westus4", "newzealandsouth", "atlantis"):
+        assert loaded(tmp_path, location=new).location == new
+
+
+@pytest.mark.parametrize(
+    ("short", "ends"),
+    [
+        ("vault", "/vaults/kv-dev"),
+        ("KV-dev", "/vaults/kv-dev"),
+        ("storage_account", "/storageAccounts/stdev"),
+        ("stdev", "/storageAccounts/stdev"),
+        ("resource_group", "/resourceGroups/rg-dev"),
+        ("subscription", f"/subscriptions/{SUBSCRIPTION}"),
+    ],
+)
+def test_a_scope_may_be_short(tmp_path: Path, short: str, ends: str) -> None:
+    environment = loaded(tmp_path, f"principals: {{ci: {{role: Reader, scope: {short}}}}}")
+    scope = environment.principals.further["ci"].scope
+    assert scope is not None
+    assert scope.endswith(ends)
+
+
+def test_a_short_scope_that_is_nothing_or_two_things_is_refused(tmp_path: Path) -> None:
+    more = "principals: {ci: {role: Reader, scope: %s}}"
+    assert "`storage_account`" in problems(tmp_path, more % "stother")["principals.ci.scope"].right
+    twice = problems(tmp_path, more % "same", vault="same", resource_group="same")
+    assert twice["principals.ci.scope"].wrong == "same is no part of this environment"

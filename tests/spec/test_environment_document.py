@@ -36,7 +36,8 @@ def test_it_begins_with_ten_lines_that_are_an_environment(tmp_path: Path) -> Non
 
 
 def test_every_value_a_template_can_name_is_documented() -> None:
-    values = dag_values(load("dev", ROOT / "environments", environ={}), Hosts())
+    environment = load("dev", ROOT / "environments", environ={})
+    values = dag_values(environment, environment.all_jobs[0], Hosts())
     for name, value in values.items():
         keys = list(cast("dict[str, object]", value)) if isinstance(value, dict) else []
         for path in [f"{name}.{key}" for key in keys] or [name]:

@@ -80,10 +80,12 @@ def test_of_a_manifest_that_unpacks_to_gigabytes_only_the_beginning_is_read(tmp_
 @pytest.mark.parametrize("named", ["a';import os;'", "../x", "a b", "a\x00b", "{{ x }}", "a..b", "ä\u2028b"])
 def test_a_manifest_names_a_class_or_nothing(tmp_path: Path, named: str) -> None:
     tried()
-    jar(tmp_path / "odd.jar", f"Main-Class: {named}\n")
+    jar(tmp_path / "odd.jar", f"Main-Class: {named}\n", classes=("a", "ä"))
     found = main_class(tmp_path / "odd.jar")
     assert found in {"", "a", "ä"}
-    assert load(str(write(tmp_path, job="odd.jar")), environ={}).job.entry_class == found if found else True
+    assert (
+        load(str(write(tmp_path, job="odd.jar")), environ={}).all_jobs[0].spec.entry_class == found if found else True
+    )
 
 
 @pytest.mark.parametrize("name", ["a?b.jar", "a#b.jar", "a\\b.jar", "a\nb.jar", "a" * 240 + ".jar"])
@@ -124,4 +126,4 @@ def test_links_may_lead_out_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "here/job.jar").symlink_to(tmp_path / "elsewhere/real.jar")
     (tmp_path / "here/dag.py").symlink_to("../elsewhere/dag.py")
     environment = loaded(tmp_path / "here", "dag: dag.py")
-    assert (environment.job.jar.name, environment.dag.file) == ("job.jar", "dag.py")
+    assert (environment.all_jobs[0].spec.jar.name, environment.dag.file) == ("job.jar", "dag.py")

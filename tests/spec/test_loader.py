@@ -18,7 +18,7 @@ from tests.environment_files import LEAST, load, loaded, problems, write
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("name", ["local", "dev", "prod"])
+@pytest.mark.parametrize("name", ["article", "dev", "local", "prod", "self-managed"])
 def test_the_shipped_environments_need_no_variable(name: str) -> None:
     assert load(name, ROOT / "environments", environ={}).name == name
 
@@ -31,14 +31,40 @@ def test_a_name_means_a_file_of_the_folder_and_a_path_any_file(tmp_path: Path) -
     assert load("dev", tmp_path, environ={}).name == "dev"
 
 
+def test_a_file_beside_it_that_cannot_be_read_is_no_other_environment(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / "broken.yaml").write_text("name: [dev")
+    (tmp_path / "list.yaml").write_text("[dev]")
+
+    assert load("dev", tmp_path, environ={}).name == "dev"
+
+
 def test_a_missing_name_is_answered_with_near_ones(tmp_path: Path) -> None:
     write(tmp_path)
     with pytest.raises(SpecError, match="did you mean dev"):
         load("dve", tmp_path)
     with pytest.raises(SpecError, match="there are: dev"):
         load("somewhere", tmp_path)
-    with pytest.raises(SpecError, match="there are: none"):
+    with pytest.raises(SpecError, match="has none: `provisioner init dev` begins one"):
         load("dev", tmp_path / "nowhere")
+
+
+def test_two_files_of_one_folder_are_not_one_environment(tmp_path: Path) -> None:
+    file = write(tmp_path)
+    other = tmp_path / "copy.yaml"
+    other.write_text(file.read_text())
+    with pytest.raises(SpecError, match=r"dev\.yaml:\d+: name: is the environment of copy\.yaml, too") as refused:
+        load("dev", tmp_path, environ={})
+    assert "give one of them another `name` or `id`" in str(refused.value)
+
+    other.write_text(file.read_text().replace("name: dev", "name: second"))
+    assert load("dev", tmp_path, environ={}).name == "dev"
+
+    same = "id: 6f1f4b0e-6f0c-5d0b-9d0c-2f6a1b7f3a55\n"
+    other.write_text(other.read_text() + same)
+    file.write_text(file.read_text() + same)
+    with pytest.raises(SpecError, match="id: is the environment of copy"):
+        load("dev", tmp_path, environ={})
 
 
 def test_every_problem_is_said_at_once_with_its_line(tmp_path: Path) -> None:
@@ -67,6 +93,22 @@ waits: {grnat: 5m}"""
     }
     assert "did you mean grant" in found["waits.grnat"].right
     assert "dag.py.j2:2" in found["dag.template"].wrong
+
+
+@pytest.mark.parametrize(("role", "default"), [("airflow", "data-factory"), ("flink", "hdinsight-aks")])
+def test_a_target_is_one_that_there_is(tmp_path: Path, role: str, default: str) -> None:
+    section = {"airflow": "factory: fff, runtime: rrr", "flink": "pool: pool, cluster: flink"}[role]
+    found = problems(tmp_path, f"{role}: {{target: nowhere, {section}}}", **{role: None})
+    assert [*found] == [f"{role}.target"]
+    assert (found[f"{role}.target"].wrong, found[f"{role}.target"].line) == ("'nowhere' cannot be used", 10)
+    assert f"'{default}'" in found[f"{role}.target"].right
+
+
+@pytest.mark.parametrize(("role", "target"), [("airflow", "data-factory"), ("flink", "hdinsight-aks")])
+def test_fields_are_those_of_the_target(tmp_path: Path, role: str, target: str) -> None:
+    found = problems(tmp_path, f"{role}: {{target: {target}, runtme: x, clustr: x}}", **{role: None})
+    near = {"airflow": f"{role}.runtme", "flink": f"{role}.clustr"}[role]
+    assert "did you mean" in found[near].right
 
 
 def test_what_depends_on_something_wrong_waits_for_it(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from provisioner.spec.model import Environment, secret_name
+from provisioner.spec.targets.airflow.data_factory import DataFactoryAirflow
 from tests.environment_files import PLATFORM, SUBSCRIPTION, loaded, problems
 
 if TYPE_CHECKING:
@@ -25,12 +26,14 @@ def test_ten_lines_are_an_environment(tmp_path: Path) -> None:
     assert environment.vault_name == "kv-dev"
     assert environment.account_id == f"{GROUP}/providers/Microsoft.Storage/storageAccounts/stdev"
     assert environment.account_name == "stdev"
-    assert environment.cluster_id == f"{PLATFORM}/Microsoft.HDInsight/clusterpools/pool/clusters/flink"
-    assert environment.factory_id == f"{PLATFORM}/Microsoft.DataFactory/factories/factory"
-    assert environment.runtime_id == f"{environment.factory_id}/integrationruntimes/airflow"
-    assert environment.linked_service_id == f"{environment.factory_id}/linkedservices/provisioner-dev"
-    assert environment.job.entry_class == "org.example.Job"
-    assert environment.job.jar == tmp_path / "job.jar"
+    assert environment.flink.scope == f"{PLATFORM}/Microsoft.HDInsight/clusterpools/pool/clusters/flink"
+    airflow = environment.airflow
+    assert isinstance(airflow, DataFactoryAirflow)
+    assert airflow.factory == f"{PLATFORM}/Microsoft.DataFactory/factories/factory"
+    assert airflow.runtime == f"{airflow.factory}/integrationruntimes/airflow"
+    assert airflow.linked_service == "provisioner-dev"
+    assert environment.all_jobs[0].spec.entry_class == "org.example.Job"
+    assert environment.all_jobs[0].spec.jar == tmp_path / "job.jar"
 
 
 def test_names_mean_resources_of_the_group(tmp_path: Path) -> None:
@@ -39,10 +42,12 @@ def test_names_mean_resources_of_the_group(tmp_path: Path) -> None:
         flink="{pool: pool, cluster: flink}",
         airflow="{factory: factory, runtime: airflow, linked_service: mine}",
     )
-    assert environment.cluster_id == f"{GROUP}/providers/Microsoft.HDInsight/clusterpools/pool/clusters/flink"
-    assert environment.factory_id == f"{GROUP}/providers/Microsoft.DataFactory/factories/factory"
-    assert environment.runtime_id == f"{environment.factory_id}/integrationruntimes/airflow"
-    assert environment.linked_service_id.endswith("/linkedservices/mine")
+    assert environment.flink.scope == f"{GROUP}/providers/Microsoft.HDInsight/clusterpools/pool/clusters/flink"
+    found = environment.airflow
+    assert isinstance(found, DataFactoryAirflow)
+    assert found.factory == f"{GROUP}/providers/Microsoft.DataFactory/factories/factory"
+    assert found.runtime == f"{found.factory}/integrationruntimes/airflow"
+    assert found.linked_service == "mine"
 
 
 def test_full_ids_are_spelt_as_azure_spells_them(tmp_path: Path) -> None:
@@ -106,7 +111,7 @@ def test_a_scope_is_a_full_resource_id(tmp_path: Path) -> None:
     for fine in (f"/subscriptions/{SUBSCRIPTION}", GROUP, scope):
         principals = loaded(tmp_path, f"principals: {{ci: {{role: Reader, scope: {fine}}}}}").principals
         assert principals.further["ci"].scope == fine
-    for wrong in ("kv-dev", f"{GROUP}/", f"{GROUP}/providers/Microsoft.KeyVault", f"{scope}?x", "/"):
+    for wrong in ("kv-other", f"{GROUP}/", f"{GROUP}/providers/Microsoft.KeyVault", f"{scope}?x", "/"):
         found = problems(tmp_path, f"principals: {{ci: {{role: Reader, scope: '{wrong}'}}}}")
         assert "full resource id" in found["principals.ci.scope"].right
 

@@ -18,11 +18,11 @@ from localazure.keyvault import management, vault_secrets
 from localazure.storage.account import accounts
 from localazure.storage.data import containers
 from provisioner.errors import SpecError
-from provisioner.render.airflow_settings import airflow_settings
-from provisioner.render.dag import render_dag
 from provisioner.spec import fields
+from provisioner.spec.targets.airflow import data_factory
 from tests.environment_files import load, loaded, write
-from tests.render.rendered_dag import constants
+from tests.render.rendered_dag import constants, dag_text
+from tests.render.settings import settings_of
 from tests.sentinels.counts import tried
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ RULES: dict[str, tuple[Rule, ModuleType, str]] = {
     "vault": (fields.VAULT, management, "_NAME"),
     "account": (fields.ACCOUNT, accounts, "_NAME"),
     "container": (fields.CONTAINER, containers, "_NAME"),
-    "factory": (fields.FACTORY, factories, "_NAME"),
+    "factory": (data_factory.NAME, factories, "NAME"),
     "group": (fields.GROUP, groups, "_GROUP_NAME"),
     "secret": (fields.SECRET_NAME, vault_secrets, "_NAME"),
 }
@@ -85,7 +85,7 @@ def test_any_text_that_a_spec_takes_is_the_same_in_the_dag_and_in_the_settings(a
         job = f"{{jar: job.jar, args: {quoted(args)}}}"
         environment = loaded(Path(folder), f"variables: {{a: {quoted(value)}}}", job=job)
         assert environment.variables["a"].reveal() == value
-        assert environment.job.args == constants(render_dag(environment))["ARGS"]
+        assert environment.all_jobs[0].spec.args == constants(dag_text(environment))["ARGS"]
 
 
 @FEW
@@ -98,6 +98,6 @@ def test_what_a_spec_says_of_requirements_is_what_airflow_gets(line: str) -> Non
             environment = load(str(write(Path(folder), airflow=airflow)), environ={})
         except SpecError:
             return
-        made = airflow_settings(environment, vault_url="https://kv.vault.azure.net/")
+        made = settings_of(environment)
         assert made.requirements[-1] == line
         assert ast.literal_eval(repr(made.requirements))[-1] == line

@@ -26,7 +26,7 @@ def test_the_schema_is_one_and_names_no_place_of_this_machine() -> None:
     assert str(ROOT) not in json.dumps(json_schema())
 
 
-@pytest.mark.parametrize("name", ["local", "dev", "prod"])
+@pytest.mark.parametrize("name", ["article", "dev", "local", "prod", "self-managed"])
 def test_the_shipped_environments_are_accepted(name: str) -> None:
     assert accepted(yaml.safe_load((ROOT / f"environments/{name}.yaml").read_text()))
 

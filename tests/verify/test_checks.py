@@ -140,7 +140,7 @@ def test_another_jar_than_the_specs_is_told(provisioned: Cli) -> None:
     assert provisioned.azure.request("PUT", blob, b"PK other", headers=sent, token=lake).status == 201
     said = provisioned("verify", "--json")
     assert (said.code, states(said)[JAR]) == (1, "failed")
-    assert "it was not uploaded from here" in told(said, JAR)
+    assert "it was not uploaded by this tool" in told(said, JAR)
 
 
 def test_the_clusters_identity_without_its_role_cannot_read_the_jar(provisioned: Cli) -> None:

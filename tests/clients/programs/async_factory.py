@@ -26,6 +26,15 @@ async def main(subscription):
             "identity again": again.principal_id,
             "factories": [one.name async for one in factories.factories.list()],
         }
+        (factory,) = found["factories"]
+        at = ("flink-platform", factory)
+        await factories.pipelines.create_or_update(*at, "empty", {"properties": {"activities": []}})
+        run = await factories.pipelines.create_run(*at, "empty")
+        found["run"] = (await factories.pipeline_runs.get(*at, run.run_id)).status
+        ssis = {"type": "Managed", "typeProperties": {"ssisProperties": {"edition": "Standard"}}}
+        await factories.integration_runtimes.create_or_update(*at, "ssis", {"properties": ssis})
+        starting = await factories.integration_runtimes.begin_start(*at, "ssis")
+        found["runtime"] = (await starting.result()).properties.state
     print(json.dumps(found))
 
 

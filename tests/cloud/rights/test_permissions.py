@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from provisioner.cloud.rights.permissions import may_register
+from provisioner.cloud.rights.permissions import can_register, must_own
 
 APP = {"idtyp": "app", "wids": ["0997a1d0-0d1d-4acb-b408-d5ca73121e90"]}
 READERS = "88d8e3e3-8f55-4a1e-953a-9b9898b8876b"
@@ -25,4 +25,19 @@ ADMINISTRATOR = "9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3"
     ],
 )
 def test_a_token_tells_of_an_app_whether_it_may_register_others(claims: dict[str, Any], *, told: bool | None) -> None:
-    assert may_register(claims) is told
+    assert can_register(claims) is told
+
+
+@pytest.mark.parametrize(
+    ("claims", "owned_only"),
+    [
+        ({**APP, "roles": ["Application.ReadWrite.OwnedBy", "Application.Read.All"]}, True),
+        ({**APP, "roles": ["Application.ReadWrite.OwnedBy", "Application.ReadWrite.All"]}, False),
+        ({**APP, "roles": ["Application.ReadWrite.OwnedBy"], "wids": [ADMINISTRATOR]}, False),
+        ({"scp": "Application.ReadWrite.All"}, False),  # a person
+    ],
+)
+def test_a_token_tells_of_an_app_whether_it_must_own_what_it_changes(
+    claims: dict[str, Any], *, owned_only: bool
+) -> None:
+    assert must_own(claims) is owned_only

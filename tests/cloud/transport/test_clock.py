@@ -25,5 +25,5 @@ def test_now_is_the_clouds_clock(cloud: Cloud, azure: LocalAzure) -> None:
 def test_it_tells_how_far_this_machines_clock_is_from_the_clouds(cloud: Cloud, azure: LocalAzure) -> None:
     assert cloud.session.clock.ahead == timedelta()
     azure.advance(720)
-    cloud.session.warm()
+    cloud.session.sign_in()
     assert timedelta(minutes=-13) < cloud.session.clock.ahead < timedelta(minutes=-11)

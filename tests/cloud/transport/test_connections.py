@@ -185,7 +185,7 @@ def test_a_key_is_removed_whether_or_not_anybody_heard_of_it_the_first_time(
 )
 def test_only_the_authorities_of_the_bundle_are_trusted(azure: LocalAzure, bundle: str, said: str) -> None:
     with pytest.raises(Unreachable, match=said):
-        open_cloud(azure, tool_secret(azure.operator_secret), bundle=bundle).session.warm()
+        open_cloud(azure, tool_secret(azure.operator_secret), bundle=bundle).session.sign_in()
 
 
 def test_a_host_that_cannot_be_reached_is_told_at_once(cloud: Cloud) -> None:

@@ -80,7 +80,7 @@ def test_one_that_does_not_say_or_fails_is_tried_a_few_times(status: int, header
 def test_a_call_without_patience_is_sent_once() -> None:
     wire = Wire(1000, {"Retry-After": "7"})
 
-    assert (asked(wire, retry_patient=False), wire.sent, wire.slept) == (429, 1, [])
+    assert (asked(wire, retry_enabled=False), wire.sent, wire.slept) == (429, 1, [])
 
 
 @pytest.mark.parametrize("fault", [{"fault": "throttle", "retry_after": 0}, {"fault": "error"}, {"fault": "lost"}])

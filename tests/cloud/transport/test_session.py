@@ -30,7 +30,7 @@ def test_hostile_variables_do_not_matter_to_the_local_azure(azure: LocalAzure, m
         monkeypatch.setenv(name, "/nonexistent.pem")
     monkeypatch.setenv("AZURE_AUTHORITY_HOST", "https://elsewhere.example.com")
     cloud = open_cloud(azure, tool_secret(azure.operator_secret))
-    cloud.session.warm()
+    cloud.session.sign_in()
     assert cloud.arm.find(group(azure), GROUPS) is None
     cloud.resource_groups.set_group(group(azure), location="westeurope", tags={})
     assert cloud.arm.find(group(azure), GROUPS) is not None
@@ -46,14 +46,14 @@ def test_it_knows_who_signed_in_and_where(cloud: Cloud, azure: LocalAzure) -> No
 def test_a_wrong_secret_says_how_to_sign_in(azure: LocalAzure) -> None:
     cloud = open_cloud(azure, Secret("not-it"))
     with pytest.raises((NotAuthorized, NotYetVisible), match="az login") as caught:
-        cloud.session.warm()
+        cloud.session.sign_in()
     assert caught.value.code == "AADSTS7000215"
 
 
 def test_a_secret_that_has_expired_signs_nobody_in(cloud: Cloud, azure: LocalAzure) -> None:
     client_id, secret = azure.new_client("app")
     azure.advance(3 * 365 * 86400)  # two years is what a secret lives unless told otherwise
-    assert not cloud.session.signs_in(azure.tenant_id, client_id, tool_secret(secret))
+    assert not cloud.session.can_sign_in(azure.tenant_id, client_id, tool_secret(secret))
 
 
 class Waking:
@@ -73,7 +73,7 @@ class Waking:
 
 def test_a_write_is_not_sent_when_the_lease_is_lost_while_its_connection_is_made(azure: LocalAzure) -> None:
     cloud, lease = open_cloud(azure, tool_secret(azure.operator_secret)), Waking()
-    cloud.session.warm()
+    cloud.session.sign_in()
     cloud.session.lease = cast("WriteLease", lease)
 
     with pytest.raises(LeaseLost, match="the environment's lease was lost"):

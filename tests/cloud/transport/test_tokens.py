@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def test_every_audience_is_asked_for_once_however_many_threads_ask(cloud: Cloud) -> None:
     with ThreadPoolExecutor(8) as pool:
-        for future in [pool.submit(cloud.session.warm) for _ in range(8)]:
+        for future in [pool.submit(cloud.session.sign_in) for _ in range(8)]:
             future.result()
     for scope in LOCAL.scopes:
         cloud.session.credential.get_token_info(scope)

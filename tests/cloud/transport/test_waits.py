@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provisioner.cloud.transport.clock import ticks
-from provisioner.cloud.transport.waits import Patience
+from provisioner.cloud.transport.waits import WaitLimits
 from provisioner.errors import CloudError, Conflict, Interrupted, NotFound, NotYetVisible
 from tests.cloud.clouds import GROUPS, group
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def told(cloud: Cloud) -> list[Wait]:
     """All that is told, in order."""
     found: list[Wait] = []
-    cloud.session.waits.tell = found.append
+    cloud.session.waits.report = found.append
     return found
 
 
@@ -36,10 +36,10 @@ def after(looks: int) -> Callable[[], bool]:
 
 
 def test_a_wait_is_told_after_each_look_in_vain_and_when_it_is_over(cloud: Cloud, told: list[Wait]) -> None:
-    with cloud.session.waits.about("toy/one"):
+    with cloud.session.waits.for_step("toy/one"):
         cloud.session.waits.until(after(3), deadline_seconds=60, what="rain")
 
-    assert [(wait.about, wait.what, wait.of_seconds, wait.over) for wait in told] == [
+    assert [(wait.step, wait.what, wait.limit_seconds, wait.over) for wait in told] == [
         ("toy/one", "rain", 60, False),
         ("toy/one", "rain", 60, False),
         ("toy/one", "rain", 60, True),
@@ -74,14 +74,14 @@ def test_a_wait_in_vain_is_over_at_its_deadline(cloud: Cloud, told: list[Wait]) 
 
 def test_each_thread_waits_for_its_own_step_and_afterwards_for_none(cloud: Cloud, told: list[Wait]) -> None:
     def wait(step: str) -> None:
-        with cloud.session.waits.about(step):
+        with cloud.session.waits.for_step(step):
             cloud.session.waits.until(after(3), deadline_seconds=60, what=f"{step}'s rain")
         cloud.session.waits.until(after(2), deadline_seconds=60, what="sun")
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(wait, ("toy/one", "toy/two")))
 
-    pairs = {(wait.about, wait.what) for wait in told}
+    pairs = {(wait.step, wait.what) for wait in told}
     assert pairs == {("toy/one", "toy/one's rain"), ("toy/two", "toy/two's rain"), ("", "sun")}
 
 
@@ -90,10 +90,10 @@ def test_a_service_that_asks_for_a_pause_is_waited_for_by_name(
 ) -> None:
     azure.fault(host="management", fault="throttle", retry_after=2)
 
-    with cloud.session.waits.about("toy/one"):
+    with cloud.session.waits.for_step("toy/one"):
         cloud.arm.find(f"{azure.subscription}/resourceGroups/rg", GROUPS)
 
-    assert {(wait.about, wait.what, wait.of_seconds) for wait in told} == {("toy/one", "its next call to Azure", 2)}
+    assert {(wait.step, wait.what, wait.limit_seconds) for wait in told} == {("toy/one", "its next call to Azure", 2)}
     assert told[-1].over
     assert told[-1].seconds >= 2
 
@@ -103,12 +103,12 @@ def test_an_operation_of_azure_is_waited_for_by_name(cloud: Cloud, azure: LocalA
     cloud.resource_groups.set_group(group, location="westeurope", tags={})
     azure.fault(fault="latency", method="GET", path="operationresults", seconds=0.5)
 
-    with cloud.session.waits.about("toy/one"):
+    with cloud.session.waits.for_step("toy/one"):
         cloud.resource_groups.delete_group(group)
 
-    waits = [wait for wait in told if wait.about]
+    waits = [wait for wait in told if wait.step]
     assert {wait.what for wait in waits} == {"Azure to finish DELETE resourceGroups/rg"}
-    assert {wait.of_seconds for wait in waits} == {cloud.session.waits.patience.operation_seconds}
+    assert {wait.limit_seconds for wait in waits} == {cloud.session.waits.limits.operation_seconds}
     assert [wait.over for wait in waits] == [False] * (len(waits) - 1) + [True]
 
 
@@ -150,6 +150,6 @@ def test_until_visible_gives_the_last_error_at_the_deadline(cloud: Cloud) -> Non
 def test_an_operation_that_does_not_end_is_given_up_at_the_deadline(cloud: Cloud, azure: LocalAzure) -> None:
     cloud.resource_groups.set_group(group(azure), location="westeurope", tags={})
     azure.fault(fault="latency", method="GET", path="operationresults", seconds=2.0, times=None)
-    cloud.session.waits.patience = Patience(operation_seconds=0.5)
+    cloud.session.waits.limits = WaitLimits(operation_seconds=0.5)
     with pytest.raises(NotYetVisible, match="not finished it after 0 s"):
         cloud.resource_groups.delete_group(group(azure))

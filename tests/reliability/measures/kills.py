@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.reliability.ground import grounds, processors
 from tests.reliability.kills import (
     AFTER,
     BEFORE,
@@ -17,9 +16,10 @@ from tests.reliability.kills import (
     Way,
     everywhere,
 )
+from tests.reliability.restorable_environment import processors, restorable_environments
 
 if TYPE_CHECKING:
-    from tests.reliability.ground import Call
+    from tests.reliability.restorable_environment import Call
     from tests.reliability.tally import Tally
 
 
@@ -32,7 +32,7 @@ def ways(call: Call) -> tuple[Way, ...]:
 
 def measure(tally: Tally) -> None:
     """All of them."""
-    with grounds(processors()) as started:
+    with restorable_environments(processors()) as started:
         for case in CASES:
             for ended in everywhere(started, case, ways, every=tally.every):
                 note(tally, ended)

@@ -1,0 +1,125 @@
+"""The sign-in of a self-managed Airflow and two answers behind it, on loopback, as Airflow's own code gives them.
+
+SimpleAuthManager and FAB: POST /auth/token with username and password answers 201, 401 for a wrong one; Keycloak takes
+grant_type client_credentials there. Airflow 2 takes a user in each request.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+from provisioner.cloud.cloud import Cloud
+from provisioner.cloud.profile import PUBLIC
+from provisioner.cloud.transport.connections import Route
+from provisioner.cloud.transport.session import Session
+from provisioner.cloud.transport.waits import WAIT_LIMITS, Waits
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+USER, WORD = "robot", "a-robots-password"
+CREATED, REFUSED, NOT_FOUND = 201, 401, 404
+
+
+@dataclass(kw_only=True)
+class AirflowServer:
+    """url: its address. tokens: those that it takes; calls: method, path and body of each request. state: of runs."""
+
+    url: str = ""
+    tokens: set[str] = field(default_factory=set[str])
+    runs: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+    calls: list[tuple[str, str, Any]] = field(default_factory=list[tuple[str, str, Any]])
+    state: str = "success"
+    report: str = ""  # what the task of a run left
+    token_name: str = "access_token"  # in the answer of /auth/token
+
+    def answer(self, method: str, path: str, authorization: str, body: Any) -> tuple[int, Any]:
+        """Status and document."""
+        path = path.removeprefix("/airflow")
+        self.calls.append((method, path, body))
+        if path == "/auth/token":
+            return self._token(body)
+        basic = "Basic " + base64.b64encode(f"{USER}:{WORD}".encode()).decode()
+        if authorization != basic and authorization.removeprefix("Bearer ") not in self.tokens:
+            return REFUSED, {"detail": "Not authenticated"}
+        return self._run(body) if method == "POST" else self._found(path)
+
+    def _run(self, body: Any) -> tuple[int, Any]:
+        name = body["dag_run_id"]
+        run = {"dag_run_id": name, "state": self.state, "note": body["note"], "end_date": "2026-11-29T12:00:00Z"}
+        self.runs[name] = run
+        return 200, run
+
+    def _found(self, path: str) -> tuple[int, Any]:
+        name = path.rpartition("/")[2]
+        if "/xcomEntries/" in path:
+            return (200, {"key": name, "value": self.report}) if self.report else (NOT_FOUND, {"detail": "no entry"})
+        if "/dagRuns?" in path:
+            return 200, {"dag_runs": list(self.runs.values())[-1:], "total_entries": len(self.runs)}
+        if "/dagRuns/" in path:
+            return (200, self.runs[name]) if name in self.runs else (NOT_FOUND, {"detail": "no such run"})
+        return 200, {"dag_id": name, "is_paused": False, "fileloc": f"/dags/{name}.py", "file_token": "t"}
+
+    def _token(self, body: Any) -> tuple[int, Any]:
+        grant = {"grant_type": "client_credentials", "client_id": USER, "client_secret": WORD}
+        if body not in ({"username": USER, "password": WORD}, grant):
+            return REFUSED, {"detail": "Invalid credentials"}
+        self.tokens.add(f"token-{len(self.calls)}")
+        return CREATED, {self.token_name: f"token-{len(self.calls)}"}
+
+
+def _handler(airflow: AirflowServer) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:  # http.server calls it so
+            self._reply("GET")
+
+        def do_POST(self) -> None:  # as above
+            self._reply("POST")
+
+        def log_message(self, *_: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # it logs to stderr
+            pass
+
+        def _reply(self, method: str) -> None:
+            text = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            authorization = self.headers.get("Authorization", "")
+            status, document = airflow.answer(method, self.path, authorization, json.loads(text or b"null"))
+            content = json.dumps(document).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+    return Handler
+
+
+@contextmanager
+def airflow_server() -> Generator[AirflowServer]:
+    """It listens until the end."""
+    airflow = AirflowServer()
+    with ThreadingHTTPServer(("127.0.0.1", 0), _handler(airflow)) as server:
+        airflow.url = f"http://127.0.0.1:{server.server_port}/airflow"
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield airflow
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextmanager
+def direct_cloud() -> Generator[Cloud]:
+    """A cloud whose requests go straight to their hosts, without anybody signed in to Azure."""
+    session = Session(
+        PUBLIC, subscription="", tenant=None, route=Route(proxies={}), waits=Waits(WAIT_LIMITS), debug=False
+    )
+    with closing(session):
+        session.credential = None  # pyright: ignore[reportAttributeAccessIssue]  # nothing here may ask for a token
+        yield Cloud(session)

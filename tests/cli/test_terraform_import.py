@@ -1,0 +1,56 @@
+"""`output --format terraform-import`: blocks whose ids are those of what exists, and of nothing else."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from tests.emulator import ARM
+
+if TYPE_CHECKING:
+    from tests.command_line import Cli
+
+VERSIONS = {
+    "resourceGroups": "2021-04-01",
+    "vaults": "2023-07-01",
+    "storageAccounts": "2023-05-01",
+    "roleAssignments": "2022-04-01",
+}
+BLOCK = re.compile(r'import {\n  to = (\w+)\.([A-Za-z_]\w*)\n  id = "(.+)"\n}')
+
+
+def test_each_owned_resource_has_a_block_with_an_id_that_exists(provisioned: Cli) -> None:
+    document = provisioned.done("output", "--format", "terraform-import", "--json").json()
+
+    blocks = BLOCK.findall(document["content"])
+    assert len({(kind, name) for kind, name, _ in blocks}) == len(blocks) == document["content"].count("import {")
+    assert {kind for kind, _, _ in blocks} == {
+        *("azurerm_resource_group", "azurerm_key_vault", "azurerm_storage_account", "azurerm_role_assignment"),
+        *("azurerm_storage_data_lake_gen2_filesystem", "azuread_application", "azuread_service_principal"),
+    }
+    for _, _, resource in blocks:
+        assert exists(provisioned, resource), resource
+    left = document["not_imported"]
+    assert left["vault_secret/hdinsight-aks-variables-api-secret"] == "its value would stand in Terraform's state"
+    assert left["flink_cluster/flink"] == "no resource type of these providers stands for it"
+
+
+def exists(cli: Cli, resource: str) -> bool:
+    """Whether Azure answers for the id as its own API takes it."""
+    azure = cli.azure
+    if resource.startswith("https://"):
+        token, version = azure.token("https://storage.azure.com"), {"x_ms_version": "2023-11-03"}
+        return azure.request("HEAD", f"{resource}?resource=filesystem", headers=version, token=token).status == 200
+    if not resource.startswith("/subscriptions/"):
+        return azure.graph("GET", resource.removeprefix("/")).status == 200
+    version = VERSIONS[resource.split("/")[-2]]
+    answer = azure.request("GET", f"{ARM}{resource}?api-version={version}")
+    return answer.status == 200 and answer.json()["id"] == resource
+
+
+def test_what_was_there_before_is_left_out(cli: Cli) -> None:
+    path = f"{cli.azure.subscription}/resourceGroups/flink-local"
+    cli.azure.request("PUT", f"{ARM}{path}?api-version=2021-04-01", {"location": "westeurope"})
+    text = cli.done("output", "--format", "terraform-import").out
+    assert "# not imported: resource_group/flink-local: it is not the environment's own" in text.splitlines()
+    assert "import {" not in text

@@ -1,0 +1,90 @@
+"""Signing in to the API of an Airflow that somebody runs, in each of Airflow's own ways."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from provisioner.errors import NotAuthorized, Unexpected
+from provisioner.model import AirflowApi, AirflowSignIn
+from provisioner.secret import Secret
+from tests.airflow_server import USER, WORD, AirflowServer, airflow_server, direct_cloud
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from provisioner.cloud.clients.airflow import Airflow
+    from provisioner.cloud.cloud import Cloud
+
+
+@pytest.fixture
+def server() -> Generator[AirflowServer]:
+    with airflow_server() as airflow:
+        yield airflow
+
+
+@pytest.fixture
+def cloud() -> Generator[Cloud]:
+    with direct_cloud() as direct:
+        yield direct
+
+
+def client(cloud: Cloud, server: AirflowServer, way: Any, word: str = WORD, version: str = "3.3.2") -> Airflow:
+    sign_in = AirflowSignIn(way=way, user=USER, secret=Secret(word))
+    return cloud.airflow(
+        server.url, AirflowApi(version=version, right="a role", setting="airflow.api", sign_in=sign_in)
+    )
+
+
+@pytest.mark.parametrize("way", ["token", "client_credentials"])
+def test_a_token_is_fetched_once_for_many_requests(cloud: Cloud, server: AirflowServer, way: str) -> None:
+    airflow = client(cloud, server, way)
+    assert [airflow.find_dag("a"), airflow.find_dag("b")] != [None, None]
+    assert [(method, path) for method, path, _ in server.calls] == [
+        ("POST", "/auth/token"),
+        ("GET", "/api/v2/dags/a"),
+        ("GET", "/api/v2/dags/b"),
+    ]
+
+
+def test_a_token_that_has_ended_is_replaced_once(cloud: Cloud, server: AirflowServer) -> None:
+    airflow = client(cloud, server, "token")
+    airflow.find_dag("a")
+    server.tokens.clear()
+    dag = airflow.find_dag("a")
+    assert dag is not None
+    assert [path for _, path, _ in server.calls].count("/auth/token") == 2
+
+
+def test_a_wrong_password_names_the_field_and_never_itself(cloud: Cloud, server: AirflowServer) -> None:
+    with pytest.raises(NotAuthorized) as caught:
+        client(cloud, server, "token", "sentinel-wrong").find_dag("a")
+    assert "Correct `airflow.api`" in str(caught.value)
+    assert "sentinel" not in str(caught.value)
+    assert len(server.calls) == 1
+
+
+def test_a_token_that_stays_the_same_is_sent_as_it_is(cloud: Cloud, server: AirflowServer) -> None:
+    server.tokens.add("astro")
+    assert client(cloud, server, "bearer", "astro").find_dag("a") is not None
+    with pytest.raises(NotAuthorized, match=r"Correct `airflow.api`"):
+        client(cloud, server, "bearer", "other").find_dag("a")
+    assert [path for _, path, _ in server.calls] == ["/api/v2/dags/a", "/api/v2/dags/a"]
+
+
+def test_airflow_2_takes_the_user_in_each_request(cloud: Cloud, server: AirflowServer) -> None:
+    assert client(cloud, server, "basic", version="2.10.5").find_dag("a") is not None
+    assert [path for _, path, _ in server.calls] == ["/api/v1/dags/a"]
+
+
+def test_an_answer_without_a_token_is_no_sign_in(cloud: Cloud, server: AirflowServer) -> None:
+    server.token_name = "other"
+    with pytest.raises(Unexpected, match="the answer holds no token"):
+        client(cloud, server, "token").find_dag("a")
+
+
+def test_a_run_of_airflow_3_is_created_without_a_logical_date(cloud: Cloud, server: AirflowServer) -> None:
+    assert client(cloud, server, "token").create_run("a", "run-1", {"keyId": "k"})
+    method, path, body = server.calls[-1]
+    assert (method, path, body["logical_date"]) == ("POST", "/api/v2/dags/a/dagRuns", None)

@@ -1,0 +1,47 @@
+"""Credentials that somebody removed or changed behind our back are never "no changes"."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.commands.test_rotate import Consumers
+from tests.rotation.rotating_environment import ID
+
+if TYPE_CHECKING:
+    from tests.command_line import Cli
+
+MINUTES = 60.0
+
+
+@pytest.mark.parametrize("name", ["flink-api", "airflow"])
+@pytest.mark.parametrize("age_minutes", [1, 12, 40])
+def test_a_young_key_that_was_removed_is_replaced_by_the_next_provision(
+    provisioned: Cli, name: str, age_minutes: float
+) -> None:
+    azure = provisioned.azure
+    azure.advance(age_minutes * MINUTES)
+    azure.tokens.clear()
+    application = azure.graph("GET", f"applications(uniqueName='provisioner-{ID}-{name}')").json()
+    (password,) = application["passwordCredentials"]
+    body = {"keyId": password["keyId"]}
+    assert azure.graph("POST", f"applications/{application['id']}/removePassword", body).status == 204
+
+    planned = provisioned("plan", "--json", "--detailed-exitcode")
+    assert planned.code == 2
+    assert f"client_secret/{name}" in planned.actions()
+
+    provisioned.done("provision")
+
+    consumers = Consumers(provisioned)
+    assert consumers.works(consumers.api())
+    assert consumers.works(consumers.airflow())
+    assert provisioned("plan", "--detailed-exitcode").code == 0
+
+
+def test_a_young_key_that_a_replica_does_not_show_yet_is_tried_and_stays(provisioned: Cli) -> None:
+    provisioned.done("rotate", "--force", "--only", "flink-api")
+    provisioned.azure.fault(fault="stale", method="GET", path="applications", seconds=3600, times=None)
+
+    assert "client_secret/flink-api" not in provisioned.done("plan", "--json").actions()

@@ -1,0 +1,75 @@
+"""What reports of the probe DAG show of workers' settings; real ones are in tests/end_to_end/test_self_managed.py."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from provisioner.key_probe import Probe, Rollout, not_rolled_out, report_problem
+from provisioner.model import AirflowApi, AirflowSignIn
+from provisioner.secret import Secret
+from tests.airflow_server import USER, WORD, airflow_server, direct_cloud
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from provisioner.cloud.cloud import Cloud
+    from tests.airflow_server import AirflowServer
+
+SIGN_IN = AirflowSignIn(way="token", user=USER, secret=Secret(WORD))
+API = AirflowApi(version="3.3.2", right="a role", setting="airflow.api", sign_in=SIGN_IN)
+ROLLOUT = Rollout(
+    probe=Probe(dag_id="a_key_probe", api=API), web_url="", rendered="abc", secretless=True, holders=("secret",)
+)
+REPORT: dict[str, Any] = {"rendered": "abc", "secrets": [], "federation": ""}
+
+
+@pytest.fixture
+def airflow() -> Iterator[tuple[AirflowServer, Cloud]]:
+    with ExitStack() as stack:
+        yield stack.enter_context(airflow_server()), stack.enter_context(direct_cloud())
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({}, ""),
+        ({"rendered": None}, "workers run with the settings unknown, not abc; deploy what `provisioner render` prints"),
+        ({"rendered": "old", "secrets": ["AZURE_CLIENT_SECRET"]}, "workers run with the settings old"),
+        ({"secrets": ["AZURE_CLIENT_SECRET", "b"]}, "workers have AZURE_CLIENT_SECRET and b; remove that"),
+        ({"federation": "ClientAuthenticationError: AADSTS700213"}, "workers cannot sign in without a secret: Client"),
+    ],
+)
+def test_workers_need_no_secret_once_a_report_shows_all_of_it(changed: dict[str, Any], says: str) -> None:
+    problem = report_problem({**REPORT, **changed}, ROLLOUT)
+    assert (problem.startswith(says), bool(problem)) == (True, bool(says))
+
+
+def test_workers_with_a_secret_are_only_to_have_the_settings() -> None:
+    report = {**REPORT, "secrets": ["AZURE_CLIENT_SECRET"], "federation": "no token"}
+    assert report_problem(report, replace(ROLLOUT, secretless=False)) == ""
+
+
+def test_the_newest_report_is_read_and_none_is_a_reason(airflow: tuple[AirflowServer, Cloud]) -> None:
+    server, cloud = airflow
+    rollout = replace(ROLLOUT, web_url=server.url)
+    none = "no run of the probe DAG has reported what workers run with; `provisioner verify` starts one"
+    assert not_rolled_out(cloud, rollout) == none
+    server.runs["one"] = {"dag_run_id": "one", "state": "success"}
+    assert not_rolled_out(cloud, rollout) == none
+    server.report = json.dumps(REPORT)
+    assert not_rolled_out(cloud, rollout) == ""
+    server.report = json.dumps(json.dumps(REPORT))  # as the API of Airflow 2 gives a text
+    assert not_rolled_out(cloud, rollout) == ""
+
+
+def test_an_airflow_that_cannot_be_asked_shows_nothing(airflow: tuple[AirflowServer, Cloud]) -> None:
+    server, cloud = airflow
+    assert "name nobody to ask" in not_rolled_out(cloud, ROLLOUT)
+    wrong = replace(SIGN_IN, secret=Secret("other"))
+    refused = replace(ROLLOUT, web_url=server.url, probe=Probe(dag_id="a", api=replace(API, sign_in=wrong)))
+    assert not_rolled_out(cloud, refused).startswith("Airflow did not answer what workers run with: ")

@@ -1,0 +1,200 @@
+"""An Airflow that you run: a secret that its platform syncs, the DAG's file, and nothing of Airflow itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.command_line import cli
+
+if TYPE_CHECKING:
+    from tests.command_line import Cli
+
+__all__ = ["cli"]
+
+SECRET = "local-airflow-client-secret"
+DAY = 86_400.0
+API = {"token": {"username": "robot", "password": "sentinel-robot"}}
+
+
+@pytest.fixture
+def self_managed(cli: Cli) -> Cli:
+    cli.spec["airflow"] = {"target": "self-managed", "version": "3.3.2"}
+    return cli
+
+
+def let_pass(cli: Cli, seconds: float) -> None:
+    """Time passes; tokens of before have ended."""
+    cli.azure.advance(seconds)
+    cli.azure.tokens.clear()
+
+
+def secret_tags(cli: Cli) -> list[dict[str, Any]]:
+    """The tags of each version of the secret, the newest first."""
+    token = cli.azure.token("https://vault.azure.net")
+    url = f"https://kv-flink-local.vault.azure.net/secrets/{SECRET}/versions?api-version=7.4"
+    found: list[dict[str, Any]] = cli.azure.request("GET", url, token=token).json()["value"]
+    return [one["tags"] for one in sorted(found, key=lambda one: one["attributes"]["created"], reverse=True)]
+
+
+def key_ids(cli: Cli) -> set[str]:
+    """The keys of Airflow's principal in Entra."""
+    found = cli.azure.graph("GET", "applications?$filter=startswith(displayName,'local airflow')").json()["value"]
+    return {one["keyId"] for one in found[0]["passwordCredentials"]}
+
+
+def test_provision_makes_the_secret_and_the_file_and_nothing_of_airflow(self_managed: Cli) -> None:
+    made = {step["address"] for step in self_managed.done("provision", "--json").json()["steps"]}
+    assert {f"vault_secret/{SECRET}", "dag_file/airflow/dags/flink_wordcount.py"} <= made
+    assert "vault_secret/airflow-variables-local-tenant-id" in made
+    kinds = {address.partition("/")[0] for address in made}
+    assert not kinds & {"airflow_runtime", "data_factory", "dag_import", "linked_service"}
+    assert self_managed.done("plan", "--detailed-exitcode", "--json").actions() == {}
+
+
+def test_verify_says_what_it_cannot_know_of_an_airflow_without_an_address(self_managed: Cli) -> None:
+    self_managed.done("provision")
+    found = {one["what"]: one for one in self_managed("verify", "--json").json()["findings"]}
+    dag, airflow = found["Airflow has parsed the DAG"], found["airflow signs in"]
+    assert (dag["state"], airflow["state"]) == ("not known", "not known")
+    assert "add `airflow.url`" in dag["told"]
+    said = self_managed("run")
+    assert (said.code, "add `airflow.url`" in said.err) == (4, True)
+
+
+def test_teardown_leaves_nothing(self_managed: Cli) -> None:
+    self_managed.done("provision")
+    self_managed.done("teardown", "--yes")
+    left = {step["action"] for step in self_managed.done("plan", "--json").json()["steps"]}
+    assert left <= {"create", "keep"}
+
+
+def test_an_older_key_stays_until_somebody_says_that_the_workers_have_the_new_one(self_managed: Cli) -> None:
+    self_managed.done("provision")
+    before = key_ids(self_managed)
+    let_pass(self_managed, 2.0)  # Key Vault dates versions in whole seconds
+    self_managed.done("rotate", "--force", "--only", "airflow")
+    assert len(key_ids(self_managed)) == 2
+    let_pass(self_managed, 3 * DAY)
+    said = self_managed.done("rotate", "--json").json()
+    (older,) = (step for step in said["steps"] if step["address"] == f"client_secret/airflow/{next(iter(before))}")
+    assert (older["action"], "--confirm-rolled-out" in older["reason"]) == ("defer", True)
+    assert before < key_ids(self_managed)
+
+    self_managed.done("rotate", "--confirm-rolled-out")
+    assert "rolledOut" in secret_tags(self_managed)[0]
+    assert before < key_ids(self_managed)  # it has its overlap from now on
+    let_pass(self_managed, 2 * DAY)
+    self_managed.done("rotate")
+    assert not before & key_ids(self_managed)
+    assert len(key_ids(self_managed)) == 1
+    assert self_managed.done("plan", "--detailed-exitcode", "--json").actions() == {}
+
+
+def test_a_confirmation_begins_no_rotation_that_is_due(self_managed: Cli) -> None:
+    self_managed.done("provision")
+    before = key_ids(self_managed)
+    let_pass(self_managed, 31 * DAY)
+    self_managed.done("rotate", "--confirm-rolled-out")
+    assert key_ids(self_managed) == before
+    self_managed.done("rotate")
+    assert len(key_ids(self_managed)) == 2
+    assert "rolledOut" not in secret_tags(self_managed)[0]
+
+
+def test_an_airflow_that_can_be_asked_and_does_not_answer_shows_nothing(self_managed: Cli) -> None:
+    self_managed.spec["airflow"] |= {"url": "http://airflow.example.com/prefix", "api": API}
+    self_managed.spec["waits"] = {"grant": "2s"}
+    self_managed.done("provision")
+    before = key_ids(self_managed)
+    self_managed.done("rotate", "--force", "--only", "airflow")
+    let_pass(self_managed, 3 * DAY)
+    said = self_managed("rotate", "--json")
+    assert (said.code, before < key_ids(self_managed)) == (3, True)
+    assert "sentinel" not in said.out + said.err
+
+
+ISSUER = "https://westeurope.oic.prod-aks.azure.com/tenant/cluster/"
+SUBJECT = "system:serviceaccount:airflow:airflow"
+
+
+def federated(*subjects: str) -> dict[str, Any]:
+    return {"airflow": {"credential": {"federated": {"issuer": ISSUER, "subjects": list(subjects)}}}}
+
+
+def application(cli: Cli) -> dict[str, Any]:
+    """Airflow's principal as Entra has it."""
+    found = cli.azure.graph("GET", "applications?$filter=startswith(displayName,'local airflow')").json()["value"]
+    return dict(found[0])
+
+
+def trusted(cli: Cli) -> list[tuple[str, str, list[str]]]:
+    """Whose tokens sign Airflow's principal in."""
+    path = f"applications/{application(cli)['id']}/federatedIdentityCredentials"
+    found = cli.azure.graph("GET", path).json()["value"]
+    return [(one["issuer"], one["subject"], one["audiences"]) for one in found]
+
+
+def test_a_federated_principal_has_no_secret_anywhere(self_managed: Cli) -> None:
+    self_managed.spec["principals"] = federated(SUBJECT)
+    made = {step["address"] for step in self_managed.done("provision", "--json").json()["steps"]}
+    assert not {f"vault_secret/{SECRET}", "client_secret/airflow"} & made
+    assert application(self_managed)["passwordCredentials"] == []
+    assert trusted(self_managed) == [(ISSUER, SUBJECT, ["api://AzureADTokenExchange"])]
+    assert self_managed.done("plan", "--detailed-exitcode", "--json").actions() == {}
+    assert self_managed.done("rotate", "--force", "--only", "airflow", "--json").actions() == {}
+    found = {one["what"]: one["state"] for one in self_managed("verify", "--json").json()["findings"]}
+    assert found["airflow signs in"] == "not known"
+
+
+def test_a_subject_that_the_spec_no_longer_names_goes(self_managed: Cli) -> None:
+    self_managed.spec["principals"] = federated(SUBJECT, f"{SUBJECT}-worker")
+    self_managed.done("provision")
+    assert len(trusted(self_managed)) == 2
+    self_managed.spec["principals"] = federated(f"{SUBJECT}-worker")
+    self_managed.done("provision", "--yes")
+    assert [subject for _, subject, _ in trusted(self_managed)] == [f"{SUBJECT}-worker"]
+    self_managed.done("teardown", "--yes")
+
+
+@pytest.mark.parametrize("api", [{}, {"url": "http://airflow.example.com", "api": API}])
+def test_a_switch_from_a_secret_leaves_it_until_workers_show_that_they_need_none(
+    self_managed: Cli, api: dict[str, Any]
+) -> None:
+    self_managed.spec["airflow"] |= api
+    self_managed.done("provision")
+    before = key_ids(self_managed)
+    self_managed.spec["principals"] = federated(SUBJECT)
+    let_pass(self_managed, DAY)
+    self_managed.done("provision", "--yes")
+    assert (key_ids(self_managed), len(trusted(self_managed))) == (before, 1)
+    assert "keyId" in secret_tags(self_managed)[0]
+    assert self_managed.done("plan", "--detailed-exitcode", "--json").actions() == {}
+    assert self_managed.done("rotate", "--force", "--json").actions() == {}
+    assert "nothing to rotate" in self_managed.done("rotate").out
+    said = self_managed("doctor").out
+    assert "prints are not known to be in use" in said
+    assert ("Airflow did not answer" if api else "name nobody to ask") in said
+    self_managed.done("teardown", "--yes")
+    assert secret_names(self_managed) == set()
+
+
+def secret_names(cli: Cli) -> set[str]:
+    """What is in the vault of the environment, if it is there."""
+    token = cli.azure.token("https://vault.azure.net")
+    answer = cli.azure.request("GET", "https://kv-flink-local.vault.azure.net/secrets?api-version=7.4", token=token)
+    return {one["id"] for one in answer.json()["value"]} if answer.status == 200 else set()
+
+
+def test_a_switch_back_to_a_secret_leaves_the_federation_that_workers_may_still_use(self_managed: Cli) -> None:
+    self_managed.spec["principals"] = federated(SUBJECT)
+    self_managed.done("provision")
+    self_managed.spec["principals"] = {"airflow": {"credential": "secret"}}
+
+    self_managed.done("provision")
+
+    assert len(key_ids(self_managed)) == 1
+    assert [subject for _, subject, _ in trusted(self_managed)] == [SUBJECT]
+    assert self_managed.done("plan", "--detailed-exitcode", "--json").actions() == {}
+    self_managed.done("teardown")
