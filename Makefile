@@ -10,14 +10,18 @@ unexport PYTHONDONTWRITEBYTECODE # with it a command takes twice as long to star
 
 BUILD_JAR = .venv/bin/python templates/jobs/wordcount/build.py $(FLINK_JARS)
 ENV ?= local
-FLINK_JARS = $(or $(lastword $(sort $(wildcard .local/flink-*/pyflink/lib))),$(error there are no jars of Flink; make local-runtimes gets them))
+FLINK_JARS = $(or $(lastword $(sort $(wildcard .local/flink-1.*/pyflink/lib))),$(error there are no jars of Flink; make local-runtimes gets them))
 LOCK = .venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
   $(if $(UPGRADE),--upgrade)
 PROVISIONER = .venv/bin/python -m provisioner
+TEST_WORKERS = $$((2 * $$(getconf _NPROCESSORS_ONLN))) # tests wait for a local Azure half of the time
 YES_OPTION = $(if $(filter 1 yes true,$(YES)),--yes)
 
 bench: .venv/runtime.stamp ## measure the speed that the project promises
 	.venv/bin/python -m tests.bench $(ARGS)
+
+bootstrap: .venv/runtime.stamp ## print the az lines that make an identity for CI; FOR='--github OWNER/REPO', --azure-devops or --service-principal
+	@$(PROVISIONER) bootstrap $(ENV) $(or $(FOR),$(error FOR says who signs in, as in FOR='--github OWNER/REPO')) $(ARGS)
 
 browser: ## install Debian's Chromium, for the test of Airflow's and Flink's pages; as root
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -qq --no-install-recommends chromium >/dev/null; }
@@ -28,7 +32,7 @@ check: .venv/dev.stamp ## lint, format, types, import rules
 	.venv/bin/lint-imports
 	.venv/bin/basedpyright
 
-clients: .venv/dev.stamp ## run az, the Azure SDKs and three versions of Airflow against the local Azure
+clients: .venv/dev.stamp ## run az, SDKs, data lake clients and three versions of Airflow against the local Azure
 	.venv/bin/python -m pytest -n auto --dist worksteal tests/clients $(ARGS)
 
 doctor: .venv/runtime.stamp ## check permissions and preconditions for provisioning ENV; print the fix
@@ -38,7 +42,7 @@ format: .venv/dev.stamp ## format the code and fix what the linter can
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format
 
-goldens: .venv/dev.stamp ## rewrite the expected output and calls of every command in tests/goldens; review the diff
+goldens: .venv/dev.stamp ## rewrite tests/goldens (output and calls of every command) and the rights in docs/access.md; review the diff
 	.venv/bin/python -m tests.goldens --write
 
 graph: .venv/runtime.stamp ## draw the resources of ENV as a Mermaid flowchart
@@ -48,10 +52,17 @@ help: ## show this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | \
 	  while IFS='	' read -r target text; do printf '%-14s %s\n' "$$target" "$$text"; done
 
-jar: .venv/runtime.stamp ## compile the jars: example job, local Flink's launcher, a test job; needs javac and make local-runtimes once
+init: .venv/runtime.stamp ## write environments/NAME.yaml after a few questions; ARGS='--cloud local' asks nothing
+	@$(PROVISIONER) init $(NAME) $(ARGS)
+
+jar: .venv/runtime.stamp ## compile the jars: example jobs, local Flink's launcher, a test job; needs javac and make local-runtimes once
 	$(BUILD_JAR)
+	$(BUILD_JAR) templates/jobs/runningtotal provisioner.RunningTotal
 	$(BUILD_JAR) localazure/runtimes/flink/launcher provisioner.Cluster
 	$(BUILD_JAR) tests/localazure/runtimes/jobs/endless provisioner.Endless
+
+job: .venv/runtime.stamp ## show, cancel or save what runs of JOB in ENV; ACTION=status, cancel or savepoint
+	@$(PROVISIONER) job $(ENV) $(or $(JOB),$(error JOB names no job)) $(or $(ACTION),status) $(ARGS)
 
 local-down: .venv/runtime.stamp ## stop the local Azure; its resources stay
 	@$(PROVISIONER) local down $(ARGS)
@@ -60,7 +71,7 @@ local-env: .venv/runtime.stamp ## print the environment variables that point a p
 	@$(PROVISIONER) local env $(ARGS)
 
 local-reset: .venv/runtime.stamp ## delete everything in the local Azure
-	@$(PROVISIONER) local reset $(ARGS)
+	@$(PROVISIONER) local reset $(YES_OPTION) $(ARGS)
 
 local-runtimes: .venv/runtime.stamp ## install and start a real Airflow and Flink behind the local Azure
 	@$(PROVISIONER) local runtimes up $(ARGS)
@@ -76,12 +87,17 @@ lock: .venv/dev.stamp ## regenerate the lock files from pyproject.toml; UPGRADE=
 	$(LOCK) pyproject.toml --extra local --group dev -c requirements/runtime.txt -o requirements/dev.txt
 	$(LOCK) --group build -c requirements/dev.txt -o requirements/build.txt
 	$(LOCK) --group installer -o requirements/installer.txt
-	$(LOCK) --group airflow-2-6 -o tests/clients/airflow-2-6.lock
-	$(LOCK) --group airflow-2-10 -o tests/clients/airflow-2-10.lock
-	$(LOCK) --group airflow-3 -o tests/clients/airflow-3.lock
+	$(LOCK) --group airflow-2-6 -o localazure/runtimes/airflow/airflow-2-6.lock
+	$(LOCK) --group airflow-2-10 -o localazure/runtimes/airflow/airflow-2-10.lock
+	$(LOCK) --group airflow-3 -o localazure/runtimes/airflow/airflow-3.lock
 	$(LOCK) --group async-sdks -o tests/clients/async-sdks.lock
 	$(LOCK) --group az -o tests/clients/az.lock
 	$(LOCK) --group browser -o tests/clients/browser.lock
+	$(LOCK) --group graph-clients -o tests/clients/graph-clients.lock
+	$(LOCK) --group lake-clients -o tests/clients/lake-clients.lock
+
+matrix: .venv/dev.stamp ## live through an environment's whole life with each pair of targets, a real Airflow and a real Flink
+	.venv/bin/python -m pytest -o faulthandler_timeout=1800 tests/end_to_end/matrix.py $(ARGS)
 
 output: .venv/runtime.stamp ## print ids, URLs and names of the resources of ENV
 	@$(PROVISIONER) output $(ENV) $(ARGS)
@@ -101,11 +117,11 @@ render: .venv/runtime.stamp ## print ENV's Airflow settings and DAG as they woul
 rotate: .venv/runtime.stamp ## rotate the credentials of ENV that are due, without downtime
 	@$(PROVISIONER) rotate $(ENV) $(YES_OPTION) $(ARGS)
 
-run: .venv/runtime.stamp ## trigger ENV's DAG and follow it: tasks, the Flink job, where its result is
-	@$(PROVISIONER) run $(ENV) $(ARGS)
+run: .venv/runtime.stamp ## trigger the DAG of ENV's JOB and follow it: tasks, the Flink job, where its result is
+	@$(PROVISIONER) run $(ENV) $(JOB) $(ARGS)
 
 schedule: .venv/runtime.stamp ## print the files that run ENV's rotation; KIND=cron, systemd, github-actions, azure-pipelines or airflow
-	@$(PROVISIONER) schedule $(ENV) --kind $(or $(KIND),$(error KIND names no scheduler)) $(ARGS)
+	@$(PROVISIONER) schedule $(ENV) --kind $(or $(KIND),$(error KIND says which scheduler: KIND=cron, systemd, github-actions, azure-pipelines or airflow)) $(ARGS)
 
 schema: .venv/runtime.stamp ## print the JSON Schema of the environment file, for editors
 	@$(PROVISIONER) schema $(ARGS)
@@ -117,7 +133,7 @@ teardown: .venv/runtime.stamp ## delete exactly what provision created in ENV
 	@$(PROVISIONER) teardown $(ENV) $(YES_OPTION) $(ARGS)
 
 test: .venv/dev.stamp ## run every test except those of `clients`; fail unless branches of the core packages are covered
-	.venv/bin/python -m pytest -n auto --dist worksteal --cov --ignore=tests/clients $(ARGS)
+	.venv/bin/python -m pytest -n $(TEST_WORKERS) --dist worksteal --cov --ignore=tests/clients $(ARGS)
 
 validate: .venv/runtime.stamp ## check ENV's file and report every mistake, offline
 	@$(PROVISIONER) validate $(ENV) $(ARGS)
@@ -142,6 +158,6 @@ verify: .venv/runtime.stamp ## check each step from Airflow to the job's jar in 
 	@.venv/bin/python requirements/sync.py $<
 	@touch $@
 
-.PHONY: bench browser check clients doctor format goldens graph help jar local-down local-env local-reset local-runtimes \
-  local-status local-up lock output plan provision reliability render rotate run schedule schema status teardown test \
-  validate verify
+.PHONY: bench bootstrap browser check clients doctor format goldens graph help init jar job local-down local-env local-reset \
+  local-runtimes local-status local-up lock matrix output plan provision reliability render rotate run schedule schema \
+  status teardown test validate verify
