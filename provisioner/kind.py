@@ -161,8 +161,7 @@ class Kind(Generic[D, O]):
     Pure: diff, publish (view is None while observing). Reads: read (None: it does not exist; raises NotFound if its
     container does not exist either), owned (resources with the owner tag in a scope; or a sentence that says why
     orphans need not or cannot be found). Writes: create (a looked-up kind has none), update, delete (fine if it is
-    gone; None if no API deletes the resource, then the node says what a person does). Each write can be repeated
-    after it was cut off at any point.
+    gone). Each write can be repeated after it was cut off at any point.
     """
 
     diff: Callable[[D, O, View], Sequence[Change]]

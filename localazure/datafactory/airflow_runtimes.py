@@ -182,7 +182,13 @@ def bad_request(message: str) -> AzureError:
 
 
 def dag_ids(text: str, path: str) -> list[str]:
-    """Return the ids of the DAGs that a file's text declares; if it declares none, the file's name."""
+    """Return the ids of the DAGs that a file's text declares; if none can be read, the file's name.
+
+    In safe mode Airflow reads no file without the words "dag" and "airflow":
+    https://airflow.apache.org/docs/apache-airflow/2.6.3/configurations-ref.html#dag-discovery-safe-mode
+    """
+    if not {"dag", "airflow"} <= set(re.findall("dag|airflow", text.lower())):
+        return []
     matches = re.findall(r"\bDAG\(\s*(?:dag_id\s*=\s*)?[\"']([\w.-]+)[\"']|\bdag_id\s*=\s*[\"']([\w.-]+)[\"']", text)
     return sorted({first or second for first, second in matches}) or [path.rsplit("/", 1)[-1].removesuffix(".py")]
 

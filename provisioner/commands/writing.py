@@ -154,21 +154,19 @@ def teardown(run: Run, *, only: Iterable[Address] = (), with_contents: bool = Fa
     with attempt.reported(), holding_lease(run, exists=exists), releasing_access(run, attempt.done):
         run_passes(run, planned, plan_pass, attempt.done)
         left: dict[Address, str] = {}
-        while not attempt.report().failed and (found := _left(run, attempt.done)):
+        while not attempt.report().failed and (found := _left(attempt.done)):
             if not await_other_teardowns(run) and found == left:
                 break
             left = found
-            by_hand = {a: one for a, one in attempt.done.items() if one.step.remains and a not in found}
             run_passes(run, planned, plan_pass, attempt.done)
-            attempt.done.update(by_hand)
     report = attempt.report()
     return report if report.error else replace(report, outcomes=tuple(attempt.done.values()))
 
 
-def _left(run: Run, done: Mapping[Address, Outcome]) -> dict[Address, str]:
+def _left(done: Mapping[Address, Outcome]) -> dict[Address, str]:
     """What a teardown has left and can delete later, with the reason: there is something of others in it."""
     steps = (outcome.step for outcome in done.values())
-    return {step.address: step.remains for step in steps if step.remains and run.kinds[step.address.kind].delete}
+    return {step.address: step.remains for step in steps if step.remains}
 
 
 def _require_ready(run: Run, planned: Plan) -> None:

@@ -138,7 +138,7 @@ class Apply:
         return Result.BLOCKED if self._is_useless(step) else None
 
     def _is_unmet(self, before: Outcome) -> bool:
-        return (before.result in UNMET and not before.step.dated) or self._still_needs(before.step)
+        return (before.result in UNMET and not before.step.dated) or bool(before.step.remains)
 
     def _is_useless(self, step: Step) -> bool:
         """Whether this step creates a key that no holder can be given in this run: nobody could ever use it."""
@@ -150,10 +150,6 @@ class Apply:
         return not any(
             self._is_unmet(self._outcomes[one]) for one in closure([holder], self._needs) if one in self._outcomes
         )
-
-    def _still_needs(self, step: Step) -> bool:
-        """Whether a step leaves a resource behind that still needs its container. One that no API deletes does not."""
-        return bool(step.remains) and self.kinds[step.address.kind].delete is not None
 
     def _collect(self) -> None:
         finished, _ = wait(self._running, return_when=FIRST_COMPLETED)

@@ -194,6 +194,7 @@ class _Searches:
                 container=at,
                 observed=one.observed,
                 rank=rank,
+                needs=search.needs,
                 kept=one.kept,
                 describe=one.describe,
             )

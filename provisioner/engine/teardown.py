@@ -153,17 +153,15 @@ def _kept(node: Node, snapshot: Snapshot, kinds: Kinds, contents: _Contents) -> 
     kind: Kind[Any, Any] = kinds[node.address.kind]
     observed = snapshot.readings[node.address].observed
 
-    def keep(reason: str, remains: str = "") -> Step:
-        return Step(address=node.address, action=Action.KEEP, reason=reason, remains=remains, observed=observed)
+    def keep(reason: str) -> Step:
+        return Step(address=node.address, action=Action.KEEP, reason=reason, observed=observed)
 
     if observed is None:
         return keep("does not exist")
     if node.address in contents.with_key_steps:
         return keep("its keys have steps of their own")
-    if kind.create is not None and kind.delete is None:
-        container = snapshot.readings[node.container].observed if node.container else None
-        goes_along = container is not None and container.owned
-        return keep(f"deleted with {node.container}") if goes_along else keep("", node.by_hand)
+    if node.goes_along and node.container and _is_owned(snapshot.readings[node.container].observed):
+        return keep(f"deleted with {node.container}")
     if kind.delete is None:
         return keep("looked up, not created")
     return None if observed.owned or observed.managed_keys else keep("not owned")
@@ -177,6 +175,6 @@ def _in_reverse(nodes: tuple[Node, ...], snapshot: Snapshot, steps: Mapping[Addr
             after[need].append(node.address)
     access = [node.address for node in nodes if node.access]
     for orphan in snapshot.orphans:
-        for address in (*access, *((orphan.container,) if orphan.container else ())):
+        for address in (*access, *orphan.needs, *((orphan.container,) if orphan.container else ())):
             after[address].append(orphan.address)
     return {address: replace(step, after=tuple(dict.fromkeys(after[address]))) for address, step in steps.items()}

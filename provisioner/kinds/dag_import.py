@@ -2,38 +2,44 @@
 
 No API says what was imported, so the file's metadata does: which content into which runtime, and whether Airflow was
 seen to have it: an import that was accepted (202) may still fail. Imported again only when the content differs. No API
-takes a DAG out again either.
+takes a file out again either, so a file without a DAG is imported over it: Airflow deactivates a DAG that its file no
+longer has.
 https://learn.microsoft.com/azure/data-factory/delete-dags-in-workflow-orchestration-manager
+https://airflow.apache.org/docs/apache-airflow/2.6.3/configurations-ref.html#dag-stale-not-seen-duration
 """
 
 from __future__ import annotations
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
 from provisioner.errors import CloudError, NotFound
 from provisioner.kind import Kind, Proofs, compare, publish_nothing
-from provisioner.model import Change, Observed, Output, Proof, Published, ReadBy, Unproven, View
+from provisioner.model import Change, Found, Observed, Output, Proof, Published, ReadBy, Unproven, View
 from provisioner.parsed_dag import DagState, ExpectedDag, await_parsed, dag_state
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from provisioner.cloud.clients.data_factory import AirflowRuntime, DataFactory
+    from provisioner.cloud.clients.data_lake import PathProperties
     from provisioner.cloud.cloud import Cloud
     from provisioner.model import AirflowApi
 
 SENT, NOT_CONFIRMED = "sent", "sent, not confirmed"
-IMPORTED = "provisioner_imported"
+IMPORTED, DAG_ID = "provisioner_imported", "provisioner_dag"
 IMPORTS_KEPT = 20
+FILE = "dag_file"  # what the owner tag of such a file says that it is
+WITHOUT_DAG = b"# The environment that had this file declares it no more.\n"
 
 
 @dataclass(frozen=True, kw_only=True)
-class DagImport:
-    """What the spec declares. runtime: its name; folder: `container` or `container/folder`; path: in the container.
+class Route:
+    """From where to where files are imported. runtime: its name; folder: `container` or `container/folder`.
 
-    dag, api: how its Airflow is asked. deadline_seconds: how long the factory's grant on the container may take to
-    arrive, and Airflow to parse the file.
+    deadline_seconds: how long the factory's grant on the container may take to arrive, and Airflow to parse a file.
     """
 
     factory_id: str
@@ -42,11 +48,7 @@ class DagImport:
     account: str
     filesystem: str
     folder: str
-    path: str
-    content_sha256: str
     environment: str
-    dag: ExpectedDag = field(repr=False)
-    api: AirflowApi = field(repr=False)
     deadline_seconds: float = field(default=600.0, repr=False)
 
     @property
@@ -56,9 +58,28 @@ class DagImport:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DagImport(Route):
+    """What the spec declares. path: in the container. dag, api: how its Airflow is asked."""
+
+    path: str
+    content_sha256: str
+    dag: ExpectedDag = field(repr=False)
+    api: AirflowApi = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope(Route):
+    """Where to look for files that were imported and that the spec no longer names. folders: in the container."""
+
+    folders: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class ObservedDagImport(Observed):
     """What was imported last. confirmed: Airflow was seen to have parsed it."""
 
+    route: Route = field(repr=False)
+    path: str
     content_sha256: str
     confirmed: bool
 
@@ -76,37 +97,59 @@ def _factory(cloud: Cloud) -> DataFactory:
 
 
 def _read(cloud: Cloud, desired: DagImport) -> ObservedDagImport | None:
-    fingerprint, imports = _fingerprint_and_imports(cloud, desired)
-    if fingerprint not in imports:
-        return None
-    content, _, state = imports[fingerprint].partition(":")
+    fingerprint, imports = _fingerprint_and_imports(cloud, desired, desired.path)
+    return _observed(desired, desired.path, imports[fingerprint]) if fingerprint in imports else None
+
+
+def _observed(route: Route, path: str, imported: str) -> ObservedDagImport:
+    content, _, state = imported.partition(":")
     note = f"{NOT_CONFIRMED}: `provisioner verify` asks Airflow; `provisioner provision --reimport` sends it again"
     confirmed = state != SENT
-    return ObservedDagImport(owned=True, content_sha256=content, confirmed=confirmed, note="" if confirmed else note)
+    common = {one.name: getattr(route, one.name) for one in fields(Route)}
+    return ObservedDagImport(
+        owned=True,
+        route=Route(**common),
+        path=path,
+        content_sha256=content,
+        confirmed=confirmed,
+        note="" if confirmed else note,
+    )
 
 
-def _fingerprint_and_imports(cloud: Cloud, desired: DagImport) -> tuple[str, dict[str, str]]:
+def _fingerprint_and_imports(cloud: Cloud, route: Route, path: str) -> tuple[str, dict[str, str]]:
     """Both, by two requests at once."""
     with ThreadPoolExecutor(1) as pool:
-        fingerprint = pool.submit(_fingerprint, cloud, desired)
-        imports = _imports(cloud, desired)
-        return fingerprint.result(), imports
+        fingerprint = pool.submit(_fingerprint, cloud, route)
+        file = cloud.data_lake.find_path(route.account, route.filesystem, path)
+        return fingerprint.result(), _imports(file)
 
 
-def _fingerprint(cloud: Cloud, desired: DagImport) -> str:
+def _fingerprint(cloud: Cloud, route: Route) -> str:
     """Of this runtime; one created again under the same name has another URL. Empty if there is none."""
-    runtime = _factory(cloud).find_runtime(desired.runtime_id)
+    runtime = _factory(cloud).find_runtime(route.runtime_id)
     if runtime is None:
         return ""
-    return hashlib.sha256(f"{desired.runtime_id.lower()} {runtime.web_url}".encode()).hexdigest()[:16]
+    return hashlib.sha256(f"{route.runtime_id.lower()} {runtime.web_url}".encode()).hexdigest()[:16]
 
 
-def _imports(cloud: Cloud, desired: DagImport) -> dict[str, str]:
+def _imports(file: PathProperties | None) -> dict[str, str]:
     """By runtime, the SHA-256 of what was imported, with `:sent` until Airflow was seen to have it; oldest first."""
-    file = cloud.data_lake.find_path(desired.account, desired.filesystem, desired.path)
     imports = file.metadata.get(IMPORTED, "") if file else ""
     pairs = (pair.partition(":") for pair in imports.split(",") if pair)
     return {runtime: content for runtime, _, content in pairs}
+
+
+def _owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
+    fingerprint = _fingerprint(cloud, scope)
+    files = cloud.data_lake.owned_files(scope.account, scope.filesystem, scope.environment, FILE, scope.folders)
+    return tuple(
+        Found(
+            name=file.metadata.get(DAG_ID) or path.rpartition("/")[2],
+            observed=_observed(scope, path, _imports(file)[fingerprint]),
+        )
+        for path, file in files.items()
+        if fingerprint in _imports(file)
+    )
 
 
 def _diff(desired: DagImport, observed: ObservedDagImport, _view: View) -> tuple[Change, ...]:
@@ -116,13 +159,7 @@ def _diff(desired: DagImport, observed: ObservedDagImport, _view: View) -> tuple
 
 def _create(cloud: Cloud, desired: DagImport) -> Outputs:
     """Import it, and wait until Airflow has parsed it, where Airflow can be asked. Raises DagNotParsed."""
-    _factory(cloud).import_dags(
-        desired.factory_id,
-        desired.runtime,
-        desired.linked_service,
-        desired.folder,
-        deadline_seconds=desired.deadline_seconds,
-    )
+    _import(cloud, desired)
     runtime = _factory(cloud).find_runtime(desired.runtime_id)
     if runtime is None:
         raise NotFound(operation=f"import into {desired.runtime}", code="IntegrationRuntimeNotFound")
@@ -133,12 +170,29 @@ def _create(cloud: Cloud, desired: DagImport) -> Outputs:
     return Outputs(unconfirmed=reason)
 
 
+def _import(cloud: Cloud, route: Route) -> None:
+    _factory(cloud).import_dags(
+        route.factory_id,
+        route.runtime,
+        route.linked_service,
+        route.folder,
+        deadline_seconds=route.deadline_seconds,
+    )
+
+
 def _record(cloud: Cloud, desired: DagImport, imported: str) -> None:
-    fingerprint, before = _fingerprint_and_imports(cloud, desired)
-    others = {runtime: content for runtime, content in before.items() if runtime != fingerprint}
-    kept = list({**others, fingerprint: imported}.items())[-IMPORTS_KEPT:]
-    imports = ",".join(f"{runtime}:{content}" for runtime, content in kept)
-    cloud.data_lake.set_metadata(desired.account, desired.filesystem, desired.path, {IMPORTED: imports})
+    fingerprint, before = _fingerprint_and_imports(cloud, desired, desired.path)
+    metadata = {IMPORTED: _text({**_without(before, fingerprint), fingerprint: imported}), DAG_ID: desired.dag.id}
+    written = {name: value for name, value in metadata.items() if value}
+    cloud.data_lake.set_metadata(desired.account, desired.filesystem, desired.path, written)
+
+
+def _without(imports: Mapping[str, str], fingerprint: str) -> dict[str, str]:
+    return {runtime: content for runtime, content in imports.items() if runtime != fingerprint}
+
+
+def _text(imports: Mapping[str, str]) -> str:
+    return ",".join(f"{runtime}:{content}" for runtime, content in list(imports.items())[-IMPORTS_KEPT:])
 
 
 def _await_parsed(cloud: Cloud, desired: DagImport, runtime: AirflowRuntime) -> str:
@@ -168,11 +222,29 @@ def _update(cloud: Cloud, desired: DagImport, _observed: ObservedDagImport) -> O
     return _create(cloud, desired)
 
 
+def _delete(cloud: Cloud, observed: ObservedDagImport) -> None:
+    """Import a file without a DAG over it. The record of the import goes last, so what was cut off is repeated."""
+    route, place = observed.route, (observed.route.account, observed.route.filesystem, observed.path)
+    file = cloud.data_lake.find_path(*place)
+    fingerprint, imports = _fingerprint(cloud, route), _imports(file)
+    if file is None or fingerprint not in imports:
+        return
+    content = hashlib.sha256(WITHOUT_DAG).hexdigest()
+    emptied = {**imports, fingerprint: f"{content}:{SENT}"}
+    tag = cloud.data_lake.owner_metadata(route.environment, FILE, content)
+    metadata = {**file.metadata, **tag, IMPORTED: _text(emptied)}
+    cloud.data_lake.upload(place, lambda: [WITHOUT_DAG], size=len(WITHOUT_DAG), metadata=metadata, etag=file.etag)
+    _import(cloud, route)
+    cloud.data_lake.set_metadata(*place, {IMPORTED: _text(_without(emptied, fingerprint))})
+
+
 KIND: Kind[DagImport, ObservedDagImport] = Kind(
     diff=_diff,
     publish=publish_nothing,
     read=_read,
+    owned=_owned,
     create=_create,
     update=_update,
+    delete=_delete,
     proofs=Proofs(written=_prove),
 )

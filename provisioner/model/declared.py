@@ -31,7 +31,7 @@ class Node:
     desired: the kind's own record, in which values may be a Ref. container: what contains it; needs: what else must
     exist before it is written, besides its Refs. bootstrap: must exist before the lease can be taken. access: grants
     the caller of this run access; it does not count as drift. released: each run takes that access back at its end.
-    read_by: as whom it is proven; orders nothing. by_hand: how a person removes it, if no API does.
+    read_by: as whom it is proven; orders nothing. goes_along: it need not be deleted where its container is.
     """
 
     address: Address
@@ -42,7 +42,7 @@ class Node:
     access: bool = False
     released: bool = False
     read_by: ReadBy | None = None
-    by_hand: str = ""
+    goes_along: bool = False
 
     def all_needs(self) -> tuple[Address, ...]:
         """Container, declared needs and the addresses of all Refs, each once."""
@@ -52,11 +52,15 @@ class Node:
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """Where to look for resources of a kind that have the owner tag and that the spec no longer names."""
+    """Where to look for resources of a kind that have the owner tag and that the spec no longer names.
+
+    needs: what else must be there while one of them is deleted.
+    """
 
     kind: str
     scope: Any
     container: Address | None = None
+    needs: tuple[Address, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

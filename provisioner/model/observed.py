@@ -68,13 +68,15 @@ class Reading:
 class Orphan:
     """A managed resource that no node declares.
 
-    rank: which search of the recipe found it. kept, describe: as in Found. described: what that said.
+    rank: which search of the recipe found it; needs: as in Search. kept, describe: as in Found. described: what that
+    said.
     """
 
     address: Address
     container: Address | None
     observed: Observed
     rank: int = 0
+    needs: tuple[Address, ...] = ()
     kept: str = ""
     describe: Callable[[], Described] | None = field(default=None, repr=False, compare=False)
     described: Described | None = None

@@ -74,5 +74,5 @@ def with_folders(node: Node, by_container: Mapping[Address | None, tuple[str, ..
 
 def in_folders(search: Search, by_container: Mapping[Address | None, tuple[str, ...]]) -> Search:
     """A search for files in the folders of the declared ones, any other search as it is."""
-    known = by_container.get(search.container) if search.kind in FILES else None
+    known = by_container.get(search.container) if hasattr(search.scope, "folders") else None
     return search if known is None else replace(search, scope=replace(search.scope, folders=known))

@@ -8,7 +8,7 @@ import pytest
 from provisioner.engine.observe import observe
 from provisioner.engine.teardown import plan_teardown
 from provisioner.errors import NotAuthorized
-from provisioner.model import Node, Search
+from provisioner.model import Address, Search
 from tests.engine.toy_cloud import ToyCloud, denied
 from tests.engine.toys import BOX as BOX_KIND
 from tests.engine.toys import KINDS, Seen, Thing, at, node, recipe
@@ -127,23 +127,23 @@ def test_what_nothing_opens_is_an_error() -> None:
         torn_down(ToyCloud(errors={"box/b": denied()}), recipe(BOX))
 
 
-def by_hand(address: str, container: str | None = None) -> Node:
-    return replace(node(address, container=container), by_hand=f"remove {address}")
+def test_what_goes_along_is_deleted_only_where_its_container_stays() -> None:
+    along = replace(node("note/n", container="box/b"), goes_along=True)
+    contained = torn_down(ToyCloud(things={"box/b": {}, "note/n": {}}), recipe(BOX, along))
+    adopted = torn_down(ToyCloud(things={"box/b": {"ours": False}, "note/n": {}}), recipe(BOX, along))
+
+    assert {str(s.address): s.reason for s in contained.steps}["note/n"] == "deleted with box/b"
+    assert actions(adopted) == {"box/b": "keep", "note/n": "delete"}
 
 
-def test_what_no_api_deletes_says_what_a_person_does() -> None:
-    world = ToyCloud(things={"box/b": {"ours": False}, "stuck/s": {}, "stuck/free": {}})
+def test_what_the_deletion_of_an_orphan_needs_is_deleted_after_it() -> None:
+    world = ToyCloud(things={"box/b": {}, "note/n": {}, "note/old": {}, "door/d": {}})
+    search = Search(kind="note", scope="", needs=(Address("door", "d"),))
 
-    made = torn_down(world, recipe(BOX, by_hand("stuck/s", container="box/b"), by_hand("stuck/free")))
+    made = torn_down(world, recipe(BOX, NOTE, node("door/d"), searches=[search]))
 
-    remains = {str(step.address): step.remains for step in made.steps}
-    assert (remains["stuck/s"], remains["stuck/free"]) == ("remove stuck/s", "remove stuck/free")
-
-
-def test_what_no_api_deletes_goes_with_its_container() -> None:
-    made = torn_down(ToyCloud(things={"box/b": {}, "stuck/s": {}}), recipe(BOX, node("stuck/s", container="box/b")))
-
-    assert {str(s.address): s.reason for s in made.steps}["stuck/s"] == "deleted with box/b"
+    order = [str(step.address) for step in made.steps]
+    assert order.index("note/old") < order.index("door/d")
 
 
 def test_keys_are_steps_of_their_own() -> None:

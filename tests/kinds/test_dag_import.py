@@ -10,9 +10,10 @@ import pytest
 
 from provisioner.errors import DagNotParsed, NotAuthorized, NotFound, NotYetVisible
 from provisioner.kinds import dag_file, linked_service
-from provisioner.kinds.dag_import import KIND, DagImport, ObservedDagImport
+from provisioner.kinds.dag_import import KIND, DagImport, ObservedDagImport, Scope
 from provisioner.model import AirflowApi, AirflowSignIn, Proof, Published, Unproven, View
 from provisioner.parsed_dag import ExpectedDag, lines_sha256
+from tests.emulator import ARM
 from tests.kinds import factories, lakes
 from tests.kinds.azure_setup import ENVIRONMENT, cloud_of, put
 from tests.kinds.lifecycle import Example
@@ -24,7 +25,11 @@ if TYPE_CHECKING:
 SCOPE = "5d13f7d7-0567-429c-9880-320e9555e5fc/.default"
 READER = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
 FILE = dag_file.DagFile(
-    account=lakes.ACCOUNT, filesystem="airflow", path="dags/flink.py", content="dag = 1\n", environment=ENVIRONMENT
+    account=lakes.ACCOUNT,
+    filesystem="airflow",
+    path="dags/flink.py",
+    content="from airflow import DAG\n",
+    environment=ENVIRONMENT,
 )
 
 
@@ -68,12 +73,26 @@ def expected(file: dag_file.DagFile) -> ExpectedDag:
 
 def change(azure: LocalAzure, desired: DagImport) -> DagImport:
     """The file is another one by now."""
-    newer = replace(FILE, content="dag = 2\n")
+    newer = replace(FILE, content="from airflow import DAG as D\n")
     write(cloud_of(azure), newer)
     return replace(desired, content_sha256=newer.sha256, dag=expected(newer))
 
 
-EXAMPLE = Example(declare=declare, change=change)
+def scope(desired: DagImport) -> Scope:
+    return Scope(
+        factory_id=desired.factory_id,
+        runtime=desired.runtime,
+        linked_service=desired.linked_service,
+        account=desired.account,
+        filesystem=desired.filesystem,
+        folder=desired.folder,
+        environment=desired.environment,
+        deadline_seconds=desired.deadline_seconds,
+        folders=("dags",),
+    )
+
+
+EXAMPLE = Example(declare=declare, change=change, scope=scope)
 desired = pytest.fixture(declare, name="desired")
 
 
@@ -131,7 +150,7 @@ def test_it_is_imported_once_and_again_only_when_the_content_differs(
     create(cloud, desired)
     assert diff(cloud, desired) == []
     assert "provisioner_environment" in lakes.lake(azure, "HEAD", "airflow/dags/flink.py").headers["x-ms-properties"]
-    newer = replace(FILE, content="dag = 2\n")
+    newer = replace(FILE, content="from airflow import DAG as D\n")
     write(cloud, newer)
     again = replace(desired, content_sha256=newer.sha256, dag=expected(newer))
     assert diff(cloud, again) == ["content_sha256"]
@@ -242,3 +261,57 @@ def test_an_import_that_was_accepted_and_fails_is_told_and_stays_unconfirmed_unt
 def test_a_file_in_which_no_id_can_be_read_is_not_asked_for(cloud: Cloud, desired: DagImport) -> None:
     proof = create(cloud, replace(desired, dag=replace(desired.dag, id="")))
     assert proof == Unproven(why="sent, not confirmed: no DAG's id can be read in dags/flink.py")
+
+
+def owned(cloud: Cloud, desired: DagImport) -> dict[str, Any]:
+    """What a search finds, by name."""
+    cloud.session.reads.new_pass()
+    assert not isinstance(KIND.owned, str)
+    return {one.name: one.observed for one in KIND.owned(cloud, scope(desired))}
+
+
+def delete(cloud: Cloud, observed: ObservedDagImport) -> None:
+    assert KIND.delete is not None
+    KIND.delete(cloud, observed)
+
+
+def parsed(azure: LocalAzure) -> int:
+    """The status of Airflow's answer about the DAG."""
+    airflow(azure)
+    runtime = azure.request("GET", f"{ARM}{factories.runtime_id(azure)}?api-version={factories.VERSION}").json()
+    url = runtime["properties"]["typeProperties"]["airflowProperties"]["airflowWebUrl"].removesuffix("/login/")
+    token = azure.token(SCOPE.removesuffix("/.default"))
+    return azure.request("GET", f"{url}/api/v1/dags/flink", token=token).status
+
+
+def test_one_that_nobody_declares_is_found_under_its_dags_id_and_airflow_has_no_dag_of_it_afterwards(
+    cloud: Cloud, azure: LocalAzure, desired: DagImport
+) -> None:
+    assert owned(cloud, desired) == {}
+    create(cloud, desired)
+    assert owned(cloud, desired) == {"flink": read(cloud, desired)}
+    assert parsed(azure) == 200
+    delete(cloud, owned(cloud, desired)["flink"])
+    assert parsed(azure) == 404
+    assert (owned(cloud, desired), read(cloud, desired)) == ({}, None)
+
+
+def test_one_of_an_earlier_version_has_its_files_name(cloud: Cloud, azure: LocalAzure, desired: DagImport) -> None:
+    create(cloud, replace(desired, dag=replace(desired.dag, id="")))
+    found = owned(cloud, desired)
+    assert list(found) == ["flink.py"]
+    lakes.lake(azure, "DELETE", "airflow/dags/flink.py")
+    cloud.session.reads.new_pass()
+    delete(cloud, found["flink.py"])
+    assert owned(cloud, desired) == {}
+
+
+def test_one_that_is_declared_again_before_it_was_gone_is_imported_again(
+    cloud: Cloud, azure: LocalAzure, desired: DagImport
+) -> None:
+    create(cloud, desired)
+    azure.fault(fault="error", method="POST", path="airflow/sync", status=403, code="AuthorizationFailed")
+    with pytest.raises(NotAuthorized):
+        delete(cloud, owned(cloud, desired)["flink"])
+    assert diff(cloud, desired) == ["content_sha256"]
+    assert list(owned(cloud, desired)) == ["flink"]

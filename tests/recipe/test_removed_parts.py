@@ -72,6 +72,12 @@ def declared_by(cli: Cli, spec: dict[str, Any]) -> dict[Address, Node]:
     return {node.address: node for node in declared_recipe(load(str(cli.file)), cli.azure.tenant_id).nodes}
 
 
+def file_of(node: Node) -> tuple[str, str] | None:
+    """What an import is of, whatever its DAG is called."""
+    path = getattr(node.desired, "path", None)
+    return None if path is None else (node.address.kind, path)
+
+
 def removals(cli: Cli, spec: dict[str, Any]) -> Iterator[tuple[Path, dict[str, Any], dict[Address, Node]]]:
     """Each optional part, the spec without it, and the nodes that it alone had declared; parts with the same once."""
     whole, seen = declared_by(cli, spec), {frozenset[Address]()}
@@ -81,7 +87,8 @@ def removals(cli: Cli, spec: dict[str, Any]) -> Iterator[tuple[Path, dict[str, A
             left = declared_by(cli, less)
         except SpecError:
             continue
-        gone = {address: node for address, node in whole.items() if address not in left}
+        files = {file_of(node) for node in left.values()} - {None}
+        gone = {a: node for a, node in whole.items() if a not in left and file_of(node) not in files}
         if frozenset(gone) not in seen:
             seen.add(frozenset(gone))
             yield path, less, gone

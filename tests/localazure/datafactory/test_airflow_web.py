@@ -25,14 +25,15 @@ DATA_FACTORY = "5d13f7d7-0567-429c-9880-320e9555e5fc"
 
 @pytest.fixture
 def web(azure_env: LocalAzure) -> str:
-    """Return the URL of the web server of a runtime with two imported files."""
+    """Return the URL of the web server of a runtime with three imported files, one of which Airflow does not read."""
     created = factories.call(azure_env, "PUT", factories.RUNTIME, factories.runtime())
     lake = lakes.create_lake(azure_env)
     with lake.files() as service:
         files = service.create_file_system("airflow")
         text = b'from airflow import DAG\nwith DAG(\n    "FlinkJob", schedule=None):\n    pass\n'
         files.get_file_client("dags/job.py").upload_data(text, overwrite=True)
-        files.get_file_client("dags/plain.py").upload_data(b"print()", overwrite=True)
+        files.get_file_client("dags/plain.py").upload_data(b"from airflow.decorators import dag", overwrite=True)
+        files.get_file_client("dags/helpers.py").upload_data(b"print()", overwrite=True)
     linked_service = {"properties": {"type": "AzureBlobStorage", "typeProperties": {"serviceEndpoint": lake.blob}}}
     factories.call(azure_env, "PUT", factories.LINKED_SERVICE, linked_service)
     lake.grant(lakes.READER, factories.principal(azure_env))

@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 FACTORY = Address("data_factory", "airflow")
 AIRFLOW = Address("airflow_runtime", "airflow")
 READER = "Storage Blob Data Reader"
-PORTAL_STEP = "no API removes a DAG: in Airflow's page of Data Factory Studio choose Delete DAG and give the file name"
 
 
 def declare(
@@ -231,6 +230,12 @@ class _Parts:
             Search(kind="role_assignment", scope=grants, container=self.container),
             *(() if self.shared else paths),
             Search(kind="linked_service", scope=linked, container=FACTORY),
+            Search(
+                kind="dag_import",
+                scope=dag_import.Scope(**self._route()),
+                container=self.container,
+                needs=(AIRFLOW, *self._imports_need()),
+            ),
         )
 
     def _container_id(self) -> str:
@@ -274,18 +279,27 @@ class _Parts:
 
     def _import(self, dag: RenderedDag) -> Node:
         desired = dag_import.DagImport(
-            factory_id=self.airflow.factory,
-            runtime=self.airflow.runtime.rsplit("/", 1)[-1],
-            linked_service=self.linked.name,
-            account=self.spec.account_name,
-            filesystem=self.container.name,
-            folder=self.container.name,
+            **self._route(),
             path=f"dags/{dag.name}",
             content_sha256=hashlib.sha256(dag.content.encode()).hexdigest(),
-            environment=self.mark,
             dag=ExpectedDag(id=dag.id, file=dag.name, lines_sha256=lines_sha256(dag.content)),
             api=_api(self.airflow),
-            deadline_seconds=self.spec.waits.import_.total_seconds(),
         )
-        needs = (self.linked, dag_address(self.container, dag.name), grant_address("data-factory", READER))
-        return Node(address=imported(dag), desired=desired, container=AIRFLOW, needs=needs, by_hand=PORTAL_STEP)
+        needs = (*self._imports_need(), dag_address(self.container, dag.name))
+        return Node(address=imported(dag), desired=desired, container=AIRFLOW, needs=needs, goes_along=True)
+
+    def _route(self) -> dict[str, Any]:
+        """From where to where files are imported."""
+        return {
+            "factory_id": self.airflow.factory,
+            "runtime": self.airflow.runtime.rsplit("/", 1)[-1],
+            "linked_service": self.linked.name,
+            "account": self.spec.account_name,
+            "filesystem": self.container.name,
+            "folder": self.container.name,
+            "environment": self.mark,
+            "deadline_seconds": self.spec.waits.import_.total_seconds(),
+        }
+
+    def _imports_need(self) -> tuple[Address, ...]:
+        return (self.linked, grant_address("data-factory", READER))
