@@ -203,13 +203,15 @@ class RunningJob(Record):
 
 
 class Job(Record):
-    """A declared job. unknown: why it is not known what runs of it."""
+    """A declared job. unknown: why it is not known what runs of it. savepoint: the last complete one's URI."""
 
     name: str
     dag: str
     deployed: bool
     running: list[RunningJob]
     unknown: str
+    savepoint: str = ""
+    savepoint_at: str = ""
 
 
 class Status(Document):

@@ -161,4 +161,6 @@ def status_lines(plan: Plan, now: datetime, around: Surroundings) -> Iterator[Li
 def _job_line(job: JobState) -> Line:
     deployed = "deployed" if job.deployed else "not deployed as declared"
     running = ", ".join(f"{one.name} ({one.id}) is {one.status}" for one in job.running) or "nothing of it runs"
-    return Line(f"job {job.name}: {deployed}, {f'not known what runs: {job.unknown}' if job.unknown else running}")
+    runs = f"not known what runs: {job.unknown}" if job.unknown else running
+    saved = f"; last savepoint {job.savepoint_at[:16]} UTC in {job.savepoint}" if job.savepoint else ""
+    return Line(f"job {job.name}: {deployed}, {runs}{saved}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,7 @@ from provisioner.model import Action, Address
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from provisioner.cloud.cloud import Cloud
     from provisioner.model import FlinkJob, Plan
     from provisioner.render.dags import RenderedDag
     from provisioner.spec.jobs import DeclaredJob
@@ -21,7 +24,8 @@ if TYPE_CHECKING:
 class JobState:
     """A declared job. deployed: jar and DAG are as the spec says; running: what runs of it, unless `unknown` says why.
 
-    dag: its id.
+    dag: its id. savepoint: the URI of the last complete one in its folder, and savepoint_at when it was; empty if there
+    is none, or if it lies where this tool does not look or may not read.
     """
 
     name: str
@@ -29,6 +33,12 @@ class JobState:
     deployed: bool
     running: tuple[FlinkJob, ...] = ()
     unknown: str = ""
+    savepoint: str = ""
+    savepoint_at: str = ""
+
+
+IN_A_LAKE = re.compile(r"abfss?://(?P<filesystem>[^@/]+)@(?P<account>[^./]+)[^/]*/(?P<folder>.+)")
+COMPLETE = "_metadata"  # Flink writes it last
 
 
 def job_states(deployed: DeployedEnvironment, planned: Plan) -> tuple[JobState, ...]:
@@ -46,4 +56,26 @@ def _state(deployed: DeployedEnvironment, dag: RenderedDag, job: DeclaredJob, ke
         unknown = str(error)
     jar = Address("job_jar", f"{deployed.environment.storage_account.filesystem}/{job.spec.path}")
     there = jar in kept and deployed.targets.airflow.dags[dag.name] in kept
-    return JobState(name=job.name, dag=dag.id, deployed=there, running=tuple(running), unknown=unknown)
+    savepoint, at = _last_savepoint(deployed.cloud, job)
+    return JobState(
+        name=job.name,
+        dag=dag.id,
+        deployed=there,
+        running=tuple(running),
+        unknown=unknown,
+        savepoint=savepoint,
+        savepoint_at=at,
+    )
+
+
+def _last_savepoint(cloud: Cloud, job: DeclaredJob) -> tuple[str, str]:
+    """Its URI and when it was complete; both empty if none is known."""
+    place = IN_A_LAKE.fullmatch(f"{job.spec.state_folder}/{job.prefix}") if job.spec.upgrade == "savepoint" else None
+    if place is None:
+        return "", ""
+    with suppress(CloudError):
+        found = cloud.data_lake.newest_file(place["account"], place["filesystem"], place["folder"], COMPLETE)
+        if found is not None and found.modified is not None:
+            uri = cloud.data_lake.url(place["account"], place["filesystem"], found.path.removesuffix(f"/{COMPLETE}"))
+            return uri, found.modified.isoformat(timespec="seconds")
+    return "", ""

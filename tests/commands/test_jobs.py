@@ -41,6 +41,29 @@ def test_status_shows_of_each_job_whether_it_is_deployed_and_runs(cli: Cli) -> N
     assert "job counts: deployed, nothing of it runs" in cli.done("status").out
 
 
+def test_status_shows_the_last_complete_savepoint(cli: Cli) -> None:
+    place = {"savepoints": "abfss://jobs@stflinklocal.dfs.core.windows.net/saved"}
+    endless = {"jar": cli.spec["job"], "until": "running", "upgrade": "savepoint", **place}
+    jobs(cli, counts=endless)
+    cli.done("provision")
+    assert "savepoint" not in cli.done("status").out
+    for file in ("one/_metadata", "two/_metadata", "three/data"):
+        cli.azure.advance(2)
+        url = f"https://stflinklocal.dfs.core.windows.net/jobs/saved/counts/{file}?resource=file"
+        token = cli.azure.token("https://storage.azure.com")
+        assert cli.azure.request("PUT", url, headers={"x_ms_version": "2023-11-03"}, token=token).status == 201
+    found = cli.done("status", "--json").json()["jobs"][1]
+    assert found["savepoint"] == "abfss://jobs@stflinklocal.dfs.core.windows.net/saved/counts/two"
+    assert f"last savepoint {found['savepoint_at'][:16]} UTC in abfss://jobs@" in cli.done("status").out
+
+    listing = {"method": "GET", "host": r"\.blob\.", "path": "^/jobs$"}  # the folder's is the last one
+    cli.azure.fault(fault="latency", **listing, times=None)
+    cli.done("status")
+    listings = cli.azure.control("GET", "/faults")["rules"][0]["seen"]
+    cli.azure.fault(fault="error", **listing, status=403, code="AuthorizationFailure", skip=listings - 1)
+    assert "savepoint" not in cli.done("status").out
+
+
 def test_a_second_provision_writes_nothing(cli: Cli) -> None:
     jobs(cli)
     cli.done("provision")
@@ -56,6 +79,7 @@ def test_a_job_that_the_spec_no_longer_names_goes_with_its_jar_and_its_file(cli:
     jobs(cli, **{"clicks-eu": None})
     assert cli.done("plan", "--json").actions() == {
         "dag_file/airflow/dags/clicks-eu.py": "delete",
+        "dag_import/clicks-eu": "delete",
         "job_jar/jobs/eu/wordcount.jar": "delete",
     }
     cli.done("provision", "--yes")

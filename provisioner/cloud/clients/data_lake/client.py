@@ -92,6 +92,12 @@ class DataLake:
         """The path of every file, whoever wrote it."""
         return tuple(one.path for one in self._wire.paths(account, filesystem) if not one.directory)
 
+    def newest_file(self, account: str, filesystem: str, folder: str, name: str) -> PathProperties | None:
+        """The file of that name below a folder that was written last; None if there is none."""
+        every = self._wire.paths(account, filesystem, folder, below=True)
+        found = [one for one in every if one.path.rpartition("/")[2] == name]
+        return max(found, key=lambda one: (str(one.modified), one.path), default=None)
+
     def read_file(self, account: str, filesystem: str, path: str) -> bytes:
         """The content. https://learn.microsoft.com/rest/api/storageservices/datalakestoragegen2/path/read."""
         return bytes(self._wire.request("GET", account, filesystem, path).content)

@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
     from xml.etree.ElementTree import Element
 
     from azure.core.rest import HttpResponse
@@ -43,13 +45,14 @@ class FilesystemProperties:
 
 @dataclass(frozen=True, kw_only=True)
 class PathProperties:
-    """A file or directory. size: bytes."""
+    """A file or directory. size: bytes. modified: of one that was listed."""
 
     path: str
     size: int
     etag: str
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
     directory: bool = False
+    modified: datetime | None = None
 
     @property
     def owner(self) -> str:
@@ -124,6 +127,7 @@ def listed(blob: Element) -> PathProperties:
         etag=blob.findtext("Properties/Etag", ""),
         metadata=metadata,
         directory=kind == "directory" or metadata.get(FOLDER, "").lower() == "true",
+        modified=parsedate_to_datetime(blob.findtext("Properties/Last-Modified", "")),
     )
 
 

@@ -59,16 +59,19 @@ class Wire:
             if not params["continuation"]:
                 return
 
-    def paths(self, account: str, filesystem: str, folder: str | None = None) -> Iterator[PathProperties]:
+    def paths(
+        self, account: str, filesystem: str, folder: str | None = None, *, below: bool = False
+    ) -> Iterator[PathProperties]:
         """Everything with its metadata, which only the listing of the blob endpoint has; page by page, as it is needed.
 
-        folder: only what is directly in it (the root's is empty), without directories.
+        folder: only what is directly in it (the root's is empty), without directories; below: everything below it.
         https://learn.microsoft.com/rest/api/storageservices/list-blobs
         """
         url = f"https://{account}.{self._session.profile.blob_suffix}/{filesystem}"
         params = {"restype": "container", "comp": "list", "include": "metadata"}
         if folder is not None:
-            params |= {"delimiter": "/", **({"prefix": f"{folder}/"} if folder else {})}
+            params |= {} if below else {"delimiter": "/"}
+            params |= {"prefix": f"{folder}/"} if folder else {}
         operation = f"GET {account}/{filesystem}"
         while True:
             answer = self._http().request(
