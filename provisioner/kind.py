@@ -195,6 +195,15 @@ def firewall_check(attempt: Callable[[], None], line: str) -> Checked:
     return Checked(verdict=Verdict.HOLDS, what="its firewall allows this machine")
 
 
+def readers_check(name: str, network: Network, closed: str) -> Iterator[Checked]:
+    """Note on a resource with network rules who has to be among those whom they admit. closed: why that is nobody."""
+    if network.readers and closed:
+        what = f"whether {network.readers} reach {name}: {closed}; through a private endpoint they do"
+        yield Checked(verdict=Verdict.UNKNOWN, what=what)
+    elif network.readers:
+        yield Checked(verdict=Verdict.NOTE, what=f"the rules of {name} have to admit {network.readers}")
+
+
 def federation_checks(others: Iterable[tuple[str, str, str]], *, limit: str, reached: bool) -> Iterator[Checked]:
     """Check the federated credentials beside a new one. limit: what says that there may be no more of them.
 

@@ -20,6 +20,7 @@ from provisioner.kind import (
     compare,
     compare_tags,
     firewall_check,
+    readers_check,
 )
 from provisioner.model import Change, Forces, Network, Observed, Output, Published, View
 
@@ -138,6 +139,7 @@ def _ready(cloud: Cloud, desired: Vault, observed: ObservedVault | None) -> Iter
     if observed.vault.network_restricted:
         line = f"az keyvault network-rule add --name {desired.name} --ip-address ADDRESS"
         yield firewall_check(lambda: cloud.caller.probe_secrets(desired.name), line)
+        yield from readers_check(desired.name, desired.network, observed.vault.closed)
 
 
 def _name(cloud: Cloud, desired: Vault) -> Checked:

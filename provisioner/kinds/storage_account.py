@@ -19,6 +19,7 @@ from provisioner.kind import (
     compare,
     compare_tags,
     firewall_check,
+    readers_check,
 )
 from provisioner.model import Change, Forces, Network, Observed, Output, Published, View
 
@@ -114,6 +115,7 @@ def _ready(cloud: Cloud, desired: StorageAccount, observed: ObservedStorageAccou
     if observed is not None and observed.account.network_restricted:
         line = f"az storage account network-rule add --account-name {name} --ip-address ADDRESS"
         yield firewall_check(lambda: cloud.caller.probe_blobs(desired.id, name), line)
+        yield from readers_check(name, desired.network, observed.account.closed)
     elif observed is None:
         taken = cloud.storage_accounts.name_taken(desired.id)
         if taken:

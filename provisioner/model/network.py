@@ -16,7 +16,8 @@ class Network:
     """What the spec declares: Azure's own properties; what is not declared is left as it is.
 
     public_access: Enabled or Disabled. default_action: Allow or Deny, for who is in no rule. bypass: AzureServices or
-    None. ips: addresses and ranges; subnets: full ids.
+    None. ips: addresses and ranges; subnets: full ids. readers: who else has to reach it, from a network that this tool
+    does not know; no property of Azure's.
     """
 
     public_access: str = ""
@@ -24,6 +25,7 @@ class Network:
     bypass: str = ""
     ips: tuple[str, ...] = field(default=())
     subnets: tuple[str, ...] = field(default=())
+    readers: str = ""
 
     def properties(self) -> dict[str, Any]:
         """As vaults and accounts take them.

@@ -46,7 +46,7 @@ class Containers:
             location=spec.location,
             sku=spec.storage_account.sku,
             minimum_tls=f"TLS{spec.storage_account.minimum_tls.replace('.', '_')}",
-            network=network(spec.storage_account),
+            network=network(spec.storage_account, spec.airflow.unseen_readers),
             tags=dict(spec.tags),
             environment=mark,
         )
@@ -94,7 +94,7 @@ class Containers:
             tags=dict(spec.tags),
             environment=self._mark,
             purge_on_delete=self._purge,
-            network=network(spec.vault),
+            network=network(spec.vault, spec.airflow.unseen_readers),
         )
         return Node(address=self.vault, desired=desired, container=self._group_of(spec.vault_id))
 
@@ -119,18 +119,19 @@ class Containers:
             yield write
 
 
-def network(spec: Reachable) -> Network:
-    """Who may reach a resource, as Azure writes it."""
+def network(spec: Reachable, readers: str) -> Network:
+    """Who may reach a resource, as Azure writes it. readers: who has to."""
     rules = spec.network_rules
     access = (spec.public_network_access or "").capitalize()
     if rules is None:
-        return Network(public_access=access)
+        return Network(public_access=access, readers=readers)
     return Network(
         public_access=access,
         default_action=rules.default.capitalize(),
         bypass="AzureServices" if rules.trusted_services else "None",
         ips=tuple(rules.ips),
         subnets=tuple(rules.subnets),
+        readers=readers,
     )
 
 

@@ -84,10 +84,12 @@ class Target(ShortPart):
 class AirflowTarget(Target):
     """What hosts Airflow. rollout: how long its workers take to get new settings.
 
-    federates: its workers can have tokens of an issuer of their own.
+    federates: its workers can have tokens of an issuer of their own. unseen_readers: who has to reach vault and account
+    from a network that no API tells; empty if a kind of the target checks that.
     """
 
     federates: ClassVar[bool] = False
+    unseen_readers: ClassVar[str] = "the workers of Airflow"
 
     @property
     def own_prefix(self) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.command_line import cli
+from tests.emulator import ARM
 
 if TYPE_CHECKING:
     from tests.command_line import Cli
@@ -198,3 +199,25 @@ def test_a_switch_back_to_a_secret_leaves_the_federation_that_workers_may_still_
     assert [subject for _, subject, _ in trusted(self_managed)] == [SUBJECT]
     assert self_managed.done("plan", "--detailed-exitcode", "--json").actions() == {}
     self_managed.done("teardown")
+
+
+def test_doctor_says_whom_the_firewalls_of_vault_and_account_have_to_admit(self_managed: Cli) -> None:
+    self_managed.done("provision")
+    assert "the workers of Airflow" not in self_managed.done("doctor").out
+    providers = f"{ARM}{self_managed.azure.subscription}/resourceGroups/flink-local/providers"
+    here = {"defaultAction": "Deny", "ipRules": [{"value": "127.0.0.1"}]}
+    account = f"{providers}/Microsoft.Storage/storageAccounts/stflinklocal?api-version=2023-05-01"
+    assert self_managed.azure.request("PATCH", account, {"properties": {"networkAcls": here}}).status == 200
+    vault = f"{providers}/Microsoft.KeyVault/vaults/kv-flink-local?api-version=2023-07-01"
+    assert self_managed.azure.request("PATCH", vault, {"properties": {"networkAcls": here}}).status == 200
+
+    said = self_managed.done("doctor").out
+    assert "the rules of stflinklocal have to admit the workers of Airflow" in said
+    assert "the rules of kv-flink-local have to admit the workers of Airflow" in said
+
+    closed = {"properties": {"publicNetworkAccess": "Disabled"}}
+    assert self_managed.azure.request("PATCH", vault, closed).status == 200
+    assert (
+        "whether the workers of Airflow reach kv-flink-local: its public network access is disabled"
+        in self_managed("doctor").out
+    )

@@ -62,6 +62,7 @@ class DataFactoryAirflow(AirflowTarget):
     """Airflow in Data Factory: the runtime, what is installed and set in it, where its DAGs lie."""
 
     default: ClassVar[bool] = True
+    unseen_readers: ClassVar[str] = ""
     reserved: ClassVar[tuple[str, ...]] = ("data-factory",)  # the factory's identity, which gets a role of its own
     short: ClassVar[str] = "runtime"
     service: ClassVar[str] = "Airflow in Data Factory"
