@@ -90,6 +90,7 @@ lock: .venv/dev.stamp ## regenerate the lock files from pyproject.toml; UPGRADE=
 	$(LOCK) --group airflow-2-6 -o localazure/runtimes/airflow/airflow-2-6.lock
 	$(LOCK) --group airflow-2-10 -o localazure/runtimes/airflow/airflow-2-10.lock
 	$(LOCK) --group airflow-3 -o localazure/runtimes/airflow/airflow-3.lock
+	$(LOCK) --group airflow-3-bundle -o localazure/runtimes/airflow/airflow-3-bundle.lock
 	$(LOCK) --group async-sdks -o tests/clients/async-sdks.lock
 	$(LOCK) --group az -o tests/clients/az.lock
 	$(LOCK) --group browser -o tests/clients/browser.lock

@@ -2,8 +2,9 @@
 
 The setting is `{"issuer", "subject", "version", "requirements", "variables", "dags"}`: the issuer's address or the
 cluster's id; whose token it has (`system:serviceaccount:NAMESPACE:NAME`); Airflow's version and the packages of its
-image; its environment, a line NAME=value each; ACCOUNT/CONTAINER whose `dags/` are its DAGs. What workload identity's
-webhook adds to a pod is added here: a token in a file, which is renewed while Airflow runs.
+image; its environment, a line NAME=value each; ACCOUNT/CONTAINER whose `dags/` are brought to it, empty if it reads
+its DAGs itself. What workload identity's webhook adds to a pod is added here: a token in a file, which is renewed while
+Airflow runs.
 https://azure.github.io/azure-workload-identity/docs/installation/mutating-admission-webhook.html
 """
 
@@ -92,7 +93,8 @@ def _sync_files(tenant: Tenant, spec: ProgramSpec, folder: Path) -> None:
     airflow_home = home.home_folder(folder, spec.parameters["web_id"])
     _renew_token(tenant, cluster, workload, airflow_home / TOKEN_FILE)
     client_id = str(spec.parameters["airflow"]["airflowEnvironmentVariables"].get("AZURE_CLIENT_ID", ""))
-    _sync_dags(tenant, workload, client_id, airflow_home)
+    if workload["dags"]:
+        _sync_dags(tenant, workload, client_id, airflow_home)
 
 
 def _find_cluster(tenant: Tenant, workload: Document) -> Document | None:

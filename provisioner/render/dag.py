@@ -26,6 +26,11 @@ class Hosts:
     login: str = "https://login.microsoftonline.com"
     dfs_suffix: str = "dfs.core.windows.net"
 
+    @property
+    def blob_suffix(self) -> str:
+        """Where the same account's blobs are."""
+        return f"blob.{self.dfs_suffix.partition('.')[2]}"
+
 
 def render_dag(environment: Environment, job: DeclaredJob, hosts: Hosts | None = None) -> str:
     """The file of a job's DAG. A template that does not end in .j2 is a DAG already. Raises TemplateProblem."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 BACKEND = ("AIRFLOW__SECRETS__BACKEND", "AIRFLOW__SECRETS__BACKEND_KWARGS")
+BUNDLES = "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"
+BUNDLE = "airflow.providers.microsoft.azure.bundles.wasb.WasbDagBundle"
 KEY_TAG = "keyId"  # of the vault secret: the key that its value is
 RENDERED = "PROVISIONER_RENDERED"
 CLIENT_ID = "AZURE_CLIENT_ID"
@@ -47,7 +49,8 @@ class Deployment:
     secret: the vault secret with AZURE_CLIENT_SECRET, empty if its principal has none; subject: whose tokens sign that
     principal in instead; issuer: who issues them, the address or the id of an AKS cluster; identity: the id of the
     managed identity that they sign in, empty if it is an application. vault_url: of the vault.
-    requirements: what its image needs; dags: ACCOUNT/CONTAINER whose folder `dags/` it runs.
+    requirements: what its image needs; dags: ACCOUNT/CONTAINER whose folder `dags/` its platform brings to it, empty if
+    it reads them itself.
     """
 
     name: str
@@ -114,7 +117,8 @@ def helm_values(deployment: Deployment) -> File:
     """
     variables = deployment.all_variables
     backend, kwargs = (variables.pop(name) for name in BACKEND)
-    values: dict[str, object] = {
+    bundles = variables.pop(BUNDLES, "")
+    values: dict[str, Any] = {
         "config": {"secrets": {"backend": backend, "backend_kwargs": kwargs}},
         "env": [{"name": name, "value": value} for name, value in sorted(variables.items())],
         "secret": [
@@ -125,6 +129,8 @@ def helm_values(deployment: Deployment) -> File:
     if (account := deployment.service_account) is not None:
         for component in COMPONENTS:
             values[component] = {"labels": dict(USE), "serviceAccount": {"create": False, "name": account[1]}}
+    if bundles:
+        values.setdefault("dagProcessor", {})["dagBundleConfigList"] = json.loads(bundles)
     return File(name=f"{deployment.name}-values.yaml", content=_yaml(values))
 
 
@@ -186,6 +192,26 @@ def _service_account(deployment: Deployment) -> str:
 def backend_kwargs(text: str) -> str:
     """The secrets backend's settings without lookups of Airflow's own options, each of which would ask the vault."""
     return json.dumps({**json.loads(text), "config_prefix": None})
+
+
+def bundle_variables(prefix: str, account_url: str, container: str) -> dict[str, str]:
+    """What makes Airflow 3 read the files of the container's `dags/` itself, signed in as its workers are.
+
+    The connection has no tenant, with which the hook would want a client secret in it. Without `view_url_template` the
+    DAG processor would need the connection to start, and drop the bundle if it could not read it just then.
+    https://airflow.apache.org/docs/apache-airflow-providers-microsoft-azure/stable/bundles/index.html
+    """
+    connection = f"{prefix}_dag_bundle".replace("-", "_").lower()
+    kwargs = {
+        "wasb_conn_id": connection,
+        "container_name": container,
+        "prefix": "dags",
+        "view_url_template": f"{account_url}/{container}/dags",
+    }
+    return {
+        BUNDLES: json.dumps([{"name": f"{prefix}-dags", "classpath": BUNDLE, "kwargs": kwargs}]),
+        f"AIRFLOW_CONN_{connection.upper()}": json.dumps({"conn_type": "wasb", "host": account_url}),
+    }
 
 
 def _mark(deployment: Deployment) -> dict[str, dict[str, str]]:

@@ -19,6 +19,7 @@ PROVIDERS = {
     (2, 10): "12.8.1",
     (2, 11): "15.2.1",
 }
+BUNDLE_PROVIDER = "15.3.0rc1"  # the first with WasbDagBundle, which needs Airflow 3
 SUPPORTED = Rule(
     r"2\.(?:[4-9]|1[01])(?:\.[0-9]+)?|3\.[0-9]+(?:\.[0-9]+)?", "write a version of Airflow from 2.4 on, such as 2.6.3"
 )

@@ -41,7 +41,7 @@ CHART: dict[str, Any] = {
         },
     },
 }
-COMPONENT = {
+COMPONENT: dict[str, Any] = {
     "type": "object",
     "additionalProperties": False,
     "properties": {
@@ -55,6 +55,18 @@ COMPONENT = {
 }
 COMPONENTS = ("apiServer", "dagProcessor", "scheduler", "triggerer", "webserver", "workers")
 CHART["properties"] |= dict.fromkeys(COMPONENTS, COMPONENT)
+BUNDLE_LIST = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {"name": STRING, "classpath": STRING, "kwargs": {"type": "object"}},
+        "required": ["name", "classpath"],
+    },
+}
+CHART["properties"]["dagProcessor"] = {
+    **COMPONENT,
+    "properties": {**COMPONENT["properties"], "dagBundleConfigList": BUNDLE_LIST},
+}
 SPEC = {"target": "self-managed", "version": "3.3.2", "key_prefix": "Team-A"}
 AKS = "Microsoft.ContainerService/managedClusters"
 VAULT = "https://kv-flink-local.vault.azure.net/"
@@ -227,6 +239,39 @@ def test_a_subject_that_is_no_service_account_has_no_object_of_kubernetes(federa
     assert "workers" not in yaml.safe_load(content(federated, "helm", "--offline"))
 
 
+BUNDLE = {
+    "name": "Team-A-dags",
+    "classpath": "airflow.providers.microsoft.azure.bundles.wasb.WasbDagBundle",
+    "kwargs": {
+        "wasb_conn_id": "team_a_dag_bundle",
+        "container_name": "airflow",
+        "prefix": "dags",
+        "view_url_template": "https://stflinklocal.blob.core.windows.net/airflow/dags",
+    },
+}
+
+
+@pytest.mark.parametrize("secretless", [False, True])
+def test_a_bundle_is_configured_without_a_credential(offline: Cli, *, secretless: bool) -> None:
+    offline.spec["airflow"] = {**SPEC, "dags": {"delivery": "bundle"}}
+    if secretless:
+        trust = {"issuer": "https://issuer.example.com/", "subjects": ["system:serviceaccount:flows:airflow"]}
+        offline.spec["principals"] = {"airflow": {"credential": {"federated": trust}}}
+    lines = content(offline, "env", "--offline").splitlines()
+    variables = dict(line.split("=", 1) for line in lines if not line.startswith("#"))
+    assert json.loads(variables["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"]) == [BUNDLE]
+    connection = {"conn_type": "wasb", "host": "https://stflinklocal.blob.core.windows.net"}
+    assert json.loads(variables["AIRFLOW_CONN_TEAM_A_DAG_BUNDLE"]) == connection
+
+    values = yaml.safe_load(content(offline, "helm", "--offline"))
+    jsonschema.validate(values, CHART)
+    assert values["dagProcessor"]["dagBundleConfigList"] == [BUNDLE]
+    assert ("serviceAccount" in values["dagProcessor"]) is secretless
+    there = {one["name"] for one in values["env"]}
+    assert "AIRFLOW_CONN_TEAM_A_DAG_BUNDLE" in there
+    assert "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST" not in there
+
+
 def deployed(cli: Cli) -> dict[str, Any]:
     """What the local Azure runs as the environment's Airflow once it is deployed there; empty: nothing."""
     arguments = parse(["run", str(cli.file)])
@@ -249,6 +294,17 @@ def test_the_local_azure_gets_exactly_what_is_printed(offline: Cli) -> None:
         "variables": content(offline, "env"),
         "dags": "stflinklocal/airflow",
     }
+
+
+def test_the_local_azure_brings_no_files_to_an_airflow_that_reads_them_itself(offline: Cli) -> None:
+    cluster = f"{offline.azure.subscription}/resourceGroups/flink-platform/providers/{AKS}/aks-platform"
+    trust = {"aks": cluster, "namespace": "flows", "service_account": "airflow"}
+    offline.spec["principals"] = {"airflow": {"credential": {"federated": trust}}}
+    offline.spec["airflow"] = {**SPEC, "dags": {"delivery": "bundle"}}
+    offline.done("provision")
+    found = deployed(offline)
+    assert found["dags"] == ""
+    assert found["requirements"] == ["apache-airflow-providers-microsoft-azure==15.3.0rc1"]
 
 
 def test_the_local_azure_runs_no_airflow_whose_secret_nothing_brings(offline: Cli) -> None:

@@ -38,6 +38,7 @@ def airflow() -> Iterator[tuple[AirflowServer, Cloud]]:
     ("changed", "says"),
     [
         ({}, ""),
+        ({"rendered": "other,abc"}, ""),
         ({"rendered": None}, "workers run with the settings unknown, not abc; deploy what `provisioner render` prints"),
         ({"rendered": "old", "secrets": ["AZURE_CLIENT_SECRET"]}, "workers run with the settings old"),
         ({"secrets": ["AZURE_CLIENT_SECRET", "b"]}, "workers have AZURE_CLIENT_SECRET and b; remove that"),

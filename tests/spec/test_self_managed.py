@@ -40,6 +40,11 @@ def test_the_version_and_the_target_are_enough(tmp_path: Path) -> None:
     assert airflow.sign_in == ("", {})
 
 
+def test_a_bundle_takes_the_first_provider_that_has_it(tmp_path: Path) -> None:
+    assert section(tmp_path, ", dags: {delivery: bundle}").provider_version == "15.3.0rc1"
+    assert section(tmp_path, ", dags: {delivery: bundle}, provider_version: 16.0").provider_version == "16.0"
+
+
 def test_keys_and_dags_begin_with_the_prefix(tmp_path: Path) -> None:
     environment = loaded(tmp_path, airflow="{target: self-managed, version: 3.3.2, key_prefix: team-a}")
     assert environment.variable_secret("tenant-id") == "airflow-variables-team-a-tenant-id"
@@ -84,7 +89,9 @@ def text(value: Secret | str) -> str:
         ("url: 'http://a.io', api: {bearer: sentinel-a}", "3.3.2", "airflow.url", "unencrypted; write an https"),
         ("url: airflow", "3.3.2", "airflow.url", "write the address of its web server"),
         ("key_prefix: a_b", "3.3.2", "airflow.key_prefix", "use up to 40 letters, digits and hyphens"),
-        ("dags: {delivery: pigeon}", "3.3.2", "airflow.dags.delivery", "write one of 'container'"),
+        ("dags: {delivery: pigeon}", "3.3.2", "airflow.dags.delivery", "write one of 'container' or 'bundle'"),
+        ("dags: {delivery: bundle}", "2.10.5", "airflow.dags.delivery", "nothing that Airflow 2 can do; write `cont"),
+        ("dags: {delivery: bundle}, provider_version: 15.2.1", "3.3.2", "airflow.provider_version", "has no WasbDag"),
         ("runtime: a", "3.3.2", "airflow.runtime", "is no field here"),
     ],
 )  # fmt: skip

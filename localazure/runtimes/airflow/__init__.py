@@ -61,7 +61,7 @@ def prepare(spec: ProgramSpec, workspace: Workspace) -> Program:
 def _install(spec: ProgramSpec, lines: Sequence[str], workspace: Workspace) -> Path:
     """Install an Airflow unless it is there. Returns its folder. Raises RuntimeFailure with the end of uv's output."""
     requirements.check(lines)
-    lock = requirements.find_lock(spec.version) if packages.runs_locked_packages(spec.version) else None
+    lock = requirements.find_lock(spec.version, lines) if packages.runs_locked_packages(spec.version) else None
     folder = packages.installation_folder(workspace.installations, spec.version, lines, lock)
     if not packages.is_installed(folder):
         unhashed = requirements.not_in_lock(lines, lock)

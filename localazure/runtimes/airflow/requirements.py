@@ -35,9 +35,10 @@ def check(requirements: Sequence[str]) -> None:
             raise RuntimeFailure(what, "Leave it out of the runtime's requirements, or try it on Azure")
 
 
-def find_lock(version: str) -> Path | None:
-    """Return the lock of an Airflow, or None if that version has none."""
-    return next((lock for lock in _LOCKS.glob("*.lock") if _pins(lock).get("apache-airflow") == version), None)
+def find_lock(version: str, requirements: Sequence[str]) -> Path | None:
+    """Return the lock of an Airflow that has most of the requirements, or None if that version has none."""
+    locks = sorted(lock for lock in _LOCKS.glob("*.lock") if _pins(lock).get("apache-airflow") == version)
+    return min(locks, key=lambda lock: (len(not_in_lock(requirements, lock)), len(lock.name)), default=None)
 
 
 def not_in_lock(requirements: Sequence[str], lock: Path | None) -> list[str]:

@@ -49,6 +49,13 @@ def test_a_locked_version_is_installed_from_its_lock_alone(tmp_path: Path, versi
     assert progress.endswith("checked by hash")
 
 
+def test_of_two_locks_the_one_with_the_provider_is_taken(tmp_path: Path) -> None:
+    (lock,), progress = installer_call(tmp_path, "3.3.2", [f"{PROVIDER}==15.3.0rc1"])
+    assert (lock.name, progress.endswith("checked by hash")) == ("airflow-3-bundle.lock", True)
+    (other,), _ = installer_call(tmp_path, "3.3.2", [])
+    assert other.name == "airflow-3.lock"
+
+
 def test_packages_that_the_lock_lacks_are_named_and_cannot_change_those_that_it_has(tmp_path: Path) -> None:
     lines = ["pandas", f"{PROVIDER}==9.0.0", "Apache_Airflow == 2.10.5", "requests[socks]"]
     (lock, file), progress = installer_call(tmp_path, "2.10.5", lines)

@@ -16,7 +16,7 @@ from provisioner.recipe.lake_files import dag_address, dag_node, file_searches
 from provisioner.recipe.targets.contract import Airflow, Around, Reader
 from provisioner.render.airflow_settings import AirflowSettings, airflow_settings
 from provisioner.render.dag import Hosts
-from provisioner.render.deployment import Deployment, backend_kwargs
+from provisioner.render.deployment import Deployment, backend_kwargs, bundle_variables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -110,6 +110,10 @@ class _Parts:
         kwargs = "AIRFLOW__SECRETS__BACKEND_KWARGS"
         variables = {name: str(value) for name, value in {**settings.overrides, **settings.environment}.items()}
         variables[kwargs] = backend_kwargs(variables[kwargs])
+        bundle = self.airflow.dags.delivery == "bundle"
+        if bundle:
+            url = f"https://{self.spec.account_name}.{names.hosts.blob_suffix}"
+            variables |= bundle_variables(self.airflow.key_prefix, url, self.container.name)
         adopted = self.spec.principals.airflow.application
         found = Deployment(
             name=self.airflow.key_prefix.lower(),
@@ -120,7 +124,7 @@ class _Parts:
             identity=self.spec.principals.airflow.managed_identity,
             vault_url=names.vault_url,
             requirements=settings.requirements,
-            dags=f"{self.spec.account_name}/{self.container.name}",
+            dags="" if bundle else f"{self.spec.account_name}/{self.container.name}",
         )
         return found.with_client_id(adopted.client_id) if adopted else found
 

@@ -13,7 +13,7 @@ from provisioner.spec.parts import PREFIX, Part
 from provisioner.spec.targets.contract import AirflowTarget, Question, Surroundings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from provisioner.spec.document import Found
 
@@ -70,9 +70,19 @@ class Api(Part):
 class Dags(Part):
     """How the DAG gets into Airflow."""
 
-    delivery: Literal["container"] = Field(
-        default="container", description="The file is put into the container; the platform brings it to Airflow."
+    delivery: Literal["container", "bundle"] = Field(
+        default="container",
+        description="Who brings the files from the container to Airflow: your platform, or Airflow 3 itself with its "
+        "WasbDagBundle.",
     )
+
+
+def _provider(fields: Mapping[str, Any]) -> str:
+    """The provider's version for what stands before it in the section, as far as that is right."""
+    version, dags = str(fields.get("version", "")), fields.get("dags")
+    if isinstance(dags, Dags) and dags.delivery == "bundle":
+        return airflow_version.BUNDLE_PROVIDER
+    return airflow_version.provider(version) or ""
 
 
 class SelfManagedAirflow(AirflowTarget):
@@ -97,10 +107,11 @@ class SelfManagedAirflow(AirflowTarget):
 
     target: Literal["self-managed"] = Field(description="What hosts Airflow.")
     version: Annotated[str, airflow_version.SUPPORTED] = Field(description="Airflow's version.")
+    dags: Dags = Field(default_factory=Dags, description="How the DAG gets into Airflow.")
     provider_version: Annotated[str, VERSION] = Field(
-        default_factory=lambda data: airflow_version.provider(str(data.get("version", ""))) or "",
+        default_factory=_provider,
         description="Version of apache-airflow-providers-microsoft-azure in its image; by default the newest for "
-        "`version`.",
+        "`version`, with `bundle` the first that has it.",
     )
     url: Annotated[str, fields.or_empty(URL)] = Field(
         default="", description="The address of its web server, with a path prefix if it has one."
@@ -110,7 +121,6 @@ class SelfManagedAirflow(AirflowTarget):
         default="",
         description="What the ids of variables, connections and DAGs begin with; the environment's name by default.",
     )
-    dags: Dags = Field(default_factory=Dags, description="How the DAG gets into Airflow.")
     container: Annotated[str, fields.CONTAINER] = Field(
         default="airflow", description="The container that holds `dags/`."
     )
@@ -140,6 +150,7 @@ class SelfManagedAirflow(AirflowTarget):
         if self.api is not None and self.url.startswith("http://") and not local:
             yield ("url",), "would carry the credential of `api` unencrypted", "write an https:// address"
         yield from self._wrong_ways()
+        yield from self._wrong_delivery()
 
     def _wrong_ways(self) -> Iterator[Found]:
         api, since_3 = self.api, airflow_version.numbers(self.version)[0] >= 3
@@ -148,6 +159,15 @@ class SelfManagedAirflow(AirflowTarget):
         for name in ("token", "client_credentials"):
             if api is not None and getattr(api, name) is not None and not since_3:
                 yield ("api", name), "is no way into Airflow 2", "write `basic`, or `bearer`"
+
+    def _wrong_delivery(self) -> Iterator[Found]:
+        if self.dags.delivery != "bundle":
+            return
+        numbers, first = airflow_version.numbers, airflow_version.BUNDLE_PROVIDER
+        if numbers(self.version)[0] < 3:
+            yield ("dags", "delivery"), "is nothing that Airflow 2 can do", "write `container`"
+        if numbers(self.provider_version) < numbers(first):
+            yield ("provider_version",), "has no WasbDagBundle", f"write {first} or newer, or leave it out"
 
     @property
     def sign_in(self) -> tuple[str, dict[str, Any]]:
