@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from provisioner.errors import Conflict, NotAuthorized, NotFound, NotYetVisible, Throttled, Unexpected, Unreachable
-from provisioner.model import Usage
+from provisioner.model import Platform, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from provisioner.model import AirflowApi
 
 TASK = "has_key"  # of the probe DAG
+NO_REPORT = "no run of the probe DAG has reported what workers run with; `provisioner verify` starts one"
 RUNS = 3  # that may fail before a person must look
 # If Airflow cannot be asked, the rollout time decides.
 UNANSWERED = (Conflict, NotAuthorized, NotFound, NotYetVisible, Throttled, Unexpected, Unreachable)
@@ -129,20 +130,26 @@ class Rollout:
 
 def not_rolled_out(cloud: Cloud, rollout: Rollout) -> str:
     """Why workers are not known to run with the settings; empty if the newest report shows it. Writes nothing."""
+    found = platform_of(cloud, rollout)
+    return found.drift or found.unknown
+
+
+def platform_of(cloud: Cloud, rollout: Rollout) -> Platform:
+    """What the newest report of the probe DAG shows of the settings of workers. Writes nothing."""
     if not rollout.web_url:
-        return "`airflow.url` and `airflow.api` name nobody to ask what workers run with"
+        return Platform(unknown="`airflow.url` and `airflow.api` name nobody to ask what workers run with")
     airflow = cloud.airflow(rollout.web_url, rollout.probe.api, retry=False)
     try:
         report = airflow.find_report(rollout.probe.dag_id, TASK)
     except UNANSWERED as error:
-        return f"Airflow did not answer what workers run with: {error}"
-    return report_problem(report, rollout)
+        return Platform(unknown=f"Airflow did not answer what workers run with: {error}")
+    return Platform(unknown=NO_REPORT) if report is None else Platform(drift=report_problem(report, rollout))
 
 
 def report_problem(report: Mapping[str, Any] | None, rollout: Rollout) -> str:
     """What a report of the probe DAG shows to be otherwise than it should; empty if nothing is."""
     if report is None:
-        return "no run of the probe DAG has reported what workers run with; `provisioner verify` starts one"
+        return NO_REPORT
     if rollout.rendered not in str(report.get("rendered")).split(","):  # one of each environment in this Airflow
         what = f"{report.get('rendered') or 'unknown'}, not {rollout.rendered}"
         return f"workers run with the settings {what}; deploy what `provisioner render` prints, then `verify`"

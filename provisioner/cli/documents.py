@@ -149,6 +149,13 @@ class Credential(Record):
     others: Annotated[list[str], Old]
 
 
+class Platform(Record):
+    """Of an Airflow that somebody runs: in what it differs from what only its platform can set, or why nobody knows."""
+
+    drift: str = ""
+    unknown: str = ""
+
+
 class Planned(Document):
     """`plan`, and the others with `--plan-only`. summary: how many steps there are of each action."""
 
@@ -157,6 +164,7 @@ class Planned(Document):
     summary: dict[Action | Literal["access"], int]
     digest: str
     credentials: list[Credential] = []
+    platform: Platform | None = None
 
 
 class Applied(Planned):
@@ -223,6 +231,7 @@ class Status(Document):
     credentials: list[Credential]
     notes: list[str]
     jobs: list[Job] = []
+    platform: Platform | None = None
 
 
 class Output(Document):

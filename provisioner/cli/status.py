@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from provisioner.engine.documents import platform_json
 from provisioner.engine.report import Line, plan_lines
 from provisioner.model import Action, Usage
 
@@ -129,6 +130,7 @@ def status_json(plan: Plan, now: datetime, around: Surroundings) -> dict[str, An
         "credentials": list(credentials(plan, now)),
         "notes": list(around.notes),
         **({"jobs": [asdict(job) for job in around.jobs]} if around.jobs else {}),
+        **platform_json(plan),
     }
 
 

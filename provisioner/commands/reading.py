@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from provisioner.commands.observing import observe_and_plan
@@ -17,10 +18,10 @@ from provisioner.recipe.extra_roles import extra_role_notes
 from provisioner.verify import dag_parsed, dag_run, jobs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from provisioner.commands.run import Report, Run
-    from provisioner.model import Address, Plan
+    from provisioner.model import Address, Plan, Platform
     from provisioner.verify.check import Check
     from provisioner.verify.dag_run import RunRequest, RunResult, ShowState
     from provisioner.verify.jobs import JobState
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 
 def make_plan(run: Run, only: Iterable[Address] = (), again: Iterable[Address] = ()) -> Plan:
     """Plan what `provision` would do now. Writes nothing, takes no lease. again: to be deleted and created again."""
-    return replaced(observe_and_plan(run, only)[0], again, run.recipe, run.kinds)
+    planned = replaced(observe_and_plan(run, only)[0], again, run.recipe, run.kinds)
+    return replace(planned, platform=run.deployed.targets.airflow.platform(run.cloud))
 
 
 def run_dag(run: Run, dag_id: str, request: RunRequest, show_state: ShowState, *, wait_dag: bool = True) -> RunResult:
@@ -68,7 +70,16 @@ def verify(run: Run) -> tuple[Check, ...]:
 def doctor(run: Run) -> tuple[Checked, ...]:
     """Check everything that could stop a `provision` now. Returns every check with its result. Writes nothing."""
     checks = diagnose(run.cloud, run.recipe, run.kinds)
-    return (*checks, *(Checked(verdict=Verdict.NOTE, what=note) for note in notes(run)))
+    platform = platform_checks(run.deployed.targets.airflow.platform(run.cloud))
+    return (*checks, *(Checked(verdict=Verdict.NOTE, what=note) for note in notes(run)), *platform)
+
+
+def platform_checks(platform: Platform) -> Iterator[Checked]:
+    """What `doctor` says of an Airflow that somebody runs."""
+    if platform.drift:
+        yield Checked(verdict=Verdict.NOTE, what=platform.drift, about="Airflow's platform")
+    if platform.unknown:
+        yield Checked(verdict=Verdict.UNKNOWN, what=platform.unknown, about="Airflow's platform")
 
 
 def notes(run: Run) -> tuple[str, ...]:

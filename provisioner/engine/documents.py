@@ -29,7 +29,14 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "steps": [_step_json(step) for step in plan.steps],
         "summary": plan.summary(),
         "digest": plan.digest,
+        **platform_json(plan),
     }
+
+
+def platform_json(plan: Plan) -> dict[str, Any]:
+    """Of an Airflow whose platform differs, or of which that cannot be known."""
+    found = {name: text for name, text in asdict(plan.platform).items() if text}
+    return {"platform": found} if found else {}
 
 
 def outcomes_json(plan: Plan, outcomes: Iterable[Outcome], error: Exception | None = None) -> dict[str, Any]:

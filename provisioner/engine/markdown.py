@@ -34,7 +34,8 @@ def plan_markdown(plan: Plan) -> str:
     """The comment; its first line tells it from other comments, so that it can be replaced."""
     shown = [step for step in plan.steps if step.action is not Action.KEEP]
     head = f"<!-- provisioner plan {plan.environment} -->\n### Plan of {_cell(summary(plan))}\n"
-    body = head + _table(shown) + _drawing(shown)
+    deploy = f"\n**To deploy**: {_cell(plan.platform.drift)}\n" if plan.platform.drift else ""
+    body = head + deploy + _table(shown) + _drawing(shown)
     more = (_details(step, plan.names) for step in shown)
     return body + _fitting([text for text in more if text], LONGEST - len(body), plan.environment)
 

@@ -65,6 +65,10 @@ def plan_lines(plan: Plan) -> Iterator[Line]:
             yield Line(f"{heading}:")
         for step in steps:
             yield from _step_lines(step, plan.names)
+    if plan.platform.drift:
+        yield Line(f"! deploy Airflow: {plan.platform.drift}", "yellow")
+    if plan.platform.unknown:
+        yield Line(f"? Airflow's platform: not known; {plan.platform.unknown}", "dim")
     yield Line(summary(plan))
 
 
@@ -119,6 +123,7 @@ def summary(plan: Plan) -> str:
     if dated:
         counts[Action.DEFER.value] -= dated
         counts["waiting for a date"] = dated
+    counts["to deploy"] = int(bool(plan.platform.drift))
     fields = ", ".join(f"{n} {name}" for name, n in counts.items() if n) or "no changes"
     return f"{plan.environment}: {fields}; {kept} unchanged"
 

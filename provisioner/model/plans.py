@@ -119,11 +119,22 @@ class Step:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Platform:
+    """How the platform of an Airflow that somebody runs differs from the spec: only a person can put that right.
+
+    drift: in what it differs; unknown: why that cannot be seen. Both are empty where there is none, or no difference.
+    """
+
+    drift: str = ""
+    unknown: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """Steps in an order in which they can be done.
 
     outputs: what the resources that stay publish. sources: by credential, a holder its value can be copied from.
-    names: of what has only an id, for people.
+    names: of what has only an id, for people. platform: what none of the steps can change.
     """
 
     environment: str
@@ -134,6 +145,7 @@ class Plan:
         default_factory=dict[Address, tuple[Address, str]], repr=False
     )
     names: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    platform: Platform = Platform()
 
     def summary(self) -> dict[str, int]:
         """How many steps there are of each action; those that grant the caller access are counted as `access`."""
@@ -146,7 +158,8 @@ class Plan:
     @property
     def pending(self) -> bool:
         """Whether anything of the environment itself is to be done, as far as it could be read."""
-        return any(step.pending and not step.access and step.action is not Action.DEFER for step in self.steps)
+        own = (step.pending and not step.access and step.action is not Action.DEFER for step in self.steps)
+        return bool(self.platform.drift) or any(own)
 
     @property
     def unread(self) -> tuple[Step, ...]:

@@ -32,6 +32,19 @@ def environment_of_airflow(person: Person) -> dict[str, str]:
     return next(one for one in found if "AZURE_CLIENT_ID" in one)
 
 
+def falls_behind(person: Person) -> None:
+    """Other settings are provisioned and not deployed: that is drift, and nothing else is."""
+    spec = person.spec
+    spec["airflow"]["connections_prefix"] = "others"
+    person.file.write_text(yaml.safe_dump(spec))
+    person.done("provision", "--yes")
+    stale = person.make("plan", "--detailed-exitcode")
+    assert (stale.returncode, "! deploy Airflow: workers run with the settings" in stale.stdout) == (2, True)
+    status = person.told("status")
+    assert (status["drift"], status["platform"].keys()) == (True, {"drift"})
+    assert all(one["as_declared"] for one in status["resources"])
+
+
 def test_a_job_runs_without_any_secret(self_managed: Person) -> None:
     self_managed.done("provision")
     counts_all_words(self_managed)
@@ -54,9 +67,14 @@ def test_a_job_runs_without_any_secret(self_managed: Person) -> None:
 
     checks = {one["what"]: one for one in self_managed.told("verify")["findings"]}
     assert checks["Airflow runs with what `render` prints"]["state"] == "ok"
+    assert self_managed.make("plan", "--detailed-exitcode").returncode == 0
+
+    falls_behind(self_managed)
     self_managed.azure.advance(TWO_HOURS)
     self_managed.azure.tokens.clear()
     counts_all_words(self_managed)
+    self_managed.done("verify")
+    assert self_managed.make("plan", "--detailed-exitcode").returncode == 0
     assert "nothing to rotate" in self_managed.done("rotate")
 
 

@@ -13,7 +13,7 @@ from provisioner.kind import changes_of_creation, compare
 from provisioner.model import Action, Change, Plan, Step
 from provisioner.model.durations import iso_duration
 from provisioner.secret import Secret
-from tests.engine.test_report import DONE, FAILED, LONG, PLAN
+from tests.engine.test_report import DONE, FAILED, LONG, PLAN, STALE
 from tests.engine.toys import Outputs, at
 
 
@@ -29,6 +29,11 @@ def test_a_plan_as_json_has_every_step_and_says_more_only_where_there_is_more() 
     assert left["remains"] == "it holds others' things"
     assert (grant["access"], grant["reason"]) == (True, "it does not exist")
     assert waiting["waits_on"] == ["2026-11-23T18:54:07+00:00"]
+
+
+def test_a_plan_as_json_says_what_only_a_platform_can_put_right() -> None:
+    assert plan_json(STALE)["platform"] == {"drift": "workers run with a, not b"}
+    assert "platform" not in plan_json(PLAN)
 
 
 def test_outcomes_as_json_say_what_became_of_each_step() -> None:

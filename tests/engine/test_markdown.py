@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from provisioner.engine.markdown import LONGEST, MOST_DRAWN, plan_markdown
-from provisioner.model import Action, Change, Origin, Plan, Step
+from provisioner.model import Action, Change, Origin, Plan, Platform, Step
 from tests.engine.toys import at
 
 BOX = Step(
@@ -31,6 +31,11 @@ def comment(*steps: Step) -> str:
     assert len(text) <= LONGEST
     assert text.count("<details>") == text.count("</details>")
     return text
+
+
+def test_a_comment_says_what_only_a_platform_can_put_right() -> None:
+    plan = Plan(environment="dev", steps=(KEPT,), digest="", platform=Platform(drift="workers run with a|b"))
+    assert "\n**To deploy**: workers run with a&#124;b\n" in plan_markdown(plan)
 
 
 def test_a_comment_says_what_changes_and_why_and_folds_the_rest() -> None:

@@ -14,7 +14,7 @@ from provisioner.engine.report import (
     remaining_lines,
 )
 from provisioner.errors import Conflict, Interrupted
-from provisioner.model import Action, Change, Observed, Outcome, Plan, Result, Step
+from provisioner.model import Action, Change, Observed, Outcome, Plan, Platform, Result, Step
 from tests.engine.toys import Outputs, at, node, recipe
 
 WAITING = Step(
@@ -66,6 +66,22 @@ def test_a_plan_says_what_changes_from_what_to_what_and_counts() -> None:
 def test_a_plan_with_nothing_to_do_says_so() -> None:
     (line,) = plan_lines(Plan(environment="dev", steps=(KEPT,), digest=""))
     assert line.text == "dev: no changes; 1 unchanged"
+
+
+STALE = Plan(environment="dev", steps=(KEPT,), digest="", platform=Platform(drift="workers run with a, not b"))
+
+
+def test_what_only_a_platform_can_put_right_is_to_be_deployed_and_pending() -> None:
+    lines = [line.text for line in plan_lines(STALE)]
+    assert lines == ["! deploy Airflow: workers run with a, not b", "dev: 1 to deploy; 1 unchanged"]
+    assert STALE.pending
+
+
+def test_what_cannot_be_seen_of_a_platform_is_not_known_and_no_change() -> None:
+    unknown = replace(STALE, platform=Platform(unknown="nobody can be asked"))
+    lines = [line.text for line in plan_lines(unknown)]
+    assert lines == ["? Airflow's platform: not known; nobody can be asked", "dev: no changes; 1 unchanged"]
+    assert not unknown.pending
 
 
 FAILED = Outcome(step=DRIFTED, result=Result.FAILED, error=Conflict(operation="PUT it", status=409, code="HolderKey"))

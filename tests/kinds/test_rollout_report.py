@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provisioner.key_probe import Probe, Rollout, not_rolled_out, report_problem
-from provisioner.model import AirflowApi, AirflowSignIn
+from provisioner.commands.reading import platform_checks
+from provisioner.key_probe import Probe, Rollout, not_rolled_out, platform_of, report_problem
+from provisioner.kind import Verdict
+from provisioner.model import AirflowApi, AirflowSignIn, Platform
 from provisioner.secret import Secret
 from tests.airflow_server import USER, WORD, airflow_server, direct_cloud
 
@@ -66,6 +68,21 @@ def test_the_newest_report_is_read_and_none_is_a_reason(airflow: tuple[AirflowSe
     assert not_rolled_out(cloud, rollout) == ""
     server.report = json.dumps(json.dumps(REPORT))  # as the API of Airflow 2 gives a text
     assert not_rolled_out(cloud, rollout) == ""
+
+
+def test_settings_that_differ_are_drift_and_what_nobody_reports_is_not_known(
+    airflow: tuple[AirflowServer, Cloud],
+) -> None:
+    server, cloud = airflow
+    rollout = replace(ROLLOUT, web_url=server.url)
+    assert platform_of(cloud, rollout).unknown.startswith("no run of the probe DAG has reported")
+    server.runs["one"] = {"dag_run_id": "one", "state": "success"}
+    server.report = json.dumps({**REPORT, "rendered": "old"})
+    stale = platform_of(cloud, rollout)
+    assert (stale.drift.startswith("workers run with the settings old, not abc"), stale.unknown) == (True, "")
+    assert [one.verdict for one in platform_checks(stale)] == [Verdict.NOTE]
+    server.report = json.dumps(REPORT)
+    assert platform_of(cloud, rollout) == Platform()
 
 
 def test_an_airflow_that_cannot_be_asked_shows_nothing(airflow: tuple[AirflowServer, Cloud]) -> None:

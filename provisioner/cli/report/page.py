@@ -158,7 +158,9 @@ def _enough(grant: Grant) -> Element | str:
 
 def _drift(plan: Plan) -> Iterator[Element]:
     pending = [step for step in plan.steps if step.pending and not step.access]
-    if not pending:
+    if plan.platform.drift:
+        yield element("p", f"To deploy: {plan.platform.drift}.")
+    if not (pending or plan.platform.drift):
         yield element("p", "None.", class_="quiet")
     for heading, steps in by_origin(pending):
         if heading:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from provisioner.model import Platform
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
@@ -123,7 +125,8 @@ class Airflow:
     with, None where that cannot be read. rendered: the settings of Airflow, as far as they are known without network;
     deployment: the same for a platform that this tool does not reach, and rollout: how its workers show that they have
     them. rights: what the caller of a run needs. notes:
-    what a person should know of choosing it; notes_beside: of what stands there beside what is declared.
+    what a person should know of choosing it; notes_beside: of what stands there beside what is declared; platform: in
+    what it differs from what only its platform can set.
     """
 
     nodes: tuple[Node, ...]
@@ -141,6 +144,7 @@ class Airflow:
     deployment: Deployment | None = None
     rollout: Rollout | None = None
     notes: tuple[str, ...] = ()
+    platform: Callable[[Cloud], Platform] = lambda _cloud: Platform()
 
 
 @dataclass(frozen=True, kw_only=True)

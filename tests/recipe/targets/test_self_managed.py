@@ -175,8 +175,12 @@ def test_a_switch_from_a_secret_leaves_it_until_workers_show_that_they_need_none
     assert self_managed.done("rotate", "--force", "--json").actions() == {}
     assert "nothing to rotate" in self_managed.done("rotate").out
     said = self_managed("doctor").out
-    assert "prints are not known to be in use" in said
-    assert ("Airflow did not answer" if api else "name nobody to ask") in said
+    unknown = "Airflow did not answer" if api else "`airflow.url` and `airflow.api` name nobody to ask"
+    assert said.count(f"? Airflow's platform: {unknown}") == 1
+    for verb in ("plan", "status"):
+        assert self_managed(verb).out.count(f"? Airflow's platform: not known; {unknown}") == 1
+        document = self_managed(verb, "--json").json()
+        assert (document["platform"]["unknown"].startswith(unknown), "drift" in document["platform"]) == (True, False)
     self_managed.done("teardown", "--yes")
     assert secret_names(self_managed) == set()
 

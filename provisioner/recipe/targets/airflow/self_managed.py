@@ -8,9 +8,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from provisioner.key_probe import Probe, Rollout, not_rolled_out
+from provisioner.key_probe import Probe, Rollout, platform_of
 from provisioner.kinds import filesystem, role_assignment, vault_secret
-from provisioner.model import Address, AirflowApi, AirflowSignIn, Node, Search
+from provisioner.model import Address, AirflowApi, AirflowSignIn, Node, Platform, Search
 from provisioner.recipe.grants import grant
 from provisioner.recipe.lake_files import dag_address, dag_node, file_searches
 from provisioner.recipe.targets.contract import Airflow, Around, Reader
@@ -60,15 +60,14 @@ def declare(
         rendered=parts.settings(),
         deployment=parts.deployment(),
         rollout=parts.rollout(),
-        notes_beside=partial(_notes_beside, parts.rollout()),
+        notes_beside=lambda _cloud: (),
+        platform=partial(_platform, parts.rollout()),
         notes=(DEPLOY,),
     )
 
 
-def _notes_beside(rollout: Rollout, cloud: Cloud) -> tuple[str, ...]:
-    """Whether workers run with what is rendered, as far as Airflow can be asked."""
-    problem = not_rolled_out(cloud, rollout)
-    return (f"the settings that `provisioner render` prints are not known to be in use: {problem}",) if problem else ()
+def _platform(rollout: Rollout, cloud: Cloud) -> Platform:
+    return platform_of(cloud, rollout)
 
 
 def _client(spec: SelfManagedAirflow, cloud: Cloud, web_url: str) -> AirflowClient:
