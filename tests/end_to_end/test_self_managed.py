@@ -110,3 +110,22 @@ def test_an_environment_gives_its_secrets_up_once_workers_need_none(self_managed
     assert passwords(self_managed) == [0, 0], said
     assert not before & secrets_in_the_vault(self_managed)
     counts_all_words(self_managed)
+
+
+def test_an_airflow_2_gets_its_dags_from_the_container_and_runs_without_any_secret(self_managed: Person) -> None:
+    spec = self_managed.spec
+    spec["airflow"] |= {"version": "2.10.5", "dags": {"delivery": "container"}}
+    self_managed.file.write_text(yaml.safe_dump(spec))
+    self_managed.done("provision")
+    counts_all_words(self_managed)
+
+    there = environment_of_airflow(self_managed)
+    assert "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST" not in there
+    home = Path(there["AIRFLOW_HOME"])
+    assert (home / "dags/flink_wordcount.py").exists()
+    assert not (home / "bundles").exists()
+    checks = {one["what"]: one for one in self_managed.told("verify")["findings"]}
+    assert checks["Airflow runs with what `render` prints"]["state"] == "ok"
+    assert checks["Airflow has parsed the DAG"]["state"] == "ok"
+    assert passwords(self_managed) == [0, 0]
+    assert self_managed.make("plan", "--detailed-exitcode").returncode == 0
