@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
@@ -15,58 +16,10 @@ from provisioner.cli.local import deploy
 from provisioner.cli.opening import environment_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.command_line import Cli
 
-# The keys that we set, as chart/values.schema.json of apache/airflow has them (commit 002e5532, default Airflow 3.0.5).
-STRING = {"type": "string"}
-CHART: dict[str, Any] = {
-    "type": "object",
-    "additionalProperties": False,
-    "properties": {
-        "config": {"type": "object"},
-        "env": {
-            "type": "array",
-            "items": {"type": "object", "properties": {"name": STRING, "value": STRING}, "required": ["name"]},
-        },
-        "secret": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {"envName": STRING, "secretName": STRING, "secretKey": STRING},
-                "additionalProperties": False,
-                "required": ["envName", "secretName"],
-            },
-        },
-    },
-}
-COMPONENT: dict[str, Any] = {
-    "type": "object",
-    "additionalProperties": False,
-    "properties": {
-        "labels": {"type": "object", "additionalProperties": STRING},
-        "serviceAccount": {
-            "type": "object",
-            "additionalProperties": False,
-            "properties": {"create": {"type": "boolean"}, "name": {"type": ["string", "null"]}},
-        },
-    },
-}
+CHART: dict[str, Any] = json.loads(Path(__file__).with_name("helm_chart_1_22_0.schema.json").read_text())
 COMPONENTS = ("apiServer", "dagProcessor", "scheduler", "triggerer", "webserver", "workers")
-CHART["properties"] |= dict.fromkeys(COMPONENTS, COMPONENT)
-BUNDLE_LIST = {
-    "type": "array",
-    "items": {
-        "type": "object",
-        "properties": {"name": STRING, "classpath": STRING, "kwargs": {"type": "object"}},
-        "required": ["name", "classpath"],
-    },
-}
-CHART["properties"]["dagProcessor"] = {
-    **COMPONENT,
-    "properties": {**COMPONENT["properties"], "dagBundleConfigList": BUNDLE_LIST},
-}
 SPEC = {"target": "self-managed", "version": "3.3.2", "key_prefix": "Team-A"}
 AKS = "Microsoft.ContainerService/managedClusters"
 VAULT = "https://kv-flink-local.vault.azure.net/"
