@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
 USER, WORD = "robot", "a-robots-password"
+VERSIONS = {"apache-airflow": "3.3.2", "apache-airflow-providers-microsoft-azure": "15.2.1"}
 CREATED, REFUSED, NOT_FOUND = 201, 401, 404
 
 
@@ -37,6 +38,8 @@ class AirflowServer:
     calls: list[tuple[str, str, Any]] = field(default_factory=list[tuple[str, str, Any]])
     state: str = "success"
     report: str = ""  # what the task of a run left
+    versions: dict[str, str] = field(default_factory=lambda: dict(VERSIONS))  # of Airflow and its providers
+    variables: list[str] = field(default_factory=list[str])  # keys in its own store
     token_name: str = "access_token"  # in the answer of /auth/token
 
     def answer(self, method: str, path: str, authorization: str, body: Any) -> tuple[int, Any]:
@@ -60,11 +63,23 @@ class AirflowServer:
         name = path.rpartition("/")[2]
         if "/xcomEntries/" in path:
             return (200, {"key": name, "value": self.report}) if self.report else (NOT_FOUND, {"detail": "no entry"})
+        kind = name.partition("?")[0]
+        if kind in {"providers", "variables", "version"}:
+            return self._installed(kind)
         if "/dagRuns?" in path:
             return 200, {"dag_runs": list(self.runs.values())[-1:], "total_entries": len(self.runs)}
         if "/dagRuns/" in path:
             return (200, self.runs[name]) if name in self.runs else (NOT_FOUND, {"detail": "no such run"})
         return 200, {"dag_id": name, "is_paused": False, "fileloc": f"/dags/{name}.py", "file_token": "t"}
+
+    def _installed(self, kind: str) -> tuple[int, Any]:
+        """Of itself: its version, its providers unless it has none to show, its own variables."""
+        if kind == "variables":
+            return 200, {"variables": [{"key": key} for key in self.variables], "total_entries": len(self.variables)}
+        if kind == "version":
+            return 200, {"version": self.versions["apache-airflow"], "git_version": None}
+        there = [{"package_name": name, "version": version} for name, version in self.versions.items()]
+        return (200, {"providers": there, "total_entries": len(there)}) if there[1:] else (403, {"detail": "no"})
 
     def _token(self, body: Any) -> tuple[int, Any]:
         grant = {"grant_type": "client_credentials", "client_id": USER, "client_secret": WORD}

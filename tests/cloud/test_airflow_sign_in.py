@@ -9,7 +9,7 @@ import pytest
 from provisioner.errors import NotAuthorized, Unexpected
 from provisioner.model import AirflowApi, AirflowSignIn
 from provisioner.secret import Secret
-from tests.airflow_server import USER, WORD, AirflowServer, airflow_server, direct_cloud
+from tests.airflow_server import USER, VERSIONS, WORD, AirflowServer, airflow_server, direct_cloud
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -76,6 +76,14 @@ def test_a_token_that_stays_the_same_is_sent_as_it_is(cloud: Cloud, server: Airf
 def test_airflow_2_takes_the_user_in_each_request(cloud: Cloud, server: AirflowServer) -> None:
     assert client(cloud, server, "basic", version="2.10.5").find_dag("a") is not None
     assert [path for _, path, _ in server.calls] == ["/api/v1/dags/a"]
+
+
+@pytest.mark.parametrize(("version", "way", "asked"), [("3.3.2", "token", "?limit=100"), ("2.10.5", "basic", "")])
+def test_each_airflow_tells_its_versions(
+    cloud: Cloud, server: AirflowServer, version: str, way: str, asked: str
+) -> None:
+    assert client(cloud, server, way, version=version).versions() == VERSIONS
+    assert server.calls[-1][1].partition("/providers")[2].partition("&")[0] == asked
 
 
 def test_an_answer_without_a_token_is_no_sign_in(cloud: Cloud, server: AirflowServer) -> None:

@@ -45,6 +45,28 @@ def test_a_bundle_takes_the_first_provider_that_has_it(tmp_path: Path) -> None:
     assert section(tmp_path, ", dags: {delivery: bundle}, provider_version: 16.0").provider_version == "16.0"
 
 
+CORE, PROVIDER = "apache-airflow", "apache-airflow-providers-microsoft-azure"
+
+
+@pytest.mark.parametrize(
+    ("more", "there", "says"),
+    [
+        ("", {CORE: "3.3.2", PROVIDER: "15.2.0"}, []),
+        ("", {CORE: "3.3.2+astro.1", PROVIDER: "16.0"}, []),
+        ("", {CORE: "3.3.20", PROVIDER: "15.2.1"}, ["Airflow is 3.3.20, not 3.3.2"]),
+        ("", {CORE: "3.3.2"}, [f"Airflow has no {PROVIDER}"]),
+        (", provider_version: 15.2.1", {CORE: "3.3.2", PROVIDER: "15.2.0"}, [f"{PROVIDER} is 15.2.0, not 15.2.1"]),
+        (", dags: {delivery: bundle}", {CORE: "3.3.2", PROVIDER: "15.3.0"}, []),
+        (", dags: {delivery: bundle}", {CORE: "3.3.2", PROVIDER: "15.2.1"}, [f"{PROVIDER} is 15.2.1, which has no"]),
+    ],
+)
+def test_an_image_with_other_versions_is_told(
+    tmp_path: Path, more: str, there: dict[str, str], says: list[str]
+) -> None:
+    found = list(section(tmp_path, more).other_versions(there))
+    assert [one[: len(said)] for one, said in zip(found, says, strict=True)] == says
+
+
 def test_keys_and_dags_begin_with_the_prefix(tmp_path: Path) -> None:
     environment = loaded(tmp_path, airflow="{target: self-managed, version: 3.3.2, key_prefix: team-a}")
     assert environment.variable_secret("tenant-id") == "airflow-variables-team-a-tenant-id"

@@ -28,6 +28,7 @@ GONE = 404
 MOVED = 300
 SERVER_ERROR = 500
 PAGE = 100
+CORE = "apache-airflow"
 CREATIONS = 3  # attempts to create a run while the answers are lost
 
 
@@ -101,6 +102,19 @@ class Airflow:
         while isinstance(report, str):  # v1 gives the text of a text
             report = json.loads(report)
         return dict(report)
+
+    def versions(self) -> dict[str, str]:
+        """The versions of Airflow (`apache-airflow`) and of its providers, by package."""
+        core = str(self._read(self._ask("GET", "version"))["version"])
+        if self.since_3:
+            providers = list(self._list("providers", "providers"))
+        else:  # v1 gives all at once, and refuses a limit
+            providers = self._read(self._ask("GET", "providers"))["providers"]
+        return {CORE: core, **{str(one["package_name"]): str(one["version"]) for one in providers}}
+
+    def variable_keys(self) -> frozenset[str]:
+        """The keys of the variables in Airflow's own store. Their values are dropped as they come."""
+        return frozenset(str(one["key"]) for one in self._list("variables", "variables"))
 
     def runs_under_way(self, dag_id: str) -> tuple[DagRun, ...]:
         """The queued and running runs."""

@@ -5,10 +5,11 @@ Nothing of Airflow is made: `provisioner render` prints what the platform has to
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from provisioner.key_probe import Probe, Rollout, platform_of
+from provisioner.key_probe import NO_REPORT, UNANSWERED, Probe, Rollout, platform_of
 from provisioner.kinds import filesystem, role_assignment, vault_secret
 from provisioner.model import Address, AirflowApi, AirflowSignIn, Node, Platform, Search
 from provisioner.recipe.grants import grant
@@ -60,14 +61,37 @@ def declare(
         rendered=parts.settings(),
         deployment=parts.deployment(),
         rollout=parts.rollout(),
-        notes_beside=lambda _cloud: (),
-        platform=partial(_platform, parts.rollout()),
+        notes_beside=partial(_notes_beside, environment, spec),
+        platform=partial(_platform, spec, parts.rollout()),
         notes=(DEPLOY,),
     )
 
 
-def _platform(rollout: Rollout, cloud: Cloud) -> Platform:
-    return platform_of(cloud, rollout)
+def _notes_beside(environment: Environment, spec: SelfManagedAirflow, cloud: Cloud) -> tuple[str, ...]:
+    """Which of its variables stand in Airflow's own store, too; none if Airflow does not tell."""
+    if not spec.url:
+        return ()
+    try:
+        there = cloud.airflow(spec.url, _api(spec), retry=False).variable_keys()
+    except UNANSWERED:
+        return ()
+    names = sorted(f"{spec.own_prefix}{key}" for key in (*environment.own_variables, *environment.variables))
+    stands = "also stands in Airflow's own store, which is not read while the vault has it; remove it there"
+    return tuple(f"the variable {name} {stands}" for name in names if name in there)
+
+
+def _platform(spec: SelfManagedAirflow, rollout: Rollout, cloud: Cloud) -> Platform:
+    """What workers report, and the versions of the image. An Airflow that did not answer is not asked again."""
+    found = platform_of(cloud, rollout)
+    if found.unknown not in {"", NO_REPORT}:
+        return found
+    try:
+        versions = cloud.airflow(rollout.web_url, rollout.probe.api, retry=False).versions()
+    except UNANSWERED as error:
+        return replace(found, unknown=found.unknown or f"Airflow does not tell its versions: {error}")
+    image = ", ".join(spec.other_versions(versions))
+    change = (f"{image}; change its image, or correct `airflow`",) if image else ()
+    return replace(found, drift="; ".join((*change, *((found.drift,) if found.drift else ()))))
 
 
 def _client(spec: SelfManagedAirflow, cloud: Cloud, web_url: str) -> AirflowClient:

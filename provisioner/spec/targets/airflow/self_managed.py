@@ -169,6 +169,22 @@ class SelfManagedAirflow(AirflowTarget):
         if numbers(self.provider_version) < numbers(first):
             yield ("provider_version",), "has no WasbDagBundle", f"write {first} or newer, or leave it out"
 
+    def other_versions(self, there: Mapping[str, str]) -> Iterator[str]:
+        """What an image has otherwise than the section says. there: versions by package.
+
+        A provider that only follows from the version of Airflow may be any that can do what the section asks for.
+        """
+        core, package = there.get("apache-airflow", "").partition("+")[0], airflow_version.PACKAGE
+        provider, first = there.get(package, ""), airflow_version.BUNDLE_PROVIDER
+        if not f"{core}.".startswith(f"{self.version}."):
+            yield f"Airflow is {core}, not {self.version}"
+        if not provider:
+            yield f"Airflow has no {package}"
+        elif "provider_version" in self.model_fields_set and provider != self.provider_version:
+            yield f"{package} is {provider}, not {self.provider_version}"
+        elif self.dags.delivery == "bundle" and airflow_version.numbers(provider) < airflow_version.numbers(first):
+            yield f"{package} is {provider}, which has no WasbDagBundle"
+
     @property
     def sign_in(self) -> tuple[str, dict[str, Any]]:
         """The way into the API, and what it takes: user, secret, scope. Only with `api`."""

@@ -1,0 +1,82 @@
+"""How the platform of an Airflow that you run differs from the spec, as far as that Airflow tells."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+
+from provisioner.commands.run import NO_TENANT, names_of
+from provisioner.key_probe import NO_REPORT
+from provisioner.model import Platform
+from provisioner.recipe.recipe import targets
+from tests.airflow_server import USER, WORD, airflow_server, direct_cloud
+from tests.environment_files import loaded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from provisioner.cloud.cloud import Cloud
+    from provisioner.recipe.targets.contract import Airflow
+    from tests.airflow_server import AirflowServer
+
+PROVIDER = "apache-airflow-providers-microsoft-azure"
+
+
+@pytest.fixture
+def airflow() -> Iterator[tuple[AirflowServer, Cloud]]:
+    with ExitStack() as stack:
+        yield stack.enter_context(airflow_server()), stack.enter_context(direct_cloud())
+
+
+def platform(place: Path, server: AirflowServer, cloud: Cloud) -> Platform:
+    return declared(place, server).platform(cloud)
+
+
+def declared(place: Path, server: AirflowServer, word: str = WORD) -> Airflow:
+    """Its Airflow, as the recipe has it. word: the password by which the tool signs in."""
+    api = f"{{token: {{username: {USER}, password: {word}}}}}"
+    section = f"{{target: self-managed, version: 3.3.2, url: '{server.url}', api: {api}}}"
+    environment = loaded(place, "variables: {greeting: hi}", cloud="local", airflow=section)
+    return targets(environment, names_of(environment, NO_TENANT)).airflow
+
+
+def test_versions_are_compared_also_without_a_report(tmp_path: Path, airflow: tuple[AirflowServer, Cloud]) -> None:
+    server, cloud = airflow
+    assert platform(tmp_path, server, cloud) == Platform(unknown=NO_REPORT)
+    server.versions["apache-airflow"] = "3.3.1"
+    drift = "Airflow is 3.3.1, not 3.3.2; change its image, or correct `airflow`"
+    assert platform(tmp_path, server, cloud) == Platform(drift=drift, unknown=NO_REPORT)
+
+
+def test_all_differences_are_told_at_once(tmp_path: Path, airflow: tuple[AirflowServer, Cloud]) -> None:
+    server, cloud = airflow
+    server.runs["one"] = {"dag_run_id": "one", "state": "success"}
+    server.report = '{"rendered": "old", "secrets": [], "federation": ""}'
+    assert platform(tmp_path, server, cloud).drift.startswith("workers run with the settings old, not ")
+    server.versions |= {"apache-airflow": "3.3.1"}
+    told = platform(tmp_path, server, cloud).drift
+    assert told.startswith("Airflow is 3.3.1, not 3.3.2; change its image, or correct `airflow`; workers run with")
+
+
+def test_what_airflow_does_not_tell_is_not_known_once(tmp_path: Path, airflow: tuple[AirflowServer, Cloud]) -> None:
+    server, cloud = airflow
+    del server.versions[PROVIDER]  # then it refuses to list providers
+    assert platform(tmp_path, server, cloud) == Platform(unknown=NO_REPORT)
+    server.runs["one"] = {"dag_run_id": "one", "state": "success"}
+    server.report = '{"rendered": "old", "secrets": [], "federation": ""}'
+    found = platform(tmp_path, server, cloud)
+    assert (found.drift[:21], found.unknown[:34]) == ("workers run with the ", "Airflow does not tell its versions")
+
+
+def test_a_variable_that_stands_in_airflows_own_store_too_is_a_note(
+    tmp_path: Path, airflow: tuple[AirflowServer, Cloud]
+) -> None:
+    server, cloud = airflow
+    server.variables = ["dev-greeting", "greeting", "other-greeting", "dev-tenant-id"]
+    notes = declared(tmp_path, server).notes_beside(cloud)
+    told = [note.partition(" also ")[0] for note in notes]
+    assert told == ["the variable dev-greeting", "the variable dev-tenant-id"]
+    assert declared(tmp_path, server, "another").notes_beside(cloud) == ()
