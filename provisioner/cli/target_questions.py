@@ -56,9 +56,9 @@ class TargetQuestions:
         return {"flink": flink, "airflow": airflow, "principals": {"airflow": principal}}
 
     def section(self, role: str, text: str) -> dict[str, Any]:
-        """One of the targets, those first with which one can begin, and its fields. Says of a closed one why."""
+        """One of the targets, those first with which anybody can begin, and its fields. Says of a closed one why."""
         every = targets(role)
-        names = sorted(every, key=lambda one: bool(every[one].closed))
+        names = sorted(every, key=lambda one: (bool(every[one].closed), _needs_something(every[one])))
         closed = {name: f"; closed: {every[name].closed}" if every[name].closed else "" for name in names}
         choices = {name: f"{every[name].service}{closed[name]}" for name in names}
         target = self.questions.choose(f"--{role}", text, choices, default=names[0])
@@ -85,6 +85,12 @@ class TargetQuestions:
         if not resource_type:
             return []
         return offers(self.offer(lambda there: there.list_resources(self.subscription, resource_type)))
+
+
+def _needs_something(section: type[Target]) -> bool:
+    """Whether there must be something already that its file has to name."""
+    required = (one for one in section.questions if field_at(section, one.path[:1]).is_required())
+    return any(not one.default for one in required)
 
 
 def put(section: dict[str, Any], path: tuple[str, ...], answer: str) -> None:
