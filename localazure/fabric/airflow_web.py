@@ -1,6 +1,7 @@
 """The web server of an Airflow job: the real Airflow 2.10.5 behind it, for who is Contributor in the workspace.
 
-Its address is on the job's page only; here the control endpoint shows it (GET /airflow-jobs).
+Its address is on the job's page only; here the control endpoint shows it (GET /airflow-jobs). So that a file can name
+it before there is a job, the job's name in place of its id leads there, too: nothing of Fabric's.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from localazure.app.wire import Request
 
 _DATA_FACTORY = "5d13f7d7-0567-429c-9880-320e9555e5fc"  # the first-party application behind this host
+_EVERY_RUN = "/api/v1/dags/~/dagRuns"
 _RUNS = {"Started", "Upgrading"}
 
 
@@ -61,7 +63,7 @@ SERVICE = Service(
 
 def forward_call(call: Call) -> Reply:
     """Forward a call to the job's Airflow. Raises 403 for whoever may not change the workspace, 404, 503."""
-    job = next((one for one in airflow_jobs.list_jobs(call.tenant) if _address(one) == call.host), None)
+    job = next((one for one in airflow_jobs.list_jobs(call.tenant) if call.host in _addresses(one)), None)
     if job is None:
         raise AzureError(status=404, code="Not Found", message="There is no Airflow at this address.")
     if api.role_of(call) not in {"Contributor", "Member", "Admin"}:
@@ -69,6 +71,8 @@ def forward_call(call: Call) -> Reply:
     if airflow_jobs.status(call.tenant, job) not in _RUNS:
         raise forward.unavailable("The environment of the Apache Airflow job does not run.")
     reply = forward.find_web_server(call, SERVICE, _resource_id(job))
+    if reply is None and call.path == _EVERY_RUN:
+        return Reply(body={"dag_runs": [], "total_entries": 0})  # no Airflow runs, so no DAG does
     message = f"There is no {call.path} while no real Airflow runs: `provisioner local runtimes up` starts it."
     return reply or _render(call, AzureError(status=404, code="Not Found", message=message))
 
@@ -77,8 +81,10 @@ for _method in ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"):
     SERVICE.route(_method, "/{rest:path}", action=None, why="Contributor in the workspace")(forward_call)
 
 
-def _address(job: Document) -> str:
-    return airflow_jobs.web_url(job).removeprefix("https://")
+def _addresses(job: Document) -> tuple[str, ...]:
+    return tuple(
+        f"{name}.{airflow_jobs.WEB_SUFFIX}" for name in (airflow_jobs.web_id(job), str(job["displayName"]).lower())
+    )
 
 
 def _resource_id(job: Document) -> str:

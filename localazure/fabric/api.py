@@ -2,9 +2,11 @@
 
 Settings for tests (PUT /settings/fabric at the control endpoint): `roles`, by principal id, in every workspace;
 `service_principals`: false where the tenant's switch "Service principals can use Fabric APIs" is off; `capacity`:
-Inactive while it is paused; `page_size` of lists; `start_seconds` and `rollout_seconds` of an environment; `state` that
-it has instead, such as Failed; `mask_variables`: names whose values GET hides; `missing_file_status`: 500, which the
-service has answered in place of 404; `fabric_connections`: false, so that no variable is reserved.
+Inactive while it is paused, empty where the workspaces have none; `shows_capacity`: false for who may not see it;
+`page_size` of lists; `operation_error`: the code with which each operation ends; `start_seconds` and `rollout_seconds`
+of an environment; `state` that it has instead, such as Failed; `mask_variables`: names whose values GET hides;
+`missing_file_status`: 500, which the service has answered in place of 404; `fabric_connections`: false, so that no
+variable is reserved.
 https://learn.microsoft.com/rest/api/fabric/articles/
 """
 
@@ -38,7 +40,9 @@ _SETTINGS: Document = {
     "roles": {OPERATOR_OBJECT_ID: "Contributor"},
     "service_principals": True,
     "capacity": "Active",
+    "shows_capacity": True,
     "page_size": 100,
+    "operation_error": "",
     "start_seconds": 0.0,
     "rollout_seconds": 0.0,
     "state": "",

@@ -59,6 +59,7 @@ def apply(call: Call, job: Document, body: Document) -> float:
         raise _corrupted(f"The definition is corrupted: {wrong}.")
     airflow = _airflow_properties(parts[CONTENT])
     airflow_jobs.check_reserved(call.tenant, object_at(airflow, "airflowEnvironmentVariables"))
+    _move_to_pool(call, job, parts[CONTENT])
     if PLATFORM in parts and call.query.get("updatemetadata", "").lower() == "true":
         metadata = object_at(_json(parts[PLATFORM]), "metadata")
         job.update({name: metadata[name] for name in ("displayName", "description") if name in metadata})
@@ -83,6 +84,13 @@ def _airflow_properties(content: bytes) -> Document:
     if airflow.get("airflowVersion", airflow_jobs.AIRFLOW_VERSION) != airflow_jobs.AIRFLOW_VERSION:
         raise _corrupted(f"The definition is corrupted: the airflowVersion must be {airflow_jobs.AIRFLOW_VERSION}.")
     return airflow
+
+
+def _move_to_pool(call: Call, job: Document, content: bytes) -> None:
+    """Run the job on the pool that a content part names, if it names one. Raises 404."""
+    compute = object_at(_json(content), "properties", "typeProperties", "computeProperties")
+    if pool := str(compute.get("poolId") or ""):
+        job["_pool"] = pools.find_pool(call.tenant, {"id": job["workspaceId"]}, pool.lower())["id"]
 
 
 def _part(path: str, content: bytes) -> Document:

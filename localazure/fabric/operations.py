@@ -35,12 +35,14 @@ def get_state(call: Call) -> Reply:
     """Show how far an operation is."""
     operation, now = _require_operation(call), call.tenant.clock.timestamp()
     is_done = now >= operation["ends"]
-    body = {
+    body: Document = {
         "status": "Succeeded" if is_done else "Running",
         "createdTimeUtc": _format(operation["began"]),
         "lastUpdatedTimeUtc": _format(min(now, operation["ends"])),
         "percentComplete": 100 if is_done else 25,
     }
+    if is_done and (code := str(api.test_settings(call.tenant)["operation_error"])):
+        body |= {"status": "Failed", "error": {"errorCode": code, "message": "The operation has failed."}}
     return Reply(body=body, headers={"x-ms-operation-id": operation["id"], **({} if is_done else _POLL)})
 
 

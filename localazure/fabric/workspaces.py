@@ -42,8 +42,10 @@ def list_workspaces(call: Call) -> Reply:
 
 
 @api.route(SERVICE, "GET", "", role="Viewer")
-def get_workspace(_: Call, workspace: Document) -> Reply:
+def get_workspace(call: Call, workspace: Document) -> Reply:
     """Show a workspace."""
+    if not api.test_settings(call.tenant)["capacity"]:
+        return Reply(body={name: value for name, value in workspace.items() if name != "capacityId"})
     return Reply(body={**workspace, "capacityRegion": "West Europe", "capacityAssignmentProgress": "Completed"})
 
 
@@ -61,5 +63,6 @@ def list_capacities(call: Call) -> Reply:
     """List the capacity of the workspaces, and whether it is paused."""
     api.check_principals_allowed(call)
     capacity = {"id": CAPACITY_ID, "displayName": "f2", "sku": "F2", "region": "West Europe"}
-    state = api.test_settings(call.tenant)["capacity"]
-    return api.page(call, [{**capacity, "state": state}] if api.role_of(call) else [])
+    settings = api.test_settings(call.tenant)
+    shown = api.role_of(call) and settings["capacity"] and settings["shows_capacity"]
+    return api.page(call, [{**capacity, "state": settings["capacity"]}] if shown else [])

@@ -31,7 +31,8 @@ def body_text(response: Any) -> str:
 def error_codes(response: Any) -> tuple[str, str, str]:
     """Outer code, inner code and message of an answer with an error.
 
-    ARM, Graph, Key Vault, dfs (`error`), Entra (`error` is a word), blob (XML), Airflow (`title` and `detail`).
+    ARM, Graph, Key Vault, dfs (`error`), Entra (`error` is a word), blob (XML), Airflow (`title` and `detail`), and
+    those that name it `errorCode`.
     """
     body = _body(response)
     if isinstance(body, str):
@@ -49,7 +50,8 @@ def error_codes(response: Any) -> tuple[str, str, str]:
     inner: Any = outer.get("innererror") or outer.get("innerError") or {}
     if "code" not in inner and isinstance(details, list) and details and isinstance(details[0], dict):
         inner = cast("dict[str, Any]", details[0])
-    code, message = outer.get("code") or outer.get("title"), outer.get("message") or outer.get("detail")
+    code = outer.get("code") or outer.get("title") or outer.get("errorCode")
+    message = outer.get("message") or outer.get("detail")
     return str(code or ""), str(inner.get("code", "")), str(message or "")
 
 
@@ -67,7 +69,7 @@ def retry_after(response: Any) -> float | None:
 
 def request_id(response: Any) -> str:
     """What Azure's support asks for; each service has its own header."""
-    for header in ("x-ms-request-id", "request-id", "x-ms-correlation-request-id"):
+    for header in ("x-ms-request-id", "request-id", "x-ms-correlation-request-id", "RequestId"):
         if found := response.headers.get(header):
             return found
     return ""

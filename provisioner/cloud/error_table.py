@@ -59,6 +59,8 @@ SOFT = "https://learn.microsoft.com/azure/key-vault/general/soft-delete-overview
 STORAGE = "https://learn.microsoft.com/rest/api/storageservices/common-rest-api-error-codes"
 ACCOUNTS = "https://learn.microsoft.com/rest/api/storagerp/storage-resource-provider-error-codes"
 POLICY = "https://learn.microsoft.com/graph/api/resources/applicationauthenticationmethodpolicy"
+ITEMS = "https://learn.microsoft.com/rest/api/fabric/articles/using-fabric-apis"
+CAPACITIES = "https://learn.microsoft.com/fabric/enterprise/pause-resume"
 # Graph has no code of its own for a uniqueName that a soft-deleted application keeps: it is a bare 400.
 UNIQUE = "https://github.com/microsoftgraph/msgraph-bicep-types/issues/137"
 
@@ -73,12 +75,15 @@ KNOWN_ERRORS: tuple[Row, ...] = (
     Row("ParentResourceNotFound", 404, NotFound, WAIT_IF_CREATED, CODES),
     Row("FilesystemNotFound", 404, NotFound, WAIT_IF_CREATED, STORAGE),
     Row("Request_ResourceNotFound", 404, NotFound, WAIT_IF_CREATED, GRAPH),
+    Row("ItemNotFound", 404, NotFound, WAIT_IF_CREATED, ITEMS),
     Row("NoBackingApplicationObject", 400, NotYetVisible, WAIT, GRAPH),
     # a right that may have been granted just now
     Row("ForbiddenByRbac", 403, NotAuthorized, WAIT_IF_CREATED, VAULT),
     Row("AuthorizationPermissionMismatch", 403, NotAuthorized, WAIT_IF_CREATED, STORAGE),
     Row("AuthorizationFailed", 403, NotAuthorized, WAIT_IF_CREATED, GRANTS),
     Row("Authorization_RequestDenied", 403, NotAuthorized, PERSON, GRAPH),
+    Row("InsufficientPrivileges", 403, NotAuthorized, PERSON, ITEMS),
+    Row("InsufficientWorkspaceRole", 403, NotAuthorized, PERSON, ITEMS),
     # network rules
     Row("ForbiddenByFirewall", 403, Firewalled, PERSON, VAULT),
     Row("ForbiddenByConnection", 403, Firewalled, PERSON, VAULT),
@@ -102,6 +107,7 @@ KNOWN_ERRORS: tuple[Row, ...] = (
     Row("FilesystemBeingDeleted", 409, Conflict, WAIT_IF_CREATED, STORAGE),
     Row("ServiceUnavailable", 503, Unexpected, RETRY, CODES),
     # not allowed by Azure or by the subscription's owner
+    Row("CapacityNotActive", 403, Conflict, PERSON, CAPACITIES),
     Row("MissingSubscriptionRegistration", 409, Conflict, PERSON, REGISTER),
     Row("SubscriptionNotRegistered", 409, Conflict, PERSON, REGISTER),
     Row("RequestDisallowedByPolicy", 403, Conflict, PERSON, f"{ARM}troubleshooting/error-policy"),

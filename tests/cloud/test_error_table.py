@@ -14,6 +14,7 @@ from tests.cloud.test_errors import Answer
 
 TESTS = Path(__file__).parents[1]
 DOCTOR, STALE = "commands/test_doctor.py", "commands/test_stale_reads.py"
+FABRIC_ENVIRONMENT, FABRIC_JOB = "kinds/test_fabric_environment.py", "kinds/test_fabric_airflow_job.py"
 # Where the local Azure answers so and a run (or a client of ours) ends right.
 SHOWN = {
     "PrincipalNotFound": "kinds/test_contract.py::test_replicas_that_lag_are_waited_for",
@@ -25,6 +26,7 @@ SHOWN = {
     "ParentResourceNotFound": f"{STALE}::test_a_parent_that_this_run_has_made",
     "FilesystemNotFound": f"{STALE}::test_a_parent_that_this_run_has_made",
     "Request_ResourceNotFound": "kinds/test_contract.py::test_replicas_that_lag_are_waited_for",
+    "ItemNotFound": f"{FABRIC_ENVIRONMENT}::test_a_teardown_waits_for_no_start_and_a_job_that_has_gone_is_fine",
     "NoBackingApplicationObject": "kinds/test_service_principal.py::test_an_application_made_just_now_is_waited_for",
     "ForbiddenByRbac": "commands/test_access.py::test_a_run_waits_for_the_access",
     "AuthorizationPermissionMismatch": "commands/test_access.py::test_a_run_waits_for_the_access",
@@ -33,6 +35,9 @@ SHOWN = {
     "ForbiddenByFirewall": f"{DOCTOR}::test_a_vault_behind_a_firewall",
     "ForbiddenByConnection": f"{DOCTOR}::test_a_vault_behind_a_firewall",
     "AuthorizationFailure": f"{DOCTOR}::test_an_account_behind_a_firewall",
+    "InsufficientPrivileges": "kinds/test_contract.py::test_a_caller_without_the_right_is_told_which",
+    "InsufficientWorkspaceRole": f"{FABRIC_JOB}::test_the_role_in_the_workspace_is_told",
+    "CapacityNotActive": f"{FABRIC_JOB}::test_a_paused_capacity_is_named",
     "RoleAssignmentExists": "cloud/test_handling.py::test_a_grant_that_stands_under_another_name",
     "RoleAssignmentUpdateNotPermitted": "cloud/test_handling.py::test_an_assignment_keeps_its_principal",
     "ObjectIsDeletedButRecoverable": "kinds/test_vault_secret.py::test_it_is_absent_then_made_then_as_declared",

@@ -11,6 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from localazure.app.tenant import OPERATOR_OBJECT_ID
 from provisioner.engine.apply import Apply
 from provisioner.engine.journal import Journal
 from provisioner.engine.observe import observe
@@ -36,7 +37,9 @@ READING = (
     "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1",  # Storage Blob Data Reader
 )
 # How the local Azure keeps count of what it was asked, which is no part of the world.
-BOOKKEEPING = ("operations",)
+BOOKKEEPING = ("operations", "fabric_operations")
+# Of a document: what it was before its last change, and until when.
+PAST = {"_before", "_rolled_out", "_status", "_changes_at"}
 # Whatever is another one in each run: ids, ETags, keys and client secrets of Azure's choice, dates.
 CHANCE = re.compile(
     r"0x8D[0-9A-F]+"
@@ -104,6 +107,8 @@ def lifecycle_of(azure: LocalAzure, kind: str, example: Example) -> Lifecycle:
     reader, nobody = azure.new_client("reader"), azure.new_client("nobody")
     for role in READING:
         grant(azure, azure.subscription, role, principal_of(azure, reader[0]))
+    workspace = {OPERATOR_OBJECT_ID: "Contributor", principal_of(azure, reader[0]): "Viewer"}
+    azure.control("PUT", "/settings/fabric", {"roles": workspace})
     address, desired = Address(kind, example.name), example.declare(azure)
     parts = [_run_phases(azure, CREATE, recipe_of(example, address, desired))]
     if example.change is not None:
@@ -211,9 +216,9 @@ def stored_documents(azure: LocalAzure) -> Counter[str]:
 
 
 def _plain(document: str) -> str:
-    """`_before` is what a runtime was until its last PUT: no part of what it is."""
+    """Without what it was until its last change: no part of what it is."""
     told = json.loads(document)
-    return json.dumps({name: value for name, value in told.items() if name != "_before"}, sort_keys=True)
+    return json.dumps({name: value for name, value in told.items() if name not in PAST}, sort_keys=True)
 
 
 def differences(azure: LocalAzure, wanted: Counter[str]) -> list[str]:

@@ -223,7 +223,8 @@ def assert_tells_the_right(error: Exception) -> None:
     for one in error.errors if isinstance(error, Refusals) else (error,):
         assert isinstance(one, NotAuthorized), one
         assert re.search(
-            r"Missing permission: \S+ on \S+.*\baz (role assignment create|ad app permission)", str(one)
+            r"Missing permission: \S+ on \S+.*\baz (role assignment create|ad app permission|rest --method post)",
+            str(one),
         ), one
 
 

@@ -6,15 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.localazure.fabric.workspace import FABRIC, JOBS, Fabric, refusal
+from tests.localazure.fabric.workspace import FABRIC, JOBS, POOL, Fabric, refusal
 
 DATA_FACTORY = "5d13f7d7-0567-429c-9880-320e9555e5fc"
-POOL: dict[str, Any] = {
-    "name": "own",
-    "nodeSize": "Large",
-    "computeScalability": {"minNodeCount": 5, "maxNodeCount": 8},
-    "apacheAirflowJobVersion": "1.0.0",
-}
 
 
 def status(fabric: Fabric, job: str) -> str:
@@ -182,6 +176,9 @@ def test_the_web_server_of_a_job_is_for_contributors_while_its_environment_runs(
     fabric("POST", f"{job}/environment/start?beta=true")
     absent = fabric.azure.request("GET", url, token=token)
     assert (absent.status, "runtimes up" in absent.json()["detail"]) == (404, True)
+    by_name = "https://airflow-dev.fabric.airflow.svc.datafactory.azure.com/api/v1/dags"
+    assert fabric.azure.request("GET", by_name, token=token).status == 404
+    assert fabric.azure.request("GET", by_name, token=token).json() == absent.json()
     assert fabric.azure.request("GET", url, token=fabric.azure.token(FABRIC)).status == 401
     fabric.settings(roles={})
     assert fabric.azure.request("GET", url, token=token).status == 403

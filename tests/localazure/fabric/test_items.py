@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.emulator import ARM
-from tests.localazure.fabric.workspace import FABRIC, JOBS, WORKSPACE, WORKSPACE_ID, Fabric, refusal
+from tests.localazure.fabric.workspace import FABRIC, JOBS, POOL, WORKSPACE, WORKSPACE_ID, Fabric, refusal
 from tests.resource_manager import OPERATOR, Manager
 
 if TYPE_CHECKING:
@@ -44,6 +44,10 @@ def test_a_new_tenant_has_one_workspace(fabric: Fabric) -> None:
     assert fabric("GET", WORKSPACE).json()["capacityAssignmentProgress"] == "Completed"
     (capacity,) = fabric("GET", "/v1/capacities").json()["value"]
     assert (capacity["id"], capacity["state"]) == (listed["capacityId"], "Active")
+    fabric.settings(shows_capacity=False)
+    assert fabric("GET", "/v1/capacities").json()["value"] == []
+    fabric.settings(capacity="")
+    assert "capacityId" not in fabric("GET", WORKSPACE).json()
     assert refusal(fabric("GET", "/v1/workspaces/none")) == (404, "WorkspaceNotFound")
     assert refusal(fabric("GET", "/v1/none")) == (404, "EntityNotFound")
 
@@ -153,6 +157,17 @@ def test_a_definition_has_settings_and_files(fabric: Fabric) -> None:
     assert properties["computeProperties"]["computePool"] == "StarterPool"
     settings = fabric("GET", f"{job}/environment/settings?beta=true").json()
     assert settings["environmentVariables"] == [{"name": "A", "value": "b"}]
+
+
+def test_a_definition_names_the_pool(fabric: Fabric) -> None:
+    job = fabric.job()
+    created = fabric("POST", f"{JOBS}/poolTemplates?beta=true", POOL).json()
+    for pool_id, expected in ((created["id"], 202), ("3f0b8c1e-7d52-5f0a-9b57-1c2f6d1f4e11", 404)):
+        compute = {"poolId": pool_id, "poolName": "own"}
+        part = {"properties": {"type": "Airflow", "typeProperties": {"computeProperties": compute}}}
+        assert fabric("POST", f"{job}/updateDefinition", definition(**{CONTENT: part})).status == expected
+        shown = fabric("GET", f"{job}/environment/compute?beta=true").json()
+        assert shown["poolTemplateId"] == created["id"]
 
 
 def test_metadata_of_a_definition_is_taken_on_request(fabric: Fabric) -> None:

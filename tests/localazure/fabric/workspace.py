@@ -12,6 +12,12 @@ FABRIC = "https://api.fabric.microsoft.com"
 WORKSPACE_ID = "7d1e5c40-2f6b-4a93-8c1d-5b0e9f3a7c21"
 WORKSPACE = f"/v1/workspaces/{WORKSPACE_ID}"
 JOBS = f"{WORKSPACE}/apacheAirflowJobs"
+POOL: dict[str, Any] = {
+    "name": "own",
+    "nodeSize": "Large",
+    "computeScalability": {"minNodeCount": 5, "maxNodeCount": 8},
+    "apacheAirflowJobVersion": "1.0.0",
+}
 
 
 @dataclass(frozen=True, kw_only=True)

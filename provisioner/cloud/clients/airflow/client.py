@@ -121,6 +121,11 @@ class Airflow:
         listed = self._list(_runs(dag_id), "dag_runs", {"state": ["queued", "running"]})
         return tuple(map(dag_run, listed))
 
+    def every_run_under_way(self) -> tuple[str, ...]:
+        """The queued and running runs of all DAGs: DAG and run, for people."""
+        listed = self._list(_runs("~"), "dag_runs", {"state": ["queued", "running"]})
+        return tuple(f"{one['dag_id']} {one['dag_run_id']}" for one in listed)
+
     def runs_since(self, dag_id: str, moment: datetime) -> tuple[DagRun, ...]:
         """The runs created since then, in any state."""
         name = "run_after_gte" if self.since_3 else "execution_date_gte"

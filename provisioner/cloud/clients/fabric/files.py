@@ -1,0 +1,94 @@
+"""The files of a job, below `dags/` and `plugins/`, and whose they are.
+
+https://learn.microsoft.com/rest/api/fabric/apacheairflowjob/files-(beta)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from provisioner.cloud.clients.fabric import marks
+from provisioner.cloud.clients.fabric.objects import JobFile
+
+if TYPE_CHECKING:
+    from provisioner.cloud.clients.fabric.requests import Requests
+
+GONE = 404
+
+
+class JobFiles:
+    """Every method raises CloudError. job: the path of a job, `/workspaces/GUID/apacheAirflowJobs/GUID`."""
+
+    def __init__(self, requests: Requests) -> None:
+        self._requests = requests
+
+    def find(self, job: str, path: str) -> JobFile | None:
+        """A file with its content.
+
+        https://learn.microsoft.com/rest/api/fabric/apacheairflowjob/files-(beta)
+        """
+        content = self._content(job, path)
+        owner = None if content is None else self._content(job, path + marks.BESIDE)
+        return None if content is None else JobFile(path=path, owner=_owner(owner), content=content)
+
+    def set(self, job: str, path: str, content: bytes, environment: str) -> None:
+        """Create or replace a file. Whose it is stands there first, so that none is left that nobody owns."""
+        self._put(job, path + marks.BESIDE, marks.owner_text(environment).encode())
+        self._put(job, path, content)
+
+    def delete(self, job: str, path: str) -> None:
+        """Delete a file, and what stands beside it last; fine if it is gone."""
+        for one in (path, path + marks.BESIDE):
+            self._wrote_file(job, one)
+            if one in self._list(job, "dags"):
+                self._requests.send("DELETE", _address(job, one), beta=True, missing_ok=True)
+
+    def list_owned(self, job: str, environment: str) -> tuple[str, ...]:
+        """Paths in `dags/` that the environment has written, or has begun to write."""
+        beside = (one for one in self._list(job, "dags") if one.endswith(marks.BESIDE))
+        owned = (one for one in beside if _owner(self._content(job, one)) == environment)
+        return tuple(one.removesuffix(marks.BESIDE) for one in owned)
+
+    def list_unmanaged(self, job: str, environment: str) -> tuple[str, ...]:
+        """Paths of other people's files, directly in `dags/` or `plugins/`: the API lists no folders."""
+        owned = self.list_owned(job, environment)
+        ours = {*owned, *(path + marks.BESIDE for path in owned)}
+        return tuple(one for folder in ("dags", "plugins") for one in self._list(job, folder) if one not in ours)
+
+    def _list(self, job: str, folder: str) -> tuple[str, ...]:
+        """The paths of the files directly in a folder, once per pass."""
+
+        def fetch() -> tuple[str, ...]:
+            listed = self._requests.list_all(f"{job}/files", beta=True, params={"rootPath": folder})
+            return tuple(str(one["filePath"]) for one in listed)
+
+        return self._requests.read_once(f"{job}/files/{folder}", fetch)
+
+    def _content(self, job: str, path: str) -> bytes | None:
+        """None if the listing does not have it: a GET may answer 500 then."""
+        if path not in self._list(job, path.rpartition("/")[0]):
+            return None
+
+        def fetch() -> bytes | None:
+            answer = self._requests.send("GET", _address(job, path), beta=True, missing_ok=True)
+            return None if answer.status_code == GONE else answer.read()
+
+        return self._requests.read_once(f"{job}/files/{path}", fetch)
+
+    def _put(self, job: str, path: str, content: bytes) -> None:
+        self._wrote_file(job, path)
+        self._requests.send(
+            "PUT", _address(job, path), beta=True, content=content, content_type="application/octet-stream"
+        )
+
+    def _wrote_file(self, job: str, path: str) -> None:
+        self._requests.wrote(f"{job}/files/{path}", f"{job}/files/{path.rpartition('/')[0]}")
+
+
+def _address(job: str, path: str) -> str:
+    return f"{job}/files/{quote(path)}"
+
+
+def _owner(content: bytes | None) -> str:
+    return marks.owner_in((content or b"").decode("utf-8", "replace"))

@@ -1,0 +1,129 @@
+"""Sets and removes managed settings in the environment of an Airflow job. Other values are sent back as they came.
+
+An update replaces all settings and no condition guards it, so they are read again right before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from provisioner.errors import NotFound, Refused
+from provisioner.kind import resolved
+from provisioner.kinds.fabric_environment.decide import differing, refusals, settings_to_manage
+from provisioner.kinds.fabric_environment.records import (
+    BACKEND,
+    KEY_ID,
+    KEYS,
+    KWARGS,
+    PREVIOUS_KEY_ID,
+    PUBLISHED_AT,
+    RECORDS,
+    REQUIREMENT,
+    FabricEnvironment,
+    ObservedFabricEnvironment,
+    arguments_text,
+    fabric,
+    observed_of,
+    package,
+)
+from provisioner.model import Ref
+from provisioner.secret import Secret
+
+if TYPE_CHECKING:
+    from provisioner.cloud.cloud import Cloud
+
+LATEST = 3  # perhaps so new that Entra does not list them yet
+
+
+def create(cloud: Cloud, desired: FabricEnvironment) -> None:
+    """Start it, as only one that runs takes requirements, then write what differs. Raises Refused.
+
+    Settings come first: they list what is managed, the requirement too.
+    """
+    job = resolved(desired.job)
+    fabric(cloud).start(job)
+    observed = observed_of(desired, job, fabric(cloud).get_environment_now(job))
+    for refused in refusals(desired, observed):
+        raise Refused(desired.name, f"{refused.field} is {refused.before}", refused.reason)
+    _set(cloud, desired, observed)
+    fabric(cloud).start(job)
+    if f"{REQUIREMENT}{desired.package}" in {*differing(desired, observed)}:
+        others = _lines(observed, without=desired.package)
+        fabric(cloud).deploy_requirements(job, (*others, desired.requirement))
+        fabric(cloud).start(job)
+
+
+def update(cloud: Cloud, desired: FabricEnvironment, _observed: ObservedFabricEnvironment) -> None:
+    """As `create`: it is read again in any case."""
+    create(cloud, desired)
+
+
+def _set(cloud: Cloud, desired: FabricEnvironment, observed: ObservedFabricEnvironment) -> None:
+    """Write settings and records, unless only the requirement differs."""
+    managed = settings_to_manage(desired, observed)
+    publication = _publication(cloud, desired, (observed.key_id, *observed.previous_key_ids))
+    different = {*differing(desired, observed)} & {BACKEND, KWARGS}
+    if not different and not publication and managed == observed.managed_settings:
+        return
+    overrides = {**observed.found.overrides, BACKEND: Secret(desired.backend)}
+    if different or publication:
+        overrides[KWARGS] = _arguments(desired, observed)
+    listing = Secret(" ".join((desired.environment, *sorted(managed))))
+    written = {**observed.found.variables, KEYS: listing, **publication}
+    variables = {name: value for name, value in written.items() if value is not None}
+    fabric(cloud).set_settings(observed.job, observed.found, variables=variables, overrides=overrides)
+
+
+def _arguments(desired: FabricEnvironment, observed: ObservedFabricEnvironment) -> Secret:
+    """With the client secret that is there, if its key stays and nobody knows its text."""
+    if isinstance(desired.client_secret, Ref) and desired.key_id == observed.key_id and observed.secret is not None:
+        return arguments_text(replace(desired, client_secret=observed.secret))
+    return arguments_text(desired)
+
+
+def _publication(cloud: Cloud, desired: FabricEnvironment, before: tuple[str, ...]) -> dict[str, Secret | None]:
+    """Record the current and earlier keys: running workers may use any that is still valid."""
+    new = resolved(desired.key_id)
+    if before[0] == new:
+        return {}
+    published = cloud.session.clock.present().isoformat(timespec="seconds")
+    known_active = desired.active_key_ids if isinstance(desired.active_key_ids, tuple) else before
+    active = {*before[:LATEST], *known_active} - {"", new}
+    previous = " ".join(key_id for key_id in before if key_id in active)
+    return {
+        KEY_ID: Secret(new),
+        PREVIOUS_KEY_ID: Secret(previous) if previous else None,
+        PUBLISHED_AT: Secret(published),
+    }
+
+
+def _lines(observed: ObservedFabricEnvironment, *, without: str) -> tuple[str, ...]:
+    """The requirements of others, with the versions that are installed."""
+    every = observed.found.libraries.items()
+    return tuple(f"{name}=={version}" if version else name for name, version in every if package(name) != without)
+
+
+def delete(cloud: Cloud, observed: ObservedFabricEnvironment) -> None:
+    """Remove the managed settings, the requirement first: the settings list it.
+
+    It stays where nothing runs: only for that nobody waits until Airflow has started.
+    """
+    try:
+        found = fabric(cloud).get_environment_now(observed.job)
+    except NotFound:
+        return
+    now = observed_of(observed, observed.job, found)
+    if not now.managed_keys:
+        return
+    if hidden := [name for name in found.masked if name not in now.managed_settings]:
+        raise Refused(observed.job, f"Fabric hides {hidden[0]}", "Remove it on the job's page first.")
+    requirements = {one.removeprefix(REQUIREMENT) for one in now.managed_settings if one.startswith(REQUIREMENT)}
+    installed = {package(name) for name in found.libraries}
+    for name in requirements & installed if found.started else ():
+        fabric(cloud).deploy_requirements(observed.job, _lines(now, without=name))
+        fabric(cloud).start(observed.job)
+    removed = {*now.managed_settings, *RECORDS}
+    variables = {name: value for name, value in found.variables.items() if name not in removed}
+    overrides = {name: value for name, value in found.overrides.items() if name not in removed}
+    fabric(cloud).set_settings(observed.job, found, variables=variables, overrides=overrides)
