@@ -123,10 +123,16 @@ def _behind_local(arguments: Namespace) -> str:
     from provisioner.cli.deployment import workload
     from provisioner.cli.local import deploy, start_runtimes
     from provisioner.commands import declared_recipe
+    from provisioner.commands.run import NO_TENANT, names_of
+    from provisioner.recipe.recipe import targets
 
     ids = [getattr(node.desired, "id", None) for node in declared_recipe(environment).nodes]
     deployed = workload(arguments, environment)
     ids += [deploy(*deployed)] if deployed is not None else []
+    behind = targets(environment, names_of(environment, NO_TENANT)).airflow.behind
+    if behind is not None:
+        with opened(arguments, environment) as run:
+            ids.append(run.deployed.output(behind))
     states = start_runtimes(quiet=arguments.json, airflows=[one for one in ids if isinstance(one, str)])
     return next((str(one["url"]) for one in states if one["kind"] == "airflow"), "")
 

@@ -25,7 +25,7 @@ def rendered(environment: Environment) -> dict[str, Any]:
         "environment": environment.name,
         "airflow": {
             "configuration_overrides": _formatted(settings.overrides),
-            "environment_variables": {**_formatted(settings.environment), "AZURE_CLIENT_SECRET": HIDDEN},
+            "environment_variables": _with_secret(_formatted(settings.environment)),
             "requirements": list(settings.requirements),
         },
         **({"dag": dags[0]} if len(dags) == 1 else {"dags": dags}),
@@ -43,6 +43,11 @@ def rendered_text(found: Mapping[str, Any]) -> str:
     for dag in dags:
         lines += ["", f"# {dag['file']}", dag["content"].rstrip()]
     return "\n".join(lines)
+
+
+def _with_secret(variables: dict[str, str]) -> dict[str, str]:
+    """With the secret, where the principal signs in with what these variables say."""
+    return {**variables, "AZURE_CLIENT_SECRET": HIDDEN} if "AZURE_CLIENT_ID" in variables else variables
 
 
 def _formatted(values: Mapping[str, str | Secret]) -> dict[str, str]:

@@ -98,9 +98,7 @@ def _pool(cloud: Cloud, desired: FabricAirflowJob) -> Compute:
     """Raises Refused if there is none."""
     pool = _find_pool(cloud, desired)
     if pool is None:
-        remedy = (
-            "Create it in the workspace's settings (Data Factory, Apache Airflow runtime), or correct `airflow.pool`"
-        )
+        remedy = "Create it in the workspace's settings under Apache Airflow runtime, or correct `airflow.pool`"
         raise Refused(f"workspace {desired.workspace}", f"it has no pool {desired.pool}", remedy)
     return pool
 

@@ -10,7 +10,8 @@ class NeededRight:
     """A role on a scope, or a permission of Microsoft Graph.
 
     scope: a resource id; empty for Graph. where: the same for people. role: the name of the role or permission.
-    purpose: what it is for. optional: what does not work without it; empty if no run begins without it.
+    command: the lines that give it to the object id `$principal`, if it is neither. purpose: what it is for.
+    optional: what does not work without it; empty if no run begins without it.
     """
 
     scope: str
@@ -18,3 +19,4 @@ class NeededRight:
     role: str
     purpose: str
     optional: str = ""
+    command: str = ""

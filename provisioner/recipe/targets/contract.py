@@ -120,13 +120,13 @@ class Airflow:
     """What hosts Airflow.
 
     address: the node that stands for it. holder: the node from which its workers have the credential of Airflow's
-    principal. web_url: of its web server, empty while it has none; client: of that server's API; unaskable: why that
-    API cannot be asked, empty if it can. dags: by file, the node that puts it there. settings: what its workers run
-    with, None where that cannot be read. rendered: the settings of Airflow, as far as they are known without network;
-    deployment: the same for a platform that this tool does not reach, and rollout: how its workers show that they have
-    them. rights: what the caller of a run needs. notes:
-    what a person should know of choosing it; notes_beside: of what stands there beside what is declared; platform: in
-    what it differs from what only its platform can set.
+    principal. behind: the id of what the local Azure runs it for, where no node has it; web_url: of its web server,
+    empty while it has none; client: of that server's API; unaskable: why that API cannot be asked, empty if it can.
+    dags: by file, the node that puts it there. settings: what its workers run with, None where that cannot be read.
+    rendered: the settings of Airflow, as far as they are known without network; deployment: the same for a platform
+    that this tool does not reach, and rollout: how its workers show that they have them. rights: what the caller of a
+    run needs. notes: what a person should know of choosing it; notes_beside: of what stands there beside what is
+    declared; platform: in what it differs from what only its platform can set.
     """
 
     nodes: tuple[Node, ...]
@@ -139,6 +139,7 @@ class Airflow:
     settings: Callable[[Any], Mapping[str, Secret | None]]
     rendered: AirflowSettings
     notes_beside: Callable[[Cloud], Sequence[str]]
+    behind: Ref[str] | None = None
     unaskable: str = ""
     rights: tuple[NeededRight, ...] = ()
     deployment: Deployment | None = None
