@@ -82,6 +82,13 @@ def self_managed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
         yield somebody
 
 
+@pytest.fixture
+def in_fabric(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
+    """Whoever has environments/fabric.yaml."""
+    with person_with("fabric", tmp_path_factory) as somebody:
+        yield somebody
+
+
 @contextmanager
 def person_with(name: str, tmp_path_factory: pytest.TempPathFactory) -> Generator[Person]:
     """Whoever has this file of environments/."""

@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 
 TEXT = ROOT / "templates/jobs/wordcount/wordcount.txt"
 WORDS, TOTAL = "words", "total"  # a job with an end, and one without
-BASES = {"data-factory": "local", "self-managed": "self-managed", "hdinsight-aks": "local", "rest": "flink-rest"}
+BASES = {
+    "data-factory": "local",
+    "fabric": "fabric",
+    "self-managed": "self-managed",
+    "hdinsight-aks": "local",
+    "rest": "flink-rest",
+}
 ELSEWHERE = ("which only its platform has", "it does not sign in from here")  # a worker's token: nobody else can try it
 IN_THE_LAKE = "abfss://jobs@{}.dfs.core.windows.net/savepoints"  # of which the local Flink has a folder of its own
 PAUSE = 20  # milliseconds between two numbers

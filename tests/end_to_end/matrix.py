@@ -9,7 +9,7 @@ from tests.end_to_end.conftest import person_with
 
 
 @pytest.mark.parametrize("flink", ["hdinsight-aks", "rest"])
-@pytest.mark.parametrize("airflow", ["data-factory", "self-managed"])
+@pytest.mark.parametrize("airflow", ["data-factory", "fabric", "self-managed"])
 def test_an_environment_lives(tmp_path_factory: pytest.TempPathFactory, airflow: str, flink: str) -> None:
     with person_with(life.BASES[airflow], tmp_path_factory) as person:
         life.has_both_jobs(person, airflow, flink)
