@@ -1,6 +1,8 @@
 # What people and CI run. Each target prepares what it needs: .venv, locked packages, the local Azure.
 #
 #   ENV=dev     a name under environments/ or a path to a YAML file   (default: local)
+#   ENV='a b'   several, or a glob such as 'dev-*': doctor, output, plan, provision, rotate, status, validate, verify
+#   ARGS=--all  every one under environments/, likewise
 #   YES=1       do not ask for confirmation
 #   ARGS='…'    more options, as in: make plan ARGS=--json
 
@@ -10,6 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE # with it a command takes twice as long to star
 
 BUILD_JAR = .venv/bin/python templates/jobs/wordcount/build.py $(FLINK_JARS)
 ENV ?= local
+ENVIRONMENTS = $(if $(filter --all,$(ARGS)),,$(ENV:%='%'))
 FLINK_JARS = $(or $(lastword $(sort $(wildcard .local/flink-1.*/pyflink/lib))),$(error there are no jars of Flink; make local-runtimes gets them))
 LOCK = .venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
   $(if $(UPGRADE),--upgrade)
@@ -36,7 +39,7 @@ clients: .venv/dev.stamp ## run az, SDKs, data lake clients and three versions o
 	.venv/bin/python -m pytest -n auto --dist worksteal tests/clients $(ARGS)
 
 doctor: .venv/runtime.stamp ## check permissions and preconditions for provisioning ENV; print the fix
-	@$(PROVISIONER) doctor $(ENV) $(ARGS)
+	@$(PROVISIONER) doctor $(ENVIRONMENTS) $(ARGS)
 
 format: .venv/dev.stamp ## format the code and fix what the linter can
 	.venv/bin/ruff check --fix
@@ -101,13 +104,13 @@ matrix: .venv/dev.stamp ## live through an environment's whole life with each pa
 	.venv/bin/python -m pytest -o faulthandler_timeout=1800 tests/end_to_end/matrix.py $(ARGS)
 
 output: .venv/runtime.stamp ## print ids, URLs and names of the resources of ENV
-	@$(PROVISIONER) output $(ENV) $(ARGS)
+	@$(PROVISIONER) output $(ENVIRONMENTS) $(ARGS)
 
 plan: .venv/runtime.stamp ## show what provision would change in ENV, and why
-	@$(PROVISIONER) plan $(ENV) $(ARGS)
+	@$(PROVISIONER) plan $(ENVIRONMENTS) $(ARGS)
 
 provision: .venv/runtime.stamp ## create what is missing in ENV, fix drift, leave the rest alone
-	@$(PROVISIONER) provision $(ENV) $(YES_OPTION) $(ARGS)
+	@$(PROVISIONER) provision $(ENVIRONMENTS) $(YES_OPTION) $(ARGS)
 
 reliability: .venv/dev.stamp ## make runs fail in every way and count what the next run could not finish; ARGS=kills runs one part
 	.venv/bin/python -m tests.reliability $(ARGS)
@@ -116,7 +119,7 @@ render: .venv/runtime.stamp ## print ENV's Airflow settings and DAG as they woul
 	@$(PROVISIONER) render $(ENV) $(ARGS)
 
 rotate: .venv/runtime.stamp ## rotate the credentials of ENV that are due, without downtime
-	@$(PROVISIONER) rotate $(ENV) $(YES_OPTION) $(ARGS)
+	@$(PROVISIONER) rotate $(ENVIRONMENTS) $(YES_OPTION) $(ARGS)
 
 run: .venv/runtime.stamp ## trigger the DAG of ENV's JOB and follow it: tasks, the Flink job, where its result is
 	@$(PROVISIONER) run $(ENV) $(JOB) $(ARGS)
@@ -128,7 +131,7 @@ schema: .venv/runtime.stamp ## print the JSON Schema of the environment file, fo
 	@$(PROVISIONER) schema $(ARGS)
 
 status: .venv/runtime.stamp ## show what exists in ENV, what drifted, and each credential's age and expiry
-	@$(PROVISIONER) status $(ENV) $(ARGS)
+	@$(PROVISIONER) status $(ENVIRONMENTS) $(ARGS)
 
 teardown: .venv/runtime.stamp ## delete exactly what provision created in ENV
 	@$(PROVISIONER) teardown $(ENV) $(YES_OPTION) $(ARGS)
@@ -137,10 +140,10 @@ test: .venv/dev.stamp ## run every test except those of `clients`; fail unless b
 	.venv/bin/python -m pytest -n $(TEST_WORKERS) --dist worksteal --cov --ignore=tests/clients $(ARGS)
 
 validate: .venv/runtime.stamp ## check ENV's file and report every mistake, offline
-	@$(PROVISIONER) validate $(ENV) $(ARGS)
+	@$(PROVISIONER) validate $(ENVIRONMENTS) $(ARGS)
 
 verify: .venv/runtime.stamp ## check each step from Airflow to the job's jar in ENV without running a job
-	@$(PROVISIONER) verify $(ENV) $(ARGS)
+	@$(PROVISIONER) verify $(ENVIRONMENTS) $(ARGS)
 
 .venv/dev.stamp: requirements/dev.txt requirements/build.txt requirements/sync.py .venv/python.stamp
 	@.venv/bin/python requirements/sync.py --exact $<

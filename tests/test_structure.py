@@ -139,9 +139,7 @@ STILL_PASS_ON = {"localazure": {"localazure.storage.data.paths.put_keeping_etag"
 LONGEST = 300
 # Files that may be longer, and why; the same reason is what keeps them whole.
 LONG = {
-    "provisioner/cli/arguments.py": "every option of every command, read as a table",
     "provisioner/cli/documents.py": "the types of all documents, from which one schema is made",
-    "provisioner/cli/verbs.py": "one function for each command, read as a table",
     "provisioner/engine/plan.py": "one decision procedure, whose parts share the same state",
     "provisioner/errors.py": "the tree of errors, which is read as a whole",
     "provisioner/kinds/key_vault.py": "a vault with its deletion, recovery and rights, which depend on each other",

@@ -1,63 +1,18 @@
-"""The command line. Imports nothing else of the tool but its errors, so that `--help` is fast."""
+"""The command line. Imports nothing else of the tool but its parser, so that `--help` is fast."""
 
 from __future__ import annotations
 
 import argparse
-import re
 import sys
-from difflib import get_close_matches
-from typing import Any, NoReturn
+from typing import Any
 
-from provisioner.errors import WrongUsage
+from provisioner.cli.parser import ENV, JSON, Parser, Version, add_verb
 
-JSON = "one JSON document instead of text"
-ENV = "a name under environments/ or a path to a YAML file"
 SCHEDULES = ("airflow", "azure-pipelines", "cron", "github-actions", "systemd")
 CLOUDS = ("public", "local", "usgovernment", "china")
 SHELLS = ("bash", "zsh", "fish")
 WORKFLOWS = ("azure-pipelines", "github-actions")
 FORMATS = ("env", "helm", "kubernetes")
-FIRST = ("doctor", "plan", "provision", "run", "rotate", "teardown")  # shown to who names no verb
-
-
-class Parser(argparse.ArgumentParser):
-    """argparse exits with 2 on wrong usage; here 2 means that changes are pending. No option has a short spelling."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, allow_abbrev=False, **options)
-
-    def error(self, message: str) -> NoReturn:
-        """Raise WrongUsage: what is wrong with the command line, the nearest right word, and where help is."""
-        hint = self._nearest(message) or f"`{self.prog} --help` shows all of them"
-        raise WrongUsage(program=self.prog, what=_plain(message), hint=hint)
-
-    def _nearest(self, message: str) -> str:
-        """The verb or option that was probably meant."""
-        wrong = re.search(r"invalid choice: '([^']*)'|unrecognized arguments: (--[\w-]+)", message)
-        if wrong is None:
-            return ""
-        verbs = [name for action in self._actions for name in action.choices or ()]
-        known = [*verbs, *self._option_string_actions]
-        near = get_close_matches(wrong.group(1) or wrong.group(2), known, n=1)
-        return f"Did you mean `{near[0]}`? `{self.prog} --help` shows all of them" if near else ""
-
-    def first_page(self) -> str:
-        """What it is for, and the verbs that matter."""
-        choices = [pseudo for action in self._actions for pseudo in getattr(action, "_choices_actions", ())]
-        texts = {pseudo.dest: pseudo.help for pseudo in choices}
-        lines = [f"  {self.prog} {f'{name} ENV':<14}  {texts[name]}" for name in FIRST]
-        end = f"ENV is {ENV}. `{self.prog} --help` shows every command."
-        return "\n".join((self.description or "", "", *lines, "", end))
-
-
-class _Version(argparse.Action):
-    """Prints the version of the installed distribution; looked up only when asked for."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from importlib.metadata import version
-
-        print(f"{parser.prog} {version('airflow-flink-provisioner')}")
-        parser.exit()
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -67,21 +22,22 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         print(root.first_page())
         root.exit()
     found, extra = root.parse_known_args(argv)
-    if extra:
+    several = hasattr(found, "parallel")
+    names = [word for word in extra if several and not word.startswith("-")]  # argparse takes them in one place only
+    if len(names) < len(extra):
         found.parser.error(f"unrecognized arguments: {' '.join(extra)}")
+    if several:
+        found.environments += names
+        if found.all == bool(found.environments):
+            found.parser.error("leave --all or ENV out" if found.all else "the following arguments are required: ENV")
     found.quiet = getattr(found, "json", False) or getattr(found, "markdown", False) or found.verb == "report"
     return found
-
-
-def _plain(message: str) -> str:
-    """The message without the list of all verbs: help shows it."""
-    return re.sub(r"argument (?:VERB|ACTION): invalid choice: ('[^']*').*", r"there is no \1 here", message)
 
 
 def parser() -> Parser:
     """The whole grammar: `provisioner VERB ENV …`."""
     root = Parser(prog="provisioner", description="Provisions what a Flink job that Airflow runs on Azure needs.")
-    root.add_argument("--version", action=_Version, nargs=0, help="print the version")
+    root.add_argument("--version", action=Version, nargs=0, help="print the version")
     verbs = root.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=Parser)
     _beginning(verbs)
     _reading(verbs)
@@ -93,19 +49,8 @@ def parser() -> Parser:
     return root
 
 
-def _verb(verbs: Any, name: str, text: str, *, environment: bool = True, json: bool = True) -> Parser:
-    made: Parser = verbs.add_parser(name, help=text, description=text)
-    if environment:
-        made.add_argument("environment", metavar="ENV", help=ENV)
-    if json:
-        made.add_argument("--json", action="store_true", help=JSON)
-    made.set_defaults(parser=made)
-    made.add_argument("--debug", action="store_true", help="log every request (never a secret) to standard error")
-    return made
-
-
 def _beginning(verbs: Any) -> None:
-    made = _verb(
+    made = add_verb(
         verbs, "init", "write the file of a new environment, after a few questions", environment=False, json=False
     )
     made.add_argument("name", metavar="NAME", nargs="?", help="its name; the file is environments/NAME.yaml")
@@ -127,7 +72,7 @@ def _beginning(verbs: Any) -> None:
 
     _importing(verbs)
     text = "print what a shell evaluates to complete commands, environments and addresses"
-    made = _verb(verbs, "completion", text, environment=False, json=False)
+    made = add_verb(verbs, "completion", text, environment=False, json=False)
     made.add_argument("shell", metavar="SHELL", choices=SHELLS, help="one of %(choices)s")
 
 
@@ -135,7 +80,7 @@ def _importing(verbs: Any) -> None:
     text = (
         "write the file of an environment that adopts a setup made by hand, and show what provision would change in it"
     )
-    made = _verb(verbs, "import", text, environment=False, json=False)
+    made = add_verb(verbs, "import", text, environment=False, json=False)
     made.add_argument("name", metavar="NAME", help="its name; the file is environments/NAME.yaml")
     made.add_argument("--cloud", default="public", choices=CLOUDS, help="which Azure: one of %(choices)s")
     made.add_argument("--tenant", metavar="TENANT", help="the tenant to sign in to (default: the signed-in one)")
@@ -153,9 +98,9 @@ def _importing(verbs: Any) -> None:
 
 
 def _reading(verbs: Any) -> None:
-    made = _verb(verbs, "validate", "check the spec; no network")
+    made = add_verb(verbs, "validate", "check the spec; no network")
     made.add_argument("--resolved", action="store_true", help="print it with what it extends, and each value's source")
-    made = _verb(verbs, "plan", "show what provision would do", json=False)
+    made = add_verb(verbs, "plan", "show what provision would do", json=False)
     form = made.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help=JSON)
     form.add_argument("--markdown", action="store_true", help="Markdown for a pull request's comment")
@@ -169,17 +114,17 @@ def _reading(verbs: Any) -> None:
         action="store_true",
         help="exit with 2 if changes are pending, with 5 if none was seen but not all could be read",
     )
-    _verb(verbs, "doctor", "check permissions and preconditions for provision; print the fix")
-    made = _verb(verbs, "status", "show resources, drift, and the age and expiry of each credential")
+    add_verb(verbs, "doctor", "check permissions and preconditions for provision; print the fix")
+    made = add_verb(verbs, "status", "show resources, drift, and the age and expiry of each credential")
     made.add_argument("--expiring", metavar="14d", help="exit with 2 if a credential expires within that time")
     text = "make one HTML page: resources, rights, credentials, drift, jobs, last runs"
-    made = _verb(verbs, "report", text, json=False)
+    made = add_verb(verbs, "report", text, json=False)
     made.add_argument("--out", metavar="FILE.html", help="write it into this file")
-    made = _verb(verbs, "output", "show ids, URLs and names of existing resources")
+    made = add_verb(verbs, "output", "show ids, URLs and names of existing resources")
     made.add_argument("--format", choices=("terraform-import",), help="import blocks for Terraform")
     _rendering(verbs)
-    _verb(verbs, "graph", "draw the resources and their dependencies as a Mermaid flowchart; no network", json=False)
-    made = _verb(verbs, "schema", "print the JSON Schema of a spec, for editors", environment=False, json=False)
+    add_verb(verbs, "graph", "draw the resources and their dependencies as a Mermaid flowchart; no network", json=False)
+    made = add_verb(verbs, "schema", "print the JSON Schema of a spec, for editors", environment=False, json=False)
     made.add_argument("--documents", action="store_true", help="that of the documents that --json prints, instead")
 
 
@@ -190,7 +135,7 @@ def _replacing(verb: Parser) -> None:
 
 def _rendering(verbs: Any) -> None:
     text = "show the Airflow settings and the DAG as they would be deployed; no network without --format"
-    made = _verb(verbs, "render", text)
+    made = add_verb(verbs, "render", text)
     made.add_argument("--format", choices=FORMATS, help="the settings as a file for the platform of your own Airflow")
     made.add_argument("--offline", action="store_true", help="with --format: leave placeholders for ids; no network")
     made.add_argument("--out", metavar="DIR", help="with --format: write the file into this folder")
@@ -198,7 +143,7 @@ def _rendering(verbs: Any) -> None:
 
 
 def _writing(verbs: Any) -> None:
-    made = _verb(verbs, "provision", "make Azure match the spec")
+    made = add_verb(verbs, "provision", "make Azure match the spec")
     part = made.add_mutually_exclusive_group()
     part.add_argument(
         "--only", action="append", default=[], metavar="ADDRESS", help="limit to this resource and what it depends on"
@@ -210,7 +155,7 @@ def _writing(verbs: Any) -> None:
     made.add_argument("--stop-jobs", action="store_true", help="cancel what runs of jobs that the spec no longer names")
     made.add_argument("--wait-dag", action="store_true", help="wait until Airflow has parsed the DAG")
     _rotating(verbs)
-    made = _verb(verbs, "teardown", "remove exactly what provision created")
+    made = add_verb(verbs, "teardown", "remove exactly what provision created")
     made.add_argument(
         "--only", action="append", default=[], metavar="ADDRESS", help="limit to this resource and what depends on it"
     )
@@ -221,7 +166,7 @@ def _writing(verbs: Any) -> None:
 
 
 def _rotating(verbs: Any) -> None:
-    made = _verb(verbs, "rotate", "replace credentials that are due, without downtime")
+    made = add_verb(verbs, "rotate", "replace credentials that are due, without downtime")
     made.add_argument("--plan-only", action="store_true", help="show what it would do")
     made.add_argument(
         "--only",
@@ -244,7 +189,7 @@ def _rotating(verbs: Any) -> None:
 
 
 def _running(verbs: Any) -> None:
-    made = _verb(verbs, "run", "run a job's DAG and follow it to the job's result")
+    made = add_verb(verbs, "run", "run a job's DAG and follow it to the job's result")
     made.add_argument(
         "job", metavar="JOB", nargs="?", default="", help="which of several, or the id of a DAG of your own"
     )
@@ -261,16 +206,16 @@ def _running(verbs: Any) -> None:
         default=True,
         help="first wait until Airflow has parsed the current DAG (the default)",
     )
-    made = _verb(verbs, "job", "show, cancel or save what runs of a job")
+    made = add_verb(verbs, "job", "show, cancel or save what runs of a job")
     made.add_argument("job", metavar="JOB", help="which one")
     made.add_argument("action", metavar="ACTION", choices=("status", "cancel", "savepoint"), help="one of %(choices)s")
     made.add_argument("--via-dag", action="store_true", help="by a run of its DAG, where only that reaches Flink")
-    _verb(verbs, "verify", "check each step from Airflow to the job's jar without running a job")
+    add_verb(verbs, "verify", "check each step from Airflow to the job's jar without running a job")
 
 
 def _bootstrapping(verbs: Any) -> None:
     text = "print, never run, the az lines that make an identity for CI with the rights it needs; no network"
-    made = _verb(verbs, "bootstrap", text, json=False)
+    made = add_verb(verbs, "bootstrap", text, json=False)
     who = made.add_mutually_exclusive_group(required=True)
     who.add_argument("--github", metavar="OWNER/REPO[@ENVIRONMENT]", help="workflows in that GitHub environment")
     who.add_argument("--azure-devops", metavar="ORG/PROJECT/CONNECTION", help="pipelines with that service connection")
@@ -280,7 +225,7 @@ def _bootstrapping(verbs: Any) -> None:
 
 def _scheduling(verbs: Any) -> None:
     text = "print files for a scheduler that runs rotate and checks for drift; no network"
-    made = _verb(verbs, "schedule", text, environment=False)
+    made = add_verb(verbs, "schedule", text, environment=False)
     made.add_argument("environments", metavar="ENV", nargs="+", help=ENV)
     made.add_argument("--kind", required=True, choices=SCHEDULES, help="which scheduler")
     made.add_argument("--out", metavar="DIR", help="write the files into this folder")
@@ -288,7 +233,7 @@ def _scheduling(verbs: Any) -> None:
         "--directory", metavar="DIR", help="path of the checkout on the machine that runs it (default: this one's)"
     )
     text = "print pipelines: plan on pull requests, provision on merge, rotation and drift on schedule; no network"
-    made = _verb(verbs, "workflow", text, environment=False)
+    made = add_verb(verbs, "workflow", text, environment=False)
     made.add_argument("environments", metavar="ENV", nargs="+", help=ENV)
     made.add_argument("--kind", required=True, choices=WORKFLOWS, help="which platform")
     source = "what pip installs the tool from: git+https://HOST/REPOSITORY@COMMIT or https://HOST/FILE.whl#sha256=HASH"
@@ -305,17 +250,17 @@ def _local(verbs: Any) -> None:
         ("reset", "delete everything in it"),
         ("status", "show whether it runs, and its address"),
     ):
-        made = _verb(actions, name, text, environment=False, json=name in {"up", "status"})
+        made = add_verb(actions, name, text, environment=False, json=name in {"up", "status"})
         if name == "reset":
             made.add_argument("--yes", action="store_true", help="do not ask")
     text = "a real Airflow and Flink behind the local Azure"
     kept = actions.add_parser("runtimes", help=text, description=f"{text[0].upper()}{text[1:]}.")
     theirs = kept.add_subparsers(dest="what", metavar="ACTION", required=True, parser_class=Parser)
-    made = _verb(theirs, "up", "install and start them, and wait until they are ready", environment=False)
+    made = add_verb(theirs, "up", "install and start them, and wait until they are ready", environment=False)
     made.add_argument("--flink", choices=("1", "2"), help="which Flink runs from now on: 1.20 (the default) or 2")
-    _verb(theirs, "down", "stop them; the local Azure keeps running", environment=False, json=False)
-    _verb(theirs, "status", "show which run, and their addresses", environment=False)
-    env = _verb(actions, "env", "print the variables that point a program at it", environment=False, json=False)
+    add_verb(theirs, "down", "stop them; the local Azure keeps running", environment=False, json=False)
+    add_verb(theirs, "status", "show which run, and their addresses", environment=False)
+    env = add_verb(actions, "env", "print the variables that point a program at it", environment=False, json=False)
     env.add_argument("--show-secret", action="store_true", help="include the operator's secret")
-    run = _verb(actions, "exec", "run a program against it", environment=False, json=False)
+    run = add_verb(actions, "exec", "run a program against it", environment=False, json=False)
     run.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND …")

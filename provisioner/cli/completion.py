@@ -54,6 +54,8 @@ def _of_environment(read: Callable[[Environment], Iterable[str]]) -> Callable[..
     def completer(parsed_args: Namespace, **_line: Any) -> list[str]:
         from provisioner.cli.opening import environment_of
 
+        if named := getattr(parsed_args, "environments", ()):  # of several, the first
+            parsed_args.environment = named[0]
         try:
             return list(read(environment_of(parsed_args)))
         except ProvisionerError:

@@ -358,6 +358,22 @@ class Verify(Document):
     summary: dict[Literal["ok", "failed", "not known"], int]
 
 
+class OfEnvironment(Record):
+    """One of several. document: what the verb prints of it alone; null if this machine kept it from printing any."""
+
+    environment: str
+    exit_code: int
+    seconds: float
+    document: Validate | Planned | Applied | Doctor | Status | Output | ImportBlocks | Verify | Failure | None
+
+
+class Several(Document):
+    """Any verb that takes several environments, if it gets more than a name. exit_code: the worst of theirs."""
+
+    environments: list[OfEnvironment]
+    exit_code: int
+
+
 class Runtime(BaseModel):
     """A real Airflow or Flink behind the local Azure, as `localazure` describes it."""
 

@@ -21,10 +21,12 @@ from provisioner.cli.documents import (
     RenderedFiles,
     Run,
     Schedule,
+    Several,
     Status,
     Validate,
     Verify,
 )
+from provisioner.cli.parser import SEVERAL
 from provisioner.spec.schema import DIALECT
 
 # By verb, what it may print; any of them may print a Failure instead.
@@ -48,6 +50,9 @@ DOCUMENTS: dict[str, tuple[type[Document], ...]] = {
     "verify": (Verify,),
     "workflow": (Schedule,),
 }
+
+
+DOCUMENTS.update({verb: (*DOCUMENTS[verb], Several) for verb in SEVERAL})
 
 
 def documents_schema() -> dict[str, Any]:

@@ -11,18 +11,14 @@ import os
 import signal
 import sys
 import threading
-import traceback
 from argparse import Namespace
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from provisioner.cli.arguments import parse
-from provisioner.errors import Defect, Firewalled, Interrupted, NotAuthorized, ProvisionerError, Refusals, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Generator
-
-FAILED, PARTLY, UNMET, INTERRUPTED = 1, 3, 4, 130
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -37,61 +33,20 @@ def main(argv: list[str] | None = None) -> int:
         with _ended_by_signals():
             code = _run(arguments)
         sys.stdout.flush()
-    except ProvisionerError as error:
-        from provisioner.cli import show
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # no traceback reaches who has not asked for it
+        from provisioner.cli.failures import failed, is_of_machine
 
-        show.complaint(str(error))
-        return _failed(arguments, _code(error), error)
-    except KeyboardInterrupt:
-        print("interrupted; run the command again, it continues where it stopped", file=sys.stderr)
-        return _failed(arguments, INTERRUPTED, Interrupted(during=arguments.verb))
-    except BrokenPipeError:
-        _to_nowhere()
-        return _failed(arguments, FAILED)
-    except Exception as error:  # noqa: BLE001  # no traceback reaches a user who has not asked for it
-        return _broken(arguments, error)
+        if is_of_machine(error):
+            _to_nowhere()
+        return failed(arguments, error)
     else:
         return code
-
-
-def _broken(arguments: Namespace, error: Exception) -> int:
-    """Say what is wrong with this machine, or that it is a defect of this tool; the traceback only with --debug."""
-    message = _machine_error(error)
-    if message:
-        _to_nowhere()
-    if getattr(arguments, "debug", False):
-        traceback.print_exc()
-    print(message or Defect(error), file=sys.stderr)
-    return _failed(arguments, FAILED, None if message else Defect(error))
-
-
-def _failed(arguments: Namespace, code: int, error: ProvisionerError | None = None) -> int:
-    """The exit code of a command that ended with an error: PARTLY if it has changed something before.
-
-    error: with `--json` it is printed as the document.
-    """
-    from provisioner.cli import show
-
-    if code != INTERRUPTED and getattr(arguments, "wrote", False):
-        show.complaint(show.AFTER_WRITES)
-        code = PARTLY
-    if error is not None and getattr(arguments, "json", False):
-        show.failure(error, code)
-    return code
 
 
 def _to_nowhere() -> None:
     """Discard all further output: its reader has gone, or it cannot be written."""
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _machine_error(error: Exception) -> str:
-    """The message for an error of this machine, such as a full disk; empty for any other."""
-    if not isinstance(error, OSError) or error.errno is None:
-        return ""
-    where = error.filename or "standard output"
-    return f"{where}: {error.strerror}. Fix that and run the command again; it continues where it stopped."
 
 
 def _complete_where_asked() -> None:
@@ -142,16 +97,10 @@ def _ended_by_signals() -> Generator[None]:
 
 
 def _run(arguments: Namespace) -> int:
-    if arguments.verb == "local":
-        from provisioner.cli import local
+    from provisioner.cli.verbs import command
 
-        return local.run(arguments)
-    from provisioner.cli import verbs
+    if not hasattr(arguments, "parallel"):
+        return command(arguments.verb)(arguments)
+    from provisioner.cli.many import run
 
-    return verbs.VERBS[arguments.verb](arguments)
-
-
-def _code(error: ProvisionerError) -> int:
-    if isinstance(error, Interrupted):
-        return INTERRUPTED
-    return UNMET if isinstance(error, (Firewalled, NotAuthorized, Refused, Refusals)) else FAILED
+    return run(command(arguments.verb), arguments)

@@ -8,25 +8,38 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from provisioner.cli import show
+from provisioner.cli import diagnostics, show
+from provisioner.cli.clouds import local_of
+from provisioner.cli.group import current
 from provisioner.cli.project import project_folder
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Generator
 
+    from provisioner.cli.clouds import Clouds
     from provisioner.cloud.transport.session import Session
-    from provisioner.cloud.transport.sign_in import LocalSettings
+    from provisioner.cloud.transport.waits import WaitLimits
     from provisioner.commands import Run
     from provisioner.spec.model import Environment
 
 
 def environment_of(arguments: Namespace) -> Environment:
     """The spec that the command line names. Raises SpecError."""
-    from provisioner.render.dag_problems import dag_problems
-    from provisioner.spec.loader import load
+    group = current()
+    if group is None:
+        return load(arguments.environment)
+    environment = group.spec.result()
+    group.name = environment.name
+    return environment
 
-    return load(arguments.environment, dag_problems=dag_problems)
+
+def load(reference: str) -> Environment:
+    """The spec that a name or path refers to. Raises SpecError."""
+    from provisioner.render.dag_problems import dag_problems
+    from provisioner.spec import loader
+
+    return loader.load(reference, dag_problems=dag_problems)
 
 
 @contextmanager
@@ -53,23 +66,21 @@ def _session(arguments: Namespace, environment: Environment) -> Generator[Sessio
     """A session that is signed in to the environment's cloud; with --debug it is logged."""
     from provisioner.cloud.profile import PROFILES
     from provisioner.cloud.transport.session import open_session
-    from provisioner.cloud.transport.waits import WaitLimits
 
+    clouds: Clouds | None = getattr(arguments, "clouds", None)  # of a command that runs for several environments
+    cloud = clouds.of(environment.cloud) if clouds else None
     session = open_session(
         PROFILES[environment.cloud],
         subscription=environment.subscription,
         tenant=environment.tenant,
-        local=_local(environment),
+        local=cloud.local if cloud else local_of(environment.cloud),
+        shared=cloud.shared if cloud else None,
         debug=arguments.debug,
-        wait_limits=WaitLimits(
-            operation_seconds=environment.waits.operation.total_seconds(),
-            visible_seconds=environment.waits.visible.total_seconds(),
-            throttled_seconds=environment.waits.throttle.total_seconds(),
-        ),
+        wait_limits=_wait_limits(environment),
     )
     session.waits.report = show.waiter(quiet=arguments.quiet)
     try:
-        with show.debugging(arguments.debug, session.credential.how):
+        with diagnostics.debugging(arguments.debug, session.credential.how):
             session.sign_in()
             yield session
     except KeyboardInterrupt:
@@ -78,14 +89,16 @@ def _session(arguments: Namespace, environment: Environment) -> Generator[Sessio
     finally:
         arguments.wrote = session.wrote  # for the exit code of whatever goes wrong from here on
         if environment.cloud != "local":
-            show.clock(session.clock.ahead)
+            diagnostics.clock(session.clock.ahead)
         session.close()
 
 
-def _local(environment: Environment) -> LocalSettings | None:
-    """How to reach the local Azure, which is started if needed; None for any other cloud."""
-    if environment.cloud != "local":
-        return None
-    from provisioner.cli.local import local_settings
+def _wait_limits(environment: Environment) -> WaitLimits:
+    """`waits` of the spec."""
+    from provisioner.cloud.transport.waits import WaitLimits
 
-    return local_settings()
+    return WaitLimits(
+        operation_seconds=environment.waits.operation.total_seconds(),
+        visible_seconds=environment.waits.visible.total_seconds(),
+        throttled_seconds=environment.waits.throttle.total_seconds(),
+    )

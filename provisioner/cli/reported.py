@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provisioner.cli import show
+from provisioner.cli.diagnostics import tracebacks
 from provisioner.errors import NotAuthorized, NotInUse, Refusals, Refused
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def reported(
     if error is not None:
         show.complaint(f"{error}\n{show.AFTER_WRITES}" if report.wrote else str(error))
     if arguments.debug:
-        show.tracebacks((*(outcome.error for outcome in report.outcomes), report.error))
+        tracebacks((*(outcome.error for outcome in report.outcomes), report.error))
     if unparsed is not None:
         return PARTLY if report.wrote else FAILED
     return exit_code(report)

@@ -6,18 +6,16 @@ Imports the model only where it is needed, so that `validate` stays fast.
 from __future__ import annotations
 
 import json
-import logging
 import os
 import sys
 import threading
 import time
-import traceback
 from contextlib import contextmanager
-from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from provisioner.errors import Defect, Unconfirmed
+from provisioner.cli.group import current
+from provisioner.errors import Unconfirmed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping
@@ -32,18 +30,21 @@ FORMAT = 1  # of what `--json` prints; a change that a reader would notice is a 
 LIVE_SECONDS = 1.0  # a wait of this length is shown in the live line
 LONG_SECONDS = 10.0  # one of this length is printed, without a live line
 AFTER_WRITES = "What was done before that stays; run the command again, it goes on where it stopped."
-CLOCK_ADMITS = timedelta(minutes=5)
 CODES = {"green": 32, "yellow": 33, "magenta": 35, "cyan": 36, "red": 31, "dim": 2}
 
 
 def text(line: str) -> None:
     """Print one plain line, unbuffered: somebody may be reading along."""
-    print(line, flush=True)
+    print(line, file=_out(), flush=True)
 
 
 def document(content: Mapping[str, Any]) -> None:
     """Print the one JSON document of `--json`; `cli.documents` has its types."""
-    schema({"format": FORMAT, **content})
+    group = current()
+    if group is not None:
+        group.document = {"format": FORMAT, **content}
+    else:
+        schema({"format": FORMAT, **content})
 
 
 def failure(error: BaseException, code: int) -> None:
@@ -61,48 +62,26 @@ def schema(content: object) -> None:
 def lines(found: Iterable[Line]) -> None:
     """Print lines for people."""
     for line in found:
-        print(_coloured(line))
+        print(_coloured(line), file=_out())
 
 
 def complaint(message: str) -> None:
     """Print an error to standard error."""
     from provisioner.engine.report import Line
 
-    print(_coloured(Line(message, "red"), sys.stderr), file=sys.stderr)
+    print(_coloured(Line(message, "red"), _err()), file=_err())
 
 
-def clock(ahead: timedelta) -> None:
-    """Warn on standard error if this machine's clock is wrong: tokens and dates depend on it."""
-    if abs(ahead) > CLOCK_ADMITS:
-        from provisioner.engine.report import Line
-
-        minutes = round(abs(ahead).total_seconds() / 60)
-        side = "ahead of" if ahead > timedelta() else "behind"
-        warning = f"This machine's clock is {minutes} minutes {side} Azure's; set it (`timedatectl set-ntp true`)."
-        print(_coloured(Line(warning, "yellow"), sys.stderr), file=sys.stderr)
+def note(message: str) -> None:
+    """Print a plain line to standard error."""
+    print(message, file=_err())
 
 
-def tracebacks(errors: Iterable[Exception | None]) -> None:
-    """Print the tracebacks of defects, for --debug."""
-    for error in errors:
-        if isinstance(error, Defect):
-            traceback.print_exception(error.cause)
+def warning(message: str) -> None:
+    """Print what is no error to standard error."""
+    from provisioner.engine.report import Line
 
-
-@contextmanager
-def debugging(enabled: bool, credential: str) -> Generator[None]:  # noqa: FBT001  # an option, passed on
-    """Log the credential and every request (method, URL, status, time) to standard error."""
-    log, handler = logging.getLogger("provisioner.http"), logging.StreamHandler(sys.stderr)
-    if not enabled:
-        yield
-        return
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    log.info("signing in with: %s", credential)
-    try:
-        yield
-    finally:
-        log.removeHandler(handler)
+    print(_coloured(Line(message, "yellow"), _err()), file=_err())
 
 
 def on_terminal(*, quiet: bool) -> bool:
@@ -134,8 +113,9 @@ def confirmer(question: str, *, yes: bool, always: bool = False) -> Callable[[Pl
 
         with _SPINNER.resting():
             for line in plan_lines(plan):
-                print(_coloured(line, sys.stderr), file=sys.stderr)
-            if _answer(f"{question} [y/N] ") not in {"y", "yes"}:
+                print(_coloured(line, _err()), file=_err())
+            group = current()
+            if not (group.ask() if group else says_yes(question)):
                 raise Unconfirmed(what, declined=True)
 
     return confirm
@@ -146,20 +126,20 @@ def confirm_deletion(what: str, *, yes: bool) -> None:
     if yes:
         return
     asked = interactive()
-    if not asked or _answer(f"Delete {what}? [y/N] ") not in {"y", "yes"}:
+    if not asked or not says_yes(f"Delete {what}?"):
         raise Unconfirmed(what, declined=asked)
 
 
 def agreed(question: str) -> bool:
-    """Whether somebody at a terminal says yes; no where nobody can be asked."""
+    """Whether somebody at a terminal says yes; no where nobody can be asked, and for one of several environments."""
     with _SPINNER.resting():
-        return interactive() and _answer(f"{question} [y/N] ") in {"y", "yes"}
+        return current() is None and interactive() and says_yes(question)
 
 
-def _answer(question: str) -> str:
-    """The typed answer; empty at the end of the input."""
-    prompt(question)
-    return sys.stdin.readline().strip().lower()
+def says_yes(question: str) -> bool:
+    """Whether the typed answer is yes; the end of the input is none."""
+    prompt(f"{question} [y/N] ")
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
 def prompt(words: str) -> None:
@@ -250,7 +230,7 @@ def progress(*, quiet: bool) -> Generator[Callable[[Step, Outcome | None], None]
     """A watcher that prints each outcome and, on a terminal, shows the steps that are running."""
     if quiet:
         yield lambda _step, _outcome: None
-    elif not sys.stdout.isatty():
+    elif current() or not sys.stdout.isatty():
         yield _print_outcome
     else:
         with _SPINNER.spinning() as watch:
@@ -259,7 +239,7 @@ def progress(*, quiet: bool) -> Generator[Callable[[Step, Outcome | None], None]
 
 def waiter(*, quiet: bool) -> Callable[[Wait], None]:
     """A function that shows waits: in the live line if there is one, else in a line once a wait takes long."""
-    if quiet:
+    if quiet or current():
         return lambda _wait: None
     return _SPINNER.wait if _SPINNER.live else partial(_print_long_wait, set[tuple[str, str]]())
 
@@ -284,10 +264,21 @@ def _print_outcome(_step: Step, outcome: Outcome | None) -> None:
     if outcome is None or outcome.result in (Result.UNCHANGED, Result.DEFERRED):  # what stays deferred is listed last
         return
     if not never_began(outcome):
-        print(_coloured(outcome_line(outcome)), flush=True)
+        print(_coloured(outcome_line(outcome)), file=_out(), flush=True)
 
 
 def _coloured(line: Line, stream: Any = None) -> str:
     """The text, coloured on a terminal unless NO_COLOR is set (https://no-color.org)."""
-    plain = not (stream or sys.stdout).isatty() or "NO_COLOR" in os.environ
+    plain = not (stream or _out()).isatty() or "NO_COLOR" in os.environ
     return line.text if plain or not line.style else f"\x1b[{CODES[line.style]}m{line.text}\x1b[0m"
+
+
+def _out() -> Any:
+    """Where this thread prints: the output of its environment, if it runs one of several."""
+    group = current()
+    return group.out if group else sys.stdout
+
+
+def _err() -> Any:
+    group = current()
+    return group.err if group else sys.stderr

@@ -24,8 +24,12 @@ class OutOfBounds(BaseException):
 def bounded(*, seconds: float, more_bytes: int) -> Generator[None]:
     """What runs inside raises OutOfBounds after so much time, MemoryError above so much more memory than there is now.
 
-    Python tells only the main thread of signals: elsewhere no time ends. Without /proc no memory does.
+    Only the main thread has bounds: Python tells no other of signals, and the address space is that of all threads. So
+    files are loaded there, which tries everything that they contain. Without /proc there is no bound on memory.
     """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     with _uncollected(), _timed(seconds), _limited(more_bytes):
         yield
 
@@ -46,9 +50,6 @@ def _timed(seconds: float) -> Generator[None]:
     def end(_number: int, _frame: object) -> NoReturn:
         raise OutOfBounds
 
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
     before = signal.signal(signal.SIGVTALRM, end)
     signal.setitimer(
         signal.ITIMER_VIRTUAL, seconds, seconds

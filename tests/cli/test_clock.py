@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from provisioner.cli import show
+from provisioner.cli import diagnostics
 
 if TYPE_CHECKING:
     import pytest
@@ -31,10 +31,10 @@ def test_a_clock_that_is_minutes_wrong_is_told_of_on_standard_error(cli: Cli) ->
 
 
 def test_one_that_is_ahead_is_told_of_too(capsys: pytest.CaptureFixture[str]) -> None:
-    show.clock(timedelta(minutes=5))
+    diagnostics.clock(timedelta(minutes=5))
     assert capsys.readouterr() == ("", "")
 
-    show.clock(timedelta(minutes=6))
+    diagnostics.clock(timedelta(minutes=6))
     assert "6 minutes ahead of Azure's" in capsys.readouterr().err
 
 

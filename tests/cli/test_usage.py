@@ -26,7 +26,12 @@ if TYPE_CHECKING:
         (("plan", "local", "--jsn"), "Did you mean `--json`?"),
         (("provision", "local", "--only", "a/b", "--plan", "f"), "not allowed with"),
         (("teardown", "local", "--y"), "unrecognized arguments: --y"),
-        (("plan", "local", "prod"), "unrecognized arguments: prod"),
+        (("graph", "local", "prod"), "unrecognized arguments: prod"),
+        (("plan", "--all", "prod"), "leave --all or ENV out"),
+        (("plan", "--all", "--parallel", "0"), "0 is no number of environments"),
+        (("plan", "--all", "--out", "plan.json"), "is about one environment"),
+        (("plan", "nothing-*"), "nothing-*: matches no environment; there are: article, "),
+        (("plan", "environments/nothing-*.yaml"), "nothing-*.yaml: matches no environment."),
         (("plan", "locl"), "did you mean local?"),
         (("plan", "nowhere/env.yaml"), "does not exist"),
         (("local", "exec"), "no command was given"),
@@ -39,7 +44,7 @@ def test_a_wrong_command_line_exits_with_1_and_says_what_was_meant(
 
     said = cli.run(*words)
 
-    assert (said.code, said.out) == (1, "")
+    assert (said.code, said.out) == (4 if "matches no" in told or "about one" in told else 1, "")
     assert told in said.err
     assert "Traceback" not in said.err
 

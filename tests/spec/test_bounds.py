@@ -33,17 +33,18 @@ def test_what_takes_too_long_is_ended() -> None:
     assert signal.getitimer(signal.ITIMER_VIRTUAL)[0] == 0
 
 
-def test_another_thread_has_no_bound_on_time() -> None:
-    inside = list[float]()
+def test_another_thread_has_no_bounds_since_they_would_be_those_of_all() -> None:
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    inside = list[object]()
 
     def run() -> None:
         with bounded(seconds=1, more_bytes=AMPLE):
-            inside.append(signal.getitimer(signal.ITIMER_VIRTUAL)[0])
+            inside.extend((signal.getitimer(signal.ITIMER_VIRTUAL)[0], resource.getrlimit(resource.RLIMIT_AS)))
 
     thread = threading.Thread(target=run)
     thread.start()
     thread.join()
-    assert inside == [0]
+    assert inside == [0, before]
 
 
 def test_without_proc_there_is_no_bound_on_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

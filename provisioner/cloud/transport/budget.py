@@ -1,7 +1,8 @@
-"""Keeps a run within Azure's rate limits: so many calls of a class in so many seconds, the others wait their turn.
+"""Keeps runs within Azure's rate limits: so many calls of a class in so many seconds, the others wait their turn.
 
-A call counts from when it is sent until a full window after its answer, so that the service never sees more, whichever
-way it counts (fixed or sliding windows, buckets). Others may use the same limit. A throttled call shows how many the
+A call counts from when it is sent until a full window after its answer, so that the service never sees more, whether
+its windows are fixed or sliding. A token bucket refills all the time, so one call after the other counts no more, at
+that pace, from the answers on. Others may use the same limit. A throttled call shows how many the
 service takes at present, and no more of that class are sent until its Retry-After is over. After each further window
 without a throttled call, twice as many are sent.
 """
@@ -27,18 +28,20 @@ NOT_COUNTED = (401, 429)  # by any service, as far as documented; a vault's SDK 
 
 @dataclass(frozen=True)
 class Rate:
-    """At most so many calls in so many seconds. For a token bucket: its size, and the time in which it refills."""
+    """At most so many calls in so many seconds. bucket: a token bucket of that size, which refills in that time."""
 
     most: int
     seconds: float
+    bucket: bool = False
 
 
 # https://learn.microsoft.com/azure/key-vault/general/service-limits (a PUT makes a secret)
 VAULT = {"PUT": Rate(300, 10)}
 VAULT_OTHER = Rate(4000, 10)
 # https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling
-ARM = {"GET": Rate(250, 10), "HEAD": Rate(250, 10), "DELETE": Rate(200, 20)}
-ARM_OTHER = Rate(200, 20)
+READS, DELETES = Rate(250, 10, bucket=True), Rate(200, 20, bucket=True)
+ARM = {"GET": READS, "HEAD": READS, "DELETE": DELETES}
+ARM_OTHER = Rate(200, 20, bucket=True)
 # https://learn.microsoft.com/graph/throttling-limits#identity-and-access-service-limits: units in a small tenant, of
 # which the requests that we send take up to two
 GRAPH = Rate(1750, 10)
@@ -46,16 +49,17 @@ GRAPH = Rate(1750, 10)
 
 @dataclass(kw_only=True)
 class _Window:
-    """One class of calls. answered: when, of those that still count. shut: until when nothing is sent.
+    """One class of calls. counted: until when, of those that were answered. shut: until when nothing is sent.
 
     full: the service's documented limit. most: the present one. grows: when `most` is raised again.
     """
 
     full: int
     seconds: float
+    bucket: bool
     most: int = field(init=False)
     under_way: int = 0
-    answered: deque[float] = field(default_factory=deque[float])
+    counted: deque[float] = field(default_factory=deque[float])
     shut: float = 0.0
     grows: float = 0.0
 
@@ -64,22 +68,24 @@ class _Window:
 
     def wait(self, now: float) -> float:
         """Seconds until the next call may be sent. If 0, the call counts as under way from now on."""
-        while self.answered and self.answered[0] + self.seconds <= now:
-            self.answered.popleft()
+        while self.counted and self.counted[0] <= now:
+            self.counted.popleft()
         if now < self.shut:
             return self.shut - now
         if now >= self.grows:
             self.most, self.grows = min(self.full, 2 * self.most), now + self.seconds
-        if self.under_way + len(self.answered) < self.most:
+        if self.under_way + len(self.counted) < self.most:
             self.under_way += 1
             return 0.0
-        return self.answered[0] + self.seconds - now if self.answered else POLL_SECONDS
+        return self.counted[0] - now if self.counted else POLL_SECONDS
 
     def end(self, now: float, *, taken: bool) -> None:
         """A call under way has ended. taken: whether the service counts it."""
         self.under_way -= 1
-        if taken:
-            self.answered.append(now)
+        if taken and self.bucket:
+            self.counted.append(max(now, self.counted[-1] if self.counted else now) + self.seconds / self.most)
+        elif taken:
+            self.counted.append(now + self.seconds)
 
     def learn(self, now: float, seconds: float) -> None:
         """A call was throttled: the limit is as many as were answered within the window, and all of it is used up.
@@ -87,9 +93,23 @@ class _Window:
         seconds: the Retry-After, 0 without one.
         """
         if now >= self.shut:
-            self.most = max(1, min(self.most, len(self.answered)))
+            self.most = max(1, min(self.most, len(self.counted)))
         self.shut = max(self.shut, now + (seconds or self.seconds))
         self.grows = self.shut + self.seconds
+
+
+class Windows:
+    """What is left of each limit: one for all runs of a process that use the same cloud."""
+
+    def __init__(self) -> None:
+        self._windows: dict[tuple[str, ...], _Window] = {}
+        self.lock = threading.Lock()
+
+    def of(self, key: tuple[str, ...], rate: Rate) -> _Window:
+        """The window of a class of calls."""
+        window = _Window(full=max(1, int(rate.most * SHARE)), seconds=rate.seconds, bucket=rate.bucket)
+        with self.lock:
+            return self._windows.setdefault(key, window)
 
 
 class Budget:
@@ -97,7 +117,8 @@ class Budget:
 
     pause: waits; an interrupt ends it. ticks: a monotonic clock in seconds. limit_reached: for an answer that throttles
     the call, its Retry-After in seconds (0 without one); None for any other answer. longest_seconds: a call that would
-    have to wait longer is sent at once.
+    have to wait longer is sent at once. windows: what is left, which other runs may use, too. tenant: whose directory
+    the run's calls to Graph concern; asked for when the first of them is sent.
     """
 
     def __init__(
@@ -108,19 +129,20 @@ class Budget:
         ticks: Callable[[], float],
         limit_reached: Callable[[Any], float | None],
         longest_seconds: float = math.inf,
+        windows: Windows | None = None,
+        tenant: Callable[[], str] = str,
     ) -> None:
         self._arm, self._graph = (urlsplit(url).hostname or "" for url in (profile.arm, profile.graph))
         self._vaults = f".{profile.vault_suffix}"
         self._pause, self._ticks, self._limit_reached = pause, ticks, limit_reached
-        self._longest_seconds = longest_seconds
-        self._windows: dict[tuple[str, ...], _Window] = {}
-        self._lock = threading.Lock()
+        self._longest_seconds, self._tenant = longest_seconds, tenant
+        self._windows = windows or Windows()
 
     def enter(self, method: str, url: str) -> Turn:
         """Wait until the call may be sent. The sender reports to the Turn how it ended."""
         window = self._window(method, url)
         while window is not None:
-            with self._lock:
+            with self._windows.lock:
                 seconds = window.wait(self._ticks())
             if not seconds:
                 break
@@ -132,7 +154,7 @@ class Budget:
     def ended(self, window: _Window, response: Any) -> None:
         """Count a call that has ended; `Turn` reports it."""
         limit_seconds = None if response is None else self._limit_reached(response)
-        with self._lock:
+        with self._windows.lock:
             now = self._ticks()
             window.end(now, taken=response is None or response.status_code not in NOT_COUNTED)
             if limit_seconds is not None:
@@ -150,12 +172,8 @@ class Budget:
             kind = "GET" if method == "HEAD" else method if method in ARM else ""
             rate, key = ARM.get(method, ARM_OTHER), (host, where, kind)
         elif host == self._graph:
-            rate, key = GRAPH, (host,)
-        if rate is None:
-            return None
-        with self._lock:
-            most = max(1, int(rate.most * SHARE))
-            return self._windows.setdefault(key, _Window(full=most, seconds=rate.seconds))
+            rate, key = GRAPH, (host, self._tenant())
+        return None if rate is None else self._windows.of(key, rate)
 
 
 class Turn:

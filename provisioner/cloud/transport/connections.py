@@ -1,11 +1,11 @@
-"""How connections are opened, kept and closed: one pool and one route per run, for all clients."""
+"""How connections are opened, kept and closed: one pool and one route, for all clients of a run or of several."""
 
 from __future__ import annotations
 
 import socket
 import ssl
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from urllib3.util import create_urllib3_context
 from urllib3.util.retry import Retry as NoRetry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
 CONNECT_SECONDS = 5
 POOL = 16
@@ -36,22 +36,40 @@ class Route:
 
 
 class Connections:
-    """The connections of one run. session: for azure-core, with one connection per thread of ours and no retries.
+    """Connections to any host. session: for azure-core, with one connection per thread of ours and no retries.
 
-    ask: called just before each part of a request is sent, head and body. Opening a connection may take seconds, in
-    which the lease may be lost; a server does not carry out a request whose end never comes.
+    size: hosts, and connections to each of them, that are kept open while nothing uses them.
     """
 
-    def __init__(self, route: Route, ask: Callable[[], None]) -> None:
+    def __init__(self, route: Route, size: int = POOL) -> None:
         self._pools = WeakSet[HTTPSConnectionPool]()
         self._opened = WeakSet[HTTPSConnection]()
         self._lock = threading.Lock()
+        self._writing = threading.local()
         self.session = requests.Session()
         self.session.trust_env = route.proxies is None
         retries = NoRetry(total=False, redirect=False, raise_on_status=False)
         for prefix in ("https://", "http://"):
-            adapter = _Adapter(ask, self._note, pool_connections=POOL, pool_maxsize=POOL, max_retries=retries)
+            adapter = _Adapter(self._check, self._note, pool_connections=size, pool_maxsize=size, max_retries=retries)
             self.session.mount(prefix, adapter)
+
+    @contextmanager
+    def checked(self, check: Callable[[], None]) -> Generator[None]:
+        """Call `check` just before each part of a request that this thread sends inside, head and body.
+
+        Opening a connection may take seconds, in which the lease may be lost; a server does not carry out a request
+        whose end never comes.
+        """
+        outer, self._writing.check = getattr(self._writing, "check", None), check
+        try:
+            yield
+        finally:
+            self._writing.check = outer
+
+    def _check(self) -> None:
+        check = getattr(self._writing, "check", None)
+        if check is not None:
+            check()
 
     def close(self) -> None:
         """End every connection. A connection in use is only shut down; the thread that uses it closes it.

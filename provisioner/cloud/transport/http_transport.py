@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from provisioner.cloud.transport.budget import Budget
     from provisioner.cloud.transport.connections import Route
+    from provisioner.cloud.transport.shared_reads import SharedReads
     from provisioner.cloud.transport.waits import Waits
 
 LOG = logging.getLogger("provisioner.http")
@@ -39,14 +41,15 @@ WRITE_SECONDS = CONNECT_SECONDS + READ_SECONDS
 
 
 class Transport(HttpTransport[Any, Any]):
-    """One pool for all SDK clients. A client that closes it closes nothing; `shut` does.
+    """One pool for all SDK clients. A client that closes it closes nothing; `close_connections` does.
 
     wrote: whether a step has sent a write that was carried out, or may have been.
     throttled_seconds: for how long `retries` may repeat a call that a service throttles with a Retry-After.
     visible_seconds: likewise, a poll of an operation that no replica shows yet.
+    connections: those that several runs share; by default its own. reads: likewise, what they have read.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what a run consists of
         self,
         route: Route,
         clock: Clock,
@@ -54,9 +57,12 @@ class Transport(HttpTransport[Any, Any]):
         *,
         guard: Callable[[str, str], None],
         budget: Budget | None = None,
+        connections: Connections | None = None,
+        reads: SharedReads | None = None,
         debug: bool = False,
     ) -> None:
-        self._connections = Connections(route, self._ask_again)
+        self._connections = connections or Connections(route)
+        self._owns_connections = connections is None
         self._wire: Any = RequestsTransport(
             session=self._connections.session,
             session_owner=False,
@@ -70,10 +76,10 @@ class Transport(HttpTransport[Any, Any]):
         self._route = route
         self._waits = waits
         self._guard = guard
-        self._budget = budget
+        self._budget, self._reads = budget, reads
+        self._asked: set[str] = set()
         self._debug = debug
         self._lock = threading.Lock()
-        self._writing = threading.local()
 
     def sleep(self, duration: float) -> None:
         """Where all SDKs wait, so that an interrupt ends it."""
@@ -81,6 +87,11 @@ class Transport(HttpTransport[Any, Any]):
 
     def send(self, request: Any, **options: Any) -> Any:
         """Send one request as soon as the budget admits it. Raises what azure-core raises."""
+        if self._reads is not None and request.method == "GET":
+            return self._reads.answer(request.url, self._asked, partial(self._within_budget, request, **options))
+        return self._within_budget(request, **options)
+
+    def _within_budget(self, request: Any, **options: Any) -> Any:
         if self._budget is None:
             return self._guarded(request, **options)
         turn = self._budget.enter(request.method, request.url)
@@ -95,11 +106,8 @@ class Transport(HttpTransport[Any, Any]):
         if request.method in READS:
             return self.send_unguarded(request, **options)
         self._guard(request.method, request.url)
-        outer, self._writing.request = getattr(self._writing, "request", None), request
-        try:
+        with self._connections.checked(partial(self._guard, request.method, request.url)):
             return self._send_write(request, **options)
-        finally:
-            self._writing.request = outer
 
     def _send_write(self, request: Any, **options: Any) -> Any:
         try:
@@ -113,12 +121,6 @@ class Transport(HttpTransport[Any, Any]):
     def _note_write(self, *, carried_out: bool) -> None:
         """Calls outside of steps are the lease's own, and questions."""
         self.wrote = self.wrote or (carried_out and bool(self._waits.step))
-
-    def _ask_again(self) -> None:
-        """Check again whether this thread's write may be sent, now that its connection is made."""
-        request = getattr(self._writing, "request", None)
-        if request is not None:
-            self._guard(request.method, request.url)
 
     def send_unguarded(self, request: Any, **options: Any) -> Any:
         """Send at once, without regard to budget or lease."""
@@ -161,8 +163,9 @@ class Transport(HttpTransport[Any, Any]):
         return Transport(self._route, Clock(), self._waits, guard=lambda _method, _url: None, debug=self._debug)
 
     def close_connections(self) -> None:
-        """End every connection, at the end of the run."""
-        self._connections.close()
+        """End every connection, at the end of the run; those that several runs share end with the last of them."""
+        if self._owns_connections:
+            self._connections.close()
 
 
 class SignInTransport(HttpTransport[Any, Any]):

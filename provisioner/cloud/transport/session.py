@@ -1,6 +1,6 @@
 """The session of one run: its credential, connections, cache of reads, clock and waits.
 
-Nothing of a run outlives its session.
+Nothing of a run outlives its session, but what it shares with other runs of the process (`shared`).
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from provisioner.cloud.profile import Profile
     from provisioner.cloud.transport.http_client import HttpClient
+    from provisioner.cloud.transport.shared import Shared
     from provisioner.secret import Secret
 
 USER_AGENT = "provisioner"
@@ -62,13 +63,21 @@ class WriteLease(Protocol):
 class Session:
     """Made by `open_session`; used by many threads at once."""
 
-    def __init__(
-        self, profile: Profile, *, subscription: str, tenant: str | None, route: Route, waits: Waits, debug: bool
+    def __init__(  # what a run consists of
+        self,
+        profile: Profile,
+        *,
+        subscription: str,
+        tenant: str | None,
+        route: Route,
+        waits: Waits,
+        debug: bool,
+        shared: Shared | None = None,
     ) -> None:
         self.profile = profile
         self.subscription_id = subscription
         self.lease: WriteLease | None = None
-        self._tenant, self.route, self._debug = tenant, route, debug
+        self._tenant, self.route, self._debug, self._shared = tenant, route, debug, shared
         self.reads, self.clock, self.waits = ReadCache(), Clock(self._note_time), waits
         budget = Budget(
             profile,
@@ -76,15 +85,27 @@ class Session:
             ticks=ticks,
             limit_reached=limit_reached,
             longest_seconds=waits.limits.throttled_seconds,
+            windows=shared.windows if shared else None,
+            tenant=lambda: self.tenant_id,
         )
         self.api_versions: dict[tuple[str, str], str] = {}  # by provider and version that this cloud does not list
-        self._transport = Transport(route, self.clock, waits, guard=self._guard, budget=budget, debug=debug)
+        connections = shared.connections if shared else None
+        self._transport = Transport(
+            route,
+            self.clock,
+            waits,
+            guard=self._guard,
+            budget=budget,
+            connections=connections,
+            reads=shared.reads if shared else None,
+            debug=debug,
+        )
         self._https: dict[str, HttpClient] = {}
         self._lock = threading.Lock()
 
-    def set_credential(self, chosen: SignIn) -> Session:
+    def set_credential(self, tokens: Tokens) -> Session:
         """Set the credential; returns the session."""
-        self.credential = Tokens(chosen, self._tenant)
+        self.credential = tokens
         return self
 
     def as_principal(self, tenant_id: str, client_id: str, secret: Secret) -> Session:
@@ -96,7 +117,8 @@ class Session:
         )
         authority, connect = f"{self.profile.authority}/{tenant_id}", self._transport.separate
         credential = ClientSecretSignIn(authority, client_id, secret, connect=connect)
-        return other.set_credential(SignIn(credential=credential, how=f"client secret of {client_id}"))
+        signed_in = SignIn(credential=credential, how=f"client secret of {client_id}")
+        return other.set_credential(Tokens(signed_in, tenant_id))
 
     def sign_in(self) -> None:
         """Fetch the tokens of all audiences at once; returns when that of the control plane is there.
@@ -234,19 +256,30 @@ def open_session(
     local: LocalSettings | None = None,
     debug: bool = False,
     wait_limits: WaitLimits = WAIT_LIMITS,
+    shared: Shared | None = None,
 ) -> Session:
     """A session of one run. `local`: for the embedded local Azure; then the environment's proxies do not matter.
 
-    Raises nothing yet: `warm` signs in.
+    shared: what it has in common with other sessions of the same cloud. Raises nothing yet: `sign_in` signs in.
     """
     for noisy in ("azure", "msal", "urllib3"):  # what they log as an error, with a traceback, they raise, too
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
-    route = Route()
-    if local is not None:
-        route = Route(proxies={"https": local.proxy, "http": local.proxy}, ca_bundle=local.ca_bundle)
-        tenant = local.tenant_id
-    waits = Waits(wait_limits)
-    session = Session(profile, subscription=subscription, tenant=tenant, route=route, waits=waits, debug=debug)
+    route, tenant = route_to(local), local.tenant_id if local else tenant
+    waits = Waits(wait_limits, shared.interrupted if shared else None)
+    session = Session(
+        profile, subscription=subscription, tenant=tenant, route=route, waits=waits, debug=debug, shared=shared
+    )
     waits.before_pause = session.require_lease
-    options = {"transport": session.sign_in_transport(), "user_agent": USER_AGENT}
-    return session.set_credential(sign_in(profile, tenant, local, retry_policy_class=Retry, **options))
+
+    def tokens(transport: SignInTransport) -> Tokens:
+        options = {"transport": transport, "user_agent": USER_AGENT}
+        return Tokens(sign_in(profile, tenant, local, retry_policy_class=Retry, **options), tenant)
+
+    return session.set_credential(shared.tokens(tenant, tokens) if shared else tokens(session.sign_in_transport()))
+
+
+def route_to(local: LocalSettings | None) -> Route:
+    """How requests reach the embedded local Azure; without it, as the environment's variables say."""
+    if local is None:
+        return Route()
+    return Route(proxies={"https": local.proxy, "http": local.proxy}, ca_bundle=local.ca_bundle)

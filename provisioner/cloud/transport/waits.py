@@ -56,13 +56,14 @@ WAIT_LIMITS = WaitLimits()
 class Waits:
     """The waits of one run, used by many threads. report: called by the waiting thread, each second and at the end.
 
-    interrupted: ends every wait. before_pause: called before each pause; raises if there is nothing left to wait for.
+    interrupted: ends every wait; runs that a signal ends together share it. before_pause: called before each pause;
+    raises if there is nothing left to wait for.
     """
 
-    def __init__(self, limits: WaitLimits = WAIT_LIMITS) -> None:
+    def __init__(self, limits: WaitLimits = WAIT_LIMITS, interrupted: threading.Event | None = None) -> None:
         self.limits = limits
         self.report: Callable[[Wait], None] = lambda _wait: None
-        self.interrupted = threading.Event()
+        self.interrupted = interrupted or threading.Event()
         self.before_pause: Callable[[], None] = lambda: None
         self._thread = threading.local()
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter, deque
 from dataclasses import dataclass, field
 
 import pytest
 
 from provisioner.cloud.profile import PROFILES, PUBLIC
-from provisioner.cloud.transport.budget import Budget, Turn
+from provisioner.cloud.transport.budget import Budget, Turn, Windows
 from provisioner.errors import Interrupted
 
 SECRET = "https://kv.vault.azure.net/secrets/x"
@@ -55,10 +56,6 @@ class Run:
     [
         ("PUT", SECRET, 300, 10),
         ("GET", SECRET, 4000, 10),
-        ("GET", GROUP, 250, 10),
-        ("PUT", GROUP, 200, 20),
-        ("POST", GROUP, 200, 20),
-        ("DELETE", GROUP, 200, 20),
     ],
 )
 def test_what_azure_takes_at_once_is_sent_and_the_rest_when_it_takes_more(
@@ -68,6 +65,75 @@ def test_what_azure_takes_at_once_is_sent_and_the_rest_when_it_takes_more(
     assert run.send(method, url, times=most * 9 // 10) == 0
     assert run.send(method, url) == pytest.approx(seconds)
     assert run.send(method, url, times=most // 2) == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "most", "seconds"), [("GET", 250, 10), ("PUT", 200, 20), ("POST", 200, 20), ("DELETE", 200, 20)]
+)
+def test_a_bucket_of_tokens_refills_all_the_time(method: str, most: int, seconds: int) -> None:
+    run = Run()
+    assert run.send(method, GROUP, times=most * 9 // 10) == 0
+    first, second = run.send(method, GROUP), run.send(method, GROUP, times=9)
+    assert (first, second) == pytest.approx((seconds / (most * 9 // 10), 9 * seconds / (most * 9 // 10)))
+    run.pause(seconds + 0.001)
+    assert run.send(method, GROUP, times=most * 9 // 10) == 0
+
+
+@pytest.mark.parametrize(("subscriptions", "seconds"), [(1, 23.3), (20, 0.0)])
+def test_many_runs_share_what_is_left_of_a_subscription(subscriptions: int, seconds: float) -> None:
+    """50 plans of 15 reads each: more than one subscription takes at once."""
+    windows, run = Windows(), Run()
+    budgets = [
+        Budget(PUBLIC, pause=run.pause, ticks=lambda: run.now, limit_reached=lambda _: None, windows=windows)
+        for _ in range(50)
+    ]
+    began = run.now
+    for number, budget in enumerate(budgets):
+        for _ in range(15):
+            budget.enter("GET", GROUP.replace("/s/", f"/s{number % subscriptions}/")).ended(Said())
+    assert run.now - began == pytest.approx(seconds, abs=0.1)
+
+
+def test_five_hundred_runs_stay_within_what_each_service_takes() -> None:
+    """By a bucket and a window as the services count them: 500 plans with a tenant, a subscription and vaults."""
+    windows, run, sent = Windows(), Run(), Counter[str]()
+    tokens, graph = 250.0, deque[float]()
+    began = last = run.now
+    for number in range(500):
+        budget = Budget(PUBLIC, pause=run.pause, ticks=lambda: run.now, limit_reached=lambda _: None, windows=windows)
+        for url, times in ((GROUP, 15), (GRAPH, 8), (SECRET.replace("kv", f"kv{number}"), 8)):
+            for _ in range(times):
+                budget.enter("GET", url).ended(Said())
+                sent[url] += 1
+                tokens, last = min(250.0, tokens + 25 * (run.now - last)) - (url == GROUP), run.now
+                graph.extend([run.now] if url == GRAPH else [])
+                while graph and graph[0] <= run.now - 10:
+                    graph.popleft()
+                assert tokens >= 0
+                assert len(graph) <= 1750
+    assert (sent[GROUP], sent[GRAPH]) == (7500, 4000)
+    assert run.now - began < 7500 / 22.5 + 1
+
+
+def test_the_directory_of_each_tenant_has_a_limit_of_its_own() -> None:
+    windows, run = Windows(), Run()
+    one, other = (
+        Budget(
+            PUBLIC,
+            pause=run.pause,
+            ticks=lambda: run.now,
+            limit_reached=lambda said: said.limit_seconds,
+            windows=windows,
+            tenant=lambda tenant=tenant: tenant,
+        )
+        for tenant in ("one", "other")
+    )
+    one.enter("GET", GRAPH).ended(Said(429, 5.0))
+    began = run.now
+    other.enter("GET", GRAPH).ended(Said())
+    assert run.now == began
+    one.enter("GET", GRAPH).ended(Said())
+    assert run.now - began == pytest.approx(5.0)
 
 
 @pytest.mark.parametrize("other", [("GET", SECRET), ("PUT", "https://kv2.vault.azure.net/secrets/x"), ("PUT", GRAPH)])
@@ -88,11 +154,20 @@ def test_a_limit_that_others_use_too_is_learned() -> None:
 
 def test_what_others_no_longer_use_is_used_again() -> None:
     run = Run()
-    run.send("GET", GROUP, times=2)
-    run.send("GET", GROUP, Said(429, 1.0))
-    waited = [run.send("GET", GROUP, times=times) for times in (2, 4, 8, 16, 32, 64, 128, 225)]
+    run.send("PUT", SECRET, times=2)
+    run.send("PUT", SECRET, Said(429, 10.0))
+    waited = [run.send("PUT", SECRET, times=times) for times in (2, 4, 8, 16, 32, 64, 128, 256)]
     assert waited == pytest.approx([10.0] * 8)
-    assert run.send("GET", GROUP) == pytest.approx(10)
+
+
+def test_a_bucket_that_others_use_too_refills_more_slowly() -> None:
+    run = Run()
+    run.send("GET", GROUP, times=10)
+    run.send("GET", GROUP, Said(429, 1.0))
+    assert run.send("GET", GROUP, times=10) == pytest.approx(1.0, abs=0.5)
+    assert run.send("GET", GROUP, times=10) == pytest.approx(10.0, abs=1.0)
+    run.pause(10.0)
+    assert run.send("GET", GROUP, times=20) == 0
 
 
 def test_a_limit_that_stays_low_is_tried_again_with_one_window_between() -> None:
@@ -170,7 +245,7 @@ def test_every_cloud_has_its_limits(cloud: str) -> None:
     profile = PROFILES[cloud]
     run = Run(cloud=cloud)
     assert run.send("PUT", f"https://kv.{profile.vault_suffix}/secrets/x", times=271) == pytest.approx(10)
-    assert run.send("GET", f"{profile.arm}/tenants", times=226) == pytest.approx(10)
+    assert run.send("GET", f"{profile.arm}/tenants", times=226) == pytest.approx(10 / 225)
     assert run.send("GET", f"{profile.graph}/v1.0/applications", times=1576) == pytest.approx(10)
 
 

@@ -1,0 +1,59 @@
+"""Answers of Resource Manager that several runs of one process share, while none of them writes.
+
+Environments have a factory or a cluster in common; 500 of them are to read it a few times, not 500 times.
+"""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+AGE_SECONDS = 20.0
+OK = 200
+
+
+class SharedReads:
+    """Answers by URL. ticks: a monotonic clock in seconds. arm: the address of Resource Manager."""
+
+    def __init__(self, arm: str, *, ticks: Callable[[], float]) -> None:
+        self._host, self._ticks = urlsplit(arm).hostname, ticks
+        self._known: dict[str, tuple[float, Future[Any]]] = {}
+        self._lock = threading.Lock()
+
+    def answer(self, url: str, asked: set[str], send: Callable[[], Any]) -> Any:
+        """The answer to another run's GET of the last seconds, or to this one's; one that is under way is waited for.
+
+        asked: what this run has read so far. What it reads once more, it wants as it is now. An answer that is not 200,
+        and an error, are for those who wait, and not kept.
+        """
+        if urlsplit(url).hostname != self._host:
+            return send()
+        with self._lock:
+            since, future = self._known.get(url, (0.0, None))
+            fresh = future is not None and self._ticks() - since < AGE_SECONDS and url not in asked
+            asked.add(url)
+            if future is None or not fresh:
+                future = Future[Any]()
+                self._known[url] = (self._ticks(), future)
+        if fresh:
+            return future.result()
+        try:
+            response = send()
+        except BaseException as error:
+            self._forget(url, future)
+            future.set_exception(error)
+            raise
+        if response.status_code != OK:
+            self._forget(url, future)
+        future.set_result(response)
+        return response
+
+    def _forget(self, url: str, future: Future[Any]) -> None:
+        with self._lock:
+            if self._known.get(url, (0.0, None))[1] is future:
+                del self._known[url]
