@@ -26,6 +26,8 @@ ProvisionerError
 ├── LocalError           the embedded local Azure did not start or stop
 ├── Defect               an error in the tool itself
 └── Interrupted          a person or a signal ended the run
+
+In one file: the tree is read as a whole.
 """
 
 from __future__ import annotations

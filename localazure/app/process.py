@@ -2,6 +2,8 @@
 
 The server holds a lock while it lives, so a stale file never passes for a running server; a second lock serializes
 those who start and stop it. Imports none of the server's modules, so that asking for the status is quick.
+
+In one file: all who start and stop it hold the same two locks.
 """
 
 from __future__ import annotations

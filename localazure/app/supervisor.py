@@ -3,6 +3,8 @@
 Each program has a thread of its own, so the event loop never waits for one. Threads change their `RuntimeInstance` and
 wake whoever waits for a change; they do not read the store. Every program runs under a subreaper, so it ends with this
 process, however that happens.
+
+In one file: a program's state, who changes it and who waits for the change belong together.
 """
 
 from __future__ import annotations

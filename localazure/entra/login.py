@@ -1,6 +1,8 @@
 """Entra's sign-in (login.microsoftonline.com): discovery, signing keys, tokens by client credentials.
 
 https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
+
+In one file: each step of one sign-in hands its findings to the next.
 """
 
 from __future__ import annotations

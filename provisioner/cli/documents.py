@@ -1,6 +1,8 @@
 """The types of the documents that `--json` prints, one for each verb, from which their JSON Schema is made.
 
 Format 1. A key that is marked deprecated is printed for one more release, beside the one that follows it.
+
+In one file: one schema is made of all these types.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """Decides what was declared and what was read → steps, each with its reason. Pure; it cannot import the cloud.
 
 `plan_provision` makes Azure match the spec; `engine.teardown` removes what is owned. Both end in `build_plan`.
+
+In one file: one decision procedure, whose parts share the same state.
 """
 
 from __future__ import annotations

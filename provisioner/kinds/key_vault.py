@@ -1,4 +1,7 @@
-"""A Key Vault with Azure RBAC: created or recovered if absent, else adopted. Its owner tag is a tag."""
+"""A Key Vault with Azure RBAC: created or recovered if absent, else adopted. Its owner tag is a tag.
+
+In one file: creation, recovery, deletion and purge of a vault depend on each other.
+"""
 
 from __future__ import annotations
 

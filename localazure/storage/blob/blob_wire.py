@@ -1,4 +1,7 @@
-"""The wire format of the Blob service: XML errors and lists, metadata in headers."""
+"""The wire format of the Blob service: XML errors and lists, metadata in headers.
+
+In one file: nothing but the format of one service, each answer a few lines.
+"""
 
 from __future__ import annotations
 

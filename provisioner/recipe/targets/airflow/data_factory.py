@@ -167,6 +167,7 @@ class _Parts:
         self.container = Address("filesystem", airflow.container)
         self.linked = Address("linked_service", airflow.linked_service)
         self.shared = self.container == around.filesystem
+        self.imports_need = (self.linked, grant_address("data-factory", READER))
 
     def settings(self) -> AirflowSettings:
         """What makes Airflow read its variables from the vault."""
@@ -202,16 +203,12 @@ class _Parts:
             key_id=reader.key_id,
             environment=self.mark,
             rollout=airflow.rollout,
-            probe=self._probe(),
+            probe=airflow_runtime.Probe(dag_id=self.spec.probe_id, api=_api(airflow)),
             active_key_ids=reader.active_key_ids,
             newest_provider=f"{airflow_version.PACKAGE}=={airflow_version.provider(airflow.version)}",
             supplied={name: value for name, value in supplied.items() if value is not None},
         )
         return Node(address=AIRFLOW, desired=desired, container=FACTORY, needs=needs)
-
-    def _probe(self) -> airflow_runtime.Probe:
-        """How the runtime's Airflow is asked which key its workers have."""
-        return airflow_runtime.Probe(dag_id=self.spec.probe_id, api=_api(self.airflow))
 
     def dags(self) -> Iterator[Node]:
         """Row 10: the container, the factory's right to read it, the files, the linked service, the imports."""
@@ -234,7 +231,7 @@ class _Parts:
                 kind="dag_import",
                 scope=dag_import.Scope(**self._route()),
                 container=self.container,
-                needs=(AIRFLOW, *self._imports_need()),
+                needs=(AIRFLOW, *self.imports_need),
             ),
         )
 
@@ -285,7 +282,7 @@ class _Parts:
             dag=ExpectedDag(id=dag.id, file=dag.name, lines_sha256=lines_sha256(dag.content)),
             api=_api(self.airflow),
         )
-        needs = (*self._imports_need(), dag_address(self.container, dag.name))
+        needs = (*self.imports_need, dag_address(self.container, dag.name))
         return Node(address=imported(dag), desired=desired, container=AIRFLOW, needs=needs, goes_along=True)
 
     def _route(self) -> dict[str, Any]:
@@ -300,6 +297,3 @@ class _Parts:
             "environment": self.mark,
             "deadline_seconds": self.spec.waits.import_.total_seconds(),
         }
-
-    def _imports_need(self) -> tuple[Address, ...]:
-        return (self.linked, grant_address("data-factory", READER))
