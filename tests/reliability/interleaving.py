@@ -5,6 +5,7 @@ The two are of one environment, or of two that share group, vault, account and d
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -31,6 +32,8 @@ WRITE = {
     "path": "^(?!.*(/lease|/checkNameAvailability|/checkPolicyRestrictions)$)",
 }
 DONE, PARTLY = 0, 3
+OVERWRITTEN = "an entry in a role assignment was overwritten"
+NEEDED_TOO = "this environment needs it, too"  # the reason of the step that restores it
 LOST = "was not sent, the environment's lease was lost"  # it stood still for longer than a lease lasts
 
 
@@ -73,13 +76,15 @@ def pairs() -> tuple[Pair, ...]:
 class Met:
     """What became of two runs. reached: the first made so many writes. refused: the second found the lease taken.
 
-    partly: how many of two teardowns ended with 3. wrong: what does not hold.
+    partly: how many of two teardowns ended with 3. overwritten: one run's write took the other's entry out of a role
+    assignment that both need (docs/known-flaws.md); its next provision puts it in again. wrong: what does not hold.
     """
 
     point: str
     reached: bool
     refused: bool = False
     partly: int = 0
+    overwritten: bool = False
     wrong: tuple[str, ...] = ()
 
 
@@ -132,23 +137,21 @@ class Interleaving:
             os.kill(held.pid, signal.SIGCONT)
         went_on = self.ground.ran(held)
         ended = ((pair.first, first, went_on), (pair.second, second, beside))
+        lacking = tuple(self._lacking(ended)) if pair.shared else ()
         return Met(
             point=f"{pair}, before write {number + 1}",
             reached=path,
             refused=turned_away(beside),
             partly=sum(ran.code == PARTLY for verb, _, ran in ended if verb == "teardown"),
-            wrong=tuple(self._wrong(pair, ended)),
+            overwritten=OVERWRITTEN in lacking,
+            wrong=(*(one for one in lacking if one != OVERWRITTEN), *self._wrong(pair, ended)),
         )
 
     def _wrong(self, pair: Pair, ended: Iterable[tuple[str, Path, CommandResult]]) -> Iterator[str]:
         yield from unusable(self.ground)
-        for verb, spec, ran in ended:
+        for verb, _, ran in ended:
             if ran.code not in {DONE, PARTLY} and not turned_away(ran) and LOST not in ran.text:
                 yield f"the {verb} ended with {ran.code}: {ran.text}"
-            if ran.code == DONE and verb != "teardown" and pair.shared:
-                planned = self.ground.run("plan", "--detailed-exitcode", spec=spec)
-                if planned.code != DONE:
-                    yield f"the {verb} ended well, and then lacked something: {planned.text}"
         for verb, spec, _ in ended:
             self._finish(verb, spec)
         for verb, spec, _ in ended:  # once more: what one of two teardowns kept for the other goes now
@@ -158,6 +161,18 @@ class Interleaving:
         yield from unusable(self.ground)
         found, wanted = self.ground.census(), self.wanted[pair]
         yield from (*found.orphans, *found.twice(wanted), *found.lacking(wanted))
+
+    def _lacking(self, ended: Iterable[tuple[str, Path, CommandResult]]) -> Iterator[str]:
+        """What a run that ended well lacks afterwards: OVERWRITTEN for an entry in a role assignment."""
+        for verb, spec, ran in ended:
+            if ran.code == DONE and verb != "teardown":
+                printed = self.ground.run("plan", "--json", spec=spec).text
+                planned, _ = json.JSONDecoder().raw_decode(printed, printed.index("{"))
+                pending = [one for one in planned["steps"] if one["action"] not in {"keep", "defer"}]
+                if pending and {one["reason"] for one in pending} == {NEEDED_TOO}:
+                    yield OVERWRITTEN
+                elif pending:
+                    yield f"the {verb} ended well, and then lacked something: {pending}"
 
     def _stopped_at(self, child: Child) -> bool:
         """Whether the run has stopped at its write; else it has ended."""

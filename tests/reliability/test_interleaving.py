@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.reliability.interleaving import Pair, everywhere, pairs
+from tests.reliability.interleaving import Met, Pair, everywhere, pairs
+from tests.reliability.measures.interleaving import note
+from tests.reliability.tally import Tally
 
 if TYPE_CHECKING:
     from tests.reliability.restorable_environment import RestorableEnvironment
@@ -27,3 +29,11 @@ def test_a_run_that_meets_another_one_between_two_writes_breaks_nothing(
     assert met.reached
     assert met.wrong == ()
     assert met.refused is not pair.shared
+
+
+def test_an_entry_that_another_run_overwrote_is_counted_apart() -> None:
+    tally = Tally()
+    note(tally, Met(point="", reached=True, overwritten=True))
+    note(tally, Met(point="", reached=True))
+    note(tally, Met(point="", reached=False))
+    assert (dict(tally.faults), tally.survived) == ({"entry of a grant lost": 1, "interleaved": 1}, 2)

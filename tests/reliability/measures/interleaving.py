@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from tests.reliability.interleaving import Met
     from tests.reliability.tally import Tally
 
+ENTRY_LOST = "entry of a grant lost"
+
 
 def measure(tally: Tally) -> None:
     """All of them."""
@@ -21,7 +23,7 @@ def measure(tally: Tally) -> None:
 
 
 def note(tally: Tally, met: Met) -> None:
-    """Count one, as truly interleaved or as refused by the lease; a write that was not made met nothing."""
+    """Count one: truly interleaved, so that a grant's entry was lost, or refused by the lease. No write met nothing."""
     if met.reached:
-        kind = "refused by the lease" if met.refused else "interleaved"
+        kind = "refused by the lease" if met.refused else ENTRY_LOST if met.overwritten else "interleaved"
         tally.ran(kind, *(f"{met.point}: {one}" for one in met.wrong))
