@@ -1,22 +1,37 @@
-"""The table of rights in docs/access.md: what the suite of least privilege grants, written by `make goldens`."""
+"""The tables of rights in docs/access.md: what the suite of least privilege grants, written by `make goldens`."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from provisioner.commands.run import names_of
 from provisioner.recipe.rights import HEADER, needed_rights, table
 from tests.environment_files import load
 
+if TYPE_CHECKING:
+    from provisioner.model import NeededRight
+
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/access.md"
-RIGHTS = needed_rights(environment := load("local", ROOT / "environments", environ={}), names_of(environment, "tenant"))
+
+
+def rights_of(name: str) -> tuple[NeededRight, ...]:
+    """What the environment of a file of environments/ needs."""
+    environment = load(name, ROOT / "environments", environ={})
+    return needed_rights(environment, names_of(environment, "tenant"))
+
+
+RIGHTS = rights_of("local")
+KNOWN = {(one.where, one.role) for one in RIGHTS}
+IN_FABRIC = tuple(one for one in rights_of("fabric") if (one.where, one.role) not in KNOWN)  # instead of the factory's
 
 
 def with_table(page: str) -> str:
-    """The page with the table as it is to be."""
-    return re.sub(rf"{re.escape(HEADER)}(\|.*\n)*", lambda _: table(RIGHTS), page, count=1)
+    """The page with the tables as they are to be."""
+    tables = iter((table(RIGHTS), table(IN_FABRIC)))
+    return re.sub(rf"{re.escape(HEADER)}(\|.*\n)*", lambda _: next(tables), page, count=2)
 
 
 def write() -> None:

@@ -35,6 +35,16 @@ def test_they_grant_exactly_the_rights_that_are_documented(cli: Cli, way: tuple[
     assert (said.code, cli.writes()) == (0, [])
 
 
+def test_a_role_in_fabric_is_given_there(cli: Cli) -> None:
+    name = str(ROOT / "environments/fabric.yaml")
+    out = cli.run("bootstrap", name, "--service-principal").out
+
+    subprocess.run(["sh", "-n"], input=out, text=True, check=True)
+    assert "# Contributor in it: the Fabric workspace, for: the Apache Airflow job" in out
+    assert "displayName==" in out
+    assert "consent Contributor" not in out
+
+
 def test_optional_rights_can_be_left_out(cli: Cli) -> None:
     out = cli.run("bootstrap", LOCAL, "--service-principal", "--required-only").out
 
