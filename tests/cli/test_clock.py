@@ -48,3 +48,13 @@ def test_the_local_azure_may_have_any_clock(cli: Cli) -> None:
     cli.azure.advance(720)
 
     assert (status(cli, "local").code, status(cli, "local").err) == (0, "")
+
+
+def test_doctor_takes_any_clock_of_a_local_azure_for_right(cli: Cli) -> None:
+    cli.done("provision")
+    cli.azure.advance(720)
+    cli.azure.tokens.clear()
+
+    said = cli.done("doctor")
+
+    assert ("clock is right" in said.out, "clock is" in said.err) == (True, False)

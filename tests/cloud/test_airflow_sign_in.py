@@ -37,6 +37,13 @@ def client(cloud: Cloud, server: AirflowServer, way: Any, word: str = WORD, vers
     )
 
 
+def test_whoever_may_not_ask_is_told_which_right_lets_them_in(cloud: Cloud, server: AirflowServer) -> None:
+    server.versions = {"apache-airflow": "3.3.2"}
+    with pytest.raises(NotAuthorized) as refused:
+        client(cloud, server, "token").versions()
+    assert (refused.value.status, "Airflow lets in who has a role" in str(refused.value)) == (403, True)
+
+
 @pytest.mark.parametrize("way", ["token", "client_credentials"])
 def test_a_token_is_fetched_once_for_many_requests(cloud: Cloud, server: AirflowServer, way: str) -> None:
     airflow = client(cloud, server, way)

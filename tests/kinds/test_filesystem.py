@@ -8,10 +8,11 @@ import pytest
 
 from provisioner.errors import Conflict
 from provisioner.kinds.filesystem import KIND, Filesystem, ObservedFilesystem
-from provisioner.model import View
+from provisioner.model import Address, View
 from tests.kinds.azure_setup import ENVIRONMENT
 from tests.kinds.lakes import ACCOUNT, lake, make_account, make_filesystem, names, write_file
-from tests.kinds.lifecycle import Example
+from tests.kinds.lifecycle import CREATE, Example, recipe_of
+from tests.kinds.lifecycle import planned as planned_creation
 
 if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
@@ -71,6 +72,8 @@ def test_one_that_was_there_is_adopted_and_keeps_its_metadata(cloud: Cloud, azur
     create(cloud)
     assert not read(cloud).owned
     assert diff(cloud) == []
+    planned, _ = planned_creation(cloud, recipe_of(EXAMPLE, Address("filesystem", "jobs"), DESIRED), CREATE)
+    assert [step.reason for step in planned.steps] == ["adopted: it existed before, so it is left as it is"]
     assert "team=" in lake(azure, "HEAD", "jobs?resource=filesystem").headers["x-ms-properties"]
 
 

@@ -65,6 +65,16 @@ def test_a_soft_deleted_one_is_restored_so_that_its_grants_hold_again(
     assert made(cloud, desired).object_id == observed.object_id
 
 
+def test_a_restored_one_without_the_owner_tag_gets_it(
+    cloud: Cloud, azure: LocalAzure, desired: ServicePrincipal
+) -> None:
+    observed = made(cloud, desired)
+    unmark(azure, desired)
+    azure.graph("DELETE", f"servicePrincipals/{observed.object_id}")
+    restored = made(cloud, desired)
+    assert (restored.object_id, restored.owned) == (observed.object_id, True)
+
+
 def test_the_principal_of_our_application_gets_our_mark_whoever_made_it(
     cloud: Cloud, azure: LocalAzure, desired: ServicePrincipal
 ) -> None:

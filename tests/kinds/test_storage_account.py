@@ -93,6 +93,19 @@ def test_it_is_made_safe_and_what_others_loosened_is_drift(
     assert now.account.tags == {OWNER_TAG: ENVIRONMENT, "team": "a", "cost": "7"}
 
 
+def test_a_tag_that_somebody_adds_before_the_update_survives_it(
+    cloud: Cloud, azure: LocalAzure, desired: StorageAccount
+) -> None:
+    planned, newer = made(cloud, desired), replace(desired, tags={"team": "b"})
+    added = {"tags": {**planned.account.tags, "cost": "7"}}
+    url = f"https://management.azure.com{desired.id}?api-version={VERSION}"
+    assert azure.request("PATCH", url, added).status == 200
+    cloud.session.reads.new_pass()
+    assert KIND.update is not None
+    KIND.update(cloud, newer, planned)
+    assert seen(cloud, newer).account.tags == {OWNER_TAG: ENVIRONMENT, "team": "b", "cost": "7"}
+
+
 def test_an_account_without_hierarchical_namespace_is_refused_with_the_reason(
     cloud: Cloud, azure: LocalAzure, desired: StorageAccount
 ) -> None:

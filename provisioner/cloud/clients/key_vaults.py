@@ -68,7 +68,7 @@ class KeyVaults:
     def find_vault(self, vault_id: str) -> VaultState | None:
         """The vault, or None, also while it is soft-deleted."""
         document = self._arm.find(vault_id, VERSION)
-        return None if document is None else _vault(document)
+        return None if document is None else vault_state(document)
 
     def find_deleted(self, vault_id: str, location: str) -> DeletedVault | None:
         """The soft-deleted vault of this name in this location, whoever owned it; asked once per pass.
@@ -226,7 +226,8 @@ def _deleted(document: dict[str, Any]) -> DeletedVault:
     )
 
 
-def _vault(document: dict[str, Any]) -> VaultState:
+def vault_state(document: dict[str, Any]) -> VaultState:
+    """A vault as Resource Manager answers it."""
     properties: dict[str, Any] = document["properties"]
     return VaultState(
         id=document["id"],

@@ -90,3 +90,38 @@ def test_an_owner_that_does_not_exist_is_an_error(azure: LocalAzure) -> None:
     assert code(azure.graph("POST", "applications", body)) == (404, "Request_ResourceNotFound")
     refused = azure.graph("POST", "applications", {"displayName": "x", "owners@odata.bind": OPERATOR})
     assert code(refused) == (400, "Request_BadRequest")
+
+
+# Of https://learn.microsoft.com/graph/api/resources/application, whose table of properties says what is a default.
+NULL = ("applicationTemplateId", "certification", "createdByAppId", "defaultRedirectUri", "deletedDateTime",
+        "description", "disabledByMicrosoftStatus", "groupMembershipClaims", "isDeviceOnlyAuthSupported", "isDisabled",
+        "isFallbackPublicClient", "nativeAuthenticationApisEnabled", "notes", "optionalClaims",
+        "requestSignatureVerification", "samlMetadataUrl", "serviceManagementReference",
+        "servicePrincipalLockConfiguration", "tokenEncryptionKeyId", "uniqueName")  # fmt: skip
+EMPTY = ("addIns", "appRoles", "identifierUris", "keyCredentials", "passwordCredentials", "requiredResourceAccess",
+         "tags")  # fmt: skip
+OBJECTS: dict[str, Any] = {
+    "api": {"acceptMappedClaims": None, "knownClientApplications": [], "oauth2PermissionScopes": [],
+            "preAuthorizedApplications": [], "requestedAccessTokenVersion": None},
+    "info": NO_LINKS,
+    "parentalControlSettings": {"countriesBlockedForMinors": [], "legalAgeGroupRule": "Allow"},
+    "publicClient": {"redirectUris": []},
+    "spa": {"redirectUris": []},
+    "verifiedPublisher": {"addedDateTime": None, "displayName": None, "verifiedPublisherId": None},
+    "web": {"homePageUrl": None, "implicitGrantSettings": {"enableAccessTokenIssuance": False,
+            "enableIdTokenIssuance": False}, "logoutUrl": None, "redirectUris": [], "redirectUriSettings": []},
+}  # fmt: skip
+
+
+def test_a_new_application_has_every_default(azure: LocalAzure, app: dict[str, Any]) -> None:
+    answer = azure.graph("GET", f"applications/{app['id']}").json()
+    chosen = {name: answer.pop(name) for name in ("@odata.context", "id", "appId", "createdDateTime")}
+    assert all(chosen.values())
+    assert answer == {
+        **dict.fromkeys(NULL),
+        **{name: [] for name in EMPTY},
+        **OBJECTS,
+        "displayName": "flink",
+        "publisherDomain": "provisioner.onmicrosoft.com",
+        "signInAudience": "AzureADMyOrg",
+    }

@@ -208,6 +208,13 @@ def test_filters_as_clients_send_them(azure: LocalAzure, query: str, names: list
     assert _application_names(azure, query) == names
 
 
+@pytest.mark.parametrize(("operator", "found"), [("gt", False), ("ge", True), ("lt", False), ("le", True)])
+def test_an_equal_value_is_neither_greater_nor_less(azure: LocalAzure, operator: str, *, found: bool) -> None:
+    created = azure.graph("POST", "applications", {"displayName": "probe"}).json()["createdDateTime"]
+    names = _application_names(azure, f"$filter=displayName eq 'probe' and createdDateTime {operator} {created}")
+    assert names == (["probe"] if found else [])
+
+
 @pytest.mark.parametrize("text", ["displayName", "displayName eq", "eq 'x'", "(displayName eq 'x'", "unheard eq 'x'"])
 def test_a_malformed_filter_is_a_400(azure: LocalAzure, text: str) -> None:
     response = azure.graph("GET", f"applications?$filter={text}")

@@ -127,6 +127,17 @@ def test_a_job_is_stopped_started_cancelled_and_deleted(lake: Lake) -> None:
     assert call(azure, "GET", f"{CLUSTER}/jobs").json()["value"] == []
 
 
+def test_a_job_that_runs_is_not_deleted(lake: Lake) -> None:
+    azure = lake.azure
+    lake.grant(lakes.OWNER, identity_object_id(azure))
+    run(azure, **new_job(lake))
+    refused = run(azure, action="DELETE", jobName="wordcount").json()["properties"]
+    assert (refused["actionResult"], refused["status"]) == ("FAILED", "RUNNING")
+    assert [one["properties"]["jobName"] for one in call(azure, "GET", f"{CLUSTER}/jobs").json()["value"]] == [
+        "wordcount"
+    ]
+
+
 def test_jobs_are_listed_by_name_and_jar(lake: Lake) -> None:
     azure = lake.azure
     for name in ("one", "two"):
