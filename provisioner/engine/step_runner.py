@@ -1,4 +1,7 @@
-"""Runs one step of a plan: write, read back, prove where the kind can. Steps may run in parallel, one per thread."""
+"""Runs one step of a plan: write, read back, prove where the kind can. Steps may run in parallel, one per thread.
+
+In one file: a step's write, its reading back and its proof are one sequence.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from provisioner.cloud.error_table import Handling, handling_of
 from provisioner.engine.order import closure
 from provisioner.engine.usage import holder_usages
+from provisioner.engine.vanished import require_containers
 from provisioner.errors import NotAuthorized, NotFound, NotInUse, NotYetVisible, Unexpected
 from provisioner.model import (
     Action,
@@ -87,6 +91,7 @@ class StepRunner:
                     raise
                 early[:] = [denied]
             except NotFound as missing:
+                self._require_containers(step)
                 if not self._was_made(step, missing):
                     raise
                 early[:] = [missing]
@@ -105,6 +110,10 @@ class StepRunner:
             return False
         needs = {one.address: one.after for one in self.plan.steps}
         return not self.made.isdisjoint(closure([step.address], needs))
+
+    def _require_containers(self, step: Step) -> None:
+        if self.view.intent is not Intent.TEARDOWN:  # what another teardown has removed is no loss
+            require_containers(self.cloud, self.kinds, self.plan, step, self.outputs)
 
     def _run_once(self, step: Step) -> str:
         kind = self.kinds[step.address.kind]
@@ -149,14 +158,17 @@ class StepRunner:
             return True
         return False
 
-    def _read(self, kind: Kind[Any, Any], desired: Any) -> Observed | None:
-        """The resource as it is now. Raises NotFound in a teardown if its container is gone, to end all waiting."""
+    def _read(self, kind: Kind[Any, Any], step: Step, desired: Any) -> Observed | None:
+        """The resource as it is now. Raises NotFound if its container is gone, to end all waiting."""
         try:
-            return kind.read(self.cloud, desired)
+            found = kind.read(self.cloud, desired)
         except NotFound:
             if self.view.intent is Intent.TEARDOWN:
                 raise
-            return None
+            found = None
+        if found is None:
+            self._require_containers(step)
+        return found
 
     def _note_keys(self, step: Step, **key_ids: str | None) -> None:
         """Note for the journal which keys this step concerns."""
@@ -230,7 +242,7 @@ class StepRunner:
         last: list[tuple[Observed | None, tuple[Change, ...]]] = []
 
         def agrees() -> bool:
-            observed = self._read(kind, desired)
+            observed = self._read(kind, step, desired)
             changes = () if observed is None or kind.credential else tuple(kind.diff(desired, observed, self.view))
             last[:] = [(observed, tuple(c for c in changes if c.forces is not Forces.REFUSE))]
             if kind.update and observed is not None and any(change.contested for change in last[0][1]):

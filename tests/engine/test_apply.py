@@ -9,7 +9,7 @@ import pytest
 
 from provisioner.engine.selection import limit_to
 from provisioner.errors import Conflict, Interrupted, NotAuthorized, NotFound, UnknownReference
-from provisioner.model import Intent, Outcome, Ref, Request, Search, Step
+from provisioner.model import Address, Intent, Outcome, Ref, Request, Search, Step
 from tests.engine.toy_cloud import ToyCloud, denied
 from tests.engine.toys import Outputs, at, key_of, node, recipe
 from tests.engine.walk import applied, planned
@@ -314,6 +314,24 @@ def test_a_teardown_waits_for_nothing_in_what_another_has_just_removed(
         assert world.calls.count("read note/n") <= 4
     else:
         assert outcome.result.value == "failed"
+
+
+@pytest.mark.parametrize("displaced", [True, False])
+@pytest.mark.parametrize("answer", [{}, {"note/n": NotFound(operation="PUT n", status=404, code="ResourceNotFound")}])
+def test_nothing_is_waited_for_in_a_container_that_somebody_has_just_deleted(
+    tmp_path: Path, answer: dict[str, BaseException], *, displaced: bool
+) -> None:
+    what = recipe(BOX, replace(NOTE, container=Address("box", "b")))
+    world = ToyCloud(things={"box/b": {"value": "x"}}, unseen={"note/n"}, write_errors=answer)
+    made = planned(world, what)
+    del world.things["box/b"]
+    world.displaced = {"box/b"} if displaced else set()
+
+    outcome = applied(world, what, made, tmp_path)["note/n"]
+
+    assert outcome.result.value == "failed"
+    assert "somebody has just deleted box/b. Run the command again." in str(outcome.error)
+    assert world.calls.count("read box/b") <= 4  # to plan, to apply, and to see why the note is not there
 
 
 def test_the_journal_has_intents_and_outcomes(tmp_path: Path) -> None:

@@ -34,6 +34,8 @@ WRITE = {
 DONE, PARTLY = 0, 3
 OVERWRITTEN = "an entry in a role assignment was overwritten"
 NEEDED_TOO = "this environment needs it, too"  # the reason of the step that restores it
+NAME_KEPT = "a deleted vault of another owner keeps the name"  # whose remedy is to purge it
+TORN_DOWN = "enabled version of kv-flink-local/second-"
 LOST = "was not sent, the environment's lease was lost"  # it stood still for longer than a lease lasts
 
 
@@ -90,10 +92,14 @@ class Met:
 
 @dataclass
 class Interleaving:
-    """Pairs on one ground. wanted: what stands after both, one after the other, by pair."""
+    """Pairs on one ground. wanted: what stands after both, one after the other, by pair.
+
+    purged: the deleted vault was purged on the way, and with it the deleted secrets of who was torn down.
+    """
 
     ground: RestorableEnvironment
     wanted: dict[Pair, Census] = field(default_factory=dict[Pair, "Census"])
+    purged: bool = False
 
     def save_moments(self) -> None:
         """`second`: only the other environment is there; `both`, and `both-due` a month later."""
@@ -127,6 +133,7 @@ class Interleaving:
         if pair not in self.wanted:
             self.count_writes(pair)
         first, second = self._specs(pair)
+        self.purged = False
         self.ground.restore(pair.moment)
         held = self.ground.prepare(pair.first, spec=first)
         self.ground.azure.fault(fault="hold", pid=held.pid, skip=number, **WRITE)
@@ -160,7 +167,8 @@ class Interleaving:
                 yield f"the {verb} after it ended with {last.code}: {last.text}"
         yield from unusable(self.ground)
         found, wanted = self.ground.census(), self.wanted[pair]
-        yield from (*found.orphans, *found.twice(wanted), *found.lacking(wanted))
+        lacking = (one for one in found.lacking(wanted) if not (self.purged and TORN_DOWN in one))
+        yield from (*found.orphans, *found.twice(wanted), *lacking)
 
     def _lacking(self, ended: Iterable[tuple[str, Path, CommandResult]]) -> Iterator[str]:
         """What a run that ended well lacks afterwards: OVERWRITTEN for an entry in a role assignment."""
@@ -187,6 +195,9 @@ class Interleaving:
     def _finish(self, verb: str, spec: Path) -> CommandResult:
         """Runs of the verb until one has nothing left to do. Returns the last."""
         ran = self.ground.run(verb, spec=spec)
+        if NAME_KEPT in ran.text:  # the other environment's vault went before anything of this one was in it
+            self.ground.purge_vault()
+            self.purged = True
         return ran if ran.code == DONE else self.ground.run(verb, spec=spec)
 
     def _last_codes(self, pair: Pair, verb: str) -> set[int]:
