@@ -5,21 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from provisioner.kind import Container, Kind
+from provisioner.kind import Checked, Container, Kind, Preflight, Verdict
 from provisioner.model import Change, Forces, Observed, Output, Published, View
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from provisioner.cloud.cloud import Cloud
 
 
 @dataclass(frozen=True, kw_only=True)
 class Filesystem:
-    """What the spec declares. account: its name; environment: the owner tag's value; folders: of its declared files."""
+    """What the spec declares. account: its name; environment: the owner tag's value; folders: of its declared files.
+
+    flat: the folder of DAGs, if Airflow reads it itself and so fails over a folder in it.
+    """
 
     account: str
     name: str
     environment: str
     folders: tuple[str, ...] = field(default=(), repr=False)
+    flat: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +77,18 @@ def _unmanaged(cloud: Cloud, observed: ObservedFilesystem) -> tuple[str, ...]:
     return cloud.data_lake.unmanaged(observed.account, observed.name, observed.environment)
 
 
+def _ready(cloud: Cloud, desired: Filesystem, observed: ObservedFilesystem | None) -> Iterator[Checked]:
+    """Whether nothing keeps Airflow's WasbDagBundle from reading: it takes each folder for a file.
+
+    https://learn.microsoft.com/azure/storage/blobs/data-lake-storage-known-issues
+    """
+    if observed is None or not desired.flat:
+        return
+    for folder in cloud.data_lake.list_folders(desired.account, desired.name, desired.flat):
+        what = f"the folder {folder} keeps Airflow's WasbDagBundle from reading any DAG there"
+        yield Checked(verdict=Verdict.NOTE, what=what, remedy="Delete it, with what is in it")
+
+
 def _create(cloud: Cloud, desired: Filesystem) -> None:
     cloud.data_lake.create_filesystem(desired.account, desired.name, desired.environment, desired.folders)
 
@@ -85,5 +103,6 @@ KIND: Kind[Filesystem, ObservedFilesystem] = Kind(
     read=_read,
     create=_create,
     delete=_delete,
+    preflight=Preflight(ready=_ready),
     container=Container(unmanaged=_unmanaged),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -75,6 +76,29 @@ def test_one_that_was_there_is_adopted_and_keeps_its_metadata(cloud: Cloud, azur
     planned, _ = planned_creation(cloud, recipe_of(EXAMPLE, Address("filesystem", "jobs"), DESIRED), CREATE)
     assert [step.reason for step in planned.steps] == ["adopted: it existed before, so it is left as it is"]
     assert "team=" in lake(azure, "HEAD", "jobs?resource=filesystem").headers["x-ms-properties"]
+
+
+def test_a_folder_where_airflow_reads_its_dags_itself_is_told(cloud: Cloud, azure: LocalAzure) -> None:
+    make_account(azure)
+    desired = replace(DESIRED, flat="dags")
+    assert findings(cloud, desired, None) == []
+    create(cloud)
+    observed = read(cloud)
+    assert findings(cloud, desired, observed) == []  # the folder itself is not there yet
+    write_file(azure, "jobs/dags/flat.py", b"#")
+    write_file(azure, "jobs/other/deep.py", b"#")
+    assert findings(cloud, desired, observed) == []
+    write_file(azure, "jobs/dags/team/a.py", b"#")
+    (told,) = findings(cloud, desired, observed)
+    assert told.startswith("the folder dags/team keeps Airflow's WasbDagBundle from reading any DAG")
+    assert findings(cloud, DESIRED, observed) == []
+
+
+def findings(cloud: Cloud, desired: Filesystem, observed: ObservedFilesystem | None) -> list[str]:
+    """What is wrong before the first write."""
+    ready = KIND.preflight.ready
+    assert ready is not None
+    return [one.what for one in ready(cloud, desired, observed)]
 
 
 def test_a_flat_account_is_refused(cloud: Cloud, azure: LocalAzure) -> None:

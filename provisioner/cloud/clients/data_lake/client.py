@@ -98,6 +98,10 @@ class DataLake:
         found = [one for one in every if one.path.rpartition("/")[2] == name]
         return max(found, key=lambda one: (str(one.modified), one.path), default=None)
 
+    def list_folders(self, account: str, filesystem: str, folder: str) -> tuple[str, ...]:
+        """The paths of the folders directly in a folder."""
+        return tuple(self._wire.folders(account, filesystem, folder))
+
     def read_file(self, account: str, filesystem: str, path: str) -> bytes:
         """The content. https://learn.microsoft.com/rest/api/storageservices/datalakestoragegen2/path/read."""
         return bytes(self._wire.request("GET", account, filesystem, path).content)

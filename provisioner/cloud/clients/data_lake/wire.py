@@ -46,7 +46,16 @@ class Wire:
         return None if answer.status_code == GONE else of_path(path, answer)
 
     def names(self, account: str, filesystem: str, directory: str) -> Iterator[str]:
-        """Paths directly in a directory. https://learn.microsoft.com/rest/api/storageservices/datalakestoragegen2/path/list."""
+        """Paths directly in a directory."""
+        return (str(found["name"]) for found in self._directly_in(account, filesystem, directory))
+
+    def folders(self, account: str, filesystem: str, directory: str) -> Iterator[str]:
+        """Those of them that are directories."""
+        every = self._directly_in(account, filesystem, directory)
+        return (str(found["name"]) for found in every if found.get("isDirectory") in {True, "true"})
+
+    def _directly_in(self, account: str, filesystem: str, directory: str) -> Iterator[dict[str, Any]]:
+        """https://learn.microsoft.com/rest/api/storageservices/datalakestoragegen2/path/list."""
         params = {"resource": "filesystem", "recursive": "false"}
         if directory:
             params["directory"] = directory
@@ -54,7 +63,7 @@ class Wire:
             answer = self.request("GET", account, filesystem, params=params, missing_ok=True)
             if answer.status_code == GONE:
                 return
-            yield from (str(found["name"]) for found in answer.json()["paths"])
+            yield from answer.json()["paths"]
             params["continuation"] = answer.headers.get("x-ms-continuation", "")
             if not params["continuation"]:
                 return

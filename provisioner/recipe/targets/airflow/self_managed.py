@@ -183,7 +183,12 @@ class _Parts:
 
     def container_nodes(self) -> Iterator[Node]:
         """The container of the DAG's file, and the right of Airflow's principal to read it."""
-        desired = filesystem.Filesystem(account=self.spec.account_name, name=self.container.name, environment=self.mark)
+        desired = filesystem.Filesystem(
+            account=self.spec.account_name,
+            name=self.container.name,
+            environment=self.mark,
+            flat="dags" if self.airflow.dags.delivery == "bundle" else "",
+        )
         if not self.shared:
             yield Node(
                 address=self.container,
