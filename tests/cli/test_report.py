@@ -123,3 +123,13 @@ def test_the_last_runs_are_the_newest_first(tmp_path: Path) -> None:
 
     assert [run.began[:10] for run in runs] == [f"2026-11-{n:02}" for n in range(12, 2, -1)]
     assert (runs[0].results["done"], runs[0].seconds, runs[0].by) == (1, 1.5, "me@here")
+
+
+def test_what_cannot_be_seen_of_a_platform_is_not_known(cli: Cli, tmp_path: Path) -> None:
+    cli.spec["airflow"] = {"target": "self-managed", "version": "3.3.2"}
+    cli.done("provision")
+    file = tmp_path / "report.html"
+    cli.done("report", "--out", str(file))
+    drift = Page(file.read_text()).text.partition("Drift")[2]
+    assert "Airflow's platform: not known; `airflow.url` and `airflow.api` name nobody" in drift
+    assert "None." in drift.partition("Jobs")[0]

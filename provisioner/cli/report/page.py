@@ -160,6 +160,8 @@ def _drift(plan: Plan) -> Iterator[Element]:
     pending = [step for step in plan.steps if step.pending and not step.access]
     if plan.platform.drift:
         yield element("p", f"To deploy: {plan.platform.drift}.")
+    if plan.platform.unknown:
+        yield element("p", f"Airflow's platform: not known; {plan.platform.unknown}.", class_="quiet")
     if not (pending or plan.platform.drift):
         yield element("p", "None.", class_="quiet")
     for heading, steps in by_origin(pending):
