@@ -100,10 +100,12 @@ def begin(tenant: Tenant, job: Document, now: str, then: str, seconds: float) ->
 
 def change_airflow(tenant: Tenant, job: Document, **changes: object) -> float:
     """Change airflowProperties; an environment that runs is rebuilt. Returns how many seconds that takes."""
-    seconds = float(api.test_settings(tenant)["rollout_seconds"]) if status(tenant, job) == "Started" else 0.0
+    settings, runs = api.test_settings(tenant), status(tenant, job) == "Started"
+    seconds = float(settings["rollout_seconds"]) if runs else 0.0
+    rolled_out = seconds + (float(settings["workers_lag_seconds"]) if runs else 0.0)
     before = active_airflow(tenant, job)
     airflow = {**deepcopy(job["_airflow"]), **changes}
-    job.update({"_airflow": airflow, "_before": before, "_rolled_out": tenant.clock.timestamp() + seconds})
+    job.update({"_airflow": airflow, "_before": before, "_rolled_out": tenant.clock.timestamp() + rolled_out})
     if status(tenant, job) == "Started":
         begin(tenant, job, "Upgrading", "Started", seconds)
     put(tenant, job)

@@ -6,12 +6,14 @@ it before there is a job, the job's name in place of its id leads there, too: no
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import json
+from typing import TYPE_CHECKING, Any, cast
 
 from localazure.app.call import AzureError, Reply
 from localazure.app.program import ProgramSpec
 from localazure.app.runtime import Runtime
 from localazure.app.service import Service
+from localazure.entra.worker_sign_in import try_sign_in
 from localazure.fabric import airflow_jobs, api, files
 from localazure.runtimes import airflow
 from localazure.runtimes.airflow import forward, home
@@ -41,13 +43,29 @@ def _unauthenticated(_: Call, invalid: InvalidToken) -> AzureError:
     return AzureError(status=401, code="Unauthorized", message=f"The access token does not do: {invalid.reason}.")
 
 
-def _list_addresses(tenant: Tenant, _send: Callable[[Request], Reply | None]) -> list[dict[str, Any]]:
-    """Return the address of each job's Airflow, as the job's page shows it, and the job's status."""
+def _list_addresses(tenant: Tenant, send: Callable[[Request], Reply | None]) -> list[dict[str, Any]]:
+    """Return the address of each job's Airflow, as the job's page shows it, the job's status, and its workers' sign-in.
+
+    They sign in with the arguments of their secrets backend, if these have a credential.
+    """
     return [
         {"id": job["id"], "name": job["displayName"], "url": airflow_jobs.web_url(job)}
         | {"status": airflow_jobs.status(tenant, job)}
+        | _sign_in(tenant, send, job)
         for job in airflow_jobs.list_jobs(tenant)
     ]
+
+
+def _sign_in(tenant: Tenant, send: Callable[[Request], Reply | None], job: Document) -> dict[str, Any]:
+    overrides = airflow_jobs.active_airflow(tenant, job)["airflowConfigurationOverrides"]
+    try:
+        arguments: Any = json.loads(overrides.get("AIRFLOW__SECRETS__BACKEND_KWARGS", "{}"))
+    except ValueError:
+        return {}
+    if not isinstance(arguments, dict) or "client_secret" not in arguments:
+        return {}
+    found = cast("Document", arguments)
+    return try_sign_in(tenant, send, str(found.get("client_id", "")), str(found["client_secret"]))
 
 
 SERVICE = Service(

@@ -45,6 +45,7 @@ _SETTINGS: Document = {
     "operation_error": "",
     "start_seconds": 0.0,
     "rollout_seconds": 0.0,
+    "workers_lag_seconds": 0.0,
     "state": "",
     "mask_variables": [],
     "missing_file_status": 404,

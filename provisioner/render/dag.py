@@ -61,7 +61,11 @@ def common_values(environment: Environment) -> dict[str, Any]:
     """What every template can name."""
     return {
         "environment": environment.name,
-        "airflow": {"own_prefix": environment.airflow.own_prefix, "reports": environment.airflow.federates},
+        "airflow": {
+            "own_prefix": environment.airflow.own_prefix,
+            "reports": environment.airflow.federates,
+            "backend_signs_in": environment.airflow.backend_signs_in,
+        },
         "api": {"federated": environment.principals.flink_api.federation is not None},
         "probe": {
             "id": environment.probe_id,

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 ID = "0a05bbc5-f0cb-5d6b-a02d-2b390f031b4c"  # of environments/local.yaml in the local tenant
 VAULT = "https://kv-flink-local.vault.azure.net"
-API_ID, API_SECRET = "hdinsight-aks-variables-api-client-id", "hdinsight-aks-variables-api-secret"
+API_SECRET = "hdinsight-aks-variables-api-secret"
 FACTORY = "/resourceGroups/flink-platform/providers/Microsoft.DataFactory/factories/flink-factory-local"
 RUNTIME = f"{FACTORY}/integrationruntimes/airflow-local"
 NAMES = ("airflow", "flink-api")
@@ -66,6 +66,11 @@ class RotatingEnvironment:
     def environment(self) -> Environment:
         """What the spec says."""
         return load(str(self.spec), dag_problems=dag_problems)
+
+    @cached_property
+    def vault_url(self) -> str:
+        """Of its vault."""
+        return f"https://{self.environment.vault_name}.vault.azure.net"
 
     def provision(self) -> Report:
         """As `provisioner provision`."""
@@ -138,8 +143,8 @@ class RotatingEnvironment:
 
     def uses(self) -> tuple[Use, Use]:
         """What Airflow's workers and the readers of the vault sign in with now, tried for real."""
-        (workers,) = self.azure.control("GET", "/sign-ins")
-        client_id, secret = self.read(API_ID).reveal(), self.read(API_SECRET)
+        workers, variable = self.workers(), self.environment.variable_secret
+        client_id, secret = self.read(variable("api-client-id")).reveal(), self.read(variable("api-secret"))
         held = [one for one in self.passwords("flink-api") if secret.reveal().startswith(one["hint"])]
         api = Use(
             name="flink-api",
@@ -148,6 +153,11 @@ class RotatingEnvironment:
         )
         return Use(name="airflow", key_id=workers["key_id"], works=workers["signs_in"]), api
 
+    def workers(self) -> dict[str, Any]:
+        """What Airflow's workers sign in with now, and whether it works."""
+        (workers,) = self.azure.control("GET", "/sign-ins")
+        return workers
+
     def read(self, name: str, version: str = "") -> Secret:
         """A secret's value as the operator reads it."""
         return Secret(self.vault("GET", f"secrets/{name}/{version}").json()["value"])
@@ -155,10 +165,11 @@ class RotatingEnvironment:
     def vault(self, method: str, path: str, body: Any = None) -> Any:
         """A request to the vault as the operator."""
         token = self.azure.token("https://vault.azure.net")
-        return self.azure.request(method, f"{VAULT}/{path}?api-version=7.4", body, token=token)
+        return self.azure.request(method, f"{self.vault_url}/{path}?api-version=7.4", body, token=token)
 
-    def versions(self, name: str = API_SECRET) -> list[dict[str, Any]]:
-        """Every version of a secret, without values."""
+    def versions(self, name: str = "") -> list[dict[str, Any]]:
+        """Every version of a secret, without values; of the API's by default."""
+        name = name or self.environment.variable_secret("api-secret")
         return list(self.vault("GET", f"secrets/{name}/versions").json()["value"])
 
     def runtime(self) -> dict[str, str]:
@@ -175,7 +186,8 @@ class RotatingEnvironment:
 
     def application(self, name: str) -> dict[str, Any]:
         """An application of ours."""
-        return self.azure.graph("GET", f"applications(uniqueName='provisioner-{ID}-{name}')").json()
+        mark = self.environment.environment_id(self.azure.tenant_id)
+        return self.azure.graph("GET", f"applications(uniqueName='provisioner-{mark}-{name}')").json()
 
     def passwords(self, name: str) -> list[dict[str, Any]]:
         """Its passwords, without their texts."""

@@ -84,11 +84,13 @@ class Target(ShortPart):
 class AirflowTarget(Target):
     """What hosts Airflow. rollout: how long its workers take to get new settings.
 
-    federates: its workers can have tokens of an issuer of their own. unseen_readers: who has to reach vault and account
+    federates: its workers can have tokens of an issuer of their own. backend_signs_in: what its principal signs in with
+    is among the arguments of the secrets backend, and nowhere else. unseen_readers: who has to reach vault and account
     from a network that no API tells; empty if a kind of the target checks that.
     """
 
     federates: ClassVar[bool] = False
+    backend_signs_in: ClassVar[bool] = False
     unseen_readers: ClassVar[str] = "the workers of Airflow"
 
     @property

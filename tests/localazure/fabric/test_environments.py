@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -171,7 +172,7 @@ def test_the_web_server_of_a_job_is_for_contributors_while_its_environment_runs(
     (shown,) = fabric.azure.control("GET", "/airflow-jobs")
     token = fabric.azure.token(DATA_FACTORY)
     url = f"{shown['url']}/api/v1/dags"
-    assert (shown["name"], shown["status"]) == ("airflow-dev", "Initial")
+    assert (shown["name"], shown["status"], "signs_in" in shown) == ("airflow-dev", "Initial", False)
     assert fabric.azure.request("GET", url, token=token).status == 503
     fabric("POST", f"{job}/environment/start?beta=true")
     absent = fabric.azure.request("GET", url, token=token)
@@ -185,3 +186,36 @@ def test_the_web_server_of_a_job_is_for_contributors_while_its_environment_runs(
     fabric("DELETE", job)
     unknown = f"https://{'0' * 32}.fabric.airflow.svc.datafactory.azure.com/"
     assert fabric.azure.request("GET", unknown, token=token).status == 404
+
+
+@pytest.mark.parametrize("arguments", ["no JSON", "[1]", '{"vault_url": "x"}'])
+def test_workers_without_a_credential_sign_in_nowhere(fabric: Fabric, arguments: str) -> None:
+    set_arguments(fabric, arguments)
+    (shown,) = fabric.azure.control("GET", "/airflow-jobs")
+    assert "signs_in" not in shown
+
+
+def test_workers_sign_in_with_what_their_environment_has_once_it_is_rolled_out(fabric: Fabric) -> None:
+    client, secret = fabric.azure.new_client("airflow")
+    fabric.settings(workers_lag_seconds=60.0)
+    set_arguments(fabric, json.dumps({"client_id": client, "client_secret": secret.reveal()}))
+    assert "signs_in" not in fabric.azure.control("GET", "/airflow-jobs")[0]
+    fabric.azure.advance(61.0)
+    fabric.azure.tokens.clear()
+    (shown,) = fabric.azure.control("GET", "/airflow-jobs")
+    assert (shown["signs_in"], shown["client_id"], bool(shown["key_id"])) == (True, client, True)
+    assert secret.reveal() not in json.dumps(shown)
+
+
+def test_an_operation_can_end_badly(fabric: Fabric) -> None:
+    fabric.settings(operation_error="RequirementsNotInstalled")
+    accepted = fabric("POST", f"{fabric.job()}/environment/start?beta=true")
+    state = fabric("GET", accepted.headers["location"].removeprefix(FABRIC)).json()
+    assert (state["status"], state["error"]["errorCode"]) == ("Failed", "RequirementsNotInstalled")
+
+
+def set_arguments(fabric: Fabric, arguments: str) -> None:
+    """Of the secrets backend of a new job that runs."""
+    overrides = [{"name": "AIRFLOW__SECRETS__BACKEND_KWARGS", "value": arguments}]
+    body = {"airflowConfigurationOverrides": overrides}
+    assert fabric("POST", f"{fabric.started()}/environment/updateSettings?beta=true", body).status == 202

@@ -8,6 +8,7 @@ import pytest
 
 from provisioner.spec.targets.airflow.fabric import API_SCOPE, FabricAirflow
 from tests.environment_files import loaded, problems
+from tests.render.rendered_dag import dag_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,3 +54,10 @@ def test_its_principal_signs_in_with_a_secret_only(tmp_path: Path) -> None:
     federated = "{federated: {issuer: https://a.io, subjects: [a]}}"
     found = problems(tmp_path, f"principals: {{airflow: {{credential: {federated}}}}}", airflow=f"{{{LEAST}}}")
     assert found["principals.airflow.credential"].right.startswith("write `secret`; only an Airflow that you run")
+
+
+def test_a_dag_reads_the_jar_with_what_the_secrets_backend_signs_in_with(tmp_path: Path) -> None:
+    environment = loaded(tmp_path, airflow=f"{{{LEAST}}}", flink="{target: rest, url: https://flink.example}")
+    text = dag_text(environment)
+    assert 'json.loads(conf.get("secrets", "backend_kwargs"))' in text
+    assert "DefaultAzureCredential" not in text

@@ -40,6 +40,7 @@ class FabricAirflow(AirflowTarget):
     """An Apache Airflow job of a workspace in Microsoft Fabric."""
 
     service: ClassVar[str] = "Airflow in Microsoft Fabric"
+    backend_signs_in: ClassVar[bool] = True
     questions: ClassVar[tuple[Question, ...]] = (
         Question(path=("workspace",), text="Name or GUID of the Fabric workspace", local="flink-workspace"),
         Question(path=("job",), text="Name of its Apache Airflow job, made if absent", local="airflow-{name}"),
