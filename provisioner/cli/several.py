@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from fnmatch import fnmatchcase
+from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,7 +47,7 @@ def references(arguments: Namespace) -> list[str]:
 def _matching(pattern: str) -> Iterator[str]:
     of_paths = os.sep in pattern or pattern.endswith(SUFFIXES)
     found = (
-        sorted(str(path) for path in Path().glob(pattern) if path.suffix in SUFFIXES)
+        sorted(path for path in glob(pattern) if path.endswith(SUFFIXES))  # noqa: PTH207  # absolute ones, too
         if of_paths
         else [name for name in names() if fnmatchcase(name, pattern)]
     )

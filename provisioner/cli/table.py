@@ -50,7 +50,7 @@ def _note_summary(group: Group, stream: str, lines: Sequence[str]) -> None:
     if stream == "stdout" and found:
         group.summary = found[-1].removeprefix(f"{group.name}: ")
     elif stream == "stderr" and not group.summary:
-        group.summary = lines[0]
+        group.summary = " ".join(lines[: 2 if lines[0].endswith(":") else 1])
 
 
 def print_table(ended: Sequence[Ended], seconds: float) -> None:

@@ -110,6 +110,7 @@ def test_a_document_has_that_of_each(two: Cli) -> None:
         (("e*", "east"), ["east"]),
         (("west", "environments/west.yaml", "west"), ["west"]),
         (("environments/*t.yaml",), ["environments/east.yaml", "environments/west.yaml"]),
+        (("*/e*.yaml", "east"), ["environments/east.yaml"]),
         (("west", "--json", "east"), ["west", "east"]),
         (("--all",), ["east", "west"]),
         (("nowhere", "e?st"), ["nowhere", "east"]),
@@ -127,6 +128,26 @@ def test_names_paths_and_globs_name_each_environment_once(
 
     assert [one["environment"] for one in said.json()["environments"]] == named
     assert said.code == (1 if "nowhere" in named else 0)
+
+
+def test_several_take_little_longer_than_one(two: Cli) -> None:
+    """A sample of `make bench ARGS=many`, by round trips: the calls of one environment wait for those of no other."""
+    two.azure.control("PUT", "/faults", {"latency_ms": 100})
+
+    assert two.run("plan", "--all").code == 0
+
+    calls = two.azure.control("GET", "/calls")["calls"]
+    spans = {
+        name: [
+            (call["began_ms"], call["began_ms"] + call["ms"]) for call in calls if name in call["host"] + call["path"]
+        ]
+        for name in ("east", "west")
+    }
+    assert all(len(spans[name]) > 10 for name in spans)
+    begin = {name: min(began for began, _ in spans[name]) for name in spans}
+    end = {name: max(ended for _, ended in spans[name]) for name in spans}
+    assert max(begin.values()) < min(end.values())
+    assert sum(call["status"] == 429 for call in calls) == 0
 
 
 def test_one_name_is_answered_as_ever(two: Cli) -> None:

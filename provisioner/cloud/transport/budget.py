@@ -96,6 +96,9 @@ class _Window:
             self.most = max(1, min(self.most, len(self.counted)))
         self.shut = max(self.shut, now + (seconds or self.seconds))
         self.grows = self.shut + self.seconds
+        if self.bucket:  # it is empty, and refills as slowly as it turned out to
+            pace = self.seconds / self.most
+            self.counted = deque(self.shut + number * pace for number in range(1, len(self.counted) + 1))
 
 
 class Windows:
