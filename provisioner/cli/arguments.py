@@ -12,6 +12,7 @@ SCHEDULES = ("airflow", "azure-pipelines", "cron", "github-actions", "systemd")
 CLOUDS = ("public", "local", "usgovernment", "china")
 SHELLS = ("bash", "zsh", "fish")
 WORKFLOWS = ("azure-pipelines", "github-actions")
+NOTIFY = "tell the webhook of `notify` in the spec what needs a person; for schedules"
 FORMATS = ("env", "helm", "kubernetes")
 
 
@@ -114,6 +115,7 @@ def _reading(verbs: Any) -> None:
         action="store_true",
         help="exit with 2 if changes are pending, with 5 if none was seen but not all could be read",
     )
+    made.add_argument("--notify", action="store_true", help=NOTIFY)
     add_verb(verbs, "doctor", "check permissions and preconditions for provision; print the fix")
     made = add_verb(verbs, "status", "show resources, drift, and the age and expiry of each credential")
     made.add_argument("--expiring", metavar="14d", help="exit with 2 if a credential expires within that time")
@@ -185,6 +187,7 @@ def _rotating(verbs: Any) -> None:
         "--confirm-rolled-out", action="store_true", help="confirm that the platform's workers have the new one"
     )
     made.add_argument("--accept-outage", action="store_true", help="with --revoke: remove the old one at once")
+    made.add_argument("--notify", action="store_true", help=NOTIFY)
     made.add_argument("--yes", action="store_true", help="do not ask")
 
 

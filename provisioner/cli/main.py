@@ -99,8 +99,13 @@ def _ended_by_signals() -> Generator[None]:
 def _run(arguments: Namespace) -> int:
     from provisioner.cli.verbs import command
 
+    chosen = command(arguments.verb)
+    if getattr(arguments, "notify", False):
+        from provisioner.cli.notify import notifying
+
+        chosen = notifying(chosen)
     if not hasattr(arguments, "parallel"):
-        return command(arguments.verb)(arguments)
+        return chosen(arguments)
     from provisioner.cli.many import run
 
-    return run(command(arguments.verb), arguments)
+    return run(chosen, arguments)

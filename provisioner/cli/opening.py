@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 def environment_of(arguments: Namespace) -> Environment:
     """The spec that the command line names. Raises SpecError."""
     group = current()
-    if group is None:
-        return load(arguments.environment)
-    environment = group.spec.result()
-    group.name = environment.name
+    environment = group.spec.result() if group else load(arguments.environment)
+    if group is not None:
+        group.name = environment.name
+    arguments.environment_read = environment
     return environment
 
 
@@ -88,6 +88,7 @@ def _session(arguments: Namespace, environment: Environment) -> Generator[Sessio
         raise
     finally:
         arguments.wrote = session.wrote  # for the exit code of whatever goes wrong from here on
+        arguments.now = session.clock.now() if session.clock.known else None
         if environment.cloud != "local":
             diagnostics.clock(session.clock.ahead)
         session.close()

@@ -17,6 +17,7 @@ def show_plan(arguments: Namespace, planned: Plan) -> None:
     from provisioner.engine.documents import plan_json
     from provisioner.engine.report import plan_lines
 
+    arguments.plan_shown = planned
     if arguments.json:
         show.document(plan_json(planned))
     elif getattr(arguments, "markdown", False):

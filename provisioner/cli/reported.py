@@ -35,6 +35,7 @@ def reported(
     from provisioner.engine.report import deferred_lines, outcomes_summary, remaining_lines
 
     error = report.error or unparsed
+    arguments.plan_shown, arguments.outcomes = report.plan, report.outcomes
     if arguments.json:
         more = {"credentials": list(credentials(report.plan, credentials_at))} if credentials_at else {}
         show.document({**outcomes_json(report.plan, report.outcomes, error), **more})

@@ -13,7 +13,7 @@ from provisioner.secret import Secret
 from provisioner.spec import fields, resource_id
 from provisioner.spec.fields import FilePath, Guid, Location, Rule, SecretText, refuse
 from provisioner.spec.jobs import JOB, Dag, DeclaredJob, Jar, Job, NamedJob, declared_job
-from provisioner.spec.parts import Part, Rotation, StorageAccount, Vault, Waits
+from provisioner.spec.parts import Notify, Part, Rotation, StorageAccount, Vault, Waits
 from provisioner.spec.principals import Principal, Principals
 from provisioner.spec.tags import LIMITS
 from provisioner.spec.targets import OneOf
@@ -75,6 +75,7 @@ class Environment(Part):
     connections: dict[str, SecretText] = Field(
         default_factory=dict[str, Secret], description="Airflow connections (URI or JSON), kept in the vault."
     )
+    notify: Notify | None = Field(default=None, description="Who is told of what a scheduled run finds.")
     waits: Waits = Field(default_factory=Waits, description="Deadlines.")
 
     @field_validator("airflow", "flink")

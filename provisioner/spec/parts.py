@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from provisioner.spec import fields, resource_id
-from provisioner.spec.fields import Duration, NameOrId, Rule, refuse
+from provisioner.spec.fields import Duration, NameOrId, Rule, SecretText, refuse
 
 if TYPE_CHECKING:
     from pydantic import GetJsonSchemaHandler
     from pydantic_core import core_schema
+
+    from provisioner.secret import Secret
 
 
 class Part(BaseModel):
@@ -139,6 +142,26 @@ def sustained(rotation: Rotation) -> Rotation:
             "make `overlap` at least `runs_every`", "an old credential would end before the next run could act"
         )
     return rotation
+
+
+def _webhook(url: Secret) -> Secret:
+    if not re.fullmatch(r"(https://|http://127\.0\.0\.1[:/])[\x21-\x7e]+", url.reveal()):
+        raise refuse("write an address that begins with https://, best as ${VARIABLE}", "is no address of a webhook")
+    return url
+
+
+class Notify(Part):
+    """Who is told of what a scheduled run finds."""
+
+    url: Annotated[SecretText, AfterValidator(_webhook)] = Field(
+        description="The webhook's address, which is a secret: write it as `${VARIABLE}`."
+    )
+    format: Literal["json", "slack", "teams"] = Field(
+        default="json", description="What it takes: an Adaptive Card of Teams Workflows, a message of Slack, or JSON."
+    )
+    expiring: Duration = Field(
+        default=timedelta(days=14), description="Credentials that expire within this time are told of."
+    )
 
 
 class Waits(Part):

@@ -32,9 +32,9 @@ if ! flock -w "${PROVISIONER_PATIENCE:-3600}" 9; then
   exit 1
 fi
 
-.venv/bin/provisioner rotate "$spec" --yes 9>&-
+.venv/bin/provisioner rotate "$spec" --yes --notify 9>&-
 rotated=$?
-.venv/bin/provisioner plan "$spec" --detailed-exitcode 9>&-
+.venv/bin/provisioner plan "$spec" --detailed-exitcode --notify 9>&-
 planned=$?
 [ "$rotated" -eq 0 ] && [ "$planned" -eq 0 ] && exit 0
 echo "$name: rotate ended with $rotated, plan with $planned (docs/rotation.md says what each means)" >&2

@@ -90,7 +90,10 @@ def test_the_crontab_has_one_line_that_cron_reads_and_that_runs_the_script(rende
     told = {"PATH": os.environ["PATH"], "HOME": str(odd)}
     done = subprocess.run(["/bin/sh", "-c", command.replace("\\%", "%")], cwd="/", env=told, check=True, timeout=60)
     assert done.returncode == 0
-    assert calls(odd) == ["3", "rotate", spec, "--yes", "", "3", "plan", spec, "--detailed-exitcode", ""]
+    assert calls(odd) == [
+        *("4", "rotate", spec, "--yes", "--notify", ""),
+        *("4", "plan", spec, "--detailed-exitcode", "--notify", ""),
+    ]
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not here (Debian: systemd)")
@@ -143,8 +146,8 @@ def test_a_github_workflow_signs_in_by_federation_and_never_runs_twice_at_once(r
     assert flow["concurrency"] == {"group": "provisioner-dev", "cancel-in-progress": False}
     assert ran(flow["jobs"]["rotate"]["steps"], "run") == [
         "make .venv/runtime.stamp",
-        '.venv/bin/provisioner rotate "$PROVISIONER_SPEC" --yes',
-        '.venv/bin/provisioner plan "$PROVISIONER_SPEC" --detailed-exitcode',
+        '.venv/bin/provisioner rotate "$PROVISIONER_SPEC" --yes --notify',
+        '.venv/bin/provisioner plan "$PROVISIONER_SPEC" --detailed-exitcode --notify',
     ]
     *_, drift = flow["jobs"]["rotate"]["steps"]
     assert drift["if"] == "${{ !cancelled() && steps.install.outcome == 'success' }}"  # after a failed rotate, too
@@ -159,8 +162,8 @@ def test_an_azure_pipeline_signs_in_by_federation_and_never_runs_twice_at_once(r
     steps = [step for step in flow["jobs"][0]["steps"] if step.get("task") == "AzureCLI@2"]
     assert {step["inputs"]["azureSubscription"] for step in steps} == {"provisioner-dev"}
     assert ran([step["inputs"] for step in steps], "inlineScript") == [
-        '.venv/bin/provisioner rotate "$PROVISIONER_SPEC" --yes',
-        '.venv/bin/provisioner plan "$PROVISIONER_SPEC" --detailed-exitcode',
+        '.venv/bin/provisioner rotate "$PROVISIONER_SPEC" --yes --notify',
+        '.venv/bin/provisioner plan "$PROVISIONER_SPEC" --detailed-exitcode --notify',
     ]
     assert [step["condition"] for step in steps] == ["succeeded()", "succeededOrFailed()"]
     assert all(step["env"]["SYSTEM_ACCESSTOKEN"] == "$(System.AccessToken)" for step in steps)
@@ -193,7 +196,7 @@ def test_the_script_passes_on_the_variables_of_the_environments_own_file(odd: Pa
     (odd / ".config/provisioner/dev.env").write_text("ASKED='of dev'\n")
     run(odd, "dev", "x.yaml")
     run(odd, "prod", "x.yaml")
-    assert calls(odd)[4::5] == ["of dev", "of dev", "", ""]
+    assert calls(odd)[5::6] == ["of dev", "of dev", "", ""]
 
 
 def test_a_second_run_of_one_environment_waits_and_then_says_so(odd: Path) -> None:
