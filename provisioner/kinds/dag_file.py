@@ -100,8 +100,9 @@ def _diff(desired: DagFile, observed: ObservedDagFile, _view: View) -> tuple[Cha
     if not _differs(desired, observed):
         return ()
     if observed.owner not in {"", desired.environment}:
-        reason = "choose another path; this DAG belongs to another environment, which runs it"
-        return (Change(field="path", before=f"owned by {observed.owner}", reason=reason, forces=Forces.REFUSE),)
+        reason = "choose another `airflow.container` or another file for the DAG; that one runs this"
+        owner = f"owned by environment {observed.owner}"
+        return (Change(field="path", before=owner, reason=reason, forces=Forces.REFUSE),)
     reason = "the DAG changed" if observed.sha256 else "it was not written by this tool"
     shown = text_diff(desired.path, observed.content, desired.content) if observed.content else ""
     changes = compare("sha256", observed.sha256, desired.sha256, reason=reason)

@@ -77,8 +77,9 @@ def _read(cloud: Cloud, desired: FabricFile) -> ObservedFabricFile | None:
 
 def _diff(desired: FabricFile, observed: ObservedFabricFile, _view: View) -> tuple[Change, ...]:
     if observed.owner not in {"", desired.environment}:
-        reason = "choose another path; this DAG belongs to another environment, which runs it"
-        return (Change(field="path", before=f"owned by {observed.owner}", reason=reason, forces=Forces.REFUSE),)
+        reason = "choose another `airflow.job` or another file for the DAG; that one runs this"
+        owner = f"owned by environment {observed.owner}"
+        return (Change(field="path", before=owner, reason=reason, forces=Forces.REFUSE),)
     unowned = compare("owner", observed.owner, desired.environment, reason="it was not written by this tool")
     if observed.content == desired.content:
         return unowned

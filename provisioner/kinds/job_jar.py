@@ -106,8 +106,9 @@ def _diff(desired: JobJar, observed: ObservedJobJar, _view: View) -> tuple[Chang
     if observed.size == local.size and observed.sha256 == local.sha256:
         return ()
     if observed.owner not in {"", desired.environment}:
-        reason = "choose another path; this jar belongs to another environment, which runs it"
-        return (Change(field="path", before=f"owned by {observed.owner}", reason=reason, forces=Forces.REFUSE),)
+        reason = "choose another `storage_account.filesystem`, or another `directory` for the jar; that one runs this"
+        owner = f"owned by environment {observed.owner}"
+        return (Change(field="path", before=owner, reason=reason, forces=Forces.REFUSE),)
     reason = "the jar changed" if observed.sha256 else "it was not uploaded by this tool"
     changes = compare("sha256", observed.sha256, local.sha256, reason=reason)
     return (*changes, *compare("size", observed.size, local.size, reason="its length differs"))

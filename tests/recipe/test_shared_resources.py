@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import shutil
+import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -69,6 +72,40 @@ def test_what_another_environment_owns_is_refused_with_its_name_and_the_field_to
     assert refused.code == 4, refused.out + refused.err
     assert f"{address}: owner is environment local (0a05bbc5-" in refused.err
     assert f"`airflow.{field}`" in refused.err
+    assert provisioned.done("plan", "--json").actions() == {}
+
+
+def with_another_jar(cli: Cli) -> Cli:
+    """A job of the other environment whose jar has the name, and not the content, of the first one's."""
+    folder = cli.file.with_name("another")
+    folder.mkdir()
+    jar = Path(shutil.copy(cli.spec["job"], folder))
+    with zipfile.ZipFile(jar, "a") as archive:
+        archive.writestr("another", "")
+    cli.spec["job"] = str(jar)
+    return cli
+
+
+@pytest.mark.parametrize(
+    ("section", "field", "value", "address"),
+    [
+        ("airflow", "container", "airflow", "dag_file/airflow/dags/flink_wordcount.py"),
+        ("airflow", "runtime", "airflow-local", "airflow_runtime/airflow"),
+        ("storage_account", "filesystem", "jobs", "job_jar/jobs/wordcount.jar"),
+    ],
+)
+def test_a_file_or_setting_of_another_environment_is_refused_with_its_name_and_the_field_to_change(
+    provisioned: Cli, section: str, field: str, value: str, address: str
+) -> None:
+    other = with_another_jar(second(provisioned))
+    other.spec[section][field] = value
+
+    refused = other("plan")
+
+    assert refused.code == 4, refused.out + refused.err
+    (said,) = (line for line in refused.err.splitlines() if f"{address}: " in line)
+    assert "by environment local (0a05bbc5-" in said
+    assert f"`{section}.{field}`" in said
     assert provisioned.done("plan", "--json").actions() == {}
 
 

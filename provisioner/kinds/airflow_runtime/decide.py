@@ -123,7 +123,8 @@ def refusals(desired: AirflowRuntime, observed: ObservedAirflowRuntime, *, copie
         yield _refusal(KEYS, "hidden by Azure", "it lists the managed settings; name another runtime")
         return  # everything else would take managed settings for unmanaged ones
     if observed.settings_owner not in {"", observed.environment}:
-        yield _refusal(KEYS, f"set by environment {observed.settings_owner}", "one runtime serves one environment")
+        yield _refusal(KEYS, f"set by environment {observed.settings_owner}", "choose another `airflow.runtime`")
+        return  # none of the others is this environment's to take over either
     for name in sorted(desired.settings.keys() & set(runtime.overrides)):
         yield _refusal(name, "also in airflowConfigurationOverrides", "remove it there in the portal")
     for name in _conflicts(desired, observed):

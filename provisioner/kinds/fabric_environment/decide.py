@@ -119,7 +119,8 @@ def refusals(
         yield _refusal(KEYS, "hidden by Fabric", "it lists the managed settings; name another job")
         return  # everything else would take managed settings for unmanaged ones
     if observed.settings_owner not in {"", observed.environment}:
-        yield _refusal(KEYS, f"set by environment {observed.settings_owner}", "one job serves one environment")
+        yield _refusal(KEYS, f"set by environment {observed.settings_owner}", "choose another `airflow.job`")
+        return  # none of the others is this environment's to take over either
     for name in (BACKEND, KWARGS):
         if name in found.variables:
             yield _refusal(name, "among the environment variables, which go before", ON_ITS_PAGE)
