@@ -191,6 +191,11 @@ def test_the_configuration_lists_the_claims_of_tokens(azure: LocalAzure, version
 
 
 def test_the_parts_of_an_error_s_description_are_separated_by_spaces(azure: LocalAzure) -> None:
-    """Answers of 2025 have spaces; those that az recorded before 2023 have line breaks."""
+    r"""Sources disagree; the newer one was taken.
+
+    Until 2023 the parts ended with `\r\n`: https://github.com/OfficeDev/microsoft-365-agents-toolkit/issues/8621, and
+    what az recorded. Since 2024 there are spaces:
+    https://github.com/Power-Maverick/DataverseDevTools-VSCode/issues/166.
+    """
     refused = azure.sign_in(azure.operator_client_id, Secret("wrong")).json()
     assert re.search(r"\. Trace ID: [\w-]+ Correlation ID: [\w-]+ Timestamp: [\d: Z-]+$", refused["error_description"])

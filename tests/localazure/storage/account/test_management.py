@@ -55,8 +55,9 @@ def test_the_sdk_creates_lists_updates_and_deletes_an_account(azure_env: LocalAz
 
 
 def test_a_new_account_is_a_202_until_it_has_succeeded(arm: Manager) -> None:
-    """Location and polls, which have no body, are as az recorded them in May 2026 (test_storage_account_smart_tier).
+    """Location and polls are as az recorded them in May 2026 (test_storage_account_smart_tier).
 
+    Bodies of polls that answer 202 were reported, too; no recording with one was found, so they have none.
     Azure adds a signature of itself to the Location, which no client reads.
     """
     arm.azure.slow_operations()
