@@ -19,6 +19,11 @@ FIELDS = {
     *("running", "proxy", "ca_bundle", "tenant_id", "subscription_id", "operator_client_id", "control_url"),
     "runtimes",
 }
+TERRAFORM = ("TENANT_ID", "SUBSCRIPTION_ID", "CLIENT_ID")  # of what it reads as ARM_*, all that is no secret
+
+
+def ids(cli: Cli) -> list[str]:
+    return [cli.azure.tenant_id, cli.azure.subscription_id, cli.azure.operator_client_id]
 
 
 def test_its_status_as_json_has_all_that_a_program_needs(cli: Cli) -> None:
@@ -113,6 +118,8 @@ def test_a_program_sees_the_local_azure_and_nothing_that_would_lead_elsewhere(cl
         "NO_PROXY": ".azure.net,.microsoft.com",
         "AZURE_CLIENT_CERTIFICATE_PATH": "/theirs.pem",
         "IDENTITY_ENDPOINT": "http://127.0.0.1:1",
+        "ARM_CLIENT_SECRET": "theirs",
+        "ARM_USE_CLI": "true",
     }
     cli.env = hostile
     said = cli.run_process(
@@ -122,8 +129,9 @@ def test_a_program_sees_the_local_azure_and_nothing_that_would_lead_elsewhere(cl
     seen = json.loads(said.out)
     assert seen["https_proxy"] == seen["HTTPS_PROXY"] == cli.azure.proxy
     assert (seen["NO_PROXY"], seen["NODE_USE_ENV_PROXY"]) == ("", "1")
-    assert not {"ALL_PROXY", "AZURE_CLIENT_CERTIFICATE_PATH", "IDENTITY_ENDPOINT"} & set(seen)
-    assert seen["AZURE_CLIENT_SECRET"] == cli.azure.operator_secret.reveal()
+    assert not {"ALL_PROXY", "AZURE_CLIENT_CERTIFICATE_PATH", "IDENTITY_ENDPOINT", "ARM_USE_CLI"} & set(seen)
+    assert seen["AZURE_CLIENT_SECRET"] == seen["ARM_CLIENT_SECRET"] == cli.azure.operator_secret.reveal()
+    assert [seen[f"ARM_{name}"] for name in TERRAFORM] == ids(cli)
 
 
 def test_a_run_does_not_mind_hostile_proxy_variables(cli: Cli) -> None:
@@ -134,7 +142,9 @@ def test_a_run_does_not_mind_hostile_proxy_variables(cli: Cli) -> None:
 
 @pytest.mark.shows_secrets("output", why="--show-secret does")
 def test_the_secret_is_among_the_variables_when_asked_for(cli: Cli) -> None:
-    assert cli.azure.operator_secret.reveal() in cli.run("local", "env", "--show-secret").out
+    said, secret = cli.run("local", "env", "--show-secret"), cli.azure.operator_secret.reveal()
+
+    assert [f"export {cloud}_CLIENT_SECRET='{secret}'" in said.out for cloud in ("AZURE", "ARM")] == [True, True]
 
 
 def test_the_variables_are_shown_without_the_secret(cli: Cli) -> None:
@@ -142,6 +152,9 @@ def test_the_variables_are_shown_without_the_secret(cli: Cli) -> None:
 
     assert f"export HTTPS_PROXY='{cli.azure.proxy}'" in said.out
     assert "unset ALL_PROXY" in said.out
+    for name, value in zip(TERRAFORM, ids(cli), strict=True):
+        assert f"export ARM_{name}='{value}'" in said.out
+    assert "ARM_CLIENT_SECRET" not in said.out
     assert cli.azure.operator_secret.reveal() not in said.out
 
 
