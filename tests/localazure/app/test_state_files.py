@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -13,11 +15,12 @@ import pytest
 from localazure.app import process
 from localazure.app.certificates import Certificates
 from localazure.app.secret import Secret
-from localazure.app.state_files import DamagedStateError, find_damaged, read_secret
+from localazure.app.state_files import DamagedStateError, find_damaged, read_secret, write_private
 from tests import emulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import FrameType
 
 ROOT = Path(__file__).parents[3]
 FILES = ("operator-secret", "control-token", "token-key.pem", "tls/ca.pem", "tls/ca.key", "store/store.sqlite")
@@ -32,6 +35,34 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     process.stop(folder)
     yield folder
     process.stop(folder)
+
+
+def test_a_private_file_is_on_the_disk_before_it_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
+    called = list[object]()
+
+    def note(_frame: FrameType, event: str, function: object) -> None:
+        if event == "c_call" and function in {os.fsync, os.replace}:
+            called.append(function)
+
+    sys.setprofile(note)
+    try:
+        write_private(tmp_path / "key", b"first")
+    finally:
+        sys.setprofile(None)
+    assert called == [os.fsync, os.replace]
+    assert [(file.name, file.stat().st_mode & 0o777) for file in tmp_path.iterdir()] == [("key", 0o600)]
+
+
+def test_a_private_file_that_cannot_be_written_whole_stays_as_it_was(tmp_path: Path) -> None:
+    write_private(tmp_path / "key", b"first")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3, hard))  # as if the disk were full after three bytes
+    try:
+        with pytest.raises(OSError, match="too large"):
+            write_private(tmp_path / "key", b"second")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (tmp_path / "key").read_bytes() == b"first"
 
 
 @pytest.mark.parametrize("damage", ["empty", "half", "other bytes"])
