@@ -183,8 +183,7 @@ def _import(cloud: Cloud, route: Route) -> None:
 def _record(cloud: Cloud, desired: DagImport, imported: str) -> None:
     fingerprint, before = _fingerprint_and_imports(cloud, desired, desired.path)
     metadata = {IMPORTED: _text({**_without(before, fingerprint), fingerprint: imported}), DAG_ID: desired.dag.id}
-    written = {name: value for name, value in metadata.items() if value}
-    cloud.data_lake.set_metadata(desired.account, desired.filesystem, desired.path, written)
+    cloud.data_lake.set_metadata(desired.account, desired.filesystem, desired.path, metadata)
 
 
 def _without(imports: Mapping[str, str], fingerprint: str) -> dict[str, str]:
@@ -223,19 +222,22 @@ def _update(cloud: Cloud, desired: DagImport, _observed: ObservedDagImport) -> O
 
 
 def _delete(cloud: Cloud, observed: ObservedDagImport) -> None:
-    """Import a file without a DAG over it. The record of the import goes last, so what was cut off is repeated."""
+    """Import a file without a DAG over it, unless the file was there before this environment.
+
+    The record of the import goes last, so what was cut off is repeated.
+    """
     route, place = observed.route, (observed.route.account, observed.route.filesystem, observed.path)
     file = cloud.data_lake.find_path(*place)
     fingerprint, imports = _fingerprint(cloud, route), _imports(file)
     if file is None or fingerprint not in imports:
         return
-    content = hashlib.sha256(WITHOUT_DAG).hexdigest()
-    emptied = {**imports, fingerprint: f"{content}:{SENT}"}
-    tag = cloud.data_lake.owner_metadata(route.environment, FILE, content)
-    metadata = {**file.metadata, **tag, IMPORTED: _text(emptied)}
-    cloud.data_lake.upload(place, lambda: [WITHOUT_DAG], size=len(WITHOUT_DAG), metadata=metadata, etag=file.etag)
-    _import(cloud, route)
-    cloud.data_lake.set_metadata(*place, {IMPORTED: _text(_without(emptied, fingerprint))})
+    if file.owner == route.environment:
+        content = hashlib.sha256(WITHOUT_DAG).hexdigest()
+        tag = cloud.data_lake.owner_metadata(route.environment, FILE, content)
+        emptied = {**file.metadata, **tag, IMPORTED: _text({**imports, fingerprint: f"{content}:{SENT}"})}
+        cloud.data_lake.upload(place, lambda: [WITHOUT_DAG], size=len(WITHOUT_DAG), metadata=emptied, etag=file.etag)
+        _import(cloud, route)
+    cloud.data_lake.set_metadata(*place, {IMPORTED: _text(_without(imports, fingerprint))})
 
 
 KIND: Kind[DagImport, ObservedDagImport] = Kind(

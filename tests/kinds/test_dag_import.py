@@ -15,7 +15,7 @@ from provisioner.model import AirflowApi, AirflowSignIn, Proof, Published, Unpro
 from provisioner.parsed_dag import ExpectedDag, lines_sha256
 from tests.emulator import ARM
 from tests.kinds import factories, lakes
-from tests.kinds.azure_setup import ENVIRONMENT, cloud_of, put
+from tests.kinds.azure_setup import ENVIRONMENT, OTHER, cloud_of, put
 from tests.kinds.lifecycle import Example
 
 if TYPE_CHECKING:
@@ -294,6 +294,24 @@ def test_one_that_nobody_declares_is_found_under_its_dags_id_and_airflow_has_no_
     delete(cloud, owned(cloud, desired)["flink"])
     assert parsed(azure) == 404
     assert (owned(cloud, desired), read(cloud, desired)) == ({}, None)
+
+
+def test_a_file_that_was_there_before_stays_with_its_dag(cloud: Cloud, azure: LocalAzure, desired: DagImport) -> None:
+    other = replace(desired, environment=OTHER)
+    create(cloud, other)
+    assert owned(cloud, other) == {}
+    observed = read(cloud, other)
+    assert observed is not None
+    delete(cloud, observed)
+    assert (parsed(azure), read(cloud, other)) == (200, None)
+    assert dag_file.KIND.diff(FILE, seen(cloud), View(now=cloud.session.clock.now(), environment_id=ENVIRONMENT)) == ()
+
+
+def seen(cloud: Cloud) -> dag_file.ObservedDagFile:
+    cloud.session.reads.new_pass()
+    found = dag_file.KIND.read(cloud, FILE)
+    assert found is not None
+    return found
 
 
 def test_one_of_an_earlier_version_has_its_files_name(cloud: Cloud, azure: LocalAzure, desired: DagImport) -> None:

@@ -157,7 +157,7 @@ class DataLake:
         ).run(self._wire)
 
     def set_metadata(self, account: str, filesystem: str, path: str, change: Mapping[str, str]) -> None:
-        """Add to a file's metadata. Other keys in it stay.
+        """Add to a file's metadata; an empty text takes its key out. Other keys stay.
 
         Raises NotFound, and Conflict if the file keeps changing meanwhile.
         https://learn.microsoft.com/rest/api/storageservices/set-blob-metadata
@@ -202,8 +202,9 @@ class DataLake:
         if file is None:
             raise NotFound(operation=f"HEAD {account}/{filesystem}/{path}", status=GONE, code="PathNotFound")
         with translated(f"set metadata of {filesystem}/{path}"):
+            metadata = {name: text for name, text in {**file.metadata, **change}.items() if text or name not in change}
             self._wire.file_client(account, filesystem, path).set_metadata(
-                {**file.metadata, **change}, etag=file.etag, match_condition=MatchConditions.IfNotModified
+                metadata, etag=file.etag, match_condition=MatchConditions.IfNotModified
             )
 
     def _read_once(self, key: object, fetch: Callable[[], T]) -> T:
