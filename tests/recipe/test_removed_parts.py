@@ -131,9 +131,14 @@ def with_managed_identity(spec: dict[str, Any]) -> dict[str, Any]:
     return {**spec, "airflow": airflow, "principals": {"airflow": {"credential": credential}}}
 
 
+def in_fabric(spec: dict[str, Any]) -> dict[str, Any]:
+    """The same with an Airflow in Fabric."""
+    return {**spec, "airflow": {"target": "fabric", "workspace": "flink-workspace", "job": "airflow"}}
+
+
 def test_every_kind_that_can_be_found_is_searched_for_by_the_recipe(cli: Cli) -> None:
     searched: set[str] = set()
-    for spec in (full(cli), with_managed_identity(full(cli))):
+    for spec in (full(cli), with_managed_identity(full(cli)), in_fabric(full(cli))):
         cli.file.write_text(yaml.safe_dump(spec))
         searched |= {search.kind for search in declared_recipe(load(str(cli.file)), cli.azure.tenant_id).searches}
     assert searched == {name for name, kind in KINDS.items() if not isinstance(kind.owned, str)}
