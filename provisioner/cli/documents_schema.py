@@ -12,20 +12,15 @@ from provisioner.cli.documents import (
     Document,
     Failure,
     ImportBlocks,
-    JobAction,
-    LocalRuntimes,
-    LocalStatus,
     Output,
     Planned,
     Render,
     RenderedFiles,
-    Run,
     Schedule,
-    Several,
     Status,
     Validate,
-    Verify,
 )
+from provisioner.cli.documents_of_runs import JobAction, LocalRuntimes, LocalStatus, Run, Several, Verify
 from provisioner.cli.parser import SEVERAL
 from provisioner.spec.schema import DIALECT
 
