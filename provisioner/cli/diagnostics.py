@@ -37,13 +37,15 @@ def tracebacks(errors: Iterable[Exception | None]) -> None:
 def debugging(enabled: bool, credential: str) -> Generator[None]:  # noqa: FBT001  # an option, passed on
     """Log the credential and every request (method, URL, status, time) to standard error, each once."""
     log, handler = logging.getLogger("provisioner.http"), logging.StreamHandler(sys.stderr)
-    if enabled and credential:
-        log.info("signing in with: %s", credential)
-    if not enabled or log.handlers:
+    if not enabled:
         yield
         return
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
+    first = not log.handlers  # of several environments, which write into one log
+    if first:
+        log.addHandler(handler)
+        log.setLevel(logging.INFO)
+    if credential:
+        log.info("signing in with: %s", credential)
     try:
         yield
     finally:
