@@ -109,14 +109,33 @@ class Many:
         groups = [Group(one, asks=self._events.put, spec=_loaded(one)) for one in named]
         self._waiting.extend(partial(self._begin, group) for group in groups)
         with self._ended_by_signals():
-            while len(self._ended) < len(named):
-                while self._waiting and len(self._running) < self._arguments.parallel:
-                    self._waiting.popleft()()
-                if self._asking and not self._running:
-                    self._ask()
-                else:
-                    self._take(self._events.get())
+            try:
+                while len(self._ended) < len(named):
+                    self._go()
+            except BaseException:  # nobody reads the output any more, for one: the runs end before it is said
+                self._stop()
+                raise
         return [self._ended[one] for one in named]
+
+    def _go(self) -> None:
+        while self._waiting and len(self._running) < self._arguments.parallel:
+            self._waiting.popleft()()
+        if self._asking and not self._running:
+            self._ask()
+        else:
+            self._take(self._events.get())
+
+    def _stop(self) -> None:
+        """End what runs as a signal does, and wait for it."""
+        self._clouds.interrupted.set()
+        for group in self._asking:
+            self._go_on(group, agreed=None)
+        while self._running:
+            event = self._events.get()
+            if isinstance(event, Ended):
+                self._running.pop(event.group.reference, None)
+            elif event is not None:
+                event.answer(agreed=None)
 
     def _begin(self, group: Group) -> None:
         if self._clouds.interrupted.is_set():
