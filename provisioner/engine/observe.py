@@ -14,7 +14,7 @@ from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from provisioner.engine.young_keys import unusable_keys
+from provisioner.engine.unusable_keys import unusable_keys
 from provisioner.errors import CloudError, NotAuthorized, NotFound, ProvisionerError
 from provisioner.model import Address, Node, Orphan, Reading, Recipe, Search, Snapshot, identity_refs, refs, resolve
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.commands.test_rotate import Consumers
 from tests.rotation.rotating_environment import ID
+from tests.verify.test_checks import set_settings
 
 if TYPE_CHECKING:
     from tests.command_line import Cli
@@ -45,3 +46,20 @@ def test_a_young_key_that_a_replica_does_not_show_yet_is_tried_and_stays(provisi
     provisioned.azure.fault(fault="stale", method="GET", path="applications", seconds=3600, times=None)
 
     assert "client_secret/flink-api" not in provisioned.done("plan", "--json").actions()
+
+
+def test_a_secret_that_somebody_changed_in_the_runtime_is_replaced_by_the_next_provision(provisioned: Cli) -> None:
+    provisioned.azure.advance(20 * MINUTES)
+    provisioned.azure.tokens.clear()
+    assert provisioned("plan", "--detailed-exitcode").code == 0
+    set_settings(provisioned.azure, AZURE_CLIENT_SECRET="not-the-one")
+
+    planned = provisioned("plan", "--detailed-exitcode")
+    assert planned.code == 2, planned.out
+    assert "the secret in airflow_runtime/airflow is not the one that was written there" in planned.out
+
+    provisioned.done("provision")
+
+    consumers = Consumers(provisioned)
+    assert consumers.works(consumers.airflow())
+    assert provisioned("plan", "--detailed-exitcode").code == 0

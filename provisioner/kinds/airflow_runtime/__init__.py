@@ -143,5 +143,5 @@ KIND: Kind[AirflowRuntime, ObservedAirflowRuntime] = Kind(
     ),
     proofs=Proofs(written=_prove),
     container=Container(unmanaged=_unmanaged),
-    holder=Holder(holds=_holds, reveal=_reveal, use=_use),
+    holder=Holder(holds=_holds, reveal=_reveal, use=_use, unversioned=True),
 )

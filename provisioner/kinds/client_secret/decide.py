@@ -117,7 +117,7 @@ def _current(observed: Passwords, view: View) -> KeyReference | None:
 
     A holder that was edited by hand still has the key it handed out before. A rollback returns to the key before.
     """
-    alive = {one.key_id for one in observed.passwords if one.end > view.now}
+    alive = {one.key_id for one in observed.passwords if one.end > view.now} - view.unusable_keys
     visible = {one.key_id for one in observed.passwords}
     key_references = _references(observed.name, view)
     named = [one for one in key_references if one.current and (one.key_id in alive or _invisible(one, visible, view))]
@@ -229,6 +229,8 @@ def _reason_for_none(observed: Passwords, view: View) -> str:
     named: list[HolderKey] = [one for one in view.key_references.get(_address(observed.name), ()) if one.key.current]
     ends = {one.key_id: one.end for one in observed.passwords}
     for one in named:
+        if one.key.key_id in ends and one.key.key_id in view.unusable_keys:
+            return f"the secret in {one.holder} is not the one that was written there"
         if one.key.key_id in ends:
             return f"it expired on {ends[one.key.key_id]:%Y-%m-%d}"
         return f"{one.holder} names a key that Entra does not have"

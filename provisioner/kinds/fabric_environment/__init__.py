@@ -146,5 +146,5 @@ KIND: Kind[FabricEnvironment, ObservedFabricEnvironment] = Kind(
     delete=delete,
     preflight=Preflight(ready=_ready),
     proofs=Proofs(written=_prove),
-    holder=Holder(holds=_holds, reveal=_reveal, use=_use),
+    holder=Holder(holds=_holds, reveal=_reveal, use=_use, unversioned=True),
 )

@@ -1,13 +1,14 @@
-"""Finds keys that a holder hands out, that their own service does not show, and that do not work.
+"""Finds keys that a holder hands out and that do not work, where only a sign-in tells.
 
 A key that was created minutes ago may be missing from one replica of the directory, or somebody may have removed it
-since: only a sign-in tells.
+since. And somebody may have changed the text in a holder that has no versions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from provisioner.engine.plan import view_of
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from provisioner.secret import Secret
 
 Kinds = Mapping[str, "Kind[Any, Any]"]
+KNOWN_EVERYWHERE = timedelta(minutes=15)  # until then a replica may refuse a new key that others take
 
 
 def unusable_keys(cloud: Cloud, recipe: Recipe, snapshot: Snapshot, kinds: Kinds) -> frozenset[str]:
@@ -33,13 +35,22 @@ def unusable_keys(cloud: Cloud, recipe: Recipe, snapshot: Snapshot, kinds: Kinds
         if kind.proofs.deleted is None or reading is None or reading.observed is None:
             continue
         published = kind.publish(reading.observed, view).known()
-        if published.keys() != {"key_id"}:  # there is none, or its service shows it with its dates
+        if not published:  # there is none
             continue
+        tried = references
+        if since := published.get("since"):  # its service shows it with its dates
+            old = snapshot.now - since > KNOWN_EVERYWHERE
+            tried = [one for one in references if old and _is_unversioned(kinds, one)]
         with suppress(CloudError):
-            text = _text(cloud, kinds, snapshot.readings, references, published["key_id"])
+            text = _text(cloud, kinds, snapshot.readings, tried, published["key_id"])
             if text is not None and kind.proofs.deleted(cloud, reading.observed, text):
                 found.add(published["key_id"])
     return frozenset(found)
+
+
+def _is_unversioned(kinds: Kinds, reference: HolderKey) -> bool:
+    holder = kinds[reference.holder.kind].holder
+    return holder is not None and holder.unversioned
 
 
 def _text(
