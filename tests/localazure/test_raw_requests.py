@@ -76,6 +76,7 @@ HOSTS = {
 INVALID_TARGETS = (
     "a\x00b:443", "x" * 300 + ":443", "*.vault.azure.net:443", "..vault.azure.net:443", "a/../b.vault.azure.net:443",
     "ä.vault.azure.net:443", "management.azure.com:0443", "management.azure.com\t:443",
+    "a" * 64 + ".vault.azure.net:443",
 )  # fmt: skip
 
 
