@@ -123,6 +123,20 @@ def test_an_interrupted_run_ends_its_calls_writes_down_where_it_stopped_and_the_
     provisioned.done(verb, *options)
 
 
+def test_a_key_that_the_next_rotation_deletes_is_not_called_in_flight(provisioned: Cli) -> None:
+    process = provisioned.process("rotate", str(provisioned.file), "--force")
+    provisioned.azure.fault(fault="interrupt", pid=process.pid, method="POST", path="addPassword$")
+    interrupted, _ = process.communicate(timeout=60)
+    assert "not begun" in interrupted
+
+    out = provisioned.done("rotate", "--force").out
+
+    assert "deleted client_secret/" in out
+    assert "in flight" not in out
+    sentences = [line.partition(": ")[2] for line in out.splitlines() if line.startswith("  deferred")]
+    assert len(sentences) == len(set(sentences)) == 2, out  # one for each principal, with dates of their own
+
+
 def test_a_program_that_is_run_gets_the_signal_itself(cli: Cli) -> None:
     program = (
         "import signal,sys,time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(9)); "
