@@ -97,7 +97,7 @@ def test_an_invalid_assignment_is_refused_with_azures_code(
     assert code(_put_assignment(arm, arm.vault(), name, arm.assignment("Reader", **changes))) == expected
 
 
-@pytest.mark.parametrize("version", ["2020-04-01-preview", "2022-04-01"])
+@pytest.mark.parametrize("version", ["2015-07-01", "2018-09-01-preview", "2020-04-01-preview", "2022-04-01"])
 def test_a_principal_s_type_is_looked_up_if_the_body_names_none(arm: Manager, version: str) -> None:
     """Terraform's azurerm sends none and reads ServicePrincipal; the specification's default `User` is one of SDKs."""
     created = _put_assignment(arm, arm.group(), ONE, arm.assignment("Reader", principalType=None), version=version)
