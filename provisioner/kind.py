@@ -135,13 +135,11 @@ class Holder(Generic[O]):
     holds: by credential, the keys in it. Pure.
     reveal: the text of a key in it. Raises NotFound for one that it does not have.
     use: makes its readers show whether they use the key that it hands out, and returns the result.
-    unversioned: a text that somebody changed in it looks as before, so it has to be tried.
     """
 
     holds: Callable[[O], Mapping[Address, Sequence[KeyReference]]]
     reveal: Callable[[Cloud, O, str], Secret]
     use: Callable[[Cloud, O], Usage] | None = None
-    unversioned: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,17 +40,12 @@ def unusable_keys(cloud: Cloud, recipe: Recipe, snapshot: Snapshot, kinds: Kinds
         tried = references
         if since := published.get("since"):  # its service shows it with its dates
             old = snapshot.now - since > KNOWN_EVERYWHERE
-            tried = [one for one in references if old and _is_unversioned(kinds, one)]
+            tried = [one for one in references if old and one.key.unversioned]
         with suppress(CloudError):
             text = _text(cloud, kinds, snapshot.readings, tried, published["key_id"])
             if text is not None and kind.proofs.deleted(cloud, reading.observed, text):
                 found.add(published["key_id"])
     return frozenset(found)
-
-
-def _is_unversioned(kinds: Kinds, reference: HolderKey) -> bool:
-    holder = kinds[reference.holder.kind].holder
-    return holder is not None and holder.unversioned
 
 
 def _text(

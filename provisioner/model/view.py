@@ -31,7 +31,8 @@ class KeyReference:
 
     current: it hands out this key now; else it only still has it. at_once: its readers get a stored key at once.
     settled: when all readers have it for certain. usage: of a holder whose readers do not get it at once. unseen:
-    nobody can see whether they have it, and nobody has said so.
+    nobody can see whether they have it, and nobody has said so. unversioned: a text that somebody changed in the holder
+    looks as before, so it has to be tried.
     """
 
     key_id: str
@@ -42,6 +43,7 @@ class KeyReference:
     usage: Usage | None = None
     at_once: bool = False
     unseen: bool = False
+    unversioned: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

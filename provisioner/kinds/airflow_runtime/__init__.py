@@ -104,7 +104,11 @@ def _holds(observed: ObservedAirflowRuntime) -> Mapping[Address, tuple[KeyRefere
     if observed.key_id and CLIENT_SECRET in observed.runtime.variables:
         readable = not observed.is_masked(CLIENT_SECRET)
         usage = observed.usage
-        keys.append(KeyReference(key_id=observed.key_id, since=since, settled=settled, readable=readable, usage=usage))
+        keys.append(
+            KeyReference(
+                key_id=observed.key_id, since=since, settled=settled, readable=readable, usage=usage, unversioned=True
+            )
+        )
     keys += [KeyReference(key_id=key_id, since=since, current=False) for key_id in observed.previous_key_ids]
     return {observed.credential: tuple(keys)} if keys else {}
 
@@ -143,5 +147,5 @@ KIND: Kind[AirflowRuntime, ObservedAirflowRuntime] = Kind(
     ),
     proofs=Proofs(written=_prove),
     container=Container(unmanaged=_unmanaged),
-    holder=Holder(holds=_holds, reveal=_reveal, use=_use, unversioned=True),
+    holder=Holder(holds=_holds, reveal=_reveal, use=_use),
 )

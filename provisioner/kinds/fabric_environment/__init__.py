@@ -117,7 +117,11 @@ def _holds(observed: ObservedFabricEnvironment) -> Mapping[Address, tuple[KeyRef
     if observed.key_id and KWARGS in observed.found.overrides:
         readable = observed.secret is not None
         usage = observed.usage
-        keys.append(KeyReference(key_id=observed.key_id, since=since, settled=settled, readable=readable, usage=usage))
+        keys.append(
+            KeyReference(
+                key_id=observed.key_id, since=since, settled=settled, readable=readable, usage=usage, unversioned=True
+            )
+        )
     keys += [KeyReference(key_id=key_id, since=since, current=False) for key_id in observed.previous_key_ids]
     return {observed.credential: tuple(keys)} if keys else {}
 
@@ -146,5 +150,5 @@ KIND: Kind[FabricEnvironment, ObservedFabricEnvironment] = Kind(
     delete=delete,
     preflight=Preflight(ready=_ready),
     proofs=Proofs(written=_prove),
-    holder=Holder(holds=_holds, reveal=_reveal, use=_use, unversioned=True),
+    holder=Holder(holds=_holds, reveal=_reveal, use=_use),
 )
