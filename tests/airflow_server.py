@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 USER, WORD = "robot", "a-robots-password"
 VERSIONS = {"apache-airflow": "3.3.2", "apache-airflow-providers-microsoft-azure": "15.2.1"}
+PROXIED = "http://airflow.example.com"  # a proxy asks with the whole address
 CREATED, REFUSED, NOT_FOUND = 201, 401, 404
 
 
@@ -44,7 +45,7 @@ class AirflowServer:
 
     def answer(self, method: str, path: str, authorization: str, body: Any) -> tuple[int, Any]:
         """Status and document."""
-        path = path.removeprefix("/airflow")
+        path = path.removeprefix(PROXIED).removeprefix("/airflow")
         self.calls.append((method, path, body))
         if path == "/auth/token":
             return self._token(body)
