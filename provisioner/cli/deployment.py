@@ -55,11 +55,11 @@ def rendered_file(arguments: Namespace) -> File:
 def workload(arguments: Namespace, environment: Environment) -> tuple[str, dict[str, Any]] | None:
     """Name and settings of an Airflow that the local Azure can run for the environment; None if it has none such.
 
-    Its variables are what `render --format env` prints. One that signs in with a secret is not among them: nothing
-    there copies a secret to the workers.
+    Its variables are what `render --format env` prints. One that signs in with a secret, or as an identity of its
+    machines, is not among them: nothing there copies a secret to the workers or answers as such machines do.
     """
     declared = _declared(environment, LATER)
-    if declared is None or declared.secret:
+    if declared is None or not declared.subject:
         return None
     deployment = _found(arguments, environment)
     return deployment.name, {

@@ -72,7 +72,7 @@ def rotate(arguments: Namespace) -> int:
     code = reported(arguments, report, credentials_at=now)
     if not arguments.json:
         show.lines(next_rotation(report.plan))
-        if all(one.federation for one in environment.named_principals.values()):
+        if all(one.secretless for one in environment.named_principals.values()):
             show.text("nothing to rotate: no principal has a client secret")
     return code
 

@@ -56,7 +56,10 @@ def federation_nodes(environment: Environment, names: Names) -> Iterator[Node]:
     Principals may share one; Azure takes an issuer and subject once for each, and one write to it at a time.
     """
     for identity, federations in _federations(environment).items():
-        yield Node(address=identity_address(identity), desired=workload_identity.WorkloadIdentity(id=identity))
+        yield Node(
+            address=identity_address(identity),
+            desired=workload_identity.WorkloadIdentity(id=identity, assigned=not federations),
+        )
         before: tuple[Address, ...] = ()
         for subject, federation in federations.items():
             trust = identity_federation.IdentityFederation(
@@ -74,7 +77,9 @@ def federation_nodes(environment: Environment, names: Names) -> Iterator[Node]:
 
 def federation_searches(environment: Environment, names: Names) -> Iterator[Search]:
     """Where else such trust may be: on the managed identities that the spec names."""
-    for identity in _federations(environment):
+    for identity, federations in _federations(environment).items():
+        if not federations:  # workers may still sign in by what is there
+            continue
         scope = identity_federation.Scope(identity_id=identity, environment=names.environment_id)
         yield Search(kind="identity_federation", scope=scope)
 
@@ -88,11 +93,13 @@ def with_rollout(environment: Environment, rollout: Rollout | None, search: Sear
 
 
 def _federations(environment: Environment) -> dict[str, dict[str, Federation]]:
-    """By managed identity, whose tokens sign it in, by subject."""
+    """By managed identity, whose tokens sign it in, by subject; none if machines have it assigned."""
     found: dict[str, dict[str, Federation]] = {}
     for principal in environment.named_principals.values():
-        if principal.managed_identity and principal.federation is not None:
-            subjects = found.setdefault(principal.managed_identity, {})
+        if not principal.managed_identity:
+            continue
+        subjects = found.setdefault(principal.managed_identity, {})
+        if principal.federation is not None:
             subjects.update(dict.fromkeys(principal.federation.every_subject, principal.federation))
     return found
 

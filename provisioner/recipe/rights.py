@@ -45,13 +45,16 @@ def _required(environment: Environment) -> Iterator[NeededRight]:
         role="Role Based Access Control Administrator",
         purpose="role assignments on vault, storage account and its containers",
     )
-    identities = [one.managed_identity for one in environment.named_principals.values()]
+    principals = environment.named_principals.values()
+    identities = [one.managed_identity for one in principals]
+    federated = {one.managed_identity for one in principals if one.federation is not None}
     for identity in dict.fromkeys(filter(None, identities)):
+        trusts = identity in federated
         yield NeededRight(
             scope=identity,
             where=IDENTITY,
-            role="Managed Identity Contributor",
-            purpose="its federated credentials: whose tokens sign it in",
+            role="Managed Identity Contributor" if trusts else "Reader",
+            purpose="its federated credentials: whose tokens sign it in" if trusts else "its ids",
         )
     if all(identities):
         return

@@ -65,8 +65,12 @@ def common_values(environment: Environment) -> dict[str, Any]:
             "own_prefix": environment.airflow.own_prefix,
             "reports": environment.airflow.federates,
             "backend_signs_in": environment.airflow.backend_signs_in,
+            "assigned": environment.principals.airflow.assigned,
         },
-        "api": {"federated": environment.principals.flink_api.federation is not None},
+        "api": {
+            "federated": environment.principals.flink_api.federation is not None,
+            "assigned": environment.principals.flink_api.assigned,
+        },
         "probe": {
             "id": environment.probe_id,
             "alone": environment.job is None,

@@ -24,9 +24,9 @@ CLIENT_ID = "AZURE_CLIENT_ID"
 # external-secrets.io/latest/provider/azure-key-vault
 API = "external-secrets.io/v1"
 ACCOUNT = "system:serviceaccount:"
-# Without it a secret that was left in the environment would be used, or a managed identity of the machine:
+# Without it a secret that was left in the environment would be used, or another identity of the machine:
 # learn.microsoft.com/python/api/azure-identity/azure.identity.defaultazurecredential
-PINNED = {"AZURE_TOKEN_CREDENTIALS": "WorkloadIdentityCredential"}
+PINNED = "AZURE_TOKEN_CREDENTIALS"
 # azure.github.io/azure-workload-identity/docs/topics/service-account-labels-and-annotations.html
 USE = {"azure.workload.identity/use": "true"}
 COMPONENTS = ("apiServer", "dagProcessor", "scheduler", "triggerer", "webserver", "workers")
@@ -47,8 +47,9 @@ class Deployment:
 
     name: what its objects are called. variables: plain ones of its environment, the secrets backend among them.
     secret: the vault secret with AZURE_CLIENT_SECRET, empty if its principal has none; subject: whose tokens sign that
-    principal in instead; issuer: who issues them, the address or the id of an AKS cluster; identity: the id of the
-    managed identity that they sign in, empty if it is an application. vault_url: of the vault.
+    principal in instead, empty if its machines have it assigned; issuer: who issues them, the address or the id of an
+    AKS cluster; identity: the id of the managed identity that it is, empty if it is an application. vault_url: of the
+    vault.
     requirements: what its image needs; dags: ACCOUNT/CONTAINER whose folder `dags/` its platform brings to it, empty if
     it reads them itself.
     """
@@ -83,7 +84,8 @@ class Deployment:
     @property
     def all_variables(self) -> dict[str, str]:
         """The plain variables and the hash."""
-        pinned = {} if self.secret else PINNED
+        way = "WorkloadIdentityCredential" if self.subject else "ManagedIdentityCredential"
+        pinned = {} if self.secret else {PINNED: way}
         return {**self.variables, **pinned, RENDERED: self.rendered}
 
     @property
@@ -97,11 +99,15 @@ class Deployment:
 
 def env_file(deployment: Deployment) -> File:
     """Variables for a machine or a container: NAME=value, as systemd and Docker read it."""
-    lines = [f"# {deployment.subject} signs in; its token is to be in the file that AZURE_FEDERATED_TOKEN_FILE names"]
-    if deployment.secret:
-        lines = _about_secret(deployment)
+    lines = _about_secret(deployment) if deployment.secret else [f"# {_signs_in(deployment)}"]
     lines += [f"{name}={value}" for name, value in sorted(deployment.all_variables.items())]
     return File(name=f"{deployment.name}.env", content="\n".join(lines) + "\n")
+
+
+def _signs_in(deployment: Deployment) -> str:
+    if not deployment.subject:
+        return f"{deployment.identity} signs in; the machine is to have it assigned"
+    return f"{deployment.subject} signs in; its token is to be in the file that AZURE_FEDERATED_TOKEN_FILE names"
 
 
 def _about_secret(deployment: Deployment) -> list[str]:
@@ -179,6 +185,8 @@ FORMATS: Mapping[str, Callable[[Deployment], File]] = {
 
 
 def _service_account(deployment: Deployment) -> str:
+    if not deployment.subject:
+        return f"# {_signs_in(deployment)}; there is nothing to make in Kubernetes\n"
     if deployment.service_account is None:
         return f"# {deployment.subject} is no service account of Kubernetes\n"
     namespace, name = deployment.service_account

@@ -191,8 +191,8 @@ def _principals(environment: Environment) -> Iterator[Found]:
                 "leave one of them out; a managed identity has no application",
             )
     for name, principal in environment.named_principals.items():
-        if principal.federation is not None:
-            yield from _federation(environment, name, principal)
+        if principal.secretless:
+            yield from _without_secret(environment, name, principal)
     taken = {name: f"{name}, which every environment has" for name in OUR_PRINCIPALS}
     for name, principal in principals.further.items():
         if principal.scope and not principal.scope.startswith("/"):
@@ -203,14 +203,16 @@ def _principals(environment: Environment) -> Iterator[Found]:
             yield ("principals", name), *problem
 
 
-def _federation(environment: Environment, name: str, principal: Principal) -> Iterator[Found]:
-    """A federation that cannot be, or what is left of a secret beside it."""
-    inherited = name != "airflow" and principal.federation is environment.principals.airflow.federation
+def _without_secret(environment: Environment, name: str, principal: Principal) -> Iterator[Found]:
+    """A way to sign in that cannot be, or what is left of a secret beside it."""
+    airflow = environment.principals.airflow
+    same = (principal.federation, principal.managed_identity) == (airflow.federation, airflow.managed_identity)
+    inherited = name != "airflow" and same
     if not environment.airflow.federates and not inherited:
-        right = "write `secret`; only an Airflow that you run has tokens of an issuer of its own"
+        right = "write `secret`; only an Airflow that you run has an issuer or machines of its own"
         yield ("principals", name, "credential"), "is no way to sign in there", right
     if principal.secrets:
-        yield ("principals", name, "secrets"), "has no secret to hold: `credential` is federated", "leave it out"
+        yield ("principals", name, "secrets"), "has no secret to hold: `credential` needs none", "leave it out"
 
 
 def _principal(

@@ -1,4 +1,4 @@
-"""How a principal signs in: with a client secret, or with tokens that its platform issues."""
+"""How a principal signs in: with a client secret, with tokens of its platform, or as an identity of its machines."""
 
 from __future__ import annotations
 
@@ -51,20 +51,19 @@ class Federation(Part):
 
 
 class Credential(ShortPart):
-    """How a principal signs in: with a secret, or with tokens of another issuer."""
+    """How a principal signs in: with a secret, with tokens of another issuer, or as a managed identity."""
 
     short = "type"
     type: Literal["secret"] = Field(default="secret", description="A client secret, which is rotated.")
     federated: Federation | None = Field(default=None, description="Tokens of another issuer; no secret then.")
     managed_identity: Annotated[str, fields.FullId(resource_id.USER_ASSIGNED_IDENTITY)] = Field(
         default="",
-        description="With `federated`: full id of the managed identity that the tokens sign in, not an application.",
+        description="Full id of the managed identity that it is, not an application: the tokens sign it in, or without "
+        "`federated` the machines of the workers have it assigned.",
     )
 
     @model_validator(mode="after")
     def one(self) -> Credential:
-        if self.federated is not None and "type" in self.model_fields_set:
-            raise refuse("write `secret` or `{federated: …}`", "is not one way to sign in")
-        if self.federated is None and "managed_identity" in self.model_fields_set:
-            raise refuse("add `federated: …`", "does not say whose tokens sign the managed identity in")
+        if (self.federated is not None or self.managed_identity) and "type" in self.model_fields_set:
+            raise refuse("write `secret`, `{federated: …}` or `{managed_identity: …}`", "is not one way to sign in")
         return self

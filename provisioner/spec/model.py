@@ -172,8 +172,8 @@ class Environment(Part):
     @property
     def api_variables(self) -> tuple[str, ...]:
         """The keys of those with which the DAG signs in to Flink's API; without a secret where it needs none."""
-        federated = self.principals.flink_api.federation is not None
-        return ("api-client-id",) if federated else ("api-client-id", "api-secret")
+        secretless = self.principals.flink_api.secretless
+        return ("api-client-id",) if secretless else ("api-client-id", "api-secret")
 
     def principal_variables(self, name: str) -> tuple[str, str] | None:
         """The keys of the variables with client id and secret of a further principal; None: it has none."""

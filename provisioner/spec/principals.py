@@ -48,6 +48,16 @@ class Principal(Part):
         """The id of the managed identity that it is; empty if it is an application."""
         return ""
 
+    @property
+    def secretless(self) -> bool:
+        """Whether it signs in without a client secret."""
+        return self.federation is not None or bool(self.managed_identity)
+
+    @property
+    def assigned(self) -> bool:
+        """Whether it is a managed identity that the machines of the workers have assigned."""
+        return bool(self.managed_identity) and self.federation is None
+
 
 class OwnPrincipal(Principal):
     """One that every environment may have: it signs in with a secret or without one."""

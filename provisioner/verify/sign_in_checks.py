@@ -15,6 +15,7 @@ from provisioner.errors import CloudError, NotAuthorized, NotYetVisible
 from provisioner.kinds import application
 from provisioner.model import Address
 from provisioner.spec.model import secret_name
+from provisioner.spec.resource_id import last_name
 from provisioner.verify.check import failed, passed, unanswered, unknown
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from provisioner.cloud.transport.session import Session
     from provisioner.secret import Secret
-    from provisioner.spec.credential import Federation
+    from provisioner.spec.principals import Principal
     from provisioner.verify.check import Check
     from provisioner.verify.deployed import DeployedEnvironment
 
@@ -77,8 +78,8 @@ def _check_airflow(deployed: DeployedEnvironment) -> AirflowChecks:
     if observed is None:
         detail = f"{host.address} is not there; run `provisioner provision`"
         return AirflowChecks(checks=[failed(AIRFLOW, detail, precondition=True)])
-    if (federation := deployed.environment.principals.airflow.federation) is not None:
-        return AirflowChecks(checks=[unknown(AIRFLOW, _of_platform(federation))])
+    if (principal := deployed.environment.principals.airflow).secretless:
+        return AirflowChecks(checks=[unknown(AIRFLOW, _of_platform(principal))])
     settings = host.settings(observed)
     if missing := [name for name in SIGN_IN if name not in settings]:
         detail = f"its settings lack {', '.join(missing)}; run `provisioner provision`"
@@ -91,8 +92,10 @@ def _check_airflow(deployed: DeployedEnvironment) -> AirflowChecks:
         return AirflowChecks(checks=[refused]) if refused else _check_lookups(deployed, Cloud(session), settings)
 
 
-def _of_platform(federation: Federation) -> str:
-    return f"it signs in with tokens of {federation.every_subject[0]}, which only its platform has"
+def _of_platform(principal: Principal) -> str:
+    if principal.federation is not None:
+        return f"it signs in with tokens of {principal.federation.every_subject[0]}, which only its platform has"
+    return f"it signs in as {last_name(principal.managed_identity)}, as which only machines that have it assigned can"
 
 
 def _sign_in_refused(session: Session, check_name: str, principal: str) -> Check | None:
@@ -177,8 +180,8 @@ def _check_lookup(cloud: Cloud, vault: str, lookup: Lookup) -> tuple[Check, Secr
 
 def _check_api(deployed: DeployedEnvironment, airflow: AirflowChecks) -> Iterator[Check]:
     """Sign in as the API's principal with the variables that Airflow gives a task, and look at the cluster."""
-    if (federation := deployed.environment.principals.flink_api.federation) is not None:
-        yield unknown(API, _of_platform(federation))
+    if (principal := deployed.environment.principals.flink_api).secretless:
+        yield unknown(API, _of_platform(principal))
         scope = deployed.environment.flink.scope
         yield unknown(CLUSTER, "it does not sign in from here") if scope else _check_flink(deployed)
         return

@@ -59,6 +59,23 @@ def test_without_a_secret_the_dag_signs_in_with_the_token_of_its_worker(name: st
     assert text.index(before) < text.index("return sign_in_with_secret()") < text.index("def sign_in_with_secret():")
 
 
+@pytest.mark.parametrize("name", ["local", "self-managed"])
+def test_as_an_identity_of_its_machine_the_dag_and_the_probe_sign_in_there(name: str, tmp_path: Path) -> None:
+    spec = (ROOT / f"environments/{name}.yaml").read_text().replace("../templates", str(ROOT / "templates"))
+    identity = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/a/providers/Microsoft.ManagedIdentity"
+    credential = f"{{managed_identity: {identity}/userAssignedIdentities/id}}"
+    kept = re.sub(r"(?ms)^(airflow|principals):\n.*?(?=^\w|\Z)", "", spec)
+    kept += "\nairflow: {target: self-managed, version: 3.3.2}\n"
+    kept += f"principals: {{airflow: {{credential: {credential}}}}}\n"
+    (tmp_path / "env.yaml").write_text(kept)
+    text = dag_text(load(str(tmp_path / "env.yaml"), environ={}))
+    assert 'return ManagedIdentityCredential(client_id=variable("api-client-id")).get_token(' in text
+    assert 'ManagedIdentityCredential(client_id=os.environ.get("AZURE_CLIENT_ID"))' in text
+    assert "client_secret" not in text.replace('.get("client_secret")', "").replace('"client_secret in the', "")
+    assert "WorkloadIdentityCredential" not in text
+    compile(text, "dag.py", "exec")
+
+
 def test_arguments_with_quotes_and_lines_stay_arguments(tmp_path: Path) -> None:
     nasty = "' + __import__('os').name + \" \\ {{ x }} {% raw %}"
     environment = loaded(tmp_path, job=json.dumps({"jar": "job.jar", "args": nasty}))

@@ -141,7 +141,7 @@ def test_airflows_principal_has_a_secret_or_a_federation(tmp_path: Path, text: s
 @pytest.mark.parametrize(
     ("credential", "path", "says"),
     [
-        (f"{{type: secret, {FEDERATED[1:]}", "", "is not one way to sign in; write `secret` or"),
+        (f"{{type: secret, {FEDERATED[1:]}", "", "is not one way to sign in; write `secret`, `{federated"),
         ("{federated: {issuer: https://a.io, subjects: []}}", ".federated", "does not say whose tokens"),
         ("{federated: {issuer: 'http://a.io', subjects: [a]}}", ".federated.issuer", "write it as in the tokens"),
         ("{federated: {issuer: https://a.io, subjects: ['a:*']}}", ".federated.subjects[0]", "write it as in"),

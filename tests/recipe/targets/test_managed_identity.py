@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from tests.command_line import cli
 from tests.recipe.targets.test_self_managed import DAY, ISSUER, SUBJECT, federated, let_pass, self_managed
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["cli", "self_managed"]
 
+LOCAL = Path(__file__).parents[3] / "environments/local.yaml"
 FLINK = {
     "target": "rest",
     "url": "https://sessions.flink.example/session-a",
@@ -37,6 +41,10 @@ class Platform:
         """Let it be Airflow's principal in the spec."""
         credential = {**federated(*subjects)["airflow"]["credential"], "managed_identity": self.id}
         self.cli.spec["principals"] = {"airflow": {"credential": credential, **more}}
+
+    def assign(self) -> None:
+        """Let it be Airflow's principal, which the machines of the workers have assigned."""
+        self.cli.spec["principals"] = {"airflow": {"credential": {"managed_identity": self.id}}}
 
     def trusted(self) -> list[str]:
         listed = self.arm("GET", f"{self.path}/federatedIdentityCredentials").json()["value"]
@@ -110,8 +118,9 @@ def test_the_rights_on_it_are_asked_for_and_none_in_graph(platform: Platform) ->
 @pytest.mark.parametrize(
     ("credential", "more", "right"),
     [
-        ({}, {}, "add `federated: …`"),
+        ({"type": "secret"}, {}, "write `secret`, `{federated: …}` or `{managed_identity: …}`"),
         ({"federated": {"issuer": ISSUER, "subjects": [SUBJECT]}}, {"application": True}, "leave one of them out"),
+        ({}, {"application": True}, "leave one of them out"),
     ],
 )
 def test_a_managed_identity_that_cannot_be_is_a_mistake_in_the_spec(
@@ -123,3 +132,75 @@ def test_a_managed_identity_that_cannot_be_is_a_mistake_in_the_spec(
     }
     said = platform.cli("validate")
     assert (said.code, right in said.err) == (1, True), said.err
+
+
+def variables_of(text: str) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in text.splitlines() if not line.startswith("#"))
+
+
+def test_an_identity_that_machines_have_assigned_gets_roles_and_no_federation(platform: Platform) -> None:
+    cli = platform.cli
+    platform.assign()
+
+    made = {step["address"].partition("/")[0] for step in cli.done("provision", "--json").json()["steps"]}
+
+    assert not {"application", "client_secret", "identity_federation", "federated_credential"} & made
+    assert (applications(cli), platform.trusted()) == ([], [])
+    assert platform.roles() == ["airflow", "jobs", "kv-flink-local"]
+    assert cli.done("plan", "--detailed-exitcode", "--json").actions() == {}
+    assert "nothing to rotate" in cli.done("rotate").out
+    cli.done("teardown")
+    assert (platform.roles(), platform.arm("GET", platform.path).status) == ([], 200)
+
+
+def test_its_workers_are_told_who_they_are_and_that_nothing_else_signs_them_in(platform: Platform) -> None:
+    platform.assign()
+    platform.cli.done("provision")
+
+    text = platform.cli.done("render", "--format", "env").out
+
+    assert "id-airflow signs in; the machine is to have it assigned" in text
+    assert "AZURE_FEDERATED_TOKEN_FILE" not in text
+    variables = variables_of(text)
+    assert variables["AZURE_CLIENT_ID"] == platform.client_id
+    assert variables["AZURE_TOKEN_CREDENTIALS"] == "ManagedIdentityCredential"
+    kwargs = json.loads(variables["AIRFLOW__SECRETS__BACKEND_KWARGS"])
+    assert not {"managed_identity_client_id", "workload_identity_tenant_id"} & kwargs.keys()
+    values = yaml.safe_load(platform.cli.done("render", "--format", "helm").out)
+    assert (values["secret"], "workers" in values) == ([], False)
+    assert "nothing to make in Kubernetes" in platform.cli.done("render", "--format", "kubernetes").out
+
+
+def test_what_nobody_sees_of_it_from_here_is_not_known(platform: Platform) -> None:
+    platform.assign()
+    platform.cli.done("provision")
+
+    found = {one["what"]: one for one in platform.cli("verify", "--json").json()["findings"]}
+
+    for what in ("airflow signs in", "flink-api signs in"):
+        assert found[what]["state"] == "not known"
+        assert "as which only machines that have it assigned can" in found[what]["told"]
+    assert "whether the machines of the workers have it assigned" in platform.cli("doctor").out
+
+
+def test_it_takes_no_right_on_it_but_to_read_it(platform: Platform) -> None:
+    platform.assign()
+    lines = platform.cli.done("bootstrap", "--service-principal", "--required-only").out
+    of_identity = [line for line in lines.splitlines() if platform.id.lower() in line.lower()]
+    assert [line.rpartition("/subscriptions")[0].strip() for line in of_identity] == ["allow Reader"]
+
+
+def test_what_its_tokens_came_from_before_stays_for_a_person_to_remove(platform: Platform) -> None:
+    platform.sign_in(SUBJECT)
+    platform.cli.done("provision")
+    platform.assign()
+    platform.cli.done("provision")
+    assert platform.trusted() == [SUBJECT]
+    assert platform.cli.done("plan", "--detailed-exitcode", "--json").actions() == {}
+
+
+def test_elsewhere_than_in_an_airflow_that_you_run_it_is_no_way_to_sign_in(platform: Platform) -> None:
+    platform.assign()
+    platform.cli.spec["airflow"] = yaml.safe_load(LOCAL.read_text())["airflow"]
+    said = platform.cli("validate")
+    assert (said.code, "only an Airflow that you run has an issuer or machines of its own" in said.err) == (1, True)

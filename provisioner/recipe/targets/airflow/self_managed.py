@@ -46,8 +46,8 @@ def declare(
     """The secret, the container and the DAG's file. needs: what must stand before Airflow may read its secrets."""
     spec = cast("SelfManagedAirflow", environment.airflow)
     parts = _Parts(environment, spec, around)
-    secret = () if parts.federation else (parts.secret(reader, needs),)
-    holder = parts.container if parts.federation else parts.holder
+    secret = () if parts.secretless else (parts.secret(reader, needs),)
+    holder = parts.container if parts.secretless else parts.holder
     return Airflow(
         nodes=(*secret, *parts.container_nodes(), *map(parts.file, dags)),
         searches=parts.searches(),
@@ -118,6 +118,7 @@ class _Parts:
         self.container = Address("filesystem", airflow.container)
         self.holder = Address("vault_secret", f"{airflow.own_prefix}airflow-client-secret")
         self.federation = environment.principals.airflow.federation
+        self.secretless = environment.principals.airflow.secretless
         self.shared = self.container == around.filesystem
 
     def settings(self) -> AirflowSettings:
@@ -141,7 +142,7 @@ class _Parts:
         found = Deployment(
             name=self.airflow.key_prefix.lower(),
             variables=variables,
-            secret="" if self.federation else self.holder.name,
+            secret="" if self.secretless else self.holder.name,
             subject=self.federation.every_subject[0] if self.federation else "",
             issuer=(self.federation.issuer or self.federation.aks) if self.federation else "",
             identity=self.spec.principals.airflow.managed_identity,
@@ -157,7 +158,7 @@ class _Parts:
             probe=Probe(dag_id=self.spec.probe_id, api=_api(self.airflow)),
             web_url=self.airflow.url,
             rendered=self.deployment().rendered,
-            secretless=self.federation is not None,
+            secretless=self.secretless,
             holders=(self.holder.name, self.spec.variable_secret("api-secret")),
         )
 
