@@ -17,7 +17,7 @@ MINUTES = 60.0
 
 
 @pytest.mark.parametrize("name", ["flink-api", "airflow"])
-@pytest.mark.parametrize("age_minutes", [1, 12, 40])
+@pytest.mark.parametrize("age_minutes", [1, 12, 40, 70])
 def test_a_young_key_that_was_removed_is_replaced_by_the_next_provision(
     provisioned: Cli, name: str, age_minutes: float
 ) -> None:

@@ -67,8 +67,9 @@ def ready(cloud: Cloud, desired: ClientSecret, observed: Passwords | None) -> It
 
 
 def create(cloud: Cloud, desired: ClientSecret) -> Outputs:
-    """Add a password; others stay."""
-    return _outputs(add(cloud, desired))
+    """Add the first password, or the only one where somebody removed all."""
+    password = add(cloud, desired)
+    return replace(_outputs(password), active_key_ids=(password.key_id,))
 
 
 def rotate(cloud: Cloud, desired: ClientSecret, observed: Passwords, view: View) -> Outputs:
