@@ -124,14 +124,19 @@ def version_of(document: Document, version: str) -> Document:
 def delete(tenant: Tenant, vault: str, document: Document, *, days: int) -> Document:
     """Soft-delete a secret for the vault's retention."""
     now = tenant.clock.timestamp()
-    document |= {"deleted": {"at": now, "ends": now + days * _DAY_SECONDS}, "moving": now + _TRANSITION_SECONDS}
+    document |= {"deleted": {"at": now, "ends": now + days * _DAY_SECONDS}, "moving": now + _transition_seconds(tenant)}
     return put(tenant, vault, document)
 
 
 def recover(tenant: Tenant, vault: str, document: Document) -> Document:
     """Recover a soft-deleted secret with all its versions."""
-    document |= {"deleted": None, "moving": tenant.clock.timestamp() + _TRANSITION_SECONDS}
+    document |= {"deleted": None, "moving": tenant.clock.timestamp() + _transition_seconds(tenant)}
     return put(tenant, vault, document)
+
+
+def _transition_seconds(tenant: Tenant) -> float:
+    """Return how long a deletion or recovery takes; a test sets it in `keyvault`."""
+    return float((tenant.store.get("settings", "keyvault") or {}).get("transition_seconds", _TRANSITION_SECONDS))
 
 
 def purge(tenant: Tenant, vault: str, name: str) -> None:

@@ -10,6 +10,7 @@ import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
@@ -140,7 +141,7 @@ class Interleaving:
         path = self._stopped_at(held.begin())
         beside = self.ground.run(pair.second, spec=second)
         self.ground.azure.control("DELETE", "/faults")
-        if path:
+        with suppress(ProcessLookupError):  # it has ended already
             os.kill(held.pid, signal.SIGCONT)
         went_on = self.ground.ran(held)
         ended = ((pair.first, first, went_on), (pair.second, second, beside))

@@ -16,7 +16,7 @@ from tests.resource_manager import OPERATOR, Manager, code
 if TYPE_CHECKING:
     from tests.emulator import Answer, LocalAzure
 
-TRANSITION_SECONDS = 5
+TRANSITION_SECONDS = 60.0
 
 
 class Vault:
@@ -37,6 +37,8 @@ class Vault:
 
 @pytest.fixture
 def vault(azure: LocalAzure) -> Vault:
+    """Return one whose deletions and recoveries last until the test lets them complete."""
+    azure.control("PUT", "/settings/keyvault", {"transition_seconds": TRANSITION_SECONDS})
     return Vault(azure)
 
 
