@@ -3,8 +3,8 @@
 A call counts from when it is sent until a full window after its answer, so that the service never sees more, whether
 its windows are fixed or sliding. A token bucket refills all the time, so one call after the other counts no more, at
 that pace, from the answers on. Others may use the same limit. A throttled call shows how many the
-service takes at present, and no more of that class are sent until its Retry-After is over. After each further window
-without a throttled call, twice as many are sent.
+service takes at present, and no more of that class are sent until its Retry-After is over; of a bucket it shows that
+it is empty. After each further window without a throttled call, twice as many are sent.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SHARE = 0.9  # of each limit; the rest is for others, and for the run before this one
 POLL_SECONDS = 0.05
+REFILL_SECONDS = 1.0  # after which an empty bucket takes some calls again
 NOT_COUNTED = (401, 429)  # by any service, as far as documented; a vault's SDK asks without a token first
 
 
@@ -90,15 +91,16 @@ class _Window:
     def learn(self, now: float, seconds: float) -> None:
         """A call was throttled: the limit is as many as were answered within the window, and all of it is used up.
 
+        A bucket that others use, too, is empty, whoever emptied it: it refills half as fast for this run each time.
         seconds: the Retry-After, 0 without one.
         """
         if now >= self.shut:
-            self.most = max(1, min(self.most, len(self.counted)))
-        self.shut = max(self.shut, now + (seconds or self.seconds))
+            self.most = max(1, self.most // 2 if self.bucket else min(self.most, len(self.counted)))
+        self.shut = max(self.shut, now + (seconds or (REFILL_SECONDS if self.bucket else self.seconds)))
         self.grows = self.shut + self.seconds
-        if self.bucket:  # it is empty, and refills as slowly as it turned out to
+        if self.bucket:
             pace = self.seconds / self.most
-            self.counted = deque(self.shut + number * pace for number in range(1, len(self.counted) + 1))
+            self.counted = deque(self.shut + number * pace for number in range(self.most))
 
 
 class Windows:

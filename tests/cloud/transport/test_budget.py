@@ -161,13 +161,16 @@ def test_what_others_no_longer_use_is_used_again() -> None:
 
 
 def test_a_bucket_that_others_use_too_refills_more_slowly() -> None:
+    """225 calls in 10 seconds are half as many afterwards, then all again."""
     run = Run()
     run.send("GET", GROUP, times=10)
     run.send("GET", GROUP, Said(429, 1.0))
-    assert run.send("GET", GROUP) == pytest.approx(2.0)
-    assert run.send("GET", GROUP, times=8) == pytest.approx(8.0)
-    run.pause(20.0)
-    assert run.send("GET", GROUP, times=20) == 0
+    assert run.send("GET", GROUP) == pytest.approx(1.0)
+    assert run.send("GET", GROUP, times=8) == pytest.approx(8 * 10 / 112)
+    run.send("GET", GROUP, Said(429, 1.0))
+    assert run.send("GET", GROUP, times=9) == pytest.approx(1.0 + 8 * 10 / 56, abs=0.2)
+    run.pause(40.0)
+    assert run.send("GET", GROUP, times=100) == 0
 
 
 def test_a_limit_that_stays_low_is_tried_again_with_one_window_between() -> None:
@@ -187,6 +190,12 @@ def test_calls_that_are_turned_away_together_teach_once() -> None:
     for turn in together:
         turn.ended(Said(429, 0.0))
     assert run.send("PUT", SECRET, times=20) == pytest.approx(10)
+
+
+def test_an_empty_bucket_takes_calls_again_after_a_second() -> None:
+    run = Run()
+    run.send("PUT", GROUP, Said(429, 0.0))
+    assert run.send("PUT", GROUP) == pytest.approx(1.0)
 
 
 def test_a_service_may_ask_for_a_longer_pause() -> None:
