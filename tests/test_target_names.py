@@ -56,7 +56,7 @@ def unit(module: str) -> str:
 def _pattern(name: str) -> str:
     """The name in any spelling; one that is a single word only where it is quoted or beside its role."""
     if "-" in name:
-        return r"(?:[-_. ]|[-_ ]on[-_ ])?".join(name.split("-"))
+        return r"(?:[-_ ]|[-_ ]on[-_ ])?".join(name.split("-"))  # no dot: `self.managed…` names a field
     role = ROLES.get(name, "flink")
     return rf"[\"'`]{name}[\"'`]|{role}[-_.]{name}\b|\b{name}{role}\b"
 

@@ -182,7 +182,7 @@ def test_without_the_secret_or_a_date_little_is_held(cloud: Cloud, azure: LocalA
     put(azure, runtime_id(azure), VERSION, body)
     assert KIND.holder is not None
     assert KIND.holder.holds(read(cloud, example(azure))) == {
-        CREDENTIAL: (KeyReference(key_id="key-1", readable=True),)
+        CREDENTIAL: (KeyReference(key_id="key-1", readable=True, unversioned=True),)
     }
     del settings["AZURE_CLIENT_SECRET"]
     put(azure, runtime_id(azure), VERSION, body)

@@ -281,7 +281,7 @@ def test_without_a_date_or_a_secret_little_is_held(cloud: Cloud, azure: LocalAzu
     there = stored(azure, job)["environmentVariables"]
     adopted(azure, environmentVariables={**there, "PROVISIONER_PUBLISHED_AT": "yesterday"})
     assert KIND.holder is not None
-    expected = {CREDENTIAL: (KeyReference(key_id="key-1", readable=True),)}
+    expected = {CREDENTIAL: (KeyReference(key_id="key-1", readable=True, unversioned=True),)}
     assert KIND.holder.holds(read(cloud, KIND, desired)) == expected
     adopted(azure, airflowConfigurationOverrides={BACKEND: desired.backend})
     assert KIND.holder.holds(read(cloud, KIND, desired)) == {}
