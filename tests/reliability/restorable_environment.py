@@ -68,13 +68,13 @@ class RestorableEnvironment:
 
     def save(self, name: str) -> None:
         """Make this a moment that can be gone back to."""
-        self.azure.control("PUT", f"/snapshots/reliability-{name}")
+        self.azure.control("PUT", f"/snapshots/reliability-{self.spec.stem}-{name}")
         self.moments[name] = self.azure.control("GET", "/clock")["offset_seconds"]
 
     def restore(self, name: str) -> None:
         """As it was then, with nothing going wrong and no call noted."""
         self.azure.control("DELETE", "/faults")
-        self.azure.control("POST", f"/snapshots/reliability-{name}")
+        self.azure.control("POST", f"/snapshots/reliability-{self.spec.stem}-{name}")
         self.azure.control("PUT", "/clock", {"offset_seconds": self.moments[name]})
         self.azure.control("DELETE", "/calls")
         self.azure.tokens.clear()
