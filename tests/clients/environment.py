@@ -18,6 +18,7 @@ HERE = Path(__file__).resolve().parent
 TOP = HERE.parent.parent
 LOCKS = (HERE, TOP / "localazure" / "runtimes" / "airflow")  # the local Azure installs an Airflow from the same
 PLACE = TOP / ".local" / "envs"
+DIGITS = 12  # of the hash in a folder's name
 
 
 def environment(name: str) -> Path:
@@ -33,12 +34,12 @@ def node_folder() -> Path:
 
 def _installed(name: str, lock: Path, install: Callable[[Path, Path], None]) -> Path:
     """The folder into which a lock is installed, once; an older one of that name goes."""
-    wanted = f"{name}-{hashlib.sha256(lock.read_bytes()).hexdigest()[:12]}"
+    wanted = f"{name}-{hashlib.sha256(lock.read_bytes()).hexdigest()[:DIGITS]}"
     PLACE.mkdir(parents=True, exist_ok=True)
     with (PLACE / f"{name}.flock").open("w") as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)
         if not (PLACE / wanted / "complete").exists():
-            for old in PLACE.glob(f"{name}-*"):
+            for old in PLACE.glob(f"{name}-{'[0-9a-f]' * DIGITS}"):  # no other lock's whose name begins alike
                 shutil.rmtree(old)
             install(PLACE / wanted, lock)
             (PLACE / wanted / "complete").touch()
