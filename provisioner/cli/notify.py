@@ -50,9 +50,9 @@ def _tell(arguments: Namespace, code: int, error: str) -> None:
     if not found:
         return
     message = Message(environment=environment.name, verb=arguments.verb, exit_code=code, findings=found)
-    untold = post(environment.notify.url, body(message, environment.notify.format))
-    if untold:
-        show.warning(f"{environment.name}: the webhook of `notify` was not told: {untold}")
+    failure = post(environment.notify.url, body(message, environment.notify.format))
+    if failure:
+        show.warning(f"{environment.name}: the webhook of `notify` failed: {failure}")
 
 
 def _findings(arguments: Namespace, code: int, error: str, notify: Notify) -> Iterator[Finding]:

@@ -101,7 +101,7 @@ def test_a_webhook_that_takes_nothing_is_named_without_its_address(provisioned: 
     said = provisioned("plan", "--detailed-exitcode", "--notify", "--debug")
 
     assert said.code == 2
-    assert "local: the webhook of `notify` was not told: it answered 404" in said.err
+    assert "local: the webhook of `notify` failed: it answered 404" in said.err
     assert PATH not in said.out + said.err
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 SECONDS = (5.0, 20.0)  # to connect, to answer
 DENIED = (401, 403)
 REDIRECT = 300
+TASKS_RUN = {"RUNNING", "FINISHED"}  # states of tasks with which a checkpoint can be taken
 BUSY = (429, 502, 503, 504)
 LIMIT = "rest.server.max-content-length"
 DEFAULT_LIMIT = 104_857_600  # of https://nightlies.apache.org/flink/flink-docs-release-1.20/docs/deployment/config/
@@ -81,9 +82,16 @@ class FlinkRest:
             _send(http, access, f"/jobs/{job_id}?mode=cancel", method="PATCH", fine=(404, 409))
 
     def savepoint(self, access: FlinkAccess, job_id: str, directory: str) -> str:
-        """Take a savepoint of a running job and wait for it. Returns its URI. directory: empty: the cluster's own."""
+        """Take a savepoint of a running job and wait for it. Returns its URI. directory: empty: the cluster's own.
+
+        Before every task runs Flink takes none, though it calls the job running.
+        """
         body = {"cancel-job": False, **({"target-directory": directory} if directory else {})}
         with self._http(access) as http:
+            self._session.waits.until(
+                lambda: {one["status"] for one in _send(http, access, f"/jobs/{job_id}")["vertices"]} <= TASKS_RUN,
+                what=f"every task of {job_id} to run",
+            )
             asked: dict[str, Any] = _send(http, access, f"/jobs/{job_id}/savepoints", method="POST", body=body)
             path = f"/jobs/{job_id}/savepoints/{asked['request-id']}"
             self._session.waits.until(
