@@ -62,7 +62,7 @@ def test_a_job_runs_without_any_secret(self_managed: Person) -> None:
     )
     assert "AZURE_CLIENT_SECRET" not in there
     home = Path(there["AIRFLOW_HOME"])
-    assert [one.name for one in (home / "bundles/self-managed-dags").iterdir()] == ["flink_wordcount.py"]
+    assert [file.name for file in (home / "bundles/self-managed-dags").glob("*.py")] == ["flink_wordcount.py"]
     assert not list((home / "dags").iterdir())
 
     checks = {one["what"]: one for one in self_managed.told("verify")["findings"]}
