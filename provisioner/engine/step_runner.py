@@ -288,7 +288,8 @@ class StepRunner:
         if reader is None or holder_step is None or holder_step.desired is None:
             return None
         kind: Kind[Any, Any] = self.kinds[holder_step.address.kind]
-        known = replace(reader, client_id=resolve(reader.client_id, self.outputs))
+        client_id, replaced = resolve(reader.client_id, self.outputs), holder_step.action is not Action.KEEP
+        known = replace(reader, client_id=client_id, replaced=replaced)
         try:
             observed = kind.read(self.cloud, resolve(holder_step.desired, self.outputs))
         except NotAuthorized:

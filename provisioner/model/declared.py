@@ -16,12 +16,16 @@ LOCAL_FILE = {"local_file": True}  # the field names a file on this machine; wha
 
 @dataclass(frozen=True, kw_only=True)
 class ReadBy:
-    """Who reads a resource in use: signs in as client_id with the secret of `credential` that `holder` hands out."""
+    """Who reads a resource in use: signs in as client_id with the secret of `credential` that `holder` hands out.
+
+    replaced: this run gives the holder another secret.
+    """
 
     holder: Address
     credential: Address
     client_id: str | Ref[str]
     secret: Secret | None = None
+    replaced: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -63,3 +63,19 @@ def test_a_secret_that_somebody_changed_in_the_runtime_is_replaced_by_the_next_p
     consumers = Consumers(provisioned)
     assert consumers.works(consumers.airflow())
     assert provisioned("plan", "--detailed-exitcode").code == 0
+
+
+def test_a_rotation_that_finds_its_readers_secret_changed_says_so_and_does_not_end_with_0(provisioned: Cli) -> None:
+    provisioned.spec["waits"] = {"grant": "1s"}
+    set_settings(provisioned.azure, AZURE_CLIENT_SECRET="not-the-one")
+
+    rotated = provisioned("rotate", "--force", "--only", "flink-api")
+
+    assert rotated.code == 3, rotated.out
+    assert "signing in with the secret in airflow_runtime/airflow answered 401: it does not sign in as" in rotated.out
+    assert "`provisioner rotate --force --only airflow`" in rotated.out
+
+    provisioned.done("rotate", "--force", "--only", "airflow")
+    consumers = Consumers(provisioned)
+    assert consumers.works(consumers.airflow())
+    provisioned.done("rotate", "--force", "--only", "flink-api")

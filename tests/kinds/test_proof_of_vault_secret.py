@@ -102,12 +102,15 @@ def test_where_the_readers_secret_is_hidden_or_dead_the_proof_says_that_it_is_mi
     let_open(azure, in_use)
 
     hidden = in_use.proof(replace(in_use.reader, secret=None))
-    dead = in_use.proof(replace(in_use.reader, secret=Secret("sentinel-dead")))
+    dead = in_use.proof(replace(in_use.reader, secret=Secret("sentinel-dead"), replaced=True))
+    broken = in_use.proof(replace(in_use.reader, secret=Secret("sentinel-dead")))
 
     assert hidden == Unproven(
         why="stored, not proven: Azure masks the secret that airflow_runtime/airflow signs in with"
     )
     assert dead == Unproven(why="stored, not proven: the secret in airflow_runtime/airflow does not sign in")
+    assert isinstance(broken, Unproven)
+    assert "`provisioner rotate --force --only airflow`" in str(broken.error)
 
 
 def test_a_cluster_that_is_gone_keeps_nobody_from_a_new_credential(azure: LocalAzure, in_use: InUse) -> None:

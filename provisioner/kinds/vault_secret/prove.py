@@ -48,7 +48,19 @@ def _read(cloud: Cloud, desired: VaultSecret, reader: ReadBy | None) -> tuple[Se
     except NotAuthorized as error:
         error.remedy = f"{reader.holder} signs in as {who}, which may not read it: {GRANTS}"
         raise
+    if not reader.replaced:
+        raise _broken(reader, who)
     return _value(cloud, desired), f"the secret in {reader.holder} does not sign in"
+
+
+def _broken(reader: ReadBy, client_id: str) -> NotAuthorized:
+    command = f"`provisioner rotate --force --only {reader.credential.name}`"
+    return NotAuthorized(
+        operation=f"signing in with the secret in {reader.holder}",
+        status=401,
+        message=f"it does not sign in as {client_id}",
+        remedy=f"Somebody changed it or removed its key. Replace it: {command}.",
+    )
 
 
 def _value(cloud: Cloud, desired: VaultSecret) -> Secret | None:
