@@ -64,19 +64,28 @@ def az_program() -> Path:
     return environment("az") / "bin" / "az"
 
 
+def quiet_az(azure: LocalAzure, program: Path, folder: Path) -> Az:
+    """An `az` that nobody has used yet; folder: where it keeps who signed in."""
+    quiet = {"AZURE_CORE_COLLECT_TELEMETRY": "no", "AZURE_CORE_NO_COLOR": "yes"}
+    return Az(program=program, variables=told(azure, AZURE_CONFIG_DIR=str(folder), **quiet))
+
+
+def sign_in(az: Az, azure: LocalAzure) -> None:
+    """Sign in as the operator."""
+    who = ("-u", azure.operator_client_id, "-p", azure.operator_secret.reveal(), "--tenant", azure.tenant_id)
+    az("login", "--service-principal", *who)
+
+
 @pytest.fixture
 def az_signed_out(azure: LocalAzure, az_program: Path, tmp_path: Path) -> Az:
     """An `az` that nobody has used yet."""
-    quiet = {"AZURE_CORE_COLLECT_TELEMETRY": "no", "AZURE_CORE_NO_COLOR": "yes"}
-    return Az(program=az_program, variables=told(azure, AZURE_CONFIG_DIR=str(tmp_path / "az"), **quiet))
+    return quiet_az(azure, az_program, tmp_path / "az")
 
 
 @pytest.fixture
 def az(azure: LocalAzure, az_signed_out: Az) -> Az:
     """An `az` that the operator has signed in to."""
-    secret = azure.operator_secret.reveal()
-    who = ("-u", azure.operator_client_id, "-p", secret, "--tenant", azure.tenant_id)
-    az_signed_out("login", "--service-principal", *who)
+    sign_in(az_signed_out, azure)
     return az_signed_out
 
 
