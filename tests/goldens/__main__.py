@@ -1,6 +1,6 @@
 """`python -m tests.goldens --write` writes the files in `expected/` anew, from runs that have to agree.
 
-It also writes the table of rights in docs/access.md.
+It also writes the table of rights in docs/access.md, and takes the README's picture of a terminal.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from localazure.app import process
 from tests import emulator, rights_table
-from tests.goldens import files
+from tests.goldens import files, picture
 from tests.goldens.scenario import recorder
 from tests.sentinels.marks import Known
 
@@ -36,6 +36,8 @@ def main() -> None:
         raise SystemExit(f"secrets stand in {leaks}")
     files.write(first, fixed)
     rights_table.write()
+    with _recorder(fixed) as recording:
+        picture.write(recording.azure, str(recording.folder / "journal"))
 
 
 def _names() -> frozenset[str]:
