@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 if TYPE_CHECKING:
     from tests.command_line import Cli
@@ -175,8 +176,15 @@ def test_a_reader_that_goes_away_is_no_trouble_of_the_local_azure(cli: Cli) -> N
     assert (said.code, said.err) == (1, "")
 
 
-@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
-def test_a_stream_that_the_shell_has_closed_is_no_defect(cli: Cli, closed: str) -> None:
-    command = f'exec "$1" -m provisioner schema {closed}'
-    done = subprocess.run(["sh", "-c", command, "sh", sys.executable], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, ""), cli.file
+@pytest.mark.parametrize(
+    ("verb", "closed"),
+    [("schema", ">&-"), ("schema", "2>&-"), ("schema", "<&-"), ("schema", ">&- 2>&- <&-"), ("plan", ">&-")],
+)
+def test_a_stream_that_the_shell_has_closed_is_no_defect(cli: Cli, verb: str, closed: str) -> None:
+    cli.file.write_text(yaml.safe_dump(cli.spec))
+    file = () if verb == "schema" else (str(cli.file),)
+    command = f'exec "$0" -m provisioner "$@" {closed}'
+    done = subprocess.run(
+        ["sh", "-c", command, sys.executable, verb, *file], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
