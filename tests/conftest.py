@@ -6,6 +6,7 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from localazure.app import process
 from tests import emulator
@@ -19,6 +20,7 @@ pytest_plugins = ("tests.sentinels.plugin",)
 # A shell lets what it starts in the background ignore SIGINT, and so would every run that a test interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup has it ignored
+settings.load_profile("ci")  # the same examples in each run, and none that fails because the machine is busy
 
 
 @pytest.fixture(scope="session")

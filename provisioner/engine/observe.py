@@ -41,14 +41,15 @@ def observe(
         checks = [] if teardown else _checks(cloud, kinds, recipe.nodes, pool)
         searches = _Searches(cloud, kinds, pool, recipe.searches)
         retained = _Retained(cloud, kinds, pool, teardown=teardown)
-        readings = _Readings(cloud, kinds, pool, searches, retained).of(recipe.nodes)
+        unmanaged = _Unmanaged(cloud, kinds, pool, teardown=teardown)
+        readings = _Readings(cloud, kinds, pool, searches, (retained, unmanaged)).of(recipe.nodes)
         errors.extend(_fatal_errors(readings))
         errors.extend(refused for check in checks if (refused := check.result()) is not None)
         readings |= retained.added_to(readings)
-        unmanaged = _unmanaged(cloud, kinds, readings, pool) if teardown else {}
+        contents = unmanaged.found(readings)
         undeclared = [one for one in searches.found(errors) if not _declared(one, readings)]
         orphans = tuple(undeclared if teardown else pool.map(_described, undeclared))
-        snapshot = Snapshot(now=cloud.session.clock.now(), readings=readings, orphans=orphans, unmanaged=unmanaged)
+        snapshot = Snapshot(now=cloud.session.clock.now(), readings=readings, orphans=orphans, unmanaged=contents)
         unusable = frozenset[str]() if teardown else unusable_keys(cloud, recipe, snapshot, kinds)
         return replace(snapshot, unusable_keys=unusable)
     finally:
@@ -72,10 +73,15 @@ class _Readings:
     """The reads of one pass under way."""
 
     def __init__(
-        self, cloud: Cloud, kinds: Kinds, pool: ThreadPoolExecutor, searches: _Searches, retained: _Retained
+        self,
+        cloud: Cloud,
+        kinds: Kinds,
+        pool: ThreadPoolExecutor,
+        searches: _Searches,
+        followers: tuple[_Retained | _Unmanaged, ...],
     ) -> None:
         self._cloud, self._kinds, self._pool, self._searches = cloud, kinds, pool, searches
-        self._retained = retained
+        self._followers = followers
         self._done: dict[Address, Reading] = {}
         self._outputs: dict[Address, Mapping[str, Any]] = {}
         self._running: dict[Future[Reading], Node] = {}
@@ -126,7 +132,8 @@ class _Readings:
         if self._without_container(node):
             reading = Reading(node=node)
         self._done[node.address] = reading
-        self._retained.begin(reading)
+        for follower in self._followers:
+            follower.begin(reading)
         if reading.observed is not None:
             self._outputs[node.address] = self._kinds[node.address.kind].publish(reading.observed, None).known()
         self._ready.extend(self._awaiting.pop(node.address, ()))
@@ -251,6 +258,33 @@ class _Retained:
         return ""
 
 
+class _Unmanaged:
+    """What is in owned containers without our owner tag, for a teardown. Begun as soon as a container has been read."""
+
+    def __init__(self, cloud: Cloud, kinds: Kinds, pool: ThreadPoolExecutor, *, teardown: bool) -> None:
+        self._cloud, self._kinds, self._pool, self._teardown = cloud, kinds, pool, teardown
+        self._running: dict[Address, Future[Sequence[str]]] = {}
+
+    def begin(self, reading: Reading) -> None:
+        """List it, if this reading calls for it."""
+        container, observed = self._kinds[reading.node.address.kind].container, reading.observed
+        if self._teardown and container and container.unmanaged and observed is not None and observed.owned:
+            self._running[reading.node.address] = self._pool.submit(container.unmanaged, self._cloud, observed)
+
+    def found(self, readings: dict[Address, Reading]) -> dict[Address, tuple[str, ...]]:
+        """By container. One whose contents may not be listed counts as unreadable."""
+        found: dict[Address, tuple[str, ...]] = {}
+        for address, future in self._running.items():
+            if readings[address].observed is None:  # its own container turned out to be absent
+                continue
+            try:
+                found[address] = tuple(future.result())
+            except NotAuthorized as error:
+                error.address = str(address)
+                readings[address] = replace(readings[address], error=error)
+        return found
+
+
 def _declared(orphan: Orphan, readings: Mapping[Address, Reading]) -> bool:
     """Whether a node declares it: by its address, or because the same record was read (a grant has no name)."""
     alike = (r.observed for a, r in readings.items() if a.kind == orphan.address.kind)
@@ -262,22 +296,3 @@ def _described(orphan: Orphan) -> Orphan:
     with suppress(CloudError):
         return replace(orphan, described=orphan.describe()) if orphan.describe else orphan
     return orphan
-
-
-def _unmanaged(
-    cloud: Cloud, kinds: Kinds, readings: dict[Address, Reading], pool: ThreadPoolExecutor
-) -> dict[Address, tuple[str, ...]]:
-    """Contents without our owner tag; a container whose contents may not be listed counts as unreadable."""
-    looks: dict[Address, Future[Sequence[str]]] = {}
-    for address, reading in readings.items():
-        container = kinds[address.kind].container
-        if container and container.unmanaged and reading.observed is not None and reading.observed.owned:
-            looks[address] = pool.submit(container.unmanaged, cloud, reading.observed)
-    found: dict[Address, tuple[str, ...]] = {}
-    for address, future in looks.items():
-        try:
-            found[address] = tuple(future.result())
-        except NotAuthorized as error:
-            error.address = str(address)
-            readings[address] = replace(readings[address], error=error)
-    return found

@@ -5,6 +5,7 @@ A soft-deleted one keeps its unique name: it is restored, without its managed pa
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -141,9 +142,9 @@ def update(cloud: Cloud, desired: Application, observed: RegisteredApplication) 
 def delete(cloud: Cloud, observed: RegisteredApplication) -> None:
     """Delete the application and its service principal permanently, so that the unique name is free."""
     graph = cloud.graph
-    principal = graph.find_service_principal(observed.client_id) or graph.find_deleted_service_principal(
-        observed.client_id
-    )
+    with ThreadPoolExecutor(1) as pool:
+        deleted = pool.submit(graph.find_deleted_service_principal, observed.client_id)
+        principal = graph.find_service_principal(observed.client_id) or deleted.result()
     graph.delete_application(observed.object_id)
     if principal is not None:
         graph.purge(principal.object_id, expected=lambda: graph.find_service_principal(observed.client_id) is not None)

@@ -1,4 +1,4 @@
-"""The secrets in a vault: read and written over the raw client, deleted and recovered through azure-keyvault-secrets.
+"""The secrets in a vault: read, written and deleted over the raw client, recovered through azure-keyvault-secrets.
 
 The SDK sends its first request on each path without a token, to learn whose token it needs: one round trip more for
 each. https://learn.microsoft.com/rest/api/keyvault/secrets/operation-groups. Values come and go as Secret.
@@ -178,8 +178,7 @@ class KeyVaultSecrets:
         Also if the vault is gone by now, as after the teardown of another environment: there is nothing to wait for.
         """
         try:
-            with translated(f"GET deleted secret {vault}/{name}"):
-                self._client(vault).get_deleted_secret(name)
+            self._get(vault, f"deletedsecrets/{name}", f"GET deleted secret {vault}/{name}")
         except NotFound as missing:
             return missing.code == VAULT_GONE
         except NotAuthorized:
