@@ -20,8 +20,12 @@ PROVISIONER = .venv/bin/python -m provisioner
 TEST_WORKERS = $$((2 * $$(getconf _NPROCESSORS_ONLN))) # tests wait for a local Azure half of the time
 YES_OPTION = $(if $(filter 1 yes true,$(YES)),--yes)
 
-bench: .venv/runtime.stamp ## measure the speed that the project promises
+bench: .venv/dev.stamp ## measure the speed that the project promises, and write docs/performance.md
 	.venv/bin/python -m tests.bench $(ARGS)
+
+bench-peers: .venv/dev.stamp ## install az, and measure the tool beside it
+	.venv/bin/python -m tests.clients.environment az
+	.venv/bin/python -m tests.bench peers $(ARGS)
 
 bootstrap: .venv/runtime.stamp ## print the az lines that make an identity for CI; FOR='--github OWNER/REPO', --azure-devops or --service-principal
 	@$(PROVISIONER) bootstrap $(ENV) $(or $(FOR),$(error FOR says who signs in, as in FOR='--github OWNER/REPO')) $(ARGS)
@@ -162,6 +166,6 @@ verify: .venv/runtime.stamp ## check each step from Airflow to the job's jar in 
 	@.venv/bin/python requirements/sync.py $<
 	@touch $@
 
-.PHONY: bench bootstrap browser check clients doctor format goldens graph help init jar job local-down local-env local-reset \
+.PHONY: bench bench-peers bootstrap browser check clients doctor format goldens graph help init jar job local-down local-env local-reset \
   local-runtimes local-status local-up lock matrix output plan provision reliability render rotate run schedule schema \
   status teardown test validate verify
