@@ -235,6 +235,8 @@ def _scheduling(verbs: Any) -> None:
     made.add_argument(
         "--directory", metavar="DIR", help="path of the checkout on the machine that runs it (default: this one's)"
     )
+    text = "with --kind airflow: a pool for each subscription bounds how many of its environments run at once"
+    made.add_argument("--pools", action="store_true", help=text)
     text = "print pipelines: plan on pull requests, provision on merge, rotation and drift on schedule; no network"
     made = add_verb(verbs, "workflow", text, environment=False)
     made.add_argument("environments", metavar="ENV", nargs="+", help=ENV)

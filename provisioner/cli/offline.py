@@ -102,7 +102,7 @@ def schedule(arguments: Namespace) -> int:
     """Print or write the files that run an environment's rotation."""
     from provisioner.cli import schedules
 
-    made = schedules.rendered(arguments.kind, arguments.environments, arguments.directory)
+    made = schedules.rendered(arguments.kind, arguments.environments, arguments.directory, pools=arguments.pools)
     _show_files(arguments, made)
     return 0
 

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 RUN = "templates/schedules/run.sh"
 
 
-def rendered(kind: str, references: Sequence[str], directory: str | None) -> Schedule:
+def rendered(kind: str, references: Sequence[str], directory: str | None, *, pools: bool = False) -> Schedule:
     """The files; directory: of the checkout on the machine that runs it, this one's by default."""
     folder = PurePosixPath(directory or _checkout())
     if not folder.is_absolute():
         raise Refused(str(folder), "is not an absolute path", "Write the folder as it is on the machine that runs it")
-    return schedule(kind, [_scheduled(reference) for reference in references], folder)
+    return schedule(kind, [_scheduled(reference) for reference in references], folder, pools=pools)
 
 
 def workflows(kind: str, references: Sequence[str], source: str) -> Schedule:
@@ -77,6 +77,7 @@ def _scheduled(reference: str) -> Scheduled:
     return Scheduled(
         name=environment.name,
         identity=environment.environment_id(environment.tenant or ""),
+        subscription=environment.subscription,
         spec=_from_checkout(path),
         runs_every=min(one.rotation.runs_every for one in environment.named_principals.values()),
         variables=read_extended(path, os.environ).variables(),

@@ -19,13 +19,15 @@ from provisioner.render.template import render_text
 from provisioner.spec.templates import find_template
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import PurePosixPath
 
 HOUR, DAY, WEEK = 60, 1440, 10080
 # What a calendar of minutes, hours and days of the week can say with equal distances.
 PERIODS = (5, 6, 10, 12, 15, 20, 30, HOUR, 120, 180, 240, 360, 480, 720, DAY, WEEK)
 WEEKDAYS = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
+DEFAULT_POOL = "default_pool"  # which every Airflow has
+POOL_SLOTS = 4  # in the command that a note shows; Resource Manager's limits are a subscription's
 LONGEST_CRON_COMMAND = 998  # MAX_COMMAND of cron's cron.h, less its end
 
 
@@ -73,12 +75,13 @@ PLATFORMS = {
 class Scheduled:
     """One environment to run.
 
-    identity: what its time of day follows from; spec: its file, relative to the checkout or absolute; variables: the
-    names of the variables that the file asks for; local: its cloud is the embedded one.
+    identity: what its time of day follows from; subscription: its id; spec: its file, relative to the checkout or
+    absolute; variables: the names of the variables that the file asks for; local: its cloud is the embedded one.
     """
 
     name: str
     identity: str
+    subscription: str
     spec: str
     runs_every: timedelta
     variables: tuple[str, ...] = ()
@@ -130,19 +133,26 @@ class Cadence:
         return range(self.offset // HOUR % step, 24, step)
 
 
-def schedule(kind: str, environments: Sequence[Scheduled], directory: PurePosixPath) -> Schedule:
+def schedule(
+    kind: str, environments: Sequence[Scheduled], directory: PurePosixPath, *, pools: bool = False
+) -> Schedule:
     """The files of one kind for these environments; directory: of the checkout, on the machine that runs it.
 
-    Raises Refused for what that kind cannot express.
+    pools: what runs at once is bounded for each subscription. Raises Refused for what that kind cannot express.
     """
     platform = PLATFORMS[kind]
+    if pools and not platform.together:
+        raise Refused("--pools", f"{kind} has none", "Leave it out, or take --kind airflow")
     refuse_twins(environments)
     for one in environments:
         refuse_unsafe(kind, platform, one.name, one.spec)
         if not platform.portable:
             refuse_unsafe(kind, platform, one.name, str(directory))
     groups = [tuple(environments)] if platform.together else [(one,) for one in environments]
-    made = [_rendered(kind, platform, group, directory) for group in groups]
+    made = [
+        _rendered(kind, platform, group, directory, _pools(group) if pools else {DEFAULT_POOL: group})
+        for group in groups
+    ]
     return Schedule(
         files=tuple(file for files, _ in made for file in files),
         notes=tuple(dict.fromkeys(note for _, notes in made for note in notes)),
@@ -165,18 +175,35 @@ def cadence(runs_every: timedelta, identity: str, *, kind: str = "cron") -> Cade
     return Cadence(period=period, offset=number % (period // HOUR) * HOUR + 3 + number // period % 55)
 
 
+def _pools(group: tuple[Scheduled, ...]) -> dict[str, tuple[Scheduled, ...]]:
+    """What runs together, by the pool of its subscription, in the order in which they are named."""
+    subscriptions = dict.fromkeys(one.subscription for one in group)
+    return {
+        f"provisioner_{subscription}": tuple(one for one in group if one.subscription == subscription)
+        for subscription in subscriptions
+    }
+
+
 def _rendered(
-    kind: str, platform: Platform, group: tuple[Scheduled, ...], directory: PurePosixPath
+    kind: str,
+    platform: Platform,
+    group: tuple[Scheduled, ...],
+    directory: PurePosixPath,
+    pools: Mapping[str, tuple[Scheduled, ...]],
 ) -> tuple[list[File], list[str]]:
     """The files of what runs together, and the notes to them."""
     often = min(group, key=lambda one: one.runs_every)
     identity = "\n".join(sorted(one.identity for one in group)) if len(group) > 1 else often.identity
     when = cadence(often.runs_every, identity, kind=kind)
-    notes = [*_local_notes(group), *cadence_notes(often, when)]
+    notes = [*_local_notes(group), *cadence_notes(often, when), *_pool_notes(pools)]
     values: dict[str, Any] = {
         "name": often.name,
         "spec": often.spec,
-        "environments": [{"name": one.name, "spec": one.spec} for one in group],
+        "pools": [
+            {"name": name, "environments": [{"name": one.name, "spec": one.spec} for one in within]}
+            for name, within in pools.items()
+        ],
+        "default_pool": DEFAULT_POOL,
         "variables": sorted({variable for one in group for variable in one.variables}),
         "directory": str(directory),
         "script": str(directory / "templates/schedules/run.sh"),
@@ -203,6 +230,14 @@ def _local_notes(group: tuple[Scheduled, ...]) -> list[str]:
         f"{one.name} is on cloud: local: where the schedule runs it finds, or starts, the local Azure of that machine."
         for one in group
         if one.local
+    ]
+
+
+def _pool_notes(pools: Mapping[str, tuple[Scheduled, ...]]) -> list[str]:
+    return [
+        f'make its pool, or none of its tasks runs: airflow pools set {name} {POOL_SLOTS} "environments at once"'
+        for name in pools
+        if name != DEFAULT_POOL
     ]
 
 

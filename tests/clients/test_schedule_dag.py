@@ -4,17 +4,48 @@ from __future__ import annotations
 
 import json
 import os
+import select
+import shutil
+import sqlite3
 import subprocess
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from provisioner.cli.main import main
+from tests.clients.airflows import SECONDS as AIRFLOW_SECONDS
+from tests.clients.airflows import Airflow
 from tests.clients.conftest import KEPT, SECONDS
+from tests.clients.environment import environment
+from tests.command_line import ROOT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+JAR = ROOT / "templates/jobs/wordcount/wordcount.jar"
+MANY = 20
+BASE = """
+cloud: public
+resource_group: rg-many
+location: westeurope
+flink: {target: rest, url: https://flink.example.com, auth: {entra: {scope: api://flink/.default}}}
+airflow: {target: self-managed, version: 3.3.2}
+job: job.jar
+"""
+SUBSCRIPTIONS = ("11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222")
+# Says so where another environment of its subscription is under way. The first two wait for each other.
+ONE_AT_A_TIME = """#!/bin/sh
+subscription=$(grep ^subscription: "$2")
+mkdir "under way in ${subscription#*: }" || exec echo "two at once: $*" > done
+case "$1 ${2##*/}" in
+  "rotate many-00.yaml") : > meeting ;;
+  "rotate many-01.yaml") : < meeting ;;
+esac
+rmdir "under way in ${subscription#*: }"
+echo "$*" > done
+"""
 ODD = 'it\'s 100% "odd" $HOME {{ ds }}'
 PROVISIONER = """#!/bin/sh
 echo "$1 $2 of $PWD"
@@ -105,3 +136,94 @@ def test_airflow_runs_every_environment_and_fails_the_one_where_a_person_is_need
     assert f"AirflowFailException: dev: {why}" in said
     assert "Immediate failure requested" in said
     assert (done.returncode, "prod: " in said) == (1, False)
+
+
+def test_a_run_provisions_if_that_is_what_it_was_triggered_for(airflow_python: Path, dags: Path) -> None:
+    airflow = str(airflow_python.with_name("airflow"))
+    assert called(dags, airflow, "db", "migrate").returncode == 0
+    done = called(dags, airflow, "dags", "test", "provisioner_rotate", "--conf", json.dumps({"verb": "provision"}))
+    said = done.stdout + done.stderr
+    for spec in ("environments/dev.yaml", "environments/prod.yaml"):
+        assert f"provision {spec} of {dags.parent / ODD}" in said
+    assert (done.returncode, "rotate environments" in said, "plan environments" in said) == (0, False, False)
+
+
+@pytest.fixture
+def many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Path:
+    """A folder with many environments in two subscriptions."""
+    place = tmp_path / "many"
+    (place / ".venv/bin").mkdir(parents=True)
+    (place / "environments").mkdir()
+    program = place / ".venv/bin/provisioner"
+    program.write_text(ONE_AT_A_TIME)
+    program.chmod(0o755)
+    os.mkfifo(place / "meeting")
+    os.mkfifo(place / "done")
+    shutil.copy(JAR, place / "environments/job.jar")
+    names = [f"many-{number:02}" for number in range(MANY)]
+    for number, name in enumerate(names):
+        own = f"name: {name}\nvault: kv-{name}\nstorage_account: stmany{number:02}\n"
+        subscription = f"subscription: {SUBSCRIPTIONS[number % 2]}\n"
+        (place / f"environments/{name}.yaml").write_text(own + subscription + BASE)
+    monkeypatch.chdir(place)
+    made = ["--pools", "--out", str(tmp_path / "airflow/dags"), "--directory", str(place)]
+    assert main(["schedule", *names, "--kind", "airflow", *made]) == 0
+    capsys.readouterr()
+    return place
+
+
+@pytest.fixture
+def several_workers(many: Path) -> Airflow:
+    """An Airflow that runs four tasks at once, each in a process, with the pools that the DAG asks for."""
+    home = many.parent / "airflow"
+    variables = {
+        **{name: os.environ[name] for name in KEPT if name in os.environ},
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__PARALLELISM": "4",
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db?timeout=300",
+        "_AIRFLOW__SKIP_DATABASE_EXECUTOR_COMPATIBILITY_CHECK": "1",  # of sqlite; in WAL mode a few writers work
+    }
+    airflow = Airflow(version="airflow-2-10", home=home, variables=variables)
+    assert airflow.call("airflow", "db", "migrate").returncode == 0
+    with closing(sqlite3.connect(home / "airflow.db")) as database:
+        database.execute("PRAGMA journal_mode=WAL")
+    for subscription in SUBSCRIPTIONS:
+        pool = ("pools", "set", f"provisioner_{subscription}", "1", "environments at once")
+        assert airflow.call("airflow", *pool).returncode == 0
+    return airflow
+
+
+def lines_of(fifo: Path, count: int) -> Iterator[str]:
+    """So many lines, as processes write them; it ends early if none comes for long."""
+    opened = os.open(fifo, os.O_RDWR)  # for writing, too: so it does not end when one that writes has gone
+    try:
+        content = b""
+        while content.count(b"\n") < count and select.select([opened], [], [], AIRFLOW_SECONDS)[0]:
+            content += os.read(opened, 4096)
+        yield from content.decode().splitlines()
+    finally:
+        os.close(opened)
+
+
+def test_workers_run_many_environments_at_once_as_far_as_pools_let_them(several_workers: Airflow, many: Path) -> None:
+    command = [str(environment(several_workers.version) / "bin/airflow"), "scheduler", "--skip-serve-logs"]
+    with (many.parent / "scheduler.log").open("w") as log:
+        scheduler = subprocess.Popen(
+            command, env=several_workers.variables, stdout=log, stderr=log, start_new_session=True
+        )
+        try:
+            done = sorted(lines_of(many / "done", 2 * MANY))
+        finally:
+            scheduler.terminate()
+            scheduler.wait(SECONDS)
+
+    options = {"plan": "--detailed-exitcode --notify", "rotate": "--yes --notify"}
+    assert done == sorted(
+        f"{verb} {many}/environments/many-{number:02}.yaml {text}"
+        for verb, text in options.items()
+        for number in range(MANY)
+    )

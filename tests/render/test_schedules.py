@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import shlex
 from datetime import UTC, datetime, timedelta
@@ -37,7 +38,12 @@ PRINTABLE = st.text().filter(str.isprintable)
 
 
 def one(name: str = "dev", **changed: object) -> Scheduled:
-    fields = {"identity": f"id-of-{name}", "spec": f"environments/{name}.yaml", "runs_every": DAY}
+    fields = {
+        "identity": f"id-of-{name}",
+        "subscription": "s-1",
+        "spec": f"environments/{name}.yaml",
+        "runs_every": DAY,
+    }
     return Scheduled(name=name, **{**fields, **changed})  # pyright: ignore[reportArgumentType]  # fields by name
 
 
@@ -161,6 +167,28 @@ def test_many_environments_get_files_of_their_own_or_one_dag() -> None:
         "azure-pipelines": ["provisioner-dev.yaml", "provisioner-prod.yaml"],
         "airflow": ["provisioner_rotate.py"],
     }
+
+
+def test_a_dag_has_a_pool_for_each_subscription_if_that_is_asked_for() -> None:
+    several = (one("a"), one("b", subscription="s-2"), one("c"))
+    made = schedule("airflow", several, PLACE, pools=True)
+    pools = next(
+        ast.literal_eval(node.value)
+        for node in ast.parse(made.files[0].content).body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "POOLS"
+    )
+    assert pools == {
+        "provisioner_s-1": {"a": "environments/a.yaml", "c": "environments/c.yaml"},
+        "provisioner_s-2": {"b": "environments/b.yaml"},
+    }
+    assert [note.partition("airflow ")[2].split()[:3] for note in made.notes] == [
+        ["pools", "set", name] for name in pools
+    ]
+
+
+def test_pools_are_refused_where_each_environment_has_a_file_of_its_own() -> None:
+    with pytest.raises(Refused, match="--pools"):
+        schedule("cron", [one()], PLACE, pools=True)
 
 
 def test_a_dag_of_many_runs_as_often_as_the_one_that_needs_it_most() -> None:
