@@ -36,11 +36,15 @@ def run(*command: str | Path, code: int = 0, cwd: Path = TOP, stream: str = "std
     return str(getattr(done, stream))
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
+def built(folder: Path) -> Path:
+    """The wheel, built into a folder."""
     run(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder)
     return next(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built(tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from localazure.app import process
 from tests.bench.jobs import ten_jobs
 from tests.bench.many import many
 from tests.bench.measured_runs import SPEC, TOP
+from tests.bench.newcomer import newcomer
 from tests.bench.row import Row
 from tests.bench.scale import scale
 from tests.foreign_blobs import add_foreign_blobs
@@ -106,7 +107,7 @@ def foreign(world: Bench, times: int) -> Iterator[Row]:
         yield Row(what="  calls more than without them", found=[len(run.calls) - calls for run in runs], most=0)
 
 
-FIGURES = (validating, starting, writing, planning, uploading, scale, foreign, ten_jobs, many)
+FIGURES = (validating, starting, writing, planning, uploading, scale, foreign, ten_jobs, many, newcomer)
 
 
 def _sdk_modules() -> int:
