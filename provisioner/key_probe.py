@@ -10,14 +10,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from provisioner.errors import Conflict, NotAuthorized, NotFound, NotYetVisible, Throttled, Unexpected, Unreachable
+from provisioner.errors import (
+    CloudError,
+    Conflict,
+    NotAuthorized,
+    NotFound,
+    NotYetVisible,
+    Throttled,
+    Unexpected,
+    Unreachable,
+)
 from provisioner.model import Platform, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from provisioner.cloud.clients.airflow import Airflow, DagRun
+    from provisioner.cloud.clients.airflow import Airflow, DagRun, TaskReport
     from provisioner.cloud.cloud import Cloud
     from provisioner.model import AirflowApi
 
@@ -114,11 +123,22 @@ def _named(probe: Probe, run_id: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WrittenFile:
+    """A DAG's file in the data lake, as it is declared."""
+
+    account: str
+    filesystem: str
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Rollout:
     """The settings that workers are to run with, as the probe DAG reports them.
 
     rendered: their hash. secretless: no client secret may be left to workers, and they sign in without one. holders:
     names of vault secrets with a client secret that workers may use until then. web_url: empty if nobody can be asked.
+    sign_in: a hash of how principals sign in, which the DAG has; files: the DAGs, which change with it.
     """
 
     probe: Probe
@@ -126,30 +146,65 @@ class Rollout:
     rendered: str
     secretless: bool
     holders: tuple[str, ...]
+    sign_in: str
+    files: tuple[WrittenFile, ...]
 
 
 def not_rolled_out(cloud: Cloud, rollout: Rollout) -> str:
-    """Why workers are not known to run with the settings; empty if the newest report shows it. Writes nothing."""
-    found = platform_of(cloud, rollout)
-    return found.drift or found.unknown
+    """Why workers are not known to run with the settings; empty if the newest report shows it. Writes nothing.
+
+    The settings may have been others meanwhile, and be those of an earlier report again. Each change of how principals
+    sign in writes the DAGs, so only a report of a run that began after that is of the deployment that is declared now.
+    """
+    report = _newest(cloud, rollout)
+    if isinstance(report, str):
+        return report
+    return report_problem(report.values, rollout) or _report_too_old(cloud, rollout, report.began)
+
+
+def _report_too_old(cloud: Cloud, rollout: Rollout, began: datetime) -> str:
+    try:
+        found = [(file, cloud.data_lake.find_path(file.account, file.filesystem, file.path)) for file in rollout.files]
+    except CloudError as error:  # a firewall, too
+        return f"when the files of DAGs were written is not known: {error}"
+    written: list[datetime] = []
+    for file, there in found:
+        if there is None or there.sha256 != file.sha256 or there.modified is None:
+            return f"{file.path} is still to be written; deploy after that, then `verify`"
+        written.append(there.modified)
+    if not written or began > max(written):
+        return ""
+    newest = f"{began:%Y-%m-%dT%H:%M:%SZ}, before the DAGs were written at {max(written):%Y-%m-%dT%H:%M:%SZ}"
+    return f"the newest report of the probe DAG is of {newest}; deploy what `provisioner render` prints, then `verify`"
 
 
 def platform_of(cloud: Cloud, rollout: Rollout) -> Platform:
     """What the newest report of the probe DAG shows of the settings of workers. Writes nothing."""
+    report = _newest(cloud, rollout)
+    return Platform(unknown=report) if isinstance(report, str) else Platform(drift=_drift(report.values, rollout))
+
+
+def _newest(cloud: Cloud, rollout: Rollout) -> TaskReport | str:
+    """The newest report, or why there is none."""
     if not rollout.web_url:
-        return Platform(unknown="`airflow.url` and `airflow.api` name nobody to ask what workers run with")
+        return "`airflow.url` and `airflow.api` name nobody to ask what workers run with"
     airflow = cloud.airflow(rollout.web_url, rollout.probe.api, retry=False)
     try:
-        report = airflow.find_report(rollout.probe.dag_id, TASK)
+        return airflow.find_report(rollout.probe.dag_id, TASK) or NO_REPORT
     except UNANSWERED as error:
-        return Platform(unknown=f"Airflow did not answer what workers run with: {error}")
-    return Platform(unknown=NO_REPORT) if report is None else Platform(drift=report_problem(report, rollout))
+        return f"Airflow did not answer what workers run with: {error}"
 
 
-def report_problem(report: Mapping[str, Any] | None, rollout: Rollout) -> str:
+def report_problem(report: Mapping[str, Any], rollout: Rollout) -> str:
     """What a report of the probe DAG shows to be otherwise than it should; empty if nothing is."""
-    if report is None:
-        return NO_REPORT
+    problem = _drift(report, rollout)
+    if not problem and report.get("sign_in") != rollout.sign_in:
+        return "workers have the DAGs of before; bring them the files of the container, then `verify`"
+    return problem
+
+
+def _drift(report: Mapping[str, Any], rollout: Rollout) -> str:
+    """The same without the DAGs: those of another version of this tool are as good."""
     if rollout.rendered not in str(report.get("rendered")).split(","):  # one of each environment in this Airflow
         what = f"{report.get('rendered') or 'unknown'}, not {rollout.rendered}"
         return f"workers run with the settings {what}; deploy what `provisioner render` prints, then `verify`"

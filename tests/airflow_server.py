@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 USER, WORD = "robot", "a-robots-password"
 VERSIONS = {"apache-airflow": "3.3.2", "apache-airflow-providers-microsoft-azure": "15.2.1"}
 PROXIED = "http://airflow.example.com"  # a proxy asks with the whole address
+MOMENT = "2026-11-29T12:00:00Z"
 CREATED, REFUSED, NOT_FOUND = 201, 401, 404
 
 
@@ -56,7 +57,7 @@ class AirflowServer:
 
     def _run(self, body: Any) -> tuple[int, Any]:
         name = body["dag_run_id"]
-        run = {"dag_run_id": name, "state": self.state, "note": body["note"], "end_date": "2026-11-29T12:00:00Z"}
+        run = {"dag_run_id": name, "state": self.state, "note": body["note"], "start_date": MOMENT, "end_date": MOMENT}
         self.runs[name] = run
         return 200, run
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +67,7 @@ def common_values(environment: Environment) -> dict[str, Any]:
             "reports": environment.airflow.federates,
             "backend_signs_in": environment.airflow.backend_signs_in,
             "assigned": environment.principals.airflow.assigned,
+            "sign_in": sign_in_hash(environment),
         },
         "api": {
             "federated": environment.principals.flink_api.federation is not None,
@@ -77,6 +79,13 @@ def common_values(environment: Environment) -> dict[str, Any]:
             "timeout_seconds": 2 * int(environment.airflow.rollout.total_seconds()),
         },
     }
+
+
+def sign_in_hash(environment: Environment) -> str:
+    """A hash of how Airflow and its DAGs sign in, by which workers report whose DAGs they have."""
+    principals = (environment.principals.airflow, environment.principals.flink_api)
+    ways = [[part and part.model_dump(mode="json") for part in (one.credential, one.application)] for one in principals]
+    return hashlib.sha256(json.dumps(ways, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def lake_and_hosts(environment: Environment, hosts: Hosts) -> dict[str, dict[str, str]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provisioner.errors import CloudError, NotFound, NotYetVisible
-from provisioner.key_probe import TASK, report_problem
+from provisioner.key_probe import NO_REPORT, TASK, report_problem
 from provisioner.verify.check import failed, passed, unanswered, unknown
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ def _reported(deployed: DeployedEnvironment, rollout: Rollout) -> Check:
         return run is not None and run.over
 
     deployed.cloud.session.waits.until(over, deadline_seconds=SECONDS, what=f"the end of {run_id}")
-    problem = report_problem(airflow.find_report(dag_id, TASK), rollout)
+    report = airflow.find_report(dag_id, TASK)
+    problem = NO_REPORT if report is None else report_problem(report.values, rollout)
     if problem:
         return failed(ROLLOUT, problem)
     how = ", without any client secret" if rollout.secretless else ""

@@ -10,7 +10,7 @@ import os
 import random
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -91,6 +91,9 @@ STEPS = (
 )
 
 
+Moment = tuple[Workers, float, str, dict[str, dict[str, Any]]]
+
+
 @dataclass(kw_only=True)
 class Switch:
     """The environment in both forms, its platform, and the moments before each step."""
@@ -98,7 +101,7 @@ class Switch:
     forms: dict[str, Switching]
     airflow: AirflowServer
     workers: Workers
-    moments: dict[str, tuple[Workers, float, str]] = field(default_factory=dict[str, tuple[Workers, float, str]])
+    moments: dict[str, Moment] = field(default_factory=dict[str, Moment])
 
     @property
     def azure(self) -> LocalAzure:
@@ -109,15 +112,20 @@ class Switch:
         if step.deployed:
             self.workers.deploy(self.forms[step.credential].deployment())
             self.workers.pass_minutes(61)
-            self.airflow.runs["one"] = {"dag_run_id": "one", "state": "success"}
-            self.airflow.report = self.workers.report()
+            self.verify()
         self.azure.control("PUT", f"/snapshots/switch-{step.name}")
         offset = self.azure.control("GET", "/clock")["offset_seconds"]
-        self.moments[step.name] = (replace(self.workers), offset, self.airflow.report)
+        self.moments[step.name] = (replace(self.workers), offset, self.airflow.report, dict(self.airflow.runs))
+
+    def verify(self) -> None:
+        """A run of the probe DAG reports what workers run with now."""
+        began = self.azure.control("GET", "/clock")["now"]
+        self.airflow.runs["one"] = {"dag_run_id": "one", "state": "success", "start_date": began}
+        self.airflow.report = self.workers.report()
 
     def restore(self, step: Step) -> None:
         """Back to the moment before the run."""
-        workers, offset, self.airflow.report = self.moments[step.name]
+        workers, offset, self.airflow.report, self.airflow.runs = self.moments[step.name]
         self.workers = replace(workers, refused=[])
         self.azure.control("DELETE", "/faults")
         self.azure.control("POST", f"/snapshots/switch-{step.name}")
@@ -228,3 +236,42 @@ def test_workers_sign_in_every_minute_though_runs_of_the_switch_are_killed(switc
         switch.finish(step)
         assert (point, switch.workers.refused) == (point, [])
         assert (point, switch.forms[step.credential].stands()) == (point, {step.ends})
+
+
+@pytest.mark.parametrize("verified", [False, True], ids=["unverified", "verified-too-early"])
+@pytest.mark.parametrize(
+    ("to", "ends"), [("federated", (True, False, False)), ("secret", (False, True, True))], ids=["there", "back"]
+)
+def test_a_report_of_before_a_deployment_is_no_evidence_when_the_file_goes_back(
+    switch: Switch, to: str, ends: tuple[bool, bool, bool], *, verified: bool
+) -> None:
+    """The settings that the file goes back to were reported once; those that workers run with never were."""
+    before, between = to, "secret" if to == "federated" else "federated"
+    go(switch, before)
+    switch.workers.deploy(switch.forms[before].deployment())
+    switch.workers.pass_minutes(1)
+    switch.verify()
+    go(switch, before)
+    go(switch, between)
+    switch.workers.pass_minutes(61)
+    if verified:  # of workers that do not have what was just provisioned
+        switch.verify()
+    switch.workers.deploy(switch.forms[between].deployment())
+    switch.workers.pass_minutes(1)
+    go(switch, before)
+    switch.workers.pass_minutes(1)
+    go(switch, before)
+    switch.workers.pass_minutes(61)
+    assert switch.workers.refused == []
+    assert switch.forms[before].stands() == {(True, True, True)}
+    switch.workers.deploy(switch.forms[before].deployment())
+    switch.workers.pass_minutes(1)
+    switch.verify()
+    go(switch, before)
+    switch.workers.pass_minutes(61)
+    assert (switch.workers.refused, switch.forms[before].stands()) == ([], {ends})
+
+
+def go(switch: Switch, credential: str) -> None:
+    """One `provision` of the file with that credential."""
+    switch.run(Step(name="", credential=credential, ends=(False, False, False)), "provision")

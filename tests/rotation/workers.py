@@ -7,6 +7,7 @@ External Secrets does, and keeps the copy when the secret goes. It brings the DA
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +83,12 @@ class Workers:
         """What the probe DAG reports."""
         left = ["AZURE_CLIENT_SECRET"] if self.settings.secret else []
         federation = "" if self._federated(self.settings.variables["AZURE_CLIENT_ID"], ARM) else "no token"
-        return json.dumps({"rendered": self.settings.rendered, "secrets": left, "federation": federation})
+        report = {"rendered": self.settings.rendered, "sign_in": self._sign_in_of_dag(), "secrets": left}
+        return json.dumps({**report, "federation": federation})
+
+    def _sign_in_of_dag(self) -> str:
+        found = re.search(r'"sign_in": .(\w+)', self.dag)
+        return found[1] if found else ""
 
     def _complain(self, what: str) -> None:
         self.refused.append(f"minute {self.minute}, settings {self.settings.rendered}: {what}")

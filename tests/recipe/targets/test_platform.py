@@ -11,7 +11,7 @@ from provisioner.commands.run import NO_TENANT, names_of
 from provisioner.key_probe import NO_REPORT
 from provisioner.model import Platform
 from provisioner.recipe.recipe import targets
-from tests.airflow_server import USER, WORD, airflow_server, direct_cloud
+from tests.airflow_server import MOMENT, USER, WORD, airflow_server, direct_cloud
 from tests.environment_files import loaded
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def test_versions_are_compared_also_without_a_report(tmp_path: Path, airflow: tu
 
 def test_all_differences_are_told_at_once(tmp_path: Path, airflow: tuple[AirflowServer, Cloud]) -> None:
     server, cloud = airflow
-    server.runs["one"] = {"dag_run_id": "one", "state": "success"}
+    server.runs["one"] = {"dag_run_id": "one", "state": "success", "start_date": MOMENT}
     server.report = '{"rendered": "old", "secrets": [], "federation": ""}'
     assert platform(tmp_path, server, cloud).drift.startswith("workers run with the settings old, not ")
     server.versions |= {"apache-airflow": "3.3.1"}
@@ -65,7 +65,7 @@ def test_what_airflow_does_not_tell_is_not_known_once(tmp_path: Path, airflow: t
     server, cloud = airflow
     del server.versions[PROVIDER]  # then it refuses to list providers
     assert platform(tmp_path, server, cloud) == Platform(unknown=NO_REPORT)
-    server.runs["one"] = {"dag_run_id": "one", "state": "success"}
+    server.runs["one"] = {"dag_run_id": "one", "state": "success", "start_date": MOMENT}
     server.report = '{"rendered": "old", "secrets": [], "federation": ""}'
     found = platform(tmp_path, server, cloud)
     assert (found.drift[:21], found.unknown[:34]) == ("workers run with the ", "Airflow does not tell its versions")

@@ -7,17 +7,17 @@ https://airflow.apache.org/docs/apache-airflow/stable/stable-rest-api-ref.html
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from provisioner.cloud.clients.airflow.logs import plain_lines, structured_lines
-from provisioner.cloud.clients.airflow.objects import Dag, DagRun, ImportFailure, TaskRun, dag_run
+from provisioner.cloud.clients.airflow.objects import Dag, DagRun, ImportFailure, TaskReport, TaskRun, dag_run
 from provisioner.cloud.clients.airflow.sign_in import SignedIn
 from provisioner.errors import Conflict, NotAuthorized, NotFound, Unexpected, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from datetime import datetime
 
     from azure.core.rest import HttpResponse
 
@@ -88,7 +88,7 @@ class Airflow:
         answer = self._ask("GET", f"{_runs(dag_id)}/{_quoted(run_id)}", missing_ok=True)
         return None if answer.status_code == GONE else dag_run(self._read(answer))
 
-    def find_report(self, dag_id: str, task_id: str) -> dict[str, Any] | None:
+    def find_report(self, dag_id: str, task_id: str) -> TaskReport | None:
         """The XCom `report` of a task in the DAG's newest run that succeeded, a JSON object; None if it left none."""
         path = f"{_runs(dag_id)}?limit=1&order_by=-start_date&state=success"
         runs: list[dict[str, Any]] = self._read(self._ask("GET", path)).get("dag_runs") or []
@@ -101,7 +101,7 @@ class Airflow:
         report: Any = self._read(answer).get("value")
         while isinstance(report, str):  # v1 gives the text of a text
             report = json.loads(report)
-        return dict(report)
+        return TaskReport(values=dict(report), began=datetime.fromisoformat(str(runs[0]["start_date"])))
 
     def versions(self) -> dict[str, str]:
         """The versions of Airflow (`apache-airflow`) and of its providers, by package."""

@@ -45,6 +45,14 @@ class DagRun:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TaskReport:
+    """What a task left. began: when its run did, by Airflow's clock."""
+
+    values: Mapping[str, Any]
+    began: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class TaskRun:
     """One task of a run. state: empty until it is scheduled. tries: the number of the last attempt."""
 

@@ -45,7 +45,7 @@ class FilesystemProperties:
 
 @dataclass(frozen=True, kw_only=True)
 class PathProperties:
-    """A file or directory. size: bytes. modified: of one that was listed."""
+    """A file or directory. size: bytes. modified: when its content was written last."""
 
     path: str
     size: int
@@ -111,6 +111,7 @@ def of_path(path: str, answer: HttpResponse) -> PathProperties:
         etag=answer.headers.get("ETag", ""),
         metadata=unpacked(answer.headers.get("x-ms-properties", "")),
         directory=answer.headers.get("x-ms-resource-type", "") == "directory",
+        modified=parsedate_to_datetime(answer.headers["Last-Modified"]) if "Last-Modified" in answer.headers else None,
     )
 
 

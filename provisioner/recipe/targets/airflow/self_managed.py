@@ -9,14 +9,14 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from provisioner.key_probe import NO_REPORT, UNANSWERED, Probe, Rollout, platform_of
+from provisioner.key_probe import NO_REPORT, UNANSWERED, Probe, Rollout, WrittenFile, platform_of
 from provisioner.kinds import filesystem, role_assignment, vault_secret
 from provisioner.model import Address, AirflowApi, AirflowSignIn, Node, Platform, Search
 from provisioner.recipe.grants import grant
 from provisioner.recipe.lake_files import dag_address, dag_node, file_searches
 from provisioner.recipe.targets.contract import Airflow, Around, Reader
 from provisioner.render.airflow_settings import AirflowSettings, airflow_settings
-from provisioner.render.dag import Hosts
+from provisioner.render.dag import Hosts, sign_in_hash
 from provisioner.render.deployment import Deployment, backend_kwargs, bundle_variables
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from provisioner.cloud.clients.airflow import Airflow as AirflowClient
     from provisioner.cloud.cloud import Cloud
+    from provisioner.kinds.dag_file import DagFile
     from provisioner.render.dags import RenderedDag
     from provisioner.secret import Secret
     from provisioner.spec.model import Environment
@@ -48,8 +49,10 @@ def declare(
     parts = _Parts(environment, spec, around)
     secret = () if parts.secretless else (parts.secret(reader, needs),)
     holder = parts.container if parts.secretless else parts.holder
+    files = tuple(map(parts.file, dags))
+    rollout = parts.rollout(files)
     return Airflow(
-        nodes=(*secret, *parts.container_nodes(), *map(parts.file, dags)),
+        nodes=(*secret, *parts.container_nodes(), *files),
         searches=parts.searches(),
         address=holder,
         holder=holder,
@@ -60,9 +63,9 @@ def declare(
         settings=_settings,
         rendered=parts.settings(),
         deployment=parts.deployment(),
-        rollout=parts.rollout(),
+        rollout=rollout,
         notes_beside=partial(_notes_beside, environment, spec),
-        platform=partial(_platform, spec, parts.rollout()),
+        platform=partial(_platform, spec, rollout),
         notes=(DEPLOY,),
     )
 
@@ -109,6 +112,10 @@ def _settings(_observed: object) -> Mapping[str, Secret | None]:
     return dict.fromkeys(HIDDEN)
 
 
+def _written(file: DagFile) -> WrittenFile:
+    return WrittenFile(account=file.account, filesystem=file.filesystem, path=file.path, sha256=file.sha256)
+
+
 class _Parts:
     """The nodes of this target and how they refer to each other."""
 
@@ -152,7 +159,7 @@ class _Parts:
         )
         return found.with_client_id(adopted.client_id) if adopted else found
 
-    def rollout(self) -> Rollout:
+    def rollout(self, files: tuple[Node, ...]) -> Rollout:
         """How workers show which settings they have; only then what they signed in with before may go."""
         return Rollout(
             probe=Probe(dag_id=self.spec.probe_id, api=_api(self.airflow)),
@@ -160,6 +167,8 @@ class _Parts:
             rendered=self.deployment().rendered,
             secretless=self.secretless,
             holders=(self.holder.name, self.spec.variable_secret("api-secret")),
+            sign_in=sign_in_hash(self.spec),
+            files=tuple(_written(file.desired) for file in files),
         )
 
     def secret(self, reader: Reader, needs: tuple[Address, ...]) -> Node:
