@@ -138,6 +138,9 @@ def _replacing(verb: Parser) -> None:
 def _rendering(verbs: Any) -> None:
     text = "show the Airflow settings and the DAG as they would be deployed; no network without --format"
     made = add_verb(verbs, "render", text)
+    made.add_argument(
+        "others", metavar="ENV", nargs="*", default=[], help="with --format helm: those in the same Airflow, too"
+    )
     made.add_argument("--format", choices=FORMATS, help="the settings as a file for the platform of your own Airflow")
     made.add_argument("--offline", action="store_true", help="with --format: leave placeholders for ids; no network")
     made.add_argument("--out", metavar="DIR", help="with --format: write the file into this folder")

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from provisioner.cli import show
 from provisioner.cli.opening import environment_of, opened
+from provisioner.cli.several import references
 from provisioner.commands.run import names_of
 from provisioner.errors import Refused
 from provisioner.recipe.principal_ids import client_id
 from provisioner.recipe.recipe import targets
 from provisioner.render.airflow_settings import LATER
 from provisioner.render.deployment import FORMATS, env_file
+from provisioner.render.merged_values import merged_helm_values
 
 if TYPE_CHECKING:
-    from argparse import Namespace
-
     from provisioner.render.deployment import Deployment, File
     from provisioner.spec.model import Environment
 
@@ -25,7 +26,7 @@ def render(arguments: Namespace) -> bool:
     """Print, write or compare the file. Returns whether a compared one differs. Raises Refused."""
     if not arguments.format or (arguments.check and not arguments.out):
         needs = "--format" if not arguments.format else "--out"
-        raise Refused("render", f"these options go with {needs}", f"Add {needs}")
+        raise Refused("render", f"this goes with {needs} alone", f"Add {needs}")
     file = rendered_file(arguments)
     changed = bool(arguments.out) and differs(file, Path(arguments.out))
     if arguments.out and not arguments.check:
@@ -43,13 +44,25 @@ def render(arguments: Namespace) -> bool:
 def rendered_file(arguments: Namespace) -> File:
     """The file of the format that the command line names. Raises Refused for a target that needs none.
 
-    With `--offline` ids that only Azure knows are left as placeholders.
+    Several environments have one file, the values of the Airflow that they share. With `--offline` ids that only
+    Azure knows are left as placeholders.
     """
-    environment = environment_of(arguments)
+    named = references(Namespace(environments=[arguments.environment, *arguments.others], all=False))
+    if len(named) == 1:
+        arguments.environment = named[0]
+        return FORMATS[arguments.format](_deployment(arguments, environment_of(arguments)))
+    if arguments.format != "helm":
+        remedy = "Add --format helm, or run the command once for each environment"
+        raise Refused("render", "several environments become one file only as values of Helm", remedy)
+    each = {one: environment_of(Namespace(**{**vars(arguments), "environment": one})) for one in named}
+    return merged_helm_values({one: _deployment(arguments, environment) for one, environment in each.items()})
+
+
+def _deployment(arguments: Namespace, environment: Environment) -> Deployment:
     declared = _declared(environment, environment.tenant or LATER)
     if declared is None:
         raise Refused("--format", "`provision` itself sets what this Airflow needs", "Leave it out")
-    return FORMATS[arguments.format](declared if arguments.offline else _found(arguments, environment))
+    return declared if arguments.offline else _found(arguments, environment)
 
 
 def workload(arguments: Namespace, environment: Environment) -> tuple[str, dict[str, Any]] | None:

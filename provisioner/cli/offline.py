@@ -87,7 +87,7 @@ def render(arguments: Namespace) -> int:
     from provisioner.cli import deployment
     from provisioner.cli.rendered import rendered, rendered_text
 
-    if arguments.format or arguments.offline or arguments.out or arguments.check:
+    if arguments.format or arguments.offline or arguments.out or arguments.check or arguments.others:
         return PENDING if deployment.render(arguments) else 0
 
     found = rendered(environment_of(arguments))

@@ -117,11 +117,17 @@ def _about_secret(deployment: Deployment) -> list[str]:
 
 
 def helm_values(deployment: Deployment) -> File:
-    """Values for the official Helm chart, 1.19 to 1.22. Helm replaces lists: merge them with those that you have.
+    """Values for the official Helm chart, 1.19 to 1.22. Helm replaces lists: merge them with those that you have."""
+    content = chart_values(deployment, deployment.all_variables)
+    return File(name=f"{deployment.name}-values.yaml", content=content)
+
+
+def chart_values(deployment: Deployment, all_variables: Mapping[str, str]) -> str:
+    """The same for these plain variables.
 
     https://airflow.apache.org/docs/helm-chart/1.22.0/parameters-ref.html
     """
-    variables = deployment.all_variables
+    variables = dict(all_variables)
     backend, kwargs = (variables.pop(name) for name in BACKEND)
     bundles = variables.pop(BUNDLES, "")
     values: dict[str, Any] = {
@@ -137,7 +143,7 @@ def helm_values(deployment: Deployment) -> File:
             values[component] = {"labels": dict(USE), "serviceAccount": {"create": False, "name": account[1]}}
     if bundles:
         values.setdefault("dagProcessor", {})["dagBundleConfigList"] = json.loads(bundles)
-    return File(name=f"{deployment.name}-values.yaml", content=_yaml(values))
+    return _yaml(values)
 
 
 def kubernetes_objects(deployment: Deployment) -> File:

@@ -263,3 +263,98 @@ def test_the_local_azure_brings_no_files_to_an_airflow_that_reads_them_itself(of
 def test_the_local_azure_runs_no_airflow_whose_secret_nothing_brings(offline: Cli) -> None:
     offline.done("provision")
     assert deployed(offline) == {}
+
+
+def beside(cli: Cli, name: str, **more: Any) -> str:
+    """The file of another environment in the same Airflow, but for what `more` says."""
+    file = cli.file.with_name(f"{name}.yaml")
+    application = {"client_id": "0b6d3b3f-5d1c-4d3f-8f0e-6c1f2a7b9c09"}
+    trust = {"issuer": "https://issuer.example.com/", "subjects": ["system:serviceaccount:flows:airflow"]}
+    airflow = {**SPEC, "key_prefix": name, "dags": {"delivery": "bundle"}, **more.pop("airflow", {})}
+    principal = {"credential": {"federated": trust}, "application": application, **more.pop("principal", {})}
+    spec = {**cli.spec, "name": name, "airflow": airflow, "principals": {"airflow": principal}, **more}
+    file.write_text(yaml.safe_dump(spec))
+    return str(file)
+
+
+def merged(cli: Cli, *files: str) -> str:
+    (file,) = cli.run("render", *files, "--format", "helm", "--offline", "--json").json()["files"]
+    assert file["name"] == "airflow-values.yaml"
+    return str(file["content"])
+
+
+def test_values_of_several_environments_have_the_entries_of_all_in_one_order(offline: Cli) -> None:
+    first = beside(offline, "one", storage_account="stone", principal={"application": None})
+    second, third = beside(offline, "two", storage_account="sttwo"), beside(offline, "Three", storage_account="stthree")
+    text = merged(offline, first, second, third)
+    assert text == merged(offline, third, first, second)
+    values = yaml.safe_load(text)
+    jsonschema.validate(values, CHART)
+    bundles = [one["name"] for one in values["dagProcessor"]["dagBundleConfigList"]]
+    assert bundles == ["one-dags", "Three-dags", "two-dags"]
+    variables = {one["name"]: one["value"] for one in values["env"]}
+    assert len(values["env"]) == len(variables)
+    assert {name for name in variables if name.startswith("AIRFLOW_CONN")} == {
+        "AIRFLOW_CONN_ONE_DAG_BUNDLE",
+        "AIRFLOW_CONN_TWO_DAG_BUNDLE",
+        "AIRFLOW_CONN_THREE_DAG_BUNDLE",
+    }
+    assert variables["AZURE_CLIENT_ID"] == "0b6d3b3f-5d1c-4d3f-8f0e-6c1f2a7b9c09"  # which the first one's file leaves
+    lines = [line for file in (first, second, third) for line in values_of(offline, file)]
+    hashes = [line.partition(": ")[2] for line in lines if "RENDERED" in line]
+    assert sorted(variables["PROVISIONER_RENDERED"].split(",")) == sorted(hashes)
+    assert values["secret"] == []
+    assert values["workers"]["serviceAccount"] == {"create": False, "name": "airflow"}
+
+
+def values_of(cli: Cli, file: str) -> list[str]:
+    """The plain variables of one environment, as `NAME: value`."""
+    (found,) = cli.run("render", file, "--format", "helm", "--offline", "--json").json()["files"]
+    return [f"{one['name']}: {one['value']}" for one in yaml.safe_load(found["content"])["env"]]
+
+
+def test_several_environments_whose_platform_brings_the_files_differ_by_their_hash_alone(offline: Cli) -> None:
+    files = [beside(offline, name, airflow={"dags": {}}) for name in ("one", "two")]
+    values = yaml.safe_load(merged(offline, *files))
+    assert "dagBundleConfigList" not in values["dagProcessor"]
+    assert len(values["env"]) == len(values_of(offline, files[0]))
+
+
+def test_merged_values_are_written_and_compared(offline: Cli, tmp_path: Path) -> None:
+    one, two = beside(offline, "one"), beside(offline, "two")
+    out = ("--format", "helm", "--offline", "--out", str(tmp_path / "out"))
+    assert offline.run("render", one, two, *out).out.strip() == str(tmp_path / "out/airflow-values.yaml")
+    assert offline.run("render", two, one, *out, "--check").code == 0
+    assert offline.run("render", one, *out, "--check").code == 2
+
+
+OTHER = {"issuer": "https://issuer.example.com/", "subjects": ["system:serviceaccount:flows:other"]}
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({"airflow": {"key_prefix": "One"}}, "have the same `airflow.key_prefix`"),
+        ({"airflow": {"dags": {}}}, "as `airflow.dags.delivery` is different"),
+        ({"airflow": {"variables_prefix": "own"}}, "as `airflow.variables_prefix` is different"),
+        ({"vault": "kv-other"}, "as `vault` is different"),
+        ({"tenant": "5f2c9a34-6a0e-4c55-9b1e-6a0d1f7b2c11"}, "as `tenant` is different"),
+        ({"principal": {"credential": "secret"}}, "would each need its own client secret"),
+        ({"principal": {"credential": {"federated": OTHER}}}, "as `principals.airflow.credential` is different"),
+        (
+            {"principal": {"application": {"client_id": "1b6d3b3f-5d1c-4d3f-8f0e-6c1f2a7b9c09"}}},
+            "as `principals.airflow.application` is different. Let `principals.airflow.application` of both say the",
+        ),
+    ],
+)
+def test_what_one_airflow_cannot_have_twice_is_refused(offline: Cli, more: dict[str, Any], says: str) -> None:
+    tenant = {"tenant": "4f2c9a34-6a0e-4c55-9b1e-6a0d1f7b2c11"} if "tenant" in more else {}
+    one, two = beside(offline, "one", **tenant), beside(offline, "two", **more)
+    said = offline.run("render", two, one, "--format", "helm", "--offline")
+    assert (said.code, says in said.err, one in said.err, two in said.err) == (4, True, True, True)
+
+
+def test_several_environments_are_one_file_only_for_helm(offline: Cli) -> None:
+    one, two = beside(offline, "one"), beside(offline, "two")
+    assert "Add --format helm, or run the command once" in offline.run("render", one, two, "--format", "env").err
+    assert "Add --format" in offline.run("render", one, two).err
