@@ -42,6 +42,7 @@ class AirflowServer:
     report: str = ""  # what the task of a run left
     versions: dict[str, str] = field(default_factory=lambda: dict(VERSIONS))  # of Airflow and its providers
     variables: list[str] = field(default_factory=list[str])  # keys in its own store
+    settings: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])  # that it exposes, if any
     token_name: str = "access_token"  # in the answer of /auth/token
 
     def answer(self, method: str, path: str, authorization: str, body: Any) -> tuple[int, Any]:
@@ -66,6 +67,8 @@ class AirflowServer:
         if "/xcomEntries/" in path:
             return (200, {"key": name, "value": self.report}) if self.report else (NOT_FOUND, {"detail": "no entry"})
         kind = name.partition("?")[0]
+        if kind == "config":
+            return self._exposed(name.partition("section=")[2])
         if kind in {"providers", "variables", "version"}:
             return self._installed(kind)
         if "/dagRuns?" in path:
@@ -73,6 +76,15 @@ class AirflowServer:
         if "/dagRuns/" in path:
             return (200, self.runs[name]) if name in self.runs else (NOT_FOUND, {"detail": "no such run"})
         return 200, {"dag_id": name, "is_paused": False, "fileloc": f"/dags/{name}.py", "file_token": "t"}
+
+    def _exposed(self, section: str) -> tuple[int, Any]:
+        """A section of its configuration, as Airflow 3 answers."""
+        if not self.settings:
+            return 403, {"detail": "Your Airflow administrator chose not to expose the configuration"}
+        if section not in self.settings:
+            return NOT_FOUND, {"detail": f"Section {section} not found."}
+        options = [{"key": key, "value": value} for key, value in self.settings[section].items()]
+        return 200, {"sections": [{"name": section, "options": options}]}
 
     def _installed(self, kind: str) -> tuple[int, Any]:
         """Of itself: its version, its providers unless it has none to show, its own variables."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -35,10 +36,10 @@ def platform(place: Path, server: AirflowServer, cloud: Cloud) -> Platform:
     return declared(place, server).platform(cloud)
 
 
-def declared(place: Path, server: AirflowServer, word: str = WORD) -> Airflow:
+def declared(place: Path, server: AirflowServer, word: str = WORD, dags: str = "{}") -> Airflow:
     """Its Airflow, as the recipe has it. word: the password by which the tool signs in."""
     api = f"{{token: {{username: {USER}, password: {word}}}}}"
-    section = f"{{target: self-managed, version: 3.3.2, url: '{server.url}', api: {api}}}"
+    section = f"{{target: self-managed, version: 3.3.2, url: '{server.url}', api: {api}, dags: {dags}}}"
     environment = loaded(place, "variables: {greeting: hi}", cloud="local", airflow=section)
     return targets(environment, names_of(environment, NO_TENANT)).airflow
 
@@ -80,3 +81,64 @@ def test_a_variable_that_stands_in_airflows_own_store_too_is_a_note(
     told = [note.partition(" also ")[0] for note in notes]
     assert told == ["the variable dev-greeting", "the variable dev-tenant-id"]
     assert declared(tmp_path, server, "another").notes_beside(cloud) == ()
+
+
+BACKEND = "airflow.providers.microsoft.azure.secrets.key_vault.AzureKeyVaultBackend"
+KWARGS = {
+    "connections_prefix": "airflow-connections",
+    "variables_prefix": "airflow-variables",
+    "vault_url": "https://kv-dev.vault.azure.net/",
+    "config_prefix": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({}, []),
+        ({"core": {}}, []),
+        ({"secrets": {"backend": BACKEND, "backend_kwargs": "< hidden >"}}, []),
+        (
+            {
+                "secrets": {
+                    "backend": BACKEND,
+                    "backend_kwargs": json.dumps({**KWARGS, "variables_lookup_pattern": "a"}),
+                }
+            },
+            [],
+        ),
+        ({"secrets": {"backend": "other.Backend"}}, ["[secrets] backend"]),
+        ({"secrets": {"backend_kwargs": "{"}}, ["[secrets] backend_kwargs"]),
+        ({"secrets": {"backend_kwargs": "[]"}}, ["[secrets] backend_kwargs"]),
+        (
+            {"secrets": {"backend": "", "backend_kwargs": '{"vault_url": "hush"}'}},
+            ["[secrets] backend", "[secrets] backend_kwargs"],
+        ),
+        ({"dag_processor": {"dag_bundle_config_list": "[]"}}, []),
+    ],
+)
+def test_settings_that_airflow_shows_otherwise_are_drift(
+    tmp_path: Path, airflow: tuple[AirflowServer, Cloud], settings: dict[str, dict[str, str]], named: list[str]
+) -> None:
+    server, cloud = airflow
+    server.settings = settings
+    found = platform(tmp_path, server, cloud)
+    assert found.unknown == NO_REPORT
+    told = [f"{name} of Airflow is not what `provisioner render` prints; deploy that" for name in named]
+    assert found.drift == "; ".join(told)
+
+
+def test_a_list_of_bundles_has_the_environments_own_beside_others(
+    tmp_path: Path, airflow: tuple[AirflowServer, Cloud]
+) -> None:
+    server, cloud = airflow
+    one = declared(tmp_path, server, dags="{delivery: bundle}")
+    assert one.deployment is not None
+    own = json.loads(one.deployment.variables["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"])
+    other: Any = {"name": "other-dags", "classpath": "a.B", "kwargs": {}}
+    drift: list[bool] = []
+    every: tuple[Any, ...] = ([other, *own], [other], {})
+    for shown in every:
+        server.settings = {"dag_processor": {"dag_bundle_config_list": json.dumps(shown)}}
+        drift.append("[dag_processor] dag_bundle_config_list" in one.platform(cloud).drift)
+    assert drift == [False, True, True]

@@ -15,6 +15,7 @@ from provisioner.cloud.clients.airflow.logs import plain_lines, structured_lines
 from provisioner.cloud.clients.airflow.objects import Dag, DagRun, ImportFailure, TaskReport, TaskRun, dag_run
 from provisioner.cloud.clients.airflow.sign_in import SignedIn
 from provisioner.errors import Conflict, NotAuthorized, NotFound, Unexpected, Unreachable
+from provisioner.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,6 +30,7 @@ MOVED = 300
 SERVER_ERROR = 500
 PAGE = 100
 CORE = "apache-airflow"
+MASKED = "< hidden >"
 CREATIONS = 3  # attempts to create a run while the answers are lost
 
 
@@ -111,6 +113,20 @@ class Airflow:
         else:  # v1 gives all at once, and refuses a limit
             providers = self._read(self._ask("GET", "providers"))["providers"]
         return {CORE: core, **{str(one["package_name"]): str(one["version"]) for one in providers}}
+
+    def shown_settings(self, section: str) -> dict[str, Secret]:
+        """A section of the configuration of its web server, without masked values; none if that is not exposed.
+
+        https://airflow.apache.org/docs/apache-airflow/stable/configurations-ref.html#expose-config
+        """
+        try:
+            answer = self._ask("GET", f"config?section={section}", missing_ok=True)
+        except NotAuthorized:
+            return {}
+        sections: list[dict[str, Any]] = [] if answer.status_code == GONE else self._read(answer)["sections"]
+        found = (one for each in sections if each["name"] == section for one in each["options"])
+        options = {str(one["key"]): str(one["value"]) for one in found}
+        return {key: Secret(value) for key, value in options.items() if value != MASKED}
 
     def variable_keys(self) -> frozenset[str]:
         """The keys of the variables in Airflow's own store. Their values are dropped as they come."""

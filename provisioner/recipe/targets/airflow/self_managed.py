@@ -5,6 +5,7 @@ Nothing of Airflow is made: `provisioner render` prints what the platform has to
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -17,7 +18,7 @@ from provisioner.recipe.lake_files import dag_address, dag_node, file_searches
 from provisioner.recipe.targets.contract import Airflow, Around, Reader
 from provisioner.render.airflow_settings import AirflowSettings, airflow_settings
 from provisioner.render.dag import Hosts, sign_in_hash
-from provisioner.render.deployment import Deployment, backend_kwargs, bundle_variables
+from provisioner.render.deployment import BACKEND, BUNDLES, Deployment, backend_kwargs, bundle_variables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,6 +33,12 @@ if TYPE_CHECKING:
 
 DAG_READER = "Storage Blob Data Reader"
 HIDDEN = ("AIRFLOW__SECRETS__BACKEND_KWARGS", "AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET")
+# Section and option of what decides where Airflow looks for variables and DAGs.
+SHOWN = {
+    BACKEND[0]: ("secrets", "backend"),
+    BACKEND[1]: ("secrets", "backend_kwargs"),
+    BUNDLES: ("dag_processor", "dag_bundle_config_list"),
+}
 NO_URL = "its address is not known; add `airflow.url` and `airflow.api`"
 DEPLOY = "Airflow runs with what `provisioner render` prints once your platform has it; docs/self-managed.md says how"
 
@@ -65,7 +72,7 @@ def declare(
         deployment=parts.deployment(),
         rollout=rollout,
         notes_beside=partial(_notes_beside, environment, spec),
-        platform=partial(_platform, spec, rollout),
+        platform=partial(_platform, spec, rollout, parts.deployment().variables),
         notes=(DEPLOY,),
     )
 
@@ -83,18 +90,48 @@ def _notes_beside(environment: Environment, spec: SelfManagedAirflow, cloud: Clo
     return tuple(f"the variable {name} {stands}" for name in names if name in there)
 
 
-def _platform(spec: SelfManagedAirflow, rollout: Rollout, cloud: Cloud) -> Platform:
-    """What workers report, and the versions of the image. An Airflow that did not answer is not asked again."""
+def _platform(spec: SelfManagedAirflow, rollout: Rollout, variables: Mapping[str, str], cloud: Cloud) -> Platform:
+    """What workers report, the versions of the image, and settings that Airflow shows.
+
+    An Airflow that did not answer is not asked again.
+    """
     found = platform_of(cloud, rollout)
     if found.unknown not in {"", NO_REPORT}:
         return found
+    airflow = cloud.airflow(rollout.web_url, rollout.probe.api, retry=False)
     try:
-        versions = cloud.airflow(rollout.web_url, rollout.probe.api, retry=False).versions()
+        versions = airflow.versions()
+        settings = tuple(_other_settings(airflow, variables))
     except UNANSWERED as error:
         return replace(found, unknown=found.unknown or f"Airflow does not tell its versions: {error}")
     image = ", ".join(spec.other_versions(versions))
     change = (f"{image}; change its image, or correct `airflow`",) if image else ()
-    return replace(found, drift="; ".join((*change, *((found.drift,) if found.drift else ()))))
+    return replace(found, drift="; ".join((*change, *settings, *((found.drift,) if found.drift else ()))))
+
+
+def _other_settings(airflow: AirflowClient, variables: Mapping[str, str]) -> Iterator[str]:
+    """Which settings Airflow shows with another value; none if it shows none. Values may hold what is secret."""
+    for section in dict.fromkeys(section for section, _ in SHOWN.values()):
+        shown = airflow.shown_settings(section)
+        for variable, (of, option) in SHOWN.items():
+            if of == section and option in shown and not _has(shown[option].reveal(), variables.get(variable, "")):
+                yield f"[{section}] {option} of Airflow is not what `provisioner render` prints; deploy that"
+
+
+def _has(shown: str, expected: str) -> bool:
+    """Whether a setting has all that is expected of it; other arguments and bundles may stand beside that."""
+    if shown == expected or not expected:
+        return True
+    try:
+        found, wanted = _entries(json.loads(shown)), _entries(json.loads(expected))
+    except ValueError:
+        return False
+    return all(one in found for one in wanted)
+
+
+def _entries(document: Any) -> list[Any]:
+    """The entries of a list, the members of an object."""
+    return list(document.items() if isinstance(document, dict) else document)  # pyright: ignore[reportUnknownArgumentType]  # JSON
 
 
 def _client(spec: SelfManagedAirflow, cloud: Cloud, web_url: str) -> AirflowClient:
