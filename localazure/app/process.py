@@ -85,7 +85,7 @@ def start(state: Path | None = None) -> dict[str, Any]:
     """
     folder = state or default_state_folder()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _start_lock(folder):
+    with _lifecycle_lock(folder):
         if _is_alive(folder):
             if _read_endpoint(folder).get("version") == _code_version():
                 return status(folder)
@@ -102,7 +102,7 @@ def stop(state: Path | None = None) -> bool:
     folder = state or default_state_folder()
     if not folder.exists():
         return False
-    with _start_lock(folder):
+    with _lifecycle_lock(folder):
         if not _is_alive(folder):
             return False
         _end(folder)
@@ -120,11 +120,11 @@ def reset(state: Path | None = None) -> list[Path]:
     if _is_running(folder) and not state_files.find_damaged_secrets(folder):
         control(folder, "POST", "/reset")
         return []
-    with _start_lock(folder):
+    with _lifecycle_lock(folder):
         if _is_alive(folder):
             _end(folder)
         damaged = state_files.find_damaged(folder)
-        state_files.delete_tenant(folder, damaged)
+        state_files.delete_resources_and_runtimes(folder, damaged)
     return damaged
 
 
@@ -232,7 +232,7 @@ def control(state: Path | None, method: str, path: str, body: Any = None) -> Any
 
 
 @contextmanager
-def _start_lock(folder: Path) -> Generator[None]:
+def _lifecycle_lock(folder: Path) -> Generator[None]:
     """Hold the lock that serializes starting and stopping the server."""
     with os.fdopen(os.open(folder / "start.lock", os.O_RDWR | os.O_CREAT, 0o600)) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

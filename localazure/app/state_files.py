@@ -78,7 +78,7 @@ def find_damaged(folder: Path) -> list[Path]:
     return damaged
 
 
-def delete_tenant(folder: Path, damaged: Sequence[Path]) -> None:
+def delete_resources_and_runtimes(folder: Path, damaged: Sequence[Path]) -> None:
     """Delete the store, the programs' folders and the damaged files of a stopped server. Raises OSError."""
     for path in (folder / _RUNTIMES, folder / _STORE, *damaged):
         if path.is_dir() and not path.is_symlink():

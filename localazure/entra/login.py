@@ -107,7 +107,7 @@ def create_token(call: Call) -> Reply:
     principal, app = _authenticate_client(call, form)
     scope = form.get("scope") or _raise_missing("scope")
     resource = _resource_in_scope(scope)
-    token, _ = _issue_token(call, principal, app, resource)
+    token = _issue_token(call, principal, app, resource, _now(call))
     seconds = LIFETIME_SECONDS
     return _token_reply(
         {"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": token}
@@ -120,7 +120,8 @@ def create_token_v1(call: Call) -> Reply:
     form = _client_form(call)
     principal, app = _authenticate_client(call, form)
     resource = form.get("resource") or _raise_missing("resource")
-    token, now = _issue_token(call, principal, app, resource)
+    now = _now(call)
+    token = _issue_token(call, principal, app, resource, now)
     seconds = str(LIFETIME_SECONDS)
     times = {"expires_in": seconds, "ext_expires_in": seconds, "expires_on": str(now + LIFETIME_SECONDS)}
     return _token_reply(
@@ -274,8 +275,13 @@ def _resource_in_scope(scope: str) -> str:
     return resource
 
 
-def _issue_token(call: Call, principal: Document, app: Document, resource: str) -> tuple[str, int]:
-    """Sign a token for a resource. Returns it and the epoch second of its issue. Raises invalid_resource."""
+def _now(call: Call) -> int:
+    """In seconds since 1970, as tokens have it."""
+    return int(call.tenant.clock.timestamp())
+
+
+def _issue_token(call: Call, principal: Document, app: Document, resource: str, now: int) -> str:
+    """Sign a token for a resource. Raises invalid_resource."""
     if not _is_known_resource(call, resource):
         text = (
             f"The resource principal named {resource} was not found in the tenant named provisioner. This can happen "
@@ -283,7 +289,6 @@ def _issue_token(call: Call, principal: Document, app: Document, resource: str) 
             "in the tenant. You might have sent your authentication request to the wrong tenant."
         )
         raise _error("invalid_resource", 500011, text)
-    now = int(call.tenant.clock.timestamp())
     issuer = f"https://sts.windows.net/{TENANT_ID}/"
     claims: dict[str, Any] = {
         "aud": resource,
@@ -303,7 +308,7 @@ def _issue_token(call: Call, principal: Document, app: Document, resource: str) 
     }
     if any(tokens.audience_matches(resource, graph) for graph in _GRAPH):
         claims |= directory.graph_claims(call.tenant, principal)
-    return call.tenant.signer.sign(claims), now
+    return call.tenant.signer.sign(claims)
 
 
 def _is_known_resource(call: Call, resource: str) -> bool:

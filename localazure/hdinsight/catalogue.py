@@ -79,7 +79,7 @@ def check_name(call: Call) -> Reply:
     if len(names) != kind.count("/") or not all(_NAME.fullmatch(one) for one in names):
         return _unavailable("Invalid", f"The name '{name}' is invalid.")
     existing = resources.list_of_type(call.tenant, kind, SUBSCRIPTION)
-    if any(str(document["id"]).lower().endswith(_id_suffix(names)) for document in existing):
+    if any(str(document["id"]).lower().endswith(_pool_or_cluster_suffix(names)) for document in existing):
         return _unavailable("AlreadyExists", f"The name '{name}' is in use.")
     return Reply(body={"nameAvailable": True})
 
@@ -109,9 +109,9 @@ def _version_document(call: Call, kind: str, name: str, properties: Document) ->
     return {"id": resource_id, "name": name, "properties": {**properties, "isPreview": False}}
 
 
-def _id_suffix(names: list[str]) -> str:
+def _pool_or_cluster_suffix(pool_and_cluster: list[str]) -> str:
     kinds = ("clusterpools", "clusters")
-    return "".join(f"/{kind}/{name}" for kind, name in zip(kinds, names, strict=False)).lower()
+    return "".join(f"/{kind}/{name}" for kind, name in zip(kinds, pool_and_cluster, strict=False)).lower()
 
 
 def _unavailable(reason: str, message: str) -> Reply:

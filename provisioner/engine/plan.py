@@ -1,6 +1,6 @@
 """Decides what was declared and what was read → steps, each with its reason. Pure; it cannot import the cloud.
 
-`plan_provision` makes Azure match the spec; `engine.teardown` removes what is owned. Both end in `build_plan`.
+`plan_provision` makes Azure match the spec; `engine.teardown` removes what is owned. Both end in `ordered_plan`.
 
 In one file: one decision procedure, whose parts share the same state.
 """
@@ -68,7 +68,8 @@ def decide(recipe: Recipe, snapshot: Snapshot, kinds: Kinds, request: Request) -
     for orphan in sorted(snapshot.orphans, key=lambda one: -one.rank):
         decisions.decide_orphan(orphan)
     sources = _sources(decisions.view, decisions.outputs)
-    return build_plan(recipe, decisions.steps, outputs=decisions.outputs, sources=sources), decisions.errors
+    plan = ordered_plan(recipe.environment, decisions.steps, outputs=decisions.outputs, sources=sources)
+    return plan, decisions.errors
 
 
 def plan_or_raise(decided: Plan, errors: Errors) -> Plan:
@@ -79,8 +80,8 @@ def plan_or_raise(decided: Plan, errors: Errors) -> Plan:
     return decided
 
 
-def build_plan(
-    recipe: Recipe,
+def ordered_plan(
+    environment: str,
     steps: Mapping[Address, Step],
     *,
     outputs: Mapping[Address, Mapping[str, Any]] | None = None,
@@ -89,7 +90,7 @@ def build_plan(
     """A plan with the steps in an order in which they can be done, and their digest."""
     ranked = tuple(steps[address] for address in sort({a: step.after for a, step in steps.items()}))
     return Plan(
-        environment=recipe.environment,
+        environment=environment,
         steps=ranked,
         digest=digest(ranked),
         outputs=outputs or {},

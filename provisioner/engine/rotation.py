@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from provisioner.engine.order import closure
-from provisioner.engine.plan import build_plan, decide, declared_holders, digest, plan_or_raise
+from provisioner.engine.plan import decide, declared_holders, digest, ordered_plan, plan_or_raise
 from provisioner.errors import Refused
 from provisioner.model import Action, Address, Plan, Recipe, Request, Snapshot, Step
 
@@ -70,7 +70,7 @@ def _with_blocked_holders(plan: Plan, recipe: Recipe, snapshot: Snapshot, errors
     """The plan, with a keep step for each holder that cannot be changed or read."""
     blocked = {a: _blocked_step(a, snapshot, errors[a]) for a in (node.address for node in recipe.nodes) if a in errors}
     steps = {step.address: step for step in plan.steps}
-    return build_plan(recipe, {**steps, **blocked}, outputs=plan.outputs, sources=plan.sources)
+    return ordered_plan(recipe.environment, {**steps, **blocked}, outputs=plan.outputs, sources=plan.sources)
 
 
 def _blocked_step(holder: Address, snapshot: Snapshot, errors: Iterable[Exception]) -> Step:

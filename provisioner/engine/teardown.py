@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from provisioner.engine.order import ordered
-from provisioner.engine.plan import build_plan, orphan_action, orphan_step, view_of
+from provisioner.engine.plan import ordered_plan, orphan_action, orphan_step, view_of
 from provisioner.engine.released_access import NEXT_WRITE
 from provisioner.kind import changes_of_creation
 from provisioner.model import Action, Address, Intent, Node, Observed, Plan, Recipe, Request, Snapshot, Step, View
@@ -40,7 +40,7 @@ def plan_teardown(
     missing = _missing_access(nodes, snapshot, kinds, view_of(recipe, snapshot, kinds, Request(intent=Intent.TEARDOWN)))
     to_write = _missing_access_to_write(nodes, snapshot)
     if missing or (granting and to_write):
-        return build_plan(recipe, _access_steps(nodes, snapshot, missing or to_write))
+        return ordered_plan(recipe.environment, _access_steps(nodes, snapshot, missing or to_write))
     steps = _orphans(recipe, snapshot, kinds)
     contents = _Contents(with_key_steps=frozenset(Address(a.kind, a.name.rpartition("/")[0]) for a in steps))
     for node in reversed(nodes):
@@ -50,7 +50,7 @@ def plan_teardown(
     for node in nodes:
         if node.address in to_write:
             steps[node.address] = replace(_access_step(node, snapshot), reason=NEXT_WRITE)
-    return build_plan(recipe, _in_reverse(nodes, snapshot, steps))
+    return ordered_plan(recipe.environment, _in_reverse(nodes, snapshot, steps))
 
 
 def _missing_access(nodes: tuple[Node, ...], snapshot: Snapshot, kinds: Kinds, view: View) -> tuple[Address, ...]:

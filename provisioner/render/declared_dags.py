@@ -21,7 +21,7 @@ class ReadDag:
 
 def read_dags(tree: ast.Module) -> tuple[ReadDag, ...]:
     """Each call of `DAG` and each function that `@dag` decorates, in the order of the file."""
-    return tuple(sorted(_read(tree), key=lambda dag: dag.line))
+    return tuple(sorted(_dags_as_walked(tree), key=lambda dag: dag.line))
 
 
 def is_empty(tree: ast.Module) -> bool:
@@ -29,7 +29,7 @@ def is_empty(tree: ast.Module) -> bool:
     return all(isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) for node in tree.body)
 
 
-def _read(tree: ast.Module) -> Iterator[ReadDag]:
+def _dags_as_walked(tree: ast.Module) -> Iterator[ReadDag]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and _name(node.func) == "DAG":
             yield _dag(node, node.lineno, None)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 import time
-import zipfile
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from localazure.app import process
+from tests.bench.jars import uploading
 from tests.bench.jobs import ten_jobs
+from tests.bench.late import late
 from tests.bench.many import many
 from tests.bench.measured_runs import SPEC, TOP
 from tests.bench.newcomer import newcomer
+from tests.bench.peers import peers
 from tests.bench.row import Row
 from tests.bench.scale import scale
 from tests.foreign_blobs import add_foreign_blobs
@@ -25,10 +24,7 @@ if TYPE_CHECKING:
 
     from tests.bench.measured_runs import Bench, Run
 
-JAR = TOP / "templates" / "jobs" / "wordcount" / "wordcount.jar"
-GIB, MIB = 1 << 30, 1 << 20
 SDKS = ("azure", "msal", "requests", "urllib3")
-LATENCY_MS = 100
 FOREIGN = 100_000
 
 
@@ -66,32 +62,13 @@ def writing(world: Bench, times: int) -> Iterator[Row]:
 
 
 def planning(world: Bench, times: int) -> Iterator[Row]:
-    """Nothing has changed: at once, and with every answer late."""
+    """Nothing has changed."""
     world.control("POST", "/reset")
     world.run("provision", "--yes")
     runs = world.runs(times, "plan")
     yield from _times("plan without changes", runs, most=1.5)
     yield Row(what="  calls", found=_calls(runs))
     yield Row(what="  reads of what was read already", found=[run.repeated for run in runs], most=0)
-    world.control("PUT", "/faults", {"latency_ms": LATENCY_MS})
-    late = world.runs(times, "plan")
-    world.control("DELETE", "/faults")
-    yield Row(what=f"plan without changes, answers {LATENCY_MS} ms late", found=_seconds(late), unit="s")
-    yield Row(what="  round trips in sequence after sign-in", found=[run.depth for run in late], most=6)
-
-
-def uploading(world: Bench, _times: int) -> Iterator[Row]:
-    """A jar of 1 GiB goes up, once: it takes long, and its memory hardly differs."""
-    with TemporaryDirectory(prefix="bench-jar-") as folder:
-        big = Path(shutil.copy(JAR, Path(folder) / "big.jar"))
-        with zipfile.ZipFile(big, "a") as archive, archive.open("ballast", "w", force_zip64=True) as ballast:
-            for _ in range(GIB // MIB):
-                ballast.write(bytes(MIB))
-        spec = Path(folder) / "big.yaml"
-        spec.write_text(SPEC.read_text(encoding="utf-8").replace(f"../{JAR.relative_to(TOP)}", str(big)))
-        run = world.run("provision", "--yes", spec=spec)
-    yield Row(what="provision with a new jar of 1 GiB", found=[run.seconds], unit="s")
-    yield Row(what="  peak memory of the process", found=[run.peak_bytes / MIB], unit="MiB", most=150)
 
 
 def foreign(world: Bench, times: int) -> Iterator[Row]:
@@ -107,7 +84,7 @@ def foreign(world: Bench, times: int) -> Iterator[Row]:
         yield Row(what="  calls more than without them", found=[len(run.calls) - calls for run in runs], most=0)
 
 
-FIGURES = (validating, starting, writing, planning, uploading, scale, foreign, ten_jobs, many, newcomer)
+FIGURES = (validating, starting, writing, planning, late, peers, uploading, scale, foreign, ten_jobs, many, newcomer)
 
 
 def _sdk_modules() -> int:

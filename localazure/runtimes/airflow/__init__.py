@@ -153,10 +153,11 @@ class WebServer:
         # Airflow 3 creates the API for tasks at its first request: 4 s of work in which it answers nothing else.
         if self.is_airflow_3 and self._request("GET", "/execution/health") is None:
             return False
-        self.authorization = self._create_token() if self.is_airflow_3 else home.basic_authorization(self.home_folder)
+        basic = home.basic_authorization(self.home_folder)
+        self.authorization = self._bearer_authorization() if self.is_airflow_3 else basic
         return True
 
-    def _create_token(self) -> Secret:
+    def _bearer_authorization(self) -> Secret:
         """Sign in as the admin user. Returns the Authorization header.
 
         https://airflow.apache.org/docs/apache-airflow/stable/core-concepts/auth-manager/simple/token.html

@@ -23,7 +23,7 @@ def graph(nodes: Iterable[Node], states: Mapping[Address, str]) -> Element:
     """Each resource, to the right of all it needs. states: kept, changed, absent or unknown."""
     sorted_nodes = ordered(tuple(nodes))
     needs = {node.address: _nearest(node, sorted_nodes) for node in sorted_nodes}
-    places = _places(needs)
+    places = _top_left_corners(needs)
     width = max((x for x, _ in places.values()), default=0) + WIDTH
     height = max((y for _, y in places.values()), default=0) + HEIGHT
     arrows = [_arrow(places[need], places[address]) for address, found in needs.items() for need in found]
@@ -42,11 +42,11 @@ def _nearest(node: Node, nodes: Iterable[Node]) -> tuple[Address, ...]:
     return tuple(near for near in direct if near not in farther)
 
 
-def _places(needs: Mapping[Address, tuple[Address, ...]]) -> dict[Address, tuple[int, int]]:
+def _top_left_corners(sorted_needs: Mapping[Address, tuple[Address, ...]]) -> dict[Address, tuple[int, int]]:
     columns: dict[Address, int] = {}
     used: dict[int, int] = defaultdict(int)
     places: dict[Address, tuple[int, int]] = {}
-    for address, direct in needs.items():
+    for address, direct in sorted_needs.items():
         column = columns[address] = 1 + max((columns[one] for one in direct), default=-1)
         places[address] = (column * (WIDTH + GAP_X), used[column] * (HEIGHT + GAP_Y))
         used[column] += 1

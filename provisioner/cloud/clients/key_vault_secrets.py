@@ -158,7 +158,7 @@ class KeyVaultSecrets:
             self._send("DELETE", vault, name, None)
             with suppress(NotYetVisible):
                 what = f"the deletion of secret {name}"
-                self._session.waits.until(lambda: self._is_deleted(vault, name), what=what)
+                self._session.waits.until(lambda: self._need_not_be_awaited(vault, name), what=what)
 
     def _latest(self, vault: str, name: str, value: Secret, tags: Mapping[str, str]) -> SecretVersion | None:
         """The latest version, if it has this value and these tags."""
@@ -172,7 +172,7 @@ class KeyVaultSecrets:
         with suppress(NotFound, Conflict, Unreachable), translated(operation):
             self._client(vault).begin_recover_deleted_secret(name)
 
-    def _is_deleted(self, vault: str, name: str) -> bool:
+    def _need_not_be_awaited(self, vault: str, name: str) -> bool:
         """Whether it shows among the deleted secrets. Without the right to read them: yes, as in the SDK.
 
         Also if the vault is gone by now, as after the teardown of another environment: there is nothing to wait for.

@@ -37,7 +37,7 @@ def diff(desired: VaultSecret, observed: StoredSecret, view: View) -> tuple[Chan
         Change(field=f"versions.{one.version}", before="enabled", after="disabled", reason=reason)
         for one in versions_to_disable(desired, observed)
     )
-    changes = (*changes_of_latest(desired, observed), *disabled)
+    changes = (*changes_that_need_a_write(desired, observed), *disabled)
     said = view.request.rolled_out and desired.readers is not None and observed.rolled_out is None
     if changes or not said or desired.credential is None or not view.request.concerns(desired.credential.name):
         return changes
@@ -45,7 +45,7 @@ def diff(desired: VaultSecret, observed: StoredSecret, view: View) -> tuple[Chan
     return (Change(field=f"tags.{ROLLED_OUT}", after=f"{view.now:%Y-%m-%d %H:%M}", reason=reason),)
 
 
-def changes_of_latest(desired: VaultSecret, observed: StoredSecret) -> tuple[Change, ...]:
+def changes_that_need_a_write(desired: VaultSecret, observed: StoredSecret) -> tuple[Change, ...]:
     """Changes of the latest version. A credential is compared by its key id, a plain value in memory."""
     latest = observed.latest
     changes = [*_changes_since_last_write(observed), *changes_of_content(desired, latest)]

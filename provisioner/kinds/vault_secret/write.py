@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from provisioner.kind import OWNER_TAG, resolved
-from provisioner.kinds.vault_secret.decide import changes_of_content, changes_of_latest, versions_to_disable
+from provisioner.kinds.vault_secret.decide import changes_of_content, changes_that_need_a_write, versions_to_disable
 from provisioner.kinds.vault_secret.records import (
     KEY_ID,
     MANAGED_TAGS,
@@ -48,7 +48,7 @@ def update(cloud: Cloud, desired: VaultSecret, observed: StoredSecret) -> None:
     if not has_own_tags(latest) or changes_of_content(desired, latest):
         _set(cloud, desired, {**others, **owner_tag})
         observed = replace(observed, older=(latest, *observed.older))
-    elif (changed := bool(changes_of_latest(desired, observed))) or not versions_to_disable(desired, observed):
+    elif (changed := bool(changes_that_need_a_write(desired, observed))) or not versions_to_disable(desired, observed):
         kept = {name: value for name, value in latest.tags.items() if name in (KEY_ID, SINCE, ROLLED_OUT)}
         if not changed:  # nothing else differs: it is to be noted that its readers have it
             kept[ROLLED_OUT] = f"{cloud.session.clock.present():%Y-%m-%dT%H:%M:%SZ}"
