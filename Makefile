@@ -107,6 +107,9 @@ lock: .venv/dev.stamp ## regenerate the lock files from pyproject.toml; UPGRADE=
 matrix: .venv/dev.stamp ## live through an environment's whole life with each pair of targets, a real Airflow and a real Flink
 	.venv/bin/python -m pytest -o faulthandler_timeout=1800 tests/end_to_end/matrix.py $(ARGS)
 
+migrate: .venv/runtime.stamp ## move the environment OLD to the file NEW: hand its work over, remove what only OLD declares
+	@$(PROVISIONER) migrate $(or $(OLD),$(error OLD names no file)) $(or $(NEW),$(error NEW names no file)) $(YES_OPTION) $(ARGS)
+
 output: .venv/runtime.stamp ## print ids, URLs and names of the resources of ENV
 	@$(PROVISIONER) output $(ENVIRONMENTS) $(ARGS)
 
@@ -167,5 +170,5 @@ verify: .venv/runtime.stamp ## check each step from Airflow to the job's jar in 
 	@touch $@
 
 .PHONY: bench bench-peers bootstrap browser check clients doctor format goldens graph help init jar job local-down local-env local-reset \
-  local-runtimes local-status local-up lock matrix output plan provision reliability render rotate run schedule schema \
+  local-runtimes local-status local-up lock matrix migrate output plan provision reliability render rotate run schedule schema \
   status teardown test validate verify

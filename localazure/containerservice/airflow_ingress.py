@@ -6,12 +6,13 @@ Airflow itself; who may come in is its own matter: here whoever has a token for 
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from localazure.app.call import AzureError, Reply
 from localazure.app.service import Service
 from localazure.containerservice import airflow_workload
-from localazure.runtimes.airflow import forward
+from localazure.runtimes.airflow import forward, modelled
 
 if TYPE_CHECKING:
     from localazure.app.call import Call
@@ -39,8 +40,13 @@ SERVICE = Service(
 
 def forward_call(call: Call) -> Reply:
     """Forward a call to the Airflow of this name."""
-    workload = airflow_workload.resource_id(call.host.partition(".")[0])
+    name = call.host.partition(".")[0]
+    workload = airflow_workload.resource_id(name)
     reply = forward.find_web_server(call, SERVICE, workload)
+    if reply is None and (deployed := airflow_workload.find_workload(call.tenant, name)) is not None:
+        files = airflow_workload.dag_texts(call.tenant, deployed)
+        rendered = next(iter(re.findall(r"(?m)^PROVISIONER_RENDERED=(.*)$", str(deployed["variables"]))), "")
+        reply = modelled.find_reply(call, workload, str(deployed["version"]), files, rendered)
     return reply or render(call, forward.unavailable("No Airflow runs at this address."))
 
 

@@ -49,6 +49,20 @@ def resource_id(name: str) -> str:
     return f"/workloads/{_PREFIX}{name.lower()}"
 
 
+def find_workload(tenant: Tenant, name: str) -> Document | None:
+    """Return the settings of a workload, or None if nobody has deployed it."""
+    return tenant.store.get(_SETTINGS, f"{_PREFIX}{name.lower()}")
+
+
+def dag_texts(tenant: Tenant, workload: Document) -> Iterator[tuple[str, str]]:
+    """Yield path and text of each DAG's file in the container that is brought to it."""
+    account, container = str(workload["dags"]).split("/")
+    for file in paths.list_below(tenant, PathAddress(account=account, container=container, path="dags")):
+        if str(file["name"]).endswith(".py"):
+            text = contents.read_all(tenant, str(file["content"]), int(file["size"]))
+            yield str(file["name"]), text.decode("utf-8", "replace")
+
+
 def _specs(tenant: Tenant) -> Iterator[ProgramSpec]:
     """Yield the spec of a program for each workload whose cluster exists."""
     for key, workload in tenant.store.rows(_SETTINGS, _PREFIX):

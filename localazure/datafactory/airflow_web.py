@@ -15,7 +15,7 @@ from localazure.app.call import AzureError, Reply
 from localazure.app.resource_manager.errors import AUDIENCES as ARM_AUDIENCES
 from localazure.app.service import Service
 from localazure.datafactory import airflow_runtimes, workers
-from localazure.runtimes.airflow import forward
+from localazure.runtimes.airflow import forward, modelled
 from localazure.storage.data.path_responses import parse_int
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def _forbidden(_: Call, action: str, scope: str) -> AzureError:
 SERVICE = Service(
     name="airflow_web",
     hosts=(f"*.*.{airflow_runtimes.HOST_SUFFIX}",),
-    reports={"/sign-ins": workers.list_sign_ins},
+    reports={"/sign-ins": workers.list_sign_ins, "/airflow-runs": modelled.list_runs},
     audiences=(_DATA_FACTORY, *ARM_AUDIENCES),
     render=render,
     scope=_scope,
@@ -73,10 +73,18 @@ def _route(method: str, *paths: str, public: str = "") -> Callable[[Handler], Ha
         for path in paths:
             action = None if public else _RIGHT
             route = SERVICE.route(method, path, action=action, why=public, needs_token=not public)
-            route(lambda call: forward.find_web_server(call, SERVICE, _runtime(call)["id"]) or handler(call))
+            route(lambda call: _forwarded(call) or handler(call))
         return handler
 
     return register
+
+
+def _forwarded(call: Call) -> Reply | None:
+    """Return the real Airflow's reply, or a modelled one where a test asks for that."""
+    runtime = _runtime(call)
+    reply = forward.find_web_server(call, SERVICE, runtime["id"])
+    version = str(runtime["properties"]["typeProperties"]["airflowProperties"]["airflowVersion"])
+    return reply or modelled.find_reply(call, runtime["id"], version, _declared_files(call))
 
 
 @_route("GET", "/health", "/api/v1/health", "/api/v2/monitor/health", public="public in Airflow")

@@ -16,7 +16,7 @@ from localazure.app.service import Service
 from localazure.entra.worker_sign_in import try_sign_in
 from localazure.fabric import airflow_jobs, api, files
 from localazure.runtimes import airflow
-from localazure.runtimes.airflow import forward, home
+from localazure.runtimes.airflow import forward, home, modelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -89,6 +89,9 @@ def forward_call(call: Call) -> Reply:
     if airflow_jobs.status(call.tenant, job) not in _RUNS:
         raise forward.unavailable("The environment of the Apache Airflow job does not run.")
     reply = forward.find_web_server(call, SERVICE, _resource_id(job))
+    if reply is None:
+        version = str(airflow_jobs.active_airflow(call.tenant, job)["airflowVersion"])
+        reply = modelled.find_reply(call, _resource_id(job), version, _dag_texts(call.tenant, job))
     if reply is None and call.path == _EVERY_RUN:
         return Reply(body={"dag_runs": [], "total_entries": 0})  # no Airflow runs, so no DAG does
     message = f"There is no {call.path} while no real Airflow runs: `provisioner local runtimes up` starts it."
@@ -97,6 +100,12 @@ def forward_call(call: Call) -> Reply:
 
 for _method in ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"):
     SERVICE.route(_method, "/{rest:path}", action=None, why="Contributor in the workspace")(forward_call)
+
+
+def _dag_texts(tenant: Tenant, job: Document) -> Iterator[tuple[str, str]]:
+    for path, file in files.list_files(tenant, job).items():
+        if path.startswith("dags/") and path.endswith(".py"):
+            yield path, files.content_of(file).decode("utf-8", "replace")
 
 
 def _addresses(job: Document) -> tuple[str, ...]:

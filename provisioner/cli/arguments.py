@@ -160,6 +160,7 @@ def _writing(verbs: Any) -> None:
     made.add_argument("--stop-jobs", action="store_true", help="cancel what runs of jobs that the spec no longer names")
     made.add_argument("--wait-dag", action="store_true", help="wait until Airflow has parsed the DAG")
     _rotating(verbs)
+    _migrating(verbs)
     made = add_verb(verbs, "teardown", "remove exactly what provision created")
     made.add_argument(
         "--only", action="append", default=[], metavar="ADDRESS", help="limit to this resource and what depends on it"
@@ -168,6 +169,18 @@ def _writing(verbs: Any) -> None:
     made.add_argument("--yes", action="store_true", help="do not ask")
     made.add_argument("--purge", action="store_true", help="also purge the vault, which is otherwise kept soft-deleted")
     made.add_argument("--with-contents", action="store_true", help="also delete unmanaged resources inside owned ones")
+
+
+def _migrating(verbs: Any) -> None:
+    text = "move an environment to another file: hand its work over, and remove what only the old one declares"
+    made = add_verb(verbs, "migrate", text, environment=False)
+    made.add_argument("old", metavar="OLD", help=ENV)
+    made.add_argument("new", metavar="NEW", help="the file of the same environment under another name")
+    way = made.add_mutually_exclusive_group()
+    way.add_argument("--plan-only", action="store_true", help="show what it would do")
+    way.add_argument("--undo", action="store_true", help="remove what NEW has of its own; until OLD's DAGs are paused")
+    made.add_argument("--stop", action="store_true", help="cancel jobs without end whose state cannot be handed over")
+    made.add_argument("--yes", action="store_true", help="do not ask")
 
 
 def _rotating(verbs: Any) -> None:

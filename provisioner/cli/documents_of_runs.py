@@ -58,6 +58,14 @@ class JobAction(Document):
     running: list[RunningJob]
 
 
+class Migrated(Document):
+    """`migrate`. phases: what each run of it did, or with `--plan-only` what is to be done: the new, then the old."""
+
+    environment: str
+    old: str
+    phases: list[Applied | Planned]
+
+
 class Check(Record):
     """One check of `verify`. precondition: it failed for a missing right or resource."""
 

@@ -20,7 +20,7 @@ from provisioner.cli.documents import (
     Status,
     Validate,
 )
-from provisioner.cli.documents_of_runs import JobAction, LocalRuntimes, LocalStatus, Run, Several, Verify
+from provisioner.cli.documents_of_runs import JobAction, LocalRuntimes, LocalStatus, Migrated, Run, Several, Verify
 from provisioner.cli.parser import SEVERAL
 from provisioner.spec.schema import DIALECT
 
@@ -32,6 +32,7 @@ DOCUMENTS: dict[str, tuple[type[Document], ...]] = {
     "local runtimes up": (LocalRuntimes,),
     "local status": (LocalStatus,),
     "local up": (LocalStatus,),
+    "migrate": (Migrated, Applied),
     "output": (Output, ImportBlocks),
     "plan": (Planned,),
     "provision": (Applied,),

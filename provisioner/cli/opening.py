@@ -87,7 +87,8 @@ def _session(arguments: Namespace, environment: Environment) -> Generator[Sessio
         session.waits.interrupted.set()  # ends what waits in other threads
         raise
     finally:
-        arguments.wrote = session.wrote  # for the exit code of whatever goes wrong from here on
+        # For the exit code of whatever goes wrong from here on; `migrate` has two sessions.
+        arguments.wrote = session.wrote or getattr(arguments, "wrote", False)
         arguments.now = session.clock.now() if session.clock.known else None
         if environment.cloud != "local":
             diagnostics.clock(session.clock.ahead)

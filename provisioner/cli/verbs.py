@@ -19,6 +19,7 @@ VERBS = {
     "init": ("init", "init"),
     "job": ("jobs", "job"),
     "local": ("local", "run"),
+    "migrate": ("migrating", "migrate"),
     "output": ("outputs", "output"),
     "plan": ("reading", "plan"),
     "provision": ("writing", "provision"),

@@ -27,7 +27,7 @@ def observe_and_plan(run: Run, only: Iterable[Address] = ()) -> tuple[Plan, Snap
     """Observe and plan. only: limits the plan to these addresses and what they depend on."""
     snapshot = observe(run.cloud, run.recipe, run.kinds)
     with explained(run):
-        planned = with_origins(run, plan_provision(run.recipe, snapshot, run.kinds), snapshot)
+        planned = with_origins(run, plan_provision(run.recipe, snapshot, run.kinds, run.request), snapshot)
     addresses = tuple(only)
     return (limit_to(planned, addresses) if addresses else planned), snapshot
 

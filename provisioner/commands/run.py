@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from provisioner.cloud.profile import PROFILES
 from provisioner.errors import Interrupted
 from provisioner.kinds import kinds
-from provisioner.model import Address, Outcome, Plan, Recipe, Result
+from provisioner.model import Address, Outcome, Plan, Recipe, Request, Result
 from provisioner.recipe.recipe import recipe, targets
 from provisioner.recipe.targets.contract import Names
 from provisioner.render.dag import Hosts
@@ -61,7 +61,8 @@ class Run:
     """One command on one environment.
 
     confirm: called with a plan that deletes or replaces; raises Unconfirmed. watch: called when a step begins and ends.
-    clock: a monotonic clock in seconds. made: what it has created so far.
+    clock: a monotonic clock in seconds. made: what it has created so far. takes_over: the id of the environment that a
+    migration leaves for this one; dags_paused: a DAG that Airflow does not know yet is paused there at first.
     """
 
     environment: Environment
@@ -73,22 +74,32 @@ class Run:
     watch: Watch = field(default=lambda _step, _outcome: None)
     purge: bool = False
     made: set[Address] = field(default_factory=set[Address])
+    takes_over: str = ""
+    dags_paused: bool = False
+
+    @property
+    def request(self) -> Request:
+        """What a provision is asked to do."""
+        return Request(takes_over=self.takes_over)
+
+    @cached_property
+    def _names(self) -> Names:
+        return replace(names_of(self.environment, self.cloud.session.tenant_id), dags_paused=self.dags_paused)
 
     @cached_property
     def recipe(self) -> Recipe:
         """The declared resources. Needs the tenant, so it signs in."""
-        return declared_recipe(self.environment, self.cloud.session.tenant_id, purge=self.purge)
+        return recipe(self.environment, self._names, purge=self.purge)
 
     @cached_property
     def deployed(self) -> DeployedEnvironment:
         """The provisioned environment, for verification and runs."""
-        names = names_of(self.environment, self.cloud.session.tenant_id)
         return DeployedEnvironment(
             environment=self.environment,
             cloud=self.cloud,
-            names=names,
+            names=self._names,
             recipe=self.recipe,
-            targets=targets(self.environment, names),
+            targets=targets(self.environment, self._names),
             kinds=self.kinds,
         )
 

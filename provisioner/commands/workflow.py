@@ -74,13 +74,14 @@ class Attempt:
 def holding_lease(run: Run, *, exists: bool = True) -> Generator[Lease | None]:
     """Hold the environment's lease inside; it is released also if a signal ends the run.
 
-    exists: whether its container does; without it there is no lease to take.
+    exists: whether its container does; without it there is no lease to take. One that this run has already stays.
     """
-    if not exists:
-        yield None
-        return
     from provisioner.cloud.lease import ENVIRONMENT, OWNER, PURPOSE, Lease
 
+    held = run.cloud.session.lease
+    if isinstance(held, Lease) or not exists:
+        yield held if isinstance(held, Lease) else None
+        return
     seconds, interrupted = run.environment.waits.lease.total_seconds(), run.cloud.session.waits.interrupted
     where = (run.environment.account_id, lock_name(run.recipe.environment_id))
     lease = None

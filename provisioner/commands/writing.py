@@ -53,7 +53,7 @@ def provision(run: Run, selection: Selection = Selection(), *, saved: SavedPlan 
     """Make Azure match the spec. A run with nothing to do takes no lease and writes nothing."""
 
     def read() -> tuple[Plan, Snapshot]:
-        planned, snapshot = examine(run.cloud, run.recipe, run.kinds)
+        planned, snapshot = examine(run.cloud, run.recipe, run.kinds, run.request)
         planned = with_origins(run, planned, snapshot)
         return _selected(run, limit_to(planned, selection.only) if selection.only else planned, selection), snapshot
 
@@ -73,7 +73,7 @@ def provision(run: Run, selection: Selection = Selection(), *, saved: SavedPlan 
         live = _selected(run, live, selection, done)
         if saved is not None:
             live = saved.restrict(live) if number else saved.check_under_lease(live, run.recipe)
-        return live, snapshot, CONVERGE
+        return live, snapshot, run.request
 
     with attempt.reported():
         _write(run, attempt, snapshot, plan_pass)

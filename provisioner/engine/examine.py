@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
     from provisioner.errors import ProvisionerError
     from provisioner.kind import Kind
-    from provisioner.model import Node, Plan, Recipe, Snapshot
+    from provisioner.model import Node, Plan, Recipe, Request, Snapshot
 
     Kinds = Mapping[str, Kind[Any, Any]]
 
@@ -27,9 +27,9 @@ CLOCK_ADMITS = timedelta(minutes=5)
 NOT_FATAL = (PlanError, NotAuthorized, Firewalled)
 
 
-def examine(cloud: Cloud, recipe: Recipe, kinds: Kinds) -> tuple[Plan, Snapshot]:
+def examine(cloud: Cloud, recipe: Recipe, kinds: Kinds, request: Request = CONVERGE) -> tuple[Plan, Snapshot]:
     """The plan and the snapshot it was made from. Raises every error at once, with what preflight would refuse."""
-    plan, snapshot, errors = _attempt(cloud, recipe, kinds)
+    plan, snapshot, errors = _attempt(cloud, recipe, kinds, request)
     if errors:
         findings = preflight(cloud, kinds, plan, _undecided(recipe, plan))
         raise _as_one_error(*_without_included(errors, findings), refusal(findings))
@@ -38,18 +38,20 @@ def examine(cloud: Cloud, recipe: Recipe, kinds: Kinds) -> tuple[Plan, Snapshot]
 
 def diagnose(cloud: Cloud, recipe: Recipe, kinds: Kinds) -> tuple[Checked, ...]:
     """Every check of a provision that would run now, with its result. Raises errors that leave nothing to check."""
-    plan, _, errors = _attempt(cloud, recipe, kinds)
+    plan, _, errors = _attempt(cloud, recipe, kinds, CONVERGE)
     findings = preflight(cloud, kinds, plan, _undecided(recipe, plan))
     return (*map(_as_check, _without_included(errors, findings)), *findings, _clock(cloud))
 
 
-def _attempt(cloud: Cloud, recipe: Recipe, kinds: Kinds) -> tuple[Plan, Snapshot, tuple[Exception, ...]]:
+def _attempt(
+    cloud: Cloud, recipe: Recipe, kinds: Kinds, request: Request
+) -> tuple[Plan, Snapshot, tuple[Exception, ...]]:
     collected: list[ProvisionerError] = []
     snapshot = observe(cloud, recipe, kinds, collect=collected)
     for error in collected:
         if not isinstance(error, NOT_FATAL):
             raise error
-    plan, errors = decide(recipe, snapshot, kinds, CONVERGE)
+    plan, errors = decide(recipe, snapshot, kinds, request)
     found = (error for errors_of in errors.values() for error in errors_of)
     return plan, snapshot, tuple(dict.fromkeys((*collected, *found)))
 

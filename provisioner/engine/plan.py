@@ -231,7 +231,12 @@ class _Decisions:
 
     def _compare(self, node: Node, observed: Observed) -> None:
         kind = self.kinds[node.address.kind]
-        changes = tuple(kind.diff(resolve(node.desired, self.outputs), observed, self.view))
+        taken, before = (), self.view.request.takes_over
+        if before and observed.owner == before:
+            reason = "taken over from that environment"
+            taken = (Change(field="owner", before=before, after=self.view.environment_id, reason=reason),)
+            observed = replace(observed, owned=True)
+        changes = (*kind.diff(resolve(node.desired, self.outputs), observed, self.view), *taken)
         changes = tuple(self._masked(change) for change in changes)
         self._fail(node, *(_refusal(node.address, one) for one in changes if one.forces is Forces.REFUSE))
         adopted = kind.container is not None and observed.managed_keys is None and not observed.owned

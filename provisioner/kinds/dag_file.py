@@ -44,13 +44,12 @@ class Scope:
 
 @dataclass(frozen=True, kw_only=True)
 class ObservedDagFile(Observed):
-    """What exists. owner: the environment id in its owner tag. content: of one that differs from the declared one."""
+    """What exists. content: of one that differs from the declared one."""
 
     account: str
     filesystem: str
     path: str
     environment: str
-    owner: str
     size: int
     sha256: str
     url: str

@@ -48,11 +48,10 @@ class Scope:
 
 @dataclass(frozen=True, kw_only=True)
 class ObservedFabricFile(Observed):
-    """What exists. owner: the environment that wrote it; empty if none has."""
+    """What exists."""
 
     job: str
     path: str
-    owner: str
     content: str = field(repr=False)
 
 

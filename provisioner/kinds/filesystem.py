@@ -52,6 +52,7 @@ def _read(cloud: Cloud, desired: Filesystem) -> ObservedFilesystem | None:
         return None
     return ObservedFilesystem(
         owned=filesystem.owner == desired.environment,
+        owner=filesystem.owner,
         version=filesystem.etag,
         account=desired.account,
         name=desired.name,
@@ -93,6 +94,11 @@ def _create(cloud: Cloud, desired: Filesystem) -> None:
     cloud.data_lake.create_filesystem(desired.account, desired.name, desired.environment, desired.folders)
 
 
+def _update(cloud: Cloud, desired: Filesystem, _observed: ObservedFilesystem) -> None:
+    """Set the owner tag; nothing else of a filesystem can differ."""
+    cloud.data_lake.own_filesystem(desired.account, desired.name, desired.environment)
+
+
 def _delete(cloud: Cloud, observed: ObservedFilesystem) -> None:
     cloud.data_lake.delete_filesystem(observed.account, observed.name)
 
@@ -102,6 +108,7 @@ KIND: Kind[Filesystem, ObservedFilesystem] = Kind(
     publish=_publish,
     read=_read,
     create=_create,
+    update=_update,
     delete=_delete,
     preflight=Preflight(ready=_ready),
     container=Container(unmanaged=_unmanaged),

@@ -57,13 +57,12 @@ class Fingerprint:
 
 @dataclass(frozen=True, kw_only=True)
 class ObservedJobJar(Observed):
-    """What exists. owner: the environment id in its owner tag. local: of the local file; None in a search."""
+    """What exists. local: of the local file; None in a search."""
 
     account: str
     filesystem: str
     path: str
     environment: str
-    owner: str
     size: int
     sha256: str
     url: str

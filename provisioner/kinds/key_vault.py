@@ -82,6 +82,7 @@ def _read(cloud: Cloud, desired: Vault) -> ObservedVault | None:
         return None
     return ObservedVault(
         owned=vault.tags.get(OWNER_TAG) == desired.environment,
+        owner=vault.tags.get(OWNER_TAG, ""),
         version=vault.changed,
         vault=vault,
         environment=desired.environment,

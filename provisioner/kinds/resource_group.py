@@ -48,6 +48,7 @@ def _read(cloud: Cloud, desired: ResourceGroup) -> ObservedResourceGroup | None:
         return None
     return ObservedResourceGroup(
         owned=group.tags.get(OWNER_TAG) == desired.environment,
+        owner=group.tags.get(OWNER_TAG, ""),
         id=desired.id,
         location=group.location,
         tags=group.tags,
@@ -95,7 +96,7 @@ def _content(desired: ResourceGroup) -> dict[str, Any]:
 
 
 def _update(cloud: Cloud, desired: ResourceGroup, observed: ObservedResourceGroup) -> None:
-    cloud.resource_groups.set_tags(desired.id, {**observed.tags, **desired.tags})
+    cloud.resource_groups.set_tags(desired.id, {**observed.tags, **_content(desired)["tags"]})
 
 
 def _delete(cloud: Cloud, observed: ObservedResourceGroup) -> None:

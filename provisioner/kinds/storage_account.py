@@ -81,6 +81,7 @@ def _read(cloud: Cloud, desired: StorageAccount) -> ObservedStorageAccount | Non
     unsafe = {name: (account.settings[name], right) for name, right in safe.items() if account.settings[name] != right}
     return ObservedStorageAccount(
         owned=account.tags.get(OWNER_TAG) == desired.environment,
+        owner=account.tags.get(OWNER_TAG, ""),
         account=account,
         environment=desired.environment,
         unsafe=unsafe,

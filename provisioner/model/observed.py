@@ -21,10 +21,12 @@ class Observed:
 
     owned: it has this environment's owner tag. version: ETag or version id, for the plan's digest. managed_keys: for
     a resource of which single settings are managed (an Airflow runtime): whether any are; else None. note: what a plan
-    says of it even if nothing is to be done.
+    says of it even if nothing is to be done. owner: the environment id in its owner tag, of kinds that another
+    environment can take over.
     """
 
     owned: bool
+    owner: str = ""
     version: str = ""
     managed_keys: bool | None = None
     note: str = ""

@@ -70,7 +70,7 @@ class Request:
 
     names: the credentials that it is limited to; empty: all. begin: rotations may begin, not only go on. force: before
     they are due. outage: a revoked key goes before its readers have the new one. rolled_out: somebody says that all
-    readers have the keys that are handed out.
+    readers have the keys that are handed out. takes_over: the id of an environment whose owner tag becomes this one's.
     """
 
     intent: Intent = Intent.CONVERGE
@@ -79,6 +79,7 @@ class Request:
     force: bool = False
     outage: bool = False
     rolled_out: bool = False
+    takes_over: str = ""
 
     def concerns(self, name: str) -> bool:
         """Whether a credential of this name is meant."""

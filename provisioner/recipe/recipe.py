@@ -79,7 +79,7 @@ def _declared(environment: Environment, names: Names, containers: Containers) ->
     principals = Principals(environment, names, containers, flink)
     own = (Address("vault_secret", name) for name in environment.principals.airflow.secrets)
     needs = (principals.reads_vault, *own)
-    dags = rendered_dags(environment, names.hosts)
+    dags = rendered_dags(environment, names.hosts, paused=names.dags_paused)
     airflow: Airflow = declaration(environment.airflow).declare(
         environment, around, reader=principals.reader("airflow"), needs=needs, dags=dags
     )

@@ -33,13 +33,17 @@ class Hosts:
         return f"blob.{self.dfs_suffix.partition('.')[2]}"
 
 
-def render_dag(environment: Environment, job: DeclaredJob, hosts: Hosts | None = None) -> str:
-    """The file of a job's DAG. A template that does not end in .j2 is a DAG already. Raises TemplateProblem."""
+def render_dag(environment: Environment, job: DeclaredJob, hosts: Hosts | None = None, *, paused: bool = False) -> str:
+    """The file of a job's DAG. A template that does not end in .j2 is a DAG already. Raises TemplateProblem.
+
+    paused: the DAG is paused where Airflow does not know it yet.
+    """
     path = job.dag.template
     text = template_text(path)
     if path.suffix != ".j2":
         return text
-    return render_text(text, dag_values(environment, job, hosts or Hosts()), folders=(path.parent, *INCLUDED))
+    values = dag_values(environment, job, hosts or Hosts(), paused=paused)
+    return render_text(text, values, folders=(path.parent, *INCLUDED))
 
 
 def template_text(path: Path) -> str:
@@ -97,7 +101,7 @@ def lake_and_hosts(environment: Environment, hosts: Hosts) -> dict[str, dict[str
     }
 
 
-def dag_values(environment: Environment, job: DeclaredJob, hosts: Hosts) -> dict[str, Any]:
+def dag_values(environment: Environment, job: DeclaredJob, hosts: Hosts, *, paused: bool = False) -> dict[str, Any]:
     """What the template of a job's DAG can name; docs/environment.md lists it."""
     lake = f"{environment.account_name}.{hosts.dfs_suffix}"
     filesystem = environment.storage_account.filesystem
@@ -107,6 +111,7 @@ def dag_values(environment: Environment, job: DeclaredJob, hosts: Hosts) -> dict
         **places,
         "dag": {
             "id": job.dag.id,
+            "paused": paused,
             "schedule": job.dag.schedule,
             "timeout_seconds": int(job.dag.timeout.total_seconds()),
         },

@@ -34,10 +34,17 @@ class RenderedDag:
     job: DeclaredJob | None = None
 
 
-def rendered_dags(environment: Environment, hosts: Hosts | None = None) -> tuple[RenderedDag, ...]:
-    """Each DAG's file: one per job, the probe's where it is beside no job, people's own. Raises TemplateProblem."""
+def rendered_dags(
+    environment: Environment, hosts: Hosts | None = None, *, paused: bool = False
+) -> tuple[RenderedDag, ...]:
+    """Each DAG's file: one per job, the probe's where it is beside no job, people's own. Raises TemplateProblem.
+
+    paused: those of jobs are paused where Airflow does not know them yet.
+    """
     jobs = (
-        RenderedDag(id=job.dag.id, name=job.dag.file, content=render_dag(environment, job, hosts), job=job)
+        RenderedDag(
+            id=job.dag.id, name=job.dag.file, content=render_dag(environment, job, hosts, paused=paused), job=job
+        )
         for job in environment.all_jobs
     )
     probe = () if environment.job else (_probe(environment, hosts or Hosts()),)

@@ -125,7 +125,7 @@ def _require_unpaused(deployed: DeployedEnvironment, dag: RenderedDag, *, unpaus
             dag_id, "Airflow has no such DAG", "Correct its id in the spec, or `provisioner provision` it first"
         )
     if found.paused and unpause:
-        airflow.unpause(dag_id)
+        airflow.set_paused(dag_id, paused=False)
     elif found.paused:
         remedy = f"Switch it on in Airflow ({airflow.url}) or add `--unpause` (make: ARGS=--unpause)"
         raise Refused(dag_id, "the DAG is paused, so a run would stay queued", remedy)

@@ -101,6 +101,7 @@ def read(cloud: Cloud, desired: Thing) -> Seen | None:
 def seen(name: str, found: Mapping[str, Any]) -> Seen:
     return Seen(
         owned=found.get("ours", True),
+        owner=found.get("owner", ""),
         version=str(found.get("version", "1")),
         name=name,
         value=found.get("value", ""),

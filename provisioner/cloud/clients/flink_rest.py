@@ -6,6 +6,7 @@ https://nightlies.apache.org/flink/flink-docs-release-1.20/docs/ops/rest_api/
 from __future__ import annotations
 
 import base64
+import hashlib
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -82,24 +83,42 @@ class FlinkRest:
             _send(http, access, f"/jobs/{job_id}?mode=cancel", method="PATCH", fine=(404, 409))
 
     def savepoint(self, access: FlinkAccess, job_id: str, directory: str) -> str:
-        """Take a savepoint of a running job and wait for it. Returns its URI. directory: empty: the cluster's own.
-
-        Before every task runs Flink takes none, though it calls the job running.
-        """
+        """Take a savepoint of a running job and wait for it. Returns its URI. directory: empty: the cluster's own."""
         body = {"cancel-job": False, **({"target-directory": directory} if directory else {})}
         with self._http(access) as http:
-            self._session.waits.until(
-                lambda: {one["status"] for one in _send(http, access, f"/jobs/{job_id}")["vertices"]} <= TASKS_RUN,
-                what=f"every task of {job_id} to run",
-            )
+            self._await_tasks(http, access, job_id)
             asked: dict[str, Any] = _send(http, access, f"/jobs/{job_id}/savepoints", method="POST", body=body)
-            path = f"/jobs/{job_id}/savepoints/{asked['request-id']}"
-            self._session.waits.until(
-                lambda: _send(http, access, path)["status"]["id"] == "COMPLETED",
-                what=f"the savepoint of {job_id}",
-                deadline_seconds=self._session.waits.limits.operation_seconds,
-            )
-            operation: dict[str, Any] = _send(http, access, path)["operation"]
+            return self._await_savepoint(http, access, job_id, str(asked["request-id"]))
+
+    def stop(self, access: FlinkAccess, job_id: str, directory: str) -> str:
+        """Stop a running job with a savepoint, and wait for that. Returns its URI.
+
+        The id of the request follows from the job's, so that one whose answer was lost is not sent twice.
+        """
+        trigger = hashlib.sha256(f"{job_id} migration".encode()).hexdigest()[:32]
+        body = {"drain": False, "targetDirectory": directory, "triggerId": trigger}
+        with self._http(access) as http:
+            if not _send(http, access, f"/jobs/{job_id}/savepoints/{trigger}", fine=(404,)):
+                self._await_tasks(http, access, job_id)
+                _send(http, access, f"/jobs/{job_id}/stop", method="POST", body=body)
+            return self._await_savepoint(http, access, job_id, trigger)
+
+    def _await_tasks(self, http: requests.Session, access: FlinkAccess, job_id: str) -> None:
+        """Wait until every task runs: before, Flink takes no savepoint, though it calls the job running."""
+        self._session.waits.until(
+            lambda: {one["status"] for one in _send(http, access, f"/jobs/{job_id}")["vertices"]} <= TASKS_RUN,
+            what=f"every task of {job_id} to run",
+        )
+
+    def _await_savepoint(self, http: requests.Session, access: FlinkAccess, job_id: str, trigger: str) -> str:
+        """The URI of a savepoint that was asked for."""
+        path = f"/jobs/{job_id}/savepoints/{trigger}"
+        self._session.waits.until(
+            lambda: _send(http, access, path)["status"]["id"] == "COMPLETED",
+            what=f"the savepoint of {job_id}",
+            deadline_seconds=self._session.waits.limits.operation_seconds,
+        )
+        operation: dict[str, Any] = _send(http, access, path)["operation"]
         if "location" not in operation:
             trace = str(operation.get("failure-cause", {}).get("stack-trace", ""))
             message = trace.partition("\n")[0] or "Flink does not say why"

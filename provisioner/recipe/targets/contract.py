@@ -29,13 +29,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Names:
-    """What the recipe cannot take from the spec: who we are and how this cloud spells its hosts."""
+    """What the recipe cannot take from the spec: who we are and how this cloud spells its hosts.
+
+    dags_paused: DAGs of jobs are paused where Airflow does not know them yet.
+    """
 
     environment_id: str
     tenant_id: str
     vault_url: str
     hosts: Hosts
     federation_audience: str = "api://AzureADTokenExchange"
+    dags_paused: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,8 +97,9 @@ class Flink:
     does. grants: its roles in the lake; jar_reader: who reads the jar there. connections: the values of
     `flink.connections` of the spec. find_job: what a run of a job's DAG began, by the run's id and configuration;
     running: what runs of a job now; undeclared: what runs of jobs that the spec no longer names, where that can be
-    told. cancel, savepoint: do that to a job that runs; a savepoint's answer says where it is. rights: what the caller
-    of a run needs. notes: what a person should know of choosing it.
+    told. cancel, savepoint: do that to a job that runs; a savepoint's answer says where it is. stop: end a job with a
+    savepoint in its folder, where another environment's DAG finds it; None where that cannot be. rights: what the
+    caller of a run needs. notes: what a person should know of choosing it.
     """
 
     nodes: tuple[Node, ...]
@@ -105,6 +110,7 @@ class Flink:
     cancel: Callable[[Cloud, FlinkJob], None]
     savepoint: Callable[[Cloud, DeclaredJob, FlinkJob], str]
     undeclared: Callable[[Cloud], Sequence[FlinkJob]] = lambda _cloud: ()
+    stop: Callable[[Cloud, DeclaredJob, FlinkJob], str] | None = None
     grants: tuple[Node, ...] = ()
     searches: tuple[Search, ...] = ()
     api_version: str = ""

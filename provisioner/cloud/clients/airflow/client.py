@@ -7,12 +7,21 @@ https://airflow.apache.org/docs/apache-airflow/stable/stable-rest-api-ref.html
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from provisioner.cloud.clients.airflow.logs import plain_lines, structured_lines
-from provisioner.cloud.clients.airflow.objects import Dag, DagRun, ImportFailure, TaskReport, TaskRun, dag_run
+from provisioner.cloud.clients.airflow.objects import (
+    Dag,
+    DagRun,
+    ImportFailure,
+    TaskReport,
+    TaskRun,
+    dag_run,
+    due_id,
+)
 from provisioner.cloud.clients.airflow.sign_in import SignedIn
 from provisioner.errors import Conflict, NotAuthorized, NotFound, Unexpected, Unreachable
 from provisioner.secret import Secret
@@ -44,6 +53,7 @@ class Airflow:
         self._http = SignedIn(session, self.url, api.sign_in)
         self.since_3 = int(version.partition(".")[0] or 2) >= 3
         self._notes = tuple(map(int, version.split(".")[:2])) >= (2, 6)  # whether a new run takes a note
+        self._takes_intervals = tuple(map(int, version.split(".")[:2])) >= (2, 10)  # of a new run
         self._api = f"{self.url}/api/{'v2' if self.since_3 else 'v1'}"
 
     def find_dag(self, dag_id: str) -> Dag | None:
@@ -59,9 +69,9 @@ class Airflow:
             token=str(item.get("file_token") or ""),
         )
 
-    def unpause(self, dag_id: str) -> None:
-        """Let its runs start."""
-        self._ask("PATCH", f"dags/{_quoted(dag_id)}", json={"is_paused": False})
+    def set_paused(self, dag_id: str, *, paused: bool) -> None:
+        """Pause it, or let its runs start. In a paused one a run under way does not go on to its next task."""
+        self._ask("PATCH", f"dags/{_quoted(dag_id)}", json={"is_paused": paused})
 
     def find_source(self, dag: Dag) -> str | None:
         """The source that Airflow parsed last, or None if it stores none.
@@ -146,6 +156,26 @@ class Airflow:
         """The runs created since then, in any state."""
         name = "run_after_gte" if self.since_3 else "execution_date_gte"
         return tuple(map(dag_run, self._list(_runs(dag_id), "dag_runs", {name: [moment.isoformat()]})))
+
+    def create_due_run(self, dag_id: str, due: datetime, interval: tuple[datetime, datetime], *, ran: bool) -> None:
+        """Create the run of a moment at which the DAG's schedule was due, as its scheduler would; fine if it exists.
+
+        Airflow makes no second run of the same logical date. That is the moment itself in Airflow 3, the beginning of
+        the interval that ends with it in Airflow 2. interval: that one, and its end. ran: it ran elsewhere, so it is
+        over; only in a paused DAG it does not begin before.
+        https://airflow.apache.org/docs/apache-airflow/stable/authoring-and-scheduling/timetable.html
+        """
+        run_id = due_id(due)
+        body: dict[str, Any] = {
+            "dag_run_id": run_id,
+            "logical_date": (due if self.since_3 else interval[0]).isoformat(),
+        }
+        if self._takes_intervals and not self.since_3:
+            body |= {"data_interval_start": interval[0].isoformat(), "data_interval_end": interval[1].isoformat()}
+        with suppress(Conflict):
+            self._ask("POST", _runs(dag_id), json=body)
+        if ran:
+            self._ask("PATCH", f"{_runs(dag_id)}/{_quoted(run_id)}", json={"state": "success"})
 
     def create_run(self, dag_id: str, run_id: str, conf: Mapping[str, Any]) -> bool:
         """Create a run. Returns False if one with that id exists. Raises NotFound if there is no such DAG.

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 FAILED = "failed"
 ENDED = frozenset({"success", FAILED})
+DUE = "provisioner__due__"  # what the id of a run begins with that was made for a moment of the DAG's schedule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,13 +26,17 @@ class Dag:
 
 @dataclass(frozen=True, kw_only=True)
 class DagRun:
-    """One run. state: queued, running, success, failed. note: of whoever created it, or of a person."""
+    """One run. state: queued, running, success, failed. note: of whoever created it, or of a person.
+
+    due: of a run by its DAG's schedule, when the schedule was due.
+    """
 
     id: str
     state: str
     conf: Mapping[str, Any] = field(repr=False)
     ended: datetime | None = None
     note: str = ""
+    due: datetime | None = None
 
     @property
     def over(self) -> bool:
@@ -74,10 +79,23 @@ class ImportFailure:
 def dag_run(item: Mapping[str, Any]) -> DagRun:
     """From an item of an answer."""
     ended = item.get("end_date")
+    of_schedule = item.get("run_type") == "scheduled"
+    due = item.get("run_after") or item.get("data_interval_end") if of_schedule else None
     return DagRun(
         id=str(item["dag_run_id"]),
         state=str(item.get("state") or ""),
         conf=item.get("conf") or {},
         note=str(item.get("note") or ""),
         ended=datetime.fromisoformat(str(ended)) if ended else None,
+        due=datetime.fromisoformat(str(due)) if due else due_of(str(item["dag_run_id"])),
     )
+
+
+def due_id(due: datetime) -> str:
+    """The id of a run that is made for a moment of the DAG's schedule."""
+    return f"{DUE}{due:%Y%m%dT%H%M%SZ}"
+
+
+def due_of(run_id: str) -> datetime | None:
+    """The moment that such an id names; None of any other id."""
+    return datetime.strptime(f"{run_id}+0000", f"{DUE}%Y%m%dT%H%M%SZ%z") if run_id.startswith(DUE) else None

@@ -7,7 +7,14 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from provisioner.cloud.clients.data_lake.folders import EVERYWHERE, FolderNotes, folder_of, note, note_name
+from provisioner.cloud.clients.data_lake.folders import (
+    EVERYWHERE,
+    FolderNotes,
+    folder_of,
+    note,
+    note_name,
+    write_metadata,
+)
 from provisioner.cloud.clients.data_lake.properties import KIND_METADATA, OWNER_METADATA, SHA256_METADATA
 from provisioner.cloud.clients.data_lake.upload import Upload, drop_parents, sweep
 from provisioner.cloud.clients.data_lake.wire import GONE, Wire
@@ -64,6 +71,11 @@ class DataLake:
                     raise NotYetVisible(operation=error.operation, status=error.status, code=error.code) from error
 
         self._session.waits.until_visible(create, what=f"the filesystem {account}/{name}")
+
+    def own_filesystem(self, account: str, name: str, environment: str) -> None:
+        """Set its owner tag; other metadata stays."""
+        self._written.add(("filesystem", account, name))
+        write_metadata(self._wire, self._session.waits, account, name, (OWNER_METADATA, environment))
 
     def delete_filesystem(self, account: str, name: str) -> None:
         """Delete it with all that is in it. https://learn.microsoft.com/rest/api/storageservices/delete-container."""

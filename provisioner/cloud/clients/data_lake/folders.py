@@ -113,18 +113,26 @@ class FolderNotes:
         return any(one.owner == environment and not one.directory for one in self._wire.paths(account, name, folder))
 
     def _write(self, key: Key, folders: Folders) -> None:
-        """Write the note until it is read back: no condition guards it, and other environments write theirs."""
         account, name, environment = key
         text = note(folders) if folders else None
+        write_metadata(self._wire, self._waits, account, name, (note_name(environment), text))
 
-        def written() -> bool:
-            filesystem = self._wire.filesystem(account, name)
-            if filesystem is None or filesystem.metadata.get(note_name(environment)) == text:
-                return True
-            others = {one: value for one, value in filesystem.metadata.items() if one != note_name(environment)}
-            client: Any = self._wire.filesystem_client(account, name)
-            with translated(f"set metadata of filesystem {account}/{name}"):
-                client.set_file_system_metadata({**others, **({note_name(environment): text} if text else {})})
-            return False
 
-        self._waits.until(written, what=f"the metadata of the filesystem {account}/{name}")
+def write_metadata(wire: Wire, waits: Waits, account: str, name: str, entry: tuple[str, str | None]) -> None:
+    """Set one entry of a filesystem's metadata, or take it out, until it is read back.
+
+    No condition guards the write, and other environments write theirs. Fine if the filesystem is gone.
+    """
+    key, text = entry
+
+    def written() -> bool:
+        filesystem = wire.filesystem(account, name)
+        if filesystem is None or filesystem.metadata.get(key) == text:
+            return True
+        others = {one: value for one, value in filesystem.metadata.items() if one != key}
+        client: Any = wire.filesystem_client(account, name)
+        with translated(f"set metadata of filesystem {account}/{name}"):
+            client.set_file_system_metadata({**others, **({key: text} if text else {})})
+        return False
+
+    waits.until(written, what=f"the metadata of the filesystem {account}/{name}")

@@ -58,6 +58,7 @@ def declare(environment: Environment, around: Around) -> Flink:
         undeclared=partial(_undeclared, environment, access),
         cancel=partial(_cancel, access),
         savepoint=partial(_savepoint, access),
+        stop=partial(_stop, access),
         notes=(
             *(job_role_notes(environment) if spec.identity else ()),
             *((OPEN,) if spec.auth is None and not spec.is_private else ()),
@@ -156,3 +157,8 @@ def _savepoint(access: FlinkAccess, cloud: Cloud, job: DeclaredJob, running: Fli
     client: FlinkRest = cloud.client("flink_rest")
     folder = f"{job.spec.savepoints.rstrip('/')}/{job.prefix}/{running.id}-by-hand" if job.spec.savepoints else ""
     return client.savepoint(access, running.id, folder)
+
+
+def _stop(access: FlinkAccess, cloud: Cloud, job: DeclaredJob, running: FlinkJob) -> str:
+    client: FlinkRest = cloud.client("flink_rest")
+    return client.stop(access, running.id, f"{job.spec.savepoints.rstrip('/')}/{job.prefix}/{running.id}-0")

@@ -1,0 +1,217 @@
+"""A part of Airflow's REST API while no real Airflow runs: DAGs, their runs, and a scheduler that makes those.
+
+Only if a test asks for it: `PUT /settings/airflow-model {"run_seconds": 2.0}`, how long each run works. Then GET
+/airflow-runs at the control endpoint shows every run, and whether it has worked. As in Airflow, with `catchup=False`: a
+DAG that is paused begins no run, and its runs under way do not go on; once it is unpaused, the run of the last moment
+that was due begins, unless there is one of that logical date. A schedule's moment is the logical date in Airflow 3; in
+Airflow 2 that is the moment before.
+https://airflow.apache.org/docs/apache-airflow/stable/authoring-and-scheduling/timetable.html
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from cronsim import CronSim
+
+from localazure.app.call import Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from localazure.app.call import Call
+    from localazure.app.store import Document
+    from localazure.app.tenant import Tenant
+
+_TABLE = "airflow_model"
+_DAG = re.compile(r"dag_id\s*=\s*['\"]([\w.-]+)['\"],([^()]*)")
+_SCHEDULE = re.compile(r"[\"']schedule[\"']: ['\"]([^'\"]+)['\"]")
+_PAUSED = re.compile(r"[\"']is_paused_upon_creation[\"']: True")
+_PATH = re.compile(
+    r"/api/v[12]/(?:dags/(?P<dag>[^/]+)(?P<runs>/dagRuns(?:/(?P<run>[^/]+)(?P<task>/taskInstances/.*)?)?)?"
+    r"|dagSources/(?P<source>[^/]+)|(?P<errors>importErrors))"
+)
+_DAILY = {"@hourly": "0 * * * *", "@daily": "0 0 * * *"}
+_CONFLICT, _NOT_FOUND = 409, 404
+
+
+def find_reply(
+    call: Call, resource_id: str, version: str, files: Iterable[tuple[str, str]], rendered: str = ""
+) -> Reply | None:
+    """Return the answer, or None if no test asks for it or the path is of another part.
+
+    files: path and text. rendered: of its workers' settings, which each task reports in an XCom.
+    """
+    settings, match = call.tenant.store.get("settings", "airflow-model"), _PATH.fullmatch(call.path)
+    if settings is None or match is None:
+        return None
+    model = _Model(call.tenant, resource_id, version, float(settings["run_seconds"]))
+    texts: dict[str, tuple[str, str]] = {}
+    for path, text in files:
+        for dag_id, arguments in _DAG.findall(text):
+            texts[dag_id] = (path, text)
+            model.advance(dag_id, text if "**DAG_SETTINGS" in arguments else arguments)
+    if match["errors"]:
+        return Reply(body={"import_errors": [], "total_entries": 0})
+    if match["dag"] == "~":
+        return _list([run for dag_id in texts for run in model.runs(dag_id)], call)
+    if (match["dag"] or match["source"]) not in texts:
+        return _missing(f"The DAG {match['dag'] or match['source']} was not found")
+    if match["source"]:
+        return Reply(body={"content": texts[match["source"]][1]})
+    return _of_dag(call, model, match, texts[match["dag"]][0], rendered)
+
+
+def _of_dag(call: Call, model: _Model, match: re.Match[str], path: str, rendered: str) -> Reply:
+    name = match["dag"]
+    if match["runs"] is None:
+        return _dag(call, model, name, path)
+    if match["task"]:
+        report = json.dumps({"rendered": rendered, "secrets": [], "federation": ""})
+        return Reply(body={"key": "report", "value": report})
+    return _run(call, model, name, match["run"]) if match["run"] else _runs(call, model, name)
+
+
+def list_runs(tenant: Tenant, _send: object) -> list[Document]:
+    """List every run of every modelled Airflow."""
+    return [
+        {"airflow": key.rpartition("|")[0], "dag_id": key.rpartition("|")[2], **run}
+        for key, dag in tenant.store.rows(_TABLE)
+        for run in dag["runs"].values()
+    ]
+
+
+class _Model:
+    """The DAGs of one Airflow."""
+
+    def __init__(self, tenant: Tenant, resource_id: str, version: str, run_seconds: float) -> None:
+        self._tenant, self._id, self._seconds = tenant, resource_id.lower(), run_seconds
+        self._since_3 = int(version.partition(".")[0]) >= 3  # Airflow 3
+
+    def dag(self, dag_id: str) -> Document:
+        return self._tenant.store.get(_TABLE, f"{self._id}|{dag_id}") or {}
+
+    def runs(self, dag_id: str) -> list[Document]:
+        return [{"dag_id": dag_id, **run} for run in self.dag(dag_id)["runs"].values()]
+
+    def put(self, dag_id: str, dag: Document) -> None:
+        self._tenant.store.put(_TABLE, f"{self._id}|{dag_id}", dag)
+
+    def advance(self, dag_id: str, text: str) -> None:
+        """Bring a DAG to now: what it has worked since the last call, and what has become due."""
+        now = self._tenant.clock.timestamp()
+        found = _SCHEDULE.search(text)
+        dag = self.dag(dag_id) or {"paused": bool(_PAUSED.search(text)), "at": 0.0, "began": now, "runs": {}}
+        dag["schedule"] = _DAILY.get(found[1], found[1]) if found else ""
+        if not dag["paused"]:
+            self._schedule(dag, now)
+            _work(dag, now, self._seconds)
+        dag["at"] = now
+        self.put(dag_id, dag)
+
+    def set_paused(self, dag_id: str, *, paused: bool) -> None:
+        dag = self.dag(dag_id)
+        if dag["paused"] and not paused:
+            dag = {**dag, "at": 0.0, "began": self._tenant.clock.timestamp()}
+        dag["paused"] = paused
+        if not paused:
+            self._schedule(dag, self._tenant.clock.timestamp())
+        self.put(dag_id, {**dag, "at": self._tenant.clock.timestamp()})
+
+    def _schedule(self, dag: Document, now: float) -> None:
+        """Make the run of each moment since the last call; at first only of the last one."""
+        if not dag["schedule"]:
+            return
+        until = datetime.fromtimestamp(now, UTC)
+        last = next(CronSim(dag["schedule"], until, reverse=True))
+        for moment in _between(dag["schedule"], dag["at"], now) if dag["at"] else (last,):
+            self.create(dag, f"scheduled__{self._logical(dag, moment)}", self._logical(dag, moment), moment)
+
+    def _logical(self, dag: Document, moment: datetime) -> str:
+        before = moment if self._since_3 else next(CronSim(dag["schedule"], moment, reverse=True))
+        return before.isoformat()
+
+    def create(self, dag: Document, run_id: str, logical: str | None, due: datetime | None) -> bool:
+        """Make a run unless there is one of that id or logical date."""
+        runs: dict[str, Document] = dag["runs"]
+        if run_id in runs or (logical and any(one["logical_date"] == logical for one in runs.values())):
+            return False
+        when = (due or self._tenant.clock.now()).isoformat()
+        runs[run_id] = {
+            "dag_run_id": run_id,
+            "run_type": "scheduled" if due else "manual",
+            "logical_date": logical,
+            "state": "queued",
+            "note": None,
+            "worked": 0.0,
+            "began": (due or self._tenant.clock.now()).timestamp(),
+            "has_worked": False,
+            **({"run_after": when} if self._since_3 else {"data_interval_end": when, "execution_date": logical}),
+        }
+        return True
+
+
+def _between(schedule: str, after: float, until: float) -> Iterator[datetime]:
+    for moment in CronSim(schedule, datetime.fromtimestamp(after, UTC)):
+        if moment.timestamp() > until:
+            return
+        yield moment
+
+
+def _work(dag: Document, now: float, seconds: float) -> None:
+    """Let each run that is not over work for the time since the last call."""
+    for run in dag["runs"].values():
+        if run["state"] in {"queued", "running"}:
+            run["worked"] += now - max(dag["at"], run["began"], dag["began"])
+            run["state"] = "success" if run["worked"] >= seconds else "running"
+            run["has_worked"] = run["state"] == "success"
+
+
+def _dag(call: Call, model: _Model, dag_id: str, path: str) -> Reply:
+    if call.method == "PATCH":
+        body: Any = call.json()
+        model.set_paused(dag_id, paused=bool(body["is_paused"]))
+    paused = model.dag(dag_id)["paused"]
+    return Reply(body={"dag_id": dag_id, "fileloc": f"/opt/airflow/{path}", "file_token": dag_id, "is_paused": paused})
+
+
+def _runs(call: Call, model: _Model, dag_id: str) -> Reply:
+    if call.method != "POST":
+        return _list(model.runs(dag_id), call)
+    body: Any = call.json()
+    dag = model.dag(dag_id)
+    run_id, logical = str(body["dag_run_id"]), body.get("logical_date")
+    if not model.create(dag, run_id, logical, None):
+        message = f"A run of {dag_id} with this id or logical date exists already"
+        return Reply(status=_CONFLICT, body={"detail": message, "status": _CONFLICT, "title": "Conflict"})
+    dag["runs"][run_id]["note"] = body.get("note")
+    model.put(dag_id, dag)
+    return Reply(body={"dag_id": dag_id, **dag["runs"][run_id]})
+
+
+def _run(call: Call, model: _Model, dag_id: str, run_id: str) -> Reply:
+    dag = model.dag(dag_id)
+    if run_id not in dag["runs"]:
+        return _missing(f"DAGRun with DAG ID: '{dag_id}' and DagRun ID: '{run_id}' not found")
+    if call.method == "PATCH":
+        body: Any = call.json()
+        dag["runs"][run_id]["state"] = str(body["state"])
+        model.put(dag_id, dag)
+    return Reply(body={"dag_id": dag_id, **dag["runs"][run_id]})
+
+
+def _list(runs: list[Document], call: Call) -> Reply:
+    states = call.query.get("state", "")
+    since = call.query.get("run_after_gte") or call.query.get("execution_date_gte") or ""
+    if states:  # those that are over, or those that are not: of a name in the query the last value counts
+        over = states == "success"
+        runs = [one for one in reversed(runs) if (one["state"] == "success") is over]
+    runs = [one for one in runs if (one.get("run_after") or one.get("execution_date") or "~") >= since]
+    return Reply(body={"dag_runs": runs, "total_entries": len(runs)})
+
+
+def _missing(message: str) -> Reply:
+    return Reply(status=_NOT_FOUND, body={"detail": message, "status": _NOT_FOUND, "title": "Not Found"})

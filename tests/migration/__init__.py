@@ -1,0 +1,1 @@
+"""Tests of `migrate`: from one target to another, killed anywhere."""
