@@ -47,7 +47,13 @@ class Trial:
         self.moving.azure.control("DELETE", "/faults")
         self.ground.wait_out_lease()
         assert code in {0, KILLED}
+        assert self.works(), f"no working credential after {call}"
         return code == KILLED
+
+    def works(self) -> bool:
+        """Whether what the old workers sign in with does, unless the new ones have begun, who have no secret."""
+        begun = any(run["airflow"].startswith("/workloads/") for run in self.moving.runs())
+        return begun or all(one["signs_in"] for one in self.moving.azure.control("GET", "/sign-ins"))
 
 
 @pytest.fixture
