@@ -19,7 +19,7 @@ ELSEWHERE = "11111111-1111-4111-8111-111111111111"
 
 def second(cli: Cli, **changes: Any) -> Cli:
     """The same environment under another name, with a runtime, a container and prefixes of its own."""
-    spec = copy.deepcopy(cli.spec) | {"name": "second"}
+    spec: dict[str, Any] = {**copy.deepcopy(cli.spec), "name": "second"}
     spec["airflow"] |= {"runtime": "airflow-second", "container": "airflow-second"}
     spec["airflow"] |= {"variables_prefix": "second-variables", "connections_prefix": "second-connections"}
     folder = cli.file.with_name("second")  # files of one folder are checked against each other by `validate`
