@@ -30,6 +30,7 @@ _TABLE = "airflow_model"
 _DAG = re.compile(r"dag_id\s*=\s*['\"]([\w.-]+)['\"],([^()]*)")
 _SCHEDULE = re.compile(r"[\"']schedule[\"']: ['\"]([^'\"]+)['\"]")
 _PAUSED = re.compile(r"[\"']is_paused_upon_creation[\"']: True")
+_SIGN_IN = re.compile(r"[\"']sign_in[\"']: ['\"]([^'\"]*)['\"]")
 _PATH = re.compile(
     r"/api/v[12]/(?:dags/(?P<dag>[^/]+)(?P<runs>/dagRuns(?:/(?P<run>[^/]+)(?P<task>/taskInstances/.*)?)?)?"
     r"|dagSources/(?P<source>[^/]+)|(?P<errors>importErrors))"
@@ -58,20 +59,26 @@ def find_reply(
         return Reply(body={"import_errors": [], "total_entries": 0})
     if match["dag"] == "~":
         return _list([run for dag_id in texts for run in model.runs(dag_id)], call)
-    if (match["dag"] or match["source"]) not in texts:
-        return _missing(f"The DAG {match['dag'] or match['source']} was not found")
-    if match["source"]:
-        return Reply(body={"content": texts[match["source"]][1]})
-    return _of_dag(call, model, match, texts[match["dag"]][0], rendered)
+    name = match["dag"] or match["source"]
+    if name not in texts:
+        return _missing(f"The DAG {name} was not found")
+    path, text = texts[name]
+    return _report(text, rendered) if match["task"] else _of_dag(call, model, match, path, text)
 
 
-def _of_dag(call: Call, model: _Model, match: re.Match[str], path: str, rendered: str) -> Reply:
+def _report(text: str, rendered: str) -> Reply:
+    """What a task of the DAG's file reports: the settings of its worker, and how that signs in, as the text has it."""
+    sign_in = next(iter(_SIGN_IN.findall(text)), None)
+    report: dict[str, Any] = {"rendered": rendered, "sign_in": sign_in, "secrets": [], "federation": ""}
+    return Reply(body={"key": "report", "value": json.dumps(report)})
+
+
+def _of_dag(call: Call, model: _Model, match: re.Match[str], path: str, text: str) -> Reply:
     name = match["dag"]
+    if match["source"]:
+        return Reply(body={"content": text})
     if match["runs"] is None:
         return _dag(call, model, name, path)
-    if match["task"]:
-        report = json.dumps({"rendered": rendered, "secrets": [], "federation": ""})
-        return Reply(body={"key": "report", "value": report})
     return _run(call, model, name, match["run"]) if match["run"] else _runs(call, model, name)
 
 
@@ -146,6 +153,7 @@ class _Model:
             "logical_date": logical,
             "state": "queued",
             "note": None,
+            "start_date": self._tenant.clock.now().isoformat(),
             "worked": 0.0,
             "began": (due or self._tenant.clock.now()).timestamp(),
             "has_worked": False,
