@@ -20,7 +20,7 @@ from provisioner.cloud.clients.airflow.objects import (
     TaskReport,
     TaskRun,
     dag_run,
-    due_id,
+    due_run,
 )
 from provisioner.cloud.clients.airflow.sign_in import SignedIn
 from provisioner.errors import Conflict, NotAuthorized, NotFound, Unexpected, Unreachable
@@ -158,24 +158,15 @@ class Airflow:
         return tuple(map(dag_run, self._list(_runs(dag_id), "dag_runs", {name: [moment.isoformat()]})))
 
     def create_due_run(self, dag_id: str, due: datetime, interval: tuple[datetime, datetime], *, ran: bool) -> None:
-        """Create the run of a moment at which the DAG's schedule was due, as its scheduler would; fine if it exists.
+        """Create the run of a moment at which the schedule was due, as Airflow would; fine if it exists.
 
-        Airflow makes no second run of the same logical date. That is the moment itself in Airflow 3, the beginning of
-        the interval that ends with it in Airflow 2. interval: that one, and its end. ran: it ran elsewhere, so it is
-        over; only in a paused DAG it does not begin before.
-        https://airflow.apache.org/docs/apache-airflow/stable/authoring-and-scheduling/timetable.html
+        interval: the one that ends then. ran: elsewhere, so it is over; only in a paused DAG it does not begin before.
         """
-        run_id = due_id(due)
-        body: dict[str, Any] = {
-            "dag_run_id": run_id,
-            "logical_date": (due if self.since_3 else interval[0]).isoformat(),
-        }
-        if self._takes_intervals and not self.since_3:
-            body |= {"data_interval_start": interval[0].isoformat(), "data_interval_end": interval[1].isoformat()}
+        body = due_run(due, interval, since_3=self.since_3, takes_intervals=self._takes_intervals)
         with suppress(Conflict):
             self._ask("POST", _runs(dag_id), json=body)
         if ran:
-            self._ask("PATCH", f"{_runs(dag_id)}/{_quoted(run_id)}", json={"state": "success"})
+            self._ask("PATCH", f"{_runs(dag_id)}/{_quoted(body['dag_run_id'])}", json={"state": "success"})
 
     def create_run(self, dag_id: str, run_id: str, conf: Mapping[str, Any]) -> bool:
         """Create a run. Returns False if one with that id exists. Raises NotFound if there is no such DAG.

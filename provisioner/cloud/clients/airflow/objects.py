@@ -96,6 +96,21 @@ def due_id(due: datetime) -> str:
     return f"{DUE}{due:%Y%m%dT%H%M%SZ}"
 
 
+def due_run(
+    due: datetime, interval: tuple[datetime, datetime], *, since_3: bool, takes_intervals: bool
+) -> dict[str, str]:
+    """What a run is created with for a moment of the schedule. Airflow makes no second one of the same logical date.
+
+    That is the moment itself in Airflow 3; in Airflow 2 the beginning of the interval that ends with it.
+    https://airflow.apache.org/docs/apache-airflow/stable/authoring-and-scheduling/timetable.html
+    """
+    if since_3:
+        return {"dag_run_id": due_id(due), "logical_date": due.isoformat()}
+    start, end = (one.isoformat() for one in interval)
+    intervals = {"data_interval_start": start, "data_interval_end": end} if takes_intervals else {}
+    return {"dag_run_id": due_id(due), "logical_date": start, **intervals}
+
+
 def due_of(run_id: str) -> datetime | None:
     """The moment that such an id names; None of any other id."""
     return datetime.strptime(f"{run_id}+0000", f"{DUE}%Y%m%dT%H%M%SZ%z") if run_id.startswith(DUE) else None
