@@ -17,7 +17,7 @@ from provisioner.commands.workflow import create_lock_container, holding_lease
 from provisioner.commands.writing import provision, teardown
 from provisioner.engine.examine import examine
 from provisioner.engine.observe import observe
-from provisioner.engine.plan import build_plan
+from provisioner.engine.plan import ordered_plan
 from provisioner.engine.teardown import plan_teardown
 from provisioner.errors import Refused
 from provisioner.key_probe import NO_REPORT
@@ -181,7 +181,8 @@ def _plan_removal(old: Run, taken: set[Address]) -> Plan:
     planned = plan_teardown(old.recipe, replace(snapshot, readings=readings), old.kinds)
     left = {step.address: step for step in planned.steps if step.address not in taken}
     after = {address: tuple(one for one in step.after if one in left) for address, step in left.items()}
-    return build_plan(old.recipe, {address: replace(step, after=after[address]) for address, step in left.items()})
+    steps = {address: replace(step, after=after[address]) for address, step in left.items()}
+    return ordered_plan(old.recipe.environment, steps)
 
 
 def _require_two_ids(migration: Migration) -> None:
