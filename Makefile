@@ -94,6 +94,9 @@ lock: .venv/dev.stamp ## regenerate the lock files from pyproject.toml; UPGRADE=
 	$(LOCK) pyproject.toml --extra local --group dev -c requirements/runtime.txt -o requirements/dev.txt
 	$(LOCK) --group build -c requirements/dev.txt -o requirements/build.txt
 	$(LOCK) --group installer -o requirements/installer.txt
+	$(LOCK) --no-deps --group flink -o localazure/runtimes/flink/flink.lock
+	$(LOCK) --no-deps --group flink-2 -o localazure/runtimes/flink/flink-2.lock
+	$(LOCK) --no-deps --group java -o localazure/runtimes/flink/java.lock
 	$(LOCK) --group airflow-2-6 -o localazure/runtimes/airflow/airflow-2-6.lock
 	$(LOCK) --group airflow-2-10 -o localazure/runtimes/airflow/airflow-2-10.lock
 	$(LOCK) --group airflow-3 -o localazure/runtimes/airflow/airflow-3.lock

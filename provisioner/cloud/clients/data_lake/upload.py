@@ -1,12 +1,14 @@
 """Uploads a file: a small one by one request, others in pieces under a temporary name beside it, then renamed.
 
-Memory holds one piece. Readers see the old file or the whole new one. Each step may be repeated.
+Memory holds a few pieces. Readers see the old file or the whole new one. Each step may be repeated.
 """
 
 from __future__ import annotations
 
 import hashlib
 from base64 import b64encode
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from provisioner.cloud.clients.data_lake.wire import Wire
 
 SMALL_BYTES = 4 * 1024 * 1024
+PIECES_IN_FLIGHT = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,10 +67,10 @@ class Upload:
             self._put(wire)
             return
         sweep(wire, self.account, self.filesystem, self.path, self.metadata[OWNER_METADATA])
-        beside = wire.file_client(self.account, self.filesystem, temporary(self.path, self.sha256))
+        beside = wire.file_client(self.account, self.filesystem, self._beside)
         with translated(f"upload {self.where}"):
             beside.create_file(metadata={**self._others(wire), **self.metadata})
-            self._append_all(beside)
+            self._append_all(wire)
             beside.flush_data(self.size, close=True)
         self._check_length(wire)
         self._rename(wire, beside)
@@ -107,17 +110,30 @@ class Upload:
             remedy = "Run the command again when nothing writes it any more."
             raise Refused(self.where, "the local file changed while it was read", remedy)
 
-    def _append_all(self, beside: DataLakeFileClient) -> None:
-        """https://learn.microsoft.com/rest/api/storageservices/datalakestoragegen2/path/update."""
-        digest, position = hashlib.sha256(), 0
-        for piece in self.content():
-            digest.update(piece)
-            beside.append_data(piece, position, len(piece))
-            position += len(piece)
+    def _append_all(self, wire: Wire) -> None:
+        """Send the pieces, several at a time: the flush joins them by their positions, in whatever order they came.
+
+        https://learn.microsoft.com/rest/api/storageservices/datalakestoragegen2/path/update
+        """
+        digest, position, sent = hashlib.sha256(), 0, deque[Future[None]]()
+        with ThreadPoolExecutor(PIECES_IN_FLIGHT, thread_name_prefix="append") as pool:
+            for piece in self.content():
+                if len(sent) == PIECES_IN_FLIGHT:
+                    sent.popleft().result()
+                sent.append(pool.submit(wire.append, self.account, self.filesystem, self._beside, position, piece))
+                digest.update(piece)
+                position += len(piece)
+            for one in sent:
+                one.result()
         self._check(position, digest.hexdigest())
 
+    @property
+    def _beside(self) -> str:
+        """The temporary path."""
+        return temporary(self.path, self.sha256)
+
     def _check_length(self, wire: Wire) -> None:
-        uploaded = wire.path(self.account, self.filesystem, temporary(self.path, self.sha256))
+        uploaded = wire.path(self.account, self.filesystem, self._beside)
         if uploaded is None or uploaded.size != self.size:
             message = f"{self.size} bytes were sent, {uploaded.size if uploaded else 0} are there"
             raise Conflict(operation=f"upload {self.where}", status=200, code="WrongLength", message=message)

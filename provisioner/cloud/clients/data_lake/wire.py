@@ -94,7 +94,7 @@ class Wire:
             if not params["marker"]:
                 return
 
-    def request(
+    def request(  # noqa: PLR0913  # the parts of an HTTP request
         self,
         method: str,
         account: str,
@@ -103,6 +103,7 @@ class Wire:
         *,
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
         missing_ok: bool = False,
     ) -> HttpResponse:
         """One request to the data lake endpoint."""
@@ -115,8 +116,17 @@ class Wire:
             operation=operation,
             params=params or {},
             headers={**VERSION, **(headers or {})},
+            content=content,
             missing_ok=missing_ok,
         )
+
+    def append(self, account: str, filesystem: str, path: str, position: int, content: bytes) -> None:
+        """Append at a position; nobody can read it before a flush. The same piece may be sent again.
+
+        https://learn.microsoft.com/rest/api/storageservices/datalakestoragegen2/path/update
+        """
+        params = {"action": "append", "position": str(position)}
+        self.request("PATCH", account, filesystem, path, params=params, content=content)
 
     def put_blob(self, account: str, filesystem: str, path: str, *, content: bytes, headers: Mapping[str, str]) -> None:
         """Write a file by one request to the blob endpoint: https://learn.microsoft.com/rest/api/storageservices/put-blob."""
