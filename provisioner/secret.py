@@ -26,6 +26,10 @@ class Secret:
         """Whether both hold the same text, in constant time."""
         return hmac.compare_digest(self._text.encode(), other._text.encode())
 
+    def begins_with(self, other: Secret) -> bool:
+        """Whether the text begins with the other one."""
+        return Secret(self._text[: len(other._text)]).matches(other)
+
     def __repr__(self) -> str:
         return HIDDEN
 

@@ -37,13 +37,16 @@ def unusable_keys(cloud: Cloud, recipe: Recipe, snapshot: Snapshot, kinds: Kinds
         published = kind.publish(reading.observed, view).known()
         if not published:  # there is none
             continue
-        tried = references
-        if since := published.get("since"):  # its service shows it with its dates
-            old = snapshot.now - since > KNOWN_EVERYWHERE
-            tried = [one for one in references if old and one.key.unversioned]
+        since, hint = published.get("since"), published.get("hint")
+        shown = since is not None  # by its service, with its dates
+        young = shown and snapshot.now - since <= KNOWN_EVERYWHERE
+        tried = [one for one in references if one.key.unversioned or not shown]
         with suppress(CloudError):
             text = _text(cloud, kinds, snapshot.readings, tried, published["key_id"])
-            if text is not None and kind.proofs.deleted(cloud, reading.observed, text):
+            if text is None:
+                continue
+            another = hint is not None and not text.begins_with(hint)
+            if another or (not young and kind.proofs.deleted(cloud, reading.observed, text)):
                 found.add(published["key_id"])
     return frozenset(found)
 

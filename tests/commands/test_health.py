@@ -48,8 +48,11 @@ def test_a_young_key_that_a_replica_does_not_show_yet_is_tried_and_stays(provisi
     assert "client_secret/flink-api" not in provisioned.done("plan", "--json").actions()
 
 
-def test_a_secret_that_somebody_changed_in_the_runtime_is_replaced_by_the_next_provision(provisioned: Cli) -> None:
-    provisioned.azure.advance(20 * MINUTES)
+@pytest.mark.parametrize("minutes", [0, 20])
+def test_a_secret_that_somebody_changed_in_the_runtime_is_replaced_by_the_next_provision(
+    provisioned: Cli, minutes: int
+) -> None:
+    provisioned.azure.advance(minutes * MINUTES)
     provisioned.azure.tokens.clear()
     assert provisioned("plan", "--detailed-exitcode").code == 0
     set_settings(provisioned.azure, AZURE_CLIENT_SECRET="not-the-one")
@@ -65,9 +68,20 @@ def test_a_secret_that_somebody_changed_in_the_runtime_is_replaced_by_the_next_p
     assert provisioned("plan", "--detailed-exitcode").code == 0
 
 
-def test_a_rotation_that_finds_its_readers_secret_changed_says_so_and_does_not_end_with_0(provisioned: Cli) -> None:
-    provisioned.spec["waits"] = {"grant": "1s"}
+def test_a_rotation_of_the_other_principal_replaces_it_too(provisioned: Cli) -> None:
     set_settings(provisioned.azure, AZURE_CLIENT_SECRET="not-the-one")
+
+    provisioned.done("rotate", "--force", "--only", "flink-api")
+
+    consumers = Consumers(provisioned)
+    assert consumers.works(consumers.airflow())
+
+
+def test_a_rotation_whose_reader_cannot_sign_in_says_so_and_does_not_end_with_0(provisioned: Cli) -> None:
+    consumers = Consumers(provisioned)
+    alike = f"{consumers.airflow()[1].reveal()[:3]}-not-the-one"  # Entra shows the first three
+    provisioned.spec["waits"] = {"grant": "1s"}
+    set_settings(provisioned.azure, AZURE_CLIENT_SECRET=alike)
 
     rotated = provisioned("rotate", "--force", "--only", "flink-api")
 
@@ -76,6 +90,5 @@ def test_a_rotation_that_finds_its_readers_secret_changed_says_so_and_does_not_e
     assert "`provisioner rotate --force --only airflow`" in rotated.out
 
     provisioned.done("rotate", "--force", "--only", "airflow")
-    consumers = Consumers(provisioned)
     assert consumers.works(consumers.airflow())
     provisioned.done("rotate", "--force", "--only", "flink-api")

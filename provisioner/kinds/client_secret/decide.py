@@ -81,6 +81,7 @@ def publish(observed: Passwords, view: View | None) -> Outputs:
         expires=password.end,
         due=_due(observed, password),
         others=observed.others,
+        hint=password.hint,
         holders=tuple(one for one in view.key_references[_address(observed.name)] if one.key.key_id == current.key_id),
     )
 

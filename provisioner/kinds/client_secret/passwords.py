@@ -47,7 +47,7 @@ class ClientSecret:
 class Outputs(Published):
     """Of the current key. active_key_ids: all valid ones; others: those of nobody here. holders: which have it.
 
-    value: its text; it exists only in the run that creates it, and where a holder reveals it.
+    value: its text; it exists only in the run that creates it, and where a holder reveals it. hint: how it begins.
     """
 
     key_id: Output[str] = Output()
@@ -57,6 +57,7 @@ class Outputs(Published):
     due: Output[datetime] = Output()
     others: Output[tuple[str, ...]] = Output()
     holders: Output[tuple[HolderKey, ...]] = Output()
+    hint: Output[Secret | None] = Output()
     value: Output[Secret] = Output(secret=True)
 
 

@@ -5,24 +5,28 @@ Its dates are ISO 8601 in UTC, with up to seven digits of a second.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+
+from provisioner.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from provisioner.secret import Secret
-
 
 @dataclass(frozen=True, kw_only=True)
 class Password:
-    """A client secret as Graph lists it, without its text. name: its displayName."""
+    """A client secret as Graph lists it, without its text. name: its displayName. hint: how its text begins.
+
+    https://learn.microsoft.com/graph/api/resources/passwordcredential
+    """
 
     key_id: str
     name: str
     start: datetime
     end: datetime
+    hint: Secret | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,4 +101,5 @@ def read_service_principal(item: Mapping[str, Any]) -> GraphServicePrincipal:
 
 def _password(item: Mapping[str, Any]) -> Password:
     start, end = datetime.fromisoformat(item["startDateTime"]), datetime.fromisoformat(item["endDateTime"])
-    return Password(key_id=item["keyId"], name=item.get("displayName") or "", start=start, end=end)
+    hint = Secret(item["hint"]) if item.get("hint") else None
+    return Password(key_id=item["keyId"], name=item.get("displayName") or "", start=start, end=end, hint=hint)
