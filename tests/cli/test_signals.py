@@ -80,7 +80,10 @@ def test_an_interrupted_plan_exits_with_130(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
-@pytest.mark.parametrize(("verb", "word"), [("provision", "created key_vault"), ("rotate", "updated vault_secret")])
+@pytest.mark.parametrize(
+    ("verb", "word"),
+    [("provision", "created key_vault"), ("rotate", "updated vault_secret"), ("rotate", "updated airflow_runtime")],
+)
 def test_an_interrupted_run_gives_its_lease_back(provisioned: Cli, number: int, verb: str, word: str) -> None:
     if verb == "provision":
         provisioned.azure.reset()

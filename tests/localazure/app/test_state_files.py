@@ -94,6 +94,16 @@ def test_a_reset_replaces_what_is_damaged_and_keeps_the_rest(stopped: Path) -> N
     assert secret.reveal() == read_secret(stopped / "operator-secret")
 
 
+@pytest.mark.parametrize("name", FILES)
+def test_a_reset_mends_each_file(stopped: Path, name: str) -> None:
+    process.stop(stopped)
+    (stopped / name).write_bytes(b"\xff" * 4096)
+    assert stopped / name in process.reset(stopped)
+    assert process.start(stopped)["running"]
+    process.stop(stopped)
+    assert find_damaged(stopped) == []
+
+
 @pytest.mark.parametrize("name", ["operator-secret", "control-token"])
 def test_a_secret_that_is_lost_while_the_server_runs_is_named_and_replaced_by_a_reset(stopped: Path, name: str) -> None:
     process.start(stopped)
