@@ -263,7 +263,10 @@ def _arm_unauthenticated(call: Call, invalid: InvalidToken) -> AzureError:
 
 
 def _arm_challenge(invalid: InvalidToken, message: str) -> dict[str, str]:
-    """Return the header that says where the tenant signs in; clients read the tenant from it."""
+    """Return the header that says where the tenant signs in; clients read the tenant from it.
+
+    docker/machine has one of Azure's in drivers/azure/azureutil/tenantid.go, which reads it so.
+    """
     description = {
         "missing": "The authentication failed because of missing 'Authorization' header.",
         "tenant": "The access token is from the wrong issuer. It must match the tenant associated with this "

@@ -142,6 +142,7 @@ def _throttled(call: Call, name: str, wait_seconds: int | str) -> AzureError:
             f"Number of {kind} for subscription '{scope}' exceeded the backend storage limit. Please try again after "
             f"'{wait_seconds}' seconds."
         )
+        # https://learn.microsoft.com/troubleshoot/azure/azure-kubernetes/create-upgrade-delete/error-code-subscriptionrequeststhrottled
         return AzureError(status=429, code="SubscriptionRequestsThrottled", message=message, headers=headers)
     if service == "fabric":
         end = call.tenant.clock.now() + timedelta(seconds=float(wait_seconds))

@@ -26,7 +26,11 @@ REGION = "westeurope"
 # Resources of a new tenant: a resource group with a Flink cluster, the cluster's identity, a data factory, and a
 # Kubernetes cluster.
 SEEDED_GROUP = f"{SUBSCRIPTION}/resourceGroups/flink-platform"
-SEEDED_IDENTITY = f"{SEEDED_GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/flink-identity"
+# Azure writes the ids of identities with a small letter, whatever the call says; see identity/user_assigned.py.
+SEEDED_IDENTITY = (
+    f"{SUBSCRIPTION}/resourcegroups/flink-platform/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
+    "/flink-identity"
+)
 SEEDED_CLUSTER = f"{SEEDED_GROUP}/providers/Microsoft.HDInsight/clusterpools/flink-pool/clusters/flink-cluster"
 SEEDED_FACTORY = f"{SEEDED_GROUP}/providers/Microsoft.DataFactory/factories/flink-factory-local"
 SEEDED_AKS = f"{SEEDED_GROUP}/providers/Microsoft.ContainerService/managedClusters/aks-platform"

@@ -212,6 +212,7 @@ def _not_found(call: Call) -> AzureError:
     resource_type = "/".join(kinds)
     if resource_type.lower() not in versions_by_type:
         asked = call.query.get("api-version", "")
+        # The version of the call is not among them: https://github.com/Azure/acs-engine/issues/4037
         versions = ",".join(
             sorted(
                 {version for known in versions_by_type.values() for version in known} - {asked},
@@ -223,5 +224,4 @@ def _not_found(call: Call) -> AzureError:
             f"'{asked}'. The supported api-versions are '{versions}'."
         )
         return AzureError(status=404, code="InvalidResourceType", message=message)
-    message = f"The resource '{call.path}' was not found."
-    return AzureError(status=404, code="ResourceNotFound", message=message)
+    return groups.resource_not_found_at(call.path)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from localazure.app.call import AzureError, Reply
-from localazure.app.resource_manager import bodies, resources
+from localazure.app.resource_manager import bodies, groups, resources
 from localazure.app.resource_manager.services import arm_service
 from localazure.app.tenant import SUBSCRIPTION, SUBSCRIPTION_ID
 
@@ -52,13 +52,15 @@ def delete_tags(call: Call) -> Reply:
 
 
 def _require_tagged(call: Call) -> Document:
-    """The subscription, group or resource at the scope; 404 ResourceNotFound."""
+    """The subscription, group or resource at the scope; 404 ResourceGroupNotFound or ResourceNotFound."""
     scope = call.params["scope"].rstrip("/")
     if scope.lower() == SUBSCRIPTION.lower():
         return call.tenant.store.get("subscription_tags", SUBSCRIPTION_ID) or {"id": SUBSCRIPTION}
     resource = resources.find(call.tenant, scope)
     if resource is None:
-        raise AzureError(status=404, code="ResourceNotFound", message=f"The resource '{scope}' was not found.")
+        if "/providers/" not in scope.lower():
+            raise groups.group_not_found(scope.rsplit("/", 1)[-1])
+        raise groups.resource_not_found_at(scope)
     return resource
 
 

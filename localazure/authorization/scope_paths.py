@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from localazure.app.call import AzureError
 from localazure.app.resource_manager import groups, resources
 
 if TYPE_CHECKING:
@@ -31,9 +30,4 @@ def check_exists(call: Call, scope: str) -> None:
         and resources.find(call.tenant, resource_id) is None
         and not any(resources.list_below(call.tenant, resource_id))
     ):
-        resource_type, name = f"{segments[5]}/{segments[6]}", segments[7]
-        message = (
-            f"The Resource '{resource_type}/{name}' under resource group '{segments[3]}' was not found. For more "
-            "details please go to https://aka.ms/ARMResourceNotFoundFix"
-        )
-        raise AzureError(status=404, code="ResourceNotFound", message=message)
+        raise groups.resource_not_found_at(scope)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from localazure.app.call import Reply
+from localazure.app.tenant import TENANT_ID
 from localazure.entra import directory
 from localazure.graph import access, objects, odata
 from localazure.graph.access import bad_request, check_may_assign_roles, check_may_read, not_found
@@ -90,7 +91,8 @@ def create_assignment(call: Call, member: str) -> Reply:
     else:
         call.tenant.store.put(_TABLE, assignment["id"], assignment)
     context = odata.context_url(call, "appRoleAssignments/$entity")
-    return Reply(status=201, body={"@odata.context": context, **assignment})
+    headers = {"Location": _location(call, member, assignment)}
+    return Reply(status=201, body={"@odata.context": context, **assignment}, headers=headers)
 
 
 @_route("GET", "/{assignment}")
@@ -111,6 +113,18 @@ def delete_assignment(call: Call, member: str) -> Reply:
         permission = _PERMISSIONS[assignment["appRoleId"]]
         _set_permissions(call.tenant, principal, [role for role in principal["_graph_roles"] if role != permission])
     return Reply(status=204)
+
+
+def _location(call: Call, member: str, assignment: Document) -> str:
+    """The URL of a new assignment.
+
+    No recording of this header was found. It is what the documentation shows as the `@odata.id` of a new assignment;
+    that of an application is what az recorded as its Location.
+    https://learn.microsoft.com/powershell/module/microsoft.graph.applications/new-mgserviceprincipalapproleassignment
+    """
+    relationship = {"principalId": "appRoleAssignments", "resourceId": "appRoleAssignedTo"}[member]
+    owner = f"directoryObjects/$/Microsoft.DirectoryServices.ServicePrincipal('{assignment[member]}')"
+    return f"https://{call.host}/v2/{TENANT_ID}/{owner}/{relationship}/{assignment['id']}"
 
 
 def _set_permissions(tenant: Tenant, principal: Document, permissions: list[str]) -> None:

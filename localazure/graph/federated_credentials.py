@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from localazure.app.call import Reply
+from localazure.app.tenant import TENANT_ID
 from localazure.entra import directory
 from localazure.graph import objects, odata
 from localazure.graph.access import bad_request, check_may_read, check_may_write, not_found
@@ -176,4 +177,7 @@ def _store_credentials(call: Call, table: str, document: Document, credentials: 
 def _credential_response(call: Call, credential: Document, status: int = 200) -> Reply:
     """A credential as an answer, reduced to the members that $select names."""
     entity = odata.context_url(call, "federatedIdentityCredentials/$entity")
-    return Reply(status=status, body={"@odata.context": entity, **odata.selected(call, credential)})
+    # Recorded in azure-cli, command_modules/role/tests/latest/recordings/test_app_federated_credential.yaml.
+    url = f"https://{call.host}/v2/{TENANT_ID}/federatedIdentityCredentials/{credential['id']}"
+    body = {"@odata.context": entity, **odata.selected(call, credential)}
+    return Reply(status=status, body=body, headers={"Location": url} if status == 201 else {})

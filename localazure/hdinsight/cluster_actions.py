@@ -52,6 +52,11 @@ def list_pool_upgrades(call: Call) -> Reply:
 @SERVICE.route("GET", _CLUSTER + "/availableUpgrades", action=f"{CLUSTER}/availableUpgrades/read")
 @SERVICE.route("GET", _CLUSTER + "/libraries", action=f"{CLUSTER}/libraries/read")
 def list_none(call: Call) -> Reply:
-    """List the upgrades of a cluster, or the libraries that were added to it: none."""
+    """List the upgrades of a cluster, or its libraries: none, whatever `$category` the call names.
+
+    az recorded libraries of a Spark cluster only (azure-cli-extensions, hdinsightonaks/tests/latest/recordings,
+    test_manage_libraries.yaml): `custom` are those that somebody added, and there were none; `predefined` are the
+    packages of its notebooks, which a Flink cluster does not have. No recording of a Flink cluster's was found.
+    """
     groups.require_resource(call, CLUSTER, call.params["pool"], call.params["cluster"])
     return Reply(body={"value": []})

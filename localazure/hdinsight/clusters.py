@@ -175,7 +175,10 @@ def _put(call: Call, resource_type: str, *names: str) -> Reply:
     flink_jobs.check_profile(document)
     stored = resources.put(tenant, document)
     operation = operations.begin(tenant, "succeed", stored["id"], shows=stored["id"])
-    reply = _shown(call, stored)
+    # A 201 shows what was asked for; what the service adds comes with the next GET. Recorded in azure-cli-extensions,
+    # hdinsightonaks/tests/latest/recordings: test_clusterpool_operations.yaml and test_create_cluster.yaml.
+    asked = requested | {"provisioningState": "Accepted"}
+    reply = _shown(call, stored if existing else {**stored, "properties": asked})
     headers = {"Azure-AsyncOperation": cluster_operations.status_url(call, operation, location), **operations.POLL}
     return replace(reply, status=200 if existing else 201, headers={**reply.headers, **headers})
 

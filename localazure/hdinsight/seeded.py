@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from localazure.app.store import Document
 
 
+# On a cluster it is spelt as whoever made the cluster wrote it: recorded in azure-cli-extensions,
+# hdinsightonaks/tests/latest/recordings/test_create_cluster.yaml.
+_IDENTITY = SEEDED_IDENTITY.replace("/resourcegroups/", "/resourceGroups/")
 _POOL_DEPLOYMENT = "3f1c7a52e0c94f6d8b7a6c5d4e3f2a10"
 
 
@@ -59,8 +62,8 @@ def cluster() -> Document:
         "clusterProfile": {
             "clusterVersion": "1.2.0",
             "ossVersion": "1.17.0",
-            "identityProfile": {"msiResourceId": SEEDED_IDENTITY},
-            "managedIdentityProfile": {"identityList": [{"type": "cluster", "resourceId": SEEDED_IDENTITY}]},
+            "identityProfile": {"msiResourceId": _IDENTITY},
+            "managedIdentityProfile": {"identityList": [{"type": "cluster", "resourceId": _IDENTITY}]},
             "authorizationProfile": {"userIds": [], "groupIds": []},
             "connectivityProfile": {"web": {"fqdn": f"flink-cluster.flink-pool.{REGION}.hdinsightaks.net"}, "ssh": []},
             "flinkProfile": {

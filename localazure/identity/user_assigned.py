@@ -47,7 +47,8 @@ def set_identity(call: Call) -> Reply:
     name, body = call.params["name"], call.json()
     _check_name(name)
     location, tags = regions.required_location(body), bodies.check_tags(body.get("tags"))
-    # Azure writes these ids so, whatever the call says.
+    # Azure writes these ids so, whatever the call says, and the Location of a 201 is the bare id. Recorded in
+    # azure-cli, command_modules/identity/tests/latest/recordings/test_identity_management.yaml.
     identity_id = groups.resource_id(call, TYPE, name).replace("/resourceGroups/", "/resourcegroups/", 1)
     existing = resources.find(call.tenant, identity_id)
     if existing is None:

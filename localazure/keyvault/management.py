@@ -175,7 +175,10 @@ def purge_deleted(call: Call) -> Reply:
     "GET", _PROVIDER + "/locations/{location}/operationResults/{operation}", action=None, why="the id is the caller's"
 )
 def poll_operation(call: Call) -> Reply:
-    """The state of a purge, at the Location of a 202: 202, then 200, each with when it began and how far it is."""
+    """The state of a purge, at the Location of a 202: 202, then 200, each with when it began and how far it is.
+
+    Reported in issue 16; no public recording of these answers was found.
+    """
     reply = operations.poll(call, call.params["operation"])
     began = operations.began_at(call.tenant, call.params["operation"])
     status = "Pending" if reply.status == 202 else "Success"

@@ -63,7 +63,10 @@ def get_deleted(tenant: Tenant, vault: str, name: str) -> Document:
 
 
 def check_not_live(tenant: Tenant, vault: str, name: str) -> None:
-    """400 MethodNotAllowed for a secret that is not deleted, and so cannot be recovered."""
+    """400 MethodNotAllowed for a secret that is not deleted, and so cannot be recovered.
+
+    Reported in issue 16; no public recording of it was found.
+    """
     document = find(tenant, vault, name)
     if document is not None and not document["deleted"] and not is_in_transition(tenant, document):
         message = f"Operation 'recover' is not allowed on secret {name}, which is not in a deleted state."

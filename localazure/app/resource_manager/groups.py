@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 GROUP_TYPE = "Microsoft.Resources/resourceGroups"
+_GROUP_IN_ID = re.compile(r"/resourcegroups/([^/]+)", re.IGNORECASE)
 _GROUP_NAME = re.compile(r"[-\w.()]{0,89}[-\w()]")
 
 
@@ -103,12 +104,22 @@ def resource_id(call: Call, resource_type: str, *names: str) -> str:
 
 
 def resource_not_found(call: Call, resource_type: str, *names: str) -> AzureError:
-    """Return 404 ResourceNotFound."""
+    """Return 404 ResourceNotFound for a resource of the call's group."""
     namespace, *types = resource_type.split("/")
-    path = "/".join([namespace, *(segment for pair in zip(types, names, strict=True) for segment in pair)])
+    segments = [segment for pair in zip(types, names, strict=True) for segment in pair]
+    return resource_not_found_at("/".join(["/resourceGroups", call.params["group"], "providers", namespace, *segments]))
+
+
+def resource_not_found_at(resource_id: str) -> AzureError:
+    """Return 404 ResourceNotFound for a resource id, that of a nested resource too.
+
+    Types and names stand in turn: https://github.com/Azure/azure-powershell/issues/6461
+    """
+    before, _, path = re.sub("/providers/", "\n", resource_id.rstrip("/"), flags=re.IGNORECASE).rpartition("\n")
+    group = _GROUP_IN_ID.search(before)
     message = (
-        f"The Resource '{path}' under resource group '{call.params['group']}' was not found. For more details please "
-        "go to https://aka.ms/ARMResourceNotFoundFix"
+        f"The Resource '{path}' under resource group '{group[1] if group else '<null>'}' was not found. For more "
+        "details please go to https://aka.ms/ARMResourceNotFoundFix"
     )
     return AzureError(status=404, code="ResourceNotFound", message=message)
 

@@ -27,7 +27,8 @@ _RECORDED: dict[str, tuple[str, ...]] = {
         *("2016-12-01", "2016-05-01", "2016-01-01", "2015-06-15", "2015-05-01-preview"),
     )
 }
-# Of subscriptions, resource groups and what else the gateway answers itself; from one of its error messages, too.
+# Of subscriptions, resource groups and what else the gateway answers itself; from its error messages, too:
+# https://github.com/Azure/azure-cli/issues/28038 and https://github.com/Azure/bicep-types-az/issues/2332
 GATEWAY = (
     *("2026-06-01", "2025-04-01", "2025-03-01", "2024-11-01", "2024-10-01-preview", "2024-08-01", "2024-07-01"),
     *("2024-06-01-preview", "2024-03-01", "2023-07-01", "2023-07-01-preview", "2023-03-01-preview", "2022-12-01"),

@@ -191,7 +191,8 @@ def container_list_response(call: Call, account: str, documents: Iterable[Docume
 def blob_list_response(call: Call, top: PathAddress, documents: Iterable[Document], *, hierarchical: bool) -> Reply:
     """A page of a container's blobs, from `startFrom` on; with a delimiter deeper ones become one prefix.
 
-    https://learn.microsoft.com/rest/api/storageservices/list-blobs
+    https://learn.microsoft.com/rest/api/storageservices/list-blobs. The directories of a hierarchical account are
+    zero-length blobs in it: https://learn.microsoft.com/azure/storage/blobs/storage-blobs-list
     """
     prefix, delimiter = call.query.get("prefix", ""), call.query.get("delimiter", "")
     entries: dict[str, str] = {}

@@ -168,8 +168,12 @@ def _authenticate(call: Call, account: Document, scheme: str, value: str) -> str
 
 
 def _verify_token(call: Call, account: Document, token: str) -> str:
+    """The object id in a bearer token; 401 for an invalid token.
+
+    A token may be for all of Storage or for one endpoint of the account, as BlobAudience and DataLakeAudience of the
+    SDKs make it: https://learn.microsoft.com/dotnet/api/azure.storage.files.datalake.models.datalakeaudience
+    """
     # Azure: without x-ms-version the Blob service assumes a version that has no bearer tokens yet.
-    """The object id in a bearer token; 401 for an invalid token."""
     if ".blob." in call.host and call.headers.get("x-ms-version", "") < "2017-11-09":
         raise shared_access.authentication_failed("Authentication scheme Bearer is not supported in this version.")
     audiences = (AUDIENCE, *(f"https://{account['name']}.{service}.core.windows.net" for service in ("blob", "dfs")))

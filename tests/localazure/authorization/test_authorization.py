@@ -97,10 +97,17 @@ def test_an_invalid_assignment_is_refused_with_azures_code(
     assert code(_put_assignment(arm, arm.vault(), name, arm.assignment("Reader", **changes))) == expected
 
 
-@pytest.mark.parametrize("version", ["2015-07-01", "2018-09-01-preview", "2020-04-01-preview", "2022-04-01"])
-def test_a_principal_s_type_is_looked_up_if_the_body_names_none(arm: Manager, version: str) -> None:
+@pytest.mark.parametrize("left_out", [False, True])
+@pytest.mark.parametrize(
+    "version",
+    ["2015-07-01", "2018-01-01-preview", "2018-09-01-preview", "2020-04-01-preview", "2020-10-01", "2022-04-01"],
+)
+def test_a_principal_s_type_is_looked_up_if_the_body_names_none(arm: Manager, version: str, *, left_out: bool) -> None:
     """Terraform's azurerm sends none and reads ServicePrincipal; the specification's default `User` is one of SDKs."""
-    created = _put_assignment(arm, arm.group(), ONE, arm.assignment("Reader", principalType=None), version=version)
+    body = arm.assignment("Reader", principalType=None)
+    if left_out:
+        del body["properties"]["principalType"]
+    created = _put_assignment(arm, arm.group(), ONE, body, version=version)
     assert (created.status, created.json()["properties"]["principalType"]) == (201, "ServicePrincipal")
 
 
@@ -119,6 +126,10 @@ def test_an_assignment_at_a_missing_scope_is_a_404(arm: Manager) -> None:
     )
     vault = f"{arm.group()}/providers/Microsoft.KeyVault/vaults/kv-no"
     assert code(_put_assignment(arm, vault, ONE, arm.assignment("Reader"))) == (404, "ResourceNotFound")
+    nested = _put_assignment(arm, f"{vault}/secrets/one", ONE, arm.assignment("Reader"))
+    assert code(nested) == (404, "ResourceNotFound")
+    missing = "The Resource 'Microsoft.KeyVault/vaults/kv-no/secrets/one' under resource group 'rg-one' was not found."
+    assert nested.json()["error"]["message"].startswith(missing)
 
 
 def test_assignments_are_listed_above_and_below_the_scope_and_at_scope_only_above(arm: Manager) -> None:

@@ -281,6 +281,19 @@ def test_an_import_by_account_key_needs_the_right_key(azure_env: LocalAzure) -> 
         assert sync(azure_env, StorageFolderPath="dags").status == status
 
 
+@pytest.mark.parametrize("name", ["ab", "a" * 64, "a--b", "-abc", "abc-", "a_b", "a.b"])
+def test_the_name_of_a_factory_has_3_to_63_characters_and_single_dashes(azure: LocalAzure, name: str) -> None:
+    """https://learn.microsoft.com/azure/data-factory/naming-rules."""
+    refused = call(azure, "PUT", f"{FACTORIES}/{name}", {"location": "westeurope"})
+    assert (refused.status, refused.json()["error"]["code"]) == (400, "InvalidResourceName")
+
+
+@pytest.mark.parametrize("name", ["abc", "A-1-b", "a" * 63])
+def test_such_a_name_is_taken(azure: LocalAzure, name: str) -> None:
+    created = call(azure, "PUT", f"{FACTORIES}/{name}", {"location": "westeurope"})
+    assert (created.status, created.json()["name"]) == (200, name)
+
+
 def test_contents_of_a_missing_factory_are_404(azure: LocalAzure) -> None:
     answer = call(azure, "PUT", f"{FACTORIES}/none/integrationruntimes/a", runtime())
     assert (answer.status, answer.json()["error"]["code"]) == (404, "ParentResourceNotFound")

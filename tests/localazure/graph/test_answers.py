@@ -32,6 +32,22 @@ def test_answers_say_their_odata_version_and_errors_do_not(azure: LocalAzure, ap
     assert refused["content-type"].startswith("application/json")
 
 
+def test_answers_to_a_post_and_about_principals_say_it_too(azure: LocalAzure, app: dict[str, Any]) -> None:
+    created = azure.graph("POST", "servicePrincipals", {"appId": app["appId"]})
+    principal = f"servicePrincipals/{created.json()['id']}"
+    answers = [
+        created,
+        azure.graph("POST", "applications", {"displayName": "other"}),
+        azure.graph("POST", f"applications/{app['id']}/addPassword", {}),
+        azure.graph("POST", f"{principal}/addPassword", {}),
+        azure.graph("GET", principal),
+        azure.graph("GET", "servicePrincipals"),
+    ]
+    assert [answer.status for answer in answers] == [201, 201, 200, 200, 200, 200]
+    for answer in answers:
+        assert (answer.headers["odata-version"], answer.headers["content-type"]) == ("4.0", JSON)
+
+
 def test_a_created_object_has_its_location(azure: LocalAzure, app: dict[str, Any]) -> None:
     url = f"{GRAPH}/v2/{TENANT}/directoryObjects"
     created = azure.graph("POST", "applications", {"displayName": "other"})
@@ -39,6 +55,19 @@ def test_a_created_object_has_its_location(azure: LocalAzure, app: dict[str, Any
     created = azure.graph("POST", "servicePrincipals", {"appId": app["appId"]})
     assert created.headers["location"] == f"{url}/{created.json()['id']}/Microsoft.DirectoryServices.ServicePrincipal"
     assert azure.graph("POST", f"applications/{app['id']}/addPassword", {}).headers["location"] == GRAPH
+
+
+def test_a_created_federated_credential_has_its_location(azure: LocalAzure, app: dict[str, Any]) -> None:
+    """Recorded by az: test_app_federated_credential.yaml."""
+    path = f"applications/{app['id']}/federatedIdentityCredentials"
+    trusted = {"issuer": "https://issuer.example", "subject": "one", "audiences": ["api://AzureADTokenExchange"]}
+    created = azure.graph("POST", path, {"name": "one", **trusted})
+    upserted = azure.graph("PATCH", f"{path}(name='two')", {**trusted, "subject": "two"}, Prefer="create-if-missing")
+    for answer in (created, upserted):
+        assert answer.status == 201, answer.body
+        expected = f"{GRAPH}/v2/{TENANT}/federatedIdentityCredentials/{answer.json()['id']}"
+        assert answer.headers["location"] == expected
+    assert "location" not in azure.graph("GET", f"{path}/{created.json()['id']}").headers
 
 
 def test_a_principal_names_its_tenant_and_takes_empty_saml_settings(azure: LocalAzure, app: dict[str, Any]) -> None:
@@ -85,9 +114,14 @@ def test_a_new_object_is_bound_to_its_owners(azure: LocalAzure, app: dict[str, A
     assert [owner["id"] for owner in listed] == [OPERATOR, principal["id"]]  # the calling application owns it, too
 
 
-def test_an_owner_that_does_not_exist_is_an_error(azure: LocalAzure) -> None:
-    body = {"displayName": "x", "owners@odata.bind": [f"{GRAPH}/v1.0/directoryObjects/{TENANT}"]}
-    assert code(azure.graph("POST", "applications", body)) == (404, "Request_ResourceNotFound")
+def test_an_owner_that_does_not_exist_is_an_error(azure: LocalAzure, app: dict[str, Any]) -> None:
+    nobody = {"owners@odata.bind": [f"{GRAPH}/v1.0/directoryObjects/{TENANT}"]}
+    refused = azure.graph("POST", "applications", {"displayName": "x", **nobody})
+    assert code(refused) == (404, "Request_ResourceNotFound")
+    refused = azure.graph("POST", "servicePrincipals", {"appId": app["appId"], **nobody})
+    assert code(refused) == (404, "Request_ResourceNotFound")
+    filtered = azure.graph("GET", f"servicePrincipals?$filter=appId eq '{app['appId']}'")
+    assert filtered.json()["value"] == []
     refused = azure.graph("POST", "applications", {"displayName": "x", "owners@odata.bind": OPERATOR})
     assert code(refused) == (400, "Request_BadRequest")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import jwt
 import pytest
 
-from tests.emulator import GRAPH
+from tests.emulator import GRAPH, TENANT
 from tests.resource_manager import code
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 GRAPH_APP = "00000003-0000-0000-c000-000000000000"
 READ_ALL = "9a5d68dd-52b0-4cc2-bd40-abcf44ac3a30"
 ASSIGN = "AppRoleAssignment.ReadWrite.All"
+OWNED = "Application.ReadWrite.OwnedBy"
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def ids(azure: LocalAzure, client_id: str) -> dict[str, str]:
 
 def may_assign(azure: LocalAzure) -> None:
     """Give the operator the permission to assign app roles, which owning the principal does not include."""
-    roles = ["Application.ReadWrite.OwnedBy", ASSIGN]
+    roles = [OWNED, ASSIGN]
     azure.control("PUT", "/settings/graph", {"app_roles": {azure.operator_client_id: roles}})
     azure.tokens.clear()
 
@@ -57,6 +58,9 @@ def test_a_permission_is_assigned_and_taken_away(
     created = azure.graph("POST", path, body)
     assert (created.status, created.json()["resourceDisplayName"]) == (201, "Microsoft Graph")
     assert {name: created.json()[name] for name in body} == body
+    owner = f"Microsoft.DirectoryServices.ServicePrincipal('{body[member]}')"
+    expected = f"{GRAPH}/v2/{TENANT}/directoryObjects/$/{owner}/{relationship}/{created.json()['id']}"
+    assert created.headers["location"] == expected
     assert roles_in_token(azure, client) == ["Application.Read.All"]
     assert READ_ALL in [each["appRoleId"] for each in azure.graph("GET", path).json()["value"]]
     repeated = azure.graph("POST", path, body)
@@ -69,9 +73,21 @@ def test_a_permission_is_assigned_and_taken_away(
     assert azure.graph("DELETE", one).status == 404
 
 
-def test_owning_a_principal_does_not_suffice(azure: LocalAzure, client: tuple[str, Secret]) -> None:
+@pytest.mark.parametrize(
+    ("relationship", "member"), [("appRoleAssignments", "principalId"), ("appRoleAssignedTo", "resourceId")]
+)
+def test_owning_a_principal_does_not_suffice(
+    azure: LocalAzure, client: tuple[str, Secret], relationship: str, member: str
+) -> None:
     body = ids(azure, client[0])
-    refused = azure.graph("POST", f"servicePrincipals/{body['principalId']}/appRoleAssignments", body)
+    path = f"servicePrincipals/{body[member]}/{relationship}"
+    assert code(azure.graph("POST", path, body)) == (403, "Authorization_RequestDenied")
+    may_assign(azure)
+    assigned = azure.graph("POST", path, body)
+    assert assigned.status == 201, assigned.body
+    azure.control("PUT", "/settings/graph", {"app_roles": {azure.operator_client_id: [OWNED]}})
+    azure.tokens.clear()
+    refused = azure.graph("DELETE", f"{path}/{assigned.json()['id']}")
     assert code(refused) == (403, "Authorization_RequestDenied")
 
 

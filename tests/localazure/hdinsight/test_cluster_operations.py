@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tests.emulator import LocalAzure
 
 NEW = POOL.replace("flink-pool", "pool-two")
+SECOND = f"{POOL}/clusters/second"
 BODY: dict[str, Any] = {"location": "eastus2", "properties": {"clusterPoolProfile": {"clusterPoolVersion": "1.2"},
                         "computeProfile": {"vmSize": "Standard_E4s_v3"}}}  # fmt: skip
 STATUS = re.compile(
@@ -45,8 +46,10 @@ def test_a_new_pool_has_what_the_service_adds(azure: LocalAzure) -> None:
         "microsoft.hdinsight/clusterpools",
         "Application",
     )
-    assert created["properties"]["managedResourceGroupName"].startswith("hdi-")
-    assert "aksClusterResourceId" in created["properties"]["aksClusterProfile"]
+    assert created["properties"] == {**BODY["properties"], "provisioningState": "Accepted"}  # recorded so, and no more
+    shown = call(azure, "GET", NEW).json()["properties"]
+    assert shown["managedResourceGroupName"].startswith("hdi-")
+    assert "aksClusterResourceId" in shown["aksClusterProfile"]
     changed = call(azure, "PUT", NEW, BODY).json()["systemData"]
     assert changed["createdAt"] == created["systemData"]["createdAt"] < changed["lastModifiedAt"]
 
@@ -69,15 +72,45 @@ def test_the_pool_and_the_cluster_of_a_new_tenant_have_it_too(azure: LocalAzure)
     assert pool["systemData"]["createdByType"] == "Application"
 
 
-def test_a_new_cluster_has_its_address(azure: LocalAzure) -> None:
+def cluster_body(azure: LocalAzure) -> dict[str, Any]:
+    """The body of a PUT of a cluster like the predefined one."""
     properties = call(azure, "GET", CLUSTER).json()["properties"]
     profile = {name: value for name, value in properties["clusterProfile"].items() if name != "connectivityProfile"}
-    body = {"location": "westeurope", "properties": {**properties, "clusterProfile": profile}}
-    created = call(azure, "PUT", f"{POOL}/clusters/second", body)
+    asked = {name: properties[name] for name in ("clusterType", "computeProfile")}
+    return {"location": "westeurope", "properties": {**asked, "clusterProfile": profile}}
+
+
+def test_a_new_cluster_has_its_address(azure: LocalAzure) -> None:
+    body = cluster_body(azure)
+    created = call(azure, "PUT", SECOND, body)
     assert created.status == 201, created.body
-    web = created.json()["properties"]["clusterProfile"]["connectivityProfile"]["web"]
-    assert web == {"fqdn": "second.flink-pool.westeurope.hdinsightaks.net"}
+    assert created.json()["properties"] == {**body["properties"], "provisioningState": "Accepted"}
     assert created.json()["type"] == "microsoft.hdinsight/clusterpools/clusters"
+    system_data = created.json()["systemData"]
+    assert (system_data["createdByType"], system_data["lastModifiedByType"]) == ("Application", "Application")
+    assert system_data["createdAt"] == system_data["lastModifiedAt"]
+    shown = call(azure, "GET", SECOND).json()
+    assert shown["systemData"] == system_data
+    web = shown["properties"]["clusterProfile"]["connectivityProfile"]["web"]
+    assert web == {"fqdn": "second.flink-pool.westeurope.hdinsightaks.net"}
+
+
+def test_the_operations_of_a_cluster_are_shown_as_a_pool_s(azure: LocalAzure) -> None:
+    azure.slow_operations()
+    created = call(azure, "PUT", SECOND, cluster_body(azure))
+    azure.advance(5)
+    deleted = call(azure, "DELETE", SECOND)
+    for answer, expected in ((created, "Succeeded"), (deleted, "Accepted")):
+        url = answer.headers["azure-asyncoperation"]
+        match = re.fullmatch(STATUS.pattern.replace("EASTUS2", "WESTEUROPE"), url)
+        assert match, url
+        status = azure.request("GET", url).json()
+        assert (status["id"], status["name"], status["status"]) == (match[1], match[2], expected)
+        assert status["resourceId"] == f"{azure.subscription}{SECOND}"
+    assert (deleted.status, "location" in deleted.headers) == (202, True)
+    azure.advance(5)
+    assert azure.request("GET", deleted.headers["azure-asyncoperation"]).json()["status"] == "Succeeded"
+    assert call(azure, "GET", SECOND).status == 404
 
 
 def test_a_cluster_is_resized(azure: LocalAzure) -> None:
@@ -96,3 +129,9 @@ def test_a_cluster_is_resized(azure: LocalAzure) -> None:
 def test_there_are_no_upgrades_and_no_libraries(azure: LocalAzure, path: str) -> None:
     assert call(azure, "GET", path).json() == {"value": []}
     assert code(call(azure, "GET", path.replace("flink-pool", "none"))) == (404, "ResourceNotFound")
+
+
+@pytest.mark.parametrize("category", ["predefined", "custom"])
+def test_a_flink_cluster_has_no_libraries_of_any_category(azure: LocalAzure, category: str) -> None:
+    listed = call(azure, "GET", f"{CLUSTER}/libraries", query=f"&$category={category}")
+    assert (listed.status, listed.json()) == (200, {"value": []})

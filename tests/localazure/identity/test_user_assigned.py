@@ -57,3 +57,15 @@ def test_ids_are_written_with_a_small_letter_and_a_new_identity_has_its_location
     expected = f"{arm.azure.subscription}{path}".replace("resourceGroups", "resourcegroups")
     assert created.json()["id"] == created.headers["location"] == expected
     assert "location" not in arm("PUT", path, BODY).headers
+    credential = {"issuer": "https://issuer.example", "subject": "one", "audiences": ["api://AzureADTokenExchange"]}
+    trusted = arm("PUT", f"{path}/federatedIdentityCredentials/main", {"properties": credential})
+    assert trusted.json()["id"] == f"{expected}/federatedIdentityCredentials/main"
+
+
+def test_the_predefined_identity_s_id_is_written_so_and_found_in_any_spelling(arm: Manager) -> None:
+    path = f"/resourceGroups/flink-platform/{IDENTITIES}/flink-identity"
+    expected = f"{arm.azure.subscription}{path}".replace("resourceGroups", "resourcegroups")
+    shown = [arm("GET", spelling).json()["id"] for spelling in (path, path.lower(), path.upper())]
+    assert shown == [expected] * 3
+    listed = arm("GET", f"/resourceGroups/flink-platform/{IDENTITIES}").json()["value"]
+    assert [identity["id"] for identity in listed] == [expected]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -195,3 +196,5 @@ def test_the_polls_of_a_purge_say_when_it_began_and_how_far_it_is(arm: Manager) 
     assert [code(answer)[1] for answer in gone] == ["ResourceNotFound", "DeletedVaultNotFound", "DeletedVaultNotFound"]
     assert [poll.json()["status"] for poll in polls] == ["Pending", "Success"]
     assert polls[0].json()["createdDateTime"] == polls[1].json()["createdDateTime"]
+    assert [set(poll.json()) for poll in polls] == [{"createdDateTime", "status"}] * 2
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ", polls[0].json()["createdDateTime"])

@@ -74,6 +74,16 @@ def test_whoever_makes_a_filesystem_with_a_token_owns_it_and_may_set_its_access(
     assert lake.call("PATCH", url, headers={"x-ms-acl": "user::rwx,group::r-x,other::---"}).status == 403
 
 
+def test_whoever_makes_a_filesystem_at_the_dfs_endpoint_owns_it(azure_env: LocalAzure) -> None:
+    """The SDKs create one at the blob endpoint; `az storage fs` and others use this one."""
+    lake = lakes.create_lake(azure_env, role=lakes.CONTRIBUTOR)
+    assert lake.call("PUT", f"{lake.dfs}/data?resource=filesystem").status == 201
+    access = lake.call("HEAD", f"{lake.dfs}/data/?action=getAccessControl")
+    assert (access.status, access.headers["x-ms-owner"]) == (200, lakes.OPERATOR)
+    url = f"{lake.dfs}/data/?action=setAccessControl"
+    assert lake.call("PATCH", url, headers={"x-ms-acl": "user::rwx,group::r-x,other::---"}).status == 200
+
+
 def test_tokens_for_the_account_s_own_name_are_taken(azure_env: LocalAzure) -> None:
     lake = lakes.create_lake(azure_env)
     for audience in (lake.dfs, f"{lake.blob}/"):
