@@ -59,7 +59,7 @@ def get_result(call: Call) -> Reply:
 def get_status(call: Call) -> Reply:
     """Show the status of an operation, its resource and when it began."""
     key = call.params["operation"].partition("*")[0]
-    reply, began = operations.poll_async(call, key), operations.began_at(call.tenant, key)
+    reply, (began, _) = operations.poll_async(call, key), operations.times(call.tenant, key)
     target = operations.target(call.tenant, key)
     own = {"name": call.params["operation"], "resourceId": target, "startTime": f"{began:%Y-%m-%dT%H:%M:%S.%f}0Z"}
     status = "Accepted" if reply.body["status"] == "InProgress" else reply.body["status"]

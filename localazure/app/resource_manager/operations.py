@@ -102,9 +102,10 @@ def poll(call: Call, operation_id: str) -> Reply:
     return Reply(status=200, body=resources.response_body(resource) if resource else None)
 
 
-def began_at(tenant: Tenant, operation_id: str) -> datetime:
-    """Return when an operation began. Raises 404."""
-    return datetime.fromtimestamp(_require_operation(tenant, operation_id)["began"], UTC)
+def times(tenant: Tenant, operation_id: str) -> tuple[datetime, datetime]:
+    """Return when an operation began and when it is due. Raises 404."""
+    operation = _require_operation(tenant, operation_id)
+    return datetime.fromtimestamp(operation["began"], UTC), datetime.fromtimestamp(operation["due"], UTC)
 
 
 def target(tenant: Tenant, operation_id: str) -> str:

@@ -14,13 +14,13 @@ import json
 import os
 import re
 import sys
+from functools import partial
 from types import SimpleNamespace
 
 import requests
 
 KILLED, TRIES = 9, 200
-file, output, host, *more = sys.argv[1:]
-before, action = (*more, "", "")[:2]
+file, output, host, before, action = (*sys.argv[1:], "", "")[:5]
 spec = importlib.util.spec_from_file_location("upgraded", file)
 module = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
@@ -47,8 +47,7 @@ def child(work):
 
 def submit(said, **conf):
     """The task, with a context as Airflow gives it."""
-    dag = SimpleNamespace(dag_id=module.dag.dag_id)
-    run = SimpleNamespace(conf=conf)
+    dag, run = SimpleNamespace(dag_id=module.dag.dag_id), SimpleNamespace(conf=conf)
     context = {"dag": dag, "run_id": "manual", "params": module.PARAMS, "dag_run": run, "ti": SimpleNamespace()}
     for _ in range(TRIES):  # Airflow tries a task again for Transient, such as where there is no checkpoint yet
         try:
@@ -68,42 +67,34 @@ def prepared(said):
     return None
 
 
-def tried(said):
-    """The task of a run in a round."""
-    return submit(said, **({"action": action} if action else {}))
+def dying(said):
+    """The task of a run in a round, until the host has given an answer that is not known."""
+    answers = []
+
+    def sending(session, request, **options):
+        answer = send(session, request, **options)
+        what = f"{request.method} {re.sub(r'[0-9a-f-]{32,}', 'ID', request.path_url)}"
+        if host in request.url and what not in answers[-1:]:  # how often it asks whether something is done varies
+            answers.append(what)
+            died = f"{what} ({answers.count(what)})"
+            if died not in known:
+                said.write(json.dumps({"died": died}))
+                said.flush()
+                os._exit(KILLED)
+        return answer
+
+    requests.Session.send = sending
+    tried(said)
 
 
-def dying(known):
-    """The task, until the host has given an answer that is not known."""
-
-    def work(said):
-        answers = []
-
-        def sending(session, request, **options):
-            answer = send(session, request, **options)
-            what = f"{request.method} {re.sub(r'[0-9a-f-]{32,}', 'ID', request.path_url)}"
-            if host in request.url and what not in answers[-1:]:  # how often it asks whether something is done varies
-                answers.append(what)
-                died = f"{what} ({answers.count(what)})"
-                if died not in known:
-                    said.write(json.dumps({"died": died}))
-                    said.flush()
-                    os._exit(KILLED)
-            return answer
-
-        requests.Session.send = sending
-        tried(said)
-
-    return work
-
-
+tried = partial(submit, **({"action": action} if action else {}))  # the task of a run in a round
 known, status = set(), KILLED
 while status == KILLED:
     module.ARGS = f"--output {output} --pause {2 if action else len(known) + 2}"
     if before:
         code, text = child(prepared)
         assert (code, "error" in text) == (0, False), text
-    status, text = child(dying(known))
+    status, text = child(dying)
     died = json.loads(text).get("died", "") if status == KILLED else ""
     print(json.dumps({"died": died, "finished": json.loads(child(tried)[1])}), flush=True)
     known.add(died)

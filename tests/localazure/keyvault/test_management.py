@@ -182,6 +182,9 @@ def test_the_polls_of_a_purge_say_when_it_began_and_how_far_it_is(arm: Manager) 
 
     ResourceNotFound was reported for the second, too. DeletedVaultNotFound was taken: several repositories on GitHub
     note in 2026 that `az keyvault purge` fails with it after a purge; no recording of either was found.
+
+    Issue 16 knows two members of a poll's answer. az recorded a third at the end and the status `Succeeded`
+    (test_keyvault_softdelete.yaml): that was taken for the 200, the issue's two members for the 202.
     """
     arm.azure.slow_operations()
     vault = arm.vault()
@@ -194,7 +197,10 @@ def test_the_polls_of_a_purge_say_when_it_began_and_how_far_it_is(arm: Manager) 
     assert [poll.status for poll in polls] == [202, 200]
     gone = [arm("GET", vault), arm("GET", f"{DELETED_VAULTS}/kv-one"), arm("POST", f"{DELETED_VAULTS}/kv-one/purge")]
     assert [code(answer)[1] for answer in gone] == ["ResourceNotFound", "DeletedVaultNotFound", "DeletedVaultNotFound"]
-    assert [poll.json()["status"] for poll in polls] == ["Pending", "Success"]
+    assert [poll.json()["status"] for poll in polls] == ["Pending", "Succeeded"]
     assert polls[0].json()["createdDateTime"] == polls[1].json()["createdDateTime"]
-    assert [set(poll.json()) for poll in polls] == [{"createdDateTime", "status"}] * 2
-    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ", polls[0].json()["createdDateTime"])
+    members = {"createdDateTime", "status"}
+    assert [set(poll.json()) for poll in polls] == [members, {*members, "lastActionDateTime"}]
+    times = [polls[1].json()[name] for name in ("createdDateTime", "lastActionDateTime")]
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ", time) for time in times)
+    assert times[0] < times[1]
