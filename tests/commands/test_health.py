@@ -89,6 +89,7 @@ def test_a_rotation_whose_reader_cannot_sign_in_says_so_and_does_not_end_with_0(
     assert "signing in with the secret in airflow_runtime/airflow answered 401: it does not sign in as" in rotated.out
     assert "`provisioner rotate --force --only airflow`" in rotated.out
 
+    del provisioned.spec["waits"]
     provisioned.done("rotate", "--force", "--only", "airflow")
     assert consumers.works(consumers.airflow())
     provisioned.done("rotate", "--force", "--only", "flink-api")
