@@ -48,7 +48,7 @@ def main(lock: str, folder: str, command: list[str]) -> int:
 
 
 def descendants(root: int) -> list[int]:
-    """Return the ids of a process's descendants, parents first; empty where there is no /proc."""
+    """Return the ids of a process's descendants, parents first; empty where there is no /proc, which is no snapshot."""
     children: dict[int, list[int]] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):  # it ended meanwhile

@@ -117,7 +117,11 @@ def test_a_program_starts_reports_its_address_and_ends_with_its_descendants(tmp_
         assert program.url == status["url"]
         folder = supervisor.find_folder("toy", "/toys/toy")
         assert folder is not None
-        assert int((folder / "left").read_text()) in status["pids"]
+        left = int((folder / "left").read_text())
+        async with asyncio.timeout(SECONDS):
+            while left not in status["pids"]:  # /proc is no snapshot: one listing of it was seen to lack a process
+                await asyncio.sleep(0)
+                (status,) = supervisor.list_status()
         assert "PYTEST_CURRENT_TEST" not in (folder / "environment").read_text()
         assert "TOKEN" in (folder / "environment").read_text()
         await supervisor.close()
