@@ -29,6 +29,10 @@ FIRST_RUN = "provisioner__migration"
 LATE = timedelta(hours=1)  # Airflow's scheduler makes a run this long after it was due at the latest
 GRACE = timedelta(minutes=10)  # for a run to end after its timeout
 SECOND = timedelta(seconds=1)
+STATE = (
+    "Give the job `upgrade: savepoint` and the same folder `savepoints` in both files, where both run Flink behind its "
+    "REST API; or add `--stop`, which cancels it and begins it anew"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -256,12 +260,6 @@ class Handover:
                 interval = (moment_before(schedule, moment), moment)
                 self.new.deployed.airflow.create_due_run(dag.id, moment, interval, ran=moment in ran)
             done = due[-1]
-
-
-STATE = (
-    "Give the job `upgrade: savepoint` and the same folder `savepoints` in both files, where both run Flink behind its "
-    "REST API; or add `--stop`, which cancels it and begins it anew"
-)
 
 
 def _none(running: Callable[..., object], *arguments: object) -> bool:

@@ -37,7 +37,7 @@ OWNER = "owner"  # the field of a change by which a resource is taken over
 
 @dataclass(frozen=True, kw_only=True)
 class Migration:
-    """Two environments. stop: jobs whose state cannot be handed over are cancelled. tell: told of each phase."""
+    """Two environments. stop: jobs whose state cannot be handed over are cancelled. tell: called with each phase."""
 
     old: Run
     new: Run

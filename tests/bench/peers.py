@@ -67,7 +67,7 @@ def _whole_article(world: Bench, peer: Peer) -> Iterator[Row]:
         world.control("POST", "/reset")
         world.control("PUT", "/faults", {"latency_ms": latency_ms})
         ours = world.run("provision", "--yes").seconds
-        yield Row(what=f"the article's steps by az, answers {latency_ms} ms late", found=[theirs], unit="s")
+        yield Row(what=f"every step of the article by az, answers {latency_ms} ms late", found=[theirs], unit="s")
         yield Row(what="  first provision against them", found=[ours / theirs], unit="x", most=1.0)
     world.control("DELETE", "/faults")
 

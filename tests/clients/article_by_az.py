@@ -1,8 +1,8 @@
 """Microsoft's article, followed by hand with `az`: a method for each of its setup steps, in its order and its words.
 
 https://learn.microsoft.com/azure/hdinsight-aks/flink/flink-job-orchestration
-`az rest` stands for what is clicked in Data Factory, for which az has no command of its own. Names are the article's
-where it gives any. That nothing of `provisioner` is used here is the point.
+`az rest` stands for what is clicked in Data Factory, for which az has no command of its own. Names are those of
+the article where it gives any. That nothing of `provisioner` is used here is the point.
 """
 
 from __future__ import annotations
