@@ -161,9 +161,9 @@ class Control:
         labels = sorted(route.label(service.name) for service in dispatcher.services for route in service.routes)
         return {label: dispatcher.taken[label] for label in labels}
 
-    def _reset(self, _body: Json, _request: wire.Request) -> Json:
+    async def _reset(self, _body: Json, _request: wire.Request) -> Json:
         """Return to a new tenant: clear store, clock, faults, limits, calls and runtimes, then seed again."""
-        self._supervisor.stop_all(delete_folders=True)
+        await self._supervisor.close(delete_folders=True)
         self._tenant.faults.clear()
         self._tenant.store.keep_history(enabled=False)
         self._tenant.store.clear()

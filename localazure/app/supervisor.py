@@ -46,7 +46,7 @@ class RuntimeInstance:
     """One program, from its preparation to its end. Its thread writes the fields, the event loop reads them.
 
     began: `time.monotonic()` at the start of the preparation. progress: what is being done, for people. ready_seconds:
-    how long it took from start to ready. stopping: set when it is to end.
+    how long it took from start to ready. stopping: set when it is to end. kept: why its folder could not be deleted.
     """
 
     runtime: Runtime
@@ -61,6 +61,7 @@ class RuntimeInstance:
     failure: RuntimeFailure | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
     delete_folder: bool = False
+    kept: OSError | None = None
 
     @property
     def log(self) -> Path:
@@ -126,19 +127,22 @@ class Supervisor:
                 runtime.sync_files(tenant, spec, self._instances[key].folder)
         return bool(unneeded or started)
 
-    def stop_all(self, *, delete_folders: bool = False) -> None:
-        """Ask all programs to end, and return at once; delete their working folders afterwards if asked to."""
-        for instance in self._instances.values():
+    async def close(self, *, delete_folders: bool = False) -> None:
+        """End all programs and wait until none of their processes runs any more.
+
+        delete_folders: delete their working folders then. Raises OSError for the first one that cannot be deleted.
+        """
+        ended = tuple(self._instances.values())
+        for instance in ended:
             instance.delete_folder = delete_folders
             instance.end()
         self._instances.clear()
         self._notify()
-
-    async def close(self) -> None:
-        """End all programs and wait until none of their processes runs any more."""
-        self.stop_all()
         for thread in list(self._threads.values()):
             await asyncio.to_thread(thread.join)
+        for instance in ended:
+            if instance.kept is not None:
+                raise instance.kept
 
     def find_ready(self, kind: str, resource_id: str) -> Program | None:
         """Return the program behind a resource if it is ready, else None."""
@@ -199,7 +203,10 @@ class Supervisor:
             self._fail(instance, RuntimeFailure(what, "Report it; the server's log has the traceback"))
         finally:
             if instance.delete_folder:
-                shutil.rmtree(instance.folder, ignore_errors=True)
+                try:
+                    shutil.rmtree(instance.folder)
+                except OSError as error:
+                    instance.kept = error
 
     def _fail(self, instance: RuntimeInstance, failure: RuntimeFailure) -> None:
         instance.failure = failure

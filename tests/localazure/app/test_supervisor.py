@@ -99,10 +99,10 @@ def tenant(tmp_path: Path) -> Iterator[Tenant]:
 
 
 async def wait_for_state(supervisor: Supervisor, state: str) -> dict[str, Any]:
-    """Wait until the one program is in that state. Returns its status."""
+    """Wait until every program is in that state. Returns the first one's status."""
     listing = await supervisor.wait_for_change(-1, 0)
     async with asyncio.timeout(SECONDS):
-        while listing["runtimes"][0]["state"] != state:
+        while any(one["state"] != state for one in listing["runtimes"]):
             listing = await supervisor.wait_for_change(listing["change"], 1)
     return listing["runtimes"][0]
 
@@ -240,6 +240,27 @@ def test_a_program_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
     process.end()
     assert process.ended.wait(SECONDS)
     assert process.exit_code == 128 + signal.SIGKILL
+
+
+def test_a_folder_that_cannot_be_deleted_is_named(tmp_path: Path, tenant: Tenant) -> None:
+    """Each program ends, and the folders that can be deleted are."""
+
+    async def scenario() -> tuple[Path, Path]:
+        supervisor = Supervisor([Toy(names=("stays", "goes")).runtime()], tmp_path, tmp_path)
+        supervisor.start_all(tenant)
+        await wait_for_state(supervisor, "ready")
+        stays, goes = (supervisor.find_folder("toy", f"/toys/{name}") for name in ("stays", "goes"))
+        assert stays is not None
+        assert goes is not None
+        stays.rename(tmp_path / "moved")
+        stays.symlink_to(tmp_path / "moved")
+        with pytest.raises(OSError, match="symbolic link"):
+            await supervisor.close(delete_folders=True)
+        return stays, goes
+
+    stays, goes = asyncio.run(scenario())
+    assert stays.exists()
+    assert not goes.exists()
 
 
 @pytest.fixture
