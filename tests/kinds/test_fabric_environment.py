@@ -268,6 +268,8 @@ def test_a_job_that_another_environment_uses_is_refused(cloud: Cloud, azure: Loc
     observed = create(cloud, declare(azure, environment=OTHER))
     mine = declare(azure)
     assert ("PROVISIONER_KEYS", "refuse") in changes(cloud, KIND, mine)
+    with pytest.raises(Refused, match=rf"set by environment {OTHER}.* choose another `airflow\.job`"):
+        create(cloud, mine)
     assert KIND.holder is not None
     assert KIND.holder.holds(read(cloud, KIND, mine)) == {}
     assert KIND.delete is not None

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from provisioner.cloud.cloud import Cloud
+    from provisioner.cloud.transport.waits import Wait
     from tests.emulator import LocalAzure
 
 VERSION = "2023-05-01"
@@ -113,6 +114,19 @@ def test_one_run_holds_the_lease_and_the_next_is_told_who(
     with held(cloud_of(azure), desired, "bob@example.com"):
         assert seen(cloud, desired).metadata[OWNER] == "bob@example.com"
     assert not seen(cloud, desired).leased
+
+
+def test_who_waits_for_a_run_that_has_not_written_its_name_yet_says_so(cloud: Cloud, desired: LockContainer) -> None:
+    made(cloud, desired)
+    where = (desired.account_id, desired.name)
+    cloud.storage_accounts.lease(*where, "Acquire", lease_id=cloud.session.new_id(), seconds=60)
+    said: list[Wait] = []
+    cloud.session.waits.report = said.append
+    with pytest.raises(Conflict, match="a run that has not written its name yet has it") as refused:
+        Lease.await_free(cloud, *where, wait_seconds=0.3)
+    assert "Wait until that run has ended" in str(refused.value)
+    what = "the environment's lease: a run that has not written its name yet has it"
+    assert {one.what for one in said} == {f"{what}; if that run has died, it ends within a minute"}
 
 
 def test_a_lease_that_ran_out_is_taken_over_and_its_holder_writes_no_more(

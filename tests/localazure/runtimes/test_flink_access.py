@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import socket
 import ssl
 import stat
 from pathlib import Path
@@ -63,6 +64,24 @@ def test_flink_s_own_port_accepts_no_client_without_its_certificate(flink: Flink
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with pytest.raises((http.client.HTTPException, OSError)):
         send(f"{own}/overview", context=context)
+
+
+def test_flink_s_internal_ports_are_on_loopback_and_accept_no_client_without_its_certificate(flink: Flink) -> None:
+    own = str(urlsplit(str(flink_status(flink)["url"])).port)
+    page = str(urlsplit(dashboard_url(flink)).port)
+    listening = [one.rsplit(":", 1) for one in flink_status(flink)["listening"]]
+    internal = [(host, port) for host, port in listening if port not in {own, page}]
+    assert internal
+    stranger, client = ssl.create_default_context(), ssl.create_default_context()
+    for context in (stranger, client):
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    client.load_cert_chain(dashboard_file(flink).parent / "tls" / "flink.pem")
+    for host, port in internal:
+        assert host == "127.0.0.1"
+        with socket.create_connection((host, int(port)), 30) as plain, client.wrap_socket(plain) as connection:
+            assert connection.version() == "TLSv1.2"  # in which a client is refused within the handshake
+        with socket.create_connection((host, int(port)), 30) as plain, pytest.raises(ssl.SSLError, match="ALERT"):
+            stranger.wrap_socket(plain)
 
 
 def test_the_dashboard_opens_through_the_link_in_a_file_of_mode_0600(flink: Flink) -> None:
