@@ -173,4 +173,8 @@ class Waits(Part):
     operation: Duration = Field(default=timedelta(hours=1), description="A long-running operation of Azure.")
     throttle: Duration = Field(default=timedelta(minutes=10), description="A service that says when it takes a call.")
     import_: Duration = Field(default=timedelta(minutes=10), alias="import", description="A DAG to be imported.")
-    lease: Duration = Field(default=timedelta(minutes=2), description="Another run of this environment to end.")
+    lease: Duration = Field(
+        default=timedelta(minutes=2),
+        description="Another run of this environment to end. "
+        "One that died on another machine is waited out only with a minute or more.",
+    )
