@@ -68,7 +68,7 @@ class AirflowServer:
             return (200, {"key": name, "value": self.report}) if self.report else (NOT_FOUND, {"detail": "no entry"})
         kind = name.partition("?")[0]
         if kind == "config":
-            return self._exposed(name.partition("section=")[2])
+            return self._exposed()
         if kind in {"providers", "variables", "version"}:
             return self._installed(kind)
         if "/dagRuns?" in path:
@@ -77,14 +77,15 @@ class AirflowServer:
             return (200, self.runs[name]) if name in self.runs else (NOT_FOUND, {"detail": "no such run"})
         return 200, {"dag_id": name, "is_paused": False, "fileloc": f"/dags/{name}.py", "file_token": "t"}
 
-    def _exposed(self, section: str) -> tuple[int, Any]:
-        """A section of its configuration, as Airflow 3 answers."""
+    def _exposed(self) -> tuple[int, Any]:
+        """Its configuration, as Airflow 3 answers."""
         if not self.settings:
             return 403, {"detail": "Your Airflow administrator chose not to expose the configuration"}
-        if section not in self.settings:
-            return NOT_FOUND, {"detail": f"Section {section} not found."}
-        options = [{"key": key, "value": value} for key, value in self.settings[section].items()]
-        return 200, {"sections": [{"name": section, "options": options}]}
+        sections = [
+            {"name": name, "options": [{"key": key, "value": value} for key, value in options.items()]}
+            for name, options in self.settings.items()
+        ]
+        return 200, {"sections": sections}
 
     def _installed(self, kind: str) -> tuple[int, Any]:
         """Of itself: its version, its providers unless it has none to show, its own variables."""

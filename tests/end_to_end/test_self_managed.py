@@ -32,6 +32,15 @@ def environment_of_airflow(person: Person) -> dict[str, str]:
     return next(one for one in found if "AZURE_CLIENT_ID" in one)
 
 
+def shown_settings(person: Person) -> dict[tuple[str, str], str]:
+    """What Airflow's own API shows of its configuration."""
+    token = person.azure.token("api://airflow.example")
+    answer = person.azure.request("GET", "https://self-managed.airflow.example/api/v2/config", token=token)
+    assert answer.status == 200, answer.body
+    sections = answer.json()["sections"]
+    return {(section["name"], one["key"]): one["value"] for section in sections for one in section["options"]}
+
+
 def falls_behind(person: Person) -> None:
     """Other settings are provisioned and not deployed: that is drift, and nothing else is."""
     spec = person.spec
@@ -61,6 +70,11 @@ def test_a_job_runs_without_any_secret(self_managed: Person) -> None:
         line.split("=", 1) for line in lines
     )
     assert "AZURE_CLIENT_SECRET" not in there
+    shown = shown_settings(self_managed)
+    assert shown["secrets", "backend"] == there["AIRFLOW__SECRETS__BACKEND"]
+    assert shown["secrets", "backend_kwargs"] == "< hidden >"
+    bundles = there["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"]
+    assert json.loads(shown["dag_processor", "dag_bundle_config_list"]) == json.loads(bundles)
     home = Path(there["AIRFLOW_HOME"])
     assert [file.name for file in (home / "bundles/self-managed-dags").glob("*.py")] == ["flink_wordcount.py"]
     assert not list((home / "dags").iterdir())

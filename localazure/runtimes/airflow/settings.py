@@ -114,7 +114,7 @@ def _airflow_3_settings(home: Path, port: int, url: str) -> Settings:
     """Return the settings of Airflow 3: tasks and DAG processor call the API server on loopback."""
     return {
         "AIRFLOW__API__BASE_URL": url,
-        "AIRFLOW__API__EXPOSE_CONFIG": "False",
+        "AIRFLOW__API__EXPOSE_CONFIG": "non-sensitive-only",  # as the owner of an Airflow may have it
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__SECRET_KEY": read_secret(home, "web"),
         "AIRFLOW__API_AUTH__JWT_EXPIRATION_TIME": str(_TOKEN_SECONDS),

@@ -124,19 +124,19 @@ class Airflow:
             providers = self._read(self._ask("GET", "providers"))["providers"]
         return {CORE: core, **{str(one["package_name"]): str(one["version"]) for one in providers}}
 
-    def shown_settings(self, section: str) -> dict[str, Secret]:
-        """A section of the configuration of its web server, without masked values; none if that is not exposed.
+    def shown_settings(self) -> dict[tuple[str, str], Secret]:
+        """The configuration of its web server by section and option, without masked values; none if not exposed.
 
+        Asked whole: for a section that only environment variables set, Airflow 3 answers 404.
         https://airflow.apache.org/docs/apache-airflow/stable/configurations-ref.html#expose-config
         """
         try:
-            answer = self._ask("GET", f"config?section={section}", missing_ok=True)
+            answer = self._ask("GET", "config", missing_ok=True)
         except NotAuthorized:
             return {}
         sections: list[dict[str, Any]] = [] if answer.status_code == GONE else self._read(answer)["sections"]
-        found = (one for each in sections if each["name"] == section for one in each["options"])
-        options = {str(one["key"]): str(one["value"]) for one in found}
-        return {key: Secret(value) for key, value in options.items() if value != MASKED}
+        found = ((section["name"], one["key"], str(one["value"])) for section in sections for one in section["options"])
+        return {(section, key): Secret(value) for section, key, value in found if value != MASKED}
 
     def variable_keys(self) -> frozenset[str]:
         """The keys of the variables in Airflow's own store. Their values are dropped as they come."""

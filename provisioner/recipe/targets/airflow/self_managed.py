@@ -111,11 +111,11 @@ def _platform(spec: SelfManagedAirflow, rollout: Rollout, variables: Mapping[str
 
 def _other_settings(airflow: AirflowClient, variables: Mapping[str, str]) -> Iterator[str]:
     """Which settings Airflow shows with another value; none if it shows none. Values may hold what is secret."""
-    for section in dict.fromkeys(section for section, _ in SHOWN.values()):
-        shown = airflow.shown_settings(section)
-        for variable, (of, option) in SHOWN.items():
-            if of == section and option in shown and not _has(shown[option].reveal(), variables.get(variable, "")):
-                yield f"[{section}] {option} of Airflow is not what `provisioner render` prints; deploy that"
+    shown = airflow.shown_settings()
+    for variable, (section, option) in SHOWN.items():
+        there = shown.get((section, option))
+        if there is not None and not _has(there.reveal(), variables.get(variable, "")):
+            yield f"[{section}] {option} of Airflow is not what `provisioner render` prints; deploy that"
 
 
 def _has(shown: str, expected: str) -> bool:
