@@ -92,9 +92,9 @@ async def _serve(state: Path, version: str, ready_fd: int | None, lock: int) -> 
     previous = _read_endpoint(state)
     servers = {
         "proxy_port": await _listen(proxy.protocol, previous.get("proxy_port", 0)),
-        "control_port": await _listen(_http_without_tunnel(control), previous.get("control_port", 0)),
+        "control_port": await _listen(_direct_http_protocol(control), previous.get("control_port", 0)),
         "pages_port": await _listen(
-            _http_without_tunnel(ReverseProxy(runtimes.web_pages)), previous.get("pages_port", 0)
+            _direct_http_protocol(ReverseProxy(runtimes.web_pages)), previous.get("pages_port", 0)
         ),
     }
     ports = {name: _port_of(server) for name, server in servers.items()}
@@ -174,7 +174,7 @@ def _http_protocol(app: Any) -> Callable[[str, Callable[[], None]], asyncio.Prot
     return connection
 
 
-def _http_without_tunnel(app: Any) -> Callable[[], asyncio.Protocol]:
+def _direct_http_protocol(app: Any) -> Callable[[], asyncio.Protocol]:
     """Return a factory of the same for connections that come through no tunnel."""
     connection = _http_protocol(app)
     return lambda: connection("", lambda: None)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provisioner.commands.run import names_of
-from provisioner.recipe.rights import HEADER, needed_rights, table
+from provisioner.recipe.rights import HEADER, required_and_optional_rights, table
 from tests.environment_files import load
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ PAGE = ROOT / "docs/access.md"
 def rights_of(name: str) -> tuple[NeededRight, ...]:
     """What the environment of a file of environments/ needs."""
     environment = load(name, ROOT / "environments", environ={})
-    return needed_rights(environment, names_of(environment, "tenant"))
+    return required_and_optional_rights(environment, names_of(environment, "tenant"))
 
 
 RIGHTS = rights_of("local")

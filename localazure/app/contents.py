@@ -44,11 +44,11 @@ def copy(tenant: Tenant, target: str, offset: int, source: str, *, start: int = 
     """Copy `length` bytes of one content, from `start`, into another at an offset."""
     with tenant.store.writable(path_of(tenant, target)).open("r+b") as file:
         file.seek(offset)
-        for chunk in read(tenant, source, start, length):
+        for chunk in open_chunks(tenant, source, start, length):
             file.write(chunk)
 
 
-def read(tenant: Tenant, content: str, start: int, length: int) -> Iterator[bytes]:
+def open_chunks(tenant: Tenant, content: str, start: int, length: int) -> Iterator[bytes]:
     """Iterate over the bytes in chunks. The file is opened at once, so it may be deleted while it is being read."""
     try:
         return _chunks(path_of(tenant, content).open("rb"), start, length)
@@ -59,7 +59,7 @@ def read(tenant: Tenant, content: str, start: int, length: int) -> Iterator[byte
 
 def read_all(tenant: Tenant, content: str, size: int) -> bytes:
     """Return all bytes of a small content, such as a DAG; empty if the id is empty."""
-    return b"".join(read(tenant, content, 0, size)) if content else b""
+    return b"".join(open_chunks(tenant, content, 0, size)) if content else b""
 
 
 def delete(tenant: Tenant, content: str) -> None:

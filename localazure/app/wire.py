@@ -97,12 +97,12 @@ async def send_truncated(send: Send, reply: Reply, headers: Mapping[str, str]) -
     await asyncio.sleep(0.01)  # so that what was sent goes out before the connection is closed
 
 
-async def send_reply(send: Send, reply: Reply, headers: Mapping[str, str]) -> None:
-    """Send a reply, with `headers` where it has none of that name. A streamed reply sets its own Content-Length."""
+async def send_reply(send: Send, reply: Reply, default_headers: Mapping[str, str]) -> None:
+    """Send a reply, with the default headers that it has not itself. A streamed reply sets its own Content-Length."""
     streamed = cast("Iterator[bytes]", reply.body) if isinstance(reply.body, Iterator) else None
     whole: Any = None if streamed else cast("Any", reply.body)
     content, kind = encode_body(whole)
-    merged = {name.lower(): value for name, value in headers.items()}
+    merged = {name.lower(): value for name, value in default_headers.items()}
     if kind:
         merged["content-type"] = kind
     if reply.status not in NO_LENGTH and streamed is None:

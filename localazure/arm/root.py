@@ -128,7 +128,7 @@ def _subscription() -> Document:
 
 def _region(name: str, display_name: str) -> Document:
     """One region as the list of locations shows it."""
-    facts = regions.region_details(name)
+    facts = regions.known_region_details(name)
     facts_by_field = {
         "geographyGroup": "group",
         "longitude": "longitude",

@@ -81,7 +81,7 @@ SERVICE = Service(
 
 def forward_call(call: Call) -> Reply:
     """Forward a call to the job's Airflow. Raises 403 for whoever may not change the workspace, 404, 503."""
-    job = next((one for one in airflow_jobs.list_jobs(call.tenant) if call.host in _addresses(one)), None)
+    job = next((one for one in airflow_jobs.list_jobs(call.tenant) if call.host in _web_host_names(one)), None)
     if job is None:
         raise AzureError(status=404, code="Not Found", message="There is no Airflow at this address.")
     if api.role_of(call) not in {"Contributor", "Member", "Admin"}:
@@ -108,7 +108,7 @@ def _dag_texts(tenant: Tenant, job: Document) -> Iterator[tuple[str, str]]:
             yield path, files.content_of(file).decode("utf-8", "replace")
 
 
-def _addresses(job: Document) -> tuple[str, ...]:
+def _web_host_names(job: Document) -> tuple[str, ...]:
     return tuple(
         f"{name}.{airflow_jobs.WEB_SUFFIX}" for name in (airflow_jobs.web_id(job), str(job["displayName"]).lower())
     )

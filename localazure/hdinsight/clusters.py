@@ -34,8 +34,8 @@ def _seed(tenant: Tenant) -> None:
     """Store the pool and cluster of a new tenant; responses add the ids of the cluster's identity."""
     pool = SEEDED_CLUSTER.rsplit("/clusters/", 1)[0]
     envelope: Document = {"location": REGION, "tags": {}, "systemData": _system_data(tenant, OPERATOR_CLIENT_ID, None)}
-    resources.put(tenant, _document(pool, POOL, envelope, seeded.pool()))
-    resources.put(tenant, _document(SEEDED_CLUSTER, CLUSTER, envelope, seeded.cluster()))
+    resources.put(tenant, _document(pool, POOL, envelope, seeded.pool_properties()))
+    resources.put(tenant, _document(SEEDED_CLUSTER, CLUSTER, envelope, seeded.cluster_properties()))
 
 
 SERVICE = arm_service(
@@ -58,7 +58,7 @@ def get_pool(call: Call) -> Reply:
 @SERVICE.route("PUT", _POOL, action=f"{POOL}/write")
 def create_pool(call: Call) -> Reply:
     """Create or replace a pool."""
-    return _put(call, POOL, call.params["pool"])
+    return _create_or_update(call, POOL, call.params["pool"])
 
 
 @SERVICE.route("PATCH", _POOL, action=f"{POOL}/write")
@@ -105,7 +105,7 @@ def list_clusters(call: Call) -> Reply:
 
 
 @SERVICE.route("PUT", _CLUSTER, action=f"{CLUSTER}/write")
-def create_cluster(call: Call) -> Reply:
+def create_or_update_cluster(call: Call) -> Reply:
     """Create or replace a cluster; stored as sent, so its identity may be in either profile or both."""
     _pool(call)
     properties = bodies.requested_properties(call.json())
@@ -113,7 +113,7 @@ def create_cluster(call: Call) -> Reply:
     if missing:
         message = f"The request content is invalid: properties.{missing[0]} is required."
         raise AzureError(status=400, code="InvalidRequestContent", message=message)
-    return _put(call, CLUSTER, call.params["pool"], call.params["cluster"])
+    return _create_or_update(call, CLUSTER, call.params["pool"], call.params["cluster"])
 
 
 @SERVICE.route("PATCH", _CLUSTER, action=f"{CLUSTER}/write")
@@ -155,7 +155,7 @@ def _cluster(call: Call) -> Document:
     return groups.require_resource(call, CLUSTER, call.params["pool"], call.params["cluster"])
 
 
-def _put(call: Call, resource_type: str, *names: str) -> Reply:
+def _create_or_update(call: Call, resource_type: str, *names: str) -> Reply:
     groups.require_group(call)
     body, tenant = call.json(), call.tenant
     key = groups.resource_id(call, resource_type, *names)

@@ -16,7 +16,7 @@ _IDENTITY = SEEDED_IDENTITY.replace("/resourcegroups/", "/resourceGroups/")
 _POOL_DEPLOYMENT = "3f1c7a52e0c94f6d8b7a6c5d4e3f2a10"
 
 
-def pool() -> Document:
+def pool_properties() -> Document:
     """Return the properties of the pool."""
     return {
         "provisioningState": "Succeeded",
@@ -46,7 +46,7 @@ def added_to_cluster(pool: str, name: str, deployment: str, location: str) -> Do
     return added | {"clusterProfile": {"connectivityProfile": {"web": web, "ssh": []}}}
 
 
-def cluster() -> Document:
+def cluster_properties() -> Document:
     """Return properties with the identity in both profiles, as on clusters written with both api-versions."""
     return {
         "provisioningState": "Succeeded",

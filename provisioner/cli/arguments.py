@@ -45,7 +45,7 @@ def parser() -> Parser:
     _writing(verbs)
     _running(verbs)
     _bootstrapping(verbs)
-    _scheduling(verbs)
+    _add_schedule_and_workflow(verbs)
     _local(verbs)
     return root
 
@@ -242,7 +242,7 @@ def _bootstrapping(verbs: Any) -> None:
     made.add_argument("--required-only", action="store_true", help="leave the optional rights out")
 
 
-def _scheduling(verbs: Any) -> None:
+def _add_schedule_and_workflow(verbs: Any) -> None:
     text = "print files for a scheduler that runs rotate and checks for drift; no network"
     made = add_verb(verbs, "schedule", text, environment=False)
     made.add_argument("environments", metavar="ENV", nargs="+", help=ENV)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from provisioner.cli.opening import environment_of
 from provisioner.cloud.profile import PROFILES
 from provisioner.commands.run import NO_TENANT, names_of
-from provisioner.recipe.rights import needed_rights
+from provisioner.recipe.rights import required_and_optional_rights
 from provisioner.render.bootstrap import ServicePrincipal, azure_devops, bootstrap_script, github
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def script(arguments: Namespace) -> str:
     """The script for the identity that the command line names. Raises Refused."""
     environment = environment_of(arguments)
     profile = PROFILES[environment.cloud]
-    rights = needed_rights(environment, names_of(environment, NO_TENANT))
+    rights = required_and_optional_rights(environment, names_of(environment, NO_TENANT))
     if arguments.required_only:
         rights = tuple(right for right in rights if not right.optional)
     identity = _identity(arguments, environment)

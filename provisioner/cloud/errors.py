@@ -97,7 +97,7 @@ def _cloud_error(error: AzureError, operation: str) -> CloudError:
         return refusal(response, operation)
     if isinstance(error, ResourceNotFoundError):
         return NotFound(operation=operation, message=str(error.message))
-    return _error_of(_answer_of(error), operation)
+    return _error_of(_answer_of_failed_operation(error), operation)
 
 
 def _sign_in_failed(error: ClientAuthenticationError, operation: str) -> CloudError:
@@ -165,7 +165,7 @@ def _answer(response: Any) -> Answer:
     )
 
 
-def _answer_of(error: AzureError) -> Answer:
+def _answer_of_failed_operation(error: AzureError) -> Answer:
     """The error of a long-running operation that failed; there is no answer with it."""
     cause = getattr(error, "error", None)
     code = str(getattr(cause, "code", "") or type(error).__name__)

@@ -258,7 +258,7 @@ class Handover:
         while due := moments(schedule, done, self.new.cloud.session.clock.present()):
             for moment in due:
                 interval = (moment_before(schedule, moment), moment)
-                self.new.deployed.airflow.create_due_run(dag.id, moment, interval, ran=moment in ran)
+                self.new.deployed.airflow.ensure_due_run(dag.id, moment, interval, ran_elsewhere=moment in ran)
             done = due[-1]
 
 

@@ -15,9 +15,9 @@ from provisioner.engine.apply import Apply
 from provisioner.engine.interrupts import heard
 from provisioner.engine.journal import Journal
 from provisioner.engine.observe import observe
-from provisioner.engine.outcomes import in_plan_order, merge
+from provisioner.engine.outcomes import in_plan_order, merge_later_pass
 from provisioner.engine.plan import decide, plan_provision, view_of
-from provisioner.engine.released_access import released, without_idle_access
+from provisioner.engine.released_access import released_without_dependencies, without_idle_access
 from provisioner.engine.usage import await_readers
 from provisioner.errors import Defect, NotFound, ProvisionerError
 from provisioner.model import CONVERGE, Action, Address, Intent, Outcome, Plan, Request, Result, Snapshot, Step
@@ -130,7 +130,7 @@ def run_passes(
             run.confirm(live)
             agreed |= _removals(live)
         outcomes = apply_plan(run, live, snapshot, request)
-        merge(done, outcomes)
+        merge_later_pass(done, outcomes)
         if any(o.result in (Result.FAILED, Result.INTERRUPTED) for o in outcomes):
             return
         view, grace = view_of(run.recipe, snapshot, run.kinds, request), run.environment.waits.grant
@@ -164,10 +164,10 @@ def releasing_access(run: Run, done: dict[Address, Outcome]) -> Generator[None]:
     try:
         yield
     finally:
-        nodes = released(run.recipe.nodes)
+        nodes = released_without_dependencies(run.recipe.nodes)
         if nodes:
             with heard(run.cloud.session.waits.interrupted):
-                merge(done, _release_access(run, nodes))
+                merge_later_pass(done, _release_access(run, nodes))
 
 
 def _release_access(run: Run, nodes: tuple[Node, ...]) -> tuple[Outcome, ...]:

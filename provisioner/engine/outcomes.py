@@ -19,7 +19,7 @@ def untouched_result(step: Step) -> Result:
     return Result.UNCHANGED if step.action is Action.KEEP else Result.BLOCKED
 
 
-def merge(done: dict[Address, Outcome], outcomes: Iterable[Outcome]) -> None:
+def merge_later_pass(done: dict[Address, Outcome], outcomes: Iterable[Outcome]) -> None:
     """Add the outcomes of a later pass to `done`. What was done stays done; what was deferred may need no step now."""
     later = tuple(outcomes)
     decided = {a for a, o in done.items() if o.result is Result.DEFERRED} - {o.step.address for o in later}

@@ -32,6 +32,6 @@ def _adjusted(step: Step, needed: frozenset[Address]) -> Step:
     return replace(step, action=Action.KEEP, changes=()) if goes == (step.address in needed) else step
 
 
-def released(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+def released_without_dependencies(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
     """The nodes of such access, without what they need: it has been there, or there is nothing to take back."""
     return tuple(replace(node, container=None, needs=()) for node in nodes if node.released)

@@ -140,7 +140,7 @@ def _read(cloud: Cloud, desired: CallerAccess) -> ObservedCallerAccess | None:
         name=name,
         environment=desired.environment,
         tagged_by_others=tagged_by_others,
-        awaiting_access=any(_young(cloud, one) for one in mine) and not _has_access(cloud, desired),
+        awaiting_access=any(_young(cloud, one) for one in mine) and not _has_access_as_far_as_tried(cloud, desired),
     )
 
 
@@ -148,7 +148,7 @@ def _young(cloud: Cloud, grant: Assignment) -> bool:
     return grant.updated is not None and cloud.session.clock.now() - grant.updated < ARRIVES_WITHIN
 
 
-def _has_access(cloud: Cloud, desired: CallerAccess) -> bool:
+def _has_access_as_far_as_tried(cloud: Cloud, desired: CallerAccess) -> bool:
     """Try a request that needs the right. The name of a new vault may not be in DNS yet.
 
     The right to write is tried by a deletion of what there is not, and only by a run that may write.

@@ -23,7 +23,7 @@ IDENTITY = "the managed identity"
 HEADER = "| on | right | for | without it |\n| --- | --- | --- | --- |\n"
 
 
-def needed_rights(environment: Environment, names: Names) -> tuple[NeededRight, ...]:
+def required_and_optional_rights(environment: Environment, names: Names) -> tuple[NeededRight, ...]:
     """All rights, the required ones first."""
     declared = targets(environment, names)
     every = (*_required(environment), *_optional(environment), *declared.flink.rights, *declared.airflow.rights)

@@ -38,7 +38,7 @@ class Message:
     @property
     def lines(self) -> list[str]:
         """The findings, shortened where they are too many or too long."""
-        shown = [_short(finding.text) for finding in self.findings[:MOST]]
+        shown = [_one_short_line(finding.text) for finding in self.findings[:MOST]]
         more = len(self.findings) - len(shown)
         return [*shown, *([f"{more} more"] if more else [])]
 
@@ -70,11 +70,11 @@ def _slack(message: Message) -> dict[str, Any]:
 
 
 def _json(message: Message) -> dict[str, Any]:
-    short = [{**asdict(finding), "text": _short(finding.text)} for finding in message.findings[:MOST]]
+    short = [{**asdict(finding), "text": _one_short_line(finding.text)} for finding in message.findings[:MOST]]
     return {"format": 1, **asdict(message), "findings": short, "more": len(message.findings) - len(short)}
 
 
-def _short(text: str) -> str:
+def _one_short_line(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
 

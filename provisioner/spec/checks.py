@@ -37,7 +37,7 @@ def report(document: Document, environment: Environment, stand_ins: set[str], *,
 
     stand_ins: top-level fields that are not the file's. dag_problems: the check of the DAGs' templates.
     """
-    own = (_location, _targets, _secret_names, _jobs, _names_of_jobs, _jars, _principals, _unmatched)
+    own = (_misspelt_location, _targets, _secret_names, _jobs, _names_of_jobs, _jars, _principals, _unmatched)
     for check in (*own, dag_problems):
         for path, wrong, right in check(environment):
             if str(path[0]) not in stand_ins and not document.covers(path):
@@ -52,7 +52,7 @@ def _report_unused_principal(document: Document, environment: Environment) -> No
         document.report(path, "has nothing to sign in to: `flink` takes no Entra token", "leave it out")
 
 
-def _location(environment: Environment) -> Iterator[Found]:
+def _misspelt_location(environment: Environment) -> Iterator[Found]:
     """A location that is one of Azure's but for the spelling."""
     meant = meant_location(environment.cloud, environment.location)
     if meant:

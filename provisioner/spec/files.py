@@ -64,12 +64,12 @@ def lacks_class(jar: Path, name: str) -> bool:
 
     https://nightlies.apache.org/flink/flink-docs-stable/docs/deployment/cli/#submitting-pyflink-jobs has one such.
     """
-    names = () if name.startswith("org.apache.flink.") else _names(jar)
+    names = () if name.startswith("org.apache.flink.") else _entry_names_if_readable(jar)
     inside = f"{name.replace('.', '/')}.class"
     return bool(names) and not any(one.endswith((inside, ".jar")) for one in names)
 
 
-def _names(jar: Path) -> tuple[str, ...]:
+def _entry_names_if_readable(jar: Path) -> tuple[str, ...]:
     """The names of the files in it; none if it cannot be read, which is reported as such."""
     import zipfile  # noqa: PLC0415  # only who needs it pays for it
 

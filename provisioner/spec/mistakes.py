@@ -59,7 +59,7 @@ def _report_one(document: Document, mistake: ErrorDetails, path: Path) -> None:
         _unknown(document, path)
     elif kind == "missing":
         document.report(
-            path, "is missing", f"add `{path[-1]}: …`: {_described(document, path)}", document.line(path[:-1])
+            path, "is missing", f"add `{path[-1]}: …`: {_field_description(document, path)}", document.line(path[:-1])
         )
     elif kind in SHAPES:
         document.report(path, _shape(document, path), SHAPES[kind])
@@ -131,6 +131,6 @@ def holds_secrets(document: Document, path: Path) -> bool:
     return field is not None and Secret.__name__ in repr(field.annotation)
 
 
-def _described(document: Document, path: Path) -> str:
+def _field_description(document: Document, path: Path) -> str:
     field = _field(document, path)
     return field.description or "" if field else ""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provisioner.commands.run import NO_TENANT, names_of
-from provisioner.recipe.rights import needed_rights
+from provisioner.recipe.rights import required_and_optional_rights
 from tests.command_line import ROOT
 from tests.environment_files import load, write
 
@@ -28,7 +28,7 @@ def test_they_grant_exactly_the_rights_that_are_documented(cli: Cli, way: tuple[
 
     subprocess.run(["sh", "-n"], input=said.out, text=True, check=True)
     environment = load(LOCAL, environ={})
-    rights = needed_rights(environment, names_of(environment, NO_TENANT))
+    rights = required_and_optional_rights(environment, names_of(environment, NO_TENANT))
     granted = [(role.strip("'"), scope) for role, scope in re.findall(r"(?m)^allow ('[^']+'|\w+) (\S+)$", said.out)]
     assert granted == [(right.role, right.scope) for right in rights if right.scope]
     assert re.findall(r"(?m)^consent (\S+)$", said.out) == [one.role.strip("`") for one in rights if not one.scope]

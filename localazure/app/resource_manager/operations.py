@@ -32,7 +32,7 @@ _KEPT_SECONDS = 3600.0
 POLL = {"x-ms-retry-after-ms": "50"}
 
 
-def _succeed(tenant: Tenant, operation: Document) -> None:
+def _mark_target_succeeded(tenant: Tenant, operation: Document) -> None:
     resource = resources.find(tenant, operation["target"])
     if resource is not None:
         resource["properties"]["provisioningState"] = "Succeeded"
@@ -46,7 +46,10 @@ def _delete(tenant: Tenant, operation: Document) -> None:
 # What an operation does when it is due, by its kind; services add theirs. One that waits for a real program returns a
 # future of a function that writes the result into the tenant. An operation with `begun` but without a future was
 # interrupted by the end of the process.
-actions: dict[str, Callable[[Tenant, Document], Completion | None]] = {"succeed": _succeed, "delete": _delete}
+actions: dict[str, Callable[[Tenant, Document], Completion | None]] = {
+    "succeed": _mark_target_succeeded,
+    "delete": _delete,
+}
 _running: dict[str, Completion] = {}
 
 

@@ -31,7 +31,7 @@ def short_location(location: str) -> str:
     return location.replace(" ", "").lower()
 
 
-def region_details(location: str) -> dict[str, str]:
+def known_region_details(location: str) -> dict[str, str]:
     """Return what is known of a region, some of `group`, `longitude`, `latitude`, `place`, `paired` (display name)."""
     return _DETAILS.get(REGIONS.get(short_location(location), ""), {})
 

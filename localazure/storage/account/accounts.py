@@ -185,7 +185,7 @@ def _endpoints_and_locations(name: str, location: str, sku: str, kind: str) -> D
         "primaryLocation": location,
         "statusOfPrimary": "available",
     }
-    paired = regions.short_location(regions.region_details(location).get("paired", ""))
+    paired = regions.short_location(regions.known_region_details(location).get("paired", ""))
     if paired and sku.endswith(("GRS", "GZRS")):
         fields |= {"secondaryLocation": paired, "statusOfSecondary": "available"}
         if "_RA" in sku:

@@ -58,7 +58,7 @@ def with_source_content(call: Call, request: AuthorizedRequest) -> Call:
     blob, range_header = require_source(call, request), call.headers.get("x-ms-source-range")
     size = int(blob["size"])
     start, length = parse_range(range_header, size) if range_header else (0, size)
-    body = b"".join(contents.read(request.tenant, str(blob["content"]), start, length))
+    body = b"".join(contents.open_chunks(request.tenant, str(blob["content"]), start, length))
     checksum_headers = {"content-md5": "x-ms-source-content-md5", "x-ms-content-crc64": "x-ms-source-content-crc64"}
     checksums = {name: call.headers[sent] for name, sent in checksum_headers.items() if sent in call.headers}
     return replace(call, body=body, headers={**call.headers, **checksums})

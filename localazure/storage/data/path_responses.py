@@ -101,7 +101,7 @@ def content_response(call: Call, path: Document, headers: Mapping[str, str]) -> 
     sent |= _range_checksum_headers(call, path, (start, length) if range_header else None)
     if range_header:
         sent["Content-Range"] = f"bytes {start}-{start + length - 1}/{size}"
-    body = contents.read(call.tenant, str(path["content"]), start, length) if length else None
+    body = contents.open_chunks(call.tenant, str(path["content"]), start, length) if length else None
     return Reply(status=206 if range_header else 200, body=body, headers=sent)
 
 
@@ -114,7 +114,7 @@ def _range_checksum_headers(call: Call, path: Document, byte_range: tuple[int, i
     if length > _MAX_CHECKED_BYTES:
         raise invalid_header(requested[0], call.headers[requested[0]])
     return checksums.range_headers(
-        call.headers, b"".join(contents.read(call.tenant, str(path["content"]), start, length))
+        call.headers, b"".join(contents.open_chunks(call.tenant, str(path["content"]), start, length))
     )
 
 

@@ -116,10 +116,10 @@ class Caller:
 
     def _permits(self, scope: str, action: str) -> bool | None:
         key = ("caller's permissions", scope.lower())
-        permissions = self._session.reads.get(key, lambda: self._find_permissions(scope))
+        permissions = self._session.reads.get(key, lambda: self._try_list_permissions(scope))
         return None if permissions is None else allows_all(permissions, [action], data=False)
 
-    def _find_permissions(self, scope: str) -> tuple[Permission, ...] | None:
+    def _try_list_permissions(self, scope: str) -> tuple[Permission, ...] | None:
         try:
             return self._list_permissions(scope)
         except CloudError:  # no such scope yet, or Azure does not say: the write itself will show it

@@ -158,7 +158,7 @@ class Transport(HttpTransport[Any, Any]):
     def __exit__(self, *_: object) -> None:
         """As `close`."""
 
-    def separate(self) -> Transport:
+    def for_sign_in(self) -> Transport:
         """A new transport with connections of its own, for signing in only. The caller shuts it."""
         return Transport(self._route, Clock(), self._waits, guard=lambda _method, _url: None, debug=self._debug)
 

@@ -115,7 +115,7 @@ class Session:
         other = Session(
             self.profile, subscription=subscription, tenant=tenant_id, route=route, waits=waits, debug=debug
         )
-        authority, connect = f"{self.profile.authority}/{tenant_id}", self._transport.separate
+        authority, connect = f"{self.profile.authority}/{tenant_id}", self._transport.for_sign_in
         credential = ClientSecretSignIn(authority, client_id, secret, connect=connect)
         signed_in = SignIn(credential=credential, how=f"client secret of {client_id}")
         return other.set_credential(Tokens(signed_in, tenant_id))

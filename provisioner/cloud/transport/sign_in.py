@@ -60,7 +60,7 @@ def sign_in(profile: Profile, tenant: str | None, local: LocalSettings | None, *
         return (
             _from_variables(os.environ, tenant, options)
             or _from_pipeline(profile, os.environ, tenant, options)
-            or _signed_in_here(os.environ, tenant, options)
+            or _default_credential(os.environ, tenant, options)
         )
     except (ValueError, OSError) as error:
         raise NotAuthorized(operation="sign-in", message=str(error), remedy=SIGN_IN_REMEDY) from error
@@ -150,7 +150,7 @@ def _github_assertion(url: str, bearer: str, options: Mapping[str, Any]) -> Call
     return fetch
 
 
-def _signed_in_here(env: Mapping[str, str], tenant: str | None, options: Mapping[str, Any]) -> SignIn:
+def _default_credential(env: Mapping[str, str], tenant: str | None, options: Mapping[str, Any]) -> SignIn:
     """Whoever is signed in on this machine. Skips the variables, of which azure-identity takes empty ones, too.
 
     https://learn.microsoft.com/azure/developer/python/sdk/authentication/credential-chains

@@ -157,15 +157,17 @@ class Airflow:
         name = "run_after_gte" if self.since_3 else "execution_date_gte"
         return tuple(map(dag_run, self._list(_runs(dag_id), "dag_runs", {name: [moment.isoformat()]})))
 
-    def create_due_run(self, dag_id: str, due: datetime, interval: tuple[datetime, datetime], *, ran: bool) -> None:
+    def ensure_due_run(
+        self, dag_id: str, due: datetime, interval: tuple[datetime, datetime], *, ran_elsewhere: bool
+    ) -> None:
         """Create the run of a moment at which the schedule was due, as Airflow would; fine if it exists.
 
-        interval: the one that ends then. ran: elsewhere, so it is over; only in a paused DAG it does not begin before.
+        interval: the one that ends then. ran_elsewhere: it is over; only in a paused DAG it does not begin before.
         """
         body = due_run(due, interval, since_3=self.since_3, takes_intervals=self._takes_intervals)
         with suppress(Conflict):
             self._ask("POST", _runs(dag_id), json=body)
-        if ran:
+        if ran_elsewhere:
             self._ask("PATCH", f"{_runs(dag_id)}/{_quoted(body['dag_run_id'])}", json={"state": "success"})
 
     def create_run(self, dag_id: str, run_id: str, conf: Mapping[str, Any]) -> bool:

@@ -101,7 +101,7 @@ def _platform(spec: SelfManagedAirflow, rollout: Rollout, variables: Mapping[str
     airflow = cloud.airflow(rollout.web_url, rollout.probe.api, retry=False)
     try:
         versions = airflow.versions()
-        settings = tuple(_other_settings(airflow, variables))
+        settings = tuple(_shown_settings_that_differ(airflow, variables))
     except UNANSWERED as error:
         return replace(found, unknown=found.unknown or f"Airflow does not tell its versions: {error}")
     image = ", ".join(spec.other_versions(versions))
@@ -109,7 +109,7 @@ def _platform(spec: SelfManagedAirflow, rollout: Rollout, variables: Mapping[str
     return replace(found, drift="; ".join((*change, *settings, *((found.drift,) if found.drift else ()))))
 
 
-def _other_settings(airflow: AirflowClient, variables: Mapping[str, str]) -> Iterator[str]:
+def _shown_settings_that_differ(airflow: AirflowClient, variables: Mapping[str, str]) -> Iterator[str]:
     """Which settings Airflow shows with another value; none if it shows none. Values may hold what is secret."""
     shown = airflow.shown_settings()
     for variable, (section, option) in SHOWN.items():
