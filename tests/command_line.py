@@ -62,7 +62,7 @@ class Cli:
     azure: LocalAzure
     file: Path
     spec: dict[str, Any]
-    capture: pytest.CaptureFixture[str]
+    capture: pytest.CaptureFixture[str] | None = None  # None: each call is a process of its own
     env: dict[str, str] = field(default_factory=dict[str, str])
 
     def __call__(self, verb: str, *options: str) -> Said:
@@ -71,6 +71,8 @@ class Cli:
         return self.run(verb, str(self.file), *options, *confirmed)
 
     def run(self, *arguments: str) -> Said:
+        if self.capture is None:
+            return self.run_process(*arguments)
         self.capture.readouterr()
         try:
             code = main(list(arguments))

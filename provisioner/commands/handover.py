@@ -7,7 +7,7 @@ takes no run to its next task. Whatever was due since then has its run in the ne
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -39,17 +39,19 @@ STATE = (
 class Note:
     """That a migration is past the way back. to: the new environment's id; since: when the first DAG was to be paused.
 
-    paused: the jobs whose DAGs somebody had paused before; endless: the jobs without end that ran.
+    paused: the jobs whose DAGs somebody had paused before; endless: the jobs without end that ran; handed_over: the
+    new environment does the work, so the old one's Airflow may be gone.
     """
 
     to: str
     since: datetime
     paused: tuple[str, ...]
     endless: tuple[str, ...]
+    handed_over: bool = False
 
     def text(self) -> str:
         """As it is kept: JSON in ASCII."""
-        return json.dumps([self.to, self.since.isoformat(), self.paused, self.endless])
+        return json.dumps([self.to, self.since.isoformat(), self.paused, self.endless, self.handed_over])
 
 
 def find_note(old: Run, new: Run) -> Note | None:
@@ -58,11 +60,12 @@ def find_note(old: Run, new: Run) -> Note | None:
     text = container.metadata.get(NOTE) if container else None
     if not text:
         return None
-    to, since, paused, endless = json.loads(text)
+    to, since, paused, endless, handed_over = json.loads(text)
     if to != new.recipe.environment_id:
         what = f"it is being migrated to the environment {to}"
         raise Refused(old.environment.name, what, "Run that migration to its end first")
-    return Note(to=to, since=datetime.fromisoformat(since), paused=tuple(paused), endless=tuple(endless))
+    moment = datetime.fromisoformat(since)
+    return Note(to=to, since=moment, paused=tuple(paused), endless=tuple(endless), handed_over=handed_over)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +122,9 @@ class Handover:
         return note
 
     def finish(self, note: Note) -> None:
-        """Job by job: pause the old DAG, end the old job without end, start the new ones."""
+        """Job by job, unless that is done: pause the old DAG, end the old job without end, start the new ones."""
+        if note.handed_over:
+            return
         endless = {job.name: job for job in self._endless()}
         new = {dag.job.name: dag for dag in self._dags(self.new) if dag.job}
         for dag in self._dags(self.old):
@@ -134,6 +139,7 @@ class Handover:
         for name in note.endless:
             if name in new:
                 self._await_first_run(new[name])
+        self._write(replace(note, handed_over=True))
 
     def _write(self, note: Note) -> None:
         """Write the note until it is read back."""

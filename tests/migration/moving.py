@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from provisioner.cloud.clients.airflow.objects import due_of
-from tests.command_line import ROOT, Cli, Said
+from tests.command_line import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.command_line import Cli, Said
 
 CLUSTER = "/resourceGroups/flink-platform/providers/Microsoft.ContainerService/managedClusters/aks-platform"
 EVERY_TEN_MINUTES = "*/10 * * * *"
@@ -110,4 +112,16 @@ def self_managed(old: Cli, version: str = "3.3.2") -> Cli:
         "dags": {"delivery": "container"},
         "container": "airflow-new",
     }
-    return Cli(azure=old.azure, file=old.file.with_name("moved.yaml"), spec=spec, capture=old.capture)
+    return replace(old, file=old.file.with_name("moved.yaml"), spec=spec)
+
+
+def ready_to_move(old: Cli) -> Moving:
+    """An environment whose job has run by its schedule for hours, and one beside it whose platform is prepared."""
+    with_schedule(old.spec)
+    old.azure.control("PUT", "/settings/airflow-model", {"run_seconds": RUN_SECONDS})
+    old.azure.control("PUT", "/settings/airflow", {"tells_sources": True})
+    moving = Moving(old, self_managed(old))
+    moving.deploy()
+    old.done("provision", "--wait-dag")
+    old.azure.advance(3 * HOUR)
+    return moving

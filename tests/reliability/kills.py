@@ -14,7 +14,6 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from tests.child import KILLED
-from tests.reliability.census import NAME
 from tests.reliability.restorable_environment import Call
 
 if TYPE_CHECKING:
@@ -129,7 +128,7 @@ class Trial:
     def _disturbed(self, call: Call, way: Way) -> tuple[CommandResult, bool]:
         ground = self.ground
         run = ground.prepare(self.case.verb)
-        rule = {"method": call.method, "host": f"^{re.escape(call.host)}$", "path": _pattern(call.path)}
+        rule = {"method": call.method, "host": f"^{re.escape(call.host)}$", "path": call.path_pattern}
         ground.azure.fault(**way.fault, **rule, skip=call.nth, **({"pid": run.pid} if way.kills else {}))
         ran = ground.ran(run.begin())
         (told,) = ground.azure.control("GET", "/faults")["rules"]
@@ -170,8 +169,3 @@ def everywhere(grounds: list[RestorableEnvironment], case: Case, chosen: Choice,
                 yield met.result()
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-def _pattern(path: str) -> str:
-    """The path, with any name in the place of a random one."""
-    return f"^{'[^/()]+'.join(re.escape(part) for part in NAME.split(path))}$"

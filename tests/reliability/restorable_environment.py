@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from localazure.app import process
 from provisioner.cloud.lease import LEASE_SECONDS
 from tests import child, emulator
 from tests.child import LONGEST_SECONDS
-from tests.reliability.census import Census, census, store_of
+from tests.reliability.census import NAME, Census, census, store_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -49,6 +50,11 @@ class Call:
     def __str__(self) -> str:
         again = f" (call {self.nth + 1} of it)" if self.nth else ""
         return f"{self.method} {self.host}{self.path}{again}"
+
+    @property
+    def path_pattern(self) -> str:
+        """The path as a regular expression, with any name in the place of a random one."""
+        return f"^{'[^/()]+'.join(re.escape(part) for part in NAME.split(self.path))}$"
 
     @property
     def writes(self) -> bool:

@@ -1,0 +1,78 @@
+"""A migration that is killed at one of its calls and run again, from the same moment as often as needed."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from tests.child import KILLED
+from tests.migration.moving import HOUR
+from tests.reliability.restorable_environment import RestorableEnvironment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.migration.moving import Moving
+    from tests.reliability.census import Census
+    from tests.reliability.restorable_environment import Call
+
+
+class Trial:
+    """folder: for what the runs print."""
+
+    def __init__(self, moving: Moving, folder: Path) -> None:
+        self.moving = moving
+        old, self.new = moving.write()
+        self.ground = RestorableEnvironment(azure=moving.azure, folder=folder, spec=old)
+        self.ground.save("moving")
+        self.writes: list[Call] = []
+
+    @cached_property
+    def wanted(self) -> Census:
+        """What stands after a whole migration; notes the calls that write."""
+        self.ground.restore("moving")
+        self.ground.done("migrate", str(self.new), "--yes")
+        made = (call for call in self.ground.calls() if call.writes)
+        self.writes = sorted(made, key=lambda call: (call.method, call.host, call.path_pattern, call.nth))
+        return self.ground.census()
+
+    def meet(self, call: Call, *, after: bool) -> tuple[bool, list[str]]:
+        """Kill it at this call, and run it again. Returns whether it came to that, and what is wrong then."""
+        wanted, wrong = self.wanted, list[str]()
+        code = self._killed(call, after=after)
+        if code not in {0, KILLED}:
+            wrong.append(f"it ended with {code}")
+        if not self._works():
+            wrong.append("no working credential")
+        again = self.ground.run("migrate", str(self.new), "--yes")
+        if again.code:
+            return True, [*wrong, again.text]
+        found = self.ground.census()
+        orphans = [one for one in found.orphans if one not in wanted.orphans]
+        wrong += (*found.twice(wanted), *found.lacking(wanted), *orphans)
+        return code == KILLED, [*wrong, *self._not_moved()]
+
+    def _killed(self, call: Call, *, after: bool) -> int:
+        self.ground.restore("moving")
+        child = self.ground.prepare("migrate", str(self.new), "--yes")
+        where = {"method": call.method, "host": f"^{call.host}$", "path": call.path_pattern, "skip": call.nth}
+        self.moving.azure.fault(fault="kill", pid=child.pid, after=after, **where)
+        code = self.ground.ran(child.begin()).code
+        self.moving.azure.control("DELETE", "/faults")
+        self.ground.wait_out_lease()
+        return code
+
+    def _works(self) -> bool:
+        """Whether what the old workers sign in with does, unless the new ones have begun, who have no secret."""
+        begun = any(run["airflow"].startswith("/workloads/") for run in self.moving.runs())
+        return begun or all(one["signs_in"] for one in self.moving.azure.control("GET", "/sign-ins"))
+
+    def _not_moved(self) -> list[str]:
+        """What is lost, what ran twice, what is left of the old environment."""
+        moving = self.moving
+        moving.advance(HOUR)
+        wrong = [] if moving.new("verify").code == 0 else ["the new one does not verify"]
+        wrong += moving.lost_or_twice()
+        wrong += (f"still to do: {step}" for step in moving.new.done("plan", "--json").actions())
+        left = moving.old.run("teardown", str(moving.old.file), "--plan-only", "--json").actions()
+        return [*wrong, *(f"left of the old one: {address}" for address in left)]

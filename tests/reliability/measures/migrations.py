@@ -1,0 +1,75 @@
+"""A migration to another target: killed before and after every write, and run again."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
+
+import yaml
+
+from localazure.app import process
+from tests import emulator
+from tests.command_line import ROOT, Cli
+from tests.migration.moving import ready_to_move
+from tests.migration.trial import Trial
+from tests.reliability.kills import AFTER, BEFORE
+from tests.reliability.restorable_environment import processors
+
+if TYPE_CHECKING:
+    from tests.reliability.kills import Way
+    from tests.reliability.restorable_environment import Call
+    from tests.reliability.tally import Tally
+
+
+def measure(tally: Tally) -> None:
+    """All of them, as many at once as there are processors."""
+    with tempfile.TemporaryDirectory(prefix="migrations-") as folder:
+        places = [Path(folder) / str(number) for number in range(processors())]
+        try:
+            _measure([_trial(place) for place in places], tally)
+        finally:
+            for place in places:
+                process.stop(place / "azure")
+
+
+def _trial(place: Path) -> Trial:
+    place.mkdir()
+    azure = emulator.start(place / "azure")
+    azure.reset()
+    spec = yaml.safe_load((ROOT / "environments/local.yaml").read_text())
+    spec["job"] = shutil.copy(ROOT / "templates/jobs/wordcount/wordcount.jar", place)
+    env = {"PROVISIONER_LOCAL_STATE": str(azure.state), "PROVISIONER_JOURNAL": str(place / "journal")}
+    trial = Trial(ready_to_move(Cli(azure=azure, file=place / "env.yaml", spec=spec, env=env)), place)
+    assert trial.wanted.counted
+    return trial
+
+
+def _measure(trials: list[Trial], tally: Tally) -> None:
+    free = SimpleQueue[Trial]()
+    for trial in trials:
+        free.put(trial)
+
+    def meet(call: Call, way: Way) -> tuple[str, Way, bool, list[str]]:
+        trial = free.get()
+        try:
+            met, wrong = trial.meet(call, after=way is AFTER)
+        except AssertionError as error:  # it hung, say: a finding like others, and the next points go on
+            met, wrong = True, [str(error)]
+        finally:
+            free.put(trial)
+        return f"migrate: {call}", way, met, wrong
+
+    points = [(call, way) for call in trials[0].writes[:: tally.every] for way in (BEFORE, AFTER)]
+    with ThreadPoolExecutor(len(trials)) as pool:
+        try:
+            for each in as_completed([pool.submit(meet, *point) for point in points]):
+                point, way, met, wrong = each.result()
+                if met:
+                    tally.kill_points.add(point)
+                    tally.ran(way.name, *(f"{point}, {way.name}: {one}" for one in wrong))
+        finally:
+            pool.shutdown(cancel_futures=True)
