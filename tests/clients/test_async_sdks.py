@@ -40,6 +40,7 @@ def test_groups_vaults_roles_and_secrets_at_once(azure: LocalAzure, async_python
         "refused": "Forbidden",
         "secrets": {f"secret-{number}": f"value-{number}" for number in range(8)},
         "listed": [f"secret-{number}" for number in range(8)],
+        "restored": "value-7",
         "group after delete": False,
     }
 

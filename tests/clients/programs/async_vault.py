@@ -48,6 +48,11 @@ async def main(subscription, tenant, role):
             read = await asyncio.gather(*(secrets.get_secret(f"secret-{n}") for n in range(8)))
             found["secrets"] = {one.name: one.value for one in read}
             found["listed"] = sorted([one.name async for one in secrets.list_properties_of_secrets()])
+            backup = await secrets.backup_secret("secret-7")
+            await secrets.delete_secret("secret-7")
+            await secrets.purge_deleted_secret("secret-7")
+            await secrets.restore_secret_backup(backup)
+            found["restored"] = (await secrets.get_secret("secret-7")).value
         await (await resources.resource_groups.begin_delete("rg-async")).result()
         found["group after delete"] = await resources.resource_groups.check_existence("rg-async")
     print(json.dumps(found))
