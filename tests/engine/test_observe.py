@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provisioner.engine.observe import observe
-from provisioner.errors import NotAuthorized, NotFound, Unreachable
+from provisioner.errors import NotAuthorized, NotFound, Refused, Unreachable
 from provisioner.kind import Container
 from provisioner.model import Recipe, Search, Snapshot
 from tests.engine.toy_cloud import NOW, ToyCloud, denied
@@ -14,6 +14,7 @@ from tests.engine.toys import BOX, KINDS, Outputs, at, node, recipe
 
 if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
+    from provisioner.errors import ProvisionerError
     from tests.engine.toys import Seen, Thing
 
 
@@ -80,9 +81,10 @@ def test_not_found_is_absent_and_a_missing_right_is_told() -> None:
     assert str(snapshot.readings[at("box/b")].error).startswith("box/b: ")
 
 
-def test_any_other_error_ends_the_pass() -> None:
-    with pytest.raises(Unreachable):
-        seen(ToyCloud(errors={"box/a": Unreachable(operation="GET a")}), recipe(node("box/a")))
+@pytest.mark.parametrize("error", [Unreachable(operation="GET a"), Refused("box/a", "it is odd", "Look at it")])
+def test_any_other_error_ends_the_pass(error: ProvisionerError) -> None:
+    with pytest.raises(type(error)):
+        seen(ToyCloud(errors={"box/a": error}), recipe(node("box/a")))
 
 
 def test_identity_waits_for_the_node_that_publishes_it() -> None:
@@ -152,6 +154,15 @@ def test_unmanaged_contents_are_listed_for_our_containers_when_asked() -> None:
 
     assert seen(world, what).unmanaged == {}
     assert seen(world, what, teardown=True).unmanaged == {at("box/a"): ("x",)}
+
+
+def test_what_was_listed_in_a_container_whose_own_container_is_absent_is_left_out() -> None:
+    world = ToyCloud(things={"box/b": {"unmanaged": ["x"]}}, slow={"box/outer"})
+
+    snapshot = seen(world, recipe(node("box/outer"), node("box/b", container="box/outer")), teardown=True)
+
+    assert world.calls == ["read box/b", "read box/outer"]
+    assert (snapshot.readings[at("box/b")].observed, snapshot.unmanaged) == (None, {})
 
 
 def test_a_container_whose_contents_may_not_be_listed_counts_as_unreadable() -> None:

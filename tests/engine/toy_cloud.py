@@ -64,8 +64,8 @@ class ToyCloud:
 
     overwritten: what somebody else writes after us. usages: what readers of a slot show, one after the other. errors:
     raised when it is read or searched. unseen: no reading shows them. displaced: what these stand in is gone, or goes
-    before they are proven. early: what answers their first writes. slow: answered only after such an error was.
-    calls: in order.
+    before they are proven. early: what answers their first writes. slow: answered only after such an error was,
+    or after unmanaged contents were listed. calls: in order.
     """
 
     things: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])

@@ -159,6 +159,7 @@ def publish(observed: Seen, _view: View | None) -> Outputs:
 
 
 def unmanaged(cloud: Cloud, observed: Seen) -> Sequence[str]:
+    toy_cloud_of(cloud).answered.set()
     found = toy_cloud_of(cloud).things[observed.name].get("unmanaged", ())
     if isinstance(found, CloudError):
         raise found
