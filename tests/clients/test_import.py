@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -40,7 +41,7 @@ IDS = ("--cloud", "local", "--factory", SEEDED_FACTORY, "--cluster", SEEDED_CLUS
 
 
 @pytest.fixture(scope="module")
-def article(running_azure: LocalAzure, az_program: Path, tmp_path_factory: pytest.TempPathFactory) -> Article:
+def article(running_azure: LocalAzure, az_program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Article]:
     """Somebody who has followed it; what they made is in a snapshot."""
     running_azure.reset()
     folder = tmp_path_factory.mktemp("article")
@@ -49,7 +50,8 @@ def article(running_azure: LocalAzure, az_program: Path, tmp_path_factory: pytes
     article = Article(az=az, me=running_azure.operator_client_id, folder=folder)
     article.follow()
     running_azure.control("PUT", f"/snapshots/{folder.name}")
-    return article
+    yield article
+    shutil.rmtree(folder / "az")  # there az keeps the secret with which somebody signed in
 
 
 @pytest.fixture
