@@ -108,7 +108,7 @@ lock: .venv/dev.stamp ## regenerate the lock files from pyproject.toml; UPGRADE=
 	$(LOCK) --group lake-clients -o tests/clients/lake-clients.lock
 
 matrix: .venv/dev.stamp ## live through an environment's whole life with each pair of targets, a real Airflow and a real Flink
-	.venv/bin/python -m pytest -o faulthandler_timeout=1800 tests/end_to_end/matrix.py $(ARGS)
+	.venv/bin/python -m pytest tests/end_to_end/matrix.py $(ARGS)
 
 migrate: .venv/runtime.stamp ## move the environment OLD to the file NEW: hand its work over, remove what only OLD declares
 	@$(PROVISIONER) migrate $(or $(OLD),$(error OLD names no file)) $(or $(NEW),$(error NEW names no file)) $(YES_OPTION) $(ARGS)

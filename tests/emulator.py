@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import atexit
 import http.client
 import json
 import os
+import select
 import ssl
+import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode, urlsplit
 
 from localazure.app import process
 from localazure.app.secret import Secret
 
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
 TENANT = "5f0e5b43-3b0c-4f43-9a8d-6a1d3f1c0a01"
 ARM = "https://management.azure.com"
 GRAPH = "https://graph.microsoft.com"
 LOGIN = "https://login.microsoftonline.com"
+IDLE_SECONDS = 2.0  # less than the local Azure keeps a connection open
+_IDLE: dict[tuple[str, str], list[tuple[http.client.HTTPSConnection, float]]] = {}  # by proxy and host
 LIMITS = Path(process.__file__).parent / "service_limits.json"
 
 
@@ -137,7 +146,7 @@ class LocalAzure:
         headers: dict[str, str] | None = None,
         token: str | None = None,
     ) -> Answer:
-        """Send one request on a connection of its own. token: None is the operator's for ARM, "" sends none."""
+        """Send one request. token: None is the operator's for ARM, "" sends none."""
         target_url = urlsplit(url)
         sent = {name.replace("_", "-"): value for name, value in (headers or {}).items()}
         bearer = self.token() if token is None else token
@@ -145,17 +154,33 @@ class LocalAzure:
             sent["Authorization"] = f"Bearer {bearer}"
         if body is not None and not isinstance(body, bytes):
             body, sent["Content-Type"] = json.dumps(body).encode(), "application/json"
-        connection = self.connect(str(target_url.hostname))
-        try:
-            target = target_url.path.replace(" ", "%20") or "/"
-            query = f"?{target_url.query.replace(' ', '%20')}" if target_url.query else ""
+        target = target_url.path.replace(" ", "%20") or "/"
+        query = f"?{target_url.query.replace(' ', '%20')}" if target_url.query else ""
+        with self._connected(str(target_url.hostname)) as connection:
             connection.request(method, target + query, body, sent)
             response = connection.getresponse()
             received = {name.lower(): value for name, value in response.getheaders()}
-            body = response.read()
-            return Answer(status=response.status, headers=received, body=body, reason_phrase=response.reason)
+            return Answer(status=response.status, headers=received, body=response.read(), reason_phrase=response.reason)
+
+    @contextmanager
+    def _connected(self, host: str) -> Generator[http.client.HTTPSConnection]:
+        """A connection that was used a moment ago and is still open, else a new one; kept unless something failed."""
+        idle = _IDLE.setdefault((self.proxy, host), [])
+        connection, kept = None, False
+        while connection is None and idle:
+            connection, since = idle.pop()
+            if time.monotonic() - since > IDLE_SECONDS or _has_ended(connection):
+                connection.close()
+                connection = None
+        connection = connection or self.connect(host)
+        try:
+            yield connection
+            kept = connection.sock is not None
         finally:
-            connection.close()
+            if kept:
+                idle.append((connection, time.monotonic()))
+            else:
+                connection.close()
 
     def connect(self, host: str, port: int = 443) -> http.client.HTTPSConnection:
         """Return a connection to a host name through the proxy, which trusts only this local Azure's CA."""
@@ -164,6 +189,20 @@ class LocalAzure:
         connection = http.client.HTTPSConnection(str(proxy.hostname), proxy.port, context=context, timeout=30)
         connection.set_tunnel(host, port)
         return connection
+
+
+@atexit.register
+def _close_idle() -> None:
+    for idle in _IDLE.values():
+        for connection, _ in idle:
+            connection.close()
+
+
+def _has_ended(connection: http.client.HTTPSConnection) -> bool:
+    """Whether the other side has closed it, or sent what nobody asked for."""
+    poll = select.poll()
+    poll.register(connection.sock, select.POLLIN | select.POLLHUP)
+    return bool(poll.poll(0))
 
 
 @cache
