@@ -147,7 +147,7 @@ teardown: .venv/runtime.stamp ## delete exactly what provision created in ENV
 	@$(PROVISIONER) teardown $(ENV) $(YES_OPTION) $(ARGS)
 
 test: .venv/dev.stamp ## run every test except those of `clients`; fail unless branches of the core packages are covered
-	.venv/bin/python -m pytest -n $(TEST_WORKERS) --dist worksteal --cov --ignore=tests/clients $(ARGS)
+	.venv/bin/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder --cov --ignore=tests/clients $(ARGS)
 
 validate: .venv/runtime.stamp ## check ENV's file and report every mistake, offline
 	@$(PROVISIONER) validate $(ENVIRONMENTS) $(ARGS)

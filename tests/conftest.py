@@ -23,6 +23,15 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup has it ignored
 settings.load_profile("ci")  # the same examples in each run, and none that fails because the machine is busy
 
 
+# Where files take long. They begin first, so that no processor is idle while the last ones end.
+LONG = ("rotation", "reliability", "end_to_end", "verify", "migration", "kinds/test_contract", "localazure/runtimes")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the files; the tests of each stay together and in their order."""
+    items.sort(key=lambda item: not item.nodeid.removeprefix("tests/").startswith(LONG))
+
+
 @pytest.fixture(scope="session")
 def running_azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAzure]:
     """The process; what one test leaves, the next one meets."""

@@ -46,10 +46,10 @@ def machine() -> tuple[str, ...]:
     """What was measured with, a line each: date, processors, versions."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // GIB
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
-    az = _version_of_az()
+    az, kernel = _version_of_az(), platform.release().partition("-")[0]
     return (
         f"{time.strftime('%Y-%m-%d')}, load {os.getloadavg()[0]:.1f}",
-        f"{os.cpu_count()} processors ({platform.machine()}), {memory} GiB, {platform.system()} {platform.release()}",
+        f"{os.cpu_count()} processors ({platform.machine()}), {memory} GiB, {platform.system()} {kernel}",
         f"Python {platform.python_version()}, {packages}",
         *((az,) if az else ()),
     )
