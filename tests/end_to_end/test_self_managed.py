@@ -32,6 +32,21 @@ def environment_of_airflow(person: Person) -> dict[str, str]:
     return next(one for one in found if "AZURE_CLIENT_ID" in one)
 
 
+def rendered_settings(person: Person) -> dict[str, str]:
+    """What `render --format env` prints."""
+    rendered = json.loads(person.done("render", "--format env --json"))["files"][0]["content"]
+    return dict(line.split("=", 1) for line in rendered.splitlines() if not line.startswith("#"))
+
+
+def assert_shows_its_settings(person: Person, there: dict[str, str]) -> None:
+    """Airflow's own API tells what it was deployed with, and masks what may be secret."""
+    shown = shown_settings(person)
+    assert shown["secrets", "backend"] == there["AIRFLOW__SECRETS__BACKEND"]
+    assert shown["secrets", "backend_kwargs"] == "< hidden >"
+    bundles = there["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"]
+    assert json.loads(shown["dag_processor", "dag_bundle_config_list"]) == json.loads(bundles)
+
+
 def shown_settings(person: Person) -> dict[tuple[str, str], str]:
     """What Airflow's own API shows of its configuration."""
     token = person.azure.token("api://airflow.example")
@@ -63,18 +78,10 @@ def test_a_job_runs_without_any_secret(self_managed: Person) -> None:
     assert [(one["passwordCredentials"], one["keyCredentials"]) for one in owned] == [([], []), ([], [])]
     assert secrets_in_the_vault(self_managed) == {"tenant-id", "api-client-id", "flink-api"}
 
-    rendered = json.loads(self_managed.done("render", "--format env --json"))["files"][0]["content"]
-    lines = [line for line in rendered.splitlines() if not line.startswith("#")]
-    there = environment_of_airflow(self_managed)
-    assert {name: there.get(name) for name, _, _ in (line.partition("=") for line in lines)} == dict(
-        line.split("=", 1) for line in lines
-    )
+    rendered, there = rendered_settings(self_managed), environment_of_airflow(self_managed)
+    assert {name: there.get(name) for name in rendered} == rendered
     assert "AZURE_CLIENT_SECRET" not in there
-    shown = shown_settings(self_managed)
-    assert shown["secrets", "backend"] == there["AIRFLOW__SECRETS__BACKEND"]
-    assert shown["secrets", "backend_kwargs"] == "< hidden >"
-    bundles = there["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"]
-    assert json.loads(shown["dag_processor", "dag_bundle_config_list"]) == json.loads(bundles)
+    assert_shows_its_settings(self_managed, there)
     home = Path(there["AIRFLOW_HOME"])
     assert [file.name for file in (home / "bundles/self-managed-dags").glob("*.py")] == ["flink_wordcount.py"]
     assert not list((home / "dags").iterdir())

@@ -20,6 +20,21 @@ async def own_object_id(credential):
     return json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["oid"]
 
 
+async def restored(secrets, name):
+    backup = await secrets.backup_secret(name)
+    await secrets.delete_secret(name)
+    await secrets.purge_deleted_secret(name)
+    await secrets.restore_secret_backup(backup)
+    return (await secrets.get_secret(name)).value
+
+
+async def allow(authorization, subscription, role, principal, scope):
+    definition = f"/subscriptions/{subscription}/providers/Microsoft.Authorization/roleDefinitions/{role}"
+    who = {"principalId": principal, "principalType": "ServicePrincipal"}
+    assignment = {"properties": {"roleDefinitionId": definition, **who}}
+    await authorization.role_assignments.create(scope, str(uuid5(NAMESPACE_URL, scope)), assignment)
+
+
 async def main(subscription, tenant, role):
     found = {}
     async with (
@@ -39,20 +54,12 @@ async def main(subscription, tenant, role):
                 await secrets.get_secret("secret-0")
             except HttpResponseError as error:
                 found["refused"] = error.error.code
-            principal = await own_object_id(credential)
-            definition = f"/subscriptions/{subscription}/providers/Microsoft.Authorization/roleDefinitions/{role}"
-            who = {"principalId": principal, "principalType": "ServicePrincipal"}
-            assignment = {"properties": {"roleDefinitionId": definition, **who}}
-            await authorization.role_assignments.create(vault.id, str(uuid5(NAMESPACE_URL, vault.id)), assignment)
+            await allow(authorization, subscription, role, await own_object_id(credential), vault.id)
             await asyncio.gather(*(secrets.set_secret(f"secret-{n}", f"value-{n}") for n in range(8)))
             read = await asyncio.gather(*(secrets.get_secret(f"secret-{n}") for n in range(8)))
             found["secrets"] = {one.name: one.value for one in read}
             found["listed"] = sorted([one.name async for one in secrets.list_properties_of_secrets()])
-            backup = await secrets.backup_secret("secret-7")
-            await secrets.delete_secret("secret-7")
-            await secrets.purge_deleted_secret("secret-7")
-            await secrets.restore_secret_backup(backup)
-            found["restored"] = (await secrets.get_secret("secret-7")).value
+            found["restored"] = await restored(secrets, "secret-7")
         await (await resources.resource_groups.begin_delete("rg-async")).result()
         found["group after delete"] = await resources.resource_groups.check_existence("rg-async")
     print(json.dumps(found))
