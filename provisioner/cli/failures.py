@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import traceback
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from provisioner.cli import show
@@ -38,8 +41,18 @@ def failed(arguments: Namespace, error: BaseException) -> int:
         show.complaint(show.AFTER_WRITES)
         code = PARTLY
     if isinstance(document, ProvisionerError) and getattr(arguments, "json", False):
-        show.failure(document, code)
+        try:
+            show.failure(document, code)
+            sys.stdout.flush()
+        except OSError:  # nobody takes it; its sentence is on standard error
+            discard_output()
     return code
+
+
+def discard_output() -> None:
+    """Lead all further output to nowhere: its reader has gone, or it cannot be written."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _broken(arguments: Namespace, error: BaseException) -> BaseException:

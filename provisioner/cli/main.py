@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 from argparse import Namespace
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from provisioner.cli.arguments import parse
@@ -29,24 +29,27 @@ def main(argv: list[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     arguments = Namespace(json="--json" in words)  # until the words are understood
     try:
-        arguments = parse(words)
+        arguments = _parsed(words)
         with _ended_by_signals():
             code = _run(arguments)
         sys.stdout.flush()
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # no traceback reaches who has not asked for it
-        from provisioner.cli.failures import failed, is_of_machine
+        from provisioner.cli.failures import discard_output, failed, is_of_machine
 
         if is_of_machine(error):
-            _to_nowhere()
+            discard_output()
         return failed(arguments, error)
     else:
         return code
 
 
-def _to_nowhere() -> None:
-    """Discard all further output: its reader has gone, or it cannot be written."""
-    with suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _parsed(words: list[str]) -> Namespace:
+    """Raises SystemExit after a help, whose reader may have gone."""
+    try:
+        return parse(words)
+    except SystemExit:
+        sys.stdout.flush()
+        raise
 
 
 def _complete_where_asked() -> None:

@@ -23,7 +23,8 @@ POLICY_REMEDIES = {
         "`every` and `overlap` within it, or have the application exempted by a policy of its own."
     ),
     "CredentialTypeNotAllowedAsPerAppPolicy": (
-        "The tenant's policy allows no client secrets: have the application exempted by a policy of its own."
+        "The tenant's policy allows no client secrets: where Airflow is your own, write "
+        "`principals.NAME.credential: {federated: …}`; else have the application exempted by a policy of its own."
     ),
 }
 # Which role has an action, the least privileged first. https://learn.microsoft.com/azure/role-based-access-control/built-in-roles

@@ -51,7 +51,7 @@ class Blocks:
 
 
 def import_blocks(run: Run) -> Blocks:
-    """A block for each resource that the environment owns and that a resource type of Terraform stands for."""
+    """A block for each resource that the environment owns and whose kind is among TYPES."""
     snapshot = observe(run.cloud, run.recipe, run.kinds)
     there = [(node, found) for node in run.recipe.nodes if (found := snapshot.readings[node.address].observed)]
     reasons = {str(node.address): _reason(node, found) for node, found in there if not node.access}
@@ -66,9 +66,9 @@ def _reason(node: Node, found: Any) -> str:
     """Why there is no block; empty if there is one."""
     if node.address.kind in {"vault_secret", "client_secret"}:
         return SECRET
-    if node.address.kind not in TYPES:
-        return "no resource type of these providers stands for it"
-    return "" if found.owned else "it is not the environment's own"
+    if not found.owned:
+        return "it is not the environment's own"
+    return "" if node.address.kind in TYPES else "this tool writes no block for its kind"
 
 
 def _block(node: Node, found: Any, dfs_suffix: str) -> str:

@@ -91,6 +91,31 @@ def test_who_reads_no_further_breaks_nothing(cli: Cli, verb: str) -> None:
     assert said.err == ""
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("reader", ["gone", "full"])
+def test_an_error_whose_document_nobody_takes_is_a_sentence_all_the_same(
+    cli: Cli, reader: str, unbuffered: str
+) -> None:
+    cli.env["PYTHONUNBUFFERED"] = unbuffered
+    reading, pipe = os.pipe()
+    os.close(reading)
+    with Path("/dev/full").open("w") as full:
+        said = cli.run_process("plan", "nowhere", "--json", stdout=full if reader == "full" else pipe)
+    os.close(pipe)
+
+    assert (said.code, said.err.splitlines()[0], len(said.err.splitlines())) == (1, "1 problem in the spec:", 2)
+
+
+def test_a_help_that_nobody_reads_breaks_nothing(cli: Cli) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+
+    said = cli.run_process("plan", "--help", stdout=writing)
+
+    os.close(writing)
+    assert (said.code, said.err) == (0, "")
+
+
 def test_an_output_that_can_take_no_more_is_told(cli: Cli) -> None:
     with Path("/dev/full").open("w") as full:
         said = cli.run_process("schema", stdout=full)

@@ -13,6 +13,7 @@ import yaml
 
 from provisioner.cli.main import main
 from tests.cli.test_schedule import check
+from tests.command_line import document_problems
 
 ROOT = Path(__file__).parents[2]
 COMMIT = f"git+https://github.com/example/tool@{'0123456789' * 4}"
@@ -40,6 +41,17 @@ def render(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
         return [Path(line) for line in out.splitlines()]
 
     return call
+
+
+@pytest.mark.parametrize("kind", ["github-actions", "azure-pipelines"])
+def test_its_document_is_as_the_schema_says(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    monkeypatch.chdir(ROOT)
+    assert main(["workflow", "dev", "--kind", kind, "--source", COMMIT, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document_problems("workflow", document) == []
+    assert all(COMMIT in file["content"] for file in document["files"])
 
 
 def scripts(file: Path) -> dict[str, str]:

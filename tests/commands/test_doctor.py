@@ -209,6 +209,7 @@ def test_a_tenant_that_admits_no_secrets_is_told_and_one_with_secrets_goes_on(te
 
     said = tenant.done("doctor")
     assert "note: client_secret/airflow: the tenant's policy allows no client secrets" in said.out
+    assert "Where Airflow is your own, write `principals.airflow.credential: {federated: …}`; else have" in said.out
 
     tenant.done("teardown")
     both_are_told(tenant, "the tenant's policy allows no client secrets")

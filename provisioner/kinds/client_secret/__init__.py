@@ -58,8 +58,13 @@ def ready(cloud: Cloud, desired: ClientSecret, observed: Passwords | None) -> It
         return
     what, days = rules.refuse(desired.lifetime), rules.longest.days if rules.longest else 0
     verdict = Verdict.NOTE if observed is not None and observed.passwords else Verdict.STOPS
-    write = f"Write `rotation: {{lifetime: {days}d}}` (with `every` and `overlap` within it), or have"
-    remedy = f"{write if days and rules.allowed else 'Have'} the application exempted by a policy of its own"
+    instead = "Have"
+    if not rules.allowed:
+        secretless = f"`principals.{desired.name}.credential: {{federated: …}}`"
+        instead = f"Where Airflow is your own, write {secretless}; else have"
+    elif days:
+        instead = f"Write `rotation: {{lifetime: {days}d}}` (with `every` and `overlap` within it), or have"
+    remedy = f"{instead} the application exempted by a policy of its own"
     if what:
         yield Checked(verdict=verdict, what=what, remedy=remedy)
     else:
