@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
+from tests.child import KILLED
 from tests.migration.trial import Trial
 
 if TYPE_CHECKING:
@@ -31,3 +32,15 @@ def test_a_migration_that_is_killed_at_any_call_is_finished_by_the_next(moving: 
         assert wrong == [], str(call)
         reached += met
     assert reached >= SAMPLE / 2
+
+
+def test_once_the_old_dags_are_being_paused_there_is_only_the_way_on(moving: Moving, tmp_path: Path) -> None:
+    trial = Trial(moving, tmp_path)
+    assert trial.wanted.counted
+    switched = [call for call in trial.writes if call.host.endswith(HOSTS) and call.method == "PATCH"]
+    assert trial.kill(switched[0], after=True) == KILLED
+
+    undone = trial.ground.run("migrate", str(trial.new), "--undo", "--yes")
+
+    assert (undone.code, "paused already, so there is only the way on" in undone.text) == (4, True)
+    assert trial.ground.run("migrate", str(trial.new), "--yes").code == 0

@@ -39,7 +39,7 @@ class Trial:
     def meet(self, call: Call, *, after: bool) -> tuple[bool, list[str]]:
         """Kill it at this call, and run it again. Returns whether it came to that, and what is wrong then."""
         wanted, wrong = self.wanted, list[str]()
-        code = self._killed(call, after=after)
+        code = self.kill(call, after=after)
         if code not in {0, KILLED}:
             wrong.append(f"it ended with {code}")
         if not self._works():
@@ -52,7 +52,8 @@ class Trial:
         wrong += (*found.twice(wanted), *found.lacking(wanted), *orphans)
         return code == KILLED, [*wrong, *self._not_moved()]
 
-    def _killed(self, call: Call, *, after: bool) -> int:
+    def kill(self, call: Call, *, after: bool) -> int:
+        """A migration that is killed at this call. Returns its exit code; its leases have run out then."""
         self.ground.restore("moving")
         child = self.ground.prepare("migrate", str(self.new), "--yes")
         where = {"method": call.method, "host": f"^{call.host}$", "path": call.path_pattern, "skip": call.nth}
