@@ -11,17 +11,19 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from functools import cached_property
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tests.child import KILLED
 from tests.reliability.restorable_environment import Call
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tests.reliability.census import Census
     from tests.reliability.restorable_environment import CommandResult, RestorableEnvironment
 
+T = TypeVar("T")
+R = TypeVar("R")
 INTERRUPTED = 130
 
 
@@ -148,24 +150,34 @@ class Trial:
 
 def everywhere(grounds: list[RestorableEnvironment], case: Case, chosen: Choice, *, every: int = 1) -> Iterator[Ended]:
     """Every call, or each so-many-th, met in every chosen way, as many at once as there are grounds; as they end."""
-    trials = SimpleQueue[Trial]()
     first = Trial(ground=grounds[0], case=case)
     points = [(call, way) for call in first.calls()[::every] for way in chosen(call)]
-    for trial in (first, *(Trial(ground=ground, case=case) for ground in grounds[1:])):
-        trials.put(trial)
 
-    def meet(call: Call, way: Way) -> Ended:
-        trial = trials.get()
+    def meet(trial: Trial, call: Call, way: Way) -> Ended:
         try:
             return trial.meet(call, way)
         except AssertionError as error:  # it hung, say: a finding like others, and the next points go on
             return Ended(point=f"{case.verb}: {call}", way=way, reached=True, wrong=(str(error),))
-        finally:
-            trials.put(trial)
 
-    with ThreadPoolExecutor(len(grounds)) as pool:
+    return at_once([first, *(Trial(ground=ground, case=case) for ground in grounds[1:])], points, meet)
+
+
+def at_once(trials: Sequence[T], points: Iterable[tuple[Call, Way]], meet: Callable[[T, Call, Way], R]) -> Iterator[R]:
+    """Meet each point with a trial that is free, as many at once as there are trials; as they end."""
+    free = SimpleQueue[T]()
+    for trial in trials:
+        free.put(trial)
+
+    def met(call: Call, way: Way) -> R:
+        trial = free.get()
         try:
-            for met in as_completed([pool.submit(meet, *point) for point in points]):
-                yield met.result()
+            return meet(trial, call, way)
+        finally:
+            free.put(trial)
+
+    with ThreadPoolExecutor(len(trials)) as pool:
+        try:
+            for each in as_completed([pool.submit(met, *point) for point in points]):
+                yield each.result()
         finally:
             pool.shutdown(cancel_futures=True)

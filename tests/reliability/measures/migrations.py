@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
-from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 import yaml
@@ -16,7 +14,7 @@ from tests import emulator
 from tests.command_line import ROOT, Cli
 from tests.migration.moving import ready_to_move
 from tests.migration.trial import Trial
-from tests.reliability.kills import AFTER, BEFORE
+from tests.reliability.kills import AFTER, BEFORE, at_once
 from tests.reliability.restorable_environment import processors
 
 if TYPE_CHECKING:
@@ -49,27 +47,15 @@ def _trial(place: Path) -> Trial:
 
 
 def _measure(trials: list[Trial], tally: Tally) -> None:
-    free = SimpleQueue[Trial]()
-    for trial in trials:
-        free.put(trial)
-
-    def meet(call: Call, way: Way) -> tuple[str, Way, bool, list[str]]:
-        trial = free.get()
+    def meet(trial: Trial, call: Call, way: Way) -> tuple[str, Way, bool, list[str]]:
         try:
             met, wrong = trial.meet(call, after=way is AFTER)
         except AssertionError as error:  # it hung, say: a finding like others, and the next points go on
             met, wrong = True, [str(error)]
-        finally:
-            free.put(trial)
         return f"migrate: {call}", way, met, wrong
 
     points = [(call, way) for call in trials[0].writes[:: tally.every] for way in (BEFORE, AFTER)]
-    with ThreadPoolExecutor(len(trials)) as pool:
-        try:
-            for each in as_completed([pool.submit(meet, *point) for point in points]):
-                point, way, met, wrong = each.result()
-                if met:
-                    tally.kill_points.add(point)
-                    tally.ran(way.name, *(f"{point}, {way.name}: {one}" for one in wrong))
-        finally:
-            pool.shutdown(cancel_futures=True)
+    for point, way, met, wrong in at_once(trials, points, meet):
+        if met:
+            tally.kill_points.add(point)
+            tally.ran(way.name, *(f"{point}, {way.name}: {one}" for one in wrong))
