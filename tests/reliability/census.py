@@ -95,6 +95,7 @@ def _roles(documents: list[Document]) -> Iterator[str]:
         if table == "applications":
             yield f"application {names[key]}"
             yield from (f"password {one['displayName']} of {names[key]}" for one in value["passwordCredentials"])
+            yield from (f"trust in {one['subject']} of {names[key]}" for one in value.get("_federated", ()))
         elif table == "service_principals":
             yield f"service principal {names[key]}"
         elif table == "role_assignments":

@@ -65,7 +65,7 @@ CASES = (PROVISION, ROTATE, TEARDOWN)
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """What became of a run that met a fault. point: the call; reached: whether the fault met it at all.
+    """What became of a run that met a fault. point: environment and call; reached: whether the fault met it at all.
 
     again: the call is not the first of its kind, so perhaps one that is made only where the first was turned away.
 
@@ -108,6 +108,10 @@ class Trial:
         assert self.wanted.orphans == ()
         return self.made
 
+    def point(self, call: Call) -> str:
+        """Which call of which run it is."""
+        return f"{self.case.verb} {self.ground.spec.stem}: {call}"
+
     def meet(self, call: Call, way: Way) -> Ended:
         """The run, which meets the fault at that call, and those after it."""
         wanted = self.wanted
@@ -118,7 +122,7 @@ class Trial:
             wrong += self._after()
         found = self.ground.census()
         return Ended(
-            point=f"{self.case.verb}: {call}",
+            point=self.point(call),
             way=way,
             reached=reached,
             again=call.nth > 0,
@@ -157,7 +161,7 @@ def everywhere(grounds: list[RestorableEnvironment], case: Case, chosen: Choice,
         try:
             return trial.meet(call, way)
         except AssertionError as error:  # it hung, say: a finding like others, and the next points go on
-            return Ended(point=f"{case.verb}: {call}", way=way, reached=True, wrong=(str(error),))
+            return Ended(point=trial.point(call), way=way, reached=True, wrong=(str(error),))
 
     return at_once([first, *(Trial(ground=ground, case=case) for ground in grounds[1:])], points, meet)
 

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from tests.emulator import LocalAzure
 
 SPEC = Path(__file__).parents[2] / "environments" / "local.yaml"
+# Without a client secret: applications that tokens of a cluster sign in, and a managed identity likewise.
+SELF_MANAGED = SPEC.with_name("self-managed.yaml")
+MANAGED_IDENTITY = Path(__file__).with_name("managed-identity.yaml")
 HOUR, DAY = 3600.0, 86_400.0
 SIGN_IN = "login.microsoftonline.com"
 READS = ("GET", "HEAD")
@@ -147,9 +150,9 @@ class RestorableEnvironment:
         return census(store_of(self.azure.state))
 
 
-def prepared_environment(azure: LocalAzure, folder: Path) -> RestorableEnvironment:
-    """A ground with the moments `empty`, `provisioned` and `due`, in which both credentials are."""
-    ground = RestorableEnvironment(azure=azure, folder=folder)
+def prepared_environment(azure: LocalAzure, folder: Path, spec: Path = SPEC) -> RestorableEnvironment:
+    """A ground with the moments `empty`, `provisioned` and `due`, in which credentials that end are."""
+    ground = RestorableEnvironment(azure=azure, folder=folder, spec=spec)
     azure.reset()
     ground.save("empty")
     ground.done("provision")
@@ -160,12 +163,12 @@ def prepared_environment(azure: LocalAzure, folder: Path) -> RestorableEnvironme
 
 
 @contextmanager
-def restorable_environments(count: int) -> Generator[list[RestorableEnvironment]]:
+def restorable_environments(count: int, spec: Path = SPEC) -> Generator[list[RestorableEnvironment]]:
     """So many, each on a local Azure of its own, which end with this."""
     with tempfile.TemporaryDirectory(prefix="reliability-") as folder:
         places = [Path(folder) / str(number) for number in range(count)]
         try:
-            yield [prepared_environment(_started(place), place) for place in places]
+            yield [prepared_environment(_started(place), place, spec) for place in places]
         finally:
             for place in places:
                 process.stop(place / "azure")

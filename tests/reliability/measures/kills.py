@@ -1,4 +1,7 @@
-"""Every call of provision, rotate and teardown: killed at it, its answer lost, interrupted, turned away."""
+"""Every call of provision, rotate and teardown: killed at it, its answer lost, interrupted, turned away.
+
+Likewise the writes of environments without a client secret, which has nothing to rotate.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +13,27 @@ from tests.reliability.kills import (
     CASES,
     INTERRUPT,
     LOST,
+    PROVISION,
+    TEARDOWN,
     THROTTLED,
     UNAVAILABLE,
     Ended,
     Way,
     everywhere,
 )
-from tests.reliability.restorable_environment import processors, restorable_environments
+from tests.reliability.restorable_environment import (
+    MANAGED_IDENTITY,
+    SELF_MANAGED,
+    SPEC,
+    processors,
+    restorable_environments,
+)
 
 if TYPE_CHECKING:
     from tests.reliability.restorable_environment import Call
     from tests.reliability.tally import Tally
+
+SPECS = {SPEC: CASES, SELF_MANAGED: (PROVISION, TEARDOWN), MANAGED_IDENTITY: (PROVISION, TEARDOWN)}
 
 
 def ways(call: Call) -> tuple[Way, ...]:
@@ -30,12 +43,19 @@ def ways(call: Call) -> tuple[Way, ...]:
     return (BEFORE, LOST)
 
 
+def ways_of_a_write(call: Call) -> tuple[Way, ...]:
+    """Those of a write alone: what they read, another environment reads as well."""
+    return ways(call) if call.writes else ()
+
+
 def measure(tally: Tally) -> None:
     """All of them."""
-    with restorable_environments(processors()) as started:
-        for case in CASES:
-            for ended in everywhere(started, case, ways, every=tally.every):
-                note(tally, ended)
+    for spec, cases in SPECS.items():
+        with restorable_environments(processors(), spec) as started:
+            for case in cases:
+                chosen = ways if spec == SPEC else ways_of_a_write
+                for ended in everywhere(started, case, chosen, every=tally.every):
+                    note(tally, ended)
 
 
 def note(tally: Tally, ended: Ended) -> None:
