@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tests.reliability.restorable_environment import CommandResult, RestorableEnvironment
 
 T = TypeVar("T")
+P = TypeVar("P")
 R = TypeVar("R")
 INTERRUPTED = 130
 
@@ -166,22 +167,22 @@ def everywhere(grounds: list[RestorableEnvironment], case: Case, chosen: Choice,
     return at_once([first, *(Trial(ground=ground, case=case) for ground in grounds[1:])], points, meet)
 
 
-def at_once(trials: Sequence[T], points: Iterable[tuple[Call, Way]], meet: Callable[[T, Call, Way], R]) -> Iterator[R]:
+def at_once(trials: Sequence[T], points: Iterable[tuple[P, Way]], meet: Callable[[T, P, Way], R]) -> Iterator[R]:
     """Meet each point with a trial that is free, as many at once as there are trials; as they end."""
     free = SimpleQueue[T]()
     for trial in trials:
         free.put(trial)
 
-    def met(call: Call, way: Way) -> R:
+    def met(point: P, way: Way) -> R:
         trial = free.get()
         try:
-            return meet(trial, call, way)
+            return meet(trial, point, way)
         finally:
             free.put(trial)
 
     with ThreadPoolExecutor(len(trials)) as pool:
         try:
-            for each in as_completed([pool.submit(met, *point) for point in points]):
-                yield each.result()
+            for ended in as_completed([pool.submit(met, *each) for each in points]):
+                yield ended.result()
         finally:
             pool.shutdown(cancel_futures=True)

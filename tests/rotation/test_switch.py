@@ -1,241 +1,41 @@
 """The switch from a client secret to a federation and back: workers that sign in every minute never fail.
 
-Each run of it is killed before or after a write, and run again. With the environment variable EVERY_KILL=1 that is
-done before and after every write, which takes a quarter of an hour.
+Each run of it is killed before or after one of its writes, and run again; `make reliability ARGS=switch` does that
+before and after every write, which takes a quarter of an hour.
 """
 
 from __future__ import annotations
 
-import os
 import random
-from dataclasses import dataclass, field, replace
-from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-import yaml
 
-from provisioner import model
-from provisioner.cloud.lease import LEASE_SECONDS
-from provisioner.commands.run import names_of
-from provisioner.recipe.recipe import targets
-from tests import emulator
-from tests.airflow_server import USER, WORD
-from tests.child import FORKS
-from tests.proxied_airflow import URL, proxied_airflow
-from tests.rotation.conftest import ROOT
-from tests.rotation.rotating_environment import NAMES, RotatingEnvironment, failed
-from tests.rotation.workers import CLUSTER, COPY_MINUTES, MINUTE, Workers
+from tests.rotation.switching import Step, Switch, switched, switches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from multiprocessing.synchronize import Event
     from pathlib import Path
 
-    from provisioner.commands import Report
-    from provisioner.render.deployment import Deployment
-    from tests.airflow_server import AirflowServer
     from tests.emulator import LocalAzure
 
-WRITES = {"method": "PUT,POST,PATCH,DELETE", "host": r"^(?!login\.|airflow\.)"}
-DAG = "https://stflinklocal.dfs.core.windows.net/airflow/dags/flink_wordcount.py"
-KILLED = -9
-SEED, EVERY = 20261130, "EVERY_KILL"
-FORCED = model.Request(intent=model.Intent.ROTATE, force=True)
-LEASE_MINUTES = int(LEASE_SECONDS // MINUTE) + 1
-IN_FLIGHT_MINUTES = 61 - LEASE_MINUTES - COPY_MINUTES  # until a key that was published nowhere is known to be lost
-
-
-class Switching(RotatingEnvironment):
-    """One whose Airflow somebody runs."""
-
-    def stands(self) -> set[tuple[bool, bool, bool]]:
-        """Of each principal whether it has a federation, passwords, and a vault secret with one."""
-        stored = {one["id"].rpartition("/")[2] for one in self.vault("GET", "secrets").json()["value"]}
-        holders = {"airflow": "local-airflow-client-secret", "flink-api": "airflow-variables-local-api-secret"}
-        return {(self.trusted(name), bool(self.passwords(name)), holders[name] in stored) for name in NAMES}
-
-    def trusted(self, name: str) -> bool:
-        """Whether tokens of a service account sign a principal in."""
-        path = f"applications/{self.application(name)['id']}/federatedIdentityCredentials"
-        return bool(self.azure.graph("GET", path).json()["value"])
-
-    def deployment(self) -> Deployment:
-        """What `render` prints for its platform."""
-        names = names_of(self.environment, self.azure.tenant_id)
-        found = targets(self.environment, names).airflow.deployment
-        assert found is not None
-        return found.with_client_id(self.application("airflow")["appId"])
-
-
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    """One run of the switch. deployed: the platform deploys an hour before it, and the probe DAG reports.
-
-    ends: what each principal has in the end: a federation, passwords, a vault secret with one.
-    """
-
-    name: str
-    credential: str
-    ends: tuple[bool, bool, bool]
-    verb: str = "provision"
-    deployed: bool = False
-
-
-STEPS = (
-    Step(name="rotated", credential="secret", verb="force", ends=(False, True, True)),
-    Step(name="federated", credential="federated", ends=(True, True, True)),
-    Step(name="cleared", credential="federated", deployed=True, ends=(True, False, False)),
-    Step(name="secret", credential="secret", ends=(True, True, True)),
-    Step(name="distrusted", credential="secret", deployed=True, ends=(False, True, True)),
-)
-
-
-Moment = tuple[Workers, float, str, dict[str, dict[str, Any]]]
-
-
-@dataclass(kw_only=True)
-class Switch:
-    """The environment in both forms, its platform, and the moments before each step."""
-
-    forms: dict[str, Switching]
-    airflow: AirflowServer
-    workers: Workers
-    moments: dict[str, Moment] = field(default_factory=dict[str, Moment])
-
-    @property
-    def azure(self) -> LocalAzure:
-        return self.workers.azure
-
-    def prepare(self, step: Step) -> None:
-        """Let the platform deploy what the last run rendered, and save the moment before the run."""
-        if step.deployed:
-            self.workers.deploy(self.forms[step.credential].deployment())
-            self.workers.pass_minutes(61)
-            self.verify()
-        self.azure.control("PUT", f"/snapshots/switch-{step.name}")
-        offset = self.azure.control("GET", "/clock")["offset_seconds"]
-        self.moments[step.name] = (replace(self.workers), offset, self.airflow.report, dict(self.airflow.runs))
-
-    def verify(self) -> None:
-        """A run of the probe DAG reports what workers run with now."""
-        began = self.azure.control("GET", "/clock")["now"]
-        self.airflow.runs["one"] = {"dag_run_id": "one", "state": "success", "start_date": began}
-        self.airflow.report = self.workers.report()
-
-    def restore(self, step: Step) -> None:
-        """Back to the moment before the run."""
-        workers, offset, self.airflow.report, self.airflow.runs = self.moments[step.name]
-        self.workers = replace(workers, refused=[])
-        self.azure.control("DELETE", "/faults")
-        self.azure.control("POST", f"/snapshots/switch-{step.name}")
-        self.azure.control("PUT", "/clock", {"offset_seconds": offset})
-        self.azure.tokens.clear()
-
-    def run(self, step: Step, verb: str) -> None:
-        """A run that goes well, before and after each of whose steps workers sign in."""
-        form = self.forms[step.credential]
-        form.watched = self._watch
-        assert failed(_report(form, verb)) == []
-
-    def _watch(self, step: model.Step, _outcome: model.Outcome | None) -> None:
-        if step.action not in (model.Action.KEEP, model.Action.DEFER):
-            self.workers.sign_in()
-
-    def kill(self, step: Step, number: int, *, after: bool) -> bool:
-        """Whether the run was killed at that write, or None was left."""
-        form, go = self.forms[step.credential], FORKS.Event()
-        arguments = (form.azure.state, form.azure.proxy, form.spec, form.journal, step.verb, go)
-        process = FORKS.Process(target=_run, args=arguments)
-        process.start()
-        self.azure.fault(fault="kill", pid=process.pid, after=after, skip=number, **WRITES)
-        go.set()
-        process.join()
-        self.azure.control("DELETE", "/faults")
-        assert process.exitcode in (0, KILLED)
-        return process.exitcode == KILLED
-
-    def finish(self, step: Step) -> None:
-        """Runs as the schedule would make them, while workers sign in every minute."""
-        for minutes in (LEASE_MINUTES, COPY_MINUTES, IN_FLIGHT_MINUTES):
-            self.workers.pass_minutes(minutes)
-            self.run(step, "rotate" if step.verb == "force" else step.verb)
-        self.workers.pass_minutes(1)
-
-
-def _report(form: Switching, verb: str) -> Report:
-    if verb == "provision":
-        return form.provision()
-    return form.rotate(FORCED) if verb == "force" else form.rotate()
-
-
-def _run(state: Path, proxy: str, spec: Path, journal: Path, verb: str, go: Event) -> None:
-    form = Switching(azure=replace(emulator.running(state), proxy=proxy), spec=spec, journal=journal)
-    assert form.environment.cloud == "local"
-    go.wait()
-    assert failed(_report(form, verb)) == []
+SEED = 20261130
 
 
 @pytest.fixture
 def switch(azure: LocalAzure, tmp_path: Path) -> Iterator[Switch]:
     """Provisioned with a secret that its workers have."""
-    with proxied_airflow(azure) as (proxied, airflow):
-        forms = {name: _form(name, proxied, tmp_path) for name in ("secret", "federated")}
-        assert failed(forms["secret"].provision()) == []
-        workers = Workers(
-            azure=azure, vault=forms["secret"].vault_url, dag_url=DAG, settings=forms["secret"].deployment()
-        )
-        workers.secret = forms["secret"].read(workers.settings.secret).reveal()
-        workers.copy()
-        made = Switch(forms=forms, airflow=airflow, workers=workers)
-        workers.pass_minutes(1)
-        assert workers.refused == []
+    with switches(azure, tmp_path) as made:
         yield made
 
 
-def _form(name: str, azure: LocalAzure, folder: Path) -> Switching:
-    spec = yaml.safe_load((ROOT / "environments/local.yaml").read_text())
-    api = {"token": {"username": USER, "password": WORD}}
-    spec["airflow"] = {"target": "self-managed", "version": "3.3.2", "url": URL, "api": api}
-    spec["job"] = str(ROOT / "templates/jobs/wordcount/wordcount.jar")
-    account = {"aks": azure.subscription + CLUSTER, "namespace": "airflow", "service_account": "airflow"}
-    spec["principals"] = {"airflow": {"credential": {"federated": account} if name == "federated" else "secret"}}
-    file = folder / name / "local.yaml"
-    file.parent.mkdir()
-    file.write_text(yaml.safe_dump(spec))
-    return Switching(azure=azure, spec=file, journal=folder / "journal")
-
-
-def switched(switch: Switch) -> list[tuple[Step, int]]:
-    """The switch there and back, undisturbed; how many writes each run of it makes. Nobody is refused."""
-    writes: list[tuple[Step, int]] = []
-    for step in STEPS:
-        switch.prepare(step)
-        switch.azure.control("DELETE", "/calls")
-        switch.run(step, step.verb)
-        calls = switch.azure.control("GET", "/calls")["calls"]
-        hosts = [str(call["host"]) for call in calls if call["method"] not in {"GET", "HEAD"}]
-        writes.append((step, sum(not host.startswith("login.") and "azmk8s" not in host for host in hosts)))
-    assert switch.workers.refused == []
-    return writes
-
-
-def kills(writes: list[tuple[Step, int]]) -> list[tuple[Step, int, bool]]:
-    """Before and after each write of each run; of all or, without that environment variable, one of each run."""
-    sides = [[(step, number, after) for number in range(count) for after in (False, True)] for step, count in writes]
-    choose = random.Random(SEED)  # noqa: S311  # no secret
-    return list(chain(*sides)) if os.environ.get(EVERY) else [choose.choice(one) for one in sides]
-
-
 def test_workers_sign_in_every_minute_though_runs_of_the_switch_are_killed(switch: Switch) -> None:
-    for step, number, after in kills(switched(switch)):
-        switch.restore(step)
+    """One write of each run, and one side of it, the same each time."""
+    choose = random.Random(SEED)  # noqa: S311  # no secret
+    for step, count in switched(switch):
+        number, after = choose.choice([(number, after) for number in range(count) for after in (False, True)])
         point = f"{step.name}, killed {'after' if after else 'before'} write {number + 1}"
-        assert switch.kill(step, number, after=after), point
-        switch.workers.sign_in()
-        switch.finish(step)
-        assert (point, switch.workers.refused) == (point, [])
-        assert (point, switch.forms[step.credential].stands()) == (point, {step.ends})
+        assert (point, *switch.meet(step, number, after=after)) == (point, True, [])
 
 
 @pytest.mark.parametrize("verified", [False, True], ids=["unverified", "verified-too-early"])
