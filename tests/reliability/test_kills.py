@@ -1,7 +1,4 @@
-"""Runs that are ended at one of their calls; `make reliability` meets every call in every way, here are a part of them.
-
-A kill after every write of provision, rotate and teardown is here, and of the rest a sample, the same each time.
-"""
+"""Runs that are ended at one of their calls: a sample, the same each time; `make reliability` meets every call."""
 
 from __future__ import annotations
 
@@ -16,9 +13,6 @@ from tests.reliability.kills import (
     CASES,
     INTERRUPT,
     LOST,
-    PROVISION,
-    ROTATE,
-    TEARDOWN,
     THROTTLED,
     UNAVAILABLE,
     Case,
@@ -33,13 +27,9 @@ if TYPE_CHECKING:
     from tests.reliability.restorable_environment import Call, RestorableEnvironment
 
 SEED = 20261125
-READS = 6  # of each verb, in each way
-SOME_WRITES = 8  # likewise
-WRITES = 4  # likewise, of the ways that end nobody
+READS = 4  # of each verb, in each way
+WRITES = {AFTER: 16, BEFORE: 6, LOST: 6, INTERRUPT: 4, THROTTLED: 3, UNAVAILABLE: 3}  # of each verb
 TRIALS: dict[tuple[str, Case], Trial] = {}
-# A verb's writes in so many parts, for tests that run beside each other.
-PARTS = {PROVISION: 4, ROTATE: 1, TEARDOWN: 3}
-SHARES = [(case, part) for case, parts in PARTS.items() for part in range(parts)]
 ROTATE_THEN_PROVISION = Case(verb="rotate", moment="due", then=("provision", "rotate"), hours=(0.0, 1.1))
 
 
@@ -63,24 +53,13 @@ def sample(calls: list[Call], count: int) -> list[Call]:
     return chosen.sample(calls, min(count, len(calls)))
 
 
-@pytest.mark.parametrize(("case", "part"), SHARES, ids=lambda one: getattr(one, "verb", f"{one}"))
-def test_a_run_that_ends_after_any_of_its_writes_is_finished_by_the_next(
-    ground: RestorableEnvironment, case: Case, part: int
-) -> None:
-    tried = trial(ground, case)
-    writes = [call for call in tried.calls() if call.writes][part :: PARTS[case]]
-
-    assert_survived(tried.meet(call, AFTER) for call in writes)
-
-
-@pytest.mark.parametrize("way", [BEFORE, LOST], ids=lambda way: way.name)
+@pytest.mark.parametrize("way", WRITES, ids=lambda way: way.name)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.verb)
-def test_a_run_that_ends_at_a_write_is_finished_by_the_next(
+def test_a_run_that_ends_or_is_turned_away_at_a_write_is_finished_by_the_next(
     ground: RestorableEnvironment, case: Case, way: Way
 ) -> None:
-    """A sample: but for what is sent beside it, a run ends there as after the write before, or after this one."""
     tried = trial(ground, case)
-    writes = sample([call for call in tried.calls() if call.writes], SOME_WRITES)
+    writes = sample([call for call in tried.calls() if call.writes], WRITES[way])
 
     assert_survived(tried.meet(call, way) for call in writes)
 
@@ -94,19 +73,8 @@ def test_a_run_that_ends_at_a_read_is_finished_by_the_next(ground: RestorableEnv
     assert_survived(tried.meet(call, way) for call in reads)
 
 
-@pytest.mark.parametrize("way", [INTERRUPT, THROTTLED, UNAVAILABLE], ids=lambda way: way.name)
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.verb)
-def test_a_run_that_is_interrupted_or_turned_away_at_a_write_ends_as_well(
-    ground: RestorableEnvironment, case: Case, way: Way
-) -> None:
-    tried = trial(ground, case)
-    writes = sample([call for call in tried.calls() if call.writes], WRITES)
-
-    assert_survived(tried.meet(call, way) for call in writes)
-
-
 def test_a_killed_rotation_is_finished_by_a_provision_and_the_next_rotation(ground: RestorableEnvironment) -> None:
     tried = trial(ground, ROTATE_THEN_PROVISION)
-    writes = sample([call for call in tried.calls() if call.writes], WRITES)
+    writes = sample([call for call in tried.calls() if call.writes], WRITES[LOST])
 
     assert_survived(tried.meet(call, AFTER) for call in writes)

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.rotation.rotating_environment import RotatingEnvironment, failed
+from tests.rotation.killed import provisioned
 
 if TYPE_CHECKING:
-    from tests.emulator import LocalAzure
+    from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-FRESH = "rotation"
-SEEN: set[Path] = set()  # folders of local Azures that have the snapshot
+    from tests.emulator import LocalAzure
+    from tests.rotation.rotating_environment import RotatingEnvironment
 
 
 @pytest.fixture
 def rotations(azure: LocalAzure, tmp_path: Path) -> RotatingEnvironment:
     """environments/local.yaml, provisioned just now."""
-    made = RotatingEnvironment(azure=azure, spec=ROOT / "environments/local.yaml", journal=tmp_path / "journal")
-    if azure.state in SEEN:
-        azure.control("POST", f"/snapshots/{FRESH}")
-        return made
-    assert failed(made.provision()) == []
-    azure.control("PUT", f"/snapshots/{FRESH}")
-    SEEN.add(azure.state)
-    return made
+    return provisioned(azure, tmp_path)
