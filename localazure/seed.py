@@ -21,7 +21,7 @@ OWNER_ROLE = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
 _META = "meta"
 
 
-def seed(tenant: Tenant, services: Iterable[Service], operator_secret: Secret) -> None:
+def seed_once(tenant: Tenant, services: Iterable[Service], operator_secret: Secret) -> None:
     """Seed an empty store; do nothing if it was seeded before."""
     if tenant.store.get(_META, "seeded") is not None:
         return

@@ -35,19 +35,26 @@ from localazure.app.reverse_proxy import ReverseProxy
 from localazure.app.secret import Secret
 from localazure.app.secret_marker import SECRET_MARKER
 from localazure.app.signing import Signer
-from localazure.app.state_files import CONTROL_TOKEN, OPERATOR_SECRET, TOKEN_KEY, read_secret, write_private
+from localazure.app.state_files import (
+    CONTROL_TOKEN,
+    ENDPOINT,
+    OPERATOR_SECRET,
+    TOKEN_KEY,
+    read_endpoint,
+    read_secret,
+    write_private,
+)
 from localazure.app.store import Store
 from localazure.app.supervisor import Supervisor
 from localazure.app.tenant import Tenant
 from localazure.entra import directory, tokens
 from localazure.rbac import access
-from localazure.seed import seed
+from localazure.seed import seed_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 ALIVE = "alive.lock"
-ENDPOINT = "endpoint.json"
 _KEEP_ALIVE_SECONDS = 300
 _WATCH_SECONDS = 2
 _RECONCILE_SECONDS = 0.5
@@ -89,7 +96,7 @@ async def _serve(state: Path, version: str, ready_fd: int | None, lock: int) -> 
     runtimes = Supervisor(discovery.find_runtimes(), state / "runtimes", installations_folder(state))
     gateway, control = _create_applications(state, runtimes)
     proxy = Proxy(gateway.dispatcher.serves, Certificates(state / "tls"), _http_protocol(gateway))
-    previous = _read_endpoint(state)
+    previous = read_endpoint(state)
     servers = {
         "proxy_port": await _listen(proxy.protocol, previous.get("proxy_port", 0)),
         "control_port": await _listen(_direct_http_protocol(control), previous.get("control_port", 0)),
@@ -124,12 +131,14 @@ def _create_applications(state: Path, runtimes: Supervisor) -> tuple[Gateway, Co
         audiences=frozenset(audience for service in services for audience in service.audiences or ()),
     )
     operator_secret = Secret(_read_or_create(state / OPERATOR_SECRET, directory.new_secret))
-    seed(tenant, services, operator_secret)
+    seed_once(tenant, services, operator_secret)
     gateway = Gateway(
         Dispatcher(tenant, services, authenticate=tokens.authenticate, authorize=access.is_principal_allowed)
     )
     token = _read_or_create(state / CONTROL_TOKEN, lambda: SECRET_MARKER + secrets.token_urlsafe())
-    control = Control(gateway, runtimes, token, state / "snapshots", lambda: seed(tenant, services, operator_secret))
+    control = Control(
+        gateway, runtimes, token, state / "snapshots", lambda: seed_once(tenant, services, operator_secret)
+    )
     return gateway, control
 
 
@@ -199,13 +208,6 @@ def _write_endpoint(state: Path, version: str, ports: dict[str, int], ready_fd: 
     if ready_fd is not None:
         os.write(ready_fd, b"ready\n")
         os.close(ready_fd)
-
-
-def _read_endpoint(state: Path) -> dict[str, Any]:
-    try:
-        return json.loads((state / ENDPOINT).read_bytes())
-    except (OSError, ValueError):
-        return {}
 
 
 def _read_or_create(path: Path, create: Callable[[], str]) -> str:

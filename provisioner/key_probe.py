@@ -63,7 +63,7 @@ def usage_so_far(cloud: Cloud, probe: Probe, web_url: str, published: Publicatio
     return _ask(cloud, probe, web_url, lambda airflow: usage_of(probe, *_last(airflow, probe, published)))
 
 
-def ask_workers(cloud: Cloud, probe: Probe, web_url: str, published: Publication) -> Usage:
+def usage_by_probe_run(cloud: Cloud, probe: Probe, web_url: str, published: Publication) -> Usage:
     """The usage now; starts a probe run if none can show it any more."""
 
     def ask(airflow: Airflow) -> Usage:

@@ -134,12 +134,12 @@ class Holder(Generic[O]):
 
     holds: by credential, the keys in it. Pure.
     reveal: the text of a key in it. Raises NotFound for one that it does not have.
-    use: makes its readers show whether they use the key that it hands out, and returns the result.
+    probe_usage: makes its readers show whether they use the key that it hands out, and returns the result.
     """
 
     holds: Callable[[O], Mapping[Address, Sequence[KeyReference]]]
     reveal: Callable[[Cloud, O, str], Secret]
-    use: Callable[[Cloud, O], Usage] | None = None
+    probe_usage: Callable[[Cloud, O], Usage] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

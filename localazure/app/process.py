@@ -87,7 +87,7 @@ def start(state: Path | None = None) -> dict[str, Any]:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _lifecycle_lock(folder):
         if _is_alive(folder):
-            if _read_endpoint(folder).get("version") == _code_version():
+            if state_files.read_endpoint(folder).get("version") == _code_version():
                 return status(folder)
             _end(folder)
         damaged = state_files.find_damaged(folder)
@@ -132,7 +132,7 @@ def status(state: Path | None = None) -> dict[str, Any]:
     """Return whether the server runs, its proxy, CA bundle and control URL, and the ids of its tenant."""
     folder = state or default_state_folder()
     running = _is_running(folder)
-    endpoint = _read_endpoint(folder) if running else {}
+    endpoint = state_files.read_endpoint(folder) if running else {}
     return {
         "running": running,
         "proxy": f"http://127.0.0.1:{endpoint['proxy_port']}" if running else None,
@@ -217,7 +217,9 @@ def start_runtimes(
 def control(state: Path | None, method: str, path: str, body: Any = None) -> Any:
     """Send a request to the control endpoint of the running server. Returns its JSON. Raises ControlError."""
     folder = state or default_state_folder()
-    connection = http.client.HTTPConnection("127.0.0.1", _read_endpoint(folder)["control_port"], timeout=_STOP_SECONDS)
+    connection = http.client.HTTPConnection(
+        "127.0.0.1", state_files.read_endpoint(folder)["control_port"], timeout=_STOP_SECONDS
+    )
     try:
         token = state_files.read_secret(folder / state_files.CONTROL_TOKEN)
         content = None if body is None else json.dumps(body)
@@ -241,7 +243,7 @@ def _lifecycle_lock(folder: Path) -> Generator[None]:
 
 def _is_running(folder: Path) -> bool:
     """Return whether a server lives and has written the ports on which it listens."""
-    return _is_alive(folder) and bool(_read_endpoint(folder))
+    return _is_alive(folder) and bool(state_files.read_endpoint(folder))
 
 
 def _is_alive(folder: Path) -> bool:
@@ -254,13 +256,6 @@ def _is_alive(folder: Path) -> bool:
     except BlockingIOError:
         return True
     return False
-
-
-def _read_endpoint(folder: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads((folder / "endpoint.json").read_bytes()))
-    except (OSError, TypeError, ValueError):
-        return {}
 
 
 def _code_version() -> str:
@@ -311,10 +306,10 @@ def _pipe() -> Generator[tuple[int, int]]:
 def _end(folder: Path) -> None:
     """Send the server SIGTERM, after a time-out SIGKILL, and wait until it has ended."""
     holder = (folder / "alive.lock").read_text()  # written by the process that holds it, so it is not stale
-    pid = int(holder or _read_endpoint(folder)["pid"])
+    pid = int(holder or state_files.read_endpoint(folder)["pid"])
     try:
         with socket.create_connection(
-            ("127.0.0.1", _read_endpoint(folder)["control_port"]), _STOP_SECONDS
+            ("127.0.0.1", state_files.read_endpoint(folder)["control_port"]), _STOP_SECONDS
         ) as connection:
             os.kill(pid, signal.SIGTERM)
             connection.recv(1)  # returns when the process ends: the kernel closes its side

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import os
 import re
 import shutil
 import sqlite3
 import ssl
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from localazure.app.secret_marker import SECRET_MARKER
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+ENDPOINT = "endpoint.json"
 OPERATOR_SECRET = "operator-secret"  # noqa: S105 - a file's name
 CONTROL_TOKEN = "control-token"  # noqa: S105 - a file's name
 TOKEN_KEY = "token-key.pem"  # noqa: S105 - a file's name
@@ -48,6 +50,14 @@ def write_private(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
+
+
+def read_endpoint(folder: Path) -> dict[str, Any]:
+    """Return the ports, process id and version of the server that listens or listened last; empty if not known."""
+    try:
+        return dict(json.loads((folder / ENDPOINT).read_bytes()))
+    except (OSError, TypeError, ValueError):
+        return {}
 
 
 def read_secret(path: Path) -> str:

@@ -98,7 +98,7 @@ def begin(tenant: Tenant, job: Document, now: str, then: str, seconds: float) ->
     put(tenant, job)
 
 
-def change_airflow(tenant: Tenant, job: Document, **changes: object) -> float:
+def begin_airflow_update(tenant: Tenant, job: Document, **changes: object) -> float:
     """Change airflowProperties; an environment that runs is rebuilt. Returns how many seconds that takes."""
     settings, runs = api.test_settings(tenant), status(tenant, job) == "Started"
     seconds = float(settings["rollout_seconds"]) if runs else 0.0

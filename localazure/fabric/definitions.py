@@ -66,7 +66,7 @@ def apply(call: Call, job: Document, body: Document) -> float:
     files.delete_all(call.tenant, job)
     for path in parts.keys() - {CONTENT, PLATFORM}:
         files.put_file(call.tenant, job, path, parts[path])
-    return airflow_jobs.change_airflow(call.tenant, job, **airflow)
+    return airflow_jobs.begin_airflow_update(call.tenant, job, **airflow)
 
 
 def _airflow_properties(content: bytes) -> Document:

@@ -74,7 +74,7 @@ def update_settings(call: Call, workspace: Document) -> Reply:
         if triggerers not in {"Enabled", "Disabled"}:
             raise api.invalid_request("triggerers must be Enabled or Disabled.")
         changes["enableTriggerers"] = triggerers == "Enabled"
-    return operations.accepted(call, airflow_jobs.change_airflow(call.tenant, job, **changes))
+    return operations.accepted(call, airflow_jobs.begin_airflow_update(call.tenant, job, **changes))
 
 
 @api.route(SERVICE, "GET", _ENVIRONMENT + "/libraries", role="Viewer", beta=True)
@@ -100,7 +100,9 @@ def deploy_requirements(call: Call, workspace: Document) -> Reply:
         content = files.content_of(file)
     lines = [line.strip() for line in content.decode("utf-8", "replace").splitlines()]
     requirements = [line for line in lines if line and not line.startswith("#")]
-    return operations.accepted(call, airflow_jobs.change_airflow(call.tenant, job, airflowRequirements=requirements))
+    return operations.accepted(
+        call, airflow_jobs.begin_airflow_update(call.tenant, job, airflowRequirements=requirements)
+    )
 
 
 @api.route(SERVICE, "GET", _ENVIRONMENT + "/compute", role="Viewer", beta=True)
@@ -126,7 +128,7 @@ def update_compute(call: Call, workspace: Document) -> Reply:
     """Run the job on another pool: 202."""
     job = airflow_jobs.require_job(call, workspace)
     pool = pools.find_pool(call.tenant, workspace, str(call.json().get("poolTemplateId", "")).lower())
-    return operations.accepted(call, airflow_jobs.change_airflow(call.tenant, {**job, "_pool": pool["id"]}))
+    return operations.accepted(call, airflow_jobs.begin_airflow_update(call.tenant, {**job, "_pool": pool["id"]}))
 
 
 def _pairs(values: Mapping[str, str]) -> list[dict[str, str]]:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from provisioner.model import Outcome, Plan
     from provisioner.spec.model import Environment
-    from provisioner.spec.parts import Notify
 
 FAILED = 1
 
@@ -46,7 +45,7 @@ def _tell(arguments: Namespace, code: int, error: str) -> None:
     environment: Environment | None = getattr(arguments, "environment_read", None)
     if environment is None or environment.notify is None:
         return
-    found = tuple(_findings(arguments, code, error, environment.notify))
+    found = tuple(_findings(arguments, code, error, environment.notify.expiring))
     if not found:
         return
     message = Message(environment=environment.name, verb=arguments.verb, exit_code=code, findings=found)
@@ -55,7 +54,7 @@ def _tell(arguments: Namespace, code: int, error: str) -> None:
         show.warning(f"{environment.name}: the webhook of `notify` failed: {failure}")
 
 
-def _findings(arguments: Namespace, code: int, error: str, notify: Notify) -> Iterator[Finding]:
+def _findings(arguments: Namespace, code: int, error: str, expiring_within: timedelta) -> Iterator[Finding]:
     """What the run found. error: what ended it, if anything was raised."""
     plan: Plan | None = getattr(arguments, "plan_shown", None)
     outcomes: tuple[Outcome, ...] = getattr(arguments, "outcomes", ())
@@ -67,7 +66,7 @@ def _findings(arguments: Namespace, code: int, error: str, notify: Notify) -> It
             yield Finding(kind="rotation-failed", text=text)
     if plan is not None and arguments.verb == "rotate":
         rotated = {str(outcome.step.address) for outcome in outcomes if outcome.result is Result.DONE}
-        yield from _expiring(plan, arguments.now, notify.expiring, rotated)
+        yield from _expiring(plan, arguments.now, expiring_within, rotated)
     elif plan is not None and plan.pending:
         for step in plan.steps:
             if step.pending:

@@ -30,9 +30,9 @@ def holder_usages(cloud: Cloud, kinds: Kinds, plan: Plan, view: View, key: Addre
     credential = Address(key.kind, key.name.rpartition("/")[0])  # its keys are called NAME/KEYID
     for reference in view.key_references.get(credential, ()):
         holder, observed = kinds[reference.holder.kind].holder, there.get(reference.holder)
-        if holder and holder.use and reference.key.current and not reference.key.at_once:
+        if holder and holder.probe_usage and reference.key.current and not reference.key.at_once:
             left_out = Usage(unknown_reason="this run is limited to other resources")
-            yield reference.holder, left_out if observed is None else holder.use(cloud, observed)
+            yield reference.holder, left_out if observed is None else holder.probe_usage(cloud, observed)
 
 
 def await_readers(cloud: Cloud, kinds: Kinds, plan: Plan, view: View, *, grace: timedelta) -> bool:

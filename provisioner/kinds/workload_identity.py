@@ -62,7 +62,9 @@ def _publish(observed: ObservedWorkloadIdentity, _view: View | None) -> Outputs:
     return Outputs(client_id=observed.client_id, object_id=observed.object_id)
 
 
-def _ready(_cloud: Cloud, desired: WorkloadIdentity, observed: ObservedWorkloadIdentity | None) -> Iterator[Checked]:
+def _unverifiable_assignment(
+    _cloud: Cloud, desired: WorkloadIdentity, observed: ObservedWorkloadIdentity | None
+) -> Iterator[Checked]:
     """Which machines workers run on is their platform's to know, so it is never a finding that they have it."""
     if desired.assigned and observed is not None:
         what = "whether the machines of the workers have it assigned; a run of the probe DAG shows it (`verify`)"
@@ -70,5 +72,5 @@ def _ready(_cloud: Cloud, desired: WorkloadIdentity, observed: ObservedWorkloadI
 
 
 KIND: Kind[WorkloadIdentity, ObservedWorkloadIdentity] = Kind(
-    diff=_diff, publish=_publish, read=_read, preflight=Preflight(ready=_ready)
+    diff=_diff, publish=_publish, read=_read, preflight=Preflight(ready=_unverifiable_assignment)
 )

@@ -279,7 +279,7 @@ def fill(cloud: Cloud, desired: Thing) -> None:
     }
 
 
-def use(cloud: Cloud, observed: Seen) -> Usage:
+def probe_usage(cloud: Cloud, observed: Seen) -> Usage:
     """What its readers show now; the last of it again and again."""
     shown = toy_cloud_of(cloud).usages[observed.name]
     return shown.pop(0) if len(shown) > 1 else shown[0]
@@ -295,7 +295,7 @@ SLOT: Kind[Thing, Seen] = Kind(
             ]
         },
         reveal=lambda _cloud, _observed, key_id: Secret(f"text of {key_id}"),
-        use=use,
+        probe_usage=probe_usage,
     ),
     read=read,
     create=fill,

@@ -35,10 +35,10 @@ def test_who_uses_a_key_is_asked_only_where_one_before_it_may_be_in_use(cloud: C
 def test_an_airflow_that_cannot_be_asked_is_told_with_its_reason(cloud: Cloud, azure: LocalAzure) -> None:
     create(cloud, example(azure, probe=PROBE))
     assert KIND.holder is not None
-    assert KIND.holder.use is not None
-    untold = KIND.holder.use(cloud, read(cloud, example(azure, probe=PROBE))).unknown_reason
+    assert KIND.holder.probe_usage is not None
+    untold = KIND.holder.probe_usage(cloud, read(cloud, example(azure, probe=PROBE))).unknown_reason
     assert untold.startswith("Airflow did not answer: POST Airflow dags/A_key_probe/dagRuns answered 404")
-    assert KIND.holder.use(cloud, read(cloud, example(azure))).unknown_reason == "it has no probe DAG"
+    assert KIND.holder.probe_usage(cloud, read(cloud, example(azure))).unknown_reason == "it has no probe DAG"
     assert (
         usage_so_far(cloud, PROBE, "", Publication(key_id="key-1", since=None)).unknown_reason
         == "Airflow has no web server"

@@ -379,9 +379,9 @@ def test_who_runs_and_which_key_is_in_use_is_asked_of_its_airflow(cloud: Cloud, 
     observed = create(cloud, declare(azure, key_id="key-2", active_key_ids=("key-1",), **asked))
     assert observed.usage.unknown_reason == "no run of probe has shown it"
     assert KIND.holder is not None
-    assert KIND.holder.use is not None
-    assert KIND.holder.use(cloud, observed).unknown_reason.startswith("Airflow did not answer: POST")
-    assert KIND.holder.use(cloud, replace(observed, probe=None)).unknown_reason == "it has no probe DAG"
+    assert KIND.holder.probe_usage is not None
+    assert KIND.holder.probe_usage(cloud, observed).unknown_reason.startswith("Airflow did not answer: POST")
+    assert KIND.holder.probe_usage(cloud, replace(observed, probe=None)).unknown_reason == "it has no probe DAG"
     elsewhere = {**asked, "web_url": "https://nobody.fabric.airflow.svc.datafactory.azure.com"}
     assert read(cloud, KIND, declare(azure, **elsewhere)).runs is None
     Fabric(azure=azure)("POST", f"/v1{observed.job}/environment/stop?beta=true")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provisioner.kinds.client_secret import KIND, Passwords
-from provisioner.kinds.client_secret.passwords import REVOKES_AT_ONCE_SUFFIX, REVOKES_SUFFIX, revocation_of
+from provisioner.kinds.client_secret.passwords import REVOKES_AT_ONCE_SUFFIX, REVOKES_SUFFIX, suffix_revoking
 from provisioner.model import Action, Forces, Intent, Request, View
 from tests.kinds.azure_setup import view_at
 from tests.kinds.test_client_secret import DECLARED, NEW, NOW, OLD, UNSEEN, orphan_action, passwords, reference
@@ -154,10 +154,10 @@ def test_a_key_that_a_newer_one_revokes_goes_without_the_overlap(mark: str, acti
 def test_a_key_of_the_same_second_is_revoked_unless_it_revokes_itself() -> None:
     together = passwords(key_old=timedelta(hours=1), key_new=timedelta(hours=1))
 
-    assert revocation_of(OLD, named(together, key_new=REVOKES_SUFFIX)) == REVOKES_SUFFIX
-    assert revocation_of(OLD, named(together, key_new=REVOKES_SUFFIX, key_old=REVOKES_SUFFIX)) == ""
-    assert revocation_of(NEW, named(together, key_new=REVOKES_SUFFIX)) == ""
-    assert revocation_of(UNSEEN, named(together, key_new=REVOKES_SUFFIX)) == ""
+    assert suffix_revoking(OLD, named(together, key_new=REVOKES_SUFFIX)) == REVOKES_SUFFIX
+    assert suffix_revoking(OLD, named(together, key_new=REVOKES_SUFFIX, key_old=REVOKES_SUFFIX)) == ""
+    assert suffix_revoking(NEW, named(together, key_new=REVOKES_SUFFIX)) == ""
+    assert suffix_revoking(UNSEEN, named(together, key_new=REVOKES_SUFFIX)) == ""
 
 
 def test_nobody_rolls_back_to_a_revoked_key() -> None:

@@ -71,8 +71,8 @@ def current(secret: StoredSecret) -> KeyReference:
 
 def used(cloud: Cloud, secret: StoredSecret) -> Usage:
     assert KIND.holder is not None
-    assert KIND.holder.use is not None
-    return KIND.holder.use(cloud, secret)
+    assert KIND.holder.probe_usage is not None
+    return KIND.holder.probe_usage(cloud, secret)
 
 
 def test_those_who_read_it_each_time_have_it_at_once() -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from provisioner.errors import NotFound
-from provisioner.key_probe import Probe, Publication, ask_workers, usage_so_far
+from provisioner.key_probe import Probe, Publication, usage_by_probe_run, usage_so_far
 from provisioner.kind import Checked, Container, Holder, Kind, Preflight, Proofs, Right, Verdict
 from provisioner.kinds.airflow_runtime.decide import diff
 from provisioner.kinds.airflow_runtime.records import (
@@ -58,10 +58,10 @@ def _publication(observed: ObservedAirflowRuntime) -> Publication:
     return Publication(key_id=observed.key_id, since=observed.published_at)
 
 
-def _use(cloud: Cloud, observed: ObservedAirflowRuntime) -> Usage:
+def _probe_usage(cloud: Cloud, observed: ObservedAirflowRuntime) -> Usage:
     if observed.probe is None:
         return Usage(unknown_reason="it has no probe DAG")
-    return ask_workers(cloud, observed.probe, observed.runtime.web_url, _publication(observed))
+    return usage_by_probe_run(cloud, observed.probe, observed.runtime.web_url, _publication(observed))
 
 
 def _ready(_cloud: Cloud, desired: AirflowRuntime, observed: ObservedAirflowRuntime | None) -> Iterator[Checked]:
@@ -147,5 +147,5 @@ KIND: Kind[AirflowRuntime, ObservedAirflowRuntime] = Kind(
     ),
     proofs=Proofs(written=_prove),
     container=Container(unmanaged=_unmanaged),
-    holder=Holder(holds=_holds, reveal=_reveal, use=_use),
+    holder=Holder(holds=_holds, reveal=_reveal, probe_usage=_probe_usage),
 )

@@ -11,7 +11,7 @@ from provisioner.kinds.client_secret.passwords import (
     ClientSecret,
     Outputs,
     Passwords,
-    revocation_of,
+    suffix_revoking,
 )
 from provisioner.model import (
     KNOWN_AFTER_APPLY,
@@ -52,7 +52,7 @@ def diff(desired: ClientSecret, observed: Passwords, view: View) -> tuple[Change
         started = _started_rotation(observed, current, view)
         if started is not None:
             return (started,)
-    if revocation_of(current.key_id, observed):
+    if suffix_revoking(current.key_id, observed):
         return (_rotate_change(current.key_id, "revoked by an interrupted run"),)
     references = view.key_references[_address(desired.name)]
     having = [one for one in references if one.key.key_id == current.key_id]
@@ -100,7 +100,7 @@ def orphan_action(observed: Passwords, view: View) -> OrphanAction:
         return OrphanAction(action=Action.KEEP, reason="current")
     if naming:
         return _retiring(mine, observed, view)
-    if current is not None and revocation_of(current.key_id, observed) and not revocation_of(mine.key_id, observed):
+    if current is not None and suffix_revoking(current.key_id, observed) and not suffix_revoking(mine.key_id, observed):
         return OrphanAction(action=Action.KEEP, reason="it records that the current one is revoked, until another does")
     return _unnamed(mine, observed.name, view)
 
@@ -110,7 +110,7 @@ def revocation_for_new_key(observed: Passwords, view: View) -> str:
     if view.intent is Intent.REVOKE and view.request.concerns(observed.name):
         return REVOKES_AT_ONCE_SUFFIX if view.request.outage else REVOKES_SUFFIX
     current = _current(observed, view)
-    return revocation_of(current.key_id, observed) if current is not None else ""
+    return suffix_revoking(current.key_id, observed) if current is not None else ""
 
 
 def _current(observed: Passwords, view: View) -> KeyReference | None:
@@ -124,7 +124,7 @@ def _current(observed: Passwords, view: View) -> KeyReference | None:
     named = [one for one in key_references if one.current and (one.key_id in alive or _invisible(one, visible, view))]
     handed_out = {one.key_id for one in named}
     kept = [one for one in key_references if one.readable and one.key_id in alive - handed_out]
-    kept = [one for one in kept if not revocation_of(one.key_id, observed)]
+    kept = [one for one in kept if not suffix_revoking(one.key_id, observed)]
     if view.intent is Intent.ROLLBACK and view.request.begin and view.request.concerns(observed.name):
         return max(kept, key=_since, default=None)
     return max(named or kept, key=_since, default=None)
@@ -175,7 +175,7 @@ def _invisible(reference: KeyReference, visible: set[str], view: View) -> bool:
 def _retiring(mine: Password, observed: Passwords, view: View) -> OrphanAction:
     """A retiring key stays until its successor has reached every holder, and then for the overlap if not revoked."""
     requested = view.intent is Intent.REVOKE and view.request.concerns(observed.name)
-    suffix = revocation_of(mine.key_id, observed)
+    suffix = suffix_revoking(mine.key_id, observed)
     leaked, outage = requested or bool(suffix), (requested and view.request.outage) or suffix == REVOKES_AT_ONCE_SUFFIX
     handed_out = [one for one in _references(observed.name, view) if one.current]
     if any(one.unseen for one in handed_out) and not outage and mine.end > view.now:

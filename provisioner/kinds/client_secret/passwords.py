@@ -118,7 +118,7 @@ def add(cloud: Cloud, desired: ClientSecret, suffix: str = "") -> NewPassword:
     return cloud.graph.add_password(application_id, label, end)
 
 
-def revocation_of(key_id: str, observed: Passwords) -> str:
+def suffix_revoking(key_id: str, observed: Passwords) -> str:
     """The suffix of a newer key that revokes this one, the stricter one if there are several; empty if none does.
 
     A revocation is written into the name of the new key by the request that creates it: wherever the run is cut off,

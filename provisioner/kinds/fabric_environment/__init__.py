@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from provisioner.errors import NotFound
-from provisioner.key_probe import UNANSWERED, Publication, ask_workers, usage_so_far
+from provisioner.key_probe import UNANSWERED, Publication, usage_by_probe_run, usage_so_far
 from provisioner.kind import Checked, Holder, Kind, Preflight, Proofs, Verdict, publish_nothing, resolved
 from provisioner.kinds.fabric_environment.decide import diff
 from provisioner.kinds.fabric_environment.records import (
@@ -63,10 +63,10 @@ def _publication(observed: ObservedFabricEnvironment) -> Publication:
     return Publication(key_id=observed.key_id, since=observed.published_at)
 
 
-def _use(cloud: Cloud, observed: ObservedFabricEnvironment) -> Usage:
+def _probe_usage(cloud: Cloud, observed: ObservedFabricEnvironment) -> Usage:
     if observed.probe is None:
         return Usage(unknown_reason="it has no probe DAG")
-    return ask_workers(cloud, observed.probe, observed.web_url, _publication(observed))
+    return usage_by_probe_run(cloud, observed.probe, observed.web_url, _publication(observed))
 
 
 def _ready(cloud: Cloud, desired: FabricEnvironment, observed: ObservedFabricEnvironment | None) -> Iterator[Checked]:
@@ -150,5 +150,5 @@ KIND: Kind[FabricEnvironment, ObservedFabricEnvironment] = Kind(
     delete=delete,
     preflight=Preflight(ready=_ready),
     proofs=Proofs(written=_prove),
-    holder=Holder(holds=_holds, reveal=_reveal, use=_use),
+    holder=Holder(holds=_holds, reveal=_reveal, probe_usage=_probe_usage),
 )

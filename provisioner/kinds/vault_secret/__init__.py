@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from provisioner.errors import Conflict, NotFound
-from provisioner.key_probe import Publication, ask_workers, not_rolled_out, usage_so_far
+from provisioner.key_probe import Publication, not_rolled_out, usage_by_probe_run, usage_so_far
 from provisioner.kind import OWNER_TAG, Holder, Kind, Proofs, publish_nothing, resolved
 from provisioner.kinds.vault_secret.decide import diff
 from provisioner.kinds.vault_secret.prove import prove
@@ -54,14 +54,14 @@ def read(cloud: Cloud, desired: VaultSecret) -> StoredSecret | None:
     return _with_usage(cloud, stored) if any(one.enabled for one in stored.older) else stored
 
 
-def use(cloud: Cloud, observed: StoredSecret) -> Usage:
+def probe_usage(cloud: Cloud, observed: StoredSecret) -> Usage:
     """Whether its readers, who copy it, use the latest version. No sign of it means that they do not."""
     readers = observed.readers
     if observed.rolled_out is not None:
         return Usage(since=observed.rolled_out)
     if readers is None or readers.probe is None:
         return Usage(awaited_from="nobody who can be asked")
-    usage = ask_workers(cloud, readers.probe, readers.web_url, _publication(observed))
+    usage = usage_by_probe_run(cloud, readers.probe, readers.web_url, _publication(observed))
     return Usage(awaited_from=f"Airflow ({usage.unknown_reason})") if usage.unknown_reason else usage
 
 
@@ -174,5 +174,5 @@ KIND = Kind(
     update=update,
     delete=delete,
     proofs=Proofs(written=prove),
-    holder=Holder(holds=holds, reveal=reveal, use=use),
+    holder=Holder(holds=holds, reveal=reveal, probe_usage=probe_usage),
 )

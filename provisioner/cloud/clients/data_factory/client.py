@@ -38,7 +38,7 @@ class DataFactory:
 
     def find_runtime(self, resource_id: str) -> AirflowRuntime | None:
         """https://learn.microsoft.com/rest/api/datafactory/integration-runtimes/get; once per pass."""
-        return self._read_once(resource_id, lambda: self.find_runtime_now(resource_id))
+        return self._read_unless_written(resource_id, lambda: self.find_runtime_now(resource_id))
 
     def find_runtime_now(self, resource_id: str) -> AirflowRuntime | None:
         """As `find_runtime`, but always asks."""
@@ -104,7 +104,7 @@ class DataFactory:
     def find_linked_service(self, factory_id: str, name: str) -> LinkedService | None:
         """https://learn.microsoft.com/rest/api/datafactory/linked-services/get; once per pass."""
         resource_id = f"{factory_id}/linkedservices/{name}"
-        return self._read_once(resource_id, lambda: self._find_linked_service(resource_id))
+        return self._read_unless_written(resource_id, lambda: self._find_linked_service(resource_id))
 
     def linked_services(self, factory_id: str) -> tuple[LinkedService, ...]:
         """https://learn.microsoft.com/rest/api/datafactory/linked-services/list-by-factory."""
@@ -171,7 +171,7 @@ class DataFactory:
         document = self._arm.find_now(resource_id, VERSION)
         return None if document is None else read_linked_service(document)
 
-    def _read_once(self, resource_id: str, fetch: Callable[[], T]) -> T:
+    def _read_unless_written(self, resource_id: str, fetch: Callable[[], T]) -> T:
         """Read once per pass; what this run wrote, each time."""
         key = resource_id.lower()
         return fetch() if key in self._written else self._session.reads.get(("data factory", key), fetch)

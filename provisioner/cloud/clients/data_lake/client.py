@@ -51,7 +51,7 @@ class DataLake:
 
     def find_filesystem(self, account: str, name: str) -> FilesystemProperties | None:
         """The filesystem, or None."""
-        return self._read_once(("filesystem", account, name), lambda: self._wire.filesystem(account, name))
+        return self._read_unless_written(("filesystem", account, name), lambda: self._wire.filesystem(account, name))
 
     def create_filesystem(self, account: str, name: str, environment: str, folders: Iterable[str]) -> None:
         """Create it with the owner tag and a note of the folders. Fine if it exists.
@@ -89,7 +89,9 @@ class DataLake:
 
     def find_path(self, account: str, filesystem: str, path: str) -> PathProperties | None:
         """A file or directory, or None."""
-        return self._read_once((account, filesystem, path), lambda: self._wire.path(account, filesystem, path))
+        return self._read_unless_written(
+            (account, filesystem, path), lambda: self._wire.path(account, filesystem, path)
+        )
 
     def read_text(self, account: str, filesystem: str, path: str, *, size: int) -> str:
         """A file's text; empty for one that is longer than a DAG is or that the caller may not read."""
@@ -192,7 +194,7 @@ class DataLake:
         sweep(self._wire, account, filesystem, path, environment)
         drop_parents(self._wire, account, filesystem, path, environment)
         key, read = (account, filesystem, environment), partial(self.find_filesystem, account, filesystem)
-        self._notes.drop(key, folder_of(path), read)
+        self._notes.drop_if_empty(key, folder_of(path), read)
 
     def _in_folders(
         self, account: str, filesystem: str, environment: str, folders: Iterable[str]
@@ -219,6 +221,6 @@ class DataLake:
                 metadata, etag=file.etag, match_condition=MatchConditions.IfNotModified
             )
 
-    def _read_once(self, key: object, fetch: Callable[[], T]) -> T:
+    def _read_unless_written(self, key: object, fetch: Callable[[], T]) -> T:
         """Read once per pass; what this run wrote, each time."""
         return fetch() if key in self._written else self._session.reads.get(key, fetch)

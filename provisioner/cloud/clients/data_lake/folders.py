@@ -91,7 +91,7 @@ class FolderNotes:
                 self._write(key, known | {folder})
                 self._written[key] = known | {folder}
 
-    def drop(self, key: Key, folder: str, read: Read) -> None:
+    def drop_if_empty(self, key: Key, folder: str, read: Read) -> None:
         """Take a folder out of the note in an adopted filesystem, once no file of the environment is in it."""
         environment = key[2]
         with self._turn:
