@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 from localazure.app.call import AzureError
 from localazure.entra import directory
+from localazure.graph import passwords
 from localazure.graph.access import (
     bad_request,
     check_may_create,
@@ -78,7 +79,7 @@ def owners(tenant: Tenant, document: Document) -> list[Document]:
 
 
 def create_application(call: Call, body: dict[str, Any], unique_name: str | None = None) -> Document:
-    """Create an application that the caller owns; 400 if its unique name is taken.
+    """Create an application that the caller owns; 400 if its unique name is taken. Returns it as in the answer.
 
     The control endpoint's setting `graph` may have `unowned_upserts`: what is created by its unique name has no owner
     then, as https://github.com/Azure/bicep/issues/14868 reports.
@@ -91,11 +92,14 @@ def create_application(call: Call, body: dict[str, Any], unique_name: str | None
     unique_name = unique_name or body.get("uniqueName")
     if unique_name and any(other.get("uniqueName") == unique_name for other in _all_applications(call.tenant)):
         raise duplicate_value("uniqueName")
-    setting = call.tenant.store.get("settings", "graph") or {}
-    owner_ids = [] if "key" in call.params and setting.get("unowned_upserts") else _bound_owners(call, body)
+    setting, by_key = call.tenant.store.get("settings", "graph") or {}, "key" in call.params
+    owner_ids = [] if by_key and setting.get("unowned_upserts") else _bound_owners(call, body)
     application |= {"uniqueName": unique_name, "_owners": owner_ids}
-    _apply_changes(call, application, {key: value for key, value in body.items() if key != "uniqueName"})
-    return call.tenant.store.put(directory.APPLICATIONS, application["id"], application)
+    apart = {"uniqueName"} if by_key else {"uniqueName", "passwordCredentials"}
+    _apply_changes(call, application, {key: value for key, value in body.items() if key not in apart})
+    first = [] if by_key else passwords.add_first_passwords(call, application, body.get("passwordCredentials") or [])
+    stored = call.tenant.store.put(directory.APPLICATIONS, application["id"], application)
+    return {**stored, "passwordCredentials": first}
 
 
 def create_principal(call: Call, body: dict[str, Any]) -> Document:
@@ -115,7 +119,7 @@ def create_principal(call: Call, body: dict[str, Any]) -> Document:
         )
     principal = directory.new_principal(call.tenant, app_id, application["displayName"])
     principal |= {"signInAudience": application["signInAudience"], "_owners": _bound_owners(call, body)}
-    principal["servicePrincipalNames"] = [*application["identifierUris"], app_id]
+    principal |= _of_application(application)
     fixed = {"appId", "displayName"}
     if str(body.get("servicePrincipalType")).lower() == "application":  # what it is anyway; Ansible spells it so
         fixed.add("servicePrincipalType")
@@ -131,8 +135,20 @@ def update(call: Call, table: str, document: Document, body: dict[str, Any]) -> 
     principal = directory.find_principal_by_app_id(call.tenant, document["appId"])
     if table == directory.APPLICATIONS and principal is not None:
         names = {"displayName": document["displayName"], "appDisplayName": document["displayName"]}
-        principal |= names | {"servicePrincipalNames": [*document["identifierUris"], document["appId"]]}
+        principal |= names | _of_application(document)
         call.tenant.store.put(directory.PRINCIPALS, principal["id"], principal)
+
+
+def _of_application(application: Document) -> Document:
+    """What a service principal shows of its application: names, roles and permissions that the application exposes.
+
+    https://learn.microsoft.com/graph/api/resources/serviceprincipal#properties
+    """
+    return {
+        "servicePrincipalNames": [*application["identifierUris"], application["appId"]],
+        "appRoles": application["appRoles"] or [],
+        "oauth2PermissionScopes": application["api"]["oauth2PermissionScopes"],
+    }
 
 
 def _apply_changes(call: Call, document: Document, body: dict[str, Any]) -> None:
@@ -174,8 +190,10 @@ def _validated(call: Call, document: Document, name: str, value: Any) -> Any:
     if name == "passwordCredentials":
         kept_key_ids = {credential.get("keyId") for credential in cast("list[Document]", value or [])}
         if kept_key_ids - {credential["keyId"] for credential in document[name]}:
-            raise bad_request("New password credentials must be generated with service actions.")
+            raise bad_request(passwords.ONLY_ACTIONS)
         return [credential for credential in document[name] if credential["keyId"] in kept_key_ids]
+    if name == "api" and not _is_object(value):
+        raise bad_request("Invalid value specified for property 'api'.")
     if name in {"tags", "identifierUris"} and not is_string_list(value):
         raise bad_request(f"Invalid value specified for property '{name}'.")
     if name == "identifierUris":
@@ -187,6 +205,10 @@ def _validated(call: Call, document: Document, name: str, value: Any) -> Any:
         if any(set(value) & set(other["identifierUris"]) for other in others):
             raise duplicate_value("identifierUris")
     return value
+
+
+def _is_object(value: Any) -> TypeGuard[Document]:
+    return isinstance(value, dict)
 
 
 def is_string_list(value: Any) -> TypeGuard[list[str]]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from localazure.app.tenant import Tenant
 
 MAX_NAME_LENGTH = 120
+ONLY_ACTIONS = "New password credentials must be generated with service actions."
 _POLICY_KEY = ("graph_policies", "default")
 _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
 
@@ -51,7 +52,30 @@ def update_tenant_policy(tenant: Tenant, changes: Document) -> None:
 def add_password(call: Call, table: str, document: Document) -> dict[str, Any]:
     """Add a password to an application or service principal. Returns the credential with its text."""
     check_may_write(call, document)
-    requested: Any = call.json().get("passwordCredential") or {}
+    added = _append(call, table, document, call.json().get("passwordCredential") or {})
+    call.tenant.store.put(table, document["id"], document)
+    return added
+
+
+def add_first_passwords(call: Call, application: Document, requested: object) -> list[dict[str, Any]]:
+    """Add the passwords of a request that creates an application, which is not stored yet; returned with their text.
+
+    Graph generates them if the request names neither a key id nor a text:
+    https://github.com/hashicorp/terraform-provider-azuread/pull/1389 and
+    https://github.com/ansible-collections/azure/pull/2250
+    """
+    if not isinstance(requested, list):
+        raise bad_request("Invalid value specified for property 'passwordCredentials'.")
+    added: list[dict[str, Any]] = []
+    for one in cast("list[Any]", requested):
+        if isinstance(one, dict) and (one.get("keyId") or one.get("secretText")):  # pyright: ignore[reportUnknownMemberType] - JSON
+            raise bad_request(ONLY_ACTIONS)
+        added.append(_append(call, directory.APPLICATIONS, application, one))
+    return added
+
+
+def _append(call: Call, table: str, document: Document, requested: Any) -> dict[str, Any]:
+    """Generate a password and add it to a document, which is not stored. Returns it with its text."""
     if not isinstance(requested, dict):
         raise bad_request("Invalid value specified for property 'passwordCredential'.")
     requested = cast("dict[str, Any]", requested)
@@ -67,7 +91,6 @@ def add_password(call: Call, table: str, document: Document) -> dict[str, Any]:
         # Recorded so by az (test_sp_credential.yaml); the documented example of servicePrincipal: addPassword has one.
         credential["hint"] = None
     document["passwordCredentials"].append(credential)
-    call.tenant.store.put(table, document["id"], document)
     return directory.without_hidden(credential) | {"secretText": text}
 
 

@@ -114,7 +114,7 @@ def test_an_application_s_own_role_is_assigned(azure: LocalAzure, client: tuple[
     role: dict[str, Any] = {"id": READ_ALL, "value": "Submit", "displayName": "Submit", "description": "Submit jobs",
                             "isEnabled": True, "allowedMemberTypes": ["Application"]}  # fmt: skip
     api = azure.graph("POST", "applications", {"displayName": "api", "appRoles": [role]}).json()
-    resource = azure.graph("POST", "servicePrincipals", {"appId": api["appId"], "appRoles": [role]}).json()
+    resource = azure.graph("POST", "servicePrincipals", {"appId": api["appId"]}).json()
     body = ids(azure, client[0]) | {"resourceId": resource["id"]}
     created: Answer = azure.graph("POST", f"servicePrincipals/{resource['id']}/appRoleAssignedTo", body)
     assert created.status == 201, created.body
@@ -122,3 +122,18 @@ def test_an_application_s_own_role_is_assigned(azure: LocalAzure, client: tuple[
     assert (listed["id"], listed["principalDisplayName"]) == (created.json()["id"], "client")
     assert azure.graph("DELETE", f"servicePrincipals(appId='{client[0]}')").status == 204
     assert azure.graph("GET", f"servicePrincipals/{resource['id']}/appRoleAssignedTo").json()["value"] == []
+
+
+def test_a_principal_shows_the_roles_and_scopes_of_its_application(azure: LocalAzure) -> None:
+    role: dict[str, Any] = {"id": READ_ALL, "value": "Submit", "displayName": "Submit", "description": "Submit jobs",
+                            "isEnabled": True, "allowedMemberTypes": ["Application"]}  # fmt: skip
+    scope = {"id": GRAPH_APP, "value": "use", "type": "User", "isEnabled": True}
+    api = azure.graph("POST", "applications", {"displayName": "api", "appRoles": [role]}).json()
+    resource = azure.graph("POST", "servicePrincipals", {"appId": api["appId"]}).json()
+    assert (resource["appRoles"], resource["oauth2PermissionScopes"]) == ([role], [])
+    change: dict[str, Any] = {"appRoles": [], "api": {"oauth2PermissionScopes": [scope]}}
+    assert azure.graph("PATCH", f"applications/{api['id']}", change).status == 204
+    resource = azure.graph("GET", f"servicePrincipals/{resource['id']}").json()
+    assert (resource["appRoles"], resource["oauth2PermissionScopes"]) == ([], [scope])
+    refused = azure.graph("PATCH", f"applications/{api['id']}", {"api": "all"})
+    assert code(refused) == (400, "Request_BadRequest")

@@ -127,6 +127,22 @@ def test_a_patch_cannot_add_a_password(azure: LocalAzure) -> None:
     assert _error_of(response) == (400, "Request_BadRequest")
 
 
+def test_an_application_is_created_with_a_password_that_graph_generates(azure: LocalAzure) -> None:
+    body = {"displayName": "probe", "passwordCredentials": [{"displayName": "first"}]}
+    created = azure.graph("POST", "applications", body)
+    (password,) = created.json()["passwordCredentials"]
+    assert (created.status, password["displayName"], password["hint"]) == (201, "first", password["secretText"][:3])
+    (stored,) = azure.graph("GET", f"applications/{created.json()['id']}").json()["passwordCredentials"]
+    assert stored == password | {"secretText": None}
+
+
+@pytest.mark.parametrize("own", [{"keyId": "5ac1014f-bfdd-49db-8a7c-e4bc48658e03"}, {"secretText": "mine"}])
+def test_an_application_is_not_created_with_a_password_of_the_callers(azure: LocalAzure, own: dict[str, str]) -> None:
+    response = azure.graph("POST", "applications", {"displayName": "probe", "passwordCredentials": [own]})
+    assert _error_of(response) == (400, "Request_BadRequest")
+    assert "service actions" in response.json()["error"]["message"]
+
+
 def test_a_deleted_application_blocks_its_unique_name_and_its_principal_is_deleted_too(azure: LocalAzure) -> None:
     app = _upsert(azure).json()
     principal = _upsert_principal(azure, app["appId"]).json()
