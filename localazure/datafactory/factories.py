@@ -12,7 +12,7 @@ from localazure.app.call import AzureError, Reply
 from localazure.app.json_body import object_at
 from localazure.app.resource_manager import bodies, groups, regions, resources
 from localazure.app.resource_manager.services import arm_service
-from localazure.app.tenant import REGION, SEEDED_FACTORY, SUBSCRIPTION, TENANT_ID
+from localazure.app.tenant import REGION, SEEDED_FACTORY, SUBSCRIPTION
 from localazure.datafactory import airflow_import, airflow_runtimes, linked_services
 from localazure.entra import directory
 
@@ -181,7 +181,7 @@ def _new_factory(tenant: Tenant, key: str, body: Document, old: Document | None 
         "tags": bodies.check_tags(body.get("tags")),
     }
     if identity:
-        factory["identity"] = _resolve_identity(tenant, factory, identity, object_at(old or {}, "identity"))
+        factory["identity"] = directory.resolve_identity(tenant, factory, identity, object_at(old or {}, "identity"))
     return factory
 
 
@@ -193,18 +193,6 @@ def _response_body(factory: Document) -> Document:
     body = resources.response_body(factory)
     parent, _, name = str(body["id"]).rpartition("/")
     return {**body, "id": f"{parent}/{name.lower()}"}
-
-
-def _resolve_identity(tenant: Tenant, factory: Document, requested: Document, existing: Document) -> Document:
-    """Return the requested identity with its principal, which is created if it is system-assigned and there is none."""
-    if "SystemAssigned" not in str(requested.get("type", "")):
-        return requested
-    if not existing.get("principalId"):
-        principal = directory.create_managed_identity(tenant, factory["name"], factory["id"])
-        principal["alternativeNames"] = ["isExplicit=False", factory["id"]]
-        tenant.store.put(directory.PRINCIPALS, principal["id"], principal)
-        existing = {"principalId": principal["id"]}
-    return {**requested, "principalId": existing["principalId"], "tenantId": TENANT_ID}
 
 
 def _delete_identity(tenant: Tenant, factory: Document) -> None:

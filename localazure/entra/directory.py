@@ -58,6 +58,22 @@ def create_managed_identity(tenant: Tenant, name: str, resource_id: str) -> Docu
     return tenant.store.put(PRINCIPALS, created["id"], created)
 
 
+def resolve_identity(tenant: Tenant, resource: Document, requested: Document, existing: Document) -> Document:
+    """Return the `identity` that a resource asks for; a system-assigned one has a principal, made unless it exists.
+
+    https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/overview
+    """
+    object_id = str(existing.get("principalId", ""))
+    if "SystemAssigned" not in str(requested.get("type", "")):
+        delete_principal(tenant, object_id)
+        return requested
+    if not object_id:
+        principal = create_managed_identity(tenant, resource["name"], resource["id"])
+        principal["alternativeNames"] = ["isExplicit=False", resource["id"]]
+        object_id = tenant.store.put(PRINCIPALS, principal["id"], principal)["id"]
+    return {**requested, "principalId": object_id, "tenantId": TENANT_ID}
+
+
 def set_trusted(tenant: Tenant, object_id: str, trusted: list[Document]) -> None:
     """Set whose tokens sign a managed identity in: documents with issuer, subject and audiences."""
     principal = find_principal(tenant, object_id)

@@ -14,6 +14,7 @@ from localazure.app.call import AzureError
 from localazure.app.json_body import object_at
 from localazure.app.resource_manager import bodies, groups, regions, resources
 from localazure.app.secret_marker import SECRET_MARKER
+from localazure.entra import directory
 from localazure.storage.data import containers
 
 if TYPE_CHECKING:
@@ -41,12 +42,15 @@ _DEFAULTS: dict[str, Any] = {
     "dnsEndpointType": None,
     "isLocalUserEnabled": None,
     "isSftpEnabled": None,
+    "keyPolicy": None,
     "largeFileSharesState": None,
     "minimumTlsVersion": "TLS1_0",
     "publicNetworkAccess": None,
     "allowedCopyScope": None,
+    "sasPolicy": None,
     "supportsHttpsTrafficOnly": True,
 }
+_OBJECTS = {"keyPolicy", "sasPolicy"}
 _IMMUTABLE = {"isHnsEnabled", "isNfsV3Enabled"}
 _DEFAULT_ACLS: dict[str, Any] = {
     "ipv6Rules": [],
@@ -104,13 +108,14 @@ def new_account(account_id: str, body: Document, now: str, seed: str) -> Documen
         "tags": bodies.check_tags(body.get("tags")),
         "properties": {
             **_initial_properties(now),
+            "encryption": _encryption(object_at(requested, "encryption"), now),
             **_endpoints_and_locations(name, location, sku["name"], kind),
             **_settings_with_defaults(requested, kind),
             **_requested_namespace(requested, kind),
         },
         "_keys": [_derive_key(seed, 1), _derive_key(seed, 2)],
     }
-    return document | ({"identity": body["identity"]} if body.get("identity") else {})
+    return document | ({"identity": object_at(body, "identity")} if body.get("identity") else {})
 
 
 def updated_account(account: Document, body: Document, *, replace_tags: bool) -> Document:
@@ -135,6 +140,8 @@ def updated_account(account: Document, body: Document, *, replace_tags: bool) ->
             account["name"], account["location"], updated["sku"]["name"], updated["kind"]
         )
         updated["properties"] = _settings_with_defaults({}, updated["kind"]) | others | endpoints
+    if body.get("identity") is not None:
+        updated["identity"] = object_at(body, "identity")
     if replace_tags or body.get("tags") is not None:
         updated["tags"] = bodies.check_tags(body.get("tags"))
     return updated
@@ -166,14 +173,29 @@ def invalid_value(message: str) -> AzureError:
 
 def _initial_properties(now: str) -> Document:
     """The properties of a new account that do not depend on the request."""
-    encryption = {"keyType": "Account", "enabled": True, "lastEnabledTime": now}
     return {
         "keyCreationTime": {"key1": now, "key2": now},
         "privateEndpointConnections": [],
         "networkAcls": _DEFAULT_ACLS,
-        "encryption": {"services": {"file": encryption, "blob": encryption}, "keySource": "Microsoft.Storage"},
         "provisioningState": "Succeeded",
         "creationTime": now,
+    }
+
+
+def _encryption(requested: Document, now: str) -> Document:
+    """The encryption of a new account, with keys of Microsoft's; queues and tables are shown if it uses its own key.
+
+    https://learn.microsoft.com/azure/storage/common/account-encryption-key-create and
+    https://learn.microsoft.com/azure/storage/common/infrastructure-encryption-enable: neither can change later.
+    """
+    service = {"keyType": "Account", "enabled": True, "lastEnabledTime": now}
+    keyed = [name for name in ("queue", "table") if object_at(requested, "services", name).get("keyType") == "Account"]
+    services = dict.fromkeys(("file", "blob", *keyed), service)
+    twice = requested.get("requireInfrastructureEncryption")
+    return {
+        "services": services,
+        "keySource": "Microsoft.Storage",
+        **({} if twice is None else {"requireInfrastructureEncryption": bool(twice)}),
     }
 
 
@@ -212,6 +234,8 @@ def _settings_with_defaults(requested: Document, kind: str) -> Document:
 def _requested_settings(requested: Document) -> Document:
     """The settings in the body that can be set; 400 for an invalid value."""
     settings = {name: requested[name] for name in _DEFAULTS if requested.get(name) is not None}
+    for name in _OBJECTS:
+        object_at(requested, name)
     if str(settings.get("minimumTlsVersion", "TLS1_2")) not in _TLS:
         raise invalid_value(f"The value '{settings['minimumTlsVersion']}' of minimumTlsVersion is invalid.")
     if str(settings.get("accessTier", "Hot")) not in {"Hot", "Cool", "Cold", "Premium"}:
@@ -250,8 +274,9 @@ def _derive_key(seed: str, number: int) -> str:
     return base64.b64encode((marker + hashlib.sha512(f"{seed} {number}".encode()).digest())[:64]).decode()
 
 
-def _delete_containers(tenant: Tenant, document: Document) -> None:
-    """Delete an account's containers, leased or not, and the properties of its Blob service."""
+def _clean_up(tenant: Tenant, document: Document) -> None:
+    """Delete an account's containers, leased or not, the properties of its Blob service and its principal."""
+    directory.delete_principal(tenant, str(object_at(document, "identity").get("principalId", "")))
     tenant.store.remove(containers.BLOB_PROPERTIES, str(document["name"]).lower())
     for container in list(containers.list_containers(tenant, document["name"])):
         for clean_up in containers.on_delete:
@@ -259,4 +284,4 @@ def _delete_containers(tenant: Tenant, document: Document) -> None:
         tenant.store.remove(containers.TABLE, f"{document['name']}/{container['name']}".lower())
 
 
-resources.on_delete[TYPE.lower()] = _delete_containers
+resources.on_delete[TYPE.lower()] = _clean_up

@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from localazure.app.call import AzureError, Reply
+from localazure.app.json_body import object_at
 from localazure.app.resource_manager import filters, groups, operations, regions, resources, scopes
 from localazure.app.resource_manager.services import arm_service
 from localazure.app.tenant import SUBSCRIPTION
+from localazure.entra import directory
 from localazure.rbac import access
 from localazure.storage.account import accounts
 from localazure.storage.account.accounts import TYPE
@@ -59,7 +61,7 @@ def set_account(call: Call) -> Reply:
         raise AzureError(status=409, code="StorageAccountAlreadyTaken", message=message)
     account = accounts.new_account(account_id, body, _timestamp(call), call.tenant.clock.new_id())
     account["properties"]["provisioningState"] = "Creating"
-    resources.put(call.tenant, account)
+    _put(call, account)
     operation = operations.begin(call.tenant, "succeed", account_id, shows=account_id)
     path = SUBSCRIPTION + _RESULTS.format(location=account["location"])
     return operations.accepted(call, operation, path, query="monitor=true&")
@@ -68,8 +70,9 @@ def set_account(call: Call) -> Reply:
 @SERVICE.route("PATCH", _ONE, action=f"{TYPE}/write")
 def update_account(call: Call) -> Reply:
     """Change the properties in the body and keep the others. Tags are replaced as a whole."""
-    account = accounts.updated_account(_require_account(call), call.json(), replace_tags=False)
-    return Reply(body=resources.response_body(resources.put(call.tenant, account)))
+    account = _require_account(call)
+    updated = accounts.updated_account(account, call.json(), replace_tags=False)
+    return Reply(body=resources.response_body(_put(call, updated, account)))
 
 
 @SERVICE.route("DELETE", _ONE, action=f"{TYPE}/delete")
@@ -148,7 +151,14 @@ def _replace_account(call: Call, account: Document, body: Document) -> Document:
         message = "An operation is currently performing on this storage account that requires exclusive access."
         raise AzureError(status=409, code="StorageAccountOperationInProgress", message=message)
     regions.check_location_unchanged(account, regions.required_location(body))
-    return resources.put(call.tenant, accounts.updated_account(account, body, replace_tags=True))
+    return _put(call, accounts.updated_account(account, body, replace_tags=True), account)
+
+
+def _put(call: Call, account: Document, before: Document | None = None) -> Document:
+    """Store an account with the principal of its system-assigned identity, if it asks for one."""
+    requested, existing = object_at(account, "identity"), object_at(before or {}, "identity")
+    identity = directory.resolve_identity(call.tenant, account, requested, existing)
+    return resources.put(call.tenant, account | ({"identity": identity} if identity else {}))
 
 
 def _timestamp(call: Call) -> str:

@@ -54,6 +54,37 @@ def test_the_sdk_creates_lists_updates_and_deletes_an_account(azure_env: LocalAz
         assert list(client.storage_accounts.list()) == []
 
 
+def test_a_system_assigned_identity_has_a_principal_as_long_as_the_account_asks_for_it(arm: Manager) -> None:
+    path = _path(arm)
+    assert arm("PUT", path, {**BODY, "identity": {"type": "SystemAssigned"}}).status == 202
+    arm.azure.advance(5)
+    account = arm("GET", path).json()
+    identity = account["identity"]
+    assert identity["tenantId"] == arm.azure.tenant_id
+    principal = f"servicePrincipals/{identity['principalId']}"
+    assert arm.azure.graph("GET", principal).json()["alternativeNames"] == ["isExplicit=False", account["id"]]
+    assert arm("PATCH", path, {"tags": {"a": "b"}}).json()["identity"] == identity
+    assert arm("PATCH", path, {"identity": {"type": "None"}}).json()["identity"] == {"type": "None"}
+    assert arm.azure.graph("GET", principal).status == 404
+    identity = arm("PATCH", path, {"identity": {"type": "SystemAssigned"}}).json()["identity"]
+    assert arm("DELETE", path).status == 200
+    assert arm.azure.graph("GET", f"servicePrincipals/{identity['principalId']}").status == 404
+
+
+def test_a_new_account_is_encrypted_as_requested(arm: Manager) -> None:
+    asked = {
+        "requireInfrastructureEncryption": True,
+        "services": {"queue": {"keyType": "Account"}, "table": {"keyType": "Service"}},
+    }
+    account = arm("GET", _create_account(arm, encryption=asked, sasPolicy={"sasExpirationPeriod": "1.00:00:00"})).json()
+    encryption = account["properties"]["encryption"]
+    assert encryption["requireInfrastructureEncryption"] is True
+    assert {name: one["keyType"] for name, one in encryption["services"].items()} == dict.fromkeys(
+        ("file", "blob", "queue"), "Account"
+    )
+    assert account["properties"]["sasPolicy"] == {"sasExpirationPeriod": "1.00:00:00"}
+
+
 def test_a_new_account_is_a_202_until_it_has_succeeded(arm: Manager) -> None:
     """Location and polls are as az recorded them in May 2026 (test_storage_account_smart_tier).
 
