@@ -39,6 +39,17 @@ TYPES: dict[str, tuple[str, Callable[[Any, Any, str], str]]] = {
         "azuread_service_principal",
         lambda _desired, found, _dfs: f"/servicePrincipals/{found.object_id}",
     ),
+    "federated_credential": (
+        "azuread_application_federated_identity_credential",
+        lambda _desired, found, _dfs: f"{found.application_id}/federatedIdentityCredential/{found.identity.id}",
+    ),
+    "identity_federation": (
+        "azurerm_federated_identity_credential",
+        # Azure writes `resourcegroups` in these ids, which azurerm refuses.
+        lambda _desired, found, _dfs: re.sub(
+            "/resourcegroups/", "/resourceGroups/", found.id, count=1, flags=re.IGNORECASE
+        ),
+    ),
 }
 
 

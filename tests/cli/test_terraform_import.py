@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import pytest
+import yaml
+
+from localazure.app.tenant import SEEDED_IDENTITY
+from tests.command_line import ROOT
 from tests.emulator import ARM
 
 if TYPE_CHECKING:
@@ -15,6 +20,7 @@ VERSIONS = {
     "vaults": "2023-07-01",
     "storageAccounts": "2023-05-01",
     "roleAssignments": "2022-04-01",
+    "federatedIdentityCredentials": "2024-11-30",
 }
 BLOCK = re.compile(r'import {\n  to = (\w+)\.([A-Za-z_]\w*)\n  id = "(.+)"\n}')
 
@@ -43,10 +49,36 @@ def exists(cli: Cli, resource: str) -> bool:
         token, version = azure.token("https://storage.azure.com"), {"x_ms_version": "2023-11-03"}
         return azure.request("HEAD", f"{resource}?resource=filesystem", headers=version, token=token).status == 200
     if not resource.startswith("/subscriptions/"):
-        return azure.graph("GET", resource.removeprefix("/")).status == 200
+        path = resource.replace("/federatedIdentityCredential/", "/federatedIdentityCredentials/")
+        path = path.removeprefix("/") if path.startswith("/") else f"applications/{path}"
+        return azure.graph("GET", path).status == 200
     version = VERSIONS[resource.split("/")[-2]]
     answer = azure.request("GET", f"{ARM}{resource}?api-version={version}")
-    return answer.status == 200 and answer.json()["id"] == resource
+    found = answer.json().get("id", "").replace("/resourcegroups/", "/resourceGroups/")  # which azurerm refuses
+    return answer.status == 200 and found == resource
+
+
+@pytest.mark.parametrize(
+    ("more", "kind"),
+    [
+        ({}, "azuread_application_federated_identity_credential"),
+        ({"managed_identity": SEEDED_IDENTITY}, "azurerm_federated_identity_credential"),
+    ],
+)
+def test_federated_credentials_have_blocks_with_ids_that_the_providers_take(
+    cli: Cli, more: dict[str, Any], kind: str
+) -> None:
+    jar, cli.spec = cli.spec["job"], yaml.safe_load((ROOT / "environments/self-managed.yaml").read_text())
+    cli.spec["job"] = jar
+    cli.spec["principals"]["airflow"]["credential"] |= more
+    cli.done("provision")
+
+    blocks = BLOCK.findall(cli.done("output", "--format", "terraform-import").out)
+
+    federated = [resource for found, _, resource in blocks if found == kind]
+    assert federated
+    for _, _, resource in blocks:
+        assert exists(cli, resource), resource
 
 
 def test_what_was_there_before_is_left_out(cli: Cli) -> None:

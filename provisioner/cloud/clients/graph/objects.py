@@ -43,6 +43,7 @@ class NewPassword:
 class FederatedIdentity:
     """Whose tokens sign an application in: https://learn.microsoft.com/graph/api/resources/federatedidentitycredential."""
 
+    id: str
     name: str
     issuer: str
     subject: str
@@ -53,7 +54,9 @@ def read_federated_identity(item: Mapping[str, Any]) -> FederatedIdentity:
     """From an item of an answer."""
     audiences = tuple(map(str, item.get("audiences") or ()))
     issuer, subject = str(item.get("issuer") or ""), str(item.get("subject") or "")
-    return FederatedIdentity(name=str(item["name"]), issuer=issuer, subject=subject, audiences=audiences)
+    return FederatedIdentity(
+        id=str(item["id"]), name=str(item["name"]), issuer=issuer, subject=subject, audiences=audiences
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
