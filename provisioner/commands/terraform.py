@@ -15,8 +15,17 @@ if TYPE_CHECKING:
     from provisioner.commands.run import Run
     from provisioner.model import Node
 
+# Seen with Terraform 1.11.4, azurerm 5.2.0 and azuread 3.9.0; of the range of days in terraform-provider-azurerm#29264.
+# A filesystem without an encryption scope has Azure's name for none, which azurerm refuses.
+INVALID = (
+    *("/^  role_definition_name /d", "/^  feature_tags {/,/^  }/d"),
+    *("/change_feed_retention_in_days *= 0$/d", "/^  default_encryption_scope /d"),
+)
 HEAD = (
     "Put this beside your configuration and run `terraform plan -generate-config-out=generated.tf`.",
+    "It ends with errors: Terraform writes arguments that exclude each other or have a value that is not allowed.",
+    "Remove them, and `terraform plan` imports without a change (azurerm needs `storage_use_azuread = true`):",
+    "  sed -i.bak " + " ".join(f"-e '{one}'" for one in INVALID) + " generated.tf",
     "From then on either tool may change these resources: let one of them do it.",
 )
 SECRET = "its value would stand in Terraform's state"  # noqa: S105  # a reason

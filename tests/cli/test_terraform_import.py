@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +14,8 @@ from tests.command_line import ROOT
 from tests.emulator import ARM
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.command_line import Cli
 
 VERSIONS = {
@@ -79,6 +82,60 @@ def test_federated_credentials_have_blocks_with_ids_that_the_providers_take(
     assert federated
     for _, _, resource in blocks:
         assert exists(cli, resource), resource
+
+
+GENERATED = """
+resource "azurerm_role_assignment" "one" {
+  role_definition_id                     = "/subscriptions/one/roles/two"
+  role_definition_name                   = "Reader"
+}
+resource "azuread_application" "one" {
+  tags                           = ["one"]
+  feature_tags {
+    hide = false
+  }
+  web {
+    homepage_url = null
+  }
+}
+resource "azurerm_storage_account" "one" {
+  blob_properties {
+    change_feed_enabled           = false
+    change_feed_retention_in_days = 0
+  }
+}
+resource "azurerm_storage_data_lake_gen2_filesystem" "one" {
+  default_encryption_scope = "$account-encryption-key"
+  name                     = "one"
+}
+"""
+VALID = """
+resource "azurerm_role_assignment" "one" {
+  role_definition_id                     = "/subscriptions/one/roles/two"
+}
+resource "azuread_application" "one" {
+  tags                           = ["one"]
+  web {
+    homepage_url = null
+  }
+}
+resource "azurerm_storage_account" "one" {
+  blob_properties {
+    change_feed_enabled           = false
+  }
+}
+resource "azurerm_storage_data_lake_gen2_filesystem" "one" {
+  name                     = "one"
+}
+"""
+
+
+def test_a_command_in_the_text_removes_what_terraform_generates_and_does_not_take(cli: Cli, tmp_path: Path) -> None:
+    lines = cli.done("output", "--format", "terraform-import").out.splitlines()
+    command = next(line.removeprefix("#") for line in lines if "sed " in line)
+    (tmp_path / "generated.tf").write_text(GENERATED)
+    subprocess.run(["sh", "-c", command], cwd=tmp_path, check=True)  # what a user would do
+    assert (tmp_path / "generated.tf").read_text() == VALID
 
 
 def test_what_was_there_before_is_left_out(cli: Cli) -> None:
