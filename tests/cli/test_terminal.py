@@ -156,6 +156,31 @@ def test_a_teardown_and_a_reset_ask_also_on_the_local_azure(provisioned: Cli) ->
     assert provisioned.writes() == []
 
 
+@pytest.mark.parametrize(
+    ("options", "question", "removed"),
+    [
+        ((), "Tear local down? [y/N]", {"vault_secret", "resource_group", "application"}),
+        (("--only", COUNTS), f"Tear {COUNTS} of local down? [y/N]", {"vault_secret"}),
+    ],
+)
+def test_a_teardown_shows_its_plan_and_goes_on_after_a_yes(
+    provisioned: Cli, options: tuple[str, ...], question: str, removed: set[str]
+) -> None:
+    words = ("teardown", str(provisioned.file), *options)
+    for typed in ("n\n", "\n", "\x04"):
+        refused = at_terminal(provisioned, *words, types=typed)
+        assert (refused.code, provisioned.writes()) == (1, []), refused.screen
+
+    seen = at_terminal(provisioned, *words, types="y\n")
+
+    plain = COLOUR.sub("", seen.screen)
+    assert seen.code == 0, plain
+    assert plain.index(f"- delete {COUNTS}") < plain.index(question) < plain.index(f"- deleted {COUNTS}")
+    created = provisioned.done("plan", "--json").actions()
+    assert (created[COUNTS], removed <= {address.partition("/")[0] for address in created}) == ("create", True)
+    assert (len(created) == 1) == (len(removed) == 1)
+
+
 def test_anything_but_yes_changes_nothing(provisioned: Cli) -> None:
     drop_a_variable(provisioned)
 
