@@ -108,17 +108,27 @@ def undo_migration(migration: Migration) -> Report:
     """Remove what the new environment has of its own. Raises Refused once the old one's DAGs are being paused."""
     old, new = migration.old, migration.new
     _require_two_ids(migration)
-    if not _stands(old):
-        raise Refused(old.environment.name, "it does not stand any more", _back(migration))
-    if find_note(old, new) is not None:
-        raise Refused(
-            old.environment.name, "its DAGs are paused already, so there is only the way on", _back(migration)
-        )
+    _require_way_back(migration)
     stands = _stands(new)
     with ExitStack() as leases:
-        for run in _by_lock(old, new):
-            leases.enter_context(holding_lease(run, exists=stands or run is old))
-        return teardown(new)
+
+        def confirm(planned: Plan) -> None:
+            new.confirm(planned)  # nobody else is kept waiting while a person reads it
+            for run in _by_lock(old, new):
+                leases.enter_context(holding_lease(run, exists=stands or run is old))
+            _require_way_back(migration)
+
+        return teardown(replace(new, confirm=confirm))
+
+
+def _require_way_back(migration: Migration) -> None:
+    """Raise Refused if the old environment is not as it was before the migration."""
+    old = migration.old
+    if not _stands(old):
+        raise Refused(old.environment.name, "it does not stand any more", _back(migration))
+    if find_note(old, migration.new) is not None:
+        wrong = "its DAGs are paused already, so there is only the way on"
+        raise Refused(old.environment.name, wrong, _back(migration))
 
 
 def _back(migration: Migration) -> str:
