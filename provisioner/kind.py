@@ -273,6 +273,28 @@ def text_diff(path: str, before: str, after: str) -> str:
     return "\n".join(PASSWORD.sub(rf"\g<1>\g<2>{HIDDEN}\g<2>", line) for line in lines)
 
 
+def arguments_in(text: Secret | None) -> Mapping[str, Any]:
+    """The arguments of a setting that is a JSON object; none if it is not readable."""
+    try:
+        found: object = json.loads(text.reveal()) if text else {}
+    except ValueError:
+        return {}
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+
+
+def arguments_diff(name: str, before: Mapping[str, object], after: Mapping[str, object]) -> str:
+    """A unified diff of a setting that is a JSON object, one argument a line; empty if there is nothing before.
+
+    Of arguments that are not declared only the name is shown: somebody may have written a secret there.
+    """
+
+    def text(arguments: Mapping[str, object]) -> str:
+        shown = {key: value if key in after else HIDDEN for key, value in sorted(arguments.items())}
+        return "\n".join(f"{key}: {json.dumps(value, default=str)}" for key, value in shown.items())
+
+    return text_diff(name, text(before), text(after)) if before else ""
+
+
 def compare_tags(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Change, ...]:
     """A Change for each declared tag that differs; other tags are ignored."""
     changed = [(name, before.get(name), value) for name, value in after.items() if before.get(name) != value]

@@ -7,19 +7,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from provisioner.kind import compare, formatted
+from provisioner.kind import arguments_diff, arguments_in, compare, formatted
 from provisioner.kinds.airflow_runtime.records import (
     CLIENT_SECRET,
     KEY_ID,
     KEYS,
+    KWARGS,
     REQUIREMENT,
     AirflowRuntime,
     ObservedAirflowRuntime,
+    Value,
     package,
     secret_of,
 )
 from provisioner.model import Change, Forces, Ref, View
-from provisioner.secret import HIDDEN
+from provisioner.secret import HIDDEN, Secret
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -41,8 +43,8 @@ def _settings(desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> Iter
     there = observed.runtime.variables
     for name, value in desired.settings.items():
         if _differs(desired, observed, name):
-            before = HIDDEN if name in there else None
-            yield Change(field=name, before=before, after=HIDDEN if name == CLIENT_SECRET else formatted(value))
+            texts = (HIDDEN if name in there else None, HIDDEN if name == CLIENT_SECRET else formatted(value))
+            yield Change(field=name, before=texts[0], after=texts[1], diff=_diff_of(name, value, observed))
     for name in sorted(there.keys() & observed.managed_settings - desired.settings.keys()):
         yield Change(field=name, before=HIDDEN, reason="the spec no longer sets it")
     yield from compare(KEY_ID, observed.key_id or None, desired.key_id, reason="Airflow signs in with another secret")
@@ -52,6 +54,14 @@ def _settings(desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> Iter
             after=" ".join(sorted(settings_to_manage(desired, observed))),
             reason="which settings are managed",
         )
+
+
+def _diff_of(name: str, value: Value, observed: ObservedAirflowRuntime) -> str:
+    """Of the arguments of the secrets backend, if this environment wrote those that are there."""
+    mine = observed.owned or name in observed.managed_settings
+    if name != KWARGS or not isinstance(value, str) or not mine or observed.is_masked(name):
+        return ""
+    return arguments_diff(name, arguments_in(observed.runtime.variables.get(name)), arguments_in(Secret(value)))
 
 
 def _differs(desired: AirflowRuntime, observed: ObservedAirflowRuntime, name: str) -> bool:

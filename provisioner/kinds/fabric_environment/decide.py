@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from provisioner.kind import compare
+from provisioner.kind import arguments_diff, compare
 from provisioner.kinds.fabric_environment.records import (
     BACKEND,
     KEY_ID,
@@ -48,7 +48,7 @@ def _settings(desired: FabricEnvironment, observed: ObservedFabricEnvironment) -
     for name in differing(desired, observed):
         if name == KWARGS:
             before = HIDDEN if KWARGS in observed.found.overrides else None
-            yield Change(field=name, before=before, after=HIDDEN, reason=restart)
+            yield Change(field=name, before=before, after=HIDDEN, reason=restart, diff=_diff_of(desired, observed))
         elif name == BACKEND:
             text = observed.found.overrides.get(BACKEND)
             yield from compare(BACKEND, text.reveal() if text else None, desired.backend, reason=restart)
@@ -60,6 +60,14 @@ def _settings(desired: FabricEnvironment, observed: ObservedFabricEnvironment) -
     managed = settings_to_manage(desired, observed)
     if managed != observed.managed_settings:
         yield Change(field=KEYS, after=" ".join(sorted(managed)), reason="which settings are managed")
+
+
+def _diff_of(desired: FabricEnvironment, observed: ObservedFabricEnvironment) -> str:
+    """Of the arguments of the secrets backend, if this environment wrote those that are there; without the secret."""
+    if KWARGS not in observed.managed_settings or KWARGS in observed.found.masked:
+        return ""
+    there = {name: value for name, value in observed.arguments.items() if name != SECRET}
+    return arguments_diff(KWARGS, there, {**desired.arguments, "client_id": desired.client_id})
 
 
 def _restart(observed: ObservedFabricEnvironment) -> str:

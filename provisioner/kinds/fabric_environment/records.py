@@ -7,9 +7,9 @@ import re
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from provisioner.kind import resolved
+from provisioner.kind import arguments_in, resolved
 from provisioner.model import IDENTITY, Address, Observed, Ref, Usage
 from provisioner.secret import Secret
 
@@ -161,15 +161,6 @@ def observed_of(
         note="its state is Failed" if found.failed else "",
     )
     return replace(observed, managed_keys=observed.settings_owner == declared.environment)
-
-
-def arguments_in(text: Secret | None) -> Mapping[str, Any]:
-    """What the secrets backend gets; nothing if that is not readable."""
-    try:
-        found: object = json.loads(text.reveal()) if text else {}
-    except ValueError:
-        return {}
-    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
 
 
 def arguments_text(desired: FabricEnvironment) -> Secret:
