@@ -8,12 +8,12 @@ import secrets
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from provisioner.engine.written import plain_hashes, resolved_hash, secrets_hash
+from provisioner.engine.written import plain_hashes, resolved_hash, secrets_hash, with_secrets
 from provisioner.errors import Problem, SpecError, StalePlan
 from provisioner.model import Action, Address, Plan, Recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 FORMAT = 1
@@ -57,7 +57,7 @@ class SavedPlan:
             raise StalePlan(self.file, (f"it is a plan of {self.environment}, not of {live.environment}",))
         changed = tuple(self._differences(_steps(live, recipe)))
         if not changed and self.secrets != secrets_hash(live, recipe.nodes, bytes.fromhex(self.salt)):
-            changed = ("a secret of the spec (a variable, a connection or a ${VAR}) has another value",)
+            changed = (_other_secret(with_secrets(live, recipe.nodes)),)
         if not changed and self.resolved != resolved_hash(live, recipe.nodes):
             changed = ("an id or address that would be written is another",)
         if changed:
@@ -151,6 +151,16 @@ def _steps(plan: Plan, recipe: Recipe) -> dict[str, SavedStep]:
         )
         for step in plan.steps
     }
+
+
+def _other_secret(addresses: Sequence[Address]) -> str:
+    """Which secret has another value: one of these, since a hash of each would let a weak one be guessed alone."""
+    if not addresses:
+        return "the file is not as it was written"
+    *others, last = map(str, addresses)
+    if not others:
+        return f"{last}: its secret value (a variable, a connection or a ${{VAR}}) has changed"
+    return f"a secret value (a variable, a connection or a ${{VAR}}) has changed, of {', '.join(others)} or {last}"
 
 
 def _refusal(path: Path, wrong: str, right: str) -> SpecError:

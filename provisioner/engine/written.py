@@ -43,6 +43,11 @@ def secrets_hash(plan: Plan, nodes: Iterable[Node], salt: bytes) -> str:
     return hashlib.scrypt(json.dumps(secrets).encode(), salt=salt, **SCRYPT).hex()
 
 
+def with_secrets(plan: Plan, nodes: Iterable[Node]) -> tuple[Address, ...]:
+    """The addresses of the steps that would write a secret of the spec."""
+    return tuple(node.address for node in _written(plan, nodes) if secrets_in(node.desired))
+
+
 def plain_hash(desired: object) -> tuple[str, bool]:
     """SHA-256 of what is declared, without its secrets; and whether it has any. Raises Refused."""
     secrets: list[str] = []

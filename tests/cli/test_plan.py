@@ -170,7 +170,7 @@ def _change_the_jar(cli: Cli) -> None:
     ("change", "named"),
     [
         (_change_the_tags, "resource_group/flink-local: what would be written has changed"),
-        (_change_a_variable, "a secret of the spec"),
+        (_change_a_variable, "vault_secret/hdinsight-aks-variables-another"),
         (_change_the_dag, "dag_file/airflow/dags/flink_wordcount.py: what would be written has changed"),
         (_change_the_jar, "job_jar/jobs/job.jar: what would be written has changed"),
     ],
@@ -189,6 +189,21 @@ def test_a_saved_plan_is_refused_once_the_file_or_what_it_names_is_another(
 
     assert (said.code, cli.writes()) == (1, [])
     assert named in said.err
+
+
+def test_a_saved_plan_names_the_variable_that_has_another_value_but_no_value(provisioned: Cli, tmp_path: Path) -> None:
+    saved = tmp_path / "saved.json"
+    provisioned.spec["variables"]["another"] = "was-hushed"
+    provisioned.done("plan", "--out", str(saved))
+    provisioned.spec["variables"]["another"] = "is-hushed"
+
+    said, document = (provisioned("provision", "--plan", str(saved), *more) for more in ((), ("--json",)))
+
+    assert (said.code, document.code, provisioned.writes()) == (1, 1, [])
+    named = "vault_secret/hdinsight-aks-variables-another: its secret value (a variable, a connection or a ${VAR})"
+    assert f"{named} has changed" in said.err
+    assert named in document.out
+    assert "hushed" not in said.out + said.err + document.out + document.err
 
 
 def test_a_saved_plan_is_for_the_eyes_of_its_owner(cli: Cli, tmp_path: Path) -> None:

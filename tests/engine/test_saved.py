@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -77,8 +78,33 @@ def test_a_saved_plan_refuses_another_secret(tmp_path: Path) -> None:
     save(planned(ToyCloud(), declared), declared, tmp_path / "plan.json")
 
     load(tmp_path / "plan.json").check(planned(ToyCloud(), declared), declared)
-    with pytest.raises(StalePlan, match="a secret of the spec"):
+    with pytest.raises(StalePlan, match="box/b: its secret value") as refused:
         load(tmp_path / "plan.json").check(planned(ToyCloud(), other), other)
+    assert "hash" not in str(refused.value)
+
+
+def test_of_several_secrets_those_are_named_that_the_plan_would_write(tmp_path: Path) -> None:
+    kept = node("box/kept", value="v", secret=Secret("kept"))
+    cloud = ToyCloud(things={"box/kept": {"value": "v"}})
+    declared, other = (
+        recipe(kept, BOX, *(node(f"box/{name}", value="v", secret=Secret(f"{text}-{name}")) for name in "cd"))
+        for text in ("hush", "hash")
+    )
+    save(planned(cloud, declared), declared, tmp_path / "plan.json")
+
+    with pytest.raises(StalePlan) as refused:
+        load(tmp_path / "plan.json").check(planned(cloud, other), other)
+    (line,) = refused.value.changed
+    assert line.endswith("has changed, of box/c or box/d")
+
+
+def test_a_saved_plan_whose_hash_somebody_edited_is_refused(tmp_path: Path) -> None:
+    made, file = planned(ToyCloud(), recipe(BOX)), tmp_path / "plan.json"
+    save(made, recipe(BOX), file)
+    file.write_text(json.dumps({**json.loads(file.read_text()), "secrets": "00"}))
+
+    with pytest.raises(StalePlan, match="the file is not as it was written"):
+        load(file).check(made, recipe(BOX))
 
 
 def test_a_saved_plan_refuses_another_output_of_what_exists(tmp_path: Path) -> None:
