@@ -29,7 +29,7 @@ class FlinkCluster:
 class ObservedFlinkCluster(Observed):
     """What exists. identity_object_id: of its user-assigned identity; empty: none is shown.
 
-    provisioning, status: `Succeeded` and `Running` on one that takes jobs; empty: not shown.
+    provisioning, status: `Succeeded` and `Running` on one that takes jobs; empty: not shown. web_url: of its own pages.
     """
 
     id: str
@@ -37,6 +37,7 @@ class ObservedFlinkCluster(Observed):
     status: str
     identity_object_id: str
     identity_resource_id: str
+    web_url: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +47,7 @@ class Outputs(Published):
     id: Output[str] = Output()
     identity_object_id: Output[str] = Output()
     identity_resource_id: Output[str] = Output()
+    web_url: Output[str] = Output()
 
 
 def _read(cloud: Cloud, desired: FlinkCluster) -> ObservedFlinkCluster | None:
@@ -61,7 +63,15 @@ def _read(cloud: Cloud, desired: FlinkCluster) -> ObservedFlinkCluster | None:
         status=str(properties.get("status") or ""),
         identity_object_id=object_id,
         identity_resource_id=resource_id,
+        web_url=_web_url(properties.get("clusterProfile") or {}),
     )
+
+
+def _web_url(profile: dict[str, Any]) -> str:
+    """https://learn.microsoft.com/rest/api/hdinsightonaks/clusters/get, `connectivityProfile`."""
+    connectivity: dict[str, Any] = profile.get("connectivityProfile") or {}
+    web: dict[str, Any] = connectivity.get("web") or {}
+    return f"https://{web['fqdn']}/" if web.get("fqdn") else ""
 
 
 def _identity(profile: dict[str, Any]) -> tuple[str, str]:
@@ -102,10 +112,12 @@ def _ready(_cloud: Cloud, desired: FlinkCluster, observed: ObservedFlinkCluster 
 
 
 def _publish(observed: ObservedFlinkCluster, _view: View | None) -> Outputs:
+    web_url = observed.web_url or None
     if not observed.identity_object_id:
-        return Outputs(id=observed.id)
+        return Outputs(id=observed.id, web_url=web_url)
     return Outputs(
         id=observed.id,
+        web_url=web_url,
         identity_object_id=observed.identity_object_id,
         identity_resource_id=observed.identity_resource_id,
     )

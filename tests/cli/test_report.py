@@ -8,9 +8,11 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from provisioner.cli.report.elements import as_html, element, link, table
 from provisioner.cli.report.runs import last_runs
+from tests.command_line import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +27,7 @@ class Page(HTMLParser):
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.words: list[str] = []
+        self.links: dict[str, str] = {}  # by text
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -32,6 +35,9 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.words.append(data)
+        tag, attributes = self.tags[-1] if self.tags else ("", {})
+        if tag == "a" and data.strip():
+            self.links.setdefault(data, str(attributes["href"]))
 
     @property
     def text(self) -> str:
@@ -64,6 +70,65 @@ def test_the_page_has_all_that_is_to_be_known_of_an_environment(provisioned: Cli
     assert any(href.startswith("https://portal.azure.com/#@") and "/vaults/" in href for href in portal)
     assert sum(tag == "svg" for tag, _ in page.tags) == 2
     assert len([1 for tag, attributes in page.tags if tag == "rect" and attributes["class"] == "kept"]) > 20
+
+
+PORTAL = "https://portal.azure.com/#@5f0e5b43-3b0c-4f43-9a8d-6a1d3f1c0a01/resource"
+FACTORY = "/providers/Microsoft.DataFactory/factories/flink-factory-local"
+CLUSTER = "/providers/Microsoft.HDInsight/clusterpools/flink-pool/clusters/flink-cluster"
+OF_A_RUNTIME = r"https://\w+\.westeurope\.airflow\.svc\.datafactory\.azure\.com/login/"
+DASHBOARD = r"https://flink-cluster\.flink-pool\.westeurope\.hdinsightaks\.net/"
+SESSION = r"https://sessions\.flink\.example/session-a"
+OF_FABRIC = r"https://airflow-fabric\.fabric\.airflow\.svc\.datafactory\.azure\.com"
+
+
+@pytest.mark.parametrize(
+    ("name", "beside", "pages"),
+    [
+        (
+            "local",
+            {FACTORY, f"{FACTORY}/integrationruntimes/airflow-local", CLUSTER},
+            {"airflow_runtime/airflow: web page": OF_A_RUNTIME, "flink_cluster/flink: web page": DASHBOARD},
+        ),
+        (
+            "flink-rest",
+            {FACTORY, f"{FACTORY}/integrationruntimes/airflow-rest"},
+            {"airflow_runtime/airflow: web page": OF_A_RUNTIME, "flink_session/flink: REST API": SESSION},
+        ),
+        (
+            "fabric",
+            {CLUSTER},
+            {"Airflow: web page": OF_FABRIC, "flink_cluster/flink: web page": DASHBOARD},
+        ),
+        (
+            "self-managed",
+            set[str](),
+            {
+                "Airflow: web page": r"https://self-managed\.airflow\.example",
+                "flink_session/flink: REST API": SESSION,
+            },
+        ),
+    ],
+)
+def test_links_lead_into_the_portal_and_to_airflow_and_flink(
+    cli: Cli, name: str, beside: set[str], pages: dict[str, str]
+) -> None:
+    cli.spec = {**yaml.safe_load((ROOT / f"environments/{name}.yaml").read_text()), "job": cli.spec["job"]}
+    cli.done("provision")
+
+    links = Page(cli.done("report").out).links
+
+    group = f"/subscriptions/{cli.spec['subscription']}/resourceGroups/{cli.spec['resource_group']}"
+    own = {
+        group,
+        f"{group}/providers/Microsoft.KeyVault/vaults/{cli.spec['vault']}",
+        f"{group}/providers/Microsoft.Storage/storageAccounts/{cli.spec['storage_account']}",
+    }
+    platform = f"/subscriptions/{cli.spec['subscription']}/resourceGroups/flink-platform"
+    portal = {f"{PORTAL}{path}" for path in own | {f"{platform}{path}" for path in beside}}
+    assert {href for text, href in links.items() if text.endswith(" in the portal")} == portal
+    others = {text: href for text, href in links.items() if not text.endswith(" in the portal")}
+    assert others.keys() == pages.keys()
+    assert [href for text, href in others.items() if not re.fullmatch(pages[text], href)] == []
 
 
 def test_nothing_in_the_page_makes_a_request(provisioned: Cli) -> None:

@@ -29,6 +29,7 @@ def test_it_is_found_with_the_object_id_of_its_identity(cloud: Cloud) -> None:
     identity = cloud.arm.find(str(shown["identity_resource_id"]), "2023-01-31")
     assert identity is not None
     assert shown["identity_object_id"] == identity["properties"]["principalId"]
+    assert shown["web_url"] == "https://flink-cluster.flink-pool.westeurope.hdinsightaks.net/"
     assert KIND.create is None
 
 
@@ -59,6 +60,7 @@ def test_of_several_identities_the_cluster_s_own_counts_then_the_user_s(
     observed = KIND.read(cloud, FlinkCluster(id=SEEDED_CLUSTER))
     assert observed is not None
     assert observed.identity_object_id == found
+    assert "web_url" not in KIND.publish(observed, None).known()  # it shows no address here
 
 
 def test_a_cluster_without_an_identity_is_refused(cloud: Cloud) -> None:

@@ -70,3 +70,6 @@ def _links(run: Run, planned: Plan) -> Iterator[tuple[str, str]]:
         for name, what in PAGES.items():
             if str(outputs.get(name, "")).startswith("http"):
                 yield f"{address}: {what}", str(outputs[name])
+    declared = run.deployed.targets.airflow.web_url
+    if isinstance(declared, str) and declared:
+        yield f"Airflow: {PAGES['web_url']}", declared
