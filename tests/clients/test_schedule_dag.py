@@ -148,6 +148,27 @@ def test_a_run_provisions_if_that_is_what_it_was_triggered_for(airflow_python: P
     assert (done.returncode, "rotate environments" in said, "plan environments" in said) == (0, False, False)
 
 
+def test_a_run_only_looks_for_drift_if_that_is_what_it_was_triggered_for(airflow_python: Path, dags: Path) -> None:
+    airflow = str(airflow_python.with_name("airflow"))
+    assert called(dags, airflow, "db", "migrate").returncode == 0
+    done = called(dags, airflow, "dags", "test", "provisioner_rotate", "--conf", json.dumps({"verb": "plan"}))
+    said = done.stdout + done.stderr
+    for spec in ("environments/dev.yaml", "environments/prod.yaml"):
+        assert f"plan {spec} of {dags.parent / ODD}" in said
+    assert "AirflowFailException: dev: plan ended with 2 (changes are pending)" in said
+    assert (done.returncode, "rotate environments" in said, "provision environments" in said) == (1, False, False)
+    assert "prod: " not in said
+
+
+def test_a_run_for_another_verb_does_nothing_and_says_which_there_are(airflow_python: Path, dags: Path) -> None:
+    airflow = str(airflow_python.with_name("airflow"))
+    assert called(dags, airflow, "db", "migrate").returncode == 0
+    done = called(dags, airflow, "dags", "test", "provisioner_rotate", "--conf", json.dumps({"verb": "teardown"}))
+    said = done.stdout + done.stderr
+    assert "AirflowFailException: 'teardown' is no verb of this DAG; there are rotate, plan, provision" in said
+    assert (done.returncode, f"of {dags.parent / ODD}" in said) == (1, False)
+
+
 @pytest.fixture
 def many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Path:
     """A folder with many environments in two subscriptions."""
