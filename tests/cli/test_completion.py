@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -59,6 +60,50 @@ def test_each_shell_gets_its_code_and_its_answers(tmp_path: Path, shell: str) ->
     assert f"_ARGCOMPLETE_SHELL {shell}" in code.replace("=", " ").replace('"', "")
     assert "provisioner" in code
     assert completed("provisioner plan sel", tmp_path, shell) == {"self-managed"}
+
+
+def shell_code(shell: str) -> str:
+    command = [BIN / "provisioner", "completion", shell]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+
+
+def variables_of(shell: str, line: str) -> dict[str, str]:
+    """What the shell's code puts into the environment of the program, with the cursor at the end of the line."""
+    code, end = shell_code(shell), str(len(line))
+    if shell == "fish":
+        values = {"(commandline -p)": line, "(string length (commandline -cp))": end, r"\t": "\t", r"\n": "\n"}
+        return {name: str(values.get(text, text)) for name, text in re.findall(r"set -lx (\w+) ?(.*)", code)}
+    asked = code.partition("completions=($(")[2].partition("__python_argcomplete_run")[0]
+    values = {"$IFS": "\013", "$BUFFER": line, "$CURSOR": end}
+    return {name: str(values.get(text, text)) for name, text in re.findall(r'(\w+)="?([^"\s]+)"? \\', asked)}
+
+
+def told(shell: str, line: str) -> dict[str, str]:
+    """By word that the shell offers, what it says of it. As the shells' code has it, answers come by descriptor 8."""
+    environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", **variables_of(shell, line)}
+    command = ["sh", "-c", "provisioner 8>&1 9>&2 1>/dev/null 2>&1 </dev/null"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert done.stderr == ""
+    between, before_text = {"zsh": ("\013", ":"), "fish": ("\n", "\t")}[shell]
+    answers = (answer.partition(before_text) for answer in done.stdout.split(between) if answer)
+    return {word.strip(): text for word, _, text in answers}
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("provisioner pro", {"provision": "make Azure match the spec"}),
+        ("provisioner plan --deb", {"--debug": "log every request (never a secret) to standard error"}),
+        ("provisioner status flink", {"flink-rest": ""}),
+        ("provisioner provision local --only key_", {"key_vault/kv-flink-local": ""}),
+        ("provisioner rotate local --only f", {"flink-api": ""}),
+        ("provisioner run local w", {"wordcount": ""}),
+        ("provisioner provision nowhere --only key_", {}),
+    ],
+)
+def test_zsh_and_fish_are_answered_in_their_own_way(shell: str, line: str, offered: dict[str, str]) -> None:
+    assert told(shell, line) == offered
 
 
 def test_bash_completes_after_evaluating_the_code() -> None:
