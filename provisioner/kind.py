@@ -283,12 +283,10 @@ def arguments_in(text: Secret | None) -> Mapping[str, Any]:
 
 
 def arguments_diff(name: str, before: Mapping[str, object], after: Mapping[str, object]) -> str:
-    """A unified diff of a setting that is a JSON object, one argument a line; empty if there is nothing before.
-
-    Of arguments that are not declared only the name is shown: somebody may have written a secret there.
-    """
+    """A unified diff of a setting that is a JSON object, one argument a line; empty if there is nothing before."""
 
     def text(arguments: Mapping[str, object]) -> str:
+        # Of one that is not declared only the name is shown: somebody may have written a secret there.
         shown = {key: value if key in after else HIDDEN for key, value in sorted(arguments.items())}
         return "\n".join(f"{key}: {json.dumps(value, default=str)}" for key, value in shown.items())
 

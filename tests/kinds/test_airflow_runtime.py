@@ -111,33 +111,6 @@ def test_drift_is_shown_by_name_and_repaired(cloud: Cloud, azure: LocalAzure) ->
     assert airflow(azure)["airflowRequirements"][1].startswith("numpy")
 
 
-def test_arguments_of_the_secrets_backend_are_shown_as_a_unified_diff(cloud: Cloud, azure: LocalAzure) -> None:
-    name = "AIRFLOW__SECRETS__BACKEND_KWARGS"
-    first = example(azure, overrides={name: '{"variables_prefix": "one", "vault_url": "https://kv"}'})
-    create(cloud, first)
-    body = {"properties": stands(azure)}
-    settings = body["properties"]["typeProperties"]["airflowProperties"]["airflowEnvironmentVariables"]
-    settings[name] = '{"connections_prefix": "theirs", "variables_prefix": "one", "vault_url": "https://kv"}'
-    put(azure, runtime_id(azure), VERSION, body)
-
-    second = example(azure, overrides={name: '{"variables_prefix": "two", "vault_url": "https://kv"}'})
-
-    assert shown(cloud, second)[name].diff.splitlines() == [
-        f"--- {name} (Azure)",
-        f"+++ {name} (file)",
-        "@@ -1,3 +1,2 @@",
-        '-connections_prefix: "(secret)"',
-        '-variables_prefix: "one"',
-        '+variables_prefix: "two"',
-        ' vault_url: "https://kv"',
-    ]
-    hidden = example(azure, overrides={name: Secret('{"variables_prefix": "two"}')})
-    assert shown(cloud, hidden)[name].diff == ""
-    settings[name] = "no JSON"
-    put(azure, runtime_id(azure), VERSION, body)
-    assert shown(cloud, second)[name].diff == ""
-
-
 def test_what_the_spec_no_longer_sets_is_taken_out(cloud: Cloud, azure: LocalAzure) -> None:
     create(cloud, example(azure, requirements=(f"{PROVIDER}==10.0.0", "boto3 @ https://example.org/boto3.whl")))
     less = example(azure, overrides={}, requirements=())

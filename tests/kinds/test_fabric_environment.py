@@ -100,27 +100,6 @@ def test_no_value_of_it_can_be_printed(cloud: Cloud, azure: LocalAzure) -> None:
     assert "the-client" not in f"{observed} {observed.found}"
 
 
-def test_arguments_of_the_secrets_backend_are_shown_as_a_unified_diff_without_the_secret(
-    cloud: Cloud, azure: LocalAzure
-) -> None:
-    create(cloud, declare(azure))
-    arguments = {"vault_url": "https://kv-two.vault.azure.net/", "tenant_id": "the-tenant"}
-    observed = read(cloud, KIND, declare(azure))
-
-    (change,) = KIND.diff(declare(azure, arguments=arguments), observed, view(cloud))
-
-    assert change.diff.splitlines() == [
-        f"--- {KWARGS} (Azure)",
-        f"+++ {KWARGS} (file)",
-        "@@ -1,3 +1,3 @@",
-        ' client_id: "the-client"',
-        ' tenant_id: "the-tenant"',
-        '-vault_url: "https://kv.vault.azure.net/"',
-        '+vault_url: "https://kv-two.vault.azure.net/"',
-    ]
-    assert (change.before, change.after) == ("(secret)", "(secret)")
-
-
 def test_one_that_stands_still_is_started_first_and_a_starter_pool_may_stand_still(
     cloud: Cloud, azure: LocalAzure
 ) -> None:
