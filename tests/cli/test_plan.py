@@ -73,6 +73,20 @@ def test_a_plan_says_what_changes_from_what_to_what_but_no_secret(provisioned: C
     assert "hush-hush" not in text.out + provisioned.done("plan", "--json").out
 
 
+def test_a_plan_shows_arguments_of_the_secrets_backend_as_a_unified_diff(provisioned: Cli) -> None:
+    provisioned.spec["airflow"]["variables_prefix"] = "other-variables"
+
+    text, markdown = (provisioned.done("plan", *more).out for more in ((), ("--markdown",)))
+
+    for line in (
+        "--- AIRFLOW__SECRETS__BACKEND_KWARGS (Azure)",
+        '-variables_prefix: "hdinsight-aks-variables"',
+        '+variables_prefix: "other-variables"',
+    ):
+        assert f"      {line}\n" in text
+        assert f"{line}\n" in markdown
+
+
 def test_the_exit_code_tells_of_changes_only_when_asked(provisioned: Cli) -> None:
     assert provisioned("plan", "--detailed-exitcode").code == 0
     provisioned.spec["variables"]["greeting"] = "another"
