@@ -82,6 +82,11 @@ class Apply:
     def _new_keys(self) -> frozenset[Address]:
         return frozenset(step.address for step in self.plan.steps if self._holders(step))
 
+    @cached_property
+    def _deferred(self) -> frozenset[Address]:
+        """What cannot be read yet: a later pass decides about it, and about a key for it."""
+        return frozenset(step.address for step in self.plan.steps if step.action is Action.DEFER and not step.dated)
+
     def _holders(self, step: Step) -> tuple[Address, ...]:
         """What this plan would give the new key of a credential to; empty for any other step."""
         if not self.kinds[step.address.kind].credential or step.action not in NEW_KEY:
@@ -135,7 +140,9 @@ class Apply:
             return Result.INTERRUPTED
         if any(map(self._is_unmet, before)):
             return Result.BLOCKED
-        return Result.BLOCKED if self._is_useless(step) else None
+        if not self._is_useless(step):
+            return None
+        return Result.DEFERRED if self._deferred.issuperset(self._holders(step)) else Result.BLOCKED
 
     def _is_unmet(self, before: Outcome) -> bool:
         return (before.result in UNMET and not before.step.dated) or bool(before.step.remains)
@@ -147,7 +154,7 @@ class Apply:
 
     def _can_be_written(self, holder: Address) -> bool:
         """Whether nothing that has ended so far keeps a holder from being written, nor what that in turn needs."""
-        return not any(
+        return holder not in self._deferred and not any(
             self._is_unmet(self._outcomes[one]) for one in closure([holder], self._needs) if one in self._outcomes
         )
 

@@ -212,7 +212,10 @@ def test_an_adopted_vault_is_never_changed_and_never_deleted(cli: Cli) -> None:
     path = f"{GROUP}/providers/Microsoft.KeyVault/vaults/kv-flink-local"
     before = arm(cli, "PUT", path, "2023-07-01", body)
 
+    cli.azure.control("DELETE", "/calls")
     cli.done("provision")
+    paths = [call["path"] for call in cli.azure.control("GET", "/calls")["calls"]]
+    assert sum(path.endswith("/addPassword") for path in paths) == 2  # none before the caller may write into the vault
     cli.done("teardown")
 
     assert arm(cli, "GET", path, "2023-07-01")["properties"]["sku"] == before["properties"]["sku"]

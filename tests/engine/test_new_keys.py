@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from provisioner.errors import Conflict
 from tests.engine.test_apply import results
-from tests.engine.toy_cloud import ToyCloud
+from tests.engine.toy_cloud import ToyCloud, denied
 from tests.engine.toys import key_of, node, recipe
 from tests.engine.walk import applied, planned
 
@@ -42,3 +42,15 @@ def test_a_credential_is_created_if_one_of_its_holders_can_be_written(tmp_path: 
     outcomes = applied(world, what, planned(world, what), tmp_path)
 
     assert results(outcomes) == {"box/b": "failed", "key/k": "done", "slot/s": "blocked", "slot/t": "done"}
+
+
+def test_a_credential_waits_for_the_pass_that_decides_about_its_only_holder(tmp_path: Path) -> None:
+    """Created before, it would be lost: nobody keeps a key between passes."""
+    world = ToyCloud(things={"box/b": {"value": "x"}}, errors={"slot/s": denied()})
+    grant = node("door/caller", container="box/b", access=True)
+    what = recipe(KEY, BOX, grant, node("slot/s", container="box/b", needs=["door/caller"], **HELD))
+
+    outcomes = applied(world, what, planned(world, what), tmp_path)
+
+    assert results(outcomes) == {"box/b": "unchanged", "door/caller": "done", "key/k": "deferred", "slot/s": "deferred"}
+    assert "rotate key/k" not in world.calls
