@@ -79,7 +79,8 @@ class Upstream:
 class Call:
     """One request to a service. Header and query names are lower case, `path` is decoded, `params` come from the route.
 
-    Its repr, like that of a Reply, leaves out whatever can hold a secret; neither can be pickled.
+    beside: method and path of the calls that were under way when it came. Its repr, like that of a Reply, leaves out
+    whatever can hold a secret; neither can be pickled.
     """
 
     method: str
@@ -92,6 +93,7 @@ class Call:
     params: Mapping[str, str] = field(default_factory=dict[str, str])
     caller: Caller | None = None
     request_id: str = ""
+    beside: tuple[tuple[str, str], ...] = ()
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a call may hold secrets and cannot be pickled")

@@ -8,7 +8,7 @@ import signal
 import time
 import zlib
 from collections import Counter, deque
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from localazure.app.call import AzureError, Reply, Upstream
 from localazure.app.dispatch import error_reply
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import Generator, MutableMapping
 
     from localazure.app.call import Call
     from localazure.app.dispatch import Dispatcher, Target
@@ -95,6 +95,7 @@ class Gateway:
         self.dispatcher = dispatcher
         self.tenant = dispatcher.tenant
         self.calls = CallLog()
+        self._under_way: dict[str, tuple[str, str]] = {}  # method and path of calls, in the order of their arrival
 
     async def __call__(self, scope: wire.Scope, receive: wire.Receive, send: wire.Send) -> None:
         """Answer one request."""
@@ -108,10 +109,10 @@ class Gateway:
         start = time.perf_counter()
         request = replace(request, body=body)
         rules = self.tenant.faults.matching_rules(request.method, request.host, request.path)
-        signalled = _signal_clients(rules, after=False)
-        await self._delay(rules)
-        aborted = signalled or any(rule.fault == "reset" for rule in rules)
-        reply = Reply() if aborted else refusal or self._reply(target, body, rules)
+        aborted = _signal_clients(rules, after=False) or any(rule.fault == "reset" for rule in rules)
+        with self._beside_others(target, request_id) as target:
+            await self._delay(rules)
+            reply = Reply() if aborted else refusal or self._reply(target, body, rules)
         lost = aborted or _loses_response(rules)
         headers, status = response_headers.common_headers(request, request_id, self.tenant), reply.status
         if isinstance(reply.body, Upstream):
@@ -139,6 +140,17 @@ class Gateway:
             return b"", refusal
         body, _ = await wire.read_body(receive, begin)
         return body, None
+
+    @contextmanager
+    def _beside_others(self, target: Target | None, request_id: str) -> Generator[Target | None]:
+        """Yield the target with a call that knows which calls were under way when it came; so is it meanwhile."""
+        if target is not None:
+            call = replace(target.call, beside=tuple(self._under_way.values()))
+            target, self._under_way[request_id] = replace(target, call=call), (call.method, call.path)
+        try:
+            yield target
+        finally:
+            self._under_way.pop(request_id, None)
 
     async def _delay(self, rules: list[Rule]) -> None:
         added = sum(rule.seconds for rule in rules if rule.fault == "latency")

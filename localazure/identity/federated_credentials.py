@@ -56,6 +56,7 @@ def get_credential(call: Call) -> Reply:
 def set_credential(call: Call) -> Reply:
     """Create or replace a credential: 201 or 200. Issuer and subject are unique together within the identity."""
     identity, properties = _require_identity(call), _requested_properties(call)
+    _require_alone(call, identity)
     name = call.params["name"]
     if not _NAME.fullmatch(name):
         raise _bad_request(f"The federated identity credential name '{name}' is invalid.", "InvalidResourceName")
@@ -74,6 +75,7 @@ def set_credential(call: Call) -> Reply:
 def delete_credential(call: Call) -> Reply:
     """200, or 204 when there was none."""
     identity = _require_identity(call)
+    _require_alone(call, identity)
     deleted = resources.delete(call.tenant, f"{identity['id']}/federatedIdentityCredentials/{call.params['name']}")
     _tell_entra(call, identity)
     return Reply(status=200 if deleted else 204)
@@ -87,6 +89,25 @@ def _tell_entra(call: Call, identity: Document) -> None:
 def _require_identity(call: Call) -> Document:
     """The identity that the path names; 404 ResourceNotFound."""
     return groups.require_resource(call, IDENTITY, call.params["identity"])
+
+
+def _require_alone(call: Call, identity: Document) -> None:
+    """409 if another write to a credential of the identity was under way when this one came.
+
+    https://learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations says so of writes at the
+    same time; the code and text are reported in github.com/Azure/bicep-registry-modules/issues/1447, and for deletes in
+    github.com/hashicorp/terraform-provider-azurerm/issues/29242.
+    """
+    credentials = f"{identity['id']}/federatedIdentityCredentials/".lower()
+    for method, path in call.beside:
+        if method in {"PUT", "DELETE"} and path.lower().startswith(credentials):
+            code = "ConcurrentFederatedIdentityCredentialsWritesForSingleManagedIdentity"
+            message = (
+                "Too many Federated Identity Credentials are written concurrently for the managed identity "
+                f"'{identity['id']}'. Concurrent Federated Identity Credentials writes under the same managed identity "
+                "are not supported."
+            )
+            raise AzureError(status=409, code=code, message=message)
 
 
 def _requested_properties(call: Call) -> Document:

@@ -60,6 +60,7 @@ STORAGE = "https://learn.microsoft.com/rest/api/storageservices/common-rest-api-
 ACCOUNTS = "https://learn.microsoft.com/rest/api/storagerp/storage-resource-provider-error-codes"
 POLICY = "https://learn.microsoft.com/graph/api/resources/applicationauthenticationmethodpolicy"
 ITEMS = "https://learn.microsoft.com/rest/api/fabric/articles/using-fabric-apis"
+FEDERATIONS = "https://learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations"
 CAPACITIES = "https://learn.microsoft.com/fabric/enterprise/pause-resume"
 # Graph has no code of its own for a uniqueName that a soft-deleted application keeps: it is a bare 400.
 UNIQUE = "https://github.com/microsoftgraph/msgraph-bicep-types/issues/137"
@@ -102,6 +103,7 @@ KNOWN_ERRORS: tuple[Row, ...] = (
     Row("Throttled", 429, Throttled, RETRY, "https://learn.microsoft.com/azure/key-vault/general/overview-throttling"),
     Row("AnotherOperationInProgress", 409, Conflict, RETRY, CODES),
     Row("StorageAccountOperationInProgress", 409, Conflict, RETRY, ACCOUNTS),
+    Row("ConcurrentFederatedIdentityCredentialsWritesForSingleManagedIdentity", 409, Conflict, RETRY, FEDERATIONS),
     Row("ResourceGroupBeingDeleted", 409, Conflict, WAIT_IF_CREATED, CODES),
     Row("ContainerBeingDeleted", 409, Conflict, WAIT_IF_CREATED, STORAGE),
     Row("FilesystemBeingDeleted", 409, Conflict, WAIT_IF_CREATED, STORAGE),

@@ -1,4 +1,8 @@
-"""A federated identity credential of a managed identity: whose tokens sign it in. Over ARM, one write at a time.
+"""A federated identity credential of a managed identity: whose tokens sign it in. Over ARM.
+
+Azure takes one write at a time to the credentials of an identity, and answers others with 409: those of this run wait
+for each other, and a write that meets another run's is sent again.
+https://learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations
 
 Its name is the owner tag: `provisioner-ENVIRONMENT-NAME`.
 https://learn.microsoft.com/entra/workload-id/workload-identity-federation-create-trust-user-assigned-managed-identity
@@ -104,7 +108,8 @@ def _owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
 def _create(cloud: Cloud, desired: IdentityFederation) -> None:
     properties = {"issuer": resolved(desired.issuer), "subject": desired.subject, "audiences": [desired.audience]}
     path = f"{_path(desired.identity_id)}/{_prefix(desired.environment)}{desired.name}"
-    cloud.arm.request("PUT", path, VERSION, json={"properties": properties})
+    with cloud.arm.turn(desired.identity_id):
+        cloud.arm.request("PUT", path, VERSION, json={"properties": properties})
 
 
 def _path(identity_id: str) -> str:
@@ -116,7 +121,8 @@ def _update(cloud: Cloud, desired: IdentityFederation, _observed: ObservedIdenti
 
 
 def _delete(cloud: Cloud, observed: ObservedIdentityFederation) -> None:
-    cloud.arm.request("DELETE", observed.id, VERSION, missing_ok=True)
+    with cloud.arm.turn(observed.id.rsplit("/", 2)[0]):
+        cloud.arm.request("DELETE", observed.id, VERSION, missing_ok=True)
 
 
 def _ready(cloud: Cloud, desired: IdentityFederation, observed: ObservedIdentityFederation | None) -> Iterator[Checked]:

@@ -53,14 +53,13 @@ def identity_address(identity_id: str) -> Address:
 def federation_nodes(environment: Environment, names: Names) -> Iterator[Node]:
     """The managed identities that principals are, and whose tokens sign them in.
 
-    Principals may share one; Azure takes an issuer and subject once for each, and one write to it at a time.
+    Principals may share one; Azure takes an issuer and subject once for each.
     """
     for identity, federations in _federations(environment).items():
         yield Node(
             address=identity_address(identity),
             desired=workload_identity.WorkloadIdentity(id=identity, assigned=not federations),
         )
-        before: tuple[Address, ...] = ()
         for subject, federation in federations.items():
             trust = identity_federation.IdentityFederation(
                 identity_id=identity,
@@ -71,8 +70,7 @@ def federation_nodes(environment: Environment, names: Names) -> Iterator[Node]:
                 environment=names.environment_id,
             )
             address = Address("identity_federation", f"{last_name(identity)}.{trust.name}")
-            yield Node(address=address, desired=trust, needs=(identity_address(identity), *before))
-            before = (address,)
+            yield Node(address=address, desired=trust, needs=(identity_address(identity),))
 
 
 def federation_searches(environment: Environment, names: Names) -> Iterator[Search]:

@@ -50,6 +50,9 @@ SHOWN = {
     "Throttled": "cloud/test_handling.py::test_what_a_second_try_mends",
     "AnotherOperationInProgress": "cloud/test_handling.py::test_what_a_second_try_mends",
     "StorageAccountOperationInProgress": "cloud/test_handling.py::test_what_a_second_try_mends",
+    "ConcurrentFederatedIdentityCredentialsWritesForSingleManagedIdentity": (
+        "kinds/test_identity_federation.py::test_a_write_that_meets_another_run_s_is_sent_again"
+    ),
     "ContainerBeingDeleted": "kinds/test_filesystem.py::test_one_that_is_still_being_deleted_is_waited_for",
     "FilesystemBeingDeleted": "kinds/test_filesystem.py::test_one_that_is_still_being_deleted_is_waited_for",
     "ServiceUnavailable": "cloud/test_handling.py::test_what_a_second_try_mends",

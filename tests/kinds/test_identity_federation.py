@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -86,3 +88,35 @@ def test_an_identity_that_has_as_many_as_azure_allows_stops_before_the_first_wri
     for number in range(LIMIT):
         add(azure, desired, f"by-hand-{number}", f"subject-{number}")
     assert ("stops", f"the identity has {LIMIT} already, Azure's limit") in checked(cloud, desired)
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_a_write_that_meets_another_run_s_is_sent_again(
+    cloud: Cloud, azure: LocalAzure, desired: IdentityFederation, method: str
+) -> None:
+    add(azure, desired, f"provisioner-{ENVIRONMENT}-cluster", SUBJECT)
+    observed = KIND.read(cloud, desired)
+    update, delete = KIND.update, KIND.delete
+    assert observed
+    assert update
+    assert delete
+    with ThreadPoolExecutor(2) as pool:
+        azure.fault(fault="hold", method="PUT", path="/federatedIdentityCredentials/by-hand$")
+        other = pool.submit(add, azure, desired, "by-hand", "system:serviceaccount:other:job")
+        while not azure.control("GET", "/faults")["rules"][0]["hit"]:
+            assert not other.done()
+        write = partial(update, cloud, desired, observed) if method == "PUT" else partial(delete, cloud, observed)
+        ours = pool.submit(write)
+        while (method, 409) not in answers(azure):
+            assert not ours.done()
+        azure.control("DELETE", "/faults")
+        assert (other.result(), ours.result()) == (None, None)
+
+    assert answers(azure)[-2:] == [("PUT", 201), (method, 200)]
+
+
+def answers(azure: LocalAzure) -> list[tuple[str, int]]:
+    """Of the writes to federations so far."""
+    calls = azure.control("GET", "/calls")["calls"]
+    writes = [call for call in calls if call["method"] != "GET" and "/federatedIdentityCredentials/" in call["path"]]
+    return [(call["method"], call["status"]) for call in writes]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from provisioner.cloud.answers import error_codes
@@ -12,7 +13,7 @@ from provisioner.errors import CloudError, NotYetVisible
 from provisioner.model.api_versions import api_version
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
 
     from azure.core.rest import HttpResponse
 
@@ -87,6 +88,13 @@ class Arm:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._turns: dict[str, Lock] = {}
+
+    @contextmanager
+    def turn(self, resource_id: str) -> Generator[None]:
+        """Wait until nobody else in this run writes to what is below a resource, where Azure takes one at a time."""
+        with self._turns.setdefault(resource_id.lower(), Lock()):
+            yield
 
     def find(self, resource_id: str, api_version: str) -> dict[str, Any] | None:
         """GET a resource, once per pass. None if it or its parent does not exist."""

@@ -38,9 +38,17 @@ TRANSIENT = frozenset({408, 500, 502, 503, 504})
 # A POST that these answer was not carried out.
 TOO_MANY = 429
 TURNED_AWAY = frozenset({TOO_MANY, 503})
-# Another operation runs there: https://learn.microsoft.com/rest/api/storagerp/storage-resource-provider-error-codes and
-# https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/common-deployment-errors
-BUSY = frozenset({"AnotherOperationInProgress", "OperationInProgress", "StorageAccountOperationInProgress"})
+# Another operation runs there: https://learn.microsoft.com/rest/api/storagerp/storage-resource-provider-error-codes,
+# https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/common-deployment-errors and
+# https://learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations
+BUSY = frozenset(
+    {
+        "AnotherOperationInProgress",
+        "ConcurrentFederatedIdentityCredentialsWritesForSingleManagedIdentity",
+        "OperationInProgress",
+        "StorageAccountOperationInProgress",
+    }
+)
 NOT_FOUND = 404
 UNSEEN = '"OperationNotFound"'
 UNREGISTERED = '"MissingSubscriptionRegistration"'

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
+
+import pytest
 
 from tests.resource_manager import Manager, code
 
@@ -42,6 +45,29 @@ def test_an_issuer_and_subject_are_unique_within_an_identity(azure: LocalAzure) 
     assert code(arm("PUT", f"{path}/other", {"properties": CREDENTIAL})) == (409, "Conflict")
     assert code(arm("PUT", f"{path}/other", {"properties": ISSUER_AND_SUBJECT})) == (400, "BadRequest")
     assert code(arm("PUT", f"{path}/x", {"properties": CREDENTIAL})) == (400, "InvalidResourceName")
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_a_write_to_an_identity_is_refused_while_another_is_under_way(azure: LocalAzure, method: str) -> None:
+    arm, path = _identity(azure)
+    other = path.replace("id-one", "id-two")
+    assert arm("PUT", other.rpartition("/")[0], {"location": "westeurope"}).status == 201
+    trusted = [{"properties": {**CREDENTIAL, "subject": subject}} for subject in ("first", "second")]
+    assert arm("PUT", f"{path}/second", trusted[1]).status == 201
+    with ThreadPoolExecutor(1) as pool:
+        azure.fault(fault="hold", method="PUT", path="id-one/federatedIdentityCredentials/first$")
+        first = pool.submit(arm, "PUT", f"{path}/first", trusted[0])
+        while not azure.control("GET", "/faults")["rules"][0]["hit"]:
+            assert not first.done()
+        second = arm(method, f"{path}/second", trusted[1])
+        elsewhere, read = arm(method, f"{other}/second", trusted[1]), arm("GET", path)
+        azure.control("DELETE", "/faults")
+        assert first.result().status == 201
+
+    assert code(second) == (409, "ConcurrentFederatedIdentityCredentialsWritesForSingleManagedIdentity")
+    assert second.json()["error"]["message"].startswith("Too many Federated Identity Credentials are written concurr")
+    assert (elsewhere.status, read.status) == ({"PUT": 201, "DELETE": 204}[method], 200)
+    assert arm(method, f"{path}/second", trusted[1]).status == 200
 
 
 def test_an_application_creates_updates_and_deletes_federated_credentials(azure: LocalAzure) -> None:

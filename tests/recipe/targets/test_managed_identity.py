@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from tests.resource_manager import Manager
 
 if TYPE_CHECKING:
     from tests.command_line import Cli
+    from tests.emulator import LocalAzure
 
 __all__ = ["cli", "self_managed"]
 
@@ -89,6 +91,33 @@ def test_no_application_is_made_and_the_identity_has_federation_and_roles(platfo
     cli.done("teardown")
     assert (platform.trusted(), platform.roles()) == ([], [])
     assert platform.arm("GET", platform.path).status == 200
+
+
+def test_its_federations_are_written_one_at_a_time(platform: Platform) -> None:
+    """Those that are added and those that go: Azure refuses a write to an identity beside another one."""
+    cli, azure = platform.cli, platform.cli.azure
+    before, after = ([f"{SUBJECT}-{number}" for number in numbers] for numbers in (range(3), range(2, 5)))
+    azure.fault(fault="latency", seconds=0.4, times=None, method="PUT,DELETE", path="/federatedIdentityCredentials/")
+
+    for subjects in (before, after):
+        platform.sign_in(*subjects)
+        azure.control("DELETE", "/calls")
+        cli.done("provision", "--yes")
+        assert platform.trusted() == subjects
+        assert_one_at_a_time(azure, 3 if subjects is before else 4)
+    azure.control("DELETE", "/calls")
+    cli.done("teardown")
+    assert_one_at_a_time(azure, 3)
+
+
+def assert_one_at_a_time(azure: LocalAzure, count: int) -> None:
+    """So many writes of federations went well, and each began after the one before had ended."""
+    calls = azure.control("GET", "/calls")["calls"]
+    writes = [call for call in calls if call["method"] != "GET" and "/federatedIdentityCredentials/" in call["path"]]
+    moments = sorted((call["began_ms"], call["began_ms"] + call["ms"], call["status"] < 300) for call in writes)
+    assert len(moments) == count, moments
+    assert all(well for _, _, well in moments), moments
+    assert all(end <= begin for (_, end, _), (begin, _, _) in pairwise(moments)), moments
 
 
 def test_the_application_and_its_roles_stay_until_workers_show_that_they_sign_in_otherwise(platform: Platform) -> None:
