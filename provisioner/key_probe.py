@@ -164,18 +164,42 @@ def not_rolled_out(cloud: Cloud, rollout: Rollout) -> str:
 
 def _report_too_old(cloud: Cloud, rollout: Rollout, began: datetime) -> str:
     try:
-        found = [(file, cloud.data_lake.find_path(file.account, file.filesystem, file.path)) for file in rollout.files]
+        written = _written(cloud, rollout)
     except CloudError as error:  # a firewall, too
         return f"when the files of DAGs were written is not known: {error}"
-    written: list[datetime] = []
-    for file, there in found:
-        if there is None or there.sha256 != file.sha256 or there.modified is None:
-            return f"{file.path} is still to be written; deploy after that, then `verify`"
-        written.append(there.modified)
+    if isinstance(written, str):
+        return f"{written} is still to be written; deploy after that, then `verify`"
     if not written or began > max(written):
         return ""
     newest = f"{began:%Y-%m-%dT%H:%M:%SZ}, before the DAGs were written at {max(written):%Y-%m-%dT%H:%M:%SZ}"
     return f"the newest report of the probe DAG is of {newest}; deploy what `provisioner render` prints, then `verify`"
+
+
+def _written(cloud: Cloud, rollout: Rollout) -> list[datetime] | str:
+    """When the DAGs were written; the path of the first that is not there as it is declared. Raises CloudError."""
+    found = [(file, cloud.data_lake.find_path(file.account, file.filesystem, file.path)) for file in rollout.files]
+    written: list[datetime] = []
+    for file, there in found:
+        if there is None or there.sha256 != file.sha256 or there.modified is None:
+            return file.path
+        written.append(there.modified)
+    return written
+
+
+def accepted_within(cloud: Cloud, rollout: Rollout, seconds: float) -> int:
+    """For how many seconds more Entra may refuse what workers sign in with; 0 also if nobody knows. seconds: in all.
+
+    Each change of how principals sign in writes the DAGs. A request soon after the write can make Entra refuse for
+    minutes: https://azure.github.io/azure-workload-identity/docs/faq.html
+    """
+    try:
+        written = _written(cloud, rollout)
+    except CloudError:
+        return 0
+    if not written or isinstance(written, str):
+        return 0
+    left = (max(written) - cloud.session.clock.now()).total_seconds() + seconds
+    return max(0, round(left))
 
 
 def platform_of(cloud: Cloud, rollout: Rollout) -> Platform:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provisioner.errors import CloudError, NotFound, NotYetVisible
-from provisioner.key_probe import NO_REPORT, TASK, report_problem
+from provisioner.key_probe import NO_REPORT, TASK, accepted_within, report_problem
 from provisioner.verify.check import failed, passed, unanswered, unknown
 
 if TYPE_CHECKING:
@@ -42,13 +42,16 @@ def check_rollout(deployed: DeployedEnvironment) -> Sequence[Check]:
 def _reported(deployed: DeployedEnvironment, rollout: Rollout) -> Check:
     airflow, dag_id = deployed.airflow, rollout.probe.dag_id
     run_id = f"provisioner-rollout__{rollout.rendered}__{deployed.cloud.session.clock.now():%Y%m%dT%H%M%S}"
-    airflow.create_run(dag_id, run_id, {})
+    within = 0
+    if rollout.secretless:  # then workers sign in by what may be new
+        within = accepted_within(deployed.cloud, rollout, deployed.environment.waits.sign_in.total_seconds())
+    airflow.create_run(dag_id, run_id, {"acceptedWithin": within} if within else {})
 
     def over() -> bool:
         run = airflow.find_run(dag_id, run_id)
         return run is not None and run.over
 
-    deployed.cloud.session.waits.until(over, deadline_seconds=SECONDS, what=f"the end of {run_id}")
+    deployed.cloud.session.waits.until(over, deadline_seconds=SECONDS + within, what=f"the end of {run_id}")
     report = airflow.find_report(dag_id, TASK)
     problem = NO_REPORT if report is None else report_problem(report.values, rollout)
     if problem:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from provisioner import model
+from provisioner import commands, model
 from provisioner.cloud.lease import LEASE_SECONDS
 from provisioner.commands.run import names_of
 from provisioner.recipe.recipe import targets
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from provisioner.commands import Report
     from provisioner.render.deployment import Deployment
+    from provisioner.verify.check import Check
     from tests.airflow_server import AirflowServer
     from tests.emulator import LocalAzure
 
@@ -53,6 +54,10 @@ class Switching(RotatingEnvironment):
         """Whether tokens of a service account sign a principal in."""
         path = f"applications/{self.application(name)['id']}/federatedIdentityCredentials"
         return bool(self.azure.graph("GET", path).json()["value"])
+
+    def verify(self) -> list[Check]:
+        """As `provisioner verify`."""
+        return list(self._run("verify", commands.verify))
 
     def deployment(self) -> Deployment:
         """What `render` prints for its platform."""

@@ -75,3 +75,18 @@ def test_a_report_of_before_a_deployment_is_no_evidence_when_the_file_goes_back(
 def go(switch: Switch, credential: str) -> None:
     """One `provision` of the file with that credential."""
     switch.run(Step(name="", credential=credential, ends=(False, False, False)), "provision")
+
+
+def test_verify_lets_workers_sign_in_again_while_entra_may_not_know_what_was_just_written(switch: Switch) -> None:
+    def asked(credential: str) -> dict[str, int]:
+        switch.airflow.calls.clear()
+        switch.forms[credential].verify()
+        (body,) = (body for method, path, body in switch.airflow.calls if (method, path[-8:]) == ("POST", "/dagRuns"))
+        return dict(body["conf"])
+
+    assert asked("secret") == {}
+    go(switch, "federated")
+    assert 240 < asked("federated")["acceptedWithin"] <= 300
+    switch.workers.pass_minutes(6)
+    assert asked("federated") == {}
+    assert switch.workers.refused == []

@@ -1,0 +1,103 @@
+"""The probe DAG on a worker that signs in by the token of its platform, with azure-identity and the local Azure."""
+
+from __future__ import annotations
+
+import ast
+import logging
+import os
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.emulator import TENANT
+from tests.environment_files import load
+from tests.render.rendered_dag import dag_text
+from tests.resource_manager import Manager
+from tests.rotation.workers import CLUSTER, service_account_token
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.emulator import LocalAzure
+
+SPEC = Path(__file__).parents[2] / "environments/self-managed.yaml"
+SUBJECT = "system:serviceaccount:airflow:airflow"
+NOW = datetime(2026, 11, 30, tzinfo=UTC)
+LAG_SECONDS = 600
+
+
+class Worker:
+    """What the task's function finds where it runs. reported: why it cannot sign in, of each report."""
+
+    def __init__(self) -> None:
+        self.reported: list[str] = []
+        kept = ("has_key", "is_too_soon", "why_not_federated")
+        body = [one for one in ast.parse(dag_text(load(str(SPEC)))).body if getattr(one, "name", "") in kept]
+        self.names: dict[str, Any] = {
+            "Variable": SimpleNamespace(get=str),  # Airflow's, which another replica of Entra let read the vault
+            "worker_report": str,
+            "datetime": SimpleNamespace(now={UTC: NOW}.get),
+            "log": logging.getLogger(__name__),
+            "os": os,
+            "timedelta": timedelta,
+            "timezone": timezone,
+        }
+        exec(compile(ast.Module(body, []), "dag", "exec"), self.names)  # noqa: S102  # the template's own functions
+
+    def looks(self, *, seconds_ago: float = 0.0, **conf: int) -> bool:
+        """Whether the task ends with this look, in a run that began so long ago."""
+        run = SimpleNamespace(conf=conf, start_date=NOW - timedelta(seconds=seconds_ago))
+        return bool(self.names["has_key"](dag_run=run, ti=SimpleNamespace(xcom_push=self.push)))
+
+    def push(self, *, key: str, value: str) -> None:
+        """Take the report, as Airflow does."""
+        assert key == "report"
+        self.reported.append(value)
+
+
+@pytest.fixture
+def worker(azure: LocalAzure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
+    """Whose application trusts its service account, as was just written: no replica shows it yet."""
+    app = azure.graph("POST", "applications", {"displayName": "one"}).json()
+    assert azure.graph("POST", "servicePrincipals", {"appId": app["appId"]}).status == 201
+    (tmp_path / "token").write_text(service_account_token(azure))
+    cluster = Manager(azure=azure, version="2025-10-01")("GET", CLUSTER).json()["properties"]
+    azure.advance(LAG_SECONDS + 1)
+    azure.control("PUT", "/faults", {"secret_lag_seconds": LAG_SECONDS})
+    trust = {"issuer": cluster["oidcIssuerProfile"]["issuerURL"], "subject": SUBJECT}
+    trust |= {"name": "main", "audiences": ["api://AzureADTokenExchange"]}
+    assert azure.graph("POST", f"applications/{app['id']}/federatedIdentityCredentials", trust).status == 201
+    variables = {"AZURE_TENANT_ID": TENANT, "AZURE_CLIENT_ID": app["appId"]}
+    for name, value in (azure.env | variables | {"AZURE_FEDERATED_TOKEN_FILE": str(tmp_path / "token")}).items():
+        monkeypatch.setenv(name, value)
+    yield Worker()
+    (tmp_path / "token").unlink()
+
+
+def test_it_looks_again_while_entra_may_not_know_what_was_just_written(worker: Worker, azure: LocalAzure) -> None:
+    assert not worker.looks(acceptedWithin=60)
+    assert worker.reported == []
+
+    azure.advance(LAG_SECONDS + 1)
+
+    assert worker.looks(acceptedWithin=60)
+    assert worker.reported == [""]
+
+
+@pytest.mark.parametrize(
+    ("seconds_ago", "conf"), [(0.0, {}), (61.0, {"acceptedWithin": 60})], ids=["nothing-written", "longer-ago"]
+)
+def test_a_refusal_is_reported_at_once_where_nothing_was_written_lately(
+    worker: Worker, seconds_ago: float, conf: dict[str, int]
+) -> None:
+    assert worker.looks(seconds_ago=seconds_ago, **conf)
+    assert "AADSTS70025" in worker.reported[0]
+
+
+def test_another_refusal_is_reported_at_once(worker: Worker, azure: LocalAzure) -> None:
+    azure.advance(LAG_SECONDS + 3601)
+    assert worker.looks(acceptedWithin=60)
+    assert "AADSTS700024" in worker.reported[0]  # the token has ended
