@@ -44,6 +44,8 @@ class AirflowServer:
     variables: list[str] = field(default_factory=list[str])  # keys in its own store
     settings: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])  # that it exposes, if any
     token_name: str = "access_token"  # in the answer of /auth/token
+    import_errors: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    parsed: bool = True  # whether it has ever parsed the DAGs that it is asked for
 
     def answer(self, method: str, path: str, authorization: str, body: Any) -> tuple[int, Any]:
         """Status and document."""
@@ -69,13 +71,14 @@ class AirflowServer:
         kind = name.partition("?")[0]
         if kind == "config":
             return self._exposed()
-        if kind in {"providers", "variables", "version"}:
+        if kind in {"importErrors", "providers", "variables", "version"}:
             return self._installed(kind)
         if "/dagRuns?" in path:
             return 200, {"dag_runs": list(self.runs.values())[-1:], "total_entries": len(self.runs)}
         if "/dagRuns/" in path:
             return (200, self.runs[name]) if name in self.runs else (NOT_FOUND, {"detail": "no such run"})
-        return 200, {"dag_id": name, "is_paused": False, "fileloc": f"/dags/{name}.py", "file_token": "t"}
+        dag = {"dag_id": name, "is_paused": False, "fileloc": f"/dags/{name}.py", "file_token": "t"}
+        return (200, dag) if self.parsed else (NOT_FOUND, {"detail": f"The Dag with ID: `{name}` was not found"})
 
     def _exposed(self) -> tuple[int, Any]:
         """Its configuration, as Airflow 3 answers."""
@@ -88,7 +91,9 @@ class AirflowServer:
         return 200, {"sections": sections}
 
     def _installed(self, kind: str) -> tuple[int, Any]:
-        """Of itself: its version, its providers unless it has none to show, its own variables."""
+        """Of itself: its version, providers unless it has none to show, its own variables, what it cannot import."""
+        if kind == "importErrors":
+            return 200, {"import_errors": self.import_errors, "total_entries": len(self.import_errors)}
         if kind == "variables":
             return 200, {"variables": [{"key": key} for key in self.variables], "total_entries": len(self.variables)}
         if kind == "version":
