@@ -64,7 +64,7 @@ class Upstream:
 
     headers: replace the client's headers of the same name; the client's Authorization is never forwarded. unavailable:
     the reply if the server does not answer. lock: held during the call, for servers that take such calls one at a time.
-    tls_context: set if the server speaks TLS. target: path and query at the server, if they differ from the client's.
+    tls_context: set if the server speaks TLS. target, body: those for the server, if they differ from the client's.
     """
 
     port: int
@@ -73,6 +73,7 @@ class Upstream:
     headers: Mapping[str, str | Secret] = field(default_factory=dict[str, "str | Secret"])
     tls_context: ssl.SSLContext | None = None
     target: str = field(default="", repr=False)
+    body: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)

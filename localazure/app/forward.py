@@ -104,11 +104,12 @@ def _request_events(request: wire.Request, upstream: Upstream) -> Iterable[h11.E
     headers = _without(encoded, _NOT_FORWARDED)
     revealed = ((name, value.reveal() if isinstance(value, Secret) else value) for name, value in own.items())
     headers += [(name.encode(), value.encode("latin-1")) for name, value in revealed]
-    if request.body or request.method in {"POST", "PUT", "PATCH"}:
-        headers.append((b"content-length", str(len(request.body)).encode()))
+    body = request.body if upstream.body is None else upstream.body
+    if body or request.method in {"POST", "PUT", "PATCH"}:
+        headers.append((b"content-length", str(len(body)).encode()))
     yield h11.Request(method=request.method, target=upstream.target or request.target, headers=headers)
-    if request.body:
-        yield h11.Data(data=request.body)
+    if body:
+        yield h11.Data(data=body)
     yield h11.EndOfMessage()
 
 

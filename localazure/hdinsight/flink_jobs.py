@@ -14,14 +14,17 @@ from localazure.app import contents
 from localazure.app.call import AzureError
 from localazure.app.json_body import object_at, objects_at
 from localazure.app.resource_manager import operations, resources
+from localazure.hdinsight import savepoints
 from localazure.runtimes import flink
 from localazure.runtimes.flink import actions, jobs
 from localazure.runtimes.flink.cluster import TERMINAL
+from localazure.runtimes.flink.savepoints import folder_of
 from localazure.storage.data import paths
 from localazure.storage.data.storage_access import readable_container
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from localazure.app.store import Document
     from localazure.app.tenant import Tenant
@@ -34,11 +37,11 @@ _LAUNCHING = {"NEW", "START", "UPDATE", "STATELESS_UPDATE", "LAST_STATE_UPDATE",
 _OTHERS = {"STOP", "CANCEL", "SAVEPOINT", "LIST_SAVEPOINT", "DELETE"}
 _NEEDS_RUNNING = {"STOP", "SAVEPOINT", "CANCEL", "UPDATE", "LAST_STATE_UPDATE"}
 _NEEDS_ENDED = {"START", "DELETE"}
+_SAVING = {"STOP", "SAVEPOINT", "UPDATE"}
 _CLUSTER_ENDED = "The Flink that ran the job has ended, and the job with it."
 _POOL = ThreadPoolExecutor(max_workers=8, thread_name_prefix="flink")  # an action may wait minutes for Flink
 _REQUIRED = ("jobJarDirectory", "jarName", "entryClass", "flinkConfiguration")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
-_URI = re.compile(r"abfss?://([^@/]+)@([^./]+)\.dfs\.core\.windows\.net(/.*)?", re.IGNORECASE)
 _READONLY = ("jobId", "status", "jobOutput", "actionResult", "lastSavePoint")
 
 
@@ -153,6 +156,8 @@ def _run_action(tenant: Tenant, operation: Document) -> operations.Completion | 
     try:
         _check_possible(operation, action, status)
         jar = _find_jar(tenant, cluster, properties) if action in _LAUNCHING else None
+        if action in _SAVING:
+            _check_savepoint_directory(tenant, cluster, properties)
     except _ActionFailed as failed:
         result = jobs.ActionResult(status=status or jobs.NOT_LAUNCHED, output=str(failed), succeeded=False)
         return _record_result(key, result, tenant)
@@ -165,7 +170,9 @@ def _run_action(tenant: Tenant, operation: Document) -> operations.Completion | 
 
 def _run_on_flink(cluster: Cluster, key: str, action: str, request: jobs.JobRequest) -> Callable[[Tenant], None]:
     """Run an action in a thread. Returns the function that records its result in the tenant."""
-    return partial(_record_result, key, actions.run_action(cluster, action, request), start_id=cluster.start_id)
+    result = actions.run_action(cluster, action, request)
+    saved = folder_of(cluster, result.savepoint) if action in _SAVING and result.savepoint else None
+    return partial(_record_result, key, result, start_id=cluster.start_id, saved=saved)
 
 
 def _check_possible(operation: Document, action: str, status: str) -> None:
@@ -178,13 +185,26 @@ def _check_possible(operation: Document, action: str, status: str) -> None:
         raise _ActionFailed(f"The job is running; {action} is not possible.")
 
 
+def _check_savepoint_directory(tenant: Tenant, cluster: Document, properties: Document) -> None:
+    """Raise _ActionFailed if the cluster's identity may not write a savepoint."""
+    directory = _savepoint_directory(cluster, properties)
+    if not savepoints.is_writable(tenant, identity_object_id(cluster), directory):
+        message = "This request is not authorized to perform this operation using this permission."
+        raise _ActionFailed(f'Savepoint failed. Operation failed: "{message}", 403, PUT, {directory}')
+
+
 def is_active(status: str) -> bool:
     """Return whether a job with this status still runs or is about to."""
     return status not in {"", jobs.STOPPED, jobs.NOT_LAUNCHED, *TERMINAL}
 
 
-def _record_result(key: str, result: jobs.ActionResult, tenant: Tenant, *, start_id: str = "") -> None:
-    """Write the result of an action into its job. start_id: the start of the real Flink that ran it, if one did."""
+def _record_result(
+    key: str, result: jobs.ActionResult, tenant: Tenant, *, start_id: str = "", saved: Path | None = None
+) -> None:
+    """Write the result of an action into its job.
+
+    start_id: the start of the real Flink that ran it, if one did. saved: the folder of the savepoint that it wrote.
+    """
     document = resources.find(tenant, key)
     if document is None:
         return
@@ -199,6 +219,10 @@ def _record_result(key: str, result: jobs.ActionResult, tenant: Tenant, *, start
     }
     properties |= {"jobId": result.job_id} if result.job_id else {}
     properties |= {"lastSavePoint": result.savepoint} if result.savepoint else {}
+    cluster = resources.find(tenant, key.rsplit("/jobs/", 1)[0])
+    if saved is not None and cluster is not None:
+        identity = identity_object_id(fill_in_identity(tenant, cluster))
+        savepoints.write_into_lake(tenant, identity, saved, result.savepoint)
     resources.put(tenant, {**document, "_on": start_id or document.get("_on", "")})
 
 
@@ -226,7 +250,7 @@ def _reported_state(cluster: Cluster | None, document: Document) -> tuple[str, s
 
 def _job_request(cluster: Document, properties: Document, jar: jobs.JarFile | None) -> jobs.JobRequest:
     configuration = object_at(properties, "flinkConfiguration")
-    directory = str(configuration.get("savepoint.directory") or _default_savepoint_directory(cluster))
+    directory = _savepoint_directory(cluster, properties)
     return jobs.JobRequest(
         cluster_id=str(cluster["id"]),
         name=str(properties["jobName"]),
@@ -242,9 +266,11 @@ def _job_request(cluster: Document, properties: Document, jar: jobs.JarFile | No
     )
 
 
-def _default_savepoint_directory(cluster: Document) -> str:
+def _savepoint_directory(cluster: Document, properties: Document) -> str:
+    """Return the job's own directory for savepoints, or the cluster's."""
+    own = object_at(properties, "flinkConfiguration").get("savepoint.directory")
     storage = object_at(cluster, "properties", "clusterProfile", "flinkProfile", "storage")
-    return f"{storage.get('storageUri', '')}/{cluster['properties'].get('deploymentId', '')}/savepoints"
+    return str(own or f"{storage.get('storageUri', '')}/{cluster['properties'].get('deploymentId', '')}/savepoints")
 
 
 def _named_savepoint(properties: Document, directory: str) -> str:
@@ -265,16 +291,16 @@ def _jar_failure(cause: str) -> _ActionFailed:
 def _find_jar(tenant: Tenant, cluster: Document, properties: Document) -> jobs.JarFile:
     """Find the jar in the data lake, with the permissions of the cluster's identity. Raises _ActionFailed."""
     directory, jar = str(properties.get("jobJarDirectory", "")), str(properties.get("jarName", ""))
-    match = _URI.fullmatch(directory)
-    if match is None:
+    folder = savepoints.address_of(directory)
+    if folder is None:
         raise _jar_failure(
             f"The jobJarDirectory '{directory}' is no abfs://CONTAINER@ACCOUNT.dfs.core.windows.net URI."
         )
-    container, account, folder = match[1], match[2], (match[3] or "").strip("/")
-    place = paths.PathAddress(account=account, container=container, path=f"{folder}/{jar}".strip("/"))
-    url = f"https://{account}.dfs.core.windows.net/{container}/{place.path}?upn=false&action=getStatus&timeout=90"
+    place = folder.with_path(f"{folder.path}/{jar}")
+    host = f"https://{place.account}.dfs.core.windows.net"
+    url = f"{host}/{place.container}/{place.path}?upn=false&action=getStatus&timeout=90"
     try:
-        readable_container(tenant, identity_object_id(cluster), account, container)
+        readable_container(tenant, identity_object_id(cluster), place.account, place.container)
     except AzureError as error:
         failure = f'Operation failed: "{error.message}", {error.status}, HEAD, {url}'
         raise _jar_failure(f"{failure}, {error.code}") from error

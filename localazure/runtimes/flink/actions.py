@@ -1,7 +1,7 @@
 """Runs the service's actions on jobs of a real Flink.
 
 The service writes savepoints to the data lake, for which this Flink has no file system. A savepoint directory in the
-data lake is mapped to the folder `savepoints/CONTAINER@ACCOUNT/PATH` of the cluster; results name the former.
+data lake is mapped to a folder of the cluster (`savepoints.py`); results name the former.
 https://learn.microsoft.com/azure/hdinsight-aks/flink/flink-job-management
 """
 
@@ -10,19 +10,19 @@ from __future__ import annotations
 import http.client
 import re
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from localazure.runtimes.flink.cluster import TERMINAL, FlinkError, LaunchRequest
 from localazure.runtimes.flink.jobs import FAILED, STOPPED, ActionResult
+from localazure.runtimes.flink.savepoints import folder_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from localazure.runtimes.flink.cluster import Cluster
     from localazure.runtimes.flink.jobs import JobRequest
 
-_URI = re.compile(r"abfss?://([\w$-]+@[\w.-]+)(/.*)?", re.IGNORECASE)
 # As Flink splits them: https://github.com/apache/flink/blob/release-1.20/flink-runtime-web/src/main/java/org/apache/flink/runtime/webmonitor/handlers/utils/JarHandlerUtils.java
 _ARGUMENT = re.compile(r"\"([^\"]*)\"|'([^']*)'|(\S+)")
 
@@ -55,7 +55,7 @@ def _new(cluster: Cluster, job: JobRequest) -> ActionResult:
 def _start(cluster: Cluster, job: JobRequest) -> ActionResult:
     if not job.savepoint:
         raise FlinkError("There is no savepoint to start from.")
-    return _launch(cluster, job, _savepoint_folder(cluster, job.savepoint))
+    return _launch(cluster, job, folder_of(cluster, job.savepoint))
 
 
 def _update(cluster: Cluster, job: JobRequest) -> ActionResult:
@@ -63,7 +63,7 @@ def _update(cluster: Cluster, job: JobRequest) -> ActionResult:
     stopped = _stop(cluster, job)
     savepoint = job.savepoint if job.names_savepoint else stopped.savepoint
     try:
-        launched = _launch(cluster, job, _savepoint_folder(cluster, savepoint))
+        launched = _launch(cluster, job, folder_of(cluster, savepoint))
     except FlinkError as error:
         return replace(stopped, output=str(error), succeeded=False)
     return replace(launched, savepoint=stopped.savepoint)
@@ -83,23 +83,21 @@ def _relaunch(cluster: Cluster, job: JobRequest) -> ActionResult:
     """Start again, without state unless the call names a savepoint."""
     if not _has_ended(cluster, job):
         cluster.cancel(job.job_id)
-    return _launch(cluster, job, _savepoint_folder(cluster, job.savepoint) if job.names_savepoint else None)
+    return _launch(cluster, job, folder_of(cluster, job.savepoint) if job.names_savepoint else None)
 
 
 def _stop(cluster: Cluster, job: JobRequest) -> ActionResult:
-    return _savepoint_result(
-        job, cluster.stop(job.job_id, _savepoint_folder(cluster, job.savepoint_directory)), STOPPED
-    )
+    return _savepoint_result(job, cluster.stop(job.job_id, folder_of(cluster, job.savepoint_directory)), STOPPED)
 
 
 def _savepoint(cluster: Cluster, job: JobRequest) -> ActionResult:
-    name = cluster.savepoint(job.job_id, _savepoint_folder(cluster, job.savepoint_directory))
+    name = cluster.savepoint(job.job_id, folder_of(cluster, job.savepoint_directory))
     return _savepoint_result(job, name, cluster.state(job.job_id))
 
 
 def _list_savepoints(cluster: Cluster, job: JobRequest) -> ActionResult:
     """List savepoints, one URI a line, the newest last."""
-    matches = _savepoint_folder(cluster, job.savepoint_directory).glob("savepoint-*")
+    matches = folder_of(cluster, job.savepoint_directory).glob("savepoint-*")
     folders = sorted(matches, key=lambda path: path.stat().st_mtime)
     output = "\n".join(f"{job.savepoint_directory.rstrip('/')}/{folder.name}" for folder in folders)
     return ActionResult(status=job.status, job_id=job.job_id, output=output)
@@ -163,12 +161,3 @@ def _savepoint_result(job: JobRequest, name: str, status: str) -> ActionResult:
     savepoint = f"{job.savepoint_directory.rstrip('/')}/{name}"
     output = f"Savepoint completed. Path: {savepoint}"
     return ActionResult(status=status, job_id=job.job_id, output=output, savepoint=savepoint)
-
-
-def _savepoint_folder(cluster: Cluster, uri: str) -> Path:
-    """Return the local folder for a savepoint URI of the data lake. Raises FlinkError for any other URI."""
-    match = _URI.fullmatch(uri)
-    segments = PurePosixPath(match[2] or "/").parts[1:] if match else ()
-    if match is None or ".." in segments:
-        raise FlinkError(f"The savepoint directory '{uri}' is no abfs://CONTAINER@ACCOUNT.dfs.core.windows.net URI.")
-    return cluster.folder.joinpath("savepoints", match[1], *segments)

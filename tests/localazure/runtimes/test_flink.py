@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from localazure.runtimes.flink import front
 from tests.localazure import lake as lakes
-from tests.localazure.runtimes.conftest import ROOT
+from tests.localazure.runtimes.conftest import JARS, ROOT
 
 if TYPE_CHECKING:
     from tests.localazure.runtimes.conftest import Flink
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 WORDCOUNT = ("wordcount.jar", "provisioner.WordCount")
 ENDLESS = ("endless.jar", "provisioner.Endless")
 RUNNING = "RUNNING"
+METADATA = "_metadata"
 
 
 def start_numbers(file: Path) -> list[int]:
@@ -29,6 +31,22 @@ def wait_for_starts(flink: Flink, name: str, file: Path, times: int = 1) -> list
     """Wait until the job has started that often and is shown as running. Returns its start numbers."""
     flink.wait_until(name, lambda job: job["status"] == RUNNING and len(start_numbers(file)) == times)
     return start_numbers(file)
+
+
+def front_call(flink: Flink, method: str, path: str, body: Any = None, **headers: str) -> Any:
+    """Return what the REST API of the same Flink answers at its front."""
+    token = flink.azure.token(f"api://{front.HOST}")
+    answer = flink.azure.request(
+        method, f"https://{front.HOST}{front.PREFIX}{path}", body, headers=headers, token=token
+    )
+    assert answer.status < 300, answer.body
+    return answer.json()
+
+
+def multipart(file: Path) -> bytes:
+    """Return a form with a jar, with the boundary x."""
+    head = f'--x\r\nContent-Disposition: form-data; name="jarfile"; filename="{file.name}"\r\n'
+    return f"{head}Content-Type: application/java-archive\r\n\r\n".encode() + file.read_bytes() + b"\r\n--x--\r\n"
 
 
 def read_counts(folder: Path) -> Counter[str]:
@@ -114,6 +132,44 @@ def test_a_job_stops_with_a_savepoint_and_restarts_from_it(flink: Flink, tmp_pat
     *_, third = wait_for_starts(flink, name, file, 3)
     assert 1 < third <= second
     assert flink.act("CANCEL", name)["status"] == "CANCELED"
+
+
+def savepoints_in_the_lake(flink: Flink) -> set[str]:
+    """Return the URIs of those whose metadata lies in the data lake."""
+    url = f"{flink.lake.dfs}/jobs?resource=filesystem&recursive=true&directory=savepoints"
+    listed = flink.lake.call("GET", url, token=flink.azure.token(lakes.STORAGE)).json()["paths"]
+    names = (str(one["name"]).rpartition("/") for one in listed if int(one.get("contentLength", 0)))
+    return {f"{flink.savepoints}/{folder.removeprefix('savepoints/')}" for folder, _, name in names if name == METADATA}
+
+
+def test_savepoints_lie_in_the_lake_where_another_way_to_flink_finds_them(flink: Flink, tmp_path: Path) -> None:
+    name, file = "endless-6", tmp_path / "starts"
+    flink.new(name, *ENDLESS, str(file))
+    wait_for_starts(flink, name, file)
+    saved, stopped = flink.act("SAVEPOINT", name), flink.act("STOP", name)
+    assert {saved["lastSavePoint"], stopped["lastSavePoint"]} <= savepoints_in_the_lake(flink)
+
+    form = multipart(JARS["endless.jar"])
+    uploaded = front_call(flink, "POST", "/jars/upload", form, Content_Type="multipart/form-data; boundary=x")
+    where = uploaded["filename"].rpartition("/")[2]
+    body = {"entryClass": ENDLESS[1], "programArgsList": [str(file)], "savepointPath": stopped["lastSavePoint"]}
+    job = front_call(flink, "POST", f"/jars/{where}/run", body)["jobid"]
+    while len(start_numbers(file)) < 2:
+        flink.pause()
+    assert start_numbers(file)[1] > 1
+    front_call(flink, "PATCH", f"/jobs/{job}?mode=cancel")
+
+
+def test_no_savepoint_is_written_unless_the_cluster_s_identity_may(flink: Flink, tmp_path: Path) -> None:
+    other, name, file = lakes.create_lake(flink.azure, "otherlake2"), "endless-7", tmp_path / "starts"
+    other.call("PUT", f"{other.dfs}/jobs?resource=filesystem", token=flink.azure.token(lakes.STORAGE))
+    directory = f"abfs://jobs@{other.name}.dfs.core.windows.net/savepoints"
+    flink.new(name, *ENDLESS, str(file), **{"savepoint.directory": directory})
+    wait_for_starts(flink, name, file)
+    failed = flink.act("STOP", name)
+    assert (failed["actionResult"], failed["status"]) == ("FAILED", RUNNING)
+    assert '"This request is not authorized' in failed["jobOutput"]
+    flink.act("CANCEL", name)
 
 
 def test_a_job_is_updated_with_its_state_and_without(flink: Flink, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 It lets in whoever has an Entra token for it or the password in the file `front-password` of Flink's folder, as Basic
 credentials of the user `airflow` or as a bearer token. Behind it is the Flink of the tenant's HDInsight cluster.
+A job that is to start from a savepoint in the data lake is started from the folder that stands for it.
 https://nightlies.apache.org/flink/flink-docs-release-1.20/docs/deployment/security/security-ssl/#rest-endpoints-external-connectivity
 """
 
@@ -10,8 +11,10 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+import json
 import secrets
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -22,6 +25,8 @@ from localazure.app.signing import InvalidToken
 from localazure.app.tenant import SEEDED_CLUSTER, TENANT_ID
 from localazure.entra import tokens
 from localazure.runtimes import flink
+from localazure.runtimes.flink.cluster import FlinkError
+from localazure.runtimes.flink.savepoints import folder_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,7 +75,19 @@ def forward(call: Call) -> Reply:
     query = f"?{urlencode(call.query)}" if call.query else ""
     target = f"/{quote(call.params['rest'])}{query}"
     port = urlsplit(cluster.url).port or 0
-    return Reply(body=Upstream(port=port, unavailable=unavailable, tls_context=cluster.tls_context, target=target))
+    upstream = Upstream(port=port, unavailable=unavailable, tls_context=cluster.tls_context, target=target)
+    return Reply(body=replace(upstream, body=_with_local_savepoint(call, cluster)))
+
+
+def _with_local_savepoint(call: Call, cluster: Cluster) -> bytes | None:
+    """Return the body of a job's start with the folder of its savepoint; None for any other body."""
+    if not call.params["rest"].endswith("/run") or b"savepointPath" not in call.body:
+        return None
+    with suppress(AzureError, FlinkError):  # Flink itself says what is wrong with it
+        body = call.json()
+        folder = folder_of(cluster, str(body["savepointPath"]))
+        return json.dumps({**body, "savepointPath": f"file://{folder}"}).encode()
+    return None
 
 
 for _method in _METHODS:
