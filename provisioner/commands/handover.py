@@ -29,9 +29,10 @@ FIRST_RUN = "provisioner__migration"
 LATE = timedelta(hours=1)  # Airflow's scheduler makes a run this long after it was due at the latest
 GRACE = timedelta(minutes=10)  # for a run to end after its timeout
 SECOND = timedelta(seconds=1)
+STOP = "or add `--stop`, which cancels it and begins it anew"
 STATE = (
-    "Give the job `upgrade: savepoint` and the same folder `savepoints` in both files, where both run Flink behind its "
-    "REST API; or add `--stop`, which cancels it and begins it anew"
+    "Give the job `upgrade: savepoint` and the same folder `savepoints` in both files, where the new one runs Flink "
+    f"behind its REST API; {STOP}"
 )
 
 
@@ -86,9 +87,18 @@ class Handover:
         endless = self._endless()
         for dag in self._dags(self.old):
             self._check_dag(dag, {job.name for job in endless})
-        for job in endless:
-            if not (self.stop or self._keeps_state(job)):
-                raise Refused(job.name, "it runs without end, and its state cannot be handed over", STATE)
+        for job in () if self.stop else endless:
+            self._check_endless(job)
+
+    def _check_endless(self, job: DeclaredJob) -> None:
+        """Raise Refused unless the new DAG finds the savepoint of this job."""
+        if not self._keeps_state(job):
+            raise Refused(job.name, "it runs without end, and its state cannot be handed over", STATE)
+        folder = f"{job.spec.state_folder}/{job.prefix}"
+        for one in self.old.deployed.targets.flink.running(self.old.cloud, job):
+            if one.savepoints not in ("", folder):
+                what = f"its savepoints go to {one.savepoints}, and the new one looks for them in {folder}"
+                raise Refused(job.name, what, f"Run its DAG, so that it has what its file says; {STOP}")
 
     def _check_dag(self, dag: RenderedDag, endless: set[str]) -> None:
         airflow, schedule = self.old.deployed.airflow, dag.job.dag.schedule if dag.job else None
@@ -173,11 +183,8 @@ class Handover:
     def _keeps_state(self, job: DeclaredJob) -> bool:
         """Whether the new DAG finds the savepoint with which the old job is stopped."""
         found = next((one for one in self.new.environment.all_jobs if one.name == job.name), None)
-        if (
-            found is None
-            or self.old.deployed.targets.flink.stop is None
-            or self.new.deployed.targets.flink.stop is None
-        ):
+        old, new = (run.deployed.targets.flink for run in (self.old, self.new))
+        if found is None or old.stop is None or not new.takes_over:
             return False
         states = {(one.spec.upgrade, one.spec.state_folder, one.prefix) for one in (job, found)}
         return len(states) == 1 and job.spec.upgrade == "savepoint"

@@ -13,13 +13,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class FlinkJob:
-    """One job. id: Flink's own, 32 hexadecimal digits. output: what is said of its end or its last action."""
+    """One job. id: Flink's own, 32 hexadecimal digits. output: what is said of its end or its last action.
+
+    savepoints: the folder, a URI, that its savepoints go to; empty where whoever takes one names it.
+    """
 
     name: str
     id: str
     status: str
     args: str
     output: str
+    savepoints: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

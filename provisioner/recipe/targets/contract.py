@@ -98,8 +98,9 @@ class Flink:
     `flink.connections` of the spec. find_job: what a run of a job's DAG began, by the run's id and configuration;
     running: what runs of a job now; undeclared: what runs of jobs that the spec no longer names, where that can be
     told. cancel, savepoint: do that to a job that runs; a savepoint's answer says where it is. stop: end a job with a
-    savepoint in its folder, where another environment's DAG finds it; None where that cannot be. rights: what the
-    caller of a run needs. notes: what a person should know of choosing it.
+    savepoint in its folder, where another environment's DAG finds it; None where that cannot be. takes_over: whether
+    the DAG begins a job that it does not find from the newest savepoint in that folder. rights: what the caller of a
+    run needs. notes: what a person should know of choosing it.
     """
 
     nodes: tuple[Node, ...]
@@ -111,6 +112,7 @@ class Flink:
     savepoint: Callable[[Cloud, DeclaredJob, FlinkJob], str]
     undeclared: Callable[[Cloud], Sequence[FlinkJob]] = lambda _cloud: ()
     stop: Callable[[Cloud, DeclaredJob, FlinkJob], str] | None = None
+    takes_over: bool = False
     grants: tuple[Node, ...] = ()
     searches: tuple[Search, ...] = ()
     api_version: str = ""

@@ -55,6 +55,7 @@ def declare(environment: Environment, around: Around) -> Flink:
         undeclared=partial(_undeclared, environment),
         cancel=partial(_cancel, cluster),
         savepoint=partial(_savepoint, cluster),
+        stop=partial(_stop, cluster),
         rights=(_right(cluster),),
         notes=(*job_role_notes(environment), *(() if environment.cloud == "local" else (environment.flink.closed,))),
     )
@@ -120,6 +121,12 @@ def _savepoint(cluster_id: str, cloud: Cloud, _job: DeclaredJob, running: FlinkJ
     jobs: FlinkJobs = cloud.client("flink_jobs")
     jobs.act(cluster_id, running.name, "SAVEPOINT")
     return "where the cluster keeps them; the action LIST_SAVEPOINT names it"
+
+
+def _stop(cluster_id: str, cloud: Cloud, _job: DeclaredJob, running: FlinkJob) -> str:
+    """The service has the folder from the DAG, which launched the job."""
+    jobs: FlinkJobs = cloud.client("flink_jobs")
+    return jobs.stop(cluster_id, running.name)
 
 
 def _cluster(cluster_id: str, conf: Mapping[str, Any]) -> str:

@@ -59,6 +59,7 @@ def declare(environment: Environment, around: Around) -> Flink:
         cancel=partial(_cancel, access),
         savepoint=partial(_savepoint, access),
         stop=partial(_stop, access),
+        takes_over=True,
         notes=(
             *(job_role_notes(environment) if spec.identity else ()),
             *((OPEN,) if spec.auth is None and not spec.is_private else ()),
