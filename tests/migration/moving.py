@@ -118,7 +118,7 @@ def self_managed(old: Cli, version: str = "3.3.2") -> Cli:
 def ready_to_move(old: Cli) -> Moving:
     """An environment whose job has run by its schedule for hours, and one beside it whose platform is prepared."""
     with_schedule(old.spec)
-    old.azure.control("PUT", "/settings/airflow-model", {"run_seconds": RUN_SECONDS})
+    old.azure.control("PUT", "/settings/modelled-airflow", {"run_seconds": RUN_SECONDS})
     old.azure.control("PUT", "/settings/airflow", {"tells_sources": True})
     moving = Moving(old, self_managed(old))
     moving.deploy()

@@ -1,10 +1,13 @@
-"""From a cluster of HDInsight on AKS to a Flink behind its REST API, with a job without end that runs."""
+"""From a cluster of HDInsight on AKS to a Flink behind its REST API, with a job without end that runs.
+
+Flink is modelled here; tests/clients/test_migrate.py has a real one, and the sum.
+"""
 
 from __future__ import annotations
 
 import copy
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -12,20 +15,36 @@ import yaml
 from tests.command_line import ROOT, Cli
 from tests.emulator import ARM
 from tests.migration.moving import HOUR, RUN_SECONDS, Moving, with_schedule
+from tests.migration.trial import Trial
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 VERSION = "api-version=2024-05-01-preview"
+SAVEPOINTS = "abfss://jobs@stflinklocal.dfs.core.windows.net/states"
 
 
 @pytest.fixture
 def to_rest(cli: Cli) -> Moving:
+    """The state of the job cannot be handed over."""
+    return ready(cli, upgrade="stateless")
+
+
+@pytest.fixture
+def with_state(cli: Cli) -> Moving:
+    """The state of the job can be handed over."""
+    return ready(cli, upgrade="savepoint", savepoints=SAVEPOINTS)
+
+
+def ready(cli: Cli, **upgrade: str) -> Moving:
     """Both have a runtime of Data Factory, and prefixes of their own."""
     with_schedule(cli.spec)
-    cli.spec["job"] = {"jar": cli.spec["job"], "until": "running", "upgrade": "stateless"}
+    cli.spec["job"] = {"jar": cli.spec["job"], "until": "running", **upgrade}
     spec: dict[str, Any] = {**copy.deepcopy(cli.spec), "name": "moved"}
     spec["flink"] = yaml.safe_load((ROOT / "environments/flink-rest.yaml").read_text())["flink"]
     spec["airflow"] |= {"runtime": "airflow-moved", "container": "airflow-moved"}
     spec["airflow"] |= {"variables_prefix": "moved-variables", "connections_prefix": "moved-connections"}
-    cli.azure.control("PUT", "/settings/airflow-model", {"run_seconds": RUN_SECONDS})
+    cli.azure.control("PUT", "/settings/modelled-airflow", {"run_seconds": RUN_SECONDS})
     cli.azure.control("PUT", "/settings/airflow", {"tells_sources": True})
     new = Cli(azure=cli.azure, file=cli.file.with_name("moved.yaml"), spec=spec, capture=cli.capture)
     cli.done("provision", "--wait-dag")
@@ -33,12 +52,13 @@ def to_rest(cli: Cli) -> Moving:
     return Moving(cli, new)
 
 
-def begin_job(cli: Cli) -> None:
+def begin_job(cli: Cli, savepoints: str = "") -> None:
     """What a run of the DAG has the cluster do."""
     name = re.findall(r"NAME = JOB_NAME \+ '([0-9a-f]{16})'", cli.done("render").out)[0]
     launch = {"jobName": f"wordcount{name}", "action": "NEW", "entryClass": "provisioner.WordCount"}
     jar = {"jobJarDirectory": "abfs://jobs@stflinklocal.dfs.core.windows.net", "jarName": "wordcount.jar"}
-    body = {"properties": {"jobType": "FlinkJob", **launch, **jar, "flinkConfiguration": {"parallelism": "1"}}}
+    configuration = {"parallelism": "1", **({"savepoint.directory": savepoints} if savepoints else {})}
+    body = {"properties": {"jobType": "FlinkJob", **launch, **jar, "flinkConfiguration": configuration}}
     assert cli.azure.request("POST", f"{ARM}{cli.spec['flink']}/runJob?{VERSION}", body).status == 202
     assert "RUNNING" in cli.done("job", "wordcount", "status").out
 
@@ -62,3 +82,53 @@ def test_a_job_whose_state_cannot_be_handed_over_is_stopped_only_on_a_persons_wo
     assert to_rest.lost_or_twice() == []
     assert to_rest.new.done("plan", "--json").actions() == {}
     assert "nothing of wordcount runs" in to_rest.old.done("job", "wordcount", "status").out
+
+
+def stops(cli: Cli) -> list[str]:
+    """What the cluster says of its jobs: status and last action."""
+    listed = cli.azure.request("GET", f"{ARM}{cli.spec['flink']}/jobs?{VERSION}").json()["value"]
+    return [f"{one['properties']['status']} {one['properties']['action']}" for one in listed]
+
+
+def test_a_job_whose_state_is_kept_is_stopped_with_a_savepoint(with_state: Moving) -> None:
+    begin_job(with_state.old, f"{SAVEPOINTS}/wordcount")
+
+    said = with_state.migrate()
+
+    assert (said.code, "stopping wordcount with a savepoint" in said.out) == (0, True), said.out + said.err
+    assert stops(with_state.old) == ["STOPPED STOP"]
+    begun = [run for run in with_state.runs() if run["dag_run_id"] == "provisioner__migration"]
+    assert [run["has_worked"] for run in begun] == [True]
+    with_state.advance(HOUR)
+    assert with_state.lost_or_twice() == []
+
+
+def test_a_stop_that_a_run_died_of_is_waited_for_by_the_next(with_state: Moving, tmp_path: Path) -> None:
+    begin_job(with_state.old, f"{SAVEPOINTS}/wordcount")
+    trial = Trial(with_state, tmp_path)
+    assert trial.wanted.counted
+    (stop,) = [call for call in trial.writes if "runJob" in call.path_pattern]
+    for after in (False, True):
+        assert trial.meet(stop, after=after) == (True, [])
+        assert stops(with_state.old) == ["STOPPED STOP"]
+
+
+def test_a_job_whose_savepoints_go_elsewhere_is_not_stopped(with_state: Moving) -> None:
+    begin_job(with_state.old, f"{SAVEPOINTS}/of-old")
+    with_state.old.forget_calls()
+
+    refused = with_state.migrate()
+
+    assert (refused.code, f"its savepoints go to {SAVEPOINTS}/of-old" in refused.err) == (4, True), refused.err
+    assert with_state.old.writes() == []
+
+
+def test_a_cluster_of_hdinsight_takes_no_job_of_another_environment_over(with_state: Moving) -> None:
+    with_state.new.spec["flink"] = with_state.old.spec["flink"]
+    begin_job(with_state.old, f"{SAVEPOINTS}/wordcount")
+    with_state.old.forget_calls()
+
+    refused = with_state.migrate()
+
+    assert (refused.code, "its state cannot be handed over" in refused.err) == (4, True), refused.err
+    assert with_state.old.writes() == []

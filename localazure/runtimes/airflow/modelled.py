@@ -1,6 +1,6 @@
 """A part of Airflow's REST API while no real Airflow runs: DAGs, their runs, and a scheduler that makes those.
 
-Only if a test asks for it: `PUT /settings/airflow-model {"run_seconds": 2.0}`, how long each run works. Then GET
+Only if a test asks for it: `PUT /settings/modelled-airflow {"run_seconds": 2.0}`, how long each run works. Then GET
 /airflow-runs at the control endpoint shows every run, and whether it has worked. As in Airflow, with `catchup=False`: a
 DAG that is paused begins no run, and its runs under way do not go on; once it is unpaused, the run of the last moment
 that was due begins, unless there is one of that logical date. A schedule's moment is the logical date in Airflow 3; in
@@ -46,7 +46,7 @@ def find_reply(
 
     files: path and text. rendered: of its workers' settings, which each task reports in an XCom.
     """
-    settings, match = call.tenant.store.get("settings", "airflow-model"), _PATH.fullmatch(call.path)
+    settings, match = call.tenant.store.get("settings", "modelled-airflow"), _PATH.fullmatch(call.path)
     if settings is None or match is None:
         return None
     model = _Model(call.tenant, resource_id, version, float(settings["run_seconds"]))

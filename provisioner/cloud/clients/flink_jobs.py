@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from provisioner.cloud.transport.arm import Arm
-from provisioner.errors import CloudError, Unexpected
+from provisioner.errors import CloudError, Unexpected, Unreachable
 from provisioner.model import FlinkJob
 from provisioner.model.api_versions import api_version
 
@@ -72,9 +72,11 @@ class FlinkJobs:
         return str(found.get("lastSavePoint") or "")
 
     def _sent(self, cluster_id: str, name: str) -> bool:
-        """Have the service stop a job, unless it is busy with it."""
+        """Have the service stop a job, unless it is busy with it. Without an answer, what it says of the job tells."""
         try:
             self.act(cluster_id, name, "STOP")
+        except Unreachable:
+            return False
         except CloudError as error:
             if error.status != BUSY:
                 raise
