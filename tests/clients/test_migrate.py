@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,20 +20,17 @@ from tests.clients import airflows
 from tests.clients.conftest import told
 from tests.clients.test_upgrade import IN_THE_LAKE, await_number, cancelled, submitted, totals
 from tests.command_line import ROOT, Cli
-from tests.emulator import ARM
 from tests.localazure.runtimes.conftest import start_flink
 from tests.migration.moving import EVERY_TEN_MINUTES, HOUR, RUN_SECONDS, Moving, self_managed
-from tests.rotation.workers import service_account_token
+from tests.migration.readers import variables_of_platform, variables_of_runtime
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.emulator import LocalAzure
 
 JARS = ROOT / "templates/jobs"
-RUNTIMES = "Microsoft.DataFactory/factories/flink-factory-local/integrationruntimes"
-FACTORY = f"/resourceGroups/flink-platform/providers/{RUNTIMES}"
 STREAM = "total"
 
 
@@ -92,23 +90,7 @@ def environment(azure: LocalAzure, name: str, folder: Path, savepoints: str) -> 
     return spec
 
 
-def variables_of_runtime(cli: Cli) -> dict[str, str]:
-    """What the workers of an Airflow in Data Factory have."""
-    where = f"{FACTORY}/{cli.spec['airflow']['runtime']}?api-version=2018-06-01"
-    found = cli.azure.request("GET", f"{ARM}{cli.azure.subscription}{where}").json()["properties"]
-    return dict(found["typeProperties"]["airflowProperties"]["airflowEnvironmentVariables"])
-
-
-def variables_of_platform(cli: Cli, folder: Path) -> dict[str, str]:
-    """What the workers of one's own Airflow have: what `render` prints, and what the cluster gives its pods."""
-    lines = cli.done("render", "--format", "env").out.splitlines()
-    rendered = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
-    token = folder / "token"
-    token.write_text(service_account_token(cli.azure))
-    return {**rendered, "AZURE_FEDERATED_TOKEN_FILE": str(token)}
-
-
-def assert_moves(stream: Stream, workers_of_new: Any) -> None:
+def assert_moves(stream: Stream, workers_of_new: Callable[[Cli], dict[str, str]]) -> None:
     """Both jobs move, and each number is added once, each moment of the schedule has its run."""
     moving = stream.moving
     moving.old.done("provision", "--wait-dag")
@@ -163,4 +145,5 @@ def test_from_data_factory_to_an_airflow_of_ones_own_on_the_same_flink(old: Cli,
     moving = Moving(old, self_managed(old))
     moving.deploy()
 
-    assert_moves(Stream(moving=moving, folder=tmp_path), lambda cli: variables_of_platform(cli, tmp_path))
+    assert_moves(Stream(moving=moving, folder=tmp_path), partial(variables_of_platform, folder=tmp_path))
+    (tmp_path / "token").unlink()  # only a pod has it

@@ -1,0 +1,59 @@
+"""In no minute of a migration is there nobody who can work: the old workers until the new ones may, then those.
+
+The migration is killed at some of its writes, the same each time, and run again an hour later. With the environment
+variable EVERY_KILL=1 that is done at every write.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from typing import TYPE_CHECKING
+
+from tests.child import KILLED
+from tests.migration.readers import Readers
+from tests.migration.trial import Trial
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.migration.moving import Moving
+    from tests.reliability.restorable_environment import Call
+
+SEED, SAMPLE, MINUTES = 20261130, 2, 61
+EVERY = "EVERY_KILL"
+HOSTS = ("airflow.example", "airflow.svc")
+
+
+def run_watched(trial: Trial, readers: Readers) -> None:
+    """A migration from beginning to end; somebody looks as often as that goes."""
+    child = trial.ground.prepare("migrate", str(trial.new), "--yes").begin()
+    while child.process.is_alive():
+        readers.look()
+    ran = trial.ground.ran(child)
+    assert ran.code == 0, ran.text
+    readers.pass_minutes(1)
+
+
+def chosen(trial: Trial) -> list[Call]:
+    """Where it is killed: some of its writes, and the first one that pauses or starts a DAG; or all."""
+    if os.environ.get(EVERY):
+        return trial.writes
+    switches = [call for call in trial.writes if call.host.endswith(HOSTS) and call.method == "PATCH"]
+    return [*random.Random(SEED).sample(trial.writes, SAMPLE), switches[0]]  # noqa: S311  # the same each time
+
+
+def test_in_every_minute_of_a_migration_there_is_a_working_credential(moving: Moving, tmp_path: Path) -> None:
+    trial = Trial(moving, tmp_path)
+    assert trial.wanted.counted
+    readers = Readers(moving)
+    trial.ground.restore("moving")
+    run_watched(trial, readers)
+    readers.pass_minutes(MINUTES)
+    assert (readers.refused, min(readers.looked.values()) > 0) == ([], True)
+
+    for number, call in enumerate(chosen(trial)):
+        assert trial.kill(call, after=bool(number % 2)) in {0, KILLED}
+        readers.pass_minutes(MINUTES)
+        run_watched(trial, readers)
+        assert (str(call), readers.refused, moving.lost_or_twice()) == (str(call), [], [])
