@@ -1,4 +1,4 @@
-"""A migration that is killed at any of its calls; here a sample of them, the same each time.
+"""A migration that is killed at any of its calls, and its undoing; here a sample of them, the same each time.
 
 `make reliability ARGS=migrations` has all of them.
 """
@@ -44,3 +44,17 @@ def test_once_the_old_dags_are_being_paused_there_is_only_the_way_on(moving: Mov
 
     assert (undone.code, "paused already, so there is only the way on" in undone.text) == (4, True)
     assert trial.ground.run("migrate", str(trial.new), "--yes").code == 0
+
+
+def test_an_undoing_that_is_killed_at_any_call_is_finished_by_the_next(moving: Moving, tmp_path: Path) -> None:
+    moving.azure.fault(fault="error", path="dagSources", host="moved", times=None, status=400)
+    assert moving.migrate().code == 3
+    moving.azure.control("DELETE", "/faults")
+    trial = Trial(moving, tmp_path, undo=True)
+    assert trial.wanted.counted
+    reached = 0
+    for number, call in enumerate(random.Random(SEED).sample(trial.writes, SAMPLE)):  # noqa: S311  # as above
+        met, wrong = trial.meet(call, after=bool(number % 2))
+        assert wrong == [], str(call)
+        reached += met
+    assert reached >= SAMPLE / 2

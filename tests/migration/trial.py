@@ -1,4 +1,4 @@
-"""A migration that is killed at one of its calls and run again, from the same moment as often as needed."""
+"""A migration, or its undoing, that is killed at one of its calls and run again, from the same moment each time."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
 
 class Trial:
-    """folder: for what the runs print."""
+    """folder: for what the runs print. undo: it goes back, from where the migration is when this is made."""
 
-    def __init__(self, moving: Moving, folder: Path) -> None:
-        self.moving = moving
+    def __init__(self, moving: Moving, folder: Path, *, undo: bool = False) -> None:
+        self.moving, self.undo = moving, undo
         old, self.new = moving.write()
+        self.arguments = ("migrate", str(self.new), "--yes", *(["--undo"] if undo else []))
         self.ground = RestorableEnvironment(azure=moving.azure, folder=folder, spec=old)
         self.ground.save("moving")
         self.writes: list[Call] = []
@@ -31,7 +32,7 @@ class Trial:
     def wanted(self) -> Census:
         """What stands after a whole migration; notes the calls that write."""
         self.ground.restore("moving")
-        self.ground.done("migrate", str(self.new), "--yes")
+        self.ground.done(*self.arguments)
         made = (call for call in self.ground.calls() if call.writes)
         self.writes = sorted(made, key=lambda call: (call.method, call.host, call.path_pattern, call.nth))
         return self.ground.census()
@@ -44,18 +45,18 @@ class Trial:
             wrong.append(f"it ended with {code}")
         if not self._works():
             wrong.append("no working credential")
-        again = self.ground.run("migrate", str(self.new), "--yes")
+        again = self.ground.run(*self.arguments)
         if again.code:
             return True, [*wrong, again.text]
         found = self.ground.census()
         orphans = [one for one in found.orphans if one not in wanted.orphans]
         wrong += (*found.twice(wanted), *found.lacking(wanted), *orphans)
-        return code == KILLED, [*wrong, *self._not_moved()]
+        return code == KILLED, [*wrong, *(self._not_back() if self.undo else self._not_moved())]
 
     def kill(self, call: Call, *, after: bool) -> int:
         """A migration that is killed at this call. Returns its exit code; its leases have run out then."""
         self.ground.restore("moving")
-        child = self.ground.prepare("migrate", str(self.new), "--yes")
+        child = self.ground.prepare(*self.arguments)
         where = {"method": call.method, "host": f"^{call.host}$", "path": call.path_pattern, "skip": call.nth}
         self.moving.azure.fault(fault="kill", pid=child.pid, after=after, **where)
         code = self.ground.ran(child.begin()).code
@@ -77,3 +78,13 @@ class Trial:
         wrong += (f"still to do: {step}" for step in moving.new.done("plan", "--json").actions())
         left = moving.old.run("teardown", str(moving.old.file), "--plan-only", "--json").actions()
         return [*wrong, *(f"left of the old one: {address}" for address in left)]
+
+    def _not_back(self) -> list[str]:
+        """In what the old environment does not work as before, and what is left of the new one."""
+        moving = self.moving
+        moving.advance(HOUR)
+        wrong = [] if moving.old("verify").code == 0 else ["the old one does not verify"]
+        wrong += moving.lost_or_twice()
+        wrong += (f"still to do: {step}" for step in moving.old.done("plan", "--json").actions())
+        left = moving.new.run("teardown", str(moving.new.file), "--plan-only", "--json").actions()
+        return [*wrong, *(f"left of the new one: {address}" for address in left)]
