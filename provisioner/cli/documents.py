@@ -201,8 +201,9 @@ class Resource(Record):
 
 
 class RunningJob(Record):
-    """A job in Flink. output: what is said of its end, or of what was done to it. savepoints: where the service of its
-    cluster puts them; empty where whoever takes one names the folder.
+    """A job in Flink. output: what is said of its end, or of what was done to it.
+
+    savepoints: where the service of its cluster puts them; empty where whoever takes one names the folder.
     """
 
     name: str

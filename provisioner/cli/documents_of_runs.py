@@ -59,11 +59,15 @@ class JobAction(Document):
 
 
 class Migrated(Document):
-    """`migrate`. phases: what each run of it did, or with `--plan-only` what is to be done: the new, then the old."""
+    """`migrate`. phases: what each run of it did, or with `--plan-only` what is to be done: the new, then the old.
+
+    work: with `--plan-only`, what is under way in the old one: DAG runs, jobs without end.
+    """
 
     environment: str
     old: str
     phases: list[Applied | Planned]
+    work: list[str]
 
 
 class Check(Record):

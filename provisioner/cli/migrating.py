@@ -62,11 +62,13 @@ def _show_plans(arguments: Namespace, migration: Migration) -> int:
 
     planned = commands.plan_migration(migration)
     if arguments.json:
-        _show_document(migration, [plan_json(planned.new), plan_json(planned.old)])
+        _show_document(migration, [plan_json(planned.new), plan_json(planned.old)], planned.work)
     else:
         show_plan(arguments, planned.new)
         show.text(f"then, of {migration.old.environment.name}:")
         show_plan(arguments, planned.old)
+        for line in planned.work:
+            show.text(line)
     return 0
 
 
@@ -82,6 +84,6 @@ def _show_reports(arguments: Namespace, migration: Migration, reports: Sequence[
     return max(map(exit_code, reports), key=SEVERITY.index, default=0)
 
 
-def _show_document(migration: Migration, phases: Sequence[dict[str, Any]]) -> None:
+def _show_document(migration: Migration, phases: Sequence[dict[str, Any]], work: Sequence[str] = ()) -> None:
     names = {"environment": migration.new.environment.name, "old": migration.old.environment.name}
-    show.document({**names, "phases": [{"format": show.FORMAT, **phase} for phase in phases]})
+    show.document({**names, "phases": [{"format": show.FORMAT, **phase} for phase in phases], "work": [*work]})

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from provisioner.errors import NotFound, Refused
+from provisioner.errors import CloudError, NotFound, Refused
 from provisioner.recipe.containers import lock_name
 from provisioner.spec.cron import moment_before, moments
 
@@ -112,6 +112,22 @@ class Handover:
             if any(moments(schedule, due - SECOND, due) != (due,) for due in dues):
                 what = f"its runs are not due when its schedule {schedule} is in UTC"
                 raise Refused(dag.id, what, "Give its DAG a start_date in UTC, and no timetable of its own")
+
+    def work(self) -> tuple[str, ...]:
+        """What is under way in the old environment, and what becomes of it: a line for each run and job without end."""
+        airflow, lines = self.old.deployed.airflow, list[str]()
+        if unaskable := self.old.deployed.targets.airflow.unaskable:
+            return (f"whether DAG runs are under way is not known: {unaskable}",)
+        try:
+            for dag in self._dags(self.old):
+                under_way = airflow.runs_under_way(dag.id) if airflow.find_dag(dag.id) else ()
+                lines += (f"the run {run.id} of {dag.id} is under way, and waited for" for run in under_way)
+            for job in self._endless():
+                end = "is stopped with a savepoint" if self._keeps_state(job) else "is cancelled if you add --stop"
+                lines.append(f"the job {job.name} runs without end, and {'is cancelled' if self.stop else end}")
+        except CloudError as error:
+            lines.append(f"what else is under way is not known: {error}")
+        return tuple(lines)
 
     def begin(self) -> Note:
         """Note that there is no way back from here. Raises Refused if a new DAG runs already."""

@@ -50,12 +50,14 @@ class MigrationPlan:
     """What a migration would do. new: of the new environment; taken over are those with a change of the owner.
 
     old: what is removed of the old one at the end. note: of a migration under way, once the old DAGs are being paused.
+    work: what runs in the old one, and what becomes of it, for people.
     """
 
     new: Plan
     old: Plan
     note: Note | None
     snapshot: Snapshot
+    work: tuple[str, ...] = ()
 
     @property
     def whole(self) -> Plan:
@@ -81,7 +83,10 @@ def plan_migration(migration: Migration) -> MigrationPlan:
     _require_own_applications(migration, snapshot)
     taken = {step.address for step in planned.steps if any(change.field == OWNER for change in step.changes)}
     removal = _plan_removal(old, taken)
-    return MigrationPlan(new=planned, old=removal, note=find_note(old, new), snapshot=snapshot)
+    note = find_note(old, new)
+    has_work = _stands(old) and not (note and note.handed_over)
+    work = Handover(old=old, new=new, stop=migration.stop, tell=migration.tell).work() if has_work else ()
+    return MigrationPlan(new=planned, old=removal, note=note, snapshot=snapshot, work=work)
 
 
 def migrate(migration: Migration) -> tuple[Report, ...]:
@@ -96,6 +101,8 @@ def migrate(migration: Migration) -> tuple[Report, ...]:
     handover = Handover(old=old, new=new, stop=migration.stop, tell=migration.tell)
     if stands and planned.note is None:
         handover.check()
+    for line in planned.work:
+        migration.tell(line)
     new.confirm(planned.whole)
     migration = replace(migration, old=_agreed(old), new=_agreed(new))
     handover = replace(handover, old=migration.old, new=migration.new)
