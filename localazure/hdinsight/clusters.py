@@ -15,7 +15,7 @@ from localazure.app.call import AzureError, Reply
 from localazure.app.resource_manager import bodies, groups, operations, regions, resources
 from localazure.app.resource_manager.services import arm_service
 from localazure.app.tenant import OPERATOR_CLIENT_ID, REGION, SEEDED_CLUSTER, SUBSCRIPTION
-from localazure.hdinsight import cluster_operations, flink_jobs, seeded
+from localazure.hdinsight import cluster_operations, flink_jobs, profiles, seeded
 
 if TYPE_CHECKING:
     from localazure.app.call import Call
@@ -133,7 +133,7 @@ def delete_cluster(call: Call) -> Reply:
 @SERVICE.route("POST", _CLUSTER + "/runJob", action=f"{CLUSTER}/runjob/action")
 def run_job(call: Call) -> Reply:
     """Accept an action on a job. The Location shows the job once the action has succeeded or failed."""
-    cluster = flink_jobs.fill_in_identity(call.tenant, _cluster(call))
+    cluster = profiles.fill_in_identity(call.tenant, _cluster(call))
     if str(cluster["properties"].get("clusterType", "")).lower() != "flink":
         raise AzureError(status=400, code="BadRequest", message="Jobs can be run on clusters of type Flink only.")
     operation = flink_jobs.begin_action(call.tenant, cluster, bodies.requested_properties(call.json()))
@@ -172,7 +172,7 @@ def _create_or_update(call: Call, resource_type: str, *names: str) -> Reply:
     ) | {"provisioningState": "Accepted"}
     document = _document(existing["id"] if existing else key, resource_type, envelope, properties)
     document["systemData"] = _system_data(tenant, call.authenticated_caller.app_id, existing)
-    flink_jobs.check_profile(document)
+    profiles.check_profile(document)
     stored = resources.put(tenant, document)
     operation = operations.begin(tenant, "succeed", stored["id"], shows=stored["id"])
     # A 201 shows what was asked for; what the service adds comes with the next GET. Recorded in azure-cli-extensions,
@@ -196,7 +196,7 @@ def _patch(call: Call, document: Document) -> Reply:
     if "tags" in body:
         document["tags"] = bodies.check_tags(body["tags"])
     document["properties"] = _merged(document["properties"], bodies.requested_properties(body))
-    flink_jobs.check_profile(document)
+    profiles.check_profile(document)
     return _shown(call, resources.put(call.tenant, document))
 
 
@@ -231,7 +231,7 @@ def _system_data(tenant: Tenant, app_id: str, existing: Document | None) -> Docu
 
 def _shown(call: Call, document: Document) -> Reply:
     """Return a pool or cluster with the ids of its identity; its etag, another after each change, is in a header."""
-    body = resources.response_body(flink_jobs.fill_in_identity(call.tenant, document))
+    body = resources.response_body(profiles.fill_in_identity(call.tenant, document))
     changed = str(document["_changed_time"])
     digest = hashlib.sha256(f"{document['id']} {changed}".encode()).hexdigest()
     seconds = int(datetime.fromisoformat(changed).timestamp())
@@ -241,7 +241,7 @@ def _shown(call: Call, document: Document) -> Reply:
 def _list_reply(call: Call, found: list[Document]) -> Reply:
     return Reply(
         body={
-            "value": [resources.response_body(flink_jobs.fill_in_identity(call.tenant, document)) for document in found]
+            "value": [resources.response_body(profiles.fill_in_identity(call.tenant, document)) for document in found]
         }
     )
 
