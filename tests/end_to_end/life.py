@@ -155,7 +155,12 @@ def is_upgraded(person: Person) -> None:
 
 
 def is_torn_down(person: Person) -> None:
-    """Nothing of the environment is left."""
+    """Nothing of the environment is left, once the savepoints are deleted, which are a person's own."""
+    account = f"https://{person.spec['storage_account']}.dfs.core.windows.net"
+    token = person.azure.token("https://storage.azure.com")
+    url, headers = f"{account}/jobs/savepoints?recursive=true", {"x_ms_version": "2023-11-03"}
+    deleted = person.azure.request("DELETE", url, token=token, headers=headers)
+    assert deleted.status in {200, 404}, deleted.body
     person.done("teardown", "--yes")
     assert applications(person) == []
     group = f"{ARM}{person.azure.subscription}/resourceGroups/{person.spec['resource_group']}"
