@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.migration.moving import Moving
     from tests.reliability.restorable_environment import Call
 
-SEED, SAMPLE, MINUTES = 20261130, 2, 61
+SEED, SAMPLE, MINUTES = 20261130, 1, 61
 EVERY = "EVERY_KILL"
 HOSTS = ("airflow.example", "airflow.svc")
 

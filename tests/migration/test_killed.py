@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.migration.moving import Moving
 
 SEED = 20261130
-SAMPLE = 6
+SAMPLE = 4
 HOSTS = ("airflow.example", "airflow.svc")  # what is written there has no other copy
 
 
