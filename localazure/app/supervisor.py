@@ -46,7 +46,7 @@ class RuntimeInstance:
     """One program, from its preparation to its end. Its thread writes the fields, the event loop reads them.
 
     began: `time.monotonic()` at the start of the preparation. progress: what is being done, for people. ready_seconds:
-    how long it took from start to ready. stopping: set when it is to end. kept: why its folder could not be deleted.
+    how long it took from start to ready. stopping: set when it is to end.
     """
 
     runtime: Runtime
@@ -60,8 +60,6 @@ class RuntimeInstance:
     process: ChildProcess | None = None
     failure: RuntimeFailure | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
-    delete_folder: bool = False
-    kept: OSError | None = None
 
     @property
     def log(self) -> Path:
@@ -130,19 +128,27 @@ class Supervisor:
     async def close(self, *, delete_folders: bool = False) -> None:
         """End all programs and wait until none of their processes runs any more.
 
-        delete_folders: delete their working folders then. Raises OSError for the first one that cannot be deleted.
+        delete_folders: delete every working folder then, also of programs that ended before. Raises OSError for the
+            first one that cannot be deleted, when all others are.
         """
-        ended = tuple(self._instances.values())
-        for instance in ended:
-            instance.delete_folder = delete_folders
+        for instance in self._instances.values():
             instance.end()
         self._instances.clear()
         self._notify()
         for thread in list(self._threads.values()):
             await asyncio.to_thread(thread.join)
-        for instance in ended:
-            if instance.kept is not None:
-                raise instance.kept
+        if delete_folders:
+            await asyncio.to_thread(self._delete_folders)
+
+    def _delete_folders(self) -> None:
+        errors = list[OSError]()
+        for folder in self._state.glob("*/"):
+            try:
+                shutil.rmtree(folder)
+            except OSError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
     def find_ready(self, kind: str, resource_id: str) -> Program | None:
         """Return the program behind a resource if it is ready, else None."""
@@ -201,12 +207,6 @@ class Supervisor:
             _log_defect(instance, error)
             what = f"A defect of the local Azure: {type(error).__name__}"
             self._fail(instance, RuntimeFailure(what, "Report it; the server's log has the traceback"))
-        finally:
-            if instance.delete_folder:
-                try:
-                    shutil.rmtree(instance.folder)
-                except OSError as error:
-                    instance.kept = error
 
     def _fail(self, instance: RuntimeInstance, failure: RuntimeFailure) -> None:
         instance.failure = failure
