@@ -9,7 +9,7 @@ import random
 from typing import TYPE_CHECKING
 
 from tests.child import KILLED
-from tests.migration.trial import Trial
+from tests.migration.trial import Trial, undoing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,10 +47,7 @@ def test_once_the_old_dags_are_being_paused_there_is_only_the_way_on(moving: Mov
 
 
 def test_an_undoing_that_is_killed_at_any_call_is_finished_by_the_next(moving: Moving, tmp_path: Path) -> None:
-    moving.azure.fault(fault="error", path="dagSources", host="moved", times=None, status=400)
-    assert moving.migrate().code == 3
-    moving.azure.control("DELETE", "/faults")
-    trial = Trial(moving, tmp_path, undo=True)
+    trial = undoing(moving, tmp_path)
     assert trial.wanted.counted
     reached = 0
     for number, call in enumerate(random.Random(SEED).sample(trial.writes, SAMPLE)):  # noqa: S311  # as above

@@ -88,3 +88,11 @@ class Trial:
         wrong += (f"still to do: {step}" for step in moving.old.done("plan", "--json").actions())
         left = moving.new.run("teardown", str(moving.new.file), "--plan-only", "--json").actions()
         return [*wrong, *(f"left of the new one: {address}" for address in left)]
+
+
+def undoing(moving: Moving, folder: Path) -> Trial:
+    """The way back of a migration that failed before it paused a DAG."""
+    moving.azure.fault(fault="error", path="dagSources", host="moved", times=None, status=400)
+    assert moving.migrate().code == 3
+    moving.azure.control("DELETE", "/faults")
+    return Trial(moving, folder, undo=True)

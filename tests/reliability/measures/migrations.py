@@ -1,4 +1,4 @@
-"""A migration to another target: killed before and after every write, and run again."""
+"""A migration to another target, and the way back: killed before and after every write, and run again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from localazure.app import process
 from tests import emulator
 from tests.command_line import ROOT, Cli
 from tests.migration.moving import ready_to_move
-from tests.migration.trial import Trial
+from tests.migration.trial import Trial, undoing
 from tests.reliability.kills import AFTER, BEFORE, at_once
 from tests.reliability.restorable_environment import processors
 
@@ -28,7 +28,9 @@ def measure(tally: Tally) -> None:
     with tempfile.TemporaryDirectory(prefix="migrations-") as folder:
         places = [Path(folder) / str(number) for number in range(processors())]
         try:
-            _measure([_trial(place) for place in places], tally)
+            trials = [_trial(place) for place in places]
+            _measure("migrate", trials, tally)
+            _measure("migrate --undo", [_undone(trial) for trial in trials], tally)
         finally:
             for place in places:
                 process.stop(place / "azure")
@@ -46,13 +48,20 @@ def _trial(place: Path) -> Trial:
     return trial
 
 
-def _measure(trials: list[Trial], tally: Tally) -> None:
+def _undone(trial: Trial) -> Trial:
+    trial.ground.restore("moving")
+    back = undoing(trial.moving, trial.ground.folder)
+    assert back.wanted.counted
+    return back
+
+
+def _measure(name: str, trials: list[Trial], tally: Tally) -> None:
     def meet(trial: Trial, call: Call, way: Way) -> tuple[str, Way, bool, list[str]]:
         try:
             met, wrong = trial.meet(call, after=way is AFTER)
         except AssertionError as error:  # it hung, say: a finding like others, and the next points go on
             met, wrong = True, [str(error)]
-        return f"migrate: {call}", way, met, wrong
+        return f"{name}: {call}", way, met, wrong
 
     points = [(call, way) for call in trials[0].writes[:: tally.every] for way in (BEFORE, AFTER)]
     for point, way, met, wrong in at_once(trials, points, meet):
