@@ -25,6 +25,7 @@ from tests.localazure.fabric.workspace import Fabric
 
 if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
+    from provisioner.cloud.transport.waits import Wait
     from tests.emulator import LocalAzure
 
 BACKEND, KWARGS = "AIRFLOW__SECRETS__BACKEND", "AIRFLOW__SECRETS__BACKEND_KWARGS"
@@ -113,12 +114,15 @@ def test_one_that_stands_still_is_started_first_and_a_starter_pool_may_stand_sti
     assert status(azure) == "Started"
 
 
-def test_a_start_that_takes_a_while_is_waited_for(cloud: Cloud, azure: LocalAzure) -> None:
+def test_a_start_that_takes_a_while_is_waited_for_and_the_wait_is_shown(cloud: Cloud, azure: LocalAzure) -> None:
+    said: list[Wait] = []
+    cloud.session.waits.report = said.append
     job = adopted(azure)
     Fabric(azure=azure)("POST", f"/v1{job}/environment/stop?beta=true")
     Fabric(azure=azure).settings(start_seconds=0.5, rollout_seconds=0.3)
     create(cloud, declare(azure))
     assert status(azure) == "Started"
+    assert any("start" in one.what for one in said), said
 
 
 def test_one_that_failed_is_a_persons(cloud: Cloud, azure: LocalAzure) -> None:
