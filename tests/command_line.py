@@ -8,16 +8,14 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from jsonschema import Draft202012Validator
 
-from provisioner.cli.documents_schema import documents_schema
 from provisioner.cli.main import main
+from tests.documents import assert_as_published
 
 if TYPE_CHECKING:
     from tests.emulator import LocalAzure
@@ -25,18 +23,6 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 QUESTIONS = ("/checkNameAvailability", "/checkPolicyRestrictions")
 SNAPSHOTS: dict[Path, set[str]] = {}  # by local Azure: what it can go back to
-
-
-@cache
-def _validator(verb: str) -> Draft202012Validator:
-    schema = documents_schema()
-    return Draft202012Validator({**schema, **schema["verbs"][verb]})
-
-
-def document_problems(verb: str, document: Any) -> list[str]:
-    """In what a document is not as the schema says."""
-    validator: Any = _validator(verb)
-    return [error.message for error in validator.iter_errors(document)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,10 +65,7 @@ class Cli:
         except SystemExit as exit_:
             code = int(exit_.code or 0)
         out, err = self.capture.readouterr()
-        if "--json" in arguments and out:
-            words = 3 if arguments[:2] == ("local", "runtimes") else 2 if arguments[0] == "local" else 1
-            verb = " ".join(arguments[:words])
-            assert document_problems(verb, json.loads(out)) == []
+        assert_as_published(arguments, out)
         return Said(code=code, out=out, err=err)
 
     def done(self, verb: str, *options: str) -> Said:
@@ -107,6 +90,7 @@ class Cli:
     def run_process(self, *arguments: str, **options: Any) -> Said:
         process = self.process(*arguments, **options)
         out, err = process.communicate(timeout=120)
+        assert_as_published(arguments, out or "")
         return Said(code=process.returncode, out=out or "", err=err or "")
 
     def writes(self) -> list[str]:

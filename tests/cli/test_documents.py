@@ -10,7 +10,8 @@ from jsonschema import Draft202012Validator
 
 from provisioner.cli.arguments import parser
 from provisioner.cli.documents_schema import DOCUMENTS, documents_schema
-from tests.command_line import ROOT, document_problems
+from tests.command_line import ROOT
+from tests.documents import document_problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +39,9 @@ def test_the_published_schema_is_that_of_the_documents() -> None:
     assert json.loads((ROOT / "docs/documents.schema.json").read_text()) == documents_schema()
 
 
-# `run` and `job` need a real Flink: tests/verify; `local runtimes` one, too: tests/localazure/runtimes.
+# Compared likewise elsewhere: `run`, which needs a real Airflow and Flink (tests/verify, tests/end_to_end);
+# `local status` and `local runtimes` with one that stands (tests/localazure/runtimes); `job` with one that runs
+# (tests/commands).
 READING = (
     ("doctor",),
     ("output",),

@@ -13,7 +13,7 @@ import yaml
 
 from provisioner.cli.main import main
 from tests.cli.test_schedule import check
-from tests.command_line import document_problems
+from tests.documents import document_problems
 
 ROOT = Path(__file__).parents[2]
 COMMIT = f"git+https://github.com/example/tool@{'0123456789' * 4}"

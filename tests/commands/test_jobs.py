@@ -137,6 +137,8 @@ def test_what_runs_of_an_upgraded_job_that_the_spec_no_longer_names_is_said_and_
     shown = cli.done("status", "--json").json()["jobs"]
     assert [[one["name"] for one in job["running"]] for job in shown] == [[], [f"counts{name}"]]
     assert f"counts{name}" in cli.done("job", "counts", "status").out
+    (running,) = cli.done("job", "counts", "status", "--json").json()["running"]
+    assert (running["name"], running["status"]) == (f"counts{name}", "RUNNING")
 
     jobs(cli, counts=None)
     assert f"still running, and no longer in the spec: counts{name}" in cli.done("provision", "--yes").err

@@ -15,6 +15,7 @@ import yaml
 
 from localazure.app import process
 from tests import emulator
+from tests.documents import document_problems
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -64,8 +65,10 @@ class Person:
         return made.stdout
 
     def told(self, target: str, **variables: str) -> Any:
-        """It went well; its document."""
-        return json.loads(self.done(target, "--json", **variables))
+        """It went well; its document, which is as the published schema says."""
+        document = json.loads(self.done(target, "--json", **variables))
+        assert document_problems(target.replace("-", " "), document) == []
+        return document
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ import yaml
 from localazure.app import process
 from tests import emulator
 from tests.command_line import ROOT, Said
+from tests.documents import assert_as_published
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -32,7 +33,10 @@ RUNTIME = f"{FACTORY}/integrationruntimes/airflow-local?api-version=2018-06-01"
 
 @dataclass
 class Real:
-    """An environment on a local Azure of its own, whose Airflow and Flink are real; every call is a process."""
+    """An environment on a local Azure of its own, whose Airflow and Flink are real; every call is a process.
+
+    Each document that one prints is compared with the published schema.
+    """
 
     azure: LocalAzure
     folder: Path
@@ -74,6 +78,8 @@ def hold(real: Real) -> None:
 
 def ended(process_: subprocess.Popen[str]) -> Said:
     out, err = process_.communicate(timeout=SECONDS)
+    command: Any = process_.args
+    assert_as_published(command[3:], out)
     return Said(code=process_.returncode, out=out, err=err)
 
 

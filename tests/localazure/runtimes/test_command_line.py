@@ -1,4 +1,4 @@
-"""`provisioner local`, as a separate process, on a real Flink that is ready."""
+"""`provisioner local`, as a separate process, on a real Flink that is ready; each document as the schema says."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+from tests.documents import assert_as_published
 from tests.localazure.runtimes.conftest import ROOT
 
 if TYPE_CHECKING:
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
 def local(azure: LocalAzure, *arguments: str) -> str:
     command = [sys.executable, "-m", "provisioner", "local", *arguments]
     environment = {**os.environ, "PROVISIONER_LOCAL_STATE": str(azure.state)}
-    return subprocess.run(
+    out = subprocess.run(
         command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
     ).stdout
+    assert_as_published(("local", *arguments), out)
+    return out
 
 
 def test_runtimes_up_reports_a_ready_runtime_without_starting_it_again(flink: Flink) -> None:
