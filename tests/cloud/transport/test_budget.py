@@ -136,6 +136,31 @@ def test_the_directory_of_each_tenant_has_a_limit_of_its_own() -> None:
     assert run.now - began == pytest.approx(5.0)
 
 
+def test_runs_share_what_is_left_of_a_vault_and_each_vault_has_a_limit_of_its_own() -> None:
+    windows, run = Windows(), Run()
+    one, other = (
+        Budget(
+            PUBLIC,
+            pause=run.pause,
+            ticks=lambda: run.now,
+            limit_reached=lambda said: said.limit_seconds,
+            windows=windows,
+            tenant=lambda tenant=tenant: tenant,
+        )
+        for tenant in ("one", "other")
+    )
+    began = run.now
+    for budget in (one, other):
+        for _ in range(135):
+            budget.enter("PUT", SECRET).ended(Said())
+    other.enter("PUT", SECRET.replace("kv", "kv2")).ended(Said())
+    assert run.now == began
+    one.enter("PUT", SECRET).ended(Said(429, 5.0))
+    assert run.now - began == pytest.approx(10.0)
+    other.enter("PUT", SECRET).ended(Said())
+    assert run.now - began == pytest.approx(15.0)
+
+
 @pytest.mark.parametrize("other", [("GET", SECRET), ("PUT", "https://kv2.vault.azure.net/secrets/x"), ("PUT", GRAPH)])
 def test_a_class_that_waits_holds_up_no_other(other: tuple[str, str]) -> None:
     run = Run()
