@@ -116,6 +116,14 @@ def test_make_help_shows_every_target() -> None:
     assert [line.split()[0] for line in shown.splitlines()] == targets
 
 
+@pytest.mark.parametrize("target", ["local-reset", "migrate", "provision", "rotate", "teardown"])
+@pytest.mark.parametrize(("answer", "confirmed"), [("YES=1", True), ("YES=", False)])
+def test_make_confirms_only_where_it_is_told_to(target: str, answer: str, *, confirmed: bool) -> None:
+    command = ["make", "--dry-run", target, answer, "OLD=dev", "NEW=prod"]
+    said = subprocess.run(command, cwd=TOP, capture_output=True, text=True, check=True).stdout
+    assert ("--yes" in said.splitlines()[-1].split()) is confirmed, said
+
+
 def test_no_file_is_longer_than_400_lines_and_no_function_longer_than_30() -> None:
     long = [f"{path}: {lines}" for path, _ in modules() if (lines := len((TOP / path).read_text().splitlines())) > 400]
     for path, tree in modules():
