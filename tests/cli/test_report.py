@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import datetime, timedelta
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
 
 import pytest
 import yaml
@@ -13,6 +15,7 @@ import yaml
 from provisioner.cli.report.elements import as_html, element, link, table
 from provisioner.cli.report.runs import last_runs
 from tests.command_line import ROOT
+from tests.commands.test_jobs import jobs, launch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,6 +47,20 @@ class Page(HTMLParser):
         return " ".join(self.words)
 
 
+def drawing(page: str, title: str) -> ET.Element:
+    """The SVG that has this title."""
+    drawings = [ET.fromstring(text) for text in re.findall(r"<svg.*?</svg>", page, re.DOTALL)]  # noqa: S314  # our own
+    (found,) = (one for one in drawings if one.findtext("title") == title)
+    return found
+
+
+def rows(page: str, heading: str) -> list[list[str]]:
+    """The cells of the first table after a heading, line by line."""
+    text = page.partition(f"<h2>{heading}</h2>")[2].partition("<tbody>")[2].partition("</tbody>")[0]
+    body = ET.fromstring(f"<tbody>{text}</tbody>")  # noqa: S314  # our own
+    return [["".join(cell.itertext()) for cell in row] for row in body]
+
+
 def test_the_page_has_all_that_is_to_be_known_of_an_environment(provisioned: Cli, tmp_path: Path) -> None:
     provisioned.spec["variables"]["greeting"] = "welcome"
     provisioned.done("provision")
@@ -70,6 +87,100 @@ def test_the_page_has_all_that_is_to_be_known_of_an_environment(provisioned: Cli
     assert any(href.startswith("https://portal.azure.com/#@") and "/vaults/" in href for href in portal)
     assert sum(tag == "svg" for tag, _ in page.tags) == 2
     assert len([1 for tag, attributes in page.tags if tag == "rect" and attributes["class"] == "kept"]) > 20
+
+
+def test_the_page_shows_the_dates_of_each_key_after_a_rotation(provisioned: Cli) -> None:
+    provisioned.azure.advance(10 * 86_400.0)
+    provisioned.azure.tokens.clear()
+    provisioned.done("rotate", "--force")
+    applications = provisioned.azure.graph("GET", "applications").json()["value"]
+    expiry = {key["keyId"]: key["endDateTime"] for one in applications for key in one["passwordCredentials"]}
+
+    page = provisioned.done("report").out
+
+    credentials = {one["key_id"]: one for one in provisioned.done("status", "--json").json()["credentials"]}
+    assert rows(page, "Credentials") == [
+        [
+            one["address"].partition("/")[2],
+            one["since"][:10],
+            f"{holder['address']}: {(holder['in_use'] or '')[:16] or 'not known: ' + holder['unknown_reason']}",
+            f"until {one['retiring'][0]['until'][:16]}",
+            f"{datetime.fromisoformat(one['since']) + timedelta(days=30):%Y-%m-%d}",
+            f"{expiry[key_id][:10]}, in 59 days",
+        ]
+        for key_id, one in credentials.items()
+        for holder in one["holders"]
+    ]
+
+
+def test_the_drawing_of_a_credential_marks_overlap_first_use_and_next_rotation(provisioned: Cli) -> None:
+    provisioned.done("rotate", "--force", "--only", "flink-api")
+    (one,) = (
+        found
+        for found in provisioned.done("status", "--json").json()["credentials"]
+        if found["address"] == "client_secret/flink-api"
+    )
+
+    timeline = drawing(provisioned.done("report").out, "Credentials over time")
+
+    title = f"client_secret/flink-api, key {one['key_id']}"
+    (row,) = (group for group in timeline if group.findtext("title") == title)
+    used, until = (date[:16].replace("T", " ") for date in (one["holders"][0]["in_use"], one["retiring"][0]["until"]))
+    assert [hint.text for hint in row.iter("title")][1:] == [
+        f"next rotation {one['next_rotation'][:10]}",
+        f"overlap: the key before is valid until {until}",
+        f"in use since {used}",
+    ]
+    key, overlap = row.findall("rect")
+    assert (key.get("class"), overlap.findtext("title", "")[:7]) == ("kept", "overlap")
+    (due, _) = (float(line.get("x1", "")) for line in row.iter("line"))
+    assert span(key)[0] == span(overlap)[0] < span(overlap)[1] < due < span(key)[1]
+
+
+def span(rect: ET.Element) -> tuple[float, float]:
+    """Where a rectangle begins and ends, from left to right."""
+    left = float(rect.get("x", ""))
+    return left, left + float(rect.get("width", ""))
+
+
+def arrows(graph: ET.Element) -> set[tuple[str, str]]:
+    """By the edges of boxes that they join: what is needed, and what needs it."""
+    boxes = [(str(box.findtext("title")).partition(":")[0], box.find("rect")) for box in graph.iter("g")]
+    ends = {
+        (edge, float(rect.get("y", "")) + float(rect.get("height", "")) / 2): address
+        for address, rect in boxes
+        if rect is not None
+        for edge in span(rect)
+    }
+    lines = ([float(number) for number in re.findall(r"-?[\d.]+", path.get("d", ""))] for path in graph.iter("path"))
+    return {(ends[line[0], line[1]], ends[line[-2], line[-1]]) for line in lines}
+
+
+def test_an_arrow_leads_to_each_resource_from_all_that_it_needs_directly(cli: Cli) -> None:
+    found = arrows(drawing(cli.done("report").out, "Resources, each to the right of what it needs"))
+
+    assert ("resource_group/flink-local", "key_vault/kv-flink-local") in found
+    assert ("key_vault/kv-flink-local", "caller_access/vault") in found
+    greeting, secret = (f"vault_secret/hdinsight-aks-variables-{name}" for name in ("greeting", "api-secret"))
+    assert {start for start, end in found if end == greeting} == {"caller_access/vault"}
+    assert {start for start, end in found if end == secret} == {"caller_access/vault", "client_secret/flink-api"}
+    assert {end for start, end in found if start == "client_secret/flink-api"} == {secret}
+
+
+def test_the_page_says_of_each_job_whether_it_is_deployed_and_what_of_it_runs(cli: Cli) -> None:
+    jobs(cli, counts={"jar": cli.spec["job"], "until": "running", "upgrade": "stateless"})
+    cli.done("provision")
+    name = launch(cli, "counts")
+    cli.spec["jobs"]["clicks-eu"]["schedule"] = "0 7 * * *"
+
+    clicks, counts = rows(cli.done("report").out, "Jobs")
+
+    assert clicks == ["clicks-eu", "clicks-eu", "no", "nothing"]
+    assert counts[:3] == ["counts", "counts", "yes"]
+    assert re.fullmatch(rf"{name} \([0-9a-f]{{32}}\) is RUNNING", counts[3])
+
+    cli.azure.fault(fault="error", method="GET", path="/clusters/[^/]*/jobs$", status=403, times=None)
+    assert [row[3][:10] for row in rows(cli.done("report").out, "Jobs")] == ["not known:"] * 2
 
 
 PORTAL = "https://portal.azure.com/#@5f0e5b43-3b0c-4f43-9a8d-6a1d3f1c0a01/resource"

@@ -25,6 +25,17 @@ def jobs(cli: Cli, **changed: dict[str, Any] | None) -> None:
     cli.spec["jobs"] = {name: job for name, job in {**two, **changed}.items() if job is not None}
 
 
+def launch(cli: Cli, job: str) -> str:
+    """Start an upgraded job on the cluster, as its DAG does. Returns its name there."""
+    names = re.findall(r"NAME = JOB_NAME \+ '([0-9a-f]{16})'", cli.done("render").out)
+    name = f"{job}{names[0]}"
+    running = {"jobName": name, "action": "NEW", "entryClass": "provisioner.WordCount"}
+    jar = {"jobJarDirectory": "abfs://jobs@stflinklocal.dfs.core.windows.net", "jarName": "wordcount.jar"}
+    body = {"properties": {"jobType": "FlinkJob", **running, **jar, "flinkConfiguration": {"parallelism": "1"}}}
+    assert cli.azure.request("POST", f"{ARM}{cli.spec['flink']}/runJob?{VERSION}", body).status == 202
+    return name
+
+
 def test_status_shows_of_each_job_whether_it_is_deployed_and_runs(cli: Cli) -> None:
     jobs(cli)
     before = cli.done("status", "--json").json()["jobs"]
@@ -129,18 +140,14 @@ def test_what_runs_of_an_upgraded_job_that_the_spec_no_longer_names_is_said_and_
     endless = {"jar": cli.spec["job"], "until": "running", "upgrade": "stateless"}
     jobs(cli, counts=endless)
     cli.done("provision")
-    name = re.findall(r"NAME = JOB_NAME \+ '([0-9a-f]{16})'", cli.done("render").out)[0]
-    launch = {"jobName": f"counts{name}", "action": "NEW", "entryClass": "provisioner.WordCount"}
-    jar = {"jobJarDirectory": "abfs://jobs@stflinklocal.dfs.core.windows.net", "jarName": "wordcount.jar"}
-    body = {"properties": {"jobType": "FlinkJob", **launch, **jar, "flinkConfiguration": {"parallelism": "1"}}}
-    assert cli.azure.request("POST", f"{ARM}{cli.spec['flink']}/runJob?{VERSION}", body).status == 202
+    name = launch(cli, "counts")
     shown = cli.done("status", "--json").json()["jobs"]
-    assert [[one["name"] for one in job["running"]] for job in shown] == [[], [f"counts{name}"]]
-    assert f"counts{name}" in cli.done("job", "counts", "status").out
+    assert [[one["name"] for one in job["running"]] for job in shown] == [[], [name]]
+    assert name in cli.done("job", "counts", "status").out
     (running,) = cli.done("job", "counts", "status", "--json").json()["running"]
-    assert (running["name"], running["status"]) == (f"counts{name}", "RUNNING")
+    assert (running["name"], running["status"]) == (name, "RUNNING")
 
     jobs(cli, counts=None)
-    assert f"still running, and no longer in the spec: counts{name}" in cli.done("provision", "--yes").err
-    assert f"cancelled: counts{name}" in cli.done("provision", "--yes", "--stop-jobs").err
+    assert f"still running, and no longer in the spec: {name}" in cli.done("provision", "--yes").err
+    assert f"cancelled: {name}" in cli.done("provision", "--yes", "--stop-jobs").err
     assert "no longer in the spec" not in cli.done("provision").err
