@@ -14,16 +14,21 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provisioner.cli.main import main
+from tests.cli.test_many import VARIABLE, two, write
 from tests.clients.airflows import SECONDS as AIRFLOW_SECONDS
 from tests.clients.airflows import Airflow
 from tests.clients.conftest import KEPT, SECONDS
 from tests.clients.environment import environment
-from tests.command_line import ROOT
+from tests.command_line import ROOT, cli
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.command_line import Cli
+
+__all__ = ["cli", "two"]  # fixtures
+STATE_VARIABLE = "PROVISIONER_LOCAL_STATE"
 JAR = ROOT / "templates/jobs/wordcount/wordcount.jar"
 MANY = 20
 BASE = """
@@ -92,7 +97,7 @@ def dags(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 
 def told(dags: Path) -> dict[str, str]:
     """The variables of an Airflow of the test's own."""
-    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    kept = {name: os.environ[name] for name in (*KEPT, STATE_VARIABLE) if name in os.environ}
     home = str(dags.parent / "airflow")
     core = {"AIRFLOW__CORE__LOAD_EXAMPLES": "False", "AIRFLOW__CORE__DAGS_FOLDER": str(dags)}
     return {**kept, **core, "AIRFLOW_HOME": home}
@@ -167,6 +172,27 @@ def test_a_run_for_another_verb_does_nothing_and_says_which_there_are(airflow_py
     said = done.stdout + done.stderr
     assert "AirflowFailException: 'teardown' is no verb of this DAG; there are rotate, plan, provision" in said
     assert (done.returncode, f"of {dags.parent / ODD}" in said) == (1, False)
+
+
+def test_the_real_command_plans_each_environment_of_a_local_azure(airflow_python: Path, two: Cli) -> None:
+    """In the tests above and below the commands are stubs."""
+    checkout = two.file.parent
+    program = checkout / ".venv/bin/provisioner"
+    program.parent.mkdir(parents=True)
+    program.symlink_to(ROOT / ".venv/bin/provisioner")
+    write(two, "west", variables={})
+    dags, airflow = checkout / "dags", str(airflow_python.with_name("airflow"))
+    made = ("--out", str(dags), "--directory", str(checkout))
+    assert two.run("schedule", "east", "west", "--kind", "airflow", *made).code == 0
+    assert called(dags, airflow, "db", "migrate").returncode == 0
+
+    done = called(dags, airflow, "dags", "test", "provisioner_rotate", "--conf", json.dumps({"verb": "plan"}))
+
+    said = done.stdout + done.stderr
+    assert "east: no changes; 30 unchanged" in said
+    assert f"delete {VARIABLE}" in said
+    assert "AirflowFailException: west: plan ended with 2 (changes are pending)" in said
+    assert (done.returncode, "AirflowFailException: east" in said) == (1, False)
 
 
 @pytest.fixture
