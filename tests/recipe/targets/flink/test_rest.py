@@ -38,10 +38,12 @@ def grants(environment: Environment) -> list[str]:
         ("auth: {bearer: s3cret}", {"extra": {"bearer": "s3cret"}}),
         ("auth: {basic: {username: a, password: s3cret}}", {"login": "a", "password": "s3cret"}),
         ("auth: {certificate: '${CLIENT}'}", {"extra": {"certificate": PEM + KEY}}),
+        ("ca_bundle: ca.pem", {"extra": {"ca": PEM}}),
         ("headers: {X-Team: a}", {"extra": {"headers": {"X-Team": "a"}}}),
     ],
 )
 def test_the_connection_holds_the_way_in(tmp_path: Path, auth: str, expected: dict[str, Any]) -> None:
+    (tmp_path / "ca.pem").write_text(PEM)
     found = document(loaded(tmp_path, environ={"CLIENT": PEM + KEY}, flink=rest(auth)))
     base: dict[str, Any] = {"conn_type": "http", "host": "https://flink.example.com/session-a", "extra": {}}
     assert found == {**base, **expected}
