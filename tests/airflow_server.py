@@ -22,6 +22,7 @@ from provisioner.cloud.transport.waits import WAIT_LIMITS, Waits
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from ssl import SSLContext
 
 USER, WORD = "robot", "a-robots-password"
 VERSIONS = {"apache-airflow": "3.3.2", "apache-airflow-providers-microsoft-azure": "15.2.1"}
@@ -39,6 +40,8 @@ class AirflowServer:
     runs: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     calls: list[tuple[str, str, Any]] = field(default_factory=list[tuple[str, str, Any]])
     state: str = "success"
+    states: list[str] = field(default_factory=list[str])  # that a run has before, one for each look at it
+    tasks: dict[str, str] = field(default_factory=dict[str, str])  # of each run: the log of each, by its id
     report: str = ""  # what the task of a run left
     versions: dict[str, str] = field(default_factory=lambda: dict(VERSIONS))  # of Airflow and its providers
     variables: list[str] = field(default_factory=list[str])  # keys in its own store
@@ -46,6 +49,7 @@ class AirflowServer:
     token_name: str = "access_token"  # in the answer of /auth/token
     import_errors: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     parsed: bool = True  # whether it has ever parsed the DAGs that it is asked for
+    paused: bool = False  # whether those are
 
     def answer(self, method: str, path: str, authorization: str, body: Any) -> tuple[int, Any]:
         """Status and document."""
@@ -56,6 +60,8 @@ class AirflowServer:
         basic = "Basic " + base64.b64encode(f"{USER}:{WORD}".encode()).decode()
         if authorization != basic and authorization.removeprefix("Bearer ") not in self.tokens:
             return REFUSED, {"detail": "Not authenticated"}
+        if method == "PATCH":
+            self.paused = body["is_paused"]
         return self._run(body) if method == "POST" else self._found(path)
 
     def _run(self, body: Any) -> tuple[int, Any]:
@@ -64,10 +70,26 @@ class AirflowServer:
         self.runs[name] = run
         return 200, run
 
+    def _seen_run(self, name: str) -> tuple[int, Any]:
+        """A run, in the state that it has at this look."""
+        return 200, {**self.runs[name], "state": self.states.pop(0)} if self.states else self.runs[name]
+
+    def _tasks(self, path: str) -> tuple[int, Any]:
+        """The tasks of a run, the last one in its state; what a task left; its log: text in v1, objects in v2."""
+        if "/xcomEntries/" in path:
+            key = path.rpartition("/")[2]
+            return (200, {"key": key, "value": self.report}) if self.report else (NOT_FOUND, {"detail": "no entry"})
+        if "/logs/" not in path:
+            states = dict.fromkeys(self.tasks, "success") | dict.fromkeys([*self.tasks][-1:], self.state)
+            listed = [{"task_id": name, "state": state, "try_number": 1} for name, state in states.items()]
+            return 200, {"task_instances": listed, "total_entries": len(listed)}
+        log = self.tasks[path.partition("/taskInstances/")[2].partition("/")[0]]
+        return 200, {"content": [{"event": line} for line in log.splitlines()]} if "/api/v2/" in path else log
+
     def _found(self, path: str) -> tuple[int, Any]:
         name = path.rpartition("/")[2]
-        if "/xcomEntries/" in path:
-            return (200, {"key": name, "value": self.report}) if self.report else (NOT_FOUND, {"detail": "no entry"})
+        if "/taskInstances" in path:
+            return self._tasks(path)
         kind = name.partition("?")[0]
         if kind == "config":
             return self._exposed()
@@ -76,8 +98,8 @@ class AirflowServer:
         if "/dagRuns?" in path:
             return 200, {"dag_runs": list(self.runs.values())[-1:], "total_entries": len(self.runs)}
         if "/dagRuns/" in path:
-            return (200, self.runs[name]) if name in self.runs else (NOT_FOUND, {"detail": "no such run"})
-        dag = {"dag_id": name, "is_paused": False, "fileloc": f"/dags/{name}.py", "file_token": "t"}
+            return self._seen_run(name) if name in self.runs else (NOT_FOUND, {"detail": "no such run"})
+        dag = {"dag_id": name, "is_paused": self.paused, "fileloc": f"/dags/{name}.py", "file_token": "t"}
         return (200, dag) if self.parsed else (NOT_FOUND, {"detail": f"The Dag with ID: `{name}` was not found"})
 
     def _exposed(self) -> tuple[int, Any]:
@@ -117,6 +139,9 @@ def _handler(airflow: AirflowServer) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:  # as above
             self._reply("POST")
 
+        def do_PATCH(self) -> None:  # as above
+            self._reply("PATCH")
+
         def log_message(self, *_: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # it logs to stderr
             pass
 
@@ -124,9 +149,10 @@ def _handler(airflow: AirflowServer) -> type[BaseHTTPRequestHandler]:
             text = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             authorization = self.headers.get("Authorization", "")
             status, document = airflow.answer(method, self.path, authorization, json.loads(text or b"null"))
-            content = json.dumps(document).encode()
+            is_text = isinstance(document, str)
+            content = (document if is_text else json.dumps(document)).encode()
             self.send_response(status)
-            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Type", "text/plain" if is_text else "application/json")
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
@@ -135,11 +161,14 @@ def _handler(airflow: AirflowServer) -> type[BaseHTTPRequestHandler]:
 
 
 @contextmanager
-def airflow_server() -> Generator[AirflowServer]:
-    """It listens until the end."""
+def airflow_server(tls: SSLContext | None = None) -> Generator[AirflowServer]:
+    """It listens until the end. tls: with a certificate for localhost."""
     airflow = AirflowServer()
     with ThreadingHTTPServer(("127.0.0.1", 0), _handler(airflow)) as server:
         airflow.url = f"http://127.0.0.1:{server.server_port}/airflow"
+        if tls is not None:
+            airflow.url = f"https://localhost:{server.server_port}/airflow"
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         try:

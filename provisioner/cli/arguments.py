@@ -229,6 +229,7 @@ def _running(verbs: Any) -> None:
     made.add_argument("job", metavar="JOB", help="which one")
     made.add_argument("action", metavar="ACTION", choices=("status", "cancel", "savepoint"), help="one of %(choices)s")
     made.add_argument("--via-dag", action="store_true", help="by a run of its DAG, where only that reaches Flink")
+    made.add_argument("--unpause", action="store_true", help="unpause the DAG first if it is paused")
     add_verb(verbs, "verify", "check each step from Airflow to the job's jar without running a job")
 
 

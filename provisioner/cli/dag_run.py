@@ -37,7 +37,8 @@ def follow(arguments: Namespace, dag: RenderedDag, conf: Mapping[str, Any]) -> i
     """Run the DAG with this configuration, to its end."""
     from provisioner.verify.dag_run import RunRequest
 
-    return _followed(arguments, dag, RunRequest(conf=conf, seconds=_limit(dag).total_seconds()), wait_dag=False)
+    request = RunRequest(conf=conf, seconds=_limit(dag).total_seconds(), unpause=arguments.unpause)
+    return _followed(arguments, dag, request, wait_dag=False)
 
 
 def _followed(arguments: Namespace, dag: RenderedDag, request: RunRequest, *, wait_dag: bool) -> int:
@@ -50,7 +51,7 @@ def _followed(arguments: Namespace, dag: RenderedDag, request: RunRequest, *, wa
     if arguments.json:
         show.document(_document(verb.environment.name, result))
     else:
-        _print_result(result)
+        _print_result(result, longer=", with a longer --timeout for longer" if "timeout" in arguments else "")
     waited = request.seconds is not None
     return FAILED if waited and result.state != "success" else 0
 
@@ -142,12 +143,12 @@ def _reachable(url: str, page: str) -> str:
     return f"{page}{urlsplit(url)._replace(scheme='', netloc='').geturl()}" if page else url
 
 
-def _print_result(result: RunResult) -> None:
-    """The last lines for people; a failure goes to standard error."""
+def _print_result(result: RunResult, longer: str) -> None:
+    """The last lines for people; a failure goes to standard error. longer: how to follow it for longer."""
     if result.timed_out:
         show.complaint(
             f"{result.run_id} is still {result.state or 'not answered for'}. It goes on in Airflow ({result.url});"
-            " the same command follows it again, with a longer --timeout for longer."
+            f" the same command follows it again{longer}."
         )
     elif result.state == "failed":
         show.lines(_log_lines(result))
@@ -156,6 +157,7 @@ def _print_result(result: RunResult) -> None:
         )
     _print_job(result)
     if result.state == "success":
+        show.lines(_log_lines(result))
         show.text(f"{result.run_id} succeeded: {result.url}")
     elif not result.timed_out and result.state != "failed":
         show.text(f"{result.run_id} is {result.state}: {result.url}. The same command follows it.")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 PREFIX = "provisioner__"
 LAST_LINES = 20
 SERVER_ERROR = 500
+ACTING = "submit_flink_example_job"  # the task of the templates' DAGs that does a run's action
 ShowState = Callable[[str, str], None]
 
 
@@ -40,13 +41,18 @@ class RunRequest:
     seconds: float | None = None
     unpause: bool = False
 
+    @property
+    def acts(self) -> bool:
+        """Whether the run does something to jobs that run, and begins none."""
+        return "action" in self.conf
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunResult:
     """The run as it was seen last.
 
-    joined: it existed before. failed: the task that failed, and log: its last lines. job_error: why the job could not
-    be read.
+    joined: it existed before. failed: the task that failed, and log: its last lines, or those of the task that did the
+    run's action. job_error: why the job could not be read.
     """
 
     run_id: str
@@ -81,13 +87,15 @@ def run_dag(deployed: DeployedEnvironment, dag: RenderedDag, request: RunRequest
     follower = _Follower(deployed=deployed, dag=dag, run_id=run_id, show_state=show_state)
     timed_out = not follower.ended_within(request.seconds)
     failed = next((task for task in follower.tasks if task.state == "failed"), None)
+    acted = next((task for task in follower.tasks if task.id == ACTING and request.acts and not timed_out), None)
+    shown = failed or acted
     return replace(
-        _with_job(deployed, dag, result, request.conf),
+        result if request.acts else _with_job(deployed, dag, result, request.conf),
         state=follower.state,
         timed_out=timed_out,
         tasks=follower.tasks,
         failed=failed.id if failed else "",
-        log=_log(deployed, dag, run_id, failed) if failed else (),
+        log=_log(deployed, dag, run_id, shown) if shown else (),
     )
 
 
