@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from provisioner.engine.documents import platform_json
@@ -11,7 +12,7 @@ from provisioner.model import Action, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime, timedelta
+    from datetime import timedelta
 
     from provisioner.model import Address, HolderKey, Plan, Step
     from provisioner.verify.jobs import JobState
@@ -92,9 +93,15 @@ def unusable(plan: Plan) -> Iterator[Step]:
 
 
 def expiring(plan: Plan, now: datetime, within: timedelta) -> bool:
-    """Whether a credential expires within that time, or has expired."""
-    ends = (published["expires"] for published in plan.outputs.values() if "expires" in published)
+    """Whether a credential expires within that time, or has expired, or an older key that may still be in use does."""
+    ends = [published["expires"] for published in plan.outputs.values() if "expires" in published]
+    ends += [end for _, end in unconfirmed(plan)]
     return any(end - now <= within for end in ends) or any(True for _ in unusable(plan))
+
+
+def unconfirmed(plan: Plan) -> Iterator[tuple[Address, datetime]]:
+    """Older keys that nobody has seen or said to be out of use, and when they expire."""
+    return ((step.address, datetime.fromisoformat(step.waits_on[0])) for step in plan.steps if step.unconfirmed)
 
 
 def next_rotation(plan: Plan) -> Iterator[Line]:

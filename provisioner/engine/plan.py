@@ -290,6 +290,7 @@ def orphan_step(orphan: Orphan, decision: OrphanAction, snapshot: Snapshot) -> S
         dated=bool(until),
         wait_in_run=decision.wait_in_run,
         successor_in_use=decision.successor_in_use,
+        unconfirmed=decision.unconfirmed,
         observed=orphan.observed,
         origin=Origin.AZURE if orphan.described and orphan.described.lost else None,
     )

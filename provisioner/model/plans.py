@@ -73,7 +73,8 @@ class OrphanAction:
     """What to do with an orphan: a managed resource that is not declared.
 
     until: a defer that waits for a date. wait_in_run: so soon that the run itself waits for it. successor_in_use: it is
-    removed only once its successor is in use, if that can be seen.
+    removed only once its successor is in use, if that can be seen. unconfirmed: it ends on that date by itself, and
+    nobody has seen or said that its readers have its successor.
     """
 
     action: Action
@@ -81,6 +82,7 @@ class OrphanAction:
     until: datetime | None = None
     wait_in_run: bool = False
     successor_in_use: bool = False
+    unconfirmed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +92,7 @@ class Step:
     after: steps that must be done first. waits_on: what a defer waits for: addresses of grants, or a date. dated: it
     waits for a date only, so it is no pending change. wait_in_run: the run waits for that date. routine: a removal that
     its kind has announced, so nobody is asked to confirm. successor_in_use: its successor must be in use first.
+    unconfirmed: it ends on the date by itself, perhaps with readers.
     access: it grants the caller access. released: for a run only. remains: why it is left, and what a person does.
     origin: where the change came from, if that is known.
     """
@@ -104,6 +107,7 @@ class Step:
     routine: bool = False
     wait_in_run: bool = False
     successor_in_use: bool = False
+    unconfirmed: bool = False
     access: bool = False
     released: bool = False
     remains: str = ""

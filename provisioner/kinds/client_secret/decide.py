@@ -179,7 +179,7 @@ def _retiring(mine: Password, observed: Passwords, view: View) -> OrphanAction:
     leaked, outage = requested or bool(suffix), (requested and view.request.outage) or suffix == REVOKES_AT_ONCE_SUFFIX
     handed_out = [one for one in _references(observed.name, view) if one.current]
     if any(one.unseen for one in handed_out) and not outage and mine.end > view.now:
-        return OrphanAction(action=Action.DEFER, reason=UNSEEN, until=mine.end)
+        return OrphanAction(action=Action.DEFER, reason=UNSEEN, until=mine.end, unconfirmed=True)
     arrived = max((_arrival(one, view) for one in handed_out), default=view.now)
     until = min(arrived if leaked else arrived + observed.overlap, mine.end)
     if until <= view.now or outage:
