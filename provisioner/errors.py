@@ -278,14 +278,20 @@ class NotInUse(ProvisionerError):
 
 @dataclass(eq=False, kw_only=True)
 class DagNotParsed(ProvisionerError):
-    """Airflow could not import `file`, for the reason in `trace`; without one it has not parsed it in `seconds`."""
+    """Airflow could not import `file`, for the reason in `trace`; without one it has not parsed it in `seconds`.
+
+    unknown: why Airflow cannot be asked for it, if it cannot.
+    """
 
     file: str
     dag: str
     trace: str = ""
     seconds: float = 0.0
+    unknown: str = ""
 
     def sentence(self) -> str:
+        if self.unknown:
+            return f"Whether Airflow has parsed {self.file} is not known: {self.unknown}, or leave out `--wait-dag`."
         if self.trace:
             trace = self.trace.strip().replace("\n", "\n  ")
             return f"Airflow cannot import {self.file}:\n  {trace}\nCorrect the DAG and run `provisioner provision`."

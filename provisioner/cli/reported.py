@@ -47,7 +47,7 @@ def reported(
     if arguments.debug:
         tracebacks((*(outcome.error for outcome in report.outcomes), report.error))
     if unparsed is not None:
-        return PARTLY if report.wrote else FAILED
+        return PARTLY if report.wrote else UNMET if unparsed.unknown else FAILED
     return exit_code(report)
 
 

@@ -44,10 +44,13 @@ def run_dag(run: Run, dag_id: str, request: RunRequest, show_state: ShowState, *
 
 
 def await_dags(run: Run, report: Report) -> DagNotParsed | None:
-    """After a provision, wait until Airflow has parsed every DAG. Returns the first error."""
+    """After a provision, wait until Airflow has parsed every DAG. Returns the first error, or why nobody knows."""
     targets = run.deployed.targets
+    unknown = targets.airflow.unaskable
     written = {o.step.address for o in report.outcomes if o.result is Result.DONE}
     for dag in (dag for dag in targets.dags if dag.id):
+        if unknown:
+            return DagNotParsed(file=f"dags/{dag.name}", dag=dag.id, unknown=unknown)
         try:
             dag_parsed.await_parsed(run.deployed, dag, fresh=targets.airflow.dags[dag.name] in written)
         except DagNotParsed as error:

@@ -39,8 +39,9 @@ class DeployedEnvironment:
         host = self.targets.airflow
         url = host.web_url if isinstance(host.web_url, str) else self.output(host.web_url)
         if not url:
-            remedy = "" if host.unaskable else "Run `provisioner provision` first"
-            raise Refused(str(host.address), host.unaskable or "Airflow has no web server yet", remedy)
+            if host.unaskable:
+                raise Refused("Airflow", host.unaskable, "")
+            raise Refused(str(host.address), "Airflow has no web server yet", "Run `provisioner provision` first")
         return host.client(self.cloud, url)
 
     def node(self, address: Address) -> Node:

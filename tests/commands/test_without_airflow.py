@@ -52,3 +52,16 @@ def test_an_older_key_that_workers_may_still_use_counts_as_expiring(
     unasked.azure.advance(2 * DAY)
     unasked.done("rotate")
     assert unasked.done("status", "--json").json()["credentials"][0]["retiring"] == []
+
+
+def test_waiting_for_a_dag_says_that_it_cannot_know_and_nothing_else_is_lost(unasked: Cli) -> None:
+    said = unasked("provision", "--wait-dag")
+    unknown = "Whether Airflow has parsed dags/flink_wordcount.py is not known: its address is not known; "
+    remedy = "add `airflow.url` and `airflow.api`, or leave out `--wait-dag`."
+    assert (said.code, said.err.splitlines()[0]) == (3, unknown + remedy)
+    assert said.out.splitlines()[-1].startswith("local: ")
+
+    again = unasked("provision", "--wait-dag", "--json")
+    assert (again.code, again.json()["error"]["message"]) == (4, unknown + remedy)
+    assert {step["action"] for step in again.json()["steps"]} == {"keep"}
+    assert unasked.done("provision").code == 0

@@ -61,7 +61,7 @@ def test_verify_says_what_it_cannot_know_of_an_airflow_without_an_address(self_m
     assert (dag["state"], airflow["state"]) == ("not known", "not known")
     assert "add `airflow.url`" in dag["told"]
     said = self_managed("run")
-    assert (said.code, "add `airflow.url`" in said.err) == (4, True)
+    assert (said.code, "Airflow: its address is not known; add `airflow.url`" in said.err) == (4, True)
 
 
 def test_teardown_leaves_nothing(self_managed: Cli) -> None:
