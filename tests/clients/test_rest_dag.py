@@ -13,6 +13,7 @@ from tests.clients.conftest import told
 from tests.clients.test_dag import DAG, TASKS, provisioner, skip_where_there_is_none
 from tests.clients.test_provisioned import TOP
 from tests.emulator import ARM
+from tests.kinds.test_flink_session import folder
 from tests.localazure.runtimes.conftest import flink_azure
 
 if TYPE_CHECKING:
@@ -43,9 +44,12 @@ def jobs(azure: LocalAzure) -> list[dict[str, Any]]:
     return sorted(flink(azure, "GET", "/jobs/overview")["jobs"], key=lambda job: -int(job["start-time"]))
 
 
-def deployed(azure: LocalAzure, place: Path, version: str, **changed: Any) -> Airflow:
+def deployed(
+    azure: LocalAzure, place: Path, version: str, flink: dict[str, Any] | None = None, **changed: Any
+) -> Airflow:
     """An Airflow with the settings that `provision` gave its runtime, and the DAG that it imported."""
     spec = yaml.safe_load((TOP / "environments/flink-rest.yaml").read_text())
+    spec["flink"] |= flink or {}
     spec["job"] = {"jar": str(TOP / "templates/jobs/wordcount/wordcount.jar"), **spec["job"], **changed}
     spec["job"]["jar"] = str(TOP / "templates/jobs/wordcount/wordcount.jar")
     file = place / "flink-rest.yaml"
@@ -109,3 +113,23 @@ def test_a_front_that_does_not_let_the_dag_in_ends_the_run(flink_azure: LocalAzu
     said = airflow.test(DAG)
     assert airflow.states()["run"] == "failed"
     assert "does not let the DAG in" in said
+
+
+@pytest.mark.parametrize("way", ["basic", "certificate"])
+def test_the_job_runs_with_a_password_or_with_a_client_certificate_and_a_ca_of_its_own(
+    flink_azure: LocalAzure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    (status,) = (one for one in flink_azure.control("GET", "/runtimes")["runtimes"] if one["kind"] == "flink")
+    pem = (folder(flink_azure) / "tls/flink.pem").read_text()
+    (tmp_path / "ca.pem").write_text(pem[pem.index("-----BEGIN CERTIFICATE") :])
+    monkeypatch.setenv("FLINK_WORD", front.create_password(folder(flink_azure)))
+    monkeypatch.setenv("FLINK_PEM", pem)
+    ways: dict[str, dict[str, Any]] = {
+        "basic": {"auth": {"basic": {"username": front.USER, "password": "${FLINK_WORD}"}}},
+        "certificate": {"url": status["url"], "auth": {"certificate": "${FLINK_PEM}"}, "ca_bundle": "ca.pem"},
+    }
+    airflow = deployed(flink_azure, tmp_path, "airflow-3", ways[way], args=f"--output {tmp_path}/{{job}}")
+    airflow.variables.update(NO_PROXY="127.0.0.1", no_proxy="127.0.0.1")
+    said = airflow.test(DAG)
+    assert {task: airflow.states().get(task) for task in TASKS} == dict.fromkeys(TASKS, "success"), said
+    assert list(tmp_path.glob("wordcount*/*/part-*"))
