@@ -20,6 +20,7 @@ GROUP = "the resource group"
 SUBSCRIPTION = "the subscription"
 GRAPH = "Microsoft Graph, as an application"
 IDENTITY = "the managed identity"
+CLUSTER = "the AKS cluster"
 HEADER = "| on | right | for | without it |\n| --- | --- | --- | --- |\n"
 
 
@@ -45,7 +46,15 @@ def _required(environment: Environment) -> Iterator[NeededRight]:
         role="Role Based Access Control Administrator",
         purpose="role assignments on vault, storage account and its containers",
     )
+    yield from _for_principals(environment)
+
+
+def _for_principals(environment: Environment) -> Iterator[NeededRight]:
+    """On what they sign in by: clusters whose tokens they have, managed identities, applications."""
     principals = environment.named_principals.values()
+    federations = [one.federation for one in principals if one.federation is not None]
+    for cluster in dict.fromkeys(one.aks for one in federations if one.aks):
+        yield NeededRight(scope=cluster, where=CLUSTER, role="Reader", purpose="who issues its tokens")
     identities = [one.managed_identity for one in principals]
     federated = {one.managed_identity for one in principals if one.federation is not None}
     for identity in dict.fromkeys(filter(None, identities)):

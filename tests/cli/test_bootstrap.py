@@ -35,6 +35,14 @@ def test_they_grant_exactly_the_rights_that_are_documented(cli: Cli, way: tuple[
     assert (said.code, cli.writes()) == (0, [])
 
 
+@pytest.mark.parametrize("name", ["dev", "prod", "self-managed"])
+def test_the_identity_may_read_the_cluster_whose_tokens_are_trusted(cli: Cli, name: str) -> None:
+    out = cli.run("bootstrap", str(ROOT / f"environments/{name}.yaml"), "--service-principal", "--required-only").out
+
+    (line,) = re.findall(r"(?m)^allow .*/managedClusters/[\w-]+$", out)
+    assert line.startswith("allow Reader /subscriptions/")
+
+
 def test_a_role_in_fabric_is_given_there(cli: Cli) -> None:
     name = str(ROOT / "environments/fabric.yaml")
     out = cli.run("bootstrap", name, "--service-principal").out

@@ -1,0 +1,65 @@
+"""What an environment names outside of its group takes rights of its own: exactly those of docs/access.md suffice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from tests.commands.test_least_privilege import NAMED, WALK, identity
+from tests.rights_table import rights_of
+
+if TYPE_CHECKING:
+    from provisioner.model import NeededRight
+    from tests.commands.test_least_privilege import Identity
+
+__all__ = ["identity"]
+
+AKS = "/resourceGroups/flink-platform/providers/Microsoft.ContainerService/managedClusters/aks-platform"
+
+
+@pytest.fixture
+def on_kubernetes(identity: Identity) -> Identity:
+    """An Airflow of its own whose pods sign in with tokens of an AKS cluster in another group."""
+    cli = identity.cli
+    federated = {"aks": cli.azure.subscription + AKS, "namespace": "airflow", "service_account": "airflow"}
+    cli.spec["airflow"] = {"target": "self-managed", "version": "3.3.2"}
+    cli.spec["principals"] = {"airflow": {"credential": {"federated": federated}}}
+    return identity
+
+
+def required(identity: Identity) -> list[NeededRight]:
+    """What `bootstrap --required-only` prints for the file as it is."""
+    identity.cli.file.write_text(yaml.safe_dump(identity.cli.spec))
+    return [right for right in rights_of(str(identity.cli.file)) if not right.optional]
+
+
+def names_only(identity: Identity, missing: NeededRight) -> None:
+    """`doctor` and `provision` stop and name that right and no other, and nothing is written."""
+    cli = identity.cli
+    cli.forget_calls()
+    for verb, *options in (("doctor",), ("provision", "--yes")):
+        said = cli(verb, *options)
+
+        assert said.code == 4, said.out + said.err
+        stops = "\n".join(line for line in (said.out + said.err).splitlines() if not line.startswith("?"))
+        assert {(role, scope) for role, scope, _ in NAMED.findall(stops)} == {(missing.role, missing.scope)}, stops
+    assert cli.writes() == []
+
+
+def test_an_environment_with_tokens_of_a_cluster_elsewhere_takes_reader_on_that_cluster(
+    on_kubernetes: Identity,
+) -> None:
+    on_kubernetes.grant(*required(on_kubernetes))
+
+    assert on_kubernetes.cli.done("doctor", "--json").json()["ready"] is True
+    for verb, *options in WALK:
+        on_kubernetes.cli.done(verb, *options)
+
+
+def test_who_may_not_read_the_cluster_is_told_that_before_the_first_write(on_kubernetes: Identity) -> None:
+    (missing,) = (right for right in required(on_kubernetes) if right.where == "the AKS cluster")
+    on_kubernetes.grant(*(right for right in required(on_kubernetes) if right != missing))
+
+    names_only(on_kubernetes, missing)
