@@ -70,7 +70,11 @@ def _run_check(check: Check) -> tuple[Checked, ...]:
 
 
 def _rights(cloud: Cloud, kinds: Mapping[str, Kind[Any, Any]], plan: Plan) -> Iterator[Check]:
-    for (scope, right), address in _rights_needed(plan, kinds, WRITES).items():
+    needed = _rights_needed(plan, kinds, WRITES)
+    for (scope, right), address in needed.items():
+        above = (other for other, same in needed if same == right and other)
+        if any(scope.lower().startswith(f"{other.lower()}/") for other in above):
+            continue  # who has it above has it here
         yield lambda scope=scope, right=right, address=address: _right(cloud, scope, right, address)
 
 
@@ -80,7 +84,7 @@ def _rights_beyond_reading(
     """Checks for what cannot be read: who is to write it needs more than the right to read it."""
     for node in undecided:
         right_of = kinds[node.address.kind].preflight.right
-        if right_of is not None and not node.access:
+        if right_of is not None and not node.access and not node.elsewhere:
             right, about = right_of(node.desired), str(node.address)
             yield lambda right=right, about=about: _right_beyond_reading(cloud, right, about)
 

@@ -96,7 +96,8 @@ class Containers:
             purge_on_delete=self._purge,
             network=network(spec.vault, spec.airflow.unseen_readers),
         )
-        return Node(address=self.vault, desired=desired, container=self._group_of(spec.vault_id))
+        group = self._group_of(spec.vault_id)
+        return Node(address=self.vault, desired=desired, container=group, elsewhere=group is None)
 
     def _access(self) -> Iterator[Node]:
         """To read and write; with `access: release` in two, so that the part that writes can be taken back."""

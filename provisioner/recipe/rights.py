@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 GROUP = "the resource group"
 SUBSCRIPTION = "the subscription"
 GRAPH = "Microsoft Graph, as an application"
+VAULT = "the vault"
+ACCOUNT = "the storage account"
 IDENTITY = "the managed identity"
 CLUSTER = "the AKS cluster"
 HEADER = "| on | right | for | without it |\n| --- | --- | --- | --- |\n"
@@ -38,15 +40,44 @@ def table(rights: Iterable[NeededRight]) -> str:
 
 
 def _required(environment: Environment) -> Iterator[NeededRight]:
-    group = environment.group_id
-    yield NeededRight(scope=group, where=GROUP, role="Contributor", purpose="vault, storage account, the lease")
-    yield NeededRight(
-        scope=group,
-        where=GROUP,
-        role="Role Based Access Control Administrator",
-        purpose="role assignments on vault, storage account and its containers",
-    )
+    """On the group, and on vault and account where the spec names one in another group; that one has to exist."""
+    group, vault, account = environment.group_id, environment.vault_id, environment.account_id
+    if _lies_in(vault, group) or _lies_in(account, group):
+        yield NeededRight(scope=group, where=GROUP, role="Contributor", purpose="vault, storage account, the lease")
+        yield _assigning(group, GROUP, "role assignments on vault, storage account and its containers")
+    else:
+        yield NeededRight(scope=group, where=GROUP, role="Reader", purpose="whether it exists")
+    if not _lies_in(account, group):
+        yield NeededRight(scope=account, where=ACCOUNT, role="Contributor", purpose="the lease")
+        yield _assigning(account, ACCOUNT, "its state, and role assignments on it and its containers")
+    if not _lies_in(vault, group):
+        yield _assigning(vault, VAULT, "its state, and role assignments on it")
+    yield from _for_further_scopes(environment)
     yield from _for_principals(environment)
+
+
+def _assigning(scope: str, where: str, purpose: str) -> NeededRight:
+    """To assign roles there; the role includes reading what is there."""
+    return NeededRight(scope=scope, where=where, role="Role Based Access Control Administrator", purpose=purpose)
+
+
+def _for_further_scopes(environment: Environment) -> Iterator[NeededRight]:
+    """On what further principals have roles on, where no other right reaches."""
+    others = (environment.group_id, environment.vault_id, environment.account_id, environment.flink.scope)
+    reached = [one for one in others if one]
+    for name, principal in environment.principals.further.items():
+        scope = principal.scope or ""
+        if scope and not any(_lies_in(scope, one) for one in reached):
+            reached.append(scope)
+            yield _assigning(scope, f"`principals.{name}.scope`", "the role assignment of that principal")
+
+
+def _lies_in(scope: str, other: str) -> bool:
+    return f"{scope}/".lower().startswith(f"{other}/".lower())
+
+
+def _subscription(scope: str) -> str:
+    return "/".join(scope.split("/")[:3])
 
 
 def _for_principals(environment: Environment) -> Iterator[NeededRight]:
@@ -76,17 +107,21 @@ def _for_principals(environment: Environment) -> Iterator[NeededRight]:
 
 
 def _optional(environment: Environment) -> Iterator[NeededRight]:
-    subscription = f"/subscriptions/{environment.subscription}"
+    vault = _subscription(environment.vault_id)
+    subscriptions = {_subscription(environment.group_id): SUBSCRIPTION}
+    subscriptions.setdefault(vault, f"{VAULT}'s subscription")
+    subscriptions.setdefault(_subscription(environment.account_id), f"{ACCOUNT}'s subscription")
+    for subscription, where in subscriptions.items():
+        yield NeededRight(
+            scope=subscription,
+            where=where,
+            role="Reader",
+            purpose="`doctor`: names that are taken, deleted vaults, resource providers, what Azure Policy denies",
+            optional='`doctor` says "not known", and Azure refuses what cannot be created',
+        )
     yield NeededRight(
-        scope=subscription,
-        where=SUBSCRIPTION,
-        role="Reader",
-        purpose="`doctor`: names that are taken, deleted vaults, resource providers, what Azure Policy denies",
-        optional='`doctor` says "not known", and Azure refuses what cannot be created',
-    )
-    yield NeededRight(
-        scope=subscription,
-        where=SUBSCRIPTION,
+        scope=vault,
+        where=subscriptions[vault],
         role="Key Vault Purge Operator",
         purpose="`teardown --purge`",
         optional="the vault stays soft-deleted, exit code 3",

@@ -16,6 +16,18 @@ if TYPE_CHECKING:
 
 __all__ = ["identity"]
 
+DATA_LAKE = {
+    "location": "westeurope",
+    "kind": "StorageV2",
+    "sku": {"name": "Standard_LRS"},
+    "properties": {"isHnsEnabled": True, "allowSharedKeyAccess": False},
+}
+ROWS = (
+    ("the storage account", "Contributor"),
+    ("the storage account", "Role Based Access Control Administrator"),
+    ("the vault", "Role Based Access Control Administrator"),
+    ("`principals.watcher.scope`", "Role Based Access Control Administrator"),
+)
 AKS = "/resourceGroups/flink-platform/providers/Microsoft.ContainerService/managedClusters/aks-platform"
 
 
@@ -26,6 +38,20 @@ def on_kubernetes(identity: Identity) -> Identity:
     federated = {"aks": cli.azure.subscription + AKS, "namespace": "airflow", "service_account": "airflow"}
     cli.spec["airflow"] = {"target": "self-managed", "version": "3.3.2"}
     cli.spec["principals"] = {"airflow": {"credential": {"federated": federated}}}
+    return identity
+
+
+@pytest.fixture
+def elsewhere(identity: Identity) -> Identity:
+    """Vault and account are a platform team's, in a group of its own; another principal may read a group of others."""
+    arm, spec = identity.arm, identity.cli.spec
+    group = arm.group("rg-data-platform")
+    vault = arm.vault("kv-platform", "rg-data-platform")
+    account = f"{group}/providers/Microsoft.Storage/storageAccounts/stplatform"
+    assert arm("PUT", account, DATA_LAKE, version="2023-05-01").status in {200, 202}
+    spec["vault"], spec["storage_account"] = (f"{identity.cli.azure.subscription}{one}" for one in (vault, account))
+    scope = f"{identity.cli.azure.subscription}{arm.group('rg-others')}"
+    spec["principals"] = {"watcher": {"role": "Reader", "scope": scope}}
     return identity
 
 
@@ -63,3 +89,25 @@ def test_who_may_not_read_the_cluster_is_told_that_before_the_first_write(on_kub
     on_kubernetes.grant(*(right for right in required(on_kubernetes) if right != missing))
 
     names_only(on_kubernetes, missing)
+
+
+def test_a_vault_and_an_account_of_another_group_take_rights_on_each_and_reader_on_the_own_group(
+    elsewhere: Identity,
+) -> None:
+    needed = required(elsewhere)
+    assert [(one.where, one.role) for one in needed[:5]] == [("the resource group", "Reader"), *ROWS]
+    elsewhere.grant(*needed)
+
+    assert elsewhere.cli.done("doctor", "--json").json()["ready"] is True
+    for verb, *options in WALK:
+        elsewhere.cli.done(verb, *options)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=" - ".join)
+def test_who_lacks_a_right_on_what_lies_in_another_group_is_told_that_one(
+    elsewhere: Identity, row: tuple[str, str]
+) -> None:
+    (missing,) = (right for right in required(elsewhere) if (right.where, right.role) == row)
+    elsewhere.grant(*(right for right in required(elsewhere) if right != missing))
+
+    names_only(elsewhere, missing)
