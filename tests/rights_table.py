@@ -25,13 +25,29 @@ def rights_of(name: str) -> tuple[NeededRight, ...]:
 
 RIGHTS = rights_of("local")
 KNOWN = {(one.where, one.role) for one in RIGHTS}
-IN_FABRIC = tuple(one for one in rights_of("fabric") if (one.where, one.role) not in KNOWN)  # instead of the factory's
+TESTS = ROOT / "tests"
+
+
+def beyond(*names: str) -> tuple[NeededRight, ...]:
+    """What environments need beyond that."""
+    more = (one for name in names for one in rights_of(name) if (one.where, one.role) not in KNOWN)
+    return tuple({(one.where, one.role): one for one in more}.values())
+
+
+IN_FABRIC = beyond("fabric")
+SELF_MANAGED = beyond(
+    "self-managed", str(TESTS / "reliability/managed-identity.yaml"), str(TESTS / "rights/assigned-identity.yaml")
+)
+ELSEWHERE = beyond(str(TESTS / "rights/elsewhere.yaml"))
+TABLES = (RIGHTS, SELF_MANAGED, IN_FABRIC, ELSEWHERE)  # in the order of the page
 
 
 def with_table(page: str) -> str:
     """The page with the tables as they are to be."""
-    tables = iter((table(RIGHTS), table(IN_FABRIC)))
-    return re.sub(rf"{re.escape(HEADER)}(\|.*\n)*", lambda _: next(tables), page, count=2)
+    tables = map(table, TABLES)
+    written, count = re.subn(rf"{re.escape(HEADER)}(\|.*\n)*", lambda _: next(tables, ""), page)
+    assert count == len(TABLES)
+    return written
 
 
 def write() -> None:
