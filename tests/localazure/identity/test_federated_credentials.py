@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -37,6 +38,16 @@ def test_an_identity_creates_lists_and_deletes_federated_credentials(azure: Loca
     assert arm("GET", path).json()["value"] == [arm("GET", f"{path}/main").json()]
     assert [arm("DELETE", f"{path}/main").status for _ in range(2)] == [200, 204]
     assert code(arm("GET", f"{path}/main")) == (404, "ResourceNotFound")
+
+
+def test_a_managed_identity_contributor_writes_and_deletes_them(azure: LocalAzure) -> None:
+    arm, path = _identity(azure)
+    someone = arm.someone()
+    contributor = "e40ec5ca-96e0-45a2-b4ff-59039f2c2b59"
+    assert arm.grant(path.rpartition("/")[0], contributor, someone.object_id).status == 201
+    by_someone = replace(arm.as_(someone), version=arm.version)
+    assert by_someone("PUT", f"{path}/main", {"properties": CREDENTIAL}).status == 201
+    assert [by_someone(method, f"{path}/main").status for method in ("GET", "DELETE")] == [200, 200]
 
 
 def test_an_issuer_and_subject_are_unique_within_an_identity(azure: LocalAzure) -> None:
