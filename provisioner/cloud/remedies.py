@@ -36,6 +36,7 @@ ROLES = (
     ("microsoft.keyvault/locations/deletedvaults/purge/", "Key Vault Purge Operator"),
     (f"{BLOBS.lower()}/", "Storage Blob Data Owner"),
     ("microsoft.datafactory/", "Data Factory Contributor"),
+    ("microsoft.managedidentity/", "Managed Identity Contributor"),
     ("", "Contributor"),
 )
 ACTION = re.compile(r"(?:perform action|Action:) '([\w./]+)'")

@@ -83,6 +83,15 @@ def test_a_missing_read_is_remedied_by_reader_on_the_narrowest_scope(
     assert remedy.endswith(f"--role '{role}' --scope {place}")
 
 
+def test_a_missing_write_of_a_federated_credential_is_remedied_by_the_role_for_managed_identities() -> None:
+    identity = f"{SUBSCRIPTION}/resourceGroups/rg-dev/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-dev"
+    action = "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials/write"
+
+    remedy = grant_remedy(action, identity, WHO)
+
+    assert remedy.endswith(f"--role 'Managed Identity Contributor' --scope {identity}")
+
+
 def test_who_has_the_permission_for_owned_applications_is_told_to_become_an_owner() -> None:
     url = f"https://graph.microsoft.com/v1.0/applications/{CLIENT}/addPassword"
     roles = ["Application.ReadWrite.OwnedBy"]

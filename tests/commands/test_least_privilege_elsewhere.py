@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
 from tests.commands.test_least_privilege import NAMED, WALK, identity
+from tests.recipe.targets.test_managed_identity import FLINK
 from tests.rights_table import rights_of
 
 if TYPE_CHECKING:
@@ -53,6 +55,19 @@ def elsewhere(identity: Identity) -> Identity:
     scope = f"{identity.cli.azure.subscription}{arm.group('rg-others')}"
     spec["principals"] = {"watcher": {"role": "Reader", "scope": scope}}
     return identity
+
+
+@pytest.fixture(params=[True, False], ids=["with tokens of a cluster", "assigned to machines"])
+def as_identity(request: pytest.FixtureRequest, on_kubernetes: Identity) -> Identity:
+    """Everything signs in as a managed identity of another group, on a Flink that is no resource of Azure's."""
+    spec, arm = on_kubernetes.cli.spec, replace(on_kubernetes.arm, version="2024-11-30")
+    path = f"{arm.group('rg-identities')}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-airflow"
+    credential = {"managed_identity": arm("PUT", path, {"location": "westeurope"}).json()["id"]}
+    if request.param:
+        credential |= spec["principals"]["airflow"]["credential"]
+    spec["principals"] = {"airflow": {"credential": credential}}
+    spec["flink"] = FLINK
+    return on_kubernetes
 
 
 def required(identity: Identity) -> list[NeededRight]:
@@ -101,6 +116,23 @@ def test_a_vault_and_an_account_of_another_group_take_rights_on_each_and_reader_
     assert elsewhere.cli.done("doctor", "--json").json()["ready"] is True
     for verb, *options in WALK:
         elsewhere.cli.done(verb, *options)
+
+
+def test_an_environment_that_signs_in_as_a_managed_identity_takes_no_right_in_graph(as_identity: Identity) -> None:
+    needed = required(as_identity)
+    assert all(right.scope for right in needed)
+    as_identity.grant(*needed)
+
+    assert as_identity.cli.done("doctor", "--json").json()["ready"] is True
+    for verb, *options in WALK:
+        as_identity.cli.done(verb, *options)
+
+
+def test_who_lacks_the_right_on_the_managed_identity_is_told_that_one(as_identity: Identity) -> None:
+    (missing,) = (right for right in required(as_identity) if right.where == "the managed identity")
+    as_identity.grant(*(right for right in required(as_identity) if right != missing))
+
+    names_only(as_identity, missing)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=" - ".join)
