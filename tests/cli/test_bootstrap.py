@@ -19,15 +19,28 @@ if TYPE_CHECKING:
     from tests.command_line import Cli
 
 LOCAL = str(ROOT / "environments/local.yaml")
+OTHERS = [
+    str(ROOT / file)
+    for file in (
+        "environments/self-managed.yaml",
+        "tests/reliability/managed-identity.yaml",
+        "tests/rights/assigned-identity.yaml",
+        "tests/rights/elsewhere.yaml",
+    )
+]
 WAYS = (("--github", "contoso/jobs"), ("--azure-devops", "contoso/My Project/to azure"), ("--service-principal",))
 
 
-@pytest.mark.parametrize("way", WAYS, ids=lambda way: way[0])
-def test_they_grant_exactly_the_rights_that_are_documented(cli: Cli, way: tuple[str, ...]) -> None:
-    said = cli.run("bootstrap", LOCAL, *way)
+@pytest.mark.parametrize(
+    ("file", "way"),
+    [*((LOCAL, way) for way in WAYS), *((file, WAYS[0]) for file in OTHERS)],
+    ids=lambda one: one.rpartition("/")[2] if isinstance(one, str) else one[0],
+)
+def test_they_grant_exactly_the_rights_that_are_documented(cli: Cli, file: str, way: tuple[str, ...]) -> None:
+    said = cli.run("bootstrap", file, *way)
 
     subprocess.run(["sh", "-n"], input=said.out, text=True, check=True)
-    environment = load(LOCAL, environ={})
+    environment = load(file, environ={})
     rights = required_and_optional_rights(environment, names_of(environment, NO_TENANT))
     granted = [(role.strip("'"), scope) for role, scope in re.findall(r"(?m)^allow ('[^']+'|\w+) (\S+)$", said.out)]
     assert granted == [(right.role, right.scope) for right in rights if right.scope]
