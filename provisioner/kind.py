@@ -31,6 +31,8 @@ from provisioner.model import (
     Unproven,
     Usage,
     View,
+    closed_to,
+    is_network_restricted,
 )
 from provisioner.model.durations import duration_text
 from provisioner.secret import HIDDEN, Secret
@@ -193,6 +195,26 @@ def firewall_check(attempt: Callable[[], None], line: str) -> Checked:
     except NotAuthorized:
         pass
     return Checked(verdict=Verdict.HOLDS, what="its firewall allows this machine")
+
+
+def network_of_absent(name: str, network: Network, *, trusted: bool) -> Iterator[Checked]:
+    """Say what the declared network of a resource that is still to be created means for this machine and its readers.
+
+    No private endpoint leads to it yet; one without public access will need some. trusted: `bypass` admits its readers.
+    """
+    declared = network.properties()
+    closed = closed_to(declared, trusted=False)
+    if closed and network.public_access != "Disabled":
+        remedy = "Add this machine's address to its `network_rules.ips` in the spec"
+        yield Checked(verdict=Verdict.STOPS, what=f"{closed}, so not this machine either", remedy=remedy)
+    elif closed:
+        what = f"whether this machine will reach {name}: {closed}; through a private endpoint it does"
+        yield Checked(verdict=Verdict.UNKNOWN, what=what)
+    elif is_network_restricted(declared):
+        what = f"whether this machine will reach {name}: the rules in the spec have to admit its address"
+        yield Checked(verdict=Verdict.UNKNOWN, what=what)
+    if is_network_restricted(declared):
+        yield from readers_check(name, network, closed_to(declared, trusted=trusted))
 
 
 def readers_check(name: str, network: Network, closed: str) -> Iterator[Checked]:

@@ -23,6 +23,7 @@ from provisioner.kind import (
     compare,
     compare_tags,
     firewall_check,
+    network_of_absent,
     readers_check,
 )
 from provisioner.model import Change, Forces, Network, Observed, Output, Published, View
@@ -134,9 +135,10 @@ def _immutable(desired: Vault, there: VaultState) -> tuple[Change, ...]:
 
 
 def _ready(cloud: Cloud, desired: Vault, observed: ObservedVault | None) -> Iterator[Checked]:
-    """Check whether its name is available, or whether its network rules allow this machine."""
+    """Check whether its name is available and its network, also a declared one, admits who needs it."""
     if observed is None:
         yield _name(cloud, desired)
+        yield from network_of_absent(desired.name, desired.network, trusted=False)
         return
     if not observed.owned:
         yield from adopted_network(desired.network, observed.vault.network)

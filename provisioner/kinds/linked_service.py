@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from provisioner.kind import Checked, Kind, Preflight, Right, Verdict, compare, publish_nothing
-from provisioner.model import Change, Forces, Found, Observed, View
+from provisioner.kind import OWNER_TAG, Checked, Kind, Preflight, Right, Verdict, compare, publish_nothing
+from provisioner.model import Change, Forces, Found, Network, Observed, View, closed_to, is_network_restricted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from provisioner.cloud.clients.data_factory import DataFactory
     from provisioner.cloud.clients.data_factory import LinkedService as Answer
+    from provisioner.cloud.clients.key_vaults import VaultState
+    from provisioner.cloud.clients.storage_accounts import AccountState
     from provisioner.cloud.cloud import Cloud
 
 TYPE = "AzureBlobStorage"
@@ -24,6 +26,7 @@ ACCOUNT_KIND = "StorageV2"
 SIGN_IN = "managed identity"
 KEYLESS = (SIGN_IN, "credential")  # a user-assigned identity is named by a credential
 KEY = "an account key or another secret"
+IN_SPEC = "Change `public_network_access` and `network_rules` of `{}` in the spec"
 STORAGE = frozenset({"AzureBlobFS", "AzureBlobStorage", "AzureFileStorage", "AzureQueue", "AzureTableStorage"})
 
 
@@ -31,7 +34,7 @@ STORAGE = frozenset({"AzureBlobFS", "AzureBlobStorage", "AzureFileStorage", "Azu
 class LinkedService:
     """What the spec declares. account: the storage account's name; environment: the owner tag's value.
 
-    account_id: of that account; vault_id: of the vault that the factory's Airflow reads.
+    account_id: of that account; vault_id: of the vault that the factory's Airflow reads; and their declared networks.
     """
 
     factory_id: str
@@ -40,6 +43,8 @@ class LinkedService:
     account_id: str = field(repr=False)
     vault_id: str = field(repr=False)
     environment: str
+    account_network: Network = field(default_factory=Network, repr=False)
+    vault_network: Network = field(default_factory=Network, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,17 +144,31 @@ def services_with_keys(cloud: Cloud, factory_id: str) -> tuple[str, ...]:
 def _ready(cloud: Cloud, desired: LinkedService, _observed: ObservedLinkedService | None) -> Iterator[Checked]:
     """Check whether the factory's import reaches the account, and its Airflow the vault, as far as rules tell."""
     account, name = cloud.storage_accounts.find_account(desired.account_id), desired.account
-    if account is not None and account.network_restricted:
-        what = f"Data Factory's import cannot read it: {account.closed}" if account.closed else ""
+    there = _network(desired, desired.account_network, account)
+    if is_network_restricted(there):
+        closed = closed_to(there, trusted=True)
+        what = f"Data Factory's import cannot read it: {closed}" if closed else ""
         line = f"`az storage account update --name {name} --public-network-access Enabled --bypass AzureServices`"
+        if closed_to(desired.account_network.properties(), trusted=True):
+            line = f"{IN_SPEC.format('storage_account')}: {IMPORTS}"
         note = f"Data Factory imports DAGs only from accounts without a firewall, by its documentation: {IMPORTS}"
         yield _reach(f"storage_account/{name}", what, line, note)
     vault, name = cloud.key_vaults.find_vault(desired.vault_id), desired.vault_id.rpartition("/")[2]
-    if vault is not None and vault.network_restricted:
-        what = f"Airflow cannot read its secrets: {vault.closed}" if vault.closed else ""
+    there = _network(desired, desired.vault_network, vault)
+    if is_network_restricted(there):
+        closed = closed_to(there, trusted=False)
+        what = f"Airflow cannot read its secrets: {closed}" if closed else ""
         line = f"`az keyvault network-rule add --name {name} --ip-address ADDRESS` for Airflow's addresses: {ADDRESSES}"
+        if closed_to(desired.vault_network.properties(), trusted=False):
+            line = f"{IN_SPEC.format('vault')} so that they admit Airflow's addresses: {ADDRESSES}"
         note = f"its rules have to admit the addresses of Airflow's cluster: {ADDRESSES}"
         yield _reach(f"key_vault/{name}", what, line, note)
+
+
+def _network(desired: LinkedService, declared: Network, there: AccountState | VaultState | None) -> Mapping[str, Any]:
+    """Which networks reach an account or vault once the spec is applied; it changes none that is adopted."""
+    managed = there is None or there.tags.get(OWNER_TAG) == desired.environment
+    return declared.applied(there.network if there else {}, managed=managed)
 
 
 def _reach(about: str, closed: str, remedy: str, note: str) -> Checked:

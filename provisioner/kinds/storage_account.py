@@ -19,6 +19,7 @@ from provisioner.kind import (
     compare,
     compare_tags,
     firewall_check,
+    network_of_absent,
     readers_check,
 )
 from provisioner.model import Change, Forces, Network, Observed, Output, Published, View
@@ -109,7 +110,7 @@ def _diff(desired: StorageAccount, observed: ObservedStorageAccount, _view: View
 
 
 def _ready(cloud: Cloud, desired: StorageAccount, observed: ObservedStorageAccount | None) -> Iterator[Checked]:
-    """Check whether its name is available, or whether its network rules allow this machine."""
+    """Check whether its name is available and its network, also a declared one, admits who needs it."""
     name = desired.id.rpartition("/")[2]
     if observed is not None and not observed.owned:
         yield from adopted_network(desired.network, observed.account.network)
@@ -123,6 +124,7 @@ def _ready(cloud: Cloud, desired: StorageAccount, observed: ObservedStorageAccou
             yield Checked(verdict=Verdict.STOPS, what=taken.rstrip("."), remedy=f"{PERHAPS_OWNED} Else: {OTHER_NAME}")
         else:
             yield Checked(verdict=Verdict.HOLDS, what=f"the name {name} is free")
+        yield from network_of_absent(name, desired.network, trusted=True)
 
 
 def _publish(observed: ObservedStorageAccount, _view: View | None) -> Outputs:

@@ -3,7 +3,7 @@
 from provisioner.model.airflow import AirflowApi, AirflowSignIn
 from provisioner.model.declared import IDENTITY, LOCAL_FILE, Node, ReadBy, Recipe, Search, identity_refs, refs, resolve
 from provisioner.model.flink import FlinkAccess, FlinkJob
-from provisioner.model.network import Network
+from provisioner.model.network import Network, closed_to, is_network_restricted
 from provisioner.model.observed import Described, Found, Observed, Orphan, Reading, Snapshot
 from provisioner.model.outputs import KNOWN_AFTER_APPLY, Address, Output, Published, Ref
 from provisioner.model.plans import (
@@ -66,7 +66,9 @@ __all__ = [
     "Unproven",
     "Usage",
     "View",
+    "closed_to",
     "identity_refs",
+    "is_network_restricted",
     "refs",
     "resolve"
 ]  # fmt: skip

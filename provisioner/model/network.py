@@ -43,6 +43,14 @@ class Network:
             }
         return found
 
+    def applied(self, properties: Mapping[str, Any], *, managed: bool) -> Mapping[str, Any]:
+        """A resource's properties after a run. managed: it is created or set by this tool, not adopted."""
+        if not managed:
+            return properties
+        declared = self.properties()
+        rules: dict[str, Any] = {**(properties.get("networkAcls") or {}), **declared.get("networkAcls", {})}
+        return {**properties, **declared, "networkAcls": rules}
+
     def changes(self, properties: Mapping[str, Any]) -> Iterator[Change]:
         """What differs in a resource's properties."""
         there = str(properties.get("publicNetworkAccess") or "Enabled")
@@ -61,3 +69,31 @@ def _rules(properties: Mapping[str, Any]) -> tuple[str, ...]:
     default = str(rules.get("defaultAction") or "Allow").capitalize()
     trusted = str(rules.get("bypass") or "AzureServices").lower()
     return (default, f"bypass {trusted}", *ips, *subnets)
+
+
+def is_network_restricted(properties: Mapping[str, Any]) -> bool:
+    """Whether a vault or account admits some networks only. Only a request shows whether ours is among them.
+
+    https://learn.microsoft.com/azure/key-vault/general/network-security and
+    https://learn.microsoft.com/azure/storage/common/storage-network-security
+    """
+    rules: Mapping[str, Any] = properties.get("networkAcls") or {}
+    named = (properties.get("publicNetworkAccess"), rules.get("defaultAction"))
+    return str(named[0]).lower() in {"disabled", "securedbyperimeter"} or str(named[1]).lower() == "deny"
+
+
+def closed_to(properties: Mapping[str, Any], *, trusted: bool) -> str:
+    """Why a service of Azure cannot reach a vault or account; empty if it can, or if its rules have to say.
+
+    trusted: it is one of the trusted services, which `bypass` admits, and rules for resources.
+    https://learn.microsoft.com/azure/storage/common/storage-network-security-trusted-azure-services and
+    https://learn.microsoft.com/azure/key-vault/general/network-security
+    """
+    rules: Mapping[str, Any] = properties.get("networkAcls") or {}
+    if str(properties.get("publicNetworkAccess")).lower() in {"disabled", "securedbyperimeter"}:
+        return "its public network access is disabled"
+    bypassed = trusted and "azureservices" in str(rules.get("bypass", "AzureServices")).lower()
+    admits = ("ipRules", "virtualNetworkRules", *(("resourceAccessRules",) if trusted else ()))
+    if bypassed or str(rules.get("defaultAction")).lower() != "deny" or any(rules.get(name) for name in admits):
+        return ""
+    return "its firewall admits no network" + (" and no trusted service" if trusted else "")

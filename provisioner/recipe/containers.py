@@ -120,8 +120,8 @@ class Containers:
             yield write
 
 
-def network(spec: Reachable, readers: str) -> Network:
-    """Who may reach a resource, as Azure writes it. readers: who has to."""
+def network(spec: Reachable, readers: str = "") -> Network:
+    """Who may reach a resource, as Azure writes it. readers: who has to, from a network that no API tells."""
     rules = spec.network_rules
     access = (spec.public_network_access or "").capitalize()
     if rules is None:

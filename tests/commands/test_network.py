@@ -93,6 +93,79 @@ def test_an_adopted_one_is_noted_and_left_as_it_is(restricted: Cli) -> None:
     assert "networkAcls" not in properties(restricted, VAULT)
 
 
+CLOSED = {"public_network_access": "disabled"}
+NOBODY = {"network_rules": {"trusted_services": False}}
+ELSEWHERE = {"network_rules": {"ips": ["203.0.113.0/24"]}}
+IMPORT = "storage_account/stflinklocal: Data Factory's import cannot read it: its "
+AIRFLOW = "key_vault/kv-flink-local: Airflow cannot read its secrets: its "
+MACHINE = "key_vault/kv-flink-local: its firewall admits no network, so not this machine either"
+
+
+def declare(cli: Cli, section: str, network: dict[str, Any]) -> None:
+    name = {"vault": "kv-flink-local", "storage_account": "stflinklocal"}[section]
+    cli.spec[section] = {"name": name, **network}
+
+
+@pytest.mark.parametrize(
+    ("section", "network", "stops"),
+    [
+        ("storage_account", CLOSED, [f"{IMPORT}public network access is disabled"]),
+        (
+            "storage_account",
+            NOBODY,
+            [
+                f"{IMPORT}firewall admits no network and no trusted service",
+                "storage_account/stflinklocal: its firewall admits no network, so not this machine either",
+            ],
+        ),
+        ("vault", CLOSED, [f"{AIRFLOW}public network access is disabled"]),
+        ("vault", NOBODY, [f"{AIRFLOW}firewall admits no network", MACHINE]),
+        ("vault", ELSEWHERE, []),
+    ],
+)
+def test_an_absent_one_that_nobody_will_reach_is_told_before_it_is_made(
+    cli: Cli, section: str, network: dict[str, Any], stops: list[str]
+) -> None:
+    declare(cli, section, network)
+    cli.forget_calls()
+
+    findings = cli("doctor", "--json").json()["findings"]
+    told = {f"{one['about']}: {one['what']}": one for one in findings}
+
+    assert {what for what, one in told.items() if one["verdict"] == "stops"} == set(stops)
+    assert all("in the spec" in told[stop]["remedy"] for stop in stops)
+    if stops:
+        provisioned = cli("provision")
+        assert provisioned.code == 4, provisioned.out + provisioned.err
+        assert all(stop in provisioned.err for stop in stops)
+        assert cli.writes() == []
+
+
+def test_whether_this_machine_reaches_an_absent_one_over_a_private_network_is_not_known(cli: Cli) -> None:
+    declare(cli, "vault", CLOSED)
+    declare(cli, "storage_account", ELSEWHERE)
+
+    findings = cli("doctor", "--json").json()["findings"]
+
+    unknown = {one["what"] for one in findings if one["verdict"] == "not known"}
+    reaches = "whether this machine will reach"
+    assert {what for what in unknown if what.startswith(reaches)} == {
+        f"{reaches} kv-flink-local: its public network access is disabled; through a private endpoint it does",
+        f"{reaches} stflinklocal: the rules in the spec have to admit its address",
+    }
+    imports = "Data Factory imports DAGs only from accounts without a firewall"
+    assert any(one["what"].startswith(imports) for one in findings if one["verdict"] == "note")
+
+
+def test_an_owned_one_that_the_spec_now_closes_is_told_before_it_is_closed(provisioned: Cli) -> None:
+    declare(provisioned, "storage_account", CLOSED)
+
+    said = provisioned("provision")
+
+    assert (said.code, IMPORT in said.err) == (4, True), said.err
+    assert provisioned.writes() == []
+
+
 @pytest.mark.parametrize("ips", ["203.0.113.7/32", "2001:db8::1", "one"])
 def test_an_address_that_azure_refuses_is_a_mistake_of_the_spec(restricted: Cli, ips: str) -> None:
     restricted.spec["vault"]["network_rules"] = {"ips": [ips]}

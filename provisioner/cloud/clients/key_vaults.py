@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from provisioner.cloud.errors import translated
-from provisioner.cloud.transport.arm import Arm, closed_to, is_network_restricted, parse_id
+from provisioner.cloud.transport.arm import Arm, parse_id
 from provisioner.errors import NotFound
 from provisioner.model.api_versions import api_version
+from provisioner.model.network import closed_to, is_network_restricted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from provisioner.errors import NotFound
 from provisioner.key_probe import UNANSWERED, Publication, usage_by_probe_run, usage_so_far
-from provisioner.kind import Checked, Holder, Kind, Preflight, Proofs, Verdict, publish_nothing, resolved
+from provisioner.kind import OWNER_TAG, Checked, Holder, Kind, Preflight, Proofs, Verdict, publish_nothing, resolved
 from provisioner.kinds.fabric_environment.decide import diff
 from provisioner.kinds.fabric_environment.records import (
     CREDENTIAL,
@@ -22,7 +22,16 @@ from provisioner.kinds.fabric_environment.records import (
     observed_of,
 )
 from provisioner.kinds.fabric_environment.write import create, delete, update
-from provisioner.model import Address, KeyReference, Proof, Published, ReadBy, Usage
+from provisioner.model import (
+    Address,
+    KeyReference,
+    Proof,
+    Published,
+    ReadBy,
+    Usage,
+    closed_to,
+    is_network_restricted,
+)
 from provisioner.secret import Secret
 
 if TYPE_CHECKING:
@@ -75,10 +84,15 @@ def _ready(cloud: Cloud, desired: FabricEnvironment, observed: ObservedFabricEnv
         yield Checked(verdict=Verdict.STOPS, what=observed.note, remedy="Restart it on the job's page in Fabric")
     yield _provider(desired)
     vault, name = cloud.key_vaults.find_vault(desired.vault_id), desired.vault_id.rpartition("/")[2]
-    if vault is not None and vault.network_restricted:
-        what = f"Airflow cannot read its secrets: {vault.closed or 'its firewall admits some networks only'}; {NETWORK}"
+    managed = vault is None or vault.tags.get(OWNER_TAG) == desired.environment
+    there = desired.vault_network.applied(vault.network if vault else {}, managed=managed)
+    if is_network_restricted(there):
+        closed = closed_to(there, trusted=False)
+        what = f"Airflow cannot read its secrets: {closed or 'its firewall admits some networks only'}; {NETWORK}"
         remedy = f"`az keyvault update --name {name} --public-network-access Enabled --default-action Allow`"
-        verdict = Verdict.STOPS if vault.closed else Verdict.NOTE
+        if is_network_restricted(desired.vault_network.properties()):
+            remedy = "Leave `public_network_access` and `network_rules` of `vault` out of the spec"
+        verdict = Verdict.STOPS if closed else Verdict.NOTE
         yield Checked(verdict=verdict, what=what, remedy=remedy, about=f"key_vault/{name}")
 
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from provisioner.kind import arguments_in, resolved
-from provisioner.model import IDENTITY, Address, Observed, Ref, Usage
+from provisioner.model import IDENTITY, Address, Network, Observed, Ref, Usage
 from provisioner.secret import Secret
 
 if TYPE_CHECKING:
@@ -38,10 +38,10 @@ class FabricEnvironment:
 
     job: its path in Fabric's API; name: the job's. backend: the class of the secrets backend; arguments: what it gets
     besides client_id and client_secret. requirement: a line such as `package==1.0`; newest: the newest such that this
-    Airflow supports. always_on: it never stops by itself. vault_id: of the vault that Airflow reads. key_id: of
-    client_secret. environment: the owner tag's value. web_url: of its web server, empty if unknown. rollout: how long
-    workers may take to get what was written; probe: how they show that they have it. active_key_ids: keys known to be
-    valid.
+    Airflow supports. always_on: it never stops by itself. vault_id: of the vault that Airflow reads;
+    vault_network: as declared. key_id: of client_secret. environment: the owner tag's value. web_url: of its web
+    server, empty if unknown. rollout: how long workers may take to get what was written; probe: how they show that they
+    have it. active_key_ids: keys known to be valid.
     """
 
     job: str | Ref[str] = field(metadata=IDENTITY)
@@ -56,6 +56,7 @@ class FabricEnvironment:
     key_id: str | Ref[str]
     environment: str
     vault_id: str = field(repr=False)
+    vault_network: Network = field(default_factory=Network, repr=False)
     newest: str = field(default="", repr=False)
     rollout: timedelta = timedelta(hours=1)
     web_url: str = field(default="", repr=False)

@@ -201,6 +201,21 @@ def test_doctor_says_what_keeps_it_from_fabric(fabric: Cli, setting: dict[str, A
     assert [one for one in fabric.writes() if not one.endswith("/getDefinition")] == []
 
 
+@pytest.mark.parametrize(
+    ("network", "verdict"),
+    [({"public_network_access": "disabled"}, "stops"), ({"network_rules": {"ips": ["203.0.113.0/24"]}}, "note")],
+)
+def test_doctor_says_before_it_is_made_that_airflow_will_not_reach_the_vault(
+    fabric: Cli, network: dict[str, Any], verdict: str
+) -> None:
+    fabric.spec["vault"] = {"name": "kv-flink-local", **network}
+    found = [
+        (what, one) for what, one in findings(fabric).items() if what.startswith("Airflow cannot read its secrets")
+    ]
+    assert [one for _, one in found] == [verdict]
+    assert "Leave `public_network_access` and `network_rules` of `vault` out of the spec" in found[0][0]
+
+
 def test_doctor_shows_what_it_has_found_to_be_right(fabric: Cli) -> None:
     found = findings(fabric)
     assert found["the capacity of the workspace flink-workspace is Active. "] == "holds"

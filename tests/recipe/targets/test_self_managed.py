@@ -225,3 +225,14 @@ def test_doctor_says_whom_the_firewalls_of_vault_and_account_have_to_admit(self_
         "whether the workers of Airflow reach kv-flink-local: its public network access is disabled"
         in self_managed("doctor").out
     )
+
+
+def test_doctor_says_so_of_what_is_still_to_be_made_too(self_managed: Cli) -> None:
+    self_managed.spec["storage_account"] = {"name": "stflinklocal", "network_rules": {"ips": ["203.0.113.0/24"]}}
+    self_managed.spec["vault"] = {"name": "kv-flink-local", "public_network_access": "disabled"}
+
+    said = self_managed.done("doctor").out
+
+    assert "the rules of stflinklocal have to admit the workers of Airflow" in said
+    assert "whether the workers of Airflow reach kv-flink-local: its public network access is disabled" in said
+    assert "whether this machine will reach kv-flink-local: its public network access is disabled" in said

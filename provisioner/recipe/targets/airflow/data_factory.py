@@ -19,6 +19,7 @@ from provisioner.kinds import (
 )
 from provisioner.model import Address, AirflowApi, AirflowSignIn, NeededRight, Node, Ref, Search
 from provisioner.parsed_dag import ExpectedDag, lines_sha256
+from provisioner.recipe.containers import network
 from provisioner.recipe.grants import grant, grant_address
 from provisioner.recipe.lake_files import dag_address, dag_node, file_searches
 from provisioner.recipe.targets.contract import Airflow, Around, Reader
@@ -271,6 +272,8 @@ class _Parts:
             account_id=self.spec.account_id,
             vault_id=self.spec.vault_id,
             environment=self.mark,
+            account_network=network(self.spec.storage_account),
+            vault_network=network(self.spec.vault),
         )
         return Node(address=self.linked, desired=desired, container=FACTORY, needs=(self.around.account,))
 
