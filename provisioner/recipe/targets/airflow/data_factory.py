@@ -43,6 +43,12 @@ if TYPE_CHECKING:
 FACTORY = Address("data_factory", "airflow")
 AIRFLOW = Address("airflow_runtime", "airflow")
 READER = "Storage Blob Data Reader"
+# That a GET shows them as the documented answer to a PUT does was not tried.
+SHOWN = (
+    "Data Factory's documentation has an answer with a runtime's environment variables as they were sent "
+    "(https://learn.microsoft.com/azure/data-factory/rest-apis-for-airflow-integrated-runtime), and "
+    "AZURE_CLIENT_SECRET is one: grant reading the factory as you would grant reading the vault"
+)
 
 
 def declare(
@@ -71,7 +77,7 @@ def declare(
         settings=airflow_runtime.settings,
         rendered=parts.settings(),
         rights=tuple(_rights(spec)),
-        notes=() if environment.cloud == "local" else (spec.closed,),
+        notes=(*(() if environment.cloud == "local" else (spec.closed,)), SHOWN),
         notes_beside=lambda cloud: linked_service.services_with_keys(cloud, spec.factory),
     )
 

@@ -71,3 +71,8 @@ def test_a_setting_of_others_stops_the_plan_before_anything_is_written(cli: Cli)
     assert "AZURE_CLIENT_ID" in said.err + said.out
     assert "take_over" in said.err + said.out
     assert cli.writes() == []
+
+
+def test_doctor_notes_that_whoever_may_read_the_factory_reads_the_secret(cli: Cli) -> None:
+    notes = [line for line in cli.done("doctor").out.splitlines() if line.startswith("note: ")]
+    assert any("AZURE_CLIENT_SECRET" in note for note in notes)
