@@ -60,6 +60,12 @@ _DATA_ACTIONS = {
     "Storage Blob Data Reader": (f"{_BLOBS}/read",),
 }
 DATA_ACTIONS = {guid: _DATA_ACTIONS.get(name, ()) for name, guid in GUIDS.items()}
+# What makes up, on the control plane, those that a run can do without: who may do all of it needs no such role.
+ACTIONS = {
+    "Contributor": ("*",),
+    "Key Vault Purge Operator": ("Microsoft.KeyVault/locations/deletedVaults/purge/action",),
+    "Reader": ("*/read",),
+}
 NAMES_BY_GUID = {guid: name for name, guid in GUIDS.items()}
 BY_NAME = {name.lower(): guid for name, guid in GUIDS.items()}
 

@@ -15,6 +15,7 @@ from provisioner.errors import DagNotParsed, NotAuthorized
 from provisioner.kind import Checked, Verdict
 from provisioner.model import Result
 from provisioner.recipe.extra_roles import extra_role_notes
+from provisioner.recipe.rights import required_and_optional_rights
 from provisioner.verify import dag_parsed, dag_run, jobs
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from provisioner.verify.check import Check
     from provisioner.verify.dag_run import RunRequest, RunResult, ShowState
     from provisioner.verify.jobs import JobState
+
+GRANTED_BY = "`provisioner bootstrap` prints the line that grants it"
 
 
 def make_plan(run: Run, only: Iterable[Address] = (), again: Iterable[Address] = ()) -> Plan:
@@ -74,7 +77,16 @@ def doctor(run: Run) -> tuple[Checked, ...]:
     """Check everything that could stop a `provision` now. Returns every check with its result. Writes nothing."""
     checks = diagnose(run.cloud, run.recipe, run.kinds)
     platform = platform_checks(run.deployed.targets.airflow.platform(run.cloud))
-    return (*checks, *(Checked(verdict=Verdict.NOTE, what=note) for note in notes(run)), *platform)
+    noted = (Checked(verdict=Verdict.NOTE, what=note) for note in notes(run))
+    return (*checks, *noted, *_missing_optional_rights(run), *platform)
+
+
+def _missing_optional_rights(run: Run) -> Iterator[Checked]:
+    """A note on each right of docs/access.md that a run can do without and the caller lacks, as far as Azure says."""
+    for right in required_and_optional_rights(run.environment, run.deployed.names):
+        if right.optional and run.cloud.caller.lacks(right):
+            what = f"you lack {right.role} on {right.where}, for {right.purpose}; without it {right.optional}"
+            yield Checked(verdict=Verdict.NOTE, what=what, remedy=GRANTED_BY)
 
 
 def platform_checks(platform: Platform) -> Iterator[Checked]:

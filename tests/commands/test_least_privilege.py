@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 GRAPH = "servicePrincipals(appId='00000003-0000-0000-c000-000000000000')"
 REQUIRED = [right for right in RIGHTS if not right.optional]
+OPTIONAL = [right for right in RIGHTS if right.optional]
 WALK = (
     ("plan",),
     ("provision", "--yes"),
@@ -141,7 +142,9 @@ def test_who_has_the_optional_rights_too_purges_and_provisions_again(identity: I
 
     for verb, *options in (("provision", "--yes"), ("teardown", "--purge"), ("provision", "--yes")):
         cli.done(verb, *options)
-    unknown = [one for one in cli.done("doctor", "--json").json()["findings"] if one["verdict"] == "not known"]
+    found = cli.done("doctor", "--json").json()["findings"]
+    unknown = [one for one in found if one["verdict"] == "not known"]
+    assert not [one for one in found if one["what"].startswith("you lack ")]
     assert {one["about"] for one in unknown} <= {"client_secret/airflow", "client_secret/flink-api"}
 
 
@@ -186,6 +189,21 @@ def test_who_lacks_a_required_right_is_told_that_one_before_the_first_write(
         found = {(role or f"`{permission}`", scope) for role, scope, permission in NAMED.findall(stops)}
         assert found == {(missing.role, missing.scope)}, stops
     assert cli.writes() == []
+
+
+@pytest.mark.parametrize("missing", OPTIONAL, ids=lambda right: f"{right.role.strip('`')} on {right.where}")
+def test_who_lacks_an_optional_right_is_told_in_a_note_what_does_not_work(
+    identity: Identity, missing: NeededRight
+) -> None:
+    identity.grant(*(right for right in RIGHTS if right != missing))
+
+    said = identity.cli.done("doctor", "--json").json()
+
+    every = [one["what"] for one in said["findings"] if one["verdict"] == "note"]
+    notes = [note for note in every if note.startswith("you lack ")]
+    assert (said["ready"], len(notes)) == (True, 1), notes
+    assert f"{missing.role} on {missing.where}" in notes[0]
+    assert missing.optional in notes[0]
 
 
 def test_the_table_in_the_documentation_is_what_this_suite_grants() -> None:

@@ -5,9 +5,18 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from provisioner.cloud.built_in_roles import ACTIONS
 from provisioner.cloud.remedies import activation_remedy, grant_remedy, graph_remedy_for, owner_remedy
 from provisioner.cloud.rights.eligible_roles import EligibleRoles
-from provisioner.cloud.rights.permissions import Permission, allows_all, can_register, must_own, permission
+from provisioner.cloud.rights.permissions import (
+    READ,
+    Permission,
+    allows_all,
+    can_read_applications,
+    can_register,
+    must_own,
+    permission,
+)
 from provisioner.cloud.rights.principals import list_reaching, may_assign
 from provisioner.cloud.transport.arm import Arm
 from provisioner.errors import CloudError, NotAuthorized, NotFound
@@ -17,9 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from provisioner.cloud.transport.session import Session
+    from provisioner.model import NeededRight
 
 VERSION = api_version("Microsoft.Authorization")
 ASSIGN = "Microsoft.Authorization/roleAssignments/write"
+LIST_PERMISSIONS = "Microsoft.Authorization/permissions/read"
 SECRETS_VERSION = "7.4"
 BLOB_VERSION = "2023-11-03"
 CONTAINERS_VERSION = api_version("Microsoft.Storage")
@@ -59,6 +70,37 @@ class Caller:
             nearest = nearest if permitted is None else place
         nearest = nearest or (scope if denied else "")
         return self._remedy(right, nearest) if nearest else None
+
+    def lacks(self, right: NeededRight) -> bool | None:
+        """Whether the caller lacks a right that a run can do without. None: Azure does not say, or nobody knows how.
+
+        A role that includes the one, at the scope or above, is as good.
+        """
+        if not right.scope:
+            can_read = can_read_applications(self._session.claims_for(self._session.profile.graph_scope))
+            return None if can_read is None or right.role.strip("`") not in READ else not can_read
+        actions = ACTIONS.get(right.role)
+        if actions is None:
+            return None
+        permitted = None
+        for place in _around(right.scope):
+            permitted = self._permits(place, *actions)
+            if permitted:
+                return False
+        # What the innermost place answers includes what is inherited from those above.
+        return self._refuses_to_list(right.scope, actions) if permitted is None else True
+
+    def _refuses_to_list(self, scope: str, actions: Sequence[str]) -> bool | None:
+        """Whether the caller may not list what it may do there, which who may do all of `actions` may."""
+        if not allows_all((Permission(actions=tuple(actions)),), [LIST_PERMISSIONS], data=False):
+            return None
+        try:
+            self._list_permissions(scope)
+        except NotAuthorized:
+            return True
+        except CloudError:
+            return None
+        return None
 
     def _remedy(self, action: str, scope: str) -> str:
         """How to get a missing right: by having it granted, or by activating a role."""
@@ -114,10 +156,10 @@ class Caller:
             return True
         return not any(may_assign(one) for one in assignments if not one.get("condition"))
 
-    def _permits(self, scope: str, action: str) -> bool | None:
+    def _permits(self, scope: str, *actions: str) -> bool | None:
         key = ("caller's permissions", scope.lower())
         permissions = self._session.reads.get(key, lambda: self._try_list_permissions(scope))
-        return None if permissions is None else allows_all(permissions, [action], data=False)
+        return None if permissions is None else allows_all(permissions, actions, data=False)
 
     def _try_list_permissions(self, scope: str) -> tuple[Permission, ...] | None:
         try:

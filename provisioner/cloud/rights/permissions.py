@@ -63,6 +63,18 @@ def can_register(claims: Mapping[str, Any]) -> bool | None:
     return False if cannot else None
 
 
+def can_read_applications(claims: Mapping[str, Any]) -> bool | None:
+    """Whether an app may read applications that it does not own, by its token's claims. None: they do not say.
+
+    https://learn.microsoft.com/graph/permissions-reference#applicationreadall
+    """
+    roles, directory_roles = set(claims.get("roles", ())), set(claims.get("wids", ()))
+    if roles & ((REGISTER - {OWNED_BY}) | READ):
+        return True
+    named = directory_roles - {role for role, name in READING.items() if not name}
+    return None if named or claims.get("idtyp") != "app" else False
+
+
 def must_own(claims: Mapping[str, Any]) -> bool:
     """Whether an app may change only those applications that it owns, by its token's claims.
 
