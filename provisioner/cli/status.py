@@ -84,7 +84,7 @@ def _older(plan: Plan, address: Address) -> Iterator[Step]:
 
 
 def _retiring(step: Step) -> dict[str, Any]:
-    return {"key_id": step.address.name.rsplit("/", 1)[-1], "until": (step.waits_on or (None,))[0]}
+    return {"key_id": step.address.name.rsplit("/", 1)[-1], "until": step.waits_on[0] if step.dated else None}
 
 
 def unusable(plan: Plan) -> Iterator[Step]:

@@ -173,6 +173,8 @@ class _Decisions:
         decision = orphan_action(orphan, self.kinds, self.view)
         if decision.action is not Action.KEEP:
             step = orphan_step(orphan, decision, self.snapshot)
+            if waits := [wait for one in decision.unread if one in self.steps for wait in self.steps[one].waits_on]:
+                step = replace(step, waits_on=tuple(dict.fromkeys(waits)))
             access = any(one.access and address.kind == orphan.address.kind for address, one in self.steps.items())
             self.steps[orphan.address] = replace(
                 step,

@@ -74,7 +74,7 @@ class OrphanAction:
 
     until: a defer that waits for a date. wait_in_run: so soon that the run itself waits for it. successor_in_use: it is
     removed only once its successor is in use, if that can be seen. unconfirmed: it ends on that date by itself, and
-    nobody has seen or said that its readers have its successor.
+    nobody has seen or said that its readers have its successor. unread: what a defer without a date has to read.
     """
 
     action: Action
@@ -83,6 +83,7 @@ class OrphanAction:
     wait_in_run: bool = False
     successor_in_use: bool = False
     unconfirmed: bool = False
+    unread: tuple[Address, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -42,7 +42,7 @@ def diff(desired: ClientSecret, observed: Passwords, view: View) -> tuple[Change
 
     Nothing is decided while a holder cannot be read: it may have the key that seems to be lost.
     """
-    if _holder_unread(desired.name, view):
+    if _unread_holders(desired.name, view):
         return ()
     current = _current(observed, view)
     if current is None:
@@ -66,7 +66,7 @@ def diff(desired: ClientSecret, observed: Passwords, view: View) -> tuple[Change
 
 def publish(observed: Passwords, view: View | None) -> Outputs:
     """The current key, once the holders are known. Its dates are left out while Graph does not show the key yet."""
-    if view is None or _holder_unread(observed.name, view):
+    if view is None or _unread_holders(observed.name, view):
         return Outputs()
     current = _current(observed, view)
     if current is None:
@@ -92,8 +92,9 @@ def orphan_action(observed: Passwords, view: View) -> OrphanAction:
     if view.intent is Intent.TEARDOWN or mine.end <= view.now:
         ended = f"expired on {mine.end:%Y-%m-%d}"
         return OrphanAction(action=Action.DELETE, reason="owned" if view.intent is Intent.TEARDOWN else ended)
-    if _holder_unread(observed.name, view):
-        return OrphanAction(action=Action.DEFER, reason="decided once every holder that may have it can be read")
+    if unread := _unread_holders(observed.name, view):
+        reason = "decided once every holder that may have it can be read"
+        return OrphanAction(action=Action.DEFER, reason=reason, unread=unread)
     current, key_references = _current(observed, view), _references(observed.name, view)
     naming = [one for one in key_references if one.key_id == mine.key_id]
     if any(one.current for one in naming) or (current is not None and current.key_id == mine.key_id):
@@ -246,8 +247,8 @@ def _references(name: str, view: View) -> list[KeyReference]:
     return [one.key for one in view.key_references.get(_address(name), ())]
 
 
-def _holder_unread(name: str, view: View) -> bool:
-    return not set(view.unread).isdisjoint(view.declared_holders.get(_address(name), ()))
+def _unread_holders(name: str, view: View) -> tuple[Address, ...]:
+    return tuple(one for one in view.declared_holders.get(_address(name), ()) if one in view.unread)
 
 
 def _address(name: str) -> Address:
