@@ -2,6 +2,8 @@
 
 A kind knows one Azure resource and nothing else: no other kind, no spec, no other stage. It gets the cloud as an
 argument. Each file in `kinds/` has one module-level `KIND`; the kind is called as its file.
+
+In one file: the contract, and the checks and comparisons that several kinds make in the same words.
 """
 
 from __future__ import annotations

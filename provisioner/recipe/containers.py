@@ -6,14 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from provisioner.kinds import caller_access, filesystem, key_vault, lock_container, resource_group, storage_account
-from provisioner.model import Address, Network, Node, Search
+from provisioner.model import Address, Node, Search
+from provisioner.recipe.declared_network import network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from provisioner.recipe.targets.contract import Names
     from provisioner.spec.model import Environment
-    from provisioner.spec.parts import Reachable
 
 LOCK = Address("lock_container", "lock")
 LOCK_PREFIX = "provisioner-"
@@ -118,22 +118,6 @@ class Containers:
                 to_write = replace(desired, writes=True)
                 write = replace(write, desired=to_write, needs=(*needs, read), released=True)
             yield write
-
-
-def network(spec: Reachable, readers: str = "") -> Network:
-    """Who may reach a resource, as Azure writes it. readers: who has to, from a network that no API tells."""
-    rules = spec.network_rules
-    access = (spec.public_network_access or "").capitalize()
-    if rules is None:
-        return Network(public_access=access, readers=readers)
-    return Network(
-        public_access=access,
-        default_action=rules.default.capitalize(),
-        bypass="AzureServices" if rules.trusted_services else "None",
-        ips=tuple(rules.ips),
-        subnets=tuple(rules.subnets),
-        readers=readers,
-    )
 
 
 def lock_name(environment_id: str) -> str:

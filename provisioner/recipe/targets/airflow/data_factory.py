@@ -9,17 +9,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from provisioner.errors import Refused
-from provisioner.kinds import (
-    airflow_runtime,
-    dag_import,
-    data_factory,
-    filesystem,
-    linked_service,
-    role_assignment,
-)
+from provisioner.kinds import airflow_runtime, dag_import, data_factory, filesystem, linked_service, role_assignment
 from provisioner.model import Address, AirflowApi, AirflowSignIn, NeededRight, Node, Ref, Search
 from provisioner.parsed_dag import ExpectedDag, lines_sha256
-from provisioner.recipe.containers import network
+from provisioner.recipe.declared_network import network
 from provisioner.recipe.grants import grant, grant_address
 from provisioner.recipe.lake_files import dag_address, dag_node, file_searches
 from provisioner.recipe.targets.contract import Airflow, Around, Reader
@@ -43,12 +36,6 @@ if TYPE_CHECKING:
 FACTORY = Address("data_factory", "airflow")
 AIRFLOW = Address("airflow_runtime", "airflow")
 READER = "Storage Blob Data Reader"
-# That a GET shows them as the documented answer to a PUT does was not tried.
-SHOWN = (
-    "Data Factory's documentation has an answer with a runtime's environment variables as they were sent "
-    "(https://learn.microsoft.com/azure/data-factory/rest-apis-for-airflow-integrated-runtime), and "
-    "AZURE_CLIENT_SECRET is one: grant reading the factory as you would grant reading the vault"
-)
 
 
 def declare(
@@ -77,7 +64,7 @@ def declare(
         settings=airflow_runtime.settings,
         rendered=parts.settings(),
         rights=tuple(_rights(spec)),
-        notes=(*(() if environment.cloud == "local" else (spec.closed,)), SHOWN),
+        notes=(*(() if environment.cloud == "local" else (spec.closed,)), spec.shown),
         notes_beside=lambda cloud: linked_service.services_with_keys(cloud, spec.factory),
     )
 

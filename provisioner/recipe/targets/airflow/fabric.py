@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from provisioner.key_probe import Probe
 from provisioner.kinds import fabric_airflow_job, fabric_environment, fabric_file
 from provisioner.model import Address, AirflowApi, AirflowSignIn, NeededRight, Node, Search
-from provisioner.recipe.containers import network
+from provisioner.recipe.declared_network import network
 from provisioner.recipe.lake_files import jar_address
 from provisioner.recipe.targets.contract import Airflow, Around, Reader
 from provisioner.render.airflow_settings import AirflowSettings, airflow_settings

@@ -70,6 +70,12 @@ class DataFactoryAirflow(AirflowTarget):
         "Data Factory has made no new Airflow runtimes since 1 January 2026 "
         "(https://learn.microsoft.com/azure/data-factory/concepts-workflow-orchestration-manager)"
     )
+    # That a GET shows them as the documented answer to a PUT does was not tried.
+    shown: ClassVar[str] = (
+        "Data Factory's documentation has an answer with a runtime's environment variables as they were sent "
+        "(https://learn.microsoft.com/azure/data-factory/rest-apis-for-airflow-integrated-runtime), and "
+        "AZURE_CLIENT_SECRET is one: grant reading the factory as you would grant reading the vault"
+    )
     questions: ClassVar[tuple[Question, ...]] = (
         Question(
             path=("factory",), text="Full id of the data factory", resource_type="Microsoft.DataFactory/factories"
