@@ -43,7 +43,8 @@ def works_by_hand(moving: Moving) -> None:
     """A run of the old DAG that somebody has triggered, which takes long."""
     url = old_airflow(moving)
     dag(moving, url)  # now all that was due before is over
-    moving.azure.control("PUT", "/settings/modelled-airflow", {"run_seconds": HOUR})
+    slow = {"run_seconds": RUN_SECONDS, "by_dag": {DAG: HOUR}}
+    moving.azure.control("PUT", "/settings/modelled-airflow", slow)
     dag(moving, url, "/dagRuns", method="POST", body={"dag_run_id": BY_HAND, "logical_date": None})
 
 

@@ -1,10 +1,10 @@
 """A part of Airflow's REST API while no real Airflow runs: DAGs, their runs, and a scheduler that makes those.
 
-Only if a test asks for it: `PUT /settings/modelled-airflow {"run_seconds": 2.0}`, how long each run works. Then GET
-/airflow-runs at the control endpoint shows every run, and whether it has worked. As in Airflow, with `catchup=False`: a
-DAG that is paused begins no run, and its runs under way do not go on; once it is unpaused, the run of the last moment
-that was due begins, unless there is one of that logical date. A schedule's moment is the logical date in Airflow 3; in
-Airflow 2 that is the moment before.
+Only if a test asks for it: `PUT /settings/modelled-airflow {"run_seconds": 2.0}`, how long each run works; those of a
+DAG may take longer: `{"run_seconds": 2.0, "by_dag": {"DAG": 3600.0}}`. Then GET /airflow-runs at the control endpoint
+shows every run, and whether it has worked. As in Airflow, with `catchup=False`: a DAG that is paused begins no run, and
+its runs under way do not go on; once it is unpaused, the run of the last moment that was due begins, unless there is one
+of that logical date. A schedule's moment is the logical date in Airflow 3; in Airflow 2 that is the moment before.
 https://airflow.apache.org/docs/apache-airflow/stable/authoring-and-scheduling/timetable.html
 """
 
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from cronsim import CronSim
 
 from localazure.app.call import Reply
+from localazure.app.json_body import object_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -49,7 +50,7 @@ def find_reply(
     settings, match = call.tenant.store.get("settings", "modelled-airflow"), _PATH.fullmatch(call.path)
     if settings is None or match is None:
         return None
-    model = _Model(call.tenant, resource_id, version, float(settings["run_seconds"]))
+    model = _Model(call.tenant, resource_id, version, settings)
     texts: dict[str, tuple[str, str]] = {}
     for path, text in files:
         for dag_id, arguments in _DAG.findall(text):
@@ -94,8 +95,8 @@ def list_runs(tenant: Tenant, _send: object) -> list[Document]:
 class _Model:
     """The DAGs of one Airflow."""
 
-    def __init__(self, tenant: Tenant, resource_id: str, version: str, run_seconds: float) -> None:
-        self._tenant, self._id, self._seconds = tenant, resource_id.lower(), run_seconds
+    def __init__(self, tenant: Tenant, resource_id: str, version: str, settings: Document) -> None:
+        self._tenant, self._id, self._settings = tenant, resource_id.lower(), settings
         self._since_3 = int(version.partition(".")[0]) >= 3  # Airflow 3
 
     def dag(self, dag_id: str) -> Document:
@@ -115,7 +116,7 @@ class _Model:
         dag["schedule"] = _DAILY.get(found[1], found[1]) if found else ""
         if not dag["paused"]:
             self._schedule(dag, now)
-            _work(dag, now, self._seconds)
+            _work(dag, now, float(object_at(self._settings, "by_dag").get(dag_id, self._settings["run_seconds"])))
         dag["at"] = now
         self.put(dag_id, dag)
 
