@@ -3,7 +3,7 @@
 Only if a test asks for it: `PUT /settings/modelled-airflow {"run_seconds": 2.0}`, how long each run works; those of a
 DAG may take longer: `{"run_seconds": 2.0, "by_dag": {"DAG": 3600.0}}`. Then GET /airflow-runs at the control endpoint
 shows every run, and whether it has worked. As in Airflow, with `catchup=False`: a DAG that is paused begins no run, and
-its runs under way do not go on; once it is unpaused, the run of the last moment that was due begins, unless there is one
+its runs under way do not go on; once unpaused, the run of the last moment that was due begins, unless there is one
 of that logical date. A schedule's moment is the logical date in Airflow 3; in Airflow 2 that is the moment before.
 https://airflow.apache.org/docs/apache-airflow/stable/authoring-and-scheduling/timetable.html
 """
