@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,6 +18,7 @@ from provisioner.cloud.profile import PUBLIC
 from provisioner.cloud.transport.connections import Route
 from provisioner.cloud.transport.session import Session
 from provisioner.cloud.transport.waits import WAIT_LIMITS, Waits
+from tests.http_server import listening
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -164,18 +164,13 @@ def _handler(airflow: AirflowServer) -> type[BaseHTTPRequestHandler]:
 def airflow_server(tls: SSLContext | None = None) -> Generator[AirflowServer]:
     """It listens until the end. tls: with a certificate for localhost."""
     airflow = AirflowServer()
-    with ThreadingHTTPServer(("127.0.0.1", 0), _handler(airflow)) as server:
-        airflow.url = f"http://127.0.0.1:{server.server_port}/airflow"
-        if tls is not None:
-            airflow.url = f"https://localhost:{server.server_port}/airflow"
-            server.socket = tls.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            yield airflow
-        finally:
-            server.shutdown()
-            thread.join()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(airflow))
+    airflow.url = f"http://127.0.0.1:{server.server_port}/airflow"
+    if tls is not None:
+        airflow.url = f"https://localhost:{server.server_port}/airflow"
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    with listening(server):
+        yield airflow
 
 
 @contextmanager

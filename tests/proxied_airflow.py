@@ -7,11 +7,11 @@ import socket
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from socketserver import BaseRequestHandler, ThreadingTCPServer
-from threading import Thread
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from tests.airflow_server import PROXIED, airflow_server
+from tests.http_server import listening
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -46,12 +46,8 @@ def _splice(one: socket.socket, other: socket.socket) -> None:
 @contextmanager
 def proxied_airflow(azure: LocalAzure) -> Generator[tuple[LocalAzure, AirflowServer]]:
     """The same local Azure by another proxy, behind which there is an Airflow, too."""
-    with airflow_server() as airflow, ThreadingTCPServer(("127.0.0.1", 0), _handler(azure, airflow)) as server:
+    with airflow_server() as airflow:
+        server = ThreadingTCPServer(("127.0.0.1", 0), _handler(azure, airflow))
         server.daemon_threads = True
-        thread = Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
+        with listening(server):
             yield replace(azure, proxy=f"http://127.0.0.1:{server.server_address[1]}"), airflow
-        finally:
-            server.shutdown()
-            thread.join()

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
+from tests.http_server import listening
+
 if TYPE_CHECKING:
     from collections.abc import Generator
 
@@ -44,13 +46,10 @@ def webhook() -> Generator[Webhook]:
         def log_message(self, *_: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # it logs to stderr
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        made.url = f"http://127.0.0.1:{server.server_port}{PATH}"
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    made.url = f"http://127.0.0.1:{server.server_port}{PATH}"
+    with listening(server):
         try:
             yield made
         finally:
             made.closing.set()
-            server.shutdown()
-            thread.join()

@@ -78,7 +78,7 @@ def variables_of(shell: str, line: str) -> dict[str, str]:
     return {name: str(values.get(text, text)) for name, text in re.findall(r'(\w+)="?([^"\s]+)"? \\', asked)}
 
 
-def told(shell: str, line: str) -> dict[str, str]:
+def completions(shell: str, line: str) -> dict[str, str]:
     """By word that the shell offers, what it says of it. As the shells' code has it, answers come by descriptor 8."""
     environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", **variables_of(shell, line)}
     command = ["sh", "-c", "provisioner 8>&1 9>&2 1>/dev/null 2>&1 </dev/null"]
@@ -103,7 +103,7 @@ def told(shell: str, line: str) -> dict[str, str]:
     ],
 )
 def test_zsh_and_fish_are_answered_in_their_own_way(shell: str, line: str, offered: dict[str, str]) -> None:
-    assert told(shell, line) == offered
+    assert completions(shell, line) == offered
 
 
 def test_bash_completes_after_evaluating_the_code() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.command_line import cli
-from tests.commands.test_least_privilege import RIGHTS, WALK, Identity, identity
+from tests.commands.test_least_privilege import RIGHTS, Identity, identity
 from tests.emulator import ARM
 
 if TYPE_CHECKING:
@@ -76,8 +76,7 @@ def test_a_service_principal_has_exactly_the_documented_rights_and_can_do_everyt
     assert len(made.application()["passwordCredentials"]) == 1
     for name, value in made.values.items():
         monkeypatch.setenv(name, value)
-    for verb, *options in WALK:
-        identity.cli.done(verb, *options)
+    identity.walk()
     identity.cli.done("provision", "--yes")
     identity.cli.done("teardown", "--purge")
 

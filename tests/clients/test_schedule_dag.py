@@ -107,6 +107,14 @@ def called(dags: Path, *command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=told(dags), capture_output=True, text=True, timeout=SECONDS, check=False)
 
 
+def triggered(airflow_python: Path, dags: Path, **conf: str) -> tuple[int, str]:
+    """A run of the DAG with that configuration. Returns the exit code and what it printed."""
+    airflow = str(airflow_python.with_name("airflow"))
+    assert called(dags, airflow, "db", "migrate").returncode == 0
+    done = called(dags, airflow, "dags", "test", "provisioner_rotate", *(("--conf", json.dumps(conf)) if conf else ()))
+    return done.returncode, done.stdout + done.stderr
+
+
 def test_airflow_finds_one_task_mapped_over_the_environments(airflow_python: Path, dags: Path) -> None:
     done = called(dags, str(airflow_python), "-c", READ, str(dags))
     lines = [line.removeprefix("FOUND ") for line in done.stdout.splitlines() if line.startswith("FOUND ")]
@@ -130,48 +138,36 @@ def dag_lines(dags: Path) -> list[str]:
 def test_airflow_runs_every_environment_and_fails_the_one_where_a_person_is_needed(
     airflow_python: Path, dags: Path
 ) -> None:
-    airflow = str(airflow_python.with_name("airflow"))
-    assert called(dags, airflow, "db", "migrate").returncode == 0
-    done = called(dags, airflow, "dags", "test", "provisioner_rotate")
-    said = done.stdout + done.stderr
+    code, said = triggered(airflow_python, dags)
     for spec in ("environments/dev.yaml", "environments/prod.yaml"):
         assert f"rotate {spec} of {dags.parent / ODD}" in said
         assert f"plan {spec} of {dags.parent / ODD}" in said
     why = "rotate ended with 4 (a right or a precondition is missing); plan ended with 2 (changes are pending)"
     assert f"AirflowFailException: dev: {why}" in said
     assert "Immediate failure requested" in said
-    assert (done.returncode, "prod: " in said) == (1, False)
+    assert (code, "prod: " in said) == (1, False)
 
 
 def test_a_run_provisions_if_that_is_what_it_was_triggered_for(airflow_python: Path, dags: Path) -> None:
-    airflow = str(airflow_python.with_name("airflow"))
-    assert called(dags, airflow, "db", "migrate").returncode == 0
-    done = called(dags, airflow, "dags", "test", "provisioner_rotate", "--conf", json.dumps({"verb": "provision"}))
-    said = done.stdout + done.stderr
+    code, said = triggered(airflow_python, dags, verb="provision")
     for spec in ("environments/dev.yaml", "environments/prod.yaml"):
         assert f"provision {spec} of {dags.parent / ODD}" in said
-    assert (done.returncode, "rotate environments" in said, "plan environments" in said) == (0, False, False)
+    assert (code, "rotate environments" in said, "plan environments" in said) == (0, False, False)
 
 
 def test_a_run_only_looks_for_drift_if_that_is_what_it_was_triggered_for(airflow_python: Path, dags: Path) -> None:
-    airflow = str(airflow_python.with_name("airflow"))
-    assert called(dags, airflow, "db", "migrate").returncode == 0
-    done = called(dags, airflow, "dags", "test", "provisioner_rotate", "--conf", json.dumps({"verb": "plan"}))
-    said = done.stdout + done.stderr
+    code, said = triggered(airflow_python, dags, verb="plan")
     for spec in ("environments/dev.yaml", "environments/prod.yaml"):
         assert f"plan {spec} of {dags.parent / ODD}" in said
     assert "AirflowFailException: dev: plan ended with 2 (changes are pending)" in said
-    assert (done.returncode, "rotate environments" in said, "provision environments" in said) == (1, False, False)
+    assert (code, "rotate environments" in said, "provision environments" in said) == (1, False, False)
     assert "prod: " not in said
 
 
 def test_a_run_for_another_verb_does_nothing_and_says_which_there_are(airflow_python: Path, dags: Path) -> None:
-    airflow = str(airflow_python.with_name("airflow"))
-    assert called(dags, airflow, "db", "migrate").returncode == 0
-    done = called(dags, airflow, "dags", "test", "provisioner_rotate", "--conf", json.dumps({"verb": "teardown"}))
-    said = done.stdout + done.stderr
+    code, said = triggered(airflow_python, dags, verb="teardown")
     assert "AirflowFailException: 'teardown' is no verb of this DAG; there are rotate, plan, provision" in said
-    assert (done.returncode, f"of {dags.parent / ODD}" in said) == (1, False)
+    assert (code, f"of {dags.parent / ODD}" in said) == (1, False)
 
 
 def test_the_real_command_plans_each_environment_of_a_local_azure(airflow_python: Path, two: Cli) -> None:
@@ -181,18 +177,16 @@ def test_the_real_command_plans_each_environment_of_a_local_azure(airflow_python
     program.parent.mkdir(parents=True)
     program.symlink_to(ROOT / ".venv/bin/provisioner")
     write(two, "west", variables={})
-    dags, airflow = checkout / "dags", str(airflow_python.with_name("airflow"))
+    dags = checkout / "dags"
     made = ("--out", str(dags), "--directory", str(checkout))
     assert two.run("schedule", "east", "west", "--kind", "airflow", *made).code == 0
-    assert called(dags, airflow, "db", "migrate").returncode == 0
 
-    done = called(dags, airflow, "dags", "test", "provisioner_rotate", "--conf", json.dumps({"verb": "plan"}))
+    code, said = triggered(airflow_python, dags, verb="plan")
 
-    said = done.stdout + done.stderr
     assert "east: no changes; 30 unchanged" in said
     assert f"delete {VARIABLE}" in said
     assert "AirflowFailException: west: plan ended with 2 (changes are pending)" in said
-    assert (done.returncode, "AirflowFailException: east" in said) == (1, False)
+    assert (code, "AirflowFailException: east" in said) == (1, False)
 
 
 @pytest.fixture

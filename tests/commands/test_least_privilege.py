@@ -54,6 +54,23 @@ class Identity:
                 granted = self._grant_on_graph(right.role.strip("`"))
             assert granted == 201
 
+    def walk(self) -> None:
+        """What one does with an environment from beginning to end, and each of it goes well."""
+        for verb, *options in WALK:
+            self.cli.done(verb, *options)
+
+    def is_stopped_for(self, missing: NeededRight) -> None:
+        """`doctor` and `provision` stop and name that right and no other, and nothing is written."""
+        self.cli.forget_calls()
+        for verb, *options in (("doctor",), ("provision", "--yes")):
+            said = self.cli(verb, *options)
+
+            assert said.code == 4, said.out + said.err
+            stops = "\n".join(line for line in (said.out + said.err).splitlines() if not line.startswith("?"))
+            found = {(role or f"`{permission}`", scope) for role, scope, permission in NAMED.findall(stops)}
+            assert found == {(missing.role, missing.scope)}, stops
+        assert self.cli.writes() == []
+
     def become_another(self) -> Identity:
         """Sign in as a new service principal, which has no right yet."""
         someone = self.arm.someone("drift")
@@ -98,8 +115,7 @@ def test_who_has_exactly_the_required_rights_provisions_rotates_and_tears_down(i
     cli = identity.cli
 
     assert cli.done("doctor", "--json").json()["ready"] is True
-    for verb, *options in WALK:
-        cli.done(verb, *options)
+    identity.walk()
     paths = [call["path"].lower() for call in cli.azure.control("GET", "/calls")["calls"]]
     assert not any("roleeligibility" in path for path in paths), "asked though no right is missing"
 
@@ -188,17 +204,8 @@ def test_who_lacks_a_required_right_is_told_that_one_before_the_first_write(
     identity: Identity, missing: NeededRight
 ) -> None:
     identity.grant(*(right for right in REQUIRED if right != missing))
-    cli = identity.cli
-    cli.forget_calls()
 
-    for verb, *options in (("doctor",), ("provision", "--yes")):
-        said = cli(verb, *options)
-
-        assert said.code == 4, said.out + said.err
-        stops = "\n".join(line for line in (said.out + said.err).splitlines() if not line.startswith("?"))
-        found = {(role or f"`{permission}`", scope) for role, scope, permission in NAMED.findall(stops)}
-        assert found == {(missing.role, missing.scope)}, stops
-    assert cli.writes() == []
+    identity.is_stopped_for(missing)
 
 
 @pytest.mark.parametrize("missing", OPTIONAL, ids=lambda right: f"{right.role.strip('`')} on {right.where}")

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.commands.test_least_privilege import WALK, identity
-from tests.commands.test_least_privilege_elsewhere import names_only, required
+from tests.commands.test_least_privilege import identity
+from tests.commands.test_least_privilege_elsewhere import required
 
 if TYPE_CHECKING:
     from tests.commands.test_least_privilege import Identity
@@ -44,8 +44,7 @@ def test_it_is_found_on_the_scope_of_its_assignment_without_a_right_anywhere_abo
     tenant_refuses(watched)
     watched.grant(*required(watched))
 
-    for verb, *options in WALK:
-        watched.cli.done(verb, *options)
+    watched.walk()
 
 
 def test_one_that_is_not_there_is_said_to_be_none_though_the_tenant_refuses(watched: Identity) -> None:
@@ -67,4 +66,4 @@ def test_who_has_no_right_on_its_scope_is_told_that_one(watched: Identity, *, re
     if refuses:
         tenant_refuses(watched)
 
-    names_only(watched, missing)
+    watched.is_stopped_for(missing)

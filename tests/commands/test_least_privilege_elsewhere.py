@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from tests.commands.test_least_privilege import NAMED, WALK, identity
+from tests.commands.test_least_privilege import identity
 from tests.recipe.targets.test_managed_identity import FLINK
 from tests.rights_table import rights_of
 
@@ -76,34 +76,30 @@ def required(identity: Identity) -> list[NeededRight]:
     return [right for right in rights_of(str(identity.cli.file)) if not right.optional]
 
 
-def names_only(identity: Identity, missing: NeededRight) -> None:
-    """`doctor` and `provision` stop and name that right and no other, and nothing is written."""
-    cli = identity.cli
-    cli.forget_calls()
-    for verb, *options in (("doctor",), ("provision", "--yes")):
-        said = cli(verb, *options)
+def suffice(identity: Identity, *rights: NeededRight) -> None:
+    """With exactly these rights all goes well."""
+    identity.grant(*rights)
 
-        assert said.code == 4, said.out + said.err
-        stops = "\n".join(line for line in (said.out + said.err).splitlines() if not line.startswith("?"))
-        assert {(role, scope) for role, scope, _ in NAMED.findall(stops)} == {(missing.role, missing.scope)}, stops
-    assert cli.writes() == []
+    assert identity.cli.done("doctor", "--json").json()["ready"] is True
+    identity.walk()
+
+
+def stops_without(identity: Identity, where: str, role: str) -> None:
+    """With all but that right, it is named before the first write."""
+    (missing,) = (right for right in required(identity) if (right.where, right.role) == (where, role))
+    identity.grant(*(right for right in required(identity) if right != missing))
+
+    identity.is_stopped_for(missing)
 
 
 def test_an_environment_with_tokens_of_a_cluster_elsewhere_takes_reader_on_that_cluster(
     on_kubernetes: Identity,
 ) -> None:
-    on_kubernetes.grant(*required(on_kubernetes))
-
-    assert on_kubernetes.cli.done("doctor", "--json").json()["ready"] is True
-    for verb, *options in WALK:
-        on_kubernetes.cli.done(verb, *options)
+    suffice(on_kubernetes, *required(on_kubernetes))
 
 
 def test_who_may_not_read_the_cluster_is_told_that_before_the_first_write(on_kubernetes: Identity) -> None:
-    (missing,) = (right for right in required(on_kubernetes) if right.where == "the AKS cluster")
-    on_kubernetes.grant(*(right for right in required(on_kubernetes) if right != missing))
-
-    names_only(on_kubernetes, missing)
+    stops_without(on_kubernetes, "the AKS cluster", "Reader")
 
 
 def test_a_vault_and_an_account_of_another_group_take_rights_on_each_and_reader_on_the_own_group(
@@ -111,35 +107,25 @@ def test_a_vault_and_an_account_of_another_group_take_rights_on_each_and_reader_
 ) -> None:
     needed = required(elsewhere)
     assert [(one.where, one.role) for one in needed[:5]] == [("the resource group", "Reader"), *ROWS]
-    elsewhere.grant(*needed)
 
-    assert elsewhere.cli.done("doctor", "--json").json()["ready"] is True
-    for verb, *options in WALK:
-        elsewhere.cli.done(verb, *options)
+    suffice(elsewhere, *needed)
 
 
 def test_an_environment_that_signs_in_as_a_managed_identity_takes_no_right_in_graph(as_identity: Identity) -> None:
     needed = required(as_identity)
     assert all(right.scope for right in needed)
-    as_identity.grant(*needed)
 
-    assert as_identity.cli.done("doctor", "--json").json()["ready"] is True
-    for verb, *options in WALK:
-        as_identity.cli.done(verb, *options)
+    suffice(as_identity, *needed)
 
 
 def test_who_lacks_the_right_on_the_managed_identity_is_told_that_one(as_identity: Identity) -> None:
-    (missing,) = (right for right in required(as_identity) if right.where == "the managed identity")
-    as_identity.grant(*(right for right in required(as_identity) if right != missing))
+    (role,) = (right.role for right in required(as_identity) if right.where == "the managed identity")
 
-    names_only(as_identity, missing)
+    stops_without(as_identity, "the managed identity", role)
 
 
-@pytest.mark.parametrize("row", ROWS, ids=" - ".join)
-def test_who_lacks_a_right_on_what_lies_in_another_group_is_told_that_one(
+@pytest.mark.parametrize("row", [("the resource group", "Reader"), *ROWS], ids=" - ".join)
+def test_who_lacks_a_right_where_vault_and_account_lie_elsewhere_is_told_that_one(
     elsewhere: Identity, row: tuple[str, str]
 ) -> None:
-    (missing,) = (right for right in required(elsewhere) if (right.where, right.role) == row)
-    elsewhere.grant(*(right for right in required(elsewhere) if right != missing))
-
-    names_only(elsewhere, missing)
+    stops_without(elsewhere, *row)

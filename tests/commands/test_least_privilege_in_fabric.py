@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from localazure.app.tenant import OPERATOR_OBJECT_ID
-from tests.commands.test_least_privilege import WALK, identity
+from tests.commands.test_least_privilege import identity
 from tests.localazure.fabric.workspace import WORKSPACE_ID, Fabric
 from tests.rights_table import IN_FABRIC, rights_of
 
@@ -33,8 +33,7 @@ def in_fabric(identity: Identity) -> Identity:
 def test_who_has_exactly_the_required_rights_provisions_rotates_and_tears_down(in_fabric: Identity) -> None:
     assert [right.role for right in IN_FABRIC] == ["Contributor in it"]
     join(in_fabric, "Contributor")
-    for verb, *options in WALK:
-        in_fabric.cli.done(verb, *options)
+    in_fabric.walk()
 
 
 def test_a_viewer_of_the_workspace_is_told_the_role(in_fabric: Identity) -> None:

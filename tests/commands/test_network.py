@@ -130,10 +130,10 @@ def test_an_absent_one_that_nobody_will_reach_is_told_before_it_is_made(
     cli.forget_calls()
 
     findings = cli("doctor", "--json").json()["findings"]
-    told = {f"{one['about']}: {one['what']}": one for one in findings}
+    by_text = {f"{one['about']}: {one['what']}": one for one in findings}
 
-    assert {what for what, one in told.items() if one["verdict"] == "stops"} == set(stops)
-    assert all("in the spec" in told[stop]["remedy"] for stop in stops)
+    assert {what for what, one in by_text.items() if one["verdict"] == "stops"} == set(stops)
+    assert all("in the spec" in by_text[stop]["remedy"] for stop in stops)
     if stops:
         provisioned = cli("provision")
         assert provisioned.code == 4, provisioned.out + provisioned.err

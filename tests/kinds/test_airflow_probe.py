@@ -36,8 +36,8 @@ def test_an_airflow_that_cannot_be_asked_is_told_with_its_reason(cloud: Cloud, a
     create(cloud, example(azure, probe=PROBE))
     assert KIND.holder is not None
     assert KIND.holder.probe_usage is not None
-    untold = KIND.holder.probe_usage(cloud, read(cloud, example(azure, probe=PROBE))).unknown_reason
-    assert untold.startswith("Airflow did not answer: POST Airflow dags/A_key_probe/dagRuns answered 404")
+    unknown = KIND.holder.probe_usage(cloud, read(cloud, example(azure, probe=PROBE))).unknown_reason
+    assert unknown.startswith("Airflow did not answer: POST Airflow dags/A_key_probe/dagRuns answered 404")
     assert KIND.holder.probe_usage(cloud, read(cloud, example(azure))).unknown_reason == "it has no probe DAG"
     assert (
         usage_so_far(cloud, PROBE, "", Publication(key_id="key-1", since=None)).unknown_reason

@@ -12,7 +12,7 @@ from provisioner.cloud.transport.waits import WaitLimits
 from provisioner.errors import Conflict, NotAuthorized
 from provisioner.kind import OWNER_TAG, Verdict
 from provisioner.kinds.key_vault import KIND, ObservedVault, Vault
-from provisioner.model import Forces, Network
+from provisioner.model import Forces
 from tests.kinds.azure_setup import ENVIRONMENT, OTHER, SECRETS_OFFICER, cloud_of, grant, put, view_at
 from tests.kinds.lifecycle import Example
 from tests.resource_manager import ROLES, Manager
@@ -79,27 +79,6 @@ def gone(cloud: Cloud, observed: ObservedVault) -> None:
 def refused(cloud: Cloud, desired: Vault, observed: ObservedVault) -> list[str]:
     changes = KIND.diff(desired, observed, view_at(cloud.session.clock.now()))
     return [change.field for change in changes if change.forces is Forces.REFUSE]
-
-
-def test_it_is_made_without_a_public_endpoint_and_one_that_it_has_since_is_drift(
-    cloud: Cloud, azure: LocalAzure, desired: Vault
-) -> None:
-    closed = replace(desired, network=Network(public_access="Disabled"))
-    url = f"https://management.azure.com{desired.id}?api-version={VERSION}"
-
-    def there() -> str:
-        return azure.request("GET", url).json()["properties"]["publicNetworkAccess"]
-
-    def drift() -> list[str]:
-        return [one.field for one in KIND.diff(closed, seen(cloud, closed), view_at(cloud.session.clock.now()))]
-
-    observed = made(cloud, closed)
-    assert (there(), drift()) == ("Disabled", [])
-    changed = azure.request("PATCH", url, {"properties": {"publicNetworkAccess": "Enabled"}})
-    assert (changed.status, there(), drift()) == (200, "Enabled", ["public_network_access"])
-    assert KIND.update is not None
-    KIND.update(cloud, closed, observed)
-    assert (there(), drift()) == ("Disabled", [])
 
 
 def test_it_is_absent_then_made_then_as_declared_then_gone(cloud: Cloud, desired: Vault) -> None:

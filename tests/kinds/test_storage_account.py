@@ -10,7 +10,7 @@ import pytest
 from provisioner.errors import Conflict
 from provisioner.kind import OWNER_TAG
 from provisioner.kinds.storage_account import KIND, OWNER_METADATA, ObservedStorageAccount, StorageAccount
-from provisioner.model import Forces, Network
+from provisioner.model import Forces
 from tests.kinds.azure_setup import ENVIRONMENT, OTHER, put, view_at
 from tests.kinds.lifecycle import Example
 
@@ -54,27 +54,6 @@ def seen(cloud: Cloud, desired: StorageAccount) -> ObservedStorageAccount:
     found = KIND.read(cloud, desired)
     assert found is not None
     return found
-
-
-def test_it_is_made_without_a_public_endpoint_and_one_that_it_has_since_is_drift(
-    cloud: Cloud, azure: LocalAzure, desired: StorageAccount
-) -> None:
-    closed = replace(desired, network=Network(public_access="Disabled"))
-    url = f"https://management.azure.com{desired.id}?api-version={VERSION}"
-
-    def there() -> str:
-        return azure.request("GET", url).json()["properties"]["publicNetworkAccess"]
-
-    def drift() -> list[str]:
-        return [one.field for one in KIND.diff(closed, seen(cloud, closed), view_at(cloud.session.clock.now()))]
-
-    observed = made(cloud, closed)
-    assert (there(), drift()) == ("Disabled", [])
-    changed = azure.request("PATCH", url, {"properties": {"publicNetworkAccess": "Enabled"}})
-    assert (changed.status, there(), drift()) == (200, "Enabled", ["public_network_access"])
-    assert KIND.update is not None
-    KIND.update(cloud, closed, observed)
-    assert (there(), drift()) == ("Disabled", [])
 
 
 def test_it_is_absent_then_made_then_as_declared_then_gone(cloud: Cloud, desired: StorageAccount) -> None:

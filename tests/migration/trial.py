@@ -51,7 +51,7 @@ class Trial:
         found = self.ground.census()
         orphans = [one for one in found.orphans if one not in wanted.orphans]
         wrong += (*found.twice(wanted), *found.lacking(wanted), *orphans)
-        return code == KILLED, [*wrong, *(self._not_back() if self.undo else self._not_moved())]
+        return code == KILLED, [*wrong, *self._not_over()]
 
     def kill(self, call: Call, *, after: bool) -> int:
         """A migration that is killed at this call. Returns its exit code; its leases have run out then."""
@@ -69,25 +69,16 @@ class Trial:
         begun = any(run["airflow"].startswith("/workloads/") for run in self.moving.runs())
         return begun or all(one["signs_in"] for one in self.moving.azure.control("GET", "/sign-ins"))
 
-    def _not_moved(self) -> list[str]:
-        """What is lost, what ran twice, what is left of the old environment."""
+    def _not_over(self) -> list[str]:
+        """What is lost, what ran twice, what does not work where it ended, what is left of the other environment."""
         moving = self.moving
+        stays, goes = (moving.old, moving.new) if self.undo else (moving.new, moving.old)
         moving.advance(HOUR)
-        wrong = [] if moving.new("verify").code == 0 else ["the new one does not verify"]
+        wrong = [] if stays("verify").code == 0 else [f"{stays.file.stem} does not verify"]
         wrong += moving.lost_or_twice()
-        wrong += (f"still to do: {step}" for step in moving.new.done("plan", "--json").actions())
-        left = moving.old.run("teardown", str(moving.old.file), "--plan-only", "--json").actions()
-        return [*wrong, *(f"left of the old one: {address}" for address in left)]
-
-    def _not_back(self) -> list[str]:
-        """In what the old environment does not work as before, and what is left of the new one."""
-        moving = self.moving
-        moving.advance(HOUR)
-        wrong = [] if moving.old("verify").code == 0 else ["the old one does not verify"]
-        wrong += moving.lost_or_twice()
-        wrong += (f"still to do: {step}" for step in moving.old.done("plan", "--json").actions())
-        left = moving.new.run("teardown", str(moving.new.file), "--plan-only", "--json").actions()
-        return [*wrong, *(f"left of the new one: {address}" for address in left)]
+        wrong += (f"still to do: {step}" for step in stays.done("plan", "--json").actions())
+        left = goes.run("teardown", str(goes.file), "--plan-only", "--json").actions()
+        return [*wrong, *(f"left of {goes.file.stem}: {address}" for address in left)]
 
 
 def undoing(moving: Moving, folder: Path) -> Trial:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import ssl
 import tempfile
-import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from localazure.app.certificates import Certificates
 from localazure.runtimes.flink.tls import create_certificate
+from tests.http_server import listening
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -85,13 +85,8 @@ def guarded_flink(*, asks_for_certificate: bool = False) -> Generator[GuardedFli
             context.load_verify_locations(client)
             context.verify_mode = ssl.CERT_REQUIRED
         flink = GuardedFlink(url="", ca=certificates.ca_file.read_text(), certificate=client.read_text())
-    with ThreadingHTTPServer(("127.0.0.1", 0), _handler(flink)) as server:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        flink.url = f"https://localhost:{server.server_port}{PREFIX}"
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            yield flink
-        finally:
-            server.shutdown()
-            thread.join()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(flink))
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    flink.url = f"https://localhost:{server.server_port}{PREFIX}"
+    with listening(server):
+        yield flink

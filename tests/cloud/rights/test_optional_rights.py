@@ -57,7 +57,7 @@ def test_an_answer_that_is_no_refusal_tells_nothing(azure: LocalAzure, someone: 
 
 
 @pytest.mark.parametrize(
-    ("claims", "told"),
+    ("claims", "expected"),
     [
         ({**APP, "roles": [OWNED_BY]}, False),
         ({**APP, "roles": [OWNED_BY, "Application.Read.All"]}, True),
@@ -67,6 +67,6 @@ def test_an_answer_that_is_no_refusal_tells_nothing(azure: LocalAzure, someone: 
     ],
 )
 def test_a_token_tells_of_an_app_whether_it_may_read_those_of_others(
-    claims: dict[str, Any], *, told: bool | None
+    claims: dict[str, Any], *, expected: bool | None
 ) -> None:
-    assert can_read_applications(claims) is told
+    assert can_read_applications(claims) is expected

@@ -115,8 +115,9 @@ def test_five_hundred_runs_stay_within_what_each_service_takes() -> None:
     assert run.now - began < 7500 / 22.5 + 1
 
 
-def test_the_directory_of_each_tenant_has_a_limit_of_its_own() -> None:
-    windows, run = Windows(), Run()
+def of_two_tenants(run: Run) -> tuple[Budget, Budget]:
+    """What two runs share of the services' limits, each in a tenant of its own."""
+    windows = Windows()
     one, other = (
         Budget(
             PUBLIC,
@@ -128,6 +129,12 @@ def test_the_directory_of_each_tenant_has_a_limit_of_its_own() -> None:
         )
         for tenant in ("one", "other")
     )
+    return one, other
+
+
+def test_the_directory_of_each_tenant_has_a_limit_of_its_own() -> None:
+    run = Run()
+    one, other = of_two_tenants(run)
     one.enter("GET", GRAPH).ended(Said(429, 5.0))
     began = run.now
     other.enter("GET", GRAPH).ended(Said())
@@ -137,18 +144,8 @@ def test_the_directory_of_each_tenant_has_a_limit_of_its_own() -> None:
 
 
 def test_runs_share_what_is_left_of_a_vault_and_each_vault_has_a_limit_of_its_own() -> None:
-    windows, run = Windows(), Run()
-    one, other = (
-        Budget(
-            PUBLIC,
-            pause=run.pause,
-            ticks=lambda: run.now,
-            limit_reached=lambda said: said.limit_seconds,
-            windows=windows,
-            tenant=lambda tenant=tenant: tenant,
-        )
-        for tenant in ("one", "other")
-    )
+    run = Run()
+    one, other = of_two_tenants(run)
     began = run.now
     for budget in (one, other):
         for _ in range(135):

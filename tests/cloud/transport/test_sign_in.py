@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +16,7 @@ from provisioner.cloud.transport.retries import Retry
 from provisioner.cloud.transport.session import open_session
 from provisioner.cloud.transport.sign_in import sign_in
 from provisioner.errors import Conflict, NotAuthorized
+from tests.http_server import listening
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,13 +95,10 @@ class _Answers(BaseHTTPRequestHandler):
 @pytest.fixture
 def platform(env: pytest.MonkeyPatch) -> Iterator[tuple[Platform, str]]:
     env.setenv("NO_PROXY", "127.0.0.1")
-    with Platform(("127.0.0.1", 0), _Answers) as server:
-        server.asked = []
-        thread = Thread(target=server.serve_forever)
-        thread.start()
+    server = Platform(("127.0.0.1", 0), _Answers)
+    server.asked = []
+    with listening(server):
         yield server, f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
 
 
 def test_github_actions_vouches_for_its_job_anew_each_time(
