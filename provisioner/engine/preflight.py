@@ -84,7 +84,7 @@ def _rights_beyond_reading(
     """Checks for what cannot be read: who is to write it needs more than the right to read it."""
     for node in undecided:
         right_of = kinds[node.address.kind].preflight.right
-        if right_of is not None and not node.access and not node.elsewhere:
+        if right_of is not None and not node.access and not node.expected_to_exist:
             right, about = right_of(node.desired), str(node.address)
             yield lambda right=right, about=about: _right_beyond_reading(cloud, right, about)
 

@@ -35,8 +35,8 @@ class Node:
     desired: the kind's own record, in which values may be a Ref. container: what contains it; needs: what else must
     exist before it is written, besides its Refs. bootstrap: must exist before the lease can be taken. access: grants
     the caller of this run access; it does not count as drift. released: each run takes that access back at its end.
-    read_by: as whom it is proven; orders nothing. goes_along: it need not be deleted where its container is. elsewhere:
-    it lies in another resource group, so it is adopted if it is there.
+    read_by: as whom it is proven; orders nothing. goes_along: it need not be deleted where its container is.
+    expected_to_exist: who may not read it lacks that right, and is not asked for the one to create it.
     """
 
     address: Address
@@ -48,7 +48,7 @@ class Node:
     released: bool = False
     read_by: ReadBy | None = None
     goes_along: bool = False
-    elsewhere: bool = False
+    expected_to_exist: bool = False
 
     def all_needs(self) -> tuple[Address, ...]:
         """Container, declared needs and the addresses of all Refs, each once."""

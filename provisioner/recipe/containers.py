@@ -40,7 +40,8 @@ class Containers:
         group = resource_group.ResourceGroup(
             id=spec.group_id, location=spec.location, tags=dict(spec.tags), environment=mark
         )
-        yield Node(address=self.group, desired=group, bootstrap=True)
+        empty = not (self._group_of(spec.vault_id) or self._group_of(spec.account_id))
+        yield Node(address=self.group, desired=group, bootstrap=True, expected_to_exist=empty)
         account = storage_account.StorageAccount(
             id=spec.account_id,
             location=spec.location,
@@ -97,7 +98,7 @@ class Containers:
             network=network(spec.vault, spec.airflow.unseen_readers),
         )
         group = self._group_of(spec.vault_id)
-        return Node(address=self.vault, desired=desired, container=group, elsewhere=group is None)
+        return Node(address=self.vault, desired=desired, container=group, expected_to_exist=group is None)
 
     def _access(self) -> Iterator[Node]:
         """To read and write; with `access: release` in two, so that the part that writes can be taken back."""
