@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from provisioner.cloud.clients.airflow import Airflow, DagRun, TaskReport
     from provisioner.cloud.cloud import Cloud
     from provisioner.model import AirflowApi
+    from provisioner.parsed_dag import ExpectedDag
 
 TASK = "has_key"  # of the probe DAG
 NO_REPORT = "no run of the probe DAG has reported what workers run with; `provisioner verify` starts one"
@@ -130,6 +131,12 @@ class WrittenFile:
     filesystem: str
     path: str
     sha256: str
+    dag: ExpectedDag
+
+    def written(self, cloud: Cloud) -> datetime | None:
+        """When it was written; None if it is not there as it is declared. Raises CloudError."""
+        there = cloud.data_lake.find_path(self.account, self.filesystem, self.path)
+        return there.modified if there is not None and there.sha256 == self.sha256 else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,12 +184,12 @@ def _report_too_old(cloud: Cloud, rollout: Rollout, began: datetime) -> str:
 
 def _written(cloud: Cloud, rollout: Rollout) -> list[datetime] | str:
     """When the DAGs were written; the path of the first that is not there as it is declared. Raises CloudError."""
-    found = [(file, cloud.data_lake.find_path(file.account, file.filesystem, file.path)) for file in rollout.files]
     written: list[datetime] = []
-    for file, there in found:
-        if there is None or there.sha256 != file.sha256 or there.modified is None:
+    for file in rollout.files:
+        moment = file.written(cloud)
+        if moment is None:
             return file.path
-        written.append(there.modified)
+        written.append(moment)
     return written
 
 

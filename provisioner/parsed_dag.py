@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from provisioner.errors import DagNotParsed, NotYetVisible
+from provisioner.model import Platform
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from provisioner.cloud.clients.airflow import Airflow, ImportFailure
     from provisioner.cloud.transport.waits import Waits
+    from provisioner.render.dags import RenderedDag
 
 
 class DagState(StrEnum):
@@ -28,16 +33,26 @@ class DagState(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class ExpectedDag:
-    """A DAG as Airflow is to have it. file: in the folder `dags/`; lines_sha256: of its text, see `lines_sha256`."""
+    """A DAG as Airflow is to have it.
+
+    file: in the folder `dags/`; lines_sha256: of its text, see `lines_sha256`; bundle: the DAG bundle that the file is
+    of, empty if it is of any.
+    """
 
     id: str
     file: str
     lines_sha256: str
+    bundle: str = ""
 
 
 def lines_sha256(text: str) -> str:
     """SHA-256 of the lines of a DAG's text. Airflow reads the file as text, so its lines may end otherwise."""
     return hashlib.sha256("\n".join(text.splitlines()).encode()).hexdigest()
+
+
+def expected_dag(dag: RenderedDag, bundle: str = "") -> ExpectedDag:
+    """The DAG of a rendered file."""
+    return ExpectedDag(id=dag.id, file=dag.name, lines_sha256=lines_sha256(dag.content), bundle=bundle)
 
 
 def dag_state(airflow: Airflow, expected: ExpectedDag) -> DagState:
@@ -53,7 +68,41 @@ def dag_state(airflow: Airflow, expected: ExpectedDag) -> DagState:
 
 def import_failure(airflow: Airflow, expected: ExpectedDag) -> ImportFailure | None:
     """Airflow's import error for the DAG's file, if there is one. Raises CloudError."""
-    return next(iter(airflow.import_failures(expected.file)), None)
+    return next(iter(airflow.import_failures(expected.file, expected.bundle)), None)
+
+
+def dag_drift(
+    airflow: Airflow, expected: ExpectedDag, written_at: Callable[[], datetime | None], now: datetime, within: timedelta
+) -> Platform:
+    """How Airflow's DAG differs from its file. Raises CloudError.
+
+    written_at: when the file was written, None if it is not as expected itself: then there is nothing to compare. An
+    import error from before is one of the former text. within: how long Airflow may take to read the new one.
+    """
+    state, file = dag_state(airflow, expected), f"dags/{expected.file}"
+    if state is DagState.CURRENT:
+        return Platform()
+    failure = import_failure(airflow, expected)
+    if state is DagState.UNREADABLE and failure is None:
+        return Platform(unknown=f"Airflow has {expected.id} and does not tell its text")
+    written = written_at()
+    if written is None:
+        return Platform()
+    if failure is not None and _since(failure.at, written):
+        return Platform(drift=f"Airflow cannot import {file}: {failure.reason}; correct the DAG")
+    there = f"another text of {expected.id}" if state is DagState.OTHER else f"no {expected.id}"
+    since = f"{file} was written at {written:%Y-%m-%dT%H:%M:%SZ}"
+    if now < written + within:
+        return Platform(unknown=f"Airflow has {there} yet; {since}")
+    return Platform(drift=f"Airflow has {there}, and {since}; bring it that file, or look at its DAG processor's log")
+
+
+def _since(at: str, written: datetime) -> bool:
+    """Whether an import error is from then or later; one whose time cannot be read may be."""
+    try:
+        return datetime.fromisoformat(at) >= written
+    except (TypeError, ValueError):  # no time, or one without a zone
+        return True
 
 
 def await_parsed(airflow: Airflow, expected: ExpectedDag, waits: Waits, *, seconds: float, fresh: bool) -> None:

@@ -48,6 +48,8 @@ class AirflowServer:
     settings: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])  # that it exposes, if any
     token_name: str = "access_token"  # in the answer of /auth/token
     import_errors: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    source: str | None = ""  # of each DAG, as it parsed it last; None if it does not tell
+    forbidden: str = ""  # what it tells nobody: a part of paths
     parsed: bool = True  # whether it has ever parsed the DAGs that it is asked for
     paused: bool = False  # whether those are
 
@@ -60,6 +62,8 @@ class AirflowServer:
         basic = "Basic " + base64.b64encode(f"{USER}:{WORD}".encode()).decode()
         if authorization != basic and authorization.removeprefix("Bearer ") not in self.tokens:
             return REFUSED, {"detail": "Not authenticated"}
+        if self.forbidden and self.forbidden in path:
+            return 403, {"detail": "Forbidden"}
         if method == "PATCH":
             self.paused = body["is_paused"]
         return self._run(body) if method == "POST" else self._found(path)
@@ -99,6 +103,11 @@ class AirflowServer:
             return 200, {"dag_runs": list(self.runs.values())[-1:], "total_entries": len(self.runs)}
         if "/dagRuns/" in path:
             return self._seen_run(name) if name in self.runs else (NOT_FOUND, {"detail": "no such run"})
+        return self._dag(path, name)
+
+    def _dag(self, path: str, name: str) -> tuple[int, Any]:
+        if "/dagSources/" in path:
+            return (200, {"content": self.source}) if self.source is not None else (NOT_FOUND, {"detail": "no source"})
         dag = {"dag_id": name, "is_paused": self.paused, "fileloc": f"/dags/{name}.py", "file_token": "t"}
         return (200, dag) if self.parsed else (NOT_FOUND, {"detail": f"The Dag with ID: `{name}` was not found"})
 

@@ -208,6 +208,11 @@ def backend_kwargs(text: str) -> str:
     return json.dumps({**json.loads(text), "config_prefix": None})
 
 
+def bundle_name(prefix: str) -> str:
+    """The name of an environment's DAG bundle. prefix: of its keys."""
+    return f"{prefix}-dags"
+
+
 def bundle_variables(prefix: str, account_url: str, container: str) -> dict[str, str]:
     """What makes Airflow 3 read the files of the container's `dags/` itself, signed in as its workers are.
 
@@ -223,7 +228,7 @@ def bundle_variables(prefix: str, account_url: str, container: str) -> dict[str,
         "view_url_template": f"{account_url}/{container}/dags",
     }
     return {
-        BUNDLES: json.dumps([{"name": f"{prefix}-dags", "classpath": BUNDLE, "kwargs": kwargs}]),
+        BUNDLES: json.dumps([{"name": bundle_name(prefix), "classpath": BUNDLE, "kwargs": kwargs}]),
         f"AIRFLOW_CONN_{connection.upper()}": json.dumps({"conn_type": "wasb", "host": account_url}),
     }
 

@@ -64,8 +64,8 @@ def _check_dag(deployed: DeployedEnvironment, dag: RenderedDag) -> Check:
     if state is DagState.CURRENT:
         return passed(DAG, dag.id)
     if failure is not None:
-        last = failure.trace.strip().rpartition("\n")[2]
-        return failed(DAG, f"it cannot be imported: {last}. `provisioner run` shows all of it; correct the DAG")
+        remedy = "`provisioner run` shows all of it; correct the DAG"
+        return failed(DAG, f"it cannot be imported: {failure.reason}. {remedy}")
     if state is DagState.UNREADABLE:
         return unknown(DAG, f"Airflow has {dag.id} and does not tell its text")
     there = f"another text of {dag.id}" if state is DagState.OTHER else f"no {dag.id}"

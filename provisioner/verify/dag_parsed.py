@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from provisioner import parsed_dag
 from provisioner.errors import Refused
-from provisioner.parsed_dag import ExpectedDag, lines_sha256
+from provisioner.parsed_dag import expected_dag
 
 if TYPE_CHECKING:
     from provisioner.cloud.clients.airflow import ImportFailure
-    from provisioner.parsed_dag import DagState
+    from provisioner.parsed_dag import DagState, ExpectedDag
     from provisioner.render.dags import RenderedDag
     from provisioner.verify.deployed import DeployedEnvironment
 
@@ -25,12 +25,12 @@ def require_imported(deployed: DeployedEnvironment, dag: RenderedDag) -> None:
 
 def dag_state(deployed: DeployedEnvironment, dag: RenderedDag) -> DagState:
     """Which text of the DAG Airflow has now."""
-    return parsed_dag.dag_state(deployed.airflow, _expected(dag))
+    return parsed_dag.dag_state(deployed.airflow, _expected(deployed, dag))
 
 
 def import_failure(deployed: DeployedEnvironment, dag: RenderedDag) -> ImportFailure | None:
     """Airflow's import error for the DAG's file, if there is one."""
-    return parsed_dag.import_failure(deployed.airflow, _expected(dag))
+    return parsed_dag.import_failure(deployed.airflow, _expected(deployed, dag))
 
 
 def await_parsed(deployed: DeployedEnvironment, dag: RenderedDag, *, fresh: bool) -> None:
@@ -39,8 +39,8 @@ def await_parsed(deployed: DeployedEnvironment, dag: RenderedDag, *, fresh: bool
     fresh: the file was written in this run, so an error from before may be that of the previous text.
     """
     seconds, waits = deployed.environment.waits.import_.total_seconds(), deployed.cloud.session.waits
-    parsed_dag.await_parsed(deployed.airflow, _expected(dag), waits, seconds=seconds, fresh=fresh)
+    parsed_dag.await_parsed(deployed.airflow, _expected(deployed, dag), waits, seconds=seconds, fresh=fresh)
 
 
-def _expected(dag: RenderedDag) -> ExpectedDag:
-    return ExpectedDag(id=dag.id, file=dag.name, lines_sha256=lines_sha256(dag.content))
+def _expected(deployed: DeployedEnvironment, dag: RenderedDag) -> ExpectedDag:
+    return expected_dag(dag, deployed.targets.airflow.bundle)

@@ -16,6 +16,7 @@ from provisioner.commands.reading import platform_checks
 from provisioner.key_probe import Probe, Rollout, WrittenFile, not_rolled_out, platform_of, report_problem
 from provisioner.kind import Verdict
 from provisioner.model import AirflowApi, AirflowSignIn, Platform
+from provisioner.parsed_dag import ExpectedDag
 from provisioner.secret import Secret
 from tests.airflow_server import MOMENT, USER, WORD, airflow_server, direct_cloud
 from tests.kinds.azure_setup import cloud_of
@@ -111,10 +112,11 @@ def test_a_report_counts_if_its_run_began_after_the_dags_were_written(azure: Loc
     make_filesystem(azure, "dags")
     with proxied_airflow(azure) as (proxied, server):
         server.report = json.dumps(REPORT)
+        dag = ExpectedDag(id="a", file="a.py", lines_sha256="")
 
         def problem(sha256: str, began: datetime) -> str:
             server.runs["one"] = {"dag_run_id": "one", "state": "success", "start_date": began.isoformat()}
-            file = WrittenFile(account=ACCOUNT, filesystem="dags", path="a.py", sha256=sha256)
+            file = WrittenFile(account=ACCOUNT, filesystem="dags", path="a.py", sha256=sha256, dag=dag)
             with closing(cloud_of(proxied).session) as session:
                 return not_rolled_out(Cloud(session), replace(ROLLOUT, web_url=URL, files=(file,)))
 

@@ -1,4 +1,4 @@
-"""`verify` of an Airflow that somebody runs, which cannot import a DAG."""
+"""`verify` and `plan` of an Airflow that somebody runs, which cannot import a DAG, or has another text of it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from provisioner.commands.run import names_of
+from provisioner.model import Platform
+from provisioner.recipe.recipe import targets
 from provisioner.verify.check import Check, failed
 from provisioner.verify.checks import DAG
 from tests.airflow_server import MOMENT
@@ -45,3 +48,25 @@ def test_a_dag_that_airflow_cannot_import_is_named_with_its_error(switch: Switch
     for parsed in (True, False):  # an earlier text, or none
         switch.airflow.parsed = parsed
         assert checked(switch) == failed(DAG, WHY)
+
+
+def planned(switch: Switch) -> Platform:
+    """What `plan` says of Airflow."""
+    return switch.forms["secret"].status().platform
+
+
+def test_a_plan_says_which_dags_airflow_has_otherwise(switch: Switch) -> None:
+    switch.verify()
+    told = planned(switch)
+    assert (told.drift, told.unknown.partition(" yet; ")[0]) == (
+        "",
+        "Airflow has another text of local-FlinkWordCountExample",
+    )
+    switch.airflow.import_errors = [{**FAILURE, "timestamp": "", "filename": "flink_wordcount.py"}]
+    assert planned(switch).drift.startswith("Airflow cannot import dags/flink_wordcount.py: ModuleNotFoundError: ")
+    switch.airflow.forbidden = "dagSources"
+    assert planned(switch).unknown.startswith("what Airflow has of dags/flink_wordcount.py: ")
+    switch.airflow.forbidden = ""
+    environment = switch.forms["secret"].environment
+    switch.airflow.source = targets(environment, names_of(environment, switch.azure.tenant_id)).dags[0].content
+    assert planned(switch) == Platform()

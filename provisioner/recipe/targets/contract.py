@@ -130,7 +130,8 @@ class Airflow:
     address: the node that stands for it. holder: the node from which its workers have the credential of Airflow's
     principal. behind: the id of what the local Azure runs it for, where no node has it; web_url: of its web server,
     empty while it has none; client: of that server's API; unaskable: why that API cannot be asked, empty if it can.
-    dags: by file, the node that puts it there. settings: what its workers run with, None where that cannot be read.
+    dags: by file, the node that puts it there; bundle: the DAG bundle that has them, empty if it has none of its own.
+    settings: what its workers run with, None where that cannot be read.
     rendered: the settings of Airflow, as far as they are known without network; deployment: the same for a platform
     that this tool does not reach, and rollout: how its workers show that they have them. rights: what the caller of a
     run needs. notes: what a person should know of choosing it; notes_beside: of what stands there beside what is
@@ -148,6 +149,7 @@ class Airflow:
     rendered: AirflowSettings
     notes_beside: Callable[[Cloud], Sequence[str]]
     behind: Ref[str] | None = None
+    bundle: str = ""
     unaskable: str = ""
     rights: tuple[NeededRight, ...] = ()
     deployment: Deployment | None = None

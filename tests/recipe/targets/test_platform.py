@@ -29,7 +29,9 @@ PROVIDER = "apache-airflow-providers-microsoft-azure"
 @pytest.fixture
 def airflow() -> Iterator[tuple[AirflowServer, Cloud]]:
     with ExitStack() as stack:
-        yield stack.enter_context(airflow_server()), stack.enter_context(direct_cloud())
+        server = stack.enter_context(airflow_server())
+        server.source = None
+        yield server, stack.enter_context(direct_cloud())
 
 
 def platform(place: Path, server: AirflowServer, cloud: Cloud) -> Platform:

@@ -82,8 +82,11 @@ class Airflow:
         answer = self._ask("GET", f"dagSources/{name}", missing_ok=True)
         return None if answer.status_code == GONE else str(self._read(answer).get("content") or "")
 
-    def import_failures(self, file: str) -> tuple[ImportFailure, ...]:
-        """The import errors of files with that name, whatever the folder of DAGs is."""
+    def import_failures(self, file: str, bundle: str = "") -> tuple[ImportFailure, ...]:
+        """The import errors of files with that name, whatever the folder of DAGs is. bundle: of that DAG bundle only.
+
+        An Airflow 3 says which bundle a file is of; what another one says is of every bundle.
+        """
         items = self._list("importErrors", "import_errors")
         failures = (
             ImportFailure(
@@ -92,6 +95,7 @@ class Airflow:
                 at=str(one.get("timestamp") or ""),
             )
             for one in items
+            if bundle in {"", one.get("bundle_name") or bundle}
         )
         return tuple(one for one in failures if one.file.rsplit("/", 1)[-1] == file)
 

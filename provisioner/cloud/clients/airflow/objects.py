@@ -75,6 +75,11 @@ class ImportFailure:
     trace: str
     at: str
 
+    @property
+    def reason(self) -> str:
+        """The last line of the traceback."""
+        return self.trace.strip().rpartition("\n")[2]
+
 
 def dag_run(item: Mapping[str, Any]) -> DagRun:
     """From an item of an answer."""

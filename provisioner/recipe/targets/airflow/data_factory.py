@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from provisioner.errors import Refused
 from provisioner.kinds import airflow_runtime, dag_import, data_factory, filesystem, linked_service, role_assignment
 from provisioner.model import Address, AirflowApi, AirflowSignIn, NeededRight, Node, Ref, Search
-from provisioner.parsed_dag import ExpectedDag, lines_sha256
+from provisioner.parsed_dag import expected_dag
 from provisioner.recipe.declared_network import network
 from provisioner.recipe.grants import grant, grant_address
 from provisioner.recipe.lake_files import dag_address, dag_node, file_searches
@@ -275,7 +275,7 @@ class _Parts:
             **self._route(),
             path=f"dags/{dag.name}",
             content_sha256=hashlib.sha256(dag.content.encode()).hexdigest(),
-            dag=ExpectedDag(id=dag.id, file=dag.name, lines_sha256=lines_sha256(dag.content)),
+            dag=expected_dag(dag),
             api=_api(self.airflow),
         )
         needs = (*self.imports_need, dag_address(self.container, dag.name))

@@ -5,20 +5,20 @@ Nothing of Airflow is made: `provisioner render` prints what the platform has to
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from provisioner.key_probe import NO_REPORT, UNANSWERED, Probe, Rollout, WrittenFile, platform_of
+from provisioner.key_probe import UNANSWERED, Probe, Rollout, WrittenFile
 from provisioner.kinds import filesystem, role_assignment, vault_secret
-from provisioner.model import Address, AirflowApi, AirflowSignIn, Node, Platform, Search
+from provisioner.model import Address, AirflowApi, AirflowSignIn, Node, Search
+from provisioner.parsed_dag import expected_dag
 from provisioner.recipe.grants import grant
 from provisioner.recipe.lake_files import dag_address, dag_node, file_searches
+from provisioner.recipe.targets.airflow.self_managed.platform import platform
 from provisioner.recipe.targets.contract import Airflow, Around, Reader
 from provisioner.render.airflow_settings import AirflowSettings, airflow_settings
 from provisioner.render.dag import Hosts, sign_in_hash
-from provisioner.render.deployment import BACKEND, BUNDLES, Deployment, backend_kwargs, bundle_variables
+from provisioner.render.deployment import Deployment, backend_kwargs, bundle_name, bundle_variables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -33,12 +33,6 @@ if TYPE_CHECKING:
 
 DAG_READER = "Storage Blob Data Reader"
 HIDDEN = ("AIRFLOW__SECRETS__BACKEND_KWARGS", "AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET")
-# Section and option of what decides where Airflow looks for variables and DAGs.
-SHOWN = {
-    BACKEND[0]: ("secrets", "backend"),
-    BACKEND[1]: ("secrets", "backend_kwargs"),
-    BUNDLES: ("dag_processor", "dag_bundle_config_list"),
-}
 NO_URL = "its address is not known; add `airflow.url` and `airflow.api`"
 DEPLOY = "Airflow runs with what `provisioner render` prints once your platform has it; docs/self-managed.md says how"
 
@@ -57,7 +51,7 @@ def declare(
     secret = () if parts.secretless else (parts.secret(reader, needs),)
     holder = parts.container if parts.secretless else parts.holder
     files = tuple(map(parts.file, dags))
-    rollout = parts.rollout(files)
+    rollout = parts.rollout(tuple(map(parts.written, dags, files)))
     return Airflow(
         nodes=(*secret, *parts.container_nodes(), *files),
         searches=parts.searches(),
@@ -67,14 +61,21 @@ def declare(
         unaskable="" if spec.url else NO_URL,
         client=partial(_client, spec),
         dags={dag.name: dag_address(parts.container, dag.name) for dag in dags},
+        bundle=parts.bundle,
         settings=_settings,
         rendered=parts.settings(),
         deployment=parts.deployment(),
         rollout=rollout,
         notes_beside=partial(_notes_beside, environment, spec),
-        platform=partial(_platform, spec, rollout, parts.deployment().variables),
+        platform=partial(platform, environment, rollout, parts.deployment().variables),
         notes=(DEPLOY,),
     )
+
+
+def _api(spec: SelfManagedAirflow) -> AirflowApi:
+    way, values = spec.sign_in
+    sign_in = AirflowSignIn(way=cast("Any", way), **values)
+    return AirflowApi(version=spec.version, right="a role that lets it", setting="airflow.api", sign_in=sign_in)
 
 
 def _notes_beside(environment: Environment, spec: SelfManagedAirflow, cloud: Cloud) -> tuple[str, ...]:
@@ -90,67 +91,13 @@ def _notes_beside(environment: Environment, spec: SelfManagedAirflow, cloud: Clo
     return tuple(f"the variable {name} {stands}" for name in names if name in there)
 
 
-def _platform(spec: SelfManagedAirflow, rollout: Rollout, variables: Mapping[str, str], cloud: Cloud) -> Platform:
-    """What workers report, the versions of the image, and settings that Airflow shows.
-
-    An Airflow that did not answer is not asked again.
-    """
-    found = platform_of(cloud, rollout)
-    if found.unknown not in {"", NO_REPORT}:
-        return found
-    airflow = cloud.airflow(rollout.web_url, rollout.probe.api, retry=False)
-    try:
-        versions = airflow.versions()
-        settings = tuple(_shown_settings_that_differ(airflow, variables))
-    except UNANSWERED as error:
-        return replace(found, unknown=found.unknown or f"Airflow does not tell its versions: {error}")
-    image = ", ".join(spec.other_versions(versions))
-    change = (f"{image}; change its image, or correct `airflow`",) if image else ()
-    return replace(found, drift="; ".join((*change, *settings, *((found.drift,) if found.drift else ()))))
-
-
-def _shown_settings_that_differ(airflow: AirflowClient, variables: Mapping[str, str]) -> Iterator[str]:
-    """Which settings Airflow shows with another value; none if it shows none. Values may hold what is secret."""
-    shown = airflow.shown_settings()
-    for variable, (section, option) in SHOWN.items():
-        there = shown.get((section, option))
-        if there is not None and not _has(there.reveal(), variables.get(variable, "")):
-            yield f"[{section}] {option} of Airflow is not what `provisioner render` prints; deploy that"
-
-
-def _has(shown: str, expected: str) -> bool:
-    """Whether a setting has all that is expected of it; other arguments and bundles may stand beside that."""
-    if shown == expected or not expected:
-        return True
-    try:
-        found, wanted = _entries(json.loads(shown)), _entries(json.loads(expected))
-    except ValueError:
-        return False
-    return all(one in found for one in wanted)
-
-
-def _entries(document: Any) -> list[Any]:
-    """The entries of a list, the members of an object."""
-    return list(document.items() if isinstance(document, dict) else document)  # pyright: ignore[reportUnknownArgumentType]  # JSON
-
-
 def _client(spec: SelfManagedAirflow, cloud: Cloud, web_url: str) -> AirflowClient:
     return cloud.airflow(web_url, _api(spec))
-
-
-def _api(spec: SelfManagedAirflow) -> AirflowApi:
-    way, values = spec.sign_in
-    sign_in = AirflowSignIn(way=cast("Any", way), **values)
-    return AirflowApi(version=spec.version, right="a role that lets it", setting="airflow.api", sign_in=sign_in)
 
 
 def _settings(_observed: object) -> Mapping[str, Secret | None]:
     """What its workers run with is not to be read: it is the platform's."""
     return dict.fromkeys(HIDDEN)
-
-
-def _written(file: DagFile) -> WrittenFile:
-    return WrittenFile(account=file.account, filesystem=file.filesystem, path=file.path, sha256=file.sha256)
 
 
 class _Parts:
@@ -164,6 +111,7 @@ class _Parts:
         self.federation = environment.principals.airflow.federation
         self.secretless = environment.principals.airflow.secretless
         self.shared = self.container == around.filesystem
+        self.bundle = bundle_name(airflow.key_prefix) if airflow.dags.delivery == "bundle" else ""
 
     def settings(self) -> AirflowSettings:
         """What makes Airflow read its variables from the vault."""
@@ -178,8 +126,7 @@ class _Parts:
         kwargs = "AIRFLOW__SECRETS__BACKEND_KWARGS"
         variables = {name: str(value) for name, value in {**settings.overrides, **settings.environment}.items()}
         variables[kwargs] = backend_kwargs(variables[kwargs])
-        bundle = self.airflow.dags.delivery == "bundle"
-        if bundle:
+        if self.bundle:
             url = f"https://{self.spec.account_name}.{names.hosts.blob_suffix}"
             variables |= bundle_variables(self.airflow.key_prefix, url, self.container.name)
         adopted = self.spec.principals.airflow.application
@@ -192,11 +139,11 @@ class _Parts:
             identity=self.spec.principals.airflow.managed_identity,
             vault_url=names.vault_url,
             requirements=settings.requirements,
-            dags="" if bundle else f"{self.spec.account_name}/{self.container.name}",
+            dags="" if self.bundle else f"{self.spec.account_name}/{self.container.name}",
         )
         return found.with_client_id(adopted.client_id) if adopted else found
 
-    def rollout(self, files: tuple[Node, ...]) -> Rollout:
+    def rollout(self, files: tuple[WrittenFile, ...]) -> Rollout:
         """How workers show which settings they have; only then what they signed in with before may go."""
         return Rollout(
             probe=Probe(dag_id=self.spec.probe_id, api=_api(self.airflow)),
@@ -205,8 +152,14 @@ class _Parts:
             secretless=self.secretless,
             holders=(self.holder.name, self.spec.variable_secret("api-secret")),
             sign_in=sign_in_hash(self.spec),
-            files=tuple(_written(file.desired) for file in files),
+            files=files,
         )
+
+    def written(self, dag: RenderedDag, node: Node) -> WrittenFile:
+        """The DAG's file as it is to be found in the data lake."""
+        file: DagFile = node.desired
+        place = {"account": file.account, "filesystem": file.filesystem, "path": file.path}
+        return WrittenFile(**place, sha256=file.sha256, dag=expected_dag(dag, self.bundle))
 
     def secret(self, reader: Reader, needs: tuple[Address, ...]) -> Node:
         """What Airflow's principal signs in with; the platform copies it to the workers."""
@@ -234,7 +187,7 @@ class _Parts:
             account=self.spec.account_name,
             name=self.container.name,
             environment=self.mark,
-            flat="dags" if self.airflow.dags.delivery == "bundle" else "",
+            flat="dags" if self.bundle else "",
         )
         if not self.shared:
             yield Node(

@@ -1,0 +1,95 @@
+"""How an Airflow that you run differs from what its platform has to set, as far as that Airflow tells."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from provisioner.errors import CloudError
+from provisioner.key_probe import NO_REPORT, UNANSWERED, platform_of
+from provisioner.model import Platform
+from provisioner.parsed_dag import dag_drift
+from provisioner.render.deployment import BACKEND, BUNDLES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import timedelta
+
+    from provisioner.cloud.clients.airflow import Airflow as AirflowClient
+    from provisioner.cloud.cloud import Cloud
+    from provisioner.key_probe import Rollout, WrittenFile
+    from provisioner.spec.model import Environment
+    from provisioner.spec.targets.airflow.self_managed import SelfManagedAirflow
+
+# Section and option of what decides where Airflow looks for variables and DAGs.
+SHOWN = {
+    BACKEND[0]: ("secrets", "backend"),
+    BACKEND[1]: ("secrets", "backend_kwargs"),
+    BUNDLES: ("dag_processor", "dag_bundle_config_list"),
+}
+ASKED_AT_ONCE = 8
+
+
+def platform(environment: Environment, rollout: Rollout, variables: Mapping[str, str], cloud: Cloud) -> Platform:
+    """What workers report, the versions of the image, settings that Airflow shows, and its DAGs.
+
+    An Airflow that did not answer is not asked again.
+    """
+    found = platform_of(cloud, rollout)
+    if found.unknown not in {"", NO_REPORT}:
+        return found
+    airflow = cloud.airflow(rollout.web_url, rollout.probe.api, retry=False)
+    try:
+        versions = airflow.versions()
+        settings = tuple(_shown_settings_that_differ(airflow, variables))
+    except UNANSWERED as error:
+        return replace(found, unknown=found.unknown or f"Airflow does not tell its versions: {error}")
+    image = ", ".join(cast("SelfManagedAirflow", environment.airflow).other_versions(versions))
+    change = f"{image}; change its image, or correct `airflow`" if image else ""
+    dags = tuple(_dag_drifts(cloud, airflow, rollout.files, environment.waits.import_))
+    drift = (change, *settings, found.drift, *(dag.drift for dag in dags))
+    unknown = (found.unknown, *(dag.unknown for dag in dags))
+    return Platform(drift="; ".join(filter(None, drift)), unknown=next(filter(None, unknown), ""))
+
+
+def _dag_drifts(
+    cloud: Cloud, airflow: AirflowClient, files: Sequence[WrittenFile], within: timedelta
+) -> Iterator[Platform]:
+    """What Airflow has of each DAG whose file is as it is declared: the plan has the others as changes."""
+
+    def drift(file: WrittenFile) -> Platform:
+        try:
+            return dag_drift(airflow, file.dag, partial(file.written, cloud), cloud.session.clock.now(), within)
+        except CloudError as error:
+            return Platform(unknown=f"what Airflow has of dags/{file.dag.file}: {error}")
+
+    with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:
+        yield from pool.map(drift, [file for file in files if file.dag.id])
+
+
+def _shown_settings_that_differ(airflow: AirflowClient, variables: Mapping[str, str]) -> Iterator[str]:
+    """Which settings Airflow shows with another value; none if it shows none. Values may hold what is secret."""
+    shown = airflow.shown_settings()
+    for variable, (section, option) in SHOWN.items():
+        there = shown.get((section, option))
+        if there is not None and not _has(there.reveal(), variables.get(variable, "")):
+            yield f"[{section}] {option} of Airflow is not what `provisioner render` prints; deploy that"
+
+
+def _has(shown: str, expected: str) -> bool:
+    """Whether a setting has all that is expected of it; other arguments and bundles may stand beside that."""
+    if shown == expected or not expected:
+        return True
+    try:
+        found, wanted = _entries(json.loads(shown)), _entries(json.loads(expected))
+    except ValueError:
+        return False
+    return all(one in found for one in wanted)
+
+
+def _entries(document: Any) -> list[Any]:
+    """The entries of a list, the members of an object."""
+    return list(document.items() if isinstance(document, dict) else document)  # pyright: ignore[reportUnknownArgumentType]  # JSON
