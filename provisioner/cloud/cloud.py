@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing, contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +52,9 @@ class Cloud:
         """The API of the Airflow whose web server is there."""
         from provisioner.cloud.clients.airflow import Airflow
 
-        return Airflow(self.session, web_url, api, retry=retry)
+        stored = api.sign_in.stored
+        read_token = partial(self.secrets.get_secret, *stored, "") if stored else None
+        return Airflow(self.session, web_url, api, retry=retry, read_token=read_token)
 
     @cached_property
     def authorization(self) -> Authorization:

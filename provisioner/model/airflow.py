@@ -17,12 +17,14 @@ class AirflowSignIn:
 
     way: a token of Entra for `scope`; a token of Airflow's own `/auth/token` for a user, or for a client of Keycloak; a
     token that stays the same; a user in each request. user: name or client id. secret: password, client secret, token.
+    stored: vault and name of the secret that has the token instead.
     """
 
     way: Way
     user: str = ""
     secret: Secret | None = field(default=None, repr=False, compare=False)
     scope: str = ""
+    stored: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provisioner.errors import NotAuthorized, Unexpected
+from provisioner.cloud.cloud import Cloud
+from provisioner.errors import NotAuthorized, NotFound, Unexpected
 from provisioner.model import AirflowApi, AirflowSignIn
 from provisioner.secret import Secret
 from tests.airflow_server import USER, VERSIONS, WORD, AirflowServer, airflow_server, direct_cloud
+from tests.kinds.azure_setup import VAULT, cloud_of, make_vault
+from tests.proxied_airflow import URL, proxied_airflow
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from provisioner.cloud.clients.airflow import Airflow
-    from provisioner.cloud.cloud import Cloud
+    from tests.emulator import LocalAzure
 
 
 @pytest.fixture
@@ -103,3 +107,31 @@ def test_a_run_of_airflow_3_is_created_without_a_logical_date(cloud: Cloud, serv
     assert client(cloud, server, "token").create_run("a", "run-1", {"keyId": "k"})
     method, path, body = server.calls[-1]
     assert (method, path, body["logical_date"]) == ("POST", "/api/v2/dags/a/dagRuns", None)
+
+
+def stored(azure: LocalAzure, token: str) -> None:
+    """The token in the vault, as a person puts it there."""
+    url = f"https://{VAULT}.vault.azure.net/secrets/astro?api-version=7.4"
+    assert azure.request("PUT", url, {"value": token}, token=azure.token("https://vault.azure.net")).status == 200
+
+
+def test_a_token_in_the_vault_is_read_when_it_is_needed_and_anew_once_it_is_refused(azure: LocalAzure) -> None:
+    make_vault(azure)
+    sign_in = AirflowSignIn(way="bearer", stored=(VAULT, "astro"))
+    api = AirflowApi(version="3.3.2", right="a role", setting="airflow.api", sign_in=sign_in)
+    with proxied_airflow(azure) as (proxied, server), closing(cloud_of(proxied).session) as session:
+        airflow = Cloud(session).airflow(URL, api)
+        with pytest.raises(NotFound, match=f"GET secret {VAULT}/astro"):
+            airflow.find_dag("a")
+
+        for token in ("first", "second"):
+            stored(azure, token)
+            server.tokens = {token}
+            assert [airflow.find_dag("a"), airflow.find_dag("b")] != [None, None]
+        server.tokens = {"third"}
+        with pytest.raises(NotAuthorized, match=r"Correct `airflow.api`"):
+            airflow.find_dag("a")
+
+    host = f"{VAULT}.vault.azure.net"
+    reads = [one for one in azure.control("GET", "/calls")["calls"] if one["host"] == host and one["method"] == "GET"]
+    assert len(reads) == 4  # none, first, second once first was refused, second again

@@ -83,6 +83,7 @@ def test_keys_and_dags_begin_with_the_prefix(tmp_path: Path) -> None:
         (f"token: {USER}", "token", ["robot", "sentinel-word"]),
         (f"client_credentials: {CLIENT}", "client_credentials", ["robot", "sentinel-word"]),
         ("bearer: sentinel-word", "bearer", ["sentinel-word"]),
+        ("bearer_secret: astro", "bearer", []),
         ("entra: {scope: api://airflow/.default}", "entra", ["api://airflow/.default"]),
     ],
 )  # fmt: skip

@@ -27,7 +27,7 @@ from provisioner.errors import Conflict, NotAuthorized, NotFound, Unexpected, Un
 from provisioner.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from azure.core.rest import HttpResponse
 
@@ -46,11 +46,22 @@ CREATIONS = 3  # attempts to create a run while the answers are lost
 class Airflow:
     """One web server. Every method raises CloudError."""
 
-    def __init__(self, session: Session, web_url: str, api: AirflowApi, *, retry: bool = True) -> None:
-        """web_url: with or without `/login/`. retry: repeat a request where a retry can help."""
+    def __init__(
+        self,
+        session: Session,
+        web_url: str,
+        api: AirflowApi,
+        *,
+        retry: bool = True,
+        read_token: Callable[[], Secret] | None = None,
+    ) -> None:
+        """web_url: with or without `/login/`. retry: repeat a request where a retry can help.
+
+        read_token: reads the token to sign in with, where a vault has it.
+        """
         self._session, self._retry, self._settings, version = session, retry, api, api.version
         self.url = web_url.rstrip("/").removesuffix("/login").rstrip("/")
-        self._http = SignedIn(session, self.url, api.sign_in)
+        self._http = SignedIn(session, self.url, api.sign_in, read_token)
         self.since_3 = int(version.partition(".")[0] or 2) >= 3
         self._notes = tuple(map(int, version.split(".")[:2])) >= (2, 6)  # whether a new run takes a note
         self._takes_intervals = tuple(map(int, version.split(".")[:2])) >= (2, 10)  # of a new run

@@ -13,20 +13,26 @@ from typing import TYPE_CHECKING, Any
 from provisioner.errors import NotAuthorized, Unexpected
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from azure.core.rest import HttpResponse
 
     from provisioner.cloud.transport.session import Session
     from provisioner.model import AirflowSignIn
+    from provisioner.secret import Secret
 
 UNAUTHENTICATED = 401
 FETCHED = ("token", "client_credentials")  # ways whose token Airflow issues, for a day by default
 
 
 class SignedIn:
-    """Sends requests to one Airflow. A token that Airflow no longer takes is fetched anew, once."""
+    """Sends requests to one Airflow. A token that Airflow no longer takes is fetched or read anew, once."""
 
-    def __init__(self, session: Session, url: str, sign_in: AirflowSignIn) -> None:
+    def __init__(
+        self, session: Session, url: str, sign_in: AirflowSignIn, read_token: Callable[[], Secret] | None = None
+    ) -> None:
         self._session, self._url, self._sign_in, self._token = session, url, sign_in, ""
+        self._read_token = read_token
 
     def request(self, method: str, url: str, *, headers: dict[str, str], **options: Any) -> HttpResponse:
         """Send one request and return its answer. Raises CloudError for an error status."""
@@ -46,14 +52,14 @@ class SignedIn:
         return self._session.http_without_token().request(method, url, headers=signed, **options)
 
     def _authorization(self) -> str:
-        """The value of the header. Raises CloudError if Airflow issues no token."""
+        """The value of the header. Raises CloudError if Airflow issues no token, or the vault has none."""
         secret = self._sign_in.secret.reveal() if self._sign_in.secret else ""
         if self._sign_in.way == "basic":
             return "Basic " + base64.b64encode(f"{self._sign_in.user}:{secret}".encode()).decode()
-        if self._sign_in.way == "bearer":
+        if self._sign_in.way == "bearer" and self._read_token is None:
             return f"Bearer {secret}"
         if not self._token:
-            self._token = self._new_token(secret)
+            self._token = self._read_token().reveal() if self._read_token else self._new_token(secret)
         return f"Bearer {self._token}"
 
     def _new_token(self, secret: str) -> str:

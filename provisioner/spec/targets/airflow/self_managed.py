@@ -56,6 +56,9 @@ class Api(Part):
         default=None, description="A client of Keycloak, for which Airflow 3 issues a token."
     )
     bearer: SecretText | None = Field(default=None, description="A token that stays the same, as of Astronomer.")
+    bearer_secret: Annotated[str, fields.SECRET_NAME] | None = Field(
+        default=None, description="A secret of the environment's vault with such a token, read when it is needed."
+    )
     basic: User | None = Field(default=None, description="A user in each request, for Airflow 2.")
     entra: Scope | None = Field(default=None, description="A token of Entra, for who runs this tool.")
 
@@ -187,7 +190,7 @@ class SelfManagedAirflow(AirflowTarget):
 
     @property
     def sign_in(self) -> tuple[str, dict[str, Any]]:
-        """The way into the API, and what it takes: user, secret, scope. Only with `api`."""
+        """The way into the API, and what it takes: user, scope, the secret unless a vault has it. Only with `api`."""
         api = self.api
         if api is None:
             return "", {}
@@ -195,7 +198,9 @@ class SelfManagedAirflow(AirflowTarget):
             return ("token" if api.token else "basic"), {"user": user.username, "secret": user.password}
         if (client := api.client_credentials) is not None:
             return "client_credentials", {"user": client.client_id, "secret": client.client_secret}
-        return ("bearer", {"secret": api.bearer}) if api.entra is None else ("entra", {"scope": api.entra.scope})
+        if api.entra is not None:
+            return "entra", {"scope": api.entra.scope}
+        return "bearer", {"secret": api.bearer} if api.bearer else {}
 
 
 SPEC = SelfManagedAirflow

@@ -59,7 +59,7 @@ def declare(
         holder=holder,
         web_url=spec.url,
         unaskable="" if spec.url else NO_URL,
-        client=partial(_client, spec),
+        client=partial(_client, environment),
         dags={dag.name: dag_address(parts.container, dag.name) for dag in dags},
         bundle=parts.bundle,
         settings=_settings,
@@ -72,9 +72,12 @@ def declare(
     )
 
 
-def _api(spec: SelfManagedAirflow) -> AirflowApi:
+def _api(environment: Environment) -> AirflowApi:
+    spec = cast("SelfManagedAirflow", environment.airflow)
     way, values = spec.sign_in
-    sign_in = AirflowSignIn(way=cast("Any", way), **values)
+    stored = spec.api.bearer_secret if spec.api else None
+    place = (environment.vault_name, stored) if stored else None
+    sign_in = AirflowSignIn(way=cast("Any", way), stored=place, **values)
     return AirflowApi(version=spec.version, right="a role that lets it", setting="airflow.api", sign_in=sign_in)
 
 
@@ -83,7 +86,7 @@ def _notes_beside(environment: Environment, spec: SelfManagedAirflow, cloud: Clo
     if not spec.url:
         return ()
     try:
-        there = cloud.airflow(spec.url, _api(spec), retry=False).variable_keys()
+        there = cloud.airflow(spec.url, _api(environment), retry=False).variable_keys()
     except UNANSWERED:
         return ()
     names = sorted(f"{spec.own_prefix}{key}" for key in (*environment.own_variables, *environment.variables))
@@ -91,8 +94,8 @@ def _notes_beside(environment: Environment, spec: SelfManagedAirflow, cloud: Clo
     return tuple(f"the variable {name} {stands}" for name in names if name in there)
 
 
-def _client(spec: SelfManagedAirflow, cloud: Cloud, web_url: str) -> AirflowClient:
-    return cloud.airflow(web_url, _api(spec))
+def _client(environment: Environment, cloud: Cloud, web_url: str) -> AirflowClient:
+    return cloud.airflow(web_url, _api(environment))
 
 
 def _settings(_observed: object) -> Mapping[str, Secret | None]:
@@ -146,7 +149,7 @@ class _Parts:
     def rollout(self, files: tuple[WrittenFile, ...]) -> Rollout:
         """How workers show which settings they have; only then what they signed in with before may go."""
         return Rollout(
-            probe=Probe(dag_id=self.spec.probe_id, api=_api(self.airflow)),
+            probe=Probe(dag_id=self.spec.probe_id, api=_api(self.spec)),
             web_url=self.airflow.url,
             rendered=self.deployment().rendered,
             secretless=self.secretless,
@@ -164,7 +167,7 @@ class _Parts:
     def secret(self, reader: Reader, needs: tuple[Address, ...]) -> Node:
         """What Airflow's principal signs in with; the platform copies it to the workers."""
         airflow = self.airflow
-        probe = Probe(dag_id=self.spec.probe_id, api=_api(airflow)) if airflow.url else None
+        probe = Probe(dag_id=self.spec.probe_id, api=_api(self.spec)) if airflow.url else None
         desired = vault_secret.VaultSecret(
             vault=self.spec.vault_name,
             name=self.holder.name,
