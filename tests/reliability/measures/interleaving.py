@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.reliability.interleaving import everywhere, pairs
-from tests.reliability.restorable_environment import processors, restorable_environments
+from tests.reliability.restorable_environment import at_a_time, restorable_environments
 
 if TYPE_CHECKING:
     from tests.reliability.interleaving import Met
@@ -16,7 +16,7 @@ ENTRY_LOST = "entry of a grant lost"
 
 def measure(tally: Tally) -> None:
     """All of them."""
-    with restorable_environments(processors()) as started:
+    with restorable_environments(at_a_time()) as started:
         for pair in pairs():
             for met in everywhere(started, pair, every=tally.every):
                 note(tally, met)

@@ -26,7 +26,7 @@ from tests.reliability.restorable_environment import (
     MANAGED_IDENTITY,
     SELF_MANAGED,
     SPEC,
-    processors,
+    at_a_time,
     restorable_environments,
 )
 
@@ -55,7 +55,7 @@ def ways_of_secretless(call: Call) -> tuple[Way, ...]:
 def measure(tally: Tally) -> None:
     """All of them."""
     for spec, cases in SPECS.items():
-        with restorable_environments(processors(), spec) as started:
+        with restorable_environments(at_a_time(), spec) as started:
             for case in cases:
                 chosen = ways if spec == SPEC else ways_of_secretless
                 for ended in everywhere(started, case, chosen, every=tally.every):

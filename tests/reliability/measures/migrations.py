@@ -15,7 +15,7 @@ from tests.command_line import ROOT, Cli
 from tests.migration.moving import ready_to_move
 from tests.migration.trial import Trial, undoing
 from tests.reliability.kills import AFTER, BEFORE, at_once
-from tests.reliability.restorable_environment import processors
+from tests.reliability.restorable_environment import at_a_time
 
 if TYPE_CHECKING:
     from tests.reliability.kills import Way
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 
 def measure(tally: Tally) -> None:
-    """All of them, as many at once as there are processors."""
+    """All of them, `at_a_time` beside each other."""
     with tempfile.TemporaryDirectory(prefix="migrations-") as folder:
-        places = [Path(folder) / str(number) for number in range(processors())]
+        places = [Path(folder) / str(number) for number in range(at_a_time())]
         try:
             trials = [_trial(place) for place in places]
             _measure("migrate", trials, tally)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from localazure.app import process
 from tests import emulator
 from tests.reliability.kills import at_once
-from tests.reliability.restorable_environment import processors
+from tests.reliability.restorable_environment import at_a_time
 from tests.rotation.killed import MOST, RUNS
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 
 def measure(tally: Tally) -> None:
-    """All of them, as many at once as there are processors."""
+    """All of them, `at_a_time` beside each other."""
     with tempfile.TemporaryDirectory(prefix="rotations-") as folder, ExitStack() as ended:
-        places = [Path(folder) / str(number) for number in range(processors())]
+        places = [Path(folder) / str(number) for number in range(at_a_time())]
         trials = [(place, ended.enter_context(_azure(place))) for place in places]
         for scenario in {scenario.name: scenario for scenario, _ in RUNS}.values():
             ways = tuple(way for each, way in RUNS if each is scenario)

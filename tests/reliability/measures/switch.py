@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from localazure.app import process
 from tests import emulator
 from tests.reliability.kills import AFTER, BEFORE, at_once
-from tests.reliability.restorable_environment import processors
+from tests.reliability.restorable_environment import at_a_time
 from tests.rotation.switching import switched, switches
 
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ Write = tuple["Step", int]  # a run of the switch, and which of its writes
 
 
 def measure(tally: Tally) -> None:
-    """All of them, as many at once as there are processors."""
+    """All of them, `at_a_time` beside each other."""
     with tempfile.TemporaryDirectory(prefix="switches-") as folder, ExitStack() as ended:
-        trials = [ended.enter_context(_trial(Path(folder) / str(number))) for number in range(processors())]
+        trials = [ended.enter_context(_trial(Path(folder) / str(number))) for number in range(at_a_time())]
         _measure(trials, tally)
 
 
