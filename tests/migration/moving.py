@@ -14,6 +14,7 @@ from provisioner.cloud.clients.airflow.objects import due_of
 from tests.command_line import ROOT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.command_line import Cli, Said
@@ -23,6 +24,8 @@ EVERY_TEN_MINUTES = "*/10 * * * *"
 TEN_MINUTES = timedelta(minutes=10)
 HOUR = 3600.0
 RUN_SECONDS = 1.0
+FABRIC_URL = "https://airflow-moved.fabric.airflow.svc.datafactory.azure.com"
+FABRIC_JOB = "airflow-moved"
 
 
 @dataclass
@@ -47,6 +50,11 @@ class Moving:
         for one in (self.old, self.new):
             one.file.write_text(yaml.safe_dump(one.spec))
         return self.old.file, self.new.file
+
+    @property
+    def to_fabric(self) -> bool:
+        """Whether the new one is a job of Microsoft Fabric."""
+        return self.new.spec["airflow"]["target"] == "fabric"
 
     def advance(self, seconds: float) -> None:
         """Let time pass; tokens of before have ended."""
@@ -115,13 +123,23 @@ def self_managed(old: Cli, version: str = "3.3.2") -> Cli:
     return replace(old, file=old.file.with_name("moved.yaml"), spec=spec)
 
 
-def ready_to_move(old: Cli) -> Moving:
-    """An environment whose job has run by its schedule for hours, and one beside it whose platform is prepared."""
+def in_fabric(old: Cli) -> Cli:
+    """The same environment with a job of Microsoft Fabric, which reads the vault under prefixes of its own."""
+    spec = copy.deepcopy(old.spec) | {"name": "moved"}
+    spec["airflow"] = {"target": "fabric", "workspace": "flink-workspace", "job": FABRIC_JOB, "url": FABRIC_URL}
+    spec["airflow"] |= {"variables_prefix": "moved-variables", "connections_prefix": "moved-connections"}
+    spec["principals"] = {"airflow": {"role": "Key Vault Secrets User"}}
+    return replace(old, file=old.file.with_name("moved.yaml"), spec=spec)
+
+
+def ready_to_move(old: Cli, form: Callable[[Cli], Cli] = self_managed) -> Moving:
+    """An environment whose job has run by its schedule for hours, and one of that form, whose platform is prepared."""
     with_schedule(old.spec)
     old.azure.control("PUT", "/settings/modelled-airflow", {"run_seconds": RUN_SECONDS})
     old.azure.control("PUT", "/settings/airflow", {"tells_sources": True})
-    moving = Moving(old, self_managed(old))
-    moving.deploy()
+    moving = Moving(old, form(old))
+    if not moving.to_fabric:
+        moving.deploy()
     old.done("provision", "--wait-dag")
     old.azure.advance(3 * HOUR)
     return moving

@@ -8,6 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tests.emulator import ARM, LOGIN, TENANT
+from tests.localazure.fabric.workspace import JOBS, Fabric
+from tests.migration.moving import FABRIC_JOB, FABRIC_URL
 from tests.rotation.workers import ASSERTION, service_account_token
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 VAULT = "https://vault.azure.net"
 RUNTIMES = "/resourceGroups/flink-platform/providers/Microsoft.DataFactory/factories/flink-factory-local"
 API = "api://airflow.example"
+DATA_FACTORY = "5d13f7d7-0567-429c-9880-320e9555e5fc"
 OWN_PREFIX = "moved-"
 BACKEND = "AIRFLOW__SECRETS__BACKEND_KWARGS"
 
@@ -48,6 +51,16 @@ def variables_of_platform(cli: Cli, folder: Path) -> dict[str, str]:
     token = folder / "token"
     token.write_text(service_account_token(cli.azure))
     return {**variables_of_text(cli.done("render", "--format", "env").out), "AZURE_FEDERATED_TOKEN_FILE": str(token)}
+
+
+def variables_of_job(azure: LocalAzure) -> dict[str, str]:
+    """What the workers of the job in Fabric are to have; their credential is in the backend's arguments."""
+    fabric = Fabric(azure=azure)
+    (job,) = [one["id"] for one in fabric("GET", JOBS).json()["value"] if one["displayName"] == FABRIC_JOB]
+    settings = fabric("GET", f"{JOBS}/{job}/environment/settings?beta=true").json()
+    found = {one["name"]: str(one["value"]) for one in settings["airflowConfigurationOverrides"]}
+    backend = json.loads(found[BACKEND])
+    return {**found, "AZURE_CLIENT_ID": backend["client_id"], "AZURE_CLIENT_SECRET": backend["client_secret"]}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +118,7 @@ class Readers:
     def look(self) -> None:
         """Sign in and read as whoever may work now."""
         who = "new" if self._new_runs() else "old"
-        complaint = (self._new_worker() if who == "new" else self._old_worker()).complaint()
+        complaint = self._complaint_of_new() if who == "new" else self._old_worker().complaint()
         self.looked[who] += 1
         if complaint and (who == "new" or not self._new_runs()):
             self.refused.append(f"{self.moving.azure.control('GET', '/clock')['now']} {who}: {complaint}")
@@ -119,12 +132,24 @@ class Readers:
     def _new_runs(self) -> bool:
         """Whether the new Airflow begins runs of the DAG."""
         azure = self.moving.azure
-        url = f"https://moved.airflow.example/api/v2/dags/{OWN_PREFIX}{self.dag}"
-        answer = azure.request("GET", url, token=azure.token(API))
+        if self.moving.to_fabric:
+            url, audience = f"{FABRIC_URL}/api/v1/dags/{self.dag}", DATA_FACTORY
+        else:
+            url, audience = f"https://moved.airflow.example/api/v2/dags/{OWN_PREFIX}{self.dag}", API
+        answer = azure.request("GET", url, token=azure.token(audience))
         return answer.status == 200 and not answer.json()["is_paused"]
 
     def _old_worker(self) -> Worker:
         return Worker(azure=self.moving.azure, variables=variables_of_runtime(self.moving.old))
+
+    def _complaint_of_new(self) -> str:
+        if not self.moving.to_fabric:
+            return self._new_worker().complaint()
+        jobs: list[dict[str, Any]] = self.moving.azure.control("GET", "/airflow-jobs")
+        (signs_in,) = [one["signs_in"] for one in jobs if one["name"] == FABRIC_JOB]
+        if not signs_in:  # with the settings that have been rolled out to them
+            return "airflow cannot sign in"
+        return Worker(azure=self.moving.azure, variables=variables_of_job(self.moving.azure)).complaint()
 
     def _new_worker(self) -> Worker:
         listed: list[dict[str, Any]] = self.moving.azure.graph("GET", "applications?$top=999").json()["value"]

@@ -1,25 +1,18 @@
 from __future__ import annotations
 
-import copy
+import random
+from typing import TYPE_CHECKING
 
-import pytest
+from tests.migration.moving import HOUR
+from tests.migration.trial import Trial
 
-from tests.command_line import Cli
-from tests.migration.moving import HOUR, Moving
+if TYPE_CHECKING:
+    from pathlib import Path
 
-URL = "https://airflow-moved.fabric.airflow.svc.datafactory.azure.com"
+    from tests.migration.moving import Moving
 
-
-@pytest.fixture
-def to_fabric(moving: Moving) -> Moving:
-    """The new one is a job of Microsoft Fabric, with prefixes of its own."""
-    old = moving.old
-    spec = copy.deepcopy(old.spec) | {"name": "moved"}
-    spec["airflow"] = {"target": "fabric", "workspace": "flink-workspace", "job": "airflow-moved", "url": URL}
-    spec["airflow"] |= {"variables_prefix": "moved-variables", "connections_prefix": "moved-connections"}
-    spec["principals"] = {"airflow": {"role": "Key Vault Secrets User"}}
-    new = Cli(azure=old.azure, file=moving.new.file, spec=spec, capture=old.capture)
-    return Moving(old, new)
+SEED, SAMPLE = 20261130, 4
+FABRIC = "api.fabric.microsoft.com"
 
 
 def test_an_environment_moves_from_data_factory_to_fabric(to_fabric: Moving) -> None:
@@ -32,3 +25,19 @@ def test_an_environment_moves_from_data_factory_to_fabric(to_fabric: Moving) -> 
     assert len(to_fabric.worked()) > 20
     assert to_fabric.new.done("plan", "--json").actions() == {}
     assert to_fabric.old.run("teardown", str(to_fabric.old.file), "--plan-only", "--json").actions() == {}
+
+
+def test_a_migration_to_fabric_that_is_killed_at_any_call_is_finished_by_the_next(
+    to_fabric: Moving, tmp_path: Path
+) -> None:
+    """A sample, the same each time; `make reliability ARGS=migrations` has all of them."""
+    trial = Trial(to_fabric, tmp_path)
+    assert trial.wanted.counted
+    chosen = random.Random(SEED).sample(trial.writes, SAMPLE)  # noqa: S311  # the same each time, and guards nothing
+    chosen += [call for call in trial.writes if call.host == FABRIC][-2:] + trial.switches[:1]
+    reached = 0
+    for number, call in enumerate(chosen):
+        met, wrong = trial.meet(call, after=bool(number % 2))
+        assert wrong == [], str(call)
+        reached += met
+    assert reached >= SAMPLE / 2

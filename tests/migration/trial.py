@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from tests.reliability.restorable_environment import Call
 
 
+NEW_AIRFLOWS = ("/workloads/", "/workspaces/")  # what the ids of those begin with that are not in Data Factory
+
+AIRFLOW = "airflow"  # in the hosts of their web servers
+
+
 class Trial:
     """folder: for what the runs print. undo: it goes back, from where the migration is when this is made."""
 
@@ -36,6 +41,11 @@ class Trial:
         made = (call for call in self.ground.calls() if call.writes)
         self.writes = sorted(made, key=lambda call: (call.method, call.host, call.path_pattern, call.nth))
         return self.ground.census()
+
+    @property
+    def switches(self) -> list[Call]:
+        """The writes that pause a DAG or let it run, in either Airflow."""
+        return [call for call in self.writes if call.method == "PATCH" and AIRFLOW in call.host]
 
     def meet(self, call: Call, *, after: bool) -> tuple[bool, list[str]]:
         """Kill it at this call, and run it again. Returns whether it came to that, and what is wrong then."""
@@ -65,8 +75,8 @@ class Trial:
         return code
 
     def _works(self) -> bool:
-        """Whether what the old workers sign in with does, unless the new ones have begun, who have no secret."""
-        begun = any(run["airflow"].startswith("/workloads/") for run in self.moving.runs())
+        """Whether what the old workers sign in with does, unless the new ones have begun."""
+        begun = any(run["airflow"].startswith(NEW_AIRFLOWS) for run in self.moving.runs())
         return begun or all(one["signs_in"] for one in self.moving.azure.control("GET", "/sign-ins"))
 
     def _not_over(self) -> list[str]:

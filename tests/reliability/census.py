@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Document = tuple[str, str, Any]  # table, key, value
 
 # What says nothing of an environment: rates, finished operations, definitions that come with a tenant.
-UNTOLD = {"meta", "operations", "role_definitions", "settings"}
+UNTOLD = {"fabric_operations", "meta", "operations", "role_definitions", "settings"}
 # Random texts, parts of them, tags that follow from times, what was in a runtime before it was changed; and leases
 # with the words beside them: where a run ended between its last write and giving its lease back, the next has nothing
 # to write and takes none, and this one runs out.

@@ -12,12 +12,14 @@ import yaml
 from localazure.app import process
 from tests import emulator
 from tests.command_line import ROOT, Cli
-from tests.migration.moving import ready_to_move
+from tests.migration.moving import in_fabric, ready_to_move, self_managed
 from tests.migration.trial import Trial, undoing
 from tests.reliability.kills import AFTER, BEFORE, at_once
 from tests.reliability.restorable_environment import at_a_time
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.reliability.kills import Way
     from tests.reliability.restorable_environment import Call
     from tests.reliability.tally import Tally
@@ -28,22 +30,24 @@ def measure(tally: Tally) -> None:
     with tempfile.TemporaryDirectory(prefix="migrations-") as folder:
         places = [Path(folder) / str(number) for number in range(at_a_time())]
         try:
-            trials = [_trial(place) for place in places]
+            trials = [_trial(place, self_managed) for place in places]
             _measure("migrate", trials, tally)
             _measure("migrate --undo", [_undone(trial) for trial in trials], tally)
+            _measure("migrate to Fabric", [_trial(place, in_fabric) for place in places], tally)
         finally:
             for place in places:
                 process.stop(place / "azure")
 
 
-def _trial(place: Path) -> Trial:
-    place.mkdir()
+def _trial(place: Path, form: Callable[[Cli], Cli]) -> Trial:
+    """The migration of an environment in Data Factory to one of that form, on the local Azure of this place."""
+    place.mkdir(exist_ok=True)
     azure = emulator.start(place / "azure")
     azure.reset()
     spec = yaml.safe_load((ROOT / "environments/local.yaml").read_text())
     spec["job"] = shutil.copy(ROOT / "templates/jobs/wordcount/wordcount.jar", place)
     env = {"PROVISIONER_LOCAL_STATE": str(azure.state), "PROVISIONER_JOURNAL": str(place / "journal")}
-    trial = Trial(ready_to_move(Cli(azure=azure, file=place / "env.yaml", spec=spec, env=env)), place)
+    trial = Trial(ready_to_move(Cli(azure=azure, file=place / "env.yaml", spec=spec, env=env), form), place)
     assert trial.wanted.counted
     return trial
 
