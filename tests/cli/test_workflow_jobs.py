@@ -177,8 +177,25 @@ def test_each_job_runs_for_its_event_alone(agent: Agent) -> None:
     assert set(events) == {"plan", "provision", "rotate"}
 
 
+OURS = "<!-- provisioner plan dev -->\n### Plan of before\n"
+THREADS: list[dict[str, Any]] = [
+    {"id": 1, "comments": [{"content": "looks good"}], "status": "active"},
+    {"id": 2, "comments": [{"content": OURS}], "status": "closed"},
+    {"id": 3, "comments": [{"content": OURS, "parentCommentId": 0}, {"content": "why?"}], "status": "active"},
+    {"id": 4, "comments": [{"content": OURS.replace("dev", "prod")}], "status": "active"},
+    {
+        "id": 5,
+        "comments": [{"content": "as", "parentCommentId": 0}, {"content": OURS, "parentCommentId": 1}],
+        "status": "active",
+    },
+    {"id": 6, "comments": [{"commentType": "system"}]},
+    {"id": 7, "comments": None, "isDeleted": True, "status": "active"},
+]
+
+
 def test_the_plan_job_keeps_the_plan_and_posts_it(agent: Agent) -> None:
     agent.answers("provisioner plan", '<!-- provisioner plan dev -->\n### Plan "of" dev\n')
+    agent.answers("az devops invoke", json.dumps({"value": THREADS}))
 
     codes = agent.job("plan")
 
@@ -187,8 +204,16 @@ def test_the_plan_job_keeps_the_plan_and_posts_it(agent: Agent) -> None:
     posted, kept = agent.calls[-1], agent.jobs["plan"]["steps"][-1]
     if agent.kind == "azure-pipelines":
         assert kept == {"publish": "plan.json", "artifact": "plan-dev"}
-        assert posted.startswith("az devops invoke --area git --resource pullRequestThreads --http-method POST")
-        assert posted.endswith("--route-parameters project=pid repositoryId=rid pullRequestId=7")
+        common = (
+            "--area git --resource pullRequestThreads --api-version 7.1 --organization https://dev.azure.example/o/"
+        )
+        common += " --route-parameters project=pid repositoryId=rid pullRequestId=7"
+        assert agent.calls[-3:] == [
+            f"az devops invoke --http-method GET --output json {common}",
+            f"az devops invoke --http-method POST --in-file thread.json --output none {common}",
+            f"az devops invoke --http-method PATCH --in-file closed.json --output none {common} threadId=3",
+        ]
+        assert json.loads((agent.folder / "closed.json").read_text()) == {"status": "closed"}
         (comment,) = json.loads((agent.folder / "thread.json").read_text())["comments"]
         assert comment["content"] == (agent.folder / "comment.md").read_text()
     else:
