@@ -54,7 +54,7 @@ class Clouds:
         from provisioner.cloud.transport.shared_reads import SharedReads
 
         local = local_of(cloud)
-        reads = SharedReads(PROFILES[cloud].arm, ticks=ticks) if self._reading else None
+        reads = SharedReads(PROFILES[cloud].arm, PROFILES[cloud].graph, ticks=ticks) if self._reading else None
         shared = Shared(route_to(local), interrupted=self.interrupted, size=self._size, reads=reads, debug=self._debug)
         return CloudInUse(local=local, shared=shared)
 

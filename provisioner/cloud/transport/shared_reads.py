@@ -1,6 +1,7 @@
-"""Answers of Resource Manager that several runs of one process share, while none of them writes.
+"""Answers of Resource Manager and Graph that several runs of one process share, while none of them writes.
 
-Environments have a factory or a cluster in common; 500 of them are to read it a few times, not 500 times.
+Environments have a factory or a cluster in common, and the tenant's list of deleted applications; 500 of them are to
+read those a few times, not 500 times.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ OK = 200
 
 
 class SharedReads:
-    """Answers by URL. ticks: a monotonic clock in seconds. arm: the address of Resource Manager."""
+    """Answers by URL. services: addresses of those whose answers are shared. ticks: a monotonic clock in seconds."""
 
-    def __init__(self, arm: str, *, ticks: Callable[[], float]) -> None:
-        self._host, self._ticks = urlsplit(arm).hostname, ticks
+    def __init__(self, *services: str, ticks: Callable[[], float]) -> None:
+        self._hosts, self._ticks = {urlsplit(one).hostname for one in services}, ticks
         self._known: dict[str, tuple[float, Future[Any]]] = {}
         self._lock = threading.Lock()
 
@@ -31,7 +32,7 @@ class SharedReads:
         asked: what this run has read so far. What it reads once more, it wants as it is now. An answer that is not 200,
         and an error, are for those who wait, and not kept.
         """
-        if urlsplit(url).hostname != self._host:
+        if urlsplit(url).hostname not in self._hosts:
             return send()
         with self._lock:
             since, future = self._known.get(url, (0.0, None))

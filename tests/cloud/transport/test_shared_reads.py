@@ -11,6 +11,7 @@ import pytest
 from provisioner.cloud.transport.shared_reads import AGE_SECONDS, SharedReads
 
 FACTORY = "https://management.azure.com/subscriptions/s/factories/f?api-version=1"
+DELETED = "https://graph.microsoft.com/v1.0/directory/deletedItems/microsoft.graph.application"
 SECRET = "https://kv.vault.azure.net/secrets/x"
 
 
@@ -20,7 +21,7 @@ class Said:
 
 
 @dataclass
-class World:
+class Reader:
     """Counts what is sent, on a clock of its own."""
 
     now: float = 100.0
@@ -29,7 +30,8 @@ class World:
     reads: SharedReads = field(init=False)
 
     def __post_init__(self) -> None:
-        self.reads = SharedReads("https://management.azure.com", ticks=lambda: self.now)
+        services = ("https://management.azure.com", "https://graph.microsoft.com/v1.0")
+        self.reads = SharedReads(*services, ticks=lambda: self.now)
 
     def send(self) -> Said:
         self.sent += 1
@@ -41,57 +43,58 @@ class World:
         return self.reads.answer(url, asked, self.send)
 
 
-def test_what_one_run_has_read_others_take_from_it() -> None:
-    world = World()
-    answers = [world.read(set()) for _ in range(5)]
-    assert (world.sent, len({id(answer) for answer in answers})) == (1, 1)
+@pytest.mark.parametrize("url", [FACTORY, DELETED])
+def test_what_one_run_has_read_others_take_from_it(url: str) -> None:
+    reader = Reader()
+    answers = [reader.read(set(), url) for _ in range(5)]
+    assert (reader.sent, len({id(answer) for answer in answers})) == (1, 1)
 
 
 def test_a_run_that_reads_once_more_asks_azure_and_so_do_others_after_a_while() -> None:
-    world, asked = World(), set[str]()
-    world.read(asked)
-    world.read(asked)
-    assert world.sent == 2
-    world.now += AGE_SECONDS
-    world.read(set())
-    assert world.sent == 3
+    reader, asked = Reader(), set[str]()
+    reader.read(asked)
+    reader.read(asked)
+    assert reader.sent == 2
+    reader.now += AGE_SECONDS
+    reader.read(set())
+    assert reader.sent == 3
 
 
-def test_only_what_resource_manager_answers_is_shared() -> None:
-    world = World()
-    world.read(set(), SECRET)
-    world.read(set(), SECRET)
-    assert world.sent == 2
+def test_only_what_resource_manager_and_graph_answer_is_shared() -> None:
+    reader = Reader()
+    reader.read(set(), SECRET)
+    reader.read(set(), SECRET)
+    assert reader.sent == 2
 
 
 @pytest.mark.parametrize("status", [0, 403, 404, 429])
 def test_what_is_no_answer_is_not_kept(status: int) -> None:
-    world = World(status=status)
+    reader = Reader(status=status)
     for count in (1, 2):
         if status:
-            assert world.read(set()).status_code == status
+            assert reader.read(set()).status_code == status
         else:
             with pytest.raises(ConnectionError):
-                world.read(set())
-        assert world.sent == count
-    world.status = 200
-    assert world.read(set()).status_code == 200
-    assert world.read(set()).status_code == 200
-    assert world.sent == 3
+                reader.read(set())
+        assert reader.sent == count
+    reader.status = 200
+    assert reader.read(set()).status_code == 200
+    assert reader.read(set()).status_code == 200
+    assert reader.sent == 3
 
 
 def test_who_asks_meanwhile_waits_for_the_same_answer() -> None:
-    world, answered, asking = World(), threading.Event(), threading.Event()
+    reader, answered, asking = Reader(), threading.Event(), threading.Event()
 
     def slow() -> Said:
         asking.set()
         answered.wait(10)
-        return world.send()
+        return reader.send()
 
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(world.reads.answer, FACTORY, set[str](), slow)
+        first = pool.submit(reader.reads.answer, FACTORY, set[str](), slow)
         asking.wait(10)
-        second = pool.submit(world.read, set[str]())
+        second = pool.submit(reader.read, set[str]())
         answered.set()
         assert first.result() is second.result()
-    assert world.sent == 1
+    assert reader.sent == 1
