@@ -181,6 +181,18 @@ def test_rotation_leaves_the_older_key_until_the_overlap_is_over(fabric: Cli) ->
     assert secret(fabric).startswith(left["hint"])
 
 
+def test_the_plan_of_a_rotation_names_the_runs_that_the_restart_interrupts(fabric: Cli) -> None:
+    fabric.azure.control("PUT", "/settings/modelled-airflow", {"run_seconds": DAY})
+    fabric.done("provision")
+    token, run = fabric.azure.token("5d13f7d7-0567-429c-9880-320e9555e5fc"), {"dag_run_id": "by-hand"}
+    asked = fabric.azure.request("POST", f"{URL}/api/v1/dags/FlinkWordCountExample/dagRuns", run, token=token)
+    assert asked.status == 200, asked.body
+
+    said = fabric("rotate", "--force", "--only", "airflow", "--plan-only")
+
+    assert "which takes minutes and interrupts FlinkWordCountExample by-hand" in " ".join(said.out.split())
+
+
 @pytest.mark.parametrize(
     ("setting", "says"),
     [
