@@ -28,6 +28,7 @@ USER, WORD = "robot", "a-robots-password"
 VERSIONS = {"apache-airflow": "3.3.2", "apache-airflow-providers-microsoft-azure": "15.2.1"}
 PROXIED = "http://airflow.example.com"  # a proxy asks with the whole address
 MOMENT = "2026-11-29T12:00:00Z"
+DIRECT = Route(proxies={})
 CREATED, REFUSED, NOT_FOUND = 201, 401, 404
 
 
@@ -183,11 +184,9 @@ def airflow_server(tls: SSLContext | None = None) -> Generator[AirflowServer]:
 
 
 @contextmanager
-def direct_cloud() -> Generator[Cloud]:
+def direct_cloud(route: Route = DIRECT) -> Generator[Cloud]:
     """A cloud whose requests go straight to their hosts, without anybody signed in to Azure."""
-    session = Session(
-        PUBLIC, subscription="", tenant=None, route=Route(proxies={}), waits=Waits(WAIT_LIMITS), debug=False
-    )
+    session = Session(PUBLIC, subscription="", tenant=None, route=route, waits=Waits(WAIT_LIMITS), debug=False)
     with closing(session):
         session.credential = None  # pyright: ignore[reportAttributeAccessIssue]  # nothing here may ask for a token
         yield Cloud(session)

@@ -11,8 +11,10 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 from dataclasses import dataclass
 from importlib import import_module
+from multiprocessing import connection
 from pkgutil import walk_packages
 from typing import TYPE_CHECKING
 
@@ -22,7 +24,6 @@ from provisioner.cli.main import main
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from multiprocessing.connection import Connection, PipeConnection
-    from multiprocessing.process import BaseProcess
     from pathlib import Path
 
 # What a run imports only when it needs it: a forked process has it at once.
@@ -43,15 +44,42 @@ IMPORTED = tuple(
 )
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload([__name__])
+LOCK = threading.Lock()
 LONGEST_SECONDS = 120.0
 KILLED = -signal.SIGKILL
+
+
+class Process(FORKS.Process):
+    """A process that threads may wait for while others begin some.
+
+    Each start looks whether earlier processes have ended, and of two threads that look at one the second finds its exit
+    code read already and takes it for 255.
+    """
+
+    def start(self) -> None:
+        with LOCK:
+            super().start()
+
+    def join(self, timeout: float | None = None) -> None:
+        connection.wait([self.sentinel], timeout)
+        with LOCK:
+            super().join(0.0)
+
+    def is_alive(self) -> bool:
+        with LOCK:
+            return super().is_alive()
+
+    @property
+    def exitcode(self) -> int | None:
+        with LOCK:
+            return super().exitcode
 
 
 @dataclass(frozen=True, kw_only=True)
 class Child:
     """One call of the program. said: where its output goes."""
 
-    process: BaseProcess
+    process: Process
     go: Connection | PipeConnection
     said: Path
 
@@ -86,7 +114,7 @@ def prepare(arguments: tuple[str, ...], variables: Mapping[str, str], said: Path
     """A process that waits for `begin`; then it is `provisioner ARGUMENTS`."""
     said.touch()
     waiting, go = FORKS.Pipe(duplex=False)
-    process = FORKS.Process(target=_run, args=(arguments, dict(variables), said, waiting))
+    process = Process(target=_run, args=(arguments, dict(variables), said, waiting))
     process.start()
     waiting.close()
     return Child(process=process, go=go, said=said)

@@ -34,7 +34,7 @@ def test_refs_are_found_wherever_they_stand() -> None:
 def test_what_a_node_needs_is_its_container_its_needs_and_its_refs_once() -> None:
     node = Node(address=Address("note", "n"), desired=Wanted(text=Outputs.x.of(A)), container=A, needs=(B, A))
 
-    assert node.all_needs() == (A, B)
+    assert node.all_needs == (A, B)
 
 
 def test_resolve_puts_known_values_in_and_leaves_the_others() -> None:

@@ -20,10 +20,10 @@ def ordered(nodes: Iterable[Node]) -> tuple[Node, ...]:
     """
     by_address = {node.address: node for node in nodes}
     for node in by_address.values():
-        for need in node.all_needs():
+        for need in node.all_needs:
             if need not in by_address:
                 raise UnknownReference(address=str(node.address), target=str(need))
-    return tuple(by_address[address] for address in sort({a: n.all_needs() for a, n in by_address.items()}))
+    return tuple(by_address[address] for address in sort({a: n.all_needs for a, n in by_address.items()}))
 
 
 def sort(needs: Mapping[Address, Iterable[Address]]) -> tuple[Address, ...]:

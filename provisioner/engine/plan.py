@@ -39,7 +39,6 @@ from provisioner.model import (
     Step,
     View,
     identity_refs,
-    refs,
     resolve,
 )
 from provisioner.secret import HIDDEN
@@ -134,7 +133,7 @@ def declared_holders(recipe: Recipe) -> dict[Address, tuple[Address, ...]]:
     """By credential, the nodes that are to have its value."""
     found: dict[Address, tuple[Address, ...]] = {}
     for node in recipe.nodes:
-        for ref in refs(node.desired):
+        for ref in node.refs:
             if ref.secret:
                 found[ref.address] = (*found.get(ref.address, ()), node.address)
     return found
@@ -194,7 +193,7 @@ class _Decisions:
             self.errors[node.address] = errors
 
     def _add(self, node: Node, action: Action, **more: Any) -> None:
-        after = node.all_needs()
+        after = node.all_needs
         self.steps[node.address] = Step(
             address=node.address,
             action=action,
@@ -212,7 +211,7 @@ class _Decisions:
         inherited = [wait for step in blocking if step.action is Action.DEFER for wait in step.waits_on]
         if not isinstance(reading.error, NotAuthorized):
             return tuple(dict.fromkeys(inherited))
-        near = (self.steps[a] for a in closure(node.all_needs(), self.needs) if a in self.steps)
+        near = (self.steps[a] for a in closure(node.all_needs, self.needs) if a in self.steps)
         grants = [s.address for s in near if s.access and s.action in (Action.CREATE, Action.UPDATE)]
         return tuple(dict.fromkeys((*inherited, *map(str, sorted(grants)))))
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from provisioner.engine.written import plain_hash
 from provisioner.errors import Refused
-from provisioner.model import Action, Address, Origin, Result, refs
+from provisioner.model import Action, Address, Origin, Result
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -68,7 +68,7 @@ def _origin(step: Step, nodes: Mapping[Address, Noted], changed: Collection[Addr
     creates = step.action is Action.CREATE
     if step.action in (Action.DEFER, Action.ROTATE) or now is None or (known is None and not creates):
         return None
-    if step.address in changed or any(ref.address in changed for ref in refs(node.desired)):
+    if step.address in changed or any(ref.address in changed for ref in node.refs):
         return Origin.FILE
     return None if secret and not creates else Origin.AZURE
 

@@ -181,7 +181,7 @@ def mermaid(recipe: Recipe) -> str:
 
 def _arrows(nodes: Iterable[Node], ids: dict[Address, str]) -> Iterator[str]:
     for node in nodes:
-        for need in node.all_needs():
+        for need in node.all_needs:
             yield f"  {ids[need]} --> {ids[node.address]}"
 
 

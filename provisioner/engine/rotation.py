@@ -26,7 +26,7 @@ def rotation_recipe(recipe: Recipe, kinds: Kinds) -> Recipe:
     """The nodes that a rotation reads, those of the lease among them, and the searches for older keys."""
     wanted = {address for holders in declared_holders(recipe).values() for address in holders}
     wanted |= {node.address for node in recipe.nodes if node.bootstrap or kinds[node.address.kind].credential}
-    near = closure(wanted, {node.address: node.all_needs() for node in recipe.nodes})
+    near = closure(wanted, {node.address: node.all_needs for node in recipe.nodes})
     searches = (search for search in recipe.searches if kinds[search.kind].credential)
     return replace(
         recipe,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from provisioner.engine.order import closure
 from provisioner.engine.plan import digest
 from provisioner.errors import Refused, UnknownReference
-from provisioner.model import Action, Address, Plan, Recipe, refs
+from provisioner.model import Action, Address, Plan, Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -46,7 +46,7 @@ def replaced(decided: Plan, addresses: Iterable[Address], recipe: Recipe, kinds:
     """
     again = tuple(addresses)
     _require_known("--replace", again, {step.address for step in decided.steps})
-    referred = {ref.address: str(node.address) for node in recipe.nodes for ref in refs(node.desired)}
+    referred = {ref.address: str(node.address) for node in recipe.nodes for ref in node.refs}
     for address in again:
         reason = _loses(kinds[address.kind], referred.get(address, ""))
         if reason:

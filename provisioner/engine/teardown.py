@@ -171,7 +171,7 @@ def _in_reverse(nodes: tuple[Node, ...], snapshot: Snapshot, steps: Mapping[Addr
     """Each step after the steps of everything that needs it."""
     after: dict[Address, list[Address]] = {address: list(step.after) for address, step in steps.items()}
     for node in nodes:
-        for need in node.all_needs():
+        for need in node.all_needs:
             after[need].append(node.address)
     access = [node.address for node in nodes if node.access]
     for orphan in snapshot.orphans:

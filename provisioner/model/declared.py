@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import cached_property
 from typing import Any, TypeVar, cast
 
 from provisioner.model.outputs import Address, Ref
@@ -50,10 +51,16 @@ class Node:
     goes_along: bool = False
     expected_to_exist: bool = False
 
+    @cached_property
+    def refs(self) -> tuple[Ref[Any], ...]:
+        """Every Ref inside the desired record."""
+        return tuple(refs(self.desired))
+
+    @cached_property
     def all_needs(self) -> tuple[Address, ...]:
         """Container, declared needs and the addresses of all Refs, each once."""
         inside = (self.container,) if self.container else ()
-        return tuple(dict.fromkeys((*inside, *self.needs, *(ref.address for ref in refs(self.desired)))))
+        return tuple(dict.fromkeys((*inside, *self.needs, *(ref.address for ref in self.refs))))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provisioner.cloud.cloud import Cloud
+from provisioner.cloud.transport.connections import Route
 from provisioner.errors import NotAuthorized, NotFound, Unexpected
 from provisioner.model import AirflowApi, AirflowSignIn
 from provisioner.secret import Secret
@@ -17,6 +18,7 @@ from tests.proxied_airflow import URL, proxied_airflow
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from pathlib import Path
 
     from provisioner.cloud.clients.airflow import Airflow
     from tests.emulator import LocalAzure
@@ -107,6 +109,18 @@ def test_a_run_of_airflow_3_is_created_without_a_logical_date(cloud: Cloud, serv
     assert client(cloud, server, "token").create_run("a", "run-1", {"keyId": "k"})
     method, path, body = server.calls[-1]
     assert (method, path, body["logical_date"]) == ("POST", "/api/v2/dags/a/dagRuns", None)
+
+
+def test_a_credential_in_the_users_netrc_is_not_sent_instead(
+    server: AirflowServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text("default login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    server.tokens.add("astro")
+    with direct_cloud(Route()) as cloud:  # by the proxies and the CA bundle of the environment, as against Azure
+        assert client(cloud, server, "bearer", "astro").find_dag("a") is not None
 
 
 def stored(azure: LocalAzure, token: str) -> None:

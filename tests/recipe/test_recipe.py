@@ -43,7 +43,7 @@ def test_each_address_is_declared_once(recipe: Recipe) -> None:
 def test_whatever_a_node_refers_to_is_declared_and_comes_before_it(recipe: Recipe) -> None:
     before = set[Address]()
     for node in ordered(recipe.nodes):
-        assert {*node.all_needs()} <= before, node.address
+        assert {*node.all_needs} <= before, node.address
         before.add(node.address)
 
 

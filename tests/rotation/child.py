@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests import emulator
-from tests.child import FORKS
+from tests.child import FORKS, Process
 from tests.rotation.rotating_environment import RotatingEnvironment, failed
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def begin(rotations: RotatingEnvironment, asked: Request) -> tuple[BaseProcess, Event]:
     """A process that runs `rotate` once the event is set; exit code 0 if all went well."""
     go = FORKS.Event()
-    process = FORKS.Process(target=_rotate, args=(rotations.azure.state, rotations.spec, rotations.journal, asked, go))
+    process = Process(target=_rotate, args=(rotations.azure.state, rotations.spec, rotations.journal, asked, go))
     process.start()
     return process, go
 

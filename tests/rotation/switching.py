@@ -17,7 +17,7 @@ from provisioner.commands.run import names_of
 from provisioner.recipe.recipe import targets
 from tests import emulator
 from tests.airflow_server import USER, WORD
-from tests.child import FORKS, KILLED
+from tests.child import FORKS, KILLED, Process
 from tests.command_line import ROOT
 from tests.proxied_airflow import URL, proxied_airflow
 from tests.rotation.rotating_environment import NAMES, RotatingEnvironment, failed
@@ -145,7 +145,7 @@ class Switch:
         """Whether the run was killed at that write, or None was left."""
         form, go = self.forms[step.credential], FORKS.Event()
         arguments = (form.azure.state, form.azure.proxy, form.spec, form.journal, step.verb, go)
-        process = FORKS.Process(target=_run, args=arguments)
+        process = Process(target=_run, args=arguments)
         process.start()
         self.azure.fault(fault="kill", pid=process.pid, after=after, skip=number, **WRITES)
         go.set()

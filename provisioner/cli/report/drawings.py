@@ -36,8 +36,8 @@ def graph(nodes: Iterable[Node], states: Mapping[Address, str]) -> Element:
 
 def _nearest(node: Node, nodes: Iterable[Node]) -> tuple[Address, ...]:
     """What a node needs, without what that needs itself."""
-    needs = {one.address: one.all_needs() for one in nodes}
-    direct = node.all_needs()
+    needs = {one.address: one.all_needs for one in nodes}
+    direct = node.all_needs
     farther = {far for near in direct for far in closure(needs[near], needs)}
     return tuple(near for near in direct if near not in farther)
 
