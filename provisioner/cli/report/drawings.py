@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from provisioner.model import Address, Node
 
 WIDTH, HEIGHT, GAP_X, GAP_Y = 186, 40, 32, 14
-LONGEST_NAME = 25
+LONGEST_NAME = 22
 SPAN, ROW, LABEL = 720, 46, 190  # of the timeline
 
 
@@ -60,7 +60,7 @@ def _arrow(start: tuple[int, int], end: tuple[int, int]) -> Element:
 
 def _box(address: Address, place: tuple[int, int], state: str) -> Element:
     x, y = place
-    name = address.name if len(address.name) <= LONGEST_NAME else f"{address.name[:9]}…{address.name[-14:]}"
+    name = address.name if len(address.name) <= LONGEST_NAME else f"{address.name[:8]}…{address.name[-13:]}"
     return element(
         "g",
         element("title", f"{address}: {state}"),
