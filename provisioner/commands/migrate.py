@@ -20,11 +20,11 @@ from provisioner.engine.observe import observe
 from provisioner.engine.plan import ordered_plan
 from provisioner.engine.teardown import plan_teardown
 from provisioner.errors import Refused
-from provisioner.key_probe import NO_REPORT
 from provisioner.kind import OWNER_TAG
 from provisioner.kinds.application import RegisteredApplication
 from provisioner.model import Action, Plan, Snapshot
 from provisioner.recipe.containers import lock_name
+from provisioner.verify.rollout import ROLLOUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -168,20 +168,25 @@ def _phases(migration: Migration, handover: Handover, planned: MigrationPlan, *,
 
 
 def _require_verified(migration: Migration, report: Report) -> None:
-    """Raise Refused unless the new environment works, as far as that shows without a job."""
+    """Raise Refused unless the new environment works, as far as that shows without a job.
+
+    That Airflow does not tell its versions, or settings, stops nothing; that its workers do not report theirs does.
+    """
     new, name = migration.new, migration.new.environment.name
     undo = (
         f"`provisioner migrate {migration.old.environment.name} {name} --undo` goes back: nothing of the old is changed"
     )
-    platform = new.deployed.targets.airflow.platform(new.cloud)
-    if platform.drift or platform.unknown not in {"", NO_REPORT}:
-        deploy = f"Deploy what `provisioner render {name} --format` prints for your platform, and run the command again"
-        raise Refused(name, platform.drift or platform.unknown, f"{deploy}. {undo}")
     paused = replace(new, dags_paused=True)
+    platform = paused.deployed.targets.airflow.platform(new.cloud)
+    if platform.drift:
+        deploy = f"Deploy what `provisioner render {name} --format` prints for your platform, and run the command again"
+        raise Refused(name, platform.drift, f"{deploy}. {undo}")
     unparsed = await_dags(paused, report)
     if unparsed is not None:
         raise Refused(name, str(unparsed), undo)
-    wrong = [f"{check.name}: {check.detail}" for check in verify(paused) if check.state == "failed"]
+    checks = verify(paused)
+    failed = [one for one in checks if one.state == "failed" or (one.name == ROLLOUT and one.state != "ok")]
+    wrong = [f"{check.name}: {check.detail}" for check in failed]
     if wrong:
         raise Refused(name, "; ".join(wrong), f"Correct that and run the command again. {undo}")
 

@@ -70,3 +70,12 @@ def test_until_the_old_dags_are_paused_there_is_a_way_back(moving: Moving) -> No
     moving.advance(HOUR)
     assert moving.old.done("verify")
     assert moving.lost_or_twice() == []
+
+
+def test_workers_that_do_not_report_their_settings_take_nothing_over(moving: Moving) -> None:
+    moving.azure.fault(fault="error", path="xcomEntries", host="moved", times=None, status=400)
+
+    said = moving.migrate()
+
+    assert (said.code, "Airflow runs with what `render` prints: because" in said.err) == (3, True), said.out + said.err
+    assert applications(moving) == {"local airflow", "local flink-api", "moved airflow", "moved flink-api"}
