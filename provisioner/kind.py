@@ -248,7 +248,7 @@ def adopted_network(network: Network, properties: Mapping[str, Any]) -> Iterator
         yield Checked(verdict=Verdict.NOTE, what=what)
 
 
-def resolved(value: T | Ref[T]) -> T:
+def require_resolved(value: T | Ref[T]) -> T:
     """The value of a field. Raises UnknownReference for a Ref that the engine has not resolved."""
     if isinstance(value, Ref):
         raise UnknownReference(address="", target=str(cast("Ref[T]", value).address))

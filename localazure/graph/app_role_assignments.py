@@ -53,33 +53,33 @@ SERVICE = graph_service("graph app roles", _PATHS, seed=_seed_graph_principal)
 
 
 def _route(method: str, suffix: str = "") -> Callable[[TableHandler], TableHandler]:
-    """Register a route of both relationships; the handler also gets the member that is the principal of the path."""
+    """Register a route of both relationships; the handler gets the property that names the path's principal."""
 
     def register(handler: TableHandler) -> TableHandler:
-        for relationship, member in (("appRoleAssignments", "principalId"), ("appRoleAssignedTo", "resourceId")):
+        for relationship, id_property in (("appRoleAssignments", "principalId"), ("appRoleAssignedTo", "resourceId")):
             for key in ("/{id}", "({key})"):
                 path = f"/servicePrincipals{key}/{relationship}{suffix}"
-                route(SERVICE, method, path)(bind_table(handler, member))
+                route(SERVICE, method, path)(bind_table(handler, id_property))
         return handler
 
     return register
 
 
 @_route("GET")
-def list_assignments(call: Call, member: str) -> Reply:
+def list_assignments(call: Call, id_property: str) -> Reply:
     """List the app roles that a service principal has, or that it has given to others."""
     check_may_read(call)
-    return Reply(body=odata.page_body(call, "appRoleAssignments", list(_assignments_of(call, member))))
+    return Reply(body=odata.page_body(call, "appRoleAssignments", list(_assignments_of(call, id_property))))
 
 
 @_route("POST")
-def create_assignment(call: Call, member: str) -> Reply:
+def create_assignment(call: Call, id_property: str) -> Reply:
     """Assign an app role: 201. Ownership does not suffice for it."""
     check_may_assign_roles(call)
     body = {name: str(call.json().get(name) or "").lower() for name in ("principalId", "resourceId", "appRoleId")}
     principal = directory.find_principal(call.tenant, body["principalId"])
     resource = directory.find_principal(call.tenant, body["resourceId"])
-    if principal is None or resource is None or objects.get(call, directory.PRINCIPALS)["id"] != body[member]:
+    if principal is None or resource is None or objects.get(call, directory.PRINCIPALS)["id"] != body[id_property]:
         raise bad_request("Not a valid reference update.")
     if body["appRoleId"] not in {_DEFAULT_ROLE, *(role["id"] for role in resource["appRoles"])}:
         raise bad_request("Permission being assigned was not found on application")
@@ -91,23 +91,23 @@ def create_assignment(call: Call, member: str) -> Reply:
     else:
         call.tenant.store.put(_TABLE, assignment["id"], assignment)
     context = odata.context_url(call, "appRoleAssignments/$entity")
-    headers = {"Location": _location(call, member, assignment)}
+    headers = {"Location": _location(call, id_property, assignment)}
     return Reply(status=201, body={"@odata.context": context, **assignment}, headers=headers)
 
 
 @_route("GET", "/{assignment}")
-def get_assignment(call: Call, member: str) -> Reply:
+def get_assignment(call: Call, id_property: str) -> Reply:
     """One app role assignment."""
     check_may_read(call)
     context = odata.context_url(call, "appRoleAssignments/$entity")
-    return Reply(body={"@odata.context": context, **_require_assignment(call, member)})
+    return Reply(body={"@odata.context": context, **_require_assignment(call, id_property)})
 
 
 @_route("DELETE", "/{assignment}")
-def delete_assignment(call: Call, member: str) -> Reply:
+def delete_assignment(call: Call, id_property: str) -> Reply:
     """Take an app role away: 204."""
     check_may_assign_roles(call)
-    assignment = _require_assignment(call, member)
+    assignment = _require_assignment(call, id_property)
     principal = directory.find_principal(call.tenant, assignment["principalId"])
     if not call.tenant.store.remove(_TABLE, assignment["id"]) and principal is not None:
         permission = _PERMISSIONS[assignment["appRoleId"]]
@@ -115,15 +115,15 @@ def delete_assignment(call: Call, member: str) -> Reply:
     return Reply(status=204)
 
 
-def _location(call: Call, member: str, assignment: Document) -> str:
+def _location(call: Call, id_property: str, assignment: Document) -> str:
     """The URL of a new assignment.
 
     No recording of this header was found. It is what the documentation shows as the `@odata.id` of a new assignment;
     that of an application is what az recorded as its Location.
     https://learn.microsoft.com/powershell/module/microsoft.graph.applications/new-mgserviceprincipalapproleassignment
     """
-    relationship = {"principalId": "appRoleAssignments", "resourceId": "appRoleAssignedTo"}[member]
-    owner = f"directoryObjects/$/Microsoft.DirectoryServices.ServicePrincipal('{assignment[member]}')"
+    relationship = {"principalId": "appRoleAssignments", "resourceId": "appRoleAssignedTo"}[id_property]
+    owner = f"directoryObjects/$/Microsoft.DirectoryServices.ServicePrincipal('{assignment[id_property]}')"
     return f"https://{call.host}/v2/{TENANT_ID}/{owner}/{relationship}/{assignment['id']}"
 
 
@@ -132,18 +132,18 @@ def _set_permissions(tenant: Tenant, principal: Document, permissions: list[str]
     tenant.store.put(directory.PRINCIPALS, principal["id"], {**principal, "_graph_roles": permissions})
 
 
-def _require_assignment(call: Call, member: str) -> Document:
+def _require_assignment(call: Call, id_property: str) -> Document:
     """The assignment in the path; 404 if the principal in the path has no such assignment."""
-    for assignment in _assignments_of(call, member):
+    for assignment in _assignments_of(call, id_property):
         if assignment["id"] == call.params["assignment"].lower():
             return assignment
     raise not_found(call.params["assignment"])
 
 
-def _assignments_of(call: Call, member: str) -> Iterator[Document]:
+def _assignments_of(call: Call, id_property: str) -> Iterator[Document]:
     """The assignments in which the service principal of the path is the principal, or the resource."""
     object_id = objects.get(call, directory.PRINCIPALS)["id"]
-    return (assignment for assignment in _all_assignments(call.tenant) if assignment[member] == object_id)
+    return (assignment for assignment in _all_assignments(call.tenant) if assignment[id_property] == object_id)
 
 
 def _all_assignments(tenant: Tenant) -> Iterator[Document]:

@@ -119,7 +119,7 @@ def create_principal(call: Call, body: dict[str, Any]) -> Document:
         )
     principal = directory.new_principal(call.tenant, app_id, application["displayName"])
     principal |= {"signInAudience": application["signInAudience"], "_owners": _bound_owners(call, body)}
-    principal |= _of_application(application)
+    principal |= _properties_from_application(application)
     fixed = {"appId", "displayName"}
     if str(body.get("servicePrincipalType")).lower() == "application":  # what it is anyway; Ansible spells it so
         fixed.add("servicePrincipalType")
@@ -135,11 +135,11 @@ def update(call: Call, table: str, document: Document, body: dict[str, Any]) -> 
     principal = directory.find_principal_by_app_id(call.tenant, document["appId"])
     if table == directory.APPLICATIONS and principal is not None:
         names = {"displayName": document["displayName"], "appDisplayName": document["displayName"]}
-        principal |= names | _of_application(document)
+        principal |= names | _properties_from_application(document)
         call.tenant.store.put(directory.PRINCIPALS, principal["id"], principal)
 
 
-def _of_application(application: Document) -> Document:
+def _properties_from_application(application: Document) -> Document:
     """What a service principal shows of its application: names, roles and permissions that the application exposes.
 
     https://learn.microsoft.com/graph/api/resources/serviceprincipal#properties

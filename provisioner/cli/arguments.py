@@ -20,7 +20,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     """The parsed command line. Raises WrongUsage; unknown options are reported by the parser of the verb."""
     root = parser()
     if not (sys.argv[1:] if argv is None else argv):
-        print(root.first_page())
+        print(root.format_short_help())
         root.exit()
     found, extra = root.parse_known_args(argv)
     several = hasattr(found, "parallel")

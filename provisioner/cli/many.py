@@ -22,7 +22,7 @@ from provisioner.cli import diagnostics, show
 from provisioner.cli.clouds import Clouds
 from provisioner.cli.failures import INTERRUPTED, failed
 from provisioner.cli.group import Ended, Group, printing_into
-from provisioner.cli.opening import load
+from provisioner.cli.opening import load_spec
 from provisioner.cli.parser import WRITING
 from provisioner.cli.several import is_single, references
 from provisioner.cli.table import live_line, print_group, print_table
@@ -77,7 +77,7 @@ def _loaded(reference: str) -> Future[Environment]:
     """Its spec, or the error of loading it."""
     loaded = Future["Environment"]()
     try:
-        loaded.set_result(load(reference))
+        loaded.set_result(load_spec(reference))
     except Exception as error:  # noqa: BLE001  # raised to the run of this environment
         loaded.set_exception(error)
     return loaded

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from provisioner.cli import show
 from provisioner.cli.failures import INTERRUPTED
-from provisioner.cli.opening import load, opened
+from provisioner.cli.opening import load_spec, opened
 from provisioner.cli.planned import show_plan
 from provisioner.cli.reported import exit_code, reported
 from provisioner.errors import Unconfirmed
@@ -38,7 +38,7 @@ def _opened(arguments: Namespace) -> Generator[Migration]:
     """Both environments, signed in."""
     from provisioner import commands
 
-    old, new = load(arguments.old), load(arguments.new)
+    old, new = load_spec(arguments.old), load_spec(arguments.new)
     commands.require_pair(old, new)
     if not (arguments.yes or arguments.plan_only or show.interactive()):
         raise Unconfirmed(f"{old.name} to {new.name}")

@@ -85,16 +85,16 @@ def graph(arguments: Namespace) -> int:
 def render(arguments: Namespace) -> int:
     """Print the Airflow settings and the DAG, or the settings as a file for a platform."""
     from provisioner.cli import deployment
-    from provisioner.cli.rendered import rendered, rendered_text
+    from provisioner.cli.rendered import render_document, render_text
 
     if arguments.format or arguments.offline or arguments.out or arguments.check or arguments.others:
         return PENDING if deployment.render(arguments) else 0
 
-    found = rendered(environment_of(arguments))
+    found = render_document(environment_of(arguments))
     if arguments.json:
         show.document(found)
     else:
-        show.text(rendered_text(found))
+        show.text(render_text(found))
     return 0
 
 

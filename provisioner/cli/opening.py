@@ -27,19 +27,19 @@ if TYPE_CHECKING:
 def environment_of(arguments: Namespace) -> Environment:
     """The spec that the command line names. Raises SpecError."""
     group = current()
-    environment = group.spec.result() if group else load(arguments.environment)
+    environment = group.spec.result() if group else load_spec(arguments.environment)
     if group is not None:
         group.name = environment.name
     arguments.environment_read = environment
     return environment
 
 
-def load(reference: str) -> Environment:
+def load_spec(name_or_path: str) -> Environment:
     """The spec that a name or path refers to. Raises SpecError."""
     from provisioner.render.dag_problems import dag_problems
     from provisioner.spec import loader
 
-    return loader.load(reference, dag_problems=dag_problems)
+    return loader.load(name_or_path, dag_problems=dag_problems)
 
 
 @contextmanager

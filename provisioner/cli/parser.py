@@ -40,7 +40,7 @@ class Parser(argparse.ArgumentParser):
         near = get_close_matches(wrong.group(1) or wrong.group(2), known, n=1)
         return f"Did you mean `{near[0]}`? `{self.prog} --help` shows all of them" if near else ""
 
-    def first_page(self) -> str:
+    def format_short_help(self) -> str:
         """What it is for, and the verbs that matter."""
         choices = [pseudo for action in self._actions for pseudo in getattr(action, "_choices_actions", ())]
         texts = {pseudo.dest: pseudo.help for pseudo in choices}

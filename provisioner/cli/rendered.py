@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from provisioner.spec.model import Environment
 
 
-def rendered(environment: Environment) -> dict[str, Any]:
+def render_document(environment: Environment) -> dict[str, Any]:
     """The document of `render --json`; secrets are hidden."""
     names = names_of(environment, LATER)
     declared = targets(environment, names)
@@ -32,7 +32,7 @@ def rendered(environment: Environment) -> dict[str, Any]:
     }
 
 
-def rendered_text(found: Mapping[str, Any]) -> str:
+def render_text(found: Mapping[str, Any]) -> str:
     """The same for people."""
     airflow, dags = found["airflow"], found.get("dags") or [found["dag"]]
     lines = ["# Airflow configuration overrides"]

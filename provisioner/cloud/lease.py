@@ -67,8 +67,12 @@ class Lease:
         return lease
 
     @classmethod
-    def await_free(cls, cloud: Cloud, account_id: str, container: str, *, wait_seconds: float) -> None:
-        """Wait as `acquire` does, but do not take it. Raises Conflict that names the holder."""
+    def wait_until_free(cls, cloud: Cloud, account_id: str, container: str, *, wait_seconds: float) -> None:
+        """Wait as `acquire` does, but do not take it. Raises Conflict that names the holder.
+
+        A lease whose holder was a process of this machine that has died is released; one whose holder still runs here
+        is not waited for.
+        """
         lease = cls(cloud, account_id, container)
         lease._wait_for(lambda: not lease._is_leased(), wait_seconds)
 

@@ -103,7 +103,7 @@ class Handover:
     def _check_dag(self, dag: RenderedDag, endless: set[str]) -> None:
         airflow, schedule = self.old.deployed.airflow, dag.job.dag.schedule if dag.job else None
         found = airflow.find_dag(dag.id)
-        if found and found.paused and (airflow.runs_under_way(dag.id) or (dag.job and dag.job.name in endless)):
+        if found and found.paused and (airflow.unfinished_runs(dag.id) or (dag.job and dag.job.name in endless)):
             what = "it is paused with runs under way or a job without end, which would not go on"
             raise Refused(dag.id, what, "Unpause it in Airflow, or end them")
         if found and schedule:
@@ -120,7 +120,7 @@ class Handover:
             return (f"whether DAG runs are under way is not known: {unaskable}",)
         try:
             for dag in self._dags(self.old):
-                under_way = airflow.runs_under_way(dag.id) if airflow.find_dag(dag.id) else ()
+                under_way = airflow.unfinished_runs(dag.id) if airflow.find_dag(dag.id) else ()
                 lines += (f"the run {run.id} of {dag.id} is under way, and waited for" for run in under_way)
             for job in self._endless():
                 end = "is stopped with a savepoint" if self._keeps_state(job) else "is cancelled if you add --stop"
@@ -213,7 +213,7 @@ class Handover:
         self.tell(f"pausing {dag.id} of {self.old.environment.name} once no run of it is under way")
 
         def is_paused() -> bool:
-            under_way = bool(airflow.runs_under_way(dag.id))
+            under_way = bool(airflow.unfinished_runs(dag.id))
             found = airflow.find_dag(dag.id)
             if found is not None and found.paused == under_way:  # a run that began meanwhile has to go on to its end
                 airflow.set_paused(dag.id, paused=not under_way)

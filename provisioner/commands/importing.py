@@ -15,7 +15,7 @@ from provisioner.recipe.targets.standing import Standing
 from provisioner.render.declared_dags import read_dags
 from provisioner.spec.resource_id import ACCOUNT, VAULT, group_id, last_name
 from provisioner.spec.targets import targets
-from provisioner.spec.targets.contract import Surroundings
+from provisioner.spec.targets.contract import EnvironmentContext
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
@@ -141,7 +141,7 @@ def _principals(cloud: Cloud, setup: Setup, vault: str, airflow: Standing, flink
     else:
         setup.notes.append("not found out: who Airflow signs in as; a new application is created for it")
     client_id = _stored(cloud, setup, last_name(vault), airflow.variables_prefix)
-    if not _placed(setup, "flink").api_principal:
+    if not _target_section(setup, "flink").api_principal:
         return found
     if client_id:
         found["flink-api"] = _principal(cloud, setup, "flink-api", client_id, flink.scope)
@@ -150,12 +150,12 @@ def _principals(cloud: Cloud, setup: Setup, vault: str, airflow: Standing, flink
     return found
 
 
-def _placed(setup: Setup, role: str) -> Any:
+def _target_section(setup: Setup, role: str) -> Any:
     """The section of a role as the loader would have it."""
     section = targets(role)[setup.fields[role]["target"]].model_validate(setup.fields[role])
     fields = setup.fields
-    return section.placed(
-        Surroundings(name=fields["name"], group_id=group_id(fields["subscription"], fields["resource_group"]))
+    return section.with_environment_defaults(
+        EnvironmentContext(name=fields["name"], group_id=group_id(fields["subscription"], fields["resource_group"]))
     )
 
 
@@ -222,7 +222,7 @@ def _files(cloud: Cloud, setup: Setup, account: str, given: dict[str, str]) -> N
 def _take(setup: Setup, what: str, container: str, path: str, content: bytes) -> None:
     """Keep a file, and what the environment says of it."""
     folder, _, name = path.rpartition("/")
-    prefix = _placed(setup, "airflow").own_prefix if what == "dag" else ""
+    prefix = _target_section(setup, "airflow").own_prefix if what == "dag" else ""
     if prefix:
         setup.notes.append(f"the DAG in {path} is left out: ids of DAGs, there and in the file, begin with {prefix}")
         return

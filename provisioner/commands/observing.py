@@ -86,7 +86,7 @@ def _await_free(run: Run) -> None:
 
     container = lock_name(run.recipe.environment_id)
     seconds = run.environment.waits.lease.total_seconds()
-    Lease.await_free(run.cloud, run.environment.account_id, container, wait_seconds=seconds)
+    Lease.wait_until_free(run.cloud, run.environment.account_id, container, wait_seconds=seconds)
 
 
 def await_other_teardowns(run: Run) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from provisioner.errors import Refused
-from provisioner.kind import Checked, Kind, Preflight, Verdict, compare, publish_nothing, resolved, text_diff
+from provisioner.kind import Checked, Kind, Preflight, Verdict, compare, publish_nothing, require_resolved, text_diff
 from provisioner.model import IDENTITY, Change, Forces, Found, Observed, Ref, View
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def _fabric(cloud: Cloud) -> Fabric:
 
 
 def _read(cloud: Cloud, desired: FabricFile) -> ObservedFabricFile | None:
-    job = resolved(desired.job)
+    job = require_resolved(desired.job)
     file = _fabric(cloud).files.find(job, desired.path)
     if file is None:
         return None
@@ -88,7 +88,7 @@ def _diff(desired: FabricFile, observed: ObservedFabricFile, _view: View) -> tup
 
 
 def _owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
-    job = resolved(scope.job)
+    job = require_resolved(scope.job)
     return tuple(
         Found(
             name=path,
@@ -99,7 +99,7 @@ def _owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
 
 
 def _create(cloud: Cloud, desired: FabricFile) -> None:
-    _fabric(cloud).files.set(resolved(desired.job), desired.path, desired.content.encode(), desired.environment)
+    _fabric(cloud).files.set(require_resolved(desired.job), desired.path, desired.content.encode(), desired.environment)
 
 
 def _update(cloud: Cloud, desired: FabricFile, _observed: ObservedFabricFile) -> None:

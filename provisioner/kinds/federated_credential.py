@@ -10,7 +10,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from provisioner.key_probe import Rollout, not_rolled_out
-from provisioner.kind import Checked, Kind, Preflight, Right, compare, federation_checks, publish_nothing, resolved
+from provisioner.kind import (
+    Checked,
+    Kind,
+    Preflight,
+    Right,
+    compare,
+    federation_checks,
+    publish_nothing,
+    require_resolved,
+)
 from provisioner.model import IDENTITY, Change, Found, Observed, Ref, View
 
 if TYPE_CHECKING:
@@ -62,7 +71,7 @@ class ObservedFederatedCredential(Observed):
 
 
 def _read(cloud: Cloud, desired: FederatedCredential) -> ObservedFederatedCredential | None:
-    application_id = resolved(desired.application_id)
+    application_id = require_resolved(desired.application_id)
     name = _prefix(desired.environment) + desired.name
     identities = cloud.graph.list_federated_credentials(application_id) or ()
     found = next((one for one in identities if one.name == name), None)
@@ -96,7 +105,7 @@ def _diff(desired: FederatedCredential, observed: ObservedFederatedCredential, _
 
 
 def _owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
-    application_id, prefix = resolved(scope.application_id), _prefix(scope.environment)
+    application_id, prefix = require_resolved(scope.application_id), _prefix(scope.environment)
     identities = cloud.graph.list_federated_credentials(application_id) or ()
     managed = [(one.name.removeprefix(prefix), one) for one in identities if one.name.startswith(prefix)]
     kept = scope.kept
@@ -110,9 +119,9 @@ def _owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
 
 def _create(cloud: Cloud, desired: FederatedCredential) -> None:
     cloud.graph.set_federated_credential(
-        resolved(desired.application_id),
+        require_resolved(desired.application_id),
         _prefix(desired.environment) + desired.name,
-        issuer=resolved(desired.issuer),
+        issuer=require_resolved(desired.issuer),
         subject=desired.subject,
         audience=desired.audience,
     )

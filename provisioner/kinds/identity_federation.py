@@ -13,7 +13,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from provisioner.kind import Checked, Kind, Preflight, Right, compare, federation_checks, publish_nothing, resolved
+from provisioner.kind import (
+    Checked,
+    Kind,
+    Preflight,
+    Right,
+    compare,
+    federation_checks,
+    publish_nothing,
+    require_resolved,
+)
 from provisioner.model import IDENTITY, Change, Found, Observed, Ref, View
 from provisioner.model.api_versions import api_version
 
@@ -106,9 +115,13 @@ def _owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
 
 
 def _create(cloud: Cloud, desired: IdentityFederation) -> None:
-    properties = {"issuer": resolved(desired.issuer), "subject": desired.subject, "audiences": [desired.audience]}
+    properties = {
+        "issuer": require_resolved(desired.issuer),
+        "subject": desired.subject,
+        "audiences": [desired.audience],
+    }
     path = f"{_path(desired.identity_id)}/{_prefix(desired.environment)}{desired.name}"
-    with cloud.arm.turn(desired.identity_id):
+    with cloud.arm.exclusive_write(desired.identity_id):
         cloud.arm.request("PUT", path, VERSION, json={"properties": properties})
 
 
@@ -121,7 +134,7 @@ def _update(cloud: Cloud, desired: IdentityFederation, _observed: ObservedIdenti
 
 
 def _delete(cloud: Cloud, observed: ObservedIdentityFederation) -> None:
-    with cloud.arm.turn(observed.id.rsplit("/", 2)[0]):
+    with cloud.arm.exclusive_write(observed.id.rsplit("/", 2)[0]):
         cloud.arm.request("DELETE", observed.id, VERSION, missing_ok=True)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from provisioner.errors import Refused
 from provisioner.key_probe import Rollout, not_rolled_out
-from provisioner.kind import OWNER_TAG, Kind, Preflight, Proofs, Right, publish_nothing, resolved
+from provisioner.kind import OWNER_TAG, Kind, Preflight, Proofs, Right, publish_nothing, require_resolved
 from provisioner.model import IDENTITY, Change, Described, Found, Observed, Proof, Published, ReadBy, Ref, View
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _read(cloud: Cloud, desired: RoleAssignment) -> ObservedRoleAssignment | Non
         role = _role(cloud, desired)
     except Refused:  # reported by `check`
         return None
-    assignment = cloud.authorization.find_assignment(desired.scope, role, resolved(desired.principal_id))
+    assignment = cloud.authorization.find_assignment(desired.scope, role, require_resolved(desired.principal_id))
     return None if assignment is None else _observed(cloud, assignment, desired.environment)
 
 
@@ -141,7 +141,7 @@ def _listed(cloud: Cloud, scope: Scope | AssignmentsOfPrincipal | AssignmentsOfR
         yield from cloud.authorization.list_assignments(scope.scope)
         return
     principal_ids = (
-        [resolved(scope.principal_id)] if isinstance(scope, AssignmentsOfPrincipal) else _removed(cloud, scope)
+        [require_resolved(scope.principal_id)] if isinstance(scope, AssignmentsOfPrincipal) else _removed(cloud, scope)
     )
     for principal_id in principal_ids:
         for subscription in scope.subscriptions:
@@ -176,7 +176,7 @@ def _create(cloud: Cloud, desired: RoleAssignment) -> None:
     cloud.authorization.grant(
         desired.scope,
         _role(cloud, desired),
-        resolved(desired.principal_id),
+        require_resolved(desired.principal_id),
         principal_type="ServicePrincipal",
         owner_tag=_owner_tag(desired.environment),
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from provisioner.errors import NotFound
-from provisioner.kind import OWNER_TAG, Kind, Preflight, Right, resolved
+from provisioner.kind import OWNER_TAG, Kind, Preflight, Right, require_resolved
 from provisioner.model import IDENTITY, Change, Observed, Output, Published, Ref, View
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Outputs(Published):
 
 def read(cloud: Cloud, desired: ServicePrincipal) -> RegisteredPrincipal | None:
     """By the application's client id."""
-    principal = cloud.graph.find_service_principal(resolved(desired.client_id))
+    principal = cloud.graph.find_service_principal(require_resolved(desired.client_id))
     if principal is None:
         return None
     return RegisteredPrincipal(
@@ -67,7 +67,7 @@ def publish(observed: RegisteredPrincipal, _view: View | None) -> Outputs:
 
 def create(cloud: Cloud, desired: ServicePrincipal) -> None:
     """Restore the deleted one, so that its grants apply again, or create one."""
-    graph, client_id = cloud.graph, resolved(desired.client_id)
+    graph, client_id = cloud.graph, require_resolved(desired.client_id)
     deleted = graph.find_deleted_service_principal(client_id)
     if deleted is None:
         graph.set_service_principal(client_id, (_owner_tag(desired.environment),))

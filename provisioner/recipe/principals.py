@@ -123,7 +123,7 @@ class Principals:
 
     def _grants(self) -> Iterator[Search]:
         """At every scope that the spec names; and wherever a further principal may have had another one before."""
-        scopes = [*filter(None, map(self._scope, self._spec.named_principals))]
+        scopes = [*filter(None, map(self._role_scope, self._spec.named_principals))]
         scopes.append(_Scope(self._spec.account_id, self._containers.account))
         for scope in {one.id.lower(): one for one in scopes}.values():
             at = role_assignment.Scope(scope=scope.id, environment=self._mark)
@@ -143,11 +143,11 @@ class Principals:
         )
         yield Search(kind="role_assignment", scope=removed)
 
-    def _scope(self, name: str) -> _Scope | None:
+    def _role_scope(self, principal: str) -> _Scope | None:
         """What a principal's role is on; None if it has none: Flink's API may be no Azure resource."""
-        if name == "airflow":
+        if principal == "airflow":
             return _Scope(self._spec.vault_id, self._containers.vault)
-        further, flink = self._spec.principals.further.get(name), self._spec.flink.scope
+        further, flink = self._spec.principals.further.get(principal), self._spec.flink.scope
         scope = further.scope if further and further.scope else flink
         if not scope:
             return None
@@ -208,7 +208,7 @@ class Principals:
         yield Node(address=Address("client_secret", name), desired=credential, container=app, needs=needs)
 
     def _grants_to(self, principal: str, role: str) -> Iterator[Node]:
-        scope = self._scope(principal)
+        scope = self._role_scope(principal)
         if scope is not None:
             yield grant(
                 principal,

@@ -17,7 +17,7 @@ from provisioner.spec.parts import Notify, Part, Rotation, StorageAccount, Vault
 from provisioner.spec.principals import Principal, Principals
 from provisioner.spec.tags import LIMITS
 from provisioner.spec.targets import OneOf
-from provisioner.spec.targets.contract import AirflowTarget, FlinkTarget, Surroundings
+from provisioner.spec.targets.contract import AirflowTarget, EnvironmentContext, FlinkTarget
 
 if TYPE_CHECKING:
     from pydantic import ValidationInfo
@@ -80,12 +80,12 @@ class Environment(Part):
 
     @field_validator("airflow", "flink")
     @classmethod
-    def _placed(cls, target: T, info: ValidationInfo) -> T:
+    def _with_environment_defaults(cls, target: T, info: ValidationInfo) -> T:
         known = info.data
         if not {"name", "subscription", "resource_group"} <= known.keys():  # one is wrong itself
             return target
         group = resource_id.group_id(known["subscription"], known["resource_group"])
-        return target.placed(Surroundings(name=known["name"], group_id=group))
+        return target.with_environment_defaults(EnvironmentContext(name=known["name"], group_id=group))
 
     @field_validator("job", mode="before")
     @classmethod

@@ -119,7 +119,7 @@ def _trigger_or_join(deployed: DeployedEnvironment, dag: RenderedDag, request: R
         exists = airflow.find_run(dag_id, request.run_id) is not None
         return request.run_id, exists or not airflow.create_run(dag_id, request.run_id, request.conf)
     pattern = re.compile(rf"{PREFIX}\d+__{_digest(request.conf)}__(\d+)")
-    under_way = next((run.id for run in airflow.runs_under_way(dag_id) if pattern.fullmatch(run.id)), "")
+    under_way = next((run.id for run in airflow.unfinished_runs(dag_id) if pattern.fullmatch(run.id)), "")
     run_id = under_way or _next_id(deployed, dag, request.conf, pattern)
     return run_id, bool(under_way) or not airflow.create_run(dag_id, run_id, request.conf)
 

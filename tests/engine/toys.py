@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from provisioner.errors import CloudError, NotFound
-from provisioner.kind import Container, Credential, Holder, Kind, Proofs, compare, publish_nothing, resolved
+from provisioner.kind import Container, Credential, Holder, Kind, Proofs, compare, publish_nothing, require_resolved
 from provisioner.model import (
     IDENTITY,
     Action,
@@ -123,7 +123,7 @@ def diff(desired: Thing, observed: Seen, _view: View) -> Sequence[Change]:
 def create(cloud: Cloud, desired: Thing) -> None:
     world = toy_cloud_of(cloud)
     world.write("create", desired.name)
-    world.things[desired.name] = {"value": resolved(desired.value), "key_id": resolved(desired.key_id)}
+    world.things[desired.name] = {"value": require_resolved(desired.value), "key_id": require_resolved(desired.key_id)}
     if desired.name in world.overwritten:
         world.things[desired.name]["value"] = world.overwritten.pop(desired.name)
 
@@ -132,7 +132,7 @@ def update(cloud: Cloud, desired: Thing, _observed: Seen) -> None:
     toy_cloud_of(cloud).write("update", desired.name)
     secret = desired.secret.reveal() if isinstance(desired.secret, Secret) else None
     toy_cloud_of(cloud).things[desired.name].update(
-        value=resolved(desired.value), key_id=resolved(desired.key_id), secret=secret
+        value=require_resolved(desired.value), key_id=require_resolved(desired.key_id), secret=secret
     )
 
 
@@ -274,7 +274,7 @@ def fill(cloud: Cloud, desired: Thing) -> None:
     toy_cloud_of(cloud).write("fill", desired.name)
     secret = desired.secret
     toy_cloud_of(cloud).things[desired.name] = {
-        "key_id": resolved(desired.key_id),
+        "key_id": require_resolved(desired.key_id),
         "secret": secret.reveal() if isinstance(secret, Secret) else None,
     }
 

@@ -123,7 +123,7 @@ def test_who_waits_for_a_run_that_has_not_written_its_name_yet_says_so(cloud: Cl
     said: list[Wait] = []
     cloud.session.waits.report = said.append
     with pytest.raises(Conflict, match="a run that has not written its name yet has it") as refused:
-        Lease.await_free(cloud, *where, wait_seconds=4.0)
+        Lease.wait_until_free(cloud, *where, wait_seconds=4.0)
     assert "Wait until that run has ended" in str(refused.value)
     what = "the environment's lease: a run that has not written its name yet has it"
     assert {one.what for one in said} == {f"{what}; if that run has died, it ends within a minute"}

@@ -79,7 +79,7 @@ def _update_from_last_state(cluster: Cluster, job: JobRequest) -> ActionResult:
     )  # read again: only now can there be no newer one
 
 
-def _relaunch(cluster: Cluster, job: JobRequest) -> ActionResult:
+def _cancel_and_launch(cluster: Cluster, job: JobRequest) -> ActionResult:
     """Start again, without state unless the call names a savepoint."""
     if not _has_ended(cluster, job):
         cluster.cancel(job.job_id)
@@ -119,9 +119,9 @@ _ACTIONS: dict[str, Callable[[Cluster, JobRequest], ActionResult]] = {
     "NEW": _new,
     "START": _start,
     "UPDATE": _update,
-    "STATELESS_UPDATE": _relaunch,
+    "STATELESS_UPDATE": _cancel_and_launch,
     "LAST_STATE_UPDATE": _update_from_last_state,
-    "RE_LAUNCH": _relaunch,
+    "RE_LAUNCH": _cancel_and_launch,
     "STOP": _stop,
     "SAVEPOINT": _savepoint,
     "LIST_SAVEPOINT": _list_savepoints,

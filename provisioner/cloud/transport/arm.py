@@ -60,12 +60,12 @@ class Arm:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._turns: dict[str, Lock] = {}
+        self._exclusive: dict[str, Lock] = {}
 
     @contextmanager
-    def turn(self, resource_id: str) -> Generator[None]:
+    def exclusive_write(self, parent_id: str) -> Generator[None]:
         """Wait until nobody else in this run writes to what is below a resource, where Azure takes one at a time."""
-        with self._turns.setdefault(resource_id.lower(), Lock()):
+        with self._exclusive.setdefault(parent_id.lower(), Lock()):
             yield
 
     def find(self, resource_id: str, api_version: str) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from provisioner.kind import resolved
+from provisioner.kind import require_resolved
 from provisioner.model import Address, Observed, Ref, Usage
 from provisioner.secret import Secret
 
@@ -163,5 +163,5 @@ def package(requirement: str) -> str:
 
 def secret_of(value: Value) -> Secret:
     """Wrapped, if it was not yet. Raises UnknownReference if it is not known yet."""
-    plain = resolved(value)
+    plain = require_resolved(value)
     return plain if isinstance(plain, Secret) else Secret(plain)

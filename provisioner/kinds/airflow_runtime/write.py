@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provisioner.errors import Conflict, NotFound, Refused
-from provisioner.kind import resolved
+from provisioner.kind import require_resolved
 from provisioner.kinds.airflow_runtime.decide import (
     masked_without_value,
     merged_requirements,
@@ -58,7 +58,7 @@ def create(cloud: Cloud, desired: AirflowRuntime) -> None:
             requirements=desired.requirements,
             supplied={},
             airflow={"airflowVersion": desired.version, "enableAADIntegration": True},
-            compute={**_compute(desired), "location": resolved(desired.location)},
+            compute={**_compute(desired), "location": require_resolved(desired.location)},
         )
     factories(cloud).await_runtime(desired.id)
 
@@ -118,7 +118,7 @@ def _listing(desired: AirflowRuntime, keys: set[str] | frozenset[str]) -> Secret
 
 def _publication(cloud: Cloud, desired: AirflowRuntime, before: tuple[str, ...]) -> dict[str, Secret | None]:
     """Record the current and earlier keys: running workers may use any that is still valid."""
-    new = resolved(desired.key_id)
+    new = require_resolved(desired.key_id)
     if before and before[0] == new:
         return {}
     published = cloud.session.clock.present().isoformat(timespec="seconds")

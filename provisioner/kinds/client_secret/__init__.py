@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from provisioner.errors import NotAuthorized
 from provisioner.key_probe import not_rolled_out
-from provisioner.kind import Checked, Credential, Kind, Preflight, Proofs, Right, Verdict, resolved
+from provisioner.kind import Checked, Credential, Kind, Preflight, Proofs, Right, Verdict, require_resolved
 from provisioner.kinds.client_secret.decide import IN_FLIGHT, diff, orphan_action, publish, revocation_for_new_key
 from provisioner.kinds.client_secret.passwords import ClientSecret, Outputs, Passwords, Scope, add, passwords_of
 from provisioner.model import Found, Proof, Published, ReadBy, View
@@ -33,7 +33,7 @@ def read(cloud: Cloud, desired: ClientSecret) -> Passwords | None:
 
     A password of a newer application may not be visible yet, so `diff` decides, which knows the holders.
     """
-    application = cloud.graph.find_application_by_id(resolved(desired.application_id))
+    application = cloud.graph.find_application_by_id(require_resolved(desired.application_id))
     if application is None:
         return None
     managed = passwords_of(application, desired.name, desired.environment)
@@ -92,7 +92,7 @@ def prove(cloud: Cloud, desired: ClientSecret, _observed: Passwords, made: Publi
     value = made.value if isinstance(made, Outputs) else None
     if value is None:
         return Proof.UNKNOWABLE
-    client_id = resolved(desired.client_id)
+    client_id = require_resolved(desired.client_id)
 
     def signs_in() -> bool:
         with ThreadPoolExecutor(SIGN_INS) as pool:
@@ -115,7 +115,7 @@ def delete(cloud: Cloud, observed: Passwords) -> None:
 
 def owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
     """One `NAME/KEYID` for each managed password."""
-    application = cloud.graph.find_application_by_id(resolved(scope.application_id))
+    application = cloud.graph.find_application_by_id(require_resolved(scope.application_id))
     if application is None:
         return ()
     observed = replace(passwords_of(application, scope.name, scope.environment), overlap=scope.overlap)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from provisioner.errors import Unreachable
-from provisioner.kind import resolved
+from provisioner.kind import require_resolved
 from provisioner.model import IDENTITY, HolderKey, Observed, Output, Published, Ref
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def passwords_of(application: GraphApplication, name: str, environment: str) -> 
 
 def add(cloud: Cloud, desired: ClientSecret, suffix: str = "") -> NewPassword:
     """Add a password. If the response is lost, remove the one that it created, found by its end, and add another."""
-    application_id = resolved(desired.application_id)
+    application_id = require_resolved(desired.application_id)
     label = f"{_display_name(desired.environment, desired.name)}{suffix}"
     end = (cloud.session.clock.now() + desired.lifetime).replace(microsecond=0)
     try:

@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING
 
 from provisioner.errors import NotFound
 from provisioner.key_probe import UNANSWERED, Publication, usage_by_probe_run, usage_so_far
-from provisioner.kind import OWNER_TAG, Checked, Holder, Kind, Preflight, Proofs, Verdict, publish_nothing, resolved
+from provisioner.kind import (
+    OWNER_TAG,
+    Checked,
+    Holder,
+    Kind,
+    Preflight,
+    Proofs,
+    Verdict,
+    publish_nothing,
+    require_resolved,
+)
 from provisioner.kinds.fabric_environment.decide import diff
 from provisioner.kinds.fabric_environment.records import (
     CREDENTIAL,
@@ -46,7 +56,7 @@ NETWORK = "Airflow in Fabric has no private network and no addresses of its own 
 
 
 def _read(cloud: Cloud, desired: FabricEnvironment) -> ObservedFabricEnvironment:
-    job = resolved(desired.job)
+    job = require_resolved(desired.job)
     observed = observed_of(desired, job, fabric(cloud).get_environment(job))
     observed = replace(observed, runs=_runs(cloud, observed))
     if observed.probe is None or not observed.previous_key_ids:
@@ -63,7 +73,7 @@ def _runs(cloud: Cloud, observed: ObservedFabricEnvironment) -> tuple[str, ...] 
         return None
     try:
         airflow = cloud.airflow(url, probe.api, retry=False)
-        return cloud.session.reads.get(("runs under way", url), airflow.every_run_under_way)
+        return cloud.session.reads.get(("runs under way", url), airflow.unfinished_run_names)
     except UNANSWERED:
         return None
 
@@ -150,7 +160,7 @@ def _reveal(_cloud: Cloud, observed: ObservedFabricEnvironment, key_id: str) -> 
 def _prove(
     cloud: Cloud, desired: FabricEnvironment, _observed: ObservedFabricEnvironment, _made: Published, _by: ReadBy | None
 ) -> Proof:
-    started = fabric(cloud).get_environment_now(resolved(desired.job)).started
+    started = fabric(cloud).get_environment_now(require_resolved(desired.job)).started
     return Proof.USABLE if started else Proof.NOT_YET
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from provisioner.kind import arguments_in, resolved
+from provisioner.kind import arguments_in, require_resolved
 from provisioner.model import IDENTITY, Address, Network, Observed, Ref, Usage
 from provisioner.secret import Secret
 
@@ -166,8 +166,8 @@ def observed_of(
 
 def arguments_text(desired: FabricEnvironment) -> Secret:
     """All arguments of the secrets backend. Raises UnknownReference while its credential is not known."""
-    secret = resolved(desired.client_secret).reveal()
-    arguments = {**desired.arguments, "client_id": resolved(desired.client_id), SECRET: secret}
+    secret = require_resolved(desired.client_secret).reveal()
+    arguments = {**desired.arguments, "client_id": require_resolved(desired.client_id), SECRET: secret}
     return Secret(json.dumps(arguments))
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from provisioner.errors import NotFound, Refused
-from provisioner.kind import resolved
+from provisioner.kind import require_resolved
 from provisioner.kinds.fabric_environment.decide import differing, refusals, settings_to_manage
 from provisioner.kinds.fabric_environment.records import (
     BACKEND,
@@ -41,7 +41,7 @@ def create(cloud: Cloud, desired: FabricEnvironment) -> None:
 
     Settings come first: they list what is managed, the requirement too.
     """
-    job = resolved(desired.job)
+    job = require_resolved(desired.job)
     fabric(cloud).start(job)
     observed = observed_of(desired, job, fabric(cloud).get_environment_now(job))
     for refused in refusals(desired, observed):
@@ -84,7 +84,7 @@ def _arguments(desired: FabricEnvironment, observed: ObservedFabricEnvironment) 
 
 def _publication(cloud: Cloud, desired: FabricEnvironment, before: tuple[str, ...]) -> dict[str, Secret | None]:
     """Record the current and earlier keys: running workers may use any that is still valid."""
-    new = resolved(desired.key_id)
+    new = require_resolved(desired.key_id)
     if before[0] == new:
         return {}
     published = cloud.session.clock.present().isoformat(timespec="seconds")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from provisioner.errors import Conflict, NotFound
 from provisioner.key_probe import Publication, not_rolled_out, usage_by_probe_run, usage_so_far
-from provisioner.kind import OWNER_TAG, Holder, Kind, Proofs, publish_nothing, resolved
+from provisioner.kind import OWNER_TAG, Holder, Kind, Proofs, publish_nothing, require_resolved
 from provisioner.kinds.vault_secret.decide import diff
 from provisioner.kinds.vault_secret.prove import prove
 from provisioner.kinds.vault_secret.records import (
@@ -113,7 +113,7 @@ def reveal(cloud: Cloud, observed: StoredSecret, key_id: str) -> Secret:
 
 def owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
     """Secrets of which any version has the owner tag; one list call unless a hand edit dropped it."""
-    vault = resolved(scope.vault)
+    vault = require_resolved(scope.vault)
 
     def is_owned(secret: SecretVersion) -> bool:
         if OWNER_TAG in secret.tags or not secret.name.startswith(scope.prefixes):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provisioner.errors import NotAuthorized
-from provisioner.kind import resolved
+from provisioner.kind import require_resolved
 from provisioner.model import Proof, Published, ReadBy, Unproven
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def _read(cloud: Cloud, desired: VaultSecret, reader: ReadBy | None) -> tuple[Se
         return _value(cloud, desired), ""
     if reader.secret is None:
         return _value(cloud, desired), f"Azure masks the secret that {reader.holder} signs in with"
-    who = resolved(reader.client_id)
+    who = require_resolved(reader.client_id)
     try:
         with cloud.as_principal(who, reader.secret) as other:
             if other.session.signs_in(cloud.session.profile.vault_scope):

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from provisioner.kind import OWNER_TAG, resolved
+from provisioner.kind import OWNER_TAG, require_resolved
 from provisioner.kinds.vault_secret.decide import changes_of_content, changes_that_need_a_write, versions_to_disable
 from provisioner.kinds.vault_secret.records import (
     KEY_ID,
@@ -67,13 +67,13 @@ def _set(cloud: Cloud, desired: VaultSecret, tags: Mapping[str, str]) -> None:
     key = (
         {}
         if desired.key_id is None
-        else {KEY_ID: resolved(desired.key_id), SINCE: f"{cloud.session.clock.present():%Y-%m-%dT%H:%M:%SZ}"}
+        else {KEY_ID: require_resolved(desired.key_id), SINCE: f"{cloud.session.clock.present():%Y-%m-%dT%H:%M:%SZ}"}
     )
     written = {**tags, **key, **desired.tags}
     version = cloud.secrets.set_secret(
         desired.vault,
         desired.name,
-        as_secret(resolved(desired.value)),
+        as_secret(require_resolved(desired.value)),
         tags=written,
         expires=_expires(desired),
         content_type=desired.content_type,

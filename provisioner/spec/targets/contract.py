@@ -31,7 +31,7 @@ OPTIONS_WITH_FIELDS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Surroundings:
+class EnvironmentContext:
     """What a target may know of the rest of its environment. group_id: of the resource group."""
 
     name: str
@@ -71,7 +71,7 @@ class Target(ShortPart):
     short: ClassVar[str] = ""
     stand_in: ClassVar[Any] = None
 
-    def placed(self, _surroundings: Surroundings) -> Self:
+    def with_environment_defaults(self, _context: EnvironmentContext) -> Self:
         """The same section with all that follows from the environment around it."""
         return self
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from provisioner.spec.targets.contract import FlinkTarget, Surroundings
+from provisioner.spec.targets.contract import EnvironmentContext, FlinkTarget
 
 
 class Least(FlinkTarget):
@@ -16,7 +16,7 @@ class Least(FlinkTarget):
 
 def test_a_section_follows_from_nothing_and_asks_for_nothing_by_default() -> None:
     section = Least(target="least")
-    assert section.placed(Surroundings(name="dev", group_id="/subscriptions/x")) == section
+    assert section.with_environment_defaults(EnvironmentContext(name="dev", group_id="/subscriptions/x")) == section
     assert [*section.problems(local=True)] == []
     assert (section.scope, section.api_principal, section.dag_values()) == ("", False, {})
     assert section.part == "test_contract"

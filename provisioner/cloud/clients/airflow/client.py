@@ -21,6 +21,8 @@ from provisioner.cloud.clients.airflow.objects import (
     TaskRun,
     dag_run,
     due_run,
+    read_dag,
+    read_import_failure,
 )
 from provisioner.cloud.clients.airflow.sign_in import SignedIn
 from provisioner.errors import Conflict, NotAuthorized, NotFound, Unexpected, Unreachable
@@ -70,15 +72,7 @@ class Airflow:
     def find_dag(self, dag_id: str) -> Dag | None:
         """The DAG, or None if Airflow has parsed none of that name."""
         answer = self._ask("GET", f"dags/{_quoted(dag_id)}", missing_ok=True)
-        if answer.status_code == GONE:
-            return None
-        item = self._read(answer)
-        return Dag(
-            id=str(item["dag_id"]),
-            paused=bool(item.get("is_paused")),
-            file=str(item.get("fileloc") or ""),
-            token=str(item.get("file_token") or ""),
-        )
+        return None if answer.status_code == GONE else read_dag(self._read(answer))
 
     def set_paused(self, dag_id: str, *, paused: bool) -> None:
         """Pause it, or let its runs start. In a paused one a run under way does not go on to its next task."""
@@ -99,15 +93,7 @@ class Airflow:
         An Airflow 3 says which bundle a file is of; what another one says is of every bundle.
         """
         items = self._list("importErrors", "import_errors")
-        failures = (
-            ImportFailure(
-                file=str(one.get("filename") or ""),
-                trace=str(one.get("stack_trace") or ""),
-                at=str(one.get("timestamp") or ""),
-            )
-            for one in items
-            if bundle in {"", one.get("bundle_name") or bundle}
-        )
+        failures = (read_import_failure(one) for one in items if bundle in {"", one.get("bundle_name") or bundle})
         return tuple(one for one in failures if one.file.rsplit("/", 1)[-1] == file)
 
     def find_run(self, dag_id: str, run_id: str) -> DagRun | None:
@@ -157,12 +143,12 @@ class Airflow:
         """The keys of the variables in Airflow's own store. Their values are dropped as they come."""
         return frozenset(str(one["key"]) for one in self._list("variables", "variables"))
 
-    def runs_under_way(self, dag_id: str) -> tuple[DagRun, ...]:
+    def unfinished_runs(self, dag_id: str) -> tuple[DagRun, ...]:
         """The queued and running runs."""
         listed = self._list(_runs(dag_id), "dag_runs", {"state": ["queued", "running"]})
         return tuple(map(dag_run, listed))
 
-    def every_run_under_way(self) -> tuple[str, ...]:
+    def unfinished_run_names(self) -> tuple[str, ...]:
         """The queued and running runs of all DAGs: DAG and run, for people."""
         listed = self._list(_runs("~"), "dag_runs", {"state": ["queued", "running"]})
         return tuple(f"{one['dag_id']} {one['dag_run_id']}" for one in listed)

@@ -81,6 +81,25 @@ class ImportFailure:
         return self.trace.strip().rpartition("\n")[2]
 
 
+def read_dag(item: Mapping[str, Any]) -> Dag:
+    """From an answer."""
+    return Dag(
+        id=str(item["dag_id"]),
+        paused=bool(item.get("is_paused")),
+        file=str(item.get("fileloc") or ""),
+        token=str(item.get("file_token") or ""),
+    )
+
+
+def read_import_failure(item: Mapping[str, Any]) -> ImportFailure:
+    """From an item of an answer."""
+    return ImportFailure(
+        file=str(item.get("filename") or ""),
+        trace=str(item.get("stack_trace") or ""),
+        at=str(item.get("timestamp") or ""),
+    )
+
+
 def dag_run(item: Mapping[str, Any]) -> DagRun:
     """From an item of an answer."""
     ended = item.get("end_date")

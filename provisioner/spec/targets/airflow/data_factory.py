@@ -13,7 +13,7 @@ from provisioner.spec.fields import Duration, Line, NameOrId, Rule, SecretText, 
 from provisioner.spec.parts import PREFIX
 from provisioner.spec.resource_id import ResourceType
 from provisioner.spec.settings import requirement_problems, setting_problems
-from provisioner.spec.targets.contract import STAND_IN_GROUP, AirflowTarget, Question, Surroundings
+from provisioner.spec.targets.contract import STAND_IN_GROUP, AirflowTarget, EnvironmentContext, Question
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -146,14 +146,14 @@ class DataFactoryAirflow(AirflowTarget):
             )
         return self
 
-    def placed(self, surroundings: Surroundings) -> Self:
+    def with_environment_defaults(self, context: EnvironmentContext) -> Self:
         """With full ids, and the linked service's name."""
         factory = resource_id.parent(self.runtime) if self.runtime.startswith("/") else self.factory
-        factory = FACTORY.resolve(surroundings.group_id, factory)
+        factory = FACTORY.resolve(context.group_id, factory)
         update = {
             "factory": factory,
             "runtime": f"{factory}/integrationruntimes/{resource_id.last_name(self.runtime)}",
-            "linked_service": self.linked_service or f"provisioner-{surroundings.name}",
+            "linked_service": self.linked_service or f"provisioner-{context.name}",
         }
         return self.model_copy(update=update)
 

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from provisioner.spec import airflow_version, fields
 from provisioner.spec.fields import Duration, Rule, SecretText, refuse
 from provisioner.spec.parts import PREFIX, Part
-from provisioner.spec.targets.contract import AirflowTarget, Question, Surroundings
+from provisioner.spec.targets.contract import AirflowTarget, EnvironmentContext, Question
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -137,9 +137,9 @@ class SelfManagedAirflow(AirflowTarget):
         default="airflow-connections", description="What the vault puts before a connection's id."
     )
 
-    def placed(self, surroundings: Surroundings) -> Self:
+    def with_environment_defaults(self, context: EnvironmentContext) -> Self:
         """With the prefix of its keys."""
-        return self.model_copy(update={"key_prefix": self.key_prefix or surroundings.name})
+        return self.model_copy(update={"key_prefix": self.key_prefix or context.name})
 
     @property
     def own_prefix(self) -> str:

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from provisioner.spec import fields
 from provisioner.spec.fields import NameOrId, Rule, refuse
 from provisioner.spec.resource_id import ResourceType
-from provisioner.spec.targets.contract import STAND_IN_GROUP, FlinkTarget, Question, Surroundings
+from provisioner.spec.targets.contract import STAND_IN_GROUP, EnvironmentContext, FlinkTarget, Question
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,10 +59,10 @@ class HdinsightOnAks(FlinkTarget):
             )
         return self
 
-    def placed(self, surroundings: Surroundings) -> Self:
+    def with_environment_defaults(self, context: EnvironmentContext) -> Self:
         """With the cluster's full id."""
         full = self.cluster.startswith("/")
-        cluster = self.cluster if full else ID.build(surroundings.group_id, self.pool, self.cluster)
+        cluster = self.cluster if full else ID.build(context.group_id, self.pool, self.cluster)
         return self.model_copy(update={"cluster": cluster})
 
     @property
