@@ -1,4 +1,4 @@
-"""Other people's programs find what `provision` made of environments/local.yaml."""
+"""Other people's programs find what `provision` made of environments/local.yaml and self-managed.yaml."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 TOP = Path(__file__).resolve().parent.parent.parent
 FACTORY = "/resourceGroups/flink-platform/providers/Microsoft.DataFactory/factories/flink-factory-local"
+OF_SELF_MANAGED = "startswith(displayName, 'self-managed ')"
 READ = """
 import json
 from airflow.hooks.base import BaseHook
@@ -35,13 +36,18 @@ print("FOUND " + json.dumps(found))
 @pytest.fixture
 def provisioned(azure: LocalAzure, tmp_path: Path) -> LocalAzure:
     """A local Azure in which `provision local` has run, as a process."""
-    places = {"PROVISIONER_LOCAL_STATE": str(azure.state), "PROVISIONER_JOURNAL": str(tmp_path / "journal")}
-    command = [sys.executable, "-m", "provisioner", "provision", "local", "--yes"]
+    provision(azure, "local", tmp_path)
+    return azure
+
+
+def provision(azure: LocalAzure, name: str, folder: Path) -> None:
+    """As `provisioner provision NAME`."""
+    places = {"PROVISIONER_LOCAL_STATE": str(azure.state), "PROVISIONER_JOURNAL": str(folder / "journal")}
+    command = [sys.executable, "-m", "provisioner", "provision", name, "--yes"]
     done = subprocess.run(
         command, cwd=TOP, env={**os.environ, **places}, capture_output=True, text=True, timeout=SECONDS, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return azure
 
 
 def runtime_settings(azure: LocalAzure) -> dict[str, str]:
@@ -59,6 +65,22 @@ def run_airflow(azure: LocalAzure, python: Path, home: Path) -> dict[str, Any]:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout.partition("FOUND ")[2])
+
+
+@pytest.mark.shows_secrets(
+    "command line", "files", why="az takes its password as an option and keeps tokens in a folder of its own"
+)
+def test_az_shows_no_password_of_any_application_of_an_environment_without_a_secret(
+    azure: LocalAzure, az: Az, tmp_path: Path
+) -> None:
+    provision(azure, "self-managed", tmp_path)
+    made = {one["displayName"]: one["appId"] for one in az("ad", "app", "list", "--filter", OF_SELF_MANAGED)}
+    assert set(made) == {"self-managed airflow", "self-managed flink-api"}
+    for client_id in made.values():
+        shown = az("ad", "app", "show", "--id", client_id)
+        assert (shown["passwordCredentials"], shown["keyCredentials"]) == ([], [])
+        assert az("ad", "app", "credential", "list", "--id", client_id) == []
+        assert az("ad", "app", "federated-credential", "list", "--id", client_id) != []
 
 
 @pytest.mark.shows_secrets(
