@@ -83,13 +83,13 @@ def dag_drift(
     if state is DagState.CURRENT:
         return Platform()
     failure = import_failure(airflow, expected)
-    if state is DagState.UNREADABLE and failure is None:
+    written = None if state is DagState.UNREADABLE and failure is None else written_at()
+    if failure is not None and written is not None and _since(failure.at, written):
+        return Platform(drift=f"Airflow cannot import {file}: {failure.reason}; correct the DAG")
+    if state is DagState.UNREADABLE:
         return Platform(unknown=f"Airflow has {expected.id} and does not tell its text")
-    written = written_at()
     if written is None:
         return Platform()
-    if failure is not None and _since(failure.at, written):
-        return Platform(drift=f"Airflow cannot import {file}: {failure.reason}; correct the DAG")
     there = f"another text of {expected.id}" if state is DagState.OTHER else f"no {expected.id}"
     since = f"{file} was written at {written:%Y-%m-%dT%H:%M:%SZ}"
     if now < written + within:

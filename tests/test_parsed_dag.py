@@ -70,15 +70,18 @@ def test_an_import_error_is_drift_if_it_is_one_of_the_text_that_is_there(asked: 
 
 def test_an_import_error_of_another_bundles_file_is_somebody_elses(asked: tuple[AirflowServer, Airflow]) -> None:
     server, airflow = asked
-    for bundle, told in (("other-dags", ""), ("dev-dags", CANNOT), (None, CANNOT)):
+    for bundle, expected in (("other-dags", ""), ("dev-dags", CANNOT), (None, CANNOT)):
         server.import_errors = [{**FAILURE, "timestamp": "", "bundle_name": bundle}]
-        assert drift(airflow).drift == told
+        assert drift(airflow).drift == expected
 
 
 def test_a_text_that_airflow_does_not_tell_is_not_known(asked: tuple[AirflowServer, Airflow]) -> None:
     server, airflow = asked
     server.source = None
-    assert drift(airflow) == Platform(unknown="Airflow has flink and does not tell its text")
+    for server.import_errors in ([], [{**FAILURE, "timestamp": (WRITTEN - SECOND).isoformat()}]):
+        assert drift(airflow, after=WITHIN) == Platform(unknown="Airflow has flink and does not tell its text")
+    server.import_errors = [{**FAILURE, "timestamp": WRITTEN.isoformat()}]
+    assert drift(airflow) == Platform(drift=CANNOT)
 
 
 def test_a_file_that_is_not_there_as_declared_leaves_nothing_to_compare(asked: tuple[AirflowServer, Airflow]) -> None:

@@ -177,13 +177,13 @@ def _require_verified(migration: Migration, report: Report) -> None:
         f"`provisioner migrate {migration.old.environment.name} {name} --undo` goes back: nothing of the old is changed"
     )
     paused = replace(new, dags_paused=True)
+    unparsed = await_dags(paused, report)
+    if unparsed is not None:
+        raise Refused(name, str(unparsed), undo)
     platform = paused.deployed.targets.airflow.platform(new.cloud)
     if platform.drift:
         deploy = f"Deploy what `provisioner render {name} --format` prints for your platform, and run the command again"
         raise Refused(name, platform.drift, f"{deploy}. {undo}")
-    unparsed = await_dags(paused, report)
-    if unparsed is not None:
-        raise Refused(name, str(unparsed), undo)
     checks = verify(paused)
     failed = [one for one in checks if one.state == "failed" or (one.name == ROLLOUT and one.state != "ok")]
     wrong = [f"{check.name}: {check.detail}" for check in failed]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Document = tuple[str, str, Any]  # table, key, value
 
 # What says nothing of an environment: rates, finished operations, definitions that come with a tenant.
-UNTOLD = {"fabric_operations", "meta", "operations", "role_definitions", "settings"}
+NOT_COMPARED = {"fabric_operations", "meta", "operations", "role_definitions", "settings"}
 # Random texts, parts of them, tags that follow from times, what was in a runtime before it was changed; and leases
 # with the words beside them: where a run ended between its last write and giving its lease back, the next has nothing
 # to write and takes none, and this one runs out.
@@ -66,7 +66,7 @@ def store_of(state: Path) -> list[Document]:
     """Every document of the local Azure that keeps its state there."""
     with closing(sqlite3.connect(f"file:{state / 'store' / 'store.sqlite'}?mode=ro", uri=True)) as store:
         rows = store.execute("SELECT tab, key, value FROM documents ORDER BY tab, key").fetchall()
-    return [(table, key, json.loads(value)) for table, key, value in rows if table not in UNTOLD]
+    return [(table, key, json.loads(value)) for table, key, value in rows if table not in NOT_COMPARED]
 
 
 def census(documents: list[Document]) -> Census:

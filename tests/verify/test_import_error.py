@@ -57,8 +57,8 @@ def planned(switch: Switch) -> Platform:
 
 def test_a_plan_says_which_dags_airflow_has_otherwise(switch: Switch) -> None:
     switch.verify()
-    told = planned(switch)
-    assert (told.drift, told.unknown.partition(" yet; ")[0]) == (
+    found = planned(switch)
+    assert (found.drift, found.unknown.partition(" yet; ")[0]) == (
         "",
         "Airflow has another text of local-FlinkWordCountExample",
     )

@@ -72,6 +72,7 @@ def test_what_airflow_does_not_tell_is_not_known_once(tmp_path: Path, airflow: t
     server.report = '{"rendered": "old", "secrets": [], "federation": ""}'
     found = platform(tmp_path, server, cloud)
     assert (found.drift[:21], found.unknown[:34]) == ("workers run with the ", "Airflow does not tell its versions")
+    assert any("/dagSources/" in path for _, path, _ in server.calls)  # its DAGs are looked at all the same
 
 
 def test_a_variable_that_stands_in_airflows_own_store_too_is_a_note(

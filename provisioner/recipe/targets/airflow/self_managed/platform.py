@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -42,17 +41,23 @@ def platform(environment: Environment, rollout: Rollout, variables: Mapping[str,
     if found.unknown not in {"", NO_REPORT}:
         return found
     airflow = cloud.airflow(rollout.web_url, rollout.probe.api, retry=False)
+    image = _image_drift(airflow, cast("SelfManagedAirflow", environment.airflow), variables)
+    dags = tuple(_dag_drifts(cloud, airflow, rollout.files, environment.waits.import_))
+    drift = filter(None, (one.drift for one in (image, found, *dags)))
+    unknown = filter(None, (one.unknown for one in (found, image, *dags)))
+    return Platform(drift="; ".join(drift), unknown=next(unknown, ""))
+
+
+def _image_drift(airflow: AirflowClient, spec: SelfManagedAirflow, variables: Mapping[str, str]) -> Platform:
+    """Other versions and settings than are declared; not known to whoever may not see the providers."""
     try:
         versions = airflow.versions()
         settings = tuple(_shown_settings_that_differ(airflow, variables))
     except UNANSWERED as error:
-        return replace(found, unknown=found.unknown or f"Airflow does not tell its versions: {error}")
-    image = ", ".join(cast("SelfManagedAirflow", environment.airflow).other_versions(versions))
-    change = f"{image}; change its image, or correct `airflow`" if image else ""
-    dags = tuple(_dag_drifts(cloud, airflow, rollout.files, environment.waits.import_))
-    drift = (change, *settings, found.drift, *(dag.drift for dag in dags))
-    unknown = (found.unknown, *(dag.unknown for dag in dags))
-    return Platform(drift="; ".join(filter(None, drift)), unknown=next(filter(None, unknown), ""))
+        return Platform(unknown=f"Airflow does not tell its versions: {error}")
+    image = ", ".join(spec.other_versions(versions))
+    change = (f"{image}; change its image, or correct `airflow`",) if image else ()
+    return Platform(drift="; ".join((*change, *settings)))
 
 
 def _dag_drifts(
