@@ -22,13 +22,15 @@ if TYPE_CHECKING:
 
 SEED, SAMPLE, MINUTES = 20261130, 1, 61
 EVERY = "EVERY_KILL"
+BETWEEN_LOOKS = 0.2  # seconds; a look reads twice, and a subscription takes 25 reads a second
 
 
 def run_watched(trial: Trial, readers: Readers) -> None:
-    """A migration from beginning to end; somebody looks as often as that goes."""
+    """A migration from beginning to end; somebody looks all the time, as often as Resource Manager admits."""
     child = trial.ground.prepare("migrate", str(trial.new), "--yes").begin()
     while child.process.is_alive():
         readers.look()
+        child.process.join(BETWEEN_LOOKS)
     ran = trial.ground.ran(child)
     assert ran.code == 0, ran.text
     readers.pass_minutes(1)

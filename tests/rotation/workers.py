@@ -126,7 +126,8 @@ class Workers:
 
 def service_account_token(azure: LocalAzure) -> str:
     """A token of the service account `airflow` in the namespace `airflow`, as the cluster issues it."""
-    cluster = Manager(azure=azure, version="2025-10-01")("GET", CLUSTER).json()["properties"]
-    url = f"https://{cluster['fqdn']}/api/v1/namespaces/airflow/serviceaccounts/airflow/token"
+    answer = Manager(azure=azure, version="2025-10-01")("GET", CLUSTER)
+    assert answer.status == 200, answer.body
+    url = f"https://{answer.json()['properties']['fqdn']}/api/v1/namespaces/airflow/serviceaccounts/airflow/token"
     body: dict[str, Any] = {"spec": {"audiences": ["api://AzureADTokenExchange"]}}
     return str(azure.request("POST", url, body, token=azure.token(AKS_SERVER)).json()["status"]["token"])
