@@ -20,15 +20,16 @@ from tests.clients import airflows
 from tests.clients.conftest import told
 from tests.clients.test_upgrade import IN_THE_LAKE, await_number, cancelled, submitted, totals
 from tests.command_line import ROOT, Cli
+from tests.localazure.fabric.workspace import Fabric
 from tests.localazure.runtimes.conftest import start_flink
-from tests.migration.moving import EVERY_TEN_MINUTES, HOUR, RUN_SECONDS, Moving, self_managed
-from tests.migration.readers import variables_of_platform, variables_of_runtime
+from tests.migration.moving import EVERY_TEN_MINUTES, HOUR, RUN_SECONDS, Moving, in_fabric, self_managed
+from tests.migration.readers import job_in_fabric, settings_of_job, variables_of_platform, variables_of_runtime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.emulator import LocalAzure
+    from tests.emulator import Answer, LocalAzure
 
 JARS = ROOT / "templates/jobs"
 STREAM = "total"
@@ -61,14 +62,21 @@ class Stream:
 
     def run_dag(self, cli: Cli, variables: dict[str, str]) -> str:
         """What a run of the job's DAG does there. Returns what it knows the job by."""
-        airflow = airflows.made("airflow-3", self.folder / cli.spec["name"], told(self.moving.azure) | variables)
-        container = cli.spec["airflow"].get("container", "airflow")
-        url = f"https://{cli.spec['storage_account']}.blob.core.windows.net/{container}/dags/{STREAM}.py"
-        token = self.moving.azure.token("https://storage.azure.com")
-        text = self.moving.azure.request("GET", url, headers={"x_ms_version": "2023-11-03"}, token=token)
+        version = "airflow-2-10" if cli.spec["airflow"].get("target") == "fabric" else "airflow-3"
+        airflow = airflows.made(version, self.folder / cli.spec["name"], told(self.moving.azure) | variables)
+        text = self._dag_of(cli)
         assert text.status == 200, text.body
         (airflow.dags / "total.py").write_bytes(text.body)
         return submitted(airflow)
+
+    def _dag_of(self, cli: Cli) -> Answer:
+        azure = self.moving.azure
+        if cli.spec["airflow"].get("target") == "fabric":
+            return Fabric(azure=azure)("GET", f"{job_in_fabric(azure)}/files/dags/{STREAM}.py?beta=true")
+        container = cli.spec["airflow"].get("container", "airflow")
+        url = f"https://{cli.spec['storage_account']}.blob.core.windows.net/{container}/dags/{STREAM}.py"
+        token = azure.token("https://storage.azure.com")
+        return azure.request("GET", url, headers={"x_ms_version": "2023-11-03"}, token=token)
 
     def grown(self) -> int:
         """How many numbers have been added, once there is one more."""
@@ -147,3 +155,9 @@ def test_from_data_factory_to_an_airflow_of_ones_own_on_the_same_flink(old: Cli,
 
     assert_moves(Stream(moving=moving, folder=tmp_path), partial(variables_of_platform, folder=tmp_path))
     (tmp_path / "token").unlink()  # only a pod has it
+
+
+def test_from_data_factory_to_fabric_on_the_same_flink(old: Cli, tmp_path: Path) -> None:
+    old.spec = environment(old.azure, "flink-rest", tmp_path, f"file://{tmp_path}/states")
+
+    assert_moves(Stream(moving=Moving(old, in_fabric(old)), folder=tmp_path), lambda _: settings_of_job(old.azure))

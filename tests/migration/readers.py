@@ -53,12 +53,23 @@ def variables_of_platform(cli: Cli, folder: Path) -> dict[str, str]:
     return {**variables_of_text(cli.done("render", "--format", "env").out), "AZURE_FEDERATED_TOKEN_FILE": str(token)}
 
 
+def job_in_fabric(azure: LocalAzure) -> str:
+    """The path of the new environment's job."""
+    listed = Fabric(azure=azure)("GET", JOBS).json()["value"]
+    (job,) = [one["id"] for one in listed if one["displayName"] == FABRIC_JOB]
+    return f"{JOBS}/{job}"
+
+
+def settings_of_job(azure: LocalAzure) -> dict[str, str]:
+    """What the workers of the job in Fabric are to have in their environment."""
+    settings = Fabric(azure=azure)("GET", f"{job_in_fabric(azure)}/environment/settings?beta=true").json()
+    both = settings["environmentVariables"], settings["airflowConfigurationOverrides"]
+    return {one["name"]: str(one["value"]) for each in both for one in each}
+
+
 def variables_of_job(azure: LocalAzure) -> dict[str, str]:
-    """What the workers of the job in Fabric are to have; their credential is in the backend's arguments."""
-    fabric = Fabric(azure=azure)
-    (job,) = [one["id"] for one in fabric("GET", JOBS).json()["value"] if one["displayName"] == FABRIC_JOB]
-    settings = fabric("GET", f"{JOBS}/{job}/environment/settings?beta=true").json()
-    found = {one["name"]: str(one["value"]) for one in settings["airflowConfigurationOverrides"]}
+    """The same, and apart the credential that is in the backend's arguments."""
+    found = settings_of_job(azure)
     backend = json.loads(found[BACKEND])
     return {**found, "AZURE_CLIENT_ID": backend["client_id"], "AZURE_CLIENT_SECRET": backend["client_secret"]}
 
