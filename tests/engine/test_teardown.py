@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provisioner.engine.observe import observe
+from provisioner.engine.released_access import NEXT_WRITE
 from provisioner.engine.teardown import plan_teardown
 from provisioner.errors import NotAuthorized
-from provisioner.model import Address, Search
+from provisioner.model import Action, Address, Search
 from tests.engine.toy_cloud import ToyCloud, denied
 from tests.engine.toys import BOX as BOX_KIND
 from tests.engine.toys import KINDS, Seen, Thing, at, node, recipe
@@ -101,6 +102,16 @@ def test_what_the_caller_may_not_read_waits_for_access_that_is_made_first() -> N
     made = torn_down(world, recipe(BOX, access, NOTE, node("box/absent")))
 
     assert actions(made) == {"box/b": "defer", "door/caller": "create", "note/n": "defer"}
+
+
+def test_access_to_write_that_an_earlier_run_took_back_is_granted_for_this_one() -> None:
+    to_write = replace(node("door/writing", container="box/b", access=True), released=True)
+    world = ToyCloud(things={"box/b": {}, "note/n": {}})
+
+    made = torn_down(world, recipe(BOX, to_write, node("note/n", container="box/b", needs=["door/writing"])))
+
+    (step,) = (step for step in made.steps if step.address == to_write.address)
+    assert (step.action, step.reason) == (Action.CREATE, NEXT_WRITE)
 
 
 def test_access_that_is_there_but_not_as_it_should_be_is_mended_first() -> None:

@@ -115,6 +115,16 @@ def test_a_grant_that_has_not_arrived_is_waited_for(cloud: Cloud, azure: LocalAz
     assert KIND.diff(desired, arrived, view_at(cloud.session.clock.now())) == ()
 
 
+def test_a_run_that_only_reads_does_not_try_by_a_deletion_whether_it_may_write(
+    cloud: Cloud, azure: LocalAzure, desired: CallerAccess
+) -> None:
+    azure.control("PUT", "/faults", {"grant_lag_seconds": 60})
+    writing = replace(desired, writes=True)
+
+    assert not made(cloud, writing).awaiting_access
+    assert not any(call["method"] == "DELETE" for call in azure.control("GET", "/calls")["calls"])
+
+
 def test_a_scope_that_is_not_there_gives_no_access(cloud: Cloud, desired: CallerAccess) -> None:
     with pytest.raises(NotFound):
         KIND.read(cloud, replace(desired, scope=f"{desired.scope}-other"))

@@ -148,6 +148,14 @@ def test_an_expired_key_is_rotated() -> None:
     assert orphan_action(OLD, observed, view).action is Action.DELETE
 
 
+def test_a_key_that_was_tried_and_does_not_work_is_rotated() -> None:
+    observed = passwords(key_old=timedelta(days=1))
+    view = replace(view_at(NOW, {"a": (reference(OLD),)}), unusable_keys=frozenset({OLD}))
+    (change,) = KIND.diff(DECLARED, observed, view)
+    reason = "the secret in vault_secret/a is not the one that was written there"
+    assert (change.forces, change.reason) == (Forces.ROTATE, reason)
+
+
 def test_nothing_is_decided_while_a_place_that_may_hold_it_cannot_be_read() -> None:
     observed = passwords(key_old=timedelta(days=1))
     view = replace(view_at(NOW, {"a": ()}), unread=(Address("vault_secret", "a"),))

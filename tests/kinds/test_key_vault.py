@@ -152,6 +152,15 @@ def test_one_that_is_purged_leaves_its_name_free(cloud: Cloud, desired: Vault) -
     assert cloud.key_vaults.find_deleted_now(desired.id, desired.location) is None
 
 
+def test_one_that_was_deleted_in_another_location_is_said_to_come_back(cloud: Cloud, desired: Vault) -> None:
+    gone(cloud, made(cloud, desired))
+    assert KIND.preflight.ready is not None
+
+    (name,) = KIND.preflight.ready(cloud, replace(desired, location="northeurope"), None)
+
+    assert (name.verdict, "it was deleted and will be recovered" in name.what) == (Verdict.NOTE, True)
+
+
 def retained(cloud: Cloud, desired: Vault, observed: ObservedVault | None) -> str:
     assert KIND.container is not None
     assert KIND.container.retained is not None
