@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from tests.reliability.restorable_environment import Call, RestorableEnvironment
 
 SEED = 20261125
-READS = 4  # of each verb, in each way
-WRITES = [(AFTER, 16), (BEFORE, 6), (LOST, 6), (INTERRUPT, 4), (THROTTLED, 3), (UNAVAILABLE, 3)]  # of each verb
-SOME = 6
+READS = 2  # of each verb, in each way
+WRITES = [(AFTER, 8), (BEFORE, 3), (LOST, 3), (INTERRUPT, 2), (THROTTLED, 2), (UNAVAILABLE, 2)]  # of each verb
+SOME = 3
 TRIALS: dict[tuple[str, Case], Trial] = {}
 ROTATE_THEN_PROVISION = Case(verb="rotate", moment="due", then=("provision", "rotate"), hours=(0.0, 1.1))
 
