@@ -135,7 +135,8 @@ class Switch:
         """A run that goes well, before and after each of whose steps workers sign in."""
         form = self.forms[step.credential]
         form.watched = self._watch
-        assert failed(_report(form, verb)) == []
+        unfinished = failed(_report(form, verb))
+        assert unfinished == [], unfinished
 
     def _watch(self, step: model.Step, _outcome: model.Outcome | None) -> None:
         if step.action not in (model.Action.KEEP, model.Action.DEFER):
@@ -151,7 +152,7 @@ class Switch:
         go.set()
         process.join()
         self.azure.control("DELETE", "/faults")
-        assert process.exitcode in (0, KILLED)
+        assert process.exitcode in (0, KILLED), process.exitcode
         return process.exitcode == KILLED
 
     def meet(self, step: Step, number: int, *, after: bool) -> tuple[bool, list[str]]:
