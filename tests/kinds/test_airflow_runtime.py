@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provisioner.errors import Conflict, NotFound, Refused, UnknownReference
-from provisioner.kind import Verdict
 from provisioner.kinds import application, client_secret
-from provisioner.kinds.airflow_runtime import KIND, Outputs, settings
+from provisioner.kinds.airflow_runtime import KIND, Outputs
 from provisioner.model import Address, Change, KeyReference, Proof, View
 from provisioner.secret import Secret
 from tests.kinds.azure_setup import ENVIRONMENT, OTHER, put
@@ -386,26 +385,3 @@ def test_a_conflict_of_another_sort_is_told(cloud: Cloud, azure: LocalAzure) -> 
 def test_without_a_pinned_provider_there_is_nothing_to_compare(cloud: Cloud, azure: LocalAzure) -> None:
     assert KIND.preflight.ready is not None
     assert list(KIND.preflight.ready(cloud, replace(example(azure), newest_provider=""), None)) == []
-
-
-def test_one_that_failed_stops_a_run_before_it_begins(cloud: Cloud, azure: LocalAzure) -> None:
-    desired = example(azure)
-    create(cloud, desired)
-    observed = read(cloud, desired)
-    assert KIND.preflight.ready is not None
-
-    found = tuple(KIND.preflight.ready(cloud, desired, replace(observed, note="its state is Failed")))
-
-    assert [(one.verdict, one.what) for one in found][:1] == [(Verdict.STOPS, "its state is Failed")]
-    assert Verdict.STOPS not in {one.verdict for one in KIND.preflight.ready(cloud, desired, observed)}
-
-
-def test_what_its_workers_run_with_is_known_but_for_what_azure_hides(cloud: Cloud, azure: LocalAzure) -> None:
-    create(cloud, example(azure))
-    azure.control("PUT", "/settings/airflow", {"mask_variables": ["AZURE_CLIENT_SECRET"]})
-    cloud.session.reads.new_pass()
-
-    found = settings(read(cloud, example(azure)))
-
-    team = found["TEAM"]
-    assert (team and team.reveal(), found["AZURE_CLIENT_SECRET"]) == ("blue-team", None)
