@@ -91,7 +91,7 @@ def listening_addresses(pids: Sequence[int]) -> list[str]:
     open_files = {link for pid in pids for link in _descriptor_links(pid)}
     listeners: set[tuple[int, str]] = set()
     for table in ("tcp", "tcp6"):
-        for line in _read_table(Path("/proc/net", table)):
+        for line in _read_rows(Path("/proc/net", table)):
             fields = line.split()
             if fields[3] == _LISTEN and f"socket:[{fields[9]}]" in open_files:
                 address, _, port = fields[1].partition(":")
@@ -121,7 +121,7 @@ def _descriptor_links(pid: int) -> list[str]:
     return links
 
 
-def _read_table(table: Path) -> list[str]:
+def _read_rows(table: Path) -> list[str]:
     try:
         return table.read_text().splitlines()[1:]
     except OSError:

@@ -134,7 +134,7 @@ def run_passes(
         if any(o.result in (Result.FAILED, Result.INTERRUPTED) for o in outcomes):
             return
         view, grace = view_of(run.recipe, snapshot, run.kinds, request), run.environment.waits.grant
-        if not _can_go_on(run, outcomes, request.intent) and not await_readers(
+        if not _needs_another_pass(run, outcomes, request.intent) and not await_readers(
             run.cloud, run.kinds, live, view, grace=grace
         ):
             return
@@ -144,7 +144,7 @@ def _removals(planned: Plan) -> set[Address]:
     return {s.address for s in planned.steps if s.action in (Action.DELETE, Action.REPLACE) and not s.routine}
 
 
-def _can_go_on(run: Run, outcomes: Iterable[Outcome], intent: Intent) -> bool:
+def _needs_another_pass(run: Run, outcomes: Iterable[Outcome], intent: Intent) -> bool:
     """Whether another pass can do more: this one granted access, or replaced or removed a key.
 
     In a teardown, removed keys make nothing else possible.

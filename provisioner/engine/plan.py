@@ -241,7 +241,7 @@ class _Decisions:
         changes = tuple(self._masked(change) for change in changes)
         self._fail(node, *(_refusal(node.address, one) for one in changes if one.forces is Forces.REFUSE))
         adopted = kind.container is not None and observed.managed_keys is None and not observed.owned
-        action = Action.KEEP if adopted else _action(changes)
+        action = Action.KEEP if adopted else _strongest_action(changes)
         if node.released and observed.owned and action is Action.KEEP:
             self._add(node, Action.DELETE, reason=LEFT, routine=True, desired=node.desired, observed=observed)
             return
@@ -303,7 +303,7 @@ def _refusal(address: Address, change: Change) -> PlanError:
     return Refused(str(address), f"{what}{needed}", change.reason)
 
 
-def _action(changes: tuple[Change, ...]) -> Action:
+def _strongest_action(changes: tuple[Change, ...]) -> Action:
     forces = {change.forces for change in changes}
     for force, action in ((Forces.REPLACE, Action.REPLACE), (Forces.ROTATE, Action.ROTATE)):
         if force in forces:

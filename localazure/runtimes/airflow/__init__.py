@@ -146,12 +146,12 @@ class WebServer:
 
     def is_ready(self) -> bool:
         """Check the health of web server, scheduler and DAG processor, then sign in. Returns whether all is ready."""
-        health = self._request("GET", "/api/v2/monitor/health" if self.is_airflow_3 else "/health")
+        health = self._try_request("GET", "/api/v2/monitor/health" if self.is_airflow_3 else "/health")
         components = ("scheduler", "dag_processor") if self.is_airflow_3 else ("scheduler",)
         if health is None or any(health.get(name, {}).get("status") != "healthy" for name in components):
             return False
         # Airflow 3 creates the API for tasks at its first request: 4 s of work in which it answers nothing else.
-        if self.is_airflow_3 and self._request("GET", "/execution/health") is None:
+        if self.is_airflow_3 and self._try_request("GET", "/execution/health") is None:
             return False
         basic = home.basic_authorization(self.home_folder)
         self.authorization = self._bearer_authorization() if self.is_airflow_3 else basic
@@ -163,13 +163,13 @@ class WebServer:
         https://airflow.apache.org/docs/apache-airflow/stable/core-concepts/auth-manager/simple/token.html
         """
         credentials = {"username": packages.USER, "password": home.read_secret(self.home_folder, "password").reveal()}
-        body = self._request("POST", "/auth/token", credentials)
+        body = self._try_request("POST", "/auth/token", credentials)
         if body is None:
             remedy = "Delete the folder and start the runtime again"
             raise RuntimeFailure(f"Airflow does not accept the password in {self.home_folder}", remedy)
         return Secret(f"Bearer {body['access_token']}")
 
-    def _request(self, method: str, path: str, body: Any = None) -> Any:
+    def _try_request(self, method: str, path: str, body: Any = None) -> Any:
         """Send one request. Returns the JSON object of a successful response, else None."""
         connection = http.client.HTTPConnection(_HOST, self.port, timeout=_TIMEOUT_SECONDS)
         with suppress(OSError, http.client.HTTPException, ValueError):

@@ -86,9 +86,9 @@ class Cluster:
     def update_job_states(self) -> None:
         """Read the states of all jobs."""
         for job in self._get("/jobs/overview")["jobs"]:
-            self._record_state(job["jid"], job["state"])
+            self._record_unless_ended(job["jid"], job["state"])
 
-    def _record_state(self, job_id: str, state: str) -> None:
+    def _record_unless_ended(self, job_id: str, state: str) -> None:
         """Keep a job's state, but never leave a terminal one, since a response may be older."""
         before = self.job_states.get(job_id)
         if before is None or (before.state != state and before.state not in TERMINAL):
@@ -118,7 +118,7 @@ class Cluster:
     def state(self, job_id: str) -> str:
         """Return the current state of a job."""
         state = str(self._get(f"/jobs/{job_id}/status")["status"])
-        self._record_state(job_id, state)
+        self._record_unless_ended(job_id, state)
         return state
 
     def cancel(self, job_id: str) -> None:

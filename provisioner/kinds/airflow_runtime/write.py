@@ -42,7 +42,7 @@ LATEST = 3  # perhaps so new that Entra does not list them yet
 def create(cloud: Cloud, desired: AirflowRuntime) -> None:
     """Create the runtime, or set the settings in it if an earlier attempt has created it."""
     if factories(cloud).find_runtime_now(desired.id) is not None:
-        _write_again(cloud, desired)
+        _reread_and_write(cloud, desired)
     else:
         keys = {*desired.settings, *(f"{REQUIREMENT}{name}" for name in desired.packages)}
         variables = {name: secret_of(value) for name, value in desired.settings.items()}
@@ -70,11 +70,11 @@ def update(cloud: Cloud, desired: AirflowRuntime, observed: ObservedAirflowRunti
     except Conflict as error:
         if error.status != CHANGED_MEANWHILE:
             raise
-        _write_again(cloud, desired)
+        _reread_and_write(cloud, desired)
     factories(cloud).await_runtime(desired.id)
 
 
-def _write_again(cloud: Cloud, desired: AirflowRuntime) -> None:
+def _reread_and_write(cloud: Cloud, desired: AirflowRuntime) -> None:
     """Read the runtime again and write. Raises Refused if it cannot be changed, Conflict if it changes again."""
     runtime = factories(cloud).find_runtime_now(desired.id)
     if runtime is None:
