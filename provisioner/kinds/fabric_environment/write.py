@@ -43,13 +43,13 @@ def create(cloud: Cloud, desired: FabricEnvironment) -> None:
     """
     job = require_resolved(desired.job)
     fabric(cloud).start(job)
-    observed = observed_of(desired, job, fabric(cloud).get_environment_now(job))
+    observed = _observed_now(cloud, desired, job)
     for refused in refusals(desired, observed):
         raise Refused(desired.name, f"{refused.field} is {refused.before}", refused.reason)
     _set(cloud, desired, observed)
     fabric(cloud).start(job)
     if f"{REQUIREMENT}{desired.package}" in {*differing(desired, observed)}:
-        others = _lines(observed, without=desired.package)
+        others = _lines(_observed_now(cloud, desired, job), without=desired.package)
         fabric(cloud).deploy_requirements(job, (*others, desired.requirement))
         fabric(cloud).start(job)
 
@@ -57,6 +57,13 @@ def create(cloud: Cloud, desired: FabricEnvironment) -> None:
 def update(cloud: Cloud, desired: FabricEnvironment, _observed: ObservedFabricEnvironment) -> None:
     """As `create`: it is read again in any case."""
     create(cloud, desired)
+
+
+def _observed_now(
+    cloud: Cloud, expected: FabricEnvironment | ObservedFabricEnvironment, job: str
+) -> ObservedFabricEnvironment:
+    """Read it again: a start takes minutes, in which others may have changed what is sent back."""
+    return observed_of(expected, job, fabric(cloud).get_environment_now(job))
 
 
 def _set(cloud: Cloud, desired: FabricEnvironment, observed: ObservedFabricEnvironment) -> None:
@@ -110,20 +117,20 @@ def delete(cloud: Cloud, observed: ObservedFabricEnvironment) -> None:
     It stays where nothing runs: only for that nobody waits until Airflow has started.
     """
     try:
-        found = fabric(cloud).get_environment_now(observed.job)
+        now = _observed_now(cloud, observed, observed.job)
     except NotFound:
         return
-    now = observed_of(observed, observed.job, found)
     if not now.managed_keys:
         return
-    if hidden := [name for name in found.masked if name not in now.managed_settings]:
+    if hidden := [name for name in now.found.masked if name not in now.managed_settings]:
         raise Refused(observed.job, f"Fabric hides {hidden[0]}", "Remove it on the job's page first.")
     requirements = {one.removeprefix(REQUIREMENT) for one in now.managed_settings if one.startswith(REQUIREMENT)}
-    installed = {package(name) for name in found.libraries}
-    for name in requirements & installed if found.started else ():
+    installed = {package(name) for name in now.found.libraries}
+    for name in requirements & installed if now.found.started else ():
         fabric(cloud).deploy_requirements(observed.job, _lines(now, without=name))
         fabric(cloud).start(observed.job)
+        now = _observed_now(cloud, observed, observed.job)
     removed = {*now.managed_settings, *RECORDS}
-    variables = {name: value for name, value in found.variables.items() if name not in removed}
-    overrides = {name: value for name, value in found.overrides.items() if name not in removed}
-    fabric(cloud).set_settings(observed.job, found, variables=variables, overrides=overrides)
+    variables = {name: value for name, value in now.found.variables.items() if name not in removed}
+    overrides = {name: value for name, value in now.found.overrides.items() if name not in removed}
+    fabric(cloud).set_settings(observed.job, now.found, variables=variables, overrides=overrides)

@@ -66,6 +66,8 @@ def test_an_update_replaces_the_whole_list_and_rebuilds_what_runs(fabric: Fabric
     "body",
     [
         {"environmentVariables": [{"name": "AZURE_CLIENT_ID", "value": "x"}]},
+        {"environmentVariables": [{"name": "AZURE_TENANT_ID", "value": "x"}]},
+        {"environmentVariables": [{"name": "AZURE_AUTHORITY_HOST", "value": "x"}]},
         {"environmentVariables": [{"name": "A"}]},
         {"environmentVariables": [{"name": "A", "value": 1}]},
         {"triggerers": "Some"},

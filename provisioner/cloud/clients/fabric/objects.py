@@ -16,6 +16,7 @@ STARTED = "Started"
 CHANGING = frozenset({"Starting", "Stopping", "Upgrading"})
 FAILED = "Failed"
 MASK = re.compile(r"\*{3,}")
+HIDDEN = "***"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,8 +124,9 @@ def read_job(item: Mapping[str, Any], workspace: str) -> AirflowJob:
 
 
 def read_settings(pairs: Iterable[Mapping[str, Any]]) -> dict[str, Secret]:
-    """From a list of names and values."""
-    return {str(pair["name"]): Secret(str(pair.get("value") or "")) for pair in pairs}
+    """From a list of names and values. A value that is no text is taken for one that Fabric hides."""
+    values = ((str(pair["name"]), pair.get("value")) for pair in pairs)
+    return {name: Secret(value if isinstance(value, str) else HIDDEN) for name, value in values}
 
 
 def settings_body(values: Mapping[str, Secret]) -> list[dict[str, str]]:
