@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from provisioner.commands.run import Run
     from provisioner.model import FlinkJob
+    from provisioner.spec.jobs import DeclaredJob
 
 
 def act_on_job(run: Run, name: str, action: str) -> tuple[FlinkJob, ...]:
@@ -27,8 +28,14 @@ def act_on_job(run: Run, name: str, action: str) -> tuple[FlinkJob, ...]:
         stop_jobs(run, running)
         return tuple(replace(one, output="is being cancelled") for one in running)
     if action == "savepoint":
-        return tuple(replace(one, output=f"savepoint: {flink.savepoint(run.cloud, job, one)}") for one in running)
+        return tuple(replace(one, output=f"savepoint: {_savepoint(run, job, one)}") for one in running)
     return running
+
+
+def _savepoint(run: Run, job: DeclaredJob, running: FlinkJob) -> str:
+    saved = run.deployed.targets.flink.savepoint(run.cloud, job, running)
+    run.cloud.session.note_write()
+    return saved
 
 
 def undeclared_jobs(run: Run) -> Sequence[FlinkJob]:
@@ -42,3 +49,4 @@ def stop_jobs(run: Run, jobs: Sequence[FlinkJob]) -> None:
     """Cancel jobs. Raises CloudError."""
     for job in jobs:
         run.deployed.targets.flink.cancel(run.cloud, job)
+        run.cloud.session.note_write()

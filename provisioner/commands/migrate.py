@@ -157,6 +157,8 @@ def _phases(migration: Migration, handover: Handover, planned: MigrationPlan, *,
             tell(f"verifying {new.environment.name}")
             _require_verified(migration, report)
             note = handover.begin()
+        if not note.handed_over:
+            old.cloud.session.note_write()  # the note itself, and every DAG that is paused and job that is stopped
         handover.finish(note)
     tell(f"taking over what both declare from {old.environment.name}")
     report = provision(_taking_over(migration))

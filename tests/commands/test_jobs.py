@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from provisioner.cli.show import AFTER_WRITES
 from tests.emulator import ARM
 
 if TYPE_CHECKING:
@@ -27,8 +28,9 @@ def jobs(cli: Cli, **changed: dict[str, Any] | None) -> None:
 
 def launch(cli: Cli, job: str) -> str:
     """Start an upgraded job on the cluster, as its DAG does. Returns its name there."""
-    names = re.findall(r"NAME = JOB_NAME \+ '([0-9a-f]{16})'", cli.done("render").out)
-    name = f"{job}{names[0]}"
+    found = re.search(rf"JOB_NAME = '{job}'(?s:.*?)NAME = JOB_NAME \+ '([0-9a-f]{{16}})'", cli.done("render").out)
+    assert found
+    name = f"{job}{found[1]}"
     running = {"jobName": name, "action": "NEW", "entryClass": "provisioner.WordCount"}
     jar = {"jobJarDirectory": "abfs://jobs@stflinklocal.dfs.core.windows.net", "jarName": "wordcount.jar"}
     body = {"properties": {"jobType": "FlinkJob", **running, **jar, "flinkConfiguration": {"parallelism": "1"}}}
@@ -151,3 +153,18 @@ def test_what_runs_of_an_upgraded_job_that_the_spec_no_longer_names_is_said_and_
     assert f"still running, and no longer in the spec: {name}" in cli.done("provision", "--yes").err
     assert f"cancelled: {name}" in cli.done("provision", "--yes", "--stop-jobs").err
     assert "no longer in the spec" not in cli.done("provision").err
+
+
+def test_what_fails_after_one_job_was_cancelled_exits_with_3(cli: Cli) -> None:
+    endless = {"jar": cli.spec["job"], "until": "running", "upgrade": "stateless"}
+    jobs(cli, counts=endless, more={**endless})
+    cli.done("provision")
+    for job in ("counts", "more"):
+        launch(cli, job)
+    jobs(cli, counts=None)
+    cli.done("provision", "--yes")
+    cli.azure.fault(fault="error", method="POST", path="runJob", skip=1, status=400, code="NotNow", times=None)
+
+    said = cli("provision", "--yes", "--stop-jobs")
+
+    assert (said.code, "NotNow" in said.err, AFTER_WRITES in said.err) == (3, True, True), said.err

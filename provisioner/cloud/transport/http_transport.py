@@ -43,7 +43,7 @@ WRITE_SECONDS = CONNECT_SECONDS + READ_SECONDS
 class Transport(HttpTransport[Any, Any]):
     """One pool for all SDK clients. A client that closes it closes nothing; `close_connections` does.
 
-    wrote: whether a step has sent a write that was carried out, or may have been.
+    wrote: whether a step, or whoever says so, has sent a write that was carried out, or may have been.
     throttled_seconds: for how long `retries` may repeat a call that a service throttles with a Retry-After.
     visible_seconds: likewise, a poll of an operation that no replica shows yet.
     connections: those that several runs share; by default its own. reads: likewise, what they have read.

@@ -164,8 +164,12 @@ class Session:
 
     @property
     def wrote(self) -> bool:
-        """Whether a step of this run has changed something, or may have."""
+        """Whether this run has changed something, or may have: a step of it, or what `note_write` was called for."""
         return self._transport.wrote
+
+    def note_write(self) -> None:
+        """Count a change outside of any step, such as a job that is cancelled."""
+        self._transport.wrote = True
 
     def http(self, scope: str) -> HttpClient:
         """A raw client for one audience."""
