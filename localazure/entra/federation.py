@@ -29,6 +29,8 @@ _CASE = (
     "breaking change notification and remediation at: "
     "https://learn.microsoft.com/en-us/entra/identity-platform/reference-breaking-changes#august-2024."
 )
+_MALFORMED = (50027, "JWT token is invalid or malformed.")
+_LAST_MOMENT = datetime(9999, 1, 1, tzinfo=UTC).timestamp()  # that can be shown
 
 
 def check_assertion(tenant: Tenant, app: Document, assertion: str, now: float) -> None:
@@ -52,8 +54,15 @@ def _parse(assertion: str) -> tuple[Document, Document]:
     try:
         token: Document = jwt.decode_complete(assertion, options={"verify_signature": False})
     except jwt.PyJWTError:
-        _refuse(50027, "JWT token is invalid or malformed.")
-    return token["header"], token["payload"]
+        _refuse(*_MALFORMED)
+    claims: Document = token["payload"]
+    if not all(isinstance(moment, int | float) and 0 <= moment < _LAST_MOMENT for moment in _times(claims)):
+        _refuse(*_MALFORMED)
+    return token["header"], claims
+
+
+def _times(claims: Document) -> tuple[Any, Any]:
+    return claims.get("nbf", 0), claims.get("exp", 0)
 
 
 def _check_trust(trusted: Sequence[Document], claims: Document) -> None:
@@ -99,7 +108,7 @@ def _check_signature(tenant: Tenant, assertion: str, issuer: str, key_id: str) -
 
 
 def _check_time(claims: Document, now: float) -> None:
-    begins, ends = (float(claims.get(name, 0)) for name in ("nbf", "exp"))
+    begins, ends = _times(claims)
     if begins <= now < ends:
         return
     current, valid_from, expiry = (_format(moment) for moment in (now, begins, ends))

@@ -121,6 +121,13 @@ def test_a_token_of_somebody_elses_key_is_refused(app: Trusting) -> None:
     assert app.refusal(foreign) == 50166
 
 
+@pytest.mark.parametrize("changed", [{"exp": "soon"}, {"exp": 1e300}, {"nbf": -1e300}, {"nbf": None}])
+def test_a_token_whose_times_are_no_moments_is_malformed(app: Trusting, changed: dict[str, Any]) -> None:
+    claims: dict[str, Any] = jwt.decode(app.token(), options={"verify_signature": False})
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    assert app.refusal(jwt.encode({**claims, **changed}, key, "RS256")) == 50027
+
+
 def test_a_request_that_says_too_little_is_refused(app: Trusting) -> None:
     assert app.refusal("x.y.z") == 50027
     assert app.refusal(app.token(), client_assertion_type="other") == 900144
