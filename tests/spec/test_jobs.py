@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import json
 import subprocess
 import sys
 from datetime import timedelta
@@ -229,6 +230,25 @@ def test_the_ids_of_a_runs_jobs_are_those_that_the_dag_gives_them(tmp_path: Path
     found = names["run_prefix"]({"dag": SimpleNamespace(dag_id=job.dag.id), "run_id": "manual__1"})
     assert found == job_id_prefix(environment, job) + run_digest(job, "manual__1")
     assert found.startswith(environment_prefix(environment))
+
+
+@pytest.mark.parametrize(
+    "changed", [{"ARGS": ["--b"]}, {"CONFIGURATION": {"a": "2"}}, {"PARALLELISM": 2}, {"digest": "2"}]
+)
+def test_a_job_that_has_changed_gets_other_ids_in_the_same_run(tmp_path: Path, changed: dict[str, Any]) -> None:
+    body = ast.parse(dag_text(loaded(tmp_path, flink=REST))).body
+    functions = [line for line in body if getattr(line, "name", "") in ("run_prefix", "job_ids")]
+    context = {"dag": SimpleNamespace(dag_id="dag"), "run_id": "manual__1", "ti": SimpleNamespace()}
+
+    def ids(values: dict[str, Any]) -> list[str]:
+        names = {**values, "ENTRY_CLASS": "a.B", "ATTEMPTS": 3, "ID_PREFIX": "0123", "hashlib": hashlib, "json": json}
+        exec(compile(ast.Module(functions, []), "dag", "exec"), names)  # noqa: S102  # the template's own functions
+        return list(names["job_ids"](context, values["digest"]))
+
+    before = {"digest": "1", "ARGS": ["--a"], "CONFIGURATION": {"a": "1"}, "PARALLELISM": 1}
+    assert len(set(ids(before))) == 3
+    assert ids(before) == ids(dict(before))
+    assert not {*ids(before)} & {*ids({**before, **changed})}
 
 
 def test_an_endless_job_that_is_upgraded_is_called_alike_in_each_run(tmp_path: Path) -> None:
