@@ -38,5 +38,7 @@ def provider(version: str) -> str | None:
 
 
 def python(version: str) -> tuple[int, int]:
-    """The oldest Python that may run this Airflow: some hosts run 2.6 on 3.8."""
+    """The oldest Python that may run this Airflow: some hosts run 2.6 on 3.8. Requires-Python of its wheels on PyPI."""
+    if numbers(version) >= (3, 1):
+        return 3, 10
     return (3, 8) if numbers(version) < (2, 11) else (3, 9)

@@ -170,3 +170,7 @@ def test_a_dag_may_use_what_the_python_of_its_airflow_knows(tmp_path: Path) -> N
     (tmp_path / "dag.py").write_text("with (open('a') as a, open('b') as b): pass\n")
     assert "3.8" in problems(tmp_path, "dag: dag.py")["dag.template"].right
     loaded(tmp_path, "dag: dag.py", airflow="{factory: fff, runtime: rrr, version: 3.0.1}", cloud="local")
+    (tmp_path / "dag.py").write_text("match 1:\n    case _:\n        pass\n")
+    of = "{{factory: fff, runtime: rrr, version: {}}}"
+    assert "3.9" in problems(tmp_path, "dag: dag.py", airflow=of.format("3.0.1"), cloud="local")["dag.template"].right
+    loaded(tmp_path, "dag: dag.py", airflow=of.format("3.1.0"), cloud="local")
