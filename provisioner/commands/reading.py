@@ -62,8 +62,8 @@ def await_dags(run: Run, report: Report) -> DagNotParsed | None:
 
 
 def job_states(run: Run, planned: Plan) -> tuple[JobState, ...]:
-    """Each of the `jobs` of the spec: whether its DAG and jar are deployed, and what runs of it in Flink."""
-    return jobs.job_states(run.deployed, planned) if run.environment.jobs else ()
+    """Each job of the spec: whether its DAG and jar are deployed, and what runs of it in Flink."""
+    return jobs.job_states(run.deployed, planned)
 
 
 def verify(run: Run) -> tuple[Check, ...]:
