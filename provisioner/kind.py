@@ -228,7 +228,14 @@ def readers_check(name: str, network: Network, closed: str) -> Iterator[Checked]
         yield Checked(verdict=Verdict.NOTE, what=f"the rules of {name} have to admit {network.readers}")
 
 
-def federation_checks(others: Iterable[tuple[str, str, str]], *, limit: str, reached: bool) -> Iterator[Checked]:
+def federation_prefix(environment: str) -> str:
+    """What the names of an environment's federated credentials begin with: they have no tags."""
+    return f"provisioner-{environment}-"
+
+
+def federation_checks(
+    others: Iterable[tuple[str, str, str]], *, limit: str = "", reached: bool = False
+) -> Iterator[Checked]:
     """Check the federated credentials beside a new one. limit: what says that there may be no more of them.
 
     others: name, subject and issuer of those that somebody else made: whose tokens they are signs in as it, too.

@@ -17,6 +17,7 @@ from provisioner.kind import (
     Right,
     compare,
     federation_checks,
+    federation_prefix,
     publish_nothing,
     require_resolved,
 )
@@ -72,7 +73,7 @@ class ObservedFederatedCredential(Observed):
 
 def _read(cloud: Cloud, desired: FederatedCredential) -> ObservedFederatedCredential | None:
     application_id = require_resolved(desired.application_id)
-    name = _prefix(desired.environment) + desired.name
+    name = federation_prefix(desired.environment) + desired.name
     identities = cloud.graph.list_federated_credentials(application_id) or ()
     found = next((one for one in identities if one.name == name), None)
     if found is not None:
@@ -105,7 +106,7 @@ def _diff(desired: FederatedCredential, observed: ObservedFederatedCredential, _
 
 
 def _owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
-    application_id, prefix = require_resolved(scope.application_id), _prefix(scope.environment)
+    application_id, prefix = require_resolved(scope.application_id), federation_prefix(scope.environment)
     identities = cloud.graph.list_federated_credentials(application_id) or ()
     managed = [(one.name.removeprefix(prefix), one) for one in identities if one.name.startswith(prefix)]
     kept = scope.kept
@@ -120,7 +121,7 @@ def _owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
 def _create(cloud: Cloud, desired: FederatedCredential) -> None:
     cloud.graph.set_federated_credential(
         require_resolved(desired.application_id),
-        _prefix(desired.environment) + desired.name,
+        federation_prefix(desired.environment) + desired.name,
         issuer=require_resolved(desired.issuer),
         subject=desired.subject,
         audience=desired.audience,
@@ -146,7 +147,7 @@ def _ready(
     """Those of somebody else on the application, which sign in as it, too; and whether there is room for this one."""
     if isinstance(desired.application_id, Ref):
         return
-    prefix = _prefix(desired.environment)
+    prefix = federation_prefix(desired.environment)
     identities = cloud.graph.list_federated_credentials(desired.application_id) or ()
     others = (one for one in identities if not one.name.startswith(prefix) and not _is_same(one, desired))
     yield from federation_checks(
@@ -154,10 +155,6 @@ def _ready(
         limit=f"its application has {LIMIT} already, Entra's limit",
         reached=observed is None and len(identities) >= LIMIT,
     )
-
-
-def _prefix(environment: str) -> str:
-    return f"provisioner-{environment}-"
 
 
 KIND: Kind[FederatedCredential, ObservedFederatedCredential] = Kind(

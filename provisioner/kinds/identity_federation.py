@@ -20,6 +20,7 @@ from provisioner.kind import (
     Right,
     compare,
     federation_checks,
+    federation_prefix,
     publish_nothing,
     require_resolved,
 )
@@ -76,7 +77,7 @@ def _list(cloud: Cloud, identity_id: str) -> list[dict[str, Any]]:
 def _read(cloud: Cloud, desired: IdentityFederation) -> ObservedIdentityFederation | None:
     """By its name; else the one that does the same, which Azure takes only once: it is used as it is."""
     listed = _list(cloud, desired.identity_id)
-    name = _prefix(desired.environment) + desired.name
+    name = federation_prefix(desired.environment) + desired.name
     found = next((one for one in listed if one["name"].lower() == name.lower()), None)
     if found is not None:
         return _observed(found)
@@ -107,7 +108,7 @@ def _diff(desired: IdentityFederation, observed: ObservedIdentityFederation, _vi
 
 
 def _owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
-    prefix, identity = _prefix(scope.environment), scope.identity_id.rpartition("/")[2]
+    prefix, identity = federation_prefix(scope.environment), scope.identity_id.rpartition("/")[2]
     managed = [one for one in _list(cloud, scope.identity_id) if one["name"].startswith(prefix)]
     return tuple(
         Found(name=f"{identity}.{one['name'].removeprefix(prefix)}", observed=_observed(one)) for one in managed
@@ -120,7 +121,7 @@ def _create(cloud: Cloud, desired: IdentityFederation) -> None:
         "subject": desired.subject,
         "audiences": [desired.audience],
     }
-    path = f"{_path(desired.identity_id)}/{_prefix(desired.environment)}{desired.name}"
+    path = f"{_path(desired.identity_id)}/{federation_prefix(desired.environment)}{desired.name}"
     with cloud.arm.exclusive_write(desired.identity_id):
         cloud.arm.request("PUT", path, VERSION, json={"properties": properties})
 
@@ -140,17 +141,13 @@ def _delete(cloud: Cloud, observed: ObservedIdentityFederation) -> None:
 
 def _ready(cloud: Cloud, desired: IdentityFederation, observed: ObservedIdentityFederation | None) -> Iterator[Checked]:
     """Those of somebody else on the identity, which sign in as it, too; and whether there is room for this one."""
-    prefix, listed = _prefix(desired.environment), _list(cloud, desired.identity_id)
+    prefix, listed = federation_prefix(desired.environment), _list(cloud, desired.identity_id)
     others = [(one["name"], _observed(one)) for one in listed if not one["name"].startswith(prefix)]
     yield from federation_checks(
         ((name, one.subject, one.issuer) for name, one in others if not _does_the_same(one, desired)),
         limit=f"the identity has {LIMIT} already, Azure's limit",
         reached=observed is None and len(listed) >= LIMIT,
     )
-
-
-def _prefix(environment: str) -> str:
-    return f"provisioner-{environment}-"
 
 
 KIND: Kind[IdentityFederation, ObservedIdentityFederation] = Kind(

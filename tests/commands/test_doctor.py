@@ -215,6 +215,17 @@ def test_a_tenant_that_admits_no_secrets_is_told_and_one_with_secrets_goes_on(te
     both_are_told(tenant, "the tenant's policy allows no client secrets")
 
 
+def test_a_federated_credential_of_somebody_else_is_noted_though_the_principal_has_a_secret(provisioned: Cli) -> None:
+    graph = provisioned.azure.graph
+    (app,) = graph("GET", "applications?$filter=displayName eq 'local airflow'").json()["value"]
+    backdoor = {"name": "backdoor", "issuer": "https://example.com", "subject": "anyone", "audiences": ["api://any"]}
+    assert graph("POST", f"applications/{app['id']}/federatedIdentityCredentials", backdoor).status == 201
+
+    said = provisioned.done("doctor")
+
+    assert "note: client_secret/airflow: backdoor lets anyone of https://example.com sign in as it, too" in said.out
+
+
 @pytest.mark.parametrize(
     ("settings", "told"),
     [

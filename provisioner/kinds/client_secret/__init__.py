@@ -12,7 +12,18 @@ from typing import TYPE_CHECKING
 
 from provisioner.errors import NotAuthorized
 from provisioner.key_probe import not_rolled_out
-from provisioner.kind import Checked, Credential, Kind, Preflight, Proofs, Right, Verdict, require_resolved
+from provisioner.kind import (
+    Checked,
+    Credential,
+    Kind,
+    Preflight,
+    Proofs,
+    Right,
+    Verdict,
+    federation_checks,
+    federation_prefix,
+    require_resolved,
+)
 from provisioner.kinds.client_secret.decide import IN_FLIGHT, diff, orphan_action, publish, revocation_for_new_key
 from provisioner.kinds.client_secret.passwords import ClientSecret, Outputs, Passwords, Scope, add, passwords_of
 from provisioner.model import Found, Proof, Published, ReadBy, View
@@ -48,8 +59,22 @@ def _right(desired: ClientSecret) -> Right:
 
 
 def ready(cloud: Cloud, desired: ClientSecret, observed: Passwords | None) -> Iterator[Checked]:
-    """Check whether the tenant's policy allows such a secret. If one exists, only the next one is refused."""
+    """Check whether the tenant's policy allows such a secret. If one exists, only the next one is refused.
+
+    Note the federated credentials of others on the application, which sign in as it without any secret.
+    """
     application_id = desired.application_id if isinstance(desired.application_id, str) else None
+    yield from _by_policy(cloud, desired, observed, application_id)
+    if application_id:
+        prefix = federation_prefix(desired.environment)
+        identities = cloud.graph.list_federated_credentials(application_id) or ()
+        others = ((one.name, one.subject, one.issuer) for one in identities if not one.name.startswith(prefix))
+        yield from federation_checks(others)
+
+
+def _by_policy(
+    cloud: Cloud, desired: ClientSecret, observed: Passwords | None, application_id: str | None
+) -> Iterator[Checked]:
     try:
         rules = cloud.graph.password_rules(application_id)
     except NotAuthorized:
