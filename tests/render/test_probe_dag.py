@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import json
 import logging
 import os
+import sys
+from configparser import ConfigParser
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -29,13 +32,17 @@ NOW = datetime(2026, 11, 30, tzinfo=UTC)
 LAG_SECONDS = 600
 
 
+def define(names: dict[str, Any], *functions: str) -> None:
+    """Put functions of the rendered DAG among these names."""
+    body = [one for one in ast.parse(dag_text(load(str(SPEC)))).body if getattr(one, "name", "") in functions]
+    exec(compile(ast.Module(body, []), "dag", "exec"), names)  # noqa: S102  # the template's own functions
+
+
 class Worker:
     """What the task's function finds where it runs. reported: why it cannot sign in, of each report."""
 
     def __init__(self) -> None:
         self.reported: list[str] = []
-        kept = ("has_key", "is_too_soon", "why_not_federated")
-        body = [one for one in ast.parse(dag_text(load(str(SPEC)))).body if getattr(one, "name", "") in kept]
         self.names: dict[str, Any] = {
             "Variable": SimpleNamespace(get=str),  # Airflow's, which another replica of Entra let read the vault
             "worker_report": str,
@@ -45,7 +52,7 @@ class Worker:
             "timedelta": timedelta,
             "timezone": timezone,
         }
-        exec(compile(ast.Module(body, []), "dag", "exec"), self.names)  # noqa: S102  # the template's own functions
+        define(self.names, "has_key", "is_too_soon", "why_not_federated")
 
     def looks(self, *, seconds_ago: float = 0.0, **conf: int) -> bool:
         """Whether the task ends with this look, in a run that began so long ago."""
@@ -101,3 +108,30 @@ def test_another_refusal_is_reported_at_once(worker: Worker, azure: LocalAzure) 
     azure.advance(LAG_SECONDS + 3601)
     assert worker.looks(acceptedWithin=60)
     assert "AADSTS700024" in worker.reported[0]  # the token has ended
+
+
+@pytest.mark.parametrize(
+    ("variable", "arguments", "left"),
+    [
+        ("", {}, []),
+        ("a-secret", {}, ["AZURE_CLIENT_SECRET"]),
+        ("", {"client_secret": "a-secret"}, ["client_secret in the settings of its secrets backend"]),
+    ],
+    ids=["nothing", "variable", "backend"],
+)
+def test_it_reports_the_client_secrets_that_are_left_to_a_worker(
+    monkeypatch: pytest.MonkeyPatch, variable: str, arguments: dict[str, str], left: list[str]
+) -> None:
+    configuration = ConfigParser()
+    configuration["secrets"] = {"backend_kwargs": json.dumps(arguments)}
+    monkeypatch.setitem(sys.modules, "airflow", ModuleType("airflow"))
+    monkeypatch.setitem(sys.modules, "airflow.configuration", SimpleNamespace(conf=configuration))
+    monkeypatch.setenv("AZURE_CLIENT_SECRET", variable)
+    monkeypatch.setenv("PROVISIONER_RENDERED", "0123")
+    names: dict[str, Any] = {"os": os, "json": json}
+    define(names, "worker_report")
+
+    report = json.loads(names["worker_report"]("no token"))
+
+    assert (report["rendered"], report["secrets"], report["federation"]) == ("0123", left, "no token")
+    assert "a-secret" not in str(report)
