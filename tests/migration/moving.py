@@ -75,7 +75,11 @@ class Moving:
         worked = self.worked()
         steps = (max(worked) - min(worked)) // TEN_MINUTES
         expected = [min(worked) + number * TEN_MINUTES for number in range(steps + 1)]
-        return [f"{due:%H:%M} {worked[due]} times" for due in expected if worked[due] != 1]
+        return [f"{due:%H:%M} {worked[due]} times: {self._of(due)}" for due in expected if worked[due] != 1]
+
+    def _of(self, due: datetime) -> list[str]:
+        runs = (run for run in self.runs() if _due(run) == due)
+        return [f"{run['airflow']} {run['dag_run_id']} from {run['start_date']}: {run['state']}" for run in runs]
 
     def deploy(self) -> None:
         """What a platform does with what `render` prints, for the modelled Airflow of the new environment."""

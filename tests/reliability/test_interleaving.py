@@ -35,5 +35,7 @@ def test_an_entry_that_another_run_overwrote_is_counted_apart() -> None:
     tally = Tally()
     note(tally, Met(point="", reached=True, overwritten=True))
     note(tally, Met(point="", reached=True))
+    note(tally, Met(point="", reached=True, refused=True))
     note(tally, Met(point="", reached=False))
-    assert (dict(tally.faults), tally.survived) == ({"entry of a grant lost": 1, "interleaved": 1}, 2)
+    expected = {"entry of a grant lost": 1, "interleaved": 1, "refused by the lease": 1}
+    assert (dict(tally.faults), tally.survived) == (expected, 3)
