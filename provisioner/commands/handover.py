@@ -269,9 +269,9 @@ class Handover:
             raise Refused(dag.id, what, f"Clear it in Airflow ({airflow.url}) and run the command again")
 
     def _make_due_runs(self, dag: RenderedDag, note: Note) -> None:
-        """A run for each moment since the note that the old DAG did not run for; one that is over for the last before.
+        """A run for each moment since the note; one that is over where the old DAG ran, and for the last before.
 
-        Without that one, Airflow would run the last moment once more.
+        Without those, Airflow would run the last moment once more. Its clock may be ahead of this run's.
         """
         schedule = dag.job.dag.schedule if dag.job else None
         before = next(
@@ -281,10 +281,10 @@ class Handover:
             return
         last = moment_before(schedule, note.since)
         done = moment_before(schedule, last)
-        ran = {run.due for run in self.old.deployed.airflow.runs_since(before.id, done)}
+        ran = {run.due for run in self.old.deployed.airflow.runs_since(before.id, done) if run.due}
         if note.since - last > LATE:
             ran.add(last)
-        while due := moments(schedule, done, self.new.cloud.session.clock.present()):
+        while due := moments(schedule, done, max({self.new.cloud.session.clock.present(), *ran})):
             for moment in due:
                 interval = (moment_before(schedule, moment), moment)
                 self.new.deployed.airflow.ensure_due_run(dag.id, moment, interval, ran_elsewhere=moment in ran)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from tests.migration.moving import HOUR, RUN_SECONDS
+from tests.migration.moving import HOUR, RUN_SECONDS, TEN_MINUTES
 from tests.migration.readers import runtime
 from tests.migration.trial import Trial
 from tests.reliability.leases import turned_away
@@ -12,6 +15,7 @@ from tests.reliability.leases import turned_away
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.child import Child
     from tests.migration.moving import Moving
 
 DAG = "FlinkWordCountExample"
@@ -112,3 +116,41 @@ def test_dag_runs_under_way_are_named_in_the_plan_and_waited_for(moving: Moving)
     assert said.code == 0, said.out + said.err
     by_hand = [run for run in moving.runs() if run["dag_run_id"] == BY_HAND]
     assert [run["has_worked"] for run in by_hand] == [True]
+
+
+def test_a_moment_that_is_past_in_airflow_and_not_yet_for_the_run_is_worked_once(
+    moving: Moving, tmp_path: Path
+) -> None:
+    """Between its clock and Airflow's lie the seconds of its first answer, say."""
+    trial = Trial(moving, tmp_path)
+    trial.ground.restore("moving")
+    moving.advance(seconds_to_next(moving) + TEN_MINUTES.total_seconds() - 35.0)
+    child = trial.ground.prepare(*trial.arguments)
+    moving.azure.fault(fault="hold", pid=child.pid, method="PATCH", host="airflow")  # which pauses the old DAG
+    await_hold(moving, child.begin())
+    moment = seconds_to_next(moving)
+    assert moment < 35.0
+    moving.azure.advance(moment + 5.0)
+    moving.azure.control("DELETE", "/faults")
+    os.kill(child.pid, signal.SIGCONT)
+
+    ended = trial.ground.ran(child)
+
+    assert ended.code == 0, ended.text
+    moving.advance(HOUR)
+    dag(moving, NEW_AIRFLOW)  # what has become due is worked
+    assert moving.lost_or_twice() == []
+    assert len(moving.worked()) > 10
+
+
+def seconds_to_next(moving: Moving) -> float:
+    """Until the schedule is due."""
+    now = datetime.fromisoformat(moving.azure.control("GET", "/clock")["now"])
+    return TEN_MINUTES.total_seconds() - now.timestamp() % TEN_MINUTES.total_seconds()
+
+
+def await_hold(moving: Moving, child: Child) -> None:
+    """Until the run has stopped where the fault says."""
+    while not moving.azure.control("GET", "/faults")["rules"][0]["hit"]:
+        assert child.process.is_alive(), child.text
+        child.process.join(0.02)
