@@ -241,7 +241,14 @@ def test_a_job_that_has_changed_gets_other_ids_in_the_same_run(tmp_path: Path, c
     context = {"dag": SimpleNamespace(dag_id="dag"), "run_id": "manual__1", "ti": SimpleNamespace()}
 
     def ids(values: dict[str, Any]) -> list[str]:
-        names = {**values, "ENTRY_CLASS": "a.B", "ATTEMPTS": 3, "ID_PREFIX": "0123", "hashlib": hashlib, "json": json}
+        names: dict[str, Any] = {
+            **values,
+            "ENTRY_CLASS": "a.B",
+            "ATTEMPTS": 3,
+            "ID_PREFIX": "0123",
+            "hashlib": hashlib,
+            "json": json,
+        }
         exec(compile(ast.Module(functions, []), "dag", "exec"), names)  # noqa: S102  # the template's own functions
         return list(names["job_ids"](context, values["digest"]))
 
