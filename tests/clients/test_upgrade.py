@@ -128,6 +128,8 @@ def test_killed_after_any_answer_the_next_run_goes_on_with_the_state(
     assert added.count((1, 1)) == 1
     if upgrade == "savepoint":
         assert [number for number, _ in added] == [*range(1, len(added) + 1)]
+        stops = [path.parent.parent for path in (tmp_path / "states").rglob("_metadata")]
+        assert len(stops) == len(set(stops)) > 0  # each stop has a folder of its own
 
 
 @pytest.mark.parametrize("action", [(), ("STOP",)])

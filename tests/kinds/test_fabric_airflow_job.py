@@ -87,6 +87,32 @@ def test_a_pool_is_one_of_the_workspace(cloud: Cloud, azure: LocalAzure) -> None
         KIND.preflight.check(cloud, declare(pool="mine"))
 
 
+def test_one_that_is_finished_moves_to_another_pool_with_its_settings_and_files(
+    cloud: Cloud, azure: LocalAzure
+) -> None:
+    fabric, own = Fabric(azure=azure), pool(azure)
+    job = f"/v1{create(cloud, declare()).path}"
+    variables = [{"name": "THEIRS", "value": "x"}]
+    changed = fabric("POST", f"{job}/environment/updateSettings?beta=true", {"environmentVariables": variables})
+    assert (changed.status, fabric("PUT", f"{job}/files/dags/theirs.py?beta=true", b"pass\n").status) == (202, 200)
+    desired = declare(pool="own")
+    observed = read(cloud, KIND, desired)
+    assert (observed.declared_pool, observed.compute.pool_id == own) == (own, False)
+    assert KIND.update is not None
+
+    KIND.update(cloud, desired, observed)
+
+    assert (read(cloud, KIND, desired).compute.pool_id, changes(cloud, KIND, desired)) == (own, [])
+    shown = fabric("GET", f"{job}/environment/settings?beta=true").json()
+    assert shown["environmentVariables"] == variables
+    assert fabric("GET", f"{job}/files/dags/theirs.py?beta=true").body == b"pass\n"
+
+
+def test_one_is_made_on_the_pool_that_the_spec_names(cloud: Cloud, azure: LocalAzure) -> None:
+    own = pool(azure)
+    assert create(cloud, declare(pool="own")).compute.pool_id == own
+
+
 def test_a_pool_that_has_gone_keeps_nobody_from_a_teardown(cloud: Cloud, azure: LocalAzure) -> None:
     own = pool(azure)
     create(cloud, declare(pool="own"))

@@ -76,6 +76,8 @@ def status(azure: LocalAzure) -> str:
 
 def test_what_others_have_set_stays_beside_it(cloud: Cloud, azure: LocalAzure) -> None:
     job = adopted(azure, **THEIRS)
+    triggerers = {"triggerers": "Enabled"}
+    assert Fabric(azure=azure)("POST", f"/v1{job}/environment/updateSettings?beta=true", triggerers).status == 202
     Fabric(azure=azure)("POST", f"/v1{job}/environment/deployRequirements?beta=true", b"pandas==2.2.3\nnumpy\n")
     desired = declare(azure)
     assert {forces for _, forces in changes(cloud, KIND, desired)} == {"update"}
@@ -88,6 +90,7 @@ def test_what_others_have_set_stays_beside_it(cloud: Cloud, azure: LocalAzure) -
     assert there["airflowConfigurationOverrides"].items() >= THEIRS["airflowConfigurationOverrides"].items()
     assert kwargs(azure) == {**desired.arguments, "client_id": "the-client", "client_secret": SECRET}
     assert observed.found.libraries == {"pandas": "2.2.3", "numpy": "", PACKAGE: "12.8.1"}
+    assert observed.found.triggerers == "Enabled"
     assert KIND.delete is not None
     KIND.delete(cloud, observed)
     assert stored(azure, job) == THEIRS

@@ -1,13 +1,13 @@
-"""Settings and packages that somebody changes in a Fabric job while a run changes others stay as they are."""
+"""Settings that somebody changes in a Fabric job while a run changes others stay as they are."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from provisioner.kinds.fabric_environment import KIND
-from tests.kinds.fabric import adopted, read
+from tests.kinds.fabric import adopted
 from tests.kinds.fabric import settings as stored
-from tests.kinds.test_fabric_environment import PACKAGE, THEIRS, create, declare, status
+from tests.kinds.test_fabric_environment import THEIRS, create, declare
 from tests.localazure.fabric.workspace import Fabric
 
 if TYPE_CHECKING:
@@ -36,25 +36,6 @@ def test_what_is_set_since_the_plan_stays(cloud: Cloud, azure: LocalAzure) -> No
     KIND.create(cloud, desired)
 
     assert has(azure, job)
-
-
-def test_a_package_that_is_installed_once_settings_are_rolled_out_stays(cloud: Cloud, azure: LocalAzure) -> None:
-    job, desired = adopted(azure), declare(azure)
-    deploy = f"/v1{job}/environment/deployRequirements?beta=true"
-    fabric = Fabric(azure=azure)
-
-    def install(_wait: Wait) -> None:
-        if status(azure) == "Started":
-            fabric.settings(rollout_seconds=0.0)
-            assert fabric("POST", deploy, b"pandas==2.2.3\n").status == 202
-            cloud.session.waits.report = lambda _wait: None
-
-    cloud.session.waits.report = install
-    fabric.settings(rollout_seconds=1.5)
-
-    create(cloud, desired)
-
-    assert read(cloud, KIND, desired).found.libraries == {"pandas": "2.2.3", PACKAGE: "12.8.1"}
 
 
 def test_what_is_set_while_a_teardown_restarts_airflow_stays(cloud: Cloud, azure: LocalAzure) -> None:
