@@ -54,7 +54,12 @@ class Moving:
     @property
     def to_fabric(self) -> bool:
         """Whether the new one is a job of Microsoft Fabric."""
-        return self.new.spec["airflow"]["target"] == "fabric"
+        return self.new.spec["airflow"].get("target") == "fabric"
+
+    @property
+    def to_data_factory(self) -> bool:
+        """Whether the new one is another runtime in the same data factory."""
+        return "runtime" in self.new.spec["airflow"]
 
     def advance(self, seconds: float) -> None:
         """Let time pass; tokens of before have ended."""

@@ -145,6 +145,11 @@ class Readers:
         azure = self.moving.azure
         if self.moving.to_fabric:
             url, audience = f"{FABRIC_URL}/api/v1/dags/{self.dag}", DATA_FACTORY
+        elif self.moving.to_data_factory:
+            there = str(runtime(self.moving.new).get("airflowWebUrl", "")).removesuffix("/login/")
+            if not there:
+                return False
+            url, audience = f"{there}/api/v1/dags/{self.dag}", ARM
         else:
             url, audience = f"https://moved.airflow.example/api/v2/dags/{OWN_PREFIX}{self.dag}", API
         answer = azure.request("GET", url, token=azure.token(audience))
@@ -154,6 +159,8 @@ class Readers:
         return Worker(azure=self.moving.azure, variables=variables_of_runtime(self.moving.old))
 
     def _complaint_of_new(self) -> str:
+        if self.moving.to_data_factory:
+            return Worker(azure=self.moving.azure, variables=variables_of_runtime(self.moving.new)).complaint()
         if not self.moving.to_fabric:
             return self._new_worker().complaint()
         jobs: list[dict[str, Any]] = self.moving.azure.control("GET", "/airflow-jobs")

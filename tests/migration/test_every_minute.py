@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 
 from tests.child import KILLED
 from tests.migration.readers import Readers
+from tests.migration.test_to_rest import ready
 from tests.migration.trial import Trial
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.command_line import Cli
     from tests.migration.moving import Moving
     from tests.reliability.restorable_environment import Call
 
@@ -51,6 +53,12 @@ def test_in_every_minute_of_a_migration_to_fabric_there_is_a_working_credential(
     to_fabric: Moving, tmp_path: Path
 ) -> None:
     someone_can_work_in_every_minute(to_fabric, tmp_path)
+
+
+def test_in_every_minute_of_a_migration_to_flinks_rest_api_there_is_a_working_credential(
+    cli: Cli, tmp_path: Path
+) -> None:
+    someone_can_work_in_every_minute(ready(cli, upgrade="stateless"), tmp_path)
 
 
 def someone_can_work_in_every_minute(moving: Moving, tmp_path: Path) -> None:
