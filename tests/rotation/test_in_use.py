@@ -95,10 +95,10 @@ def assert_neither_a_pause_nor_failures_free_a_key(rotations: RotatingEnvironmen
     paused(rotations, is_paused=True)
     assert "(it is paused there) has not shown" in str(removal(hasty.rotate()).error)
     paused(rotations, is_paused=False)
-    failures = [(given_up(rotations), removal(hasty.rotate()).error) for _ in range(3)]
-    assert [type(error) for _, error in failures] == [NotInUse] * 3
-    last, error = failures[-1]
-    assert f"{last} of {rotations.environment.probe_id} (it failed; clear it there to ask again)" in str(error)
+    failures = [(given_up(rotations), removal(hasty.rotate())) for _ in range(3)]
+    assert [type(removed.error) for _, removed in failures] == [NotInUse] * 3, failures
+    last, removed = failures[-1]
+    assert f"{last} of {rotations.environment.probe_id} (it failed; clear it there to ask again)" in str(removed.error)
     return last
 
 

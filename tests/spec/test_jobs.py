@@ -232,30 +232,37 @@ def test_the_ids_of_a_runs_jobs_are_those_that_the_dag_gives_them(tmp_path: Path
     assert found.startswith(environment_prefix(environment))
 
 
+class OfOneRun:
+    """The functions of a rendered DAG that give the jobs of one run their ids."""
+
+    def __init__(self, folder: Path) -> None:
+        body = ast.parse(dag_text(loaded(folder, flink=REST))).body
+        functions = [line for line in body if getattr(line, "name", "") in ("run_prefix", "job_ids")]
+        self.code = compile(ast.Module(functions, []), "dag", "exec")
+
+    def ids(self, *, max_tries: int = 1, **changed: Any) -> list[str]:
+        """Those that jobs may have in it. max_tries: a task that was cleared has more than its retries."""
+        job = {"ENTRY_CLASS": "a.B", "ARGS": ["--a"], "PARALLELISM": 1, "CONFIGURATION": {"a": "1"}, **changed}
+        names: dict[str, Any] = {**job, "ATTEMPTS": 3, "ID_PREFIX": "0123", "hashlib": hashlib, "json": json}
+        exec(self.code, names)  # noqa: S102  # the template's own functions
+        task = {"ti": SimpleNamespace(max_tries=max_tries), "task": SimpleNamespace(retries=1)}
+        context = {"dag": SimpleNamespace(dag_id="dag"), "run_id": "manual__1", **task}
+        return list(names["job_ids"](context, changed.get("digest", "1")))
+
+
 @pytest.mark.parametrize(
-    "changed", [{"ARGS": ["--b"]}, {"CONFIGURATION": {"a": "2"}}, {"PARALLELISM": 2}, {"digest": "2"}]
+    "changed",
+    [{"ARGS": ["--b"]}, {"CONFIGURATION": {"a": "2"}}, {"PARALLELISM": 2}, {"digest": "2"}, {"max_tries": 3}],
+    ids=str,
 )
-def test_a_job_that_has_changed_gets_other_ids_in_the_same_run(tmp_path: Path, changed: dict[str, Any]) -> None:
-    body = ast.parse(dag_text(loaded(tmp_path, flink=REST))).body
-    functions = [line for line in body if getattr(line, "name", "") in ("run_prefix", "job_ids")]
-    context = {"dag": SimpleNamespace(dag_id="dag"), "run_id": "manual__1", "ti": SimpleNamespace()}
-
-    def ids(values: dict[str, Any]) -> list[str]:
-        names: dict[str, Any] = {
-            **values,
-            "ENTRY_CLASS": "a.B",
-            "ATTEMPTS": 3,
-            "ID_PREFIX": "0123",
-            "hashlib": hashlib,
-            "json": json,
-        }
-        exec(compile(ast.Module(functions, []), "dag", "exec"), names)  # noqa: S102  # the template's own functions
-        return list(names["job_ids"](context, values["digest"]))
-
-    before = {"digest": "1", "ARGS": ["--a"], "CONFIGURATION": {"a": "1"}, "PARALLELISM": 1}
-    assert len(set(ids(before))) == 3
-    assert ids(before) == ids(dict(before))
-    assert not {*ids(before)} & {*ids({**before, **changed})}
+def test_a_job_that_was_changed_or_cleared_gets_other_ids_in_the_same_run(
+    tmp_path: Path, changed: dict[str, Any]
+) -> None:
+    of_one_run = OfOneRun(tmp_path)
+    before = of_one_run.ids()
+    assert len(set(before)) == 3
+    assert before == of_one_run.ids()
+    assert not {*before} & {*of_one_run.ids(**changed)}
 
 
 def test_an_endless_job_that_is_upgraded_is_called_alike_in_each_run(tmp_path: Path) -> None:
