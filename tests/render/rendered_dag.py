@@ -27,3 +27,9 @@ def constants(source: str) -> dict[str, Any]:
 def dag_text(environment: Environment, hosts: Hosts | None = None) -> str:
     """The file of its first job's DAG."""
     return render_dag(environment, environment.all_jobs[0], hosts)
+
+
+def define(names: dict[str, Any], text: str, *functions: str) -> None:
+    """Put functions of a rendered DAG among these names, which they use."""
+    body = [one for one in ast.parse(text).body if getattr(one, "name", "") in functions]
+    exec(compile(ast.Module(body, []), "dag", "exec"), names)  # noqa: S102  # the template's own functions

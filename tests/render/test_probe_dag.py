@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import logging
 import os
@@ -17,7 +16,7 @@ import pytest
 
 from tests.emulator import TENANT
 from tests.environment_files import load
-from tests.render.rendered_dag import dag_text
+from tests.render.rendered_dag import dag_text, define
 from tests.resource_manager import Manager
 from tests.rotation.workers import CLUSTER, service_account_token
 
@@ -27,15 +26,10 @@ if TYPE_CHECKING:
     from tests.emulator import LocalAzure
 
 SPEC = Path(__file__).parents[2] / "environments/self-managed.yaml"
+TEXT = dag_text(load(str(SPEC)))
 SUBJECT = "system:serviceaccount:airflow:airflow"
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
 LAG_SECONDS = 600
-
-
-def define(names: dict[str, Any], *functions: str) -> None:
-    """Put functions of the rendered DAG among these names."""
-    body = [one for one in ast.parse(dag_text(load(str(SPEC)))).body if getattr(one, "name", "") in functions]
-    exec(compile(ast.Module(body, []), "dag", "exec"), names)  # noqa: S102  # the template's own functions
 
 
 class Worker:
@@ -52,7 +46,7 @@ class Worker:
             "timedelta": timedelta,
             "timezone": timezone,
         }
-        define(self.names, "has_key", "is_too_soon", "why_not_federated")
+        define(self.names, TEXT, "has_key", "is_too_soon", "why_not_federated")
 
     def looks(self, *, seconds_ago: float = 0.0, **conf: int) -> bool:
         """Whether the task ends with this look, in a run that began so long ago."""
@@ -129,7 +123,7 @@ def test_it_reports_the_client_secrets_that_are_left_to_a_worker(
     monkeypatch.setenv("AZURE_CLIENT_SECRET", variable)
     monkeypatch.setenv("PROVISIONER_RENDERED", "0123")
     names: dict[str, Any] = {"os": os, "json": json}
-    define(names, "worker_report")
+    define(names, TEXT, "worker_report")
 
     report = json.loads(names["worker_report"]("no token"))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 import subprocess
@@ -17,7 +16,7 @@ from provisioner.commands import declared_recipe
 from provisioner.render.dag import environment_prefix, job_id_prefix, job_name, run_digest
 from provisioner.render.dags import rendered_dags
 from tests.environment_files import LEAST, jar, loaded, problems
-from tests.render.rendered_dag import constants, dag_text
+from tests.render.rendered_dag import constants, dag_text, define
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -224,30 +223,21 @@ def test_ruff_finds_nothing_in_the_dags_of_jobs_whose_workers_have_tokens(tmp_pa
 def test_the_ids_of_a_runs_jobs_are_those_that_the_dag_gives_them(tmp_path: Path) -> None:
     environment = loaded(tmp_path, flink=REST)
     (job,) = environment.all_jobs
-    functions = (line for line in ast.parse(dag_text(environment)).body if getattr(line, "name", "") == "run_prefix")
     names: dict[str, Any] = {"ID_PREFIX": job_id_prefix(environment, job), "hashlib": hashlib}
-    exec(compile(ast.Module([next(functions)], []), "dag", "exec"), names)  # noqa: S102  # the template's own function
+    define(names, dag_text(environment), "run_prefix")
     found = names["run_prefix"]({"dag": SimpleNamespace(dag_id=job.dag.id), "run_id": "manual__1"})
     assert found == job_id_prefix(environment, job) + run_digest(job, "manual__1")
     assert found.startswith(environment_prefix(environment))
 
 
-class OfOneRun:
-    """The functions of a rendered DAG that give the jobs of one run their ids."""
-
-    def __init__(self, folder: Path) -> None:
-        body = ast.parse(dag_text(loaded(folder, flink=REST))).body
-        functions = [line for line in body if getattr(line, "name", "") in ("run_prefix", "job_ids")]
-        self.code = compile(ast.Module(functions, []), "dag", "exec")
-
-    def ids(self, *, max_tries: int = 1, **changed: Any) -> list[str]:
-        """Those that jobs may have in it. max_tries: a task that was cleared has more than its retries."""
-        job = {"ENTRY_CLASS": "a.B", "ARGS": ["--a"], "PARALLELISM": 1, "CONFIGURATION": {"a": "1"}, **changed}
-        names: dict[str, Any] = {**job, "ATTEMPTS": 3, "ID_PREFIX": "0123", "hashlib": hashlib, "json": json}
-        exec(self.code, names)  # noqa: S102  # the template's own functions
-        task = {"ti": SimpleNamespace(max_tries=max_tries), "task": SimpleNamespace(retries=1)}
-        context = {"dag": SimpleNamespace(dag_id="dag"), "run_id": "manual__1", **task}
-        return list(names["job_ids"](context, changed.get("digest", "1")))
+def ids_of_one_run(text: str, *, digest: str = "1", max_tries: int = 1, **changed: Any) -> list[str]:
+    """Those that jobs may have in it. max_tries: a task that was cleared has more than its retries."""
+    job = {"ENTRY_CLASS": "a.B", "ARGS": ["--a"], "PARALLELISM": 1, "CONFIGURATION": {"a": "1"}, **changed}
+    names: dict[str, Any] = {**job, "ATTEMPTS": 3, "ID_PREFIX": "0123", "hashlib": hashlib, "json": json}
+    define(names, text, "run_prefix", "job_ids")
+    task = {"ti": SimpleNamespace(max_tries=max_tries), "task": SimpleNamespace(retries=1)}
+    context = {"dag": SimpleNamespace(dag_id="dag"), "run_id": "manual__1", **task}
+    return list(names["job_ids"](context, digest))
 
 
 @pytest.mark.parametrize(
@@ -258,11 +248,11 @@ class OfOneRun:
 def test_a_job_that_was_changed_or_cleared_gets_other_ids_in_the_same_run(
     tmp_path: Path, changed: dict[str, Any]
 ) -> None:
-    of_one_run = OfOneRun(tmp_path)
-    before = of_one_run.ids()
+    text = dag_text(loaded(tmp_path, flink=REST))
+    before = ids_of_one_run(text)
     assert len(set(before)) == 3
-    assert before == of_one_run.ids()
-    assert not {*before} & {*of_one_run.ids(**changed)}
+    assert before == ids_of_one_run(text)
+    assert not {*before} & {*ids_of_one_run(text, **changed)}
 
 
 def test_an_endless_job_that_is_upgraded_is_called_alike_in_each_run(tmp_path: Path) -> None:
