@@ -110,7 +110,7 @@ def verified_permissions(call: Call, account: Document) -> str:
     _check_time(replace(call, query=fields))
     _check_address(query.get("sip", ""))
     if "ss" in query:
-        _check_account_signature(call)
+        _check_service_and_resource_type(call)
     return fields["sp"]
 
 
@@ -199,7 +199,7 @@ def _check_address(allowed: str) -> None:
         raise AzureError(status=403, code="AuthorizationSourceIPMismatch", message=message)
 
 
-def _check_account_signature(call: Call) -> None:
+def _check_service_and_resource_type(call: Call) -> None:
     """403 unless an account signature is for the Blob service and the type of resource called."""
     is_list = call.query.get("comp") == "list" or call.query.get("resource") == "filesystem"
     is_object = call.params.get("path") or not (is_list or call.query.get("restype"))
