@@ -66,6 +66,11 @@ class Moving:
         self.azure.advance(seconds)
         self.azure.tokens.clear()
 
+    def seconds_to_next(self) -> float:
+        """Until the schedule is due."""
+        now = datetime.fromisoformat(self.azure.control("GET", "/clock")["now"])
+        return TEN_MINUTES.total_seconds() - now.timestamp() % TEN_MINUTES.total_seconds()
+
     def runs(self) -> list[dict[str, Any]]:
         """Every run of both Airflows."""
         return list(self.azure.control("GET", "/airflow-runs"))
@@ -142,7 +147,10 @@ def in_fabric(old: Cli) -> Cli:
 
 
 def ready_to_move(old: Cli, form: Callable[[Cli], Cli] = self_managed) -> Moving:
-    """An environment whose job has run by its schedule for hours, and one of that form, whose platform is prepared."""
+    """An environment whose job has run by its schedule for hours, and one of that form, whose platform is prepared.
+
+    The last run was due two minutes ago, so no other is under way soon.
+    """
     with_schedule(old.spec)
     old.azure.control("PUT", "/settings/modelled-airflow", {"run_seconds": RUN_SECONDS})
     old.azure.control("PUT", "/settings/airflow", {"tells_sources": True})
@@ -150,5 +158,5 @@ def ready_to_move(old: Cli, form: Callable[[Cli], Cli] = self_managed) -> Moving
     if not moving.to_fabric:
         moving.deploy()
     old.done("provision", "--wait-dag")
-    old.azure.advance(3 * HOUR)
+    old.azure.advance(3 * HOUR + moving.seconds_to_next() + 120.0)
     return moving

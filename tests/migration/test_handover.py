@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tests.migration.moving import HOUR, RUN_SECONDS, TEN_MINUTES
@@ -124,11 +123,11 @@ def test_a_moment_that_is_past_in_airflow_and_not_yet_for_the_run_is_worked_once
     """Between its clock and Airflow's lie the seconds of its first answer, say."""
     trial = Trial(moving, tmp_path)
     trial.ground.restore("moving")
-    moving.advance(seconds_to_next(moving) + TEN_MINUTES.total_seconds() - 35.0)
+    moving.advance(moving.seconds_to_next() + TEN_MINUTES.total_seconds() - 35.0)
     child = trial.ground.prepare(*trial.arguments)
     moving.azure.fault(fault="hold", pid=child.pid, method="PATCH", host="airflow")  # which pauses the old DAG
     await_hold(moving, child.begin())
-    moment = seconds_to_next(moving)
+    moment = moving.seconds_to_next()
     assert moment < 35.0
     moving.azure.advance(moment + 5.0)
     moving.azure.control("DELETE", "/faults")
@@ -141,12 +140,6 @@ def test_a_moment_that_is_past_in_airflow_and_not_yet_for_the_run_is_worked_once
     dag(moving, NEW_AIRFLOW)  # what has become due is worked
     assert moving.lost_or_twice() == []
     assert len(moving.worked()) > 10
-
-
-def seconds_to_next(moving: Moving) -> float:
-    """Until the schedule is due."""
-    now = datetime.fromisoformat(moving.azure.control("GET", "/clock")["now"])
-    return TEN_MINUTES.total_seconds() - now.timestamp() % TEN_MINUTES.total_seconds()
 
 
 def await_hold(moving: Moving, child: Child) -> None:

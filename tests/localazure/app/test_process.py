@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import shutil
 import signal
 import socket
@@ -24,6 +23,8 @@ from localazure.app.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+START = "import sys; from pathlib import Path; from localazure.app import process; process.start(Path(sys.argv[1]))"
 
 
 @pytest.fixture
@@ -55,8 +56,7 @@ def test_the_server_keeps_nothing_of_its_starter_s_environment_but_what_it_needs
 
 
 def test_the_server_outlives_the_command_that_started_it(state: Path) -> None:
-    code = f"from pathlib import Path; from localazure.app import process; process.start(Path({str(state)!r}))"
-    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-W", "error", "-c", START, state], check=True, timeout=60)
     assert process.status(state)["running"]
 
 
@@ -165,12 +165,9 @@ def test_a_server_that_cannot_start_says_why(state: Path) -> None:
 
 
 def test_the_server_accepts_more_connections_than_a_shell_allows_a_process(state: Path) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (128, hard))
-    try:
-        proxy = urlsplit(str(process.start(state)["proxy"]))
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    shell = ["sh", "-c", 'ulimit -Sn 128 && exec "$@"', "sh", sys.executable, "-c", START, state]
+    subprocess.run(shell, check=True, timeout=60)
+    proxy = urlsplit(str(process.status(state)["proxy"]))
     with ExitStack() as connections:
         for _ in range(200):
             connection = connections.enter_context(socket.create_connection((proxy.hostname, proxy.port), timeout=10))
