@@ -14,7 +14,7 @@ import pytest
 from provisioner.recipe.targets.flink.rest import connection
 from provisioner.spec.targets.flink.rest import RestFlink
 from tests.environment_files import loaded
-from tests.render.guarded_flink import PREFIX, VERSION, guarded_flink
+from tests.render.guarded_flink import LOST, NOT_FOUND, PREFIX, RUNNING, SAVED, VERSION, guarded_flink
 from tests.render.rendered_dag import dag_text
 
 if TYPE_CHECKING:
@@ -169,3 +169,46 @@ def test_its_ca_is_trusted_beside_a_bundle_of_the_workers_own(
     (tmp_path / "other.pem").write_text(other)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "other.pem"))
     comes_in(dag(flink, CA), flink)
+
+
+def test_a_savepoint_whose_answer_was_lost_is_found_by_the_next_try(dag: Dag, flink: GuardedFlink) -> None:
+    tasks = dag(flink, CA)
+    flink.answers |= {
+        "GET /jobs/a/savepoints/*": [NOT_FOUND, SAVED],
+        "GET /jobs/a": [RUNNING],
+        "POST /jobs/a/savepoints": [LOST],
+    }
+    with pytest.raises(tasks["Transient"], match="POST /jobs/a/savepoints: no answer"):
+        tasks["savepoint"]("a", "by-hand")
+    assert tasks["savepoint"]("a", "by-hand") == "file:/states/a"
+    assert [call.partition(PREFIX)[2] for call in flink.calls if call.startswith("POST")] == ["/jobs/a/savepoints"]
+    asked_for = {call.rpartition("/")[2] for call in flink.calls if "/savepoints/" in call}
+    assert len(asked_for) == 1
+
+
+def test_a_savepoint_that_flink_has_forgotten_is_taken_by_the_next_try(dag: Dag, flink: GuardedFlink) -> None:
+    tasks = dag(flink, CA)
+    in_progress = (200, {"status": {"id": "IN_PROGRESS"}})
+    flink.answers |= {
+        "GET /jobs/a/savepoints/*": [in_progress, NOT_FOUND, NOT_FOUND, SAVED],
+        "GET /jobs/a": [RUNNING],
+        "POST /jobs/a/savepoints": [(202, {})],
+    }
+    with pytest.raises(tasks["Transient"], match="Flink has forgotten the savepoint"):
+        tasks["savepoint"]("a", "by-hand")
+    assert tasks["savepoint"]("a", "by-hand") == "file:/states/a"
+
+
+def test_a_savepoint_that_failed_and_a_job_that_is_not_cancelled_fail_the_task(dag: Dag, flink: GuardedFlink) -> None:
+    tasks = dag(flink, CA)
+    failure = {"failure-cause": {"stack-trace": "java.lang.Exception: x\nCaused by: java.io.IOException: disk is full"}}
+    failed = (200, {"status": {"id": "COMPLETED"}, "operation": failure})
+    flink.answers |= {
+        "GET /jobs/a/savepoints/*": [failed],
+        "PATCH /jobs/a?mode=cancel": [(500, {"errors": ["no"]}), (404, {})],
+    }
+    with pytest.raises(Failed, match=r"no savepoint of a: java\.io\.IOException: disk is full"):
+        tasks["savepoint"]("a", "by-hand")
+    with pytest.raises(Failed, match=r"does not cancel the job a \(500\): no"):
+        tasks["cancel"]("a")
+    tasks["cancel"]("a")  # it has ended

@@ -18,7 +18,7 @@ from provisioner.errors import NotAuthorized, Unexpected, Unreachable
 from provisioner.model import FlinkJob
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Mapping
 
     import requests
 
@@ -29,6 +29,7 @@ SECONDS = (5.0, 20.0)  # to connect, to answer
 DENIED = (401, 403)
 REDIRECT = 300
 TASKS_RUN = {"RUNNING", "FINISHED"}  # states of tasks with which a checkpoint can be taken
+RUNS_ON = ("CREATED", "INITIALIZING", "RESTARTING", "RUNNING", "SUSPENDED")  # unlike CANCELLING, and what follows it
 BUSY = (429, 502, 503, 504)
 LIMIT = "rest.server.max-content-length"
 DEFAULT_LIMIT = 104_857_600  # of https://nightlies.apache.org/flink/flink-docs-release-1.20/docs/deployment/config/
@@ -78,17 +79,24 @@ class FlinkRest:
         ]
 
     def cancel(self, access: FlinkAccess, job_id: str) -> None:
-        """Have a job cancelled; fine if it has ended."""
+        """Have a job cancelled; fine if it has ended. Without an answer, what Flink says of the job decides."""
         with self._http(access) as http:
-            _send(http, access, f"/jobs/{job_id}?mode=cancel", method="PATCH", fine=(404, 409))
+            try:
+                _send(http, access, f"/jobs/{job_id}?mode=cancel", method="PATCH", fine=(404, 409))
+            except Unreachable:
+                if _send(http, access, f"/jobs/{job_id}", fine=(404,)).get("state") in RUNS_ON:
+                    raise
 
     def savepoint(self, access: FlinkAccess, job_id: str, directory: str) -> str:
         """Take a savepoint of a running job and wait for it. Returns its URI. directory: empty: the cluster's own."""
-        body = {"cancel-job": False, **({"target-directory": directory} if directory else {})}
+        body = {
+            "cancel-job": False,
+            "triggerId": self._session.new_id().replace("-", ""),
+            **({"target-directory": directory} if directory else {}),
+        }
         with self._http(access) as http:
             self._await_tasks(http, access, job_id)
-            asked: dict[str, Any] = _send(http, access, f"/jobs/{job_id}/savepoints", method="POST", body=body)
-            return self._await_savepoint(http, access, job_id, str(asked["request-id"]))
+            return self._saved(http, access, job_id, "savepoints", body)
 
     def stop(self, access: FlinkAccess, job_id: str, directory: str) -> str:
         """Stop a running job with a savepoint, and wait for that. Returns its URI.
@@ -98,10 +106,22 @@ class FlinkRest:
         trigger = hashlib.sha256(f"{job_id} migration".encode()).hexdigest()[:32]
         body = {"drain": False, "targetDirectory": directory, "triggerId": trigger}
         with self._http(access) as http:
-            if not _send(http, access, f"/jobs/{job_id}/savepoints/{trigger}", fine=(404,)):
-                self._await_tasks(http, access, job_id)
-                _send(http, access, f"/jobs/{job_id}/stop", method="POST", body=body)
-            return self._await_savepoint(http, access, job_id, trigger)
+            if _is_known(http, access, job_id, trigger):
+                return self._await_savepoint(http, access, job_id, trigger)
+            self._await_tasks(http, access, job_id)
+            return self._saved(http, access, job_id, "stop", body)
+
+    def _saved(
+        self, http: requests.Session, access: FlinkAccess, job_id: str, operation: str, body: Mapping[str, Any]
+    ) -> str:
+        """The URI of a savepoint that is asked for. Without an answer, Flink is asked whether it takes it."""
+        trigger = str(body["triggerId"])
+        try:
+            _send(http, access, f"/jobs/{job_id}/{operation}", method="POST", body=body)
+        except Unreachable:
+            if not _is_known(http, access, job_id, trigger):
+                raise
+        return self._await_savepoint(http, access, job_id, trigger)
 
     def _await_tasks(self, http: requests.Session, access: FlinkAccess, job_id: str) -> None:
         """Wait until every task runs: before, Flink takes no savepoint, though it calls the job running."""
@@ -112,13 +132,19 @@ class FlinkRest:
 
     def _await_savepoint(self, http: requests.Session, access: FlinkAccess, job_id: str, trigger: str) -> str:
         """The URI of a savepoint that was asked for."""
-        path = f"/jobs/{job_id}/savepoints/{trigger}"
-        self._session.waits.until(
-            lambda: _send(http, access, path)["status"]["id"] == "COMPLETED",
-            what=f"the savepoint of {job_id}",
-            deadline_seconds=self._session.waits.limits.operation_seconds,
-        )
-        operation: dict[str, Any] = _send(http, access, path)["operation"]
+        found: dict[str, Any] = {}
+
+        def is_over() -> bool:
+            found.clear()
+            found.update(_send(http, access, f"/jobs/{job_id}/savepoints/{trigger}", fine=(404,)))
+            return not found or found["status"]["id"] == "COMPLETED"
+
+        seconds = self._session.waits.limits.operation_seconds
+        self._session.waits.until(is_over, what=f"the savepoint of {job_id}", deadline_seconds=seconds)
+        if not found:
+            message = "Flink has forgotten it, as after a restart of its JobManager"
+            raise Unexpected(operation=f"savepoint of {job_id}", message=message, remedy="Take another one.")
+        operation: dict[str, Any] = found["operation"]
         if "location" not in operation:
             trace = str(operation.get("failure-cause", {}).get("stack-trace", ""))
             message = trace.partition("\n")[0] or "Flink does not say why"
@@ -161,6 +187,11 @@ def _signed(authorization: str, request: requests.PreparedRequest) -> requests.P
     if authorization:
         request.headers["Authorization"] = authorization
     return request
+
+
+def _is_known(http: requests.Session, access: FlinkAccess, job_id: str, trigger: str) -> bool:
+    """Whether Flink has been asked for this savepoint."""
+    return bool(_send(http, access, f"/jobs/{job_id}/savepoints/{trigger}", fine=(404,)))
 
 
 def _file(folder: str, name: str, text: str) -> str:

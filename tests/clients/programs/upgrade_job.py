@@ -48,7 +48,8 @@ def child(work):
 def submit(said, **conf):
     """The task, with a context as Airflow gives it."""
     dag, run = SimpleNamespace(dag_id=module.dag.dag_id), SimpleNamespace(conf=conf)
-    context = {"dag": dag, "run_id": "manual", "params": module.PARAMS, "dag_run": run, "ti": SimpleNamespace()}
+    run_id = f"manual-{len(known)}"
+    context = {"dag": dag, "run_id": run_id, "params": module.PARAMS, "dag_run": run, "ti": SimpleNamespace()}
     for _ in range(TRIES):  # Airflow tries a task again for Transient, such as where there is no checkpoint yet
         try:
             return said.write(json.dumps(module.submit(**context)))
