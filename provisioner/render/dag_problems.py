@@ -64,14 +64,19 @@ def _of_own(environment: Environment) -> Iterator[Found]:
             line = "" if problem.line is None else f":{problem.line}"
             yield ("dags", index), f"{path.name}{line}: {problem.wrong}", problem.right
             continue
-        for dag in dags:
-            other = ids.setdefault(dag.id, str(path)) if dag.id else str(path)
-            if other != str(path):
-                yield (
-                    ("dags", index),
-                    f"{path.name}:{dag.line}: is the DAG {dag.id}, as {other} is",
-                    "rename one of them",
-                )
+        for wrong, right in _of_ids(dags, path, environment.airflow.own_prefix, ids):
+            yield ("dags", index), wrong, right
+
+
+def _of_ids(dags: Sequence[ReadDag], path: Path, prefix: str, ids: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """What is wrong with the ids of a file, and what is right. ids: whose each id is so far; those are added."""
+    for dag in dags:
+        if dag.id and not dag.id.startswith(prefix):
+            wrong = f"{path.name}:{dag.line}: is the DAG {dag.id}; the ids of this environment's begin with {prefix}"
+            yield wrong, f"name it {prefix}{dag.id}, in a template {{{{ airflow.own_prefix }}}}{dag.id}"
+        other = ids.setdefault(dag.id, str(path)) if dag.id else str(path)
+        if other != str(path):
+            yield f"{path.name}:{dag.line}: is the DAG {dag.id}, as {other} is", "rename one of them"
 
 
 def _located(problem: TemplateProblem, path: Path) -> str:

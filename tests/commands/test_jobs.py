@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provisioner.cli.show import AFTER_WRITES
+from tests.cli.test_terminal import at_terminal
 from tests.emulator import ARM
 
 if TYPE_CHECKING:
@@ -153,6 +154,19 @@ def test_what_runs_of_an_upgraded_job_that_the_spec_no_longer_names_is_said_and_
     assert f"still running, and no longer in the spec: {name}" in cli.done("provision", "--yes").err
     assert f"cancelled: {name}" in cli.done("provision", "--yes", "--stop-jobs").err
     assert "no longer in the spec" not in cli.done("provision").err
+
+
+def test_a_person_is_asked_whether_a_job_that_the_spec_no_longer_names_is_cancelled(cli: Cli) -> None:
+    jobs(cli, counts={"jar": cli.spec["job"], "until": "running", "upgrade": "stateless"})
+    cli.done("provision")
+    name = launch(cli, "counts")
+    jobs(cli, counts=None)
+    cli.done("provision", "--yes")
+    for typed, is_left in (("n\n", True), ("y\n", False)):
+        seen = at_terminal(cli, "provision", str(cli.file), types=typed)
+        assert "running, and no longer in the spec. Cancel? [y/N]" in seen.screen
+        assert (seen.code, f"cancelled: {name}" in seen.screen) == (0, not is_left)
+        assert (name in cli.done("provision", "--yes").err) is is_left
 
 
 def test_what_fails_after_one_job_was_cancelled_exits_with_3(cli: Cli) -> None:

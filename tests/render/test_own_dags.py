@@ -73,6 +73,19 @@ def test_what_is_wrong_with_a_file_is_said_at_its_pattern(tmp_path: Path, files:
     assert wrong in found[0].wrong
 
 
+def test_in_an_airflow_that_serves_many_environments_ids_begin_with_this_ones_prefix(tmp_path: Path) -> None:
+    own(tmp_path, a__py=MINE, b__py__j2=MINE.replace('"Mine"', "{{ (airflow.own_prefix ~ 'Other') | py }}"))
+    airflow = "{target: self-managed, version: 3.3.2, key_prefix: team}"
+    found = problems(tmp_path, OWN, airflow=airflow)
+    assert [problem.path for problem in found.values()] == ["dags[0]"]
+    assert found["dags[0]"].wrong == "a.py:2: is the DAG Mine; the ids of this environment's begin with team-"
+    assert found["dags[0]"].right == "name it team-Mine, in a template {{ airflow.own_prefix }}Mine"
+
+    (tmp_path / "own/a.py").write_text(MINE.replace("Mine", "team-Mine"))
+    ids = [dag.id for dag in rendered_dags(loaded(tmp_path, OWN, airflow=airflow))]
+    assert ids[1:] == ["team-Mine", "team-Other"]
+
+
 def test_the_id_in_a_jobs_own_file_is_the_declared_one(tmp_path: Path) -> None:
     own(tmp_path, a__py=MINE)
     found = problems(tmp_path, "dag: {template: own/a.py, id: Other}")
