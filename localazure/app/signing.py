@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import jwt
@@ -78,6 +79,10 @@ class Signer:
 
     def claims(self, token: str) -> dict[str, Any]:
         """Return the claims of a token after verifying its signature only. Raises InvalidToken."""
+        return copy.deepcopy(self._verified(token))
+
+    @lru_cache(maxsize=1024)  # noqa: B019  # a server has one of it, and callers send a token many times
+    def _verified(self, token: str) -> dict[str, Any]:
         # `tokens.authenticate` checks times by the local Azure's clock, and audiences without a trailing slash.
         options: Options = {
             "verify_aud": False, "verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_iss": False,

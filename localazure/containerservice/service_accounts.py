@@ -6,6 +6,7 @@ https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/#
 from __future__ import annotations
 
 import base64
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives import serialization
@@ -63,10 +64,16 @@ def _signer(tenant: Tenant, cluster: Document) -> Signer:
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         form = (serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         stored = tenant.store.put(_KEYS, table_key, {"der": base64.b64encode(key.private_bytes(*form)).decode()})
-    signer = Signer(der=base64.b64decode(stored["der"]))
+    signer = _signer_with(str(stored["der"]))
     if issuers.find(tenant, issuer_of(cluster)) is None:
         issuers.put(tenant, issuer_of(cluster), signer.key_set())
     return signer
+
+
+@lru_cache(maxsize=32)
+def _signer_with(der: str) -> Signer:
+    """Return what signs with a stored key; each time it is read, the key is checked, which takes long."""
+    return Signer(der=base64.b64decode(der))
 
 
 def forget(tenant: Tenant, cluster: Document) -> None:

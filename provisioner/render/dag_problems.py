@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from provisioner.render.dag import Hosts, render_dag
@@ -92,6 +93,7 @@ def _require(dag_id: str, dags: Sequence[ReadDag]) -> None:
         raise TemplateProblem(wrong=wrong, right=right, line=dags[0].line)
 
 
+@lru_cache(maxsize=64)
 def _read(text: str, file: str, airflow: str) -> Sequence[ReadDag]:
     """The DAGs of a file. Raises TemplateProblem."""
     tree = _compiled(text, file, airflow)
