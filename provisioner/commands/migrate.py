@@ -150,7 +150,7 @@ def _phases(migration: Migration, handover: Handover, planned: MigrationPlan, *,
         note = planned.note
         if note is None:
             tell(f"provisioning {new.environment.name} beside {old.environment.name}, its schedules paused")
-            report = provision(replace(new, dags_paused=True))
+            report = provision(_beside(migration))
             yield report
             if report.failed or report.interrupted:
                 return
@@ -178,7 +178,7 @@ def _require_verified(migration: Migration, report: Report) -> None:
     undo = (
         f"`provisioner migrate {migration.old.environment.name} {name} --undo` goes back: nothing of the old is changed"
     )
-    paused = replace(new, dags_paused=True)
+    paused = _beside(migration)
     unparsed = await_dags(paused, report)
     if unparsed is not None:
         raise Refused(name, str(unparsed), undo)
@@ -226,8 +226,13 @@ def _require_own_applications(migration: Migration, snapshot: Snapshot) -> None:
             raise Refused(str(address), what, "Leave `client_id` out of the new file, so that it gets one of its own")
 
 
+def _beside(migration: Migration) -> Run:
+    """The new environment while the old one works: its schedules are paused, and a file of both is the old one's."""
+    return replace(migration.new, predecessor=migration.old.recipe.environment_id, dags_paused=True)
+
+
 def _taking_over(migration: Migration) -> Run:
-    return replace(migration.new, takes_over=migration.old.recipe.environment_id)
+    return replace(migration.new, predecessor=migration.old.recipe.environment_id, takes_over=True)
 
 
 def _agreed(run: Run) -> Run:

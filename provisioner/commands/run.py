@@ -61,8 +61,9 @@ class Run:
     """One command on one environment.
 
     confirm: called with a plan that deletes or replaces; raises Unconfirmed. watch: called when a step begins and ends.
-    clock: a monotonic clock in seconds. made: what it has created so far. takes_over: the id of the environment that a
-    migration leaves for this one; dags_paused: a DAG that Airflow does not know yet is paused there at first.
+    clock: a monotonic clock in seconds. made: what it has created so far. predecessor: the id of the environment that a
+    migration leaves for this one; takes_over: what both declare becomes this one's. dags_paused: a DAG that Airflow
+    does not know yet is paused there at first.
     """
 
     environment: Environment
@@ -74,13 +75,14 @@ class Run:
     watch: Watch = field(default=lambda _step, _outcome: None)
     purge: bool = False
     made: set[Address] = field(default_factory=set[Address])
-    takes_over: str = ""
+    predecessor: str = ""
+    takes_over: bool = False
     dags_paused: bool = False
 
     @property
     def request(self) -> Request:
         """What a provision is asked to do."""
-        return Request(takes_over=self.takes_over)
+        return Request(predecessor=self.predecessor, takes_over=self.takes_over)
 
     @cached_property
     def _names(self) -> Names:
@@ -101,6 +103,7 @@ class Run:
             recipe=self.recipe,
             targets=targets(self.environment, self._names),
             kinds=self.kinds,
+            request=self.request,
         )
 
     @cached_property

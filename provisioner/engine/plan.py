@@ -232,8 +232,8 @@ class _Decisions:
 
     def _compare(self, node: Node, observed: Observed) -> None:
         kind = self.kinds[node.address.kind]
-        taken, before = (), self.view.request.takes_over
-        if before and observed.owner == before:
+        taken, before = (), self.view.request.predecessor
+        if before and self.view.request.takes_over and observed.owner == before:
             reason = "taken over from that environment"
             taken = (Change(field="owner", before=before, after=self.view.environment_id, reason=reason),)
             observed = replace(observed, owned=True)

@@ -95,8 +95,8 @@ def _differs(desired: DagFile, observed: ObservedDagFile) -> bool:
     return (observed.size, observed.sha256) != (len(desired.content.encode()), desired.sha256)
 
 
-def _diff(desired: DagFile, observed: ObservedDagFile, _view: View) -> tuple[Change, ...]:
-    if not _differs(desired, observed):
+def _diff(desired: DagFile, observed: ObservedDagFile, view: View) -> tuple[Change, ...]:
+    if not (_differs(desired, observed) or view.request.is_foreign(observed.owner, desired.environment)):
         return ()
     if observed.owner not in {"", desired.environment}:
         reason = "choose another `airflow.container` or another file for the DAG; that one runs this"

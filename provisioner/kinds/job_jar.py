@@ -98,11 +98,12 @@ def _observed(cloud: Cloud, scope: Scope, file: PathProperties, local: Fingerpri
     )
 
 
-def _diff(desired: JobJar, observed: ObservedJobJar, _view: View) -> tuple[Change, ...]:
+def _diff(desired: JobJar, observed: ObservedJobJar, view: View) -> tuple[Change, ...]:
     local = observed.local
     if local is None:
         return ()
-    if observed.size == local.size and observed.sha256 == local.sha256:
+    same = (observed.size, observed.sha256) == (local.size, local.sha256)
+    if same and not view.request.is_foreign(observed.owner, desired.environment):
         return ()
     if observed.owner not in {"", desired.environment}:
         reason = "choose another `storage_account.filesystem`, or another `directory` for the jar; that one runs this"

@@ -70,7 +70,8 @@ class Request:
 
     names: the credentials that it is limited to; empty: all. begin: rotations may begin, not only go on. force: before
     they are due. outage: a revoked key goes before its readers have the new one. rolled_out: somebody says that all
-    readers have the keys that are handed out. takes_over: the id of an environment whose owner tag becomes this one's.
+    readers have the keys that are handed out. predecessor: the id of the environment that a migration replaces by this
+    one; a file of it that is the same is used. takes_over: its owner tags become this one's.
     """
 
     intent: Intent = Intent.CONVERGE
@@ -79,7 +80,12 @@ class Request:
     force: bool = False
     outage: bool = False
     rolled_out: bool = False
-    takes_over: str = ""
+    predecessor: str = ""
+    takes_over: bool = False
+
+    def is_foreign(self, owner: str, own: str) -> bool:
+        """Whether what has this owner is another environment's, and not to be used by the one of the id `own`."""
+        return owner not in {"", own, self.predecessor}
 
     def concerns(self, name: str) -> bool:
         """Whether a credential of this name is meant."""

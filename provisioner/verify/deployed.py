@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from provisioner.errors import Refused
-from provisioner.model import Node, Ref, View, identity_refs, resolve
+from provisioner.model import CONVERGE, Node, Ref, Request, View, identity_refs, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,6 +32,7 @@ class DeployedEnvironment:
     recipe: Recipe
     targets: Targets
     kinds: Mapping[str, Any]
+    request: Request = CONVERGE
 
     @cached_property
     def airflow(self) -> Airflow:
@@ -66,5 +67,6 @@ class DeployedEnvironment:
         observed = self.observed(node)
         if observed is None:
             return None
-        view = View(now=self.cloud.session.clock.now(), environment_id=self.recipe.environment_id)
+        now, mark = self.cloud.session.clock.now(), self.recipe.environment_id
+        view = View(now=now, environment_id=mark, request=self.request)
         return self.kinds[node.address.kind].diff(node.desired, observed, view)

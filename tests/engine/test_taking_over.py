@@ -14,7 +14,7 @@ BOX = node("box/b", value="x")
 
 
 @pytest.mark.parametrize(
-    ("owner", "takes_over", "value", "expected"),
+    ("owner", "predecessor", "value", "expected"),
     [
         ("old", "old", "x", {"owner"}),
         ("old", "old", "differs", {"owner", "value"}),
@@ -24,12 +24,13 @@ BOX = node("box/b", value="x")
     ],
 )
 def test_only_the_tag_of_the_environment_that_is_left_is_changed(
-    owner: str, takes_over: str, value: str, expected: set[str]
+    owner: str, predecessor: str, value: str, expected: set[str]
 ) -> None:
     world = ToyCloud(things={"box/b": {"value": value, "ours": False, "owner": owner}})
     declared = recipe(BOX)
 
-    made = plan_provision(declared, observe(world.as_cloud(), declared, KINDS), KINDS, Request(takes_over=takes_over))
+    request = Request(predecessor=predecessor, takes_over=True)
+    made = plan_provision(declared, observe(world.as_cloud(), declared, KINDS), KINDS, request)
 
     (step,) = made.steps
     assert {change.field for change in step.changes} == expected

@@ -45,6 +45,12 @@ class Moving:
         confirmed = () if "--plan-only" in options else ("--yes",)
         return self.old.run("migrate", str(self.old.file), str(self.new.file), *options, *confirmed)
 
+    def begin(self) -> None:
+        """A migration that fails before it pauses a DAG: the new one is provisioned beside the old one."""
+        self.azure.fault(fault="error", path="dagSources", host="moved", times=None, status=400)
+        assert self.migrate().code == 3
+        self.azure.control("DELETE", "/faults")
+
     def write(self) -> tuple[Path, Path]:
         """Both files."""
         for one in (self.old, self.new):

@@ -56,7 +56,7 @@ def test_a_yes_moves_it_without_another_question(moving: Moving) -> None:
 
 
 def test_going_back_asks_too(moving: Moving) -> None:
-    moving.new.done("provision")
+    moving.begin()
     moving.old.forget_calls()
 
     seen = asked(moving, "--undo", types="n\n")
@@ -72,7 +72,7 @@ def test_going_back_asks_too(moving: Moving) -> None:
 def test_what_another_migration_did_while_a_person_was_asked_is_not_done_again(
     moving: Moving, options: tuple[str, ...]
 ) -> None:
-    moving.new.done("provision")
+    moving.begin()
 
     seen = asked(moving, *options, types="y\n", meanwhile=moving.migrate)
 
@@ -83,13 +83,14 @@ def test_what_another_migration_did_while_a_person_was_asked_is_not_done_again(
 
 
 def test_there_is_no_way_back_once_the_old_dags_were_paused_while_a_person_was_asked(moving: Moving) -> None:
-    moving.new.done("provision")
+    moving.begin()
     moving.azure.fault(fault="error", method="PATCH", host="airflow", status=403, code="Forbidden")
 
     seen = asked(moving, "--undo", types="y\n", meanwhile=moving.migrate)
 
     assert (seen.code, "paused already, so there is only the way on" in seen.screen) == (4, True), seen.screen
-    assert "create" not in moving.new.done("plan", "--json").actions().values()
+    steps = moving.migrate("--plan-only", "--json").json()["phases"][0]["steps"]
+    assert "create" not in {step["action"] for step in steps}
     assert moving.migrate().code == 0
     moving.advance(HOUR)
     assert moving.lost_or_twice() == []

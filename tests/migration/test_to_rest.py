@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import copy
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
+from provisioner.commands.handover import FIRST_RUN
 from tests.command_line import ROOT, Cli
 from tests.emulator import ARM
 from tests.migration.moving import HOUR, RUN_SECONDS, Moving, with_schedule
@@ -30,12 +32,6 @@ def to_rest(cli: Cli) -> Moving:
     return ready(cli, upgrade="stateless")
 
 
-@pytest.fixture
-def with_state(cli: Cli) -> Moving:
-    """The state of the job can be handed over."""
-    return ready(cli, upgrade="savepoint", savepoints=SAVEPOINTS)
-
-
 def ready(cli: Cli, **upgrade: str) -> Moving:
     """Both have a runtime of Data Factory, and prefixes of their own."""
     with_schedule(cli.spec)
@@ -46,7 +42,7 @@ def ready(cli: Cli, **upgrade: str) -> Moving:
     spec["airflow"] |= {"variables_prefix": "moved-variables", "connections_prefix": "moved-connections"}
     cli.azure.control("PUT", "/settings/modelled-airflow", {"run_seconds": RUN_SECONDS})
     cli.azure.control("PUT", "/settings/airflow", {"tells_sources": True})
-    new = Cli(azure=cli.azure, file=cli.file.with_name("moved.yaml"), spec=spec, capture=cli.capture)
+    new = replace(cli, file=cli.file.with_name("moved.yaml"), spec=spec)
     cli.done("provision", "--wait-dag")
     cli.azure.advance(HOUR)
     return Moving(cli, new)
@@ -63,6 +59,18 @@ def begin_job(cli: Cli, savepoints: str = "") -> None:
     assert "RUNNING" in cli.done("job", "wordcount", "status").out
 
 
+@pytest.fixture
+def stream(cli: Cli) -> Moving:
+    return with_stream(cli)
+
+
+def with_stream(cli: Cli) -> Moving:
+    """The job runs, and its state can be handed over."""
+    moving = ready(cli, upgrade="savepoint", savepoints=SAVEPOINTS)
+    begin_job(moving.old, f"{SAVEPOINTS}/wordcount")
+    return moving
+
+
 def test_a_job_whose_state_cannot_be_handed_over_is_stopped_only_on_a_persons_word(to_rest: Moving) -> None:
     begin_job(to_rest.old)
     to_rest.old.forget_calls()
@@ -76,12 +84,16 @@ def test_a_job_whose_state_cannot_be_handed_over_is_stopped_only_on_a_persons_wo
 
     assert said.code == 0, said.out + said.err
     assert "cancelling wordcount" in said.out
-    begun = [run for run in to_rest.runs() if run["dag_run_id"] == "provisioner__migration"]
-    assert [run["has_worked"] for run in begun] == [True]
+    assert first_runs(to_rest) == [True]
     to_rest.advance(HOUR)
     assert to_rest.lost_or_twice() == []
     assert to_rest.new.done("plan", "--json").actions() == {}
     assert "nothing of wordcount runs" in to_rest.old.done("job", "wordcount", "status").out
+
+
+def first_runs(moving: Moving) -> list[bool]:
+    """Of each run that a migration begins for a job without end, whether it has worked."""
+    return [run["has_worked"] for run in moving.runs() if run["dag_run_id"] == FIRST_RUN]
 
 
 def stops(cli: Cli) -> list[str]:
@@ -90,45 +102,42 @@ def stops(cli: Cli) -> list[str]:
     return [f"{one['properties']['status']} {one['properties']['action']}" for one in listed]
 
 
-def test_a_job_whose_state_is_kept_is_stopped_with_a_savepoint(with_state: Moving) -> None:
-    begin_job(with_state.old, f"{SAVEPOINTS}/wordcount")
+def test_a_job_whose_state_is_kept_is_stopped_with_a_savepoint(stream: Moving) -> None:
 
-    said = with_state.migrate()
+    said = stream.migrate()
 
     assert (said.code, "stopping wordcount with a savepoint" in said.out) == (0, True), said.out + said.err
-    assert stops(with_state.old) == ["STOPPED STOP"]
-    begun = [run for run in with_state.runs() if run["dag_run_id"] == "provisioner__migration"]
-    assert [run["has_worked"] for run in begun] == [True]
-    with_state.advance(HOUR)
-    assert with_state.lost_or_twice() == []
+    assert stops(stream.old) == ["STOPPED STOP"]
+    assert first_runs(stream) == [True]
+    stream.advance(HOUR)
+    assert stream.lost_or_twice() == []
 
 
-def test_a_stop_that_a_run_died_of_is_waited_for_by_the_next(with_state: Moving, tmp_path: Path) -> None:
-    begin_job(with_state.old, f"{SAVEPOINTS}/wordcount")
-    trial = Trial(with_state, tmp_path)
+def test_a_stop_that_a_run_died_of_is_waited_for_by_the_next(stream: Moving, tmp_path: Path) -> None:
+    trial = Trial(stream, tmp_path)
     assert trial.wanted.counted
     (stop,) = [call for call in trial.writes if "runJob" in call.path_pattern]
     for after in (False, True):
         assert trial.meet(stop, after=after) == (True, [])
-        assert stops(with_state.old) == ["STOPPED STOP"]
+        assert stops(stream.old) == ["STOPPED STOP"]
 
 
-def test_a_job_whose_savepoints_go_elsewhere_is_not_stopped(with_state: Moving) -> None:
-    begin_job(with_state.old, f"{SAVEPOINTS}/of-old")
-    with_state.old.forget_calls()
+def test_a_job_whose_savepoints_go_elsewhere_is_not_stopped(cli: Cli) -> None:
+    moving = ready(cli, upgrade="savepoint", savepoints=SAVEPOINTS)
+    begin_job(moving.old, f"{SAVEPOINTS}/of-old")
+    moving.old.forget_calls()
 
-    refused = with_state.migrate()
+    refused = moving.migrate()
 
     assert (refused.code, f"its savepoints go to {SAVEPOINTS}/of-old" in refused.err) == (4, True), refused.err
-    assert with_state.old.writes() == []
+    assert moving.old.writes() == []
 
 
-def test_a_cluster_of_hdinsight_takes_no_job_of_another_environment_over(with_state: Moving) -> None:
-    with_state.new.spec["flink"] = with_state.old.spec["flink"]
-    begin_job(with_state.old, f"{SAVEPOINTS}/wordcount")
-    with_state.old.forget_calls()
+def test_a_cluster_of_hdinsight_takes_no_job_of_another_environment_over(stream: Moving) -> None:
+    stream.new.spec["flink"] = stream.old.spec["flink"]
+    stream.old.forget_calls()
 
-    refused = with_state.migrate()
+    refused = stream.migrate()
 
     assert (refused.code, "its state cannot be handed over" in refused.err) == (4, True), refused.err
-    assert with_state.old.writes() == []
+    assert stream.old.writes() == []

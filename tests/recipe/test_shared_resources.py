@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import copy
-import shutil
-import zipfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -75,17 +72,6 @@ def test_what_another_environment_owns_is_refused_with_its_name_and_the_field_to
     assert provisioned.done("plan", "--json").actions() == {}
 
 
-def with_another_jar(cli: Cli) -> Cli:
-    """A job of the other environment whose jar has the name, and not the content, of the first one's."""
-    folder = cli.file.with_name("another")
-    folder.mkdir()
-    jar = Path(shutil.copy(cli.spec["job"], folder))
-    with zipfile.ZipFile(jar, "a") as archive:
-        archive.writestr("another", "")
-    cli.spec["job"] = str(jar)
-    return cli
-
-
 @pytest.mark.parametrize(
     ("section", "field", "value", "address"),
     [
@@ -97,7 +83,7 @@ def with_another_jar(cli: Cli) -> Cli:
 def test_a_file_or_setting_of_another_environment_is_refused_with_its_name_and_the_field_to_change(
     provisioned: Cli, section: str, field: str, value: str, address: str
 ) -> None:
-    other = with_another_jar(second(provisioned))
+    other = second(provisioned)
     other.spec[section][field] = value
 
     refused = other("plan")
