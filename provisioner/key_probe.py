@@ -143,7 +143,7 @@ class WrittenFile:
 class Rollout:
     """The settings that workers are to run with, as the probe DAG reports them.
 
-    rendered: their hash. secretless: no client secret may be left to workers, and they sign in without one. holders:
+    rendered: their hash. secretless: Airflow signs in without a client secret, so none may be left to workers. holders:
     names of vault secrets with a client secret that workers may use until then. web_url: empty if nobody can be asked.
     sign_in: a hash of how principals sign in, which the DAG has; files: the DAGs, which change with it.
     """
@@ -241,6 +241,6 @@ def _drift(report: Mapping[str, Any], rollout: Rollout) -> str:
         return f"workers run with the settings {what}; deploy what `provisioner render` prints, then `verify`"
     if rollout.secretless and report.get("secrets"):
         return f"workers have {' and '.join(report['secrets'])}; remove that where your platform sets it"
-    if rollout.secretless and report.get("federation"):
-        return f"workers cannot sign in without a secret: {report['federation']}"
+    if report.get("refused"):
+        return f"workers cannot sign in without a secret: {report['refused']}"
     return ""

@@ -73,7 +73,7 @@ class Principals:
                 yield secrets.credential(secret, self.reader(name))
         for name in self._spec.principals.further:
             keys = self._spec.principal_variables(name)
-            if keys is not None:
+            if keys:
                 yield from secrets.signing_in(keys, self.reader(name))
 
     def searches(self, rollout: Rollout | None) -> Iterator[Search]:

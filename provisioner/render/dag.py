@@ -70,8 +70,11 @@ def common_values(environment: Environment) -> dict[str, Any]:
             "own_prefix": environment.airflow.own_prefix,
             "reports": environment.airflow.federates,
             "backend_signs_in": environment.airflow.backend_signs_in,
-            "assigned": environment.principals.airflow.assigned,
             "sign_in": sign_in_hash(environment),
+            "secretless": [
+                (name, key and f"{environment.airflow.own_prefix}{key}", environment.principals.named[name].assigned)
+                for name, key in environment.secretless_principals.items()
+            ],
         },
         "api": {
             "federated": environment.principals.flink_api.federation is not None,
@@ -87,8 +90,11 @@ def common_values(environment: Environment) -> dict[str, Any]:
 
 def sign_in_hash(environment: Environment) -> str:
     """A hash of how Airflow and its DAGs sign in, by which workers report whose DAGs they have."""
-    principals = (environment.principals.airflow, environment.principals.flink_api)
-    ways = [[part and part.model_dump(mode="json") for part in (one.credential, one.application)] for one in principals]
+    named = environment.principals.named
+    ways = {
+        name: [part and part.model_dump(mode="json") for part in (named[name].credential, named[name].application)]
+        for name in ("airflow", "flink-api", *environment.secretless_principals)
+    }
     return hashlib.sha256(json.dumps(ways, sort_keys=True).encode()).hexdigest()[:16]
 
 

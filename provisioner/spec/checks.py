@@ -90,7 +90,7 @@ def _secrets(environment: Environment) -> Iterator[tuple[Path, str, str]]:
     for key in environment.connections:
         yield ("connections", key), environment.connection_secret(key), f"the connection {key}"
     for name in environment.principals.further:
-        for key in environment.principal_variables(name) or ():
+        for key in environment.principal_variables(name):
             yield ("principals", name), environment.variable_secret(key), f"the variable {key} of principals.{name}"
     for name, principal in environment.named_principals.items():
         for index, secret in enumerate(principal.secrets):
@@ -208,7 +208,8 @@ def _without_secret(environment: Environment, name: str, principal: Principal) -
     airflow = environment.principals.airflow
     same = (principal.federation, principal.managed_identity) == (airflow.federation, airflow.managed_identity)
     inherited = name != "airflow" and same
-    if not environment.airflow.federates and not inherited:
+    elsewhere = name in environment.principals.further and not environment.principal_variables(name)
+    if not (environment.airflow.federates or inherited or elsewhere):
         right = "write `secret`; only an Airflow that you run has an issuer or machines of its own"
         yield ("principals", name, "credential"), "is no way to sign in there", right
     if principal.secrets:
@@ -225,7 +226,7 @@ def _principal(
         return "is no name that a principal can have", right
     if other != name:
         return f"differs from {other} in case only", "rename one of them"
-    if not principal.secrets and environment.principal_variables(name) is None:
+    if not (principal.secretless or principal.secrets or environment.principal_variables(name)):
         return "has a credential that goes nowhere", "add `secrets: […]`"
     if principal.scope is None and not environment.flink.scope:
         return "has a role on nothing: what runs Flink is no Azure resource", "add `scope: …`, a full resource id"

@@ -175,11 +175,34 @@ class Environment(Part):
         secretless = self.principals.flink_api.secretless
         return ("api-client-id",) if secretless else ("api-client-id", "api-secret")
 
-    def principal_variables(self, name: str) -> tuple[str, str] | None:
-        """The keys of the variables with client id and secret of a further principal; None: it has none."""
+    def principal_variables(self, name: str) -> tuple[str, ...]:
+        """The keys of a further principal's variables: client id and, if it has one, secret. Empty if it has none."""
+        prefix = self._variables_prefix(name)
+        if not prefix:
+            return ()
+        secretless = self.principals.further[name].secretless
+        return (f"{prefix}-client-id",) if secretless else (f"{prefix}-client-id", f"{prefix}-secret")
+
+    @property
+    def secret_variables(self) -> tuple[str, ...]:
+        """The keys of variables that hold a principal's secret, or held it while it had one."""
+        prefixes = (self._variables_prefix(name) for name in self.principals.further)
+        return ("api-secret", *(f"{prefix}-secret" for prefix in prefixes if prefix))
+
+    def _variables_prefix(self, name: str) -> str:
         prefix = self.principals.further[name].variables_prefix
-        prefix = name if prefix is None else prefix
-        return (f"{prefix}-client-id", f"{prefix}-secret") if prefix else None
+        return name if prefix is None else prefix
+
+    @property
+    def secretless_principals(self) -> dict[str, str]:
+        """Those that sign in from workers without a secret, and the keys of the variables with their client ids.
+
+        Empty for Airflow's own, which the workers' settings name.
+        """
+        keys = {"airflow": ("",), "flink-api": self.api_variables}
+        keys |= {name: self.principal_variables(name) for name in self.principals.further}
+        named = self.named_principals.items()
+        return {name: keys[name][0] for name, principal in named if principal.secretless and keys[name]}
 
     def variable_secret(self, key: str) -> str:
         """The vault secret in which Airflow looks for a variable."""

@@ -23,6 +23,7 @@ class Application(Part):
 class Principal(Part):
     """A service principal: its role, its credential, and where else the credential goes."""
 
+    credential: Credential = Field(default_factory=Credential, description="How it signs in; with a secret by default.")
     role: fields.Line = Field(description="Name or GUID of its role.")
     lifetime: fields.Duration = Field(
         default=Rotation().lifetime, description="Lifetime of its secret; `rotation.lifetime` by default."
@@ -41,12 +42,12 @@ class Principal(Part):
     @property
     def federation(self) -> Federation | None:
         """Whose tokens it signs in with; None if it has a secret."""
-        return None
+        return self.credential.federated
 
     @property
     def managed_identity(self) -> str:
         """The id of the managed identity that it is; empty if it is an application."""
-        return ""
+        return self.credential.managed_identity
 
     @property
     def secretless(self) -> bool:
@@ -59,27 +60,13 @@ class Principal(Part):
         return bool(self.managed_identity) and self.federation is None
 
 
-class OwnPrincipal(Principal):
-    """One that every environment may have: it signs in with a secret or without one."""
-
-    credential: Credential = Field(default_factory=Credential, description="How it signs in; with a secret by default.")
-
-    @property
-    def federation(self) -> Federation | None:
-        return self.credential.federated
-
-    @property
-    def managed_identity(self) -> str:
-        return self.credential.managed_identity
-
-
-class AirflowPrincipal(OwnPrincipal):
+class AirflowPrincipal(Principal):
     """Who Airflow is when it reads the vault."""
 
     role: fields.Line = Field(default="Key Vault Secrets Officer", description="Name or GUID of its role on the vault.")
 
 
-class FlinkApiPrincipal(OwnPrincipal):
+class FlinkApiPrincipal(Principal):
     """Who the DAG is when it calls the Flink cluster's API."""
 
     role: fields.Line = Field(default="Contributor", description="Name or GUID of its role on the Flink cluster.")

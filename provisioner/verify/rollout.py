@@ -43,7 +43,7 @@ def _reported(deployed: DeployedEnvironment, rollout: Rollout) -> Check:
     airflow, dag_id = deployed.airflow, rollout.probe.dag_id
     run_id = f"provisioner-rollout__{rollout.rendered}__{deployed.cloud.session.clock.now():%Y%m%dT%H%M%S}"
     within = 0
-    if rollout.secretless:  # then workers sign in by what may be new
+    if deployed.environment.secretless_principals:  # then workers sign in by what may be new
         within = accepted_within(deployed.cloud, rollout, deployed.environment.waits.sign_in.total_seconds())
     airflow.create_run(dag_id, run_id, {"acceptedWithin": within} if within else {})
 

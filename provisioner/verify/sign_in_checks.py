@@ -155,8 +155,8 @@ def _backend(deployed: DeployedEnvironment, settings: Mapping[str, Secret | None
 def _lookups(deployed: DeployedEnvironment, backend: SecretsBackend) -> Iterator[Lookup]:
     environment = deployed.environment
     begin = environment.airflow.own_prefix
-    further = (environment.principal_variables(name) or () for name in environment.principals.further)
-    for key in (*environment.own_variables, *(key for pair in further for key in pair), *environment.variables):
+    further = (environment.principal_variables(name) for name in environment.principals.further)
+    for key in (*environment.own_variables, *(key for keys in further for key in keys), *environment.variables):
         yield Lookup(key=key, check_name=f"variable {key}", secret=secret_name(backend.variables_prefix, begin + key))
     for key in (*environment.connections, *environment.flink.connections):
         secret = secret_name(backend.connections_prefix, begin + key)
@@ -203,6 +203,8 @@ def _check_api(deployed: DeployedEnvironment, airflow: AirflowChecks) -> Iterato
 def _check_further(deployed: DeployedEnvironment, airflow: AirflowChecks, name: str) -> Check:
     """Sign in as a further principal, with what a task reads in its variables, else with its first vault secret."""
     check_name = f"{name} signs in"
+    if (principal := deployed.environment.principals.further[name]).secretless:
+        return unknown(check_name, _of_platform(principal))
     try:
         client, secret = _further_credential(deployed, airflow, name)
     except CloudError as error:
@@ -217,7 +219,7 @@ def _check_further(deployed: DeployedEnvironment, airflow: AirflowChecks, name: 
 def _further_credential(deployed: DeployedEnvironment, airflow: AirflowChecks, name: str) -> tuple[str, Secret | None]:
     """Client id and secret of a further principal."""
     keys = deployed.environment.principal_variables(name)
-    if keys is not None:
+    if keys:
         client, secret = (airflow.variables.get(key) for key in keys)
         return client.reveal() if client else "", secret
     secrets = deployed.environment.principals.further[name].secrets

@@ -40,7 +40,7 @@ ROLLOUT = Rollout(
     sign_in="def",
     files=(),
 )
-REPORT: dict[str, Any] = {"rendered": "abc", "sign_in": "def", "secrets": [], "federation": ""}
+REPORT: dict[str, Any] = {"rendered": "abc", "sign_in": "def", "secrets": [], "refused": ""}
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def airflow() -> Iterator[tuple[AirflowServer, Cloud]]:
         ({"rendered": "old", "secrets": ["AZURE_CLIENT_SECRET"]}, "workers run with the settings old"),
         ({"secrets": ["AZURE_CLIENT_SECRET", "b"]}, "workers have AZURE_CLIENT_SECRET and b; remove that"),
         ({"sign_in": "other"}, "workers have the DAGs of before; bring them the files of the container"),
-        ({"federation": "ClientAuthenticationError: AADSTS700213"}, "workers cannot sign in without a secret: Client"),
+        ({"refused": "ci: ClientAuthenticationError: AADSTS700213"}, "workers cannot sign in without a secret: ci: Cl"),
     ],
 )
 def test_workers_need_no_secret_once_a_report_shows_all_of_it(changed: dict[str, Any], says: str) -> None:
@@ -67,7 +67,7 @@ def test_workers_need_no_secret_once_a_report_shows_all_of_it(changed: dict[str,
 
 
 def test_workers_with_a_secret_are_only_to_have_the_settings() -> None:
-    report = {**REPORT, "secrets": ["AZURE_CLIENT_SECRET"], "federation": "no token"}
+    report = {**REPORT, "secrets": ["AZURE_CLIENT_SECRET"]}
     assert report_problem(report, replace(ROLLOUT, secretless=False)) == ""
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from tests.emulator import TENANT
 from tests.environment_files import load
-from tests.render.rendered_dag import dag_text, define
+from tests.render.rendered_dag import constants, dag_text, define
 from tests.resource_manager import Manager
 from tests.rotation.workers import CLUSTER, service_account_token
 
@@ -33,12 +33,17 @@ LAG_SECONDS = 600
 
 
 class Worker:
-    """What the task's function finds where it runs. reported: why it cannot sign in, of each report."""
+    """What the task's function finds where it runs.
+
+    reported: why it cannot sign in, of each report. api_client_id: of `flink-api`; that of Airflow by default.
+    """
 
     def __init__(self) -> None:
         self.reported: list[str] = []
+        self.api_client_id = os.environ["AZURE_CLIENT_ID"]
         self.names: dict[str, Any] = {
-            "Variable": SimpleNamespace(get=str),  # Airflow's, which another replica of Entra let read the vault
+            "Variable": SimpleNamespace(get=self.variable),
+            "SECRETLESS": constants(TEXT)["SECRETLESS"],
             "worker_report": str,
             "datetime": SimpleNamespace(now={UTC: NOW}.get),
             "log": logging.getLogger(__name__),
@@ -46,7 +51,11 @@ class Worker:
             "timedelta": timedelta,
             "timezone": timezone,
         }
-        define(self.names, TEXT, "has_key", "is_too_soon", "why_not_federated")
+        define(self.names, TEXT, "has_key", "is_too_soon", "sign_in_refused")
+
+    def variable(self, key: str) -> str:
+        """Airflow's, which another replica of Entra let read the vault."""
+        return {"self-managed-api-client-id": self.api_client_id, "self-managed-tenant-id": TENANT}[key]
 
     def looks(self, *, seconds_ago: float = 0.0, **conf: int) -> bool:
         """Whether the task ends with this look, in a run that began so long ago."""
@@ -98,6 +107,14 @@ def test_a_refusal_is_reported_at_once_where_nothing_was_written_lately(
     assert "AADSTS70025" in worker.reported[0]
 
 
+def test_who_cannot_sign_in_is_named_though_airflow_itself_can(worker: Worker, azure: LocalAzure) -> None:
+    azure.advance(LAG_SECONDS + 1)
+    worker.api_client_id = "11111111-2222-3333-4444-555555555555"
+    assert worker.looks()
+    assert worker.reported[0].startswith("flink-api: ClientAuthenticationError: ")
+    assert "AADSTS700016" in worker.reported[0]
+
+
 def test_another_refusal_is_reported_at_once(worker: Worker, azure: LocalAzure) -> None:
     azure.advance(LAG_SECONDS + 3601)
     assert worker.looks(acceptedWithin=60)
@@ -127,5 +144,5 @@ def test_it_reports_the_client_secrets_that_are_left_to_a_worker(
 
     report = json.loads(names["worker_report"]("no token"))
 
-    assert (report["rendered"], report["secrets"], report["federation"]) == ("0123", left, "no token")
+    assert (report["rendered"], report["secrets"], report["refused"]) == ("0123", left, "no token")
     assert "a-secret" not in str(report)

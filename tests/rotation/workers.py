@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tests.emulator import LOGIN, TENANT
+from tests.render.rendered_dag import constants
 from tests.resource_manager import Manager
 
 if TYPE_CHECKING:
@@ -82,9 +83,16 @@ class Workers:
     def report(self) -> str:
         """What the probe DAG reports."""
         left = ["AZURE_CLIENT_SECRET"] if self.settings.secret else []
-        federation = "" if self._federated(self.settings.variables["AZURE_CLIENT_ID"], ARM) else "no token"
+        secretless = constants(self.dag).get("SECRETLESS", ())
+        refused = [name for name, key, _assigned in secretless if not self._federated(self._client_id(key), ARM)]
         report = {"rendered": self.settings.rendered, "sign_in": self._sign_in_of_dag(), "secrets": left}
-        return json.dumps({**report, "federation": federation})
+        return json.dumps({**report, "refused": " and ".join(refused)})
+
+    def _client_id(self, key: str) -> str:
+        """A principal's, which a variable names, or the settings for Airflow's own."""
+        if not key:
+            return self.settings.variables["AZURE_CLIENT_ID"]
+        return self._value(f"airflow-variables-{key}", self._token(VAULT))
 
     def _sign_in_of_dag(self) -> str:
         found = re.search(r'"sign_in": .(\w+)', self.dag)

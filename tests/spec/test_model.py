@@ -106,6 +106,21 @@ def test_further_principals_have_a_name_and_all_else_by_default(tmp_path: Path) 
     assert environment.principal_variables("ci") == ("ci-client-id", "ci-secret")
 
 
+def test_a_further_principal_without_a_secret_has_only_a_client_id(tmp_path: Path) -> None:
+    credential = "credential: {federated: {issuer: 'https://tokens.example.com', subjects: [repo:a/b:environment:c]}}"
+    more = f"principals: {{ci: {{role: Reader, {credential}}}}}"
+    wrong = problems(tmp_path, more)["principals.ci.credential"]
+    assert wrong.right == "write `secret`; only an Airflow that you run has an issuer or machines of its own"
+
+    own = loaded(tmp_path, more, airflow="{target: self-managed, version: 3.3.2}")
+    assert own.principal_variables("ci") == ("ci-client-id",)
+    assert own.secretless_principals == {"ci": "ci-client-id"}
+
+    elsewhere = loaded(tmp_path, more.replace("role: Reader", "role: Reader, variables_prefix: ''"))
+    assert elsewhere.principal_variables("ci") == ()
+    assert elsewhere.secretless_principals == {}
+
+
 def test_a_scope_is_a_full_resource_id(tmp_path: Path) -> None:
     scope = f"{GROUP}/providers/Microsoft.KeyVault/vaults/kv-dev/secrets/one"
     for fine in (f"/subscriptions/{SUBSCRIPTION}", GROUP, scope):

@@ -70,7 +70,7 @@ def find_reply(
 def _report(text: str, rendered: str) -> Reply:
     """What a task of the DAG's file reports: the settings of its worker, and how that signs in, as the text has it."""
     sign_in = next(iter(_SIGN_IN.findall(text)), None)
-    report: dict[str, Any] = {"rendered": rendered, "sign_in": sign_in, "secrets": [], "federation": ""}
+    report: dict[str, Any] = {"rendered": rendered, "sign_in": sign_in, "secrets": [], "refused": ""}
     return Reply(body={"key": "report", "value": json.dumps(report)})
 
 

@@ -57,7 +57,7 @@ def test_versions_are_compared_also_without_a_report(tmp_path: Path, airflow: tu
 def test_all_differences_are_told_at_once(tmp_path: Path, airflow: tuple[AirflowServer, Cloud]) -> None:
     server, cloud = airflow
     server.runs["one"] = {"dag_run_id": "one", "state": "success", "start_date": MOMENT}
-    server.report = '{"rendered": "old", "secrets": [], "federation": ""}'
+    server.report = '{"rendered": "old", "secrets": [], "refused": ""}'
     assert platform(tmp_path, server, cloud).drift.startswith("workers run with the settings old, not ")
     server.versions |= {"apache-airflow": "3.3.1"}
     told = platform(tmp_path, server, cloud).drift
@@ -69,7 +69,7 @@ def test_what_airflow_does_not_tell_is_not_known_once(tmp_path: Path, airflow: t
     del server.versions[PROVIDER]  # then it refuses to list providers
     assert platform(tmp_path, server, cloud) == Platform(unknown=NO_REPORT)
     server.runs["one"] = {"dag_run_id": "one", "state": "success", "start_date": MOMENT}
-    server.report = '{"rendered": "old", "secrets": [], "federation": ""}'
+    server.report = '{"rendered": "old", "secrets": [], "refused": ""}'
     found = platform(tmp_path, server, cloud)
     assert (found.drift[:21], found.unknown[:34]) == ("workers run with the ", "Airflow does not tell its versions")
     assert any("/dagSources/" in path for _, path, _ in server.calls)  # its DAGs are looked at all the same

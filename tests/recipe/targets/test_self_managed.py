@@ -8,6 +8,7 @@ import pytest
 
 from tests.command_line import cli
 from tests.emulator import ARM
+from tests.render.rendered_dag import constants
 
 if TYPE_CHECKING:
     from tests.command_line import Cli
@@ -147,6 +148,34 @@ def test_a_federated_principal_has_no_secret_anywhere(self_managed: Cli) -> None
     assert self_managed.done("rotate", "--force", "--only", "airflow", "--json").actions() == {}
     found = {one["what"]: one["state"] for one in self_managed("verify", "--json").json()["findings"]}
     assert found["airflow signs in"] == "not known"
+
+
+def test_a_further_principal_needs_no_secret_either_once_workers_show_it(self_managed: Cli) -> None:
+    reports = {"role": "Reader", "scope": "storage_account"}
+    self_managed.spec["principals"] = {**federated(SUBJECT), "reports": dict(reports)}
+    self_managed.done("provision")
+    variables = {f"airflow-variables-local-reports-{key}" for key in ("client-id", "secret")}
+    assert variables <= {one.rpartition("/")[2] for one in secret_names(self_managed)}
+
+    self_managed.spec["principals"]["reports"] = {**reports, **federated(SUBJECT)["airflow"]}
+    let_pass(self_managed, DAY)
+    made = self_managed.done("provision", "--yes", "--json").json()["steps"]
+
+    created = [step["address"].partition(".")[0] for step in made if step["action"] == "create"]
+    assert created == ["federated_credential/reports"]
+    left = {one.rpartition("/")[2] for one in secret_names(self_managed)}
+    assert variables <= left  # until workers show that they need no secret
+    principals = constants(self_managed.done("render", "--json").json()["dag"]["content"])["SECRETLESS"]
+    assert principals[1:] == (
+        ("flink-api", "local-api-client-id", False),
+        ("reports", "local-reports-client-id", False),
+    )
+    found = {one["what"]: one for one in self_managed("verify", "--json").json()["findings"]}
+    assert found["reports signs in"]["state"] == "not known"
+    assert SUBJECT in found["reports signs in"]["told"]
+    assert self_managed.done("rotate", "--force", "--only", "reports", "--json").actions() == {}
+    self_managed.done("teardown", "--yes")
+    assert secret_names(self_managed) == set()
 
 
 def test_a_subject_that_the_spec_no_longer_names_goes(self_managed: Cli) -> None:

@@ -153,7 +153,7 @@ class _Parts:
             web_url=self.airflow.url,
             rendered=self.deployment().rendered,
             secretless=self.secretless,
-            holders=(self.holder.name, self.spec.variable_secret("api-secret")),
+            holders=(self.holder.name, *map(self.spec.variable_secret, self.spec.secret_variables)),
             sign_in=sign_in_hash(self.spec),
             files=files,
         )
