@@ -23,6 +23,25 @@ def test_the_shipped_environments_need_no_variable(name: str) -> None:
     assert load(name, ROOT / "environments", environ={}).name == name
 
 
+@pytest.mark.parametrize(
+    ("name", "pair", "secretless"),
+    [
+        ("article", ("data-factory", "hdinsight-aks"), False),
+        ("local", ("data-factory", "hdinsight-aks"), False),
+        ("dev", ("self-managed", "rest"), True),
+        ("prod", ("self-managed", "rest"), True),
+        ("self-managed", ("self-managed", "rest"), True),
+    ],
+)
+def test_the_examples_are_the_articles_pair_or_targets_that_live_without_a_secret(
+    name: str, pair: tuple[str, str], *, secretless: bool
+) -> None:
+    environment = load(name, ROOT / "environments", environ={})
+    sections = (environment.airflow, environment.flink)
+    assert tuple(section.model_dump()["target"] for section in sections) == pair
+    assert {one.secretless for one in environment.named_principals.values()} == {secretless}
+
+
 def test_a_name_means_a_file_of_the_folder_and_a_path_any_file(tmp_path: Path) -> None:
     file = write(tmp_path)
     assert names(tmp_path) == ["dev"]
