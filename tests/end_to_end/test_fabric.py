@@ -24,9 +24,9 @@ def environment_of_airflow(person: Person) -> dict[str, str]:
 
 
 def test_a_job_runs_in_fabric_and_its_credential_rotates(in_fabric: Person) -> None:
-    in_fabric.done("provision", "--yes --wait-dag")
     is_provisioned(in_fabric)
     counts_all_words(in_fabric)
+    in_fabric.done("provision", "--yes --wait-dag")
     assert {one["state"] for one in in_fabric.told("verify")["findings"]} == {"ok"}
     there = environment_of_airflow(in_fabric)
     assert "AZURE_CLIENT_ID" not in there

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from base64 import b64encode
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ import pytest
 from provisioner.cloud.clients.data_lake.upload import SMALL_BYTES
 from provisioner.errors import Conflict, Refused
 from provisioner.kinds.job_jar import KIND, JobJar, ObservedJobJar, Scope
-from provisioner.model import Change, View
+from provisioner.model import Change, Request, View
 from tests.kinds.azure_setup import ENVIRONMENT, OTHER
 from tests.kinds.lakes import ACCOUNT, content, lake, make_account, make_filesystem, names, write_file
 from tests.kinds.lifecycle import Example
@@ -154,18 +155,18 @@ def test_a_jar_written_by_hand_is_drift_and_becomes_ours(cloud: Cloud, azure: Lo
     assert diff(cloud, desired) == {}
 
 
-def test_a_jar_of_another_environment_is_refused_unless_it_is_the_same(
+def test_a_jar_of_another_environment_is_refused_and_one_that_is_the_same_used_only_by_a_migration(
     cloud: Cloud, azure: LocalAzure, desired: JobJar
 ) -> None:
     write_file(azure, JAR, b"theirs", x_ms_properties=marked(OTHER))
     assert OTHER in str(diff(cloud, desired)["path"].before)
     sha256 = hashlib.sha256(b"theirs").hexdigest()
     rewrite(desired, b"theirs")
-    from base64 import b64encode
-
     same = f"{marked(OTHER)},provisioner_sha256={b64encode(sha256.encode()).decode()}"
     write_file(azure, JAR, b"theirs", x_ms_properties=same)
-    assert diff(cloud, desired) == {}
+    assert OTHER in str(diff(cloud, desired)["path"].before)
+    view = View(now=cloud.session.clock.now(), environment_id=ENVIRONMENT, request=Request(predecessor=OTHER))
+    assert KIND.diff(desired, read(cloud, desired), view) == ()
     delete(cloud, read(cloud, desired))
     assert content(azure, JAR) == b"theirs"
 

@@ -48,8 +48,7 @@ def child(work):
 def submit(said, **conf):
     """The task, with a context as Airflow gives it."""
     dag, run = SimpleNamespace(dag_id=module.dag.dag_id), SimpleNamespace(conf=conf)
-    run_id = f"manual-{len(known)}"
-    context = {"dag": dag, "run_id": run_id, "params": module.PARAMS, "dag_run": run, "ti": SimpleNamespace()}
+    context = {"dag": dag, "run_id": f"run-{len(known)}", "params": module.PARAMS, "dag_run": run, "ti": None}
     for _ in range(TRIES):  # Airflow tries a task again for Transient, such as where there is no checkpoint yet
         try:
             return said.write(json.dumps(module.submit(**context)))
