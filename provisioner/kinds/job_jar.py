@@ -106,7 +106,7 @@ def _diff(desired: JobJar, observed: ObservedJobJar, view: View) -> tuple[Change
     if same and not view.request.is_foreign(observed.owner, desired.environment):
         return ()
     if observed.owner not in {"", desired.environment}:
-        reason = "choose another `storage_account.filesystem`, or another `directory` for the jar; that one runs this"
+        reason = "choose another `storage_account.filesystem`, or `directory` for the jar; only `migrate` uses that one"
         owner = f"owned by environment {observed.owner}"
         return (Change(field="path", before=owner, reason=reason, forces=Forces.REFUSE),)
     reason = "the jar changed" if observed.sha256 else "it was not uploaded by this tool"

@@ -115,6 +115,12 @@ def test_who_cannot_sign_in_is_named_though_airflow_itself_can(worker: Worker, a
     assert "AADSTS700016" in worker.reported[0]
 
 
+def test_an_azure_identity_that_is_too_old_is_reported(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "azure.identity", ModuleType("azure.identity"))
+    assert worker.looks()
+    assert worker.reported[0].startswith("airflow: ImportError: cannot import name ")
+
+
 def test_another_refusal_is_reported_at_once(worker: Worker, azure: LocalAzure) -> None:
     azure.advance(LAG_SECONDS + 3601)
     assert worker.looks(acceptedWithin=60)

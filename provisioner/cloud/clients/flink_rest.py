@@ -29,7 +29,13 @@ SECONDS = (5.0, 20.0)  # to connect, to answer
 DENIED = (401, 403)
 REDIRECT = 300
 TASKS_RUN = {"RUNNING", "FINISHED"}  # states of tasks with which a checkpoint can be taken
-RUNS_ON = ("CREATED", "INITIALIZING", "RESTARTING", "RUNNING", "SUSPENDED")  # unlike CANCELLING, and what follows it
+ENDS = (
+    None,
+    "CANCELLING",
+    "CANCELED",
+    "FAILED",
+    "FINISHED",
+)  # of a job that is or will be over; None: forgotten
 BUSY = (429, 502, 503, 504)
 LIMIT = "rest.server.max-content-length"
 DEFAULT_LIMIT = 104_857_600  # of https://nightlies.apache.org/flink/flink-docs-release-1.20/docs/deployment/config/
@@ -84,7 +90,7 @@ class FlinkRest:
             try:
                 _send(http, access, f"/jobs/{job_id}?mode=cancel", method="PATCH", fine=(404, 409))
             except Unreachable:
-                if _send(http, access, f"/jobs/{job_id}", fine=(404,)).get("state") in RUNS_ON:
+                if _send(http, access, f"/jobs/{job_id}", fine=(404,)).get("state") not in ENDS:
                     raise
 
     def savepoint(self, access: FlinkAccess, job_id: str, directory: str) -> str:

@@ -178,6 +178,16 @@ def test_a_further_principal_needs_no_secret_either_once_workers_show_it(self_ma
     assert secret_names(self_managed) == set()
 
 
+def test_a_principal_that_airflow_does_not_use_needs_no_secret_with_any_target(cli: Cli) -> None:
+    pipeline = {"role": "Reader", "scope": "storage_account", "variables_prefix": "", **federated(SUBJECT)["airflow"]}
+    cli.spec["principals"] = {"pipeline": pipeline}
+    made = {step["address"] for step in cli.done("provision", "--json").json()["steps"]}
+    assert [one for one in made if "pipeline" in one and one.startswith(("client_secret/", "vault_secret/"))] == []
+    assert [one.partition(".")[0] for one in made if one.startswith("federated_")] == ["federated_credential/pipeline"]
+    assert cli.done("plan", "--detailed-exitcode", "--json").actions() == {}
+    cli.done("teardown", "--yes")
+
+
 def test_a_subject_that_the_spec_no_longer_names_goes(self_managed: Cli) -> None:
     self_managed.spec["principals"] = federated(SUBJECT, f"{SUBJECT}-worker")
     self_managed.done("provision")
