@@ -77,11 +77,11 @@ class Faults:
     def needs_history(self) -> bool:
         """Whether some fault answers calls from an earlier state of the store."""
         lags = self.lag_seconds or self.grant_lag_seconds or self.secret_lag_seconds
-        return bool(lags) or any(parse_rule.fault == "stale" for parse_rule in self.rules)
+        return bool(lags) or any(rule.fault == "stale" for rule in self.rules)
 
-    def matching_rules(self, method: str, host: str, path: str) -> list[Rule]:
+    def count_and_match(self, method: str, host: str, path: str) -> list[Rule]:
         """Count a call and return the rules that apply to it, in the order they were added."""
-        return [parse_rule for parse_rule in self.rules if parse_rule.count_and_test(method, host, path)]
+        return [rule for rule in self.rules if rule.count_and_test(method, host, path)]
 
     def clear(self) -> None:
         """Remove all faults."""

@@ -108,7 +108,7 @@ class Gateway:
             return
         start = time.perf_counter()
         request = replace(request, body=body)
-        rules = self.tenant.faults.matching_rules(request.method, request.host, request.path)
+        rules = self.tenant.faults.count_and_match(request.method, request.host, request.path)
         aborted = _signal_clients(rules, after=False) or any(rule.fault == "reset" for rule in rules)
         with self._beside_others(target, request_id) as target:
             await self._delay(rules)
@@ -192,7 +192,7 @@ def _injected_error(call: Call, rules: list[Rule]) -> AzureError | None:
     """Return the error with which a rule replaces the response to a call, if one does."""
     for rule in rules:
         if rule.fault == "throttle":
-            return limits.injected_error(call, rule.retry_after)
+            return limits.throttle_error(call, rule.retry_after)
         if rule.fault == "error":
             after = {} if rule.retry_after is None else {"Retry-After": f"{rule.retry_after:g}"}
             return AzureError(status=rule.status, code=rule.code, message=rule.message, headers=after)

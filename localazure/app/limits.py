@@ -124,8 +124,11 @@ def _keys(call: Call) -> Iterator[Key]:
             yield "graph.writes", call.caller.app_id
 
 
-def injected_error(call: Call, wait_seconds: float | None) -> AzureError:
-    """Return the 429 of the call's service for a fault rule, with `Retry-After` if there is a time to wait."""
+def throttle_error(call: Call, wait_seconds: float | None) -> AzureError:
+    """Return the 429 with which a fault rule throttles a call, as the call's service words it.
+
+    It has a `Retry-After` if there is a time to wait.
+    """
     kind = _KINDS.get(call.method, "writes")
     names = {"management.azure.com": f"arm.{kind}", "graph.microsoft.com": "graph.units", _FABRIC: "fabric"}
     name = names.get(call.host, "vault.other")

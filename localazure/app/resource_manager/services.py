@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from localazure.app.resource_manager import errors, locks, policies, scopes
-from localazure.app.resource_manager.versions import check_offered
+from localazure.app.resource_manager.versions import check_api_version
 from localazure.app.service import Service
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def arm_service(
     path: str,
     versions: Sequence[str],
     *,
-    check_version: Callable[[Call], None] = check_offered,
+    check_version: Callable[[Call], None] = check_api_version,
     **more: Any,
 ) -> Service:
     """Create a service of Resource Manager for the paths that match `path`. more: other fields of Service."""

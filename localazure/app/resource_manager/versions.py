@@ -60,8 +60,11 @@ def is_offered(tenant: Tenant, namespace: str, version: str) -> bool:
     return not retired and (not newest or version <= newest)
 
 
-def check_offered(call: Call) -> None:
-    """Raise Azure's error, which lists the versions that there are, if the provider does not take the call's one."""
+def check_api_version(call: Call) -> None:
+    """Raise 404, for a PUT 400, InvalidResourceType if the provider does not take the call's api-version.
+
+    It takes every version until the setting `api_versions` of the control endpoint says otherwise: `is_offered`.
+    """
     found = _NAMESPACE.findall(call.path)
     namespace, kind = found[-1] if found else ("", "")
     version = call.query.get("api-version", "")
