@@ -38,13 +38,13 @@ _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 @SERVICE.route("GET", "/providers/Microsoft.Authorization/roleDefinitions", action=None, why="public to the tenant")
-def list_tenant_definitions(call: Call) -> Reply:
+def list_definitions_without_scope(call: Call) -> Reply:
     """List the role definitions, with ids without a scope."""
     return _definitions_response(call, "")
 
 
 @SERVICE.route("GET", "/providers/Microsoft.Authorization/roleDefinitions/{name}", action=None, why="as the list")
-def get_tenant_definition(call: Call) -> Reply:
+def get_definition_without_scope(call: Call) -> Reply:
     """One role definition, with an id without a scope."""
     return Reply(body=_formatted(_require_definition(call), ""))
 

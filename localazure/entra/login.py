@@ -64,7 +64,7 @@ SERVICE = Service(
 
 @SERVICE.route("GET", "/common/discovery/instance", action=None, why=_PUBLIC_METADATA)
 @SERVICE.route("GET", "/{tenant}/discovery/instance", action=None, why=_PUBLIC_METADATA)
-def get_instance(call: Call) -> Reply:
+def discover_authority(call: Call) -> Reply:
     """List the hosts of one cloud; MSAL requests it before the first token of an authority."""
     segments = call.query.get("authorization_endpoint", "").removeprefix("https://").split("/")
     tenant = segments[1] if len(segments) > 1 else "common"

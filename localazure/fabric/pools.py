@@ -33,7 +33,7 @@ SERVICE = api.fabric_service("pools", "/v1/workspaces/[^/]+/apacheAirflowJobs/(s
 
 def find_pool(tenant: Tenant, workspace: Document, pool_id: str) -> Document:
     """Return a pool of a workspace. Raises 404."""
-    pool = tenant.store.get(_TABLE, _key(workspace, pool_id))
+    pool = tenant.store.get(_TABLE, _store_key(workspace, pool_id))
     if pool is None and pool_id != STARTER["id"]:
         raise api.item_not_found("The requested pool template was not found.")
     return pool or STARTER
@@ -61,7 +61,7 @@ def update_settings(call: Call, workspace: Document) -> Reply:
 @api.route(SERVICE, "GET", _POOLS, role="Viewer", beta=True)
 def list_pools(call: Call, workspace: Document) -> Reply:
     """List the workspace's own pools."""
-    return api.page(call, [pool for _, pool in call.tenant.store.rows(_TABLE, _key(workspace, ""))])
+    return api.page(call, [pool for _, pool in call.tenant.store.rows(_TABLE, _store_key(workspace, ""))])
 
 
 @api.route(SERVICE, "POST", _POOLS, role="Contributor", beta=True)
@@ -86,7 +86,7 @@ def create_pool(call: Call, workspace: Document) -> Reply:
         "computeScalability": {"minNodeCount": fewest, "maxNodeCount": most},
         "apacheAirflowJobVersion": JOB_VERSION,
     }
-    call.tenant.store.put(_TABLE, _key(workspace, str(pool["id"])), pool)
+    call.tenant.store.put(_TABLE, _store_key(workspace, str(pool["id"])), pool)
     location = f"https://{api.HOST}/v1/workspaces/{workspace['id']}{_POOLS}/{pool['id']}"
     return Reply(status=201, body=pool, headers={"Location": location})
 
@@ -100,10 +100,10 @@ def get_pool(call: Call, workspace: Document) -> Reply:
 @api.route(SERVICE, "DELETE", _POOLS + "/{pool}", role="Contributor", beta=True)
 def delete_pool(call: Call, workspace: Document) -> Reply:
     """Delete a pool of one's own. Raises 404."""
-    if not call.tenant.store.remove(_TABLE, _key(workspace, call.params["pool"].lower())):
+    if not call.tenant.store.remove(_TABLE, _store_key(workspace, call.params["pool"].lower())):
         raise api.item_not_found("The requested pool template was not found.")
     return Reply()
 
 
-def _key(workspace: Document, pool_id: str) -> str:
+def _store_key(workspace: Document, pool_id: str) -> str:
     return f"{workspace['id']}/{pool_id}"

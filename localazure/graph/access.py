@@ -123,12 +123,13 @@ def check_may_write(call: Call, document: Document) -> None:
     """403 for a caller who may not change this application or service principal."""
     if _may_write_all(call):
         return
-    if not _may_write_owned(call) or call.authenticated_caller.object_id not in owner_ids(call, document):
+    owners = _ids_of_owners_and_of_application_owners(call, document)
+    if not _may_write_owned(call) or call.authenticated_caller.object_id not in owners:
         raise forbidden()
 
 
-def owner_ids(call: Call, document: Document) -> list[str]:
-    """The object ids of an object's owners; a service principal's include those of its application."""
+def _ids_of_owners_and_of_application_owners(call: Call, document: Document) -> list[str]:
+    """The object ids of an object's owners, and for a service principal those of its application's owners as well."""
     app = directory.find_application_by_app_id(call.tenant, document["appId"]) or {}
     return [*document.get("_owners", []), *app.get("_owners", [])]
 

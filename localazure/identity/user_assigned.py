@@ -59,7 +59,7 @@ def set_identity(call: Call) -> Reply:
 
 
 @SERVICE.route("PATCH", _ONE, action=f"{TYPE}/write")
-def update_identity(call: Call) -> Reply:
+def replace_tags(call: Call) -> Reply:
     """Replace the tags of an identity if the body has any."""
     identity, body = groups.require_resource(call, TYPE, call.params["name"]), call.json()
     if body.get("tags") is not None:

@@ -58,9 +58,9 @@ def authorize(call: Call, action: str, permission: str, name: str = "", *, kind:
 
 
 def _require_vault(call: Call) -> Document:
+    """The vault of the host name; 404 VaultNotFound."""
     # Real Azure's DNS has no name for a vault that is not there, so a client gets no connection at all. The nearest
     # answer is what a connection gets that outlived its vault.
-    """The vault of the host name; 404 VaultNotFound."""
     vault = vaults.find(call.tenant, call.host.partition(".")[0])
     if vault is None:
         message = f"The Key Vault '{call.host}' was not found."

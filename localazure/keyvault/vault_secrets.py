@@ -23,7 +23,7 @@ _NAME = re.compile(r"[0-9a-zA-Z-]{1,127}")
 _RECOVERY_HINT = "If you recently deleted this secret you may be able to recover it using the correct recovery command."
 
 
-def key(vault: str, name: str) -> str:
+def store_key(vault: str, name: str) -> str:
     """The key of a secret in the store; names compare without case."""
     return f"{vault}/{name}".lower()
 
@@ -36,11 +36,11 @@ def check_name(name: str) -> None:
 
 def find(tenant: Tenant, vault: str, name: str) -> Document | None:
     """The secret, live or soft-deleted, or None. A secret past its retention is purged first."""
-    document = tenant.store.get(SECRETS, key(vault, name))
+    document = tenant.store.get(SECRETS, store_key(vault, name))
     if document is None or not document["deleted"] or document["deleted"]["ends"] > tenant.clock.timestamp():
         return document
     if not tenant.store.reads_past:
-        tenant.store.remove(SECRETS, key(vault, name))
+        tenant.store.remove(SECRETS, store_key(vault, name))
     return None
 
 
@@ -144,12 +144,12 @@ def _transition_seconds(tenant: Tenant) -> float:
 
 def purge(tenant: Tenant, vault: str, name: str) -> None:
     """Remove a soft-deleted secret for good."""
-    tenant.store.remove(SECRETS, key(vault, name))
+    tenant.store.remove(SECRETS, store_key(vault, name))
 
 
 def put(tenant: Tenant, vault: str, document: Document) -> Document:
     """Store a secret."""
-    return tenant.store.put(SECRETS, key(vault, str(document["name"])), document)
+    return tenant.store.put(SECRETS, store_key(vault, str(document["name"])), document)
 
 
 def not_found(name: str) -> AzureError:
