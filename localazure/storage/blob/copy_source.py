@@ -14,7 +14,7 @@ from localazure.app.resource_manager import resources
 from localazure.rbac import access
 from localazure.storage.blob.blob_wire import error
 from localazure.storage.data import conditions, paths, shared_access
-from localazure.storage.data.path_responses import invalid_header, parse_range
+from localazure.storage.data.path_responses import invalid_header, range_start_and_length
 from localazure.storage.data.paths import SUPER_USER, PathAddress
 from localazure.storage.data.storage_access import ACCOUNTS, READ, container_scope
 
@@ -40,13 +40,9 @@ def require_source(call: Call, request: AuthorizedRequest) -> Document:
     is_flat = account is not None and not account["properties"].get("isHnsEnabled")
     address = PathAddress(account=name, container=container, path=path if is_flat else path.strip("/"))
     blob = paths.find(request.tenant, address) if account else None
-    if (
-        account is None
-        or blob is None
-        or blob["directory"]
-        or not _is_readable(request, account, address, source.query)
-    ):
+    if account is None or blob is None or blob["directory"]:
         raise error(404, "CannotVerifyCopySource")
+    _require_readable(request, account, address, source.query)
     conditions.check_write(call.headers, blob, error(412, "BlobAlreadyExists"), prefix="x-ms-source-")
     return blob
 
@@ -57,24 +53,30 @@ def with_source_content(call: Call, request: AuthorizedRequest) -> Call:
         return call
     blob, range_header = require_source(call, request), call.headers.get("x-ms-source-range")
     size = int(blob["size"])
-    start, length = parse_range(range_header, size) if range_header else (0, size)
+    start, length = range_start_and_length(range_header, size) if range_header else (0, size)
     body = b"".join(contents.open_chunks(request.tenant, str(blob["content"]), start, length))
     checksum_headers = {"content-md5": "x-ms-source-content-md5", "x-ms-content-crc64": "x-ms-source-content-crc64"}
     checksums = {name: call.headers[sent] for name, sent in checksum_headers.items() if sent in call.headers}
     return replace(call, body=body, headers={**call.headers, **checksums})
 
 
-def _is_readable(request: AuthorizedRequest, account: Document, source: PathAddress, query: str) -> bool:
-    """Whether the caller may read the source: by a signature in its URL, by the same account's key, or by a role."""
+def _require_readable(request: AuthorizedRequest, account: Document, source: PathAddress, query: str) -> None:
+    """404 CannotVerifyCopySource unless the caller may read the source, 403 if the signature in its URL is invalid.
+
+    That signature decides if there is one, else the same account's key or a role.
+    """
     parameters = {name.lower(): value for name, value in parse_qsl(query)}
     if "sig" in parameters:
         path_params = {"container": source.container, "path": source.path}
         source_call = replace(
             request.call, query=parameters, params=path_params, path=f"/{source.container}/{source.path}", method="GET"
         )
-        return "r" in shared_access.verified_permissions(source_call, account)
-    if request.caller_id == SUPER_USER:
-        return request.sas_permissions is None and account["id"] == request.account["id"]
-    return access.is_principal_allowed(
-        request.tenant, request.caller_id, READ, container_scope(account, source.container), data=True
-    )
+        readable = "r" in shared_access.verified_permissions(source_call, account)
+    elif request.caller_id == SUPER_USER:
+        readable = request.sas_permissions is None and account["id"] == request.account["id"]
+    else:
+        readable = access.is_principal_allowed(
+            request.tenant, request.caller_id, READ, container_scope(account, source.container), data=True
+        )
+    if not readable:
+        raise error(404, "CannotVerifyCopySource")

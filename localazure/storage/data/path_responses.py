@@ -96,7 +96,7 @@ def content_response(call: Call, path: Document, headers: Mapping[str, str]) -> 
     """The bytes of a path, or the range that the call asks for, as a stream."""
     range_header = call.headers.get("x-ms-range") or call.headers.get("range")
     size = int(path["size"])
-    start, length = parse_range(range_header, size) if range_header else (0, size)
+    start, length = range_start_and_length(range_header, size) if range_header else (0, size)
     sent = {**headers, "Content-Length": str(length)}
     sent |= _range_checksum_headers(call, path, (start, length) if range_header else None)
     if range_header:
@@ -196,7 +196,7 @@ def invalid_header(name: str, value: str) -> AzureError:
     )
 
 
-def parse_range(text: str, size: int) -> tuple[int, int]:
+def range_start_and_length(text: str, size: int) -> tuple[int, int]:
     """Start and length of `bytes=a-b` or `bytes=a-`; 416 otherwise. Suffixes and lists are not supported."""
     match = re.fullmatch(r"bytes=(\d+)-(\d*)", text.strip())
     if match is None or int(match[1]) >= size:

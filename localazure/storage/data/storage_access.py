@@ -110,7 +110,7 @@ def authorize(call: Call, *actions: str, control: bool = False, public: str = ""
     `control` says that they are control-plane actions; `public` is the lowest public access of the container at which
     anybody may do it (`Blob` or `Container`).
     """
-    account = _require_account(call)
+    account = _require_reachable_account(call)
     scheme, _, value = call.headers.get("authorization", "").partition(" ")
     if not scheme and "sig" not in call.query:
         return _authorize_anonymous(call, account, public)
@@ -137,7 +137,7 @@ def readable_container(tenant: Tenant, object_id: str, account: str, container: 
     return containers.get(tenant, account, container)
 
 
-def _require_account(call: Call) -> Document:
+def _require_reachable_account(call: Call) -> Document:
     """The account of the host name; 404 if there is none, 403 if its firewall blocks the call."""
     account = resources.find_by_name(call.tenant, ACCOUNTS, call.host.partition(".")[0])
     if account is None:
@@ -224,8 +224,8 @@ def _authorize_anonymous(call: Call, account: Document, public: str) -> Authoriz
 
 
 def _check_keys_allowed(account: Document) -> None:
-    # Azure: an account that never had the property set allows keys.
     """403 if the account does not allow Shared Key."""
+    # Azure: an account that never had the property set allows keys.
     if account["properties"].get("allowSharedKeyAccess") is False:
         message = "Key based authentication is not permitted on this storage account."
         raise AzureError(status=403, code="KeyBasedAuthenticationNotPermitted", message=message)
