@@ -50,21 +50,21 @@ def find_reply(
     settings, match = call.tenant.store.get("settings", "modelled-airflow"), _PATH.fullmatch(call.path)
     if settings is None or match is None:
         return None
-    model = _Model(call.tenant, resource_id, version, settings)
+    airflow = _ModelledAirflow(call.tenant, resource_id, version, settings)
     texts: dict[str, tuple[str, str]] = {}
     for path, text in files:
         for dag_id, arguments in _DAG.findall(text):
             texts[dag_id] = (path, text)
-            model.advance(dag_id, text if "**DAG_SETTINGS" in arguments else arguments)
+            airflow.advance(dag_id, text if "**DAG_SETTINGS" in arguments else arguments)
     if match["errors"]:
         return Reply(body={"import_errors": [], "total_entries": 0})
     if match["dag"] == "~":
-        return _list([run for dag_id in texts for run in model.runs(dag_id)], call)
+        return _list([run for dag_id in texts for run in airflow.runs(dag_id)], call)
     name = match["dag"] or match["source"]
     if name not in texts:
         return _missing(f"The DAG {name} was not found")
     path, text = texts[name]
-    return _report(text, rendered) if match["task"] else _of_dag(call, model, match, path, text)
+    return _report(text, rendered) if match["task"] else _of_dag(call, airflow, match, path, text)
 
 
 def _report(text: str, rendered: str) -> Reply:
@@ -74,13 +74,13 @@ def _report(text: str, rendered: str) -> Reply:
     return Reply(body={"key": "report", "value": json.dumps(report)})
 
 
-def _of_dag(call: Call, model: _Model, match: re.Match[str], path: str, text: str) -> Reply:
+def _of_dag(call: Call, airflow: _ModelledAirflow, match: re.Match[str], path: str, text: str) -> Reply:
     name = match["dag"]
     if match["source"]:
         return Reply(body={"content": text})
     if match["runs"] is None:
-        return _dag(call, model, name, path)
-    return _run(call, model, name, match["run"]) if match["run"] else _runs(call, model, name)
+        return _dag(call, airflow, name, path)
+    return _run(call, airflow, name, match["run"]) if match["run"] else _runs(call, airflow, name)
 
 
 def list_runs(tenant: Tenant, _send: object) -> list[Document]:
@@ -92,7 +92,7 @@ def list_runs(tenant: Tenant, _send: object) -> list[Document]:
     ]
 
 
-class _Model:
+class _ModelledAirflow:
     """The DAGs of one Airflow."""
 
     def __init__(self, tenant: Tenant, resource_id: str, version: str, settings: Document) -> None:
@@ -179,36 +179,36 @@ def _work(dag: Document, now: float, seconds: float) -> None:
             run["has_worked"] = run["state"] == "success"
 
 
-def _dag(call: Call, model: _Model, dag_id: str, path: str) -> Reply:
+def _dag(call: Call, airflow: _ModelledAirflow, dag_id: str, path: str) -> Reply:
     if call.method == "PATCH":
         body: Any = call.json()
-        model.set_paused(dag_id, paused=bool(body["is_paused"]))
-    paused = model.dag(dag_id)["paused"]
+        airflow.set_paused(dag_id, paused=bool(body["is_paused"]))
+    paused = airflow.dag(dag_id)["paused"]
     return Reply(body={"dag_id": dag_id, "fileloc": f"/opt/airflow/{path}", "file_token": dag_id, "is_paused": paused})
 
 
-def _runs(call: Call, model: _Model, dag_id: str) -> Reply:
+def _runs(call: Call, airflow: _ModelledAirflow, dag_id: str) -> Reply:
     if call.method != "POST":
-        return _list(model.runs(dag_id), call)
+        return _list(airflow.runs(dag_id), call)
     body: Any = call.json()
-    dag = model.dag(dag_id)
+    dag = airflow.dag(dag_id)
     run_id, logical = str(body["dag_run_id"]), body.get("logical_date")
-    if not model.create(dag, run_id, logical, None):
+    if not airflow.create(dag, run_id, logical, None):
         message = f"A run of {dag_id} with this id or logical date exists already"
         return Reply(status=_CONFLICT, body={"detail": message, "status": _CONFLICT, "title": "Conflict"})
     dag["runs"][run_id]["note"] = body.get("note")
-    model.put(dag_id, dag)
+    airflow.put(dag_id, dag)
     return Reply(body={"dag_id": dag_id, **dag["runs"][run_id]})
 
 
-def _run(call: Call, model: _Model, dag_id: str, run_id: str) -> Reply:
-    dag = model.dag(dag_id)
+def _run(call: Call, airflow: _ModelledAirflow, dag_id: str, run_id: str) -> Reply:
+    dag = airflow.dag(dag_id)
     if run_id not in dag["runs"]:
         return _missing(f"DAGRun with DAG ID: '{dag_id}' and DagRun ID: '{run_id}' not found")
     if call.method == "PATCH":
         body: Any = call.json()
         dag["runs"][run_id]["state"] = str(body["state"])
-        model.put(dag_id, dag)
+        airflow.put(dag_id, dag)
     return Reply(body={"dag_id": dag_id, **dag["runs"][run_id]})
 
 

@@ -23,12 +23,13 @@ _SYNC = next(  # in a wheel it is inside the package, in a checkout beside it
 )
 
 
-def _locked_version(lock: str) -> str:
-    return (HERE / lock).read_text().split("==", 1)[1].split()[0]
+def _first_pinned_version(lock_name: str) -> str:
+    """Return the version of the first package in a lock: of Flink's libraries, or of the Java runtime."""
+    return (HERE / lock_name).read_text().split("==", 1)[1].split()[0]
 
 
-LOCKS = {_locked_version(f"{name}.lock"): name for name in ("flink", "flink-2")}
-FLINK_VERSION = _locked_version("flink.lock")
+LOCKS = {_first_pinned_version(f"{name}.lock"): name for name in ("flink", "flink-2")}
+FLINK_VERSION = _first_pinned_version("flink.lock")
 
 
 def find_version(prefix: str) -> str:
@@ -70,7 +71,7 @@ def _find_java() -> Path | None:
 def _install_packages(name: str, progress: str, workspace: Workspace) -> Path:
     """Install the packages of NAME.lock unless they are installed. Returns their folder. Concurrent callers wait."""
     lock = HERE / f"{name}.lock"
-    folder = workspace.installations / f"{name}-{_locked_version(lock.name)}"
+    folder = workspace.installations / f"{name}-{_first_pinned_version(lock.name)}"
     workspace.installations.mkdir(parents=True, exist_ok=True)
     with (workspace.installations / f"{name}.flock").open("w") as flock:
         fcntl.flock(flock, fcntl.LOCK_EX)
