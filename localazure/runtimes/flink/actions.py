@@ -91,7 +91,7 @@ def _stop(cluster: Cluster, job: JobRequest) -> ActionResult:
 
 
 def _savepoint(cluster: Cluster, job: JobRequest) -> ActionResult:
-    name = cluster.savepoint(job.job_id, folder_of(cluster, job.savepoint_directory))
+    name = cluster.take_savepoint(job.job_id, folder_of(cluster, job.savepoint_directory))
     return _savepoint_result(job, name, cluster.state(job.job_id))
 
 

@@ -132,7 +132,7 @@ class Cluster:
         self._wait_until(lambda: self.state(job_id) in TERMINAL)
         return savepoint
 
-    def savepoint(self, job_id: str, directory: Path) -> str:
+    def take_savepoint(self, job_id: str, directory: Path) -> str:
         """Take a savepoint of a job that keeps running. Returns the savepoint's name."""
         body = {"target-directory": _uri(directory), "cancel-job": False}
         return self._savepoint(job_id, "savepoints", body)

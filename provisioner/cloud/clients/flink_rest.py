@@ -93,7 +93,7 @@ class FlinkRest:
                 if _send(http, access, f"/jobs/{job_id}", fine=(404,)).get("state") not in ENDS:
                     raise
 
-    def savepoint(self, access: FlinkAccess, job_id: str, directory: str) -> str:
+    def take_savepoint(self, access: FlinkAccess, job_id: str, directory: str) -> str:
         """Take a savepoint of a running job and wait for it. Returns its URI. directory: empty: the cluster's own."""
         body = {
             "cancel-job": False,

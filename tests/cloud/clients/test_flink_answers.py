@@ -72,10 +72,10 @@ def test_a_savepoint_whose_answer_was_lost_is_looked_for(flink: GuardedFlink, cl
         "POST /jobs/a/savepoints": [LOST],
         "GET /jobs/a/savepoints/*": [SAVED, SAVED, NOT_FOUND],
     }
-    assert client.savepoint(access(flink), "a", "file:/states") == "file:/states/a"
+    assert client.take_savepoint(access(flink), "a", "file:/states") == "file:/states/a"
     assert changes(flink) == ["POST /jobs/a/savepoints"]
     with pytest.raises(Unreachable):  # it never arrived
-        client.savepoint(access(flink), "a", "file:/states")
+        client.take_savepoint(access(flink), "a", "file:/states")
 
 
 def test_a_stop_whose_answer_was_lost_is_looked_for(flink: GuardedFlink, client: FlinkRest) -> None:
@@ -93,7 +93,7 @@ def test_a_savepoint_that_flink_has_forgotten_is_no_mistake_of_the_address(
 ) -> None:
     flink.answers |= {"GET /jobs/a": [RUNNING], "POST /jobs/a/savepoints": [(202, {})]}
     with pytest.raises(Unexpected, match="Flink has forgotten it"):
-        client.savepoint(access(flink), "a", "file:/states")
+        client.take_savepoint(access(flink), "a", "file:/states")
 
 
 def test_a_savepoint_that_failed_says_why(flink: GuardedFlink, client: FlinkRest) -> None:

@@ -157,7 +157,7 @@ def _cancel(access: FlinkAccess, cloud: Cloud, job: FlinkJob) -> None:
 def _savepoint(access: FlinkAccess, cloud: Cloud, job: DeclaredJob, running: FlinkJob) -> str:
     client: FlinkRest = cloud.client("flink_rest")
     folder = f"{job.spec.savepoints.rstrip('/')}/{job.prefix}/{running.id}-by-hand" if job.spec.savepoints else ""
-    return client.savepoint(access, running.id, folder)
+    return client.take_savepoint(access, running.id, folder)
 
 
 def _stop(access: FlinkAccess, cloud: Cloud, job: DeclaredJob, running: FlinkJob) -> str:
