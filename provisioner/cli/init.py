@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from provisioner.cli.target_questions import Offer
-    from provisioner.cloud.clients.inventory import Inventory, Seen
+    from provisioner.cloud.clients.inventory import Inventory, Listed
 
 EXAMPLE = "../templates/jobs/wordcount/wordcount.jar"
 CLOUDS = {"public": "", "local": "the emulator that comes with this tool", "usgovernment": "", "china": ""}
@@ -133,7 +133,7 @@ def _seen(cloud: str, arguments: Namespace, questions: Questions) -> Generator[t
     with closing(open_session(PROFILES[cloud], subscription="", tenant=arguments.tenant)) as session:
         inventory = Cloud(session).inventory
 
-        def offer(read: Callable[[Inventory], tuple[Seen, ...]]) -> tuple[Seen, ...]:
+        def offer(read: Callable[[Inventory], tuple[Listed, ...]]) -> tuple[Listed, ...]:
             try:
                 return read(inventory)
             except CloudError:  # what cannot be listed can be typed

@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from provisioner.cli.questions import Questions
-    from provisioner.cloud.clients.inventory import Inventory, Seen
+    from provisioner.cloud.clients.inventory import Inventory, Listed
     from provisioner.spec.targets.contract import Question, Target
 
-    Offer = Callable[[Callable[[Inventory], tuple[Seen, ...]]], tuple[Seen, ...]]
+    Offer = Callable[[Callable[[Inventory], tuple[Listed, ...]]], tuple[Listed, ...]]
 
 CLUSTERS = "Microsoft.ContainerService/managedClusters"
 ROLES = {"flink": "What runs Flink", "airflow": "What hosts Airflow"}
 READER = "Key Vault Secrets User"
 
 
-def offers(seen: tuple[Seen, ...], group: str = "") -> list[tuple[str, str]]:
+def offers(seen: tuple[Listed, ...], group: str = "") -> list[tuple[str, str]]:
     """What exists, by its name where it is in the group, else by its id."""
     inside = f"{group}/".lower()
     return [(last_name(one.id) if group and one.id.lower().startswith(inside) else one.id, one.note) for one in seen]

@@ -122,19 +122,23 @@ def _create(cloud: Cloud, desired: FabricAirflowJob) -> None:
     """Make the item, then what it runs: Fabric refuses both at once. Goes on with one that an earlier try has made."""
     fabric, workspace = _fabric(cloud), _workspace(cloud, desired).id
     pool = _pool(cloud, desired)
-    _define(cloud, desired, fabric.create_job(workspace, desired.name, desired.environment), pool)
+    job_path = fabric.create_job(workspace, desired.name, desired.environment)
+    _finish_creation(cloud, desired, job_path, pool)
 
 
-def _define(cloud: Cloud, desired: FabricAirflowJob, path: str, pool: Compute) -> None:
-    """Only ever of a job that this environment has made and not finished: a definition replaces settings and files."""
-    _fabric(cloud).set_definition(path, desired.version, pool)
-    _fabric(cloud).finish_job(path, desired.environment)
+def _finish_creation(cloud: Cloud, desired: FabricAirflowJob, job_path: str, pool: Compute) -> None:
+    """Give a job that this environment has made what it runs, and note that it is finished.
+
+    Only for one that is not finished yet: a definition replaces settings and files.
+    """
+    _fabric(cloud).define_new_job(job_path, desired.version, pool)
+    _fabric(cloud).finish_job(job_path, desired.environment)
 
 
 def _update(cloud: Cloud, desired: FabricAirflowJob, observed: ObservedFabricAirflowJob) -> None:
     pool = _pool(cloud, desired)
     if not observed.finished:
-        _define(cloud, desired, observed.path, pool)
+        _finish_creation(cloud, desired, observed.path, pool)
     else:
         _fabric(cloud).set_compute(observed.path, pool)
 

@@ -40,7 +40,7 @@ class FlinkJobs:
         """All jobs of the cluster; none without the cluster."""
         return [_job(item.get("properties") or {}) for item in self._arm.list_all(f"{cluster_id}/jobs", VERSION)]
 
-    def act(self, cluster_id: str, name: str, action: str) -> None:
+    def request_action(self, cluster_id: str, name: str, action: str) -> None:
         """Have the service do something to a job: CANCEL, SAVEPOINT. It answers before that is done."""
         properties = {"jobType": "FlinkJob", "jobName": name, "action": action}
         self._arm.request("POST", f"{cluster_id}/runJob", VERSION, json={"properties": properties})
@@ -74,7 +74,7 @@ class FlinkJobs:
     def _sent(self, cluster_id: str, name: str) -> bool:
         """Have the service stop a job, unless it is busy with it. Without an answer, what it says of the job tells."""
         try:
-            self.act(cluster_id, name, "STOP")
+            self.request_action(cluster_id, name, "STOP")
         except Unreachable:
             return False
         except CloudError as error:

@@ -194,7 +194,7 @@ class DataLake:
         sweep(self._wire, account, filesystem, path, environment)
         drop_parents(self._wire, account, filesystem, path, environment)
         key, read = (account, filesystem, environment), partial(self.find_filesystem, account, filesystem)
-        self._notes.drop_if_empty(key, folder_of(path), read)
+        self._notes.drop_if_no_own_files(key, folder_of(path), read)
 
     def _in_folders(
         self, account: str, filesystem: str, environment: str, folders: Iterable[str]

@@ -27,7 +27,7 @@ EVERYWHERE = "*"
 # https://learn.microsoft.com/rest/api/storageservices/setting-and-retrieving-properties-and-metadata-for-blob-resources
 MOST_BYTES = 4096
 Folders = frozenset[str]
-Key = tuple[str, str, str]  # account, filesystem, environment
+NoteKey = tuple[str, str, str]  # account, filesystem, environment
 
 
 def note_name(environment: str) -> str:
@@ -61,15 +61,15 @@ class FolderNotes:
 
     def __init__(self, wire: Wire, waits: Waits) -> None:
         self._wire, self._waits = wire, waits
-        self._written: dict[Key, Folders] = {}
-        self._left: dict[Key, Folders] = {}  # after folders were dropped
+        self._written: dict[NoteKey, Folders] = {}
+        self._left: dict[NoteKey, Folders] = {}  # after folders were dropped
         self._turn = threading.Lock()
 
-    def created(self, key: Key, folders: Iterable[str]) -> None:
+    def created(self, key: NoteKey, folders: Iterable[str]) -> None:
         """Take for noted what a new filesystem was created with."""
         self._written[key] = frozenset(folders)
 
-    def folders(self, key: Key, read: Read) -> Folders:
+    def folders(self, key: NoteKey, read: Read) -> Folders:
         """The folders that an environment may have files in. read: the filesystem as it was in this pass."""
         if key in self._written:
             return self._written[key]
@@ -80,7 +80,7 @@ class FolderNotes:
         known = noted(filesystem.metadata, environment)
         return of_earlier_version if known is None else known
 
-    def add(self, key: Key, folder: str, read: Read) -> None:
+    def add(self, key: NoteKey, folder: str, read: Read) -> None:
         """Note a folder. read: as in `folders`."""
         with self._turn:
             known = self.folders(key, read)
@@ -91,7 +91,7 @@ class FolderNotes:
                 self._write(key, known | {folder})
                 self._written[key] = known | {folder}
 
-    def drop_if_empty(self, key: Key, folder: str, read: Read) -> None:
+    def drop_if_no_own_files(self, key: NoteKey, folder: str, read: Read) -> None:
         """Take a folder out of the note in an adopted filesystem, once no file of the environment is in it."""
         environment = key[2]
         with self._turn:
@@ -99,20 +99,20 @@ class FolderNotes:
             if filesystem is None or filesystem.owner == environment or folder in self._written.get(key, ()):
                 return
             known = self._left.get(key) or noted(filesystem.metadata, environment) or frozenset()
-            if folder in known and not self._has_files(key, folder):
+            if folder in known and not self._has_own_files(key, folder):
                 self._left[key] = known - {folder}
                 self._write(key, self._left[key])
 
-    def _found(self, key: Key) -> Folders:
+    def _found(self, key: NoteKey) -> Folders:
         """The folders with files of the environment, where no note says so, or not which."""
         every = self._wire.paths(key[0], key[1])
         return frozenset(folder_of(one.path) for one in every if one.owner == key[2] and not one.directory)
 
-    def _has_files(self, key: Key, folder: str) -> bool:
+    def _has_own_files(self, key: NoteKey, folder: str) -> bool:
         account, name, environment = key
         return any(one.owner == environment and not one.directory for one in self._wire.paths(account, name, folder))
 
-    def _write(self, key: Key, folders: Folders) -> None:
+    def _write(self, key: NoteKey, folders: Folders) -> None:
         account, name, environment = key
         text = note(folders) if folders else None
         write_metadata(self._wire, self._waits, account, name, (note_name(environment), text))

@@ -51,8 +51,8 @@ class Upload:
     etag: str
 
     @property
-    def where(self) -> str:
-        """Filesystem and path, for people."""
+    def path_with_filesystem(self) -> str:
+        """Filesystem and path, as messages name the file and as a rename takes it."""
         return f"{self.filesystem}/{self.path}"
 
     @property
@@ -68,7 +68,7 @@ class Upload:
             return
         sweep(wire, self.account, self.filesystem, self.path, self.metadata[OWNER_METADATA])
         beside = wire.file_client(self.account, self.filesystem, self._beside)
-        with translated(f"upload {self.where}"):
+        with translated(f"upload {self.path_with_filesystem}"):
             beside.create_file(metadata={**self._others(wire), **self.metadata})
             self._append_all(wire)
             beside.flush_data(self.size, close=True)
@@ -108,7 +108,7 @@ class Upload:
     def _check(self, size: int, sha256: str) -> None:
         if (size, sha256) != (self.size, self.sha256):
             remedy = "Run the command again when nothing writes it any more."
-            raise Refused(self.where, "the local file changed while it was read", remedy)
+            raise Refused(self.path_with_filesystem, "the local file changed while it was read", remedy)
 
     def _append_all(self, wire: Wire) -> None:
         """Send the pieces, several at a time: the flush joins them by their positions, in whatever order they came.
@@ -136,7 +136,9 @@ class Upload:
         uploaded = wire.path(self.account, self.filesystem, self._beside)
         if uploaded is None or uploaded.size != self.size:
             message = f"{self.size} bytes were sent, {uploaded.size if uploaded else 0} are there"
-            raise Conflict(operation=f"upload {self.where}", status=200, code="WrongLength", message=message)
+            raise Conflict(
+                operation=f"upload {self.path_with_filesystem}", status=200, code="WrongLength", message=message
+            )
 
     def _rename(self, wire: Wire, beside: DataLakeFileClient) -> None:
         """Rename to the target, only if that is still as it was read. After a failure look whether it was carried out.
@@ -149,8 +151,8 @@ class Upload:
         if self.etag:
             condition = {"match_condition": MatchConditions.IfNotModified, "etag": self.etag}
         try:
-            with translated(f"rename to {self.where}"):
-                beside.rename_file(self.where, **condition)
+            with translated(f"rename to {self.path_with_filesystem}"):
+                beside.rename_file(self.path_with_filesystem, **condition)
         except (NotFound, Conflict):
             if not self._is_there(wire):
                 raise

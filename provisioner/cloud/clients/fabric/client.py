@@ -106,14 +106,14 @@ class Fabric:
 
         return self._session.waits.until_visible(created, what=f"Fabric to show {name}", on=(NotFound,))
 
-    def set_definition(self, job: str, version: str, pool: Compute) -> None:
-        """What a new job runs, and on which pool. It replaces settings and files, so it is for a new job alone.
+    def define_new_job(self, job_path: str, version: str, pool: Compute) -> None:
+        """Say what a new job runs, and on which pool. Only for a new job: it replaces all settings and files.
 
         https://learn.microsoft.com/rest/api/fabric/apacheairflowjob/items/update-apache-airflow-job-definition
         """
         payload = base64.b64encode(json.dumps(_definition(version, pool)).encode()).decode()
         parts = [{"path": CONTENT, "payload": payload, "payloadType": "InlineBase64"}]
-        answer = self._send("POST", job, "/updateDefinition", json={"definition": {"parts": parts}})
+        answer = self._send("POST", job_path, "/updateDefinition", json={"definition": {"parts": parts}})
         self._requests.finish(answer, "the definition of the job")
 
     def get_definition(self, job: str) -> None:

@@ -114,12 +114,12 @@ def _all_running(environment: Environment, cloud: Cloud) -> Iterator[FlinkJob]:
 
 def _cancel(cluster_id: str, cloud: Cloud, job: FlinkJob) -> None:
     jobs: FlinkJobs = cloud.client("flink_jobs")
-    jobs.act(cluster_id, job.name, "CANCEL")
+    jobs.request_action(cluster_id, job.name, "CANCEL")
 
 
 def _savepoint(cluster_id: str, cloud: Cloud, _job: DeclaredJob, running: FlinkJob) -> str:
     jobs: FlinkJobs = cloud.client("flink_jobs")
-    jobs.act(cluster_id, running.name, "SAVEPOINT")
+    jobs.request_action(cluster_id, running.name, "SAVEPOINT")
     return "where the cluster keeps them; the action LIST_SAVEPOINT names it"
 
 
