@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from provisioner.cloud.clients.policy_restrictions import PolicyRestrictions
     from provisioner.cloud.clients.resource_groups import ResourceGroups
     from provisioner.cloud.clients.storage_accounts import StorageAccounts
-    from provisioner.cloud.rights.caller import Caller
+    from provisioner.cloud.rights.caller_rights import CallerRights
     from provisioner.cloud.rights.principals import PrincipalRights
     from provisioner.cloud.transport.arm import Arm
     from provisioner.cloud.transport.session import Session
@@ -38,7 +38,7 @@ class Cloud:
     @contextmanager
     def as_principal(self, client_id: str, secret: Secret) -> Generator[Cloud]:
         """The same Azure with the rights of another principal of this tenant."""
-        with closing(self.session.as_principal(self.session.tenant_id, client_id, secret)) as session:
+        with closing(self.session.open_for_principal(self.session.tenant_id, client_id, secret)) as session:
             yield Cloud(session)
 
     @cached_property
@@ -64,11 +64,11 @@ class Cloud:
         return Authorization(self.session)
 
     @cached_property
-    def caller(self) -> Caller:
+    def caller_rights(self) -> CallerRights:
         """What the caller may do."""
-        from provisioner.cloud.rights.caller import Caller
+        from provisioner.cloud.rights.caller_rights import CallerRights
 
-        return Caller(self.session)
+        return CallerRights(self.session)
 
     def client(self, name: str) -> Any:
         """The client of a target: the class `CLIENT` of its module in `clients/`."""

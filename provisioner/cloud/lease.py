@@ -76,7 +76,7 @@ class Lease:
         lease = cls(cloud, account_id, container)
         lease._wait_for(lambda: not lease._is_leased(), wait_seconds)
 
-    def require(self, seconds: float, *, during: str) -> None:
+    def require_seconds(self, seconds: float, *, during: str) -> None:
         """Raise LeaseLost unless the lease lasts that long. A lease that ends sooner is renewed first."""
         with self._turn:
             if self._until - ticks() < seconds:
@@ -84,13 +84,13 @@ class Lease:
             if self._lost is not None or self._until - ticks() < seconds:
                 raise self._lease_lost(during)
 
-    def check(self, *, during: str) -> None:
+    def raise_if_lost(self, *, during: str) -> None:
         """Raise LeaseLost if the lease is known to be lost. Sends no request."""
         if self._lost is not None:
             raise self._lease_lost(during)
 
-    def confirm(self, *, during: str) -> None:
-        """Renew the lease at once. Raises LeaseLost if it is another run's, or gone with its container."""
+    def renew_or_raise(self, *, during: str) -> None:
+        """Renew the lease at once, or raise LeaseLost: it is another run's, or gone with its container, say."""
         with self._turn:
             if not self._renew():
                 raise self._lease_lost(during)

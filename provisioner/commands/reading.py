@@ -84,7 +84,7 @@ def doctor(run: Run) -> tuple[Checked, ...]:
 def _missing_optional_rights(run: Run) -> Iterator[Checked]:
     """A note on each right of docs/access.md that a run can do without and the caller lacks, as far as Azure says."""
     for right in required_and_optional_rights(run.environment, run.deployed.names):
-        if right.optional and run.cloud.caller.lacks(right):
+        if right.optional and run.cloud.caller_rights.lacks(right):
             what = f"you lack {right.role} on {right.where}, for {right.purpose}; without it {right.optional}"
             yield Checked(verdict=Verdict.NOTE, what=what, remedy=GRANTED_BY)
 

@@ -92,7 +92,7 @@ def holding_lease(run: Run, *, exists: bool = True) -> Generator[Lease | None]:
         yield lease
     except NotFound:
         if lease is not None:  # what was there when this run looked: perhaps another run has the lease by now
-            lease.confirm(during="the next call")
+            lease.renew_or_raise(during="the next call")
         raise
     finally:
         with heard(interrupted):

@@ -86,7 +86,7 @@ def publish(observed: RegisteredApplication, _view: View | None) -> Outputs:
 
 def ready(cloud: Cloud, desired: Application, observed: RegisteredApplication | None) -> Iterator[Checked]:
     """Check whether the caller may change it, now or when a rotation is due."""
-    remedy = cloud.caller.missing_ownership(f"applications/{observed.object_id}") if observed else ""
+    remedy = cloud.caller_rights.missing_ownership(f"applications/{observed.object_id}") if observed else ""
     if observed is not None and remedy:
         drifted = observed.owned and observed.display_name != desired.display_name
         verdict = Verdict.STOPS if drifted else Verdict.NOTE
@@ -121,8 +121,8 @@ def _require_owner(cloud: Cloud, object_id: str) -> None:
     remedies: list[str | None] = []
 
     def is_owner_or_unknown() -> bool:
-        cloud.session.reads.forget(("owners", f"applications/{object_id}"))
-        remedies[:] = [cloud.caller.missing_ownership(f"applications/{object_id}")]
+        cloud.session.reads.mark_written(("owners", f"applications/{object_id}"))
+        remedies[:] = [cloud.caller_rights.missing_ownership(f"applications/{object_id}")]
         return not remedies[0]
 
     with suppress(NotYetVisible):

@@ -120,7 +120,7 @@ def _owner_tag(environment: str) -> str:
 
 def _read(cloud: Cloud, desired: CallerAccess) -> ObservedCallerAccess | None:
     """Raises NotFound if its scope does not exist."""
-    allowed = cloud.caller.allows(desired.scope, desired.actions)
+    allowed = cloud.caller_rights.allows(desired.scope, desired.actions)
     if allowed is None:
         raise NotFound(operation=f"GET permissions of {desired.scope}", status=404)
     caller, owner_tag = cloud.session.caller_object_id, _owner_tag(desired.environment)
@@ -157,9 +157,9 @@ def _has_access_as_far_as_tried(cloud: Cloud, desired: CallerAccess) -> bool:
         return True
     try:
         if desired.probe is Probe.VAULT_SECRETS:
-            cloud.caller.probe_secrets(desired.place, deleting=desired.writes)
+            cloud.caller_rights.probe_secrets(desired.place, deleting=desired.writes)
         else:
-            cloud.caller.probe_container(desired.place, desired.container, deleting=desired.writes)
+            cloud.caller_rights.probe_container(desired.place, desired.container, deleting=desired.writes)
     except (NotAuthorized, Unreachable):
         return False
     except NotFound:  # nothing is left to try it on, which says nothing of the grant

@@ -144,7 +144,7 @@ def _ready(cloud: Cloud, desired: Vault, observed: ObservedVault | None) -> Iter
         yield from adopted_network(desired.network, observed.vault.network)
     if observed.vault.network_restricted:
         line = f"az keyvault network-rule add --name {desired.name} --ip-address ADDRESS"
-        yield firewall_check(lambda: cloud.caller.probe_secrets(desired.name), line)
+        yield firewall_check(lambda: cloud.caller_rights.probe_secrets(desired.name), line)
         yield from readers_check(desired.name, desired.network, observed.vault.closed)
 
 
@@ -225,7 +225,7 @@ def _unmanaged(cloud: Cloud, observed: ObservedVault) -> tuple[str, ...]:
 
 def _create(cloud: Cloud, desired: Vault) -> None:
     there = cloud.key_vaults.find_vault(desired.id)  # as this pass has read it
-    cloud.arm.forget(desired.id)
+    cloud.arm.mark_written(desired.id)
     if there is not None and there.tags.get(OWNER_TAG) != desired.environment:
         raise Conflict(operation=f"creating vault {desired.name}", message="somebody created it meanwhile")
     if there is None and _recovered(cloud, desired):
@@ -300,7 +300,7 @@ def _recover(cloud: Cloud, desired: Vault, deleted: DeletedVault) -> None:
 
 
 def _update(cloud: Cloud, desired: Vault, _observed: ObservedVault) -> None:
-    cloud.arm.forget(desired.id)
+    cloud.arm.mark_written(desired.id)
     _set_declared(cloud, desired)
 
 
@@ -329,7 +329,7 @@ def _delete(cloud: Cloud, observed: ObservedVault) -> None:
         except NotAuthorized:
             return True  # purging takes a further right, and its refusal names that one
 
-    cloud.arm.forget(vault.id)
+    cloud.arm.mark_written(vault.id)
     was_there = vaults.find_vault(vault.id) is not None
     if was_there:
         vaults.delete_vault(vault.id)

@@ -81,7 +81,7 @@ def _create(cloud: Cloud, desired: ResourceGroup) -> None:
 
     def is_free() -> bool:
         group = cloud.resource_groups.find_group(desired.id)
-        cloud.arm.forget(desired.id)  # the first answer is the one that this pass has read
+        cloud.arm.mark_written(desired.id)  # the first answer is the one that this pass has read
         if group is not None and group.state != "Deleting" and group.tags.get(OWNER_TAG) != desired.environment:
             raise Conflict(operation=f"creating {desired.id}", message="somebody created it meanwhile")
         return group is None or group.state != "Deleting"

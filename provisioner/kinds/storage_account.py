@@ -116,7 +116,7 @@ def _ready(cloud: Cloud, desired: StorageAccount, observed: ObservedStorageAccou
         yield from adopted_network(desired.network, observed.account.network)
     if observed is not None and observed.account.network_restricted:
         line = f"az storage account network-rule add --account-name {name} --ip-address ADDRESS"
-        yield firewall_check(lambda: cloud.caller.probe_blobs(desired.id, name), line)
+        yield firewall_check(lambda: cloud.caller_rights.probe_blobs(desired.id, name), line)
         yield from readers_check(name, desired.network, observed.account.closed)
     elif observed is None:
         taken = cloud.storage_accounts.name_taken(desired.id)
@@ -162,7 +162,7 @@ def _content(cloud: Cloud, desired: StorageAccount) -> dict[str, Any]:
 
 
 def _update(cloud: Cloud, desired: StorageAccount, _observed: ObservedStorageAccount) -> None:
-    cloud.arm.forget(desired.id)
+    cloud.arm.mark_written(desired.id)
     there = cloud.storage_accounts.find_account(desired.id)
     tags = {**(there.tags if there else {}), **desired.tags, OWNER_TAG: desired.environment}
     cloud.storage_accounts.update_account(desired.id, sku=desired.sku, tags=tags, settings=desired.settings)

@@ -87,7 +87,7 @@ def _check_airflow(deployed: DeployedEnvironment) -> AirflowChecks:
     tenant, client, secret = (settings[name] for name in SIGN_IN)
     if tenant is None or client is None or secret is None:
         return AirflowChecks(checks=[unknown(AIRFLOW, "its runtime hides what it signs in with")])
-    with closing(deployed.cloud.session.as_principal(tenant.reveal(), client.reveal(), secret)) as session:
+    with closing(deployed.cloud.session.open_for_principal(tenant.reveal(), client.reveal(), secret)) as session:
         refused = _sign_in_refused(session, AIRFLOW, "airflow")
         return AirflowChecks(checks=[refused]) if refused else _check_lookups(deployed, Cloud(session), settings)
 
@@ -191,7 +191,7 @@ def _check_api(deployed: DeployedEnvironment, airflow: AirflowChecks) -> Iterato
         yield unknown(API, reason)
         yield unknown(CLUSTER, reason) if deployed.environment.flink.scope else _check_flink(deployed)
         return
-    with closing(deployed.cloud.session.as_principal(tenant.reveal(), client.reveal(), secret)) as session:
+    with closing(deployed.cloud.session.open_for_principal(tenant.reveal(), client.reveal(), secret)) as session:
         refused = _sign_in_refused(session, API, "flink-api")
         yield refused or passed(API, f"as {session.claims.get('appid', '')}, with what the vault has")
         if not deployed.environment.flink.scope:
@@ -211,7 +211,7 @@ def _check_further(deployed: DeployedEnvironment, airflow: AirflowChecks, name: 
         return unanswered(check_name, error)
     if not client or secret is None:
         return unknown(check_name, "what it signs in with could not be read")
-    with closing(deployed.cloud.session.as_principal(deployed.names.tenant_id, client, secret)) as session:
+    with closing(deployed.cloud.session.open_for_principal(deployed.names.tenant_id, client, secret)) as session:
         refused = _sign_in_refused(session, check_name, name)
         return refused or passed(check_name, f"as {client}, with what the vault has")
 
@@ -234,7 +234,7 @@ def _check_cluster(deployed: DeployedEnvironment, cloud: Cloud) -> Check:
     try:
         if deployed.observed(deployed.node(flink.address), cloud) is None:
             return failed(CLUSTER, "the cluster is not there; correct `flink`", precondition=True)
-        missing = [action for action in flink.actions if cloud.caller.missing_right(scope, action)]
+        missing = [action for action in flink.actions if cloud.caller_rights.missing_right(scope, action)]
     except NotAuthorized as error:
         detail = f"it cannot read the cluster: {error.code}. Run `provisioner provision`"
         return failed(CLUSTER, detail, precondition=True)

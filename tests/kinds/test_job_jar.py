@@ -128,9 +128,9 @@ def test_it_is_absent_then_uploaded_then_as_declared_then_gone(
 
 def test_an_unchanged_jar_sends_no_bytes(cloud: Cloud, desired: JobJar) -> None:
     create(cloud, desired)
-    before = dict(cloud.session.counter)
+    before = dict(cloud.session.request_counts)
     assert diff(cloud, desired) == {}
-    after = cloud.session.counter
+    after = cloud.session.request_counts
     assert {name: after[name] - before.get(name, 0) for name in after if after[name] != before.get(name)} == {
         f"HEAD {ACCOUNT}.dfs.core.windows.net": 1
     }

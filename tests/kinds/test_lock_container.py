@@ -139,7 +139,7 @@ def test_a_lease_that_ran_out_is_taken_over_and_its_holder_writes_no_more(
         lease = cloud.session.lease
         assert lease is not None
         with pytest.raises(LeaseLost, match="lost"):
-            lease.require(61, during="PUT it")
+            lease.require_seconds(61, during="PUT it")
         lease.release()
         assert seen(cloud, desired).metadata[OWNER] == "bob@example.com"
 
@@ -155,7 +155,7 @@ def test_writes_are_refused_without_the_lease_and_reads_are_not(
         lease = cloud.session.lease
         assert lease is not None
         with pytest.raises(LeaseLost):
-            lease.require(61, during="finding out")
+            lease.require_seconds(61, during="finding out")
         with pytest.raises(LeaseLost, match="lost"):
             cloud.resource_groups.set_tags(group, {"a": "b"})
         assert cloud.resource_groups.find_group(group) is not None

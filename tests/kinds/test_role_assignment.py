@@ -164,10 +164,10 @@ def test_ours_are_found_on_their_very_scope_only(cloud: Cloud, azure: LocalAzure
 def test_one_pass_lists_a_scope_once(cloud: Cloud, desired: RoleAssignment) -> None:
     made(cloud, desired)
     seen(cloud, desired)
-    before = cloud.session.counter.copy()
+    before = cloud.session.request_counts.copy()
     KIND.read(cloud, desired)
     KIND.read(cloud, replace(desired, environment=OTHER))
-    assert cloud.session.counter == before
+    assert cloud.session.request_counts == before
 
 
 def test_a_condition_that_somebody_added_outlives_our_mark(

@@ -110,7 +110,7 @@ class Authorization:
 
     def grant(self, scope: str, role: str, principal_id: str, *, principal_type: str, owner_tag: str) -> None:
         """Assign the role (a GUID) with the owner tag. An unmanaged assignment is left as it is."""
-        self._session.reads.forget(("assignments", scope.lower()))
+        self._session.reads.mark_written(("assignments", scope.lower()))
         assignment = self.find_assignment(scope, role, principal_id)
         if assignment is None:
             name = assignment_name(scope, principal_id, role)
@@ -135,7 +135,7 @@ class Authorization:
         """
 
         def gone() -> bool:
-            self._session.reads.forget(("assignments", scope.lower()))
+            self._session.reads.mark_written(("assignments", scope.lower()))
             assignment = next((one for one in self.list_assignments(scope) if one.name == name), None)
             if assignment is None or owner_tag not in self.owner_tags(assignment):
                 return True
@@ -166,7 +166,7 @@ class Authorization:
                 self._client(scope).role_assignments.delete(scope, name)
         except NotFound:
             pass
-        self._session.reads.forget(("assignments", scope.lower()))
+        self._session.reads.mark_written(("assignments", scope.lower()))
 
     def _role_id(self, scope: str, role: str) -> str:
         """Look at the scope and those around it, where custom roles are; then at the tenant, which may not list them.
@@ -223,8 +223,8 @@ class Authorization:
         )
         with translated(f"PUT {short(assignment.scope)} role assignment"):
             self._client(assignment.scope).role_assignments.create(assignment.scope, assignment.name, body)
-        self._session.reads.forget(("assignments", assignment.scope.lower()))
-        self._session.reads.forget(("permissions", assignment.scope.lower()))
+        self._session.reads.mark_written(("assignments", assignment.scope.lower()))
+        self._session.reads.mark_written(("permissions", assignment.scope.lower()))
 
     def _client(self, scope: str) -> Any:
         from azure.mgmt.authorization.v2022_04_01 import AuthorizationManagementClient

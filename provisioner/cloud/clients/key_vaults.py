@@ -106,7 +106,7 @@ class KeyVaults:
         def was_deleted() -> bool:
             return self.find_deleted_anywhere(vault_id) is not None
 
-        return self._arm.name_taken(vault_id, "Microsoft.KeyVault/vaults", VERSION, explained=was_deleted)
+        return self._arm.name_taken(vault_id, "Microsoft.KeyVault/vaults", VERSION, is_holder_known=was_deleted)
 
     @staticmethod
     def new_vault(
@@ -142,7 +142,7 @@ class KeyVaults:
         with translated(what := f"PUT vaults/{part.name}"):
             put = self._client(vault_id).vaults.begin_create_or_update(part.group, part.name, body)
             self._session.waits.finish(put, what=what)
-        self._arm.forget(vault_id)
+        self._arm.mark_written(vault_id)
 
     def recover_vault(self, vault_id: str, *, location: str, tenant_id: str, sku: str) -> None:
         """Recover a soft-deleted vault as it was; `createMode: recover` ignores all other settings.
@@ -179,7 +179,7 @@ class KeyVaults:
         with translated(f"PATCH vaults/{part.name}"):
             body: Any = {"tags": dict(tags), "properties": properties}
             self._client(vault_id).vaults.update(part.group, part.name, body)
-        self._arm.forget(vault_id)
+        self._arm.mark_written(vault_id)
 
     def delete_vault(self, vault_id: str) -> None:
         """Soft-delete it. Fine if gone."""
@@ -189,7 +189,7 @@ class KeyVaults:
                 self._client(vault_id).vaults.delete(part.group, part.name)
         except NotFound:
             pass
-        self._arm.forget(vault_id)
+        self._arm.mark_written(vault_id)
 
     def purge_vault(self, vault_id: str, location: str) -> None:
         """Delete a soft-deleted vault for good.

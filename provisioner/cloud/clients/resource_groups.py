@@ -61,7 +61,7 @@ class ResourceGroups:
         with translated(what := f"PUT resourceGroups/{group}"):
             body: Any = {"location": location, "tags": dict(tags)}
             made = self._client(group_id).resource_groups.create_or_update(group, body)
-        self._arm.forget(group_id)
+        self._arm.mark_written(group_id)
         if made.properties.provisioning_state != SUCCEEDED:
             self._session.waits.until(lambda: self._has_succeeded(group_id), what=f"Azure to finish {what}")
 
@@ -71,7 +71,7 @@ class ResourceGroups:
         with translated(f"PATCH resourceGroups/{group}"):
             body: Any = {"tags": dict(tags)}
             self._client(group_id).resource_groups.update(group, body)
-        self._arm.forget(group_id)
+        self._arm.mark_written(group_id)
 
     def delete_group(self, group_id: str) -> None:
         """Delete it with all that is in it, and wait until it is gone.
@@ -84,7 +84,7 @@ class ResourceGroups:
                 self._session.waits.finish(self._client(group_id).resource_groups.begin_delete(group), what=what)
         except NotFound:
             pass
-        self._arm.forget(group_id)
+        self._arm.mark_written(group_id)
 
     def list_members(self, group_id: str) -> tuple[Member, ...]:
         """The resources in the group.

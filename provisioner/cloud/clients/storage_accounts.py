@@ -108,7 +108,7 @@ class StorageAccounts:
         with translated(what := f"PUT storageAccounts/{part.name}"):
             put = self._client(account_id).storage_accounts.begin_create(part.group, part.name, body)
             self._session.waits.finish(put, what=what)
-        self._arm.forget(account_id)
+        self._arm.mark_written(account_id)
 
     def update_account(
         self, account_id: str, *, sku: str, tags: Mapping[str, str], settings: Mapping[str, Any]
@@ -118,7 +118,7 @@ class StorageAccounts:
         body: Any = {"sku": {"name": sku}, "tags": dict(tags), "properties": {**SAFE, **settings}}
         with translated(f"PATCH storageAccounts/{part.name}"):
             self._client(account_id).storage_accounts.update(part.group, part.name, body)
-        self._arm.forget(account_id)
+        self._arm.mark_written(account_id)
 
     def delete_account(self, account_id: str) -> None:
         """Delete it with all that is in it. Fine if gone."""
@@ -128,7 +128,7 @@ class StorageAccounts:
                 self._client(account_id).storage_accounts.delete(part.group, part.name)
         except NotFound:
             pass
-        self._arm.forget(account_id)
+        self._arm.mark_written(account_id)
 
     def find_container(self, account_id: str, name: str) -> ContainerState | None:
         """A container with its present metadata, or None."""

@@ -77,9 +77,9 @@ class Arm:
         response = self.request("GET", resource_id, api_version, missing_ok=True)
         return None if response.status_code == GONE else response.json()
 
-    def forget(self, resource_id: str) -> None:
-        """Drop what `find` remembers of this resource, which was just written."""
-        self._session.reads.forget(("arm", resource_id.lower()))
+    def mark_written(self, resource_id: str) -> None:
+        """Have `find` ask for this resource each time until the next pass, since it was just written."""
+        self._session.reads.mark_written(("arm", resource_id.lower()))
 
     def list_all(
         self, path: str, api_version: str, params: Mapping[str, str] | None = None, *, missing_ok: bool = True
@@ -98,12 +98,17 @@ class Arm:
             response = http.request("GET", link, operation=f"GET {short(path)}")
 
     def name_taken(
-        self, resource_id: str, resource_type: str, api_version: str, *, explained: Callable[[], bool] = lambda: False
+        self,
+        resource_id: str,
+        resource_type: str,
+        api_version: str,
+        *,
+        is_holder_known: Callable[[], bool] = lambda: False,
     ) -> str:
         """Azure's reason why the name of a resource cannot be used; empty if it can. Names are unique in all of Azure.
 
         It can also if the resource itself has it, which a replica may show a moment later than it refuses the name; so
-        it is asked again for a few seconds, until `explained` says that who has the name is known.
+        it is asked again for a few seconds, until `is_holder_known` says that who has the name is known.
         """
         part, reason = parse_id(resource_id), ""
         provider = f"/subscriptions/{part.subscription}/providers/{resource_type.partition('/')[0]}"
@@ -116,7 +121,7 @@ class Arm:
             ).json()
             free = answer.get("nameAvailable") or self.find_now(resource_id, api_version) is not None
             reason = "" if free else str(answer.get("message") or answer.get("reason"))
-            return not reason or explained()
+            return not reason or is_holder_known()
 
         waits = self._session.waits
         seconds = min(NAME_SECONDS, waits.limits.visible_seconds)

@@ -70,7 +70,7 @@ class Transport(HttpTransport[Any, Any]):
             read_timeout=READ_SECONDS,
         )
         self.throttled_seconds, self.visible_seconds = waits.limits.throttled_seconds, waits.limits.visible_seconds
-        self.counter: Counter[str] = Counter()
+        self.request_counts: Counter[str] = Counter()
         self.wrote = False
         self._clock = clock
         self._route = route
@@ -140,7 +140,7 @@ class Transport(HttpTransport[Any, Any]):
     def _note(self, request: HttpRequest, response: HttpResponse) -> None:
         host = urlsplit(request.url).hostname or ""
         with self._lock:
-            self.counter[f"{request.method} {host}"] += 1
+            self.request_counts[f"{request.method} {host}"] += 1
         self._clock.note(response.headers.get("Date"))
 
     def _log(self, request: HttpRequest, started: float, status: str, ident: str) -> None:

@@ -23,7 +23,7 @@ class ReadCache:
     def get(self, key: object, fetch: Callable[[], T]) -> T:
         """`fetch()`, called once per pass however many threads ask. An error is raised to all of them and not kept.
 
-        What was written in this pass (`forget`) is read anew each time: a replica may lag.
+        What was written in this pass (`mark_written`) is read anew each time: a replica may lag.
         """
         with self._lock:
             if key in self._written:
@@ -36,14 +36,14 @@ class ReadCache:
         return future.result()
 
     def keep(self, key: object, value: object) -> None:
-        """Store a value that came along with another answer, as if `of` had fetched it."""
+        """Store a value that came along with another answer, as if `get` had fetched it."""
         with self._lock:
             if key not in self._written and key not in self._known:
                 self._known[key] = Future[Any]()
                 self._known[key].set_result(value)
 
-    def forget(self, key: object) -> None:
-        """Drop the value, which was just written, and keep none under this key until the next pass."""
+    def mark_written(self, key: object) -> None:
+        """Drop the value, since it was just written, and have `get` fetch it each time until the next pass."""
         with self._lock:
             self._written.add(key)
             self._known.pop(key, None)

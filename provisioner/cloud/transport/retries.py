@@ -74,7 +74,7 @@ class Retry(HTTPPolicy[Any, Any]):
         transport: Any = request.context.transport
         seconds = getattr(transport, "throttled_seconds", THROTTLED_SECONDS)  # azure-identity has pools of its own
         delays, busy = _delays(ATTEMPTS if enabled else 1), _Busy(seconds if enabled else 0.0)
-        unseen = _Unseen(getattr(transport, "visible_seconds", 0.0) if enabled else 0.0)
+        unseen = _UnseenOperation(getattr(transport, "visible_seconds", 0.0) if enabled else 0.0)
         delay = next(delays)
         while True:
             try:
@@ -88,7 +88,7 @@ class Retry(HTTPPolicy[Any, Any]):
                 delay = next(delays)
                 continue
             _refuse_registering(response.http_response)
-            pause = busy.pause(response.http_response) or unseen.pause(response.http_response)
+            pause = busy.take_pause(response.http_response) or unseen.take_pause(response.http_response)
             if pause is None and delay is not None and _transient(response, safe=safe):
                 pause, delay = max(retry_after(response.http_response) or 0.0, delay), next(delays)
             if pause is None or busy.over or not _rewind(request.http_request, position):
@@ -108,7 +108,7 @@ class _Busy:
         """Whether the time for such pauses is spent."""
         return self.left < 0
 
-    def pause(self, response: Any) -> float | None:
+    def take_pause(self, response: Any) -> float | None:
         """The seconds it asks for, and a bit more each time, since others ask then, too. None if it does not say."""
         seconds = retry_after(response) if response.status_code == TOO_MANY else None
         if not seconds:
@@ -119,7 +119,7 @@ class _Busy:
 
 
 @dataclass
-class _Unseen:
+class _UnseenOperation:
     """The pauses for an operation that this run has begun and that a replica does not know yet. left: seconds for them.
 
     Only the answer to a write names an operation, so nobody polls one that never was.
@@ -128,7 +128,7 @@ class _Unseen:
     left: float
     next_seconds: float = FIRST_SECONDS
 
-    def pause(self, response: Any) -> float | None:
+    def take_pause(self, response: Any) -> float | None:
         """The seconds until the next poll; None if it is known, or if the time is spent."""
         if response.status_code != NOT_FOUND or self.left <= 0 or UNSEEN not in body_text(response):
             return None

@@ -43,11 +43,11 @@ POLL_SECONDS = 2
 class WriteLease(Protocol):
     """The environment's lease as far as a run asks of it; `cloud/lease.py` has it."""
 
-    def require(self, seconds: float, *, during: str) -> None:
+    def require_seconds(self, seconds: float, *, during: str) -> None:
         """Raise LeaseLost unless the lease lasts that long."""
         ...
 
-    def check(self, *, during: str) -> None:
+    def raise_if_lost(self, *, during: str) -> None:
         """Raise LeaseLost if it is known to be lost."""
         ...
 
@@ -108,7 +108,7 @@ class Session:
         self.credential = tokens
         return self
 
-    def as_principal(self, tenant_id: str, client_id: str, secret: Secret) -> Session:
+    def open_for_principal(self, tenant_id: str, client_id: str, secret: Secret) -> Session:
         """A session of another principal, to read with its rights. It signs in on first use; the caller closes it."""
         route, waits, debug = self.route, self.waits, self._debug
         subscription = self.subscription_id
@@ -158,9 +158,9 @@ class Session:
         return "ServicePrincipal" if self.claims.get("idtyp") == "app" else "User"
 
     @property
-    def counter(self) -> Counter[str]:
+    def request_counts(self) -> Counter[str]:
         """Requests sent so far, by method and host."""
-        return self._transport.counter
+        return self._transport.request_counts
 
     @property
     def wrote(self) -> bool:
@@ -213,7 +213,7 @@ class Session:
 
     def can_sign_in(self, tenant_id: str, client_id: str, secret: Secret) -> bool:
         """Whether the principal gets a token for the secret now. Raises CloudError for any refusal but "unknown"."""
-        with closing(self.as_principal(tenant_id, client_id, secret)) as other:
+        with closing(self.open_for_principal(tenant_id, client_id, secret)) as other:
             return other.signs_in(self.profile.arm_scope)
 
     def signs_in(self, scope: str) -> bool:
@@ -237,7 +237,7 @@ class Session:
     def require_lease(self) -> None:
         """Raise LeaseLost if the lease is known to be lost: a run without it has nothing left to wait for."""
         if self.lease is not None:
-            self.lease.check(during="the next call")
+            self.lease.raise_if_lost(during="the next call")
 
     def _note_time(self) -> None:
         """Sign in, for the `Date` of that answer; after a sign-in without one (az) ask ARM."""
@@ -249,7 +249,7 @@ class Session:
     def _guard(self, method: str, url: str) -> None:
         """Raise LeaseLost unless the lease outlasts a write; the lease's own calls need none."""
         if self.lease is not None and not urlsplit(url).path.endswith("/lease"):
-            self.lease.require(WRITE_SECONDS, during=f"{method} {urlsplit(url).path}")
+            self.lease.require_seconds(WRITE_SECONDS, during=f"{method} {urlsplit(url).path}")
 
 
 def open_session(

@@ -36,7 +36,7 @@ def someone(azure: LocalAzure) -> Iterator[Cloud]:
 
 def lacks(azure: LocalAzure, cloud: Cloud, role: str, path: str = "") -> bool | None:
     right = NeededRight(scope=f"{azure.subscription}{path}", where="", role=role, purpose="", optional="nothing")
-    return cloud.caller.lacks(right)
+    return cloud.caller_rights.lacks(right)
 
 
 def test_a_role_that_another_one_includes_is_not_lacking(azure: LocalAzure, someone: Cloud) -> None:

@@ -18,19 +18,19 @@ def test_a_pass_reads_a_thing_once_and_the_next_pass_anew(cloud: Cloud, azure: L
     with ThreadPoolExecutor(8) as pool:
         futures = [pool.submit(cloud.arm.find, group(azure), GROUPS) for _ in range(8)]
         assert [future.result() for future in futures] == [None] * 8
-    assert cloud.session.counter["GET management.azure.com"] == 1
+    assert cloud.session.request_counts["GET management.azure.com"] == 1
     cloud.session.reads.new_pass()
     cloud.arm.find(group(azure), GROUPS)
-    assert cloud.session.counter["GET management.azure.com"] == 2
+    assert cloud.session.request_counts["GET management.azure.com"] == 2
 
 
 def test_what_was_written_is_read_anew_each_time(cloud: Cloud, azure: LocalAzure) -> None:
     cloud.arm.find(group(azure), GROUPS)
     cloud.resource_groups.set_group(group(azure), location="westeurope", tags={})
-    before = cloud.session.counter["GET management.azure.com"]
+    before = cloud.session.request_counts["GET management.azure.com"]
     for _ in range(2):
         assert cloud.arm.find(group(azure), GROUPS) is not None
-    assert cloud.session.counter["GET management.azure.com"] == before + 2
+    assert cloud.session.request_counts["GET management.azure.com"] == before + 2
 
 
 def test_an_error_in_a_memo_is_not_kept(cloud: Cloud) -> None:

@@ -62,12 +62,12 @@ class Waking:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def require(self, _seconds: float, *, during: str) -> None:
+    def require_seconds(self, _seconds: float, *, during: str) -> None:
         self.asked.append(during)
         if len(self.asked) == 2:
             raise LeaseLost(operation=during)
 
-    def check(self, *, during: str) -> None:
+    def raise_if_lost(self, *, during: str) -> None:
         self.asked.append(during)
 
 

@@ -152,7 +152,7 @@ def test_azure_pipelines_vouches_for_its_job(env: pytest.MonkeyPatch, platform: 
 class _Lost:
     """A lease that lets nothing be written."""
 
-    def require(self, _seconds: float, *, during: str) -> None:
+    def require_seconds(self, _seconds: float, *, during: str) -> None:
         raise Conflict(operation=during)
 
 

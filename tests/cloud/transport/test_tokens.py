@@ -17,4 +17,4 @@ def test_every_audience_is_asked_for_once_however_many_threads_ask(cloud: Cloud)
             future.result()
     for scope in LOCAL.scopes:
         cloud.session.credential.get_token_info(scope)
-    assert cloud.session.counter["POST login.microsoftonline.com"] == len(LOCAL.scopes)
+    assert cloud.session.request_counts["POST login.microsoftonline.com"] == len(LOCAL.scopes)

@@ -164,7 +164,7 @@ class Graph:
         """
         credential = {"displayName": name, "endDateTime": end.strftime("%Y-%m-%dT%H:%M:%SZ")}
         path = f"applications/{application_id}/addPassword"
-        self._session.reads.forget(_key(application_id))
+        self._session.reads.mark_written(_key(application_id))
         answer: dict[str, Any] = self._session.waits.until_visible(
             lambda: self._request("POST", path, json={"passwordCredential": credential}),
             what=f"every replica to know application {application_id}",
@@ -193,7 +193,7 @@ class Graph:
         Sent once more without an answer: the first request may not have arrived, and a key can be removed only once.
         """
         path, body = f"applications/{application_id}/removePassword", {"keyId": key_id}
-        self._session.reads.forget(_key(application_id))
+        self._session.reads.mark_written(_key(application_id))
         try:
             with suppress(Unreachable):
                 self._request("POST", path, json=body)
@@ -223,7 +223,7 @@ class Graph:
         """Create or update it by its name: https://learn.microsoft.com/graph/api/federatedidentitycredential-upsert."""
         path = f"{_federated(application_id)}(name='{name}')"
         body = {"issuer": issuer, "subject": subject, "audiences": [audience]}
-        self._session.reads.forget(("federated", application_id))
+        self._session.reads.mark_written(("federated", application_id))
         self._session.waits.until_visible(
             lambda: self._request("PATCH", path, json=body, headers=UPSERT),
             what=f"every replica to know application {application_id}",
@@ -232,7 +232,7 @@ class Graph:
 
     def delete_federated_credential(self, application_id: str, name: str) -> None:
         """https://learn.microsoft.com/graph/api/federatedidentitycredential-delete."""
-        self._session.reads.forget(("federated", application_id))
+        self._session.reads.mark_written(("federated", application_id))
         self._request("DELETE", f"{_federated(application_id)}(name='{name}')", missing_ok=True)
 
     def _password_disappears(self, application_id: str, key_id: str) -> bool:

@@ -36,7 +36,7 @@ BLOB_VERSION = "2023-11-03"
 CONTAINERS_VERSION = api_version("Microsoft.Storage")
 
 
-class Caller:
+class CallerRights:
     """Every method raises CloudError."""
 
     def __init__(self, session: Session) -> None:
