@@ -248,9 +248,12 @@ def federation_checks(
         yield Checked(verdict=Verdict.STOPS, what=limit, remedy=remedy)
 
 
-def adopted_network(network: Network, properties: Mapping[str, Any]) -> Iterator[Checked]:
-    """Notes on an adopted resource that other networks reach than the spec declares: it is left as it is."""
-    for change in network.changes(properties):
+def adopted_network_notes(desired: Network, observed: Mapping[str, Any]) -> Iterator[Checked]:
+    """Notes on an adopted resource that other networks reach than the spec declares: it is left as it is.
+
+    observed: the properties of the resource, as Azure shows them.
+    """
+    for change in desired.changes(observed):
         what = f"its {change.field} is {change.before}, not {change.after}; it is adopted, so it is left as it is"
         yield Checked(verdict=Verdict.NOTE, what=what)
 

@@ -138,7 +138,7 @@ def _upload(cloud: Cloud, desired: JobJar, etag: str) -> None:
     local = fingerprint(desired.file)
     cloud.data_lake.upload(
         (desired.account, desired.filesystem, desired.path),
-        lambda: _pieces(desired.file),
+        lambda: _read_pieces(desired.file),
         size=local.size,
         metadata=cloud.data_lake.owner_metadata(desired.environment, NAME, local.sha256),
         etag=etag,
@@ -161,19 +161,19 @@ def fingerprint(file: str) -> Fingerprint:
 @lru_cache(maxsize=64)
 def _fingerprint(file: str, _size: int, _modified_ns: int) -> Fingerprint:
     digest, size = hashlib.sha256(), 0
-    for piece in _pieces(file):
+    for piece in _read_pieces(file):
         digest.update(piece)
         size += len(piece)
     return Fingerprint(size=size, sha256=digest.hexdigest())
 
 
-def _pieces(file: str) -> Iterator[bytes]:
+def _read_pieces(path: str) -> Iterator[bytes]:
     try:
-        with Path(file).open("rb") as stream:
+        with Path(path).open("rb") as stream:
             while piece := stream.read(PIECE_BYTES):
                 yield piece
     except OSError as error:
-        raise _unreadable(file, error) from error
+        raise _unreadable(path, error) from error
 
 
 def _unreadable(file: str, error: OSError) -> Refused:

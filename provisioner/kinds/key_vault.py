@@ -19,7 +19,7 @@ from provisioner.kind import (
     Preflight,
     Right,
     Verdict,
-    adopted_network,
+    adopted_network_notes,
     compare,
     compare_tags,
     firewall_check,
@@ -141,7 +141,7 @@ def _ready(cloud: Cloud, desired: Vault, observed: ObservedVault | None) -> Iter
         yield from network_of_absent(desired.name, desired.network, trusted=False)
         return
     if not observed.owned:
-        yield from adopted_network(desired.network, observed.vault.network)
+        yield from adopted_network_notes(desired.network, observed.vault.network)
     if observed.vault.network_restricted:
         line = f"az keyvault network-rule add --name {desired.name} --ip-address ADDRESS"
         yield firewall_check(lambda: cloud.caller_rights.probe_secrets(desired.name), line)

@@ -15,7 +15,7 @@ from provisioner.kind import (
     Preflight,
     Right,
     Verdict,
-    adopted_network,
+    adopted_network_notes,
     compare,
     compare_tags,
     firewall_check,
@@ -113,7 +113,7 @@ def _ready(cloud: Cloud, desired: StorageAccount, observed: ObservedStorageAccou
     """Check whether its name is available and its network, also a declared one, admits who needs it."""
     name = desired.id.rpartition("/")[2]
     if observed is not None and not observed.owned:
-        yield from adopted_network(desired.network, observed.account.network)
+        yield from adopted_network_notes(desired.network, observed.account.network)
     if observed is not None and observed.account.network_restricted:
         line = f"az storage account network-rule add --account-name {name} --ip-address ADDRESS"
         yield firewall_check(lambda: cloud.caller_rights.probe_blobs(desired.id, name), line)

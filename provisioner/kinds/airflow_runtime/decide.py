@@ -48,10 +48,10 @@ def _settings(desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> Iter
     for name in sorted(there.keys() & observed.managed_settings - desired.settings.keys()):
         yield Change(field=name, before=HIDDEN, reason="the spec no longer sets it")
     yield from compare(KEY_ID, observed.key_id or None, desired.key_id, reason="Airflow signs in with another secret")
-    if settings_to_manage(desired, observed) != observed.managed_settings:
+    if managed_after_write(desired, observed) != observed.managed_settings:
         yield Change(
             field=KEYS,
-            after=" ".join(sorted(settings_to_manage(desired, observed))),
+            after=" ".join(sorted(managed_after_write(desired, observed))),
             reason="which settings are managed",
         )
 
@@ -76,7 +76,7 @@ def _differs(desired: AirflowRuntime, observed: ObservedAirflowRuntime, name: st
     return not secret_of(value).matches(found)
 
 
-def settings_to_manage(desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> frozenset[str]:
+def managed_after_write(desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> frozenset[str]:
     """The settings that are managed after a write: all that it sets, but none that already had the declared value."""
     variables = {
         n
@@ -93,15 +93,18 @@ def settings_to_manage(desired: AirflowRuntime, observed: ObservedAirflowRuntime
 
 def _requirements(desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> Iterator[Change]:
     there = {package(line): line for line in observed.runtime.requirements}
-    wanted = {package(line): line for line in merged_requirements(desired, observed)}
+    wanted = {package(line): line for line in requirements_after_update(desired, observed)}
     for name in sorted(there.keys() | wanted.keys()):
         before, after = there.get(name), wanted.get(name)
         if before != after:
             yield Change(field=f"requirements.{name}", before=_line(before), after=_line(after))
 
 
-def merged_requirements(desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> tuple[str, ...]:
-    """Unmanaged requirements in their order, managed ones in their places or at the end."""
+def requirements_after_update(desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> tuple[str, ...]:
+    """All requirements of the runtime once it is written: those of others stay, managed ones as declared.
+
+    Each keeps its place; new ones come at the end.
+    """
     wanted, merged = desired.packages, dict[str, str]()
     for line in observed.runtime.requirements:
         name = package(line)

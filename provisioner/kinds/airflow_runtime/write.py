@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from provisioner.errors import Conflict, NotFound, Refused
 from provisioner.kind import require_resolved
 from provisioner.kinds.airflow_runtime.decide import (
+    managed_after_write,
     masked_without_value,
-    merged_requirements,
     refusals,
-    settings_to_manage,
+    requirements_after_update,
 )
 from provisioner.kinds.airflow_runtime.records import (
     CLIENT_SECRET,
@@ -86,7 +86,7 @@ def _reread_and_write(cloud: Cloud, desired: AirflowRuntime) -> None:
 
 
 def _write(cloud: Cloud, desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> None:
-    managed = settings_to_manage(desired, observed)
+    managed = managed_after_write(desired, observed)
     settings = {name: value for name, value in desired.settings.items() if name in managed}
     if desired.key_id == observed.key_id and isinstance(settings.get(CLIENT_SECRET), Ref):
         del settings[CLIENT_SECRET]  # the key did not change, nor does its text
@@ -102,7 +102,7 @@ def _write(cloud: Cloud, desired: AirflowRuntime, observed: ObservedAirflowRunti
             KEYS: _listing(desired, managed),
             **_publication(cloud, desired, (observed.key_id, *observed.previous_key_ids)),
         },
-        requirements=merged_requirements(desired, observed),
+        requirements=requirements_after_update(desired, observed),
         supplied=desired.supplied,
         compute=_compute(desired) if observed.owned else {},
     )

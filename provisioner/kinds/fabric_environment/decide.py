@@ -57,7 +57,7 @@ def _settings(desired: FabricEnvironment, observed: ObservedFabricEnvironment) -
             yield from compare(f"requirements.{desired.package}", before, desired.version, reason=restart)
     reason = f"Airflow signs in with another secret; {restart}"
     yield from compare(KEY_ID, observed.key_id or None, desired.key_id, reason=reason)
-    managed = settings_to_manage(desired, observed)
+    managed = managed_after_write(desired, observed)
     if managed != observed.managed_settings:
         yield Change(field=KEYS, after=" ".join(sorted(managed)), reason="which settings are managed")
 
@@ -113,7 +113,7 @@ def observed_version(desired: FabricEnvironment, observed: ObservedFabricEnviron
     return versions.get(desired.package)
 
 
-def settings_to_manage(desired: FabricEnvironment, observed: ObservedFabricEnvironment) -> frozenset[str]:
+def managed_after_write(desired: FabricEnvironment, observed: ObservedFabricEnvironment) -> frozenset[str]:
     """The settings that are managed after a write: all that it sets, but none that already had the declared value."""
     return frozenset({*differing(desired, observed), *(observed.managed_settings & {*desired.settings})})
 

@@ -164,8 +164,11 @@ def observed_of(
     return replace(observed, managed_keys=observed.settings_owner == declared.environment)
 
 
-def arguments_text(desired: FabricEnvironment) -> Secret:
-    """All arguments of the secrets backend. Raises UnknownReference while its credential is not known."""
+def backend_kwargs_json(desired: FabricEnvironment) -> Secret:
+    """The arguments of Airflow's secrets backend as JSON, the client secret among them.
+
+    Raises UnknownReference while its credential is not known.
+    """
     secret = require_resolved(desired.client_secret).reveal()
     arguments = {**desired.arguments, "client_id": require_resolved(desired.client_id), SECRET: secret}
     return Secret(json.dumps(arguments))

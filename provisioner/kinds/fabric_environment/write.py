@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from provisioner.errors import NotFound, Refused
 from provisioner.kind import require_resolved
-from provisioner.kinds.fabric_environment.decide import differing, refusals, settings_to_manage
+from provisioner.kinds.fabric_environment.decide import differing, managed_after_write, refusals
 from provisioner.kinds.fabric_environment.records import (
     BACKEND,
     KEY_ID,
@@ -22,7 +22,7 @@ from provisioner.kinds.fabric_environment.records import (
     REQUIREMENT,
     FabricEnvironment,
     ObservedFabricEnvironment,
-    arguments_text,
+    backend_kwargs_json,
     fabric,
     observed_of,
     package,
@@ -68,25 +68,25 @@ def _observed_now(
 
 def _set(cloud: Cloud, desired: FabricEnvironment, observed: ObservedFabricEnvironment) -> None:
     """Write settings and records, unless only the requirement differs."""
-    managed = settings_to_manage(desired, observed)
+    managed = managed_after_write(desired, observed)
     publication = _publication(cloud, desired, (observed.key_id, *observed.previous_key_ids))
     different = {*differing(desired, observed)} & {BACKEND, KWARGS}
     if not different and not publication and managed == observed.managed_settings:
         return
     overrides = {**observed.found.overrides, BACKEND: Secret(desired.backend)}
     if different or publication:
-        overrides[KWARGS] = _arguments(desired, observed)
+        overrides[KWARGS] = _backend_kwargs_keeping_secret(desired, observed)
     listing = Secret(" ".join((desired.environment, *sorted(managed))))
     written = {**observed.found.variables, KEYS: listing, **publication}
     variables = {name: value for name, value in written.items() if value is not None}
     fabric(cloud).set_settings(observed.job, observed.found, variables=variables, overrides=overrides)
 
 
-def _arguments(desired: FabricEnvironment, observed: ObservedFabricEnvironment) -> Secret:
-    """With the client secret that is there, if its key stays and nobody knows its text."""
+def _backend_kwargs_keeping_secret(desired: FabricEnvironment, observed: ObservedFabricEnvironment) -> Secret:
+    """`backend_kwargs_json`, with the client secret that is there if its key stays and nobody knows its text."""
     if isinstance(desired.client_secret, Ref) and desired.key_id == observed.key_id and observed.secret is not None:
-        return arguments_text(replace(desired, client_secret=observed.secret))
-    return arguments_text(desired)
+        return backend_kwargs_json(replace(desired, client_secret=observed.secret))
+    return backend_kwargs_json(desired)
 
 
 def _publication(cloud: Cloud, desired: FabricEnvironment, before: tuple[str, ...]) -> dict[str, Secret | None]:
