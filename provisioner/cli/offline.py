@@ -57,11 +57,11 @@ def schema(arguments: Namespace) -> int:
     if arguments.documents:
         from provisioner.cli.documents_schema import documents_schema
 
-        show.schema(documents_schema())
+        show.bare_json(documents_schema())
     else:
         from provisioner.spec.schema import json_schema
 
-        show.schema(json_schema())
+        show.bare_json(json_schema())
     return 0
 
 
@@ -76,9 +76,9 @@ def bootstrap(arguments: Namespace) -> int:
 def graph(arguments: Namespace) -> int:
     """Print the Mermaid flowchart."""
     from provisioner.commands import declared_recipe
-    from provisioner.engine.report import mermaid
+    from provisioner.engine.report import dependency_flowchart
 
-    show.text(mermaid(declared_recipe(environment_of(arguments))).rstrip())
+    show.text(dependency_flowchart(declared_recipe(environment_of(arguments))).rstrip())
     return 0
 
 

@@ -44,7 +44,7 @@ def document(content: Mapping[str, Any]) -> None:
     if group is not None:
         group.document = {"format": FORMAT, **content}
     else:
-        schema({"format": FORMAT, **content})
+        bare_json({"format": FORMAT, **content})
 
 
 def failure(error: BaseException, code: int) -> None:
@@ -54,8 +54,8 @@ def failure(error: BaseException, code: int) -> None:
     document({"error": error_json(error), "exit_code": code})
 
 
-def schema(content: object) -> None:
-    """Print JSON that has no format of ours."""
+def bare_json(content: object) -> None:
+    """Print an object as JSON, without the member `format`."""
     print(json.dumps(content, indent=2, default=str))
 
 
@@ -258,12 +258,12 @@ def _waiting(wait: Wait, seconds: float) -> str:
 
 
 def _print_outcome(_step: Step, outcome: Outcome | None) -> None:
-    from provisioner.engine.report import never_began, outcome_line
+    from provisioner.engine.report import interrupted_before_start, outcome_line
     from provisioner.model import Result
 
     if outcome is None or outcome.result in (Result.UNCHANGED, Result.DEFERRED):  # what stays deferred is listed last
         return
-    if not never_began(outcome):
+    if not interrupted_before_start(outcome):
         print(_coloured(outcome_line(outcome)), file=_out(), flush=True)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provisioner.cloud.lease import DECLARED
-from provisioner.engine.provenance import explained, noted
+from provisioner.engine import provenance
 from provisioner.kinds.lock_container import ObservedLockContainer
 from provisioner.recipe.containers import LOCK
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 def with_origins(run: Run, planned: Plan, snapshot: Snapshot) -> Plan:
     """The plan, which says of each step whether Azure or the file has changed, as far as that is known."""
-    return explained(planned, run.recipe, _metadata(snapshot).get(DECLARED, ""))
+    return provenance.with_origins(planned, run.recipe, _metadata(snapshot).get(DECLARED, ""))
 
 
 def note_declared(run: Run, lease: Lease | None, snapshot: Snapshot, outcomes: Iterable[Outcome]) -> None:
     """Note what is as declared after this run, for the plans to come."""
     before = _metadata(snapshot).get(DECLARED, "")
-    note = noted(before, run.recipe, outcomes)
+    note = provenance.noted(before, run.recipe, outcomes)
     if note != before and lease is not None:
         lease.note(DECLARED, note)
 

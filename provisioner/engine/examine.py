@@ -31,7 +31,7 @@ def examine(cloud: Cloud, recipe: Recipe, kinds: Kinds, request: Request = CONVE
     """The plan and the snapshot it was made from. Raises every error at once, with what preflight would refuse."""
     plan, snapshot, errors = _attempt(cloud, recipe, kinds, request)
     if errors:
-        findings = preflight(cloud, kinds, plan, _undecided(recipe, plan))
+        findings = preflight(cloud, kinds, plan, _without_step(recipe, plan))
         raise _as_one_error(*_without_included(errors, findings), refusal(findings))
     return plan, snapshot
 
@@ -39,7 +39,7 @@ def examine(cloud: Cloud, recipe: Recipe, kinds: Kinds, request: Request = CONVE
 def diagnose(cloud: Cloud, recipe: Recipe, kinds: Kinds) -> tuple[Checked, ...]:
     """Every check of a provision that would run now, with its result. Raises errors that leave nothing to check."""
     plan, _, errors = _attempt(cloud, recipe, kinds, CONVERGE)
-    findings = preflight(cloud, kinds, plan, _undecided(recipe, plan))
+    findings = preflight(cloud, kinds, plan, _without_step(recipe, plan))
     return (*map(_as_check, _without_included(errors, findings)), *findings, _clock(cloud))
 
 
@@ -69,7 +69,7 @@ def _without_included(errors: Iterable[Exception], findings: Iterable[Checked]) 
             yield error
 
 
-def _undecided(recipe: Recipe, plan: Plan) -> tuple[Node, ...]:
+def _without_step(recipe: Recipe, plan: Plan) -> tuple[Node, ...]:
     """The nodes without a step: they, or what they are read through, cannot be read."""
     decided = {step.address for step in plan.steps}
     return tuple(node for node in recipe.nodes if node.address not in decided)

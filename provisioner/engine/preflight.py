@@ -36,15 +36,15 @@ RightsNeeded = dict[tuple[str, str], Address]  # by scope and right: the first s
 
 
 def preflight(
-    cloud: Cloud, kinds: Mapping[str, Kind[Any, Any]], plan: Plan, undecided: Iterable[Node] = ()
+    cloud: Cloud, kinds: Mapping[str, Kind[Any, Any]], plan: Plan, unreadable: Iterable[Node] = ()
 ) -> tuple[Checked, ...]:
     """The findings in the order of the plan; one that several steps share is listed once. Raises no CloudError.
 
-    undecided: nodes that the plan has no step for, because the caller may not read something.
+    unreadable: nodes that the plan has no step for, because the caller may not read something.
     """
     checks = (
         *_rights(cloud, kinds, plan),
-        *_rights_beyond_reading(cloud, kinds, undecided),
+        *_write_rights_on_unreadable(cloud, kinds, unreadable),
         *_groups(cloud, kinds, plan),
         *_locations(cloud, plan),
         *_providers(cloud, plan),
@@ -78,18 +78,18 @@ def _rights(cloud: Cloud, kinds: Mapping[str, Kind[Any, Any]], plan: Plan) -> It
         yield lambda scope=scope, right=right, address=address: _right(cloud, scope, right, address)
 
 
-def _rights_beyond_reading(
-    cloud: Cloud, kinds: Mapping[str, Kind[Any, Any]], undecided: Iterable[Node]
+def _write_rights_on_unreadable(
+    cloud: Cloud, kinds: Mapping[str, Kind[Any, Any]], unreadable: Iterable[Node]
 ) -> Iterator[Check]:
     """Checks for what cannot be read: who is to write it needs more than the right to read it."""
-    for node in undecided:
+    for node in unreadable:
         right_of = kinds[node.address.kind].preflight.right
         if right_of is not None and not node.access and not node.expected_to_exist:
             right, about = right_of(node.desired), str(node.address)
-            yield lambda right=right, about=about: _right_beyond_reading(cloud, right, about)
+            yield lambda right=right, about=about: _write_right_on_unreadable(cloud, right, about)
 
 
-def _right_beyond_reading(cloud: Cloud, right: Right, about: str) -> Iterator[Checked]:
+def _write_right_on_unreadable(cloud: Cloud, right: Right, about: str) -> Iterator[Checked]:
     remedy = cloud.caller_rights.missing_right(right.scope, right.action, denied=True)
     if remedy:
         yield Checked(verdict=Verdict.STOPS, what=NO_WRITE, remedy=remedy, about=about, scope=right.scope)
@@ -108,9 +108,9 @@ def _groups(cloud: Cloud, kinds: Mapping[str, Kind[Any, Any]], plan: Plan) -> It
     """Checks for resources whose resource group neither exists nor is created by the plan."""
     created = _rights_needed(plan, kinds, (Action.CREATE,))
     needed = {key: address for key, address in created.items() if key[0].startswith("/")}
-    groups = {_group(scope).lower() for scope, _ in needed if scope == _group(scope)}
+    groups = {_group_id(scope).lower() for scope, _ in needed if scope == _group_id(scope)}
     for (scope, _), address in needed.items():
-        group = _group(scope)
+        group = _group_id(scope)
         if group.lower() not in groups:
             groups.add(group.lower())
             yield lambda group=group, address=address: _missing_group(cloud, group, address)
@@ -149,7 +149,7 @@ def _location(cloud: Cloud, subscription: str, location: str, address: Address) 
     yield Checked(verdict=Verdict.STOPS, what=what, remedy=remedy, about=str(address))
 
 
-def _group(scope: str) -> str:
+def _group_id(scope: str) -> str:
     return "/".join(scope.split("/")[:GROUP_PARTS])
 
 

@@ -41,7 +41,7 @@ def noted(note: str, recipe: Recipe, outcomes: Iterable[Outcome]) -> str:
     return base64.urlsafe_b64encode(b"".join(key + value for key, value in pairs)).decode()
 
 
-def explained(plan: Plan, recipe: Recipe, note: str) -> Plan:
+def with_origins(plan: Plan, recipe: Recipe, note: str) -> Plan:
     """The plan with each step's origin as far as it is known, and with the names of what has only an id."""
     before = _read(note) if any(step.pending for step in plan.steps) else {}
     noted_now = {

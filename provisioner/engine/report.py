@@ -139,7 +139,7 @@ def deferred_lines(outcomes: Iterable[Outcome]) -> Iterator[Line]:
         yield Line(f"  {Result.DEFERRED} {first.address}{more}{f': {reason}' if reason else ''}", "dim")
 
 
-def never_began(outcome: Outcome) -> bool:
+def interrupted_before_start(outcome: Outcome) -> bool:
     """Whether a signal came before the step began."""
     return outcome.result is Result.INTERRUPTED and outcome.error is None
 
@@ -149,7 +149,7 @@ def outcomes_summary(environment: str, outcomes: Iterable[Outcome]) -> str:
     counts: dict[str, int] = {}
     for outcome in outcomes:
         word = f"{outcome.step.action}d" if outcome.result is Result.DONE else outcome.result.value
-        word = "not begun" if never_began(outcome) else word
+        word = "not begun" if interrupted_before_start(outcome) else word
         word = "released" if outcome.step.released and word == "deleted" else word
         counts[word] = counts.get(word, 0) + 1
     text = f"{environment}: {', '.join(f'{n} {word}' for word, n in counts.items()) or 'nothing to do'}"
@@ -172,7 +172,7 @@ def findings_lines(environment: str, findings: Iterable[Checked]) -> Iterator[Li
     yield Line(f"{environment}: {outcome}; {fields}", "red" if counts[Verdict.STOPS] else "green")
 
 
-def mermaid(recipe: Recipe) -> str:
+def dependency_flowchart(recipe: Recipe) -> str:
     """The resources and what each needs, as a Mermaid flowchart."""
     ids = {node.address: f"n{number}" for number, node in enumerate(recipe.nodes)}
     lines = [f'  {ids[node.address]}["{_label(node.address)}"]' for node in recipe.nodes]

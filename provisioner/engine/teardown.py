@@ -41,7 +41,7 @@ def plan_teardown(
     to_write = _missing_access_to_write(nodes, snapshot)
     if missing or (granting and to_write):
         return ordered_plan(recipe.environment, _access_steps(nodes, snapshot, missing or to_write))
-    steps = _orphans(recipe, snapshot, kinds)
+    steps = _orphan_steps(recipe, snapshot, kinds)
     contents = _Contents(with_key_steps=frozenset(Address(a.kind, a.name.rpartition("/")[0]) for a in steps))
     for node in reversed(nodes):
         step = steps[node.address] = _step(node, snapshot, kinds, contents, with_contents=with_contents)
@@ -109,7 +109,7 @@ def _is_owned(observed: Observed | None) -> bool:
     return observed is not None and observed.owned
 
 
-def _orphans(recipe: Recipe, snapshot: Snapshot, kinds: Kinds) -> dict[Address, Step]:
+def _orphan_steps(recipe: Recipe, snapshot: Snapshot, kinds: Kinds) -> dict[Address, Step]:
     view = view_of(recipe, snapshot, kinds, Request(intent=Intent.TEARDOWN))
     steps: dict[Address, Step] = {}
     for orphan in snapshot.orphans:

@@ -9,7 +9,7 @@ import pytest
 
 from provisioner.engine.observe import observe
 from provisioner.engine.plan import plan_provision
-from provisioner.engine.provenance import explained, noted
+from provisioner.engine.provenance import noted, with_origins
 from provisioner.engine.report import plan_lines
 from provisioner.engine.written import secrets_in
 from provisioner.model import LOCAL_FILE, Action, Change, Described, Found, Origin, Outcome, Plan, Result, Search, Step
@@ -43,7 +43,7 @@ def origins(plan: Plan) -> dict[str, Origin | None]:
 def test_what_is_as_noted_in_the_file_has_changed_in_azure() -> None:
     world = ToyCloud(things={"box/b": {"value": "edited"}, "door/d": {"value": "v"}})
 
-    plan = explained(planned(world, ALL), ALL, APPLIED)
+    plan = with_origins(planned(world, ALL), ALL, APPLIED)
 
     assert origins(plan) == {"box/b": Origin.AZURE, "note/n": Origin.AZURE}
 
@@ -52,16 +52,18 @@ def test_what_is_declared_otherwise_than_noted_has_changed_in_the_file() -> None
     now = recipe(replace(BOX, desired=replace(BOX.desired, value="y")), node("box/new"), NOTE, DOOR)
     world = ToyCloud(things={"box/b": {"value": "x"}, "note/n": {"value": "hello"}, "door/d": {"value": "v"}})
 
-    assert origins(explained(planned(world, now), now, APPLIED)) == {"box/b": Origin.FILE, "box/new": Origin.FILE}
+    assert origins(with_origins(planned(world, now), now, APPLIED)) == {"box/b": Origin.FILE, "box/new": Origin.FILE}
 
 
 def test_of_a_value_with_a_secret_and_of_what_was_never_noted_nothing_is_said() -> None:
     world = ToyCloud(things={"box/b": {"value": "x"}, "note/n": {"value": "hello"}, "door/d": {"value": "edited"}})
 
-    assert origins(explained(planned(world, ALL), ALL, APPLIED)) == {"door/d": None}
-    assert origins(explained(planned(world, ALL), ALL, noted("", ALL, settled("box/b")))) == {"door/d": None}
+    assert origins(with_origins(planned(world, ALL), ALL, APPLIED)) == {"door/d": None}
+    assert origins(with_origins(planned(world, ALL), ALL, noted("", ALL, settled("box/b")))) == {"door/d": None}
     for note in ("", "no base64!"):
-        assert origins(explained(planned(ToyCloud(), ALL), ALL, note)) == dict.fromkeys(("box/b", "note/n", "door/d"))
+        assert origins(with_origins(planned(ToyCloud(), ALL), ALL, note)) == dict.fromkeys(
+            ("box/b", "note/n", "door/d")
+        )
 
 
 def test_what_refers_to_something_that_the_file_changed_follows_it() -> None:
@@ -70,13 +72,13 @@ def test_what_refers_to_something_that_the_file_changed_follows_it() -> None:
     now = recipe(replace(BOX, desired=replace(BOX.desired, value="y")), follower)
     world = ToyCloud(things={"box/b": {"value": "x"}, "note/n": {"value": "other"}})
 
-    assert origins(explained(planned(world, now), now, note)) == {"box/b": Origin.FILE, "note/n": Origin.FILE}
+    assert origins(with_origins(planned(world, now), now, note)) == {"box/b": Origin.FILE, "note/n": Origin.FILE}
 
 
 def test_of_what_waits_or_rotates_nothing_is_said() -> None:
     steps = tuple(Step(address=at("box/b"), action=action) for action in (Action.DEFER, Action.ROTATE))
 
-    found = explained(Plan(environment="dev", steps=steps, digest=""), ALL, APPLIED)
+    found = with_origins(Plan(environment="dev", steps=steps, digest=""), ALL, APPLIED)
     assert [step.origin for step in found.steps] == [None, None]
 
 
@@ -100,13 +102,13 @@ def test_a_file_that_cannot_be_read_is_not_noted(tmp_path: Path) -> None:
     jar = replace(BOX, desired=Jar(name="box/b", value="x"))
     assert noted("", recipe(jar), settled("box/b")) == ""
     world = ToyCloud(things={"box/b": {"value": "edited"}})
-    assert origins(explained(planned(world, recipe(jar)), recipe(jar), APPLIED)) == {"box/b": None}
+    assert origins(with_origins(planned(world, recipe(jar)), recipe(jar), APPLIED)) == {"box/b": None}
 
 
 def test_a_resource_may_show_itself_where_it_changed() -> None:
     step = Step(address=BOX.address, action=Action.UPDATE, changes=(Change(field="value", origin=Origin.AZURE),))
 
-    (found,) = explained(Plan(environment="dev", steps=(step,), digest=""), ALL, "").steps
+    (found,) = with_origins(Plan(environment="dev", steps=(step,), digest=""), ALL, "").steps
     assert found.origin is Origin.AZURE
 
 
@@ -136,14 +138,14 @@ def test_what_is_only_an_id_is_called_by_its_name_and_says_why_it_goes(
     what = recipe(BOX, searches=[Search(kind="note", scope="")])
     plan = plan_provision(what, observe(ToyCloud(things={"box/b": {"value": "x"}}).as_cloud(), what, kinds), kinds)
 
-    (step,) = (step for step in explained(plan, what, APPLIED).steps if step.action is Action.DELETE)
+    (step,) = (step for step in with_origins(plan, what, APPLIED).steps if step.action is Action.DELETE)
     assert (step.reason, step.origin) == (reason, origin)
 
 
 def test_ids_have_names_where_the_plan_knows_them() -> None:
     plan = Plan(environment="dev", steps=(), digest="", outputs={at("box/b"): {"object_id": "9f", "url": "https://b"}})
 
-    assert explained(plan, ALL, "").names == {ALL.environment_id: ALL.environment, "9f": "box/b (object id)"}
+    assert with_origins(plan, ALL, "").names == {ALL.environment_id: ALL.environment, "9f": "box/b (object id)"}
 
 
 def test_a_plan_has_headings_where_something_is_known_and_names_in_place_of_ids() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from provisioner.engine.report import (
     AGAIN,
     deferred_lines,
-    mermaid,
+    dependency_flowchart,
     outcome_line,
     outcomes_summary,
     plan_lines,
@@ -107,7 +107,9 @@ def test_what_a_teardown_leaves_is_told_with_the_reason() -> None:
 
 
 def test_a_graph_has_an_arrow_from_each_need_to_what_needs_it() -> None:
-    drawn = mermaid(recipe(node("box/b"), node("note/n", container="box/b", value=Outputs.value.of(at("box/b")))))
+    drawn = dependency_flowchart(
+        recipe(node("box/b"), node("note/n", container="box/b", value=Outputs.value.of(at("box/b"))))
+    )
     assert drawn == 'flowchart LR\n  n0["box<br/>b"]\n  n1["note<br/>n"]\n  n0 --> n1\n'
 
 
