@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from provisioner.commands.handover import Handover, Note, find_note
+from provisioner.commands.leased_passes import create_lock_container, holding_lease
 from provisioner.commands.observing import read_alone
 from provisioner.commands.reading import await_dags, verify
-from provisioner.commands.workflow import create_lock_container, holding_lease
 from provisioner.commands.writing import provision, teardown
 from provisioner.engine.examine import examine
 from provisioner.engine.observe import observe

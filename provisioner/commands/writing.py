@@ -1,4 +1,4 @@
-"""Commands that write: provision, rotate, teardown. They differ in how they plan; the rest is `workflow`."""
+"""Commands that write: provision, rotate, teardown. They differ in how they plan; the rest is `leased_passes`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from provisioner.commands.observing import await_other_teardowns, has_work, observe_made_and_plan, read_alone
-from provisioner.commands.origins import note_declared, with_origins
-from provisioner.commands.run import Report
-from provisioner.commands.workflow import (
+from provisioner.commands.leased_passes import (
     Attempt,
     apply_plan,
     create_lock_container,
@@ -17,6 +14,9 @@ from provisioner.commands.workflow import (
     releasing_access,
     run_passes,
 )
+from provisioner.commands.observing import await_other_teardowns, has_work, observe_made_and_plan, read_alone
+from provisioner.commands.origins import note_declared, with_origins
+from provisioner.commands.run import Report
 from provisioner.engine.examine import examine
 from provisioner.engine.observe import observe
 from provisioner.engine.outcomes import in_plan_order
@@ -32,8 +32,8 @@ from provisioner.recipe.containers import LOCK
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
+    from provisioner.commands.leased_passes import PlannedPass
     from provisioner.commands.run import Run
-    from provisioner.commands.workflow import PlannedPass
     from provisioner.engine.saved import SavedPlan
 
 
