@@ -66,8 +66,11 @@ def dag_state(airflow: Airflow, expected: ExpectedDag) -> DagState:
     return DagState.CURRENT if lines_sha256(source) == expected.lines_sha256 else DagState.OTHER
 
 
-def import_failure(airflow: Airflow, expected: ExpectedDag) -> ImportFailure | None:
-    """Airflow's import error for the DAG's file, if there is one. Raises CloudError."""
+def last_import_error(airflow: Airflow, expected: ExpectedDag) -> ImportFailure | None:
+    """Airflow's last import error for the DAG's file, if it has one. Raises CloudError.
+
+    It may be of an earlier text of the file: Airflow keeps it until it has read the new one.
+    """
     return next(iter(airflow.import_failures(expected.file, expected.bundle)), None)
 
 
@@ -82,7 +85,7 @@ def dag_drift(
     state, file = dag_state(airflow, expected), f"dags/{expected.file}"
     if state is DagState.CURRENT:
         return Platform()
-    failure = import_failure(airflow, expected)
+    failure = last_import_error(airflow, expected)
     written = None if state is DagState.UNREADABLE and failure is None else written_at()
     if failure is not None and written is not None and _since(failure.at, written):
         return Platform(drift=f"Airflow cannot import {file}: {failure.reason}; correct the DAG")
@@ -139,7 +142,7 @@ class _Waiting:
     def done(self) -> bool:
         if dag_state(self.airflow, self.expected) is DagState.CURRENT:
             return True
-        failure = import_failure(self.airflow, self.expected)
+        failure = last_import_error(self.airflow, self.expected)
         self.last_trace = failure.trace if failure else ""
         if failure is not None and self._of_current_text(failure):
             raise self.error(0)

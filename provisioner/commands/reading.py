@@ -16,7 +16,7 @@ from provisioner.kind import Checked, Verdict
 from provisioner.model import Result
 from provisioner.recipe.extra_roles import extra_role_notes
 from provisioner.recipe.rights import required_and_optional_rights
-from provisioner.verify import dag_parsed, dag_run, jobs
+from provisioner.verify import dag_run, environment_dags, jobs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -40,9 +40,9 @@ def run_dag(run: Run, dag_id: str, request: RunRequest, show_state: ShowState, *
     """Run a DAG, or follow the run under way. wait_dag: first wait until Airflow has parsed the DAG of the spec."""
     dag = next(dag for dag in run.deployed.targets.dags if dag.id == dag_id)
     if wait_dag:
-        dag_parsed.require_imported(run.deployed, dag)
+        environment_dags.require_imported(run.deployed, dag)
         show_state(f"dags/{dag.name}", "waiting for Airflow to parse it")
-        dag_parsed.await_parsed(run.deployed, dag, fresh=False)
+        environment_dags.await_parsed(run.deployed, dag, fresh=False)
     return dag_run.run_dag(run.deployed, dag, request, show_state)
 
 
@@ -55,7 +55,7 @@ def await_dags(run: Run, report: Report) -> DagNotParsed | None:
         if unknown:
             return DagNotParsed(file=f"dags/{dag.name}", dag=dag.id, unknown=unknown)
         try:
-            dag_parsed.await_parsed(run.deployed, dag, fresh=targets.airflow.dags[dag.name] in written)
+            environment_dags.await_parsed(run.deployed, dag, fresh=targets.airflow.dags[dag.name] in written)
         except DagNotParsed as error:
             return error
     return None

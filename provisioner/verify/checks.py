@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from provisioner.errors import CloudError, Refused
 from provisioner.kind import formatted
 from provisioner.parsed_dag import DagState
-from provisioner.verify import dag_parsed, rollout, sign_in_checks
+from provisioner.verify import environment_dags, rollout, sign_in_checks
 from provisioner.verify.check import failed, passed, unanswered, unknown
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ def _check_dags(deployed: DeployedEnvironment) -> Sequence[Check]:
 
 def _check_dag(deployed: DeployedEnvironment, dag: RenderedDag) -> Check:
     try:
-        state = dag_parsed.dag_state(deployed, dag)
-        failure = None if state is DagState.CURRENT else dag_parsed.import_failure(deployed, dag)
+        state = environment_dags.dag_state(deployed, dag)
+        failure = None if state is DagState.CURRENT else environment_dags.last_import_error(deployed, dag)
     except Refused as error:
         why = deployed.targets.airflow.unaskable
         return unknown(DAG, why) if why else failed(DAG, str(error), precondition=True)

@@ -56,7 +56,7 @@ def _state(deployed: DeployedEnvironment, dag: RenderedDag, job: DeclaredJob, ke
         unknown = str(error)
     jar = Address("job_jar", f"{deployed.environment.storage_account.filesystem}/{job.spec.path}")
     there = jar in kept and deployed.targets.airflow.dags[dag.name] in kept
-    savepoint, at = _last_savepoint(deployed.cloud, job)
+    savepoint, at = _newest_savepoint_in_lake(deployed.cloud, job)
     return JobState(
         name=job.name,
         dag=dag.id,
@@ -68,8 +68,11 @@ def _state(deployed: DeployedEnvironment, dag: RenderedDag, job: DeclaredJob, ke
     )
 
 
-def _last_savepoint(cloud: Cloud, job: DeclaredJob) -> tuple[str, str]:
-    """Its URI and when it was complete; both empty if none is known."""
+def _newest_savepoint_in_lake(cloud: Cloud, job: DeclaredJob) -> tuple[str, str]:
+    """The URI of the newest complete savepoint below the job's folder in a lake, and when it was complete.
+
+    Both are empty if none is known, as where the folder is in no lake or may not be read.
+    """
     place = IN_A_LAKE.fullmatch(f"{job.spec.state_folder}/{job.prefix}") if job.spec.upgrade == "savepoint" else None
     if place is None:
         return "", ""

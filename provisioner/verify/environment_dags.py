@@ -28,9 +28,9 @@ def dag_state(deployed: DeployedEnvironment, dag: RenderedDag) -> DagState:
     return parsed_dag.dag_state(deployed.airflow, _expected(deployed, dag))
 
 
-def import_failure(deployed: DeployedEnvironment, dag: RenderedDag) -> ImportFailure | None:
-    """Airflow's import error for the DAG's file, if there is one."""
-    return parsed_dag.import_failure(deployed.airflow, _expected(deployed, dag))
+def last_import_error(deployed: DeployedEnvironment, dag: RenderedDag) -> ImportFailure | None:
+    """Airflow's last import error for the DAG's file, if it has one. It may be of an earlier text of the file."""
+    return parsed_dag.last_import_error(deployed.airflow, _expected(deployed, dag))
 
 
 def await_parsed(deployed: DeployedEnvironment, dag: RenderedDag, *, fresh: bool) -> None:
