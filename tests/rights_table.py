@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provisioner.commands.run import names_of
-from provisioner.recipe.rights import HEADER, required_and_optional_rights, table
+from provisioner.recipe.rights import HEADER, markdown_table, required_and_optional_rights
 from tests.environment_files import load
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ TABLES = (RIGHTS, SELF_MANAGED, IN_FABRIC, ELSEWHERE)  # in the order of the pag
 
 def with_table(page: str) -> str:
     """The page with the tables as they are to be."""
-    tables = map(table, TABLES)
+    tables = map(markdown_table, TABLES)
     written, count = re.subn(rf"{re.escape(HEADER)}(\|.*\n)*", lambda _: next(tables, ""), page)
     assert count == len(TABLES)
     return written

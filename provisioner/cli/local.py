@@ -30,8 +30,8 @@ def state() -> Path | None:
 
 
 @contextmanager
-def explained() -> Generator[None]:
-    """Turn errors of the process into LocalError."""
+def raising_local_errors() -> Generator[None]:
+    """Turn what the local Azure's process raises inside into LocalError, with a remedy."""
     try:
         yield
     except process.StartError as error:
@@ -63,7 +63,7 @@ def local_settings() -> LocalSettings:
     """Start the local Azure if it is not running. Returns how to reach it and sign in."""
     from provisioner.cloud.transport.sign_in import LocalSettings
 
-    with explained():
+    with raising_local_errors():
         status = process.start(state())
         secret = process.client_settings(state())["AZURE_CLIENT_SECRET"]
     if isinstance(secret, str):
@@ -79,7 +79,7 @@ def local_settings() -> LocalSettings:
 
 def run(arguments: Namespace) -> int:
     """One `local` verb; its exit code."""
-    with explained():
+    with raising_local_errors():
         return _ACTIONS[arguments.action](arguments)
 
 
@@ -121,7 +121,7 @@ def deploy(name: str, workload: Mapping[str, Any]) -> str:
     """Let the local Azure run somebody's Airflow on a cluster; `deployment.workload` says how. Returns its id."""
     from localazure.containerservice.airflow_workload import resource_id
 
-    with explained():
+    with raising_local_errors():
         process.control(state(), "PUT", f"/settings/airflow-{name}", workload)
     return resource_id(name)
 
@@ -145,7 +145,7 @@ def start_runtimes(*, quiet: bool, airflows: Sequence[str] | None = None) -> lis
     """
     only = None if airflows is None else {"airflow": airflows}
     states: list[dict[str, Any]] = []
-    with explained():
+    with raising_local_errors():
         process.start(state())
         with runtimes.progress(_print_nothing if quiet else show.text, live=show.on_terminal(quiet=quiet)) as watch:
             for states in process.start_runtimes(state(), only):

@@ -19,8 +19,8 @@ OWNER = re.compile(r"\benvironment ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})
 
 
 @contextmanager
-def explained(run: Run) -> Generator[None]:
-    """Explain errors of this tool that are raised inside."""
+def explaining_errors(run: Run) -> Generator[None]:
+    """Add to errors that are raised inside what their place could not know, and raise them again."""
     try:
         yield
     except (Refused, Refusals, NotAuthorized) as error:

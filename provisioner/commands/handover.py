@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from provisioner.spec.jobs import DeclaredJob
 
 NOTE = "migration"  # in the metadata of the old environment's lock container
-FIRST_RUN = "provisioner__migration"
+MIGRATION_RUN_ID = "provisioner__migration"
 LATE = timedelta(hours=1)  # Airflow's scheduler makes a run this long after it was due at the latest
 GRACE = timedelta(minutes=10)  # for a run to end after its timeout
 SECOND = timedelta(seconds=1)
@@ -88,9 +88,9 @@ class Handover:
         for dag in self._dags(self.old):
             self._check_dag(dag, {job.name for job in endless})
         for job in () if self.stop else endless:
-            self._check_endless(job)
+            self._refuse_lost_state(job)
 
-    def _check_endless(self, job: DeclaredJob) -> None:
+    def _refuse_lost_state(self, job: DeclaredJob) -> None:
         """Raise Refused unless the new DAG finds the savepoint of this job."""
         if not self._keeps_state(job):
             raise Refused(job.name, "it runs without end, and its state cannot be handed over", STATE)
@@ -164,7 +164,7 @@ class Handover:
             self._start(dag, note)
         for name in note.endless:
             if name in new:
-                self._await_first_run(new[name])
+                self._await_endless_job_started(new[name])
         self._write(replace(note, handed_over=True))
 
     def _write(self, note: Note) -> None:
@@ -251,21 +251,21 @@ class Handover:
             self._make_due_runs(dag, note)
             airflow.set_paused(dag.id, paused=False)
         if name in note.endless:
-            airflow.create_run(dag.id, FIRST_RUN, {})
+            airflow.create_run(dag.id, MIGRATION_RUN_ID, {})
 
-    def _await_first_run(self, dag: RenderedDag) -> None:
+    def _await_endless_job_started(self, dag: RenderedDag) -> None:
         """Wait until a new job without end runs. Raises Refused if its DAG failed."""
         airflow, waits = self.new.deployed.airflow, self.new.cloud.session.waits
         runs: list[DagRun] = []
 
         def is_over() -> bool:
-            runs[:] = filter(None, [airflow.find_run(dag.id, FIRST_RUN)])
+            runs[:] = filter(None, [airflow.find_run(dag.id, MIGRATION_RUN_ID)])
             return not runs or runs[0].over
 
         seconds = ((dag.job.dag.timeout if dag.job else timedelta()) + GRACE).total_seconds()
         waits.until(is_over, what=f"the first run of {dag.id}", deadline_seconds=seconds)
         if runs and runs[0].failed:
-            what = f"its run {FIRST_RUN} has failed, so the job without end does not run"
+            what = f"its run {MIGRATION_RUN_ID} has failed, so the job without end does not run"
             raise Refused(dag.id, what, f"Clear it in Airflow ({airflow.url}) and run the command again")
 
     def _make_due_runs(self, dag: RenderedDag, note: Note) -> None:

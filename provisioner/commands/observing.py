@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from provisioner.commands.explanations import explained
+from provisioner.commands.explanations import explaining_errors
 from provisioner.commands.origins import with_origins
 from provisioner.engine.observe import observe
 from provisioner.engine.plan import plan_provision
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def observe_and_plan(run: Run, only: Iterable[Address] = ()) -> tuple[Plan, Snapshot]:
     """Observe and plan. only: limits the plan to these addresses and what they depend on."""
     snapshot = observe(run.cloud, run.recipe, run.kinds)
-    with explained(run):
+    with explaining_errors(run):
         planned = with_origins(run, plan_provision(run.recipe, snapshot, run.kinds, run.request), snapshot)
     addresses = tuple(only)
     return (limit_to(planned, addresses) if addresses else planned), snapshot
@@ -55,7 +55,7 @@ def read_alone(run: Run, read: Callable[[], tuple[Plan, Snapshot]], *, wait: boo
     Also if the first reading was denied: a run may have granted or removed access since, or a grant may have taken
     effect between two reads. wait: for another run, if there is something to do. Raises Conflict if that run goes on.
     """
-    with explained(run):
+    with explaining_errors(run):
         try:
             planned, snapshot = read()
         except (NotAuthorized, Refusals) as error:

@@ -15,7 +15,7 @@ from provisioner.recipe.lake_files import folders, in_folders, with_folders
 from provisioner.recipe.principal_ids import object_id, with_rollout
 from provisioner.recipe.principals import Principals
 from provisioner.recipe.secrets import Secrets
-from provisioner.recipe.targets import declaration
+from provisioner.recipe.targets import declaring_module
 from provisioner.recipe.targets.contract import Around, Targets
 from provisioner.render.dags import rendered_dags
 
@@ -75,12 +75,12 @@ def _declared(environment: Environment, names: Names, containers: Containers) ->
         vault_access=containers.vault_access,
         airflow=object_id(environment, "airflow"),
     )
-    flink: Flink = declaration(environment.flink).declare(environment, around)
+    flink: Flink = declaring_module(environment.flink).declare(environment, around)
     principals = Principals(environment, names, containers, flink)
     own = (Address("vault_secret", name) for name in environment.principals.airflow.secrets)
     needs = (principals.reads_vault, *own)
     dags = rendered_dags(environment, names.hosts, paused=names.dags_paused)
-    airflow: Airflow = declaration(environment.airflow).declare(
+    airflow: Airflow = declaring_module(environment.airflow).declare(
         environment, around, reader=principals.reader("airflow"), needs=needs, dags=dags
     )
     return Targets(airflow=airflow, flink=flink, dags=dags), principals

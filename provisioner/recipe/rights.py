@@ -33,7 +33,7 @@ def required_and_optional_rights(environment: Environment, names: Names) -> tupl
     return tuple(sorted(every, key=lambda right: bool(right.optional)))
 
 
-def table(rights: Iterable[NeededRight]) -> str:
+def markdown_table(rights: Iterable[NeededRight]) -> str:
     """The Markdown table of docs/access.md."""
     lines = (f"| {one.where} | {one.role} | {one.purpose} | {one.optional or 'nothing begins'} |\n" for one in rights)
     return HEADER + "".join(lines)

@@ -216,7 +216,7 @@ def _rendered(
         for template, name in platform.files.items()
     ]
     if kind == "cron":
-        _refuse_long(often.name, files[0].content)
+        _refuse_long_command(often.name, files[0].content)
     return files, notes
 
 
@@ -270,7 +270,7 @@ def refuse_unsafe(kind: str, platform: Platform, name: str, path: str) -> None:
         raise Refused(name, reason, "Keep the spec in the repository")
 
 
-def _refuse_long(name: str, crontab: str) -> None:
+def _refuse_long_command(name: str, crontab: str) -> None:
     command = crontab.splitlines()[-1].split(" ", 5)[-1]
     if len(command.encode()) > LONGEST_CRON_COMMAND:
         raise Refused(name, "the paths are longer than cron takes", "Use shorter ones, or systemd")

@@ -177,7 +177,7 @@ class Environment(Part):
 
     def principal_variables(self, name: str) -> tuple[str, ...]:
         """The keys of a further principal's variables: client id and, if it has one, secret. Empty if it has none."""
-        prefix = self._variables_prefix(name)
+        prefix = self._principal_variables_prefix(name)
         if not prefix:
             return ()
         secretless = self.principals.further[name].secretless
@@ -186,12 +186,12 @@ class Environment(Part):
     @property
     def secret_variables(self) -> tuple[str, ...]:
         """The keys of variables that hold a principal's secret, or held it while it had one."""
-        prefixes = (self._variables_prefix(name) for name in self.principals.further)
+        prefixes = (self._principal_variables_prefix(name) for name in self.principals.further)
         return ("api-secret", *(f"{prefix}-secret" for prefix in prefixes if prefix))
 
-    def _variables_prefix(self, name: str) -> str:
-        prefix = self.principals.further[name].variables_prefix
-        return name if prefix is None else prefix
+    def _principal_variables_prefix(self, principal: str) -> str:
+        prefix = self.principals.further[principal].variables_prefix
+        return principal if prefix is None else prefix
 
     @property
     def secretless_principals(self) -> dict[str, str]:

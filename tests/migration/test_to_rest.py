@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from provisioner.commands.handover import FIRST_RUN
+from provisioner.commands.handover import MIGRATION_RUN_ID
 from tests.command_line import ROOT, Cli
 from tests.emulator import ARM
 from tests.migration.moving import HOUR, RUN_SECONDS, Moving, with_schedule
@@ -93,7 +93,7 @@ def test_a_job_whose_state_cannot_be_handed_over_is_stopped_only_on_a_persons_wo
 
 def first_runs(moving: Moving) -> list[bool]:
     """Of each run that a migration begins for a job without end, whether it has worked."""
-    return [run["has_worked"] for run in moving.runs() if run["dag_run_id"] == FIRST_RUN]
+    return [run["has_worked"] for run in moving.runs() if run["dag_run_id"] == MIGRATION_RUN_ID]
 
 
 def stops(cli: Cli) -> list[str]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from provisioner.spec.targets.contract import Target
 
 
-def declaration(section: Target) -> Any:
-    """The module that declares the target of a spec's section; it is called as the section's own module."""
+def declaring_module(section: Target) -> ModuleType:
+    """The module that declares the target of a spec's section; it has the name of the module of that section."""
     role, name = type(section).__module__.split(".")[-2:]
     return import_module(f"{__name__}.{role}.{name}")
