@@ -5,13 +5,11 @@ ASGI has no field for it, so the gateway sets it on the connection, which replac
 
 from __future__ import annotations
 
+import asyncio
 import re
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
-if TYPE_CHECKING:
-    import asyncio
 
 _UNSAFE = re.compile(rb"[^\x20-\x7e]+")
 
@@ -27,11 +25,16 @@ class ReasonPhraseProtocol(HttpToolsProtocol):
 
 
 class _ReasonPhraseTransport:
-    """A transport that replaces the reason phrase in the status line of a response."""
+    """A transport that replaces the reason phrase in the status line of a response.
+
+    It sends a response's head and body together: uvicorn writes them one after the other, and a second system call and
+    TLS record take longer than most responses.
+    """
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
         self._phrase = b""
+        self._unsent: list[bytes] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
@@ -46,4 +49,18 @@ class _ReasonPhraseTransport:
             line, end, rest = data.partition(b"\r\n")
             version, status, _ = line.split(b" ", 2)
             data, self._phrase = b" ".join((version, status, self._phrase)) + end + rest, b""
-        self._transport.write(data)
+        self._unsent.append(data)
+        if len(self._unsent) > 1:
+            self._send()
+        else:
+            asyncio.get_running_loop().call_soon(self._send)  # in case no body follows at once
+
+    def close(self) -> None:
+        """Close the connection once everything is sent."""
+        self._send()
+        self._transport.close()
+
+    def _send(self) -> None:
+        unsent, self._unsent = self._unsent, []
+        if unsent:
+            self._transport.writelines(unsent)

@@ -11,7 +11,7 @@ import http.client
 import json
 import secrets
 import threading
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -76,16 +76,25 @@ class Cluster:
             return False
 
     def watch(self, ended: threading.Event) -> None:
-        """Update the job states again and again until the cluster has ended."""
-        while not ended.wait(_POLL_SECONDS):
-            # An error is passed over: the next round, or the end of the cluster, follows.
-            with suppress(OSError, FlinkError, http.client.HTTPException, KeyError, ValueError):
-                self.update_job_states()
+        """Update the job states again and again until the cluster has ended.
+
+        On one connection: a TLS handshake for each round costs more than all else that an idle Flink does.
+        """
+        with closing(self._connection()) as connection:
+            while not ended.wait(_POLL_SECONDS):
+                # An error is passed over: the next round, or the end of the cluster, follows.
+                with suppress(OSError, FlinkError, http.client.HTTPException, KeyError, ValueError):
+                    self.update_job_states(connection)
         self.ended.set()
 
-    def update_job_states(self) -> None:
-        """Read the states of all jobs."""
-        for job in self._get("/jobs/overview")["jobs"]:
+    def update_job_states(self, connection: http.client.HTTPSConnection) -> None:
+        """Read the states of all jobs. The connection stays open unless that fails."""
+        try:
+            jobs = _exchange(connection, "GET", "/jobs/overview", None, {})["jobs"]
+        except BaseException:
+            connection.close()  # the next request opens it again
+            raise
+        for job in jobs:
             self._record_unless_ended(job["jid"], job["state"])
 
     def _record_unless_ended(self, job_id: str, state: str) -> None:
@@ -197,21 +206,29 @@ class Cluster:
         return self._send(method, path, content, {"Content-Type": "application/json"})
 
     def _send(self, method: str, path: str, content: Any, headers: dict[str, str]) -> Any:
+        with closing(self._connection()) as connection:
+            return _exchange(connection, method, path, content, headers)
+
+    def _connection(self) -> http.client.HTTPSConnection:
+        """Return a connection that opens with its first request."""
         url = urlsplit(self.url)
-        connection = http.client.HTTPSConnection(
+        return http.client.HTTPSConnection(
             str(url.hostname), url.port, timeout=_TIMEOUT_SECONDS, context=self.tls_context
         )
-        try:
-            connection.request(method, path, content, headers)
-            response = connection.getresponse()
-            body: Any = json.loads(response.read() or b"{}")
-        finally:
-            connection.close()
-        if response.status >= 400:
-            raise FlinkError(
-                root_cause("\n".join(map(str, body.get("errors", [])))) or f"Flink answered {response.status}."
-            )
-        return body
+
+
+def _exchange(
+    connection: http.client.HTTPSConnection, method: str, path: str, content: Any, headers: Mapping[str, str]
+) -> Any:
+    """Send a request. Returns the JSON of the response. Raises FlinkError if it is an error of Flink."""
+    connection.request(method, path, content, headers)
+    response = connection.getresponse()
+    body: Any = json.loads(response.read() or b"{}")
+    if response.status >= 400:
+        raise FlinkError(
+            root_cause("\n".join(map(str, body.get("errors", [])))) or f"Flink answered {response.status}."
+        )
+    return body
 
 
 def _uri(path: Path) -> str:
