@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from provisioner.cli.parser import ENV, JSON, Parser, Version, add_verb
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SCHEDULES = ("airflow", "azure-pipelines", "cron", "github-actions", "systemd")
 CLOUDS = ("public", "local", "usgovernment", "china")
@@ -18,8 +21,9 @@ FORMATS = ("env", "helm", "kubernetes")
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """The parsed command line. Raises WrongUsage; unknown options are reported by the parser of the verb."""
-    root = parser()
-    if not (sys.argv[1:] if argv is None else argv):
+    words = sys.argv[1:] if argv is None else argv
+    root = parser(words[0] if words else "")
+    if not words:
         print(root.format_short_help())
         root.exit()
     found, extra = root.parse_known_args(argv)
@@ -35,22 +39,17 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     return found
 
 
-def parser() -> Parser:
-    """The whole grammar: `provisioner VERB ENV …`."""
+def parser(verb: str = "") -> Parser:
+    """The whole grammar: `provisioner VERB ENV …`; of a verb that exists its own part alone, which takes less time."""
     root = Parser(prog="provisioner", description="Provisions what a Flink job that Airflow runs on Azure needs.")
     root.add_argument("--version", action=Version, nargs=0, help="print the version")
     verbs = root.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=Parser)
-    _beginning(verbs)
-    _reading(verbs)
-    _writing(verbs)
-    _running(verbs)
-    _bootstrapping(verbs)
-    _add_schedule_and_workflow(verbs)
-    _local(verbs)
+    for add in (VERBS[verb],) if verb in VERBS else VERBS.values():
+        add(verbs)
     return root
 
 
-def _beginning(verbs: Any) -> None:
+def _init(verbs: Any) -> None:
     made = add_verb(
         verbs, "init", "write the file of a new environment, after a few questions", environment=False, json=False
     )
@@ -71,13 +70,14 @@ def _beginning(verbs: Any) -> None:
     )
     made.add_argument("--offline", action="store_true", help="do not look what there is in Azure")
 
-    _importing(verbs)
+
+def _completion(verbs: Any) -> None:
     text = "print what a shell evaluates to complete commands, environments and addresses"
     made = add_verb(verbs, "completion", text, environment=False, json=False)
     made.add_argument("shell", metavar="SHELL", choices=SHELLS, help="one of %(choices)s")
 
 
-def _importing(verbs: Any) -> None:
+def _import(verbs: Any) -> None:
     text = (
         "write the file of an environment that adopts a setup made by hand, and show what provision would change in it"
     )
@@ -98,9 +98,12 @@ def _importing(verbs: Any) -> None:
     made.set_defaults(json=False)
 
 
-def _reading(verbs: Any) -> None:
+def _validate(verbs: Any) -> None:
     made = add_verb(verbs, "validate", "check the spec; no network")
     made.add_argument("--resolved", action="store_true", help="print it with what it extends, and each value's source")
+
+
+def _plan(verbs: Any) -> None:
     made = add_verb(verbs, "plan", "show what provision would do", json=False)
     form = made.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help=JSON)
@@ -108,7 +111,7 @@ def _reading(verbs: Any) -> None:
     made.add_argument(
         "--only", action="append", default=[], metavar="ADDRESS", help="limit to this resource and what it depends on"
     )
-    _replacing(made)
+    _add_replace(made)
     made.add_argument("--out", metavar="FILE", help="write the plan, without values, for provision --plan")
     made.add_argument(
         "--detailed-exitcode",
@@ -116,26 +119,43 @@ def _reading(verbs: Any) -> None:
         help="exit with 2 if changes are pending, with 5 if none was seen but not all could be read",
     )
     made.add_argument("--notify", action="store_true", help=NOTIFY)
+
+
+def _doctor(verbs: Any) -> None:
     add_verb(verbs, "doctor", "check permissions and preconditions for provision; print the fix")
+
+
+def _status(verbs: Any) -> None:
     made = add_verb(verbs, "status", "show resources, drift, and the age and expiry of each credential")
     made.add_argument("--expiring", metavar="14d", help="exit with 2 if a credential expires within that time")
+
+
+def _report(verbs: Any) -> None:
     text = "make one HTML page: resources, rights, credentials, drift, jobs, last runs"
     made = add_verb(verbs, "report", text, json=False)
     made.add_argument("--out", metavar="FILE.html", help="write it into this file")
+
+
+def _output(verbs: Any) -> None:
     made = add_verb(verbs, "output", "show ids, URLs and names of existing resources")
     made.add_argument("--format", choices=("terraform-import",), help="import blocks for Terraform")
-    _rendering(verbs)
+
+
+def _graph(verbs: Any) -> None:
     add_verb(verbs, "graph", "draw the resources and their dependencies as a Mermaid flowchart; no network", json=False)
+
+
+def _schema(verbs: Any) -> None:
     made = add_verb(verbs, "schema", "print the JSON Schema of a spec, for editors", environment=False, json=False)
     made.add_argument("--documents", action="store_true", help="that of the documents that --json prints, instead")
 
 
-def _replacing(verb: Parser) -> None:
+def _add_replace(verb: Parser) -> None:
     text = "delete this resource and create it again, though it is as declared"
     verb.add_argument("--replace", action="append", default=[], metavar="ADDRESS", help=text)
 
 
-def _rendering(verbs: Any) -> None:
+def _render(verbs: Any) -> None:
     text = "show the Airflow settings and the DAG as they would be deployed; no network without --format"
     made = add_verb(verbs, "render", text)
     made.add_argument(
@@ -147,20 +167,21 @@ def _rendering(verbs: Any) -> None:
     made.add_argument("--check", action="store_true", help="with --out: only compare; exit with 2 if it differs")
 
 
-def _writing(verbs: Any) -> None:
+def _provision(verbs: Any) -> None:
     made = add_verb(verbs, "provision", "make Azure match the spec")
     part = made.add_mutually_exclusive_group()
     part.add_argument(
         "--only", action="append", default=[], metavar="ADDRESS", help="limit to this resource and what it depends on"
     )
-    _replacing(made)
+    _add_replace(made)
     part.add_argument("--plan", metavar="FILE", help="apply this saved plan; refuse if anything changed")
     made.add_argument("--yes", action="store_true", help="do not ask before deleting or replacing")
     made.add_argument("--reimport", action="store_true", help="bring the DAG's file to Airflow again, though unchanged")
     made.add_argument("--stop-jobs", action="store_true", help="cancel what runs of jobs that the spec no longer names")
     made.add_argument("--wait-dag", action="store_true", help="wait until Airflow has parsed the DAG")
-    _rotating(verbs)
-    _migrating(verbs)
+
+
+def _teardown(verbs: Any) -> None:
     made = add_verb(verbs, "teardown", "remove exactly what provision created")
     made.add_argument(
         "--only", action="append", default=[], metavar="ADDRESS", help="limit to this resource and what depends on it"
@@ -171,7 +192,7 @@ def _writing(verbs: Any) -> None:
     made.add_argument("--with-contents", action="store_true", help="also delete unmanaged resources inside owned ones")
 
 
-def _migrating(verbs: Any) -> None:
+def _migrate(verbs: Any) -> None:
     text = "move an environment to another file: hand its work over, and remove what only the old one declares"
     made = add_verb(verbs, "migrate", text, environment=False)
     made.add_argument("old", metavar="OLD", help=ENV)
@@ -183,7 +204,7 @@ def _migrating(verbs: Any) -> None:
     made.add_argument("--yes", action="store_true", help="do not ask")
 
 
-def _rotating(verbs: Any) -> None:
+def _rotate(verbs: Any) -> None:
     made = add_verb(verbs, "rotate", "replace credentials that are due, without downtime")
     made.add_argument("--plan-only", action="store_true", help="show what it would do")
     made.add_argument(
@@ -207,7 +228,7 @@ def _rotating(verbs: Any) -> None:
     made.add_argument("--yes", action="store_true", help="do not ask")
 
 
-def _running(verbs: Any) -> None:
+def _run(verbs: Any) -> None:
     made = add_verb(verbs, "run", "run a job's DAG and follow it to the job's result")
     made.add_argument(
         "job", metavar="JOB", nargs="?", default="", help="which of several, or the id of a DAG of your own"
@@ -225,15 +246,21 @@ def _running(verbs: Any) -> None:
         default=True,
         help="first wait until Airflow has parsed the current DAG (the default)",
     )
+
+
+def _job(verbs: Any) -> None:
     made = add_verb(verbs, "job", "show, cancel or save what runs of a job")
     made.add_argument("job", metavar="JOB", help="which one")
     made.add_argument("action", metavar="ACTION", choices=("status", "cancel", "savepoint"), help="one of %(choices)s")
     made.add_argument("--via-dag", action="store_true", help="by a run of its DAG, where only that reaches Flink")
     made.add_argument("--unpause", action="store_true", help="unpause the DAG first if it is paused")
+
+
+def _verify(verbs: Any) -> None:
     add_verb(verbs, "verify", "check each step from Airflow to the job's jar without running a job")
 
 
-def _bootstrapping(verbs: Any) -> None:
+def _bootstrap(verbs: Any) -> None:
     text = "print, never run, the az lines that make an identity for CI with the rights it needs; no network"
     made = add_verb(verbs, "bootstrap", text, json=False)
     who = made.add_mutually_exclusive_group(required=True)
@@ -243,7 +270,7 @@ def _bootstrapping(verbs: Any) -> None:
     made.add_argument("--required-only", action="store_true", help="leave the optional rights out")
 
 
-def _add_schedule_and_workflow(verbs: Any) -> None:
+def _schedule(verbs: Any) -> None:
     text = "print files for a scheduler that runs rotate and checks for drift; no network"
     made = add_verb(verbs, "schedule", text, environment=False)
     made.add_argument("environments", metavar="ENV", nargs="+", help=ENV)
@@ -254,6 +281,9 @@ def _add_schedule_and_workflow(verbs: Any) -> None:
     )
     text = "with --kind airflow: a pool for each subscription bounds how many of its environments run at once"
     made.add_argument("--pools", action="store_true", help=text)
+
+
+def _workflow(verbs: Any) -> None:
     text = "print pipelines: plan on pull requests, provision on merge, rotation and drift on schedule; no network"
     made = add_verb(verbs, "workflow", text, environment=False)
     made.add_argument("environments", metavar="ENV", nargs="+", help=ENV)
@@ -286,3 +316,30 @@ def _local(verbs: Any) -> None:
     env.add_argument("--show-secret", action="store_true", help="include the operator's secret")
     run = add_verb(actions, "exec", "run a program against it", environment=False, json=False)
     run.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND …")
+
+
+VERBS: dict[str, Callable[[Any], None]] = {  # in the order of the help
+    "init": _init,
+    "import": _import,
+    "completion": _completion,
+    "validate": _validate,
+    "plan": _plan,
+    "doctor": _doctor,
+    "status": _status,
+    "report": _report,
+    "output": _output,
+    "render": _render,
+    "graph": _graph,
+    "schema": _schema,
+    "provision": _provision,
+    "rotate": _rotate,
+    "migrate": _migrate,
+    "teardown": _teardown,
+    "run": _run,
+    "job": _job,
+    "verify": _verify,
+    "bootstrap": _bootstrap,
+    "schedule": _schedule,
+    "workflow": _workflow,
+    "local": _local,
+}
