@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from provisioner.render.airflow_settings import LATER
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -21,6 +23,8 @@ BUNDLE = "airflow.providers.microsoft.azure.bundles.wasb.WasbDagBundle"
 KEY_TAG = "keyId"  # of the vault secret: the key that its value is
 RENDERED = "PROVISIONER_RENDERED"
 CLIENT_ID = "AZURE_CLIENT_ID"
+# What the files say for an id that only Azure knows.
+PLACEHOLDERS = {CLIENT_ID: "<client-id-of-airflow>", "AZURE_TENANT_ID": "<tenant-id>"}
 # external-secrets.io/latest/provider/azure-key-vault
 API = "external-secrets.io/v1"
 ACCOUNT = "system:serviceaccount:"
@@ -83,10 +87,11 @@ class Deployment:
 
     @property
     def all_variables(self) -> dict[str, str]:
-        """The plain variables and the hash."""
+        """The plain variables and the hash; for an id that is not known, the name of what it is."""
+        named = {name: PLACEHOLDERS[name] for name, value in self.variables.items() if value == LATER}
         way = "WorkloadIdentityCredential" if self.subject else "ManagedIdentityCredential"
         pinned = {} if self.secret else {PINNED: way}
-        return {**self.variables, **pinned, RENDERED: self.rendered}
+        return {**self.variables, **named, **pinned, RENDERED: self.rendered}
 
     @property
     def secret_variables(self) -> dict[str, dict[str, str]]:
@@ -196,7 +201,8 @@ def _service_account(deployment: Deployment) -> str:
     if deployment.service_account is None:
         return f"# {deployment.subject} is no service account of Kubernetes\n"
     namespace, name = deployment.service_account
-    ids = {"client-id": deployment.variables[CLIENT_ID], "tenant-id": deployment.variables["AZURE_TENANT_ID"]}
+    variables = deployment.all_variables
+    ids = {"client-id": variables[CLIENT_ID], "tenant-id": variables["AZURE_TENANT_ID"]}
     annotations = {f"azure.workload.identity/{key}": value for key, value in ids.items()}
     annotations |= _mark(deployment)["annotations"]
     metadata = {"name": name, "namespace": namespace, "annotations": annotations}

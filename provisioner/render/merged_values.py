@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from provisioner.errors import Refused
 from provisioner.render.airflow_settings import LATER
-from provisioner.render.deployment import BACKEND, BUNDLES, CLIENT_ID, RENDERED, File, chart_values
+from provisioner.render.deployment import BACKEND, BUNDLES, CLIENT_ID, PLACEHOLDERS, RENDERED, File, chart_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +32,7 @@ def merged_helm_values(deployments: Mapping[str, Deployment]) -> File:
         _require_one_airflow(f"{one} and {other}", first, second)
     variables: dict[str, str] = {}
     for _, deployment in found:
-        known = {name: value for name, value in deployment.all_variables.items() if value != LATER}
+        known = {name: value for name, value in deployment.all_variables.items() if value != PLACEHOLDERS.get(name)}
         variables = {**deployment.all_variables, **variables, **known}
     variables[RENDERED] = ",".join(deployment.rendered for _, deployment in found)
     bundles = [bundle for _, one in found for bundle in json.loads(one.variables.get(BUNDLES, "[]"))]

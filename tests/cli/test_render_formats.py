@@ -47,7 +47,7 @@ def test_helm_values_are_those_that_the_chart_takes(offline: Cli) -> None:
         "config_prefix": None,
     }
     variables = {one["name"]: one["value"] for one in values["env"]}
-    assert variables["AZURE_CLIENT_ID"] == "(known after apply)"
+    assert variables["AZURE_CLIENT_ID"] == "<client-id-of-airflow>"
     assert not {"AZURE_CLIENT_SECRET", "AIRFLOW__SECRETS__BACKEND"} & variables.keys()
     assert {one["envName"]: one["secretName"] for one in values["secret"]} == {
         "AZURE_CLIENT_SECRET": "team-a-airflow",
@@ -67,6 +67,13 @@ def test_the_kubernetes_objects_make_the_secret_that_the_values_name(offline: Cl
         "AZURE_CLIENT_SECRET": {"key": secret},
         "PROVISIONER_KEY_ID": {"key": secret, "metadataPolicy": "Fetch", "property": "keyId"},
     }
+
+
+def test_without_network_ids_that_only_azure_knows_are_placeholders_with_names(offline: Cli) -> None:
+    offline.spec.pop("tenant", None)
+    lines = content(offline, "env", "--offline").splitlines()
+    assert {"AZURE_CLIENT_ID=<client-id-of-airflow>", "AZURE_TENANT_ID=<tenant-id>"} <= set(lines)
+    assert "known after apply" not in "".join(content(offline, kind, "--offline") for kind in ("helm", "kubernetes"))
 
 
 def test_with_azure_the_ids_are_there_and_no_secret(offline: Cli) -> None:
