@@ -17,6 +17,7 @@ FLINK_JARS = $(or $(lastword $(sort $(wildcard .local/flink-1.*/pyflink/lib))),$
 LOCK = .venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
   $(if $(UPGRADE),--upgrade)
 PROVISIONER = .venv/bin/python -m provisioner
+TEST = .venv/bin/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder --ignore=tests/clients $(ARGS)
 TEST_WORKERS = $$((2 * $$(getconf _NPROCESSORS_ONLN))) # tests wait for a local Azure half of the time
 YES_OPTION = $(if $(filter 1 yes true,$(YES)),--yes)
 
@@ -147,7 +148,8 @@ teardown: .venv/runtime.stamp ## delete exactly what provision created in ENV
 	@$(PROVISIONER) teardown $(ENV) $(YES_OPTION) $(ARGS)
 
 test: .venv/dev.stamp ## run every test except those of `clients`; fail unless branches of the core packages are covered
-	.venv/bin/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder --cov --ignore=tests/clients $(ARGS)
+	$(TEST) -m core --cov
+	$(TEST) -m 'not core'
 
 validate: .venv/runtime.stamp ## check ENV's file and report every mistake, offline
 	@$(PROVISIONER) validate $(ENVIRONMENTS) $(ARGS)

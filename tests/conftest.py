@@ -25,25 +25,26 @@ settings.load_profile("ci")  # the same examples in each run, and none that fail
 
 # Where files take long. They begin first, so that no processor is idle while the last ones end.
 LONG = ("rotation", "reliability", "end_to_end", "verify", "migration", "kinds/test_contract", "localazure/runtimes")
-# Branches of the core are counted in its rooms' tests, and in those of commands that reach what these do not: counting
-# makes what runs in this process half as slow again.
-COUNTED = (
+# Tests of the core rooms, and those of commands that reach what these do not. The branches that they reach are counted,
+# which makes what runs in this process half as slow again.
+CORE = (
     *("engine", "goldens", "kinds", "recipe", "render", "spec", "test_"),
     *(f"cli/test_{name}.py" for name in ("bootstrap", "notify", "render_formats", "workflow", "workflow_jobs")),
     *(f"commands/test_{name}.py" for name in ("doctor", "lifecycle", "network", "ownership", "policies", "rotate")),
 )
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` looks at the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Order the files; the tests of each stay together and in their order. Mark those whose branches do not count."""
+    """Order the files; the tests of each stay together and in their order. Mark those of the core."""
 
     def lies_in(item: pytest.Item, places: tuple[str, ...]) -> bool:
         return item.nodeid.removeprefix("tests/").startswith(places)
 
     items.sort(key=lambda item: not lies_in(item, LONG))
     for item in items:
-        if not lies_in(item, COUNTED):
-            item.add_marker("no_cover")
+        if lies_in(item, CORE):
+            item.add_marker("core")
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 PROCESSES = Path("/proc")
 EVERY_SECONDS = 0.05
+YOUNG_SECONDS = 3.0  # who executes another program does so in this time; later nobody looks, which takes long
 
 
 class Descendants:
@@ -24,6 +26,7 @@ class Descendants:
         self._root = str(root)
         self._below: dict[str, bool] = {}  # every process that there is
         self._lines: dict[str, bytes] = {}
+        self._since: dict[str, float] = {}  # when those below were seen first
 
     def fresh(self) -> Iterator[bytes]:
         """The command lines that were not there the last time; exec gives a process another."""
@@ -31,9 +34,13 @@ class Descendants:
         for gone in self._below.keys() - there:
             del self._below[gone]
             self._lines.pop(gone, None)
+            self._since.pop(gone, None)
         for process in there - self._below.keys():
             self._below[process] = self._is_below(process, there)
+        now = time.monotonic()
         for process in [process for process, below in self._below.items() if below]:
+            if now - self._since.setdefault(process, now) > YOUNG_SECONDS:
+                continue
             line = _read(process, "cmdline")
             if line and line != self._lines.get(process):
                 self._lines[process] = line

@@ -125,11 +125,10 @@ class _Adapter(HTTPAdapter):
         self._contexts: dict[str, ssl.SSLContext] = {}
 
     def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
-        """As in requests, with our TLS context in place of the CA bundle."""
-        host, options = super().build_connection_pool_key_attributes(request, verify, cert)
+        """As in requests, with our TLS context in place of the CA bundle, which requests would look at each time."""
+        host, options = super().build_connection_pool_key_attributes(request, bool(verify), cert)
         if verify:
-            kept = {name: value for name, value in options.items() if name not in {"ca_certs", "ca_cert_dir"}}
-            options = {**kept, "ssl_context": self._context(DEFAULT_CA_BUNDLE_PATH if verify is True else verify)}
+            options["ssl_context"] = self._context(DEFAULT_CA_BUNDLE_PATH if verify is True else verify)
         return host, options
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:

@@ -84,13 +84,13 @@ class Retry(HTTPPolicy[Any, Any]):
                     raise
                 if delay is None or not _repeatable(error, safe=safe) or not _rewind(request.http_request, position):
                     raise
-                transport.sleep(delay)
+                transport.sleep(_spread(delay))
                 delay = next(delays)
                 continue
             _refuse_registering(response.http_response)
             pause = busy.take_pause(response.http_response) or unseen.take_pause(response.http_response)
             if pause is None and delay is not None and _transient(response, safe=safe):
-                pause, delay = max(retry_after(response.http_response) or 0.0, delay), next(delays)
+                pause, delay = max(retry_after(response.http_response) or 0.0, _spread(delay)), next(delays)
             if pause is None or busy.over or not _rewind(request.http_request, position):
                 return response
             transport.sleep(pause)
@@ -161,10 +161,15 @@ def may_have_been_sent(error: Exception) -> bool:
 
 
 def _delays(attempts: int) -> Iterator[float | None]:
-    """A pause after each attempt; None after the last."""
+    """The longest pause after each attempt; None after the last."""
     for attempt in range(attempts - 1):
-        yield FIRST_SECONDS * 2**attempt * JITTER(0.5, 1.0)  # spreads load, guards nothing
+        yield FIRST_SECONDS * 2**attempt
     yield None
+
+
+def _spread(delay: float) -> float:
+    """A pause of at most so many seconds, so that clients that failed together do not come back together."""
+    return delay * JITTER(0.5, 1.0)
 
 
 def _repeatable(error: Exception, *, safe: bool) -> bool:
