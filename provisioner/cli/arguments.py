@@ -111,7 +111,7 @@ def _plan(verbs: Any) -> None:
     made.add_argument(
         "--only", action="append", default=[], metavar="ADDRESS", help="limit to this resource and what it depends on"
     )
-    _add_replace(made)
+    _add_replace_option(made)
     made.add_argument("--out", metavar="FILE", help="write the plan, without values, for provision --plan")
     made.add_argument(
         "--detailed-exitcode",
@@ -150,7 +150,7 @@ def _schema(verbs: Any) -> None:
     made.add_argument("--documents", action="store_true", help="that of the documents that --json prints, instead")
 
 
-def _add_replace(verb: Parser) -> None:
+def _add_replace_option(verb: Parser) -> None:
     text = "delete this resource and create it again, though it is as declared"
     verb.add_argument("--replace", action="append", default=[], metavar="ADDRESS", help=text)
 
@@ -173,7 +173,7 @@ def _provision(verbs: Any) -> None:
     part.add_argument(
         "--only", action="append", default=[], metavar="ADDRESS", help="limit to this resource and what it depends on"
     )
-    _add_replace(made)
+    _add_replace_option(made)
     part.add_argument("--plan", metavar="FILE", help="apply this saved plan; refuse if anything changed")
     made.add_argument("--yes", action="store_true", help="do not ask before deleting or replacing")
     made.add_argument("--reimport", action="store_true", help="bring the DAG's file to Airflow again, though unchanged")

@@ -53,16 +53,16 @@ class Clouds:
         from provisioner.cloud.transport.shared import Shared
         from provisioner.cloud.transport.shared_reads import SharedReads
 
-        local = local_of(cloud)
+        local = start_if_local(cloud)
         reads = SharedReads(PROFILES[cloud].arm, PROFILES[cloud].graph, ticks=ticks) if self._reading else None
         shared = Shared(route_to(local), interrupted=self.interrupted, size=self._size, reads=reads, debug=self._debug)
         return CloudInUse(local=local, shared=shared)
 
 
-def local_of(cloud: str) -> LocalSettings | None:
+def start_if_local(cloud_name: str) -> LocalSettings | None:
     """How to reach the local Azure, which is started if needed; None for any other cloud."""
-    if cloud != "local":
+    if cloud_name != "local":
         return None
-    from provisioner.cli.local import local_settings
+    from provisioner.cli.local import start_local_azure
 
-    return local_settings()
+    return start_local_azure()

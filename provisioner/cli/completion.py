@@ -22,7 +22,7 @@ def shell_code(shell: str) -> str:
     return shellcode(["provisioner"], shell=shell).strip()
 
 
-def complete() -> None:
+def complete_and_exit() -> None:
     """Answer the shell, which has put the line into variables, and end."""
     root = parser()
     _attach(root)

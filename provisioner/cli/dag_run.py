@@ -30,24 +30,24 @@ RUN_ID = re.compile(r"[A-Za-z0-9_.~:+-]{1,250}")  # [core] allowed_run_id_patter
 def run(arguments: Namespace) -> int:
     """Run the DAG, or follow the run under way."""
     dag = chosen_dag(arguments)
-    return _followed(arguments, dag, _request(arguments, dag), wait_dag=arguments.wait_dag)
+    return _run_and_show(arguments, dag, _request(arguments, dag), wait_dag=arguments.wait_dag)
 
 
-def follow(arguments: Namespace, dag: RenderedDag, conf: Mapping[str, Any]) -> int:
+def run_with_conf(arguments: Namespace, dag: RenderedDag, conf: Mapping[str, Any]) -> int:
     """Run the DAG with this configuration, to its end."""
     from provisioner.verify.dag_run import RunRequest
 
     request = RunRequest(conf=conf, seconds=_limit(dag).total_seconds(), unpause=arguments.unpause)
-    return _followed(arguments, dag, request, wait_dag=False)
+    return _run_and_show(arguments, dag, request, wait_dag=False)
 
 
-def _followed(arguments: Namespace, dag: RenderedDag, request: RunRequest, *, wait_dag: bool) -> int:
+def _run_and_show(arguments: Namespace, dag: RenderedDag, request: RunRequest, *, wait_dag: bool) -> int:
     from provisioner import commands
 
-    page = _behind_local(arguments)
+    page = _start_local_airflow(arguments)
     with _progress(quiet=arguments.json) as show_state, opened(arguments) as verb:
         result = commands.run_dag(verb, dag.id, request, show_state, wait_dag=wait_dag)
-    result = replace(result, url=_reachable(result.url, page))
+    result = replace(result, url=_browser_url(result.url, page))
     if arguments.json:
         show.document(_document(verb.environment.name, result))
     else:
@@ -66,10 +66,10 @@ def chosen_dag(arguments: Namespace) -> RenderedDag:
     if not arguments.job and len(jobs) == 1:
         return next(iter(jobs.values()))
     if not arguments.job:
-        raise _usage(arguments, f"this environment has several jobs; name one of {names}")
+        raise _refuse_usage(arguments, f"this environment has several jobs; name one of {names}")
     found = {**{dag.id: dag for dag in dags if dag.id}, **jobs}.get(arguments.job)
     if found is None:
-        raise _usage(arguments, f"{arguments.job} is no job of this environment; there are: {names}")
+        raise _refuse_usage(arguments, f"{arguments.job} is no job of this environment; there are: {names}")
     return found
 
 
@@ -81,9 +81,9 @@ def _request(arguments: Namespace, dag: RenderedDag) -> RunRequest:
     try:
         limit = duration(arguments.timeout) if arguments.timeout else None
     except ValueError:
-        raise _usage(arguments, f"--timeout {arguments.timeout}: write a duration such as 15m or 2h") from None
+        raise _refuse_usage(arguments, f"--timeout {arguments.timeout}: write a duration such as 15m or 2h") from None
     if arguments.run_id and not RUN_ID.fullmatch(arguments.run_id):
-        raise _usage(arguments, f"--run-id {arguments.run_id}: use up to 250 letters, digits and _.~:+-")
+        raise _refuse_usage(arguments, f"--run-id {arguments.run_id}: use up to 250 letters, digits and _.~:+-")
     limit = limit or _limit(dag)
     return RunRequest(
         conf=_conf(arguments),
@@ -101,19 +101,19 @@ def _conf(arguments: Namespace) -> Mapping[str, Any]:
     try:
         found: Any = json.loads(arguments.conf)
     except (ValueError, RecursionError) as error:
-        raise _usage(arguments, f"--conf is not JSON ({error}); write {EXAMPLE}") from None
+        raise _refuse_usage(arguments, f"--conf is not JSON ({error}); write {EXAMPLE}") from None
     if not isinstance(found, dict):
-        raise _usage(arguments, f"--conf is not a JSON object; write {EXAMPLE}")
+        raise _refuse_usage(arguments, f"--conf is not a JSON object; write {EXAMPLE}")
     return {**found}
 
 
-def _usage(arguments: Namespace, message: str) -> AssertionError:
+def _refuse_usage(arguments: Namespace, message: str) -> AssertionError:
     """Raises WrongUsage, as argparse does; what it would return is never raised."""
     arguments.parser.error(message)
     return AssertionError(message)
 
 
-def _behind_local(arguments: Namespace) -> str:
+def _start_local_airflow(arguments: Namespace) -> str:
     """On the local Azure, start this environment's Airflow, and Flink. Returns the Airflow's address for a browser.
 
     An Airflow of one's own is deployed there first. Empty for any other cloud, whose names every browser finds.
@@ -121,15 +121,15 @@ def _behind_local(arguments: Namespace) -> str:
     environment = environment_of(arguments)
     if environment.cloud != "local":
         return ""
-    from provisioner.cli.deployment import workload
-    from provisioner.cli.local import deploy, start_runtimes
+    from provisioner.cli.deployment import local_airflow_workload
+    from provisioner.cli.local import deploy_airflow, start_runtimes
     from provisioner.commands import declared_recipe
     from provisioner.commands.run import NO_TENANT, names_of
     from provisioner.recipe.recipe import targets
 
     ids = [getattr(node.desired, "id", None) for node in declared_recipe(environment).nodes]
-    deployed = workload(arguments, environment)
-    ids += [deploy(*deployed)] if deployed is not None else []
+    deployed = local_airflow_workload(arguments, environment)
+    ids += [deploy_airflow(*deployed)] if deployed is not None else []
     behind = targets(environment, names_of(environment, NO_TENANT)).airflow.behind
     if behind is not None:
         with opened(arguments, environment) as run:
@@ -138,9 +138,9 @@ def _behind_local(arguments: Namespace) -> str:
     return next((str(one["url"]) for one in states if one["kind"] == "airflow"), "")
 
 
-def _reachable(url: str, page: str) -> str:
-    """The address for a browser. page: of the Airflow behind the local Azure, whose names no browser finds."""
-    return f"{page}{urlsplit(url)._replace(scheme='', netloc='').geturl()}" if page else url
+def _browser_url(url: str, local_url: str) -> str:
+    """The address for a browser. local_url: of the Airflow behind the local Azure, whose names no browser finds."""
+    return f"{local_url}{urlsplit(url)._replace(scheme='', netloc='').geturl()}" if local_url else url
 
 
 def _print_result(result: RunResult, longer: str) -> None:

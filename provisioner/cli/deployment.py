@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from provisioner.spec.model import Environment
 
 
-def render(arguments: Namespace) -> bool:
+def render_or_compare(arguments: Namespace) -> bool:
     """Print, write or compare the file. Returns whether a compared one differs. Raises Refused."""
     if not arguments.format or (arguments.check and not arguments.out):
         needs = "--format" if not arguments.format else "--out"
@@ -62,10 +62,10 @@ def _deployment(arguments: Namespace, environment: Environment) -> Deployment:
     declared = _declared(environment, environment.tenant or LATER)
     if declared is None:
         raise Refused("--format", "`provision` itself sets what this Airflow needs", "Leave it out")
-    return declared if arguments.offline else _found(arguments, environment)
+    return declared if arguments.offline else _read_deployment(arguments, environment)
 
 
-def workload(arguments: Namespace, environment: Environment) -> tuple[str, dict[str, Any]] | None:
+def local_airflow_workload(arguments: Namespace, environment: Environment) -> tuple[str, dict[str, Any]] | None:
     """Name and settings of an Airflow that the local Azure can run for the environment; None if it has none such.
 
     Its variables are what `render --format env` prints. One that signs in with a secret, or as an identity of its
@@ -74,7 +74,7 @@ def workload(arguments: Namespace, environment: Environment) -> tuple[str, dict[
     declared = _declared(environment, LATER)
     if declared is None or not declared.subject:
         return None
-    deployment = _found(arguments, environment)
+    deployment = _read_deployment(arguments, environment)
     return deployment.name, {
         "issuer": deployment.issuer,
         "subject": deployment.subject,
@@ -89,7 +89,7 @@ def _declared(environment: Environment, tenant_id: str) -> Deployment | None:
     return targets(environment, names_of(environment, tenant_id)).airflow.deployment
 
 
-def _found(arguments: Namespace, environment: Environment) -> Deployment:
+def _read_deployment(arguments: Namespace, environment: Environment) -> Deployment:
     """What Airflow runs with, and the ids that only Azure knows. Raises Refused before a provision."""
     with opened(arguments, environment) as run:
         airflow = client_id(environment, "airflow")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 CLOCK_ADMITS = timedelta(minutes=5)
 
 
-def clock(ahead: timedelta) -> None:
+def warn_if_clock_is_wrong(ahead: timedelta) -> None:
     """Warn on standard error if this machine's clock is wrong: tokens and dates depend on it."""
     if abs(ahead) > CLOCK_ADMITS:
         minutes = round(abs(ahead).total_seconds() / 60)
@@ -26,7 +26,7 @@ def clock(ahead: timedelta) -> None:
         show.warning(f"This machine's clock is {minutes} minutes {side} Azure's; set it (`timedatectl set-ntp true`).")
 
 
-def tracebacks(errors: Iterable[Exception | None]) -> None:
+def print_defect_tracebacks(errors: Iterable[Exception | None]) -> None:
     """Print the tracebacks of defects, for --debug."""
     for error in errors:
         if isinstance(error, Defect):
@@ -34,7 +34,7 @@ def tracebacks(errors: Iterable[Exception | None]) -> None:
 
 
 @contextmanager
-def debugging(enabled: bool, credential: str) -> Generator[None]:  # noqa: FBT001  # an option, passed on
+def logging_requests(enabled: bool, sign_in_method: str) -> Generator[None]:  # noqa: FBT001  # an option, passed on
     """Log the credential and every request (method, URL, status, time) to standard error, each once."""
     log, handler = logging.getLogger("provisioner.http"), logging.StreamHandler(sys.stderr)
     if not enabled:
@@ -44,8 +44,8 @@ def debugging(enabled: bool, credential: str) -> Generator[None]:  # noqa: FBT00
     if first:
         log.addHandler(handler)
         log.setLevel(logging.INFO)
-    if credential:
-        log.info("signing in with: %s", credential)
+    if sign_in_method:
+        log.info("signing in with: %s", sign_in_method)
     try:
         yield
     finally:

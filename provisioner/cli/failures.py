@@ -23,7 +23,7 @@ def is_of_machine(error: BaseException) -> bool:
     return isinstance(error, BrokenPipeError) or (isinstance(error, OSError) and error.errno is not None)
 
 
-def failed(arguments: Namespace, error: BaseException) -> int:
+def print_failure(arguments: Namespace, error: BaseException) -> int:
     """Print what happened. Returns the exit code: PARTLY if the command has changed something before.
 
     With `--json` the error is printed as the document, too; of an error of this machine nothing is.
@@ -36,7 +36,7 @@ def failed(arguments: Namespace, error: BaseException) -> int:
         show.note("interrupted; run the command again, it continues where it stopped")
         code, document = INTERRUPTED, Interrupted(during=arguments.verb)
     elif not isinstance(error, BrokenPipeError):  # who reads no further is told nothing
-        document = _broken(arguments, error)
+        document = _print_unexpected(arguments, error)
     if code != INTERRUPTED and getattr(arguments, "wrote", False):
         show.complaint(show.AFTER_WRITES)
         code = PARTLY
@@ -55,7 +55,7 @@ def discard_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _broken(arguments: Namespace, error: BaseException) -> BaseException:
+def _print_unexpected(arguments: Namespace, error: BaseException) -> BaseException:
     """Say what is wrong with this machine, or that it is a defect of this tool; the traceback only with --debug."""
     if getattr(arguments, "debug", False):
         traceback.print_exception(error)

@@ -73,7 +73,7 @@ class Group:
         self._agreed = agreed
         self._answered.set()
 
-    def taken(self) -> list[tuple[str, str]]:
+    def take_output(self) -> list[tuple[str, str]]:
         """What it has printed since this was last called: name of the stream and lines, in order."""
         taken: list[tuple[str, str]] = []
         for name, text in self.pieces:

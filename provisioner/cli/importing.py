@@ -6,7 +6,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from provisioner.cli import show
-from provisioner.cli.new_file import new_path, write_new
+from provisioner.cli.new_file import require_new_spec_path, write_and_load_spec
 from provisioner.cli.opening import opened
 from provisioner.cli.questions import Questions, fields_of
 from provisioner.cli.target_questions import ROLES, TargetQuestions, put
@@ -24,8 +24,8 @@ OPTIONS = ("factory", "cluster", "vault", "storage_account", "jar", "dag")
 
 def import_setup(arguments: Namespace) -> int:
     """Read, write, and show what a first `provision` would change. Raises Refused."""
-    path = new_path(arguments.name)
-    setup = _read(arguments)
+    path = require_new_spec_path(arguments.name)
+    setup = _read_setup_from_azure(arguments)
     if "jar" not in setup.fields["job"]:
         setup.fields["job"]["jar"] = f"{arguments.name}/job.jar"
         setup.notes.append(f"put the job's jar at {path.parent / setup.fields['job']['jar']}")
@@ -33,7 +33,7 @@ def import_setup(arguments: Namespace) -> int:
         show.complaint(f"note: {note}")
     _write_files(path.parent, setup)
     head = ("Adopts what was set up by hand; written by `provisioner import`.", *setup.notes)
-    environment = write_new(path, environment_text(head, setup.fields, {}))
+    environment = write_and_load_spec(path, environment_text(head, setup.fields, {}))
     show.text(f"wrote {path}. What a first `provisioner provision {arguments.name}` changes, and nothing else:")
     from provisioner.commands import make_plan
     from provisioner.engine.report import plan_lines
@@ -43,7 +43,7 @@ def import_setup(arguments: Namespace) -> int:
     return 0
 
 
-def _read(arguments: Namespace) -> Setup:
+def _read_setup_from_azure(arguments: Namespace) -> Setup:
     from provisioner.cloud.cloud import Cloud
     from provisioner.cloud.profile import PROFILES
     from provisioner.cloud.transport.session import open_session
@@ -57,9 +57,9 @@ def _read(arguments: Namespace) -> Setup:
         raise Refused("import", "no subscription is named", "Give full ids, or --subscription")
     local = None
     if arguments.cloud == "local":
-        from provisioner.cli.local import local_settings
+        from provisioner.cli.local import start_local_azure
 
-        local = local_settings()
+        local = start_local_azure()
     profile = PROFILES[arguments.cloud]
     with closing(
         open_session(profile, subscription=subscription, tenant=arguments.tenant, local=local, debug=arguments.debug)
@@ -75,9 +75,9 @@ def _sections(arguments: Namespace, given: dict[str, str]) -> dict[str, dict[str
     questions = Questions({f"--set {name}": value for name, value in fields_of(arguments.set)}, interactive=False)
     asked = TargetQuestions(questions=questions, offer=lambda _read: (), name=arguments.name, subscription="")
     roles = [role for role in ROLES if not any(one.option in given for _, one in importable(role))]
-    sections = {role: asked.section(role, ROLES[role]) for role in roles}
+    sections = {role: asked.ask_section(role, ROLES[role]) for role in roles}
     questions.require_all("import")
-    for option, value in questions.unasked.items():
+    for option, value in questions.given_but_unasked.items():
         put(sections, tuple(option.removeprefix("--set ").split(".")), value)
     return sections
 

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from provisioner.cli import show
-from provisioner.cli.new_file import new_path, write_new
+from provisioner.cli.new_file import require_new_spec_path, write_and_load_spec
 from provisioner.cli.questions import Questions, fields_of
 from provisioner.cli.target_questions import TargetQuestions, offers, put
 from provisioner.errors import CloudError
@@ -52,14 +52,14 @@ def init(arguments: Namespace) -> int:
     questions = Questions(_given(arguments), interactive=show.interactive())
     cloud = questions.choose("--cloud", "Which Azure", CLOUDS, default="public")
     name = arguments.name or ("local" if cloud == "local" else questions.ask("NAME", "Its name", default="dev"))
-    path = new_path(name)
-    fields = _local(name, questions) if cloud == "local" else _elsewhere(name, cloud, arguments, questions)
+    path = require_new_spec_path(name)
+    fields = _local(name, questions) if cloud == "local" else _ask_azure_fields(name, cloud, arguments, questions)
     questions.require_all("init")
-    for option, value in questions.unasked.items():
+    for option, value in questions.given_but_unasked.items():
         put(fields, tuple(option.removeprefix("--set ").split(".")), value)
     jar = os.path.relpath(arguments.jar, FOLDER) if arguments.jar else EXAMPLE
     fields["job"] = {"jar": jar, **({"args": LOCAL_ARGS} if cloud == "local" and not arguments.jar else {})}
-    write_new(path, environment_text(HEAD, fields, COMMENTS))
+    write_and_load_spec(path, environment_text(HEAD, fields, COMMENTS))
     first, second = ("provision", "run") if cloud == "local" else ("doctor", "provision")
     show.text(f"wrote {path}. Next:\n  provisioner {first} {name}\n  provisioner {second} {name}")
     return 0
@@ -74,19 +74,23 @@ def _given(arguments: Namespace) -> dict[str, str]:
 
 def _local(name: str, questions: Questions) -> dict[str, Any]:
     """The fields on the local Azure, where nothing is asked: what it has already is taken."""
-    from provisioner.cli.local import given
+    from provisioner.cli.local import seeded_ids
 
-    there = given()
+    there = seeded_ids()
     quiet = Questions(questions.given, interactive=False, asked=questions.asked)
     fields: dict[str, Any] = {"name": name, "cloud": "local", "tenant": there["tenant"]}
     fields["subscription"] = there["subscription"]
-    defaults = {"resource_group": f"flink-{name}".lower(), "location": "westeurope", **_names(name, "")}
-    fields |= {field: _field(quiet, field, "", default) for field, default in defaults.items()}
+    defaults = {
+        "resource_group": f"flink-{name}".lower(),
+        "location": "westeurope",
+        **_vault_and_account_names(name, ""),
+    }
+    fields |= {field: _ask_field(quiet, field, "", default) for field, default in defaults.items()}
     asked = TargetQuestions(questions=quiet, offer=lambda _read: (), name=name, subscription="", local=True)
-    return fields | asked.sections(aks=there["aks"])
+    return fields | asked.ask_sections(aks=there["aks"])
 
 
-def _names(name: str, salt: str) -> dict[str, str]:
+def _vault_and_account_names(name: str, salt: str) -> dict[str, str]:
     """Names for vault and account, which nobody else has. salt: what they depend on besides; empty for none."""
     digits = hashlib.sha256(f"{salt}\n{name}".encode()).hexdigest()[:6] if salt else ""
     plain = re.sub(r"[^a-z0-9]", "", name.lower())
@@ -95,33 +99,33 @@ def _names(name: str, salt: str) -> dict[str, str]:
     return {"vault": vault, "storage_account": f"st{plain}"[: 24 - len(digits)] + digits}
 
 
-def _elsewhere(name: str, cloud: str, arguments: Namespace, questions: Questions) -> dict[str, Any]:
+def _ask_azure_fields(name: str, cloud: str, arguments: Namespace, questions: Questions) -> dict[str, Any]:
     """The fields in a cloud of Azure, with what the signed-in account sees there as offers."""
-    with _seen(cloud, arguments, questions) as (offer, tenant):
+    with _open_offers(cloud, arguments, questions) as (offer, tenant):
         subscriptions = offer(lambda there: there.list_subscriptions())
         only = subscriptions[0].id if len(subscriptions) == 1 else ""
-        subscription = _field(questions, "subscription", "Subscription", only, offers(subscriptions))
+        subscription = _ask_field(questions, "subscription", "Subscription", only, offers(subscriptions))
         groups = {last_name(one.id): one.note for one in offer(lambda there: there.list_groups(subscription))}
-        group = _field(questions, "resource_group", "Resource group", f"rg-flink-{name.lower()}", [*groups.items()])
+        group = _ask_field(questions, "resource_group", "Resource group", f"rg-flink-{name.lower()}", [*groups.items()])
         fields: dict[str, Any] = {"name": name, "cloud": cloud, **({"tenant": tenant} if tenant else {})}
         fields |= {"subscription": subscription, "resource_group": group}
         usual = max(groups.values(), key=[*groups.values()].count, default="westeurope")
-        fields["location"] = _field(questions, "location", "Location", groups.get(group, usual))
-        for field, new in _names(name, subscription).items():
+        fields["location"] = _ask_field(questions, "location", "Location", groups.get(group, usual))
+        for field, new in _vault_and_account_names(name, subscription).items():
             there = offer(lambda there, kind=TYPES[field]: there.list_resources(subscription, kind))
             text = f"{field.replace('_', ' ').capitalize()}, new or existing"
-            fields[field] = _field(questions, field, text, new, offers(there, group_id(subscription, group)))
+            fields[field] = _ask_field(questions, field, text, new, offers(there, group_id(subscription, group)))
         asked = TargetQuestions(questions=questions, offer=offer, name=name, subscription=subscription)
-        return fields | asked.sections()
+        return fields | asked.ask_sections()
 
 
-def _field(questions: Questions, name: str, text: str, default: str, offers: Any = ()) -> str:
+def _ask_field(questions: Questions, name: str, text: str, default: str, offers: Any = ()) -> str:
     check = partial(objection, Environment, (name,))
     return questions.ask(f"--{name.replace('_', '-')}", text, default=default, offers=offers, objection=check)
 
 
 @contextmanager
-def _seen(cloud: str, arguments: Namespace, questions: Questions) -> Generator[tuple[Offer, str]]:
+def _open_offers(cloud: str, arguments: Namespace, questions: Questions) -> Generator[tuple[Offer, str]]:
     """What asks the cloud for offers, and the signed-in tenant. Says once if nobody is signed in."""
     from provisioner.cloud.cloud import Cloud
     from provisioner.cloud.profile import PROFILES

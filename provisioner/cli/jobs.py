@@ -27,7 +27,7 @@ def job(arguments: Namespace) -> int:
     if arguments.via_dag:
         if ACTIONS not in dag.content:
             raise Refused(dag.id, "its runs cannot act on the job", "Leave out `--via-dag`")
-        return dag_run.follow(arguments, dag, {"action": arguments.action})
+        return dag_run.run_with_conf(arguments, dag, {"action": arguments.action})
     with show.progress(quiet=arguments.json), opened(arguments) as run:
         running = commands.act_on_job(run, dag.job.name, arguments.action)
     if arguments.json:
@@ -41,7 +41,7 @@ def job(arguments: Namespace) -> int:
     return 0
 
 
-def settle_undeclared(run: Run, *, stop: bool) -> None:
+def cancel_undeclared_if_agreed(run: Run, *, stop: bool) -> None:
     """Cancel what runs of jobs that the spec no longer names, if asked to or agreed at the terminal; else name it."""
     from provisioner import commands
 
@@ -49,7 +49,7 @@ def settle_undeclared(run: Run, *, stop: bool) -> None:
     if not left:
         return
     names = ", ".join(f"{one.name} ({one.id})" for one in left)
-    if stop or show.agreed(f"{names}: running, and no longer in the spec. Cancel?"):
+    if stop or show.ask_if_possible(f"{names}: running, and no longer in the spec. Cancel?"):
         commands.stop_jobs(run, left)
         show.complaint(f"cancelled: {names}")
     else:

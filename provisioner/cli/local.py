@@ -23,7 +23,7 @@ STATE_VARIABLE = "PROVISIONER_LOCAL_STATE"
 _NONE = "no real Airflow or Flink is running; `provisioner local runtimes up` starts them"
 
 
-def state() -> Path | None:
+def state_folder() -> Path | None:
     """Where the local Azure keeps its state, if not in `.local/azure` of the project."""
     named = os.environ.get(STATE_VARIABLE)
     return Path(named) if named else None
@@ -52,20 +52,20 @@ def raising_local_errors() -> Generator[None]:
         raise LocalError(what, f"Make room for it there, or set {STATE_VARIABLE} to another folder") from error
 
 
-def given() -> dict[str, str]:
+def seeded_ids() -> dict[str, str]:
     """What every local Azure has: its tenant, its subscription, an AKS cluster."""
     from localazure.app.tenant import SEEDED_AKS, SUBSCRIPTION_ID, TENANT_ID
 
     return {"tenant": TENANT_ID, "subscription": SUBSCRIPTION_ID, "aks": SEEDED_AKS}
 
 
-def local_settings() -> LocalSettings:
+def start_local_azure() -> LocalSettings:
     """Start the local Azure if it is not running. Returns how to reach it and sign in."""
     from provisioner.cloud.transport.sign_in import LocalSettings
 
     with raising_local_errors():
-        status = process.start(state())
-        secret = process.client_settings(state())["AZURE_CLIENT_SECRET"]
+        status = process.start(state_folder())
+        secret = process.client_settings(state_folder())["AZURE_CLIENT_SECRET"]
     if isinstance(secret, str):
         raise TypeError("the operator's secret is not a Secret")
     return LocalSettings(
@@ -84,25 +84,25 @@ def run(arguments: Namespace) -> int:
 
 
 def _up(arguments: Namespace) -> int:
-    process.start(state())
+    process.start(state_folder())
     return _status(arguments)
 
 
 def _down(_arguments: Namespace) -> int:
-    show.text("stopped" if process.stop(state()) else "it was not running")
+    show.text("stopped" if process.stop(state_folder()) else "it was not running")
     return 0
 
 
 def _reset(arguments: Namespace) -> int:
     show.confirm_deletion("everything in the local Azure", yes=arguments.yes)
-    for path in process.reset(state()):
+    for path in process.reset(state_folder()):
         show.text(f"deleted {path}, which was damaged")
     show.text("deleted everything in the local Azure")
     return 0
 
 
 def _status(arguments: Namespace) -> int:
-    found, behind = process.status(state()), process.list_runtimes(state())
+    found, behind = process.status(state_folder()), process.list_runtimes(state_folder())
     if arguments.json:
         show.document({**found, "runtimes": behind})
     elif found["running"]:
@@ -117,19 +117,19 @@ def _runtimes(arguments: Namespace) -> int:
     return {"up": _runtimes_up, "down": _runtimes_down, "status": _runtimes_status}[arguments.what](arguments)
 
 
-def deploy(name: str, workload: Mapping[str, Any]) -> str:
+def deploy_airflow(airflow_name: str, workload: Mapping[str, Any]) -> str:
     """Let the local Azure run somebody's Airflow on a cluster; `deployment.workload` says how. Returns its id."""
     from localazure.containerservice.airflow_workload import resource_id
 
     with raising_local_errors():
-        process.control(state(), "PUT", f"/settings/airflow-{name}", workload)
-    return resource_id(name)
+        process.control(state_folder(), "PUT", f"/settings/airflow-{airflow_name}", workload)
+    return resource_id(airflow_name)
 
 
 def _runtimes_up(arguments: Namespace) -> int:
     if arguments.flink:
-        process.start(state())
-        process.control(state(), "PUT", "/settings/flink", {"version": arguments.flink})
+        process.start(state_folder())
+        process.control(state_folder(), "PUT", "/settings/flink", {"version": arguments.flink})
     states = start_runtimes(quiet=arguments.json)
     if arguments.json:
         show.document({"runtimes": states})
@@ -146,9 +146,9 @@ def start_runtimes(*, quiet: bool, airflows: Sequence[str] | None = None) -> lis
     only = None if airflows is None else {"airflow": airflows}
     states: list[dict[str, Any]] = []
     with raising_local_errors():
-        process.start(state())
+        process.start(state_folder())
         with runtimes.progress(_print_nothing if quiet else show.text, live=show.on_terminal(quiet=quiet)) as watch:
-            for states in process.start_runtimes(state(), only):
+            for states in process.start_runtimes(state_folder(), only):
                 watch(states)
     failed = runtimes.failures(states)
     if failed:
@@ -160,15 +160,15 @@ def start_runtimes(*, quiet: bool, airflows: Sequence[str] | None = None) -> lis
 
 
 def _runtimes_down(_arguments: Namespace) -> int:
-    ran = process.list_runtimes(state())
+    ran = process.list_runtimes(state_folder())
     if ran:
-        process.control(state(), "DELETE", "/runtimes")
+        process.control(state_folder(), "DELETE", "/runtimes")
     show.text("\n".join(f"{one['kind']} behind {one['name']} ended" for one in ran) or "none was running")
     return 0
 
 
 def _runtimes_status(arguments: Namespace) -> int:
-    found = process.list_runtimes(state())
+    found = process.list_runtimes(state_folder())
     if arguments.json:
         show.document({"runtimes": found})
     else:
@@ -181,8 +181,8 @@ def _print_nothing(_line: str) -> None:
 
 
 def _env(arguments: Namespace) -> int:
-    process.start(state())
-    for name, value in process.client_settings(state()).items():
+    process.start(state_folder())
+    for name, value in process.client_settings(state_folder()).items():
         if isinstance(value, str):
             show.text(f"export {name}='{value}'")
         elif arguments.show_secret:
@@ -196,8 +196,8 @@ def _exec(arguments: Namespace) -> int:
     command = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
     if not command:
         raise LocalError("no command was given", "Write it after `--`: provisioner local exec -- az group list")
-    process.start(state())
-    environment = process.client_environment(dict(os.environ), state())
+    process.start(state_folder())
+    environment = process.client_environment(dict(os.environ), state_folder())
     sys.stdout.flush()
     try:
         os.execvpe(command[0], command, environment)  # noqa: S606  # the user's own command; signals and exit code are its own

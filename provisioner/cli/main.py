@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 def main(argv: list[str] | None = None) -> int:
     """The exit code of `provisioner ARGV`."""
     _open_closed_streams()
-    _plain_where_needed()
-    _complete_where_asked()
+    _replace_unencodable_characters()
+    _complete_and_exit_if_asked()
     words = sys.argv[1:] if argv is None else argv
     arguments = Namespace(json="--json" in words)  # until the words are understood
     try:
@@ -34,11 +34,11 @@ def main(argv: list[str] | None = None) -> int:
             code = _run(arguments)
         sys.stdout.flush()
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # no traceback reaches who has not asked for it
-        from provisioner.cli.failures import discard_output, failed, is_of_machine
+        from provisioner.cli.failures import discard_output, is_of_machine, print_failure
 
         if is_of_machine(error):
             discard_output()
-        return failed(arguments, error)
+        return print_failure(arguments, error)
     else:
         return code
 
@@ -52,12 +52,12 @@ def _parsed(words: list[str]) -> Namespace:
         raise
 
 
-def _complete_where_asked() -> None:
+def _complete_and_exit_if_asked() -> None:
     """Answer a shell that asks how the line could go on, and end."""
     if "_ARGCOMPLETE" in os.environ:
-        from provisioner.cli.completion import complete
+        from provisioner.cli.completion import complete_and_exit
 
-        complete()
+        complete_and_exit()
 
 
 def _open_closed_streams() -> None:
@@ -67,7 +67,7 @@ def _open_closed_streams() -> None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))
 
 
-def _plain_where_needed() -> None:
+def _replace_unencodable_characters() -> None:
     """Replace characters that a terminal or file cannot show, instead of a traceback."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure: Any = getattr(stream, "reconfigure", None)

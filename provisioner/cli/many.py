@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from provisioner.cli import diagnostics, show
 from provisioner.cli.clouds import Clouds
-from provisioner.cli.failures import INTERRUPTED, failed
+from provisioner.cli.failures import INTERRUPTED, print_failure
 from provisioner.cli.group import Ended, Group, printing_into
 from provisioner.cli.opening import load_spec
 from provisioner.cli.parser import WRITING
@@ -52,7 +52,7 @@ def run(command: Command, arguments: Namespace) -> int:
     many = Many(command, arguments, clouds)
     began = time.perf_counter()
     try:
-        with diagnostics.debugging(arguments.debug, ""), live_line(many.status, quiet=arguments.json) as resting:
+        with diagnostics.logging_requests(arguments.debug, ""), live_line(many.status, quiet=arguments.json) as resting:
             ended = many.run(named, resting)
     finally:
         clouds.close()
@@ -73,7 +73,7 @@ def _as_json(one: Ended) -> dict[str, Any]:
     }
 
 
-def _loaded(reference: str) -> Future[Environment]:
+def _load_into_future(reference: str) -> Future[Environment]:
     """Its spec, or the error of loading it."""
     loaded = Future["Environment"]()
     try:
@@ -106,18 +106,18 @@ class Many:
     def run(self, named: list[str], resting: Callable[[], AbstractContextManager[None]]) -> list[Ended]:
         """Run all of them. Returns what became of each, in that order. resting: hides the live line for a question."""
         self._named, self._resting = named, resting
-        groups = [Group(one, asks=self._events.put, spec=_loaded(one)) for one in named]
+        groups = [Group(one, asks=self._events.put, spec=_load_into_future(one)) for one in named]
         self._waiting.extend(partial(self._begin, group) for group in groups)
         with self._ended_by_signals():
             try:
                 while len(self._ended) < len(named):
-                    self._go()
+                    self._start_ask_or_take_event()
             except BaseException:  # nobody reads the output any more, for one: the runs end before it is said
                 self._stop()
                 raise
         return [self._ended[one] for one in named]
 
-    def _go(self) -> None:
+    def _start_ask_or_take_event(self) -> None:
         while self._waiting and len(self._running) < self._arguments.parallel:
             self._waiting.popleft()()
         if self._asking and not self._running:
@@ -139,7 +139,7 @@ class Many:
 
     def _begin(self, group: Group) -> None:
         if self._clouds.interrupted.is_set():
-            self._finish(group)  # nothing of it begins; its command is not even called
+            self._end_unstarted(group)  # nothing of it begins; its command is not even called
             return
         self._running[group.reference] = None
         threading.Thread(target=self._run_one, args=(group,), name=group.reference).start()
@@ -152,12 +152,12 @@ class Many:
             try:
                 code = self._command(arguments)
             except BaseException as error:  # noqa: BLE001  # whatever it is, it is the row of this environment
-                code = failed(arguments, error)
+                code = print_failure(arguments, error)
         self._events.put(Ended(group, code, time.perf_counter() - began))
 
-    def _finish(self, group: Group) -> None:
+    def _end_unstarted(self, group: Group) -> None:
         with printing_into(group):
-            code = failed(self._arguments, Interrupted(during=self._arguments.verb))
+            code = print_failure(self._arguments, Interrupted(during=self._arguments.verb))
         self._events.put(Ended(group, code, 0.0))
 
     def _take(self, event: Group | Ended | None) -> None:
@@ -181,7 +181,7 @@ class Many:
             question = f"Go on with all {count}?" if count > 1 else f"Go on with {self._asking[0].reference}?"
             try:
                 self._question = True
-                agreed = None if self._clouds.interrupted.is_set() else show.says_yes(question)
+                agreed = None if self._clouds.interrupted.is_set() else show.ask_yes_no(question)
             except KeyboardInterrupt:
                 agreed = None
             finally:

@@ -9,7 +9,7 @@ from provisioner.cli import show
 from provisioner.cli.failures import INTERRUPTED
 from provisioner.cli.opening import load_spec, opened
 from provisioner.cli.planned import show_plan
-from provisioner.cli.reported import exit_code, reported
+from provisioner.cli.reported import exit_code, show_report
 from provisioner.errors import Unconfirmed
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def migrate(arguments: Namespace) -> int:
         if arguments.plan_only:
             return _show_plans(arguments, migration)
         if arguments.undo:
-            return reported(arguments, commands.undo_migration(migration))
+            return show_report(arguments, commands.undo_migration(migration))
         return _show_reports(arguments, migration, commands.migrate(migration))
 
 
@@ -76,7 +76,7 @@ def _show_reports(arguments: Namespace, migration: Migration, reports: Sequence[
     from provisioner.engine.documents import outcomes_json
 
     if not arguments.json:
-        codes = [reported(arguments, report) for report in reports]
+        codes = [show_report(arguments, report) for report in reports]
         if not reports:
             show.text(f"{migration.new.environment.name}: nothing to do")
         return max(codes, key=SEVERITY.index, default=0)

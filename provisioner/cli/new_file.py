@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from provisioner.spec.model import Environment
 
 
-def new_path(name: str) -> Path:
+def require_new_spec_path(name: str) -> Path:
     """Where the environment's file is to be. Raises Refused for a name that is none, and if there is one."""
     from provisioner.spec.answers import objection
     from provisioner.spec.model import Environment
@@ -28,7 +28,7 @@ def new_path(name: str) -> Path:
     return path
 
 
-def write_new(path: Path, text: str) -> Environment:
+def write_and_load_spec(path: Path, text: str) -> Environment:
     """Write the file. Raises Refused; and SpecError with what is wrong in it, as two answers together may be."""
     from provisioner.render.dag_problems import dag_problems
     from provisioner.spec.loader import load

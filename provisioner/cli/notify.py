@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from provisioner.cli import show
-from provisioner.cli.status import credentials, unconfirmed
+from provisioner.cli.status import credentials, unconfirmed_old_keys
 from provisioner.errors import Interrupted
 from provisioner.model import Result
 from provisioner.render.messages import Finding, Message, body
@@ -81,7 +81,7 @@ def _expiring(plan: Plan, now: datetime, within: timedelta, rotated: Collection[
         if one["address"] not in rotated and datetime.fromisoformat(one["expires"]) - now <= within:
             text = f"{one['address']}: key {one['key_id']} expires on {one['expires'][:10]}"
             yield Finding(kind="credential-expiring", text=text)
-    for address, end in unconfirmed(plan):
+    for address, end in unconfirmed_old_keys(plan):
         if end - now <= within:
             text = f"{address}: its readers may still use this key, which expires on {end:%Y-%m-%d}"
             yield Finding(kind="credential-expiring", text=text)

@@ -88,7 +88,7 @@ def render(arguments: Namespace) -> int:
     from provisioner.cli.rendered import render_document, render_text
 
     if arguments.format or arguments.offline or arguments.out or arguments.check or arguments.others:
-        return PENDING if deployment.render(arguments) else 0
+        return PENDING if deployment.render_or_compare(arguments) else 0
 
     found = render_document(environment_of(arguments))
     if arguments.json:
@@ -103,7 +103,7 @@ def schedule(arguments: Namespace) -> int:
     from provisioner.cli import schedules
 
     made = schedules.rendered(arguments.kind, arguments.environments, arguments.directory, pools=arguments.pools)
-    _show_files(arguments, made)
+    _write_or_show_files(arguments, made)
     return 0
 
 
@@ -111,14 +111,14 @@ def workflow(arguments: Namespace) -> int:
     """Print or write the pipelines that plan, provision and rotate an environment."""
     from provisioner.cli import schedules
 
-    _show_files(arguments, schedules.workflows(arguments.kind, arguments.environments, arguments.source))
+    _write_or_show_files(arguments, schedules.workflows(arguments.kind, arguments.environments, arguments.source))
     return 0
 
 
-def _show_files(arguments: Namespace, made: Schedule) -> None:
+def _write_or_show_files(arguments: Namespace, made: Schedule) -> None:
     from provisioner.cli import schedules
 
-    paths = schedules.written(made, Path(arguments.out)) if arguments.out else []
+    paths = schedules.write_files(made, Path(arguments.out)) if arguments.out else []
     if arguments.json:
         show.document(schedules.as_json(arguments.kind, made))
     else:

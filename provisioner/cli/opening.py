@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from provisioner.cli import diagnostics, show
-from provisioner.cli.clouds import local_of
+from provisioner.cli.clouds import start_if_local
 from provisioner.cli.group import current
 from provisioner.cli.project import project_folder
 
@@ -73,14 +73,14 @@ def _session(arguments: Namespace, environment: Environment) -> Generator[Sessio
         PROFILES[environment.cloud],
         subscription=environment.subscription,
         tenant=environment.tenant,
-        local=cloud.local if cloud else local_of(environment.cloud),
+        local=cloud.local if cloud else start_if_local(environment.cloud),
         shared=cloud.shared if cloud else None,
         debug=arguments.debug,
         wait_limits=_wait_limits(environment),
     )
-    session.waits.report = show.waiter(quiet=arguments.quiet)
+    session.waits.report = show.wait_printer(quiet=arguments.quiet)
     try:
-        with diagnostics.debugging(arguments.debug, session.credential.how):
+        with diagnostics.logging_requests(arguments.debug, session.credential.how):
             session.sign_in()
             yield session
     except KeyboardInterrupt:
@@ -91,7 +91,7 @@ def _session(arguments: Namespace, environment: Environment) -> Generator[Sessio
         arguments.wrote = session.wrote or getattr(arguments, "wrote", False)
         arguments.now = session.clock.now() if session.clock.known else None
         if environment.cloud != "local":
-            diagnostics.clock(session.clock.ahead)
+            diagnostics.warn_if_clock_is_wrong(session.clock.ahead)
         session.close()
 
 

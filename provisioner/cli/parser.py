@@ -71,7 +71,7 @@ def add_verb(verbs: Any, name: str, text: str, *, environment: bool = True, json
         made.add_argument("environments", metavar="ENV", nargs="*", help=MANY)
         made.add_argument("--all", action="store_true", help="every environment under environments/")
         text = f"how many environments at a time (default: {PARALLEL})"
-        made.add_argument("--parallel", type=_count, default=PARALLEL, metavar="N", help=text)
+        made.add_argument("--parallel", type=_parse_count, default=PARALLEL, metavar="N", help=text)
         made.set_defaults(environment=None)
     elif environment:
         made.add_argument("environment", metavar="ENV", help=ENV)
@@ -82,7 +82,7 @@ def add_verb(verbs: Any, name: str, text: str, *, environment: bool = True, json
     return made
 
 
-def _count(text: str) -> int:
+def _parse_count(text: str) -> int:
     """A number of at least 1. argparse says which option it is if this raises."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text} is no number of environments; write 1 or more")

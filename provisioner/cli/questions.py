@@ -66,7 +66,7 @@ class Questions:
         return self.ask(option, text, default=default, offers=[*choices.items()], objection=wrong)
 
     @property
-    def unasked(self) -> dict[str, str]:
+    def given_but_unasked(self) -> dict[str, str]:
         """The fields that were given and that no question is about."""
         return {
             name: value for name, value in self.given.items() if name.startswith("--set ") and name not in self.asked

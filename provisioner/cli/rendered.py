@@ -24,8 +24,8 @@ def render_document(environment: Environment) -> dict[str, Any]:
     return {
         "environment": environment.name,
         "airflow": {
-            "configuration_overrides": _formatted(settings.overrides),
-            "environment_variables": _with_secret(_formatted(settings.environment)),
+            "configuration_overrides": _with_secrets_hidden(settings.overrides),
+            "environment_variables": _with_secret(_with_secrets_hidden(settings.environment)),
             "requirements": list(settings.requirements),
         },
         **({"dag": dags[0]} if len(dags) == 1 else {"dags": dags}),
@@ -50,5 +50,5 @@ def _with_secret(variables: dict[str, str]) -> dict[str, str]:
     return {**variables, "AZURE_CLIENT_SECRET": HIDDEN} if "AZURE_CLIENT_ID" in variables else variables
 
 
-def _formatted(values: Mapping[str, str | Secret]) -> dict[str, str]:
+def _with_secrets_hidden(values: Mapping[str, str | Secret]) -> dict[str, str]:
     return {name: HIDDEN if isinstance(value, Secret) else value for name, value in values.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provisioner.cli import show
-from provisioner.cli.diagnostics import tracebacks
+from provisioner.cli.diagnostics import print_defect_tracebacks
 from provisioner.errors import NotAuthorized, NotInUse, Refusals, Refused
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ FAILED, PARTLY, UNMET, INTERRUPTED = 1, 3, 4, 130
 PRECONDITIONS = (NotAuthorized, Refused, Refusals)
 
 
-def reported(
+def show_report(
     arguments: Namespace,
     report: Report,
     *,
@@ -45,7 +45,7 @@ def reported(
     if error is not None:
         show.complaint(f"{error}\n{show.AFTER_WRITES}" if report.wrote else str(error))
     if arguments.debug:
-        tracebacks((*(outcome.error for outcome in report.outcomes), report.error))
+        print_defect_tracebacks((*(outcome.error for outcome in report.outcomes), report.error))
     if unparsed is not None:
         return PARTLY if report.wrote else UNMET if unparsed.unknown else FAILED
     return exit_code(report)

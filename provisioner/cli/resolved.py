@@ -22,7 +22,7 @@ def resolved_document(reference: str) -> list[dict[str, Any]]:
     found = _read(reference)
     rows: list[dict[str, Any]] = []
     for path, origin in origins(found):
-        value = _shown(found, path, found.at(path))
+        value = _with_secrets_hidden(found, path, found.at(path))
         if not isinstance(value, dict):
             file, _, line = origin.rpartition(":")
             rows.append({"path": ".".join(map(str, path)), "value": value, "file": file, "line": int(line)})
@@ -33,7 +33,7 @@ def resolved_text(reference: str) -> str:
     """The same as a file, with a comment at each value."""
     found = _read(reference)
     places = {tuple(map(str, path)): origin for path, origin in origins(found)}
-    fields = _shown(found, (), found.data)
+    fields = _with_secrets_hidden(found, (), found.data)
     leaves = {path: origin for path, origin in places.items() if not isinstance(found.at(path), dict)}
     return "\n".join(block(fields, leaves)).strip("\n")
 
@@ -45,12 +45,12 @@ def _read(reference: str) -> Document:
     return found
 
 
-def _shown(found: Document, path: Path, value: Any) -> Any:
+def _with_secrets_hidden(found: Document, path: Path, value: Any) -> Any:
     """A value as it stands in its file; a secret only where the file itself names a variable for it."""
     if isinstance(value, dict):
-        return {name: _shown(found, (*path, name), inner) for name, inner in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # what a file says
+        return {name: _with_secrets_hidden(found, (*path, name), inner) for name, inner in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # what a file says
     if isinstance(value, list):
-        return [_shown(found, (*path, number), inner) for number, inner in enumerate(value)]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # as above
+        return [_with_secrets_hidden(found, (*path, number), inner) for number, inner in enumerate(value)]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # as above
     text = found.texts.get(path)
     if text is not None and holds_secrets(found, path) and not re.fullmatch(VARIABLE, text):
         return HIDDEN

@@ -22,7 +22,7 @@ RUN = "templates/schedules/run.sh"
 
 def rendered(kind: str, references: Sequence[str], directory: str | None, *, pools: bool = False) -> Schedule:
     """The files; directory: of the checkout on the machine that runs it, this one's by default."""
-    folder = PurePosixPath(directory or _checkout())
+    folder = PurePosixPath(directory or _require_checkout())
     if not folder.is_absolute():
         raise Refused(str(folder), "is not an absolute path", "Write the folder as it is on the machine that runs it")
     return schedule(kind, [_scheduled(reference) for reference in references], folder, pools=pools)
@@ -37,7 +37,7 @@ def workflows(kind: str, references: Sequence[str], source: str) -> Schedule:
     return workflow(kind, [_scheduled(reference) for reference in references], source)
 
 
-def written(made: Schedule, folder: Path) -> list[str]:
+def write_files(made: Schedule, folder: Path) -> list[str]:
     """The paths of the files, now in that folder. Raises Refused."""
     paths = [folder / file.name for file in made.files]
     try:
@@ -62,7 +62,7 @@ def as_text(made: Schedule) -> str:
     return "\n".join(f"# ---- {file.name} ----\n{file.content}" for file in made.files).rstrip()
 
 
-def _checkout() -> Path:
+def _require_checkout() -> Path:
     """The checkout here. Raises Refused."""
     folder = project_folder()
     if not (folder / RUN).is_file():

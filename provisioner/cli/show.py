@@ -115,7 +115,7 @@ def confirmer(question: str, *, yes: bool, always: bool = False) -> Callable[[Pl
             for line in plan_lines(plan):
                 print(_coloured(line, _err()), file=_err())
             group = current()
-            if not (group.ask() if group else says_yes(question)):
+            if not (group.ask() if group else ask_yes_no(question)):
                 raise Unconfirmed(what, declined=True)
 
     return confirm
@@ -126,17 +126,17 @@ def confirm_deletion(what: str, *, yes: bool) -> None:
     if yes:
         return
     asked = interactive()
-    if not asked or not says_yes(f"Delete {what}?"):
+    if not asked or not ask_yes_no(f"Delete {what}?"):
         raise Unconfirmed(what, declined=asked)
 
 
-def agreed(question: str) -> bool:
+def ask_if_possible(question: str) -> bool:
     """Whether somebody at a terminal says yes; no where nobody can be asked, and for one of several environments."""
     with _SPINNER.resting():
-        return current() is None and interactive() and says_yes(question)
+        return current() is None and interactive() and ask_yes_no(question)
 
 
-def says_yes(question: str) -> bool:
+def ask_yes_no(question: str) -> bool:
     """Whether the typed answer is yes; the end of the input is none."""
     prompt(f"{question} [y/N] ")
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
@@ -172,7 +172,7 @@ class Spinner:
         """Whether it is shown, or only hidden for a question."""
         return self._status is not None
 
-    def wait(self, wait: Wait) -> None:
+    def note_wait(self, wait: Wait) -> None:
         """Take a report of a wait."""
         with self._lock:
             self._waits.pop((wait.step, wait.what), None)
@@ -237,11 +237,11 @@ def progress(*, quiet: bool) -> Generator[Callable[[Step, Outcome | None], None]
             yield watch
 
 
-def waiter(*, quiet: bool) -> Callable[[Wait], None]:
+def wait_printer(*, quiet: bool) -> Callable[[Wait], None]:
     """A function that shows waits: in the live line if there is one, else in a line once a wait takes long."""
     if quiet or current():
         return lambda _wait: None
-    return _SPINNER.wait if _SPINNER.live else partial(_print_long_wait, set[tuple[str, str]]())
+    return _SPINNER.note_wait if _SPINNER.live else partial(_print_long_wait, set[tuple[str, str]]())
 
 
 def _print_long_wait(printed: set[tuple[str, str]], wait: Wait) -> None:

@@ -87,7 +87,7 @@ def _retiring(step: Step) -> dict[str, Any]:
     return {"key_id": step.address.name.rsplit("/", 1)[-1], "until": step.waits_on[0] if step.dated else None}
 
 
-def unusable(plan: Plan) -> Iterator[Step]:
+def unusable_credentials(plan: Plan) -> Iterator[Step]:
     """Credentials without a valid key in their holders: expired, removed by somebody, or in no holder."""
     return (step for step in plan.steps if step.action is Action.ROTATE)
 
@@ -95,16 +95,16 @@ def unusable(plan: Plan) -> Iterator[Step]:
 def expiring(plan: Plan, now: datetime, within: timedelta) -> bool:
     """Whether a credential expires within that time, or has expired, or an older key that may still be in use does."""
     ends = [published["expires"] for published in plan.outputs.values() if "expires" in published]
-    ends += [end for _, end in unconfirmed(plan)]
-    return any(end - now <= within for end in ends) or any(True for _ in unusable(plan))
+    ends += [end for _, end in unconfirmed_old_keys(plan)]
+    return any(end - now <= within for end in ends) or any(True for _ in unusable_credentials(plan))
 
 
-def unconfirmed(plan: Plan) -> Iterator[tuple[Address, datetime]]:
+def unconfirmed_old_keys(plan: Plan) -> Iterator[tuple[Address, datetime]]:
     """Older keys that nobody has seen or said to be out of use, and when they expire."""
     return ((step.address, datetime.fromisoformat(step.waits_on[0])) for step in plan.steps if step.unconfirmed)
 
 
-def next_rotation(plan: Plan) -> Iterator[Line]:
+def next_rotation_lines(plan: Plan) -> Iterator[Line]:
     """When each credential is due next."""
     for address, published in plan.outputs.items():
         if "due" in published:
@@ -161,7 +161,7 @@ def status_lines(plan: Plan, now: datetime, around: Surroundings) -> Iterator[Li
             yield Line(f"{found['address']}: key {one['key_id']} was replaced, {until}", "dim")
         for key_id in found["unmanaged_key_ids"]:
             yield Line(f"{found['address']}: key {key_id} belongs to somebody else and is never changed", "dim")
-    for step in unusable(plan):
+    for step in unusable_credentials(plan):
         yield Line(f"{step.address}: {step.reason}, run `provisioner rotate`", "red")
     yield from map(_job_line, around.jobs)
     yield from (Line(f"note: {note}", "dim") for note in around.notes if note not in around.choices)

@@ -31,7 +31,7 @@ WIDEST = 100  # characters of the last column
 def print_group(group: Group, *, quiet: bool) -> None:
     """Print what an environment has printed so far under its name; on standard error, with its name in each line."""
     headed, group.summary = quiet, ""
-    for stream, text in group.taken():
+    for stream, text in group.take_output():
         lines = text.splitlines(keepends=True)
         _note_summary(group, stream, [COLOUR.sub("", line).strip() for line in lines])
         if stream == "stderr":

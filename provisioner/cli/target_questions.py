@@ -44,21 +44,21 @@ class TargetQuestions:
     subscription: str
     local: bool = False
 
-    def sections(self, aks: str = "") -> dict[str, Any]:
+    def ask_sections(self, aks: str = "") -> dict[str, Any]:
         """The sections of the file. aks: the id of the cluster that runs Airflow, if it is known."""
-        flink, airflow = (self.section(role, text) for role, text in ROLES.items())
+        flink, airflow = (self.ask_section(role, text) for role, text in ROLES.items())
         principal: dict[str, Any] = {"role": READER}
         if getattr(targets("airflow")[airflow["target"]], "federates", False):
             text = "AKS cluster that runs Airflow, whose tokens sign it in (empty: a client secret)"
-            issuer = self.questions.ask("--aks", text, default=aks, offers=self._there(CLUSTERS), optional=True)
+            issuer = self.questions.ask("--aks", text, default=aks, offers=self._list_existing(CLUSTERS), optional=True)
             account = {"aks": issuer, "namespace": "airflow", "service_account": "airflow"}
             principal |= {"credential": {"federated": account}} if issuer else {}
         return {"flink": flink, "airflow": airflow, "principals": {"airflow": principal}}
 
-    def section(self, role: str, text: str) -> dict[str, Any]:
+    def ask_section(self, role: str, text: str) -> dict[str, Any]:
         """One of the targets, those first with which anybody can begin, and its fields. Says of a closed one why."""
         every = targets(role)
-        names = sorted(every, key=lambda one: (bool(every[one].closed), _needs_something(every[one])))
+        names = sorted(every, key=lambda one: (bool(every[one].closed), _needs_existing_resource(every[one])))
         closed = {name: f"; closed: {every[name].closed}" if every[name].closed else "" for name in names}
         choices = {name: f"{every[name].service}{closed[name]}" for name in names}
         target = self.questions.choose(f"--{role}", text, choices, default=names[0])
@@ -75,19 +75,19 @@ class TargetQuestions:
             f"--set {role}.{'.'.join(question.path)}",
             question.text,
             default=question.local.format(name=self.name) if self.local else question.default,
-            offers=self._there(question.resource_type),
+            offers=self._list_existing(question.resource_type),
             optional=not field_at(section, question.path[:1]).is_required(),
             objection=partial(objection, section, question.path),
         )
 
-    def _there(self, resource_type: str) -> list[tuple[str, str]]:
+    def _list_existing(self, resource_type: str) -> list[tuple[str, str]]:
         """What there is of that type in the subscription."""
         if not resource_type:
             return []
         return offers(self.offer(lambda there: there.list_resources(self.subscription, resource_type)))
 
 
-def _needs_something(section: type[Target]) -> bool:
+def _needs_existing_resource(section: type[Target]) -> bool:
     """Whether there must be something already that its file has to name."""
     required = (one for one in section.questions if field_at(section, one.path[:1]).is_required())
     return any(not one.default for one in required)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from provisioner.cli import show
 from provisioner.cli.opening import environment_of, opened
 from provisioner.cli.planned import addresses, show_plan
-from provisioner.cli.reported import reported
+from provisioner.cli.reported import show_report
 from provisioner.errors import Protected, Refused, Unconfirmed
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def provision(arguments: Namespace) -> int:
     """Make Azure match the spec."""
     from provisioner import commands
-    from provisioner.cli.jobs import settle_undeclared
+    from provisioner.cli.jobs import cancel_undeclared_if_agreed
     from provisioner.cli.status import due_lines
     from provisioner.engine.saved import load
 
@@ -40,8 +40,8 @@ def provision(arguments: Namespace) -> int:
         waits = arguments.wait_dag and not (report.failed or report.interrupted)
         unparsed = commands.await_dags(run, report) if waits else None
         if not (report.failed or report.interrupted):
-            settle_undeclared(run, stop=arguments.stop_jobs)
-    code = reported(arguments, report, credentials_at=now, unparsed=unparsed)
+            cancel_undeclared_if_agreed(run, stop=arguments.stop_jobs)
+    code = show_report(arguments, report, credentials_at=now, unparsed=unparsed)
     if not arguments.json:
         show.lines(due_lines(report.plan, now))
     return code
@@ -50,7 +50,7 @@ def provision(arguments: Namespace) -> int:
 def rotate(arguments: Namespace) -> int:
     """Replace credentials that are due."""
     from provisioner import commands
-    from provisioner.cli.status import credentials, next_rotation
+    from provisioner.cli.status import credentials, next_rotation_lines
     from provisioner.engine.documents import plan_json
     from provisioner.engine.report import plan_lines
 
@@ -67,11 +67,11 @@ def rotate(arguments: Namespace) -> int:
         if arguments.json:
             show.document({**plan_json(report.plan), "credentials": list(credentials(report.plan, now))})
         else:
-            show.lines((*plan_lines(report.plan), *next_rotation(report.plan)))
+            show.lines((*plan_lines(report.plan), *next_rotation_lines(report.plan)))
         return 0
-    code = reported(arguments, report, credentials_at=now)
+    code = show_report(arguments, report, credentials_at=now)
     if not arguments.json:
-        show.lines(next_rotation(report.plan))
+        show.lines(next_rotation_lines(report.plan))
         if all(one.secretless for one in environment.named_principals.values()):
             show.text("nothing to rotate: no principal has a client secret")
     return code
@@ -115,4 +115,4 @@ def teardown(arguments: Namespace) -> int:
     if arguments.plan_only:
         show_plan(arguments, report.plan)
         return 0
-    return reported(arguments, report)
+    return show_report(arguments, report)

@@ -31,10 +31,10 @@ def test_a_clock_that_is_minutes_wrong_is_told_of_on_standard_error(cli: Cli) ->
 
 
 def test_one_that_is_ahead_is_told_of_too(capsys: pytest.CaptureFixture[str]) -> None:
-    diagnostics.clock(timedelta(minutes=5))
+    diagnostics.warn_if_clock_is_wrong(timedelta(minutes=5))
     assert capsys.readouterr() == ("", "")
 
-    diagnostics.clock(timedelta(minutes=6))
+    diagnostics.warn_if_clock_is_wrong(timedelta(minutes=6))
     assert "6 minutes ahead of Azure's" in capsys.readouterr().err
 
 

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from provisioner.cli.arguments import parse
-from provisioner.cli.deployment import workload
-from provisioner.cli.local import deploy
+from provisioner.cli.deployment import local_airflow_workload
+from provisioner.cli.local import deploy_airflow
 from provisioner.cli.opening import environment_of
 
 if TYPE_CHECKING:
@@ -235,9 +235,9 @@ def test_a_bundle_is_configured_without_a_credential(offline: Cli, *, secretless
 def deployed(cli: Cli) -> dict[str, Any]:
     """What the local Azure runs as the environment's Airflow once it is deployed there; empty: nothing."""
     arguments = parse(["run", str(cli.file)])
-    found = workload(arguments, environment_of(arguments))
+    found = local_airflow_workload(arguments, environment_of(arguments))
     if found is not None:
-        deploy(*found)
+        deploy_airflow(*found)
     return dict(cli.azure.control("GET", "/settings/airflow-team-a"))
 
 

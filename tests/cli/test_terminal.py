@@ -219,12 +219,12 @@ def test_a_wait_that_is_over_is_shown_no_more(capsys: pytest.CaptureFixture[str]
     spinner = show.Spinner()
     with spinner.spinning() as watch:
         watch(STEP, None)
-        spinner.wait(Wait(step="toy/one", what="rain", seconds=12.0, limit_seconds=600.0))
-        spinner.wait(Wait(step="toy/two", what="snow", seconds=3.0, limit_seconds=600.0))
+        spinner.note_wait(Wait(step="toy/one", what="rain", seconds=12.0, limit_seconds=600.0))
+        spinner.note_wait(Wait(step="toy/two", what="snow", seconds=3.0, limit_seconds=600.0))
         Console(width=200).print(spinner)
-        spinner.wait(Wait(step="toy/one", what="rain", seconds=13.0, limit_seconds=600.0, over=True))
+        spinner.note_wait(Wait(step="toy/one", what="rain", seconds=13.0, limit_seconds=600.0, over=True))
         Console(width=200).print(spinner)
-        spinner.wait(Wait(step="toy/two", what="snow", seconds=4.0, limit_seconds=600.0, over=True))
+        spinner.note_wait(Wait(step="toy/two", what="snow", seconds=4.0, limit_seconds=600.0, over=True))
         Console(width=200).print(spinner)
 
     lines = [line.rstrip() for line in capsys.readouterr().out.splitlines() if line.strip()]
@@ -236,7 +236,7 @@ def test_a_wait_that_is_over_is_shown_no_more(capsys: pytest.CaptureFixture[str]
 
 
 def test_without_a_terminal_a_long_wait_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
-    tell = show.waiter(quiet=False)
+    tell = show.wait_printer(quiet=False)
 
     for seconds in (0.0, 9.9, 10.1, 20.0):
         tell(Wait(step="toy/one", what="rain", seconds=seconds, limit_seconds=600.0))
@@ -262,6 +262,6 @@ def test_a_provision_without_a_terminal_tells_what_takes_long(cli: Cli) -> None:
 
 
 def test_a_document_has_no_line_of_a_wait(capsys: pytest.CaptureFixture[str]) -> None:
-    show.waiter(quiet=True)(Wait(step="toy/one", what="rain", seconds=99.0, limit_seconds=600.0))
+    show.wait_printer(quiet=True)(Wait(step="toy/one", what="rain", seconds=99.0, limit_seconds=600.0))
 
     assert capsys.readouterr() == ("", "")

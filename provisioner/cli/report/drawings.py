@@ -22,7 +22,7 @@ SPAN, ROW, LABEL = 720, 46, 190  # of the timeline
 def graph(nodes: Iterable[Node], states: Mapping[Address, str]) -> Element:
     """Each resource, to the right of all it needs. states: kept, changed, absent or unknown."""
     sorted_nodes = ordered(tuple(nodes))
-    needs = {node.address: _nearest(node, sorted_nodes) for node in sorted_nodes}
+    needs = {node.address: _needs_not_implied(node, sorted_nodes) for node in sorted_nodes}
     places = _top_left_corners(needs)
     width = max((x for x, _ in places.values()), default=0) + WIDTH
     height = max((y for _, y in places.values()), default=0) + HEIGHT
@@ -34,7 +34,7 @@ def graph(nodes: Iterable[Node], states: Mapping[Address, str]) -> Element:
     return element("svg", title, *arrows, *boxes, viewBox=box, role="img", class_="graph", style=style)
 
 
-def _nearest(node: Node, nodes: Iterable[Node]) -> tuple[Address, ...]:
+def _needs_not_implied(node: Node, nodes: Iterable[Node]) -> tuple[Address, ...]:
     """What a node needs, without what that needs itself."""
     needs = {one.address: one.all_needs for one in nodes}
     direct = node.all_needs

@@ -98,7 +98,7 @@ def _sections(facts: Facts) -> Iterator[Element]:
     yield element("div", graph(facts.recipe.nodes, states), class_="wide")
     yield element("p", LEGEND, class_="quiet")
     yield element("h2", "Who may do what")
-    rows = ((one.principal, one.role, _scope(one.scope), one.state, _enough(one)) for one in facts.grants)
+    rows = ((one.principal, one.role, _scope(one.scope), one.state, _narrower_role_cell(one)) for one in facts.grants)
     headings = ("principal", "role", "on", "state", "broader than needed")
     yield table(headings, rows, "Nobody has a role by this environment.")
     yield from _credentials(facts)
@@ -152,7 +152,7 @@ def _scope(scope: str) -> Element:
     return element("span", "/".join(scope.split("/")[-2:]), title=scope)
 
 
-def _enough(grant: Grant) -> Element | str:
+def _narrower_role_cell(grant: Grant) -> Element | str:
     return element("span", f"yes: {grant.enough} is enough", class_="bad") if grant.enough else "no"
 
 
