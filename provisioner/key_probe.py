@@ -205,7 +205,7 @@ def accepted_within(cloud: Cloud, rollout: Rollout, seconds: float) -> int:
         return 0
     if not written or isinstance(written, str):
         return 0
-    left = (max(written) - cloud.session.clock.now()).total_seconds() + seconds
+    left = (max(written) - cloud.session.clock.decision_time()).total_seconds() + seconds
     return max(0, round(left))
 
 
@@ -221,7 +221,7 @@ def _newest(cloud: Cloud, rollout: Rollout) -> TaskReport | str:
         return "`airflow.url` and `airflow.api` name nobody to ask what workers run with"
     airflow = cloud.airflow(rollout.web_url, rollout.probe.api, retry=False)
     try:
-        return airflow.find_report(rollout.probe.dag_id, TASK) or NO_REPORT
+        return airflow.find_newest_report(rollout.probe.dag_id, TASK) or NO_REPORT
     except UNANSWERED as error:
         return f"Airflow did not answer what workers run with: {error}"
 

@@ -40,7 +40,7 @@ def notifying(command: Callable[[Namespace], int]) -> Callable[[Namespace], int]
 
 
 def _tell(arguments: Namespace, code: int, error: str) -> None:
-    from provisioner.cloud.webhook import post
+    from provisioner.cloud.webhook import post_returning_failure
 
     environment: Environment | None = getattr(arguments, "environment_read", None)
     if environment is None or environment.notify is None:
@@ -49,7 +49,7 @@ def _tell(arguments: Namespace, code: int, error: str) -> None:
     if not found:
         return
     message = Message(environment=environment.name, verb=arguments.verb, exit_code=code, findings=found)
-    failure = post(environment.notify.url, body(message, environment.notify.format))
+    failure = post_returning_failure(environment.notify.url, body(message, environment.notify.format))
     if failure:
         show.warning(f"{environment.name}: the webhook of `notify` failed: {failure}")
 

@@ -89,9 +89,9 @@ def _session(arguments: Namespace, environment: Environment) -> Generator[Sessio
     finally:
         # For the exit code of whatever goes wrong from here on; `migrate` has two sessions.
         arguments.wrote = session.wrote or getattr(arguments, "wrote", False)
-        arguments.now = session.clock.now() if session.clock.known else None
+        arguments.now = session.clock.decision_time() if session.clock.known else None
         if environment.cloud != "local":
-            diagnostics.warn_if_clock_is_wrong(session.clock.ahead)
+            diagnostics.warn_if_clock_is_wrong(session.clock.machine_ahead)
         session.close()
 
 

@@ -71,7 +71,7 @@ def status(arguments: Namespace) -> int:
     with show.progress(quiet=arguments.json), opened(arguments) as run:
         planned, notes = commands.status(run)
         around = Surroundings(jobs=commands.job_states(run, planned), notes=notes, choices=run.recipe.notes)
-        now = run.cloud.session.clock.now()
+        now = run.cloud.session.clock.decision_time()
     if arguments.json:
         show.document(status_json(planned, now, around))
     else:

@@ -36,7 +36,7 @@ def provision(arguments: Namespace) -> int:
     confirm = show.confirmer("Go on?", yes=arguments.yes or saved is not None)  # a saved plan has been reviewed
     with show.progress(quiet=arguments.json) as watch, opened(arguments, confirm=confirm, watch=watch) as run:
         report = commands.provision(run, selection, saved=saved)
-        now = run.cloud.session.clock.now()
+        now = run.cloud.session.clock.decision_time()
         waits = arguments.wait_dag and not (report.failed or report.interrupted)
         unparsed = commands.await_dags(run, report) if waits else None
         if not (report.failed or report.interrupted):
@@ -62,7 +62,7 @@ def rotate(arguments: Namespace) -> int:
         opened(arguments, environment, confirm=confirm, watch=watch) as run,
     ):
         report = commands.rotate(run, request, plan_only=arguments.plan_only)
-        now = run.cloud.session.clock.now()
+        now = run.cloud.session.clock.decision_time()
     if arguments.plan_only:
         if arguments.json:
             show.document({**plan_json(report.plan), "credentials": list(credentials(report.plan, now))})

@@ -70,7 +70,7 @@ NAMES_BY_GUID = {guid: name for name, guid in GUIDS.items()}
 BY_NAME = {name.lower(): guid for name, guid in GUIDS.items()}
 
 
-def built_in_role(role: str) -> str | None:
+def built_in_role_guid(name_or_guid: str) -> str | None:
     """The GUID of a built-in role, by its name or GUID in any case; None for one that is not in the table."""
-    lowered = role.lower()
+    lowered = name_or_guid.lower()
     return BY_NAME.get(lowered) or (lowered if lowered in BY_NAME.values() else None)

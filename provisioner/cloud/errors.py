@@ -21,7 +21,14 @@ from azure.core.exceptions import (
 
 from provisioner.cloud.answers import SIGN_IN_CODE, causes, error_codes, is_incomplete, request_id, retry_after
 from provisioner.cloud.error_table import BY_CODE, BY_STATUS, row_of
-from provisioner.cloud.remedies import POLICY_REMEDIES, SIGN_IN_REMEDY, denied, graph_remedy, is_read, remedy_in
+from provisioner.cloud.remedies import (
+    POLICY_REMEDIES,
+    SIGN_IN_REMEDY,
+    denied_action_and_scope,
+    is_read,
+    remedy_in,
+    remedy_of_graph_refusal,
+)
 from provisioner.errors import CloudError, NotAuthorized, NotFound, Unexpected, Unreachable
 
 if TYPE_CHECKING:
@@ -74,7 +81,7 @@ def translated(operation: str) -> Generator[None]:
         raise _cloud_error(error, operation) from error
 
 
-def limit_reached(response: Any) -> float | None:
+def rate_limit_seconds(response: Any) -> float | None:
     """The Retry-After in seconds (0 without one) of an answer that throttles a call for a rate limit; else None."""
     if response.status_code != TOO_MANY:
         return None
@@ -107,7 +114,7 @@ def _sign_in_failed(error: ClientAuthenticationError, operation: str) -> CloudEr
     code = entra_code.group() if entra_code else "CredentialUnavailable"
     if entra_code is None and any(isinstance(cause, UNANSWERED) for cause in causes(error)):
         return Unreachable(operation=operation, message=_root(error))
-    message = _first_lines(text) if entra_code else _unavailable(text)
+    message = _without_trace_ids(text) if entra_code else _unavailable(text)
     return NotAuthorized(operation=operation, status=401, code=code, message=message, remedy=SIGN_IN_REMEDY)
 
 
@@ -115,7 +122,7 @@ def _unavailable(text: str) -> str:
     """What azure-identity's chain tried, in short: az's message says best what is missing."""
     tried = re.findall(r"^\s*(\w+Credential): (.*)", text, re.MULTILINE)
     az = next((why for name, why in tried if name == "AzureCliCredential"), "")
-    return f"nobody is signed in here (tried {len(tried)} ways; az: {az})" if az else _first_lines(text)
+    return f"nobody is signed in here (tried {len(tried)} ways; az: {az})" if az else _without_trace_ids(text)
 
 
 def _error_of(answer: Answer, operation: str) -> CloudError:
@@ -125,13 +132,13 @@ def _error_of(answer: Answer, operation: str) -> CloudError:
         operation=operation,
         status=answer.status,
         code=answer.code,
-        message=_first_lines(answer.message),
+        message=_without_trace_ids(answer.message),
         request_id=answer.request_id,
         retry_after_seconds=answer.retry_after_seconds,
         remedy=_remedy(kind, answer),
     )
     if isinstance(error, NotAuthorized):
-        error.action, error.scope = denied(answer.message)
+        error.action, error.scope = denied_action_and_scope(answer.message)
         error.read_scope = error.scope if is_read(error.action) else ""
     return error
 
@@ -140,7 +147,7 @@ def _remedy(kind: type[CloudError], answer: Answer) -> str:
     if answer.code.startswith("AADSTS"):
         return SIGN_IN_REMEDY
     if answer.code == "Authorization_RequestDenied":
-        return graph_remedy(answer.request)
+        return remedy_of_graph_refusal(answer.request)
     if answer.code in POLICY_REMEDIES:
         return POLICY_REMEDIES[answer.code]
     if kind is NotAuthorized:
@@ -172,7 +179,7 @@ def _answer_of_failed_operation(error: AzureError) -> Answer:
     return Answer(status=0, code=code, message=str(error.message))
 
 
-def _first_lines(text: str) -> str:
+def _without_trace_ids(text: str) -> str:
     """The message without its trailing trace ids and repetitions."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     kept = [line for line in lines if not line.startswith(("RequestId:", "Time:", "Trace ID:", "Correlation ID:"))]

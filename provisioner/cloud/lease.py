@@ -59,11 +59,11 @@ class Lease:
         holder, at once where that is a process on this machine that runs.
         """
         lease = cls(cloud, account_id, container)
-        lease._wait_for(lease._take, wait_seconds)
-        since = cloud.session.clock.now().isoformat()
+        lease._await_free_lease(lease._take, wait_seconds)
+        since = cloud.session.clock.decision_time().isoformat()
         lease._holder = {**holder, SINCE: since, PROCESS: _this_process(), ID: lease._id}
         cloud.session.lease = lease
-        threading.Thread(target=lease._keep, name="lease", daemon=True).start()
+        threading.Thread(target=lease._renew_until_released, name="lease", daemon=True).start()
         return lease
 
     @classmethod
@@ -74,7 +74,7 @@ class Lease:
         is not waited for.
         """
         lease = cls(cloud, account_id, container)
-        lease._wait_for(lambda: not lease._is_leased(), wait_seconds)
+        lease._await_free_lease(lambda: not lease._is_leased(), wait_seconds)
 
     def require_seconds(self, seconds: float, *, during: str) -> None:
         """Raise LeaseLost unless the lease lasts that long. A lease that ends sooner is renewed first."""
@@ -112,11 +112,11 @@ class Lease:
             self._write_holder()
             self._unnamed = False
 
-    def holds(self, account_id: str, container: str) -> bool:
+    def is_of_container(self, account_id: str, container: str) -> bool:
         """Whether it is the lease of that container."""
         return (self.account_id.lower(), self.container) == (account_id.lower(), container)
 
-    def _keep(self) -> None:
+    def _renew_until_released(self) -> None:
         """Runs in a thread: name the holder, then renew every 20 s, or 2 s after a failure, until released."""
         delay = 0.0
         while self._lost is None and not self._released.wait(delay):
@@ -165,7 +165,7 @@ class Lease:
         if container is None:  # on a replica: its owner tag would be overwritten
             raise NotYetVisible(operation=f"reading {self.container}")
         metadata = {**container.metadata, **self._holder}
-        self._cloud.storage_accounts.set_metadata(self.account_id, self.container, metadata)
+        self._cloud.storage_accounts.set_container_metadata(self.account_id, self.container, metadata)
 
     def _is_leased(self) -> bool:
         container = self._cloud.storage_accounts.find_container(self.account_id, self.container)
@@ -185,23 +185,25 @@ class Lease:
             return False
         return True
 
-    def _wait_for(self, free: Callable[[], bool], wait_seconds: float) -> None:
+    def _await_free_lease(self, is_free: Callable[[], bool], wait_seconds: float) -> None:
         """Until the lease is free for this run. Raises Conflict that names the holder."""
-        if free():
+        if is_free():
             return
         holder = self._metadata()
-        if self._release_if_ended(holder) and free():
+        if self._release_if_ended(holder) and is_free():
             return
 
         def over() -> bool:
-            if free():
+            if is_free():
                 return True
-            if _is_running(holder := self._metadata()):
+            if _is_holder_running(holder := self._metadata()):
                 raise self._taken_by_another(holder)
             return False
 
         try:
-            what = f"the environment's lease: {_described(holder)}; if that run has died, it ends within a minute"
+            what = (
+                f"the environment's lease: {_lease_holder_text(holder)}; if that run has died, it ends within a minute"
+            )
             self._cloud.session.waits.until(over, what=what, deadline_seconds=wait_seconds)
         except NotYetVisible as late:
             raise self._taken_by_another(self._metadata()) from late
@@ -211,7 +213,7 @@ class Lease:
 
         The release names the lease's id, so that a lease which another run has taken since stays.
         """
-        if not _has_ended(holder):
+        if not _has_holder_ended(holder):
             return False
         with suppress(Conflict):
             dead = holder.get(ID, self._id)
@@ -223,7 +225,7 @@ class Lease:
             operation=TAKING,
             status=409,
             code="LeaseAlreadyPresent",
-            message=_described(holder),
+            message=_lease_holder_text(holder),
             remedy="Wait until that run has ended; the lease of a run that died ends within a minute.",
         )
 
@@ -243,22 +245,24 @@ class Lease:
         return LeaseLost(operation=during, message=why.rstrip("."))
 
 
-def _described(holder: Mapping[str, str]) -> str:
+def _lease_holder_text(lease_holder: Mapping[str, str]) -> str:
     """Who holds the lease, in words. A run that has just taken it writes that a moment later."""
-    if OWNER not in holder or _has_ended(holder):
+    if OWNER not in lease_holder or _has_holder_ended(lease_holder):
         return "a run that has not written its name yet has it"
-    return f"{holder[OWNER]} has held it since {holder.get(SINCE, 'recently')}, for {holder.get(PURPOSE, 'something')}"
+    return f"{lease_holder[OWNER]} has held it since {lease_holder.get(SINCE, 'recently')}, for {lease_holder.get(PURPOSE, 'something')}"
 
 
-def _is_running(holder: Mapping[str, str]) -> bool:
+def _is_holder_running(lease_holder: Mapping[str, str]) -> bool:
     """Whether the holder is a process on this machine that runs."""
-    machine, _, process = holder.get(PROCESS, "").rpartition("/")
+    machine, _, process = lease_holder.get(PROCESS, "").rpartition("/")
     return bool(machine) and machine == _this_machine() and process == _process(process.partition(".")[0])
 
 
-def _has_ended(holder: Mapping[str, str]) -> bool:
+def _has_holder_ended(lease_holder: Mapping[str, str]) -> bool:
     """Whether the holder was a process on this machine that has ended."""
-    return holder.get(PROCESS, "").rpartition("/")[0] == _this_machine() != "" and not _is_running(holder)
+    return lease_holder.get(PROCESS, "").rpartition("/")[0] == _this_machine() != "" and not _is_holder_running(
+        lease_holder
+    )
 
 
 def _this_process() -> str:

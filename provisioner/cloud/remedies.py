@@ -88,30 +88,30 @@ def _role_with(action: str) -> str:
     return next(role for prefix, role in ROLES if action.startswith(prefix))
 
 
-def graph_remedy(request: Any) -> str:
+def remedy_of_graph_refusal(request: Any) -> str:
     """`missing_right` for Microsoft Graph, whose answers name neither. request: the refused one."""
     claims, path = _claims(request), urlsplit(getattr(request, "url", "")).path
     if OWNED_BY[0] in claims.get("roles", ()) and GUID.search(path) and APPLICATION.match(path):
         return owner_remedy(path, claims)
-    return graph_remedy_for(claims)
+    return graph_permission_remedy(claims)
 
 
-def graph_remedy_for(caller: Mapping[str, Any]) -> str:
-    """`missing_right` for Microsoft Graph before any request was refused. caller: the claims of its token."""
+def graph_permission_remedy(claims: Mapping[str, Any]) -> str:
+    """`missing_right` for Microsoft Graph before any request was refused. claims: the claims of its token."""
     name, permission = OWNED_BY
-    client = caller.get("appid", "CLIENT_ID")
+    client = claims.get("appid", "CLIENT_ID")
     grant = f"az ad app permission add --id {client} --api {GRAPH} --api-permissions {permission}=Role"
     line = f"{grant} && az ad app permission admin-consent --id {client}"
-    sentence = _sentence(name, f"tenant {caller.get('tid', 'TENANT_ID')}", line)
+    sentence = _sentence(name, f"tenant {claims.get('tid', 'TENANT_ID')}", line)
     return f"{sentence} (docs/access.md). A person may register applications without it."
 
 
-def owner_remedy(application: str, caller: Mapping[str, Any]) -> str:
+def owner_remedy(application_path: str, claims: Mapping[str, Any]) -> str:
     """What lets an app with `Application.ReadWrite.OwnedBy` change an application that it does not own.
 
-    application: contains its object id or client id; az takes either. caller: the claims of its token.
+    application_path: contains its object id or client id; az takes either. claims: the claims of its token.
     """
-    who, found = caller.get("oid", "OBJECT_ID"), GUID.search(application)
+    who, found = claims.get("oid", "OBJECT_ID"), GUID.search(application_path)
     key = found.group() if found else "APPLICATION_ID"
     line = f"az ad app owner add --id {key} --owner-object-id {who}"
     what = f"the caller is no owner of application {key}, and {OWNED_BY[0]} is for owned ones only"
@@ -120,14 +120,14 @@ def owner_remedy(application: str, caller: Mapping[str, Any]) -> str:
 
 def remedy_in(message: str, request: Any) -> str:
     """`missing_right` for a refusal that names action and scope, or for a refused request to storage; else empty."""
-    (action, scope), who = denied(message), OBJECT.search(message)
+    (action, scope), who = denied_action_and_scope(message), OBJECT.search(message)
     if action:
         return grant_remedy(action, scope, who.group(1) if who else "OBJECT_ID")
     storage = STORAGE.match(urlsplit(getattr(request, "url", "")).netloc)
-    return _on_data(storage["account"], request) if storage else ""
+    return _data_remedy(storage["account"], request) if storage else ""
 
 
-def denied(message: str) -> tuple[str, str]:
+def denied_action_and_scope(message: str) -> tuple[str, str]:
     """The action and the scope that a refusal names; both empty if it does not."""
     action, scope = ACTION.search(message), SCOPE.search(message)
     return (action.group(1), scope.group(1)) if action is not None and scope is not None else ("", "")
@@ -138,14 +138,14 @@ def is_read(action: str) -> bool:
     return bool(action) and _role_with(action.lower()) == READER
 
 
-def _on_data(account: str, request: Any) -> str:
+def _data_remedy(account_name: str, request: Any) -> str:
     """`missing_right` on the data of an account. The request names the account, so az looks up its id."""
     action = f"{BLOBS}/{VERBS.get(request.method, 'write')}"
     role = next(role for prefix, role in ROLES if action.lower().startswith(prefix))
-    scope = f'"$(az storage account show --name {account} --query id --output tsv)"'
+    scope = f'"$(az storage account show --name {account_name} --query id --output tsv)"'
     assignee = _claims(request).get("oid", "OBJECT_ID")
     line = f"az role assignment create --assignee {assignee} --role '{role}' --scope {scope}"
-    return _sentence(action, f"storage account {account}", line)
+    return _sentence(action, f"storage account {account_name}", line)
 
 
 def _sentence(right: str, scope: str, line: str) -> str:

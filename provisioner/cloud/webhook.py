@@ -16,7 +16,7 @@ SECONDS = 10.0
 CONNECT_SECONDS, READ_SECONDS = 4.0, 8.0
 
 
-def post(url: Secret, body: bytes) -> str:
+def post_returning_failure(url: Secret, body: bytes) -> str:
     """Post JSON. Returns why it was not taken, or an empty text; raises nothing.
 
     It waits for SECONDS at most, also for a server that answers byte by byte; the answer's body is not read.

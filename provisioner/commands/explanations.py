@@ -37,7 +37,7 @@ def explain(run: Run, error: Exception | None) -> None:
         if isinstance(one, Refused):
             one.reason = OWNER.sub(lambda match: _described(run, match[1]), one.reason)
         elif isinstance(one, NotAuthorized) and one.action and one.remedy.startswith("Missing permission"):
-            one.remedy = run.cloud.caller_rights.activation(one.action, one.scope) + one.remedy
+            one.remedy = run.cloud.caller_rights.activation_hint(one.action, one.scope) + one.remedy
 
 
 def _described(run: Run, environment_id: str) -> str:

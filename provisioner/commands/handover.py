@@ -107,7 +107,7 @@ class Handover:
             what = "it is paused with runs under way or a job without end, which would not go on"
             raise Refused(dag.id, what, "Unpause it in Airflow, or end them")
         if found and schedule:
-            last = moment_before(schedule, self.old.cloud.session.clock.now())
+            last = moment_before(schedule, self.old.cloud.session.clock.decision_time())
             dues = [run.due for run in airflow.runs_since(dag.id, moment_before(schedule, last)) if run.due]
             if any(moments(schedule, due - SECOND, due) != (due,) for due in dues):
                 what = f"its runs are not due when its schedule {schedule} is in UTC"
@@ -140,7 +140,7 @@ class Handover:
         paused = (dag for dag in self._dags(self.old) if (found := airflow.find_dag(dag.id)) and found.paused)
         note = Note(
             to=self.new.recipe.environment_id,
-            since=self.old.cloud.session.clock.present(),
+            since=self.old.cloud.session.clock.recording_time(),
             paused=tuple(dag.job.name for dag in paused if dag.job),
             endless=tuple(job.name for job in self._endless()),
         )
@@ -284,7 +284,7 @@ class Handover:
         ran = {run.due for run in self.old.deployed.airflow.runs_since(before.id, done) if run.due}
         if note.since - last > LATE:
             ran.add(last)
-        while due := moments(schedule, done, max({self.new.cloud.session.clock.present(), *ran})):
+        while due := moments(schedule, done, max({self.new.cloud.session.clock.recording_time(), *ran})):
             for moment in due:
                 interval = (moment_before(schedule, moment), moment)
                 self.new.deployed.airflow.ensure_due_run(dag.id, moment, interval, ran_elsewhere=moment in ran)

@@ -89,7 +89,7 @@ def _as_check(error: Exception) -> Checked:
 
 def _clock(cloud: Cloud) -> Checked:
     """Compare this machine's clock with the cloud's, which tokens and dates depend on. The local Azure's may be set."""
-    ahead = cloud.session.clock.ahead
+    ahead = cloud.session.clock.machine_ahead
     if cloud.session.profile.local or abs(ahead) <= CLOCK_ADMITS:
         return Checked(verdict=Verdict.HOLDS, what="this machine's clock is right")
     minutes = round(abs(ahead).total_seconds() / 60)

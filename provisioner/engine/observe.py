@@ -49,7 +49,9 @@ def observe(
         contents = unmanaged.found(readings)
         undeclared = [one for one in searches.found(errors) if not _declared(one, readings)]
         orphans = tuple(undeclared if teardown else pool.map(_described, undeclared))
-        snapshot = Snapshot(now=cloud.session.clock.now(), readings=readings, orphans=orphans, unmanaged=contents)
+        snapshot = Snapshot(
+            now=cloud.session.clock.decision_time(), readings=readings, orphans=orphans, unmanaged=contents
+        )
         unusable = frozenset[str]() if teardown else unusable_keys(cloud, recipe, snapshot, kinds)
         return replace(snapshot, unusable_keys=unusable)
     finally:

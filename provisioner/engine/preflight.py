@@ -90,13 +90,13 @@ def _write_rights_on_unreadable(
 
 
 def _write_right_on_unreadable(cloud: Cloud, right: Right, about: str) -> Iterator[Checked]:
-    remedy = cloud.caller_rights.missing_right(right.scope, right.action, denied=True)
+    remedy = cloud.caller_rights.remedy_if_missing(right.scope, right.action, scope_unreadable=True)
     if remedy:
         yield Checked(verdict=Verdict.STOPS, what=NO_WRITE, remedy=remedy, about=about, scope=right.scope)
 
 
 def _right(cloud: Cloud, scope: str, right: str, address: Address) -> Iterator[Checked]:
-    remedy, about = cloud.caller_rights.missing_right(scope, right), str(address)
+    remedy, about = cloud.caller_rights.remedy_if_missing(scope, right), str(address)
     if remedy:
         yield Checked(verdict=Verdict.STOPS, what=NO_WRITE, remedy=remedy, about=about, scope=scope)
     else:

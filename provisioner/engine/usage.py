@@ -51,7 +51,7 @@ def await_readers(cloud: Cloud, kinds: Kinds, plan: Plan, view: View, *, grace: 
             _in_use(cloud, kinds, plan, view, step.address) for step in awaited_steps
         )
 
-    seconds = (until - session.clock.now() + grace).total_seconds()
+    seconds = (until - session.clock.decision_time() + grace).total_seconds()
     what = f"readers to have their new keys, until {until:%H:%M} UTC at the latest"
     session.waits.until(over, deadline_seconds=seconds, what=what)
     return True

@@ -65,7 +65,7 @@ def read(cloud: Cloud, desired: Application) -> RegisteredApplication | None:
     if desired.client_id is None:
         application = cloud.graph.find_application(desired.unique_name)
         return None if application is None else _observed(application, desired.environment)
-    adopted = cloud.graph.find_application_of(desired.client_id)
+    adopted = cloud.graph.find_application_by_client_id(desired.client_id)
     if adopted is None:
         what = f"no application of this tenant has the client id {desired.client_id}"
         raise Refused(f"application/{desired.display_name}", what, "Check `client_id`; without it, one is created")
@@ -86,7 +86,7 @@ def publish(observed: RegisteredApplication, _view: View | None) -> Outputs:
 
 def ready(cloud: Cloud, desired: Application, observed: RegisteredApplication | None) -> Iterator[Checked]:
     """Check whether the caller may change it, now or when a rotation is due."""
-    remedy = cloud.caller_rights.missing_ownership(f"applications/{observed.object_id}") if observed else ""
+    remedy = cloud.caller_rights.owner_remedy_if_missing(f"applications/{observed.object_id}") if observed else ""
     if observed is not None and remedy:
         drifted = observed.owned and observed.display_name != desired.display_name
         verdict = Verdict.STOPS if drifted else Verdict.NOTE
@@ -122,7 +122,7 @@ def _require_owner(cloud: Cloud, object_id: str) -> None:
 
     def is_owner_or_unknown() -> bool:
         cloud.session.reads.mark_written(("owners", f"applications/{object_id}"))
-        remedies[:] = [cloud.caller_rights.missing_ownership(f"applications/{object_id}")]
+        remedies[:] = [cloud.caller_rights.owner_remedy_if_missing(f"applications/{object_id}")]
         return not remedies[0]
 
     with suppress(NotYetVisible):
@@ -145,7 +145,7 @@ def delete(cloud: Cloud, observed: RegisteredApplication) -> None:
     with ThreadPoolExecutor(1) as pool:
         deleted = pool.submit(graph.find_deleted_service_principal, observed.client_id)
         principal = graph.find_service_principal(observed.client_id) or deleted.result()
-    graph.delete_application(observed.object_id)
+    graph.delete_and_purge_application(observed.object_id)
     if principal is not None:
         graph.purge(principal.object_id, expected=lambda: graph.find_service_principal(observed.client_id) is not None)
 

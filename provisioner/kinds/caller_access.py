@@ -145,7 +145,7 @@ def _read(cloud: Cloud, desired: CallerAccess) -> ObservedCallerAccess | None:
 
 
 def _young(cloud: Cloud, grant: Assignment) -> bool:
-    return grant.updated is not None and cloud.session.clock.now() - grant.updated < ARRIVES_WITHIN
+    return grant.updated is not None and cloud.session.clock.decision_time() - grant.updated < ARRIVES_WITHIN
 
 
 def _has_access_as_far_as_tried(cloud: Cloud, desired: CallerAccess) -> bool:
@@ -217,7 +217,7 @@ def _update(cloud: Cloud, desired: CallerAccess, _observed: ObservedCallerAccess
 
 def _delete(cloud: Cloud, observed: ObservedCallerAccess) -> None:
     if observed.name:
-        cloud.authorization.revoke(observed.scope, observed.name, _owner_tag(observed.environment))
+        cloud.authorization.drop_owner_or_assignment(observed.scope, observed.name, _owner_tag(observed.environment))
 
 
 KIND: Kind[CallerAccess, ObservedCallerAccess] = Kind(

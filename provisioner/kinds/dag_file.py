@@ -73,7 +73,7 @@ def _read(cloud: Cloud, desired: DagFile) -> ObservedDagFile | None:
     if not _differs(desired, observed):
         return observed
     where = (desired.account, desired.filesystem, desired.path)
-    return replace(observed, content=cloud.data_lake.read_text(*where, size=observed.size))
+    return replace(observed, content=cloud.data_lake.read_text_or_empty(*where, size=observed.size))
 
 
 def _observed(cloud: Cloud, scope: Scope, file: PathProperties) -> ObservedDagFile:
@@ -141,7 +141,7 @@ def _upload(cloud: Cloud, desired: DagFile, etag: str) -> None:
 
 
 def _delete(cloud: Cloud, observed: ObservedDagFile) -> None:
-    cloud.data_lake.delete_file(observed.account, observed.filesystem, observed.path, observed.environment)
+    cloud.data_lake.delete_owned_file(observed.account, observed.filesystem, observed.path, observed.environment)
 
 
 KIND: Kind[DagFile, ObservedDagFile] = Kind(

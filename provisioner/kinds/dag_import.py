@@ -171,7 +171,7 @@ def _create(cloud: Cloud, desired: DagImport) -> Outputs:
 
 
 def _import(cloud: Cloud, route: Route) -> None:
-    _factory(cloud).import_dags(
+    _factory(cloud).request_dag_import(
         route.factory_id,
         route.runtime,
         route.linked_service,
@@ -183,7 +183,7 @@ def _import(cloud: Cloud, route: Route) -> None:
 def _record(cloud: Cloud, desired: DagImport, imported: str) -> None:
     fingerprint, before = _fingerprint_and_imports(cloud, desired, desired.path)
     metadata = {IMPORTED: _text({**_without(before, fingerprint), fingerprint: imported}), DAG_ID: desired.dag.id}
-    cloud.data_lake.set_metadata(desired.account, desired.filesystem, desired.path, metadata)
+    cloud.data_lake.change_metadata(desired.account, desired.filesystem, desired.path, metadata)
 
 
 def _without(imports: Mapping[str, str], fingerprint: str) -> dict[str, str]:
@@ -237,7 +237,7 @@ def _delete(cloud: Cloud, observed: ObservedDagImport) -> None:
         emptied = {**file.metadata, **tag, IMPORTED: _text({**imports, fingerprint: f"{content}:{SENT}"})}
         cloud.data_lake.upload(place, lambda: [WITHOUT_DAG], size=len(WITHOUT_DAG), metadata=emptied, etag=file.etag)
         _import(cloud, route)
-    cloud.data_lake.set_metadata(*place, {IMPORTED: _text(_without(imports, fingerprint))})
+    cloud.data_lake.change_metadata(*place, {IMPORTED: _text(_without(imports, fingerprint))})
 
 
 KIND: Kind[DagImport, ObservedDagImport] = Kind(

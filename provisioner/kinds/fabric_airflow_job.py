@@ -132,7 +132,7 @@ def _finish_creation(cloud: Cloud, desired: FabricAirflowJob, job_path: str, poo
     Only for one that is not finished yet: a definition replaces settings and files.
     """
     _fabric(cloud).define_new_job(job_path, desired.version, pool)
-    _fabric(cloud).finish_job(job_path, desired.environment)
+    _fabric(cloud).mark_job_finished(job_path, desired.environment)
 
 
 def _update(cloud: Cloud, desired: FabricAirflowJob, observed: ObservedFabricAirflowJob) -> None:
@@ -140,7 +140,7 @@ def _update(cloud: Cloud, desired: FabricAirflowJob, observed: ObservedFabricAir
     if not observed.finished:
         _finish_creation(cloud, desired, observed.path, pool)
     else:
-        _fabric(cloud).set_compute(observed.path, pool)
+        _fabric(cloud).move_to_pool(observed.path, pool)
 
 
 def _delete(cloud: Cloud, observed: ObservedFabricAirflowJob) -> None:
@@ -188,7 +188,7 @@ def _role(cloud: Cloud, workspace: Workspace) -> Checked:
 def _role_on(cloud: Cloud, workspace: Workspace, job: str) -> Checked:
     """Ask for the definition, which takes the role and changes nothing."""
     try:
-        _fabric(cloud).get_definition(job)
+        _fabric(cloud).probe_contributor(job)
     except NotAuthorized as error:
         what = f"the caller is not Contributor in the workspace {workspace.name}"
         return Checked(verdict=Verdict.STOPS, what=what, remedy=error.remedy)

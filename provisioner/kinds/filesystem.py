@@ -75,7 +75,7 @@ def _publish(observed: ObservedFilesystem, _view: View | None) -> Outputs:
 
 
 def _unmanaged(cloud: Cloud, observed: ObservedFilesystem) -> tuple[str, ...]:
-    return cloud.data_lake.unmanaged(observed.account, observed.name, observed.environment)
+    return cloud.data_lake.first_unmanaged_files(observed.account, observed.name, observed.environment)
 
 
 def _ready(cloud: Cloud, desired: Filesystem, observed: ObservedFilesystem | None) -> Iterator[Checked]:
@@ -91,12 +91,12 @@ def _ready(cloud: Cloud, desired: Filesystem, observed: ObservedFilesystem | Non
 
 
 def _create(cloud: Cloud, desired: Filesystem) -> None:
-    cloud.data_lake.create_filesystem(desired.account, desired.name, desired.environment, desired.folders)
+    cloud.data_lake.create_filesystem_if_missing(desired.account, desired.name, desired.environment, desired.folders)
 
 
 def _update(cloud: Cloud, desired: Filesystem, _observed: ObservedFilesystem) -> None:
     """Set the owner tag; nothing else of a filesystem can differ."""
-    cloud.data_lake.own_filesystem(desired.account, desired.name, desired.environment)
+    cloud.data_lake.set_filesystem_owner(desired.account, desired.name, desired.environment)
 
 
 def _delete(cloud: Cloud, observed: ObservedFilesystem) -> None:

@@ -146,7 +146,7 @@ def _upload(cloud: Cloud, desired: JobJar, etag: str) -> None:
 
 
 def _delete(cloud: Cloud, observed: ObservedJobJar) -> None:
-    cloud.data_lake.delete_file(observed.account, observed.filesystem, observed.path, observed.environment)
+    cloud.data_lake.delete_owned_file(observed.account, observed.filesystem, observed.path, observed.environment)
 
 
 def fingerprint(file: str) -> Fingerprint:

@@ -156,7 +156,7 @@ def _name(cloud: Cloud, desired: Vault) -> Checked:
         return Checked(verdict=Verdict.UNKNOWN, what=what, remedy=denied.remedy)
     if deleted is not None and _is_owned(desired, deleted):
         return _will_be_recovered(deleted)
-    taken = cloud.key_vaults.name_taken(desired.id)
+    taken = cloud.key_vaults.name_unavailable_reason(desired.id)
     if not taken:
         return Checked(verdict=Verdict.HOLDS, what=f"the name {desired.name} is free")
     deleted = deleted or cloud.key_vaults.find_deleted_anywhere(desired.id)
@@ -199,7 +199,7 @@ def _retained(cloud: Cloud, desired: Vault, observed: ObservedVault | None) -> s
     vault = observed.vault
     if not vault.soft_delete or (observed.purge_on_delete and not vault.purge_protection):
         return "deleted permanently, with every secret in it"
-    until = (cloud.session.clock.now() + timedelta(days=vault.retention_days)).isoformat()
+    until = (cloud.session.clock.decision_time() + timedelta(days=vault.retention_days)).isoformat()
     return f"soft-deleted: its name and secrets are kept {_until(until, protected=vault.purge_protection)}"
 
 
@@ -239,7 +239,7 @@ def _create(cloud: Cloud, desired: Vault) -> None:
 
 
 def _content(cloud: Cloud, desired: Vault) -> dict[str, Any]:
-    return cloud.key_vaults.new_vault(
+    return cloud.key_vaults.new_vault_body(
         location=desired.location,
         tenant_id=desired.tenant_id,
         sku=desired.sku,

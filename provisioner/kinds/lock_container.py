@@ -60,13 +60,13 @@ def _create(cloud: Cloud, desired: LockContainer) -> None:
 
 def _update(cloud: Cloud, desired: LockContainer, observed: ObservedLockContainer) -> None:
     metadata = {**observed.metadata, OWNER_METADATA: desired.environment}
-    cloud.storage_accounts.set_metadata(desired.account_id, desired.name, metadata)
+    cloud.storage_accounts.set_container_metadata(desired.account_id, desired.name, metadata)
 
 
 def _delete(cloud: Cloud, observed: ObservedLockContainer) -> None:
     """Release this run's lease first: Azure does not delete a leased container."""
     lease = cloud.session.lease
-    if lease is not None and lease.holds(observed.account_id, observed.name):
+    if lease is not None and lease.is_of_container(observed.account_id, observed.name):
         lease.release()
     cloud.storage_accounts.delete_container(observed.account_id, observed.name)
 

@@ -187,7 +187,7 @@ def _update(cloud: Cloud, desired: RoleAssignment, _observed: ObservedRoleAssign
 
 
 def _delete(cloud: Cloud, observed: ObservedRoleAssignment) -> None:
-    cloud.authorization.revoke(observed.scope, observed.name, _owner_tag(observed.environment))
+    cloud.authorization.drop_owner_or_assignment(observed.scope, observed.name, _owner_tag(observed.environment))
 
 
 KIND: Kind[RoleAssignment, ObservedRoleAssignment] = Kind(

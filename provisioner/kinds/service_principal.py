@@ -91,7 +91,7 @@ def update(cloud: Cloud, desired: ServicePrincipal, observed: RegisteredPrincipa
 
 def delete(cloud: Cloud, observed: RegisteredPrincipal) -> None:
     """Delete it permanently; it may have been deleted with its application."""
-    cloud.graph.delete_service_principal(observed.object_id)
+    cloud.graph.delete_and_purge_service_principal(observed.object_id)
 
 
 def _right(desired: ServicePrincipal) -> Right:

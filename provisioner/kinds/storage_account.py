@@ -119,7 +119,7 @@ def _ready(cloud: Cloud, desired: StorageAccount, observed: ObservedStorageAccou
         yield firewall_check(lambda: cloud.caller_rights.probe_blobs(desired.id, name), line)
         yield from readers_check(name, desired.network, observed.account.closed)
     elif observed is None:
-        taken = cloud.storage_accounts.name_taken(desired.id)
+        taken = cloud.storage_accounts.name_unavailable_reason(desired.id)
         if taken:
             yield Checked(verdict=Verdict.STOPS, what=taken.rstrip("."), remedy=f"{PERHAPS_OWNED} Else: {OTHER_NAME}")
         else:
@@ -156,7 +156,7 @@ def _create(cloud: Cloud, desired: StorageAccount) -> None:
 
 def _content(cloud: Cloud, desired: StorageAccount) -> dict[str, Any]:
     tags = {**desired.tags, OWNER_TAG: desired.environment}
-    return cloud.storage_accounts.new_account(
+    return cloud.storage_accounts.new_account_body(
         location=desired.location, sku=desired.sku, tags=tags, settings=desired.settings
     )
 

@@ -144,7 +144,7 @@ def _next_id(deployed: DeployedEnvironment, dag: RenderedDag, conf: Mapping[str,
 
     A run that somebody triggered since the list of runs under way was read is joined: its id, then.
     """
-    today = deployed.cloud.session.clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    today = deployed.cloud.session.clock.decision_time().replace(hour=0, minute=0, second=0, microsecond=0)
     day = f"{PREFIX}{today:%Y%m%d}__"
     since = deployed.airflow.runs_since(dag.id, today)
     runs = {int(match[1]): run for run in since if run.id.startswith(day) and (match := pattern.fullmatch(run.id))}

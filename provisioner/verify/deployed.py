@@ -67,6 +67,6 @@ class DeployedEnvironment:
         observed = self.observed(node)
         if observed is None:
             return None
-        now, mark = self.cloud.session.clock.now(), self.recipe.environment_id
+        now, mark = self.cloud.session.clock.decision_time(), self.recipe.environment_id
         view = View(now=now, environment_id=mark, request=self.request)
         return self.kinds[node.address.kind].diff(node.desired, observed, view)

@@ -41,7 +41,7 @@ def check_rollout(deployed: DeployedEnvironment) -> Sequence[Check]:
 
 def _reported(deployed: DeployedEnvironment, rollout: Rollout) -> Check:
     airflow, dag_id = deployed.airflow, rollout.probe.dag_id
-    run_id = f"provisioner-rollout__{rollout.rendered}__{deployed.cloud.session.clock.now():%Y%m%dT%H%M%S}"
+    run_id = f"provisioner-rollout__{rollout.rendered}__{deployed.cloud.session.clock.decision_time():%Y%m%dT%H%M%S}"
     within = 0
     if deployed.environment.secretless_principals:  # then workers sign in by what may be new
         within = accepted_within(deployed.cloud, rollout, deployed.environment.waits.sign_in.total_seconds())
@@ -52,7 +52,7 @@ def _reported(deployed: DeployedEnvironment, rollout: Rollout) -> Check:
         return run is not None and run.over
 
     deployed.cloud.session.waits.until(over, deadline_seconds=SECONDS + within, what=f"the end of {run_id}")
-    report = airflow.find_report(dag_id, TASK)
+    report = airflow.find_newest_report(dag_id, TASK)
     problem = NO_REPORT if report is None else report_problem(report.values, rollout)
     if problem:
         return failed(ROLLOUT, problem)

@@ -234,7 +234,7 @@ def _check_cluster(deployed: DeployedEnvironment, cloud: Cloud) -> Check:
     try:
         if deployed.observed(deployed.node(flink.address), cloud) is None:
             return failed(CLUSTER, "the cluster is not there; correct `flink`", precondition=True)
-        missing = [action for action in flink.actions if cloud.caller_rights.missing_right(scope, action)]
+        missing = [action for action in flink.actions if cloud.caller_rights.remedy_if_missing(scope, action)]
     except NotAuthorized as error:
         detail = f"it cannot read the cluster: {error.code}. Run `provisioner provision`"
         return failed(CLUSTER, detail, precondition=True)

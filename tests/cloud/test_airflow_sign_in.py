@@ -46,7 +46,7 @@ def client(cloud: Cloud, server: AirflowServer, way: Any, word: str = WORD, vers
 def test_whoever_may_not_ask_is_told_which_right_lets_them_in(cloud: Cloud, server: AirflowServer) -> None:
     server.versions = {"apache-airflow": "3.3.2"}
     with pytest.raises(NotAuthorized) as refused:
-        client(cloud, server, "token").versions()
+        client(cloud, server, "token").package_versions()
     assert (refused.value.status, "Airflow lets in who has a role" in str(refused.value)) == (403, True)
 
 
@@ -95,7 +95,7 @@ def test_airflow_2_takes_the_user_in_each_request(cloud: Cloud, server: AirflowS
 def test_each_airflow_tells_its_versions(
     cloud: Cloud, server: AirflowServer, version: str, way: str, asked: str
 ) -> None:
-    assert client(cloud, server, way, version=version).versions() == VERSIONS
+    assert client(cloud, server, way, version=version).package_versions() == VERSIONS
     assert server.calls[-1][1].partition("/providers")[2].partition("&")[0] == asked
 
 

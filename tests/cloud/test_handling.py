@@ -144,7 +144,7 @@ def test_a_provider_that_is_not_registered_is_told_with_the_line(cloud: Cloud, a
     with pytest.raises(Conflict, match=r"`az provider register --namespace Microsoft\.KeyVault --wait`"):
         cloud.key_vaults.set_vault(
             vault,
-            cloud.key_vaults.new_vault(
+            cloud.key_vaults.new_vault_body(
                 location="westeurope",
                 tenant_id=azure.tenant_id,
                 sku="standard",

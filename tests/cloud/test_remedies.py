@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from azure.core.rest import HttpRequest
 
-from provisioner.cloud.remedies import grant_remedy, graph_remedy, remedy_in
+from provisioner.cloud.remedies import grant_remedy, remedy_in, remedy_of_graph_refusal
 
 WHO = "11111111-2222-3333-4444-555555555555"
 CLIENT = "66666666-7777-8888-9999-000000000000"
@@ -44,7 +44,9 @@ def test_what_neither_answer_nor_request_tells_is_left_open() -> None:
 
 
 def test_graph_is_told_with_the_lines_that_add_the_permission_and_consent_to_it() -> None:
-    told = graph_remedy(request("GET", "https://graph.microsoft.com/v1.0/applications", appid=CLIENT, tid="t"))
+    told = remedy_of_graph_refusal(
+        request("GET", "https://graph.microsoft.com/v1.0/applications", appid=CLIENT, tid="t")
+    )
     assert told.startswith("Missing permission: Application.ReadWrite.OwnedBy on tenant t.")
     assert f"az ad app permission add --id {CLIENT}" in told
     assert f"az ad app permission admin-consent --id {CLIENT}" in told
@@ -96,8 +98,8 @@ def test_who_has_the_permission_for_owned_applications_is_told_to_become_an_owne
     url = f"https://graph.microsoft.com/v1.0/applications/{CLIENT}/addPassword"
     roles = ["Application.ReadWrite.OwnedBy"]
 
-    assert f"az ad app owner add --id {CLIENT} --owner-object-id {WHO}" in graph_remedy(
+    assert f"az ad app owner add --id {CLIENT} --owner-object-id {WHO}" in remedy_of_graph_refusal(
         request("POST", url, roles=roles, oid=WHO)
     )
     listed = request("GET", "https://graph.microsoft.com/v1.0/directory/deletedItems", roles=roles, oid=WHO)
-    assert "az ad app permission add" in graph_remedy(listed)
+    assert "az ad app permission add" in remedy_of_graph_refusal(listed)

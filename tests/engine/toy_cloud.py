@@ -33,10 +33,10 @@ class ToyReadCache:
 class ToyClock:
     """It stands."""
 
-    def now(self) -> datetime:
+    def decision_time(self) -> datetime:
         return NOW
 
-    refresh = now
+    refresh = decision_time
 
 
 class ToyWaits(Waits):

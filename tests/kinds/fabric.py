@@ -44,7 +44,7 @@ def pool(azure: LocalAzure) -> str:
 
 
 def view(cloud: Cloud) -> View:
-    return View(now=cloud.session.clock.now(), environment_id=ENVIRONMENT)
+    return View(now=cloud.session.clock.decision_time(), environment_id=ENVIRONMENT)
 
 
 def read(cloud: Cloud, kind: Kind[Any, Any], desired: Any) -> Any:

@@ -99,7 +99,7 @@ def read(cloud: Cloud, desired: AirflowRuntime) -> ObservedAirflowRuntime:
 
 def changes(cloud: Cloud, desired: AirflowRuntime) -> list[tuple[str, str]]:
     """What a plan would show: field, what it forces."""
-    view = View(now=cloud.session.clock.now(), environment_id=ENVIRONMENT)
+    view = View(now=cloud.session.clock.decision_time(), environment_id=ENVIRONMENT)
     return [(one.field, one.forces.value) for one in KIND.diff(desired, read(cloud, desired), view)]
 
 

@@ -70,7 +70,7 @@ def test_a_publication_without_a_date_has_a_run_too() -> None:
 
 
 def test_a_run_of_the_probe_shows_a_key_at_its_end_and_only_if_it_went_well(cloud: Cloud) -> None:
-    ended = cloud.session.clock.now()
+    ended = cloud.session.clock.decision_time()
     told = {
         state: usage_of(PROBE, "run-1", DagRun(id="run-1", state=state, conf={}, ended=ended))
         for state in ("queued", "running", "failed", "success")

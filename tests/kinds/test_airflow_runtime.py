@@ -44,7 +44,7 @@ EXAMPLE = Example(
 
 
 def shown(cloud: Cloud, desired: AirflowRuntime) -> dict[str, Change]:
-    view = View(now=cloud.session.clock.now(), environment_id=ENVIRONMENT)
+    view = View(now=cloud.session.clock.decision_time(), environment_id=ENVIRONMENT)
     return {change.field: change for change in KIND.diff(desired, read(cloud, desired), view)}
 
 

@@ -26,12 +26,14 @@ def test_a_hidden_client_secret_stops_only_a_change_that_nobody_can_write_it_ane
     assert ("PROVISIONER_KEY_ID", "update") in changes(
         cloud, example(azure, environment_variables=client, key_id="key-2")
     )
-    alone = View(now=cloud.session.clock.now(), environment_id=ENVIRONMENT)
+    alone = View(now=cloud.session.clock.decision_time(), environment_id=ENVIRONMENT)
     other = example(azure, environment_variables={**client, "TEAM": Secret("red-team")})
     refused = [one for one in KIND.diff(other, read(cloud, other), alone) if one.forces == "refuse"]
     assert [one.reason for one in refused if "rotate --force --only airflow" in one.reason] != []
     place = HolderKey(holder=Address("vault_secret", "own"), key=KeyReference(key_id="key-1", readable=True))
-    view = View(now=cloud.session.clock.now(), environment_id=ENVIRONMENT, key_references={CREDENTIAL: (place,)})
+    view = View(
+        now=cloud.session.clock.decision_time(), environment_id=ENVIRONMENT, key_references={CREDENTIAL: (place,)}
+    )
     assert [one.field for one in KIND.diff(other, read(cloud, other), view) if one.forces == "refuse"] == []
 
 

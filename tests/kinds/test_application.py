@@ -48,7 +48,7 @@ def test_it_is_absent_then_made_then_as_declared_then_gone_for_good(cloud: Cloud
     assert KIND.read(cloud, APP) is None
     observed = made(cloud)
     assert observed.owned
-    assert KIND.diff(APP, observed, view_at(cloud.session.clock.now())) == ()
+    assert KIND.diff(APP, observed, view_at(cloud.session.clock.decision_time())) == ()
     assert KIND.publish(observed, None).known()["client_id"] == observed.client_id
     assert found_names(cloud) == ["airflow"]
     remove(cloud, observed)
@@ -66,7 +66,9 @@ def test_a_new_name_is_drift_and_tags_of_others_stay(cloud: Cloud, azure: LocalA
     azure.graph("PATCH", f"applications/{observed.object_id}", {"displayName": "x", "tags": [*observed.tags, "team=a"]})
     drifted = KIND.read(cloud, APP)
     assert drifted is not None
-    assert [change.field for change in KIND.diff(APP, drifted, view_at(cloud.session.clock.now()))] == ["display_name"]
+    assert [change.field for change in KIND.diff(APP, drifted, view_at(cloud.session.clock.decision_time()))] == [
+        "display_name"
+    ]
     assert KIND.update is not None
     KIND.update(cloud, APP, drifted)
     repaired = KIND.read(cloud, APP)
@@ -122,7 +124,7 @@ def test_an_adopted_one_is_found_by_its_client_id_and_never_ours(cloud: Cloud, a
     observed = KIND.read(cloud, desired)
     assert observed is not None
     assert not observed.owned
-    assert KIND.diff(desired, observed, view_at(cloud.session.clock.now())) == ()
+    assert KIND.diff(desired, observed, view_at(cloud.session.clock.decision_time())) == ()
     assert found_names(cloud) == []
 
 

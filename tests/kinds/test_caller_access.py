@@ -58,7 +58,7 @@ def test_it_is_absent_then_granted_and_usable_then_gone(cloud: Cloud, desired: C
     assert KIND.read(cloud, desired) is None
     observed = made(cloud, desired)
     assert observed.owned
-    assert KIND.diff(desired, observed, view_at(cloud.session.clock.now())) == ()
+    assert KIND.diff(desired, observed, view_at(cloud.session.clock.decision_time())) == ()
     assert not observed.awaiting_access
     assert KIND.delete is not None
     KIND.delete(cloud, observed)
@@ -88,7 +88,7 @@ def test_two_environments_of_one_caller_share_a_grant_and_the_last_takes_it_away
     lent = KIND.read(cloud, theirs)
     assert lent is not None
     assert (lent.owned, lent.tagged_by_others) == (False, True)
-    (change,) = KIND.diff(theirs, lent, view_at(cloud.session.clock.now()))
+    (change,) = KIND.diff(theirs, lent, view_at(cloud.session.clock.decision_time()))
     assert change.after == f"{OWNER_TAG}={OTHER}/access"
     assert KIND.update is not None
     assert KIND.delete is not None
@@ -106,13 +106,13 @@ def test_two_environments_of_one_caller_share_a_grant_and_the_last_takes_it_away
 def test_a_grant_that_has_not_arrived_is_waited_for(cloud: Cloud, azure: LocalAzure, desired: CallerAccess) -> None:
     azure.control("PUT", "/faults", {"grant_lag_seconds": 60})
     waiting = made(cloud, desired)
-    (change,) = KIND.diff(desired, waiting, view_at(cloud.session.clock.now()))
+    (change,) = KIND.diff(desired, waiting, view_at(cloud.session.clock.decision_time()))
     assert (waiting.owned, change.reason) == (True, "granted, but not in effect yet")
     azure.advance(61)
     cloud.session.reads.new_pass()
     arrived = KIND.read(cloud, desired)
     assert arrived is not None
-    assert KIND.diff(desired, arrived, view_at(cloud.session.clock.now())) == ()
+    assert KIND.diff(desired, arrived, view_at(cloud.session.clock.decision_time())) == ()
 
 
 def test_a_run_that_only_reads_does_not_try_by_a_deletion_whether_it_may_write(

@@ -256,7 +256,7 @@ def test_it_is_made_proven_found_by_its_key_and_removed(cloud: Cloud, desired: C
     observed = seen(cloud, desired)
     assert [one.key_id for one in observed.passwords] == [outputs.key_id]
     assert observed.passwords[0].end == outputs.expires
-    assert outputs.expires == cloud.session.clock.now() + desired.lifetime
+    assert outputs.expires == cloud.session.clock.decision_time() + desired.lifetime
     assert KIND.proofs.written is not None
     assert KIND.proofs.written(cloud, desired, observed, outputs, None) is Proof.USABLE
     assert KIND.proofs.written(cloud, desired, observed, Outputs(key_id=outputs.key_id), None) is Proof.UNKNOWABLE
@@ -276,7 +276,7 @@ def test_its_text_shows_nowhere_but_in_what_making_it_returns(cloud: Cloud, desi
 def test_a_rotation_adds_one_and_removes_none(cloud: Cloud, desired: ClientSecret) -> None:
     first = made(cloud, desired)
     assert KIND.credential is not None
-    second = KIND.credential.rotate(cloud, desired, seen(cloud, desired), view_at(cloud.session.clock.now()))
+    second = KIND.credential.rotate(cloud, desired, seen(cloud, desired), view_at(cloud.session.clock.decision_time()))
     assert isinstance(second, Outputs)
     assert set(orphans(cloud, desired)) == {f"airflow/{one.key_id}" for one in (first, second)}
     remove(cloud, orphans(cloud, desired)[f"airflow/{first.key_id}"])

@@ -47,7 +47,7 @@ def read(cloud: Cloud, desired: DagFile = DESIRED) -> ObservedDagFile:
 
 
 def diff(cloud: Cloud, desired: DagFile = DESIRED) -> dict[str, Change]:
-    view = View(now=cloud.session.clock.now(), environment_id=ENVIRONMENT)
+    view = View(now=cloud.session.clock.decision_time(), environment_id=ENVIRONMENT)
     return {change.field: change for change in KIND.diff(desired, read(cloud, desired), view)}
 
 

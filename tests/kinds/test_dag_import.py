@@ -129,7 +129,7 @@ def read(cloud: Cloud, desired: DagImport) -> ObservedDagImport | None:
 def diff(cloud: Cloud, desired: DagImport) -> list[str]:
     observed = read(cloud, desired)
     assert observed is not None
-    view = View(now=cloud.session.clock.now(), environment_id=ENVIRONMENT)
+    view = View(now=cloud.session.clock.decision_time(), environment_id=ENVIRONMENT)
     return [change.field for change in KIND.diff(desired, observed, view)]
 
 
@@ -197,7 +197,7 @@ def test_a_factory_without_a_grant_is_told_of_it(cloud: Cloud, azure: LocalAzure
     path = assignment(f"{group}/providers/Microsoft.Storage/storageAccounts/{lakes.ACCOUNT}")
     azure.request("DELETE", f"https://management.azure.com{path}?api-version=2022-04-01")
     with pytest.raises(NotYetVisible, match="Storage Blob Data Reader"):
-        cloud.client("data_factory").import_dags(
+        cloud.client("data_factory").request_dag_import(
             desired.factory_id, desired.runtime, desired.linked_service, desired.folder, deadline_seconds=0.3
         )
 
@@ -304,7 +304,10 @@ def test_a_file_that_was_there_before_stays_with_its_dag(cloud: Cloud, azure: Lo
     assert observed is not None
     delete(cloud, observed)
     assert (parsed(azure), read(cloud, other)) == (200, None)
-    assert dag_file.KIND.diff(FILE, seen(cloud), View(now=cloud.session.clock.now(), environment_id=ENVIRONMENT)) == ()
+    assert (
+        dag_file.KIND.diff(FILE, seen(cloud), View(now=cloud.session.clock.decision_time(), environment_id=ENVIRONMENT))
+        == ()
+    )
 
 
 def seen(cloud: Cloud) -> dag_file.ObservedDagFile:

@@ -21,7 +21,7 @@ def test_it_is_found_with_its_identity_and_place(cloud: Cloud) -> None:
     desired = DataFactory(id=SEEDED_FACTORY)
     observed = KIND.read(cloud, desired)
     assert observed is not None
-    assert KIND.diff(desired, observed, view_at(cloud.session.clock.now())) == ()
+    assert KIND.diff(desired, observed, view_at(cloud.session.clock.decision_time())) == ()
     assert set(KIND.publish(observed, None).known()) == {"id", "principal_id", "location"}
     assert KIND.create is None
 
@@ -34,7 +34,7 @@ def test_a_factory_without_an_identity_is_refused_with_the_line_that_gives_it_on
     desired = DataFactory(id=bare)
     observed = KIND.read(cloud, desired)
     assert observed is not None
-    (change,) = KIND.diff(desired, observed, view_at(cloud.session.clock.now()))
+    (change,) = KIND.diff(desired, observed, view_at(cloud.session.clock.decision_time()))
     assert (change.forces, "az resource update" in change.reason) == (Forces.REFUSE, True)
 
 

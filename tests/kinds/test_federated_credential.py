@@ -79,7 +79,7 @@ def test_a_hand_edit_is_drift_and_an_update_ends_it(
     cloud.session.reads.new_pass()
     observed = KIND.read(cloud, desired)
     assert observed is not None
-    (change,) = KIND.diff(desired, observed, view_at(cloud.session.clock.now()))
+    (change,) = KIND.diff(desired, observed, view_at(cloud.session.clock.decision_time()))
     assert (change.field, change.before, change.after) == ("issuer", ISSUER.rstrip("/"), ISSUER)
     KIND.update(cloud, desired, observed)
     assert [(one["id"], one["issuer"]) for one in credentials(azure, desired)] == [(made["id"], ISSUER)]
@@ -104,7 +104,7 @@ def test_the_same_trust_of_another_environment_serves_and_stays(cloud: Cloud, de
     observed = KIND.read(cloud, desired)
     assert observed is not None
     assert not observed.owned
-    assert KIND.diff(desired, observed, view_at(cloud.session.clock.now())) == ()
+    assert KIND.diff(desired, observed, view_at(cloud.session.clock.decision_time())) == ()
     assert checked(cloud, desired) == []
     assert not isinstance(KIND.owned, str)
     assert KIND.owned(cloud, scope(desired)) == ()

@@ -39,7 +39,7 @@ def read(cloud: Cloud) -> ObservedFilesystem:
 
 
 def diff(cloud: Cloud) -> list[str]:
-    view = View(now=cloud.session.clock.now(), environment_id=ENVIRONMENT)
+    view = View(now=cloud.session.clock.decision_time(), environment_id=ENVIRONMENT)
     return [change.forces.value for change in KIND.diff(DESIRED, read(cloud), view)]
 
 

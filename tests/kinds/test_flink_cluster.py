@@ -24,7 +24,7 @@ def test_it_is_found_with_the_object_id_of_its_identity(cloud: Cloud) -> None:
     desired = FlinkCluster(id=SEEDED_CLUSTER)
     observed = KIND.read(cloud, desired)
     assert observed is not None
-    assert KIND.diff(desired, observed, view_at(cloud.session.clock.now())) == ()
+    assert KIND.diff(desired, observed, view_at(cloud.session.clock.decision_time())) == ()
     shown = KIND.publish(observed, None).known()
     identity = cloud.arm.find(str(shown["identity_resource_id"]), "2023-01-31")
     assert identity is not None
@@ -68,7 +68,7 @@ def test_a_cluster_without_an_identity_is_refused(cloud: Cloud) -> None:
     observed = KIND.read(cloud, desired)
     assert observed is not None
     without = replace(observed, identity_object_id="", identity_resource_id="")
-    (change,) = KIND.diff(desired, without, view_at(cloud.session.clock.now()))
+    (change,) = KIND.diff(desired, without, view_at(cloud.session.clock.decision_time()))
     assert change.forces is Forces.REFUSE
     assert "identity_object_id" not in KIND.publish(without, None).known()
 

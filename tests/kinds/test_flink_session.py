@@ -105,7 +105,7 @@ def test_an_address_that_nobody_reaches_from_here_says_nothing(azure: LocalAzure
 def offline_moment(azure: LocalAzure) -> Any:
     cloud = cloud_of(azure)
     with closing(cloud.session):
-        return cloud.session.clock.now()
+        return cloud.session.clock.decision_time()
 
 
 def test_a_caller_that_is_not_let_in_knows_nothing_of_a_cluster_that_takes_tokens(flink_azure: LocalAzure) -> None:

@@ -70,7 +70,7 @@ def test_one_of_somebody_else_that_does_the_same_is_used_as_it_is(
 
     assert observed is not None
     assert not observed.owned
-    assert KIND.diff(desired, observed, view_at(cloud.session.clock.now())) == ()
+    assert KIND.diff(desired, observed, view_at(cloud.session.clock.decision_time())) == ()
     assert checked(cloud, desired) == []
 
 

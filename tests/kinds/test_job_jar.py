@@ -77,7 +77,7 @@ def read(cloud: Cloud, desired: JobJar) -> ObservedJobJar:
 
 
 def diff(cloud: Cloud, desired: JobJar) -> dict[str, Change]:
-    view = View(now=cloud.session.clock.now(), environment_id=ENVIRONMENT)
+    view = View(now=cloud.session.clock.decision_time(), environment_id=ENVIRONMENT)
     return {change.field: change for change in KIND.diff(desired, read(cloud, desired), view)}
 
 
@@ -165,7 +165,7 @@ def test_a_jar_of_another_environment_is_refused_and_one_that_is_the_same_used_o
     same = f"{marked(OTHER)},provisioner_sha256={b64encode(sha256.encode()).decode()}"
     write_file(azure, JAR, b"theirs", x_ms_properties=same)
     assert OTHER in str(diff(cloud, desired)["path"].before)
-    view = View(now=cloud.session.clock.now(), environment_id=ENVIRONMENT, request=Request(predecessor=OTHER))
+    view = View(now=cloud.session.clock.decision_time(), environment_id=ENVIRONMENT, request=Request(predecessor=OTHER))
     assert KIND.diff(desired, read(cloud, desired), view) == ()
     delete(cloud, read(cloud, desired))
     assert content(azure, JAR) == b"theirs"
@@ -181,7 +181,7 @@ def test_a_jar_that_the_spec_no_longer_names_is_found_by_its_mark(
     cloud.session.reads.new_pass()
     found = {one.name: one.observed for one in KIND.owned(cloud, SCOPE)}
     assert set(found) == {"jobs/flink/wordcount.jar", "jobs/flink/old.jar"}
-    view = View(now=cloud.session.clock.now(), environment_id=ENVIRONMENT)
+    view = View(now=cloud.session.clock.decision_time(), environment_id=ENVIRONMENT)
     for observed in found.values():
         assert isinstance(observed, ObservedJobJar)
         assert KIND.diff(desired, observed, view) == ()

@@ -77,7 +77,7 @@ def gone(cloud: Cloud, observed: ObservedVault) -> None:
 
 
 def refused(cloud: Cloud, desired: Vault, observed: ObservedVault) -> list[str]:
-    changes = KIND.diff(desired, observed, view_at(cloud.session.clock.now()))
+    changes = KIND.diff(desired, observed, view_at(cloud.session.clock.decision_time()))
     return [change.field for change in changes if change.forces is Forces.REFUSE]
 
 
@@ -86,7 +86,7 @@ def test_it_is_absent_then_made_then_as_declared_then_gone(cloud: Cloud, desired
     observed = made(cloud, desired)
     assert observed.owned
     assert observed.vault.rbac
-    assert KIND.diff(desired, observed, view_at(cloud.session.clock.now())) == ()
+    assert KIND.diff(desired, observed, view_at(cloud.session.clock.decision_time())) == ()
     assert KIND.publish(observed, None).known() == {"id": desired.id, "uri": "https://kv-dev-0815.vault.azure.net/"}
     assert made(cloud, desired).vault.tags == observed.vault.tags
     gone(cloud, observed)
@@ -103,7 +103,7 @@ def test_tags_and_purge_protection_are_brought_and_tags_of_others_stay(
         azure.request("PATCH", f"https://management.azure.com{desired.id}?api-version={VERSION}", changed).status < 300
     )
     wanted = replace(desired, purge_protection=True)
-    fields = [c.field for c in KIND.diff(wanted, seen(cloud, wanted), view_at(cloud.session.clock.now()))]
+    fields = [c.field for c in KIND.diff(wanted, seen(cloud, wanted), view_at(cloud.session.clock.decision_time()))]
     assert fields == ["purge_protection", "tags.team"]
     assert KIND.update is not None
     KIND.update(cloud, wanted, observed)
@@ -115,7 +115,7 @@ def test_what_azure_fixes_at_creation_is_refused_with_what_would_be_right(cloud:
     observed = made(cloud, replace(desired, purge_protection=True))
     wanted = replace(desired, retention_days=30, location="northeurope")
     assert sorted(refused(cloud, wanted, observed)) == ["location", "purge_protection", "retention_days"]
-    reasons = " ".join(c.reason for c in KIND.diff(wanted, observed, view_at(cloud.session.clock.now())))
+    reasons = " ".join(c.reason for c in KIND.diff(wanted, observed, view_at(cloud.session.clock.decision_time())))
     assert "`retention_days: 7`" in reasons
     assert refused(cloud, wanted, replace(observed, owned=False)) == []
 
@@ -137,7 +137,7 @@ def test_a_soft_deleted_vault_of_ours_is_recovered_with_its_settings(cloud: Clou
     gone(cloud, made(cloud, desired))
     wanted = replace(desired, tags={"team": "b"}, purge_protection=True)
     observed = made(cloud, wanted)
-    assert KIND.diff(wanted, observed, view_at(cloud.session.clock.now())) == ()
+    assert KIND.diff(wanted, observed, view_at(cloud.session.clock.decision_time())) == ()
 
 
 def test_a_soft_deleted_vault_of_somebody_else_is_left_alone(cloud: Cloud, azure: LocalAzure, desired: Vault) -> None:

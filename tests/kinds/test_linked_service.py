@@ -61,7 +61,7 @@ def read(cloud: Cloud, desired: LinkedService) -> ObservedLinkedService:
 
 
 def diff(cloud: Cloud, desired: LinkedService) -> list[tuple[str, str]]:
-    view = View(now=cloud.session.clock.now(), environment_id=ENVIRONMENT)
+    view = View(now=cloud.session.clock.decision_time(), environment_id=ENVIRONMENT)
     return [(change.field, change.forces.value) for change in KIND.diff(desired, read(cloud, desired), view)]
 
 

@@ -85,7 +85,7 @@ def test_it_is_absent_then_made_then_as_declared_then_gone(cloud: Cloud, desired
     assert KIND.read(cloud, desired) is None
     observed = made(cloud, desired)
     assert observed.owned
-    assert KIND.diff(desired, observed, view_at(cloud.session.clock.now())) == ()
+    assert KIND.diff(desired, observed, view_at(cloud.session.clock.decision_time())) == ()
     assert made(cloud, desired) == observed
     assert KIND.delete is not None
     KIND.delete(cloud, observed)
@@ -97,7 +97,9 @@ def test_one_that_lost_its_mark_gets_it_back(cloud: Cloud, desired: LockContaine
     cloud.storage_accounts.set_container(desired.account_id, desired.name, {"team": "a"})
     bare = seen(cloud, desired)
     assert not bare.owned
-    assert [change.field for change in KIND.diff(desired, bare, view_at(cloud.session.clock.now()))] == ["mark"]
+    assert [change.field for change in KIND.diff(desired, bare, view_at(cloud.session.clock.decision_time()))] == [
+        "mark"
+    ]
     assert KIND.update is not None
     KIND.update(cloud, desired, bare)
     assert seen(cloud, desired).metadata == {OWNER_METADATA: ENVIRONMENT, "team": "a"}
@@ -169,7 +171,7 @@ def as_if_dead(cloud: Cloud, desired: LockContainer, **words: str) -> None:
     found = seen(cloud, desired)
     machine, _, _ = found.metadata[PROCESS].rpartition("/")
     signed = {**found.metadata, PROCESS: f"{machine}/{child.pid}.1", **words}
-    cloud.storage_accounts.set_metadata(desired.account_id, desired.name, signed)
+    cloud.storage_accounts.set_container_metadata(desired.account_id, desired.name, signed)
 
 
 def test_what_another_run_took_since_is_not_taken_from_it_for_the_words_of_a_dead_one(

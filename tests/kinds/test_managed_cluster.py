@@ -36,7 +36,7 @@ def test_its_issuer_is_published_byte_for_byte(cloud: Cloud) -> None:
     observed = read(cloud)
     assert KIND.publish(observed, None) == Outputs(issuer=cluster["properties"]["oidcIssuerProfile"]["issuerURL"])
     assert observed.issuer.endswith("/")
-    assert KIND.diff(DESIRED, observed, view_at(cloud.session.clock.now())) == ()
+    assert KIND.diff(DESIRED, observed, view_at(cloud.session.clock.decision_time())) == ()
     assert notes(cloud, observed) == []
     assert KIND.create is None
 
@@ -49,7 +49,7 @@ def test_one_that_is_not_there_is_none(cloud: Cloud) -> None:
 
 def test_one_without_an_issuer_is_refused_with_the_command_that_enables_it(cloud: Cloud) -> None:
     observed = replace(read(cloud), issuer="", injects=False)
-    (change,) = KIND.diff(DESIRED, observed, view_at(cloud.session.clock.now()))
+    (change,) = KIND.diff(DESIRED, observed, view_at(cloud.session.clock.decision_time()))
     assert (change.forces, "--enable-oidc-issuer" in change.reason) == (Forces.REFUSE, True)
     assert KIND.publish(observed, None) == Outputs()
     ((verdict, remedy),) = notes(cloud, observed)

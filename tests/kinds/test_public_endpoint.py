@@ -35,7 +35,10 @@ def test_it_is_made_without_a_public_endpoint_and_one_that_it_has_since_is_drift
         return azure.request("GET", url).json()["properties"]["publicNetworkAccess"]
 
     def drift() -> list[str]:
-        return [one.field for one in kind.diff(closed, test.seen(cloud, closed), view_at(cloud.session.clock.now()))]
+        return [
+            one.field
+            for one in kind.diff(closed, test.seen(cloud, closed), view_at(cloud.session.clock.decision_time()))
+        ]
 
     observed = test.made(cloud, closed)
     assert (there(), drift()) == ("Disabled", [])

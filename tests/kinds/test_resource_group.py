@@ -50,7 +50,7 @@ def test_it_is_absent_then_made_then_as_declared_then_gone(cloud: Cloud, desired
     assert KIND.read(cloud, desired) is None
     observed = made(cloud, desired)
     assert observed.owned
-    assert KIND.diff(desired, observed, view_at(cloud.session.clock.now())) == ()
+    assert KIND.diff(desired, observed, view_at(cloud.session.clock.decision_time())) == ()
     assert KIND.publish(observed, None).known() == {"id": desired.id}
     assert made(cloud, desired) == observed
     assert KIND.delete is not None
@@ -67,7 +67,7 @@ def test_our_tags_are_brought_back_and_tags_of_others_stay(
     put(azure, desired.id, "2021-04-01", {"location": "westeurope", "tags": tags})
     cloud.session.reads.new_pass()
     drifted = seen(cloud, desired)
-    changes = KIND.diff(desired, drifted, view_at(cloud.session.clock.now()))
+    changes = KIND.diff(desired, drifted, view_at(cloud.session.clock.decision_time()))
     assert [(c.field, c.before, c.after, c.forces) for c in changes] == [("tags.team", "b", "a", Forces.UPDATE)]
     assert KIND.update is not None
     KIND.update(cloud, desired, drifted)
@@ -77,9 +77,9 @@ def test_our_tags_are_brought_back_and_tags_of_others_stay(
 def test_a_group_of_ours_does_not_move_and_an_adopted_one_need_not(cloud: Cloud, desired: ResourceGroup) -> None:
     observed = made(cloud, desired)
     elsewhere = replace(desired, location="North Europe")
-    (change,) = KIND.diff(elsewhere, observed, view_at(cloud.session.clock.now()))
+    (change,) = KIND.diff(elsewhere, observed, view_at(cloud.session.clock.decision_time()))
     assert (change.field, change.forces) == ("location", Forces.REFUSE)
-    assert KIND.diff(elsewhere, replace(observed, owned=False), view_at(cloud.session.clock.now())) == ()
+    assert KIND.diff(elsewhere, replace(observed, owned=False), view_at(cloud.session.clock.decision_time())) == ()
 
 
 def test_one_that_somebody_made_since_the_plan_is_not_taken(

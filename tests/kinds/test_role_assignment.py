@@ -101,7 +101,7 @@ def test_it_is_absent_then_made_then_as_declared_then_gone(cloud: Cloud, desired
     assert KIND.read(cloud, desired) is None
     observed = made(cloud, desired)
     assert observed.owned
-    assert KIND.diff(desired, observed, view_at(cloud.session.clock.now())) == ()
+    assert KIND.diff(desired, observed, view_at(cloud.session.clock.decision_time())) == ()
     assert made(cloud, desired) == observed
     gone(cloud, observed)
     gone(cloud, observed)
@@ -118,7 +118,7 @@ def test_two_environments_share_one_assignment_and_the_last_deletes_it(cloud: Cl
     first = made(cloud, desired)
     shared = seen(cloud, theirs)
     assert not shared.owned
-    (change,) = KIND.diff(theirs, shared, view_at(cloud.session.clock.now()))
+    (change,) = KIND.diff(theirs, shared, view_at(cloud.session.clock.decision_time()))
     assert change.after == f"{OWNER_TAG}={OTHER}"
     assert KIND.update is not None
     KIND.update(cloud, theirs, shared)
@@ -136,7 +136,7 @@ def test_one_that_somebody_else_made_serves_and_is_never_taken_away(
     name = by_hand(azure, desired)
     observed = made(cloud, desired)
     assert (observed.name, observed.owned) == (name, False)
-    assert KIND.diff(desired, observed, view_at(cloud.session.clock.now())) == ()
+    assert KIND.diff(desired, observed, view_at(cloud.session.clock.decision_time())) == ()
     gone(cloud, observed)
     assert seen(cloud, desired) == observed
 
@@ -234,7 +234,7 @@ def test_a_role_that_is_assigned_above_serves(cloud: Cloud, azure: LocalAzure, d
     assigned_above(azure, desired)
     observed = seen(cloud, desired)
     assert (observed.owned, observed.scope) == (False, azure.subscription)
-    assert KIND.diff(desired, observed, view_at(cloud.session.clock.now())) == ()
+    assert KIND.diff(desired, observed, view_at(cloud.session.clock.decision_time())) == ()
     made(cloud, desired)
     assert desired.scope not in [one["properties"]["scope"] for one in listed(azure, desired)]
 

@@ -47,7 +47,7 @@ def test_it_is_absent_then_made_then_as_declared_then_gone_for_good(
     assert KIND.read(cloud, desired) is None
     observed = made(cloud, desired)
     assert observed.owned
-    assert KIND.diff(desired, observed, view_at(cloud.session.clock.now())) == ()
+    assert KIND.diff(desired, observed, view_at(cloud.session.clock.decision_time())) == ()
     assert KIND.publish(observed, None).known() == {"object_id": observed.object_id}
     assert made(cloud, desired).object_id == observed.object_id
     assert KIND.delete is not None
@@ -81,7 +81,7 @@ def test_the_principal_of_our_application_gets_our_mark_whoever_made_it(
     azure.graph("POST", "servicePrincipals", {"appId": desired.client_id, "tags": ["team=a"]})
     observed = KIND.read(cloud, desired)
     assert observed is not None
-    view = view_at(cloud.session.clock.now())
+    view = view_at(cloud.session.clock.decision_time())
     assert [change.field for change in KIND.diff(desired, observed, view)] == ["tags"]
     assert KIND.diff(replace(desired, adopt=True), observed, view) == ()
     assert KIND.update is not None

@@ -60,7 +60,7 @@ def test_it_is_absent_then_made_then_as_declared_then_gone(cloud: Cloud, desired
     assert KIND.read(cloud, desired) is None
     observed = made(cloud, desired)
     assert observed.owned
-    assert KIND.diff(desired, observed, view_at(cloud.session.clock.now())) == ()
+    assert KIND.diff(desired, observed, view_at(cloud.session.clock.decision_time())) == ()
     assert KIND.publish(observed, None).known() == {
         "id": desired.id,
         "name": "stdev0815",
@@ -84,12 +84,12 @@ def test_it_is_made_safe_and_what_others_loosened_is_drift(
         azure.request("PATCH", f"https://management.azure.com{desired.id}?api-version={VERSION}", loose).status == 200
     )
     drifted = seen(cloud, desired)
-    fields = [change.field for change in KIND.diff(desired, drifted, view_at(cloud.session.clock.now()))]
+    fields = [change.field for change in KIND.diff(desired, drifted, view_at(cloud.session.clock.decision_time()))]
     assert fields == ["allowSharedKeyAccess", "tags.team"]
     assert KIND.update is not None
     KIND.update(cloud, desired, drifted)
     now = seen(cloud, desired)
-    assert KIND.diff(desired, now, view_at(cloud.session.clock.now())) == ()
+    assert KIND.diff(desired, now, view_at(cloud.session.clock.decision_time())) == ()
     assert now.account.tags == {OWNER_TAG: ENVIRONMENT, "team": "a", "cost": "7"}
 
 
@@ -113,14 +113,20 @@ def test_an_account_without_hierarchical_namespace_is_refused_with_the_reason(
     put(azure, desired.id, VERSION, flat)
     observed = seen(cloud, desired)
     assert not observed.owned
-    refused = [c for c in KIND.diff(desired, observed, view_at(cloud.session.clock.now())) if c.forces is Forces.REFUSE]
+    refused = [
+        c
+        for c in KIND.diff(desired, observed, view_at(cloud.session.clock.decision_time()))
+        if c.forces is Forces.REFUSE
+    ]
     assert [change.field for change in refused] == ["hierarchical_namespace"]
     assert "hns-migration" in refused[0].reason
 
 
 def test_an_account_of_ours_does_not_move(cloud: Cloud, desired: StorageAccount) -> None:
     observed = made(cloud, desired)
-    (change,) = KIND.diff(replace(desired, location="northeurope"), observed, view_at(cloud.session.clock.now()))
+    (change,) = KIND.diff(
+        replace(desired, location="northeurope"), observed, view_at(cloud.session.clock.decision_time())
+    )
     assert (change.field, change.forces) == ("location", Forces.REFUSE)
 
 

@@ -85,7 +85,7 @@ def made(cloud: Cloud, desired: VaultSecret) -> StoredSecret:
 
 
 def changes(cloud: Cloud, desired: VaultSecret) -> Sequence[Change]:
-    return KIND.diff(desired, seen(cloud, desired), view_at(cloud.session.clock.now()))
+    return KIND.diff(desired, seen(cloud, desired), view_at(cloud.session.clock.decision_time()))
 
 
 def drift(cloud: Cloud, desired: VaultSecret) -> list[str]:

@@ -22,7 +22,7 @@ def test_its_ids_are_published_and_it_is_nobody_s_to_change(cloud: Cloud) -> Non
 
     assert observed is not None
     assert not observed.owned
-    view = view_at(cloud.session.clock.now())
+    view = view_at(cloud.session.clock.decision_time())
     assert KIND.diff(DESIRED, observed, view) == ()
     assert KIND.publish(observed, view) == Outputs(client_id=observed.client_id, object_id=observed.object_id)
     assert observed.client_id != observed.object_id

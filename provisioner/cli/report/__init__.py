@@ -43,7 +43,7 @@ def _page(run: Run) -> str:
     from provisioner.verify.jobs import job_states
 
     planned, notes = commands.status(run)
-    now, spec = run.cloud.session.clock.now(), run.environment
+    now, spec = run.cloud.session.clock.decision_time(), run.environment
     place = {"cloud": spec.cloud, "subscription": spec.subscription, "resource group": spec.resource_group}
     return report_page(
         Facts(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from provisioner.cloud.built_in_roles import GUIDS, NAMES_BY_GUID, built_in_role
+from provisioner.cloud.built_in_roles import GUIDS, NAMES_BY_GUID, built_in_role_guid
 from provisioner.cloud.error_table import Handling, handling_of
 from provisioner.cloud.errors import translated
 from provisioner.cloud.transport.arm import Arm, short
@@ -62,7 +62,7 @@ class Authorization:
 
         Raises Refused, with the nearest names, if there is none, and NotAuthorized if the caller may look nowhere.
         """
-        known = built_in_role(role)
+        known = built_in_role_guid(role)
         key = ("role", scope.lower(), role.lower())
         return known or self._session.reads.get(key, lambda: self._role_id(scope, role))
 
@@ -75,7 +75,7 @@ class Authorization:
 
     def list_assignments(self, scope: str) -> tuple[Assignment, ...]:
         """The assignments exactly at the scope, read once per pass."""
-        return tuple(one for one in self._list(scope) if _is_same_scope(one.scope, scope))
+        return tuple(one for one in self._list_at_and_above(scope) if _is_same_scope(one.scope, scope))
 
     def list_assignments_of(self, scope: str, principal_id: str) -> tuple[Assignment, ...]:
         """The assignments of a principal at the scope, above and below it.
@@ -93,7 +93,7 @@ class Authorization:
         add nothing.
         """
         key = (role.lower(), principal_id.lower())
-        same = [one for one in self._list(scope) if (one.role, one.principal_id.lower()) == key]
+        same = [one for one in self._list_at_and_above(scope) if (one.role, one.principal_id.lower()) == key]
         here = (one for one in same if _is_same_scope(one.scope, scope))
         above = (one for one in same if not (one.condition or self.owner_tags(one) or self.has_managed_name(one)))
         return next(iter((*here, *above)), None)
@@ -127,7 +127,7 @@ class Authorization:
             if handling_of(error) is not Handling.ADOPT:  # created meanwhile, or not shown by every replica yet
                 raise
 
-    def revoke(self, scope: str, name: str, owner_tag: str) -> None:
+    def drop_owner_or_assignment(self, scope: str, assignment_guid: str, owner_tag: str) -> None:
         """Remove the owner tag, and with the last one the assignment. Fine if gone. Raises NotYetVisible.
 
         No condition guards the write, so repeat until no replica shows the tag and no other environment's write has
@@ -136,11 +136,11 @@ class Authorization:
 
         def gone() -> bool:
             self._session.reads.mark_written(("assignments", scope.lower()))
-            assignment = next((one for one in self.list_assignments(scope) if one.name == name), None)
+            assignment = next((one for one in self.list_assignments(scope) if one.name == assignment_guid), None)
             if assignment is None or owner_tag not in self.owner_tags(assignment):
                 return True
             if set(self.owner_tags(assignment)) == {owner_tag}:
-                self.delete_assignment(scope, name)
+                self.delete_assignment(scope, assignment_guid)
                 return True
             kept = [word for word in assignment.description.split() if word != owner_tag]
             self.set_assignment(replace(assignment, description=" ".join(kept)))
@@ -197,7 +197,7 @@ class Authorization:
         listed = self._arm.list_all(definitions, VERSION, params=where, missing_ok=False)
         return next((str(definition["name"]).lower() for definition in listed), None)
 
-    def _list(self, scope: str) -> tuple[Assignment, ...]:
+    def _list_at_and_above(self, scope: str) -> tuple[Assignment, ...]:
         """The assignments at the scope and above, read once per pass.
 
         https://learn.microsoft.com/azure/role-based-access-control/role-assignments-list-rest
@@ -214,7 +214,7 @@ class Authorization:
         from azure.mgmt.authorization.v2022_04_01 import models
 
         body = models.RoleAssignmentCreateParameters(
-            role_definition_id=f"{_subscription(assignment.scope)}/{PROVIDER}/roleDefinitions/{assignment.role}",
+            role_definition_id=f"{_subscription_scope(assignment.scope)}/{PROVIDER}/roleDefinitions/{assignment.role}",
             principal_id=assignment.principal_id,
             principal_type=assignment.principal_type,
             description=assignment.description,
@@ -229,7 +229,7 @@ class Authorization:
     def _client(self, scope: str) -> Any:
         from azure.mgmt.authorization.v2022_04_01 import AuthorizationManagementClient
 
-        subscription = _subscription(scope).split("/")[2]
+        subscription = _subscription_scope(scope).split("/")[2]
         return AuthorizationManagementClient(
             self._session.credential, subscription, **self._session.management_options()
         )
@@ -245,7 +245,7 @@ def _is_same_scope(one: str, other: str) -> bool:
     return one.lower().rstrip("/") == other.lower().rstrip("/")
 
 
-def _subscription(scope: str) -> str:
+def _subscription_scope(scope: str) -> str:
     return "/".join(scope.split("/")[:3])
 
 

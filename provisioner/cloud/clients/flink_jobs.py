@@ -45,7 +45,7 @@ class FlinkJobs:
         properties = {"jobType": "FlinkJob", "jobName": name, "action": action}
         self._arm.request("POST", f"{cluster_id}/runJob", VERSION, json={"properties": properties})
 
-    def stop(self, cluster_id: str, name: str) -> str:
+    def stop_with_savepoint(self, cluster_id: str, name: str) -> str:
         """Stop a running job with a savepoint, and wait for that. Returns the savepoint's URI.
 
         What the service says of the job decides, so a stop that was begun before is waited for. Raises Unexpected if
@@ -59,9 +59,9 @@ class FlinkJobs:
             found.update(self._properties(cluster_id, name))
             if found.get("actionResult") == "IN_PROGRESS":
                 return False
-            if _is_over(found) or (sent and _has_refused(found)):
+            if _is_over(found) or (sent and _has_stop_failed(found)):
                 return True
-            sent = self._sent(cluster_id, name) or sent
+            sent = self._request_stop(cluster_id, name) or sent
             return False
 
         seconds = self._waits.limits.operation_seconds
@@ -71,7 +71,7 @@ class FlinkJobs:
             raise Unexpected(operation=f"STOP of {name}", message=message, remedy="Look at the job in Flink.")
         return str(found.get("lastSavePoint") or "")
 
-    def _sent(self, cluster_id: str, name: str) -> bool:
+    def _request_stop(self, cluster_id: str, name: str) -> bool:
         """Have the service stop a job, unless it is busy with it. Without an answer, what it says of the job tells."""
         try:
             self.request_action(cluster_id, name, "STOP")
@@ -95,7 +95,7 @@ def _is_over(properties: Mapping[str, Any]) -> bool:
     return str(properties.get("status") or "") in (STOPPED, *OVER)
 
 
-def _has_refused(properties: Mapping[str, Any]) -> bool:
+def _has_stop_failed(properties: Mapping[str, Any]) -> bool:
     """Whether a stop failed, so that the job runs on, and not because its tasks are only beginning."""
     failed = (properties.get("action"), properties.get("actionResult")) == ("STOP", "FAILED")
     return failed and TOO_EARLY not in str(properties.get("jobOutput"))

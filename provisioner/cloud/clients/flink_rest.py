@@ -102,9 +102,9 @@ class FlinkRest:
         }
         with self._http(access) as http:
             self._await_tasks(http, access, job_id)
-            return self._saved(http, access, job_id, "savepoints", body)
+            return self._request_and_await_savepoint(http, access, job_id, "savepoints", body)
 
-    def stop(self, access: FlinkAccess, job_id: str, directory: str) -> str:
+    def stop_with_savepoint(self, access: FlinkAccess, job_id: str, directory: str) -> str:
         """Stop a running job with a savepoint, and wait for that. Returns its URI.
 
         The id of the request follows from the job's, so that one whose answer was lost is not sent twice.
@@ -115,9 +115,9 @@ class FlinkRest:
             if _is_known(http, access, job_id, trigger):
                 return self._await_savepoint(http, access, job_id, trigger)
             self._await_tasks(http, access, job_id)
-            return self._saved(http, access, job_id, "stop", body)
+            return self._request_and_await_savepoint(http, access, job_id, "stop", body)
 
-    def _saved(
+    def _request_and_await_savepoint(
         self, http: requests.Session, access: FlinkAccess, job_id: str, operation: str, body: Mapping[str, Any]
     ) -> str:
         """The URI of a savepoint that is asked for. Without an answer, Flink is asked whether it takes it."""
@@ -166,9 +166,9 @@ class FlinkRest:
         with requests.Session() as http, tempfile.TemporaryDirectory(prefix="provisioner-") as folder:
             http.trust_env = route.proxies is None
             http.proxies.update(route.proxies or {})
-            http.verify = _file(folder, "ca.pem", access.ca) or route.ca_bundle or True
+            http.verify = _write_file(folder, "ca.pem", access.ca) or route.ca_bundle or True
             certificate = access.certificate.reveal() if access.certificate else ""
-            http.cert = _file(folder, "client.pem", certificate) or None
+            http.cert = _write_file(folder, "client.pem", certificate) or None
             http.headers.update({name: value.reveal() for name, value in access.headers.items()})
             http.auth = partial(_signed, self._authorization(access))
             yield http
@@ -200,7 +200,7 @@ def _is_known(http: requests.Session, access: FlinkAccess, job_id: str, trigger:
     return bool(_send(http, access, f"/jobs/{job_id}/savepoints/{trigger}", fine=(404,)))
 
 
-def _file(folder: str, name: str, text: str) -> str:
+def _write_file(folder: str, name: str, text: str) -> str:
     if not text:
         return ""
     file = Path(folder, name)

@@ -60,7 +60,7 @@ class KeyVaultSecrets:
     def find_secret(self, vault: str, name: str) -> SecretVersion | None:
         """The latest version. Raises Conflict (`SecretDisabled`) for a disabled one."""
         answer = self._get(vault, f"secrets/{name}/", f"GET secret {vault}/{name}", missing_ok=True)
-        return None if answer.status_code == GONE else _read(answer.json())
+        return None if answer.status_code == GONE else _secret_version(answer.json())
 
     def get_secret(self, vault: str, name: str, version: str) -> Secret:
         """The value of one version. Raises NotFound."""
@@ -74,7 +74,7 @@ class KeyVaultSecrets:
         """
         with suppress(NotFound):
             listed = self._list(vault, f"secrets/{name}/versions", f"GET versions of secret {vault}/{name}")
-            versions = map(_read, listed)
+            versions = map(_secret_version, listed)
             return tuple(sorted(versions, key=_created_seconds, reverse=True))
         return ()
 
@@ -84,7 +84,7 @@ class KeyVaultSecrets:
         https://learn.microsoft.com/rest/api/keyvault/secrets/get-secrets/get-secrets
         """
         listed = self._list(vault, "secrets", f"GET secrets of {vault}")
-        return tuple(_read(one) for one in listed if not one.get("managed"))
+        return tuple(_secret_version(one) for one in listed if not one.get("managed"))
 
     def set_secret(
         self,
@@ -104,7 +104,7 @@ class KeyVaultSecrets:
         body = {"value": value.reveal(), "tags": dict(tags), **_attributes(expires, content_type)}
 
         def write() -> SecretVersion:
-            return replace(_read(self._send("PUT", vault, name, body, retry_lost=False).json()), value=None)
+            return replace(_secret_version(self._send("PUT", vault, name, body, retry_lost=False).json()), value=None)
 
         def write_once() -> SecretVersion:
             """Each PUT makes a version, so after a lost answer look for that version before sending another PUT."""
@@ -113,7 +113,7 @@ class KeyVaultSecrets:
             except (Unreachable, Unexpected) as error:
                 if 0 < error.status < SERVER_ERROR:
                     raise
-                return self._latest(vault, name, value, tags) or write()
+                return self._find_written_version(vault, name, value, tags) or write()
 
         try:
             return write_once()
@@ -158,9 +158,11 @@ class KeyVaultSecrets:
             self._send("DELETE", vault, name, None)
             with suppress(NotYetVisible):
                 what = f"the deletion of secret {name}"
-                self._session.waits.until(lambda: self._need_not_be_awaited(vault, name), what=what)
+                self._session.waits.until(lambda: self._is_deletion_settled(vault, name), what=what)
 
-    def _latest(self, vault: str, name: str, value: Secret, tags: Mapping[str, str]) -> SecretVersion | None:
+    def _find_written_version(
+        self, vault: str, name: str, value: Secret, tags: Mapping[str, str]
+    ) -> SecretVersion | None:
         """The latest version, if it has this value and these tags."""
         latest = self.find_secret(vault, name)
         same = latest is not None and latest.value is not None and latest.value.matches(value)
@@ -172,7 +174,7 @@ class KeyVaultSecrets:
         with suppress(NotFound, Conflict, Unreachable), translated(operation):
             self._client(vault).begin_recover_deleted_secret(name)
 
-    def _need_not_be_awaited(self, vault: str, name: str) -> bool:
+    def _is_deletion_settled(self, vault: str, name: str) -> bool:
         """Whether it shows among the deleted secrets. Without the right to read them: yes, as in the SDK.
 
         Also if the vault is gone by now, as after the teardown of another environment: there is nothing to wait for.
@@ -216,7 +218,7 @@ class KeyVaultSecrets:
             return self._clients[vault]
 
 
-def _read(item: Mapping[str, Any]) -> SecretVersion:
+def _secret_version(item: Mapping[str, Any]) -> SecretVersion:
     """A SecretBundle or SecretItem (https://learn.microsoft.com/rest/api/keyvault/secrets); times are Unix seconds."""
     ident: str = item["id"]
     name, version = [*urlsplit(ident).path.split("/"), ""][2:4]

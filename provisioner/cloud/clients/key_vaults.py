@@ -97,7 +97,7 @@ class KeyVaults:
         )
         return next((_deleted(one) for one in listed if one["name"].lower() == part.name.lower()), None)
 
-    def name_taken(self, vault_id: str) -> str:
+    def name_unavailable_reason(self, vault_id: str) -> str:
         """Azure's reason why the name cannot be used; empty if it can.
 
         https://learn.microsoft.com/rest/api/keyvault/keyvault/vaults/check-name-availability
@@ -106,10 +106,12 @@ class KeyVaults:
         def was_deleted() -> bool:
             return self.find_deleted_anywhere(vault_id) is not None
 
-        return self._arm.name_taken(vault_id, "Microsoft.KeyVault/vaults", VERSION, is_holder_known=was_deleted)
+        return self._arm.name_unavailable_reason(
+            vault_id, "Microsoft.KeyVault/vaults", VERSION, is_holder_known=was_deleted
+        )
 
     @staticmethod
-    def new_vault(
+    def new_vault_body(
         *,
         location: str,
         tenant_id: str,
@@ -141,7 +143,7 @@ class KeyVaults:
         part = parse_id(vault_id)
         with translated(what := f"PUT vaults/{part.name}"):
             put = self._client(vault_id).vaults.begin_create_or_update(part.group, part.name, body)
-            self._session.waits.finish(put, what=what)
+            self._session.waits.await_operation(put, what=what)
         self._arm.mark_written(vault_id)
 
     def recover_vault(self, vault_id: str, *, location: str, tenant_id: str, sku: str) -> None:
@@ -200,7 +202,7 @@ class KeyVaults:
         try:
             with translated(what := f"POST deletedVaults/{part.name}/purge"):
                 purge = self._client(vault_id).vaults.begin_purge_deleted(part.name, _plain(location))
-                self._session.waits.finish(purge, what=what)
+                self._session.waits.await_operation(purge, what=what)
         except NotFound:
             pass
 

@@ -40,16 +40,16 @@ class PolicyRestrictions:
         Asked at its resource group, or at the subscription as long as there is none. None listed is no guarantee.
         https://learn.microsoft.com/rest/api/policyinsights/policy-restrictions/check-at-resource-group-scope
         """
-        namespace, kind = _type_of(resource_id)
+        namespace, kind = _namespace_and_type(resource_id)
         described = {"type": kind, "name": resource_id.rpartition("/")[2], **content}
         body = {"resourceDetails": {"resourceContent": described, "apiVersion": api_version(namespace)}}
-        path = f"{self._scope(resource_id)}/providers/{NAMESPACE}/checkPolicyRestrictions"
+        path = f"{self._group_or_subscription(resource_id)}/providers/{NAMESPACE}/checkPolicyRestrictions"
         answer: dict[str, Any] = self._arm.request("POST", path, VERSION, json=body).json()
         result: dict[str, Any] = answer.get("contentEvaluationResult") or {}
         evaluations: list[dict[str, Any]] = result.get("policyEvaluations") or []
         return tuple(_denial(one.get("policyInfo") or {}) for one in evaluations if _denies(one))
 
-    def _scope(self, resource_id: str) -> str:
+    def _group_or_subscription(self, resource_id: str) -> str:
         """Its group if that exists, as this pass has read it; else the subscription."""
         parts = resource_id.split("/")
         group = "/".join(parts[:GROUP_PARTS])
@@ -57,7 +57,7 @@ class PolicyRestrictions:
         return group if is_inside else "/".join(parts[:3])
 
 
-def _type_of(resource_id: str) -> tuple[str, str]:
+def _namespace_and_type(resource_id: str) -> tuple[str, str]:
     """The namespace and the full type of a resource."""
     _, inside, tail = resource_id.partition("/providers/")
     namespace, *rest = tail.split("/")

@@ -81,7 +81,9 @@ class ResourceGroups:
         group = parse_id(group_id).group
         try:
             with translated(what := f"DELETE resourceGroups/{group}"):
-                self._session.waits.finish(self._client(group_id).resource_groups.begin_delete(group), what=what)
+                self._session.waits.await_operation(
+                    self._client(group_id).resource_groups.begin_delete(group), what=what
+                )
         except NotFound:
             pass
         self._arm.mark_written(group_id)

@@ -81,15 +81,17 @@ class StorageAccounts:
         document = self._arm.find(account_id, VERSION)
         return None if document is None else _account(document)
 
-    def name_taken(self, account_id: str) -> str:
+    def name_unavailable_reason(self, account_id: str) -> str:
         """Azure's reason why the name cannot be used; empty if it can.
 
         https://learn.microsoft.com/rest/api/storagerp/storage-accounts/check-name-availability
         """
-        return self._arm.name_taken(account_id, "Microsoft.Storage/storageAccounts", VERSION)
+        return self._arm.name_unavailable_reason(account_id, "Microsoft.Storage/storageAccounts", VERSION)
 
     @staticmethod
-    def new_account(*, location: str, sku: str, tags: Mapping[str, str], settings: Mapping[str, Any]) -> dict[str, Any]:
+    def new_account_body(
+        *, location: str, sku: str, tags: Mapping[str, str], settings: Mapping[str, Any]
+    ) -> dict[str, Any]:
         """What creating one sends: a data lake (hierarchical namespace) with safe settings and these.
 
         https://learn.microsoft.com/azure/storage/blobs/create-data-lake-storage-account
@@ -107,7 +109,7 @@ class StorageAccounts:
         part = parse_id(account_id)
         with translated(what := f"PUT storageAccounts/{part.name}"):
             put = self._client(account_id).storage_accounts.begin_create(part.group, part.name, body)
-            self._session.waits.finish(put, what=what)
+            self._session.waits.await_operation(put, what=what)
         self._arm.mark_written(account_id)
 
     def update_account(
@@ -156,12 +158,12 @@ class StorageAccounts:
         with translated(f"PUT containers/{name}"):
             self._client(account_id).blob_containers.create(part.group, part.name, name, body)
 
-    def set_metadata(self, account_id: str, name: str, metadata: Mapping[str, str]) -> None:
+    def set_container_metadata(self, account_id: str, container_name: str, metadata: Mapping[str, str]) -> None:
         """Set exactly this metadata of an existing container, leased or not."""
         part = parse_id(account_id)
         body: Any = {"properties": {"metadata": dict(metadata)}}
-        with translated(f"PATCH containers/{name}"):
-            self._client(account_id).blob_containers.update(part.group, part.name, name, body)
+        with translated(f"PATCH containers/{container_name}"):
+            self._client(account_id).blob_containers.update(part.group, part.name, container_name, body)
 
     def delete_container(self, account_id: str, name: str) -> None:
         """Delete it with all that is in it. Fine if gone. Raises Conflict while somebody holds its lease."""

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from provisioner.cloud.built_in_roles import ACTIONS
-from provisioner.cloud.remedies import activation_remedy, grant_remedy, graph_remedy_for, owner_remedy
+from provisioner.cloud.remedies import activation_remedy, grant_remedy, graph_permission_remedy, owner_remedy
 from provisioner.cloud.rights.eligible_roles import EligibleRoles
 from provisioner.cloud.rights.permissions import (
     READ,
@@ -14,7 +14,7 @@ from provisioner.cloud.rights.permissions import (
     allows_all,
     can_read_applications,
     can_register,
-    must_own,
+    may_change_only_owned,
     permission,
 )
 from provisioner.cloud.rights.principals import list_reaching, may_assign
@@ -53,22 +53,22 @@ class CallerRights:
         except NotFound:
             return None
 
-    def missing_right(self, scope: str, right: str, *, denied: bool = False) -> str | None:
+    def remedy_if_missing(self, scope: str, right: str, *, scope_unreadable: bool = False) -> str | None:
         """The missing right and how to grant it; empty if the caller has it; None if Azure does not say.
 
         right: an ARM action on the scope, or a permission of Graph's; its scope is the path of an existing application,
-        or empty. denied: the caller may not read the scope, so a scope whose permissions it may not read either is one
+        or empty. scope_unreadable: the caller may not read the scope, so a scope whose permissions it may not read either is one
         on which it has none.
         """
         if "/" not in right:
-            return self._missing_permission(scope)
+            return self._graph_remedy_if_missing(scope)
         nearest = ""
         for place in _around(scope):
             permitted = self._permits(place, right)
             if permitted:
                 return None if right == ASSIGN and self._may_be_constrained(place) else ""
             nearest = nearest if permitted is None else place
-        nearest = nearest or (scope if denied else "")
+        nearest = nearest or (scope if scope_unreadable else "")
         return self._remedy(right, nearest) if nearest else None
 
     def lacks(self, right: NeededRight) -> bool | None:
@@ -88,9 +88,9 @@ class CallerRights:
             if permitted:
                 return False
         # What the innermost place answers includes what is inherited from those above.
-        return self._refuses_to_list(right.scope, actions) if permitted is None else True
+        return self._lacks_as_list_denied(right.scope, actions) if permitted is None else True
 
-    def _refuses_to_list(self, scope: str, actions: Sequence[str]) -> bool | None:
+    def _lacks_as_list_denied(self, scope: str, actions: Sequence[str]) -> bool | None:
         """Whether the caller may not list what it may do there, which who may do all of `actions` may."""
         if not allows_all((Permission(actions=tuple(actions)),), [LIST_PERMISSIONS], data=False):
             return None
@@ -104,26 +104,26 @@ class CallerRights:
 
     def _remedy(self, action: str, scope: str) -> str:
         """How to get a missing right: by having it granted, or by activating a role."""
-        return self.activation(action, scope) + grant_remedy(action, scope, self._session.caller_object_id)
+        return self.activation_hint(action, scope) + grant_remedy(action, scope, self._session.caller_object_id)
 
-    def activation(self, action: str, scope: str) -> str:
+    def activation_hint(self, action: str, scope: str) -> str:
         """How the caller activates a role with the right; empty if it is eligible for none or may not ask."""
         eligible = EligibleRoles(self._session).find(scope, action)
         return activation_remedy(eligible.name, eligible.scope) if eligible else ""
 
-    def missing_ownership(self, application: str) -> str | None:
+    def owner_remedy_if_missing(self, application_path: str) -> str | None:
         """How the caller becomes an owner of an application; empty if it is one, or need not be; None: not known.
 
-        application: its path in Graph, by object id or client id. Owners are read once per pass.
+        application_path: its path in Graph, by object id or client id. Owners are read once per pass.
         https://learn.microsoft.com/graph/api/application-list-owners
         """
         claims = self._session.claims_for(self._session.profile.graph_scope)
-        if not must_own(claims):
+        if not may_change_only_owned(claims):
             return ""
-        owners = self._session.reads.get(("owners", application), lambda: self._find_owners(application))
+        owners = self._session.reads.get(("owners", application_path), lambda: self._find_owners(application_path))
         if owners is None:
             return None
-        return "" if str(claims.get("oid")) in owners else owner_remedy(application, claims)
+        return "" if str(claims.get("oid")) in owners else owner_remedy(application_path, claims)
 
     def _find_owners(self, application: str) -> frozenset[str] | None:
         """Their object ids, at most 100; None if the application does not exist or they may not be read."""
@@ -135,12 +135,12 @@ class CallerRights:
             return None
         return frozenset(str(owner["id"]) for owner in answer.json()["value"])
 
-    def _missing_permission(self, application: str) -> str | None:
+    def _graph_remedy_if_missing(self, application_path: str) -> str | None:
         claims = self._session.claims_for(self._session.profile.graph_scope)
         registers = can_register(claims)
-        if registers and application:
-            return self.missing_ownership(application)
-        return None if registers is None else "" if registers else graph_remedy_for(claims)
+        if registers and application_path:
+            return self.owner_remedy_if_missing(application_path)
+        return None if registers is None else "" if registers else graph_permission_remedy(claims)
 
     def _may_be_constrained(self, place: str) -> bool:
         """Whether no assignment without a condition lets the caller assign roles there; a condition says which it may.

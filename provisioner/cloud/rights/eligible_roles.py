@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from provisioner.cloud.rights.permissions import Permission, allows_all, permission
-from provisioner.cloud.rights.principals import find_role, reaches
+from provisioner.cloud.rights.principals import list_role_permissions, reaches
 from provisioner.cloud.transport.arm import Arm
 from provisioner.errors import CloudError
 
@@ -56,5 +56,5 @@ class EligibleRoles:
         return EligibleRole(
             name=str(expanded.get("roleDefinition", {}).get("displayName") or guid),
             scope=scope,
-            permissions=tuple(map(permission, find_role(self._arm, guid, scope.rstrip("/")))),
+            permissions=tuple(map(permission, list_role_permissions(self._arm, guid, scope.rstrip("/")))),
         )

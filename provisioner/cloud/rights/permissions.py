@@ -75,7 +75,7 @@ def can_read_applications(claims: Mapping[str, Any]) -> bool | None:
     return None if named or claims.get("idtyp") != "app" else False
 
 
-def must_own(claims: Mapping[str, Any]) -> bool:
+def may_change_only_owned(claims: Mapping[str, Any]) -> bool:
     """Whether an app may change only those applications that it owns, by its token's claims.
 
     https://learn.microsoft.com/graph/permissions-reference#applicationreadwriteownedby

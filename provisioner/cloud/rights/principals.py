@@ -33,11 +33,13 @@ class PrincipalRights:
     def allows(self, scope: str, object_id: str, data_actions: Sequence[str]) -> bool | None:
         """Whether its roles on the scope allow all data actions. None: only under a condition, for Azure to check."""
         reaching = list_reaching(self._arm, scope, object_id)
-        if allows_all(self._roles(one for one in reaching if not one.get("condition")), data_actions, data=True):
+        if allows_all(
+            self._all_permissions(one for one in reaching if not one.get("condition")), data_actions, data=True
+        ):
             return True
-        return None if allows_all(self._roles(iter(reaching)), data_actions, data=True) else False
+        return None if allows_all(self._all_permissions(iter(reaching)), data_actions, data=True) else False
 
-    def _roles(self, assignments: Iterator[dict[str, Any]]) -> list[Permission]:
+    def _all_permissions(self, assignments: Iterator[dict[str, Any]]) -> list[Permission]:
         return [part for one in assignments for part in self._permissions(one)]
 
     def _permissions(self, assignment: dict[str, Any]) -> list[Permission]:
@@ -45,15 +47,15 @@ class PrincipalRights:
         role, scope = str(assignment["roleDefinitionId"]).rpartition("/")[2].lower(), str(assignment.get("scope", ""))
         if role in DATA_ACTIONS:
             return [Permission(data_actions=DATA_ACTIONS[role])]
-        return [permission(part) for part in find_role(self._arm, role, scope.rstrip("/"))]
+        return [permission(part) for part in list_role_permissions(self._arm, role, scope.rstrip("/"))]
 
 
-def find_role(arm: Arm, role: str, scope: str) -> tuple[dict[str, Any], ...]:
+def list_role_permissions(arm: Arm, role_guid: str, scope: str) -> tuple[dict[str, Any], ...]:
     """The `permissions` of a role by its GUID, at a scope, else at the tenant, which answers to whoever it likes.
 
     Empty if there is no such role. Raises CloudError. https://learn.microsoft.com/rest/api/authorization/role-definitions/get
     """
-    path = f"/providers/Microsoft.Authorization/roleDefinitions/{role}"
+    path = f"/providers/Microsoft.Authorization/roleDefinitions/{role_guid}"
     try:
         definition = arm.find(f"{scope}{path}", VERSION)
     except NotAuthorized:

@@ -97,7 +97,7 @@ class Arm:
             http = self._session.http(self._session.profile.arm_scope)
             response = http.request("GET", link, operation=f"GET {short(path)}")
 
-    def name_taken(
+    def name_unavailable_reason(
         self,
         resource_id: str,
         resource_type: str,

@@ -67,7 +67,7 @@ class _Window:
     def __post_init__(self) -> None:
         self.most = self.full
 
-    def wait(self, now: float) -> float:
+    def admit_or_seconds_left(self, now: float) -> float:
         """Seconds until the next call may be sent. If 0, the call counts as under way from now on."""
         while self.counted and self.counted[0] <= now:
             self.counted.popleft()
@@ -80,23 +80,23 @@ class _Window:
             return 0.0
         return self.counted[0] - now if self.counted else POLL_SECONDS
 
-    def end(self, now: float, *, taken: bool) -> None:
-        """A call under way has ended. taken: whether the service counts it."""
+    def note_call_ended(self, now: float, *, is_counted: bool) -> None:
+        """A call under way has ended. is_counted: whether the service counts it."""
         self.under_way -= 1
-        if taken and self.bucket:
+        if is_counted and self.bucket:
             self.counted.append(max(now, self.counted[-1] if self.counted else now) + self.seconds / self.most)
-        elif taken:
+        elif is_counted:
             self.counted.append(now + self.seconds)
 
-    def learn(self, now: float, seconds: float) -> None:
+    def note_throttled(self, now: float, retry_after_seconds: float) -> None:
         """A call was throttled: the limit is as many as were answered within the window, and all of it is used up.
 
         A bucket that others use, too, is empty, whoever emptied it: it refills half as fast for this run each time.
-        seconds: the Retry-After, 0 without one.
+        retry_after_seconds: the Retry-After, 0 without one.
         """
         if now >= self.shut:
             self.most = max(1, self.most // 2 if self.bucket else min(self.most, len(self.counted)))
-        self.shut = max(self.shut, now + (seconds or (REFILL_SECONDS if self.bucket else self.seconds)))
+        self.shut = max(self.shut, now + (retry_after_seconds or (REFILL_SECONDS if self.bucket else self.seconds)))
         self.grows = self.shut + self.seconds
         if self.bucket:
             pace = self.seconds / self.most
@@ -143,12 +143,12 @@ class Budget:
         self._longest_seconds, self._tenant = longest_seconds, tenant
         self._windows = windows or Windows()
 
-    def enter(self, method: str, url: str) -> Turn:
+    def wait_for_turn(self, method: str, url: str) -> Turn:
         """Wait until the call may be sent. The sender reports to the Turn how it ended."""
         window = self._window(method, url)
         while window is not None:
             with self._windows.lock:
-                seconds = window.wait(self._ticks())
+                seconds = window.admit_or_seconds_left(self._ticks())
             if not seconds:
                 break
             if seconds > self._longest_seconds:  # the service itself says so, and the call ends with its answer
@@ -156,14 +156,14 @@ class Budget:
             self._pause(seconds)
         return Turn(self, window)
 
-    def ended(self, window: _Window, response: Any) -> None:
+    def note_answer(self, window: _Window, response: Any) -> None:
         """Count a call that has ended; `Turn` reports it."""
         limit_seconds = None if response is None else self._limit_reached(response)
         with self._windows.lock:
             now = self._ticks()
-            window.end(now, taken=response is None or response.status_code not in NOT_COUNTED)
+            window.note_call_ended(now, is_counted=response is None or response.status_code not in NOT_COUNTED)
             if limit_seconds is not None:
-                window.learn(now, limit_seconds)
+                window.note_throttled(now, limit_seconds)
 
     def _window(self, method: str, url: str) -> _Window | None:
         """The window of the call's class. None without a known limit, and for the lease, which cannot wait."""
@@ -187,7 +187,7 @@ class Turn:
     def __init__(self, budget: Budget, window: _Window | None) -> None:
         self._budget, self._window = budget, window
 
-    def ended(self, response: Any) -> None:
+    def note_answer(self, response: Any) -> None:
         """Report the answer, or None if it was lost."""
         if self._window is not None:
-            self._budget.ended(self._window, response)
+            self._budget.note_answer(self._window, response)

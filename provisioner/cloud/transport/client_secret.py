@@ -57,6 +57,6 @@ class ClientSecretSignIn:
         return AccessTokenInfo(answer["access_token"], int(time.time()) + int(answer["expires_in"]))
 
 
-def is_unknown(error: CloudError) -> bool:
+def is_unknown_secret(error: CloudError) -> bool:
     """Whether a sign-in was refused since Entra does not know the secret: not yet, or not any more."""
     return isinstance(error, NotYetVisible) or error.code == EXPIRED

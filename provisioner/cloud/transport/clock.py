@@ -31,11 +31,11 @@ class Clock:
         """Whether an answer with a `Date` has come."""
         return self._first is not None
 
-    def now(self) -> datetime:
+    def decision_time(self) -> datetime:
         """The `Date` of the cloud's first answer in this run: one time for all that the run decides."""
         return self._answer()[0]
 
-    def present(self) -> datetime:
+    def recording_time(self) -> datetime:
         """The cloud's present time in whole seconds, to record when something was written: late, never early."""
         date, began, _ = self._answer()
         return (date + timedelta(seconds=2.0 + ticks() - began)).replace(microsecond=0)
@@ -43,10 +43,10 @@ class Clock:
     def refresh(self) -> datetime:
         """Ask the cloud for its time again; from here on that is `now`."""
         self._first = None
-        return self.now()
+        return self.decision_time()
 
     @property
-    def ahead(self) -> timedelta:
+    def machine_ahead(self) -> timedelta:
         """How far this machine's clock was ahead of the cloud's at the first answer; zero if there was none."""
         answer = self._first
         return timedelta(seconds=answer[2] - answer[0].timestamp()) if answer else timedelta()

@@ -54,7 +54,7 @@ class Connections:
             self.session.mount(prefix, adapter)
 
     @contextmanager
-    def checked(self, check: Callable[[], None]) -> Generator[None]:
+    def checking_before_send(self, check: Callable[[], None]) -> Generator[None]:
         """Call `check` just before each part of a request that this thread sends inside, head and body.
 
         Opening a connection may take seconds, in which the lease may be lost; a server does not carry out a request
@@ -120,7 +120,7 @@ class _Adapter(HTTPAdapter):
 
     def __init__(self, ask: Callable[[], None], note: Callable[[Any], None], **options: Any) -> None:
         super().__init__(**options)
-        self._note, self._connection, self._socket = note, _noted(note), _asking(ask)
+        self._note, self._connection, self._socket = note, _noting_connection_class(note), _asking_socket_class(ask)
         self._lock = threading.Lock()
         self._contexts: dict[str, ssl.SSLContext] = {}
 
@@ -158,7 +158,7 @@ class _Adapter(HTTPAdapter):
             return self._contexts[bundle]
 
 
-def _noted(note: Callable[[Any], None]) -> Any:
+def _noting_connection_class(note: Callable[[Any], None]) -> Any:
     """A class of connections that are noted. Any: urllib3 declares the attribute more narrowly than it uses it."""
 
     class Noted(HTTPSConnection):
@@ -174,7 +174,7 @@ def _noted(note: Callable[[Any], None]) -> Any:
     return Noted
 
 
-def _asking(ask: Callable[[], None]) -> type[ssl.SSLSocket]:
+def _asking_socket_class(ask: Callable[[], None]) -> type[ssl.SSLSocket]:
     """A class of sockets that call `ask` right before they send, with nothing slow in between."""
 
     class Asking(ssl.SSLSocket):

@@ -83,30 +83,32 @@ class Transport(HttpTransport[Any, Any]):
 
     def sleep(self, duration: float) -> None:
         """Where all SDKs wait, so that an interrupt ends it."""
-        self._waits.pause_until_allowed(duration)
+        self._waits.pause_before_next_call(duration)
 
     def send(self, request: Any, **options: Any) -> Any:
         """Send one request as soon as the budget admits it. Raises what azure-core raises."""
         if self._reads is not None and request.method == "GET":
-            return self._reads.answer(request.url, self._asked, partial(self._within_budget, request, **options))
-        return self._within_budget(request, **options)
+            return self._reads.get_or_send(
+                request.url, self._asked, partial(self._send_within_budget, request, **options)
+            )
+        return self._send_within_budget(request, **options)
 
-    def _within_budget(self, request: Any, **options: Any) -> Any:
+    def _send_within_budget(self, request: Any, **options: Any) -> Any:
         if self._budget is None:
-            return self._guarded(request, **options)
-        turn = self._budget.enter(request.method, request.url)
+            return self._send_guarded(request, **options)
+        turn = self._budget.wait_for_turn(request.method, request.url)
         response = None
         try:
-            response = self._guarded(request, **options)
+            response = self._send_guarded(request, **options)
         finally:
-            turn.ended(response)
+            turn.note_answer(response)
         return response
 
-    def _guarded(self, request: Any, **options: Any) -> Any:
+    def _send_guarded(self, request: Any, **options: Any) -> Any:
         if request.method in READS:
             return self.send_unguarded(request, **options)
         self._guard(request.method, request.url)
-        with self._connections.checked(partial(self._guard, request.method, request.url)):
+        with self._connections.checking_before_send(partial(self._guard, request.method, request.url)):
             return self._send_write(request, **options)
 
     def _send_write(self, request: Any, **options: Any) -> Any:

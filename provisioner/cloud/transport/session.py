@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from provisioner.cloud.claims import claims_of
-from provisioner.cloud.errors import limit_reached, translated
+from provisioner.cloud.errors import rate_limit_seconds, translated
 from provisioner.cloud.transport.budget import Budget
-from provisioner.cloud.transport.client_secret import ClientSecretSignIn, is_unknown
+from provisioner.cloud.transport.client_secret import ClientSecretSignIn, is_unknown_secret
 from provisioner.cloud.transport.clock import Clock, ticks
 from provisioner.cloud.transport.connections import Route
 from provisioner.cloud.transport.http_transport import WRITE_SECONDS, SignInTransport, Transport
 from provisioner.cloud.transport.read_cache import ReadCache
 from provisioner.cloud.transport.retries import Retry
-from provisioner.cloud.transport.sign_in import LocalSettings, SignIn, sign_in
+from provisioner.cloud.transport.sign_in import LocalSettings, SignIn, choose_credential
 from provisioner.cloud.transport.tokens import Tokens
 from provisioner.cloud.transport.waits import WAIT_LIMITS, WaitLimits, Waits
 from provisioner.errors import CloudError
@@ -51,7 +51,7 @@ class WriteLease(Protocol):
         """Raise LeaseLost if it is known to be lost."""
         ...
 
-    def holds(self, account_id: str, container: str) -> bool:
+    def is_of_container(self, account_id: str, container: str) -> bool:
         """Whether it is the lease of that container."""
         ...
 
@@ -78,12 +78,12 @@ class Session:
         self.subscription_id = subscription
         self.lease: WriteLease | None = None
         self._tenant, self.route, self._debug, self._shared = tenant, route, debug, shared
-        self.reads, self.clock, self.waits = ReadCache(), Clock(self._note_time), waits
+        self.reads, self.clock, self.waits = ReadCache(), Clock(self._ask_for_time), waits
         budget = Budget(
             profile,
-            pause=waits.pause_until_allowed,
+            pause=waits.pause_before_next_call,
             ticks=ticks,
-            limit_reached=limit_reached,
+            limit_reached=rate_limit_seconds,
             longest_seconds=waits.limits.throttled_seconds,
             windows=shared.windows if shared else None,
             tenant=lambda: self.tenant_id,
@@ -94,7 +94,7 @@ class Session:
             route,
             self.clock,
             waits,
-            guard=self._guard,
+            guard=self._require_lease_for_write,
             budget=budget,
             connections=connections,
             reads=shared.reads if shared else None,
@@ -214,14 +214,14 @@ class Session:
     def can_sign_in(self, tenant_id: str, client_id: str, secret: Secret) -> bool:
         """Whether the principal gets a token for the secret now. Raises CloudError for any refusal but "unknown"."""
         with closing(self.open_for_principal(tenant_id, client_id, secret)) as other:
-            return other.signs_in(self.profile.arm_scope)
+            return other.can_get_token(self.profile.arm_scope)
 
-    def signs_in(self, scope: str) -> bool:
+    def can_get_token(self, scope: str) -> bool:
         """Whether there is a token for the audience. Raises CloudError for any refusal but "unknown secret"."""
         try:
             self.credential.get_token_info(scope)
         except CloudError as error:
-            if is_unknown(error):
+            if is_unknown_secret(error):
                 return False
             raise
         return True
@@ -234,19 +234,19 @@ class Session:
         """End of the run."""
         self._transport.close_connections()
 
-    def require_lease(self) -> None:
+    def raise_if_lease_lost(self) -> None:
         """Raise LeaseLost if the lease is known to be lost: a run without it has nothing left to wait for."""
         if self.lease is not None:
             self.lease.raise_if_lost(during="the next call")
 
-    def _note_time(self) -> None:
+    def _ask_for_time(self) -> None:
         """Sign in, for the `Date` of that answer; after a sign-in without one (az) ask ARM."""
         self.sign_in()
         if not self.clock.known:
             url, params = f"{self.profile.arm}/tenants", {"api-version": "2022-12-01"}
             self.http(self.profile.arm_scope).request("GET", url, operation="GET tenants", params=params)
 
-    def _guard(self, method: str, url: str) -> None:
+    def _require_lease_for_write(self, method: str, url: str) -> None:
         """Raise LeaseLost unless the lease outlasts a write; the lease's own calls need none."""
         if self.lease is not None and not urlsplit(url).path.endswith("/lease"):
             self.lease.require_seconds(WRITE_SECONDS, during=f"{method} {urlsplit(url).path}")
@@ -273,11 +273,11 @@ def open_session(
     session = Session(
         profile, subscription=subscription, tenant=tenant, route=route, waits=waits, debug=debug, shared=shared
     )
-    waits.before_pause = session.require_lease
+    waits.before_pause = session.raise_if_lease_lost
 
     def tokens(transport: SignInTransport) -> Tokens:
         options = {"transport": transport, "user_agent": USER_AGENT}
-        return Tokens(sign_in(profile, tenant, local, retry_policy_class=Retry, **options), tenant)
+        return Tokens(choose_credential(profile, tenant, local, retry_policy_class=Retry, **options), tenant)
 
     return session.set_credential(shared.tokens(tenant, tokens) if shared else tokens(session.sign_in_transport()))
 

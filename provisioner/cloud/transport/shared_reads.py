@@ -26,18 +26,18 @@ class SharedReads:
         self._known: dict[str, tuple[float, Future[Any]]] = {}
         self._lock = threading.Lock()
 
-    def answer(self, url: str, asked: set[str], send: Callable[[], Any]) -> Any:
+    def get_or_send(self, url: str, already_read: set[str], send: Callable[[], Any]) -> Any:
         """The answer to another run's GET of the last seconds, or to this one's; one that is under way is waited for.
 
-        asked: what this run has read so far. What it reads once more, it wants as it is now. An answer that is not 200,
+        already_read: what this run has read so far. What it reads once more, it wants as it is now. An answer that is not 200,
         and an error, are for those who wait, and not kept.
         """
         if urlsplit(url).hostname not in self._hosts:
             return send()
         with self._lock:
             since, future = self._known.get(url, (0.0, None))
-            fresh = future is not None and self._ticks() - since < AGE_SECONDS and url not in asked
-            asked.add(url)
+            fresh = future is not None and self._ticks() - since < AGE_SECONDS and url not in already_read
+            already_read.add(url)
             if future is None or not fresh:
                 future = Future[Any]()
                 self._known[url] = (self._ticks(), future)

@@ -45,7 +45,7 @@ class SignIn:
     how: str
 
 
-def sign_in(profile: Profile, tenant: str | None, local: LocalSettings | None, **options: Any) -> SignIn:
+def choose_credential(profile: Profile, tenant: str | None, local: LocalSettings | None, **options: Any) -> SignIn:
     """The credential of this run; `options` go to azure-identity (transport, retry policy).
 
     Order of the environment's variables as in EnvironmentCredential:

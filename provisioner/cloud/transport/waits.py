@@ -141,7 +141,7 @@ class Waits:
             raise (last[0] if last else late) from late
         return values[0]
 
-    def finish(self, operation: LROPoller[Any], *, what: str) -> None:
+    def await_operation(self, operation: LROPoller[Any], *, what: str) -> None:
         """Wait for a long-running operation of Azure to end. Raises its error, or NotYetVisible at the deadline."""
         seconds = self.limits.operation_seconds
         end = ticks() + seconds
@@ -154,7 +154,7 @@ class Waits:
             message = f"Azure has not finished it after {seconds:.0f} s (`waits.operation`)"
             raise NotYetVisible(operation=what, message=message)
 
-    def pause_until_allowed(self, seconds: float) -> None:
+    def pause_before_next_call(self, seconds: float) -> None:
         """Pause between two attempts, or until a service takes more calls. A long pause is reported."""
         with self.waiting("its next call to Azure", seconds) as report:
             self._pause_and_report(seconds, report)

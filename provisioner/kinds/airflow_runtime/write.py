@@ -121,7 +121,7 @@ def _publication(cloud: Cloud, desired: AirflowRuntime, before: tuple[str, ...])
     new = require_resolved(desired.key_id)
     if before and before[0] == new:
         return {}
-    published = cloud.session.clock.present().isoformat(timespec="seconds")
+    published = cloud.session.clock.recording_time().isoformat(timespec="seconds")
     known_active = desired.active_key_ids if isinstance(desired.active_key_ids, tuple) else before
     active = {*before[:LATEST], *known_active} - {"", new}
     previous = " ".join(key_id for key_id in before if key_id in active)

@@ -49,7 +49,7 @@ def read(cloud: Cloud, desired: ClientSecret) -> Passwords | None:
         return None
     managed = passwords_of(application, desired.name, desired.environment)
     observed = replace(managed, every=desired.every, overlap=desired.overlap, runs_every=desired.runs_every)
-    young = application.created is not None and cloud.session.clock.now() - application.created < IN_FLIGHT
+    young = application.created is not None and cloud.session.clock.decision_time() - application.created < IN_FLIGHT
     return observed if observed.passwords or young else None
 
 
@@ -81,7 +81,7 @@ def _by_policy(
         what = "the tenant's policy on lifetimes of client secrets"
         yield Checked(verdict=Verdict.UNKNOWN, what=what, remedy="Policy.Read.ApplicationConfiguration shows it")
         return
-    what, days = rules.refuse(desired.lifetime), rules.longest.days if rules.longest else 0
+    what, days = rules.reason_against(desired.lifetime), rules.longest.days if rules.longest else 0
     verdict = Verdict.NOTE if observed is not None and observed.passwords else Verdict.STOPS
     instead = "Have"
     if not rules.allowed:

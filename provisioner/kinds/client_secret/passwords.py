@@ -107,7 +107,7 @@ def add(cloud: Cloud, desired: ClientSecret, suffix: str = "") -> NewPassword:
     """Add a password. If the response is lost, remove the one that it created, found by its end, and add another."""
     application_id = require_resolved(desired.application_id)
     label = f"{_display_name(desired.environment, desired.name)}{suffix}"
-    end = (cloud.session.clock.now() + desired.lifetime).replace(microsecond=0)
+    end = (cloud.session.clock.decision_time() + desired.lifetime).replace(microsecond=0)
     try:
         return cloud.graph.add_password(application_id, label, end)
     except Unreachable:

@@ -42,16 +42,16 @@ def create(cloud: Cloud, desired: FabricEnvironment) -> None:
     Settings come first: they list what is managed, the requirement too.
     """
     job = require_resolved(desired.job)
-    fabric(cloud).start(job)
+    fabric(cloud).start_environment(job)
     observed = _observed_now(cloud, desired, job)
     for refused in refusals(desired, observed):
         raise Refused(desired.name, f"{refused.field} is {refused.before}", refused.reason)
     _set(cloud, desired, observed)
-    fabric(cloud).start(job)
+    fabric(cloud).start_environment(job)
     if f"{REQUIREMENT}{desired.package}" in {*differing(desired, observed)}:
         others = _lines(_observed_now(cloud, desired, job), without=desired.package)
         fabric(cloud).deploy_requirements(job, (*others, desired.requirement))
-        fabric(cloud).start(job)
+        fabric(cloud).start_environment(job)
 
 
 def update(cloud: Cloud, desired: FabricEnvironment, _observed: ObservedFabricEnvironment) -> None:
@@ -94,7 +94,7 @@ def _publication(cloud: Cloud, desired: FabricEnvironment, before: tuple[str, ..
     new = require_resolved(desired.key_id)
     if before[0] == new:
         return {}
-    published = cloud.session.clock.present().isoformat(timespec="seconds")
+    published = cloud.session.clock.recording_time().isoformat(timespec="seconds")
     known_active = desired.active_key_ids if isinstance(desired.active_key_ids, tuple) else before
     active = {*before[:LATEST], *known_active} - {"", new}
     previous = " ".join(key_id for key_id in before if key_id in active)
@@ -128,7 +128,7 @@ def delete(cloud: Cloud, observed: ObservedFabricEnvironment) -> None:
     installed = {package(name) for name in now.found.libraries}
     for name in requirements & installed if now.found.started else ():
         fabric(cloud).deploy_requirements(observed.job, _lines(now, without=name))
-        fabric(cloud).start(observed.job)
+        fabric(cloud).start_environment(observed.job)
         now = _observed_now(cloud, observed, observed.job)
     removed = {*now.managed_settings, *RECORDS}
     variables = {name: value for name, value in now.found.variables.items() if name not in removed}

@@ -43,7 +43,7 @@ def _read(cloud: Cloud, desired: VaultSecret, reader: ReadBy | None) -> tuple[Se
     who = require_resolved(reader.client_id)
     try:
         with cloud.as_principal(who, reader.secret) as other:
-            if other.session.signs_in(cloud.session.profile.vault_scope):
+            if other.session.can_get_token(cloud.session.profile.vault_scope):
                 return _value(other, desired), ""
     except NotAuthorized as error:
         error.remedy = f"{reader.holder} signs in as {who}, which may not read it: {GRANTS}"
@@ -71,7 +71,7 @@ def _value(cloud: Cloud, desired: VaultSecret) -> Secret | None:
 def _use(cloud: Cloud, desired: VaultSecret, client_id: str, value: Secret, instead: str) -> Proof | Unproven:
     """Sign in with the credential and read its readable resource. Raises NotAuthorized."""
     with cloud.as_principal(client_id, value) as other:
-        if not other.session.signs_in(cloud.session.profile.arm_scope):
+        if not other.session.can_get_token(cloud.session.profile.arm_scope):
             return Proof.NOT_YET
         if not instead and desired.readable_resource is not None:
             instead = _unreadable_resource(other, client_id, *desired.readable_resource)

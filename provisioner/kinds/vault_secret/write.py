@@ -51,7 +51,7 @@ def update(cloud: Cloud, desired: VaultSecret, observed: StoredSecret) -> None:
     elif (changed := bool(changes_that_need_a_write(desired, observed))) or not versions_to_disable(desired, observed):
         kept = {name: value for name, value in latest.tags.items() if name in (KEY_ID, SINCE, ROLLED_OUT)}
         if not changed:  # nothing else differs: it is to be noted that its readers have it
-            kept[ROLLED_OUT] = f"{cloud.session.clock.present():%Y-%m-%dT%H:%M:%SZ}"
+            kept[ROLLED_OUT] = f"{cloud.session.clock.recording_time():%Y-%m-%dT%H:%M:%SZ}"
         _set_tags(cloud, desired, latest.version, {**others, **owner_tag, **kept, **desired.tags})
     for one in versions_to_disable(desired, observed):
         cloud.secrets.disable_version(desired.vault, desired.name, one.version)
@@ -67,7 +67,10 @@ def _set(cloud: Cloud, desired: VaultSecret, tags: Mapping[str, str]) -> None:
     key = (
         {}
         if desired.key_id is None
-        else {KEY_ID: require_resolved(desired.key_id), SINCE: f"{cloud.session.clock.present():%Y-%m-%dT%H:%M:%SZ}"}
+        else {
+            KEY_ID: require_resolved(desired.key_id),
+            SINCE: f"{cloud.session.clock.recording_time():%Y-%m-%dT%H:%M:%SZ}",
+        }
     )
     written = {**tags, **key, **desired.tags}
     version = cloud.secrets.set_secret(

@@ -25,7 +25,7 @@ class Operation(Requests):
     def __init__(self, *states: Any) -> None:
         self.pauses: list[float] = []
         limits = SimpleNamespace(operation_seconds=3600.0)
-        session: Any = SimpleNamespace(waits=SimpleNamespace(limits=limits, pause_until_allowed=self.pauses.append))
+        session: Any = SimpleNamespace(waits=SimpleNamespace(limits=limits, pause_before_next_call=self.pauses.append))
         super().__init__(session)
         self.states, self.polled = list(states), list[str]()
 
@@ -36,7 +36,7 @@ class Operation(Requests):
 
 def test_it_is_polled_at_its_location_as_often_as_each_answer_asks_for() -> None:
     operation = Operation(answer(200, "Running", Retry_After="7"), answer(200, "Running"), answer(200, "Succeeded"))
-    operation.finish(answer(202, Location=LOCATION, Retry_After="20"), "the deployment")
+    operation.await_operation(answer(202, Location=LOCATION, Retry_After="20"), "the deployment")
     assert operation.pauses == [20.0, 7.0, POLL_SECONDS]
     assert operation.polled == [f"GET {LOCATION}"] * 3
 
@@ -44,10 +44,10 @@ def test_it_is_polled_at_its_location_as_often_as_each_answer_asks_for() -> None
 def test_an_answer_that_has_begun_none_is_not_waited_for() -> None:
     operation = Operation()
     for status, headers in ((200, {"Location": LOCATION}), (202, {})):
-        operation.finish(answer(status, **headers), "the deployment")
+        operation.await_operation(answer(status, **headers), "the deployment")
     assert operation.polled == []
 
 
 def test_one_that_failed_is_an_error() -> None:
     with pytest.raises(Unexpected, match="the deployment"):
-        Operation(answer(200, "Failed")).finish(answer(202, Location=LOCATION), "the deployment")
+        Operation(answer(200, "Failed")).await_operation(answer(202, Location=LOCATION), "the deployment")

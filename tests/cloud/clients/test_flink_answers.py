@@ -84,7 +84,7 @@ def test_a_stop_whose_answer_was_lost_is_looked_for(flink: GuardedFlink, client:
         "POST /jobs/a/stop": [LOST],
         "GET /jobs/a/savepoints/*": [NOT_FOUND, SAVED],
     }
-    assert client.stop(access(flink), "a", "file:/states") == "file:/states/a"
+    assert client.stop_with_savepoint(access(flink), "a", "file:/states") == "file:/states/a"
     assert changes(flink) == ["POST /jobs/a/stop"]
 
 
@@ -103,4 +103,4 @@ def test_a_savepoint_that_failed_says_why(flink: GuardedFlink, client: FlinkRest
     }
     flink.answers["GET /jobs/a/savepoints/*"] = [(200, failed)]
     with pytest.raises(Unexpected, match="IOException: full"):
-        client.stop(access(flink), "a", "file:/states")
+        client.stop_with_savepoint(access(flink), "a", "file:/states")

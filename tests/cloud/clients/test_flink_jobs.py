@@ -38,8 +38,8 @@ def test_a_job_is_stopped_once_however_often_that_is_asked(flink: Flink, tmp_pat
     flink.new(name, *ENDLESS, str(tmp_path / "starts"))
     with client(flink) as (jobs, cluster):
         flink.azure.fault(fault="lost", method="POST", path="/runJob$")
-        savepoint = jobs.stop(cluster, name)
-        assert jobs.stop(cluster, name) == savepoint
+        savepoint = jobs.stop_with_savepoint(cluster, name)
+        assert jobs.stop_with_savepoint(cluster, name) == savepoint
     found = flink.job_properties(name)
     assert (found["status"], found["lastSavePoint"]) == ("STOPPED", savepoint)
     assert savepoint.startswith(f"{flink.savepoints}/savepoint-{found['jobId'][:6]}-")
@@ -50,7 +50,7 @@ def test_a_stop_waits_for_an_action_that_is_under_way(flink: Flink, tmp_path: Pa
     flink.new(name, *ENDLESS, str(tmp_path / "starts"))
     assert flink.post(action="SAVEPOINT", jobName=name).status == 202
     with client(flink) as (jobs, cluster):
-        assert jobs.stop(cluster, name)
+        assert jobs.stop_with_savepoint(cluster, name)
     assert flink.job_properties(name)["status"] == "STOPPED"
 
 
@@ -58,7 +58,7 @@ def test_a_job_that_cannot_be_stopped_runs_on_and_says_why(flink: Flink, tmp_pat
     name = "stopped-3"
     flink.new(name, *ENDLESS, str(tmp_path / "starts"), **{"savepoint.directory": f"file://{tmp_path}"})
     with client(flink) as (jobs, cluster), pytest.raises(Unexpected, match="is no abfs://"):
-        jobs.stop(cluster, name)
+        jobs.stop_with_savepoint(cluster, name)
     assert flink.job_properties(name)["status"] == "RUNNING"
     flink.act("CANCEL", name)
 
@@ -68,4 +68,4 @@ def test_a_job_that_was_cancelled_leaves_no_savepoint(flink: Flink, tmp_path: Pa
     flink.new(name, *ENDLESS, str(tmp_path / "starts"))
     flink.act("CANCEL", name)
     with client(flink) as (jobs, cluster), pytest.raises(Unexpected, match=f"STOP of {name}"):
-        jobs.stop(cluster, name)
+        jobs.stop_with_savepoint(cluster, name)

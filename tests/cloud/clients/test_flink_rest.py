@@ -59,9 +59,11 @@ def test_the_sum_is_exact_across_a_stop(flink_azure: LocalAzure, tmp_path: Path)
     job = started(flink_azure, jar, output)
     before = len(totals(flink_azure, output, NUMBERS))
 
-    where = client.stop(ACCESS, job, f"file://{tmp_path}/states/{job}-0")
+    where = client.stop_with_savepoint(ACCESS, job, f"file://{tmp_path}/states/{job}-0")
 
-    assert client.stop(ACCESS, job, f"file://{tmp_path}/states/{job}-0") == where  # as after a lost answer
+    assert (
+        client.stop_with_savepoint(ACCESS, job, f"file://{tmp_path}/states/{job}-0") == where
+    )  # as after a lost answer
     later = started(flink_azure, jar, output, where)
     added = totals(flink_azure, output, before + NUMBERS)
     client.cancel(ACCESS, later)

@@ -34,7 +34,7 @@ class Caller:
         self.arm.azure.control("PUT", "/settings/eligible_roles", {self.object_id: roles})
 
     def missing(self, right: str) -> str:
-        return self.cloud.caller_rights.missing_right(self.scope, right) or ""
+        return self.cloud.caller_rights.remedy_if_missing(self.scope, right) or ""
 
     def requests(self) -> list[str]:
         calls = self.arm.azure.control("GET", "/calls")["calls"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from provisioner.cloud.rights.permissions import can_register, must_own
+from provisioner.cloud.rights.permissions import can_register, may_change_only_owned
 
 APP = {"idtyp": "app", "wids": ["0997a1d0-0d1d-4acb-b408-d5ca73121e90"]}
 READERS = "88d8e3e3-8f55-4a1e-953a-9b9898b8876b"
@@ -40,4 +40,4 @@ def test_a_token_tells_of_an_app_whether_it_may_register_others(claims: dict[str
 def test_a_token_tells_of_an_app_whether_it_must_own_what_it_changes(
     claims: dict[str, Any], *, owned_only: bool
 ) -> None:
-    assert must_own(claims) is owned_only
+    assert may_change_only_owned(claims) is owned_only

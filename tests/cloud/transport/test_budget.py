@@ -47,7 +47,7 @@ class Run:
         """Calls one after the other; how long all of them waited."""
         began = self.now
         for _ in range(times):
-            self.budget.enter(method, url).ended(said)
+            self.budget.wait_for_turn(method, url).note_answer(said)
         return self.now - began
 
 
@@ -90,7 +90,7 @@ def test_many_runs_share_what_is_left_of_a_subscription(subscriptions: int, seco
     began = run.now
     for number, budget in enumerate(budgets):
         for _ in range(15):
-            budget.enter("GET", GROUP.replace("/s/", f"/s{number % subscriptions}/")).ended(Said())
+            budget.wait_for_turn("GET", GROUP.replace("/s/", f"/s{number % subscriptions}/")).note_answer(Said())
     assert run.now - began == pytest.approx(seconds, abs=0.1)
 
 
@@ -103,7 +103,7 @@ def test_five_hundred_runs_stay_within_what_each_service_takes() -> None:
         budget = Budget(PUBLIC, pause=run.pause, ticks=lambda: run.now, limit_reached=lambda _: None, windows=windows)
         for url, times in ((GROUP, 15), (GRAPH, 8), (SECRET.replace("kv", f"kv{number}"), 8)):
             for _ in range(times):
-                budget.enter("GET", url).ended(Said())
+                budget.wait_for_turn("GET", url).note_answer(Said())
                 sent[url] += 1
                 tokens, last = min(250.0, tokens + 25 * (run.now - last)) - (url == GROUP), run.now
                 graph.extend([run.now] if url == GRAPH else [])
@@ -135,11 +135,11 @@ def of_two_tenants(run: Run) -> tuple[Budget, Budget]:
 def test_the_directory_of_each_tenant_has_a_limit_of_its_own() -> None:
     run = Run()
     one, other = of_two_tenants(run)
-    one.enter("GET", GRAPH).ended(Said(429, 5.0))
+    one.wait_for_turn("GET", GRAPH).note_answer(Said(429, 5.0))
     began = run.now
-    other.enter("GET", GRAPH).ended(Said())
+    other.wait_for_turn("GET", GRAPH).note_answer(Said())
     assert run.now == began
-    one.enter("GET", GRAPH).ended(Said())
+    one.wait_for_turn("GET", GRAPH).note_answer(Said())
     assert run.now - began == pytest.approx(5.0)
 
 
@@ -149,12 +149,12 @@ def test_runs_share_what_is_left_of_a_vault_and_each_vault_has_a_limit_of_its_ow
     began = run.now
     for budget in (one, other):
         for _ in range(135):
-            budget.enter("PUT", SECRET).ended(Said())
-    other.enter("PUT", SECRET.replace("kv", "kv2")).ended(Said())
+            budget.wait_for_turn("PUT", SECRET).note_answer(Said())
+    other.wait_for_turn("PUT", SECRET.replace("kv", "kv2")).note_answer(Said())
     assert run.now == began
-    one.enter("PUT", SECRET).ended(Said(429, 5.0))
+    one.wait_for_turn("PUT", SECRET).note_answer(Said(429, 5.0))
     assert run.now - began == pytest.approx(10.0)
-    other.enter("PUT", SECRET).ended(Said())
+    other.wait_for_turn("PUT", SECRET).note_answer(Said())
     assert run.now - began == pytest.approx(15.0)
 
 
@@ -208,9 +208,9 @@ def test_a_limit_that_stays_low_is_tried_again_with_one_window_between() -> None
 def test_calls_that_are_turned_away_together_teach_once() -> None:
     run = Run()
     run.send("PUT", SECRET, times=20)
-    together = [run.budget.enter("PUT", SECRET) for _ in range(8)]
+    together = [run.budget.wait_for_turn("PUT", SECRET) for _ in range(8)]
     for turn in together:
-        turn.ended(Said(429, 0.0))
+        turn.note_answer(Said(429, 0.0))
     assert run.send("PUT", SECRET, times=20) == pytest.approx(10)
 
 
@@ -234,10 +234,10 @@ def test_a_service_that_is_only_busy_teaches_nothing() -> None:
 
 def test_a_call_counts_until_long_after_its_answer() -> None:
     run = Run()
-    first = run.budget.enter("PUT", SECRET)
+    first = run.budget.wait_for_turn("PUT", SECRET)
     run.send("PUT", SECRET, times=269)
     run.pause(9.0)
-    first.ended(Said())
+    first.note_answer(Said())
     assert run.send("PUT", SECRET, times=269) == pytest.approx(1.0)
     assert run.send("PUT", SECRET) == pytest.approx(9.0)
 
@@ -246,11 +246,11 @@ def test_calls_under_way_count_until_they_are_answered() -> None:
     under_way: list[Turn] = []
 
     def pause(_seconds: float) -> None:
-        under_way.pop().ended(Said(401))
+        under_way.pop().note_answer(Said(401))
 
     budget = Budget(PUBLIC, pause=pause, ticks=lambda: 0.0, limit_reached=lambda said: said.limit_seconds)
-    under_way.extend(budget.enter("PUT", SECRET) for _ in range(270))
-    budget.enter("PUT", SECRET)
+    under_way.extend(budget.wait_for_turn("PUT", SECRET) for _ in range(270))
+    budget.wait_for_turn("PUT", SECRET)
     assert len(under_way) == 269
 
 
@@ -285,6 +285,6 @@ def test_an_interrupt_ends_the_waiting() -> None:
         raise Interrupted(during="waiting for Azure")
 
     budget = Budget(PUBLIC, pause=pause, ticks=lambda: 0.0, limit_reached=lambda said: said.limit_seconds)
-    budget.enter("PUT", SECRET).ended(Said(429, 0.0))
+    budget.wait_for_turn("PUT", SECRET).note_answer(Said(429, 0.0))
     with pytest.raises(Interrupted):
-        budget.enter("PUT", SECRET)
+        budget.wait_for_turn("PUT", SECRET)

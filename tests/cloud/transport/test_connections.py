@@ -161,7 +161,7 @@ def test_a_key_is_removed_whether_or_not_anybody_heard_of_it_the_first_time(
     graph.set_application("one", "one", ())
     made = graph.find_application("one")
     assert made is not None
-    key = graph.add_password(made.object_id, "one", cloud.session.clock.now() + timedelta(days=1))
+    key = graph.add_password(made.object_id, "one", cloud.session.clock.decision_time() + timedelta(days=1))
     azure.control("DELETE", "/calls")
     azure.fault(fault=fault, method="POST", path="/removePassword$")
 

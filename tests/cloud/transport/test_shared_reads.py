@@ -40,7 +40,7 @@ class Reader:
         return Said(self.status)
 
     def read(self, asked: set[str], url: str = FACTORY) -> Said:
-        return self.reads.answer(url, asked, self.send)
+        return self.reads.get_or_send(url, asked, self.send)
 
 
 @pytest.mark.parametrize("url", [FACTORY, DELETED])
@@ -92,7 +92,7 @@ def test_who_asks_meanwhile_waits_for_the_same_answer() -> None:
         return reader.send()
 
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(reader.reads.answer, FACTORY, set[str](), slow)
+        first = pool.submit(reader.reads.get_or_send, FACTORY, set[str](), slow)
         asking.wait(10)
         second = pool.submit(reader.read, set[str]())
         answered.set()

@@ -14,7 +14,7 @@ from azure.core.pipeline.transport import RequestsTransport
 from provisioner.cloud.profile import PROFILES
 from provisioner.cloud.transport.retries import Retry
 from provisioner.cloud.transport.session import open_session
-from provisioner.cloud.transport.sign_in import sign_in
+from provisioner.cloud.transport.sign_in import choose_credential
 from provisioner.errors import Conflict, NotAuthorized
 from tests.http_server import listening
 
@@ -35,7 +35,7 @@ def env(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 def test_a_client_secret_in_the_environment_is_used(env: pytest.MonkeyPatch) -> None:
     for name, value in {"TENANT_ID": TENANT, "CLIENT_ID": "app-7", "CLIENT_SECRET": "not-shown"}.items():
         env.setenv(f"AZURE_{name}", value)
-    chosen = sign_in(PROFILES["public"], None, None)
+    chosen = choose_credential(PROFILES["public"], None, None)
     assert (type(chosen.credential).__name__, "app-7" in chosen.how) == ("ClientSecretCredential", True)
     assert "not-shown" not in repr(chosen)
 
@@ -43,26 +43,26 @@ def test_a_client_secret_in_the_environment_is_used(env: pytest.MonkeyPatch) -> 
 def test_a_workload_identity_is_used(env: pytest.MonkeyPatch) -> None:
     for name, value in {"TENANT_ID": TENANT, "CLIENT_ID": "app-7", "FEDERATED_TOKEN_FILE": "/token"}.items():
         env.setenv(f"AZURE_{name}", value)
-    assert type(sign_in(PROFILES["china"], None, None).credential).__name__ == "WorkloadIdentityCredential"
+    assert type(choose_credential(PROFILES["china"], None, None).credential).__name__ == "WorkloadIdentityCredential"
 
 
 def test_without_variables_the_machine_is_asked(env: pytest.MonkeyPatch) -> None:
     assert env is not None
-    chosen = sign_in(PROFILES["usgovernment"], TENANT, None)
+    chosen = choose_credential(PROFILES["usgovernment"], TENANT, None)
     assert (type(chosen.credential).__name__, "az" in chosen.how) == ("DefaultAzureCredential", True)
 
 
 def test_an_empty_variable_counts_as_not_set(env: pytest.MonkeyPatch) -> None:
     for name in ("TENANT_ID", "CLIENT_ID", "CLIENT_SECRET"):
         env.setenv(f"AZURE_{name}", "")
-    assert type(sign_in(PROFILES["public"], None, None).credential).__name__ == "DefaultAzureCredential"
+    assert type(choose_credential(PROFILES["public"], None, None).credential).__name__ == "DefaultAzureCredential"
 
 
 def test_variables_that_make_no_credential_are_told(env: pytest.MonkeyPatch) -> None:
     for name, value in {"TENANT_ID": TENANT, "CLIENT_ID": "app-7", "CLIENT_CERTIFICATE_PATH": "/none.pem"}.items():
         env.setenv(f"AZURE_{name}", value)
     with pytest.raises(NotAuthorized, match="az login"):
-        sign_in(PROFILES["public"], None, None)
+        choose_credential(PROFILES["public"], None, None)
 
 
 class Platform(HTTPServer):
@@ -113,7 +113,7 @@ def test_github_actions_vouches_for_its_job_anew_each_time(
     }.items():
         env.setenv(name, value)
     with RequestsTransport() as transport:
-        chosen = sign_in(PROFILES["usgovernment"], None, None, transport=transport, retry_policy_class=Retry)
+        chosen = choose_credential(PROFILES["usgovernment"], None, None, transport=transport, retry_policy_class=Retry)
         credential: Any = chosen.credential
         assert (type(credential).__name__, "GitHub" in chosen.how) == ("ClientAssertionCredential", True)
         vouch = credential._func
@@ -141,7 +141,7 @@ def test_azure_pipelines_vouches_for_its_job(env: pytest.MonkeyPatch, platform: 
     server, url = platform
     in_a_pipeline(env, url)
     with RequestsTransport() as transport:
-        chosen = sign_in(PROFILES["public"], None, None, transport=transport, retry_policy_class=Retry)
+        chosen = choose_credential(PROFILES["public"], None, None, transport=transport, retry_policy_class=Retry)
         credential: Any = chosen.credential
         assert credential._get_oidc_token() == "a-vouch"
     assert "Azure Pipelines" in chosen.how
@@ -164,7 +164,9 @@ def test_a_vouch_is_fetched_whatever_the_lease_says_since_renewing_that_takes_a_
     session = open_session(PROFILES["public"], subscription="s")
     lost: Any = _Lost()
     session.lease = lost
-    credential: Any = sign_in(PROFILES["public"], None, None, transport=session.sign_in_transport()).credential
+    credential: Any = choose_credential(
+        PROFILES["public"], None, None, transport=session.sign_in_transport()
+    ).credential
 
     assert credential._get_oidc_token() == "a-vouch"
     session.close()
@@ -174,4 +176,4 @@ def test_a_platform_that_vouches_for_nobody_named_is_passed_over(env: pytest.Mon
     env.setenv("ACTIONS_ID_TOKEN_REQUEST_URL", "https://github.invalid/oidc")
     env.setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "not-shown")
     env.setenv("SYSTEM_ACCESSTOKEN", "not-shown")
-    assert type(sign_in(PROFILES["public"], TENANT, None).credential).__name__ == "DefaultAzureCredential"
+    assert type(choose_credential(PROFILES["public"], TENANT, None).credential).__name__ == "DefaultAzureCredential"

@@ -20,7 +20,7 @@ from provisioner.cloud.clients.airflow.objects import (
     TaskReport,
     TaskRun,
     dag_run,
-    due_run,
+    due_run_body,
     read_dag,
     read_import_failure,
 )
@@ -72,7 +72,7 @@ class Airflow:
     def find_dag(self, dag_id: str) -> Dag | None:
         """The DAG, or None if Airflow has parsed none of that name."""
         answer = self._ask("GET", f"dags/{_quoted(dag_id)}", missing_ok=True)
-        return None if answer.status_code == GONE else read_dag(self._read(answer))
+        return None if answer.status_code == GONE else read_dag(self._require_json_object(answer))
 
     def set_paused(self, dag_id: str, *, paused: bool) -> None:
         """Pause it, or let its runs start. In a paused one a run under way does not go on to its next task."""
@@ -85,7 +85,7 @@ class Airflow:
         """
         name = _quoted(dag.id if self.since_3 else dag.token)
         answer = self._ask("GET", f"dagSources/{name}", missing_ok=True)
-        return None if answer.status_code == GONE else str(self._read(answer).get("content") or "")
+        return None if answer.status_code == GONE else str(self._require_json_object(answer).get("content") or "")
 
     def import_failures(self, file: str, bundle: str = "") -> tuple[ImportFailure, ...]:
         """The import errors of files with that name, whatever the folder of DAGs is. bundle: of that DAG bundle only.
@@ -99,30 +99,30 @@ class Airflow:
     def find_run(self, dag_id: str, run_id: str) -> DagRun | None:
         """The run, or None."""
         answer = self._ask("GET", f"{_runs(dag_id)}/{_quoted(run_id)}", missing_ok=True)
-        return None if answer.status_code == GONE else dag_run(self._read(answer))
+        return None if answer.status_code == GONE else dag_run(self._require_json_object(answer))
 
-    def find_report(self, dag_id: str, task_id: str) -> TaskReport | None:
+    def find_newest_report(self, dag_id: str, task_id: str) -> TaskReport | None:
         """The XCom `report` of a task in the DAG's newest run that succeeded, a JSON object; None if it left none."""
         path = f"{_runs(dag_id)}?limit=1&order_by=-start_date&state=success"
-        runs: list[dict[str, Any]] = self._read(self._ask("GET", path)).get("dag_runs") or []
+        runs: list[dict[str, Any]] = self._require_json_object(self._ask("GET", path)).get("dag_runs") or []
         if not runs:
             return None
         run = f"{_runs(dag_id)}/{_quoted(str(runs[0]['dag_run_id']))}"
         answer = self._ask("GET", f"{run}/taskInstances/{_quoted(task_id)}/xcomEntries/report", missing_ok=True)
         if answer.status_code == GONE:
             return None
-        report: Any = self._read(answer).get("value")
+        report: Any = self._require_json_object(answer).get("value")
         while isinstance(report, str):  # v1 gives the text of a text
             report = json.loads(report)
         return TaskReport(values=dict(report), began=datetime.fromisoformat(str(runs[0]["start_date"])))
 
-    def versions(self) -> dict[str, str]:
+    def package_versions(self) -> dict[str, str]:
         """The versions of Airflow (`apache-airflow`) and of its providers, by package."""
-        core = str(self._read(self._ask("GET", "version"))["version"])
+        core = str(self._require_json_object(self._ask("GET", "version"))["version"])
         if self.since_3:
             providers = list(self._list("providers", "providers"))
         else:  # v1 gives all at once, and refuses a limit
-            providers = self._read(self._ask("GET", "providers"))["providers"]
+            providers = self._require_json_object(self._ask("GET", "providers"))["providers"]
         return {CORE: core, **{str(one["package_name"]): str(one["version"]) for one in providers}}
 
     def shown_settings(self) -> dict[tuple[str, str], Secret]:
@@ -135,7 +135,9 @@ class Airflow:
             answer = self._ask("GET", "config", missing_ok=True)
         except NotAuthorized:
             return {}
-        sections: list[dict[str, Any]] = [] if answer.status_code == GONE else self._read(answer)["sections"]
+        sections: list[dict[str, Any]] = (
+            [] if answer.status_code == GONE else self._require_json_object(answer)["sections"]
+        )
         found = ((section["name"], one["key"], str(one["value"])) for section in sections for one in section["options"])
         return {(section, key): Secret(value) for section, key, value in found if value != MASKED}
 
@@ -165,7 +167,7 @@ class Airflow:
 
         interval: the one that ends then. ran_elsewhere: it is over; only in a paused DAG it does not begin before.
         """
-        body = due_run(due, interval, since_3=self.since_3, takes_intervals=self._takes_intervals)
+        body = due_run_body(due, interval, since_3=self.since_3, takes_intervals=self._takes_intervals)
         with suppress(Conflict):
             self._ask("POST", _runs(dag_id), json=body)
         if ran_elsewhere:
@@ -218,14 +220,14 @@ class Airflow:
         params = {"full_content": "true", "map_index": str(task.map_index)}
         accept = {"Accept": "application/json" if self.since_3 else "text/plain"}
         answer = self._ask("GET", path, params=params, headers=accept)
-        return structured_lines(self._read(answer)) if self.since_3 else plain_lines(answer.text())
+        return structured_lines(self._require_json_object(answer)) if self.since_3 else plain_lines(answer.text())
 
     def _list(self, path: str, name: str, params: Mapping[str, list[str]] | None = None) -> Iterator[dict[str, Any]]:
         """Every item, page by page."""
         filters = "".join(f"&{key}={quote(one)}" for key, values in (params or {}).items() for one in values)
         seen = 0
         while True:
-            page = self._read(self._ask("GET", f"{path}?limit={PAGE}&offset={seen}{filters}"))
+            page = self._require_json_object(self._ask("GET", f"{path}?limit={PAGE}&offset={seen}{filters}"))
             items: list[dict[str, Any]] = page.get(name) or []
             yield from items
             seen += len(items)
@@ -267,7 +269,7 @@ class Airflow:
     def _no_api(self, operation: str, status: int, code: str) -> Unexpected:
         return Unexpected(operation=operation, status=status, code=code, remedy=self._scope_hint)
 
-    def _read(self, answer: HttpResponse) -> dict[str, Any]:
+    def _require_json_object(self, answer: HttpResponse) -> dict[str, Any]:
         try:
             body: Any = answer.json()
         except json.JSONDecodeError:

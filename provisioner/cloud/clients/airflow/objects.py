@@ -120,7 +120,7 @@ def due_id(due: datetime) -> str:
     return f"{DUE}{due:%Y%m%dT%H%M%SZ}"
 
 
-def due_run(
+def due_run_body(
     due: datetime, interval: tuple[datetime, datetime], *, since_3: bool, takes_intervals: bool
 ) -> dict[str, str]:
     """What a run is created with for a moment of the schedule. Airflow makes no second one of the same logical date.

@@ -9,7 +9,7 @@ from provisioner.cloud.clients.data_factory.linked_service import (
     document_with_identity,
     read_linked_service,
 )
-from provisioner.cloud.clients.data_factory.runtime import RuntimeEdit, edited, read_runtime
+from provisioner.cloud.clients.data_factory.runtime import RuntimeEdit, edited_body, read_runtime
 from provisioner.cloud.transport.arm import Arm, short
 from provisioner.errors import NotAuthorized, NotYetVisible, Unexpected, Unreachable
 from provisioner.model.api_versions import api_version
@@ -38,7 +38,7 @@ class DataFactory:
 
     def find_runtime(self, resource_id: str) -> AirflowRuntime | None:
         """https://learn.microsoft.com/rest/api/datafactory/integration-runtimes/get; once per pass."""
-        return self._read_unless_written(resource_id, lambda: self.find_runtime_now(resource_id))
+        return self._read_once_unless_written(resource_id, lambda: self.find_runtime_now(resource_id))
 
     def find_runtime_now(self, resource_id: str) -> AirflowRuntime | None:
         """As `find_runtime`, but always asks."""
@@ -74,7 +74,7 @@ class DataFactory:
         )
         headers = {"If-Match": base.etag} if base and base.etag else {}
         self._written.add(resource_id.lower())
-        self._arm.request("PUT", resource_id, VERSION, json=edited(base, edit), headers=headers)
+        self._arm.request("PUT", resource_id, VERSION, json=edited_body(base, edit), headers=headers)
 
     def await_runtime(self, resource_id: str) -> None:
         """Wait until it has started, which takes about half an hour. Raises NotYetVisible; Unexpected if it failed.
@@ -104,7 +104,7 @@ class DataFactory:
     def find_linked_service(self, factory_id: str, name: str) -> LinkedService | None:
         """https://learn.microsoft.com/rest/api/datafactory/linked-services/get; once per pass."""
         resource_id = f"{factory_id}/linkedservices/{name}"
-        return self._read_unless_written(resource_id, lambda: self._find_linked_service(resource_id))
+        return self._read_once_unless_written(resource_id, lambda: self._find_linked_service(resource_id))
 
     def linked_services(self, factory_id: str) -> tuple[LinkedService, ...]:
         """https://learn.microsoft.com/rest/api/datafactory/linked-services/list-by-factory."""
@@ -129,7 +129,7 @@ class DataFactory:
         self._written.add(resource_id.lower())
         self._arm.request("DELETE", resource_id, VERSION, missing_ok=True)
 
-    def import_dags(
+    def request_dag_import(
         self,
         factory_id: str,
         runtime: str,
@@ -156,7 +156,7 @@ class DataFactory:
             try:
                 self._sync(factory_id, body)
             except NotAuthorized as error:
-                raise error if error.code in CALLER_CODES else _waiting(error) from error
+                raise error if error.code in CALLER_CODES else _as_not_yet_visible(error) from error
 
         self._session.waits.until_visible(ask, what=f"the import into {runtime}", deadline_seconds=deadline_seconds)
 
@@ -171,13 +171,13 @@ class DataFactory:
         document = self._arm.find_now(resource_id, VERSION)
         return None if document is None else read_linked_service(document)
 
-    def _read_unless_written(self, resource_id: str, fetch: Callable[[], T]) -> T:
+    def _read_once_unless_written(self, resource_id: str, fetch: Callable[[], T]) -> T:
         """Read once per pass; what this run wrote, each time."""
         key = resource_id.lower()
         return fetch() if key in self._written else self._session.reads.get(("data factory", key), fetch)
 
 
-def _waiting(error: NotAuthorized) -> NotYetVisible:
+def _as_not_yet_visible(error: NotAuthorized) -> NotYetVisible:
     return NotYetVisible(
         operation=error.operation,
         status=error.status,

@@ -99,22 +99,22 @@ def read_runtime(document: Mapping[str, Any]) -> AirflowRuntime:
         overrides=tuple(_object(airflow, OVERRIDES)),
         requirements=tuple(map(str, airflow.get("airflowRequirements") or ())),
         masked=tuple(_masked(airflow)),
-        others=tuple(_others(airflow)),
+        others=tuple(_unmanaged_settings(airflow)),
         document=Secret(json.dumps(document)),
     )
 
 
-def edited(runtime: AirflowRuntime | None, edit: RuntimeEdit) -> dict[str, Any]:
+def edited_body(runtime: AirflowRuntime | None, edit: RuntimeEdit) -> dict[str, Any]:
     """The body of a PUT: all that GET returned, with the edit; for a new runtime the edit alone."""
     document: dict[str, Any] = json.loads(runtime.document.reveal()) if runtime else {}
     properties = document.setdefault("properties", {})
     properties.setdefault("type", "Airflow")
-    settings = _below(properties, "typeProperties")
-    airflow = _below(settings, "airflowProperties")
-    _below(settings, "computeProperties").update(edit.compute)
+    settings = _ensure_object(properties, "typeProperties")
+    airflow = _ensure_object(settings, "airflowProperties")
+    _ensure_object(settings, "computeProperties").update(edit.compute)
     airflow.update(edit.airflow)
     airflow["airflowRequirements"] = list(edit.requirements)
-    _set_variables(_below(airflow, VARIABLES), edit.variables)
+    _set_variables(_ensure_object(airflow, VARIABLES), edit.variables)
     for name, secret in edit.supplied.items():
         *above, last = SUPPLIED[name]
         place = airflow.get(above[0]) if above else airflow
@@ -131,7 +131,7 @@ def _set_variables(variables: dict[str, Any], changes: Mapping[str, Secret | Non
             variables[name] = value.reveal()
 
 
-def _below(parent: dict[str, Any], name: str) -> dict[str, Any]:
+def _ensure_object(parent: dict[str, Any], name: str) -> dict[str, Any]:
     """The object of that name in `parent`, set to an empty one if missing or null."""
     if not isinstance(parent.get(name), dict):
         parent[name] = {}
@@ -181,7 +181,7 @@ def _stars(value: Any, place: str) -> Iterator[str]:
         yield from _stars(inner, f"{place}.{name}".lstrip("."))
 
 
-def _others(airflow: Mapping[str, Any]) -> Iterator[str]:
+def _unmanaged_settings(airflow: Mapping[str, Any]) -> Iterator[str]:
     """Settings that we never make: a teardown that finds any keeps the runtime."""
     git = _object(airflow, "gitSyncProperties")
     if git.get("repo"):

@@ -11,12 +11,12 @@ from provisioner.cloud.clients.data_lake.folders import (
     EVERYWHERE,
     FolderNotes,
     folder_of,
-    note,
     note_name,
-    write_metadata,
+    note_text,
+    set_filesystem_metadata_entry,
 )
 from provisioner.cloud.clients.data_lake.properties import KIND_METADATA, OWNER_METADATA, SHA256_METADATA
-from provisioner.cloud.clients.data_lake.upload import Upload, drop_parents, sweep
+from provisioner.cloud.clients.data_lake.upload import Upload, delete_empty_parents, delete_unfinished_uploads
 from provisioner.cloud.clients.data_lake.wire import GONE, Wire
 from provisioner.cloud.errors import translated
 from provisioner.errors import Conflict, NotAuthorized, NotFound, NotYetVisible
@@ -51,31 +51,35 @@ class DataLake:
 
     def find_filesystem(self, account: str, name: str) -> FilesystemProperties | None:
         """The filesystem, or None."""
-        return self._read_unless_written(("filesystem", account, name), lambda: self._wire.filesystem(account, name))
+        return self._read_once_unless_written(
+            ("filesystem", account, name), lambda: self._wire.find_filesystem(account, name)
+        )
 
-    def create_filesystem(self, account: str, name: str, environment: str, folders: Iterable[str]) -> None:
+    def create_filesystem_if_missing(
+        self, account: str, name: str, environment_id: str, folders: Iterable[str]
+    ) -> None:
         """Create it with the owner tag and a note of the folders. Fine if it exists.
 
         https://learn.microsoft.com/rest/api/storageservices/create-container
         """
         self._written.add(("filesystem", account, name))
-        metadata = {OWNER_METADATA: environment, note_name(environment): note(folders)}
+        metadata = {OWNER_METADATA: environment_id, note_name(environment_id): note_text(folders)}
 
         def create() -> None:
             try:
                 with translated(f"create filesystem {account}/{name}"):
                     self._wire.filesystem_client(account, name).create_file_system(metadata=metadata)
-                self._notes.created((account, name, environment), folders)
+                self._notes.remember_created((account, name, environment_id), folders)
             except Conflict as error:
                 if error.code in BEING_DELETED:
                     raise NotYetVisible(operation=error.operation, status=error.status, code=error.code) from error
 
         self._session.waits.until_visible(create, what=f"the filesystem {account}/{name}")
 
-    def own_filesystem(self, account: str, name: str, environment: str) -> None:
+    def set_filesystem_owner(self, account: str, name: str, environment_id: str) -> None:
         """Set its owner tag; other metadata stays."""
         self._written.add(("filesystem", account, name))
-        write_metadata(self._wire, self._session.waits, account, name, (OWNER_METADATA, environment))
+        set_filesystem_metadata_entry(self._wire, self._session.waits, account, name, (OWNER_METADATA, environment_id))
 
     def delete_filesystem(self, account: str, name: str) -> None:
         """Delete it with all that is in it. https://learn.microsoft.com/rest/api/storageservices/delete-container."""
@@ -89,11 +93,11 @@ class DataLake:
 
     def find_path(self, account: str, filesystem: str, path: str) -> PathProperties | None:
         """A file or directory, or None."""
-        return self._read_unless_written(
-            (account, filesystem, path), lambda: self._wire.path(account, filesystem, path)
+        return self._read_once_unless_written(
+            (account, filesystem, path), lambda: self._wire.find_path(account, filesystem, path)
         )
 
-    def read_text(self, account: str, filesystem: str, path: str, *, size: int) -> str:
+    def read_text_or_empty(self, account: str, filesystem: str, path: str, *, size: int) -> str:
         """A file's text; empty for one that is longer than a DAG is or that the caller may not read."""
         if size > LONGEST_TEXT:
             return ""
@@ -104,26 +108,26 @@ class DataLake:
 
     def list_files(self, account: str, filesystem: str) -> tuple[str, ...]:
         """The path of every file, whoever wrote it."""
-        return tuple(one.path for one in self._wire.paths(account, filesystem) if not one.directory)
+        return tuple(one.path for one in self._wire.list_properties(account, filesystem) if not one.directory)
 
     def newest_file(self, account: str, filesystem: str, folder: str, name: str) -> PathProperties | None:
         """The file of that name below a folder that was written last; None if there is none."""
-        every = self._wire.paths(account, filesystem, folder, below=True)
+        every = self._wire.list_properties(account, filesystem, folder, below=True)
         found = [one for one in every if one.path.rpartition("/")[2] == name]
         return max(found, key=lambda one: (str(one.modified), one.path), default=None)
 
     def list_folders(self, account: str, filesystem: str, folder: str) -> tuple[str, ...]:
         """The paths of the folders directly in a folder."""
-        return tuple(self._wire.folders(account, filesystem, folder))
+        return tuple(self._wire.list_child_folders(account, filesystem, folder))
 
     def read_file(self, account: str, filesystem: str, path: str) -> bytes:
         """The content. https://learn.microsoft.com/rest/api/storageservices/datalakestoragegen2/path/read."""
         return bytes(self._wire.request("GET", account, filesystem, path).content)
 
-    def unmanaged(self, account: str, filesystem: str, environment: str) -> tuple[str, ...]:
+    def first_unmanaged_files(self, account: str, filesystem: str, environment_id: str) -> tuple[str, ...]:
         """Files without the environment's owner tag, the first ones. Directories do not count, only what is in them."""
-        every = self._wire.paths(account, filesystem)
-        names = (path.path for path in every if not path.directory and path.owner != environment)
+        every = self._wire.list_properties(account, filesystem)
+        names = (path.path for path in every if not path.directory and path.owner != environment_id)
         first = tuple(islice(names, MOST_NAMED + 1))
         return first if len(first) <= MOST_NAMED else (*first[:MOST_NAMED], "more")
 
@@ -170,30 +174,30 @@ class DataLake:
             etag=etag,
         ).run(self._wire)
 
-    def set_metadata(self, account: str, filesystem: str, path: str, change: Mapping[str, str]) -> None:
+    def change_metadata(self, account: str, filesystem: str, path: str, change: Mapping[str, str]) -> None:
         """Add to a file's metadata; an empty text takes its key out. Other keys stay.
 
         Raises NotFound, and Conflict if the file keeps changing meanwhile.
         https://learn.microsoft.com/rest/api/storageservices/set-blob-metadata
         """
         try:
-            self._set_metadata(account, filesystem, path, change)
+            self._change_metadata(account, filesystem, path, change)
         except Conflict:
-            self._set_metadata(account, filesystem, path, change)
+            self._change_metadata(account, filesystem, path, change)
 
-    def delete_file(self, account: str, filesystem: str, path: str, environment: str) -> None:
+    def delete_owned_file(self, account: str, filesystem: str, path: str, environment_id: str) -> None:
         """Delete the file if it has the owner tag, its unfinished uploads, and its directories that are empty."""
         from azure.core import MatchConditions
 
         self._written.add((account, filesystem, path))
-        file = self._wire.path(account, filesystem, path)
-        if file is not None and file.owner == environment:
+        file = self._wire.find_path(account, filesystem, path)
+        if file is not None and file.owner == environment_id:
             with suppress(NotFound), translated(f"delete {filesystem}/{path}"):
                 client: Any = self._wire.file_client(account, filesystem, path)
                 client.delete_file(etag=file.etag, match_condition=MatchConditions.IfNotModified)
-        sweep(self._wire, account, filesystem, path, environment)
-        drop_parents(self._wire, account, filesystem, path, environment)
-        key, read = (account, filesystem, environment), partial(self.find_filesystem, account, filesystem)
+        delete_unfinished_uploads(self._wire, account, filesystem, path, environment_id)
+        delete_empty_parents(self._wire, account, filesystem, path, environment_id)
+        key, read = (account, filesystem, environment_id), partial(self.find_filesystem, account, filesystem)
         self._notes.drop_if_no_own_files(key, folder_of(path), read)
 
     def _in_folders(
@@ -205,14 +209,14 @@ class DataLake:
         for folder in [None] if EVERYWHERE in every else sorted(every):
             key = ("paths", account, filesystem, folder)
             yield from self._session.reads.get(
-                key, lambda folder=folder: tuple(self._wire.paths(account, filesystem, folder))
+                key, lambda folder=folder: tuple(self._wire.list_properties(account, filesystem, folder))
             )
 
-    def _set_metadata(self, account: str, filesystem: str, path: str, change: Mapping[str, str]) -> None:
+    def _change_metadata(self, account: str, filesystem: str, path: str, change: Mapping[str, str]) -> None:
         from azure.core import MatchConditions
 
         self._written.add((account, filesystem, path))
-        file = self._wire.path(account, filesystem, path)
+        file = self._wire.find_path(account, filesystem, path)
         if file is None:
             raise NotFound(operation=f"HEAD {account}/{filesystem}/{path}", status=GONE, code="PathNotFound")
         with translated(f"set metadata of {filesystem}/{path}"):
@@ -221,6 +225,6 @@ class DataLake:
                 metadata, etag=file.etag, match_condition=MatchConditions.IfNotModified
             )
 
-    def _read_unless_written(self, key: object, fetch: Callable[[], T]) -> T:
+    def _read_once_unless_written(self, key: object, fetch: Callable[[], T]) -> T:
         """Read once per pass; what this run wrote, each time."""
         return fetch() if key in self._written else self._session.reads.get(key, fetch)

@@ -35,15 +35,15 @@ def note_name(environment: str) -> str:
     return f"provisioner_folders_{environment.replace('-', '')}"
 
 
-def note(folders: Iterable[str]) -> str:
+def note_text(folders: Iterable[str]) -> str:
     """The text of a note: paths of folders, percent-encoded; one that would be too long stands for every folder."""
     text = ",".join(sorted(ROOT + quote(folder) for folder in folders))
     return text if len(text) <= MOST_BYTES else EVERYWHERE
 
 
-def noted(metadata: Mapping[str, str], environment: str) -> Folders | None:
+def folders_in_note(metadata: Mapping[str, str], environment_id: str) -> Folders | None:
     """The folders in an environment's note; None without one, EVERYWHERE in it if it stands for all."""
-    text = metadata.get(note_name(environment))
+    text = metadata.get(note_name(environment_id))
     if text is None:
         return None
     return frozenset(
@@ -65,7 +65,7 @@ class FolderNotes:
         self._left: dict[NoteKey, Folders] = {}  # after folders were dropped
         self._turn = threading.Lock()
 
-    def created(self, key: NoteKey, folders: Iterable[str]) -> None:
+    def remember_created(self, key: NoteKey, folders: Iterable[str]) -> None:
         """Take for noted what a new filesystem was created with."""
         self._written[key] = frozenset(folders)
 
@@ -77,7 +77,7 @@ class FolderNotes:
         if filesystem is None:
             return frozenset()
         of_earlier_version = frozenset({EVERYWHERE} if filesystem.owner == environment else ())
-        known = noted(filesystem.metadata, environment)
+        known = folders_in_note(filesystem.metadata, environment)
         return of_earlier_version if known is None else known
 
     def add(self, key: NoteKey, folder: str, read: Read) -> None:
@@ -85,7 +85,7 @@ class FolderNotes:
         with self._turn:
             known = self.folders(key, read)
             if EVERYWHERE in known and key not in self._written:
-                known = self._found(key)
+                known = self._find_own_folders(key)
             self._written[key] = known
             if known.isdisjoint((folder, EVERYWHERE)):
                 self._write(key, known | {folder})
@@ -98,27 +98,31 @@ class FolderNotes:
             filesystem = read()
             if filesystem is None or filesystem.owner == environment or folder in self._written.get(key, ()):
                 return
-            known = self._left.get(key) or noted(filesystem.metadata, environment) or frozenset()
+            known = self._left.get(key) or folders_in_note(filesystem.metadata, environment) or frozenset()
             if folder in known and not self._has_own_files(key, folder):
                 self._left[key] = known - {folder}
                 self._write(key, self._left[key])
 
-    def _found(self, key: NoteKey) -> Folders:
+    def _find_own_folders(self, key: NoteKey) -> Folders:
         """The folders with files of the environment, where no note says so, or not which."""
-        every = self._wire.paths(key[0], key[1])
+        every = self._wire.list_properties(key[0], key[1])
         return frozenset(folder_of(one.path) for one in every if one.owner == key[2] and not one.directory)
 
     def _has_own_files(self, key: NoteKey, folder: str) -> bool:
         account, name, environment = key
-        return any(one.owner == environment and not one.directory for one in self._wire.paths(account, name, folder))
+        return any(
+            one.owner == environment and not one.directory for one in self._wire.list_properties(account, name, folder)
+        )
 
     def _write(self, key: NoteKey, folders: Folders) -> None:
         account, name, environment = key
-        text = note(folders) if folders else None
-        write_metadata(self._wire, self._waits, account, name, (note_name(environment), text))
+        text = note_text(folders) if folders else None
+        set_filesystem_metadata_entry(self._wire, self._waits, account, name, (note_name(environment), text))
 
 
-def write_metadata(wire: Wire, waits: Waits, account: str, name: str, entry: tuple[str, str | None]) -> None:
+def set_filesystem_metadata_entry(
+    wire: Wire, waits: Waits, account: str, name: str, entry: tuple[str, str | None]
+) -> None:
     """Set one entry of a filesystem's metadata, or take it out, until it is read back.
 
     No condition guards the write, and other environments write theirs. Fine if the filesystem is gone.
@@ -126,7 +130,7 @@ def write_metadata(wire: Wire, waits: Waits, account: str, name: str, entry: tup
     key, text = entry
 
     def written() -> bool:
-        filesystem = wire.filesystem(account, name)
+        filesystem = wire.find_filesystem(account, name)
         if filesystem is None or filesystem.metadata.get(key) == text:
             return True
         others = {one: value for one, value in filesystem.metadata.items() if one != key}

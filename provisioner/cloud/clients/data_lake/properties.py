@@ -82,13 +82,13 @@ def target_of(path: str) -> str:
     return f"{above}{slash}{unfinished['name']}" if unfinished else path
 
 
-def temporary(path: str, sha256: str) -> str:
+def temporary_path(path: str, sha256: str) -> str:
     """A temporary name beside a path, the same for the same content, so that a retry cleans up before it."""
     above, slash, name = path.rpartition("/")
     return f"{above}{slash}.{name}.provisioner-{sha256[:8]}.tmp"
 
 
-def above(path: str) -> tuple[str, ...]:
+def parent_directories(path: str) -> tuple[str, ...]:
     """The directories that a path lies in, the nearest first."""
     parts = path.split("/")[:-1]
     return tuple("/".join(parts[:depth]) for depth in range(len(parts), 0, -1))
@@ -98,7 +98,7 @@ def of_filesystem(answer: HttpResponse) -> FilesystemProperties:
     """https://learn.microsoft.com/rest/api/storageservices/datalakestoragegen2/filesystem/get-properties."""
     return FilesystemProperties(
         etag=answer.headers.get("ETag", ""),
-        metadata=unpacked(answer.headers.get("x-ms-properties", "")),
+        metadata=metadata_of_header(answer.headers.get("x-ms-properties", "")),
         hierarchical=answer.headers.get("x-ms-namespace-enabled", "true") == "true",
     )
 
@@ -109,13 +109,13 @@ def of_path(path: str, answer: HttpResponse) -> PathProperties:
         path=path,
         size=int(answer.headers.get("Content-Length", "0")),
         etag=answer.headers.get("ETag", ""),
-        metadata=unpacked(answer.headers.get("x-ms-properties", "")),
+        metadata=metadata_of_header(answer.headers.get("x-ms-properties", "")),
         directory=answer.headers.get("x-ms-resource-type", "") == "directory",
         modified=parsedate_to_datetime(answer.headers["Last-Modified"]) if "Last-Modified" in answer.headers else None,
     )
 
 
-def listed(blob: Element) -> PathProperties:
+def read_listed_blob(blob: Element) -> PathProperties:
     """One `Blob` of https://learn.microsoft.com/rest/api/storageservices/list-blobs#response-body."""
     name = blob.find("Name")
     text = (name.text or "") if name is not None else ""
@@ -132,12 +132,12 @@ def listed(blob: Element) -> PathProperties:
     )
 
 
-def packed(metadata: Mapping[str, str]) -> str:
+def metadata_header(metadata: Mapping[str, str]) -> str:
     """As `x-ms-properties` takes it: `name=base64,name=base64`."""
     return ",".join(f"{name}={b64encode(text.encode()).decode()}" for name, text in metadata.items())
 
 
-def unpacked(header: str) -> dict[str, str]:
+def metadata_of_header(header: str) -> dict[str, str]:
     """What `packed` packed."""
     pairs = (pair.partition("=") for pair in header.split(",") if pair.strip())
     return {name.strip(): b64decode(value).decode() for name, _, value in pairs}

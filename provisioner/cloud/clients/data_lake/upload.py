@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 from provisioner.cloud.clients.data_lake.properties import (
     OWNER_METADATA,
     SHA256_METADATA,
-    above,
-    packed,
+    metadata_header,
+    parent_directories,
     target_of,
-    temporary,
+    temporary_path,
 )
 from provisioner.cloud.errors import translated
 from provisioner.errors import Conflict, NotFound, Refused
@@ -66,18 +66,18 @@ class Upload:
         if self.size <= SMALL_BYTES:
             self._put(wire)
             return
-        sweep(wire, self.account, self.filesystem, self.path, self.metadata[OWNER_METADATA])
-        beside = wire.file_client(self.account, self.filesystem, self._beside)
+        delete_unfinished_uploads(wire, self.account, self.filesystem, self.path, self.metadata[OWNER_METADATA])
+        beside = wire.file_client(self.account, self.filesystem, self._temporary_path)
         with translated(f"upload {self.path_with_filesystem}"):
-            beside.create_file(metadata={**self._others(wire), **self.metadata})
+            beside.create_file(metadata={**self._kept_metadata(wire), **self.metadata})
             self._append_all(wire)
             beside.flush_data(self.size, close=True)
-        self._check_length(wire)
+        self._require_uploaded_length(wire)
         self._rename(wire, beside)
 
-    def _others(self, wire: Wire) -> Mapping[str, str]:
+    def _kept_metadata(self, wire: Wire) -> Mapping[str, str]:
         """The metadata of the file that is replaced, which stays."""
-        there = wire.path(self.account, self.filesystem, self.path) if self.etag else None
+        there = wire.find_path(self.account, self.filesystem, self.path) if self.etag else None
         return there.metadata if there else {}
 
     def _put(self, wire: Wire) -> None:
@@ -86,9 +86,9 @@ class Upload:
         https://learn.microsoft.com/rest/api/storageservices/put-blob
         """
         content = b"".join(self.content())
-        self._check(len(content), hashlib.sha256(content).hexdigest())
+        self._require_unchanged(len(content), hashlib.sha256(content).hexdigest())
         md5 = b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
-        named = {**self._others(wire), **self.metadata}
+        named = {**self._kept_metadata(wire), **self.metadata}
         headers = {
             "Content-MD5": md5,
             **({"If-Match": self.etag} if self.etag else {"If-None-Match": "*"}),
@@ -102,10 +102,10 @@ class Upload:
 
     def _is_there(self, wire: Wire) -> bool:
         """Whether the target is as it was to be written: after a failed request it may have been carried out."""
-        there = wire.path(self.account, self.filesystem, self.path)
+        there = wire.find_path(self.account, self.filesystem, self.path)
         return there is not None and (there.sha256, there.size) == (self.sha256, self.size)
 
-    def _check(self, size: int, sha256: str) -> None:
+    def _require_unchanged(self, size: int, sha256: str) -> None:
         if (size, sha256) != (self.size, self.sha256):
             remedy = "Run the command again when nothing writes it any more."
             raise Refused(self.path_with_filesystem, "the local file changed while it was read", remedy)
@@ -120,20 +120,22 @@ class Upload:
             for piece in self.content():
                 if len(sent) == PIECES_IN_FLIGHT:
                     sent.popleft().result()
-                sent.append(pool.submit(wire.append, self.account, self.filesystem, self._beside, position, piece))
+                sent.append(
+                    pool.submit(wire.append, self.account, self.filesystem, self._temporary_path, position, piece)
+                )
                 digest.update(piece)
                 position += len(piece)
             for one in sent:
                 one.result()
-        self._check(position, digest.hexdigest())
+        self._require_unchanged(position, digest.hexdigest())
 
     @property
-    def _beside(self) -> str:
+    def _temporary_path(self) -> str:
         """The temporary path."""
-        return temporary(self.path, self.sha256)
+        return temporary_path(self.path, self.sha256)
 
-    def _check_length(self, wire: Wire) -> None:
-        uploaded = wire.path(self.account, self.filesystem, self._beside)
+    def _require_uploaded_length(self, wire: Wire) -> None:
+        uploaded = wire.find_path(self.account, self.filesystem, self._temporary_path)
         if uploaded is None or uploaded.size != self.size:
             message = f"{self.size} bytes were sent, {uploaded.size if uploaded else 0} are there"
             raise Conflict(
@@ -160,25 +162,28 @@ class Upload:
 
 def make_parents(wire: Wire, upload: Upload) -> None:
     """Create missing directories with the owner tag: teardown removes them when they are empty."""
-    headers = {"If-None-Match": "*", "x-ms-properties": packed({OWNER_METADATA: upload.metadata[OWNER_METADATA]})}
-    for directory in reversed(above(upload.path)):
-        if wire.path(upload.account, upload.filesystem, directory) is None:
+    headers = {
+        "If-None-Match": "*",
+        "x-ms-properties": metadata_header({OWNER_METADATA: upload.metadata[OWNER_METADATA]}),
+    }
+    for directory in reversed(parent_directories(upload.path)):
+        if wire.find_path(upload.account, upload.filesystem, directory) is None:
             with suppress(Conflict):  # another upload created it meanwhile
                 params = {"resource": "directory"}
                 wire.request("PUT", upload.account, upload.filesystem, directory, params=params, headers=headers)
 
 
-def drop_parents(wire: Wire, account: str, filesystem: str, path: str, environment: str) -> None:
+def delete_empty_parents(wire: Wire, account: str, filesystem: str, path: str, environment_id: str) -> None:
     """Delete directories that we created and that are empty.
 
     Raw, since the SDK's delete_directory deletes all that is in it, too:
     https://learn.microsoft.com/rest/api/storageservices/datalakestoragegen2/path/delete
     """
-    for directory in above(path):
-        properties = wire.path(account, filesystem, directory)
+    for directory in parent_directories(path):
+        properties = wire.find_path(account, filesystem, directory)
         if properties is None:
             continue
-        if properties.owner != environment:
+        if properties.owner != environment_id:
             return
         try:
             wire.request("DELETE", account, filesystem, directory, params={"recursive": "false"}, missing_ok=True)
@@ -186,12 +191,12 @@ def drop_parents(wire: Wire, account: str, filesystem: str, path: str, environme
             return
 
 
-def sweep(wire: Wire, account: str, filesystem: str, path: str, environment: str) -> None:
+def delete_unfinished_uploads(wire: Wire, account: str, filesystem: str, path: str, environment_id: str) -> None:
     """Delete what unfinished uploads to this path have left behind."""
     directory = path.rpartition("/")[0]
-    for name in list(wire.names(account, filesystem, directory)):
+    for name in list(wire.list_child_paths(account, filesystem, directory)):
         if name == path or target_of(name) != path:
             continue
-        properties = wire.path(account, filesystem, name)
-        if properties is not None and properties.owner == environment:
+        properties = wire.find_path(account, filesystem, name)
+        if properties is not None and properties.owner == environment_id:
             wire.request("DELETE", account, filesystem, name, missing_ok=True)

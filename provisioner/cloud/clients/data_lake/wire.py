@@ -9,9 +9,9 @@ from xml.etree import ElementTree as ET
 from provisioner.cloud.clients.data_lake.properties import (
     FilesystemProperties,
     PathProperties,
-    listed,
     of_filesystem,
     of_path,
+    read_listed_blob,
 )
 
 if TYPE_CHECKING:
@@ -35,21 +35,21 @@ class Wire:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def filesystem(self, account: str, name: str) -> FilesystemProperties | None:
+    def find_filesystem(self, account: str, name: str) -> FilesystemProperties | None:
         """The properties now, or None."""
         answer = self.request("HEAD", account, name, params={"resource": "filesystem"}, missing_ok=True)
         return None if answer.status_code == GONE else of_filesystem(answer)
 
-    def path(self, account: str, filesystem: str, path: str) -> PathProperties | None:
+    def find_path(self, account: str, filesystem: str, path: str) -> PathProperties | None:
         """The properties now, or None."""
         answer = self.request("HEAD", account, filesystem, path, missing_ok=True)
         return None if answer.status_code == GONE else of_path(path, answer)
 
-    def names(self, account: str, filesystem: str, directory: str) -> Iterator[str]:
+    def list_child_paths(self, account: str, filesystem: str, directory: str) -> Iterator[str]:
         """Paths directly in a directory."""
         return (str(found["name"]) for found in self._directly_in(account, filesystem, directory))
 
-    def folders(self, account: str, filesystem: str, directory: str) -> Iterator[str]:
+    def list_child_folders(self, account: str, filesystem: str, directory: str) -> Iterator[str]:
         """Those of them that are directories."""
         every = self._directly_in(account, filesystem, directory)
         return (str(found["name"]) for found in every if found.get("isDirectory") in {True, "true"})
@@ -68,7 +68,7 @@ class Wire:
             if not params["continuation"]:
                 return
 
-    def paths(
+    def list_properties(
         self, account: str, filesystem: str, folder: str | None = None, *, below: bool = False
     ) -> Iterator[PathProperties]:
         """Everything with its metadata, which only the listing of the blob endpoint has; page by page, as it is needed.
@@ -89,7 +89,7 @@ class Wire:
             if answer.status_code == GONE:
                 return
             page = ET.fromstring(answer.content)  # noqa: S314  # Azure's own answer over TLS; expat limits entities
-            yield from map(listed, page.iterfind("Blobs/Blob"))
+            yield from map(read_listed_blob, page.iterfind("Blobs/Blob"))
             params["marker"] = page.findtext("NextMarker") or ""
             if not params["marker"]:
                 return

@@ -94,9 +94,9 @@ class Fabric:
         environment: who owns it. https://learn.microsoft.com/rest/api/fabric/apacheairflowjob/items
         """
         path = f"/workspaces/{workspace}/apacheAirflowJobs"
-        body = {"displayName": name, "description": marks.description(environment, finished=False)}
-        self._requests.wrote(path)
-        self._requests.finish(self._requests.send("POST", path, json=body), f"the creation of {name}")
+        body = {"displayName": name, "description": marks.job_description(environment, finished=False)}
+        self._requests.mark_written(path)
+        self._requests.await_operation(self._requests.send("POST", path, json=body), f"the creation of {name}")
 
         def created() -> str:
             job = self.find_job(workspace, name)
@@ -113,15 +113,17 @@ class Fabric:
         """
         payload = base64.b64encode(json.dumps(_definition(version, pool)).encode()).decode()
         parts = [{"path": CONTENT, "payload": payload, "payloadType": "InlineBase64"}]
-        answer = self._send("POST", job_path, "/updateDefinition", json={"definition": {"parts": parts}})
-        self._requests.finish(answer, "the definition of the job")
+        answer = self._send_write("POST", job_path, "/updateDefinition", json={"definition": {"parts": parts}})
+        self._requests.await_operation(answer, "the definition of the job")
 
-    def get_definition(self, job: str) -> None:
+    def probe_contributor(self, job_path: str) -> None:
         """Ask for the definition, which takes Contributor in the workspace and changes nothing.
 
         https://learn.microsoft.com/rest/api/fabric/apacheairflowjob/items/get-apache-airflow-job-definition
         """
-        self._requests.finish(self._requests.send("POST", f"{job}/getDefinition"), "the definition of the job")
+        self._requests.await_operation(
+            self._requests.send("POST", f"{job_path}/getDefinition"), "the definition of the job"
+        )
 
     def list_roles(self, workspace: str) -> tuple[str, ...]:
         """The roles that are given in a workspace; takes Member in it.
@@ -130,16 +132,16 @@ class Fabric:
         """
         return tuple(str(one["role"]) for one in self._requests.list_all(f"/workspaces/{workspace}/roleAssignments"))
 
-    def finish_job(self, job: str, environment: str) -> None:
+    def mark_job_finished(self, job_path: str, environment_id: str) -> None:
         """Note in its description that it has its definition."""
-        self._send("PATCH", job, json={"description": marks.description(environment, finished=True)})
+        self._send_write("PATCH", job_path, json={"description": marks.job_description(environment_id, finished=True)})
 
     def delete_job(self, job: str) -> None:
         """Delete it with its files; fine if it is gone.
 
         https://learn.microsoft.com/rest/api/fabric/apacheairflowjob/items/delete-apache-airflow-job
         """
-        self._send("DELETE", job, missing_ok=True)
+        self._send_write("DELETE", job, missing_ok=True)
 
     def find_pool(self, workspace: str, name_or_id: str) -> Compute | None:
         """A pool of the workspace.
@@ -165,10 +167,12 @@ class Fabric:
             version=str(versions.get("apacheAirflowVersion") or ""),
         )
 
-    def set_compute(self, job: str, pool: Compute) -> None:
+    def move_to_pool(self, job_path: str, pool: Compute) -> None:
         """Run the job on another pool, which restarts it."""
-        answer = self._send("POST", job, "/environment/updateCompute", beta=True, json={"poolTemplateId": pool.pool_id})
-        self._requests.finish(answer, f"the move of the job to {pool.pool_name}")
+        answer = self._send_write(
+            "POST", job_path, "/environment/updateCompute", beta=True, json={"poolTemplateId": pool.pool_id}
+        )
+        self._requests.await_operation(answer, f"the move of the job to {pool.pool_name}")
 
     def get_environment(self, job: str) -> JobEnvironment:
         """What the job's Airflow runs with, once per pass.
@@ -183,16 +187,16 @@ class Fabric:
         settings: dict[str, Any] = self._requests.send("GET", f"{path}/settings", beta=True).json()
         libraries = self._requests.list_all(f"{path}/libraries", beta=True)
         return JobEnvironment(
-            status=self.get_status(job),
+            status=self.get_environment_status(job),
             triggerers=str(settings.get("triggerers") or "Disabled"),
             libraries={str(one["name"]): str(one.get("version") or "") for one in libraries},
             variables=read_settings(settings.get("environmentVariables") or ()),
             overrides=read_settings(settings.get("airflowConfigurationOverrides") or ()),
         )
 
-    def get_status(self, job: str) -> str:
+    def get_environment_status(self, job_path: str) -> str:
         """Started, Stopped and others, now."""
-        shown: dict[str, Any] = self._requests.send("GET", f"{job}/environment", beta=True).json()
+        shown: dict[str, Any] = self._requests.send("GET", f"{job_path}/environment", beta=True).json()
         return str(shown["status"])
 
     def set_settings(
@@ -204,41 +208,43 @@ class Fabric:
             "airflowConfigurationOverrides": settings_body(overrides),
             "triggerers": base.triggerers,
         }
-        answer = self._send("POST", job, "/environment/updateSettings", beta=True, json=body)
-        self._requests.finish(answer, "the change of Airflow's settings")
+        answer = self._send_write("POST", job, "/environment/updateSettings", beta=True, json=body)
+        self._requests.await_operation(answer, "the change of Airflow's settings")
 
     def deploy_requirements(self, job: str, lines: tuple[str, ...]) -> None:
         """Install exactly these requirements. The environment must run."""
         content = "".join(f"{line}\n" for line in lines).encode()
         path = "/environment/deployRequirements"
-        answer = self._send("POST", job, path, beta=True, content=content, content_type="text/plain")
-        self._requests.finish(answer, "the installation of requirements")
+        answer = self._send_write("POST", job, path, beta=True, content=content, content_type="text/plain")
+        self._requests.await_operation(answer, "the installation of requirements")
 
-    def start(self, job: str) -> None:
+    def start_environment(self, job_path: str) -> None:
         """Start the environment if it does not run, and wait until it does: minutes, on the starter pool.
 
         Raises Unexpected if it fails, NotYetVisible at the deadline.
         """
 
         def started() -> bool:
-            status = self.get_status(job)
+            status = self.get_environment_status(job_path)
             if status == FAILED:
                 remedy = "Look at the job in Fabric, restart it there, and run the command again."
                 raise Unexpected(
                     operation="the start of Airflow in Fabric", message="its state is Failed", remedy=remedy
                 )
             if status != STARTED and status not in CHANGING:
-                answer = self._send("POST", job, "/environment/start", beta=True)
-                self._requests.finish(answer, "the start of Airflow in Fabric")
+                answer = self._send_write("POST", job_path, "/environment/start", beta=True)
+                self._requests.await_operation(answer, "the start of Airflow in Fabric")
             return status == STARTED
 
         deadline = self._session.waits.limits.operation_seconds
         self._session.waits.until(started, deadline_seconds=deadline, what="Airflow in Fabric to start")
 
-    def _send(self, method: str, job: str, path: str = "", **options: Any) -> HttpResponse:
+    def _send_write(self, method: str, job_path: str, path: str = "", **options: Any) -> HttpResponse:
         """A write."""
-        self._requests.wrote(job.rpartition("/")[0], f"{job}/environment", f"{job}/environment/compute")
-        return self._requests.send(method, f"{job}{path}", **options)
+        self._requests.mark_written(
+            job_path.rpartition("/")[0], f"{job_path}/environment", f"{job_path}/environment/compute"
+        )
+        return self._requests.send(method, f"{job_path}{path}", **options)
 
 
 def _definition(version: str, pool: Compute) -> dict[str, Any]:

@@ -40,9 +40,9 @@ class JobFiles:
     def delete(self, job: str, path: str) -> None:
         """Delete a file, and what stands beside it last; fine if it is gone."""
         for one in (path, path + marks.BESIDE):
-            self._wrote_file(job, one)
+            self._mark_file_written(job, one)
             if one in self._list(job, "dags"):
-                self._requests.send("DELETE", _address(job, one), beta=True, missing_ok=True)
+                self._requests.send("DELETE", _request_path(job, one), beta=True, missing_ok=True)
 
     def list_owned(self, job: str, environment: str) -> tuple[str, ...]:
         """Paths in `dags/` that the environment has written, or has begun to write."""
@@ -71,23 +71,23 @@ class JobFiles:
             return None
 
         def fetch() -> bytes | None:
-            answer = self._requests.send("GET", _address(job, path), beta=True, missing_ok=True)
+            answer = self._requests.send("GET", _request_path(job, path), beta=True, missing_ok=True)
             return None if answer.status_code == GONE else answer.read()
 
         return self._requests.read_once(f"{job}/files/{path}", fetch)
 
     def _put(self, job: str, path: str, content: bytes) -> None:
-        self._wrote_file(job, path)
+        self._mark_file_written(job, path)
         self._requests.send(
-            "PUT", _address(job, path), beta=True, content=content, content_type="application/octet-stream"
+            "PUT", _request_path(job, path), beta=True, content=content, content_type="application/octet-stream"
         )
 
-    def _wrote_file(self, job: str, path: str) -> None:
-        self._requests.wrote(f"{job}/files/{path}", f"{job}/files/{path.rpartition('/')[0]}")
+    def _mark_file_written(self, job_path: str, path: str) -> None:
+        self._requests.mark_written(f"{job_path}/files/{path}", f"{job_path}/files/{path.rpartition('/')[0]}")
 
 
-def _address(job: str, path: str) -> str:
-    return f"{job}/files/{quote(path)}"
+def _request_path(job_path: str, path: str) -> str:
+    return f"{job_path}/files/{quote(path)}"
 
 
 def _owner(content: bytes | None) -> str:

@@ -16,9 +16,9 @@ KEYS = "PROVISIONER_KEYS"
 RECORDS = "PROVISIONER_"
 
 
-def description(environment: str, *, finished: bool) -> str:
+def job_description(environment_id: str, *, finished: bool) -> str:
     """Of a job that an environment makes. Unfinished: it has no definition yet."""
-    return f"Made by provisioner; {OWNER_PREFIX}{environment}{'' if finished else UNFINISHED}"
+    return f"Made by provisioner; {OWNER_PREFIX}{environment_id}{'' if finished else UNFINISHED}"
 
 
 def owner_in(text: str) -> str:

@@ -86,11 +86,11 @@ class Requests:
         """Read once per pass; what this run wrote, each time."""
         return fetch() if key in self._written else self._session.reads.get(("fabric", key), fetch)
 
-    def wrote(self, *keys: str) -> None:
+    def mark_written(self, *keys: str) -> None:
         """Read these anew from now on."""
         self._written |= {*keys}
 
-    def finish(self, answer: HttpResponse, what: str) -> None:
+    def await_operation(self, answer: HttpResponse, what: str) -> None:
         """Wait for the operation that an answer has begun, if it has. Raises Unexpected if it fails.
 
         https://learn.microsoft.com/rest/api/fabric/articles/long-running-operation
@@ -101,7 +101,7 @@ class Requests:
         waits, seconds = self._session.waits, self._session.waits.limits.operation_seconds
         end, pause = ticks() + seconds, retry_after(answer)
         while ticks() < end:
-            waits.pause_until_allowed(min(pause or POLL_SECONDS, max(end - ticks(), 0.0)))
+            waits.pause_before_next_call(min(pause or POLL_SECONDS, max(end - ticks(), 0.0)))
             polled = self.send("GET", location)
             state: dict[str, Any] = polled.json()
             if state.get("status") == "Succeeded":

@@ -48,13 +48,13 @@ class Graph:
         """Find by `uniqueName`: https://learn.microsoft.com/graph/api/application-get."""
         return self._keep(self._application(f"applications(uniqueName='{unique_name}')"))
 
-    def find_application_of(self, client_id: str) -> GraphApplication | None:
+    def find_application_by_client_id(self, client_id: str) -> GraphApplication | None:
         """Find by client id (appId)."""
         return self._keep(self._application(f"applications(appId='{client_id}')"))
 
     def find_application_by_id(self, object_id: str) -> GraphApplication | None:
         """Find by object id. Read once per pass, by whichever key, until a password is added or removed."""
-        return self._session.reads.get(_key(object_id), lambda: self.find_application_now(object_id))
+        return self._session.reads.get(_cache_key(object_id), lambda: self.find_application_now(object_id))
 
     def find_application_now(self, object_id: str) -> GraphApplication | None:
         return self._application(f"applications/{object_id}")
@@ -94,9 +94,9 @@ class Graph:
         items = self._list("directory/deletedItems/microsoft.graph.application", OF_APPLICATION)
         return next((read_application(item) for item in items if item.get("uniqueName") == unique_name), None)
 
-    def delete_application(self, object_id: str) -> None:
+    def delete_and_purge_application(self, object_id: str) -> None:
         """Delete it, with its service principal, and purge it: https://learn.microsoft.com/graph/api/application-delete."""
-        self._delete(f"applications/{object_id}", object_id)
+        self._delete_and_purge(f"applications/{object_id}", object_id)
 
     def find_service_principal(self, client_id: str) -> GraphServicePrincipal | None:
         """Find by client id: https://learn.microsoft.com/graph/api/serviceprincipal-get."""
@@ -118,7 +118,7 @@ class Graph:
             try:
                 self._request("PATCH", path, json={"tags": list(tags)}, headers=UPSERT)
             except CloudError as error:
-                if error.status == 400 and self.find_application_of(client_id) is None:
+                if error.status == 400 and self.find_application_by_client_id(client_id) is None:
                     raise NotYetVisible(operation=f"PATCH {path}", message=error.message) from error
                 raise
 
@@ -131,9 +131,9 @@ class Graph:
             return next((read_service_principal(item) for item in items if item.get("appId") == client_id), None)
         return None
 
-    def delete_service_principal(self, object_id: str) -> None:
+    def delete_and_purge_service_principal(self, object_id: str) -> None:
         """https://learn.microsoft.com/graph/api/serviceprincipal-delete, and for good."""
-        self._delete(f"servicePrincipals/{object_id}", object_id)
+        self._delete_and_purge(f"servicePrincipals/{object_id}", object_id)
 
     def restore(self, object_id: str) -> None:
         """Restore an application or a service principal, not both.
@@ -164,7 +164,7 @@ class Graph:
         """
         credential = {"displayName": name, "endDateTime": end.strftime("%Y-%m-%dT%H:%M:%SZ")}
         path = f"applications/{application_id}/addPassword"
-        self._session.reads.mark_written(_key(application_id))
+        self._session.reads.mark_written(_cache_key(application_id))
         answer: dict[str, Any] = self._session.waits.until_visible(
             lambda: self._request("POST", path, json={"passwordCredential": credential}),
             what=f"every replica to know application {application_id}",
@@ -193,14 +193,14 @@ class Graph:
         Sent once more without an answer: the first request may not have arrived, and a key can be removed only once.
         """
         path, body = f"applications/{application_id}/removePassword", {"keyId": key_id}
-        self._session.reads.mark_written(_key(application_id))
+        self._session.reads.mark_written(_cache_key(application_id))
         try:
             with suppress(Unreachable):
                 self._request("POST", path, json=body)
                 return
             self._request("POST", path, json=body)
         except CloudError as error:
-            if error.status not in (0, 400, NOT_FOUND) or not self._password_disappears(application_id, key_id):
+            if error.status not in (0, 400, NOT_FOUND) or not self._await_password_gone(application_id, key_id):
                 raise
 
     def list_federated_credentials(self, application_id: str) -> tuple[FederatedIdentity, ...] | None:
@@ -235,7 +235,7 @@ class Graph:
         self._session.reads.mark_written(("federated", application_id))
         self._request("DELETE", f"{_federated(application_id)}(name='{name}')", missing_ok=True)
 
-    def _password_disappears(self, application_id: str, key_id: str) -> bool:
+    def _await_password_gone(self, application_id: str, key_id: str) -> bool:
         """Wait a moment for the key to disappear from the list; returns whether it did."""
 
         def gone() -> bool:
@@ -247,7 +247,7 @@ class Graph:
             return True
         return False
 
-    def _delete(self, path: str, object_id: str) -> None:
+    def _delete_and_purge(self, path: str, object_id: str) -> None:
         existed = self._delete_if_exists(path)
         self.purge(object_id, expected=lambda: existed)
 
@@ -266,7 +266,7 @@ class Graph:
 
     def _keep(self, application: GraphApplication | None) -> GraphApplication | None:
         if application is not None:
-            self._session.reads.keep(_key(application.object_id), application)
+            self._session.reads.keep(_cache_key(application.object_id), application)
         return application
 
     def _deleted_applications(self) -> list[GraphApplication]:
@@ -296,5 +296,5 @@ def _federated(application_id: str) -> str:
     return f"applications/{application_id}/federatedIdentityCredentials"
 
 
-def _key(object_id: str) -> tuple[str, str]:
+def _cache_key(object_id: str) -> tuple[str, str]:
     return ("application", object_id)

@@ -23,7 +23,7 @@ class PasswordRules:
     allowed: bool = True
     longest: timedelta | None = None
 
-    def refuse(self, lifetime: timedelta) -> str:
+    def reason_against(self, lifetime: timedelta) -> str:
         """Why a secret of this lifetime is refused; empty if it is not."""
         if not self.allowed:
             return "the tenant's policy allows no client secrets"

@@ -72,7 +72,7 @@ def _client(spec: FabricAirflow, cloud: Cloud, web_url: str) -> AirflowClient:
     workspace = fabric.find_workspace(spec.workspace)
     job = fabric.find_job(workspace.id, spec.job) if workspace else None
     if job is not None:
-        fabric.start(job.path)
+        fabric.start_environment(job.path)
     return cloud.airflow(web_url, _api(spec))
 
 

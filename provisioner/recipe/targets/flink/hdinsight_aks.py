@@ -126,7 +126,7 @@ def _savepoint(cluster_id: str, cloud: Cloud, _job: DeclaredJob, running: FlinkJ
 def _stop(cluster_id: str, cloud: Cloud, _job: DeclaredJob, running: FlinkJob) -> str:
     """The service has the folder from the DAG, which launched the job."""
     jobs: FlinkJobs = cloud.client("flink_jobs")
-    return jobs.stop(cluster_id, running.name)
+    return jobs.stop_with_savepoint(cluster_id, running.name)
 
 
 def _cluster(cluster_id: str, conf: Mapping[str, Any]) -> str:

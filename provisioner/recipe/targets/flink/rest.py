@@ -162,4 +162,6 @@ def _savepoint(access: FlinkAccess, cloud: Cloud, job: DeclaredJob, running: Fli
 
 def _stop(access: FlinkAccess, cloud: Cloud, job: DeclaredJob, running: FlinkJob) -> str:
     client: FlinkRest = cloud.client("flink_rest")
-    return client.stop(access, running.id, f"{job.spec.savepoints.rstrip('/')}/{job.prefix}/{running.id}-0")
+    return client.stop_with_savepoint(
+        access, running.id, f"{job.spec.savepoints.rstrip('/')}/{job.prefix}/{running.id}-0"
+    )

@@ -51,7 +51,7 @@ def platform(environment: Environment, rollout: Rollout, variables: Mapping[str,
 def _image_drift(airflow: AirflowClient, spec: SelfManagedAirflow, variables: Mapping[str, str]) -> Platform:
     """Other versions and settings than are declared; not known to whoever may not see the providers."""
     try:
-        versions = airflow.versions()
+        versions = airflow.package_versions()
         settings = tuple(_shown_settings_that_differ(airflow, variables))
     except UNANSWERED as error:
         return Platform(unknown=f"Airflow does not tell its versions: {error}")
@@ -67,7 +67,9 @@ def _dag_drifts(
 
     def drift(file: WrittenFile) -> Platform:
         try:
-            return dag_drift(airflow, file.dag, partial(file.written, cloud), cloud.session.clock.now(), within)
+            return dag_drift(
+                airflow, file.dag, partial(file.written, cloud), cloud.session.clock.decision_time(), within
+            )
         except CloudError as error:
             return Platform(unknown=f"what Airflow has of dags/{file.dag.file}: {error}")
 
