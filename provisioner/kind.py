@@ -199,7 +199,7 @@ def firewall_check(attempt: Callable[[], None], line: str) -> Checked:
     return Checked(verdict=Verdict.HOLDS, what="its firewall allows this machine")
 
 
-def network_of_absent(name: str, network: Network, *, trusted: bool) -> Iterator[Checked]:
+def network_checks_of_absent(name: str, network: Network, *, trusted: bool) -> Iterator[Checked]:
     """Say what the declared network of a resource that is still to be created means for this machine and its readers.
 
     No private endpoint leads to it yet; one without public access will need some. trusted: `bypass` admits its readers.
@@ -307,7 +307,7 @@ def text_diff(path: str, before: str, after: str) -> str:
     return "\n".join(PASSWORD.sub(rf"\g<1>\g<2>{HIDDEN}\g<2>", line) for line in lines)
 
 
-def arguments_in(text: Secret | None) -> Mapping[str, Any]:
+def json_object_in(text: Secret | None) -> Mapping[str, Any]:
     """The arguments of a setting that is a JSON object; none if it is not readable."""
     try:
         found: object = json.loads(text.reveal()) if text else {}
@@ -316,7 +316,7 @@ def arguments_in(text: Secret | None) -> Mapping[str, Any]:
     return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
 
 
-def arguments_diff(name: str, before: Mapping[str, object], after: Mapping[str, object]) -> str:
+def json_object_diff(name: str, before: Mapping[str, object], after: Mapping[str, object]) -> str:
     """A unified diff of a setting that is a JSON object, one argument a line; empty if there is nothing before."""
 
     def text(arguments: Mapping[str, object]) -> str:

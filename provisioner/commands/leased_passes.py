@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from provisioner.commands.explanations import explain
 from provisioner.commands.run import Report
 from provisioner.engine.apply import Apply
-from provisioner.engine.interrupts import heard
+from provisioner.engine.interrupts import set_on_signals
 from provisioner.engine.journal import Journal
 from provisioner.engine.observe import observe
 from provisioner.engine.outcomes import in_plan_order, merge_later_pass
@@ -86,7 +86,7 @@ def holding_lease(run: Run, *, exists: bool = True) -> Generator[Lease | None]:
     where = (run.environment.account_id, lock_name(run.recipe.environment_id))
     lease = None
     try:
-        with heard(interrupted):
+        with set_on_signals(interrupted):
             holder = {OWNER: _current_user(), PURPOSE: run.verb, ENVIRONMENT: run.environment.name}
             lease = Lease.acquire(run.cloud, *where, holder=holder, wait_seconds=seconds)
         yield lease
@@ -95,7 +95,7 @@ def holding_lease(run: Run, *, exists: bool = True) -> Generator[Lease | None]:
             lease.renew_or_raise(during="the next call")
         raise
     finally:
-        with heard(interrupted):
+        with set_on_signals(interrupted):
             if lease is not None:
                 lease.release()
 
@@ -166,7 +166,7 @@ def releasing_access(run: Run, done: dict[Address, Outcome]) -> Generator[None]:
     finally:
         nodes = released_without_dependencies(run.recipe.nodes)
         if nodes:
-            with heard(run.cloud.session.waits.interrupted):
+            with set_on_signals(run.cloud.session.waits.interrupted):
                 merge_later_pass(done, _release_access(run, nodes))
 
 

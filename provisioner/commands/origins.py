@@ -25,7 +25,7 @@ def with_origins(run: Run, planned: Plan, snapshot: Snapshot) -> Plan:
 def note_declared(run: Run, lease: Lease | None, snapshot: Snapshot, outcomes: Iterable[Outcome]) -> None:
     """Note what is as declared after this run, for the plans to come."""
     before = _metadata(snapshot).get(DECLARED, "")
-    note = provenance.noted(before, run.recipe, outcomes)
+    note = provenance.note_after_run(before, run.recipe, outcomes)
     if note != before and lease is not None:
         lease.note(DECLARED, note)
 

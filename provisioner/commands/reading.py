@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from provisioner.commands.observing import observe_and_plan
-from provisioner.engine.documents import plain
+from provisioner.engine.documents import json_value
 from provisioner.engine.examine import diagnose
 from provisioner.engine.observe import observe
-from provisioner.engine.selection import replaced
+from provisioner.engine.selection import with_forced_replacements
 from provisioner.errors import DagNotParsed, NotAuthorized
 from provisioner.kind import Checked, Verdict
 from provisioner.model import Result
@@ -32,7 +32,7 @@ GRANTED_BY = "`provisioner bootstrap` prints the line that grants it"
 
 def make_plan(run: Run, only: Iterable[Address] = (), again: Iterable[Address] = ()) -> Plan:
     """Plan what `provision` would do now. Writes nothing, takes no lease. again: to be deleted and created again."""
-    planned = replaced(observe_and_plan(run, only)[0], again, run.recipe, run.kinds)
+    planned = with_forced_replacements(observe_and_plan(run, only)[0], again, run.recipe, run.kinds)
     return replace(planned, platform=run.deployed.targets.airflow.platform(run.cloud))
 
 
@@ -121,5 +121,5 @@ def outputs(run: Run) -> dict[str, dict[str, Any]]:
     for address, reading in snapshot.readings.items():
         if reading.observed is not None:
             published = run.kinds[address.kind].publish(reading.observed, None).known()
-            published_by[str(address)] = {name: plain(value) for name, value in published.items()}
+            published_by[str(address)] = {name: json_value(value) for name, value in published.items()}
     return published_by

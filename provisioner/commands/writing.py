@@ -23,7 +23,7 @@ from provisioner.engine.outcomes import in_plan_order
 from provisioner.engine.preflight import preflight, refusal
 from provisioner.engine.released_access import without_idle_access
 from provisioner.engine.rotation import plan_rotation, rotation_recipe
-from provisioner.engine.selection import limit_to, repeat, replaced
+from provisioner.engine.selection import limit_to, with_forced_replacements, with_forced_updates
 from provisioner.engine.teardown import plan_teardown as take_down
 from provisioner.errors import Protected
 from provisioner.model import CONVERGE, Action, Address, Intent, Outcome, Plan, Request, Result, Snapshot
@@ -59,7 +59,7 @@ def provision(run: Run, selection: Selection = Selection(), *, saved: SavedPlan 
 
     planned, snapshot = read_alone(run, read)
     if saved is not None:
-        saved.check(planned, run.recipe)
+        saved.require_unchanged(planned, run.recipe)
     planned = without_idle_access(planned)
     if not has_work(planned):
         return Report(plan=planned, outcomes=in_plan_order(planned, {}))
@@ -72,7 +72,7 @@ def provision(run: Run, selection: Selection = Selection(), *, saved: SavedPlan 
         done = {address for address, outcome in attempt.done.items() if outcome.result is Result.DONE}
         live = _selected(run, live, selection, done)
         if saved is not None:
-            live = saved.restrict(live) if number else saved.check_under_lease(live, run.recipe)
+            live = saved.limit_to_deferred(live) if number else saved.require_nothing_beyond(live, run.recipe)
         return live, snapshot, run.request
 
     with attempt.reported():
@@ -83,9 +83,9 @@ def provision(run: Run, selection: Selection = Selection(), *, saved: SavedPlan 
 def _selected(run: Run, planned: Plan, selection: Selection, done: Collection[Address] = ()) -> Plan:
     """The plan with what is to be written again. done: what has been, in this run."""
     replaced_now = (address for address in selection.replace if address not in done)
-    planned = replaced(planned, replaced_now, run.recipe, run.kinds)
+    planned = with_forced_replacements(planned, replaced_now, run.recipe, run.kinds)
     imports = frozenset(run.deployed.targets.airflow.dags.values()) if selection.reimport else frozenset[Address]()
-    return repeat(planned, imports.difference(done), reason="--reimport")
+    return with_forced_updates(planned, imports.difference(done), reason="--reimport")
 
 
 def _write(run: Run, attempt: Attempt, snapshot: Snapshot, plan_pass: Callable[[int], PlannedPass]) -> None:

@@ -13,7 +13,7 @@ from functools import cached_property
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 
-from provisioner.engine.interrupts import heard
+from provisioner.engine.interrupts import set_on_signals
 from provisioner.engine.order import closure
 from provisioner.engine.step_runner import StepRunner
 from provisioner.errors import CloudError, Defect, Interrupted, ProvisionerError
@@ -69,7 +69,10 @@ class Apply:
     def _order(self) -> TopologicalSorter[Address]:
         here = {step.address for step in self.plan.steps}
         order = TopologicalSorter(
-            {step.address: here.intersection((*step.after, *self._before_holders(step))) for step in self.plan.steps}
+            {
+                step.address: here.intersection((*step.after, *self._needs_of_new_key_holders(step)))
+                for step in self.plan.steps
+            }
         )
         order.prepare()
         return order
@@ -80,22 +83,22 @@ class Apply:
 
     @cached_property
     def _new_keys(self) -> frozenset[Address]:
-        return frozenset(step.address for step in self.plan.steps if self._holders(step))
+        return frozenset(step.address for step in self.plan.steps if self._holders_of_new_key(step))
 
     @cached_property
-    def _deferred(self) -> frozenset[Address]:
+    def _awaiting_later_pass(self) -> frozenset[Address]:
         """What cannot be read yet: a later pass decides about it, and about a key for it."""
         return frozenset(step.address for step in self.plan.steps if step.action is Action.DEFER and not step.dated)
 
-    def _holders(self, step: Step) -> tuple[Address, ...]:
+    def _holders_of_new_key(self, step: Step) -> tuple[Address, ...]:
         """What this plan would give the new key of a credential to; empty for any other step."""
         if not self.kinds[step.address.kind].credential or step.action not in NEW_KEY:
             return ()
         return tuple(one for one in self.view.declared_holders.get(step.address, ()) if one in self._needs)
 
-    def _before_holders(self, step: Step) -> Iterator[Address]:
+    def _needs_of_new_key_holders(self, step: Step) -> Iterator[Address]:
         """What the holders of a new key need besides new keys: a key is created once one of them can be written."""
-        for holder in self._holders(step):
+        for holder in self._holders_of_new_key(step):
             yield from (one for one in self._needs[holder] if self._new_keys.isdisjoint(closure([one], self._needs)))
 
     def run(self) -> tuple[Outcome, ...]:
@@ -108,7 +111,7 @@ class Apply:
         steps, ready = {step.address: step for step in self.plan.steps}, deque[Address]()
         with (
             ThreadPoolExecutor(THREADS, thread_name_prefix="apply") as pool,
-            heard(interrupted),
+            set_on_signals(interrupted),
         ):
             while self._order.is_active():
                 ready.extend(self._order.get_ready())
@@ -123,10 +126,10 @@ class Apply:
         before = [self._outcomes[address] for address in step.after if address in self._outcomes]
         result = self._result_without_running(step, before)
         if result is None:
-            self.journal.intend(step)
+            self.journal.record_start(step)
             self.watch(step, None)
             new_access = any(o.step.access and o.result is Result.DONE for o in before)
-            self._running[pool.submit(self._timed, step, new_access)] = step
+            self._running[pool.submit(self._run_and_time, step, new_access)] = step
         else:
             self._settle(Outcome(step=step, result=result))
 
@@ -142,19 +145,21 @@ class Apply:
             return Result.BLOCKED
         if not self._is_useless(step):
             return None
-        return Result.DEFERRED if self._deferred.issuperset(self._holders(step)) else Result.BLOCKED
+        return (
+            Result.DEFERRED if self._awaiting_later_pass.issuperset(self._holders_of_new_key(step)) else Result.BLOCKED
+        )
 
     def _is_unmet(self, before: Outcome) -> bool:
         return (before.result in UNMET and not before.step.dated) or bool(before.step.remains)
 
     def _is_useless(self, step: Step) -> bool:
         """Whether this step creates a key that no holder can be given in this run: nobody could ever use it."""
-        holders = self._holders(step)
+        holders = self._holders_of_new_key(step)
         return bool(holders) and not any(self._can_be_written(holder) for holder in holders)
 
     def _can_be_written(self, holder: Address) -> bool:
         """Whether nothing that has ended so far keeps a holder from being written, nor what that in turn needs."""
-        return holder not in self._deferred and not any(
+        return holder not in self._awaiting_later_pass and not any(
             self._is_unmet(self._outcomes[one]) for one in closure([holder], self._needs) if one in self._outcomes
         )
 
@@ -167,11 +172,11 @@ class Apply:
     def _settle(self, outcome: Outcome) -> None:
         self._outcomes[outcome.step.address] = outcome
         if outcome.step.action not in (Action.KEEP, Action.DEFER):
-            self.journal.settle(outcome, self._runner.key_ids.get(outcome.step.address, {}))
+            self.journal.record_outcome(outcome, self._runner.key_ids.get(outcome.step.address, {}))
         self.watch(outcome.step, outcome)
         self._order.done(outcome.step.address)
 
-    def _timed(self, step: Step, new_access: bool) -> Outcome:  # noqa: FBT001  # by a pool, which takes no names
+    def _run_and_time(self, step: Step, new_access: bool) -> Outcome:  # noqa: FBT001  # by a pool, which takes no names
         began = self.clock()
         error: Exception | None
         try:

@@ -72,12 +72,12 @@ def error_json(error: BaseException) -> dict[str, Any]:
     return {
         "type": type(error).__name__,
         "message": str(error),
-        "details": {name: plain(value) for name, value in found.items() if value not in (None, "", ())},
+        "details": {name: json_value(value) for name, value in found.items() if value not in (None, "", ())},
         "errors": [error_json(one) for one in parts],
     }
 
 
-def plain(value: object) -> Any:
+def json_value(value: object) -> Any:
     """A value as JSON has it: dates and durations by ISO 8601, what nobody knows or may see by its name."""
     if isinstance(value, timedelta):
         return iso_duration(value)
@@ -86,9 +86,9 @@ def plain(value: object) -> Any:
     if isinstance(value, Problem):
         return asdict(value)
     if isinstance(value, Mapping):
-        return {str(name): plain(inner) for name, inner in cast("Mapping[Any, Any]", value).items()}
+        return {str(name): json_value(inner) for name, inner in cast("Mapping[Any, Any]", value).items()}
     if isinstance(value, (list, tuple)):
-        return [plain(inner) for inner in cast("Iterable[Any]", value)]
+        return [json_value(inner) for inner in cast("Iterable[Any]", value)]
     return value if isinstance(value, SIMPLE) else str(value)
 
 
@@ -127,4 +127,4 @@ def _typed(value: object, text: str | None) -> Any:
     """The value itself; null where it is not known or secret, the text where there is only that."""
     if isinstance(value, (Ref, Secret)) or text in (None, HIDDEN, KNOWN_AFTER_APPLY):
         return None
-    return text if value is None else plain(value)
+    return text if value is None else json_value(value)

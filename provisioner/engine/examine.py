@@ -29,21 +29,21 @@ NOT_FATAL = (PlanError, NotAuthorized, Firewalled)
 
 def examine(cloud: Cloud, recipe: Recipe, kinds: Kinds, request: Request = CONVERGE) -> tuple[Plan, Snapshot]:
     """The plan and the snapshot it was made from. Raises every error at once, with what preflight would refuse."""
-    plan, snapshot, errors = _attempt(cloud, recipe, kinds, request)
+    plan, snapshot, errors = _plan_collecting_errors(cloud, recipe, kinds, request)
     if errors:
         findings = preflight(cloud, kinds, plan, _without_step(recipe, plan))
-        raise _as_one_error(*_without_included(errors, findings), refusal(findings))
+        raise _as_one_error(*_without_reads_covered_by_writes(errors, findings), refusal(findings))
     return plan, snapshot
 
 
 def diagnose(cloud: Cloud, recipe: Recipe, kinds: Kinds) -> tuple[Checked, ...]:
     """Every check of a provision that would run now, with its result. Raises errors that leave nothing to check."""
-    plan, _, errors = _attempt(cloud, recipe, kinds, CONVERGE)
+    plan, _, errors = _plan_collecting_errors(cloud, recipe, kinds, CONVERGE)
     findings = preflight(cloud, kinds, plan, _without_step(recipe, plan))
-    return (*map(_as_check, _without_included(errors, findings)), *findings, _clock(cloud))
+    return (*map(_as_check, _without_reads_covered_by_writes(errors, findings)), *findings, _clock(cloud))
 
 
-def _attempt(
+def _plan_collecting_errors(
     cloud: Cloud, recipe: Recipe, kinds: Kinds, request: Request
 ) -> tuple[Plan, Snapshot, tuple[Exception, ...]]:
     collected: list[ProvisionerError] = []
@@ -56,7 +56,7 @@ def _attempt(
     return plan, snapshot, tuple(dict.fromkeys((*collected, *found)))
 
 
-def _without_included(errors: Iterable[Exception], findings: Iterable[Checked]) -> Iterator[Exception]:
+def _without_reads_covered_by_writes(errors: Iterable[Exception], findings: Iterable[Checked]) -> Iterator[Exception]:
     """The errors without each missing read that the role for a missing write includes: only that role is to be granted.
 
     Every role that a remedy for a write names may read what it is granted on, and what lies below.

@@ -14,7 +14,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def heard(interrupted: threading.Event) -> Generator[None]:
+def set_on_signals(interrupted: threading.Event) -> Generator[None]:
     """SIGINT, SIGTERM and SIGHUP set the event and raise nothing; not where they are ignored or have no handler."""
     caught: list[int] = []
 

@@ -29,11 +29,11 @@ class Journal:
         self._lock = Lock()
         self._run = {"run": began.isoformat(timespec="milliseconds"), "verb": verb, "by": by}
 
-    def intend(self, step: Step) -> None:
+    def record_start(self, step: Step) -> None:
         """Record that a step begins."""
         self._write(event="intent", address=str(step.address), action=step.action.value)
 
-    def settle(self, outcome: Outcome, key_ids: Mapping[str, str]) -> None:
+    def record_outcome(self, outcome: Outcome, key_ids: Mapping[str, str]) -> None:
         """Record that a step has ended. key_ids: of a key: created (`key_id`), replaced, published, removed."""
         self._write(
             event="outcome",

@@ -86,13 +86,13 @@ def _fitting(texts: Sequence[str], room: int, environment: str) -> str:
     if sum(map(len, texts)) <= room:
         return "".join(texts)
     end = f"\nThe fields of {len(texts)} are not all shown: `provisioner plan {environment}` shows them.\n"
-    return "".join(_first(texts, room - len(end))) + end
+    return "".join(_texts_that_fit(texts, room - len(end))) + end
 
 
-def _first(texts: Iterable[str], room: int) -> Iterator[str]:
+def _texts_that_fit(texts: Iterable[str], room_chars: int) -> Iterator[str]:
     for text in texts:
-        if len(text) <= room:
-            room -= len(text)
+        if len(text) <= room_chars:
+            room_chars -= len(text)
             yield text
 
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from provisioner.engine.unusable_keys import unusable_keys
+from provisioner.engine.unusable_keys import find_unusable_keys
 from provisioner.errors import CloudError, NotAuthorized, NotFound, ProvisionerError
 from provisioner.model import Address, Node, Orphan, Reading, Recipe, Search, Snapshot, identity_refs, refs, resolve
 
@@ -42,17 +42,17 @@ def observe(
         searches = _Searches(cloud, kinds, pool, recipe.searches)
         retained = _Retained(cloud, kinds, pool, teardown=teardown)
         unmanaged = _Unmanaged(cloud, kinds, pool, teardown=teardown)
-        readings = _Readings(cloud, kinds, pool, searches, (retained, unmanaged)).of(recipe.nodes)
+        readings = _Readings(cloud, kinds, pool, searches, (retained, unmanaged)).read_all(recipe.nodes)
         errors.extend(_fatal_errors(readings))
         errors.extend(refused for check in checks if (refused := check.result()) is not None)
-        readings |= retained.added_to(readings)
-        contents = unmanaged.found(readings)
-        undeclared = [one for one in searches.found(errors) if not _declared(one, readings)]
+        readings |= retained.await_readings_with_retained(readings)
+        contents = unmanaged.await_and_mark_unreadable(readings)
+        undeclared = [one for one in searches.await_orphans(errors) if not _declared(one, readings)]
         orphans = tuple(undeclared if teardown else pool.map(_described, undeclared))
         snapshot = Snapshot(
             now=cloud.session.clock.decision_time(), readings=readings, orphans=orphans, unmanaged=contents
         )
-        unusable = frozenset[str]() if teardown else unusable_keys(cloud, recipe, snapshot, kinds)
+        unusable = frozenset[str]() if teardown else find_unusable_keys(cloud, recipe, snapshot, kinds)
         return replace(snapshot, unusable_keys=unusable)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
@@ -90,7 +90,7 @@ class _Readings:
         self._ready: deque[Node] = deque()
         self._awaiting: dict[Address, list[Node]] = {}  # by what they wait for
 
-    def of(self, nodes: tuple[Node, ...]) -> dict[Address, Reading]:
+    def read_all(self, nodes: tuple[Node, ...]) -> dict[Address, Reading]:
         """Each node's reading."""
         self._ready.extend(nodes)
         while self._ready or self._running:
@@ -101,7 +101,7 @@ class _Readings:
                 self._collect()
         self._searches.begin(self._done, self._outputs, all_read=True)
         for node in nodes:  # a container may have been read after its contents
-            if self._without_container(node):
+            if self._is_container_absent(node):
                 self._done[node.address] = Reading(node=node)
         return {node.address: self._done.get(node.address, Reading(node=node)) for node in nodes}
 
@@ -110,14 +110,14 @@ class _Readings:
         needed = set(identity_refs(node.desired))
         unread = next((ref.address for ref in needed if ref.address not in self._done), None)
         unknown = any(ref.output not in self._outputs.get(ref.address, {}) for ref in needed)
-        if self._without_container(node) or (unread is None and unknown):
+        if self._is_container_absent(node) or (unread is None and unknown):
             self._note(node, Reading(node=node))
         elif unread is not None:
             self._awaiting.setdefault(unread, []).append(node)
         else:
             self._running[self._pool.submit(self._read, node)] = node
 
-    def _without_container(self, node: Node) -> bool:
+    def _is_container_absent(self, node: Node) -> bool:
         container = self._done.get(node.container) if node.container else None
         return container is not None and container.observed is None and container.error is None
 
@@ -126,12 +126,12 @@ class _Readings:
         for future in finished:
             self._note(self._running.pop(future), future.result())
         for future, node in list(self._running.items()):
-            if self._without_container(node):
+            if self._is_container_absent(node):
                 del self._running[future]
                 self._note(node, Reading(node=node))
 
     def _note(self, node: Node, reading: Reading) -> None:
-        if self._without_container(node):
+        if self._is_container_absent(node):
             reading = Reading(node=node)
         self._done[node.address] = reading
         for follower in self._followers:
@@ -173,7 +173,7 @@ class _Searches:
                 self._running[rank] = self._pool.submit(self._search, rank, search, resolve(search.scope, outputs))
         self._waiting = waiting
 
-    def found(self, errors: list[ProvisionerError]) -> Iterator[Orphan]:
+    def await_orphans(self, errors: list[ProvisionerError]) -> Iterator[Orphan]:
         """What all searches found, in the order of the recipe; what two of them found is listed once.
 
         errors: the errors of searches that failed are added to it.
@@ -244,7 +244,7 @@ class _Retained:
         if container and container.retained and self._concerns(reading):
             self._running[reading.node.address] = self._pool.submit(self._ask, container.retained, reading)
 
-    def added_to(self, readings: Mapping[Address, Reading]) -> dict[Address, Reading]:
+    def await_readings_with_retained(self, readings: Mapping[Address, Reading]) -> dict[Address, Reading]:
         """The readings that have such an answer, with it."""
         concerned = {address: future for address, future in self._running.items() if self._concerns(readings[address])}
         return {address: replace(readings[address], retained=future.result()) for address, future in concerned.items()}
@@ -273,7 +273,7 @@ class _Unmanaged:
         if self._teardown and container and container.unmanaged and observed is not None and observed.owned:
             self._running[reading.node.address] = self._pool.submit(container.unmanaged, self._cloud, observed)
 
-    def found(self, readings: dict[Address, Reading]) -> dict[Address, tuple[str, ...]]:
+    def await_and_mark_unreadable(self, readings: dict[Address, Reading]) -> dict[Address, tuple[str, ...]]:
         """By container. One whose contents may not be listed counts as unreadable."""
         found: dict[Address, tuple[str, ...]] = {}
         for address, future in self._running.items():

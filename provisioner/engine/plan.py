@@ -154,18 +154,18 @@ class _Decisions:
     def decide(self, node: Node) -> None:
         """Add the node's step."""
         reading = self.snapshot.readings[node.address]
-        if any(address not in self.steps for address in self._read_through(node)):
+        if any(address not in self.steps for address in self._needed_to_read(node)):
             return  # its dependency could not be read and no grant of this run changes that: that error is reported
         waits_on = self._waits_on(node, reading)
         if waits_on:
             reason = f"cannot be read until {', '.join(waits_on)}; decided again after that"
             self._add(node, Action.DEFER, reason=reason, waits_on=waits_on)
         elif reading.error is not None:
-            self._fail(node, reading.error)
+            self._record_errors(node, reading.error)
         elif reading.observed is None:
-            self._create(node, reading.retained)
+            self._add_create_step(node, reading.retained)
         else:
-            self._compare(node, reading.observed)
+            self._add_step_by_diff(node, reading.observed)
 
     def decide_orphan(self, orphan: Orphan) -> None:
         """Add the step for a managed resource that the spec no longer names, if there is something to do."""
@@ -188,7 +188,7 @@ class _Decisions:
         needed = {need for address, needs in self.needs.items() if address.kind == kind for need in needs}
         return tuple(sorted(address for address, step in self.steps.items() if step.access and address in needed))
 
-    def _fail(self, node: Node, *errors: Exception) -> None:
+    def _record_errors(self, node: Node, *errors: Exception) -> None:
         if errors:
             self.errors[node.address] = errors
 
@@ -207,7 +207,7 @@ class _Decisions:
 
     def _waits_on(self, node: Node, reading: Reading) -> tuple[str, ...]:
         """The grants that this run creates or waits for and that must exist before the node can be read."""
-        blocking = [self.steps[address] for address in self._read_through(node)]
+        blocking = [self.steps[address] for address in self._needed_to_read(node)]
         inherited = [wait for step in blocking if step.action is Action.DEFER for wait in step.waits_on]
         if not isinstance(reading.error, NotAuthorized):
             return tuple(dict.fromkeys(inherited))
@@ -215,22 +215,24 @@ class _Decisions:
         grants = [s.address for s in near if s.access and s.action in (Action.CREATE, Action.UPDATE)]
         return tuple(dict.fromkeys((*inherited, *map(str, sorted(grants)))))
 
-    def _read_through(self, node: Node) -> tuple[Address, ...]:
+    def _needed_to_read(self, node: Node) -> tuple[Address, ...]:
         """What must be known to read the node: the resources that its identity refers to, and its container."""
         request = {ref.address for ref in identity_refs(node.desired)}
         return (*request, *((node.container,) if node.container else ()))
 
-    def _create(self, node: Node, retained: str) -> None:
+    def _add_create_step(self, node: Node, retained: str) -> None:
         kind = self.kinds[node.address.kind]
         desired = resolve(node.desired, self.outputs)
         if kind.create is None:
             where = getattr(node.desired, "id", node.address.name)
-            self._fail(node, Refused(str(node.address), f"{where} does not exist", "Check its name in the spec"))
+            self._record_errors(
+                node, Refused(str(node.address), f"{where} does not exist", "Check its name in the spec")
+            )
             return
         reason = f"it does not exist; {retained}" if retained else NEXT_WRITE if node.released else "it does not exist"
         self._add(node, Action.CREATE, changes=changes_of_creation(desired), reason=reason, desired=node.desired)
 
-    def _compare(self, node: Node, observed: Observed) -> None:
+    def _add_step_by_diff(self, node: Node, observed: Observed) -> None:
         kind = self.kinds[node.address.kind]
         taken, before = (), self.view.request.predecessor
         if before and self.view.request.takes_over and observed.owner == before:
@@ -239,7 +241,7 @@ class _Decisions:
             observed = replace(observed, owned=True)
         changes = (*kind.diff(resolve(node.desired, self.outputs), observed, self.view), *taken)
         changes = tuple(self._masked(change) for change in changes)
-        self._fail(node, *(_refusal(node.address, one) for one in changes if one.forces is Forces.REFUSE))
+        self._record_errors(node, *(_refusal(node.address, one) for one in changes if one.forces is Forces.REFUSE))
         adopted = kind.container is not None and observed.managed_keys is None and not observed.owned
         action = Action.KEEP if adopted else _strongest_action(changes)
         if node.released and observed.owned and action is Action.KEEP:

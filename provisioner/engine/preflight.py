@@ -43,13 +43,13 @@ def preflight(
     unreadable: nodes that the plan has no step for, because the caller may not read something.
     """
     checks = (
-        *_rights(cloud, kinds, plan),
+        *_right_checks(cloud, kinds, plan),
         *_write_rights_on_unreadable(cloud, kinds, unreadable),
-        *_groups(cloud, kinds, plan),
-        *_locations(cloud, plan),
-        *_providers(cloud, plan),
-        *_kinds(cloud, kinds, plan),
-        *_policies(cloud, kinds, plan),
+        *_group_checks(cloud, kinds, plan),
+        *_location_checks(cloud, plan),
+        *_provider_checks(cloud, plan),
+        *_kind_checks(cloud, kinds, plan),
+        *_policy_checks(cloud, kinds, plan),
     )
     with ThreadPoolExecutor(THREADS, thread_name_prefix="preflight") as pool:
         found = [finding for answers in pool.map(_run_check, checks) for finding in answers]
@@ -69,13 +69,13 @@ def _run_check(check: Check) -> tuple[Checked, ...]:
         return (Checked(verdict=Verdict.UNKNOWN, what=str(error), about=error.address),)
 
 
-def _rights(cloud: Cloud, kinds: Mapping[str, Kind[Any, Any]], plan: Plan) -> Iterator[Check]:
+def _right_checks(cloud: Cloud, kinds: Mapping[str, Kind[Any, Any]], plan: Plan) -> Iterator[Check]:
     needed = _rights_needed(plan, kinds, WRITES)
     for (scope, right), address in needed.items():
         above = (other for other, same in needed if same == right and other)
         if any(scope.lower().startswith(f"{other.lower()}/") for other in above):
             continue  # who has it above has it here
-        yield lambda scope=scope, right=right, address=address: _right(cloud, scope, right, address)
+        yield lambda scope=scope, right=right, address=address: _right_findings(cloud, scope, right, address)
 
 
 def _write_rights_on_unreadable(
@@ -86,16 +86,16 @@ def _write_rights_on_unreadable(
         right_of = kinds[node.address.kind].preflight.right
         if right_of is not None and not node.access and not node.expected_to_exist:
             right, about = right_of(node.desired), str(node.address)
-            yield lambda right=right, about=about: _write_right_on_unreadable(cloud, right, about)
+            yield lambda right=right, about=about: _unreadable_write_right_findings(cloud, right, about)
 
 
-def _write_right_on_unreadable(cloud: Cloud, right: Right, about: str) -> Iterator[Checked]:
+def _unreadable_write_right_findings(cloud: Cloud, right: Right, about: str) -> Iterator[Checked]:
     remedy = cloud.caller_rights.remedy_if_missing(right.scope, right.action, scope_unreadable=True)
     if remedy:
         yield Checked(verdict=Verdict.STOPS, what=NO_WRITE, remedy=remedy, about=about, scope=right.scope)
 
 
-def _right(cloud: Cloud, scope: str, right: str, address: Address) -> Iterator[Checked]:
+def _right_findings(cloud: Cloud, scope: str, right: str, address: Address) -> Iterator[Checked]:
     remedy, about = cloud.caller_rights.remedy_if_missing(scope, right), str(address)
     if remedy:
         yield Checked(verdict=Verdict.STOPS, what=NO_WRITE, remedy=remedy, about=about, scope=scope)
@@ -104,7 +104,7 @@ def _right(cloud: Cloud, scope: str, right: str, address: Address) -> Iterator[C
         yield Checked(verdict=verdict, what=f"right of the caller: {right}", about=about)
 
 
-def _groups(cloud: Cloud, kinds: Mapping[str, Kind[Any, Any]], plan: Plan) -> Iterator[Check]:
+def _group_checks(cloud: Cloud, kinds: Mapping[str, Kind[Any, Any]], plan: Plan) -> Iterator[Check]:
     """Checks for resources whose resource group neither exists nor is created by the plan."""
     created = _rights_needed(plan, kinds, (Action.CREATE,))
     needed = {key: address for key, address in created.items() if key[0].startswith("/")}
@@ -113,27 +113,27 @@ def _groups(cloud: Cloud, kinds: Mapping[str, Kind[Any, Any]], plan: Plan) -> It
         group = _group_id(scope)
         if group.lower() not in groups:
             groups.add(group.lower())
-            yield lambda group=group, address=address: _missing_group(cloud, group, address)
+            yield lambda group=group, address=address: _group_findings(cloud, group, address)
 
 
-def _missing_group(cloud: Cloud, group: str, address: Address) -> Iterator[Checked]:
-    if cloud.resource_groups.find_group(group) is None:
-        what = f"its resource group {group.rpartition('/')[2]} does not exist"
+def _group_findings(cloud: Cloud, group_id: str, address: Address) -> Iterator[Checked]:
+    if cloud.resource_groups.find_group(group_id) is None:
+        what = f"its resource group {group_id.rpartition('/')[2]} does not exist"
         yield Checked(verdict=Verdict.STOPS, what=what, remedy="Create it, or correct the id", about=str(address))
 
 
-def _locations(cloud: Cloud, plan: Plan) -> Iterator[Check]:
+def _location_checks(cloud: Cloud, plan: Plan) -> Iterator[Check]:
     """Whether the subscription has the locations of what is created, each once."""
     created: dict[tuple[str, str], Address] = {}
     for step in plan.steps:
-        location, own_id = getattr(step.desired, "location", None), next(_ids(step.desired, {}), "")
+        location, own_id = getattr(step.desired, "location", None), next(_resource_ids_in(step.desired, {}), "")
         if step.action is Action.CREATE and isinstance(location, str) and own_id:
             created.setdefault((own_id.split("/")[2], location.replace(" ", "").lower()), step.address)
     for (subscription, location), address in created.items():
-        yield lambda s=subscription, n=location, a=address: _location(cloud, s, n, a)
+        yield lambda s=subscription, n=location, a=address: _location_findings(cloud, s, n, a)
 
 
-def _location(cloud: Cloud, subscription: str, location: str, address: Address) -> Iterator[Checked]:
+def _location_findings(cloud: Cloud, subscription: str, location: str, address: Address) -> Iterator[Checked]:
     """https://learn.microsoft.com/rest/api/resources/subscriptions/list-locations."""
     listed = cloud.arm.list_all(f"/subscriptions/{subscription}/locations", api_version("Microsoft.Resources"))
     try:
@@ -153,24 +153,24 @@ def _group_id(scope: str) -> str:
     return "/".join(scope.split("/")[:GROUP_PARTS])
 
 
-def _providers(cloud: Cloud, plan: Plan) -> Iterator[Check]:
+def _provider_checks(cloud: Cloud, plan: Plan) -> Iterator[Check]:
     """Checks for every resource provider that the plan needs, per subscription."""
     named: dict[tuple[str, str], Address] = {}
     for step in plan.steps:
-        for text in _ids(step.desired, plan.outputs.get(step.address, {})):
+        for text in _resource_ids_in(step.desired, plan.outputs.get(step.address, {})):
             for namespace in NAMESPACE.findall(text):
                 named.setdefault((text.split("/")[2], namespace), step.address)
     for (subscription, namespace), address in named.items():
-        yield lambda s=subscription, n=namespace, a=address: _provider(cloud, s, n, a)
+        yield lambda s=subscription, n=namespace, a=address: _provider_findings(cloud, s, n, a)
 
 
-def _ids(desired: Any, published: Mapping[str, Any]) -> Iterator[str]:
+def _resource_ids_in(desired: Any, published: Mapping[str, Any]) -> Iterator[str]:
     """Resource ids in a step's desired record and in what it publishes."""
     remedy = (*(getattr(desired, one.name) for one in fields(desired)), *published.values()) if desired else ()
     return (text for text in remedy if isinstance(text, str) and text.startswith("/subscriptions/"))
 
 
-def _provider(cloud: Cloud, subscription: str, namespace: str, address: Address) -> Iterator[Checked]:
+def _provider_findings(cloud: Cloud, subscription: str, namespace: str, address: Address) -> Iterator[Checked]:
     """https://learn.microsoft.com/azure/azure-resource-manager/management/resource-providers-and-types."""
     path = f"/subscriptions/{subscription}/providers/{namespace}"
     found = cloud.arm.find(path, api_version("Microsoft.Resources")) or {}
@@ -182,15 +182,15 @@ def _provider(cloud: Cloud, subscription: str, namespace: str, address: Address)
     yield Checked(verdict=verdict, what=what, remedy=remedy, about=str(address))
 
 
-def _kinds(cloud: Cloud, kinds: Mapping[str, Kind[Any, Any]], plan: Plan) -> Iterator[Check]:
+def _kind_checks(cloud: Cloud, kinds: Mapping[str, Kind[Any, Any]], plan: Plan) -> Iterator[Check]:
     """Each kind's own checks, for each of its steps."""
     for step in plan.steps:
         ready = kinds[step.address.kind].preflight.ready
         if ready is not None and step.desired is not None:
-            yield lambda ready=ready, step=step: _ready(cloud, ready, step, plan)
+            yield lambda ready=ready, step=step: _ready_findings(cloud, ready, step, plan)
 
 
-def _ready(cloud: Cloud, ready: Callable[..., Iterable[Checked]], step: Step, plan: Plan) -> Iterator[Checked]:
+def _ready_findings(cloud: Cloud, ready: Callable[..., Iterable[Checked]], step: Step, plan: Plan) -> Iterator[Checked]:
     try:
         for one in ready(cloud, resolve(step.desired, plan.outputs), step.observed):
             yield Checked(verdict=one.verdict, what=one.what, remedy=one.remedy, about=one.about or str(step.address))
@@ -199,17 +199,17 @@ def _ready(cloud: Cloud, ready: Callable[..., Iterable[Checked]], step: Step, pl
         raise
 
 
-def _policies(cloud: Cloud, kinds: Mapping[str, Kind[Any, Any]], plan: Plan) -> Iterator[Check]:
+def _policy_checks(cloud: Cloud, kinds: Mapping[str, Kind[Any, Any]], plan: Plan) -> Iterator[Check]:
     """Whether Azure Policy would deny what the plan creates."""
     for step in plan.steps:
         right_of = kinds[step.address.kind].preflight.right
         right = right_of(resolve(step.desired, plan.outputs)) if right_of and step.action is Action.CREATE else None
         if right and right.content:
             scope, content, about = right.scope, right.content(cloud), str(step.address)
-            yield lambda scope=scope, content=content, about=about: _policy(cloud, scope, content, about)
+            yield lambda scope=scope, content=content, about=about: _policy_findings(cloud, scope, content, about)
 
 
-def _policy(cloud: Cloud, resource_id: str, content: Mapping[str, Any], about: str) -> Iterator[Checked]:
+def _policy_findings(cloud: Cloud, resource_id: str, content: Mapping[str, Any], about: str) -> Iterator[Checked]:
     """https://learn.microsoft.com/rest/api/policyinsights/policy-restrictions: a clean answer is no guarantee."""
     try:
         denials = cloud.policy_restrictions.list_denials(resource_id, content)

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from provisioner.engine.written import plain_hash
+from provisioner.engine.written import hash_and_has_secret
 from provisioner.errors import Refused
 from provisioner.model import Action, Address, Origin, Result
 
@@ -27,14 +27,14 @@ WIDTH = 3  # bytes of an address, and as many of what it declares
 MOST = 900  # resources: 7.2 KB, beside who has the lease; all metadata of a container may have 8 KB
 
 
-def noted(note: str, recipe: Recipe, outcomes: Iterable[Outcome]) -> str:
+def note_after_run(note_before: str, recipe: Recipe, outcomes: Iterable[Outcome]) -> str:
     """The note after a run. What the run left as declared is noted as it is declared now, the rest as before."""
-    before = _read(note)
+    before = _parse_note(note_before)
     settled = {o.step.address for o in outcomes if o.result in (Result.DONE, Result.UNCHANGED)}
     found: dict[bytes, bytes] = {}
     for node in _concerned(recipe.nodes):
         key = _short(str(node.address))
-        now = _declared(node)[0] if node.address in settled else before.get(key)
+        now = _short_hash_and_has_secret(node)[0] if node.address in settled else before.get(key)
         if now is not None:
             found[key] = now
     pairs = sorted(found.items())[:MOST]
@@ -43,9 +43,9 @@ def noted(note: str, recipe: Recipe, outcomes: Iterable[Outcome]) -> str:
 
 def with_origins(plan: Plan, recipe: Recipe, note: str) -> Plan:
     """The plan with each step's origin as far as it is known, and with the names of what has only an id."""
-    before = _read(note) if any(step.pending for step in plan.steps) else {}
+    before = _parse_note(note) if any(step.pending for step in plan.steps) else {}
     noted_now = {
-        node.address: (before.get(_short(str(node.address))), *_declared(node), node)
+        node.address: (before.get(_short(str(node.address))), *_short_hash_and_has_secret(node), node)
         for node in (_concerned(recipe.nodes) if before else ())
     }
     changed = {a for a, (known, now, _, _) in noted_now.items() if known != now}
@@ -73,10 +73,10 @@ def _origin(step: Step, nodes: Mapping[Address, Noted], changed: Collection[Addr
     return None if secret and not creates else Origin.AZURE
 
 
-def _declared(node: Node) -> tuple[bytes | None, bool]:
+def _short_hash_and_has_secret(node: Node) -> tuple[bytes | None, bool]:
     """The short hash of what is declared, None where its file cannot be read; and whether it has a secret."""
     with suppress(Refused):
-        text, secret = plain_hash(node.desired)
+        text, secret = hash_and_has_secret(node.desired)
         return bytes.fromhex(text)[:WIDTH], secret
     return None, False
 
@@ -85,7 +85,7 @@ def _short(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()[:WIDTH]
 
 
-def _read(note: str) -> dict[bytes, bytes]:
+def _parse_note(note: str) -> dict[bytes, bytes]:
     """What a note says; nothing if somebody has edited it."""
     try:
         raw = base64.b64decode(note, altchars=b"-_", validate=True)

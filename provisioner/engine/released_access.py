@@ -22,14 +22,14 @@ def without_idle_access(planned: Plan) -> Plan:
     """The plan without grants that no other step of it needs, and with those that an earlier run left, if one does."""
     needs = {step.address: step.after for step in planned.steps}
     needed = closure((s.address for s in planned.steps if s.pending and not s.access), needs)
-    return replace(planned, steps=tuple(_adjusted(step, needed) for step in planned.steps))
+    return replace(planned, steps=tuple(_kept_if_idle_or_needed(step, needed) for step in planned.steps))
 
 
-def _adjusted(step: Step, needed: frozenset[Address]) -> Step:
+def _kept_if_idle_or_needed(step: Step, addresses_needed: frozenset[Address]) -> Step:
     if not step.released or not step.pending:
         return step
     goes = step.action is Action.DELETE
-    return replace(step, action=Action.KEEP, changes=()) if goes == (step.address in needed) else step
+    return replace(step, action=Action.KEEP, changes=()) if goes == (step.address in addresses_needed) else step
 
 
 def released_without_dependencies(nodes: tuple[Node, ...]) -> tuple[Node, ...]:

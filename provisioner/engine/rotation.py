@@ -46,14 +46,16 @@ def plan_rotation(recipe: Recipe, snapshot: Snapshot, kinds: Kinds, request: Req
     plan, errors = decide(recipe, snapshot, kinds, request)
     blocked = {c: holders for c, holders in declared_holders(recipe).items() if not errors.keys().isdisjoint(holders)}
     if not blocked:
-        return _credential_steps(plan_or_raise(plan, errors), recipe, kinds)
+        return _limit_to_rotation(plan_or_raise(plan, errors), recipe, kinds)
     blocked_holders = {address for holders in blocked.values() for address in holders}
     others = [c for c in _credentials(recipe, kinds) if c not in blocked and request.concerns(c.name)]
     if not others or not errors.keys() <= blocked_holders:
         plan_or_raise(plan, errors)
     left = replace(recipe, nodes=tuple(n for n in recipe.nodes if n.address not in blocked_holders | blocked.keys()))
     plan, further = decide(left, _without_keys_of(snapshot, blocked), kinds, request)
-    return _with_blocked_holders(_credential_steps(plan_or_raise(plan, further), left, kinds), recipe, snapshot, errors)
+    return _with_blocked_holders(
+        _limit_to_rotation(plan_or_raise(plan, further), left, kinds), recipe, snapshot, errors
+    )
 
 
 def _credentials(recipe: Recipe, kinds: Kinds) -> tuple[Address, ...]:
@@ -85,7 +87,7 @@ def _blocked_step(holder: Address, snapshot: Snapshot, errors: Iterable[Exceptio
     )
 
 
-def _credential_steps(plan: Plan, recipe: Recipe, kinds: Kinds) -> Plan:
+def _limit_to_rotation(plan: Plan, recipe: Recipe, kinds: Kinds) -> Plan:
     """The steps of a plan that rotate: credentials, their holders, old keys, the caller's access.
 
     Raises Refused if something that a holder needs does not exist yet.

@@ -8,7 +8,7 @@ import secrets
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from provisioner.engine.written import plain_hashes, resolved_hash, secrets_hash, with_secrets
+from provisioner.engine.written import addresses_with_secrets, hashes_without_secrets, resolved_hash, secrets_hash
 from provisioner.errors import Problem, SpecError, StalePlan
 from provisioner.model import Action, Address, Plan, Recipe
 
@@ -51,19 +51,19 @@ class SavedPlan:
     salt: str
     secrets: str
 
-    def check(self, live: Plan, recipe: Recipe) -> None:
+    def require_unchanged(self, live: Plan, recipe: Recipe) -> None:
         """Raises StalePlan, which names what changed, unless the live plan would write what the saved one would."""
         if self.environment != live.environment:
             raise StalePlan(self.file, (f"it is a plan of {self.environment}, not of {live.environment}",))
         changed = tuple(self._differences(_steps(live, recipe)))
         if not changed and self.secrets != secrets_hash(live, recipe.nodes, bytes.fromhex(self.salt)):
-            changed = (_other_secret(with_secrets(live, recipe.nodes)),)
+            changed = (_other_secret(addresses_with_secrets(live, recipe.nodes)),)
         if not changed and self.resolved != resolved_hash(live, recipe.nodes):
             changed = ("an id or address that would be written is another",)
         if changed:
             raise StalePlan(self.file, changed)
 
-    def check_under_lease(self, first: Plan, recipe: Recipe) -> Plan:
+    def require_nothing_beyond(self, first: Plan, recipe: Recipe) -> Plan:
         """The plan made under the lease. Raises StalePlan if it does something that the saved one did not."""
         live = {address: step for address, step in _steps(first, recipe).items() if step.pending}
         changed = tuple(self._differences({**self.steps, **live}, versions=False))
@@ -71,7 +71,7 @@ class SavedPlan:
             raise StalePlan(self.file, changed)
         return first
 
-    def restrict(self, later: Plan) -> Plan:
+    def limit_to_deferred(self, later: Plan) -> Plan:
         """A later pass may do only what the file lists as deferred."""
         deferred = {address for address, step in self.steps.items() if step.action == Action.DEFER.value}
         steps = tuple(s for s in later.steps if not s.pending or s.access or str(s.address) in deferred)
@@ -141,7 +141,7 @@ def _saved_step(content: Mapping[str, Any]) -> SavedStep:
 
 
 def _steps(plan: Plan, recipe: Recipe) -> dict[str, SavedStep]:
-    writes = plain_hashes(plan, recipe.nodes)
+    writes = hashes_without_secrets(plan, recipe.nodes)
     return {
         str(step.address): SavedStep(
             action=step.action.value,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from provisioner.kind import Kind
 
 
-def repeat(decided: Plan, addresses: Iterable[Address], *, reason: str) -> Plan:
+def with_forced_updates(decided: Plan, addresses: Iterable[Address], *, reason: str) -> Plan:
     """The plan with what stands at these addresses written once more, though it is as declared."""
     again = frozenset(addresses)
     steps = tuple(
@@ -39,7 +39,9 @@ def limit_to(decided: Plan, only: Iterable[Address]) -> Plan:
     return replace(decided, steps=steps, digest=digest(steps))
 
 
-def replaced(decided: Plan, addresses: Iterable[Address], recipe: Recipe, kinds: Mapping[str, Kind[Any, Any]]) -> Plan:
+def with_forced_replacements(
+    decided: Plan, addresses: Iterable[Address], recipe: Recipe, kinds: Mapping[str, Kind[Any, Any]]
+) -> Plan:
     """The plan in which what exists at these addresses is deleted and created again.
 
     Raises UnknownReference, and Refused for what would lose something by it.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from provisioner.cloud.error_table import Handling, handling_of
 from provisioner.engine.order import closure
-from provisioner.engine.usage import holder_usages
+from provisioner.engine.usage import probe_holder_usages
 from provisioner.engine.vanished import require_containers
 from provisioner.errors import NotAuthorized, NotFound, NotInUse, NotYetVisible, Unexpected
 from provisioner.model import (
@@ -97,7 +97,9 @@ class StepRunner:
                 early[:] = [missing]
             return bool(notes)
 
-        self._wait(is_done, f"Azure to know what this run has just {'granted' if new_access else 'created'}")
+        self._wait_until_or_deadline(
+            is_done, f"Azure to know what this run has just {'granted' if new_access else 'created'}"
+        )
         if not notes:
             raise early[0]
         if step.action is Action.CREATE:
@@ -122,14 +124,14 @@ class StepRunner:
             self._note_keys(step, removed=getattr(step.observed, "key_id", None) if kind.credential else None)
             old = self._secret_to_delete(step, kind)
             kind.delete(self.cloud, step.observed)
-            self._await_end_of(step, kind, old)
+            self._await_secret_stops_working(step, kind, old)
         if step.action is Action.DELETE:
             return unknown_reason
         desired = resolve(step.desired, {**self.outputs, **self._secrets_from_holders(step.desired)})
         try:
             return self._write_and_verify(kind, step, desired)
         except NotFound:
-            if self._is_container_gone(kind, desired):
+            if self._teardown_took_container(kind, desired):
                 return CONTAINER_GONE
             raise
 
@@ -142,13 +144,13 @@ class StepRunner:
             self._note_keys(step, key_id=values.get("key_id"), replaced=replaced)
         if step.action is Action.CREATE and not self.read_back:
             return ""
-        observed = self._read_back(kind, step, desired)
+        observed = self._read_back_and_rewrite_contested(kind, step, desired)
         for keys in kind.holder.holds(observed).values() if kind.holder else ():
             self._note_keys(step, published=next((one.key_id for one in keys if one.current), None))
         self.outputs[step.address] = {**kind.publish(observed, None).known(), **values}
         return self._prove(kind, step, desired, observed, created or Published())
 
-    def _is_container_gone(self, kind: Kind[Any, Any], desired: Any) -> bool:
+    def _teardown_took_container(self, kind: Kind[Any, Any], desired: Any) -> bool:
         """Whether this is a teardown and the teardown of another environment has removed the container meanwhile."""
         if self.view.intent is not Intent.TEARDOWN:
             return False
@@ -180,14 +182,14 @@ class StepRunner:
         last: dict[Address, Usage] = {}
 
         def in_use() -> bool:
-            for holder, usage in holder_usages(self.cloud, self.kinds, self.plan, self.view, step.address):
+            for holder, usage in probe_holder_usages(self.cloud, self.kinds, self.plan, self.view, step.address):
                 if not (
                     usage.unknown_reason and holder in last and last[holder].awaited_from
                 ):  # one lost response is no evidence
                     last[holder] = usage
             return not any(usage.awaited_from for usage in last.values())
 
-        self._wait(in_use, f"the successor of {step.address} to be in use")
+        self._wait_until_or_deadline(in_use, f"the successor of {step.address} to be in use")
         for holder, usage in last.items():
             if usage.awaited_from:
                 key, seconds = str(step.address), self.deadline_seconds
@@ -203,12 +205,14 @@ class StepRunner:
             return None
         return self._reveal(*self.plan.sources[step.address])
 
-    def _await_end_of(self, step: Step, kind: Kind[Any, Any], old: Secret | None) -> None:
+    def _await_secret_stops_working(self, step: Step, kind: Kind[Any, Any], old_secret: Secret | None) -> None:
         deleted, observed = kind.proofs.deleted, step.observed
-        if deleted is None or old is None:
+        if deleted is None or old_secret is None:
             return
-        self._wait(lambda: deleted(self.cloud, observed, old), "the removed key to stop working")
-        if not deleted(self.cloud, observed, old):
+        self._wait_until_or_deadline(
+            lambda: deleted(self.cloud, observed, old_secret), "the removed key to stop working"
+        )
+        if not deleted(self.cloud, observed, old_secret):
             raise Unexpected(operation=f"proving the end of {step.address}", message="it was removed but still works")
 
     def _reveal(self, address: Address, key_id: str) -> Secret | None:
@@ -237,7 +241,7 @@ class StepRunner:
                     copied[ref.address] = {**self.outputs.get(ref.address, {}), ref.output: value}
         return copied
 
-    def _read_back(self, kind: Kind[Any, Any], step: Step, desired: Any) -> Observed:
+    def _read_back_and_rewrite_contested(self, kind: Kind[Any, Any], step: Step, desired: Any) -> Observed:
         """Read the resource until it shows what was written. Raises Unexpected at the deadline."""
         last: list[tuple[Observed | None, tuple[Change, ...]]] = []
 
@@ -249,7 +253,7 @@ class StepRunner:
                 kind.update(self.cloud, desired, observed)
             return observed is not None and not last[0][1]
 
-        self._wait(agrees, "Azure to show what was written")
+        self._wait_until_or_deadline(agrees, "Azure to show what was written")
         observed, changes = last[0]
         if observed is None or changes:
             differing = ", ".join(change.field for change in changes) or "the whole resource"
@@ -264,12 +268,12 @@ class StepRunner:
             return ""
 
         def usable() -> bool:
-            proofs[:] = [prove(self.cloud, desired, observed, created, self._reader(step))]
-            if proofs[0] is Proof.NOT_YET and self._is_container_gone(kind, desired):
+            proofs[:] = [prove(self.cloud, desired, observed, created, self._find_reader(step))]
+            if proofs[0] is Proof.NOT_YET and self._teardown_took_container(kind, desired):
                 proofs[:] = [Unproven(why=CONTAINER_GONE)]
             return proofs[0] is not Proof.NOT_YET and not getattr(proofs[0], "error", None)
 
-        self._wait(usable, "proof that it can be used")
+        self._wait_until_or_deadline(usable, "proof that it can be used")
         (proof,) = proofs
         if isinstance(proof, Unproven):
             if proof.error is not None:
@@ -281,7 +285,7 @@ class StepRunner:
             )
         return "" if proof is Proof.USABLE else proof.value
 
-    def _reader(self, step: Step) -> ReadBy | None:
+    def _find_reader(self, step: Step) -> ReadBy | None:
         """Who reads the step's resource, with the secret that its holder hands out now; None if it hands out none."""
         reader = step.read_by
         holder_step = self._steps.get(reader.holder) if reader is not None else None
@@ -303,7 +307,7 @@ class StepRunner:
             return known
         return replace(known, secret=kind.holder.reveal(self.cloud, observed, current.key_id))
 
-    def _wait(self, check: Callable[[], bool], what: str) -> None:
+    def _wait_until_or_deadline(self, is_done: Callable[[], bool], what: str) -> None:
         """Wait until the check holds or the deadline has passed; the caller finds out which."""
         with suppress(NotYetVisible):
-            self.cloud.session.waits.until(check, deadline_seconds=self.deadline_seconds, what=what)
+            self.cloud.session.waits.until(is_done, deadline_seconds=self.deadline_seconds, what=what)

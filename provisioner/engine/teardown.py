@@ -37,10 +37,12 @@ def plan_teardown(
     granting: only those that grant the caller access to write, where it has none for lack of an earlier run's.
     """
     nodes = ordered(recipe.nodes)
-    missing = _missing_access(nodes, snapshot, kinds, view_of(recipe, snapshot, kinds, Request(intent=Intent.TEARDOWN)))
+    missing = _missing_read_access_or_raise(
+        nodes, snapshot, kinds, view_of(recipe, snapshot, kinds, Request(intent=Intent.TEARDOWN))
+    )
     to_write = _missing_access_to_write(nodes, snapshot)
     if missing or (granting and to_write):
-        return ordered_plan(recipe.environment, _access_steps(nodes, snapshot, missing or to_write))
+        return ordered_plan(recipe.environment, _access_and_deferred_steps(nodes, snapshot, missing or to_write))
     steps = _orphan_steps(recipe, snapshot, kinds)
     contents = _Contents(with_key_steps=frozenset(Address(a.kind, a.name.rpartition("/")[0]) for a in steps))
     for node in reversed(nodes):
@@ -53,7 +55,9 @@ def plan_teardown(
     return ordered_plan(recipe.environment, _in_reverse(nodes, snapshot, steps))
 
 
-def _missing_access(nodes: tuple[Node, ...], snapshot: Snapshot, kinds: Kinds, view: View) -> tuple[Address, ...]:
+def _missing_read_access_or_raise(
+    nodes: tuple[Node, ...], snapshot: Snapshot, kinds: Kinds, view: View
+) -> tuple[Address, ...]:
     """Grants to the caller that must be created, or take effect, before the environment can be read."""
     if not any(snapshot.readings[node.address].error for node in nodes):
         return ()
@@ -72,7 +76,9 @@ def _is_missing(node: Node, snapshot: Snapshot, kinds: Kinds, view: View) -> boo
     return container is not None
 
 
-def _access_steps(nodes: tuple[Node, ...], snapshot: Snapshot, missing: tuple[Address, ...]) -> dict[Address, Step]:
+def _access_and_deferred_steps(
+    nodes: tuple[Node, ...], snapshot: Snapshot, missing: tuple[Address, ...]
+) -> dict[Address, Step]:
     waits = tuple(map(str, missing))
     reason = f"decided once the caller has access: {', '.join(waits)}"
     steps: dict[Address, Step] = {}

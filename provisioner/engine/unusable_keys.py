@@ -27,7 +27,7 @@ Kinds = Mapping[str, "Kind[Any, Any]"]
 KNOWN_EVERYWHERE = timedelta(minutes=15)  # until then a replica may refuse a new key that others take
 
 
-def unusable_keys(cloud: Cloud, recipe: Recipe, snapshot: Snapshot, kinds: Kinds) -> frozenset[str]:
+def find_unusable_keys(cloud: Cloud, recipe: Recipe, snapshot: Snapshot, kinds: Kinds) -> frozenset[str]:
     """Their ids. A key whose text no holder reveals, or that cannot be tried now, is none of them."""
     view, found = view_of(recipe, snapshot, kinds, CONVERGE), set[str]()
     for credential, references in view.key_references.items():
@@ -42,7 +42,7 @@ def unusable_keys(cloud: Cloud, recipe: Recipe, snapshot: Snapshot, kinds: Kinds
         young = shown and snapshot.now - since <= KNOWN_EVERYWHERE
         tried = [one for one in references if one.key.unversioned or not shown]
         with suppress(CloudError):
-            text = _text(cloud, kinds, snapshot.readings, tried, published["key_id"])
+            text = _reveal_key(cloud, kinds, snapshot.readings, tried, published["key_id"])
             if text is None:
                 continue
             another = hint is not None and not text.begins_with(hint)
@@ -51,7 +51,7 @@ def unusable_keys(cloud: Cloud, recipe: Recipe, snapshot: Snapshot, kinds: Kinds
     return frozenset(found)
 
 
-def _text(
+def _reveal_key(
     cloud: Cloud, kinds: Kinds, readings: Mapping[Any, Reading], references: Iterable[HolderKey], key_id: str
 ) -> Secret | None:
     """The key as a holder that reveals it has it."""

@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 Kinds = Mapping[str, "Kind[Any, Any]"]
 
 
-def holder_usages(cloud: Cloud, kinds: Kinds, plan: Plan, view: View, key: Address) -> Iterator[tuple[Address, Usage]]:
+def probe_holder_usages(
+    cloud: Cloud, kinds: Kinds, plan: Plan, view: View, retiring_key: Address
+) -> Iterator[tuple[Address, Usage]]:
     """Each holder that hands out the successor of this key and whose readers can be asked, with their usage now.
 
     A plan that is limited to the key does not include the holder: then nobody is asked, and the usage is unknown.
     """
     there = {step.address: step.observed for step in plan.steps}
-    credential = Address(key.kind, key.name.rpartition("/")[0])  # its keys are called NAME/KEYID
+    credential = Address(retiring_key.kind, retiring_key.name.rpartition("/")[0])  # its keys are called NAME/KEYID
     for reference in view.key_references.get(credential, ()):
         holder, observed = kinds[reference.holder.kind].holder, there.get(reference.holder)
         if holder and holder.probe_usage and reference.key.current and not reference.key.at_once:
@@ -48,7 +50,7 @@ def await_readers(cloud: Cloud, kinds: Kinds, plan: Plan, view: View, *, grace: 
 
     def over() -> bool:
         return session.clock.refresh() >= until or all(
-            _in_use(cloud, kinds, plan, view, step.address) for step in awaited_steps
+            _probe_successor_in_use(cloud, kinds, plan, view, step.address) for step in awaited_steps
         )
 
     seconds = (until - session.clock.decision_time() + grace).total_seconds()
@@ -57,6 +59,6 @@ def await_readers(cloud: Cloud, kinds: Kinds, plan: Plan, view: View, *, grace: 
     return True
 
 
-def _in_use(cloud: Cloud, kinds: Kinds, plan: Plan, view: View, key: Address) -> bool:
-    found = dict(holder_usages(cloud, kinds, plan, view, key))
+def _probe_successor_in_use(cloud: Cloud, kinds: Kinds, plan: Plan, view: View, retiring_key: Address) -> bool:
+    found = dict(probe_holder_usages(cloud, kinds, plan, view, retiring_key))
     return bool(found) and all(usage.since for usage in found.values())

@@ -23,32 +23,32 @@ if TYPE_CHECKING:
 SCRYPT = {"n": 2**15, "r": 8, "p": 3, "maxmem": 2**26}
 
 
-def plain_hashes(plan: Plan, nodes: Iterable[Node]) -> dict[Address, str]:
+def hashes_without_secrets(plan: Plan, nodes: Iterable[Node]) -> dict[Address, str]:
     """By address of each step that would write: SHA-256 of what is declared, without its secrets. Raises Refused."""
-    return {node.address: _sha256(_canonical(node.desired, [])) for node in _written(plan, nodes)}
+    return {node.address: _sha256(_canonical(node.desired, [])) for node in _nodes_to_write(plan, nodes)}
 
 
 def resolved_hash(plan: Plan, nodes: Iterable[Node]) -> str:
     """SHA-256 of everything that would be written, with the outputs of resources that exist: ids, addresses."""
-    written = {str(node.address): resolve(node.desired, plan.outputs) for node in _written(plan, nodes)}
+    written = {str(node.address): resolve(node.desired, plan.outputs) for node in _nodes_to_write(plan, nodes)}
     return _sha256(_canonical(written, []))
 
 
 def secrets_hash(plan: Plan, nodes: Iterable[Node], salt: bytes) -> str:
     """Scrypt over all secrets that would be written."""
     secrets: list[str] = []
-    for node in _written(plan, nodes):
+    for node in _nodes_to_write(plan, nodes):
         secrets.append(str(node.address))
         _canonical(node.desired, secrets)
     return hashlib.scrypt(json.dumps(secrets).encode(), salt=salt, **SCRYPT).hex()
 
 
-def with_secrets(plan: Plan, nodes: Iterable[Node]) -> tuple[Address, ...]:
+def addresses_with_secrets(plan: Plan, nodes: Iterable[Node]) -> tuple[Address, ...]:
     """The addresses of the steps that would write a secret of the spec."""
-    return tuple(node.address for node in _written(plan, nodes) if secrets_in(node.desired))
+    return tuple(node.address for node in _nodes_to_write(plan, nodes) if secrets_in(node.desired))
 
 
-def plain_hash(desired: object) -> tuple[str, bool]:
+def hash_and_has_secret(desired: object) -> tuple[str, bool]:
     """SHA-256 of what is declared, without its secrets; and whether it has any. Raises Refused."""
     secrets: list[str] = []
     return _sha256(_canonical(desired, secrets)), bool(secrets)
@@ -68,7 +68,7 @@ def secrets_in(desired: object) -> tuple[str, ...]:
     return tuple(text for one in inner for text in secrets_in(one))
 
 
-def _written(plan: Plan, nodes: Iterable[Node]) -> list[Node]:
+def _nodes_to_write(plan: Plan, nodes: Iterable[Node]) -> list[Node]:
     pending = {step.address for step in plan.steps if step.pending}
     return sorted((node for node in nodes if node.address in pending), key=lambda node: node.address)
 

@@ -104,7 +104,7 @@ def create(cloud: Cloud, desired: Application) -> None:
             deleted = cloud.graph.find_deleted_application(desired.unique_name)
             if deleted is None:
                 raise
-            _restore(cloud, desired, deleted)
+            _restore_without_managed_passwords(cloud, desired, deleted)
             return deleted.object_id
 
     visible = cloud.session.waits.until_visible
@@ -165,7 +165,7 @@ def owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
     return tuple(map(as_found, listed))
 
 
-def _restore(cloud: Cloud, desired: Application, deleted: GraphApplication) -> None:
+def _restore_without_managed_passwords(cloud: Cloud, desired: Application, deleted: GraphApplication) -> None:
     """Restore it. Its passwords are removed before the service principal is restored: until then nobody can use them.
 
     Restoring an application does not restore its service principal:

@@ -108,12 +108,12 @@ def to_blobs(*, scope: str, account: str, container: str, environment: str) -> C
     )
 
 
-def reading(desired: CallerAccess) -> CallerAccess:
+def read_only(desired: CallerAccess) -> CallerAccess:
     """The part of it that reads."""
     return replace(desired, role=desired.reading_role, actions=desired.reading_actions)
 
 
-def _owner_tag(environment: str) -> str:
+def _access_owner_tag(environment: str) -> str:
     """It differs from the owner tag of declared grants, which are searched for separately."""
     return f"{OWNER_TAG}={environment}/access"
 
@@ -123,7 +123,7 @@ def _read(cloud: Cloud, desired: CallerAccess) -> ObservedCallerAccess | None:
     allowed = cloud.caller_rights.allows(desired.scope, desired.actions)
     if allowed is None:
         raise NotFound(operation=f"GET permissions of {desired.scope}", status=404)
-    caller, owner_tag = cloud.session.caller_object_id, _owner_tag(desired.environment)
+    caller, owner_tag = cloud.session.caller_object_id, _access_owner_tag(desired.environment)
     role = cloud.authorization.role_id(desired.scope, desired.role)
     tagged = {one: cloud.authorization.owner_tags(one) for one in cloud.authorization.list_assignments(desired.scope)}
     granted = {one: tags for one, tags in tagged.items() if tags and one.principal_id == caller}
@@ -140,7 +140,7 @@ def _read(cloud: Cloud, desired: CallerAccess) -> ObservedCallerAccess | None:
         name=name,
         environment=desired.environment,
         tagged_by_others=tagged_by_others,
-        awaiting_access=any(_young(cloud, one) for one in mine) and not _has_access_as_far_as_tried(cloud, desired),
+        awaiting_access=any(_young(cloud, one) for one in mine) and not _probe_access(cloud, desired),
     )
 
 
@@ -148,7 +148,7 @@ def _young(cloud: Cloud, grant: Assignment) -> bool:
     return grant.updated is not None and cloud.session.clock.decision_time() - grant.updated < ARRIVES_WITHIN
 
 
-def _has_access_as_far_as_tried(cloud: Cloud, desired: CallerAccess) -> bool:
+def _probe_access(cloud: Cloud, desired: CallerAccess) -> bool:
     """Try a request that needs the right. The name of a new vault may not be in DNS yet.
 
     The right to write is tried by a deletion of what there is not, and only by a run that may write.
@@ -175,7 +175,7 @@ def _diff(desired: CallerAccess, observed: ObservedCallerAccess, _view: View) ->
     return (
         Change(
             field="description",
-            after=_owner_tag(desired.environment),
+            after=_access_owner_tag(desired.environment),
             reason="this environment needs it, too",
             contested=True,
         ),
@@ -184,7 +184,7 @@ def _diff(desired: CallerAccess, observed: ObservedCallerAccess, _view: View) ->
 
 def _owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
     """Grants to earlier callers as well: others who run this environment keep their access until it goes."""
-    owner_tag = _owner_tag(scope.environment)
+    owner_tag = _access_owner_tag(scope.environment)
     listed = [
         one
         for one in cloud.authorization.list_assignments(scope.scope)
@@ -207,7 +207,7 @@ def _create(cloud: Cloud, desired: CallerAccess) -> None:
         cloud.authorization.role_id(desired.scope, desired.role),
         cloud.session.caller_object_id,
         principal_type=cloud.session.caller_type,
-        owner_tag=_owner_tag(desired.environment),
+        owner_tag=_access_owner_tag(desired.environment),
     )
 
 
@@ -217,7 +217,9 @@ def _update(cloud: Cloud, desired: CallerAccess, _observed: ObservedCallerAccess
 
 def _delete(cloud: Cloud, observed: ObservedCallerAccess) -> None:
     if observed.name:
-        cloud.authorization.drop_owner_or_assignment(observed.scope, observed.name, _owner_tag(observed.environment))
+        cloud.authorization.drop_owner_or_assignment(
+            observed.scope, observed.name, _access_owner_tag(observed.environment)
+        )
 
 
 KIND: Kind[CallerAccess, ObservedCallerAccess] = Kind(

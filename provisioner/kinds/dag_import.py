@@ -97,7 +97,7 @@ def _factory(cloud: Cloud) -> DataFactory:
 
 
 def _read(cloud: Cloud, desired: DagImport) -> ObservedDagImport | None:
-    fingerprint, imports = _fingerprint_and_imports(cloud, desired, desired.path)
+    fingerprint, imports = _read_fingerprint_and_imports(cloud, desired, desired.path)
     return _observed(desired, desired.path, imports[fingerprint]) if fingerprint in imports else None
 
 
@@ -116,15 +116,15 @@ def _observed(route: Route, path: str, imported: str) -> ObservedDagImport:
     )
 
 
-def _fingerprint_and_imports(cloud: Cloud, route: Route, path: str) -> tuple[str, dict[str, str]]:
+def _read_fingerprint_and_imports(cloud: Cloud, route: Route, dag_path: str) -> tuple[str, dict[str, str]]:
     """Both, by two requests at once."""
     with ThreadPoolExecutor(1) as pool:
-        fingerprint = pool.submit(_fingerprint, cloud, route)
-        file = cloud.data_lake.find_path(route.account, route.filesystem, path)
-        return fingerprint.result(), _imports(file)
+        fingerprint = pool.submit(_runtime_fingerprint, cloud, route)
+        file = cloud.data_lake.find_path(route.account, route.filesystem, dag_path)
+        return fingerprint.result(), _recorded_imports(file)
 
 
-def _fingerprint(cloud: Cloud, route: Route) -> str:
+def _runtime_fingerprint(cloud: Cloud, route: Route) -> str:
     """Of this runtime; one created again under the same name has another URL. Empty if there is none."""
     runtime = _factory(cloud).find_runtime(route.runtime_id)
     if runtime is None:
@@ -132,7 +132,7 @@ def _fingerprint(cloud: Cloud, route: Route) -> str:
     return hashlib.sha256(f"{route.runtime_id.lower()} {runtime.web_url}".encode()).hexdigest()[:16]
 
 
-def _imports(file: PathProperties | None) -> dict[str, str]:
+def _recorded_imports(file: PathProperties | None) -> dict[str, str]:
     """By runtime, the SHA-256 of what was imported, with `:sent` until Airflow was seen to have it; oldest first."""
     imports = file.metadata.get(IMPORTED, "") if file else ""
     pairs = (pair.partition(":") for pair in imports.split(",") if pair)
@@ -140,15 +140,15 @@ def _imports(file: PathProperties | None) -> dict[str, str]:
 
 
 def _owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
-    fingerprint = _fingerprint(cloud, scope)
+    fingerprint = _runtime_fingerprint(cloud, scope)
     files = cloud.data_lake.owned_files(scope.account, scope.filesystem, scope.environment, FILE, scope.folders)
     return tuple(
         Found(
             name=file.metadata.get(DAG_ID) or path.rpartition("/")[2],
-            observed=_observed(scope, path, _imports(file)[fingerprint]),
+            observed=_observed(scope, path, _recorded_imports(file)[fingerprint]),
         )
         for path, file in files.items()
-        if fingerprint in _imports(file)
+        if fingerprint in _recorded_imports(file)
     )
 
 
@@ -159,18 +159,18 @@ def _diff(desired: DagImport, observed: ObservedDagImport, _view: View) -> tuple
 
 def _create(cloud: Cloud, desired: DagImport) -> Outputs:
     """Import it, and wait until Airflow has parsed it, where Airflow can be asked. Raises DagNotParsed."""
-    _import(cloud, desired)
+    _import_folder(cloud, desired)
     runtime = _factory(cloud).find_runtime(desired.runtime_id)
     if runtime is None:
         raise NotFound(operation=f"import into {desired.runtime}", code="IntegrationRuntimeNotFound")
-    _record(cloud, desired, f"{desired.content_sha256}:{SENT}")
+    _record_import(cloud, desired, f"{desired.content_sha256}:{SENT}")
     reason = _await_parsed(cloud, desired, runtime)
     if not reason:
-        _record(cloud, desired, desired.content_sha256)
+        _record_import(cloud, desired, desired.content_sha256)
     return Outputs(unconfirmed=reason)
 
 
-def _import(cloud: Cloud, route: Route) -> None:
+def _import_folder(cloud: Cloud, route: Route) -> None:
     _factory(cloud).request_dag_import(
         route.factory_id,
         route.runtime,
@@ -180,9 +180,12 @@ def _import(cloud: Cloud, route: Route) -> None:
     )
 
 
-def _record(cloud: Cloud, desired: DagImport, imported: str) -> None:
-    fingerprint, before = _fingerprint_and_imports(cloud, desired, desired.path)
-    metadata = {IMPORTED: _text({**_without(before, fingerprint), fingerprint: imported}), DAG_ID: desired.dag.id}
+def _record_import(cloud: Cloud, desired: DagImport, content_and_state: str) -> None:
+    fingerprint, before = _read_fingerprint_and_imports(cloud, desired, desired.path)
+    metadata = {
+        IMPORTED: _text_of_latest_imports({**_without(before, fingerprint), fingerprint: content_and_state}),
+        DAG_ID: desired.dag.id,
+    }
     cloud.data_lake.change_metadata(desired.account, desired.filesystem, desired.path, metadata)
 
 
@@ -190,7 +193,7 @@ def _without(imports: Mapping[str, str], fingerprint: str) -> dict[str, str]:
     return {runtime: content for runtime, content in imports.items() if runtime != fingerprint}
 
 
-def _text(imports: Mapping[str, str]) -> str:
+def _text_of_latest_imports(imports: Mapping[str, str]) -> str:
     return ",".join(f"{runtime}:{content}" for runtime, content in list(imports.items())[-IMPORTS_KEPT:])
 
 
@@ -228,16 +231,20 @@ def _delete(cloud: Cloud, observed: ObservedDagImport) -> None:
     """
     route, place = observed.route, (observed.route.account, observed.route.filesystem, observed.path)
     file = cloud.data_lake.find_path(*place)
-    fingerprint, imports = _fingerprint(cloud, route), _imports(file)
+    fingerprint, imports = _runtime_fingerprint(cloud, route), _recorded_imports(file)
     if file is None or fingerprint not in imports:
         return
     if file.owner == route.environment:
         content = hashlib.sha256(WITHOUT_DAG).hexdigest()
         tag = cloud.data_lake.owner_metadata(route.environment, FILE, content)
-        emptied = {**file.metadata, **tag, IMPORTED: _text({**imports, fingerprint: f"{content}:{SENT}"})}
+        emptied = {
+            **file.metadata,
+            **tag,
+            IMPORTED: _text_of_latest_imports({**imports, fingerprint: f"{content}:{SENT}"}),
+        }
         cloud.data_lake.upload(place, lambda: [WITHOUT_DAG], size=len(WITHOUT_DAG), metadata=emptied, etag=file.etag)
-        _import(cloud, route)
-    cloud.data_lake.change_metadata(*place, {IMPORTED: _text(_without(imports, fingerprint))})
+        _import_folder(cloud, route)
+    cloud.data_lake.change_metadata(*place, {IMPORTED: _text_of_latest_imports(_without(imports, fingerprint))})
 
 
 KIND: Kind[DagImport, ObservedDagImport] = Kind(

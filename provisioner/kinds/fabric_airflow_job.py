@@ -61,7 +61,7 @@ class Outputs(Published):
 def _read(cloud: Cloud, desired: FabricAirflowJob) -> ObservedFabricAirflowJob | None:
     fabric = _fabric(cloud)
     try:
-        job = fabric.find_job(_workspace(cloud, desired).id, desired.name)
+        job = fabric.find_job(_require_workspace(cloud, desired).id, desired.name)
         compute = fabric.get_compute(job.path) if job else None
     except Conflict as error:  # its capacity is paused, say
         raise Refused(f"workspace {desired.workspace}", error.message.rstrip("."), error.remedy) from error
@@ -81,7 +81,7 @@ def _fabric(cloud: Cloud) -> Fabric:
     return cloud.client("fabric")
 
 
-def _workspace(cloud: Cloud, desired: FabricAirflowJob) -> Workspace:
+def _require_workspace(cloud: Cloud, desired: FabricAirflowJob) -> Workspace:
     """Raises Refused if there is none, or none that the caller may see."""
     workspace = _fabric(cloud).find_workspace(desired.workspace)
     if workspace is None:
@@ -91,10 +91,10 @@ def _workspace(cloud: Cloud, desired: FabricAirflowJob) -> Workspace:
 
 
 def _find_pool(cloud: Cloud, desired: FabricAirflowJob) -> Compute | None:
-    return _fabric(cloud).find_pool(_workspace(cloud, desired).id, desired.pool)
+    return _fabric(cloud).find_pool(_require_workspace(cloud, desired).id, desired.pool)
 
 
-def _pool(cloud: Cloud, desired: FabricAirflowJob) -> Compute:
+def _require_pool(cloud: Cloud, desired: FabricAirflowJob) -> Compute:
     """Raises Refused if there is none."""
     pool = _find_pool(cloud, desired)
     if pool is None:
@@ -120,8 +120,8 @@ def _publish(observed: ObservedFabricAirflowJob, _view: View | None) -> Outputs:
 
 def _create(cloud: Cloud, desired: FabricAirflowJob) -> None:
     """Make the item, then what it runs: Fabric refuses both at once. Goes on with one that an earlier try has made."""
-    fabric, workspace = _fabric(cloud), _workspace(cloud, desired).id
-    pool = _pool(cloud, desired)
+    fabric, workspace = _fabric(cloud), _require_workspace(cloud, desired).id
+    pool = _require_pool(cloud, desired)
     job_path = fabric.create_job(workspace, desired.name, desired.environment)
     _finish_creation(cloud, desired, job_path, pool)
 
@@ -136,7 +136,7 @@ def _finish_creation(cloud: Cloud, desired: FabricAirflowJob, job_path: str, poo
 
 
 def _update(cloud: Cloud, desired: FabricAirflowJob, observed: ObservedFabricAirflowJob) -> None:
-    pool = _pool(cloud, desired)
+    pool = _require_pool(cloud, desired)
     if not observed.finished:
         _finish_creation(cloud, desired, observed.path, pool)
     else:
@@ -156,9 +156,13 @@ def _unmanaged(cloud: Cloud, observed: ObservedFabricAirflowJob) -> tuple[str, .
 
 def _ready(cloud: Cloud, desired: FabricAirflowJob, observed: ObservedFabricAirflowJob | None) -> Iterator[Checked]:
     """Check the capacity and the caller's role."""
-    workspace = _workspace(cloud, desired)
+    workspace = _require_workspace(cloud, desired)
     yield _capacity(cloud, workspace)
-    yield _role(cloud, workspace) if observed is None else _role_on(cloud, workspace, observed.path)
+    yield (
+        _role_check_on_workspace(cloud, workspace)
+        if observed is None
+        else _role_check_on_job(cloud, workspace, observed.path)
+    )
     if observed is not None and not observed.owned and observed.compute.pool_id != observed.declared_pool:
         what = f"it runs on the pool {observed.compute.pool_name}; it is adopted, so it is left there"
         yield Checked(verdict=Verdict.NOTE, what=what)
@@ -176,7 +180,7 @@ def _capacity(cloud: Cloud, workspace: Workspace) -> Checked:
     return Checked(verdict=Verdict.STOPS, what=what, remedy=RESUME)
 
 
-def _role(cloud: Cloud, workspace: Workspace) -> Checked:
+def _role_check_on_workspace(cloud: Cloud, workspace: Workspace) -> Checked:
     """Only a Member may list who has which role; nothing else tells a Contributor's, and nothing is tried out."""
     try:
         _fabric(cloud).list_roles(workspace.id)
@@ -185,10 +189,10 @@ def _role(cloud: Cloud, workspace: Workspace) -> Checked:
     return Checked(verdict=Verdict.HOLDS, what=f"{ROLE} {workspace.name}")
 
 
-def _role_on(cloud: Cloud, workspace: Workspace, job: str) -> Checked:
+def _role_check_on_job(cloud: Cloud, workspace: Workspace, job_path: str) -> Checked:
     """Ask for the definition, which takes the role and changes nothing."""
     try:
-        _fabric(cloud).probe_contributor(job)
+        _fabric(cloud).probe_contributor(job_path)
     except NotAuthorized as error:
         what = f"the caller is not Contributor in the workspace {workspace.name}"
         return Checked(verdict=Verdict.STOPS, what=what, remedy=error.remedy)
@@ -198,7 +202,7 @@ def _role_on(cloud: Cloud, workspace: Workspace, job: str) -> Checked:
 def _check(cloud: Cloud, desired: FabricAirflowJob) -> None:
     """Raises Refused for a pool that the workspace does not have."""
     if desired.pool != STARTER:
-        _pool(cloud, desired)
+        _require_pool(cloud, desired)
 
 
 KIND: Kind[FabricAirflowJob, ObservedFabricAirflowJob] = Kind(

@@ -55,7 +55,7 @@ def _read(cloud: Cloud, desired: FlinkCluster) -> ObservedFlinkCluster | None:
     if cluster is None:
         return None
     properties: dict[str, Any] = cluster.get("properties") or {}
-    object_id, resource_id = _identity(properties.get("clusterProfile") or {})
+    object_id, resource_id = _identity_object_and_resource_id(properties.get("clusterProfile") or {})
     return ObservedFlinkCluster(
         owned=False,
         id=cluster["id"],
@@ -74,15 +74,15 @@ def _web_url(profile: dict[str, Any]) -> str:
     return f"https://{web['fqdn']}/" if web.get("fqdn") else ""
 
 
-def _identity(profile: dict[str, Any]) -> tuple[str, str]:
+def _identity_object_and_resource_id(cluster_profile: dict[str, Any]) -> tuple[str, str]:
     """`identityProfile`, deprecated for `managedIdentityProfile`; either may be missing.
 
     https://learn.microsoft.com/rest/api/hdinsightonaks/clusters/get
     """
-    old: dict[str, Any] = profile.get("identityProfile") or {}
+    old: dict[str, Any] = cluster_profile.get("identityProfile") or {}
     if old.get("msiObjectId"):
         return str(old["msiObjectId"]), str(old.get("msiResourceId", ""))
-    managed: dict[str, Any] = profile.get("managedIdentityProfile") or {}
+    managed: dict[str, Any] = cluster_profile.get("managedIdentityProfile") or {}
     listed: list[dict[str, Any]] = managed.get("identityList") or []
     for type_ in ("cluster", "user"):
         for one in listed:

@@ -79,7 +79,7 @@ class Outputs(Published):
 def _read(cloud: Cloud, desired: JobJar) -> ObservedJobJar | None:
     file = cloud.data_lake.find_path(desired.account, desired.filesystem, desired.path)
     scope = Scope(account=desired.account, filesystem=desired.filesystem, environment=desired.environment)
-    return None if file is None else _observed(cloud, scope, file, fingerprint(desired.file))
+    return None if file is None else _observed(cloud, scope, file, read_fingerprint(desired.file))
 
 
 def _observed(cloud: Cloud, scope: Scope, file: PathProperties, local: Fingerprint | None) -> ObservedJobJar:
@@ -135,7 +135,7 @@ def _update(cloud: Cloud, desired: JobJar, observed: ObservedJobJar) -> None:
 
 
 def _upload(cloud: Cloud, desired: JobJar, etag: str) -> None:
-    local = fingerprint(desired.file)
+    local = read_fingerprint(desired.file)
     cloud.data_lake.upload(
         (desired.account, desired.filesystem, desired.path),
         lambda: _read_pieces(desired.file),
@@ -149,19 +149,19 @@ def _delete(cloud: Cloud, observed: ObservedJobJar) -> None:
     cloud.data_lake.delete_owned_file(observed.account, observed.filesystem, observed.path, observed.environment)
 
 
-def fingerprint(file: str) -> Fingerprint:
+def read_fingerprint(local_path: str) -> Fingerprint:
     """Size and SHA-256, computed once per process for as long as the file stays the same. Raises Refused."""
     try:
-        status = Path(file).stat()
-        return _fingerprint(file, status.st_size, status.st_mtime_ns)
+        status = Path(local_path).stat()
+        return _cached_fingerprint(local_path, status.st_size, status.st_mtime_ns)
     except OSError as error:
-        raise _unreadable(file, error) from error
+        raise _unreadable(local_path, error) from error
 
 
 @lru_cache(maxsize=64)
-def _fingerprint(file: str, _size: int, _modified_ns: int) -> Fingerprint:
+def _cached_fingerprint(local_path: str, _size: int, _modified_ns: int) -> Fingerprint:
     digest, size = hashlib.sha256(), 0
-    for piece in _read_pieces(file):
+    for piece in _read_pieces(local_path):
         digest.update(piece)
         size += len(piece)
     return Fingerprint(size=size, sha256=digest.hexdigest())

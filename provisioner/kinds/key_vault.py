@@ -23,7 +23,7 @@ from provisioner.kind import (
     compare,
     compare_tags,
     firewall_check,
-    network_of_absent,
+    network_checks_of_absent,
     readers_check,
 )
 from provisioner.model import Change, Forces, Network, Observed, Output, Published, View
@@ -93,7 +93,7 @@ def _read(cloud: Cloud, desired: Vault) -> ObservedVault | None:
 
 def _diff(desired: Vault, observed: ObservedVault, _view: View) -> tuple[Change, ...]:
     there = observed.vault
-    changes = (*_cannot_serve(desired, observed), *compare("sku", there.sku, desired.sku.lower()))
+    changes = (*_tenant_and_rbac_changes(desired, observed), *compare("sku", there.sku, desired.sku.lower()))
     if desired.purge_protection and not there.purge_protection:
         changes += compare("purge_protection", before=False, after=True)
     if observed.owned:
@@ -101,7 +101,7 @@ def _diff(desired: Vault, observed: ObservedVault, _view: View) -> tuple[Change,
     return (*changes, *desired.network.changes(there.network), *compare_tags(there.tags, desired.tags))
 
 
-def _cannot_serve(desired: Vault, observed: ObservedVault) -> tuple[Change, ...]:
+def _tenant_and_rbac_changes(desired: Vault, observed: ObservedVault) -> tuple[Change, ...]:
     """What keeps a vault, adopted or owned, from being used here."""
     there, changes = observed.vault, ()
     if there.tenant_id.lower() != desired.tenant_id.lower():
@@ -138,7 +138,7 @@ def _ready(cloud: Cloud, desired: Vault, observed: ObservedVault | None) -> Iter
     """Check whether its name is available and its network, also a declared one, admits who needs it."""
     if observed is None:
         yield _name(cloud, desired)
-        yield from network_of_absent(desired.name, desired.network, trusted=False)
+        yield from network_checks_of_absent(desired.name, desired.network, trusted=False)
         return
     if not observed.owned:
         yield from adopted_network_notes(desired.network, observed.vault.network)
@@ -228,14 +228,14 @@ def _create(cloud: Cloud, desired: Vault) -> None:
     cloud.arm.mark_written(desired.id)
     if there is not None and there.tags.get(OWNER_TAG) != desired.environment:
         raise Conflict(operation=f"creating vault {desired.name}", message="somebody created it meanwhile")
-    if there is None and _recovered(cloud, desired):
+    if there is None and _recover_if_soft_deleted(cloud, desired):
         return
     try:
         cloud.key_vaults.set_vault(desired.id, _content(cloud, desired))
     except Conflict as error:
         if error.code not in NAME_TAKEN:
             raise
-        _resolve_taken_name(cloud, desired, error)
+        _recover_just_deleted_or_raise(cloud, desired, error)
 
 
 def _content(cloud: Cloud, desired: Vault) -> dict[str, Any]:
@@ -250,18 +250,18 @@ def _content(cloud: Cloud, desired: Vault) -> dict[str, Any]:
     )
 
 
-def _recovered(cloud: Cloud, desired: Vault) -> bool:
+def _recover_if_soft_deleted(cloud: Cloud, desired: Vault) -> bool:
     """Recover the vault if it is soft-deleted. Seeing that takes a right on the subscription; else the PUT decides."""
     try:
         deleted = cloud.key_vaults.find_deleted(desired.id, desired.location)
     except NotAuthorized:
         return False
     if deleted is not None:
-        _recover(cloud, desired, deleted)
+        _recover_owned_or_raise(cloud, desired, deleted)
     return deleted is not None
 
 
-def _resolve_taken_name(cloud: Cloud, desired: Vault, error: Conflict) -> None:
+def _recover_just_deleted_or_raise(cloud: Cloud, desired: Vault, error: Conflict) -> None:
     """Recover the vault if it was deleted a moment ago; else raise the error with what to do.
 
     Its name was free when the run began, or the vault's own: whoever has it now may not show yet.
@@ -284,10 +284,10 @@ def _resolve_taken_name(cloud: Cloud, desired: Vault, error: Conflict) -> None:
             f"Or: {OTHER_NAME}"
         )
         raise error from denied
-    _recover(cloud, desired, found[0])
+    _recover_owned_or_raise(cloud, desired, found[0])
 
 
-def _recover(cloud: Cloud, desired: Vault, deleted: DeletedVault) -> None:
+def _recover_owned_or_raise(cloud: Cloud, desired: Vault, deleted: DeletedVault) -> None:
     """Recover only a vault that this environment owned; somebody else's was deleted on purpose."""
     if not _is_owned(desired, deleted):
         raise Conflict(

@@ -115,12 +115,18 @@ def _diff(desired: LinkedService, observed: ObservedLinkedService, _view: View) 
     return (
         *compare("type", observed.type, TYPE, reason=reason, forces=forces),
         *compare("sign_in", observed.sign_in, SIGN_IN, reason=reason, forces=forces),
-        *compare("endpoint", _host(observed.endpoint), _host(observed.expected_endpoint), reason=reason, forces=forces),
+        *compare(
+            "endpoint",
+            _normalized_endpoint(observed.endpoint),
+            _normalized_endpoint(observed.expected_endpoint),
+            reason=reason,
+            forces=forces,
+        ),
         *compare("account_kind", observed.account_kind, ACCOUNT_KIND, reason=reason, forces=forces),
     )
 
 
-def _host(endpoint: str) -> str:
+def _normalized_endpoint(endpoint: str) -> str:
     """Slashes at the end and case make no difference."""
     return endpoint.rstrip("/").lower()
 
@@ -131,7 +137,7 @@ def _owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
     return tuple(Found(name=service.name, observed=_observed(scope, service, "")) for service in owned)
 
 
-def services_with_keys(cloud: Cloud, factory_id: str) -> tuple[str, ...]:
+def notes_on_services_with_keys(cloud: Cloud, factory_id: str) -> tuple[str, ...]:
     """Notes on all linked services to storage that contain a key: this tool uses none and rotates none."""
     every = _factory(cloud).linked_services(factory_id)
     with_a_key = (one for one in every if one.type in STORAGE and one.sign_in not in KEYLESS)
@@ -144,7 +150,7 @@ def services_with_keys(cloud: Cloud, factory_id: str) -> tuple[str, ...]:
 def _ready(cloud: Cloud, desired: LinkedService, _observed: ObservedLinkedService | None) -> Iterator[Checked]:
     """Check whether the factory's import reaches the account, and its Airflow the vault, as far as rules tell."""
     account, name = cloud.storage_accounts.find_account(desired.account_id), desired.account
-    there = _network(desired, desired.account_network, account)
+    there = _network_after_run(desired, desired.account_network, account)
     if is_network_restricted(there):
         closed = closed_to(there, trusted=True)
         what = f"Data Factory's import cannot read it: {closed}" if closed else ""
@@ -154,7 +160,7 @@ def _ready(cloud: Cloud, desired: LinkedService, _observed: ObservedLinkedServic
         note = f"Data Factory imports DAGs only from accounts without a firewall, by its documentation: {IMPORTS}"
         yield _reach(f"storage_account/{name}", what, line, note)
     vault, name = cloud.key_vaults.find_vault(desired.vault_id), desired.vault_id.rpartition("/")[2]
-    there = _network(desired, desired.vault_network, vault)
+    there = _network_after_run(desired, desired.vault_network, vault)
     if is_network_restricted(there):
         closed = closed_to(there, trusted=False)
         what = f"Airflow cannot read its secrets: {closed}" if closed else ""
@@ -165,7 +171,9 @@ def _ready(cloud: Cloud, desired: LinkedService, _observed: ObservedLinkedServic
         yield _reach(f"key_vault/{name}", what, line, note)
 
 
-def _network(desired: LinkedService, declared: Network, there: AccountState | VaultState | None) -> Mapping[str, Any]:
+def _network_after_run(
+    desired: LinkedService, declared: Network, there: AccountState | VaultState | None
+) -> Mapping[str, Any]:
     """Which networks reach an account or vault once the spec is applied; it changes none that is adopted."""
     managed = there is None or there.tags.get(OWNER_TAG) == desired.environment
     return declared.applied(there.network if there else {}, managed=managed)

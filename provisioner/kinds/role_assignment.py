@@ -68,11 +68,11 @@ class ObservedRoleAssignment(Observed):
 
 def _check(cloud: Cloud, desired: RoleAssignment) -> None:
     """List the scope's assignments, too: `read` then finds them in the cache."""
-    _role(cloud, desired)
+    _require_role_id(cloud, desired)
     cloud.authorization.list_assignments(desired.scope)
 
 
-def _role(cloud: Cloud, desired: RoleAssignment) -> str:
+def _require_role_id(cloud: Cloud, desired: RoleAssignment) -> str:
     try:
         return cloud.authorization.role_id(desired.scope, desired.role)
     except Refused as error:
@@ -81,7 +81,7 @@ def _role(cloud: Cloud, desired: RoleAssignment) -> str:
 
 def _read(cloud: Cloud, desired: RoleAssignment) -> ObservedRoleAssignment | None:
     try:
-        role = _role(cloud, desired)
+        role = _require_role_id(cloud, desired)
     except Refused:  # reported by `check`
         return None
     assignment = cloud.authorization.find_assignment(desired.scope, role, require_resolved(desired.principal_id))
@@ -141,14 +141,16 @@ def _listed(cloud: Cloud, scope: Scope | AssignmentsOfPrincipal | AssignmentsOfR
         yield from cloud.authorization.list_assignments(scope.scope)
         return
     principal_ids = (
-        [require_resolved(scope.principal_id)] if isinstance(scope, AssignmentsOfPrincipal) else _removed(cloud, scope)
+        [require_resolved(scope.principal_id)]
+        if isinstance(scope, AssignmentsOfPrincipal)
+        else _list_undeclared_principal_ids(cloud, scope)
     )
     for principal_id in principal_ids:
         for subscription in scope.subscriptions:
             yield from cloud.authorization.list_assignments_of(f"/subscriptions/{subscription}", principal_id)
 
 
-def _removed(cloud: Cloud, scope: AssignmentsOfRemoved) -> Iterator[str]:
+def _list_undeclared_principal_ids(cloud: Cloud, scope: AssignmentsOfRemoved) -> Iterator[str]:
     """Object ids of principals, also deleted ones, whose applications have the owner tag and are not in the spec."""
     for application in cloud.graph.list_applications(_owner_tag(scope.environment)):
         if application.unique_name not in scope.unique_names:
@@ -175,7 +177,7 @@ def _prove(
 def _create(cloud: Cloud, desired: RoleAssignment) -> None:
     cloud.authorization.grant(
         desired.scope,
-        _role(cloud, desired),
+        _require_role_id(cloud, desired),
         require_resolved(desired.principal_id),
         principal_type="ServicePrincipal",
         owner_tag=_owner_tag(desired.environment),

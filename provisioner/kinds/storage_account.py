@@ -19,7 +19,7 @@ from provisioner.kind import (
     compare,
     compare_tags,
     firewall_check,
-    network_of_absent,
+    network_checks_of_absent,
     readers_check,
 )
 from provisioner.model import Change, Forces, Network, Observed, Output, Published, View
@@ -124,7 +124,7 @@ def _ready(cloud: Cloud, desired: StorageAccount, observed: ObservedStorageAccou
             yield Checked(verdict=Verdict.STOPS, what=taken.rstrip("."), remedy=f"{PERHAPS_OWNED} Else: {OTHER_NAME}")
         else:
             yield Checked(verdict=Verdict.HOLDS, what=f"the name {name} is free")
-        yield from network_of_absent(name, desired.network, trusted=True)
+        yield from network_checks_of_absent(name, desired.network, trusted=True)
 
 
 def _publish(observed: ObservedStorageAccount, _view: View | None) -> Outputs:

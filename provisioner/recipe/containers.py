@@ -115,7 +115,7 @@ class Containers:
             write = Node(address=written, desired=desired, container=container, needs=needs, access=True)
             if self._releases:
                 read = Address("caller_access", written.name.removesuffix("-write"))
-                yield replace(write, address=read, desired=caller_access.reading(desired))
+                yield replace(write, address=read, desired=caller_access.read_only(desired))
                 to_write = replace(desired, writes=True)
                 write = replace(write, desired=to_write, needs=(*needs, read), released=True)
             yield write

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from provisioner.engine.documents import error_json, outcomes_json, plain, plan_json
+from provisioner.engine.documents import error_json, json_value, outcomes_json, plan_json
 from provisioner.errors import Conflict, Defect, Problem, Refusals, Refused, SpecError
 from provisioner.kind import changes_of_creation, compare
 from provisioner.model import Action, Change, Plan, Step
@@ -93,7 +93,7 @@ def test_what_is_secret_or_not_known_yet_has_no_value_and_says_so() -> None:
     ],
 )
 def test_a_value_is_as_json_has_it(value: object, expected: object) -> None:
-    assert plain(value) == expected
+    assert json_value(value) == expected
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from provisioner.engine.observe import observe
 from provisioner.engine.plan import plan_provision
-from provisioner.engine.selection import limit_to, repeat
+from provisioner.engine.selection import limit_to, with_forced_updates
 from provisioner.engine.teardown import plan_teardown
 from provisioner.errors import NotAuthorized, Refusals, Refused, UnknownReference
 from provisioner.model import Address, Found, Search
@@ -194,6 +194,9 @@ def test_what_is_kept_until_a_teardown_has_no_step_before() -> None:
 def test_what_stands_as_declared_is_written_again_where_that_is_asked_for() -> None:
     made = planned(ToyCloud(things={"box/b": {"value": "x"}}), recipe(BOX))
 
-    assert actions(repeat(made, [BOX.address], reason="--reimport")) == {"box/b": "update"}
-    assert repeat(made, [], reason="--reimport").digest == made.digest
-    assert repeat(planned(ToyCloud(), recipe(BOX)), [BOX.address], reason="--reimport").steps[0].action == "create"
+    assert actions(with_forced_updates(made, [BOX.address], reason="--reimport")) == {"box/b": "update"}
+    assert with_forced_updates(made, [], reason="--reimport").digest == made.digest
+    assert (
+        with_forced_updates(planned(ToyCloud(), recipe(BOX)), [BOX.address], reason="--reimport").steps[0].action
+        == "create"
+    )

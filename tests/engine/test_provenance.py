@@ -9,7 +9,7 @@ import pytest
 
 from provisioner.engine.observe import observe
 from provisioner.engine.plan import plan_provision
-from provisioner.engine.provenance import noted, with_origins
+from provisioner.engine.provenance import note_after_run, with_origins
 from provisioner.engine.report import plan_lines
 from provisioner.engine.written import secrets_in
 from provisioner.model import LOCAL_FILE, Action, Change, Described, Found, Origin, Outcome, Plan, Result, Search, Step
@@ -33,7 +33,7 @@ def settled(*addresses: str) -> list[Outcome]:
     return [Outcome(step=Step(address=at(one), action=Action.KEEP), result=Result.DONE) for one in addresses]
 
 
-APPLIED = noted("", ALL, settled("box/b", "note/n", "door/d"))
+APPLIED = note_after_run("", ALL, settled("box/b", "note/n", "door/d"))
 
 
 def origins(plan: Plan) -> dict[str, Origin | None]:
@@ -59,7 +59,9 @@ def test_of_a_value_with_a_secret_and_of_what_was_never_noted_nothing_is_said() 
     world = ToyCloud(things={"box/b": {"value": "x"}, "note/n": {"value": "hello"}, "door/d": {"value": "edited"}})
 
     assert origins(with_origins(planned(world, ALL), ALL, APPLIED)) == {"door/d": None}
-    assert origins(with_origins(planned(world, ALL), ALL, noted("", ALL, settled("box/b")))) == {"door/d": None}
+    assert origins(with_origins(planned(world, ALL), ALL, note_after_run("", ALL, settled("box/b")))) == {
+        "door/d": None
+    }
     for note in ("", "no base64!"):
         assert origins(with_origins(planned(ToyCloud(), ALL), ALL, note)) == dict.fromkeys(
             ("box/b", "note/n", "door/d")
@@ -68,7 +70,7 @@ def test_of_a_value_with_a_secret_and_of_what_was_never_noted_nothing_is_said() 
 
 def test_what_refers_to_something_that_the_file_changed_follows_it() -> None:
     follower = node("note/n", value=Outputs.value.of(at("box/b")))
-    note = noted("", recipe(BOX, follower), settled("box/b", "note/n"))
+    note = note_after_run("", recipe(BOX, follower), settled("box/b", "note/n"))
     now = recipe(replace(BOX, desired=replace(BOX.desired, value="y")), follower)
     world = ToyCloud(things={"box/b": {"value": "x"}, "note/n": {"value": "other"}})
 
@@ -87,9 +89,12 @@ def test_a_note_keeps_what_a_run_did_not_settle_and_forgets_what_is_gone() -> No
     failed = Outcome(step=Step(address=BOX.address, action=Action.UPDATE), result=Result.FAILED)
     fewer = recipe(changed, NOTE)
 
-    assert noted(APPLIED, fewer, [failed]) == noted("", recipe(BOX, NOTE), settled("box/b", "note/n"))
-    assert noted(APPLIED, fewer, settled("box/b")) == noted("", fewer, settled("box/b", "note/n"))
-    assert noted("", recipe(replace(BOX, bootstrap=True), replace(NOTE, access=True)), settled("box/b", "note/n")) == ""
+    assert note_after_run(APPLIED, fewer, [failed]) == note_after_run("", recipe(BOX, NOTE), settled("box/b", "note/n"))
+    assert note_after_run(APPLIED, fewer, settled("box/b")) == note_after_run("", fewer, settled("box/b", "note/n"))
+    assert (
+        note_after_run("", recipe(replace(BOX, bootstrap=True), replace(NOTE, access=True)), settled("box/b", "note/n"))
+        == ""
+    )
 
 
 def test_a_file_that_cannot_be_read_is_not_noted(tmp_path: Path) -> None:
@@ -100,7 +105,7 @@ def test_a_file_that_cannot_be_read_is_not_noted(tmp_path: Path) -> None:
         file: str = field(default=str(tmp_path / "nowhere"), metadata=LOCAL_FILE)
 
     jar = replace(BOX, desired=Jar(name="box/b", value="x"))
-    assert noted("", recipe(jar), settled("box/b")) == ""
+    assert note_after_run("", recipe(jar), settled("box/b")) == ""
     world = ToyCloud(things={"box/b": {"value": "edited"}})
     assert origins(with_origins(planned(world, recipe(jar)), recipe(jar), APPLIED)) == {"box/b": None}
 

@@ -28,7 +28,7 @@ def test_a_saved_plan_holds_no_value_and_admits_the_same_plan(tmp_path: Path) ->
     made = planned(ToyCloud(), recipe(BOX))
     save(made, recipe(BOX), tmp_path / "plan.json")
 
-    load(tmp_path / "plan.json").check(made, recipe(BOX))
+    load(tmp_path / "plan.json").require_unchanged(made, recipe(BOX))
 
     assert "a private value" not in (tmp_path / "plan.json").read_text()
 
@@ -37,7 +37,9 @@ def test_a_saved_plan_refuses_another_state(tmp_path: Path) -> None:
     save(planned(ToyCloud(), recipe(BOX)), recipe(BOX), tmp_path / "plan.json")
 
     with pytest.raises(StalePlan, match="is out of date") as refused:
-        load(tmp_path / "plan.json").check(planned(ToyCloud(things={"box/b": {}}), recipe(BOX)), recipe(BOX))
+        load(tmp_path / "plan.json").require_unchanged(
+            planned(ToyCloud(things={"box/b": {}}), recipe(BOX)), recipe(BOX)
+        )
 
     assert refused.value.changed == ("box/b: update instead of create",)
 
@@ -47,7 +49,7 @@ def test_a_saved_plan_refuses_another_version_of_what_it_leaves_alone(tmp_path: 
     save(planned(ToyCloud(things={"box/b": there}), recipe(BOX)), recipe(BOX), tmp_path / "plan.json")
 
     with pytest.raises(StalePlan, match="box/b: it has changed in Azure"):
-        load(tmp_path / "plan.json").check(
+        load(tmp_path / "plan.json").require_unchanged(
             planned(ToyCloud(things={"box/b": {**there, "version": "2"}}), recipe(BOX)), recipe(BOX)
         )
 
@@ -57,7 +59,7 @@ def test_a_saved_plan_refuses_other_steps(tmp_path: Path) -> None:
     save(planned(ToyCloud(), recipe(BOX)), recipe(BOX), tmp_path / "plan.json")
 
     with pytest.raises(StalePlan) as refused:
-        load(tmp_path / "plan.json").check(planned(ToyCloud(), other), other)
+        load(tmp_path / "plan.json").require_unchanged(planned(ToyCloud(), other), other)
 
     assert refused.value.changed == (
         "box/b: nothing instead of create",
@@ -70,16 +72,16 @@ def test_a_saved_plan_refuses_another_value(tmp_path: Path) -> None:
     save(planned(ToyCloud(), recipe(BOX)), recipe(BOX), tmp_path / "plan.json")
 
     with pytest.raises(StalePlan, match="box/b: what would be written has changed"):
-        load(tmp_path / "plan.json").check(planned(ToyCloud(), other), other)
+        load(tmp_path / "plan.json").require_unchanged(planned(ToyCloud(), other), other)
 
 
 def test_a_saved_plan_refuses_another_secret(tmp_path: Path) -> None:
     declared, other = (recipe(node("box/b", value="v", secret=Secret(text))) for text in ("hush", "hash"))
     save(planned(ToyCloud(), declared), declared, tmp_path / "plan.json")
 
-    load(tmp_path / "plan.json").check(planned(ToyCloud(), declared), declared)
+    load(tmp_path / "plan.json").require_unchanged(planned(ToyCloud(), declared), declared)
     with pytest.raises(StalePlan, match="box/b: its secret value") as refused:
-        load(tmp_path / "plan.json").check(planned(ToyCloud(), other), other)
+        load(tmp_path / "plan.json").require_unchanged(planned(ToyCloud(), other), other)
     assert "hash" not in str(refused.value)
 
 
@@ -93,7 +95,7 @@ def test_of_several_secrets_those_are_named_that_the_plan_would_write(tmp_path: 
     save(planned(cloud, declared), declared, tmp_path / "plan.json")
 
     with pytest.raises(StalePlan) as refused:
-        load(tmp_path / "plan.json").check(planned(cloud, other), other)
+        load(tmp_path / "plan.json").require_unchanged(planned(cloud, other), other)
     (line,) = refused.value.changed
     assert line.endswith("has changed, of box/c or box/d")
 
@@ -104,7 +106,7 @@ def test_a_saved_plan_whose_hash_somebody_edited_is_refused(tmp_path: Path) -> N
     file.write_text(json.dumps({**json.loads(file.read_text()), "secrets": "00"}))
 
     with pytest.raises(StalePlan, match="the file is not as it was written"):
-        load(file).check(made, recipe(BOX))
+        load(file).require_unchanged(made, recipe(BOX))
 
 
 def test_a_saved_plan_refuses_another_output_of_what_exists(tmp_path: Path) -> None:
@@ -114,7 +116,7 @@ def test_a_saved_plan_refuses_another_output_of_what_exists(tmp_path: Path) -> N
 
     outputs = {Address("box", "b"): {"value": "w"}}
     with pytest.raises(StalePlan, match="an id or address that would be written"):
-        load(tmp_path / "plan.json").check(replace(made, outputs=outputs), named)
+        load(tmp_path / "plan.json").require_unchanged(replace(made, outputs=outputs), named)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +140,7 @@ def test_the_content_of_a_local_file_is_part_of_the_plan(tmp_path: Path) -> None
     file.write_text("two")
 
     with pytest.raises(StalePlan, match="box/b: what would be written has changed"):
-        load(tmp_path / "plan.json").check(made, declared)
+        load(tmp_path / "plan.json").require_unchanged(made, declared)
 
 
 def test_a_saved_plan_of_another_environment_or_format_is_refused(tmp_path: Path) -> None:
@@ -146,7 +148,7 @@ def test_a_saved_plan_of_another_environment_or_format_is_refused(tmp_path: Path
     save(made, recipe(BOX), file)
 
     with pytest.raises(StalePlan, match=r"it is a plan of \w+, not of other"):
-        load(file).check(replace(made, environment="other"), recipe(BOX))
+        load(file).require_unchanged(replace(made, environment="other"), recipe(BOX))
     file.write_text(file.read_text().replace('"format": 1', '"format": 2'))
     with pytest.raises(SpecError, match="is a saved plan of format 2, not 1"):
         load(file)
@@ -159,7 +161,7 @@ def test_later_passes_may_do_only_what_was_deferred(tmp_path: Path) -> None:
         ToyCloud(things={"box/b": {"value": "a private value"}}), recipe(BOX, GRANT, NOTE, node("door/new"))
     )
 
-    assert actions(load(tmp_path / "plan.json").restrict(later)) == {
+    assert actions(load(tmp_path / "plan.json").limit_to_deferred(later)) == {
         "box/b": "keep",
         "door/caller": "create",
         "note/n": "create",
@@ -201,6 +203,6 @@ def test_once_the_lease_is_held_nothing_else_is_done_than_was_saved(tmp_path: Pa
     saved = load(tmp_path / "plan.json")
 
     there = planned(ToyCloud(things={"box/b": {"value": "a private value"}}), recipe(BOX))
-    assert saved.check_under_lease(there, recipe(BOX)) == there
+    assert saved.require_nothing_beyond(there, recipe(BOX)) == there
     with pytest.raises(StalePlan):
-        saved.check_under_lease(planned(ToyCloud(), recipe(BOX, NOTE, GRANT)), recipe(BOX, NOTE, GRANT))
+        saved.require_nothing_beyond(planned(ToyCloud(), recipe(BOX, NOTE, GRANT)), recipe(BOX, NOTE, GRANT))

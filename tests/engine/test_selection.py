@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from provisioner.engine.selection import replaced
+from provisioner.engine.selection import with_forced_replacements
 from provisioner.errors import Refused, UnknownReference
 from tests.engine.toy_cloud import ToyCloud
 from tests.engine.toys import KINDS, Outputs, at, key_of, node, recipe
@@ -19,12 +19,12 @@ def test_what_is_as_declared_is_replaced_and_what_is_absent_is_only_created() ->
     what = recipe(BOX, NOTE)
     there, absent = planned(ToyCloud(things=WORLD), what), planned(ToyCloud(), what)
 
-    again = replaced(there, [NOTE.address], what, KINDS)
+    again = with_forced_replacements(there, [NOTE.address], what, KINDS)
 
     assert actions(again) == {"box/b": "keep", "note/n": "replace"}
     assert again.digest != there.digest
-    assert actions(replaced(absent, [NOTE.address], what, KINDS))["note/n"] == "create"
-    assert replaced(there, [], what, KINDS) == there
+    assert actions(with_forced_replacements(absent, [NOTE.address], what, KINDS))["note/n"] == "create"
+    assert with_forced_replacements(there, [], what, KINDS) == there
 
 
 @pytest.mark.parametrize(
@@ -47,9 +47,9 @@ def test_what_would_lose_something_by_it_is_refused(address: str, why: str) -> N
     world = ToyCloud(things={**WORLD, "key/k": {"key_id": "1"}, "slot/s": {"key_id": "1"}, "given/g": {}})
 
     with pytest.raises(Refused, match=why):
-        replaced(planned(world, what), [at(address)], what, KINDS)
+        with_forced_replacements(planned(world, what), [at(address)], what, KINDS)
 
 
 def test_an_address_that_is_not_there_is_refused_with_the_nearest() -> None:
     with pytest.raises(UnknownReference, match=r"--replace refers to .* Did you mean note/n\?"):
-        replaced(planned(ToyCloud(), recipe(NOTE, BOX)), [at("note/nn")], recipe(NOTE, BOX), KINDS)
+        with_forced_replacements(planned(ToyCloud(), recipe(NOTE, BOX)), [at("note/nn")], recipe(NOTE, BOX), KINDS)

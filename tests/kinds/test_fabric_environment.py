@@ -13,7 +13,7 @@ from provisioner.errors import NotFound, NotYetVisible, Refused, Unexpected, Unk
 from provisioner.key_probe import Probe
 from provisioner.kind import Verdict
 from provisioner.kinds import application, client_secret
-from provisioner.kinds.fabric_environment import KIND, FabricEnvironment, settings
+from provisioner.kinds.fabric_environment import KIND, FabricEnvironment, worker_variables
 from provisioner.kinds.fabric_environment.decide import MOST_RUNS
 from provisioner.model import Address, AirflowApi, AirflowSignIn, KeyReference, Proof, Published
 from provisioner.secret import Secret
@@ -206,7 +206,9 @@ def test_a_hidden_credential_is_not_read_and_can_be_replaced(cloud: Cloud, azure
     assert KIND.holder is not None
     (reference,) = KIND.holder.holds(observed)[CREDENTIAL]
     assert not reference.readable
-    assert settings(observed) == dict.fromkeys((KWARGS, "AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"))
+    assert worker_variables(observed) == dict.fromkeys(
+        (KWARGS, "AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET")
+    )
     assert changes(cloud, KIND, desired) == []
     other = replace(desired, backend="c.d.Backend")
     assert (KWARGS, "refuse") in changes(cloud, KIND, other)
@@ -294,11 +296,11 @@ def test_without_a_date_or_a_secret_little_is_held(cloud: Cloud, azure: LocalAzu
     assert KIND.holder.holds(read(cloud, KIND, desired)) == expected
     adopted(azure, airflowConfigurationOverrides={BACKEND: desired.backend})
     assert KIND.holder.holds(read(cloud, KIND, desired)) == {}
-    assert "AZURE_CLIENT_ID" not in settings(read(cloud, KIND, desired))
+    assert "AZURE_CLIENT_ID" not in worker_variables(read(cloud, KIND, desired))
 
 
 def test_what_its_workers_sign_in_with_has_the_names_that_it_has_elsewhere(cloud: Cloud, azure: LocalAzure) -> None:
-    found = settings(create(cloud, declare(azure)))
+    found = worker_variables(create(cloud, declare(azure)))
     names = ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET")
     assert [value.reveal() for name in names if (value := found[name])] == ["the-tenant", "the-client", SECRET]
 

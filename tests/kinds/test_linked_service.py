@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provisioner.kinds.linked_service import KIND, LinkedService, ObservedLinkedService, Scope, services_with_keys
+from provisioner.kinds.linked_service import (
+    KIND,
+    LinkedService,
+    ObservedLinkedService,
+    Scope,
+    notes_on_services_with_keys,
+)
 from provisioner.model import View
 from tests.kinds.azure_setup import ENVIRONMENT, put
 from tests.kinds.factories import VERSION, factory_id
@@ -142,6 +148,6 @@ def test_every_linked_service_to_storage_that_holds_a_key_is_noted(
     for name, kind in (("theirs", "AzureBlobStorage"), ("database", "AzureSqlDatabase")):
         path = f"{factory_id(azure)}/linkedservices/{name}"
         put(azure, path, VERSION, {"properties": {"type": kind, "typeProperties": key}})
-    (note,) = services_with_keys(cloud, desired.factory_id)
+    (note,) = notes_on_services_with_keys(cloud, desired.factory_id)
     assert note.startswith("linked service theirs contains ")
     assert "a2V5" not in note

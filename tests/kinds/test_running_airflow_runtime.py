@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from provisioner.kind import Verdict
-from provisioner.kinds.airflow_runtime import KIND, settings
+from provisioner.kinds.airflow_runtime import KIND, worker_variables
 from tests.kinds.factories import changes, create, example, read, stands, update, variables
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def test_what_its_workers_run_with_is_known_but_for_what_azure_hides(cloud: Clou
     azure.control("PUT", "/settings/airflow", {"mask_variables": ["AZURE_CLIENT_SECRET"]})
     cloud.session.reads.new_pass()
 
-    found = settings(read(cloud, example(azure)))
+    found = worker_variables(read(cloud, example(azure)))
 
     team = found["TEAM"]
     assert (team and team.reveal(), found["AZURE_CLIENT_SECRET"]) == ("blue-team", None)

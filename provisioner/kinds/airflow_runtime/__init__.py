@@ -20,7 +20,7 @@ from provisioner.kinds.airflow_runtime.records import (
     REQUIREMENT,
     AirflowRuntime,
     ObservedAirflowRuntime,
-    factories,
+    data_factory_client,
     observed_of,
     package,
 )
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from provisioner.cloud.cloud import Cloud
     from provisioner.secret import Secret
 
-__all__ = ["KIND", "AirflowRuntime", "ObservedAirflowRuntime", "Outputs", "Probe", "settings"]
+__all__ = ["KIND", "AirflowRuntime", "ObservedAirflowRuntime", "Outputs", "Probe", "worker_variables"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,7 @@ class Outputs(Published):
 
 
 def _read(cloud: Cloud, desired: AirflowRuntime) -> ObservedAirflowRuntime | None:
-    runtime = factories(cloud).find_runtime(desired.id)
+    runtime = data_factory_client(cloud).find_runtime(desired.id)
     if runtime is None:
         return None
     observed = observed_of(desired, runtime)
@@ -72,7 +72,7 @@ def _ready(_cloud: Cloud, desired: AirflowRuntime, observed: ObservedAirflowRunt
     if observed is not None and observed.note:
         yield Checked(verdict=Verdict.STOPS, what=observed.note, remedy="Start it in Data Factory Studio, or delete it")
     name, newest = desired.newest_provider.partition("==")[::2]
-    requested = desired.packages.get(package(desired.newest_provider), "").partition("==")[2]
+    requested = desired.requirements_by_package.get(package(desired.newest_provider), "").partition("==")[2]
     if not requested:
         return
     what = f"{name} {requested} on Airflow {desired.version}"
@@ -91,7 +91,7 @@ def _publish(observed: ObservedAirflowRuntime, _view: View | None) -> Outputs:
     return Outputs(id=observed.runtime.resource_id, web_url=observed.runtime.web_url)
 
 
-def settings(observed: ObservedAirflowRuntime) -> Mapping[str, Secret | None]:
+def worker_variables(observed: ObservedAirflowRuntime) -> Mapping[str, Secret | None]:
     """The variables that its workers run with; None for one that GET hides."""
     variables = observed.runtime.variables
     return {name: None if observed.is_masked(name) else value for name, value in variables.items()}
@@ -130,7 +130,7 @@ def _unmanaged(_cloud: Cloud, observed: ObservedAirflowRuntime) -> tuple[str, ..
 def _prove(
     cloud: Cloud, desired: AirflowRuntime, _observed: ObservedAirflowRuntime, _made: Published, _reader: ReadBy | None
 ) -> Proof:
-    runtime = factories(cloud).find_runtime_now(desired.id)
+    runtime = data_factory_client(cloud).find_runtime_now(desired.id)
     return Proof.USABLE if runtime is not None and runtime.ready else Proof.NOT_YET
 
 

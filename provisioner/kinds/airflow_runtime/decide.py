@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from provisioner.kind import arguments_diff, arguments_in, compare, formatted
+from provisioner.kind import compare, formatted, json_object_diff, json_object_in
 from provisioner.kinds.airflow_runtime.records import (
     CLIENT_SECRET,
     KEY_ID,
@@ -18,7 +18,7 @@ from provisioner.kinds.airflow_runtime.records import (
     ObservedAirflowRuntime,
     Value,
     package,
-    secret_of,
+    require_secret,
 )
 from provisioner.model import Change, Forces, Ref, View
 from provisioner.secret import HIDDEN, Secret
@@ -42,9 +42,9 @@ def _settings(desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> Iter
     """Variables that are missing, different or no longer declared. Values that may be secret are never shown."""
     there = observed.runtime.variables
     for name, value in desired.settings.items():
-        if _differs(desired, observed, name):
+        if _variable_differs(desired, observed, name):
             texts = (HIDDEN if name in there else None, HIDDEN if name == CLIENT_SECRET else formatted(value))
-            yield Change(field=name, before=texts[0], after=texts[1], diff=_diff_of(name, value, observed))
+            yield Change(field=name, before=texts[0], after=texts[1], diff=_backend_kwargs_diff(name, value, observed))
     for name in sorted(there.keys() & observed.managed_settings - desired.settings.keys()):
         yield Change(field=name, before=HIDDEN, reason="the spec no longer sets it")
     yield from compare(KEY_ID, observed.key_id or None, desired.key_id, reason="Airflow signs in with another secret")
@@ -56,24 +56,26 @@ def _settings(desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> Iter
         )
 
 
-def _diff_of(name: str, value: Value, observed: ObservedAirflowRuntime) -> str:
+def _backend_kwargs_diff(variable: str, value: Value, observed: ObservedAirflowRuntime) -> str:
     """Of the arguments of the secrets backend, if this environment wrote those that are there."""
-    mine = observed.owned or name in observed.managed_settings
-    if name != KWARGS or not isinstance(value, str) or not mine or observed.is_masked(name):
+    mine = observed.owned or variable in observed.managed_settings
+    if variable != KWARGS or not isinstance(value, str) or not mine or observed.is_masked(variable):
         return ""
-    return arguments_diff(name, arguments_in(observed.runtime.variables.get(name)), arguments_in(Secret(value)))
+    return json_object_diff(
+        variable, json_object_in(observed.runtime.variables.get(variable)), json_object_in(Secret(value))
+    )
 
 
-def _differs(desired: AirflowRuntime, observed: ObservedAirflowRuntime, name: str) -> bool:
+def _variable_differs(desired: AirflowRuntime, observed: ObservedAirflowRuntime, variable: str) -> bool:
     """Whether a variable must be written. The client secret is compared by its key id, never by its text."""
-    value, found = desired.settings[name], observed.runtime.variables.get(name)
+    value, found = desired.settings[variable], observed.runtime.variables.get(variable)
     if found is None:
         return True
-    if name == CLIENT_SECRET or observed.is_masked(name):
-        return not observed.owned and name not in observed.managed_settings
+    if variable == CLIENT_SECRET or observed.is_masked(variable):
+        return not observed.owned and variable not in observed.managed_settings
     if isinstance(value, Ref):
         return True
-    return not secret_of(value).matches(found)
+    return not require_secret(value).matches(found)
 
 
 def managed_after_write(desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> frozenset[str]:
@@ -81,10 +83,10 @@ def managed_after_write(desired: AirflowRuntime, observed: ObservedAirflowRuntim
     variables = {
         n
         for n in desired.settings
-        if observed.owned or n in observed.managed_settings or _differs(desired, observed, n)
+        if observed.owned or n in observed.managed_settings or _variable_differs(desired, observed, n)
     }
     there = set(observed.runtime.requirements)
-    for name, line in desired.packages.items():
+    for name, line in desired.requirements_by_package.items():
         key = f"{REQUIREMENT}{name}"
         if observed.owned or key in observed.managed_settings or line not in there:
             variables.add(key)
@@ -97,7 +99,9 @@ def _requirements(desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> 
     for name in sorted(there.keys() | wanted.keys()):
         before, after = there.get(name), wanted.get(name)
         if before != after:
-            yield Change(field=f"requirements.{name}", before=_line(before), after=_line(after))
+            yield Change(
+                field=f"requirements.{name}", before=_shown_requirement(before), after=_shown_requirement(after)
+            )
 
 
 def requirements_after_update(desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> tuple[str, ...]:
@@ -105,7 +109,7 @@ def requirements_after_update(desired: AirflowRuntime, observed: ObservedAirflow
 
     Each keeps its place; new ones come at the end.
     """
-    wanted, merged = desired.packages, dict[str, str]()
+    wanted, merged = desired.requirements_by_package, dict[str, str]()
     for line in observed.runtime.requirements:
         name = package(line)
         if name in wanted or f"{REQUIREMENT}{name}" not in observed.managed_settings:
@@ -113,9 +117,9 @@ def requirements_after_update(desired: AirflowRuntime, observed: ObservedAirflow
     return tuple({**merged, **wanted}.values())
 
 
-def _line(line: str | None) -> str | None:
+def _shown_requirement(requirement: str | None) -> str | None:
     """A requirement for people; a URL may contain a password."""
-    return HIDDEN if line and ("://" in line or "@" in line) else line
+    return HIDDEN if requirement and ("://" in requirement or "@" in requirement) else requirement
 
 
 def _resource(desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> Iterator[Change]:
@@ -146,15 +150,15 @@ def refusals(desired: AirflowRuntime, observed: ObservedAirflowRuntime, *, copie
         known = {name for name, value in desired.settings.items() if not isinstance(value, Ref)}
         renewed = copied or desired.key_id != observed.key_id
         for location in masked_without_value(observed, known | ({CLIENT_SECRET} if renewed else set[str]())):
-            yield _refusal(location, "hidden by Azure", _supply(location))
+            yield _refusal(location, "hidden by Azure", _remedy_for_masked(location))
 
 
 def _refusal(name: str, before: str, reason: str) -> Change:
     return Change(field=name, before=before, reason=reason, forces=Forces.REFUSE)
 
 
-def _supply(location: str) -> str:
-    if location == _location(CLIENT_SECRET):
+def _remedy_for_masked(path: str) -> str:
+    if path == _variable_path(CLIENT_SECRET):
         return "a change would erase it; `provisioner rotate --force --only airflow` writes a new one with the change"
     return "a change would erase it; supply it in the spec's `airflow`"
 
@@ -165,17 +169,17 @@ def _conflicts(desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> Ite
         return
     free = observed.managed_settings | set(desired.take_over)
     for name in desired.settings:
-        if name in observed.runtime.variables and name not in free and _differs(desired, observed, name):
+        if name in observed.runtime.variables and name not in free and _variable_differs(desired, observed, name):
             yield name
     for line in observed.runtime.requirements:
         name = package(line)
-        if desired.packages.get(name, line) != line and not {name, f"{REQUIREMENT}{name}"} & free:
+        if desired.requirements_by_package.get(name, line) != line and not {name, f"{REQUIREMENT}{name}"} & free:
             yield name
 
 
 def masked_without_value(observed: ObservedAirflowRuntime, written: Collection[str]) -> Iterator[str]:
     """Masked values that a PUT would erase, since nobody supplies them. written: variables that it sets."""
-    managed = set(map(_location, written))
+    managed = set(map(_variable_path, written))
     yield from (
         location
         for location in observed.runtime.masked
@@ -183,5 +187,5 @@ def masked_without_value(observed: ObservedAirflowRuntime, written: Collection[s
     )
 
 
-def _location(variable: str) -> str:
+def _variable_path(variable: str) -> str:
     return f"airflowEnvironmentVariables.{variable}"

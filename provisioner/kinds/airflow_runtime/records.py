@@ -67,7 +67,7 @@ class AirflowRuntime:
         return {**self.overrides, **self.environment_variables}
 
     @property
-    def packages(self) -> dict[str, str]:
+    def requirements_by_package(self) -> dict[str, str]:
         """Requirements by package."""
         return {package(line): line for line in self.requirements}
 
@@ -126,7 +126,7 @@ class ObservedAirflowRuntime(Observed):
         return f"airflowEnvironmentVariables.{variable}" in self.runtime.masked
 
 
-def factories(cloud: Cloud) -> DataFactory:
+def data_factory_client(cloud: Cloud) -> DataFactory:
     """The client of the service that runs it."""
     client: DataFactory = cloud.client("data_factory")
     return client
@@ -161,7 +161,7 @@ def package(requirement: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def secret_of(value: Value) -> Secret:
+def require_secret(value: Value) -> Secret:
     """Wrapped, if it was not yet. Raises UnknownReference if it is not known yet."""
     plain = require_resolved(value)
     return plain if isinstance(plain, Secret) else Secret(plain)

@@ -23,10 +23,10 @@ from provisioner.kinds.airflow_runtime.records import (
     REQUIREMENT,
     AirflowRuntime,
     ObservedAirflowRuntime,
-    factories,
+    data_factory_client,
     observed_of,
     package,
-    secret_of,
+    require_secret,
 )
 from provisioner.model import Ref
 from provisioner.secret import Secret
@@ -41,26 +41,26 @@ LATEST = 3  # perhaps so new that Entra does not list them yet
 
 def create(cloud: Cloud, desired: AirflowRuntime) -> None:
     """Create the runtime, or set the settings in it if an earlier attempt has created it."""
-    if factories(cloud).find_runtime_now(desired.id) is not None:
+    if data_factory_client(cloud).find_runtime_now(desired.id) is not None:
         _reread_and_write(cloud, desired)
     else:
-        keys = {*desired.settings, *(f"{REQUIREMENT}{name}" for name in desired.packages)}
-        variables = {name: secret_of(value) for name, value in desired.settings.items()}
-        factories(cloud).set_runtime(
+        keys = {*desired.settings, *(f"{REQUIREMENT}{name}" for name in desired.requirements_by_package)}
+        variables = {name: require_secret(value) for name, value in desired.settings.items()}
+        data_factory_client(cloud).set_runtime(
             desired.id,
             None,
             variables={
                 **variables,
                 ENVIRONMENT: Secret(desired.environment),
-                KEYS: _listing(desired, keys),
-                **_publication(cloud, desired, ()),
+                KEYS: _managed_settings_record(desired, keys),
+                **_variables_recording_new_key(cloud, desired, ()),
             },
             requirements=desired.requirements,
             supplied={},
             airflow={"airflowVersion": desired.version, "enableAADIntegration": True},
-            compute={**_compute(desired), "location": require_resolved(desired.location)},
+            compute={**_compute_properties(desired), "location": require_resolved(desired.location)},
         )
-    factories(cloud).await_runtime(desired.id)
+    data_factory_client(cloud).await_runtime(desired.id)
 
 
 def update(cloud: Cloud, desired: AirflowRuntime, observed: ObservedAirflowRuntime) -> None:
@@ -71,12 +71,12 @@ def update(cloud: Cloud, desired: AirflowRuntime, observed: ObservedAirflowRunti
         if error.status != CHANGED_MEANWHILE:
             raise
         _reread_and_write(cloud, desired)
-    factories(cloud).await_runtime(desired.id)
+    data_factory_client(cloud).await_runtime(desired.id)
 
 
 def _reread_and_write(cloud: Cloud, desired: AirflowRuntime) -> None:
     """Read the runtime again and write. Raises Refused if it cannot be changed, Conflict if it changes again."""
-    runtime = factories(cloud).find_runtime_now(desired.id)
+    runtime = data_factory_client(cloud).find_runtime_now(desired.id)
     if runtime is None:
         raise NotFound(operation=f"GET {desired.id}", code="IntegrationRuntimeNotFound")
     observed = observed_of(desired, runtime)
@@ -93,38 +93,40 @@ def _write(cloud: Cloud, desired: AirflowRuntime, observed: ObservedAirflowRunti
     removed = dict.fromkeys(
         n for n in observed.managed_settings - desired.settings.keys() if not n.startswith(REQUIREMENT)
     )
-    factories(cloud).set_runtime(
+    data_factory_client(cloud).set_runtime(
         desired.id,
         observed.runtime,
         variables={
             **removed,
-            **{name: secret_of(value) for name, value in settings.items()},
-            KEYS: _listing(desired, managed),
-            **_publication(cloud, desired, (observed.key_id, *observed.previous_key_ids)),
+            **{name: require_secret(value) for name, value in settings.items()},
+            KEYS: _managed_settings_record(desired, managed),
+            **_variables_recording_new_key(cloud, desired, (observed.key_id, *observed.previous_key_ids)),
         },
         requirements=requirements_after_update(desired, observed),
         supplied=desired.supplied,
-        compute=_compute(desired) if observed.owned else {},
+        compute=_compute_properties(desired) if observed.owned else {},
     )
 
 
-def _compute(desired: AirflowRuntime) -> dict[str, str | int]:
+def _compute_properties(desired: AirflowRuntime) -> dict[str, str | int]:
     return {"computeSize": desired.compute_size, "extraNodes": desired.extra_nodes}
 
 
-def _listing(desired: AirflowRuntime, keys: set[str] | frozenset[str]) -> Secret:
-    return Secret(" ".join((desired.environment, *sorted(keys))))
+def _managed_settings_record(desired: AirflowRuntime, setting_names: set[str] | frozenset[str]) -> Secret:
+    return Secret(" ".join((desired.environment, *sorted(setting_names))))
 
 
-def _publication(cloud: Cloud, desired: AirflowRuntime, before: tuple[str, ...]) -> dict[str, Secret | None]:
+def _variables_recording_new_key(
+    cloud: Cloud, desired: AirflowRuntime, published_key_ids: tuple[str, ...]
+) -> dict[str, Secret | None]:
     """Record the current and earlier keys: running workers may use any that is still valid."""
     new = require_resolved(desired.key_id)
-    if before and before[0] == new:
+    if published_key_ids and published_key_ids[0] == new:
         return {}
     published = cloud.session.clock.recording_time().isoformat(timespec="seconds")
-    known_active = desired.active_key_ids if isinstance(desired.active_key_ids, tuple) else before
-    active = {*before[:LATEST], *known_active} - {"", new}
-    previous = " ".join(key_id for key_id in before if key_id in active)
+    known_active = desired.active_key_ids if isinstance(desired.active_key_ids, tuple) else published_key_ids
+    active = {*published_key_ids[:LATEST], *known_active} - {"", new}
+    previous = " ".join(key_id for key_id in published_key_ids if key_id in active)
     return {
         KEY_ID: Secret(new),
         PREVIOUS_KEY_ID: Secret(previous) if previous else None,
@@ -136,12 +138,12 @@ def delete(cloud: Cloud, observed: ObservedAirflowRuntime) -> None:
     """Delete an owned runtime; in an adopted one remove the managed settings only."""
     resource_id = observed.runtime.resource_id
     if observed.owned:
-        factories(cloud).delete_runtime(resource_id)
+        data_factory_client(cloud).delete_runtime(resource_id)
         return
     try:
         _remove_settings(cloud, observed)
     except Conflict as error:
-        runtime = factories(cloud).find_runtime_now(resource_id)
+        runtime = data_factory_client(cloud).find_runtime_now(resource_id)
         if error.status != CHANGED_MEANWHILE or runtime is None:
             raise
         _remove_settings(cloud, _observed_again(observed, runtime))
@@ -165,7 +167,7 @@ def _remove_settings(cloud: Cloud, observed: ObservedAirflowRuntime) -> None:
     for location in masked_without_value(observed, managed):
         raise Refused(observed.runtime.resource_id, f"Azure hides {location}", "Supply it in the spec's `airflow`.")
     lines = observed.runtime.requirements
-    factories(cloud).set_runtime(
+    data_factory_client(cloud).set_runtime(
         observed.runtime.resource_id,
         observed.runtime,
         variables=dict.fromkeys((*managed, *RECORDS)),

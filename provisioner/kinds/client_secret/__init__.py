@@ -24,8 +24,15 @@ from provisioner.kind import (
     federation_prefix,
     require_resolved,
 )
-from provisioner.kinds.client_secret.decide import IN_FLIGHT, diff, orphan_action, publish, revocation_for_new_key
-from provisioner.kinds.client_secret.passwords import ClientSecret, Outputs, Passwords, Scope, add, passwords_of
+from provisioner.kinds.client_secret.decide import IN_FLIGHT, diff, orphan_action, publish, suffix_for_new_key
+from provisioner.kinds.client_secret.passwords import (
+    ClientSecret,
+    Outputs,
+    Passwords,
+    Scope,
+    add_password,
+    passwords_of,
+)
 from provisioner.model import Found, Proof, Published, ReadBy, View
 
 if TYPE_CHECKING:
@@ -98,13 +105,13 @@ def _by_policy(
 
 def create(cloud: Cloud, desired: ClientSecret) -> Outputs:
     """Add the first password, or the only one where somebody removed all."""
-    password = add(cloud, desired)
+    password = add_password(cloud, desired)
     return replace(_outputs(password), active_key_ids=(password.key_id,))
 
 
 def rotate(cloud: Cloud, desired: ClientSecret, observed: Passwords, view: View) -> Outputs:
     """Add a password, as `create` does. The old one is removed by a step of its own, when it is due."""
-    password = add(cloud, desired, revocation_for_new_key(observed, view))
+    password = add_password(cloud, desired, suffix_for_new_key(observed, view))
     return replace(_outputs(password), active_key_ids=(*(one.key_id for one in observed.passwords), password.key_id))
 
 

@@ -44,12 +44,14 @@ def diff(desired: ClientSecret, observed: Passwords, view: View) -> tuple[Change
     """
     if _unread_holders(desired.name, view):
         return ()
-    current = _current(observed, view)
+    current = _current_or_rollback_key(observed, view)
     if current is None:
         rollback = view.intent is Intent.ROLLBACK
-        return (_no_way_back(desired.name) if rollback else _rotate_change(None, _reason_for_none(observed, view)),)
+        return (
+            _rollback_refusal(desired.name) if rollback else _rotate_change(None, _reason_for_none(observed, view)),
+        )
     if view.request.begin and view.request.concerns(desired.name):
-        started = _started_rotation(observed, current, view)
+        started = _due_or_requested_rotation(observed, current, view)
         if started is not None:
             return (started,)
     if suffix_revoking(current.key_id, observed):
@@ -68,7 +70,7 @@ def publish(observed: Passwords, view: View | None) -> Outputs:
     """The current key, once the holders are known. Its dates are left out while Graph does not show the key yet."""
     if view is None or _unread_holders(observed.name, view):
         return Outputs()
-    current = _current(observed, view)
+    current = _current_or_rollback_key(observed, view)
     if current is None:
         return Outputs()
     password = next((one for one in observed.passwords if one.key_id == current.key_id), None)
@@ -95,26 +97,26 @@ def orphan_action(observed: Passwords, view: View) -> OrphanAction:
     if unread := _unread_holders(observed.name, view):
         reason = "decided once every holder that may have it can be read"
         return OrphanAction(action=Action.DEFER, reason=reason, unread=unread)
-    current, key_references = _current(observed, view), _references(observed.name, view)
+    current, key_references = _current_or_rollback_key(observed, view), _references(observed.name, view)
     naming = [one for one in key_references if one.key_id == mine.key_id]
     if any(one.current for one in naming) or (current is not None and current.key_id == mine.key_id):
         return OrphanAction(action=Action.KEEP, reason="current")
     if naming:
-        return _retiring(mine, observed, view)
+        return _retiring_key_action(mine, observed, view)
     if current is not None and suffix_revoking(current.key_id, observed) and not suffix_revoking(mine.key_id, observed):
         return OrphanAction(action=Action.KEEP, reason="it records that the current one is revoked, until another does")
-    return _unnamed(mine, observed.name, view)
+    return _unnamed_key_action(mine, observed.name, view)
 
 
-def revocation_for_new_key(observed: Passwords, view: View) -> str:
+def suffix_for_new_key(observed: Passwords, view: View) -> str:
     """The suffix of a new key's name that revokes earlier keys: as requested, or as an unfinished revocation."""
     if view.intent is Intent.REVOKE and view.request.concerns(observed.name):
         return REVOKES_AT_ONCE_SUFFIX if view.request.outage else REVOKES_SUFFIX
-    current = _current(observed, view)
+    current = _current_or_rollback_key(observed, view)
     return suffix_revoking(current.key_id, observed) if current is not None else ""
 
 
-def _current(observed: Passwords, view: View) -> KeyReference | None:
+def _current_or_rollback_key(observed: Passwords, view: View) -> KeyReference | None:
     """The newest key that a holder hands out and Graph shows as valid, or may not show yet; else the newest one kept.
 
     A holder that was edited by hand still has the key it handed out before. A rollback returns to the key before.
@@ -122,7 +124,11 @@ def _current(observed: Passwords, view: View) -> KeyReference | None:
     alive = {one.key_id for one in observed.passwords if one.end > view.now} - view.unusable_keys
     visible = {one.key_id for one in observed.passwords}
     key_references = _references(observed.name, view)
-    named = [one for one in key_references if one.current and (one.key_id in alive or _invisible(one, visible, view))]
+    named = [
+        one
+        for one in key_references
+        if one.current and (one.key_id in alive or _may_not_be_visible_yet(one, visible, view))
+    ]
     handed_out = {one.key_id for one in named}
     kept = [one for one in key_references if one.readable and one.key_id in alive - handed_out]
     kept = [one for one in kept if not suffix_revoking(one.key_id, observed)]
@@ -140,7 +146,7 @@ def _due(observed: Passwords, password: Password) -> datetime:
     return min(password.start + observed.every, password.end - observed.runs_every)
 
 
-def _started_rotation(observed: Passwords, current: KeyReference, view: View) -> Change | None:
+def _due_or_requested_rotation(observed: Passwords, current: KeyReference, view: View) -> Change | None:
     """The change that starts a rotation, if it is due or requested."""
     if view.intent not in (Intent.ROTATE, Intent.REVOKE):
         return None
@@ -166,14 +172,14 @@ def _reason_of_revocation(observed: Passwords, view: View) -> str:
     return f"revoked at once: those who read it from {', '.join(holders)} fail until they have the new one"
 
 
-def _invisible(reference: KeyReference, visible: set[str], view: View) -> bool:
+def _may_not_be_visible_yet(reference: KeyReference, visible_key_ids: set[str], view: View) -> bool:
     """Whether it is so new that Graph may not show it yet, and was not tried in vain."""
-    if reference.key_id in visible or reference.key_id in view.unusable_keys:
+    if reference.key_id in visible_key_ids or reference.key_id in view.unusable_keys:
         return False
     return reference.since is not None and view.now - reference.since < VISIBLE_WITHIN
 
 
-def _retiring(mine: Password, observed: Passwords, view: View) -> OrphanAction:
+def _retiring_key_action(mine: Password, observed: Passwords, view: View) -> OrphanAction:
     """A retiring key stays until its successor has reached every holder, and then for the overlap if not revoked."""
     requested = view.intent is Intent.REVOKE and view.request.concerns(observed.name)
     suffix = suffix_revoking(mine.key_id, observed)
@@ -200,9 +206,9 @@ def _arrival(one: KeyReference, view: View) -> datetime:
     return one.settled or stored
 
 
-def _unnamed(mine: Password, name: str, view: View) -> OrphanAction:
+def _unnamed_key_action(mine: Password, principal: str, view: View) -> OrphanAction:
     """A key that no holder names is lost, or about to be published by another run."""
-    if _was_superseded(mine, name, view):
+    if _was_superseded(mine, principal, view):
         return OrphanAction(action=Action.DELETE, reason="lost: every holder got another after it was created")
     if view.now - mine.start < IN_FLIGHT:
         until = mine.start + IN_FLIGHT
@@ -217,11 +223,11 @@ def _was_superseded(mine: Password, name: str, view: View) -> bool:
     return bool(holders) and all((written.get(holder) or LONG_AGO) > mine.start for holder in holders)
 
 
-def _no_way_back(name: str) -> Change:
+def _rollback_refusal(principal: str) -> Change:
     """Why there is no earlier key to roll back to."""
     reason = (
         f"Before the first rotation and after the overlap there is none, and none without a vault secret in "
-        f"`principals.{name}.secrets`. `provisioner rotate ENV --force --only {name}` makes a new key"
+        f"`principals.{principal}.secrets`. `provisioner rotate ENV --force --only {principal}` makes a new key"
     )
     what = "in no holder that can be read"
     return Change(field="the previous key", before=what, reason=reason, forces=Forces.REFUSE)

@@ -103,10 +103,10 @@ def passwords_of(application: GraphApplication, name: str, environment: str) -> 
     )
 
 
-def add(cloud: Cloud, desired: ClientSecret, suffix: str = "") -> NewPassword:
+def add_password(cloud: Cloud, desired: ClientSecret, revocation_suffix: str = "") -> NewPassword:
     """Add a password. If the response is lost, remove the one that it created, found by its end, and add another."""
     application_id = require_resolved(desired.application_id)
-    label = f"{_display_name(desired.environment, desired.name)}{suffix}"
+    label = f"{_display_name(desired.environment, desired.name)}{revocation_suffix}"
     end = (cloud.session.clock.decision_time() + desired.lifetime).replace(microsecond=0)
     try:
         return cloud.graph.add_password(application_id, label, end)

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
     from provisioner.cloud.cloud import Cloud
 
-__all__ = ["KIND", "FabricEnvironment", "ObservedFabricEnvironment", "settings"]
+__all__ = ["KIND", "FabricEnvironment", "ObservedFabricEnvironment", "worker_variables"]
 IN_ITS_JOB = "it is part of its job, and lists in a variable what is managed in it"
 # learn.microsoft.com/fabric/data-factory/apache-airflow-jobs-concepts: no private network
 NETWORK = "Airflow in Fabric has no private network and no addresses of its own to admit"
@@ -58,13 +58,13 @@ NETWORK = "Airflow in Fabric has no private network and no addresses of its own 
 def _read(cloud: Cloud, desired: FabricEnvironment) -> ObservedFabricEnvironment:
     job = require_resolved(desired.job)
     observed = observed_of(desired, job, fabric(cloud).get_environment(job))
-    observed = replace(observed, runs=_runs(cloud, observed))
+    observed = replace(observed, runs=_dag_runs_under_way(cloud, observed))
     if observed.probe is None or not observed.previous_key_ids:
         return observed
     return replace(observed, usage=usage_so_far(cloud, observed.probe, observed.web_url, _publication(observed)))
 
 
-def _runs(cloud: Cloud, observed: ObservedFabricEnvironment) -> tuple[str, ...] | None:
+def _dag_runs_under_way(cloud: Cloud, observed: ObservedFabricEnvironment) -> tuple[str, ...] | None:
     """DAG runs under way, once per pass; None if nobody can be asked."""
     probe, url = observed.probe, observed.web_url
     if not observed.found.started:
@@ -109,8 +109,8 @@ def _ready(cloud: Cloud, desired: FabricEnvironment, observed: ObservedFabricEnv
 def _provider(desired: FabricEnvironment) -> Checked:
     """A newer one would upgrade Airflow, or fail."""
     newest = desired.newest.partition("==")[2]
-    what = f"{desired.package} {desired.version}"
-    if _numbers(desired.version) <= _numbers(newest):
+    what = f"{desired.package} {desired.provider_version}"
+    if _numbers(desired.provider_version) <= _numbers(newest):
         return Checked(verdict=Verdict.HOLDS, what=f"{what} on Fabric's Airflow")
     remedy = f"Write `provider_version: {newest}`, or leave it out"
     return Checked(verdict=Verdict.STOPS, what=f"{what} asks for a newer Airflow than Fabric has", remedy=remedy)
@@ -120,12 +120,14 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
 
 
-def settings(observed: ObservedFabricEnvironment) -> Mapping[str, Secret | None]:
+def worker_variables(observed: ObservedFabricEnvironment) -> Mapping[str, Secret | None]:
     """What its workers read variables with, and sign in with as the variables are called elsewhere; None: hidden."""
     if KWARGS in observed.found.masked:
         return dict.fromkeys((KWARGS, *map(_variable, CREDENTIAL)))
     given = {
-        _variable(name): Secret(str(observed.arguments[name])) for name in CREDENTIAL if name in observed.arguments
+        _variable(name): Secret(str(observed.backend_kwargs[name]))
+        for name in CREDENTIAL
+        if name in observed.backend_kwargs
     }
     return {**observed.found.variables, **observed.found.overrides, **given}
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from provisioner.kind import arguments_diff, compare
+from provisioner.kind import compare, json_object_diff
 from provisioner.kinds.fabric_environment.records import (
     BACKEND,
     KEY_ID,
@@ -44,17 +44,19 @@ def _changes(desired: FabricEnvironment, observed: ObservedFabricEnvironment) ->
 
 def _settings(desired: FabricEnvironment, observed: ObservedFabricEnvironment) -> Iterator[Change]:
     """Each change restarts Airflow, so that it names the DAG runs under way."""
-    restart = _restart(observed)
-    for name in differing(desired, observed):
+    restart = _restart_reason(observed)
+    for name in differing_settings(desired, observed):
         if name == KWARGS:
             before = HIDDEN if KWARGS in observed.found.overrides else None
-            yield Change(field=name, before=before, after=HIDDEN, reason=restart, diff=_diff_of(desired, observed))
+            yield Change(
+                field=name, before=before, after=HIDDEN, reason=restart, diff=_backend_kwargs_diff(desired, observed)
+            )
         elif name == BACKEND:
             text = observed.found.overrides.get(BACKEND)
             yield from compare(BACKEND, text.reveal() if text else None, desired.backend, reason=restart)
         else:
-            before = observed_version(desired, observed)
-            yield from compare(f"requirements.{desired.package}", before, desired.version, reason=restart)
+            before = installed_provider_version(desired, observed)
+            yield from compare(f"requirements.{desired.package}", before, desired.provider_version, reason=restart)
     reason = f"Airflow signs in with another secret; {restart}"
     yield from compare(KEY_ID, observed.key_id or None, desired.key_id, reason=reason)
     managed = managed_after_write(desired, observed)
@@ -62,15 +64,15 @@ def _settings(desired: FabricEnvironment, observed: ObservedFabricEnvironment) -
         yield Change(field=KEYS, after=" ".join(sorted(managed)), reason="which settings are managed")
 
 
-def _diff_of(desired: FabricEnvironment, observed: ObservedFabricEnvironment) -> str:
+def _backend_kwargs_diff(desired: FabricEnvironment, observed: ObservedFabricEnvironment) -> str:
     """Of the arguments of the secrets backend, if this environment wrote those that are there; without the secret."""
     if KWARGS not in observed.managed_settings or KWARGS in observed.found.masked:
         return ""
-    there = {name: value for name, value in observed.arguments.items() if name != SECRET}
-    return arguments_diff(KWARGS, there, {**desired.arguments, "client_id": desired.client_id})
+    there = {name: value for name, value in observed.backend_kwargs.items() if name != SECRET}
+    return json_object_diff(KWARGS, there, {**desired.arguments, "client_id": desired.client_id})
 
 
-def _restart(observed: ObservedFabricEnvironment) -> str:
+def _restart_reason(observed: ObservedFabricEnvironment) -> str:
     runs = observed.runs
     if runs is None:
         return "Airflow restarts, which takes minutes (whether DAG runs are under way is not known)"
@@ -80,21 +82,21 @@ def _restart(observed: ObservedFabricEnvironment) -> str:
     return f"Airflow restarts, which takes minutes and interrupts {', '.join(runs[:MOST_RUNS])}{more}"
 
 
-def differing(desired: FabricEnvironment, observed: ObservedFabricEnvironment) -> Iterator[str]:
+def differing_settings(desired: FabricEnvironment, observed: ObservedFabricEnvironment) -> Iterator[str]:
     """What is otherwise than declared. The client secret is compared by its key id, never by its text."""
     text = observed.found.overrides.get(BACKEND)
     if text is None or text.reveal() != desired.backend:
         yield BACKEND
     if _arguments_differ(desired, observed):
         yield KWARGS
-    if observed_version(desired, observed) != desired.version:
+    if installed_provider_version(desired, observed) != desired.provider_version:
         yield f"{REQUIREMENT}{desired.package}"
 
 
 def _arguments_differ(desired: FabricEnvironment, observed: ObservedFabricEnvironment) -> bool:
     if KWARGS in observed.found.masked and KWARGS in observed.managed_settings:
         return False
-    there = dict(observed.arguments)
+    there = dict(observed.backend_kwargs)
     has_secret = bool(there.pop(SECRET, "")) and KWARGS in observed.managed_settings
     return (
         not has_secret
@@ -107,7 +109,7 @@ def _arguments_differ(desired: FabricEnvironment, observed: ObservedFabricEnviro
     )
 
 
-def observed_version(desired: FabricEnvironment, observed: ObservedFabricEnvironment) -> str | None:
+def installed_provider_version(desired: FabricEnvironment, observed: ObservedFabricEnvironment) -> str | None:
     """The installed version of the declared requirement; None if it is not installed."""
     versions = {package(name): version for name, version in observed.found.libraries.items()}
     return versions.get(desired.package)
@@ -115,7 +117,7 @@ def observed_version(desired: FabricEnvironment, observed: ObservedFabricEnviron
 
 def managed_after_write(desired: FabricEnvironment, observed: ObservedFabricEnvironment) -> frozenset[str]:
     """The settings that are managed after a write: all that it sets, but none that already had the declared value."""
-    return frozenset({*differing(desired, observed), *(observed.managed_settings & {*desired.settings})})
+    return frozenset({*differing_settings(desired, observed), *(observed.managed_settings & {*desired.setting_names})})
 
 
 def refusals(
@@ -132,7 +134,7 @@ def refusals(
     for name in (BACKEND, KWARGS):
         if name in found.variables:
             yield _refusal(name, "among the environment variables, which go before", ON_ITS_PAGE)
-    for name in differing(desired, observed):
+    for name in differing_settings(desired, observed):
         if name in found.overrides and name not in observed.managed_settings:
             yield _refusal(name, "set by somebody else", ON_ITS_PAGE)
     if any(True for _ in _changes(desired, observed)):

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from provisioner.kind import arguments_in, require_resolved
+from provisioner.kind import json_object_in, require_resolved
 from provisioner.model import IDENTITY, Address, Network, Observed, Ref, Usage
 from provisioner.secret import Secret
 
@@ -69,12 +69,12 @@ class FabricEnvironment:
         return package(self.requirement)
 
     @property
-    def version(self) -> str:
+    def provider_version(self) -> str:
         """The version of the requirement."""
         return self.requirement.partition("==")[2]
 
     @property
-    def settings(self) -> tuple[str, ...]:
+    def setting_names(self) -> tuple[str, ...]:
         """The names of all that is set, requirements too."""
         return (BACKEND, KWARGS, f"{REQUIREMENT}{self.package}")
 
@@ -108,9 +108,9 @@ class ObservedFabricEnvironment(Observed):
         return frozenset(words[1:] if self.settings_owner == self.environment else ())
 
     @cached_property
-    def arguments(self) -> Mapping[str, Any]:
+    def backend_kwargs(self) -> Mapping[str, Any]:
         """What the secrets backend gets; nothing if it is not readable."""
-        return arguments_in(self.found.overrides.get(KWARGS))
+        return json_object_in(self.found.overrides.get(KWARGS))
 
     @property
     def key_id(self) -> str:
@@ -133,7 +133,7 @@ class ObservedFabricEnvironment(Observed):
     @property
     def secret(self) -> Secret | None:
         """The client secret in it, if there is one that can be read."""
-        text = self.arguments.get(SECRET)
+        text = self.backend_kwargs.get(SECRET)
         return Secret(str(text)) if text and KWARGS not in self.found.masked else None
 
     def _recorded(self, variable: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from provisioner.errors import NotFound, Refused
 from provisioner.kind import require_resolved
-from provisioner.kinds.fabric_environment.decide import differing, managed_after_write, refusals
+from provisioner.kinds.fabric_environment.decide import differing_settings, managed_after_write, refusals
 from provisioner.kinds.fabric_environment.records import (
     BACKEND,
     KEY_ID,
@@ -46,10 +46,10 @@ def create(cloud: Cloud, desired: FabricEnvironment) -> None:
     observed = _observed_now(cloud, desired, job)
     for refused in refusals(desired, observed):
         raise Refused(desired.name, f"{refused.field} is {refused.before}", refused.reason)
-    _set(cloud, desired, observed)
+    _write_settings(cloud, desired, observed)
     fabric(cloud).start_environment(job)
-    if f"{REQUIREMENT}{desired.package}" in {*differing(desired, observed)}:
-        others = _lines(_observed_now(cloud, desired, job), without=desired.package)
+    if f"{REQUIREMENT}{desired.package}" in {*differing_settings(desired, observed)}:
+        others = _installed_requirements(_observed_now(cloud, desired, job), without_package=desired.package)
         fabric(cloud).deploy_requirements(job, (*others, desired.requirement))
         fabric(cloud).start_environment(job)
 
@@ -66,11 +66,11 @@ def _observed_now(
     return observed_of(expected, job, fabric(cloud).get_environment_now(job))
 
 
-def _set(cloud: Cloud, desired: FabricEnvironment, observed: ObservedFabricEnvironment) -> None:
+def _write_settings(cloud: Cloud, desired: FabricEnvironment, observed: ObservedFabricEnvironment) -> None:
     """Write settings and records, unless only the requirement differs."""
     managed = managed_after_write(desired, observed)
-    publication = _publication(cloud, desired, (observed.key_id, *observed.previous_key_ids))
-    different = {*differing(desired, observed)} & {BACKEND, KWARGS}
+    publication = _variables_recording_new_key(cloud, desired, (observed.key_id, *observed.previous_key_ids))
+    different = {*differing_settings(desired, observed)} & {BACKEND, KWARGS}
     if not different and not publication and managed == observed.managed_settings:
         return
     overrides = {**observed.found.overrides, BACKEND: Secret(desired.backend)}
@@ -89,15 +89,17 @@ def _backend_kwargs_keeping_secret(desired: FabricEnvironment, observed: Observe
     return backend_kwargs_json(desired)
 
 
-def _publication(cloud: Cloud, desired: FabricEnvironment, before: tuple[str, ...]) -> dict[str, Secret | None]:
+def _variables_recording_new_key(
+    cloud: Cloud, desired: FabricEnvironment, published_key_ids: tuple[str, ...]
+) -> dict[str, Secret | None]:
     """Record the current and earlier keys: running workers may use any that is still valid."""
     new = require_resolved(desired.key_id)
-    if before[0] == new:
+    if published_key_ids[0] == new:
         return {}
     published = cloud.session.clock.recording_time().isoformat(timespec="seconds")
-    known_active = desired.active_key_ids if isinstance(desired.active_key_ids, tuple) else before
-    active = {*before[:LATEST], *known_active} - {"", new}
-    previous = " ".join(key_id for key_id in before if key_id in active)
+    known_active = desired.active_key_ids if isinstance(desired.active_key_ids, tuple) else published_key_ids
+    active = {*published_key_ids[:LATEST], *known_active} - {"", new}
+    previous = " ".join(key_id for key_id in published_key_ids if key_id in active)
     return {
         KEY_ID: Secret(new),
         PREVIOUS_KEY_ID: Secret(previous) if previous else None,
@@ -105,10 +107,12 @@ def _publication(cloud: Cloud, desired: FabricEnvironment, before: tuple[str, ..
     }
 
 
-def _lines(observed: ObservedFabricEnvironment, *, without: str) -> tuple[str, ...]:
+def _installed_requirements(observed: ObservedFabricEnvironment, *, without_package: str) -> tuple[str, ...]:
     """The requirements of others, with the versions that are installed."""
     every = observed.found.libraries.items()
-    return tuple(f"{name}=={version}" if version else name for name, version in every if package(name) != without)
+    return tuple(
+        f"{name}=={version}" if version else name for name, version in every if package(name) != without_package
+    )
 
 
 def delete(cloud: Cloud, observed: ObservedFabricEnvironment) -> None:
@@ -127,7 +131,7 @@ def delete(cloud: Cloud, observed: ObservedFabricEnvironment) -> None:
     requirements = {one.removeprefix(REQUIREMENT) for one in now.managed_settings if one.startswith(REQUIREMENT)}
     installed = {package(name) for name in now.found.libraries}
     for name in requirements & installed if now.found.started else ():
-        fabric(cloud).deploy_requirements(observed.job, _lines(now, without=name))
+        fabric(cloud).deploy_requirements(observed.job, _installed_requirements(now, without_package=name))
         fabric(cloud).start_environment(observed.job)
         now = _observed_now(cloud, observed, observed.job)
     removed = {*now.managed_settings, *RECORDS}

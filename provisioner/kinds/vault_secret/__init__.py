@@ -57,8 +57,8 @@ def read(cloud: Cloud, desired: VaultSecret) -> StoredSecret | None:
 def probe_usage(cloud: Cloud, observed: StoredSecret) -> Usage:
     """Whether its readers, who copy it, use the latest version. No sign of it means that they do not."""
     readers = observed.readers
-    if observed.rolled_out is not None:
-        return Usage(since=observed.rolled_out)
+    if observed.rolled_out_at is not None:
+        return Usage(since=observed.rolled_out_at)
     if readers is None or readers.probe is None:
         return Usage(awaited_from="nobody who can be asked")
     usage = usage_by_probe_run(cloud, readers.probe, readers.web_url, _publication(observed))
@@ -68,7 +68,7 @@ def probe_usage(cloud: Cloud, observed: StoredSecret) -> Usage:
 def _with_usage(cloud: Cloud, observed: StoredSecret) -> StoredSecret:
     """With what its readers have shown so far, if they can be asked."""
     readers = observed.readers
-    if readers is None or readers.probe is None or observed.rolled_out is not None:
+    if readers is None or readers.probe is None or observed.rolled_out_at is not None:
         return observed
     return replace(observed, usage=usage_so_far(cloud, readers.probe, readers.web_url, _publication(observed)))
 
@@ -86,13 +86,13 @@ def holds(observed: StoredSecret) -> Mapping[Address, tuple[KeyReference, ...]]:
         if has_own_tags(one) and one.enabled and KEY_ID in one.tags:
             key_id = one.tags[KEY_ID]
             reference = KeyReference(key_id=key_id, since=_since(one), readable=True, current=one is observed.latest)
-            references.setdefault(key_id, _rolled_out(observed, reference) if reference.current else reference)
+            references.setdefault(key_id, _with_rollout(observed, reference) if reference.current else reference)
     return {observed.credential: tuple(references.values())}
 
 
-def _rolled_out(observed: StoredSecret, reference: KeyReference) -> KeyReference:
+def _with_rollout(observed: StoredSecret, reference: KeyReference) -> KeyReference:
     """The key that readers get: those who copy it have it when they show it, or when somebody says so."""
-    readers, said = observed.readers, observed.rolled_out
+    readers, said = observed.readers, observed.rolled_out_at
     if readers is None:
         return replace(reference, at_once=True)
     if said is not None:

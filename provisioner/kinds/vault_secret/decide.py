@@ -37,20 +37,20 @@ def diff(desired: VaultSecret, observed: StoredSecret, view: View) -> tuple[Chan
         Change(field=f"versions.{one.version}", before="enabled", after="disabled", reason=reason)
         for one in versions_to_disable(desired, observed)
     )
-    changes = (*changes_that_need_a_write(desired, observed), *disabled)
-    said = view.request.rolled_out and desired.readers is not None and observed.rolled_out is None
+    changes = (*changes_of_latest_version(desired, observed), *disabled)
+    said = view.request.rolled_out and desired.readers is not None and observed.rolled_out_at is None
     if changes or not said or desired.credential is None or not view.request.concerns(desired.credential.name):
         return changes
     reason = "somebody says that all its readers have it"
     return (Change(field=f"tags.{ROLLED_OUT}", after=f"{view.now:%Y-%m-%d %H:%M}", reason=reason),)
 
 
-def changes_that_need_a_write(desired: VaultSecret, observed: StoredSecret) -> tuple[Change, ...]:
+def changes_of_latest_version(desired: VaultSecret, observed: StoredSecret) -> tuple[Change, ...]:
     """Changes of the latest version. A credential is compared by its key id, a plain value in memory."""
     latest = observed.latest
-    changes = [*_changes_since_last_write(observed), *changes_of_content(desired, latest)]
+    changes = [*_changes_since_last_write(observed), *changes_that_need_new_version(desired, latest)]
     if isinstance(desired.expires, datetime):
-        changes += compare("expires", _seconds(latest.expires), _seconds(desired.expires))
+        changes += compare("expires", _in_whole_seconds(latest.expires), _in_whole_seconds(desired.expires))
     if desired.content_type is not None:
         changes += compare("content_type", latest.content_type, desired.content_type)
     for name, value in desired.tags.items():
@@ -66,7 +66,7 @@ def versions_to_disable(desired: VaultSecret, observed: StoredSecret) -> tuple[S
     return tuple(one for one in older if one.tags[KEY_ID] not in desired.active_key_ids)
 
 
-def changes_of_content(desired: VaultSecret, latest: SecretVersion) -> list[Change]:
+def changes_that_need_new_version(desired: VaultSecret, latest: SecretVersion) -> list[Change]:
     """Changes that require a new version; values of credentials are never compared."""
     if desired.credential is not None:
         changes = list(compare("key_id", latest.tags.get(KEY_ID), desired.key_id, reason="it has another key"))
@@ -95,6 +95,6 @@ def _changes_since_last_write(observed: StoredSecret) -> list[Change]:
     return changes
 
 
-def _seconds(moment: datetime | None) -> datetime | None:
+def _in_whole_seconds(moment: datetime | None) -> datetime | None:
     """`exp` has whole seconds."""
     return moment.astimezone(UTC).replace(microsecond=0) if moment else None

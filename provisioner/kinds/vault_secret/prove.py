@@ -26,15 +26,15 @@ def prove(
     if desired.credential is None or not isinstance(desired.client_id, str):
         return Proof.USABLE
     try:
-        value, instead = _read(cloud, desired, reader)
+        value, instead = _read_as_reader_or_caller(cloud, desired, reader)
         if value is None:
             return Proof.NOT_YET
-        return _use(cloud, desired, desired.client_id, value, instead)
+        return _prove_by_sign_in(cloud, desired, desired.client_id, value, instead)
     except NotAuthorized as error:
         return Unproven(error=error)
 
 
-def _read(cloud: Cloud, desired: VaultSecret, reader: ReadBy | None) -> tuple[Secret | None, str]:
+def _read_as_reader_or_caller(cloud: Cloud, desired: VaultSecret, reader: ReadBy | None) -> tuple[Secret | None, str]:
     """What the reader gets, and why the caller read it instead. Raises NotAuthorized that names the reader."""
     if reader is None:
         return _value(cloud, desired), ""
@@ -68,20 +68,22 @@ def _value(cloud: Cloud, desired: VaultSecret) -> Secret | None:
     return secret.value if secret is not None else None
 
 
-def _use(cloud: Cloud, desired: VaultSecret, client_id: str, value: Secret, instead: str) -> Proof | Unproven:
+def _prove_by_sign_in(
+    cloud: Cloud, desired: VaultSecret, client_id: str, secret: Secret, why_caller_read: str
+) -> Proof | Unproven:
     """Sign in with the credential and read its readable resource. Raises NotAuthorized."""
-    with cloud.as_principal(client_id, value) as other:
+    with cloud.as_principal(client_id, secret) as other:
         if not other.session.can_get_token(cloud.session.profile.arm_scope):
             return Proof.NOT_YET
-        if not instead and desired.readable_resource is not None:
-            instead = _unreadable_resource(other, client_id, *desired.readable_resource)
-    return Unproven(why=f"stored, not proven: {instead}") if instead else Proof.USABLE
+        if not why_caller_read and desired.readable_resource is not None:
+            why_caller_read = _try_reading_resource(other, client_id, *desired.readable_resource)
+    return Unproven(why=f"stored, not proven: {why_caller_read}") if why_caller_read else Proof.USABLE
 
 
-def _unreadable_resource(other: Cloud, client_id: str, resource_id: str, version: str) -> str:
+def _try_reading_resource(principal_cloud: Cloud, client_id: str, resource_id: str, api_version: str) -> str:
     """Why the resource could not be read; empty if it could. Raises NotAuthorized."""
     try:
-        resource = other.arm.find(resource_id, version)
+        resource = principal_cloud.arm.find(resource_id, api_version)
     except NotAuthorized as error:
         error.remedy = f"{client_id} signs in with it and may not read {resource_id}: {GRANTS}"
         raise

@@ -78,7 +78,7 @@ class StoredSecret(Observed):
     usage: Usage | None = None
 
     @property
-    def rolled_out(self) -> datetime | None:
+    def rolled_out_at(self) -> datetime | None:
         """When somebody said that all readers have the latest version; None if nobody did."""
         text = self.latest.tags.get(ROLLED_OUT)
         return datetime.fromisoformat(text) if text else None

@@ -7,7 +7,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from provisioner.kind import OWNER_TAG, require_resolved
-from provisioner.kinds.vault_secret.decide import changes_of_content, changes_that_need_a_write, versions_to_disable
+from provisioner.kinds.vault_secret.decide import (
+    changes_of_latest_version,
+    changes_that_need_new_version,
+    versions_to_disable,
+)
 from provisioner.kinds.vault_secret.records import (
     KEY_ID,
     MANAGED_TAGS,
@@ -30,7 +34,7 @@ def create(cloud: Cloud, desired: VaultSecret) -> None:
 
     The keys in recovered versions were removed with the teardown that deleted it, unless they are still active.
     """
-    _set(cloud, desired, {OWNER_TAG: desired.environment})
+    _write_new_version(cloud, desired, {OWNER_TAG: desired.environment})
     if desired.credential is None or not cloud.secrets.was_recovered(desired.vault, desired.name):
         return
     active = desired.active_key_ids if isinstance(desired.active_key_ids, tuple) else ()
@@ -45,14 +49,14 @@ def update(cloud: Cloud, desired: VaultSecret, observed: StoredSecret) -> None:
     latest = observed.latest
     others = {name: value for name, value in latest.tags.items() if name not in MANAGED_TAGS}
     owner_tag = {OWNER_TAG: desired.environment} if observed.owned else {}
-    if not has_own_tags(latest) or changes_of_content(desired, latest):
-        _set(cloud, desired, {**others, **owner_tag})
+    if not has_own_tags(latest) or changes_that_need_new_version(desired, latest):
+        _write_new_version(cloud, desired, {**others, **owner_tag})
         observed = replace(observed, older=(latest, *observed.older))
-    elif (changed := bool(changes_that_need_a_write(desired, observed))) or not versions_to_disable(desired, observed):
+    elif (changed := bool(changes_of_latest_version(desired, observed))) or not versions_to_disable(desired, observed):
         kept = {name: value for name, value in latest.tags.items() if name in (KEY_ID, SINCE, ROLLED_OUT)}
         if not changed:  # nothing else differs: it is to be noted that its readers have it
             kept[ROLLED_OUT] = f"{cloud.session.clock.recording_time():%Y-%m-%dT%H:%M:%SZ}"
-        _set_tags(cloud, desired, latest.version, {**others, **owner_tag, **kept, **desired.tags})
+        _set_attributes(cloud, desired, latest.version, {**others, **owner_tag, **kept, **desired.tags})
     for one in versions_to_disable(desired, observed):
         cloud.secrets.disable_version(desired.vault, desired.name, one.version)
 
@@ -62,7 +66,7 @@ def delete(cloud: Cloud, observed: StoredSecret) -> None:
     cloud.secrets.delete_secret(observed.vault, observed.name)
 
 
-def _set(cloud: Cloud, desired: VaultSecret, tags: Mapping[str, str]) -> None:
+def _write_new_version(cloud: Cloud, desired: VaultSecret, tags: Mapping[str, str]) -> None:
     """Write a new version, then set its id, known from the response, in its tags."""
     key = (
         {}
@@ -81,15 +85,15 @@ def _set(cloud: Cloud, desired: VaultSecret, tags: Mapping[str, str]) -> None:
         expires=_expires(desired),
         content_type=desired.content_type,
     )
-    _set_tags(cloud, desired, version.version, written)
+    _set_attributes(cloud, desired, version.version, written)
 
 
-def _set_tags(cloud: Cloud, desired: VaultSecret, version: str, tags: Mapping[str, str]) -> None:
+def _set_attributes(cloud: Cloud, desired: VaultSecret, version_id: str, tags: Mapping[str, str]) -> None:
     cloud.secrets.update_secret(
         desired.vault,
         desired.name,
-        version,
-        tags={**tags, VERSION: version},
+        version_id,
+        tags={**tags, VERSION: version_id},
         expires=_expires(desired),
         content_type=desired.content_type,
     )

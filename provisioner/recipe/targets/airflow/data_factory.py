@@ -61,11 +61,11 @@ def declare(
         web_url=airflow_runtime.Outputs.web_url.of(AIRFLOW),
         client=partial(_client, spec),
         dags={dag.name: imported(dag) for dag in dags},
-        settings=airflow_runtime.settings,
+        settings=airflow_runtime.worker_variables,
         rendered=parts.settings(),
         rights=tuple(_rights(spec)),
         notes=(*(() if environment.cloud == "local" else (spec.closed,)), spec.shown),
-        notes_beside=lambda cloud: linked_service.services_with_keys(cloud, spec.factory),
+        notes_beside=lambda cloud: linked_service.notes_on_services_with_keys(cloud, spec.factory),
     )
 
 

@@ -58,7 +58,7 @@ def declare(
         unaskable="" if spec.url else NO_URL,
         client=partial(_client, spec),
         dags={dag.name: _file_address(dag) for dag in dags},
-        settings=fabric_environment.settings,
+        settings=fabric_environment.worker_variables,
         rendered=parts.rendered(),
         rights=(_right(spec),),
         notes=(NO_IDENTITY, *(() if environment.cloud == "local" else (UNTRIED,))),
