@@ -61,14 +61,16 @@ class Publication:
 
 def usage_so_far(cloud: Cloud, probe: Probe, web_url: str, published: Publication) -> Usage:
     """The usage that existing probe runs show. Writes nothing."""
-    return _ask(cloud, probe, web_url, lambda airflow: usage_of(probe, *_last(airflow, probe, published)))
+    return _ask(
+        cloud, probe, web_url, lambda airflow: usage_of(probe, *_probe_run_to_look_at(airflow, probe, published))
+    )
 
 
 def usage_by_probe_run(cloud: Cloud, probe: Probe, web_url: str, published: Publication) -> Usage:
     """The usage now; starts a probe run if none can show it any more."""
 
     def ask(airflow: Airflow) -> Usage:
-        run_id, last = _last(airflow, probe, published)
+        run_id, last = _probe_run_to_look_at(airflow, probe, published)
         if last is None:
             airflow.create_run(probe.dag_id, run_id, {"keyId": published.key_id})
             return Usage(awaited_from=_named(probe, run_id))
@@ -93,7 +95,7 @@ def _ask(cloud: Cloud, probe: Probe, web_url: str, ask: Callable[[Airflow], Usag
         return Usage(unknown_reason=f"Airflow did not answer: {error}")
 
 
-def _last(airflow: Airflow, probe: Probe, published: Publication) -> tuple[str, DagRun | None]:
+def _probe_run_to_look_at(airflow: Airflow, probe: Probe, published: Publication) -> tuple[str, DagRun | None]:
     """Id of the probe run to look at, and the run; None if it must be created. A failed one is followed by another."""
     run_id, run = "", None
     for number in range(1, RUNS + 1):
@@ -133,7 +135,7 @@ class WrittenFile:
     sha256: str
     dag: ExpectedDag
 
-    def written(self, cloud: Cloud) -> datetime | None:
+    def find_write_time(self, cloud: Cloud) -> datetime | None:
         """When it was written; None if it is not there as it is declared. Raises CloudError."""
         there = cloud.data_lake.find_path(self.account, self.filesystem, self.path)
         return there.modified if there is not None and there.sha256 == self.sha256 else None
@@ -157,7 +159,7 @@ class Rollout:
     files: tuple[WrittenFile, ...]
 
 
-def not_rolled_out(cloud: Cloud, rollout: Rollout) -> str:
+def why_not_rolled_out(cloud: Cloud, rollout: Rollout) -> str:
     """Why workers are not known to run with the settings; empty if the newest report shows it. Writes nothing.
 
     The settings may have been others meanwhile, and be those of an earlier report again. Each change of how principals
@@ -186,15 +188,15 @@ def _written(cloud: Cloud, rollout: Rollout) -> list[datetime] | str:
     """When the DAGs were written; the path of the first that is not there as it is declared. Raises CloudError."""
     written: list[datetime] = []
     for file in rollout.files:
-        moment = file.written(cloud)
+        moment = file.find_write_time(cloud)
         if moment is None:
             return file.path
         written.append(moment)
     return written
 
 
-def accepted_within(cloud: Cloud, rollout: Rollout, seconds: float) -> int:
-    """For how many seconds more Entra may refuse what workers sign in with; 0 also if nobody knows. seconds: in all.
+def seconds_until_accepted(cloud: Cloud, rollout: Rollout, settle_seconds: float) -> int:
+    """For how many seconds more Entra may refuse what workers sign in with; 0 also if nobody knows. settle_seconds: in all.
 
     Each change of how principals sign in writes the DAGs. A request soon after the write can make Entra refuse for
     minutes: https://azure.github.io/azure-workload-identity/docs/faq.html
@@ -205,14 +207,18 @@ def accepted_within(cloud: Cloud, rollout: Rollout, seconds: float) -> int:
         return 0
     if not written or isinstance(written, str):
         return 0
-    left = (max(written) - cloud.session.clock.decision_time()).total_seconds() + seconds
+    left = (max(written) - cloud.session.clock.decision_time()).total_seconds() + settle_seconds
     return max(0, round(left))
 
 
-def platform_of(cloud: Cloud, rollout: Rollout) -> Platform:
+def read_reported_drift(cloud: Cloud, rollout: Rollout) -> Platform:
     """What the newest report of the probe DAG shows of the settings of workers. Writes nothing."""
     report = _newest(cloud, rollout)
-    return Platform(unknown=report) if isinstance(report, str) else Platform(drift=_drift(report.values, rollout))
+    return (
+        Platform(unknown=report)
+        if isinstance(report, str)
+        else Platform(drift=_settings_problem(report.values, rollout))
+    )
 
 
 def _newest(cloud: Cloud, rollout: Rollout) -> TaskReport | str:
@@ -228,13 +234,13 @@ def _newest(cloud: Cloud, rollout: Rollout) -> TaskReport | str:
 
 def report_problem(report: Mapping[str, Any], rollout: Rollout) -> str:
     """What a report of the probe DAG shows to be otherwise than it should; empty if nothing is."""
-    problem = _drift(report, rollout)
+    problem = _settings_problem(report, rollout)
     if not problem and report.get("sign_in") != rollout.sign_in:
         return "workers have the DAGs of before; bring them the files of the container, then `verify`"
     return problem
 
 
-def _drift(report: Mapping[str, Any], rollout: Rollout) -> str:
+def _settings_problem(report: Mapping[str, Any], rollout: Rollout) -> str:
     """The same without the DAGs: those of another version of this tool are as good."""
     if rollout.rendered not in str(report.get("rendered")).split(","):  # one of each environment in this Airflow
         what = f"{report.get('rendered') or 'unknown'}, not {rollout.rendered}"

@@ -116,7 +116,7 @@ def await_parsed(airflow: Airflow, expected: ExpectedDag, waits: Waits, *, secon
     waiting = _Waiting(airflow=airflow, expected=expected, fresh=fresh)
     operation = f"Airflow to parse dags/{expected.file}"
     try:
-        waits.until(waiting.done, deadline_seconds=seconds, what=operation)
+        waits.until(waiting.poll, deadline_seconds=seconds, what=operation)
     except NotYetVisible as late:
         if late.operation != operation:
             raise
@@ -139,7 +139,7 @@ class _Waiting:
     last_trace: str = ""
     read_at: set[str] = field(default_factory=set[str])
 
-    def done(self) -> bool:
+    def poll(self) -> bool:
         if dag_state(self.airflow, self.expected) is DagState.CURRENT:
             return True
         failure = last_import_error(self.airflow, self.expected)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provisioner.spec.targets import targets
+from provisioner.spec.targets import target_classes
 from tests.test_structure import imports
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 TOP = Path(__file__).parents[1]
-ROLES = {name: role for role in ("airflow", "flink") for name in targets(role)}
+ROLES = {name: role for role in ("airflow", "flink") for name in target_classes(role)}
 URL = re.compile(r"(?:https?://|learn\.microsoft\.com/)\S+")
 SHARED = ("provisioner.kinds.", "provisioner.cloud.clients.")
 # Names that are no decision about a target: what they are instead.

@@ -8,7 +8,7 @@ from provisioner.cli.opening import environment_of
 from provisioner.cloud.profile import PROFILES
 from provisioner.commands.run import NO_TENANT, names_of
 from provisioner.recipe.rights import required_and_optional_rights
-from provisioner.render.bootstrap import ServicePrincipal, azure_devops, bootstrap_script, github
+from provisioner.render.bootstrap import ServicePrincipal, bootstrap_script, parse_azure_devops, parse_github
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -32,5 +32,5 @@ def script(arguments: Namespace) -> str:
 
 def _identity(arguments: Namespace, environment: Environment) -> Identity:
     if arguments.github:
-        return github(arguments.github, environment.name)
-    return azure_devops(arguments.azure_devops) if arguments.azure_devops else ServicePrincipal()
+        return parse_github(arguments.github, environment.name)
+    return parse_azure_devops(arguments.azure_devops) if arguments.azure_devops else ServicePrincipal()

@@ -78,5 +78,5 @@ COMPLETERS: dict[tuple[str, str], Callable[..., list[str]]] = {
     ("", "ENV"): _environments,
     ("", "ADDRESS"): _of_environment(_addresses),
     ("", "JOB"): _of_environment(_jobs),
-    ("rotate", "NAME"): _of_environment(lambda environment: environment.named_principals),
+    ("rotate", "NAME"): _of_environment(lambda environment: environment.principals_in_use),
 }

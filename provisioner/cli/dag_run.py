@@ -125,15 +125,15 @@ def _start_local_airflow(arguments: Namespace) -> str:
     from provisioner.cli.local import deploy_airflow, start_runtimes
     from provisioner.commands import declared_recipe
     from provisioner.commands.run import NO_TENANT, names_of
-    from provisioner.recipe.recipe import targets
+    from provisioner.recipe.recipe import declared_targets
 
     ids = [getattr(node.desired, "id", None) for node in declared_recipe(environment).nodes]
     deployed = local_airflow_workload(arguments, environment)
     ids += [deploy_airflow(*deployed)] if deployed is not None else []
-    behind = targets(environment, names_of(environment, NO_TENANT)).airflow.behind
+    behind = declared_targets(environment, names_of(environment, NO_TENANT)).airflow.behind
     if behind is not None:
         with opened(arguments, environment) as run:
-            ids.append(run.deployed.output(behind))
+            ids.append(run.deployed.read_output(behind))
     states = start_runtimes(quiet=arguments.json, airflows=[one for one in ids if isinstance(one, str)])
     return next((str(one["url"]) for one in states if one["kind"] == "airflow"), "")
 
@@ -174,7 +174,7 @@ def _print_job(result: RunResult) -> None:
     if job is not None:
         show.text(f"job {job.id or '(none begun)'} ({job.name}) is {job.status or 'not begun'}")
     if job is not None and result.state == "success":
-        show.text(f"result: {result.output or 'wherever the job writes it; its arguments name no --output'}")
+        show.text(f"result: {result.output_location or 'wherever the job writes it; its arguments name no --output'}")
     elif not result.job_name:
         return
     elif result.job_error:
@@ -186,7 +186,7 @@ def _print_job(result: RunResult) -> None:
 def _document(environment: str, result: RunResult) -> dict[str, Any]:
     """The document of `run --json`."""
     fields = {**asdict(result), "job_untold": result.job_error}  # the former name
-    return {"environment": environment, **fields, "result": result.output}
+    return {"environment": environment, **fields, "result": result.output_location}
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from provisioner.cli.several import references
 from provisioner.commands.run import names_of
 from provisioner.errors import Refused
 from provisioner.recipe.principal_ids import client_id
-from provisioner.recipe.recipe import targets
+from provisioner.recipe.recipe import declared_targets
 from provisioner.render.airflow_settings import LATER
 from provisioner.render.deployment import FORMATS, env_file
 from provisioner.render.merged_values import merged_helm_values
@@ -86,14 +86,14 @@ def local_airflow_workload(arguments: Namespace, environment: Environment) -> tu
 
 
 def _declared(environment: Environment, tenant_id: str) -> Deployment | None:
-    return targets(environment, names_of(environment, tenant_id)).airflow.deployment
+    return declared_targets(environment, names_of(environment, tenant_id)).airflow.deployment
 
 
 def _read_deployment(arguments: Namespace, environment: Environment) -> Deployment:
     """What Airflow runs with, and the ids that only Azure knows. Raises Refused before a provision."""
     with opened(arguments, environment) as run:
         airflow = client_id(environment, "airflow")
-        found, deployment = run.deployed.output(airflow), run.deployed.targets.airflow.deployment
+        found, deployment = run.deployed.read_output(airflow), run.deployed.targets.airflow.deployment
     if deployment is None or not found:
         raise Refused(str(airflow.address), "does not exist", "Run `provisioner provision` first, or add --offline")
     return deployment.with_client_id(found)

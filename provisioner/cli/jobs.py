@@ -45,12 +45,12 @@ def cancel_undeclared_if_agreed(run: Run, *, stop: bool) -> None:
     """Cancel what runs of jobs that the spec no longer names, if asked to or agreed at the terminal; else name it."""
     from provisioner import commands
 
-    left = commands.undeclared_jobs(run)
+    left = commands.undeclared_jobs_if_known(run)
     if not left:
         return
     names = ", ".join(f"{one.name} ({one.id})" for one in left)
     if stop or show.ask_if_possible(f"{names}: running, and no longer in the spec. Cancel?"):
-        commands.stop_jobs(run, left)
+        commands.cancel_jobs(run, left)
         show.complaint(f"cancelled: {names}")
     else:
         show.complaint(f"still running, and no longer in the spec: {names}. `provision --stop-jobs` cancels it.")

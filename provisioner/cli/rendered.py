@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from provisioner.commands.run import names_of
-from provisioner.recipe.recipe import targets
+from provisioner.recipe.recipe import declared_targets
 from provisioner.render.airflow_settings import LATER
 from provisioner.secret import HIDDEN, Secret
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def render_document(environment: Environment) -> dict[str, Any]:
     """The document of `render --json`; secrets are hidden."""
     names = names_of(environment, LATER)
-    declared = targets(environment, names)
+    declared = declared_targets(environment, names)
     settings = declared.airflow.rendered
     dags = [{"file": f"dags/{dag.name}", "content": dag.content} for dag in declared.dags]
     return {

@@ -56,7 +56,7 @@ def exit_code(report: Report) -> int:
     if report.interrupted:
         return INTERRUPTED
     if not report.failed:
-        return PARTLY if report.remains else 0
+        return PARTLY if report.has_work_left else 0
     errors = [outcome.error for outcome in report.outcomes if outcome.error is not None]
     blocked = bool(errors) and all(isinstance(error, NotInUse) for error in errors)
     if blocked or report.wrote or any(outcome.result == "done" for outcome in report.outcomes):

@@ -10,7 +10,7 @@ from provisioner.render.environment_file import AsWritten, block
 from provisioner.secret import HIDDEN
 from provisioner.spec.document import VARIABLE
 from provisioner.spec.extends import FIELD, origins, read_extended
-from provisioner.spec.loader import find
+from provisioner.spec.loader import spec_path
 from provisioner.spec.mistakes import holds_secrets
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def resolved_text(reference: str) -> str:
 
 
 def _read(reference: str) -> Document:
-    found = read_extended(find(reference), os.environ)
+    found = read_extended(spec_path(reference), os.environ)
     found.data.pop(FIELD, None)
     found.lines.pop((FIELD,), None)
     return found

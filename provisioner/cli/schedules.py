@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from provisioner.cli.project import project_folder
 from provisioner.errors import Refused
 from provisioner.render.dag_problems import dag_problems
-from provisioner.render.schedules import Schedule, Scheduled, schedule
-from provisioner.render.workflows import workflow
+from provisioner.render.schedules import Schedule, Scheduled, render_schedule
+from provisioner.render.workflows import render_workflow
 from provisioner.spec.extends import read_extended
-from provisioner.spec.loader import find, load
+from provisioner.spec.loader import load, spec_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +25,7 @@ def rendered(kind: str, references: Sequence[str], directory: str | None, *, poo
     folder = PurePosixPath(directory or _require_checkout())
     if not folder.is_absolute():
         raise Refused(str(folder), "is not an absolute path", "Write the folder as it is on the machine that runs it")
-    return schedule(kind, [_scheduled(reference) for reference in references], folder, pools=pools)
+    return render_schedule(kind, [_scheduled(reference) for reference in references], folder, pools=pools)
 
 
 def workflows(kind: str, references: Sequence[str], source: str) -> Schedule:
@@ -34,7 +34,7 @@ def workflows(kind: str, references: Sequence[str], source: str) -> Schedule:
         if load(reference, dag_problems=dag_problems).cloud == "local":
             remedy = "Name environments of an Azure that pipelines reach"
             raise Refused(reference, "is on `cloud: local`, which is on this machine only", remedy)
-    return workflow(kind, [_scheduled(reference) for reference in references], source)
+    return render_workflow(kind, [_scheduled(reference) for reference in references], source)
 
 
 def write_files(made: Schedule, folder: Path) -> list[str]:
@@ -73,13 +73,13 @@ def _require_checkout() -> Path:
 
 def _scheduled(reference: str) -> Scheduled:
     environment = load(reference, dag_problems=dag_problems)
-    path = Path(os.path.abspath(find(reference)))  # noqa: PTH100  # a link stays a link: it may lead elsewhere tomorrow
+    path = Path(os.path.abspath(spec_path(reference)))  # noqa: PTH100  # a link stays a link: it may lead elsewhere tomorrow
     return Scheduled(
         name=environment.name,
         identity=environment.environment_id(environment.tenant or ""),
         subscription=environment.subscription,
         spec=_from_checkout(path),
-        runs_every=min(one.rotation.runs_every for one in environment.named_principals.values()),
+        runs_every=min(one.rotation.runs_every for one in environment.principals_in_use.values()),
         variables=read_extended(path, os.environ).variables(),
         local=environment.cloud == "local",
     )

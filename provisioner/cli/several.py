@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provisioner.errors import Refused
-from provisioner.spec.loader import FOLDER, find, names
+from provisioner.spec.loader import FOLDER, names, spec_path
 from provisioner.spec.siblings import SUFFIXES
 
 if TYPE_CHECKING:
@@ -62,6 +62,6 @@ def _file(reference: str) -> Path:
     from provisioner.errors import SpecError
 
     try:
-        return find(reference).resolve()
+        return spec_path(reference).resolve()
     except SpecError:
         return Path(reference)

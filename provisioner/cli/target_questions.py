@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from provisioner.cli import show
 from provisioner.spec.answers import field_at, objection
 from provisioner.spec.resource_id import last_name
-from provisioner.spec.targets import targets
+from provisioner.spec.targets import target_classes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +48,7 @@ class TargetQuestions:
         """The sections of the file. aks: the id of the cluster that runs Airflow, if it is known."""
         flink, airflow = (self.ask_section(role, text) for role, text in ROLES.items())
         principal: dict[str, Any] = {"role": READER}
-        if getattr(targets("airflow")[airflow["target"]], "federates", False):
+        if getattr(target_classes("airflow")[airflow["target"]], "federates", False):
             text = "AKS cluster that runs Airflow, whose tokens sign it in (empty: a client secret)"
             issuer = self.questions.ask("--aks", text, default=aks, offers=self._list_existing(CLUSTERS), optional=True)
             account = {"aks": issuer, "namespace": "airflow", "service_account": "airflow"}
@@ -57,7 +57,7 @@ class TargetQuestions:
 
     def ask_section(self, role: str, text: str) -> dict[str, Any]:
         """One of the targets, those first with which anybody can begin, and its fields. Says of a closed one why."""
-        every = targets(role)
+        every = target_classes(role)
         names = sorted(every, key=lambda one: (bool(every[one].closed), _needs_existing_resource(every[one])))
         closed = {name: f"; closed: {every[name].closed}" if every[name].closed else "" for name in names}
         choices = {name: f"{every[name].service}{closed[name]}" for name in names}

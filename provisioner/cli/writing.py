@@ -38,7 +38,7 @@ def provision(arguments: Namespace) -> int:
         report = commands.provision(run, selection, saved=saved)
         now = run.cloud.session.clock.decision_time()
         waits = arguments.wait_dag and not (report.failed or report.interrupted)
-        unparsed = commands.await_dags(run, report) if waits else None
+        unparsed = commands.await_dags_parsed(run, report) if waits else None
         if not (report.failed or report.interrupted):
             cancel_undeclared_if_agreed(run, stop=arguments.stop_jobs)
     code = show_report(arguments, report, credentials_at=now, unparsed=unparsed)
@@ -55,7 +55,7 @@ def rotate(arguments: Namespace) -> int:
     from provisioner.engine.report import plan_lines
 
     environment = environment_of(arguments)
-    request = _request(arguments, tuple(environment.named_principals))
+    request = _request(arguments, tuple(environment.principals_in_use))
     confirm = show.confirmer("Go on?", yes=arguments.yes)
     with (
         show.progress(quiet=arguments.json) as watch,
@@ -72,7 +72,7 @@ def rotate(arguments: Namespace) -> int:
     code = show_report(arguments, report, credentials_at=now)
     if not arguments.json:
         show.lines(next_rotation_lines(report.plan))
-        if all(one.secretless for one in environment.named_principals.values()):
+        if all(one.secretless for one in environment.principals_in_use.values()):
             show.text("nothing to rotate: no principal has a client secret")
     return code
 

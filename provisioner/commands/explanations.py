@@ -24,11 +24,11 @@ def explaining_errors(run: Run) -> Generator[None]:
     try:
         yield
     except (Refused, Refusals, NotAuthorized) as error:
-        explain(run, error)
+        complete_error(run, error)
         raise
 
 
-def explain(run: Run, error: Exception | None) -> None:
+def complete_error(run: Run, error: Exception | None) -> None:
     """Complete the error's text, where Azure tells. Owners are named if the two environments share the account.
 
     Then the other's lock container is in it, and names it.

@@ -78,15 +78,15 @@ class Handover:
     stop: bool
     tell: Callable[[str], None]
 
-    def check(self) -> None:
+    def require_feasible(self) -> None:
         """Raise Refused for what would keep the work from being handed over; before anything is written."""
         for run in (self.old, self.new):
             host = run.deployed.targets.airflow
             if host.unaskable:
                 raise Refused(run.environment.name, host.unaskable, "Its Airflow has to be asked for a migration")
-        endless = self._endless()
+        endless = self._list_running_endless()
         for dag in self._dags(self.old):
-            self._check_dag(dag, {job.name for job in endless})
+            self._require_dag_feasible(dag, {job.name for job in endless})
         for job in () if self.stop else endless:
             self._refuse_lost_state(job)
 
@@ -100,10 +100,10 @@ class Handover:
                 what = f"its savepoints go to {one.savepoints}, and the new one looks for them in {folder}"
                 raise Refused(job.name, what, f"Run its DAG, so that it has what its file says; {STOP}")
 
-    def _check_dag(self, dag: RenderedDag, endless: set[str]) -> None:
+    def _require_dag_feasible(self, dag: RenderedDag, endless_names: set[str]) -> None:
         airflow, schedule = self.old.deployed.airflow, dag.job.dag.schedule if dag.job else None
         found = airflow.find_dag(dag.id)
-        if found and found.paused and (airflow.unfinished_runs(dag.id) or (dag.job and dag.job.name in endless)):
+        if found and found.paused and (airflow.unfinished_runs(dag.id) or (dag.job and dag.job.name in endless_names)):
             what = "it is paused with runs under way or a job without end, which would not go on"
             raise Refused(dag.id, what, "Unpause it in Airflow, or end them")
         if found and schedule:
@@ -113,7 +113,7 @@ class Handover:
                 what = f"its runs are not due when its schedule {schedule} is in UTC"
                 raise Refused(dag.id, what, "Give its DAG a start_date in UTC, and no timetable of its own")
 
-    def work(self) -> tuple[str, ...]:
+    def describe_work_under_way(self) -> tuple[str, ...]:
         """What is under way in the old environment, and what becomes of it: a line for each run and job without end."""
         airflow, lines = self.old.deployed.airflow, list[str]()
         if unaskable := self.old.deployed.targets.airflow.unaskable:
@@ -122,14 +122,14 @@ class Handover:
             for dag in self._dags(self.old):
                 under_way = airflow.unfinished_runs(dag.id) if airflow.find_dag(dag.id) else ()
                 lines += (f"the run {run.id} of {dag.id} is under way, and waited for" for run in under_way)
-            for job in self._endless():
+            for job in self._list_running_endless():
                 end = "is stopped with a savepoint" if self._keeps_state(job) else "is cancelled if you add --stop"
                 lines.append(f"the job {job.name} runs without end, and {'is cancelled' if self.stop else end}")
         except CloudError as error:
             lines.append(f"what else is under way is not known: {error}")
         return tuple(lines)
 
-    def begin(self) -> Note:
+    def pass_point_of_no_return(self) -> Note:
         """Note that there is no way back from here. Raises Refused if a new DAG runs already."""
         for dag in self._dags(self.new):
             found = self.new.deployed.airflow.find_dag(dag.id)
@@ -142,22 +142,22 @@ class Handover:
             to=self.new.recipe.environment_id,
             since=self.old.cloud.session.clock.recording_time(),
             paused=tuple(dag.job.name for dag in paused if dag.job),
-            endless=tuple(job.name for job in self._endless()),
+            endless=tuple(job.name for job in self._list_running_endless()),
         )
         self._write(note)
         return note
 
-    def finish(self, note: Note) -> None:
+    def hand_over(self, note: Note) -> None:
         """Job by job, unless that is done: pause the old DAG, end the old job without end, start the new ones."""
         if note.handed_over:
             return
-        endless = {job.name: job for job in self._endless()}
+        endless = {job.name: job for job in self._list_running_endless()}
         new = {dag.job.name: dag for dag in self._dags(self.new) if dag.job}
         for dag in self._dags(self.old):
             self._pause(dag, note)
             name = dag.job.name if dag.job else ""
             if name in endless:
-                self._end(endless[name])
+                self._stop_old_job(endless[name])
             if name in new:
                 self._start(new[name], note)
         for dag in self._dags(self.new):  # also those that the old environment does not have
@@ -190,7 +190,7 @@ class Handover:
         dags = run.deployed.targets.dags
         return tuple(dag for dag in dags if dag.id and dag.id != run.environment.probe_id)
 
-    def _endless(self) -> tuple[DeclaredJob, ...]:
+    def _list_running_endless(self) -> tuple[DeclaredJob, ...]:
         """The old jobs without end that run now."""
         old = self.old
         jobs = (job for job in old.environment.all_jobs if job.spec.until == "running")
@@ -222,7 +222,7 @@ class Handover:
         seconds = ((dag.job.dag.timeout if dag.job else timedelta()) + GRACE).total_seconds()
         waits.until(is_paused, what=f"the runs of {dag.id} to end", deadline_seconds=seconds)
 
-    def _end(self, job: DeclaredJob) -> None:
+    def _stop_old_job(self, job: DeclaredJob) -> None:
         """Stop a job without end: with a savepoint that the new DAG finds, else for good."""
         flink, cloud = self.old.deployed.targets.flink, self.old.cloud
         for one in flink.running(cloud, job):

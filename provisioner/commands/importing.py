@@ -14,7 +14,7 @@ from provisioner.model.api_versions import api_version
 from provisioner.recipe.targets.standing import Standing
 from provisioner.render.declared_dags import read_dags
 from provisioner.spec.resource_id import ACCOUNT, VAULT, group_id, last_name
-from provisioner.spec.targets import targets
+from provisioner.spec.targets import target_classes
 from provisioner.spec.targets.contract import EnvironmentContext
 
 if TYPE_CHECKING:
@@ -37,17 +37,17 @@ class Setup:
     notes: list[str] = field(default_factory=list[str])
 
     @contextmanager
-    def looking_for(self, what: str) -> Generator[None]:
+    def noting_cloud_errors(self, sought: str) -> Generator[None]:
         """Note what could not be read, with the reason, and go on."""
         try:
             yield
         except CloudError as error:
-            self.notes.append(f"not found out: {what}: {' '.join(str(error).split())}")
+            self.notes.append(f"not found out: {sought}: {' '.join(str(error).split())}")
 
 
 def importable(role: str) -> Iterator[tuple[str, Import]]:
     """The targets of a role that can be read, by name."""
-    for name in targets(role):
+    for name in target_classes(role):
         module = import_module(f"provisioner.recipe.targets.{role}.{name.replace('-', '_')}")
         if hasattr(module, "IMPORT"):
             yield name, module.IMPORT
@@ -61,7 +61,7 @@ def read_setup(
     given: full ids, and names, by option. sections: of targets that cannot be read, as somebody has written them.
     """
     setup = Setup()
-    airflow, flink = (_standing(cloud, setup, role, given, sections) for role in ("airflow", "flink"))
+    airflow, flink = (_read_target(cloud, setup, role, given, sections) for role in ("airflow", "flink"))
     vault = _vault(cloud, given.get("vault") or urlsplit(airflow.vault_url).netloc.partition(".")[0])
     subscription, group = vault["id"].split("/")[2], vault["id"].split("/")[4]
     setup.fields = {"name": name, "cloud": cloud_name, "tenant": cloud.session.tenant_id}
@@ -72,11 +72,11 @@ def read_setup(
     setup.fields |= {"flink": flink.section, "airflow": airflow.section}
     setup.fields["principals"] = _principals(cloud, setup, vault["id"], airflow, flink)
     setup.fields["job"] = {"role": role} if role else {}
-    _files(cloud, setup, account, given)
+    _read_jar_and_dag(cloud, setup, account, given)
     return setup
 
 
-def _standing(
+def _read_target(
     cloud: Cloud, setup: Setup, role: str, given: dict[str, str], sections: Mapping[str, dict[str, Any]]
 ) -> Standing:
     every = dict(importable(role))
@@ -87,7 +87,7 @@ def _standing(
             return replace(standing, section={"target": target, **standing.section})
     if role in sections:
         section = sections[role]
-        prefix = targets(role)[section["target"]].model_fields.get("variables_prefix")
+        prefix = target_classes(role)[section["target"]].model_fields.get("variables_prefix")
         return Standing(
             section=section, variables_prefix=section.get("variables_prefix") or getattr(prefix, "default", "")
         )
@@ -114,7 +114,7 @@ def _short(resource: str, group: str) -> str:
 def _account(cloud: Cloud, setup: Setup, given: dict[str, str], flink: Standing, subscription: str) -> tuple[str, str]:
     """The account whose data Flink's identity may read, and that role. Raises Refused."""
     assignments = ()
-    with setup.looking_for("the roles of Flink's identity"):
+    with setup.noting_cloud_errors("the roles of Flink's identity"):
         where = f"/subscriptions/{subscription}"
         assignments = cloud.authorization.list_assignments_of(where, flink.identity) if flink.identity else ()
     of_accounts = [one for one in assignments if "/storageaccounts/" in one.scope.lower()]
@@ -140,8 +140,8 @@ def _principals(cloud: Cloud, setup: Setup, vault: str, airflow: Standing, flink
         found["airflow"] = _principal(cloud, setup, "airflow", airflow.client_id, vault)
     else:
         setup.notes.append("not found out: who Airflow signs in as; a new application is created for it")
-    client_id = _stored(cloud, setup, last_name(vault), airflow.variables_prefix)
-    if not _target_section(setup, "flink").api_principal:
+    client_id = _read_api_client_id(cloud, setup, last_name(vault), airflow.variables_prefix)
+    if not _target_section(setup, "flink").uses_api_principal:
         return found
     if client_id:
         found["flink-api"] = _principal(cloud, setup, "flink-api", client_id, flink.scope)
@@ -152,25 +152,27 @@ def _principals(cloud: Cloud, setup: Setup, vault: str, airflow: Standing, flink
 
 def _target_section(setup: Setup, role: str) -> Any:
     """The section of a role as the loader would have it."""
-    section = targets(role)[setup.fields[role]["target"]].model_validate(setup.fields[role])
+    section = target_classes(role)[setup.fields[role]["target"]].model_validate(setup.fields[role])
     fields = setup.fields
     return section.with_environment_defaults(
         EnvironmentContext(name=fields["name"], group_id=group_id(fields["subscription"], fields["resource_group"]))
     )
 
 
-def _stored(cloud: Cloud, setup: Setup, vault: str, prefix: str) -> str:
+def _read_api_client_id(cloud: Cloud, setup: Setup, vault_name: str, variables_prefix: str) -> str:
     """The client id in the vault; notes the other secrets with Airflow's prefix, which stay as they are."""
     client_id = ""
-    with setup.looking_for("the names of the vault's secrets"):
-        names = [one.name for one in cloud.secrets.list_secrets(vault) if one.name.startswith(f"{prefix}-")]
-        keys = [name.removeprefix(f"{prefix}-") for name in names]
+    with setup.noting_cloud_errors("the names of the vault's secrets"):
+        names = [
+            one.name for one in cloud.secrets.list_secrets(vault_name) if one.name.startswith(f"{variables_prefix}-")
+        ]
+        keys = [name.removeprefix(f"{variables_prefix}-") for name in names]
         others = sorted({*keys} - {*OWN_KEYS})
         if others:
             setup.notes.append(f"variables that stay in the vault as they are: {', '.join(others)}")
         if OWN_KEYS[0] in keys:
             try:
-                stored = cloud.secrets.find_secret(vault, f"{prefix}-{OWN_KEYS[0]}")
+                stored = cloud.secrets.find_secret(vault_name, f"{variables_prefix}-{OWN_KEYS[0]}")
             except Conflict:  # disabled
                 stored = None
             client_id = stored.value.reveal() if stored and stored.value else ""
@@ -180,12 +182,12 @@ def _stored(cloud: Cloud, setup: Setup, vault: str, prefix: str) -> str:
 def _principal(cloud: Cloud, setup: Setup, name: str, client_id: str, scope: str) -> dict[str, Any]:
     """It is adopted, with the role that it has on the scope, if that is one."""
     principal: dict[str, Any] = {"application": {"client_id": client_id.lower()}}
-    with setup.looking_for(f"the role of {name}"):
+    with setup.noting_cloud_errors(f"the role of {name}"):
         if not scope:
             return principal
         registered = cloud.graph.find_service_principal(client_id)
         held = cloud.authorization.list_assignments_of(scope, registered.object_id) if registered else ()
-        roles = [cloud.authorization.role_name(scope, one.role) for one in held if _is_at(one.scope, scope)]
+        roles = [cloud.authorization.role_name(scope, one.role) for one in held if _is_same_scope(one.scope, scope)]
         if roles:
             principal = {"role": min(roles), **principal}
         if len(roles) != 1:
@@ -195,14 +197,14 @@ def _principal(cloud: Cloud, setup: Setup, name: str, client_id: str, scope: str
     return principal
 
 
-def _is_at(scope: str, here: str) -> bool:
-    return scope.lower().rstrip("/") == here.lower().rstrip("/")
+def _is_same_scope(scope: str, other: str) -> bool:
+    return scope.lower().rstrip("/") == other.lower().rstrip("/")
 
 
-def _files(cloud: Cloud, setup: Setup, account: str, given: dict[str, str]) -> None:
+def _read_jar_and_dag(cloud: Cloud, setup: Setup, account: str, given: dict[str, str]) -> None:
     """The jar and the DAG in the account's filesystems, each if there is one; `--jar` and `--dag` choose."""
     places: list[tuple[str, str]] = []
-    with setup.looking_for("the files of the account"):
+    with setup.noting_cloud_errors("the files of the account"):
         listed = cloud.arm.list_all(f"{account}/blobServices/default/containers", CONTAINERS)
         for container in sorted(str(one["name"]) for one in listed):
             paths = cloud.data_lake.list_files(last_name(account), container)
@@ -214,21 +216,21 @@ def _files(cloud: Cloud, setup: Setup, account: str, given: dict[str, str]) -> N
             setup.notes.append(f"not found out: which file is the {what}; there are: {names}. Choose with --{what}")
             continue
         container, path = fitting[0]
-        with setup.looking_for(f"the {what} {container}/{path}"):
+        with setup.noting_cloud_errors(f"the {what} {container}/{path}"):
             content = cloud.data_lake.read_file(last_name(account), container, path)
-            _take(setup, what, container, path, content)
+            _add_file_and_fields(setup, what, container, path, content)
 
 
-def _take(setup: Setup, what: str, container: str, path: str, content: bytes) -> None:
+def _add_file_and_fields(setup: Setup, jar_or_dag: str, container: str, path: str, content: bytes) -> None:
     """Keep a file, and what the environment says of it."""
     folder, _, name = path.rpartition("/")
-    prefix = _target_section(setup, "airflow").own_prefix if what == "dag" else ""
+    prefix = _target_section(setup, "airflow").own_prefix if jar_or_dag == "dag" else ""
     if prefix:
         setup.notes.append(f"the DAG in {path} is left out: ids of DAGs, there and in the file, begin with {prefix}")
         return
     beside = f"{setup.fields['name']}/{name}"
     setup.files[beside] = content
-    if what == "jar":
+    if jar_or_dag == "jar":
         setup.fields["storage_account"]["filesystem"] = container
         setup.fields["job"] = {"jar": beside, **({"directory": folder} if folder else {}), **setup.fields["job"]}
         return

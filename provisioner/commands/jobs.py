@@ -25,7 +25,7 @@ def act_on_job(run: Run, name: str, action: str) -> tuple[FlinkJob, ...]:
     job = next(job for job in run.environment.all_jobs if job.name == name)
     running = tuple(flink.running(run.cloud, job))
     if action == "cancel":
-        stop_jobs(run, running)
+        cancel_jobs(run, running)
         return tuple(replace(one, output="is being cancelled") for one in running)
     if action == "savepoint":
         return tuple(replace(one, output=f"savepoint: {_savepoint(run, job, one)}") for one in running)
@@ -38,14 +38,14 @@ def _savepoint(run: Run, job: DeclaredJob, running: FlinkJob) -> str:
     return saved
 
 
-def undeclared_jobs(run: Run) -> Sequence[FlinkJob]:
+def undeclared_jobs_if_known(run: Run) -> Sequence[FlinkJob]:
     """What runs of jobs that the spec no longer names; nothing where Flink cannot be asked from here."""
     with suppress(CloudError):
         return run.deployed.targets.flink.undeclared(run.cloud)
     return ()
 
 
-def stop_jobs(run: Run, jobs: Sequence[FlinkJob]) -> None:
+def cancel_jobs(run: Run, jobs: Sequence[FlinkJob]) -> None:
     """Cancel jobs. Raises CloudError."""
     for job in jobs:
         run.deployed.targets.flink.cancel(run.cloud, job)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from provisioner.commands.explanations import explain
+from provisioner.commands.explanations import complete_error
 from provisioner.commands.run import Report
 from provisioner.engine.apply import Apply
 from provisioner.engine.interrupts import set_on_signals
@@ -48,7 +48,7 @@ class Attempt:
     error: ProvisionerError | None = None
 
     @contextmanager
-    def reported(self) -> Generator[None]:
+    def keeping_error_for_report(self) -> Generator[None]:
         """Keep an error raised inside for the report, once something has been written.
 
         Errors of this machine are raised: with a full disk or a closed terminal there may be no report.
@@ -61,7 +61,7 @@ class Attempt:
             if not self.run.cloud.session.wrote:
                 raise
             self.error = error if isinstance(error, ProvisionerError) else Defect(error)
-            explain(self.run, self.error)
+            complete_error(self.run, self.error)
 
     def report(self) -> Report:
         """The outcomes in the order of the plan. What an error kept from being done counts as blocked."""
@@ -100,7 +100,7 @@ def holding_lease(run: Run, *, exists: bool = True) -> Generator[Lease | None]:
                 lease.release()
 
 
-def create_lock_container(run: Run, snapshot: Snapshot) -> dict[Address, Outcome]:
+def create_up_to_lock_container(run: Run, snapshot: Snapshot) -> dict[Address, Outcome]:
     """Create what the lease needs: group, account, lock container; each by an idempotent PUT.
 
     They are not read back (docs/adr/0021): each PUT returns once Azure says that it has succeeded.
@@ -199,7 +199,7 @@ def apply_plan(
     journal = Journal(run.journal, run.environment.name, verb=run.verb, began=snapshot.now, by=_current_user())
 
     def watch(step: Step, outcome: Outcome | None) -> None:
-        explain(run, outcome.error if outcome else None)
+        complete_error(run, outcome.error if outcome else None)
         run.watch(step, outcome)
 
     return Apply(

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from provisioner.commands.handover import Handover, Note, find_note
-from provisioner.commands.leased_passes import create_lock_container, holding_lease
-from provisioner.commands.observing import read_alone
-from provisioner.commands.reading import await_dags, verify
+from provisioner.commands.leased_passes import create_up_to_lock_container, holding_lease
+from provisioner.commands.observing import read_after_other_runs
+from provisioner.commands.reading import await_dags_parsed, verify
 from provisioner.commands.writing import provision, teardown
 from provisioner.engine.examine import examine
 from provisioner.engine.observe import observe
@@ -73,19 +73,23 @@ class MigrationPlan:
 
 def plan_migration(migration: Migration) -> MigrationPlan:
     """Plan what `migrate` would do now, the removal as if all that is taken over were. Raises Refused, Refusals."""
-    old, new = migration.old, _taking_over(migration)
+    old, new = migration.old, _new_run_taking_over(migration)
     _require_two_ids(migration)
 
     def read() -> tuple[Plan, Snapshot]:
         return examine(new.cloud, new.recipe, new.kinds, new.request)
 
-    planned, snapshot = read_alone(new, read, wait=False)
+    planned, snapshot = read_after_other_runs(new, read, wait=False)
     _require_own_applications(migration, snapshot)
     taken = {step.address for step in planned.steps if any(change.field == OWNER for change in step.changes)}
     removal = _plan_removal(old, taken)
     note = find_note(old, new)
     has_work = _stands(old) and not (note and note.handed_over)
-    work = Handover(old=old, new=new, stop=migration.stop, tell=migration.tell).work() if has_work else ()
+    work = (
+        Handover(old=old, new=new, stop=migration.stop, tell=migration.tell).describe_work_under_way()
+        if has_work
+        else ()
+    )
     return MigrationPlan(new=planned, old=removal, note=note, snapshot=snapshot, work=work)
 
 
@@ -100,15 +104,15 @@ def migrate(migration: Migration) -> tuple[Report, ...]:
         raise Refused(old.environment.name, "it does not stand", f"Run `provisioner provision {new.environment.name}`")
     handover = Handover(old=old, new=new, stop=migration.stop, tell=migration.tell)
     if stands and planned.note is None:
-        handover.check()
+        handover.require_feasible()
     for line in planned.work:
         migration.tell(line)
     new.confirm(planned.whole)
-    migration = replace(migration, old=_agreed(old), new=_agreed(new))
+    migration = replace(migration, old=_without_confirmation(old), new=_without_confirmation(new))
     handover = replace(handover, old=migration.old, new=migration.new)
-    create_lock_container(migration.new, planned.snapshot)
+    create_up_to_lock_container(migration.new, planned.snapshot)
     with _holding_both(migration, stands=stands):
-        return tuple(_phases(migration, handover, planned, stands=stands))
+        return tuple(_run_phases(migration, handover, planned, old_stands=stands))
 
 
 def undo_migration(migration: Migration) -> Report:
@@ -132,36 +136,38 @@ def _require_way_back(migration: Migration) -> None:
     """Raise Refused if the old environment is not as it was before the migration."""
     old = migration.old
     if not _stands(old):
-        raise Refused(old.environment.name, "it does not stand any more", _back(migration))
+        raise Refused(old.environment.name, "it does not stand any more", _remedy_to_go_back(migration))
     if find_note(old, migration.new) is not None:
         wrong = "its DAGs are paused already, so there is only the way on"
-        raise Refused(old.environment.name, wrong, _back(migration))
+        raise Refused(old.environment.name, wrong, _remedy_to_go_back(migration))
 
 
-def _back(migration: Migration) -> str:
+def _remedy_to_go_back(migration: Migration) -> str:
     old, new = migration.old.environment.name, migration.new.environment.name
     return f"Run `provisioner migrate {old} {new}` to its end; `provisioner migrate {new} {old}` then goes back"
 
 
-def _phases(migration: Migration, handover: Handover, planned: MigrationPlan, *, stands: bool) -> Generator[Report]:
+def _run_phases(
+    migration: Migration, handover: Handover, planned: MigrationPlan, *, old_stands: bool
+) -> Generator[Report]:
     """Each phase that is left. Another one begins only where the one before it went well."""
     old, new, tell = migration.old, migration.new, migration.tell
-    if stands:
+    if old_stands:
         note = planned.note
         if note is None:
             tell(f"provisioning {new.environment.name} beside {old.environment.name}, its schedules paused")
-            report = provision(_beside(migration))
+            report = provision(_new_run_beside_old(migration))
             yield report
             if report.failed or report.interrupted:
                 return
             tell(f"verifying {new.environment.name}")
-            _require_verified(migration, report)
-            note = handover.begin()
+            _verify_or_refuse(migration, report)
+            note = handover.pass_point_of_no_return()
         if not note.handed_over:
             old.cloud.session.note_write()  # the note itself, and every DAG that is paused and job that is stopped
-        handover.finish(note)
+        handover.hand_over(note)
     tell(f"taking over what both declare from {old.environment.name}")
-    report = provision(_taking_over(migration))
+    report = provision(_new_run_taking_over(migration))
     yield report
     if report.failed or report.interrupted:
         return
@@ -169,7 +175,7 @@ def _phases(migration: Migration, handover: Handover, planned: MigrationPlan, *,
     yield teardown(old)
 
 
-def _require_verified(migration: Migration, report: Report) -> None:
+def _verify_or_refuse(migration: Migration, report: Report) -> None:
     """Raise Refused unless the new environment works, as far as that shows without a job.
 
     That Airflow does not tell its versions, or settings, stops nothing; that its workers do not report theirs does.
@@ -178,8 +184,8 @@ def _require_verified(migration: Migration, report: Report) -> None:
     undo = (
         f"`provisioner migrate {migration.old.environment.name} {name} --undo` goes back: nothing of the old is changed"
     )
-    paused = _beside(migration)
-    unparsed = await_dags(paused, report)
+    paused = _new_run_beside_old(migration)
+    unparsed = await_dags_parsed(paused, report)
     if unparsed is not None:
         raise Refused(name, str(unparsed), undo)
     platform = paused.deployed.targets.airflow.platform(new.cloud)
@@ -226,16 +232,16 @@ def _require_own_applications(migration: Migration, snapshot: Snapshot) -> None:
             raise Refused(str(address), what, "Leave `client_id` out of the new file, so that it gets one of its own")
 
 
-def _beside(migration: Migration) -> Run:
+def _new_run_beside_old(migration: Migration) -> Run:
     """The new environment while the old one works: its schedules are paused, and a file of both is the old one's."""
     return replace(migration.new, predecessor=migration.old.recipe.environment_id, dags_paused=True)
 
 
-def _taking_over(migration: Migration) -> Run:
+def _new_run_taking_over(migration: Migration) -> Run:
     return replace(migration.new, predecessor=migration.old.recipe.environment_id, takes_over=True)
 
 
-def _agreed(run: Run) -> Run:
+def _without_confirmation(run: Run) -> Run:
     """The run, whose plan somebody has agreed to already."""
 
     def agreed(_plan: Plan) -> None:

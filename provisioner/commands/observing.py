@@ -49,7 +49,9 @@ def observe_made_and_plan(run: Run, only: Iterable[Address] = ()) -> tuple[Plan,
     return observe_and_plan(run, only)
 
 
-def read_alone(run: Run, read: Callable[[], tuple[Plan, Snapshot]], *, wait: bool = True) -> tuple[Plan, Snapshot]:
+def read_after_other_runs(
+    run: Run, read: Callable[[], tuple[Plan, Snapshot]], *, wait: bool = True
+) -> tuple[Plan, Snapshot]:
     """Read, and once more after another run of this environment that had the lease then has ended.
 
     Also if the first reading was denied: a run may have granted or removed access since, or a grant may have taken

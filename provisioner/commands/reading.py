@@ -46,7 +46,7 @@ def run_dag(run: Run, dag_id: str, request: RunRequest, show_state: ShowState, *
     return dag_run.run_dag(run.deployed, dag, request, show_state)
 
 
-def await_dags(run: Run, report: Report) -> DagNotParsed | None:
+def await_dags_parsed(run: Run, report: Report) -> DagNotParsed | None:
     """After a provision, wait until Airflow has parsed every DAG. Returns the first error, or why nobody knows."""
     targets = run.deployed.targets
     unknown = targets.airflow.unaskable

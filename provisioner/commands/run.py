@@ -10,7 +10,7 @@ from provisioner.cloud.profile import PROFILES
 from provisioner.errors import Interrupted
 from provisioner.kinds import kinds
 from provisioner.model import Address, Outcome, Plan, Recipe, Request, Result
-from provisioner.recipe.recipe import recipe, targets
+from provisioner.recipe.recipe import declared_targets, recipe
 from provisioner.recipe.targets.contract import Names
 from provisioner.render.dag import Hosts
 from provisioner.verify.deployed import DeployedEnvironment
@@ -50,7 +50,7 @@ class Report:
         return isinstance(self.error, Interrupted) or any(o.result is Result.INTERRUPTED for o in self.outcomes)
 
     @property
-    def remains(self) -> bool:
+    def has_work_left(self) -> bool:
         """Whether something is left to do for a person or a later run."""
         deferred = any(o.result is Result.DEFERRED and not o.step.dated for o in self.outcomes)
         return deferred or any(o.step.remains for o in self.outcomes)
@@ -101,7 +101,7 @@ class Run:
             cloud=self.cloud,
             names=self._names,
             recipe=self.recipe,
-            targets=targets(self.environment, self._names),
+            targets=declared_targets(self.environment, self._names),
             kinds=self.kinds,
             request=self.request,
         )

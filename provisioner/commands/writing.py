@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from provisioner.commands.leased_passes import (
     Attempt,
     apply_plan,
-    create_lock_container,
+    create_up_to_lock_container,
     holding_lease,
     releasing_access,
     run_passes,
 )
-from provisioner.commands.observing import await_other_teardowns, has_work, observe_made_and_plan, read_alone
+from provisioner.commands.observing import await_other_teardowns, has_work, observe_made_and_plan, read_after_other_runs
 from provisioner.commands.origins import note_declared, with_origins
 from provisioner.commands.run import Report
 from provisioner.engine.examine import examine
@@ -55,9 +55,11 @@ def provision(run: Run, selection: Selection = Selection(), *, saved: SavedPlan 
     def read() -> tuple[Plan, Snapshot]:
         planned, snapshot = examine(run.cloud, run.recipe, run.kinds, run.request)
         planned = with_origins(run, planned, snapshot)
-        return _selected(run, limit_to(planned, selection.only) if selection.only else planned, selection), snapshot
+        return _with_forced_writes(
+            run, limit_to(planned, selection.only) if selection.only else planned, selection
+        ), snapshot
 
-    planned, snapshot = read_alone(run, read)
+    planned, snapshot = read_after_other_runs(run, read)
     if saved is not None:
         saved.require_unchanged(planned, run.recipe)
     planned = without_idle_access(planned)
@@ -68,19 +70,19 @@ def provision(run: Run, selection: Selection = Selection(), *, saved: SavedPlan 
     attempt = Attempt(run, planned)
 
     def plan_pass(number: int) -> PlannedPass:
-        live, snapshot = read_alone(run, lambda: observe_made_and_plan(run, selection.only))
+        live, snapshot = read_after_other_runs(run, lambda: observe_made_and_plan(run, selection.only))
         done = {address for address, outcome in attempt.done.items() if outcome.result is Result.DONE}
-        live = _selected(run, live, selection, done)
+        live = _with_forced_writes(run, live, selection, done)
         if saved is not None:
             live = saved.limit_to_deferred(live) if number else saved.require_nothing_beyond(live, run.recipe)
         return live, snapshot, run.request
 
-    with attempt.reported():
-        _write(run, attempt, snapshot, plan_pass)
+    with attempt.keeping_error_for_report():
+        _provision_under_lease(run, attempt, snapshot, plan_pass)
     return attempt.report()
 
 
-def _selected(run: Run, planned: Plan, selection: Selection, done: Collection[Address] = ()) -> Plan:
+def _with_forced_writes(run: Run, planned: Plan, selection: Selection, done: Collection[Address] = ()) -> Plan:
     """The plan with what is to be written again. done: what has been, in this run."""
     replaced_now = (address for address in selection.replace if address not in done)
     planned = with_forced_replacements(planned, replaced_now, run.recipe, run.kinds)
@@ -88,10 +90,12 @@ def _selected(run: Run, planned: Plan, selection: Selection, done: Collection[Ad
     return with_forced_updates(planned, imports.difference(done), reason="--reimport")
 
 
-def _write(run: Run, attempt: Attempt, snapshot: Snapshot, plan_pass: Callable[[int], PlannedPass]) -> None:
+def _provision_under_lease(
+    run: Run, attempt: Attempt, snapshot: Snapshot, plan_pass: Callable[[int], PlannedPass]
+) -> None:
     """Create what the lease needs, take it, and do what the passes plan."""
     planned = attempt.plan
-    attempt.done.update(create_lock_container(run, snapshot))
+    attempt.done.update(create_up_to_lock_container(run, snapshot))
     if run.cloud.session.waits.interrupted.is_set():
         rest = replace(planned, steps=tuple(step for step in planned.steps if step.address not in attempt.done))
         attempt.done.update({outcome.step.address: outcome for outcome in apply_plan(run, rest, snapshot)})
@@ -109,7 +113,9 @@ def rotate(run: Run, request: Request, *, plan_only: bool = False) -> Report:
     have the keys that are handed out begins no rotation: nobody has a key that it would make.
     """
     begin = not request.rolled_out
-    planned, snapshot = read_alone(run, lambda: _plan_rotation(run, replace(request, begin=begin)), wait=not plan_only)
+    planned, snapshot = read_after_other_runs(
+        run, lambda: _plan_rotation(run, replace(request, begin=begin)), wait=not plan_only
+    )
     planned = planned if plan_only else without_idle_access(planned)
     if plan_only or not has_work(planned):
         return Report(plan=planned, outcomes=in_plan_order(planned, {}))
@@ -117,11 +123,11 @@ def rotate(run: Run, request: Request, *, plan_only: bool = False) -> Report:
 
     def plan_pass(number: int) -> PlannedPass:
         now = replace(request, begin=begin and not number)
-        return (*read_alone(run, lambda: _plan_rotation(run, now)), now)
+        return (*read_after_other_runs(run, lambda: _plan_rotation(run, now)), now)
 
     attempt = Attempt(run, planned, observed_again=True)
     exists = snapshot.readings[LOCK].observed is not None
-    with attempt.reported(), holding_lease(run, exists=exists), releasing_access(run, attempt.done):
+    with attempt.keeping_error_for_report(), holding_lease(run, exists=exists), releasing_access(run, attempt.done):
         run_passes(run, planned, plan_pass, attempt.done)
     return attempt.report()
 
@@ -141,17 +147,17 @@ def teardown(run: Run, *, only: Iterable[Address] = (), with_contents: bool = Fa
         undecided = any(step.access and step.action is not Action.DELETE for step in planned.steps if step.pending)
         return limit_to(planned, addresses) if addresses and not undecided else planned, snapshot
 
-    planned, snapshot = read_alone(run, look, wait=not plan_only)
+    planned, snapshot = read_after_other_runs(run, look, wait=not plan_only)
     if plan_only or not has_work(planned):
         return Report(plan=planned, outcomes=in_plan_order(planned, {}))
     run.confirm(planned)
 
     def plan_pass(_turn: int) -> PlannedPass:
-        return (*read_alone(run, partial(look, granting=True)), Request(intent=Intent.TEARDOWN))
+        return (*read_after_other_runs(run, partial(look, granting=True)), Request(intent=Intent.TEARDOWN))
 
     attempt = Attempt(run, planned, observed_again=True)
     exists = snapshot.readings[LOCK].observed is not None
-    with attempt.reported(), holding_lease(run, exists=exists), releasing_access(run, attempt.done):
+    with attempt.keeping_error_for_report(), holding_lease(run, exists=exists), releasing_access(run, attempt.done):
         run_passes(run, planned, plan_pass, attempt.done)
         left: dict[Address, str] = {}
         while not attempt.report().failed and (found := _left(attempt.done)):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from provisioner.errors import Conflict, NotAuthorized, NotFound, NotYetVisible, Refused
-from provisioner.key_probe import Rollout, not_rolled_out
+from provisioner.key_probe import Rollout, why_not_rolled_out
 from provisioner.kind import OWNER_TAG, Checked, Container, Kind, Preflight, Right, Verdict, compare
 from provisioner.model import Change, Found, Observed, Output, Published, View
 
@@ -161,7 +161,7 @@ def owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
         return Found(name=name, observed=observed, kept=kept)
 
     listed = cloud.graph.list_applications(_owner_tag(scope.environment))
-    kept = not_rolled_out(cloud, scope.rollout) if scope.rollout is not None and listed else ""
+    kept = why_not_rolled_out(cloud, scope.rollout) if scope.rollout is not None and listed else ""
     return tuple(map(as_found, listed))
 
 

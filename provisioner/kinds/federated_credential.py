@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from provisioner.key_probe import Rollout, not_rolled_out
+from provisioner.key_probe import Rollout, why_not_rolled_out
 from provisioner.kind import (
     Checked,
     Kind,
@@ -111,7 +111,7 @@ def _owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
     managed = [(one.name.removeprefix(prefix), one) for one in identities if one.name.startswith(prefix)]
     kept = scope.kept
     if managed and scope.kept and scope.rollout is not None:
-        kept = not_rolled_out(cloud, scope.rollout)
+        kept = why_not_rolled_out(cloud, scope.rollout)
     return tuple(
         Found(name=f"{scope.principal}.{name}", observed=_observed(application_id, one), kept=kept)
         for name, one in managed

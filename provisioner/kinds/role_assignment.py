@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from provisioner.errors import Refused
-from provisioner.key_probe import Rollout, not_rolled_out
+from provisioner.key_probe import Rollout, why_not_rolled_out
 from provisioner.kind import OWNER_TAG, Kind, Preflight, Proofs, Right, publish_nothing, require_resolved
 from provisioner.model import IDENTITY, Change, Described, Found, Observed, Proof, Published, ReadBy, Ref, View
 
@@ -121,7 +121,7 @@ def _owned(cloud: Cloud, scope: Scope | AssignmentsOfPrincipal | AssignmentsOfRe
     all_there = ((one, _observed(cloud, one, scope.environment)) for one in _listed(cloud, scope))
     owned = [(assignment, one) for assignment, one in all_there if one.owned]
     rollout = scope.rollout if isinstance(scope, Scope) else None
-    kept = not_rolled_out(cloud, rollout) if rollout is not None and owned else ""
+    kept = why_not_rolled_out(cloud, rollout) if rollout is not None and owned else ""
     return tuple(
         Found(name=one.name, observed=one, kept=kept, describe=partial(_described, cloud, assignment))
         for assignment, one in owned

@@ -22,8 +22,8 @@ def grant_address(name: str, role: str) -> Address:
     return Address("role_assignment", f"{name}.{role.lower().replace(' ', '-')}")
 
 
-def grant(  # all of them make one grant
-    name: str,
+def grant_node(  # all of them make one grant
+    grantee: str,
     role: str,
     *,
     scope: str,
@@ -36,7 +36,7 @@ def grant(  # all of them make one grant
     assignment = role_assignment.RoleAssignment(
         scope=scope, role=role, principal_id=principal_id, environment=environment, label=label
     )
-    return Node(address=grant_address(name, role), desired=assignment, container=container)
+    return Node(address=grant_address(grantee, role), desired=assignment, container=container)
 
 
 def grants_to_cluster(
@@ -47,7 +47,7 @@ def grants_to_cluster(
     account: its node; owner: the environment's id.
     """
     for role in job_roles(environment):
-        yield grant(
+        yield grant_node(
             "flink",
             role,
             scope=environment.account_id,

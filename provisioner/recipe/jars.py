@@ -26,16 +26,16 @@ class Jars:
     def nodes(self) -> Iterator[Node]:
         """Each jar; the grants."""
         spec, jobs = self._spec, self._containers.jobs
-        jars = {jar.path: jar for jar in (*(job.spec for job in spec.all_jobs), *spec.jars)}
+        jars = {jar.lake_path: jar for jar in (*(job.spec for job in spec.all_jobs), *spec.jars)}
         for jar in jars.values():
             desired = job_jar.JobJar(
                 account=spec.account_name,
                 filesystem=jobs.name,
-                path=jar.path,
+                path=jar.lake_path,
                 file=str(jar.jar),
                 environment=self._mark,
             )
-            address = jar_address(jobs, jar.path)
+            address = jar_address(jobs, jar.lake_path)
             yield Node(address=address, desired=desired, container=jobs, needs=(self._containers.account_access,))
         yield from self._flink.grants
 

@@ -40,7 +40,7 @@ def dag_node(
         content=dag.content,
         environment=environment,
     )
-    needs = (jar_address(jars, dag.job.spec.path),) if dag.job and dag.job.spec.upgrade else ()
+    needs = (jar_address(jars, dag.job.spec.lake_path),) if dag.job and dag.job.spec.upgrade else ()
     address = dag_address(container, dag.name)
     return Node(address=address, desired=desired, container=container, needs=(access, *needs))
 
@@ -72,7 +72,7 @@ def with_folders(node: Node, by_container: Mapping[Address | None, tuple[str, ..
     return node if known is None else replace(node, desired=replace(node.desired, folders=known))
 
 
-def in_folders(search: Search, by_container: Mapping[Address | None, tuple[str, ...]]) -> Search:
+def search_with_folders(search: Search, by_container: Mapping[Address | None, tuple[str, ...]]) -> Search:
     """A search for files in the folders of the declared ones, any other search as it is."""
     known = by_container.get(search.container) if hasattr(search.scope, "folders") else None
     return search if known is None else replace(search, scope=replace(search.scope, folders=known))

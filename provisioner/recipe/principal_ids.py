@@ -50,7 +50,7 @@ def identity_address(identity_id: str) -> Address:
     return Address("workload_identity", f"{group}.{name}")
 
 
-def federation_nodes(environment: Environment, names: Names) -> Iterator[Node]:
+def managed_identity_nodes(environment: Environment, names: Names) -> Iterator[Node]:
     """The managed identities that principals are, and whose tokens sign them in.
 
     Principals may share one; Azure takes an issuer and subject once for each.
@@ -82,9 +82,9 @@ def federation_searches(environment: Environment, names: Names) -> Iterator[Sear
         yield Search(kind="identity_federation", scope=scope)
 
 
-def with_rollout(environment: Environment, rollout: Rollout | None, search: Search) -> Search:
+def with_rollout_if_replaced(environment: Environment, rollout: Rollout | None, search: Search) -> Search:
     """The search, and what workers are to show before applications go, and their roles, that an identity replaced."""
-    replaced = any(principal.managed_identity for principal in environment.named_principals.values())
+    replaced = any(principal.managed_identity for principal in environment.principals_in_use.values())
     if not replaced or not isinstance(search.scope, (application.Scope, role_assignment.Scope)):
         return search
     return replace(search, scope=replace(search.scope, rollout=rollout))
@@ -93,7 +93,7 @@ def with_rollout(environment: Environment, rollout: Rollout | None, search: Sear
 def _federations(environment: Environment) -> dict[str, dict[str, Federation]]:
     """By managed identity, whose tokens sign it in, by subject; none if machines have it assigned."""
     found: dict[str, dict[str, Federation]] = {}
-    for principal in environment.named_principals.values():
+    for principal in environment.principals_in_use.values():
         if not principal.managed_identity:
             continue
         subjects = found.setdefault(principal.managed_identity, {})
@@ -110,10 +110,10 @@ def trust_name(subject: str) -> str:
 
 def issuer(federation: Federation) -> str | Ref[str]:
     """Who issues the tokens: as written, or as the cluster says."""
-    return federation.issuer or managed_cluster.Outputs.issuer.of(cluster_address(federation.aks))
+    return federation.issuer or managed_cluster.Outputs.issuer.of(aks_cluster_address(federation.aks))
 
 
-def cluster_address(cluster_id: str) -> Address:
+def aks_cluster_address(cluster_id: str) -> Address:
     """The node of an AKS cluster that issues tokens."""
     group, (name,) = MANAGED_CLUSTER.parts(cluster_id)
     return Address("managed_cluster", f"{group}.{name}")

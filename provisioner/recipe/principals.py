@@ -17,13 +17,13 @@ from provisioner.kinds import (
     service_principal,
 )
 from provisioner.model import Address, Node, Search
-from provisioner.recipe.grants import grant, grant_address
+from provisioner.recipe.grants import grant_address, grant_node
 from provisioner.recipe.principal_ids import (
+    aks_cluster_address,
     client_id,
-    cluster_address,
-    federation_nodes,
     federation_searches,
     issuer,
+    managed_identity_nodes,
     object_id,
     trust_name,
 )
@@ -61,20 +61,20 @@ class Principals:
 
     def nodes(self, secrets: Secrets) -> Iterator[Node]:
         """Each with all that is its own, its places in the vault included; first the clusters that issue tokens."""
-        federations = (one.federation for one in self._spec.named_principals.values())
+        federations = (one.federation for one in self._spec.principals_in_use.values())
         for cluster in dict.fromkeys(one.aks for one in federations if one is not None and one.aks):
-            yield Node(address=cluster_address(cluster), desired=managed_cluster.ManagedCluster(id=cluster))
-        yield from federation_nodes(self._spec, self._names)
-        for name, principal in self._spec.named_principals.items():
+            yield Node(address=aks_cluster_address(cluster), desired=managed_cluster.ManagedCluster(id=cluster))
+        yield from managed_identity_nodes(self._spec, self._names)
+        for name, principal in self._spec.principals_in_use.items():
             if not principal.managed_identity:
-                yield from self._identity(name, principal)
+                yield from self._application_nodes(name, principal)
             yield from self._grants_to(name, principal.role)
             for secret in principal.secrets:
-                yield secrets.credential(secret, self.reader(name))
+                yield secrets.credential(secret, self.credential_of(name))
         for name in self._spec.principals.further:
-            keys = self._spec.principal_variables(name)
+            keys = self._spec.principal_variable_keys(name)
             if keys:
-                yield from secrets.signing_in(keys, self.reader(name))
+                yield from secrets.sign_in_variable_nodes(keys, self.credential_of(name))
 
     def searches(self, rollout: Rollout | None) -> Iterator[Search]:
         """Applications, passwords and grants, in the order in which they are made.
@@ -84,7 +84,7 @@ class Principals:
         spec, mark = self._spec, self._mark
         yield Search(kind="application", scope=application.Scope(environment=mark))
         yield from federation_searches(spec, self._names)
-        for name, principal in spec.named_principals.items():
+        for name, principal in spec.principals_in_use.items():
             if principal.managed_identity:
                 continue
             owner = Address("application", name)
@@ -106,24 +106,24 @@ class Principals:
             yield Search(kind="client_secret", scope=passwords, container=owner)
         yield from self._grants()
 
-    def reader(self, name: str) -> Reader:
+    def credential_of(self, principal: str) -> Reader:
         """What others need of a principal's credential."""
-        credential = Address("client_secret", name)
+        credential = Address("client_secret", principal)
         secret = client_secret.Outputs
         flink = self._spec.flink.scope
         return Reader(
-            client_id=client_id(self._spec, name),
+            client_id=client_id(self._spec, principal),
             key_id=secret.key_id.of(credential),
             value=secret.value.of(credential),
             expires=secret.expires.of(credential),
             active_key_ids=secret.active_key_ids.of(credential),
             credential=credential,
-            readable_resource=(flink, self._flink.api_version) if flink and name == "flink-api" else None,
+            readable_resource=(flink, self._flink.api_version) if flink and principal == "flink-api" else None,
         )
 
     def _grants(self) -> Iterator[Search]:
         """At every scope that the spec names; and wherever a further principal may have had another one before."""
-        scopes = [*filter(None, map(self._role_scope, self._spec.named_principals))]
+        scopes = [*filter(None, map(self._role_scope, self._spec.principals_in_use))]
         scopes.append(_Scope(self._spec.account_id, self._containers.account))
         for scope in {one.id.lower(): one for one in scopes}.values():
             at = role_assignment.Scope(scope=scope.id, environment=self._mark)
@@ -137,7 +137,7 @@ class Principals:
                 environment=self._mark,
             )
             yield Search(kind="role_assignment", scope=held, container=owner)
-        names = tuple(map(self._unique_name, self._spec.named_principals))
+        names = tuple(map(self._unique_name, self._spec.principals_in_use))
         removed = role_assignment.AssignmentsOfRemoved(
             unique_names=names, subscriptions=subscriptions, environment=self._mark
         )
@@ -158,7 +158,7 @@ class Principals:
     def _unique_name(self, name: str) -> str:
         return f"provisioner-{self._mark}-{name}"
 
-    def _identity(self, name: str, principal: Principal) -> Iterator[Node]:
+    def _application_nodes(self, name: str, principal: Principal) -> Iterator[Node]:
         mark, app = self._mark, Address("application", name)
         adopted = principal.application.client_id if principal.application else None
         yield Node(
@@ -210,7 +210,7 @@ class Principals:
     def _grants_to(self, principal: str, role: str) -> Iterator[Node]:
         scope = self._role_scope(principal)
         if scope is not None:
-            yield grant(
+            yield grant_node(
                 principal,
                 role,
                 scope=scope.id,

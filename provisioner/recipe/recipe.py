@@ -11,8 +11,8 @@ from provisioner.model import Address, Recipe
 from provisioner.recipe.containers import Containers
 from provisioner.recipe.grants import READ_VAULT
 from provisioner.recipe.jars import Jars
-from provisioner.recipe.lake_files import folders, in_folders, with_folders
-from provisioner.recipe.principal_ids import object_id, with_rollout
+from provisioner.recipe.lake_files import folders, search_with_folders, with_folders
+from provisioner.recipe.principal_ids import object_id, with_rollout_if_replaced
 from provisioner.recipe.principals import Principals
 from provisioner.recipe.secrets import Secrets
 from provisioner.recipe.targets import declaring_module
@@ -37,7 +37,7 @@ def recipe(environment: Environment, names: Names, *, purge: bool = False) -> Re
         *containers.nodes(),
         *flink.nodes,
         *principals.nodes(secrets),
-        *secrets.variables(principals.reader("flink-api"), flink),
+        *secrets.variable_and_connection_nodes(principals.credential_of("flink-api"), flink),
         *jars.nodes(),
         *airflow.nodes,
     )
@@ -49,18 +49,18 @@ def recipe(environment: Environment, names: Names, *, purge: bool = False) -> Re
         *flink.searches,
         *airflow.searches,
     )
-    searches = (with_rollout(environment, airflow.rollout, search) for search in searches)
+    searches = (with_rollout_if_replaced(environment, airflow.rollout, search) for search in searches)
     of_files = folders(nodes)
     return Recipe(
         environment=environment.name,
         environment_id=names.environment_id,
         nodes=tuple(with_folders(node, of_files) for node in nodes),
-        searches=tuple(in_folders(search, of_files) for search in searches),
+        searches=tuple(search_with_folders(search, of_files) for search in searches),
         notes=(*_notes(environment), *flink.notes, *airflow.notes),
     )
 
 
-def targets(environment: Environment, names: Names) -> Targets:
+def declared_targets(environment: Environment, names: Names) -> Targets:
     """What hosts this environment's Airflow and what runs its Flink, for what happens after it stands. Pure."""
     return _declared(environment, names, Containers(environment, names, purge=False))[0]
 
@@ -81,7 +81,7 @@ def _declared(environment: Environment, names: Names, containers: Containers) ->
     needs = (principals.reads_vault, *own)
     dags = rendered_dags(environment, names.hosts, paused=names.dags_paused)
     airflow: Airflow = declaring_module(environment.airflow).declare(
-        environment, around, reader=principals.reader("airflow"), needs=needs, dags=dags
+        environment, around, reader=principals.credential_of("airflow"), needs=needs, dags=dags
     )
     return Targets(airflow=airflow, flink=flink, dags=dags), principals
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provisioner.model import NeededRight
-from provisioner.recipe.recipe import targets
+from provisioner.recipe.recipe import declared_targets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,7 +28,7 @@ HEADER = "| on | right | for | without it |\n| --- | --- | --- | --- |\n"
 
 def required_and_optional_rights(environment: Environment, names: Names) -> tuple[NeededRight, ...]:
     """All rights, the required ones first."""
-    declared = targets(environment, names)
+    declared = declared_targets(environment, names)
     every = (*_required(environment), *_optional(environment), *declared.flink.rights, *declared.airflow.rights)
     return tuple(sorted(every, key=lambda right: bool(right.optional)))
 
@@ -82,7 +82,7 @@ def _subscription(scope: str) -> str:
 
 def _for_principals(environment: Environment) -> Iterator[NeededRight]:
     """On what they sign in by: clusters whose tokens they have, managed identities, applications."""
-    principals = environment.named_principals.values()
+    principals = environment.principals_in_use.values()
     federations = [one.federation for one in principals if one.federation is not None]
     for cluster in dict.fromkeys(one.aks for one in federations if one.aks):
         yield NeededRight(scope=cluster, where=CLUSTER, role="Reader", purpose="who issues its tokens")

@@ -30,23 +30,23 @@ class Secrets:
             client_id=client_id(environment, "airflow"),
         )
 
-    def variables(self, api: Reader, flink: Flink) -> Iterator[Node]:
+    def variable_and_connection_nodes(self, api: Reader, flink: Flink) -> Iterator[Node]:
         """What the DAG signs in with, and the spec's own."""
         spec = self._spec
-        if spec.flink.api_principal:
-            yield from self.signing_in(spec.api_variables, api)
-        yield self._plain(spec.variable_secret("tenant-id"), Secret(self._names.tenant_id))
+        if spec.flink.uses_api_principal:
+            yield from self.sign_in_variable_nodes(spec.api_variable_keys, api)
+        yield self._plain(spec.variable_secret_name("tenant-id"), Secret(self._names.tenant_id))
         for key, value in spec.variables.items():
-            yield self._plain(spec.variable_secret(key), value)
+            yield self._plain(spec.variable_secret_name(key), value)
         for key, value in {**spec.connections, **flink.connections}.items():
-            yield self._plain(spec.connection_secret(key), value)
+            yield self._plain(spec.connection_secret_name(key), value)
 
-    def signing_in(self, keys: tuple[str, ...], reader: Reader) -> Iterator[Node]:
+    def sign_in_variable_nodes(self, keys: tuple[str, ...], reader: Reader) -> Iterator[Node]:
         """The variables of these keys: client id and, if there is one, secret of a principal. Airflow reads them."""
         client_id, *secrets = keys
-        yield self._plain(self._spec.variable_secret(client_id), reader.client_id)
+        yield self._plain(self._spec.variable_secret_name(client_id), reader.client_id)
         for secret in secrets:
-            yield replace(self.credential(self._spec.variable_secret(secret), reader), read_by=self._airflow)
+            yield replace(self.credential(self._spec.variable_secret_name(secret), reader), read_by=self._airflow)
 
     def credential(self, name: str, reader: Reader) -> Node:
         """A secret that holds a principal's credential."""

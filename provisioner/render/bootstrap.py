@@ -42,7 +42,7 @@ class GitHub:
     kind: str = "github"
 
     @property
-    def signs_in(self) -> str:
+    def who_signs_in(self) -> str:
         return f"{self.repository}, GitHub environment {self.environment}"
 
     @property
@@ -61,7 +61,7 @@ class AzureDevOps:
     kind: str = "azure-devops"
 
     @property
-    def signs_in(self) -> str:
+    def who_signs_in(self) -> str:
         return f"the service connection {self.connection} of {self.project}"
 
     @property
@@ -75,19 +75,19 @@ class ServicePrincipal:
     """Anything that keeps a client secret."""
 
     kind: str = "service-principal"
-    signs_in: str = "whoever keeps its client secret"
+    who_signs_in: str = "whoever keeps its client secret"
 
 
 Identity = GitHub | AzureDevOps | ServicePrincipal
 
 
-def github(text: str, environment: str) -> GitHub:
-    """OWNER/REPO[@ENVIRONMENT]; environment: the default. Raises Refused."""
+def parse_github(text: str, default_environment: str) -> GitHub:
+    """OWNER/REPO[@ENVIRONMENT]; default_environment: the default. Raises Refused."""
     match = GITHUB.fullmatch(text)
     if match is None:
         right = "Write OWNER/REPO, OWNER/REPO@ENVIRONMENT, or OWNER@ID/REPO@ID for a repository with immutable subjects"
         raise Refused(f"--github {text}", "names no repository", right)
-    within = match["environment"] or environment
+    within = match["environment"] or default_environment
     claim = "{owner}{owner_id}/{repository}{repository_id}".format(**match.groupdict(""))
     return GitHub(
         repository=f"{match['owner']}/{match['repository']}",
@@ -96,7 +96,7 @@ def github(text: str, environment: str) -> GitHub:
     )
 
 
-def azure_devops(text: str) -> AzureDevOps:
+def parse_azure_devops(text: str) -> AzureDevOps:
     """ORG/PROJECT/CONNECTION. Raises Refused."""
     match = AZURE_DEVOPS.fullmatch(text)
     if match is None:
@@ -112,8 +112,8 @@ def bootstrap_script(
     environment: Environment, rights: Iterable[NeededRight], identity: Identity, *, graph: str, audience: str
 ) -> str:
     """The script. rights: all that it grants; graph: the address of Microsoft Graph; audience: of a federation."""
-    principals = environment.named_principals.values()
-    display_name = f"provisioner {environment.name} in {environment.resource_group}, for {identity.signs_in}"
+    principals = environment.principals_in_use.values()
+    display_name = f"provisioner {environment.name} in {environment.resource_group}, for {identity.who_signs_in}"
     values = {
         "environment": environment.name,
         "identity": identity,

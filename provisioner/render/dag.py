@@ -39,14 +39,14 @@ def render_dag(environment: Environment, job: DeclaredJob, hosts: Hosts | None =
     paused: the DAG is paused where Airflow does not know it yet.
     """
     path = job.dag.template
-    text = template_text(path)
+    text = read_template(path)
     if path.suffix != ".j2":
         return text
     values = dag_values(environment, job, hosts or Hosts(), paused=paused)
     return render_text(text, values, folders=(path.parent, *INCLUDED))
 
 
-def template_text(path: Path) -> str:
+def read_template(path: Path) -> str:
     """A file's text, if it is one that a DAG can be. Raises TemplateProblem."""
     try:
         if path.exists() and not path.is_file():  # opening a pipe would wait for who writes into it
@@ -73,7 +73,7 @@ def common_values(environment: Environment) -> dict[str, Any]:
             "sign_in": sign_in_hash(environment),
             "secretless": [
                 (name, key and f"{environment.airflow.own_prefix}{key}", environment.principals.named[name].assigned)
-                for name, key in environment.secretless_principals.items()
+                for name, key in environment.secretless_client_id_keys.items()
             ],
         },
         "api": {
@@ -93,7 +93,7 @@ def sign_in_hash(environment: Environment) -> str:
     named = environment.principals.named
     ways = {
         name: [part and part.model_dump(mode="json") for part in (named[name].credential, named[name].application)]
-        for name in ("airflow", "flink-api", *environment.secretless_principals)
+        for name in ("airflow", "flink-api", *environment.secretless_client_id_keys)
     }
     return hashlib.sha256(json.dumps(ways, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -164,10 +164,10 @@ def job_name(job: DeclaredJob, run_id: str) -> str:
 
 def job_id_prefix(environment: Environment, job: DeclaredJob) -> str:
     """The first half of the id of every run of a job in a Flink that lets its callers choose ids."""
-    return environment_prefix(environment) + hashlib.sha256(job.prefix.encode()).hexdigest()[:6]
+    return environment_job_id_prefix(environment) + hashlib.sha256(job.prefix.encode()).hexdigest()[:6]
 
 
-def environment_prefix(environment: Environment) -> str:
+def environment_job_id_prefix(environment: Environment) -> str:
     """What all these ids of an environment begin with, also those of jobs that the spec no longer names."""
     names = (environment.subscription, environment.resource_group, environment.name)
     return hashlib.sha256("\n".join(names).casefold().encode()).hexdigest()[:10]

@@ -37,8 +37,8 @@ def _of_jobs(environment: Environment) -> Iterator[Found]:
     for job in environment.all_jobs:
         section = ("dag",) if job.spec is environment.job else job.path
         try:
-            dags = _read(render_dag(environment, job), job.dag.file, environment.airflow.version)
-            _require(job.dag.id, [dag for dag in dags if dag.id != environment.probe_id])
+            dags = _read_checked_dags(render_dag(environment, job), job.dag.file, environment.airflow.version)
+            _require_declared_dag(job.dag.id, [dag for dag in dags if dag.id != environment.probe_id])
         except TemplateProblem as problem:
             yield (*section, "template"), _located(problem, job.dag.template), problem.right
 
@@ -60,7 +60,7 @@ def _of_own(environment: Environment) -> Iterator[Found]:
         if other != str(path):
             yield ("dags", index), f"has the file {name}, as {other} has", "rename one of them"
         try:
-            dags = _read(own_text(environment, path, Hosts()), name, environment.airflow.version)
+            dags = _read_checked_dags(own_text(environment, path, Hosts()), name, environment.airflow.version)
         except TemplateProblem as problem:
             line = "" if problem.line is None else f":{problem.line}"
             yield ("dags", index), f"{path.name}{line}: {problem.wrong}", problem.right
@@ -84,7 +84,7 @@ def _located(problem: TemplateProblem, path: Path) -> str:
     return problem.wrong if problem.line is None else f"{path.name}:{problem.line}: {problem.wrong}"
 
 
-def _require(dag_id: str, dags: Sequence[ReadDag]) -> None:
+def _require_declared_dag(dag_id: str, dags: Sequence[ReadDag]) -> None:
     """Raise TemplateProblem if every DAG of the file can be read, and none is the declared one."""
     ids = [dag.id for dag in dags]
     if ids and None not in ids and dag_id not in ids:
@@ -94,9 +94,9 @@ def _require(dag_id: str, dags: Sequence[ReadDag]) -> None:
 
 
 @lru_cache(maxsize=64)
-def _read(text: str, file: str, airflow: str) -> Sequence[ReadDag]:
+def _read_checked_dags(text: str, file_name: str, airflow_release: str) -> Sequence[ReadDag]:
     """The DAGs of a file. Raises TemplateProblem."""
-    tree = _compiled(text, file, airflow)
+    tree = _compiled(text, file_name, airflow_release)
     if is_empty(tree):
         raise TemplateProblem(wrong="holds no DAG", right="write one, or leave the file out")
     dags = read_dags(tree)
@@ -109,7 +109,7 @@ def _read(text: str, file: str, airflow: str) -> Sequence[ReadDag]:
 
 
 def _compiled(text: str, file: str, airflow: str) -> ast.Module:
-    version = airflow_version.python(airflow)
+    version = airflow_version.oldest_python(airflow)
     said = f"Python {version[0]}.{version[1]}, which Airflow {airflow} may run on"
     try:
         with warnings.catch_warnings(), bounded(seconds=SECONDS, more_bytes=MORE_BYTES):

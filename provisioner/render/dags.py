@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from provisioner.render.dag import INCLUDED, Hosts, common_values, lake_and_hosts, render_dag, template_text
+from provisioner.render.dag import INCLUDED, Hosts, common_values, lake_and_hosts, read_template, render_dag
 from provisioner.render.declared_dags import read_dags
 from provisioner.render.template import render_text
 from provisioner.spec.templates import find_template
@@ -60,7 +60,7 @@ def _own(environment: Environment, path: Path, hosts: Hosts) -> RenderedDag:
 
 def own_text(environment: Environment, path: Path, hosts: Hosts) -> str:
     """One of `dags`: as it is, or rendered if it ends in .j2. Raises TemplateProblem."""
-    text = template_text(path)
+    text = read_template(path)
     if path.suffix != ".j2":
         return text
     values = {**common_values(environment), **lake_and_hosts(environment, hosts)}

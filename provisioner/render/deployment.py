@@ -79,7 +79,7 @@ class Deployment:
         return replace(self, variables={**self.variables, CLIENT_ID: client_id})
 
     @property
-    def rendered(self) -> str:
+    def settings_hash(self) -> str:
         """A hash of all but the id of its principal, by which workers tell which settings they have."""
         variables = sorted((name, value) for name, value in self.variables.items() if name != CLIENT_ID)
         identity = (self.identity,) if self.identity else ()
@@ -91,7 +91,7 @@ class Deployment:
         named = {name: PLACEHOLDERS[name] for name, value in self.variables.items() if value == LATER}
         way = "WorkloadIdentityCredential" if self.subject else "ManagedIdentityCredential"
         pinned = {} if self.secret else {PINNED: way}
-        return {**self.variables, **named, **pinned, RENDERED: self.rendered}
+        return {**self.variables, **named, **pinned, RENDERED: self.settings_hash}
 
     @property
     def secret_variables(self) -> dict[str, dict[str, str]]:
@@ -104,12 +104,12 @@ class Deployment:
 
 def env_file(deployment: Deployment) -> File:
     """Variables for a machine or a container: NAME=value, as systemd and Docker read it."""
-    lines = _about_secret(deployment) if deployment.secret else [f"# {_signs_in(deployment)}"]
+    lines = _about_secret(deployment) if deployment.secret else [f"# {_sign_in_comment(deployment)}"]
     lines += [f"{name}={value}" for name, value in sorted(deployment.all_variables.items())]
     return File(name=f"{deployment.name}.env", content="\n".join(lines) + "\n")
 
 
-def _signs_in(deployment: Deployment) -> str:
+def _sign_in_comment(deployment: Deployment) -> str:
     if not deployment.subject:
         return f"{deployment.identity} signs in; the machine is to have it assigned"
     return f"{deployment.subject} signs in; its token is to be in the file that AZURE_FEDERATED_TOKEN_FILE names"
@@ -139,7 +139,7 @@ def chart_values(deployment: Deployment, all_variables: Mapping[str, str]) -> st
         "config": {"secrets": {"backend": backend, "backend_kwargs": kwargs}},
         "env": [{"name": name, "value": value} for name, value in sorted(variables.items())],
         "secret": [
-            {"envName": name, "secretName": _object(deployment), "secretKey": name}
+            {"envName": name, "secretName": _kubernetes_secret_name(deployment), "secretKey": name}
             for name in deployment.secret_variables
         ],
     }
@@ -158,7 +158,7 @@ def kubernetes_objects(deployment: Deployment) -> File:
     """
     if not deployment.secret:
         return File(name=f"{deployment.name}-kubernetes.yaml", content=_service_account(deployment))
-    name, store = _object(deployment), f"{deployment.name}-vault"
+    name, store = _kubernetes_secret_name(deployment), f"{deployment.name}-vault"
     vault = {
         "authType": "WorkloadIdentity",
         "vaultUrl": deployment.vault_url.rstrip("/"),
@@ -197,7 +197,7 @@ FORMATS: Mapping[str, Callable[[Deployment], File]] = {
 
 def _service_account(deployment: Deployment) -> str:
     if not deployment.subject:
-        return f"# {_signs_in(deployment)}; there is nothing to make in Kubernetes\n"
+        return f"# {_sign_in_comment(deployment)}; there is nothing to make in Kubernetes\n"
     if deployment.service_account is None:
         return f"# {deployment.subject} is no service account of Kubernetes\n"
     namespace, name = deployment.service_account
@@ -209,9 +209,9 @@ def _service_account(deployment: Deployment) -> str:
     return _yaml({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})
 
 
-def backend_kwargs(text: str) -> str:
+def kwargs_without_config_lookups(kwargs_json: str) -> str:
     """The secrets backend's settings without lookups of Airflow's own options, each of which would ask the vault."""
-    return json.dumps({**json.loads(text), "config_prefix": None})
+    return json.dumps({**json.loads(kwargs_json), "config_prefix": None})
 
 
 def bundle_name(prefix: str) -> str:
@@ -241,10 +241,10 @@ def bundle_variables(prefix: str, account_url: str, container: str) -> dict[str,
 
 def _mark(deployment: Deployment) -> dict[str, dict[str, str]]:
     """The hash, where an object has no variable for it."""
-    return {"annotations": {RENDERED: deployment.rendered}}
+    return {"annotations": {RENDERED: deployment.settings_hash}}
 
 
-def _object(deployment: Deployment) -> str:
+def _kubernetes_secret_name(deployment: Deployment) -> str:
     """The Kubernetes secret that the external one makes; names there are lower-case."""
     return f"{deployment.name}-airflow".lower()
 

@@ -34,7 +34,7 @@ def merged_helm_values(deployments: Mapping[str, Deployment]) -> File:
     for _, deployment in found:
         known = {name: value for name, value in deployment.all_variables.items() if value != PLACEHOLDERS.get(name)}
         variables = {**deployment.all_variables, **variables, **known}
-    variables[RENDERED] = ",".join(deployment.rendered for _, deployment in found)
+    variables[RENDERED] = ",".join(deployment.settings_hash for _, deployment in found)
     bundles = [bundle for _, one in found for bundle in json.loads(one.variables.get(BUNDLES, "[]"))]
     if bundles:
         variables[BUNDLES] = json.dumps(bundles)

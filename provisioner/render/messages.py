@@ -50,8 +50,14 @@ def body(message: Message, form: str) -> bytes:
 
 def _teams(message: Message) -> dict[str, Any]:
     """https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using ."""
-    texts = [{"type": "TextBlock", "text": _plain(line), "wrap": True} for line in message.lines]
-    title = {"type": "TextBlock", "text": _plain(message.title), "weight": "Bolder", "size": "Medium", "wrap": True}
+    texts = [{"type": "TextBlock", "text": _escaped_for_teams(line), "wrap": True} for line in message.lines]
+    title = {
+        "type": "TextBlock",
+        "text": _escaped_for_teams(message.title),
+        "weight": "Bolder",
+        "size": "Medium",
+        "wrap": True,
+    }
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
@@ -84,7 +90,7 @@ def _escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _plain(text: str) -> str:
+def _escaped_for_teams(text: str) -> str:
     """Without a card's Markdown: https://learn.microsoft.com/adaptive-cards/authoring-cards/text-features ."""
     return text.translate({ord(mark): f"\\{mark}" for mark in "\\*_[]"})
 

@@ -133,7 +133,7 @@ class Cadence:
         return range(self.offset // HOUR % step, 24, step)
 
 
-def schedule(
+def render_schedule(
     kind: str, environments: Sequence[Scheduled], directory: PurePosixPath, *, pools: bool = False
 ) -> Schedule:
     """The files of one kind for these environments; directory: of the checkout, on the machine that runs it.

@@ -29,7 +29,7 @@ COMMIT = re.compile(r"git\+https://[^\s@#]+@[0-9a-f]{40}")
 WHEEL = re.compile(r"https://[^\s#]+\.whl#sha256=[0-9a-f]{64}")
 
 
-def workflow(kind: str, environments: Sequence[Scheduled], source: str) -> Schedule:
+def render_workflow(kind: str, environments: Sequence[Scheduled], source: str) -> Schedule:
     """A file for each environment. source: what pip installs the tool from; nothing that may change tomorrow.
 
     Raises Refused.

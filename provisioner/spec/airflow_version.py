@@ -25,20 +25,20 @@ SUPPORTED = Rule(
 )
 
 
-def numbers(version: str) -> tuple[int, int]:
+def major_and_minor(version: str) -> tuple[int, int]:
     """Major and minor number, (0, 0) if there are none."""
     match = re.match(r"(\d+)\.(\d+)", version)
     return (int(match[1]), int(match[2])) if match else (0, 0)
 
 
-def provider(version: str) -> str | None:
+def newest_provider_version(version: str) -> str | None:
     """The newest provider that this Airflow can use."""
-    at_most = [minimum for minimum in PROVIDERS if minimum <= numbers(version)]
+    at_most = [minimum for minimum in PROVIDERS if minimum <= major_and_minor(version)]
     return PROVIDERS[max(at_most)] if at_most else None
 
 
-def python(version: str) -> tuple[int, int]:
+def oldest_python(version: str) -> tuple[int, int]:
     """The oldest Python that may run this Airflow: some hosts run 2.6 on 3.8. Requires-Python of its wheels on PyPI."""
-    if numbers(version) >= (3, 1):
+    if major_and_minor(version) >= (3, 1):
         return 3, 10
-    return (3, 8) if numbers(version) < (2, 11) else (3, 9)
+    return (3, 8) if major_and_minor(version) < (2, 11) else (3, 9)

@@ -10,7 +10,7 @@ from provisioner.spec.fields import FOLDER, SECRET_NAME, SHORT_SCOPE, Rule
 from provisioner.spec.files import jar_problem, lacks_class
 from provisioner.spec.jobs import CHECKPOINTS
 from provisioner.spec.locations import meant_location
-from provisioner.spec.targets import reserved
+from provisioner.spec.targets import reserved_principal_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,9 @@ PRINCIPAL = Rule(
 )
 
 
-def report(document: Document, environment: Environment, stand_ins: set[str], *, dag_problems: DagCheck) -> None:
+def report_problems(
+    document: Document, environment: Environment, stand_ins: set[str], *, dag_problems: DagCheck
+) -> None:
     """Report to `document` what is wrong with the environment.
 
     stand_ins: top-level fields that are not the file's. dag_problems: the check of the DAGs' templates.
@@ -40,16 +42,16 @@ def report(document: Document, environment: Environment, stand_ins: set[str], *,
     own = (_misspelt_location, _targets, _secret_names, _jobs, _names_of_jobs, _jars, _principals, _unmatched)
     for check in (*own, dag_problems):
         for path, wrong, right in check(environment):
-            if str(path[0]) not in stand_ins and not document.covers(path):
-                document.report(path, wrong, right)
+            if str(path[0]) not in stand_ins and not document.is_broken_at(path):
+                document.add_problem(path, wrong, right)
     _report_unused_principal(document, environment)
 
 
 def _report_unused_principal(document: Document, environment: Environment) -> None:
     """Report `principals.flink-api` where nothing takes its tokens; only the file tells whether it is written."""
-    path = document.written(("principals", "flink-api"))
-    if document.at(path) is not None and "flink-api" not in environment.named_principals:
-        document.report(path, "has nothing to sign in to: `flink` takes no Entra token", "leave it out")
+    path = document.path_as_spelt(("principals", "flink-api"))
+    if document.at(path) is not None and "flink-api" not in environment.principals_in_use:
+        document.add_problem(path, "has nothing to sign in to: `flink` takes no Entra token", "leave it out")
 
 
 def _misspelt_location(environment: Environment) -> Iterator[Found]:
@@ -69,10 +71,10 @@ def _targets(environment: Environment) -> Iterator[Found]:
 
 def _secret_names(environment: Environment) -> Iterator[Found]:
     """Two secrets on one name (Key Vault compares without case), and names that Key Vault refuses."""
-    ours = {environment.variable_secret(key): f"the variable {key}" for key in environment.own_variables}
-    ours |= {environment.connection_secret(key): f"the connection {key}" for key in environment.flink.connections}
+    ours = {environment.variable_secret_name(key): f"the variable {key}" for key in environment.tool_variable_keys}
+    ours |= {environment.connection_secret_name(key): f"the connection {key}" for key in environment.flink.connections}
     taken = {name.lower(): f"{what} that provisioner sets" for name, what in ours.items()}
-    for path, name, what in _secrets(environment):
+    for path, name, what in _declared_secret_names(environment):
         other = taken.setdefault(name.lower(), what)
         if re.fullmatch(SECRET_NAME.pattern, name) is None:
             yield path, f"would be the vault secret {name!r}, which Key Vault refuses", SECRET_NAME.right
@@ -84,15 +86,19 @@ def _secret_names(environment: Environment) -> Iterator[Found]:
             )
 
 
-def _secrets(environment: Environment) -> Iterator[tuple[Path, str, str]]:
+def _declared_secret_names(environment: Environment) -> Iterator[tuple[Path, str, str]]:
     for key in environment.variables:
-        yield ("variables", key), environment.variable_secret(key), f"the variable {key}"
+        yield ("variables", key), environment.variable_secret_name(key), f"the variable {key}"
     for key in environment.connections:
-        yield ("connections", key), environment.connection_secret(key), f"the connection {key}"
+        yield ("connections", key), environment.connection_secret_name(key), f"the connection {key}"
     for name in environment.principals.further:
-        for key in environment.principal_variables(name):
-            yield ("principals", name), environment.variable_secret(key), f"the variable {key} of principals.{name}"
-    for name, principal in environment.named_principals.items():
+        for key in environment.principal_variable_keys(name):
+            yield (
+                ("principals", name),
+                environment.variable_secret_name(key),
+                f"the variable {key} of principals.{name}",
+            )
+    for name, principal in environment.principals_in_use.items():
         for index, secret in enumerate(principal.secrets):
             yield ("principals", name, "secrets", index), secret, f"number {index + 1} of principals.{name}.secrets"
 
@@ -163,18 +169,18 @@ def _jars(environment: Environment) -> Iterator[Found]:
     taken: dict[str, tuple[FilePath, str]] = {}
     for job in environment.all_jobs:
         here = "the job's jar" if environment.job else f"the jar of {job.name}"
-        file, other = taken.setdefault(job.spec.path, (job.spec.jar, here))
+        file, other = taken.setdefault(job.spec.lake_path, (job.spec.jar, here))
         if file != job.spec.jar:
-            wrong = f"would be uploaded to {job.spec.path}, as {other} is"
+            wrong = f"would be uploaded to {job.spec.lake_path}, as {other} is"
             yield (*job.path, "jar"), wrong, "give it another `directory`"
     for index, jar in enumerate(environment.jars):
         here = f"number {index + 1} of jars"
-        _, other = taken.setdefault(jar.path, (jar.jar, here))
+        _, other = taken.setdefault(jar.lake_path, (jar.jar, here))
         problem = _unusable(jar.jar)
         if problem is not None:
             yield ("jars", index), *problem
         elif other != here:
-            yield ("jars", index), f"would be uploaded to {jar.path}, as {other} is", "give it another `directory`"
+            yield ("jars", index), f"would be uploaded to {jar.lake_path}, as {other} is", "give it another `directory`"
 
 
 def _principals(environment: Environment) -> Iterator[Found]:
@@ -190,7 +196,7 @@ def _principals(environment: Environment) -> Iterator[Found]:
                 "stands beside `managed_identity`",
                 "leave one of them out; a managed identity has no application",
             )
-    for name, principal in environment.named_principals.items():
+    for name, principal in environment.principals_in_use.items():
         if principal.secretless:
             yield from _without_secret(environment, name, principal)
     taken = {name: f"{name}, which every environment has" for name in OUR_PRINCIPALS}
@@ -208,7 +214,7 @@ def _without_secret(environment: Environment, name: str, principal: Principal) -
     airflow = environment.principals.airflow
     same = (principal.federation, principal.managed_identity) == (airflow.federation, airflow.managed_identity)
     inherited = name != "airflow" and same
-    elsewhere = name in environment.principals.further and not environment.principal_variables(name)
+    elsewhere = name in environment.principals.further and not environment.principal_variable_keys(name)
     if not (environment.airflow.federates or inherited or elsewhere):
         right = "write `secret`; only an Airflow that you run has an issuer or machines of its own"
         yield ("principals", name, "credential"), "is no way to sign in there", right
@@ -221,12 +227,12 @@ def _principal(
 ) -> tuple[str, str] | None:
     """What is wrong with a further principal. taken: names without case, to which this one is added."""
     other = taken.setdefault(name.lower(), name)
-    if re.fullmatch(PRINCIPAL.pattern, name) is None or name.lower() in reserved():
-        right = PRINCIPAL.right.format(" or ".join(f"`{one}`" for one in reversed(reserved())))
+    if re.fullmatch(PRINCIPAL.pattern, name) is None or name.lower() in reserved_principal_names():
+        right = PRINCIPAL.right.format(" or ".join(f"`{one}`" for one in reversed(reserved_principal_names())))
         return "is no name that a principal can have", right
     if other != name:
         return f"differs from {other} in case only", "rename one of them"
-    if not (principal.secretless or principal.secrets or environment.principal_variables(name)):
+    if not (principal.secretless or principal.secrets or environment.principal_variable_keys(name)):
         return "has a credential that goes nowhere", "add `secrets: […]`"
     if principal.scope is None and not environment.flink.scope:
         return "has a role on nothing: what runs Flink is no Azure resource", "add `scope: …`, a full resource id"

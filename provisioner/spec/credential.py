@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from provisioner.spec import fields, resource_id
-from provisioner.spec.fields import Rule, refuse
+from provisioner.spec.fields import Rule, refusal
 from provisioner.spec.parts import Part, ShortPart
 
 # learn.microsoft.com/graph/api/resources/federatedidentitycredential; Entra compares both byte for byte.
@@ -38,10 +38,10 @@ class Federation(Part):
     )
 
     @model_validator(mode="after")
-    def one_form(self) -> Federation:
+    def require_one_form(self) -> Federation:
         forms = ((self.issuer, self.subjects), (self.aks, self.namespace, self.service_account))
         if sorted((all(form), any(form)) for form in forms) != [(False, False), (True, True)]:
-            raise refuse(FORMS, "does not say whose tokens")
+            raise refusal(FORMS, "does not say whose tokens")
         return self
 
     @property
@@ -63,7 +63,7 @@ class Credential(ShortPart):
     )
 
     @model_validator(mode="after")
-    def one(self) -> Credential:
+    def require_one_way(self) -> Credential:
         if (self.federated is not None or self.managed_identity) and "type" in self.model_fields_set:
-            raise refuse("write `secret`, `{federated: …}` or `{managed_identity: …}`", "is not one way to sign in")
+            raise refusal("write `secret`, `{federated: …}` or `{managed_identity: …}`", "is not one way to sign in")
         return self

@@ -59,7 +59,7 @@ class Document:
     def _nearest(self, path: Path) -> Path:
         return path if path in self.lines or not path else self._nearest(path[:-1])
 
-    def covers(self, path: Path) -> bool:
+    def is_broken_at(self, path: Path) -> bool:
         """Whether a problem is known already of the path, or of something around it."""
         return any(path[:length] in self.broken for length in range(1, len(path) + 1))
 
@@ -70,7 +70,7 @@ class Document:
             value = _children(value).get(part)
         return value
 
-    def written(self, path: Path) -> Path:
+    def path_as_spelt(self, path: Path) -> Path:
         """The path as the file spells it: some fields may be written in two ways (`flink-api`, `flink_api`)."""
         found: Path = ()
         for part in path:
@@ -85,7 +85,7 @@ class Document:
             text = re.sub(pattern, "…", text)
         return text
 
-    def report(self, path: Path, wrong: str, right: str, line: int | None = None) -> None:
+    def add_problem(self, path: Path, wrong: str, right: str, line: int | None = None) -> None:
         """Keep a problem. Raises SpecError with the one that is too many."""
         if len(self.problems) == MOST:
             last = max(problem.line for problem in self.problems)
@@ -139,7 +139,7 @@ def read(text: str, file: str, environ: Mapping[str, str]) -> Document:
 
 def refuse(document: Document, wrong: str, right: str, line: int) -> NoReturn:
     """Stop at a problem after which nothing can be read."""
-    document.report((), wrong, right, line)
+    document.add_problem((), wrong, right, line)
     raise document.refusal()
 
 
@@ -164,25 +164,25 @@ class _Reader:
     def value(self, event: yaml.Event, path: Path) -> Data:
         """What begins with the event."""
         self.into.lines.setdefault(path, _line(event))
-        self.check(event, path)
+        self.refuse_or_report(event, path)
         if isinstance(event, yaml.MappingStartEvent):
             return self.mapping(path)
         if isinstance(event, yaml.SequenceStartEvent):
             return self.sequence(path)
         return self.scalar(event, path) if isinstance(event, yaml.ScalarEvent) else None
 
-    def check(self, event: yaml.Event, path: Path) -> None:
+    def refuse_or_report(self, event: yaml.Event, path: Path) -> None:
         """Refuse what an environment has no use for and what could harm: aliases, tags, depth."""
         if len(path) > DEEPEST:
             refuse(self.into, "is nested too deep", "no field of an environment is", _line(event))
         problems = len(self.into.problems)
         if isinstance(event, yaml.AliasEvent):
-            self.into.report(path, "is an alias (`*…`)", "write the value itself", _line(event))
+            self.into.add_problem(path, "is an alias (`*…`)", "write the value itself", _line(event))
         elif isinstance(event, yaml.NodeEvent) and event.anchor is not None:
-            self.into.report(path, "has an anchor (`&…`)", "leave the anchor out, or quote the text", _line(event))
+            self.into.add_problem(path, "has an anchor (`&…`)", "leave the anchor out, or quote the text", _line(event))
         tag = getattr(event, "tag", None)
         if tag not in {None, "!", STRING_TAG}:
-            self.into.report(path, "has a tag (`!…`)", "leave the tag out, or quote the text", _line(event))
+            self.into.add_problem(path, "has a tag (`!…`)", "leave the tag out, or quote the text", _line(event))
         if len(self.into.problems) > problems:
             self.into.broken.add(path)
 
@@ -199,7 +199,7 @@ class _Reader:
             if key in fields:
                 first = self.into.lines[*path, key]
                 wrong = f"stands twice, first in line {first}"
-                self.into.report((*path, key), wrong, "keep one of them", _line(event))
+                self.into.add_problem((*path, key), wrong, "keep one of them", _line(event))
                 self.skip(next(self.events), path)
                 continue
             self.into.lines[*path, key] = _line(event)
@@ -207,7 +207,7 @@ class _Reader:
         return fields
 
     def key(self, event: yaml.Event, path: Path) -> str:
-        self.check(event, path)
+        self.refuse_or_report(event, path)
         if isinstance(event, yaml.ScalarEvent):
             return event.value
         refuse(self.into, f"{dotted(path)} has a key that is no text", "write `field: value`", _line(event))
@@ -229,13 +229,13 @@ class _Reader:
             return "$"
         name = match[2]
         if name is None or not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
-            self.into.report(
+            self.into.add_problem(
                 path, "holds a `${` that begins no variable", "write ${NAME}, or $${ for the two characters"
             )
         elif name not in self.environ:
-            self.into.report(path, f"needs the variable {name}, which is not set", f"set it: export {name}=…")
+            self.into.add_problem(path, f"needs the variable {name}, which is not set", f"set it: export {name}=…")
         elif not _is_text(self.environ[name]):
-            self.into.report(
+            self.into.add_problem(
                 path, f"needs the variable {name}, which holds bytes that are no UTF-8", "set it to a text"
             )
         else:

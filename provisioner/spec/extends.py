@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from provisioner.spec import document
-from provisioner.spec.source import source
+from provisioner.spec.source import read_spec_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,16 +19,16 @@ RIGHT = "write the path of a YAML file, relative to this one, such as base.yaml"
 
 def read_extended(path: FilePath, environ: Mapping[str, str]) -> Document:
     """What a file says, over what the file says that it extends. Raises SpecError."""
-    own = document.read(source(path), str(path), environ)
+    own = document.read(read_spec_text(path), str(path), environ)
     if FIELD not in own.data:
         return own
     named = own.data[FIELD]
     if not isinstance(named, str) or "\0" in named or not (path.parent / named).is_file():
-        own.report((FIELD,), "is no file" if isinstance(named, str) else "is no text", RIGHT)
+        own.add_problem((FIELD,), "is no file" if isinstance(named, str) else "is no text", RIGHT)
         raise own.refusal()
-    base = document.read(source(path.parent / named), str(path.parent / named), environ)
+    base = document.read(read_spec_text(path.parent / named), str(path.parent / named), environ)
     if FIELD in base.data:
-        base.report((FIELD,), "extends a file that another one extends", "extend one level only")
+        base.add_problem((FIELD,), "extends a file that another one extends", "extend one level only")
         raise base.refusal()
     return _over(own, base)
 

@@ -34,7 +34,7 @@ class Context:
     folder: Path
 
 
-def refuse(right: str, wrong: str = "") -> PydanticCustomError:
+def refusal(right: str, wrong: str = "") -> PydanticCustomError:
     """The error of a value that cannot serve. right: what would; wrong: what is, without the value, if not obvious."""
     return PydanticCustomError("spec", "{right}", {"right": right, "wrong": wrong})
 
@@ -46,13 +46,13 @@ class Rule:
     pattern: str
     right: str
 
-    def check(self, text: str) -> str:
+    def require_match(self, text: str) -> str:
         if re.fullmatch(self.pattern, text) is None:
-            raise refuse(self.right)
+            raise refusal(self.right)
         return text
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        return core_schema.no_info_after_validator_function(self.check, handler(source))
+        return core_schema.no_info_after_validator_function(self.require_match, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler) -> Any:
         return {**handler(schema), "pattern": f"^(?:{self.pattern})$"}
@@ -70,20 +70,20 @@ class NameOrId:
     type: resource_id.ResourceType
     rule: Rule
 
-    def check(self, text: str) -> str:
+    def require_name_or_id(self, text: str) -> str:
         if not text.startswith("/"):
-            return self.rule.check(text)
+            return self.rule.require_match(text)
         canonical = self.type.canonical(text)
         if canonical is None:
-            raise refuse(f"write a name, or a full id like {self.type.example()}")
+            raise refusal(f"write a name, or a full id like {self.type.example()}")
         group, names = self.type.parts(canonical)
-        GROUP.check(group)
+        GROUP.require_match(group)
         for name in names:
-            self.rule.check(name)
+            self.rule.require_match(name)
         return canonical
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        return core_schema.no_info_after_validator_function(self.check, handler(source))
+        return core_schema.no_info_after_validator_function(self.require_name_or_id, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler) -> Any:
         return {**handler(schema), "pattern": f"^(?:{self.rule.pattern}|/subscriptions/.+)$"}
@@ -95,14 +95,14 @@ class FullId:
 
     type: resource_id.ResourceType
 
-    def check(self, text: str) -> str:
+    def require_full_id(self, text: str) -> str:
         canonical = self.type.canonical(text) if text else ""
         if canonical is None:
-            raise refuse(f"write a full id like {self.type.example()}")
+            raise refusal(f"write a full id like {self.type.example()}")
         return canonical
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        return core_schema.no_info_after_validator_function(self.check, handler(source))
+        return core_schema.no_info_after_validator_function(self.require_full_id, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler) -> Any:
         return {**handler(schema), "pattern": "^(?:/subscriptions/.+)?$"}
@@ -112,11 +112,11 @@ def duration(text: str) -> timedelta:
     """`1d12h` and the like. Raises ValueError."""
     match = DURATION.fullmatch(text.strip())
     if not match or not any(match.groups()):
-        raise refuse("write a duration such as 30d, 24h, 15m, 90s or 1d12h")
+        raise refusal("write a duration such as 30d, 24h, 15m, 90s or 1d12h")
     days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
     length = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
     if not timedelta(0) < length <= LONGEST:
-        raise refuse("write a duration above zero and up to 3650d")
+        raise refusal("write a duration above zero and up to 3650d")
     return length
 
 
@@ -128,16 +128,16 @@ def _secret(value: object) -> Secret:
     if isinstance(value, str):
         value = Secret(value)
     if not isinstance(value, Secret):
-        raise refuse("write one text, quoted if it holds special characters", "is not a text")
+        raise refusal("write one text, quoted if it holds special characters", "is not a text")
     if len(value.reveal().encode("utf-8", "surrogatepass")) > SECRET_BYTES:
-        raise refuse("keep it within 25 KB, the limit of Key Vault", "is too long")
+        raise refusal("keep it within 25 KB, the limit of Key Vault", "is too long")
     return value
 
 
 def _path(value: object, info: ValidationInfo) -> object:
     context: Context | None = info.context
     if isinstance(value, str) and "\0" in value:
-        raise refuse("write the path of a file", "holds a NUL character")
+        raise refusal("write the path of a file", "holds a NUL character")
     return or_shipped(context.folder / value) if isinstance(value, (str, Path)) and context else value
 
 

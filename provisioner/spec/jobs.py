@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, WrapValidator
 
 from provisioner.spec import fields
 from provisioner.spec.cron import cron_problem
-from provisioner.spec.fields import Duration, FilePath, Line, Rule, refuse
+from provisioner.spec.fields import Duration, FilePath, Line, Rule, refusal
 from provisioner.spec.files import main_class
 from provisioner.spec.parts import ShortPart
 from provisioner.spec.templates import find_template
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from provisioner.spec import document
 
 
-def _in_range(schedule: str) -> str:
+def _require_valid_cron(schedule: str) -> str:
     problem = cron_problem(schedule)
     if problem:
-        raise refuse(f"{SCHEDULE.right}; it has a {problem}")
+        raise refusal(f"{SCHEDULE.right}; it has a {problem}")
     return schedule
 
 
@@ -37,7 +37,7 @@ SCHEDULE = Rule(
     r"@(?:once|hourly|daily|weekly|monthly|quarterly|yearly|continuous)|[\w*/,#?-]+(?: +[\w*/,#?-]+){4,5}",
     "write a cron expression such as 0 6 * * *, a preset such as @daily, or null",
 )
-Schedule = Annotated[str, SCHEDULE, AfterValidator(_in_range)]
+Schedule = Annotated[str, SCHEDULE, AfterValidator(_require_valid_cron)]
 CHECKPOINTS = ("execution.checkpointing.dir", "state.checkpoints.dir")  # as Flink 2 and Flink 1 call it
 OPTION = Rule(r"[A-Za-z0-9$_][\w.$-]{0,199}", "write an option of Flink such as state.checkpoints.dir")
 FOLDER_URI = Rule(
@@ -59,7 +59,7 @@ def _entry_class(data: dict[str, Any]) -> str:
     return main_class(data["jar"]) if "jar" in data else ""
 
 
-def _shipped_template() -> Path:
+def _default_template() -> Path:
     return find_template(TEMPLATE)
 
 
@@ -69,7 +69,7 @@ def _one_text(value: object, validate: Callable[[object], str]) -> str:
         return validate(value)
     words = cast("list[object]", value)
     if not all(isinstance(word, str) for word in words):
-        raise refuse("write each argument as one text", "has an argument without a value")
+        raise refusal("write each argument as one text", "has an argument without a value")
     return shlex.join(map(str, words))
 
 
@@ -83,7 +83,7 @@ class Jar(ShortPart):
     )
 
     @property
-    def path(self) -> str:
+    def lake_path(self) -> str:
         """Where it lies in the filesystem."""
         return f"{self.directory}/{self.jar.name}" if self.directory else self.jar.name
 
@@ -148,7 +148,7 @@ class NamedJob(AnyJob):
         default="", description="Its DAG's id; the job's name by default."
     )
     template: FilePath = Field(
-        default_factory=_shipped_template, description="Its DAG's template (.j2), or a DAG as it is."
+        default_factory=_default_template, description="Its DAG's template (.j2), or a DAG as it is."
     )
 
 
@@ -162,7 +162,7 @@ class Dag(ShortPart):
 
     short = "template"
     template: FilePath = Field(
-        default_factory=_shipped_template, description="A Jinja template (.j2), or a DAG as it is."
+        default_factory=_default_template, description="A Jinja template (.j2), or a DAG as it is."
     )
     id: Annotated[str, DAG_ID] = Field(default="FlinkWordCountExample", description="The DAG's id.")
     file: Annotated[str, Rule(r"\w[\w.-]{0,200}\.py", "write a file name ending in .py")] = Field(

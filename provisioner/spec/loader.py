@@ -14,7 +14,7 @@ from provisioner.spec import checks, mistakes, targets
 from provisioner.spec.extends import read_extended
 from provisioner.spec.fields import Context
 from provisioner.spec.model import Environment
-from provisioner.spec.siblings import SUFFIXES, is_base, same_environment
+from provisioner.spec.siblings import SUFFIXES, find_file_of_same_environment, is_base
 from provisioner.spec.source import unreadable
 
 if TYPE_CHECKING:
@@ -36,16 +36,16 @@ def load(
 
     dag_problems: the check of the DAGs, `provisioner.render.dag_problems.dag_problems`.
     """
-    path = find(reference, folder)
+    path = spec_path(reference, folder)
     found = read_extended(path, os.environ if environ is None else environ)
-    environment = _environment(found, path.absolute().parent, dag_problems)
+    environment = _validate_environment(found, path.absolute().parent, dag_problems)
     if environment is None or found.problems:
         raise found.refusal()
-    other = same_environment(path, environment)
+    other = find_file_of_same_environment(path, environment)
     if other is not None:
         wrong = f"is the environment of {other.name}, too, and each would undo what the other does"
         right = "give one of them another `name` or `id`"
-        found.report(("id" if environment.id else "name",), wrong, right)
+        found.add_problem(("id" if environment.id else "name",), wrong, right)
         raise found.refusal()
     return environment
 
@@ -55,7 +55,7 @@ def names(folder: Path = FOLDER) -> list[str]:
     return sorted({path.stem for path in folder.glob("*") if path.suffix in SUFFIXES and not is_base(path)})
 
 
-def find(reference: str, folder: Path = FOLDER) -> Path:
+def spec_path(reference: str, folder: Path = FOLDER) -> Path:
     """The file that a name under `folder` or a path refers to. Raises SpecError."""
     if os.sep in reference or reference.endswith(SUFFIXES):
         candidates = [Path(reference)]
@@ -74,16 +74,16 @@ def find(reference: str, folder: Path = FOLDER) -> Path:
     raise unreadable(candidates[0], "does not exist", right)
 
 
-def _environment(found: document.Document, folder: Path, dag_problems: checks.DagCheck) -> Environment | None:
+def _validate_environment(found: document.Document, folder: Path, dag_problems: checks.DagCheck) -> Environment | None:
     """The model, and into `found` all that is wrong with it."""
     context = Context(folder)
     try:
         environment = Environment.model_validate(found.data, context=context)
     except ValidationError as error:
-        mistakes.report(found, error)
+        mistakes.report_mistakes(found, error)
         _check_the_rest(found, error, context, dag_problems)
         return None
-    checks.report(found, environment, set(), dag_problems=dag_problems)
+    checks.report_problems(found, environment, set(), dag_problems=dag_problems)
     return environment
 
 
@@ -92,7 +92,7 @@ def _check_the_rest(
 ) -> None:
     """Check what is right, with defaults and stand-ins for what is wrong, so that one run finds everything."""
     data = deepcopy(found.data)
-    _prune(data, [found.written(path) for path in _paths(error)])
+    _prune(data, [found.path_as_spelt(path) for path in _paths(error)])
     try:
         environment = Environment.model_validate(_completed(data), context=context)
     except ValidationError as again:
@@ -102,7 +102,7 @@ def _check_the_rest(
             environment = Environment.model_validate(_completed(data), context=context)
         except ValidationError:  # what is right depends on what is wrong: it is checked once that is corrected
             return
-    checks.report(found, environment, STAND_IN.keys() - data.keys(), dag_problems=dag_problems)
+    checks.report_problems(found, environment, STAND_IN.keys() - data.keys(), dag_problems=dag_problems)
 
 
 def _completed(data: dict[str, document.Data]) -> dict[str, object]:
@@ -139,7 +139,7 @@ STAND_IN: dict[str, object] = {
     "location": "westeurope",
     "vault": "stand-in",
     "storage_account": "standin",
-    "flink": targets.default("flink").stand_in,
-    "airflow": targets.default("airflow").stand_in,
+    "flink": targets.default_target_class("flink").stand_in,
+    "airflow": targets.default_target_class("airflow").stand_in,
     "job": {"jar": "stand-in.jar", "entry_class": "StandIn"},
 }

@@ -45,35 +45,35 @@ VALUES = {
 FOLLOWS = frozenset({"default_factory_not_called"})  # says only that another field is wrong
 
 
-def report(document: Document, error: ValidationError) -> None:
+def report_mistakes(document: Document, error: ValidationError) -> None:
     """Every mistake as a problem; what `document` already says about a path is not said twice."""
     for mistake in error.errors(include_url=False, include_input=False):
-        path = document.written(mistake["loc"])
-        if not document.covers(path) and mistake["type"] not in FOLLOWS:
+        path = document.path_as_spelt(mistake["loc"])
+        if not document.is_broken_at(path) and mistake["type"] not in FOLLOWS:
             _report_one(document, mistake, path)
 
 
 def _report_one(document: Document, mistake: ErrorDetails, path: Path) -> None:
     kind, context = mistake["type"], mistake.get("ctx", {})
     if kind == "extra_forbidden":
-        _unknown(document, path)
+        _report_unknown_field(document, path)
     elif kind == "missing":
-        document.report(
+        document.add_problem(
             path, "is missing", f"add `{path[-1]}: …`: {_field_description(document, path)}", document.line(path[:-1])
         )
     elif kind in SHAPES:
-        document.report(path, _shape(document, path), SHAPES[kind])
+        document.add_problem(path, _shape(document, path), SHAPES[kind])
     else:
         right = context["right"] if kind == "spec" else VALUES.get(kind, mistake["msg"]).format(**context)
-        document.report(path, context.get("wrong") or _value(document, path), right)
+        document.add_problem(path, context.get("wrong") or _value(document, path), right)
 
 
-def _unknown(document: Document, path: Path) -> None:
+def _report_unknown_field(document: Document, path: Path) -> None:
     model = _model(document, path[:-1])
     known = [field.alias or name for name, field in model.model_fields.items()] if model else []
     near = get_close_matches(str(path[-1]).lower().replace("-", "_"), known, n=1, cutoff=0.6)
     right = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known)}"
-    document.report(path, "is no field here", right)
+    document.add_problem(path, "is no field here", right)
 
 
 def _shape(document: Document, path: Path) -> str:

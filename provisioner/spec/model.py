@@ -11,7 +11,7 @@ from pydantic_core import PydanticKnownError
 
 from provisioner.secret import Secret
 from provisioner.spec import fields, resource_id
-from provisioner.spec.fields import FilePath, Guid, Location, Rule, SecretText, refuse
+from provisioner.spec.fields import FilePath, Guid, Location, Rule, SecretText, refusal
 from provisioner.spec.jobs import JOB, Dag, DeclaredJob, Jar, Job, NamedJob, declared_job
 from provisioner.spec.parts import Notify, Part, Rotation, StorageAccount, Vault, Waits
 from provisioner.spec.principals import Principal, Principals
@@ -92,25 +92,25 @@ class Environment(Part):
     def _one_form(cls, job: object, info: ValidationInfo) -> object:
         jobs = info.data.get("jobs")
         if job is not None and jobs:
-            raise refuse("write all of them below `jobs`, each under its name", "stands beside `jobs`")
+            raise refusal("write all of them below `jobs`, each under its name", "stands beside `jobs`")
         if job is None and jobs == {}:
             raise PydanticKnownError("missing")
         return job
 
     @field_validator("dag")
     @classmethod
-    def _of_this_environment(cls, dag: Dag, info: ValidationInfo) -> Dag:
+    def _with_own_prefix(cls, dag: Dag, info: ValidationInfo) -> Dag:
         airflow = info.data.get("airflow")
         return dag.model_copy(update={"id": f"{airflow.own_prefix}{dag.id}"}) if airflow else dag
 
     @field_validator("principals")
     @classmethod
-    def _rotations(cls, principals: Principals, info: ValidationInfo) -> Principals:
+    def _with_rotations_and_scopes(cls, principals: Principals, info: ValidationInfo) -> Principals:
         common = info.data.get("rotation")
         if common is None:  # it is wrong itself, which is said where it stands
             return principals
         parts = [info.data.get(name) for name in ("subscription", "resource_group", "vault", "storage_account")]
-        return principals.rotating(common).scoped(_short_scopes(*parts) if all(parts) else {})
+        return principals.with_common_rotation(common).with_full_scopes(_short_scopes(*parts) if all(parts) else {})
 
     def environment_id(self, tenant: str) -> str:
         """The mark of what is ours: `id`, or what follows from tenant (GUID), subscription, group and name."""
@@ -159,32 +159,36 @@ class Environment(Part):
         return f"{self.dag.id if self.job else self.airflow.own_prefix + self.name}_key_probe"
 
     @property
-    def named_principals(self) -> dict[str, Principal]:
+    def principals_in_use(self) -> dict[str, Principal]:
         """The principals that it has, by name; `flink-api` only where the DAG signs in to Flink's API with it."""
         named = self.principals.named
-        return named if self.flink.api_principal else {name: one for name, one in named.items() if name != "flink-api"}
+        return (
+            named
+            if self.flink.uses_api_principal
+            else {name: one for name, one in named.items() if name != "flink-api"}
+        )
 
     @property
-    def own_variables(self) -> tuple[str, ...]:
+    def tool_variable_keys(self) -> tuple[str, ...]:
         """The keys of the Airflow variables that the tool writes for the DAG."""
-        return (*(self.api_variables if self.flink.api_principal else ()), "tenant-id")
+        return (*(self.api_variable_keys if self.flink.uses_api_principal else ()), "tenant-id")
 
     @property
-    def api_variables(self) -> tuple[str, ...]:
+    def api_variable_keys(self) -> tuple[str, ...]:
         """The keys of those with which the DAG signs in to Flink's API; without a secret where it needs none."""
         secretless = self.principals.flink_api.secretless
         return ("api-client-id",) if secretless else ("api-client-id", "api-secret")
 
-    def principal_variables(self, name: str) -> tuple[str, ...]:
+    def principal_variable_keys(self, principal: str) -> tuple[str, ...]:
         """The keys of a further principal's variables: client id and, if it has one, secret. Empty if it has none."""
-        prefix = self._principal_variables_prefix(name)
+        prefix = self._principal_variables_prefix(principal)
         if not prefix:
             return ()
-        secretless = self.principals.further[name].secretless
+        secretless = self.principals.further[principal].secretless
         return (f"{prefix}-client-id",) if secretless else (f"{prefix}-client-id", f"{prefix}-secret")
 
     @property
-    def secret_variables(self) -> tuple[str, ...]:
+    def secret_variable_keys(self) -> tuple[str, ...]:
         """The keys of variables that hold a principal's secret, or held it while it had one."""
         prefixes = (self._principal_variables_prefix(name) for name in self.principals.further)
         return ("api-secret", *(f"{prefix}-secret" for prefix in prefixes if prefix))
@@ -194,21 +198,21 @@ class Environment(Part):
         return principal if prefix is None else prefix
 
     @property
-    def secretless_principals(self) -> dict[str, str]:
+    def secretless_client_id_keys(self) -> dict[str, str]:
         """Those that sign in from workers without a secret, and the keys of the variables with their client ids.
 
         Empty for Airflow's own, which the workers' settings name.
         """
-        keys = {"airflow": ("",), "flink-api": self.api_variables}
-        keys |= {name: self.principal_variables(name) for name in self.principals.further}
-        named = self.named_principals.items()
+        keys = {"airflow": ("",), "flink-api": self.api_variable_keys}
+        keys |= {name: self.principal_variable_keys(name) for name in self.principals.further}
+        named = self.principals_in_use.items()
         return {name: keys[name][0] for name, principal in named if principal.secretless and keys[name]}
 
-    def variable_secret(self, key: str) -> str:
+    def variable_secret_name(self, key: str) -> str:
         """The vault secret in which Airflow looks for a variable."""
         return secret_name(self.airflow.variables_prefix, f"{self.airflow.own_prefix}{key}")
 
-    def connection_secret(self, key: str) -> str:
+    def connection_secret_name(self, key: str) -> str:
         """The vault secret in which Airflow looks for a connection."""
         return secret_name(self.airflow.connections_prefix, f"{self.airflow.own_prefix}{key}")
 

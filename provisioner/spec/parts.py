@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from provisioner.spec import fields, resource_id
-from provisioner.spec.fields import Duration, NameOrId, Rule, SecretText, refuse
+from provisioner.spec.fields import Duration, NameOrId, Rule, SecretText, refusal
 
 if TYPE_CHECKING:
     from pydantic import GetJsonSchemaHandler
@@ -127,18 +127,18 @@ class Rotation(Part):
 
     @model_validator(mode="after")
     def sustainable(self) -> Rotation:
-        return sustained(self)
+        return require_sustainable(self)
 
 
-def sustained(rotation: Rotation) -> Rotation:
+def require_sustainable(rotation: Rotation) -> Rotation:
     """The rotation, if no credential ends before the next one is in place everywhere."""
     if rotation.every + rotation.overlap + rotation.runs_every >= rotation.lifetime:
-        raise refuse(
+        raise refusal(
             "make `lifetime` longer than `every` + `overlap` + `runs_every`",
             "a credential would expire before the rotation after it is over",
         )
     if rotation.overlap < rotation.runs_every:
-        raise refuse(
+        raise refusal(
             "make `overlap` at least `runs_every`", "an old credential would end before the next run could act"
         )
     return rotation
@@ -146,7 +146,7 @@ def sustained(rotation: Rotation) -> Rotation:
 
 def _webhook(url: Secret) -> Secret:
     if not re.fullmatch(r"(https://|http://127\.0\.0\.1[:/])[\x21-\x7e]+", url.reveal()):
-        raise refuse("write an address that begins with https://, best as ${VARIABLE}", "is no address of a webhook")
+        raise refusal("write an address that begins with https://, best as ${VARIABLE}", "is no address of a webhook")
     return url
 
 

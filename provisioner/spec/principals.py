@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 
 from provisioner.spec import fields
 from provisioner.spec.credential import Credential, Federation
-from provisioner.spec.parts import Part, Rotation, sustained
+from provisioner.spec.parts import Part, Rotation, require_sustainable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -113,7 +113,7 @@ class Principals(Part):
         """All of them."""
         return {"airflow": self.airflow, "flink-api": self.flink_api, **self.further}
 
-    def rotating(self, common: Rotation) -> Principals:
+    def with_common_rotation(self, common: Rotation) -> Principals:
         """The same, each with the common rotation where it has none of its own, and both signing in in one way."""
         rest = {name: _rotating(one, common) for name, one in self.further.items()}
         api = _rotating(self.flink_api, common)
@@ -121,7 +121,7 @@ class Principals(Part):
             api = api.model_copy(update={"credential": self.airflow.credential})
         return self.model_copy(update={"airflow": _rotating(self.airflow, common), "flink_api": api, **rest})
 
-    def scoped(self, shorts: Mapping[str, str]) -> Principals:
+    def with_full_scopes(self, shorts: Mapping[str, str]) -> Principals:
         """The same, each short scope as the full id that it stands for; one that is unknown stays as it is."""
         scopes = {name: one.scope for name, one in self.further.items() if one.scope}
         full = {name: shorts[scope.lower()] for name, scope in scopes.items() if scope.lower() in shorts}
@@ -136,5 +136,5 @@ P = TypeVar("P", bound=Principal)
 def _rotating(principal: P, common: Rotation) -> P:
     rotation = principal.rotation if "rotation" in principal.model_fields_set else common
     if "lifetime" in principal.model_fields_set:
-        rotation = sustained(rotation.model_copy(update={"lifetime": principal.lifetime}))
+        rotation = require_sustainable(rotation.model_copy(update={"lifetime": principal.lifetime}))
     return principal.model_copy(update={"rotation": rotation, "lifetime": rotation.lifetime})

@@ -34,14 +34,16 @@ def setting_problems(
     """What is wrong with the fields `overrides` and `environment`. fixed: what the host, so called, lets nobody set."""
     for field, settings in (("overrides", overrides), ("environment", environment)):
         for key, value in settings.items():
-            wrong = _refused(key, value, override=field == "overrides", fixed=fixed, host=host)
+            wrong = _setting_problem(key, value, override=field == "overrides", fixed=fixed, host=host)
             if wrong is not None:
                 yield ((field, key), *wrong)
     for key in overrides.keys() & environment.keys():
         yield ("environment", key), "stands in `overrides` too", "keep one of them"
 
 
-def _refused(key: str, value: Secret, *, override: bool, fixed: Collection[str], host: str) -> tuple[str, str] | None:
+def _setting_problem(
+    key: str, value: Secret, *, override: bool, fixed: Collection[str], host: str
+) -> tuple[str, str] | None:
     pattern = OVERRIDE if override else VARIABLE
     if pattern.fullmatch(key) is None:
         right = "write a key such as AIRFLOW__CORE__PARALLELISM" if override else "use letters, digits and underscores"

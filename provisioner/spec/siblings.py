@@ -16,7 +16,7 @@ SUFFIXES = (".yaml", ".yml")
 LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def same_environment(path: Path, environment: Environment) -> Path | None:
+def find_file_of_same_environment(path: Path, environment: Environment) -> Path | None:
     """The other file whose environment has the same id, if there is one."""
     mine = _identity(environment.model_dump(include={"id", "tenant", "subscription", "resource_group", "name"}))
     others = (other for other in sorted(path.parent.glob("*")) if other.suffix in SUFFIXES and other.name != path.name)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def source(path: Path) -> str:
+def read_spec_text(path: Path) -> str:
     """The text. Raises SpecError."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):

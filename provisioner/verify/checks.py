@@ -37,7 +37,7 @@ def verify(deployed: DeployedEnvironment) -> tuple[Check, ...]:
         sign_in_checks.check_principals,
         _check_jars,
         _check_jar_reader,
-        rollout.check_rollout,
+        rollout.check_rollout_by_probe_run,
     )
     with ThreadPoolExecutor(len(parts), thread_name_prefix="verify") as pool:
         running = [pool.submit(part, deployed) for part in parts]
@@ -79,7 +79,7 @@ def _check_jars(deployed: DeployedEnvironment) -> Sequence[Check]:
 def _check_jar(deployed: DeployedEnvironment, node: Node) -> Check:
     name = node.address.name
     try:
-        changes = deployed.drift(node)
+        changes = deployed.read_drift(node)
     except CloudError as error:
         return unanswered(JAR, error)
     if changes is None:
@@ -94,7 +94,7 @@ def _check_jar_reader(deployed: DeployedEnvironment) -> Sequence[Check]:
     environment, reads = deployed.environment, deployed.targets.flink.jar_reader
     container = f"{environment.account_id}/blobServices/default/containers/{environment.storage_account.filesystem}"
     try:
-        reader = reads.principal if isinstance(reads.principal, str) else deployed.output(reads.principal)
+        reader = reads.principal if isinstance(reads.principal, str) else deployed.read_output(reads.principal)
         if not reader:
             return [failed(reads.check, reads.missing, precondition=True)]
         allowed = deployed.cloud.principal_rights.allows(container, reader, [BLOB_READ])

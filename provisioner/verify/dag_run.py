@@ -68,7 +68,7 @@ class RunResult:
     job_error: str = ""
 
     @property
-    def output(self) -> str:
+    def output_location(self) -> str:
         """Where the job writes its result, from the `--output` of its arguments; empty if they have none."""
         words = shlex.split(self.job.args) if self.job and self.job.args else []
         pairs = zip(words, [*words, ""][1:], strict=True)
@@ -85,7 +85,7 @@ def run_dag(deployed: DeployedEnvironment, dag: RenderedDag, request: RunRequest
     if request.seconds is None:
         return result
     follower = _Follower(deployed=deployed, dag=dag, run_id=run_id, show_state=show_state)
-    timed_out = not follower.ended_within(request.seconds)
+    timed_out = not follower.follow_to_end(request.seconds)
     failed = next((task for task in follower.tasks if task.state == "failed"), None)
     acted = next((task for task in follower.tasks if task.id == ACTING and request.acts and not timed_out), None)
     shown = failed or acted
@@ -114,17 +114,17 @@ def _with_job(deployed: DeployedEnvironment, dag: RenderedDag, result: RunResult
 def _trigger_or_join(deployed: DeployedEnvironment, dag: RenderedDag, request: RunRequest) -> tuple[str, bool]:
     """The id of the run, and whether it existed before."""
     airflow, dag_id = deployed.airflow, dag.id
-    _require_unpaused(deployed, dag, unpause=request.unpause)
+    _unpause_or_refuse(deployed, dag, unpause=request.unpause)
     if request.run_id:
         exists = airflow.find_run(dag_id, request.run_id) is not None
         return request.run_id, exists or not airflow.create_run(dag_id, request.run_id, request.conf)
     pattern = re.compile(rf"{PREFIX}\d+__{_digest(request.conf)}__(\d+)")
     under_way = next((run.id for run in airflow.unfinished_runs(dag_id) if pattern.fullmatch(run.id)), "")
-    run_id = under_way or _next_id(deployed, dag, request.conf, pattern)
+    run_id = under_way or _next_or_joined_run_id(deployed, dag, request.conf, pattern)
     return run_id, bool(under_way) or not airflow.create_run(dag_id, run_id, request.conf)
 
 
-def _require_unpaused(deployed: DeployedEnvironment, dag: RenderedDag, *, unpause: bool) -> None:
+def _unpause_or_refuse(deployed: DeployedEnvironment, dag: RenderedDag, *, unpause: bool) -> None:
     """Raises Refused if the DAG is absent, or paused and not to be unpaused."""
     airflow, dag_id = deployed.airflow, dag.id
     found = airflow.find_dag(dag_id)
@@ -139,7 +139,9 @@ def _require_unpaused(deployed: DeployedEnvironment, dag: RenderedDag, *, unpaus
         raise Refused(dag_id, "the DAG is paused, so a run would stay queued", remedy)
 
 
-def _next_id(deployed: DeployedEnvironment, dag: RenderedDag, conf: Mapping[str, Any], pattern: re.Pattern[str]) -> str:
+def _next_or_joined_run_id(
+    deployed: DeployedEnvironment, dag: RenderedDag, conf: Mapping[str, Any], pattern: re.Pattern[str]
+) -> str:
     """The day, the configuration's digest and the run's number on that day, so that two callers at once get the same.
 
     A run that somebody triggered since the list of runs under way was read is joined: its id, then.
@@ -190,7 +192,7 @@ class _Follower:
     tasks: tuple[TaskRun, ...] = ()
     shown: dict[str, str] = field(default_factory=dict[str, str])
 
-    def ended_within(self, seconds: float) -> bool:
+    def follow_to_end(self, seconds: float) -> bool:
         """Follow the run; whether it ended in that time."""
         operation = f"the end of {self.run_id}"
         try:

@@ -38,7 +38,7 @@ class DeployedEnvironment:
     def airflow(self) -> Airflow:
         """The client of its Airflow's API. Raises Refused while there is no web server."""
         host = self.targets.airflow
-        url = host.web_url if isinstance(host.web_url, str) else self.output(host.web_url)
+        url = host.web_url if isinstance(host.web_url, str) else self.read_output(host.web_url)
         if not url:
             if host.unaskable:
                 raise Refused("Airflow", host.unaskable, "")
@@ -49,22 +49,22 @@ class DeployedEnvironment:
         """The node that is declared at this address."""
         return next(node for node in self.recipe.nodes if node.address == address)
 
-    def observed(self, node: Node, cloud: Cloud | None = None) -> Observed | None:
+    def read_observed(self, node: Node, cloud: Cloud | None = None) -> Observed | None:
         """Read the node's resource as the caller, or as whoever `cloud` is signed in as; None if it does not exist."""
         outputs: dict[Address, dict[str, str]] = {}
         for ref in identity_refs(node.desired):
-            outputs.setdefault(ref.address, {})[ref.output] = self.output(ref)
+            outputs.setdefault(ref.address, {})[ref.output] = self.read_output(ref)
         return self.kinds[node.address.kind].read(cloud or self.cloud, resolve(node.desired, outputs))
 
-    def output(self, ref: Ref[str]) -> str:
+    def read_output(self, ref: Ref[str]) -> str:
         """An output of a resource; empty if the resource does not exist."""
-        observed = self.observed(self.node(ref.address))
+        observed = self.read_observed(self.node(ref.address))
         kind = self.kinds[ref.address.kind]
         return "" if observed is None else str(kind.publish(observed, None).known().get(ref.output) or "")
 
-    def drift(self, node: Node) -> Sequence[Change] | None:
+    def read_drift(self, node: Node) -> Sequence[Change] | None:
         """The changes from what exists to what is declared; None if it does not exist. For kinds that need no view."""
-        observed = self.observed(node)
+        observed = self.read_observed(node)
         if observed is None:
             return None
         now, mark = self.cloud.session.clock.decision_time(), self.recipe.environment_id

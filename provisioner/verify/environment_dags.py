@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def require_imported(deployed: DeployedEnvironment, dag: RenderedDag) -> None:
     """Raises Refused if the DAG file in Airflow is not the spec's, so that waiting would not help."""
     node = deployed.node(deployed.targets.airflow.dags[dag.name])
-    if deployed.drift(node) != ():
+    if deployed.read_drift(node) != ():
         remedy = f"Run `provisioner provision {deployed.environment.name}` first"
         raise Refused(str(node.address), "Airflow has not been given this DAG as the spec has it", remedy)
 

@@ -54,7 +54,7 @@ def _state(deployed: DeployedEnvironment, dag: RenderedDag, job: DeclaredJob, ke
         running = deployed.targets.flink.running(deployed.cloud, job)
     except CloudError as error:
         unknown = str(error)
-    jar = Address("job_jar", f"{deployed.environment.storage_account.filesystem}/{job.spec.path}")
+    jar = Address("job_jar", f"{deployed.environment.storage_account.filesystem}/{job.spec.lake_path}")
     there = jar in kept and deployed.targets.airflow.dags[dag.name] in kept
     savepoint, at = _newest_savepoint_in_lake(deployed.cloud, job)
     return JobState(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provisioner.errors import CloudError, NotFound, NotYetVisible
-from provisioner.key_probe import NO_REPORT, TASK, accepted_within, report_problem
+from provisioner.key_probe import NO_REPORT, TASK, report_problem, seconds_until_accepted
 from provisioner.verify.check import failed, passed, unanswered, unknown
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ ROLLOUT = "Airflow runs with what `render` prints"
 SECONDS = 180.0
 
 
-def check_rollout(deployed: DeployedEnvironment) -> Sequence[Check]:
+def check_rollout_by_probe_run(deployed: DeployedEnvironment) -> Sequence[Check]:
     """Run the probe DAG and read its report; nothing for an Airflow that `provision` itself sets up."""
     rollout = deployed.targets.airflow.rollout
     if rollout is None:
@@ -30,7 +30,7 @@ def check_rollout(deployed: DeployedEnvironment) -> Sequence[Check]:
     if deployed.targets.airflow.unaskable:
         return [unknown(ROLLOUT, deployed.targets.airflow.unaskable)]
     try:
-        return [_reported(deployed, rollout)]
+        return [_run_probe_and_check(deployed, rollout)]
     except NotFound:
         return [unknown(ROLLOUT, f"Airflow has no {rollout.probe.dag_id}; deploy the files of its container")]
     except NotYetVisible:
@@ -39,12 +39,12 @@ def check_rollout(deployed: DeployedEnvironment) -> Sequence[Check]:
         return [unanswered(ROLLOUT, error)]
 
 
-def _reported(deployed: DeployedEnvironment, rollout: Rollout) -> Check:
+def _run_probe_and_check(deployed: DeployedEnvironment, rollout: Rollout) -> Check:
     airflow, dag_id = deployed.airflow, rollout.probe.dag_id
     run_id = f"provisioner-rollout__{rollout.rendered}__{deployed.cloud.session.clock.decision_time():%Y%m%dT%H%M%S}"
     within = 0
-    if deployed.environment.secretless_principals:  # then workers sign in by what may be new
-        within = accepted_within(deployed.cloud, rollout, deployed.environment.waits.sign_in.total_seconds())
+    if deployed.environment.secretless_client_id_keys:  # then workers sign in by what may be new
+        within = seconds_until_accepted(deployed.cloud, rollout, deployed.environment.waits.sign_in.total_seconds())
     airflow.create_run(dag_id, run_id, {"acceptedWithin": within} if within else {})
 
     def over() -> bool:

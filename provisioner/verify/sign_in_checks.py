@@ -63,7 +63,7 @@ class AirflowChecks:
 def check_principals(deployed: DeployedEnvironment) -> list[Check]:
     """Airflow's sign-in, each variable and connection, the API's sign-in and rights, further principals' sign-in."""
     airflow, environment = _check_airflow(deployed), deployed.environment
-    api = _check_api(deployed, airflow) if environment.flink.api_principal else [_check_flink(deployed)]
+    api = _check_api(deployed, airflow) if environment.flink.uses_api_principal else [_check_flink(deployed)]
     further = (_check_further(deployed, airflow, name) for name in environment.principals.further)
     return [*airflow.checks, *api, *further]
 
@@ -72,14 +72,14 @@ def _check_airflow(deployed: DeployedEnvironment) -> AirflowChecks:
     """Sign in with what Airflow's runtime has, and read what its tasks read. Raises nothing: a failure is a check."""
     host = deployed.targets.airflow
     try:
-        observed = deployed.observed(deployed.node(host.address))
+        observed = deployed.read_observed(deployed.node(host.address))
     except CloudError as error:
         return AirflowChecks(checks=[unanswered(AIRFLOW, error)])
     if observed is None:
         detail = f"{host.address} is not there; run `provisioner provision`"
         return AirflowChecks(checks=[failed(AIRFLOW, detail, precondition=True)])
     if (principal := deployed.environment.principals.airflow).secretless:
-        return AirflowChecks(checks=[unknown(AIRFLOW, _of_platform(principal))])
+        return AirflowChecks(checks=[unknown(AIRFLOW, _reason_not_tried_here(principal))])
     settings = host.settings(observed)
     if missing := [name for name in SIGN_IN if name not in settings]:
         detail = f"its settings lack {', '.join(missing)}; run `provisioner provision`"
@@ -92,7 +92,7 @@ def _check_airflow(deployed: DeployedEnvironment) -> AirflowChecks:
         return AirflowChecks(checks=[refused]) if refused else _check_lookups(deployed, Cloud(session), settings)
 
 
-def _of_platform(principal: Principal) -> str:
+def _reason_not_tried_here(principal: Principal) -> str:
     if principal.federation is not None:
         return f"it signs in with tokens of {principal.federation.every_subject[0]}, which only its platform has"
     return f"it signs in as {last_name(principal.managed_identity)}, as which only machines that have it assigned can"
@@ -155,8 +155,8 @@ def _backend(deployed: DeployedEnvironment, settings: Mapping[str, Secret | None
 def _lookups(deployed: DeployedEnvironment, backend: SecretsBackend) -> Iterator[Lookup]:
     environment = deployed.environment
     begin = environment.airflow.own_prefix
-    further = (environment.principal_variables(name) for name in environment.principals.further)
-    for key in (*environment.own_variables, *(key for keys in further for key in keys), *environment.variables):
+    further = (environment.principal_variable_keys(name) for name in environment.principals.further)
+    for key in (*environment.tool_variable_keys, *(key for keys in further for key in keys), *environment.variables):
         yield Lookup(key=key, check_name=f"variable {key}", secret=secret_name(backend.variables_prefix, begin + key))
     for key in (*environment.connections, *environment.flink.connections):
         secret = secret_name(backend.connections_prefix, begin + key)
@@ -181,7 +181,7 @@ def _check_lookup(cloud: Cloud, vault: str, lookup: Lookup) -> tuple[Check, Secr
 def _check_api(deployed: DeployedEnvironment, airflow: AirflowChecks) -> Iterator[Check]:
     """Sign in as the API's principal with the variables that Airflow gives a task, and look at the cluster."""
     if (principal := deployed.environment.principals.flink_api).secretless:
-        yield unknown(API, _of_platform(principal))
+        yield unknown(API, _reason_not_tried_here(principal))
         scope = deployed.environment.flink.scope
         yield unknown(CLUSTER, "it does not sign in from here") if scope else _check_flink(deployed)
         return
@@ -204,7 +204,7 @@ def _check_further(deployed: DeployedEnvironment, airflow: AirflowChecks, name: 
     """Sign in as a further principal, with what a task reads in its variables, else with its first vault secret."""
     check_name = f"{name} signs in"
     if (principal := deployed.environment.principals.further[name]).secretless:
-        return unknown(check_name, _of_platform(principal))
+        return unknown(check_name, _reason_not_tried_here(principal))
     try:
         client, secret = _further_credential(deployed, airflow, name)
     except CloudError as error:
@@ -218,21 +218,21 @@ def _check_further(deployed: DeployedEnvironment, airflow: AirflowChecks, name: 
 
 def _further_credential(deployed: DeployedEnvironment, airflow: AirflowChecks, name: str) -> tuple[str, Secret | None]:
     """Client id and secret of a further principal."""
-    keys = deployed.environment.principal_variables(name)
+    keys = deployed.environment.principal_variable_keys(name)
     if keys:
         client, secret = (airflow.variables.get(key) for key in keys)
         return client.reveal() if client else "", secret
     secrets = deployed.environment.principals.further[name].secrets
     found = deployed.cloud.secrets.find_secret(deployed.environment.vault_name, secrets[0])
     client_id = application.Outputs.client_id.of(Address("application", name))
-    return deployed.output(client_id), found.value if found else None
+    return deployed.read_output(client_id), found.value if found else None
 
 
 def _check_cluster(deployed: DeployedEnvironment, cloud: Cloud) -> Check:
     """Whether the principal of this cloud reads the cluster, and its roles allow what the DAG does there."""
     flink, scope = deployed.targets.flink, deployed.environment.flink.scope
     try:
-        if deployed.observed(deployed.node(flink.address), cloud) is None:
+        if deployed.read_observed(deployed.node(flink.address), cloud) is None:
             return failed(CLUSTER, "the cluster is not there; correct `flink`", precondition=True)
         missing = [action for action in flink.actions if cloud.caller_rights.remedy_if_missing(scope, action)]
     except NotAuthorized as error:
@@ -250,7 +250,7 @@ def _check_flink(deployed: DeployedEnvironment) -> Check:
     """Whether Flink's own API answers this machine, where Azure knows nothing of it."""
     flink = deployed.targets.flink
     try:
-        observed = deployed.observed(deployed.node(flink.address))
+        observed = deployed.read_observed(deployed.node(flink.address))
     except CloudError as error:
         return unanswered(ANSWERS, error)
     if observed is None:

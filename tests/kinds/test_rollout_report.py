@@ -13,7 +13,7 @@ import pytest
 
 from provisioner.cloud.cloud import Cloud
 from provisioner.commands.reading import platform_checks
-from provisioner.key_probe import Probe, Rollout, WrittenFile, not_rolled_out, platform_of, report_problem
+from provisioner.key_probe import Probe, Rollout, WrittenFile, read_reported_drift, report_problem, why_not_rolled_out
 from provisioner.kind import Verdict
 from provisioner.model import AirflowApi, AirflowSignIn, Platform
 from provisioner.parsed_dag import ExpectedDag
@@ -75,13 +75,13 @@ def test_the_newest_report_is_read_and_none_is_a_reason(airflow: tuple[AirflowSe
     server, cloud = airflow
     rollout = replace(ROLLOUT, web_url=server.url)
     none = "no run of the probe DAG has reported what workers run with; `provisioner verify` starts one"
-    assert not_rolled_out(cloud, rollout) == none
+    assert why_not_rolled_out(cloud, rollout) == none
     server.runs["one"] = {"dag_run_id": "one", "state": "success", "start_date": MOMENT}
-    assert not_rolled_out(cloud, rollout) == none
+    assert why_not_rolled_out(cloud, rollout) == none
     server.report = json.dumps(REPORT)
-    assert not_rolled_out(cloud, rollout) == ""
+    assert why_not_rolled_out(cloud, rollout) == ""
     server.report = json.dumps(json.dumps(REPORT))  # as the API of Airflow 2 gives a text
-    assert not_rolled_out(cloud, rollout) == ""
+    assert why_not_rolled_out(cloud, rollout) == ""
 
 
 def test_settings_that_differ_are_drift_and_what_nobody_reports_is_not_known(
@@ -89,22 +89,22 @@ def test_settings_that_differ_are_drift_and_what_nobody_reports_is_not_known(
 ) -> None:
     server, cloud = airflow
     rollout = replace(ROLLOUT, web_url=server.url)
-    assert platform_of(cloud, rollout).unknown.startswith("no run of the probe DAG has reported")
+    assert read_reported_drift(cloud, rollout).unknown.startswith("no run of the probe DAG has reported")
     server.runs["one"] = {"dag_run_id": "one", "state": "success", "start_date": MOMENT}
     server.report = json.dumps({**REPORT, "rendered": "old"})
-    stale = platform_of(cloud, rollout)
+    stale = read_reported_drift(cloud, rollout)
     assert (stale.drift.startswith("workers run with the settings old, not abc"), stale.unknown) == (True, "")
     assert [one.verdict for one in platform_checks(stale)] == [Verdict.NOTE]
     server.report = json.dumps(REPORT)
-    assert platform_of(cloud, rollout) == Platform()
+    assert read_reported_drift(cloud, rollout) == Platform()
 
 
 def test_an_airflow_that_cannot_be_asked_shows_nothing(airflow: tuple[AirflowServer, Cloud]) -> None:
     server, cloud = airflow
-    assert "name nobody to ask" in not_rolled_out(cloud, ROLLOUT)
+    assert "name nobody to ask" in why_not_rolled_out(cloud, ROLLOUT)
     wrong = replace(SIGN_IN, secret=Secret("other"))
     refused = replace(ROLLOUT, web_url=server.url, probe=Probe(dag_id="a", api=replace(API, sign_in=wrong)))
-    assert not_rolled_out(cloud, refused).startswith("Airflow did not answer what workers run with: ")
+    assert why_not_rolled_out(cloud, refused).startswith("Airflow did not answer what workers run with: ")
 
 
 def test_a_report_counts_if_its_run_began_after_the_dags_were_written(azure: LocalAzure) -> None:
@@ -118,7 +118,7 @@ def test_a_report_counts_if_its_run_began_after_the_dags_were_written(azure: Loc
             server.runs["one"] = {"dag_run_id": "one", "state": "success", "start_date": began.isoformat()}
             file = WrittenFile(account=ACCOUNT, filesystem="dags", path="a.py", sha256=sha256, dag=dag)
             with closing(cloud_of(proxied).session) as session:
-                return not_rolled_out(Cloud(session), replace(ROLLOUT, web_url=URL, files=(file,)))
+                return why_not_rolled_out(Cloud(session), replace(ROLLOUT, web_url=URL, files=(file,)))
 
         now = datetime.fromisoformat(azure.control("GET", "/clock")["now"])
         later, before = now + timedelta(minutes=10), now - timedelta(minutes=1)

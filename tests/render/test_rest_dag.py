@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provisioner.recipe.targets.flink.rest import connection
+from provisioner.recipe.targets.flink.rest import airflow_connection_json
 from provisioner.spec.targets.flink.rest import RestFlink
 from tests.environment_files import loaded
 from tests.render.guarded_flink import LOST, NOT_FOUND, PREFIX, RUNNING, SAVED, VERSION, guarded_flink
@@ -81,7 +81,7 @@ def dag(tmp_path: Path) -> Iterator[Dag]:
 def _defined(environment: Environment) -> dict[str, Any]:
     """With Airflow's parts standing in: its connection is what the recipe writes."""
     assert isinstance(environment.flink, RestFlink)
-    document = json.loads(connection(environment.flink).reveal())
+    document = json.loads(airflow_connection_json(environment.flink).reveal())
     found = SimpleNamespace(
         host=document["host"],
         login=document.get("login"),

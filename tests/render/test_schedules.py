@@ -27,7 +27,7 @@ from provisioner.render.schedules import (
     as_systemd,
     as_yaml,
     cadence,
-    schedule,
+    render_schedule,
 )
 
 PLACE = PurePosixPath("/srv/provisioner")
@@ -48,7 +48,7 @@ def one(name: str = "dev", **changed: object) -> Scheduled:
 
 
 def made(kind: str, *environments: Scheduled) -> Schedule:
-    return schedule(kind, environments or [one()], PLACE)
+    return render_schedule(kind, environments or [one()], PLACE)
 
 
 def gaps(cron: str) -> set[timedelta]:
@@ -132,7 +132,7 @@ def test_a_path_that_a_scheduler_would_misread_is_refused(kind: str, spec: str) 
 
 def test_a_checkout_that_cron_would_misread_is_refused() -> None:
     with pytest.raises(Refused, match="cron would misread"):
-        schedule("cron", [one()], PurePosixPath("/srv/a\\b"))
+        render_schedule("cron", [one()], PurePosixPath("/srv/a\\b"))
 
 
 @pytest.mark.parametrize("kind", ["github-actions", "azure-pipelines"])
@@ -172,7 +172,7 @@ def test_many_environments_get_files_of_their_own_or_one_dag() -> None:
 
 def test_a_dag_has_a_pool_for_each_subscription_if_that_is_asked_for() -> None:
     several = (one("a"), one("b", subscription="s-2"), one("c"))
-    made = schedule("airflow", several, PLACE, pools=True)
+    made = render_schedule("airflow", several, PLACE, pools=True)
     pools = next(
         ast.literal_eval(node.value)
         for node in ast.parse(made.files[0].content).body
@@ -189,7 +189,7 @@ def test_a_dag_has_a_pool_for_each_subscription_if_that_is_asked_for() -> None:
 
 def test_pools_are_refused_where_each_environment_has_a_file_of_its_own() -> None:
     with pytest.raises(Refused, match="--pools"):
-        schedule("cron", [one()], PLACE, pools=True)
+        render_schedule("cron", [one()], PLACE, pools=True)
 
 
 def test_a_dag_of_many_runs_as_often_as_the_one_that_needs_it_most() -> None:

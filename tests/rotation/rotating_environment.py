@@ -143,7 +143,7 @@ class RotatingEnvironment:
 
     def uses(self) -> tuple[Use, Use]:
         """What Airflow's workers and the readers of the vault sign in with now, tried for real."""
-        workers, variable = self.workers(), self.environment.variable_secret
+        workers, variable = self.workers(), self.environment.variable_secret_name
         client_id, secret = self.read(variable("api-client-id")).reveal(), self.read(variable("api-secret"))
         held = [one for one in self.passwords("flink-api") if secret.reveal().startswith(one["hint"])]
         api = Use(
@@ -169,7 +169,7 @@ class RotatingEnvironment:
 
     def versions(self, name: str = "") -> list[dict[str, Any]]:
         """Every version of a secret, without values; of the API's by default."""
-        name = name or self.environment.variable_secret("api-secret")
+        name = name or self.environment.variable_secret_name("api-secret")
         return list(self.vault("GET", f"secrets/{name}/versions").json()["value"])
 
     def runtime(self) -> dict[str, str]:

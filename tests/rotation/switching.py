@@ -14,7 +14,7 @@ import yaml
 from provisioner import commands, model
 from provisioner.cloud.lease import LEASE_SECONDS
 from provisioner.commands.run import names_of
-from provisioner.recipe.recipe import targets
+from provisioner.recipe.recipe import declared_targets
 from tests import emulator
 from tests.airflow_server import USER, WORD
 from tests.child import FORKS, KILLED, Process
@@ -62,7 +62,7 @@ class Switching(RotatingEnvironment):
     def deployment(self) -> Deployment:
         """What `render` prints for its platform."""
         names = names_of(self.environment, self.azure.tenant_id)
-        found = targets(self.environment, names).airflow.deployment
+        found = declared_targets(self.environment, names).airflow.deployment
         assert found is not None
         return found.with_client_id(self.application("airflow")["appId"])
 

@@ -85,7 +85,7 @@ class Workers:
         left = ["AZURE_CLIENT_SECRET"] if self.settings.secret else []
         secretless = constants(self.dag).get("SECRETLESS", ())
         refused = [name for name, key, _assigned in secretless if not self._federated(self._client_id(key), ARM)]
-        report = {"rendered": self.settings.rendered, "sign_in": self._sign_in_of_dag(), "secrets": left}
+        report = {"rendered": self.settings.settings_hash, "sign_in": self._sign_in_of_dag(), "secrets": left}
         return json.dumps({**report, "refused": " and ".join(refused)})
 
     def _client_id(self, key: str) -> str:
@@ -99,7 +99,7 @@ class Workers:
         return found[1] if found else ""
 
     def _complain(self, what: str) -> None:
-        self.refused.append(f"minute {self.minute}, settings {self.settings.rendered}: {what}")
+        self.refused.append(f"minute {self.minute}, settings {self.settings.settings_hash}: {what}")
 
     def _token(self, resource: str) -> str:
         client_id = self.settings.variables["AZURE_CLIENT_ID"]

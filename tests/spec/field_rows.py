@@ -11,7 +11,7 @@ from pydantic_core import PydanticUndefined
 
 from provisioner.spec.model import Environment
 from provisioner.spec.parts import Rotation
-from provisioner.spec.targets import OneOf, targets
+from provisioner.spec.targets import OneOf, target_classes
 from provisioner.spec.templates import SHIPPED
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def rows(model: type[BaseModel] = Environment, prefix: str = "", optional: str =
         path = f"{prefix}{field.alias or name}"
         union = next((one for one in field.metadata if isinstance(one, OneOf)), None)
         if union is not None:
-            for target in targets(union.role).values():
+            for target in target_classes(union.role).values():
                 yield from rows(target, f"{path}.")
             continue
         inner = _model(field)

@@ -6,7 +6,7 @@ import pytest
 
 from provisioner.spec.answers import field_at, objection
 from provisioner.spec.model import Environment
-from provisioner.spec.targets import targets
+from provisioner.spec.targets import target_classes
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,6 @@ def test_an_answer_is_taken_or_objected_to(path: tuple[str, ...], good: str, bad
 
 def test_each_question_of_a_target_is_for_one_of_its_fields() -> None:
     for role in ("airflow", "flink"):
-        for section in targets(role).values():
+        for section in target_classes(role).values():
             assert section.questions
             assert all(field_at(section, question.path).description for question in section.questions)

@@ -55,7 +55,7 @@ def test_maps_merge_lists_replace_and_null_takes_away(tmp_path: Path) -> None:
     environment = loaded(tmp_path)
     assert environment.tags == {"team": "data", "stage": "dev"}
     assert (environment.rotation.every, environment.rotation.overlap) == (timedelta(20), timedelta(1))
-    assert [one.path for one in environment.jars] == ["c.jar"]
+    assert [one.lake_path for one in environment.jars] == ["c.jar"]
     assert environment.dag.schedule is None
     assert environment.protected
     assert environment.variables["one"].reveal() == "1"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provisioner.commands import declared_recipe
-from provisioner.render.dag import environment_prefix, job_id_prefix, job_name, run_digest
+from provisioner.render.dag import environment_job_id_prefix, job_id_prefix, job_name, run_digest
 from provisioner.render.dags import rendered_dags
 from tests.environment_files import LEAST, jar, loaded, problems
 from tests.render.rendered_dag import constants, dag_text, define
@@ -227,7 +227,7 @@ def test_the_ids_of_a_runs_jobs_are_those_that_the_dag_gives_them(tmp_path: Path
     define(names, dag_text(environment), "run_prefix")
     found = names["run_prefix"]({"dag": SimpleNamespace(dag_id=job.dag.id), "run_id": "manual__1"})
     assert found == job_id_prefix(environment, job) + run_digest(job, "manual__1")
-    assert found.startswith(environment_prefix(environment))
+    assert found.startswith(environment_job_id_prefix(environment))
 
 
 def ids_of_one_run(text: str, *, digest: str = "1", max_tries: int = 1, **changed: Any) -> list[str]:

@@ -39,7 +39,7 @@ def test_the_examples_are_the_articles_pair_or_targets_that_live_without_a_secre
     environment = load(name, ROOT / "environments", environ={})
     sections = (environment.airflow, environment.flink)
     assert tuple(section.model_dump()["target"] for section in sections) == pair
-    assert {one.secretless for one in environment.named_principals.values()} == {secretless}
+    assert {one.secretless for one in environment.principals_in_use.values()} == {secretless}
 
 
 def test_a_name_means_a_file_of_the_folder_and_a_path_any_file(tmp_path: Path) -> None:
@@ -218,7 +218,7 @@ def test_a_value_that_stands_in_no_file_is_not_quoted() -> None:
     found = Document("code", lines={(): 1}, data={"vault": {"name": "kv-dev"}})
     with pytest.raises(ValidationError) as caught:
         Environment.model_validate({**LEAST, "vault": {"name": "kv-dev", "retention_days": 1}})
-    mistakes.report(found, caught.value)
+    mistakes.report_mistakes(found, caught.value)
     assert [problem.wrong for problem in found.problems] == ["cannot be used"]
 
 

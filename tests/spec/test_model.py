@@ -76,8 +76,8 @@ def test_the_id_follows_from_tenant_subscription_group_and_name_without_case(tmp
 
 def test_a_secret_is_named_as_the_backend_looks_it_up(tmp_path: Path) -> None:
     environment = loaded(tmp_path)
-    assert environment.variable_secret("a_b") == "hdinsight-aks-variables-a-b"
-    assert environment.connection_secret("db") == "airflow-connections-db"
+    assert environment.variable_secret_name("a_b") == "hdinsight-aks-variables-a-b"
+    assert environment.connection_secret_name("db") == "airflow-connections-db"
     assert secret_name("with_underscore-", "K") == "with-underscore-K"
     assert secret_name("", "key_1") == "key-1"
 
@@ -103,7 +103,7 @@ def test_further_principals_have_a_name_and_all_else_by_default(tmp_path: Path) 
     ci, cd = environment.principals.further.values()
     assert (ci.scope, ci.rotation.every, ci.lifetime) == (None, timedelta(days=20), timedelta(days=60))
     assert cd.lifetime == cd.rotation.lifetime == timedelta(days=45)
-    assert environment.principal_variables("ci") == ("ci-client-id", "ci-secret")
+    assert environment.principal_variable_keys("ci") == ("ci-client-id", "ci-secret")
 
 
 def test_a_further_principal_without_a_secret_has_only_a_client_id(tmp_path: Path) -> None:
@@ -113,12 +113,12 @@ def test_a_further_principal_without_a_secret_has_only_a_client_id(tmp_path: Pat
     assert wrong.right == "write `secret`; only an Airflow that you run has an issuer or machines of its own"
 
     own = loaded(tmp_path, more, airflow="{target: self-managed, version: 3.3.2}")
-    assert own.principal_variables("ci") == ("ci-client-id",)
-    assert own.secretless_principals == {"ci": "ci-client-id"}
+    assert own.principal_variable_keys("ci") == ("ci-client-id",)
+    assert own.secretless_client_id_keys == {"ci": "ci-client-id"}
 
     elsewhere = loaded(tmp_path, more.replace("role: Reader", "role: Reader, variables_prefix: ''"))
-    assert elsewhere.principal_variables("ci") == ()
-    assert elsewhere.secretless_principals == {}
+    assert elsewhere.principal_variable_keys("ci") == ()
+    assert elsewhere.secretless_client_id_keys == {}
 
 
 def test_a_scope_is_a_full_resource_id(tmp_path: Path) -> None:

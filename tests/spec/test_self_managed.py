@@ -63,14 +63,14 @@ CORE, PROVIDER = "apache-airflow", "apache-airflow-providers-microsoft-azure"
 def test_an_image_with_other_versions_is_told(
     tmp_path: Path, more: str, there: dict[str, str], says: list[str]
 ) -> None:
-    found = list(section(tmp_path, more).other_versions(there))
+    found = list(section(tmp_path, more).version_differences(there))
     assert [one[: len(said)] for one, said in zip(found, says, strict=True)] == says
 
 
 def test_keys_and_dags_begin_with_the_prefix(tmp_path: Path) -> None:
     environment = loaded(tmp_path, airflow="{target: self-managed, version: 3.3.2, key_prefix: team-a}")
-    assert environment.variable_secret("tenant-id") == "airflow-variables-team-a-tenant-id"
-    assert environment.connection_secret("counts") == "airflow-connections-team-a-counts"
+    assert environment.variable_secret_name("tenant-id") == "airflow-variables-team-a-tenant-id"
+    assert environment.connection_secret_name("counts") == "airflow-connections-team-a-counts"
     assert environment.dag.id == "team-a-FlinkWordCountExample"
     text = dag_text(environment)
     assert "Variable.get('team-a-' + key)" in text
@@ -184,10 +184,10 @@ def test_a_federation_names_a_cluster_and_one_of_its_service_accounts(tmp_path: 
 def test_the_dag_signs_in_to_flinks_api_as_airflow_signs_in_to_the_vault(tmp_path: Path) -> None:
     environment = federated(tmp_path, f"aks: {AKS}, {ACCOUNT}")
     assert environment.principals.flink_api.federation == environment.principals.airflow.federation
-    assert environment.own_variables == ("api-client-id", "tenant-id")
+    assert environment.tool_variable_keys == ("api-client-id", "tenant-id")
     own = federated(tmp_path, f"aks: {AKS}, {ACCOUNT}", ", flink-api: {credential: secret}")
     assert own.principals.flink_api.federation is None
-    assert own.own_variables == ("api-client-id", "api-secret", "tenant-id")
+    assert own.tool_variable_keys == ("api-client-id", "api-secret", "tenant-id")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from provisioner.commands.run import names_of
 from provisioner.model import Platform
-from provisioner.recipe.recipe import targets
+from provisioner.recipe.recipe import declared_targets
 from provisioner.verify.check import Check, failed
 from provisioner.verify.checks import DAG
 from tests.airflow_server import MOMENT
@@ -68,5 +68,5 @@ def test_a_plan_says_which_dags_airflow_has_otherwise(switch: Switch) -> None:
     assert planned(switch).unknown.startswith("what Airflow has of dags/flink_wordcount.py: ")
     switch.airflow.forbidden = ""
     environment = switch.forms["secret"].environment
-    switch.airflow.source = targets(environment, names_of(environment, switch.azure.tenant_id)).dags[0].content
+    switch.airflow.source = declared_targets(environment, names_of(environment, switch.azure.tenant_id)).dags[0].content
     assert planned(switch) == Platform()

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from provisioner.errors import NotAuthorized
-from provisioner.key_probe import not_rolled_out
+from provisioner.key_probe import why_not_rolled_out
 from provisioner.kind import (
     Checked,
     Credential,
@@ -151,7 +151,7 @@ def owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
     if application is None:
         return ()
     observed = replace(passwords_of(application, scope.name, scope.environment), overlap=scope.overlap)
-    kept = not_rolled_out(cloud, scope.rollout) if scope.rollout is not None and observed.passwords else ""
+    kept = why_not_rolled_out(cloud, scope.rollout) if scope.rollout is not None and observed.passwords else ""
     return tuple(
         Found(
             name=f"{scope.name}/{one.key_id}",

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from provisioner.errors import Conflict, NotFound
-from provisioner.key_probe import Publication, not_rolled_out, usage_by_probe_run, usage_so_far
+from provisioner.key_probe import Publication, usage_by_probe_run, usage_so_far, why_not_rolled_out
 from provisioner.kind import OWNER_TAG, Holder, Kind, Proofs, publish_nothing, require_resolved
 from provisioner.kinds.vault_secret.decide import diff
 from provisioner.kinds.vault_secret.prove import prove
@@ -129,7 +129,7 @@ def owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
     secrets = [one for one in cloud.secrets.list_secrets(vault) if is_owned(one)]
     holders = {name.lower() for name in scope.rollout.holders} if scope.rollout else set[str]()
     found = [one.name for one in secrets if one.name.lower() in holders]
-    kept = not_rolled_out(cloud, scope.rollout) if scope.rollout is not None and found else ""
+    kept = why_not_rolled_out(cloud, scope.rollout) if scope.rollout is not None and found else ""
     return tuple(
         Found(name=one.name, observed=observed(one), kept=kept if one.name in found else "") for one in secrets
     )

@@ -128,7 +128,7 @@ class FlinkTarget(Target):
         return ""
 
     @property
-    def api_principal(self) -> bool:
+    def uses_api_principal(self) -> bool:
         """Whether the DAG signs in to Flink's API as the principal `flink-api`."""
         return bool(self.scope)
 

@@ -11,7 +11,7 @@ import pytest
 from provisioner.commands.run import NO_TENANT, names_of
 from provisioner.key_probe import NO_REPORT
 from provisioner.model import Platform
-from provisioner.recipe.recipe import targets
+from provisioner.recipe.recipe import declared_targets
 from tests.airflow_server import MOMENT, USER, WORD, airflow_server, direct_cloud
 from tests.environment_files import loaded
 
@@ -43,7 +43,7 @@ def declared(place: Path, server: AirflowServer, word: str = WORD, dags: str = "
     api = f"{{token: {{username: {USER}, password: {word}}}}}"
     section = f"{{target: self-managed, version: 3.3.2, url: '{server.url}', api: {api}, dags: {dags}}}"
     environment = loaded(place, "variables: {greeting: hi}", cloud="local", airflow=section)
-    return targets(environment, names_of(environment, NO_TENANT)).airflow
+    return declared_targets(environment, names_of(environment, NO_TENANT)).airflow
 
 
 def test_versions_are_compared_also_without_a_report(tmp_path: Path, airflow: tuple[AirflowServer, Cloud]) -> None:

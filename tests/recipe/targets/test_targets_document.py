@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from provisioner.spec.targets import targets
+from provisioner.spec.targets import target_classes
 from tests.command_line import ROOT
 from tests.end_to_end.life import BASES
 
@@ -19,7 +19,7 @@ def test_each_target_has_a_column_with_what_one_needs_to_choose(role: str, title
     section = PAGE.partition(f"## {title}\n")[2].partition("\n## ")[0]
     lines = (line.strip("|").split("|") for line in section.splitlines() if "|" in line)
     header, _, *rows = [[cell.strip() for cell in cells] for cells in lines]
-    assert {name.strip("`") for name in header if name} == set(targets(role)) & set(BASES)
+    assert {name.strip("`") for name in header if name} == set(target_classes(role)) & set(BASES)
     assert {row[0].partition(" (")[0] for row in rows} >= ROWS
     assert [row[0] for row in rows if not all(row) or len(row) != len(header)] == []
 

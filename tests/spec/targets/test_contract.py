@@ -18,5 +18,5 @@ def test_a_section_follows_from_nothing_and_asks_for_nothing_by_default() -> Non
     section = Least(target="least")
     assert section.with_environment_defaults(EnvironmentContext(name="dev", group_id="/subscriptions/x")) == section
     assert [*section.problems(local=True)] == []
-    assert (section.scope, section.api_principal, section.dag_values()) == ("", False, {})
+    assert (section.scope, section.uses_api_principal, section.dag_values()) == ("", False, {})
     assert section.part == "test_contract"

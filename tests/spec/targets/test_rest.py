@@ -63,7 +63,7 @@ def test_a_certificate_comes_with_its_key(tmp_path: Path) -> None:
 
 def test_a_credential_does_not_go_over_plain_http(tmp_path: Path) -> None:
     assert "unencrypted" in problems(tmp_path, flink=rest("auth: {bearer: x}", "http://flink"))["flink.url"].wrong
-    assert flink(tmp_path, url="http://flink").address == "http://flink"
+    assert flink(tmp_path, url="http://flink").base_url == "http://flink"
 
 
 def test_a_header_has_a_name(tmp_path: Path) -> None:
@@ -104,9 +104,9 @@ def test_an_address_is_private_if_the_internet_does_not_reach_it(tmp_path: Path,
 
 def test_the_principal_for_the_api_is_there_where_it_takes_a_token(tmp_path: Path) -> None:
     signed, other = loaded(tmp_path, flink=rest(ENTRA)), loaded(tmp_path, flink=rest("auth: {bearer: x}"))
-    assert [*signed.named_principals] == ["airflow", "flink-api"]
-    assert signed.own_variables == ("api-client-id", "api-secret", "tenant-id")
-    assert ([*other.named_principals], other.own_variables) == (["airflow"], ("tenant-id",))
+    assert [*signed.principals_in_use] == ["airflow", "flink-api"]
+    assert signed.tool_variable_keys == ("api-client-id", "api-secret", "tenant-id")
+    assert ([*other.principals_in_use], other.tool_variable_keys) == (["airflow"], ("tenant-id",))
     more = "principals: {flink-api: {role: Reader}}"
     assert "nothing to sign in to" in problems(tmp_path, more, flink=rest())["principals.flink-api"].wrong
 

@@ -13,7 +13,7 @@ from provisioner.kinds import airflow_runtime, dag_import, data_factory, filesys
 from provisioner.model import Address, AirflowApi, AirflowSignIn, NeededRight, Node, Ref, Search
 from provisioner.parsed_dag import expected_dag
 from provisioner.recipe.declared_network import network
-from provisioner.recipe.grants import grant, grant_address
+from provisioner.recipe.grants import grant_address, grant_node
 from provisioner.recipe.lake_files import dag_address, dag_node, file_searches
 from provisioner.recipe.targets.contract import Airflow, Around, Reader
 from provisioner.recipe.targets.standing import Import, Standing
@@ -53,14 +53,14 @@ def declare(
         nodes=(
             Node(address=FACTORY, desired=data_factory.DataFactory(id=spec.factory)),
             parts.runtime(reader, needs),
-            *parts.dags(),
+            *parts.dag_delivery_nodes(),
         ),
         searches=parts.searches(),
         address=AIRFLOW,
         holder=AIRFLOW,
         web_url=airflow_runtime.Outputs.web_url.of(AIRFLOW),
         client=partial(_client, spec),
-        dags={dag.name: imported(dag) for dag in dags},
+        dags={dag.name: import_address(dag) for dag in dags},
         settings=airflow_runtime.worker_variables,
         rendered=parts.settings(),
         rights=tuple(_rights(spec)),
@@ -69,7 +69,7 @@ def declare(
     )
 
 
-def _standing(cloud: Cloud, factory_id: str) -> Standing:
+def _read_runtime(cloud: Cloud, factory_id: str) -> Standing:
     """The factory's only Airflow runtime, or the one whose id it is. Raises Refused."""
     client: DataFactory = cloud.client("data_factory")
     one = client.find_runtime(factory_id) if "/integrationruntimes/" in factory_id.lower() else None
@@ -112,7 +112,7 @@ def _backend(settings: Mapping[str, Secret]) -> dict[str, Any]:
     return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
 
 
-IMPORT = Import(option="factory", read=_standing)
+IMPORT = Import(option="factory", read=_read_runtime)
 
 
 def _client(spec: DataFactoryAirflow, cloud: Cloud, web_url: str) -> AirflowClient:
@@ -145,7 +145,7 @@ def _rights(spec: DataFactoryAirflow) -> Iterator[NeededRight]:
     )
 
 
-def imported(dag: RenderedDag) -> Address:
+def import_address(dag: RenderedDag) -> Address:
     """The import of a DAG's file."""
     return Address("dag_import", dag.id or dag.name)
 
@@ -199,12 +199,12 @@ class _Parts:
             rollout=airflow.rollout,
             probe=airflow_runtime.Probe(dag_id=self.spec.probe_id, api=_api(airflow)),
             active_key_ids=reader.active_key_ids,
-            newest_provider=f"{airflow_version.PACKAGE}=={airflow_version.provider(airflow.version)}",
+            newest_provider=f"{airflow_version.PACKAGE}=={airflow_version.newest_provider_version(airflow.version)}",
             supplied={name: value for name, value in supplied.items() if value is not None},
         )
         return Node(address=AIRFLOW, desired=desired, container=FACTORY, needs=needs)
 
-    def dags(self) -> Iterator[Node]:
+    def dag_delivery_nodes(self) -> Iterator[Node]:
         """Row 10: the container, the factory's right to read it, the files, the linked service, the imports."""
         yield from self._container()
         yield from map(self._file, self.files)
@@ -236,7 +236,7 @@ class _Parts:
         access = (self.around.access,)
         desired = filesystem.Filesystem(account=self.spec.account_name, name=self.container.name, environment=self.mark)
         container = Node(address=self.container, desired=desired, container=self.around.account, needs=access)
-        reads = grant(
+        reads = grant_node(
             "data-factory",
             READER,
             scope=self._container_id(),
@@ -279,7 +279,7 @@ class _Parts:
             api=_api(self.airflow),
         )
         needs = (*self.imports_need, dag_address(self.container, dag.name))
-        return Node(address=imported(dag), desired=desired, container=AIRFLOW, needs=needs, goes_along=True)
+        return Node(address=import_address(dag), desired=desired, container=AIRFLOW, needs=needs, goes_along=True)
 
     def _route(self) -> dict[str, Any]:
         """From where to where files are imported."""

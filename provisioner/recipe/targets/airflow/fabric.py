@@ -49,24 +49,24 @@ def declare(
     path = fabric_airflow_job.Outputs.path.of(JOB)
     scope = fabric_file.Scope(job=path, environment=around.names.environment_id)
     return Airflow(
-        nodes=(parts.job(), parts.environment(reader, needs), *map(parts.file, dags)),
+        nodes=(parts.job(), parts.fabric_environment_node(reader, needs), *map(parts.file, dags)),
         searches=(Search(kind="fabric_file", scope=scope, container=JOB),),
         address=ENVIRONMENT,
         holder=ENVIRONMENT,
         behind=path,
         web_url=spec.url,
         unaskable="" if spec.url else NO_URL,
-        client=partial(_client, spec),
+        client=partial(_start_job_and_get_client, spec),
         dags={dag.name: _file_address(dag) for dag in dags},
         settings=fabric_environment.worker_variables,
-        rendered=parts.rendered(),
+        rendered=parts.settings_with_secret_kwargs(),
         rights=(_right(spec),),
         notes=(NO_IDENTITY, *(() if environment.cloud == "local" else (UNTRIED,))),
         notes_beside=lambda _cloud: (),
     )
 
 
-def _client(spec: FabricAirflow, cloud: Cloud, web_url: str) -> AirflowClient:
+def _start_job_and_get_client(spec: FabricAirflow, cloud: Cloud, web_url: str) -> AirflowClient:
     """A starter pool stops after a while; whoever asks its Airflow starts it, and waits."""
     fabric: Fabric = cloud.client("fabric")
     workspace = fabric.find_workspace(spec.workspace)
@@ -124,7 +124,7 @@ class _Parts:
         names = self.around.names
         return airflow_settings(self.airflow, own, vault_url=names.vault_url, tenant_id=names.tenant_id)
 
-    def rendered(self) -> AirflowSettings:
+    def settings_with_secret_kwargs(self) -> AirflowSettings:
         """As they are set: the credential is among the backend's arguments, which are a secret by that."""
         settings = self._settings()
         overrides = {**settings.overrides, KWARGS: Secret(str(settings.overrides[KWARGS]))}
@@ -142,7 +142,7 @@ class _Parts:
         )
         return Node(address=JOB, desired=desired)
 
-    def environment(self, reader: Reader, needs: tuple[Address, ...]) -> Node:
+    def fabric_environment_node(self, reader: Reader, needs: tuple[Address, ...]) -> Node:
         """What its Airflow runs with, with the credential of the principal that may read the vault."""
         airflow, settings = self.airflow, self._settings()
         arguments: dict[str, Any] = json.loads(str(settings.overrides[KWARGS]))
@@ -154,7 +154,7 @@ class _Parts:
             client_id=reader.client_id,
             client_secret=reader.value,
             requirement=settings.requirements[0],
-            newest=f"{airflow_version.PACKAGE}=={airflow_version.provider(airflow.version)}",
+            newest=f"{airflow_version.PACKAGE}=={airflow_version.newest_provider_version(airflow.version)}",
             always_on=airflow.pool.lower() != STARTER,
             vault_id=self.spec.vault_id,
             vault_network=network(self.spec.vault),
@@ -176,5 +176,7 @@ class _Parts:
             content=dag.content,
             environment=self.mark,
         )
-        needs = (jar_address(self.around.filesystem, dag.job.spec.path),) if dag.job and dag.job.spec.upgrade else ()
+        needs = (
+            (jar_address(self.around.filesystem, dag.job.spec.lake_path),) if dag.job and dag.job.spec.upgrade else ()
+        )
         return Node(address=_file_address(dag), desired=desired, container=JOB, needs=needs)

@@ -12,7 +12,7 @@ from provisioner.model import Address, NeededRight, Node
 from provisioner.recipe.grants import grants_to_cluster, job_role_notes, job_roles
 from provisioner.recipe.targets.contract import Around, Flink, JarReader
 from provisioner.recipe.targets.standing import Import, Standing
-from provisioner.render.dag import environment_prefix, job_id_prefix, job_name
+from provisioner.render.dag import environment_job_id_prefix, job_id_prefix, job_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -54,14 +54,14 @@ def declare(environment: Environment, around: Around) -> Flink:
         running=partial(_running, environment),
         undeclared=partial(_undeclared, environment),
         cancel=partial(_cancel, cluster),
-        savepoint=partial(_savepoint, cluster),
+        savepoint=partial(_request_savepoint, cluster),
         stop=partial(_stop, cluster),
         rights=(_right(cluster),),
         notes=(*job_role_notes(environment), *(() if environment.cloud == "local" else (environment.flink.closed,))),
     )
 
 
-def _standing(cloud: Cloud, cluster_id: str) -> Standing:
+def _read_cluster(cloud: Cloud, cluster_id: str) -> Standing:
     """The cluster and the identity with which it uses the lake. Raises Refused."""
     cluster = KIND.read(cloud, FlinkCluster(id=cluster_id))
     if cluster is None:
@@ -69,7 +69,7 @@ def _standing(cloud: Cloud, cluster_id: str) -> Standing:
     return Standing(section={"cluster": cluster.id}, identity=cluster.identity_object_id, scope=cluster.id)
 
 
-IMPORT = Import(option="cluster", read=_standing)
+IMPORT = Import(option="cluster", read=_read_cluster)
 
 
 def _right(cluster: str) -> NeededRight:
@@ -82,7 +82,7 @@ def _right(cluster: str) -> NeededRight:
     )
 
 
-def _name(environment: Environment, job: DeclaredJob) -> str:
+def _upgraded_job_name(environment: Environment, job: DeclaredJob) -> str:
     """The name of the one job that is upgraded; those of others tell of the run that began them."""
     return job.prefix + job_id_prefix(environment, job)
 
@@ -91,19 +91,19 @@ def _find_job(
     environment: Environment, cloud: Cloud, job: DeclaredJob, run_id: str, conf: Mapping[str, Any]
 ) -> FlinkJob | None:
     jobs: FlinkJobs = cloud.client("flink_jobs")
-    name = _name(environment, job) if job.spec.upgrade else job_name(job, run_id)
+    name = _upgraded_job_name(environment, job) if job.spec.upgrade else job_name(job, run_id)
     return jobs.find_job(_cluster(environment.flink.scope, conf), name)
 
 
 def _running(environment: Environment, cloud: Cloud, job: DeclaredJob) -> Sequence[FlinkJob]:
-    of_job = re.compile(_name(environment, job) if job.spec.upgrade else rf"{job.prefix}[0-9a-f]{{12}}")
+    of_job = re.compile(_upgraded_job_name(environment, job) if job.spec.upgrade else rf"{job.prefix}[0-9a-f]{{12}}")
     return [one for one in _all_running(environment, cloud) if of_job.fullmatch(one.name)]
 
 
 def _undeclared(environment: Environment, cloud: Cloud) -> Sequence[FlinkJob]:
     """Of jobs that were upgraded: only their names tell the environment."""
-    ours = re.compile(rf"[a-z][a-z0-9]*{environment_prefix(environment)}[0-9a-f]{{{JOB_DIGITS}}}")
-    declared = {_name(environment, job) for job in environment.all_jobs if job.spec.upgrade}
+    ours = re.compile(rf"[a-z][a-z0-9]*{environment_job_id_prefix(environment)}[0-9a-f]{{{JOB_DIGITS}}}")
+    declared = {_upgraded_job_name(environment, job) for job in environment.all_jobs if job.spec.upgrade}
     return [one for one in _all_running(environment, cloud) if ours.fullmatch(one.name) and one.name not in declared]
 
 
@@ -117,7 +117,7 @@ def _cancel(cluster_id: str, cloud: Cloud, job: FlinkJob) -> None:
     jobs.request_action(cluster_id, job.name, "CANCEL")
 
 
-def _savepoint(cluster_id: str, cloud: Cloud, _job: DeclaredJob, running: FlinkJob) -> str:
+def _request_savepoint(cluster_id: str, cloud: Cloud, _job: DeclaredJob, running: FlinkJob) -> str:
     jobs: FlinkJobs = cloud.client("flink_jobs")
     jobs.request_action(cluster_id, running.name, "SAVEPOINT")
     return "where the cluster keeps them; the action LIST_SAVEPOINT names it"

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from provisioner.kinds.flink_session import FlinkSession
 from provisioner.model import Address, FlinkAccess, Node
-from provisioner.recipe.grants import grant, grants_to_cluster, job_role_notes
+from provisioner.recipe.grants import grant_node, grants_to_cluster, job_role_notes
 from provisioner.recipe.targets.contract import Around, Flink, JarReader
-from provisioner.render.dag import environment_prefix, job_id_prefix, job_name, run_digest
+from provisioner.render.dag import environment_job_id_prefix, job_id_prefix, job_name, run_digest
 from provisioner.secret import Secret
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ OPEN = (
 def declare(environment: Environment, around: Around) -> Flink:
     """The cluster, looked up and never made; the roles of who reads the jar and who writes savepoints."""
     spec = cast("RestFlink", environment.flink)
-    access = access_of(spec)
+    access = flink_access(spec)
     jars = {job.spec.jar: None for job in environment.all_jobs}
     sizes = tuple((jar.name, jar.stat().st_size if jar.is_file() else 0) for jar in jars)
     session = FlinkSession(access=access, jars=sizes)
@@ -51,7 +51,7 @@ def declare(environment: Environment, around: Around) -> Flink:
             check="airflow reads the jar",
             missing="the service principal airflow is not there; run `provisioner provision`",
         ),
-        connections={spec.connections[0]: connection(spec)},
+        connections={spec.connections[0]: airflow_connection_json(spec)},
         unreachable=_unreachable,
         find_job=partial(_find_job, environment, access),
         running=partial(_running, environment, access),
@@ -67,12 +67,12 @@ def declare(environment: Environment, around: Around) -> Flink:
     )
 
 
-def access_of(spec: RestFlink) -> FlinkAccess:
+def flink_access(spec: RestFlink) -> FlinkAccess:
     """The way to its REST API, as the spec says."""
     auth = spec.auth
     basic = auth.basic if auth else None
     return FlinkAccess(
-        url=spec.address,
+        url=spec.base_url,
         headers=spec.headers,
         user=basic.username if basic else "",
         password=basic.password if basic else None,
@@ -83,9 +83,9 @@ def access_of(spec: RestFlink) -> FlinkAccess:
     )
 
 
-def connection(spec: RestFlink) -> Secret:
+def airflow_connection_json(spec: RestFlink) -> Secret:
     """The Airflow connection, as JSON: what templates/dags/parts/targets/rest.py.j2 reads."""
-    access = access_of(spec)
+    access = flink_access(spec)
     extra: dict[str, Any] = {
         "headers": {name: value.reveal() for name, value in access.headers.items()},
         "bearer": access.bearer.reveal() if access.bearer else "",
@@ -105,7 +105,7 @@ def connection(spec: RestFlink) -> Secret:
 def _grants(environment: Environment, spec: RestFlink, around: Around) -> Iterator[Node]:
     mark = around.names.environment_id
     container = f"{environment.account_id}/blobServices/default/containers/{environment.storage_account.filesystem}"
-    yield grant(
+    yield grant_node(
         "flink-jar",
         READER,
         scope=container,
@@ -143,7 +143,7 @@ def _running(environment: Environment, access: FlinkAccess, cloud: Cloud, job: D
 
 def _undeclared(environment: Environment, access: FlinkAccess, cloud: Cloud) -> Sequence[FlinkJob]:
     client: FlinkRest = cloud.client("flink_rest")
-    ours = environment_prefix(environment)
+    ours = environment_job_id_prefix(environment)
     declared = tuple(job_id_prefix(environment, job) for job in environment.all_jobs)
     left = (one for one in client.list_jobs(access) if one.id.startswith(ours) and one.status not in OVER)
     return [one for one in left if not one.id.startswith(declared)]

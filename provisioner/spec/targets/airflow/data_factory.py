@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from provisioner.spec import airflow_version, fields, resource_id
-from provisioner.spec.fields import Duration, Line, NameOrId, Rule, SecretText, refuse
+from provisioner.spec.fields import Duration, Line, NameOrId, Rule, SecretText, refusal
 from provisioner.spec.parts import PREFIX
 from provisioner.spec.resource_id import ResourceType
 from provisioner.spec.settings import requirement_problems, setting_problems
@@ -55,7 +55,7 @@ NOT_OVERRIDABLE = frozenset({
 
 
 def _provider(data: dict[str, Any]) -> str:
-    return airflow_version.provider(str(data.get("version", ""))) or ""
+    return airflow_version.newest_provider_version(str(data.get("version", ""))) or ""
 
 
 class DataFactoryAirflow(AirflowTarget):
@@ -138,9 +138,9 @@ class DataFactoryAirflow(AirflowTarget):
     )
 
     @model_validator(mode="after")
-    def located(self) -> DataFactoryAirflow:
+    def require_factory(self) -> DataFactoryAirflow:
         if not self.factory and not self.runtime.startswith("/"):
-            raise refuse(
+            raise refusal(
                 f"add `factory: …`, or write the runtime's full id, {RUNTIME.example()}",
                 "the data factory is missing",
             )

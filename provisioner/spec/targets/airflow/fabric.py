@@ -83,7 +83,7 @@ class FabricAirflow(AirflowTarget):
     def problems(self, *, local: bool) -> Iterator[Found]:
         """A provider that takes no client secret among its arguments."""
         del local
-        if airflow_version.numbers(self.provider_version) < OLDEST_PROVIDER:
+        if airflow_version.major_and_minor(self.provider_version) < OLDEST_PROVIDER:
             wrong = "takes its credential from AZURE_CLIENT_ID only, which Fabric reserves"
             yield ("provider_version",), wrong, "write 8.0 or newer, or leave it out"
 

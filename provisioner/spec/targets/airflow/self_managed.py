@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from provisioner.spec import airflow_version, fields
-from provisioner.spec.fields import Duration, Rule, SecretText, refuse
+from provisioner.spec.fields import Duration, Rule, SecretText, refusal
 from provisioner.spec.parts import PREFIX, Part
 from provisioner.spec.targets.contract import AirflowTarget, EnvironmentContext, Question
 
@@ -63,10 +63,10 @@ class Api(Part):
     entra: Scope | None = Field(default=None, description="A token of Entra, for who runs this tool.")
 
     @model_validator(mode="after")
-    def one(self) -> Api:
+    def require_one_way(self) -> Api:
         if len(self.model_fields_set) != 1:
             right = f"write one of {', '.join(f'`{name}`' for name in type(self).model_fields)}"
-            raise refuse(right, "is not one way")
+            raise refusal(right, "is not one way")
         return self
 
 
@@ -85,7 +85,7 @@ def _provider(fields: Mapping[str, Any]) -> str:
     version, dags = str(fields.get("version", "")), fields.get("dags")
     if isinstance(dags, Dags) and dags.delivery == "bundle":
         return airflow_version.BUNDLE_PROVIDER
-    return airflow_version.provider(version) or ""
+    return airflow_version.newest_provider_version(version) or ""
 
 
 class SelfManagedAirflow(AirflowTarget):
@@ -156,7 +156,7 @@ class SelfManagedAirflow(AirflowTarget):
         yield from self._wrong_delivery()
 
     def _wrong_ways(self) -> Iterator[Found]:
-        api, since_3 = self.api, airflow_version.numbers(self.version)[0] >= 3
+        api, since_3 = self.api, airflow_version.major_and_minor(self.version)[0] >= 3
         if api is not None and api.basic is not None and since_3:
             yield ("api", "basic"), "is no way into Airflow 3", "write `token` with the same user"
         for name in ("token", "client_credentials"):
@@ -166,26 +166,28 @@ class SelfManagedAirflow(AirflowTarget):
     def _wrong_delivery(self) -> Iterator[Found]:
         if self.dags.delivery != "bundle":
             return
-        numbers, first = airflow_version.numbers, airflow_version.BUNDLE_PROVIDER
+        numbers, first = airflow_version.major_and_minor, airflow_version.BUNDLE_PROVIDER
         if numbers(self.version)[0] < 3:
             yield ("dags", "delivery"), "is nothing that Airflow 2 can do", "write `container`"
         if numbers(self.provider_version) < numbers(first):
             yield ("provider_version",), "has no WasbDagBundle", f"write {first} or newer, or leave it out"
 
-    def other_versions(self, there: Mapping[str, str]) -> Iterator[str]:
-        """What an image has otherwise than the section says. there: versions by package.
+    def version_differences(self, installed: Mapping[str, str]) -> Iterator[str]:
+        """What an image has otherwise than the section says. installed: versions by package.
 
         A provider that only follows from the version of Airflow may be any that can do what the section asks for.
         """
-        core, package = there.get("apache-airflow", "").partition("+")[0], airflow_version.PACKAGE
-        provider, first = there.get(package, ""), airflow_version.BUNDLE_PROVIDER
+        core, package = installed.get("apache-airflow", "").partition("+")[0], airflow_version.PACKAGE
+        provider, first = installed.get(package, ""), airflow_version.BUNDLE_PROVIDER
         if not f"{core}.".startswith(f"{self.version}."):
             yield f"Airflow is {core}, not {self.version}"
         if not provider:
             yield f"Airflow has no {package}"
         elif "provider_version" in self.model_fields_set and provider != self.provider_version:
             yield f"{package} is {provider}, not {self.provider_version}"
-        elif self.dags.delivery == "bundle" and airflow_version.numbers(provider) < airflow_version.numbers(first):
+        elif self.dags.delivery == "bundle" and airflow_version.major_and_minor(
+            provider
+        ) < airflow_version.major_and_minor(first):
             yield f"{package} is {provider}, which has no WasbDagBundle"
 
     @property

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from provisioner.spec import fields
-from provisioner.spec.fields import NameOrId, Rule, refuse
+from provisioner.spec.fields import NameOrId, Rule, refusal
 from provisioner.spec.resource_id import ResourceType
 from provisioner.spec.targets.contract import STAND_IN_GROUP, EnvironmentContext, FlinkTarget, Question
 
@@ -51,9 +51,9 @@ class HdinsightOnAks(FlinkTarget):
     )
 
     @model_validator(mode="after")
-    def located(self) -> HdinsightOnAks:
+    def require_pool(self) -> HdinsightOnAks:
         if not self.pool and not self.cluster.startswith("/"):
-            raise refuse(
+            raise refusal(
                 f"add `pool: …`, or write the cluster's full id, {ID.example()}",
                 "the cluster pool is missing",
             )

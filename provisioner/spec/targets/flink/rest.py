@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from provisioner.spec import fields
-from provisioner.spec.fields import FilePath, Guid, Rule, SecretText, refuse
+from provisioner.spec.fields import FilePath, Guid, Rule, SecretText, refusal
 from provisioner.spec.parts import Part
 from provisioner.spec.targets.contract import FlinkTarget, Question
 
@@ -66,9 +66,9 @@ class Auth(Part):
     )
 
     @model_validator(mode="after")
-    def one(self) -> Auth:
+    def require_one_way(self) -> Auth:
         if sum(value is not None for value in (self.basic, self.bearer, self.entra, self.certificate)) != 1:
-            raise refuse("write one of `basic`, `bearer`, `entra` and `certificate`", "is not one way to sign in")
+            raise refusal("write one of `basic`, `bearer`, `entra` and `certificate`", "is not one way to sign in")
         return self
 
     @field_validator("certificate")
@@ -76,7 +76,7 @@ class Auth(Part):
     def _pem(cls, value: fields.Secret | None) -> fields.Secret | None:
         text = value.reveal() if value else ""
         if value and not (f"{DASHES}BEGIN CERTIFICATE{DASHES}" in text and f"PRIVATE KEY{DASHES}" in text):
-            raise refuse("give both as PEM, one after the other", "does not hold a certificate and its key")
+            raise refusal("give both as PEM, one after the other", "does not hold a certificate and its key")
         return value
 
 
@@ -114,11 +114,11 @@ class RestFlink(FlinkTarget):
     )
 
     @property
-    def api_principal(self) -> bool:
+    def uses_api_principal(self) -> bool:
         return self.auth is not None and self.auth.entra is not None
 
     @property
-    def address(self) -> str:
+    def base_url(self) -> str:
         """The URL without a slash at its end."""
         return self.url.rstrip("/")
 
@@ -147,7 +147,7 @@ class RestFlink(FlinkTarget):
             yield ("url",), "would carry the credential of `auth` unencrypted", "write an https:// address"
         for name in self.headers:
             try:
-                HEADER.check(name)
+                HEADER.require_match(name)
             except ValueError:
                 yield ("headers", name), "is no name of a header", HEADER.right
         problem = self._bundle_problem()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provisioner.commands.run import NO_TENANT, names_of
-from provisioner.recipe.recipe import targets
+from provisioner.recipe.recipe import declared_targets
 from provisioner.recipe.targets.flink import hdinsight_aks
 from tests.environment_files import PLATFORM, SUBSCRIPTION, loaded
 
@@ -20,7 +20,7 @@ OTHER = SUBSCRIPTION.replace("0", "1")
 
 def test_the_cluster_is_one_node_and_the_public_one_is_noted_as_retired(tmp_path: Path) -> None:
     public, local = loaded(tmp_path), loaded(tmp_path, cloud="local")
-    noted, silent = (targets(one, names_of(one, NO_TENANT)).flink for one in (public, local))
+    noted, silent = (declared_targets(one, names_of(one, NO_TENANT)).flink for one in (public, local))
     assert [node.address for node in noted.nodes] == [noted.address]
     assert public.flink.scope == CLUSTER
     assert not any("retired" in note for note in silent.notes)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provisioner.commands.run import NO_TENANT, names_of
-from provisioner.recipe.recipe import recipe, targets
-from provisioner.recipe.targets.flink.rest import connection
+from provisioner.recipe.recipe import declared_targets, recipe
+from provisioner.recipe.targets.flink.rest import airflow_connection_json
 from provisioner.spec.targets.flink.rest import RestFlink
 from tests.environment_files import SUBSCRIPTION, loaded
 from tests.spec.targets.test_rest import ENTRA, KEY, PEM, rest
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def document(environment: Environment) -> dict[str, Any]:
     assert isinstance(environment.flink, RestFlink)
-    return json.loads(connection(environment.flink).reveal())
+    return json.loads(airflow_connection_json(environment.flink).reveal())
 
 
 def grants(environment: Environment) -> list[str]:
@@ -58,7 +58,7 @@ def test_airflow_reads_the_jar_and_an_identity_gets_the_jobs_role(tmp_path: Path
     ]
     both = loaded(tmp_path, flink=rest(f"identity: {SUBSCRIPTION}"))
     assert grants(both)[1:3] == ["flink-jar.storage-blob-data-reader", "flink.storage-blob-data-owner"]
-    assert any("job.role" in note for note in targets(both, names_of(both, NO_TENANT)).flink.notes)
+    assert any("job.role" in note for note in declared_targets(both, names_of(both, NO_TENANT)).flink.notes)
 
 
 @pytest.mark.parametrize(
@@ -67,5 +67,5 @@ def test_airflow_reads_the_jar_and_an_identity_gets_the_jobs_role(tmp_path: Path
 )
 def test_a_cluster_that_is_open_to_the_internet_is_noted(tmp_path: Path, more: str, url: str, *, noted: bool) -> None:
     environment = loaded(tmp_path, flink=rest(more, url))
-    notes = targets(environment, names_of(environment, NO_TENANT)).flink.notes
+    notes = declared_targets(environment, names_of(environment, NO_TENANT)).flink.notes
     assert any("runs code there" in note for note in notes) is noted

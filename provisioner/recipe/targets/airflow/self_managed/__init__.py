@@ -12,13 +12,13 @@ from provisioner.key_probe import UNANSWERED, Probe, Rollout, WrittenFile
 from provisioner.kinds import filesystem, role_assignment, vault_secret
 from provisioner.model import Address, AirflowApi, AirflowSignIn, Node, Search
 from provisioner.parsed_dag import expected_dag
-from provisioner.recipe.grants import grant
+from provisioner.recipe.grants import grant_node
 from provisioner.recipe.lake_files import dag_address, dag_node, file_searches
-from provisioner.recipe.targets.airflow.self_managed.platform import platform
+from provisioner.recipe.targets.airflow.self_managed.platform import read_platform_drift
 from provisioner.recipe.targets.contract import Airflow, Around, Reader
 from provisioner.render.airflow_settings import AirflowSettings, airflow_settings
 from provisioner.render.dag import Hosts, sign_in_hash
-from provisioner.render.deployment import Deployment, backend_kwargs, bundle_name, bundle_variables
+from provisioner.render.deployment import Deployment, bundle_name, bundle_variables, kwargs_without_config_lookups
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -67,7 +67,7 @@ def declare(
         deployment=parts.deployment(),
         rollout=rollout,
         notes_beside=partial(_notes_beside, environment, spec),
-        platform=partial(platform, environment, rollout, parts.deployment().variables),
+        platform=partial(read_platform_drift, environment, rollout, parts.deployment().variables),
         notes=(DEPLOY,),
     )
 
@@ -89,7 +89,7 @@ def _notes_beside(environment: Environment, spec: SelfManagedAirflow, cloud: Clo
         there = cloud.airflow(spec.url, _api(environment), retry=False).variable_keys()
     except UNANSWERED:
         return ()
-    names = sorted(f"{spec.own_prefix}{key}" for key in (*environment.own_variables, *environment.variables))
+    names = sorted(f"{spec.own_prefix}{key}" for key in (*environment.tool_variable_keys, *environment.variables))
     stands = "also stands in Airflow's own store, which is not read while the vault has it; remove it there"
     return tuple(f"the variable {name} {stands}" for name in names if name in there)
 
@@ -128,7 +128,7 @@ class _Parts:
         settings, names = self.settings(), self.around.names
         kwargs = "AIRFLOW__SECRETS__BACKEND_KWARGS"
         variables = {name: str(value) for name, value in {**settings.overrides, **settings.environment}.items()}
-        variables[kwargs] = backend_kwargs(variables[kwargs])
+        variables[kwargs] = kwargs_without_config_lookups(variables[kwargs])
         if self.bundle:
             url = f"https://{self.spec.account_name}.{names.hosts.blob_suffix}"
             variables |= bundle_variables(self.airflow.key_prefix, url, self.container.name)
@@ -151,9 +151,9 @@ class _Parts:
         return Rollout(
             probe=Probe(dag_id=self.spec.probe_id, api=_api(self.spec)),
             web_url=self.airflow.url,
-            rendered=self.deployment().rendered,
+            rendered=self.deployment().settings_hash,
             secretless=self.secretless,
-            holders=(self.holder.name, *map(self.spec.variable_secret, self.spec.secret_variables)),
+            holders=(self.holder.name, *map(self.spec.variable_secret_name, self.spec.secret_variable_keys)),
             sign_in=sign_in_hash(self.spec),
             files=files,
         )
@@ -199,7 +199,7 @@ class _Parts:
                 container=self.around.account,
                 needs=(self.around.access,),
             )
-        yield grant(
+        yield grant_node(
             "airflow",
             DAG_READER,
             scope=self._container_id(),

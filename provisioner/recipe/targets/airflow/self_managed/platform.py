@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from provisioner.errors import CloudError
-from provisioner.key_probe import NO_REPORT, UNANSWERED, platform_of
+from provisioner.key_probe import NO_REPORT, UNANSWERED, read_reported_drift
 from provisioner.model import Platform
 from provisioner.parsed_dag import dag_drift
 from provisioner.render.deployment import BACKEND, BUNDLES
@@ -32,30 +32,34 @@ SHOWN = {
 ASKED_AT_ONCE = 8
 
 
-def platform(environment: Environment, rollout: Rollout, variables: Mapping[str, str], cloud: Cloud) -> Platform:
+def read_platform_drift(
+    environment: Environment, rollout: Rollout, variables: Mapping[str, str], cloud: Cloud
+) -> Platform:
     """What workers report, the versions of the image, settings that Airflow shows, and its DAGs.
 
     An Airflow that did not answer is not asked again.
     """
-    found = platform_of(cloud, rollout)
+    found = read_reported_drift(cloud, rollout)
     if found.unknown not in {"", NO_REPORT}:
         return found
     airflow = cloud.airflow(rollout.web_url, rollout.probe.api, retry=False)
-    image = _image_drift(airflow, cast("SelfManagedAirflow", environment.airflow), variables)
+    image = _version_and_setting_drift(airflow, cast("SelfManagedAirflow", environment.airflow), variables)
     dags = tuple(_dag_drifts(cloud, airflow, rollout.files, environment.waits.import_))
     drift = filter(None, (one.drift for one in (image, found, *dags)))
     unknown = filter(None, (one.unknown for one in (found, image, *dags)))
     return Platform(drift="; ".join(drift), unknown=next(unknown, ""))
 
 
-def _image_drift(airflow: AirflowClient, spec: SelfManagedAirflow, variables: Mapping[str, str]) -> Platform:
+def _version_and_setting_drift(
+    airflow: AirflowClient, spec: SelfManagedAirflow, variables: Mapping[str, str]
+) -> Platform:
     """Other versions and settings than are declared; not known to whoever may not see the providers."""
     try:
         versions = airflow.package_versions()
         settings = tuple(_shown_settings_that_differ(airflow, variables))
     except UNANSWERED as error:
         return Platform(unknown=f"Airflow does not tell its versions: {error}")
-    image = ", ".join(spec.other_versions(versions))
+    image = ", ".join(spec.version_differences(versions))
     change = (f"{image}; change its image, or correct `airflow`",) if image else ()
     return Platform(drift="; ".join((*change, *settings)))
 
@@ -68,7 +72,7 @@ def _dag_drifts(
     def drift(file: WrittenFile) -> Platform:
         try:
             return dag_drift(
-                airflow, file.dag, partial(file.written, cloud), cloud.session.clock.decision_time(), within
+                airflow, file.dag, partial(file.find_write_time, cloud), cloud.session.clock.decision_time(), within
             )
         except CloudError as error:
             return Platform(unknown=f"what Airflow has of dags/{file.dag.file}: {error}")
