@@ -31,7 +31,7 @@ def main() -> int:
 def _start(arguments: argparse.Namespace) -> int:
     """The operator's secret stays in its file."""
     process.start(arguments.state)
-    for name, value in process.client_settings(arguments.state).items():
+    for name, value in process.client_variables(arguments.state).items():
         if isinstance(value, str):
             print(f"export {name}='{value}'")
     secret = (arguments.state or process.default_state_folder()).resolve() / "operator-secret"
@@ -58,7 +58,7 @@ def _run(arguments: argparse.Namespace) -> int:
         print("Name the program after `run`: python -m localazure run az group list", file=sys.stderr)
         return 1
     process.start(arguments.state)
-    environment = process.client_environment(dict(os.environ), arguments.state)
+    environment = process.with_client_variables(dict(os.environ), arguments.state)
     sys.stdout.flush()
     return subprocess.run(arguments.command, env=environment, check=False).returncode  # noqa: S603  # the user's own command
 

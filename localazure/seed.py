@@ -36,7 +36,9 @@ def seed_once(tenant: Tenant, services: Iterable[Service], operator_secret: Secr
 def _create_operator(tenant: Tenant, secret: Secret) -> None:
     """Create the principal that clients use: Owner of the subscription, no data roles, OwnedBy on Graph."""
     now, name = tenant.clock.now(), "provisioner-operator"
-    password = directory.new_password(secret.reveal(), tenant.clock.new_id(), "local", now, now + timedelta(days=3650))
+    password = directory.new_password_credential(
+        secret.reveal(), tenant.clock.new_id(), "local", now, now + timedelta(days=3650)
+    )
     application = directory.new_application(tenant, name)
     application |= {"appId": OPERATOR_CLIENT_ID, "passwordCredentials": [password]}
     tenant.store.put(directory.APPLICATIONS, application["id"], application)

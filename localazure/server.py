@@ -98,7 +98,7 @@ async def _serve(state: Path, version: str, ready_fd: int | None, lock: int) -> 
     proxy = Proxy(gateway.dispatcher.serves, Certificates(state / "tls"), _http_protocol(gateway))
     previous = read_endpoint(state)
     servers = {
-        "proxy_port": await _listen(proxy.protocol, previous.get("proxy_port", 0)),
+        "proxy_port": await _listen(proxy.create_tunnel, previous.get("proxy_port", 0)),
         "control_port": await _listen(_direct_http_protocol(control), previous.get("control_port", 0)),
         "pages_port": await _listen(
             _direct_http_protocol(ReverseProxy(runtimes.web_pages)), previous.get("pages_port", 0)
@@ -115,7 +115,7 @@ async def _serve(state: Path, version: str, ready_fd: int | None, lock: int) -> 
     await stopped.wait()
     servers["proxy_port"].close()
     servers["pages_port"].close()
-    await runtimes.close()
+    await runtimes.end_all()
     servers["control_port"].close()
     gateway.tenant.store.close()
 
@@ -130,7 +130,7 @@ def _create_applications(state: Path, runtimes: Supervisor) -> tuple[Gateway, Co
         runtimes=runtimes,
         audiences=frozenset(audience for service in services for audience in service.audiences or ()),
     )
-    operator_secret = Secret(_read_or_create(state / OPERATOR_SECRET, directory.new_secret))
+    operator_secret = Secret(_read_or_create(state / OPERATOR_SECRET, directory.generate_secret_text))
     seed_once(tenant, services, operator_secret)
     gateway = Gateway(
         Dispatcher(tenant, services, authenticate=tokens.authenticate, authorize=access.is_principal_allowed)
@@ -157,7 +157,7 @@ def _watch_folder(alive: Path, inode: int, stopped: asyncio.Event) -> None:
 def _reconcile_runtimes(tenant: Tenant) -> None:
     """Reconcile the runtimes again and again, so that changes are rolled out without any call."""
     asyncio.get_running_loop().call_later(_RECONCILE_SECONDS, _reconcile_runtimes, tenant)
-    tenant.runtimes.reconcile(tenant)
+    tenant.runtimes.update_running(tenant)
 
 
 def _http_protocol(app: Any) -> Callable[[str, Callable[[], None]], asyncio.Protocol]:

@@ -69,7 +69,7 @@ def azure_env(azure: LocalAzure, monkeypatch: pytest.MonkeyPatch) -> LocalAzure:
     """The same, with this process's environment pointing at it, as `local exec` would."""
     import os
 
-    wanted = process.client_environment(dict(os.environ), azure.state)
+    wanted = process.with_client_variables(dict(os.environ), azure.state)
     for name in set(os.environ) - set(wanted):
         monkeypatch.delenv(name)
     for name, value in wanted.items():

@@ -73,11 +73,11 @@ class LocalAzure:
     @property
     def env(self) -> dict[str, str]:
         """The environment of this process, pointed at the local Azure; the operator's secret is in clear."""
-        return process.client_environment(dict(os.environ), self.state)
+        return process.with_client_variables(dict(os.environ), self.state)
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
         """Send one request to the control endpoint."""
-        return process.control(self.state, method, path, body)
+        return process.send_control_request(self.state, method, path, body)
 
     def reset(self) -> None:
         """Return to a new tenant, and drop the cached tokens, which are no longer valid."""
@@ -219,6 +219,6 @@ def start(state: Path) -> LocalAzure:
 def running(state: Path) -> LocalAzure:
     """Return a local Azure that already runs with this state folder."""
     status = process.status(state)
-    secret = process.client_settings(state)["AZURE_CLIENT_SECRET"]
+    secret = process.client_variables(state)["AZURE_CLIENT_SECRET"]
     assert isinstance(secret, Secret)
     return LocalAzure(state=state, operator_secret=secret, **{n: v for n, v in status.items() if n != "running"})

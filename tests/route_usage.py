@@ -35,7 +35,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
     def stop_and_count(state: Path | None = None) -> bool:
         with suppress(OSError, ValueError, process.StartError):  # it has ended already
-            taken = {label: count for label, count in process.control(state, "GET", "/routes").items() if count}
+            taken = {
+                label: count for label, count in process.send_control_request(state, "GET", "/routes").items() if count
+            }
             with file.open("a") as lines:
                 lines.write(json.dumps(taken) + "\n")
         return stop(state)

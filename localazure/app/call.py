@@ -109,7 +109,7 @@ class Call:
     def json(self) -> Json:
         """Parse the body as a JSON object. Raises 400 InvalidRequestContent for anything else."""
         try:
-            value = json.loads(self.body or b"{}", parse_constant=_refuse_constant)
+            value = json.loads(self.body or b"{}", parse_constant=_refuse_nan_and_infinity)
             if b"\\ud" in self.body.lower():
                 value = json.loads(_replace_lone_surrogates(json.dumps(value, ensure_ascii=False)))
         except (ValueError, RecursionError) as error:
@@ -121,9 +121,9 @@ class Call:
         return cast("Json", value)
 
 
-def _refuse_constant(name: str) -> NoReturn:
+def _refuse_nan_and_infinity(literal: str) -> NoReturn:
     """Reject `NaN` and `Infinity`, which Python parses but JSON does not have."""
-    raise ValueError(name)
+    raise ValueError(literal)
 
 
 def _replace_lone_surrogates(text: str) -> str:

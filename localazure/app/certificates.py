@@ -43,30 +43,30 @@ class Certificates:
         if len(self._contexts) > self._most:
             oldest = next(iter(self._contexts))
             del self._contexts[oldest]
-            self._file_of(oldest).unlink(missing_ok=True)
+            self._certificate_path(oldest).unlink(missing_ok=True)
         return context
 
     def _create_context(self, host: str) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.set_alpn_protocols(["http/1.1"])
         try:
-            context.load_cert_chain(self._certificate_file(host))
+            context.load_cert_chain(self._ensure_certificate(host))
         except ssl.SSLError:  # the file is damaged
-            self._file_of(host).unlink()
-            context.load_cert_chain(self._certificate_file(host))
+            self._certificate_path(host).unlink()
+            context.load_cert_chain(self._ensure_certificate(host))
         return context
 
     def _delete_oldest_files(self) -> None:
         """Delete the certificates of previous runs but the newest."""
-        files = sorted(self._file_of("x").parent.glob("*.pem"), key=lambda file: file.stat().st_mtime)
+        files = sorted(self._certificate_path("x").parent.glob("*.pem"), key=lambda file: file.stat().st_mtime)
         for file in files[: -self._most]:
             file.unlink()
 
-    def _file_of(self, host: str) -> Path:
+    def _certificate_path(self, host: str) -> Path:
         return self.folder / "hosts" / f"{host}.pem"
 
-    def _certificate_file(self, host: str) -> Path:
-        path = self._file_of(host)
+    def _ensure_certificate(self, host: str) -> Path:
+        path = self._certificate_path(host)
         if not path.exists() or path.stat().st_mtime < self.ca_file.stat().st_mtime:
             write_private(path, _issue_certificate(host, self.ca_file.read_bytes(), self._ca_key_file.read_bytes()))
         return path

@@ -41,14 +41,14 @@ class ChildProcess:
             with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)) as output:
                 self._process = subprocess.Popen(  # noqa: S603  # the command of a runtime's module
                     [*subreaper_command, *command],
-                    env=inherited.program_variables() | _revealed(environment),
+                    env=inherited.program_variables() | _reveal_secrets(environment),
                     stdin=reading,
                     stdout=output,
                     stderr=output,
                     start_new_session=True,
                 )
         except BaseException:
-            self.end()
+            self.request_end()
             raise
         finally:
             os.close(reading)
@@ -59,7 +59,7 @@ class ChildProcess:
         """The process ids of the program and its descendants, the program first; empty when it has ended."""
         return [] if self.ended.is_set() else subreaper.descendants(self._process.pid)
 
-    def end(self) -> None:
+    def request_end(self) -> None:
         """Ask the subreaper to end the program, and return at once. `ended` is set when it has."""
         with self._lock:
             pipe, self._pipe = self._pipe, -1
@@ -68,7 +68,7 @@ class ChildProcess:
 
     def _wait(self) -> None:
         self.exit_code = self._process.wait()
-        self.end()
+        self.request_end()
         self.ended.set()
 
 
@@ -107,8 +107,8 @@ def tail(log: Path) -> str:
         return ""
 
 
-def _revealed(environment: Mapping[str, str | Secret]) -> dict[str, str]:
-    return {name: value.reveal() if isinstance(value, Secret) else value for name, value in environment.items()}
+def _reveal_secrets(variables: Mapping[str, str | Secret]) -> dict[str, str]:
+    return {name: value.reveal() if isinstance(value, Secret) else value for name, value in variables.items()}
 
 
 def _descriptor_links(pid: int) -> list[str]:

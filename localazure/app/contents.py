@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 CHUNK_BYTES = 1 << 20
 
 
-def create(tenant: Tenant) -> str:
+def create_empty(tenant: Tenant) -> str:
     """Create an empty content. Returns its id."""
     content = tenant.clock.new_id()
     path = path_of(tenant, content)
@@ -28,47 +28,47 @@ def create(tenant: Tenant) -> str:
     return content
 
 
-def path_of(tenant: Tenant, content: str) -> Path:
+def path_of(tenant: Tenant, content_id: str) -> Path:
     """Return the file of a content."""
-    return tenant.store.blobs / content[:2] / content
+    return tenant.store.blobs / content_id[:2] / content_id
 
 
-def write(tenant: Tenant, content: str, offset: int, data: bytes) -> None:
+def write(tenant: Tenant, content_id: str, offset: int, data: bytes) -> None:
     """Write bytes at an offset. A gap between the current end and the offset reads as zeros."""
-    with tenant.store.writable(path_of(tenant, content)).open("r+b") as file:
+    with tenant.store.make_writable(path_of(tenant, content_id)).open("r+b") as file:
         file.seek(offset)
         file.write(data)
 
 
-def copy(tenant: Tenant, target: str, offset: int, source: str, *, start: int = 0, length: int) -> None:
+def copy(tenant: Tenant, target_id: str, target_offset: int, source_id: str, *, start: int = 0, length: int) -> None:
     """Copy `length` bytes of one content, from `start`, into another at an offset."""
-    with tenant.store.writable(path_of(tenant, target)).open("r+b") as file:
-        file.seek(offset)
-        for chunk in open_chunks(tenant, source, start, length):
+    with tenant.store.make_writable(path_of(tenant, target_id)).open("r+b") as file:
+        file.seek(target_offset)
+        for chunk in open_chunks(tenant, source_id, start, length):
             file.write(chunk)
 
 
-def open_chunks(tenant: Tenant, content: str, start: int, length: int) -> Iterator[bytes]:
+def open_chunks(tenant: Tenant, content_id: str, start: int, length: int) -> Iterator[bytes]:
     """Iterate over the bytes in chunks. The file is opened at once, so it may be deleted while it is being read."""
     try:
-        return _chunks(path_of(tenant, content).open("rb"), start, length)
+        return _read_chunks_and_close(path_of(tenant, content_id).open("rb"), start, length)
     except FileNotFoundError as error:
         # Only a stale read (the fault "stale") can refer to a content that was deleted.
         raise AzureError(status=500, code="InternalError", message="The content was replaced meanwhile.") from error
 
 
-def read_all(tenant: Tenant, content: str, size: int) -> bytes:
+def read_all(tenant: Tenant, content_id: str, size: int) -> bytes:
     """Return all bytes of a small content, such as a DAG; empty if the id is empty."""
-    return b"".join(open_chunks(tenant, content, 0, size)) if content else b""
+    return b"".join(open_chunks(tenant, content_id, 0, size)) if content_id else b""
 
 
-def delete(tenant: Tenant, content: str) -> None:
+def delete(tenant: Tenant, content_id: str) -> None:
     """Delete a content; fine if it does not exist."""
-    if content:
-        path_of(tenant, content).unlink(missing_ok=True)
+    if content_id:
+        path_of(tenant, content_id).unlink(missing_ok=True)
 
 
-def _chunks(file: BinaryIO, start: int, length: int) -> Iterator[bytes]:
+def _read_chunks_and_close(file: BinaryIO, start: int, length: int) -> Iterator[bytes]:
     with file:
         file.seek(start)
         while length > 0 and (chunk := file.read(min(CHUNK_BYTES, length))):

@@ -55,7 +55,7 @@ class Control:
             ("POST", "/faults/rules"): self._add_rule,
             ("GET", "/calls"): self._calls,
             ("DELETE", "/calls"): self._clear_calls,
-            ("GET", "/routes"): self._routes,
+            ("GET", "/routes"): self._show_route_counts,
             ("POST", "/reset"): self._reset,
             **{("GET", path): self._report_verb(report) for path, report in self._service_reports()},
             ("GET", "/runtimes"): self._list_runtimes,
@@ -80,7 +80,7 @@ class Control:
         return hmac.compare_digest(token.encode(), self._token.encode())
 
     async def _reply(self, request: wire.Request) -> Reply:
-        verb = self._verbs.get((request.method, request.path)) or self._named_verb(request)
+        verb = self._verbs.get((request.method, request.path)) or self._snapshot_or_setting_verb(request)
         if verb is None:
             return Reply(status=404, body={"error": f"no {request.method} {request.path}", "verbs": self._verb_names()})
         try:
@@ -92,7 +92,7 @@ class Control:
         except (OSError, sqlite3.Error) as error:
             return Reply(status=500, body={"error": str(error)})
 
-    def _named_verb(self, request: wire.Request) -> Verb | None:
+    def _snapshot_or_setting_verb(self, request: wire.Request) -> Verb | None:
         match = re.fullmatch(r"/(snapshots|settings)/[A-Za-z0-9_-]{1,64}", request.path)
         verbs: dict[tuple[str, str], Verb] = {
             ("PUT", "snapshots"): self._take_snapshot,
@@ -133,17 +133,17 @@ class Control:
             raise ValueError(f"unknown settings {unknown}; known are {list(_SETTINGS)}")
         for name, value in body.items():
             setattr(self._tenant.faults, name, float(value))
-        return self._apply_faults(body, request)
+        return self._sync_history_and_show_faults(body, request)
 
     def _clear_faults(self, body: Json, request: wire.Request) -> Json:
         self._tenant.faults.clear()
-        return self._apply_faults(body, request)
+        return self._sync_history_and_show_faults(body, request)
 
     def _add_rule(self, body: Json, request: wire.Request) -> Json:
         self._tenant.faults.rules.append(parse_rule(body))
-        return self._apply_faults(body, request)
+        return self._sync_history_and_show_faults(body, request)
 
-    def _apply_faults(self, body: Json, request: wire.Request) -> Json:
+    def _sync_history_and_show_faults(self, body: Json, request: wire.Request) -> Json:
         """Have the store keep its history if a fault serves stale reads. Returns the faults."""
         self._tenant.store.keep_history(enabled=self._tenant.faults.needs_history)
         return self._show_faults(body, request)
@@ -155,7 +155,7 @@ class Control:
         self._gateway.calls.clear()
         return {}
 
-    def _routes(self, _body: Json, _request: wire.Request) -> Json:
+    def _show_route_counts(self, _body: Json, _request: wire.Request) -> Json:
         """Every route, with how often it was taken since the local Azure was started."""
         dispatcher = self._gateway.dispatcher
         labels = sorted(route.label(service.name) for service in dispatcher.services for route in service.routes)
@@ -163,7 +163,7 @@ class Control:
 
     async def _reset(self, _body: Json, _request: wire.Request) -> Json:
         """Return to a new tenant: clear store, clock, faults, limits, calls and runtimes, then seed again."""
-        await self._supervisor.close(delete_folders=True)
+        await self._supervisor.end_all(delete_folders=True)
         self._tenant.faults.clear()
         self._tenant.store.keep_history(enabled=False)
         self._tenant.store.clear()
@@ -195,7 +195,7 @@ class Control:
 
     async def _stop_runtimes(self, _body: Json, _request: wire.Request) -> Json:
         """Stop all runtimes. Returns when none of their processes runs any more."""
-        await self._supervisor.close()
+        await self._supervisor.end_all()
         return await self._supervisor.wait_for_change(-1, 0)
 
     def _setting(self, _body: Json, request: wire.Request) -> Json:
@@ -206,7 +206,7 @@ class Control:
         return self._tenant.store.put("settings", request.path.rsplit("/", 1)[-1], body)
 
     def _take_snapshot(self, _body: Json, request: wire.Request) -> Json:
-        self._tenant.store.snapshot(self._snapshot_folder(request))
+        self._tenant.store.take_snapshot(self._snapshot_folder(request))
         return {}
 
     def _restore_snapshot(self, _body: Json, request: wire.Request) -> Json:

@@ -108,11 +108,11 @@ class Dispatcher:
         if target.route is not None:
             self.taken[target.route.label(service.name)] += 1
         reading = stale_seconds and call.method in {"GET", "HEAD"}
-        past = store.as_of(self.tenant.clock.timestamp() - stale_seconds) if reading else nullcontext()
+        past = store.reading_as_of(self.tenant.clock.timestamp() - stale_seconds) if reading else nullcontext()
         try:
             with store.transaction(self.tenant.clock.timestamp()):
                 try:
-                    call = self._authorize_call(target)
+                    call = self._admit_call(target)
                     if target.route is None:
                         raise self._no_route_error(target)
                     with past:
@@ -124,12 +124,12 @@ class Dispatcher:
             message = "The server encountered an internal error. Please retry the request."
             return error_reply(service, call, AzureError(status=500, code="InternalServerError", message=message))
 
-    def refuse_large_body(self, target: Target) -> Reply | None:
+    def large_body_refusal(self, target: Target) -> Reply | None:
         """Return the reply to a caller whose large body is not read, since it is not authenticated; else None."""
         service, call = target.service, target.call
         try:
             if _needs_token(target):
-                self._find_caller(service, call)
+                self._require_caller(service, call)
                 return None
             if service.authenticate is not None:
                 service.authenticate(call)
@@ -144,24 +144,24 @@ class Dispatcher:
         target = self.find_target(request, self.tenant.clock.new_id())
         return self.answer(target) if target else None
 
-    def _authorize_call(self, target: Target) -> Call:
+    def _admit_call(self, target: Target) -> Call:
         """Check api-version, token, limits and permission in Azure's order. Returns the call with its caller."""
         service, route, call = target.service, target.route, target.call
         if service.versions and not (route and not route.needs_token):
-            _check_api_version(call)
+            _require_valid_api_version(call)
             if service.check_version is not None:
                 service.check_version(call)
         if not _needs_token(target):
             return call
-        call = replace(call, caller=self._find_caller(service, call))
-        self.limits.check(call)
+        call = replace(call, caller=self._require_caller(service, call))
+        self.limits.count_or_throttle(call)
         if route and route.action:
-            self._check_permission(service, route, call, route.action)
+            self._require_permission(service, route, call, route.action)
             if service.precondition is not None:
                 service.precondition(call)
         return call
 
-    def _find_caller(self, service: Service, call: Call) -> Caller:
+    def _require_caller(self, service: Service, call: Call) -> Caller:
         """Return the caller of the call's token. Raises the service's 401."""
         authorization, audiences = call.headers.get("authorization", ""), service.audiences or ()
         try:
@@ -169,7 +169,7 @@ class Dispatcher:
         except InvalidToken as invalid:
             raise _unauthenticated(service, call, invalid) from invalid
 
-    def _check_permission(self, service: Service, route: Route, call: Call, action: str) -> None:
+    def _require_permission(self, service: Service, route: Route, call: Call, action: str) -> None:
         if service.scope is None:
             raise TypeError(f"{service.name}: a route with an action needs the service's scope")
         scope = service.scope(call)
@@ -210,7 +210,7 @@ def _call(request: Request, path: str, tenant: Tenant, request_id: str) -> Call:
     )
 
 
-def _check_api_version(call: Call) -> None:
+def _require_valid_api_version(call: Call) -> None:
     version = call.query.get("api-version", "")
     if not version:
         message = "The api-version query parameter (?api-version=) is required for all requests."
@@ -244,7 +244,7 @@ def _arm_unauthenticated(call: Call, invalid: InvalidToken) -> AzureError:
         "signature": ("InvalidAuthenticationToken", "The access token is invalid: its signature does not verify."),
         "expired": (
             "ExpiredAuthenticationToken",
-            f"The access token expiry UTC time '{_utc(invalid.actual)}' is earlier than current UTC time '{now}'.",
+            f"The access token expiry UTC time '{_format_epoch_seconds(invalid.actual)}' is earlier than current UTC time '{now}'.",
         ),
         "audience": (
             "InvalidAuthenticationTokenAudience",
@@ -279,7 +279,7 @@ def _arm_challenge(invalid: InvalidToken, message: str) -> dict[str, str]:
     return {"WWW-Authenticate": challenge}
 
 
-def _utc(seconds: str) -> str:
+def _format_epoch_seconds(seconds: str) -> str:
     return f"{datetime.fromtimestamp(int(seconds), UTC):%m/%d/%Y %I:%M:%S %p}" if seconds.isdigit() else seconds
 
 

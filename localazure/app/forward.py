@@ -56,7 +56,7 @@ async def _forward_response(request: wire.Request, upstream: Upstream, send: wir
     """Send the upstream's response to the client. Returns its status, None if the upstream sent none."""
     status: int | None = None
     try:
-        async for event in _events(request, upstream):
+        async for event in _exchange_under_lock(request, upstream):
             if isinstance(event, h11.Response):
                 status = event.status_code
                 await send(
@@ -71,7 +71,7 @@ async def _forward_response(request: wire.Request, upstream: Upstream, send: wir
     return status
 
 
-async def _events(request: wire.Request, upstream: Upstream) -> AsyncIterator[h11.Event]:
+async def _exchange_under_lock(request: wire.Request, upstream: Upstream) -> AsyncIterator[h11.Event]:
     """Iterate over the events of the upstream's response, holding the upstream's lock, if it has one."""
     async with upstream.lock or nullcontext():
         async for event in _exchange(request, upstream):

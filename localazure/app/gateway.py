@@ -110,9 +110,9 @@ class Gateway:
         request = replace(request, body=body)
         rules = self.tenant.faults.count_and_match(request.method, request.host, request.path)
         aborted = _signal_clients(rules, after=False) or any(rule.fault == "reset" for rule in rules)
-        with self._beside_others(target, request_id) as target:
+        with self._track_concurrent_calls(target, request_id) as target:
             await self._delay(rules)
-            reply = Reply() if aborted else refusal or self._reply(target, body, rules)
+            reply = Reply() if aborted else refusal or self._injected_or_real_reply(target, body, rules)
         lost = aborted or _loses_response(rules)
         headers, status = response_headers.common_headers(request, request_id, self.tenant), reply.status
         if isinstance(reply.body, Upstream):
@@ -135,14 +135,14 @@ class Gateway:
         begin, complete = await wire.read_body(receive, pause_after=_UNCHECKED_BYTES)
         if complete:
             return begin, None
-        refusal = self.dispatcher.refuse_large_body(target) if target else NOT_SERVED
+        refusal = self.dispatcher.large_body_refusal(target) if target else NOT_SERVED
         if refusal is not None:
             return b"", refusal
         body, _ = await wire.read_body(receive, begin)
         return body, None
 
     @contextmanager
-    def _beside_others(self, target: Target | None, request_id: str) -> Generator[Target | None]:
+    def _track_concurrent_calls(self, target: Target | None, request_id: str) -> Generator[Target | None]:
         """Yield the target with a call that knows which calls were under way when it came; so is it meanwhile."""
         if target is not None:
             call = replace(target.call, beside=tuple(self._under_way.values()))
@@ -160,15 +160,15 @@ class Gateway:
         if any(rule.fault == "hold" for rule in rules):
             await self.tenant.faults.cleared.wait()
 
-    def _reply(self, target: Target | None, body: bytes, rules: list[Rule]) -> Reply:
+    def _injected_or_real_reply(self, target: Target | None, body: bytes, rules: list[Rule]) -> Reply:
         if target is None:
             return NOT_SERVED
         error = _injected_error(target.call, rules)
         if error is not None:
             return error_reply(target.service, target.call, error)
-        return self._answer(replace(target, call=replace(target.call, body=body)), rules)
+        return self._dispatch(replace(target, call=replace(target.call, body=body)), rules)
 
-    def _answer(self, target: Target, rules: list[Rule]) -> Reply:
+    def _dispatch(self, target: Target, rules: list[Rule]) -> Reply:
         self.tenant.store.keep_history(enabled=self.tenant.faults.needs_history)
         stale = max((rule.seconds for rule in rules if rule.fault == "stale"), default=0.0)
         return self.dispatcher.answer(target, stale_seconds=max(stale, self.tenant.faults.lag_seconds))

@@ -53,17 +53,17 @@ class Limits:
         self._usages: dict[Key, _Usage] = {}
         self._lock = threading.Lock()
 
-    def check(self, call: Call) -> None:
+    def count_or_throttle(self, call: Call) -> None:
         """Count the call, or raise the service's 429 if it would exceed one of its limits."""
-        keys = tuple(_keys(call))
+        keys = tuple(_applicable_limits(call))
         if not keys:
             return
         settings, now = call.tenant.store.get("settings", SETTINGS) or {}, call.tenant.clock.timestamp()
         with self._lock:
-            usages = [(key, self._usage(key, now, settings)) for key in keys]
+            usages = [(key, self._update_usage(key, now, settings)) for key in keys]
             for key, usage in usages:
                 if usage.used + 1 > _maximum(key[0], settings):
-                    raise _throttled(call, key[0], _retry_after_seconds(key[0], usage, now, settings))
+                    raise _limit_exceeded_error(call, key[0], _retry_after_seconds(key[0], usage, now, settings))
             for _, usage in usages:
                 usage.used += 1
 
@@ -72,15 +72,15 @@ class Limits:
         with self._lock:
             self._usages.clear()
 
-    def _usage(self, key: Key, now: float, settings: Mapping[str, float]) -> _Usage:
+    def _update_usage(self, limit_key: Key, now: float, settings: Mapping[str, float]) -> _Usage:
         """Return the usage by now: a new window starts at zero, a bucket has refilled since the last call."""
-        usage, figures = self._usages.setdefault(key, _Usage(since=now)), _figures()[key[0]]
+        usage, figures = self._usages.setdefault(limit_key, _Usage(since=now)), _figures()[limit_key[0]]
         if "seconds" in figures:
             window_start = now - now % figures["seconds"]
             if usage.since < window_start or usage.since > now:
                 usage.since, usage.used = now, 0.0
             return usage
-        refilled = max(0.0, now - usage.since) * _refill_per_second(key[0], settings)
+        refilled = max(0.0, now - usage.since) * _refill_per_second(limit_key[0], settings)
         usage.since, usage.used = now, max(0.0, usage.used - refilled)
         return usage
 
@@ -108,7 +108,7 @@ def _retry_after_seconds(name: str, usage: _Usage, now: float, settings: Mapping
     return max(1, math.ceil((usage.used + 1 - _maximum(name, settings)) / _refill_per_second(name, settings)))
 
 
-def _keys(call: Call) -> Iterator[Key]:
+def _applicable_limits(call: Call) -> Iterator[Key]:
     """Yield the limits against which a call counts."""
     if call.host.endswith(".vault.azure.net"):
         kind = "create" if call.method == "PUT" else "other"
@@ -132,12 +132,12 @@ def throttle_error(call: Call, wait_seconds: float | None) -> AzureError:
     kind = _KINDS.get(call.method, "writes")
     names = {"management.azure.com": f"arm.{kind}", "graph.microsoft.com": "graph.units", _FABRIC: "fabric"}
     name = names.get(call.host, "vault.other")
-    error = _throttled(call, name, f"{wait_seconds or 0:g}")
+    error = _limit_exceeded_error(call, name, f"{wait_seconds or 0:g}")
     return replace(error, headers={} if wait_seconds is None else {"Retry-After": f"{wait_seconds:g}"})
 
 
-def _throttled(call: Call, name: str, wait_seconds: int | str) -> AzureError:
-    service, _, kind = name.partition(".")
+def _limit_exceeded_error(call: Call, limit_name: str, wait_seconds: int | str) -> AzureError:
+    service, _, kind = limit_name.partition(".")
     headers = {"Retry-After": str(wait_seconds)}
     if service == "arm":
         scope = call.path.split("/")[2] if call.path.lower().startswith("/subscriptions/") else TENANT_ID

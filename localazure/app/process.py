@@ -86,14 +86,14 @@ def start(state: Path | None = None) -> dict[str, Any]:
     folder = state or default_state_folder()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _lifecycle_lock(folder):
-        if _is_alive(folder):
-            if state_files.read_endpoint(folder).get("version") == _code_version():
+        if _is_server_alive(folder):
+            if state_files.read_endpoint(folder).get("version") == _code_checksum():
                 return status(folder)
-            _end(folder)
+            _end_server(folder)
         damaged = state_files.find_damaged(folder)
         if damaged:
             raise DamagedStateError(damaged)
-        _spawn(folder)
+        _spawn_server(folder)
     return status(folder)
 
 
@@ -103,9 +103,9 @@ def stop(state: Path | None = None) -> bool:
     if not folder.exists():
         return False
     with _lifecycle_lock(folder):
-        if not _is_alive(folder):
+        if not _is_server_alive(folder):
             return False
-        _end(folder)
+        _end_server(folder)
     return True
 
 
@@ -117,12 +117,12 @@ def reset(state: Path | None = None) -> list[Path]:
     folder = state or default_state_folder()
     if not folder.exists():
         return []
-    if _is_running(folder) and not state_files.find_damaged_secrets(folder):
-        control(folder, "POST", "/reset")
+    if _is_server_listening(folder) and not state_files.find_damaged_secrets(folder):
+        send_control_request(folder, "POST", "/reset")
         return []
     with _lifecycle_lock(folder):
-        if _is_alive(folder):
-            _end(folder)
+        if _is_server_alive(folder):
+            _end_server(folder)
         damaged = state_files.find_damaged(folder)
         state_files.delete_resources_and_runtimes(folder, damaged)
     return damaged
@@ -131,7 +131,7 @@ def reset(state: Path | None = None) -> list[Path]:
 def status(state: Path | None = None) -> dict[str, Any]:
     """Return whether the server runs, its proxy, CA bundle and control URL, and the ids of its tenant."""
     folder = state or default_state_folder()
-    running = _is_running(folder)
+    running = _is_server_listening(folder)
     endpoint = state_files.read_endpoint(folder) if running else {}
     return {
         "running": running,
@@ -144,7 +144,7 @@ def status(state: Path | None = None) -> dict[str, Any]:
     }
 
 
-def client_settings(state: Path | None = None) -> dict[str, str | Secret]:
+def client_variables(state: Path | None = None) -> dict[str, str | Secret]:
     """Return the variables that point a client at the running server and sign it in as the operator.
 
     Raises StartError if none runs, DamagedStateError if the operator's secret is lost.
@@ -167,7 +167,7 @@ def client_settings(state: Path | None = None) -> dict[str, str | Secret]:
     return settings | {f"{prefix}_{name}": value for prefix in ("AZURE", "ARM") for name, value in operator.items()}
 
 
-def proxy_settings(state: Path | None = None) -> dict[str, str]:
+def proxy_client_variables(state: Path | None = None) -> dict[str, str]:
     """Return the variables that send a client through the server's proxy and make it trust the server's CA."""
     return _proxy_variables(status(state))
 
@@ -179,20 +179,20 @@ def _proxy_variables(server: dict[str, Any]) -> dict[str, str]:
     return {**dict.fromkeys(proxies, server["proxy"]), **dict.fromkeys(bundles, server["ca_bundle"]), **node}
 
 
-def client_environment(inherited: dict[str, str], state: Path | None = None) -> dict[str, str]:
+def with_client_variables(variables: dict[str, str], state: Path | None = None) -> dict[str, str]:
     """Return an inherited environment, pointed at the running server. It contains the operator's secret in clear."""
-    kept = {n: v for n, v in inherited.items() if n not in DROPPED_NAMES and not n.startswith(DROPPED_PREFIXES)}
-    own = client_settings(state).items()
+    kept = {n: v for n, v in variables.items() if n not in DROPPED_NAMES and not n.startswith(DROPPED_PREFIXES)}
+    own = client_variables(state).items()
     return {**kept, **{name: value.reveal() if isinstance(value, Secret) else value for name, value in own}}
 
 
 def list_runtimes(state: Path | None = None) -> list[dict[str, Any]]:
     """List the real programs behind services, as `Supervisor.list_status` does; empty if the server does not run."""
     folder = state or default_state_folder()
-    return control(folder, "GET", "/runtimes")["runtimes"] if _is_running(folder) else []
+    return send_control_request(folder, "GET", "/runtimes")["runtimes"] if _is_server_listening(folder) else []
 
 
-def start_runtimes(
+def start_and_watch_runtimes(
     state: Path | None = None, only: Mapping[str, Sequence[str]] | None = None
 ) -> Generator[list[dict[str, Any]]]:
     """Start the real programs behind services. Yields their status at every change, until all are SETTLED.
@@ -207,14 +207,14 @@ def start_runtimes(
             one for one in found if one["resource_id"].lower() in ids.get(one["kind"], {one["resource_id"].lower()})
         ]
 
-    listing = control(state, "POST", "/runtimes", {"only": only or {}})
+    listing = send_control_request(state, "POST", "/runtimes", {"only": only or {}})
     yield meant(listing)
     while any(runtime["state"] not in SETTLED for runtime in meant(listing)):
-        listing = control(state, "GET", f"/runtimes?after={listing['change']}&seconds={_POLL_SECONDS:g}")
+        listing = send_control_request(state, "GET", f"/runtimes?after={listing['change']}&seconds={_POLL_SECONDS:g}")
         yield meant(listing)
 
 
-def control(state: Path | None, method: str, path: str, body: Any = None) -> Any:
+def send_control_request(state: Path | None, method: str, path: str, body: Any = None) -> Any:
     """Send a request to the control endpoint of the running server. Returns its JSON. Raises ControlError."""
     folder = state or default_state_folder()
     connection = http.client.HTTPConnection(
@@ -241,12 +241,12 @@ def _lifecycle_lock(folder: Path) -> Generator[None]:
         yield
 
 
-def _is_running(folder: Path) -> bool:
+def _is_server_listening(folder: Path) -> bool:
     """Return whether a server lives and has written the ports on which it listens."""
-    return _is_alive(folder) and bool(state_files.read_endpoint(folder))
+    return _is_server_alive(folder) and bool(state_files.read_endpoint(folder))
 
 
-def _is_alive(folder: Path) -> bool:
+def _is_server_alive(folder: Path) -> bool:
     """Return whether a process holds the server's lock."""
     try:
         with (folder / "alive.lock").open() as lock:
@@ -258,14 +258,14 @@ def _is_alive(folder: Path) -> bool:
     return False
 
 
-def _code_version() -> str:
+def _code_checksum() -> str:
     """Return a checksum that changes when the code of the local Azure or the Python does."""
     files = (path for path in _CODE.rglob("*") if path.suffix in {".py", ".json"})
     stats = sorted((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in files)
     return f"{zlib.crc32(repr((sys.executable, stats)).encode()):08x}"
 
 
-def _spawn(folder: Path) -> None:
+def _spawn_server(folder: Path) -> None:
     """Start the server and wait until it listens. Raises NotInstalledError or StartError."""
     missing = [package for package, module in _NEEDED.items() if find_spec(module) is None]
     if missing:
@@ -274,7 +274,7 @@ def _spawn(folder: Path) -> None:
     with _pipe() as (reading, writing), os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)) as output:
         command = [sys.executable, "-m", "localazure.server", "--state", str(folder)]
         child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [*command, "--ready-fd", str(writing), "--version", _code_version()],
+            [*command, "--ready-fd", str(writing), "--version", _code_checksum()],
             cwd=_CODE.parent,
             env=inherited.server_variables(),
             stdin=subprocess.DEVNULL,
@@ -303,7 +303,7 @@ def _pipe() -> Generator[tuple[int, int]]:
         os.close(reading)
 
 
-def _end(folder: Path) -> None:
+def _end_server(folder: Path) -> None:
     """Send the server SIGTERM, after a time-out SIGKILL, and wait until it has ended."""
     holder = (folder / "alive.lock").read_text()  # written by the process that holds it, so it is not stale
     pid = int(holder or state_files.read_endpoint(folder)["pid"])

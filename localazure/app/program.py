@@ -87,17 +87,17 @@ class Workspace:
     report_progress: Callable[[str], None]
     run: Callable[[Sequence[str], Mapping[str, str | Secret]], None]
 
-    def port(self, name: str) -> int:
+    def choose_port(self, port_name: str) -> int:
         """Return a free port on loopback, last time's if possible, so that a bookmark goes on working."""
-        port_file = self.folder / f"{name}.port"
+        port_file = self.folder / f"{port_name}.port"
         with suppress(OSError, ValueError):
-            return _free_port(int(port_file.read_text()))
-        port = _free_port(0)
+            return _require_free_port(int(port_file.read_text()))
+        port = _require_free_port(0)
         port_file.write_text(str(port))
         return port
 
 
-def _free_port(port: int) -> int:
+def _require_free_port(port: int) -> int:
     """Return the port if it is free, for 0 any free one. Raises OSError if it is taken."""
     with socket.socket() as probe:
         probe.setsockopt(

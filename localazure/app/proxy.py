@@ -32,7 +32,7 @@ class Proxy:
         self.http = http
         self.upgrades: set[asyncio.Task[None]] = set()
 
-    def protocol(self) -> asyncio.Protocol:
+    def create_tunnel(self) -> asyncio.Protocol:
         """Return the protocol of a new connection, for `loop.create_server`."""
         return Tunnel(self)
 

@@ -150,7 +150,7 @@ class Service:
         return register
 
 
-def reply_of_inner_call(services: Iterable[Service], call: Call) -> Reply | None:
+def answer_inner_call(services: Iterable[Service], call: Call) -> Reply | None:
     """Answer a call inside another, as in a batch: the reply of the first route that matches, else None."""
     for service in services:
         for route in service.routes:

@@ -43,7 +43,7 @@ class Signer:
         self._path, self._der = path, der
 
     @cached_property
-    def _key(self) -> rsa.RSAPrivateKey:
+    def _private_key(self) -> rsa.RSAPrivateKey:
         key = serialization.load_der_private_key(self._der, None) if self._der else None
         if self._path is not None and self._path.exists():
             key = serialization.load_pem_private_key(self._path.read_bytes(), None)
@@ -62,33 +62,33 @@ class Signer:
     @cached_property
     def key_id(self) -> str:
         """The key's id in the key set and in token headers (`kid`)."""
-        public = self._key.public_key().public_bytes(
+        public = self._private_key.public_key().public_bytes(
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
         )
         return hashlib.sha256(public).hexdigest()[:27]
 
     def key_set(self) -> dict[str, Any]:
         """Return the JSON Web Key Set for /discovery/keys."""
-        jwk = RSAAlgorithm.to_jwk(self._key.public_key(), as_dict=True)
+        jwk = RSAAlgorithm.to_jwk(self._private_key.public_key(), as_dict=True)
         key = {"kty": "RSA", "use": "sig", "kid": self.key_id, "x5t": self.key_id, "n": jwk["n"], "e": jwk["e"]}
         return {"keys": [key]}
 
     def sign(self, claims: Mapping[str, Any]) -> str:
         """Return a signed token with these claims."""
-        return jwt.encode(dict(claims), self._key, "RS256", headers={"kid": self.key_id, "x5t": self.key_id})
+        return jwt.encode(dict(claims), self._private_key, "RS256", headers={"kid": self.key_id, "x5t": self.key_id})
 
-    def claims(self, token: str) -> dict[str, Any]:
+    def verify_signature(self, token: str) -> dict[str, Any]:
         """Return the claims of a token after verifying its signature only. Raises InvalidToken."""
-        return copy.deepcopy(self._verified(token))
+        return copy.deepcopy(self._verified_claims(token))
 
     @lru_cache(maxsize=1024)  # noqa: B019  # a server has one of it, and callers send a token many times
-    def _verified(self, token: str) -> dict[str, Any]:
+    def _verified_claims(self, token: str) -> dict[str, Any]:
         # `tokens.authenticate` checks times by the local Azure's clock, and audiences without a trailing slash.
         options: Options = {
             "verify_aud": False, "verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_iss": False,
         }  # fmt: skip
         try:
-            return jwt.decode(token, self._key.public_key(), algorithms=["RS256"], options=options)
+            return jwt.decode(token, self._private_key.public_key(), algorithms=["RS256"], options=options)
         except jwt.InvalidSignatureError as error:
             raise InvalidToken("signature") from error
         except jwt.PyJWTError as error:

@@ -92,7 +92,7 @@ class Store:
             self._overwritten.clear()
 
     @contextmanager
-    def as_of(self, moment: float) -> Generator[None]:
+    def reading_as_of(self, moment: float) -> Generator[None]:
         """Let reads inside return the documents as of that moment, as far back as history was kept."""
         before, self._cutoff = self._cutoff, moment
         try:
@@ -101,7 +101,7 @@ class Store:
             self._cutoff = before
 
     @contextmanager
-    def present(self) -> Generator[None]:
+    def reading_present(self) -> Generator[None]:
         """Let reads inside return the documents as they are, also within `as_of`."""
         before, self._cutoff = self._cutoff, None
         try:
@@ -121,7 +121,7 @@ class Store:
         for entry in self.blobs.iterdir():
             self._trash.discard(entry)
 
-    def writable(self, blob: Path) -> Path:
+    def make_writable(self, blob: Path) -> Path:
         """Return the file for writing; if a snapshot shares it, copy it first."""
         if blob.stat().st_nlink > 1:
             copy = blob.with_name(f"{blob.name}.own")
@@ -130,7 +130,7 @@ class Store:
             copy.replace(blob)
         return blob
 
-    def snapshot(self, folder: Path) -> None:
+    def take_snapshot(self, folder: Path) -> None:
         """Write a snapshot into a folder: a copy of the documents, hard links to the blobs."""
         if folder.exists():
             self._trash.discard(folder)

@@ -29,7 +29,7 @@ _SIGNALS = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 def main(lock: str, folder: str, command: list[str]) -> int:
     """Run the command in the folder until it ends or is to end. Returns its exit code, 128 + N after signal N."""
-    wakeup_fd = _open_wakeup_pipe()
+    wakeup_fd = _route_signals_to_pipe()
     _prctl(_SET_CHILD_SUBREAPER, 1)
     with Path(lock).open("a") as lock_file:
         fcntl.flock(lock_file, fcntl.LOCK_EX)  # the program of before may still be ending
@@ -44,7 +44,7 @@ def main(lock: str, folder: str, command: list[str]) -> int:
         except OSError as error:
             print(f"{command[0]} cannot be started: {error.strerror}", file=sys.stderr)  # noqa: T201  # into the log
             return NOT_STARTED
-        return _wait(program.pid, wakeup_fd)
+        return _wait_then_end_all(program.pid, wakeup_fd)
 
 
 def descendants(root: int) -> list[int]:
@@ -60,7 +60,7 @@ def descendants(root: int) -> list[int]:
     return pids[1:]
 
 
-def _open_wakeup_pipe() -> int:
+def _route_signals_to_pipe() -> int:
     """Return a descriptor that becomes readable when a signal arrives; its bytes are the signals' numbers."""
     reading, writing = os.pipe()
     os.set_blocking(reading, False)  # its only argument
@@ -81,29 +81,29 @@ def _end_with_parent() -> None:
     _prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
 
-def _wait(program: int, wakeup_fd: int) -> int:
+def _wait_then_end_all(program_pid: int, wakeup_fd: int) -> int:
     """Wait until the program ends, the pipe closes or a signal asks to end; then end all descendants."""
     pipe, code = sys.stdin.fileno(), None
     while code is None:
         ready, _, _ = select.select([pipe, wakeup_fd], [], [])
-        code = _reap().get(program)
+        code = _reap().get(program_pid)
         if pipe in ready or _read_signals(wakeup_fd) & {signal.SIGTERM, signal.SIGINT}:
             break
-    return _end(program, wakeup_fd, code)
+    return _end_all(program_pid, wakeup_fd, code)
 
 
-def _end(program: int, wakeup_fd: int, code: int | None) -> int:
+def _end_all(program_pid: int, wakeup_fd: int, code: int | None) -> int:
     """Send SIGTERM, after GRACE_SECONDS SIGKILL, until no descendant is left. Returns the program's exit code."""
-    ended = {} if code is None else {program: code}
+    ended = {} if code is None else {program_pid: code}
     deadline = time.monotonic() + GRACE_SECONDS
-    _signal_all(program, signal.SIGTERM)
-    while _has_children(ended):
+    _signal_all(program_pid, signal.SIGTERM)
+    while _reap_and_test_children(ended):
         remaining = deadline - time.monotonic()
         if remaining <= 0:
-            _signal_all(program, signal.SIGKILL)
+            _signal_all(program_pid, signal.SIGKILL)
         select.select([wakeup_fd], [], [], min(max(remaining, 0), _ROUND_SECONDS) or _ROUND_SECONDS)
         _read_signals(wakeup_fd)
-    return ended.get(program, 128 + signal.SIGKILL)
+    return ended.get(program_pid, 128 + signal.SIGKILL)
 
 
 def _signal_all(program: int, number: signal.Signals) -> None:
@@ -115,7 +115,7 @@ def _signal_all(program: int, number: signal.Signals) -> None:
             os.kill(pid, number)
 
 
-def _has_children(ended: dict[int, int]) -> bool:
+def _reap_and_test_children(ended: dict[int, int]) -> bool:
     """Add the exit codes of children that ended. Returns whether there are others."""
     ended.update(_reap())
     try:

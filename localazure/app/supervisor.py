@@ -66,11 +66,11 @@ class RuntimeInstance:
         """The output of the program and of its preparation."""
         return self.folder / "program.log"
 
-    def end(self) -> None:
+    def request_end(self) -> None:
         """Ask the program to end, and return at once. Its thread ends when none of its processes runs any more."""
         self.stopping.set()
         if self.process is not None:
-            self.process.end()
+            self.process.request_end()
 
 
 class Supervisor:
@@ -96,7 +96,7 @@ class Supervisor:
         self._apply_specs(tenant, start=lambda kind, resource: kind not in wanted or resource in wanted[kind])
         self._notify()
 
-    def reconcile(self, tenant: Tenant) -> None:
+    def update_running(self, tenant: Tenant) -> None:
         """Restart running programs whose spec has changed, end those that no resource needs, update their files.
 
         Starts no others. A program that failed stays down until its spec changes.
@@ -112,27 +112,27 @@ class Supervisor:
         specs = {(r.kind, s.resource_id.lower()): (r, s) for r in self._runtimes for s in r.specs(tenant)}
         unneeded = self._instances.keys() - specs.keys()
         for key in unneeded:
-            self._instances.pop(key).end()
+            self._instances.pop(key).request_end()
         started = 0
         for key, (runtime, spec) in specs.items():
             instance = self._instances.get(key)
             if _needs_start(instance, spec, start=start(*key)):
                 if instance is not None:
-                    instance.end()
+                    instance.request_end()
                 self._start(key, runtime, spec)
                 started += 1
             if runtime.sync_files is not None and key in self._instances:
                 runtime.sync_files(tenant, spec, self._instances[key].folder)
         return bool(unneeded or started)
 
-    async def close(self, *, delete_folders: bool = False) -> None:
+    async def end_all(self, *, delete_folders: bool = False) -> None:
         """End all programs and wait until none of their processes runs any more.
 
         delete_folders: delete every working folder then, also of programs that ended before. Raises OSError for the
             first one that cannot be deleted, when all others are.
         """
         for instance in self._instances.values():
-            instance.end()
+            instance.request_end()
         self._instances.clear()
         self._notify()
         for thread in list(self._threads.values()):
@@ -178,7 +178,7 @@ class Supervisor:
         return [_status(instance) for _, instance in sorted(self._instances.items())]
 
     def _start(self, key: tuple[str, str], runtime: Runtime, spec: ProgramSpec) -> None:
-        instance = RuntimeInstance(runtime, spec, self._new_folder(runtime, spec), time.monotonic())
+        instance = RuntimeInstance(runtime, spec, self._folder_path(runtime, spec), time.monotonic())
         previous = self._threads.get(key)
         thread = threading.Thread(
             target=self._run_thread, args=(instance, previous), name=f"runtime-{spec.name}", daemon=True
@@ -186,7 +186,7 @@ class Supervisor:
         self._instances[key], self._threads[key] = instance, thread
         thread.start()
 
-    def _new_folder(self, runtime: Runtime, spec: ProgramSpec) -> Path:
+    def _folder_path(self, runtime: Runtime, spec: ProgramSpec) -> Path:
         id_hash = hashlib.sha256(spec.resource_id.lower().encode()).hexdigest()[:8]
         return self._state / f"{runtime.kind}-{spec.name.lower()}-{id_hash}"
 
@@ -224,7 +224,7 @@ class Supervisor:
             if process.ended.wait(_POLL_SECONDS):
                 raise self._end_error(instance, process)
             if time.monotonic() - start > program.startup_seconds:
-                process.end()
+                process.request_end()
                 process.ended.wait()
                 what = f"{instance.spec.name} was not ready after {program.startup_seconds:.0f} s"
                 raise RuntimeFailure(what, f"Its whole log is {instance.log}", tail(instance.log))
@@ -270,7 +270,7 @@ class Supervisor:
         process = ChildProcess(command, folder=instance.folder, log=instance.log, environment=environment)
         instance.process = process
         if instance.stopping.is_set():  # asked to end before there was a process
-            process.end()
+            process.request_end()
         return process
 
     def _set_state(self, instance: RuntimeInstance, state: str, progress: str) -> None:

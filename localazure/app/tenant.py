@@ -49,7 +49,7 @@ class Runtimes(Protocol):
         """Return the working folder of the program behind a resource if one was started, else None."""
         ...
 
-    def reconcile(self, tenant: Tenant) -> None:
+    def update_running(self, tenant: Tenant) -> None:
         """Restart programs whose spec has changed, and end those that no resource needs."""
         ...
 
@@ -63,7 +63,7 @@ class NoRuntimes:
     def find_folder(self, kind: str, resource_id: str) -> Path | None:
         """Return None."""
 
-    def reconcile(self, tenant: Tenant) -> None:
+    def update_running(self, tenant: Tenant) -> None:
         """Do nothing."""
 
 

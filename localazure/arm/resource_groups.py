@@ -34,14 +34,14 @@ _GROUP = _LIST + "/{group}"
 @SERVICE.route("GET", _LIST, action=None, why="shows what the caller may read")
 def list_groups(call: Call) -> Reply:
     """List the resource groups that the caller may read, by `$filter` (tagName, tagValue) and `$top`."""
-    scopes.authorization_scope(call)
+    scopes.require_authorization_scope(call)
     documents = resources.list_of_type(call.tenant, groups.GROUP_TYPE, SUBSCRIPTION)
-    readable = [group for group in documents if access.is_allowed(call, f"{_GROUPS}/read", group["id"])]
+    readable = [group for group in documents if access.is_caller_allowed(call, f"{_GROUPS}/read", group["id"])]
     return Reply(body={"value": [resources.response_body(group) for group in filters.filter_documents(call, readable)]})
 
 
 @SERVICE.route("HEAD", _GROUP, action=f"{_GROUPS}/read")
-def check_group(call: Call) -> Reply:
+def check_group_existence(call: Call) -> Reply:
     """Whether a group exists: 204 or 404, both without a body."""
     group = resources.find(call.tenant, groups.group_id(call))
     return Reply(status=404 if group is None else 204)
@@ -50,15 +50,15 @@ def check_group(call: Call) -> Reply:
 @SERVICE.route("GET", _GROUP, action=f"{_GROUPS}/read")
 def get_group(call: Call) -> Reply:
     """One resource group; 404 ResourceGroupNotFound."""
-    return Reply(body=resources.response_body(groups.require_group(call)))
+    return Reply(body=resources.response_body(groups.require_usable_group(call)))
 
 
 @SERVICE.route("PUT", _GROUP, action=f"{_GROUPS}/write")
 def set_group(call: Call) -> Reply:
     """Create or replace a group: 201 or 200. A PUT replaces the tags and cannot move the group."""
     name, body = call.params["group"], call.json()
-    groups.check_group_name(name)
-    location, tags = regions.required_location(body), bodies.check_tags(body.get("tags"))
+    groups.require_valid_group_name(name)
+    location, tags = regions.require_location(body), bodies.validated_tags(body.get("tags"))
     if location not in regions.REGIONS:
         available = ",".join(regions.REGIONS)
         message = (
@@ -68,7 +68,7 @@ def set_group(call: Call) -> Reply:
     group = resources.find(call.tenant, groups.group_id(call))
     if group is None:
         return Reply(status=201, body=resources.response_body(_create_group(call, location, tags, body)))
-    _check_location_unchanged(groups.require_group(call), location)
+    _refuse_location_change(groups.require_usable_group(call), location)
     group = {key: value for key, value in group.items() if key not in {"tags", "managedBy"}} | _tags_and_manager(
         tags, body
     )
@@ -76,22 +76,22 @@ def set_group(call: Call) -> Reply:
 
 
 @SERVICE.route("PATCH", _GROUP, action=f"{_GROUPS}/write")
-def update_group(call: Call) -> Reply:
+def replace_group_tags(call: Call) -> Reply:
     """Replace the tags of a group if the body has any."""
-    group, body = groups.require_group(call), call.json()
+    group, body = groups.require_usable_group(call), call.json()
     if "tags" in body:
-        group["tags"] = bodies.check_tags(body["tags"])
+        group["tags"] = bodies.validated_tags(body["tags"])
     return Reply(body=resources.response_body(resources.put(call.tenant, group)))
 
 
 @SERVICE.route("DELETE", _GROUP, action=f"{_GROUPS}/delete")
 def delete_group(call: Call) -> Reply:
     """Start to delete a group: 202. It is in state `Deleting` until everything in it is deleted."""
-    group = groups.require_group(call)
+    group = groups.require_usable_group(call)
     group["properties"]["provisioningState"] = "Deleting"
     resources.put(call.tenant, group)
     operation = operations.begin(call.tenant, "delete", group["id"])
-    return operations.accepted(call, operation, SUBSCRIPTION + RESULTS)
+    return operations.accepted_reply(call, operation, SUBSCRIPTION + RESULTS)
 
 
 def _create_group(call: Call, location: str, tags: dict[str, str], body: Document) -> Document:
@@ -106,7 +106,7 @@ def _tags_and_manager(tags: dict[str, str], body: Document) -> Document:
     return ({"tags": tags} if tags else {}) | managed
 
 
-def _check_location_unchanged(group: Document, location: str) -> None:
+def _refuse_location_change(group: Document, location: str) -> None:
     """409 InvalidResourceGroupLocation for a PUT that names another region than the group's."""
     if group["location"] != location:
         message = (

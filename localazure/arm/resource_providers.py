@@ -44,7 +44,7 @@ def get_provider(call: Call) -> Reply:
 def register_provider(call: Call) -> Reply:
     """Register a provider in the subscription; 200 with the provider."""
     namespace = call.params["namespace"]
-    access.require(call, f"{namespace}/register/action", scopes.authorization_scope(call))
+    access.require(call, f"{namespace}/register/action", scopes.require_authorization_scope(call))
     providers.register(call.tenant, namespace)
     return Reply(body=_provider(call.tenant, namespace))
 
@@ -55,14 +55,14 @@ def register_provider(call: Call) -> Reply:
 def unregister_provider(call: Call) -> Reply:
     """Unregister a provider; 200. Its resources stay, and no new ones can be created."""
     namespace = call.params["namespace"]
-    access.require(call, f"{namespace}/unregister/action", scopes.authorization_scope(call))
+    access.require(call, f"{namespace}/unregister/action", scopes.require_authorization_scope(call))
     providers.unregister(call.tenant, namespace)
     return Reply(body=_provider(call.tenant, namespace))
 
 
 def _provider(tenant: Tenant, namespace: str) -> Document:
     """One provider with its resource types and its registration state in the subscription; 404 if unknown."""
-    provider = providers.canonical_namespace(namespace)
+    provider = providers.require_canonical_namespace(namespace)
     types = [
         {
             "resourceType": resource_type,

@@ -57,7 +57,7 @@ def list_subscriptions(call: Call) -> Reply:
 @SERVICE.route("GET", _SUBSCRIPTION, action=None, why="any role below it is enough")
 def get_subscription(call: Call) -> Reply:
     """The subscription; 403 for a caller without any role assignment in it."""
-    scopes.check_subscription(call.path)
+    scopes.require_own_subscription(call.path)
     if not _has_any_assignment(call):
         raise authorization_failed(call, "Microsoft.Resources/subscriptions/read", call.path)
     return Reply(body=_subscription())
@@ -72,27 +72,27 @@ def list_locations(_: Call) -> Reply:
 @SERVICE.route("GET", _SUBSCRIPTION + RESULTS + "/{operation}", action=None, why="the id is the caller's")
 def poll_operation(call: Call) -> Reply:
     """The state of a long-running operation, at the Location of a 202."""
-    return operations.poll(call, call.params["operation"])
+    return operations.answer_location_poll(call, call.params["operation"])
 
 
 @SERVICE.route("GET", _SUBSCRIPTION + "/resources", action=None, why=_FILTERED_BY_ROLE)
 def list_resources(call: Call) -> Reply:
     """List every tracked resource of the subscription that the caller may read."""
-    scopes.authorization_scope(call)
+    scopes.require_authorization_scope(call)
     return _resource_list(call, SUBSCRIPTION)
 
 
 @SERVICE.route("GET", _GROUP + "/resources", action=None, why=_FILTERED_BY_ROLE)
 def list_group_resources(call: Call) -> Reply:
     """List every tracked resource of a group that the caller may read."""
-    scopes.authorization_scope(call)
-    return _resource_list(call, groups.require_group(call)["id"])
+    scopes.require_authorization_scope(call)
+    return _resource_list(call, groups.require_usable_group(call)["id"])
 
 
 @SERVICE.route("GET", "{resource:path}", action=None, why="the action has the resource's type")
 def get_resource(call: Call) -> Reply:
     """Any resource by its id; ARM's own 404 for an unknown provider, type or name."""
-    where = scopes.authorization_scope(call)
+    where = scopes.require_authorization_scope(call)
     access.require(call, f"{_resource_type(call.path)}/read", where)
     resource = resources.find(call.tenant, call.path)
     if resource is None:
@@ -101,10 +101,10 @@ def get_resource(call: Call) -> Reply:
 
 
 @SERVICE.route("HEAD", "{resource:path}", action=None, why="the action has the resource's type")
-def check_resource(call: Call) -> Reply:
+def check_resource_existence(call: Call) -> Reply:
     """Whether a resource exists, as `resources.check_existence_by_id` asks: 204 or 404."""
     resource = resources.find(call.tenant, call.path)
-    access.require(call, f"{_resource_type(call.path)}/read", scopes.authorization_scope(call))
+    access.require(call, f"{_resource_type(call.path)}/read", scopes.require_authorization_scope(call))
     return Reply(status=404 if resource is None else 204)
 
 
@@ -153,7 +153,9 @@ def _region(name: str, display_name: str) -> Document:
 def _resource_list(call: Call, scope: str) -> Reply:
     """The tracked resources below a scope that the caller may read, by `$filter`, `$top` and `$expand`."""
     tracked = (resource for resource in resources.list_below(call.tenant, scope) if _is_tracked(resource))
-    readable = [resource for resource in tracked if access.is_allowed(call, f"{resource['type']}/read", resource["id"])]
+    readable = [
+        resource for resource in tracked if access.is_caller_allowed(call, f"{resource['type']}/read", resource["id"])
+    ]
     expand = call.query.get("$expand", "")
     return Reply(
         body={
@@ -207,7 +209,7 @@ def _not_found(call: Call) -> AzureError:
         message = f"No HTTP resource was found that matches the request URI 'https://{call.host}{call.path}'."
         return AzureError(status=404, code="NotFound", message=message)
     namespace, *kinds = _resource_type(call.path).split("/")
-    types = providers.PROVIDERS[providers.canonical_namespace(namespace)]
+    types = providers.PROVIDERS[providers.require_canonical_namespace(namespace)]
     versions_by_type = {resource_type.lower(): versions for resource_type, versions in types.items()}
     resource_type = "/".join(kinds)
     if resource_type.lower() not in versions_by_type:

@@ -28,7 +28,7 @@ _TAGS = "{scope:path}/providers/Microsoft.Resources/tags/default"
 @SERVICE.route("GET", _TAGS, action="Microsoft.Resources/tags/read")
 def get_tags(call: Call) -> Reply:
     """The tags of a subscription, group or resource."""
-    return _tags_response(call, _require_tagged(call).get("tags") or {})
+    return _tags_response(call, _require_taggable(call).get("tags") or {})
 
 
 @SERVICE.route("PUT", _TAGS, action="Microsoft.Resources/tags/write")
@@ -51,7 +51,7 @@ def delete_tags(call: Call) -> Reply:
     return Reply()
 
 
-def _require_tagged(call: Call) -> Document:
+def _require_taggable(call: Call) -> Document:
     """The subscription, group or resource at the scope; 404 ResourceGroupNotFound or ResourceNotFound."""
     scope = call.params["scope"].rstrip("/")
     if scope.lower() == SUBSCRIPTION.lower():
@@ -66,10 +66,10 @@ def _require_tagged(call: Call) -> Document:
 
 def _write_tags(call: Call, operation: str, body: Document) -> Reply:
     """Apply the tags in the body by one operation, and answer with the tags that result."""
-    requested = bodies.check_tags(bodies.requested_properties(body).get("tags"))
-    current: dict[str, str] = _require_tagged(call).get("tags") or {}
+    requested = bodies.validated_tags(bodies.requested_properties(body).get("tags"))
+    current: dict[str, str] = _require_taggable(call).get("tags") or {}
     tags = _patched_tags(current, requested, operation.lower())
-    _put_tags(call, bodies.check_tags(tags))
+    _put_tags(call, bodies.validated_tags(tags))
     return _tags_response(call, tags)
 
 
@@ -91,7 +91,7 @@ def _patched_tags(current: dict[str, str], requested: dict[str, str], operation:
 
 def _put_tags(call: Call, tags: dict[str, str]) -> None:
     """Store the tags at the scope."""
-    document = {**_require_tagged(call), "tags": tags}
+    document = {**_require_taggable(call), "tags": tags}
     if document["id"] == SUBSCRIPTION:
         call.tenant.store.put("subscription_tags", SUBSCRIPTION_ID, document)
     else:

@@ -28,7 +28,7 @@ SERVICE = arm_service("eligible roles", f".*/providers/{_TYPE}/?", ("2020-10-01"
 
 
 @SERVICE.route("GET", _LIST, action=f"{assignments.TYPE}/read")
-def list_instances(call: Call) -> Reply:
+def list_eligible_roles(call: Call) -> Reply:
     """List the caller's eligible roles at, above and below the scope; of the filters only `asTarget()`.
 
     An administrator makes users and groups eligible in Azure, but no applications, and all callers here are such. So
@@ -50,8 +50,8 @@ def _instances(tenant: Tenant, principal_id: str, scope: str) -> Iterator[Docume
             yield _instance(principal_id, eligible["scope"], definition)
 
 
-def _is_within(scope: str, other: str) -> bool:
-    return f"{scope.rstrip('/').lower()}/".startswith(f"{other.rstrip('/').lower()}/")
+def _is_within(inner_scope: str, outer_scope: str) -> bool:
+    return f"{inner_scope.rstrip('/').lower()}/".startswith(f"{outer_scope.rstrip('/').lower()}/")
 
 
 def _instance(principal_id: str, scope: str, definition: Document) -> Document:

@@ -47,7 +47,7 @@ def get_lock(call: Call) -> Reply:
 @SERVICE.route("PUT", _ONE, action=f"{locks.TYPE}/write")
 def set_lock(call: Call) -> Reply:
     """Create a lock: 201, or replace it: 200."""
-    scope_paths.check_exists(call, scope_paths.scope_of(call))
+    scope_paths.require_scope_exists(call, scope_paths.scope_of(call))
     properties = bodies.requested_properties(call.json())
     level, notes = _LEVELS.get(str(properties.get("level")).lower()), properties.get("notes")
     if level is None:

@@ -26,8 +26,8 @@ def list_permissions(call: Call) -> Reply:
 
     An entry does not say that its assignment has a condition.
     """
-    scopes.check_subscription(call.path)
-    scope_paths.check_exists(call, scope_paths.scope_of(call))
+    scopes.require_own_subscription(call.path)
+    scope_paths.require_scope_exists(call, scope_paths.scope_of(call))
     caller, scope = call.authenticated_caller.object_id, scope_paths.scope_of(call)
     permissions = access.list_permissions(call.tenant, caller, scope, conditional=True)
     return Reply(body={"value": list(permissions)})

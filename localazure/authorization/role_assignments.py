@@ -51,15 +51,15 @@ def set_assignment(call: Call) -> Reply:
     if not _GUID.fullmatch(name):
         message = f"The role assignment ID '{name}' is not valid. The role assignment ID must be a GUID."
         raise AzureError(status=400, code="InvalidRoleAssignmentId", message=message)
-    scope_paths.check_exists(call, scope)
+    scope_paths.require_scope_exists(call, scope)
     requested = _requested_assignment(call, bodies.requested_properties(call.json()))
     existing = next(
         (assignment for assignment in assignments.list_all(call.tenant) if _is_same_id(assignment["name"], name)), None
     )
     if existing is None:
-        _check_new(call.tenant, requested)
+        _refuse_duplicate_or_too_many(call.tenant, requested)
     else:
-        _check_immutable(existing, requested)
+        _refuse_immutable_changes(existing, requested)
     # Recorded so by az (test_create_for_rbac_password_with_assignment.yaml); a GET then names who created it.
     body = {**assignments.response_body(_store_assignment(call, existing, requested))}
     body["properties"] = {**body["properties"], "createdBy": None}
@@ -90,7 +90,7 @@ def list_assignments(call: Call) -> Reply:
             matching = [
                 assignment
                 for assignment in matching
-                if _is_same_id(assignment["principalId"], _filtered_principal_id(term, filter_text))
+                if _is_same_id(assignment["principalId"], _principal_id_in_term(term, filter_text))
             ]
     return Reply(body={"value": [assignments.response_body(assignment) for assignment in matching]})
 
@@ -187,7 +187,7 @@ def _checked_principal_type(call: Call, principal_id: str, properties: Document)
     return principal_type
 
 
-def _check_new(tenant: Tenant, requested: Document) -> None:
+def _refuse_duplicate_or_too_many(tenant: Tenant, requested: Document) -> None:
     """409 if the same role, principal and scope have another assignment; 400 at the subscription's limit."""
     count = 0
     for existing in assignments.list_all(tenant):
@@ -203,7 +203,7 @@ def _check_new(tenant: Tenant, requested: Document) -> None:
         raise AzureError(status=400, code="RoleAssignmentLimitExceeded", message=message)
 
 
-def _check_immutable(existing: Document, requested: Document) -> None:
+def _refuse_immutable_changes(existing: Document, requested: Document) -> None:
     """400 RoleAssignmentUpdateNotPermitted for an update that changes principal, role or scope."""
     if not all(_is_same_id(existing[name], requested[name]) for name in _IMMUTABLE):
         message = "Tenant ID, application ID, principal ID, and scope are not allowed to be updated."
@@ -232,7 +232,7 @@ def _updated_fields(requested: Document) -> Document:
     return {name: requested[name] for name in ("description", "condition", "conditionVersion", "principalType")}
 
 
-def _filtered_principal_id(term: str, filter_text: str) -> str:
+def _principal_id_in_term(term: str, filter_text: str) -> str:
     """The id in `principalId eq '…'` or `assignedTo('…')`; there are no groups to expand."""
     assigned_to = _ASSIGNED_TO.fullmatch(term)
     if assigned_to:

@@ -46,7 +46,7 @@ def list_definitions_without_scope(call: Call) -> Reply:
 @SERVICE.route("GET", "/providers/Microsoft.Authorization/roleDefinitions/{name}", action=None, why="as the list")
 def get_definition_without_scope(call: Call) -> Reply:
     """One role definition, with an id without a scope."""
-    return Reply(body=_formatted(_require_definition(call), ""))
+    return Reply(body=_response_body(_require_definition(call), ""))
 
 
 @SERVICE.route("GET", _LIST, action=f"{TYPE}/read")
@@ -58,7 +58,7 @@ def list_definitions(call: Call) -> Reply:
 @SERVICE.route("GET", _ONE, action=f"{TYPE}/read")
 def get_definition(call: Call) -> Reply:
     """One role by its GUID; the scope in the path does not matter."""
-    return Reply(body=_formatted(_require_definition(call), SUBSCRIPTION))
+    return Reply(body=_response_body(_require_definition(call), SUBSCRIPTION))
 
 
 @SERVICE.route("PUT", _ONE, action=f"{TYPE}/write")
@@ -71,11 +71,12 @@ def set_definition(call: Call) -> Reply:
     if existing is not None and existing["roleType"] == "BuiltInRole":
         message = f"The built-in role '{existing['roleName']}' cannot be changed."
         raise AzureError(status=403, code="RoleDefinitionUpdateNotPermitted", message=message)
-    role = _custom_role(call, name)
+    role = _requested_custom_role(call, name)
     now = f"{call.tenant.clock.now():%Y-%m-%dT%H:%M:%S.%f}0Z"
     timestamps = {"createdOn": (existing or {}).get("createdOn", now), "updatedOn": now}
     return Reply(
-        status=201, body=_formatted(call.tenant.store.put(access.DEFINITIONS, name, role | timestamps), SUBSCRIPTION)
+        status=201,
+        body=_response_body(call.tenant.store.put(access.DEFINITIONS, name, role | timestamps), SUBSCRIPTION),
     )
 
 
@@ -95,7 +96,7 @@ def delete_definition(call: Call) -> Reply:
         message = "There are existing role assignments referencing role (code: RoleDefinitionHasAssignments)"
         raise AzureError(status=400, code="RoleDefinitionHasAssignments", message=message)
     call.tenant.store.remove(access.DEFINITIONS, name)
-    return Reply(body=_formatted(role, SUBSCRIPTION))
+    return Reply(body=_response_body(role, SUBSCRIPTION))
 
 
 def seed(tenant: Tenant) -> None:
@@ -118,7 +119,7 @@ def _definitions_response(call: Call, scope: str) -> Reply:
         definition for _, definition in call.tenant.store.rows(access.DEFINITIONS) if _is_visible(definition, scope)
     )
     matching = [
-        _formatted(definition, SUBSCRIPTION if scope else "")
+        _response_body(definition, SUBSCRIPTION if scope else "")
         for definition in visible
         if all(_matches(definition, *term) for term in terms)
     ]
@@ -156,7 +157,7 @@ def _require_definition(call: Call) -> Document:
     return definition
 
 
-def _custom_role(call: Call, name: str) -> Document:
+def _requested_custom_role(call: Call, role_guid: str) -> Document:
     """The custom role in the body; 400 if it is invalid, 409 if its name is taken."""
     properties = bodies.requested_properties(call.json())
     role_name, assignable = properties.get("roleName"), _as_list(properties.get("assignableScopes"))
@@ -164,9 +165,9 @@ def _custom_role(call: Call, name: str) -> Document:
         raise _invalid("The role definition needs a roleName.")
     if not assignable:
         raise _invalid("The role definition needs at least one assignable scope.")
-    _check_name_free(call.tenant, role_name, name)
+    _refuse_taken_role_name(call.tenant, role_name, role_guid)
     return {
-        "id": name,
+        "id": role_guid,
         "roleName": role_name,
         "roleType": "CustomRole",
         "description": properties.get("description") or "",
@@ -199,10 +200,10 @@ def _checked_patterns(field: str, value: object) -> list[str]:
     return patterns
 
 
-def _check_name_free(tenant: Tenant, role_name: str, name: str) -> None:
+def _refuse_taken_role_name(tenant: Tenant, role_name: str, role_guid: str) -> None:
     """409 if another role has this name; names compare without case."""
     for key, other in tenant.store.rows(access.DEFINITIONS):
-        if key != name and str(other["roleName"]).lower() == role_name.lower():
+        if key != role_guid and str(other["roleName"]).lower() == role_name.lower():
             message = "A custom role with the same name already exists in this directory. Use a different name"
             raise AzureError(status=409, code="RoleDefinitionWithSameNameExists", message=message)
 
@@ -211,7 +212,7 @@ def _invalid(message: str) -> AzureError:
     return AzureError(status=400, code="InvalidRoleDefinition", message=message)
 
 
-def _formatted(definition: Document, scope: str) -> Document:
+def _response_body(definition: Document, id_scope: str) -> Document:
     """A role as an answer shows it; built-in roles have Azure's dates."""
     guid = str(definition["id"])
     return {
@@ -226,7 +227,7 @@ def _formatted(definition: Document, scope: str) -> Document:
             "createdBy": definition.get("createdBy"),
             "updatedBy": definition.get("updatedBy"),
         },
-        "id": f"{scope}/providers/{TYPE}/{guid}",
+        "id": f"{id_scope}/providers/{TYPE}/{guid}",
         "type": TYPE,
         "name": guid,
     }

@@ -17,7 +17,7 @@ def scope_of(call: Call) -> str:
     return call.params["scope"].rstrip("/") or "/"
 
 
-def check_exists(call: Call, scope: str) -> None:
+def require_scope_exists(call: Call, scope: str) -> None:
     """404 if the scope's resource group or its top-level resource does not exist."""
     segments = scope.strip("/").split("/")
     if len(segments) < 4 or segments[2].lower() != "resourcegroups":

@@ -62,17 +62,17 @@ def get_cluster(call: Call) -> Reply:
 @SERVICE.route("PUT", _ONE, action=f"{TYPE}/write")
 def set_cluster(call: Call) -> Reply:
     """Create or update a cluster: 201 or 200. What the body leaves out stays."""
-    groups.require_group(call)
+    groups.require_usable_group(call)
     name, body = call.params["name"], call.json()
     _check_name(name)
-    cluster_id, location = groups.resource_id(call, TYPE, name), regions.required_location(body)
-    requested, tags = bodies.requested_properties(body), bodies.check_tags(body.get("tags"))
+    cluster_id, location = groups.resource_id(call, TYPE, name), regions.require_location(body)
+    requested, tags = bodies.requested_properties(body), bodies.validated_tags(body.get("tags"))
     existing = resources.find(call.tenant, cluster_id)
     if existing is None:
         _check_new(requested)
         cluster = _new_cluster(cluster_id, location, tags, requested, issuer_id=call.tenant.clock.new_id())
     else:
-        regions.check_location_unchanged(existing, location)
+        regions.refuse_location_change(existing, location)
         cluster = _updated(existing, tags, requested)
     stored = resources.put(call.tenant, cluster)
     operation = operations.begin(call.tenant, "succeed", stored["id"])
@@ -84,14 +84,14 @@ def set_cluster(call: Call) -> Reply:
 def update_tags(call: Call) -> Reply:
     """Replace the tags of a cluster."""
     cluster = groups.require_resource(call, TYPE, call.params["name"])
-    cluster["tags"] = bodies.check_tags(call.json().get("tags"))
+    cluster["tags"] = bodies.validated_tags(call.json().get("tags"))
     return Reply(body=resources.response_body(resources.put(call.tenant, cluster)))
 
 
 @SERVICE.route("DELETE", _ONE, action=f"{TYPE}/delete")
 def delete_cluster(call: Call) -> Reply:
     """Delete a cluster: 202, or 204 when there was none."""
-    groups.require_group(call)
+    groups.require_usable_group(call)
     cluster = resources.find(call.tenant, groups.resource_id(call, TYPE, call.params["name"]))
     if cluster is None:
         return Reply(status=204)
@@ -106,7 +106,7 @@ def delete_cluster(call: Call) -> Reply:
 @SERVICE.route("GET", _GROUP, action=f"{TYPE}/read")
 def list_group_clusters(call: Call) -> Reply:
     """List the clusters of a group."""
-    return _list_reply(resources.list_of_type(call.tenant, TYPE, groups.require_group(call)["id"]))
+    return _list_reply(resources.list_of_type(call.tenant, TYPE, groups.require_usable_group(call)["id"]))
 
 
 @SERVICE.route("GET", f"{_SUBSCRIPTION}/providers/{TYPE}", action=None, why="shows what the caller may read")
@@ -126,7 +126,7 @@ def list_clusters(call: Call) -> Reply:
 )
 def get_operation(call: Call) -> Reply:
     """Show the status of an operation."""
-    return operations.poll_async(call, call.params["operation"])
+    return operations.answer_async_poll(call, call.params["operation"])
 
 
 @SERVICE.route(
@@ -136,7 +136,7 @@ def get_operation(call: Call) -> Reply:
 )
 def get_operation_result(call: Call) -> Reply:
     """Answer 202 until the operation is over."""
-    return operations.poll(call, call.params["operation"])
+    return operations.answer_location_poll(call, call.params["operation"])
 
 
 def _new_cluster(

@@ -65,7 +65,7 @@ def _signer(tenant: Tenant, cluster: Document) -> Signer:
         form = (serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         stored = tenant.store.put(_KEYS, table_key, {"der": base64.b64encode(key.private_bytes(*form)).decode()})
     signer = _signer_with(str(stored["der"]))
-    if issuers.find(tenant, issuer_of(cluster)) is None:
+    if issuers.find_key_set(tenant, issuer_of(cluster)) is None:
         issuers.put(tenant, issuer_of(cluster), signer.key_set())
     return signer
 

@@ -131,7 +131,7 @@ def import_file(tenant: Tenant, runtime: Document, path: str, file: Document, so
     old = tenant.store.get(FILES, key)
     if old is not None:
         contents.delete(tenant, str(old["content"]))
-    content = contents.create(tenant)
+    content = contents.create_empty(tenant)
     contents.copy(tenant, content, 0, str(file["content"]), length=int(file["size"]))
     origin = {"etag": file["etag"], "source": source, "imported": tenant.clock.timestamp()}
     tenant.store.put(FILES, key, {"path": path, "content": content, "size": file["size"], **origin})

@@ -75,7 +75,7 @@ def _put(call: Call, kind: str) -> Reply:
 
 
 def _delete(call: Call, kind: str) -> Reply:
-    return Reply(status=200 if resources.delete(call.tenant, _resource_id(call, kind)) else 204)
+    return Reply(status=200 if resources.delete_at_and_below(call.tenant, _resource_id(call, kind)) else 204)
 
 
 def _switch(call: Call, verb: str) -> Reply:

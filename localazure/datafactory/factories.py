@@ -50,7 +50,7 @@ def get_factory(call: Call) -> Reply:
 @SERVICE.route("PUT", _FACTORY, action=f"{FACTORY}/write")
 def create_factory(call: Call) -> Reply:
     """Create or replace a factory. Always answers 200, since a 201 breaks `az datafactory`."""
-    groups.require_group(call)
+    groups.require_usable_group(call)
     name, body = call.params["factory"], call.json()
     if not NAME.fullmatch(name):
         message = f"Resource name '{name}' is invalid. It must be 3 to 63 letters, digits and single hyphens."
@@ -62,9 +62,9 @@ def create_factory(call: Call) -> Reply:
         message = f"The specified resource name '{name}' is already in use. Resource names must be globally unique."
         raise AzureError(status=409, code="DataFactoryNameInUse", message=message)
     check_etag(call, existing)
-    body["location"] = regions.required_location(body)
+    body["location"] = regions.require_location(body)
     if existing is not None:
-        regions.check_location_unchanged(existing, body["location"])
+        regions.refuse_location_change(existing, body["location"])
     factory = resources.put(call.tenant, _new_factory(call.tenant, key, body, existing))
     return Reply(body=_response_body(factory))
 
@@ -82,14 +82,14 @@ def update_factory(call: Call) -> Reply:
 @SERVICE.route("DELETE", _FACTORY, action=f"{FACTORY}/delete")
 def delete_factory(call: Call) -> Reply:
     """Delete a factory with its contents and its identity."""
-    groups.require_group(call)
+    groups.require_usable_group(call)
     return delete_resource(call, groups.resource_id(call, FACTORY, call.params["factory"]))
 
 
 @SERVICE.route("GET", _FACTORIES, action=f"{FACTORY}/read")
 def list_factories(call: Call) -> Reply:
     """List the factories of a resource group."""
-    group = groups.require_group(call)
+    group = groups.require_usable_group(call)
     return Reply(body={"value": [_response_body(d) for d in resources.list_of_type(call.tenant, FACTORY, group["id"])]})
 
 
@@ -178,10 +178,12 @@ def _new_factory(tenant: Tenant, key: str, body: Document, old: Document | None 
         },
         "eTag": f'"{_new_etag(tenant)}"',
         "location": body["location"],
-        "tags": bodies.check_tags(body.get("tags")),
+        "tags": bodies.validated_tags(body.get("tags")),
     }
     if identity:
-        factory["identity"] = directory.resolve_identity(tenant, factory, identity, object_at(old or {}, "identity"))
+        factory["identity"] = directory.sync_system_identity(
+            tenant, factory, identity, object_at(old or {}, "identity")
+        )
     return factory
 
 
@@ -210,7 +212,7 @@ def require_factory(call: Call) -> Document:
 
 def require_parent(call: Call, child_type: str) -> Document:
     """Return the call's factory. Raises ARM's 404 ParentResourceNotFound."""
-    groups.require_group(call)
+    groups.require_usable_group(call)
     key = groups.resource_id(call, FACTORY, call.params["factory"])
     factory = resources.find(call.tenant, key)
     if factory is None:
@@ -247,7 +249,7 @@ def put_child(tenant: Tenant, key: str, child_type: str, values: Document) -> Do
 
 def delete_resource(call: Call, key: str) -> Reply:
     """Delete a factory or a resource of one: 200, or 204 if there is none."""
-    return Reply(status=200 if resources.delete(call.tenant, key) else 204)
+    return Reply(status=200 if resources.delete_at_and_below(call.tenant, key) else 204)
 
 
 def conditional(call: Call, document: Document) -> Reply:

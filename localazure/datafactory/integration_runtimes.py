@@ -121,20 +121,20 @@ def _begin(call: Call, verb: str) -> Reply:
     if runtime["properties"]["type"] != "Managed":
         raise airflow_runtimes.bad_request(f"Only a managed integration runtime can {verb}.")
     operation = operations.begin(call.tenant, f"{verb} runtime", runtime["id"])
-    reply = operations.accepted(call, operation, f"{call.path}/operationresults")
+    reply = operations.accepted_reply(call, operation, f"{call.path}/operationresults")
     status_url = reply.headers["Location"].replace("/operationresults/", "/operationstatuses/")
     return replace(reply, headers={**reply.headers, "Azure-AsyncOperation": status_url})
 
 
 def _poll_status(call: Call, _: str) -> Reply:
-    reply = operations.poll_async(call, call.params["operation"])
+    reply = operations.answer_async_poll(call, call.params["operation"])
     body = {"status": reply.body["status"], "name": reply.body["name"], "properties": None, "error": None}
     return replace(reply, body=body)
 
 
 def _poll_result(call: Call, verb: str) -> Reply:
     """Answer 202 until the operation is done, then 200: with the status of what has started, else without a body."""
-    reply = operations.poll(call, call.params["operation"])
+    reply = operations.answer_location_poll(call, call.params["operation"])
     return replace(reply, body=_status(call)) if reply.status == 200 and verb == "start" else reply
 
 

@@ -58,7 +58,7 @@ def create_managed_identity(tenant: Tenant, name: str, resource_id: str) -> Docu
     return tenant.store.put(PRINCIPALS, created["id"], created)
 
 
-def resolve_identity(tenant: Tenant, resource: Document, requested: Document, existing: Document) -> Document:
+def sync_system_identity(tenant: Tenant, resource: Document, requested: Document, existing: Document) -> Document:
     """Return the `identity` that a resource asks for; a system-assigned one has a principal, made unless it exists.
 
     https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/overview
@@ -74,11 +74,11 @@ def resolve_identity(tenant: Tenant, resource: Document, requested: Document, ex
     return {**requested, "principalId": object_id, "tenantId": TENANT_ID}
 
 
-def set_trusted(tenant: Tenant, object_id: str, trusted: list[Document]) -> None:
+def set_federated_credentials(tenant: Tenant, principal_id: str, credentials: list[Document]) -> None:
     """Set whose tokens sign a managed identity in: documents with issuer, subject and audiences."""
-    principal = find_principal(tenant, object_id)
+    principal = find_principal(tenant, principal_id)
     if principal is not None:
-        tenant.store.put(PRINCIPALS, principal["id"], {**principal, TRUSTED: trusted})
+        tenant.store.put(PRINCIPALS, principal["id"], {**principal, TRUSTED: credentials})
 
 
 def delete_principal(tenant: Tenant, object_id: str) -> bool:
@@ -192,21 +192,23 @@ def new_principal(tenant: Tenant, app_id: str, name: str) -> Document:
     }  # fmt: skip
 
 
-def new_password(text: str, key_id: str, name: str | None, start: datetime, end: datetime) -> Document:
+def new_password_credential(
+    secret_text: str, key_id: str, name: str | None, start: datetime, end: datetime
+) -> Document:
     """Return a password credential; it has only the hash and the hint of the text."""
     return {
         "customKeyIdentifier": None,
         "displayName": name,
         "endDateTime": format_date(end),
-        "hint": text[:3],
+        "hint": secret_text[:3],
         "keyId": key_id,
         "secretText": None,
         "startDateTime": format_date(start),
-        "_sha256": secret_hash(text),
+        "_sha256": secret_hash(secret_text),
     }
 
 
-def new_secret() -> str:
+def generate_secret_text() -> str:
     """Return a random secret in Entra's format, which secret scanners look for: three characters, "8Q~", 34 more."""
     start = "".join(secrets.choice(_LETTERS) for _ in range(3))  # no dash in front: it goes on command lines
     return f"{start}8Q~{SECRET_MARKER}" + "".join(

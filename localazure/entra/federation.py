@@ -33,39 +33,39 @@ _MALFORMED = (50027, "JWT token is invalid or malformed.")
 _LAST_MOMENT = datetime(9999, 1, 1, tzinfo=UTC).timestamp()  # that can be shown
 
 
-def check_assertion(tenant: Tenant, app: Document, assertion: str, now: float) -> None:
+def require_trusted_assertion(tenant: Tenant, app: Document, assertion: str, now: float) -> None:
     """Raise Entra's error unless the token is one that the application trusts, signed by its issuer and valid now.
 
     The texts are those that people report: github.com/Azure/azure-workload-identity/issues/1200 (issuer),
     github.com/Azure/login/issues/482 and 515 (subject), github.com/Azure/azure-workload-identity/issues/1232 (key).
     """
-    header, claims = _parse(assertion)
+    header, claims = _decode_unverified(assertion)
     trusted: Sequence[Document] = app.get(directory.TRUSTED, ())
     if not trusted:
         client = f"'{app['appId']}'({app['displayName']})"
         _refuse(70025, f"The client {client} has no configured federated identity credentials.")
-    _check_trust(trusted, claims)
+    _require_matching_credential(trusted, claims)
     _check_signature(tenant, assertion, str(claims["iss"]), str(header.get("kid", "")))
     _check_time(claims, now)
 
 
-def _parse(assertion: str) -> tuple[Document, Document]:
+def _decode_unverified(assertion: str) -> tuple[Document, Document]:
     """Return the header and claims, nothing of which is verified yet."""
     try:
         token: Document = jwt.decode_complete(assertion, options={"verify_signature": False})
     except jwt.PyJWTError:
         _refuse(*_MALFORMED)
     claims: Document = token["payload"]
-    if not all(isinstance(moment, int | float) and 0 <= moment < _LAST_MOMENT for moment in _times(claims)):
+    if not all(isinstance(moment, int | float) and 0 <= moment < _LAST_MOMENT for moment in _validity_bounds(claims)):
         _refuse(*_MALFORMED)
     return token["header"], claims
 
 
-def _times(claims: Document) -> tuple[Any, Any]:
+def _validity_bounds(claims: Document) -> tuple[Any, Any]:
     return claims.get("nbf", 0), claims.get("exp", 0)
 
 
-def _check_trust(trusted: Sequence[Document], claims: Document) -> None:
+def _require_matching_credential(trusted: Sequence[Document], claims: Document) -> None:
     """Find one credential with the token's issuer, subject and audience; each is compared byte for byte."""
     issuer, subject, audiences = str(claims.get("iss", "")), str(claims.get("sub", "")), _audiences(claims)
     of_issuer = [one for one in trusted if one["issuer"] == issuer]
@@ -88,7 +88,7 @@ def _audiences(claims: Document) -> list[str]:
 
 def _check_signature(tenant: Tenant, assertion: str, issuer: str, key_id: str) -> None:
     """Verify the signature with the issuer's key. Raises Entra's error for an issuer that does not answer, too."""
-    key_set = issuers.find(tenant, issuer)
+    key_set = issuers.find_key_set(tenant, issuer)
     if key_set is None:
         _refuse(50166, "Request to External OIDC endpoint failed.")
     key = next((one for one in key_set["keys"] if one["kid"] == key_id), None)
@@ -108,7 +108,7 @@ def _check_signature(tenant: Tenant, assertion: str, issuer: str, key_id: str) -
 
 
 def _check_time(claims: Document, now: float) -> None:
-    begins, ends = _times(claims)
+    begins, ends = _validity_bounds(claims)
     if begins <= now < ends:
         return
     current, valid_from, expiry = (_format(moment) for moment in (now, begins, ends))

@@ -21,7 +21,7 @@ def put(tenant: Tenant, issuer: str, key_set: Document) -> None:
     tenant.store.put(_TABLE, issuer, key_set)
 
 
-def find(tenant: Tenant, issuer: str) -> Document | None:
+def find_key_set(tenant: Tenant, issuer: str) -> Document | None:
     """Return the JSON Web Key Set of an issuer, or None if it cannot be reached."""
     return tenant.store.get(_TABLE, issuer)
 

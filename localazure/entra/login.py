@@ -75,9 +75,9 @@ def discover_authority(call: Call) -> Reply:
 
 
 @SERVICE.route("GET", "/{tenant}/v2.0/.well-known/openid-configuration", action=None, why=_PUBLIC_METADATA)
-def get_configuration(call: Call) -> Reply:
+def get_openid_configuration(call: Call) -> Reply:
     """Show the OpenID configuration of the v2.0 endpoints."""
-    tenant = _tenant(call)
+    tenant = _require_tenant_id(call)
     base = f"{_HOST}/{tenant}"
     own = {"issuer": f"{base}/v2.0", "userinfo_endpoint": "https://graph.microsoft.com/oidc/userinfo"}
     claims = {"claims_supported": [*_CLAIMS, "preferred_username", "name", "tid", "ver", "at_hash", "c_hash", "email"]}
@@ -85,9 +85,9 @@ def get_configuration(call: Call) -> Reply:
 
 
 @SERVICE.route("GET", "/{tenant}/.well-known/openid-configuration", action=None, why=_PUBLIC_METADATA)
-def get_configuration_v1(call: Call) -> Reply:
+def get_openid_configuration_v1(call: Call) -> Reply:
     """Show the OpenID configuration of the v1.0 endpoints."""
-    tenant = _tenant(call)
+    tenant = _require_tenant_id(call)
     own = {"issuer": f"https://sts.windows.net/{tenant}/", "userinfo_endpoint": f"{_HOST}/{tenant}/openid/userinfo"}
     claims = {"claims_supported": [*_CLAIMS, "amr", "email", "given_name", "family_name", "nickname"]}
     return Reply(body=_endpoints(f"{_HOST}/{tenant}", "") | own | claims)
@@ -95,7 +95,7 @@ def get_configuration_v1(call: Call) -> Reply:
 
 @SERVICE.route("GET", "/{tenant}/discovery/keys", action=None, why=_PUBLIC_METADATA)
 @SERVICE.route("GET", "/{tenant}/discovery/v2.0/keys", action=None, why=_PUBLIC_METADATA)
-def list_keys(call: Call) -> Reply:
+def list_signing_keys(call: Call) -> Reply:
     """Show the keys with which tokens are signed."""
     return Reply(body=call.tenant.signer.key_set())
 
@@ -157,7 +157,7 @@ def _endpoints(base: str, version: str) -> dict[str, Any]:
     }
 
 
-def _tenant(call: Call) -> str:
+def _require_tenant_id(call: Call) -> str:
     """Return the tenant in the path, by id or domain; `{tenantid}` for `common` and the like. Raises invalid_tenant."""
     tenant = call.params["tenant"].lower()
     if tenant in {TENANT_ID, DOMAIN}:
@@ -192,7 +192,7 @@ def _authenticate_client(call: Call, form: dict[str, str]) -> tuple[Document, Do
 
     Raises Entra's errors.
     """
-    if _tenant(call) != TENANT_ID:
+    if _require_tenant_id(call) != TENANT_ID:
         text = "The tenant of a client_credentials request must be named; '/common' and '/organizations' do not do."
         raise _error("invalid_request", 50059, text)
     grant = form.get("grant_type") or _raise_missing("grant_type")
@@ -200,7 +200,7 @@ def _authenticate_client(call: Call, form: dict[str, str]) -> tuple[Document, Do
         raise _error("unsupported_grant_type", 70003, f"The app requested an unsupported grant type '{grant}'.")
     client_id = (form.get("client_id") or _raise_missing("client_id")).lower()
     now = call.tenant.clock.timestamp()
-    with call.tenant.store.as_of(now - call.tenant.faults.secret_lag_seconds):
+    with call.tenant.store.reading_as_of(now - call.tenant.faults.secret_lag_seconds):
         principal = directory.find_principal_by_app_id(call.tenant, client_id)
         app = directory.find_application_by_app_id(call.tenant, client_id)
         if app is None and principal is not None and principal["servicePrincipalType"] == "ManagedIdentity":
@@ -221,7 +221,7 @@ def _check_credential(tenant: Tenant, app: Document, form: dict[str, str], now: 
     if "client_assertion" not in form:
         _check_secret(app, form, now)
     elif form.get("client_assertion_type") == federation.ASSERTION_TYPE:
-        federation.check_assertion(tenant, app, form["client_assertion"], now)
+        federation.require_trusted_assertion(tenant, app, form["client_assertion"], now)
     else:
         _raise_missing("client_assertion_type")
 

@@ -18,7 +18,7 @@ def authenticate(tenant: Tenant, authorization: str, audiences: tuple[str, ...],
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise InvalidToken("missing")
-    claims = tenant.signer.claims(token.strip())
+    claims = tenant.signer.verify_signature(token.strip())
     if claims.get("tid") != tenant_id:
         raise InvalidToken("tenant", str(claims.get("iss", "")))
     if not any(audience_matches(str(claims.get("aud", "")), audience) for audience in audiences):

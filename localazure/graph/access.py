@@ -98,28 +98,28 @@ def duplicate_value(property_name: str) -> AzureError:
     return bad_request(f"Another object with the same value for property {property_name} already exists.")
 
 
-def check_may_read(call: Call) -> None:
+def require_may_read(call: Call) -> None:
     """403 for a caller who may not read applications and service principals."""
     if not (
-        permissions(call) & READ_PERMISSIONS
+        caller_permissions(call) & READ_PERMISSIONS
         or _directory_roles(call) & (ADMINISTRATOR_ROLES | DIRECTORY_READER_ROLES | {DEVELOPER_ROLE})
     ):
         raise forbidden()
 
 
-def check_may_create(call: Call) -> None:
+def require_may_create(call: Call) -> None:
     """403 for a caller who may not create applications and service principals."""
     if not _may_write_all(call) and not _may_write_owned(call):
         raise forbidden()
 
 
-def check_may_assign_roles(call: Call) -> None:
+def require_may_assign_roles(call: Call) -> None:
     """403 for a caller who may not assign app roles, whatever it owns."""
-    if not (permissions(call) & ROLE_PERMISSIONS or _directory_roles(call) & ADMINISTRATOR_ROLES):
+    if not (caller_permissions(call) & ROLE_PERMISSIONS or _directory_roles(call) & ADMINISTRATOR_ROLES):
         raise forbidden()
 
 
-def check_may_write(call: Call, document: Document) -> None:
+def require_may_write(call: Call, document: Document) -> None:
     """403 for a caller who may not change this application or service principal."""
     if _may_write_all(call):
         return
@@ -136,15 +136,15 @@ def _ids_of_owners_and_of_application_owners(call: Call, document: Document) -> 
 
 def _may_write_all(call: Call) -> bool:
     """Whether the caller may change every application, by a permission or as an administrator."""
-    return bool(permissions(call) & WRITE_PERMISSIONS or _directory_roles(call) & ADMINISTRATOR_ROLES)
+    return bool(caller_permissions(call) & WRITE_PERMISSIONS or _directory_roles(call) & ADMINISTRATOR_ROLES)
 
 
 def _may_write_owned(call: Call) -> bool:
     """Whether the caller may change the applications that it owns."""
-    return OWNED_BY in permissions(call) or DEVELOPER_ROLE in _directory_roles(call)
+    return OWNED_BY in caller_permissions(call) or DEVELOPER_ROLE in _directory_roles(call)
 
 
-def permissions(call: Call) -> frozenset[str]:
+def caller_permissions(call: Call) -> frozenset[str]:
     """The Graph permissions in the caller's token."""
     return frozenset(call.authenticated_caller.claims.get("roles", ()))
 

@@ -11,7 +11,7 @@ from localazure.app.call import Reply
 from localazure.app.tenant import TENANT_ID
 from localazure.entra import directory
 from localazure.graph import access, objects, odata
-from localazure.graph.access import bad_request, check_may_assign_roles, check_may_read, not_found
+from localazure.graph.access import bad_request, not_found, require_may_assign_roles, require_may_read
 from localazure.graph.routes import bind_table, graph_service, route
 
 if TYPE_CHECKING:
@@ -68,14 +68,14 @@ def _route(method: str, suffix: str = "") -> Callable[[TableHandler], TableHandl
 @_route("GET")
 def list_assignments(call: Call, id_property: str) -> Reply:
     """List the app roles that a service principal has, or that it has given to others."""
-    check_may_read(call)
+    require_may_read(call)
     return Reply(body=odata.page_body(call, "appRoleAssignments", list(_assignments_of(call, id_property))))
 
 
 @_route("POST")
 def create_assignment(call: Call, id_property: str) -> Reply:
     """Assign an app role: 201. Ownership does not suffice for it."""
-    check_may_assign_roles(call)
+    require_may_assign_roles(call)
     body = {name: str(call.json().get(name) or "").lower() for name in ("principalId", "resourceId", "appRoleId")}
     principal = directory.find_principal(call.tenant, body["principalId"])
     resource = directory.find_principal(call.tenant, body["resourceId"])
@@ -98,7 +98,7 @@ def create_assignment(call: Call, id_property: str) -> Reply:
 @_route("GET", "/{assignment}")
 def get_assignment(call: Call, id_property: str) -> Reply:
     """One app role assignment."""
-    check_may_read(call)
+    require_may_read(call)
     context = odata.context_url(call, "appRoleAssignments/$entity")
     return Reply(body={"@odata.context": context, **_require_assignment(call, id_property)})
 
@@ -106,7 +106,7 @@ def get_assignment(call: Call, id_property: str) -> Reply:
 @_route("DELETE", "/{assignment}")
 def delete_assignment(call: Call, id_property: str) -> Reply:
     """Take an app role away: 204."""
-    check_may_assign_roles(call)
+    require_may_assign_roles(call)
     assignment = _require_assignment(call, id_property)
     principal = directory.find_principal(call.tenant, assignment["principalId"])
     if not call.tenant.store.remove(_TABLE, assignment["id"]) and principal is not None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from localazure.app.call import Reply
 from localazure.entra import directory
 from localazure.graph import objects, odata
-from localazure.graph.access import bad_request, check_may_create, check_may_read, check_may_write, not_found
+from localazure.graph.access import bad_request, not_found, require_may_create, require_may_read, require_may_write
 from localazure.graph.routes import SET_NAMES, graph_service, route
 
 if TYPE_CHECKING:
@@ -22,13 +22,13 @@ SERVICE = graph_service("graph directory objects", r"/(directory/deletedItems|di
 
 def _typed_entity(call: Call, table: str, document: Document) -> Document:
     """An object with its type, reduced to the members that $select names."""
-    return odata.selected(call, objects.with_type(table, document))
+    return odata.selected_members(call, objects.with_type(table, document))
 
 
 @route(SERVICE, "GET", "/directory/deletedItems/microsoft.graph.{kind}")
 def list_deleted(call: Call) -> Reply:
     """List the soft-deleted objects of one type that can be restored."""
-    check_may_read(call)
+    require_may_read(call)
     table = objects.TABLES_BY_TYPE.get(call.params["kind"].lower())
     return Reply(body=odata.page_body(call, SET_NAMES.get(table or "", "directoryObjects"), _deleted_of_type(call)))
 
@@ -43,7 +43,7 @@ def _deleted_of_type(call: Call) -> list[Document]:
 @route(SERVICE, "GET", "/directory/deletedItems/{id}")
 def get_deleted(call: Call) -> Reply:
     """One soft-deleted object."""
-    check_may_read(call)
+    require_may_read(call)
     deleted = objects.get_deleted(call)
     body = _typed_entity(call, deleted["_table"], deleted)
     return Reply(body={"@odata.context": odata.context_url(call, "directoryObjects/$entity"), **body})
@@ -52,7 +52,7 @@ def get_deleted(call: Call) -> Reply:
 @route(SERVICE, "POST", "/directory/deletedItems/{id}/restore")
 def restore_deleted(call: Call) -> Reply:
     """Restore a soft-deleted object: 200."""
-    check_may_create(call)
+    require_may_create(call)
     deleted = objects.get_deleted(call)
     body = _typed_entity(call, deleted["_table"], objects.restore(call, deleted))
     return Reply(body={"@odata.context": odata.context_url(call, "directoryObjects/$entity"), **body})
@@ -61,9 +61,9 @@ def restore_deleted(call: Call) -> Reply:
 @route(SERVICE, "DELETE", "/directory/deletedItems/{id}")
 def purge_deleted(call: Call) -> Reply:
     """Purge a soft-deleted object: 204."""
-    check_may_create(call)
+    require_may_create(call)
     deleted = objects.get_deleted(call)
-    check_may_write(call, deleted)
+    require_may_write(call, deleted)
     call.tenant.store.remove(directory.DELETED, deleted["id"])
     return Reply(status=204)
 
@@ -81,7 +81,7 @@ def get_by_ids(call: Call) -> Reply:
 
     az resolves principals of role assignments with it.
     """
-    check_may_read(call)
+    require_may_read(call)
     body = call.json()
     ids: Any = body.get("ids")
     types: Any = body.get("types") or []
@@ -99,7 +99,7 @@ def get_by_ids(call: Call) -> Reply:
 @route(SERVICE, "GET", "/directoryObjects/{id}")
 def get_directory_object(call: Call) -> Reply:
     """One application or service principal by its object id; 404 otherwise."""
-    check_may_read(call)
+    require_may_read(call)
     documents = _objects_by_id(call, [call.params["id"]], [])
     if not documents:
         raise not_found(call.params["id"])

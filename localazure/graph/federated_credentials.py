@@ -12,7 +12,7 @@ from localazure.app.call import Reply
 from localazure.app.tenant import TENANT_ID
 from localazure.entra import directory
 from localazure.graph import objects, odata
-from localazure.graph.access import bad_request, check_may_read, check_may_write, not_found
+from localazure.graph.access import bad_request, not_found, require_may_read, require_may_write
 from localazure.graph.routes import bind_table, graph_service, route
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def _route(method: str, suffix: str = "") -> Callable[[TableHandler], TableHandl
 @_route("GET")
 def list_credentials(call: Call, table: str) -> Reply:
     """List the federated credentials of an object."""
-    check_may_read(call)
+    require_may_read(call)
     return Reply(body=odata.page_body(call, "federatedIdentityCredentials", _credentials_of(objects.get(call, table))))
 
 
@@ -51,7 +51,7 @@ def list_credentials(call: Call, table: str) -> Reply:
 @_route("GET", "({named})")
 def get_credential(call: Call, table: str) -> Reply:
     """One federated credential, by id or name."""
-    check_may_read(call)
+    require_may_read(call)
     return _credential_response(call, _require_credential(call, objects.get(call, table)))
 
 
@@ -59,7 +59,7 @@ def get_credential(call: Call, table: str) -> Reply:
 def create_credential(call: Call, table: str) -> Reply:
     """Create a federated credential: 201. Its name is unique, and so are issuer and subject together."""
     document = objects.get(call, table)
-    check_may_write(call, document)
+    require_may_write(call, document)
     return _credential_response(call, _create_credential(call, table, document, call.json()), 201)
 
 
@@ -69,7 +69,7 @@ def _create_credential(call: Call, table: str, document: Document, body: dict[st
     for name in ("name", "issuer", "subject", "audiences"):
         if not credential[name]:
             raise bad_request(f"A value is required for property '{name}' of resource 'FederatedIdentityCredential'.")
-    _check_unique(credential, _credentials_of(document))
+    _refuse_duplicate_or_too_many(credential, _credentials_of(document))
     _store_credentials(call, table, document, [*_credentials_of(document), credential])
     return credential
 
@@ -83,19 +83,19 @@ def update_credential(call: Call, table: str) -> Reply:
     https://learn.microsoft.com/graph/api/federatedidentitycredential-upsert
     """
     document = objects.get(call, table)
-    check_may_write(call, document)
+    require_may_write(call, document)
     is_missing = "named" in call.params and not any(
-        _has_key(credential, _credential_key(call)) for credential in _credentials_of(document)
+        _has_id_or_name(credential, _credential_id_or_name(call)) for credential in _credentials_of(document)
     )
     if is_missing and objects.prefers(call, "create-if-missing"):
         return _credential_response(
-            call, _create_credential(call, table, document, call.json() | {"name": _credential_key(call)}), 201
+            call, _create_credential(call, table, document, call.json() | {"name": _credential_id_or_name(call)}), 201
         )
     old, changes = _require_credential(call, document), _validated_properties(call.json())
     if changes.get("name", old["name"]) != old["name"]:
         raise bad_request("The property 'name' of a federated identity credential cannot be changed.")
     others = [credential for credential in _credentials_of(document) if credential["id"] != old["id"]]
-    _check_unique(old | changes, others)
+    _refuse_duplicate_or_too_many(old | changes, others)
     _store_credentials(call, table, document, [*others, old | changes])
     return Reply(status=204)
 
@@ -105,7 +105,7 @@ def update_credential(call: Call, table: str) -> Reply:
 def delete_credential(call: Call, table: str) -> Reply:
     """Delete a federated credential: 204."""
     document = objects.get(call, table)
-    check_may_write(call, document)
+    require_may_write(call, document)
     old = _require_credential(call, document)
     _store_credentials(
         call, table, document, [credential for credential in _credentials_of(document) if credential["id"] != old["id"]]
@@ -121,17 +121,17 @@ def _credentials_of(document: Document) -> list[Document]:
 def _require_credential(call: Call, document: Document) -> Document:
     """The credential that the path names; 404 otherwise."""
     for credential in _credentials_of(document):
-        if _has_key(credential, _credential_key(call)):
+        if _has_id_or_name(credential, _credential_id_or_name(call)):
             return credential
-    raise not_found(_credential_key(call))
+    raise not_found(_credential_id_or_name(call))
 
 
-def _has_key(credential: Document, key: str) -> bool:
+def _has_id_or_name(credential: Document, id_or_name: str) -> bool:
     """Whether the credential has this id or name."""
-    return key.lower() in {credential["id"], str(credential["name"]).lower()}
+    return id_or_name.lower() in {credential["id"], str(credential["name"]).lower()}
 
 
-def _credential_key(call: Call) -> str:
+def _credential_id_or_name(call: Call) -> str:
     """The id or name in `/{credential}`, or the name in `(name='…')`."""
     if "credential" in call.params:
         return call.params["credential"]
@@ -155,7 +155,7 @@ def _validated_properties(body: dict[str, Any]) -> Document:
     return properties
 
 
-def _check_unique(credential: Document, others: list[Document]) -> None:
+def _refuse_duplicate_or_too_many(credential: Document, others: list[Document]) -> None:
     """400 if the object has its maximum of credentials, or another with the same name or issuer and subject."""
     if len(others) >= _MAX_CREDENTIALS:
         raise bad_request("The maximum number of federated identity credentials on an object is 20.")
@@ -179,5 +179,5 @@ def _credential_response(call: Call, credential: Document, status: int = 200) ->
     entity = odata.context_url(call, "federatedIdentityCredentials/$entity")
     # Recorded in azure-cli, command_modules/role/tests/latest/recordings/test_app_federated_credential.yaml.
     url = f"https://{call.host}/v2/{TENANT_ID}/federatedIdentityCredentials/{credential['id']}"
-    body = {"@odata.context": entity, **odata.selected(call, credential)}
+    body = {"@odata.context": entity, **odata.selected_members(call, credential)}
     return Reply(status=status, body=body, headers={"Location": url} if status == 201 else {})

@@ -14,11 +14,11 @@ from localazure.entra import directory
 from localazure.graph import passwords
 from localazure.graph.access import (
     bad_request,
-    check_may_create,
-    check_may_write,
     duplicate_value,
     no_backing_application,
     not_found,
+    require_may_create,
+    require_may_write,
 )
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def find(call: Call, table: str) -> Document | None:
     """The object that the path names, by `/{id}` or by alternate key `({key}='…')`; None if there is none."""
     if "id" in call.params:
         return call.tenant.store.get(table, call.params["id"].lower())
-    name, value = alternate_key(call)
+    name, value = alternate_key_and_value(call)
     rows = (document for _, document in call.tenant.store.rows(table))
     return next((document for document in rows if str(document.get(name) or "").lower() == value.lower()), None)
 
@@ -49,7 +49,7 @@ def prefers(call: Call, preference: str) -> bool:
     return preference in {item.strip().lower() for item in call.headers.get("prefer", "").split(",")}
 
 
-def alternate_key(call: Call) -> tuple[str, str]:
+def alternate_key_and_value(call: Call) -> tuple[str, str]:
     """The alternate key of the path, as property and value; 400 for a property that is no key."""
     match = _ALTERNATE_KEY.fullmatch(call.params["key"])
     properties = {"appid": "appId", "uniquename": "uniqueName"}
@@ -62,7 +62,7 @@ def get(call: Call, table: str) -> Document:
     """The object that the path names; 404 if there is none."""
     document = find(call, table)
     if document is None:
-        raise not_found(call.params.get("id") or alternate_key(call)[1])
+        raise not_found(call.params.get("id") or alternate_key_and_value(call)[1])
     return document
 
 
@@ -84,16 +84,16 @@ def create_application(call: Call, body: dict[str, Any], unique_name: str | None
     The control endpoint's setting `graph` may have `unowned_upserts`: what is created by its unique name has no owner
     then, as https://github.com/Azure/bicep/issues/14868 reports.
     """
-    check_may_create(call)
+    require_may_create(call)
     name = body.get("displayName")
     if not isinstance(name, str) or not name.strip():
         raise bad_request("A value is required for property 'displayName' of resource 'Application'.")
     application = directory.new_application(call.tenant, name)
     unique_name = unique_name or body.get("uniqueName")
-    if unique_name and any(other.get("uniqueName") == unique_name for other in _all_applications(call.tenant)):
+    if unique_name and any(other.get("uniqueName") == unique_name for other in _applications_and_deleted(call.tenant)):
         raise duplicate_value("uniqueName")
     setting, by_key = call.tenant.store.get("settings", "graph") or {}, "key" in call.params
-    owner_ids = [] if by_key and setting.get("unowned_upserts") else _bound_owners(call, body)
+    owner_ids = [] if by_key and setting.get("unowned_upserts") else _initial_owner_ids(call, body)
     application |= {"uniqueName": unique_name, "_owners": owner_ids}
     apart = {"uniqueName"} if by_key else {"uniqueName", "passwordCredentials"}
     _apply_changes(call, application, {key: value for key, value in body.items() if key not in apart})
@@ -104,12 +104,12 @@ def create_application(call: Call, body: dict[str, Any], unique_name: str | None
 
 def create_principal(call: Call, body: dict[str, Any]) -> Document:
     """Create a service principal of an application of the tenant; 409 if it has one already."""
-    check_may_create(call)
+    require_may_create(call)
     app_id = str(body.get("appId") or "").lower()
     application = directory.find_application_by_app_id(call.tenant, app_id)
     if application is None:
         raise no_backing_application(app_id)
-    check_may_write(call, application)
+    require_may_write(call, application)
     if directory.find_principal_by_app_id(call.tenant, app_id) is not None:
         raise AzureError(
             status=409,
@@ -118,7 +118,7 @@ def create_principal(call: Call, body: dict[str, Any]) -> Document:
             f"{app_id} is already in use.",
         )
     principal = directory.new_principal(call.tenant, app_id, application["displayName"])
-    principal |= {"signInAudience": application["signInAudience"], "_owners": _bound_owners(call, body)}
+    principal |= {"signInAudience": application["signInAudience"], "_owners": _initial_owner_ids(call, body)}
     principal |= _properties_from_application(application)
     fixed = {"appId", "displayName"}
     if str(body.get("servicePrincipalType")).lower() == "application":  # what it is anyway; Ansible spells it so
@@ -129,7 +129,7 @@ def create_principal(call: Call, body: dict[str, Any]) -> Document:
 
 def update(call: Call, table: str, document: Document, body: dict[str, Any]) -> None:
     """Apply a PATCH: properties in the body change, others stay. A service principal follows its application."""
-    check_may_write(call, document)
+    require_may_write(call, document)
     _apply_changes(call, document, body)
     call.tenant.store.put(table, document["id"], document)
     principal = directory.find_principal_by_app_id(call.tenant, document["appId"])
@@ -171,7 +171,7 @@ def _merged(current: object, change: object) -> Any:
     return {**old, **{name: _merged(old.get(name), value) for name, value in new.items()}}
 
 
-def _bound_owners(call: Call, body: dict[str, Any]) -> list[str]:
+def _initial_owner_ids(call: Call, body: dict[str, Any]) -> list[str]:
     """The caller, and the owners to whom a new object is bound; 404 for one that does not exist."""
     references: Any = body.get("owners@odata.bind") or []
     if not is_string_list(references):
@@ -216,19 +216,19 @@ def is_string_list(value: Any) -> TypeGuard[list[str]]:
     return isinstance(value, list) and all(isinstance(item, str) for item in cast("list[Any]", value))
 
 
-def delete(call: Call, table: str, document: Document) -> None:
+def soft_delete_object(call: Call, table: str, document: Document) -> None:
     """Soft-delete an object; an application takes its service principal with it."""
-    check_may_write(call, document)
+    require_may_write(call, document)
     if document.get("servicePrincipalType") == "ManagedIdentity":
         raise bad_request("The service principal of a managed identity is deleted with the identity.")
     if table == directory.APPLICATIONS:
         principal = directory.find_principal_by_app_id(call.tenant, document["appId"])
         if principal is not None:
-            _soft_delete(call.tenant, directory.PRINCIPALS, principal)
-    _soft_delete(call.tenant, table, document)
+            _move_to_deleted_items(call.tenant, directory.PRINCIPALS, principal)
+    _move_to_deleted_items(call.tenant, table, document)
 
 
-def _soft_delete(tenant: Tenant, table: str, document: Document) -> None:
+def _move_to_deleted_items(tenant: Tenant, table: str, document: Document) -> None:
     """Move an object into the deleted items, a service principal with the owners of its application."""
     tenant.store.remove(table, document["id"])
     deleted = document | {"deletedDateTime": directory.format_date(tenant.clock.now()), "_table": table}
@@ -257,7 +257,7 @@ def get_deleted(call: Call) -> Document:
 
 def restore(call: Call, document: Document) -> Document:
     """Restore one soft-deleted object. An application's service principal stays deleted."""
-    check_may_write(call, document)
+    require_may_write(call, document)
     table, tenant = document["_table"], call.tenant
     if table == directory.PRINCIPALS:
         if directory.find_application_by_app_id(tenant, document["appId"]) is None:
@@ -270,6 +270,6 @@ def restore(call: Call, document: Document) -> Document:
     return tenant.store.put(table, restored["id"], restored)
 
 
-def _all_applications(tenant: Tenant) -> Iterator[Document]:
+def _applications_and_deleted(tenant: Tenant) -> Iterator[Document]:
     yield from directory.list_applications(tenant)
     yield from list_deleted(tenant, directory.APPLICATIONS)

@@ -11,7 +11,7 @@ from localazure.app.call import Reply
 from localazure.app.tenant import TENANT_ID
 from localazure.entra import directory
 from localazure.graph import expand, objects, odata, passwords
-from localazure.graph.access import check_may_create, check_may_read, not_found
+from localazure.graph.access import not_found, require_may_create, require_may_read
 from localazure.graph.routes import SET_NAMES, graph_service, route_objects, route_sets
 
 if TYPE_CHECKING:
@@ -30,13 +30,13 @@ def _entity_response(call: Call, table: str, document: Document, status: int = 2
         f"https://{call.host}/v2/{TENANT_ID}/directoryObjects/{document['id']}/Microsoft.DirectoryServices.{type_name}"
     )
     headers = {"Location": url} if status == 201 else {}
-    return Reply(status=status, body={"@odata.context": entity, **odata.selected(call, body)}, headers=headers)
+    return Reply(status=status, body={"@odata.context": entity, **odata.selected_members(call, body)}, headers=headers)
 
 
 @route_sets(SERVICE, "GET")
 def list_objects(call: Call, table: str) -> Reply:
     """A page of applications or service principals."""
-    check_may_read(call)
+    require_may_read(call)
     documents = [expand.with_expansions(call, table, document) for _, document in call.tenant.store.rows(table)]
     return Reply(body=odata.page_body(call, SET_NAMES[table], documents))
 
@@ -52,26 +52,26 @@ def create_object(call: Call, table: str) -> Reply:
 @route_objects(SERVICE, "GET")
 def get_object(call: Call, table: str) -> Reply:
     """One application or service principal, by id or alternate key."""
-    check_may_read(call)
+    require_may_read(call)
     return _entity_response(call, table, objects.get(call, table))
 
 
 @route_objects(SERVICE, "PATCH")
 def update_object(call: Call, table: str) -> Reply:
     """Update an object: 204. By alternate key and with `Prefer: create-if-missing`, create it if absent: 201."""
-    check_may_create(call)
+    require_may_create(call)
     document = objects.find(call, table)
     if document is not None:
         objects.update(call, table, document, call.json())
         return Reply(status=204)
     if "key" not in call.params or not objects.prefers(call, "create-if-missing"):
-        raise not_found(call.params.get("id") or objects.alternate_key(call)[1])
+        raise not_found(call.params.get("id") or objects.alternate_key_and_value(call)[1])
     return _entity_response(call, table, _create_by_key(call, table), 201)
 
 
 def _create_by_key(call: Call, table: str) -> Document:
     """Create the object of an alternate key; 404 for a key that cannot create one."""
-    name, value = objects.alternate_key(call)
+    name, value = objects.alternate_key_and_value(call)
     if table == directory.PRINCIPALS and name == "appId":
         return objects.create_principal(call, call.json() | {"appId": value})
     if table == directory.APPLICATIONS and name == "uniqueName":
@@ -82,15 +82,15 @@ def _create_by_key(call: Call, table: str) -> Document:
 @route_objects(SERVICE, "DELETE")
 def delete_object(call: Call, table: str) -> Reply:
     """Soft-delete an object: 204. It can be restored for 30 days."""
-    check_may_create(call)
-    objects.delete(call, table, objects.get(call, table))
+    require_may_create(call)
+    objects.soft_delete_object(call, table, objects.get(call, table))
     return Reply(status=204)
 
 
 @route_objects(SERVICE, "POST", "/addPassword")
 def add_password(call: Call, table: str) -> Reply:
     """Add a password: 200. This is the only answer with its text."""
-    check_may_create(call)
+    require_may_create(call)
     password = passwords.add_password(call, table, objects.get(call, table))
     body = {"@odata.context": odata.context_url(call, "microsoft.graph.passwordCredential"), **password}
     return Reply(body=body, headers={"Location": f"https://{call.host}"})  # recorded so, with status 200
@@ -99,6 +99,6 @@ def add_password(call: Call, table: str) -> Reply:
 @route_objects(SERVICE, "POST", "/removePassword")
 def remove_password(call: Call, table: str) -> Reply:
     """Remove a password: 204."""
-    check_may_create(call)
+    require_may_create(call)
     passwords.remove_password(call, table, objects.get(call, table))
     return Reply(status=204)

@@ -30,7 +30,7 @@ def page_body(call: Call, name: str, documents: list[Document]) -> dict[str, Any
 
     `name` is the set, for `@odata.context`.
     """
-    matching = _ordered(call, _matching_filter(call, documents))
+    matching = _ordered(call, _matching_search_and_filter(call, documents))
     size, start = _page_size(call), _first_index(call)
     body: dict[str, Any] = {"@odata.context": context_url(call, name)}
     if call.query.get("$count", "").lower() == "true":
@@ -40,11 +40,11 @@ def page_body(call: Call, name: str, documents: list[Document]) -> dict[str, Any
             "$skiptoken": str(start + size)
         }
         body["@odata.nextLink"] = f"https://{call.host}{call.path}?{urlencode(query)}"
-    body["value"] = [selected(call, document) for document in matching[start : start + size]]
+    body["value"] = [selected_members(call, document) for document in matching[start : start + size]]
     return body
 
 
-def selected(call: Call, document: Document) -> Document:
+def selected_members(call: Call, document: Document) -> Document:
     """The members that $select names, or all."""
     names = _split_names(call.query.get("$select", ""))
     return only_members(document, names | set(requested_expansions(call)) if names else names)
@@ -95,30 +95,32 @@ def _matching_search(call: Call, documents: list[Document]) -> list[Document]:
     return [
         document
         for document in documents
-        if any(all(_has_word(document, *clause) for clause in group) for group in clauses_by_group)
+        if any(all(_has_word_with_prefix(document, *clause) for clause in group) for group in clauses_by_group)
     ]
 
 
-def _has_word(document: Document, name: str, prefix: str) -> bool:
+def _has_word_with_prefix(document: Document, property_name: str, prefix: str) -> bool:
     """Whether the property's value, or a word in it, begins with the prefix."""
-    text = str(next((value for key, value in document.items() if key.lower() == name.lower()), None) or "").casefold()
+    text = str(
+        next((value for key, value in document.items() if key.lower() == property_name.lower()), None) or ""
+    ).casefold()
     prefix = prefix.casefold()
     return text.startswith(prefix) or any(word.startswith(prefix) for word in re.split(r"[\W_]+", text))
 
 
-def _matching_filter(call: Call, documents: list[Document]) -> list[Document]:
+def _matching_search_and_filter(call: Call, documents: list[Document]) -> list[Document]:
     """The documents that match $search and $filter."""
     documents = _matching_search(call, documents)
     text = call.query.get("$filter", "").strip()
     if not text:
         return documents
     if _ADVANCED_OPERATOR.search(re.sub(r"'(?:[^']|'')*'", "''", text)):
-        _check_advanced_query(call)
+        _require_advanced_query_header(call)
     expression = Filter(text)
     return [document for document in documents if expression.matches(document)]
 
 
-def _check_advanced_query(call: Call) -> None:
+def _require_advanced_query_header(call: Call) -> None:
     """400 for an advanced query without its header and $count.
 
     https://learn.microsoft.com/graph/aad-advanced-queries

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from localazure.app.call import Reply
 from localazure.entra import directory
 from localazure.graph import objects, odata
-from localazure.graph.access import bad_request, check_may_read, check_may_write, not_found
+from localazure.graph.access import bad_request, not_found, require_may_read, require_may_write
 from localazure.graph.routes import graph_service, route_objects
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ SERVICE = graph_service("graph owners", r"/(applications|servicePrincipals)(/[^/
 @route_objects(SERVICE, "GET", "/owners")
 def list_owners(call: Call, table: str) -> Reply:
     """List the owners of an object."""
-    check_may_read(call)
+    require_may_read(call)
     owners = objects.owners(call.tenant, objects.get(call, table))
     return Reply(body=odata.page_body(call, "directoryObjects", owners))
 
@@ -31,7 +31,7 @@ def list_owners(call: Call, table: str) -> Reply:
 def add_owner(call: Call, table: str) -> Reply:
     """Add an owner: 204. The body refers to a directory object."""
     document = objects.get(call, table)
-    check_may_write(call, document)
+    require_may_write(call, document)
     owner = str(call.json().get("@odata.id", "")).rsplit("/", 1)[-1].lower()
     if directory.find_principal(call.tenant, owner) is None:
         raise not_found(owner)
@@ -47,7 +47,7 @@ def add_owner(call: Call, table: str) -> Reply:
 def remove_owner(call: Call, table: str) -> Reply:
     """Remove an owner: 204."""
     document, owner = objects.get(call, table), call.params["owner"].lower()
-    check_may_write(call, document)
+    require_may_write(call, document)
     if owner not in document["_owners"]:
         raise not_found(owner)
     remaining = [owner_id for owner_id in document["_owners"] if owner_id != owner]

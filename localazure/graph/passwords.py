@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from localazure.app.call import AzureError
 from localazure.entra import directory
-from localazure.graph.access import bad_request, check_may_write
+from localazure.graph.access import bad_request, require_may_write
 
 if TYPE_CHECKING:
     from localazure.app.call import Call
@@ -51,8 +51,8 @@ def update_tenant_policy(tenant: Tenant, changes: Document) -> None:
 
 def add_password(call: Call, table: str, document: Document) -> dict[str, Any]:
     """Add a password to an application or service principal. Returns the credential with its text."""
-    check_may_write(call, document)
-    added = _append(call, table, document, call.json().get("passwordCredential") or {})
+    require_may_write(call, document)
+    added = _append_new_password(call, table, document, call.json().get("passwordCredential") or {})
     call.tenant.store.put(table, document["id"], document)
     return added
 
@@ -70,23 +70,23 @@ def add_first_passwords(call: Call, application: Document, requested: object) ->
     for one in cast("list[Any]", requested):
         if isinstance(one, dict) and (one.get("keyId") or one.get("secretText")):  # pyright: ignore[reportUnknownMemberType] - JSON
             raise bad_request(ONLY_ACTIONS)
-        added.append(_append(call, directory.APPLICATIONS, application, one))
+        added.append(_append_new_password(call, directory.APPLICATIONS, application, one))
     return added
 
 
-def _append(call: Call, table: str, document: Document, requested: Any) -> dict[str, Any]:
+def _append_new_password(call: Call, table: str, document: Document, requested: Any) -> dict[str, Any]:
     """Generate a password and add it to a document, which is not stored. Returns it with its text."""
     if not isinstance(requested, dict):
         raise bad_request("Invalid value specified for property 'passwordCredential'.")
     requested = cast("dict[str, Any]", requested)
-    start, end = _lifetime(call, requested)
+    start, end = _start_and_end(call, requested)
     if table == directory.APPLICATIONS:
-        _check_policy(call.tenant, document, end - start)
+        _refuse_policy_violation(call.tenant, document, end - start)
     name = requested.get("displayName")
     if name is not None and (not isinstance(name, str) or len(name) > MAX_NAME_LENGTH):
         raise bad_request("Invalid value specified for property 'displayName' of resource 'PasswordCredential'.")
-    text = directory.new_secret()
-    credential = directory.new_password(text, call.tenant.clock.new_id(), name, start, end)
+    text = directory.generate_secret_text()
+    credential = directory.new_password_credential(text, call.tenant.clock.new_id(), name, start, end)
     if table == directory.PRINCIPALS:
         # Recorded so by az (test_sp_credential.yaml); the documented example of servicePrincipal: addPassword has one.
         credential["hint"] = None
@@ -96,7 +96,7 @@ def _append(call: Call, table: str, document: Document, requested: Any) -> dict[
 
 def remove_password(call: Call, table: str, document: Document) -> None:
     """Remove a password by its keyId; 400 if the object has none with it."""
-    check_may_write(call, document)
+    require_may_write(call, document)
     key_id = str(call.json().get("keyId") or "").lower()
     remaining = [credential for credential in document["passwordCredentials"] if credential["keyId"].lower() != key_id]
     if len(remaining) == len(document["passwordCredentials"]):
@@ -104,7 +104,7 @@ def remove_password(call: Call, table: str, document: Document) -> None:
     call.tenant.store.put(table, document["id"], document | {"passwordCredentials": remaining})
 
 
-def _check_policy(tenant: Tenant, application: Document, lifetime: timedelta) -> None:
+def _refuse_policy_violation(tenant: Tenant, application: Document, lifetime: timedelta) -> None:
     """400 for a password that the tenant's policy forbids; recorded in OfficeDev/microsoft-365-agents-toolkit#10998."""
     policy = tenant_policy(tenant)
     for rule in _password_rules(policy) if policy["isEnabled"] else []:
@@ -143,7 +143,7 @@ def _max_lifetime(rule: Document) -> timedelta | None:
     return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
 
 
-def _lifetime(call: Call, requested: dict[str, Any]) -> tuple[datetime, datetime]:
+def _start_and_end(call: Call, requested: dict[str, Any]) -> tuple[datetime, datetime]:
     """Start and end of a password: from now for two years, unless the request has others."""
     start = _parsed_date(requested, "startDateTime") or call.tenant.clock.now()
     end = _parsed_date(requested, "endDateTime") or _two_years_after(start)

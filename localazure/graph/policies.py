@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from localazure.app.call import Reply
 from localazure.graph import access, odata, passwords
-from localazure.graph.access import check_may_read, forbidden
+from localazure.graph.access import forbidden, require_may_read
 from localazure.graph.routes import graph_service
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _READ_PERMISSIONS = frozenset({_WRITE_PERMISSION, "Policy.Read.ApplicationConfig
 @SERVICE.route("GET", _DEFAULT_POLICY, action=None, why=_WHY)
 def get_default_policy(call: Call) -> Reply:
     """The tenant's policy on credentials of applications."""
-    if not access.permissions(call) & _READ_PERMISSIONS:
+    if not access.caller_permissions(call) & _READ_PERMISSIONS:
         raise forbidden()
     context = odata.context_url(call, "policies/defaultAppManagementPolicy/$entity")
     return Reply(body={"@odata.context": context, **passwords.tenant_policy(call.tenant)})
@@ -36,7 +36,7 @@ def get_default_policy(call: Call) -> Reply:
 @SERVICE.route("PATCH", _DEFAULT_POLICY, action=None, why=_WHY)
 def update_default_policy(call: Call) -> Reply:
     """Replace members of the tenant's policy: 204."""
-    if _WRITE_PERMISSION not in access.permissions(call):
+    if _WRITE_PERMISSION not in access.caller_permissions(call):
         raise forbidden()
     passwords.update_tenant_policy(call.tenant, call.json())
     return Reply(status=204)
@@ -46,5 +46,5 @@ def update_default_policy(call: Call) -> Reply:
 @SERVICE.route("GET", "/{version}/applications({key})/appManagementPolicies", action=None, why=_WHY)
 def list_application_policies(call: Call) -> Reply:
     """An empty list: no application has a policy of its own."""
-    check_may_read(call)
+    require_may_read(call)
     return Reply(body={"@odata.context": odata.context_url(call, "appManagementPolicies"), "value": []})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from localazure.app.call import Reply
 from localazure.app.tenant import TENANT_ID
 from localazure.graph import odata
-from localazure.graph.access import bad_request, check_may_read, not_found
+from localazure.graph.access import bad_request, not_found, require_may_read
 from localazure.graph.routes import graph_service, route
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def refuse_me(_call: Call) -> Reply:
 @route(SERVICE, "GET", "/groups")
 def list_users_or_groups(call: Call) -> Reply:
     """An empty list: the tenant has neither users nor groups."""
-    check_may_read(call)
+    require_may_read(call)
     return Reply(body=odata.page_body(call, call.path.rsplit("/", 1)[-1], []))
 
 
@@ -36,14 +36,14 @@ def list_users_or_groups(call: Call) -> Reply:
 @route(SERVICE, "GET", "/groups/{id}")
 def get_user_or_group(call: Call) -> Reply:
     """404: the tenant has neither users nor groups."""
-    check_may_read(call)
+    require_may_read(call)
     raise not_found(call.params["id"])
 
 
 @route(SERVICE, "GET", "/organization")
 def list_organization(call: Call) -> Reply:
     """List the one tenant."""
-    check_may_read(call)
+    require_may_read(call)
     domain = {"name": _DOMAIN_NAME, "isDefault": True, "isInitial": True, "type": "Managed", "capabilities": "Email"}
     tenant = {"id": TENANT_ID, "displayName": "provisioner", "tenantType": "AAD", "verifiedDomains": [domain]}
     return Reply(body=odata.page_body(call, "organization", [tenant]))
@@ -52,7 +52,7 @@ def list_organization(call: Call) -> Reply:
 @route(SERVICE, "GET", "/domains")
 def list_domains(call: Call) -> Reply:
     """List the one domain of the tenant."""
-    check_may_read(call)
+    require_may_read(call)
     domain = {
         "id": _DOMAIN_NAME,
         "isDefault": True,

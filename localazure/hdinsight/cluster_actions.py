@@ -39,7 +39,7 @@ def resize(call: Call) -> Reply:
             node["count"] = count
     resources.put(call.tenant, cluster)
     operation = operations.begin(call.tenant, "succeed", cluster["id"], shows=cluster["id"])
-    return operations.accepted(call, operation, cluster_operations.RESULTS)
+    return operations.accepted_reply(call, operation, cluster_operations.RESULTS)
 
 
 @SERVICE.route("GET", _POOL + "/availableUpgrades", action=f"{POOL}/availableUpgrades/read")

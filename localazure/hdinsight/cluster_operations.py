@@ -46,7 +46,7 @@ def get_result(call: Call) -> Reply:
     """Answer 202 until an operation is done, then its job or resource."""
     operations.run_due(call.tenant)
     flink_jobs.refresh(call.tenant)
-    reply = operations.poll(call, call.params["operation"])
+    reply = operations.answer_location_poll(call, call.params["operation"])
     return replace(reply, body=flink_jobs.response_body(reply.body)) if reply.body else reply
 
 
@@ -59,8 +59,8 @@ def get_result(call: Call) -> Reply:
 def get_status(call: Call) -> Reply:
     """Show the status of an operation, its resource and when it began."""
     key = call.params["operation"].partition("*")[0]
-    reply, (began, _) = operations.poll_async(call, key), operations.times(call.tenant, key)
-    target = operations.target(call.tenant, key)
+    reply, (began, _) = operations.answer_async_poll(call, key), operations.began_and_due(call.tenant, key)
+    target = operations.target_resource_id(call.tenant, key)
     own = {"name": call.params["operation"], "resourceId": target, "startTime": f"{began:%Y-%m-%dT%H:%M:%S.%f}0Z"}
     status = "Accepted" if reply.body["status"] == "InProgress" else reply.body["status"]
     return replace(reply, body={**reply.body, **own, "status": status})

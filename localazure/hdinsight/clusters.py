@@ -70,7 +70,7 @@ def update_pool(call: Call) -> Reply:
 @SERVICE.route("DELETE", _POOL, action=f"{POOL}/delete")
 def delete_pool(call: Call) -> Reply:
     """Delete a pool. Raises 409 if it has clusters."""
-    groups.require_group(call)
+    groups.require_usable_group(call)
     pool = resources.find(call.tenant, groups.resource_id(call, POOL, call.params["pool"]))
     if pool is not None and any(resources.list_of_type(call.tenant, CLUSTER, pool["id"])):
         message = "The cluster pool has clusters; delete them first."
@@ -81,7 +81,7 @@ def delete_pool(call: Call) -> Reply:
 @SERVICE.route("GET", _POOLS, action=f"{POOL}/read")
 def list_pools(call: Call) -> Reply:
     """List the pools of a resource group."""
-    group = groups.require_group(call)
+    group = groups.require_usable_group(call)
     return _list_reply(call, list(resources.list_of_type(call.tenant, POOL, group["id"])))
 
 
@@ -125,7 +125,7 @@ def update_cluster(call: Call) -> Reply:
 @SERVICE.route("DELETE", _CLUSTER, action=f"{CLUSTER}/delete")
 def delete_cluster(call: Call) -> Reply:
     """Delete a cluster and its jobs."""
-    groups.require_group(call)
+    groups.require_usable_group(call)
     names = (call.params["pool"], call.params["cluster"])
     return _delete(call, resources.find(call.tenant, groups.resource_id(call, CLUSTER, *names)))
 
@@ -137,7 +137,7 @@ def run_job(call: Call) -> Reply:
     if str(cluster["properties"].get("clusterType", "")).lower() != "flink":
         raise AzureError(status=400, code="BadRequest", message="Jobs can be run on clusters of type Flink only.")
     operation = flink_jobs.begin_action(call.tenant, cluster, bodies.requested_properties(call.json()))
-    return operations.accepted(call, operation, cluster_operations.RESULTS)
+    return operations.accepted_reply(call, operation, cluster_operations.RESULTS)
 
 
 @SERVICE.route("GET", _CLUSTER + "/jobs", action=f"{CLUSTER}/jobs/read")
@@ -156,14 +156,14 @@ def _cluster(call: Call) -> Document:
 
 
 def _create_or_update(call: Call, resource_type: str, *names: str) -> Reply:
-    groups.require_group(call)
+    groups.require_usable_group(call)
     body, tenant = call.json(), call.tenant
     key = groups.resource_id(call, resource_type, *names)
     existing = resources.find(tenant, key)
-    location = regions.required_location(body)
+    location = regions.require_location(body)
     if existing is not None:
-        regions.check_location_unchanged(existing, location)
-    envelope = {"location": location, "tags": bodies.check_tags(body.get("tags"))}
+        regions.refuse_location_change(existing, location)
+    envelope = {"location": location, "tags": bodies.validated_tags(body.get("tags"))}
     requested = bodies.requested_properties(body)
     properties = (
         {**existing["properties"], **requested}
@@ -194,7 +194,7 @@ def _new_properties(tenant: Tenant, pool: str, cluster: str, location: str) -> D
 def _patch(call: Call, document: Document) -> Reply:
     body = call.json()
     if "tags" in body:
-        document["tags"] = bodies.check_tags(body["tags"])
+        document["tags"] = bodies.validated_tags(body["tags"])
     document["properties"] = _merged(document["properties"], bodies.requested_properties(body))
     profiles.check_profile(document)
     return _shown(call, resources.put(call.tenant, document))
@@ -216,7 +216,7 @@ def _delete(call: Call, document: Document | None) -> Reply:
     document["properties"]["provisioningState"] = "Deleting"
     resources.put(call.tenant, document)
     operation = operations.begin(call.tenant, "delete", document["id"])
-    reply = operations.accepted(call, operation, cluster_operations.RESULTS)
+    reply = operations.accepted_reply(call, operation, cluster_operations.RESULTS)
     status_url = cluster_operations.status_url(call, operation, str(document["location"]))
     return replace(reply, headers={**reply.headers, "Azure-AsyncOperation": status_url})
 

@@ -180,7 +180,7 @@ def _record_result(
         return
     properties = document["properties"]
     if properties["action"] == "DELETE" and result.succeeded:
-        resources.delete(tenant, key)
+        resources.delete_at_and_below(tenant, key)
         return
     properties |= {
         "actionResult": "SUCCESS" if result.succeeded else "FAILED",

@@ -56,7 +56,7 @@ def get_credential(call: Call) -> Reply:
 def set_credential(call: Call) -> Reply:
     """Create or replace a credential: 201 or 200. Issuer and subject are unique together within the identity."""
     identity, properties = _require_identity(call), _requested_properties(call)
-    _require_alone(call, identity)
+    _refuse_concurrent_write(call, identity)
     name = call.params["name"]
     if not _NAME.fullmatch(name):
         raise _bad_request(f"The federated identity credential name '{name}' is invalid.", "InvalidResourceName")
@@ -65,9 +65,9 @@ def set_credential(call: Call) -> Reply:
     others = [
         credential for credential in resources.list_of_type(call.tenant, TYPE, identity["id"]) if credential != existing
     ]
-    _check_unique(properties, others)
+    _refuse_duplicate_or_too_many(properties, others)
     credential = resources.put(call.tenant, {"id": credential_id, "name": name, "type": TYPE, "properties": properties})
-    _tell_entra(call, identity)
+    _copy_to_directory(call, identity)
     return Reply(status=200 if existing else 201, body=resources.response_body(credential))
 
 
@@ -75,15 +75,17 @@ def set_credential(call: Call) -> Reply:
 def delete_credential(call: Call) -> Reply:
     """200, or 204 when there was none."""
     identity = _require_identity(call)
-    _require_alone(call, identity)
-    deleted = resources.delete(call.tenant, f"{identity['id']}/federatedIdentityCredentials/{call.params['name']}")
-    _tell_entra(call, identity)
+    _refuse_concurrent_write(call, identity)
+    deleted = resources.delete_at_and_below(
+        call.tenant, f"{identity['id']}/federatedIdentityCredentials/{call.params['name']}"
+    )
+    _copy_to_directory(call, identity)
     return Reply(status=200 if deleted else 204)
 
 
-def _tell_entra(call: Call, identity: Document) -> None:
+def _copy_to_directory(call: Call, identity: Document) -> None:
     trusted = [one["properties"] for one in resources.list_of_type(call.tenant, TYPE, identity["id"])]
-    directory.set_trusted(call.tenant, identity["properties"]["principalId"], trusted)
+    directory.set_federated_credentials(call.tenant, identity["properties"]["principalId"], trusted)
 
 
 def _require_identity(call: Call) -> Document:
@@ -91,7 +93,7 @@ def _require_identity(call: Call) -> Document:
     return groups.require_resource(call, IDENTITY, call.params["identity"])
 
 
-def _require_alone(call: Call, identity: Document) -> None:
+def _refuse_concurrent_write(call: Call, identity: Document) -> None:
     """409 if another write to a credential of the identity was under way when this one came.
 
     https://learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations says so of writes at the
@@ -122,7 +124,7 @@ def _requested_properties(call: Call) -> Document:
     return {"issuer": properties["issuer"], "subject": properties["subject"], "audiences": audiences}
 
 
-def _check_unique(properties: Document, others: list[Document]) -> None:
+def _refuse_duplicate_or_too_many(properties: Document, others: list[Document]) -> None:
     """400 if the identity has its maximum of credentials; 409 if another has the same issuer and subject."""
     if len(others) >= _MAX_CREDENTIALS:
         raise _bad_request(f"Too many Federated Identity Credentials: at most {_MAX_CREDENTIALS} are allowed.")

@@ -43,10 +43,10 @@ def get_identity(call: Call) -> Reply:
 @SERVICE.route("PUT", _ONE, action=f"{TYPE}/write")
 def set_identity(call: Call) -> Reply:
     """Create or update an identity: 201 or 200. An update keeps the ids and replaces the tags."""
-    groups.require_group(call)
+    groups.require_usable_group(call)
     name, body = call.params["name"], call.json()
     _check_name(name)
-    location, tags = regions.required_location(body), bodies.check_tags(body.get("tags"))
+    location, tags = regions.require_location(body), bodies.validated_tags(body.get("tags"))
     # Azure writes these ids so, whatever the call says, and the Location of a 201 is the bare id. Recorded in
     # azure-cli, command_modules/identity/tests/latest/recordings/test_identity_management.yaml.
     identity_id = groups.resource_id(call, TYPE, name).replace("/resourceGroups/", "/resourcegroups/", 1)
@@ -54,7 +54,7 @@ def set_identity(call: Call) -> Reply:
     if existing is None:
         created = _create(call.tenant, identity_id, location, tags)
         return Reply(status=201, body=resources.response_body(created), headers={"Location": str(created["id"])})
-    regions.check_location_unchanged(existing, location)
+    regions.refuse_location_change(existing, location)
     return Reply(body=resources.response_body(resources.put(call.tenant, {**existing, "tags": tags})))
 
 
@@ -63,22 +63,22 @@ def replace_tags(call: Call) -> Reply:
     """Replace the tags of an identity if the body has any."""
     identity, body = groups.require_resource(call, TYPE, call.params["name"]), call.json()
     if body.get("tags") is not None:
-        identity["tags"] = bodies.check_tags(body["tags"])
+        identity["tags"] = bodies.validated_tags(body["tags"])
     return Reply(body=resources.response_body(resources.put(call.tenant, identity)))
 
 
 @SERVICE.route("DELETE", _ONE, action=f"{TYPE}/delete")
 def delete_identity(call: Call) -> Reply:
     """200, or 204 when there was none. The principal goes too; its role assignments stay as orphans."""
-    groups.require_group(call)
+    groups.require_usable_group(call)
     identity_id = groups.resource_id(call, TYPE, call.params["name"])
-    return Reply(status=200 if resources.delete(call.tenant, identity_id) else 204)
+    return Reply(status=200 if resources.delete_at_and_below(call.tenant, identity_id) else 204)
 
 
 @SERVICE.route("GET", _LIST, action=f"{TYPE}/read")
 def list_group_identities(call: Call) -> Reply:
     """List the identities of a group."""
-    identities = list(resources.list_of_type(call.tenant, TYPE, groups.require_group(call)["id"]))
+    identities = list(resources.list_of_type(call.tenant, TYPE, groups.require_usable_group(call)["id"]))
     return Reply(
         body={"value": [resources.response_body(identity) for identity in filters.filter_documents(call, identities)]}
     )
@@ -92,7 +92,7 @@ def list_group_identities(call: Call) -> Reply:
 )
 def list_identities(call: Call) -> Reply:
     """List the identities of the subscription that the caller may read."""
-    scopes.authorization_scope(call)
+    scopes.require_authorization_scope(call)
     identities = resources.list_of_type(call.tenant, TYPE, SUBSCRIPTION)
     readable = [
         identity

@@ -44,13 +44,13 @@ def get_vault(call: Call) -> Reply:
 @SERVICE.route("PUT", _ONE, action=f"{vaults.TYPE}/write")
 def set_vault(call: Call) -> Reply:
     """Create or replace a vault: 200 in both cases. `createMode: recover` recovers a soft-deleted one."""
-    groups.require_group(call)
+    groups.require_usable_group(call)
     name, body = call.params["name"], call.json()
     _check_name(name)
-    location, properties = regions.required_location(body), bodies.requested_properties(body)
+    location, properties = regions.require_location(body), bodies.requested_properties(body)
     existing = resources.find(call.tenant, groups.resource_id(call, vaults.TYPE, name))
     if existing is not None:
-        regions.check_location_unchanged(existing, location)
+        regions.refuse_location_change(existing, location)
         return Reply(body=resources.response_body(_replace_vault(call, existing, body)))
     if str(properties.get("createMode", "")).lower() == "recover":
         return Reply(body=resources.response_body(_recover_vault(call, name, location)))
@@ -64,7 +64,7 @@ def update_vault(call: Call) -> Reply:
     vault, body = groups.require_resource(call, vaults.TYPE, call.params["name"]), call.json()
     requested = {name: value for name, value in bodies.requested_properties(body).items() if value is not None}
     properties = {**vault["properties"], **vault_properties.allowed_changes(vault["properties"], requested)}
-    tags = bodies.check_tags(body["tags"]) if body.get("tags") is not None else vault["tags"]
+    tags = bodies.validated_tags(body["tags"]) if body.get("tags") is not None else vault["tags"]
     return Reply(body=resources.response_body(_store_vault(call, {**vault, "tags": tags, "properties": properties})))
 
 
@@ -90,15 +90,15 @@ def update_access_policies(call: Call) -> Reply:
 @SERVICE.route("DELETE", _ONE, action=f"{vaults.TYPE}/delete")
 def delete_vault(call: Call) -> Reply:
     """Soft-delete a vault: 200, or 204 when there was none."""
-    groups.require_group(call)
+    groups.require_usable_group(call)
     vault_id = groups.resource_id(call, vaults.TYPE, call.params["name"])
-    return Reply(status=200 if resources.delete(call.tenant, vault_id) else 204)
+    return Reply(status=200 if resources.delete_at_and_below(call.tenant, vault_id) else 204)
 
 
 @SERVICE.route("GET", _LIST, action=f"{vaults.TYPE}/read")
 def list_group_vaults(call: Call) -> Reply:
     """List the vaults of a group."""
-    documents = list(resources.list_of_type(call.tenant, vaults.TYPE, groups.require_group(call)["id"]))
+    documents = list(resources.list_of_type(call.tenant, vaults.TYPE, groups.require_usable_group(call)["id"]))
     return Reply(
         body={"value": [resources.response_body(vault) for vault in filters.filter_documents(call, documents)]}
     )
@@ -107,7 +107,7 @@ def list_group_vaults(call: Call) -> Reply:
 @SERVICE.route("GET", _PROVIDER + "/vaults", action=None, why="shows what the caller may read")
 def list_vaults(call: Call) -> Reply:
     """List the vaults of the subscription that the caller may read."""
-    scopes.authorization_scope(call)
+    scopes.require_authorization_scope(call)
     documents = resources.list_of_type(call.tenant, vaults.TYPE, SUBSCRIPTION)
     action = f"{vaults.TYPE}/read"
     readable = [
@@ -168,7 +168,7 @@ def purge_deleted(call: Call) -> Reply:
     operation = operations.begin(call.tenant, vaults.PURGE_OPERATION, str(deleted["name"]))
     location = deleted["properties"]["location"]
     path = f"{SUBSCRIPTION}/providers/Microsoft.KeyVault/locations/{location}/operationResults"
-    return operations.accepted(call, operation, path)
+    return operations.accepted_reply(call, operation, path)
 
 
 @SERVICE.route(
@@ -180,8 +180,8 @@ def poll_operation(call: Call) -> Reply:
     The 200 is recorded in azure-cli, command_modules/keyvault/tests/latest/recordings/test_keyvault_softdelete.yaml; of
     the 202, which issue 16 reports, no public recording was found.
     """
-    reply = operations.poll(call, call.params["operation"])
-    began, due = operations.times(call.tenant, call.params["operation"])
+    reply = operations.answer_location_poll(call, call.params["operation"])
+    began, due = operations.began_and_due(call.tenant, call.params["operation"])
     created = {"createdDateTime": f"{began:%Y-%m-%d %H:%M:%SZ}"}
     ended = {"lastActionDateTime": f"{due:%Y-%m-%d %H:%M:%SZ}", "status": "Succeeded"}
     return replace(reply, body={**created, **({"status": "Pending"} if reply.status == 202 else ended)})
@@ -205,7 +205,7 @@ def _create_vault(call: Call, name: str, location: str, body: Document) -> Docum
         **({} if rbac is None else {"enableRbacAuthorization": bool(rbac)}),
     }
     vault_id = groups.resource_id(call, vaults.TYPE, name)
-    tags = bodies.check_tags(body.get("tags"))
+    tags = bodies.validated_tags(body.get("tags"))
     document = {"id": vault_id, "name": name, "type": vaults.TYPE, "location": location, "tags": tags}
     return _store_vault(call, {**document, "properties": properties})
 
@@ -221,7 +221,7 @@ def _replace_vault(call: Call, existing: Document, body: Document) -> Document:
     if "accessPolicies" not in requested:
         changes["accessPolicies"] = existing["properties"]["accessPolicies"]
     properties = {**fixed, **vault_properties.replaced(requested), **changes}
-    return _store_vault(call, {**existing, "tags": bodies.check_tags(body.get("tags")), "properties": properties})
+    return _store_vault(call, {**existing, "tags": bodies.validated_tags(body.get("tags")), "properties": properties})
 
 
 def _recover_vault(call: Call, name: str, location: str) -> Document:

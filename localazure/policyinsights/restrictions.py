@@ -28,7 +28,7 @@ SERVICE = arm_service("policy restrictions", f".*/providers/{_NAME}/?", _VERSION
 )
 def check_in_group(call: Call) -> Reply:
     """Evaluate a resource in an existing group; 404 ResourceGroupNotFound."""
-    return _check(call, str(groups.require_group(call)["id"]))
+    return _check(call, str(groups.require_usable_group(call)["id"]))
 
 
 @SERVICE.route("POST", f"/subscriptions/{{subscription}}/providers/{_NAME}", action=f"{_NAME}/read")
@@ -47,7 +47,7 @@ def _check(call: Call, scope: str) -> Reply:
     effects = {"deny", "audit"} if body.get("includeAuditEffect") is True else {"deny"}
     against = [
         _evaluation(one, call.query["api-version"])
-        for one in policies.against(call.tenant, scope, content)
+        for one in policies.list_matching_policies(call.tenant, scope, content)
         if one.effect.lower() in effects
     ]
     return Reply(body={"fieldRestrictions": [], "contentEvaluationResult": {"policyEvaluations": against}})

@@ -29,7 +29,7 @@ ASSIGNMENTS = "role_assignments"
 
 def is_principal_allowed(tenant: Tenant, principal_id: str, action: str, scope: str, *, data: bool = False) -> bool:
     """Return whether a principal may do an action at a scope: a resource id, or one below it such as a container's."""
-    with tenant.store.as_of(tenant.clock.timestamp() - tenant.faults.grant_lag_seconds):
+    with tenant.store.reading_as_of(tenant.clock.timestamp() - tenant.faults.grant_lag_seconds):
         return any(
             _grants(permission, action, data=data) for permission in list_permissions(tenant, principal_id, scope)
         )
@@ -56,14 +56,14 @@ def list_assignments_reaching(tenant: Tenant, scope: str) -> Iterator[Document]:
             yield assignment
 
 
-def is_allowed(call: Call, action: str, scope: str) -> bool:
+def is_caller_allowed(call: Call, action: str, scope: str) -> bool:
     """Return whether the caller's roles allow a control-plane action at a scope."""
     return is_principal_allowed(call.tenant, call.authenticated_caller.object_id, action, scope)
 
 
 def require(call: Call, action: str, scope: str) -> None:
     """Raise 403 AuthorizationFailed unless the caller's roles allow a control-plane action at a scope."""
-    if not is_allowed(call, action, scope):
+    if not is_caller_allowed(call, action, scope):
         raise authorization_failed(call, action, scope)
 
 

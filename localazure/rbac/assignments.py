@@ -20,14 +20,14 @@ TYPE = "Microsoft.Authorization/roleAssignments"
 _FLAT = {"id", "name", "type"}
 
 
-def resource_id(scope: str, name: str) -> str:
+def store_key(scope: str, assignment_name: str) -> str:
     """Return the id of an assignment in lower case, which is its key in the store."""
-    return f"{scope.rstrip('/')}/providers/{TYPE}/{name}".lower()
+    return f"{scope.rstrip('/')}/providers/{TYPE}/{assignment_name}".lower()
 
 
 def find(tenant: Tenant, scope: str, name: str) -> Document | None:
     """Return the assignment with this name at the scope, or None."""
-    return tenant.store.get(access.ASSIGNMENTS, resource_id(scope, name))
+    return tenant.store.get(access.ASSIGNMENTS, store_key(scope, name))
 
 
 def list_all(tenant: Tenant) -> Iterator[Document]:

@@ -65,7 +65,7 @@ def start_local_azure() -> LocalSettings:
 
     with raising_local_errors():
         status = process.start(state_folder())
-        secret = process.client_settings(state_folder())["AZURE_CLIENT_SECRET"]
+        secret = process.client_variables(state_folder())["AZURE_CLIENT_SECRET"]
     if isinstance(secret, str):
         raise TypeError("the operator's secret is not a Secret")
     return LocalSettings(
@@ -122,14 +122,14 @@ def deploy_airflow(airflow_name: str, workload: Mapping[str, Any]) -> str:
     from localazure.containerservice.airflow_workload import resource_id
 
     with raising_local_errors():
-        process.control(state_folder(), "PUT", f"/settings/airflow-{airflow_name}", workload)
+        process.send_control_request(state_folder(), "PUT", f"/settings/airflow-{airflow_name}", workload)
     return resource_id(airflow_name)
 
 
 def _runtimes_up(arguments: Namespace) -> int:
     if arguments.flink:
         process.start(state_folder())
-        process.control(state_folder(), "PUT", "/settings/flink", {"version": arguments.flink})
+        process.send_control_request(state_folder(), "PUT", "/settings/flink", {"version": arguments.flink})
     states = start_runtimes(quiet=arguments.json)
     if arguments.json:
         show.document({"runtimes": states})
@@ -148,7 +148,7 @@ def start_runtimes(*, quiet: bool, airflows: Sequence[str] | None = None) -> lis
     with raising_local_errors():
         process.start(state_folder())
         with runtimes.progress(_print_nothing if quiet else show.text, live=show.on_terminal(quiet=quiet)) as watch:
-            for states in process.start_runtimes(state_folder(), only):
+            for states in process.start_and_watch_runtimes(state_folder(), only):
                 watch(states)
     failed = runtimes.failures(states)
     if failed:
@@ -162,7 +162,7 @@ def start_runtimes(*, quiet: bool, airflows: Sequence[str] | None = None) -> lis
 def _runtimes_down(_arguments: Namespace) -> int:
     ran = process.list_runtimes(state_folder())
     if ran:
-        process.control(state_folder(), "DELETE", "/runtimes")
+        process.send_control_request(state_folder(), "DELETE", "/runtimes")
     show.text("\n".join(f"{one['kind']} behind {one['name']} ended" for one in ran) or "none was running")
     return 0
 
@@ -182,7 +182,7 @@ def _print_nothing(_line: str) -> None:
 
 def _env(arguments: Namespace) -> int:
     process.start(state_folder())
-    for name, value in process.client_settings(state_folder()).items():
+    for name, value in process.client_variables(state_folder()).items():
         if isinstance(value, str):
             show.text(f"export {name}='{value}'")
         elif arguments.show_secret:
@@ -197,7 +197,7 @@ def _exec(arguments: Namespace) -> int:
     if not command:
         raise LocalError("no command was given", "Write it after `--`: provisioner local exec -- az group list")
     process.start(state_folder())
-    environment = process.client_environment(dict(os.environ), state_folder())
+    environment = process.with_client_variables(dict(os.environ), state_folder())
     sys.stdout.flush()
     try:
         os.execvpe(command[0], command, environment)  # noqa: S606  # the user's own command; signals and exit code are its own

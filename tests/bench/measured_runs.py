@@ -82,7 +82,7 @@ class Bench:
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
         """One request to the control endpoint."""
-        return process.control(self.state, method, path, body)
+        return process.send_control_request(self.state, method, path, body)
 
     def run(self, verb: str, *options: str, spec: Path = SPEC) -> Run:
         """One verb as a process. Raises SystemExit with what it said if it fails."""

@@ -78,7 +78,7 @@ def signed_in(world: Bench, folder: Path) -> Peer | None:
     if place is None:
         return None
     own = {name: os.environ[name] for name in KEPT if name in os.environ}
-    settings = process.client_environment(own, world.state)
+    settings = process.with_client_variables(own, world.state)
     quiet = {"AZURE_CONFIG_DIR": str(folder / "az"), "AZURE_CORE_COLLECT_TELEMETRY": "no"}
     az = Az(program=place / "bin" / "az", variables={**settings, **quiet})
     client_id = settings["AZURE_CLIENT_ID"]

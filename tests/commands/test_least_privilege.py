@@ -99,7 +99,7 @@ def identity(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Iterator[Identity]:
     administrator = ["Application.ReadWrite.OwnedBy", "AppRoleAssignment.ReadWrite.All"]
     azure.control("PUT", "/settings/graph", {"app_roles": {azure.operator_client_id: administrator}})
     azure.tokens.clear()
-    wanted = process.client_environment(dict(os.environ), azure.state)
+    wanted = process.with_client_variables(dict(os.environ), azure.state)
     for name in set(os.environ) - set(wanted):
         monkeypatch.delenv(name)
     for name, value in wanted.items():

@@ -42,7 +42,7 @@ def real(tmp_path: Path) -> Iterator[RotatingEnvironment]:
 
 def started(rotations: RotatingEnvironment) -> None:
     """Its Airflow is up."""
-    *_, told = process.start_runtimes(rotations.azure.state)
+    *_, told = process.start_and_watch_runtimes(rotations.azure.state)
     assert [one["failure"] for one in told if one["state"] != "ready"] == []
 
 

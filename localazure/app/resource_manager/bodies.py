@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from localazure.app.store import Document
 
 
-def check_tags(tags: object) -> dict[str, str]:
+def validated_tags(tags: object) -> dict[str, str]:
     """Return a tag map after ARM's checks: at most 50 tags, names of 512 and values of 256 characters.
 
     https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources#limitations

@@ -24,7 +24,7 @@ def group_id(call: Call) -> str:
     return f"/subscriptions/{SUBSCRIPTION_ID}/resourceGroups/{call.params['group']}"
 
 
-def require_group(call: Call) -> Document:
+def require_usable_group(call: Call) -> Document:
     """Return the call's resource group. Raises 404 if absent, 409 if it is being deleted and the call writes.
 
     Also raises 409 for a PUT to a resource provider that is not registered.
@@ -35,19 +35,19 @@ def require_group(call: Call) -> Document:
         raise group_not_found(call.params["group"])
     if group["properties"]["provisioningState"] == "Deleting" and call.method not in {"GET", "HEAD", "DELETE"}:
         raise group_deleting(group["name"])
-    _check_api_version(call)
+    _refuse_unsupported_version(call)
     if call.method == "PUT":
         providers.require_registration(call.tenant, call.path)
     return group
 
 
-def _check_api_version(call: Call) -> None:
+def _refuse_unsupported_version(call: Call) -> None:
     """Raise ARM's error if the resource type never had the call's api-version.
 
     A missing resource is not checked: the error names a location, and it has none.
     """
     version = call.query.get("api-version", "")
-    kind = versions.type_without_version(call.path, version)
+    kind = versions.type_lacking_version(call.path, version)
     if not kind:
         return
     resource = resources.find(call.tenant, call.path)
@@ -87,7 +87,7 @@ def group_deleting(name: str) -> AzureError:
 
 def require_resource(call: Call, resource_type: str, *names: str) -> Document:
     """Return a resource in the call's group by type and names. Raises 404 ResourceNotFound."""
-    require_group(call)
+    require_usable_group(call)
     resource = resources.find(call.tenant, resource_id(call, resource_type, *names))
     if resource is None:
         raise resource_not_found(call, resource_type, *names)
@@ -124,7 +124,7 @@ def resource_not_found_at(resource_id: str) -> AzureError:
     return AzureError(status=404, code="ResourceNotFound", message=message)
 
 
-def check_group_name(name: str) -> None:
+def require_valid_group_name(name: str) -> None:
     """Raise 400 InvalidResourceGroup unless the name is 1 to 90 letters, digits, `-_.()`, with no period at the end."""
     if not _GROUP_NAME.fullmatch(name):
         message = (

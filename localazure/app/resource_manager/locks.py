@@ -40,7 +40,7 @@ def list_within(tenant: Tenant, scope: str) -> Iterator[Document]:
     return (lock for lock in _all_locks(tenant) if f"{scope_of(lock)}/".lower().startswith(outer))
 
 
-def check(call: Call) -> None:
+def refuse_locked_change(call: Call) -> None:
     """Raise 409 ScopeLocked for a call that deletes or changes what is locked, or deletes a scope with a lock in it."""
     if call.method in {"GET", "HEAD"} or f"{call.path}/".lower().find(_SEPARATOR) >= 0:
         return

@@ -39,8 +39,8 @@ def _mark_target_succeeded(tenant: Tenant, operation: Document) -> None:
         resources.put(tenant, resource)
 
 
-def _delete(tenant: Tenant, operation: Document) -> None:
-    resources.delete(tenant, operation["target"])
+def _delete_target(tenant: Tenant, operation: Document) -> None:
+    resources.delete_at_and_below(tenant, operation["target"])
 
 
 # What an operation does when it is due, by its kind; services add theirs. One that waits for a real program returns a
@@ -48,7 +48,7 @@ def _delete(tenant: Tenant, operation: Document) -> None:
 # interrupted by the end of the process.
 actions: dict[str, Callable[[Tenant, Document], Completion | None]] = {
     "succeed": _mark_target_succeeded,
-    "delete": _delete,
+    "delete": _delete_target,
 }
 _running: dict[str, Completion] = {}
 
@@ -67,15 +67,15 @@ def begin(tenant: Tenant, kind: str, target: str, *, shows: str = "") -> Documen
 def run_due(tenant: Tenant) -> None:
     """Run the operations that are due: on the present state, however old what the call reads is."""
     now = tenant.clock.timestamp()
-    with tenant.store.present():
+    with tenant.store.reading_present():
         for key, operation in tenant.store.rows(TABLE):
             if not operation["done"] and operation["due"] <= now:
-                _run(tenant, operation)
+                _start_or_complete(tenant, operation)
             elif operation["due"] + _KEPT_SECONDS < now:
                 tenant.store.remove(TABLE, key)
 
 
-def _run(tenant: Tenant, operation: Document) -> None:
+def _start_or_complete(tenant: Tenant, operation: Document) -> None:
     """Start an operation, or complete it if its future is done."""
     key = str(operation["id"])
     completion = _running.pop(key, None) or actions[operation["kind"]](tenant, operation)
@@ -88,14 +88,14 @@ def _run(tenant: Tenant, operation: Document) -> None:
         completion.result()(tenant)
 
 
-def accepted(call: Call, operation: Document, path: str, *, query: str = "") -> Reply:
+def accepted_reply(call: Call, operation: Document, path: str, *, query: str = "") -> Reply:
     """Return 202 with the Location to poll: the operation's id below `path`, and what its query begins with."""
     version = call.query.get("api-version", "")
     location = f"https://{call.host}{path}/{operation['id']}?{query}api-version={version}"
     return Reply(status=202, headers={"Location": location, **POLL})
 
 
-def poll(call: Call, operation_id: str) -> Reply:
+def answer_location_poll(call: Call, operation_id: str) -> Reply:
     """Answer a poll of a Location: 202 while the operation runs, then 200 with the resource that it shows."""
     operation = _require_operation(call.tenant, operation_id)
     if not operation["done"]:
@@ -105,18 +105,18 @@ def poll(call: Call, operation_id: str) -> Reply:
     return Reply(status=200, body=resources.response_body(resource) if resource else None)
 
 
-def times(tenant: Tenant, operation_id: str) -> tuple[datetime, datetime]:
+def began_and_due(tenant: Tenant, operation_id: str) -> tuple[datetime, datetime]:
     """Return when an operation began and when it is due. Raises 404."""
     operation = _require_operation(tenant, operation_id)
     return datetime.fromtimestamp(operation["began"], UTC), datetime.fromtimestamp(operation["due"], UTC)
 
 
-def target(tenant: Tenant, operation_id: str) -> str:
+def target_resource_id(tenant: Tenant, operation_id: str) -> str:
     """Return the id of the resource of an operation. Raises 404."""
     return str(_require_operation(tenant, operation_id)["target"])
 
 
-def poll_async(call: Call, operation_id: str) -> Reply:
+def answer_async_poll(call: Call, operation_id: str) -> Reply:
     """Answer a poll of an Azure-AsyncOperation: 200 with the status InProgress or Succeeded."""
     operation = _require_operation(call.tenant, operation_id)
     status = "Succeeded" if operation["done"] else "InProgress"

@@ -51,7 +51,7 @@ class Policy:
         return f"{SUBSCRIPTION}/providers/{_PROVIDER}/policyDefinitions/{self.definition}"
 
 
-def against(tenant: Tenant, scope: str, content: Document) -> Iterator[Policy]:
+def list_matching_policies(tenant: Tenant, scope: str, resource: Document) -> Iterator[Policy]:
     """Iterate over the policies that reach a scope and whose condition a resource with this content fulfils."""
     setting = tenant.store.get("settings", "policies") or {}
     for one in setting.get("assignments", ()):
@@ -62,11 +62,11 @@ def against(tenant: Tenant, scope: str, content: Document) -> Iterator[Policy]:
             scope=one.get("scope", SUBSCRIPTION),
             condition=one["if"],
         )
-        if f"{scope}/".lower().startswith(f"{policy.scope}/".lower()) and _fulfils(content, policy.condition):
+        if f"{scope}/".lower().startswith(f"{policy.scope}/".lower()) and _fulfils(resource, policy.condition):
             yield policy
 
 
-def check(call: Call) -> None:
+def refuse_denied_put(call: Call) -> None:
     """Raise 403 RequestDisallowedByPolicy for a PUT of a resource that a policy denies. A PATCH is not evaluated.
 
     https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-policy
@@ -76,7 +76,7 @@ def check(call: Call) -> None:
     path = scope_in_path(call.path.rstrip("/"))
     name = path.rpartition("/")[2]
     content = {**call.json(), "type": _type_of(path), "name": name}
-    denying = [one for one in against(call.tenant, path, content) if one.effect.lower() == "deny"]
+    denying = [one for one in list_matching_policies(call.tenant, path, content) if one.effect.lower() == "deny"]
     if denying:
         identifiers = json.dumps([_identifiers(one) for one in denying], separators=(",", ":"))
         message = f"Resource '{name}' was disallowed by policy. Policy identifiers: '{identifiers}'."
@@ -119,24 +119,24 @@ def _fulfils(content: Document, condition: Document) -> bool:
     if "not" in condition:
         return not _fulfils(content, condition["not"])
     (operator,) = set(condition) - {"field"}
-    return _OPERATORS[operator](_field(content, str(condition["field"])), condition[operator])
+    return _OPERATORS[operator](_field_value(content, str(condition["field"])), condition[operator])
 
 
 _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
-    "equals": lambda value, right: _plain(value) == _plain(right),
-    "notEquals": lambda value, right: _plain(value) != _plain(right),
-    "in": lambda value, right: _plain(value) in map(_plain, right),
-    "notIn": lambda value, right: _plain(value) not in map(_plain, right),
-    "exists": lambda value, right: (value is not None) == (_plain(right) == "true"),
+    "equals": lambda value, right: _lowered_text(value) == _lowered_text(right),
+    "notEquals": lambda value, right: _lowered_text(value) != _lowered_text(right),
+    "in": lambda value, right: _lowered_text(value) in map(_lowered_text, right),
+    "notIn": lambda value, right: _lowered_text(value) not in map(_lowered_text, right),
+    "exists": lambda value, right: (value is not None) == (_lowered_text(right) == "true"),
 }
 
 
-def _plain(value: object) -> str:
+def _lowered_text(value: object) -> str:
     """Policies compare without case."""
     return str(value).lower()
 
 
-def _field(content: Document, name: str) -> object:
+def _field_value(content: Document, name: str) -> object:
     """Return the value of a field: `type`, `location`, `tags['x']`, or an alias, a path below the resource's type."""
     tag = _TAG.fullmatch(name)
     if tag:
@@ -146,11 +146,11 @@ def _field(content: Document, name: str) -> object:
         return str(content.get("location", "")).replace(" ", "") or None
     kind = f"{content['type']}/".lower()
     path = name[len(kind) :] if name.lower().startswith(kind) else name
-    found = _at(content.get("properties"), *path.split("."))
-    return _at(content, *path.split(".")) if found is None else found
+    found = _value_at(content.get("properties"), *path.split("."))
+    return _value_at(content, *path.split(".")) if found is None else found
 
 
-def _at(value: object, *names: str) -> object:
+def _value_at(value: object, *names: str) -> object:
     for name in names:
         value = cast("Document", value).get(name) if isinstance(value, dict) else None
     return value

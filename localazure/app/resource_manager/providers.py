@@ -23,7 +23,7 @@ REGISTERED, UNREGISTERED = "Registered", "NotRegistered"
 _STATES = "provider_states"
 
 
-def canonical_namespace(namespace: str) -> str:
+def require_canonical_namespace(namespace: str) -> str:
     """Return a provider namespace in Azure's spelling. Raises 404 InvalidResourceNamespace if there is none."""
     canonical = next((name for name in PROVIDERS if name.lower() == namespace.lower()), None)
     if canonical is None:
@@ -34,18 +34,18 @@ def canonical_namespace(namespace: str) -> str:
 
 def registration_state(tenant: Tenant, namespace: str) -> str:
     """Return Registered or NotRegistered; in a new tenant all providers are registered."""
-    document = tenant.store.get(_STATES, canonical_namespace(namespace).lower())
+    document = tenant.store.get(_STATES, require_canonical_namespace(namespace).lower())
     return str(document["state"]) if document else REGISTERED
 
 
 def register(tenant: Tenant, namespace: str) -> None:
     """Register a provider; takes effect at once, where Azure takes minutes."""
-    tenant.store.put(_STATES, canonical_namespace(namespace).lower(), {"state": REGISTERED})
+    tenant.store.put(_STATES, require_canonical_namespace(namespace).lower(), {"state": REGISTERED})
 
 
 def unregister(tenant: Tenant, namespace: str) -> None:
     """Unregister a provider. Raises 409 for one that is always registered."""
-    name = canonical_namespace(namespace)
+    name = require_canonical_namespace(namespace)
     if name in REGISTRATION_FREE:
         message = f"The resource provider '{name}' cannot be unregistered."
         raise AzureError(status=409, code="CannotUnregisterRegistrationFreeResourceProvider", message=message)
@@ -63,7 +63,7 @@ def require_registration(tenant: Tenant, path: str) -> None:
     name = path[lowered.rindex("/providers/") :].split("/")[2]
     if not any(known.lower() == name.lower() for known in PROVIDERS) or registration_state(tenant, name) == REGISTERED:
         return
-    namespace = canonical_namespace(name)
+    namespace = require_canonical_namespace(name)
     message = (
         f"The subscription is not registered to use namespace '{namespace}'. See https://aka.ms/rps-not-found for how "
         "to register subscriptions."

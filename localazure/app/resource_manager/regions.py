@@ -17,7 +17,7 @@ _DETAILS: dict[str, dict[str, str]] = json.loads((Path(__file__).parent / "regio
 REGIONS: dict[str, str] = {name.replace(" ", "").lower(): name for name in _DETAILS}
 
 
-def required_location(body: Document) -> str:
+def require_location(body: Document) -> str:
     """Return the location in a body, as a short name. Raises 400 LocationRequired if it is absent."""
     raw: object = body.get("location")
     if not raw:
@@ -36,7 +36,7 @@ def known_region_details(location: str) -> dict[str, str]:
     return _DETAILS.get(REGIONS.get(short_location(location), ""), {})
 
 
-def check_location_unchanged(resource: Document, location: str) -> None:
+def refuse_location_change(resource: Document, location: str) -> None:
     """Raise 409 InvalidResourceLocation if a PUT would move a resource to another location."""
     if short_location(str(resource["location"])) != short_location(location):
         group = str(resource["id"]).split("/")[4]

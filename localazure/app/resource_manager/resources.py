@@ -50,7 +50,7 @@ def find_by_name(tenant: Tenant, resource_type: str, name: str) -> Document | No
     return next((document for document in documents if str(document["name"]).lower() == name.lower()), None)
 
 
-def delete(tenant: Tenant, resource_id: str) -> bool:
+def delete_at_and_below(tenant: Tenant, resource_id: str) -> bool:
     """Delete a resource and those below it, deepest first, with their `on_delete`. Returns whether it existed."""
     document = find(tenant, resource_id)
     if document is None:

@@ -9,14 +9,14 @@ from localazure.app.resource_manager import operations
 from localazure.app.tenant import SUBSCRIPTION_ID
 
 
-def authorization_scope(call: Call) -> str:
+def require_authorization_scope(call: Call) -> str:
     """Return the resource id at which a call is authorized: for a list or a POST action, its parent.
 
     Also runs the operations that are due. Raises 404 for another subscription, as Azure does before it authorizes.
     """
     operations.run_due(call.tenant)
     path = call.path.rstrip("/")
-    check_subscription(path)
+    require_own_subscription(path)
     return scope_in_path(path)
 
 
@@ -38,7 +38,7 @@ def _split_at_last_provider(path: str) -> tuple[str, str, str]:
     return (path[:at], path[at:end], path[end:]) if at >= 0 else (path, "", "")
 
 
-def check_subscription(path: str) -> None:
+def require_own_subscription(path: str) -> None:
     """Raise 404 if the path names another subscription than this tenant's, 400 if the id is no GUID."""
     match = re.match(r"/subscriptions/([^/]+)", path, re.IGNORECASE)
     if not match or match[1].lower() == SUBSCRIPTION_ID:

@@ -29,8 +29,8 @@ def arm_service(
         path=path,
         audiences=errors.AUDIENCES,
         render=errors.render,
-        scope=scopes.authorization_scope,
-        precondition=_check_locks_and_policies,
+        scope=scopes.require_authorization_scope,
+        precondition=_refuse_locked_or_denied,
         merges_slashes=True,
         versions=tuple(versions),
         check_version=check_version,
@@ -38,6 +38,6 @@ def arm_service(
     )
 
 
-def _check_locks_and_policies(call: Call) -> None:
-    locks.check(call)
-    policies.check(call)
+def _refuse_locked_or_denied(call: Call) -> None:
+    locks.refuse_locked_change(call)
+    policies.refuse_denied_put(call)

@@ -80,7 +80,7 @@ def check_api_version(call: Call) -> None:
     raise AzureError(status=400 if call.method == "PUT" else 404, code="InvalidResourceType", message=message)
 
 
-def type_without_version(path: str, version: str) -> str:
+def type_lacking_version(path: str, version: str) -> str:
     """Return the resource type in a path if it never had this api-version, else an empty string."""
     match = _TYPE.search(path)
     spellings = {kind.lower(): kind for kind in _RECORDED}

@@ -41,10 +41,10 @@ def prepare(spec: ProgramSpec, workspace: Workspace) -> Program:
     folder = home.home_folder(workspace.folder, spec.parameters["web_id"])
     is_airflow_3 = packages.major_minor(spec.version) >= (3, 0)
     home.create_home(folder, installation / "template", users_in_database=not is_airflow_3)
-    port = workspace.port("web")
+    port = workspace.choose_port("web")
     web = WebServer(home_folder=folder, port=port, is_airflow_3=is_airflow_3)
     url = str(airflow["airflowWebUrl"]).removesuffix("/login/")
-    proxy = process.proxy_settings(workspace.folder.parent.parent)
+    proxy = process.proxy_client_variables(workspace.folder.parent.parent)
     triggerer = airflow["enableTriggerers"] is True
     commands = list(_commands(installation / "bin", folder, port, is_airflow_3=is_airflow_3, triggerer=triggerer))
     return Program(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def find_web_server(call: Call, service: Service, resource_id: str) -> Reply | None:
     """Return the reply that forwards the call, 503 while Airflow does not run, or None if none was started there."""
     runtimes = call.tenant.runtimes
-    runtimes.reconcile(call.tenant)  # settings that are rolled out by now apply to this call
+    runtimes.update_running(call.tenant)  # settings that are rolled out by now apply to this call
     if runtimes.find_folder(airflow.KIND, resource_id) is None:
         return None
     program = runtimes.find_ready(airflow.KIND, resource_id)

@@ -37,7 +37,7 @@ def prepare(spec: ProgramSpec, workspace: Workspace) -> Program:
     java, libraries = install.install_java(workspace), install.install_flink(workspace, spec.version)
     address = workspace.folder / "address"
     address.unlink(missing_ok=True)
-    port = workspace.port("web")
+    port = workspace.choose_port("web")
     settings = {
         **_flink_configuration(workspace.folder, port, workspace.pages_url),
         **tls.create_certificate(workspace.folder / "tls"),

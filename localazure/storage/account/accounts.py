@@ -94,7 +94,7 @@ def require_account(call: Call) -> Document:
 def new_account(account_id: str, body: Document, now: str, seed: str) -> Document:
     """A new account with the settings of the body and Azure's defaults. Its two keys derive from `seed`."""
     requested = bodies.requested_properties(body)
-    name, location = account_id.rsplit("/", 1)[-1], regions.required_location(body)
+    name, location = account_id.rsplit("/", 1)[-1], regions.require_location(body)
     sku, kind = _valid_sku(body), str(body.get("kind", ""))
     if kind not in _KINDS:
         raise invalid_value(f"The value '{kind}' is not a valid kind of storage account.")
@@ -105,7 +105,7 @@ def new_account(account_id: str, body: Document, now: str, seed: str) -> Documen
         "name": name,
         "type": TYPE,
         "location": location,
-        "tags": bodies.check_tags(body.get("tags")),
+        "tags": bodies.validated_tags(body.get("tags")),
         "properties": {
             **_initial_properties(now),
             "encryption": _encryption(object_at(requested, "encryption"), now),
@@ -143,7 +143,7 @@ def updated_account(account: Document, body: Document, *, replace_tags: bool) ->
     if body.get("identity") is not None:
         updated["identity"] = object_at(body, "identity")
     if replace_tags or body.get("tags") is not None:
-        updated["tags"] = bodies.check_tags(body.get("tags"))
+        updated["tags"] = bodies.validated_tags(body.get("tags"))
     return updated
 
 

@@ -49,7 +49,7 @@ def list_shares(call: Call) -> Reply:
 @SERVICE.route("PUT", _ONE, action=f"{TYPE}/write")
 def set_account(call: Call) -> Reply:
     """Create an account: 202, then a poll to 200. An existing account is replaced: 200."""
-    groups.require_group(call)
+    groups.require_usable_group(call)
     name, body = call.params["name"], call.json()
     accounts.check_name(name)
     account_id = groups.resource_id(call, TYPE, name)
@@ -64,7 +64,7 @@ def set_account(call: Call) -> Reply:
     _put(call, account)
     operation = operations.begin(call.tenant, "succeed", account_id, shows=account_id)
     path = SUBSCRIPTION + _RESULTS.format(location=account["location"])
-    return operations.accepted(call, operation, path, query="monitor=true&")
+    return operations.accepted_reply(call, operation, path, query="monitor=true&")
 
 
 @SERVICE.route("PATCH", _ONE, action=f"{TYPE}/write")
@@ -78,15 +78,15 @@ def update_account(call: Call) -> Reply:
 @SERVICE.route("DELETE", _ONE, action=f"{TYPE}/delete")
 def delete_account(call: Call) -> Reply:
     """Delete an account with everything in it: 200, or 204 when there was none."""
-    groups.require_group(call)
+    groups.require_usable_group(call)
     account_id = groups.resource_id(call, TYPE, call.params["name"])
-    return Reply(status=200 if resources.delete(call.tenant, account_id) else 204)
+    return Reply(status=200 if resources.delete_at_and_below(call.tenant, account_id) else 204)
 
 
 @SERVICE.route("GET", _LIST, action=f"{TYPE}/read")
 def list_group_accounts(call: Call) -> Reply:
     """List the accounts of a group."""
-    accounts = list(resources.list_of_type(call.tenant, TYPE, groups.require_group(call)["id"]))
+    accounts = list(resources.list_of_type(call.tenant, TYPE, groups.require_usable_group(call)["id"]))
     return Reply(
         body={"value": [resources.response_body(account) for account in filters.filter_documents(call, accounts)]}
     )
@@ -95,7 +95,7 @@ def list_group_accounts(call: Call) -> Reply:
 @SERVICE.route("GET", _PROVIDER + "/storageAccounts", action=None, why="shows what the caller may read")
 def list_accounts(call: Call) -> Reply:
     """List the accounts of the subscription that the caller may read."""
-    scopes.authorization_scope(call)
+    scopes.require_authorization_scope(call)
     every_account = resources.list_of_type(call.tenant, TYPE, SUBSCRIPTION)
     readable = [
         account
@@ -138,7 +138,7 @@ def check_name(call: Call) -> Reply:
 @SERVICE.route("GET", "/subscriptions/{subscription}" + _RESULTS + "/{operation}", action=None, why="id of the caller")
 def poll_operation(call: Call) -> Reply:
     """The state of a long-running operation, at the Location of a 202."""
-    return operations.poll(call, call.params["operation"])
+    return operations.answer_location_poll(call, call.params["operation"])
 
 
 def _require_account(call: Call) -> Document:
@@ -150,14 +150,14 @@ def _replace_account(call: Call, account: Document, body: Document) -> Document:
     if account["properties"]["provisioningState"] != "Succeeded":
         message = "An operation is currently performing on this storage account that requires exclusive access."
         raise AzureError(status=409, code="StorageAccountOperationInProgress", message=message)
-    regions.check_location_unchanged(account, regions.required_location(body))
+    regions.refuse_location_change(account, regions.require_location(body))
     return _put(call, accounts.updated_account(account, body, replace_tags=True), account)
 
 
 def _put(call: Call, account: Document, before: Document | None = None) -> Document:
     """Store an account with the principal of its system-assigned identity, if it asks for one."""
     requested, existing = object_at(account, "identity"), object_at(before or {}, "identity")
-    identity = directory.resolve_identity(call.tenant, account, requested, existing)
+    identity = directory.sync_system_identity(call.tenant, account, requested, existing)
     return resources.put(call.tenant, account | ({"identity": identity} if identity else {}))
 
 

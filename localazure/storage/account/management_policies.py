@@ -58,7 +58,9 @@ def set_policy(call: Call) -> Reply:
 @SERVICE.route("DELETE", _ONE, action=f"{_TYPE}/delete")
 def delete_policy(call: Call) -> Reply:
     """200, or 204 when there was none."""
-    return Reply(status=200 if resources.delete(call.tenant, _policy_id(accounts.require_account(call))) else 204)
+    return Reply(
+        status=200 if resources.delete_at_and_below(call.tenant, _policy_id(accounts.require_account(call))) else 204
+    )
 
 
 def _policy_id(account: Document) -> str:

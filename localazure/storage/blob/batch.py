@@ -42,7 +42,7 @@ def _dispatch(call: Call) -> Reply:
     """The response to one request of a batch; 400 unless it is a delete or a tier change."""
     try:
         if call.method == "DELETE" or (call.method == "PUT" and call.query.get("comp") == "tier"):
-            reply = service.reply_of_inner_call(import_module(str(__package__)).SERVICES, call)
+            reply = service.answer_inner_call(import_module(str(__package__)).SERVICES, call)
             if reply is not None:
                 return reply
     except AzureError as error:

@@ -73,7 +73,7 @@ def put_block(tenant: Tenant, address: PathAddress, block_id: str, data: bytes) 
     existing = tenant.store.get(paths.BLOCKS, f"{address.key}\n{block_id}")
     if existing is not None:
         contents.delete(tenant, str(existing["content"]))
-    content = contents.create(tenant)
+    content = contents.create_empty(tenant)
     contents.write(tenant, content, 0, data)
     block = {"id": block_id, "size": len(data), "content": content, "since": tenant.clock.timestamp()}
     tenant.store.put(paths.BLOCKS, f"{address.key}\n{block_id}", block)
@@ -96,7 +96,7 @@ def uncommitted_blobs(tenant: Tenant, root: PathAddress, owner: str) -> Iterator
 def commit_blocks(tenant: Tenant, address: PathAddress, owner: str, text: str, values: Mapping[str, Any]) -> Document:
     """Commit a blob from a block list, out of its committed and uncommitted blocks; the others are discarded."""
     blocks = list(_listed_blocks(tenant, address, text))
-    content, size = contents.create(tenant), 0
+    content, size = contents.create_empty(tenant), 0
     for _, source, start, length in blocks:
         contents.copy(tenant, content, size, source, start=start, length=length)
         size += length
@@ -118,7 +118,7 @@ def copy_blob(
     tenant: Tenant, source: Document, address: PathAddress, owner: str, values: Mapping[str, Any]
 ) -> Document:
     """Write a blob with the content of another."""
-    content = contents.create(tenant)
+    content = contents.create_empty(tenant)
     contents.copy(tenant, content, 0, str(source["content"]), length=int(source["size"]))
     blob = paths.create_or_replace_file(tenant, address, owner, values)
     contents.delete(tenant, str(blob["content"]))

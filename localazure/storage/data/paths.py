@@ -99,7 +99,7 @@ def create_or_replace_file(tenant: Tenant, address: PathAddress, owner: str, val
         contents.delete(tenant, str(existing["content"]))
     # https://learn.microsoft.com/rest/api/storageservices/put-blob: what overwrites a blob stays in its tier
     tier = {"tier": values.get("tier") or (existing["tier"] if existing else "")}
-    new = {**_new_path(tenant, address, owner, directory=False), "content": contents.create(tenant)}
+    new = {**_new_path(tenant, address, owner, directory=False), "content": contents.create_empty(tenant)}
     return _store(tenant, address, {**new, **_kept_on_overwrite(existing), **values, **tier})
 
 

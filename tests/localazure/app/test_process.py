@@ -73,7 +73,7 @@ def test_concurrent_starts_start_one_server(state: Path) -> None:
         runs = [pool.submit(subprocess.run, [sys.executable, "-c", code], check=False) for _ in range(3)]
     assert [run.result().returncode for run in runs] == [0, 0, 0]
     assert process.status(state)["running"]
-    assert process.control(state, "GET", "/")["pid"] == _pid(state)
+    assert process.send_control_request(state, "GET", "/")["pid"] == _pid(state)
 
 
 def test_a_killed_server_counts_as_stopped_and_the_next_has_its_ports_and_state(state: Path) -> None:
@@ -143,9 +143,9 @@ def test_resetting_a_stopped_server_deletes_its_tenant(state: Path) -> None:
 
 def test_client_settings_hide_the_operator_s_secret_and_need_a_running_server(state: Path) -> None:
     with pytest.raises(process.StartError, match="not running"):
-        process.client_settings(state)
+        process.client_variables(state)
     process.start(state)
-    settings = process.client_settings(state)
+    settings = process.client_variables(state)
     secret, of_terraform = settings["AZURE_CLIENT_SECRET"], settings["ARM_CLIENT_SECRET"]
     assert isinstance(secret, Secret)
     assert isinstance(of_terraform, Secret)

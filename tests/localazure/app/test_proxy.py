@@ -146,7 +146,7 @@ def test_hostile_proxy_variables_are_overruled(azure: LocalAzure) -> None:
         "AZURE_CLIENT_CERTIFICATE_PATH": "/nonexistent",
         "AZURE_USERNAME": "somebody",
     }
-    environment = process.client_environment({**os.environ, **hostile}, azure.state)
+    environment = process.with_client_variables({**os.environ, **hostile}, azure.state)
     code = (
         "from azure.identity import DefaultAzureCredential as C;"
         "print(len(C().get_token('https://management.azure.com/.default').token))"

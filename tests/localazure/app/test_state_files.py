@@ -89,7 +89,7 @@ def test_a_reset_replaces_what_is_damaged_and_keeps_the_rest(stopped: Path) -> N
     assert process.start(stopped)["running"]
     assert find_damaged(stopped) == []
     assert (stopped / "token-key.pem").read_bytes() == token_key
-    secret = process.client_settings(stopped)["AZURE_CLIENT_SECRET"]
+    secret = process.client_variables(stopped)["AZURE_CLIENT_SECRET"]
     assert isinstance(secret, Secret)
     assert secret.reveal() == read_secret(stopped / "operator-secret")
 
@@ -109,11 +109,11 @@ def test_a_secret_that_is_lost_while_the_server_runs_is_named_and_replaced_by_a_
     process.start(stopped)
     (stopped / name).write_bytes(b"")
     with pytest.raises(DamagedStateError, match=name):
-        _ = process.control(stopped, "GET", "/"), process.client_settings(stopped)
+        _ = process.send_control_request(stopped, "GET", "/"), process.client_variables(stopped)
     assert process.reset(stopped) == [stopped / name]
     process.start(stopped)
-    assert process.client_settings(stopped)
-    assert process.control(stopped, "GET", "/")["pid"]
+    assert process.client_variables(stopped)
+    assert process.send_control_request(stopped, "GET", "/")["pid"]
 
 
 def test_a_damaged_certificate_of_a_host_is_issued_again(stopped: Path) -> None:

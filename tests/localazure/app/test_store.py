@@ -64,11 +64,11 @@ def test_reads_as_of_an_earlier_moment_return_earlier_documents(store: Store) ->
             store.put("t", "old", {"n": number})
             store.put("t", f"new-{number}", {})
             store.remove("t", "gone")
-    with store.as_of(5):
+    with store.reading_as_of(5):
         assert [key for key, _ in store.rows("t")] == ["gone", "old"]
         assert store.get("t", "old") == {"n": 0}
         assert store.get("t", "new-1") is None
-    with store.as_of(15):
+    with store.reading_as_of(15):
         assert dict(store.rows("t")) == {"old": {"n": 1}, "new-1": {}}
     assert [key for key, _ in store.rows("t")] == ["new-1", "new-2", "old"]
 
@@ -76,11 +76,11 @@ def test_reads_as_of_an_earlier_moment_return_earlier_documents(store: Store) ->
 def test_a_snapshot_holds_documents_and_blobs(store: Store, tmp_path: Path) -> None:
     store.put("t", "k", {"n": 1})
     (store.blobs / "f").write_bytes(b"one")
-    store.snapshot(tmp_path / "snap")
-    store.snapshot(tmp_path / "snap")
+    store.take_snapshot(tmp_path / "snap")
+    store.take_snapshot(tmp_path / "snap")
     store.put("t", "k", {"n": 2})
     store.put("t", "later", {})
-    store.writable(store.blobs / "f").write_bytes(b"two")
+    store.make_writable(store.blobs / "f").write_bytes(b"two")
     (store.blobs / "folder").mkdir()
     (store.blobs / "folder" / "later").write_bytes(b"new")
     store.restore(tmp_path / "snap")
@@ -92,9 +92,9 @@ def test_a_snapshot_can_be_restored_repeatedly(store: Store, tmp_path: Path) -> 
     for folder in ("deep", "other"):
         (store.blobs / folder).mkdir()
         (store.blobs / folder / "f").write_bytes(b"one")
-    store.snapshot(tmp_path / "snap")
+    store.take_snapshot(tmp_path / "snap")
     for _ in range(3):
-        store.writable(store.blobs / "deep" / "f").write_bytes(b"two")
+        store.make_writable(store.blobs / "deep" / "f").write_bytes(b"two")
         (store.blobs / "other" / "f").unlink()
         store.restore(tmp_path / "snap")
         assert [path.read_bytes() for path in sorted(store.blobs.glob("*/f"))] == [b"one", b"one"]
@@ -102,9 +102,9 @@ def test_a_snapshot_can_be_restored_repeatedly(store: Store, tmp_path: Path) -> 
 
 def test_a_snapshot_shares_unchanged_blobs(store: Store, tmp_path: Path) -> None:
     (store.blobs / "f").write_bytes(b"one")
-    store.snapshot(tmp_path / "snap")
+    store.take_snapshot(tmp_path / "snap")
     assert (tmp_path / "snap" / "blobs" / "f").samefile(store.blobs / "f")
-    store.writable(store.blobs / "f").write_bytes(b"two")
+    store.make_writable(store.blobs / "f").write_bytes(b"two")
     assert (tmp_path / "snap" / "blobs" / "f").read_bytes() == b"one"
 
 
@@ -126,7 +126,7 @@ def seconds(action: Callable[[], object]) -> float:
 
 def test_restoring_does_not_wait_until_a_large_blob_is_deleted(store: Store, tmp_path: Path) -> None:
     big, snap = store.blobs / "big", tmp_path / "snap"
-    store.snapshot(snap)
+    store.take_snapshot(snap)
     deleted, restored, kept, cleared = list[float](), list[float](), list[float](), list[float]()
     for _ in range(2):  # the better of two, so that a busy machine does not matter
         write_big(big)
@@ -135,9 +135,9 @@ def test_restoring_does_not_wait_until_a_large_blob_is_deleted(store: Store, tmp
         restored.append(seconds(lambda: store.restore(snap)))
         assert not big.exists()
         write_big(big)
-        store.snapshot(tmp_path / "with-big")
+        store.take_snapshot(tmp_path / "with-big")
         big.unlink()
-        kept.append(seconds(lambda: store.snapshot(tmp_path / "with-big")))
+        kept.append(seconds(lambda: store.take_snapshot(tmp_path / "with-big")))
         write_big(big)
         cleared.append(seconds(store.clear))
 

@@ -80,7 +80,7 @@ class Toy:
         for step in self.steps:
             workspace.run(step, {})
         (workspace.folder / "up").unlink(missing_ok=True)
-        port = workspace.port("web")
+        port = workspace.choose_port("web")
         return Program(
             command=(sys.executable, "-c", self.code, str(port)),
             is_ready=(workspace.folder / "up").exists,
@@ -124,7 +124,7 @@ def test_a_program_starts_reports_its_address_and_ends_with_its_descendants(tmp_
                 (status,) = supervisor.list_status()
         assert "PYTEST_CURRENT_TEST" not in (folder / "environment").read_text()
         assert "TOKEN" in (folder / "environment").read_text()
-        await supervisor.close()
+        await supervisor.end_all()
         assert supervisor.list_status() == []
         return status
 
@@ -167,7 +167,7 @@ def test_only_the_programs_that_are_meant_are_started(tmp_path: Path, tenant: Te
         supervisor.start_all(tenant, {"toy": ["/TOYS/two"], "others": []})
         await wait_for_state(supervisor, "ready")
         names = [one["name"] for one in supervisor.list_status()]
-        await supervisor.close()
+        await supervisor.end_all()
         return names
 
     assert asyncio.run(scenario()) == ["two"]
@@ -191,7 +191,7 @@ def test_a_program_that_cannot_start_says_why(tmp_path: Path, tenant: Tenant, to
         supervisor.start_all(tenant)
         failure = (await wait_for_state(supervisor, "failed"))["failure"]
         assert supervisor.find_ready("toy", "/toys/toy") is None
-        await supervisor.close()
+        await supervisor.end_all()
         return failure
 
     failure = asyncio.run(scenario())
@@ -226,7 +226,7 @@ def test_a_program_in_preparation_can_be_ended(tmp_path: Path, tenant: Tenant) -
         supervisor.start_all(tenant)
         async with asyncio.timeout(SECONDS):
             await asyncio.to_thread(wait_for_step)
-            await supervisor.close()
+            await supervisor.end_all()
 
     asyncio.run(scenario())
 
@@ -237,7 +237,7 @@ def test_a_program_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
     process = ChildProcess([sys.executable, "-c", code], folder=tmp_path, log=log, environment={})
     while not log.read_text():
         assert not process.ended.wait(0.01)
-    process.end()
+    process.request_end()
     assert process.ended.wait(SECONDS)
     assert process.exit_code == 128 + signal.SIGKILL
 
@@ -256,7 +256,7 @@ def test_a_folder_that_cannot_be_deleted_is_named_by_each_reset(tmp_path: Path, 
         stays.symlink_to(tmp_path / "moved")
         for _ in range(2):
             with pytest.raises(OSError, match="symbolic link"):
-                await supervisor.close(delete_folders=True)
+                await supervisor.end_all(delete_folders=True)
         return stays, goes
 
     stays, goes = asyncio.run(scenario())

@@ -126,7 +126,7 @@ class AirflowRuntime:
 
     def start(self) -> dict[str, Any]:
         """Start the Airflow and wait until it is ready. Returns its status."""
-        *_, listing = process.start_runtimes(self.azure.state)
+        *_, listing = process.start_and_watch_runtimes(self.azure.state)
         (airflow,) = [one for one in listing if one["kind"] == "airflow"]
         assert airflow["state"] == "ready", airflow["failure"]
         return airflow

@@ -149,7 +149,7 @@ def no_process_is_left(runtime: AirflowRuntime, *, killed: bool) -> None:
 def test_requirements_that_cannot_be_installed_are_reported_with_uv_s_output(own_azure: LocalAzure) -> None:
     body = factories.runtime(airflowVersion=NEWEST, airflowRequirements=["apache-airflow==2.6.3"])
     factories.airflow_of(factories.call(own_azure, "PUT", factories.RUNTIME, body))
-    *_, listing = process.start_runtimes(own_azure.state)
+    *_, listing = process.start_and_watch_runtimes(own_azure.state)
     (failed,) = [one for one in listing if one["kind"] == "airflow"]
     assert failed["state"] == "failed"
     assert f"Airflow {NEWEST} cannot be installed with apache-airflow==2.6.3" in failed["failure"]
