@@ -48,18 +48,18 @@ def _create_operator(tenant: Tenant, secret: Secret) -> None:
     }
     tenant.store.put(directory.PRINCIPALS, OPERATOR_OBJECT_ID, principal)
     assignment = str(uuid.uuid5(uuid.UUID(OPERATOR_OBJECT_ID), SUBSCRIPTION))
-    _assign_owner(tenant, assignment)
+    _assign_owner_role(tenant, assignment)
 
 
-def _assign_owner(tenant: Tenant, name: str) -> None:
-    resource_id = f"{SUBSCRIPTION}/providers/Microsoft.Authorization/roleAssignments/{name}"
+def _assign_owner_role(tenant: Tenant, assignment_name: str) -> None:
+    resource_id = f"{SUBSCRIPTION}/providers/Microsoft.Authorization/roleAssignments/{assignment_name}"
     created = directory.format_date(tenant.clock.now())
     tenant.store.put(
         access.ASSIGNMENTS,
         resource_id.lower(),
         {
             "id": resource_id,
-            "name": name,
+            "name": assignment_name,
             "type": "Microsoft.Authorization/roleAssignments",
             "scope": SUBSCRIPTION,
             "principalId": OPERATOR_OBJECT_ID,

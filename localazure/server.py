@@ -92,7 +92,7 @@ def _raise_descriptor_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
 
-async def _serve(state: Path, version: str, ready_fd: int | None, lock: int) -> None:
+async def _serve(state: Path, code_checksum: str, ready_fd: int | None, lock_inode: int) -> None:
     runtimes = Supervisor(discovery.find_runtimes(), state / "runtimes", installations_folder(state))
     gateway, control = _create_applications(state, runtimes)
     proxy = Proxy(gateway.dispatcher.serves, Certificates(state / "tls"), _http_protocol(gateway))
@@ -109,9 +109,9 @@ async def _serve(state: Path, version: str, ready_fd: int | None, lock: int) -> 
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    _write_endpoint(state, version, ports, ready_fd)
-    _watch_folder(state / ALIVE, lock, stopped)
-    _reconcile_runtimes(gateway.tenant)
+    _announce_endpoint(state, code_checksum, ports, ready_fd)
+    _stop_when_folder_deleted(state / ALIVE, lock_inode, stopped)
+    _keep_reconciling(gateway.tenant)
     await stopped.wait()
     servers["proxy_port"].close()
     servers["pages_port"].close()
@@ -142,21 +142,21 @@ def _create_applications(state: Path, runtimes: Supervisor) -> tuple[Gateway, Co
     return gateway, control
 
 
-def _watch_folder(alive: Path, inode: int, stopped: asyncio.Event) -> None:
+def _stop_when_folder_deleted(lock_file: Path, inode: int, stopped: asyncio.Event) -> None:
     """Stop the server once its folder is deleted, since nobody could find or stop it any more."""
     try:
-        exists = alive.stat().st_ino == inode
+        exists = lock_file.stat().st_ino == inode
     except OSError:
         exists = False
     if exists:
-        asyncio.get_running_loop().call_later(_WATCH_SECONDS, _watch_folder, alive, inode, stopped)
+        asyncio.get_running_loop().call_later(_WATCH_SECONDS, _stop_when_folder_deleted, lock_file, inode, stopped)
     else:
         stopped.set()
 
 
-def _reconcile_runtimes(tenant: Tenant) -> None:
+def _keep_reconciling(tenant: Tenant) -> None:
     """Reconcile the runtimes again and again, so that changes are rolled out without any call."""
-    asyncio.get_running_loop().call_later(_RECONCILE_SECONDS, _reconcile_runtimes, tenant)
+    asyncio.get_running_loop().call_later(_RECONCILE_SECONDS, _keep_reconciling, tenant)
     tenant.runtimes.update_running(tenant)
 
 
@@ -202,8 +202,8 @@ def _port_of(server: asyncio.Server) -> int:
     return server.sockets[0].getsockname()[1]
 
 
-def _write_endpoint(state: Path, version: str, ports: dict[str, int], ready_fd: int | None) -> None:
-    endpoint = {"pid": os.getpid(), "version": version, **ports}
+def _announce_endpoint(state: Path, code_checksum: str, ports: dict[str, int], ready_fd: int | None) -> None:
+    endpoint = {"pid": os.getpid(), "version": code_checksum, **ports}
     write_private(state / ENDPOINT, json.dumps(endpoint).encode())
     if ready_fd is not None:
         os.write(ready_fd, b"ready\n")

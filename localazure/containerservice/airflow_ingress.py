@@ -42,11 +42,11 @@ def forward_call(call: Call) -> Reply:
     """Forward a call to the Airflow of this name."""
     name = call.host.partition(".")[0]
     workload = airflow_workload.resource_id(name)
-    reply = forward.find_web_server(call, SERVICE, workload)
+    reply = forward.forward_to_airflow(call, SERVICE, workload)
     if reply is None and (deployed := airflow_workload.find_workload(call.tenant, name)) is not None:
         files = airflow_workload.dag_texts(call.tenant, deployed)
         rendered = next(iter(re.findall(r"(?m)^PROVISIONER_RENDERED=(.*)$", str(deployed["variables"]))), "")
-        reply = modelled.find_reply(call, workload, str(deployed["version"]), files, rendered)
+        reply = modelled.advance_and_reply(call, workload, str(deployed["version"]), files, rendered)
     return reply or render(call, forward.unavailable("No Airflow runs at this address."))
 
 

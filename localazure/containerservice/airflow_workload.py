@@ -28,7 +28,7 @@ from localazure.runtimes import airflow
 from localazure.runtimes.airflow import home
 from localazure.storage.data import paths
 from localazure.storage.data.paths import PathAddress
-from localazure.storage.data.storage_access import readable_container
+from localazure.storage.data.storage_access import require_readable_container
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,11 +72,11 @@ def _specs(tenant: Tenant) -> Iterator[ProgramSpec]:
                 resource_id=resource_id(name),
                 name=name,
                 version=str(workload["version"]),
-                parameters={"workload": workload, "airflow": _airflow(name, workload), "web_id": name},
+                parameters={"workload": workload, "airflow": _airflow_properties(name, workload), "web_id": name},
             )
 
 
-def _airflow(name: str, workload: Document) -> Document:
+def _airflow_properties(name: str, workload: Document) -> Document:
     """Return the workload as the properties from which an Airflow is started."""
     lines = (line for line in str(workload["variables"]).splitlines() if line and not line.startswith("#"))
     return {
@@ -105,7 +105,7 @@ def _sync_files(tenant: Tenant, spec: ProgramSpec, folder: Path) -> None:
     if cluster is None or tenant.store.reads_past:
         return
     airflow_home = home.home_folder(folder, spec.parameters["web_id"])
-    _renew_token(tenant, cluster, workload, airflow_home / TOKEN_FILE)
+    _renew_token_if_due(tenant, cluster, workload, airflow_home / TOKEN_FILE)
     client_id = str(spec.parameters["airflow"]["airflowEnvironmentVariables"].get("AZURE_CLIENT_ID", ""))
     if workload["dags"]:
         _sync_dags(tenant, workload, client_id, airflow_home)
@@ -120,16 +120,16 @@ def _find_cluster(tenant: Tenant, workload: Document) -> Document | None:
     return None
 
 
-def _renew_token(tenant: Tenant, cluster: Document, workload: Document, file: Path) -> None:
+def _renew_token_if_due(tenant: Tenant, cluster: Document, workload: Document, token_file: Path) -> None:
     now = tenant.clock.timestamp()
-    if file.exists():
-        claims = jwt.decode(file.read_text(), options={"verify_signature": False})
+    if token_file.exists():
+        claims = jwt.decode(token_file.read_text(), options={"verify_signature": False})
         if claims["iat"] <= now < claims["exp"] - _SECONDS / 2:
             return
     namespace, name = str(workload["subject"]).split(":")[2:4]
     audiences = (service_accounts.AUDIENCE,)
     token = service_accounts.create_token(tenant, cluster, namespace, name, audiences=audiences, seconds=_SECONDS)
-    write_private(file, token.encode())
+    write_private(token_file, token.encode())
 
 
 def _sync_dags(tenant: Tenant, workload: Document, client_id: str, airflow_home: Path) -> None:
@@ -137,7 +137,7 @@ def _sync_dags(tenant: Tenant, workload: Document, client_id: str, airflow_home:
     account, container = str(workload["dags"]).split("/")
     principal = directory.find_principal_by_app_id(tenant, client_id)
     try:
-        readable_container(tenant, principal["id"] if principal else "", account, container)
+        require_readable_container(tenant, principal["id"] if principal else "", account, container)
     except AzureError:
         return
     top = PathAddress(account=account, container=container, path="dags")

@@ -36,7 +36,7 @@ def render(_: Call, error: AzureError) -> Reply:
 
 
 def _scope(call: Call) -> str:
-    return str(_cluster(call)["id"])
+    return str(_require_cluster(call)["id"])
 
 
 def _unauthenticated(_: Call, __: InvalidToken) -> AzureError:
@@ -69,7 +69,7 @@ def create_token(call: Call) -> Reply:
         message = f"spec.expirationSeconds: Invalid value: {seconds}: may not specify a duration less than 10 minutes"
         raise AzureError(status=422, code="Invalid", message=message)
     namespace, name = call.params["namespace"], call.params["name"]
-    cluster = _cluster(call)
+    cluster = _require_cluster(call)
     audiences = cast("Sequence[str]", spec.get("audiences") or (service_accounts.issuer_of(cluster),))
     token = service_accounts.create_token(call.tenant, cluster, namespace, name, audiences=audiences, seconds=seconds)
     ends = datetime.fromtimestamp(int(call.tenant.clock.timestamp()) + seconds, UTC)
@@ -79,7 +79,7 @@ def create_token(call: Call) -> Reply:
     return Reply(status=201, body={**kind, "metadata": metadata, "spec": spec, "status": status})
 
 
-def _cluster(call: Call) -> Document:
+def _require_cluster(call: Call) -> Document:
     """Return the cluster whose API server has this name. Raises 404."""
     for cluster in resources.list_of_type(call.tenant, TYPE):
         if cluster["properties"]["fqdn"] == call.host:

@@ -36,7 +36,7 @@ SERVICE = Service(name="kubernetes_issuer", hosts=(f"*.{service_accounts.ISSUER_
 @SERVICE.route("GET", "/{tenant}/{issuer}/.well-known/openid-configuration", action=None, why=_PUBLIC)
 def get_configuration(call: Call) -> Reply:
     """Show the discovery document."""
-    issuer = service_accounts.issuer_of(_cluster(call))
+    issuer = service_accounts.issuer_of(_require_cluster(call))
     document = {
         "issuer": issuer,
         "jwks_uri": f"{issuer}openid/v1/jwks",
@@ -50,10 +50,10 @@ def get_configuration(call: Call) -> Reply:
 @SERVICE.route("GET", "/{tenant}/{issuer}/openid/v1/jwks", action=None, why=_PUBLIC)
 def list_keys(call: Call) -> Reply:
     """Show the keys that sign the tokens of service accounts."""
-    return Reply(body=service_accounts.key_set(call.tenant, _cluster(call)))
+    return Reply(body=service_accounts.key_set(call.tenant, _require_cluster(call)))
 
 
-def _cluster(call: Call) -> Document:
+def _require_cluster(call: Call) -> Document:
     """Return the cluster whose issuer the path names. Raises 404."""
     issuer = f"https://{call.host}/{call.params['tenant']}/{call.params['issuer']}/"
     for cluster in resources.list_of_type(call.tenant, TYPE):

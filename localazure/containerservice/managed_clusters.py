@@ -64,16 +64,16 @@ def set_cluster(call: Call) -> Reply:
     """Create or update a cluster: 201 or 200. What the body leaves out stays."""
     groups.require_usable_group(call)
     name, body = call.params["name"], call.json()
-    _check_name(name)
+    _require_valid_name(name)
     cluster_id, location = groups.resource_id(call, TYPE, name), regions.require_location(body)
     requested, tags = bodies.requested_properties(body), bodies.validated_tags(body.get("tags"))
     existing = resources.find(call.tenant, cluster_id)
     if existing is None:
-        _check_new(requested)
+        _require_nodes(requested)
         cluster = _new_cluster(cluster_id, location, tags, requested, issuer_id=call.tenant.clock.new_id())
     else:
         regions.refuse_location_change(existing, location)
-        cluster = _updated(existing, tags, requested)
+        cluster = _updated_cluster(existing, tags, requested)
     stored = resources.put(call.tenant, cluster)
     operation = operations.begin(call.tenant, "succeed", stored["id"])
     headers = {"Azure-AsyncOperation": _operation_url(call, operation, location), **operations.POLL}
@@ -172,7 +172,7 @@ def _new_cluster(
     return _with_issuer(cluster)
 
 
-def _updated(existing: Document, tags: dict[str, str], requested: Document) -> Document:
+def _updated_cluster(existing: Document, tags: dict[str, str], requested: Document) -> Document:
     """Return the cluster after an update. Raises 400 for one that would lose its issuer."""
     before, after = (object_at(one, "oidcIssuerProfile").get("enabled") for one in (existing["properties"], requested))
     if before is True and after is False:  # https://learn.microsoft.com/azure/aks/use-oidc-issuer
@@ -191,14 +191,14 @@ def _with_issuer(cluster: Document) -> Document:
     return {**cluster, "properties": {**properties, "oidcIssuerProfile": {"enabled": True, "issuerURL": url}}}
 
 
-def _check_new(requested: Document) -> None:
+def _require_nodes(requested: Document) -> None:
     """Raise 400 for a new cluster without nodes."""
     if not requested.get("agentPoolProfiles"):
         message = "Required parameter agentPoolProfiles is missing (null)."
         raise AzureError(status=400, code="InvalidParameter", message=message)
 
 
-def _check_name(name: str) -> None:
+def _require_valid_name(name: str) -> None:
     if not _NAME.fullmatch(name):
         message = (
             f"The value of parameter resourceName '{name}' is invalid. Error details: it must be 1 to 63 letters, "
@@ -216,4 +216,4 @@ def _list_reply(clusters: Iterable[Document]) -> Reply:
     return Reply(body={"value": [resources.response_body(cluster) for cluster in clusters]})
 
 
-resources.on_delete[TYPE.lower()] = service_accounts.forget
+resources.on_delete[TYPE.lower()] = service_accounts.delete_key_and_issuer

@@ -34,7 +34,7 @@ def issuer_of(cluster: Document) -> str:
 
 def key_set(tenant: Tenant, cluster: Document) -> dict[str, Any]:
     """Return the JSON Web Key Set of a cluster's issuer."""
-    return _signer(tenant, cluster).key_set()
+    return _get_or_create_signer(tenant, cluster).key_set()
 
 
 def create_token(
@@ -53,10 +53,10 @@ def create_token(
         "nbf": now,
         "sub": f"system:serviceaccount:{namespace}:{name}",
     }
-    return _signer(tenant, cluster).sign(claims)
+    return _get_or_create_signer(tenant, cluster).sign(claims)
 
 
-def _signer(tenant: Tenant, cluster: Document) -> Signer:
+def _get_or_create_signer(tenant: Tenant, cluster: Document) -> Signer:
     """Return what signs for a cluster. The key is created at the first call, and Entra may read it from then on."""
     table_key = str(cluster["id"]).lower()
     stored = tenant.store.get(_KEYS, table_key)
@@ -76,7 +76,7 @@ def _signer_with(der: str) -> Signer:
     return Signer(der=base64.b64decode(der))
 
 
-def forget(tenant: Tenant, cluster: Document) -> None:
+def delete_key_and_issuer(tenant: Tenant, cluster: Document) -> None:
     """Remove the key of a deleted cluster; its issuer answers no more."""
     tenant.store.remove(_KEYS, str(cluster["id"]).lower())
     issuers.remove(tenant, issuer_of(cluster))

@@ -17,7 +17,7 @@ from localazure.datafactory import airflow_runtimes
 from localazure.datafactory.airflow_runtimes import bad_request
 from localazure.storage.data import containers, paths
 from localazure.storage.data.paths import PathAddress
-from localazure.storage.data.storage_access import ACCOUNTS, readable_container
+from localazure.storage.data.storage_access import ACCOUNTS, require_readable_container
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +65,7 @@ def import_files(
     tenant: Tenant, factory: Document, runtime: Document, linked: Document, request: ImportRequest
 ) -> None:
     """Copy the files below `dags/` and `plugins/` into the runtime. Raises 403 if the factory may not read them."""
-    account = _check_access(tenant, factory, linked, request.container)
+    account = _require_readable_account(tenant, factory, linked, request.container)
     top = PathAddress(account=account, container=request.container, path=request.folder)
     files = list(_importable_files(tenant, top))
     if not files:
@@ -102,7 +102,7 @@ def _add_requirements(tenant: Tenant, runtime: Document, top: PathAddress) -> No
     resources.put(tenant, runtime)
 
 
-def _check_access(tenant: Tenant, factory: Document, linked: Document, container: str) -> str:
+def _require_readable_account(tenant: Tenant, factory: Document, linked: Document, container: str) -> str:
     """Return the name of the linked service's account after checking that it may read the container."""
     properties: Document = linked["properties"]
     type_properties = object_at(linked, "_type_properties")
@@ -110,21 +110,21 @@ def _check_access(tenant: Tenant, factory: Document, linked: Document, container
         raise bad_request(f"The linked service '{linked['name']}' must be of the type AzureBlobStorage.")
     if type_properties.get("serviceEndpoint"):
         account = str(urlsplit(str(type_properties["serviceEndpoint"])).hostname).partition(".")[0]
-        _check_identity_access(tenant, str(object_at(factory, "identity").get("principalId", "")), account, container)
+        _require_identity_access(tenant, str(object_at(factory, "identity").get("principalId", "")), account, container)
         return account
-    return _check_key_access(tenant, _plain_text(type_properties.get("connectionString")), container)
+    return _require_account_of_key(tenant, _plain_text(type_properties.get("connectionString")), container)
 
 
-def _check_identity_access(tenant: Tenant, object_id: str, account: str, container: str) -> None:
+def _require_identity_access(tenant: Tenant, object_id: str, account: str, container: str) -> None:
     try:
-        readable_container(tenant, object_id, account, container)
+        require_readable_container(tenant, object_id, account, container)
     except AzureError as error:
         message = f"Failed to import from '{account}/{container}': {error.code}: {error.message}"
         code = "Forbidden" if error.status == 403 else "BadRequest"
         raise AzureError(status=403 if error.status == 403 else 400, code=code, message=message) from error
 
 
-def _check_key_access(tenant: Tenant, connection_string: str, container: str) -> str:
+def _require_account_of_key(tenant: Tenant, connection_string: str, container: str) -> str:
     """Check the account key of a connection string. Returns the account's name. Raises 400 or 403."""
     settings = dict(pair.split("=", 1) for pair in connection_string.split(";") if "=" in pair)
     account, key = settings.get("AccountName", ""), settings.get("AccountKey", "")

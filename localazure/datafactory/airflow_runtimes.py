@@ -53,7 +53,7 @@ _DEFAULTS: Document = {
 }
 
 
-def test_settings(tenant: Tenant) -> Document:
+def settings_for_tests(tenant: Tenant) -> Document:
     """Return the settings for tests, with defaults."""
     return {**_SETTINGS, **(tenant.store.get("settings", "airflow") or {})}
 
@@ -77,7 +77,7 @@ def new_runtime(tenant: Tenant, factory: Document, properties: Document, old: Do
         "properties": {**properties, "typeProperties": type_properties},
         "_web_id": web_id,
         "_created": old["_created"] if old else now,
-        "_rolled_out": now + test_settings(tenant)["rollout_seconds"],
+        "_rolled_out": now + settings_for_tests(tenant)["rollout_seconds"],
         "_before": active_airflow_properties(tenant, old) if old else None,
     }
 
@@ -91,9 +91,9 @@ def active_airflow_properties(tenant: Tenant, runtime: Document) -> Document:
 
 def state(tenant: Tenant, runtime: Document) -> str:
     """Return the runtime's state: Starting, then Started; or the one that a test has set."""
-    if fixed := str(test_settings(tenant)["state"]):
+    if fixed := str(settings_for_tests(tenant)["state"]):
         return fixed
-    is_started = tenant.clock.timestamp() >= runtime["_created"] + test_settings(tenant)["start_seconds"]
+    is_started = tenant.clock.timestamp() >= runtime["_created"] + settings_for_tests(tenant)["start_seconds"]
     return "Started" if is_started else "Starting"
 
 
@@ -108,7 +108,7 @@ def response_body(tenant: Tenant, runtime: Document, *, state_override: str = ""
     for holder, name in ((airflow, "password"), (git, "credential")):
         if holder.get(name):
             holder[name] = MASK
-    variables, masked = airflow["airflowEnvironmentVariables"], test_settings(tenant)["mask_variables"]
+    variables, masked = airflow["airflowEnvironmentVariables"], settings_for_tests(tenant)["mask_variables"]
     for name in variables.keys() if masked is True else variables.keys() & set(masked or ()):
         variables[name] = MASK
     properties["state"] = state_override or state(tenant, runtime)
@@ -143,9 +143,9 @@ def _delete_files(tenant: Tenant, runtime: Document) -> None:
         tenant.store.remove(FILES, f"{runtime['id'].lower()}/{document['path']}")
 
 
-def python_version(version: str) -> str:
+def python_version(airflow_version: str) -> str:
     """Return the Python version of an Airflow in the service; for versions that only the local Azure has, its own."""
-    return _PYTHON_VERSIONS.get(version) or ".".join(platform.python_version_tuple()[:2])
+    return _PYTHON_VERSIONS.get(airflow_version) or ".".join(platform.python_version_tuple()[:2])
 
 
 def _check_airflow(airflow: Document, version: str, before: Document) -> None:

@@ -43,7 +43,7 @@ def _scope(call: Call) -> str:
 
     https://learn.microsoft.com/azure/data-factory/airflow-get-ip-airflow-cluster
     """
-    return str(_runtime(call)["id"]).rsplit("/integrationruntimes/", 1)[0]
+    return str(_require_runtime(call)["id"]).rsplit("/integrationruntimes/", 1)[0]
 
 
 def _unauthenticated(_: Call, invalid: signing.InvalidToken) -> AzureError:
@@ -57,7 +57,7 @@ def _forbidden(_: Call, action: str, scope: str) -> AzureError:
 SERVICE = Service(
     name="airflow_web",
     hosts=(f"*.*.{airflow_runtimes.HOST_SUFFIX}",),
-    reports={"/sign-ins": workers.list_sign_ins, "/airflow-runs": modelled.list_runs},
+    reports={"/sign-ins": workers.try_worker_sign_ins, "/airflow-runs": modelled.list_runs},
     audiences=(_DATA_FACTORY, *ARM_AUDIENCES),
     render=render,
     scope=_scope,
@@ -66,31 +66,31 @@ SERVICE = Service(
 )
 
 
-def _route(method: str, *paths: str, public: str = "") -> Callable[[Handler], Handler]:
-    """Register a handler that answers while there is no real Airflow. public: why the routes need no token."""
+def _route(method: str, *paths: str, why_public: str = "") -> Callable[[Handler], Handler]:
+    """Register a handler that answers while there is no real Airflow. why_public: why the routes need no token."""
 
     def register(handler: Handler) -> Handler:
         for path in paths:
-            action = None if public else _RIGHT
-            route = SERVICE.route(method, path, action=action, why=public, needs_token=not public)
-            route(lambda call: _forwarded(call) or handler(call))
+            action = None if why_public else _RIGHT
+            route = SERVICE.route(method, path, action=action, why=why_public, needs_token=not why_public)
+            route(lambda call: _forward_or_model(call) or handler(call))
         return handler
 
     return register
 
 
-def _forwarded(call: Call) -> Reply | None:
+def _forward_or_model(call: Call) -> Reply | None:
     """Return the real Airflow's reply, or a modelled one where a test asks for that."""
-    runtime = _runtime(call)
-    reply = forward.find_web_server(call, SERVICE, runtime["id"])
+    runtime = _require_runtime(call)
+    reply = forward.forward_to_airflow(call, SERVICE, runtime["id"])
     version = str(runtime["properties"]["typeProperties"]["airflowProperties"]["airflowVersion"])
-    return reply or modelled.find_reply(call, runtime["id"], version, _declared_files(call))
+    return reply or modelled.advance_and_reply(call, runtime["id"], version, _declared_files(call))
 
 
-@_route("GET", "/health", "/api/v1/health", "/api/v2/monitor/health", public="public in Airflow")
+@_route("GET", "/health", "/api/v1/health", "/api/v2/monitor/health", why_public="public in Airflow")
 def get_health(call: Call) -> Reply:
     """Show health: healthy once the runtime is Started."""
-    runtime = _runtime(call)
+    runtime = _require_runtime(call)
     status = "healthy" if airflow_runtimes.state(call.tenant, runtime) == "Started" else "unhealthy"
     beat = call.tenant.clock.now().isoformat()
     scheduler = {"status": status, "latest_scheduler_heartbeat": beat}
@@ -100,7 +100,7 @@ def get_health(call: Call) -> Reply:
 @_route("GET", "/api/v1/version", "/api/v2/version")
 def get_version(call: Call) -> Reply:
     """Show the version of the runtime's Airflow."""
-    properties: Document = _runtime(call)["properties"]["typeProperties"]["airflowProperties"]
+    properties: Document = _require_runtime(call)["properties"]["typeProperties"]["airflowProperties"]
     return Reply(body={"version": properties["airflowVersion"], "git_version": None})
 
 
@@ -131,30 +131,32 @@ def get_source(call: Call) -> Reply:
     for path, text in _declared_files(call):
         if call.params["token"] in airflow_runtimes.dag_ids(text, path) and _tells_sources(call):
             return Reply(body={"content": text})
-    return require_real_airflow(call)
+    return refuse_without_airflow(call)
 
 
 @_route("GET", "/api/v1/importErrors", "/api/v2/importErrors")
 def list_import_errors(call: Call) -> Reply:
     """An empty list: nothing here imports the files. Raises 404 unless a test has asked for it."""
-    return Reply(body={"import_errors": [], "total_entries": 0}) if _tells_sources(call) else require_real_airflow(call)
+    return (
+        Reply(body={"import_errors": [], "total_entries": 0}) if _tells_sources(call) else refuse_without_airflow(call)
+    )
 
 
 def _tells_sources(call: Call) -> bool:
-    return bool(airflow_runtimes.test_settings(call.tenant)["tells_sources"])
+    return bool(airflow_runtimes.settings_for_tests(call.tenant)["tells_sources"])
 
 
-def require_real_airflow(call: Call) -> Reply:
+def refuse_without_airflow(call: Call) -> Reply:
     """Raise 404 for everything that only a real Airflow serves."""
     message = f"There is no {call.path} while no real Airflow runs: `provisioner local runtimes up` starts it."
     raise AzureError(status=404, code="Not Found", message=message)
 
 
 for _method in ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"):
-    _route(_method, "/{rest:path}")(require_real_airflow)
+    _route(_method, "/{rest:path}")(refuse_without_airflow)
 
 
-def _runtime(call: Call) -> Document:
+def _require_runtime(call: Call) -> Document:
     """Return the runtime whose web server has the call's host name. Raises 404."""
     web_id, region = call.host.split(".")[:2]
     runtime = airflow_runtimes.find_by_web_id(call.tenant, web_id)
@@ -173,7 +175,7 @@ def _declared_dags(call: Call) -> Iterator[Document]:
 
 def _declared_files(call: Call) -> Iterator[tuple[str, str]]:
     """Path and text of each imported file that may declare DAGs."""
-    for file in airflow_runtimes.list_imported_files(call.tenant, _runtime(call)):
+    for file in airflow_runtimes.list_imported_files(call.tenant, _require_runtime(call)):
         path = str(file["path"])
         if path.startswith("dags/") and path.endswith(".py"):
             content = contents.read_all(call.tenant, str(file["content"]), int(file["size"]))

@@ -78,7 +78,7 @@ def _delete(call: Call, kind: str) -> Reply:
     return Reply(status=200 if resources.delete_at_and_below(call.tenant, _resource_id(call, kind)) else 204)
 
 
-def _switch(call: Call, verb: str) -> Reply:
+def _start_or_stop_trigger(call: Call, verb: str) -> Reply:
     """Start or stop a trigger, which Terraform does after each change; it triggers nothing here. Recorded with az."""
     trigger = resources.find(call.tenant, _resource_id(call, "triggers"))
     if trigger is None:
@@ -101,7 +101,7 @@ for _kind in _KINDS:
 
 for _verb in ("start", "stop"):
     _action = f"{FACTORY}/triggers/{_verb}/action"
-    SERVICE.route("POST", f"{_FACTORY}/triggers/{{name}}/{_verb}", action=_action)(_bind(_switch, _verb))
+    SERVICE.route("POST", f"{_FACTORY}/triggers/{{name}}/{_verb}", action=_action)(_bind(_start_or_stop_trigger, _verb))
 
 
 def _require_factory(call: Call) -> Document:

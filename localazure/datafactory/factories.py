@@ -32,7 +32,7 @@ _CHILD_NAME = re.compile(r"(?=.{1,260}\Z)[A-Za-z0-9_][^<>*#.%&:\\+?/]*")
 
 def _seed(tenant: Tenant) -> None:
     """Store the factory of a new tenant."""
-    factory = _new_factory(tenant, SEEDED_FACTORY, {"location": REGION, "identity": {"type": "SystemAssigned"}})
+    factory = _factory_after_write(tenant, SEEDED_FACTORY, {"location": REGION, "identity": {"type": "SystemAssigned"}})
     resources.put(tenant, factory)
 
 
@@ -44,11 +44,11 @@ SERVICE = arm_service(
 @SERVICE.route("GET", _FACTORY, action=f"{FACTORY}/read")
 def get_factory(call: Call) -> Reply:
     """Show a factory with its identity."""
-    return conditional(call, _response_body(require_factory(call)))
+    return resource_or_not_modified(call, _response_body(require_factory(call)))
 
 
 @SERVICE.route("PUT", _FACTORY, action=f"{FACTORY}/write")
-def create_factory(call: Call) -> Reply:
+def set_factory(call: Call) -> Reply:
     """Create or replace a factory. Always answers 200, since a 201 breaks `az datafactory`."""
     groups.require_usable_group(call)
     name, body = call.params["factory"], call.json()
@@ -65,7 +65,7 @@ def create_factory(call: Call) -> Reply:
     body["location"] = regions.require_location(body)
     if existing is not None:
         regions.refuse_location_change(existing, body["location"])
-    factory = resources.put(call.tenant, _new_factory(call.tenant, key, body, existing))
+    factory = resources.put(call.tenant, _factory_after_write(call.tenant, key, body, existing))
     return Reply(body=_response_body(factory))
 
 
@@ -75,7 +75,7 @@ def update_factory(call: Call) -> Reply:
     factory, body = require_factory(call), call.json()
     merged = {**factory, **{key: body[key] for key in ("tags", "identity") if key in body}}
     merged["properties"] = {**factory["properties"], **bodies.requested_properties(body)}
-    updated = _new_factory(call.tenant, factory["id"], merged, factory)
+    updated = _factory_after_write(call.tenant, factory["id"], merged, factory)
     return Reply(body=_response_body(resources.put(call.tenant, updated)))
 
 
@@ -111,16 +111,16 @@ def list_linked_services(call: Call) -> Reply:
 @SERVICE.route("GET", _FACTORY + "/linkedservices/{name}", action=f"{LINKED_SERVICE}/read")
 def get_linked_service(call: Call) -> Reply:
     """Show a linked service without its secrets."""
-    return conditional(call, require_child(call, LINKED_SERVICE))
+    return resource_or_not_modified(call, require_child(call, LINKED_SERVICE))
 
 
 @SERVICE.route("PUT", _FACTORY + "/linkedservices/{name}", action=f"{LINKED_SERVICE}/write")
-def create_linked_service(call: Call) -> Reply:
+def set_linked_service(call: Call) -> Reply:
     """Create or replace a linked service, if If-Match allows it."""
     factory, properties = require_parent(call, LINKED_SERVICE), bodies.requested_properties(call.json())
     if not properties.get("type"):
         raise airflow_runtimes.bad_request("The property 'type' of a linked service is required.")
-    key = f"{factory['id']}/linkedservices/{_child_name(call)}"
+    key = f"{factory['id']}/linkedservices/{_valid_child_name(call)}"
     existing = resources.find(call.tenant, key)
     check_etag(call, existing)
     type_properties = linked_services.restore_secrets(object_at(properties, "typeProperties"), existing)
@@ -152,12 +152,12 @@ def sync_airflow(call: Call) -> Reply:
         raise _not_found(f"linked service '{request.linked_service}'")
     if airflow_runtimes.state(call.tenant, runtime) != "Started":
         raise airflow_runtimes.bad_request(f"The integration runtime '{request.runtime}' is not started.")
-    if not airflow_runtimes.test_settings(call.tenant)["imports_fail"]:
+    if not airflow_runtimes.settings_for_tests(call.tenant)["imports_fail"]:
         airflow_import.import_files(call.tenant, factory, runtime, linked, request)
     return Reply(status=202)
 
 
-def _new_factory(tenant: Tenant, key: str, body: Document, old: Document | None = None) -> Document:
+def _factory_after_write(tenant: Tenant, factory_id: str, body: Document, old: Document | None = None) -> Document:
     """Return the document of a factory that a write creates or replaces.
 
     If the body asks for a system-assigned identity, a principal is created, unless the factory has one.
@@ -166,8 +166,8 @@ def _new_factory(tenant: Tenant, key: str, body: Document, old: Document | None 
     requested = object_at(body, "properties")
     identity = object_at(body, "identity") or object_at(old or {}, "identity")
     factory: Document = {
-        "name": key.rsplit("/", 1)[-1],
-        "id": old["id"] if old else key,
+        "name": factory_id.rsplit("/", 1)[-1],
+        "id": old["id"] if old else factory_id,
         "type": FACTORY,
         "properties": {
             "encryption": {},
@@ -234,25 +234,25 @@ def require_child(call: Call, child_type: str) -> Document:
     return child
 
 
-def _child_name(call: Call) -> str:
+def _valid_child_name(call: Call) -> str:
     name = call.params["name"]
     if not _CHILD_NAME.fullmatch(name):
         raise airflow_runtimes.bad_request(f"The name '{name}' is invalid.")
     return name
 
 
-def put_child(tenant: Tenant, key: str, child_type: str, values: Document) -> Document:
+def put_child(tenant: Tenant, child_id: str, child_type: str, values: Document) -> Document:
     """Store a resource of a factory under a new etag. Returns it."""
-    identity = {"id": key, "name": key.rsplit("/", 1)[-1], "type": child_type}
+    identity = {"id": child_id, "name": child_id.rsplit("/", 1)[-1], "type": child_type}
     return resources.put(tenant, {**identity, **values, "etag": _new_etag(tenant)})
 
 
-def delete_resource(call: Call, key: str) -> Reply:
+def delete_resource(call: Call, resource_id: str) -> Reply:
     """Delete a factory or a resource of one: 200, or 204 if there is none."""
-    return Reply(status=200 if resources.delete_at_and_below(call.tenant, key) else 204)
+    return Reply(status=200 if resources.delete_at_and_below(call.tenant, resource_id) else 204)
 
 
-def conditional(call: Call, document: Document) -> Reply:
+def resource_or_not_modified(call: Call, document: Document) -> Reply:
     """Return the resource, or 304 if the call's If-None-Match has its etag."""
     known_etag = call.headers.get("if-none-match", "")
     if known_etag and known_etag.strip('"') == _etag_of(document):

@@ -50,18 +50,18 @@ def list_runtimes(call: Call) -> Reply:
 def get_runtime(call: Call) -> Reply:
     """Show a runtime; an Airflow runtime with all its variables, including secrets."""
     runtime = factories.require_child(call, RUNTIME)
-    return factories.conditional(call, airflow_runtimes.response_body(call.tenant, runtime))
+    return factories.resource_or_not_modified(call, airflow_runtimes.response_body(call.tenant, runtime))
 
 
 @SERVICE.route("PUT", _RUNTIME, action=f"{RUNTIME}/write")
-def create_runtime(call: Call) -> Reply:
+def set_runtime(call: Call) -> Reply:
     """Create or replace a runtime, if If-Match allows it. A new one has the state Initial."""
     factory, tenant = factories.require_parent(call, RUNTIME), call.tenant
     properties = bodies.requested_properties(call.json())
     kind = properties.get("type")
     if kind not in _KINDS:
         raise airflow_runtimes.bad_request(f"The type of an integration runtime must be one of {', '.join(_KINDS)}.")
-    key = f"{factory['id']}/integrationruntimes/{_runtime_name(call)}"
+    key = f"{factory['id']}/integrationruntimes/{_valid_runtime_name(call)}"
     existing = resources.find(tenant, key)
     factories.check_etag(call, existing)
     if existing is not None and existing["properties"]["type"] != kind:
@@ -98,7 +98,7 @@ def list_keys(call: Call) -> Reply:
     return Reply(body={f"authKey{n}": f"IR@{runtime['etag']}@{call.params['factory']}@{n}" for n in (1, 2)})
 
 
-def _runtime_name(call: Call) -> str:
+def _valid_runtime_name(call: Call) -> str:
     """Return the name of the runtime in the path, after the check of its form. Raises 400."""
     name = call.params["name"]
     if not factories.NAME.fullmatch(name):
@@ -115,7 +115,7 @@ def _with_state(properties: Document, existing: Document | None) -> Document:
     return {**properties, "state": existing["properties"].get("state", "Initial") if existing else "Initial"}
 
 
-def _begin(call: Call, verb: str) -> Reply:
+def _begin_start_or_stop(call: Call, verb: str) -> Reply:
     """Accept to start or stop a managed runtime: 202, polled at the runtime's own path."""
     runtime = factories.require_child(call, RUNTIME)
     if runtime["properties"]["type"] != "Managed":
@@ -152,7 +152,7 @@ def _set_state(tenant: Tenant, operation: Document) -> None:
 
 for _verb in _STATES:
     operations.actions[f"{_verb} runtime"] = _set_state
-    SERVICE.route("POST", f"{_RUNTIME}/{_verb}", action=f"{RUNTIME}/{_verb}/action")(_bind(_begin, _verb))
+    SERVICE.route("POST", f"{_RUNTIME}/{_verb}", action=f"{RUNTIME}/{_verb}/action")(_bind(_begin_start_or_stop, _verb))
     for _kind, _poll in (("statuses", _poll_status), ("results", _poll_result)):
         _path = f"{_RUNTIME}/{_verb}/operation{_kind}/{{operation}}"
         SERVICE.route("GET", _path, action=None, why=_ANYBODY)(_bind(_poll, _verb))

@@ -45,14 +45,14 @@ def create_run(call: Call) -> Reply:
         "status": "Failed" if activities else "Succeeded",
         "message": "The local Azure carries out no activities." if activities else "",
     }
-    call.tenant.store.put(_TABLE, f"{_runs_of(call)}{run_id}", run)
+    call.tenant.store.put(_TABLE, f"{_store_key_prefix(call)}{run_id}", run)
     return Reply(body={"runId": run_id})
 
 
 @SERVICE.route("GET", _FACTORY + "/pipelineruns/{run}", action=f"{FACTORY}/pipelineruns/read")
 def get_run(call: Call) -> Reply:
     """Show a run."""
-    run = call.tenant.store.get(_TABLE, f"{_runs_of(call)}{call.params['run'].lower()}")
+    run = call.tenant.store.get(_TABLE, f"{_store_key_prefix(call)}{call.params['run'].lower()}")
     if run is None:
         message = f"The pipeline run '{call.params['run']}' was not found."
         raise AzureError(status=404, code="NotFound", message=message)
@@ -62,32 +62,32 @@ def get_run(call: Call) -> Reply:
 @SERVICE.route("POST", _FACTORY + "/queryPipelineRuns", action=f"{FACTORY}/querypipelineruns/read")
 def query_runs(call: Call) -> Reply:
     """List the runs that changed between two times."""
-    first, last = _bounds(call)
-    runs = [run for _, run in call.tenant.store.rows(_TABLE, _runs_of(call))]
-    return Reply(body={"value": [run for run in runs if first <= _time(run["lastUpdated"]) <= last]})
+    first, last = _requested_period(call)
+    runs = [run for _, run in call.tenant.store.rows(_TABLE, _store_key_prefix(call))]
+    return Reply(body={"value": [run for run in runs if first <= _parse_time(run["lastUpdated"]) <= last]})
 
 
 @SERVICE.route("POST", _FACTORY + "/queryTriggerRuns", action=f"{FACTORY}/querytriggerruns/read")
 def query_trigger_runs(call: Call) -> Reply:
     """List what triggers have started: nothing, since none runs here."""
-    _runs_of(call)
-    _bounds(call)
+    _store_key_prefix(call)
+    _requested_period(call)
     return Reply(body={"value": []})
 
 
-def _runs_of(call: Call) -> str:
+def _store_key_prefix(call: Call) -> str:
     """Return the prefix of the keys of a factory's runs. Raises 404 for a factory that does not exist."""
     factory = groups.require_resource(call, FACTORY, call.params["factory"])
     return f"{factory['id']}@{factory['properties']['createTime']}/".lower()  # not of an earlier one of that name
 
 
-def _bounds(call: Call) -> tuple[datetime, datetime]:
+def _requested_period(call: Call) -> tuple[datetime, datetime]:
     """Return the two times of a query. Raises 400."""
-    first, last = (_time(str(call.json().get(name))) for name in ("lastUpdatedAfter", "lastUpdatedBefore"))
+    first, last = (_parse_time(str(call.json().get(name))) for name in ("lastUpdatedAfter", "lastUpdatedBefore"))
     return first, last
 
 
-def _time(text: str) -> datetime:
+def _parse_time(text: str) -> datetime:
     try:
         time = datetime.fromisoformat(text)
     except ValueError:

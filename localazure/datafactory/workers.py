@@ -17,17 +17,21 @@ if TYPE_CHECKING:
     from localazure.app.wire import Request
 
 
-def list_sign_ins(tenant: Tenant, send: Callable[[Request], Reply | None]) -> list[dict[str, Any]]:
+def try_worker_sign_ins(tenant: Tenant, send: Callable[[Request], Reply | None]) -> list[dict[str, Any]]:
     """Return for each Airflow runtime whether its workers get a token now, and the Entra key id of their secret.
 
     The variables are those that EnvironmentCredential reads:
     https://learn.microsoft.com/python/api/azure-identity/azure.identity.environmentcredential
     """
     runtimes = resources.list_of_type(tenant, airflow_runtimes.TYPE)
-    return [_sign_in(tenant, send, runtime) for runtime in runtimes if runtime["properties"]["type"] == "Airflow"]
+    return [
+        _try_runtime_sign_in(tenant, send, runtime)
+        for runtime in runtimes
+        if runtime["properties"]["type"] == "Airflow"
+    ]
 
 
-def _sign_in(tenant: Tenant, send: Callable[[Request], Reply | None], runtime: Document) -> dict[str, Any]:
+def _try_runtime_sign_in(tenant: Tenant, send: Callable[[Request], Reply | None], runtime: Document) -> dict[str, Any]:
     variables = airflow_runtimes.active_airflow_properties(tenant, runtime)["airflowEnvironmentVariables"]
     client_id, secret = variables.get("AZURE_CLIENT_ID", ""), variables.get("AZURE_CLIENT_SECRET", "")
     return {"runtime": runtime["name"], **try_sign_in(tenant, send, client_id, secret)}

@@ -54,7 +54,7 @@ def new_job(call: Call, workspace: Document, name: str, description: str) -> Doc
         "_airflow": airflow,
         "_before": airflow,
         "_rolled_out": 0.0,
-        "_pool": pools.default_pool(workspace),
+        "_pool": pools.default_pool_id(workspace),
         "_status": "Initial",
         "_next": "Initial",
         "_changes_at": 0.0,
@@ -76,9 +76,9 @@ def list_jobs(tenant: Tenant, workspace: Document | None = None) -> Iterator[Doc
     return (job for _, job in tenant.store.rows(_TABLE, f"{workspace['id']}/" if workspace else ""))
 
 
-def require_job(call: Call, workspace: Document) -> Document:
+def require_job_and_capacity(call: Call, workspace: Document) -> Document:
     """Return the job of the path. Raises 403 while the capacity is paused, 404."""
-    api.check_capacity(call)
+    api.require_active_capacity(call)
     job = call.tenant.store.get(_TABLE, f"{workspace['id']}/{call.params['job'].lower()}")
     if job is None:
         raise api.item_not_found()
@@ -87,46 +87,46 @@ def require_job(call: Call, workspace: Document) -> Document:
 
 def status(tenant: Tenant, job: Document) -> str:
     """Return the status of a job's environment, or the one that a test has set."""
-    if fixed := str(api.test_settings(tenant)["state"]):
+    if fixed := str(api.settings_for_tests(tenant)["state"]):
         return fixed
     return str(job["_status"] if tenant.clock.timestamp() < job["_changes_at"] else job["_next"])
 
 
-def begin(tenant: Tenant, job: Document, now: str, then: str, seconds: float) -> None:
+def begin_status_change(tenant: Tenant, job: Document, first_status: str, next_status: str, seconds: float) -> None:
     """Let the environment have one status for so long, then another."""
-    job.update({"_status": now, "_next": then, "_changes_at": tenant.clock.timestamp() + seconds})
+    job.update({"_status": first_status, "_next": next_status, "_changes_at": tenant.clock.timestamp() + seconds})
     put(tenant, job)
 
 
 def begin_airflow_update(tenant: Tenant, job: Document, **changes: object) -> float:
     """Change airflowProperties; an environment that runs is rebuilt. Returns how many seconds that takes."""
-    settings, runs = api.test_settings(tenant), status(tenant, job) == "Started"
+    settings, runs = api.settings_for_tests(tenant), status(tenant, job) == "Started"
     seconds = float(settings["rollout_seconds"]) if runs else 0.0
     rolled_out = seconds + (float(settings["workers_lag_seconds"]) if runs else 0.0)
-    before = active_airflow(tenant, job)
+    before = active_airflow_properties(tenant, job)
     airflow = {**deepcopy(job["_airflow"]), **changes}
     job.update({"_airflow": airflow, "_before": before, "_rolled_out": tenant.clock.timestamp() + rolled_out})
     if status(tenant, job) == "Started":
-        begin(tenant, job, "Upgrading", "Started", seconds)
+        begin_status_change(tenant, job, "Upgrading", "Started", seconds)
     put(tenant, job)
     return seconds
 
 
-def active_airflow(tenant: Tenant, job: Document) -> Document:
+def active_airflow_properties(tenant: Tenant, job: Document) -> Document:
     """Return the airflowProperties with which the workers run: the previous ones until a change is rolled out."""
     return job["_before"] if tenant.clock.timestamp() < job["_rolled_out"] else job["_airflow"]
 
 
-def check_reserved(tenant: Tenant, variables: Mapping[str, object]) -> None:
+def refuse_reserved_variables(tenant: Tenant, variables: Mapping[str, object]) -> None:
     """Raise 400 for variables that the service sets itself."""
     reserved = sorted(_RESERVED & variables.keys())
-    if reserved and api.test_settings(tenant)["fabric_connections"]:
+    if reserved and api.settings_for_tests(tenant)["fabric_connections"]:
         raise api.invalid_request(f"The environment variables {', '.join(reserved)} are reserved.")
 
 
-def masked(tenant: Tenant, variables: Mapping[str, str]) -> dict[str, str]:
+def masked_variables(tenant: Tenant, variables: Mapping[str, str]) -> dict[str, str]:
     """Return variables as GET shows them."""
-    hidden = set(api.test_settings(tenant)["mask_variables"])
+    hidden = set(api.settings_for_tests(tenant)["mask_variables"])
     return {name: _MASK if name in hidden else value for name, value in variables.items()}
 
 

@@ -43,7 +43,7 @@ def _unauthenticated(_: Call, invalid: InvalidToken) -> AzureError:
     return AzureError(status=401, code="Unauthorized", message=f"The access token does not do: {invalid.reason}.")
 
 
-def _list_addresses(tenant: Tenant, send: Callable[[Request], Reply | None]) -> list[dict[str, Any]]:
+def _list_airflows_and_sign_ins(tenant: Tenant, send: Callable[[Request], Reply | None]) -> list[dict[str, Any]]:
     """Return the address of each job's Airflow, as the job's page shows it, the job's status, and its workers' sign-in.
 
     They sign in with the arguments of their secrets backend, if these have a credential.
@@ -51,13 +51,13 @@ def _list_addresses(tenant: Tenant, send: Callable[[Request], Reply | None]) -> 
     return [
         {"id": job["id"], "name": job["displayName"], "url": airflow_jobs.web_url(job)}
         | {"status": airflow_jobs.status(tenant, job)}
-        | _sign_in(tenant, send, job)
+        | _try_worker_sign_in(tenant, send, job)
         for job in airflow_jobs.list_jobs(tenant)
     ]
 
 
-def _sign_in(tenant: Tenant, send: Callable[[Request], Reply | None], job: Document) -> dict[str, Any]:
-    overrides = airflow_jobs.active_airflow(tenant, job)["airflowConfigurationOverrides"]
+def _try_worker_sign_in(tenant: Tenant, send: Callable[[Request], Reply | None], job: Document) -> dict[str, Any]:
+    overrides = airflow_jobs.active_airflow_properties(tenant, job)["airflowConfigurationOverrides"]
     try:
         arguments: Any = json.loads(overrides.get("AIRFLOW__SECRETS__BACKEND_KWARGS", "{}"))
     except ValueError:
@@ -75,7 +75,7 @@ SERVICE = Service(
     audiences=(_DATA_FACTORY,),
     render=_render,
     unauthenticated=_unauthenticated,
-    reports={"/airflow-jobs": _list_addresses},
+    reports={"/airflow-jobs": _list_airflows_and_sign_ins},
 )
 
 
@@ -88,10 +88,10 @@ def forward_call(call: Call) -> Reply:
         raise AzureError(status=403, code="Forbidden", message="Contributor in the workspace is needed.")
     if airflow_jobs.status(call.tenant, job) not in _RUNS:
         raise forward.unavailable("The environment of the Apache Airflow job does not run.")
-    reply = forward.find_web_server(call, SERVICE, _resource_id(job))
+    reply = forward.forward_to_airflow(call, SERVICE, _resource_id(job))
     if reply is None:
-        version = str(airflow_jobs.active_airflow(call.tenant, job)["airflowVersion"])
-        reply = modelled.find_reply(call, _resource_id(job), version, _dag_texts(call.tenant, job))
+        version = str(airflow_jobs.active_airflow_properties(call.tenant, job)["airflowVersion"])
+        reply = modelled.advance_and_reply(call, _resource_id(job), version, _dag_texts(call.tenant, job))
     if reply is None and call.path == _EVERY_RUN:
         return Reply(body={"dag_runs": [], "total_entries": 0})  # no Airflow runs, so no DAG does
     message = f"There is no {call.path} while no real Airflow runs: `provisioner local runtimes up` starts it."
@@ -123,7 +123,7 @@ def _specs(tenant: Tenant) -> Iterator[ProgramSpec]:
     """Yield the spec of a program for each job whose environment runs."""
     for job in airflow_jobs.list_jobs(tenant):
         if airflow_jobs.status(tenant, job) in _RUNS:
-            properties = airflow_jobs.active_airflow(tenant, job)
+            properties = airflow_jobs.active_airflow_properties(tenant, job)
             url = f"{airflow_jobs.web_url(job)}/login/"
             yield ProgramSpec(
                 resource_id=_resource_id(job),

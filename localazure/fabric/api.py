@@ -57,7 +57,7 @@ _UNAUTHENTICATED = {
 }
 
 
-def test_settings(tenant: Tenant) -> Document:
+def settings_for_tests(tenant: Tenant) -> Document:
     """Return the settings for tests, with defaults."""
     return {**_SETTINGS, **(tenant.store.get("settings", "fabric") or {})}
 
@@ -132,26 +132,26 @@ def require_workspace(call: Call, role: str) -> Document:
 
 def check_principals_allowed(call: Call) -> None:
     """Raise 401 where the tenant lets no service principal use the API; all callers here are such."""
-    if not test_settings(call.tenant)["service_principals"]:
+    if not settings_for_tests(call.tenant)["service_principals"]:
         code, message = _UNAUTHENTICATED["missing"]
         raise AzureError(status=401, code=code, message=message)
 
 
-def check_capacity(call: Call) -> None:
+def require_active_capacity(call: Call) -> None:
     """Raise 403 while the capacity of the workspaces is paused."""
-    if test_settings(call.tenant)["capacity"] != "Active":
+    if settings_for_tests(call.tenant)["capacity"] != "Active":
         message = "Unable to complete the action because this Fabric capacity is currently paused."
         raise AzureError(status=403, code="CapacityNotActive", message=message)
 
 
 def role_of(call: Call) -> str:
     """Return the caller's role in the workspaces, or an empty string."""
-    return str(test_settings(call.tenant)["roles"].get(call.authenticated_caller.object_id, ""))
+    return str(settings_for_tests(call.tenant)["roles"].get(call.authenticated_caller.object_id, ""))
 
 
 def page(call: Call, values: Sequence[Document]) -> Reply:
     """Return one page of a list, with the token and the address of the next one if there is more."""
-    size, token = int(test_settings(call.tenant)["page_size"]), call.query.get("continuationtoken", "")
+    size, token = int(settings_for_tests(call.tenant)["page_size"]), call.query.get("continuationtoken", "")
     try:
         start = int(base64.urlsafe_b64decode(token)) if token else 0
     except (ValueError, binascii.Error):

@@ -28,7 +28,7 @@ def parts_of(tenant: Tenant, job: Document) -> list[Document]:
     """Return the parts of a job's definition."""
     pool = pools.STARTER if job["_pool"] == pools.STARTER["id"] else {"name": "", "nodeSize": "Small"}
     airflow: Document = job["_airflow"]
-    variables = airflow_jobs.masked(tenant, airflow["airflowEnvironmentVariables"])
+    variables = airflow_jobs.masked_variables(tenant, airflow["airflowEnvironmentVariables"])
     compute: Document = {
         "computePool": "StarterPool" if pool is pools.STARTER else "CustomPool",
         "computeSize": pool["nodeSize"],
@@ -50,28 +50,28 @@ def parts_of(tenant: Tenant, job: Document) -> list[Document]:
     return [_part(path, content) for path, content in contents.items()]
 
 
-def apply(call: Call, job: Document, body: Document) -> float:
+def replace_settings_and_files(call: Call, job: Document, body: Document) -> float:
     """Replace settings and files of a job by those in a body's definition. Returns how many seconds that takes."""
-    parts = {str(part.get("path", "")): _payload(part) for part in objects_at(body, "definition", "parts")}
+    parts = {str(part.get("path", "")): _decode_payload(part) for part in objects_at(body, "definition", "parts")}
     unknown = [path for path in parts if path not in {CONTENT, PLATFORM} and not files.is_valid_path(path)]
     if CONTENT not in parts or unknown:
         wrong = f"the part '{unknown[0]}' is unknown" if unknown else f"it has no part '{CONTENT}'"
         raise _corrupted(f"The definition is corrupted: {wrong}.")
-    airflow = _airflow_properties(parts[CONTENT])
-    airflow_jobs.check_reserved(call.tenant, object_at(airflow, "airflowEnvironmentVariables"))
+    airflow = _valid_airflow_properties(parts[CONTENT])
+    airflow_jobs.refuse_reserved_variables(call.tenant, object_at(airflow, "airflowEnvironmentVariables"))
     _move_to_pool(call, job, parts[CONTENT])
     if PLATFORM in parts and call.query.get("updatemetadata", "").lower() == "true":
-        metadata = object_at(_json(parts[PLATFORM]), "metadata")
+        metadata = object_at(_parse_json_object(parts[PLATFORM]), "metadata")
         job.update({name: metadata[name] for name in ("displayName", "description") if name in metadata})
-    files.delete_all(call.tenant, job)
+    files.delete_all_files(call.tenant, job)
     for path in parts.keys() - {CONTENT, PLATFORM}:
         files.put_file(call.tenant, job, path, parts[path])
     return airflow_jobs.begin_airflow_update(call.tenant, job, **airflow)
 
 
-def _airflow_properties(content: bytes) -> Document:
+def _valid_airflow_properties(content: bytes) -> Document:
     """Return the airflowProperties of a content part that may be set."""
-    properties = object_at(_json(content), "properties")
+    properties = object_at(_parse_json_object(content), "properties")
     if properties.get("type") != "Airflow":
         raise _corrupted("The definition is corrupted: the type of its properties must be Airflow.")
     airflow = object_at(properties, "typeProperties", "airflowProperties")
@@ -88,23 +88,23 @@ def _airflow_properties(content: bytes) -> Document:
 
 def _move_to_pool(call: Call, job: Document, content: bytes) -> None:
     """Run the job on the pool that a content part names, if it names one. Raises 404."""
-    compute = object_at(_json(content), "properties", "typeProperties", "computeProperties")
+    compute = object_at(_parse_json_object(content), "properties", "typeProperties", "computeProperties")
     if pool := str(compute.get("poolId") or ""):
-        job["_pool"] = pools.find_pool(call.tenant, {"id": job["workspaceId"]}, pool.lower())["id"]
+        job["_pool"] = pools.require_pool(call.tenant, {"id": job["workspaceId"]}, pool.lower())["id"]
 
 
 def _part(path: str, content: bytes) -> Document:
     return {"path": path, "payload": base64.b64encode(content).decode(), "payloadType": "InlineBase64"}
 
 
-def _payload(part: Document) -> bytes:
+def _decode_payload(part: Document) -> bytes:
     try:
         return base64.b64decode(str(part.get("payload", "")), validate=True)
     except (ValueError, binascii.Error):
         raise _corrupted(f"The definition is corrupted: the payload of '{part.get('path')}' is no base64.") from None
 
 
-def _json(content: bytes) -> Document:
+def _parse_json_object(content: bytes) -> Document:
     try:
         document: Any = json.loads(content)
     except ValueError:

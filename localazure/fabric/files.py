@@ -50,7 +50,7 @@ def put_file(tenant: Tenant, job: Document, path: str, content: bytes) -> None:
     tenant.store.put(_TABLE, f"{job['id']}/{path}", file)
 
 
-def delete_all(tenant: Tenant, job: Document) -> None:
+def delete_all_files(tenant: Tenant, job: Document) -> None:
     """Delete the files of a job."""
     for path in list_files(tenant, job):
         tenant.store.remove(_TABLE, f"{job['id']}/{path}")
@@ -59,7 +59,7 @@ def delete_all(tenant: Tenant, job: Document) -> None:
 @api.route(SERVICE, "GET", _FILES, role="Viewer", beta=True)
 def list_folder(call: Call, workspace: Document) -> Reply:
     """List the files that are directly in the folder `rootPath`; without one, those in `dags` and in `plugins`."""
-    job, folder = airflow_jobs.require_job(call, workspace), call.query.get("rootpath", "").strip("/")
+    job, folder = airflow_jobs.require_job_and_capacity(call, workspace), call.query.get("rootpath", "").strip("/")
     if folder and folder.split("/")[0] not in {"dags", "plugins"}:
         raise api.invalid_request("The rootPath must start with dags/ or plugins/.")
     folders = {folder} if folder else {"dags", "plugins"}
@@ -73,11 +73,11 @@ def list_folder(call: Call, workspace: Document) -> Reply:
 @api.route(SERVICE, "GET", _FILES + "/{path:path}", role="Viewer", beta=True)
 def get_file(call: Call, workspace: Document) -> Reply:
     """Return the bytes of a file."""
-    job = airflow_jobs.require_job(call, workspace)
-    file = list_files(call.tenant, job).get(_path(call))
+    job = airflow_jobs.require_job_and_capacity(call, workspace)
+    file = list_files(call.tenant, job).get(_valid_path(call))
     if file is not None:
         return Reply(body=content_of(file), headers={"Content-Type": "application/octet-stream"})
-    if api.test_settings(call.tenant)["missing_file_status"] != 404:
+    if api.settings_for_tests(call.tenant)["missing_file_status"] != 404:
         raise AzureError(status=500, code="InternalServerError", message="An unexpected error occurred.")
     raise api.item_not_found("The requested file was not found.")
 
@@ -85,20 +85,20 @@ def get_file(call: Call, workspace: Document) -> Reply:
 @api.route(SERVICE, "PUT", _FILES + "/{path:path}", role="Contributor", beta=True)
 def create_or_update_file(call: Call, workspace: Document) -> Reply:
     """Create or replace a file."""
-    put_file(call.tenant, airflow_jobs.require_job(call, workspace), _path(call), call.body)
+    put_file(call.tenant, airflow_jobs.require_job_and_capacity(call, workspace), _valid_path(call), call.body)
     return Reply()
 
 
 @api.route(SERVICE, "DELETE", _FILES + "/{path:path}", role="Contributor", beta=True)
 def delete_file(call: Call, workspace: Document) -> Reply:
     """Delete a file. Raises 404."""
-    job = airflow_jobs.require_job(call, workspace)
-    if not call.tenant.store.remove(_TABLE, f"{job['id']}/{_path(call)}"):
+    job = airflow_jobs.require_job_and_capacity(call, workspace)
+    if not call.tenant.store.remove(_TABLE, f"{job['id']}/{_valid_path(call)}"):
         raise api.item_not_found("The requested file was not found.")
     return Reply()
 
 
-def _path(call: Call) -> str:
+def _valid_path(call: Call) -> str:
     path = call.params["path"]
     if not is_valid_path(path):
         raise api.invalid_request("Files must be located within the dags/ or plugins/ folders.")

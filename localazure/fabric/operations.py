@@ -22,7 +22,7 @@ _POLL = {"x-ms-retry-after-ms": "50"}
 SERVICE = api.fabric_service("operations", "/v1/operations/.*")
 
 
-def accepted(call: Call, seconds: float) -> Reply:
+def begin_operation(call: Call, seconds: float) -> Reply:
     """Begin an operation that takes that long. Returns 202 with its id and the Location to poll."""
     now, key = call.tenant.clock.timestamp(), call.tenant.clock.new_id()
     call.tenant.store.put(_TABLE, key, {"id": key, "began": now, "ends": now + seconds})
@@ -37,17 +37,17 @@ def get_state(call: Call) -> Reply:
     is_done = now >= operation["ends"]
     body: Document = {
         "status": "Succeeded" if is_done else "Running",
-        "createdTimeUtc": _format(operation["began"]),
-        "lastUpdatedTimeUtc": _format(min(now, operation["ends"])),
+        "createdTimeUtc": _format_time(operation["began"]),
+        "lastUpdatedTimeUtc": _format_time(min(now, operation["ends"])),
         "percentComplete": 100 if is_done else 25,
     }
-    if is_done and (code := str(api.test_settings(call.tenant)["operation_error"])):
+    if is_done and (code := str(api.settings_for_tests(call.tenant)["operation_error"])):
         body |= {"status": "Failed", "error": {"errorCode": code, "message": "The operation has failed."}}
     return Reply(body=body, headers={"x-ms-operation-id": operation["id"], **({} if is_done else _POLL)})
 
 
 @SERVICE.route("GET", "/v1/operations/{operation}/result", action=None, why=_ANYBODY)
-def get_result(call: Call) -> Reply:
+def refuse_result(call: Call) -> Reply:
     """Raise 400: no operation here has a result, as what returns something does so at once."""
     _require_operation(call)
     raise AzureError(status=400, code="OperationHasNoResult", message="The operation has no result.")
@@ -60,5 +60,5 @@ def _require_operation(call: Call) -> Document:
     return operation
 
 
-def _format(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
+def _format_time(epoch_seconds: float) -> str:
+    return f"{datetime.fromtimestamp(epoch_seconds, UTC):%Y-%m-%dT%H:%M:%S.%f}Z"

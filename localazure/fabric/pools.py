@@ -31,7 +31,7 @@ STARTER: Document = {
 SERVICE = api.fabric_service("pools", "/v1/workspaces/[^/]+/apacheAirflowJobs/(settings|poolTemplates(/[^/]+)?)/?")
 
 
-def find_pool(tenant: Tenant, workspace: Document, pool_id: str) -> Document:
+def require_pool(tenant: Tenant, workspace: Document, pool_id: str) -> Document:
     """Return a pool of a workspace. Raises 404."""
     pool = tenant.store.get(_TABLE, _store_key(workspace, pool_id))
     if pool is None and pool_id != STARTER["id"]:
@@ -39,7 +39,7 @@ def find_pool(tenant: Tenant, workspace: Document, pool_id: str) -> Document:
     return pool or STARTER
 
 
-def default_pool(workspace: Document) -> str:
+def default_pool_id(workspace: Document) -> str:
     """Return the id of the pool that a new job of the workspace gets."""
     return str(workspace.get("_default_pool") or STARTER["id"])
 
@@ -47,13 +47,13 @@ def default_pool(workspace: Document) -> str:
 @api.route(SERVICE, "GET", "/apacheAirflowJobs/settings", role="Viewer", beta=True)
 def get_settings(_: Call, workspace: Document) -> Reply:
     """Show the pool of new jobs."""
-    return Reply(body={"defaultPoolTemplateId": default_pool(workspace)})
+    return Reply(body={"defaultPoolTemplateId": default_pool_id(workspace)})
 
 
 @api.route(SERVICE, "PATCH", "/apacheAirflowJobs/settings", role="Contributor", beta=True)
 def update_settings(call: Call, workspace: Document) -> Reply:
     """Set the pool of new jobs."""
-    pool = find_pool(call.tenant, workspace, str(call.json().get("defaultPoolTemplateId", "")).lower())
+    pool = require_pool(call.tenant, workspace, str(call.json().get("defaultPoolTemplateId", "")).lower())
     call.tenant.store.put(api.WORKSPACES, str(workspace["id"]), {**workspace, "_default_pool": pool["id"]})
     return Reply(body={"defaultPoolTemplateId": pool["id"]})
 
@@ -94,7 +94,7 @@ def create_pool(call: Call, workspace: Document) -> Reply:
 @api.route(SERVICE, "GET", _POOLS + "/{pool}", role="Viewer", beta=True)
 def get_pool(call: Call, workspace: Document) -> Reply:
     """Show a pool."""
-    return Reply(body=find_pool(call.tenant, workspace, call.params["pool"].lower()))
+    return Reply(body=require_pool(call.tenant, workspace, call.params["pool"].lower()))
 
 
 @api.route(SERVICE, "DELETE", _POOLS + "/{pool}", role="Contributor", beta=True)

@@ -44,7 +44,7 @@ def list_workspaces(call: Call) -> Reply:
 @api.route(SERVICE, "GET", "", role="Viewer")
 def get_workspace(call: Call, workspace: Document) -> Reply:
     """Show a workspace."""
-    if not api.test_settings(call.tenant)["capacity"]:
+    if not api.settings_for_tests(call.tenant)["capacity"]:
         return Reply(body={name: value for name, value in workspace.items() if name != "capacityId"})
     return Reply(body={**workspace, "capacityRegion": "West Europe", "capacityAssignmentProgress": "Completed"})
 
@@ -52,7 +52,7 @@ def get_workspace(call: Call, workspace: Document) -> Reply:
 @api.route(SERVICE, "GET", "/roleAssignments", role="Member")
 def list_role_assignments(call: Call, _: Document) -> Reply:
     """List who has which role in a workspace."""
-    roles: dict[str, str] = api.test_settings(call.tenant)["roles"]
+    roles: dict[str, str] = api.settings_for_tests(call.tenant)["roles"]
     principals = [{"id": key, "type": "ServicePrincipal"} for key in roles]
     assignments = [{"id": one["id"], "principal": one, "role": roles[one["id"]]} for one in principals]
     return api.page(call, assignments)
@@ -63,6 +63,6 @@ def list_capacities(call: Call) -> Reply:
     """List the capacity of the workspaces, and whether it is paused."""
     api.check_principals_allowed(call)
     capacity = {"id": CAPACITY_ID, "displayName": "f2", "sku": "F2", "region": "West Europe"}
-    settings = api.test_settings(call.tenant)
+    settings = api.settings_for_tests(call.tenant)
     shown = api.role_of(call) and settings["capacity"] and settings["shows_capacity"]
     return api.page(call, [{**capacity, "state": settings["capacity"]}] if shown else [])

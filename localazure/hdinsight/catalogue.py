@@ -77,29 +77,29 @@ def check_name(call: Call) -> Reply:
         raise AzureError(status=400, code="InvalidRequestContent", message=message)
     names = name.split("/")
     if len(names) != kind.count("/") or not all(_NAME.fullmatch(one) for one in names):
-        return _unavailable("Invalid", f"The name '{name}' is invalid.")
+        return _name_unavailable("Invalid", f"The name '{name}' is invalid.")
     existing = resources.list_of_type(call.tenant, kind, SUBSCRIPTION)
     if any(str(document["id"]).lower().endswith(_pool_or_cluster_suffix(names)) for document in existing):
-        return _unavailable("AlreadyExists", f"The name '{name}' is in use.")
+        return _name_unavailable("AlreadyExists", f"The name '{name}' is in use.")
     return Reply(body={"nameAvailable": True})
 
 
 @SERVICE.route("GET", f"{_CLUSTER}/instanceViews", action=f"{CLUSTER}/instanceViews/read")
 def list_instance_views(call: Call) -> Reply:
     """List the one instance view of a cluster."""
-    return Reply(body={"value": [_instance_view(_cluster(call))]})
+    return Reply(body={"value": [_instance_view(_require_cluster(call))]})
 
 
 @SERVICE.route("GET", f"{_CLUSTER}/instanceViews/default", action=f"{CLUSTER}/instanceViews/read")
-def get_instance_instance_view(call: Call) -> Reply:
+def get_instance_view(call: Call) -> Reply:
     """Show the instance view of a cluster."""
-    return Reply(body=_instance_view(_cluster(call)))
+    return Reply(body=_instance_view(_require_cluster(call)))
 
 
 @SERVICE.route("GET", f"{_CLUSTER}/serviceConfigs", action=f"{CLUSTER}/serviceConfigs/read")
 def list_service_configs(call: Call) -> Reply:
     """List the changed service configurations of a cluster: none."""
-    _cluster(call)
+    _require_cluster(call)
     return Reply(body={"value": []})
 
 
@@ -114,11 +114,11 @@ def _pool_or_cluster_suffix(pool_and_cluster: list[str]) -> str:
     return "".join(f"/{kind}/{name}" for kind, name in zip(kinds, pool_and_cluster, strict=False)).lower()
 
 
-def _unavailable(reason: str, message: str) -> Reply:
+def _name_unavailable(reason: str, message: str) -> Reply:
     return Reply(body={"nameAvailable": False, "reason": reason, "message": message})
 
 
-def _cluster(call: Call) -> Document:
+def _require_cluster(call: Call) -> Document:
     return groups.require_resource(call, CLUSTER, call.params["pool"], call.params["cluster"])
 
 

@@ -45,7 +45,7 @@ def status_url(call: Call, operation: Document, location: str) -> str:
 def get_result(call: Call) -> Reply:
     """Answer 202 until an operation is done, then its job or resource."""
     operations.run_due(call.tenant)
-    flink_jobs.refresh(call.tenant)
+    flink_jobs.refresh_job_states(call.tenant)
     reply = operations.answer_location_poll(call, call.params["operation"])
     return replace(reply, body=flink_jobs.response_body(reply.body)) if reply.body else reply
 

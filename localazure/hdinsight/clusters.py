@@ -52,11 +52,11 @@ SERVICE = arm_service(
 @SERVICE.route("GET", _POOL, action=f"{POOL}/read")
 def get_pool(call: Call) -> Reply:
     """Show a pool."""
-    return _shown(call, _pool(call))
+    return _resource_reply(call, _require_pool(call))
 
 
 @SERVICE.route("PUT", _POOL, action=f"{POOL}/write")
-def create_pool(call: Call) -> Reply:
+def create_or_update_pool(call: Call) -> Reply:
     """Create or replace a pool."""
     return _create_or_update(call, POOL, call.params["pool"])
 
@@ -64,7 +64,7 @@ def create_pool(call: Call) -> Reply:
 @SERVICE.route("PATCH", _POOL, action=f"{POOL}/write")
 def update_pool(call: Call) -> Reply:
     """Update tags, and properties to any depth."""
-    return _patch(call, _pool(call))
+    return _patch(call, _require_pool(call))
 
 
 @SERVICE.route("DELETE", _POOL, action=f"{POOL}/delete")
@@ -94,20 +94,20 @@ def list_all_pools(call: Call) -> Reply:
 @SERVICE.route("GET", _CLUSTER, action=f"{CLUSTER}/read")
 def get_cluster(call: Call) -> Reply:
     """Show a cluster with its identity."""
-    return _shown(call, _cluster(call))
+    return _resource_reply(call, _require_cluster(call))
 
 
 @SERVICE.route("GET", _CLUSTERS, action=f"{CLUSTER}/read")
 def list_clusters(call: Call) -> Reply:
     """List the clusters of a pool."""
-    pool = _pool(call)
+    pool = _require_pool(call)
     return _list_reply(call, list(resources.list_of_type(call.tenant, CLUSTER, pool["id"])))
 
 
 @SERVICE.route("PUT", _CLUSTER, action=f"{CLUSTER}/write")
 def create_or_update_cluster(call: Call) -> Reply:
     """Create or replace a cluster; stored as sent, so its identity may be in either profile or both."""
-    _pool(call)
+    _require_pool(call)
     properties = bodies.requested_properties(call.json())
     missing = [name for name in ("clusterType", "computeProfile", "clusterProfile") if not properties.get(name)]
     if missing:
@@ -119,7 +119,7 @@ def create_or_update_cluster(call: Call) -> Reply:
 @SERVICE.route("PATCH", _CLUSTER, action=f"{CLUSTER}/write")
 def update_cluster(call: Call) -> Reply:
     """Update tags, and properties to any depth."""
-    return _patch(call, _cluster(call))
+    return _patch(call, _require_cluster(call))
 
 
 @SERVICE.route("DELETE", _CLUSTER, action=f"{CLUSTER}/delete")
@@ -133,7 +133,7 @@ def delete_cluster(call: Call) -> Reply:
 @SERVICE.route("POST", _CLUSTER + "/runJob", action=f"{CLUSTER}/runjob/action")
 def run_job(call: Call) -> Reply:
     """Accept an action on a job. The Location shows the job once the action has succeeded or failed."""
-    cluster = profiles.fill_in_identity(call.tenant, _cluster(call))
+    cluster = profiles.fill_in_identity(call.tenant, _require_cluster(call))
     if str(cluster["properties"].get("clusterType", "")).lower() != "flink":
         raise AzureError(status=400, code="BadRequest", message="Jobs can be run on clusters of type Flink only.")
     operation = flink_jobs.begin_action(call.tenant, cluster, bodies.requested_properties(call.json()))
@@ -143,15 +143,15 @@ def run_job(call: Call) -> Reply:
 @SERVICE.route("GET", _CLUSTER + "/jobs", action=f"{CLUSTER}/jobs/read")
 def list_jobs(call: Call) -> Reply:
     """List jobs, by `$filter`."""
-    documents = flink_jobs.list_jobs(call.tenant, _cluster(call), call.query.get("$filter", ""))
+    documents = flink_jobs.list_jobs(call.tenant, _require_cluster(call), call.query.get("$filter", ""))
     return Reply(body={"value": [flink_jobs.response_body(job) for job in documents]})
 
 
-def _pool(call: Call) -> Document:
+def _require_pool(call: Call) -> Document:
     return groups.require_resource(call, POOL, call.params["pool"])
 
 
-def _cluster(call: Call) -> Document:
+def _require_cluster(call: Call) -> Document:
     return groups.require_resource(call, CLUSTER, call.params["pool"], call.params["cluster"])
 
 
@@ -168,7 +168,7 @@ def _create_or_update(call: Call, resource_type: str, *names: str) -> Reply:
     properties = (
         {**existing["properties"], **requested}
         if existing
-        else _merged(_new_properties(tenant, names[0], "".join(names[1:]), location), requested)
+        else _merged(_added_properties(tenant, names[0], "".join(names[1:]), location), requested)
     ) | {"provisioningState": "Accepted"}
     document = _document(existing["id"] if existing else key, resource_type, envelope, properties)
     document["systemData"] = _system_data(tenant, call.authenticated_caller.app_id, existing)
@@ -178,17 +178,17 @@ def _create_or_update(call: Call, resource_type: str, *names: str) -> Reply:
     # A 201 shows what was asked for; what the service adds comes with the next GET. Recorded in azure-cli-extensions,
     # hdinsightonaks/tests/latest/recordings: test_clusterpool_operations.yaml and test_create_cluster.yaml.
     asked = requested | {"provisioningState": "Accepted"}
-    reply = _shown(call, stored if existing else {**stored, "properties": asked})
+    reply = _resource_reply(call, stored if existing else {**stored, "properties": asked})
     headers = {"Azure-AsyncOperation": cluster_operations.status_url(call, operation, location), **operations.POLL}
     return replace(reply, status=200 if existing else 201, headers={**reply.headers, **headers})
 
 
-def _new_properties(tenant: Tenant, pool: str, cluster: str, location: str) -> Document:
+def _added_properties(tenant: Tenant, pool_name: str, cluster_name: str, location: str) -> Document:
     """The properties that the service adds to a new pool, or to a new cluster of a pool."""
     deployment = tenant.clock.new_id().replace("-", "")
-    if cluster:
-        return seeded.added_to_cluster(pool, cluster, deployment, location)
-    return seeded.added_to_pool(pool, deployment, location)
+    if cluster_name:
+        return seeded.properties_added_to_cluster(pool_name, cluster_name, deployment, location)
+    return seeded.properties_added_to_pool(pool_name, deployment, location)
 
 
 def _patch(call: Call, document: Document) -> Reply:
@@ -197,7 +197,7 @@ def _patch(call: Call, document: Document) -> Reply:
         document["tags"] = bodies.validated_tags(body["tags"])
     document["properties"] = _merged(document["properties"], bodies.requested_properties(body))
     profiles.check_profile(document)
-    return _shown(call, resources.put(call.tenant, document))
+    return _resource_reply(call, resources.put(call.tenant, document))
 
 
 def _merged(old: Document, new: Document) -> Document:
@@ -229,7 +229,7 @@ def _system_data(tenant: Tenant, app_id: str, existing: Document | None) -> Docu
     return {**((existing or {}).get("systemData") or created), **modified}
 
 
-def _shown(call: Call, document: Document) -> Reply:
+def _resource_reply(call: Call, document: Document) -> Reply:
     """Return a pool or cluster with the ids of its identity; its etag, another after each change, is in a header."""
     body = resources.response_body(profiles.fill_in_identity(call.tenant, document))
     changed = str(document["_changed_time"])

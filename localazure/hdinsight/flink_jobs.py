@@ -19,9 +19,9 @@ from localazure.hdinsight.profiles import fill_in_identity, identity_object_id
 from localazure.runtimes import flink
 from localazure.runtimes.flink import actions, jobs
 from localazure.runtimes.flink.cluster import TERMINAL
-from localazure.runtimes.flink.savepoints import folder_of
+from localazure.runtimes.flink.savepoints import local_savepoint_folder
 from localazure.storage.data import paths
-from localazure.storage.data.storage_access import readable_container
+from localazure.storage.data.storage_access import require_readable_container
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,8 +48,8 @@ _READONLY = ("jobId", "status", "jobOutput", "actionResult", "lastSavePoint")
 
 def begin_action(tenant: Tenant, cluster: Document, properties: Document) -> Document:
     """Check a runJob call and begin the operation that runs its action. Raises 400, 404 or 409."""
-    name, action = _check_request(properties)
-    refresh(tenant)
+    name, action = _valid_name_and_action(properties)
+    refresh_job_states(tenant)
     key = f"{cluster['id']}/jobs/{name}"
     existing = resources.find(tenant, key)
     if action == "NEW" and existing is not None:
@@ -78,7 +78,7 @@ def response_body(document: Document) -> Document:
 
 def list_jobs(tenant: Tenant, cluster: Document, filter_text: str) -> list[Document]:
     """List the jobs of a cluster that match a filter, `jobName eq NAME` or `jarName eq NAME`, quoted or not."""
-    refresh(tenant)
+    refresh_job_states(tenant)
     documents = [d for d in resources.list_below(tenant, cluster["id"]) if d["type"] == TYPE]
     if not filter_text.strip():
         return documents
@@ -90,7 +90,7 @@ def list_jobs(tenant: Tenant, cluster: Document, filter_text: str) -> list[Docum
     return [document for document in documents if document["properties"].get(field) == term[2]]
 
 
-def _check_request(properties: Document) -> tuple[str, str]:
+def _valid_name_and_action(properties: Document) -> tuple[str, str]:
     """Check the properties of a runJob call. Returns the job's name and the action. Raises 400."""
     if properties.get("jobType") != "FlinkJob":
         raise _bad_request("The jobType must be FlinkJob.")
@@ -124,28 +124,30 @@ def _run_action(tenant: Tenant, operation: Document) -> operations.Completion | 
     cluster, properties = fill_in_identity(tenant, cluster), document["properties"]
     action, status = str(properties["action"]), str(properties.get("status", ""))
     try:
-        _check_possible(operation, action, status)
-        jar = _find_jar(tenant, cluster, properties) if action in _LAUNCHING else None
+        _refuse_impossible_action(operation, action, status)
+        jar = _require_jar(tenant, cluster, properties) if action in _LAUNCHING else None
         if action in _SAVING:
             _check_savepoint_directory(tenant, cluster, properties)
     except _ActionFailed as failed:
         result = jobs.ActionResult(status=status or jobs.NOT_LAUNCHED, output=str(failed), succeeded=False)
-        return _record_result(key, result, tenant)
+        return _complete_action(key, result, tenant)
     request = _job_request(cluster, properties, jar)
     program = tenant.runtimes.find_ready(flink.KIND, str(cluster["id"]))
     if program is None:
-        return _record_result(key, jobs.simulate(tenant, action, request), tenant)
+        return _complete_action(key, jobs.simulate(tenant, action, request), tenant)
     return _POOL.submit(_run_on_flink, program.client, key, action, request)
 
 
-def _run_on_flink(cluster: Cluster, key: str, action: str, request: jobs.JobRequest) -> Callable[[Tenant], None]:
+def _run_on_flink(
+    cluster: Cluster, resource_id: str, action: str, request: jobs.JobRequest
+) -> Callable[[Tenant], None]:
     """Run an action in a thread. Returns the function that records its result in the tenant."""
     result = actions.run_action(cluster, action, request)
-    saved = folder_of(cluster, result.savepoint) if action in _SAVING and result.savepoint else None
-    return partial(_record_result, key, result, start_id=cluster.start_id, saved=saved)
+    saved = local_savepoint_folder(cluster, result.savepoint) if action in _SAVING and result.savepoint else None
+    return partial(_complete_action, resource_id, result, start_id=cluster.start_id, saved=saved)
 
 
-def _check_possible(operation: Document, action: str, status: str) -> None:
+def _refuse_impossible_action(operation: Document, action: str, status: str) -> None:
     """Raise _ActionFailed if a job with this status does not allow the action."""
     if operation.get("begun"):
         raise _ActionFailed("The local Azure ended while the action was under way.")
@@ -158,7 +160,7 @@ def _check_possible(operation: Document, action: str, status: str) -> None:
 def _check_savepoint_directory(tenant: Tenant, cluster: Document, properties: Document) -> None:
     """Raise _ActionFailed if the cluster's identity may not write a savepoint."""
     directory = _savepoint_directory(cluster, properties)
-    if not savepoints.is_writable(tenant, identity_object_id(cluster), directory):
+    if not savepoints.is_possibly_writable(tenant, identity_object_id(cluster), directory):
         message = "This request is not authorized to perform this operation using this permission."
         raise _ActionFailed(f'Savepoint failed. Operation failed: "{message}", 403, PUT, {directory}')
 
@@ -168,19 +170,19 @@ def is_active(status: str) -> bool:
     return status not in {"", jobs.STOPPED, jobs.NOT_LAUNCHED, *TERMINAL}
 
 
-def _record_result(
-    key: str, result: jobs.ActionResult, tenant: Tenant, *, start_id: str = "", saved: Path | None = None
+def _complete_action(
+    resource_id: str, result: jobs.ActionResult, tenant: Tenant, *, start_id: str = "", saved: Path | None = None
 ) -> None:
     """Write the result of an action into its job.
 
     start_id: the start of the real Flink that ran it, if one did. saved: the folder of the savepoint that it wrote.
     """
-    document = resources.find(tenant, key)
+    document = resources.find(tenant, resource_id)
     if document is None:
         return
     properties = document["properties"]
     if properties["action"] == "DELETE" and result.succeeded:
-        resources.delete_at_and_below(tenant, key)
+        resources.delete_at_and_below(tenant, resource_id)
         return
     properties |= {
         "actionResult": "SUCCESS" if result.succeeded else "FAILED",
@@ -189,14 +191,14 @@ def _record_result(
     }
     properties |= {"jobId": result.job_id} if result.job_id else {}
     properties |= {"lastSavePoint": result.savepoint} if result.savepoint else {}
-    cluster = resources.find(tenant, key.rsplit("/jobs/", 1)[0])
+    cluster = resources.find(tenant, resource_id.rsplit("/jobs/", 1)[0])
     if saved is not None and cluster is not None:
         identity = identity_object_id(fill_in_identity(tenant, cluster))
         savepoints.write_into_lake(tenant, identity, saved, result.savepoint)
     resources.put(tenant, {**document, "_on": start_id or document.get("_on", "")})
 
 
-def refresh(tenant: Tenant) -> None:
+def refresh_job_states(tenant: Tenant) -> None:
     """Update jobs with the states that their real Flinks report, unless reads are stale."""
     if tenant.store.reads_past:
         return
@@ -204,13 +206,13 @@ def refresh(tenant: Tenant) -> None:
         properties = document["properties"]
         if document.get("_on") and properties.get("actionResult") != "IN_PROGRESS" and is_active(properties["status"]):
             program = tenant.runtimes.find_ready(flink.KIND, str(document["id"]).rsplit("/jobs/", 1)[0])
-            state, cause = _reported_state(program.client if program else None, document)
+            state, cause = _reported_state_and_cause(program.client if program else None, document)
             if state != properties["status"]:
                 properties |= {"status": state, **({"jobOutput": cause} if cause else {})}
                 resources.put(tenant, document)
 
 
-def _reported_state(cluster: Cluster | None, document: Document) -> tuple[str, str]:
+def _reported_state_and_cause(cluster: Cluster | None, document: Document) -> tuple[str, str]:
     """Return a job's state and the cause of its failure: FAILED if the Flink that ran it has ended."""
     known = cluster.job_states.get(document["properties"]["jobId"]) if cluster else None
     if cluster is None or known is None or cluster.start_id != document["_on"]:
@@ -258,7 +260,7 @@ def _jar_failure(cause: str) -> _ActionFailed:
     return _ActionFailed(f"Job execution failed. \nFailed to download jar: {cause}")
 
 
-def _find_jar(tenant: Tenant, cluster: Document, properties: Document) -> jobs.JarFile:
+def _require_jar(tenant: Tenant, cluster: Document, properties: Document) -> jobs.JarFile:
     """Find the jar in the data lake, with the permissions of the cluster's identity. Raises _ActionFailed."""
     directory, jar = str(properties.get("jobJarDirectory", "")), str(properties.get("jarName", ""))
     folder = savepoints.address_of(directory)
@@ -270,7 +272,7 @@ def _find_jar(tenant: Tenant, cluster: Document, properties: Document) -> jobs.J
     host = f"https://{place.account}.dfs.core.windows.net"
     url = f"{host}/{place.container}/{place.path}?upn=false&action=getStatus&timeout=90"
     try:
-        readable_container(tenant, identity_object_id(cluster), place.account, place.container)
+        require_readable_container(tenant, identity_object_id(cluster), place.account, place.container)
     except AzureError as error:
         failure = f'Operation failed: "{error.message}", {error.status}, HEAD, {url}'
         raise _jar_failure(f"{failure}, {error.code}") from error

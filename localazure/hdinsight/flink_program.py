@@ -12,7 +12,7 @@ from localazure.app.program import ProgramSpec
 from localazure.app.resource_manager import resources
 from localazure.app.runtime import Runtime
 from localazure.runtimes import flink
-from localazure.runtimes.flink.install import find_version
+from localazure.runtimes.flink.install import installable_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ TYPE = "Microsoft.HDInsight/clusterpools/clusters"
 
 def _specs(tenant: Tenant) -> Iterator[ProgramSpec]:
     """Yield the spec of a program for every cluster of type Flink."""
-    version = find_version(str((tenant.store.get("settings", flink.KIND) or {}).get("version", "")))
+    version = installable_version(str((tenant.store.get("settings", flink.KIND) or {}).get("version", "")))
     for cluster in resources.list_of_type(tenant, TYPE):
         if str(cluster["properties"].get("clusterType", "")).lower() == "flink":
             name, resource_id = str(cluster["name"]), str(cluster["id"])

@@ -30,14 +30,14 @@ def address_of(uri: str) -> paths.PathAddress | None:
     return paths.PathAddress(account=match[2], container=match[1], path=(match[3] or "").strip("/"))
 
 
-def is_writable(tenant: Tenant, identity: str, uri: str) -> bool:
+def is_possibly_writable(tenant: Tenant, object_id: str, uri: str) -> bool:
     """Return whether the identity may write there, or nobody can tell, since the container is not one of the tenant."""
     address = address_of(uri)
     account = resources.find_by_name(tenant, ACCOUNTS, address.account) if address else None
     if address is None or account is None or containers.find(tenant, address.account, address.container) is None:
         return True
     scope = container_scope(account, address.container)
-    return access.is_principal_allowed(tenant, identity, WRITE, scope, data=True)
+    return access.is_principal_allowed(tenant, object_id, WRITE, scope, data=True)
 
 
 def write_into_lake(tenant: Tenant, identity: str, folder: Path, uri: str) -> None:
@@ -50,4 +50,4 @@ def write_into_lake(tenant: Tenant, identity: str, folder: Path, uri: str) -> No
         document = paths.create_or_replace_file(tenant, target, identity, {})
         data = file.read_bytes()
         contents.write(tenant, str(document["content"]), 0, data)
-        paths.commit(tenant, target, document, len(data))
+        paths.commit_size(tenant, target, document, len(data))

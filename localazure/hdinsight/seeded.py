@@ -20,13 +20,13 @@ def pool_properties() -> Document:
     """Return the properties of the pool."""
     return {
         "provisioningState": "Succeeded",
-        **added_to_pool("flink-pool", _POOL_DEPLOYMENT, REGION),
+        **properties_added_to_pool("flink-pool", _POOL_DEPLOYMENT, REGION),
         "clusterPoolProfile": {"clusterPoolVersion": "1.2"},
         "computeProfile": {"vmSize": "Standard_D4a_v4", "count": 3},
     }
 
 
-def added_to_pool(name: str, deployment: str, location: str) -> Document:
+def properties_added_to_pool(name: str, deployment: str, location: str) -> Document:
     """Return the properties that the service adds to a pool: those of its Kubernetes cluster."""
     group = f"hdi-{deployment}"
     cluster_id = f"{SUBSCRIPTION}/resourceGroups/{group}/providers/Microsoft.ContainerService/managedClusters/{name}"
@@ -39,7 +39,7 @@ def added_to_pool(name: str, deployment: str, location: str) -> Document:
     }
 
 
-def added_to_cluster(pool: str, name: str, deployment: str, location: str) -> Document:
+def properties_added_to_cluster(pool: str, name: str, deployment: str, location: str) -> Document:
     """Return the properties that the service adds to a cluster of a pool: its address."""
     web = {"fqdn": f"{name}.{pool}.{location}.hdinsightaks.net"}
     added: Document = {"deploymentId": deployment, "status": "Running"}

@@ -77,7 +77,7 @@ def _check_firewall(call: Call, vault: Document) -> None:
     if firewall.is_private_only(vault["properties"]):
         reason = "Public network access is disabled and request is not from a trusted service nor via an approved"
         code, reason = "ForbiddenByConnection", f"{reason} private link."
-    message = f"{reason}\r\nCaller: {_caller(call)}\r\nVault: {_name_and_location(vault)}"
+    message = f"{reason}\r\nCaller: {_caller_text(call)}\r\nVault: {_name_and_location(vault)}"
     raise AzureError(status=403, code="Forbidden", message=message, details={"innererror": {"code": code}})
 
 
@@ -89,7 +89,7 @@ def _check_rbac(call: Call, vault: Document, action: str, name: str, kind: str) 
     message = (
         "Caller is not authorized to perform action on resource.\r\nIf role assignments, deny assignments or role "
         "definitions were changed recently, please observe propagation time.\r\n"
-        f"Caller: {_caller(call)}\r\nAction: '{action}'\r\nResource: '{scope.lower()}'\r\nAssignment: (not found)\r\n"
+        f"Caller: {_caller_text(call)}\r\nAction: '{action}'\r\nResource: '{scope.lower()}'\r\nAssignment: (not found)\r\n"
         f"DenyAssignmentId: null\r\nDecisionReason: null \r\nVault: {_name_and_location(vault)}\r\n"
     )
     inner = {"innererror": {"code": "ForbiddenByRbac"}}
@@ -108,14 +108,14 @@ def _check_policy(call: Call, vault: Document, permission: str, kind: str) -> No
         }:
             return
     message = (
-        f"The user, group or application '{_caller(call)}' does not have {kind} {permission} permission on key vault "
+        f"The user, group or application '{_caller_text(call)}' does not have {kind} {permission} permission on key vault "
         f"'{_name_and_location(vault)}'. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125287"
     )
     inner = {"innererror": {"code": "ForbiddenByPolicy"}}
     raise AzureError(status=403, code="Forbidden", message=message, details=inner)
 
 
-def _caller(call: Call) -> str:
+def _caller_text(call: Call) -> str:
     """The caller as Key Vault's messages name it."""
     return f"appid={call.authenticated_caller.app_id};oid={call.authenticated_caller.object_id};iss=https://sts.windows.net/{call.authenticated_caller.tenant_id}/"
 

@@ -35,7 +35,7 @@ _WHY = "the vault's mode decides: roles or access policies"
 def backup_secret(call: Call) -> Reply:
     """Back up all versions of a secret, as base64url of compressed JSON."""
     vault = authorize(call, "backup/action", "backup", call.params["name"])
-    secret = vault_secrets.get(call.tenant, vault["name"], call.params["name"])
+    secret = vault_secrets.get_live(call.tenant, vault["name"], call.params["name"])
     backup = json.dumps({"name": secret["name"], "versions": secret["versions"]}).encode()
     return Reply(body={"value": base64.urlsafe_b64encode(zlib.compress(backup)).decode().rstrip("=")})
 

@@ -46,7 +46,7 @@ def set_vault(call: Call) -> Reply:
     """Create or replace a vault: 200 in both cases. `createMode: recover` recovers a soft-deleted one."""
     groups.require_usable_group(call)
     name, body = call.params["name"], call.json()
-    _check_name(name)
+    _require_valid_name(name)
     location, properties = regions.require_location(body), bodies.requested_properties(body)
     existing = resources.find(call.tenant, groups.resource_id(call, vaults.TYPE, name))
     if existing is not None:
@@ -54,7 +54,7 @@ def set_vault(call: Call) -> Reply:
         return Reply(body=resources.response_body(_replace_vault(call, existing, body)))
     if str(properties.get("createMode", "")).lower() == "recover":
         return Reply(body=resources.response_body(_recover_vault(call, name, location)))
-    _check_name_available(call, name)
+    _require_unused_name(call, name)
     return Reply(body=resources.response_body(_create_vault(call, name, location, body)))
 
 
@@ -123,10 +123,12 @@ def check_name(call: Call) -> Reply:
     """Whether a vault may have this name, and why not."""
     name = str(call.json().get("name", ""))
     if not _NAME.fullmatch(name):
-        return Reply(body={"nameAvailable": False, "reason": "AccountNameInvalid", "message": _name_rule(name)})
+        return Reply(
+            body={"nameAvailable": False, "reason": "AccountNameInvalid", "message": _invalid_name_message(name)}
+        )
     if vaults.find(call.tenant, name) is None and vaults.find_deleted(call.tenant, name) is None:
         return Reply(body={"nameAvailable": True})
-    return Reply(body={"nameAvailable": False, "reason": "AlreadyExists", "message": _name_taken(name)})
+    return Reply(body={"nameAvailable": False, "reason": "AlreadyExists", "message": _name_taken_message(name)})
 
 
 @SERVICE.route("GET", _PROVIDER + "/deletedVaults", action="Microsoft.KeyVault/deletedVaults/read")
@@ -174,7 +176,7 @@ def purge_deleted(call: Call) -> Reply:
 @SERVICE.route(
     "GET", _PROVIDER + "/locations/{location}/operationResults/{operation}", action=None, why="the id is the caller's"
 )
-def poll_operation(call: Call) -> Reply:
+def poll_purge(call: Call) -> Reply:
     """The state of a purge, at the Location of a 202: 202, then 200, each with when it began and how far it is.
 
     The 200 is recorded in azure-cli, command_modules/keyvault/tests/latest/recordings/test_keyvault_softdelete.yaml; of
@@ -193,15 +195,15 @@ def _create_vault(call: Call, name: str, location: str, body: Document) -> Docum
     rbac = requested.get("enableRbacAuthorization")
     if rbac is None and call.query.get("api-version", "")[:10] >= _RBAC_BY_DEFAULT:
         rbac = True
-    vault_properties.check_required(requested, policies_needed=not rbac)
+    vault_properties.require_mandatory_properties(requested, policies_needed=not rbac)
     properties: dict[str, Any] = {
-        **vault_properties.replaced(requested),
+        **vault_properties.mutable_properties_or_defaults(requested),
         "tenantId": requested["tenantId"],
         "enableSoftDelete": True,
         "softDeleteRetentionInDays": vault_properties.valid_retention_days(requested.get("softDeleteRetentionInDays")),
         "vaultUri": f"https://{name.lower()}{vaults.SUFFIX}/",
         "provisioningState": "Succeeded",
-        **vault_properties.purge_protection(requested),
+        **vault_properties.valid_purge_protection(requested),
         **({} if rbac is None else {"enableRbacAuthorization": bool(rbac)}),
     }
     vault_id = groups.resource_id(call, vaults.TYPE, name)
@@ -213,14 +215,14 @@ def _create_vault(call: Call, name: str, location: str, body: Document) -> Docum
 def _replace_vault(call: Call, existing: Document, body: Document) -> Document:
     """Store a PUT to an existing vault: mutable properties that the body lacks return to their defaults."""
     requested = bodies.requested_properties(body)
-    vault_properties.check_required(requested, policies_needed=False)
+    vault_properties.require_mandatory_properties(requested, policies_needed=False)
     fixed = {name: value for name, value in existing["properties"].items() if name not in vault_properties.MUTABLE}
     changes = vault_properties.allowed_changes(
         fixed, {name: value for name, value in requested.items() if value is not None}
     )
     if "accessPolicies" not in requested:
         changes["accessPolicies"] = existing["properties"]["accessPolicies"]
-    properties = {**fixed, **vault_properties.replaced(requested), **changes}
+    properties = {**fixed, **vault_properties.mutable_properties_or_defaults(requested), **changes}
     return _store_vault(call, {**existing, "tags": bodies.validated_tags(body.get("tags")), "properties": properties})
 
 
@@ -229,7 +231,7 @@ def _recover_vault(call: Call, name: str, location: str) -> Document:
     deleted = _require_deleted_vault(call, name, location)
     vault_id = groups.resource_id(call, vaults.TYPE, name)
     if str(deleted["properties"]["vaultId"]).lower() != vault_id.lower():
-        raise AzureError(status=409, code="VaultAlreadyExists", message=_name_taken(name))
+        raise AzureError(status=409, code="VaultAlreadyExists", message=_name_taken_message(name))
     return vaults.recover(call.tenant, deleted)
 
 
@@ -243,13 +245,13 @@ def _require_deleted_vault(call: Call, name: str, location: str) -> Document:
     return deleted
 
 
-def _check_name(name: str) -> None:
+def _require_valid_name(name: str) -> None:
     """400 VaultNameNotValid for a name that Azure does not allow."""
     if not _NAME.fullmatch(name):
-        raise AzureError(status=400, code="VaultNameNotValid", message=_name_rule(name))
+        raise AzureError(status=400, code="VaultNameNotValid", message=_invalid_name_message(name))
 
 
-def _check_name_available(call: Call, name: str) -> None:
+def _require_unused_name(call: Call, name: str) -> None:
     """409 if a vault, live or soft-deleted, has this name."""
     if vaults.find_deleted(call.tenant, name) is not None:
         message = (
@@ -259,7 +261,7 @@ def _check_name_available(call: Call, name: str) -> None:
         )
         raise AzureError(status=409, code="ConflictError", message=message)
     if vaults.find(call.tenant, name) is not None:
-        raise AzureError(status=409, code="VaultAlreadyExists", message=_name_taken(name))
+        raise AzureError(status=409, code="VaultAlreadyExists", message=_name_taken_message(name))
 
 
 def _store_vault(call: Call, document: Document) -> Document:
@@ -273,7 +275,7 @@ def _store_vault(call: Call, document: Document) -> Document:
     return resources.put(call.tenant, {**document, "properties": properties, "systemData": created | modified})
 
 
-def _name_rule(name: str) -> str:
+def _invalid_name_message(name: str) -> str:
     """Azure's message for an invalid vault name."""
     return (
         f"The vault name '{name}' is invalid. A vault's name must be between 3-24 alphanumeric characters. The name "
@@ -282,7 +284,7 @@ def _name_rule(name: str) -> str:
     )
 
 
-def _name_taken(name: str) -> str:
+def _name_taken_message(name: str) -> str:
     """Azure's message for a vault name in use."""
     return (
         f"The vault name '{name}' is already in use. Vault names are globally unique so it is possible that the name "

@@ -60,7 +60,7 @@ def list_secrets(call: Call) -> Reply:
 def list_versions(call: Call) -> Reply:
     """List the versions of a secret, without values. Their order has no meaning (here it is by id)."""
     vault = authorize(call, "readMetadata/action", "list", call.params["name"])
-    document = vault_secrets.get(call.tenant, vault["name"], call.params["name"])
+    document = vault_secrets.get_live(call.tenant, vault["name"], call.params["name"])
     versions = sorted(document["versions"], key=lambda version: str(version["version"]))
     return _page_response(call, versions, lambda version: _secret_item(call, vault, document, version, versioned=True))
 
@@ -70,8 +70,8 @@ def list_versions(call: Call) -> Reply:
 def get_secret(call: Call) -> Reply:
     """A version with its value, the latest by default. 403 if disabled; `exp` and `nbf` have no effect."""
     vault = authorize(call, "getSecret/action", "get", call.params["name"])
-    document = vault_secrets.get(call.tenant, vault["name"], call.params["name"])
-    version = vault_secrets.version_of(document, call.params.get("version", ""))
+    document = vault_secrets.get_live(call.tenant, vault["name"], call.params["name"])
+    version = vault_secrets.require_version(document, call.params.get("version", ""))
     if not version["enabled"]:
         message = "Operation get is not allowed on a disabled secret."
         inner = {"innererror": {"code": "SecretDisabled"}}
@@ -84,8 +84,8 @@ def get_secret(call: Call) -> Reply:
 def update_secret(call: Call) -> Reply:
     """Change attributes, content type and tags of a version. Its value stays."""
     vault = authorize(call, "update/action", "set", call.params["name"])
-    document = vault_secrets.get(call.tenant, vault["name"], call.params["name"])
-    version = vault_secrets.version_of(document, call.params.get("version", ""))
+    document = vault_secrets.get_live(call.tenant, vault["name"], call.params["name"])
+    version = vault_secrets.require_version(document, call.params.get("version", ""))
     body = _json_body(call)
     version |= _requested_attributes(body, version) | {"updated": int(call.tenant.clock.timestamp())}
     version |= {key: value for key, value in _content_type_and_tags(body).items() if value is not None}
@@ -97,9 +97,11 @@ def update_secret(call: Call) -> Reply:
 def delete_secret(call: Call) -> Reply:
     """Soft-delete a secret with all its versions."""
     vault = authorize(call, "delete", "delete", call.params["name"])
-    secret = vault_secrets.get(call.tenant, vault["name"], call.params["name"])
+    secret = vault_secrets.get_live(call.tenant, vault["name"], call.params["name"])
     days = int(vault["properties"]["softDeleteRetentionInDays"])
-    return Reply(body=_deleted_secret(call, vault, vault_secrets.delete(call.tenant, vault["name"], secret, days=days)))
+    return Reply(
+        body=_deleted_secret(call, vault, vault_secrets.soft_delete(call.tenant, vault["name"], secret, days=days))
+    )
 
 
 @SERVICE.route("GET", "/deletedsecrets", action=None, why=_WHY)
@@ -139,7 +141,7 @@ def purge_secret(call: Call) -> Reply:
 def recover_secret(call: Call) -> Reply:
     """Recover a soft-deleted secret with all its versions. Returns the latest without its value."""
     vault = authorize(call, "recover/action", "recover", call.params["name"])
-    vault_secrets.check_not_live(call.tenant, vault["name"], call.params["name"])
+    vault_secrets.refuse_live(call.tenant, vault["name"], call.params["name"])
     deleted = vault_secrets.get_deleted(call.tenant, vault["name"], call.params["name"])
     secret = vault_secrets.recover(call.tenant, vault["name"], deleted)
     return Reply(body=_secret_bundle(call, vault, secret, secret["versions"][-1]))

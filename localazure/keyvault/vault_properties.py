@@ -24,13 +24,13 @@ def allowed_changes(current: Document, requested: Document) -> Document:
     days = requested.get("softDeleteRetentionInDays")
     if days is not None and valid_retention_days(days) != current["softDeleteRetentionInDays"]:
         raise bad_request('The property "softDeleteRetentionInDays" has been set already and it can\'t be modified.')
-    changes = _validated_properties(requested) | purge_protection(requested)
+    changes = _validated_properties(requested) | valid_purge_protection(requested)
     if requested.get("enableRbacAuthorization") is not None:
         changes["enableRbacAuthorization"] = bool(requested["enableRbacAuthorization"])
     return changes
 
 
-def check_required(requested: Document, *, policies_needed: bool) -> None:
+def require_mandatory_properties(requested: Document, *, policies_needed: bool) -> None:
     """400 unless the body has the tenant, a SKU and, where needed, access policies."""
     if not requested.get("tenantId"):
         raise bad_request("The parameter tenantId is not specified.")
@@ -48,7 +48,7 @@ def _valid_sku(requested: Document) -> Document | None:
     return {"family": "A", "name": name} if name in {"standard", "premium"} else None
 
 
-def replaced(requested: Document) -> Document:
+def mutable_properties_or_defaults(requested: Document) -> Document:
     """The properties that a PUT replaces; those that the body lacks get their defaults."""
     defaults: Document = {"accessPolicies": [], "enabledForDeployment": False, "publicNetworkAccess": "Enabled"}
     return defaults | _validated_properties({name: value for name, value in requested.items() if value is not None})
@@ -81,7 +81,7 @@ def valid_retention_days(days: object) -> int:
     return days
 
 
-def purge_protection(requested: Document) -> Document:
+def valid_purge_protection(requested: Document) -> Document:
     """The purge protection of a request. Azure accepts only `true`; it refuses `false` even at creation."""
     enabled = requested.get("enablePurgeProtection")
     if enabled is False:

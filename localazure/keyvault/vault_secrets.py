@@ -44,7 +44,7 @@ def find(tenant: Tenant, vault: str, name: str) -> Document | None:
     return None
 
 
-def get(tenant: Tenant, vault: str, name: str) -> Document:
+def get_live(tenant: Tenant, vault: str, name: str) -> Document:
     """A live secret; 404 SecretNotFound if it is absent, deleted or in transition."""
     check_name(name)
     document = find(tenant, vault, name)
@@ -62,7 +62,7 @@ def get_deleted(tenant: Tenant, vault: str, name: str) -> Document:
     return document
 
 
-def check_not_live(tenant: Tenant, vault: str, name: str) -> None:
+def refuse_live(tenant: Tenant, vault: str, name: str) -> None:
     """400 MethodNotAllowed for a secret that is not deleted, and so cannot be recovered.
 
     Reported in issue 16; no public recording of it was found.
@@ -114,7 +114,7 @@ def check_writable(tenant: Tenant, document: Document) -> None:
         raise conflict(message, "ObjectIsDeletedButRecoverable")
 
 
-def version_of(document: Document, version: str) -> Document:
+def require_version(document: Document, version: str) -> Document:
     """A version by its id, the latest for an empty id; 404 SecretNotFound."""
     versions = [
         candidate for candidate in document["versions"] if not version or candidate["version"] == version.lower()
@@ -124,7 +124,7 @@ def version_of(document: Document, version: str) -> Document:
     return versions[-1]
 
 
-def delete(tenant: Tenant, vault: str, document: Document, *, days: int) -> Document:
+def soft_delete(tenant: Tenant, vault: str, document: Document, *, days: int) -> Document:
     """Soft-delete a secret for the vault's retention."""
     now = tenant.clock.timestamp()
     document |= {"deleted": {"at": now, "ends": now + days * _DAY_SECONDS}, "moving": now + _transition_seconds(tenant)}

@@ -51,7 +51,7 @@ def list_deleted(tenant: Tenant) -> list[Document]:
     return [deleted for name in names if (deleted := find_deleted(tenant, name)) is not None]
 
 
-def soft_delete(tenant: Tenant, vault: Document) -> None:
+def record_soft_deletion(tenant: Tenant, vault: Document) -> None:
     """Soft-delete a vault. Its secrets stay with it, its role assignments do not."""
     now, name, properties = tenant.clock.now(), str(vault["name"]), vault["properties"]
     purge_time = now + timedelta(days=properties["softDeleteRetentionInDays"])
@@ -118,5 +118,5 @@ def format_time(moment: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
-resources.on_delete[TYPE.lower()] = soft_delete
+resources.on_delete[TYPE.lower()] = record_soft_deletion
 operations.actions[PURGE_OPERATION] = lambda tenant, operation: purge(tenant, operation["target"])

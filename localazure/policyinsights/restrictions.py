@@ -28,16 +28,16 @@ SERVICE = arm_service("policy restrictions", f".*/providers/{_NAME}/?", _VERSION
 )
 def check_in_group(call: Call) -> Reply:
     """Evaluate a resource in an existing group; 404 ResourceGroupNotFound."""
-    return _check(call, str(groups.require_usable_group(call)["id"]))
+    return _evaluate_policies(call, str(groups.require_usable_group(call)["id"]))
 
 
 @SERVICE.route("POST", f"/subscriptions/{{subscription}}/providers/{_NAME}", action=f"{_NAME}/read")
 def check_in_subscription(call: Call) -> Reply:
     """Evaluate a resource in a group that is not known yet."""
-    return _check(call, SUBSCRIPTION)
+    return _evaluate_policies(call, SUBSCRIPTION)
 
 
-def _check(call: Call, scope: str) -> Reply:
+def _evaluate_policies(call: Call, scope: str) -> Reply:
     """Evaluate the content by the policies that reach the scope, those that only audit if asked."""
     body = call.json()
     content = object_at(body, "resourceDetails", "resourceContent")

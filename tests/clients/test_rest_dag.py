@@ -122,7 +122,7 @@ def test_the_job_runs_with_a_password_or_with_a_client_certificate_and_a_ca_of_i
     (status,) = (one for one in flink_azure.control("GET", "/runtimes")["runtimes"] if one["kind"] == "flink")
     pem = (folder(flink_azure) / "tls/flink.pem").read_text()
     (tmp_path / "ca.pem").write_text(pem[pem.index("-----BEGIN CERTIFICATE") :])
-    monkeypatch.setenv("FLINK_WORD", front.create_password(folder(flink_azure)))
+    monkeypatch.setenv("FLINK_WORD", front.read_or_create_password(folder(flink_azure)))
     monkeypatch.setenv("FLINK_PEM", pem)
     ways: dict[str, dict[str, Any]] = {
         "basic": {"auth": {"basic": {"username": front.USER, "password": "${FLINK_WORD}"}}},

@@ -70,7 +70,7 @@ def test_it_is_read_with_a_token_of_entra(flink_azure: LocalAzure) -> None:
 
 
 def test_it_is_read_with_a_password_or_a_token_that_stays_the_same(flink_azure: LocalAzure) -> None:
-    password = Secret(front.create_password(folder(flink_azure)))
+    password = Secret(front.read_or_create_password(folder(flink_azure)))
     basic = FlinkAccess(url=URL, user=front.USER, password=password)
     for access in (basic, FlinkAccess(url=URL, bearer=password)):
         assert read(flink_azure, access).flink.startswith("1.20.")

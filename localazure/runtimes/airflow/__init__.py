@@ -40,18 +40,20 @@ def prepare(spec: ProgramSpec, workspace: Workspace) -> Program:
     installation = _install(spec, airflow["airflowRequirements"], workspace)
     folder = home.home_folder(workspace.folder, spec.parameters["web_id"])
     is_airflow_3 = packages.major_minor(spec.version) >= (3, 0)
-    home.create_home(folder, installation / "template", users_in_database=not is_airflow_3)
+    home.create_home_and_delete_others(folder, installation / "template", users_in_database=not is_airflow_3)
     port = workspace.choose_port("web")
     web = WebServer(home_folder=folder, port=port, is_airflow_3=is_airflow_3)
     url = str(airflow["airflowWebUrl"]).removesuffix("/login/")
     proxy = process.proxy_client_variables(workspace.folder.parent.parent)
     triggerer = airflow["enableTriggerers"] is True
-    commands = list(_commands(installation / "bin", folder, port, is_airflow_3=is_airflow_3, triggerer=triggerer))
+    commands = list(
+        _process_commands(installation / "bin", folder, port, is_airflow_3=is_airflow_3, triggerer=triggerer)
+    )
     return Program(
         command=(sys.executable, "-I", "-S", str(programs.__file__), json.dumps(commands)),
-        is_ready=web.is_ready,
+        is_ready=web.sign_in_if_ready,
         url=f"http://{_HOST}:{port}",
-        environment=settings.airflow_environment(airflow, folder, port, url=url, proxy=proxy),
+        environment=settings.airflow_process_variables(airflow, folder, port, url=url, proxy=proxy),
         startup_seconds=_START_SECONDS,
         client=web,
         addresses={"user": packages.USER, "password in": str(folder / "password")},
@@ -60,14 +62,14 @@ def prepare(spec: ProgramSpec, workspace: Workspace) -> Program:
 
 def _install(spec: ProgramSpec, lines: Sequence[str], workspace: Workspace) -> Path:
     """Install an Airflow unless it is there. Returns its folder. Raises RuntimeFailure with the end of uv's output."""
-    requirements.check(lines)
-    lock = requirements.find_lock(spec.version, lines) if packages.runs_locked_packages(spec.version) else None
+    requirements.refuse_options_and_urls(lines)
+    lock = requirements.find_lock(spec.version, lines) if packages.has_python_for_locks(spec.version) else None
     folder = packages.installation_folder(workspace.installations, spec.version, lines, lock)
     if not packages.is_installed(folder):
         unhashed = requirements.not_in_lock(lines, lock)
         report = _unhashed_note(unhashed, locked=lock is not None)
         workspace.report_progress(f"installing Airflow {spec.version} into {folder}, once; {report}")
-        files = _requirement_files(spec.version, unhashed, lock, workspace.folder)
+        files = _write_requirement_files(spec.version, unhashed, lock, workspace.folder)
         command = (sys.executable, str(packages.__file__), str(folder), spec.version, *map(str, files))
         try:
             workspace.run(command, package_index_variables())
@@ -85,7 +87,7 @@ def _unhashed_note(unhashed: Sequence[str], *, locked: bool) -> str:
     return f"checked by hash, except {', '.join(unhashed)}" if unhashed else "checked by hash"
 
 
-def _requirement_files(version: str, unhashed: Sequence[str], lock: Path | None, folder: Path) -> list[Path]:
+def _write_requirement_files(version: str, unhashed: Sequence[str], lock: Path | None, folder: Path) -> list[Path]:
     """Write the requirements that no lock has into the folder. Returns the files to install, in order."""
     if lock and not unhashed:
         return [lock]
@@ -96,16 +98,16 @@ def _requirement_files(version: str, unhashed: Sequence[str], lock: Path | None,
     return [lock, file] if lock else [file]
 
 
-def _commands(
-    programs: Path, folder: Path, port: int, *, is_airflow_3: bool, triggerer: bool
+def _process_commands(
+    bin_folder: Path, home_folder: Path, port: int, *, is_airflow_3: bool, triggerer: bool
 ) -> Iterator[Sequence[str]]:
     """Yield the command of each process. None serves logs: log servers would listen on every interface."""
-    airflow, no_log_server = str(programs / "airflow"), "--skip-serve-logs"
+    airflow, no_log_server = str(bin_folder / "airflow"), "--skip-serve-logs"
     if is_airflow_3:
         options = ("--host", _HOST, "--port", str(port))
         yield (
             "env",
-            settings.api_server_variable(folder),
+            settings.api_server_variable(home_folder),
             airflow,
             "api-server",
             *options,
@@ -116,7 +118,7 @@ def _commands(
         yield airflow, "dag-processor"
     else:
         # As `airflow webserver` starts it, without the monitoring process and its memory.
-        gunicorn = (str(programs / "python"), "-m", "gunicorn", "--bind", f"{_HOST}:{port}", "--timeout", "120")
+        gunicorn = (str(bin_folder / "python"), "-m", "gunicorn", "--bind", f"{_HOST}:{port}", "--timeout", "120")
         yield *gunicorn, "--worker-class", "gthread", "--threads", "4", "airflow.www.app:cached_app()"
     yield airflow, "scheduler", no_log_server
     if triggerer:
@@ -144,7 +146,7 @@ class WebServer:
         authorization = {"authorization": self.authorization} if self.authorization else {}
         return {**authorization, "x-forwarded-proto": "https"}
 
-    def is_ready(self) -> bool:
+    def sign_in_if_ready(self) -> bool:
         """Check the health of web server, scheduler and DAG processor, then sign in. Returns whether all is ready."""
         health = self._try_request("GET", "/api/v2/monitor/health" if self.is_airflow_3 else "/health")
         components = ("scheduler", "dag_processor") if self.is_airflow_3 else ("scheduler",)
@@ -154,10 +156,10 @@ class WebServer:
         if self.is_airflow_3 and self._try_request("GET", "/execution/health") is None:
             return False
         basic = home.basic_authorization(self.home_folder)
-        self.authorization = self._bearer_authorization() if self.is_airflow_3 else basic
+        self.authorization = self._sign_in() if self.is_airflow_3 else basic
         return True
 
-    def _bearer_authorization(self) -> Secret:
+    def _sign_in(self) -> Secret:
         """Sign in as the admin user. Returns the Authorization header.
 
         https://airflow.apache.org/docs/apache-airflow/stable/core-concepts/auth-manager/simple/token.html

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from localazure.app.service import Service
 
 
-def find_web_server(call: Call, service: Service, resource_id: str) -> Reply | None:
+def forward_to_airflow(call: Call, service: Service, resource_id: str) -> Reply | None:
     """Return the reply that forwards the call, 503 while Airflow does not run, or None if none was started there."""
     runtimes = call.tenant.runtimes
     runtimes.update_running(call.tenant)  # settings that are rolled out by now apply to this call

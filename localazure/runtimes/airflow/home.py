@@ -35,7 +35,7 @@ def home_folder(folder: Path, web_id: str) -> Path:
     return folder / f"{_PREFIX}{web_id}"
 
 
-def create_home(home: Path, template: Path, *, users_in_database: bool) -> None:
+def create_home_and_delete_others(home: Path, template: Path, *, users_in_database: bool) -> None:
     """Create what is missing in a home, and delete the homes of previous runtimes beside it."""
     for other in home.parent.glob(f"{_PREFIX}*"):
         if other != home:
@@ -44,7 +44,7 @@ def create_home(home: Path, template: Path, *, users_in_database: bool) -> None:
         (home / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
     for name in (*_KEYS, "password"):
         if not (home / name).exists():
-            write_private(home / name, _new_key(name).encode())
+            write_private(home / name, _new_secret(name).encode())
     write_private(home / "passwords.json", json.dumps({USER: (home / "password").read_text()}).encode())
     if not (home / "airflow.db").exists():
         shutil.copyfile(template / "airflow.db", home / "airflow.db.new")
@@ -94,7 +94,7 @@ def _write(path: Path, content: bytes) -> None:
     temporary.replace(path)
 
 
-def _new_key(name: str) -> str:
+def _new_secret(name: str) -> str:
     if name == "fernet":
         return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
     return secrets.token_urlsafe(24 if name == "password" else 64)

@@ -40,7 +40,7 @@ _DAILY = {"@hourly": "0 * * * *", "@daily": "0 0 * * *"}
 _CONFLICT, _NOT_FOUND = 409, 404
 
 
-def find_reply(
+def advance_and_reply(
     call: Call, resource_id: str, version: str, files: Iterable[tuple[str, str]], rendered: str = ""
 ) -> Reply | None:
     """Return the answer, or None if no test asks for it or the path is of another part.
@@ -59,28 +59,32 @@ def find_reply(
     if match["errors"]:
         return Reply(body={"import_errors": [], "total_entries": 0})
     if match["dag"] == "~":
-        return _list([run for dag_id in texts for run in airflow.runs(dag_id)], call)
+        return _run_list_reply([run for dag_id in texts for run in airflow.runs_of(dag_id)], call)
     name = match["dag"] or match["source"]
     if name not in texts:
-        return _missing(f"The DAG {name} was not found")
+        return _not_found_reply(f"The DAG {name} was not found")
     path, text = texts[name]
-    return _report(text, rendered) if match["task"] else _of_dag(call, airflow, match, path, text)
+    return _xcom_reply(text, rendered) if match["task"] else _dispatch_dag_call(call, airflow, match, path, text)
 
 
-def _report(text: str, rendered: str) -> Reply:
+def _xcom_reply(text: str, rendered: str) -> Reply:
     """What a task of the DAG's file reports: the settings of its worker, and how that signs in, as the text has it."""
     sign_in = next(iter(_SIGN_IN.findall(text)), None)
     report: dict[str, Any] = {"rendered": rendered, "sign_in": sign_in, "secrets": [], "refused": ""}
     return Reply(body={"key": "report", "value": json.dumps(report)})
 
 
-def _of_dag(call: Call, airflow: _ModelledAirflow, match: re.Match[str], path: str, text: str) -> Reply:
+def _dispatch_dag_call(call: Call, airflow: _ModelledAirflow, match: re.Match[str], path: str, text: str) -> Reply:
     name = match["dag"]
     if match["source"]:
         return Reply(body={"content": text})
     if match["runs"] is None:
-        return _dag(call, airflow, name, path)
-    return _run(call, airflow, name, match["run"]) if match["run"] else _runs(call, airflow, name)
+        return _get_or_pause_dag(call, airflow, name, path)
+    return (
+        _get_or_set_run_state(call, airflow, name, match["run"])
+        if match["run"]
+        else _list_or_create_runs(call, airflow, name)
+    )
 
 
 def list_runs(tenant: Tenant, _send: object) -> list[Document]:
@@ -99,50 +103,52 @@ class _ModelledAirflow:
         self._tenant, self._id, self._settings = tenant, resource_id.lower(), settings
         self._since_3 = int(version.partition(".")[0]) >= 3  # Airflow 3
 
-    def dag(self, dag_id: str) -> Document:
+    def stored_dag(self, dag_id: str) -> Document:
         return self._tenant.store.get(_TABLE, f"{self._id}|{dag_id}") or {}
 
-    def runs(self, dag_id: str) -> list[Document]:
-        return [{"dag_id": dag_id, **run} for run in self.dag(dag_id)["runs"].values()]
+    def runs_of(self, dag_id: str) -> list[Document]:
+        return [{"dag_id": dag_id, **run} for run in self.stored_dag(dag_id)["runs"].values()]
 
-    def put(self, dag_id: str, dag: Document) -> None:
+    def put_dag(self, dag_id: str, dag: Document) -> None:
         self._tenant.store.put(_TABLE, f"{self._id}|{dag_id}", dag)
 
     def advance(self, dag_id: str, text: str) -> None:
         """Bring a DAG to now: what it has worked since the last call, and what has become due."""
         now = self._tenant.clock.timestamp()
         found = _SCHEDULE.search(text)
-        dag = self.dag(dag_id) or {"paused": bool(_PAUSED.search(text)), "at": 0.0, "began": now, "runs": {}}
+        dag = self.stored_dag(dag_id) or {"paused": bool(_PAUSED.search(text)), "at": 0.0, "began": now, "runs": {}}
         dag["schedule"] = _DAILY.get(found[1], found[1]) if found else ""
         if not dag["paused"]:
-            self._schedule(dag, now)
-            _work(dag, now, float(object_at(self._settings, "by_dag").get(dag_id, self._settings["run_seconds"])))
+            self._create_due_runs(dag, now)
+            _advance_runs(
+                dag, now, float(object_at(self._settings, "by_dag").get(dag_id, self._settings["run_seconds"]))
+            )
         dag["at"] = now
-        self.put(dag_id, dag)
+        self.put_dag(dag_id, dag)
 
     def set_paused(self, dag_id: str, *, paused: bool) -> None:
-        dag = self.dag(dag_id)
+        dag = self.stored_dag(dag_id)
         if dag["paused"] and not paused:
             dag = {**dag, "at": 0.0, "began": self._tenant.clock.timestamp()}
         dag["paused"] = paused
         if not paused:
-            self._schedule(dag, self._tenant.clock.timestamp())
-        self.put(dag_id, {**dag, "at": self._tenant.clock.timestamp()})
+            self._create_due_runs(dag, self._tenant.clock.timestamp())
+        self.put_dag(dag_id, {**dag, "at": self._tenant.clock.timestamp()})
 
-    def _schedule(self, dag: Document, now: float) -> None:
+    def _create_due_runs(self, dag: Document, now: float) -> None:
         """Make the run of each moment since the last call; at first only of the last one."""
         if not dag["schedule"]:
             return
         until = datetime.fromtimestamp(now, UTC)
         last = next(CronSim(dag["schedule"], until, reverse=True))
-        for moment in _between(dag["schedule"], dag["at"], now) if dag["at"] else (last,):
-            self.create(dag, f"scheduled__{self._logical(dag, moment)}", self._logical(dag, moment), moment)
+        for moment in _scheduled_moments(dag["schedule"], dag["at"], now) if dag["at"] else (last,):
+            self.add_run(dag, f"scheduled__{self._logical_date(dag, moment)}", self._logical_date(dag, moment), moment)
 
-    def _logical(self, dag: Document, moment: datetime) -> str:
+    def _logical_date(self, dag: Document, moment: datetime) -> str:
         before = moment if self._since_3 else next(CronSim(dag["schedule"], moment, reverse=True))
         return before.isoformat()
 
-    def create(self, dag: Document, run_id: str, logical: str | None, due: datetime | None) -> bool:
+    def add_run(self, dag: Document, run_id: str, logical: str | None, due: datetime | None) -> bool:
         """Make a run unless there is one of that id or logical date."""
         runs: dict[str, Document] = dag["runs"]
         if run_id in runs or (logical and any(one["logical_date"] == logical for one in runs.values())):
@@ -163,14 +169,14 @@ class _ModelledAirflow:
         return True
 
 
-def _between(schedule: str, after: float, until: float) -> Iterator[datetime]:
+def _scheduled_moments(schedule: str, after: float, until: float) -> Iterator[datetime]:
     for moment in CronSim(schedule, datetime.fromtimestamp(after, UTC)):
         if moment.timestamp() > until:
             return
         yield moment
 
 
-def _work(dag: Document, now: float, seconds: float) -> None:
+def _advance_runs(dag: Document, now: float, seconds: float) -> None:
     """Let each run that is not over work for the time since the last call."""
     for run in dag["runs"].values():
         if run["state"] in {"queued", "running"}:
@@ -179,40 +185,40 @@ def _work(dag: Document, now: float, seconds: float) -> None:
             run["has_worked"] = run["state"] == "success"
 
 
-def _dag(call: Call, airflow: _ModelledAirflow, dag_id: str, path: str) -> Reply:
+def _get_or_pause_dag(call: Call, airflow: _ModelledAirflow, dag_id: str, path: str) -> Reply:
     if call.method == "PATCH":
         body: Any = call.json()
         airflow.set_paused(dag_id, paused=bool(body["is_paused"]))
-    paused = airflow.dag(dag_id)["paused"]
+    paused = airflow.stored_dag(dag_id)["paused"]
     return Reply(body={"dag_id": dag_id, "fileloc": f"/opt/airflow/{path}", "file_token": dag_id, "is_paused": paused})
 
 
-def _runs(call: Call, airflow: _ModelledAirflow, dag_id: str) -> Reply:
+def _list_or_create_runs(call: Call, airflow: _ModelledAirflow, dag_id: str) -> Reply:
     if call.method != "POST":
-        return _list(airflow.runs(dag_id), call)
+        return _run_list_reply(airflow.runs_of(dag_id), call)
     body: Any = call.json()
-    dag = airflow.dag(dag_id)
+    dag = airflow.stored_dag(dag_id)
     run_id, logical = str(body["dag_run_id"]), body.get("logical_date")
-    if not airflow.create(dag, run_id, logical, None):
+    if not airflow.add_run(dag, run_id, logical, None):
         message = f"A run of {dag_id} with this id or logical date exists already"
         return Reply(status=_CONFLICT, body={"detail": message, "status": _CONFLICT, "title": "Conflict"})
     dag["runs"][run_id]["note"] = body.get("note")
-    airflow.put(dag_id, dag)
+    airflow.put_dag(dag_id, dag)
     return Reply(body={"dag_id": dag_id, **dag["runs"][run_id]})
 
 
-def _run(call: Call, airflow: _ModelledAirflow, dag_id: str, run_id: str) -> Reply:
-    dag = airflow.dag(dag_id)
+def _get_or_set_run_state(call: Call, airflow: _ModelledAirflow, dag_id: str, run_id: str) -> Reply:
+    dag = airflow.stored_dag(dag_id)
     if run_id not in dag["runs"]:
-        return _missing(f"DAGRun with DAG ID: '{dag_id}' and DagRun ID: '{run_id}' not found")
+        return _not_found_reply(f"DAGRun with DAG ID: '{dag_id}' and DagRun ID: '{run_id}' not found")
     if call.method == "PATCH":
         body: Any = call.json()
         dag["runs"][run_id]["state"] = str(body["state"])
-        airflow.put(dag_id, dag)
+        airflow.put_dag(dag_id, dag)
     return Reply(body={"dag_id": dag_id, **dag["runs"][run_id]})
 
 
-def _list(runs: list[Document], call: Call) -> Reply:
+def _run_list_reply(runs: list[Document], call: Call) -> Reply:
     states = call.query.get("state", "")
     since = call.query.get("run_after_gte") or call.query.get("execution_date_gte") or ""
     if states:  # those that are over, or those that are not: of a name in the query the last value counts
@@ -222,5 +228,5 @@ def _list(runs: list[Document], call: Call) -> Reply:
     return Reply(body={"dag_runs": runs, "total_entries": len(runs)})
 
 
-def _missing(message: str) -> Reply:
+def _not_found_reply(message: str) -> Reply:
     return Reply(status=_NOT_FOUND, body={"detail": message, "status": _NOT_FOUND, "title": "Not Found"})

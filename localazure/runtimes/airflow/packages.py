@@ -43,24 +43,24 @@ def major_minor(version: str) -> tuple[int, int]:
     return int(major), int(minor)
 
 
-def supported_pythons(version: str) -> tuple[int, int]:
+def supported_python_minors(airflow_version: str) -> tuple[int, int]:
     """Return the oldest and the newest minor version of Python 3 that an Airflow runs on."""
-    candidates = [newest for since, newest in _NEWEST_PYTHONS.items() if since <= major_minor(version)]
-    return _OLDEST_PYTHON if major_minor(version) < (3, 0) else 10, max(candidates, default=9)
+    candidates = [newest for since, newest in _NEWEST_PYTHONS.items() if since <= major_minor(airflow_version)]
+    return _OLDEST_PYTHON if major_minor(airflow_version) < (3, 0) else 10, max(candidates, default=9)
 
 
-def find_python(version: str, own: int = sys.version_info[1]) -> str | None:
+def find_python(airflow_version: str, own_minor: int = sys.version_info[1]) -> str | None:
     """Find a Python for an Airflow: the current one if it fits, else the newest on PATH that starts."""
-    oldest, newest = supported_pythons(version)
-    if oldest <= own <= newest:
+    oldest, newest = supported_python_minors(airflow_version)
+    if oldest <= own_minor <= newest:
         return sys.executable
     candidates = (shutil.which(f"python3.{minor}") for minor in range(newest, oldest - 1, -1))
     return next((path for path in candidates if path and _starts(path)), None)
 
 
-def runs_locked_packages(version: str) -> bool:
+def has_python_for_locks(airflow_version: str) -> bool:
     """Return whether the Python for an Airflow is one for which the locks are written."""
-    python = find_python(version) or ""
+    python = find_python(airflow_version) or ""
     return python == sys.executable or int(python.rpartition(".")[2] or 0) >= _OLDEST_LOCKED_PYTHON
 
 
@@ -96,7 +96,7 @@ def install(folder: Path, version: str, files: Sequence[Path]) -> None:
 def _create_installation(folder: Path, version: str, files: Sequence[Path]) -> None:
     python = find_python(version)
     if python is None:
-        oldest, newest = supported_pythons(version)
+        oldest, newest = supported_python_minors(version)
         raise SystemExit(f"Airflow {version} runs on Python 3.{oldest} to 3.{newest}, and none is on PATH.")
     _run(python, "-m", "venv", "--without-pip", folder)
     for file in files:

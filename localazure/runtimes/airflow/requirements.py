@@ -25,7 +25,7 @@ _ALLOWED = re.compile(
 _PIN = re.compile(r"^([\w.-]+)==(\S+)", re.ASCII | re.MULTILINE)
 
 
-def check(requirements: Sequence[str]) -> None:
+def refuse_options_and_urls(requirements: Sequence[str]) -> None:
     """Raise RuntimeFailure for a line that is an option of pip or names a URL or file: it could come from anywhere."""
     for number, line in enumerate(requirements, 1):
         text = line.strip()

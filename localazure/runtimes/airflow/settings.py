@@ -31,7 +31,9 @@ _SERVER_LOCK_SECONDS = 15  # the same in Airflow 3's server, which may wait in v
 _TOKEN_SECONDS = 10 * 365 * 86_400  # the lifetime of the token with which the local Azure calls Airflow 3
 
 
-def airflow_environment(airflow: Document, home: Path, port: int, *, url: str, proxy: Mapping[str, str]) -> Settings:
+def airflow_process_variables(
+    airflow: Document, home: Path, port: int, *, url: str, proxy: Mapping[str, str]
+) -> Settings:
     """Return the variables for all processes of an Airflow.
 
     airflow: the active airflowProperties. url: its public URL. proxy: variables that lead to the local Azure.

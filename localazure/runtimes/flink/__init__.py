@@ -34,7 +34,7 @@ _JAVA = (
 
 def prepare(spec: ProgramSpec, workspace: Workspace) -> Program:
     """Install Flink and Java if they are missing, write the cluster's configuration, and return how to start it."""
-    java, libraries = install.install_java(workspace), install.install_flink(workspace, spec.version)
+    java, libraries = install.install_or_find_java(workspace), install.install_flink(workspace, spec.version)
     address = workspace.folder / "address"
     address.unlink(missing_ok=True)
     port = workspace.choose_port("web")

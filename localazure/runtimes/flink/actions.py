@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from localazure.runtimes.flink.cluster import TERMINAL, FlinkError, LaunchRequest
 from localazure.runtimes.flink.jobs import FAILED, STOPPED, ActionResult
-from localazure.runtimes.flink.savepoints import folder_of
+from localazure.runtimes.flink.savepoints import local_savepoint_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,22 +48,22 @@ def split_arguments(text: str) -> list[str]:
     return [next(filter(None, match.groups()), "") for match in _ARGUMENT.finditer(text)]
 
 
-def _new(cluster: Cluster, job: JobRequest) -> ActionResult:
+def _launch_new(cluster: Cluster, job: JobRequest) -> ActionResult:
     return _launch(cluster, job, None)
 
 
-def _start(cluster: Cluster, job: JobRequest) -> ActionResult:
+def _launch_from_savepoint(cluster: Cluster, job: JobRequest) -> ActionResult:
     if not job.savepoint:
         raise FlinkError("There is no savepoint to start from.")
-    return _launch(cluster, job, folder_of(cluster, job.savepoint))
+    return _launch(cluster, job, local_savepoint_folder(cluster, job.savepoint))
 
 
-def _update(cluster: Cluster, job: JobRequest) -> ActionResult:
+def _stop_and_launch(cluster: Cluster, job: JobRequest) -> ActionResult:
     """Stop with a savepoint, then start the new jar from it, or from the savepoint that the call names."""
-    stopped = _stop(cluster, job)
+    stopped = _stop_with_savepoint(cluster, job)
     savepoint = job.savepoint if job.names_savepoint else stopped.savepoint
     try:
-        launched = _launch(cluster, job, folder_of(cluster, savepoint))
+        launched = _launch(cluster, job, local_savepoint_folder(cluster, savepoint))
     except FlinkError as error:
         return replace(stopped, output=str(error), succeeded=False)
     return replace(launched, savepoint=stopped.savepoint)
@@ -83,21 +83,23 @@ def _cancel_and_launch(cluster: Cluster, job: JobRequest) -> ActionResult:
     """Start again, without state unless the call names a savepoint."""
     if not _has_ended(cluster, job):
         cluster.cancel(job.job_id)
-    return _launch(cluster, job, folder_of(cluster, job.savepoint) if job.names_savepoint else None)
+    return _launch(cluster, job, local_savepoint_folder(cluster, job.savepoint) if job.names_savepoint else None)
 
 
-def _stop(cluster: Cluster, job: JobRequest) -> ActionResult:
-    return _savepoint_result(job, cluster.stop(job.job_id, folder_of(cluster, job.savepoint_directory)), STOPPED)
+def _stop_with_savepoint(cluster: Cluster, job: JobRequest) -> ActionResult:
+    return _savepoint_result(
+        job, cluster.stop_with_savepoint(job.job_id, local_savepoint_folder(cluster, job.savepoint_directory)), STOPPED
+    )
 
 
-def _savepoint(cluster: Cluster, job: JobRequest) -> ActionResult:
-    name = cluster.take_savepoint(job.job_id, folder_of(cluster, job.savepoint_directory))
-    return _savepoint_result(job, name, cluster.state(job.job_id))
+def _take_savepoint(cluster: Cluster, job: JobRequest) -> ActionResult:
+    name = cluster.take_savepoint(job.job_id, local_savepoint_folder(cluster, job.savepoint_directory))
+    return _savepoint_result(job, name, cluster.get_state(job.job_id))
 
 
 def _list_savepoints(cluster: Cluster, job: JobRequest) -> ActionResult:
     """List savepoints, one URI a line, the newest last."""
-    matches = folder_of(cluster, job.savepoint_directory).glob("savepoint-*")
+    matches = local_savepoint_folder(cluster, job.savepoint_directory).glob("savepoint-*")
     folders = sorted(matches, key=lambda path: path.stat().st_mtime)
     output = "\n".join(f"{job.savepoint_directory.rstrip('/')}/{folder.name}" for folder in folders)
     return ActionResult(status=job.status, job_id=job.job_id, output=output)
@@ -105,10 +107,10 @@ def _list_savepoints(cluster: Cluster, job: JobRequest) -> ActionResult:
 
 def _cancel(cluster: Cluster, job: JobRequest) -> ActionResult:
     cluster.cancel(job.job_id)
-    return ActionResult(status=cluster.state(job.job_id), job_id=job.job_id)
+    return ActionResult(status=cluster.get_state(job.job_id), job_id=job.job_id)
 
 
-def _delete(cluster: Cluster, job: JobRequest) -> ActionResult:
+def _allow_delete(cluster: Cluster, job: JobRequest) -> ActionResult:
     """Allow deleting the record of a job that has ended; Flink itself forgets it after a while."""
     if not _has_ended(cluster, job):
         raise FlinkError("The job is running; cancel it first.")
@@ -116,17 +118,17 @@ def _delete(cluster: Cluster, job: JobRequest) -> ActionResult:
 
 
 _ACTIONS: dict[str, Callable[[Cluster, JobRequest], ActionResult]] = {
-    "NEW": _new,
-    "START": _start,
-    "UPDATE": _update,
+    "NEW": _launch_new,
+    "START": _launch_from_savepoint,
+    "UPDATE": _stop_and_launch,
     "STATELESS_UPDATE": _cancel_and_launch,
     "LAST_STATE_UPDATE": _update_from_last_state,
     "RE_LAUNCH": _cancel_and_launch,
-    "STOP": _stop,
-    "SAVEPOINT": _savepoint,
+    "STOP": _stop_with_savepoint,
+    "SAVEPOINT": _take_savepoint,
     "LIST_SAVEPOINT": _list_savepoints,
     "CANCEL": _cancel,
-    "DELETE": _delete,
+    "DELETE": _allow_delete,
 }
 
 
@@ -157,7 +159,7 @@ def _has_ended(cluster: Cluster, job: JobRequest) -> bool:
     return known is None or known.state in TERMINAL
 
 
-def _savepoint_result(job: JobRequest, name: str, status: str) -> ActionResult:
-    savepoint = f"{job.savepoint_directory.rstrip('/')}/{name}"
+def _savepoint_result(job: JobRequest, savepoint_name: str, status: str) -> ActionResult:
+    savepoint = f"{job.savepoint_directory.rstrip('/')}/{savepoint_name}"
     output = f"Savepoint completed. Path: {savepoint}"
     return ActionResult(status=status, job_id=job.job_id, output=output, savepoint=savepoint)

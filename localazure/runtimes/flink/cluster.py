@@ -121,10 +121,10 @@ class Cluster:
             job_id = str(self._request("POST", f"/jars/{jar_id}/run", body)["jobid"])
         finally:
             self._request("DELETE", f"/jars/{jar_id}")
-        self._wait_until(lambda: self.state(job_id) not in _INITIAL)
+        self._wait_until(lambda: self.get_state(job_id) not in _INITIAL)
         return job_id
 
-    def state(self, job_id: str) -> str:
+    def get_state(self, job_id: str) -> str:
         """Return the current state of a job."""
         state = str(self._get(f"/jobs/{job_id}/status")["status"])
         self._record_unless_ended(job_id, state)
@@ -133,18 +133,20 @@ class Cluster:
     def cancel(self, job_id: str) -> None:
         """Cancel a job without a savepoint, and wait until it has ended."""
         self._request("PATCH", f"/jobs/{job_id}?mode=cancel")
-        self._wait_until(lambda: self.state(job_id) in TERMINAL)
+        self._wait_until(lambda: self.get_state(job_id) in TERMINAL)
 
-    def stop(self, job_id: str, directory: Path) -> str:
+    def stop_with_savepoint(self, job_id: str, directory: Path) -> str:
         """Stop a job with a savepoint below the directory, and wait for its end. Returns the savepoint's name."""
-        savepoint = self._savepoint(job_id, "stop", {"targetDirectory": _uri(directory), "drain": False})
-        self._wait_until(lambda: self.state(job_id) in TERMINAL)
+        savepoint = self._trigger_savepoint_and_wait(
+            job_id, "stop", {"targetDirectory": _uri(directory), "drain": False}
+        )
+        self._wait_until(lambda: self.get_state(job_id) in TERMINAL)
         return savepoint
 
     def take_savepoint(self, job_id: str, directory: Path) -> str:
         """Take a savepoint of a job that keeps running. Returns the savepoint's name."""
         body = {"target-directory": _uri(directory), "cancel-job": False}
-        return self._savepoint(job_id, "savepoints", body)
+        return self._trigger_savepoint_and_wait(job_id, "savepoints", body)
 
     def find_last_checkpoint(self, job_id: str) -> Path | None:
         """Return the folder of a job's last completed checkpoint, or None."""
@@ -154,7 +156,7 @@ class Cluster:
             (metadata.parent for metadata in metadata_files), key=lambda folder: int(folder.name[4:]), default=None
         )
 
-    def _savepoint(self, job_id: str, operation: str, body: dict[str, Any]) -> str:
+    def _trigger_savepoint_and_wait(self, job_id: str, operation: str, body: dict[str, Any]) -> str:
         """Trigger a savepoint and wait for it. Returns its name. Raises FlinkError."""
         trigger_id = self._request("POST", f"/jobs/{job_id}/{operation}", body)["request-id"]
         result: dict[str, Any] = {}
@@ -166,13 +168,15 @@ class Cluster:
         self._wait_until(is_done)
         failure = result["operation"].get("failure-cause")
         if failure:
-            raise FlinkError(root_cause(str(failure.get("stack-trace") or failure.get("class"))))
+            raise FlinkError(causes_innermost_first(str(failure.get("stack-trace") or failure.get("class"))))
         return str(result["operation"]["location"]).rstrip("/").rpartition("/")[2]
 
     def _failure_cause(self, job_id: str) -> str:
         exceptions = self._get(f"/jobs/{job_id}/exceptions")
         entries = exceptions.get("exceptionHistory", {}).get("entries", [])
-        return root_cause(str(entries[0]["stacktrace"] if entries else exceptions.get("root-exception", "")))
+        return causes_innermost_first(
+            str(entries[0]["stacktrace"] if entries else exceptions.get("root-exception", ""))
+        )
 
     def _wait_until(self, condition: Callable[[], bool]) -> None:
         rounds = int(_WAIT_SECONDS / _POLL_SECONDS)
@@ -226,7 +230,8 @@ def _exchange(
     body: Any = json.loads(response.read() or b"{}")
     if response.status >= 400:
         raise FlinkError(
-            root_cause("\n".join(map(str, body.get("errors", [])))) or f"Flink answered {response.status}."
+            causes_innermost_first("\n".join(map(str, body.get("errors", []))))
+            or f"Flink answered {response.status}."
         )
     return body
 
@@ -246,7 +251,7 @@ def _multipart_chunks(head: bytes, request: LaunchRequest, tail: bytes) -> Itera
     yield tail
 
 
-def root_cause(trace: str) -> str:
+def causes_innermost_first(trace: str) -> str:
     """Return the innermost exception of a Java stack trace, then those around it, outermost first, without frames."""
     lines = [line.strip() for line in trace.splitlines()]
     messages = [

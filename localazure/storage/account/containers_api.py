@@ -59,7 +59,7 @@ def set_container(call: Call) -> Reply:
     except AzureError as error:
         raise _as_provider_error(error) from error
     return _write_response(
-        account, _apply_body(call, account, container, body), body, status=201 if existing is None else 200
+        account, _store_changes(call, account, container, body), body, status=201 if existing is None else 200
     )
 
 
@@ -68,7 +68,7 @@ def update_container(call: Call) -> Reply:
     """Replace metadata and public access if the body has them; a lease does not block this."""
     account = accounts.require_account(call)
     container, body = containers.get(call.tenant, account["name"], call.params["name"]), call.json()
-    return _write_response(account, _apply_body(call, account, container, body), body, status=200)
+    return _write_response(account, _store_changes(call, account, container, body), body, status=200)
 
 
 @SERVICE.route("DELETE", _ONE, action=f"{_TYPE}/delete")
@@ -123,18 +123,18 @@ def lease_container(call: Call) -> Reply:
     return Reply(body={"leaseId": container["lease"]["id"] or request.lease_id}, headers=headers)
 
 
-def _apply_body(call: Call, account: Document, container: Document, body: Document) -> Document:
+def _store_changes(call: Call, account: Document, container: Document, body: Document) -> Document:
     """Apply metadata and public access of the body. Without a change the etag stays the same."""
     requested = bodies.requested_properties(body)
     updated = dict(container)
     if requested.get("metadata") is not None:
         updated["metadata"] = {str(name): str(value) for name, value in object_at(requested, "metadata").items()}
     if requested.get("publicAccess") is not None:
-        updated["publicAccess"] = _public_access_level(account, str(requested["publicAccess"]))
+        updated["publicAccess"] = _permitted_public_access(account, str(requested["publicAccess"]))
     return container if updated == container else containers.put(call.tenant, updated)
 
 
-def _public_access_level(account: Document, requested: str) -> str | None:
+def _permitted_public_access(account: Document, requested: str) -> str | None:
     """The level of public access; 400 if unknown, 409 if the account permits none."""
     if requested.lower() not in _PUBLIC_ACCESS_LEVELS:
         raise _invalid_value(f"The public access '{requested}' is invalid.")
@@ -176,7 +176,7 @@ def _as_provider_error(error: AzureError) -> AzureError:
 
 def _write_response(account: Document, container: Document, body: Document, *, status: int) -> Reply:
     """The answer to a write: the container's identity and the properties that were sent; the etag is a header."""
-    resource = _identity(account, container)
+    resource = _id_name_and_type(account, container)
     if body.get("properties") is not None:
         sent: Document = {name: container[name] for name in ("metadata", "publicAccess") if name in body["properties"]}
         sent |= {"publicAccess": sent["publicAccess"] or "None"} if "publicAccess" in sent else {}
@@ -198,10 +198,10 @@ def _container_resource(call: Call, account: Document, container: Document, more
         **more,
         **_NO_IMMUTABILITY,
     }
-    return {**_identity(account, container), "etag": container["etag"], "properties": properties}
+    return {**_id_name_and_type(account, container), "etag": container["etag"], "properties": properties}
 
 
-def _identity(account: Document, container: Document) -> Document:
+def _id_name_and_type(account: Document, container: Document) -> Document:
     """Id, name and type of a container."""
     container_id = f"{account['id']}/blobServices/default/containers/{container['name']}"
     return {"id": container_id, "name": container["name"], "type": _TYPE}

@@ -55,13 +55,13 @@ def set_account(call: Call) -> Reply:
     account_id = groups.resource_id(call, TYPE, name)
     existing = resources.find(call.tenant, account_id)
     if existing is not None:
-        return Reply(body=resources.response_body(_replace_account(call, existing, body)))
+        return Reply(body=resources.response_body(_update_from_put(call, existing, body)))
     if accounts.find(call.tenant, name) is not None:
         message = f"The storage account named {name} is already taken."
         raise AzureError(status=409, code="StorageAccountAlreadyTaken", message=message)
     account = accounts.new_account(account_id, body, _timestamp(call), call.tenant.clock.new_id())
     account["properties"]["provisioningState"] = "Creating"
-    _put(call, account)
+    _put_with_identity(call, account)
     operation = operations.begin(call.tenant, "succeed", account_id, shows=account_id)
     path = SUBSCRIPTION + _RESULTS.format(location=account["location"])
     return operations.accepted_reply(call, operation, path, query="monitor=true&")
@@ -72,7 +72,7 @@ def update_account(call: Call) -> Reply:
     """Change the properties in the body and keep the others. Tags are replaced as a whole."""
     account = _require_account(call)
     updated = accounts.updated_account(account, call.json(), replace_tags=False)
-    return Reply(body=resources.response_body(_put(call, updated, account)))
+    return Reply(body=resources.response_body(_put_with_identity(call, updated, account)))
 
 
 @SERVICE.route("DELETE", _ONE, action=f"{TYPE}/delete")
@@ -145,16 +145,16 @@ def _require_account(call: Call) -> Document:
     return groups.require_resource(call, TYPE, call.params["name"])
 
 
-def _replace_account(call: Call, account: Document, body: Document) -> Document:
+def _update_from_put(call: Call, account: Document, body: Document) -> Document:
     """Replace an existing account; 409 while it is being created."""
     if account["properties"]["provisioningState"] != "Succeeded":
         message = "An operation is currently performing on this storage account that requires exclusive access."
         raise AzureError(status=409, code="StorageAccountOperationInProgress", message=message)
     regions.refuse_location_change(account, regions.require_location(body))
-    return _put(call, accounts.updated_account(account, body, replace_tags=True), account)
+    return _put_with_identity(call, accounts.updated_account(account, body, replace_tags=True), account)
 
 
-def _put(call: Call, account: Document, before: Document | None = None) -> Document:
+def _put_with_identity(call: Call, account: Document, before: Document | None = None) -> Document:
     """Store an account with the principal of its system-assigned identity, if it asks for one."""
     requested, existing = object_at(account, "identity"), object_at(before or {}, "identity")
     identity = directory.sync_system_identity(call.tenant, account, requested, existing)

@@ -48,7 +48,7 @@ def set_policy(call: Call) -> Reply:
     rules = objects_at(policy, "rules")
     if not rules or any(not rule.get("name") or not rule.get("definition") for rule in rules):
         raise accounts.invalid_value("A management policy needs rules, each with a name and a definition.")
-    completed = [{"enabled": True, **rule, "definition": _with_float_days(rule["definition"])} for rule in rules]
+    completed = [{"enabled": True, **rule, "definition": _with_float_numbers(rule["definition"])} for rule in rules]
     now = f"{call.tenant.clock.now():%Y-%m-%dT%H:%M:%S.%f}0Z"
     properties = {"policy": {"rules": completed}, "lastModifiedTime": now}
     identity = {"id": _policy_id(account), "name": "DefaultManagementPolicy", "type": _TYPE}
@@ -67,10 +67,10 @@ def _policy_id(account: Document) -> str:
     return f"{account['id']}/managementPolicies/default"
 
 
-def _with_float_days(value: Any) -> Any:
+def _with_float_numbers(value: Any) -> Any:
     """The value with all numbers as floats: Azure returns days as 30.0."""
     if isinstance(value, dict):
-        return {name: _with_float_days(inner) for name, inner in cast("Document", value).items()}
+        return {name: _with_float_numbers(inner) for name, inner in cast("Document", value).items()}
     if isinstance(value, list):
-        return [_with_float_days(inner) for inner in cast("list[Any]", value)]
+        return [_with_float_numbers(inner) for inner in cast("list[Any]", value)]
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value

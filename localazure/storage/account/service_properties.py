@@ -70,7 +70,7 @@ def _set_handler(kind: str) -> Handler:
         account, requested = accounts.require_account(call), bodies.requested_properties(call.json())
         for name in requested.keys() & (_READ_DEFAULTS.keys() | {"cors"}):
             object_at(requested, name)
-        identity = _identity(account, kind)
+        identity = _id_name_and_type(account, kind)
         current = (resources.find(call.tenant, str(identity["id"])) or {}).get("properties", {})
         resources.put(call.tenant, {**identity, "properties": {**current, **requested}})
         return Reply(body={**identity, "properties": requested})
@@ -85,7 +85,7 @@ for _kind in _DEFAULTS:
     SERVICE.route("PUT", f"{_ACCOUNT}/{_kind}/default", action=f"{_type}/write")(_set_handler(_kind))
 
 
-def _identity(account: Document, kind: str) -> Document:
+def _id_name_and_type(account: Document, kind: str) -> Document:
     """Id, name and type of a service."""
     return {"id": f"{account['id']}/{kind}/default", "name": "default", "type": f"{accounts.TYPE}/{kind}"}
 
@@ -93,7 +93,7 @@ def _identity(account: Document, kind: str) -> Document:
 def _service_resource(call: Call, kind: str) -> Document:
     """A service as a read returns it: defaults, stored properties, and the SKU for some kinds."""
     account = accounts.require_account(call)
-    identity = _identity(account, kind)
+    identity = _id_name_and_type(account, kind)
     current: Document = (resources.find(call.tenant, str(identity["id"])) or {}).get("properties", {})
     completed = {name: defaults | current[name] for name, defaults in _READ_DEFAULTS.items() if current.get(name)}
     sku = {"sku": account["sku"]} if kind in _WITH_SKU else {}

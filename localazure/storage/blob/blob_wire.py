@@ -81,7 +81,7 @@ def invalid_query(name: str, value: str) -> AzureError:
     return AzureError(status=400, code="InvalidQueryParameterValue", message=message, details=details)
 
 
-def check_supported(call: Call, *, hierarchical: bool) -> None:
+def refuse_tags_and_snapshots(call: Call, *, hierarchical: bool) -> None:
     """Refuse tags and snapshots: 409 in a hierarchical account as in Azure, else 400 as they are not supported.
 
     https://learn.microsoft.com/azure/storage/blobs/storage-feature-support-in-storage-accounts
@@ -158,14 +158,14 @@ def blob_headers(request: AuthorizedRequest, blob: Document, *, is_whole: bool) 
     headers |= {"x-ms-blob-type": str(blob["type"]), **tier, "Content-Length": str(blob["size"])}
     if blob["type"] == "AppendBlob":
         headers["x-ms-blob-committed-block-count"] = str(len(blob["blocks"]))
-    headers |= {f"x-ms-copy-{name}": value for name, value in copy_fields(blob).items()}
+    headers |= {f"x-ms-copy-{name}": value for name, value in copy_status_fields(blob).items()}
     if request.is_hierarchical:
         headers["x-ms-resource-type"] = "directory" if blob["directory"] else "file"
         headers |= {f"x-ms-{name}": str(blob[name]) for name in ("owner", "group", "permissions", "acl")}
     return {**headers, **metadata_headers(blob)}
 
 
-def copy_fields(blob: Document) -> dict[str, str]:
+def copy_status_fields(blob: Document) -> dict[str, str]:
     """The state of the copy that a blob came from, until its content or properties are written again.
 
     https://learn.microsoft.com/rest/api/storageservices/get-blob-properties#response-headers
@@ -271,7 +271,7 @@ def _blob_entry(call: Call, blob: Document, *, hierarchical: bool) -> str:
     inner += _lease_elements(path_responses.lease_fields(call.tenant, blob)) + element("ServerEncrypted", "true")
     if "copy" in call.query.get("include", ""):
         inner += "".join(
-            element(f"Copy{name.title().replace('-', '')}", value) for name, value in copy_fields(blob).items()
+            element(f"Copy{name.title().replace('-', '')}", value) for name, value in copy_status_fields(blob).items()
         )
     directory_marker = {"hdi_isfolder": "true"} if blob["directory"] else {}
     metadata = (
@@ -298,7 +298,7 @@ def _metadata_element(values: Mapping[str, str]) -> str:
     return f"<Metadata>{''.join(element(name, value) for name, value in values.items())}</Metadata>"
 
 
-def requested_public_access(call: Call, account: Document) -> str | None:
+def permitted_public_access(call: Call, account: Document) -> str | None:
     """The public access that a call sets on a container; 409 on an account that permits none."""
     requested = call.headers.get("x-ms-blob-public-access", "").capitalize()
     if requested not in {"", "Blob", "Container"}:

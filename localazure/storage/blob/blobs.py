@@ -45,9 +45,9 @@ _ENCRYPTED = {"x-ms-request-server-encrypted": "true"}
 @route("PUT", "/{container}/{path:path}", comp="block")
 def put_block(call: Call) -> Reply:
     """Stage a block for a later block list."""
-    request, _ = _authorize_write(call)
+    request, _ = _require_writable(call)
     call = copy_source.with_source_content(call, request)
-    checksum = checksums.verify(call.headers, call.body)
+    checksum = checksums.verified_checksum_header(call.headers, call.body)
     blocks.put_block(request.tenant, request.address, call.query.get("blockid", ""), call.body)
     return Reply(status=201, headers={**_ENCRYPTED, **checksum})
 
@@ -55,15 +55,15 @@ def put_block(call: Call) -> Reply:
 @route("PUT", "/{container}/{path:path}", comp="blocklist")
 def put_block_list(call: Call) -> Reply:
     """Commit a blob from its blocks."""
-    request, existing = _authorize_write(call)
-    checksum = checksums.verify_block_list(call.headers, call.body)
+    request, existing = _require_writable(call)
+    checksum = checksums.verified_block_list_header(call.headers, call.body)
     conditions.check_write(call.headers, existing, error(409, "BlobAlreadyExists"))
     blob = blocks.commit_blocks(
         request.tenant,
         request.address,
         request.caller_id,
         call.body.decode("utf-8", "replace"),
-        blocks.requested_values(call),
+        blocks.requested_blob_fields(call),
     )
     return Reply(status=201, headers={**validators(blob), **_ENCRYPTED, **checksum})
 
@@ -74,7 +74,7 @@ def get_block_list(call: Call) -> Reply:
     request = authorize(call, READ)
     blob, uncommitted = (
         paths.find(request.tenant, request.address),
-        blocks.list_uncommitted(request.tenant, request.address),
+        blocks.list_uncommitted_blocks(request.tenant, request.address),
     )
     if blob is None and not uncommitted:
         raise error(404, "BlobNotFound")
@@ -101,7 +101,7 @@ def append_block(call: Call) -> Reply:
     if expected is not None and expected != str(blob["size"]):
         raise conditions.append_position_not_met()
     conditions.check_append_size(call.headers, int(blob["size"]) + len(call.body))
-    checksum = checksums.verify(call.headers, call.body)
+    checksum = checksums.verified_checksum_header(call.headers, call.body)
     appended = blocks.append_block(request.tenant, request.address, blob, call.body)
     count = {
         "x-ms-blob-append-offset": str(blob["size"]),
@@ -113,7 +113,7 @@ def append_block(call: Call) -> Reply:
 @route("PUT", "/{container}/{path:path}", comp="metadata")
 def set_blob_metadata(call: Call) -> Reply:
     """Replace the metadata of a blob."""
-    return _update_blob(call, {"metadata": blocks.requested_values(call)["metadata"]})
+    return _update_blob(call, {"metadata": blocks.requested_blob_fields(call)["metadata"]})
 
 
 @route("PUT", "/{container}/{path:path}", comp="properties")
@@ -123,7 +123,7 @@ def set_blob_properties(call: Call) -> Reply:
 
 
 @route("PUT", "/{container}/{path:path}", comp="copy")
-def abort_copy(call: Call) -> Reply:
+def refuse_copy_abort(call: Call) -> Reply:
     """409: every copy is complete at once."""
     _require_blob(call, WRITE)
     raise error(409, "NoPendingCopyOperation")
@@ -133,7 +133,7 @@ def abort_copy(call: Call) -> Reply:
 def set_blob_tier(call: Call) -> Reply:
     """Set the tier to hot, cool, cold or archive. It changes neither etag nor time."""
     request, blob = _require_blob(call, WRITE)
-    status, updated = blob_tiers.change_tier(call, blob)
+    status, updated = blob_tiers.with_requested_tier(call, blob)
     paths.put_keeping_etag(request.tenant, request.address, updated)
     return Reply(status=status)
 
@@ -163,7 +163,7 @@ def lease_blob(call: Call) -> Reply:
 @route("PUT", "/{container}/{path:path}")
 def put_blob(call: Call) -> Reply:
     """Write a block or append blob over an existing one, from the body, from a URL, or as a copy."""
-    request, existing = _authorize_write(call)
+    request, existing = _require_writable(call)
     blob_wire.check_comp(call)
     conditions.check_write(call.headers, existing, error(409, "BlobAlreadyExists"))
     blob_type = call.headers.get("x-ms-blob-type", "")
@@ -171,16 +171,16 @@ def put_blob(call: Call) -> Reply:
         return _copy_blob(call, request)
     if blob_type not in {"BlockBlob", "AppendBlob"}:
         raise invalid_header("x-ms-blob-type", blob_type)
-    values = {**blocks.requested_values(call), "type": blob_type}
+    values = {**blocks.requested_blob_fields(call), "type": blob_type}
     if copy_source.HEADER in call.headers:
         copies_properties = call.headers.get("x-ms-copy-source-blob-properties", "true").lower() == "true"
         values["headers"] = (
             copy_source.require_source(call, request)["headers"] if copies_properties else {}
         ) | blocks.content_headers(call)
         call = copy_source.with_source_content(call, request)
-    checksum = checksums.verify(call.headers, call.body)
+    checksum = checksums.verified_checksum_header(call.headers, call.body)
     if request.is_hierarchical and call.headers.get("x-ms-meta-hdi_isfolder", "").lower() == "true":
-        blob = paths.create_or_update_directory(
+        blob = paths.create_or_reset_directory(
             request.tenant, request.address, request.caller_id, {"metadata": values["metadata"]}
         )
     else:
@@ -190,7 +190,7 @@ def put_blob(call: Call) -> Reply:
 
 def _copy_blob(call: Call, request: AuthorizedRequest) -> Reply:
     """Copy a blob with its properties: 202, complete at once."""
-    source, values = copy_source.require_source(call, request), blocks.requested_values(call)
+    source, values = copy_source.require_source(call, request), blocks.requested_blob_fields(call)
     values = {**values, "headers": source["headers"], "metadata": values["metadata"] or source["metadata"]}
     values["copy"] = {"id": request.tenant.clock.new_id(), "source": call.headers[copy_source.HEADER]}
     blob = blocks.copy_blob(request.tenant, source, request.address, request.caller_id, values)
@@ -201,7 +201,7 @@ def _copy_blob(call: Call, request: AuthorizedRequest) -> Reply:
 def get_blob(call: Call) -> Reply:
     """The bytes of a blob as a stream, or its properties only."""
     blob_wire.check_comp(call, "metadata")
-    request, blob = _require_blob(call, READ, public="Blob")
+    request, blob = _require_blob(call, READ, min_public_access="Blob")
     conditions.check_read(call.headers, blob)
     conditions.check_lease_read(request.tenant, call.headers, blob)
     is_whole = not (call.headers.get("range") or call.headers.get("x-ms-range"))
@@ -229,7 +229,7 @@ def delete_blob(call: Call) -> Reply:
     _check_write_conditions(call, blob)
     if any(paths.list_below(request.tenant, request.address)) and blob["directory"]:
         raise error(409, "DirectoryIsNotEmpty")
-    paths.delete(request.tenant, request.address)
+    paths.delete_recursively(request.tenant, request.address)
     return Reply(status=202, headers={"x-ms-delete-type-permanent": "true"})
 
 
@@ -248,10 +248,10 @@ def _check_write_conditions(call: Call, blob: Document) -> None:
     conditions.check_lease(call.tenant, call.headers, blob)
 
 
-def _require_blob(call: Call, *actions: str, public: str = "") -> tuple[AuthorizedRequest, Document]:
+def _require_blob(call: Call, *actions: str, min_public_access: str = "") -> tuple[AuthorizedRequest, Document]:
     """The authorized request and its blob; 404 BlobNotFound."""
-    request = authorize(call, *actions, public=public)
-    blob_wire.check_supported(call, hierarchical=request.is_hierarchical)
+    request = authorize(call, *actions, min_public_access=min_public_access)
+    blob_wire.refuse_tags_and_snapshots(call, hierarchical=request.is_hierarchical)
     containers.get(request.tenant, request.account_name, request.container_name)
     blob = paths.find(request.tenant, request.address)
     if blob is None:
@@ -259,10 +259,10 @@ def _require_blob(call: Call, *actions: str, public: str = "") -> tuple[Authoriz
     return request, blob
 
 
-def _authorize_write(call: Call) -> tuple[AuthorizedRequest, Document | None]:
+def _require_writable(call: Call) -> tuple[AuthorizedRequest, Document | None]:
     """The authorized request and the blob that it would overwrite. Adding needs less than overwriting."""
     request = authorize(call, WRITE, ADD)
-    blob_wire.check_supported(call, hierarchical=request.is_hierarchical)
+    blob_wire.refuse_tags_and_snapshots(call, hierarchical=request.is_hierarchical)
     containers.get(request.tenant, request.account_name, request.container_name)
     existing = paths.find(request.tenant, request.address)
     if existing is not None:

@@ -18,11 +18,11 @@ from localazure.storage.data import (
 )
 from localazure.storage.data.path_responses import (
     LEASE_STATUS_CODES,
-    as_path,
     container_validators,
     invalid_header,
     lease_request,
     lease_response,
+    with_modified_time,
 )
 from localazure.storage.data.storage_access import (
     CONTAINERS,
@@ -41,7 +41,7 @@ from localazure.storage.blob.service import route
 def set_container_metadata(call: Call) -> Reply:
     """Replace the metadata of a container."""
     request, container = _require_container(call, "write")
-    conditions.check_modified_since(call.headers, as_path(container))
+    conditions.check_modified_since(call.headers, with_modified_time(container))
     updated = containers.put(request.tenant, {**container, "metadata": requested_metadata(call)})
     return Reply(headers=container_validators(updated))
 
@@ -50,7 +50,7 @@ def set_container_metadata(call: Call) -> Reply:
 def set_container_acl(call: Call) -> Reply:
     """Set the public access and the stored access policies of a container."""
     request, container = _require_container(call, "setAcl/action")
-    public_access = blob_wire.requested_public_access(call, request.account)
+    public_access = blob_wire.permitted_public_access(call, request.account)
     policies = access_policies.parse_policies(call.body.decode("utf-8", "replace"))
     updated = containers.put(request.tenant, {**container, "publicAccess": public_access, "_policies": policies})
     return Reply(headers=container_validators(updated))
@@ -81,7 +81,7 @@ def lease_container(call: Call) -> Reply:
 @route("GET", "/{container}", restype="container", comp="list")
 def list_blobs(call: Call) -> Reply:
     """List the blobs of a container, flat or by delimiter, in pages."""
-    request = authorize(call, READ, public="Container")
+    request = authorize(call, READ, min_public_access="Container")
     containers.get(request.tenant, request.account_name, request.container_name)
     only_deleted = call.query.get("showonly") == "deleted"  # soft delete of blobs is off: nothing to show
     listed = [] if only_deleted else list(paths.list_below(request.tenant, request.address))
@@ -95,7 +95,7 @@ def create_container(call: Call) -> Reply:
     """Create a container: 201, or 409 ContainerAlreadyExists."""
     blob_wire.check_comp(call)
     request = authorize(call, f"{CONTAINERS}/write", control=True)
-    public_access = blob_wire.requested_public_access(call, request.account)
+    public_access = blob_wire.permitted_public_access(call, request.account)
     container = containers.create(
         request.tenant,
         request.account_name,
@@ -113,7 +113,7 @@ def delete_container(call: Call) -> Reply:
     """Delete a container with everything in it: 202."""
     blob_wire.check_comp(call)
     request, container = _require_container(call, "delete")
-    conditions.check_write(call.headers, as_path(container), error(409, "BlobAlreadyExists"))
+    conditions.check_write(call.headers, with_modified_time(container), error(409, "BlobAlreadyExists"))
     containers.delete(
         request.tenant, request.account_name, request.container_name, lease_id=call.headers.get("x-ms-lease-id")
     )

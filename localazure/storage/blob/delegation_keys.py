@@ -41,7 +41,7 @@ def get_user_delegation_key(call: Call) -> Reply:
         message = "Only authentication scheme Bearer is supported."
         raise AzureError(status=403, code="AuthenticationFailed", message=message)
     text = call.body.decode("utf-8", "replace")
-    starts, ends = _parse_time(text, "Start") or call.tenant.clock.now(), _parse_time(text, "Expiry")
+    starts, ends = _parse_element_time(text, "Start") or call.tenant.clock.now(), _parse_element_time(text, "Expiry")
     if ends is None or not starts < ends <= call.tenant.clock.now() + _MAX_LIFETIME:
         message = "XML specified is not syntactically valid, or the expiry is not within seven days after the start."
         raise AzureError(status=400, code="InvalidXmlNodeValue", message=message)
@@ -53,7 +53,7 @@ def get_user_delegation_key(call: Call) -> Reply:
         "sks": "b",
         "skv": version_header(call)["x-ms-version"],
     }
-    value = shared_access.user_delegation_key(call.tenant, request.account_name, fields)
+    value = shared_access.derive_delegation_key(call.tenant, request.account_name, fields)
     names = ("SignedOid", "SignedTid", "SignedStart", "SignedExpiry", "SignedService", "SignedVersion")
     elements = "".join(blob_wire.element(name, field) for name, field in zip(names, fields.values(), strict=True))
     return blob_wire.xml_response(
@@ -61,9 +61,9 @@ def get_user_delegation_key(call: Call) -> Reply:
     )
 
 
-def _parse_time(text: str, name: str) -> datetime | None:
+def _parse_element_time(xml: str, element_name: str) -> datetime | None:
     """A time in an element of the XML, in UTC if it has no zone; None if absent or malformed."""
-    match = re.search(rf"<{name}>([^<]*)</{name}>", text)
+    match = re.search(rf"<{element_name}>([^<]*)</{element_name}>", xml)
     try:
         time = datetime.fromisoformat(match[1]) if match else None
     except ValueError:

@@ -49,7 +49,7 @@ def apply_change(acl: str, change: str, mode: str) -> str:
     return _format({key: bits for key, bits in entries.items() if key not in changes})
 
 
-def inherited(parent_acl: str, *, directory: bool) -> str:
+def inherited_acl(parent_acl: str, *, directory: bool) -> str:
     """The ACL that a new child inherits from the default entries of its parent; empty without any.
 
     Azure ignores the umask then. Only directories have default entries of their own.

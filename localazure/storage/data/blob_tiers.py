@@ -22,7 +22,7 @@ _ARCHIVED_MESSAGE = "This operation is not permitted on an archived blob."
 _REHYDRATING_MESSAGE = "This operation is not permitted because the blob is being rehydrated."
 
 
-def change_tier(call: Call, blob: Document) -> tuple[int, Document]:
+def with_requested_tier(call: Call, blob: Document) -> tuple[int, Document]:
     """Set the tier that the headers name. Returns 200 with the blob, or 202 with an archived one being rehydrated."""
     tier, priority = call.headers.get("x-ms-access-tier", ""), call.headers.get("x-ms-rehydrate-priority", "Standard")
     if tier not in _TIERS:

@@ -20,12 +20,15 @@ _POLYNOMIAL = 0x9A6C9329AC4BC9B5
 _MASK = (1 << 64) - 1
 
 
-def verify(headers: Mapping[str, str], data: bytes) -> dict[str, str]:
+def verified_checksum_header(headers: Mapping[str, str], data: bytes) -> dict[str, str]:
     """Compare a body with the checksum in the headers; 400 if they differ.
 
     Returns the checksum header of the answer.
     """
-    for name, code, compute in (("content-md5", "Md5Mismatch", md5), (_CRC64_HEADER, "Crc64Mismatch", crc64)):
+    for name, code, compute in (
+        ("content-md5", "Md5Mismatch", base64_md5),
+        (_CRC64_HEADER, "Crc64Mismatch", base64_crc64),
+    ):
         if name in headers and headers[name] != compute(data):
             kind = code.removesuffix("Mismatch").upper()
             message = (
@@ -33,21 +36,21 @@ def verify(headers: Mapping[str, str], data: bytes) -> dict[str, str]:
                 "server."
             )
             raise AzureError(status=400, code=code, message=message)
-    return {_CRC64_HEADER: headers[_CRC64_HEADER]} if _CRC64_HEADER in headers else {"Content-MD5": md5(data)}
+    return {_CRC64_HEADER: headers[_CRC64_HEADER]} if _CRC64_HEADER in headers else {"Content-MD5": base64_md5(data)}
 
 
-def verify_block_list(headers: Mapping[str, str], data: bytes) -> dict[str, str]:
+def verified_block_list_header(headers: Mapping[str, str], data: bytes) -> dict[str, str]:
     """Compare a block list (not the blob) with the checksum in the headers; 400 if they differ.
 
     Returns the CRC-64 unless the call has the MD5. https://learn.microsoft.com/rest/api/storageservices/put-block-list
     """
-    verified = verify(headers, data)
-    return verified if {"content-md5", _CRC64_HEADER} & headers.keys() else {_CRC64_HEADER: crc64(data)}
+    verified = verified_checksum_header(headers, data)
+    return verified if {"content-md5", _CRC64_HEADER} & headers.keys() else {_CRC64_HEADER: base64_crc64(data)}
 
 
-def range_headers(headers: Mapping[str, str], data: bytes) -> dict[str, str]:
+def requested_range_checksums(headers: Mapping[str, str], data: bytes) -> dict[str, str]:
     """The checksum headers of a range that the reader asks for."""
-    functions = {"Content-MD5": md5, _CRC64_HEADER: crc64}
+    functions = {"Content-MD5": base64_md5, _CRC64_HEADER: base64_crc64}
     request_headers = {"Content-MD5": "x-ms-range-get-content-md5", _CRC64_HEADER: "x-ms-range-get-content-crc64"}
     return {
         name: compute(data)
@@ -56,12 +59,12 @@ def range_headers(headers: Mapping[str, str], data: bytes) -> dict[str, str]:
     }
 
 
-def md5(data: bytes) -> str:
+def base64_md5(data: bytes) -> str:
     """MD5 in base64, as in headers."""
     return base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
 
 
-def crc64(data: bytes) -> str:
+def base64_crc64(data: bytes) -> str:
     """CRC-64, little-endian in base64, as in headers. A mebibyte takes a tenth of a second."""
     register, table = _MASK, _TABLE
     for byte in data:

@@ -58,10 +58,10 @@ def validators(path: Document) -> dict[str, str]:
 
 def container_validators(container: Document) -> dict[str, str]:
     """The validators of a container: ETag and Last-Modified."""
-    return validators(as_path(container))
+    return validators(with_modified_time(container))
 
 
-def as_path(container: Document) -> Document:
+def with_modified_time(container: Document) -> Document:
     """A container with the time of change that conditions and validators read."""
     return {**container, "modified": datetime.fromisoformat(container["lastModified"]).timestamp()}
 
@@ -113,7 +113,7 @@ def _range_checksum_headers(call: Call, path: Document, byte_range: tuple[int, i
     start, length = byte_range or (0, _MAX_CHECKED_BYTES + 1)
     if length > _MAX_CHECKED_BYTES:
         raise invalid_header(requested[0], call.headers[requested[0]])
-    return checksums.range_headers(
+    return checksums.requested_range_checksums(
         call.headers, b"".join(contents.open_chunks(call.tenant, str(path["content"]), start, length))
     )
 
@@ -151,7 +151,7 @@ def with_lease_action(call: Call, path: Document) -> Document:
     return {**path, "lease": leases.no_lease() if action.endswith("release") else lease}
 
 
-def initial_lease(call: Call) -> Document:
+def requested_lease_field(call: Call) -> Document:
     """The lease that a create call asks for; empty if it asks for none."""
     if "x-ms-proposed-lease-id" not in call.headers:
         return {}

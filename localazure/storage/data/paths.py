@@ -41,7 +41,7 @@ class PathAddress:
     path: str = ""
 
     @property
-    def key(self) -> str:
+    def store_key(self) -> str:
         """The key in the store."""
         return f"{self.account.lower()}/{self.container.lower()}/{self.path}"
 
@@ -57,7 +57,7 @@ class PathAddress:
 
 def find(tenant: Tenant, address: PathAddress) -> Document | None:
     """The file or directory, or None. The root of a container always exists."""
-    path = tenant.store.get(TABLE, address.key)
+    path = tenant.store.get(TABLE, address.store_key)
     if path is None and not address.path and containers.find(tenant, address.account, address.container):
         return _root_directory(tenant, address)
     return path if path is None or _is_unexpired(tenant, path) else None
@@ -72,7 +72,7 @@ def nearest_directory(tenant: Tenant, address: PathAddress) -> Document:
 
 def list_below(tenant: Tenant, address: PathAddress) -> Iterator[Document]:
     """List everything below a directory or the root, by name."""
-    prefix = f"{address.key}/" if address.path else address.key
+    prefix = f"{address.store_key}/" if address.path else address.store_key
     return (path for _, path in tenant.store.rows(TABLE, prefix) if path["name"] and _is_unexpired(tenant, path))
 
 
@@ -91,7 +91,7 @@ def create_or_replace_file(tenant: Tenant, address: PathAddress, owner: str, val
 
     409 PathConflict if there is a directory.
     """
-    existing = tenant.store.get(TABLE, address.key)
+    existing = tenant.store.get(TABLE, address.store_key)
     if existing is not None and existing["directory"]:
         raise _path_conflict()
     create_parents(tenant, address, owner)
@@ -103,9 +103,9 @@ def create_or_replace_file(tenant: Tenant, address: PathAddress, owner: str, val
     return _store(tenant, address, {**new, **_kept_on_overwrite(existing), **values, **tier})
 
 
-def create_or_update_directory(tenant: Tenant, address: PathAddress, owner: str, values: Mapping[str, Any]) -> Document:
+def create_or_reset_directory(tenant: Tenant, address: PathAddress, owner: str, values: Mapping[str, Any]) -> Document:
     """Create a directory, or update the one at this address, which keeps what is below it."""
-    existing = tenant.store.get(TABLE, address.key)
+    existing = tenant.store.get(TABLE, address.store_key)
     if existing is not None and not existing["directory"]:
         raise _path_conflict()
     create_parents(tenant, address, owner)
@@ -124,9 +124,9 @@ def create_parents(tenant: Tenant, address: PathAddress, owner: str) -> None:
         return
     parent = address.parent
     if parent.path:
-        directory = tenant.store.get(TABLE, parent.key)
+        directory = tenant.store.get(TABLE, parent.store_key)
         if directory is None:
-            create_or_update_directory(tenant, parent, owner, {})
+            create_or_reset_directory(tenant, parent, owner, {})
         elif not directory["directory"]:
             raise _path_conflict()
 
@@ -137,44 +137,44 @@ def is_hierarchical(tenant: Tenant, account: str) -> bool:
     return bool(resource and resource.get("properties", {}).get("isHnsEnabled"))
 
 
-def delete(tenant: Tenant, address: PathAddress) -> None:
+def delete_recursively(tenant: Tenant, address: PathAddress) -> None:
     """Delete a path, and everything below it if it is a directory. In a flat account nothing is below a blob."""
-    path = tenant.store.get(TABLE, address.key)
-    delete_blocks(tenant, address.key + "\n")
+    path = tenant.store.get(TABLE, address.store_key)
+    delete_uncommitted_blocks(tenant, address.store_key + "\n")
     if path is not None:
         contents.delete(tenant, str(path["content"]))
-        tenant.store.remove(TABLE, address.key)
+        tenant.store.remove(TABLE, address.store_key)
     if path is None or path["directory"]:
         for child in list(list_below(tenant, address)):
             contents.delete(tenant, str(child["content"]))
-            tenant.store.remove(TABLE, replace(address, path=str(child["name"])).key)
-        delete_blocks(tenant, address.key + "/" if address.path else address.key)
+            tenant.store.remove(TABLE, replace(address, path=str(child["name"])).store_key)
+        delete_uncommitted_blocks(tenant, address.store_key + "/" if address.path else address.store_key)
 
 
-def delete_blocks(tenant: Tenant, prefix: str) -> None:
+def delete_uncommitted_blocks(tenant: Tenant, key_prefix: str) -> None:
     """Delete uncommitted blocks by prefix; their keys are the blob's key, a line feed and the block id."""
-    for key, block in tenant.store.rows(BLOCKS, prefix):
+    for key, block in tenant.store.rows(BLOCKS, key_prefix):
         contents.delete(tenant, str(block["content"]))
         tenant.store.remove(BLOCKS, key)
 
 
 def rename(tenant: Tenant, source: PathAddress, target: PathAddress) -> Document:
     """Move a file, or a directory with everything below it, and replace what is at the target."""
-    path = tenant.store.get(TABLE, source.key)
+    path = tenant.store.get(TABLE, source.store_key)
     names = [str(child["name"]) for child in list_below(tenant, source)] if path and path["directory"] else []
-    if tenant.store.get(TABLE, target.key) is not None:
-        delete(tenant, target)
+    if tenant.store.get(TABLE, target.store_key) is not None:
+        delete_recursively(tenant, target)
     for name in names:
         _move(tenant, source.with_path(name), target.with_path(target.path + name[len(source.path) :]))
     return _move(tenant, source, target)
 
 
-def commit(tenant: Tenant, address: PathAddress, document: Document, size: int) -> Document:
+def commit_size(tenant: Tenant, address: PathAddress, document: Document, size: int) -> Document:
     """Set the size of a file; appended bytes beyond it are discarded."""
     return put(tenant, address, {**document, "size": size, "pending": []})
 
 
-def append(tenant: Tenant, address: PathAddress, document: Document, offset: int, data: bytes) -> Document:
+def append_pending(tenant: Tenant, address: PathAddress, document: Document, offset: int, data: bytes) -> Document:
     """Store bytes for a later flush. They are not readable until then; committed bytes never change."""
     if offset >= document["size"]:
         contents.write(tenant, str(document["content"]), offset, data)
@@ -196,15 +196,15 @@ def flushable_size(tenant: Tenant, document: Document) -> int | None:
 
 def _move(tenant: Tenant, source: PathAddress, target: PathAddress) -> Document:
     """Move one document to another address; its lease ends."""
-    path = tenant.store.get(TABLE, source.key)
+    path = tenant.store.get(TABLE, source.store_key)
     if path is None:
         raise AzureError(status=404, code="SourcePathNotFound", message="The source path for a rename does not exist.")
-    tenant.store.remove(TABLE, source.key)
+    tenant.store.remove(TABLE, source.store_key)
     return _store(tenant, target, {**path, "lease": leases.no_lease()})
 
 
 def _store(tenant: Tenant, address: PathAddress, document: Document) -> Document:
-    return tenant.store.put(TABLE, address.key, {**document, "name": address.path})
+    return tenant.store.put(TABLE, address.store_key, {**document, "name": address.path})
 
 
 def _new_validators(tenant: Tenant) -> Document:
@@ -224,7 +224,7 @@ def _new_path(tenant: Tenant, address: PathAddress, owner: str, *, directory: bo
     https://learn.microsoft.com/azure/storage/blobs/data-lake-storage-access-control#the-owning-group
     """
     parent = nearest_directory(tenant, address) if address.path else None
-    entries = acl.inherited(parent["acl"], directory=directory) if parent else ""
+    entries = acl.inherited_acl(parent["acl"], directory=directory) if parent else ""
     entries = entries or f"user::{'rwx' if directory else 'rw-'},group::{'r-x' if directory else 'r--'},other::---"
     return {
         "name": address.path,
@@ -270,7 +270,7 @@ def _path_conflict() -> AzureError:
 
 def _delete_paths_of_container(tenant: Tenant, container: Document) -> None:
     """Delete everything in a container that is being deleted."""
-    delete(tenant, PathAddress(account=str(container["account"]), container=str(container["name"])))
+    delete_recursively(tenant, PathAddress(account=str(container["account"]), container=str(container["name"])))
 
 
 containers.on_delete.append(_delete_paths_of_container)

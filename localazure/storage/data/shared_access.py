@@ -75,7 +75,7 @@ def sign(key: str, text: str) -> str:
     return base64.b64encode(hmac.new(base64.b64decode(key), text.encode(), hashlib.sha256).digest()).decode()
 
 
-def user_delegation_key(tenant: Tenant, account: str, fields: Mapping[str, str]) -> str:
+def derive_delegation_key(tenant: Tenant, account: str, fields: Mapping[str, str]) -> str:
     """The user delegation key of these `sk…` fields, in base64. The same fields have the same key."""
     secret_document = tenant.store.get(_SECRETS, account.lower())
     if secret_document is None:
@@ -92,7 +92,7 @@ def verified_permissions(call: Call, account: Document) -> str:
     The caller must also check the user's own rights: a user delegation signature gives no more than those.
     """
     query, name = call.query, str(account["name"])
-    fields = _with_policy(call, name)
+    fields = _query_with_policy(call, name)
     for required in ("sv", "se", "sp"):
         if not fields.get(required):
             raise authentication_failed(f"{required} is mandatory. Cannot be empty")
@@ -104,17 +104,17 @@ def verified_permissions(call: Call, account: Document) -> str:
         text, keys = account_string_to_sign(name, query), account.get("_keys", ())
     else:
         text = service_string_to_sign(_signed_resource(call, account), query)
-        keys = [user_delegation_key(call.tenant, name, query)] if "skoid" in query else account.get("_keys", ())
+        keys = [derive_delegation_key(call.tenant, name, query)] if "skoid" in query else account.get("_keys", ())
     if not any(hmac.compare_digest(sign(key, text).encode(), query["sig"].encode()) for key in keys):
         raise authentication_failed(f"Signature did not match. String to sign used was {text}")
     _check_time(replace(call, query=fields))
-    _check_address(query.get("sip", ""))
+    _require_loopback_allowed(query.get("sip", ""))
     if "ss" in query:
         _check_service_and_resource_type(call)
     return fields["sp"]
 
 
-def _with_policy(call: Call, account: str) -> dict[str, str]:
+def _query_with_policy(call: Call, account: str) -> dict[str, str]:
     """The fields of the query, completed by the stored access policy that it names; 403 if there is none."""
     fields = {name: value for name, value in call.query.items() if value}
     if "si" not in fields:
@@ -184,11 +184,11 @@ def _parse_time(text: str) -> datetime | None:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def _check_address(allowed: str) -> None:
+def _require_loopback_allowed(ip_range: str) -> None:
     """403 unless the allowed IP range has 127.0.0.1, where all callers of the local Azure are."""
-    if not allowed:
+    if not ip_range:
         return
-    first, _, last = allowed.partition("-")
+    first, _, last = ip_range.partition("-")
     here = ipaddress.IPv4Address("127.0.0.1")
     try:
         is_allowed = ipaddress.IPv4Address(first) <= here <= ipaddress.IPv4Address(last or first)
@@ -212,7 +212,7 @@ def _check_service_and_resource_type(call: Call) -> None:
         raise AzureError(status=403, code="AuthorizationResourceTypeMismatch", message=message)
 
 
-def required_permissions(call: Call, actions: tuple[str, ...]) -> str:
+def sufficient_permissions(call: Call, actions: tuple[str, ...]) -> str:
     """The permission letters of which a signature needs one for one of the actions."""
     if call.query.get("comp") == "list" or (call.method == "GET" and call.query.get("resource") == "filesystem"):
         return "l"

@@ -85,10 +85,10 @@ class AuthorizedRequest:
         """Whether the account has a hierarchical namespace."""
         return bool(self.account["properties"].get("isHnsEnabled"))
 
-    def is_allowed(self, *actions: str, control: bool = False) -> bool:
+    def is_any_allowed(self, *actions: str, control: bool = False) -> bool:
         """Whether one of the actions is allowed on the container (or account) of the call."""
         if self.sas_permissions is not None and not set(self.sas_permissions) & set(
-            shared_access.required_permissions(self.call, actions)
+            shared_access.sufficient_permissions(self.call, actions)
         ):
             return False
         scope = container_scope(self.account, self.container_name)
@@ -104,29 +104,29 @@ def container_scope(account: Document, container: str) -> str:
     return f"{account['id']}{suffix}"
 
 
-def authorize(call: Call, *actions: str, control: bool = False, public: str = "") -> AuthorizedRequest:
+def authorize(call: Call, *actions: str, control: bool = False, min_public_access: str = "") -> AuthorizedRequest:
     """Authorize a call: 401 or 403 unless one of the actions is allowed.
 
-    `control` says that they are control-plane actions; `public` is the lowest public access of the container at which
+    `control` says that they are control-plane actions; `min_public_access` is the lowest public access of the container at which
     anybody may do it (`Blob` or `Container`).
     """
     account = _require_reachable_account(call)
     scheme, _, value = call.headers.get("authorization", "").partition(" ")
     if not scheme and "sig" not in call.query:
-        return _authorize_anonymous(call, account, public)
+        return _authorize_anonymous(call, account, min_public_access)
     if scheme:
         request = AuthorizedRequest(
             call=call, account=account, caller_id=_authenticate(call, account, scheme.lower(), value.strip())
         )
     else:
-        request = _authorize_signature(call, account)
-    if actions and not request.is_allowed(*actions, control=control):
+        request = _authenticate_signature(call, account)
+    if actions and not request.is_any_allowed(*actions, control=control):
         message = "This request is not authorized to perform this operation using this permission."
         raise AzureError(status=403, code="AuthorizationPermissionMismatch", message=message)
     return request
 
 
-def readable_container(tenant: Tenant, object_id: str, account: str, container: str) -> Document:
+def require_readable_container(tenant: Tenant, object_id: str, account: str, container: str) -> Document:
     """A container that the identity may read; 403 without the right to read its blobs."""
     resource = resources.find_by_name(tenant, ACCOUNTS, account)
     if resource is None:
@@ -195,7 +195,7 @@ def challenge_headers() -> dict[str, str]:
     return {"WWW-Authenticate": f"Bearer authorization_uri={authority} resource_id={AUDIENCE}"}
 
 
-def _authorize_signature(call: Call, account: Document) -> AuthorizedRequest:
+def _authenticate_signature(call: Call, account: Document) -> AuthorizedRequest:
     """A request with a shared access signature, by the account's key or by a user's delegation key."""
     if "skoid" not in call.query:
         _check_keys_allowed(account)
@@ -205,12 +205,12 @@ def _authorize_signature(call: Call, account: Document) -> AuthorizedRequest:
     )
 
 
-def _authorize_anonymous(call: Call, account: Document, public: str) -> AuthorizedRequest:
+def _authorize_anonymous(call: Call, account: Document, min_public_access: str) -> AuthorizedRequest:
     """A request without credentials, allowed by the container's public access only."""
     allowed = bool(account["properties"].get("allowBlobPublicAccess"))
     container = containers.find(call.tenant, str(account["name"]), call.params.get("container", ""))
     level = container["publicAccess"] if container and allowed else None
-    if public and level in {public, "Container"}:
+    if min_public_access and level in {min_public_access, "Container"}:
         return AuthorizedRequest(call=call, account=account, caller_id="")
     # https://learn.microsoft.com/rest/api/storageservices/authorize-with-azure-active-directory#bearer-challenge
     if call.headers.get("x-ms-version", "") >= "2019-12-12" or ".dfs." in call.host:

@@ -30,7 +30,7 @@ from localazure.storage.dfs.service import require_path, route
 def set_access_control(call: Call) -> Reply:
     """Set owner, group, permissions or ACL; only the owner and a super user may."""
     request, path = _authorize_owner(call)
-    conditions.check_write(call.headers, path, dfs_wire.path_exists())
+    conditions.check_write(call.headers, path, dfs_wire.path_already_exists())
     conditions.check_lease(request.tenant, call.headers, path)
     updated = paths.put(request.tenant, request.address, {**path, **dfs_wire.changed_access(call, path)})
     return Reply(headers=validators(updated))
@@ -41,7 +41,10 @@ def set_access_control_recursive(call: Call) -> Reply:
     """Set, modify or remove ACL entries of a directory and everything below it, in batches of 2,000."""
     request, directory = _authorize_owner(call)
     batch, headers = dfs_wire.page(
-        call, [directory, *paths.list_below(request.tenant, request.address)], size="maxRecords", maximum=2000
+        call,
+        [directory, *paths.list_below(request.tenant, request.address)],
+        size_query_name="maxRecords",
+        maximum=2000,
     )
     for path in batch:
         access = dfs_wire.changed_access(call, path, call.query.get("mode", "set").lower())

@@ -78,7 +78,7 @@ def not_found() -> AzureError:
     return AzureError(status=404, code="PathNotFound", message="The specified path does not exist.")
 
 
-def path_exists() -> AzureError:
+def path_already_exists() -> AzureError:
     """409 PathAlreadyExists."""
     return AzureError(status=409, code="PathAlreadyExists", message="The specified path already exists.")
 
@@ -92,9 +92,9 @@ def invalid_query(name: str, value: str) -> AzureError:
     return AzureError(status=400, code="InvalidQueryParameterValue", message=message, details=details)
 
 
-def is_true(call: Call, name: str) -> bool:
+def is_query_true(call: Call, query_name: str) -> bool:
     """Whether a query parameter is `true`."""
-    return call.query.get(name.lower(), "").lower() == "true"
+    return call.query.get(query_name.lower(), "").lower() == "true"
 
 
 def requested_position(call: Call) -> int:
@@ -124,7 +124,7 @@ def check_body(call: Call) -> None:
     """400 for an append without bytes, or with a checksum that does not match."""
     if not call.body:
         raise invalid_header("Content-Length", "0")
-    checksums.verify(call.headers, call.body)
+    checksums.verified_checksum_header(call.headers, call.body)
 
 
 def requested_metadata(call: Call) -> dict[str, str]:
@@ -150,7 +150,7 @@ def metadata_header(document: Document) -> dict[str, str]:
     return {"x-ms-properties": ",".join(items)} if items else {}
 
 
-def requested_values(call: Call, *, current: Document | None = None, replace_metadata: bool = False) -> Document:
+def requested_path_fields(call: Call, *, current: Document | None = None, replace_metadata: bool = False) -> Document:
     """Content headers and metadata of a create, flush or set-properties call; `current` is the existing path.
 
     Azure: setProperties removes the metadata that it does not name; a flush never touches it.
@@ -252,25 +252,25 @@ def direct_children(paths: list[Document], directory: PathAddress) -> list[Docum
     return [children[name] for name in sorted(children)]
 
 
-def from_first_name(call: Call, paths: list[Document], directory: PathAddress) -> list[Document]:
+def paths_from_requested_start(call: Call, paths: list[Document], directory: PathAddress) -> list[Document]:
     """The paths from `beginFrom` on, which is relative to the directory. It has one level in a list of one level.
 
     https://learn.microsoft.com/rest/api/storageservices/datalakestoragegen2/path/list
     """
     first = call.query.get("beginfrom", "").strip("/")
-    if "/" in first and not is_true(call, "recursive"):
+    if "/" in first and not is_query_true(call, "recursive"):
         raise invalid_query("beginFrom", first)
     start = f"{directory.path}/{first}" if directory.path else first
     return [path for path in paths if not first or str(path["name"]) >= start]
 
 
 def page(
-    call: Call, documents: list[Document], *, size: str = "maxResults", maximum: int = _MAX_PAGE_SIZE
+    call: Call, documents: list[Document], *, size_query_name: str = "maxResults", maximum: int = _MAX_PAGE_SIZE
 ) -> tuple[list[Document], dict[str, str]]:
-    """A page by name, and the header with the next page's continuation. `size` is the query parameter of its limit."""
-    limit = min(parse_int(call.query.get(size.lower(), str(maximum)), size), maximum)
+    """A page by name, and the header with the next page's continuation. `size_query_name` is the query parameter of its limit."""
+    limit = min(parse_int(call.query.get(size_query_name.lower(), str(maximum)), size_query_name), maximum)
     if limit < 1:
-        raise invalid_query(size, str(limit))
+        raise invalid_query(size_query_name, str(limit))
     token = call.query.get("continuation", "")
     after = decode_marker(token, invalid_query("continuation", token))
     rest = [document for document in documents if not after or str(document["name"]) > after]

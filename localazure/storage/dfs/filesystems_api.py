@@ -8,8 +8,8 @@ from __future__ import annotations
 from localazure.app.call import Call, Reply
 from localazure.storage.data import conditions, containers, paths
 from localazure.storage.data.path_responses import (
-    as_path,
     container_validators,
+    with_modified_time,
 )
 from localazure.storage.data.storage_access import (
     CONTAINERS,
@@ -18,7 +18,7 @@ from localazure.storage.data.storage_access import (
     authorize,
 )
 from localazure.storage.dfs import dfs_wire
-from localazure.storage.dfs.dfs_wire import is_true, not_found
+from localazure.storage.dfs.dfs_wire import is_query_true, not_found
 from localazure.storage.dfs.service import route
 
 
@@ -65,7 +65,7 @@ def set_filesystem_properties(call: Call) -> Reply:
     """Replace the metadata of a filesystem."""
     request = authorize(call, f"{CONTAINERS}/write", control=True)
     filesystem = containers.get(request.tenant, request.account_name, request.container_name)
-    conditions.check_write(call.headers, as_path(filesystem), dfs_wire.path_exists())
+    conditions.check_write(call.headers, with_modified_time(filesystem), dfs_wire.path_already_exists())
     updated = containers.put(request.tenant, {**filesystem, "metadata": dfs_wire.requested_metadata(call)})
     return Reply(headers=container_validators(updated))
 
@@ -75,7 +75,7 @@ def delete_filesystem(call: Call) -> Reply:
     """Delete a filesystem with everything in it: 202."""
     request = authorize(call, f"{CONTAINERS}/delete", control=True)
     filesystem = containers.get(request.tenant, request.account_name, request.container_name)
-    conditions.check_write(call.headers, as_path(filesystem), dfs_wire.path_exists())
+    conditions.check_write(call.headers, with_modified_time(filesystem), dfs_wire.path_already_exists())
     containers.delete(
         request.tenant, request.account_name, request.container_name, lease_id=call.headers.get("x-ms-lease-id")
     )
@@ -99,9 +99,9 @@ def list_paths(call: Call) -> Reply:
         for path in paths.list_below(request.tenant, directory)
         if path["size"] or path["directory"] or path["content"]
     ]
-    if not is_true(call, "recursive"):
+    if not is_query_true(call, "recursive"):
         listed = dfs_wire.direct_children(listed, directory)
-    listed = dfs_wire.from_first_name(call, listed, directory)
+    listed = dfs_wire.paths_from_requested_start(call, listed, directory)
     page, headers = dfs_wire.page(call, listed)
     return Reply(body={"paths": [dfs_wire.path_entry(path) for path in page]}, headers=headers)
 

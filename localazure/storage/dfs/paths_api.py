@@ -14,8 +14,8 @@ from localazure.storage.data import blob_tiers, conditions, containers, path_exp
 from localazure.storage.data.path_responses import (
     change_lease,
     content_response,
-    initial_lease,
     invalid_header,
+    requested_lease_field,
     validators,
     with_lease_action,
 )
@@ -30,7 +30,7 @@ from localazure.storage.data.storage_access import (
     authorize,
 )
 from localazure.storage.dfs import dfs_wire
-from localazure.storage.dfs.dfs_wire import is_true, requested_position
+from localazure.storage.dfs.dfs_wire import is_query_true, requested_position
 from localazure.storage.dfs.service import require_path, route
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 @route("PUT", "/{container}/{path:path}")
-def create_path(call: Call) -> Reply:
+def create_or_rename_path(call: Call) -> Reply:
     """Create a file or directory, or with x-ms-rename-source rename another path."""
     if "x-ms-rename-source" in call.headers:
         return _rename_path(call)
@@ -46,13 +46,13 @@ def create_path(call: Call) -> Reply:
     kind = call.query.get("resource", "")
     if kind not in {"file", "directory"}:
         raise dfs_wire.invalid_query("resource", kind)
-    conditions.check_write(call.headers, existing, dfs_wire.path_exists())
+    conditions.check_write(call.headers, existing, dfs_wire.path_already_exists())
     conditions.check_lease(request.tenant, call.headers, existing)
     inherits = "default:" in paths.nearest_directory(request.tenant, request.address)["acl"]
     access = dfs_wire.requested_access(call, directory=kind == "directory", inherits=inherits)
     expires = path_expiry.requested_expiry(call, request.tenant.clock.timestamp())
-    values = {**dfs_wire.requested_values(call), **access, **initial_lease(call), **expires}
-    create = paths.create_or_replace_file if kind == "file" else paths.create_or_update_directory
+    values = {**dfs_wire.requested_path_fields(call), **access, **requested_lease_field(call), **expires}
+    create = paths.create_or_replace_file if kind == "file" else paths.create_or_reset_directory
     path = create(request.tenant, request.address, request.caller_id, values)
     return Reply(status=201, headers={**validators(path), "x-ms-request-server-encrypted": "true"})
 
@@ -74,14 +74,14 @@ def _rename_path(call: Call) -> Reply:
     https://learn.microsoft.com/rest/api/storageservices/datalakestoragegen2/path/create
     """
     request, existing = _authorize_write(call)
-    source, path = _rename_source(call, request)
-    conditions.check_write(call.headers, path, dfs_wire.path_exists(), prefix="x-ms-source-")
-    conditions.check_write(call.headers, existing, dfs_wire.path_exists())
+    source, path = _require_rename_source(call, request)
+    conditions.check_write(call.headers, path, dfs_wire.path_already_exists(), prefix="x-ms-source-")
+    conditions.check_write(call.headers, existing, dfs_wire.path_already_exists())
     conditions.check_lease(request.tenant, call.headers, existing)
     source_lease = {"x-ms-lease-id": call.headers.get("x-ms-source-lease-id", "")}
     conditions.check_lease(request.tenant, source_lease, path)
     renamed = path
-    if source.key != request.address.key:
+    if source.store_key != request.address.store_key:
         _check_rename_target(request, source, path, existing)
         renamed = paths.rename(request.tenant, source, request.address)
         if "x-ms-properties" in call.headers:
@@ -91,7 +91,7 @@ def _rename_path(call: Call) -> Reply:
     return Reply(status=201, headers={**validators(renamed), "x-ms-request-server-encrypted": "true"})
 
 
-def _rename_source(call: Call, request: AuthorizedRequest) -> tuple[PathAddress, Document]:
+def _require_rename_source(call: Call, request: AuthorizedRequest) -> tuple[PathAddress, Document]:
     """The address and document of a rename's source; 404 SourcePathNotFound."""
     source_path = unquote(urlsplit(call.headers["x-ms-rename-source"]).path).strip("/")
     container, _, path = source_path.partition("/")
@@ -111,7 +111,7 @@ def _check_rename_target(
     request: AuthorizedRequest, source: PathAddress, path: Document, existing: Document | None
 ) -> None:
     """404 or 409 if the source cannot be moved to the target."""
-    if request.address.key.startswith(source.key + "/"):
+    if request.address.store_key.startswith(source.store_key + "/"):
         raise dfs_wire.error(409, "InvalidRenameSourcePath")
     parent = paths.find(request.tenant, request.address.parent)
     if request.is_hierarchical and (parent is None or not parent["directory"]):
@@ -119,7 +119,7 @@ def _check_rename_target(
     if existing is not None and existing["directory"] != path["directory"]:
         raise dfs_wire.error(409, "InvalidSourceOrDestinationResourceType")
     if existing is not None and any(paths.list_below(request.tenant, request.address)):
-        raise dfs_wire.path_exists()
+        raise dfs_wire.path_already_exists()
 
 
 @route("PATCH", "/{container}/{path:path}", action="append")
@@ -130,8 +130,8 @@ def append_data(call: Call) -> Reply:
     if path["directory"]:
         raise dfs_wire.error(409, "PathConflict")
     dfs_wire.check_body(call)
-    appended = paths.append(request.tenant, request.address, path, requested_position(call), call.body)
-    if is_true(call, "flush"):
+    appended = paths.append_pending(request.tenant, request.address, path, requested_position(call), call.body)
+    if is_query_true(call, "flush"):
         appended = _flush(request, appended, requested_position(call) + len(call.body))
         return Reply(status=202, headers={**validators(appended), "x-ms-request-server-encrypted": "true"})
     return Reply(status=202, headers={"x-ms-request-server-encrypted": "true"})
@@ -141,21 +141,21 @@ def append_data(call: Call) -> Reply:
 def flush_data(call: Call) -> Reply:
     """Flush appended bytes, which must reach to the position without a gap."""
     request, path = require_path(call, WRITE, ADD)
-    conditions.check_write(call.headers, path, dfs_wire.path_exists())
+    conditions.check_write(call.headers, path, dfs_wire.path_already_exists())
     path = with_lease_action(call, path)
     if path["directory"]:
         raise dfs_wire.error(409, "PathConflict")
-    flushed = _flush(request, {**path, **dfs_wire.requested_values(call, current=path)}, requested_position(call))
+    flushed = _flush(request, {**path, **dfs_wire.requested_path_fields(call, current=path)}, requested_position(call))
     return Reply(headers={**validators(flushed), "x-ms-request-server-encrypted": "true"})
 
 
 def _flush(request: AuthorizedRequest, path: Document, end: int) -> Document:
     """Commit a file at this size; bytes beyond stay pending on request. 400 InvalidFlushPosition."""
     flushable = paths.flushable_size(request.tenant, path)
-    retain = is_true(request.call, "retainUncommittedData")
+    retain = is_query_true(request.call, "retainUncommittedData")
     if flushable is None or end < path["size"] or (flushable < end if retain else flushable != end):
         raise dfs_wire.error(400, "InvalidFlushPosition")
-    committed = paths.commit(request.tenant, request.address, path, end)
+    committed = paths.commit_size(request.tenant, request.address, path, end)
     beyond = [[max(start, end), start + length - max(start, end), since] for start, length, since in path["pending"]]
     rest = [part for part in beyond if retain and part[1] > 0]
     return (
@@ -167,12 +167,12 @@ def _flush(request: AuthorizedRequest, path: Document, end: int) -> Document:
 def set_properties(call: Call) -> Reply:
     """Replace the metadata, and the content headers that are sent."""
     request, path = require_path(call, WRITE)
-    conditions.check_write(call.headers, path, dfs_wire.path_exists())
+    conditions.check_write(call.headers, path, dfs_wire.path_already_exists())
     conditions.check_lease(request.tenant, call.headers, path)
     updated = paths.put(
         request.tenant,
         request.address,
-        {**path, **dfs_wire.requested_values(call, current=path, replace_metadata=True)},
+        {**path, **dfs_wire.requested_path_fields(call, current=path, replace_metadata=True)},
     )
     return Reply(headers=validators(updated))
 
@@ -214,11 +214,11 @@ def delete_path(call: Call) -> Reply:
     request, path = require_path(call, DELETE)
     if not request.address.path:
         raise dfs_wire.error(400, "InvalidUri")
-    conditions.check_write(call.headers, path, dfs_wire.path_exists())
+    conditions.check_write(call.headers, path, dfs_wire.path_already_exists())
     conditions.check_lease(request.tenant, call.headers, path)
-    if any(paths.list_below(request.tenant, request.address)) and not is_true(call, "recursive"):
+    if any(paths.list_below(request.tenant, request.address)) and not is_query_true(call, "recursive"):
         raise dfs_wire.error(409, "DirectoryNotEmpty")
-    paths.delete(request.tenant, request.address)
+    paths.delete_recursively(request.tenant, request.address)
     return Reply(headers={"x-ms-delete-type-permanent": "true"})
 
 
@@ -226,7 +226,7 @@ def delete_path(call: Call) -> Reply:
 def lease_path(call: Call) -> Reply:
     """Acquire, renew, change, release or break the lease of a path."""
     request, path = require_path(call, WRITE)
-    conditions.check_write(call.headers, path, dfs_wire.path_exists())
+    conditions.check_write(call.headers, path, dfs_wire.path_already_exists())
     return change_lease(call, request.address, path)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from localazure.runtimes.flink.actions import split_arguments
-from localazure.runtimes.flink.cluster import root_cause
+from localazure.runtimes.flink.cluster import causes_innermost_first
 
 TRACE = """org.apache.flink.runtime.JobException: Recovery is suppressed by NoRestartBackoffTimeStrategy
 \tat org.apache.flink.runtime.executiongraph.failover.ExecutionFailureHandler.handleFailure(X.java:180)
@@ -30,7 +30,7 @@ def test_arguments_are_split_at_spaces_outside_quotes(text: str, arguments: list
 
 
 def test_the_innermost_cause_comes_first_and_no_frame_is_shown() -> None:
-    assert root_cause(TRACE).splitlines() == [
+    assert causes_innermost_first(TRACE).splitlines() == [
         "java.io.IOException: No space left on device",
         "org.apache.flink.runtime.JobException: Recovery is suppressed by NoRestartBackoffTimeStrategy",
         "java.lang.RuntimeException: One or more fetchers have encountered exception",
@@ -39,4 +39,4 @@ def test_the_innermost_cause_comes_first_and_no_frame_is_shown() -> None:
 
 @pytest.mark.parametrize(("trace", "cause"), [("", ""), ("java.lang.Error: x\n\tat y", "java.lang.Error: x")])
 def test_a_single_exception_is_shown_once(trace: str, cause: str) -> None:
-    assert root_cause(trace) == cause
+    assert causes_innermost_first(trace) == cause

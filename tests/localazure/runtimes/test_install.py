@@ -47,7 +47,7 @@ def test_flink_that_cannot_be_downloaded_is_reported_with_the_end_of_the_log(tmp
 
 @pytest.mark.parametrize(("prefix", "version"), [("", "1.20."), ("1", "1.20."), ("2", "2."), ("3", "1.20.")])
 def test_a_flink_is_chosen_by_what_its_version_begins_with(prefix: str, version: str) -> None:
-    assert install.find_version(prefix).startswith(version)
+    assert install.installable_version(prefix).startswith(version)
 
 
 def test_the_machine_s_own_java_is_used_where_the_index_has_none(
@@ -61,12 +61,12 @@ def test_the_machine_s_own_java_is_used_where_the_index_has_none(
         java.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path / "path"))
     monkeypatch.setenv("JAVA_HOME", str(tmp_path / "home"))
-    assert install.install_java(workspace) == tmp_path / "home/bin/java"
+    assert install.install_or_find_java(workspace) == tmp_path / "home/bin/java"
     monkeypatch.setenv("JAVA_HOME", str(tmp_path / "nowhere"))
-    assert install.install_java(workspace) == tmp_path / "path/java"
+    assert install.install_or_find_java(workspace) == tmp_path / "path/java"
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(RuntimeFailure, match="apt install openjdk-17-jre-headless"):
-        install.install_java(workspace)
+        install.install_or_find_java(workspace)
 
 
 def test_an_installer_gets_the_package_index_variables_and_no_others(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -97,7 +97,7 @@ def test_a_version_without_a_lock_says_that_nothing_is_checked_by_hash(tmp_path:
 )
 def test_options_urls_and_files_are_refused_without_showing_what_they_contain(line: str) -> None:
     with pytest.raises(RuntimeFailure, match="Requirement 2, ") as refusal:
-        requirements.check(["pandas", line])
+        requirements.refuse_options_and_urls(["pandas", line])
     assert "hidden" not in str(refusal.value)
 
 
@@ -116,5 +116,5 @@ def test_options_urls_and_files_are_refused_without_showing_what_they_contain(li
     ],
 )
 def test_packages_of_the_index_are_taken(line: str) -> None:
-    requirements.check([line])
+    requirements.refuse_options_and_urls([line])
     assert requirements.not_in_lock([line], None) == ([line.strip()] if line.strip(" #") and line[:1] != "#" else [])

@@ -26,7 +26,7 @@ from localazure.app.tenant import SEEDED_CLUSTER, TENANT_ID
 from localazure.entra import tokens
 from localazure.runtimes import flink
 from localazure.runtimes.flink.cluster import FlinkError
-from localazure.runtimes.flink.savepoints import folder_of
+from localazure.runtimes.flink.savepoints import local_savepoint_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,16 +76,16 @@ def forward(call: Call) -> Reply:
     target = f"/{quote(call.params['rest'])}{query}"
     port = urlsplit(cluster.url).port or 0
     upstream = Upstream(port=port, unavailable=unavailable, tls_context=cluster.tls_context, target=target)
-    return Reply(body=replace(upstream, body=_with_local_savepoint(call, cluster)))
+    return Reply(body=replace(upstream, body=_body_with_local_savepoint(call, cluster)))
 
 
-def _with_local_savepoint(call: Call, cluster: Cluster) -> bytes | None:
+def _body_with_local_savepoint(call: Call, cluster: Cluster) -> bytes | None:
     """Return the body of a job's start with the folder of its savepoint; None for any other body."""
     if not call.params["rest"].endswith("/run") or b"savepointPath" not in call.body:
         return None
     with suppress(AzureError, FlinkError):  # Flink itself says what is wrong with it
         body = call.json()
-        folder = folder_of(cluster, str(body["savepointPath"]))
+        folder = local_savepoint_folder(cluster, str(body["savepointPath"]))
         return json.dumps({**body, "savepointPath": f"file://{folder}"}).encode()
     return None
 
@@ -96,7 +96,7 @@ for _method in _METHODS:
     )
 
 
-def create_password(folder: Path) -> str:
+def read_or_create_password(folder: Path) -> str:
     """Return the password that the front accepts, created at the first call."""
     file = folder / PASSWORD_FILE
     if not file.exists():
@@ -108,7 +108,7 @@ def _has_password(call: Call, authorization: str) -> bool:
     folder = call.tenant.runtimes.find_folder(flink.KIND, SEEDED_CLUSTER)
     if folder is None or not folder.exists():
         return False
-    expected, (scheme, _, credential) = create_password(folder), authorization.partition(" ")
+    expected, (scheme, _, credential) = read_or_create_password(folder), authorization.partition(" ")
     given = credential.strip()
     if scheme.lower() == "basic":
         with suppress(binascii.Error, UnicodeDecodeError):
