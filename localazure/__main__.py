@@ -29,7 +29,7 @@ def main() -> int:
 
 
 def _start(arguments: argparse.Namespace) -> int:
-    """The operator's secret stays in its file."""
+    """Start the local Azure and print the lines that point a shell at it. The operator's secret stays in its file."""
     process.start(arguments.state)
     for name, value in process.client_variables(arguments.state).items():
         if isinstance(value, str):

@@ -2,7 +2,8 @@
 
 There is one run for each publication of a key, as the same key may come back. A worker waits in it until it has the key
 and reads a variable with it; when the run has ended, the key is in use.
-The DAG is templates/dags/parts/key_probe.py.j2.
+The DAG is templates/dags/parts/key_probe.py.j2. And reads in the newest report of that DAG whether the workers of an
+Airflow that somebody runs have the rendered settings.
 """
 
 from __future__ import annotations
@@ -196,7 +197,9 @@ def _written(cloud: Cloud, rollout: Rollout) -> list[datetime] | str:
 
 
 def seconds_until_accepted(cloud: Cloud, rollout: Rollout, settle_seconds: float) -> int:
-    """For how many seconds more Entra may refuse what workers sign in with; 0 also if nobody knows. settle_seconds: in all.
+    """For how many seconds more Entra may refuse what workers sign in with; 0 also if nobody knows.
+
+    settle_seconds: in all.
 
     Each change of how principals sign in writes the DAGs. A request soon after the write can make Entra refuse for
     minutes: https://azure.github.io/azure-workload-identity/docs/faq.html
@@ -241,7 +244,10 @@ def report_problem(report: Mapping[str, Any], rollout: Rollout) -> str:
 
 
 def _settings_problem(report: Mapping[str, Any], rollout: Rollout) -> str:
-    """The same without the DAGs: those of another version of this tool are as good."""
+    """What a report of the probe DAG shows of workers' settings to be otherwise than it should; empty if nothing is.
+
+    DAGs of another version of this tool are as good.
+    """
     if rollout.rendered not in str(report.get("rendered")).split(","):  # one of each environment in this Airflow
         what = f"{report.get('rendered') or 'unknown'}, not {rollout.rendered}"
         return f"workers run with the settings {what}; deploy what `provisioner render` prints, then `verify`"

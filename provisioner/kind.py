@@ -279,7 +279,10 @@ def formatted(value: object) -> str:
 
 
 def changes_of_creation(desired: Any) -> tuple[Change, ...]:
-    """The fields that a creation will set; each entry of a map by itself."""
+    """The fields that a creation will set; each entry of a map by itself.
+
+    Fields with `repr=False` and empty ones are left out.
+    """
     pairs = ((item.name, getattr(desired, item.name)) for item in fields(desired) if item.repr)
     written = ((name, value) for name, value in _entries(pairs) if isinstance(value, Secret) or value not in (None, ()))
     return tuple(Change(field=name, after=formatted(value), new=value) for name, value in written)

@@ -107,7 +107,10 @@ class Call:
         return self.caller
 
     def json(self) -> Json:
-        """Parse the body as a JSON object. Raises 400 InvalidRequestContent for anything else."""
+        """Parse the body as a JSON object. Raises 400 InvalidRequestContent for anything else.
+
+        An empty body is an empty object; half a surrogate pair becomes U+FFFD.
+        """
         try:
             value = json.loads(self.body or b"{}", parse_constant=_refuse_nan_and_infinity)
             if b"\\ud" in self.body.lower():

@@ -38,7 +38,10 @@ class Certificates:
         return self.folder / CA_KEY
 
     def context(self, host: str) -> ssl.SSLContext:
-        """Return the TLS context of a server with this host name."""
+        """Return the TLS context of a server with this host name.
+
+        Issues its certificate if there is none; beyond `most`, deletes the one that was used longest ago.
+        """
         self._contexts[host] = context = self._contexts.pop(host, None) or self._create_context(host)
         if len(self._contexts) > self._most:
             oldest = next(iter(self._contexts))
@@ -66,6 +69,7 @@ class Certificates:
         return self.folder / "hosts" / f"{host}.pem"
 
     def _ensure_certificate(self, host: str) -> Path:
+        """Return the file with the host's certificate and key, issued if it is absent or older than the CA."""
         path = self._certificate_path(host)
         if not path.exists() or path.stat().st_mtime < self.ca_file.stat().st_mtime:
             write_private(path, _issue_certificate(host, self.ca_file.read_bytes(), self._ca_key_file.read_bytes()))

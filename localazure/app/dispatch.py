@@ -125,7 +125,7 @@ class Dispatcher:
             return error_reply(service, call, AzureError(status=500, code="InternalServerError", message=message))
 
     def large_body_refusal(self, target: Target) -> Reply | None:
-        """Return the reply to a caller whose large body is not read, since it is not authenticated; else None."""
+        """Return 401 or 403 of an unauthenticated caller, or 413; None if the large body is to be read."""
         service, call = target.service, target.call
         try:
             if _needs_token(target):
@@ -145,7 +145,7 @@ class Dispatcher:
         return self.answer(target) if target else None
 
     def _admit_call(self, target: Target) -> Call:
-        """Check api-version, token, limits and permission in Azure's order. Returns the call with its caller."""
+        """Check api-version, token, limits, permission, precondition in Azure's order. Returns the call with caller."""
         service, route, call = target.service, target.route, target.call
         if service.versions and not (route and not route.needs_token):
             _require_valid_api_version(call)
@@ -235,7 +235,7 @@ def _unauthenticated(service: Service, call: Call, invalid: InvalidToken) -> Azu
 
 def _arm_unauthenticated(call: Call, invalid: InvalidToken) -> AzureError:
     """Return Resource Manager's 401 for an invalid token."""
-    now = f"{call.tenant.clock.now():%m/%d/%Y %I:%M:%S %p}"
+    now, expiry = f"{call.tenant.clock.now():%m/%d/%Y %I:%M:%S %p}", _format_epoch_seconds(invalid.actual)
     wrong = "The access token has been obtained for wrong audience or resource"
     owner = f"'https://sts.windows.net/{TENANT_ID}/' associated with the subscription '{SUBSCRIPTION_ID}'"
     code, message = {
@@ -244,7 +244,7 @@ def _arm_unauthenticated(call: Call, invalid: InvalidToken) -> AzureError:
         "signature": ("InvalidAuthenticationToken", "The access token is invalid: its signature does not verify."),
         "expired": (
             "ExpiredAuthenticationToken",
-            f"The access token expiry UTC time '{_format_epoch_seconds(invalid.actual)}' is earlier than current UTC time '{now}'.",
+            f"The access token expiry UTC time '{expiry}' is earlier than current UTC time '{now}'.",
         ),
         "audience": (
             "InvalidAuthenticationTokenAudience",

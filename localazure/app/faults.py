@@ -84,7 +84,7 @@ class Faults:
         return [rule for rule in self.rules if rule.count_and_test(method, host, path)]
 
     def clear(self) -> None:
-        """Remove all faults."""
+        """Remove all faults, and let the calls that a fault holds go on."""
         self.latency_ms = self.lag_seconds = self.grant_lag_seconds = self.secret_lag_seconds = 0.0
         self.rules.clear()
         self.cleared.set()

@@ -153,6 +153,7 @@ class Gateway:
             self._under_way.pop(request_id, None)
 
     async def _delay(self, rules: list[Rule]) -> None:
+        """Wait as long as the faults of latency say, and while a call is held until all faults are cleared."""
         added = sum(rule.seconds for rule in rules if rule.fault == "latency")
         seconds = self.tenant.faults.latency_ms / 1000 + added
         if seconds:

@@ -73,7 +73,7 @@ class Limits:
             self._usages.clear()
 
     def _update_usage(self, limit_key: Key, now: float, settings: Mapping[str, float]) -> _Usage:
-        """Return the usage by now: a new window starts at zero, a bucket has refilled since the last call."""
+        """Bring a usage up to now and return it: a new window starts at zero, a bucket refills."""
         usage, figures = self._usages.setdefault(limit_key, _Usage(since=now)), _figures()[limit_key[0]]
         if "seconds" in figures:
             window_start = now - now % figures["seconds"]

@@ -79,7 +79,7 @@ def _is_checkout() -> bool:
 
 
 def start(state: Path | None = None) -> dict[str, Any]:
-    """Start the server unless one with the current code runs. Returns its `status`.
+    """Start the server unless one with the current code runs; one with other code is ended first. Returns its `status`.
 
     Raises StartError or DamagedStateError.
     """
@@ -111,6 +111,8 @@ def stop(state: Path | None = None) -> bool:
 
 def reset(state: Path | None = None) -> list[Path]:
     """Return to a new tenant; the CA, the ports and the operator's secret are kept, unless their files are damaged.
+
+    A running server goes on, unless a secret's file is damaged: then it is ended and not started again.
 
     Returns the damaged files, which are replaced. Raises OSError or ControlError for what cannot be deleted.
     """
@@ -196,6 +198,8 @@ def start_and_watch_runtimes(
     state: Path | None = None, only: Mapping[str, Sequence[str]] | None = None
 ) -> Generator[list[dict[str, Any]]]:
     """Start the real programs behind services. Yields their status at every change, until all are SETTLED.
+
+    Nothing happens before the first item is requested.
 
     only: of these kinds, only those behind the resources with these ids.
     """
@@ -296,6 +300,7 @@ def _spawn_server(folder: Path) -> None:
 
 @contextmanager
 def _pipe() -> Generator[tuple[int, int]]:
+    """Yield both ends of a pipe. Closes only the reading end; the caller closes the other."""
     reading, writing = os.pipe()
     try:
         yield reading, writing

@@ -88,7 +88,10 @@ class Workspace:
     run: Callable[[Sequence[str], Mapping[str, str | Secret]], None]
 
     def choose_port(self, port_name: str) -> int:
-        """Return a free port on loopback, last time's if possible, so that a bookmark goes on working."""
+        """Return a free port on loopback, last time's if possible, so that a bookmark goes on working.
+
+        Notes it in `NAME.port`. It is not reserved.
+        """
         port_file = self.folder / f"{port_name}.port"
         with suppress(OSError, ValueError):
             return _require_free_port(int(port_file.read_text()))

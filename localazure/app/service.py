@@ -151,7 +151,10 @@ class Service:
 
 
 def answer_inner_call(services: Iterable[Service], call: Call) -> Reply | None:
-    """Answer a call inside another, as in a batch: the reply of the first route that matches, else None."""
+    """Run the handler of the first route that matches a call inside another, as in a batch.
+
+    Returns its reply, None if no route matches. Token, limits and permission are left to the handler.
+    """
     for service in services:
         for route in service.routes:
             params = route.match(call)

@@ -86,7 +86,7 @@ class Store:
         self._db.execute("COMMIT")
 
     def keep_history(self, *, enabled: bool) -> None:
-        """Keep from now on what writes overwrite, so that `as_of` can read it; or stop and discard it."""
+        """Keep from now on what writes overwrite, so that `reading_as_of` can read it; or stop and discard it."""
         self._keeps_history = enabled
         if not enabled:
             self._overwritten.clear()
@@ -102,7 +102,7 @@ class Store:
 
     @contextmanager
     def reading_present(self) -> Generator[None]:
-        """Let reads inside return the documents as they are, also within `as_of`."""
+        """Let reads inside return the documents as they are, also within `reading_as_of`."""
         before, self._cutoff = self._cutoff, None
         try:
             yield
@@ -131,7 +131,10 @@ class Store:
         return blob
 
     def take_snapshot(self, folder: Path) -> None:
-        """Write a snapshot into a folder: a copy of the documents, hard links to the blobs."""
+        """Write a snapshot into a folder: a copy of the documents, hard links to the blobs.
+
+        Replaces what the folder contains.
+        """
         if folder.exists():
             self._trash.discard(folder)
         folder.mkdir(parents=True, mode=0o700)
@@ -182,7 +185,7 @@ class Store:
             self._overwritten.append((self.moment, table, key, self._text(table, key)))
 
     def _texts_at_cutoff(self, table: str) -> dict[str, str | None]:
-        """Return the texts at the cutoff of `as_of`, by key, of documents changed since (None: it did not exist)."""
+        """Return the texts at the cutoff of `reading_as_of`, by key, of documents changed since (None: absent)."""
         cutoff = self._cutoff
         if cutoff is None:
             return {}

@@ -61,7 +61,10 @@ def descendants(root: int) -> list[int]:
 
 
 def _route_signals_to_pipe() -> int:
-    """Return a descriptor that becomes readable when a signal arrives; its bytes are the signals' numbers."""
+    """Return a descriptor that becomes readable when a signal arrives; its bytes are the signals' numbers.
+
+    Replaces the handlers of SIGCHLD, SIGTERM, SIGINT and SIGHUP.
+    """
     reading, writing = os.pipe()
     os.set_blocking(reading, False)  # its only argument
     os.set_blocking(writing, False)

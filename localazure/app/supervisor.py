@@ -213,7 +213,10 @@ class Supervisor:
         self._set_state(instance, FAILED, failure.what)
 
     def _run(self, instance: RuntimeInstance) -> None:
-        """Prepare and start the program, wait until it is ready, then until it ends. Always raises."""
+        """Prepare and start the program, wait until it is ready, then until it ends. Always raises.
+
+        It raises _Ended if it was asked to end, else RuntimeFailure or what `prepare` raises.
+        """
         instance.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         instance.log.unlink(missing_ok=True)
         program = instance.runtime.prepare(instance.spec, self._workspace(instance))

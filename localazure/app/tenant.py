@@ -50,7 +50,10 @@ class Runtimes(Protocol):
         ...
 
     def update_running(self, tenant: Tenant) -> None:
-        """Restart programs whose spec has changed, and end those that no resource needs."""
+        """Restart running programs whose spec has changed, end those that no resource needs, update their files.
+
+        Starts no others.
+        """
         ...
 
 

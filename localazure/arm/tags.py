@@ -90,7 +90,7 @@ def _patched_tags(current: dict[str, str], requested: dict[str, str], operation:
 
 
 def _put_tags(call: Call, tags: dict[str, str]) -> None:
-    """Store the tags at the scope."""
+    """Store the tags at the scope. 404 if there is nothing at the scope."""
     document = {**_require_taggable(call), "tags": tags}
     if document["id"] == SUBSCRIPTION:
         call.tenant.store.put("subscription_tags", SUBSCRIPTION_ID, document)

@@ -51,7 +51,10 @@ def get_definition_without_scope(call: Call) -> Reply:
 
 @SERVICE.route("GET", _LIST, action=f"{TYPE}/read")
 def list_definitions(call: Call) -> Reply:
-    """List roles that can be assigned at the scope, by `$filter`: roleName eq, type eq, atScopeAndBelow()."""
+    """List the built-in roles and the custom ones visible at the scope.
+
+    `$filter` takes roleName eq and type eq; atScopeAndBelow() changes nothing.
+    """
     return _definitions_response(call, call.params["scope"])
 
 

@@ -55,7 +55,7 @@ def find_workload(tenant: Tenant, name: str) -> Document | None:
 
 
 def dag_texts(tenant: Tenant, workload: Document) -> Iterator[tuple[str, str]]:
-    """Yield path and text of each DAG's file in the container that is brought to it."""
+    """Yield path and text of each DAG's file in the container that is brought to it. The workload must have `dags`."""
     account, container = str(workload["dags"]).split("/")
     for file in paths.list_below(tenant, PathAddress(account=account, container=container, path="dags")):
         if str(file["name"]).endswith(".py"):
@@ -121,6 +121,7 @@ def _find_cluster(tenant: Tenant, workload: Document) -> Document | None:
 
 
 def _renew_token_if_due(tenant: Tenant, cluster: Document, workload: Document, token_file: Path) -> None:
+    """Write a new token unless the one in the file has more than half of its lifetime left."""
     now = tenant.clock.timestamp()
     if token_file.exists():
         claims = jwt.decode(token_file.read_text(), options={"verify_signature": False})

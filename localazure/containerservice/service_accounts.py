@@ -77,6 +77,6 @@ def _signer_with(der: str) -> Signer:
 
 
 def delete_key_and_issuer(tenant: Tenant, cluster: Document) -> None:
-    """Remove the key of a deleted cluster; its issuer answers no more."""
+    """Remove the signing key and the issuer of a deleted cluster, so that Entra no longer accepts its tokens."""
     tenant.store.remove(_KEYS, str(cluster["id"]).lower())
     issuers.remove(tenant, issuer_of(cluster))

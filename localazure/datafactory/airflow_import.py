@@ -103,7 +103,11 @@ def _add_requirements(tenant: Tenant, runtime: Document, top: PathAddress) -> No
 
 
 def _require_readable_account(tenant: Tenant, factory: Document, linked: Document, container: str) -> str:
-    """Return the name of the linked service's account after checking that it may read the container."""
+    """Return the name of the linked service's account.
+
+    Raises 403 if the factory's identity, or the account key of the connection string, may not read the container, 400
+    otherwise.
+    """
     properties: Document = linked["properties"]
     type_properties = object_at(linked, "_type_properties")
     if properties.get("type") != "AzureBlobStorage":
@@ -125,7 +129,10 @@ def _require_identity_access(tenant: Tenant, object_id: str, account: str, conta
 
 
 def _require_account_of_key(tenant: Tenant, connection_string: str, container: str) -> str:
-    """Check the account key of a connection string. Returns the account's name. Raises 400 or 403."""
+    """Check the account key of a connection string. Returns the account's name. Raises 400 or 403.
+
+    404 without the container, in the storage service's words.
+    """
     settings = dict(pair.split("=", 1) for pair in connection_string.split(";") if "=" in pair)
     account, key = settings.get("AccountName", ""), settings.get("AccountKey", "")
     resource = resources.find_by_name(tenant, ACCOUNTS, account)

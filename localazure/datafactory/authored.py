@@ -109,6 +109,7 @@ def _require_factory(call: Call) -> Document:
 
 
 def _resource_id(call: Call, kind: str) -> str:
+    """Return the id of the resource in the path. Raises 404 without the factory."""
     return f"{_require_factory(call)['id']}/{kind}/{call.params['name']}"
 
 

@@ -49,7 +49,10 @@ def get_factory(call: Call) -> Reply:
 
 @SERVICE.route("PUT", _FACTORY, action=f"{FACTORY}/write")
 def set_factory(call: Call) -> Reply:
-    """Create or replace a factory. Always answers 200, since a 201 breaks `az datafactory`."""
+    """Create a factory, or update one: what the body lacks of properties and identity stays, tags are replaced.
+
+    Always answers 200, since a 201 breaks `az datafactory`.
+    """
     groups.require_usable_group(call)
     name, body = call.params["factory"], call.json()
     if not NAME.fullmatch(name):

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 
 def try_worker_sign_ins(tenant: Tenant, send: Callable[[Request], Reply | None]) -> list[dict[str, Any]]:
-    """Return for each Airflow runtime whether its workers get a token now, and the Entra key id of their secret.
+    """Sign in with the active variables of each Airflow runtime.
+
+    Returns whether its workers get a token now, and the Entra key id of their secret.
 
     The variables are those that EnvironmentCredential reads:
     https://learn.microsoft.com/python/api/azure-identity/azure.identity.environmentcredential

@@ -59,7 +59,9 @@ def create_managed_identity(tenant: Tenant, name: str, resource_id: str) -> Docu
 
 
 def sync_system_identity(tenant: Tenant, resource: Document, requested: Document, existing: Document) -> Document:
-    """Return the `identity` that a resource asks for; a system-assigned one has a principal, made unless it exists.
+    """Return the `identity` that a resource asks for.
+
+    For a system-assigned one, create its principal unless it exists; otherwise delete the one that it had.
 
     https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/overview
     """
@@ -75,7 +77,10 @@ def sync_system_identity(tenant: Tenant, resource: Document, requested: Document
 
 
 def set_federated_credentials(tenant: Tenant, principal_id: str, credentials: list[Document]) -> None:
-    """Set whose tokens sign a managed identity in: documents with issuer, subject and audiences."""
+    """Set whose tokens sign a managed identity in: documents with issuer, subject and audiences.
+
+    Does nothing if there is no such principal.
+    """
     principal = find_principal(tenant, principal_id)
     if principal is not None:
         tenant.store.put(PRINCIPALS, principal["id"], {**principal, TRUSTED: credentials})

@@ -66,7 +66,10 @@ def _validity_bounds(claims: Document) -> tuple[Any, Any]:
 
 
 def _require_matching_credential(trusted: Sequence[Document], claims: Document) -> None:
-    """Find one credential with the token's issuer, subject and audience; each is compared byte for byte."""
+    """Raise Entra's error unless one credential has the token's issuer, subject and one of its audiences.
+
+    Each is compared byte for byte.
+    """
     issuer, subject, audiences = str(claims.get("iss", "")), str(claims.get("sub", "")), _audiences(claims)
     of_issuer = [one for one in trusted if one["issuer"] == issuer]
     if not of_issuer:

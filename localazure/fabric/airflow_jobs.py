@@ -67,7 +67,7 @@ def put(tenant: Tenant, job: Document) -> Document:
 
 
 def delete(tenant: Tenant, job: Document) -> None:
-    """Delete a job."""
+    """Remove the document of a job; its files are deleted by `files.delete_all_files`."""
     tenant.store.remove(_TABLE, f"{job['workspaceId']}/{job['id']}")
 
 
@@ -93,7 +93,7 @@ def status(tenant: Tenant, job: Document) -> str:
 
 
 def begin_status_change(tenant: Tenant, job: Document, first_status: str, next_status: str, seconds: float) -> None:
-    """Let the environment have one status for so long, then another."""
+    """Store that the environment has one status for so many seconds, then another."""
     job.update({"_status": first_status, "_next": next_status, "_changes_at": tenant.clock.timestamp() + seconds})
     put(tenant, job)
 

@@ -51,7 +51,10 @@ def parts_of(tenant: Tenant, job: Document) -> list[Document]:
 
 
 def replace_settings_and_files(call: Call, job: Document, body: Document) -> float:
-    """Replace settings and files of a job by those in a body's definition. Returns how many seconds that takes."""
+    """Replace settings and files of a job by those in a body's definition. Returns how many seconds that takes.
+
+    Stores the job, and takes effect on its files at once. Raises 400, or 404 for an unknown pool.
+    """
     parts = {str(part.get("path", "")): _decode_payload(part) for part in objects_at(body, "definition", "parts")}
     unknown = [path for path in parts if path not in {CONTENT, PLATFORM} and not files.is_valid_path(path)]
     if CONTENT not in parts or unknown:

@@ -103,7 +103,10 @@ def create_application(call: Call, body: dict[str, Any], unique_name: str | None
 
 
 def create_principal(call: Call, body: dict[str, Any]) -> Document:
-    """Create a service principal of an application of the tenant; 409 if it has one already."""
+    """Create a service principal of an application of the tenant; 409 if it has one already.
+
+    400 if the application does not exist, 403 if the caller may not change it.
+    """
     require_may_create(call)
     app_id = str(body.get("appId") or "").lower()
     application = directory.find_application_by_app_id(call.tenant, app_id)

@@ -39,7 +39,7 @@ class Filter:
             raise self._syntax_error()
 
     def matches(self, document: Document) -> bool:
-        """Whether a document passes the filter."""
+        """Whether a document passes the filter. 400 for a property that the document does not have."""
         return self._root({"": document})
 
     def _tokenize(self, text: str) -> list[str]:

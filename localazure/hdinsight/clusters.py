@@ -57,7 +57,7 @@ def get_pool(call: Call) -> Reply:
 
 @SERVICE.route("PUT", _POOL, action=f"{POOL}/write")
 def create_or_update_pool(call: Call) -> Reply:
-    """Create or replace a pool."""
+    """Create a pool: 201; of an existing one the properties in the body are replaced: 200."""
     return _create_or_update(call, POOL, call.params["pool"])
 
 
@@ -106,7 +106,10 @@ def list_clusters(call: Call) -> Reply:
 
 @SERVICE.route("PUT", _CLUSTER, action=f"{CLUSTER}/write")
 def create_or_update_cluster(call: Call) -> Reply:
-    """Create or replace a cluster; stored as sent, so its identity may be in either profile or both."""
+    """Create a cluster, or replace those properties of one that the body has.
+
+    Its identity may be in either profile or both, as sent.
+    """
     _require_pool(call)
     properties = bodies.requested_properties(call.json())
     missing = [name for name in ("clusterType", "computeProfile", "clusterProfile") if not properties.get(name)]

@@ -69,7 +69,10 @@ def begin_action(tenant: Tenant, cluster: Document, properties: Document) -> Doc
 
 
 def response_body(document: Document) -> Document:
-    """Return a job as a response shows it: its id ends with the run's, and it has neither name nor type."""
+    """Return a job as a response shows it: its id ends with the run's, and it has neither name nor type.
+
+    Any other resource as it is.
+    """
     if document["type"] != TYPE:
         return document
     cluster, properties = str(document["id"]).rsplit("/jobs/", 1)[0], document["properties"]
@@ -173,7 +176,9 @@ def is_active(status: str) -> bool:
 def _complete_action(
     resource_id: str, result: jobs.ActionResult, tenant: Tenant, *, start_id: str = "", saved: Path | None = None
 ) -> None:
-    """Write the result of an action into its job.
+    """Write the result of an action into its job, and a savepoint that Flink wrote into the data lake.
+
+    A DELETE that succeeded deletes the job.
 
     start_id: the start of the real Flink that ran it, if one did. saved: the folder of the savepoint that it wrote.
     """

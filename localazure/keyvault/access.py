@@ -69,7 +69,10 @@ def _require_vault(call: Call) -> Document:
 
 
 def _check_firewall(call: Call, vault: Document) -> None:
-    """403 before rights are checked: https://learn.microsoft.com/azure/key-vault/general/rest-error-codes."""
+    """403 if the vault's firewall blocks the client, before rights are checked.
+
+    https://learn.microsoft.com/azure/key-vault/general/rest-error-codes.
+    """
     if firewall.allows_client(vault["properties"]):
         return
     not_trusted = "Client address is not authorized and caller is not a trusted service."
@@ -89,7 +92,8 @@ def _check_rbac(call: Call, vault: Document, action: str, name: str, kind: str) 
     message = (
         "Caller is not authorized to perform action on resource.\r\nIf role assignments, deny assignments or role "
         "definitions were changed recently, please observe propagation time.\r\n"
-        f"Caller: {_caller_text(call)}\r\nAction: '{action}'\r\nResource: '{scope.lower()}'\r\nAssignment: (not found)\r\n"
+        f"Caller: {_caller_text(call)}\r\nAction: '{action}'\r\nResource: '{scope.lower()}'\r\n"
+        "Assignment: (not found)\r\n"
         f"DenyAssignmentId: null\r\nDecisionReason: null \r\nVault: {_name_and_location(vault)}\r\n"
     )
     inner = {"innererror": {"code": "ForbiddenByRbac"}}
@@ -108,8 +112,8 @@ def _check_policy(call: Call, vault: Document, permission: str, kind: str) -> No
         }:
             return
     message = (
-        f"The user, group or application '{_caller_text(call)}' does not have {kind} {permission} permission on key vault "
-        f"'{_name_and_location(vault)}'. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125287"
+        f"The user, group or application '{_caller_text(call)}' does not have {kind} {permission} permission on "
+        f"key vault '{_name_and_location(vault)}'. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125287"
     )
     inner = {"innererror": {"code": "ForbiddenByPolicy"}}
     raise AzureError(status=403, code="Forbidden", message=message, details=inner)

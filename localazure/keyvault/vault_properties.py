@@ -82,7 +82,7 @@ def valid_retention_days(days: object) -> int:
 
 
 def valid_purge_protection(requested: Document) -> Document:
-    """The purge protection of a request. Azure accepts only `true`; it refuses `false` even at creation."""
+    """The purge protection of a request, empty without it; 400 for `false`, which Azure refuses even at creation."""
     enabled = requested.get("enablePurgeProtection")
     if enabled is False:
         raise bad_request(

@@ -52,7 +52,10 @@ def list_deleted(tenant: Tenant) -> list[Document]:
 
 
 def record_soft_deletion(tenant: Tenant, vault: Document) -> None:
-    """Soft-delete a vault. Its secrets stay with it, its role assignments do not."""
+    """Record a vault as soft-deleted while `resources.delete_at_and_below` removes it and its role assignments.
+
+    Its secrets stay.
+    """
     now, name, properties = tenant.clock.now(), str(vault["name"]), vault["properties"]
     purge_time = now + timedelta(days=properties["softDeleteRetentionInDays"])
     deletion = {

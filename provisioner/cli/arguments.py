@@ -20,7 +20,10 @@ FORMATS = ("env", "helm", "kubernetes")
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
-    """The parsed command line. Raises WrongUsage; unknown options are reported by the parser of the verb."""
+    """The parsed command line. Without a word, prints the short help and exits.
+
+    Raises WrongUsage; unknown options are reported by the parser of the verb.
+    """
     words = sys.argv[1:] if argv is None else argv
     root = parser(words[0] if words else "")
     if not words:

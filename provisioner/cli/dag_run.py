@@ -34,7 +34,7 @@ def run(arguments: Namespace) -> int:
 
 
 def run_with_conf(arguments: Namespace, dag: RenderedDag, conf: Mapping[str, Any]) -> int:
-    """Run the DAG with this configuration, to its end."""
+    """Start a run of the DAG with this configuration, follow it to its end, and print it. Returns the exit code."""
     from provisioner.verify.dag_run import RunRequest
 
     request = RunRequest(conf=conf, seconds=_limit(dag).total_seconds(), unpause=arguments.unpause)

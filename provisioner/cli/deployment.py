@@ -44,6 +44,8 @@ def render_or_compare(arguments: Namespace) -> bool:
 def rendered_file(arguments: Namespace) -> File:
     """The file of the format that the command line names. Raises Refused for a target that needs none.
 
+    Without `--offline` it signs in and asks Azure.
+
     Several environments have one file, the values of the Airflow that they share. With `--offline` ids that only
     Azure knows are left as placeholders.
     """
@@ -67,6 +69,8 @@ def _deployment(arguments: Namespace, environment: Environment) -> Deployment:
 
 def local_airflow_workload(arguments: Namespace, environment: Environment) -> tuple[str, dict[str, Any]] | None:
     """Name and settings of an Airflow that the local Azure can run for the environment; None if it has none such.
+
+    Signs in and asks Azure for its client id. Raises Refused before a provision.
 
     Its variables are what `render --format env` prints. One that signs in with a secret, or as an identity of its
     machines, is not among them: nothing there copies a secret to the workers or answers as such machines do.

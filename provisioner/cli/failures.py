@@ -56,7 +56,10 @@ def discard_output() -> None:
 
 
 def _print_unexpected(arguments: Namespace, error: BaseException) -> BaseException:
-    """Say what is wrong with this machine, or that it is a defect of this tool; the traceback only with --debug."""
+    """Say what is wrong with this machine, or that it is a defect of this tool; the traceback only with --debug.
+
+    Returns the error that the document shows.
+    """
     if getattr(arguments, "debug", False):
         traceback.print_exception(error)
     if isinstance(error, OSError) and is_of_machine(error):

@@ -118,7 +118,10 @@ def _runtimes(arguments: Namespace) -> int:
 
 
 def deploy_airflow(airflow_name: str, workload: Mapping[str, Any]) -> str:
-    """Let the local Azure run somebody's Airflow on a cluster; `deployment.workload` says how. Returns its id."""
+    """Let the local Azure run somebody's Airflow on a cluster. Returns its id.
+
+    workload: as `deployment.local_airflow_workload` says.
+    """
     from localazure.containerservice.airflow_workload import resource_id
 
     with raising_local_errors():

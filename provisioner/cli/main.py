@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The exit code of `provisioner ARGV`."""
+    """Run `provisioner ARGV`. Returns its exit code; exits by itself after a help and after a completion."""
     _open_closed_streams()
     _replace_unencodable_characters()
     _complete_and_exit_if_asked()

@@ -74,7 +74,7 @@ def _as_json(one: Ended) -> dict[str, Any]:
 
 
 def _load_into_future(reference: str) -> Future[Environment]:
-    """Its spec, or the error of loading it."""
+    """Load its spec now. The future has it, or the error, for the thread that runs the environment."""
     loaded = Future["Environment"]()
     try:
         loaded.set_result(load_spec(reference))
@@ -156,6 +156,7 @@ class Many:
         self._events.put(Ended(group, code, time.perf_counter() - began))
 
     def _end_unstarted(self, group: Group) -> None:
+        """End an environment that has not begun, as interrupted."""
         with printing_into(group):
             code = print_failure(self._arguments, Interrupted(during=self._arguments.verb))
         self._events.put(Ended(group, code, 0.0))

@@ -29,7 +29,10 @@ def require_new_spec_path(name: str) -> Path:
 
 
 def write_and_load_spec(path: Path, text: str) -> Environment:
-    """Write the file. Raises Refused; and SpecError with what is wrong in it, as two answers together may be."""
+    """Write the file, and beside it the JSON Schema, and load it.
+
+    Raises Refused; and SpecError with what is wrong in it, as two answers together may be.
+    """
     from provisioner.render.dag_problems import dag_problems
     from provisioner.spec.loader import load
     from provisioner.spec.schema import json_schema

@@ -45,7 +45,7 @@ def validate(arguments: Namespace) -> int:
 
 
 def completion(arguments: Namespace) -> int:
-    """Print the code of a shell."""
+    """Print what a shell evaluates to complete `provisioner`."""
     from provisioner.cli.completion import shell_code
 
     show.text(shell_code(arguments.shell))
@@ -83,7 +83,10 @@ def graph(arguments: Namespace) -> int:
 
 
 def render(arguments: Namespace) -> int:
-    """Print the Airflow settings and the DAG, or the settings as a file for a platform."""
+    """Print the Airflow settings and the DAG, or the settings as a file for a platform.
+
+    Returns 2 if a compared file differs.
+    """
     from provisioner.cli import deployment
     from provisioner.cli.rendered import render_document, render_text
 

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 
 def environment_of(arguments: Namespace) -> Environment:
-    """The spec that the command line names. Raises SpecError."""
+    """The spec that the command line names; loaded once where several are named.
+
+    Notes it in `arguments.environment_read`, for `notify`. Raises SpecError.
+    """
     group = current()
     environment = group.spec.result() if group else load_spec(arguments.environment)
     if group is not None:
@@ -63,7 +66,10 @@ def opened(arguments: Namespace, environment: Environment | None = None, **more:
 
 @contextmanager
 def _session(arguments: Namespace, environment: Environment) -> Generator[Session]:
-    """A session that is signed in to the environment's cloud; with --debug it is logged."""
+    """A session that is signed in to the environment's cloud; with --debug it is logged.
+
+    At its end `arguments` gets whether it wrote and the cloud's time, and a wrong clock of this machine is warned of.
+    """
     from provisioner.cloud.profile import PROFILES
     from provisioner.cloud.transport.session import open_session
 

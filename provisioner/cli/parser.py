@@ -31,7 +31,7 @@ class Parser(argparse.ArgumentParser):
         raise WrongUsage(program=self.prog, what=_plain(message), hint=hint)
 
     def _nearest(self, message: str) -> str:
-        """The verb or option that was probably meant."""
+        """A sentence that names the verb or option that was probably meant; empty if none is near."""
         wrong = re.search(r"invalid choice: '([^']*)'|unrecognized arguments: (--[\w-]+)", message)
         if wrong is None:
             return ""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def show_plan(arguments: Namespace, planned: Plan) -> None:
-    """Print it as the command line asks: text, JSON or Markdown."""
+    """Print it as the command line asks: text, JSON or Markdown. Notes it in `arguments.plan_shown`, for `notify`."""
     from provisioner.engine.documents import plan_json
     from provisioner.engine.report import plan_lines
 

@@ -44,7 +44,11 @@ class Questions:
         optional: bool = False,
         objection: Callable[[str], str] = lambda _answer: "",
     ) -> str:
-        """The answer. objection: what would be right instead; empty for an answer that can be taken. Raises Refused."""
+        """The answer. Raises Refused for an option's answer that cannot be used.
+
+        Where nobody can be asked it is the default; an option without one is noted as missing, for `require_all`.
+        objection: what would be right instead; empty for an answer that can be taken.
+        """
         self.asked.add(option)
         if option in self.given:
             answer = self.given[option]

@@ -36,7 +36,10 @@ def plan(arguments: Namespace) -> int:
 
 
 def _detailed_exit_code(planned: Plan) -> int:
-    """Print which resources could not be read, and what would read them, if that is all there is to say."""
+    """Print which resources could not be read, and what would read them, if that is all there is to say.
+
+    Returns 2 if changes are pending, 5 if none was seen but not all could be read, else 0.
+    """
     from provisioner.engine.report import unread_lines
 
     if planned.pending or not planned.unread:

@@ -46,7 +46,7 @@ def render_text(found: Mapping[str, Any]) -> str:
 
 
 def _with_secret(variables: dict[str, str]) -> dict[str, str]:
-    """With the secret, where the principal signs in with what these variables say."""
+    """With a placeholder for the secret, where the principal signs in with what these variables say."""
     return {**variables, "AZURE_CLIENT_SECRET": HIDDEN} if "AZURE_CLIENT_ID" in variables else variables
 
 

@@ -28,6 +28,8 @@ def show_report(
 ) -> int:
     """Show a report. Returns the exit code.
 
+    Notes plan and outcomes in `arguments`, for `notify`.
+
     credentials_at: the JSON document also has the credentials at that time. unparsed: why Airflow has not parsed a DAG.
     """
     from provisioner.cli.status import credentials

@@ -66,7 +66,7 @@ def lines(found: Iterable[Line]) -> None:
 
 
 def complaint(message: str) -> None:
-    """Print an error to standard error."""
+    """Print a line in red to standard error: an error, or what a person should notice."""
     from provisioner.engine.report import Line
 
     print(_coloured(Line(message, "red"), _err()), file=_err())

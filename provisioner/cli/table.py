@@ -29,7 +29,10 @@ WIDEST = 100  # characters of the last column
 
 
 def print_group(group: Group, *, quiet: bool) -> None:
-    """Print what an environment has printed so far under its name; on standard error, with its name in each line."""
+    """Print what an environment has printed so far under its name; on standard error, with its name in each line.
+
+    Takes it out of the group, and keeps its summary for the table.
+    """
     headed, group.summary = quiet, ""
     for stream, text in group.take_output():
         lines = text.splitlines(keepends=True)

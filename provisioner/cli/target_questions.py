@@ -45,7 +45,7 @@ class TargetQuestions:
     local: bool = False
 
     def ask_sections(self, aks: str = "") -> dict[str, Any]:
-        """The sections of the file. aks: the id of the cluster that runs Airflow, if it is known."""
+        """Ask for the sections of the file. aks: the id of the cluster that runs Airflow, if it is known."""
         flink, airflow = (self.ask_section(role, text) for role, text in ROLES.items())
         principal: dict[str, Any] = {"role": READER}
         if getattr(target_classes("airflow")[airflow["target"]], "federates", False):
@@ -56,7 +56,10 @@ class TargetQuestions:
         return {"flink": flink, "airflow": airflow, "principals": {"airflow": principal}}
 
     def ask_section(self, role: str, text: str) -> dict[str, Any]:
-        """One of the targets, those first with which anybody can begin, and its fields. Says of a closed one why."""
+        """Ask for one of the targets, those first with which anybody can begin, and for its fields.
+
+        Prints why a closed one is closed.
+        """
         every = target_classes(role)
         names = sorted(every, key=lambda one: (bool(every[one].closed), _needs_existing_resource(every[one])))
         closed = {name: f"; closed: {every[name].closed}" if every[name].closed else "" for name in names}

@@ -58,6 +58,8 @@ def error_codes(response: Any) -> tuple[str, str, str]:
 def retry_after(response: Any) -> float | None:
     """Seconds that the service asks for (`Retry-After`, and `x-ms-retry-after-ms` of some), at most a minute.
 
+    None without one, or where it is a date.
+
     https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling
     """
     for header, unit in (("retry-after-ms", 1000.0), ("x-ms-retry-after-ms", 1000.0), ("Retry-After", 1.0)):

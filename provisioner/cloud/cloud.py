@@ -58,7 +58,7 @@ class Cloud:
 
     @cached_property
     def authorization(self) -> Authorization:
-        """Role definitions, role assignments, permissions."""
+        """Role definitions and role assignments."""
         from provisioner.cloud.clients.authorization import Authorization
 
         return Authorization(self.session)

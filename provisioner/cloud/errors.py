@@ -180,7 +180,7 @@ def _answer_of_failed_operation(error: AzureError) -> Answer:
 
 
 def _without_trace_ids(text: str) -> str:
-    """The message without its trailing trace ids and repetitions."""
+    """The lines of a message but those with trace ids and times, as one line of at most 1000 characters."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     kept = [line for line in lines if not line.startswith(("RequestId:", "Time:", "Trace ID:", "Correlation ID:"))]
     return " ".join(kept)[:1000]

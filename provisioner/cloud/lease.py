@@ -53,6 +53,8 @@ class Lease:
     ) -> Lease:
         """Take the lease; a thread then writes into the container's metadata who holds it, and renews it.
 
+        It becomes the session's lease: from then on writes are sent only while it lasts.
+
         holder: OWNER, PURPOSE and ENVIRONMENT (its name), for people.
         The lease of a process on this machine that has ended is released at once. Another is waited for at most
         wait_seconds, since that of a run that ended elsewhere runs out after a minute. Raises Conflict that names the
@@ -249,7 +251,8 @@ def _lease_holder_text(lease_holder: Mapping[str, str]) -> str:
     """Who holds the lease, in words. A run that has just taken it writes that a moment later."""
     if OWNER not in lease_holder or _has_holder_ended(lease_holder):
         return "a run that has not written its name yet has it"
-    return f"{lease_holder[OWNER]} has held it since {lease_holder.get(SINCE, 'recently')}, for {lease_holder.get(PURPOSE, 'something')}"
+    since, purpose = lease_holder.get(SINCE, "recently"), lease_holder.get(PURPOSE, "something")
+    return f"{lease_holder[OWNER]} has held it since {since}, for {purpose}"
 
 
 def _is_holder_running(lease_holder: Mapping[str, str]) -> bool:

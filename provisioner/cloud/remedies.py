@@ -89,7 +89,10 @@ def _role_with(action: str) -> str:
 
 
 def remedy_of_graph_refusal(request: Any) -> str:
-    """`missing_right` for Microsoft Graph, whose answers name neither. request: the refused one."""
+    """What a person does about a request that Graph refused: add the caller as owner, or grant the permission.
+
+    Graph's answers name neither. request: the refused one.
+    """
     claims, path = _claims(request), urlsplit(getattr(request, "url", "")).path
     if OWNED_BY[0] in claims.get("roles", ()) and GUID.search(path) and APPLICATION.match(path):
         return owner_remedy(path, claims)
@@ -97,7 +100,10 @@ def remedy_of_graph_refusal(request: Any) -> str:
 
 
 def graph_permission_remedy(claims: Mapping[str, Any]) -> str:
-    """`missing_right` for Microsoft Graph before any request was refused. claims: the claims of its token."""
+    """The missing permission of Microsoft Graph and the az lines that grant it, also before a request was refused.
+
+    claims: the claims of the caller's token.
+    """
     name, permission = OWNED_BY
     client = claims.get("appid", "CLIENT_ID")
     grant = f"az ad app permission add --id {client} --api {GRAPH} --api-permissions {permission}=Role"
@@ -119,7 +125,7 @@ def owner_remedy(application_path: str, claims: Mapping[str, Any]) -> str:
 
 
 def remedy_in(message: str, request: Any) -> str:
-    """`missing_right` for a refusal that names action and scope, or for a refused request to storage; else empty."""
+    """`grant_remedy` for a refusal that names action and scope, or for a refused request to storage; else empty."""
     (action, scope), who = denied_action_and_scope(message), OBJECT.search(message)
     if action:
         return grant_remedy(action, scope, who.group(1) if who else "OBJECT_ID")
@@ -139,7 +145,7 @@ def is_read(action: str) -> bool:
 
 
 def _data_remedy(account_name: str, request: Any) -> str:
-    """`missing_right` on the data of an account. The request names the account, so az looks up its id."""
+    """`grant_remedy` on the data of an account. The request names the account, so az looks up its id."""
     action = f"{BLOBS}/{VERBS.get(request.method, 'write')}"
     role = next(role for prefix, role in ROLES if action.lower().startswith(prefix))
     scope = f'"$(az storage account show --name {account_name} --query id --output tsv)"'

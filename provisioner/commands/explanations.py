@@ -29,7 +29,9 @@ def explaining_errors(run: Run) -> Generator[None]:
 
 
 def complete_error(run: Run, error: Exception | None) -> None:
-    """Complete the error's text, where Azure tells. Owners are named if the two environments share the account.
+    """Add to the error itself what Azure tells: names of owners to Refused, a role to activate to NotAuthorized.
+
+    Other errors stay as they are. Owners are named if the two environments share the account.
 
     Then the other's lock container is in it, and names it.
     """

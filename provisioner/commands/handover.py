@@ -186,7 +186,7 @@ class Handover:
 
     @staticmethod
     def _dags(run: Run) -> tuple[RenderedDag, ...]:
-        """The DAGs of jobs and people's own."""
+        """The DAGs of jobs and people's own, without those whose id cannot be read, and without the probe DAG."""
         dags = run.deployed.targets.dags
         return tuple(dag for dag in dags if dag.id and dag.id != run.environment.probe_id)
 

@@ -79,6 +79,7 @@ def read_setup(
 def _read_target(
     cloud: Cloud, setup: Setup, role: str, given: dict[str, str], sections: Mapping[str, dict[str, Any]]
 ) -> Standing:
+    """Read the target of a role that an option names, else take its section as it is written. Raises Refused."""
     every = dict(importable(role))
     for target, one in every.items():
         if one.option in given:
@@ -202,7 +203,10 @@ def _is_same_scope(scope: str, other: str) -> bool:
 
 
 def _read_jar_and_dag(cloud: Cloud, setup: Setup, account: str, given: dict[str, str]) -> None:
-    """The jar and the DAG in the account's filesystems, each if there is one; `--jar` and `--dag` choose."""
+    """Read the jar and the DAG from the account's filesystems and add them to the setup.
+
+    A note says so where there is not exactly one; `--jar` and `--dag` choose.
+    """
     places: list[tuple[str, str]] = []
     with setup.noting_cloud_errors("the files of the account"):
         listed = cloud.arm.list_all(f"{account}/blobServices/default/containers", CONTAINERS)
@@ -222,7 +226,7 @@ def _read_jar_and_dag(cloud: Cloud, setup: Setup, account: str, given: dict[str,
 
 
 def _add_file_and_fields(setup: Setup, jar_or_dag: str, container: str, path: str, content: bytes) -> None:
-    """Keep a file, and what the environment says of it."""
+    """Add a file and the fields that name it to the setup. A DAG of a target with a prefix is left out, with a note."""
     folder, _, name = path.rpartition("/")
     prefix = _target_section(setup, "airflow").own_prefix if jar_or_dag == "dag" else ""
     if prefix:

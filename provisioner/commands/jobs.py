@@ -46,7 +46,7 @@ def undeclared_jobs_if_known(run: Run) -> Sequence[FlinkJob]:
 
 
 def cancel_jobs(run: Run, jobs: Sequence[FlinkJob]) -> None:
-    """Cancel jobs. Raises CloudError."""
+    """Cancel jobs, without a savepoint. Raises CloudError."""
     for job in jobs:
         run.deployed.targets.flink.cancel(run.cloud, job)
         run.cloud.session.note_write()

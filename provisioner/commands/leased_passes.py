@@ -74,6 +74,8 @@ class Attempt:
 def holding_lease(run: Run, *, exists: bool = True) -> Generator[Lease | None]:
     """Hold the environment's lease inside; it is released also if a signal ends the run.
 
+    Yields None without a container.
+
     exists: whether its container does; without it there is no lease to take. One that this run has already stays.
     """
     from provisioner.cloud.lease import ENVIRONMENT, OWNER, PURPOSE, Lease
@@ -101,7 +103,9 @@ def holding_lease(run: Run, *, exists: bool = True) -> Generator[Lease | None]:
 
 
 def create_up_to_lock_container(run: Run, snapshot: Snapshot) -> dict[Address, Outcome]:
-    """Create what the lease needs: group, account, lock container; each by an idempotent PUT.
+    """Create group, account and lock container, unless all of them were observed.
+
+    Returns their outcomes, none if nothing was missing. Each is made by an idempotent PUT.
 
     They are not read back (docs/adr/0021): each PUT returns once Azure says that it has succeeded.
     """

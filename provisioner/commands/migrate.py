@@ -251,7 +251,10 @@ def _without_confirmation(run: Run) -> Run:
 
 
 def _stands(run: Run) -> bool:
-    """Whether the environment has a lock container, which is made first and removed last."""
+    """Whether the environment has a lock container. Raises CloudError.
+
+    It is made before all but group and account, and removed last.
+    """
     container = lock_name(run.recipe.environment_id)
     return run.cloud.storage_accounts.find_container(run.environment.account_id, container) is not None
 

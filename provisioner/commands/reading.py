@@ -1,4 +1,4 @@
-"""Commands that change no declared resource: plan, doctor, verify, output, run."""
+"""Commands that change no declared resource: plan, status, jobs, doctor, verify, output, run."""
 
 from __future__ import annotations
 

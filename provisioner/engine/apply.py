@@ -177,6 +177,7 @@ class Apply:
         self._order.done(outcome.step.address)
 
     def _run_and_time(self, step: Step, new_access: bool) -> Outcome:  # noqa: FBT001  # by a pool, which takes no names
+        """Run one step and time it. Every error becomes its outcome; none is raised."""
         began = self.clock()
         error: Exception | None
         try:

@@ -40,7 +40,7 @@ def platform_json(plan: Plan) -> dict[str, Any]:
 
 
 def outcomes_json(plan: Plan, outcomes: Iterable[Outcome], error: Exception | None = None) -> dict[str, Any]:
-    """The same, each step with what became of it. error: what ended the run outside of any step."""
+    """The document of a plan, each step with what became of it. error: what ended the run outside of any step."""
     steps = [
         {
             **_step_json(outcome.step),

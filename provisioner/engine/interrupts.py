@@ -15,7 +15,10 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def set_on_signals(interrupted: threading.Event) -> Generator[None]:
-    """SIGINT, SIGTERM and SIGHUP set the event and raise nothing; not where they are ignored or have no handler."""
+    """SIGINT, SIGTERM and SIGHUP set the event and raise nothing; not where they are ignored or have no handler.
+
+    In a thread other than the main one nothing is changed.
+    """
     caught: list[int] = []
 
     def hear(number: int, _frame: object) -> None:

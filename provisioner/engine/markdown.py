@@ -82,7 +82,10 @@ def _details(step: Step, names: Mapping[str, str]) -> str:
 
 
 def _fitting(texts: Sequence[str], room: int, environment: str) -> str:
-    """As many of them as there is room for, smaller ones first where not all have it, and how many are left out."""
+    """The texts, in their order, each that there is still room for.
+
+    If not all have it, a last line says so, with the count of all.
+    """
     if sum(map(len, texts)) <= room:
         return "".join(texts)
     end = f"\nThe fields of {len(texts)} are not all shown: `provisioner plan {environment}` shows them.\n"

@@ -49,9 +49,8 @@ def observe(
         contents = unmanaged.await_and_mark_unreadable(readings)
         undeclared = [one for one in searches.await_orphans(errors) if not _declared(one, readings)]
         orphans = tuple(undeclared if teardown else pool.map(_described, undeclared))
-        snapshot = Snapshot(
-            now=cloud.session.clock.decision_time(), readings=readings, orphans=orphans, unmanaged=contents
-        )
+        now = cloud.session.clock.decision_time()
+        snapshot = Snapshot(now=now, readings=readings, orphans=orphans, unmanaged=contents)
         unusable = frozenset[str]() if teardown else find_unusable_keys(cloud, recipe, snapshot, kinds)
         return replace(snapshot, unusable_keys=unusable)
     finally:
@@ -245,7 +244,7 @@ class _Retained:
             self._running[reading.node.address] = self._pool.submit(self._ask, container.retained, reading)
 
     def await_readings_with_retained(self, readings: Mapping[Address, Reading]) -> dict[Address, Reading]:
-        """The readings that have such an answer, with it."""
+        """Wait for the answers. Returns, with its answer, each reading that still calls for one; no other."""
         concerned = {address: future for address, future in self._running.items() if self._concerns(readings[address])}
         return {address: replace(readings[address], retained=future.result()) for address, future in concerned.items()}
 
@@ -274,7 +273,7 @@ class _Unmanaged:
             self._running[reading.node.address] = self._pool.submit(container.unmanaged, self._cloud, observed)
 
     def await_and_mark_unreadable(self, readings: dict[Address, Reading]) -> dict[Address, tuple[str, ...]]:
-        """By container. One whose contents may not be listed counts as unreadable."""
+        """By container. Waits; sets in `readings` the error of those whose contents may not be listed."""
         found: dict[Address, tuple[str, ...]] = {}
         for address, future in self._running.items():
             if readings[address].observed is None:  # its own container turned out to be absent

@@ -152,7 +152,10 @@ class _Decisions:
     errors: dict[Address, tuple[Exception, ...]] = field(default_factory=dict[Address, tuple[Exception, ...]])
 
     def decide(self, node: Node) -> None:
-        """Add the node's step."""
+        """Add the node's step and, where it stays, its outputs; or its errors.
+
+        Add nothing if something that it is read through has no step.
+        """
         reading = self.snapshot.readings[node.address]
         if any(address not in self.steps for address in self._needed_to_read(node)):
             return  # its dependency could not be read and no grant of this run changes that: that error is reported
@@ -221,6 +224,7 @@ class _Decisions:
         return (*request, *((node.container,) if node.container else ()))
 
     def _add_create_step(self, node: Node, retained: str) -> None:
+        """Add the step that creates the node, or an error for a kind that only looks up."""
         kind = self.kinds[node.address.kind]
         desired = resolve(node.desired, self.outputs)
         if kind.create is None:
@@ -233,6 +237,7 @@ class _Decisions:
         self._add(node, Action.CREATE, changes=changes_of_creation(desired), reason=reason, desired=node.desired)
 
     def _add_step_by_diff(self, node: Node, observed: Observed) -> None:
+        """Add the step that its changes require, refusals as errors, and the outputs that stay."""
         kind = self.kinds[node.address.kind]
         taken, before = (), self.view.request.predecessor
         if before and self.view.request.takes_over and observed.owner == before:

@@ -26,6 +26,7 @@ def without_idle_access(planned: Plan) -> Plan:
 
 
 def _kept_if_idle_or_needed(step: Step, addresses_needed: frozenset[Address]) -> Step:
+    """A grant that no step needs is not made, and one that a step needs is not taken back: both become keep."""
     if not step.released or not step.pending:
         return step
     goes = step.action is Action.DELETE

@@ -88,7 +88,9 @@ def _blocked_step(holder: Address, snapshot: Snapshot, errors: Iterable[Exceptio
 
 
 def _limit_to_rotation(plan: Plan, recipe: Recipe, kinds: Kinds) -> Plan:
-    """The steps of a plan that rotate: credentials, their holders, old keys, the caller's access.
+    """The plan without pending steps other than a rotation's.
+
+    Those are of credentials, their holders, old keys, the caller's access. Steps that do nothing stay.
 
     Raises Refused if something that a holder needs does not exist yet.
     """

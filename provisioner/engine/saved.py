@@ -72,7 +72,10 @@ class SavedPlan:
         return first
 
     def limit_to_deferred(self, later: Plan) -> Plan:
-        """A later pass may do only what the file lists as deferred."""
+        """The plan of a later pass without pending steps that the file does not list as deferred.
+
+        Grants of the caller's access stay.
+        """
         deferred = {address for address, step in self.steps.items() if step.action == Action.DEFER.value}
         steps = tuple(s for s in later.steps if not s.pending or s.access or str(s.address) in deferred)
         return replace(later, steps=steps)

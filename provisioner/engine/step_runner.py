@@ -242,7 +242,10 @@ class StepRunner:
         return copied
 
     def _read_back_and_rewrite_contested(self, kind: Kind[Any, Any], step: Step, desired: Any) -> Observed:
-        """Read the resource until it shows what was written. Raises Unexpected at the deadline."""
+        """Read the resource until it shows what was written. A change that is contested is written again.
+
+        Raises Unexpected at the deadline.
+        """
         last: list[tuple[Observed | None, tuple[Change, ...]]] = []
 
         def agrees() -> bool:

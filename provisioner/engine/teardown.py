@@ -58,7 +58,10 @@ def plan_teardown(
 def _missing_read_access_or_raise(
     nodes: tuple[Node, ...], snapshot: Snapshot, kinds: Kinds, view: View
 ) -> tuple[Address, ...]:
-    """Grants to the caller that must be created, or take effect, before the environment can be read."""
+    """Grants to the caller that must be created, or take effect, before the environment can be read.
+
+    Raises the first error if something could not be read and no such grant is missing.
+    """
     if not any(snapshot.readings[node.address].error for node in nodes):
         return ()
     missing = [n.address for n in nodes if n.access and _is_missing(n, snapshot, kinds, view)]
@@ -79,6 +82,7 @@ def _is_missing(node: Node, snapshot: Snapshot, kinds: Kinds, view: View) -> boo
 def _access_and_deferred_steps(
     nodes: tuple[Node, ...], snapshot: Snapshot, missing: tuple[Address, ...]
 ) -> dict[Address, Step]:
+    """The steps that grant the caller access, and a deferred step for all else that exists or could not be read."""
     waits = tuple(map(str, missing))
     reason = f"decided once the caller has access: {', '.join(waits)}"
     steps: dict[Address, Step] = {}

@@ -28,7 +28,11 @@ KNOWN_EVERYWHERE = timedelta(minutes=15)  # until then a replica may refuse a ne
 
 
 def find_unusable_keys(cloud: Cloud, recipe: Recipe, snapshot: Snapshot, kinds: Kinds) -> frozenset[str]:
-    """Their ids. A key whose text no holder reveals, or that cannot be tried now, is none of them."""
+    """Ids of the keys that a holder hands out and that do not work.
+
+    Reads their texts in the holders and signs in with them; writes nothing. A key whose text no holder reveals, or that
+    cannot be tried now, is none of them.
+    """
     view, found = view_of(recipe, snapshot, kinds, CONVERGE), set[str]()
     for credential, references in view.key_references.items():
         kind, reading = kinds[credential.kind], snapshot.readings.get(credential)

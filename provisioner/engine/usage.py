@@ -26,6 +26,8 @@ def probe_holder_usages(
 ) -> Iterator[tuple[Address, Usage]]:
     """Each holder that hands out the successor of this key and whose readers can be asked, with their usage now.
 
+    Asking starts a run of the probe DAG if none can show it.
+
     A plan that is limited to the key does not include the holder: then nobody is asked, and the usage is unknown.
     """
     there = {step.address: step.observed for step in plan.steps}
@@ -39,6 +41,8 @@ def probe_holder_usages(
 
 def await_readers(cloud: Cloud, kinds: Kinds, plan: Plan, view: View, *, grace: timedelta) -> bool:
     """Wait for the dates that this run waits for, or until the readers concerned use their new keys.
+
+    Asking the readers may start runs of the probe DAG.
 
     Returns whether there was such a date. grace: how much later the cloud's clock may reach the last date.
     """

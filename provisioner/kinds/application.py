@@ -115,6 +115,8 @@ def create(cloud: Cloud, desired: Application) -> None:
 def _require_owner(cloud: Cloud, object_id: str) -> None:
     """Raise NotAuthorized if the caller does not own what it has just made, so that it could not go on with it.
 
+    Waits for it until the deadline. Passes where Graph does not say who the owners are.
+
     Graph makes the caller an owner; it has been seen not to where the application was made by its unique name:
     https://github.com/Azure/bicep/issues/14868
     """
@@ -166,7 +168,9 @@ def owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
 
 
 def _restore_without_managed_passwords(cloud: Cloud, desired: Application, deleted: GraphApplication) -> None:
-    """Restore it. Its passwords are removed before the service principal is restored: until then nobody can use them.
+    """Restore it, and set its name and owner tag.
+
+    This environment's passwords are removed before the service principal is restored: until then nobody can use them.
 
     Restoring an application does not restore its service principal:
     https://learn.microsoft.com/graph/api/directory-deleteditems-restore

@@ -171,6 +171,7 @@ def _create(cloud: Cloud, desired: DagImport) -> Outputs:
 
 
 def _import_folder(cloud: Cloud, route: Route) -> None:
+    """Import the route's whole folder: no API imports a single file."""
     _factory(cloud).request_dag_import(
         route.factory_id,
         route.runtime,
@@ -194,6 +195,7 @@ def _without(imports: Mapping[str, str], fingerprint: str) -> dict[str, str]:
 
 
 def _text_of_latest_imports(imports: Mapping[str, str]) -> str:
+    """The metadata's text of the newest IMPORTS_KEPT; older ones are dropped."""
     return ",".join(f"{runtime}:{content}" for runtime, content in list(imports.items())[-IMPORTS_KEPT:])
 
 

@@ -91,6 +91,7 @@ def _require_workspace(cloud: Cloud, desired: FabricAirflowJob) -> Workspace:
 
 
 def _find_pool(cloud: Cloud, desired: FabricAirflowJob) -> Compute | None:
+    """None if there is none. Raises Refused without the workspace."""
     return _fabric(cloud).find_pool(_require_workspace(cloud, desired).id, desired.pool)
 
 

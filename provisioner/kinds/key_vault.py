@@ -251,7 +251,10 @@ def _content(cloud: Cloud, desired: Vault) -> dict[str, Any]:
 
 
 def _recover_if_soft_deleted(cloud: Cloud, desired: Vault) -> bool:
-    """Recover the vault if it is soft-deleted. Seeing that takes a right on the subscription; else the PUT decides."""
+    """Recover the vault if it is soft-deleted. Seeing that takes a right on the subscription; else the PUT decides.
+
+    Returns whether it did. Raises Conflict for another owner's.
+    """
     try:
         deleted = cloud.key_vaults.find_deleted(desired.id, desired.location)
     except NotAuthorized:
@@ -288,7 +291,10 @@ def _recover_just_deleted_or_raise(cloud: Cloud, desired: Vault, error: Conflict
 
 
 def _recover_owned_or_raise(cloud: Cloud, desired: Vault, deleted: DeletedVault) -> None:
-    """Recover only a vault that this environment owned; somebody else's was deleted on purpose."""
+    """Recover only a vault that this environment owned; somebody else's was deleted on purpose.
+
+    It then gets what is declared. Raises Conflict for somebody else's.
+    """
     if not _is_owned(desired, deleted):
         raise Conflict(
             operation=f"creating vault {desired.name}",

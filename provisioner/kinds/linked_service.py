@@ -127,7 +127,7 @@ def _diff(desired: LinkedService, observed: ObservedLinkedService, _view: View) 
 
 
 def _normalized_endpoint(endpoint: str) -> str:
-    """Slashes at the end and case make no difference."""
+    """The endpoint in lower case without slashes at its end: neither makes a difference. Its scheme stays."""
     return endpoint.rstrip("/").lower()
 
 

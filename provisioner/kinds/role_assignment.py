@@ -67,7 +67,10 @@ class ObservedRoleAssignment(Observed):
 
 
 def _check(cloud: Cloud, desired: RoleAssignment) -> None:
-    """List the scope's assignments, too: `read` then finds them in the cache."""
+    """Raises Refused for a role that there is not.
+
+    Lists the scope's assignments, too: `read` then finds them in the cache.
+    """
     _require_role_id(cloud, desired)
     cloud.authorization.list_assignments(desired.scope)
 

@@ -99,7 +99,8 @@ CONVERGE = Request()
 class View:
     """What a kind may know beyond its own node when it decides.
 
-    key_references: by credential, every holder of a key of it. consumers: by credential, every declared holder.
+    key_references: by credential, every holder of a key of it. declared_holders: by credential, the
+    nodes that are to have its value.
     unread: what could not be read in this pass; a holder among them may have any key. unusable_keys: keys that were
     tried and do not work.
     """

@@ -1,4 +1,4 @@
-"""The jars in the data lake, and the right to read them: rows 7 and 8 of the article."""
+"""The jars in the data lake, and the right to read them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Jars:
         self._spec, self._mark, self._containers, self._flink = environment, names.environment_id, containers, flink
 
     def nodes(self) -> Iterator[Node]:
-        """Each jar; the grants."""
+        """Each jar once, and the roles that Flink needs in the lake."""
         spec, jobs = self._spec, self._containers.jobs
         jars = {jar.lake_path: jar for jar in (*(job.spec for job in spec.all_jobs), *spec.jars)}
         for jar in jars.values():

@@ -1,4 +1,4 @@
-"""Who signs in: each principal's application, service principal, credential and role. Rows 3 to 5 of the article.
+"""Who signs in: each principal's application, service principal, credential and role.
 
 Roles are narrow and credentials live for themselves, which is why there are several.
 """
@@ -77,7 +77,9 @@ class Principals:
                 yield from secrets.sign_in_variable_nodes(keys, self.credential_of(name))
 
     def searches(self, rollout: Rollout | None) -> Iterator[Search]:
-        """Applications, passwords and grants, in the order in which they are made.
+        """Applications, federations, passwords and grants, in the order in which they are made.
+
+        The federations are those of managed identities and the federated credentials of applications.
 
         rollout: the settings that workers are to show before what they signed in with goes.
         """

@@ -66,7 +66,10 @@ def declared_targets(environment: Environment, names: Names) -> Targets:
 
 
 def _declared(environment: Environment, names: Names, containers: Containers) -> tuple[Targets, Principals]:
-    """Containers whose value can be read back come first: a run that dies between them loses no credential."""
+    """The targets and the principals of an environment, which refer to each other.
+
+    Flink comes first, then its principals, then Airflow.
+    """
     around = Around(
         names=names,
         account=containers.account,
@@ -87,7 +90,7 @@ def _declared(environment: Environment, names: Names, containers: Containers) ->
 
 
 def _notes(environment: Environment) -> Iterator[str]:
-    """What a person should know of the spec's choices."""
+    """A note if the role of Airflow's principal is not the one that is enough."""
     role = environment.principals.airflow.role
     if role.lower() != READ_VAULT.lower():
         yield (

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Secrets:
-    """Row 6 of the article."""
+    """The vault's secrets of an environment as nodes."""
 
     def __init__(self, environment: Environment, names: Names, containers: Containers, holder: Address) -> None:
         self._spec, self._names, self._mark, self._containers = environment, names, names.environment_id, containers
@@ -31,7 +31,10 @@ class Secrets:
         )
 
     def variable_and_connection_nodes(self, api: Reader, flink: Flink) -> Iterator[Node]:
-        """What the DAG signs in with, and the spec's own."""
+        """The vault secrets of the variables and connections that the DAG and the spec need.
+
+        They are the variables with which the DAG signs in, that of the tenant's id, and the spec's and Flink's own.
+        """
         spec = self._spec
         if spec.flink.uses_api_principal:
             yield from self.sign_in_variable_nodes(spec.api_variable_keys, api)

@@ -168,11 +168,17 @@ def job_id_prefix(environment: Environment, job: DeclaredJob) -> str:
 
 
 def environment_job_id_prefix(environment: Environment) -> str:
-    """What all these ids of an environment begin with, also those of jobs that the spec no longer names."""
+    """The ten digits with which the Flink job ids of an environment begin.
+
+    Those of jobs that the spec no longer names begin so, too.
+    """
     names = (environment.subscription, environment.resource_group, environment.name)
     return hashlib.sha256("\n".join(names).casefold().encode()).hexdigest()[:10]
 
 
 def run_digest(job: DeclaredJob, run_id: str) -> str:
-    """The quarter after it, which tells of the run; the last one tells of the attempt."""
+    """The eight digits of a Flink job id after `job_id_prefix`, which tell of the DAG run.
+
+    The last eight tell of the attempt.
+    """
     return hashlib.sha256(f"{job.dag.id} {run_id}".encode()).hexdigest()[:8]

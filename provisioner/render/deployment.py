@@ -80,14 +80,21 @@ class Deployment:
 
     @property
     def settings_hash(self) -> str:
-        """A hash of all but the id of its principal, by which workers tell which settings they have."""
+        """A hash by which workers tell which settings they have.
+
+        It is of the plain variables without the client id, of the vault secret's name, the subject and the managed
+        identity.
+        """
         variables = sorted((name, value) for name, value in self.variables.items() if name != CLIENT_ID)
         identity = (self.identity,) if self.identity else ()
         return hashlib.sha256(json.dumps([variables, self.secret, self.subject, *identity]).encode()).hexdigest()[:16]
 
     @property
     def all_variables(self) -> dict[str, str]:
-        """The plain variables and the hash; for an id that is not known, the name of what it is."""
+        """The plain variables, the hash, and without a client secret the variable that pins the way to sign in.
+
+        For an id that is not known, the name of what it is.
+        """
         named = {name: PLACEHOLDERS[name] for name, value in self.variables.items() if value == LATER}
         way = "WorkloadIdentityCredential" if self.subject else "ManagedIdentityCredential"
         pinned = {} if self.secret else {PINNED: way}
@@ -128,7 +135,7 @@ def helm_values(deployment: Deployment) -> File:
 
 
 def chart_values(deployment: Deployment, all_variables: Mapping[str, str]) -> str:
-    """The same for these plain variables.
+    """The YAML text of values for the official Helm chart, with these plain variables in place of the deployment's.
 
     https://airflow.apache.org/docs/helm-chart/1.22.0/parameters-ref.html
     """

@@ -86,12 +86,15 @@ def _one_short_line(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Without Slack's control characters: https://docs.slack.dev/messaging/formatting-message-text ."""
+    """With Slack's control characters as entities: https://docs.slack.dev/messaging/formatting-message-text ."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _escaped_for_teams(text: str) -> str:
-    """Without a card's Markdown: https://learn.microsoft.com/adaptive-cards/authoring-cards/text-features ."""
+    """With a backslash before each character that is Markdown in a card.
+
+    https://learn.microsoft.com/adaptive-cards/authoring-cards/text-features .
+    """
     return text.translate({ord(mark): f"\\{mark}" for mark in "\\*_[]"})
 
 

@@ -22,7 +22,9 @@ class OutOfBounds(BaseException):
 
 @contextmanager
 def bounded(*, seconds: float, more_bytes: int) -> Generator[None]:
-    """What runs inside raises OutOfBounds after so much time, MemoryError above so much more memory than there is now.
+    """What runs inside raises OutOfBounds after so many seconds of processor time.
+
+    It raises MemoryError above so much more memory than there is now.
 
     Only the main thread has bounds: Python tells no other of signals, and the address space is that of all threads. So
     files are loaded there, which tries everything that they contain. Without /proc there is no bound on memory.

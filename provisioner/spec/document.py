@@ -108,7 +108,7 @@ class Document:
 
 
 def shortened(text: str) -> str:
-    """A key may be as long as the file."""
+    """The text, cut after LONGEST characters, since a key may be as long as the file."""
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 

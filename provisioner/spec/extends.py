@@ -70,7 +70,7 @@ def _replaced(path: Path, own: Mapping[str, Data]) -> bool:
 
 
 def origins(found: Document) -> Iterator[tuple[Path, str]]:
-    """Each value's path, with the file and the line that it is from."""
+    """Each field's path, items of lists left out, with the file and the line that it is from, as FILE:LINE."""
     for path in found.lines:
         if path and not isinstance(path[-1], int):
             yield path, f"{found.files.get(path, found.file)}:{found.lines[path]}"

@@ -35,7 +35,10 @@ class Context:
 
 
 def refusal(right: str, wrong: str = "") -> PydanticCustomError:
-    """The error of a value that cannot serve. right: what would; wrong: what is, without the value, if not obvious."""
+    """The error, to be raised, of a value that cannot serve.
+
+    right: what would; wrong: what is, without the value, if not obvious.
+    """
     return PydanticCustomError("spec", "{right}", {"right": right, "wrong": wrong})
 
 

@@ -113,7 +113,10 @@ class Environment(Part):
         return principals.with_common_rotation(common).with_full_scopes(_short_scopes(*parts) if all(parts) else {})
 
     def environment_id(self, tenant: str) -> str:
-        """The mark of what is ours: `id`, or what follows from tenant (GUID), subscription, group and name."""
+        """The environment's id, the value of owner tags.
+
+        It is `id`, or what follows from tenant (GUID), subscription, group and name.
+        """
         parts = (tenant, self.subscription, self.resource_group, self.name)
         return self.id or str(uuid5(NAMESPACE, "\n".join(part.casefold() for part in parts)))
 

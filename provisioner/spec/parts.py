@@ -131,7 +131,7 @@ class Rotation(Part):
 
 
 def require_sustainable(rotation: Rotation) -> Rotation:
-    """The rotation, if no credential ends before the next one is in place everywhere."""
+    """The rotation as it is. Raises an error if a credential could end before the next one is in place everywhere."""
     if rotation.every + rotation.overlap + rotation.runs_every >= rotation.lifetime:
         raise refusal(
             "make `lifetime` longer than `every` + `overlap` + `runs_every`",

@@ -17,7 +17,10 @@ LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def find_file_of_same_environment(path: Path, environment: Environment) -> Path | None:
-    """The other file whose environment has the same id, if there is one."""
+    """The other file in which the same `id` is written; None if there is none.
+
+    Without an `id`, one with the same tenant, subscription, resource group and name.
+    """
     mine = _identity(environment.model_dump(include={"id", "tenant", "subscription", "resource_group", "name"}))
     others = (other for other in sorted(path.parent.glob("*")) if other.suffix in SUFFIXES and other.name != path.name)
     return next((other for other in others if _identity(_document(other, mine[-1])) == mine), None)

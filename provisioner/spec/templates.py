@@ -12,7 +12,10 @@ FOLDER = Path("templates")
 
 
 def find_template(name: str) -> Path:
-    """The template of that name, a path such as `dags/flink_wordcount.py.j2`."""
+    """The path of a template such as `dags/flink_wordcount.py.j2`.
+
+    It is that in `templates/` of the current folder, else the shipped one, which need not exist.
+    """
     own = FOLDER / name
     return own.absolute() if own.exists() else SHIPPED / name
 

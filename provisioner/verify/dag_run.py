@@ -125,7 +125,7 @@ def _trigger_or_join(deployed: DeployedEnvironment, dag: RenderedDag, request: R
 
 
 def _unpause_or_refuse(deployed: DeployedEnvironment, dag: RenderedDag, *, unpause: bool) -> None:
-    """Raises Refused if the DAG is absent, or paused and not to be unpaused."""
+    """Unpause the DAG if that is asked for. Raises Refused if it is absent, or paused and not to be unpaused."""
     airflow, dag_id = deployed.airflow, dag.id
     found = airflow.find_dag(dag_id)
     if found is None:
@@ -193,7 +193,7 @@ class _Follower:
     shown: dict[str, str] = field(default_factory=dict[str, str])
 
     def follow_to_end(self, seconds: float) -> bool:
-        """Follow the run; whether it ended in that time."""
+        """Follow the run until its end or the deadline. Returns whether it has ended."""
         operation = f"the end of {self.run_id}"
         try:
             self.deployed.cloud.session.waits.until(self._poll, deadline_seconds=seconds, what=operation)

@@ -23,7 +23,10 @@ SECONDS = 180.0
 
 
 def check_rollout_by_probe_run(deployed: DeployedEnvironment) -> Sequence[Check]:
-    """Run the probe DAG and read its report; nothing for an Airflow that `provision` itself sets up."""
+    """Start a run of the probe DAG, wait for its end and read its report.
+
+    Nothing for an Airflow that `provision` itself sets up.
+    """
     rollout = deployed.targets.airflow.rollout
     if rollout is None:
         return []

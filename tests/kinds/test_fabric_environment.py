@@ -199,16 +199,14 @@ def test_a_hidden_value_of_others_is_not_replaced_by_its_mask(cloud: Cloud, azur
 def test_a_hidden_credential_is_not_read_and_can_be_replaced(cloud: Cloud, azure: LocalAzure) -> None:
     desired = declare(azure)
     create(cloud, desired)
-    shown = stored(azure, adopted(azure))
-    hidden = {**shown["airflowConfigurationOverrides"], KWARGS: "**********"}
+    hidden = {**stored(azure, adopted(azure))["airflowConfigurationOverrides"], KWARGS: "**********"}
     adopted(azure, airflowConfigurationOverrides=hidden)
     observed = read(cloud, KIND, desired)
     assert KIND.holder is not None
     (reference,) = KIND.holder.holds(observed)[CREDENTIAL]
     assert not reference.readable
-    assert worker_variables(observed) == dict.fromkeys(
-        (KWARGS, "AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET")
-    )
+    names = (KWARGS, "AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET")
+    assert worker_variables(observed) == dict.fromkeys(names)
     assert changes(cloud, KIND, desired) == []
     other = replace(desired, backend="c.d.Backend")
     assert (KWARGS, "refuse") in changes(cloud, KIND, other)

@@ -41,7 +41,10 @@ def invalid_filter(text: str) -> AzureError:
 
 
 def filter_documents(call: Call, documents: Sequence[Document]) -> Sequence[Document]:
-    """Return the documents that match the call's `$filter`, at most `$top` of them."""
+    """Return the documents that match the call's `$filter`, at most `$top` of them.
+
+    Raises 400 for a filter or `$top` that is invalid.
+    """
     text = call.query.get("$filter", "")
     terms = {(field, operator): value for field, operator, value in parse_terms(text)}
     matching = [one for one in documents if all(_matches(one, *key, value) for key, value in terms.items())]
@@ -57,7 +60,10 @@ def filter_documents(call: Call, documents: Sequence[Document]) -> Sequence[Docu
 
 
 def _matches(document: Document, field: str, operator: str, value: str) -> bool:
-    """Evaluate one comparison, without case. Tags are left to `_has_tag`, which needs name and value together."""
+    """Evaluate one comparison, without case. Tags are left to `_has_tag`, which needs name and value together.
+
+    Raises 400 for a field that is not supported.
+    """
     if field in {"tagname", "tagvalue"}:
         return True
     actual = _field_value(document, field).lower()

@@ -27,6 +27,8 @@ def group_id(call: Call) -> str:
 def require_usable_group(call: Call) -> Document:
     """Return the call's resource group. Raises 404 if absent, 409 if it is being deleted and the call writes.
 
+    First runs the operations that are due. Raises for an api-version that the resource's type never had.
+
     Also raises 409 for a PUT to a resource provider that is not registered.
     """
     operations.run_due(call.tenant)

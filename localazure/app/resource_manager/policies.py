@@ -132,12 +132,15 @@ _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
 
 
 def _lowered_text(value: object) -> str:
-    """Policies compare without case."""
+    """Return a value as text in lower case, since policies compare without case."""
     return str(value).lower()
 
 
 def _field_value(content: Document, name: str) -> object:
-    """Return the value of a field: `type`, `location`, `tags['x']`, or an alias, a path below the resource's type."""
+    """Return the value of a field: `type`, `location`, `tags['x']`, or an alias, a path below the resource's type.
+
+    None if it is absent; spaces in a location are left out.
+    """
     tag = _TAG.fullmatch(name)
     if tag:
         tags = object_at(content, "tags")

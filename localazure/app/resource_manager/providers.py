@@ -33,18 +33,21 @@ def require_canonical_namespace(namespace: str) -> str:
 
 
 def registration_state(tenant: Tenant, namespace: str) -> str:
-    """Return Registered or NotRegistered; in a new tenant all providers are registered."""
+    """Return Registered or NotRegistered; in a new tenant all providers are registered.
+
+    Raises 404 for an unknown namespace.
+    """
     document = tenant.store.get(_STATES, require_canonical_namespace(namespace).lower())
     return str(document["state"]) if document else REGISTERED
 
 
 def register(tenant: Tenant, namespace: str) -> None:
-    """Register a provider; takes effect at once, where Azure takes minutes."""
+    """Register a provider; takes effect at once, where Azure takes minutes. Raises 404 for an unknown namespace."""
     tenant.store.put(_STATES, require_canonical_namespace(namespace).lower(), {"state": REGISTERED})
 
 
 def unregister(tenant: Tenant, namespace: str) -> None:
-    """Unregister a provider. Raises 409 for one that is always registered."""
+    """Unregister a provider. Raises 409 for one that is always registered. Raises 404 for an unknown namespace."""
     name = require_canonical_namespace(namespace)
     if name in REGISTRATION_FREE:
         message = f"The resource provider '{name}' cannot be unregistered."

@@ -147,7 +147,10 @@ class WebServer:
         return {**authorization, "x-forwarded-proto": "https"}
 
     def sign_in_if_ready(self) -> bool:
-        """Check the health of web server, scheduler and DAG processor, then sign in. Returns whether all is ready."""
+        """Check the health of web server, scheduler and DAG processor, then sign in. Returns whether all is ready.
+
+        Raises RuntimeFailure if Airflow 3 does not accept the password.
+        """
         health = self._try_request("GET", "/api/v2/monitor/health" if self.is_airflow_3 else "/health")
         components = ("scheduler", "dag_processor") if self.is_airflow_3 else ("scheduler",)
         if health is None or any(health.get(name, {}).get("status") != "healthy" for name in components):

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 def forward_to_airflow(call: Call, service: Service, resource_id: str) -> Reply | None:
-    """Return the reply that forwards the call, 503 while Airflow does not run, or None if none was started there."""
+    """Return the reply that forwards the call, 503 while Airflow does not run, or None if none was started there.
+
+    Updates the programs that run first, so that settings rolled out by now apply.
+    """
     runtimes = call.tenant.runtimes
     runtimes.update_running(call.tenant)  # settings that are rolled out by now apply to this call
     if runtimes.find_folder(airflow.KIND, resource_id) is None:

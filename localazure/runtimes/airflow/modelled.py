@@ -43,7 +43,9 @@ _CONFLICT, _NOT_FOUND = 409, 404
 def advance_and_reply(
     call: Call, resource_id: str, version: str, files: Iterable[tuple[str, str]], rendered: str = ""
 ) -> Reply | None:
-    """Return the answer, or None if no test asks for it or the path is of another part.
+    """Bring all DAGs of the files to now, then return the answer.
+
+    None if no test asks for it or the path is of another part.
 
     files: path and text. rendered: of its workers' settings, which each task reports in an XCom.
     """
@@ -149,7 +151,10 @@ class _ModelledAirflow:
         return before.isoformat()
 
     def add_run(self, dag: Document, run_id: str, logical: str | None, due: datetime | None) -> bool:
-        """Make a run unless there is one of that id or logical date."""
+        """Add a run to the DAG's document, which is not stored.
+
+        Returns False if there is one of that id or logical date.
+        """
         runs: dict[str, Document] = dag["runs"]
         if run_id in runs or (logical and any(one["logical_date"] == logical for one in runs.values())):
             return False
@@ -186,6 +191,7 @@ def _advance_runs(dag: Document, now: float, seconds: float) -> None:
 
 
 def _get_or_pause_dag(call: Call, airflow: _ModelledAirflow, dag_id: str, path: str) -> Reply:
+    """Show a DAG; a PATCH pauses or unpauses it."""
     if call.method == "PATCH":
         body: Any = call.json()
         airflow.set_paused(dag_id, paused=bool(body["is_paused"]))
@@ -194,6 +200,7 @@ def _get_or_pause_dag(call: Call, airflow: _ModelledAirflow, dag_id: str, path: 
 
 
 def _list_or_create_runs(call: Call, airflow: _ModelledAirflow, dag_id: str) -> Reply:
+    """List the runs of a DAG; a POST creates one: 409 if there is one of that id or logical date."""
     if call.method != "POST":
         return _run_list_reply(airflow.runs_of(dag_id), call)
     body: Any = call.json()
@@ -208,6 +215,7 @@ def _list_or_create_runs(call: Call, airflow: _ModelledAirflow, dag_id: str) -> 
 
 
 def _get_or_set_run_state(call: Call, airflow: _ModelledAirflow, dag_id: str, run_id: str) -> Reply:
+    """Show a run; a PATCH sets its state."""
     dag = airflow.stored_dag(dag_id)
     if run_id not in dag["runs"]:
         return _not_found_reply(f"DAGRun with DAG ID: '{dag_id}' and DagRun ID: '{run_id}' not found")

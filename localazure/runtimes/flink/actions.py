@@ -111,7 +111,10 @@ def _cancel(cluster: Cluster, job: JobRequest) -> ActionResult:
 
 
 def _allow_delete(cluster: Cluster, job: JobRequest) -> ActionResult:
-    """Allow deleting the record of a job that has ended; Flink itself forgets it after a while."""
+    """Allow the service to delete its record of a job that has ended.
+
+    Raises FlinkError while it runs; Flink itself forgets it after a while.
+    """
     if not _has_ended(cluster, job):
         raise FlinkError("The job is running; cancel it first.")
     return ActionResult(status=job.status, job_id=job.job_id)

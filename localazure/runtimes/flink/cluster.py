@@ -125,7 +125,7 @@ class Cluster:
         return job_id
 
     def get_state(self, job_id: str) -> str:
-        """Return the current state of a job."""
+        """Ask Flink for the state of a job, and record it. Raises FlinkError."""
         state = str(self._get(f"/jobs/{job_id}/status")["status"])
         self._record_unless_ended(job_id, state)
         return state
@@ -230,8 +230,7 @@ def _exchange(
     body: Any = json.loads(response.read() or b"{}")
     if response.status >= 400:
         raise FlinkError(
-            causes_innermost_first("\n".join(map(str, body.get("errors", []))))
-            or f"Flink answered {response.status}."
+            causes_innermost_first("\n".join(map(str, body.get("errors", [])))) or f"Flink answered {response.status}."
         )
     return body
 

@@ -183,7 +183,9 @@ def _initial_properties(now: str) -> Document:
 
 
 def _encryption(requested: Document, now: str) -> Document:
-    """The encryption of a new account, with keys of Microsoft's; queues and tables are shown if it uses its own key.
+    """The encryption of a new account, with keys of Microsoft's.
+
+    Queues and tables are shown if the request lets them use the account's key.
 
     https://learn.microsoft.com/azure/storage/common/account-encryption-key-create and
     https://learn.microsoft.com/azure/storage/common/infrastructure-encryption-enable: neither can change later.

@@ -124,7 +124,10 @@ def lease_container(call: Call) -> Reply:
 
 
 def _store_changes(call: Call, account: Document, container: Document, body: Document) -> Document:
-    """Apply metadata and public access of the body. Without a change the etag stays the same."""
+    """Store metadata and public access of the body. Without a change nothing is stored and the etag stays the same.
+
+    400 or 409 for the public access.
+    """
     requested = bodies.requested_properties(body)
     updated = dict(container)
     if requested.get("metadata") is not None:

@@ -48,7 +48,10 @@ def list_shares(call: Call) -> Reply:
 
 @SERVICE.route("PUT", _ONE, action=f"{TYPE}/write")
 def set_account(call: Call) -> Reply:
-    """Create an account: 202, then a poll to 200. An existing account is replaced: 200."""
+    """Create an account: 202, then a poll to 200.
+
+    Of an existing account the settings in the body change and the others stay; its tags are replaced: 200.
+    """
     groups.require_usable_group(call)
     name, body = call.params["name"], call.json()
     accounts.check_name(name)
@@ -146,7 +149,10 @@ def _require_account(call: Call) -> Document:
 
 
 def _update_from_put(call: Call, account: Document, body: Document) -> Document:
-    """Replace an existing account; 409 while it is being created."""
+    """Update an existing account by a PUT: settings that the body lacks stay, tags are replaced.
+
+    409 while it is being created.
+    """
     if account["properties"]["provisioningState"] != "Succeeded":
         message = "An operation is currently performing on this storage account that requires exclusive access."
         raise AzureError(status=409, code="StorageAccountOperationInProgress", message=message)
@@ -155,7 +161,10 @@ def _update_from_put(call: Call, account: Document, body: Document) -> Document:
 
 
 def _put_with_identity(call: Call, account: Document, before: Document | None = None) -> Document:
-    """Store an account with the principal of its system-assigned identity, if it asks for one."""
+    """Store an account.
+
+    A system-assigned identity in it gets a principal; without one in it an existing principal is deleted.
+    """
     requested, existing = object_at(account, "identity"), object_at(before or {}, "identity")
     identity = directory.sync_system_identity(call.tenant, account, requested, existing)
     return resources.put(call.tenant, account | ({"identity": identity} if identity else {}))

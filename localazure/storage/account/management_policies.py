@@ -68,7 +68,7 @@ def _policy_id(account: Document) -> str:
 
 
 def _with_float_numbers(value: Any) -> Any:
-    """The value with all numbers as floats: Azure returns days as 30.0."""
+    """The value with every number as a float: Azure returns days as 30.0, and a rule has no other numbers."""
     if isinstance(value, dict):
         return {name: _with_float_numbers(inner) for name, inner in cast("Document", value).items()}
     if isinstance(value, list):

@@ -299,7 +299,7 @@ def _metadata_element(values: Mapping[str, str]) -> str:
 
 
 def permitted_public_access(call: Call, account: Document) -> str | None:
-    """The public access that a call sets on a container; 409 on an account that permits none."""
+    """The public access that a call sets on a container; 409 if the account permits none, 400 for an unknown level."""
     requested = call.headers.get("x-ms-blob-public-access", "").capitalize()
     if requested not in {"", "Blob", "Container"}:
         raise path_responses.invalid_header("x-ms-blob-public-access", requested)

@@ -249,7 +249,10 @@ def _check_write_conditions(call: Call, blob: Document) -> None:
 
 
 def _require_blob(call: Call, *actions: str, min_public_access: str = "") -> tuple[AuthorizedRequest, Document]:
-    """The authorized request and its blob; 404 BlobNotFound."""
+    """The authorized request and its blob; 404 BlobNotFound.
+
+    404 also without the container; tags and snapshots are refused.
+    """
     request = authorize(call, *actions, min_public_access=min_public_access)
     blob_wire.refuse_tags_and_snapshots(call, hierarchical=request.is_hierarchical)
     containers.get(request.tenant, request.account_name, request.container_name)
@@ -260,7 +263,10 @@ def _require_blob(call: Call, *actions: str, min_public_access: str = "") -> tup
 
 
 def _require_writable(call: Call) -> tuple[AuthorizedRequest, Document | None]:
-    """The authorized request and the blob that it would overwrite. Adding needs less than overwriting."""
+    """The authorized request and the blob that it would overwrite. Adding needs less than overwriting.
+
+    404 without the container, 409 for an archived blob or tags, 412 without the lease id of a leased one.
+    """
     request = authorize(call, WRITE, ADD)
     blob_wire.refuse_tags_and_snapshots(call, hierarchical=request.is_hierarchical)
     containers.get(request.tenant, request.account_name, request.container_name)

@@ -60,7 +60,10 @@ def write_blob(tenant: Tenant, address: PathAddress, owner: str, data: bytes, va
 
 
 def put_block(tenant: Tenant, address: PathAddress, block_id: str, data: bytes) -> None:
-    """Stage a block for a later block list; it replaces one with the same id."""
+    """Stage a block for a later block list; it replaces one with the same id.
+
+    400 InvalidBlockId, or InvalidBlobOrBlock if the ids of the blob differ in length.
+    """
     try:
         decoded = base64.b64decode(block_id, validate=True)
     except ValueError as wrong:
@@ -135,7 +138,10 @@ def _uncommitted_blocks(tenant: Tenant, address: PathAddress) -> Iterator[Docume
 
 
 def _listed_blocks(tenant: Tenant, address: PathAddress, block_list_xml: str) -> Iterator[tuple[str, str, int, int]]:
-    """Block id, content, start and length of each listed block; 400 InvalidBlockList for a missing one."""
+    """Block id, content, start and length of each listed block; 400 InvalidBlockList for a missing one.
+
+    400 InvalidXmlDocument for no block list. Raised while it is iterated.
+    """
     uncommitted = {
         str(block["id"]): (str(block["content"]), 0, int(block["size"]))
         for block in _uncommitted_blocks(tenant, address)

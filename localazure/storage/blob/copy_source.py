@@ -28,7 +28,11 @@ _DOMAINS = frozenset({"blob.core.windows.net", "dfs.core.windows.net"})
 
 
 def require_source(call: Call, request: AuthorizedRequest) -> Document:
-    """The source blob, in any account of the tenant; 404 CannotVerifyCopySource if it is absent or not readable."""
+    """The source blob, in any account of the tenant; 404 CannotVerifyCopySource if it is absent or not readable.
+
+    403 if the signature in its URL is invalid, 412 unless the conditions on the source are met, 400 for an address that
+    cannot be parsed.
+    """
     try:
         source = urlsplit(call.headers[HEADER])
     except ValueError as wrong:
@@ -48,7 +52,10 @@ def require_source(call: Call, request: AuthorizedRequest) -> Document:
 
 
 def with_source_content(call: Call, request: AuthorizedRequest) -> Call:
-    """The call with the source's bytes, or the range of them that it names, as its body."""
+    """The call with the source's bytes, or the range of them that it names, as its body.
+
+    The call itself if it names no source; 416 for a range outside it.
+    """
     if HEADER not in call.headers:
         return call
     blob, range_header = require_source(call, request), call.headers.get("x-ms-source-range")

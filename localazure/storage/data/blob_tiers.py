@@ -23,7 +23,11 @@ _REHYDRATING_MESSAGE = "This operation is not permitted because the blob is bein
 
 
 def with_requested_tier(call: Call, blob: Document) -> tuple[int, Document]:
-    """Set the tier that the headers name. Returns 200 with the blob, or 202 with an archived one being rehydrated."""
+    """The status of the answer and the blob in the tier that the headers name, not stored.
+
+    It is 200, or 202 for an archived blob that is being rehydrated. 400 for an unknown tier, 409 while it is
+    rehydrated.
+    """
     tier, priority = call.headers.get("x-ms-access-tier", ""), call.headers.get("x-ms-rehydrate-priority", "Standard")
     if tier not in _TIERS:
         raise path_responses.invalid_header("x-ms-access-tier", tier)

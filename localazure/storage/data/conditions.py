@@ -74,7 +74,10 @@ def check_append_size(headers: Mapping[str, str], size: int) -> None:
 
 
 def check_modified_since(headers: Mapping[str, str], target: Document) -> None:
-    """412 for If-Modified-Since, the only condition that writing a container's metadata has."""
+    """412 unless the container has changed since If-Modified-Since; 400 for a malformed date.
+
+    It is the only condition that writing a container's metadata has.
+    """
     after = _parse_date(headers.get("if-modified-since"))
     if after is not None and int(target["modified"]) <= after:
         raise AzureError(status=412, code="ConditionNotMet", message=_NOT_MET)
@@ -87,7 +90,7 @@ def as_blob_error(error: AzureError) -> AzureError:
 
 
 def _are_met(headers: Mapping[str, str], target: Document | None, prefix: str) -> bool:
-    """Whether the four conditional headers hold for the target."""
+    """Whether the four conditional headers hold for the target. 400 for a malformed date."""
     match, none_match = headers.get(f"{prefix}if-match"), headers.get(f"{prefix}if-none-match")
     if match and (target is None or not _matches_etag(match, target)):
         return False

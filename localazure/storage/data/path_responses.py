@@ -62,7 +62,7 @@ def container_validators(container: Document) -> dict[str, str]:
 
 
 def with_modified_time(container: Document) -> Document:
-    """A container with the time of change that conditions and validators read."""
+    """The container with `modified`, its time of change in epoch seconds, which conditions and validators read."""
     return {**container, "modified": datetime.fromisoformat(container["lastModified"]).timestamp()}
 
 
@@ -152,7 +152,7 @@ def with_lease_action(call: Call, path: Document) -> Document:
 
 
 def requested_lease_field(call: Call) -> Document:
-    """The lease that a create call asks for; empty if it asks for none."""
+    """`{"lease": …}` for the lease that a create call asks for; empty if it asks for none."""
     if "x-ms-proposed-lease-id" not in call.headers:
         return {}
     now = call.tenant.clock.timestamp()

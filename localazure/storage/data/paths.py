@@ -51,7 +51,7 @@ class PathAddress:
         return replace(self, path=self.path.rpartition("/")[0])
 
     def with_path(self, path: str) -> PathAddress:
-        """The address of another path in the same container."""
+        """The address of another path in the same container; slashes at its ends are removed."""
         return replace(self, path=path.strip("/"))
 
 
@@ -104,7 +104,11 @@ def create_or_replace_file(tenant: Tenant, address: PathAddress, owner: str, val
 
 
 def create_or_reset_directory(tenant: Tenant, address: PathAddress, owner: str, values: Mapping[str, Any]) -> Document:
-    """Create a directory, or update the one at this address, which keeps what is below it."""
+    """Create a directory, or reset the one at this address.
+
+    Metadata, headers and time of creation are new; owner, access, lease and what is below stay. 409 PathConflict if
+    there is a file.
+    """
     existing = tenant.store.get(TABLE, address.store_key)
     if existing is not None and not existing["directory"]:
         raise _path_conflict()
@@ -138,7 +142,10 @@ def is_hierarchical(tenant: Tenant, account: str) -> bool:
 
 
 def delete_recursively(tenant: Tenant, address: PathAddress) -> None:
-    """Delete a path, and everything below it if it is a directory. In a flat account nothing is below a blob."""
+    """Delete a path, and everything below it if it is a directory. In a flat account nothing is below a blob.
+
+    Deletes uncommitted blocks, too; fine if there is nothing.
+    """
     path = tenant.store.get(TABLE, address.store_key)
     delete_uncommitted_blocks(tenant, address.store_key + "\n")
     if path is not None:
@@ -159,7 +166,10 @@ def delete_uncommitted_blocks(tenant: Tenant, key_prefix: str) -> None:
 
 
 def rename(tenant: Tenant, source: PathAddress, target: PathAddress) -> Document:
-    """Move a file, or a directory with everything below it, and replace what is at the target."""
+    """Move a file, or a directory with everything below it, and replace what is at the target. 404 SourcePathNotFound.
+
+    Leases of what moves end.
+    """
     path = tenant.store.get(TABLE, source.store_key)
     names = [str(child["name"]) for child in list_below(tenant, source)] if path and path["directory"] else []
     if tenant.store.get(TABLE, target.store_key) is not None:

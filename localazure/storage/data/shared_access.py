@@ -76,7 +76,10 @@ def sign(key: str, text: str) -> str:
 
 
 def derive_delegation_key(tenant: Tenant, account: str, fields: Mapping[str, str]) -> str:
-    """The user delegation key of these `sk…` fields, in base64. The same fields have the same key."""
+    """The user delegation key of these `sk…` fields, in base64. The same fields have the same key.
+
+    The account's secret, from which it derives, is created and stored at the first call.
+    """
     secret_document = tenant.store.get(_SECRETS, account.lower())
     if secret_document is None:
         secret_document = tenant.store.put(_SECRETS, account.lower(), {"secret": secrets.token_hex(32)})
@@ -159,7 +162,7 @@ def _signed_resource(call: Call, account: Document) -> str:
 
 
 def _check_time(call: Call) -> None:
-    """403 outside the time frame of the signature or of its key."""
+    """403 outside the time frame of the signature, or after the end of its key; when the key begins is not checked."""
     now = call.tenant.clock.now()
     starts, ends = _parse_time(call.query.get("st", "")), _parse_time(call.query["se"])
     if ends is None or (call.query.get("st") and starts is None):

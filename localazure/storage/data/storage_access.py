@@ -107,8 +107,11 @@ def container_scope(account: Document, container: str) -> str:
 def authorize(call: Call, *actions: str, control: bool = False, min_public_access: str = "") -> AuthorizedRequest:
     """Authorize a call: 401 or 403 unless one of the actions is allowed.
 
-    `control` says that they are control-plane actions; `min_public_access` is the lowest public access of the container at which
-    anybody may do it (`Blob` or `Container`).
+    Without actions only the credentials are checked. 404 without the account, 403 by its firewall. A call without
+    credentials may get 409 or 404 instead of 401.
+
+    `control` says that they are control-plane actions; `min_public_access` is the lowest public access of
+    the container at which anybody may do it (`Blob` or `Container`).
     """
     account = _require_reachable_account(call)
     scheme, _, value = call.headers.get("authorization", "").partition(" ")
@@ -127,7 +130,10 @@ def authorize(call: Call, *actions: str, control: bool = False, min_public_acces
 
 
 def require_readable_container(tenant: Tenant, object_id: str, account: str, container: str) -> Document:
-    """A container that the identity may read; 403 without the right to read its blobs."""
+    """A container that the identity may read; 403 without the right to read its blobs.
+
+    404 without the account or the container.
+    """
     resource = resources.find_by_name(tenant, ACCOUNTS, account)
     if resource is None:
         raise AzureError(status=404, code="ResourceNotFound", message=f"The storage account {account} does not exist.")
@@ -149,7 +155,7 @@ def _require_reachable_account(call: Call) -> Document:
 
 
 def _authenticate(call: Call, account: Document, scheme: str, value: str) -> str:
-    """The caller's object id, or `$superuser`; 401 or 403 if authentication fails."""
+    """The caller's object id, or `$superuser`; 401 or 403 if authentication fails, 400 for an unknown scheme."""
     if scheme == "bearer":
         return _verify_token(call, account, value)
     if scheme == "sharedkey":
@@ -196,7 +202,10 @@ def challenge_headers() -> dict[str, str]:
 
 
 def _authenticate_signature(call: Call, account: Document) -> AuthorizedRequest:
-    """A request with a shared access signature, by the account's key or by a user's delegation key."""
+    """A request with a shared access signature, by the account's key or by a user's delegation key.
+
+    Its letters are returned, not yet compared with any action.
+    """
     if "skoid" not in call.query:
         _check_keys_allowed(account)
     letters = shared_access.verified_permissions(call, account)

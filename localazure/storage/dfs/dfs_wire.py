@@ -267,7 +267,7 @@ def paths_from_requested_start(call: Call, paths: list[Document], directory: Pat
 def page(
     call: Call, documents: list[Document], *, size_query_name: str = "maxResults", maximum: int = _MAX_PAGE_SIZE
 ) -> tuple[list[Document], dict[str, str]]:
-    """A page by name, and the header with the next page's continuation. `size_query_name` is the query parameter of its limit."""
+    """A page by name, and the header with the next page's continuation. size_query_name: the parameter of its limit."""
     limit = min(parse_int(call.query.get(size_query_name.lower(), str(maximum)), size_query_name), maximum)
     if limit < 1:
         raise invalid_query(size_query_name, str(limit))

@@ -160,7 +160,7 @@ class Authorization:
         self._session.waits.until_visible(lambda: self._put(assignment), what=what)
 
     def delete_assignment(self, scope: str, name: str) -> None:
-        """Fine if gone."""
+        """Delete it. Fine if gone."""
         try:
             with translated(f"DELETE {short(scope)} role assignment"):
                 self._client(scope).role_assignments.delete(scope, name)

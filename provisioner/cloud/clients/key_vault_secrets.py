@@ -58,7 +58,7 @@ class KeyVaultSecrets:
         self._recovered: set[tuple[str, str]] = set()
 
     def find_secret(self, vault: str, name: str) -> SecretVersion | None:
-        """The latest version. Raises Conflict (`SecretDisabled`) for a disabled one."""
+        """The latest version with its value, or None. Raises Conflict (`SecretDisabled`) for a disabled one."""
         answer = self._get(vault, f"secrets/{name}/", f"GET secret {vault}/{name}", missing_ok=True)
         return None if answer.status_code == GONE else _secret_version(answer.json())
 
@@ -151,6 +151,8 @@ class KeyVaultSecrets:
 
     def delete_secret(self, vault: str, name: str) -> None:
         """Soft-delete it, and wait until it shows among the deleted secrets: only then can its name be used again.
+
+        Fine if gone, and if it does not show in time.
 
         https://learn.microsoft.com/rest/api/keyvault/secrets/delete-secret/delete-secret
         """

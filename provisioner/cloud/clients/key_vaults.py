@@ -139,7 +139,10 @@ class KeyVaults:
         return {"location": location, "tags": dict(tags), "properties": properties}
 
     def set_vault(self, vault_id: str, body: Any) -> None:
-        """Create it and wait until it is there. body: of `new_vault`, or one that recovers it."""
+        """Create or recover it with this body, and wait until it is there.
+
+        body: of `new_vault_body`, or one that recovers it.
+        """
         part = parse_id(vault_id)
         with translated(what := f"PUT vaults/{part.name}"):
             put = self._client(vault_id).vaults.begin_create_or_update(part.group, part.name, body)
@@ -194,7 +197,7 @@ class KeyVaults:
         self._arm.mark_written(vault_id)
 
     def purge_vault(self, vault_id: str, location: str) -> None:
-        """Delete a soft-deleted vault for good.
+        """Delete a soft-deleted vault for good, and wait for that. Fine if gone.
 
         Needs Microsoft.KeyVault/locations/deletedVaults/purge/action (Key Vault Purge Operator).
         """

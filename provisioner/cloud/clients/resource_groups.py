@@ -74,7 +74,7 @@ class ResourceGroups:
         self._arm.mark_written(group_id)
 
     def delete_group(self, group_id: str) -> None:
-        """Delete it with all that is in it, and wait until it is gone.
+        """Delete it with all that is in it, and wait until it is gone. Fine if gone.
 
         https://learn.microsoft.com/rest/api/resources/resource-groups/delete
         """

@@ -105,7 +105,7 @@ class StorageAccounts:
         }
 
     def create_account(self, account_id: str, body: Any) -> None:
-        """Create it and wait until it is there. body: of `new_account`."""
+        """Create it and wait until it is there. body: of `new_account_body`."""
         part = parse_id(account_id)
         with translated(what := f"PUT storageAccounts/{part.name}"):
             put = self._client(account_id).storage_accounts.begin_create(part.group, part.name, body)

@@ -54,11 +54,11 @@ class CallerRights:
             return None
 
     def remedy_if_missing(self, scope: str, right: str, *, scope_unreadable: bool = False) -> str | None:
-        """The missing right and how to grant it; empty if the caller has it; None if Azure does not say.
+        """What is missing and how to get it; empty if the caller has the right; None if Azure does not say.
 
         right: an ARM action on the scope, or a permission of Graph's; its scope is the path of an existing application,
-        or empty. scope_unreadable: the caller may not read the scope, so a scope whose permissions it may not read either is one
-        on which it has none.
+        or empty. scope_unreadable: the caller may not read the scope, so a scope whose permissions it may not read
+        either is one on which it has none.
         """
         if "/" not in right:
             return self._graph_remedy_if_missing(scope)

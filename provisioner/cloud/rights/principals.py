@@ -51,9 +51,10 @@ class PrincipalRights:
 
 
 def list_role_permissions(arm: Arm, role_guid: str, scope: str) -> tuple[dict[str, Any], ...]:
-    """The `permissions` of a role by its GUID, at a scope, else at the tenant, which answers to whoever it likes.
+    """The `permissions` of a role by its GUID, at a scope; at the tenant, if the caller may not look there.
 
-    Empty if there is no such role. Raises CloudError. https://learn.microsoft.com/rest/api/authorization/role-definitions/get
+    Empty if there is no such role. Raises CloudError.
+    https://learn.microsoft.com/rest/api/authorization/role-definitions/get
     """
     path = f"/providers/Microsoft.Authorization/roleDefinitions/{role_guid}"
     try:

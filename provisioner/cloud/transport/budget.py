@@ -120,10 +120,10 @@ class Windows:
 class Budget:
     """The budget of one run, used by many threads.
 
-    pause: waits; an interrupt ends it. ticks: a monotonic clock in seconds. limit_reached: for an answer that throttles
-    the call, its Retry-After in seconds (0 without one); None for any other answer. longest_seconds: a call that would
-    have to wait longer is sent at once. windows: what is left, which other runs may use, too. tenant: whose directory
-    the run's calls to Graph concern; asked for when the first of them is sent.
+    pause: waits; an interrupt ends it. ticks: a monotonic clock in seconds. rate_limit_seconds: for an answer that
+    throttles the call, its Retry-After in seconds (0 without one); None for any other answer. longest_seconds: a call
+    that would have to wait longer is sent at once. windows: what is left, which other runs may use, too. tenant: whose
+    directory the run's calls to Graph concern; asked for when the first of them is sent.
     """
 
     def __init__(
@@ -132,19 +132,22 @@ class Budget:
         *,
         pause: Callable[[float], None],
         ticks: Callable[[], float],
-        limit_reached: Callable[[Any], float | None],
+        rate_limit_seconds: Callable[[Any], float | None],
         longest_seconds: float = math.inf,
         windows: Windows | None = None,
         tenant: Callable[[], str] = str,
     ) -> None:
         self._arm, self._graph = (urlsplit(url).hostname or "" for url in (profile.arm, profile.graph))
         self._vaults = f".{profile.vault_suffix}"
-        self._pause, self._ticks, self._limit_reached = pause, ticks, limit_reached
+        self._pause, self._ticks, self._rate_limit_seconds = pause, ticks, rate_limit_seconds
         self._longest_seconds, self._tenant = longest_seconds, tenant
         self._windows = windows or Windows()
 
     def wait_for_turn(self, method: str, url: str) -> Turn:
-        """Wait until the call may be sent. The sender reports to the Turn how it ended."""
+        """Wait until the call may be sent. The sender reports to the Turn how it ended.
+
+        A call that would have to wait longer than longest_seconds is admitted at once, uncounted.
+        """
         window = self._window(method, url)
         while window is not None:
             with self._windows.lock:
@@ -158,7 +161,7 @@ class Budget:
 
     def note_answer(self, window: _Window, response: Any) -> None:
         """Count a call that has ended; `Turn` reports it."""
-        limit_seconds = None if response is None else self._limit_reached(response)
+        limit_seconds = None if response is None else self._rate_limit_seconds(response)
         with self._windows.lock:
             now = self._ticks()
             window.note_call_ended(now, is_counted=response is None or response.status_code not in NOT_COUNTED)

@@ -39,7 +39,7 @@ class ClientSecretSignIn:
         self._client_id, self._secret, self._connect = client_id, secret, connect
 
     def get_token_info(self, *scopes: str, **_: Any) -> AccessTokenInfo:
-        """The token of an audience. Raises CloudError for any refusal; see `is_unknown`."""
+        """The token of an audience. Raises CloudError for any refusal; see `is_unknown_secret`."""
         operation = f"sign-in of {self._client_id}"
         form = {"grant_type": "client_credentials", "scope": " ".join(scopes), "client_id": self._client_id}
         request = HttpRequest("POST", self._url, data={**form, "client_secret": self._secret.reveal()})

@@ -41,7 +41,7 @@ class Clock:
         return (date + timedelta(seconds=2.0 + ticks() - began)).replace(microsecond=0)
 
     def refresh(self) -> datetime:
-        """Ask the cloud for its time again; from here on that is `now`."""
+        """Ask the cloud for its time again; from here on that is `decision_time`."""
         self._first = None
         return self.decision_time()
 

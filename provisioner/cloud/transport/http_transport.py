@@ -121,7 +121,10 @@ class Transport(HttpTransport[Any, Any]):
         return response
 
     def _note_write(self, *, carried_out: bool) -> None:
-        """Calls outside of steps are the lease's own, and questions."""
+        """Note that the run has changed something, if this was carried out within a step.
+
+        Calls outside of steps are the lease's own, and questions.
+        """
         self.wrote = self.wrote or (carried_out and bool(self._waits.step))
 
     def send_unguarded(self, request: Any, **options: Any) -> Any:
@@ -161,7 +164,10 @@ class Transport(HttpTransport[Any, Any]):
         """As `close`."""
 
     def for_sign_in(self) -> Transport:
-        """A new transport with connections of its own, for signing in only. The caller shuts it."""
+        """A new transport with connections of its own, for signing in only.
+
+        The caller ends it with `close_connections`.
+        """
         return Transport(self._route, Clock(), self._waits, guard=lambda _method, _url: None, debug=self._debug)
 
     def close_connections(self) -> None:

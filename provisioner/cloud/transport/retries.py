@@ -109,7 +109,10 @@ class _Busy:
         return self.left < 0
 
     def take_pause(self, response: Any) -> float | None:
-        """The seconds it asks for, and a bit more each time, since others ask then, too. None if it does not say."""
+        """The seconds it asks for, and a bit more each time, since others ask then, too. None if it does not say.
+
+        Takes it from the time that is left.
+        """
         seconds = retry_after(response) if response.status_code == TOO_MANY else None
         if not seconds:
             return None
@@ -129,7 +132,10 @@ class _UnseenOperation:
     next_seconds: float = FIRST_SECONDS
 
     def take_pause(self, response: Any) -> float | None:
-        """The seconds until the next poll; None if it is known, or if the time is spent."""
+        """The seconds until the next poll; None if it is known, or if the time is spent.
+
+        Takes it from the time that is left.
+        """
         if response.status_code != NOT_FOUND or self.left <= 0 or UNSEEN not in body_text(response):
             return None
         pause = min(self.next_seconds, LATER_SECONDS, self.left)

@@ -83,7 +83,7 @@ class Session:
             profile,
             pause=waits.pause_before_next_call,
             ticks=ticks,
-            limit_reached=rate_limit_seconds,
+            rate_limit_seconds=rate_limit_seconds,
             longest_seconds=waits.limits.throttled_seconds,
             windows=shared.windows if shared else None,
             tenant=lambda: self.tenant_id,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Shared:
     """interrupted: ends the waits of all runs. size: hosts, and connections to each, that are kept open.
 
-    reads: the answers of Resource Manager that several runs need, as of a factory; None for runs that write.
+    reads: the answers of Resource Manager and Graph that several runs need, as of a factory; None for runs that write.
     """
 
     def __init__(

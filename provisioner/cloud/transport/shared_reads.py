@@ -29,8 +29,8 @@ class SharedReads:
     def get_or_send(self, url: str, already_read: set[str], send: Callable[[], Any]) -> Any:
         """The answer to another run's GET of the last seconds, or to this one's; one that is under way is waited for.
 
-        already_read: what this run has read so far. What it reads once more, it wants as it is now. An answer that is not 200,
-        and an error, are for those who wait, and not kept.
+        already_read: what this run has read so far. What it reads once more, it wants as it is now. An answer that is
+        not 200, and an error, are for those who wait, and not kept.
         """
         if urlsplit(url).hostname not in self._hosts:
             return send()

@@ -46,7 +46,7 @@ class SignIn:
 
 
 def choose_credential(profile: Profile, tenant: str | None, local: LocalSettings | None, **options: Any) -> SignIn:
-    """The credential of this run; `options` go to azure-identity (transport, retry policy).
+    """The credential of this run; `options` go to azure-identity (transport, retry policy). Fetches no token.
 
     Order of the environment's variables as in EnvironmentCredential:
     https://learn.microsoft.com/python/api/azure-identity/azure.identity.environmentcredential

@@ -53,7 +53,7 @@ class Tokens:
             self._tokens.pop((scope,), None)
 
     def close(self) -> None:
-        """As SDK clients expect of a credential."""
+        """Does nothing; SDK clients expect it of a credential."""
 
     def _fetch(self, scopes: tuple[str, ...], claims: str | None) -> AccessTokenInfo:
         credential: Any = self._sign_in.credential

@@ -155,7 +155,10 @@ class Waits:
             raise NotYetVisible(operation=what, message=message)
 
     def pause_before_next_call(self, seconds: float) -> None:
-        """Pause between two attempts, or until a service takes more calls. A long pause is reported."""
+        """Pause between two attempts, or before a call that a limit holds back, and report it as a wait.
+
+        Raises Interrupted.
+        """
         with self.waiting("its next call to Azure", seconds) as report:
             self._pause_and_report(seconds, report)
 

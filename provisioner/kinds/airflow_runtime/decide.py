@@ -67,7 +67,10 @@ def _backend_kwargs_diff(variable: str, value: Value, observed: ObservedAirflowR
 
 
 def _variable_differs(desired: AirflowRuntime, observed: ObservedAirflowRuntime, variable: str) -> bool:
-    """Whether a variable must be written. The client secret is compared by its key id, never by its text."""
+    """Whether a variable is otherwise than declared, as far as can be seen.
+
+    The client secret and masked variables are not compared: one that this environment has written counts as equal.
+    """
     value, found = desired.settings[variable], observed.runtime.variables.get(variable)
     if found is None:
         return True

@@ -38,7 +38,10 @@ LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 def diff(desired: ClientSecret, observed: Passwords, view: View) -> tuple[Change, ...]:
-    """Rotate if no holder has an active key, or if a holder lacks it and it can be read back from no other.
+    """Rotate if a key is missing, requested or due, or if the current one is revoked.
+
+    It is missing if no holder has an active key, or if a holder lacks it and it can be read back from no other.
+    Requested and due rotations begin only where this run may begin them. A rollback without an earlier key is refused.
 
     Nothing is decided while a holder cannot be read: it may have the key that seems to be lost.
     """
@@ -89,7 +92,10 @@ def publish(observed: Passwords, view: View | None) -> Outputs:
 
 
 def orphan_action(observed: Passwords, view: View) -> OrphanAction:
-    """Keep the current password, defer those that are retiring or in flight, delete lost ones."""
+    """Keep the current password, defer those that are retiring or in flight, delete lost ones.
+
+    Expired ones, and all in a teardown, are deleted; while a holder cannot be read, the others are deferred.
+    """
     mine = next(one for one in observed.passwords if one.key_id == observed.key_id)
     if view.intent is Intent.TEARDOWN or mine.end <= view.now:
         ended = f"expired on {mine.end:%Y-%m-%d}"
@@ -118,6 +124,8 @@ def suffix_for_new_key(observed: Passwords, view: View) -> str:
 
 def _current_or_rollback_key(observed: Passwords, view: View) -> KeyReference | None:
     """The newest key that a holder hands out and Graph shows as valid, or may not show yet; else the newest one kept.
+
+    In a requested rollback: the newest earlier key that a holder can reveal.
 
     A holder that was edited by hand still has the key it handed out before. A rollback returns to the key before.
     """
@@ -180,7 +188,11 @@ def _may_not_be_visible_yet(reference: KeyReference, visible_key_ids: set[str], 
 
 
 def _retiring_key_action(mine: Password, observed: Passwords, view: View) -> OrphanAction:
-    """A retiring key stays until its successor has reached every holder, and then for the overlap if not revoked."""
+    """A retiring key stays until its successor has reached every holder, and then for the overlap if not revoked.
+
+    One of which nobody can see whether its readers have the successor stays until it expires; a revocation with
+    `outage` waits for nothing.
+    """
     requested = view.intent is Intent.REVOKE and view.request.concerns(observed.name)
     suffix = suffix_revoking(mine.key_id, observed)
     leaked, outage = requested or bool(suffix), (requested and view.request.outage) or suffix == REVOKES_AT_ONCE_SUFFIX

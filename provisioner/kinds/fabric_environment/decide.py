@@ -83,7 +83,10 @@ def _restart_reason(observed: ObservedFabricEnvironment) -> str:
 
 
 def differing_settings(desired: FabricEnvironment, observed: ObservedFabricEnvironment) -> Iterator[str]:
-    """What is otherwise than declared. The client secret is compared by its key id, never by its text."""
+    """The names of the settings that are otherwise than declared.
+
+    Of the client secret only its absence counts: `_settings` compares its key id.
+    """
     text = observed.found.overrides.get(BACKEND)
     if text is None or text.reveal() != desired.backend:
         yield BACKEND

@@ -108,7 +108,7 @@ def _variables_recording_new_key(
 
 
 def _installed_requirements(observed: ObservedFabricEnvironment, *, without_package: str) -> tuple[str, ...]:
-    """The requirements of others, with the versions that are installed."""
+    """Requirement lines of all that is installed but one package, with the versions that are installed."""
     every = observed.found.libraries.items()
     return tuple(
         f"{name}=={version}" if version else name for name, version in every if package(name) != without_package

@@ -80,7 +80,7 @@ def changes_that_need_new_version(desired: VaultSecret, latest: SecretVersion) -
 
 
 def _changes_since_last_write(observed: StoredSecret) -> list[Change]:
-    """Whether somebody else has written since the last run, or a run was cut off before it finished a write."""
+    """What shows that somebody else has written since the last run, or that a run was cut off during a write."""
     latest = observed.latest
     changes: list[Change] = []
     if not latest.enabled:

@@ -69,15 +69,18 @@ def _value(cloud: Cloud, desired: VaultSecret) -> Secret | None:
 
 
 def _prove_by_sign_in(
-    cloud: Cloud, desired: VaultSecret, client_id: str, secret: Secret, why_caller_read: str
+    cloud: Cloud, desired: VaultSecret, client_id: str, secret: Secret, why_unproven: str
 ) -> Proof | Unproven:
-    """Sign in with the credential and read its readable resource. Raises NotAuthorized."""
+    """Sign in with the credential and, if its reader has read it, read its readable resource. Raises NotAuthorized.
+
+    why_unproven: why the caller has read it instead of its reader; then nothing is proven.
+    """
     with cloud.as_principal(client_id, secret) as other:
         if not other.session.can_get_token(cloud.session.profile.arm_scope):
             return Proof.NOT_YET
-        if not why_caller_read and desired.readable_resource is not None:
-            why_caller_read = _try_reading_resource(other, client_id, *desired.readable_resource)
-    return Unproven(why=f"stored, not proven: {why_caller_read}") if why_caller_read else Proof.USABLE
+        if not why_unproven and desired.readable_resource is not None:
+            why_unproven = _try_reading_resource(other, client_id, *desired.readable_resource)
+    return Unproven(why=f"stored, not proven: {why_unproven}") if why_unproven else Proof.USABLE
 
 
 def _try_reading_resource(principal_cloud: Cloud, client_id: str, resource_id: str, api_version: str) -> str:

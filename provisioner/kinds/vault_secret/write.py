@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 def create(cloud: Cloud, desired: VaultSecret) -> None:
     """Set it. A soft-deleted secret of the same name is recovered first and becomes an older version.
 
-    The keys in recovered versions were removed with the teardown that deleted it, unless they are still active.
+    Recovered versions whose keys are not active any more are disabled: the teardown that deleted the secret removed
+    those keys.
     """
     _write_new_version(cloud, desired, {OWNER_TAG: desired.environment})
     if desired.credential is None or not cloud.secrets.was_recovered(desired.vault, desired.name):
@@ -45,7 +46,10 @@ def create(cloud: Cloud, desired: VaultSecret) -> None:
 
 
 def update(cloud: Cloud, desired: VaultSecret, observed: StoredSecret) -> None:
-    """Write a new version, or only attributes if the value is right. An unmanaged secret gets no owner tag."""
+    """Write a new version, or only attributes if the value is right. An unmanaged secret gets no owner tag.
+
+    Older versions whose keys do not exist any more are disabled.
+    """
     latest = observed.latest
     others = {name: value for name, value in latest.tags.items() if name not in MANAGED_TAGS}
     owner_tag = {OWNER_TAG: desired.environment} if observed.owned else {}
@@ -89,6 +93,7 @@ def _write_new_version(cloud: Cloud, desired: VaultSecret, tags: Mapping[str, st
 
 
 def _set_attributes(cloud: Cloud, desired: VaultSecret, version_id: str, tags: Mapping[str, str]) -> None:
+    """Set tags, the version's own id among them, expiry and content type."""
     cloud.secrets.update_secret(
         desired.vault,
         desired.name,

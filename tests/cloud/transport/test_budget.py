@@ -37,7 +37,7 @@ class Run:
             PROFILES[self.cloud],
             pause=self.pause,
             ticks=lambda: self.now,
-            limit_reached=lambda said: said.limit_seconds,
+            rate_limit_seconds=lambda said: said.limit_seconds,
         )
 
     def pause(self, seconds: float) -> None:
@@ -84,7 +84,7 @@ def test_many_runs_share_what_is_left_of_a_subscription(subscriptions: int, seco
     """50 plans of 15 reads each: more than one subscription takes at once."""
     windows, run = Windows(), Run()
     budgets = [
-        Budget(PUBLIC, pause=run.pause, ticks=lambda: run.now, limit_reached=lambda _: None, windows=windows)
+        Budget(PUBLIC, pause=run.pause, ticks=lambda: run.now, rate_limit_seconds=lambda _: None, windows=windows)
         for _ in range(50)
     ]
     began = run.now
@@ -100,7 +100,9 @@ def test_five_hundred_runs_stay_within_what_each_service_takes() -> None:
     tokens, graph = 250.0, deque[float]()
     began = last = run.now
     for number in range(500):
-        budget = Budget(PUBLIC, pause=run.pause, ticks=lambda: run.now, limit_reached=lambda _: None, windows=windows)
+        budget = Budget(
+            PUBLIC, pause=run.pause, ticks=lambda: run.now, rate_limit_seconds=lambda _: None, windows=windows
+        )
         for url, times in ((GROUP, 15), (GRAPH, 8), (SECRET.replace("kv", f"kv{number}"), 8)):
             for _ in range(times):
                 budget.wait_for_turn("GET", url).note_answer(Said())
@@ -123,7 +125,7 @@ def of_two_tenants(run: Run) -> tuple[Budget, Budget]:
             PUBLIC,
             pause=run.pause,
             ticks=lambda: run.now,
-            limit_reached=lambda said: said.limit_seconds,
+            rate_limit_seconds=lambda said: said.limit_seconds,
             windows=windows,
             tenant=lambda tenant=tenant: tenant,
         )
@@ -248,7 +250,7 @@ def test_calls_under_way_count_until_they_are_answered() -> None:
     def pause(_seconds: float) -> None:
         under_way.pop().note_answer(Said(401))
 
-    budget = Budget(PUBLIC, pause=pause, ticks=lambda: 0.0, limit_reached=lambda said: said.limit_seconds)
+    budget = Budget(PUBLIC, pause=pause, ticks=lambda: 0.0, rate_limit_seconds=lambda said: said.limit_seconds)
     under_way.extend(budget.wait_for_turn("PUT", SECRET) for _ in range(270))
     budget.wait_for_turn("PUT", SECRET)
     assert len(under_way) == 269
@@ -284,7 +286,7 @@ def test_an_interrupt_ends_the_waiting() -> None:
     def pause(_seconds: float) -> None:
         raise Interrupted(during="waiting for Azure")
 
-    budget = Budget(PUBLIC, pause=pause, ticks=lambda: 0.0, limit_reached=lambda said: said.limit_seconds)
+    budget = Budget(PUBLIC, pause=pause, ticks=lambda: 0.0, rate_limit_seconds=lambda said: said.limit_seconds)
     budget.wait_for_turn("PUT", SECRET).note_answer(Said(429, 0.0))
     with pytest.raises(Interrupted):
         budget.wait_for_turn("PUT", SECRET)

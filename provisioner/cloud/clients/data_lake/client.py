@@ -58,7 +58,9 @@ class DataLake:
     def create_filesystem_if_missing(
         self, account: str, name: str, environment_id: str, folders: Iterable[str]
     ) -> None:
-        """Create it with the owner tag and a note of the folders. Fine if it exists.
+        """Create it with the owner tag and a note of the folders.
+
+        Fine if it exists: its owner tag and note are left as they are.
 
         https://learn.microsoft.com/rest/api/storageservices/create-container
         """
@@ -98,7 +100,7 @@ class DataLake:
         )
 
     def read_text_or_empty(self, account: str, filesystem: str, path: str, *, size: int) -> str:
-        """A file's text; empty for one that is longer than a DAG is or that the caller may not read."""
+        """A file's text; empty for one that is longer than a DAG is, is not there, or may not be read by the caller."""
         if size > LONGEST_TEXT:
             return ""
         with suppress(NotAuthorized):
@@ -186,7 +188,10 @@ class DataLake:
             self._change_metadata(account, filesystem, path, change)
 
     def delete_owned_file(self, account: str, filesystem: str, path: str, environment_id: str) -> None:
-        """Delete the file if it has the owner tag, its unfinished uploads, and its directories that are empty."""
+        """Delete the file if it has the owner tag, its unfinished uploads, and its directories that are empty.
+
+        Takes its folder out of the note if nothing of the environment is left there.
+        """
         from azure.core import MatchConditions
 
         self._written.add((account, filesystem, path))

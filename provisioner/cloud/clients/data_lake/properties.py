@@ -138,6 +138,6 @@ def metadata_header(metadata: Mapping[str, str]) -> str:
 
 
 def metadata_of_header(header: str) -> dict[str, str]:
-    """What `packed` packed."""
+    """The metadata in a header that `metadata_header` made."""
     pairs = (pair.partition("=") for pair in header.split(",") if pair.strip())
     return {name.strip(): b64decode(value).decode() for name, _, value in pairs}

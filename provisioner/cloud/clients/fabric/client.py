@@ -89,7 +89,9 @@ class Fabric:
         return tuple(read_job(one, workspace) for one in listed)
 
     def create_job(self, workspace: str, name: str, environment: str) -> str:
-        """An empty job; its definition comes after it, since the service refuses both at once. Returns its path.
+        """Create an empty job and wait until Fabric shows it. Returns its path.
+
+        Its definition comes after it, since the service refuses both at once.
 
         environment: who owns it. https://learn.microsoft.com/rest/api/fabric/apacheairflowjob/items
         """

@@ -132,11 +132,11 @@ class Graph:
         return None
 
     def delete_and_purge_service_principal(self, object_id: str) -> None:
-        """https://learn.microsoft.com/graph/api/serviceprincipal-delete, and for good."""
+        """Delete it and purge it. https://learn.microsoft.com/graph/api/serviceprincipal-delete ."""
         self._delete_and_purge(f"servicePrincipals/{object_id}", object_id)
 
     def restore(self, object_id: str) -> None:
-        """Restore an application or a service principal, not both.
+        """Restore an application or a service principal, not both. Fine if there is none.
 
         https://learn.microsoft.com/graph/api/directory-deleteditems-restore. A lost answer is no failure: the
         caller looks for the object.
@@ -147,7 +147,7 @@ class Graph:
     def purge(self, object_id: str, *, expected: Callable[[], bool]) -> None:
         """Remove it from deletedItems. expected: it was deleted just now; it is on its way there, or another purged it.
 
-        https://learn.microsoft.com/graph/api/directory-deleteditems-delete
+        Ends after PURGE_SECONDS without error. https://learn.microsoft.com/graph/api/directory-deleteditems-delete
         """
 
         def gone() -> bool:

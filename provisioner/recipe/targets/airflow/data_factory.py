@@ -46,7 +46,10 @@ def declare(
     needs: tuple[Address, ...],
     dags: tuple[RenderedDag, ...],
 ) -> Airflow:
-    """Rows 9 and 10. needs: what must stand before Airflow may read its secrets."""
+    """The factory, its Airflow runtime, and what brings the DAGs into it.
+
+    needs: what must stand before Airflow may read its secrets.
+    """
     spec = cast("DataFactoryAirflow", environment.airflow)
     parts = _Parts(environment, spec, around, dags)
     return Airflow(
@@ -175,7 +178,7 @@ class _Parts:
         return airflow_settings(self.airflow, own, vault_url=names.vault_url, tenant_id=names.tenant_id, login=login)
 
     def runtime(self, reader: Reader, needs: tuple[Address, ...]) -> Node:
-        """Row 9: the runtime's settings, with the credential of the principal that may read the vault."""
+        """The runtime's settings, with the credential of the principal that may read the vault."""
         airflow, settings = self.airflow, self.settings()
         variables: dict[str, str | Secret | Ref[str | Secret]] = {
             **settings.environment,
@@ -205,14 +208,14 @@ class _Parts:
         return Node(address=AIRFLOW, desired=desired, container=FACTORY, needs=needs)
 
     def dag_delivery_nodes(self) -> Iterator[Node]:
-        """Row 10: the container, the factory's right to read it, the files, the linked service, the imports."""
+        """The container, the factory's right to read it, the files, the linked service, the imports."""
         yield from self._container()
         yield from map(self._file, self.files)
         yield self._linked_service()
         yield from map(self._import, self.files)
 
     def searches(self) -> tuple[Search, ...]:
-        """Files, grants and linked services that the spec no longer names."""
+        """Files, grants, linked services and DAG imports that the spec no longer names."""
         spec, mark = self.spec, self.mark
         grants = role_assignment.Scope(scope=self._container_id(), environment=mark)
         linked = linked_service.Scope(factory_id=self.airflow.factory, environment=mark)

@@ -67,7 +67,10 @@ def declare(
 
 
 def _start_job_and_get_client(spec: FabricAirflow, cloud: Cloud, web_url: str) -> AirflowClient:
-    """A starter pool stops after a while; whoever asks its Airflow starts it, and waits."""
+    """The client of the job's Airflow.
+
+    Starts the job's environment if it does not run, and waits until it does: a starter pool stops after a while.
+    """
     fabric: Fabric = cloud.client("fabric")
     workspace = fabric.find_workspace(spec.workspace)
     job = fabric.find_job(workspace.id, spec.job) if workspace else None

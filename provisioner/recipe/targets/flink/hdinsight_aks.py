@@ -83,7 +83,10 @@ def _right(cluster: str) -> NeededRight:
 
 
 def _upgraded_job_name(environment: Environment, job: DeclaredJob) -> str:
-    """The name of the one job that is upgraded; those of others tell of the run that began them."""
+    """The name of the one job that is upgraded; those of others tell of the run that began them.
+
+    Only for a job with `upgrade`.
+    """
     return job.prefix + job_id_prefix(environment, job)
 
 
@@ -118,6 +121,7 @@ def _cancel(cluster_id: str, cloud: Cloud, job: FlinkJob) -> None:
 
 
 def _request_savepoint(cluster_id: str, cloud: Cloud, _job: DeclaredJob, running: FlinkJob) -> str:
+    """Ask for a savepoint, and do not wait. The service does not say where it is; returns who does."""
     jobs: FlinkJobs = cloud.client("flink_jobs")
     jobs.request_action(cluster_id, running.name, "SAVEPOINT")
     return "where the cluster keeps them; the action LIST_SAVEPOINT names it"
