@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from localazure.app import contents
@@ -91,7 +92,7 @@ def uncommitted_blobs(tenant: Tenant, root: PathAddress, owner: str) -> Iterator
     """The blobs that have uncommitted blocks only, as blobs without content; lists include them on request."""
     rows = tenant.store.rows(paths.BLOCKS, root.store_key)
     names = {key.partition("\n")[0].removeprefix(root.store_key) for key, _ in rows}
-    addresses = (root.with_path(name) for name in sorted(names))
+    addresses = (replace(root, path=name) for name in sorted(names))
     missing = (address for address in addresses if paths.find(tenant, address) is None)
     return (
         paths.unstored_file(tenant, address, owner) for address in missing if list_uncommitted_blocks(tenant, address)

@@ -16,7 +16,7 @@ from localazure.storage.blob.blob_wire import error
 from localazure.storage.data import conditions, paths, shared_access
 from localazure.storage.data.path_responses import invalid_header, range_start_and_length
 from localazure.storage.data.paths import SUPER_USER, PathAddress
-from localazure.storage.data.storage_access import ACCOUNTS, READ, container_scope
+from localazure.storage.data.storage_access import ACCOUNTS, READ, container_scope, public_access
 
 if TYPE_CHECKING:
     from localazure.app.call import Call
@@ -70,7 +70,7 @@ def with_source_content(call: Call, request: AuthorizedRequest) -> Call:
 def _require_readable(request: AuthorizedRequest, account: Document, source: PathAddress, query: str) -> None:
     """404 CannotVerifyCopySource unless the caller may read the source, 403 if the signature in its URL is invalid.
 
-    That signature decides if there is one, else the same account's key or a role.
+    That signature decides if there is one, else the container's public access, the same account's key or a role.
     """
     parameters = {name.lower(): value for name, value in parse_qsl(query)}
     if "sig" in parameters:
@@ -79,6 +79,8 @@ def _require_readable(request: AuthorizedRequest, account: Document, source: Pat
             request.call, query=parameters, params=path_params, path=f"/{source.container}/{source.path}", method="GET"
         )
         readable = "r" in shared_access.verified_permissions(source_call, account)
+    elif public_access(request.tenant, account, source.container) in {"Blob", "Container"}:
+        readable = True
     elif request.caller_id == SUPER_USER:
         readable = request.sas_permissions is None and account["id"] == request.account["id"]
     else:

@@ -214,11 +214,15 @@ def _authenticate_signature(call: Call, account: Document) -> AuthorizedRequest:
     )
 
 
+def public_access(tenant: Tenant, account: Document, name: str) -> str | None:
+    """What anybody may read of a container: `Blob`, `Container` or nothing."""
+    container = containers.find(tenant, str(account["name"]), name)
+    return container["publicAccess"] if container and account["properties"].get("allowBlobPublicAccess") else None
+
+
 def _authorize_anonymous(call: Call, account: Document, min_public_access: str) -> AuthorizedRequest:
     """A request without credentials, allowed by the container's public access only."""
-    allowed = bool(account["properties"].get("allowBlobPublicAccess"))
-    container = containers.find(call.tenant, str(account["name"]), call.params.get("container", ""))
-    level = container["publicAccess"] if container and allowed else None
+    level = public_access(call.tenant, account, call.params.get("container", ""))
     if min_public_access and level in {min_public_access, "Container"}:
         return AuthorizedRequest(call=call, account=account, caller_id="")
     # https://learn.microsoft.com/rest/api/storageservices/authorize-with-azure-active-directory#bearer-challenge
@@ -226,7 +230,7 @@ def _authorize_anonymous(call: Call, account: Document, min_public_access: str) 
         raise AzureError(
             status=401, code="NoAuthenticationInformation", message=_SEE_CHALLENGE, headers=challenge_headers()
         )
-    if not allowed:
+    if not account["properties"].get("allowBlobPublicAccess"):
         message = "Public access is not permitted on this storage account."
         raise AzureError(status=409, code="PublicAccessNotPermitted", message=message)
     raise AzureError(status=404, code="ResourceNotFound", message="The specified resource does not exist.")

@@ -7,6 +7,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 import pytest
+from azure.core.exceptions import HttpResponseError
 
 from tests.localazure import lake as lakes
 
@@ -69,6 +70,18 @@ def test_a_source_at_another_host_is_not_the_account_of_that_name(lake: Lake, ho
     source = f"https://{host.format(lake.name)}/data/source"
     response = _put_from_url(lake, "", x_ms_blob_type="BlockBlob", x_ms_copy_source=source)
     assert (response.status, response.headers["x-ms-error-code"]) == (404, "CannotVerifyCopySource")
+
+
+def test_a_source_that_anybody_may_read_needs_no_right(lake: Lake) -> None:
+    other = lakes.create_lake(lake.azure, "otherlake1", allowBlobPublicAccess=True)
+    for name, access in (("open", "blob"), ("closed", None)):
+        other.blobs().create_container(name, public_access=access).upload_blob("source", b"hello")
+    target = lake.blobs(lakes.account_key(lake)).get_blob_client("data", "target")
+    target.upload_blob_from_url(f"{other.blob}/open/source")
+    assert target.download_blob().readall() == b"hello"
+    with pytest.raises(HttpResponseError) as error:
+        target.upload_blob_from_url(f"{other.blob}/closed/source", overwrite=True)
+    assert getattr(error.value, "error_code", None) == "CannotVerifyCopySource"
 
 
 def test_blocks_are_appended_from_a_url(lake: Lake) -> None:

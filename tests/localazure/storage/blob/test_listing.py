@@ -21,6 +21,13 @@ def test_an_uncommitted_blob_is_listed_on_request(azure_env: LocalAzure) -> None
     assert [(blob.name, blob.size) for blob in listed] == [("a", 5), ("begun", 0)]
 
 
+def test_an_uncommitted_blob_of_a_flat_account_keeps_the_slash_at_its_end(azure_env: LocalAzure) -> None:
+    container = lakes.create_lake(azure_env, isHnsEnabled=False).blobs().create_container("data")
+    for name in ("folder/", "folder"):
+        container.get_blob_client(name).stage_block(base64.b64encode(b"1").decode(), b"x")
+    assert [blob.name for blob in container.list_blobs(include=["uncommittedblobs"])] == ["folder", "folder/"]
+
+
 def test_a_flat_list_of_a_hierarchical_account_has_its_directories(azure_env: LocalAzure) -> None:
     lake = lakes.create_lake(azure_env)
     lake.files().create_file_system("data").create_file("a/b/file")
