@@ -136,7 +136,7 @@ class WrittenFile:
     sha256: str
     dag: ExpectedDag
 
-    def find_write_time(self, cloud: Cloud) -> datetime | None:
+    def find_write_time_if_current(self, cloud: Cloud) -> datetime | None:
         """When it was written; None if it is not there as it is declared. Raises CloudError."""
         there = cloud.data_lake.find_path(self.account, self.filesystem, self.path)
         return there.modified if there is not None and there.sha256 == self.sha256 else None
@@ -189,7 +189,7 @@ def _written(cloud: Cloud, rollout: Rollout) -> list[datetime] | str:
     """When the DAGs were written; the path of the first that is not there as it is declared. Raises CloudError."""
     written: list[datetime] = []
     for file in rollout.files:
-        moment = file.find_write_time(cloud)
+        moment = file.find_write_time_if_current(cloud)
         if moment is None:
             return file.path
         written.append(moment)

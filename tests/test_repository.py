@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ def tracked() -> list[Path]:
     return [TOP / name for name in names if name and (TOP / name).is_file()]
 
 
+@cache
 def texts() -> list[tuple[str, str]]:
     """Name and text of what people can read, but this file."""
     readable = (path for path in tracked() if path.suffix not in BINARY and path != Path(__file__).resolve())
@@ -41,6 +43,7 @@ def found(pattern: re.Pattern[str], files: list[tuple[str, str]]) -> list[str]:
     return [f"{name}:{number}: {line.strip()}" for name, number, line in lines if pattern.search(line)]
 
 
+@cache
 def modules() -> list[tuple[Path, ast.Module]]:
     """Every Python file of ours, parsed."""
     paths = [path for path in tracked() if path.suffix == ".py" and "templates" not in path.parts]

@@ -101,7 +101,7 @@ def get_resource(call: Call) -> Reply:
 
 
 @SERVICE.route("HEAD", "{resource:path}", action=None, why="the action has the resource's type")
-def check_resource_existence(call: Call) -> Reply:
+def head_resource(call: Call) -> Reply:
     """Whether a resource exists, as `resources.check_existence_by_id` asks: 204 or 404."""
     resource = resources.find(call.tenant, call.path)
     access.require(call, f"{_resource_type(call.path)}/read", scopes.require_authorization_scope(call))

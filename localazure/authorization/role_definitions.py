@@ -50,7 +50,7 @@ def get_definition_without_scope(call: Call) -> Reply:
 
 
 @SERVICE.route("GET", _LIST, action=f"{TYPE}/read")
-def list_definitions(call: Call) -> Reply:
+def list_definitions_at_scope(call: Call) -> Reply:
     """List the built-in roles and the custom ones visible at the scope.
 
     `$filter` takes roleName eq and type eq; atScopeAndBelow() changes nothing.

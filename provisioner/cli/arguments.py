@@ -1,4 +1,7 @@
-"""The command line. Imports nothing else of the tool but its parser, so that `--help` is fast."""
+"""The command line. Imports nothing else of the tool but its parser, so that `--help` is fast.
+
+In one file: each verb's options, a few lines each, in the order of the help.
+"""
 
 from __future__ import annotations
 

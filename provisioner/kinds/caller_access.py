@@ -124,7 +124,7 @@ def _read(cloud: Cloud, desired: CallerAccess) -> ObservedCallerAccess | None:
     if allowed is None:
         raise NotFound(operation=f"GET permissions of {desired.scope}", status=404)
     caller, owner_tag = cloud.session.caller_object_id, _access_owner_tag(desired.environment)
-    role = cloud.authorization.role_id(desired.scope, desired.role)
+    role = cloud.authorization.role_guid(desired.scope, desired.role)
     tagged = {one: cloud.authorization.owner_tags(one) for one in cloud.authorization.list_assignments(desired.scope)}
     granted = {one: tags for one, tags in tagged.items() if tags and one.principal_id == caller}
     mine = [one for one, tags in granted.items() if owner_tag in tags and one.role == role]
@@ -190,7 +190,7 @@ def _owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
         for one in cloud.authorization.list_assignments(scope.scope)
         if owner_tag in cloud.authorization.owner_tags(one)
     ]
-    reading_roles = {cloud.authorization.role_id(scope.scope, role) for role in READING_ROLES}
+    reading_roles = {cloud.authorization.role_guid(scope.scope, role) for role in READING_ROLES}
     return tuple(
         Found(
             name=one.name,
@@ -204,7 +204,7 @@ def _owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
 def _create(cloud: Cloud, desired: CallerAccess) -> None:
     cloud.authorization.grant(
         desired.scope,
-        cloud.authorization.role_id(desired.scope, desired.role),
+        cloud.authorization.role_guid(desired.scope, desired.role),
         cloud.session.caller_object_id,
         principal_type=cloud.session.caller_type,
         owner_tag=_access_owner_tag(desired.environment),

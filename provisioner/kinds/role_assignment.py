@@ -77,7 +77,7 @@ def _check(cloud: Cloud, desired: RoleAssignment) -> None:
 
 def _require_role_id(cloud: Cloud, desired: RoleAssignment) -> str:
     try:
-        return cloud.authorization.role_id(desired.scope, desired.role)
+        return cloud.authorization.role_guid(desired.scope, desired.role)
     except Refused as error:
         raise Refused(f"grant to {desired.label}", f"role {desired.role!r}: {error.reason}", error.remedy) from error
 

@@ -56,12 +56,12 @@ class Network:
         there = str(properties.get("publicNetworkAccess") or "Enabled")
         if self.public_access and there.lower() != self.public_access.lower():
             yield Change(field="public_network_access", before=there, after=self.public_access)
-        before, after = _rules(properties), _rules(self.properties())
+        before, after = _access_words(properties), _access_words(self.properties())
         if self.default_action and before != after:
             yield Change(field="network_rules", before=", ".join(before), after=", ".join(after))
 
 
-def _rules(properties: Mapping[str, Any]) -> tuple[str, ...]:
+def _access_words(properties: Mapping[str, Any]) -> tuple[str, ...]:
     """The rules as words, in an order. Key Vault shows an address as a range of one."""
     rules: Mapping[str, Any] = properties.get("networkAcls") or {}
     ips = sorted(str(one["value"]).removesuffix("/32") for one in rules.get("ipRules") or ())

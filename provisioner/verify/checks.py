@@ -37,7 +37,7 @@ def verify(deployed: DeployedEnvironment) -> tuple[Check, ...]:
         sign_in_checks.check_principals,
         _check_jars,
         _check_jar_reader,
-        rollout.check_rollout_by_probe_run,
+        rollout.check_worker_settings_by_probe_run,
     )
     with ThreadPoolExecutor(len(parts), thread_name_prefix="verify") as pool:
         running = [pool.submit(part, deployed) for part in parts]

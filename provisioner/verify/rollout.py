@@ -22,7 +22,7 @@ ROLLOUT = "Airflow runs with what `render` prints"
 SECONDS = 180.0
 
 
-def check_rollout_by_probe_run(deployed: DeployedEnvironment) -> Sequence[Check]:
+def check_worker_settings_by_probe_run(deployed: DeployedEnvironment) -> Sequence[Check]:
     """Start a run of the probe DAG, wait for its end and read its report.
 
     Nothing for an Airflow that `provision` itself sets up.

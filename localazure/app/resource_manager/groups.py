@@ -36,7 +36,7 @@ def require_usable_group(call: Call) -> Document:
     if group is None:
         raise group_not_found(call.params["group"])
     if group["properties"]["provisioningState"] == "Deleting" and call.method not in {"GET", "HEAD", "DELETE"}:
-        raise group_deleting(group["name"])
+        raise group_deleting_error(group["name"])
     _refuse_unsupported_version(call)
     if call.method == "PUT":
         providers.require_registration(call.tenant, call.path)
@@ -81,7 +81,7 @@ def group_not_found(name: str) -> AzureError:
     return AzureError(status=404, code="ResourceGroupNotFound", message=f"Resource group '{name}' could not be found.")
 
 
-def group_deleting(name: str) -> AzureError:
+def group_deleting_error(name: str) -> AzureError:
     """Return 409 ResourceGroupBeingDeleted."""
     message = f"The resource group '{name}' is in deprovisioning state and cannot perform this operation."
     return AzureError(status=409, code="ResourceGroupBeingDeleted", message=message)

@@ -66,7 +66,7 @@ def advance_and_reply(
     if name not in texts:
         return _not_found_reply(f"The DAG {name} was not found")
     path, text = texts[name]
-    return _xcom_reply(text, rendered) if match["task"] else _dispatch_dag_call(call, airflow, match, path, text)
+    return _xcom_reply(text, rendered) if match["task"] else _reply_for_known_dag(call, airflow, match, path, text)
 
 
 def _xcom_reply(text: str, rendered: str) -> Reply:
@@ -76,7 +76,7 @@ def _xcom_reply(text: str, rendered: str) -> Reply:
     return Reply(body={"key": "report", "value": json.dumps(report)})
 
 
-def _dispatch_dag_call(call: Call, airflow: _ModelledAirflow, match: re.Match[str], path: str, text: str) -> Reply:
+def _reply_for_known_dag(call: Call, airflow: _ModelledAirflow, match: re.Match[str], path: str, text: str) -> Reply:
     name = match["dag"]
     if match["source"]:
         return Reply(body={"content": text})

@@ -57,7 +57,7 @@ class Authorization:
         self._session = session
         self._arm = Arm(session)
 
-    def role_id(self, scope: str, role: str) -> str:
+    def role_guid(self, scope: str, role: str) -> str:
         """The GUID of a role, by its name or GUID. Asks only for roles that are not in `built_in_roles`.
 
         Raises Refused, with the nearest names, if there is none, and NotAuthorized if the caller may look nowhere.

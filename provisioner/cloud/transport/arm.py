@@ -146,7 +146,7 @@ class Arm:
         them is taken for the rest of the session.
         https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-register-resource-provider
         """
-        used = self._version(path, api_version)
+        used = self._remembered_api_version(path, api_version)
 
         def send(version: str) -> HttpResponse:
             return self._session.http(self._session.profile.arm_scope).request(
@@ -166,10 +166,10 @@ class Arm:
             listed = listed_api_version(error.code, error.message)
             if listed in ("", used):
                 raise
-            return send(self._remember(path, api_version, listed))
-        return response if listed in ("", used) else send(self._remember(path, api_version, listed))
+            return send(self._remember_api_version(path, api_version, listed))
+        return response if listed in ("", used) else send(self._remember_api_version(path, api_version, listed))
 
-    def _remember(self, path: str, wanted: str, listed: str) -> str:
+    def _remember_api_version(self, path: str, wanted: str, listed: str) -> str:
         self._session.api_versions[_provider(path), wanted] = listed
         return listed
 
@@ -179,7 +179,7 @@ class Arm:
         version = self._session.api_versions.get((namespace.lower(), wanted), wanted)
         return {**self._session.management_options(), "api_version": version}
 
-    def _version(self, path: str, wanted: str) -> str:
+    def _remembered_api_version(self, path: str, wanted: str) -> str:
         return self._session.api_versions.get((_provider(path), wanted), wanted)
 
 

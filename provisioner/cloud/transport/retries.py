@@ -41,7 +41,7 @@ TURNED_AWAY = frozenset({TOO_MANY, 503})
 # Another operation runs there: https://learn.microsoft.com/rest/api/storagerp/storage-resource-provider-error-codes,
 # https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/common-deployment-errors and
 # https://learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations
-BUSY = frozenset(
+IN_PROGRESS_CODES = frozenset(
     {
         "AnotherOperationInProgress",
         "ConcurrentFederatedIdentityCredentialsWritesForSingleManagedIdentity",
@@ -188,13 +188,15 @@ def _transient(response: PipelineResponse[Any, Any], *, safe: bool) -> bool:
         return True
     if status in TRANSIENT:
         return safe
-    return status == 409 and (retry_after(response.http_response) is not None or _busy(response.http_response))
+    return status == 409 and (
+        retry_after(response.http_response) is not None or _another_operation_runs(response.http_response)
+    )
 
 
-def _busy(response: Any) -> bool:
+def _another_operation_runs(response: Any) -> bool:
     """Whether the answer says that another operation is in progress."""
     text = body_text(response)
-    return any(f'"{code}"' in text for code in BUSY)
+    return any(f'"{code}"' in text for code in IN_PROGRESS_CODES)
 
 
 def _refuse_registering(response: Any) -> None:

@@ -90,12 +90,12 @@ class ObservedAirflowRuntime(Observed):
     @cached_property
     def settings_owner(self) -> str:
         """The first word of PROVISIONER_KEYS."""
-        return (text_of(self.runtime, KEYS).split() or [""])[0]
+        return (reveal_variable(self.runtime, KEYS).split() or [""])[0]
 
     @cached_property
     def managed_settings(self) -> frozenset[str]:
         """Variables and `requirement:…` that this environment has written."""
-        words = text_of(self.runtime, KEYS).split()
+        words = reveal_variable(self.runtime, KEYS).split()
         return frozenset(words[1:] if self.settings_owner == self.environment else ())
 
     @property
@@ -112,14 +112,14 @@ class ObservedAirflowRuntime(Observed):
     def published_at(self) -> datetime | None:
         """Since when the runtime has its key."""
         try:
-            return datetime.fromisoformat(text_of(self.runtime, PUBLISHED_AT))
+            return datetime.fromisoformat(reveal_variable(self.runtime, PUBLISHED_AT))
         except ValueError:
             return None
 
     def _recorded(self, variable: str) -> str:
         """A recorded value, unless another environment recorded it."""
         mine = self.settings_owner == self.environment or (self.owned and not self.settings_owner)
-        return text_of(self.runtime, variable) if mine else ""
+        return reveal_variable(self.runtime, variable) if mine else ""
 
     def is_masked(self, variable: str) -> bool:
         """Whether GET hides the variable's value."""
@@ -135,7 +135,7 @@ def data_factory_client(cloud: Cloud) -> DataFactory:
 def observed_of(desired: AirflowRuntime, runtime: Answer) -> ObservedAirflowRuntime:
     """The runtime, with the parts of the spec that a delete needs, too."""
     observed = ObservedAirflowRuntime(
-        owned=text_of(runtime, ENVIRONMENT) == desired.environment,
+        owned=reveal_variable(runtime, ENVIRONMENT) == desired.environment,
         version=runtime.etag,
         environment=desired.environment,
         credential=desired.credential,
@@ -149,7 +149,7 @@ def observed_of(desired: AirflowRuntime, runtime: Answer) -> ObservedAirflowRunt
     return replace(observed, managed_keys=observed.settings_owner == desired.environment or observed.is_masked(KEYS))
 
 
-def text_of(runtime: Answer, variable: str) -> str:
+def reveal_variable(runtime: Answer, variable: str) -> str:
     """The text of a variable; empty if it is missing."""
     value = runtime.variables.get(variable)
     return value.reveal() if value else ""

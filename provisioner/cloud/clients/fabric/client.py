@@ -42,7 +42,7 @@ STARTER = Compute(pool_id="00000000-0000-0000-0000-000000000000", pool_name="Sta
 class Fabric:
     """Every method raises CloudError. What this run has written is read anew each time.
 
-    workspace: a GUID. job: the path of a job, `/workspaces/GUID/apacheAirflowJobs/GUID`.
+    workspace: a GUID. job_path: the path of a job, `/workspaces/GUID/apacheAirflowJobs/GUID`.
     """
 
     def __init__(self, session: Session) -> None:
@@ -138,12 +138,12 @@ class Fabric:
         """Note in its description that it has its definition."""
         self._send_write("PATCH", job_path, json={"description": marks.job_description(environment_id, finished=True)})
 
-    def delete_job(self, job: str) -> None:
+    def delete_job(self, job_path: str) -> None:
         """Delete it with its files; fine if it is gone.
 
         https://learn.microsoft.com/rest/api/fabric/apacheairflowjob/items/delete-apache-airflow-job
         """
-        self._send_write("DELETE", job, missing_ok=True)
+        self._send_write("DELETE", job_path, missing_ok=True)
 
     def find_pool(self, workspace: str, name_or_id: str) -> Compute | None:
         """A pool of the workspace.
@@ -158,9 +158,9 @@ class Fabric:
                 return Compute(pool_id=str(one["id"]), pool_name=str(one["name"]), version="")
         return None
 
-    def get_compute(self, job: str) -> Compute:
+    def get_compute(self, job_path: str) -> Compute:
         """What the job runs on. https://learn.microsoft.com/rest/api/fabric/apacheairflowjob/environment-(beta)."""
-        path = f"{job}/environment/compute"
+        path = f"{job_path}/environment/compute"
         shown = self._requests.read_once(path, lambda: self._requests.send("GET", path, beta=True).json())
         versions: dict[str, Any] = shown.get("apacheAirflowJobVersionDetails") or {}
         return Compute(
@@ -176,20 +176,20 @@ class Fabric:
         )
         self._requests.await_operation(answer, f"the move of the job to {pool.pool_name}")
 
-    def get_environment(self, job: str) -> JobEnvironment:
+    def get_environment(self, job_path: str) -> JobEnvironment:
         """What the job's Airflow runs with, once per pass.
 
         https://learn.microsoft.com/rest/api/fabric/apacheairflowjob/environment-(beta)
         """
-        return self._requests.read_once(f"{job}/environment", lambda: self.get_environment_now(job))
+        return self._requests.read_once(f"{job_path}/environment", lambda: self.get_environment_now(job_path))
 
-    def get_environment_now(self, job: str) -> JobEnvironment:
+    def get_environment_now(self, job_path: str) -> JobEnvironment:
         """As `get_environment`, but always asks."""
-        path = f"{job}/environment"
+        path = f"{job_path}/environment"
         settings: dict[str, Any] = self._requests.send("GET", f"{path}/settings", beta=True).json()
         libraries = self._requests.list_all(f"{path}/libraries", beta=True)
         return JobEnvironment(
-            status=self.get_environment_status(job),
+            status=self.get_environment_status(job_path),
             triggerers=str(settings.get("triggerers") or "Disabled"),
             libraries={str(one["name"]): str(one.get("version") or "") for one in libraries},
             variables=read_settings(settings.get("environmentVariables") or ()),
@@ -202,7 +202,7 @@ class Fabric:
         return str(shown["status"])
 
     def set_settings(
-        self, job: str, base: JobEnvironment, *, variables: Mapping[str, Secret], overrides: Mapping[str, Secret]
+        self, job_path: str, base: JobEnvironment, *, variables: Mapping[str, Secret], overrides: Mapping[str, Secret]
     ) -> None:
         """Replace all variables and overrides. base: as it was read, for what is sent back. There is no ETag."""
         body = {
@@ -210,14 +210,14 @@ class Fabric:
             "airflowConfigurationOverrides": settings_body(overrides),
             "triggerers": base.triggerers,
         }
-        answer = self._send_write("POST", job, "/environment/updateSettings", beta=True, json=body)
+        answer = self._send_write("POST", job_path, "/environment/updateSettings", beta=True, json=body)
         self._requests.await_operation(answer, "the change of Airflow's settings")
 
-    def deploy_requirements(self, job: str, lines: tuple[str, ...]) -> None:
+    def deploy_requirements(self, job_path: str, lines: tuple[str, ...]) -> None:
         """Install exactly these requirements. The environment must run."""
         content = "".join(f"{line}\n" for line in lines).encode()
         path = "/environment/deployRequirements"
-        answer = self._send_write("POST", job, path, beta=True, content=content, content_type="text/plain")
+        answer = self._send_write("POST", job_path, path, beta=True, content=content, content_type="text/plain")
         self._requests.await_operation(answer, "the installation of requirements")
 
     def start_environment(self, job_path: str) -> None:

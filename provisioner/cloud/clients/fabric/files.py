@@ -18,68 +18,68 @@ GONE = 404
 
 
 class JobFiles:
-    """Every method raises CloudError. job: the path of a job, `/workspaces/GUID/apacheAirflowJobs/GUID`."""
+    """Every method raises CloudError. job_path: the path of a job, `/workspaces/GUID/apacheAirflowJobs/GUID`."""
 
     def __init__(self, requests: Requests) -> None:
         self._requests = requests
 
-    def find(self, job: str, path: str) -> JobFile | None:
+    def find(self, job_path: str, path: str) -> JobFile | None:
         """A file with its content.
 
         https://learn.microsoft.com/rest/api/fabric/apacheairflowjob/files-(beta)
         """
-        content = self._content(job, path)
-        owner = None if content is None else self._content(job, path + marks.BESIDE)
+        content = self._content(job_path, path)
+        owner = None if content is None else self._content(job_path, path + marks.BESIDE)
         return None if content is None else JobFile(path=path, owner=_owner(owner), content=content)
 
-    def set(self, job: str, path: str, content: bytes, environment: str) -> None:
+    def set(self, job_path: str, path: str, content: bytes, environment: str) -> None:
         """Create or replace a file. Whose it is stands there first, so that none is left that nobody owns."""
-        self._put(job, path + marks.BESIDE, marks.owner_text(environment).encode())
-        self._put(job, path, content)
+        self._put(job_path, path + marks.BESIDE, marks.owner_text(environment).encode())
+        self._put(job_path, path, content)
 
-    def delete(self, job: str, path: str) -> None:
+    def delete(self, job_path: str, path: str) -> None:
         """Delete a file, and what stands beside it last; fine if it is gone."""
         for one in (path, path + marks.BESIDE):
-            self._mark_file_written(job, one)
-            if one in self._list(job, "dags"):
-                self._requests.send("DELETE", _request_path(job, one), beta=True, missing_ok=True)
+            self._mark_file_written(job_path, one)
+            if one in self._list(job_path, "dags"):
+                self._requests.send("DELETE", _request_path(job_path, one), beta=True, missing_ok=True)
 
-    def list_owned(self, job: str, environment: str) -> tuple[str, ...]:
+    def list_owned(self, job_path: str, environment: str) -> tuple[str, ...]:
         """Paths in `dags/` that the environment has written, or has begun to write."""
-        beside = (one for one in self._list(job, "dags") if one.endswith(marks.BESIDE))
-        owned = (one for one in beside if _owner(self._content(job, one)) == environment)
+        beside = (one for one in self._list(job_path, "dags") if one.endswith(marks.BESIDE))
+        owned = (one for one in beside if _owner(self._content(job_path, one)) == environment)
         return tuple(one.removesuffix(marks.BESIDE) for one in owned)
 
-    def list_unmanaged(self, job: str, environment: str) -> tuple[str, ...]:
+    def list_unmanaged(self, job_path: str, environment: str) -> tuple[str, ...]:
         """Paths of other people's files, directly in `dags/` or `plugins/`: the API lists no folders."""
-        owned = self.list_owned(job, environment)
+        owned = self.list_owned(job_path, environment)
         ours = {*owned, *(path + marks.BESIDE for path in owned)}
-        return tuple(one for folder in ("dags", "plugins") for one in self._list(job, folder) if one not in ours)
+        return tuple(one for folder in ("dags", "plugins") for one in self._list(job_path, folder) if one not in ours)
 
-    def _list(self, job: str, folder: str) -> tuple[str, ...]:
+    def _list(self, job_path: str, folder: str) -> tuple[str, ...]:
         """The paths of the files directly in a folder, once per pass."""
 
         def fetch() -> tuple[str, ...]:
-            listed = self._requests.list_all(f"{job}/files", beta=True, params={"rootPath": folder})
+            listed = self._requests.list_all(f"{job_path}/files", beta=True, params={"rootPath": folder})
             return tuple(str(one["filePath"]) for one in listed)
 
-        return self._requests.read_once(f"{job}/files/{folder}", fetch)
+        return self._requests.read_once(f"{job_path}/files/{folder}", fetch)
 
-    def _content(self, job: str, path: str) -> bytes | None:
+    def _content(self, job_path: str, path: str) -> bytes | None:
         """None if the listing does not have it: a GET may answer 500 then."""
-        if path not in self._list(job, path.rpartition("/")[0]):
+        if path not in self._list(job_path, path.rpartition("/")[0]):
             return None
 
         def fetch() -> bytes | None:
-            answer = self._requests.send("GET", _request_path(job, path), beta=True, missing_ok=True)
+            answer = self._requests.send("GET", _request_path(job_path, path), beta=True, missing_ok=True)
             return None if answer.status_code == GONE else answer.read()
 
-        return self._requests.read_once(f"{job}/files/{path}", fetch)
+        return self._requests.read_once(f"{job_path}/files/{path}", fetch)
 
-    def _put(self, job: str, path: str, content: bytes) -> None:
-        self._mark_file_written(job, path)
+    def _put(self, job_path: str, path: str, content: bytes) -> None:
+        self._mark_file_written(job_path, path)
         self._requests.send(
-            "PUT", _request_path(job, path), beta=True, content=content, content_type="application/octet-stream"
+            "PUT", _request_path(job_path, path), beta=True, content=content, content_type="application/octet-stream"
         )
 
     def _mark_file_written(self, job_path: str, path: str) -> None:

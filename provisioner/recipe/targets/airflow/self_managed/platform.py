@@ -72,7 +72,11 @@ def _dag_drifts(
     def drift(file: WrittenFile) -> Platform:
         try:
             return dag_drift(
-                airflow, file.dag, partial(file.find_write_time, cloud), cloud.session.clock.decision_time(), within
+                airflow,
+                file.dag,
+                partial(file.find_write_time_if_current, cloud),
+                cloud.session.clock.decision_time(),
+                within,
             )
         except CloudError as error:
             return Platform(unknown=f"what Airflow has of dags/{file.dag.file}: {error}")
