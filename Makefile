@@ -41,7 +41,7 @@ check: .venv/dev.stamp ## lint, format, types, import rules
 	.venv/bin/basedpyright
 
 clients: .venv/dev.stamp ## run az, SDKs, data lake clients and three versions of Airflow against the local Azure
-	.venv/bin/python -m pytest -n auto --dist worksteal tests/clients $(ARGS)
+	.venv/bin/python -m pytest -n $(TEST_WORKERS) --dist worksteal tests/clients $(ARGS)
 
 doctor: .venv/runtime.stamp ## check permissions and preconditions for provisioning ENV; print the fix
 	@$(PROVISIONER) doctor $(ENVIRONMENTS) $(ARGS)
