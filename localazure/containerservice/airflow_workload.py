@@ -108,7 +108,7 @@ def _sync_files(tenant: Tenant, spec: ProgramSpec, folder: Path) -> None:
     _renew_token_if_due(tenant, cluster, workload, airflow_home / TOKEN_FILE)
     client_id = str(spec.parameters["airflow"]["airflowEnvironmentVariables"].get("AZURE_CLIENT_ID", ""))
     if workload["dags"]:
-        _sync_dags(tenant, workload, client_id, airflow_home)
+        _sync_dags_if_readable(tenant, workload, client_id, airflow_home)
 
 
 def _find_cluster(tenant: Tenant, workload: Document) -> Document | None:
@@ -133,7 +133,7 @@ def _renew_token_if_due(tenant: Tenant, cluster: Document, workload: Document, t
     write_private(token_file, token.encode())
 
 
-def _sync_dags(tenant: Tenant, workload: Document, client_id: str, airflow_home: Path) -> None:
+def _sync_dags_if_readable(tenant: Tenant, workload: Document, client_id: str, airflow_home: Path) -> None:
     """Copy the files of `dags/` if Airflow's identity may read the container; else what was copied stays."""
     account, container = str(workload["dags"]).split("/")
     principal = directory.find_principal_by_app_id(tenant, client_id)

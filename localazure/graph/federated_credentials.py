@@ -76,7 +76,7 @@ def _create_credential(call: Call, table: str, document: Document, body: dict[st
 
 @_route("PATCH", "/{credential}")
 @_route("PATCH", "({named})")
-def update_credential(call: Call, table: str) -> Reply:
+def update_or_create_credential(call: Call, table: str) -> Reply:
     """Update a federated credential: 204. Its name cannot change.
 
     By name and with `Prefer: create-if-missing`, a credential that does not exist is created: 201.

@@ -44,7 +44,7 @@ def update_default_policy(call: Call) -> Reply:
 
 @SERVICE.route("GET", "/{version}/applications/{id}/appManagementPolicies", action=None, why=_WHY)
 @SERVICE.route("GET", "/{version}/applications({key})/appManagementPolicies", action=None, why=_WHY)
-def list_application_policies(call: Call) -> Reply:
+def answer_no_application_policies(call: Call) -> Reply:
     """An empty list: no application has a policy of its own."""
     require_may_read(call)
     return Reply(body={"@odata.context": odata.context_url(call, "appManagementPolicies"), "value": []})

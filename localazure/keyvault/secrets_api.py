@@ -89,7 +89,7 @@ def update_secret(call: Call) -> Reply:
     body = _json_body(call)
     version |= _requested_attributes(body, version) | {"updated": int(call.tenant.clock.timestamp())}
     version |= {key: value for key, value in _content_type_and_tags(body).items() if value is not None}
-    vault_secrets.put(call.tenant, vault["name"], document)
+    vault_secrets.store_secret(call.tenant, vault["name"], document)
     return Reply(body=_secret_bundle(call, vault, document, version))
 
 

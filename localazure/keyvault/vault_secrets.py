@@ -97,7 +97,7 @@ def add_version(tenant: Tenant, vault: str, name: str, version: Document) -> Doc
     document = find(tenant, vault, name) or new
     check_writable(tenant, document)
     document["versions"].append(version)
-    return put(tenant, vault, document)
+    return store_secret(tenant, vault, document)
 
 
 def check_writable(tenant: Tenant, document: Document) -> None:
@@ -128,13 +128,13 @@ def soft_delete(tenant: Tenant, vault: str, document: Document, *, days: int) ->
     """Soft-delete a secret for the vault's retention."""
     now = tenant.clock.timestamp()
     document |= {"deleted": {"at": now, "ends": now + days * _DAY_SECONDS}, "moving": now + _transition_seconds(tenant)}
-    return put(tenant, vault, document)
+    return store_secret(tenant, vault, document)
 
 
 def recover(tenant: Tenant, vault: str, document: Document) -> Document:
     """Recover a soft-deleted secret with all its versions."""
     document |= {"deleted": None, "moving": tenant.clock.timestamp() + _transition_seconds(tenant)}
-    return put(tenant, vault, document)
+    return store_secret(tenant, vault, document)
 
 
 def _transition_seconds(tenant: Tenant) -> float:
@@ -147,7 +147,7 @@ def purge(tenant: Tenant, vault: str, name: str) -> None:
     tenant.store.remove(SECRETS, store_key(vault, name))
 
 
-def put(tenant: Tenant, vault: str, document: Document) -> Document:
+def store_secret(tenant: Tenant, vault: str, document: Document) -> Document:
     """Store a secret."""
     return tenant.store.put(SECRETS, store_key(vault, str(document["name"])), document)
 

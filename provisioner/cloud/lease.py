@@ -107,7 +107,7 @@ class Lease:
                 self._call("Release")
             self._cloud.session.lease = None
 
-    def note(self, name: str, text: str) -> None:
+    def try_note(self, name: str, text: str) -> None:
         """Write a note into the container's metadata; not where that fails, since nothing depends on it."""
         with self._turn, suppress(CloudError, Interrupted):
             self._holder = {**self._holder, name: text}
@@ -154,11 +154,13 @@ class Lease:
         sent = ticks()
         accounts = self._cloud.storage_accounts
         if action == "Acquire":
-            accounts.lease(self.account_id, self.container, "Acquire", lease_id=self._id, seconds=LEASE_SECONDS)
+            accounts.change_container_lease(
+                self.account_id, self.container, "Acquire", lease_id=self._id, seconds=LEASE_SECONDS
+            )
         elif action == "Renew":
-            accounts.lease(self.account_id, self.container, "Renew", lease_id=self._id)
+            accounts.change_container_lease(self.account_id, self.container, "Renew", lease_id=self._id)
         else:
-            accounts.lease(self.account_id, self.container, "Release", lease_id=self._id)
+            accounts.change_container_lease(self.account_id, self.container, "Release", lease_id=self._id)
         self._until = sent + LEASE_SECONDS
 
     def _write_holder(self) -> None:
@@ -219,7 +221,9 @@ class Lease:
             return False
         with suppress(Conflict):
             dead = holder.get(ID, self._id)
-            self._cloud.storage_accounts.lease(self.account_id, self.container, "Release", lease_id=dead)
+            self._cloud.storage_accounts.change_container_lease(
+                self.account_id, self.container, "Release", lease_id=dead
+            )
         return True
 
     def _taken_by_another(self, holder: Mapping[str, str]) -> Conflict:

@@ -94,7 +94,7 @@ class Handover:
         """Raise Refused unless the new DAG finds the savepoint of this job."""
         if not self._keeps_state(job):
             raise Refused(job.name, "it runs without end, and its state cannot be handed over", STATE)
-        folder = f"{job.spec.state_folder}/{job.prefix}"
+        folder = f"{job.spec.upgrade_state_folder}/{job.prefix}"
         for one in self.old.deployed.targets.flink.running(self.old.cloud, job):
             if one.savepoints not in ("", folder):
                 what = f"its savepoints go to {one.savepoints}, and the new one looks for them in {folder}"
@@ -179,7 +179,7 @@ class Handover:
             if container is not None and container.metadata.get(NOTE) == note.text():
                 return True
             if isinstance(lease, Lease):
-                lease.note(NOTE, note.text())
+                lease.try_note(NOTE, note.text())
             return False
 
         self.old.cloud.session.waits.until(written, what="the note of the migration to show")
@@ -202,7 +202,7 @@ class Handover:
         old, new = (run.deployed.targets.flink for run in (self.old, self.new))
         if found is None or old.stop is None or not new.takes_over:
             return False
-        states = {(one.spec.upgrade, one.spec.state_folder, one.prefix) for one in (job, found)}
+        states = {(one.spec.upgrade, one.spec.upgrade_state_folder, one.prefix) for one in (job, found)}
         return len(states) == 1 and job.spec.upgrade == "savepoint"
 
     def _pause(self, dag: RenderedDag, note: Note) -> None:

@@ -27,7 +27,7 @@ def note_declared(run: Run, lease: Lease | None, snapshot: Snapshot, outcomes: I
     before = _metadata(snapshot).get(DECLARED, "")
     note = provenance.note_after_run(before, run.recipe, outcomes)
     if note != before and lease is not None:
-        lease.note(DECLARED, note)
+        lease.try_note(DECLARED, note)
 
 
 def _metadata(snapshot: Snapshot) -> Mapping[str, str]:

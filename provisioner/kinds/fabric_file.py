@@ -94,7 +94,7 @@ def _owned(cloud: Cloud, scope: Scope) -> tuple[Found, ...]:
             name=path,
             observed=ObservedFabricFile(owned=True, job=job, path=path, owner=scope.environment, content=""),
         )
-        for path in _fabric(cloud).files.list_owned(job, scope.environment)
+        for path in _fabric(cloud).files.list_owned_dag_paths(job, scope.environment)
     )
 
 

@@ -140,7 +140,9 @@ def _job_values(environment: Environment, job: DeclaredJob, filesystem: str) -> 
         "jar_sha256": _sha256(spec.jar) if spec.upgrade else "",
         "name": job.prefix,
         "parallelism": spec.parallelism,
-        "state_folder": f"{spec.state_folder}/{job.prefix}" if spec.upgrade == "savepoint" else spec.state_folder,
+        "state_folder": f"{spec.upgrade_state_folder}/{job.prefix}"
+        if spec.upgrade == "savepoint"
+        else spec.upgrade_state_folder,
         "until": spec.until,
         "upgrade": spec.upgrade,
     }

@@ -128,11 +128,11 @@ def _upgrade(environment: Environment, job: AnyJob) -> Iterator[Found]:
         yield ("upgrade",), "is for jobs without end", "add `until: running`, or leave it out"
     where = f"@{environment.account_name}."
     ours = re.compile(rf"abfss?://{re.escape(environment.storage_account.filesystem + where)}.+|file:///.+")
-    if job.upgrade == "stateless" or ours.fullmatch(job.state_folder):
+    if job.upgrade == "stateless" or ours.fullmatch(job.upgrade_state_folder):
         return
     right = f"write a folder of abfss://{environment.storage_account.filesystem}{where}…, which the DAG can read"
     field = ("savepoints",) if job.upgrade == "savepoint" else ("configuration", CHECKPOINTS[-1])
-    yield field, f"is needed for `upgrade: {job.upgrade}`" if not job.state_folder else "is elsewhere", right
+    yield field, f"is needed for `upgrade: {job.upgrade}`" if not job.upgrade_state_folder else "is elsewhere", right
 
 
 def _names_of_jobs(environment: Environment) -> Iterator[Found]:

@@ -124,7 +124,7 @@ class AnyJob(Jar):
     )
 
     @property
-    def state_folder(self) -> str:
+    def upgrade_state_folder(self) -> str:
         """Where an upgrade finds the state of the version before; empty for one without state."""
         if self.upgrade == "last-state":
             return next((self.configuration[key] for key in CHECKPOINTS if key in self.configuration), "").rstrip("/")

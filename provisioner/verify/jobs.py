@@ -73,7 +73,11 @@ def _newest_savepoint_in_lake(cloud: Cloud, job: DeclaredJob) -> tuple[str, str]
 
     Both are empty if none is known, as where the folder is in no lake or may not be read.
     """
-    place = IN_A_LAKE.fullmatch(f"{job.spec.state_folder}/{job.prefix}") if job.spec.upgrade == "savepoint" else None
+    place = (
+        IN_A_LAKE.fullmatch(f"{job.spec.upgrade_state_folder}/{job.prefix}")
+        if job.spec.upgrade == "savepoint"
+        else None
+    )
     if place is None:
         return "", ""
     with suppress(CloudError):

@@ -121,7 +121,7 @@ def test_one_run_holds_the_lease_and_the_next_is_told_who(
 def test_who_waits_for_a_run_that_has_not_written_its_name_yet_says_so(cloud: Cloud, desired: LockContainer) -> None:
     made(cloud, desired)
     where = (desired.account_id, desired.name)
-    cloud.storage_accounts.lease(*where, "Acquire", lease_id=cloud.session.new_id(), seconds=60)
+    cloud.storage_accounts.change_container_lease(*where, "Acquire", lease_id=cloud.session.new_id(), seconds=60)
     said: list[Wait] = []
     cloud.session.waits.report = said.append
     with pytest.raises(Conflict, match="a run that has not written its name yet has it") as refused:

@@ -94,7 +94,7 @@ def _sections(facts: Facts) -> Iterator[Element]:
     word, style = ("differs from its file", "bad") if facts.plan.pending else ("is as its file says", "good")
     yield element("p", element("strong", f"It {word}", class_=style), f": {summary(facts.plan)}.")
     yield element("h2", "Resources")
-    states = {step.address: _state(step) for step in facts.plan.steps}
+    states = {step.address: _resource_state(step) for step in facts.plan.steps}
     yield element("div", graph(facts.recipe.nodes, states), class_="wide")
     yield element("p", LEGEND, class_="quiet")
     yield element("h2", "Who may do what")
@@ -140,7 +140,7 @@ def _in_use(holder: dict[str, Any]) -> str:
     return holder["in_use"][:16] if holder["in_use"] else f"not known: {holder['unknown_reason']}"
 
 
-def _state(step: Step) -> str:
+def _resource_state(step: Step) -> str:
     if step.action is Action.KEEP:
         return "kept" if step.observed is not None else "absent"
     if step.action is Action.DEFER:
@@ -194,6 +194,8 @@ def role_grants(plan: Plan, recipe: Recipe, enough: dict[Address, str]) -> Itera
                 principal=getattr(desired, "label", "whoever runs this tool"),
                 role=desired.role,
                 scope=desired.scope,
-                state="not known" if step is None else {"kept": "granted"}.get(_state(step), _state(step)),
+                state="not known"
+                if step is None
+                else {"kept": "granted"}.get(_resource_state(step), _resource_state(step)),
                 enough=enough.get(node.address, ""),
             )

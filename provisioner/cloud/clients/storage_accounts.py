@@ -174,7 +174,7 @@ class StorageAccounts:
         except NotFound:
             pass
 
-    def lease(
+    def change_container_lease(
         self,
         account_id: str,
         name: str,

@@ -101,12 +101,12 @@ class ObservedAirflowRuntime(Observed):
     @property
     def key_id(self) -> str:
         """Of the client secret that was published."""
-        return self._recorded(KEY_ID)
+        return self._recorded_by_this_environment(KEY_ID)
 
     @property
     def previous_key_ids(self) -> tuple[str, ...]:
         """Of those before, the newest first: workers that run may still have them."""
-        return tuple(self._recorded(PREVIOUS_KEY_ID).split())
+        return tuple(self._recorded_by_this_environment(PREVIOUS_KEY_ID).split())
 
     @property
     def published_at(self) -> datetime | None:
@@ -116,7 +116,7 @@ class ObservedAirflowRuntime(Observed):
         except ValueError:
             return None
 
-    def _recorded(self, variable: str) -> str:
+    def _recorded_by_this_environment(self, variable: str) -> str:
         """A recorded value, unless another environment recorded it."""
         mine = self.settings_owner == self.environment or (self.owned and not self.settings_owner)
         return reveal_variable(self.runtime, variable) if mine else ""

@@ -38,7 +38,7 @@ def diff(desired: FabricEnvironment, observed: ObservedFabricEnvironment, view: 
 
 def _changes(desired: FabricEnvironment, observed: ObservedFabricEnvironment) -> Iterator[Change]:
     yield from _settings(desired, observed)
-    if desired.always_on and observed.found.stopped:
+    if desired.always_on and observed.found.startable:
         yield Change(field="status", before=observed.found.status, after="Started", reason="its pool is always on")
 
 

@@ -44,7 +44,7 @@ class JobFiles:
             if one in self._list(job_path, "dags"):
                 self._requests.send("DELETE", _request_path(job_path, one), beta=True, missing_ok=True)
 
-    def list_owned(self, job_path: str, environment: str) -> tuple[str, ...]:
+    def list_owned_dag_paths(self, job_path: str, environment: str) -> tuple[str, ...]:
         """Paths in `dags/` that the environment has written, or has begun to write."""
         beside = (one for one in self._list(job_path, "dags") if one.endswith(marks.BESIDE))
         owned = (one for one in beside if _owner(self._content(job_path, one)) == environment)
@@ -52,7 +52,7 @@ class JobFiles:
 
     def list_unmanaged(self, job_path: str, environment: str) -> tuple[str, ...]:
         """Paths of other people's files, directly in `dags/` or `plugins/`: the API lists no folders."""
-        owned = self.list_owned(job_path, environment)
+        owned = self.list_owned_dag_paths(job_path, environment)
         ours = {*owned, *(path + marks.BESIDE for path in owned)}
         return tuple(one for folder in ("dags", "plugins") for one in self._list(job_path, folder) if one not in ours)
 

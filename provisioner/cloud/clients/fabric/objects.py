@@ -69,7 +69,7 @@ class JobEnvironment:
         return self.status == STARTED
 
     @property
-    def stopped(self) -> bool:
+    def startable(self) -> bool:
         """Whether it does not run, and nobody is starting it."""
         return not self.started and not self.failed and self.status not in CHANGING
 
