@@ -27,15 +27,15 @@ def request(method: str, url: str, **claims: Any) -> HttpRequest:
     ("method", "verb"), [("GET", "read"), ("HEAD", "read"), ("PATCH", "write"), ("PUT", "write"), ("DELETE", "delete")]
 )
 def test_storage_names_nothing_so_the_request_tells(method: str, verb: str) -> None:
-    told = remedy_in(DENIED, request(method, "https://stdev.dfs.core.windows.net/jobs/a.jar", oid=WHO))
-    assert f"containers/blobs/{verb} on storage account stdev" in told
-    assert f"az role assignment create --assignee {WHO} --role 'Storage Blob Data Owner'" in told
-    assert told.endswith('--scope "$(az storage account show --name stdev --query id --output tsv)"')
+    remedy = remedy_in(DENIED, request(method, "https://stdev.dfs.core.windows.net/jobs/a.jar", oid=WHO))
+    assert f"containers/blobs/{verb} on storage account stdev" in remedy
+    assert f"az role assignment create --assignee {WHO} --role 'Storage Blob Data Owner'" in remedy
+    assert remedy.endswith('--scope "$(az storage account show --name stdev --query id --output tsv)"')
 
 
 def test_a_request_without_a_token_leaves_the_caller_to_fill_in() -> None:
-    told = remedy_in(DENIED, request("GET", "https://stdev.blob.core.usgovcloudapi.net/jobs"))
-    assert "--assignee OBJECT_ID" in told
+    remedy = remedy_in(DENIED, request("GET", "https://stdev.blob.core.usgovcloudapi.net/jobs"))
+    assert "--assignee OBJECT_ID" in remedy
 
 
 def test_what_neither_answer_nor_request_tells_is_left_open() -> None:
@@ -44,12 +44,12 @@ def test_what_neither_answer_nor_request_tells_is_left_open() -> None:
 
 
 def test_graph_is_told_with_the_lines_that_add_the_permission_and_consent_to_it() -> None:
-    told = remedy_of_graph_refusal(
+    remedy = remedy_of_graph_refusal(
         request("GET", "https://graph.microsoft.com/v1.0/applications", appid=CLIENT, tid="t")
     )
-    assert told.startswith("Missing permission: Application.ReadWrite.OwnedBy on tenant t.")
-    assert f"az ad app permission add --id {CLIENT}" in told
-    assert f"az ad app permission admin-consent --id {CLIENT}" in told
+    assert remedy.startswith("Missing permission: Application.ReadWrite.OwnedBy on tenant t.")
+    assert f"az ad app permission add --id {CLIENT}" in remedy
+    assert f"az ad app permission admin-consent --id {CLIENT}" in remedy
 
 
 SUBSCRIPTION = "/subscriptions/0b6d3b3f-5d1c-4d3f-8f0e-6c1f2a7b9c02"

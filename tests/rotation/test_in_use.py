@@ -42,8 +42,8 @@ def real(tmp_path: Path) -> Iterator[RotatingEnvironment]:
 
 def started(rotations: RotatingEnvironment) -> None:
     """Its Airflow is up."""
-    *_, told = process.start_and_watch_runtimes(rotations.azure.state)
-    assert [one["failure"] for one in told if one["state"] != "ready"] == []
+    *_, programs = process.start_and_watch_runtimes(rotations.azure.state)
+    assert [one["failure"] for one in programs if one["state"] != "ready"] == []
 
 
 def slow(rotations: RotatingEnvironment, seconds: float) -> None:
