@@ -78,7 +78,7 @@ class Cluster:
     def watch(self, ended: threading.Event) -> None:
         """Update the job states again and again until the cluster has ended.
 
-        On one connection: a TLS handshake for each round costs more than all else that an idle Flink does.
+        On one connection, so that not every round begins with a TLS handshake.
         """
         with closing(self._connection()) as connection:
             while not ended.wait(_POLL_SECONDS):
